@@ -1,0 +1,12 @@
+from .datasets import list_datasets as list_datasets
+from .datasets import load_dataset as load_dataset
+from .errors import AllianceStatsError as AllianceStatsError
+from .errors import AllianceStatsWarning as AllianceStatsWarning
+from .errors import ColumnError as ColumnError
+from .errors import ConvergenceWarning as ConvergenceWarning
+from .errors import DataValidationError as DataValidationError
+from .errors import DesignError as DesignError
+from .errors import FewClustersWarning as FewClustersWarning
+from .errors import FormulaError as FormulaError
+from .errors import MeasureError as MeasureError
+from .errors import SingularFitWarning as SingularFitWarning

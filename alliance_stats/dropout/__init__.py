@@ -1,0 +1,1 @@
+"""Dropout: definitions, incidence, hazard, prediction."""

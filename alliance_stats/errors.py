@@ -1,0 +1,103 @@
+"""The package's errors and warnings.
+
+Every message says what was expected, what came, where (column, first ids, how many) and what
+to do. The helpers here build the parts that recur, so that messages read alike everywhere.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .study import ValidationReport
+
+
+class AllianceStatsError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class ColumnError(AllianceStatsError, ValueError):
+    """A table lacks a column, or a column does not hold what it should."""
+
+
+class DesignError(AllianceStatsError, ValueError):
+    """The data cannot carry the model or the question asked of them."""
+
+
+class MeasureError(AllianceStatsError, ValueError):
+    """A measure is unknown, its card is faulty, or answers do not fit it."""
+
+
+class FormulaError(AllianceStatsError, ValueError):
+    """A model formula cannot be read; the message marks the place."""
+
+
+class DataValidationError(AllianceStatsError, ValueError):
+    """A study breaks a rule of level ``error``; ``.report`` holds all that was found."""
+
+    def __init__(self, message: str, report: ValidationReport | None = None) -> None:
+        super().__init__(message)
+        self.report = report
+
+
+class AllianceStatsWarning(UserWarning):
+    """Base of the package's warnings."""
+
+
+class ConvergenceWarning(AllianceStatsWarning):
+    """An optimiser stopped before the conditions of an optimum held."""
+
+
+class SingularFitWarning(AllianceStatsWarning):
+    """A variance is estimated as zero, or a correlation as one: the model is on its boundary."""
+
+
+class FewClustersWarning(AllianceStatsWarning):
+    """So few therapists (or clients) that usual intervals are too narrow."""
+
+
+def nearest(name: object, allowed: Iterable[object]) -> str | None:
+    """Return the allowed name closest to `name`, or None where none is close."""
+    names = [str(item) for item in allowed]
+    folded = {item.casefold(): item for item in names}
+    hit = difflib.get_close_matches(str(name).casefold(), list(folded), n=1, cutoff=0.6)
+    return folded[hit[0]] if hit else None
+
+
+def did_you_mean(name: object, allowed: Iterable[object]) -> str:
+    """Return ``" Did you mean 'x'?"``, or an empty string where no name is near."""
+    hit = nearest(name, allowed)
+    return f" Did you mean '{hit}'?" if hit else ""
+
+
+def listing(items: Iterable[Any], limit: int = 5) -> str:
+    """Return the first `limit` items in words and how many follow: ``'a, b, ... (12 in all)'``."""
+    everything = list(items)
+    shown = ", ".join(str(item) for item in everything[:limit])
+    return shown if len(everything) <= limit else f"{shown}, ... ({len(everything)} in all)"
+
+
+def require_columns(columns: Iterable[object], wanted: Sequence[str], *, what: str) -> None:
+    """Raise `ColumnError` where a wanted column is missing, naming the nearest that is there.
+
+    Parameters
+    ----------
+    columns
+        The columns that are there (``data.columns``).
+    wanted
+        The columns the caller cannot do without.
+    what
+        The table in words, as in ``"the scores"``; it opens the message.
+    """
+    present = [str(column) for column in columns]
+    missing = [name for name in wanted if name not in present]
+    if not missing:
+        return
+    hints = "".join(did_you_mean(name, present) for name in missing[:1])
+    plural = "s" if len(missing) > 1 else ""
+    raise ColumnError(
+        f"{what[0].upper()}{what[1:]} must have the column{plural} {listing(missing)}; "
+        f"the columns are {listing(present, 12)}.{hints}"
+    )

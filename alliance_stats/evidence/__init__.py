@@ -1,0 +1,1 @@
+"""Effect sizes, their synthesis, and the ledger of claims."""

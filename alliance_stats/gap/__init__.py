@@ -1,0 +1,1 @@
+"""The rating gap, therapist minus client."""

@@ -1,0 +1,1 @@
+"""Cards of instruments, their registry, and scoring."""

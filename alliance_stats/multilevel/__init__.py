@@ -1,0 +1,1 @@
+"""The nested mixed-model engine, from formula to result."""

@@ -1,0 +1,1 @@
+"""Within and between parts, lags, detrending, reliability of means."""

@@ -1,0 +1,1 @@
+"""Tables, figures and pages; takes results and computes nothing statistical."""

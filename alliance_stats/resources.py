@@ -1,0 +1,23 @@
+"""Where the package's data files are: inside an installed wheel, or beside it in a checkout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def folder(name: str) -> Path:
+    """Return the folder ``schemas``, ``datasets`` or ``notebooks`` that came with the package.
+
+    A wheel holds it as ``alliance_stats/_<name>``; a checkout keeps it beside the package.
+    """
+    inside = _PACKAGE / f"_{name}"
+    beside = _PACKAGE.parent / name
+    for candidate in (inside, beside):
+        if candidate.is_dir():
+            return candidate
+    raise FileNotFoundError(
+        f"The folder '{name}' of alliance_stats is missing (looked in {inside} and {beside}). "
+        "The installation is incomplete: install the package again."
+    )

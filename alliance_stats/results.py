@@ -1,0 +1,63 @@
+"""What every result of this package can do, and the one glossary of its columns.
+
+A result is a value: a frozen dataclass, built complete. Numbers keep their full precision and
+are formatted only when shown. What could not be computed is NaN, with the reason in
+``messages``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TIDY_COLUMNS: dict[str, str] = {
+    "effect": "'fixed' for a coefficient or quantity, 'random' for a variance, sd or correlation",
+    "group": "the grouping factor of a random effect; empty for fixed effects",
+    "term": "the name of the coefficient or quantity",
+    "estimate": "the estimate, in the units of the model",
+    "std_error": "its standard error",
+    "statistic": "estimate / std_error, or the test statistic named in the summary",
+    "df": "degrees of freedom of the statistic; infinite where it is a z",
+    "p_value": "two-sided p value",
+    "conf_low": "lower end of the confidence interval (95 % unless said)",
+    "conf_high": "upper end of the confidence interval",
+}
+
+
+class Result:
+    """Mixin of every fitted result: ``tidy``, ``glance``, ``summary`` and a Jupyter view.
+
+    A subclass is a frozen dataclass with a field or property ``messages`` (a tuple of
+    sentences) and implements `tidy` and `glance`; it may override `summary`.
+    """
+
+    messages: tuple[str, ...] = ()
+    title: str = ""
+
+    def tidy(self) -> pd.DataFrame:
+        """Return one row a term, with the columns of `TIDY_COLUMNS`."""
+        raise NotImplementedError(f"{type(self).__name__} must define tidy()")
+
+    def glance(self) -> pd.DataFrame:
+        """Return one row that describes the whole result."""
+        raise NotImplementedError(f"{type(self).__name__} must define glance()")
+
+    def summary(self) -> str:
+        """Return the result as text, for a console."""
+        parts = [self.title or type(self).__name__, self.tidy().to_string(index=False)]
+        parts += [f"Note: {message}" for message in self.messages]
+        return "\n\n".join(parts)
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        notes = "".join(f"<li>{escape(message)}</li>" for message in self.messages)
+        notes = f"<ul>{notes}</ul>" if notes else ""
+        title = escape(self.title or type(self).__name__)
+        table = self.tidy().to_html(index=False, border=0, float_format=lambda v: f"{v:.4g}")
+        return f"<div><strong>{title}</strong>{table}{notes}</div>"

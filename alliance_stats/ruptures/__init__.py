@@ -1,0 +1,1 @@
+"""Ruptures and repairs: rules, episodes, chance, agreement, models."""

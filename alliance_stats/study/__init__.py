@@ -1,0 +1,1 @@
+"""Reading, mapping, validating and holding a study."""
