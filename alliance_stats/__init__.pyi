@@ -1,3 +1,6 @@
+from .change import ClinicallySignificantChange as ClinicallySignificantChange
+from .change import clinically_significant_change as clinically_significant_change
+from .change import reliable_change as reliable_change
 from .datasets import list_datasets as list_datasets
 from .datasets import load_dataset as load_dataset
 from .errors import AllianceStatsError as AllianceStatsError
