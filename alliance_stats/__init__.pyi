@@ -3,6 +3,11 @@ from .change import clinically_significant_change as clinically_significant_chan
 from .change import reliable_change as reliable_change
 from .datasets import list_datasets as list_datasets
 from .datasets import load_dataset as load_dataset
+from .dropout import DropoutHazard as DropoutHazard
+from .dropout import DropoutIncidence as DropoutIncidence
+from .dropout import dropout_incidence as dropout_incidence
+from .dropout import fit_dropout_hazard as fit_dropout_hazard
+from .dropout import person_period as person_period
 from .errors import AllianceStatsError as AllianceStatsError
 from .errors import AllianceStatsWarning as AllianceStatsWarning
 from .errors import ColumnError as ColumnError
