@@ -34,6 +34,30 @@ class FormulaError(AllianceStatsError, ValueError):
     """A model formula cannot be read; the message marks the place."""
 
 
+class ReadError(AllianceStatsError, ValueError):
+    """A file cannot be read as the table it should be; the attributes say where and what to do."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        rule: str = "unreadable_file",
+        hint: str = "",
+        sheet: str = "",
+        row: int | None = None,
+        column: str = "",
+        cell: str = "",
+    ) -> None:
+        super().__init__(f"{message} {hint}".strip())
+        self.message = message
+        self.rule = rule
+        self.hint = hint
+        self.sheet = sheet
+        self.row = row
+        self.column = column
+        self.cell = cell
+
+
 class DataValidationError(AllianceStatsError, ValueError):
     """A study breaks a rule of level ``error``; ``.report`` holds all that was found."""
 

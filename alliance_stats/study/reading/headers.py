@@ -1,0 +1,131 @@
+"""Header rows: names made unique, and the further header rows of REDCap and Qualtrics.
+
+Qualtrics writes a row of question texts under the names, and since 2016 a third row of JSON
+(``{"ImportId": ...}``). Its older export has the names V1, V2, ... and one row of texts.
+REDCap's export has one header row of names; its columns give it away, and some labs keep the
+field labels as a second row.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+_QUALTRICS_NAMES = {
+    "startdate",
+    "enddate",
+    "status",
+    "ipaddress",
+    "progress",
+    "finished",
+    "recordeddate",
+    "responseid",
+}
+_REDCAP_SECOND_ROW = {
+    "redcap_event_name": "event name",
+    "redcap_repeat_instrument": "repeat instrument",
+    "redcap_repeat_instance": "repeat instance",
+    "redcap_data_access_group": "data access group",
+}
+_CHECKBOX = re.compile(r"^(?P<name>.+)___(?P<code>[A-Za-z0-9_]+)$")
+
+
+@dataclass
+class Header:
+    """The columns of a text file or sheet."""
+
+    names: list[str]
+    n_rows: int = 1
+    export: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
+    duplicates: dict[str, list[str]] = field(default_factory=dict)
+    unnamed: list[str] = field(default_factory=list)
+    checkboxes: dict[str, list[str]] = field(default_factory=dict)
+
+
+def read_header(records: list[list[str]]) -> Header:
+    """Return the header of a file whose first records are given (one to four of them)."""
+    header = _unique(records[0])
+    header.export, header.n_rows = _export(records)
+    if header.n_rows > 1:
+        texts = records[1] + [""] * (len(header.names) - len(records[1]))
+        header.labels = {
+            name: text.strip()
+            for name, text in zip(header.names, texts, strict=False)
+            if text.strip()
+        }
+    header.checkboxes = _checkboxes(header.names) if header.export == "redcap" else {}
+    return header
+
+
+def _unique(raw: list[str]) -> Header:
+    header = Header(names=[])
+    taken = {name.strip() for name in raw}
+    seen: set[str] = set()
+    for position, text in enumerate(raw, start=1):
+        name = " ".join(text.split())
+        if not name:
+            name = _free(f"column {position}", taken)
+            header.unnamed.append(name)
+        elif name in seen:
+            first, name = name, _free(name, taken | seen, number=2)
+            header.duplicates.setdefault(first, []).append(name)
+        seen.add(name)
+        header.names.append(name)
+    return header
+
+
+def _free(name: str, taken: set[str], number: int = 1) -> str:
+    candidate = name if number == 1 else f"{name} ({number})"
+    while candidate in taken:
+        number += 1
+        candidate = f"{name} ({number})"
+    return candidate
+
+
+def _export(records: list[list[str]]) -> tuple[str, int]:
+    """Return the program that wrote the file, where its header shows it, and the header rows."""
+    names = [name.strip().casefold() for name in records[0]]
+    for number, record in enumerate(records[1:3], start=2):
+        if any(cell.lstrip().startswith('{"ImportId"') for cell in record):
+            return "qualtrics", number
+    second = records[1] if len(records) > 1 else []
+    if names[:2] == ["v1", "v2"] and second and second[0].strip().casefold() == "responseid":
+        return "qualtrics", 2
+    if len(_QUALTRICS_NAMES.intersection(names)) >= 3:
+        return "qualtrics", 2 if _is_qualtrics_text_row(names, second) else 1
+    if _is_redcap(names):
+        return "redcap", 2 if _is_redcap_label_row(names, second) else 1
+    return "", 1
+
+
+def _is_qualtrics_text_row(names: list[str], second: list[str]) -> bool:
+    """Whether the second row holds texts: a date column of the export then has no digit."""
+    for name, cell in zip(names, second, strict=False):
+        if name in {"startdate", "enddate", "recordeddate"}:
+            return bool(cell.strip()) and not any(letter.isdigit() for letter in cell)
+    return False
+
+
+def _is_redcap(names: list[str]) -> bool:
+    complete = any(name.endswith("_complete") for name in names)
+    checkbox = any(_CHECKBOX.match(name) for name in names)
+    return any(name.startswith("redcap_") for name in names) or complete or checkbox
+
+
+def _is_redcap_label_row(names: list[str], second: list[str]) -> bool:
+    pairs = list(zip(names, (cell.strip().casefold() for cell in second), strict=False))
+    return any(
+        _REDCAP_SECOND_ROW.get(name) == cell
+        or (name.endswith("_complete") and cell in {"complete?", "complete"})
+        for name, cell in pairs
+    )
+
+
+def _checkboxes(names: list[str]) -> dict[str, list[str]]:
+    boxes: dict[str, list[str]] = {}
+    for name in names:
+        match = _CHECKBOX.match(name)
+        if match:
+            boxes.setdefault(match["name"], []).append(name)
+    return boxes

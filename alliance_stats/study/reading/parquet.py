@@ -1,0 +1,106 @@
+"""Parquet files: columns as they are stored; text cells cleaned like those of a CSV."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from ...errors import ReadError, listing
+from .cells import convert_words
+from .loaded import Conventions, Loaded, empty_notes
+from .notes import note_column
+
+
+def read_parquet(path: Path, conventions: Conventions, missing: frozenset[str]) -> Loaded:
+    """Read a parquet file; row 1 is its first row."""
+    table = _table(path)
+    nested = [f.name for f in table.schema if pa.types.is_nested(f.type)]
+    if nested:
+        raise ReadError(
+            f"The column{'s' if len(nested) > 1 else ''} {listing(nested)} of '{path.name}' "
+            "hold lists or records in a cell; expected one value a cell.",
+            rule="nested_column",
+            column=nested[0],
+            hint="Write them as columns of their own.",
+        )
+    names = [name for name in table.column_names if not name.startswith("__index_level_")]
+    notes = empty_notes() | {"encoding": "utf-8", "header_rows": 0, "first_row": 1}
+    data: dict[str, Any] = {}
+    for name in names:
+        as_text = name in conventions.text_columns
+        data[name] = _column(name, table[name], conventions, missing, as_text, notes)
+    frame = pd.DataFrame(data, index=pd.RangeIndex(table.num_rows))
+    rows = np.arange(1, table.num_rows + 1, dtype=np.int32)
+    return Loaded(frame, rows, "parquet", tuple(names), notes=notes)
+
+
+def _table(path: Path) -> pa.Table:
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowException, OSError, ValueError, NotImplementedError):
+        raise ReadError(
+            f"The parquet file '{path.name}' cannot be read: it is damaged or cut off.",
+            hint="Write it again, or copy it again from where it came.",
+        ) from None
+    repeated = sorted({n for n in table.column_names if table.column_names.count(n) > 1})
+    if repeated:
+        raise ReadError(
+            f"The parquet file '{path.name}' names the column {listing(repeated)} twice.",
+            rule="duplicate_column",
+            column=repeated[0],
+            hint="Give each column a name of its own.",
+        )
+    return table
+
+
+def _column(
+    name: str,
+    column: pa.ChunkedArray,
+    conventions: Conventions,
+    missing: frozenset[str],
+    as_text: bool,
+    notes: dict[str, Any],
+) -> Any:
+    kind = column.type
+    if pa.types.is_dictionary(kind) and pa.types.is_string(kind.value_type):
+        column, kind = column.cast(pa.string()), pa.string()
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        column, kind = column.cast(pa.string()), pa.string()
+    if not pa.types.is_string(kind):
+        return _plain(column)
+    whole = column.combine_chunks()
+    if isinstance(whole, pa.ChunkedArray):
+        whole = whole.chunk(0) if whole.num_chunks else pa.array([], pa.string())
+    encoded = whole.dictionary_encode()
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    values, changed = convert_words(
+        codes,
+        encoded.dictionary,
+        missing_words=missing,
+        decimal=conventions.decimal,
+        as_text=as_text,
+    )
+    note_column(notes, name, changed)
+    return values
+
+
+def _plain(column: pa.ChunkedArray) -> Any:
+    """Return a stored column with pandas' plain dtypes (no decimals, no objects of Arrow)."""
+    kind = column.type
+    if pa.types.is_decimal(kind):
+        return column.cast(pa.float64()).to_pandas()
+    if pa.types.is_boolean(kind) and column.null_count:
+        return column.to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get)
+    if pa.types.is_date(kind):
+        return column.cast(pa.timestamp("us")).to_pandas()
+    if pa.types.is_integer(kind) and not column.null_count and not pa.types.is_uint64(kind):
+        return column.cast(pa.int64()).to_pandas()
+    if pa.types.is_floating(kind) or pa.types.is_integer(kind):
+        return column.cast(pa.float64(), safe=False).to_pandas()
+    return column.to_pandas()

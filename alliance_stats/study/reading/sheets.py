@@ -1,0 +1,290 @@
+"""Excel workbooks: one sheet, its stored values, and formulas that were never calculated."""
+
+from __future__ import annotations
+
+import datetime as dt
+import zipfile
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import ParseError
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from ...errors import ReadError, did_you_mean, listing
+from ..origin import Problem, SourceFile
+from .cells import ColumnNotes, convert_words
+from .headers import Header, read_header
+from .loaded import Conventions, Loaded, empty_notes
+from .notes import note_column, note_header
+
+LARGEST_WORKBOOK = 2_000_000_000
+"""Bytes a workbook may unpack to; more is refused before anything is unpacked."""
+
+LARGEST_RATIO = 300
+"""Unpacked to packed size; a real sheet stays far below, a crafted archive far above."""
+
+_SMALL = 50_000_000
+
+
+def read_sheet(
+    path: Path, sheet: str | int | None, conventions: Conventions, missing: frozenset[str]
+) -> Loaded:
+    """Read one sheet; without a name, the first one that holds something."""
+    check_archive(path)
+    name, names, grid = _grid(path, sheet)
+    while grid and all(_blank(cell) for cell in grid[-1]):
+        grid.pop()
+    first = next((n for n, record in enumerate(grid) if any(not _blank(c) for c in record)), None)
+    if first is None:
+        raise ReadError(
+            f"The sheet '{name}' of '{path.name}' is empty.",
+            rule="empty_sheet",
+            hint=f"Its sheets are {listing(names)}." if len(names) > 1 else "",
+            sheet=name,
+        )
+    width = max(n for record in grid for n, cell in enumerate(record, 1) if not _blank(cell))
+    texts = [
+        ["" if c is None else str(c) for c in _padded(r, width)] for r in grid[first : first + 4]
+    ]
+    header = read_header(texts)
+    start = first + header.n_rows
+    notes = empty_notes() | {"sheets": names, "header_rows": header.n_rows, "first_row": start + 1}
+    source = SourceFile(path.name, name, "xlsx", tuple(header.names))
+    faults = _uncalculated(path, name, grid, start, header, source)
+    frame = _frame(grid[start:], header, conventions, missing, notes)
+    rows = np.arange(start + 1, start + 1 + len(frame), dtype=np.int32)
+    note_header(notes, header)
+    return Loaded(
+        frame, rows, "xlsx", tuple(header.names), sheet=name, notes=notes, faults=tuple(faults)
+    )
+
+
+def check_archive(path: Path) -> None:
+    """Refuse what is not a workbook, or would unpack to far more than it seems."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            parts = {entry.filename for entry in entries}
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        raise ReadError(
+            f"The workbook '{path.name}' cannot be opened: it is damaged or cut off.",
+            rule="unreadable_file",
+            hint="Open it in its program and save it again as .xlsx.",
+        ) from None
+    unpacked = sum(entry.file_size for entry in entries)
+    packed = max(path.stat().st_size, 1)
+    if unpacked > LARGEST_WORKBOOK or (unpacked > _SMALL and unpacked / packed > LARGEST_RATIO):
+        raise ReadError(
+            f"The workbook '{path.name}' would unpack from {packed:,} to {unpacked:,} bytes, "
+            "which no sheet of data does; it is not opened.",
+            rule="unreadable_file",
+            hint="Save the sheet as CSV.",
+        )
+    if "xl/workbook.xml" not in parts:
+        raise ReadError(
+            f"The file '{path.name}' is an archive, but not an Excel workbook.",
+            rule="wrong_kind",
+            hint="Save the sheet as .xlsx or as CSV.",
+        )
+
+
+def _grid(path: Path, sheet: str | int | None) -> tuple[str, list[str], list[list[Any]]]:
+    """Return the sheet's name, all names, and its stored cells as rows."""
+    import openpyxl
+
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    except Exception:
+        raise _damaged(path) from None
+    try:
+        names = [each.title for each in book.worksheets]
+        if isinstance(sheet, int) and not isinstance(sheet, bool) and 0 <= sheet < len(names):
+            sheet = names[sheet]
+        if sheet is not None and str(sheet) not in names:
+            raise ReadError(
+                f"The workbook '{path.name}' has no sheet '{sheet}'; its sheets are "
+                f"{listing(names)}.{did_you_mean(sheet, names)}",
+                rule="unknown_sheet",
+                sheet=str(sheet),
+            )
+        if not names:
+            raise ReadError(f"The workbook '{path.name}' has no sheet.", rule="empty_sheet")
+        wanted = [str(sheet)] if sheet is not None else names
+        for name in wanted:
+            grid = _cells(book[name], path)
+            if grid or name == wanted[-1]:
+                return (name if grid else wanted[0]), names, grid
+    finally:
+        book.close()
+    raise _damaged(path)
+
+
+def _cells(sheet: Any, path: Path) -> list[list[Any]]:
+    try:
+        sheet.reset_dimensions()
+        rows = [list(record) for record in sheet.iter_rows(values_only=True)]
+    except (ParseError, KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile, OSError):
+        raise _damaged(path) from None
+    return rows if any(not _blank(cell) for record in rows for cell in record) else []
+
+
+def _damaged(path: Path) -> ReadError:
+    return ReadError(
+        f"The workbook '{path.name}' cannot be read: it is damaged.",
+        rule="unreadable_file",
+        hint="Open it in its program and save it again as .xlsx, or as CSV.",
+    )
+
+
+def _blank(cell: Any) -> bool:
+    return cell is None or (isinstance(cell, str) and not cell.strip())
+
+
+def _padded(record: list[Any], width: int) -> list[Any]:
+    return (record + [None] * width)[:width]
+
+
+# -- formulas ---------------------------------------------------------------------------------
+
+
+def _uncalculated(
+    path: Path, sheet: str, grid: list[list[Any]], start: int, header: Header, source: SourceFile
+) -> list[Problem]:
+    """Name the cells whose formula was never calculated, so that no value is stored."""
+    if not _has_formula(path):
+        return []
+    import openpyxl
+
+    book = openpyxl.load_workbook(path, read_only=True, data_only=False)
+    try:
+        worksheet = book[sheet]
+        worksheet.reset_dimensions()
+        formulas = [list(record) for record in worksheet.iter_rows(values_only=True)]
+    finally:
+        book.close()
+    faults = []
+    for number, record in enumerate(formulas[start : len(grid)], start=start):
+        for column, cell in enumerate(record[: len(header.names)]):
+            stored = grid[number][column] if column < len(grid[number]) else None
+            if stored is None and isinstance(cell, str) and cell.startswith("="):
+                faults.append(_formula_problem(header.names[column], number + 1, cell, source))
+    return faults
+
+
+def _has_formula(path: Path) -> bool:
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if name.startswith("xl/worksheets/") and name.endswith(".xml"):
+                xml = archive.read(name)
+                if b"<f>" in xml or b"<f " in xml:
+                    return True
+    return False
+
+
+def _formula_problem(column: str, row: int, formula: str, source: SourceFile) -> Problem:
+    return Problem(
+        level="error",
+        rule="formula_without_value",
+        message=f"Row {row}, column '{column}' holds a formula whose result was never stored, so "
+        "there is no value to read.",
+        hint="Open the workbook in its program, let it calculate, and save it.",
+        row=row,
+        column=column,
+        cell=source.cell(row, column),
+        value=formula[:100],
+    )
+
+
+# -- columns ----------------------------------------------------------------------------------
+
+
+def _frame(
+    records: list[list[Any]],
+    header: Header,
+    conventions: Conventions,
+    missing: frozenset[str],
+    notes: dict[str, Any],
+) -> pd.DataFrame:
+    width = len(header.names)
+    columns = list(zip(*(_padded(record, width) for record in records), strict=True))
+    columns = columns or [()] * width
+    data: dict[str, Any] = {}
+    for name, cells in zip(header.names, columns, strict=True):
+        as_text = name in conventions.text_columns
+        data[name], changed = convert_cells(list(cells), missing, conventions.decimal, as_text)
+        note_column(notes, name, changed)
+        mixed = sum(isinstance(cell, str) and not _blank(cell) for cell in cells)
+        if mixed and getattr(data[name], "dtype", None) in (np.dtype("int64"), np.dtype("float64")):
+            stored = mixed - sum(changed.missing_words.values())
+            if stored:
+                notes["numbers_stored_as_text"][name] = stored
+    return pd.DataFrame(data, index=pd.RangeIndex(len(records)))
+
+
+def convert_cells(
+    cells: list[Any], missing: frozenset[str], decimal: str | None, as_text: bool
+) -> tuple[Any, ColumnNotes]:
+    """Turn the cells of one column (numbers, text, dates, blanks) into one kind of value."""
+    kinds = {type(cell) for cell in cells if not _blank(cell)}
+    if kinds <= {str} or as_text:
+        return _text(cells, missing, decimal, as_text)
+    notes = ColumnNotes()
+    if str in kinds:
+        cells, kinds, notes = _without_words(cells, missing, decimal, kinds)
+    if kinds and kinds <= {dt.datetime, dt.date}:
+        return pd.Series(np.array([_stamp(c) for c in cells], dtype="datetime64[us]")), notes
+    if kinds == {bool}:
+        blank = np.array([_blank(cell) for cell in cells], dtype=bool)
+        truth = np.array([cell is True for cell in cells], dtype=bool)
+        return (pd.arrays.BooleanArray(truth, blank) if blank.any() else truth), notes
+    if kinds <= {int, float}:
+        values = np.array([np.nan if _blank(c) else float(c) for c in cells], dtype=float)
+        whole = kinds == {int} and not np.isnan(values).any() and np.abs(values).max() < 2**53
+        return (values.astype("int64") if whole else values), notes
+    return pd.Series([None if _blank(cell) else cell for cell in cells], dtype=object), notes
+
+
+def _text(
+    cells: list[Any], missing: frozenset[str], decimal: str | None, as_text: bool
+) -> tuple[Any, ColumnNotes]:
+    texts = [None if cell is None else str(cell) for cell in cells]
+    encoded = pa.array(texts, pa.string()).dictionary_encode()
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return convert_words(
+        codes, encoded.dictionary, missing_words=missing, decimal=decimal, as_text=as_text
+    )
+
+
+def _without_words(
+    cells: list[Any], missing: frozenset[str], decimal: str | None, kinds: set[type]
+) -> tuple[list[Any], set[type], ColumnNotes]:
+    """Read the words among other cells: missing words, and numbers stored as text."""
+    words = [cell if isinstance(cell, str) else None for cell in cells]
+    values, notes = _text(words, missing, decimal, as_text=False)
+    if isinstance(values, np.ndarray) and kinds <= {int, float, str}:
+        numbers = values.astype(float)
+        cells = [
+            _or_none(number) if isinstance(cell, str) else cell
+            for cell, number in zip(cells, numbers, strict=True)
+        ]
+    elif isinstance(values, pd.Categorical):
+        gone = values.isna()
+        cells = [
+            None if isinstance(cell, str) and lost else cell
+            for cell, lost in zip(cells, gone, strict=True)
+        ]
+    elif np.isnan(np.asarray(values, dtype=float)).all():
+        cells = [None if isinstance(cell, str) else cell for cell in cells]
+    return cells, {type(cell) for cell in cells if not _blank(cell)}, notes
+
+
+def _or_none(number: float) -> float | None:
+    return None if np.isnan(number) else float(number)
+
+
+def _stamp(cell: Any) -> Any:
+    if _blank(cell):
+        return np.datetime64("NaT")
+    return np.datetime64(cell if isinstance(cell, dt.datetime) else cell.isoformat(), "us")

@@ -1,0 +1,164 @@
+"""SPSS files: values, value labels, variable labels, user-missing codes, dates and times."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...errors import ReadError
+from .loaded import Conventions, Loaded, empty_notes
+
+_EPOCH = np.datetime64("1582-10-14T00:00:00", "us")
+_DATES = ("DATE", "ADATE", "EDATE", "JDATE", "SDATE", "DATETIME", "YMDHMS")
+_TIMES = ("TIME", "DTIME", "MTIME")
+_OPEN_END = 1e300
+"""SPSS writes LOWEST and HIGHEST of a range as the ends of the floating-point numbers."""
+
+
+def read_spss(path: Path, conventions: Conventions) -> Loaded:
+    """Read a ``.sav`` or ``.zsav`` file; user-missing values become missing and are counted."""
+    raw, meta = _read(path, conventions.encoding)
+    names = [str(name) for name in raw.columns]
+    notes = empty_notes() | {
+        "encoding": str(getattr(meta, "file_encoding", "") or ""),
+        "header_rows": 0,
+        "first_row": 1,
+        "variable_labels": _labels(meta),
+        "value_labels": {
+            name: {_plain(code): str(label) for code, label in labels.items()}
+            for name, labels in meta.variable_value_labels.items()
+        },
+    }
+    columns = {
+        name: _column(raw[name], name, meta, notes)  # a date, a time, numbers or text
+        for name in names
+    }
+    frame = pd.DataFrame(columns, index=pd.RangeIndex(len(raw)))
+    rows = np.arange(1, len(raw) + 1, dtype=np.int32)
+    return Loaded(frame, rows, "sav", tuple(names), notes=notes)
+
+
+def _read(path: Path, encoding: str | None) -> tuple[pd.DataFrame, Any]:
+    import pyreadstat
+
+    attempts = [encoding] if encoding else [None, "cp1252", "latin1"]
+    for attempt in attempts:
+        try:
+            frame, meta = pyreadstat.read_sav(
+                str(path), encoding=attempt, user_missing=True, disable_datetime_conversion=True
+            )
+        except Exception as error:
+            reason = str(error)
+            if "encoding" not in reason and "unicode" not in reason.lower():
+                break
+        else:
+            return _checked(frame, meta, path)
+    raise ReadError(
+        f"The SPSS file '{path.name}' cannot be read: {_in_words(reason)}",
+        rule="unreadable_file",
+        hint="Open it in SPSS (or PSPP, jamovi) and save it again, or copy it again from where "
+        "it came.",
+    )
+
+
+def _checked(frame: pd.DataFrame, meta: Any, path: Path) -> tuple[pd.DataFrame, Any]:
+    """Refuse a file that holds fewer cases than its own header says."""
+    expected = getattr(meta, "number_rows", None)
+    if expected is not None and expected >= 0 and expected != len(frame):
+        raise ReadError(
+            f"The SPSS file '{path.name}' says it has {expected} cases, but only {len(frame)} "
+            "could be read: it is cut off.",
+            rule="truncated_file",
+            hint="Copy it again from where it came.",
+        )
+    return frame, meta
+
+
+def _in_words(reason: str) -> str:
+    known = {
+        "file": "it ends before all its cases are there, or is damaged.",
+        "parse": "it is damaged, or not an SPSS file.",
+        "allocate": "it is damaged (it asks for more memory than there is).",
+    }
+    lowered = reason.lower()
+    if "encoding" in lowered or "unicode" in lowered:
+        return "its text is in an encoding that could not be told; give encoding=."
+    for word in ("allocate", "parse", "file"):
+        if word in lowered:
+            return known[word]
+    return "it is damaged, or not an SPSS file."
+
+
+def _labels(meta: Any) -> dict[str, str]:
+    pairs = meta.column_names_to_labels.items()
+    return {name: str(label) for name, label in pairs if label}
+
+
+def _column(series: pd.Series, name: str, meta: Any, notes: dict[str, Any]) -> pd.Series:
+    kind = str(meta.original_variable_types.get(name, "")).rstrip("0123456789.")
+    values = _without_user_missing(series, name, meta, notes)
+    if kind in _DATES:
+        return pd.Series(_EPOCH + _seconds(values), name=name)
+    if kind in _TIMES:
+        return pd.Series(_seconds(values), name=name)
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        return values.astype("float64")
+    blank = values.isna() | (values.astype(object).astype(str).str.strip() == "")
+    return values.mask(blank).astype("category")
+
+
+def _seconds(values: pd.Series) -> np.ndarray:
+    """Return SPSS seconds as differences of time, to the microsecond."""
+    seconds = values.to_numpy(dtype="float64", na_value=np.nan)
+    known = np.isfinite(seconds) & (np.abs(seconds) < 1e12)
+    micro = np.where(known, np.round(np.where(known, seconds, 0) * 1e6), 0).astype("int64")
+    result = micro.astype("timedelta64[us]")
+    result[~known] = np.timedelta64("NaT")
+    return result
+
+
+def _without_user_missing(
+    series: pd.Series, name: str, meta: Any, notes: dict[str, Any]
+) -> pd.Series:
+    """Set user-missing codes and ranges to missing, and note which and how many."""
+    codes: list[Any] = []
+    ranges: list[list[float | None]] = []
+    hit = np.zeros(len(series), dtype=bool)
+    for declared in meta.missing_ranges.get(name, ()):
+        low, high = (
+            (declared["lo"], declared["hi"]) if isinstance(declared, dict) else (declared,) * 2
+        )
+        if low == high:
+            codes.append(_plain(low))
+            hit |= np.asarray(series == low, dtype=bool)
+        else:
+            ranges.append([_end(low), _end(high)])
+            hit |= np.asarray((series >= low) & (series <= high), dtype=bool)
+    if codes:
+        notes["user_missing"][name] = codes
+    if ranges:
+        notes["user_missing_ranges"][name] = ranges
+    if not hit.any():
+        return series
+    counts = series[hit].value_counts(sort=False)
+    notes["user_missing_counts"][name] = {
+        _plain(code): int(count) for code, count in counts.sort_index().items()
+    }
+    return series.mask(hit)
+
+
+def _end(value: Any) -> float | None:
+    if isinstance(value, str):
+        return None
+    return None if not math.isfinite(value) or abs(value) > _OPEN_END else float(value)
+
+
+def _plain(value: Any) -> Any:
+    """Return a code as a whole number where it is one."""
+    if isinstance(value, float | np.floating):
+        return int(value) if float(value).is_integer() else float(value)
+    return value
