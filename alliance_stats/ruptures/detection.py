@@ -1,0 +1,159 @@
+"""Which sessions are ruptures, and were they repaired? One door to every rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import DesignError
+from .building import build
+from .courses import Courses, Floats
+from .episodes import Episodes, follow
+from .parameters import complete
+from .reading import Series, check_range, pick_scores, read_series
+from .reports import find_table, read_marks
+from .result import Ruptures
+from .rules import Flags, Rule, find_rule
+
+if TYPE_CHECKING:
+    from ..study import Study
+
+
+def apply(courses: Courses, rule: Rule, p: Mapping[str, Any]) -> tuple[Flags, Episodes]:
+    """Apply a rule to courses: the part below the tables, which simulations repeat."""
+    flags = rule.function(courses, p)
+    short = courses.length < p["min_sessions"]
+    if short.any():
+        enough = ~courses.spread(short).astype(bool)
+        flags = replace(flags, flag=flags.flag & enough, judged=flags.judged & enough)
+    return flags, follow(courses, flags, p)
+
+
+def prepare(
+    data: Study | pd.DataFrame,
+    rule: Rule,
+    p: Mapping[str, Any],
+    *,
+    column: str = "score",
+    events: pd.DataFrame | None = None,
+    codes: pd.DataFrame | None = None,
+    measure: str | None = None,
+    subscale: str | None = None,
+) -> tuple[Series, dict[str, Floats]]:
+    """Return the sorted sessions a rule works on, and its marks."""
+    if rule.needs != "scores":
+        given = events if rule.needs == "events" else codes
+        return read_marks(data, find_table(data, rule.needs, given), rule, p)
+    frame = pick_scores(data, measure=measure, subscale=subscale, rater=p["rater"])
+    series = read_series(frame, column)
+    check_range(series, p["range"])
+    return series, {}
+
+
+def detect_ruptures(
+    scores: Study | pd.DataFrame,
+    *,
+    rule: str,
+    column: str = "score",
+    measure: str | None = None,
+    subscale: str | None = None,
+    events: pd.DataFrame | None = None,
+    codes: pd.DataFrame | None = None,
+    **parameters: Any,
+) -> Ruptures:
+    """In which sessions did the alliance rupture, and was it repaired?
+
+    There is no agreed definition of a rupture in a series of scores, and the rules disagree on
+    the same data (Gumz et al. 2012, doi 10.1186/1471-2288-12-10). So the rule and every
+    parameter are named and come back with the result; compare several (`compare_rules`) and
+    hold the counts against chance (`expected_by_chance`) before believing one.
+
+    Parameters
+    ----------
+    scores
+        One row a client and session: ``client_id``, ``session`` (whole numbers), ``score``. A
+        session without a row, or with a missing score, is unobserved. Tables with columns
+        ``measure``, ``scale`` or ``rater`` must hold one of each, or be narrowed with
+        `measure`, `subscale`, `rater`. A `Study` gives its scores, sessions, events and codes.
+    rule
+        A name from `rupture_rules`.
+    column
+        The column that holds the score.
+    measure, subscale
+        Which measure, and which of its scales, to take from `scores`.
+    events, codes
+        Tables of reports and of observer codes for the rules ``direct_report`` and
+        ``observer_codes``, where `scores` is not a study that has them.
+    **parameters
+        The rule's parameters (`rupture_rules`). Those of every rule: ``repair_level`` (share of
+        the fall to be regained, or ``"threshold"``), ``repair_window`` (session numbers within
+        which a repair counts; None: to the end), ``min_sessions``, ``max_gap`` (largest
+        difference of session numbers across which sessions are compared or followed; 1:
+        adjacent only; None: any), ``direction`` (``"higher_is_better"`` or
+        ``"lower_is_better"``), ``rater``, ``range`` (lowest and highest possible score, for
+        flags of ceiling and floor).
+
+    Returns
+    -------
+    Ruptures
+        ``.sessions``, ``.episodes``, ``.clients``, ``.rule``, ``.parameters``, ``.limits`` (for
+        charts), ``.plot(client_id)``, ``.tidy()``, ``.glance()``, ``.messages``.
+
+    Raises
+    ------
+    ColumnError, DesignError
+        Where columns are missing or wrong, sessions double, raters mixed, the rule unknown, a
+        parameter impossible, or no client has enough sessions.
+
+    Notes
+    -----
+    An episode is *repaired*, *unrepaired* or *censored*; the last means that the data ended
+    before a repair could be seen (fewer sessions than the window were observed after it;
+    without a window: none). A client's class is the worst of: unrepaired, censored, repaired,
+    none; clients who cannot be judged are ``too_few_sessions``. Classes are made from the same
+    course they describe: do not use them as if they had been known at the start of therapy.
+
+    Examples
+    --------
+    >>> import alliance_stats as al
+    >>> import pandas as pd
+    >>> scores = pd.DataFrame(
+    ...     {"client_id": "a", "session": range(1, 7), "score": [5.0, 5.2, 3.0, 4.1, 5.3, 5.1]}
+    ... )
+    >>> found = al.detect_ruptures(scores, rule="drop_points", points=1.5)
+    >>> found.episodes[["rupture_session", "repair_session", "depth", "outcome"]]
+       rupture_session  repair_session  depth   outcome
+    0                3               5    2.2  repaired
+    """
+    chosen = find_rule(rule)
+    p = complete(chosen, parameters)
+    series, marks = prepare(
+        scores,
+        chosen,
+        p,
+        column=column,
+        events=events,
+        codes=codes,
+        measure=measure,
+        subscale=subscale,
+    )
+    courses = series.courses(p["direction"], marks)
+    require_enough(courses, chosen, p)
+    flags, episodes = apply(courses, chosen, p)
+    return build(series, courses, flags, episodes, chosen, p)
+
+
+def require_enough(courses: Courses, rule: Rule, p: Mapping[str, Any]) -> None:
+    """Refuse data in which not one client has enough observed sessions."""
+    least = max(p["min_sessions"], (p.get("baseline") or 0) + 1)
+    longest = int(np.max(courses.length))
+    if longest < least:
+        raise DesignError(
+            f"The rule '{rule.name}' needs {least} observed sessions of a client, and none of the "
+            f"{courses.start.size} clients has as many (the longest course has {longest}). Lower "
+            "min_sessions where the rule allows it, or choose a rule that needs fewer."
+        )

@@ -1,0 +1,59 @@
+"""Rates of ruptures and repairs, with clients as the unit of sampling."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from .courses import Floats
+
+
+def ratio(part: Floats, whole: Floats) -> tuple[float, float]:
+    """Return sum(part) / sum(whole) over clients and its standard error.
+
+    The standard error is that of a ratio estimator, clients being drawn independently:
+    sqrt(n / (n - 1) * sum((part - r whole)^2)) / sum(whole); NaN with fewer than two clients.
+    """
+    used = whole > 0
+    part, whole = part[used], whole[used]
+    n = part.size
+    if n == 0:
+        return np.nan, np.nan
+    estimate = part.sum() / whole.sum()
+    if n < 2:
+        return float(estimate), np.nan
+    squares = np.square(part - estimate * whole).sum()
+    return float(estimate), float(np.sqrt(n / (n - 1) * squares) / whole.sum())
+
+
+def describe(clients: pd.DataFrame) -> pd.DataFrame:
+    """Return the tidy table of rates from the table of clients."""
+    from scipy.stats import norm
+
+    judged = (clients["n_judged"] > 0).to_numpy(dtype=float)
+    ruptures = clients["n_ruptures"].to_numpy(dtype=float)
+    decided = (clients["n_repaired"] + clients["n_unrepaired"]).to_numpy(dtype=float)
+    pairs = {
+        "ruptures_per_session": (ruptures, clients["n_judged"].to_numpy(dtype=float)),
+        "clients_with_rupture": ((ruptures > 0).astype(float), judged),
+        "repaired": (clients["n_repaired"].to_numpy(dtype=float), decided),
+    }
+    half = norm.ppf(0.975)
+    rows = []
+    for term, (part, whole) in pairs.items():
+        estimate, error = ratio(part, whole)
+        rows.append(
+            {
+                "effect": "fixed",
+                "group": "",
+                "term": term,
+                "estimate": estimate,
+                "std_error": error,
+                "statistic": np.nan,
+                "df": np.inf,
+                "p_value": np.nan,
+                "conf_low": np.clip(estimate - half * error, 0, 1),
+                "conf_high": np.clip(estimate + half * error, 0, 1),
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,223 @@
+"""From a table of scores to courses: columns checked, sorted, duplicates refused, gaps kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import ColumnError, DesignError, listing, require_columns
+from .courses import Booleans, Courses, Floats, Integers
+
+if TYPE_CHECKING:
+    from ..study import Study
+
+KEYS = ("measure", "scale", "rater")
+
+
+@dataclass(frozen=True)
+class Series:
+    """A table of scores sorted by client (as first met) and session, one row a session.
+
+    ``observed`` says which rows have a score; `courses` are made of these.
+    """
+
+    ids: pd.Series
+    code: Integers
+    client_id: pd.Series
+    session: Integers
+    score: Floats
+    observed: Booleans
+    unjudgeable: tuple[str, ...] = ()
+
+    @property
+    def n_clients(self) -> int:
+        """Number of clients, those without a single score included."""
+        return len(self.ids)
+
+    def courses(self, direction: str, marks: Mapping[str, Floats] | None = None) -> Courses:
+        """Return the observed sessions as flat arrays, higher being better."""
+        sign = 1.0 if direction == "higher_is_better" else -1.0
+        whole = bool(self.observed.all())
+        keep: Any = slice(None) if whole else self.observed
+        code = self.code[keep]
+        start = np.flatnonzero(np.diff(code, prepend=-1))
+        value = self.score[keep]
+        return Courses(
+            self.session[keep],
+            value if sign > 0 else -value,
+            start,
+            sign,
+            marks={name: values[keep] for name, values in (marks or {}).items()},
+        )
+
+    def clients_of(self, courses: Courses) -> Integers:
+        """Return, for each course, the number of its client among all clients."""
+        if courses.start.size == self.n_clients:
+            return np.arange(self.n_clients)
+        return self.code[self.observed][courses.start]
+
+
+def is_study(data: object) -> bool:
+    """Return whether the data are a study rather than a table."""
+    return not isinstance(data, pd.DataFrame) and hasattr(data, "tables")
+
+
+def pick_scores(
+    data: Study | pd.DataFrame,
+    *,
+    measure: str | None,
+    subscale: str | None,
+    rater: str | None,
+) -> pd.DataFrame:
+    """Return the rows of one measure, scale and rater; refuse a mixture.
+
+    Raises
+    ------
+    DesignError
+        Where more than one measure, scale or rater is left, or none.
+    """
+    frame = data if isinstance(data, pd.DataFrame) else data.scores
+    if not isinstance(frame, pd.DataFrame):
+        raise ColumnError(
+            f"Scores must be a table (a pandas DataFrame) or a Study; they are a "
+            f"{type(frame).__name__}."
+        )
+    for column, wanted in zip(KEYS, (measure, subscale, rater), strict=True):
+        frame = _pick(frame, column, wanted)
+    return frame
+
+
+def _pick(frame: pd.DataFrame, column: str, wanted: str | None) -> pd.DataFrame:
+    argument = "subscale" if column == "scale" else column
+    if column not in frame.columns:
+        if wanted is not None:
+            raise ColumnError(
+                f"{argument}='{wanted}' was asked for, but the scores have no column '{column}'."
+            )
+        return frame
+    values = frame[column]
+    if wanted is None:
+        if len(values) == 0 or bool((values == values.iloc[0]).all()) or values.isna().all():
+            return frame
+        found = sorted(map(str, values.dropna().unique()))
+        if len(found) > 1:
+            raise DesignError(
+                f"The scores mix {len(found)} {column}s: {listing(found)}. A course is of one "
+                f"{column}: choose with {argument}='{found[0]}'."
+            )
+        return frame
+    chosen = frame[values == wanted]
+    if chosen.empty:
+        found = sorted(map(str, values.dropna().unique()))
+        raise DesignError(
+            f"There are no scores with {column} '{wanted}'; there are {listing(found)}."
+        )
+    return chosen
+
+
+def read_series(frame: pd.DataFrame, column: str = "score", *, what: str = "the scores") -> Series:
+    """Return the table sorted, with every fault told in a sentence.
+
+    Raises
+    ------
+    ColumnError
+        Where a column is missing, or client, session or score are not what they should be.
+    DesignError
+        Where a client has one session twice, or nobody has a score.
+    """
+    require_columns(frame.columns, ["client_id", "session", column], what=what)
+    if frame.empty:
+        raise DesignError(f"There are no rows in {what}.")
+    code, ids = pd.factorize(frame["client_id"])
+    if (code < 0).any():
+        raise ColumnError(
+            f"client_id is missing in {int((code < 0).sum())} of {len(frame)} rows of {what} "
+            f"(first row: {int((code < 0).argmax()) + 1})."
+        )
+    session = _whole_sessions(frame, what)
+    score = _numbers(frame, column, what)
+    client_id = frame["client_id"]
+    step = session[1:] - session[:-1]
+    turn = code[1:] - code[:-1]
+    if not bool(((turn == 0) & (step > 0) | (turn == 1)).all()):
+        order = np.lexsort((session, code))
+        code, session, score = code[order], session[order], score[order]
+        client_id = client_id.iloc[order]
+        _refuse_duplicates(code, session, client_id, what)
+    observed = ~np.isnan(score)
+    if not observed.any():
+        raise DesignError(
+            f"Not one value of '{column}' is observed in {what} ({len(frame)} rows): "
+            "there is no course to judge. Was the right rater chosen?"
+        )
+    return Series(
+        pd.Series(ids, name="client_id"),
+        code.astype(np.int64, copy=False),
+        client_id.reset_index(drop=True),
+        session,
+        score,
+        observed,
+    )
+
+
+def _whole_sessions(frame: pd.DataFrame, what: str) -> Integers:
+    values = frame["session"]
+    if pd.api.types.is_integer_dtype(values) and not values.isna().any():
+        return values.to_numpy(dtype=np.int64)
+    numeric = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    bad = ~(numeric == np.round(numeric))
+    if bad.any():
+        shown = listing(frame["client_id"][bad].map(str) + ": " + values[bad].map(str), 3)
+        raise ColumnError(
+            f"session must be a whole number in every row of {what}; it is not in "
+            f"{int(bad.sum())} rows (client: session {shown})."
+        )
+    return numeric.astype(np.int64)
+
+
+def _numbers(frame: pd.DataFrame, column: str, what: str) -> Floats:
+    values = frame[column]
+    if pd.api.types.is_float_dtype(values) and isinstance(values.dtype, np.dtype):
+        score = values.to_numpy(dtype=float)
+    else:
+        numeric = pd.to_numeric(values, errors="coerce")
+        wrong = numeric.isna() & values.notna()
+        if wrong.any():
+            raise ColumnError(
+                f"'{column}' must hold numbers in {what}; {int(wrong.sum())} values are not "
+                f"({listing(values[wrong].unique(), 3)})."
+            )
+        score = numeric.to_numpy(dtype=float, na_value=np.nan)
+    if np.isinf(score).any():
+        raise ColumnError(
+            f"'{column}' is infinite in {int(np.isinf(score).sum())} rows of {what}; a score is a "
+            "finite number or missing."
+        )
+    return score
+
+
+def _refuse_duplicates(code: Integers, session: Integers, client_id: pd.Series, what: str) -> None:
+    twice = np.flatnonzero((code[1:] == code[:-1]) & (session[1:] == session[:-1])) + 1
+    if twice.size:
+        shown = [f"{client_id.iloc[row]}: {session[row]}" for row in twice[:4]]
+        raise DesignError(
+            f"A client can have a session once; in {what} {twice.size} rows repeat one (client: "
+            f"session {listing(shown, 3)}). Are two raters, measures or scales mixed?"
+        )
+
+
+def check_range(series: Series, limits: tuple[float, float] | None) -> None:
+    """Refuse scores outside the possible range."""
+    if limits is None:
+        return
+    outside = series.observed & ((series.score < limits[0]) | (series.score > limits[1]))
+    if outside.any():
+        who = listing(series.client_id[outside].unique(), 3)
+        raise ColumnError(
+            f"{int(outside.sum())} scores lie outside range=({limits[0]:g}, {limits[1]:g}) "
+            f"(clients {who}). Give the scale's lowest and highest possible score."
+        )

@@ -1,0 +1,134 @@
+"""What a rule found: sessions, episodes, clients, and the numbers that describe them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ..results import Result
+from .episodes import OUTCOMES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, repr=False)
+class Ruptures(Result):
+    """Ruptures and repairs of all clients under one rule.
+
+    Attributes
+    ----------
+    sessions
+        One row a session of the input, sorted by client and session: ``client_id``,
+        ``session``, ``score``, ``flag`` (rupture by the criterion), ``distance`` (how far the
+        session has fallen, in the rule's unit), ``judged`` (the criterion could be applied),
+        ``reference`` (the level the fall is counted from), ``threshold`` (the score at which
+        the session would be flagged), ``episode`` (row number in `episodes`, -1 outside).
+    episodes
+        One row a rupture: ``client_id``, ``rupture_session``, ``nadir_session``,
+        ``repair_session`` (missing where there was none), ``last_session`` (the last session
+        followed), ``pre_level``, ``nadir_level``, ``depth`` (pre-level to nadir, positive, in
+        points of the scale), ``length`` (session numbers from rupture to repair, or to the end
+        of what was followed, that one included), ``outcome``.
+    clients
+        One row a client: ``n_sessions`` (observed), ``n_judged``, ``n_ruptures``,
+        ``n_repaired``, ``n_unrepaired``, ``n_censored``, ``first_rupture``, ``class``; with
+        ``range``: ``share_ceiling``, ``share_floor``, ``ceiling``, ``floor``.
+    rule, parameters
+        The rule's name, and every parameter with its value.
+    unit
+        The unit of ``distance``.
+    limits
+        For control charts one row a client: centre, limits, mean moving range, sigma, lag-1
+        autocorrelation; else None.
+    messages
+        What could not be judged, and why.
+    """
+
+    sessions: pd.DataFrame
+    episodes: pd.DataFrame
+    clients: pd.DataFrame
+    rule: str
+    parameters: Mapping[str, Any]
+    unit: str
+    limits: pd.DataFrame | None = None
+    messages: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:  # type: ignore[override]
+        """The rule with its parameters, in one line."""
+        given = ", ".join(f"{k}={v!r}" for k, v in self.parameters.items() if v is not None)
+        return f"Ruptures by the rule '{self.rule}' ({given})"
+
+    def __repr__(self) -> str:
+        row = self.glance().iloc[0]
+        return (
+            f"Ruptures(rule={self.rule!r}, {row['n_clients']} clients, {row['n_sessions']} "
+            f"sessions, {row['n_ruptures']} ruptures, {row['n_repaired']} repaired)"
+        )
+
+    def tidy(self) -> pd.DataFrame:
+        """Return rates with clients as the unit of sampling.
+
+        Terms: ``ruptures_per_session`` (ruptures over judged sessions), ``clients_with_rupture``
+        (share of judged clients), ``repaired`` (share of ruptures whose outcome was observed).
+        Standard errors are those of a ratio over clients; intervals are normal and kept within
+        0 and 1.
+        """
+        from .rates import describe
+
+        return describe(self.clients)
+
+    def glance(self) -> pd.DataFrame:
+        """Return one row: how many clients, sessions, ruptures, repairs."""
+        clients = self.clients
+        judged = clients["n_judged"] > 0
+        return pd.DataFrame(
+            {
+                "rule": [self.rule],
+                "n_clients": [len(clients)],
+                "n_clients_judged": [int(judged.sum())],
+                "n_sessions": [int(clients["n_sessions"].sum())],
+                "n_sessions_judged": [int(clients["n_judged"].sum())],
+                "n_clients_with_rupture": [int((clients["n_ruptures"] > 0).sum())],
+                "n_ruptures": [len(self.episodes)],
+                **{f"n_{name}": [int(clients[f"n_{name}"].sum())] for name in OUTCOMES},
+            }
+        )
+
+    def plot(self, client_id: Any = None, *others: Ruptures, ax: Axes | None = None) -> Axes:
+        """Draw one client's course with its episodes, or all clients as a heat map.
+
+        Parameters
+        ----------
+        client_id
+            Whose course; without it, all clients.
+        *others
+            Results of other rules on the same scores; their ruptures are marked below.
+        ax
+            Axes to draw on; a new figure where None.
+        """
+        from . import plots
+
+        if client_id is None:
+            return plots.plot_heatmap(self, ax=ax)
+        return plots.plot_course(self, client_id, *others, ax=ax)
+
+    def plot_clients(self, client_ids: Sequence[Any] | None = None, *, columns: int = 4) -> NDArray:
+        """Draw the courses of several clients as small multiples; return their Axes.
+
+        Without `client_ids`, the first twelve clients with a rupture, then others.
+        """
+        from .plots import plot_small_multiples
+
+        return plot_small_multiples(self, client_ids, columns=columns)
+
+    def plot_chart(self, client_id: Any, *, ax: Axes | None = None) -> Axes:
+        """Draw one client's control chart: centre, limits, sessions beyond them."""
+        from .plots import plot_control_chart
+
+        return plot_control_chart(self, client_id, ax=ax)
