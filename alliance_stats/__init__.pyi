@@ -19,6 +19,12 @@ from .errors import FormulaError as FormulaError
 from .errors import MeasureError as MeasureError
 from .errors import ReadError as ReadError
 from .errors import SingularFitWarning as SingularFitWarning
+from .measures import Measure as Measure
+from .measures import list_measures as list_measures
+from .measures import list_principles as list_principles
+from .measures import load_registry as load_registry
+from .measures import measure as measure
+from .measures import score as score
 from .ruptures import ReportAgreement as ReportAgreement
 from .ruptures import RuleAgreement as RuleAgreement
 from .ruptures import Ruptures as Ruptures

@@ -1,0 +1,273 @@
+"""Reading a card's file and checking it: against the JSON Schema, and against itself.
+
+A fault is told with the file, the line, the place in the card and the nearest key that exists.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import MeasureError, did_you_mean, listing
+from ..resources import folder
+
+if TYPE_CHECKING:
+    import yaml
+
+CARD_SCHEMA = "measures/measure.schema.json"
+MAX_BYTES = 200_000
+"""A card is a page or two; a larger file is something else."""
+
+Place = tuple[str | int, ...]
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """Return the card in a YAML file, checked; raise `MeasureError` where it is faulty."""
+    text = _read_text(path)
+    node = _compose(text, path)
+    card = _construct(node)
+    faults = list(schema_faults(card, CARD_SCHEMA)) or list(_own_faults(card))
+    if faults:
+        place, message = faults[0]
+        raise MeasureError(f"The card {path.name}, {_where(node, place)}: {message}")
+    if card["id"] != path.stem:
+        raise MeasureError(
+            f"The card {path.name} has the id '{card['id']}'; the file must be named after it "
+            f"({card['id']}.yaml)."
+        )
+    return card
+
+
+def read_trusted(path: Path) -> dict[str, Any]:
+    """Return a shipped card without checking it again (the tests check every one)."""
+    import yaml
+
+    return _plain(yaml.load(path.read_bytes(), Loader=_loader()))
+
+
+@lru_cache(maxsize=4)
+def schema(name: str) -> dict[str, Any]:
+    """Return a JSON Schema from the folder ``schemas``, as ``measures/measure.schema.json``."""
+    return json.loads((folder("schemas") / name).read_text(encoding="utf-8"))
+
+
+def schema_faults(card: object, schema_name: str) -> Iterator[tuple[Place, str]]:
+    """Yield each departure from a JSON Schema: its place and what is wrong, in words."""
+    import jsonschema
+
+    validator = jsonschema.Draft202012Validator(schema(schema_name))
+    errors = sorted(validator.iter_errors(card), key=lambda e: (len(e.absolute_path), e.message))
+    for error in errors:
+        yield tuple(error.absolute_path), _in_words(error)
+
+
+def _in_words(error: Any) -> str:
+    if error.validator == "additionalProperties" and isinstance(error.schema, dict):
+        allowed = list(error.schema.get("properties", {}))
+        extra = [key for key in error.instance if key not in allowed]
+        return (
+            f"the key '{extra[0]}' is not known here; known are {listing(allowed, 30)}."
+            f"{did_you_mean(extra[0], allowed)}"
+        )
+    if error.validator == "required":
+        missing = [key for key in error.validator_value if key not in error.instance]
+        return f"the key '{missing[0]}' is missing; found are {listing(error.instance, 30)}."
+    if error.validator == "enum":
+        allowed = error.validator_value
+        return (
+            f"{error.instance!r} is not one of {listing(allowed, 12)}."
+            f"{did_you_mean(error.instance, allowed)}"
+        )
+    if error.validator == "type":
+        return f"expected {error.validator_value}, found {error.instance!r}"[:300] + "."
+    if error.validator == "pattern" and error.instance in ("True", "False"):
+        return (
+            "YAML reads yes, no, on and off as true or false; put the word in quotes where a name "
+            "is meant."
+        )
+    return error.message[:300].rstrip(".") + "."
+
+
+def _own_faults(card: dict[str, Any]) -> Iterator[tuple[Place, str]]:
+    """Yield what a JSON Schema cannot see: numbers and names that must fit each other."""
+    n = card["n_items"]
+    for key in ("reversed_items", "not_applicable_items"):
+        yield from _beyond((key,), card.get(key, ()), n)
+    if card["range"]["low"] >= card["range"]["high"]:
+        yield ("range",), "low must be below high."
+    for name, scale in card["scales"].items():
+        yield from _scale_faults(("scales", name), name, scale, card)
+    names = set(card["scales"])
+    for name in card["missing_rule"].get("max_missing", {}):
+        if name not in names:
+            yield (
+                ("missing_rule", "max_missing", name),
+                f"there is no scale '{name}'; the scales are {listing(names, 12)}."
+                f"{did_you_mean(name, names)}",
+            )
+    yield from _reference_faults(card, names | set(card.get("scales_without_key", {})))
+
+
+def _scale_faults(
+    place: Place, name: str, scale: dict[str, Any], card: dict[str, Any]
+) -> Iterator[tuple[Place, str]]:
+    others = [other for other in card["scales"] if other != name]
+    for part in scale.get("sum_of", ()):
+        if part not in others:
+            yield (
+                (*place, "sum_of"),
+                (
+                    f"there is no other scale '{part}'; there are {listing(others, 12)}."
+                    f"{did_you_mean(part, others)}"
+                ),
+            )
+        elif "sum_of" in card["scales"][part]:
+            yield (*place, "sum_of"), f"'{part}' is itself a sum of scales; name its parts."
+    items = scale.get("items")
+    if isinstance(items, list):
+        yield from _beyond((*place, "items"), items, card["n_items"])
+    if items == "all" and card["n_items"] == 0:
+        yield (*place, "items"), "the instrument has no items (n_items is 0)."
+    slots = [slot for domain in scale.get("domains", ()) for slot in domain]
+    flat = [item for slot in slots for item in (slot if isinstance(slot, list) else [slot])]
+    yield from _beyond((*place, "domains"), flat, card["n_items"])
+    if len(flat) != len(set(flat)):
+        yield (*place, "domains"), "an item is in two domains."
+    method = scale.get("method", card["scoring"]["method"])
+    if items is not None and method in ("domain_max", "sum_of"):
+        needed = "domains" if method == "domain_max" else "sum_of"
+        yield place, f"the method {method} needs the key '{needed}' in place of 'items'."
+    count = card["n_items"] if items == "all" else len(items or ())
+    if items is not None and method == "single" and count != 1:
+        yield place, f"the method single takes one item, not {count}."
+
+
+def _beyond(place: Place, items: Any, n: int) -> Iterator[tuple[Place, str]]:
+    outside = [item for item in items if item > n]
+    if outside:
+        yield place, f"item {listing(outside)} is beyond the last item, {n} (n_items)."
+
+
+def _reference_faults(card: dict[str, Any], scales: set[str]) -> Iterator[tuple[Place, str]]:
+    sources = card["sources"]
+    for key in ("cutoffs", "reliable_change", "reliabilities"):
+        for position, row in enumerate(card.get(key, ())):
+            if row["scale"] not in scales:
+                yield (
+                    (key, position, "scale"),
+                    (f"there is no scale '{row['scale']}'; the scales are {listing(scales, 12)}."),
+                )
+            if row["source"] not in sources:
+                yield (key, position, "source"), _no_source(row["source"], sources)
+    for fact, mark in card["verified"].items():
+        if mark.get("source") is not None and mark["source"] not in sources:
+            yield ("verified", fact, "source"), _no_source(mark["source"], sources)
+
+
+def _no_source(name: str, sources: dict[str, Any]) -> str:
+    return (
+        f"the source '{name}' is not under 'sources' ({listing(sources, 12)})."
+        f"{did_you_mean(name, sources)}"
+    )
+
+
+def _loader() -> Any:
+    import yaml
+
+    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise MeasureError(
+                f"The card {path.name} is larger than {MAX_BYTES:,} bytes; a card is a page or two."
+            )
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise MeasureError(f"The card {path.name} is not UTF-8 text; save it as UTF-8.") from None
+    except OSError as error:
+        raise MeasureError(f"The card {path} cannot be read: {error.strerror or error}.") from None
+
+
+def _compose(text: str, path: Path) -> yaml.Node:
+    """Return the YAML tree; refuse anchors (they can blow up) and keys that are given twice."""
+    import yaml
+
+    try:
+        events = yaml.parse(text, Loader=_loader())
+        if any(isinstance(event, yaml.AliasEvent) for event in events):
+            raise MeasureError(f"The card {path.name} uses a YAML alias (*name); write it out.")
+        node = yaml.compose(text, Loader=_loader())
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        if isinstance(error, MeasureError):
+            raise
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark is not None else ""
+        problem = getattr(error, "problem", None) or "it cannot be parsed"
+        raise MeasureError(f"The card {path.name}{line} is not valid YAML: {problem}.") from None
+    if not isinstance(node, yaml.MappingNode):
+        raise MeasureError(f"The card {path.name} must hold keys and values ('id: ...').")
+    _refuse_twins(node, path)
+    return node
+
+
+def _refuse_twins(node: yaml.Node, path: Path) -> None:
+    import yaml
+
+    if isinstance(node, yaml.SequenceNode):
+        for child in node.value:
+            _refuse_twins(child, path)
+    if not isinstance(node, yaml.MappingNode):
+        return
+    seen: set[str] = set()
+    for key, child in node.value:
+        name = str(key.value)
+        if name in seen:
+            line = key.start_mark.line + 1
+            raise MeasureError(
+                f"The card {path.name}, line {line}: the key '{name}' is given twice."
+            )
+        seen.add(name)
+        _refuse_twins(child, path)
+
+
+def _construct(node: yaml.Node) -> Any:
+    import yaml
+
+    loader = yaml.SafeLoader("")
+    try:
+        return _plain(loader.construct_document(node))
+    except (yaml.YAMLError, ValueError, TypeError) as error:
+        problem = getattr(error, "problem", None) or str(error)
+        raise MeasureError(f"A card holds a value that cannot be read: {problem}.") from None
+
+
+def _plain(value: Any) -> Any:
+    """Return the value with text keys, as JSON has them."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _where(node: yaml.Node, place: Place) -> str:
+    """Return ``line 12, scales.total.items`` for a place in the card."""
+    import yaml
+
+    line = node.start_mark.line + 1
+    for step in place:
+        if isinstance(node, yaml.MappingNode):
+            for key, child in node.value:
+                if str(key.value) == str(step):
+                    line, node = key.start_mark.line + 1, child
+                    break
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int):
+            node = node.value[step]
+            line = node.start_mark.line + 1
+    dotted = ".".join(str(step) for step in place)
+    return f"line {line}, {dotted}" if dotted else f"line {line}"
