@@ -1,0 +1,107 @@
+"""The validation report as a page. Everything that comes from data is escaped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import AllianceStatsError
+from .origin import LEVELS, Problem
+from .validation_report import all_rows, in_counts, place_in_words
+
+if TYPE_CHECKING:
+    from .validation_report import ValidationReport
+
+WORDS = {
+    "error": ("error", "errors"),
+    "warning": ("warning", "warnings"),
+    "info": ("note", "notes"),
+}
+TITLES = {
+    "error": "Errors: cannot be used, or change a result",
+    "warning": "Warnings: used, but look",
+    "info": "Notes: good to know",
+}
+FEW_ROWS = 12  # so many rows stand in the sentence itself
+STYLE = "font-family: sans-serif; max-width: 60rem"
+
+
+def write_html(report: ValidationReport, path: Path) -> Path:
+    """Write the report as one self-contained page."""
+    return write_text(path, report_page(report))
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write a text file; a place that cannot be written to is said in words."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise AllianceStatsError(
+            f"The report could not be written to '{path}' ({error.strerror}): give a file in a "
+            "folder that exists and that you may write to."
+        ) from error
+    return path
+
+
+def report_page(report: ValidationReport) -> str:
+    """Return the whole page."""
+    from markupsafe import Markup
+
+    from .. import __version__  # type: ignore[attr-defined]
+
+    body = Markup(_render("validation_body.html.j2", **_content(report)))
+    verdict = _verdict(report)
+    return _render(
+        "validation.html.j2", name=report.name, verdict=verdict, body=body, version=__version__
+    )
+
+
+def report_fragment(report: ValidationReport) -> str:
+    """Return the report for a notebook: without a page around it."""
+    from markupsafe import escape
+
+    head = f"<strong>Validation of {escape(report.name)}</strong><p>{escape(_verdict(report))}</p>"
+    body = _render("validation_body.html.j2", **_content(report))
+    return f'<div style="{STYLE}">{head}{body}</div>'
+
+
+def _verdict(report: ValidationReport) -> str:
+    found = in_counts(report.counts())
+    if not report.problems:
+        return "No problems were found. The study can be used."
+    if report.ok:
+        return f"The study can be used. There is something to look at: {found}."
+    return f"The study cannot be used as it is: {found}. Correct the errors first."
+
+
+def _content(report: ValidationReport) -> dict[str, Any]:
+    return {
+        "counts": report.counts(),
+        "words": WORDS,
+        "titles": TITLES,
+        "rows": report.rows.to_dict("records"),
+        "levels": {
+            level: [_entry(p) for p in report.problems if p.level == level] for level in LEVELS
+        },
+    }
+
+
+def _entry(problem: Problem) -> dict[str, Any]:
+    rows = all_rows(problem)
+    return {
+        "place": place_in_words(problem),
+        "message": problem.message,
+        "hint": problem.hint,
+        "rule": problem.rule,
+        "n_rows": len(rows),
+        "rows": ", ".join(str(row) for row in rows) if len(rows) > FEW_ROWS else "",
+    }
+
+
+def _render(template: str, **content: Any) -> str:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("alliance_stats.study"), autoescape=True, undefined=StrictUndefined
+    )
+    return environment.get_template(template).render(**content)

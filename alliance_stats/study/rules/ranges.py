@@ -1,0 +1,206 @@
+"""Rules about the size of answers and scores, and codes that stand for missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from .answers import cards_of
+from .registry import Finding, rule
+from .view import StudyView
+from .words import shown
+
+HIDDEN_CODES = frozenset(
+    {-1, -2, -7, -8, -9, -77, -88, -97, -98, -99, -777, -888, -999, -9999}
+    | {9, 77, 88, 97, 98, 99, 777, 888, 997, 998, 999, 9999}
+)
+"""Numbers that labs write for "no answer"."""
+OFTEN = 3  # a code for missing recurs in its column; a slip of the finger hardly ever does
+OFTEN_SHARE = 0.001  # in a long file, where all answers share one column
+
+
+def _limits(card: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the lowest and highest answer by item number."""
+    ends = [(np.nan, np.nan), *(card.item_range(item) for item in card.items)]
+    low, high = np.array(ends, dtype=float).T
+    return low, high
+
+
+def _by_card(view: StudyView) -> Iterator[tuple[Any, np.ndarray | slice]]:
+    """Yield each known card of the ratings with its rows (all of them as a slice)."""
+    if not view.has("ratings", "measure", "item", "value"):
+        return
+    codes = view.codes("ratings", "measure").codes
+    cards = cards_of(view, "ratings")
+    present = np.bincount(codes[codes >= 0], minlength=max(len(cards), 1))
+    for code, card in enumerate(cards):
+        if card is None or not present[code]:
+            continue
+        whole = present[code] == len(codes)
+        yield card, slice(None) if whole else np.flatnonzero(codes == code)
+
+
+@rule(
+    "hidden_missing_code",
+    level="warning",
+    stage="values",
+    looks_for="a number outside the answers that recurs as if it stood for missing",
+)
+def hidden_missing_code(view: StudyView) -> Iterator[Finding]:
+    """Find codes such as -9 or 99 that stand for missing and were not declared."""
+    for card, where in _by_card(view):
+        rows, values = _outside(view, card, where)
+        suspect = np.isin(values, list(HIDDEN_CODES))
+        rows, values = rows[suspect], values[suspect]
+        columns = _columns(view, rows)
+        often = OFTEN if columns.any() else max(OFTEN, OFTEN_SHARE * len(view.frames["ratings"]))
+        for code, column in np.unique(np.column_stack([values, columns]), axis=0):
+            chosen = rows[(values == code) & (columns == column)]
+            if len(chosen) >= often:
+                yield _hidden(view, card, code, chosen)
+
+
+def _columns(view: StudyView, rows: np.ndarray) -> np.ndarray:
+    """Return a number for the file's column: one a rater and item in a wide file, else one."""
+    origin = view.origins.get("ratings")
+    if origin is None or not any(origin.items):
+        return np.zeros(len(rows))
+    item = view.numbers("ratings", "item")[rows]
+    return view.codes("ratings", "rater").codes[rows] * 20_000.0 + item
+
+
+def _hidden(view: StudyView, card: Any, code: float, rows: np.ndarray) -> Finding:
+    number = shown(code)
+    return Finding(
+        "ratings",
+        f"The number {number} stands {len(rows):,} times among the answers to '{card.name}', "
+        f"which go from {card.range.low:g} to {card.range.high:g}: it looks like a code for "
+        "missing and is treated as such.",
+        rows,
+        column="value",
+        hint=f"If it is, say so in study.yaml: 'missing: [{number}]'. Otherwise correct the "
+        "answers.",
+        together=True,
+        topic="hidden",
+        blank=True,
+    )
+
+
+def _outside(
+    view: StudyView, card: Any, where: np.ndarray | slice
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows and values of answers outside their item's range."""
+    value = view.numbers("ratings", "value")[where]
+    if card.item_ranges:
+        item = view.numbers("ratings", "item")[where].astype(np.int64)
+        low, high = _limits(card)
+        out = (value < low[item]) | (value > high[item])
+    else:
+        out = (value < card.range.low) | (value > card.range.high)
+    out_rows = np.flatnonzero(out)
+    out_rows = out_rows[~np.isin(value[out_rows], card.missing_codes)]
+    rows = out_rows if isinstance(where, slice) else where[out_rows]
+    return rows, value[out_rows]
+
+
+@rule(
+    "out_of_range",
+    level="error",
+    stage="values",
+    looks_for="an answer outside the range of its item",
+)
+def out_of_range(view: StudyView) -> Iterator[Finding]:
+    """Find answers the form does not offer; they are set aside, never moved to the edge."""
+    for card, where in _by_card(view):
+        rows, _ = _outside(view, card, where)
+        yield from _impossible(
+            view, card, rows, "is outside the range {span}", "are outside the range {span}"
+        )
+
+
+@rule(
+    "not_a_whole_number",
+    level="error",
+    stage="values",
+    looks_for="a fraction where the form offers whole numbers only",
+)
+def not_a_whole_answer(view: StudyView) -> Iterator[Finding]:
+    """Find fractions among answers that go in whole steps."""
+    for card, where in _by_card(view):
+        if card.step != 1:
+            continue
+        value = view.numbers("ratings", "value")[where]
+        if value.dtype.kind in "iu":
+            continue
+        part = np.flatnonzero((value != np.rint(value)) & np.isfinite(value))
+        rows = part if isinstance(where, slice) else where[part]
+        yield from _impossible(view, card, rows, "is not a whole number", "are not whole numbers")
+
+
+def _impossible(
+    view: StudyView, card: Any, rows: np.ndarray, one: str, many: str
+) -> Iterator[Finding]:
+    rater, item = view.codes("ratings", "rater"), view.numbers("ratings", "item")
+    order = np.lexsort((item[rows], rater.codes[rows]))
+    rows = rows[order]
+    keys = rater.codes[rows].astype(np.int64) * 20_000 + item[rows].astype(np.int64)
+    for part in np.split(rows, np.flatnonzero(np.diff(keys)) + 1) if len(rows) else []:
+        who, number = rater.values[rater.codes[part[0]]], int(item[part[0]])
+        limits = card.item_range(number)
+        span = f"{limits.low:g} to {limits.high:g}"
+        yield Finding(
+            "ratings",
+            f"The answer {{value}} to item {number} of '{card.name}' ({who}) "
+            f"{one.format(span=span)}; it is treated as missing.",
+            part,
+            column="value",
+            many=f"{{n}} answers to '{card.name}' {many.format(span=span)}: {{values}}; they are "
+            "treated as missing.",
+            hint="Correct the answer in the file; if it is a code for missing, list it under "
+            "'missing:' in study.yaml.",
+            topic=card.name,
+            blank=True,
+        )
+
+
+@rule(
+    "score_out_of_range",
+    level="error",
+    stage="values",
+    looks_for="a total that the measure's items cannot add up to",
+)
+def score_out_of_range(view: StudyView) -> Iterator[Finding]:
+    """Find totals outside what the scale allows."""
+    for table in ("scores", "given_scores", "assessments"):
+        if not view.has(table, "measure", "scale", "score"):
+            continue
+        measure, scale = view.codes(table, "measure"), view.codes(table, "scale")
+        score = view.numbers(table, "score")
+        for code, card in enumerate(cards_of(view, table)):
+            for which, name in enumerate(scale.values if card is not None else ()):
+                if name not in card.scales:
+                    continue
+                low, high = card.scale_range(name)
+                mine = (measure.codes == code) & (scale.codes == which)
+                rows = np.flatnonzero(mine & ((score < low) | (score > high)))
+                if len(rows):
+                    yield _score_outside(table, card, str(name), rows)
+
+
+def _score_outside(table: str, card: Any, scale: str, rows: np.ndarray) -> Finding:
+    low, high = card.scale_range(scale)
+    return Finding(
+        table,
+        f"The score {{value}} is outside the range of '{card.name}' ({scale}), {low:g} to "
+        f"{high:g}; it is treated as missing.",
+        rows,
+        column="score",
+        many=f"{{n}} scores are outside the range of '{card.name}' ({scale}), {low:g} to "
+        f"{high:g}: {{values}}; they are treated as missing.",
+        hint="Correct the score; if the file's scores are made in another way (a sum for a mean), "
+        "say so in a card of your own.",
+        topic=card.name,
+        blank=True,
+    )
