@@ -1,0 +1,216 @@
+"""From the parts that files give to the tables of a study, each row with its origin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from ..origin import Origin, SourceFile
+from ..tables import TABLES
+from .source import Gathered, Part
+from .values import plain_text
+
+GIVEN_SCORES = "given_scores"
+_KEYS = {"sessions": ["client_id", "session"], "clients": ["client_id"]}
+_KEYS["therapists"] = ["therapist_id"]
+_NAMED_IN: dict[str, tuple[str, ...]] = {
+    "sessions": ("ratings", "scores"),
+    "clients": ("sessions", "assessments", "terminations"),
+    "therapists": ("clients", "sessions", "forecasts"),
+}
+
+
+@dataclass
+class Assembled:
+    """Tables and where their rows came from."""
+
+    tables: dict[str, pd.DataFrame]
+    origins: dict[str, Origin]
+
+
+def assemble(gathered: Gathered) -> Assembled:
+    """Return the canonical tables; what no file gives is derived from the ids in the others."""
+    result = Assembled({}, {})
+    for name in (*TABLES, GIVEN_SCORES):
+        parts = [part for part in gathered.parts if part.table == name]
+        if name in _KEYS:
+            parts = _given_before_derived(parts, _KEYS[name])
+        if parts:
+            result.tables[name], result.origins[name] = _joined(parts)
+    _derive_missing(result)
+    for name, frame in result.tables.items():
+        if name != GIVEN_SCORES:
+            gathered.rows_in[name] = gathered.rows_in.get(name, 0) + len(frame)
+    return result
+
+
+def _joined(parts: list[Part]) -> tuple[pd.DataFrame, Origin]:
+    files: list[SourceFile] = []
+    columns: list[dict[str, str]] = []
+    items: list[dict] = []
+    for part in parts:
+        if part.source in files:
+            at = files.index(part.source)
+            columns[at] = columns[at] | part.columns
+            items[at] = items[at] | part.items
+        else:
+            files.append(part.source)
+            columns.append(dict(part.columns))
+            items.append(dict(part.items))
+    file = [np.full(len(p.rows), files.index(p.source), dtype=np.int16) for p in parts]
+    row = [part.rows.astype(np.int32, copy=False) for part in parts]
+    origin = Origin(
+        tuple(files),
+        file[0] if len(file) == 1 else np.concatenate(file),
+        row[0] if len(row) == 1 else np.concatenate(row),
+        tuple(columns),
+        tuple(items),
+    )
+    return stacked([part.frame for part in parts]), origin
+
+
+def stacked(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """Return frames one below the other; categories are united, absent columns are missing."""
+    if len(frames) == 1:
+        return frames[0].reset_index(drop=True)
+    names = list(dict.fromkeys(name for frame in frames for name in frame.columns))
+    n = [len(frame) for frame in frames]
+    data = {}
+    for name in names:
+        columns = [frame.get(name) for frame in frames]
+        there = [column for column in columns if column is not None]
+        if len(there) == len(frames) and all(_is_categorical(column) for column in there):
+            united = pd.api.types.union_categoricals(there)  # type: ignore[arg-type]
+            data[name] = pd.Series(united)
+            continue
+        full = [
+            _plain(column) if column is not None else pd.Series([None] * count, dtype=object)
+            for column, count in zip(columns, n, strict=True)
+        ]
+        data[name] = _concat(full)
+    return pd.DataFrame(data)
+
+
+def _concat(columns: list[pd.Series]) -> pd.Series:
+    """Return columns joined; those that hold nothing do not decide the type."""
+    holding = [column for column in columns if column.notna().any()]
+    kinds = {column.dtype for column in holding}
+    if len(kinds) == 1 and len(holding) < len(columns):
+        kind = next(iter(kinds))
+        kind = np.dtype("float64") if kind.kind in "iu" else kind
+        kind = pd.BooleanDtype() if kind.kind == "b" else kind
+        columns = [column.astype(kind) for column in columns]
+    return pd.concat(columns, ignore_index=True)
+
+
+def _is_categorical(column: pd.Series) -> bool:
+    return isinstance(column.dtype, pd.CategoricalDtype)
+
+
+def _plain(column: pd.Series) -> pd.Series:
+    return plain_text(column) if _is_categorical(column) else column
+
+
+# -- given and derived ------------------------------------------------------------------------
+
+
+def _given_before_derived(parts: list[Part], key: list[str]) -> list[Part]:
+    """Return the given parts, filled with what the derived ones know; else the derived, once."""
+    given = [part for part in parts if part.given]
+    derived = [part for part in parts if not part.given]
+    if not derived:
+        return given
+    if not given:
+        return _once(derived, key)
+    known = stacked([part.frame for part in _once(derived, key)])
+    return [_filled(part, known, key) for part in given]
+
+
+def _filled(part: Part, known: pd.DataFrame, key: list[str]) -> Part:
+    """Return a given part with columns that only the derived rows have."""
+    new = [name for name in known.columns if name not in part.frame.columns]
+    if not new or any(name not in part.frame.columns for name in key):
+        return part
+    left = part.frame[key].astype(object)
+    right = known.assign(**{name: known[name].astype(object) for name in key})
+    right = right.dropna(subset=key).drop_duplicates(key)
+    extra = left.merge(right[[*key, *new]], on=key, how="left")
+    frame = part.frame.assign(**{name: extra[name].set_axis(part.frame.index) for name in new})
+    return replace(part, frame=frame)
+
+
+def _once(parts: list[Part], key: list[str]) -> list[Part]:
+    """Return derived parts in which no key is there twice; later files fill what is missing."""
+    if len(parts) == 1:
+        return parts
+    whole = stacked([part.frame for part in parts])
+    once = ~whole[key].duplicated().to_numpy()
+    further = [name for name in whole.columns if name not in key]
+    if further:
+        first = whole.groupby(key, sort=False, dropna=False)[further].first()
+        index = whole.loc[once].set_index(key).index
+        filled = first.reindex(index) if len(first) == int(once.sum()) else None
+    kept: list[Part] = []
+    start = 0
+    done = 0
+    for part in parts:
+        mask = once[start : start + len(part.frame)]
+        start += len(part.frame)
+        frame = part.frame[mask].reset_index(drop=True)
+        if further and filled is not None:
+            here = filled.iloc[done : done + len(frame)]
+            frame = frame.assign(**{name: here[name].to_numpy() for name in further})
+        done += len(frame)
+        kept.append(replace(part, frame=frame, rows=part.rows[mask]))
+    return kept
+
+
+# -- tables no file gives ---------------------------------------------------------------------
+
+
+def _derive_missing(result: Assembled) -> None:
+    """Add sessions, clients and therapists that only occur as ids in other tables."""
+    for name, sources in _NAMED_IN.items():
+        if name not in result.tables:
+            _derive(result, name, _KEYS[name], [s for s in sources if s in result.tables])
+
+
+def _derive(result: Assembled, name: str, key: list[str], sources: list[str]) -> None:
+    parts = []
+    for source in sources:
+        frame, origin = result.tables[source], result.origins[source]
+        if any(column not in frame.columns for column in key):
+            continue
+        at = _first_positions(frame, key)
+        keys = frame[key].iloc[at].reset_index(drop=True)
+        keys = keys.assign(**{c: _plain(keys[c]) for c in key if _is_categorical(keys[c])})
+        for number, file in enumerate(origin.files):
+            here = origin.file[at] == number
+            if here.any():
+                columns = {c: n for c, n in origin.columns[number].items() if c in key}
+                part_keys = keys[here].reset_index(drop=True)
+                parts.append(
+                    Part(name, part_keys, file, origin.row[at][here], columns, given=False)
+                )
+    if parts:
+        result.tables[name], result.origins[name] = _joined(_once(parts, key))
+
+
+def _first_positions(frame: pd.DataFrame, key: list[str]) -> np.ndarray:
+    """Return the first row of each key that is wholly there, without sorting a long table."""
+    codes = []
+    there = np.ones(len(frame), dtype=bool)
+    for name in key:
+        column = frame[name]
+        there &= column.notna().to_numpy()
+        codes.append(column.cat.codes.to_numpy() if _is_categorical(column) else column.to_numpy())
+    change = there.copy()
+    if len(frame) > 1:
+        same = np.ones(len(frame) - 1, dtype=bool)
+        for each in codes:
+            same &= each[1:] == each[:-1]
+        change[1:] &= ~same | ~there[:-1]
+    at = np.flatnonzero(change)
+    return at[~frame[key].iloc[at].duplicated().to_numpy()]

@@ -1,0 +1,195 @@
+"""`read_study`: a folder in, tables with origins and every problem met out; nothing raises."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from ...errors import MeasureError, ReadError, did_you_mean
+from ..origin import Problem, RawStudy, SourceFile
+from ..reading import Loaded, load
+from ..reading.loaded import Conventions
+from .assembling import GIVEN_SCORES, assemble
+from .describing import read_description
+from .package import name_of, not_readable, options_of, read_package, sources_of
+from .paths import inside
+from .sessions_of import read_open_source
+from .source import Gathered, Source
+from .spec import SourceSpec
+from .tables_of import table_part
+
+DESCRIPTIONS = ("study.yaml", "study.yml", "datapackage.json")
+
+
+def read_study(path: str | os.PathLike[str]) -> RawStudy:
+    """Read a study's files and map them to the canonical tables; nothing is validated yet.
+
+    Parameters
+    ----------
+    path
+        The study's folder, or its ``study.yaml`` or ``datapackage.json``.
+
+    Returns
+    -------
+    RawStudy
+        ``tables`` and their ``origins``; ``problems`` met on the way, each with its file and
+        place; ``set_aside`` and ``rows_in``, so that rows add up. ``options`` holds
+        ``registry`` (the measures, with the study's own cards), ``already_reversed`` (pairs of
+        measure and rater whose file holds reversed values), ``given_scores`` (totals of
+        measures whose items are there too), ``synthetic``, ``description`` and ``notes``.
+        A file that cannot be read is a problem; the others are read all the same.
+    """
+    found, problem = _description(path)
+    if found is None:
+        return RawStudy(name=str(path), folder=Path(), problems=[problem] if problem else [])
+    folder = found.parent
+    raw = RawStudy(name=folder.resolve().name, folder=folder)
+    gathered = Gathered(_registry(folder, raw))
+    if found.suffix == ".json":
+        sources = _from_package(found, raw)
+    else:
+        spec, problems = read_description(found)
+        raw.name = spec.name
+        raw.problems += problems
+        raw.options |= {"synthetic": spec.synthetic, "description": spec.description}
+        raw.options |= spec.extra
+        sources = [(source, _conventions(source)) for source in spec.sources]
+    for source, conventions in sources:
+        _read_source(source, conventions, folder, raw, gathered)
+    return _finished(raw, gathered)
+
+
+def _finished(raw: RawStudy, gathered: Gathered) -> RawStudy:
+    assembled = assemble(gathered)
+    raw.tables = assembled.tables
+    raw.origins = assembled.origins
+    raw.options["registry"] = gathered.registry
+    raw.options["already_reversed"] = gathered.already_reversed | raw.options.get(
+        "already_reversed", set()
+    )
+    if GIVEN_SCORES in raw.tables:
+        raw.options[GIVEN_SCORES] = raw.tables.pop(GIVEN_SCORES)
+    raw.problems += gathered.problems
+    raw.set_aside += gathered.set_aside
+    raw.rows_in = {name: n for name, n in gathered.rows_in.items() if name != GIVEN_SCORES}
+    return raw
+
+
+# -- where the study is -----------------------------------------------------------------------
+
+
+def _description(path: str | os.PathLike[str]) -> tuple[Path | None, Problem | None]:
+    """Return the file that describes the study, or the problem that there is none."""
+    try:
+        given = Path(path)
+        if given.is_file():
+            if given.name in DESCRIPTIONS or given.suffix in (".yaml", ".yml", ".json"):
+                return given, None
+            return None, _no_study(
+                f"'{given.name}' is not a study; expected a folder, a study.yaml or a "
+                "datapackage.json.",
+                "To read one file use read_table; to describe it use suggest_mapping.",
+            )
+        for name in DESCRIPTIONS:
+            if (given / name).is_file():
+                return given / name, None
+        if given.is_dir():
+            there = [each.name for each in given.iterdir()]
+            near = did_you_mean("study.yaml", there)
+            return None, _no_study(
+                f"The folder '{given}' holds neither study.yaml nor datapackage.json.{near}",
+                "suggest_mapping(folder) drafts a study.yaml from the files in it.",
+            )
+        beside = [p.name for p in given.parent.iterdir()] if given.parent.is_dir() else []
+    except (OSError, ValueError, TypeError):
+        return None, _no_study(f"Expected the path of a study, got {str(path)[:80]!r}.", "")
+    return None, _no_study(f"There is no study at '{given}'.{did_you_mean(given.name, beside)}", "")
+
+
+def _no_study(message: str, hint: str) -> Problem:
+    return Problem("error", "missing_study", message, hint)
+
+
+def _registry(folder: Path, raw: RawStudy) -> Any:
+    """Return the known measures; a faulty card of the study's own is a problem."""
+    from ...measures import load_registry
+
+    own = folder / "measures"
+    try:
+        if own.is_dir() and not own.resolve().is_relative_to(folder.resolve()):
+            raise MeasureError("The folder 'measures' leads out of the study's folder.")
+        return load_registry(own)
+    except MeasureError as error:
+        hint = "Correct the card in the study's folder 'measures'."
+        raw.problems.append(Problem("error", "faulty_card", str(error), hint, file="measures"))
+        return load_registry()
+
+
+def _from_package(path: Path, raw: RawStudy) -> list[tuple[SourceSpec, Conventions]]:
+    package, problems = read_package(path)
+    raw.problems += problems
+    if not package:
+        return []
+    raw.name = name_of(package, path)
+    raw.options |= options_of(package)
+    sources, problems = sources_of(package, path)
+    raw.problems += problems
+    return sources
+
+
+# -- one source -------------------------------------------------------------------------------
+
+
+def _conventions(source: SourceSpec) -> Conventions:
+    return Conventions(encoding=source.encoding, delimiter=source.delimiter, decimal=source.decimal)
+
+
+def _read_source(
+    spec: SourceSpec, conventions: Conventions, folder: Path, raw: RawStudy, gathered: Gathered
+) -> None:
+    try:
+        path = inside(folder, spec.file)
+        loaded = load(path, sheet=spec.sheet, conventions=conventions)
+    except ReadError as error:
+        raw.problems.append(not_readable(error, spec.file, spec.table or ""))
+        return
+    _note_reading(spec, loaded, raw, gathered)
+    source = Source(spec, loaded, gathered)
+    if source.file not in raw.files:
+        raw.files.append(source.file)
+    if spec.table is None:
+        read_open_source(source)
+        return
+    part = table_part(source, spec.table)
+    gathered.parts.append(part)
+    source.name_repeated()
+
+
+def _note_reading(spec: SourceSpec, loaded: Loaded, raw: RawStudy, gathered: Gathered) -> None:
+    """Pass on what reading a file found: faults, lost rows, a guessed encoding."""
+    raw.problems += loaded.problems(spec.file)
+    file = SourceFile(spec.file, loaded.sheet, loaded.kind, loaded.columns)
+    reason = "a row with more cells than columns"
+    gathered.leave_out(spec.table or "sessions", reason, loaded.lost_rows, spec.file)
+    if loaded.notes["encoding_guessed"]:
+        raw.problems.append(
+            Problem(
+                "info",
+                "guessed_encoding",
+                f"The file is not UTF-8 and was read as {loaded.notes['encoding']}.",
+                "If names look wrong, give encoding: in study.yaml, or save the file as UTF-8.",
+                file=file.file,
+            )
+        )
+    if not len(loaded.frame):
+        raw.problems.append(
+            Problem(
+                "warning",
+                "no_rows",
+                "The file has a header but no rows.",
+                table=spec.table or "",
+                file=file.file,
+                sheet=file.sheet,
+            )
+        )

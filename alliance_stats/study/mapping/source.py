@@ -1,0 +1,234 @@
+"""One file with its description: which of its columns is which of ours, cell by cell cleaned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...errors import did_you_mean, listing
+from ..origin import Problem, SetAside, SourceFile
+from ..reading import Loaded
+from .noting import Notes
+from .spec import SourceSpec
+from .values import categories_of, dates, ids, numbers, recoded, whole_numbers, without_codes
+from .vocabulary import KEYS, OCCASIONS, columns_for, enum_of, fields_of, type_of
+
+
+@dataclass
+class Part:
+    """Rows of one canonical table that one file gives.
+
+    `given` is False for rows that were only derived (the sessions named in a file of ratings):
+    a table that is given goes before one that is derived.
+    """
+
+    table: str
+    frame: pd.DataFrame
+    source: SourceFile
+    rows: np.ndarray
+    columns: dict[str, str]
+    items: dict[tuple[str, str, Any], str] = field(default_factory=dict)
+    given: bool = True
+
+
+@dataclass
+class Gathered:
+    """What reading a whole study collects."""
+
+    registry: Any
+    parts: list[Part] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    set_aside: list[SetAside] = field(default_factory=list)
+    rows_in: dict[str, int] = field(default_factory=dict)
+    already_reversed: set[tuple[str, str]] = field(default_factory=set)
+
+    def leave_out(self, table: str, reason: str, rows: int, file: str) -> None:
+        """Count rows that came in and are not kept."""
+        if rows:
+            self.rows_in[table] = self.rows_in.get(table, 0) + rows
+            self.set_aside.append(SetAside(table, reason, rows, file))
+
+
+class Source:
+    """A file being mapped."""
+
+    def __init__(self, spec: SourceSpec, loaded: Loaded, gathered: Gathered) -> None:
+        self.spec = spec
+        self.gathered = gathered
+        self.file = loaded.source(spec.file)
+        self.frame = loaded.frame
+        self.rows = loaded.rows
+        self.labels = loaded.notes.get("value_labels", {})
+        self.repeated = loaded.notes.get("duplicate_columns", {})
+        self.notes = Notes(self.file, self.rows, gathered.problems)
+        self.constants = dict(spec.constants)
+        self.columns = self._resolve()
+        self.used: set[str] = set(self.columns.values())
+        self._recode()
+
+    # -- columns ----------------------------------------------------------------------------
+
+    def _resolve(self) -> dict[str, str]:
+        """Return our column → the file's, for columns that are there; name those that are not."""
+        there: dict[str, str] = {}
+        for ours, theirs in self.spec.columns.items():
+            if theirs in self.frame.columns:
+                there[ours] = theirs
+            elif self._is_word(ours, theirs):
+                self.constants[ours] = theirs
+            else:
+                self.absent(theirs, f"which study.yaml gives as {ours}")
+        same = (name for name in columns_for(self.spec.table) if name not in self.spec.columns)
+        return there | {name: name for name in same if name in self.frame.columns}
+
+    def _is_word(self, ours: str, theirs: str) -> bool:
+        """Whether a name that is no column is meant as one value (``rater: client``)."""
+        table = self.spec.table or "sessions"
+        if ours == "occasion":
+            return theirs in OCCASIONS
+        if ours == "measure":
+            return theirs in self.gathered.registry
+        return theirs in enum_of(table, ours)
+
+    def absent(self, column: str, why: str, *, level: str = "error") -> None:
+        """Name a column that the description counts on and the file does not have."""
+        there = [str(name) for name in self.frame.columns]
+        line = f" (line {self.spec.line})" if self.spec.line else ""
+        self.notes.add(
+            "unknown_column",
+            f"The file has no column '{column}', {why}.{did_you_mean(column, there)}",
+            hint=f"Correct the name in study.yaml{line}; the file's columns are "
+            f"{listing(there, 12)}.",
+            level=level,
+            column=column,
+            table=self.spec.table or "",
+        )
+
+    def name_repeated(self) -> None:
+        """Name the columns that are there twice; asked for when it is known which are used."""
+        for column, others in self.repeated.items():
+            used = column in self.used
+            where = listing(
+                self.file.cell(1, name).rstrip("1") or self.file.columns.index(name) + 1
+                for name in (column, *others)
+            )
+            self.notes.add(
+                "duplicate_column",
+                f"{len(others) + 1} columns are named '{column}' (columns {where})"
+                + ("; the first is used." if used else "; none of them is used."),
+                hint="Give each column a name of its own: one of them may hold something else.",
+                level="error" if used else "warning",
+                column=column,
+            )
+
+    def _recode(self) -> None:
+        for name, mapping in self.spec.recode.items():
+            column = self.columns.get(name, name)
+            if column not in self.frame.columns:
+                if name not in self.spec.columns:
+                    self.absent(name, "which 'recode' in study.yaml names")
+                continue
+            self.frame = self.frame.assign(**{column: recoded(self.frame[column], mapping)})
+
+    # -- cells ------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def has(self, *names: str) -> bool:
+        """Return whether the file (or one value for all of it) gives these columns of ours."""
+        return all(name in self.columns or name in self.constants for name in names)
+
+    def raw(self, name: str) -> pd.Series:
+        """Return a column of ours as read, without declared codes for missing."""
+        if name not in self.columns:
+            value = self.constants[name]
+            return pd.Series(categories_of(value, len(self)), index=self.frame.index)
+        series = self.frame[self.columns[name]]
+        return series if name in KEYS else without_codes(series, self.spec.missing)
+
+    def ids(self, name: str) -> pd.Categorical:
+        """Return a column of ids as text categories."""
+        return ids(self.raw(name))
+
+    def typed(self, table: str, name: str, *, needed: bool = False) -> tuple[Any, np.ndarray]:
+        """Return a column of ours with the type it has in `table`, and the cells without sense.
+
+        Cells that are no number, whole number or date become missing and are named.
+        """
+        series = self.raw(name)
+        kind = type_of(table, name)
+        if kind in ("integer", "number"):
+            return self._typed_number(series, table, name, kind, needed=needed)
+        if kind == "date":
+            return self._typed_date(series, table, name)
+        if kind == "string":
+            return ids(self._labelled(series, table, name)), np.empty(0, dtype=np.int64)
+        return series, np.empty(0, dtype=np.int64)
+
+    def _typed_number(
+        self, series: pd.Series, table: str, name: str, kind: str, *, needed: bool
+    ) -> tuple[Any, np.ndarray]:
+        whole = kind == "integer"
+        values, bad = whole_numbers(series) if whole else numbers(series)
+        fractions = whole and len(bad) and not np.isnan(numbers(series)[0][bad]).all()
+        self.notes.bad_cells(
+            series,
+            bad,
+            rule="not_a_whole_number" if fractions else "not_a_number",
+            table=table,
+            column=self.columns.get(name, name),
+            expected="a whole number" if whole else "a number",
+            hint="Correct it in the file, or list it under 'missing:' in study.yaml if it means "
+            "that nothing was given.",
+            consequence="It cannot be used." if needed else "It is read as missing.",
+        )
+        return values, bad
+
+    def _typed_date(self, series: pd.Series, table: str, name: str) -> tuple[Any, np.ndarray]:
+        values, bad, unclear = dates(series, self.spec.date_format)
+        self.notes.bad_cells(
+            series,
+            bad,
+            rule="unclear_date" if unclear else "not_a_date",
+            table=table,
+            column=self.columns.get(name, name),
+            expected="a date that can be read in one way only" if unclear else "a date",
+            hint="Say the order in study.yaml, as in date_format: '%d/%m/%Y'."
+            if unclear
+            else "Write dates as 2026-01-31, or give date_format: in study.yaml.",
+            consequence="It is read as missing.",
+        )
+        return values, bad
+
+    def _labelled(self, series: pd.Series, table: str, name: str) -> pd.Series:
+        """Return SPSS codes as their labels where the labels are the words we know."""
+        allowed = enum_of(table, name)
+        labels = self.labels.get(self.columns.get(name, ""), {})
+        words = {code: str(label).strip().casefold() for code, label in labels.items()}
+        if not allowed or not words or not set(words.values()) <= set(allowed):
+            return series
+        return recoded(series, words)
+
+    # -- what comes along -------------------------------------------------------------------
+
+    def further(self, table: str) -> dict[str, str]:
+        """Return the further columns that come along with `table`: name → the file's column."""
+        renamed = {
+            ours: theirs
+            for ours, theirs in self.columns.items()
+            if ours not in columns_for(self.spec.table)
+        }
+        carry = self.spec.carry
+        if carry is False:
+            return renamed
+        names = [str(name) for name in self.frame.columns] if carry is True else list(carry)
+        left = {
+            name: name
+            for name in names
+            if name in self.frame.columns and name not in self.used and name not in fields_of(table)
+        }
+        return left | renamed

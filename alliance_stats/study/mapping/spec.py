@@ -1,0 +1,86 @@
+"""What a study's description says, as frozen values with every name checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .patterns import Pattern
+
+Columns = dict[str, str]
+"""Canonical column → the file's column."""
+
+
+@dataclass(frozen=True)
+class MeasureSpec:
+    """One measure in one file: who rated it and where its items or totals stand.
+
+    Attributes
+    ----------
+    measure, rater
+        As the columns ``measure`` and ``rater`` hold them.
+    items
+        A pattern, or the item columns by item number; None without items.
+    scores
+        Scale → the column (or pattern) of its total.
+    reversed
+        The file already holds reversed values.
+    missing
+        Codes for missing of these columns alone; None for those of the source.
+    session, occasion
+        Where one column belongs to one session or occasion, which one.
+    line
+        Where in ``study.yaml``.
+    """
+
+    measure: str
+    rater: str
+    items: Pattern | dict[int, str] | None = None
+    scores: dict[str, Pattern | str] = field(default_factory=dict)
+    reversed: bool = False
+    missing: tuple[Any, ...] | None = None
+    session: int | None = None
+    occasion: str | None = None
+    line: int | None = None
+
+
+@dataclass(frozen=True)
+class SourceSpec:
+    """One file of the study and what its columns mean.
+
+    Attributes
+    ----------
+    columns
+        Our column → the file's column, as written; a name that is none of ours is a further
+        column that comes along under that name.
+    constants
+        Canonical column → one value for the whole file.
+    carry
+        True: further columns come along; False: none; else those named.
+    """
+
+    file: str
+    sheet: str | int | None = None
+    table: str | None = None
+    columns: Columns = field(default_factory=dict)
+    constants: dict[str, Any] = field(default_factory=dict)
+    recode: dict[str, dict[Any, Any]] = field(default_factory=dict)
+    missing: tuple[Any, ...] = ()
+    measures: tuple[MeasureSpec, ...] = ()
+    carry: bool | tuple[str, ...] = True
+    encoding: str | None = None
+    delimiter: str | None = None
+    decimal: str | None = None
+    date_format: str | None = None
+    line: int | None = None
+
+
+@dataclass(frozen=True)
+class StudySpec:
+    """A whole ``study.yaml``."""
+
+    name: str
+    sources: tuple[SourceSpec, ...] = ()
+    description: str = ""
+    synthetic: bool = False
+    extra: dict[str, Any] = field(default_factory=dict)

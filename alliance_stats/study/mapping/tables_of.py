@@ -1,0 +1,74 @@
+"""Sources that are one of our tables already (``table: terminations``), whatever their columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..tables import table_schema
+from .source import Part, Source
+from .values import plain_text
+
+CATEGORICAL = {("ratings", name) for name in ("client_id", "rater", "measure")}
+"""Columns that stay categorical, because the table may have a million rows."""
+
+
+def table_part(source: Source, table: str) -> Part:
+    """Return the rows of a source that is a table: typed, blank and unusable rows left out."""
+    schema = table_schema(table)
+    data: dict[str, Any] = {}
+    keep = np.ones(len(source), dtype=bool)
+    for field in schema.fields:
+        if not source.has(field.name):
+            continue
+        needed = field.required and field.type in ("integer", "number")
+        values, bad = source.typed(table, field.name, needed=needed)
+        data[field.name] = values
+        if needed:
+            keep[bad] = False
+    further = source.further(table)
+    data |= {name: source.frame[column] for name, column in further.items()}
+    frame = settled(pd.DataFrame(data, index=source.frame.index), table)
+    blank = _blank(frame)
+    gathered, file = source.gathered, source.file.file
+    gathered.leave_out(table, "a blank row", int(blank.sum()), file)
+    gathered.leave_out(table, "a number that cannot be read", int((~keep & ~blank).sum()), file)
+    keep &= ~blank
+    rows = source.rows
+    if not keep.all():
+        frame, rows = frame[keep].reset_index(drop=True), rows[keep]
+        frame = frame.assign(**{n: _whole_again(frame[n]) for n in _integers(frame, table)})
+    columns = {n: source.columns[n] for n in data if n in source.columns} | further
+    return Part(table, frame, source.file, rows, columns)
+
+
+def settled(frame: pd.DataFrame, table: str) -> pd.DataFrame:
+    """Return the frame with plain text columns, except where a table may be very long."""
+    plain = {
+        str(name): plain_text(frame[name]).set_axis(frame.index)
+        for name in frame.columns
+        if isinstance(frame[name].dtype, pd.CategoricalDtype) and (table, name) not in CATEGORICAL
+    }
+    return frame.assign(**plain) if plain else frame
+
+
+def _integers(frame: pd.DataFrame, table: str) -> list[str]:
+    fields = {field.name: field.type for field in table_schema(table).fields}
+    return [str(name) for name in frame.columns if fields.get(str(name)) == "integer"]
+
+
+def _whole_again(series: pd.Series) -> pd.Series:
+    """Return whole numbers as such once the rows without one are gone."""
+    return series if series.isna().any() else series.astype("int64")
+
+
+def _blank(frame: pd.DataFrame) -> np.ndarray:
+    """Return which rows hold nothing at all."""
+    blank = np.ones(len(frame), dtype=bool)
+    for name in frame.columns:
+        blank &= frame[name].isna().to_numpy()
+        if not blank.any():
+            break
+    return blank

@@ -1,0 +1,244 @@
+"""From the cells of a column to ids, whole numbers, numbers and dates; nothing is guessed.
+
+Each function returns the values and the positions of the cells it could not understand, which
+are missing in the values. The work is done on distinct values, never row by row.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..reading.cells import text_dtype, to_numbers
+
+Bad = np.ndarray
+"""Positions of the cells that could not be understood."""
+
+
+def none_bad() -> Bad:
+    """Return no positions."""
+    return np.empty(0, dtype=np.int64)
+
+
+def codes_of(series: pd.Series) -> tuple[np.ndarray, list[Any]]:
+    """Return a column as codes (-1 where missing) and its distinct values."""
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        return series.cat.codes.to_numpy(), list(series.cat.categories)
+    codes, values = pd.factorize(series)
+    return codes, list(values)
+
+
+def as_word(value: Any) -> str:
+    """Return a cell's value as a person writes it: 101, not 101.0."""
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    if isinstance(value, dt.datetime | np.datetime64):
+        return str(pd.Timestamp(value).date())
+    return str(value)
+
+
+def ids(series: pd.Series) -> pd.Categorical:
+    """Return a column of ids as text categories; 101.0 is '101', blanks around a text stay."""
+    if isinstance(series.dtype, pd.CategoricalDtype) and all(
+        isinstance(word, str) for word in series.cat.categories
+    ):
+        return series.array  # type: ignore[return-value]
+    codes, values = codes_of(series)
+    words = [as_word(value) for value in values]
+    distinct = list(dict.fromkeys(words))
+    if len(distinct) < len(words):
+        where = {word: position for position, word in enumerate(distinct)}
+        table = np.array([where[word] for word in words] + [-1])
+        codes = table[codes]
+    return pd.Categorical.from_codes(codes, pd.Index(distinct, dtype=text_dtype()))
+
+
+def plain_text(values: pd.Categorical | pd.Series) -> pd.Series:
+    """Return categories as pandas' own text column."""
+    return pd.Series(np.asarray(values, dtype=object), dtype=text_dtype())
+
+
+def numbers(series: pd.Series) -> tuple[np.ndarray, Bad]:
+    """Return a column as floats and the cells that are no numbers."""
+    plain = isinstance(series.dtype, np.dtype) and series.dtype.kind in "iufb"
+    if plain or isinstance(series.dtype, pd.BooleanDtype):
+        return series.to_numpy(dtype="float64", na_value=np.nan), none_bad()
+    codes, values = codes_of(series)
+    table = np.append(_each_number(values), np.nan)
+    result = table[codes]
+    return result, np.flatnonzero(np.isnan(result) & (codes >= 0))
+
+
+def _each_number(values: list[Any]) -> np.ndarray:
+    result = np.full(len(values), np.nan)
+    texts = [(n, value) for n, value in enumerate(values) if isinstance(value, str)]
+    if texts:
+        places = [n for n, _ in texts]
+        result[places] = to_numbers([value for _, value in texts])
+    for n, value in enumerate(values):
+        if isinstance(value, int | float | np.integer | np.floating):
+            result[n] = float(value)
+    return result
+
+
+def whole_numbers(series: pd.Series) -> tuple[np.ndarray, Bad]:
+    """Return a column as ``int64`` (floats where cells are missing) and the cells that are none."""
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind in "iu":
+        return series.to_numpy(dtype="int64"), none_bad()
+    values, bad = numbers(series)
+    odd = np.flatnonzero(~np.isnan(values) & (~np.isfinite(values) | (values != np.floor(values))))
+    if len(odd):
+        values = values.copy()
+        values[odd] = np.nan
+        bad = np.sort(np.concatenate([bad, odd]))
+    return (values if np.isnan(values).any() else values.astype("int64")), bad
+
+
+# -- dates ------------------------------------------------------------------------------------
+
+_ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ].*)?")
+_DOTS = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
+_SLASHES = re.compile(r"(\d{1,2})[/-](\d{1,2})[/-](\d{4})")
+
+
+def dates(series: pd.Series, form: str | None = None) -> tuple[pd.Series, Bad, bool]:
+    """Return a column as dates, the cells that are none, and whether day and month are unclear.
+
+    Year-month-day and day.month.year are understood as they stand. With slashes the order is
+    told from the column where some day is above 12; where it cannot be told nothing is read.
+    """
+    if series.dtype.kind == "M":
+        return series, none_bad(), False
+    codes, values = codes_of(series)
+    unclear = False
+    if form is not None:
+        parsed = [_with_form(value, form) for value in values]
+    else:
+        order = _order(values)
+        unclear = order == "unclear"
+        parsed = [_date(value, order) for value in values]
+    table = np.array([*parsed, None], dtype="datetime64[us]")
+    result = pd.Series(table[codes], name=series.name)
+    return result, np.flatnonzero(result.isna().to_numpy() & (codes >= 0)), unclear
+
+
+def _order(values: list[Any]) -> str:
+    pairs = [
+        (int(hit[1]), int(hit[2]))
+        for value in values
+        if isinstance(value, str) and (hit := _SLASHES.fullmatch(value.strip()))
+    ]
+    if not pairs:
+        return "none"
+    day_first = any(first > 12 for first, _ in pairs)
+    month_first = any(second > 12 for _, second in pairs)
+    if day_first == month_first:
+        return "unclear"
+    return "day" if day_first else "month"
+
+
+def _date(value: Any, order: str) -> dt.datetime | None:
+    if isinstance(value, dt.datetime):
+        return None if pd.isna(value) else value
+    if isinstance(value, dt.date):
+        return dt.datetime(value.year, value.month, value.day)
+    text = str(value).strip()
+    if hit := _ISO.fullmatch(text):
+        return _day(hit[1], hit[2], hit[3])
+    if hit := _DOTS.fullmatch(text):
+        return _day(hit[3], hit[2], hit[1])
+    if (hit := _SLASHES.fullmatch(text)) and order in ("day", "month"):
+        month, day = (hit[2], hit[1]) if order == "day" else (hit[1], hit[2])
+        return _day(hit[3], month, day)
+    return None
+
+
+def _day(year: str, month: str, day: str) -> dt.datetime | None:
+    try:
+        return dt.datetime(int(year), int(month), int(day))
+    except ValueError:
+        return None
+
+
+def _with_form(value: Any, form: str) -> dt.datetime | None:
+    if isinstance(value, dt.datetime):
+        return value
+    try:
+        return dt.datetime.strptime(as_word(value).strip(), form)
+    except ValueError:
+        return None
+
+
+# -- codes for missing, and recoding ----------------------------------------------------------
+
+
+def split_codes(codes: tuple[Any, ...]) -> tuple[list[float], set[str]]:
+    """Return declared codes for missing as numbers and as words."""
+    found = [float(code) for code in codes if isinstance(code, int | float)]
+    words = {str(code).strip().casefold() for code in codes if isinstance(code, str)}
+    found += [n for n in to_numbers(sorted(words)) if not np.isnan(n)] if words else []
+    return found, words
+
+
+def without_codes(series: pd.Series, codes: tuple[Any, ...]) -> pd.Series:
+    """Return a column in which declared codes are missing."""
+    if not codes:
+        return series
+    found, words = split_codes(codes)
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind in "iuf":
+        hit = np.isin(series.to_numpy(), found)
+        return series.mask(hit) if hit.any() else series
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind in "Mm":
+        return series
+    positions, values = codes_of(series)
+    lost = np.array([_is_code(value, found, words) for value in values] + [False], dtype=bool)
+    hit = lost[positions]
+    return series.mask(hit) if hit.any() else series
+
+
+def _is_code(value: Any, found: list[float], words: set[str]) -> bool:
+    if isinstance(value, str):
+        number = to_numbers([value])[0]
+        return value.strip().casefold() in words or (not np.isnan(number) and number in found)
+    if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
+        return float(value) in found
+    return False
+
+
+def recoded(series: pd.Series, mapping: dict[Any, Any]) -> pd.Series:
+    """Return a column with old values replaced; a value that is not named stays."""
+    codes, values = codes_of(series)
+    new_of = {_plain_key(old): new for old, new in mapping.items()}
+    made = [new_of.get(_plain_key(value), value) for value in values]
+    table = np.empty(len(made) + 1, dtype=object)
+    table[:-1] = made
+    table[-1] = None
+    result = pd.Series(table[codes], dtype=object, name=series.name)
+    return result.infer_objects()
+
+
+def _plain_key(value: Any) -> Any:
+    """Return what makes 1, 1.0 and '1' the same, and words the same without case."""
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value)).casefold()
+    if isinstance(value, int | float | np.integer | np.floating):
+        return float(value)
+    text = str(value).strip().casefold()
+    number = to_numbers([text])[0]
+    return text if np.isnan(number) else float(number)
+
+
+def categories_of(value: Any, n: int) -> pd.Categorical:
+    """Return one value, repeated, as a categorical column."""
+    if isinstance(value, str):
+        return pd.Categorical.from_codes(np.zeros(n, dtype=np.int8), text_index([value]))
+    return pd.Categorical.from_codes(np.zeros(n, dtype=np.int8), pd.Index([value]))
+
+
+def text_index(words: list[str]) -> pd.Index:
+    """Return an index of text with pandas' own text dtype."""
+    return pd.Index(words, dtype=text_dtype())

@@ -1,0 +1,331 @@
+"""Sources with measures: item columns become ratings, total columns become scores.
+
+The work is done on blocks: one block is one measure by one rater, a matrix of rows by items.
+A block is turned into long rows with NumPy alone, so that a million ratings cost little.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...errors import MeasureError, listing
+from .patterns import Match, Pattern
+from .source import Part, Source
+from .spec import MeasureSpec
+from .values import numbers, text_index, without_codes
+
+_WHEN: tuple[str, ...] = ("client_id", "session", "occasion", "week")
+
+Slot = tuple[int | None, str | None]
+"""A session and an occasion that stand in the names of columns (None: they are columns)."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Item or total columns of one measure, one rater and one slot."""
+
+    spec: MeasureSpec
+    slot: Slot
+    parts: tuple[Any, ...]  # item numbers, or scale names
+    columns: tuple[str, ...]
+    is_items: bool
+
+
+def blocks_of(source: Source) -> list[Block]:
+    """Return the blocks of a source; what cannot be found is named and left out."""
+    blocks: list[Block] = []
+    for given in source.spec.measures:
+        spec = _known(source, given)
+        if spec is None:
+            continue
+        if spec.reversed:
+            source.gathered.already_reversed.add((spec.measure, spec.rater))
+        if spec.items is not None:
+            blocks += _item_blocks(source, spec)
+        for scale, column in spec.scores.items():
+            blocks += _score_blocks(source, spec, scale, column)
+    for block in blocks:
+        source.used.update(block.columns)
+    return blocks
+
+
+def _known(source: Source, spec: MeasureSpec) -> MeasureSpec | None:
+    """Return the measure under its card's name, its rater filled in where there is only one."""
+    try:
+        card = source.gathered.registry.find(spec.measure)
+    except MeasureError as error:
+        _complain(source, spec, "unknown_measure", str(error))
+        return spec if spec.rater else None
+    if not spec.rater and len(card.raters) == 1:
+        return replace(spec, measure=card.name, rater=next(iter(card.raters)))
+    if not spec.rater:
+        _complain(
+            source,
+            spec,
+            "study_yaml",
+            f"It is not said who rated '{card.name}': {listing(card.raters)} are possible.",
+            "Add rater: to the measure.",
+        )
+        return None
+    return replace(spec, measure=card.name)
+
+
+def _complain(source: Source, spec: MeasureSpec, rule: str, message: str, hint: str = "") -> None:
+    line = f" (line {spec.line} of study.yaml)" if spec.line else ""
+    source.notes.add(rule, f"{message}{line}", hint=hint, table="ratings")
+
+
+# -- which columns ----------------------------------------------------------------------------
+
+
+def _item_blocks(source: Source, spec: MeasureSpec) -> list[Block]:
+    if isinstance(spec.items, dict):
+        matches = [Match(column, item=item) for item, column in spec.items.items()]
+        for match in matches:
+            if match.column not in source.frame.columns:
+                source.absent(match.column, f"item {match.item} of '{spec.measure}'")
+        matches = [m for m in matches if m.column in source.frame.columns]
+    elif isinstance(spec.items, Pattern):
+        matches = spec.items.find(str(name) for name in source.frame.columns)
+        matches = _within_card(source, spec, _from_session_one(source, matches))
+        _name_absent_items(source, spec, spec.items, matches)
+    else:
+        return []
+    slots: dict[Slot, dict[int, str]] = {}
+    for match in matches:
+        slot = (match.session or spec.session, match.occasion or spec.occasion)
+        slots.setdefault(slot, {})[int(match.item or 0)] = match.column
+    blocks = []
+    for slot, found in slots.items():
+        items = tuple(sorted(found))
+        blocks.append(Block(spec, slot, items, tuple(found[item] for item in items), True))
+    return blocks
+
+
+def _within_card(source: Source, spec: MeasureSpec, matches: list[Match]) -> list[Match]:
+    """Leave columns alone whose number is far beyond the form (``wai2024``)."""
+    if spec.measure not in source.gathered.registry:
+        return matches
+    most = source.gathered.registry.find(spec.measure).n_items
+    return [m for m in matches if not most or (m.item or 0) <= max(2 * most, most + 10)]
+
+
+def _from_session_one(source: Source, matches: list[Match]) -> list[Match]:
+    early = [match for match in matches if match.session is not None and match.session < 1]
+    if early:
+        names = [match.column for match in early]
+        source.notes.add(
+            "session_zero",
+            f"The column{'s' if len(names) > 1 else ''} {listing(names)} would be session 0; "
+            "sessions count from 1, so they are not read as sessions.",
+            hint="If it was before therapy, list it as a measure of its own with occasion: intake.",
+            level="warning",
+            column=names[0],
+        )
+    return [match for match in matches if match.session is None or match.session >= 1]
+
+
+def _name_absent_items(
+    source: Source, spec: MeasureSpec, pattern: Pattern, matches: list[Match]
+) -> None:
+    """Name the items the form has and the file has no column for."""
+    if not matches:
+        source.absent(
+            pattern.example(),
+            f"nor any other that fits the items '{pattern.text}' of '{spec.measure}'",
+        )
+        return
+    if spec.measure not in source.gathered.registry:
+        return
+    card = source.gathered.registry.find(spec.measure)
+    found = {match.item for match in matches}
+    lost = [item for item in card.items if item not in found]
+    if lost:
+        first = matches[0]
+        names = [
+            pattern.example(item=item, session=first.session or 1, occasion=first.occasion or "")
+            for item in lost
+        ]
+        source.absent(
+            names[0],
+            f"item {lost[0]} of '{card.name}'"
+            + (f"; also without a column: {listing(names[1:], 8)}" if names[1:] else ""),
+        )
+
+
+def _score_blocks(
+    source: Source, spec: MeasureSpec, scale: str, column: Pattern | str
+) -> list[Block]:
+    if isinstance(column, str):
+        if column not in source.frame.columns:
+            source.absent(column, f"the total of '{spec.measure}'")
+            return []
+        return [Block(spec, (spec.session, spec.occasion), (scale,), (column,), False)]
+    matches = column.find(str(name) for name in source.frame.columns)
+    if not matches:
+        source.absent(column.example(), f"nor any other that fits '{column.text}'")
+    return [
+        Block(
+            spec,
+            (match.session or spec.session, match.occasion or spec.occasion),
+            (scale,),
+            (match.column,),
+            False,
+        )
+        for match in _from_session_one(source, matches)
+    ]
+
+
+# -- from columns to long rows ----------------------------------------------------------------
+
+
+def matrix(source: Source, block: Block) -> np.ndarray:
+    """Return the block's cells as numbers; a cell that is none is named and becomes missing."""
+    codes = source.spec.missing if block.spec.missing is None else block.spec.missing
+    table = "ratings" if block.is_items else "scores"
+    cells = np.empty((len(source), len(block.columns)))
+    for position, column in enumerate(block.columns):
+        series = source.frame[column]
+        cleaned = without_codes(series, codes)
+        values, bad = numbers(cleaned)
+        source.notes.bad_cells(
+            series,
+            bad,
+            rule="not_a_number",
+            table=table,
+            column=column,
+            expected="a number",
+            hint="Correct it in the file, or list it under 'missing:' in study.yaml if it means "
+            "that nothing was given.",
+            consequence="It is read as missing.",
+        )
+        if codes and cleaned is not series:
+            _warn_of_possible_values(source, block, position, series, codes)
+        cells[:, position] = values
+    return cells
+
+
+def _warn_of_possible_values(
+    source: Source, block: Block, position: int, series: pd.Series, codes: tuple[Any, ...]
+) -> None:
+    """Say where a declared code for missing is also a value the measure can take."""
+    limits = _limits(source, block, position)
+    for code in codes:
+        if limits is None or not isinstance(code, int | float):
+            continue
+        if not limits[0] <= code <= limits[1]:
+            continue
+        at = np.flatnonzero(numbers(series)[0] == code)
+        if len(at):
+            source.notes.add(
+                "missing_code_in_range",
+                f"{code:g} is declared to mean missing, but it is also a possible value in column "
+                f"'{block.columns[position]}' ({limits[0]:g} to {limits[1]:g}); {len(at)} "
+                f"cell{'s' if len(at) > 1 else ''} became missing.",
+                hint="If it is a value there, give that measure its own list, such as "
+                "missing: [] in study.yaml.",
+                level="warning",
+                table="ratings" if block.is_items else "scores",
+                column=block.columns[position],
+                at=at,
+                value=code,
+            )
+
+
+def _limits(source: Source, block: Block, position: int) -> tuple[float, float] | None:
+    """Return the lowest and highest value a column can hold, where the card tells."""
+    if block.spec.measure not in source.gathered.registry:
+        return None
+    card = source.gathered.registry.find(block.spec.measure)
+    if block.is_items:
+        item = block.parts[position]
+        low, high = card.item_range(item) if item in card.items else card.range
+        return float(low), float(high)
+    scale = card.scales.get(block.parts[position])
+    if scale is None or scale.method not in ("sum", "mean"):
+        return None
+    count = scale.n_expected if scale.method == "sum" else 1
+    return tuple(scale.multiply * count * end for end in card.range)  # type: ignore[return-value]
+
+
+def long_frame(
+    keys: dict[str, Any], block: Block, cells: np.ndarray, at: np.ndarray
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return the chosen rows of a block as long rows, and which file row each came from.
+
+    Parameters
+    ----------
+    keys
+        Our key columns (``client_id`` and ``session`` or ``occasion``), one value a file row.
+    at
+        Positions of the file rows that are used.
+    """
+    n_parts = len(block.parts)
+    positions = np.repeat(at, n_parts)
+    n = len(positions)
+    data: dict[str, Any] = {}
+    for name, values in keys.items():
+        data[name] = _repeated(values, positions)
+    data["rater"] = _constant(block.spec.rater, n)
+    data["measure"] = _constant(block.spec.measure, n)
+    chosen = cells if len(at) == len(cells) else cells[at]
+    if block.is_items:
+        data["item"] = np.tile(np.array(block.parts, dtype="int64"), len(at))
+        data["value"] = chosen.ravel()
+    else:
+        data["scale"] = _constant(str(block.parts[0]), n)
+        data["score"] = chosen.ravel()
+    return pd.DataFrame(data), positions
+
+
+def _repeated(values: Any, positions: np.ndarray) -> Any:
+    if isinstance(values, pd.Categorical):
+        return pd.Categorical.from_codes(values.codes[positions], dtype=values.dtype)
+    if isinstance(values, np.ndarray):
+        return values[positions]
+    return np.full(len(positions), values)
+
+
+def _constant(word: str, n: int) -> pd.Categorical:
+    return pd.Categorical.from_codes(np.zeros(n, dtype=np.int8), text_index([word]))
+
+
+def block_part(
+    source: Source, table: str, block: Block, frame: pd.DataFrame, positions: np.ndarray
+) -> Part:
+    """Return long rows as a part of a table, with the column each answer stood in."""
+    measure, rater = block.spec.measure, block.spec.rater
+    items = {
+        (measure, rater, part): column
+        for part, column in zip(block.parts, block.columns, strict=True)
+    }
+    columns = {name: source.columns[name] for name in _WHEN if name in source.columns}
+    if not block.is_items:
+        columns["score"] = block.columns[0]
+    return Part(table, frame, source.file, source.rows[positions], columns, items)
+
+
+def no_session(source: Source, block: Block) -> None:
+    """Name a measure of which it is not said when it was given."""
+    source.notes.add(
+        "missing_column",
+        f"It is not said which session the values of '{block.spec.measure}' in "
+        f"'{block.columns[0]}' belong to.",
+        hint="Add session: to the source or to the measure in study.yaml.",
+        column=block.columns[0],
+        table="ratings",
+    )
+
+
+def blank_rows(source: Source, client: pd.Categorical) -> np.ndarray:
+    """Return which rows hold nothing in any column."""
+    blank = np.asarray(client.isna()).copy()
+    for name in source.frame.columns:
+        if not blank.any():
+            break
+        blank &= source.frame[name].isna().to_numpy()
+    return blank
