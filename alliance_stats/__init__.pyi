@@ -25,6 +25,16 @@ from .measures import list_principles as list_principles
 from .measures import load_registry as load_registry
 from .measures import measure as measure
 from .measures import score as score
+from .multilevel import Comparison as Comparison
+from .multilevel import ContrastTest as ContrastTest
+from .multilevel import MultilevelFit as MultilevelFit
+from .multilevel import fit_multilevel as fit_multilevel
+from .preparation import CorrectedBetween as CorrectedBetween
+from .preparation import MeanReliability as MeanReliability
+from .preparation import correct_between as correct_between
+from .preparation import decompose as decompose
+from .preparation import lag as lag
+from .preparation import mean_reliability as mean_reliability
 from .ruptures import ReportAgreement as ReportAgreement
 from .ruptures import RuleAgreement as RuleAgreement
 from .ruptures import Ruptures as Ruptures
@@ -35,6 +45,8 @@ from .ruptures import expected_by_chance as expected_by_chance
 from .ruptures import rupture_rules as rupture_rules
 from .simulation import simulate_study as simulate_study
 from .study import Study as Study
+from .study import ValidationReport as ValidationReport
 from .study import pseudonymise as pseudonymise
 from .study import read_table as read_table
 from .study import scan_identifiers as scan_identifiers
+from .study import validate as validate

@@ -1,1 +1,9 @@
 """Reading, mapping, validating and holding a study."""
+
+from .codebook import Codebook as Codebook
+from .identifiers import scan_identifiers as scan_identifiers
+from .privacy import pseudonymise as pseudonymise
+from .reading import read_table as read_table
+from .study import Study as Study
+from .validation import validate as validate
+from .validation_report import ValidationReport as ValidationReport

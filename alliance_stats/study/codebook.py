@@ -1,0 +1,210 @@
+"""The codebook of a study: every table, column and measure, as a page and as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .tables import TableSchema, table_schema
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..measures import Measure
+    from .study import Study
+
+SMALLEST_CELL = 5
+"""Levels seen in fewer rows are shown as fewer than this, so that nobody stands out."""
+
+MOST_LEVELS = 12
+"""A text column with more distinct values is described by their number alone."""
+
+
+@dataclass(frozen=True, repr=False)
+class Codebook:
+    """What a study's tables, columns and measures mean.
+
+    Attributes
+    ----------
+    content
+        Everything as plain values: ``name, synthetic, notes, description, tables, measures``.
+        Ids, dates of single sessions and free text are not in it.
+    """
+
+    content: dict[str, Any]
+
+    def to_json(self, path: str | PathLike[str]) -> Path:
+        """Write the codebook as JSON; return the path."""
+        text = json.dumps(self.content, indent=2, ensure_ascii=False, allow_nan=False)
+        return _write(path, text + "\n")
+
+    def to_html(self, path: str | PathLike[str]) -> Path:
+        """Write the codebook as one HTML page that needs nothing else; return the path."""
+        return _write(path, self._page("page"))
+
+    def _page(self, part: str) -> str:
+        from jinja2 import Environment, PackageLoader
+
+        environment = Environment(
+            loader=PackageLoader("alliance_stats.study", "templates"),
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.filters["mark"] = lambda status: "✓ verified" if status else "not verified"
+        return environment.get_template("codebook.html").render(part=part, **self.content)
+
+    def _repr_html_(self) -> str:
+        return self._page("fragment")
+
+    def __repr__(self) -> str:
+        tables = ", ".join(one["name"] for one in self.content["tables"])
+        measures = ", ".join(one["name"] for one in self.content["measures"])
+        return f"<Codebook of {self.content['name']}: tables {tables}; measures {measures}>"
+
+
+def make_codebook(study: Study) -> Codebook:
+    """Return the codebook of `study`; see `Study.codebook`."""
+    tables = study.tables
+    used = _forms(tables)
+    known = [name for name in used if name in study.measures]
+    return Codebook(
+        {
+            "name": study.name,
+            "synthetic": study.synthetic,
+            "notes": list(study.notes),
+            "tables": [_table(table_schema(name), frame) for name, frame in tables.items()],
+            "measures": [_measure(study.measures[name], used[name], study) for name in known],
+            "without_card": [name for name in used if name not in study.measures],
+        }
+    )
+
+
+def _table(schema: TableSchema, frame: pd.DataFrame) -> dict[str, Any]:
+    return {
+        "name": schema.name,
+        "title": schema.title,
+        "description": schema.description,
+        "rows": len(frame),
+        "key": list(schema.primary_key),
+        "refers_to": {key.table: list(key.fields) for key in schema.foreign_keys},
+        "columns": [_column(schema, str(name), frame[name]) for name in frame.columns],
+    }
+
+
+def _column(schema: TableSchema, name: str, column: pd.Series) -> dict[str, Any]:
+    ours = {field.name: field for field in schema.fields}.get(name)
+    return {
+        "name": name,
+        "description": ours.description if ours else "A further column of this study.",
+        "type": ours.type if ours else _kind(column),
+        "allowed": list(ours.enum) if ours and ours.enum else (ours.limits if ours else ""),
+        "filled": int(column.notna().sum()),
+        "missing": int(column.isna().sum()),
+        "distinct": int(column.nunique()),
+        **_values(name, column),
+    }
+
+
+def _values(name: str, column: pd.Series) -> dict[str, Any]:
+    """Return what the values are, without any that could point at one person."""
+    from pandas.api import types
+
+    filled = column.dropna()
+    if name.endswith("_id") or not len(filled):
+        return {}
+    if types.is_datetime64_any_dtype(column.dtype):
+        return {"from_year": int(filled.min().year), "to_year": int(filled.max().year)}
+    if types.is_numeric_dtype(column.dtype) and not types.is_bool_dtype(column.dtype):
+        numbers = filled.astype(float)
+        spread = {"lowest": numbers.min(), "mean": numbers.mean(), "highest": numbers.max()}
+        return {key: float(value) for key, value in spread.items()}
+    counts = filled.astype(str).value_counts()
+    if len(counts) > MOST_LEVELS:
+        return {}
+    enough = counts >= SMALLEST_CELL
+    levels = {str(level): int(n) for level, n in counts[enough].items()}
+    rare = int((~enough).sum())
+    return {"levels": levels, **({"rare_levels": rare} if rare else {})}
+
+
+def _kind(column: pd.Series) -> str:
+    from .saving import _type_of
+
+    return _type_of(column)
+
+
+def _forms(tables: dict[str, pd.DataFrame]) -> dict[str, list[dict[str, Any]]]:
+    """Return measure → how often each rater filled it in, over all tables that name measures."""
+    used: dict[str, list[dict[str, Any]]] = {}
+    keys = {"ratings": ["client_id", "session"], "scores": ["client_id", "session"]}
+    keys["assessments"] = ["client_id", "occasion"]
+    for table, form in keys.items():
+        if table not in tables:
+            continue
+        once = tables[table].drop_duplicates([*form, "rater", "measure"])
+        counts = once.groupby(["measure", "rater"], observed=True).size().reset_index(name="n")
+        for measure, rater, n in counts.itertuples(index=False, name=None):
+            used.setdefault(str(measure), []).append(
+                {"table": table, "rater": rater, "forms": int(n)}
+            )
+    return {name: used[name] for name in sorted(used)}
+
+
+def _measure(card: Measure, forms: list[dict[str, Any]], study: Study) -> dict[str, Any]:
+    turned = [rater for measure, rater in study.already_reversed if measure == card.name]
+    return {
+        "name": card.name,
+        "title": card.title,
+        "form": card.form,
+        "version": card.version,
+        "timing": card.timing,
+        "raters": dict(card.raters),
+        "forms": forms,
+        "n_items": card.n_items,
+        "range": {"low": card.range.low, "high": card.range.high, "step": card.step},
+        "reversed_items": list(card.reversed_items),
+        "held_already_reversed": sorted(turned),
+        "scales": [_scale(card, name) for name in card.scales],
+        "scales_without_key": dict(card.scales_without_key),
+        "missing_rule": str(card.missing_rule),
+        "direction": card.direction,
+        "cutoffs": [asdict(one) for one in card.cutoffs],
+        "reliable_change": [asdict(one) for one in card.reliable_change],
+        "reliabilities": [asdict(one) for one in card.reliabilities],
+        "licence": {
+            "text": str(card.licence),
+            "class": card.licence.kind,
+            "verified": card.licence.verified,
+        },
+        "sources": [
+            {key: value for key, value in asdict(one).items() if value}
+            for one in card.sources.values()
+        ],
+        "verified": {fact: asdict(mark) for fact, mark in card.verified.items()},
+        "unknown": list(card.unknown),
+    }
+
+
+def _scale(card: Measure, name: str) -> dict[str, Any]:
+    scale, limits = card.scales[name], card.scale_range(name)
+    return {
+        "name": name,
+        "title": scale.title,
+        "items": list(scale.items),
+        "method": scale.method,
+        "multiply": scale.multiply,
+        "direction": scale.direction,
+        "lowest": limits.low,
+        "highest": limits.high,
+    }
+
+
+def _write(path: str | PathLike[str], text: str) -> Path:
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text, encoding="utf-8", newline="\n")
+    return target

@@ -1,0 +1,47 @@
+"""Whether two sets of tables say the same, however pandas stores them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def same_frames(one: Mapping[str, pd.DataFrame], other: Mapping[str, pd.DataFrame]) -> bool:
+    """Return whether both hold the same tables with the same columns, rows and values."""
+    return set(one) == set(other) and all(same_frame(one[name], other[name]) for name in one)
+
+
+def same_frame(one: pd.DataFrame, other: pd.DataFrame) -> bool:
+    """Return whether two tables agree in columns and in every cell (missing equals missing)."""
+    if list(one.columns) != list(other.columns) or len(one) != len(other):
+        return False
+    return all(_same_column(one[name], other[name]) for name in one.columns)
+
+
+def _same_column(one: pd.Series, other: pd.Series) -> bool:
+    import numpy as np
+
+    missing = one.isna().to_numpy()
+    if not np.array_equal(missing, other.isna().to_numpy()):
+        return False
+    kinds = {_kind(one), _kind(other)}
+    if missing.all():
+        return True
+    if len(kinds) > 1:
+        return False
+    left, right = (series.astype(object).to_numpy()[~missing] for series in (one, other))
+    return bool(np.array_equal(left, right))
+
+
+def _kind(series: pd.Series) -> str:
+    """Return number, yes/no, date or text: the kinds a table tells apart."""
+    from pandas.api import types
+
+    if types.is_bool_dtype(series.dtype):
+        return "boolean"
+    if types.is_numeric_dtype(series.dtype):
+        return "number"
+    return "date" if types.is_datetime64_any_dtype(series.dtype) else "text"

@@ -1,0 +1,305 @@
+"""`Study`: the tables of one study, as a value that never changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from ..errors import DesignError, did_you_mean, listing
+from .tables import TABLES
+
+if TYPE_CHECKING:
+    from os import PathLike
+    from pathlib import Path
+
+    import pandas as pd
+    import xarray as xr
+
+    from ..measures import Registry
+    from ..simulation import Truth
+    from .codebook import Codebook
+    from .validation_report import ValidationReport
+
+_SLOTS = (
+    "name",
+    "synthetic",
+    "already_reversed",
+    "notes",
+    "report",
+    "truth",
+    "folder",
+    "files",
+    "_frames",
+    "_registry",
+)
+
+
+class Study:
+    """One study: its canonical tables, the measures' cards, and what is known of its making.
+
+    A study is a value. Tables are handed out as copies, so that nothing done to them reaches
+    the study; `with_tables` gives a changed one. `open_study`, `load_dataset` and
+    `simulate_study` make studies; built by hand, a study is not validated until
+    ``alliance_stats.validate(study)`` is called.
+
+    Parameters
+    ----------
+    name
+        What the study is called.
+    tables
+        Table name (``"sessions"``, ``"ratings"`` ...) → DataFrame with the columns of its
+        schema; further columns are kept.
+    measures
+        The cards to score with; those that ship unless given (`load_registry`).
+    synthetic
+        True where no real person stands behind the data; pages that show the study say so.
+    already_reversed
+        ``(measure, rater)`` pairs whose reverse-keyed items the file holds already turned.
+    notes
+        Sentences on how the study came about; pages that show the study repeat them.
+    report, truth, folder, files
+        What validation found; the truth of a simulated study; where it was read from.
+
+    Attributes
+    ----------
+    therapists, clients, sessions, ratings, terminations, events, ...
+        Each table the study holds, by its name.
+
+    Examples
+    --------
+    >>> import alliance_stats as al
+    >>> study = al.simulate_study(n_therapists=5, n_clients=20, seed=1)
+    >>> study.clients.columns.tolist()
+    ['client_id', 'therapist_id', 'site_id', 'condition']
+    >>> study.scores.columns.tolist()[:5]
+    ['client_id', 'session', 'rater', 'measure', 'scale']
+    """
+
+    name: str
+    synthetic: bool
+    already_reversed: frozenset[tuple[str, str]]
+    notes: tuple[str, ...]
+    report: ValidationReport | None
+    truth: Truth | None
+    folder: Path | None
+    files: tuple[str, ...]
+    _frames: dict[str, pd.DataFrame]
+    _registry: Registry | None
+
+    def __init__(
+        self,
+        name: str,
+        tables: Mapping[str, pd.DataFrame],
+        *,
+        measures: Registry | None = None,
+        synthetic: bool = False,
+        already_reversed: frozenset[tuple[str, str]] = frozenset(),
+        notes: tuple[str, ...] = (),
+        report: ValidationReport | None = None,
+        truth: Truth | None = None,
+        folder: Path | None = None,
+        files: tuple[str, ...] = (),
+    ) -> None:
+        unknown = [table for table in tables if table not in TABLES]
+        if unknown:
+            raise DesignError(
+                f"A study has no table '{unknown[0]}'; its tables are {listing(TABLES, 20)}."
+                f"{did_you_mean(unknown[0], TABLES)}"
+            )
+        values = {
+            "name": str(name),
+            "synthetic": bool(synthetic),
+            "already_reversed": frozenset(already_reversed),
+            "notes": tuple(notes),
+            "report": report,
+            "truth": truth,
+            "folder": folder,
+            "files": tuple(files),
+            "_frames": {one: _shared(tables[one]) for one in TABLES if one in tables},
+            "_registry": measures,
+        }
+        self.__dict__.update(values)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(
+            f"A study never changes: '{name}' cannot be set. Use study.with_tables(...) to get "
+            "a study with other tables."
+        )
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"A study never changes: '{name}' cannot be deleted.")
+
+    def __getattr__(self, name: str) -> pd.DataFrame:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if name in self._frames:
+            return _shared(self._frames[name])
+        raise AttributeError(self._absent(name))
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._frames]
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The study's tables by name, in the order of the schemas."""
+        return {name: _shared(frame) for name, frame in self._frames.items()}
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Return one table, or raise `DesignError` saying which ones the study holds."""
+        if name == "scores":
+            return self.scores
+        if name not in self._frames:
+            raise DesignError(self._absent(name))
+        return _shared(self._frames[name])
+
+    def has(self, name: str) -> bool:
+        """Return whether the study holds a table, with at least one row."""
+        return name in self._frames and len(self._frames[name]) > 0
+
+    @property
+    def measures(self) -> Registry:
+        """The cards the study is scored with: those that ship and its own."""
+        return self._measures
+
+    @cached_property
+    def _measures(self) -> Registry:
+        from ..measures import load_registry
+
+        return load_registry() if self._registry is None else self._registry
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        """Scores of every form: computed from ``ratings`` by the cards, and those given.
+
+        Where a file held both items and a total, the score is the one computed. Columns:
+        client_id, session, rater, measure, scale, score, n_answered, n_items. What could not be
+        scored is said in ``.attrs["messages"]``.
+        """
+        return _shared(self._scores)
+
+    @cached_property
+    def _scores(self) -> pd.DataFrame:
+        from .scored import study_scores
+
+        return study_scores(self)
+
+    def with_tables(self, **tables: pd.DataFrame | None) -> Study:
+        """Return a study with tables put in place, added, or (None) left out.
+
+        Parameters
+        ----------
+        **tables
+            ``terminations=frame`` and the like. The report of the old study is not carried
+            over: validate the new one.
+        """
+        frames = {**self._frames, **tables}
+        kept = {name: frame for name, frame in frames.items() if frame is not None}
+        return self._with(tables=kept, report=None)
+
+    def _with(self, **changes: Any) -> Study:
+        values = {name: self.__dict__[name] for name in _SLOTS if not name.startswith("_")}
+        values |= {"tables": self._frames, "measures": self._registry}
+        return Study(**(values | changes))
+
+    def describe(self) -> pd.DataFrame:
+        """Return the size of the study: units, sessions, missing forms and answers.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``about`` (units, sessions per client, clients per therapist, missing),
+            ``group`` (rater and measure where it applies), ``quantity`` and ``value``. Shares
+            run from 0 to 1.
+        """
+        from .description import describe
+
+        return describe(self)
+
+    def to_xarray(self) -> xr.Dataset:
+        """Return the scores as arrays over client × session × rater.
+
+        One variable a scale, named ``wai_sr_total`` and the like, with its measure, scale,
+        range and direction in ``.attrs``; coordinates ``therapist`` and ``site`` by client and,
+        where the study has them, ``date`` and ``attended`` by client and session.
+        """
+        from .arrays import to_xarray
+
+        return to_xarray(self)
+
+    def save(self, folder: str | PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write the study as a Data Package: ``datapackage.json``, a CSV a table, its own cards.
+
+        The package passes ``frictionless validate`` and `open_study` gives an equal study.
+        Text is written as it is, byte for byte; guard against formulas when you turn a CSV into
+        a spreadsheet.
+
+        Parameters
+        ----------
+        folder
+            Made where it is not there.
+        overwrite
+            Write over files of the same names; a package saved from here is always replaced.
+
+        Returns
+        -------
+        Path
+            The folder.
+        """
+        from .saving import save
+
+        return save(self, folder, overwrite=overwrite)
+
+    def codebook(self) -> Codebook:
+        """Return the codebook: tables, columns, measures; `to_html` and `to_json` write it."""
+        from .codebook import make_codebook
+
+        return make_codebook(self)
+
+    def equals(self, other: object) -> bool:
+        """Return whether two studies hold the same tables, cell by cell, under the same name.
+
+        How text is stored (pandas' ``str``, ``object``, categories) does not matter; the order
+        of rows and columns does.
+        """
+        from .equality import same_frames
+
+        if not isinstance(other, Study):
+            return False
+        same = self.name == other.name and self.synthetic == other.synthetic
+        same = same and self.already_reversed == other.already_reversed
+        return same and same_frames(self._frames, other._frames)
+
+    def _absent(self, name: str) -> str:
+        held = list(self._frames)
+        return (
+            f"The study '{self.name}' has no table '{name}'; it holds "
+            f"{listing(held, 20) or 'no tables'}.{did_you_mean(name, held)}"
+        )
+
+    def __repr__(self) -> str:
+        mark = ", synthetic" if self.synthetic else ""
+        sizes = ", ".join(f"{name} {len(frame):,}" for name, frame in self._frames.items())
+        return f"<Study {self.name}{mark}: {sizes or 'no tables'}>"
+
+    def _repr_html_(self) -> str:
+        mark = " <em>(synthetic data)</em>" if self.synthetic else ""
+        rows = "".join(
+            f"<tr><td>{escape(name)}</td><td style='text-align:right'>{len(frame):,}</td>"
+            f"<td>{escape(', '.join(map(str, frame.columns)))}</td></tr>"
+            for name, frame in self._frames.items()
+        )
+        notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
+        return (
+            f"<div><strong>Study {escape(self.name)}</strong>{mark}"
+            "<table><thead><tr><th>table</th><th>rows</th><th>columns</th></tr></thead>"
+            f"<tbody>{rows}</tbody></table>{f'<ul>{notes}</ul>' if notes else ''}</div>"
+        )
+
+
+def _shared(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a copy that costs nothing where pandas copies on write (3 and later)."""
+    import pandas as pd
+
+    return frame.copy(deep=int(pd.__version__.split(".")[0]) < 3)

@@ -1,0 +1,121 @@
+"""Pseudonyms join as the ids did, dates keep their intervals, and the key decides both."""
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import alliance_stats as al
+from alliance_stats.errors import AllianceStatsError, ColumnError
+from alliance_stats.study import privacy
+
+KEY = "correct horse battery staple"
+
+
+@pytest.fixture(scope="module")
+def study():
+    return al.simulate_study(n_therapists=5, n_clients=20, seed=51)
+
+
+@pytest.fixture(scope="module")
+def shared(study):
+    return al.pseudonymise(study, key=KEY)
+
+
+def test_no_old_id_is_left_in_any_table_or_in_the_truth(study, shared):
+    frames = [*shared.tables.values(), shared.truth.sessions, shared.truth.clients]
+    frames.append(shared.truth.therapists)
+    for column, letter in privacy.ID_COLUMNS.items():
+        old = {one for f in study.tables.values() if column in f for one in f[column]}
+        new = {one for f in frames if column in f for one in f[column]}
+        assert len(new) == len(old), column
+        assert not new & old
+        assert all(one.startswith(letter) and len(one) == 11 for one in new)
+
+
+def test_tables_join_as_before_and_all_else_is_untouched(study, shared):
+    name = dict(zip(study.clients["client_id"], shared.clients["client_id"], strict=True))
+    for table, old in study.tables.items():
+        new = shared.tables[table]
+        if "client_id" in old:
+            assert new["client_id"].tolist() == [name[one] for one in old["client_id"]]
+        same = [c for c in old if c not in privacy.ID_COLUMNS and c != "date"]
+        pd.testing.assert_frame_equal(new[same], old[same])
+    assert len(shared.scores) == len(study.scores)
+
+
+def test_dates_move_by_whole_days_the_same_for_all_of_one_client(study, shared):
+    moved = shared.sessions["date"] - study.sessions["date"]
+    by_client = moved.groupby(study.sessions["client_id"]).agg(["nunique", "first"])
+    assert (by_client["nunique"] == 1).all()
+    days = by_client["first"].dt.days
+    assert (by_client["first"] == pd.to_timedelta(days, unit="D")).all()
+    assert days.abs().between(1, 365).all()
+    assert days.nunique() > 10
+    assert shared.sessions["date"].dtype == study.sessions["date"].dtype
+
+
+def test_the_key_decides_and_the_study_is_not_changed(study, shared):
+    assert al.pseudonymise(study, key=KEY).equals(shared)
+    assert al.pseudonymise(study, key=KEY.encode()).equals(shared)
+    other = al.pseudonymise(study, key="another key that is long")
+    assert not set(other.clients["client_id"]) & set(shared.clients["client_id"])
+    assert study.clients["client_id"].iloc[0] == "C01"
+
+
+def test_it_says_what_it_did_and_forgets_where_the_data_came_from(shared):
+    said = " ".join(shared.notes)
+    assert "20 client_id, 5 therapist_id, 3 site_id, 2 coder_id" in said
+    assert "at most 365" in said
+    assert "scan_identifiers" in said
+    assert shared.report is None
+    assert shared.folder is None
+    assert KEY not in repr(vars(shared))
+
+
+@pytest.mark.parametrize("key", ["", "   ", "short", b"short", "       x       "])
+def test_an_empty_or_short_key_is_refused(study, key):
+    with pytest.raises(AllianceStatsError, match="key must have at least 8 characters"):
+        al.pseudonymise(study, key=key)
+
+
+def test_a_key_of_another_kind_and_a_wrong_shift_are_refused(study):
+    with pytest.raises(AllianceStatsError, match="key must be a text or bytes, and is int"):
+        al.pseudonymise(study, key=12345678)
+    with pytest.raises(AllianceStatsError, match="max_shift must be a whole number of days"):
+        al.pseudonymise(study, key=KEY, max_shift=1.5)
+
+
+def test_columns_can_be_left_out_but_not_those_a_table_needs(study):
+    noted = study.with_tables(clients=study.clients.assign(note="x"))
+    assert "note" not in al.pseudonymise(noted, key=KEY, drop=["note"]).clients
+    with pytest.raises(ColumnError, match=r"No table has a column 'notee'.*Did you mean 'note'"):
+        al.pseudonymise(noted, key=KEY, drop=["notee"])
+    with pytest.raises(ColumnError, match="'rater' cannot be dropped: the table 'ratings'"):
+        al.pseudonymise(noted, key=KEY, drop=["rater"])
+
+
+def test_no_shift_leaves_dates_and_says_so(study):
+    still = al.pseudonymise(study, key=KEY, max_shift=0)
+    pd.testing.assert_series_equal(still.sessions["date"], study.sessions["date"])
+    assert any("left as they are (max_shift=0)" in note for note in still.notes)
+
+
+def test_ids_that_would_share_a_pseudonym_get_longer_ones(monkeypatch):
+    def colliding(secret, kind, value):
+        return "0" * 10 + ("ab" if value == "x" else "cd") + "0" * 52
+
+    monkeypatch.setattr(privacy, "_digest", colliding)
+    names = privacy._pseudonyms(["x", "y"], "client_id", b"secret")
+    assert names == {"x": "c0000000000ab", "y": "c0000000000cd"}
+
+
+@settings(max_examples=50, deadline=None)
+@given(ids=st.lists(st.text(min_size=1), min_size=1, max_size=20, unique=True))
+def test_any_ids_stay_told_apart_and_missing_stays_missing(ids):
+    clients = pd.DataFrame({"client_id": pd.Series([*ids, None], dtype=object)})
+    clients["therapist_id"] = None
+    made = al.pseudonymise(al.Study("x", {"clients": clients}), key=KEY).clients
+    assert made["client_id"].iloc[:-1].nunique() == len(ids)
+    assert made["client_id"].isna().tolist() == [False] * len(ids) + [True]
+    assert made["therapist_id"].isna().all()

@@ -1,0 +1,83 @@
+"""The codebook tells all about columns and measures, and nothing about a person."""
+
+import json
+
+import pandas as pd
+import pytest
+
+import alliance_stats as al
+
+
+@pytest.fixture(scope="module")
+def study():
+    return al.simulate_study(n_therapists=6, n_clients=30, seed=41)
+
+
+def test_json_and_html_describe_every_table_column_and_measure(study, tmp_path):
+    book = study.codebook()
+    content = json.loads(book.to_json(tmp_path / "book.json").read_text(encoding="utf-8"))
+    page = book.to_html(tmp_path / "book.html").read_text(encoding="utf-8")
+    assert [one["name"] for one in content["tables"]] == list(study.tables)
+    for one in content["tables"]:
+        frame = study.tables[one["name"]]
+        assert one["rows"] == len(frame)
+        assert [column["name"] for column in one["columns"]] == list(frame.columns)
+        assert f'id="table-{one["name"]}"' in page
+        for column in one["columns"]:
+            assert column["filled"] + column["missing"] == len(frame)
+            assert column["description"]
+    assert [one["name"] for one in content["measures"]] == ["core-10", "wai-sr"]
+    assert "not verified" in page
+    assert "✓ verified" in page
+
+
+def test_a_measure_comes_with_its_key_rules_licence_sources_and_marks(study):
+    core, wai = study.codebook().content["measures"]
+    assert {one["name"]: one["items"] for one in wai["scales"]}["bond"] == [3, 5, 7, 9]
+    assert core["reversed_items"] == [2, 3]
+    assert core["direction"] == "lower_is_better"
+    for card in (wai, core):
+        assert card["licence"]["class"]
+        assert card["sources"]
+        assert card["verified"]["scales"]["status"] in (True, False)
+        assert {one["rater"] for one in card["forms"]} <= {"client", "therapist"}
+
+
+def test_the_page_needs_no_network_and_says_synthetic(study, tmp_path):
+    page = study.codebook().to_html(tmp_path / "x" / "book.html").read_text(encoding="utf-8")
+    assert "Synthetic data" in page
+    for call in ("<script", "<link", "src=", "@import", "url("):
+        assert call not in page
+    assert "Synthetic data" in study.codebook()._repr_html_()
+
+
+def test_no_id_no_single_day_and_no_rare_level_is_shown(study, tmp_path):
+    page = study.codebook().to_html(tmp_path / "book.html").read_text(encoding="utf-8")
+    for identity in ("C01", "T01", "2021-0", "2022-0"):
+        assert identity not in page
+    clients = study.clients.assign(condition=["usual"] * 26 + ["rare"] * 4)
+    content = study.with_tables(clients=clients).codebook().content
+    table = next(one for one in content["tables"] if one["name"] == "clients")
+    condition = next(one for one in table["columns"] if one["name"] == "condition")
+    assert condition["levels"] == {"usual": 26}
+    assert condition["rare_levels"] == 1
+
+
+def test_text_from_data_is_escaped():
+    clients = pd.DataFrame(
+        {"client_id": ["a"] * 6, "therapist_id": "t", "<i>": ["<script>x</script>"] * 6}
+    )
+    page = al.Study("<b>", {"clients": clients}).codebook()._page("page")
+    assert "<script>" not in page
+    assert "<i>" not in page
+    assert "<b>" not in page
+
+
+def test_a_measure_without_a_card_is_named():
+    ratings = pd.DataFrame(
+        {"client_id": ["a"], "session": 1, "rater": "client", "measure": "mine", "item": 1,
+         "value": 2.0}
+    )  # fmt: skip
+    book = al.Study("x", {"ratings": ratings}).codebook()
+    assert book.content["without_card"] == ["mine"]
+    assert "mine" in book._page("page")
