@@ -3,6 +3,12 @@ from .change import clinically_significant_change as clinically_significant_chan
 from .change import reliable_change as reliable_change
 from .datasets import list_datasets as list_datasets
 from .datasets import load_dataset as load_dataset
+from .description import first_and_last as first_and_last
+from .description import mean_course as mean_course
+from .description import missing_by_session as missing_by_session
+from .description import missing_ratings as missing_ratings
+from .description import scale_reliability as scale_reliability
+from .description import study_flow as study_flow
 from .dropout import DropoutHazard as DropoutHazard
 from .dropout import DropoutIncidence as DropoutIncidence
 from .dropout import dropout_incidence as dropout_incidence
@@ -35,6 +41,8 @@ from .preparation import correct_between as correct_between
 from .preparation import decompose as decompose
 from .preparation import lag as lag
 from .preparation import mean_reliability as mean_reliability
+from .report import Report as Report
+from .report import write_report as write_report
 from .ruptures import ReportAgreement as ReportAgreement
 from .ruptures import RuleAgreement as RuleAgreement
 from .ruptures import Ruptures as Ruptures
@@ -46,7 +54,11 @@ from .ruptures import rupture_rules as rupture_rules
 from .simulation import simulate_study as simulate_study
 from .study import Study as Study
 from .study import ValidationReport as ValidationReport
+from .study import open_study as open_study
 from .study import pseudonymise as pseudonymise
 from .study import read_table as read_table
 from .study import scan_identifiers as scan_identifiers
 from .study import validate as validate
+from .workspace import list_templates as list_templates
+from .workspace import new_study as new_study
+from .workspace import run_notebook as run_notebook

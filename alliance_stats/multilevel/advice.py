@@ -1,0 +1,173 @@
+"""What a result says of the data's structure and of the fit, in sentences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from .grouping import Grouping
+from .terms import INTERCEPT
+
+if TYPE_CHECKING:
+    from .design import Design
+    from .optimise import Optimum
+    from .result import MultilevelFit
+
+FEW_GROUPS = 20
+"""Below this many top-level groups, z tests and unadjusted standard errors are too optimistic
+(Luke 2017, doi 10.3758/s13428-016-0809-y; McNeish & Stapleton 2016, doi
+10.1007/s10648-014-9287-x, discuss how few are few)."""
+MANY_SINGLES = 0.25  # share of parents with one child that is worth a sentence
+MIXED = (0.05, 0.95)  # a share of variance between groups inside this range mixes two levels
+
+
+def structure(grouping: Grouping) -> pd.DataFrame:
+    """Describe how units lie in each other.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a level, the lowest first: ``group``, ``n``, and of what lies directly in a unit
+        (rows at the lowest level): ``contains``, ``min``, ``median``, ``max``, ``mean`` and
+        ``singles``, the number of units that hold one only.
+    """
+    below, rows = "rows", []
+    for number, name in enumerate(grouping.names):
+        children = grouping.appearance if number == 0 else grouping.parents[number - 1]
+        sizes = np.bincount(children, minlength=grouping.sizes[number])
+        rows.append(
+            {
+                "group": name,
+                "n": grouping.sizes[number],
+                "contains": below,
+                "min": int(sizes.min()),
+                "median": float(np.median(sizes)),
+                "max": int(sizes.max()),
+                "mean": float(sizes.mean()),
+                "singles": int((sizes == 1).sum()),
+            }
+        )
+        below = name
+    return pd.DataFrame(rows)
+
+
+def messages(fit: MultilevelFit) -> list[str]:
+    """Collect everything a reader of the result should know."""
+    found = list(fit.design.notes)
+    if not fit.converged:
+        found.append(fit.convergence_note)
+    if fit.singular:
+        found.append(fit.singular_note)
+    return found + _few_groups(fit) + _singles(fit) + _mixed_predictors(fit)
+
+
+def convergence_note(optimum: Optimum) -> str:
+    """Say how far from a minimum the search ended."""
+    return (
+        f"The search did not reach a minimum of the deviance: after {optimum.evaluations} "
+        f"evaluations a slope of {optimum.slope:.2g} is left. Do not report these estimates; "
+        "simplify the random part (first the correlations, then the slopes), or check the "
+        "scaling of the predictors."
+    )
+
+
+def singular_note(design: Design, optimum: Optimum) -> str:
+    """Name the random effects on the boundary."""
+    parts = []
+    for number, effect in optimum.on_boundary:
+        group, term = design.grouping.names[number], design.effects[number].names[effect]
+        parts.append(_boundary_phrase(design, optimum, number, effect, group, term))
+    return (
+        f"The fit is singular: {'; '.join(parts)}. The model asks for more than these data can "
+        "tell; report this, and consider leaving that term out. Degrees of freedom are "
+        "computed with it held on the boundary, as lmerTest does."
+    )
+
+
+def _boundary_phrase(
+    design: Design, optimum: Optimum, number: int, effect: int, group: str, term: str
+) -> str:
+    from .deviance import covariances
+
+    variance = covariances(design.levels, optimum.theta)[number][effect, effect]
+    if variance > 0:
+        return (
+            f"the effect of '{term}' for '{group}' is a fixed multiple of the others "
+            "(correlation of one in size)"
+        )
+    return f"the variance of '{term}' for '{group}' is estimated as zero"
+
+
+def _few_groups(fit: MultilevelFit) -> list[str]:
+    name, size = fit.design.grouping.names[-1], fit.design.grouping.sizes[-1]
+    if size >= FEW_GROUPS:
+        return []
+    way_out = {
+        "kenward-roger": "Kenward-Roger's adjustment is used, as advised.",
+        "satterthwaite": "df='kenward-roger' also adjusts the standard errors.",
+        "normal": "z tests are too liberal here: use df='kenward-roger'.",
+    }
+    return [f"There are only {size} groups of '{name}'. {way_out[fit.df_method]}"]
+
+
+def _singles(fit: MultilevelFit) -> list[str]:
+    levels = fit.structure.iloc[1:].to_dict("records")
+    return [
+        f"{level['singles']} of {level['n']} groups of '{level['group']}' hold one "
+        f"'{level['contains']}' only; they cannot help to tell '{level['group']}' from "
+        f"'{level['contains']}'."
+        for level in levels
+        if level["singles"] > MANY_SINGLES * level["n"]
+    ]
+
+
+def _mixed_predictors(fit: MultilevelFit) -> list[str]:
+    """Name predictors that vary both within and between the lowest groups.
+
+    A predictor that rises by itself from row to row (a session number) is left out: its
+    differences between groups come from how long they last.
+    """
+    design = fit.design
+    names, cross = design.fixed_names, design.partition.cross
+    if INTERCEPT not in names:
+        return []
+    one = design.fixed[names.index(INTERCEPT)]
+    found = []
+    for name, column in zip(names, design.fixed, strict=True):
+        if name == INTERCEPT or ":" in name or "[" in name:
+            continue
+        share = _share_between(cross[one, one], cross[one, column], cross[column, column])
+        if MIXED[0] < share < MIXED[1] and not _is_time(fit, column):
+            lowest = design.grouping.names[0]
+            found.append(
+                f"'{name}' varies within '{lowest}' and between ({100 * share:.0f} % of its "
+                "variance lies between): one coefficient mixes both. Split it with "
+                "alliance_stats.decompose."
+            )
+    return found
+
+
+def _share_between(counts: np.ndarray, sums: np.ndarray, squares: np.ndarray) -> float:
+    """Return the intraclass correlation of a column by one-way analysis of variance."""
+    n, groups = counts.sum(), len(counts)
+    between = (sums**2 / counts).sum() - sums.sum() ** 2 / n
+    within = squares.sum() - (sums**2 / counts).sum()
+    if within <= 0 or n <= groups:
+        return 1.0
+    size = (n - (counts**2).sum() / n) / (groups - 1)
+    ms_between, ms_within = between / (groups - 1), within / (n - groups)
+    component = max((ms_between - ms_within) / size, 0.0)
+    return float(component / (component + ms_within))
+
+
+def _is_time(fit: MultilevelFit, column: int) -> bool:
+    units, values = fit.design.grouping.units, fit.design.columns[column]
+    order = np.lexsort((values, units))
+    same = np.diff(units[order]) == 0
+    steps = np.diff(values[order])[same]
+    if not len(steps):
+        return False
+    rising = (np.diff(values)[np.diff(units) == 0] > 0).mean() if len(values) > 1 else 0.0
+    return bool((steps > 0).all() and (rising > 0.95 or np.allclose(steps, np.round(steps))))

@@ -1,0 +1,178 @@
+"""Comparing nested models by their likelihoods."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ..errors import DesignError
+from ..results import TIDY_COLUMNS, Result
+from .distributions import chi2_upper
+from .fit import fit_design
+
+if TYPE_CHECKING:
+    from .result import MultilevelFit
+
+
+@dataclass(frozen=True)
+class Comparison(Result):
+    """A likelihood-ratio test of two nested models.
+
+    Attributes
+    ----------
+    models
+        A row a model, the smaller first: ``formula, n_parameters, llf, aic, bic``.
+    statistic, df, p_value
+        Twice the difference of the log-likelihoods, the number of parameters that differ and the
+        p value.
+    distribution
+        What the statistic was referred to, in words.
+    """
+
+    models: pd.DataFrame
+    statistic: float
+    df: int
+    p_value: float
+    distribution: str
+    messages: tuple[str, ...] = ()
+    title = "Likelihood-ratio test"
+
+    def tidy(self) -> pd.DataFrame:
+        """Return the test in one row."""
+        row = {
+            "effect": "fixed",
+            "group": "",
+            "term": "likelihood ratio",
+            "estimate": self.statistic,
+            "statistic": self.statistic,
+            "df": float(self.df),
+            "p_value": self.p_value,
+        }
+        return pd.DataFrame([row]).reindex(columns=list(TIDY_COLUMNS))
+
+    def glance(self) -> pd.DataFrame:
+        """Return the test with its reference distribution in one row."""
+        return pd.DataFrame(
+            [
+                {
+                    "statistic": self.statistic,
+                    "df": self.df,
+                    "p_value": self.p_value,
+                    "distribution": self.distribution,
+                }
+            ]
+        )
+
+    def summary(self) -> str:
+        """Return models and test as text."""
+        table = self.models.to_string(index=False)
+        return f"{self.title}\n\n{table}\n\n{super().summary()}\nReferred to {self.distribution}."
+
+
+def compare(one: MultilevelFit, other: MultilevelFit) -> Comparison:
+    """Test a model against a smaller one that is nested in it.
+
+    Models with different fixed parts are compared by maximum likelihood (REML likelihoods of
+    different fixed parts are not comparable); REML fits are refitted for it, which is said. Where
+    the models differ by one random effect, the statistic is referred to an equal mixture of two
+    chi-square distributions, since the smaller model lies on the boundary of the larger one
+    (Stram & Lee 1994, doi 10.2307/2533455); several random effects at once are referred to plain
+    chi-square, which is conservative.
+
+    Raises
+    ------
+    DesignError
+        Where the models are of different rows or outcomes, or have equally many parameters.
+    """
+    small, large = sorted((one, other), key=lambda fit: fit.df_model)
+    _check_comparable(small, large)
+    messages = []
+    same_fixed = _same_fixed(small, large)
+    if not (same_fixed and small.reml and large.reml) and (small.reml or large.reml):
+        small, large = (_by_maximum_likelihood(fit) for fit in (small, large))
+        messages.append("The models were refitted by maximum likelihood for the comparison.")
+    if not _nested(small, large):
+        messages.append(
+            "The smaller model does not seem to be a special case of the larger one; the p value "
+            "would not mean anything and is not given. Compare AIC or BIC."
+        )
+    statistic = max(2.0 * (large.llf - small.llf), 0.0)
+    df = large.df_model - small.df_model
+    p_value, distribution = _p_value(small, large, statistic, df, same_fixed)
+    if not _nested(small, large):
+        p_value = float("nan")
+    models = pd.DataFrame(
+        [
+            {
+                "formula": fit.formula,
+                "n_parameters": fit.df_model,
+                "llf": fit.llf,
+                "aic": fit.aic,
+                "bic": fit.bic,
+            }
+            for fit in (small, large)
+        ]
+    )
+    return Comparison(models, statistic, df, p_value, distribution, tuple(messages))
+
+
+def _check_comparable(small: MultilevelFit, large: MultilevelFit) -> None:
+    a, b = small.design, large.design
+    if a.n != b.n or not np.allclose(
+        a.columns[-1] + a.outcome_shift, b.columns[-1] + b.outcome_shift
+    ):
+        raise DesignError(
+            f"Models can be compared only on the same rows and outcome; these have {a.n} and "
+            f"{b.n} rows of '{a.outcome}' and '{b.outcome}'. Drop rows with missing values in any "
+            "variable of either model first."
+        )
+    if small.df_model == large.df_model:
+        raise DesignError(
+            f"Both models have {small.df_model} parameters, so neither is nested in the other; "
+            "compare their AIC or BIC."
+        )
+
+
+def _by_maximum_likelihood(fit: MultilevelFit) -> MultilevelFit:
+    if not fit.reml:
+        return fit
+    return fit_design(fit.design, reml=False, df="normal", theta=fit.optimum.theta)
+
+
+def _same_fixed(small: MultilevelFit, large: MultilevelFit) -> bool:
+    return set(small.params.index) == set(large.params.index)
+
+
+def _free(fit: MultilevelFit) -> dict[str, set[frozenset[str]]]:
+    """Return, for each group, the variances and covariances that are estimated."""
+    design = fit.design
+    return {
+        name: {frozenset((effects.names[a], effects.names[b])) for a, b in level.pairs}
+        for name, effects, level in zip(
+            design.grouping.names, design.effects, design.levels, strict=True
+        )
+    }
+
+
+def _nested(small: MultilevelFit, large: MultilevelFit) -> bool:
+    more = _free(large)
+    random = all(found <= more.get(name, set()) for name, found in _free(small).items())
+    return random and set(small.params.index) <= set(large.params.index)
+
+
+def _p_value(
+    small: MultilevelFit, large: MultilevelFit, statistic: float, df: int, same_fixed: bool
+) -> tuple[float, str]:
+    less, more = _free(small), _free(large)
+    new = [pair for name, found in more.items() for pair in found - less.get(name, set())]
+    variances = sum(len(pair) == 1 for pair in new)
+    plain = chi2_upper(statistic, df)
+    if same_fixed and variances == 1:
+        mixed = 0.5 * chi2_upper(statistic, df - 1) + 0.5 * plain
+        return mixed, f"an equal mixture of chi-square on {df - 1} and {df} df"
+    if variances > 1:
+        return plain, f"chi-square on {df} df (conservative: several variances are zero under H0)"
+    return plain, f"chi-square on {df} df"

@@ -1,0 +1,293 @@
+"""Everything a fit needs of the data: columns, levels and each lowest unit's cross-products.
+
+The rows are read once. What is asked of them afterwards (fitted values, residuals) uses the
+columns kept here; the likelihood uses only the cross-products.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from ..errors import ColumnError, DesignError, listing
+from .checks import check_effects, check_numbers, check_sizes, dependent_columns, missing_note
+from .elimination import Array
+from .formula import Formula, RandomTerm
+from .grouping import Factor, Grouping, factorise, nest
+from .likelihood import Level, Partition
+from .terms import INTERCEPT, Columns, Table, build, complete_rows, response
+
+FAR_FROM_ZERO = 50.0  # a mean this many sd from zero costs digits in cross-products: centre
+
+
+@dataclass(frozen=True)
+class Effects:
+    """The random effects of one level: their names and how to make their columns."""
+
+    names: tuple[str, ...]
+    terms: tuple[Columns, ...]
+
+
+@dataclass(frozen=True)
+class Design:
+    """A model's columns, levels and cross-products.
+
+    Attributes
+    ----------
+    columns
+        All distinct columns, unweighted; the outcome (less `outcome_shift`) is the last.
+    fixed
+        Positions of the columns of X, without those left out as linearly dependent.
+    shifts
+        What was subtracted from each column of X; the intercept absorbs it.
+    scale
+        What each column was divided by in `partition`.
+    """
+
+    formula: Formula
+    outcome: str
+    columns: tuple[Array, ...]
+    fixed: tuple[int, ...]
+    fixed_names: tuple[str, ...]
+    fixed_terms: Columns
+    shifts: Array
+    outcome_shift: float
+    dropped: tuple[str, ...]
+    levels: tuple[Level, ...]
+    effects: tuple[Effects, ...]
+    grouping: Grouping
+    weights: Array | None
+    scale: Array
+    partition: Partition
+    frame: pd.DataFrame
+    missing: dict[str, int]
+    rows_dropped: int
+    notes: tuple[str, ...]
+
+    @property
+    def n(self) -> int:
+        """Number of rows used."""
+        return len(self.columns[-1])
+
+    def with_outcome(self, values: Array) -> Design:
+        """Return the same design with another outcome, redoing only what depends on it."""
+        if len(values) != self.n or not np.isfinite(values).all():
+            raise DesignError(
+                f"The new outcome must be {self.n} finite numbers, one for each row the model "
+                f"uses; it has {len(values)} values, {int(np.isfinite(values).sum())} of them "
+                "finite."
+            )
+        shift = float(values.mean()) if self.outcome_shift or INTERCEPT in self.fixed_names else 0.0
+        columns = (*self.columns[:-1], values - shift)
+        last = _outcome_products(columns, self.weights, self.grouping)
+        scale = self.scale.copy()
+        scale[-1] = _spread(float(last[-1].sum()), self.n)
+        cross = self.partition.cross.copy()
+        cross[-1] = last / (scale * scale[-1])[:, None]
+        cross[:, -1] = cross[-1]
+        return replace(
+            self,
+            columns=columns,
+            outcome_shift=shift,
+            scale=scale,
+            partition=Partition(cross, self.partition.starts),
+        )
+
+
+def make_design(
+    formula: Formula, data: pd.DataFrame, weights: str | Sequence[float] | None = None
+) -> Design:
+    """Read the data into a design.
+
+    Raises
+    ------
+    FormulaError, ColumnError, DesignError
+        Where the formula names no column, a column holds the wrong thing, groups cross, or the
+        data cannot carry the model.
+    """
+    formula.check_columns(data.columns)
+    if not formula.random:
+        raise DesignError(
+            "A multilevel model needs a random term such as (1 | client_id); without one use "
+            "ordinary regression, for example statsmodels.formula.api.ols."
+        )
+    prior = _prior_weights(data, weights)
+    table, keep, missing = complete_rows(formula, data)
+    notes = missing_note(missing, len(data) - len(table), len(data))
+    if prior is not None and keep is not None:
+        prior = prior[keep]
+    outcome, y = response(formula, table)
+    fixed_terms = build(formula.fixed, table)
+    grouping, terms = _levels(formula, table)
+    pool = _Pool(len(table))
+    levels, effects = _random_columns(terms, table, pool)
+    fixed, shifts = _fixed_columns(fixed_terms, pool)
+    shift = float(y.mean()) if INTERCEPT in fixed_terms.names else 0.0
+    columns = (*pool.arrays, y - shift)
+    check_numbers((*pool.names, outcome), columns)
+    cross = _cross_products(columns, prior, grouping, pool.ones)
+    check_sizes(len(y), len(fixed), y, outcome, grouping, levels)
+    totals = cross.sum(axis=-1)
+    out, why = dependent_columns(totals, fixed, fixed_terms.names, columns, prior)
+    kept = [i for i in range(len(fixed)) if i not in out]
+    notes += why + check_effects(cross, levels, effects, grouping)
+    scale = np.array([_spread(total, len(y)) for total in np.diag(totals)])
+    cross /= (scale[:, None] * scale)[..., None]
+    return Design(
+        formula=formula,
+        outcome=outcome,
+        columns=columns,
+        fixed=tuple(fixed[i] for i in kept),
+        fixed_names=tuple(fixed_terms.names[i] for i in kept),
+        fixed_terms=fixed_terms,
+        shifts=shifts[kept],
+        outcome_shift=shift,
+        dropped=tuple(fixed_terms.names[i] for i in out),
+        levels=levels,
+        effects=effects,
+        grouping=grouping,
+        weights=prior,
+        scale=scale,
+        partition=Partition(cross, grouping.starts),
+        frame=table.frame,
+        missing=missing,
+        rows_dropped=len(data) - len(table),
+        notes=tuple(notes),
+    )
+
+
+class _Pool:
+    """The distinct columns of a model: what stands in X and in a random term is kept once."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows, self.names, self.arrays = rows, [], []  # type: ignore[var-annotated]
+
+    def place(self, name: str, array: Array) -> int:
+        if name not in self.names:
+            self.names.append(name)
+            self.arrays.append(array)
+        return self.names.index(name)
+
+    @property
+    def ones(self) -> int | None:
+        """Position of the column of ones."""
+        return self.names.index(INTERCEPT) if INTERCEPT in self.names else None
+
+
+def _prior_weights(data: pd.DataFrame, weights: str | Sequence[float] | None) -> Array | None:
+    if weights is None:
+        return None
+    if isinstance(weights, str):
+        if weights not in data.columns:
+            raise ColumnError(f"The weights name the column '{weights}', which the data lack.")
+        values = data[weights].to_numpy(dtype=float)
+    else:
+        values = np.asarray(weights, dtype=float)
+    if values.shape != (len(data),):
+        raise DesignError(f"The weights must be one number a row: {len(data)}, not {values.shape}.")
+    wrong = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
+    if len(wrong):
+        rows = listing(data.index[wrong])
+        raise DesignError(
+            f"Prior weights must be positive and finite; {len(wrong)} are not (rows {rows})."
+        )
+    return values
+
+
+def _levels(formula: Formula, table: Table) -> tuple[Grouping, list[list[RandomTerm]]]:
+    """Return the nested groups and the random terms of each level, the lowest first."""
+    terms: dict[frozenset[str], list[RandomTerm]] = {}
+    for term in formula.random:
+        terms.setdefault(frozenset(term.group), []).append(term)
+    factors: list[Factor] = [factorise(table, found[0].group) for found in terms.values()]
+    grouping = nest(factors)
+    return grouping, [terms[frozenset(columns)] for columns in grouping.columns]
+
+
+def _random_columns(
+    terms: Sequence[Sequence[RandomTerm]], table: Table, pool: _Pool
+) -> tuple[tuple[Level, ...], tuple[Effects, ...]]:
+    levels, effects = [], []
+    for of_level in terms:
+        names: list[str] = []
+        blocks: list[int] = []
+        built = []
+        for term in of_level:
+            columns = build(term.part, table)
+            for name, array in zip(columns.names, columns.arrays, strict=True):
+                if name in names:
+                    raise DesignError(
+                        f"The random effect '{name}' stands twice for '{term.label}'; write it "
+                        "once."
+                    )
+                names.append(name)
+                pool.place(name, array)
+            size = len(columns.names)
+            blocks += [size] if term.correlated else [1] * size
+            built.append(columns)
+        levels.append(Level(tuple(pool.names.index(name) for name in names), tuple(blocks)))
+        effects.append(Effects(tuple(names), tuple(built)))
+    return tuple(levels), tuple(effects)
+
+
+def _fixed_columns(terms: Columns, pool: _Pool) -> tuple[list[int], Array]:
+    """Place the columns of X, centring those that lie so far from zero that digits would go."""
+    places, shifts = [], np.zeros(len(terms.names))
+    for i, (name, array) in enumerate(zip(terms.names, terms.arrays, strict=True)):
+        mean = float(array.mean())
+        can_shift = INTERCEPT in terms.names and name != INTERCEPT and np.isfinite(mean)
+        if can_shift and _far_from_zero(array, mean):
+            shifts[i] = mean
+            places.append(pool.place(f"{name} (centred)", array - mean))
+        else:
+            places.append(pool.place(name, array))
+    return places, shifts
+
+
+def _far_from_zero(array: Array, mean: float) -> bool:
+    bound = (mean / FAR_FROM_ZERO) ** 2
+    if array @ array / len(array) - mean**2 > 2 * bound:  # cheap, and right unless it is close
+        return False
+    return bool(0 < array.var() < bound)
+
+
+def _cross_products(
+    columns: Sequence[Array], weights: Array | None, grouping: Grouping, ones: int | None
+) -> Array:
+    """Return the cross-products of every lowest unit, (k, k, units), in nested order."""
+    add_up = _summing(grouping)
+    weighted = [c if weights is None else c * weights for c in columns]
+    cross = np.empty((len(columns), len(columns), len(grouping.order)))
+    product = np.empty(len(columns[0]))
+    for i, left in enumerate(weighted):
+        for j in range(i + 1):
+            # The column of ones need not be multiplied with.
+            values = left if j == ones else np.multiply(left, columns[j], out=product)
+            cross[i, j] = cross[j, i] = add_up(values)
+    return cross
+
+
+def _outcome_products(columns: Sequence[Array], weights: Array | None, grouping: Grouping) -> Array:
+    add_up = _summing(grouping)
+    outcome = columns[-1] if weights is None else columns[-1] * weights
+    return np.stack([add_up(column * outcome) for column in columns])
+
+
+def _summing(grouping: Grouping):  # type: ignore[no-untyped-def]
+    """Return the function that adds up a column's rows in every unit, in nested order."""
+    codes, order = grouping.appearance, grouping.order
+    starts = np.flatnonzero(np.diff(codes, prepend=-1))
+    in_order = bool((order == np.arange(len(order))).all())
+    if len(starts) == len(order):  # every unit's rows are neighbours
+        if in_order:
+            return lambda values: np.add.reduceat(values, starts)
+        return lambda values: np.add.reduceat(values, starts)[order]
+    return lambda values: np.bincount(codes, values, len(order))[order]
+
+
+def _spread(total: float, n: int) -> float:
+    root = float(np.sqrt(total / n))
+    return root if root > 0 else 1.0

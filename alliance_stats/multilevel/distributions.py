@@ -1,0 +1,43 @@
+"""Tail areas and quantiles of t, F and chi-square, with infinite degrees of freedom allowed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .elimination import Array
+
+
+def t_two_sided(statistic: Array, df: Array) -> Array:
+    """Return the two-sided p value of a t statistic; a z where `df` is infinite."""
+    from scipy import special
+
+    below = -np.abs(statistic)
+    finite = np.where(np.isfinite(df), df, 1.0)
+    return 2.0 * np.where(np.isfinite(df), special.stdtr(finite, below), special.ndtr(below))
+
+
+def t_quantile(probability: float, df: Array) -> Array:
+    """Return the quantile of t; of z where `df` is infinite."""
+    from scipy import special
+
+    finite = np.where(np.isfinite(df), df, 1.0)
+    t = special.stdtrit(finite, probability)
+    return np.where(np.isfinite(df), t, special.ndtri(probability))
+
+
+def f_upper(statistic: float, df_num: float, df_den: float) -> float:
+    """Return the upper tail of F; of chi-square over its df where `df_den` is infinite."""
+    from scipy import special
+
+    if np.isinf(df_den):
+        return chi2_upper(statistic * df_num, df_num)
+    return float(special.fdtrc(df_num, df_den, statistic))
+
+
+def chi2_upper(statistic: float, df: float) -> float:
+    """Return the upper tail of chi-square; with 0 df all mass is at zero."""
+    from scipy import special
+
+    if df == 0:
+        return float(statistic <= 0)
+    return float(special.chdtrc(df, max(statistic, 0.0)))

@@ -1,0 +1,152 @@
+"""Fitting a multilevel model: from formula and data to a result."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from ..errors import ColumnError, ConvergenceWarning, DesignError, SingularFitWarning, did_you_mean
+from .design import Design, make_design
+from .deviance import Profile, covariances, start
+from .elimination import Array
+from .formula import parse_formula
+from .likelihood import contribute
+from .optimise import minimise
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .result import MultilevelFit
+
+Method = Literal["satterthwaite", "kenward-roger", "normal"]
+METHODS = ("satterthwaite", "kenward-roger", "normal")
+VANISHED = 1e-12  # residual variance, relative to the outcome's, that is none
+
+
+def fit_multilevel(
+    formula: str,
+    data: pd.DataFrame,
+    *,
+    reml: bool = True,
+    df: Method = "satterthwaite",
+    weights: str | Sequence[float] | None = None,
+) -> MultilevelFit:
+    """Fit a linear multilevel model to sessions within clients within therapists.
+
+    Which part of an outcome goes with a predictor within clients, which between them, and how
+    much do clients and therapists differ in level and in slope? The groups must be nested
+    (each client under one therapist); any number of levels is allowed, and their order is found
+    from the data.
+
+    Parameters
+    ----------
+    formula
+        lme4's language: ``distress ~ session + alliance_within + (1 + alliance_within |
+        client_id) + (1 | therapist_id)``. ``||`` leaves correlations out, ``(1 | a/b)`` is ``b``
+        numbered anew within each ``a``, ``0 +`` leaves an intercept out, ``a:b`` and ``a*b`` are
+        interactions, ``C(x)`` makes categories of numbers. Text columns are categories; the
+        first in sorted order (or of a pandas categorical) is the reference.
+    data
+        One row a session. Rows with a missing value in any variable of the formula are left
+        out; ``.messages`` says how many, by variable.
+    reml
+        Restricted maximum likelihood (the default), or maximum likelihood.
+    df
+        ``"satterthwaite"`` (as lmerTest), ``"kenward-roger"`` (as pbkrtest; the standard errors
+        are the adjusted ones; needs ``reml=True``; advised with few therapists) or ``"normal"``
+        (z tests).
+    weights
+        Prior weights: a column or one number a row. The residual variance of a row is
+        ``scale / weight``, as in lme4.
+
+    Returns
+    -------
+    MultilevelFit
+        Coefficients are named ``Intercept``, by column, ``a:b`` and, for categories,
+        ``x[T.level]``.
+
+    Raises
+    ------
+    FormulaError
+        Where the formula cannot be read or names no column; the place is marked.
+    DesignError
+        Where groups cross, or the data cannot carry the model.
+    ColumnError
+        Where a column does not hold what it should.
+
+    Warns
+    -----
+    SingularFitWarning
+        Where a variance is estimated as zero or a correlation as one.
+    ConvergenceWarning
+        Where the conditions of a minimum do not hold at the end.
+
+    Notes
+    -----
+    Bates, Maechler, Bolker & Walker (2015), doi 10.18637/jss.v067.i01, for the model and its
+    deviance; the likelihood is evaluated from each client's cross-products instead of sparse
+    matrices. Satterthwaite: doi 10.18637/jss.v082.i13. Kenward-Roger: doi 10.2307/2533558.
+
+    Examples
+    --------
+    >>> import alliance_stats as al, numpy as np, pandas as pd
+    >>> rng = np.random.default_rng(1)
+    >>> client = np.repeat(np.arange(30), 8)
+    >>> data = pd.DataFrame({"client_id": client, "session": np.tile(np.arange(8.0), 30)})
+    >>> data["distress"] = 20 - data.session + rng.normal(0, 3, 30)[client] + rng.normal(0, 2, 240)
+    >>> fit = al.fit_multilevel("distress ~ session + (1 | client_id)", data)
+    >>> bool(fit.converged)
+    True
+    """
+    import pandas as pd
+
+    if not isinstance(data, pd.DataFrame):
+        raise ColumnError(f"The data must be a pandas DataFrame, not {type(data).__name__}.")
+    if df not in METHODS:
+        hint = did_you_mean(df, METHODS)
+        raise DesignError(f"df must be one of {', '.join(METHODS)}, not {df!r}.{hint}")
+    if df == "kenward-roger" and not reml:
+        raise DesignError("Kenward-Roger needs a REML fit: use reml=True, or df='satterthwaite'.")
+    design = make_design(parse_formula(formula), data, weights)
+    fit = fit_design(design, reml=reml, df=df)
+    warn_of(fit, stacklevel=3)
+    return fit
+
+
+def fit_design(
+    design: Design, *, reml: bool, df: Method, theta: Array | None = None
+) -> MultilevelFit:
+    """Fit a design that is already made, from `theta` where a good start is known."""
+    from .result import MultilevelFit
+
+    first = start(design.levels) if theta is None else lifted(design, theta)
+    best = minimise(lambda at: profile_at(design, at, reml), design.levels, first)
+    if not best.profile.variance > VANISHED:
+        raise DesignError(
+            f"The model reproduces '{design.outcome}' without residual variance; is the outcome "
+            "a copy of a predictor, or constant within every group?"
+        )
+    return MultilevelFit(design=design, optimum=best, reml=reml, df_method=df)
+
+
+def profile_at(design: Design, theta: Array, reml: bool, order: int = 2) -> Profile:
+    """Evaluate the model at one theta."""
+    total = contribute(design.partition, design.levels, covariances(design.levels, theta), order)
+    return Profile(total, design.fixed, design.n, reml)
+
+
+def lifted(design: Design, theta: Array) -> Array:
+    """Return a start near `theta` but off the boundary, where every slope in theta is zero."""
+    diagonal = start(design.levels) > 0
+    return np.where(diagonal & (theta < 0.1), 0.1, theta)
+
+
+def warn_of(fit: MultilevelFit, stacklevel: int) -> None:
+    """Warn of what a user must not overlook."""
+    if not fit.converged:
+        warnings.warn(fit.convergence_note, ConvergenceWarning, stacklevel=stacklevel)
+    if fit.singular:
+        warnings.warn(fit.singular_note, SingularFitWarning, stacklevel=stacklevel)

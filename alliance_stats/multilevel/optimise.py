@@ -1,0 +1,214 @@
+"""Minimising the deviance by Newton steps in a trust region, and checking that it is a minimum.
+
+The deviance depends on theta only through ``D = Lambda Lambda'``, so it is smooth without
+bounds: a variance of zero is reached from either side of ``Lambda = 0``. With exact first and
+second derivatives a handful of evaluations do. What an optimiser says is not believed: at the
+end the Karush-Kuhn-Tucker conditions are checked in ``D`` itself, where the problem has its
+boundary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .deviance import Profile, chain, factors
+from .elimination import Array
+from .likelihood import Level
+
+Evaluate = Callable[[Array], Profile]
+
+DECREMENT = 1e-12  # predicted fall of the deviance below which a Newton step is not worth taking
+NOISE = 1e-7  # falls of the deviance smaller than this drown in rounding when n is large
+KKT = 1e-4  # largest slope of the deviance accepted as none, in standard errors of the variances
+BOUNDARY = 1e-4  # a diagonal element of Lambda below this is on the boundary, as in lme4
+MAX_STEPS = 100
+MAX_RESTARTS = 4
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """Where the search ended and what is known about that point."""
+
+    theta: Array
+    profile: Profile
+    converged: bool
+    slope: float
+    """Largest violation of the Karush-Kuhn-Tucker conditions."""
+    evaluations: int
+    on_boundary: tuple[tuple[int, int], ...]
+    """(level, effect) of every zero on the diagonal of a Lambda."""
+
+
+def minimise(evaluate: Evaluate, levels: Sequence[Level], theta: Array) -> Optimum:
+    """Find the theta with the least deviance.
+
+    `evaluate` returns a `Profile` with second derivatives. From a point that satisfies the
+    first-order conditions but is no minimum the search is taken up again beside it.
+    """
+    counted = _Counter(evaluate)
+    profile = counted(theta)
+    for _ in range(MAX_RESTARTS):
+        theta, profile = _newton(counted, levels, theta, profile)
+        theta, profile = _settle(counted, levels, theta, profile)
+        slope, way_out = _kkt(levels, theta, profile)
+        if way_out is None:
+            break
+        theta = _beside(levels, theta, way_out)
+        profile = counted(theta)
+    slope, _ = _kkt(levels, theta, profile)
+    return Optimum(theta, profile, slope < KKT, slope, counted.number, tuple(_zeros(levels, theta)))
+
+
+class _Counter:
+    def __init__(self, evaluate: Evaluate) -> None:
+        self.evaluate, self.number = evaluate, 0
+
+    def __call__(self, theta: Array) -> Profile:
+        self.number += 1
+        return self.evaluate(theta)
+
+
+def _newton(
+    evaluate: Evaluate, levels: Sequence[Level], theta: Array, profile: Profile
+) -> tuple[Array, Profile]:
+    radius = 1.0
+    for _ in range(MAX_STEPS):
+        gradient, hessian = chain(levels, theta, profile.gradient, profile.hessian)
+        step, decrement = _newton_step(gradient, hessian)
+        if decrement < DECREMENT:
+            break
+        length = float(np.linalg.norm(step))
+        if length > radius:
+            step *= radius / length
+        trial = evaluate(theta + step)
+        expected = -(gradient @ step + 0.5 * step @ hessian @ step)
+        gain = profile.deviance - trial.deviance
+        if not np.isfinite(trial.deviance) or gain < -NOISE:
+            radius = 0.25 * min(length, radius)
+            continue
+        if expected > NOISE and gain > 0.75 * expected and length >= radius:
+            radius *= 3.0
+        elif expected > NOISE and gain < 0.25 * expected:
+            radius = 0.5 * min(length, radius)
+        if abs(gain) <= NOISE and _decrement(levels, theta + step, trial) >= decrement:
+            break  # rounding decides from here on
+        theta, profile = theta + step, trial
+    return theta, profile
+
+
+def _newton_step(gradient: Array, hessian: Array) -> tuple[Array, float]:
+    """Return the step downhill (curvatures taken as positive) and the fall it promises."""
+    curvature, axes = np.linalg.eigh(hessian)
+    along = axes.T @ gradient
+    steep = np.maximum(np.abs(curvature), 1e-10 * max(float(np.abs(curvature).max()), 1e-10))
+    return -axes @ (along / steep), float(along @ (along / steep)) / 2.0
+
+
+def _decrement(levels: Sequence[Level], theta: Array, profile: Profile) -> float:
+    return _newton_step(*chain(levels, theta, profile.gradient, profile.hessian))[1]
+
+
+def _settle(
+    evaluate: Evaluate, levels: Sequence[Level], theta: Array, profile: Profile
+) -> tuple[Array, Profile]:
+    """Bring Lambda to lme4's form: no negative diagonal, and zeros that are exactly zero."""
+    diagonal = np.array([a == b for level in levels for a, b in level.pairs])
+    exact = np.where(diagonal & (np.abs(theta) < BOUNDARY), 0.0, theta)
+    if (exact != theta).any():
+        snapped = evaluate(exact)
+        if snapped.deviance <= profile.deviance + NOISE:
+            theta, profile = exact, snapped
+    lower = [_canonical(factor) for factor in factors(levels, theta)]
+    return _pack(levels, lower), profile
+
+
+def _canonical(factor: Array) -> Array:
+    """Return the lower-triangular factor of the same covariance with a diagonal >= 0."""
+    diagonal = np.diag(factor)
+    factor = factor * np.where(diagonal < 0, -1.0, 1.0)
+    if any(diagonal[c] == 0 and factor[c:, c].any() for c in range(len(diagonal))):
+        return semidefinite_factor(factor @ factor.T)
+    return factor
+
+
+def semidefinite_factor(covariance: Array) -> Array:
+    """Return a lower-triangular factor of a covariance that may be singular."""
+    rest, size = covariance.copy(), len(covariance)
+    factor = np.zeros_like(covariance)
+    for c in range(size):
+        if rest[c, c] > 1e-12 * max(covariance[c, c], 1e-300):
+            factor[c:, c] = rest[c:, c] / np.sqrt(rest[c, c])
+            rest = rest - np.outer(factor[:, c], factor[:, c])
+    return factor
+
+
+def _pack(levels: Sequence[Level], lower: Sequence[Array]) -> Array:
+    return np.array(
+        [factor[pair] for level, factor in zip(levels, lower, strict=True) for pair in level.pairs]
+    )
+
+
+def _blocks(levels: Sequence[Level], gradient: Array) -> list[tuple[int, slice, Array]]:
+    """Return the gradient in D as one symmetric matrix for each block of correlated effects."""
+    found, used = [], 0
+    for number, level in enumerate(levels):
+        slopes = np.zeros((len(level.columns), len(level.columns)))
+        for (a, b), value in zip(
+            level.pairs, gradient[used : used + len(level.pairs)], strict=True
+        ):
+            slopes[a, b] = slopes[b, a] = value if a == b else value / 2.0
+        used += len(level.pairs)
+        first = 0
+        for size in level.blocks:
+            here = slice(first, first + size)
+            found.append((number, here, slopes[here, here]))
+            first += size
+    return found
+
+
+def _kkt(
+    levels: Sequence[Level], theta: Array, profile: Profile
+) -> tuple[float, tuple[int, slice, Array] | None]:
+    """Return the largest violation, and the direction that leads out of a point on the boundary.
+
+    A minimum over positive semidefinite D has a gradient G with ``G D = 0`` that is positive
+    semidefinite itself on the directions D does not use. Slopes are divided by the square root
+    of the largest curvature, so that the measure does not grow with the number of groups.
+    """
+    curvature = float(np.abs(np.diag(profile.hessian)).max(initial=1.0))
+    gradient = profile.gradient / np.sqrt(max(curvature, 1.0))
+    if not np.isfinite(gradient).all():
+        return np.inf, None
+    worst, way_out, lowers = 0.0, None, factors(levels, theta)
+    for number, here, slopes in _blocks(levels, gradient):
+        lower = lowers[number][here, here]
+        worst = max(worst, float(np.abs(lower.T @ slopes @ lower).max()))
+        left, sizes, _ = np.linalg.svd(lower)
+        unused = left[:, sizes < BOUNDARY]
+        if unused.shape[1]:
+            values, vectors = np.linalg.eigh(unused.T @ slopes @ unused)
+            if -values[0] > KKT:
+                worst = max(worst, float(-values[0]))
+                way_out = (number, here, unused @ vectors[:, 0])
+    return worst, way_out
+
+
+def _beside(levels: Sequence[Level], theta: Array, way_out: tuple[int, slice, Array]) -> Array:
+    number, here, direction = way_out
+    lower = factors(levels, theta)
+    covariance = lower[number][here, here] @ lower[number][here, here].T
+    moved = covariance + 0.05 * np.outer(direction, direction)
+    lower[number][here, here] = semidefinite_factor(moved)
+    return _pack(levels, lower)
+
+
+def _zeros(levels: Sequence[Level], theta: Array) -> list[tuple[int, int]]:
+    return [
+        (number, a)
+        for number, factor in enumerate(factors(levels, theta))
+        for a in range(len(factor))
+        if factor[a, a] < BOUNDARY
+    ]

@@ -1,0 +1,379 @@
+"""The result of a multilevel fit: a value with statsmodels' names, on the user's scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import DesignError
+from ..results import TIDY_COLUMNS, Result
+from . import advice, prediction, variances
+from .deviance import covariances
+from .distributions import t_quantile, t_two_sided
+from .effects import UnitEffects, unit_effects
+from .elimination import Array
+from .fit import Method, fit_design
+from .inference import Inference, KenwardRoger, Normal, Satterthwaite
+from .terms import INTERCEPT
+
+if TYPE_CHECKING:
+    from .compare import Comparison
+    from .contrasts import ContrastTest
+    from .design import Design
+    from .optimise import Optimum
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class MultilevelFit(Result):
+    """A fitted multilevel model.
+
+    Standard errors, tests and intervals use the method named in `df_method`. Names follow
+    statsmodels: ``params``, ``bse``, ``tvalues``, ``df``, ``pvalues``, ``conf_int()``,
+    ``cov_params()``, ``llf``, ``aic``, ``bic``, ``scale`` (the residual variance), ``nobs``,
+    ``fittedvalues``, ``resid``, ``random_effects``.
+
+    Attributes
+    ----------
+    design
+        The columns, levels and cross-products the model was fitted to.
+    optimum
+        Where the search ended and how it was checked.
+    reml
+        Whether the variances are REML estimates.
+    df_method
+        ``satterthwaite``, ``kenward-roger`` or ``normal``.
+    """
+
+    design: Design
+    optimum: Optimum
+    reml: bool
+    df_method: Method
+
+    title = "Linear multilevel model"
+
+    # -- what was fitted ---------------------------------------------------------------------
+
+    @property
+    def formula(self) -> str:
+        """The formula as given."""
+        return self.design.formula.text
+
+    @property
+    def nobs(self) -> int:
+        """Number of rows used."""
+        return self.design.n
+
+    @property
+    def rows_dropped(self) -> int:
+        """Number of rows left out because of missing values."""
+        return self.design.rows_dropped
+
+    @property
+    def n_groups(self) -> dict[str, int]:
+        """Number of groups at each level, the lowest level first."""
+        return dict(zip(self.design.grouping.names, self.design.grouping.sizes, strict=True))
+
+    @property
+    def converged(self) -> bool:
+        """Whether the conditions of a minimum were checked and hold."""
+        return self.optimum.converged
+
+    @property
+    def singular(self) -> bool:
+        """Whether a variance is estimated as zero or a correlation as one in size."""
+        return bool(self.optimum.on_boundary)
+
+    @cached_property
+    def messages(self) -> tuple[str, ...]:  # type: ignore[override]
+        """What a reader should know: rows left out, boundary, few groups, confounded effects."""
+        return tuple(advice.messages(self))
+
+    @property
+    def singular_note(self) -> str:
+        """Which random effect is on the boundary, and what that means."""
+        return advice.singular_note(self.design, self.optimum)
+
+    @property
+    def convergence_note(self) -> str:
+        """How far from a minimum the search ended."""
+        return advice.convergence_note(self.optimum)
+
+    @cached_property
+    def structure(self) -> pd.DataFrame:
+        """How units lie in each other: one row a level (see `advice.structure`)."""
+        return advice.structure(self.design.grouping)
+
+    # -- coefficients ------------------------------------------------------------------------
+
+    @cached_property
+    def inference(self) -> Inference:
+        """The method of inference, in the scaled columns' units."""
+        best, levels = self.optimum, self.design.levels
+        if self.df_method == "normal":
+            return Normal(best.profile)
+        if self.df_method == "satterthwaite":
+            return Satterthwaite(best.profile, levels, best.theta)
+        relative = covariances(levels, best.theta)
+        free = [D[p] for D, lv in zip(relative, levels, strict=True) for p in lv.pairs]
+        return KenwardRoger(best.profile, levels, np.array(free))
+
+    @cached_property
+    def to_user_scale(self) -> Array:
+        """The matrix that takes coefficients of scaled and centred columns to the user's."""
+        scale, fixed = self.design.scale, list(self.design.fixed)
+        matrix = np.diag(scale[-1] / scale[fixed])
+        if INTERCEPT in self.design.fixed_names:
+            row = self.design.fixed_names.index(INTERCEPT)
+            matrix[row] -= self.design.shifts * scale[-1] / scale[fixed]
+        return matrix
+
+    @cached_property
+    def params(self) -> pd.Series:
+        """The fixed coefficients."""
+        beta = self.to_user_scale @ self.optimum.profile.beta
+        if INTERCEPT in self.design.fixed_names:
+            beta[self.design.fixed_names.index(INTERCEPT)] += self.design.outcome_shift
+        return self._series(beta)
+
+    def cov_params(self) -> pd.DataFrame:
+        """Return the covariance of the coefficients (the adjusted one under Kenward-Roger)."""
+        names = list(self.design.fixed_names)
+        return pd.DataFrame(self._covariance, index=names, columns=names)
+
+    @cached_property
+    def _covariance(self) -> Array:
+        return self.to_user_scale @ self.inference.covariance @ self.to_user_scale.T
+
+    @cached_property
+    def bse(self) -> pd.Series:
+        """Standard errors."""
+        return self._series(np.sqrt(np.diag(self._covariance)))
+
+    @cached_property
+    def tvalues(self) -> pd.Series:
+        """Estimates over standard errors."""
+        return self.params / self.bse
+
+    @cached_property
+    def df(self) -> pd.Series:
+        """Degrees of freedom of each coefficient."""
+        return self._series(np.array([self.inference.df(row) for row in self.to_user_scale]))
+
+    @cached_property
+    def pvalues(self) -> pd.Series:
+        """Two-sided p values."""
+        return self._series(t_two_sided(self.tvalues.to_numpy(), self.df.to_numpy()))
+
+    def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
+        """Return Wald intervals with t quantiles, columns 0 (low) and 1 (high)."""
+        half = t_quantile(1.0 - alpha / 2.0, self.df.to_numpy()) * self.bse
+        return pd.DataFrame({0: self.params - half, 1: self.params + half})
+
+    def test(self, contrast: Any) -> ContrastTest:
+        """Test one contrast, or several at once.
+
+        Parameters
+        ----------
+        contrast
+            A name or a list of names (those coefficients are zero), a mapping of names to
+            weights (one contrast), or an array with a row a contrast.
+
+        Returns
+        -------
+        ContrastTest
+            t for one contrast, else F as lmerTest (Satterthwaite) or pbkrtest (Kenward-Roger).
+        """
+        from .contrasts import contrast_test
+
+        return contrast_test(self, contrast)
+
+    def _series(self, values: Array) -> pd.Series:
+        return pd.Series(values, index=list(self.design.fixed_names), dtype=float)
+
+    # -- likelihood and variances ------------------------------------------------------------
+
+    @cached_property
+    def llf(self) -> float:
+        """The log-likelihood; under `reml` the restricted one (lme4's constant)."""
+        return variances.log_likelihood(self.design, self.optimum.profile)
+
+    @property
+    def df_model(self) -> int:
+        """Number of estimated parameters: coefficients, variances and covariances."""
+        return len(self.design.fixed) + len(self.optimum.theta) + 1
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion (of the restricted likelihood under `reml`, as in lme4)."""
+        return -2.0 * self.llf + 2.0 * self.df_model
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion with the number of rows as n, as in lme4."""
+        return -2.0 * self.llf + float(np.log(self.nobs)) * self.df_model
+
+    @property
+    def scale(self) -> float:
+        """The residual variance."""
+        return float(self.optimum.profile.variance * self.design.scale[-1] ** 2)
+
+    @cached_property
+    def random_covariances(self) -> dict[str, pd.DataFrame]:
+        """The covariance of the random effects of each group."""
+        return variances.random_covariances(self.design, self.optimum)
+
+    @cached_property
+    def varcomp(self) -> pd.DataFrame:
+        """Variances and covariances: ``group, term1, term2, vcov, sdcor`` as lme4 lists them."""
+        return variances.varcomp(self.random_covariances, self.design, self.scale)
+
+    def icc(self) -> pd.DataFrame:
+        """Return the share of variance at each level (see `variances.icc`)."""
+        return variances.icc(self)
+
+    # -- rows --------------------------------------------------------------------------------
+
+    @cached_property
+    def unit_effects(self) -> UnitEffects:
+        """Conditional modes in scaled units; `random_effects` has them in the user's."""
+        d, best = self.design, self.optimum
+        return unit_effects(d.partition, d.levels, best.theta, best.profile)
+
+    @cached_property
+    def random_effects(self) -> dict[str, pd.DataFrame]:
+        """Conditional modes (BLUPs): for each group a frame with a row a unit."""
+        return prediction.random_effects(self)
+
+    @cached_property
+    def random_effects_sd(self) -> dict[str, pd.DataFrame]:
+        """Conditional standard deviations of `random_effects`, as lme4's ``condVar``."""
+        return prediction.random_effects_sd(self)
+
+    @cached_property
+    def resid(self) -> pd.Series:
+        """Outcome minus fitted value, random effects included."""
+        return prediction.residuals(self)
+
+    @cached_property
+    def fittedvalues(self) -> pd.Series:
+        """Fitted values, random effects included."""
+        outcome = self.design.columns[-1] + self.design.outcome_shift
+        return pd.Series(outcome - self.resid.to_numpy(), index=self.resid.index, name="fitted")
+
+    def predict(
+        self,
+        newdata: pd.DataFrame | None = None,
+        *,
+        random_effects: bool = True,
+        new_groups: str = "zero",
+    ) -> pd.Series:
+        """Predict the outcome, for the rows fitted or for new ones.
+
+        Parameters
+        ----------
+        newdata
+            Rows with the model's predictors and, with `random_effects`, its groups. A row that
+            lacks a predictor gets NaN.
+        random_effects
+            Whether to add the random effects of the row's groups.
+        new_groups
+            What a group the model was not fitted on gets: ``"zero"`` (the population's value at
+            that level) or ``"error"``.
+        """
+        return prediction.predict(
+            self, newdata, random_effects=random_effects, new_groups=new_groups
+        )
+
+    def simulate(self, seed: int | np.random.Generator) -> pd.Series:
+        """Draw a new outcome from the fitted model, with new random effects for every unit."""
+        return prediction.simulate(self, np.random.default_rng(seed))
+
+    def refit(
+        self, outcome: Sequence[float] | pd.Series, *, reml: bool | None = None
+    ) -> MultilevelFit:
+        """Fit the same design to another outcome (or by the other likelihood).
+
+        Only what depends on the outcome is computed anew and the search starts from this fit's
+        variances, so a thousand refits (a bootstrap, a power study) cost little. Nothing is
+        warned of; look at ``.converged`` and ``.singular``.
+        """
+        values = np.asarray(outcome, dtype=float)
+        if isinstance(outcome, pd.Series) and not outcome.index.equals(self.design.frame.index):
+            raise DesignError(
+                "The new outcome's index differs from the rows used by the fit; align it with "
+                "fit.fittedvalues.index, or pass an array."
+            )
+        how = self.reml if reml is None else reml
+        design = self.design.with_outcome(values)
+        method: Method = self.df_method if how or self.df_method != "kenward-roger" else "normal"
+        return fit_design(design, reml=how, df=method, theta=self.optimum.theta)
+
+    def compare(self, other: MultilevelFit) -> Comparison:
+        """Compare with a nested model by a likelihood-ratio test (see `compare.compare`)."""
+        from .compare import compare
+
+        return compare(self, other)
+
+    # -- the three verbs ---------------------------------------------------------------------
+
+    def tidy(self) -> pd.DataFrame:
+        """Return one row a term: coefficients first, then sds and correlations.
+
+        Random rows have estimates only: a standard error of a variance says little, since its
+        distribution is skewed and bounded.
+        """
+        interval = self.conf_int()
+        fixed = pd.DataFrame(
+            {
+                "effect": "fixed",
+                "group": "",
+                "term": self.params.index,
+                "estimate": self.params.to_numpy(),
+                "std_error": self.bse.to_numpy(),
+                "statistic": self.tvalues.to_numpy(),
+                "df": self.df.to_numpy(),
+                "p_value": self.pvalues.to_numpy(),
+                "conf_low": interval[0].to_numpy(),
+                "conf_high": interval[1].to_numpy(),
+            }
+        )
+        random = variances.tidy_rows(self.varcomp)
+        return pd.concat([fixed, random.reindex(columns=list(TIDY_COLUMNS))], ignore_index=True)
+
+    def glance(self) -> pd.DataFrame:
+        """Return one row that describes the fit."""
+        row: Mapping[str, Any] = {
+            "nobs": self.nobs,
+            **{f"n_{name}": size for name, size in self.n_groups.items()},
+            "sigma": float(np.sqrt(self.scale)),
+            "llf": self.llf,
+            "aic": self.aic,
+            "bic": self.bic,
+            "n_parameters": self.df_model,
+            "reml": self.reml,
+            "df_method": self.df_method,
+            "converged": self.converged,
+            "singular": self.singular,
+        }
+        return pd.DataFrame([row])
+
+    def augment(self) -> pd.DataFrame:
+        """Return the rows used with ``.fitted``, ``.resid`` and ``.fixed`` (no random effects)."""
+        fixed = self.predict(random_effects=False)
+        return self.design.frame.assign(
+            **{".fitted": self.fittedvalues, ".resid": self.resid, ".fixed": fixed}
+        )
+
+    def summary(self) -> str:
+        """Return the fit as text."""
+        from .summary import text
+
+        return text(self)
+
+    def __repr__(self) -> str:
+        return f"<MultilevelFit: {self.formula}; {self.nobs} rows, log-likelihood {self.llf:.4f}>"

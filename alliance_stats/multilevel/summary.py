@@ -1,0 +1,74 @@
+"""A fit as text for a console."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from .result import MultilevelFit
+
+_METHODS = {
+    "satterthwaite": "t tests with Satterthwaite's degrees of freedom",
+    "kenward-roger": "t tests with Kenward-Roger's standard errors and degrees of freedom",
+    "normal": "z tests",
+}
+
+
+def text(fit: MultilevelFit) -> str:
+    """Return what was fitted, variances, coefficients and notes."""
+    kind = "REML" if fit.reml else "maximum likelihood"
+    groups = ", ".join(f"{name} {size}" for name, size in fit.n_groups.items())
+    head = [
+        f"{fit.title} by {kind}",
+        f"Formula: {fit.formula}",
+        f"Rows: {fit.nobs}; groups: {groups}",
+        f"Log-likelihood {fit.llf:.4f}; AIC {fit.aic:.2f}; BIC {fit.bic:.2f}",
+    ]
+    parts = ["\n".join(head), f"Random effects\n{_random(fit)}"]
+    parts.append(f"Fixed effects ({_METHODS[fit.df_method]})\n{_fixed(fit)}")
+    notes = [*_preparation(fit), *fit.messages]
+    if notes:
+        parts.append("Notes\n" + "\n".join(f"- {note}" for note in notes))
+    return "\n\n".join(parts)
+
+
+def _random(fit: MultilevelFit) -> str:
+    table = fit.varcomp
+    shown = pd.DataFrame(
+        {
+            "group": table["group"],
+            "term": [
+                "" if pd.isna(a) else str(a) if pd.isna(b) else f"{a}, {b}"
+                for a, b in zip(table["term1"], table["term2"], strict=True)
+            ],
+            "variance": table["vcov"].map("{:.5g}".format),
+            "sd or cor": table["sdcor"].map("{:.5g}".format),
+        }
+    )
+    return shown.to_string(index=False)
+
+
+def _fixed(fit: MultilevelFit) -> str:
+    interval = fit.conf_int()
+    table = pd.DataFrame(
+        {
+            "estimate": fit.params.map("{:.5g}".format),
+            "std error": fit.bse.map("{:.4g}".format),
+            "df": fit.df.map("{:.1f}".format),
+            "t": fit.tvalues.map("{:.2f}".format),
+            "p": fit.pvalues.map(lambda p: "< .001" if p < 0.001 else f"{p:.3f}".lstrip("0")),
+            "95 % interval": [
+                f"[{low:.4g}, {high:.4g}]"
+                for low, high in zip(interval[0], interval[1], strict=True)
+            ],
+        }
+    )
+    return str(table.to_string())
+
+
+def _preparation(fit: MultilevelFit) -> list[str]:
+    """Return what was done to the data before, as the preparing functions wrote it down."""
+    notes = fit.design.frame.attrs.get("preparation", [])
+    return [str(note) for note in notes]

@@ -1,0 +1,105 @@
+"""Variance components, intraclass correlations and the log-likelihood on the user's scale."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from .deviance import Profile, covariances
+
+if TYPE_CHECKING:
+    from .design import Design
+    from .optimise import Optimum
+    from .result import MultilevelFit
+
+RESIDUAL = "Residual"
+
+
+def log_likelihood(design: Design, profile: Profile) -> float:
+    """Undo the scaling of columns and outcome in the deviance."""
+    deviance = profile.deviance + 2.0 * profile.denominator * np.log(design.scale[-1])
+    if profile.reml:
+        deviance += 2.0 * np.log(design.scale[list(design.fixed)]).sum()
+    if design.weights is not None:
+        deviance -= np.log(design.weights).sum()
+    return float(-deviance / 2.0)
+
+
+def random_covariances(design: Design, optimum: Optimum) -> dict[str, pd.DataFrame]:
+    """Return each group's covariance of random effects."""
+    found = {}
+    relative = covariances(design.levels, optimum.theta)
+    variance = optimum.profile.variance
+    for number, name in enumerate(design.grouping.names):
+        size = design.scale[-1] / design.scale[list(design.levels[number].columns)]
+        names = list(design.effects[number].names)
+        values = variance * relative[number] * np.outer(size, size)
+        found[name] = pd.DataFrame(values, index=names, columns=names)
+    return found
+
+
+def varcomp(random: dict[str, pd.DataFrame], design: Design, scale: float) -> pd.DataFrame:
+    """List variances, then covariances, of every group, and the residual variance last."""
+    rows: list[tuple[str, object, object, float, float]] = []
+    for number, (group, matrix) in enumerate(random.items()):
+        names, values = list(matrix.index), matrix.to_numpy()
+        sd = np.sqrt(np.diag(values))
+        rows += [(group, names[a], None, values[a, a], sd[a]) for a in range(len(names))]
+        for a, b in design.levels[number].pairs:
+            if a != b:
+                size = sd[a] * sd[b]
+                correlation = values[a, b] / size if size > 0 else np.nan
+                rows.append((group, names[b], names[a], values[a, b], correlation))
+    rows.append((RESIDUAL, None, None, scale, float(np.sqrt(scale))))
+    return pd.DataFrame(rows, columns=["group", "term1", "term2", "vcov", "sdcor"])
+
+
+def tidy_rows(components: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of ``tidy()``: ``sd <term>`` and ``cor <term> <term>``."""
+    terms = []
+    for row in components.to_dict("records"):
+        if row["group"] == RESIDUAL:
+            terms.append("sd")
+        elif isinstance(row["term2"], str):
+            terms.append(f"cor {row['term1']} {row['term2']}")
+        else:
+            terms.append(f"sd {row['term1']}")
+    return pd.DataFrame(
+        {
+            "effect": "random",
+            "group": components["group"],
+            "term": terms,
+            "estimate": components["sdcor"],
+        }
+    )
+
+
+def icc(fit: MultilevelFit) -> pd.DataFrame:
+    """Return the share of the variance that lies at each level.
+
+    With random slopes a level's variance depends on the predictors; what counts is its mean over
+    the rows, the mean of ``z' D z`` (Johnson 2014, doi 10.1111/2041-210X.12225). The shares are
+    of the variance the fixed part does not explain.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a level and one for the residual: ``group, variance, icc, icc_above``. ``icc`` is
+        the level's own share; ``icc_above`` adds the levels over it: the correlation of two
+        rows in the same group.
+    """
+    design = fit.design
+    groups = list(design.grouping.names)
+    own = []
+    for number, name in enumerate(groups):
+        D = fit.random_covariances[name].to_numpy()
+        Z = np.stack([design.columns[c] for c in design.levels[number].columns])
+        own.append(float((D * (Z @ Z.T)).sum() / fit.nobs))
+    values = np.array([*own, fit.scale])
+    share = values / values.sum()
+    above = np.append(np.cumsum(share[:-1][::-1])[::-1], np.nan)
+    return pd.DataFrame(
+        {"group": [*groups, RESIDUAL], "variance": values, "icc": share, "icc_above": above}
+    )
