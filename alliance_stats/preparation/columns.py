@@ -1,0 +1,109 @@
+"""What every preparation asks of a table, and the record of what was done to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import ColumnError, listing, require_columns
+
+WHAT = "the data"
+
+
+def names(columns: str | Iterable[str], *, argument: str) -> list[str]:
+    """Return the names as a list, whether one name or several were given."""
+    wanted = [columns] if isinstance(columns, str) else list(columns)
+    if not wanted or not all(isinstance(name, str) for name in wanted):
+        raise ColumnError(
+            f"`{argument}` must be the name of a column or a list of names; it is {columns!r}."
+        )
+    twice = sorted({name for name in wanted if wanted.count(name) > 1})
+    if twice:
+        raise ColumnError(f"`{argument}` names {listing(twice)} more than once; name it once.")
+    return wanted
+
+
+def check_table(data: pd.DataFrame, wanted: Sequence[str]) -> None:
+    """Raise `ColumnError` unless `data` is a table that has each wanted column once."""
+    if not isinstance(data, pd.DataFrame):
+        raise ColumnError(
+            f"The data must be a pandas DataFrame with one row a session; it is a "
+            f"{type(data).__name__}."
+        )
+    require_columns(data.columns, wanted, what=WHAT)
+    twice = [name for name in wanted if list(data.columns).count(name) > 1]
+    if twice:
+        raise ColumnError(
+            f"The data have more than one column named {listing(twice)}; rename or drop the others."
+        )
+
+
+def numbers(data: pd.DataFrame, column: str) -> np.ndarray:
+    """Return a column as floats (missing as NaN); raise `ColumnError` where it holds no numbers."""
+    series = data[column]
+    if not (pd.api.types.is_numeric_dtype(series) or series.isna().all()):
+        raise ColumnError(
+            f"The column '{column}' must hold numbers; it holds {series.dtype}"
+            f"{_first_text(series)}. Turn it into numbers first, for example with "
+            "pandas.to_numeric."
+        )
+    if pd.api.types.is_complex_dtype(series):
+        raise ColumnError(f"The column '{column}' must hold real numbers; it holds {series.dtype}.")
+    values = series.to_numpy(dtype=float, na_value=np.nan)
+    infinite = np.isinf(values)
+    if infinite.any():
+        rows = listing(data.index[infinite])
+        raise ColumnError(
+            f"The column '{column}' holds infinite values in {infinite.sum()} rows (index {rows}); "
+            "set them to missing or correct them."
+        )
+    return values
+
+
+def _first_text(series: pd.Series) -> str:
+    texts = [repr(value) for value in series.dropna().unique()[:3]]
+    return f" (first: {', '.join(texts)})" if texts else ""
+
+
+def group_codes(data: pd.DataFrame, by: Sequence[str]) -> tuple[np.ndarray, pd.DataFrame]:
+    """Return the number of each row's group (-1 where an id is missing) and one row a group."""
+    ids = data[list(by)]
+    complete = ids.notna().all(axis=1).to_numpy()
+    if len(by) == 1:
+        codes = np.asarray(pd.factorize(ids[by[0]])[0], dtype=np.int64)
+    else:
+        grouped = ids.groupby(list(by), sort=False, observed=True, dropna=False).ngroup()
+        codes = np.where(complete, grouped.to_numpy(), -1).astype(np.int64)
+        codes[complete] = pd.factorize(codes[complete])[0]
+    first = pd.Series(np.arange(len(codes))[complete]).groupby(codes[complete]).first()
+    return codes, ids.iloc[first.to_numpy()].reset_index(drop=True)
+
+
+def check_new(data: pd.DataFrame, new: Iterable[str], *, replace: bool) -> list[str]:
+    """Return the new columns that replace others; raise `ColumnError` unless that was asked for."""
+    there = [name for name in new if name in data.columns]
+    if there and not replace:
+        raise ColumnError(
+            f"The data already have the column{'s' * (len(there) > 1)} {listing(there)}; drop or "
+            "rename them first, or pass replace=True to compute them anew."
+        )
+    return there
+
+
+def recorded(data: pd.DataFrame, **record: Any) -> pd.DataFrame:
+    """Return `data` with one more record in ``.attrs["preparation"]``.
+
+    A record is a plain dict (it survives copying and writing to JSON) with at least ``step`` and
+    ``message``: sentences for a reader, which the summary of a fit repeats.
+    """
+    data.attrs["preparation"] = [*data.attrs.get("preparation", []), record]
+    return data
+
+
+def in_words(items: Iterable[str]) -> str:
+    """Return names as ``'a, b and c'``."""
+    *head, last = list(items)
+    return f"{', '.join(head)} and {last}" if head else last
