@@ -59,18 +59,30 @@ def schema_faults(card: object, schema_name: str) -> Iterator[tuple[Place, str]]
     import jsonschema
 
     validator = jsonschema.Draft202012Validator(schema(schema_name))
-    errors = sorted(validator.iter_errors(card), key=lambda e: (len(e.absolute_path), e.message))
-    for error in errors:
-        yield tuple(error.absolute_path), _in_words(error)
+    for error in sorted(validator.iter_errors(card), key=_rank):
+        yield _place(error), _in_words(error)
+
+
+def _rank(error: Any) -> tuple[bool, int, str]:
+    """Tell of a key that is not known first: it is often why another is missing."""
+    return error.validator != "additionalProperties", len(error.absolute_path), error.message
+
+
+def _place(error: Any) -> Place:
+    place = tuple(error.absolute_path)
+    return (*place, _extra_key(error)) if error.validator == "additionalProperties" else place
+
+
+def _extra_key(error: Any) -> str:
+    return next(key for key in error.instance if key not in error.schema.get("properties", {}))
 
 
 def _in_words(error: Any) -> str:
-    if error.validator == "additionalProperties" and isinstance(error.schema, dict):
-        allowed = list(error.schema.get("properties", {}))
-        extra = [key for key in error.instance if key not in allowed]
+    if error.validator == "additionalProperties":
+        allowed, extra = list(error.schema.get("properties", {})), _extra_key(error)
         return (
-            f"the key '{extra[0]}' is not known here; known are {listing(allowed, 30)}."
-            f"{did_you_mean(extra[0], allowed)}"
+            f"the key '{extra}' is not known here; known are {listing(allowed, 30)}."
+            f"{did_you_mean(extra, allowed)}"
         )
     if error.validator == "required":
         missing = [key for key in error.validator_value if key not in error.instance]
@@ -83,6 +95,11 @@ def _in_words(error: Any) -> str:
         )
     if error.validator == "type":
         return f"expected {error.validator_value}, found {error.instance!r}"[:300] + "."
+    if error.validator in ("oneOf", "anyOf"):
+        choices = [part["required"][0] for part in error.validator_value if "required" in part]
+        if choices:
+            number = "exactly one" if error.validator == "oneOf" else "at least one"
+            return f"give {number} of the keys {listing(choices)}."
     if error.validator == "pattern" and error.instance in ("True", "False"):
         return (
             "YAML reads yes, no, on and off as true or false; put the word in quotes where a name "

@@ -133,7 +133,7 @@ def _set_aside(
     rows = np.flatnonzero(outside | uneven | odd)
     if len(rows) == 0:
         return []
-    reason = np.select([outside[rows], uneven[rows]], ["out of range", "not an allowed step"])
+    reason = np.select([outside[rows], uneven[rows]], ["out of range", "not an allowed step"], "")
     found = pd.DataFrame(
         {
             "measure": answers.keys["measure"].codes[rows],

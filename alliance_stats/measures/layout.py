@@ -93,7 +93,7 @@ def _rank(stem: str, members: Mapping[int, Any], card: Measure) -> int:
     """Return how well a family of columns fits a measure; the lowest is best."""
     name = folded(stem)
     own_names = {folded(alias) for alias in (card.name, *card.aliases)}
-    if name in own_names:
+    if name in own_names and set(card.items) & set(members):
         return 0
     if not set(card.items) <= set(members):
         return _NO_FIT
