@@ -65,7 +65,7 @@ def lag(
         ``with_predecessor``, and those without, by reason: ``first_session`` (nothing `k` or more
         sessions back), ``previous_session_not_observed``, ``gap_too_long`` (with `max_gap`),
         ``no_id_or_session``; ``share_lost`` of the rows; ``predecessor_value_missing`` by column
-        (the session is there, its value is not).
+        (the session is there, its value is not) and ``share_lost_by_column`` (either).
 
     Raises
     ------
@@ -219,12 +219,15 @@ def _report(data: pd.DataFrame, columns: list[str], earlier: _Earlier) -> dict[s
         column: int(data[column].isna().to_numpy()[earlier.position[has]].sum())
         for column in columns
     }
+    n = max(len(has), 1)
+    lost = {column: float((~has).sum() + missing[column]) / n for column in columns}
     return {
         "rows": len(has),
         "with_predecessor": int(has.sum()),
         **earlier.reasons,
         "share_lost": float(1 - has.mean()) if len(has) else 0.0,
         "predecessor_value_missing": missing,
+        "share_lost_by_column": lost,
     }
 
 

@@ -70,6 +70,7 @@ def test_the_report_counts_every_row_once(sessions):
         "gap_too_long": 0,
         "share_lost": pytest.approx(4 / 7),
         "predecessor_value_missing": {"bond": 0},
+        "share_lost_by_column": {"bond": pytest.approx(4 / 7)},
     }
     reached = al.lag(sessions, "bond", max_gap=3).attrs["lag_report"]
     assert (reached["with_predecessor"], reached["gap_too_long"]) == (4, 1)
@@ -89,6 +90,7 @@ def test_a_missing_earlier_value_is_counted_apart(sessions):
     assert np.isnan(lagged["bond_lag1"]["w"])
     assert lagged.attrs["lag_report"]["predecessor_value_missing"] == {"bond": 1}
     assert lagged.attrs["lag_report"]["with_predecessor"] == 3
+    assert lagged.attrs["lag_report"]["share_lost_by_column"] == {"bond": pytest.approx(5 / 7)}
 
 
 def test_rows_without_id_or_number_are_kept_and_counted(sessions):
