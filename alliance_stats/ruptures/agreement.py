@@ -194,12 +194,11 @@ def _labelled(rules: Sequence[Spec] | Mapping[str, Spec]) -> dict[str, Spec]:
 
 
 def _label(spec: Spec) -> str:
-    if isinstance(spec, str):
-        return spec
     if isinstance(spec, Ruptures):
         return spec.rule
-    given = ", ".join(f"{key}={value!r}" for key, value in spec.items() if key != "rule")
-    return f"{spec['rule']}({given})" if given else str(spec["rule"])
+    name, own = _parts(spec)
+    given = ", ".join(f"{key}={value!r}" for key, value in own.items())
+    return f"{name}({given})" if given else name
 
 
 def _parts(spec: Spec) -> tuple[str, dict[str, Any]]:
@@ -212,7 +211,7 @@ def _parts(spec: Spec) -> tuple[str, dict[str, Any]]:
             "A rule is given by its name, as a dict with 'rule' and its parameters, or as a "
             f"result of detect_ruptures; {spec!r} is none of these."
         )
-    return spec["rule"], {key: value for key, value in spec.items() if key != "rule"}
+    return str(spec["rule"]), {key: value for key, value in spec.items() if key != "rule"}
 
 
 def _check_common(specs: Iterable[Spec], common: Mapping[str, Any]) -> None:

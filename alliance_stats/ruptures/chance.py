@@ -50,7 +50,9 @@ def expected_by_chance(
         As in `detect_ruptures`.
     null
         ``"permutation"``: each client's observed scores in random order (mean, SD, ceiling and
-        every value kept; trend and autocorrelation gone). ``"ar1"``: normal scores with the
+        every value kept; trend and autocorrelation gone). It asks about the *order* of sessions
+        only: a single low score stays low wherever it is put, so dips of one session cannot be
+        more than it expects, and drift counts as ruptures. ``"ar1"``: normal scores with the
         client's mean, SD and session numbers, and the autocorrelation common to all clients,
         both SD and autocorrelation corrected for short series (`ruptures.ar1`); it does not know
         the ends of the scale.
@@ -72,6 +74,12 @@ def expected_by_chance(
         ``share_observed``, ``share_expected``, ``share_p_value``. The share is the one to read
         for repairs: more ruptures bring more repairs by themselves. ``.attrs`` holds the rule,
         its parameters, the null, the replicates, the seed and, for ``"ar1"``, ``phi``.
+
+    Notes
+    -----
+    Both nulls keep the clients' SD, and ruptures widen it: real ruptures hide in part behind
+    the spread they make. A large p value says that the counts can be had without a rupture
+    process, not that there was none.
 
     Examples
     --------

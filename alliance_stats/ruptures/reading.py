@@ -80,12 +80,12 @@ def pick_scores(
     DesignError
         Where more than one measure, scale or rater is left, or none.
     """
-    frame = data if isinstance(data, pd.DataFrame) else data.scores
-    if not isinstance(frame, pd.DataFrame):
+    if not isinstance(data, pd.DataFrame) and not is_study(data):
         raise ColumnError(
-            f"Scores must be a table (a pandas DataFrame) or a Study; they are a "
-            f"{type(frame).__name__}."
+            "Scores must be a table (a pandas DataFrame) or a Study; they are a "
+            f"{type(data).__name__}."
         )
+    frame = data if isinstance(data, pd.DataFrame) else data.scores
     for column, wanted in zip(KEYS, (measure, subscale, rater), strict=True):
         frame = _pick(frame, column, wanted)
     return frame

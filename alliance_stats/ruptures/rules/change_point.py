@@ -7,7 +7,8 @@ so the search is exact). The number of changes is the m that minimises
 
     n log(RSS_m / n) + penalty * m * log(n)
 
-(penalty 2 counts, for each change, its place and its level, as BIC does). The first session of
+(penalty 2 counts, for each change, its place and its level, as BIC does; in courses of a dozen
+sessions that lets too many false changes through, hence 2.5). The first session of
 a stretch is flagged where the stretch's mean lies at least k within-client SDs below the mean
 of the stretch before. Episodes follow the means of the stretches, so a repair is a shift back.
 A change at a gap of more than `max_gap` sessions cannot be dated and is not flagged.
@@ -137,7 +138,7 @@ RULES = (
             "k": 0.5,
             "max_changes": 2,
             "min_length": 2,
-            "penalty": 2.0,
+            "penalty": 2.5,
             "repair_level": 0.5,
             "min_sessions": 6,
         },

@@ -10,7 +10,8 @@ For the sessions of the baseline phase of client i (all sessions where there is 
 A session beyond the limit on the worse side is flagged; equality does not count. With
 `detrend`, x is replaced by the residual from the client's least-squares line over the baseline
 sessions, and the limits in ``.sessions`` run along that line. Positive autocorrelation makes
-the limits too narrow: ``.limits`` reports the lag-1 autocorrelation of what is charted.
+the limits too narrow: ``.limits`` reports the lag-1 autocorrelation of what is charted. Where
+all moving ranges are zero the chart has no width; no session is flagged, and a note says so.
 """
 
 from __future__ import annotations
@@ -123,6 +124,18 @@ def in_monitoring(courses: Courses, chart: Chart, p: Mapping[str, Any]) -> Boole
     return watched & courses.spread(np.isfinite(chart.sigma))
 
 
+def no_width(courses: Courses, chart: Chart) -> tuple[str, ...]:
+    """Return a note on clients whose moving ranges are all zero though their scores move."""
+    flat = chart.sigma <= courses.noise
+    count = int((flat & (courses.squares > courses.noise**2)).sum())
+    if not count or courses.replicates > 1:
+        return ()
+    return (
+        f"{count} of {courses.start.size} clients have moving ranges of zero, so their chart has "
+        "no width: none of their sessions is flagged.",
+    )
+
+
 def flag_beyond_limits(courses: Courses, p: Mapping[str, Any]) -> Flags:
     """Flag sessions beyond the control limit on the worse side (see the module)."""
     chart = draw_chart(courses, p)
@@ -131,7 +144,8 @@ def flag_beyond_limits(courses: Courses, p: Mapping[str, Any]) -> Flags:
     fall = courses.spread(chart.centre) - chart.charted
     sigma = courses.spread(chart.sigma)
     with np.errstate(invalid="ignore", divide="ignore"):
-        flag = judged & (fall > p["k"] * sigma * (1 + ROUNDING) + courses.noise)
+        flag = judged & (sigma > courses.noise)
+        flag &= fall > p["k"] * sigma * (1 + ROUNDING) + courses.noise
         distance = np.where(judged & (sigma > courses.noise), fall / sigma, np.nan)
     level = courses.spread(chart.centre) + chart.line
     return Flags(
@@ -142,6 +156,7 @@ def flag_beyond_limits(courses: Courses, p: Mapping[str, Any]) -> Flags:
         level - p["k"] * sigma,
         moving_threshold=True,
         limits=chart_limits(courses, chart, half),
+        notes=no_width(courses, chart),
     )
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from ..courses import Booleans, Courses, Floats
 from .base import ROUNDING, Flags, Rule
 from .control_chart import OWN as CHART
-from .control_chart import SPC, chart_limits, draw_chart, in_monitoring
+from .control_chart import SPC, chart_limits, draw_chart, in_monitoring, no_width
 from .ewma import restarts
 
 
@@ -58,6 +58,7 @@ def flag_sum(courses: Courses, p: Mapping[str, Any]) -> Flags:
             **chart_limits(courses, chart, np.full(courses.start.size, np.nan)),
             "decision_interval": np.full(courses.start.size, float(p["k"])),
         },
+        notes=no_width(courses, chart),
     )
 
 

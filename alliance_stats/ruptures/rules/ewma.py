@@ -19,7 +19,7 @@ import numpy as np
 from ..courses import Booleans, Courses, Floats
 from .base import ROUNDING, Flags, Rule
 from .control_chart import OWN as CHART
-from .control_chart import SPC, chart_limits, draw_chart, in_monitoring
+from .control_chart import SPC, chart_limits, draw_chart, in_monitoring, no_width
 
 
 def restarts(courses: Courses, watched: Booleans, max_gap: int | None) -> Booleans:
@@ -54,7 +54,8 @@ def flag_average(courses: Courses, p: Mapping[str, Any]) -> Flags:
     growth = np.sqrt(weight / (2 - weight) * (1 - (1 - weight) ** (2.0 * np.arange(age.max() + 1))))
     sigma = courses.spread(chart.sigma) * growth[age]
     with np.errstate(invalid="ignore", divide="ignore"):
-        flag = watched & (-average > p["k"] * sigma * (1 + ROUNDING) + courses.noise)
+        flag = watched & (sigma > courses.noise)
+        flag &= -average > p["k"] * sigma * (1 + ROUNDING) + courses.noise
         distance = np.where(watched & (sigma > courses.noise), -average / sigma, np.nan)
     level = courses.spread(chart.centre) + chart.line
     settled = p["k"] * chart.sigma * np.sqrt(weight / (2 - weight))
@@ -67,6 +68,7 @@ def flag_average(courses: Courses, p: Mapping[str, Any]) -> Flags:
         track=level + average,
         moving_threshold=True,
         limits=chart_limits(courses, chart, settled),
+        notes=no_width(courses, chart),
     )
 
 
