@@ -197,3 +197,24 @@ def test_nothing_of_the_csv_module_is_left_changed(tmp_path):
     before = csv.field_size_limit()
     al.read_table(written(tmp_path, "pid,x\n1,2\n\n2,3\n"))
     assert csv.field_size_limit() == before
+
+
+@pytest.mark.parametrize("odd", ["007", "+5", " 5", "5 ", "-0", "1234567890123456"])
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_one_id_far_down_keeps_the_column_as_written(tmp_path, odd, ending):
+    cells = [str(n) for n in range(-300, 3000, 7)]
+    cells[400] = odd
+    text = ending.join(["pid,x", *(f"{cell},{n % 5}" for n, cell in enumerate(cells))]) + ending
+    frame = al.read_table(written(tmp_path, text))
+    if odd in ("007", "1234567890123456"):
+        assert frame["pid"].tolist() == cells
+    else:
+        assert frame["pid"].tolist() == [int(cell) for cell in cells]
+    assert frame["x"].tolist() == [n % 5 for n in range(len(cells))]
+
+
+def test_blanks_among_whole_numbers(tmp_path):
+    text = "pid,x\n" + "".join(f"{n},{'' if n % 3 else n}\n" for n in range(900))
+    frame = al.read_table(written(tmp_path, text))
+    assert frame["x"].isna().sum() == 600
+    assert frame["x"].sum() == sum(range(0, 900, 3))

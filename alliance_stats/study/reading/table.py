@@ -180,16 +180,19 @@ def _load_text(file: Path, kind: str, conventions: Conventions, missing: frozens
     if decimal is None and words.delimiter == "semicolon":
         decimal = ","
     data: dict[str, Any] = {}
-    for name, codes, distinct in zip(header.names, words.codes, words.words, strict=True):
+    for name, cells in zip(header.names, words.columns, strict=True):
+        if cells.numbers is not None:
+            data[name] = cells.numbers
+            continue
         data[name], changed = convert_words(
-            codes,
-            distinct,
+            cells.codes,
+            cells.words,
             missing_words=missing,
             decimal=decimal,
             as_text=name in conventions.text_columns,
         )
         note_column(notes, name, changed)
-    frame = pd.DataFrame(data, index=pd.RangeIndex(len(words.rows)))
+    frame = pd.DataFrame(data, index=pd.RangeIndex(len(words.rows)), copy=False)
     note_header(notes, header)
     frame = _without_trailing_column(frame, header.unnamed)
     notes |= {

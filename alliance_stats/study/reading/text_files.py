@@ -14,13 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pacsv
 
 from ...errors import ReadError
 from ..origin import Problem
 from .encodings import as_utf8
+from .fast import Cells, read_fast, words_of
 from .headers import Header, read_header
 from .loaded import Conventions
 from .records import all_records, long_cells, reader, too_long, too_short
@@ -34,11 +33,10 @@ _WORDS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 @dataclass
 class Words:
-    """The cells of a text file as codes into distinct words, a column at a time."""
+    """The cells of a text file, a column at a time."""
 
     header: Header
-    codes: list[np.ndarray]
-    words: list[pa.Array]
+    columns: list[Cells]
     rows: np.ndarray
     encoding: str
     encoding_guessed: bool
@@ -49,7 +47,7 @@ class Words:
 
 
 def read_text(path: Path, conventions: Conventions) -> Words:
-    """Read a CSV or TSV file into words; see `Words`."""
+    """Read a CSV or TSV file; a column of whole numbers may come as such, others as words."""
     data = path.read_bytes()
     text_bytes, encoding, guessed = as_utf8(data, conventions.encoding, path.name)
     del data
@@ -63,14 +61,26 @@ def read_text(path: Path, conventions: Conventions) -> Words:
     result = Words(
         header,
         [],
-        [],
         np.array([], dtype=np.int32),
         encoding,
         guessed,
         _WORDS.get(delimiter, delimiter),
     )
-    if not _read_fast(result, text_bytes, delimiter):
+    columns = read_fast(
+        text_bytes,
+        len(header.names),
+        delimiter,
+        header.n_rows,
+        sample=_some_records(sample, delimiter, 200)[header.n_rows :],
+        as_words=_words_only(header.names, conventions),
+    )
+    if columns is None:
         _read_slowly(result, text_bytes, delimiter, path.name)
+    else:
+        result.columns = columns
+        first = header.n_rows + 1
+        n_rows = _length(columns)
+        result.rows = np.arange(first, first + n_rows, dtype=np.int32)
     _check_cell_lengths(result, path.name)
     return result
 
@@ -154,59 +164,6 @@ def _check_header(header: Header, name: str) -> None:
 # -- cells ------------------------------------------------------------------------------------
 
 
-def _read_fast(result: Words, data: bytes, delimiter: str) -> bool:
-    """Parse with Arrow; return False where the file needs the slow, exact reader."""
-    quotes = data.count(b'"')
-    if quotes % 2 or data[:1] in (b"\r", b"\n"):
-        return False
-    width = len(result.header.names)
-    names = [str(position) for position in range(width)]
-    kinds = dict.fromkeys(names, pa.dictionary(pa.int32(), pa.string()))
-    try:
-        table = pacsv.read_csv(
-            pa.BufferReader(data),
-            read_options=pacsv.ReadOptions(
-                column_names=names, skip_rows_after_names=result.header.n_rows
-            ),
-            parse_options=pacsv.ParseOptions(
-                delimiter=delimiter, newlines_in_values=quotes > 0, ignore_empty_lines=False
-            ),
-            convert_options=pacsv.ConvertOptions(column_types=kinds, strings_can_be_null=False),
-        )
-    except (pa.ArrowInvalid, pa.ArrowKeyError, pa.ArrowNotImplementedError):
-        return False
-    columns = [_encoded(column) for column in table.unify_dictionaries().columns]
-    codes = [column.indices.to_numpy(zero_copy_only=False) for column in columns]
-    words = [column.dictionary for column in columns]
-    if _has_blank_line(codes, words):
-        return False
-    result.codes, result.words = codes, words
-    first = result.header.n_rows + 1
-    result.rows = np.arange(first, first + table.num_rows, dtype=np.int32)
-    return True
-
-
-def _encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:
-    whole = column.combine_chunks()
-    if not isinstance(whole, pa.ChunkedArray):
-        return whole
-    return whole.chunk(0) if whole.num_chunks else pa.array([], pa.string()).dictionary_encode()
-
-
-def _has_blank_line(codes: list[np.ndarray], words: list[pa.Array]) -> bool:
-    """Whether some row is blank in every column: perhaps a line with nothing on it."""
-    blank: np.ndarray | None = None
-    for each, distinct in zip(codes, words, strict=True):
-        position = pc.index(distinct, "").as_py()
-        if position < 0:
-            return False
-        here = each == position
-        blank = here if blank is None else blank & here
-        if not blank.any():
-            return False
-    return blank is not None and bool(blank.any())
-
-
 def _read_slowly(result: Words, data: bytes, delimiter: str, name: str) -> None:
     """Parse record by record, naming the rows that are blank, too long or too short."""
     with long_cells():
@@ -235,15 +192,25 @@ def _read_slowly(result: Words, data: bytes, delimiter: str, name: str) -> None:
         result.faults.append(too_long(long, width))
         result.lost_rows = len(long)
     result.rows = np.array(rows, dtype=np.int32)
-    for column in zip(*kept, strict=True) if kept else [()] * width:
-        encoded = pa.array(column, pa.string()).dictionary_encode()
-        result.codes.append(encoded.indices.to_numpy(zero_copy_only=False))
-        result.words.append(encoded.dictionary)
+    columns = zip(*kept, strict=True) if kept else [()] * width
+    result.columns = [words_of(column) for column in columns]
+
+
+def _words_only(names: list[str], conventions: Conventions) -> set[int]:
+    """Return the columns in which a whole number may be text, or a word for missing."""
+    digits = any(any(c.isdigit() for c in word) for word in conventions.missing_words or ())
+    return {n for n, name in enumerate(names) if digits or name in conventions.text_columns}
+
+
+def _length(columns: list[Cells]) -> int:
+    first = columns[0]
+    return len(first.codes if first.numbers is None else first.numbers)
 
 
 def _check_cell_lengths(result: Words, file: str) -> None:
     """Refuse a cell so long that the file cannot be what it seems."""
-    for name, codes, words in zip(result.header.names, result.codes, result.words, strict=True):
+    for name, cells in zip(result.header.names, result.columns, strict=True):
+        codes, words = cells.codes, cells.words
         if words.nbytes <= LONGEST_CELL:
             continue
         lengths = pc.utf8_length(words).to_numpy(zero_copy_only=False)
