@@ -1,1 +1,5 @@
-"""The rating gap, therapist minus client."""
+"""The rating gap, always therapist minus client."""
+
+from .description import RatingGap, rating_gap
+
+__all__ = ["RatingGap", "rating_gap"]

@@ -1,0 +1,183 @@
+"""How far apart do therapist and client rate the same sessions? Always therapist minus client."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from ..results import Result
+from . import moments
+from .pairs import paired_ratings
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+TERMS: dict[str, str] = {
+    "mean_gap": "mean of therapist minus client, in points of the scale",
+    "standardised_gap": "mean gap / pooled SD of the dyads' means (between-dyad SD)",
+    "standardised_gap_of_differences": "mean gap / SD of the gap over all sessions",
+    "sd_between_dyads": "SD of the dyads' true mean gaps",
+    "loa_low": "lower limit of agreement: where 95 % of single gaps lie above",
+    "loa_high": "upper limit of agreement: where 95 % of single gaps lie below",
+    "r_between": "correlation of the dyads' means",
+    "r_within": "repeated-measures correlation: do both move together over a dyad's sessions?",
+    "icc": "ICC(A,1) of the dyads' means: agreement in absolute level",
+    "change_per_session": "change of the gap from one session to the next",
+}
+
+
+@dataclass(frozen=True)
+class RatingGap(Result):
+    """The gap between therapist and client, described.
+
+    Attributes
+    ----------
+    table
+        ``term, estimate, std_error, df, p_value, conf_low, conf_high``, one row each of `TERMS`.
+    pairs
+        The sessions that both rated: ``client_id, session, client, therapist, gap``.
+    by_session
+        ``session, n, client, therapist, gap``: means over dyads, with the number of dyads.
+    """
+
+    table: pd.DataFrame
+    pairs: pd.DataFrame
+    by_session: pd.DataFrame
+    measure: str
+    scale: str
+    n_dyads: int
+    n_therapists: int
+    messages: tuple[str, ...] = ()
+    title: str = "Rating gap, therapist minus client"
+
+    def tidy(self) -> pd.DataFrame:
+        """Return one row a term; what could not be computed is NaN, its reason in messages."""
+        out = self.table.copy()
+        out.insert(0, "effect", "fixed")
+        out.insert(1, "group", "")
+        out.insert(5, "statistic", out["estimate"] / out["std_error"])
+        return out
+
+    def glance(self) -> pd.DataFrame:
+        """Return one row: sessions, dyads, therapists."""
+        return pd.DataFrame(
+            [
+                {
+                    "measure": self.measure,
+                    "scale": self.scale,
+                    "n_sessions": len(self.pairs),
+                    "n_dyads": self.n_dyads,
+                    "n_therapists": self.n_therapists,
+                }
+            ]
+        )
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw both raters' mean course over sessions."""
+        from .plots import plot_gap_by_session
+
+        return plot_gap_by_session(self, ax)
+
+
+def rating_gap(
+    study_or_data: Any,
+    *,
+    measure: str | None = None,
+    scale: str | None = None,
+    replicates: int = 1000,
+    seed: int = 0,
+) -> RatingGap:
+    """How far apart do therapist and client rate the same sessions?
+
+    Parameters
+    ----------
+    study_or_data
+        A `Study`, or a DataFrame like ``scores``: ``client_id, session, rater, score`` and, where
+        there are several, ``measure`` and ``scale``; ``therapist_id`` where known.
+    measure, scale
+        Which scores to compare; both raters must have answered parallel forms.
+    replicates, seed
+        Bootstrap samples (whole therapists where known, else whole dyads) behind the intervals of
+        the standardised gaps, the SD between dyads and the limits of agreement.
+
+    Returns
+    -------
+    RatingGap
+        ``.tidy()`` has a row each for the terms in `TERMS`.
+
+    Notes
+    -----
+    *Mean gap and its change over sessions*: multilevel models with random intercepts of dyad
+    and therapist, where the data hold those levels; Satterthwaite's degrees of freedom.
+    *Spread*: analysis of variance of dyads (unbalanced n0). *Limits of agreement*: mean gap
+    +- 1.96 x sqrt(variance between + within dyads), for repeated measures whose true value
+    varies (Bland & Altman 2007, doi 10.1080/10543400701329422). *Within-dyad correlation*:
+    Bakdash & Marusich (2017, doi 10.3389/fpsyg.2017.00456). *ICC(A,1)*: McGraw &
+    Wong (1996, doi 10.1037/1082-989X.1.1.30), by pingouin.
+
+    A mean gap compares raw scores of two forms; it presumes that both measure the same thing on
+    the same scale, which for therapist forms of the WAI is contested.
+
+    Examples
+    --------
+    >>> import alliance_stats as al
+    >>> found = al.rating_gap(al.load_dataset("demo-trial"), measure="wai-sr", scale="total")
+    >>> bool(found.tidy().set_index("term").loc["mean_gap", "estimate"] < 0)
+    True
+    """
+    pairs = paired_ratings(study_or_data, measure=measure, scale=scale)
+    messages = list(pairs.attrs["messages"])
+    sums = moments.dyad_sums(pairs)
+    rows = {**moments.model_terms(pairs, messages)}
+    spread = moments.bootstrap(sums, replicates, seed)
+    rows.update(_spread_terms(rows["mean_gap"], spread, messages))
+    rows.update(moments.correlations(pairs, sums, messages))
+    table = pd.DataFrame([{"term": term, **rows[term]} for term in TERMS])
+    by_session = (
+        pairs.groupby("session")[["client", "therapist", "gap"]].agg("mean").reset_index()
+    )  # fmt: skip
+    by_session.insert(1, "n", pairs.groupby("session").size().to_numpy())
+    return RatingGap(
+        table=table,
+        pairs=pairs,
+        by_session=by_session,
+        measure=measure or "",
+        scale=scale or "",
+        n_dyads=len(sums),
+        n_therapists=int(pairs["therapist_id"].nunique()) if "therapist_id" in pairs else 0,
+        messages=tuple(messages),
+    )
+
+
+def _spread_terms(
+    mean: dict[str, float], spread: dict[str, moments.Bootstrapped], messages: list[str]
+) -> dict[str, dict[str, float]]:
+    """Return the rows that rest on the spread between and within dyads."""
+    rows = {}
+    for name, divisor in (
+        ("standardised_gap", "sd_pooled"),
+        ("standardised_gap_of_differences", "sd_total"),
+    ):
+        ratio = spread[f"mean/{divisor}"]
+        rows[name] = moments.row(
+            mean["estimate"] / spread[divisor].estimate, ratio.std_error, ratio.low, ratio.high
+        )
+    between = spread["sd_between"]
+    if np.isnan(between.estimate):
+        messages.append(
+            "Every dyad has one session, so the spread between dyads cannot be told from the "
+            "noise of a session; sd_between_dyads and r_within are left out."
+        )
+    rows["sd_between_dyads"] = moments.row(
+        between.estimate, between.std_error, between.low, between.high
+    )
+    total, z = spread["sd_total"], norm.ppf(0.975)
+    for name, side in (("loa_low", -1.0), ("loa_high", 1.0)):
+        limit = mean["estimate"] + side * z * total.estimate
+        error = float(np.hypot(mean["std_error"], z * total.std_error))
+        rows[name] = moments.row(limit, error, limit - z * error, limit + z * error)
+    return rows

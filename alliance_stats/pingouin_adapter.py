@@ -1,0 +1,62 @@
+"""The one door to pingouin: its column names change between versions, and it rounds intervals.
+
+Each function takes arrays or columns that were checked before, and returns plain numbers at full
+precision. pingouin is by Vallat (2018, doi 10.21105/joss.01026).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+
+@contextmanager
+def _unrounded() -> Iterator[Any]:
+    """Give pingouin with its rounding of intervals switched off, and put it back.
+
+    Its own use of deprecated calls is not our user's business and is kept silent.
+    """
+    import pingouin
+
+    before = dict(pingouin.options)
+    pingouin.options.update({"round": None, "round.column.CI95": None, "round.column.CI95%": None})
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            warnings.simplefilter("ignore", FutureWarning)
+            yield pingouin
+    finally:
+        pingouin.options.clear()
+        pingouin.options.update(before)
+
+
+def _cell(row: pd.Series, *names: str) -> Any:
+    """Return the first of several spellings of a column that this version has."""
+    for name in names:
+        if name in row.index:
+            return row[name]
+    raise KeyError(f"pingouin gives none of {names}, only {list(row.index)}")
+
+
+def icc_a1(first: np.ndarray, second: np.ndarray) -> tuple[float, float, float, float]:
+    """Return ICC(A,1) of two raters over the same targets: estimate, p, low, high."""
+    targets = np.arange(len(first))
+    long = pd.DataFrame(
+        {
+            "target": np.concatenate([targets, targets]),
+            "rater": np.repeat(["first", "second"], len(first)),
+            "rating": np.concatenate([first, second]),
+        }
+    )
+    with _unrounded() as pingouin:
+        table = pingouin.intraclass_corr(
+            data=long, targets="target", raters="rater", ratings="rating"
+        )
+    row = table[table["Type"].isin(["ICC(A,1)", "ICC2"])].iloc[0]
+    low, high = _cell(row, "CI95", "CI95%")
+    return float(row["ICC"]), float(_cell(row, "pval", "p_val")), float(low), float(high)
