@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -12,44 +13,48 @@ if TYPE_CHECKING:
 
 def card_html(card: Measure) -> str:
     """Return a card as HTML: form, scales and key, rules, numbers with their marks, sources."""
-    rows = [
+    parts = (
+        f"<strong>{escape(card.title)}</strong> <code>{escape(card.name)}</code>",
+        _table((), _form(card)),
+        _scales(card),
+        _coding(card),
+        _table(("Fact", "Read in a source", "Where, or why not"), _marks(card)),
+        _table(("Number", "Meaning", "Source", "Verified"), _numbers(card)),
+        _list("Not known, and left out", card.unknown),
+        _list("Sources", (f"{key}: {source}" for key, source in card.sources.items())),
+    )
+    return f"<div>{''.join(parts)}</div>"
+
+
+def _form(card: Measure) -> list[tuple[str, ...]]:
+    low, high = card.range
+    step = "any number" if card.step is None else f"in steps of {card.step:g}"
+    rows: list[tuple[str, ...]] = [
         ("Form", f"{card.form}{f' ({card.version})' if card.version else ''}"),
         ("Raters", "; ".join(f"{who}: {form}" for who, form in card.raters.items())),
-        ("Items", f"{card.n_items}, answered {_range(card)}"),
-        ("Reversed items", ", ".join(map(str, card.reversed_items)) or "none known"),
+        ("Items", f"{card.n_items}, answered {low:g} to {high:g}, {step}"),
+        ("Reversed items", ", ".join(map(str, card.reversed_items)) or "none on this card"),
         ("Missing items", str(card.missing_rule)),
         ("Direction", card.direction.replace("_", " ")),
         ("Licence", str(card.licence)),
-        ("Read in a source", ", ".join(k for k, mark in card.verified.items() if mark) or "-"),
-        ("Not verified", ", ".join(k for k, mark in card.verified.items() if not mark) or "-"),
-        ("Unknown", " ".join(card.unknown) or "-"),
     ]
-    facts = "".join(
-        f"<tr><th style='text-align:left'>{escape(name)}</th>"
-        f"<td style='text-align:left'>{escape(text)}</td></tr>"
-        for name, text in rows
-    )
-    return (
-        f"<div><strong>{escape(card.title)}</strong> <code>{escape(card.name)}</code>"
-        f"<table>{facts}</table>{_scales(card)}{_numbers(card)}{_sources(card)}</div>"
-    )
-
-
-def _range(card: Measure) -> str:
-    low, high = card.range
-    step = "any number" if card.step is None else f"step {card.step:g}"
-    return f"{low:g} to {high:g} ({step})"
+    if card.coding is not None:
+        rows = [row for row in rows if row[0] not in ("Items", "Reversed items", "Missing items")]
+    return [*rows, ("Note", card.scoring_note)] if card.scoring_note else rows
 
 
 def _scales(card: Measure) -> str:
     if not card.scales:
-        return f"<p>Not scored: {escape(card.why_not_scored())}.</p>"
-    body = "".join(
-        f"<tr><td>{escape(scale.name)}</td><td>{escape(_how(scale))}</td>"
-        f"<td>{', '.join(map(str, scale.items))}</td></tr>"
+        return f"<p>Not scored: {escape(card.why_not_scored().rstrip('.'))}.</p>"
+    rows = [
+        (
+            scale.name,
+            _how(scale),
+            "all" if len(scale) == card.n_items else ", ".join(map(str, scale)),
+        )
         for scale in card.scales.values()
-    )
-    return f"<table><tr><th>Scale</th><th>Score</th><th>Items</th></tr>{body}</table>"
+    ]
+    return _table(("Scale", "Score", "Items"), rows)
 
 
 def _how(scale: Scale) -> str:
@@ -62,20 +67,49 @@ def _how(scale: Scale) -> str:
     return words.get(scale.method, scale.method) + times
 
 
-def _numbers(card: Measure) -> str:
-    lines: list[tuple[str, str, Cutoff | ReliableChange | Reliability]] = [
-        *((f"{c.scale} {c.value:g}", c.meaning, c) for c in card.cutoffs),
-        *((f"{c.scale} change {c.value:g}", c.method, c) for c in card.reliable_change),
-        *((f"{c.scale} {c.kind} {c.value:g}", "", c) for c in card.reliabilities),
+def _coding(card: Measure) -> str:
+    if card.coding is None:
+        return ""
+    families = [
+        (family, ", ".join(marker.replace("_", " ") for marker in markers))
+        for family, markers in card.coding.families.items()
     ]
-    items = "".join(
-        f"<li>{escape(what)}: {escape(' '.join((words, fact.population)).strip())} "
-        f"[{escape(fact.source)}; {'verified' if fact.verified else 'not verified'}]</li>"
+    return _table(("Family", "Markers"), families)
+
+
+def _marks(card: Measure) -> list[tuple[str, ...]]:
+    return [
+        (fact, "yes" if mark else "no", ": ".join(filter(None, (mark.source, mark.read))))
+        for fact, mark in card.verified.items()
+    ]
+
+
+def _numbers(card: Measure) -> list[tuple[str, ...]]:
+    lines: list[tuple[str, str, Cutoff | ReliableChange | Reliability]] = [
+        *((f"cut-off {c.scale} {c.value:g}", c.meaning, c) for c in card.cutoffs),
+        *((f"reliable change {c.scale} {c.value:g}", c.method, c) for c in card.reliable_change),
+        *((f"{c.kind} {c.scale} {c.value:g}", "", c) for c in card.reliabilities),
+    ]
+    return [
+        (
+            what,
+            "; ".join(filter(None, (words, fact.population))),
+            fact.source,
+            "yes" if fact.verified else "no",
+        )
         for what, words, fact in lines
-    )
-    return f"<ul>{items}</ul>" if items else ""
+    ]
 
 
-def _sources(card: Measure) -> str:
-    items = "".join(f"<li>{escape(str(source))}</li>" for source in card.sources.values())
-    return f"<p>Sources</p><ul>{items}</ul>"
+def _table(head: Sequence[str], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = ["".join(f"<td style='text-align:left'>{escape(c)}</td>" for c in row) for row in rows]
+    if not lines:
+        return ""
+    top = "".join(f"<th style='text-align:left'>{escape(name)}</th>" for name in head)
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
+    return f"<table>{f'<tr>{top}</tr>' if head else ''}{body}</table>"
+
+
+def _list(title: str, lines: Iterable[str]) -> str:
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f"<p>{escape(title)}</p><ul>{items}</ul>" if items else ""

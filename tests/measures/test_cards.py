@@ -14,11 +14,10 @@ from alliance_stats.measures.card_check import read_card
 from alliance_stats.resources import folder
 
 CARDS = sorted((folder("schemas") / "measures").glob("*.yaml"))
-WANTED = sorted(
-    ["wai", "wai-s", "wai-sr", "haq-ii", "arm-5", "srs", "sai", "psq", "3rs", "calpas"]
-    + ["oq-45", "core-om", "core-10", "core-5", "phq-9", "gad-7", "bdi-ii", "bsi-18"]
-    + ["scl-90-r", "hscl-11", "ors", "wsas", "iip-32", "iip-64", "dass-21", "qids-sr16", "gaf"]
-)
+ALLIANCE = ["wai", "wai-s", "wai-sr", "haq-ii", "arm-5", "srs", "sai", "psq", "3rs", "calpas"]
+DISTRESS = ["oq-45", "core-om", "core-10", "core-5", "phq-9", "gad-7", "bdi-ii", "bsi-18"]
+OTHER = ["scl-90-r", "hscl-11", "ors", "wsas", "iip-32", "iip-64", "dass-21", "qids-sr16", "gaf"]
+WANTED = sorted([*ALLIANCE, *DISTRESS, *OTHER])
 
 OWN = """\
 id: my-scale
@@ -213,6 +212,18 @@ def test_a_card_in_a_folder_is_enough(own):
     assert al.score(frame, registry.find("mine"))["score"].tolist() == [5, 4]
     with pytest.raises(MeasureError, match="not known"):
         al.measure("my-scale")
+
+
+def test_a_mean_without_an_item_that_does_not_apply(own):
+    text = OWN.replace("method: sum", "method: mean").replace(
+        "reversed_items: [2]", "reversed_items: []\nnot_applicable_items: [3]"
+    )
+    (own / "my-scale.yaml").write_text(text, encoding="utf-8")
+    frame = pd.DataFrame(
+        {"client_id": ["a"], "session": [1], "mine1": 4, "mine2": 1, "mine3": None}
+    )
+    table = al.score(frame, "mine", registry=al.load_registry(own)).set_index("scale")
+    assert table["score"].to_dict() == {"total": 2.5, "first": 2.5}
 
 
 def test_a_card_in_the_folder_replaces_a_shipped_one_and_says_so(own):

@@ -195,6 +195,51 @@ def test_answers_that_do_not_fit_are_set_aside_and_told():
     ]
 
 
+@pytest.mark.parametrize("name", sorted(al.list_measures().query("scales != ''").name))
+def test_the_last_allowed_answers_count_and_the_next_do_not(name):
+    card = al.measure(name)
+    step = 1 if card.step is None else card.step
+    rows = [
+        (f"{side}{item}", item, value)
+        for item in card.items
+        for side, value in (
+            ("low", card.item_range(item).low),
+            ("high", card.item_range(item).high),
+            ("under", card.item_range(item).low - step),
+            ("over", card.item_range(item).high + step),
+        )
+    ]
+    frame = pd.DataFrame(rows, columns=["client_id", "item", "value"])
+    frame = frame[~frame["value"].isin(card.missing_codes)]
+    frame = frame.assign(session=1, rater="client", measure=name)
+    table = al.score(frame)
+    answered = table.groupby("client_id")["n_answered"].max() > 0
+    in_no_scale = {i for i in card.items if not any(i in s for s in card.scales.values())}
+    for client, found in answered.items():
+        item = int("".join(filter(str.isdigit, client)))
+        assert found == (client.startswith(("low", "high")) and item not in in_no_scale), client
+    aside = {(r["item"], r["reason"], r["rows"]) for r in table.attrs["set_aside"]}
+    wrong = frame["client_id"].str.startswith(("under", "over"))
+    counts = frame[wrong].groupby("item").size()
+    assert aside == {(item, "out of range", n) for item, n in counts.items()}
+
+
+def test_decimals_add_up_alike_in_any_order():
+    frame = pd.DataFrame(
+        {
+            "client_id": "a",
+            "session": 1,
+            "rater": "client",
+            "measure": "ors",
+            "item": [1, 2, 3, 4],
+            "value": [0.1, 0.2, 0.3, 0.0],
+        }
+    )
+    assert 0.1 + 0.2 + 0.3 != 0.3 + 0.2 + 0.1
+    forward, backward = al.score(frame), al.score(frame.iloc[::-1])
+    assert forward["score"].tolist() == backward["score"].tolist()
+
+
 def test_infinite_answers_are_out_of_range():
     frame = wide_of(9, 1).assign(item1=np.inf)
     record = al.score(frame, "phq-9").attrs["set_aside"][0]
