@@ -25,6 +25,8 @@ from .errors import FormulaError as FormulaError
 from .errors import MeasureError as MeasureError
 from .errors import ReadError as ReadError
 from .errors import SingularFitWarning as SingularFitWarning
+from .gap import RatingGap as RatingGap
+from .gap import rating_gap as rating_gap
 from .measures import Measure as Measure
 from .measures import list_measures as list_measures
 from .measures import list_principles as list_principles
@@ -62,3 +64,5 @@ from .study import validate as validate
 from .workspace import list_templates as list_templates
 from .workspace import new_study as new_study
 from .workspace import run_notebook as run_notebook
+
+__version__: str

@@ -1,0 +1,323 @@
+"""The command line: parse, call, print. A command imports what it needs, and no other does."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from .report import Report
+
+app = typer.Typer(
+    name="alliance-stats",
+    help="Validated data and multilevel statistics for studies of the therapeutic alliance.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Study = Annotated[
+    str,
+    typer.Argument(
+        help="A study: a folder with study.yaml or datapackage.json, or the name of a shipped "
+        "dataset (demo-trial).",
+        show_default=False,
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Debug = Annotated[
+    bool, typer.Option("--debug", help="Show the program's own traceback where it fails.")
+]
+DEMO = "demo-trial"
+
+
+@app.callback(invoke_without_command=True)
+def _start(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and leave.")
+    ] = False,
+) -> None:
+    if version:
+        from . import __version__
+
+        typer.echo(f"alliance-stats {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("alliance-report"),
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Make the report of the synthetic study that ships with the package."""
+    _report(DEMO, out, quiet=quiet, strict=debug)
+
+
+@app.command()
+def report(
+    study: Study,
+    out: Annotated[Path, typer.Option(help="Folder for the report.", show_default=False)],
+    alliance: Annotated[
+        str | None, typer.Option(help="Alliance measure; else the one with most scores.")
+    ] = None,
+    outcome: Annotated[
+        str | None, typer.Option(help="Outcome measure; else the one with most scores.")
+    ] = None,
+    rule: Annotated[
+        str | None, typer.Option(help="Rupture rule (al.rupture_rules() lists them).")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 1,
+    courses: Annotated[
+        bool, typer.Option(help="Draw one client's course (without the id).")
+    ] = True,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Validate a study and write its first complete report into a folder."""
+    options: dict[str, Any] = {
+        "alliance": alliance,
+        "outcome": outcome,
+        "seed": seed,
+        "individual_courses": courses,
+    }
+    if rule is not None:
+        options["rupture_rule"] = rule
+    _report(study, out, quiet=quiet, strict=debug, **options)
+
+
+def _report(study: str, out: Path, *, quiet: bool, strict: bool, **options: Any) -> None:
+    from .report import write_report
+
+    with _progress(quiet) as tell:
+        written = write_report(_located(study), out, progress=tell, strict=strict, **options)
+    if not quiet:
+        _tell_written(written)
+
+
+def _tell_written(written: Report) -> None:
+    typer.echo(f"The report is in {written.page}")
+    for section in written.incomplete:
+        why = section.reason or "a part of it could not be computed; the report says which"
+        typer.echo(f"Note: section '{section.title}': {why}", err=True)
+
+
+@app.command()
+def validate(
+    study: Study,
+    html: Annotated[
+        Path | None, typer.Option(help="Write the problems as a page.", show_default=False)
+    ] = None,
+    xlsx: Annotated[
+        Path | None, typer.Option(help="Write the files marked up, as a workbook.")
+    ] = None,
+    limit: Annotated[int, typer.Option(help="How many problems to print.", min=0)] = 20,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Say everything that is wrong in a study's files; exit code 1 where an error is found."""
+    import alliance_stats as al
+
+    from .workspace.printing import problems_in_words
+
+    found = al.validate(_located(study))
+    for path, write in ((html, found.to_html), (xlsx, found.to_xlsx)):
+        if path is not None:
+            write(path)
+    if not quiet:
+        for line in problems_in_words(found, limit):
+            typer.echo(line)
+    if not found.ok:
+        raise typer.Exit(1)
+
+
+@app.command()
+def new(
+    folder: Annotated[Path, typer.Argument(help="A folder that does not exist or is empty.")],
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Make a study to fill in: study.yaml, empty tables, templated notebooks."""
+    from .workspace import new_study
+
+    written = new_study(folder)
+    if not quiet:
+        typer.echo(f"Made {folder} with {len(written)} files. Read {folder / 'README.md'} first.")
+
+
+@app.command()
+def measures(
+    name: Annotated[str | None, typer.Argument(help="One measure.", show_default=False)] = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """List the instruments the package can score, or show the card of one."""
+    import alliance_stats as al
+
+    from .workspace.printing import card_in_words, measures_in_words
+
+    lines = (
+        measures_in_words(al.list_measures()) if name is None else card_in_words(al.measure(name))
+    )
+    if not quiet:
+        for line in lines:
+            typer.echo(line)
+
+
+@app.command()
+def codebook(
+    study: Study,
+    out: Annotated[Path, typer.Option(help="Where to write it: .html or .json.")] = Path(
+        "codebook.html"
+    ),
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Write the codebook of a study: every table, column and instrument."""
+    import alliance_stats as al
+
+    from .errors import AllianceStatsError
+
+    kind = out.suffix.lower()
+    if kind not in (".html", ".json"):
+        raise AllianceStatsError(f"A codebook is written as .html or .json, not '{out.name}'.")
+    book = al.open_study(_located(study)).codebook()
+    write = book.to_html if kind == ".html" else book.to_json
+    write(out)
+    if not quiet:
+        typer.echo(f"The codebook is in {out}")
+
+
+@app.command()
+def run(
+    template: Annotated[
+        str, typer.Argument(help="Name of a templated notebook, or the path of one.")
+    ],
+    study: Study,
+    out: Annotated[Path, typer.Option(help="The page to write.", show_default=False)],
+    parameter: Annotated[
+        list[str] | None, typer.Option("--parameter", "-p", help="name=value, repeatable.")
+    ] = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Run a templated notebook on a study and write it as a page."""
+    from .workspace import run_notebook
+
+    with _progress(quiet) as tell:
+        run_notebook(template, _located(study), out, parameters=parameter or (), progress=tell)
+    if not quiet:
+        typer.echo(f"The notebook is in {out}")
+
+
+def _add_claims() -> None:
+    """Offer `claims` once the ledger of claims ships."""
+    stub = Path(__file__).with_name("__init__.pyi")
+    if "check_claims" not in stub.read_text(encoding="utf-8"):
+        return
+
+    @app.command()
+    def claims(quiet: Quiet = False, debug: Debug = False) -> None:
+        """Recompute each empirical claim the package makes; exit code 1 where one fails."""
+        import alliance_stats as al
+
+        from .workspace.printing import claims_in_words
+
+        table = al.check_claims()  # type: ignore[attr-defined, unused-ignore]
+        if not quiet:
+            for line in claims_in_words(table):
+                typer.echo(line)
+        if not table["holds"].fillna(True).all():
+            raise typer.Exit(1)
+
+
+_add_claims()
+
+
+def _located(study: str) -> str | Path:
+    """Return the path of a study, or the name of a shipped dataset's folder."""
+    from . import resources
+
+    path = Path(study)
+    if path.exists():
+        return path
+    shipped = resources.folder("datasets") / study
+    plain = study and not any(sign in study for sign in "/\\") and study not in (".", "..")
+    return shipped if plain and shipped.is_dir() else path
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Callable[[str, int, int], None] | None]:
+    """Show a bar on stderr, or nothing where `quiet`."""
+    if quiet:
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("Starting", total=None)
+        yield lambda what, done, steps: bar.update(
+            task, description=what, completed=done, total=steps
+        )
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; whatever goes wrong is one line on stderr and an exit code."""
+    words = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = app(words, prog_name="alliance-stats", standalone_mode=False)
+    except KeyboardInterrupt:
+        _fail("Stopped; nothing was written half.", 130)
+    except BrokenPipeError:  # the reader of our output has left, as `| head` does
+        sys.stderr.close()
+        sys.exit(0)
+    except Exception as error:
+        if "--debug" in words:
+            raise
+        _fail(*_in_words(error))
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _in_words(error: Exception) -> tuple[str, int]:
+    """Return an error as one line, and the exit code."""
+    from .errors import AllianceStatsError
+
+    if type(error).__name__ == "Abort":
+        return "Stopped; nothing was written half.", 130
+    if hasattr(error, "format_message"):  # how typer says that a word was not understood
+        return f"{error.format_message()} ('alliance-stats --help' shows what there is.)", 2
+    if isinstance(error, AllianceStatsError):
+        return str(error), 1
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"'{error.filename}': {error.strerror or error}.", 1
+    if isinstance(error, MemoryError):
+        return "The memory of this machine does not suffice.", 1
+    kind = type(error).__name__
+    return f"{kind}: {error} (unexpected; --debug shows where it happened.)", 1
+
+
+def _fail(text: str, code: int) -> None:
+    line = " ".join(text.split())
+    sys.stderr.write(f"Error: {line}\n")
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""From what came in to what is analysed: rows, clients, sessions, and what is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step on the way from the clients of a study to those an analysis can use.
+
+    `of` names the stage whose clients these are a part of; empty for the first.
+    """
+
+    key: str
+    label: str
+    clients: int
+    of: str = ""
+
+
+def study_flow(
+    study: Any, *, measure: str | None = None, scale: str = "total", rater: str = "client"
+) -> list[Stage]:
+    """Count the clients at each step from the study to each analysis.
+
+    Parameters
+    ----------
+    study
+        A `Study`.
+    measure, scale, rater
+        The alliance score the steps are about; without a measure, steps that need one are left
+        out.
+
+    Returns
+    -------
+    list of Stage
+        ``clients`` and ``attended`` (one session or more), and of these: with a measure,
+        ``rated`` (by `rater`), ``series`` (three rated sessions or more) and ``dyads`` (client
+        and therapist rated one same session); with terminations, ``ended`` (a recorded end).
+    """
+    tables = study.tables
+    everybody = _ids(tables.get("clients"))
+    sessions = attended_sessions(study)
+    came = _ids(sessions) if sessions is not None else everybody
+    stages = [
+        Stage("clients", "Clients in the study", len(everybody | came)),
+        Stage("attended", "Came to one session or more", len(came), "clients"),
+    ]
+    if measure is not None:
+        scores = study.scores
+        scores = scores[
+            (scores["measure"] == measure) & (scores["scale"] == scale) & scores["score"].notna()
+        ]
+        stages += _rated_stages(scores[scores["client_id"].isin(came)], rater)
+    if "terminations" in tables:
+        ended = _ids(tables["terminations"].dropna(subset=["reason"])) & came
+        stages.append(Stage("ended", "a recorded end", len(ended), "attended"))
+    return stages
+
+
+def _rated_stages(scores: pd.DataFrame, rater: str) -> list[Stage]:
+    own = scores[scores["rater"] == rater]
+    per_client = own.groupby("client_id", observed=True)["session"].nunique()
+    both = scores[scores["rater"].isin(["client", "therapist"])]
+    raters = both.groupby(["client_id", "session"], observed=True)["rater"].nunique()
+    dyads = raters[raters == 2].reset_index()["client_id"].nunique()
+    series = int((per_client >= 3).sum())
+    return [
+        Stage("rated", f"rated by the {rater}", len(per_client), "attended"),
+        Stage("series", "three rated sessions", series, "attended"),
+        Stage("dyads", "both rated a session", int(dyads), "attended"),
+    ]
+
+
+def _ids(table: pd.DataFrame | None) -> set[Any]:
+    return set() if table is None else set(table["client_id"].dropna())
+
+
+def attended_sessions(study: Any) -> pd.DataFrame | None:
+    """Return the sessions that took place: ``attended`` true or not said; None without a table."""
+    sessions = study.tables.get("sessions")
+    if sessions is None or sessions.empty:
+        return None
+    if "attended" not in sessions.columns:
+        return sessions
+    return sessions[sessions["attended"].astype("boolean").fillna(True).to_numpy(dtype=bool)]
+
+
+def missing_by_session(study: Any) -> pd.DataFrame:
+    """How many of the clients still in therapy came to each session?
+
+    Returns
+    -------
+    DataFrame
+        ``session, in_therapy`` (clients whose last session in the table is this one or later),
+        ``attended``, ``missed`` (in the table, marked as not attended) and ``not_recorded`` (no
+        row at all although a later one exists). ``attended + missed + not_recorded`` is
+        ``in_therapy``. Empty where the study has no sessions.
+    """
+    columns = ["session", "in_therapy", "attended", "missed", "not_recorded"]
+    sessions = study.tables.get("sessions")
+    if sessions is None or sessions.empty:
+        return pd.DataFrame(columns=columns)
+    came = attended_sessions(study)
+    assert came is not None  # the table is there
+    numbers = pd.RangeIndex(1, int(sessions["session"].max()) + 1, name="session")
+    last = sessions.groupby("client_id", observed=True)["session"].max()
+    ended = last.value_counts().reindex(numbers, fill_value=0)
+    in_therapy = len(last) - ended.cumsum().shift(1, fill_value=0)
+    rows = sessions["session"].value_counts().reindex(numbers, fill_value=0)
+    attended = came["session"].value_counts().reindex(numbers, fill_value=0)
+    out = pd.DataFrame(
+        {
+            "in_therapy": in_therapy,
+            "attended": attended,
+            "missed": rows - attended,
+            "not_recorded": in_therapy - rows,
+        }
+    )
+    return out.reset_index()
+
+
+def missing_ratings(study: Any) -> pd.DataFrame:
+    """How many of the sessions that took place were rated, by each rater on each scale?
+
+    Returns
+    -------
+    DataFrame
+        A row for each measure, rater and scale: ``n_sessions`` (sessions that took place),
+        ``n_scored``, ``n_incomplete`` (answered in part, too little for a score), ``n_missing``
+        (nothing answered), ``share_missing`` (no score, of `n_sessions`) and ``n_clients`` with
+        at least one score. Without a sessions table, the sessions are those anybody rated.
+    """
+    scores = study.scores
+    came = attended_sessions(study)
+    pairs = scores if came is None else came
+    total = len(pairs[["client_id", "session"]].drop_duplicates())
+    there = scores["score"].notna()
+    partial = ~there & (scores["n_answered"] > 0) if "n_answered" in scores else there & False
+    counted = scores.assign(scored=there, partial=partial, who=scores["client_id"].where(there))
+    groups = counted.groupby(["measure", "rater", "scale"], observed=True, sort=False)
+    out = groups.agg(
+        n_scored=("scored", "sum"), n_incomplete=("partial", "sum"), n_clients=("who", "nunique")
+    ).reset_index()
+    out.insert(3, "n_sessions", total)
+    out["n_missing"] = out["n_sessions"] - out["n_scored"] - out["n_incomplete"]
+    out["share_missing"] = 1 - out["n_scored"] / out["n_sessions"]
+    return out

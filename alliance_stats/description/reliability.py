@@ -1,0 +1,108 @@
+"""Internal consistency of the scales in a study: the one door to pingouin's alpha."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+SMALLEST_N = 10  # an alpha of fewer forms has an interval as wide as the scale itself
+
+
+def cronbach_alpha(answers: pd.DataFrame, *, confidence: float = 0.95) -> dict[str, float]:
+    """Return Cronbach's alpha of complete answers, with Feldt's interval.
+
+    Parameters
+    ----------
+    answers
+        One row a form, one column an item, reversed items already turned; no missing value.
+
+    Returns
+    -------
+    dict
+        ``alpha, conf_low, conf_high``.
+    """
+    import pingouin
+
+    plain = pd.DataFrame(answers.to_numpy(dtype=float))
+    found = pingouin.cronbach_alpha(data=plain, ci=confidence)
+    value, ends = found[0], found[1]  # a plain tuple in every release so far, no names to follow
+    return {"alpha": float(value), "conf_low": float(ends[0]), "conf_high": float(ends[1])}
+
+
+def scale_reliability(study: Any, *, measure: str | None = None) -> pd.DataFrame:
+    """How consistently do the items of each scale measure one thing, in these data?
+
+    Parameters
+    ----------
+    study
+        A `Study` with ``ratings`` (items). Scores that came as totals have no alpha.
+    measure
+        One measure; by default all of the study's.
+
+    Returns
+    -------
+    DataFrame
+        ``measure, rater, scale, n_items, n, alpha, conf_low, conf_high, reason``; NaN with a
+        `reason` where it cannot be computed.
+
+    Notes
+    -----
+    Cronbach's alpha from pingouin with Feldt's interval (doi 10.1177/014662168701100107), on
+    each client's first form with every item of the scale answered: one row a client, so that
+    rows are independent and the value speaks of differences between clients. It says nothing
+    about how well changes from session to session are measured.
+    """
+    rows: list[dict[str, Any]] = []
+    ratings = study.tables.get("ratings")
+    if ratings is None or ratings.empty:
+        return pd.DataFrame(columns=_COLUMNS)
+    if measure is not None:
+        ratings = ratings[ratings["measure"] == measure]
+    for (name, rater), part in ratings.groupby(["measure", "rater"], observed=True, sort=False):
+        card = study.measures.get(str(name))
+        if card is None:
+            continue
+        wide = _first_forms(part, card, _is_reversed(study, str(name), str(rater)))
+        rows += [_row(str(name), str(rater), scale, wide) for scale in card.scales.values()]
+    return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+_COLUMNS = ["measure", "rater", "scale", "n_items", "n", "alpha", "conf_low", "conf_high", "reason"]
+
+
+def _is_reversed(study: Any, measure: str, rater: str) -> bool:
+    return (measure, rater) in getattr(study, "already_reversed", ())
+
+
+def _first_forms(part: pd.DataFrame, card: Any, already_reversed: bool) -> pd.DataFrame:
+    """Return forms in order of session, items as columns, reversed ones turned, impossible NaN."""
+    forms = part.set_index(["client_id", "session", "item"])["value"]
+    wide = forms.unstack("item").sort_index()  # noqa: PD010 - keys are unique, nothing to aggregate
+    for item in wide.columns:
+        low, high = card.item_range(int(item))
+        values = wide[item].to_numpy(dtype=float)
+        values = np.where((values >= low) & (values <= high), values, np.nan)
+        turned = int(item) in card.reversed_items and not already_reversed
+        wide[item] = low + high - values if turned else values
+    return wide
+
+
+def _row(measure: str, rater: str, scale: Any, forms: pd.DataFrame) -> dict[str, Any]:
+    items = list(scale.items)
+    row = {"measure": measure, "rater": rater, "scale": scale.name, "n_items": len(items)}
+    missing = [item for item in items if item not in forms.columns]
+    if len(items) < 2 or missing:
+        reason = "single item" if len(items) < 2 else f"{len(missing)} items are not in the data"
+        return {**row, "n": 0, **_NOTHING, "reason": reason}
+    complete = forms[items].dropna()
+    first = complete[~complete.index.get_level_values("client_id").duplicated()]
+    if len(first) < SMALLEST_N:
+        return {**row, "n": len(first), **_NOTHING, "reason": f"fewer than {SMALLEST_N} clients"}
+    if float(first.sum(axis=1).var()) == 0:
+        return {**row, "n": len(first), **_NOTHING, "reason": "all forms have the same total"}
+    return {**row, "n": len(first), **cronbach_alpha(first), "reason": ""}
+
+
+_NOTHING = {"alpha": np.nan, "conf_low": np.nan, "conf_high": np.nan}

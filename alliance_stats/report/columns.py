@@ -1,0 +1,112 @@
+"""Ready columns for tables: each says which field it takes and how it is written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from . import formatting as fmt
+from .content import Column
+from .suppression import SMALL, SMALLEST_SHOWN, WITHHELD
+
+
+def text(name: str, label: str, *, words: dict[Any, str] | None = None) -> Column:
+    """Return a left-aligned column of text; `words` replaces codes by words."""
+
+    def write(row: pd.Series) -> str:
+        value = row[name]
+        if fmt.is_missing(value):
+            return fmt.MISSING
+        return (words or {}).get(value, str(value))
+
+    return Column(label, write, "left")
+
+
+def count(name: str, label: str, *, spanner: str = "") -> Column:
+    """Return whole numbers; a suppressed one shows ``< 5``, or that it is withheld."""
+    hidden = {SMALL: f"< {SMALLEST_SHOWN}", WITHHELD: "withheld"}
+
+    def write(row: pd.Series) -> str:
+        reason = row.get("suppressed", "")
+        return hidden[reason] if reason and fmt.is_missing(row[name]) else fmt.count(row[name])
+
+    return Column(label, write, spanner=spanner)
+
+
+def number(name: str, label: str, digits: int | str = 2, *, bounded: bool | str = False) -> Column:
+    """Return numbers; `digits` and `bounded` may name the column that says it row by row."""
+
+    def write(row: pd.Series) -> str:
+        return fmt.number(row[name], _digits(row, digits), bounded=_bounded(row, bounded))
+
+    return Column(label, write)
+
+
+def interval(
+    low: str = "conf_low",
+    high: str = "conf_high",
+    label: str = "95% CI",
+    digits: int | str = 2,
+    *,
+    bounded: bool | str = False,
+) -> Column:
+    """Return intervals in brackets; `digits` and `bounded` as in `number`."""
+
+    def write(row: pd.Series) -> str:
+        return fmt.interval(
+            row[low], row[high], _digits(row, digits), bounded=_bounded(row, bounded)
+        )
+
+    return Column(label, write)
+
+
+def percent(name: str, label: str) -> Column:
+    """Return shares in per cent."""
+    return Column(label, lambda row: fmt.percent(row[name]))
+
+
+def percent_interval(low: str, high: str, label: str = "95% CI") -> Column:
+    """Return intervals of shares in per cent."""
+    return Column(label, lambda row: fmt.percent_interval(row[low], row[high]))
+
+
+def p_value(name: str = "p_value", label: str = "p") -> Column:
+    """Return p values."""
+    return Column(label, lambda row: fmt.p_value(row[name]))
+
+
+def degrees(name: str = "df", label: str = "df") -> Column:
+    """Return degrees of freedom."""
+    return Column(label, lambda row: fmt.degrees(row[name]))
+
+
+def coefficients(frame: pd.DataFrame, *, estimate: str = "b", statistic: str = "t") -> list[Column]:
+    """Return the columns of a table of effects (estimate to p), decimals fitted to them.
+
+    Rows of ``part`` "Random effects" have an estimate only; their other cells stay empty.
+    """
+    digits = fmt.decimals_for(frame["std_error"])
+    rest = (
+        number("std_error", "SE", digits),
+        interval(digits=digits),
+        number("statistic", statistic),
+        degrees(),
+        p_value(),
+    )
+    return [number("estimate", estimate, digits), *(_only_fixed(column) for column in rest)]
+
+
+def _only_fixed(column: Column) -> Column:
+    def write(row: pd.Series) -> str:
+        return "" if row.get("part") == "Random effects" else column.write(row)
+
+    return Column(column.label, write, column.align)
+
+
+def _digits(row: pd.Series, digits: int | str) -> int:
+    return int(row[digits]) if isinstance(digits, str) else digits
+
+
+def _bounded(row: pd.Series, bounded: bool | str) -> bool:
+    return bool(row[bounded]) if isinstance(bounded, str) else bounded

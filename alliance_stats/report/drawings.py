@@ -1,0 +1,286 @@
+"""The report's own pictures: each draws a table that somebody else computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from .figures import GREY, INK, PALE, SERIES, look
+from .formatting import count
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def plot_course(course: pd.DataFrame, ax: Axes, *, label: str, smallest_n: int = 1) -> Axes:
+    """Draw mean scores by session and rater with their intervals, and n below the axis.
+
+    Parameters
+    ----------
+    course
+        What `mean_course` gives.
+    label
+        The score with its unit, for the axis.
+    smallest_n
+        Points of fewer clients are left out.
+    """
+    drawn = course[course["n"] >= smallest_n]
+    raters = list(dict.fromkeys(drawn["rater"].astype(str)))
+    for position, rater in enumerate(raters):
+        part, style = drawn[drawn["rater"] == rater], look(rater, position)
+        ax.fill_between(
+            part["session"],
+            part["conf_low"],
+            part["conf_high"],
+            color=style.color,
+            alpha=0.16,
+            lw=0,
+        )
+        ax.plot(
+            part["session"],
+            part["mean"],
+            color=style.color,
+            linestyle=style.linestyle,
+            marker=style.marker,
+            label=rater.capitalize(),
+        )
+    ax.set_ylabel(label)
+    ax.legend(title="Rater", loc="best")
+    session_axis(ax, int(drawn["session"].max()))
+    counts = {rater: drawn[drawn["rater"] == rater].set_index("session")["n"] for rater in raters}
+    write_counts(ax, {f"n {rater}": series for rater, series in counts.items()})
+    return ax
+
+
+def session_axis(ax: Axes, last: int) -> None:
+    """Let the horizontal axis show whole sessions, from the first: 1, 5, 10 ..."""
+    step = 1 if last <= 12 else 2 if last <= 16 else 5 if last <= 40 else 10
+    ticks = sorted({1, *range(step, last + 1, step)})
+    ax.set_xticks(ticks)
+    ax.set_xlim(0.4, last + 0.6)
+    ax.set_xlabel("Session")
+
+
+def write_counts(ax: Axes, counts: dict[str, pd.Series]) -> None:
+    """Write a line of numbers for each series under the axis, at its ticks."""
+    ax.set_xlabel(ax.get_xlabel() + "\n" * (len(counts) + 1), linespacing=1.25)
+    for line, (name, series) in enumerate(counts.items()):
+        below = -39 - 11 * line  # points under the axis: tick labels and the axis label come first
+        ax.annotate(
+            name, (0, 0), xytext=(-8, below), xycoords="axes fraction",
+            textcoords="offset points", ha="right", va="center", fontsize=7, color=GREY,
+        )  # fmt: skip
+        for tick in ax.get_xticks():
+            if tick in series.index:
+                ax.annotate(
+                    count(series[tick]), (tick, 0), xytext=(0, below),
+                    xycoords=ax.get_xaxis_transform(), textcoords="offset points",
+                    ha="center", va="center", fontsize=7, color=GREY,
+                )  # fmt: skip
+
+
+def plot_attendance(table: pd.DataFrame, ax: Axes, *, smallest_n: int = 1) -> Axes:
+    """Draw how many of those still in therapy came to each session, missed it, or are unknown.
+
+    Missed or unknown parts of fewer than `smallest_n` clients are drawn as if they had come.
+    """
+    drawn = attendance_drawn(table, smallest_n)
+    kinds = (
+        ("attended", "came", SERIES[0].color, ""),
+        ("missed", "missed (recorded)", "#e6a06b", "///"),
+        ("not_recorded", "no record of the session", "#ffffff", "..."),
+    )
+    floor = np.zeros(len(drawn))
+    for column, name, colour, hatch in kinds:
+        height = drawn[column].to_numpy(dtype=float)
+        if height.sum():
+            ax.bar(
+                drawn["session"], height, 0.78, bottom=floor, label=name, color=colour,
+                hatch=hatch, edgecolor=GREY if hatch else colour, linewidth=0.3,
+            )  # fmt: skip
+        floor += height
+    ax.set_ylabel("Clients still in therapy")
+    ax.legend(loc="upper right")
+    session_axis(ax, int(drawn["session"].max()))
+    return ax
+
+
+def attendance_drawn(table: pd.DataFrame, smallest_n: int) -> pd.DataFrame:
+    """Return the heights to draw; small parts are added to the first, small sessions left out."""
+    drawn = table[table["in_therapy"] >= smallest_n].copy()
+    for part in ("missed", "not_recorded"):
+        small = drawn[part].where(drawn[part] < smallest_n, 0)
+        drawn[part] = drawn[part] - small
+        drawn["attended"] = drawn["attended"] + small
+    return drawn
+
+
+def plot_flow(boxes: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw a flow: `boxes` has ``text, x, row, width, parent`` (a box's number or -1), ``side``."""
+    ax.set_axis_off()
+    rows = int(boxes["row"].max()) + 1
+    height = 0.62 / rows
+    places = [_Place(box, rows, height) for box in boxes.to_dict("records")]
+    for place in places:
+        place.draw(ax)
+        if place.box["parent"] >= 0:
+            _arrow(ax, places[place.box["parent"]], place)
+    ax.set_xlim(0, 1)
+    ax.set_ylim(0, 1)
+    return ax
+
+
+class _Place:
+    """A box of the flow and where it stands."""
+
+    def __init__(self, box: Mapping[Any, Any], rows: int, height: float) -> None:
+        self.box, self.x = box, float(box["x"])
+        self.y = 1 - (box["row"] + 0.5) / rows
+        self.width, self.height = float(box["width"]), height
+
+    def draw(self, ax: Axes) -> None:
+        from matplotlib.patches import Rectangle
+
+        side = self.box["side"]
+        corner = (self.x - self.width / 2, self.y - self.height / 2)
+        ax.add_patch(
+            Rectangle(corner, self.width, self.height, facecolor="white", linewidth=0.8,
+                      edgecolor=GREY if side else INK, linestyle="--" if side else "-")
+        )  # fmt: skip
+        ax.text(self.x, self.y, str(self.box["text"]), ha="center", va="center", fontsize=7.5,
+                color=GREY if side else INK, linespacing=1.25)  # fmt: skip
+
+
+def _arrow(ax: Axes, start: _Place, end: _Place) -> None:
+    style: dict[str, Any] = {
+        "arrowstyle": "-|>", "color": GREY, "lw": 0.8, "shrinkA": 0, "shrinkB": 0,
+    }  # fmt: skip
+    if end.box["side"]:
+        tail = (start.x + start.width / 2, start.y)
+        head = (end.x - end.width / 2, end.y)
+    else:
+        tail = (start.x, start.y - start.height / 2)
+        head = (end.x, end.y + end.height / 2)
+        if abs(start.x - end.x) > 1e-9:
+            bend = (tail[1] + head[1]) / 2
+            ax.plot([tail[0], tail[0], end.x], [tail[1], bend, bend], color=GREY, lw=0.8)
+            tail = (end.x, bend)
+    ax.annotate("", xy=head, xytext=tail, arrowprops=style)
+
+
+def plot_client_course(
+    sessions: pd.DataFrame, episodes: pd.DataFrame, ax: Axes, *, label: str
+) -> Axes:
+    """Draw one client's scores with the ruptures and repairs found in them.
+
+    Parameters
+    ----------
+    sessions
+        ``session, score`` of one client, in order.
+    episodes
+        ``rupture_session, nadir_session, repair_session, outcome`` of the same client.
+    """
+    style = SERIES[0]
+    ax.plot(sessions["session"], sessions["score"], color=style.color, marker="o", zorder=3)
+    score = sessions.set_index("session")["score"]
+    repairs = episodes["repair_session"].to_numpy(dtype=float, na_value=np.nan)
+    for n, start in enumerate(episodes["rupture_session"].to_numpy(dtype=float)):
+        repair = float(repairs[n])
+        ended = not np.isnan(repair)
+        end = repair if ended else sessions["session"].max()
+        ax.axvspan(start - 0.5, end + (0 if ended else 0.4), color=PALE, alpha=0.6, lw=0, zorder=1,
+                   label="episode" if n == 0 else None)  # fmt: skip
+        _mark(ax, start, score, "v", "#c8510a", "rupture" if n == 0 else None)
+        if ended:
+            first = bool(np.isnan(repairs[:n]).all())
+            _mark(ax, repair, score, "^", "#3a9d6e", "repair" if first else None)
+    ax.set_ylabel(label)
+    session_axis(ax, int(sessions["session"].max()))
+    if len(episodes):
+        ax.legend(loc="best")
+    return ax
+
+
+def _mark(
+    ax: Axes, session: float, score: pd.Series, marker: str, color: str, name: str | None
+) -> None:
+    if session in score.index:
+        ax.plot([session], [score[session]], marker, color=color, ms=10, mec="white", mew=0.8,
+                zorder=4, label=name)  # fmt: skip
+
+
+PRE_POST_MARKS = {
+    "recovered": ("o", "#0b4f6c"),
+    "improved": ("^", "#3a9d6e"),
+    "unchanged": (".", "#8c8c8c"),
+    "deteriorated": ("v", "#c8510a"),
+}
+
+
+def plot_pre_post(
+    clients: pd.DataFrame, ax: Axes, *, label: str, cutoff: float | None, smallest: float | None
+) -> Axes:
+    """Draw each client's first against last score, with the lines a category is told by.
+
+    Parameters
+    ----------
+    clients
+        ``pre, post, category``.
+    cutoff
+        The line between clinical and functional, in points.
+    smallest
+        The smallest change that counts as reliable, in points.
+    """
+    low, high = _limits(clients)
+    ax.plot([low, high], [low, high], color=INK, lw=0.8, zorder=1)
+    if smallest is not None:
+        for shift in (-smallest, smallest):
+            ax.plot([low, high], [low + shift, high + shift], color=GREY, lw=0.8, ls="--", zorder=1,
+                    label="reliable change" if shift > 0 else None)  # fmt: skip
+    if cutoff is not None:
+        ax.axhline(cutoff, color=GREY, lw=0.8, ls=":", label="cut-off", zorder=1)
+        ax.axvline(cutoff, color=GREY, lw=0.8, ls=":", zorder=1)
+    for name, (marker, color) in PRE_POST_MARKS.items():
+        part = clients[clients["category"] == name]
+        if len(part):
+            ax.scatter(part["pre"], part["post"], s=18, c=color, marker=marker, alpha=0.75, lw=0,
+                       label=name, zorder=3)  # fmt: skip
+    ax.set(xlim=(low, high), ylim=(low, high), xlabel=f"First {label}", ylabel=f"Last {label}")
+    ax.set_aspect("equal")
+    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    return ax
+
+
+def _limits(clients: pd.DataFrame) -> tuple[float, float]:
+    values = clients[["pre", "post"]].to_numpy(dtype=float)
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    margin = 0.04 * (high - low or 1.0)
+    return low - margin, high + margin
+
+
+def plot_gap(
+    dyads: pd.DataFrame, ax: Axes, *, unit: str, mean: float, limits: Sequence[Any]
+) -> Axes:
+    """Draw every dyad's mean gap against its mean rating, with mean and limits of agreement.
+
+    Parameters
+    ----------
+    dyads
+        ``level`` (mean of both raters) and ``gap`` (therapist minus client), a row a dyad.
+    mean, limits
+        The mean gap and the limits of agreement that were computed.
+    """
+    ax.scatter(dyads["level"], dyads["gap"], 16, SERIES[0].color, alpha=0.6, lw=0, zorder=2)
+    ax.axhline(0, color=INK, lw=0.8, zorder=1)
+    ax.axhline(mean, color=SERIES[1].color, lw=1.6, zorder=3, label="mean gap")
+    for n, limit in enumerate(limits):
+        if limit == limit:
+            ax.axhline(limit, color=SERIES[1].color, lw=1, ls="--", zorder=3,
+                       label="95% limits of agreement" if n == 0 else None)  # fmt: skip
+    ax.set_xlabel(f"Mean of both raters ({unit})")
+    ax.set_ylabel(f"Therapist minus client ({unit})")
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
+    return ax

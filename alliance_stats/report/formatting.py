@@ -1,0 +1,135 @@
+"""How numbers are written: APA style, one function a kind of number.
+
+A missing number is an en dash. A minus sign is a minus sign (U+2212), so that it does not break
+and aligns with a plus. Nothing is rounded before it comes here.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+MISSING = "–"
+MINUS = "−"
+
+
+def is_missing(value: Any) -> bool:
+    """Return whether there is no number: None, NaN or pandas' missing value."""
+    if value is None:
+        return True
+    try:
+        return bool(value != value)
+    except TypeError:  # pd.NA refuses to be a truth value
+        return True
+
+
+def number(value: Any, digits: int = 2, *, bounded: bool = False) -> str:
+    """Return a number with fixed decimals.
+
+    Parameters
+    ----------
+    value
+        The number; missing gives an en dash.
+    digits
+        Decimals.
+    bounded
+        True where the quantity cannot exceed 1 in size (correlations, shares, reliabilities):
+        APA then drops the zero before the point. A value that rounds to 1 keeps its ``1.00``.
+
+    Examples
+    --------
+    >>> number(-0.304), number(-0.304, bounded=True), number(None)
+    ('−0.30', '−.30', '–')
+    """
+    if is_missing(value):
+        return MISSING
+    value = float(value)
+    if math.isinf(value):
+        return "∞" if value > 0 else f"{MINUS}∞"
+    text = f"{abs(value):,.{digits}f}"
+    negative = value < 0 and any(digit in "123456789" for digit in text)
+    if bounded and text.startswith("0."):
+        text = text[1:]
+    return f"{MINUS}{text}" if negative else text
+
+
+def count(value: Any) -> str:
+    """Return a whole number with thousands separated: ``12,345``."""
+    return MISSING if is_missing(value) else number(round(float(value)), 0)
+
+
+def percent(share: Any, digits: int = 1) -> str:
+    """Return a share (0 to 1) in per cent: ``25.3%``."""
+    return MISSING if is_missing(share) else f"{number(100 * float(share), digits)}%"
+
+
+def p_value(p: Any) -> str:
+    """Return a p value as APA wants it: three decimals, no leading zero, ``< .001`` below.
+
+    Examples
+    --------
+    >>> p_value(0.0423), p_value(0.00002), p_value(0.9999)
+    ('.042', '< .001', '> .999')
+    """
+    if is_missing(p):
+        return MISSING
+    p = float(p)
+    if not 0 <= p <= 1:
+        raise ValueError(f"A p value lies between 0 and 1, not {p!r}.")
+    if p < 0.001:
+        return "< .001"
+    if p > 0.999:
+        return "> .999"
+    return number(p, 3, bounded=True)
+
+
+def p_sentence(p: Any) -> str:
+    """Return ``p = .042`` or ``p < .001``, for running text."""
+    text = p_value(p)
+    words = f"p {text}" if text[:1] in "<>" else f"p = {text}"
+    return words.replace(" ", "\u00a0")  # never broken over a line
+
+
+def interval(low: Any, high: Any, digits: int = 2, *, bounded: bool = False) -> str:
+    """Return an interval in brackets: ``[−0.30, 0.12]``."""
+    if is_missing(low) and is_missing(high):
+        return MISSING
+    ends = (number(end, digits, bounded=bounded) for end in (low, high))
+    return "[" + ", ".join(ends) + "]"
+
+
+def percent_interval(low: Any, high: Any, digits: int = 1) -> str:
+    """Return an interval of shares in per cent: ``[12.1%, 15.9%]``."""
+    if is_missing(low) and is_missing(high):
+        return MISSING
+    return f"[{percent(low, digits)}, {percent(high, digits)}]"
+
+
+def degrees(df: Any) -> str:
+    """Return degrees of freedom: one decimal where they are not whole, ``∞`` for a z."""
+    if is_missing(df):
+        return MISSING
+    df = float(df)
+    if math.isinf(df) or df >= 1e5:
+        return "∞"
+    return number(df, 0 if df.is_integer() else 1)
+
+
+def decimals_for(std_errors: Any) -> int:
+    """Return 2 or 3 decimals: enough that the smallest standard error shows two digits."""
+    errors = [abs(float(e)) for e in std_errors if not is_missing(e) and float(e) != 0]
+    return 3 if errors and min(errors) < 0.095 else 2
+
+
+def plural(n: int, one: str, many: str | None = None) -> str:
+    """Return ``1 client`` or ``12 clients``."""
+    return f"{count(n)} {one if n == 1 else many or one + 's'}"
+
+
+def spreadsheet_safe(value: Any) -> Any:
+    """Return text that no spreadsheet takes for a formula; numbers pass unchanged."""
+    if isinstance(value, str) and value.lstrip(" \t\r\n")[:1] in ("=", "+", "-", "@"):
+        return "'" + value
+    if isinstance(value, str) and value[:1] in ("\t", "\r", "\n"):
+        return "'" + value
+    return value

@@ -1,0 +1,69 @@
+"""Where a report may be written, and how it gets there in one step."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from ..errors import AllianceStatsError, listing
+from .manifest import TOOL
+
+
+def check_place(folder: Path) -> None:
+    """Raise in words where a report must not be written: over a file, over anything foreign."""
+    if folder.is_symlink():
+        raise AllianceStatsError(
+            f"'{folder}' is a link to another place; name a folder for the report."
+        )
+    if folder.exists() and not folder.is_dir():
+        raise AllianceStatsError(f"'{folder}' is a file; name a folder for the report.")
+    if not folder.exists():
+        _check_parent(folder)
+        return
+    there = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()}
+    if not there:
+        return
+    foreign = sorted(there - _earlier_outputs(folder))
+    if foreign:
+        raise AllianceStatsError(
+            f"The folder '{folder}' is not empty and holds what no report wrote "
+            f"({listing(foreign, 3)}); nothing was written. Name another folder with --out, or "
+            "move those files away."
+        )
+
+
+def _check_parent(folder: Path) -> None:
+    parent = next((p for p in folder.absolute().parents if p.exists()), Path("/"))
+    if not parent.is_dir():
+        raise AllianceStatsError(f"'{parent}' is a file, so '{folder}' cannot be made in it.")
+    if not os.access(parent, os.W_OK):
+        raise AllianceStatsError(f"'{folder}' cannot be made: '{parent}' may not be written to.")
+
+
+def _earlier_outputs(folder: Path) -> set[str]:
+    """Return the files an earlier report says it wrote into this folder."""
+    try:
+        run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        return set(map(str, run["outputs"])) if run["tool"] == TOOL else set()
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+
+
+def move_into_place(scratch: Path, folder: Path) -> None:
+    """Put a finished folder in its place; an earlier report goes only when the new one stands."""
+    if not folder.exists():
+        scratch.rename(folder)
+        return
+    check_place(folder)  # it may have changed while the report was made
+    with tempfile.TemporaryDirectory(prefix=".alliance-", dir=folder.parent) as name:
+        old = Path(name) / "old"
+        folder.rename(old)
+        try:
+            scratch.rename(folder)
+        except OSError:
+            old.rename(folder)
+            raise
+        shutil.rmtree(old)

@@ -1,0 +1,30 @@
+"""The sections of a report, in reading order. Each is one function of the context."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..content import Section
+from ..context import Context
+from . import alliance, change, data, dropout, gap, ruptures
+from .draft import Draft
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A section's anchor and title, and the function that makes it."""
+
+    key: str
+    title: str
+    build: Callable[[Context, Draft], Section]
+
+
+SECTIONS = (
+    Entry("data", "The data", data.build),
+    Entry("alliance", "Alliance over sessions", alliance.build),
+    Entry("ruptures", "Ruptures and repairs", ruptures.build),
+    Entry("dropout", "Dropout", dropout.build),
+    Entry("gap", "Rating gap: therapist minus client", gap.build),
+    Entry("change", "Outcome change", change.build),
+)

@@ -1,0 +1,218 @@
+"""Alliance: its course by rater, and how well it is measured."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from ...description import mean_course, scale_reliability
+from ...errors import AllianceStatsError
+from .. import columns as col
+from ..content import Block, Figure, Paragraph, Section, Table
+from ..context import Context, Score
+from ..drawings import plot_course
+from ..figures import figure_of, house_style, new_axes
+from ..formatting import interval, number
+from ..suppression import SMALLEST_SHOWN, is_small
+from .draft import Draft
+from .models import in_words, model_table, therapist_term, with_therapist
+
+DF: Literal["satterthwaite"] = "satterthwaite"
+
+
+def build(context: Context, draft: Draft) -> Section:
+    """Return the section."""
+    try:
+        score = context.alliance
+    except AllianceStatsError as error:
+        draft.refuse(str(error))
+        return draft.finish()
+    draft.used.update(measure=score.measure, scale=score.scale, rater=score.rater)
+    draft.attempt("The course of the alliance", lambda: course_blocks(context, score))
+    draft.attempt("Level and reliability", lambda: reliability_blocks(context, score, draft))
+    draft.attempt("The model of the course", lambda: model_blocks(context, score, draft))
+    return draft.finish()
+
+
+def course_blocks(context: Context, score: Score) -> list[Block]:
+    """Return the mean course by rater, as figure and table."""
+    course = mean_course(context.rows(score, any_rater=True))
+    shown = course[course["n"] >= SMALLEST_SHOWN]
+    with house_style():
+        ax = plot_course(course, new_axes(6.4, 3.7), label=score.label, smallest_n=SMALLEST_SHOWN)
+    figure = Figure(
+        "alliance-course",
+        f"Mean {score.title} by session and rater, with 95% confidence intervals",
+        figure_of(ax),
+        how="al.mean_course: mean over the clients rated at that session; interval by Student's t "
+        "over clients, therapists not allowed for.",
+        note="Later sessions hold fewer and other clients, because those who ended are gone: a "
+        f"rising curve is no proof that clients rise. Sessions with fewer than {SMALLEST_SHOWN} "
+        "rated clients are left out.",
+        data=shown,
+    )
+    return [figure, _course_table(shown, score)]
+
+
+def _course_table(shown: pd.DataFrame, score: Score) -> Table:
+    """Return the course at sessions a reader looks up: the first three, then every fourth."""
+    sessions = sorted(set(shown["session"]))
+    chosen = {s for s in sessions if s in (1, 2, 3) or s % 4 == 0}
+    return Table(
+        "alliance-course",
+        f"Mean {score.title} at chosen sessions, by rater",
+        shown[shown["session"].isin(chosen)]
+        .reset_index(drop=True)
+        .assign(rater=lambda t: t["rater"].astype(str).str.capitalize()),
+        (
+            col.count("session", "Session"),
+            col.count("n", "n"),
+            col.number("mean", "Mean"),
+            col.number("sd", "SD"),
+            col.interval(label="95% CI of the mean"),
+        ),
+        how="The numbers of the figure; all sessions stand in figures/alliance-course.csv.",
+        group="rater",
+    )
+
+
+def reliability_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
+    """Return level, spread and reliability by rater and scale."""
+    alphas = scale_reliability(context.study, measure=score.measure)
+    rows = [
+        {**_level(context, score, rater, scale, draft), **_alpha(alphas, rater, scale)}
+        for rater, scale in _parts(context, score)
+    ]
+    frame = pd.DataFrame([row for row in rows if not is_small(row["n_clients"])])
+    total = frame[(frame["scale"] == score.scale) & (frame["rater"] == score.rater)]
+    if len(total):
+        draft.headline = _headline(score, total.iloc[0])
+    table = Table(
+        "alliance-reliability",
+        f"Level, spread and reliability of the {score.title}, by rater and scale",
+        frame.assign(rater=frame["rater"].str.capitalize()),
+        (
+            col.text("scale", "Scale"),
+            col.count("n_clients", "Clients"),
+            col.count("n_sessions", "Sessions"),
+            col.number("mean", "Mean"),
+            col.number("sd_between", "SD between"),
+            col.number("sd_within", "SD within"),
+            col.number("icc_client", "ICC client", bounded=True),
+            col.number("icc_therapist", "ICC therapist", bounded=True),
+            col.number("mean_reliability", "Rel. of mean", bounded=True),
+            col.number("alpha", "α", bounded=True),
+            col.interval("alpha_low", "alpha_high", "95% CI of α", bounded=True),
+        ),
+        how="Mean: estimated mean of clients. SD between clients (therapists included) and within "
+        "clients, and ICC (share of the variance of single session scores that lies between "
+        "clients, and between therapists): al.fit_multilevel with random intercepts, REML. "
+        "Rel. of mean: al.mean_reliability, how well a client's mean over the rated sessions is "
+        "known, at the harmonic mean of their numbers. α: Cronbach's alpha by pingouin with "
+        "Feldt's interval, at each client's first "
+        "complete form, so that every row is one client.",
+        note=_why_not(alphas),
+        group="rater",
+    )
+    return [table]
+
+
+def _parts(context: Context, score: Score) -> list[tuple[str, str]]:
+    scores = context.study.scores
+    own = scores[(scores["measure"] == score.measure) & scores["score"].notna()]
+    pairs = own[["rater", "scale"]].astype(str).drop_duplicates()
+    order = {name: n for n, name in enumerate(("client", "therapist", "observer"))}
+    pairs = sorted(
+        pairs.itertuples(index=False, name=None),
+        key=lambda pair: (order.get(pair[0], 9), pair[1] == "total", pair[1]),
+    )
+    return [(rater, scale) for rater, scale in pairs]
+
+
+def _level(context: Context, score: Score, rater: str, scale: str, draft: Draft) -> dict[str, Any]:
+    """Return means, spreads and shares of variance of one rater's scale."""
+    import alliance_stats as al
+
+    rows = context.rows(Score(score.measure, scale, rater, score.title, score.direction))
+    rows = with_therapist(context.study, rows)
+    fit = al.fit_multilevel(f"score ~ 1 + (1 | client_id){therapist_term(rows)}", rows, df=DF)
+    draft.say(f"{rater} {scale}: {message}" for message in fit.messages)
+    parts = variance_parts(fit)
+    total = sum(parts.values())
+    between = parts.get("client_id", 0.0) + parts.get("therapist_id", 0.0)
+    has_therapist = "therapist_id" in parts
+    return {
+        "rater": rater,
+        "scale": scale,
+        "n_clients": int(rows["client_id"].nunique()),
+        "n_sessions": len(rows),
+        "mean": float(fit.params.iloc[0]),
+        "sd_between": np.sqrt(between),
+        "sd_within": np.sqrt(parts["Residual"]),
+        "icc_client": between / total,
+        "icc_therapist": parts["therapist_id"] / total if has_therapist else np.nan,
+        "mean_reliability": al.mean_reliability(rows, "score").reliability,
+    }
+
+
+def variance_parts(fit: Any) -> dict[str, float]:
+    """Return the variance of each random intercept and of the residual."""
+    table = fit.varcomp
+    own = table[table["term2"].isna() | (table["term2"] == "")]
+    return {str(row.group): float(row.vcov) for row in own.itertuples(index=False)}
+
+
+def _alpha(alphas: pd.DataFrame, rater: str, scale: str) -> dict[str, Any]:
+    found = alphas[(alphas["rater"] == rater) & (alphas["scale"] == scale)]
+    if found.empty:
+        return {"alpha": np.nan, "alpha_low": np.nan, "alpha_high": np.nan}
+    row = found.iloc[0]
+    return {"alpha": row["alpha"], "alpha_low": row["conf_low"], "alpha_high": row["conf_high"]}
+
+
+def _why_not(alphas: pd.DataFrame) -> str:
+    without = alphas[alphas["alpha"].isna()]
+    return " ".join(f"No α for {r.rater} {r.scale}: {r.reason}." for r in without.itertuples())
+
+
+def _headline(score: Score, row: pd.Series) -> str:
+    text = (
+        f"{score.rater.capitalize()} rating ({score.title} {score.scale}): mean "
+        f"{number(row['mean'])}; {number(100 * row['icc_client'], 0)}% of the variance of single "
+        "sessions lies between clients"
+    )
+    if row["alpha"] == row["alpha"]:
+        ends = interval(row["alpha_low"], row["alpha_high"], bounded=True)
+        text += f"; α = {number(row['alpha'], bounded=True)} {ends}"
+    return text + "."
+
+
+def model_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
+    """Return the growth of the alliance over sessions as a multilevel model."""
+    import alliance_stats as al
+
+    rows = with_therapist(context.study, context.rows(score))
+    rows = rows.assign(session_from_1=rows["session"].astype(float) - 1)
+    formula = f"score ~ session_from_1 + (1 + session_from_1 | client_id){therapist_term(rows)}"
+    fit = al.fit_multilevel(formula, rows, df=DF)
+    draft.say(fit.messages)
+    draft.used["course_formula"] = formula
+    words = {"session_from_1": "Change per session", "Intercept": "Level at session 1"}
+    slope = fit.tidy().query("effect == 'fixed' and term == 'session_from_1'").iloc[0]
+    text = (
+        f"From session to session the {score.rater}s' {score.title} changes by "
+        f"{number(slope['estimate'], 3)} points on average "
+        f"{interval(slope['conf_low'], slope['conf_high'], 3)}, each client with an own line."
+    )
+    table = model_table(
+        fit,
+        "alliance-model",
+        f"Course of the {score.title} ({score.rater}): every client with a line of their own",
+        words=words,
+        df=DF,
+        note=f"Session counted from 0 at session 1; estimates in points of the scale. "
+        f"{in_words('session_from_1', words)}: straight line.",
+    )
+    return [Paragraph(text), table]

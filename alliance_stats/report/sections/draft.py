@@ -1,0 +1,83 @@
+"""A section in the making: parts that fail say why in words, the others stand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ...errors import AllianceStatsError
+from ..content import Block, Caution, Section
+
+
+class Draft:
+    """Collects the blocks, messages and choices of one section.
+
+    Parameters
+    ----------
+    strict
+        Raise errors of the program instead of writing them into the section.
+    """
+
+    def __init__(self, key: str, title: str, *, strict: bool = False) -> None:
+        self.key, self.title, self.strict = key, title, strict
+        self.headline = ""
+        self.used: dict[str, Any] = {}
+        self._blocks: list[Block] = []
+        self._messages: list[str] = []
+        self._status = "complete"
+        self._done = 0
+        self._reason = ""
+
+    def add(self, *blocks: Block | None) -> None:
+        """Add blocks; None is left out."""
+        self._blocks += [block for block in blocks if block is not None]
+
+    def say(self, messages: Iterable[str]) -> None:
+        """Keep what a procedure reported, once each."""
+        self._messages += [m for m in messages if m not in self._messages]
+
+    def attempt(self, what: str, make: Callable[[], Iterable[Block | None]]) -> bool:
+        """Add the blocks that `make` gives, or say why `what` could not be computed."""
+        try:
+            self.add(*make())
+        except AllianceStatsError as error:
+            self._note(what, str(error), "partial")
+            return False
+        except Exception as error:  # a report must not be lost to one faulty part
+            if self.strict:
+                raise
+            self._note(what, internal(error), "failed")
+            return False
+        self._done += 1
+        return True
+
+    def refuse(self, why: str) -> None:
+        """Say that the whole section cannot be computed, and why."""
+        self._reason, self._status = why, "not possible"
+
+    def _note(self, what: str, why: str, status: str) -> None:
+        self._status = "failed" if "failed" in (status, self._status) else status
+        self.add(Caution(f"{what} could not be computed. {why}"))
+        self._messages.append(f"{what}: {why}")
+
+    def finish(self) -> Section:
+        """Return the section."""
+        status = self._status
+        if status == "partial" and not self._done:
+            status = "not possible"
+        return Section(
+            self.key,
+            self.title,
+            tuple(self._blocks),
+            headline=self.headline,
+            reason=self._reason,
+            status=status,
+            messages=tuple(self._messages),
+            used=self.used,
+        )
+
+
+def internal(error: Exception) -> str:
+    """Return an error of the program in one line, without its traceback."""
+    text = " ".join(str(error).split())[:300]
+    return f"The program met an error it did not expect ({type(error).__name__}: {text})."

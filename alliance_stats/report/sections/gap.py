@@ -1,0 +1,151 @@
+"""Rating gap: therapist minus client, of the same session, with dyads respected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from ...errors import AllianceStatsError
+from .. import columns as col
+from ..content import Block, Figure, Paragraph, Section, Table
+from ..context import Context, Score
+from ..drawings import plot_gap
+from ..figures import figure_of, house_style, new_axes
+from ..formatting import count, interval, number, p_sentence, plural
+from ..suppression import people
+from .draft import Draft
+
+TERM_WORDS = {
+    "mean_gap": "Mean gap (points)",
+    "standardised_gap": "Standardised gap (pooled SD of the dyads' means)",
+    "standardised_gap_of_differences": "Standardised gap (SD of the gaps)",
+    "sd_between_dyads": "SD of the gap between dyads (points)",
+    "loa_low": "Lower limit of agreement (points)",
+    "loa_high": "Upper limit of agreement (points)",
+    "r_between": "Correlation between dyads",
+    "r_within": "Correlation within dyads, over sessions",
+    "icc": "Agreement of the dyads' means, ICC(A,1)",
+    "change_per_session": "Change of the gap per session (points)",
+}
+AT_MOST_ONE = {"r_between", "r_within", "icc"}
+
+
+def build(context: Context, draft: Draft) -> Section:
+    """Return the section."""
+    try:
+        score = context.alliance
+    except AllianceStatsError as error:
+        draft.refuse(str(error))
+        return draft.finish()
+    draft.used.update(measure=score.measure, scale=score.scale, seed=context.options.seed)
+    draft.attempt("The rating gap", lambda: gap_blocks(context, score, draft))
+    return draft.finish()
+
+
+def gap_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
+    """Return the gap in words, table and figures."""
+    import alliance_stats as al
+
+    found = al.rating_gap(
+        context.study, measure=score.measure, scale=score.scale, seed=context.options.seed
+    )
+    draft.say(found.messages)
+    tidy = found.tidy()
+    values = tidy.set_index("term")
+    draft.headline = _headline(values, score, found)
+    text = (
+        f"{draft.headline} The gap compares raw scores of two forms and presumes that both "
+        "measure the same thing on the same scale, which is contested for therapist forms."
+    )
+    return [
+        Paragraph(text),
+        _table(tidy, score, found),
+        _course(found, score),
+        _scatter(found, values, score),
+    ]
+
+
+def _headline(values: pd.DataFrame, score: Score, found: Any) -> str:
+    gap = values.loc["mean_gap"]
+    word = "below" if gap["estimate"] < 0 else "above"
+    return (
+        f"Therapists rate the {score.title} {number(abs(gap['estimate']))} points {word} their "
+        f"clients (therapist minus client {number(gap['estimate'])} "
+        f"{interval(gap['conf_low'], gap['conf_high'])}, {p_sentence(gap['p_value'])}; "
+        f"{people(found.n_dyads, 'dyad')})."
+    )
+
+
+def _table(tidy: pd.DataFrame, score: Score, found: Any) -> Table:
+    frame = tidy.reset_index(drop=True).assign(
+        label=[TERM_WORDS.get(str(term), str(term)) for term in tidy["term"]],
+        bounded=tidy["term"].isin(AT_MOST_ONE).to_numpy(),
+        digits=[3 if term == "change_per_session" else 2 for term in tidy["term"]],
+    )
+    return Table(
+        "gap",
+        f"Gap between therapist and client on the {score.title} {score.scale}, "
+        "therapist minus client",
+        frame,
+        (
+            col.text("label", "Quantity"),
+            col.number("estimate", "Estimate", "digits", bounded="bounded"),
+            col.number("std_error", "SE", "digits", bounded="bounded"),
+            col.interval(digits="digits", bounded="bounded"),
+        ),
+        how=f"al.rating_gap: {plural(len(found.pairs), 'session')} that both rated, "
+        f"{people(found.n_dyads, 'dyad')}, {people(found.n_therapists, 'therapist')}. Mean gap and "
+        "its change: multilevel models with dyads in therapists; spread, standardised gaps and "
+        "limits of agreement: analysis of variance of dyads with bootstrap intervals over "
+        "therapists; correlation within dyads: repeated-measures correlation; ICC(A,1): pingouin.",
+        note="A negative gap: the therapist rates lower. Limits of agreement: where 95% of single "
+        "sessions' gaps lie.",
+    )
+
+
+def _course(found: Any, score: Score) -> Figure:
+    with house_style():
+        ax = found.plot(new_axes(6.3, 3.4))
+        ax.set_ylabel(score.label)
+    drawn = found.by_session[found.by_session["n"] >= 5]
+    return Figure(
+        "gap-course",
+        f"Mean {score.title} of both raters by session, sessions that both rated",
+        figure_of(ax),
+        how="Means over the dyads that both rated that session; the distance of the lines is the "
+        "mean gap.",
+        note=f"n = {count(drawn['n'].max())} dyads at most, {count(drawn['n'].min())} at least at "
+        "a session; sessions with fewer than five dyads are left out.",
+        data=drawn,
+    )
+
+
+def dyad_means(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return each dyad's mean level (of both raters) and mean gap."""
+    means = pairs.groupby("client_id", observed=True)[["client", "therapist", "gap"]].mean()
+    return pd.DataFrame(
+        {"level": (means["client"] + means["therapist"]) / 2, "gap": means["gap"]}
+    ).reset_index(drop=True)
+
+
+def _scatter(found: Any, values: pd.DataFrame, score: Score) -> Figure:
+    dyads = dyad_means(found.pairs)
+    limits = [float(values["estimate"][name]) for name in ("loa_low", "loa_high")]
+    with house_style():
+        ax = plot_gap(
+            dyads,
+            new_axes(6.3, 3.6),
+            unit=f"{score.title}, points",
+            mean=float(values["estimate"]["mean_gap"]),
+            limits=limits,
+        )
+    return Figure(
+        "gap-dyads",
+        f"Gap against level on the {score.title}, a mark a dyad",
+        figure_of(ax),
+        how="Mean of a dyad's sessions that both rated. Limits of agreement are for single "
+        "sessions (Bland and Altman, doi 10.1080/10543400701329422), so dyads' means lie well "
+        "inside them.",
+        note=f"n = {count(len(dyads))} dyads.",
+    )

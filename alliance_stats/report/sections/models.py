@@ -1,0 +1,126 @@
+"""Fitted models as tables: terms in words, variances below, and how the fit was made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .. import columns as col
+from ..content import Table
+from ..formatting import count, number
+from ..suppression import people
+
+DF_WORDS = {
+    "satterthwaite": "Satterthwaite's degrees of freedom",
+    "kenward-roger": "Kenward-Roger standard errors and degrees of freedom",
+    "normal": "normal approximation",
+}
+
+
+def model_table(
+    fit: Any, key: str, title: str, *, words: Mapping[str, str], df: str, note: str = ""
+) -> Table:
+    """Return the fixed effects and the variances of a multilevel fit as one table.
+
+    Parameters
+    ----------
+    words
+        Term → the term in words.
+    df
+        Which degrees of freedom the fit was made with.
+    """
+    tidy = fit.tidy()
+    fixed = tidy[tidy["effect"] == "fixed"]
+    random = _variances(fit.varcomp, words)
+    frame = pd.concat([_fixed_rows(fixed, words), random], ignore_index=True)
+    return Table(
+        key,
+        title,
+        frame,
+        (col.text("label", "Term"), *col.coefficients(fixed)),
+        how=how_fitted(fit, df),
+        note=" ".join(part for part in (note, _boundary(fit)) if part),
+        group="part",
+    )
+
+
+def _fixed_rows(fixed: pd.DataFrame, words: Mapping[str, str]) -> pd.DataFrame:
+    keep = ["term", "estimate", "std_error", "conf_low", "conf_high", "statistic", "df", "p_value"]
+    rows = fixed[keep].reset_index(drop=True)
+    rows.insert(0, "part", "Fixed effects")
+    rows.insert(2, "label", [in_words(term, words) for term in rows["term"]])
+    return rows
+
+
+def _variances(varcomp: pd.DataFrame, words: Mapping[str, str]) -> pd.DataFrame:
+    """Return standard deviations (and correlations) of the random terms, one row each."""
+    rows = []
+    for row in varcomp.itertuples(index=False):
+        group, first, second = str(row.group), row.term1, row.term2
+        where = GROUPS.get(group, group)
+        if group.lower() == "residual":
+            label = "SD between sessions of a client (residual)"
+        elif isinstance(second, str) and second:
+            label = f"Correlation {in_words(first, words)} with {in_words(second, words)}, {where}"
+        else:
+            label = f"SD {where}: {in_words(first, words)}"
+        rows.append({"part": "Random effects", "label": label, "estimate": row.sdcor})
+    return pd.DataFrame(rows)
+
+
+GROUPS = {"client_id": "between clients", "therapist_id": "between therapists"}
+
+
+def in_words(term: object, words: Mapping[str, str]) -> str:
+    """Return a term in words; an unknown one keeps its name."""
+    default = {"Intercept": "Intercept", "(Intercept)": "Intercept"}
+    return {**default, **words}.get(str(term), str(term))
+
+
+def how_fitted(fit: Any, df: str) -> str:
+    """Return formula, criterion, df and sizes in one sentence."""
+    criterion = "REML" if fit.reml else "maximum likelihood"
+    groups = fit.n_groups if isinstance(fit.n_groups, Mapping) else dict(fit.n_groups)
+    names = {"client_id": "client", "therapist_id": "therapist"}
+    sizes = ", ".join(people(int(n), names.get(str(k), str(k))) for k, n in groups.items())
+    return (
+        f'al.fit_multilevel("{fit.formula}"): linear mixed model, {criterion}, '
+        f"{DF_WORDS.get(df, df)}; {count(fit.nobs)} sessions, {sizes}; "
+        f"log-likelihood {number(fit.llf, 1)}."
+    )
+
+
+def _boundary(fit: Any) -> str:
+    if not fit.converged:
+        return "The fit did not converge: its numbers are not to be used."
+    if fit.singular:
+        return "A variance is estimated as zero: these data do not show differences at that level."
+    return ""
+
+
+def levels(table: pd.DataFrame, column: str) -> int:
+    """Return how many different units a column holds; 0 where it is not there."""
+    return int(table[column].nunique()) if column in table.columns else 0
+
+
+def with_therapist(study: Any, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return session rows with the client's therapist, where the study knows it."""
+    if "therapist_id" in rows.columns:
+        return rows
+    for name in ("clients", "sessions"):
+        table = study.tables.get(name)
+        if table is not None and "therapist_id" in table.columns:
+            key = ["client_id"] if name == "clients" else ["client_id", "session"]
+            known = table[[*key, "therapist_id"]].dropna().drop_duplicates(key)
+            return rows.merge(known, on=key, how="left")
+    return rows.assign(therapist_id=np.nan)
+
+
+def therapist_term(rows: pd.DataFrame) -> str:
+    """Return the random term of the therapist, or nothing where there are too few to speak of."""
+    known = rows.dropna(subset=["therapist_id"])
+    complete = len(known) == len(rows)
+    return " + (1 | therapist_id)" if complete and levels(known, "therapist_id") >= 5 else ""

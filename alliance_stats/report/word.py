@@ -1,0 +1,112 @@
+"""Tables as Word documents in APA style: three rules, title above, note below."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .content import Column, Table
+from .tables import cells
+
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+FONT, POINTS = "Times New Roman", 11
+
+
+def write_word(table: Table, path: Path, *, number: int, synthetic: bool = False) -> None:
+    """Write one table as a document of its own."""
+    from docx import Document
+    from docx.shared import Pt
+
+    document = Document()
+    style = document.styles["Normal"]
+    style.font.name, style.font.size = FONT, Pt(POINTS)
+    style.paragraph_format.space_after = Pt(4)
+    document.core_properties.author = ""
+    document.core_properties.title = _clean(table.title)
+    if synthetic:
+        document.add_paragraph().add_run("Synthetic data: nobody in this table exists.").bold = True
+    document.add_paragraph().add_run(f"Table {number}").bold = True
+    document.add_paragraph().add_run(_clean(table.title)).italic = True
+    _add_grid(document, table)
+    _add_note(document, table)
+    document.save(str(path))
+
+
+def _add_grid(document: Any, table: Table) -> None:
+    shown = cells(table)
+    rows = _rows(table, [tuple(row) for row in shown.itertuples(index=False)])
+    grid = document.add_table(rows=1 + len(rows), cols=len(table.columns))
+    grid.autofit = True
+    _fill(grid.rows[0], [column.label for column in table.columns], table.columns)
+    for place, texts in zip(grid.rows[1:], rows, strict=True):
+        _fill(place, texts, table.columns)
+    _rule(grid.rows[0], "top", 8)
+    _rule(grid.rows[0], "bottom", 4)
+    _rule(grid.rows[-1], "bottom", 8)
+    _repeat_header(grid.rows[0])
+
+
+def _rows(table: Table, shown: list[tuple[str, ...]]) -> list[Sequence[str]]:
+    """Return the rows, with a row of its own before each new group."""
+    if not table.group:
+        return list(shown)
+    rows: list[Sequence[str]] = []
+    before = None
+    for name, row in zip(table.frame[table.group], shown, strict=True):
+        if name != before:
+            rows.append((str(name),) + ("",) * (len(row) - 1))
+            before = name
+        rows.append(("   " + row[0], *row[1:]))
+    return rows
+
+
+def _fill(row: Any, texts: Sequence[str], columns: Sequence[Column]) -> None:
+    from docx.enum.text import WD_ALIGN_PARAGRAPH
+    from docx.shared import Pt
+
+    sides = {
+        "left": WD_ALIGN_PARAGRAPH.LEFT,
+        "right": WD_ALIGN_PARAGRAPH.RIGHT,
+        "center": WD_ALIGN_PARAGRAPH.CENTER,
+    }
+    for cell, text, column in zip(row.cells, texts, columns, strict=True):
+        paragraph = cell.paragraphs[0]
+        paragraph.add_run(_clean(text))
+        paragraph.alignment = sides[column.align]
+        paragraph.paragraph_format.space_after = Pt(2)
+
+
+def _rule(row: Any, side: str, eighths: int) -> None:
+    """Draw one rule of a row; python-docx has no call for the border of a cell."""
+    from docx.oxml import OxmlElement
+    from docx.oxml.ns import qn
+
+    for cell in row.cells:
+        properties = cell._tc.get_or_add_tcPr()
+        borders = properties.find(qn("w:tcBorders"))
+        if borders is None:
+            borders = OxmlElement("w:tcBorders")
+            properties.append(borders)
+        edge = OxmlElement(f"w:{side}")
+        for name, value in (("val", "single"), ("sz", str(eighths)), ("color", "000000")):
+            edge.set(qn(f"w:{name}"), value)
+        borders.append(edge)
+
+
+def _repeat_header(row: Any) -> None:
+    from docx.oxml import OxmlElement
+
+    row._tr.get_or_add_trPr().append(OxmlElement("w:tblHeader"))
+
+
+def _add_note(document: Any, table: Table) -> None:
+    paragraph = document.add_paragraph()
+    paragraph.add_run("Note. ").italic = True
+    paragraph.add_run(_clean(" ".join(part for part in (table.note, table.how) if part)))
+
+
+def _clean(text: str) -> str:
+    """Return the text without the characters XML cannot hold."""
+    return _NOT_XML.sub("", text)

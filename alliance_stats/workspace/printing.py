@@ -1,0 +1,103 @@
+"""What the command line prints, as lines of plain text."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+WIDTH = 100
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]+")
+
+
+def safe(value: object) -> str:
+    """Return text without control characters, which could rewrite what a terminal shows."""
+    return _CONTROL.sub(" ", str(value))
+
+
+def problems_in_words(report: Any, limit: int) -> Iterator[str]:
+    """Give the problems of a validation report, the gravest first, and what is left."""
+    issues = report.issues
+    for row in issues.head(limit).itertuples(index=False):
+        yield f"{row.level.upper():8}{_place(row)}{safe(row.message)}"
+        if row.hint:
+            yield f"{'':8}→ {safe(row.hint)}"
+    if len(issues) > limit:
+        left = len(issues) - limit
+        yield f"... and {left} more (--html or --xlsx shows all, --limit prints more)."
+    counts = issues["level"].value_counts()
+    parts = [f"{int(counts.get(level, 0))} {word}" for level, word in _LEVELS]
+    yield ("The study can be used: " if report.ok else "The study cannot be used yet: ") + (
+        ", ".join(parts) + "."
+    )
+
+
+_LEVELS = (("error", "errors"), ("warning", "warnings"), ("info", "for information"))
+
+
+def _place(row: Any) -> str:
+    """Return file, sheet and cell (or row and column), as far as they are known."""
+    parts = [safe(row.file) if row.file else "", safe(row.sheet) if row.sheet else ""]
+    if row.cell:
+        parts.append(safe(row.cell))
+    elif row.row == row.row and row.row is not None and row.row is not pd.NA:
+        parts.append(f"row {int(row.row)}")
+    known = [part for part in parts if part]
+    return f"{' '.join(known)}: " if known else ""
+
+
+def measures_in_words(table: pd.DataFrame) -> Iterator[str]:
+    """Give one line an instrument."""
+    width = max(len(str(name)) for name in table["name"])
+    for row in table.itertuples(index=False):
+        mark = "" if row.verified else "   (not every fact is verified)"
+        yield f"{row.name:{width}}  {row.construct:9} {row.title}{mark}"
+    yield "alliance-stats measures NAME shows the card of one."
+
+
+def card_in_words(card: Any) -> Iterator[str]:
+    """Give the card of one instrument."""
+    yield f"{card.name}: {card.title}"
+    yield f"  Form        {card.form}"
+    yield f"  Rated by    {', '.join(card.raters)}"
+    yield f"  Items       {card.n_items}, answers {card.range[0]:g} to {card.range[1]:g}"
+    yield f"  Reversed    {', '.join(map(str, card.reversed_items)) or 'none'}"
+    yield f"  Direction   {card.direction.replace('_', ' ')}"
+    for name, scale in card.scales.items():
+        items = ", ".join(map(str, scale))
+        yield from _wrapped(f"  Scale       {name}: {items}")
+    yield from _wrapped(f"  Missing     {card.missing_rule}")
+    for cut in card.cutoffs:
+        yield from _wrapped(f"  Cut-off     {cut.scale} {cut.value:g}: {cut.meaning}{_mark(cut)}")
+    for change in card.reliable_change:
+        yield from _wrapped(
+            f"  Reliable change  {change.scale} {change.value:g} points{_mark(change)}"
+        )
+    yield from _wrapped(f"  Licence     {card.licence}")
+    for source in card.sources.values():
+        yield from _wrapped(f"  Source      {source}")
+    unverified = [fact for fact, mark in card.verified.items() if not mark]
+    yield from _wrapped(f"  Not verified  {', '.join(unverified) or 'nothing'}")
+    for what in card.unknown:
+        yield from _wrapped(f"  Not known   {what}")
+
+
+def _mark(fact: Any) -> str:
+    return f" ({fact.source})" if fact.verified else f" ({fact.source}; not verified)"
+
+
+def _wrapped(line: str) -> list[str]:
+    return textwrap.wrap(line, WIDTH, subsequent_indent=" " * 14, drop_whitespace=True) or [line]
+
+
+def claims_in_words(table: pd.DataFrame) -> Iterator[str]:
+    """Give one line a claim: whether it holds, and what was recomputed."""
+    for row in table.to_dict("records"):
+        mark = "?" if pd.isna(row["holds"]) else ("holds" if row["holds"] else "FAILS")
+        numbers = f"expected {row['expected']}, recomputed {row['recomputed']}"
+        yield f"{mark:6} {safe(row['claim'])}: {numbers}"
+        yield from textwrap.wrap(safe(row["verdict"]), WIDTH, initial_indent=" " * 7,
+                                 subsequent_indent=" " * 7)  # fmt: skip

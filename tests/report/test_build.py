@@ -1,0 +1,162 @@
+"""The folder of a report: complete or not there, and it never takes the place of anything else."""
+
+import hashlib
+import json
+
+import pandas as pd
+import pytest
+
+import alliance_stats as al
+from alliance_stats.report import build, place
+
+
+def files(folder):
+    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_the_folder_holds_page_tables_figures_and_account(report):
+    there = files(report.folder)
+    assert {"index.html", "run.json", "tables/gap.csv", "tables/gap.docx"} <= there
+    csvs = {name.removesuffix(".csv") for name in there if name.startswith("tables/")
+            and name.endswith(".csv")}  # fmt: skip
+    words = {name.removesuffix(".docx") for name in there if name.endswith(".docx")}
+    assert csvs == words
+    assert {"figures/flow.svg", "figures/alliance-course.svg", "figures/dropout.svg"} <= there
+
+
+def test_run_json_says_what_went_in_and_how(study, report):
+    run = json.loads((report.folder / "run.json").read_text(encoding="utf-8"))
+    assert run["tool"] == "alliance_stats"
+    assert run["versions"]["alliance_stats"] == al.__version__
+    assert run["versions"]["pandas"] == pd.__version__
+    assert run["seed"] == run["options"]["seed"] == 1
+    assert run["synthetic"] is True
+    assert set(run["outputs"]) == files(report.folder)
+    clients = next(t for t in run["tables"] if t["table"] == "clients")
+    content = study.tables["clients"].to_csv(index=False, lineterminator="\n").encode()
+    assert clients["sha256"] == hashlib.sha256(content).hexdigest()
+    assert clients["rows"] == len(study.tables["clients"])
+    used = {section["section"]: section["used"] for section in run["sections"]}
+    assert used["ruptures"]["rule"] == "drop_stricter_sd"
+    assert used["ruptures"]["parameters"]["k"] == 1.0
+    assert "therapist_id" in used["ruptures"]["formula"]
+    assert all(section["status"] == "complete" for section in run["sections"])
+
+
+def test_inputs_are_hashed_and_set_aside_rows_are_told(study, tmp_path):
+    folder = tmp_path / "study"
+    few = study.with_tables(ratings=None, scores=study.scores.head(300))
+    few.save(folder)
+    written = al.write_report(folder, tmp_path / "out", replicates=5)
+    run = json.loads((written.folder / "run.json").read_text(encoding="utf-8"))
+    hashed = {entry["file"]: entry["sha256"] for entry in run["inputs"]}
+    assert "datapackage.json" in hashed
+    for name, value in hashed.items():
+        assert value == hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    account = run["rows_set_aside"]["account"]
+    assert account
+    assert all(r["rows_in"] == r["rows_kept"] + r["rows_set_aside"] for r in account)
+
+
+def test_a_second_report_takes_the_place_of_the_first(study, tmp_path):
+    out = tmp_path / "out"
+    few = study.with_tables(ratings=None)
+    al.write_report(few, out, replicates=5)
+    before = files(out)
+    al.write_report(few, out, replicates=5)
+    assert files(out) == before
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_folder_with_anything_else_in_it_is_left_alone(study, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "thesis.docx").write_text("years of work")
+    with pytest.raises(al.AllianceStatsError, match=r"not empty .*thesis\.docx.*nothing"):
+        al.write_report(study, out)
+    assert files(out) == {"thesis.docx"}
+
+
+def test_a_file_put_into_a_report_keeps_it_from_being_replaced(study, tmp_path):
+    out = tmp_path / "out"
+    few = study.with_tables(ratings=None)
+    al.write_report(few, out, replicates=5)
+    (out / "notes.txt").write_text("mine")
+    with pytest.raises(al.AllianceStatsError, match=r"notes\.txt"):
+        al.write_report(few, out)
+    assert (out / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"tool": "other", "outputs": ["x"]}', "\x00"])
+def test_a_foreign_run_json_is_not_taken_for_ours(tmp_path, content):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "run.json").write_text(content)
+    with pytest.raises(al.AllianceStatsError, match=r"run\.json"):
+        place.check_place(out)
+
+
+def test_a_file_and_a_link_are_no_place_for_a_report(tmp_path):
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "there")
+    with pytest.raises(al.AllianceStatsError, match="is a file"):
+        place.check_place(tmp_path / "file")
+    with pytest.raises(al.AllianceStatsError, match="is a file"):
+        place.check_place(tmp_path / "file" / "below")
+    with pytest.raises(al.AllianceStatsError, match="is a link"):
+        place.check_place(tmp_path / "link")
+
+
+@pytest.mark.parametrize("step", ["render", "write_word", "move_into_place"])
+def test_whatever_fails_half_way_leaves_nothing(study, tmp_path, monkeypatch, step):
+    def fail(*args, **kwargs):
+        raise OSError("the disk is full")
+
+    few = study.with_tables(ratings=None)
+    al.write_report(few, tmp_path / "out", replicates=5)
+    before = (tmp_path / "out" / "index.html").read_bytes()
+    monkeypatch.setattr(build, step, fail)
+    for out in ("new", "out"):
+        with pytest.raises(OSError, match="disk is full"):
+            al.write_report(few, tmp_path / out, replicates=5)
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+    assert (tmp_path / "out" / "index.html").read_bytes() == before
+
+
+def test_an_unknown_option_is_told_with_the_nearest(study, tmp_path):
+    with pytest.raises(al.DesignError, match=r"no option 'replicate'.*Did you mean 'replicates'"):
+        al.write_report(study, tmp_path / "out", replicate=5)
+
+
+def test_an_unknown_measure_is_told_in_the_report(study, tmp_path):
+    written = al.write_report(study, tmp_path / "out", alliance="wai-x", replicates=5)
+    alliance = next(s for s in written.sections if s.key == "alliance")
+    assert alliance.status == "not possible"
+    assert "no scores of wai-x" in alliance.reason
+    assert alliance in written.incomplete
+
+
+def test_progress_is_told_step_by_step(study, tmp_path):
+    steps = []
+    few = study.with_tables(ratings=None)
+    al.write_report(few, tmp_path / "out", replicates=5, progress=lambda *step: steps.append(step))
+    assert [done for _, done, _ in steps] == list(range(steps[-1][2] + 1))
+    assert steps[0][0] == "Opening the study"
+
+
+def test_no_small_count_of_people_is_in_any_table(report):
+    for path in (report.folder / "tables").glob("*.csv"):
+        table = pd.read_csv(path)
+        for column in {"n", "n_clients", "n_at_risk", "n_of"} & set(table.columns):
+            values = table[column].dropna()
+            assert not ((values > 0) & (values < 5)).any(), f"{path.name} {column}"
+
+
+def test_no_file_of_the_report_holds_a_formula(study, tmp_path):
+    clients = study.tables["clients"].assign(condition="=HYPERLINK(1)")
+    renamed = study.with_tables(clients=clients)
+    written = al.write_report(renamed, tmp_path / "out", replicates=5)
+    for path in written.folder.rglob("*.csv"):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            assert not any(cell.strip('"').startswith(("=", "@", "+")) for cell in line.split(","))

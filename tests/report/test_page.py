@@ -1,0 +1,204 @@
+"""The page: self-contained, escaped, numbered, and marked where it is synthetic."""
+
+import re
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+import alliance_stats as al
+from alliance_stats.report import columns as col
+from alliance_stats.report.build import make_section, without_ids
+from alliance_stats.report.content import Caution, Figure, Paragraph, Section, Table
+from alliance_stats.report.context import Context, Options
+from alliance_stats.report.drawings import plot_course
+from alliance_stats.report.figures import figure_of, house_style, inline_svg, new_axes, to_svg
+from alliance_stats.report.page import number_blocks, render
+from alliance_stats.report.sections import SECTIONS, Entry
+
+EVIL = '"><script>alert(1)</script>'
+
+
+class Reader(HTMLParser):
+    """Collects tags and attributes, as a browser would see them."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attributes = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, *pair) for pair in attrs]
+
+
+def page_of(sections, *, title="A study", synthetic=False, svgs=None):
+    return render(
+        title=title, synthetic=synthetic, facts=[], sections=sections, svgs=svgs or {}, footer=[]
+    )
+
+
+def evil_figure():
+    course = pd.DataFrame(
+        {"rater": [EVIL] * 2, "session": [1, 2], "n": [9, 9], "mean": [1.0, 2.0],
+         "conf_low": [0.5, 1.0], "conf_high": [1.5, 3.0]}
+    )  # fmt: skip
+    with house_style():
+        ax = plot_course(course, new_axes(), label=EVIL + " $x^2$ &")
+    return Figure("evil", EVIL, figure_of(ax), how=EVIL, note=EVIL, alt=EVIL)
+
+
+def test_nothing_from_the_data_becomes_markup():
+    table = Table("evil", EVIL, pd.DataFrame({"x": [EVIL]}), (col.text("x", EVIL),), how=EVIL)
+    figure = evil_figure()
+    section = Section(
+        "s", EVIL, (Paragraph(EVIL), Caution(EVIL), table, figure), EVIL, EVIL, messages=(EVIL,)
+    )
+    page = page_of([section], title=EVIL, svgs={"evil": to_svg(figure.canvas)})
+    reader = Reader(page)
+    assert "script" not in reader.tags
+    assert not [name for _, name, _ in reader.attributes if name.startswith("on")]
+    assert page.count("alert(1)") > 10  # it is all there, as text
+
+
+def test_the_page_loads_nothing_from_anywhere(report):
+    reader = Reader(report.page.read_text(encoding="utf-8"))
+    assert not {"script", "link", "iframe", "img", "object"} & set(reader.tags)
+    targets = [v for _, name, v in reader.attributes if name in ("src", "href", "xlink:href")]
+    assert targets
+    assert all(target.startswith("#") for target in targets)
+    contents = [v for tag, name, v in reader.attributes if (tag, name) == ("meta", "content")]
+    assert any(content.startswith("default-src 'none'") for content in contents)
+
+
+def test_no_two_elements_share_an_id(report):
+    reader = Reader(report.page.read_text(encoding="utf-8"))
+    ids = [value for _, name, value in reader.attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+    links = {v[1:] for _, name, v in reader.attributes if name == "href" and v.startswith("#")}
+    assert links <= set(ids)
+
+
+def test_tables_and_figures_are_numbered_in_reading_order(report):
+    page = report.page.read_text(encoding="utf-8")
+    for kind in ("Table", "Figure"):
+        numbers = [int(n) for n in re.findall(rf'class="label">{kind} (\d+)<', page)]
+        assert numbers == list(range(1, len(numbers) + 1))
+        assert len(numbers) > 3
+
+
+def test_every_table_and_figure_says_how_it_was_made(report):
+    blocks = [b for s in report.sections for b in s.blocks if isinstance(b, Table | Figure)]
+    assert blocks
+    assert [b.key for b in blocks if not b.how.strip()] == []
+    assert report.page.read_text(encoding="utf-8").count('<p class="how">') == len(blocks)
+
+
+def test_two_blocks_may_not_share_a_key():
+    table = Table("t", "", pd.DataFrame(), (), how="")
+    with pytest.raises(ValueError, match="share a key"):
+        number_blocks([Section("a", "A", (table, table))])
+
+
+@pytest.mark.parametrize("synthetic", [True, False])
+def test_a_synthetic_study_is_called_so(synthetic):
+    page = page_of([], synthetic=synthetic)
+    assert ("Synthetic data: nobody in this report exists" in page) is synthetic
+    assert ("<title>A study (synthetic data)</title>" in page) is synthetic
+
+
+def test_a_section_that_cannot_be_computed_says_why():
+    page = page_of([Section("s", "Dropout", reason="No table 'terminations'.")])
+    assert "This section could not be computed." in page
+    assert "No table &#39;terminations&#39;." in page
+
+
+def test_text_in_figures_stays_text_and_math_signs_stay_signs():
+    figure = evil_figure()
+    svg = to_svg(figure.canvas).decode()
+    assert "&gt;&lt;script&gt;alert(1)" in svg
+    assert "$x^2$" in svg
+    assert "<script" not in inline_svg(svg.encode(), "k", EVIL)
+
+
+def test_a_figure_is_the_same_twice():
+    course = pd.DataFrame({"rater": ["client"], "session": [1], "n": [9], "mean": [1.0],
+                           "conf_low": [0.5], "conf_high": [1.5]})  # fmt: skip
+    drawn = []
+    for _ in range(2):
+        with house_style():
+            drawn.append(to_svg(figure_of(plot_course(course, new_axes(), label="x"))))
+    assert drawn[0] == drawn[1]
+
+
+def test_drawing_leaves_the_settings_of_matplotlib_alone():
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    with house_style():
+        new_axes()
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_no_client_is_named_on_the_page(study, report):
+    page = report.page.read_text(encoding="utf-8")
+    ids = [*study.tables["clients"]["client_id"], *study.tables["therapists"]["therapist_id"]]
+    words = set(re.findall(r"[\w\-]+", re.sub(r"<[^>]*>", " ", page)))
+    assert len(ids) > 90
+    assert not words & set(map(str, ids))
+
+
+def test_messages_that_name_a_client_stay_out_of_the_page(study):
+    client = study.tables["clients"]["client_id"].iloc[3]
+    section = Section("s", "S", messages=("3 rows were left out.", f"Client {client} has none."))
+    kept = without_ids(section, study).messages
+    assert kept == (
+        "3 rows were left out.", "1 more, which may name clients, stand in run.json.",
+    )  # fmt: skip
+
+
+def faulty(context, draft):
+    raise KeyError("alliance")
+
+
+def test_an_error_of_the_program_does_not_cost_the_report(study):
+    section = make_section(Entry("x", "X", faulty), Context(study, Options()))
+    assert section.status == "failed"
+    assert section.reason == "The program met an error it did not expect (KeyError: 'alliance')."
+    with pytest.raises(KeyError):
+        make_section(Entry("x", "X", faulty), Context(study, Options()), strict=True)
+
+
+@pytest.mark.parametrize(
+    ("gone", "failing"),
+    [
+        ("ratings", {"alliance", "ruptures", "dropout", "gap"}),
+        ("terminations", {"dropout"}),
+    ],
+)
+def test_what_the_data_cannot_carry_is_said_in_words(study, gone, failing):
+    less = study.with_tables(**{gone: None})
+    context = Context(less, Options(replicates=5))
+    sections = {entry.key: make_section(entry, context, strict=True) for entry in SECTIONS}
+    said = {key for key, section in sections.items() if section.status != "complete"}
+    assert failing <= said
+    for key in failing:
+        words = sections[key].reason or " ".join(
+            b.text for b in sections[key].blocks if isinstance(b, Caution)
+        )
+        assert gone in words or "no scores" in words
+
+
+def test_the_numbers_of_the_report_are_those_of_the_functions(study, report):
+    tables = {b.key: b for s in report.sections for b in s.blocks if isinstance(b, Table)}
+    scores = study.scores
+    own = scores[(scores["measure"] == "wai-sr") & (scores["scale"] == "total")]
+    gap = al.rating_gap(study, measure="wai-sr", scale="total", seed=1).tidy()
+    shown = tables["gap"].frame
+    assert shown["estimate"].tolist() == pytest.approx(gap["estimate"].tolist(), nan_ok=True)
+    found = al.detect_ruptures(own[own["rater"] == "client"], rule="drop_stricter_sd")
+    classes = tables["rupture-classes"].frame.set_index("class")
+    counts = found.clients["class"].value_counts()
+    for name, row in classes.iterrows():
+        if row["suppressed"] == "":
+            assert row["n"] == counts.get(name, 0)

@@ -1,0 +1,117 @@
+"""Tables as HTML, Word and CSV: escaped, aligned, at full precision."""
+
+import csv
+
+import numpy as np
+import pandas as pd
+import pytest
+from docx import Document
+
+from alliance_stats.report import columns as col
+from alliance_stats.report.content import Table
+from alliance_stats.report.tables import cells, to_csv, to_html, to_text
+from alliance_stats.report.word import write_word
+
+EVIL = '<script>alert("x")</script>'
+
+
+def make(frame, *columns, **more):
+    return Table("t", "Title", frame, columns, how="Counted.", **more)
+
+
+def test_every_text_of_a_table_is_escaped_once():
+    frame = pd.DataFrame({"name": [EVIL, "a & b"], "group": [EVIL, EVIL]})
+    html = to_html(make(frame, col.text("name", "<b>Label</b>"), group="group"))
+    assert "<script" not in html
+    assert "<b>" not in html
+    assert html.count("&lt;script&gt;") == 2  # one cell, one group heading
+    assert "a &amp; b" in html
+    assert "&amp;lt;" not in html
+    assert "&lt;b&gt;Label" in html
+
+
+def test_markdown_and_placeholders_in_the_data_stay_what_they_are():
+    frame = pd.DataFrame({"name": ["**bold**", "xPLACEx0x", "{{md:x}}", "$x^2$"]})
+    html = to_html(make(frame, col.text("name", "Name")))
+    assert "<strong>" not in html
+    for text in frame["name"]:
+        assert f">{text}<" in html
+
+
+def test_the_html_has_no_style_script_or_id_of_its_own():
+    frame = pd.DataFrame({"x": [1.0]})
+    html = to_html(make(frame, col.number("x", "X")))
+    assert html.startswith("<table")
+    assert not any(word in html for word in ("style=", "<style", "<script", " id="))
+
+
+def test_numbers_stand_right_and_words_left():
+    frame = pd.DataFrame({"name": ["a"], "x": [0.5]})
+    html = to_html(make(frame, col.text("name", "Name"), col.number("x", "X")))
+    assert '<td class="gt_row gt_left">a</td>' in html
+    assert '<td class="gt_row gt_right">0.50</td>' in html
+
+
+def test_effects_share_decimals_and_variances_have_an_estimate_only():
+    frame = pd.DataFrame(
+        {
+            "part": ["Fixed effects", "Random effects"],
+            "estimate": [-0.0123, 0.5],
+            "std_error": [0.0042, np.nan],
+            "conf_low": [-0.02, np.nan],
+            "conf_high": [-0.004, np.nan],
+            "statistic": [-2.93, np.nan],
+            "df": [38.24, np.nan],
+            "p_value": [0.0057, np.nan],
+        }
+    )
+    shown = cells(make(frame, *col.coefficients(frame)))
+    assert shown.iloc[0].tolist() == [
+        "−0.012", "0.004", "[−0.020, −0.004]", "−2.93", "38.2", ".006",
+    ]  # fmt: skip
+    assert shown.iloc[1].tolist() == ["0.500", "", "", "", "", ""]
+
+
+def test_bounds_and_decimals_can_differ_by_row():
+    frame = pd.DataFrame({"x": [0.5, 0.5], "bounded": [True, False], "digits": [2, 3]})
+    shown = cells(make(frame, col.number("x", "X", "digits", bounded="bounded")))
+    assert shown[0].tolist() == [".50", "0.500"]
+
+
+def test_a_csv_keeps_full_precision_and_holds_no_formula(tmp_path):
+    frame = pd.DataFrame({"=name": ["=1+1", "-x", "plain"], "x": [-1 / 3, 0.1, np.nan]})
+    to_csv(make(frame, col.number("x", "X")), tmp_path / "t.csv")
+    with (tmp_path / "t.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.reader(stream))
+    assert rows[0] == ["'=name", "x"]
+    assert [row[0] for row in rows[1:]] == ["'=1+1", "'-x", "plain"]
+    assert float(rows[1][1]) == -1 / 3
+
+
+def test_a_word_table_has_title_rows_groups_and_note(tmp_path):
+    frame = pd.DataFrame({"g": ["A", "A", "B"], "name": ["a", "b\x00", EVIL], "n": [1, 20, 300]})
+    table = make(frame, col.text("name", "Name"), col.count("n", "n"), group="g", note="A note.")
+    write_word(table, tmp_path / "t.docx", number=3, synthetic=True)
+    document = Document(tmp_path / "t.docx")
+    texts = [p.text for p in document.paragraphs]
+    assert texts[0] == "Synthetic data: nobody in this table exists."
+    assert texts[1:] == ["Table 3", "Title", "Note. A note. Counted."]
+    rows = [[cell.text.strip() for cell in row.cells] for row in document.tables[0].rows]
+    assert rows == [
+        ["Name", "n"], ["A", ""], ["a", "1"], ["b", "20"], ["B", ""], [EVIL, "300"],
+    ]  # fmt: skip
+
+
+def test_an_empty_table_can_be_shown(tmp_path):
+    table = make(pd.DataFrame({"n": []}), col.count("n", "n"))
+    assert "<table" in to_html(table)
+    write_word(table, tmp_path / "t.docx", number=1)
+    to_csv(table, tmp_path / "t.csv")
+    assert (tmp_path / "t.csv").read_text() == "n\n"
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), pd.NA])
+def test_a_missing_word_is_a_dash(value):
+    table = make(pd.DataFrame({"name": [value]}, dtype=object), col.text("name", "Name"))
+    assert cells(table).iloc[0, 0] == "–"
+    assert "–" in to_text(table)
