@@ -101,9 +101,9 @@ def _fitted(
     if not fit.converged:
         messages.append(f"The model {formula} did not converge; its row is left out.")
         return row(np.nan)
-    fixed = fit.tidy().query("effect == 'fixed'").set_index("term")
+    table = fit.tidy().query("effect == 'fixed'").set_index("term")
     columns = ["estimate", "std_error", "conf_low", "conf_high", "df", "p_value"]
-    return row(*fixed.loc[term, columns].to_numpy(dtype=float))
+    return row(*table.loc[term, columns].to_numpy(dtype=float))
 
 
 def _mean_row(gap: np.ndarray) -> dict[str, float]:
