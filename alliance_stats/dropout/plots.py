@@ -78,7 +78,7 @@ def _write_numbers_at_risk(ax: Axes, curves: pd.DataFrame, groups: list) -> None
         part = table[table["by"] == name]
         y = -0.2 - 0.06 * line
         label = "At risk" if len(groups) == 1 else str(name)
-        ax.text(-0.02, y, label, transform=ax.transAxes, ha="right", va="top", fontsize=8)
+        ax.text(-0.05, y, label, transform=ax.transAxes, ha="right", va="top", fontsize=8)
         for time, n in zip(part["time"], part["n_at_risk"], strict=True):
             ax.text(time, y, str(int(n)), transform=ax.get_xaxis_transform(), ha="center",
                     va="top", fontsize=8)  # fmt: skip
