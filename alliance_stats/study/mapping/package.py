@@ -65,12 +65,14 @@ def _conventions(resource: dict[str, Any]) -> Conventions:
     """Return how the resource's cells are to be read, as its schema says."""
     schema = resource.get("schema")
     schema = schema if isinstance(schema, dict) else {}
-    fields = [field for field in schema.get("fields") or () if isinstance(field, dict)]
+    listed = schema.get("fields")
+    fields = (
+        [field for field in listed if isinstance(field, dict)] if isinstance(listed, list) else []
+    )
     text = {str(field.get("name")) for field in fields if field.get("type") in ("string", "any")}
     missing = schema.get("missingValues")
-    words = frozenset(
-        str(word).strip().casefold() for word in missing or () if isinstance(word, str)
-    )
+    texts = missing if isinstance(missing, list) else []
+    words = frozenset(word.strip().casefold() for word in texts if isinstance(word, str))
     encoding = resource.get("encoding")
     dialect = resource.get("dialect")
     delimiter = dialect.get("delimiter") if isinstance(dialect, dict) else None

@@ -246,10 +246,11 @@ def _limits(source: Source, block: Block, position: int) -> tuple[float, float] 
         low, high = card.item_range(item) if item in card.items else card.range
         return float(low), float(high)
     scale = card.scales.get(block.parts[position])
-    if scale is None or scale.method not in ("sum", "mean"):
+    if scale is None or scale.method not in ("sum", "sum_of", "mean", "single"):
         return None
-    count = scale.n_expected if scale.method == "sum" else 1
-    return tuple(scale.multiply * count * end for end in card.range)  # type: ignore[return-value]
+    count = scale.n_expected if scale.method in ("sum", "sum_of") else 1
+    low, high = (scale.multiply * count * end for end in card.range)
+    return low, high
 
 
 def long_frame(

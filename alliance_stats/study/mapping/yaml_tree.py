@@ -26,6 +26,7 @@ class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
 
 
+_PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 _SCALARS = (
     ("tag:yaml.org,2002:bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
     ("tag:yaml.org,2002:null", r"^(?:~|null|Null|NULL|)$", "~nN\0"),
@@ -124,6 +125,8 @@ def _convert(loader: _Loader, node: yaml.Node, place: Place, tree: Tree, count: 
     if count[0] > _MOST_VALUES:
         raise ValueError(f"it holds more than {_MOST_VALUES:,} values")
     tree.lines.setdefault(place, node.start_mark.line + 1)
+    if not isinstance(node, yaml.ScalarNode) and node.tag not in _PLAIN_TAGS:
+        raise ValueError(f"line {node.start_mark.line + 1} asks for the type '{node.tag}'")
     if isinstance(node, yaml.MappingNode):
         return _mapping(loader, node, place, tree, count)
     if isinstance(node, yaml.SequenceNode):
