@@ -163,8 +163,8 @@ def compare_rules(
     ...     }
     ... )
     >>> agreement = al.compare_rules(scores, ["drop_within_sd", "drop_trend"])
-    >>> agreement.pairs.loc[0, ["rule_a", "rule_b", "n_sessions"]].tolist()
-    ['drop_within_sd', 'drop_trend', 330]
+    >>> int(agreement.pairs.loc[0, "n_sessions"])
+    330
     """
     specs = _labelled(rules)
     if len(specs) < 2:

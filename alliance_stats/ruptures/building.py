@@ -42,7 +42,7 @@ def build(
         dict(p),
         rule.unit,
         limits,
-        (*flags.notes, *_messages(series, courses, flags, clients, p)),
+        (*flags.notes, *series.notes, *_messages(series, courses, clients, rule, p)),
     )
 
 
@@ -138,8 +138,16 @@ def _clients(
     for name, values in flags.client_columns.items():
         table[name] = _per_client(values, who, n)
     if not rule.dates_sessions:
-        table["class"] = table["class"].where(judged == 0)
+        table = _undated(table)
     return table if p["range"] is None else table.assign(**_extremes(series, p))
+
+
+def _undated(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of clients without what a rule that dates no session cannot know."""
+    judged = table["n_judged"] > 0
+    names = ["n_ruptures", *(f"n_{name}" for name in OUTCOMES)]
+    counts = {name: table[name].astype("Int64").mask(judged) for name in names}
+    return table.assign(**counts, **{"class": table["class"].mask(judged)})
 
 
 def _per_client(values: npt.NDArray, who: Integers, n: int) -> npt.NDArray:
@@ -173,12 +181,13 @@ def _extremes(series: Series, p: Mapping[str, Any]) -> dict[str, npt.NDArray]:
 
 
 def _messages(
-    series: Series, courses: Courses, flags: Flags, clients: pd.DataFrame, p: Mapping[str, Any]
+    series: Series, courses: Courses, clients: pd.DataFrame, rule: Rule, p: Mapping[str, Any]
 ) -> tuple[str, ...]:
     found = []
     missing = int((~series.observed).sum())
     if missing:
-        found.append(f"{missing} of {series.session.size} sessions have no score: unobserved.")
+        what = "score" if rule.needs == "scores" else "codes"
+        found.append(f"{missing} of {series.session.size} sessions have no {what}: unobserved.")
     unable = int((clients["n_judged"] == 0).sum())
     if unable:
         found.append(

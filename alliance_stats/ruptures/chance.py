@@ -94,7 +94,7 @@ def expected_by_chance(
     ...     }
     ... )
     >>> table = al.expected_by_chance(scores, rule="drop_within_sd", replicates=99, seed=1)
-    >>> bool(table.loc["rupture", "p_value"] > 0.05)
+    >>> bool(table.loc["rupture", "conf_low"] < table.loc["rupture", "expected"])
     True
     """
     chosen = find_rule(rule)

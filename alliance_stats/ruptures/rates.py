@@ -31,12 +31,16 @@ def describe(clients: pd.DataFrame) -> pd.DataFrame:
     from scipy.stats import norm
 
     judged = (clients["n_judged"] > 0).to_numpy(dtype=float)
-    ruptures = clients["n_ruptures"].to_numpy(dtype=float)
-    decided = (clients["n_repaired"] + clients["n_unrepaired"]).to_numpy(dtype=float)
+    ruptures, repaired, unrepaired = (
+        clients[f"n_{name}"].to_numpy(dtype=float, na_value=np.nan)
+        for name in ("ruptures", "repaired", "unrepaired")
+    )
+    some = np.where(np.isnan(ruptures), np.nan, ruptures > 0)
+    decided = repaired + unrepaired
     pairs = {
         "ruptures_per_session": (ruptures, clients["n_judged"].to_numpy(dtype=float)),
-        "clients_with_rupture": ((ruptures > 0).astype(float), judged),
-        "repaired": (clients["n_repaired"].to_numpy(dtype=float), decided),
+        "clients_with_rupture": (some, judged),
+        "repaired": (repaired, decided),
     }
     half = norm.ppf(0.975)
     rows = []

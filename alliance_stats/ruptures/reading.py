@@ -22,7 +22,8 @@ KEYS = ("measure", "scale", "rater")
 class Series:
     """A table of scores sorted by client (as first met) and session, one row a session.
 
-    ``observed`` says which rows have a score; `courses` are made of these.
+    ``observed`` says which rows have a score; `courses` are made of these. ``notes`` say what
+    is to be known about the table.
     """
 
     ids: pd.Series
@@ -31,7 +32,7 @@ class Series:
     session: Integers
     score: Floats
     observed: Booleans
-    unjudgeable: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def n_clients(self) -> int:

@@ -40,7 +40,10 @@ def find_table(data: Study | pd.DataFrame, name: str, given: pd.DataFrame | None
 
 
 def session_grid(data: Study | pd.DataFrame, reports: pd.DataFrame) -> pd.DataFrame:
-    """Return the sessions that were held: of the study, of the scores, and those reported on."""
+    """Return the sessions that were held: of the study, of the scores, and those reported on.
+
+    Sessions of the study's table that were not attended are left out; nobody could report.
+    """
     held: Any
     if is_study(data):
         held = data.tables.get("sessions")  # type: ignore[union-attr]
@@ -49,6 +52,8 @@ def session_grid(data: Study | pd.DataFrame, reports: pd.DataFrame) -> pd.DataFr
         held = data
     require_columns(held.columns, ["client_id", "session"], what="the sessions")
     require_columns(reports.columns, ["client_id", "session"], what="the reports")
+    if is_study(data) and "attended" in held.columns:
+        held = held[held["attended"].fillna(True).astype(bool)]
     keep = ["client_id", "session"]
     both: pd.DataFrame = pd.concat([held[keep], reports[keep]], ignore_index=True)
     return both.drop_duplicates().assign(score=0.0)
@@ -64,6 +69,9 @@ def read_marks(
     index = pd.MultiIndex.from_arrays([series.client_id, series.session])
     aligned = marks.reindex(index)
     columns = {str(name): aligned[name].to_numpy(dtype=float) for name in aligned.columns}
+    if table is data:
+        note = "Only sessions with a row are known; sessions without a report are not counted."
+        series = replace(series, notes=(note,))
     if rule.needs == "observer_codes" and p["uncoded"] == "unobserved":
         series = replace(series, observed=~np.isnan(columns["segments"]))
     return series, {name: np.nan_to_num(values) for name, values in columns.items()}

@@ -87,6 +87,7 @@ class Ruptures(Result):
         """Return one row: how many clients, sessions, ruptures, repairs."""
         clients = self.clients
         judged = clients["n_judged"] > 0
+        dated = not clients["n_ruptures"].isna().any()
         return pd.DataFrame(
             {
                 "rule": [self.rule],
@@ -94,9 +95,12 @@ class Ruptures(Result):
                 "n_clients_judged": [int(judged.sum())],
                 "n_sessions": [int(clients["n_sessions"].sum())],
                 "n_sessions_judged": [int(clients["n_judged"].sum())],
-                "n_clients_with_rupture": [int((clients["n_ruptures"] > 0).sum())],
-                "n_ruptures": [len(self.episodes)],
-                **{f"n_{name}": [int(clients[f"n_{name}"].sum())] for name in OUTCOMES},
+                "n_clients_with_rupture": [(clients["n_ruptures"] > 0).sum() if dated else pd.NA],
+                "n_ruptures": [len(self.episodes) if dated else pd.NA],
+                **{
+                    f"n_{name}": [clients[f"n_{name}"].sum() if dated else pd.NA]
+                    for name in OUTCOMES
+                },
             }
         )
 

@@ -299,7 +299,7 @@ def test_direct_reports_of_one_rater():
     assert episodes["repair_session"][0] == 3
     assert episodes["outcome"].tolist() == [
         "repaired",
-        "unrepaired",
+        "censored",
     ]
     assert episodes["depth"].tolist() == [3, 2]
     therapist = al.detect_ruptures(held(), rule="direct_report", events=EVENTS, rater="therapist")

@@ -69,3 +69,34 @@ def test_the_table_is_complete():
 def test_no_rule_bears_the_name_of_a_paper_that_was_not_read():
     authors = ("stiles", "strauss", "stevens", "larsson", "chen", "mclaughlin", "gumz", "tang")
     assert not [name for name in RULES["name"] if any(author in name for author in authors)]
+
+
+def test_a_rule_that_dates_nothing_counts_nothing():
+    found = al.detect_ruptures(scores(), rule="shape_clusters")
+    assert found.clients["n_ruptures"].isna().all()
+    assert found.tidy()["estimate"].isna().all()
+    assert found.glance()["n_ruptures"].isna().all()
+
+
+def test_a_study_gives_its_scores_sessions_and_events():
+    study = al.simulate_study(n_therapists=4, n_clients=20, seed=2)
+    found = al.detect_ruptures(
+        study, rule="drop_pooled_sd", measure="wai-sr", subscale="total", rater="client"
+    )
+    wanted = study.scores.query("measure == 'wai-sr' and scale == 'total' and rater == 'client'")
+    assert len(found.sessions) == len(wanted)
+    reported = al.detect_ruptures(study, rule="direct_report")
+    events = study.tables["events"].query("rater == 'client' and kind == 'rupture'")
+    assert reported.sessions["flag"].sum() == len(
+        events[["client_id", "session"]].drop_duplicates()
+    )
+    attended = study.tables["sessions"]["attended"]
+    assert len(reported.sessions) == attended.sum()
+    cells = al.compare_reports(study).cells["n_sessions"]
+    assert cells.sum() == attended.sum()
+
+
+def test_events_alone_know_only_the_sessions_they_name():
+    found = al.detect_ruptures(EVENTS, rule="direct_report")
+    assert len(found.sessions) == 2
+    assert "Only sessions with a row are known" in found.messages[0]

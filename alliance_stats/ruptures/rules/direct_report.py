@@ -5,7 +5,8 @@ of at least `min_intensity` (a report without intensity counts as 1). It is repa
 first session, the same one included, for which the same rater reported a repair (a row of kind
 ``repair``), or gave a rupture a resolution of at least `min_resolution`. ``distance`` is the
 intensity; depth is the highest intensity of the episode. A session without a row is a session
-without a report.
+without a report. Every session that was held counts as observed, so there are no gaps to mind
+(`max_gap` None).
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ RULES = (
             "rater": "client",
             "min_intensity": 1,
             "min_resolution": 3,
-            "repair_window": 1,
+            "repair_window": 3,
+            "max_gap": None,
             "min_sessions": 1,
         },
         unit="reported intensity, 1-5",
@@ -55,7 +57,7 @@ RULES = (
         source="Muran et al. 2009, doi 10.1037/a0016085 (reports of intensity and resolution)",
         verified=True,
         note="That intensity and resolution are reported by both raters was read; min_resolution "
-        "is a choice of this package.",
+        "and the window are choices of this package.",
         needs="events",
     ),
 )
