@@ -44,6 +44,7 @@ from .preparation import decompose as decompose
 from .preparation import lag as lag
 from .preparation import mean_reliability as mean_reliability
 from .report import Report as Report
+from .report import plot_course as plot_course
 from .report import write_report as write_report
 from .ruptures import ReportAgreement as ReportAgreement
 from .ruptures import RuleAgreement as RuleAgreement

@@ -2,6 +2,7 @@
 
 from .codebook import Codebook as Codebook
 from .identifiers import scan_identifiers as scan_identifiers
+from .opening import open_study as open_study
 from .privacy import pseudonymise as pseudonymise
 from .reading import read_table as read_table
 from .study import Study as Study

@@ -1,0 +1,88 @@
+"""`open_study`: from a folder to a `Study` that can be used."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .origin import RawStudy
+    from .study import Study
+
+TRUTH = "truth.json"
+
+
+def open_study(path: str | PathLike[str]) -> Study:
+    """Open a study: read its files, map them to tables, validate them, keep what can be used.
+
+    Parameters
+    ----------
+    path
+        A folder that holds ``study.yaml`` (a lab's own files and how they map to our tables) or
+        ``datapackage.json`` (a saved study), one of these files, or the name of a dataset that
+        ships, such as ``"demo-trial"``.
+
+    Returns
+    -------
+    Study
+        ``.report`` says what was found (warnings do not stop a study from opening) and which
+        rows were set aside.
+
+    Raises
+    ------
+    DataValidationError
+        Where a rule of level ``error`` is broken. The message counts what was found and shows
+        the first errors; ``.report`` holds all of it.
+
+    Examples
+    --------
+    >>> import alliance_stats as al
+    >>> study = al.open_study("demo-trial")
+    >>> study.synthetic
+    True
+    """
+    from .mapping import read_study
+    from .validation import check
+
+    raw = read_study(find_study(path))
+    report, tables = check(raw)
+    report.raise_if_invalid()
+    return _study(raw, report, tables)
+
+
+def find_study(path: str | PathLike[str]) -> Path:
+    """Return the path; the name of a dataset that ships stands for its folder."""
+    from ..resources import folder
+
+    given = Path(path)
+    if "\0" in str(given) or given.exists() or given.name != str(given):
+        return given
+    shipped = folder("datasets") / given.name
+    return shipped if shipped.is_dir() else given
+
+
+def _study(raw: RawStudy, report: Any, tables: dict[str, Any]) -> Study:
+    from .study import Study
+
+    truth = _truth(raw.folder)
+    return Study(
+        raw.name,
+        tables,
+        measures=raw.options.get("registry"),
+        synthetic=bool(raw.options.get("synthetic")) or truth is not None,
+        already_reversed=frozenset(raw.options.get("already_reversed", ())),
+        notes=tuple(raw.options.get("notes", ())),
+        report=report,
+        truth=truth,
+        folder=raw.folder,
+        files=tuple(dict.fromkeys(one.file for one in raw.files)),
+    )
+
+
+def _truth(folder: Path) -> Any:
+    """Return the truth of a simulated study where it lies beside the data."""
+    from ..simulation.truth import read_truth
+
+    path = folder / TRUTH
+    return read_truth(path) if path.is_file() else None
