@@ -103,13 +103,35 @@ contrast_of <- function(fit, terms) {
   L
 }
 
-satterthwaite <- function(design, model) {
-  table <- coef(summary(model, ddf = "Satterthwaite"))
-  joint <- lapply(design$joint, function(terms) {
+# The same model with lmerTest's derivatives taken again. numDeriv's step is a tenth of the parameter
+# unless the parameter is nearly zero (< 1.8e-5). For a theta of 3e-5 or 1e-4, as a covariance can be,
+# the step is then so small that rounding rules the second derivative. Here it is never below 1e-4.
+with_wider_step <- function(model) {
+  deviance_at <- update(model, devFunOnly = TRUE)
+  at <- unname(c(getME(model, "theta"), sigma(model)))
+  step <- list(zero.tol = 0.05)
+  hessian <- numDeriv::hessian(lmerTest:::devfun_vp, at, devfun = deviance_at, reml = getME(model, "is_REML"), method.args = step)
+  parts <- eigen(hessian, symmetric = TRUE)
+  kept <- parts$values > 1e-8
+  model@vcov_varpar <- 2 * parts$vectors[, kept, drop = FALSE] %*% (t(parts$vectors[, kept, drop = FALSE]) / parts$values[kept])
+  slopes <- numDeriv::jacobian(lmerTest:::get_covbeta, at, devfun = deviance_at, method.args = step)
+  model@Jac_list <- lapply(seq_len(ncol(slopes)), function(i) matrix(slopes[, i], length(fixef(model))))
+  model
+}
+
+joint_tests <- function(design, model) {
+  lapply(design$joint, function(terms) {
     test <- contest(model, contrast_of(model, terms), joint = TRUE, ddf = "Satterthwaite")
     list(terms = array_of(terms), F = test[["F value"]], num_df = test[["NumDF"]], den_df = test[["DenDF"]], p = test[["Pr(>F)"]])
   })
-  list(df = array_of(table[, "df"]), t = array_of(table[, "t value"]), p = array_of(table[, "Pr(>|t|)"]), joint = joint)
+}
+
+satterthwaite <- function(design, model) {
+  table <- coef(summary(model, ddf = "Satterthwaite"))
+  wider <- with_wider_step(model)
+  list(df = array_of(table[, "df"]), t = array_of(table[, "t value"]), p = array_of(table[, "Pr(>|t|)"]),
+       joint = joint_tests(design, model),
+       wider_step = list(df = array_of(coef(summary(wider, ddf = "Satterthwaite"))[, "df"]), joint = joint_tests(design, wider)))
 }
 
 kenward_roger <- function(design, fit) {
