@@ -1,4 +1,4 @@
-"""Opening a study: a lab's own files, a saved one, a dataset; and what is said when it cannot be."""
+"""Opening a study: a lab's own files, a saved one; and what is said when it cannot be."""
 
 import pandas as pd
 import pytest
