@@ -36,6 +36,7 @@ Debug = Annotated[
     bool, typer.Option("--debug", help="Show the program's own traceback where it fails.")
 ]
 DEMO = "demo-trial"
+STOPPED = 130  # what a shell calls a program that Ctrl-C ended
 
 
 @app.callback(invoke_without_command=True)
@@ -258,9 +259,12 @@ def _located(study: str) -> str | Path:
 
 @contextmanager
 def _progress(quiet: bool) -> Iterator[Callable[[str, int, int], None] | None]:
-    """Show a bar on stderr, or nothing where `quiet`."""
+    """Show a bar on a terminal, a line a step elsewhere, nothing where `quiet`."""
     if quiet:
         yield None
+        return
+    if not sys.stderr.isatty():
+        yield lambda what, done, steps: typer.echo(f"[{done}/{steps}] {what}")
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -284,7 +288,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         code = app(words, prog_name="alliance-stats", standalone_mode=False)
     except KeyboardInterrupt:
-        _fail("Stopped; nothing was written half.", 130)
+        _fail("Stopped; nothing was written half.", STOPPED)
     except BrokenPipeError:  # the reader of our output has left, as `| head` does
         sys.stderr.close()
         sys.exit(0)
@@ -292,6 +296,8 @@ def main(arguments: list[str] | None = None) -> None:
         if "--debug" in words:
             raise
         _fail(*_in_words(error))
+    if code == STOPPED:  # newer releases of typer turn Ctrl-C into this code themselves
+        _fail("Stopped; nothing was written half.", STOPPED)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -300,7 +306,7 @@ def _in_words(error: Exception) -> tuple[str, int]:
     from .errors import AllianceStatsError
 
     if type(error).__name__ == "Abort":
-        return "Stopped; nothing was written half.", 130
+        return "Stopped; nothing was written half.", STOPPED
     if hasattr(error, "format_message"):  # how typer says that a word was not understood
         return f"{error.format_message()} ('alliance-stats --help' shows what there is.)", 2
     if isinstance(error, AllianceStatsError):

@@ -8,25 +8,45 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from .figures import GREY, INK, PALE, SERIES, look
+from .figures import GREY, INK, PALE, SERIES, house_style, look, new_axes
 from .formatting import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def plot_course(course: pd.DataFrame, ax: Axes, *, label: str, smallest_n: int = 1) -> Axes:
+def plot_course(
+    course: pd.DataFrame,
+    ax: Axes | None = None,
+    *,
+    label: str = "Mean score (points)",
+    smallest_n: int = 5,
+) -> Axes:
     """Draw mean scores by session and rater with their intervals, and n below the axis.
 
     Parameters
     ----------
     course
         What `mean_course` gives.
+    ax
+        Where to draw; new axes in the house style unless given.
     label
         The score with its unit, for the axis.
     smallest_n
         Points of fewer clients are left out.
+
+    Examples
+    --------
+    >>> import alliance_stats as al
+    >>> study = al.simulate_study(n_therapists=6, n_clients=30, seed=1)
+    >>> scores = study.scores.query("measure == 'wai-sr' and scale == 'total'")
+    >>> ax = al.plot_course(al.mean_course(scores), label="WAI-SR total (points, 1-5)")
+    >>> ax.get_ylabel()
+    'WAI-SR total (points, 1-5)'
     """
+    if ax is None:
+        with house_style():
+            return plot_course(course, new_axes(), label=label, smallest_n=smallest_n)
     drawn = course[course["n"] >= smallest_n]
     raters = list(dict.fromkeys(drawn["rater"].astype(str)))
     for position, rater in enumerate(raters):

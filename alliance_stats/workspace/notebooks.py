@@ -186,6 +186,7 @@ def _execute(notebook: Any, progress: Callable[[str, int, int], None]) -> None:
             notebook,
             timeout=SECONDS_A_CELL,
             kernel_name="python3",
+            extra_arguments=["--log-level=40"],  # errors only: the page is the output
             resources={"metadata": {"path": folder}},
             on_cell_execute=tell,
         )
