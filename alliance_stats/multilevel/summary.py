@@ -71,4 +71,4 @@ def _fixed(fit: MultilevelFit) -> str:
 def _preparation(fit: MultilevelFit) -> list[str]:
     """Return what was done to the data before, as the preparing functions wrote it down."""
     notes = fit.design.frame.attrs.get("preparation", [])
-    return [str(note) for note in notes]
+    return [str(note["message"] if isinstance(note, dict) else note) for note in notes]
