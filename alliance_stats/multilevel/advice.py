@@ -60,7 +60,9 @@ def messages(fit: MultilevelFit) -> list[str]:
         found.append(fit.convergence_note)
     if fit.singular:
         found.append(fit.singular_note)
-    return found + _few_groups(fit) + _singles(fit) + _mixed_predictors(fit)
+    few = few_groups_note(fit)
+    found += [few] if few else []
+    return found + _singles(fit) + _mixed_predictors(fit)
 
 
 def convergence_note(optimum: Optimum) -> str:
@@ -100,16 +102,17 @@ def _boundary_phrase(
     return f"the variance of '{term}' for '{group}' is estimated as zero"
 
 
-def _few_groups(fit: MultilevelFit) -> list[str]:
+def few_groups_note(fit: MultilevelFit) -> str:
+    """Say what to do where the top level has few groups; nothing where it has enough."""
     name, size = fit.design.grouping.names[-1], fit.design.grouping.sizes[-1]
     if size >= FEW_GROUPS:
-        return []
+        return ""
     way_out = {
         "kenward-roger": "Kenward-Roger's adjustment is used, as advised.",
         "satterthwaite": "df='kenward-roger' also adjusts the standard errors.",
         "normal": "z tests are too liberal here: use df='kenward-roger'.",
     }
-    return [f"There are only {size} groups of '{name}'. {way_out[fit.df_method]}"]
+    return f"There are only {size} groups of '{name}'. {way_out[fit.df_method]}"
 
 
 def _singles(fit: MultilevelFit) -> list[str]:

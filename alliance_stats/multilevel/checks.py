@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
-from ..errors import DesignError, listing
-from .elimination import Array, sum_children
+from ..errors import ColumnError, DesignError, listing
+from .batches import Array, sum_children
+from .formula import Formula
 from .grouping import Grouping
 from .likelihood import Level
 from .terms import INTERCEPT
@@ -16,8 +18,6 @@ from .terms import INTERCEPT
 if TYPE_CHECKING:
     from .design import Effects
 
-DEPENDENT = 1e-7  # R's tolerance: what is left of a column after regression on those before it
-SUSPICIOUS = 1e-9  # the same in cross-products (squared), with room for their rounding
 FLAT = 1e-10  # share of variance within groups below which a column does not vary there
 
 
@@ -41,7 +41,17 @@ def _counts(missing: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in missing.items())
 
 
-def check_numbers(names: Sequence[str], columns: Sequence[Array]) -> None:
+def check_frame(formula: Formula, frame: pd.DataFrame) -> None:
+    """Refuse an empty frame and names that stand for several columns."""
+    if not len(frame):
+        raise DesignError("The data have no rows.")
+    names = list(frame.columns)
+    twice = [name for name in formula.columns if names.count(name) > 1]
+    if twice:
+        raise ColumnError(f"The data have several columns called '{twice[0]}'; rename them.")
+
+
+def check_numbers(names: Sequence[str], columns: Sequence[Array], index: pd.Index) -> None:
     """Refuse infinite values, and NaN that a transformation made."""
     for name, column in zip(names, columns, strict=True):
         if np.isfinite(column.sum()):
@@ -49,8 +59,8 @@ def check_numbers(names: Sequence[str], columns: Sequence[Array]) -> None:
         rows = np.flatnonzero(~np.isfinite(column))
         if len(rows):
             raise DesignError(
-                f"'{name}' is infinite or undefined in {len(rows)} rows (first: row positions "
-                f"{listing(rows[:3])} of those used). Set such values to missing or correct them."
+                f"'{name}' is infinite or undefined in {len(rows)} rows (index "
+                f"{listing(index[rows])}). Set such values to missing or correct them."
             )
 
 
@@ -81,65 +91,6 @@ def check_sizes(
 def grouping_label(grouping: Grouping, name: str) -> str:
     """Return the first group of a level, as text."""
     return str(grouping.labels[grouping.names.index(name)][0])
-
-
-def dependent_columns(
-    totals: Array,
-    fixed: Sequence[int],
-    names: Sequence[str],
-    columns: Sequence[Array],
-    weights: Array | None,
-) -> tuple[list[int], list[str]]:
-    """Find the columns of X that those before them determine; they are left out, as R does.
-
-    The cross-products point at suspicious columns; the columns themselves decide.
-    """
-    norms = np.sqrt(np.diag(totals)[list(fixed)])
-    scaled = totals[np.ix_(fixed, fixed)] / np.where(norms > 0, np.outer(norms, norms), 1.0)
-    kept: list[int] = []
-    out: list[int] = []
-    for i in range(len(fixed)):
-        left = scaled[i, i]
-        if kept:
-            block = scaled[np.ix_(kept, kept)]
-            left -= scaled[i, kept] @ np.linalg.solve(block, scaled[kept, i])
-        if left < SUSPICIOUS and _left_over(i, kept, fixed, columns, weights) < DEPENDENT:
-            out.append(i)
-        else:
-            kept.append(i)
-    return out, [_why_dependent(names[i], columns[fixed[i]], names, kept, i) for i in out]
-
-
-def _left_over(
-    i: int,
-    kept: Sequence[int],
-    fixed: Sequence[int],
-    columns: Sequence[Array],
-    weights: Array | None,
-) -> float:
-    root = 1.0 if weights is None else np.sqrt(weights)
-    column = columns[fixed[i]] * root
-    norm = float(np.linalg.norm(column))
-    if norm == 0 or not kept:
-        return 0.0 if norm == 0 else 1.0
-    before = np.stack([columns[fixed[j]] * root for j in kept], axis=1)
-    before = before / np.linalg.norm(before, axis=0)
-    basis = np.linalg.qr(before)[0]
-    rest = column - basis @ (basis.T @ column)
-    rest -= basis @ (basis.T @ rest)
-    return float(np.linalg.norm(rest)) / norm
-
-
-def _why_dependent(
-    name: str, column: Array, names: Sequence[str], kept: Sequence[int], i: int
-) -> str:
-    if column.min() == column.max():
-        return f"The predictor '{name}' is constant ({column[0]:g}) and was left out."
-    before = [names[j] for j in kept if j < i]
-    return (
-        f"The predictor '{name}' is a linear combination of {listing(before)} and was left out "
-        "(the design is rank deficient)."
-    )
 
 
 def check_effects(

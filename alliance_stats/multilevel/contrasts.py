@@ -11,8 +11,8 @@ import pandas as pd
 
 from ..errors import DesignError, did_you_mean, listing
 from ..results import TIDY_COLUMNS, Result
+from .batches import Array
 from .distributions import f_upper, t_quantile, t_two_sided
-from .elimination import Array
 
 if TYPE_CHECKING:
     from .result import MultilevelFit
@@ -68,8 +68,7 @@ def contrast_test(fit: MultilevelFit, contrast: Any) -> ContrastTest:
     names = list(fit.params.index)
     L, labels = _rows(names, contrast)
     scaled = L @ fit.to_user_scale
-    # The outcome's and predictors' shifts move only the intercept, so the test uses the estimates
-    # on the user's scale and the covariance on the scaled one.
+    # Estimates as the user sees them, in the units in which the covariance is kept.
     beta = np.linalg.solve(fit.to_user_scale, fit.params.to_numpy())
     joint = fit.inference.joint(scaled, beta)
     estimate = L @ fit.params.to_numpy()

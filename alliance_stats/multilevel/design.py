@@ -13,14 +13,20 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ColumnError, DesignError, listing
-from .checks import check_effects, check_numbers, check_sizes, dependent_columns, missing_note
-from .elimination import Array
+from .basis import find_basis, why_left_out
+from .batches import Array
+from .checks import (
+    check_effects,
+    check_frame,
+    check_numbers,
+    check_sizes,
+    missing_note,
+)
+from .crossproducts import cross_products, outcome_products
 from .formula import Formula, RandomTerm
 from .grouping import Factor, Grouping, factorise, nest
 from .likelihood import Level, Partition
 from .terms import INTERCEPT, Columns, Table, build, complete_rows, response
-
-FAR_FROM_ZERO = 50.0  # a mean this many sd from zero costs digits in cross-products: centre
 
 
 @dataclass(frozen=True)
@@ -41,8 +47,9 @@ class Design:
         All distinct columns, unweighted; the outcome (less `outcome_shift`) is the last.
     fixed
         Positions of the columns of X, without those left out as linearly dependent.
-    shifts
-        What was subtracted from each column of X; the intercept absorbs it.
+    fixed_basis
+        U where the user's X is ``columns U``; the identity unless columns of X were so nearly
+        dependent, or so far from zero, that they had to be made orthogonal to keep their digits.
     scale
         What each column was divided by in `partition`.
     """
@@ -53,7 +60,7 @@ class Design:
     fixed: tuple[int, ...]
     fixed_names: tuple[str, ...]
     fixed_terms: Columns
-    shifts: Array
+    fixed_basis: Array
     outcome_shift: float
     dropped: tuple[str, ...]
     levels: tuple[Level, ...]
@@ -82,7 +89,7 @@ class Design:
             )
         shift = float(values.mean()) if self.outcome_shift or INTERCEPT in self.fixed_names else 0.0
         columns = (*self.columns[:-1], values - shift)
-        last = _outcome_products(columns, self.weights, self.grouping)
+        last = outcome_products(columns, self.weights, self.grouping)
         scale = self.scale.copy()
         scale[-1] = _spread(float(last[-1].sum()), self.n)
         cross = self.partition.cross.copy()
@@ -115,6 +122,7 @@ def make_design(
             "ordinary regression, for example statsmodels.formula.api.ols."
         )
     prior = _prior_weights(data, weights)
+    check_frame(formula, data)
     table, keep, missing = complete_rows(formula, data)
     notes = missing_note(missing, len(data) - len(table), len(data))
     if prior is not None and keep is not None:
@@ -124,17 +132,23 @@ def make_design(
     grouping, terms = _levels(formula, table)
     pool = _Pool(len(table))
     levels, effects = _random_columns(terms, table, pool)
-    fixed, shifts = _fixed_columns(fixed_terms, pool)
+    fixed = [
+        pool.place(name, array)
+        for name, array in zip(fixed_terms.names, fixed_terms.arrays, strict=True)
+    ]
     shift = float(y.mean()) if INTERCEPT in fixed_terms.names else 0.0
     columns = (*pool.arrays, y - shift)
-    check_numbers((*pool.names, outcome), columns)
-    cross = _cross_products(columns, prior, grouping, pool.ones)
+    check_numbers((*pool.names, outcome), columns, table.frame.index)
+    cross = cross_products(columns, prior, grouping, pool.ones)
     check_sizes(len(y), len(fixed), y, outcome, grouping, levels)
-    totals = cross.sum(axis=-1)
-    out, why = dependent_columns(totals, fixed, fixed_terms.names, columns, prior)
-    kept = [i for i in range(len(fixed)) if i not in out]
-    notes += why + check_effects(cross, levels, effects, grouping)
-    scale = np.array([_spread(total, len(y)) for total in np.diag(totals)])
+    basis = find_basis(cross.sum(axis=-1), fixed, columns)
+    notes += why_left_out(basis, fixed_terms) + check_effects(cross, levels, effects, grouping)
+    if basis.replaced:
+        fixed = [pool.add(basis.replaced.get(i), place) for i, place in enumerate(fixed)]
+        columns = (*pool.arrays, y - shift)
+        cross = cross_products(columns, prior, grouping, pool.ones)
+    kept = basis.kept
+    scale = np.array([_spread(total, len(y)) for total in np.diag(cross.sum(axis=-1))])
     cross /= (scale[:, None] * scale)[..., None]
     return Design(
         formula=formula,
@@ -143,9 +157,9 @@ def make_design(
         fixed=tuple(fixed[i] for i in kept),
         fixed_names=tuple(fixed_terms.names[i] for i in kept),
         fixed_terms=fixed_terms,
-        shifts=shifts[kept],
+        fixed_basis=basis.matrix,
         outcome_shift=shift,
-        dropped=tuple(fixed_terms.names[i] for i in out),
+        dropped=tuple(fixed_terms.names[i] for i in basis.left_out),
         levels=levels,
         effects=effects,
         grouping=grouping,
@@ -169,7 +183,16 @@ class _Pool:
         if name not in self.names:
             self.names.append(name)
             self.arrays.append(array)
-        return self.names.index(name)
+        position = self.names.index(name)
+        if not np.array_equal(self.arrays[position], array, equal_nan=True):
+            raise DesignError(
+                f"Two different columns of the model are called '{name}'; rename one."
+            )
+        return position
+
+    def add(self, array: Array | None, place: int) -> int:
+        """Return the place of the array, if any, that stands in for the column at `place`."""
+        return place if array is None else self.place(f"{self.names[place]} (rest)", array)
 
     @property
     def ones(self) -> int | None:
@@ -231,61 +254,6 @@ def _random_columns(
         levels.append(Level(tuple(pool.names.index(name) for name in names), tuple(blocks)))
         effects.append(Effects(tuple(names), tuple(built)))
     return tuple(levels), tuple(effects)
-
-
-def _fixed_columns(terms: Columns, pool: _Pool) -> tuple[list[int], Array]:
-    """Place the columns of X, centring those that lie so far from zero that digits would go."""
-    places, shifts = [], np.zeros(len(terms.names))
-    for i, (name, array) in enumerate(zip(terms.names, terms.arrays, strict=True)):
-        mean = float(array.mean())
-        can_shift = INTERCEPT in terms.names and name != INTERCEPT and np.isfinite(mean)
-        if can_shift and _far_from_zero(array, mean):
-            shifts[i] = mean
-            places.append(pool.place(f"{name} (centred)", array - mean))
-        else:
-            places.append(pool.place(name, array))
-    return places, shifts
-
-
-def _far_from_zero(array: Array, mean: float) -> bool:
-    bound = (mean / FAR_FROM_ZERO) ** 2
-    if array @ array / len(array) - mean**2 > 2 * bound:  # cheap, and right unless it is close
-        return False
-    return bool(0 < array.var() < bound)
-
-
-def _cross_products(
-    columns: Sequence[Array], weights: Array | None, grouping: Grouping, ones: int | None
-) -> Array:
-    """Return the cross-products of every lowest unit, (k, k, units), in nested order."""
-    add_up = _summing(grouping)
-    weighted = [c if weights is None else c * weights for c in columns]
-    cross = np.empty((len(columns), len(columns), len(grouping.order)))
-    product = np.empty(len(columns[0]))
-    for i, left in enumerate(weighted):
-        for j in range(i + 1):
-            # The column of ones need not be multiplied with.
-            values = left if j == ones else np.multiply(left, columns[j], out=product)
-            cross[i, j] = cross[j, i] = add_up(values)
-    return cross
-
-
-def _outcome_products(columns: Sequence[Array], weights: Array | None, grouping: Grouping) -> Array:
-    add_up = _summing(grouping)
-    outcome = columns[-1] if weights is None else columns[-1] * weights
-    return np.stack([add_up(column * outcome) for column in columns])
-
-
-def _summing(grouping: Grouping):  # type: ignore[no-untyped-def]
-    """Return the function that adds up a column's rows in every unit, in nested order."""
-    codes, order = grouping.appearance, grouping.order
-    starts = np.flatnonzero(np.diff(codes, prepend=-1))
-    in_order = bool((order == np.arange(len(order))).all())
-    if len(starts) == len(order):  # every unit's rows are neighbours
-        if in_order:
-            return lambda values: np.add.reduceat(values, starts)
-        return lambda values: np.add.reduceat(values, starts)[order]
-    return lambda values: np.bincount(codes, values, len(order))[order]
 
 
 def _spread(total: float, n: int) -> float:

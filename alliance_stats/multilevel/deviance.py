@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .elimination import Array
+from .batches import Array
 from .likelihood import Contribution, Level
 
 
@@ -70,6 +70,12 @@ class Profile:
     @cached_property
     def deviance(self) -> float:
         """Minus twice the (restricted) log-likelihood."""
+        try:
+            reproduced = not self.variance > 0.0
+        except np.linalg.LinAlgError:  # so far out that X'V^-1X drowned in rounding
+            reproduced = True
+        if reproduced:
+            return float("inf")
         total = self.contribution.logdet + self.denominator * (
             1.0 + np.log(2.0 * np.pi * self.variance)
         )

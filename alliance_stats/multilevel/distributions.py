@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .elimination import Array
+from .batches import Array
 
 
 def t_two_sided(statistic: Array, df: Array) -> Array:

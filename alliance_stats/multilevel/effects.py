@@ -12,18 +12,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .deviance import Profile, covariances, factors
-from .elimination import (
+from .batches import (
     WHOLE,
     Array,
     Indices,
-    State,
-    eliminate,
     fixed_times,
     inverse_of_one_plus,
     times,
     transpose,
 )
+from .deviance import Profile, covariances, factors
+from .elimination import State, eliminate
 from .likelihood import Level, Partition
 
 

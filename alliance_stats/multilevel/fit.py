@@ -8,10 +8,17 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ..errors import ColumnError, ConvergenceWarning, DesignError, SingularFitWarning, did_you_mean
+from ..errors import (
+    ColumnError,
+    ConvergenceWarning,
+    DesignError,
+    FewClustersWarning,
+    SingularFitWarning,
+    did_you_mean,
+)
+from .batches import Array
 from .design import Design, make_design
 from .deviance import Profile, covariances, start
-from .elimination import Array
 from .formula import parse_formula
 from .likelihood import contribute
 from .optimise import minimise
@@ -81,6 +88,8 @@ def fit_multilevel(
     -----
     SingularFitWarning
         Where a variance is estimated as zero or a correlation as one.
+    FewClustersWarning
+        Where z tests were asked for with few top-level groups.
     ConvergenceWarning
         Where the conditions of a minimum do not hold at the end.
 
@@ -148,5 +157,7 @@ def warn_of(fit: MultilevelFit, stacklevel: int) -> None:
     """Warn of what a user must not overlook."""
     if not fit.converged:
         warnings.warn(fit.convergence_note, ConvergenceWarning, stacklevel=stacklevel)
+    if fit.df_method == "normal" and fit.few_groups_note:
+        warnings.warn(fit.few_groups_note, FewClustersWarning, stacklevel=stacklevel)
     if fit.singular:
         warnings.warn(fit.singular_note, SingularFitWarning, stacklevel=stacklevel)

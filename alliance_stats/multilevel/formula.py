@@ -11,41 +11,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NoReturn
 
-from ..errors import FormulaError, did_you_mean, listing
+from ..errors import did_you_mean, listing
+from .tokens import CLOSING, OPENING, Token, check_brackets, fail, read_tokens, signed_terms
 
-_TOKEN = re.compile(
-    r"""(?P<space>\s+)
-      | (?P<quoted>`[^`]*`)
-      | (?P<string>'[^']*'|"[^"]*")
-      | (?P<name>[^\W\d][\w.]*)
-      | (?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)
-      | (?P<operator>\|\||\*\*|[=!<>]=|.)
-    """,
-    re.VERBOSE,
-)
 _CONSTANTS = frozenset({"True", "False", "None"})
-_OPENING, _CLOSING = {"(": ")", "[": "]", "{": "}"}, {")", "]", "}"}
-
-
-@dataclass(frozen=True)
-class Token:
-    """A word or sign of the formula and where it starts."""
-
-    kind: str
-    text: str
-    start: int
-
-    @property
-    def end(self) -> int:
-        """Position just behind the token."""
-        return self.start + len(self.text)
-
-    @property
-    def column(self) -> str:
-        """The column a name token speaks of (backticks taken off)."""
-        return self.text.strip("`")
 
 
 @dataclass(frozen=True)
@@ -103,11 +73,11 @@ class Part:
         """
         intercept = True
         terms: dict[frozenset[str], tuple[str, ...]] = {}
-        for sign, tokens in _signed_terms(self.source, self.tokens):
+        for sign, tokens in signed_terms(self.source, self.tokens):
             if len(tokens) == 1 and tokens[0].text in {"0", "1"}:
-                intercept = (tokens[0].text == "1") == (sign == "+")
+                intercept = (tokens[0].text == "1") == (sign.text == "+")
                 continue
-            if sign == "-" or not _is_product(tokens):
+            if sign.text == "-" or not _is_product(tokens):
                 return None
             for names in _expand_product(tokens):
                 terms.setdefault(frozenset(names), names)
@@ -158,7 +128,7 @@ class Formula:
         for name in self.columns:
             if name in known:
                 continue
-            token = next(t for t in _tokens(self.text) if t.column == name)
+            token = next(t for t in read_tokens(self.text) if t.column == name)
             fail(
                 f"The formula names the column '{name}', which the data do not have."
                 f"{did_you_mean(name, known)} The columns are {listing(known, 12)}.",
@@ -170,12 +140,6 @@ class Formula:
     def fixed_only(self) -> str:
         """Return the fixed side as text, for showing."""
         return self.fixed.text if self.fixed else "1"
-
-
-def fail(message: str, text: str, start: int, end: int) -> NoReturn:
-    """Raise `FormulaError` with the formula and a caret line under the place."""
-    marks = " " * start + "^" * max(end - start, 1)
-    raise FormulaError(f"{message}\n  {text}\n  {marks}")
 
 
 @lru_cache(maxsize=256)
@@ -194,8 +158,8 @@ def parse_formula(text: str) -> Formula:
         Where it cannot be read; the message marks the place.
     """
     text = re.sub(r"\s", " ", text)
-    tokens = _tokens(text)
-    _check_brackets(text, tokens)
+    tokens = read_tokens(text)
+    check_brackets(text, tokens)
     tildes = [i for i, token in enumerate(tokens) if token.text == "~"]
     if len(tildes) != 1:
         start, end = (tokens[tildes[1]].start, tokens[tildes[1]].end) if tildes else (0, len(text))
@@ -213,59 +177,13 @@ def parse_formula(text: str) -> Formula:
     return Formula(text, response, fixed, tuple(random))
 
 
-def _tokens(text: str) -> list[Token]:
-    found = []
-    for match in _TOKEN.finditer(text):
-        kind = match.lastgroup or "operator"
-        if kind != "space":
-            found.append(Token(kind, match.group(), match.start()))
-    return found
-
-
-def _check_brackets(text: str, tokens: Sequence[Token]) -> None:
-    open_: list[Token] = []
-    for token in tokens:
-        if token.text in _OPENING:
-            open_.append(token)
-        elif token.text in _CLOSING:
-            if not open_ or _OPENING[open_[-1].text] != token.text:
-                fail(f"'{token.text}' closes nothing.", text, token.start, token.end)
-            open_.pop()
-        elif token.text in {"'", '"', "`"}:
-            fail("A quotation mark is not closed.", text, token.start, token.end)
-    if open_:
-        fail(f"'{open_[-1].text}' is never closed.", text, open_[-1].start, open_[-1].end)
-
-
-def _signed_terms(text: str, tokens: Sequence[Token]) -> list[tuple[str, tuple[Token, ...]]]:
-    """Split at the ``+`` and ``-`` that stand in no bracket."""
-    terms: list[tuple[str, tuple[Token, ...]]] = []
-    current: list[Token] = []
-    sign, depth, place = "+", 0, None
-    for token in tokens:
-        depth += (token.text in _OPENING) - (token.text in _CLOSING)
-        if depth == 0 and token.text in {"+", "-"}:
-            if current:
-                terms.append((sign, tuple(current)))
-            elif place is not None:
-                fail("Two signs follow each other.", text, place.start, token.end)
-            sign, current, place = token.text, [], token
-        else:
-            current.append(token)
-    if not current and place is not None:
-        fail(f"Nothing follows '{place.text}'.", text, place.start, place.end)
-    if current:
-        terms.append((sign, tuple(current)))
-    return terms
-
-
 def _split_right(text: str, tokens: Sequence[Token]) -> tuple[Part | None, list[RandomTerm]]:
     fixed: list[Token] = []
     random: list[RandomTerm] = []
-    for sign, term in _signed_terms(text, tokens):
+    for sign, term in signed_terms(text, tokens):
         bars = [i for i, token in enumerate(term) if token.text in {"|", "||"}]
         if not bars:
-            fixed += [Token("operator", sign, term[0].start), *term]
+            fixed += [sign, *term]
             continue
         if term[0].text != "(" or term[-1].text != ")" or _closes_early(term):
             fail(
@@ -277,7 +195,7 @@ def _split_right(text: str, tokens: Sequence[Token]) -> tuple[Part | None, list[
         if len(bars) > 1:
             bar = term[bars[1]]
             fail("A random term has one bar.", text, bar.start, bar.end)
-        if sign == "-":
+        if sign.text == "-":
             fail("A random term cannot be taken away.", text, term[0].start, term[-1].end)
         random += _random_terms(text, term, bars[0])
     if fixed and fixed[0].text == "+":
@@ -288,7 +206,7 @@ def _split_right(text: str, tokens: Sequence[Token]) -> tuple[Part | None, list[
 def _closes_early(term: Sequence[Token]) -> bool:
     depth = 0
     for token in term[:-1]:
-        depth += (token.text in _OPENING) - (token.text in _CLOSING)
+        depth += (token.text in OPENING) - (token.text in CLOSING)
         if depth == 0:
             return True
     return False
@@ -300,7 +218,7 @@ def _random_terms(text: str, term: Sequence[Token], bar: int) -> list[RandomTerm
     if not effects or not groups:
         side = "left" if not effects else "right"
         fail(f"Nothing stands {side} of the bar.", text, sign.start, sign.end)
-    _signed_terms(text, effects)
+    signed_terms(text, effects)
     part = Part(text, tuple(effects))
     start, end = term[0].start, term[-1].end
     return [

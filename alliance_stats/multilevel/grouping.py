@@ -17,7 +17,7 @@ import pandas as pd
 from pandas.api import types
 
 from ..errors import DesignError, listing
-from .elimination import Indices
+from .batches import Indices
 from .terms import Table
 
 
@@ -101,12 +101,12 @@ def _factorise_column(table: Table, name: str) -> tuple[Indices, pd.Index]:
     column = table.frame[name]
     if types.is_float_dtype(column.dtype):
         values = table.numbers(name)
-        fractions = values != np.floor(values)
-        if fractions.any():
+        wrong = ~np.isfinite(values) | (values != np.floor(values))
+        if wrong.any():
             raise DesignError(
                 f"The grouping column '{name}' must hold labels, but it holds numbers with "
-                f"fractions (first: {listing(values[fractions][:3].tolist())}). If these are "
-                "labels, turn them into text first."
+                f"fractions or infinite ones (first: {listing(values[wrong][:3].tolist())}). If "
+                "these are labels, turn them into text first."
             )
     codes, labels = pd.factorize(column)
     return codes, pd.Index(labels, name=name)

@@ -18,8 +18,8 @@ from typing import Protocol
 
 import numpy as np
 
+from .batches import Array
 from .deviance import Profile, chain, jacobian_of_covariances
-from .elimination import Array
 from .likelihood import Level
 
 FLAT = 1e-9  # curvature, relative to the largest, below which a direction says nothing

@@ -20,7 +20,8 @@ from functools import cached_property
 
 import numpy as np
 
-from .elimination import WHOLE, Array, Indices, State, eliminate, sum_children
+from .batches import WHOLE, Array, Indices, sum_children
+from .elimination import State, eliminate
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .batches import Array
 from .deviance import Profile, chain, factors
-from .elimination import Array
 from .likelihood import Level
 
 Evaluate = Callable[[Array], Profile]
 
-DECREMENT = 1e-12  # predicted fall of the deviance below which a Newton step is not worth taking
+DECREMENT = 1e-14  # predicted fall of the deviance below which a Newton step is not worth taking
 NOISE = 1e-7  # falls of the deviance smaller than this drown in rounding when n is large
 KKT = 1e-4  # largest slope of the deviance accepted as none, in standard errors of the variances
 BOUNDARY = 1e-4  # a diagonal element of Lambda below this is on the boundary, as in lme4

@@ -9,8 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import ColumnError, DesignError, listing
+from .batches import Array
 from .effects import draw_effects, unit_effects
-from .elimination import Array
 from .terms import Table
 
 if TYPE_CHECKING:

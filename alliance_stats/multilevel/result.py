@@ -13,10 +13,10 @@ import pandas as pd
 from ..errors import DesignError
 from ..results import TIDY_COLUMNS, Result
 from . import advice, prediction, variances
+from .batches import Array
 from .deviance import covariances
 from .distributions import t_quantile, t_two_sided
 from .effects import UnitEffects, unit_effects
-from .elimination import Array
 from .fit import Method, fit_design
 from .inference import Inference, KenwardRoger, Normal, Satterthwaite
 from .terms import INTERCEPT
@@ -103,6 +103,11 @@ class MultilevelFit(Result):
         """How far from a minimum the search ended."""
         return advice.convergence_note(self.optimum)
 
+    @property
+    def few_groups_note(self) -> str:
+        """What to do where the top level has few groups; empty where it has enough."""
+        return advice.few_groups_note(self)
+
     @cached_property
     def structure(self) -> pd.DataFrame:
         """How units lie in each other: one row a level (see `advice.structure`)."""
@@ -124,13 +129,9 @@ class MultilevelFit(Result):
 
     @cached_property
     def to_user_scale(self) -> Array:
-        """The matrix that takes coefficients of scaled and centred columns to the user's."""
+        """The matrix that takes coefficients of the scaled columns to the user's."""
         scale, fixed = self.design.scale, list(self.design.fixed)
-        matrix = np.diag(scale[-1] / scale[fixed])
-        if INTERCEPT in self.design.fixed_names:
-            row = self.design.fixed_names.index(INTERCEPT)
-            matrix[row] -= self.design.shifts * scale[-1] / scale[fixed]
-        return matrix
+        return np.linalg.inv(self.design.fixed_basis) * (scale[-1] / scale[fixed])
 
     @cached_property
     def params(self) -> pd.Series:

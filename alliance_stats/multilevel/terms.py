@@ -7,6 +7,7 @@ to new data.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,8 +18,9 @@ from numpy.typing import NDArray
 from pandas.api import types
 
 from ..errors import ColumnError, DesignError, listing
-from .elimination import Array
-from .formula import Formula, Part, fail
+from .batches import Array
+from .formula import Formula, Part
+from .tokens import fail
 
 INTERCEPT = "Intercept"
 NUMBERS_AS_TEXT = 20  # more text categories than this that all read as numbers are a mistake
@@ -46,7 +48,8 @@ class Table:
                 values = column.to_numpy(dtype=float, na_value=np.nan)
             else:
                 values = column.to_numpy(dtype=float)
-            self.known[name] = values
+            # A copy: a fit must not change when its data frame is written to later.
+            self.known[name] = np.array(values)
         return self.known[name]
 
     def missing(self, name: str) -> NDArray[np.bool_] | None:
@@ -113,14 +116,15 @@ def _numbers(table: Table, name: str) -> Array:
 
 def _library_columns(part: Part, table: Table) -> Columns:
     import formulaic
-    from formulaic.errors import FormulaicError
+    from formulaic.errors import DataMismatchWarning, FormulaicError
 
     _check_categories(part, table)
     frame = _without_bools(table.frame[list(part.columns)])
     try:
-        matrix = formulaic.model_matrix(
-            part.text, frame, context={"np": np}, na_action="ignore", output="pandas"
-        )
+        with np.errstate(all="ignore"):  # what becomes infinite is refused by name later
+            matrix = formulaic.model_matrix(
+                part.text, frame, context={"np": np}, na_action="ignore", output="pandas"
+            )
     except (FormulaicError, NameError, TypeError, ValueError, SyntaxError, KeyError) as error:
         reason = str(error).strip().splitlines()[-1]
         fail(f"This part cannot be evaluated: {reason}", part.source, part.start, part.end)
@@ -143,7 +147,14 @@ def _library_columns(part: Part, table: Table) -> Columns:
                     f"{listing(unseen)}. It knows {listing(sorted(map(str, seen)), 12)}."
                 )
         plain = _without_bools(new.frame[list(part.columns)])
-        return _arrays(spec.get_model_matrix(plain, na_action="ignore"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", DataMismatchWarning)
+            try:
+                return _arrays(spec.get_model_matrix(plain, na_action="ignore"))
+            except DataMismatchWarning as unseen:
+                raise DesignError(
+                    f"'{part.text}' meets categories the model was not fitted on: {unseen}"
+                ) from None
 
     return Columns(tuple(map(str, matrix.columns)), _arrays(matrix), rebuild)
 

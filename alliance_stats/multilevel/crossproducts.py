@@ -1,0 +1,45 @@
+"""Cross-products of the columns within every lowest unit: one pass over the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from .batches import Array
+from .grouping import Grouping
+
+
+def cross_products(
+    columns: Sequence[Array], weights: Array | None, grouping: Grouping, ones: int | None
+) -> Array:
+    """Return the cross-products of every lowest unit, (k, k, units), in nested order."""
+    add_up = _summing(grouping)
+    weighted = [c if weights is None else c * weights for c in columns]
+    cross = np.empty((len(columns), len(columns), len(grouping.order)))
+    product = np.empty(len(columns[0]))
+    for i, left in enumerate(weighted):
+        for j in range(i + 1):
+            # The column of ones need not be multiplied with.
+            values = left if j == ones else np.multiply(left, columns[j], out=product)
+            cross[i, j] = cross[j, i] = add_up(values)
+    return cross
+
+
+def outcome_products(columns: Sequence[Array], weights: Array | None, grouping: Grouping) -> Array:
+    """Return the products of the last column with each, (k, units): a new outcome's share."""
+    add_up = _summing(grouping)
+    outcome = columns[-1] if weights is None else columns[-1] * weights
+    return np.stack([add_up(column * outcome) for column in columns])
+
+
+def _summing(grouping: Grouping) -> Callable[[Array], Array]:
+    """Return the function that adds up a column's rows in every unit, in nested order."""
+    codes, order = grouping.appearance, grouping.order
+    starts = np.flatnonzero(np.diff(codes, prepend=-1))
+    in_order = bool((order == np.arange(len(order))).all())
+    if len(starts) == len(order):  # every unit's rows are neighbours
+        if in_order:
+            return lambda values: np.add.reduceat(values, starts)
+        return lambda values: np.add.reduceat(values, starts)[order]
+    return lambda values: np.bincount(codes, values, len(order))[order]

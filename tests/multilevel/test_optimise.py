@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+
+from alliance_stats.errors import SingularFitWarning
+from alliance_stats.multilevel import fit_multilevel
+from alliance_stats.multilevel.deviance import start
+from alliance_stats.multilevel.fit import profile_at
+from alliance_stats.multilevel.likelihood import Level
+from alliance_stats.multilevel.optimise import minimise, semidefinite_factor
+
+SAME_DEVIANCE = 1e-6  # differences of a deviance that no test of models could see
+
+
+def test_the_same_minimum_from_anywhere(sessions, main_formula):
+    fit = fit_multilevel(main_formula, sessions)
+    rng = np.random.default_rng(0)
+    starts = [np.zeros(4), 10 * start(fit.design.levels), *rng.normal(size=(6, 4))]
+    for theta in starts:
+        found = minimise(lambda at: profile_at(fit.design, at, True), fit.design.levels, theta)
+        assert found.converged
+        assert found.profile.deviance == pytest.approx(
+            fit.optimum.profile.deviance, abs=SAME_DEVIANCE
+        )
+        np.testing.assert_allclose(found.theta, fit.optimum.theta, atol=1e-6)
+
+
+def test_few_evaluations_do(sessions, main_formula):
+    assert fit_multilevel(main_formula, sessions).optimum.evaluations <= 25
+
+
+def test_a_variance_of_zero_is_named(sessions):
+    flat = sessions.assign(y=sessions["y"] - sessions.groupby("therapist")["y"].transform("mean"))
+    with pytest.warns(SingularFitWarning, match="variance of 'Intercept' for 'therapist'"):
+        fit = fit_multilevel("y ~ within + (1 | client) + (1 | therapist)", flat)
+    assert fit.singular
+    assert fit.converged
+    assert fit.varcomp.set_index("group").loc["therapist", "vcov"] == 0.0
+    assert any("therapist" in message and "singular" in message for message in fit.messages)
+
+
+def test_a_correlation_of_one_is_named(draw_sessions):
+    rng = np.random.default_rng(6)
+    frame = draw_sessions(2)
+    codes = frame["client"].str[1:].astype(int)
+    common = rng.normal(size=60)[codes]
+    frame = frame.assign(y=common * (2 + frame["within"]) + 2 * rng.normal(size=len(frame)))
+    with pytest.warns(SingularFitWarning, match="correlation of one in size"):
+        fit = fit_multilevel("y ~ within + (1 + within | client)", frame)
+    correlation = fit.varcomp.query("term2 == 'within'")["sdcor"].item()
+    assert correlation == pytest.approx(1.0, abs=1e-9)
+    assert fit.converged
+
+
+def test_a_point_that_is_no_minimum_is_left(sessions, main_formula):
+    """At theta = 0 every slope in theta is zero; only the check in the covariances sees more."""
+    fit = fit_multilevel(main_formula, sessions)
+    found = minimise(lambda at: profile_at(fit.design, at, True), fit.design.levels, np.zeros(4))
+    assert found.on_boundary == ()
+    assert found.converged
+
+
+def test_factor_of_a_singular_covariance():
+    for covariance in ([[4.0, 2.0], [2.0, 1.0]], [[0.0, 0.0], [0.0, 3.0]], [[0.0]]):
+        covariance = np.array(covariance)
+        factor = semidefinite_factor(covariance)
+        np.testing.assert_allclose(factor @ factor.T, covariance, atol=1e-12)
+        assert (np.triu(factor, 1) == 0).all()
+        assert (np.diag(factor) >= 0).all()
+
+
+def test_pairs_follow_lme4():
+    assert Level((0, 1, 2), (2, 1)).pairs == ((0, 0), (1, 0), (1, 1), (2, 2))
