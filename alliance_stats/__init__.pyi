@@ -1,3 +1,5 @@
+
+__version__: str
 from .change import ClinicallySignificantChange as ClinicallySignificantChange
 from .change import clinically_significant_change as clinically_significant_change
 from .change import reliable_change as reliable_change
@@ -61,9 +63,8 @@ from .study import open_study as open_study
 from .study import pseudonymise as pseudonymise
 from .study import read_table as read_table
 from .study import scan_identifiers as scan_identifiers
+from .study import suggest_mapping as suggest_mapping
 from .study import validate as validate
 from .workspace import list_templates as list_templates
 from .workspace import new_study as new_study
 from .workspace import run_notebook as run_notebook
-
-__version__: str

@@ -2,6 +2,8 @@
 
 from .codebook import Codebook as Codebook
 from .identifiers import scan_identifiers as scan_identifiers
+from .mapping import MappingDraft as MappingDraft
+from .mapping import suggest_mapping as suggest_mapping
 from .opening import open_study as open_study
 from .privacy import pseudonymise as pseudonymise
 from .reading import read_table as read_table

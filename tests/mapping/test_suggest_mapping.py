@@ -1,0 +1,117 @@
+"""Drafts of study.yaml from names and values of columns."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import alliance_stats as al
+from alliance_stats.study.mapping import read_study
+from alliance_stats.study.mapping.describing import describe
+
+
+def lab_frame(n=40):
+    rng = np.random.default_rng(8)
+    frame = pd.DataFrame(
+        {"pid": np.repeat(np.arange(n // 4), 4), "ther": 1, "sess": np.tile([1, 2, 3, 4], n // 4)}
+    )
+    columns = {f"wai{item}": rng.integers(1, 6, n) for item in range(1, 13)}
+    columns |= {f"waiT{item:02d}": rng.integers(1, 6, n) for item in range(1, 13)}
+    columns |= {f"phq_{item}": rng.integers(0, 4, n) for item in range(1, 10)}
+    columns |= {"oq_total": rng.integers(30, 90, n), "wai_bond": 3, "mood": 2}
+    columns |= {f"q{item}": rng.integers(1, 6, n) for item in range(1, 4)}
+    columns["phq_2"][:3] = -9
+    return frame.assign(**columns)
+
+
+def test_a_session_file_is_placed_by_names_numbers_and_ranges():
+    draft = al.suggest_mapping(lab_frame())
+    (source,) = draft["sources"]
+    roles = {key: source[key] for key in ("client_id", "therapist_id", "session")}
+    assert roles == {"client_id": "pid", "therapist_id": "ther", "session": "sess"}
+    assert source["measures"] == [
+        {"measure": "wai-sr", "rater": "client", "items": "wai{item}"},
+        {"measure": "wai-sr", "rater": "therapist", "items": "waiT{item:02d}"},
+        {"measure": "phq-9", "rater": "client", "items": "phq_{item}"},
+        {"measure": "oq-45", "rater": "client", "score": "oq_total"},
+        {"measure": "wai-sr", "rater": "client", "score": {"bond": "wai_bond"}},
+    ]
+    assert source["missing"] == [-9]
+    assert set(draft.unplaced) == {"mood", "q1", "q2", "q3"}
+    assert "would fit psq" in draft.unplaced["q1"]
+    assert any("the rater is assumed" in doubt for doubt in draft.doubts)
+
+
+def test_the_draft_reads_the_file_it_was_made_from(tmp_path):
+    frame = lab_frame()
+    frame.to_csv(tmp_path / "sessions.csv", index=False)
+    ends = pd.DataFrame({"pid": range(10), "last_session": 4, "reason": ["Completed"] * 10})
+    ends.to_csv(tmp_path / "endings.csv", index=False)
+    draft = al.suggest_mapping(tmp_path)
+    (tmp_path / "study.yaml").write_text(draft.to_yaml(), encoding="utf-8")
+    raw = read_study(tmp_path)
+    assert [problem for problem in raw.problems if problem.level == "error"] == []
+    assert len(raw.tables["ratings"]) == len(frame) * 33
+    assert raw.tables["terminations"]["reason"].unique().tolist() == ["completed"]
+    values = raw.tables["ratings"].query("measure == 'phq-9' and item == 2")["value"]
+    assert values.isna().sum() == 3
+
+
+def test_the_range_of_the_answers_decides_between_forms():
+    frame = lab_frame().filter(regex="pid|sess|wai[0-9]")
+    seven = frame.assign(wai3=7)
+    measures = [al.suggest_mapping(f)["sources"][0]["measures"] for f in (frame, seven)]
+    assert [m[0]["measure"] for m in measures] == ["wai-sr", "wai-s"]
+
+
+def test_sessions_in_the_names():
+    frame = pd.DataFrame({"id": [1, 2], **{f"bdi_s{n}": [20, 30] for n in range(1, 5)}})
+    (source,) = al.suggest_mapping(frame)["sources"]
+    assert source["measures"] == [
+        {"measure": "bdi-ii", "rater": "client", "score": "bdi_s{session}"}
+    ]
+    names = {f"wai{i}_s{s}": [3, 4] for s in (1, 2) for i in range(1, 13)}
+    (source,) = al.suggest_mapping(pd.DataFrame({"id": [1, 2], **names}))["sources"]
+    assert source["measures"][0]["items"] == "wai{item}_s{session}"
+
+
+def test_the_text_says_what_to_check_and_what_was_not_placed():
+    text = str(al.suggest_mapping(lab_frame()))
+    assert text.startswith("# A first draft, made from the names and values of the columns.\n")
+    assert "#   mood: no known role or measure in its name; it comes along as it is" in text
+    assert "  - {measure: phq-9, rater: client, items: 'phq_{item}'}" in text
+
+
+def test_without_a_client_the_draft_says_so():
+    draft = al.suggest_mapping(pd.DataFrame({"a": [1, 2], "b": [3, 4]}))
+    assert draft.doubts == ("no column was found that names the client; add client_id:",)
+    assert draft["sources"] == [{"file": "data.csv"}]
+
+
+def test_what_cannot_be_drafted_is_refused(tmp_path):
+    with pytest.raises(al.ColumnError, match="needs a table with columns"):
+        al.suggest_mapping(pd.DataFrame())
+    with pytest.raises(al.ReadError, match="holds no file that can be read"):
+        al.suggest_mapping(tmp_path)
+    with pytest.raises(al.ReadError, match="There is no file"):
+        al.suggest_mapping(tmp_path / "none.csv")
+
+
+NAMES = st.lists(
+    st.one_of(
+        st.text(alphabet="waiT_sphq01239 {}:%", min_size=1, max_size=8),
+        st.sampled_from(["pid", "sess", "wai1", "wai2", "wai3", "reason", "item", "value", "day"]),
+    ),
+    min_size=1,
+    max_size=8,
+    unique=True,
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(names=NAMES, cells=st.lists(st.sampled_from([1, 2.5, None, "a", -9]), min_size=2))
+def test_any_table_gives_a_draft_that_can_be_described(names, cells):
+    draft = al.suggest_mapping(pd.DataFrame(dict.fromkeys(names, cells)))
+    _, problems = describe(draft.mapping)
+    assert [problem.message for problem in problems] == []
