@@ -1,5 +1,3 @@
-
-__version__: str
 from .change import ClinicallySignificantChange as ClinicallySignificantChange
 from .change import clinically_significant_change as clinically_significant_change
 from .change import reliable_change as reliable_change
@@ -68,3 +66,5 @@ from .study import validate as validate
 from .workspace import list_templates as list_templates
 from .workspace import new_study as new_study
 from .workspace import run_notebook as run_notebook
+
+__version__: str
