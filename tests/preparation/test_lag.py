@@ -118,7 +118,7 @@ def test_two_raters_are_two_series():
     [
         (pd.Series([1, 2, 3]), pd.Series([np.nan, 1, 2])),
         (pd.Series([True, False, True]), pd.Series([np.nan, 1, 0])),
-        (pd.Series(["low", "high", "low"]), pd.Series([None, "low", "high"])),
+        (pd.Series(["low", "high", "low"]), pd.Series([np.nan, "low", "high"])),
         (pd.Series(list("lhl"), dtype="category"), pd.Series([None, "l", "h"], dtype="category")),
         (pd.Series([1, None, 3], dtype="Int64"), pd.Series([None, 1, None], dtype="Int64")),
         (pd.Series(pd.to_datetime(["2020-01-01", "2020-01-08", "2020-01-15"])), None),
