@@ -22,6 +22,13 @@ SMALLEST_CELL = 5
 MOST_LEVELS = 12
 """A text column with more distinct values is described by their number alone."""
 
+MIXED = {
+    "ratings": ("item", "value"),
+    "scores": ("score", "n_answered", "n_items"),
+    "assessments": ("score",),
+}
+"""Columns that hold several measures at once: a mean over them would mean nothing."""
+
 
 @dataclass(frozen=True, repr=False)
 class Codebook:
@@ -105,7 +112,7 @@ def _column(schema: TableSchema, name: str, column: pd.Series) -> dict[str, Any]
         "filled": int(column.notna().sum()),
         "missing": int(column.isna().sum()),
         "distinct": int(column.nunique()),
-        **_values(name, column),
+        **({} if name in MIXED.get(schema.name, ()) else _values(name, column)),
     }
 
 

@@ -8,7 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DesignError, did_you_mean, listing
-from .tables import TABLES
+from .tables import TABLES, table_schema
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -50,7 +50,7 @@ class Study:
         What the study is called.
     tables
         Table name (``"sessions"``, ``"ratings"`` ...) → DataFrame with the columns of its
-        schema; further columns are kept.
+        schema; further columns are kept, after those of the schema.
     measures
         The cards to score with; those that ship unless given (`load_registry`).
     synthetic
@@ -117,7 +117,7 @@ class Study:
             "truth": truth,
             "folder": folder,
             "files": tuple(files),
-            "_frames": {one: _shared(tables[one]) for one in TABLES if one in tables},
+            "_frames": {one: _in_order(one, tables[one]) for one in TABLES if one in tables},
             "_registry": measures,
         }
         self.__dict__.update(values)
@@ -296,6 +296,15 @@ class Study:
             "<table><thead><tr><th>table</th><th>rows</th><th>columns</th></tr></thead>"
             f"<tbody>{rows}</tbody></table>{f'<ul>{notes}</ul>' if notes else ''}</div>"
         )
+
+
+def _in_order(table: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a copy with the schema's columns first, in its order, then all others."""
+    rank = {field.name: place for place, field in enumerate(table_schema(table).fields)}
+    places = sorted(
+        range(len(frame.columns)), key=lambda at: rank.get(frame.columns[at], len(rank))
+    )
+    return _shared(frame if places == sorted(places) else frame.iloc[:, places])
 
 
 def _shared(frame: pd.DataFrame) -> pd.DataFrame:

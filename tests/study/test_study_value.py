@@ -180,3 +180,9 @@ def test_a_study_shows_itself_and_says_that_it_is_synthetic(study, by_hand):
     hostile = al.Study("<script>", by_hand.tables, notes=("<b>x</b>",))
     assert "<script>" not in hostile._repr_html_()
     assert "<b>x" not in hostile._repr_html_()
+
+
+def test_columns_stand_in_the_order_of_the_schema_with_further_ones_after(by_hand):
+    mixed = by_hand.sessions[["attended", "session", "client_id", "date"]].assign(room=1)
+    study = by_hand.with_tables(sessions=mixed[["room", *mixed.columns[:-1]]])
+    assert study.sessions.columns.tolist() == ["client_id", "session", "date", "attended", "room"]
