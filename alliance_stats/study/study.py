@@ -8,7 +8,8 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DesignError, did_you_mean, listing
-from .tables import TABLES, table_schema
+from .frames import in_order, shared_copy
+from .tables import TABLES
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -117,7 +118,7 @@ class Study:
             "truth": truth,
             "folder": folder,
             "files": tuple(files),
-            "_frames": {one: _in_order(one, tables[one]) for one in TABLES if one in tables},
+            "_frames": {one: in_order(one, tables[one]) for one in TABLES if one in tables},
             "_registry": measures,
         }
         self.__dict__.update(values)
@@ -135,7 +136,7 @@ class Study:
         if name.startswith("_"):
             raise AttributeError(name)
         if name in self._frames:
-            return _shared(self._frames[name])
+            return shared_copy(self._frames[name])
         raise AttributeError(self._absent(name))
 
     def __dir__(self) -> list[str]:
@@ -144,7 +145,7 @@ class Study:
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
         """The study's tables by name, in the order of the schemas."""
-        return {name: _shared(frame) for name, frame in self._frames.items()}
+        return {name: shared_copy(frame) for name, frame in self._frames.items()}
 
     def table(self, name: str) -> pd.DataFrame:
         """Return one table, or raise `DesignError` saying which ones the study holds."""
@@ -152,7 +153,7 @@ class Study:
             return self.scores
         if name not in self._frames:
             raise DesignError(self._absent(name))
-        return _shared(self._frames[name])
+        return shared_copy(self._frames[name])
 
     def has(self, name: str) -> bool:
         """Return whether the study holds a table, with at least one row."""
@@ -177,7 +178,7 @@ class Study:
         client_id, session, rater, measure, scale, score, n_answered, n_items. What could not be
         scored is said in ``.attrs["messages"]``.
         """
-        return _shared(self._scores)
+        return shared_copy(self._scores)
 
     @cached_property
     def _scores(self) -> pd.DataFrame:
@@ -263,7 +264,7 @@ class Study:
         How text is stored (pandas' ``str``, ``object``, categories) does not matter; the order
         of rows and columns does.
         """
-        from .equality import same_frames
+        from .frames import same_frames
 
         if not isinstance(other, Study):
             return False
@@ -296,19 +297,3 @@ class Study:
             "<table><thead><tr><th>table</th><th>rows</th><th>columns</th></tr></thead>"
             f"<tbody>{rows}</tbody></table>{f'<ul>{notes}</ul>' if notes else ''}</div>"
         )
-
-
-def _in_order(table: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a copy with the schema's columns first, in its order, then all others."""
-    rank = {field.name: place for place, field in enumerate(table_schema(table).fields)}
-    places = sorted(
-        range(len(frame.columns)), key=lambda at: rank.get(frame.columns[at], len(rank))
-    )
-    return _shared(frame if places == sorted(places) else frame.iloc[:, places])
-
-
-def _shared(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a copy that costs nothing where pandas copies on write (3 and later)."""
-    import pandas as pd
-
-    return frame.copy(deep=int(pd.__version__.split(".")[0]) < 3)

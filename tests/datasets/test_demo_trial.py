@@ -12,7 +12,7 @@ import pytest
 import alliance_stats as al
 from alliance_stats.errors import AllianceStatsError
 from alliance_stats.resources import folder
-from alliance_stats.study.equality import same_frame
+from alliance_stats.study.frames import same_frame
 
 DEMO = folder("datasets") / "demo-trial"
 ROUNDED = 1e-4  # the truth is written with four decimals
@@ -27,7 +27,8 @@ def study():
 @pytest.fixture(scope="module")
 def generator():
     """Return the generator as a module; it lies in the checkout and not in the wheel."""
-    spec = importlib.util.spec_from_file_location("generate_demo", DEMO / "generate.py")
+    path = Path(__file__).parents[2] / "datasets" / "demo-trial" / "generate.py"
+    spec = importlib.util.spec_from_file_location("generate_demo", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

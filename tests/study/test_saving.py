@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import alliance_stats as al
 from alliance_stats.errors import AllianceStatsError, DesignError
 from alliance_stats.resources import folder
-from alliance_stats.study.equality import same_frame
+from alliance_stats.study.frames import same_frame
 
 
 @pytest.fixture(scope="module")

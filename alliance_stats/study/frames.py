@@ -1,12 +1,30 @@
-"""Whether two sets of tables say the same, however pandas stores them."""
+"""Tables as values: copies that share their data, columns in order, equality cell by cell."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from .tables import table_schema
+
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def in_order(table: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a copy with the schema's columns first, in its order, then all others."""
+    rank = {field.name: place for place, field in enumerate(table_schema(table).fields)}
+    places = sorted(
+        range(len(frame.columns)), key=lambda at: rank.get(frame.columns[at], len(rank))
+    )
+    return shared_copy(frame if places == sorted(places) else frame.iloc[:, places])
+
+
+def shared_copy(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a copy that costs nothing where pandas copies on write (3 and later)."""
+    import pandas as pd
+
+    return frame.copy(deep=int(pd.__version__.split(".")[0]) < 3)
 
 
 def same_frames(one: Mapping[str, pd.DataFrame], other: Mapping[str, pd.DataFrame]) -> bool:
