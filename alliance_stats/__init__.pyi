@@ -25,6 +25,8 @@ from .errors import FormulaError as FormulaError
 from .errors import MeasureError as MeasureError
 from .errors import ReadError as ReadError
 from .errors import SingularFitWarning as SingularFitWarning
+from .evidence import PooledEffects as PooledEffects
+from .evidence import pool_effects as pool_effects
 from .gap import RatingGap as RatingGap
 from .gap import rating_gap as rating_gap
 from .measures import Measure as Measure
