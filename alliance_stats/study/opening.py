@@ -56,10 +56,13 @@ def find_study(path: str | PathLike[str]) -> Path:
     from ..resources import folder
 
     given = Path(path)
-    if "\0" in str(given) or given.exists() or given.name != str(given):
+    try:
+        if given.exists() or given.name != str(given):
+            return given
+        shipped = folder("datasets") / given.name
+        return shipped if shipped.is_dir() else given
+    except (OSError, ValueError):  # no path at all: too long, or with a zero byte
         return given
-    shipped = folder("datasets") / given.name
-    return shipped if shipped.is_dir() else given
 
 
 def _study(raw: RawStudy, report: Any, tables: dict[str, Any]) -> Study:

@@ -35,6 +35,10 @@ TABLES: tuple[str, ...] = (
 """The tables a study can hold; a table stands after those it refers to."""
 
 
+NO_REAL_LIMIT = 10_000
+"""A maximum this high only keeps nonsense out (a date as a session number): no limit in words."""
+
+
 @dataclass(frozen=True)
 class Field:
     """One column of a canonical table.
@@ -62,7 +66,8 @@ class Field:
     @property
     def limits(self) -> str:
         """The allowed range in words, as in ``1 to 5`` or ``1 or more``; empty without one."""
-        if self.minimum is not None and self.maximum is not None:
+        upper = self.maximum is not None and self.maximum < NO_REAL_LIMIT
+        if self.minimum is not None and self.maximum is not None and upper:
             return f"{self.minimum:g} to {self.maximum:g}"
         if self.minimum is not None:
             return f"{self.minimum:g} or more"

@@ -76,8 +76,9 @@ def _raw(given: Any) -> RawStudy:
         return given
     if isinstance(given, str | os.PathLike):
         from .mapping import read_study
+        from .opening import find_study
 
-        return read_study(_folder(given))
+        return read_study(find_study(given))
     tables = getattr(given, "tables", None)
     if isinstance(tables, dict):
         options = {
@@ -90,17 +91,6 @@ def _raw(given: Any) -> RawStudy:
         f"validate takes the path of a study or a Study, but got a {type(given).__name__}: give "
         "the folder with study.yaml, or what open_study returned."
     )
-
-
-def _folder(given: str | os.PathLike[str]) -> Path:
-    """Return the path; the name of a dataset that ships stands for its folder."""
-    path = Path(given)
-    if "\0" in str(path) or path.exists() or path.name != str(path):
-        return path
-    from ..resources import folder
-
-    shipped = folder("datasets") / path.name
-    return shipped if shipped.is_dir() else path
 
 
 @dataclass
@@ -287,7 +277,7 @@ def _reasons(before: list[SetAside]) -> dict[str, int]:
 
 
 def _looks_for(rule: str) -> str:
-    return RULES[rule].looks_for if rule in RULES else SHAPE_RULES[rule][1]
+    return SHAPE_RULES[rule][1] if rule in SHAPE_RULES else RULES[rule].looks_for
 
 
 def _all_columns(frame: pd.DataFrame, schema: Any) -> list[str]:

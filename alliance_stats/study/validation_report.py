@@ -131,7 +131,7 @@ class ValidationReport:
         head = f"Validation of '{self.name}': {in_counts(self.counts())}"
         parts = [head, *(f"[{p.level}] {in_one_line(p)}" for p in self.problems)]
         if len(self.rows):
-            parts += ["", self.rows.to_string(index=False)]
+            parts += ["", self.rows.drop(columns="reasons").to_string(index=False)]
         return "\n".join(parts)
 
     def __repr__(self) -> str:

@@ -38,12 +38,22 @@ def sessions_out_of_order(view: StudyView) -> Iterator[Finding]:
     falls = (np.diff(day) < 0) & (np.diff(client) == 0)
     for code in np.unique(client[1:][falls]):
         mine = client == code
-        odd = ~_longest_rise(day[mine])
+        odd = ~_in_order(day[mine])
         yield _disorder(view, rows[mine], session[mine], odd)
 
 
+def _in_order(days: np.ndarray) -> np.ndarray:
+    """Mark a longest run of days that never falls; what is left out is what looks wrong.
+
+    Where two runs are equally long, the one that spans less time is believed: a year typed
+    wrongly stretches the span.
+    """
+    forward = _longest_rise(days)
+    backward = _longest_rise(-days[::-1])[::-1]
+    return min((forward, backward), key=lambda kept: float(np.ptp(days[kept])))
+
+
 def _longest_rise(values: np.ndarray) -> np.ndarray:
-    """Mark a longest run of values that never falls; what is left out is what looks wrong."""
     tails: list[int] = []
     ends: list[int] = []
     before = np.full(len(values), -1)

@@ -13,7 +13,7 @@ from .groups import split_rows
 from .places import locate
 from .registry import Finding, rule
 from .view import MAX_LOOKUP, StudyView
-from .words import plural
+from .words import shown, times
 
 
 @rule(
@@ -53,7 +53,7 @@ def _told_once(
         by_lines.setdefault(places.lines(), []).append(group)
     for lines, same in by_lines.items():
         if lines not in told and not _told_elsewhere(view, table, same[0]):
-            yield _twice(view, table, key, same[0], whole_form=len(same) > 1)
+            yield _twice(view, table, key, same)
     told.update(by_lines)
 
 
@@ -124,16 +124,15 @@ def _told_elsewhere(view: StudyView, table: str, rows: np.ndarray) -> bool:
     return frame[other].iloc[rows].dropna().drop_duplicates().size > 1
 
 
-def _twice(
-    view: StudyView, table: str, key: tuple[str, ...], rows: np.ndarray, *, whole_form: bool
-) -> Finding:
-    record = view.frames[table].iloc[rows[0]]
-    shown_key = {c: record[c] for c in key if not (whole_form and c in ("item", "scale"))}
-    what = _record_in_words(table, shown_key)
+def _twice(view: StudyView, table: str, key: tuple[str, ...], same: list[np.ndarray]) -> Finding:
+    """Return the finding on groups of rows that lie in the same rows of the files."""
+    rows = same[0]
+    first = view.frames[table].iloc[[group[0] for group in same]]
+    what = _record_in_words(table, {c: first[c].iloc[0] for c in key if _is_one(first[c])})
     places = locate(view.origins.get(table), view.positions(table, rows))
     return Finding(
         table,
-        f"{what} is there {plural(len(rows), 'time')} ({places.in_words()}), but can be there "
+        f"{what} is there {times(len(rows))} ({places.in_words()}), but can be there "
         "only once; the first is kept, the others are left out.",
         rows,
         column=_shown_column(key),
@@ -141,6 +140,10 @@ def _twice(
         hint=TWICE_HINT,
         together=True,
     )
+
+
+def _is_one(series: pd.Series) -> bool:
+    return len(series.drop_duplicates()) == 1
 
 
 TWICE_MANY = "{n} rows hold a record that can be there only once; the first of each is kept."
@@ -157,18 +160,25 @@ def _shown_column(key: tuple[str, ...]) -> str:
 
 
 def _record_in_words(table: str, key: dict[str, object]) -> str:
-    who = f"client {key.get('client_id')}"
+    """Return what stands under a key; parts of the key that differ are not in it."""
+    who = f"client {shown(key.get('client_id'))}"
+    session = f"session {shown(key.get('session'))}"
     if table == "sessions":
-        return f"Session {key['session']} of {who}"
+        return f"Session {shown(key['session'])} of {who}"
     if table == "clients":
-        return f"Client {key['client_id']}"
+        return f"Client {shown(key['client_id'])}"
     if table == "therapists":
-        return f"Therapist {key['therapist_id']}"
+        return f"Therapist {shown(key['therapist_id'])}"
     if table == "terminations":
         return f"The end of therapy of {who}"
     if table in ("ratings", "scores", "given_scores"):
-        part = "".join(f", {name} {key[name]}," for name in ("item", "scale") if name in key)
-        form = f"The {key['rater']}'s {key['measure']}{part}"
-        return f"{form} for session {key['session']} of {who}"
-    words = ", ".join(f"{column} {value}" for column, value in key.items())
+        return f"{_form_in_words(key)} for {session} of {who}"
+    words = ", ".join(f"{column} {shown(value)}" for column, value in key.items())
     return f"The row of '{table}' with {words}"
+
+
+def _form_in_words(key: dict[str, object]) -> str:
+    if "rater" not in key or "measure" not in key:
+        return "What was answered"
+    part = "".join(f", {name} {shown(key[name])}," for name in ("item", "scale") if name in key)
+    return f"The {key['rater']}'s {key['measure']}{part}"

@@ -114,6 +114,7 @@ def stored_reversed(view: StudyView) -> Iterator[Finding]:
         keyed = _keyed(forms, forms.answers[chosen], already=_reversed_in_file(view, forms))
         against = _against(forms.card, keyed, limit)
         if against:
+            view.remembered.setdefault("against", set()).add((forms.card.name, forms.rater))
             yield _reversed_finding(view, forms, against, keyed.shape[0])
 
 
@@ -208,7 +209,8 @@ def same_answer_throughout(view: StudyView) -> Iterator[Finding]:
         card = forms.card
         if len(card.reversed_items) < FEWEST_REVERSED or len(card.items) < LONG_FORM:
             continue
-        if _reversed_in_file(view, forms):
+        against = view.remembered.get("against", ())
+        if _reversed_in_file(view, forms) or (card.name, forms.rater) in against:
             continue
         same = (forms.answers == forms.answers[:, :1]).all(axis=1)
         if len(card.items) < VERY_LONG_FORM:

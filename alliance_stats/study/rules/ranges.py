@@ -10,7 +10,7 @@ import numpy as np
 from .answers import cards_of
 from .registry import Finding, rule
 from .view import StudyView
-from .words import shown
+from .words import series_of, shown
 
 HIDDEN_CODES = frozenset(
     {-1, -2, -7, -8, -9, -77, -88, -97, -98, -99, -777, -888, -999, -9999}
@@ -18,7 +18,12 @@ HIDDEN_CODES = frozenset(
 )
 """Numbers that labs write for "no answer"."""
 OFTEN = 3  # a code for missing recurs in its column; a slip of the finger hardly ever does
+OFTEN_IN_FORM = 10  # or recurs over the columns of one form
+FEW_COLUMNS = 5  # of more columns one sentence speaks for all
 OFTEN_SHARE = 0.001  # in a long file, where all answers share one column
+
+
+SCORES = ("scores", "given_scores", "assessments")
 
 
 def _limits(card: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -52,38 +57,69 @@ def hidden_missing_code(view: StudyView) -> Iterator[Finding]:
     """Find codes such as -9 or 99 that stand for missing and were not declared."""
     for card, where in _by_card(view):
         rows, values = _outside(view, card, where)
-        suspect = np.isin(values, list(HIDDEN_CODES))
-        rows, values = rows[suspect], values[suspect]
-        columns = _columns(view, rows)
-        often = OFTEN if columns.any() else max(OFTEN, OFTEN_SHARE * len(view.frames["ratings"]))
-        for code, column in np.unique(np.column_stack([values, columns]), axis=0):
-            chosen = rows[(values == code) & (columns == column)]
-            if len(chosen) >= often:
-                yield _hidden(view, card, code, chosen)
+        raters = view.codes("ratings", "rater").codes[rows]
+        for code in np.intersect1d(values, list(HIDDEN_CODES)):
+            for rater in np.unique(raters[values == code]):
+                chosen = rows[(values == code) & (raters == rater)]
+                yield from _hidden_answers(view, card, float(code), chosen)
+    for table in SCORES:
+        for card, scale, rows in _score_groups(view, table):
+            values = view.numbers(table, "score")[rows]
+            for code in np.intersect1d(values, list(HIDDEN_CODES)):
+                chosen = rows[values == code]
+                if len(chosen) >= OFTEN:
+                    low, high = card.scale_range(scale)
+                    yield _hidden(table, f"the scores of '{card.name}'", low, high, code, chosen)
+
+
+def _hidden_answers(view: StudyView, card: Any, code: float, rows: np.ndarray) -> Iterator[Finding]:
+    """Yield a finding a column of a wide file, or one for all where they are many."""
+    low, high = card.range
+    columns = _columns(view, rows)
+    names, counts = np.unique(columns, return_counts=True)
+    if not columns.any():
+        often = max(OFTEN, OFTEN_SHARE * len(view.frames["ratings"]))
+        suspect = names[counts >= often]
+    else:
+        suspect = names if len(rows) >= OFTEN_IN_FORM else names[counts >= OFTEN]
+    answers = f"the answers to '{card.name}'"
+    if len(suspect) > FEW_COLUMNS:
+        items = view.numbers("ratings", "item")[rows]
+        answers += f" (items {series_of(sorted({int(item) for item in items}), 12)})"
+        yield _hidden("ratings", answers, low, high, code, rows, topic="rows")
+        return
+    for column in suspect:
+        yield _hidden("ratings", answers, low, high, code, rows[columns == column])
 
 
 def _columns(view: StudyView, rows: np.ndarray) -> np.ndarray:
-    """Return a number for the file's column: one a rater and item in a wide file, else one."""
+    """Return a number for the file's column: the item in a wide file, else zero."""
     origin = view.origins.get("ratings")
     if origin is None or not any(origin.items):
         return np.zeros(len(rows))
-    item = view.numbers("ratings", "item")[rows]
-    return view.codes("ratings", "rater").codes[rows] * 20_000.0 + item
+    return view.numbers("ratings", "item")[rows].astype(float)
 
 
-def _hidden(view: StudyView, card: Any, code: float, rows: np.ndarray) -> Finding:
+def _hidden(
+    table: str,
+    among: str,
+    low: float,
+    high: float,
+    code: float,
+    rows: np.ndarray,
+    topic: str = "hidden",
+) -> Finding:
     number = shown(code)
     return Finding(
-        "ratings",
-        f"The number {number} stands {len(rows):,} times among the answers to '{card.name}', "
-        f"which go from {card.range.low:g} to {card.range.high:g}: it looks like a code for "
-        "missing and is treated as such.",
+        table,
+        f"The number {number} stands {len(rows):,} times among {among}, which go from {low:g} to "
+        f"{high:g}: it looks like a code for missing and is treated as such.",
         rows,
-        column="value",
+        column="value" if table == "ratings" else "score",
         hint=f"If it is, say so in study.yaml: 'missing: [{number}]'. Otherwise correct the "
-        "answers.",
+        "numbers.",
         together=True,
-        topic="hidden",
+        topic=topic,
         blank=True,
     )
 
@@ -173,20 +209,25 @@ def _impossible(
 )
 def score_out_of_range(view: StudyView) -> Iterator[Finding]:
     """Find totals outside what the scale allows."""
-    for table in ("scores", "given_scores", "assessments"):
-        if not view.has(table, "measure", "scale", "score"):
-            continue
-        measure, scale = view.codes(table, "measure"), view.codes(table, "scale")
-        score = view.numbers(table, "score")
-        for code, card in enumerate(cards_of(view, table)):
-            for which, name in enumerate(scale.values if card is not None else ()):
-                if name not in card.scales:
-                    continue
+    for table in SCORES:
+        for card, scale, rows in _score_groups(view, table):
+            yield _score_outside(table, card, scale, rows)
+
+
+def _score_groups(view: StudyView, table: str) -> Iterator[tuple[Any, str, np.ndarray]]:
+    """Yield each card and scale that has scores outside its range, with their rows."""
+    if not view.has(table, "measure", "scale", "score"):
+        return
+    measure, scale = view.codes(table, "measure"), view.codes(table, "scale")
+    score = view.numbers(table, "score")
+    for code, card in enumerate(cards_of(view, table)):
+        for which, name in enumerate(scale.values if card is not None else ()):
+            if name in card.scales:
                 low, high = card.scale_range(name)
                 mine = (measure.codes == code) & (scale.codes == which)
                 rows = np.flatnonzero(mine & ((score < low) | (score > high)))
                 if len(rows):
-                    yield _score_outside(table, card, str(name), rows)
+                    yield card, str(name), rows
 
 
 def _score_outside(table: str, card: Any, scale: str, rows: np.ndarray) -> Finding:

@@ -20,10 +20,15 @@ SHAPE_RULES = {
     "not_a_date": ("error", "text where a date is expected"),
     "not_yes_or_no": ("error", "something else than yes or no"),
     "not_text": ("error", "something else than text in a column of ids or words"),
-    "out_of_range": ("error", "a number outside the range its column or its measure allows"),
+    "out_of_range": ("error", "a number outside the range its column allows"),
     "not_allowed": ("error", "a word that is not among those the column knows"),
 }
 """Rules that come from the table schemas: name → level and what is looked for."""
+
+BEFORE_THERAPY = (
+    "Sessions count from 1. What was taken before therapy belongs to an occasion: give those rows "
+    "as a source of their own with 'occasion: intake' instead of 'session:' in study.yaml."
+)
 
 Found = list[tuple[str, Finding]]
 
@@ -123,7 +128,9 @@ def _out_of_range(
         column=field.name,
         many=f"{{n}} cells for {what} are outside the range {field.limits}: {{values}}; "
         f"they are not used.",
-        hint="Correct the number in the file; if it is a code for missing, list it under "
+        hint=BEFORE_THERAPY
+        if field.name == "session" and (values == 0).all()
+        else "Correct the number in the file; if it is a code for missing, list it under "
         "'missing:' in study.yaml.",
         values=values,
         set_aside=field.required,

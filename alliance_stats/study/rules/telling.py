@@ -68,6 +68,8 @@ class Teller:
         positions = view.positions(finding.table, finding.rows)
         places = locate(self.origins.get(finding.table), positions)
         columns = self._columns_of(finding, view, places)
+        if finding.topic == "rows":
+            columns = np.full(len(columns), "", dtype=object)
         if finding.together:
             self._add_together(rule, level, finding, places, columns, values)
         elif finding.topic == "column":
@@ -125,10 +127,11 @@ class Teller:
         source = places.files[places.file[first]]
         here = places.file == places.file[first]
         rows = np.unique(places.row[here])
-        cell = (source.file, source.sheet, str(columns[first]))
+        cell = (_home(finding, source), source.sheet, str(columns[first]))
         told = self._told.setdefault((rule, cell), set())
         numbers = rows.tolist()
-        if source.file and (told.issuperset(numbers) or (rule, cell) in self._columns):
+        by_column = finding.topic != "rows"
+        if by_column and (told.issuperset(numbers) or (rule, cell) in self._columns):
             return
         told.update(numbers)
         self._spoken.setdefault(cell, set()).update(numbers)
@@ -155,7 +158,7 @@ class Teller:
                 source = places.files[file]
                 rows, once = np.unique(places.row[chosen], return_index=True)
                 chosen = chosen[once]
-                fresh = self._fresh(rule, (source.file, source.sheet, str(column)), rows)
+                fresh = self._fresh(rule, (_home(finding, source), source.sheet, str(column)), rows)
                 if fresh.any():
                     part = _Cells(finding, source, column, rows[fresh], values[chosen[fresh]])
                     key = (level, rule, finding.table, source.file, source.sheet, str(column))
@@ -163,8 +166,6 @@ class Teller:
 
     def _fresh(self, rule: str, cell: Cell, rows: np.ndarray) -> np.ndarray:
         """Mark the rows of a column that this rule has not told yet, and note them."""
-        if not cell[0]:
-            return np.ones(len(rows), dtype=bool)
         if (rule, cell) in self._columns:
             return np.zeros(len(rows), dtype=bool)
         told = self._told.setdefault((rule, cell), set())
@@ -188,6 +189,11 @@ class Teller:
             for number, column in enumerate(source.columns)
         }
         return sorted(found, key=lambda p: _reading_order(p, places))
+
+
+def _home(finding: Finding, source: SourceFile) -> str:
+    """Return the file; for a study from memory the table, whose rows are nobody else's."""
+    return source.file or f"table {finding.table}"
 
 
 def _values(finding: Finding, view: StudyView) -> np.ndarray:

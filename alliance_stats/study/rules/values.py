@@ -171,10 +171,10 @@ def _unreadable(
 ) -> Finding:
     return Finding(
         table,
-        f"'{{value}}' is not {wanted}, but the column holds {field.title.lower()}.",
+        f"'{{value}}' is not {wanted}, as the column for {field.title.lower()} needs.",
         rows,
         column=field.name,
-        many=f"{{n}} cells are not {wanted}, but the column holds {field.title.lower()}: "
+        many=f"{{n}} cells are not {wanted}, as the column for {field.title.lower()} needs: "
         "{values}.",
         hint=REMEDY[wanted],
         values=values,
