@@ -15,7 +15,7 @@ def in_order(table: str, frame: pd.DataFrame) -> pd.DataFrame:
     """Return a copy with the schema's columns first, in its order, then all others."""
     rank = {field.name: place for place, field in enumerate(table_schema(table).fields)}
     places = sorted(
-        range(len(frame.columns)), key=lambda at: rank.get(frame.columns[at], len(rank))
+        range(len(frame.columns)), key=lambda at: rank.get(str(frame.columns[at]), len(rank))
     )
     return shared_copy(frame if places == sorted(places) else frame.iloc[:, places])
 
