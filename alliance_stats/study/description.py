@@ -73,10 +73,10 @@ def _spread(tables: dict[str, pd.DataFrame]) -> list[Row]:
 def _missing(tables: dict[str, pd.DataFrame]) -> list[Row]:
     """Return, by rater and measure, missing forms among held sessions and missing answers."""
     rows: list[Row] = []
+    held = len(_held(tables["sessions"])) if "sessions" in tables else 0
     ratings = tables.get("ratings")
     if ratings is None or not len(ratings):
-        return rows
-    held = len(_held(tables["sessions"])) if "sessions" in tables else 0
+        return _missing_scores(tables, held)
     answered = ratings["value"].notna()
     for (rater, measure), part in ratings.groupby(["rater", "measure"], observed=True):
         group = f"{rater}, {measure}"
@@ -87,6 +87,21 @@ def _missing(tables: dict[str, pd.DataFrame]) -> list[Row]:
             rows.append(("missing", group, "share of sessions without the form", 1 - forms / held))
         blank = part.merge(given[FORM].drop_duplicates(), on=FORM)["value"].isna().mean()
         rows.append(("missing", group, "share of answers left out in filled forms", float(blank)))
+    return rows + _missing_scores(tables, held)
+
+
+def _missing_scores(tables: dict[str, pd.DataFrame], held: int) -> list[Row]:
+    """Return the same for measures of which the files gave scores."""
+    scores = tables.get("scores")
+    rows: list[Row] = []
+    if scores is None or not len(scores):
+        return rows
+    for (rater, measure), part in scores.groupby(["rater", "measure"], observed=True):
+        group = f"{rater}, {measure}"
+        forms = len(part[part["score"].notna()].drop_duplicates(FORM))
+        rows.append(("missing", group, "scores given", float(forms)))
+        if held:
+            rows.append(("missing", group, "share of sessions without a score", 1 - forms / held))
     return rows
 
 

@@ -147,6 +147,8 @@ def test_describe_counts_units_and_what_is_missing(by_hand):
     assert told["missing", "client, phq-9", "share of sessions without the form"] == 0
     left_out = told["missing", "client, phq-9", "share of answers left out in filled forms"]
     assert left_out == pytest.approx(1 / 18)
+    assert told["missing", "client, oq-45", "scores given"] == 1
+    assert told["missing", "client, oq-45", "share of sessions without a score"] == 0.5
 
 
 def test_arrays_hold_each_score_at_its_client_session_and_rater(by_hand):
