@@ -75,6 +75,9 @@ def report(
     outcome: Annotated[
         str | None, typer.Option(help="Outcome measure; else the one with most scores.")
     ] = None,
+    cutoff: Annotated[
+        float | None, typer.Option(help="Outcome score that parts clinical from functional.")
+    ] = None,
     rule: Annotated[
         str | None, typer.Option(help="Rupture rule (al.rupture_rules() lists them).")
     ] = None,
@@ -89,6 +92,7 @@ def report(
     options: dict[str, Any] = {
         "alliance": alliance,
         "outcome": outcome,
+        "cutoff": cutoff,
         "seed": seed,
         "individual_courses": courses,
     }

@@ -80,8 +80,8 @@ def write_report(
     strict
         Raise errors of the program itself. By default a section that meets one says so.
     **options
-        See `Options`: ``alliance, outcome, rater, rupture_rule, rupture_parameters, replicates,
-        seed, individual_courses``.
+        See `Options`: ``alliance, outcome, cutoff, rater, rupture_rule, rupture_parameters,
+        replicates, seed, individual_courses``.
 
     Returns
     -------
@@ -196,6 +196,7 @@ def _write(folder: Path, context: Context, sections: Sequence[Section], source: 
         title=study.name,
         synthetic=synthetic,
         facts=facts(study),
+        notes=getattr(study, "notes", ()),
         sections=[without_ids(section, study) for section in sections],
         svgs=svgs,
         footer=_footer(made, context),
@@ -239,7 +240,8 @@ def _write_manifest(
     folder: Path, context: Context, sections: Sequence[Section], source: Any, made: str
 ) -> None:
     study = context.study
-    files = manifest.file_hashes(source) if source is not None and source.is_dir() else []
+    is_folder = source is not None and source.is_dir()
+    files = manifest.file_hashes(source, getattr(study, "files", ())) if is_folder else []
     written = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
     content = {
         "tool": manifest.TOOL,

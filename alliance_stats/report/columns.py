@@ -81,7 +81,7 @@ def degrees(name: str = "df", label: str = "df") -> Column:
     return Column(label, lambda row: fmt.degrees(row[name]))
 
 
-def coefficients(frame: pd.DataFrame, *, estimate: str = "b", statistic: str = "t") -> list[Column]:
+def coefficients(frame: pd.DataFrame, *, bounded: bool | str = False) -> list[Column]:
     """Return the columns of a table of effects (estimate to p), decimals fitted to them.
 
     Rows of ``part`` "Random effects" have an estimate only; their other cells stay empty.
@@ -90,11 +90,12 @@ def coefficients(frame: pd.DataFrame, *, estimate: str = "b", statistic: str = "
     rest = (
         number("std_error", "SE", digits),
         interval(digits=digits),
-        number("statistic", statistic),
+        number("statistic", "t"),
         degrees(),
         p_value(),
     )
-    return [number("estimate", estimate, digits), *(_only_fixed(column) for column in rest)]
+    estimate = number("estimate", "b", digits, bounded=bounded)
+    return [estimate, *(_only_fixed(column) for column in rest)]
 
 
 def _only_fixed(column: Column) -> Column:

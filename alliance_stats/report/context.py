@@ -18,6 +18,8 @@ class Options:
     ----------
     alliance, outcome
         The measures the report is about.
+    cutoff
+        The outcome score from which a client counts as in the upper range; else the card's.
     rater
         Whose alliance ratings are the series in which ruptures are looked for.
     rupture_rule, rupture_parameters
@@ -32,6 +34,7 @@ class Options:
 
     alliance: str | None = None
     outcome: str | None = None
+    cutoff: float | None = None
     rater: str = "client"
     rupture_rule: str = "drop_stricter_sd"
     rupture_parameters: dict[str, Any] = field(default_factory=dict)
@@ -92,9 +95,7 @@ class Context:
         return scores[keep & scores["score"].notna()]
 
     def _score(self, construct: str, wanted: str | None, rater: str) -> Score:
-        found = self._candidates(construct)
-        if wanted is not None:
-            found = found[found["measure"] == wanted]
+        found = self._candidates(construct, wanted)
         if found.empty:
             name = f"of {wanted}" if wanted else f"of a measure whose card says '{construct}'"
             raise DesignError(
@@ -109,14 +110,19 @@ class Context:
         scale = "total" if "total" in scales else str(scales[0])
         return self._described(str(measure), scale, str(part["rater"].iloc[0]))
 
-    def _candidates(self, construct: str) -> pd.DataFrame:
-        """Return measure, rater and scale of what there is, the most frequent first."""
+    def _candidates(self, construct: str, named: str | None) -> pd.DataFrame:
+        """Return measure, rater and scale of what there is, the most frequent first.
+
+        A measure that the user names is taken whatever its card says it measures.
+        """
         tables = [self.study.scores]
         if "assessments" in self.study.tables and construct == "outcome":
             tables.append(self.study.tables["assessments"])
         columns = ["measure", "rater", "scale"]
         counts = pd.concat([t.loc[t["score"].notna(), columns] for t in tables]).astype(str)
         found = counts.value_counts(sort=True).reset_index()
+        if named is not None:
+            return found[found["measure"] == named]
         kinds = {
             name: getattr(self.card(name), "construct", None) for name in found["measure"].unique()
         }

@@ -123,7 +123,7 @@ def plot_attendance(table: pd.DataFrame, ax: Axes, *, smallest_n: int = 1) -> Ax
             )  # fmt: skip
         floor += height
     ax.set_ylabel("Clients still in therapy")
-    ax.legend(loc="upper right")
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)
     session_axis(ax, int(drawn["session"].max()))
     return ax
 
@@ -138,27 +138,35 @@ def attendance_drawn(table: pd.DataFrame, smallest_n: int) -> pd.DataFrame:
     return drawn
 
 
-def plot_flow(boxes: pd.DataFrame, ax: Axes) -> Axes:
+def plot_flow(boxes: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Draw a flow: `boxes` has ``text, x, row, width, parent`` (a box's number or -1), ``side``."""
+    lines = boxes["text"].str.count("\n") + 1
+    tall = lines.groupby(boxes["row"]).max() * LINE + PADDING  # inches, by row
+    tops = (tall + BETWEEN).cumsum().shift(1, fill_value=0.0)
+    whole = float(tall.sum() + BETWEEN * (len(tall) - 1)) + 0.05
+    ax = new_axes(6.6, whole) if ax is None else ax
     ax.set_axis_off()
-    rows = int(boxes["row"].max()) + 1
-    height = 0.62 / rows
-    places = [_Place(box, rows, height) for box in boxes.to_dict("records")]
+    places = []
+    for box in boxes.to_dict("records"):
+        y = 1 - (tops[box["row"]] + tall[box["row"]] / 2) / whole
+        places.append(_Place(box, y, float(tall[box["row"]]) / whole))
     for place in places:
         place.draw(ax)
         if place.box["parent"] >= 0:
             _arrow(ax, places[place.box["parent"]], place)
     ax.set_xlim(0, 1)
-    ax.set_ylim(0, 1)
+    ax.set_ylim(-0.01, 1.01)  # or the outermost lines are cut in half
     return ax
+
+
+LINE, PADDING, BETWEEN = 0.145, 0.13, 0.24  # of a flow's boxes, in inches
 
 
 class _Place:
     """A box of the flow and where it stands."""
 
-    def __init__(self, box: Mapping[Any, Any], rows: int, height: float) -> None:
-        self.box, self.x = box, float(box["x"])
-        self.y = 1 - (box["row"] + 0.5) / rows
+    def __init__(self, box: Mapping[Any, Any], y: float, height: float) -> None:
+        self.box, self.x, self.y = box, float(box["x"]), y
         self.width, self.height = float(box["width"]), height
 
     def draw(self, ax: Axes) -> None:
@@ -196,6 +204,8 @@ def plot_client_course(
 ) -> Axes:
     """Draw one client's scores with the ruptures and repairs found in them.
 
+    A dotted line spans sessions without a score: nothing is known of what happened there.
+
     Parameters
     ----------
     sessions
@@ -204,8 +214,10 @@ def plot_client_course(
         ``rupture_session, nadir_session, repair_session, outcome`` of the same client.
     """
     style = SERIES[0]
-    ax.plot(sessions["session"], sessions["score"], color=style.color, marker="o", zorder=3)
     score = sessions.set_index("session")["score"]
+    every = score.reindex(range(int(score.index.min()), int(score.index.max()) + 1))
+    ax.plot(score.index, score, color=style.color, lw=0.9, ls=":", zorder=2)  # over what is missing
+    ax.plot(every.index, every, color=style.color, marker=style.marker, zorder=3)
     repairs = episodes["repair_session"].to_numpy(dtype=float, na_value=np.nan)
     for n, start in enumerate(episodes["rupture_session"].to_numpy(dtype=float)):
         repair = float(repairs[n])

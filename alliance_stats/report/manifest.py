@@ -26,16 +26,22 @@ LIBRARIES = (
     "jinja2",
     "python-docx",
 )
-KINDS = {".csv", ".tsv", ".sav", ".xlsx", ".parquet", ".yaml", ".yml", ".json"}
+MAPPINGS = ("study.yaml", "study.yml", "datapackage.json", "measures/*.yaml", "measures/*.yml")
 
 
-def file_hashes(folder: Path) -> list[dict[str, Any]]:
-    """Return name, size and SHA-256 of every data and mapping file of a study folder."""
-    files = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.is_file() and not path.is_symlink() and path.suffix.lower() in KINDS
-    )
+def file_hashes(folder: Path, names: Iterable[str]) -> list[dict[str, Any]]:
+    """Return name, size and SHA-256 of the files a study was read from, and of its mapping.
+
+    Parameters
+    ----------
+    folder
+        The study's folder.
+    names
+        The data files that were read, relative to it.
+    """
+    read = {folder / name for name in names}
+    said = {path for pattern in MAPPINGS for path in folder.glob(pattern)}
+    files = sorted(path for path in read | said if path.is_file())
     return [
         {
             "file": path.relative_to(folder).as_posix(),

@@ -50,7 +50,9 @@ def test_inputs_are_hashed_and_set_aside_rows_are_told(study, tmp_path):
     written = al.write_report(folder, tmp_path / "out", replicates=5)
     run = json.loads((written.folder / "run.json").read_text(encoding="utf-8"))
     hashed = {entry["file"]: entry["sha256"] for entry in run["inputs"]}
-    assert "datapackage.json" in hashed
+    assert {"datapackage.json", "sessions.csv", "clients.csv", "scores.csv"} <= {
+        name.rpartition("/")[2] for name in hashed
+    }
     for name, value in hashed.items():
         assert value == hashlib.sha256((folder / name).read_bytes()).hexdigest()
     account = run["rows_set_aside"]["account"]

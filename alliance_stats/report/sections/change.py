@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ...description import first_and_last, scale_reliability
@@ -137,15 +139,41 @@ def yardstick(context: Context, score: Score) -> Yardstick:
         value = float(best.value)
     else:
         value, words = _own_alpha(context, score)
-    cut = [c for c in getattr(card, "cutoffs", ()) if c.scale == score.scale]
-    cut.sort(key=lambda c: not c.verified)
-    if not cut:
-        return Yardstick(value, words, None, "The card gives no cut-off, so nobody is 'recovered'.")
-    best_cut = cut[0]
-    text = (
-        f"Cut-off {best_cut.value:g}: {best_cut.meaning.rstrip('.')} ({_source(card, best_cut)})."
-    )
-    return Yardstick(value, words, float(best_cut.value), text)
+    return Yardstick(value, words, *_cutoff(context, score, card))
+
+
+_CLINICAL = re.compile(r"clinical|caseness|significant impairment", re.IGNORECASE)
+
+
+def _cutoff(context: Context, score: Score, card: Any) -> tuple[float | None, str]:
+    """Return the line between clinical and functional and where it is from; None where unclear.
+
+    Of several cut-offs of a scale only one that speaks of a clinical range will do: a degree of
+    severity is no line between ill and well.
+    """
+    given = context.options.cutoff
+    if given is not None:
+        return _side(given, score), f"Cut-off {given:g}: chosen for this report."
+    cuts = [c for c in getattr(card, "cutoffs", ()) if c.scale == score.scale]
+    clinical = [c for c in cuts if _CLINICAL.search(c.meaning)]
+    if len(clinical) != 1:
+        why = "several cut-offs and none" if cuts else "no cut-off"
+        return None, (
+            f"The card of {score.title} gives {why} that parts a clinical from a functional range, "
+            "so nobody is called recovered (cutoff= names one)."
+        )
+    cut = clinical[0]
+    text = f"Cut-off {cut.value:g}: {cut.meaning.rstrip('.')} ({_source(card, cut)})."
+    return _side(float(cut.value), score), text
+
+
+def _side(value: float, score: Score) -> float:
+    """Return the line so that the cut-off itself is in the upper group, as cards have it.
+
+    `clinically_significant_change` counts a score *at* the line as clinical; where higher is
+    better the upper group is the functional one, so the line lies just below the cut-off.
+    """
+    return float(np.nextafter(value, -np.inf)) if score.direction == "higher_is_better" else value
 
 
 def _source(card: Any, fact: Any) -> str:

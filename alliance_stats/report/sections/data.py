@@ -44,7 +44,7 @@ def flow_blocks(context: Context, draft: Draft) -> list[Block]:
     stages = all_stages(context)
     boxes = flow_boxes(context.study, stages)
     with house_style():
-        ax = plot_flow(boxes, new_axes(6.6, 0.75 * (boxes["row"].max() + 1)))
+        ax = plot_flow(boxes)
     draft.headline = _headline(context.study, stages[0].clients)
     figure = Figure(
         "flow",
@@ -112,16 +112,16 @@ def flow_boxes(study: Any, stages: list[Stage]) -> pd.DataFrame:
     boxes: list[dict[str, Any]] = []
 
     def add(text: str, row: int, parent: int = -1, *, side: bool = False) -> int:
-        place = {"x": 0.83 if side else 0.5, "width": 0.24 if side else 0.32, "side": side}
+        place = {"x": 0.83 if side else 0.5, "width": 0.24 if side else 0.36, "side": side}
         boxes.append({"text": text, "row": row, "parent": parent, **place})
         return len(boxes) - 1
 
     last, row = _row_boxes(study, add)
     first, came = by_key["clients"], by_key["attended"]
-    last = add(f"{first.label}\n{shown(first.clients)}", row, last)
+    last = add(f"{first.label}: {shown(first.clients)}", row, last)
     if came.clients < first.clients:
-        add(f"never came\n{shown(first.clients - came.clients)}", row, last, side=True)
-    last = add(f"{came.label}\n{shown(came.clients)}", row + 1, last)
+        add(f"never came: {shown(first.clients - came.clients)}", row, last, side=True)
+    last = add(f"{came.label}: {shown(came.clients)}", row + 1, last)
     ends = [stage for stage in stages if stage.key in PURPOSES]
     for position, stage in enumerate(ends):
         text = f"{PURPOSES[stage.key]}\n{stage.label}\n{shown(stage.clients)}"
@@ -136,10 +136,10 @@ def _row_boxes(study: Any, add: Any) -> tuple[int, int]:
     if report is None or report.rows.empty:
         return -1, 0
     rows = report.rows[["rows_in", "rows_kept", "rows_set_aside"]].sum()
-    first = add(f"Rows read\n{count(rows['rows_in'])}", 0)
+    first = add(f"Rows read: {count(rows['rows_in'])}", 0)
     if rows["rows_set_aside"]:
-        add(f"set aside\n{count(rows['rows_set_aside'])}", 0, first, side=True)
-    return add(f"Rows kept\n{count(rows['rows_kept'])}", 1, first), 2
+        add(f"set aside: {count(rows['rows_set_aside'])}", 0, first, side=True)
+    return add(f"Rows kept: {count(rows['rows_kept'])}", 1, first), 2
 
 
 def shown(n: int) -> str:

@@ -26,7 +26,7 @@ class Draft:
         self._messages: list[str] = []
         self._status = "complete"
         self._done = 0
-        self._reason = ""
+        self._reason = self._why = ""
 
     def add(self, *blocks: Block | None) -> None:
         """Add blocks; None is left out."""
@@ -57,6 +57,7 @@ class Draft:
 
     def _note(self, what: str, why: str, status: str) -> None:
         self._status = "failed" if "failed" in (status, self._status) else status
+        self._why = self._why or why
         self.add(Caution(f"{what} could not be computed. {why}"))
         self._messages.append(f"{what}: {why}")
 
@@ -69,12 +70,16 @@ class Draft:
             self.key,
             self.title,
             tuple(self._blocks),
-            headline=self.headline,
+            headline=self.headline or self._nothing(status),
             reason=self._reason,
             status=status,
             messages=tuple(self._messages),
             used=self.used,
         )
+
+    def _nothing(self, status: str) -> str:
+        """Return a headline for a section of which nothing could be computed."""
+        return f"Not computed. {self._why}" if self._why and status != "complete" else ""
 
 
 def internal(error: Exception) -> str:

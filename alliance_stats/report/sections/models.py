@@ -36,11 +36,12 @@ def model_table(
     fixed = tidy[tidy["effect"] == "fixed"]
     random = _variances(fit.varcomp, words)
     frame = pd.concat([_fixed_rows(fixed, words), random], ignore_index=True)
+    frame["correlation"] = frame["label"].str.startswith("Correlation")
     return Table(
         key,
         title,
         frame,
-        (col.text("label", "Term"), *col.coefficients(fixed)),
+        (col.text("label", "Term"), *col.coefficients(fixed, bounded="correlation")),
         how=how_fitted(fit, df),
         note=" ".join(part for part in (note, _boundary(fit)) if part),
         group="part",
@@ -64,14 +65,19 @@ def _variances(varcomp: pd.DataFrame, words: Mapping[str, str]) -> pd.DataFrame:
         if group.lower() == "residual":
             label = "SD between sessions of a client (residual)"
         elif isinstance(second, str) and second:
-            label = f"Correlation {in_words(first, words)} with {in_words(second, words)}, {where}"
+            pair = f"{_lower(in_words(first, words))} and {_lower(in_words(second, words))}"
+            label = f"Correlation {where}: {pair}"
         else:
-            label = f"SD {where}: {in_words(first, words)}"
+            label = f"SD {where}: {_lower(in_words(first, words))}"
         rows.append({"part": "Random effects", "label": label, "estimate": row.sdcor})
     return pd.DataFrame(rows)
 
 
 GROUPS = {"client_id": "between clients", "therapist_id": "between therapists"}
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 def in_words(term: object, words: Mapping[str, str]) -> str:

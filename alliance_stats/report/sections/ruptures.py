@@ -216,8 +216,9 @@ def course_blocks(found: Any, score: Score) -> list[Block]:
             figure_of(ax),
             how=f"al.detect_ruptures: {rule_in_words(found)}. The client is the one with a "
             "repaired rupture whose number of sessions lies nearest the median of such clients.",
-            note=f"n = 1 client, {plural(len(sessions), 'rated session')}. One person's course: "
-            "leave this figure out (individual_courses=False) where the report leaves the clinic.",
+            note=f"n = 1 client, {plural(len(sessions), 'rated session')}; dotted where sessions "
+            "are unrated. One person's course: leave it out (--no-courses) where the report leaves "
+            "the clinic.",
         )
     ]
 
