@@ -119,3 +119,10 @@ def test_any_ids_stay_told_apart_and_missing_stays_missing(ids):
     assert made["client_id"].iloc[:-1].nunique() == len(ids)
     assert made["client_id"].isna().tolist() == [False] * len(ids) + [True]
     assert made["therapist_id"].isna().all()
+
+
+def test_no_client_keeps_the_days_and_none_moves_further_than_allowed():
+    clients = [f"p{number}" for number in range(200)]
+    assert set(privacy._shifts(clients, b"secret", 1).values()) == {-1, 1}
+    assert set(privacy._shifts(clients, b"secret", 2).values()) == {-2, -1, 1, 2}
+    assert privacy._shifts(clients, b"secret", 0) == {}

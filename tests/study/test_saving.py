@@ -176,3 +176,11 @@ def test_a_measure_of_ones_own_travels_with_the_study(study, tmp_path):
     again = al.open_study(mine.save(tmp_path / "saved"))
     assert (tmp_path / "saved" / "measures" / "phq-own.yaml").is_file()
     assert set(again.scores["measure"]) == {"phq-own"}
+
+
+def test_words_that_mean_missing_elsewhere_stay_words(tmp_path):
+    words = ["NA", "NaN", "n/a", ".", "-9", "#NULL!", "None", "007", "1e5", "TRUE", " a ", "a\rb"]
+    clients = pd.DataFrame({"client_id": [f"p{n}" for n in range(len(words))], "remark": words})
+    folder = al.Study("words", {"clients": clients}).save(tmp_path / "x")
+    assert frictionless_errors(folder) == []
+    assert al.open_study(folder).clients["remark"].tolist() == words
