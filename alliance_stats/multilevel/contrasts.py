@@ -73,7 +73,7 @@ def contrast_test(fit: MultilevelFit, contrast: Any) -> ContrastTest:
     joint = fit.inference.joint(scaled, beta)
     estimate = L @ fit.params.to_numpy()
     error = np.sqrt(np.einsum("ia,ab,ib->i", scaled, fit.inference.covariance, scaled))
-    df = np.array([fit.inference.df(row) for row in scaled])
+    df = fit.inference.df(scaled)
     half = t_quantile(0.975, df) * error
     rows = pd.DataFrame(
         {

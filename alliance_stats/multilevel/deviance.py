@@ -38,7 +38,7 @@ class Profile:
     @cached_property
     def precision(self) -> Array:
         """``X' V^-1 X`` with V relative to the residual variance."""
-        return self._fixed_block(self.contribution.cross)
+        return self._cross[:-1, :-1]
 
     @cached_property
     def unscaled(self) -> Array:
@@ -48,8 +48,7 @@ class Profile:
     @cached_property
     def beta(self) -> Array:
         """The coefficients."""
-        right = self.contribution.cross[list(self.fixed), -1]
-        return np.linalg.solve(self.precision, right) if self.fixed else np.zeros(0)
+        return np.linalg.solve(self.precision, self._cross[:-1, -1])
 
     @cached_property
     def direction(self) -> Array:
@@ -59,8 +58,7 @@ class Profile:
     @cached_property
     def sum_of_squares(self) -> float:
         """Generalised residual sum of squares."""
-        cross = self.contribution.cross
-        return float(cross[-1, -1] - cross[-1, list(self.fixed)] @ self.beta)
+        return float(self._cross[-1, -1] - self._cross[-1, :-1] @ self.beta)
 
     @cached_property
     def variance(self) -> float:
@@ -91,7 +89,7 @@ class Profile:
     @cached_property
     def sum_of_squares2(self) -> Array:
         """Hessian of `sum_of_squares`."""
-        within = self._block(self.contribution.cross2) @ self.direction @ self.direction
+        within = self._cross2 @ self.direction @ self.direction
         side = self._cross1_direction[:, :-1]
         return within - 2.0 * side @ self.unscaled @ side.T
 
@@ -116,12 +114,12 @@ class Profile:
     @property
     def precision1(self) -> Array:
         """Gradient of `precision`."""
-        return self._fixed_block(self.contribution.cross1)
+        return self._cross1[..., :-1, :-1]
 
     @property
     def precision2(self) -> Array:
         """Hessian of `precision`."""
-        return self._fixed_block(self.contribution.cross2)
+        return self._cross2[..., :-1, :-1]
 
     @cached_property
     def gradient(self) -> Array:
@@ -140,15 +138,24 @@ class Profile:
 
     @cached_property
     def _cross1_direction(self) -> Array:
-        return self._block(self.contribution.cross1) @ self.direction
+        return self._cross1 @ self.direction
+
+    @cached_property
+    def _cross(self) -> Array:
+        return self._block(self.contribution.cross)
+
+    @cached_property
+    def _cross1(self) -> Array:
+        return self._block(self.contribution.cross1)
+
+    @cached_property
+    def _cross2(self) -> Array:
+        return self._block(self.contribution.cross2)
 
     def _block(self, cross: Array) -> Array:
-        columns = [*self.fixed, cross.shape[-1] - 1]
-        return cross[..., columns, :][..., columns]
-
-    def _fixed_block(self, cross: Array) -> Array:
-        columns = list(self.fixed)
-        return cross[..., columns, :][..., columns]
+        """Take the rows and columns of ``[X | y]``."""
+        columns = np.array([*self.fixed, cross.shape[-1] - 1])
+        return cross[..., columns[:, None], columns]
 
 
 def factors(levels: Sequence[Level], theta: Array) -> list[Array]:
@@ -156,8 +163,8 @@ def factors(levels: Sequence[Level], theta: Array) -> list[Array]:
     found, first = [], 0
     for level in levels:
         factor = np.zeros((len(level.columns), len(level.columns)))
-        for offset, pair in enumerate(level.pairs):
-            factor[pair] = theta[first + offset]
+        for pair, value in zip(level.pairs, theta[first : first + len(level.pairs)], strict=True):
+            factor[pair] = value
         first += len(level.pairs)
         found.append(factor)
     return found
@@ -181,9 +188,10 @@ def chain(
     curved = jacobian.T @ hessian @ jacobian
     first = 0
     for level in levels:
-        last = first + len(level.pairs)
-        curved[first:last, first:last] += _curvature(level, gradient[first:last])
-        first = last
+        here = slice(first, first + len(level.pairs))
+        place, weight = level.curvature
+        curved[here, here] += weight * gradient[here][place]
+        first = here.stop
     return jacobian.T @ gradient, curved
 
 
@@ -192,24 +200,10 @@ def jacobian_of_covariances(levels: Sequence[Level], theta: Array) -> Array:
     jacobian = np.zeros((len(theta), len(theta)))
     first = 0
     for level, factor in zip(levels, factors(levels, theta), strict=True):
-        for i, (a, b) in enumerate(level.pairs):
-            for j, (row, column) in enumerate(level.pairs):
-                jacobian[first + i, first + j] = (a == row) * factor[b, column] + (
-                    b == row
-                ) * factor[a, column]
-        first += len(level.pairs)
+        here = slice(first, first + len(level.pairs))
+        rows, columns = np.array(level.pairs).T
+        # D_ab = sum over c of Lambda_ac Lambda_bc
+        jacobian[here, here] = np.equal.outer(rows, rows) * factor[columns[:, None], columns]
+        jacobian[here, here] += np.equal.outer(columns, rows) * factor[rows[:, None], columns]
+        first = here.stop
     return jacobian
-
-
-def _curvature(level: Level, gradient: Array) -> Array:
-    """Return the part of the Hessian in theta that comes from D being quadratic in theta.
-
-    ``d2 D_ab / d Lambda_rc d Lambda_sc`` is one where {a, b} = {r, s} (two on the diagonal).
-    """
-    by_pair = dict(zip(level.pairs, gradient, strict=True))
-    curvature = np.zeros((len(gradient), len(gradient)))
-    for i, (r, column) in enumerate(level.pairs):
-        for j, (s, other) in enumerate(level.pairs):
-            if column == other:
-                curvature[i, j] = by_pair.get((max(r, s), min(r, s)), 0.0) * (2 if r == s else 1)
-    return curvature

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -72,8 +73,9 @@ def eliminate(
     are known, which saves half of the work at the lowest level.
     """
     pack = Packing.of(state.cross.shape[0])
-    A_z = state.cross[list(columns)]
-    A_zz = A_z[:, list(columns)]
+    z = np.array(columns)
+    A_z = state.cross[z]
+    A_zz = A_z[:, z]
     E, logdet = inverse_of_one_plus(A_zz, D)
     B = times(E, A_z)
     DB = fixed_times(D, B)
@@ -83,11 +85,11 @@ def eliminate(
     logdet += state.logdet
     if order == 0:
         return State(cross, state.cross1, state.cross2, logdet, state.logdet1, state.logdet2)
-    own = _Own(pairs, B, times(E, A_zz), starts, pack)
+    own = _Own(pairs, B, times(E, A_zz), starts, pack, order)
     cross1, logdet1 = own.cross1(), own.logdet1()
     below = None
     if len(state.cross1):
-        below = _Below(state, columns, E, fixed_times(D, E), B, DB, starts)
+        below = _Below(state, z, E, fixed_times(D, E), B, DB, starts)
         cross1 = np.concatenate([below.cross1(), cross1])
         logdet1 = np.concatenate([state.logdet1 + below.logdet1(), logdet1])
     if order == 1:
@@ -101,65 +103,82 @@ def eliminate(
 
 
 class _Own:
-    """Derivatives in the level's own covariance; `B` and `F` as in the module's text."""
+    """Derivatives in the level's own covariance; `B` and `F` as in the module's text.
 
-    def __init__(self, pairs: Pairs, B: Array, F: Array, starts: Indices, pack: Packing) -> None:
-        self.pairs, self.B, self.F, self.starts, self.pack = pairs, B, F, starts, pack
-        self.products = _Products(B, starts, pack)
+    All of them are sums over units of ``B_x' B_y`` weighted by one or by an element of F, put
+    together by `Wiring`.
+    """
+
+    def __init__(
+        self, pairs: Pairs, B: Array, F: Array, starts: Indices, pack: Packing, order: int
+    ) -> None:
+        self.wiring = Wiring.of(tuple(pairs), len(B))
+        self.F, self.pack, self.order = F[self.wiring.rows, self.wiring.columns], pack, order
+        self.sums = self._weighted_sums(B, starts)
+
+    def _weighted_sums(self, B: Array, starts: Indices) -> Array:
+        """Return sums (weights, pairs of effects, packed columns, parents)."""
+        rows, columns = self.pack.rows, self.pack.columns
+        left, right = B[self.wiring.rows], B[self.wiring.columns]
+        products = left[:, rows] * right[:, columns] + right[:, rows] * left[:, columns]
+        if self.order == 1:
+            return sum_children(products, starts)[None]
+        weights = np.concatenate([np.ones((1, self.F.shape[-1])), self.F])
+        if len(starts) == 1:
+            flat = weights @ products.reshape(-1, products.shape[-1]).T
+            return flat.reshape(len(weights), *products.shape[:-1], 1)
+        return sum_children(products * weights[:, None, None, :], starts)
 
     def cross1(self) -> Array:
-        found = [self.products(a, b) * (-0.5 if a == b else -1.0) for a, b in self.pairs]
-        return self.pack.unpack(np.stack(found))
+        wiring = self.wiring
+        return self.pack.unpack(self.sums[0, wiring.place] * wiring.factor[:, None, None])
 
     def logdet1(self) -> Array:
-        sums = self.F.sum(axis=-1)
-        return np.array([sums[a, b] * (1 if a == b else 2) for a, b in self.pairs])
+        return -2.0 * self.wiring.factor * self.F.sum(axis=-1)[self.wiring.place]
 
     def cross2(self) -> Array:
-        weighted = {}
-        for x, y in _all_pairs(len(self.B)):
-            for f, g in _all_pairs(len(self.B)):
-                weighted[x, y, f, g] = self.products(x, y, self.F[f, g])
-        m = len(self.pairs)
-        found = np.zeros((m, m, *weighted[0, 0, 0, 0].shape))
-        for i, first in enumerate(self.pairs):
-            for j, second in enumerate(self.pairs[: i + 1]):
-                for a, b in _both_ways(first):
-                    for c, d in _both_ways(second):
-                        found[i, j] += weighted[max(b, c), min(b, c), max(a, d), min(a, d)]
-                found[j, i] = found[i, j]
-        return self.pack.unpack(found)
+        weighted = self.sums[1:]
+        m, size = len(self.wiring.place), weighted.shape[0] * weighted.shape[1]
+        found = self.wiring.second @ weighted.reshape(size, -1)
+        return self.pack.unpack(found.reshape(m, m, *weighted.shape[2:]))
 
     def logdet2(self) -> Array:
-        q, m = len(self.B), len(self.pairs)
-        flat = self.F.reshape(q * q, -1)
-        gram = (flat @ flat.T).reshape(q, q, q, q)
-        found = np.zeros((m, m))
-        for i, first in enumerate(self.pairs):
-            for j, second in enumerate(self.pairs):
-                found[i, j] = -sum(
-                    gram[d, a, b, c] for a, b in _both_ways(first) for c, d in _both_ways(second)
-                )
-        return found
+        m, gram = len(self.wiring.place), self.F @ self.F.T
+        return -(self.wiring.second @ gram.ravel()).reshape(m, m)
 
 
-class _Products:
-    """Each parent's sum of ``w (B_x B_y' + B_y B_x')``, packed, for weights w of the units."""
+class Wiring:
+    """Which weighted sums make up which derivative; the same for every unit and step.
 
-    def __init__(self, B: Array, starts: Indices, pack: Packing) -> None:
-        self.B, self.starts, self.pack = B, starts, pack
-        self.kept: dict[tuple[int, int], Array] = {}
+    Effects are paired in the order of a lower triangle. ``place`` is where a parameter's pair
+    stands among them, ``factor`` -1/2 on the diagonal and -1 off it. A row of ``second`` belongs
+    to two parameters (a, b) and (c, d) and counts the terms ``F_ad B_b' B_c`` of their second
+    derivative, over both orders of each.
+    """
 
-    def __call__(self, x: int, y: int, weights: Array | None = None) -> Array:
-        rows, columns, B = self.pack.rows, self.pack.columns, self.B
-        if len(self.starts) == 1:
-            left = B[x] if weights is None else B[x] * weights
-            total = left @ B[y].T
-            return (total + total.T)[rows, columns, None]
-        if (x, y) not in self.kept:
-            self.kept[x, y] = B[x][rows] * B[y][columns] + B[y][rows] * B[x][columns]
-        product = self.kept[x, y]
-        return sum_children(product if weights is None else product * weights, self.starts)
+    def __init__(self, pairs: Pairs, size: int) -> None:
+        self.rows, self.columns = np.tril_indices(size)
+        places = {
+            (int(x), int(y)): i
+            for i, (x, y) in enumerate(zip(self.rows, self.columns, strict=True))
+        }
+        places |= {(y, x): i for (x, y), i in places.items()}
+        self.place = np.array([places[pair] for pair in pairs], dtype=np.intp)
+        self.factor = np.array([-0.5 if a == b else -1.0 for a, b in pairs])
+        m, count = len(pairs), len(self.rows)
+        second = np.zeros((m, m, count, count))
+        for i, first in enumerate(pairs):
+            for j, other in enumerate(pairs):
+                for a, b in _both_ways(first):
+                    for c, d in _both_ways(other):
+                        second[i, j, places[a, d], places[b, c]] += 1.0
+        self.second = second.reshape(m * m, count * count)
+
+    @staticmethod
+    @lru_cache(maxsize=64)
+    def of(pairs: tuple[tuple[int, int], ...], size: int) -> Wiring:
+        """Return the wiring of a level."""
+        return Wiring(pairs, size)
 
 
 class _Below:
@@ -168,24 +187,19 @@ class _Below:
     def __init__(
         self,
         state: State,
-        columns: Sequence[int],
+        z: Indices,
         E: Array,
         K: Array,
         B: Array,
         DB: Array,
         starts: Indices,
     ) -> None:
-        self.state, self.z, self.E, self.K, self.B, self.starts = (
-            state,
-            list(columns),
-            E,
-            K,
-            B,
-            starts,
-        )
+        self.state, self.z, self.starts = state, z, starts
+        self.E, self.K, self.B = E, K, B
         self.T = -DB
-        self.A1_zz = state.cross1[:, self.z][:, :, self.z]
-        self.N = state.cross1[:, self.z] + times(self.A1_zz, self.T)
+        A1_z = state.cross1[:, z]
+        self.A1_zz = A1_z[:, :, z]
+        self.N = A1_z + times(self.A1_zz, self.T)
 
     def _sandwich(self, A: Array) -> Array:
         """Return each parent's sum of T' A T for matrices (..., k, k, units)."""
@@ -208,7 +222,7 @@ class _Below:
         return self._sandwich(self.state.cross2) - inner - transpose(inner)
 
     def logdet2(self) -> Array:
-        A2_zz = self.state.cross2[:, :, self.z][:, :, :, self.z]
+        A2_zz = self.state.cross2[:, :, self.z[:, None], self.z]
         KA = times(self.K, self.A1_zz)
         return np.einsum("abu,ijabu->ij", self.K, A2_zz) - np.einsum("iabu,jbau->ij", KA, KA)
 
@@ -229,10 +243,6 @@ class _Below:
 def _both_ways(pair: tuple[int, int]) -> tuple[tuple[int, int], ...]:
     a, b = pair
     return ((a, b),) if a == b else ((a, b), (b, a))
-
-
-def _all_pairs(size: int) -> list[tuple[int, int]]:
-    return [(x, y) for x in range(size) for y in range(x + 1)]
 
 
 def _corners(first: Array, mixed: Array, last: Array) -> Array:

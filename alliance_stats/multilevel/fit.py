@@ -143,8 +143,11 @@ def fit_design(
 
 def profile_at(design: Design, theta: Array, reml: bool, order: int = 2) -> Profile:
     """Evaluate the model at one theta."""
-    total = contribute(design.partition, design.levels, covariances(design.levels, theta), order)
-    return Profile(total, design.fixed, design.n, reml)
+    relative = covariances(design.levels, theta)
+    first, *rest = (
+        contribute(piece, design.levels, relative, order) for piece in design.partition.pieces
+    )
+    return Profile(sum(rest, start=first), design.fixed, design.n, reml)
 
 
 def lifted(design: Design, theta: Array) -> Array:

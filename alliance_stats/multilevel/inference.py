@@ -44,8 +44,8 @@ class Inference(Protocol):
         """Covariance of the coefficients."""
         ...
 
-    def df(self, contrast: Array) -> float:
-        """Return the degrees of freedom of one contrast."""
+    def df(self, contrasts: Array) -> Array:
+        """Return the degrees of freedom of each contrast (row) by itself."""
         ...
 
     def joint(self, contrasts: Array, beta: Array) -> FTest:
@@ -64,9 +64,9 @@ class Normal:
         """``sigma^2 (X' V^-1 X)^-1``."""
         return self.profile.variance * self.profile.unscaled
 
-    def df(self, contrast: Array) -> float:
-        """Return infinity."""
-        return float("inf")
+    def df(self, contrasts: Array) -> Array:
+        """Return infinity for each row."""
+        return np.full(len(contrasts), np.inf)
 
     def joint(self, contrasts: Array, beta: Array) -> FTest:
         """Return the Wald chi-square divided by its degrees of freedom."""
@@ -116,11 +116,12 @@ class Satterthwaite:
         in_theta = np.einsum("iab,ij->jab", in_covariances, jacobian)
         return np.concatenate([in_theta, 2.0 * np.sqrt(p.variance) * p.unscaled[None]])
 
-    def df(self, contrast: Array) -> float:
-        """Return ``2 (c'Vc)^2 / (g'Ag)`` with g the gradient of ``c'Vc``."""
-        variance = contrast @ self.covariance @ contrast
-        slope = self.covariance1 @ contrast @ contrast
-        return float(2.0 * variance**2 / (slope @ self.variance_parameters @ slope))
+    def df(self, contrasts: Array) -> Array:
+        """Return ``2 (c'Vc)^2 / (g'Ag)`` of each row c, with g the gradient of ``c'Vc``."""
+        variances = ((contrasts @ self.covariance) * contrasts).sum(axis=-1)
+        slopes = ((contrasts @ self.covariance1) * contrasts).sum(axis=-1).T
+        spread = ((slopes @ self.variance_parameters) * slopes).sum(axis=-1)
+        return 2.0 * variances**2 / spread
 
     def joint(self, contrasts: Array, beta: Array) -> FTest:
         """Test several contrasts as lmerTest does: by the eigenvectors of their covariance."""
@@ -128,12 +129,11 @@ class Satterthwaite:
         kept = values > max(values.max(), 0.0) * len(values) * np.finfo(float).eps
         rows = vectors[:, kept].T @ contrasts
         statistic = float(np.mean((rows @ beta) ** 2 / values[kept]))
-        return FTest(statistic, int(kept.sum()), _pooled_df([self.df(row) for row in rows]))
+        return FTest(statistic, int(kept.sum()), _pooled_df(self.df(rows)))
 
 
-def _pooled_df(df: Sequence[float]) -> float:
+def _pooled_df(found: Array) -> float:
     """Return the denominator df whose F has the mean of independent t^2 on these df."""
-    found = np.asarray(df)
     if len(found) == 1 or np.ptp(found) < 1e-8:
         return float(found.mean())
     if (found <= 2.0).any():
@@ -205,9 +205,9 @@ class KenwardRoger:
         inner = 0.5 * np.tensordot(W, Q, 2) - np.einsum("ij,iab,bc,jcd->ad", W, P, Phi, P)
         return Phi + 2.0 * Phi @ inner @ Phi
 
-    def df(self, contrast: Array) -> float:
-        """Return the denominator degrees of freedom of one contrast."""
-        return self._df_and_scaling(contrast[None, :])[0]
+    def df(self, contrasts: Array) -> Array:
+        """Return the denominator degrees of freedom of each row by itself."""
+        return np.array([self._df_and_scaling(row[None, :])[0] for row in contrasts])
 
     def joint(self, contrasts: Array, beta: Array) -> FTest:
         """Return the scaled F of Kenward and Roger."""

@@ -23,6 +23,8 @@ import numpy as np
 from .batches import WHOLE, Array, Indices, sum_children
 from .elimination import State, eliminate
 
+PIECE = 4000  # lowest units worked on together
+
 
 @dataclass(frozen=True)
 class Level:
@@ -50,6 +52,22 @@ class Level:
             first += size
         return tuple(found)
 
+    @cached_property
+    def curvature(self) -> tuple[Indices, Array]:
+        """How D bends in theta: for two elements of Lambda, which element of D, and how much.
+
+        ``d2 D_rs / d Lambda_rc d Lambda_sc`` is one, two where r = s, and nothing else bends.
+        """
+        place = {pair: i for i, pair in enumerate(self.pairs)}
+        which = np.zeros((len(self.pairs), len(self.pairs)), dtype=np.intp)
+        weight = np.zeros(which.shape)
+        for i, (r, column) in enumerate(self.pairs):
+            for j, (s, other) in enumerate(self.pairs):
+                if column == other:
+                    which[i, j] = place[max(r, s), min(r, s)]
+                    weight[i, j] = 2.0 if r == s else 1.0
+        return which, weight
+
 
 @dataclass(frozen=True)
 class Partition:
@@ -68,21 +86,39 @@ class Partition:
     cross: Array
     starts: tuple[Indices, ...]
 
-    def split(self, at: int) -> tuple[Partition, Partition]:
-        """Cut into the first `at` top-level groups and the rest."""
-        cut, cuts = at, []
+    def cut(self, groups: Sequence[int]) -> tuple[Partition, ...]:
+        """Cut before each of these top-level groups (ascending, the first one being 0)."""
+        bounds = [np.append(np.asarray(groups, dtype=np.intp), self._top_level_groups)]
         for starts in reversed(self.starts):
-            cuts.append(cut)
-            cut = int(starts[cut])
-        left = tuple(s[:c] for s, c in zip(self.starts, reversed(cuts), strict=True))
-        bounds = [*(s[c] for s, c in zip(self.starts, reversed(cuts), strict=True))]
-        right = tuple(
-            s[c:] - b for s, c, b in zip(self.starts, reversed(cuts), bounds, strict=True)
-        )
-        return (
-            Partition(self.cross[..., :cut], left),
-            Partition(np.ascontiguousarray(self.cross[..., cut:]), right),
-        )
+            bounds.insert(0, np.append(starts, -1)[bounds[0]])
+            bounds[0][-1] = self._units_below(starts)
+        parts = []
+        for piece in range(len(groups)):
+            spans = [slice(bound[piece], bound[piece + 1]) for bound in bounds]
+            inner = tuple(
+                s[span] - below.start
+                for s, span, below in zip(self.starts, spans[1:], spans[:-1], strict=True)
+            )
+            parts.append(Partition(np.ascontiguousarray(self.cross[..., spans[0]]), inner))
+        return tuple(parts)
+
+    @property
+    def _top_level_groups(self) -> int:
+        return len(self.starts[-1]) if self.starts else self.cross.shape[-1]
+
+    def _units_below(self, starts: Indices) -> int:
+        """Return how many units the level has whose parents begin at `starts`."""
+        level = next(i for i, s in enumerate(self.starts) if s is starts)
+        return len(self.starts[level - 1]) if level else self.cross.shape[-1]
+
+    @cached_property
+    def pieces(self) -> tuple[Partition, ...]:
+        """The same groups in pieces of about `PIECE` lowest units; they fit a processor's cache."""
+        first_unit = np.arange(self._top_level_groups)
+        for starts in reversed(self.starts):
+            first_unit = starts[first_unit]
+        _, groups = np.unique(first_unit // PIECE, return_index=True)
+        return self.cut(groups.tolist()) if len(groups) > 1 else (self,)
 
     @cached_property
     def packed_sums(self) -> Array:

@@ -20,7 +20,7 @@ from .likelihood import Level
 
 Evaluate = Callable[[Array], Profile]
 
-DECREMENT = 1e-14  # predicted fall of the deviance below which a Newton step is not worth taking
+DECREMENT = 1e-12  # predicted fall of the deviance below which a Newton step is not worth taking
 NOISE = 1e-7  # falls of the deviance smaller than this drown in rounding when n is large
 KKT = 1e-4  # largest slope of the deviance accepted as none, in standard errors of the variances
 BOUNDARY = 1e-4  # a diagonal element of Lambda below this is on the boundary, as in lme4
@@ -50,15 +50,14 @@ def minimise(evaluate: Evaluate, levels: Sequence[Level], theta: Array) -> Optim
     """
     counted = _Counter(evaluate)
     profile = counted(theta)
-    for _ in range(MAX_RESTARTS):
+    for restart in range(MAX_RESTARTS):
         theta, profile = _newton(counted, levels, theta, profile)
         theta, profile = _settle(counted, levels, theta, profile)
         slope, way_out = _kkt(levels, theta, profile)
-        if way_out is None:
+        if way_out is None or restart == MAX_RESTARTS - 1:
             break
         theta = _beside(levels, theta, way_out)
         profile = counted(theta)
-    slope, _ = _kkt(levels, theta, profile)
     return Optimum(theta, profile, slope < KKT, slope, counted.number, tuple(_zeros(levels, theta)))
 
 

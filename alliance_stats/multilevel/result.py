@@ -14,12 +14,12 @@ from ..errors import DesignError
 from ..results import TIDY_COLUMNS, Result
 from . import advice, prediction, variances
 from .batches import Array
+from .coefficients import Coefficients
 from .deviance import covariances
-from .distributions import t_quantile, t_two_sided
+from .distributions import t_quantile
 from .effects import UnitEffects, unit_effects
 from .fit import Method, fit_design
 from .inference import Inference, KenwardRoger, Normal, Satterthwaite
-from .terms import INTERCEPT
 
 if TYPE_CHECKING:
     from .compare import Comparison
@@ -133,46 +133,47 @@ class MultilevelFit(Result):
         scale, fixed = self.design.scale, list(self.design.fixed)
         return np.linalg.inv(self.design.fixed_basis) * (scale[-1] / scale[fixed])
 
-    @cached_property
+    @property
     def params(self) -> pd.Series:
         """The fixed coefficients."""
-        beta = self.to_user_scale @ self.optimum.profile.beta
-        if INTERCEPT in self.design.fixed_names:
-            beta[self.design.fixed_names.index(INTERCEPT)] += self.design.outcome_shift
-        return self._series(beta)
+        return self._series("params")
+
+    @property
+    def bse(self) -> pd.Series:
+        """Standard errors."""
+        return self._series("bse")
+
+    @property
+    def tvalues(self) -> pd.Series:
+        """Estimates over standard errors."""
+        return self._series("tvalues")
+
+    @property
+    def df(self) -> pd.Series:
+        """Degrees of freedom of each coefficient."""
+        return self._series("df")
+
+    @property
+    def pvalues(self) -> pd.Series:
+        """Two-sided p values."""
+        return self._series("pvalues")
+
+    def _series(self, name: str) -> pd.Series:
+        return pd.Series(getattr(self.coefficients, name), index=list(self.design.fixed_names))
+
+    @cached_property
+    def coefficients(self) -> Coefficients:
+        """What `params`, `bse`, `tvalues`, `df` and `pvalues` show, as arrays."""
+        return Coefficients(self)
 
     def cov_params(self) -> pd.DataFrame:
         """Return the covariance of the coefficients (the adjusted one under Kenward-Roger)."""
         names = list(self.design.fixed_names)
-        return pd.DataFrame(self._covariance, index=names, columns=names)
-
-    @cached_property
-    def _covariance(self) -> Array:
-        return self.to_user_scale @ self.inference.covariance @ self.to_user_scale.T
-
-    @cached_property
-    def bse(self) -> pd.Series:
-        """Standard errors."""
-        return self._series(np.sqrt(np.diag(self._covariance)))
-
-    @cached_property
-    def tvalues(self) -> pd.Series:
-        """Estimates over standard errors."""
-        return self.params / self.bse
-
-    @cached_property
-    def df(self) -> pd.Series:
-        """Degrees of freedom of each coefficient."""
-        return self._series(np.array([self.inference.df(row) for row in self.to_user_scale]))
-
-    @cached_property
-    def pvalues(self) -> pd.Series:
-        """Two-sided p values."""
-        return self._series(t_two_sided(self.tvalues.to_numpy(), self.df.to_numpy()))
+        return pd.DataFrame(self.coefficients.covariance, index=names, columns=names)
 
     def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
         """Return Wald intervals with t quantiles, columns 0 (low) and 1 (high)."""
-        half = t_quantile(1.0 - alpha / 2.0, self.df.to_numpy()) * self.bse
+        half = t_quantile(1.0 - alpha / 2.0, self.coefficients.df) * self.bse
         return pd.DataFrame({0: self.params - half, 1: self.params + half})
 
     def test(self, contrast: Any) -> ContrastTest:
@@ -192,9 +193,6 @@ class MultilevelFit(Result):
         from .contrasts import contrast_test
 
         return contrast_test(self, contrast)
-
-    def _series(self, values: Array) -> pd.Series:
-        return pd.Series(values, index=list(self.design.fixed_names), dtype=float)
 
     # -- likelihood and variances ------------------------------------------------------------
 

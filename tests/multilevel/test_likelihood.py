@@ -126,8 +126,19 @@ def assert_same(left: Contribution, right: Contribution):
 def test_partitions_add_up_to_the_whole(levels, at):
     partition = partition_of(*nested_rows())
     relative = covariances(levels, some_theta(levels))
-    left, right = (contribute(part, levels, relative, 2) for part in partition.split(at))
+    left, right = (contribute(part, levels, relative, 2) for part in partition.cut([0, at]))
     assert_same(left + right, contribute(partition, levels, relative, 2))
+
+
+def test_pieces_are_the_whole(monkeypatch, levels):
+    monkeypatch.setattr("alliance_stats.multilevel.likelihood.PIECE", 7)
+    partition = partition_of(*nested_rows(tops=6))
+    relative = covariances(levels, some_theta(levels))
+    assert len(partition.pieces) > 2
+    total = contribute(partition.pieces[0], levels, relative, 2)
+    for piece in partition.pieces[1:]:
+        total = total + contribute(piece, levels, relative, 2)
+    assert_same(total, contribute(partition, levels, relative, 2))
 
 
 def test_one_level_needs_no_parents():
@@ -136,7 +147,7 @@ def test_one_level_needs_no_parents():
     levels = [Level((0, 1), (2,))]
     relative = covariances(levels, np.array([1.0, 0.2, 0.5]))
     partition = Partition(cross, ())
-    left, right = (contribute(part, levels, relative, 2) for part in partition.split(11))
+    left, right = (contribute(part, levels, relative, 2) for part in partition.cut([0, 11]))
     assert_same(left + right, contribute(partition, levels, relative, 2))
 
 
