@@ -7,6 +7,7 @@ apostrophe before it.
 from __future__ import annotations
 
 import datetime as dt
+import io
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -30,6 +31,12 @@ MOST_COMMENTS = 2_000  # a sheet; beyond it cells are coloured only
 LONGEST_TEXT = 32_000  # a cell of Excel holds 32,767 characters
 LAST_COLUMN = 16_383
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "|")
+OPTIONS = {
+    "constant_memory": True,
+    "strings_to_formulas": False,
+    "strings_to_urls": False,
+    "nan_inf_to_errors": True,
+}
 WIDTHS = {"message": 70, "hint": 50, "rows": 24, "file": 22, "rule": 22, "value": 18, "column": 14}
 FILLS = {"error": "#F4B6B6", "warning": "#FBE3A6", "info": "#CFE2F3"}
 GRAVEST = {"info": 0, "warning": 1, "error": 2}
@@ -47,38 +54,34 @@ class _Marks:
 
 def write_xlsx(report: ValidationReport, path: Path) -> Path:
     """Write the workbook; a place that cannot be written to is said in words."""
-    import xlsxwriter
-    from xlsxwriter.exceptions import XlsxWriterException
+    content = _workbook(report)
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise AllianceStatsError(
+            f"The workbook could not be written to '{path}' ({error.strerror}): give a file in a "
+            "folder that exists and that you may write to, and close it in Excel first."
+        ) from error
+    return path
 
-    book = xlsxwriter.Workbook(
-        str(path),
-        {
-            "constant_memory": True,
-            "strings_to_formulas": False,
-            "strings_to_urls": False,
-            "nan_inf_to_errors": True,
-        },
-    )
+
+def _workbook(report: ValidationReport) -> bytes:
+    import xlsxwriter
+
+    content = io.BytesIO()
+    book = xlsxwriter.Workbook(content, OPTIONS)
     formats = _formats(book)
     problems = book.add_worksheet("problems")
     rows = book.add_worksheet("rows")
     marks = _marks(report)
     notes = [
-        _copy(
-            book, formats, report.folder, source, marks.get((source.file, source.sheet), _Marks())
-        )
+        _copy(book, formats, report.folder, source, marks[source.file, source.sheet])
         for source in _each_once(report.files)
     ]
     _write_problems(problems, formats, report, notes)
     _write_rows(rows, formats, report)
-    try:
-        book.close()
-    except (OSError, XlsxWriterException) as error:
-        raise AllianceStatsError(
-            f"The workbook could not be written to '{path}': give a file in a folder that exists "
-            "and that you may write to, and close it in Excel first."
-        ) from error
-    return path
+    book.close()
+    return content.getvalue()
 
 
 def guarded(text: str) -> str:

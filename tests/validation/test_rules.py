@@ -237,6 +237,15 @@ def test_an_unknown_client(examine, tables):
     assert len(kept["terminations"]) == 11
 
 
+def test_a_category_that_no_row_has_is_not_a_client(examine, tables):
+    clients = tables["clients"].astype({"client_id": "category"})
+    clients = clients[clients["client_id"] != "c5"]
+    report, kept = examine(clients=clients)
+    assert {p.rule for p in report.problems} == {"unknown_reference"}
+    assert {p.table for p in report.problems} == {"sessions", "ratings", "terminations"}
+    assert len(kept["ratings"]) == len(tables["ratings"]) - 48
+
+
 def test_an_unknown_therapist_is_treated_as_not_known(examine, tables):
     report, kept = examine(clients=changed(tables["clients"], 5, "therapist_id", "x9"))
     problem = only(report, "unknown_reference")

@@ -37,20 +37,24 @@ def spellings(view: StudyView, column: str) -> dict[str, list[str]]:
 
 
 def _spellings(view: StudyView, column: str) -> dict[str, list[str]]:
-    counts: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for table in TABLES:
-        if not view.has(table, column):
-            continue
+    tables = [table for table in TABLES if view.has(table, column)]
+    found: dict[str, set[str]] = defaultdict(set)
+    for text in {text for table in tables for text in view.codes(table, column).values}:
+        found[plain_id(text)].add(text)
+    suspect = {plain: texts for plain, texts in sorted(found.items()) if len(texts) > 1}
+    if not suspect:
+        return {}
+    counts: dict[str, int] = defaultdict(int)
+    for table in tables:
         codes = view.codes(table, column)
         used = np.bincount(codes.codes[codes.codes >= 0], minlength=len(codes.values))
-        for value, count in zip(codes.values, used, strict=True):
-            if count:
-                counts[plain_id(value)][value] += int(count)
-    return {
-        plain: sorted(found, key=lambda text: (-found[text], text))
-        for plain, found in sorted(counts.items())
-        if len(found) > 1
+        for text, count in zip(codes.values, used, strict=True):
+            counts[text] += int(count)
+    ordered = {
+        plain: sorted((t for t in texts if counts[t]), key=lambda text: (-counts[text], text))
+        for plain, texts in suspect.items()
     }
+    return {plain: texts for plain, texts in ordered.items() if len(texts) > 1}
 
 
 @rule(

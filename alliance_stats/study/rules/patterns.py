@@ -14,7 +14,7 @@ from .view import StudyView
 from .words import plural, series_of, shown
 
 FEWEST_FORMS = 30  # below this an item-rest correlation says nothing
-MOST_FORMS = 20_000  # more forms do not make a correlation clearer; an even sample is enough
+MOST_FORMS = 5_000  # more forms do not make a correlation clearer; an even sample is enough
 AGAINST = -0.2  # a correlation below this is no longer chance or a weak item
 ERRORS_OFF = 3.0  # and it lies this many standard errors (over clients) below zero
 LONG_FORM = 8  # items a form must have before a pattern in it means something

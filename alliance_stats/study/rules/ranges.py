@@ -37,14 +37,11 @@ def _by_card(view: StudyView) -> Iterator[tuple[Any, np.ndarray | slice]]:
     """Yield each known card of the ratings with its rows (all of them as a slice)."""
     if not view.has("ratings", "measure", "item", "value"):
         return
-    codes = view.codes("ratings", "measure").codes
-    cards = cards_of(view, "ratings")
-    present = np.bincount(codes[codes >= 0], minlength=max(len(cards), 1))
-    for code, card in enumerate(cards):
-        if card is None or not present[code]:
-            continue
-        whole = present[code] == len(codes)
-        yield card, slice(None) if whole else np.flatnonzero(codes == code)
+    runs = view.runs("ratings")
+    for code, card in enumerate(cards_of(view, "ratings")):
+        mine = runs.measure == code
+        if card is not None and mine.any():
+            yield card, slice(None) if mine.all() else runs.rows(mine)
 
 
 @rule(

@@ -37,7 +37,7 @@ def _unmet(view: StudyView, table: str, key: ForeignKey) -> Iterator[Finding]:
         return
     column = key.fields[0]
     own = view.codes(table, column)
-    known = set(view.codes(key.table, column).values) if view.has(key.table, column) else set()
+    known = view.codes(key.table, column).used() if view.has(key.table, column) else set()
     unmet = np.array([value not in known for value in own.values], dtype=bool)
     if not unmet.any():
         return
@@ -86,7 +86,8 @@ def _unmet_sessions(view: StudyView, table: str) -> Iterator[Finding]:
     if not lost.any():
         return
     known = view.codes(table, "client_id")
-    in_clients = np.isin(known.values, view.codes("clients", "client_id").values)
+    clients = view.codes("clients", "client_id").used()
+    in_clients = np.array([client in clients for client in known.values], dtype=bool)
     rows = np.flatnonzero(lost & known.where(in_clients))
     joint = view.codes(table, "client_id").codes.astype(np.int64) * MAX_SESSION + session
     groups = split_rows(rows, joint[rows].astype(np.int64))

@@ -94,7 +94,7 @@ def _number(series: pd.Series, field: Field, table: str) -> Typed:
     if series.dtype.kind in "iuf":
         return _finite(series, field, table)
     given = series.astype(object)
-    text = given.map(_stripped).replace("", None)
+    text = given.map(_stripped)
     numbers = pd.to_numeric(text, errors="coerce").astype(float)
     rows = np.flatnonzero((numbers.isna() & text.notna()).to_numpy())
     series, found = _finite(numbers, field, table)
@@ -118,7 +118,7 @@ def _date(series: pd.Series, field: Field, table: str) -> Typed:
     if series.dtype.kind == "M":
         return series, []
     given = series.astype(object)
-    text = given.map(_stripped).replace("", None)
+    text = given.map(_stripped)
     dates = _dates(text)
     rows = np.flatnonzero((dates.isna() & text.notna()).to_numpy())
     if not len(rows):
@@ -136,7 +136,8 @@ def _boolean(series: pd.Series, field: Field, table: str) -> Typed:
     if series.dtype.kind == "b":
         return series, []
     codes, values = pd.factorize(series.astype(object))
-    words = [str(_stripped(value)).casefold() for value in values]
+    words = [value.strip().casefold() if isinstance(value, str) else str(value) for value in values]
+    words = [word.casefold() for word in words]
     answers = [True if w in YES else False if w in NO else None for w in words]
     bad = np.array([a is None and w != "" for a, w in zip(answers, words, strict=True)], dtype=bool)
     table_of = pd.array([*answers, None], dtype="boolean")
@@ -148,7 +149,8 @@ def _boolean(series: pd.Series, field: Field, table: str) -> Typed:
 
 
 def _stripped(value: object) -> object:
-    return value.strip() if isinstance(value, str) else value
+    """Return text without outer blanks; text that is nothing else is missing."""
+    return (value.strip() or None) if isinstance(value, str) else value
 
 
 def _mask(series: pd.Series, rows: np.ndarray) -> np.ndarray:

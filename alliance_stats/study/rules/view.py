@@ -33,6 +33,10 @@ class Codes:
         """Return, for each row, whether its value is among those marked in `wanted`."""
         return np.append(wanted, False)[self.codes]
 
+    def used(self) -> set[str]:
+        """Return the values that occur (a categorical column may name others)."""
+        return set(self.values[np.unique(self.codes[self.codes >= 0])])
+
 
 @dataclass(frozen=True)
 class Runs:

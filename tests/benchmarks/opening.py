@@ -1,0 +1,137 @@
+"""What it costs to open, validate and score a study of one million rating rows.
+
+    python tests/benchmarks/opening.py [rows]
+
+Prints, for a long file (a row an answer) and a wide one (a row a session), the time of
+`open_study` and scoring as a multiple of `pandas.read_csv` of the same file, and the peak of
+memory as a multiple of the table's own. The aims: at most 5 times the time (3 is better), at
+most 4 times the memory.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import alliance_stats as al
+
+ITEMS = 45
+REVERSED = (1, 12, 13, 20, 21, 24, 31, 37, 43)
+MOST_TIME, MOST_MEMORY = 5.0, 4.0
+REPEATS = 5
+
+LONG_YAML = """\
+name: long
+sources:
+  - {file: ratings.csv, table: ratings}
+"""
+WIDE_YAML = """\
+name: wide
+sources:
+  - file: sessions.csv
+    client_id: client
+    session: session
+    measures:
+      - {measure: oq-45, rater: client, items: "oq{item}"}
+"""
+
+
+def answers(n_forms: int, rng: np.random.Generator) -> np.ndarray:
+    """Return OQ-45 answers that hang together, as on the form (before reversal)."""
+    keyed = 1.5 + rng.normal(size=(n_forms, 1)) + rng.normal(size=(n_forms, ITEMS))
+    values = np.clip(np.rint(keyed), 0, 4).astype(int)
+    columns = np.array(REVERSED) - 1
+    values[:, columns] = 4 - values[:, columns]
+    return values
+
+
+def write_studies(folder: Path, n_rows: int) -> tuple[Path, Path]:
+    """Write the same answers as a long and as a wide study."""
+    n_forms = n_rows // ITEMS
+    n_clients = max(n_forms // 20, 1)
+    client = np.array([f"C{i % n_clients:05d}" for i in range(n_forms)])
+    session = np.arange(n_forms) // n_clients + 1
+    order = np.lexsort((session, client))
+    client, session = client[order], session[order]
+    values = answers(n_forms, np.random.default_rng(1))
+    long, wide = folder / "long", folder / "wide"
+    long.mkdir()
+    wide.mkdir()
+    pd.DataFrame(
+        {
+            "client_id": np.repeat(client, ITEMS),
+            "session": np.repeat(session, ITEMS),
+            "rater": "client",
+            "measure": "oq-45",
+            "item": np.tile(np.arange(1, ITEMS + 1), n_forms),
+            "value": values.ravel(),
+        }
+    ).to_csv(long / "ratings.csv", index=False)
+    frame = pd.DataFrame(values, columns=[f"oq{item}" for item in range(1, ITEMS + 1)])
+    frame.insert(0, "client", client)
+    frame.insert(1, "session", session)
+    frame.to_csv(wide / "sessions.csv", index=False)
+    (long / "study.yaml").write_text(LONG_YAML, encoding="utf-8")
+    (wide / "study.yaml").write_text(WIDE_YAML, encoding="utf-8")
+    return long / "ratings.csv", wide / "sessions.csv"
+
+
+def open_and_score(folder: Path) -> int:
+    """Open a study, validated, and make its scores; return how many there are."""
+    return len(al.open_study(folder).scores)
+
+
+def fastest(work: Callable[[], object]) -> float:
+    """Return the time of the fastest of some runs, in seconds."""
+    times = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def peak(work: Callable[[], object]) -> int:
+    """Return the peak of memory that Python and NumPy held, in bytes."""
+    tracemalloc.start()
+    work()
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return most
+
+
+def report(name: str, file: Path) -> tuple[float, float]:
+    """Measure one study and print its two ratios."""
+    table = pd.read_csv(file)
+    size = int(table.memory_usage(deep=True).sum())
+    plain = fastest(lambda: pd.read_csv(file))
+    whole = fastest(lambda: open_and_score(file.parent))
+    memory = peak(lambda: open_and_score(file.parent)) / size
+    print(
+        f"{name}: {len(table):,} rows, read_csv {plain:.3f} s, open + validate + score "
+        f"{whole:.3f} s: {whole / plain:.2f} times; peak memory {memory:.2f} times the table's "
+        f"{size / 1e6:.0f} MB"
+    )
+    return whole / plain, memory
+
+
+def main() -> int:
+    """Run both studies; return 1 where an aim of the long file is missed."""
+    n_rows = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    with tempfile.TemporaryDirectory() as folder:
+        long, wide = write_studies(Path(folder), n_rows)
+        open_and_score(long.parent)  # imports are not what is measured
+        cost, memory = report("long", long)
+        report("wide", wide)
+    return int(cost > MOST_TIME or memory > MOST_MEMORY)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
