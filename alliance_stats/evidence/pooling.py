@@ -150,7 +150,7 @@ def pool_effects(
     ...     pd.DataFrame({"estimate": [0.2, 0.3, 0.35], "n": [80, 120, 60]}), metric="r"
     ... )
     >>> round(found.estimate, 3)
-    0.278
+    0.282
     """
     chosen = checked_metric(metric)
     _check_choice("method", method, METHODS)
