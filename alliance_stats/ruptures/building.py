@@ -35,7 +35,7 @@ def build(
     if flags.limits is not None:
         limits = pd.DataFrame({"client_id": series.ids.take(who).array, **flags.limits})
     return Ruptures(
-        _sessions(series, courses, flags, episodes, rule),
+        _sessions(series, courses, flags, episodes, rule, p),
         _episodes(series, courses, flags, episodes, who),
         clients,
         rule.name,
@@ -47,7 +47,12 @@ def build(
 
 
 def _sessions(
-    series: Series, courses: Courses, flags: Flags, episodes: Episodes, rule: Rule
+    series: Series,
+    courses: Courses,
+    flags: Flags,
+    episodes: Episodes,
+    rule: Rule,
+    p: Mapping[str, Any],
 ) -> pd.DataFrame:
     n = courses.session.size
     sign = courses.sign if rule.needs == "scores" else 1.0
@@ -65,6 +70,9 @@ def _sessions(
     if n != series.session.size:
         columns = {k: _fill(v, series.observed) for k, v in columns.items()}
     score = series.score if rule.needs == "scores" else np.full(series.session.size, np.nan)
+    if p["range"] is not None and rule.needs == "scores":
+        best, worst = _ends(p)
+        columns |= {"at_ceiling": score == best, "at_floor": score == worst}
     return pd.DataFrame(
         {"client_id": series.client_id, "session": series.session, "score": score, **columns},
         copy=False,
@@ -139,7 +147,9 @@ def _clients(
         table[name] = _per_client(values, who, n)
     if not rule.dates_sessions:
         table = _undated(table)
-    return table if p["range"] is None else table.assign(**_extremes(series, p))
+    if p["range"] is None or rule.needs != "scores":
+        return table
+    return table.assign(**_extremes(series, p))
 
 
 def _undated(table: pd.DataFrame) -> pd.DataFrame:
@@ -164,9 +174,14 @@ def _classes(judged: Integers, counts: list[Integers]) -> Integers:
     return np.where(judged == 0, 4, worst).astype(np.int64)
 
 
-def _extremes(series: Series, p: Mapping[str, Any]) -> dict[str, npt.NDArray]:
+def _ends(p: Mapping[str, Any]) -> tuple[float, float]:
+    """Return the best and the worst possible score."""
     low, high = p["range"]
-    best, worst = (high, low) if p["direction"] == "higher_is_better" else (low, high)
+    return (high, low) if p["direction"] == "higher_is_better" else (low, high)
+
+
+def _extremes(series: Series, p: Mapping[str, Any]) -> dict[str, npt.NDArray]:
+    best, worst = _ends(p)
     n = np.maximum(np.bincount(series.code[series.observed], minlength=series.n_clients), 1)
     share = {
         name: np.bincount(series.code[series.score == end], minlength=series.n_clients) / n

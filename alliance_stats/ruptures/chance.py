@@ -73,7 +73,7 @@ def expected_by_chance(
         (ruptures per judged session; repaired among ruptures whose outcome was observed):
         ``share_observed``, ``share_expected``, ``share_p_value``. The share is the one to read
         for repairs: more ruptures bring more repairs by themselves. ``.attrs`` holds the rule,
-        its parameters, the null, the replicates, the seed and, for ``"ar1"``, ``phi``.
+        its parameters, the null, the replicates, the seed, ``messages`` and, for ``"ar1"``, ``phi``.
 
     Notes
     -----
@@ -117,8 +117,18 @@ def expected_by_chance(
         "replicates": replicates,
         "seed": seed,
         "phi": phi,
+        "messages": _messages(phi),
     }
     return table
+
+
+def _messages(phi: float | None) -> tuple[str, ...]:
+    if phi is None or abs(phi) < ar1.PHI_LIMIT:
+        return ()
+    return (
+        f"The autocorrelation lies at the end of what is looked for ({phi:g}): there are too few "
+        "neighbouring sessions to estimate it, and the AR(1) null is not to be relied on.",
+    )
 
 
 def _check(rule: Rule, null: str, replicates: int) -> None:

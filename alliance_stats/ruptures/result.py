@@ -27,7 +27,8 @@ class Ruptures(Result):
         ``session``, ``score``, ``flag`` (rupture by the criterion), ``distance`` (how far the
         session has fallen, in the rule's unit), ``judged`` (the criterion could be applied),
         ``reference`` (the level the fall is counted from), ``threshold`` (the score at which
-        the session would be flagged), ``episode`` (row number in `episodes`, -1 outside).
+        the session would be flagged), ``episode`` (row number in `episodes`, -1 outside); with
+        ``range``: ``at_ceiling``, ``at_floor`` (the best and the worst possible score).
     episodes
         One row a rupture: ``client_id``, ``rupture_session``, ``nadir_session``,
         ``repair_session`` (missing where there was none), ``last_session`` (the last session

@@ -93,6 +93,13 @@ def test_autocorrelation_is_found_without_the_bias_of_short_series():
     assert np.mean(np.square(sd)) == pytest.approx(1, abs=0.2)  # 200 variances of 8 tied values
 
 
+def test_an_autocorrelation_that_cannot_be_estimated_is_told():
+    data = frame(np.array([[1.0, 2.0, 3.0, 4.0, 5.0]]))
+    table = al.expected_by_chance(data, rule="drop_points", null="ar1", replicates=5)
+    assert abs(table.attrs["phi"]) == ar1.PHI_LIMIT
+    assert "not to be relied on" in table.attrs["messages"][0]
+
+
 def test_expected_sums_follow_gaps_in_session_numbers():
     times = np.array([1, 2, 5, 6])
     data = pd.DataFrame({"client_id": "a", "session": times, "score": [1.0, 2.0, 3.0, 1.0]})

@@ -176,6 +176,7 @@ def test_direction_mirrors_everything(rule):
 
 def test_ceiling_and_floor_are_told():
     found = detect([7, 7, 7, 5, 7], range=(1, 7))
+    assert found.sessions["at_ceiling"].tolist() == [True, True, True, False, True]
     assert found.clients.loc[0, "share_ceiling"] == 0.8
     assert found.clients.loc[0, "ceiling"]
     assert not found.clients.loc[0, "floor"]
