@@ -23,6 +23,7 @@ def package(folder, tables, **extra):
 
 
 CLIENTS = pd.DataFrame({"client_id": ["007", "NA", " b"], "therapist_id": ["1", "1", "2"]})
+NUMBERS = pd.DataFrame({"client_id": ["1.0", "1.50", "2"], "therapist_id": ["1", "1", "2"]})
 
 
 def test_text_of_a_saved_study_stays_as_it_is(tmp_path):
@@ -32,6 +33,11 @@ def test_text_of_a_saved_study_stays_as_it_is(tmp_path):
     assert raw.tables["clients"]["therapist_id"].tolist() == ["1", "1", "2"]
     assert raw.options["synthetic"] is True
     assert raw.name == "saved"
+
+
+def test_ids_that_look_like_numbers_stay_as_they_are(tmp_path):
+    raw = package(tmp_path, {"clients": NUMBERS})
+    assert raw.tables["clients"]["client_id"].tolist() == ["1.0", "1.50", "2"]
 
 
 def test_already_reversed_measures_come_back(tmp_path):

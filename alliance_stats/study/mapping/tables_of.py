@@ -30,7 +30,7 @@ def table_part(source: Source, table: str) -> Part:
             keep[bad] = False
     further = source.further(table)
     data |= {name: source.frame[column] for name, column in further.items()}
-    frame = settled(pd.DataFrame(data, index=source.frame.index), table)
+    frame = settled(pd.DataFrame(data, index=source.frame.index, copy=False), table)
     blank = _blank(frame)
     gathered, file = source.gathered, source.file.file
     gathered.leave_out(table, "a blank row", int(blank.sum()), file)

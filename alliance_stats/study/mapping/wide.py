@@ -280,7 +280,7 @@ def long_frame(
     else:
         data["scale"] = _constant(str(block.parts[0]), n)
         data["score"] = chosen.ravel()
-    return pd.DataFrame(data), positions
+    return pd.DataFrame(data, copy=False), positions
 
 
 def _repeated(values: Any, positions: np.ndarray) -> Any:

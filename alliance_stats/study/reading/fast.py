@@ -45,7 +45,7 @@ def read_fast(
     *,
     sample: list[list[str]],
     as_words: set[int],
-) -> list[Cells] | None:
+) -> pa.Table | None:
     """Return the columns of a regular file, None where it needs the exact reader.
 
     `sample` are the first records after the header, from which columns of numbers are guessed;
@@ -61,7 +61,13 @@ def read_fast(
         table = _parse(data, width, delimiter, n_header, guess, quoted=quotes > 0)
     if table is None or _has_blank_line(table):
         return None
-    return [_cells(column) for column in table.columns]
+    return table
+
+
+def cells_of(columns: list[pa.ChunkedArray]) -> list[Cells]:
+    """Return the cells of columns; empties the list, so that each is let go once it is done."""
+    columns.reverse()
+    return [_cells(columns.pop()) for _ in range(len(columns))]
 
 
 def _numeric_columns(sample: list[list[str]], width: int) -> set[int]:
@@ -92,7 +98,7 @@ def _parse(
         )
     except (pa.ArrowInvalid, pa.ArrowKeyError, pa.ArrowNotImplementedError):
         return None
-    return table.unify_dictionaries().combine_chunks()
+    return table.unify_dictionaries()
 
 
 def _all_plain(table: pa.Table, data: bytes, n_header: int, numeric: set[int]) -> bool:
@@ -118,7 +124,7 @@ def _all_plain(table: pa.Table, data: bytes, n_header: int, numeric: set[int]) -
 
 def _plain_length(column: pa.ChunkedArray) -> int | None:
     """Return the characters of whole numbers written plainly; None where one is very long."""
-    values = column.drop_null().to_numpy() if column.null_count else column.to_numpy()
+    values = column.drop_null().to_numpy()
     if not len(values):
         return 0
     low, high = int(values.min()), int(values.max())
@@ -135,12 +141,12 @@ def _plain_length(column: pa.ChunkedArray) -> int | None:
 
 
 def _word_length(column: pa.ChunkedArray) -> int:
-    cells = _cells(column)
-    if not len(cells.codes):
-        return 0
-    counts = np.bincount(cells.codes, minlength=len(cells.words))
-    lengths = pc.binary_length(cells.words).to_numpy(zero_copy_only=False)
-    return int(counts @ lengths.astype(np.int64))
+    total = 0
+    for chunk in column.chunks:
+        lengths = pc.binary_length(chunk.dictionary).to_numpy(zero_copy_only=False)
+        codes = chunk.indices.to_numpy(zero_copy_only=False)
+        total += int(np.bincount(codes, minlength=len(lengths)) @ lengths.astype(np.int64))
+    return total
 
 
 def _cells(column: pa.ChunkedArray) -> Cells:

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from ...errors import ReadError
 from ..origin import Problem
 from .encodings import as_utf8
-from .fast import Cells, read_fast, words_of
+from .fast import Cells, cells_of, read_fast, words_of
 from .headers import Header, read_header
 from .loaded import Conventions
 from .records import all_records, long_cells, reader, too_long, too_short
@@ -66,7 +66,7 @@ def read_text(path: Path, conventions: Conventions) -> Words:
         guessed,
         _WORDS.get(delimiter, delimiter),
     )
-    columns = read_fast(
+    table = read_fast(
         text_bytes,
         len(header.names),
         delimiter,
@@ -74,13 +74,15 @@ def read_text(path: Path, conventions: Conventions) -> Words:
         sample=_some_records(sample, delimiter, 200)[header.n_rows :],
         as_words=_words_only(header.names, conventions),
     )
-    if columns is None:
+    if table is None:
         _read_slowly(result, text_bytes, delimiter, path.name)
     else:
-        result.columns = columns
+        del text_bytes  # a large file: not both its text and its columns at once
         first = header.n_rows + 1
-        n_rows = _length(columns)
-        result.rows = np.arange(first, first + n_rows, dtype=np.int32)
+        result.rows = np.arange(first, first + table.num_rows, dtype=np.int32)
+        columns = table.columns
+        del table
+        result.columns = cells_of(columns)
     _check_cell_lengths(result, path.name)
     return result
 
@@ -200,11 +202,6 @@ def _words_only(names: list[str], conventions: Conventions) -> set[int]:
     """Return the columns in which a whole number may be text, or a word for missing."""
     digits = any(any(c.isdigit() for c in word) for word in conventions.missing_words or ())
     return {n for n, name in enumerate(names) if digits or name in conventions.text_columns}
-
-
-def _length(columns: list[Cells]) -> int:
-    first = columns[0]
-    return len(first.codes if first.numbers is None else first.numbers)
 
 
 def _check_cell_lengths(result: Words, file: str) -> None:
