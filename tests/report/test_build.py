@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.report import build, place
+from alliance_stats.report import build, place, writing
 
 
 def files(folder):
@@ -110,15 +110,17 @@ def test_a_file_and_a_link_are_no_place_for_a_report(tmp_path):
         place.check_place(tmp_path / "link")
 
 
-@pytest.mark.parametrize("step", ["render", "write_word", "move_into_place"])
-def test_whatever_fails_half_way_leaves_nothing(study, tmp_path, monkeypatch, step):
+@pytest.mark.parametrize(
+    ("room", "step"), [(writing, "render"), (writing, "write_word"), (build, "move_into_place")]
+)
+def test_whatever_fails_half_way_leaves_nothing(study, tmp_path, monkeypatch, room, step):
     def fail(*args, **kwargs):
         raise OSError("the disk is full")
 
     few = study.with_tables(ratings=None)
     al.write_report(few, tmp_path / "out", replicates=5)
     before = (tmp_path / "out" / "index.html").read_bytes()
-    monkeypatch.setattr(build, step, fail)
+    monkeypatch.setattr(room, step, fail)
     for out in ("new", "out"):
         with pytest.raises(OSError, match="disk is full"):
             al.write_report(few, tmp_path / out, replicates=5)

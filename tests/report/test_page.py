@@ -8,13 +8,14 @@ import pytest
 
 import alliance_stats as al
 from alliance_stats.report import columns as col
-from alliance_stats.report.build import make_section, without_ids
+from alliance_stats.report.build import make_section
 from alliance_stats.report.content import Caution, Figure, Paragraph, Section, Table
 from alliance_stats.report.context import Context, Options
 from alliance_stats.report.drawings import plot_course
 from alliance_stats.report.figures import figure_of, house_style, inline_svg, new_axes, to_svg
 from alliance_stats.report.page import number_blocks, render
 from alliance_stats.report.sections import SECTIONS, Entry
+from alliance_stats.report.writing import without_ids
 
 EVIL = '"><script>alert(1)</script>'
 

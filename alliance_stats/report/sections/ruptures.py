@@ -182,6 +182,10 @@ def chance_blocks(
         note="Any noisy series falls and rises again. Shuffling also removes the likeness of "
         "neighbouring sessions, so found counts below the expected ones are no surprise.",
     )
+    expected = frame.set_index(name)["expected"].iloc[0]
+    draft.headline += (
+        f" The same scores in random order give {number(expected, 0)} ruptures on average."
+    )
     return [_chance_words(frame, name), table]
 
 
