@@ -21,15 +21,19 @@ if TYPE_CHECKING:
 FLAT = 1e-10  # share of variance within groups below which a column does not vary there
 
 
-def missing_note(missing: Mapping[str, int], dropped: int, rows: int) -> list[str]:
-    """Say how many rows were set aside for missing values, by variable."""
-    if not missing:
-        return []
-    if dropped == rows:
+def check_rows_left(missing: Mapping[str, int], left: int, rows: int) -> None:
+    """Refuse data in which every row lacks something."""
+    if not left:
         raise DesignError(
             f"No row has a value in every variable of the model ({_counts(missing)} missing of "
             f"{rows} rows)."
         )
+
+
+def missing_note(missing: Mapping[str, int], dropped: int, rows: int) -> list[str]:
+    """Say how many rows were set aside for missing values, by variable."""
+    if not missing:
+        return []
     share = 100 * dropped / rows
     return [
         f"{dropped} of {rows} rows ({share:.1f} %) were left out because of missing values: "
@@ -65,9 +69,10 @@ def check_numbers(names: Sequence[str], columns: Sequence[Array], index: pd.Inde
 
 
 def check_sizes(
-    n: int, p: int, y: Array, outcome: str, grouping: Grouping, levels: Sequence[Level]
+    p: int, y: Array, outcome: str, grouping: Grouping, levels: Sequence[Level]
 ) -> None:
     """Refuse models that have as many effects as rows, as lme4 does."""
+    n = len(y)
     if y.min() == y.max():
         raise DesignError(f"The outcome '{outcome}' has the same value, {y[0]:g}, in every row.")
     if n <= p:

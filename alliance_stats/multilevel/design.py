@@ -19,6 +19,7 @@ from .checks import (
     check_effects,
     check_frame,
     check_numbers,
+    check_rows_left,
     check_sizes,
     missing_note,
 )
@@ -115,47 +116,37 @@ def make_design(
         Where the formula names no column, a column holds the wrong thing, groups cross, or the
         data cannot carry the model.
     """
-    formula.check_columns(data.columns)
-    if not formula.random:
-        raise DesignError(
-            "A multilevel model needs a random term such as (1 | client_id); without one use "
-            "ordinary regression, for example statsmodels.formula.api.ols."
-        )
-    prior = _prior_weights(data, weights)
-    check_frame(formula, data)
-    table, keep, missing = complete_rows(formula, data)
-    notes = missing_note(missing, len(data) - len(table), len(data))
-    if prior is not None and keep is not None:
-        prior = prior[keep]
+    rows = _complete_rows(formula, data, weights)
+    table = rows.table
     outcome, y = response(formula, table)
     fixed_terms = build(formula.fixed, table)
     grouping, terms = _levels(formula, table)
     pool = _Pool(len(table))
     levels, effects = _random_columns(terms, table, pool)
-    fixed = [
-        pool.place(name, array)
-        for name, array in zip(fixed_terms.names, fixed_terms.arrays, strict=True)
-    ]
+    fixed = [pool.place(*column) for column in fixed_terms.named_arrays()]
     shift = float(y.mean()) if INTERCEPT in fixed_terms.names else 0.0
     columns = (*pool.arrays, y - shift)
     check_numbers((*pool.names, outcome), columns, table.frame.index)
-    cross = cross_products(columns, prior, grouping, pool.ones)
-    check_sizes(len(y), len(fixed), y, outcome, grouping, levels)
+    check_sizes(len(fixed), y, outcome, grouping, levels)
+    cross = cross_products(columns, rows.weights, grouping, pool.ones)
     basis = find_basis(cross.sum(axis=-1), fixed, columns)
-    notes += why_left_out(basis, fixed_terms) + check_effects(cross, levels, effects, grouping)
+    notes = [
+        *missing_note(rows.missing, rows.dropped, len(data)),
+        *why_left_out(basis, fixed_terms),
+        *check_effects(cross, levels, effects, grouping),
+    ]
     if basis.replaced:
         fixed = [pool.add(basis.replaced.get(i), place) for i, place in enumerate(fixed)]
         columns = (*pool.arrays, y - shift)
-        cross = cross_products(columns, prior, grouping, pool.ones)
-    kept = basis.kept
+        cross = cross_products(columns, rows.weights, grouping, pool.ones)
     scale = np.array([_spread(total, len(y)) for total in np.diag(cross.sum(axis=-1))])
     cross /= (scale[:, None] * scale)[..., None]
     return Design(
         formula=formula,
         outcome=outcome,
         columns=columns,
-        fixed=tuple(fixed[i] for i in kept),
-        fixed_names=tuple(fixed_terms.names[i] for i in kept),
+        fixed=tuple(fixed[i] for i in basis.kept),
+        fixed_names=tuple(fixed_terms.names[i] for i in basis.kept),
         fixed_terms=fixed_terms,
         fixed_basis=basis.matrix,
         outcome_shift=shift,
@@ -163,14 +154,43 @@ def make_design(
         levels=levels,
         effects=effects,
         grouping=grouping,
-        weights=prior,
+        weights=rows.weights,
         scale=scale,
         partition=Partition(cross, grouping.starts),
         frame=table.frame,
-        missing=missing,
-        rows_dropped=len(data) - len(table),
+        missing=rows.missing,
+        rows_dropped=rows.dropped,
         notes=tuple(notes),
     )
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows a model uses, and what was set aside."""
+
+    table: Table
+    weights: Array | None
+    missing: dict[str, int]
+    dropped: int
+
+
+def _complete_rows(
+    formula: Formula, data: pd.DataFrame, weights: str | Sequence[float] | None
+) -> _Rows:
+    """Refuse what no model can be read from, and leave incomplete rows out."""
+    formula.check_columns(data.columns)
+    if not formula.random:
+        raise DesignError(
+            "A multilevel model needs a random term such as (1 | client_id); without one use "
+            "ordinary regression, for example statsmodels.formula.api.ols."
+        )
+    check_frame(formula, data)
+    prior = _prior_weights(data, weights)
+    table, keep, missing = complete_rows(formula, data)
+    if prior is not None and keep is not None:
+        prior = prior[keep]
+    check_rows_left(missing, len(table), len(data))
+    return _Rows(table, prior, missing, len(data) - len(table))
 
 
 class _Pool:
@@ -240,7 +260,7 @@ def _random_columns(
         built = []
         for term in of_level:
             columns = build(term.part, table)
-            for name, array in zip(columns.names, columns.arrays, strict=True):
+            for name, array in columns.named_arrays():
                 if name in names:
                     raise DesignError(
                         f"The random effect '{name}' stands twice for '{term.label}'; write it "

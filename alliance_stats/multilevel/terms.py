@@ -8,7 +8,7 @@ to new data.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,6 +72,10 @@ class Columns:
     names: tuple[str, ...]
     arrays: tuple[Array, ...]
     rebuild: Callable[[Table], tuple[Array, ...]]
+
+    def named_arrays(self) -> Iterator[tuple[str, Array]]:
+        """Go through the columns with their names."""
+        return zip(self.names, self.arrays, strict=True)
 
 
 def build(part: Part | None, table: Table) -> Columns:
