@@ -18,8 +18,8 @@ NONE_PUBLISHED = [
     "iip-32",
     "iip-64",
     "ors",
-    "phq-9",
     "sai",
+    "scl-90-r",
     "srs",
     "wai",
     "wai-s",
@@ -27,7 +27,7 @@ NONE_PUBLISHED = [
 ]
 
 
-def one_form(name, answers):
+def one_form(name, answers, **options):
     table = al.score(
         pd.DataFrame(
             {
@@ -38,7 +38,8 @@ def one_form(name, answers):
                 "item": list(answers),
                 "value": list(answers.values()),
             }
-        )
+        ),
+        **options,
     )
     return table.set_index("scale")
 
@@ -62,11 +63,22 @@ def test_without_a_published_rule_every_item_is_needed(name):
 
 
 def test_a_row_that_is_absent_counts_like_an_empty_one():
-    answers = filled("phq-9", 1)
-    del answers[9]
-    row = one_form("phq-9", answers).loc["total"]
+    answers = filled("gad-7", 1)
+    del answers[7]
+    row = one_form("gad-7", answers).loc["total"]
     assert np.isnan(row["score"])
-    assert (row["n_answered"], row["n_items"]) == (8, 9)
+    assert (row["n_answered"], row["n_items"]) == (6, 7)
+
+
+def test_phq9_fills_two_missing_items_with_the_mean_of_the_others():
+    # item 1 = 3, item 2 = 2, six of 0 and one or two missing: 5 / 8 x 9 and 5 / 7 x 9
+    one = one_form("phq-9", filled("phq-9", 0, missing={9}, i1=3, i2=2)).loc["total"]
+    assert one["score"] == pytest.approx(45 / 8, rel=1e-14)
+    two = one_form("phq-9", filled("phq-9", 0, missing={8, 9}, i1=3, i2=2)).loc["total"]
+    assert two["score"] == pytest.approx(45 / 7, rel=1e-14)
+    assert (two["n_answered"], two["n_items"]) == (7, 9)
+    three = one_form("phq-9", filled("phq-9", 0, missing={7, 8, 9}, i1=3, i2=2)).loc["total"]
+    assert np.isnan(three["score"])
 
 
 def test_core10_prorates_one_missing_item_and_no_more():
@@ -128,16 +140,16 @@ def test_core_om_uses_the_mean_of_what_was_answered():
     assert one_form("core-om", answers).loc["problems", "score"] == pytest.approx(14 / 11)
 
 
-def test_scl90r_divides_by_the_answered_items_up_to_its_limits():
+def test_scl90r_divides_by_the_answered_items_up_to_the_limits_the_caller_gives():
+    def scored(**changes):
+        rule = {"depression": 5, "gsi": 18}
+        return one_form("scl-90-r", filled("scl-90-r", 0, **changes), missing_rule=rule)["score"]
+
     dimension = [5, 14, 15, 20, 22, 26]  # of the 13 of depression
-    five = one_form("scl-90-r", filled("scl-90-r", 0, missing=set(dimension[:5]), i79=4))
-    assert five.loc["depression", "score"] == pytest.approx(4 / 8)
-    six = one_form("scl-90-r", filled("scl-90-r", 0, missing=set(dimension)))
-    assert np.isnan(six.loc["depression", "score"])
-    eighteen = one_form("scl-90-r", filled("scl-90-r", 0, missing=set(range(1, 19)), i90=3))
-    assert eighteen.loc["gsi", "score"] == pytest.approx(3 / 72)
-    nineteen = one_form("scl-90-r", filled("scl-90-r", 0, missing=set(range(1, 20))))
-    assert np.isnan(nineteen.loc["gsi", "score"])
+    assert scored(missing=set(dimension[:5]), i79=4)["depression"] == pytest.approx(4 / 8)
+    assert np.isnan(scored(missing=set(dimension))["depression"])
+    assert scored(missing=set(range(1, 19)), i90=3)["gsi"] == pytest.approx(3 / 72)
+    assert np.isnan(scored(missing=set(range(1, 20)))["gsi"])
 
 
 def test_wsas_lets_item_1_not_apply():

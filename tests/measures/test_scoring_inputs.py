@@ -158,7 +158,7 @@ def test_answers_that_do_not_fit_are_set_aside_and_told():
     frame.loc[1, "item3"] = -9
     frame.loc[0, "item4"] = 1.5
     frame.loc[1, "item5"] = "often"
-    table = al.score(frame, "phq-9")
+    table = al.score(frame, "phq-9", missing_rule=1)
     assert table["score"].isna().all()
     assert table["n_answered"].tolist() == [7, 7]
     assert table.attrs["set_aside"] == [
