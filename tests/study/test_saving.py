@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from frictionless import Package
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import alliance_stats as al
@@ -74,7 +74,13 @@ CELL = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+# each try writes and reads files, so a failure is shown as found instead of being made smaller
+@settings(
+    max_examples=40,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
 @given(
     ids=st.lists(IDS, min_size=1, max_size=5, unique=True),
     data=st.data(),
