@@ -124,7 +124,7 @@ def test_of_a_large_file_only_rows_with_problems_are_copied(tmp_path):
             "rater": "client",
             "measure": "wai-sr",
             "item": np.tile(np.arange(1, 13), n),
-            "value": np.tile([1, 2, 3, 4, 5, 3], 2 * n),
+            "value": np.random.default_rng(1).integers(1, 6, 12 * n),
         }
     )
     ratings.loc[50_000, "value"] = 8

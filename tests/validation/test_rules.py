@@ -573,6 +573,20 @@ def test_all_fives_in_every_session_are_not_pasted(examine, tables):
     assert report.problems == ()
 
 
+def test_short_forms_that_are_alike_by_chance_are_not_pasted(examine):
+    forms = _forms(n_clients=150, n_sessions=20)
+    wide = forms["ratings"].pivot_table(
+        index=["client_id", "session"], columns="item", values="value", sort=False
+    )
+    steady = np.repeat(wide.to_numpy()[::20], 20, axis=0)  # each client's first answers, kept on
+    changes = np.random.default_rng(1).random(steady.shape) < 0.2
+    steady[changes] = (steady[changes] + 1) % 5
+    equal = (steady[1:] == steady[:-1]).all(axis=1)
+    assert equal.sum() > 20
+    report, _ = examine(**{**forms, "ratings": forms["ratings"].assign(value=steady.ravel())})
+    assert "pasted_answers" not in {problem.rule for problem in report.problems}
+
+
 def _given(tables, score):
     return tables["sessions"][["client_id", "session"]].assign(
         rater="client", measure="wai-sr", scale="total", score=score

@@ -1,9 +1,31 @@
 """The rules of the data doctor. Importing this room puts every rule into the register."""
 
-from . import answers, course, further, ids, keys, patterns, ranges, references, totals
+from . import (  # isort: skip  # in the order in which they run
+    ids,
+    keys,
+    references,
+    course,
+    answers,
+    ranges,
+    stored_reversed,
+    copies,
+    totals,
+    further,
+)
 from .registry import RULES, STAGES, Finding, Rule, rule, rules_of
 from .shape import SHAPE_RULES
 
 __all__ = ["RULES", "SHAPE_RULES", "STAGES", "Finding", "Rule", "rule", "rules_of"]
 
-_ROOMS = (ids, keys, references, course, answers, ranges, patterns, totals, further)
+_ROOMS = (
+    ids,
+    keys,
+    references,
+    course,
+    answers,
+    ranges,
+    stored_reversed,
+    copies,
+    totals,
+    further,
+)
