@@ -73,7 +73,8 @@ def expected_by_chance(
         (ruptures per judged session; repaired among ruptures whose outcome was observed):
         ``share_observed``, ``share_expected``, ``share_p_value``. The share is the one to read
         for repairs: more ruptures bring more repairs by themselves. ``.attrs`` holds the rule,
-        its parameters, the null, the replicates, the seed, ``messages`` and, for ``"ar1"``, ``phi``.
+        its parameters, the null, the replicates, the seed, ``messages`` and, for ``"ar1"``, the
+        ``phi`` used.
 
     Notes
     -----
