@@ -324,7 +324,8 @@ def _in_words(error: Exception) -> tuple[str, int]:
 
 
 def _fail(text: str, code: int) -> None:
-    line = " ".join(text.split())
+    plain = "".join(sign if sign.isprintable() else " " for sign in text)
+    line = " ".join(plain.split())
     sys.stderr.write(f"Error: {line}\n")
     sys.exit(code)
 

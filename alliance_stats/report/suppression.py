@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from ..errors import DesignError
 from .formatting import plural
 
 SMALLEST_SHOWN = 5
@@ -32,6 +33,14 @@ def people(n: int, one: str, many: str | None = None) -> str:
     if is_small(n):
         return f"fewer than {SMALLEST_SHOWN} {many or one + 's'}"
     return plural(n, one, many)
+
+
+def require_people(n: int, what: str) -> None:
+    """Raise where so few people stand behind a table or figure that it is not shown."""
+    if n < SMALLEST_SHOWN:
+        raise DesignError(
+            f"Fewer than {SMALLEST_SHOWN} {what}: numbers about so few people are not shown."
+        )
 
 
 def hidden_cells(counts: Sequence[float] | np.ndarray, *, sums_to_total: bool = True) -> np.ndarray:

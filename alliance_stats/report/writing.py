@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import re
 from collections.abc import Sequence
-from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from .content import Block, Figure, Section, Table
 from .context import Context
 from .figures import to_svg
 from .formatting import count, spreadsheet_safe
+from .naming import without_ids
 from .page import number_blocks, render
 from .suppression import is_small
 from .tables import to_csv
@@ -117,19 +116,6 @@ def facts(study: Any) -> list[tuple[str, str]]:
             people = name in ("therapists", "clients")
             shown.append((label, "< 5" if people and is_small(n) else count(n)))
     return shown
-
-
-def without_ids(section: Section, study: Any) -> Section:
-    """Return the section without messages that name a client or therapist: the page may travel."""
-    ids: set[str] = set()
-    for table, column in (("clients", "client_id"), ("therapists", "therapist_id")):
-        if table in study.tables:
-            ids.update(map(str, study.tables[table][column].dropna()))
-    kept = tuple(m for m in section.messages if not ids & set(re.findall(r"[\w\-.]*[\w\-]", m)))
-    hidden = len(section.messages) - len(kept)
-    if hidden:
-        kept += (f"{hidden} more, which may name clients, stand in run.json.",)
-    return replace(section, messages=kept)
 
 
 def _footer(made: str, context: Context) -> list[str]:

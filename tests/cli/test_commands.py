@@ -87,6 +87,12 @@ def test_a_study_that_is_not_there(call, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_error_cannot_steer_the_terminal(call, tmp_path):
+    code, _, err = call("report", tmp_path / "a\x1b[31m\nb", "--out", tmp_path / "out")
+    assert code == 1
+    assert one_line(err).isprintable()
+
+
 def test_a_folder_that_is_not_ours_is_left_alone(call, saved, tmp_path):
     (tmp_path / "thesis.docx").write_text("x")
     code, _, err = call("report", saved, "--out", tmp_path)

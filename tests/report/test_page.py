@@ -10,12 +10,13 @@ import alliance_stats as al
 from alliance_stats.report import columns as col
 from alliance_stats.report.build import make_section
 from alliance_stats.report.content import Caution, Figure, Paragraph, Section, Table
-from alliance_stats.report.context import Context, Options
+from alliance_stats.report.context import Context, Options, Score
 from alliance_stats.report.drawings import plot_course
 from alliance_stats.report.figures import figure_of, house_style, inline_svg, new_axes, to_svg
+from alliance_stats.report.naming import mask, without_ids
 from alliance_stats.report.page import number_blocks, render
 from alliance_stats.report.sections import SECTIONS, Entry
-from alliance_stats.report.writing import without_ids
+from alliance_stats.report.sections.change import cutoff_of
 
 EVIL = '"><script>alert(1)</script>'
 
@@ -156,6 +157,71 @@ def test_messages_that_name_a_client_stay_out_of_the_page(study):
     assert kept == (
         "3 rows were left out.", "1 more, which may name clients, stand in run.json.",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("One group only (C01).", "One group only (…)."),
+        ("Client T-3 is at two sites.", "Client … is at two sites."),
+        ("2 clients have none: 7, 12.", "2 clients have none: …."),
+        ("12 clients (7, 12, ... (9 in all)) of 320.", "12 clients (…, ... (9 in all)) of 320."),
+        ("7 of 12 sessions (58.3%) took place.", "7 of 12 sessions (58.3%) took place."),
+        ("Intervals (95) are wide: 12 of 320.", "Intervals (95) are wide: 12 of 320."),
+    ],
+)
+def test_ids_in_words_are_masked_and_counts_are_not(text, shown):
+    assert mask(text, {"C01", "T-3", "7", "12"}) == shown
+
+
+def test_an_error_that_names_a_client_is_masked_on_the_page(study):
+    client = str(study.tables["clients"]["client_id"].iloc[0])
+    section = Section("s", "S", (Caution(f"Not done ({client})."),), reason=f"No {client}.")
+    hidden = without_ids(section, study)
+    assert (hidden.blocks[0].text, hidden.reason) == ("Not done (…).", "No ….")
+
+
+@pytest.mark.parametrize("n_clients", [1, 3])
+def test_a_study_of_few_people_shows_no_number_of_theirs(n_clients, tmp_path):
+    few = al.simulate_study(n_therapists=1, n_sites=1, n_clients=n_clients, seed=1)
+    written = al.write_report(few, tmp_path / "out", replicates=5, strict=True)
+    status = {section.key: section.status for section in written.sections}
+    assert status["ruptures"] == status["gap"] == status["change"] == "not possible"
+    page = written.page.read_text(encoding="utf-8")
+    assert "fewer than 5 clients" in page
+    assert not set(map(str, few.clients["client_id"])) & set(re.findall(r"[\w\-]+", page))
+
+
+def test_what_ruptures_are_told_from_is_not_their_outcome(study):
+    context = Context(study, Options(alliance="core-10", outcome="core-10", replicates=5))
+    ruptures = next(entry for entry in SECTIONS if entry.key == "ruptures")
+    section = make_section(ruptures, context, strict=True)
+    assert section.status == "partial"
+    assert any("cannot be the outcome" in b.text for b in section.blocks if isinstance(b, Caution))
+
+
+@pytest.mark.parametrize(
+    ("measure", "line", "words"),
+    [
+        ("core-10", 11.0, "clinical range"),
+        ("phq-9", 10.0, "caseness"),
+        ("qids-sr16", None, "several cut-offs and none"),
+        ("hscl-11", None, "no cut-off"),
+    ],
+)
+def test_a_degree_of_severity_is_no_line_between_ill_and_well(study, measure, line, words):
+    card = al.measure(measure)
+    score = Score(measure, "total", "client", measure.upper(), card.direction)
+    found, text = cutoff_of(Context(study, Options()), score, card)
+    assert found == line
+    assert words in text
+
+
+def test_a_score_at_the_cut_off_is_in_the_upper_group_whatever_is_better(study):
+    context = Context(study, Options(cutoff=25.0))
+    lower = Score("ors", "total", "client", "ORS", "higher_is_better")
+    line, _ = cutoff_of(context, lower, al.measure("ors"))
+    assert 24.99 < line < 25.0
 
 
 def faulty(context, draft):

@@ -15,7 +15,7 @@ from ..context import Context, Score
 from ..drawings import plot_course
 from ..figures import figure_of, house_style, new_axes
 from ..formatting import interval, number
-from ..suppression import SMALLEST_SHOWN, is_small
+from ..suppression import SMALLEST_SHOWN, is_small, require_people
 from .draft import Draft
 from .models import in_words, model_table, therapist_term, with_therapist
 
@@ -40,6 +40,7 @@ def course_blocks(context: Context, score: Score) -> list[Block]:
     """Return the mean course by rater, as figure and table."""
     course = mean_course(context.rows(score, any_rater=True))
     shown = course[course["n"] >= SMALLEST_SHOWN]
+    require_people(int(course["n"].max()), "clients were rated at any session")
     with house_style():
         ax = plot_course(course, new_axes(6.4, 3.7), label=score.label, smallest_n=SMALLEST_SHOWN)
     figure = Figure(
@@ -85,6 +86,7 @@ def reliability_blocks(context: Context, score: Score, draft: Draft) -> list[Blo
         {**_level(context, score, rater, scale, draft), **_alpha(alphas, rater, scale)}
         for rater, scale in _parts(context, score)
     ]
+    require_people(max(row["n_clients"] for row in rows), "clients were rated")
     frame = pd.DataFrame([row for row in rows if not is_small(row["n_clients"])])
     total = frame[(frame["scale"] == score.scale) & (frame["rater"] == score.rater)]
     if len(total):
@@ -113,7 +115,7 @@ def reliability_blocks(context: Context, score: Score, draft: Draft) -> list[Blo
         "known, at the harmonic mean of their numbers. α: Cronbach's alpha by pingouin with "
         "Feldt's interval, at each client's first "
         "complete form, so that every row is one client.",
-        note=_why_not(alphas),
+        note=" ".join([*dict.fromkeys(frame["reason"][frame["reason"] != ""]), _why_not(alphas)]),
         group="rater",
     )
     return [table]
@@ -137,24 +139,35 @@ def _level(context: Context, score: Score, rater: str, scale: str, draft: Draft)
 
     rows = context.rows(Score(score.measure, scale, rater, score.title, score.direction))
     rows = with_therapist(context.study, rows)
-    fit = al.fit_multilevel(f"score ~ 1 + (1 | client_id){therapist_term(rows)}", rows, df=DF)
+    counts = {
+        "rater": rater,
+        "scale": scale,
+        "n_clients": int(rows["client_id"].nunique()),
+        "n_sessions": len(rows),
+    }
+    try:
+        fit = al.fit_multilevel(f"score ~ 1 + (1 | client_id){therapist_term(rows)}", rows, df=DF)
+        reliability = al.mean_reliability(rows, "score").reliability
+    except AllianceStatsError as error:
+        return {**counts, **dict.fromkeys(SPREADS, np.nan), "reason": str(error)}
     draft.say(f"{rater} {scale}: {message}" for message in fit.messages)
     parts = variance_parts(fit)
     total = sum(parts.values())
     between = parts.get("client_id", 0.0) + parts.get("therapist_id", 0.0)
     has_therapist = "therapist_id" in parts
     return {
-        "rater": rater,
-        "scale": scale,
-        "n_clients": int(rows["client_id"].nunique()),
-        "n_sessions": len(rows),
+        **counts,
         "mean": float(fit.params.iloc[0]),
         "sd_between": np.sqrt(between),
         "sd_within": np.sqrt(parts["Residual"]),
         "icc_client": between / total,
         "icc_therapist": parts["therapist_id"] / total if has_therapist else np.nan,
-        "mean_reliability": al.mean_reliability(rows, "score").reliability,
+        "mean_reliability": reliability,
+        "reason": "",
     }
+
+
+SPREADS = ("mean", "sd_between", "sd_within", "icc_client", "icc_therapist", "mean_reliability")
 
 
 def variance_parts(fit: Any) -> dict[str, float]:
@@ -178,6 +191,8 @@ def _why_not(alphas: pd.DataFrame) -> str:
 
 
 def _headline(score: Score, row: pd.Series) -> str:
+    if row["reason"]:
+        return ""
     text = (
         f"{score.rater.capitalize()} rating ({score.title} {score.scale}): mean "
         f"{number(row['mean'])}; {number(100 * row['icc_client'], 0)}% of the variance of single "

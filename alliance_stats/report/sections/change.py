@@ -17,7 +17,7 @@ from ..context import Context, Score
 from ..drawings import plot_pre_post
 from ..figures import figure_of, house_style, new_axes
 from ..formatting import count, number, percent, percent_interval
-from ..suppression import NOTE, any_hidden, people, suppress
+from ..suppression import NOTE, any_hidden, people, require_people, suppress
 from .draft import Draft
 
 CATEGORY_WORDS = {
@@ -59,6 +59,8 @@ def change_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     pairs = first_and_last(
         context.study, measure=score.measure, scale=score.scale, rater=score.rater
     )
+    both = int(pairs[["pre", "post"]].notna().all(axis=1).sum())
+    require_people(both, "clients have two scores")
     stick = yardstick(context, score)
     judged = _judge(pairs, score, stick)
     draft.used.update(
@@ -74,7 +76,6 @@ def change_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
         f"reliability {number(stick.reliability, bounded=True)}: {stick.reliability_words}). "
         f"{stick.cutoff_words} Intervals by Wilson."
     )
-    both = int(pairs[["pre", "post"]].notna().all(axis=1).sum())
     source = (
         "first and last session with a score"
         if pairs.attrs.get("source") == "sessions"
@@ -139,13 +140,13 @@ def yardstick(context: Context, score: Score) -> Yardstick:
         value = float(best.value)
     else:
         value, words = _own_alpha(context, score)
-    return Yardstick(value, words, *_cutoff(context, score, card))
+    return Yardstick(value, words, *cutoff_of(context, score, card))
 
 
 _CLINICAL = re.compile(r"clinical|caseness|significant impairment", re.IGNORECASE)
 
 
-def _cutoff(context: Context, score: Score, card: Any) -> tuple[float | None, str]:
+def cutoff_of(context: Context, score: Score, card: Any) -> tuple[float | None, str]:
     """Return the line between clinical and functional and where it is from; None where unclear.
 
     Of several cut-offs of a scale only one that speaks of a clinical range will do: a degree of

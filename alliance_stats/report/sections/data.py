@@ -15,7 +15,7 @@ from ..context import Context
 from ..drawings import plot_attendance, plot_flow
 from ..figures import figure_of, house_style, new_axes
 from ..formatting import count, number, percent, plural
-from ..suppression import SMALLEST_SHOWN, is_small, people
+from ..suppression import SMALLEST_SHOWN, is_small, people, require_people
 from .draft import Draft
 
 LEVEL_WORDS = {"error": "error", "warning": "warning", "info": "for information"}
@@ -202,6 +202,7 @@ def attendance_blocks(study: Any) -> list[Block | None]:
     table = missing_by_session(study)
     if table.empty:
         return [Caution("The study has no table of sessions, so missed sessions are not known.")]
+    require_people(int(table["in_therapy"].max()), "clients came to sessions")
     total = table[["attended", "missed", "not_recorded"]].sum()
     share = 1 - total["attended"] / total.sum()
     with house_style():

@@ -39,7 +39,8 @@ class Draft:
     def attempt(self, what: str, make: Callable[[], Iterable[Block | None]]) -> bool:
         """Add the blocks that `make` gives, or say why `what` could not be computed."""
         try:
-            self.add(*make())
+            blocks = [block for block in make() if block is not None]
+            self.add(*blocks)
         except AllianceStatsError as error:
             self._note(what, str(error), "partial")
             return False
@@ -48,7 +49,7 @@ class Draft:
                 raise
             self._note(what, internal(error), "failed")
             return False
-        self._done += 1
+        self._done += bool(blocks)
         return True
 
     def refuse(self, why: str) -> None:

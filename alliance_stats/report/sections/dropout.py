@@ -12,7 +12,7 @@ from ..content import Block, Figure, Paragraph, Section, Table
 from ..context import Context
 from ..figures import figure_of, house_style, new_axes
 from ..formatting import count, number, percent, percent_interval, plural
-from ..suppression import NOTE, SMALLEST_SHOWN, any_hidden, people, suppress
+from ..suppression import NOTE, SMALLEST_SHOWN, any_hidden, people, require_people, suppress
 from .draft import Draft
 
 REASONS = {
@@ -74,6 +74,7 @@ def incidence_blocks(context: Context, draft: Draft) -> list[Block | None]:
 
     found = al.dropout_incidence(context.study)
     draft.say(found.messages)
+    require_people(int(found.table["n_at_risk"].max()), "clients are at risk")
     kept = found.table[found.table["n_at_risk"] >= SMALLEST_SHOWN].reset_index(drop=True)
     shown = replace(found, table=kept)
     with house_style():
@@ -143,6 +144,7 @@ def hazard_blocks(context: Context, draft: Draft) -> list[Block | None]:
         context.study, measure=score.measure, rater=score.rater, scale=score.scale
     )
     draft.say(data.attrs.get("messages", ()))
+    require_people(data["client_id"].nunique(), "clients are at risk")
     known = data.dropna(subset=["alliance_within", "alliance_between"])
     formula = "event ~ session + alliance_within + alliance_between"
     if "therapist_id" in known.columns and known["therapist_id"].nunique() >= 5:

@@ -13,7 +13,7 @@ from ..context import Context, Score
 from ..drawings import plot_gap
 from ..figures import figure_of, house_style, new_axes
 from ..formatting import count, interval, number, p_sentence, plural
-from ..suppression import people
+from ..suppression import people, require_people
 from .draft import Draft
 
 TERM_WORDS = {
@@ -50,6 +50,7 @@ def gap_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     found = al.rating_gap(
         context.study, measure=score.measure, scale=score.scale, seed=context.options.seed
     )
+    require_people(found.n_dyads, "dyads have a session that both rated")
     draft.say(found.messages)
     tidy = found.tidy()
     values = tidy.set_index("term")

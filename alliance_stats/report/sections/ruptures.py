@@ -6,14 +6,14 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from ...errors import AllianceStatsError
+from ...errors import AllianceStatsError, DesignError
 from .. import columns as col
 from ..content import Block, Caution, Column, Figure, Paragraph, Section, Table
 from ..context import Context, Score
 from ..drawings import plot_client_course
 from ..figures import figure_of, house_style, new_axes
 from ..formatting import count, number, p_sentence, percent, plural
-from ..suppression import NOTE, any_hidden, is_small, people, suppress
+from ..suppression import NOTE, any_hidden, is_small, people, require_people, suppress
 from .draft import Draft
 from .models import model_table, therapist_term, with_therapist
 
@@ -45,6 +45,7 @@ def build(context: Context, draft: Draft) -> Section:
     found: list[Any] = []
 
     def detect() -> list[Block]:
+        require_people(rows["client_id"].nunique(), "clients were rated")
         found.append(al.detect_ruptures(rows, direction=score.direction, **rule))
         draft.used["parameters"] = dict(found[0].parameters)
         draft.say(getattr(found[0], "messages", ()))
@@ -243,6 +244,13 @@ def model_blocks(context: Context, found: Any, score: Score, draft: Draft) -> li
     import alliance_stats as al
 
     outcome = context.outcome
+    if outcome.measure == score.measure:
+        raise DesignError(
+            f"The ruptures are told from the {score.title} itself, so it cannot be the outcome; "
+            "name another with outcome=."
+        )
+    if context.rows(outcome).empty:
+        raise DesignError(f"The {outcome.title} was not rated at sessions, only at occasions.")
     data = next_session_data(context, found, outcome)
     formula = (
         "outcome ~ session + rupture_lag1_within + rupture_lag1_between"
