@@ -43,7 +43,7 @@ def _place(row: Any) -> str:
     parts = [safe(row.file) if row.file else "", safe(row.sheet) if row.sheet else ""]
     if row.cell:
         parts.append(safe(row.cell))
-    elif row.row == row.row and row.row is not None and row.row is not pd.NA:
+    elif not pd.isna(row.row):
         parts.append(f"row {int(row.row)}")
     known = [part for part in parts if part]
     return f"{' '.join(known)}: " if known else ""

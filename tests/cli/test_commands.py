@@ -160,6 +160,13 @@ def test_new_makes_a_study_to_fill_in(call, tmp_path):
     assert str(folder) in out
 
 
+def test_a_new_study_that_is_still_empty_is_told_of_in_words(call, tmp_path):
+    call("new", tmp_path / "study")
+    _, out, err = call("validate", tmp_path / "study")
+    assert err == ""
+    assert "sessions.csv: The file has a header but no rows." in out
+
+
 def test_a_new_study_can_be_filled_in_and_opened(call, tmp_path):
     folder = tmp_path / "study"
     call("new", folder)
