@@ -65,7 +65,7 @@ def _pivot(scaled: Array, kept: Sequence[int], i: int) -> float:
     if not kept:
         return float(scaled[i, i])
     block, side = scaled[np.ix_(kept, kept)], scaled[list(kept), i]
-    return float(scaled[i, i] - side @ np.linalg.lstsq(block, side)[0])
+    return float(scaled[i, i] - side @ np.linalg.lstsq(block, side, rcond=None)[0])
 
 
 def _residual(column: Array, before: Sequence[Array]) -> tuple[Array, Array, float]:

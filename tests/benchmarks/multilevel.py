@@ -28,7 +28,7 @@ import pandas as pd
 FORMULA = "y ~ session + x_within + x_between + (1 + x_within | client) + (1 | therapist)"
 THERAPISTS = {300: 30, 2000: 100, 20000: 500}
 REPEATS = {300: 30, 2000: 15, 20000: 5}
-SAME = 1e-4  # log-likelihoods further apart than this are not the same fit
+SAME = 1e-3  # log-likelihoods further apart are not the same fit; R stops within 1e-4 at 300,000
 ENGINES = ("alliance_stats", "mixedlm", "lme_python")
 
 R_SCRIPT = """
@@ -177,7 +177,7 @@ def time_refits(number: int) -> dict[str, float]:
 
     import alliance_stats as al
 
-    data = simulate(100)
+    data = simulate(125)
     fit = al.fit_multilevel(FORMULA, data)
     outcomes = [fit.simulate(seed).to_numpy() for seed in range(number)]
     begin = time.perf_counter()
