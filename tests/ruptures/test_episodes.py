@@ -152,6 +152,9 @@ def test_the_worst_outcome_gives_the_class():
     assert detect([5, 3, 5, 3]).clients.loc[0, "class"] == "censored"
     assert detect([5, 3, 5, 3, 4]).clients.loc[0, "class"] == "unrepaired"
     assert detect([5, 5.5, 5]).clients.loc[0, "class"] == "none"
+    both = detect([5, 3, 3, 5, 3], repair_window=1)
+    assert both.episodes["outcome"].tolist() == ["unrepaired", "censored"]
+    assert both.clients.loc[0, "class"] == "unrepaired"
 
 
 @pytest.mark.parametrize(
