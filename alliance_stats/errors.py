@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .study import ValidationReport
+from typing import Any
 
 
 class AllianceStatsError(Exception):
@@ -59,9 +56,9 @@ class ReadError(AllianceStatsError, ValueError):
 
 
 class DataValidationError(AllianceStatsError, ValueError):
-    """A study breaks a rule of level ``error``; ``.report`` holds all that was found."""
+    """A study breaks a rule of level ``error``; ``.report`` (a `ValidationReport`) says all."""
 
-    def __init__(self, message: str, report: ValidationReport | None = None) -> None:
+    def __init__(self, message: str, report: Any = None) -> None:
         super().__init__(message)
         self.report = report
 

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ..drawing import GREY, look, new_axes
 from .endings import DROPOUT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from .incidence import DropoutIncidence
-
-_LINES = ("-", "--", "-.", ":")
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#555555")  # Okabe-Ito, distinct in grey
 
 
 def incidence_curves(result: DropoutIncidence, event: str = DROPOUT) -> pd.DataFrame:
@@ -32,22 +30,32 @@ def incidence_curves(result: DropoutIncidence, event: str = DROPOUT) -> pd.DataF
 def plot_incidence(result: DropoutIncidence, ax: Axes | None = None) -> Axes:
     """Draw the cumulative incidence of dropout with its interval and the numbers at risk."""
     if ax is None:
-        from matplotlib.figure import Figure
-
-        ax = Figure(figsize=(6.5, 4.2), layout="constrained").add_subplot()
+        ax = new_axes(6.5, 4.2)
     curves = incidence_curves(result)
     groups = list(dict.fromkeys(curves["by"]))
     for number, name in enumerate(groups):
         part = curves[curves["by"] == name]
-        colour, line = _COLOURS[number % 4], _LINES[number % 4]
+        style = look(str(name), number)
         label = "Dropout" if len(groups) == 1 else str(name)
-        ax.step(part["time"], part["incidence"], where="post", color=colour, ls=line, label=label)
+        ax.step(
+            part["time"],
+            part["incidence"],
+            where="post",
+            color=style.color,
+            ls=style.linestyle,
+            label=label,
+        )
         ax.fill_between(
-            part["time"], part["conf_low"], part["conf_high"], step="post", color=colour, alpha=0.15
+            part["time"],
+            part["conf_low"],
+            part["conf_high"],
+            step="post",
+            color=style.color,
+            alpha=0.15,
         )
     if len(groups) == 1:
         ax.step(
-            curves["time"], curves["one_minus_km"], where="post", color="#888888", ls=":", lw=1.2,
+            curves["time"], curves["one_minus_km"], where="post", color=GREY, ls=":", lw=1.2,
             label="1 - Kaplan-Meier (ignores completion)",
         )  # fmt: skip
     top = max(0.1, float(np.nanmax(curves[["conf_high", "one_minus_km"]].to_numpy())))

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from ..drawing import GREY, INK, PALE, SERIES, new_axes
 from .metrics import METRICS
 
 if TYPE_CHECKING:
@@ -36,24 +37,21 @@ def plot_forest(result: PooledEffects, ax: Axes | None = None) -> Axes:
     """Draw the forest: squares sized by weight, the pool as a diamond, new studies as a bar."""
     rows = forest_rows(result)
     if ax is None:
-        from matplotlib.figure import Figure
-
-        height = 1.4 + 0.28 * (len(rows) + 2)
-        ax = Figure(figsize=(7.0, height), layout="constrained").add_subplot()
+        ax = new_axes(7.0, 1.4 + 0.28 * (len(rows) + 2))
     y = np.arange(len(rows), 0, -1)
-    ax.hlines(y, rows["conf_low"], rows["conf_high"], color="#444444", lw=1)
+    ax.hlines(y, rows["conf_low"], rows["conf_high"], color=INK, lw=1)
     sizes = 15 + 160 * rows["weight"] / rows["weight"].max()
-    ax.scatter(rows["estimate"], y, s=sizes, marker="s", color="#0072B2", zorder=3)
-    ax.hlines(-0.6, result.prediction_low, result.prediction_high, color="#D55E00", lw=3)
+    ax.scatter(rows["estimate"], y, s=sizes, marker="s", color=SERIES[0].color, zorder=3)
+    ax.hlines(-0.6, result.prediction_low, result.prediction_high, color=SERIES[1].color, lw=3)
     ax.fill(
         [result.conf_low, result.estimate, result.conf_high, result.estimate],
         [0, 0.3, 0, -0.3],
-        color="#000000",
+        color=INK,
     )
     ax.set_yticks([*y, 0, -0.6], [*rows["label"], "Pooled", "New study"])
-    ax.axvline(result.estimate, color="#999999", lw=0.8, ls=":", zorder=0)
+    ax.axvline(result.estimate, color=GREY, lw=0.8, ls=":", zorder=0)
     if METRICS[result.metric].name != "proportion":
-        ax.axvline(0, color="#999999", lw=0.8, zorder=0)
+        ax.axvline(0, color=GREY, lw=0.8, zorder=0)
     ax.set_xlabel(f"{METRICS[result.metric].title}; k = {result.k}")
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.tick_params(axis="y", length=0)
@@ -75,17 +73,15 @@ def plot_funnel(result: PooledEffects, ax: Axes | None = None) -> Axes:
     """Draw effects against standard errors, with the region chance alone would fill."""
     points = funnel_points(result)
     if ax is None:
-        from matplotlib.figure import Figure
-
-        ax = Figure(figsize=(5.5, 4.2), layout="constrained").add_subplot()
+        ax = new_axes(5.5, 4.2)
     top = points["se"].max() * 1.05
     half = norm.ppf(0.975) * top
     ax.fill(
         [result.pooled - half, result.pooled, result.pooled + half], [top, 0, top],
-        color="#eeeeee", zorder=0,
+        color=PALE, zorder=0,
     )  # fmt: skip
-    ax.axvline(result.pooled, color="#555555", lw=0.8)
-    ax.scatter(points["yi"], points["se"], s=22, color="#0072B2", edgecolor="white", lw=0.5)
+    ax.axvline(result.pooled, color=INK, lw=0.8)
+    ax.scatter(points["yi"], points["se"], s=22, color=SERIES[0].color, edgecolor="white", lw=0.5)
     ax.set(ylim=(top, 0))
     ax.set_xlabel(f"{METRICS[result.metric].title}, pooling scale; k = {result.k}")
     ax.set_ylabel("Standard error")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..drawing import GREY, look, new_axes
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -16,17 +18,16 @@ SMALLEST_CELL = 5
 def plot_gap_by_session(result: RatingGap, ax: Axes | None = None) -> Axes:
     """Draw both raters' mean by session; the distance between the lines is the gap."""
     if ax is None:
-        from matplotlib.figure import Figure
-
-        ax = Figure(figsize=(6.5, 4.0), layout="constrained").add_subplot()
+        ax = new_axes(6.5, 4.0)
     course = result.by_session[result.by_session["n"] >= SMALLEST_CELL]
-    ax.plot(course["session"], course["client"], color="#0072B2", marker="o", ms=4, label="Client")
-    ax.plot(
-        course["session"], course["therapist"], color="#D55E00", marker="s", ms=4, ls="--",
-        label="Therapist",
-    )  # fmt: skip
+    for rater in ("client", "therapist"):
+        style = look(rater)
+        ax.plot(
+            course["session"], course[rater], color=style.color, ls=style.linestyle,
+            marker=style.marker, ms=4, label=rater.capitalize(),
+        )  # fmt: skip
     ax.fill_between(
-        course["session"], course["client"], course["therapist"], color="#999999", alpha=0.2, lw=0,
+        course["session"], course["client"], course["therapist"], color=GREY, alpha=0.2, lw=0,
         label="Gap",
     )  # fmt: skip
     name = " ".join(part for part in (result.measure, result.scale) if part) or "Score"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from .figures import GREY, INK, PALE, SERIES, house_style, look, new_axes
+from ..drawing import GREY, INK, PALE, SERIES, house_style, look, new_axes
 from .formatting import count
 
 if TYPE_CHECKING:

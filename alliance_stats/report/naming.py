@@ -11,9 +11,7 @@ from .content import Block, Caution, Paragraph, Section, Table
 _ID = r"[\w\-.]*[\w\-]"
 _WORD = re.compile(_ID)
 # What `errors.listing` writes: ids after a colon or in brackets, and how many there are in all.
-_LIST = re.compile(
-    rf"(?<=[:(])\s?({_ID}(?:, {_ID})*?)((?:, \.\.\. \(\d+ in all\))?)(?=[).;]|$)"
-)
+_LIST = re.compile(rf"(?<=[:(])\s?({_ID}(?:, {_ID})*?)((?:, \.\.\. \(\d+ in all\))?)(?=[).;]|$)")
 HIDDEN = "…"
 
 

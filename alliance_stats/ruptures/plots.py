@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..drawing import GREY, INK, PALE, new_axes
 from ..errors import DesignError, did_you_mean, listing
 
 if TYPE_CHECKING:
@@ -22,16 +23,8 @@ if TYPE_CHECKING:
     from .recognition import ReportAgreement
     from .result import Ruptures
 
-INK, GREY, PALE = "#222222", "#777777", "#E3E3E3"
 RUPTURE, REPAIR = "#B5402B", "#1F6FA8"
 MARKERS = "vDsPX*"
-
-
-def new_axes(width: float = 7.0, height: float = 3.6) -> Axes:
-    """Return Axes on a figure of their own, without touching pyplot."""
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained").add_subplot()
 
 
 def course_data(result: Ruptures, client_id: Any) -> tuple[pd.DataFrame, pd.DataFrame]:

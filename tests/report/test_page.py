@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
+from alliance_stats.drawing import figure_of, house_style, new_axes
 from alliance_stats.report import columns as col
 from alliance_stats.report.build import make_section
 from alliance_stats.report.content import Caution, Figure, Paragraph, Section, Table
 from alliance_stats.report.context import Context, Options, Score
 from alliance_stats.report.drawings import plot_course
-from alliance_stats.report.figures import figure_of, house_style, inline_svg, new_axes, to_svg
+from alliance_stats.report.figures import inline_svg, to_svg
 from alliance_stats.report.naming import mask, without_ids
 from alliance_stats.report.page import number_blocks, render
 from alliance_stats.report.sections import SECTIONS, Entry

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from ...description import mean_course, scale_reliability
+from ...drawing import figure_of, house_style, new_axes
 from ...errors import AllianceStatsError
 from .. import columns as col
 from ..content import Block, Figure, Paragraph, Section, Table
 from ..context import Context, Score
 from ..drawings import plot_course
-from ..figures import figure_of, house_style, new_axes
 from ..formatting import interval, number
 from ..suppression import SMALLEST_SHOWN, is_small, require_people
 from .draft import Draft

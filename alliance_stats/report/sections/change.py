@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from ...description import first_and_last, scale_reliability
+from ...drawing import figure_of, house_style, new_axes
 from ...errors import AllianceStatsError, DesignError
 from .. import columns as col
 from ..content import Block, Figure, Paragraph, Section, Table
 from ..context import Context, Score
 from ..drawings import plot_pre_post
-from ..figures import figure_of, house_style, new_axes
 from ..formatting import count, number, percent, percent_interval
 from ..suppression import NOTE, any_hidden, people, require_people, suppress
 from .draft import Draft

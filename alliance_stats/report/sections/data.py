@@ -8,12 +8,12 @@ import pandas as pd
 
 from ...description import first_and_last, missing_by_session, missing_ratings, study_flow
 from ...description.flow import Stage, attended_sessions
+from ...drawing import figure_of, house_style, new_axes
 from ...errors import AllianceStatsError
 from .. import columns as col
 from ..content import Block, Caution, Figure, Paragraph, Section, Table
 from ..context import Context
 from ..drawings import plot_attendance, plot_flow
-from ..figures import figure_of, house_style, new_axes
 from ..formatting import count, number, percent, plural
 from ..suppression import SMALLEST_SHOWN, is_small, people, require_people
 from .draft import Draft

@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from ...drawing import figure_of, house_style, new_axes
 from .. import columns as col
 from ..content import Block, Figure, Paragraph, Section, Table
 from ..context import Context
-from ..figures import figure_of, house_style, new_axes
 from ..formatting import count, number, percent, percent_interval, plural
 from ..suppression import NOTE, SMALLEST_SHOWN, any_hidden, people, require_people, suppress
 from .draft import Draft

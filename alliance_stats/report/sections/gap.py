@@ -6,12 +6,12 @@ from typing import Any
 
 import pandas as pd
 
+from ...drawing import figure_of, house_style, new_axes
 from ...errors import AllianceStatsError
 from .. import columns as col
 from ..content import Block, Figure, Paragraph, Section, Table
 from ..context import Context, Score
 from ..drawings import plot_gap
-from ..figures import figure_of, house_style, new_axes
 from ..formatting import count, interval, number, p_sentence, plural
 from ..suppression import people, require_people
 from .draft import Draft

@@ -6,12 +6,12 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from ...drawing import figure_of, house_style, new_axes
 from ...errors import AllianceStatsError, DesignError
 from .. import columns as col
 from ..content import Block, Caution, Column, Figure, Paragraph, Section, Table
 from ..context import Context, Score
 from ..drawings import plot_client_course
-from ..figures import figure_of, house_style, new_axes
 from ..formatting import count, number, p_sentence, percent, plural
 from ..suppression import NOTE, any_hidden, is_small, people, require_people, suppress
 from .draft import Draft
