@@ -97,6 +97,20 @@ def test_every_table_and_figure_says_how_it_was_made(report):
     assert report.page.read_text(encoding="utf-8").count('<p class="how">') == len(blocks)
 
 
+def test_a_table_of_many_columns_is_set_narrow_so_that_none_is_cut_off():
+    few, many = (
+        Table(
+            f"t{n}", "", pd.DataFrame({"x": ["1"]}), (col.text("x", "A long heading"),) * n, how=""
+        )
+        for n in (8, 11)
+    )
+    page = page_of([Section("s", "S", (few, many))])
+    assert re.findall(r'<div class="scroll( wide)?">', page) == ["", " wide"]
+    assert ".wide table" in page
+    heading = re.search(r"th\.gt_right \{([^}]*)\}", page)
+    assert "white-space: normal" in heading[1]
+
+
 def test_two_blocks_may_not_share_a_key():
     table = Table("t", "", pd.DataFrame(), (), how="")
     with pytest.raises(ValueError, match="share a key"):
