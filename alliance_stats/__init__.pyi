@@ -35,9 +35,15 @@ from .measures import list_principles as list_principles
 from .measures import load_registry as load_registry
 from .measures import measure as measure
 from .measures import score as score
+from .multilevel import Bootstrap as Bootstrap
 from .multilevel import Comparison as Comparison
 from .multilevel import ContrastTest as ContrastTest
+from .multilevel import Explained as Explained
+from .multilevel import Ladder as Ladder
 from .multilevel import MultilevelFit as MultilevelFit
+from .multilevel import RobustFit as RobustFit
+from .multilevel import compare_models as compare_models
+from .multilevel import fit_ladder as fit_ladder
 from .multilevel import fit_multilevel as fit_multilevel
 from .preparation import CorrectedBetween as CorrectedBetween
 from .preparation import MeanReliability as MeanReliability

@@ -3,11 +3,28 @@
 Read in this order: `formula` (the language), `terms` and `grouping` (columns and levels),
 `design` (each lowest unit's cross-products), `likelihood` and `elimination` (the sum over
 groups), `deviance`, `optimise`, `inference`, and `fit` and `result`, which put them together.
+AR(1) residuals are in `residual` and `autocorrelated`; what a fit can be asked is listed in
+`further`, each question with a module of its own.
 """
 
-from .compare import Comparison
+from .bootstrap import Bootstrap
+from .compare import Comparison, compare_models
 from .contrasts import ContrastTest
+from .explained import Explained
 from .fit import fit_multilevel
+from .ladder import Ladder, fit_ladder
 from .result import MultilevelFit
+from .robust import RobustFit
 
-__all__ = ["Comparison", "ContrastTest", "MultilevelFit", "fit_multilevel"]
+__all__ = [
+    "Bootstrap",
+    "Comparison",
+    "ContrastTest",
+    "Explained",
+    "Ladder",
+    "MultilevelFit",
+    "RobustFit",
+    "compare_models",
+    "fit_ladder",
+    "fit_multilevel",
+]

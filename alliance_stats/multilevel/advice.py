@@ -62,7 +62,35 @@ def messages(fit: MultilevelFit) -> list[str]:
         found.append(fit.singular_note)
     few = few_groups_note(fit)
     found += [few] if few else []
-    return found + _singles(fit) + _mixed_predictors(fit)
+    return found + _residual(fit) + _lags(fit) + _singles(fit) + _mixed_predictors(fit)
+
+
+def _residual(fit: MultilevelFit) -> list[str]:
+    """Say where the residuals' correlation ended on its boundary."""
+    ar1 = fit.autocorrelation
+    if ar1 is None or not ar1.on_boundary:
+        return []
+    if ar1.rho > 0:
+        return [
+            f"The residuals' correlation phi reached {ar1.phi:.3f}, the highest value considered: "
+            "residuals cannot be told from a random intercept. Use residual='independent'."
+        ]
+    return [
+        "The residuals' correlation phi is estimated as zero (negative ones are not considered); "
+        "the estimates are those with residual='independent'."
+    ]
+
+
+def _lags(fit: MultilevelFit) -> list[str]:
+    """Say which share of the rows had no predecessor, as `alliance_stats.lag` counted them."""
+    lost = fit.design.frame.attrs.get("lag_report", {}).get("share_lost_by_column", {})
+    columns = fit.design.formula.columns
+    return [
+        f"{100 * share:.0f} % of the rows have no previous value of '{column}' to lag from (first "
+        "sessions among them); they do not enter the model."
+        for column, share in lost.items()
+        if share > 0 and any(name.startswith(f"{column}_lag") for name in columns)
+    ]
 
 
 def convergence_note(optimum: Optimum) -> str:
@@ -112,6 +140,11 @@ def few_groups_note(fit: MultilevelFit) -> str:
         "satterthwaite": "df='kenward-roger' also adjusts the standard errors.",
         "normal": "z tests are too liberal here: use df='kenward-roger'.",
     }
+    if fit.autocorrelation is not None:
+        return (
+            f"There are only {size} groups of '{name}'; compare the tests with those of "
+            "fit.robust(), which do not rest on the model's covariance."
+        )
     return f"There are only {size} groups of '{name}'. {way_out[fit.df_method]}"
 
 
@@ -133,15 +166,17 @@ def _mixed_predictors(fit: MultilevelFit) -> list[str]:
     differences between groups come from how long they last.
     """
     design = fit.design
-    names, cross = design.fixed_names, design.partition.cross
+    names, units = design.fixed_names, design.grouping.units
     if INTERCEPT not in names:
         return []
-    one = design.fixed[names.index(INTERCEPT)]
+    counts = np.bincount(units)
     found = []
     for name, column in zip(names, design.fixed, strict=True):
         if name == INTERCEPT or ":" in name or "[" in name:
             continue
-        share = _share_between(cross[one, one], cross[one, column], cross[column, column])
+        values = design.columns[column]
+        sums, squares = np.bincount(units, values), np.bincount(units, values**2)
+        share = _share_between(counts, sums, squares)
         if MIXED[0] < share < MIXED[1] and not _is_time(fit, column):
             lowest = design.grouping.names[0]
             found.append(

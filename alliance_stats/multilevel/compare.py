@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,6 @@ import pandas as pd
 from ..errors import DesignError
 from ..results import TIDY_COLUMNS, Result
 from .distributions import chi2_upper
-from .fit import fit_design
 
 if TYPE_CHECKING:
     from .result import MultilevelFit
@@ -24,7 +24,7 @@ class Comparison(Result):
     Attributes
     ----------
     models
-        A row a model, the smaller first: ``formula, n_parameters, llf, aic, bic``.
+        A row a model, the smaller first: ``formula, residual, n_parameters, llf, aic, bic``.
     statistic, df, p_value
         Twice the difference of the log-likelihoods, the number of parameters that differ and the
         p value.
@@ -92,7 +92,7 @@ def compare(one: MultilevelFit, other: MultilevelFit) -> Comparison:
     messages = []
     same_fixed = _same_fixed(small, large)
     if not (same_fixed and small.reml and large.reml) and (small.reml or large.reml):
-        small, large = (_by_maximum_likelihood(fit) for fit in (small, large))
+        small, large = (fit.by_maximum_likelihood() for fit in (small, large))
         messages.append("The models were refitted by maximum likelihood for the comparison.")
     if not _nested(small, large):
         messages.append(
@@ -108,6 +108,7 @@ def compare(one: MultilevelFit, other: MultilevelFit) -> Comparison:
         [
             {
                 "formula": fit.formula,
+                "residual": "independent" if fit.autocorrelation is None else "ar1",
                 "n_parameters": fit.df_model,
                 "llf": fit.llf,
                 "aic": fit.aic,
@@ -136,20 +137,18 @@ def _check_comparable(small: MultilevelFit, large: MultilevelFit) -> None:
         )
 
 
-def _by_maximum_likelihood(fit: MultilevelFit) -> MultilevelFit:
-    if not fit.reml:
-        return fit
-    return fit_design(fit.design, reml=False, df="normal", theta=fit.optimum.theta)
-
-
 def _same_fixed(small: MultilevelFit, large: MultilevelFit) -> bool:
     return set(small.params.index) == set(large.params.index)
 
 
 def _free(fit: MultilevelFit) -> dict[str, set[frozenset[str]]]:
-    """Return, for each group, the variances and covariances that are estimated."""
+    """Return, for each group, the variances and covariances that are estimated.
+
+    An AR(1) counts as one more variance: without it phi is zero, on its boundary.
+    """
     design = fit.design
-    return {
+    residual = {} if fit.autocorrelation is None else {"Residual": {frozenset(("phi",))}}
+    return residual | {
         name: {frozenset((effects.names[a], effects.names[b])) for a, b in level.pairs}
         for name, effects, level in zip(
             design.grouping.names, design.effects, design.levels, strict=True
@@ -176,3 +175,33 @@ def _p_value(
     if variances > 1:
         return plain, f"chi-square on {df} df (conservative: several variances are zero under H0)"
     return plain, f"chi-square on {df} df"
+
+
+def compare_models(*fits: MultilevelFit) -> pd.DataFrame:
+    """Put several models side by side, each tested against the one before it.
+
+    Which of these models describes the data best, and is each step worth its parameters? The models
+    are sorted by their number of parameters. Where any two have different fixed parts, all are
+    compared by maximum likelihood, so that the AIC and BIC can be compared too.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a model: ``formula, residual, n_parameters, llf, aic, bic`` and, against the row
+        before, ``statistic, df, p_value, distribution``; NaN where the two are not nested.
+
+    Raises
+    ------
+    DesignError
+        Where the models are of different rows or outcomes, or two have equally many parameters.
+    """
+    if len(fits) < 2:
+        raise DesignError(f"compare_models needs two models or more, not {len(fits)}.")
+    models = sorted(fits, key=lambda fit: fit.df_model)
+    if any(fit.reml != models[0].reml or not _same_fixed(fit, models[0]) for fit in models):
+        models = [fit.by_maximum_likelihood() for fit in models]
+    steps = [compare(one, other) for one, other in pairwise(models)]
+    table = pd.concat([steps[0].models, *(step.models.iloc[1:] for step in steps[1:])])
+    tests = [step.glance() for step in steps]
+    found = pd.concat([pd.DataFrame([{}], index=[0]), *tests], ignore_index=True)
+    return pd.concat([table.reset_index(drop=True), found], axis=1)

@@ -48,7 +48,7 @@ def unit_effects(
     The covariances are those given the coefficients and variances, as lme4's ``condVar``.
     """
     relative = covariances(levels, theta)
-    crosses = _upward(partition, levels, relative)
+    crosses = upward(partition, levels, relative)
     k = partition.cross.shape[0]
     w = np.zeros((k, 1))
     w[-1] = 1.0
@@ -58,7 +58,7 @@ def unit_effects(
     spreads: list[Array] = []
     for number in reversed(range(len(levels))):
         z, D, cross = list(levels[number].columns), relative[number], crosses[number]
-        parents = _parents(partition, number, cross.shape[-1])
+        parents = parents_of(partition, number, cross.shape[-1])
         w = w[:, parents]
         A_z = cross[z]
         E, _ = inverse_of_one_plus(A_z[:, z], D)
@@ -67,14 +67,12 @@ def unit_effects(
         modes.insert(0, b)
         if uncertainty:
             K = fixed_times(D, E)
-            spread, own = _spread_down(spread[..., parents], A_z, K, z)
+            spread, own = spread_down(spread[..., parents], A_z, K, z)
             spreads.insert(0, own)
     return UnitEffects(tuple(modes), tuple(spreads), w)
 
 
-def _upward(
-    partition: Partition, levels: Sequence[Level], relative: Sequence[Array]
-) -> list[Array]:
+def upward(partition: Partition, levels: Sequence[Level], relative: Sequence[Array]) -> list[Array]:
     """Return the cross-products of every level's units, the levels below eliminated."""
     state, crosses = State.begin(partition.cross), []
     for level, D, starts in zip(levels, relative, (*partition.starts, WHOLE), strict=True):
@@ -83,12 +81,13 @@ def _upward(
     return crosses
 
 
-def _parents(partition: Partition, number: int, units: int) -> Indices:
+def parents_of(partition: Partition, number: int, units: int) -> Indices:
+    """Return the parent of each of a level's units."""
     starts = (*partition.starts, WHOLE)[number]
     return np.repeat(np.arange(len(starts)), np.diff(starts, append=units))
 
 
-def _spread_down(spread: Array, A_z: Array, K: Array, z: list[int]) -> tuple[Array, Array]:
+def spread_down(spread: Array, A_z: Array, K: Array, z: list[int]) -> tuple[Array, Array]:
     """Carry the covariance of w one level down; return it and that of the level's effects."""
     KA = times(K, A_z)
     own = K + times(times(KA, spread), transpose(KA))

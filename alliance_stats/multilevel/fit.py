@@ -26,10 +26,13 @@ from .optimise import minimise
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .residual import Neighbours
     from .result import MultilevelFit
 
 Method = Literal["satterthwaite", "kenward-roger", "normal"]
 METHODS = ("satterthwaite", "kenward-roger", "normal")
+Residual = Literal["independent", "ar1"]
+RESIDUALS = ("independent", "ar1")
 VANISHED = 1e-12  # residual variance, relative to the outcome's, that is none
 
 
@@ -40,6 +43,8 @@ def fit_multilevel(
     reml: bool = True,
     df: Method = "satterthwaite",
     weights: str | Sequence[float] | None = None,
+    residual: Residual = "independent",
+    time: str | None = None,
 ) -> MultilevelFit:
     """Fit a linear multilevel model to sessions within clients within therapists.
 
@@ -68,6 +73,12 @@ def fit_multilevel(
     weights
         Prior weights: a column or one number a row. The residual variance of a row is
         ``scale / weight``, as in lme4.
+    residual
+        ``"independent"``, or ``"ar1"``: residuals of one client (of the lowest group) that lie a
+        time ``d`` apart have the correlation ``phi ** d``, with phi in [0, 1), as nlme's
+        ``corCAR1``. Then ``.phi`` is the estimate and ``df="kenward-roger"`` is not to be had.
+    time
+        With ``residual="ar1"``: the column of session numbers or times.
 
     Returns
     -------
@@ -95,6 +106,9 @@ def fit_multilevel(
 
     Notes
     -----
+    Functions in the formula (``scale(x)``, ``poly(x, 2)``) see the complete rows only; R computes
+    them before it leaves rows out, so their values can differ where rows are incomplete.
+
     Bates, Maechler, Bolker & Walker (2015), doi 10.18637/jss.v067.i01, for the model and its
     deviance; the likelihood is evaluated from each client's cross-products instead of sparse
     matrices. Satterthwaite: doi 10.18637/jss.v082.i13. Kenward-Roger: doi 10.2307/2533558.
@@ -119,26 +133,66 @@ def fit_multilevel(
         raise DesignError(f"df must be one of {', '.join(METHODS)}, not {df!r}.{hint}")
     if df == "kenward-roger" and not reml:
         raise DesignError("Kenward-Roger needs a REML fit: use reml=True, or df='satterthwaite'.")
-    design = make_design(parse_formula(formula), data, weights)
-    fit = fit_design(design, reml=reml, df=df)
+    _check_residual(residual, time, df)
+    near = None
+    if time is None:
+        design = make_design(parse_formula(formula), data, weights)
+    else:
+        from .residual import design_in_time
+
+        design, near = design_in_time(parse_formula(formula), data, weights, time)
+    fit = fit_design(design, reml=reml, df=df, neighbours=near)
     warn_of(fit, stacklevel=3)
     return fit
 
 
+def _check_residual(residual: str, time: str | None, df: str) -> None:
+    if residual not in RESIDUALS:
+        hint = did_you_mean(residual, RESIDUALS)
+        raise DesignError(f"residual must be 'independent' or 'ar1', not {residual!r}.{hint}")
+    if residual == "ar1" and time is None:
+        raise DesignError(
+            "residual='ar1' needs time='...', the column of session numbers (or of times)."
+        )
+    if residual == "independent" and time is not None:
+        raise DesignError(f"time={time!r} has a meaning only with residual='ar1'.")
+    if residual == "ar1" and df == "kenward-roger":
+        raise DesignError(
+            "Kenward-Roger's adjustment holds for covariances that are linear in their "
+            "parameters, and an AR(1) is not: use df='satterthwaite' with residual='ar1', or "
+            "fit.robust() for standard errors that do not rest on the residual structure."
+        )
+
+
 def fit_design(
-    design: Design, *, reml: bool, df: Method, theta: Array | None = None
+    design: Design,
+    *,
+    reml: bool,
+    df: Method,
+    theta: Array | None = None,
+    neighbours: Neighbours | None = None,
+    rho: float | None = None,
 ) -> MultilevelFit:
-    """Fit a design that is already made, from `theta` where a good start is known."""
+    """Fit a design that is already made, from `theta` where a good start is known.
+
+    With `neighbours` the residuals are an AR(1), whose search starts from `rho`.
+    """
     from .result import MultilevelFit
 
-    first = start(design.levels) if theta is None else lifted(design, theta)
-    best = minimise(lambda at: profile_at(design, at, reml), design.levels, first)
+    ar1 = None
+    if neighbours is None:
+        first = start(design.levels) if theta is None else lifted(design, theta)
+        best = minimise(lambda at: profile_at(design, at, reml), design.levels, first)
+    else:
+        from .autocorrelated import fit_autocorrelated
+
+        design, best, ar1 = fit_autocorrelated(design, neighbours, reml=reml, theta=theta, rho=rho)
     if not best.profile.variance > VANISHED:
         raise DesignError(
             f"The model reproduces '{design.outcome}' without residual variance; is the outcome "
             "a copy of a predictor, or constant within every group?"
         )
-    return MultilevelFit(design=design, optimum=best, reml=reml, df_method=df)
+    return MultilevelFit(design=design, optimum=best, reml=reml, df_method=df, autocorrelation=ar1)
 
 
 def profile_at(design: Design, theta: Array, reml: bool, order: int = 2) -> Profile:

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import ColumnError, DesignError, listing
-from .batches import Array
+from .batches import Array, Indices
 from .effects import draw_effects, unit_effects
 from .terms import Table
 
@@ -63,7 +63,7 @@ def predict(
     if newdata is None:
         if random_effects:
             return fit.fittedvalues
-        return pd.Series(_fixed_of_rows(fit), index=fit.design.frame.index, name="fixed")
+        return pd.Series(fixed_of_rows(fit), index=fit.design.frame.index, name="fixed")
     complete = _complete(fit, newdata, random_effects)
     table = Table(newdata[complete])
     arrays = fit.design.fixed_terms.rebuild(table)
@@ -78,7 +78,8 @@ def predict(
     return predicted
 
 
-def _fixed_of_rows(fit: MultilevelFit) -> Array:
+def fixed_of_rows(fit: MultilevelFit) -> Array:
+    """Return the fixed part of every row's value."""
     beta = fit.optimum.profile.beta
     total = np.full(fit.nobs, fit.design.outcome_shift)
     for position, value in zip(fit.design.fixed, beta, strict=True):
@@ -111,14 +112,21 @@ def _is_group(fit: MultilevelFit, name: str) -> bool:
     return name not in in_terms and name not in (fixed.columns if fixed else ())
 
 
+def _keys(fit: MultilevelFit, table: Table, number: int) -> pd.Index:
+    keys = table.frame[list(fit.design.grouping.columns[number])]
+    return pd.MultiIndex.from_frame(keys) if keys.shape[1] > 1 else pd.Index(keys.iloc[:, 0])
+
+
+def units_of(fit: MultilevelFit, table: Table, number: int) -> Indices:
+    """Return each row's unit at a level, -1 where the model was not fitted on it."""
+    return fit.design.grouping.labels[number].get_indexer(_keys(fit, table, number))
+
+
 def _random_part(fit: MultilevelFit, table: Table, new_groups: str) -> Array:
     grouping, total = fit.design.grouping, np.zeros(len(table))
     for number, name in enumerate(grouping.names):
-        columns = list(grouping.columns[number])
-        labels = grouping.labels[number]
-        keys = table.frame[columns]
-        wanted = pd.MultiIndex.from_frame(keys) if len(columns) > 1 else pd.Index(keys.iloc[:, 0])
-        units = labels.get_indexer(wanted)
+        wanted = _keys(fit, table, number)
+        units = units_of(fit, table, number)
         if new_groups == "error" and (units < 0).any():
             new = pd.unique(wanted[units < 0])
             raise DesignError(
@@ -136,7 +144,8 @@ def simulate(fit: MultilevelFit, rng: np.random.Generator) -> pd.Series:
     """Draw an outcome for the rows fitted: new random effects, new residuals."""
     design, best = fit.design, fit.optimum
     sigma = np.sqrt(best.profile.variance)
-    total = rng.standard_normal(design.n)
+    ar1 = fit.autocorrelation
+    total = rng.standard_normal(design.n) if ar1 is None else ar1.neighbours.draw(ar1.rho, rng)
     if design.weights is not None:
         total /= np.sqrt(design.weights)
     draws = draw_effects(design.levels, best.theta, design.grouping.sizes, rng)
@@ -145,4 +154,4 @@ def simulate(fit: MultilevelFit, rng: np.random.Generator) -> pd.Series:
         for column, effect in zip(level.columns, effects, strict=True):
             total += design.columns[column] / design.scale[column] * effect[rows]
     total *= sigma * design.scale[-1]
-    return pd.Series(_fixed_of_rows(fit) + total, index=design.frame.index, name=design.outcome)
+    return pd.Series(fixed_of_rows(fit) + total, index=design.frame.index, name=design.outcome)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..errors import DesignError
 from ..results import TIDY_COLUMNS, Result
 from . import advice, prediction, variances
 from .batches import Array
@@ -18,18 +17,19 @@ from .coefficients import Coefficients
 from .deviance import covariances
 from .distributions import t_quantile
 from .effects import UnitEffects, unit_effects
-from .fit import Method, fit_design
+from .fit import Method
+from .further import FurtherMethods
 from .inference import Inference, KenwardRoger, Normal, Satterthwaite
 
 if TYPE_CHECKING:
-    from .compare import Comparison
+    from .autocorrelated import Autocorrelation
     from .contrasts import ContrastTest
     from .design import Design
     from .optimise import Optimum
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class MultilevelFit(Result):
+class MultilevelFit(FurtherMethods, Result):
     """A fitted multilevel model.
 
     Standard errors, tests and intervals use the method named in `df_method`. Names follow
@@ -47,12 +47,15 @@ class MultilevelFit(Result):
         Whether the variances are REML estimates.
     df_method
         ``satterthwaite``, ``kenward-roger`` or ``normal``.
+    autocorrelation
+        What is known of the residuals' AR(1); None where residuals are independent.
     """
 
     design: Design
     optimum: Optimum
     reml: bool
     df_method: Method
+    autocorrelation: Autocorrelation | None = None
 
     title = "Linear multilevel model"
 
@@ -121,6 +124,8 @@ class MultilevelFit(Result):
         best, levels = self.optimum, self.design.levels
         if self.df_method == "normal":
             return Normal(best.profile)
+        if self.autocorrelation is not None:
+            return self.autocorrelation.inference(levels, best)
         if self.df_method == "satterthwaite":
             return Satterthwaite(best.profile, levels, best.theta)
         relative = covariances(levels, best.theta)
@@ -204,7 +209,8 @@ class MultilevelFit(Result):
     @property
     def df_model(self) -> int:
         """Number of estimated parameters: coefficients, variances and covariances."""
-        return len(self.design.fixed) + len(self.optimum.theta) + 1
+        residual = 1 if self.autocorrelation is None else 2
+        return len(self.design.fixed) + len(self.optimum.theta) + residual
 
     @property
     def aic(self) -> float:
@@ -288,36 +294,6 @@ class MultilevelFit(Result):
             self, newdata, random_effects=random_effects, new_groups=new_groups
         )
 
-    def simulate(self, seed: int | np.random.Generator) -> pd.Series:
-        """Draw a new outcome from the fitted model, with new random effects for every unit."""
-        return prediction.simulate(self, np.random.default_rng(seed))
-
-    def refit(
-        self, outcome: Sequence[float] | pd.Series, *, reml: bool | None = None
-    ) -> MultilevelFit:
-        """Fit the same design to another outcome (or by the other likelihood).
-
-        Only what depends on the outcome is computed anew and the search starts from this fit's
-        variances, so a thousand refits (a bootstrap, a power study) cost little. Nothing is
-        warned of; look at ``.converged`` and ``.singular``.
-        """
-        values = np.asarray(outcome, dtype=float)
-        if isinstance(outcome, pd.Series) and not outcome.index.equals(self.design.frame.index):
-            raise DesignError(
-                "The new outcome's index differs from the rows used by the fit; align it with "
-                "fit.fittedvalues.index, or pass an array."
-            )
-        how = self.reml if reml is None else reml
-        design = self.design.with_outcome(values)
-        method: Method = self.df_method if how or self.df_method != "kenward-roger" else "normal"
-        return fit_design(design, reml=how, df=method, theta=self.optimum.theta)
-
-    def compare(self, other: MultilevelFit) -> Comparison:
-        """Compare with a nested model by a likelihood-ratio test (see `compare.compare`)."""
-        from .compare import compare
-
-        return compare(self, other)
-
     # -- the three verbs ---------------------------------------------------------------------
 
     def tidy(self) -> pd.DataFrame:
@@ -342,6 +318,8 @@ class MultilevelFit(Result):
             }
         )
         random = variances.tidy_rows(self.varcomp)
+        if self.autocorrelation is not None:
+            random = pd.concat([random, self.autocorrelation.tidy_row()], ignore_index=True)
         return pd.concat([fixed, random.reindex(columns=list(TIDY_COLUMNS))], ignore_index=True)
 
     def glance(self) -> pd.DataFrame:

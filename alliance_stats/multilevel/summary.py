@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from .distributions import Z95
+
 if TYPE_CHECKING:
+    from .autocorrelated import Autocorrelation
     from .result import MultilevelFit
 
 _METHODS = {
@@ -26,12 +29,20 @@ def text(fit: MultilevelFit) -> str:
         f"Rows: {fit.nobs}; groups: {groups}",
         f"Log-likelihood {fit.llf:.4f}; AIC {fit.aic:.2f}; BIC {fit.bic:.2f}",
     ]
+    if fit.autocorrelation is not None:
+        head.insert(3, _autocorrelation(fit.autocorrelation))
     parts = ["\n".join(head), f"Random effects\n{_random(fit)}"]
     parts.append(f"Fixed effects ({_METHODS[fit.df_method]})\n{_fixed(fit)}")
     notes = [*_preparation(fit), *fit.messages]
     if notes:
         parts.append("Notes\n" + "\n".join(f"- {note}" for note in notes))
     return "\n\n".join(parts)
+
+
+def _autocorrelation(ar1: Autocorrelation) -> str:
+    low, high = ar1.conf_int(Z95)
+    ends = "" if ar1.on_boundary else f", 95 % interval [{low:.3f}, {high:.3f}]"
+    return f"Residuals: AR(1) over '{ar1.neighbours.time}', phi {ar1.phi:.4f}{ends}"
 
 
 def _random(fit: MultilevelFit) -> str:
