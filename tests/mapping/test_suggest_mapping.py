@@ -65,6 +65,37 @@ def test_the_range_of_the_answers_decides_between_forms():
     assert [m[0]["measure"] for m in measures] == ["wai-sr", "wai-s"]
 
 
+def test_a_typing_error_among_the_answers_does_not_hide_a_form():
+    frame = lab_frame(400)
+    frame.loc[5, "wai3"], frame.loc[7, "phq_9"] = 55, 7
+    draft = al.suggest_mapping(frame.rename(columns=lambda name: name.replace("phq_", "phq")))
+    measures = [entry.get("items") for entry in draft["sources"][0]["measures"]]
+    assert measures[:3] == ["wai{item}", "waiT{item:02d}", "phq{item}"]
+    assert draft["sources"][0]["missing"] == [-9]
+    assert any("55 among the answers must be typing errors" in doubt for doubt in draft.doubts)
+    half = frame.assign(wai3=55)
+    assert "wai3" in al.suggest_mapping(half).unplaced
+
+
+def test_a_letter_before_the_number_is_the_rater_where_sessions_are_rows():
+    frame = lab_frame().filter(regex="pid|sess|waiT")
+    names = {name: name.replace("waiT", "WAI_T") for name in frame}
+    (source,) = al.suggest_mapping(frame.rename(columns=names))["sources"]
+    assert source["measures"] == [
+        {"measure": "wai-sr", "rater": "therapist", "items": "WAI_T{item:02d}"}
+    ]
+
+
+def test_a_sheet_of_notes_is_left_out(tmp_path):
+    with pd.ExcelWriter(tmp_path / "endings.xlsx") as book:
+        pd.DataFrame({"x": ["1 = completed"]}).to_excel(book, sheet_name="notes", index=False)
+        ends = pd.DataFrame({"pid": range(10), "last_session": 4, "reason": ["dropout"] * 10})
+        ends.to_excel(book, sheet_name="final", index=False)
+    draft = al.suggest_mapping(tmp_path)
+    assert [source["sheet"] for source in draft["sources"]] == ["final"]
+    assert any("notes: no column names a client" in doubt for doubt in draft.doubts)
+
+
 def test_sessions_in_the_names():
     frame = pd.DataFrame({"id": [1, 2], **{f"bdi_s{n}": [20, 30] for n in range(1, 5)}})
     (source,) = al.suggest_mapping(frame)["sources"]

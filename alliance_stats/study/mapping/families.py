@@ -9,11 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ...errors import listing
 from .names import Named, cut, is_session_word, measures_in, scale_in
 from .values import numbers
 
 SUSPECTS = (-9, -99, -999, -1, -8, -7, 9, 99, 999, 88, 77, 98, 97)
 """Numbers that labs write for "no answer"."""
+
+TYPING_ERRORS = 0.01
+"""Share of answers that may lie outside a form's range and still be typing errors."""
 
 
 @dataclass(frozen=True)
@@ -42,18 +46,22 @@ class _Family:
 
 
 def guess_measures(
-    frame: pd.DataFrame, names: list[str], registry: Any
+    frame: pd.DataFrame, names: list[str], registry: Any, *, by_session: bool = False
 ) -> tuple[list[Guess], dict[str, str]]:
-    """Return the measures found among columns, and why likely columns were not placed."""
+    """Return the measures found among columns, and why likely columns were not placed.
+
+    `by_session`: a column counts the sessions, so the lone number in a name is no session
+    (``WAI_T01`` is an item of the therapist's form, not a score of session 1).
+    """
     guesses: list[Guess] = []
     why: dict[str, str] = {}
     left = list(names)
-    for family in _item_families(frame, names):
+    for family in _item_families(frame, names, by_session):
         guess = _of_items(frame, family, registry, why)
         if guess is not None:
             guesses.append(guess)
             left = [name for name in left if name not in guess.columns]
-    totals, left = _session_totals(frame, left, registry)
+    totals, left = ([], left) if by_session else _session_totals(frame, left, registry)
     guesses += totals
     there = [guess.entry["measure"] for guess in guesses]
     for name in left:
@@ -66,7 +74,7 @@ def guess_measures(
 # -- items ------------------------------------------------------------------------------------
 
 
-def _item_families(frame: pd.DataFrame, names: list[str]) -> list[_Family]:
+def _item_families(frame: pd.DataFrame, names: list[str], by_session: bool) -> list[_Family]:
     families: dict[str, _Family] = {}
     for name in names:
         parts = cut(name)
@@ -82,7 +90,7 @@ def _item_families(frame: pd.DataFrame, names: list[str]) -> list[_Family]:
             pattern = f"{parts.before}{slots[0]}{parts.between}{slots[1]}{parts.after}"
             stem = parts.before if item_first else re.sub(r"[^a-zA-Z]+$", "", parts.between)
         else:
-            if is_session_word(parts.before):
+            if not by_session and is_session_word(parts.before):
                 continue
             pair = (parts.first, "0")
             slot = "{item:02d}" if parts.first.startswith("0") else "{item}"
@@ -99,9 +107,12 @@ def _of_items(
     frame: pd.DataFrame, family: _Family, registry: Any, why: dict[str, str]
 ) -> Guess | None:
     columns = tuple(family.columns.values())
-    values = np.unique(np.concatenate([numbers(frame[name])[0] for name in columns]))
-    values = values[~np.isnan(values)]
+    values, counts = _answers(frame, columns)
     named, fitting = _named(family, values, registry)
+    slips = values[:0]
+    if named is None:
+        values, slips = _without_rare(values, counts)
+        named, fitting = _named(family, values, registry)
     if named is None:
         near = [c.name for c in fitting if c.n_items == max(family.items)]
         hint = f"; the numbers would fit {', '.join(near[:5])}" if near else ""
@@ -114,10 +125,32 @@ def _of_items(
     if others:
         doubt = "; ".join(filter(None, [doubt, f"could also be {', '.join(others)}"]))
     lost = [item for item in card.items if item not in family.items]
-    if lost:
-        doubt = "; ".join(filter(None, [doubt, f"no column for item {lost[0]}"]))
+    missing_item = f"no column for item {lost[0]}" if lost else ""
+    doubt = "; ".join(filter(None, [doubt, missing_item, _outside(slips, card)]))
     entry = {"measure": card.name, "rater": rater, "items": family.pattern}
     return Guess(entry, columns, doubt, _codes(values, card))
+
+
+def _answers(frame: pd.DataFrame, columns: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the different answers in columns and how often each was given."""
+    values = np.concatenate([numbers(frame[name])[0] for name in columns])
+    return np.unique(values[~np.isnan(values)], return_counts=True)
+
+
+def _without_rare(values: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the answers without the rarest ones, which may be typing errors, and these."""
+    rarest = np.argsort(counts, kind="stable")
+    rare = np.zeros(len(values), dtype=bool)
+    rare[rarest[np.cumsum(counts[rarest]) <= TYPING_ERRORS * counts.sum()]] = True
+    slip = rare & ~np.isin(values, SUSPECTS)
+    return values[~slip], values[slip]
+
+
+def _outside(slips: np.ndarray, card: Any) -> str:
+    """Return in words which rare answers the form does not have."""
+    low, high = card.range
+    odd = [f"{value:g}" for value in slips if not low <= value <= high]
+    return f"{listing(odd)} among the answers must be typing errors" if odd else ""
 
 
 def _named(family: _Family, values: np.ndarray, registry: Any) -> tuple[Named | None, list[Any]]:

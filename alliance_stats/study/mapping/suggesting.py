@@ -157,6 +157,9 @@ def suggest_mapping(frame_or_path: pd.DataFrame | str | os.PathLike[str]) -> Map
     for file, sheet, frame in frames:
         source, left, unsure = _source(file, sheet, frame, registry)
         where = f"{file}, {sheet}" if sheet else file
+        if sheet and _is_of_nobody(source):
+            doubts.append(f"{where}: no column names a client; the sheet is left out of the draft")
+            continue
         prefix = f"{where}: " if len(frames) > 1 else ""
         sources.append(source)
         unplaced |= {f"{prefix}{column}": why for column, why in left.items()}
@@ -212,7 +215,7 @@ def _source(
         placed = set(source["columns"].values())
         doubts += table.doubts
     else:
-        guesses, why = guess_measures(frame, left, registry)
+        guesses, why = guess_measures(frame, left, registry, by_session="session" in roles)
         source |= roles
         if guesses:
             source["measures"] = [guess.entry for guess in guesses]
@@ -224,11 +227,17 @@ def _source(
         codes = sorted({code for guess in guesses for code in guess.missing})
         if codes:
             source["missing"] = codes
-            doubts.append(f"{listing(codes)} looked like codes for missing")
+            many = "codes" if len(codes) > 1 else "a code"
+            doubts.append(f"{listing(codes)} looked like {many} for missing")
         placed = set(roles.values()) | {name for guess in guesses for name in guess.columns}
         unplaced = {name: why.get(name, _why(name)) for name in left if name not in placed}
         return source, unplaced, doubts
     return source, {name: _why(name) for name in names if name not in placed}, doubts
+
+
+def _is_of_nobody(source: dict[str, Any]) -> bool:
+    """Return whether nothing was found in a sheet, as in one that holds notes."""
+    return not set(source) - {"file", "sheet"}
 
 
 def _roles_for(table: str, roles: dict[str, str]) -> dict[str, str]:
