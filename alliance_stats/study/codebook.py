@@ -145,14 +145,18 @@ def _kind(column: pd.Series) -> str:
 
 
 def _forms(tables: dict[str, pd.DataFrame]) -> dict[str, list[dict[str, Any]]]:
-    """Return measure → how often each rater filled it in, over all tables that name measures."""
+    """Return measure → how often each rater filled it in, over all tables that name measures.
+
+    A form counts where it has an answer: a blank one of a missed session does not.
+    """
     used: dict[str, list[dict[str, Any]]] = {}
     keys = {"ratings": ["client_id", "session"], "scores": ["client_id", "session"]}
     keys["assessments"] = ["client_id", "occasion"]
     for table, form in keys.items():
         if table not in tables:
             continue
-        once = tables[table].drop_duplicates([*form, "rater", "measure"])
+        answered = tables[table].dropna(subset=["value" if table == "ratings" else "score"])
+        once = answered.drop_duplicates([*form, "rater", "measure"])
         counts = once.groupby(["measure", "rater"], observed=True).size().reset_index(name="n")
         for measure, rater, n in counts.itertuples(index=False, name=None):
             used.setdefault(str(measure), []).append(

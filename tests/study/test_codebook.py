@@ -1,6 +1,7 @@
 """The codebook tells all about columns and measures, and nothing about a person."""
 
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -41,6 +42,29 @@ def test_a_measure_comes_with_its_key_rules_licence_sources_and_marks(study):
         assert card["sources"]
         assert card["verified"]["scales"]["status"] in (True, False)
         assert {one["rater"] for one in card["forms"]} <= {"client", "therapist"}
+
+
+def test_forms_count_where_they_have_an_answer(study):
+    ratings = study.ratings.copy()
+    first = ratings["client_id"].eq(ratings["client_id"].iloc[0]) & ratings["session"].eq(1)
+    ratings.loc[first & ratings["rater"].eq("client"), "value"] = float("nan")
+    before, after = (
+        {
+            (card["name"], one["rater"]): one["forms"]
+            for card in measures
+            for one in card["forms"]
+            if one["table"] == "ratings"
+        }
+        for measures in (
+            each.codebook().content["measures"]
+            for each in (study, study.with_tables(ratings=ratings))
+        )
+    )
+    assert after["wai-sr", "client"] == before["wai-sr", "client"] - 1
+    assert after["wai-sr", "therapist"] == before["wai-sr", "therapist"]
+    page = study.codebook()._repr_html_()
+    said = f"{before['wai-sr', 'therapist']:,} forms with answers by the therapist"
+    assert re.search(rf"\. \d[\d,]* forms with answers by the client.*, {said}", page)
 
 
 def test_the_page_needs_no_network_and_says_synthetic(study, tmp_path):
