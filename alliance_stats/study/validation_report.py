@@ -122,7 +122,8 @@ class ValidationReport:
             f"The study '{self.name}' cannot be used as it is: {in_counts(self.counts())}.\n"
             + "\n".join(lines)
             + "\nSee all with alliance_stats.validate(...).issues, or as a page with "
-            ".to_html('report.html').",
+            ".to_html('problems.html'); on the command line: alliance-stats validate STUDY "
+            "--html problems.html",
             report=self,
         )
 

@@ -82,7 +82,7 @@ def _require_lab() -> None:
         raise AllianceStatsError(
             f"Running notebooks needs {listing(missing)}, which "
             f"{'is' if len(missing) == 1 else 'are'} not installed. Install them with: "
-            'python -m pip install "alliance-stats[lab]"'
+            f"python -m pip install {' '.join(missing)}"
         )
 
 
@@ -192,6 +192,7 @@ def _execute(notebook: Any, progress: Callable[[str, int, int], None]) -> None:
         )
         try:
             client.execute()
+            progress("Writing the page", steps, steps)
         except CellExecutionError as error:
             raise AllianceStatsError(
                 f"A cell of the notebook failed, nothing was written. {error.ename}: "

@@ -39,12 +39,14 @@ _LEVELS = (("error", "errors"), ("warning", "warnings"), ("info", "for informati
 
 
 def _place(row: Any) -> str:
-    """Return file, sheet and cell (or row and column), as far as they are known."""
+    """Return file, sheet, cell or row, and column, as far as they are known."""
     parts = [safe(row.file) if row.file else "", safe(row.sheet) if row.sheet else ""]
     if row.cell:
         parts.append(safe(row.cell))
     elif not pd.isna(row.row):
         parts.append(f"row {int(row.row)}")
+    if row.column:
+        parts.append(f"({safe(row.column)})")
     known = [part for part in parts if part]
     return f"{' '.join(known)}: " if known else ""
 

@@ -132,7 +132,7 @@ def test_validate_tells_an_error_and_leaves_with_1(call, broken, tmp_path):
     assert (code, err) == (1, "")
     assert "Post-Rx" in out
     assert "\x1b" not in out  # what stands in a file must not steer the terminal
-    assert "row 4" in out
+    assert "sessions.csv row 4 (session): " in out
     assert out.splitlines()[-1].startswith("The study cannot be used yet: ")
     assert (tmp_path / "marked.xlsx").is_file()
 
