@@ -3,17 +3,39 @@
 from .agreement import RuleAgreement, compare_rules
 from .chance import expected_by_chance
 from .detection import detect_ruptures
+from .models import (
+    AsymmetricChange,
+    EventStudy,
+    RuptureCount,
+    RuptureOutcome,
+    RuptureRepair,
+    fit_asymmetric_change,
+    fit_event_study,
+    fit_rupture_count,
+    fit_rupture_outcome,
+    fit_rupture_repair,
+)
 from .recognition import ReportAgreement, compare_reports
 from .result import Ruptures
 from .rules import rupture_rules
 
 __all__ = [
+    "AsymmetricChange",
+    "EventStudy",
     "ReportAgreement",
     "RuleAgreement",
+    "RuptureCount",
+    "RuptureOutcome",
+    "RuptureRepair",
     "Ruptures",
     "compare_reports",
     "compare_rules",
     "detect_ruptures",
     "expected_by_chance",
+    "fit_asymmetric_change",
+    "fit_event_study",
+    "fit_rupture_count",
+    "fit_rupture_outcome",
+    "fit_rupture_repair",
     "rupture_rules",
 ]

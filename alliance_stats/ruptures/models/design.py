@@ -1,0 +1,173 @@
+"""From sessions to the rows and the formula of a next-session model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...errors import DesignError, did_you_mean
+from ...preparation import decompose, lag
+
+CENTRINGS = ("client", "none")
+DETRENDINGS = ("covariate", "none", "predictor")
+LEVELS = (2, 3)
+LEAST_CLIENTS = 5
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a next-session model leaves open.
+
+    Attributes
+    ----------
+    predictors
+        Columns of the session before.
+    lag
+        How many session numbers before.
+    levels
+        2: sessions in clients; 3: in therapists too.
+    centring
+        ``"client"``: predictors split into parts within and between clients (and therapists);
+        ``"none"``: raw, which mixes them.
+    detrending
+        ``"covariate"``: the session number is in the model; ``"none"``: no time at all;
+        ``"predictor"``: each client's own line is split off from the predictors.
+    lagged_outcome
+        Whether the response's own value at the session before, centred on the client's mean, is
+        in the model.
+    random_slope
+        Whether clients differ in the effect of the first predictor.
+    """
+
+    predictors: tuple[str, ...]
+    lag: int = 1
+    levels: int = 2
+    centring: str = "client"
+    detrending: str = "covariate"
+    lagged_outcome: bool = False
+    random_slope: bool = False
+
+    def __post_init__(self) -> None:
+        for name, allowed in (
+            ("levels", LEVELS),
+            ("centring", CENTRINGS),
+            ("detrending", DETRENDINGS),
+            ("lagged_outcome", (True, False)),
+            ("random_slope", (True, False)),
+        ):
+            value = getattr(self, name)
+            if value not in allowed:
+                raise DesignError(
+                    f"{name} must be one of {', '.join(map(repr, allowed))}; it is {value!r}."
+                    f"{did_you_mean(value, allowed)}"
+                )
+        if isinstance(self.lag, bool) or not isinstance(self.lag, int) or self.lag < 1:
+            raise DesignError(f"lag must be a whole number of 1 or more; it is {self.lag!r}.")
+
+    @property
+    def of_interest(self) -> str:
+        """The term of the first predictor's within-client part (or of the raw predictor)."""
+        name = f"{self.predictors[0]}_lag{self.lag}"
+        return name if self.centring == "none" else f"{name}_within"
+
+    def with_levels(self, levels: int) -> Choices:
+        """Return the same choices with other levels."""
+        return replace(self, levels=levels)
+
+
+@dataclass(frozen=True)
+class ModelData:
+    """Rows that are complete, the formula for them, and what happened on the way."""
+
+    rows: pd.DataFrame
+    formula: str
+    choices: Choices
+    response: str
+    messages: tuple[str, ...]
+
+
+def lagged(rows: pd.DataFrame, columns: Sequence[str], k: int) -> pd.DataFrame:
+    """Put the values of k sessions before beside each session (by number, never by row)."""
+    every = list(dict.fromkeys(columns))
+    together = lag(rows, every, k=k)
+    report = together.attrs["lag_report"]
+    together.attrs = {"lag_report": report}
+    return together
+
+
+def model_data(together: pd.DataFrame, response: str, c: Choices) -> ModelData:
+    """Return the rows and the formula of one model from a table with lagged columns.
+
+    Client means are those of the rows that enter the model.
+    """
+    names = [f"{name}_lag{c.lag}" for name in c.predictors]
+    own = f"{response}_lag{c.lag}"
+    groups = ["client_id", "therapist_id"] if c.levels == 3 else ["client_id"]
+    needed = [response, *names, *([own] if c.lagged_outcome else []), *groups]
+    there = together[needed].notna().all(axis=1).to_numpy()
+    if c.levels == 3:
+        _require_therapists(together)
+    keep = list(dict.fromkeys([*needed, "client_id", "session"]))
+    rows = together.loc[there, keep].reset_index(drop=True)
+    rows.attrs = {}
+    n_clients = rows["client_id"].nunique()
+    if n_clients < LEAST_CLIENTS:
+        raise DesignError(
+            f"Only {n_clients} clients have a session with '{response}' and a judged session "
+            f"{c.lag} before it; a model of sessions in clients needs {LEAST_CLIENTS} at least."
+        )
+    rows, terms, lost = _terms(rows, names, c)
+    if c.lagged_outcome:
+        rows = decompose(rows, own)
+        terms.append(f"{own}_within")
+    if c.detrending == "covariate":
+        terms.insert(0, "session")
+    slope = f"1 + {c.of_interest}" if c.random_slope else "1"
+    therapist = " + (1 | therapist_id)" if c.levels == 3 else ""
+    formula = f"{response} ~ {' + '.join(terms)} + ({slope} | client_id){therapist}"
+    observed = int(together[response].notna().sum())
+    notes = [
+        f"{len(rows)} of {observed} sessions with '{response}' have all predictors {c.lag} "
+        "session(s) before them, by session number, and enter; the others are left out."
+    ]
+    return ModelData(rows, formula, c, response, (*notes, *lost))
+
+
+def _require_therapists(together: pd.DataFrame) -> None:
+    if "therapist_id" not in together.columns or together["therapist_id"].nunique() < 2:
+        raise DesignError(
+            "Three levels need therapists: the data have no column 'therapist_id' with two or "
+            "more of them. Use levels=2."
+        )
+
+
+def _terms(
+    rows: pd.DataFrame, names: list[str], c: Choices
+) -> tuple[pd.DataFrame, list[str], list[str]]:
+    if c.centring == "none":
+        return rows, list(names), []
+    by: Any = ["client_id", "therapist_id"] if c.levels == 3 else "client_id"
+    trend = "session" if c.detrending == "predictor" else None
+    rows = decompose(rows, names, by=by, detrend=trend)
+    rows.attrs = {}
+    parts = ["client", "therapist"] if c.levels == 3 else ["between"]
+    terms = [f"{name}_{part}" for name in names for part in ("within", *parts)]
+    lost = []
+    if trend:
+        short = rows[f"{names[0]}_within"].isna()
+        if short.any():
+            lost.append(
+                f"{int(short.sum())} rows of clients with fewer than 3 sessions, who have no trend "
+                "of their own, are left out."
+            )
+            rows = rows[~short].reset_index(drop=True)
+    return rows, [t for t in terms if _varies(rows[t])], lost
+
+
+def _varies(column: pd.Series) -> bool:
+    values = column.to_numpy(dtype=float)
+    return bool(np.ptp(values) > 1e-12 * max(1.0, float(np.abs(values).max())))

@@ -1,0 +1,323 @@
+"""The course before, at and after a rupture, beside pseudo-events of the same clients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ...errors import DesignError, did_you_mean
+from ...results import TIDY_COLUMNS, Result
+from ..result import Ruptures
+from .clustered import bias_reduced, slices, tidy_rows
+from .event_windows import Course, windows
+from .session_table import Series, session_table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ...study import Study
+
+SERIES = ("outcome", "alliance")
+CONTROLS = ("random", "matched")
+PARTS = ("slope_before", "step", "slope_after")
+LEAST_CLIENTS = 5
+
+
+@dataclass(frozen=True)
+class EventStudy(Result):
+    """Slope before, step and slope after ruptures and pseudo-events.
+
+    Attributes
+    ----------
+    table
+        The columns of ``tidy()``: ``rupture: step``, ``pseudo: step``, ``difference: step`` and
+        so on; the difference is the estimate to read.
+    course
+        What `plot` draws: ``kind, clock, mean, conf_low, conf_high, n`` - the series as deviations
+        from the mean of each event's sessions before it.
+    windows
+        One row an event and session: ``client_id, event, event_session, kind, clock, value``.
+    ruptures
+        What the rule found.
+    counts
+        ``ruptures`` found, ``used`` (enough sessions on both sides), ``pseudo``-events.
+    """
+
+    table: pd.DataFrame
+    course: pd.DataFrame = field(repr=False)
+    windows: pd.DataFrame = field(repr=False)
+    ruptures: Ruptures = field(repr=False)
+    counts: dict[str, int]
+    n_clients: int
+    settings: dict[str, Any]
+    messages: tuple[str, ...] = ()
+    title: str = "Event study around ruptures"
+
+    def tidy(self) -> pd.DataFrame:
+        """Return one row a part of the course, for ruptures, pseudo-events and the difference."""
+        return self.table[list(TIDY_COLUMNS)]
+
+    def glance(self) -> pd.DataFrame:
+        """Return one row: events found, used and matched, and the settings."""
+        return pd.DataFrame(
+            [
+                {
+                    "rule": self.ruptures.rule,
+                    **{f"n_{name}": value for name, value in self.counts.items()},
+                    "n_clients": self.n_clients,
+                    "nobs": len(self.windows),
+                    **self.settings,
+                }
+            ]
+        )
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Draw the mean course around ruptures and around pseudo-events."""
+        from .plots import plot_event_study
+
+        return plot_event_study(self, ax=ax)
+
+
+def fit_event_study(
+    data: Study | pd.DataFrame,
+    *,
+    alliance: str,
+    outcome: str | None = None,
+    series: str | None = None,
+    rule: str = "drop_stricter_sd",
+    before: int = 3,
+    after: int = 3,
+    min_each: int = 2,
+    lag: int | None = None,
+    pseudo: str = "random",
+    seed: int = 0,
+    subscale: str | None = None,
+    rater: str | None = None,
+    outcome_subscale: str | None = None,
+    outcome_rater: str | None = None,
+    events: pd.DataFrame | None = None,
+    codes: pd.DataFrame | None = None,
+    **parameters: Any,
+) -> EventStudy:
+    """How does the outcome (or the alliance) run before, at and after a rupture?
+
+    For every rupture, the sessions around it are counted from it; the course is a line before, a
+    step, and a line after. The same is done for pseudo-events: other sessions of the same clients,
+    outside any episode. What ruptures have beyond pseudo-events is the ``difference``.
+
+    Parameters
+    ----------
+    data, alliance, outcome, rule, subscale, ..., **parameters
+        As in `fit_rupture_repair`.
+    series
+        Which series is followed: ``"outcome"`` (the default where there is one) or ``"alliance"``.
+    before, after
+        Session numbers of the window on either side.
+    min_each
+        Fewest observed sessions on either side; other events are not used, and counted.
+    lag
+        Sessions from the rupture to the clock's zero. 1 for the outcome by default (it is
+        usually rated at the start of a session, so the first one after a rupture is the next), 0
+        for the alliance.
+    pseudo
+        ``"random"``: any session of the client outside an episode, with enough sessions around it;
+        ``"matched"``: the one whose level just before is nearest to that before the rupture, which
+        guards against regression to the mean.
+    seed
+        Of the choice of pseudo-events.
+    events, codes
+        Tables for the rules that read reports or codes.
+
+    Returns
+    -------
+    EventStudy
+        Terms ``rupture: slope_before`` (per session), ``rupture: step`` (points, at the clock's
+        zero, from the line before), ``rupture: slope_after``, the same for ``pseudo`` and
+        ``difference``.
+
+    Notes
+    -----
+    Least squares with a level of its own for every event, so events are never compared in level;
+    standard errors are CR2 over clients (degrees of freedom: clients - 1), because windows of one
+    client may share sessions. A window ends before the next rupture acts. Where the series is the
+    alliance the rule reads, the step and part of the return are made by the rule itself: a low
+    session was chosen for being low. That is a description; for a test use another series.
+
+    Examples
+    --------
+    >>> import alliance_stats as al
+    >>> study = al.simulate_study(n_therapists=8, n_clients=80, seed=2)
+    >>> events = al.fit_event_study(study, alliance="wai-sr", outcome="core-10", seed=1)
+    >>> events.tidy()["term"].tolist()[:3]
+    ['rupture: slope_before', 'rupture: step', 'rupture: slope_after']
+    """
+    series = series or ("alliance" if outcome is None else "outcome")
+    lag = (1 if series == "outcome" else 0) if lag is None else lag
+    _check(series, outcome, pseudo, before, after, min_each, lag)
+    table = session_table(
+        data,
+        alliance=Series(alliance, subscale, rater),
+        outcome=None if outcome is None else Series(outcome, outcome_subscale, outcome_rater),
+        rule=rule,
+        parameters=parameters,
+        events=events,
+        codes=codes,
+    )
+    rows, counts = windows(
+        _courses(table.rows, table.found, series),
+        before=before,
+        after=after,
+        least=min_each,
+        lag=lag,
+        matched=pseudo == "matched",
+        rng=np.random.default_rng(seed),
+    )
+    _require(rows, counts, min_each)
+    settings = {"series": series, "before": before, "after": after, "lag": lag, "pseudo": pseudo}
+    return EventStudy(
+        _estimate(rows),
+        mean_course(rows),
+        rows,
+        table.found,
+        counts,
+        rows["client_id"].nunique(),
+        settings,
+        _messages(counts, series, table.messages),
+    )
+
+
+def _check(series, outcome, pseudo, before, after, min_each, lag) -> None:
+    for name, value, allowed in (("series", series, SERIES), ("pseudo", pseudo, CONTROLS)):
+        if value not in allowed:
+            raise DesignError(
+                f"{name} must be one of {', '.join(map(repr, allowed))}; it is {value!r}."
+                f"{did_you_mean(value, allowed)}"
+            )
+    if series == "outcome" and outcome is None:
+        raise DesignError("series='outcome' needs outcome='...'.")
+    for name, value, least in (
+        ("before", before, 1),
+        ("after", after, 1),
+        ("min_each", min_each, 1),
+        ("lag", lag, 0),
+    ):
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise DesignError(f"{name} must be a whole number of {least} or more; it is {value!r}.")
+    if min_each > min(before, after + 1):
+        raise DesignError(
+            f"min_each={min_each} is more than the window can hold (before={before}, "
+            f"after={after})."
+        )
+
+
+def _courses(rows: pd.DataFrame, found: Ruptures, series: str) -> dict[object, Course]:
+    """Return, for each client with a rupture, the series, the ruptures and the free sessions."""
+    sessions = found.sessions
+    free = sessions[sessions["judged"] & (sessions["episode"] < 0)]
+    free_of = {client: part["session"].to_numpy() for client, part in free.groupby("client_id")}
+    start = found.episodes.groupby("client_id")["rupture_session"]
+    rupture_of = {client: np.sort(part.to_numpy()) for client, part in start}
+    seen = rows.dropna(subset=[series]).sort_values(["client_id", "session"], kind="stable")
+    none = np.zeros(0, dtype=np.int64)
+    return {
+        client: Course(
+            part["session"].to_numpy(dtype=np.int64),
+            part[series].to_numpy(dtype=float),
+            rupture_of[client],
+            free_of.get(client, none),
+        )
+        for client, part in seen.groupby("client_id")
+        if client in rupture_of
+    }
+
+
+def _require(rows: pd.DataFrame, counts: dict[str, int], least: int) -> None:
+    n = rows["client_id"].nunique() if len(rows) else 0
+    if n < LEAST_CLIENTS:
+        raise DesignError(
+            f"An event study needs ruptures of {LEAST_CLIENTS} clients at least with {least} "
+            f"observed sessions on either side; of {counts['ruptures']} ruptures "
+            f"{counts['used']} have them, of {n} clients. Lower min_each or widen the window."
+        )
+
+
+def _estimate(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the parts of the course by least squares with a level a event and CR2 errors."""
+    codes = pd.factorize(rows["client_id"])[0]
+    order = np.argsort(codes, kind="stable")
+    rows, codes = rows.iloc[order].reset_index(drop=True), codes[order]
+    clock = rows["clock"].to_numpy(dtype=float)
+    parts = np.column_stack([np.minimum(clock, 0), clock >= 0, np.maximum(clock, 0)])
+    real: np.ndarray = (rows["kind"] == "rupture").to_numpy(dtype=float)[:, None]
+    both: list[tuple[str, np.ndarray]] = [("rupture", real)]
+    if (real == 0).any():
+        both.append(("pseudo", 1 - real))
+    x = _within(np.column_stack([parts * weight for _, weight in both]), rows["event"])
+    y = _within(rows["value"].to_numpy(dtype=float)[:, None], rows["event"])[:, 0]
+    rank = np.linalg.matrix_rank(x)
+    if rank < x.shape[1]:
+        raise DesignError(
+            "The windows are too short to tell a slope from a step: widen before= and after=, or "
+            "raise min_each."
+        )
+    inverse = np.linalg.inv(x.T @ x)
+    coef = inverse @ (x.T @ y)
+    clusters = slices(codes)
+    covariance = bias_reduced(x, y - x @ coef, inverse, clusters)
+    names = [f"{kind}: {part}" for kind, _ in both for part in PARTS]
+    contrasts = np.eye(len(names))
+    if len(both) == 2:
+        names += [f"difference: {part}" for part in PARTS]
+        contrasts = np.vstack([contrasts, contrasts[:3] - contrasts[3:]])
+    return tidy_rows(names, coef, covariance, len(clusters) - 1, contrasts)
+
+
+def _within(values: np.ndarray, event: pd.Series) -> np.ndarray:
+    frame = pd.DataFrame(values)
+    return (frame - frame.groupby(event.to_numpy()).transform("mean")).to_numpy()
+
+
+def mean_course(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean course by kind and clock, as deviations from each event's level before.
+
+    Intervals are over clients: one mean a client, t with clients - 1 degrees of freedom.
+    """
+    from scipy.stats import t
+
+    before = rows["value"].where(rows["clock"] < 0).groupby(rows["event"]).transform("mean")
+    moved = rows.assign(deviation=rows["value"] - before)
+    by_client = moved.groupby(["kind", "clock", "client_id"])["deviation"].mean()
+    table = by_client.groupby(level=[0, 1]).agg(["mean", "sem", "size"]).reset_index()
+    table["clock"] = table["clock"].astype(int)
+    half = t.ppf(0.975, np.maximum(table["size"] - 1, 1)) * table["sem"]
+    return pd.DataFrame(
+        {
+            "kind": table["kind"],
+            "clock": table["clock"],
+            "mean": table["mean"],
+            "conf_low": table["mean"] - half,
+            "conf_high": table["mean"] + half,
+            "n": table["size"],
+        }
+    )
+
+
+def _messages(counts: dict[str, int], series: str, before: tuple[str, ...]) -> tuple[str, ...]:
+    lost = counts["ruptures"] - counts["used"]
+    said = [
+        f"{counts['used']} of {counts['ruptures']} ruptures have enough sessions on both sides "
+        f"before the next one; {lost} are not used.",
+        f"{counts['pseudo']} pseudo-events were found in the same clients; "
+        f"{counts['used'] - counts['pseudo']} ruptures have none.",
+    ]
+    if not counts["pseudo"]:
+        said.append("Without pseudo-events there is no difference to read.")
+    if series == "alliance":
+        said.append(
+            "The series is the one the rule reads: the step is made by the rule in part, and so is "
+            "the return (regression to the mean). Read it as a description."
+        )
+    return (*before, *said)

@@ -1,0 +1,238 @@
+"""Do clients whose early ruptures were repaired end better? Classes known at a landmark."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ...errors import AllianceStatsWarning, DesignError
+from ...results import TIDY_COLUMNS, Result
+from ..reading import is_study
+from ..result import Ruptures
+from .session_table import Series, detect, read_ratings
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ...multilevel import MultilevelFit
+    from ...study import Study
+
+CLASSES = ("none", "repaired", "unrepaired", "open")
+LEAST_CLIENTS = 20
+IMMORTAL = (
+    "Classes are known at the landmark and outcomes come after it. A class of the whole course "
+    "would not do: only who stays long enough can have a rupture, and only who stays longer can "
+    "have it repaired, so 'repaired' would mean 'stayed' (immortal time)."
+)
+
+
+@dataclass(frozen=True)
+class RuptureOutcome(Result):
+    """Later outcome by the class of rupture a client had by a landmark session.
+
+    Attributes
+    ----------
+    table
+        The columns of ``tidy()``; ``class: repaired`` and so on are differences from clients
+        without a rupture.
+    counts
+        ``class, n, n_sessions, baseline, later`` - who is in which class.
+    landmark
+        The session by which the class is known.
+    rows
+        One row a client of the model.
+    fit
+        The multilevel model, where there are therapists; else None (least squares).
+    """
+
+    table: pd.DataFrame
+    counts: pd.DataFrame = field(repr=False)
+    landmark: int
+    rows: pd.DataFrame = field(repr=False)
+    ruptures: Ruptures = field(repr=False)
+    fit: MultilevelFit | None = field(default=None, repr=False)
+    messages: tuple[str, ...] = ()
+    title: str = "Later outcome by class of rupture at a landmark"
+
+    def tidy(self) -> pd.DataFrame:
+        """Return one row a coefficient."""
+        return self.table[list(TIDY_COLUMNS)]
+
+    def glance(self) -> pd.DataFrame:
+        """Return one row: landmark, rule, clients."""
+        return pd.DataFrame(
+            {
+                "rule": [self.ruptures.rule],
+                "landmark": [self.landmark],
+                "n_clients": [len(self.rows)],
+                "levels": [1 if self.fit is None else 2],
+            }
+        )
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Draw the differences between classes."""
+        from .plots import plot_classes
+
+        return plot_classes(self, ax=ax)
+
+
+def fit_rupture_outcome(
+    data: Study | pd.DataFrame,
+    *,
+    alliance: str,
+    outcome: str,
+    landmark: int = 6,
+    rule: str = "drop_stricter_sd",
+    subscale: str | None = None,
+    rater: str | None = None,
+    outcome_subscale: str | None = None,
+    outcome_rater: str | None = None,
+    events: pd.DataFrame | None = None,
+    codes: pd.DataFrame | None = None,
+    **parameters: Any,
+) -> RuptureOutcome:
+    """Do clients whose early ruptures were repaired end better than those whose were not?
+
+    Ruptures are looked for in the sessions up to the landmark only. Clients who were still rated
+    after it are classed by what was known then: ``none``, ``repaired`` (all their ruptures were),
+    ``unrepaired``, ``open`` (too soon to tell). Their last outcome after the landmark is compared,
+    adjusted for the first outcome (baseline) and the sessions observed by the landmark (exposure).
+
+    Parameters
+    ----------
+    data, alliance, outcome, rule, subscale, ..., **parameters
+        As in `fit_rupture_repair`.
+    landmark
+        Session number by which the class is known.
+
+    Returns
+    -------
+    RuptureOutcome
+        ``.tidy()`` with ``class: repaired``, ``class: unrepaired``, ``class: open`` (each against
+        ``none``), ``baseline``, ``n_sessions``; ``.counts``.
+
+    Notes
+    -----
+    Without a landmark the comparison is biased (immortal time): a client must have stayed to be
+    repaired. Who left before the landmark is in no class; the result speaks of those who stayed.
+    Therapists are a random intercept where they are known (Satterthwaite's degrees of freedom);
+    else least squares.
+
+    Examples
+    --------
+    >>> import alliance_stats as al
+    >>> study = al.simulate_study(n_therapists=10, n_clients=120, seed=2)
+    >>> later = al.fit_rupture_outcome(study, alliance="wai-sr", outcome="core-10", landmark=6)
+    >>> bool(later.counts["n"].sum() == len(later.rows))
+    True
+    """
+    if isinstance(landmark, bool) or not isinstance(landmark, int) or landmark < 3:
+        raise DesignError(f"landmark must be a session number of 3 or more; it is {landmark!r}.")
+    ratings, direction = read_ratings(
+        data,
+        Series(alliance, subscale, rater),
+        Series(outcome, outcome_subscale, outcome_rater),
+    )
+    early = ratings[ratings["session"] <= landmark]
+    if events is None and is_study(data):
+        events = data.tables.get("events")  # type: ignore[union-attr]
+    if codes is None and is_study(data):
+        codes = data.tables.get("observer_codes")  # type: ignore[union-attr]
+    found = detect(
+        early,
+        early,
+        direction,
+        rule,
+        parameters,
+        events=_until(events, landmark),
+        codes=_until(codes, landmark),
+    )
+    rows = _one_row_a_client(ratings, found, landmark)
+    _require(rows, landmark)
+    table, fit, notes = _fit(rows)
+    gone = int(len(found.clients) - len(rows))
+    said = (
+        IMMORTAL,
+        f"{len(rows)} clients were judged by session {landmark} and have an outcome after it; "
+        f"{gone} judged or rated by then are not in the comparison (no later or no first outcome, "
+        "or too few sessions to judge).",
+    )
+    return RuptureOutcome(
+        table, _counts(rows), landmark, rows, found, fit, (*said, *found.messages, *notes)
+    )
+
+
+def _until(table: pd.DataFrame | None, landmark: int) -> pd.DataFrame | None:
+    return None if table is None else table[table["session"] <= landmark]
+
+
+def _one_row_a_client(ratings: pd.DataFrame, found: Ruptures, landmark: int) -> pd.DataFrame:
+    seen = ratings.dropna(subset=["outcome"]).sort_values(["client_id", "session"], kind="stable")
+    first = seen[seen["session"] <= landmark].groupby("client_id")["outcome"].first()
+    later = seen[seen["session"] > landmark].groupby("client_id")["outcome"].last()
+    clients = found.clients[found.clients["class"] != "too_few_sessions"].copy()
+    clients["class"] = clients["class"].astype(str).replace({"censored": "open"})
+    rows = clients[["client_id", "class", "n_sessions"]].assign(
+        baseline=clients["client_id"].map(first), later=clients["client_id"].map(later)
+    )
+    if "therapist_id" in ratings.columns:
+        of_client = ratings.dropna(subset=["therapist_id"]).drop_duplicates("client_id")
+        therapist = of_client.set_index("client_id")["therapist_id"]
+        rows = rows.assign(therapist_id=rows["client_id"].map(therapist))
+    return rows.dropna(subset=["baseline", "later"]).reset_index(drop=True)
+
+
+def _require(rows: pd.DataFrame, landmark: int) -> None:
+    counts = rows["class"].value_counts()
+    if len(rows) < LEAST_CLIENTS or len(counts) < 2 or counts.get("none", 0) < 2:
+        raise DesignError(
+            f"By session {landmark} there are {len(rows)} clients with a class and a later "
+            f"outcome ({', '.join(f'{name}: {n}' for name, n in counts.items())}); "
+            f"{LEAST_CLIENTS} are needed, some without a rupture. Choose an earlier landmark or "
+            "another rule."
+        )
+
+
+def _counts(rows: pd.DataFrame) -> pd.DataFrame:
+    grouped = rows.groupby("class")
+    table = grouped[["n_sessions", "baseline", "later"]].mean()
+    table.insert(0, "n", grouped.size())
+    order = [name for name in CLASSES if name in table.index]
+    return table.loc[order].reset_index()
+
+
+def _fit(rows: pd.DataFrame) -> tuple[pd.DataFrame, MultilevelFit | None, tuple[str, ...]]:
+    present = [name for name in CLASSES if (rows["class"] == name).any()]
+    data = rows.assign(**{"class": pd.Categorical(rows["class"], categories=present)})
+    columns = {f"class_{name}": (data["class"] == name).astype(float) for name in present[1:]}
+    data = data.assign(**columns)
+    terms = [*columns, "baseline", "n_sessions"]
+    if len(data["n_sessions"].unique()) == 1:
+        terms.remove("n_sessions")
+    if "therapist_id" in data.columns and len(data["therapist_id"].dropna().unique()) > 1:
+        from ...multilevel import fit_multilevel
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AllianceStatsWarning)
+            fit = fit_multilevel(f"later ~ {' + '.join(terms)} + (1 | therapist_id)", data)
+        return _renamed(fit.tidy()), fit, fit.messages
+    from .clustered import tidy_rows
+
+    x = np.column_stack([np.ones(len(data)), *(data[name].to_numpy(float) for name in terms)])
+    y = data["later"].to_numpy(dtype=float)
+    coef, _, rank, _ = np.linalg.lstsq(x, y, rcond=None)
+    if rank < x.shape[1]:
+        raise DesignError("Classes, baseline and exposure cannot be told apart in these data.")
+    df = len(y) - x.shape[1]
+    covariance = np.linalg.inv(x.T @ x) * float(np.square(y - x @ coef).sum()) / df
+    names = ["Intercept", *terms]
+    note = "No therapists are known: least squares, clients taken as independent."
+    return _renamed(tidy_rows(names, coef, covariance, df)), None, (note,)
+
+
+def _renamed(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(term=table["term"].str.replace(r"^class_", "class: ", regex=True))

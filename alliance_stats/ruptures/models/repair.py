@@ -1,0 +1,311 @@
+"""What follows a rupture, and what follows a repair, at the next session?"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
+
+from ...errors import AllianceStatsWarning, DesignError
+from ...results import TIDY_COLUMNS, Result
+from ..result import Ruptures
+from .design import Choices, ModelData, lagged, model_data
+from .session_table import Series, SessionTable, session_table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ...multilevel import MultilevelFit
+    from ...study import Study
+
+Method = Literal["satterthwaite", "kenward-roger", "normal"]
+
+
+@dataclass(frozen=True)
+class RuptureRepair(Result):
+    """Next-session models of ruptures and repairs, forward and reverse.
+
+    Attributes
+    ----------
+    fits
+        The fitted models by name: ``"outcome, 2 levels"``, ``"outcome, 3 levels"``,
+        ``"alliance, 2 levels"``, ..., and in the reverse direction ``"reverse: alliance, 2
+        levels"``, ``"reverse: rupture, 2 levels"``, ...
+    table
+        One row a model and coefficient: ``model, direction, response, levels`` and the columns
+        of ``tidy()``.
+    ruptures
+        What the rule found.
+    rows
+        The sessions: what was rated, found and lagged.
+    choices
+        What the models left open, as chosen.
+    messages
+        Rows left out, singular fits, known biases.
+    """
+
+    fits: Mapping[str, MultilevelFit] = field(repr=False)
+    table: pd.DataFrame = field(repr=False)
+    ruptures: Ruptures = field(repr=False)
+    rows: pd.DataFrame = field(repr=False)
+    choices: Choices
+    messages: tuple[str, ...] = ()
+    title: str = "Next session after ruptures and repairs"
+
+    def tidy(self) -> pd.DataFrame:
+        """Return one row a model and coefficient; `model` says which model it is of."""
+        return self.table[[*TIDY_COLUMNS, "model", "direction", "response", "levels"]]
+
+    def glance(self) -> pd.DataFrame:
+        """Return one row: the rule, what it found, rows and clients of the main model."""
+        first = next(iter(self.fits.values()))
+        found = self.ruptures.glance().iloc[0]
+        return pd.DataFrame(
+            {
+                "rule": [self.ruptures.rule],
+                "n_ruptures": [found["n_ruptures"]],
+                "n_repaired": [found["n_repaired"]],
+                "nobs": [first.nobs],
+                "n_clients": [first.n_groups["client_id"]],
+                "n_models": [len(self.fits)],
+                "lag": [self.choices.lag],
+                "lagged_outcome": [self.choices.lagged_outcome],
+                "converged": [all(fit.converged for fit in self.fits.values())],
+                "singular": [any(fit.singular for fit in self.fits.values())],
+            }
+        )
+
+    def summary(self) -> str:
+        """Return the coefficients of each model as text."""
+        parts = [f"{self.title}\n{self.ruptures.title}"]
+        columns = ["term", "estimate", "std_error", "df", "p_value", "conf_low", "conf_high"]
+        for name, fit in self.fits.items():
+            own = self.table[(self.table["model"] == name) & (self.table["effect"] == "fixed")]
+            parts.append(f"{name}: {fit.formula}\n{own[columns].to_string(index=False)}")
+        return "\n\n".join([*parts, *(f"Note: {message}" for message in self.messages)])
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Draw the forward models' coefficients of rupture and repair with their intervals."""
+        from .plots import plot_coefficients
+
+        return plot_coefficients(self, ax=ax)
+
+
+def fit_rupture_repair(
+    data: Study | pd.DataFrame,
+    *,
+    alliance: str,
+    outcome: str,
+    rule: str = "drop_stricter_sd",
+    lag: int = 1,
+    levels: int | Sequence[int] | None = None,
+    size: bool = False,
+    lagged_outcome: bool = False,
+    random_slope: bool = False,
+    detrending: str = "covariate",
+    centring: str = "client",
+    reverse: bool = True,
+    df: Method = "satterthwaite",
+    subscale: str | None = None,
+    rater: str | None = None,
+    outcome_subscale: str | None = None,
+    outcome_rater: str | None = None,
+    events: pd.DataFrame | None = None,
+    codes: pd.DataFrame | None = None,
+    **parameters: Any,
+) -> RuptureRepair:
+    """Does the session after a rupture (or a repair) differ from the client's other sessions?
+
+    Ruptures are found by one stated rule. The outcome of session t, and the alliance of session
+    t, are then regressed on rupture and repair at session t - `lag`, each split into a part
+    within clients (this session against the client's own other sessions) and a part between them
+    (clients with more ruptures against others). The reverse direction stands beside it: rupture
+    and alliance at session t on the outcome of session t - `lag`.
+
+    Parameters
+    ----------
+    data
+        A `Study`, or a table with one row a client and session and the two columns named (and
+        ``therapist_id`` for three levels).
+    alliance, outcome
+        A study's measures (the client's rating of the total scale unless `subscale`, `rater`,
+        `outcome_subscale`, `outcome_rater` say otherwise), or columns of the table.
+    rule, **parameters
+        As in `detect_ruptures`; the direction is that of the measure's card unless given.
+    lag
+        Session numbers between predictor and response. A session whose predecessor was not
+        observed is left out, and counted.
+    levels
+        2 (sessions in clients), 3 (in therapists too), or both; without it both where there are
+        therapists, else 2. For within-client effects two levels do as well as three or better
+        (Falkenström, Solomonov & Rubel 2020, doi 10.1080/10503307.2020.1769875): read both.
+    size
+        Whether the size enters too: ``rupture_size`` (points fallen in that session) and
+        ``repair_size`` (points risen from the lowest), counted from the mean size, so that
+        ``rupture`` is the effect of a rupture of average size and ``rupture_size`` that of each
+        point more.
+    lagged_outcome
+        Whether the response's own earlier value enters. Centred on observed means its slope is
+        too low, by about -(1 + rho)/(T - 1) (Nickell; Hamaker & Grasman 2015, doi
+        10.3389/fpsyg.2014.01492), and what correlates with it is biased too: fit with and without.
+    random_slope
+        Whether clients differ in the effect of a rupture.
+    detrending, centring
+        See `Choices`: ``"covariate"``, ``"none"`` or ``"predictor"``; ``"client"`` or ``"none"``.
+    reverse
+        Whether to fit the reverse direction.
+    df
+        Degrees of freedom, as in `fit_multilevel`.
+    events, codes
+        Tables for the rules that read reports or codes.
+
+    Returns
+    -------
+    RuptureRepair
+        ``.tidy()``, ``.fits`` (each a `MultilevelFit`), ``.ruptures``, ``.rows``, ``.plot()``,
+        ``.messages``.
+
+    Raises
+    ------
+    ColumnError, DesignError
+        Where columns, measures or parameters are not what they must be, or no model can be fitted.
+
+    Notes
+    -----
+    The alliance as response: the rule reads the same series, so a rupture *is* a low session, and
+    a client's other sessions lie higher than it by construction. Its coefficients describe the
+    course; they do not test an effect. (`expected_by_chance` says what chance would give.)
+    None of this proves a cause: what makes the alliance fall may itself make the outcome worse.
+
+    Examples
+    --------
+    >>> import alliance_stats as al
+    >>> study = al.simulate_study(n_therapists=8, n_clients=60, seed=2)
+    >>> model = al.fit_rupture_repair(study, alliance="wai-sr", outcome="core-10", levels=2)
+    >>> sorted(model.fits)[:2]
+    ['alliance, 2 levels', 'outcome, 2 levels']
+    """
+    table = session_table(
+        data,
+        alliance=Series(alliance, subscale, rater),
+        outcome=Series(outcome, outcome_subscale, outcome_rater),
+        rule=rule,
+        parameters=parameters,
+        events=events,
+        codes=codes,
+    )
+    predictors: tuple[str, ...] = ("rupture", "repair")
+    rows = table.rows
+    if size:
+        rows, predictors = centre_sizes(rows)
+    c = Choices(
+        predictors,
+        lag=lag,
+        centring=centring,
+        detrending=detrending,
+        lagged_outcome=lagged_outcome,
+        random_slope=random_slope,
+    )
+    together = lagged(rows, [*predictors, "outcome", "alliance"], lag)
+    fits, table_of, notes = _fit_all(together, c, _levels(together, levels), reverse, df)
+    return RuptureRepair(
+        fits, table_of, table.found, together, c, (*_start(table, c, fits), *notes)
+    )
+
+
+def centre_sizes(rows: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Count the sizes from their mean over ruptures (and repairs), zero elsewhere."""
+    predictors = ["rupture", "repair"]
+    for event in ("rupture", "repair"):
+        name = f"{event}_size"
+        if name in rows.columns and (rows[event] == 1).any():
+            mean = rows.loc[rows[event] == 1, name].mean()
+            rows = rows.assign(**{name: rows[name] - mean * rows[event]})
+            predictors.append(name)
+    return rows, tuple(predictors)
+
+
+def _levels(rows: pd.DataFrame, wanted: int | Sequence[int] | None) -> list[int]:
+    if wanted is None:
+        able = "therapist_id" in rows.columns and len(rows["therapist_id"].dropna().unique()) > 1
+        return [2, 3] if able else [2]
+    return [wanted] if isinstance(wanted, int) else list(wanted)
+
+
+def _jobs(c: Choices, levels: list[int], reverse: bool) -> list[tuple[str, str, str, Choices]]:
+    """Return name, direction, response and choices of every model."""
+    from dataclasses import replace
+
+    jobs = [
+        (f"{response}, {n} levels", "forward", response, c.with_levels(n))
+        for response in ("outcome", "alliance")
+        for n in levels
+    ]
+    if reverse:
+        back = replace(c, predictors=("outcome",), random_slope=False)
+        jobs += [
+            (f"reverse: {response}, {n} levels", "reverse", response, back.with_levels(n))
+            for response in ("alliance", "rupture")
+            for n in levels
+        ]
+    return jobs
+
+
+def _fit_all(
+    together: pd.DataFrame, c: Choices, levels: list[int], reverse: bool, df: Method
+) -> tuple[dict[str, MultilevelFit], pd.DataFrame, list[str]]:
+    fits, tables, notes = {}, [], []
+    for name, direction, response, choices in _jobs(c, levels, reverse):
+        try:
+            data = model_data(together, response, choices)
+            fit = quiet_fit(data, df)
+        except DesignError as error:
+            if name == f"outcome, {levels[0]} levels":
+                raise
+            notes.append(f"{name}: not fitted. {error}")
+            continue
+        fits[name] = fit
+        more: dict[str, Any] = {
+            "model": name,
+            "direction": direction,
+            "response": response,
+            "levels": choices.levels,
+        }
+        tables.append(fit.tidy().assign(**more))
+        notes += [f"{name}: {said}" for said in (*data.messages, *fit.messages)]
+    return fits, pd.concat(tables, ignore_index=True), notes
+
+
+def quiet_fit(data: ModelData, df: Method) -> MultilevelFit:
+    """Fit a model; what it would warn of is in its messages."""
+    from ...multilevel import fit_multilevel
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AllianceStatsWarning)
+        return fit_multilevel(data.formula, data.rows, df=df)
+
+
+def _start(table: SessionTable, c: Choices, fits: Mapping[str, MultilevelFit]) -> list[str]:
+    found = list(table.messages)
+    if c.lagged_outcome:
+        fit = next(iter(fits.values()))
+        sessions = fit.nobs / fit.n_groups["client_id"]
+        own = fit.params.filter(like="outcome_lag")
+        rho = float(own.iloc[0]) if len(own) else float("nan")
+        found.append(
+            "The lagged outcome is centred on observed client means: its slope is biased downward "
+            f"(Nickell), with {sessions:.1f} sessions a client by about "
+            f"{-(1 + rho) / max(sessions - 1, 1):.2f}, and other slopes with it. Fit the model "
+            "without it too (lagged_outcome=False)."
+        )
+    if c.centring == "none":
+        found.append("Predictors are not centred: their slopes mix effects within and between.")
+    found.append(
+        "Rupture as a response is a yes or no: the reverse model of it is a linear probability "
+        "model. The alliance as a response is the series the rule reads, so its coefficients "
+        "describe the course and test nothing."
+    )
+    return found

@@ -1,0 +1,222 @@
+"""One row a session: alliance, outcome, rupture, repair and their size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ...errors import DesignError, did_you_mean, listing, require_columns
+from ..detection import detect_ruptures
+from ..reading import is_study
+from ..result import Ruptures
+from ..rules import find_rule
+
+if TYPE_CHECKING:
+    from ...study import Study
+
+KEY = ["client_id", "session"]
+
+
+@dataclass(frozen=True)
+class Series:
+    """Which column of a table, or which measure, scale and rater of a study, is meant."""
+
+    name: str
+    subscale: str | None = None
+    rater: str | None = None
+
+
+@dataclass(frozen=True)
+class SessionTable:
+    """Sessions with what was rated and what the rule found.
+
+    Attributes
+    ----------
+    rows
+        One row a client and session: ``client_id, session, alliance, outcome, rupture, repair,
+        rupture_size, repair_size``, and ``therapist_id`` where it is known.
+    found
+        What the rule found.
+    messages
+        What is to be known about the table.
+    """
+
+    rows: pd.DataFrame
+    found: Ruptures
+    messages: tuple[str, ...] = ()
+
+
+def read_ratings(
+    data: Study | pd.DataFrame, alliance: Series, outcome: Series | None
+) -> tuple[pd.DataFrame, str]:
+    """Return client, session, therapist, alliance and outcome, and the alliance's direction.
+
+    A study gives its scores; a long table with a column ``measure`` is read like them; any other
+    table must have the two columns.
+    """
+    direction = "higher_is_better"
+    scores: Any
+    clients: Any
+    if is_study(data):
+        scores = data.scores  # type: ignore[union-attr]
+        direction = _direction(data, alliance.name)
+        clients = data.tables.get("clients")  # type: ignore[union-attr]
+    elif not isinstance(data, pd.DataFrame):
+        raise DesignError(
+            f"The data must be a Study or a pandas DataFrame, not {type(data).__name__}."
+        )
+    elif alliance.name in data.columns:
+        return _read_wide(data, alliance, outcome), direction
+    elif {"measure", "score"} <= set(data.columns):
+        scores, clients = data, data
+    else:
+        require_columns(data.columns, [alliance.name], what="the data")
+    rows = _one_series(scores, alliance, "client").rename(columns={"score": "alliance"})
+    if outcome is not None:
+        other = _one_series(scores, outcome, "client").rename(columns={"score": "outcome"})
+        rows = rows.merge(other, on=KEY, how="outer")
+    if clients is not None and "therapist_id" in clients.columns:
+        of_client = clients.dropna(subset=["therapist_id"]).drop_duplicates("client_id")
+        rows = rows.merge(of_client[["client_id", "therapist_id"]], on="client_id", how="left")
+    return rows, direction
+
+
+def _direction(study: Any, measure: str) -> str:
+    try:
+        card = study.measures.get(measure)
+    except (KeyError, ValueError):
+        return "higher_is_better"
+    return str(getattr(card, "direction", None) or "higher_is_better")
+
+
+def _read_wide(data: pd.DataFrame, alliance: Series, outcome: Series | None) -> pd.DataFrame:
+    wanted = {alliance.name: "alliance"}
+    if outcome is not None:
+        wanted[outcome.name] = "outcome"
+    require_columns(data.columns, [*KEY, *wanted], what="the data")
+    if len(wanted) < 1 + (outcome is not None):
+        raise DesignError(f"'{alliance.name}' cannot be both the alliance and the outcome.")
+    therapist = ["therapist_id"] if "therapist_id" in data.columns else []
+    return data[[*KEY, *therapist, *wanted]].rename(columns=wanted)
+
+
+def _one_series(scores: pd.DataFrame, series: Series, rater: str) -> pd.DataFrame:
+    """Return client, session and score of one measure, scale and rater."""
+    require_columns(scores.columns, [*KEY, "measure", "score"], what="the scores")
+    found = scores[scores["measure"] == series.name]
+    if found.empty:
+        known = sorted(map(str, scores["measure"].dropna().unique()))
+        raise DesignError(
+            f"There are no session scores of the measure '{series.name}'; there are "
+            f"{listing(known)}.{did_you_mean(series.name, known)}"
+        )
+    for column, wanted, usual in (
+        ("scale", series.subscale, "total"),
+        ("rater", series.rater, rater),
+    ):
+        if column in found.columns:
+            found = _choose(found, column, wanted, usual, series.name)
+    return found[[*KEY, "score"]]
+
+
+def _choose(
+    frame: pd.DataFrame, column: str, wanted: str | None, usual: str, measure: str
+) -> pd.DataFrame:
+    known = sorted(map(str, frame[column].dropna().unique()))
+    choice = wanted or (usual if usual in known else known[0] if len(known) == 1 else None)
+    if choice is None or choice not in known:
+        raise DesignError(
+            f"Of '{measure}' there are the {column}s {listing(known)}; "
+            f"{'choose one of them' if choice is None else repr(choice) + ' is none of them'}."
+        )
+    return frame[frame[column] == choice]
+
+
+def session_table(
+    data: Study | pd.DataFrame,
+    *,
+    alliance: Series,
+    outcome: Series | None,
+    rule: str,
+    parameters: Mapping[str, Any],
+    events: pd.DataFrame | None = None,
+    codes: pd.DataFrame | None = None,
+) -> SessionTable:
+    """Detect ruptures and put them beside the ratings of their sessions."""
+    rows, direction = read_ratings(data, alliance, outcome)
+    found = detect(data, rows, direction, rule, parameters, events=events, codes=codes)
+    marked, notes = mark(rows, found)
+    return SessionTable(marked, found, (*found.messages, *notes))
+
+
+def detect(
+    data: Study | pd.DataFrame,
+    rows: pd.DataFrame,
+    direction: str,
+    rule: str,
+    parameters: Mapping[str, Any],
+    *,
+    events: pd.DataFrame | None = None,
+    codes: pd.DataFrame | None = None,
+) -> Ruptures:
+    """Apply the rule to the alliance, or to the reports or codes where it reads these."""
+    chosen = find_rule(rule)
+    if not chosen.dates_sessions:
+        raise DesignError(
+            f"The rule '{rule}' dates no session, so nothing can be said of the next one; choose "
+            "a rule that does (al.rupture_rules())."
+        )
+    if chosen.needs != "scores":
+        source = data if is_study(data) else rows[KEY]
+        return detect_ruptures(source, rule=rule, events=events, codes=codes, **parameters)
+    given = {"direction": direction, **parameters}
+    given.pop("rater", None)  # the series was chosen when it was read
+    own = rows.dropna(subset=["alliance"])[[*KEY, "alliance"]]
+    return detect_ruptures(own, rule=rule, column="alliance", **given)
+
+
+def mark(rows: pd.DataFrame, found: Ruptures) -> tuple[pd.DataFrame, list[str]]:
+    """Put ruptures, repairs and their size beside each session; unjudged sessions are missing.
+
+    The size of a rupture is the fall *in the session that is called a rupture*, not the depth
+    reached later, which nobody could know by then.
+    """
+    sessions, episodes = found.sessions, found.episodes
+    marks = sessions[KEY].assign(_judged=sessions["judged"].astype(bool))
+    start = episodes[["client_id", "rupture_session"]].set_axis(KEY, axis=1).assign(_begins=1.0)
+    ended = episodes.dropna(subset=["repair_session"])
+    end = pd.DataFrame(
+        {
+            "client_id": ended["client_id"],
+            "session": ended["repair_session"].astype("int64"),
+            "_mends": 1.0,
+            "_low": ended["nadir_level"].astype(float),
+        }
+    )
+    size = sessions[[*KEY, "score", "reference", "distance"]]
+    marks = marks.merge(start, on=KEY, how="left").merge(end, on=KEY, how="left")
+    marks = marks.merge(size, on=KEY, how="left")
+    judged = marks["_judged"].to_numpy()
+    begins, mends = marks["_begins"].notna().to_numpy(), marks["_mends"].notna().to_numpy()
+    by_score = marks["score"].notna().any()
+    fall = (marks["reference"] - marks["score"]).abs() if by_score else marks["distance"]
+    rise = (marks["score"] - marks["_low"]).abs()
+    known = judged | begins | mends
+    marks = marks[KEY].assign(
+        rupture=np.where(known, begins.astype(float), np.nan),
+        repair=np.where(known, mends.astype(float), np.nan),
+        rupture_size=np.where(begins, fall, np.where(known, 0.0, np.nan)),
+        repair_size=np.where(mends, rise, np.where(known, 0.0, np.nan)),
+    )
+    notes = []
+    if not by_score:
+        marks = marks.drop(columns="repair_size")
+        notes.append(
+            f"The rule '{found.rule}' reads no scores: the size of a rupture is its "
+            f"{found.unit}, and repairs have no size."
+        )
+    return rows.merge(marks, on=KEY, how="left"), notes
