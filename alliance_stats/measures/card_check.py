@@ -86,7 +86,12 @@ def _in_words(error: Any) -> str:
         )
     if error.validator == "required":
         missing = [key for key in error.validator_value if key not in error.instance]
-        return f"the key '{missing[0]}' is missing; found are {listing(error.instance, 30)}."
+        named = (
+            f"the key {missing[0]!r} is"
+            if len(missing) == 1
+            else f"the keys {_quoted(missing)} are"
+        )
+        return f"{named} missing; found are {listing(error.instance, 30)}."
     if error.validator == "enum":
         allowed = error.validator_value
         return (
@@ -106,6 +111,10 @@ def _in_words(error: Any) -> str:
             "is meant."
         )
     return error.message[:300].rstrip(".") + "."
+
+
+def _quoted(keys: list[str]) -> str:
+    return listing([f"'{key}'" for key in keys], 30)
 
 
 def _own_faults(card: dict[str, Any]) -> Iterator[tuple[Place, str]]:

@@ -1,9 +1,11 @@
 """Each command does its job, and whatever goes wrong is one line and an exit code."""
 
 import json
+import re
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 
 import alliance_stats as al
@@ -165,6 +167,22 @@ def test_a_new_study_that_is_still_empty_is_told_of_in_words(call, tmp_path):
     _, out, err = call("validate", tmp_path / "study")
     assert err == ""
     assert "sessions.csv: The file has a header but no rows." in out
+
+
+def test_the_card_a_new_study_shows_can_be_copied_and_used(call, tmp_path):
+    call("new", tmp_path / "study")
+    own = tmp_path / "study" / "measures"
+    shown = (own / "README.md").read_text(encoding="utf-8")
+    card = re.search(r"```yaml\n(.*?)```", shown, re.DOTALL)[1]
+    (own / "my-scale.yaml").write_text(card, encoding="utf-8")
+    ratings = {"client_id": "a", "session": 1, "rater": "client", "measure": "my-scale"}
+    rows = [{**ratings, "item": item, "value": 6} for item in range(1, 5)]
+    pd.DataFrame(rows).to_csv(tmp_path / "study" / "sessions.csv", index=False)
+    study = {"name": "s", "sources": [{"file": "sessions.csv", "table": "ratings"}]}
+    study["sources"][0]["columns"] = {name: name for name in rows[0]}
+    (tmp_path / "study" / "study.yaml").write_text(json.dumps(study), encoding="utf-8")
+    score = al.open_study(tmp_path / "study").scores["score"]
+    assert score.tolist() == [(6 + 0 + 6 + 6) / 4]  # item 2 is turned
 
 
 def test_a_new_study_can_be_filled_in_and_opened(call, tmp_path):

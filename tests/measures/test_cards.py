@@ -261,6 +261,11 @@ FAULTS = [
         r"line 8, range.hihg: .*Did you mean 'high'",
     ),
     ("licence: {class: free}\n", "", "line 1: the key 'licence' is missing"),
+    (
+        "n_items: 3\nrange: {low: 0, high: 4}\n",
+        "",
+        "line 1: the keys 'n_items', 'range' are missing",
+    ),
     ("construct: process", "construct: alliances", "line 4, construct: 'alliances' is not one of"),
     ("n_items: 3", "n_items: three", "line 7, n_items: expected integer, found 'three'"),
     ("items: [1, 2]", "items: [1, 9]", "scales.first.items: item 9 is beyond the last item, 3"),
