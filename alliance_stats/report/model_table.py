@@ -1,0 +1,276 @@
+"""Several fitted models side by side, as a journal prints them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ..errors import DesignError, listing
+from ..results import Result
+from . import formatting as fmt
+from .content import Column, Table
+from .tables import to_html, to_text
+from .word import write_word
+
+if TYPE_CHECKING:
+    from ..multilevel import MultilevelFit
+
+FIXED, RANDOM, WHOLE = "Fixed effects", "Random effects", "Model"
+VALUES = ("estimate", "std_error", "df", "p_value", "conf_low", "conf_high")
+DF_NOTES = {
+    "satterthwaite": "Satterthwaite's degrees of freedom",
+    "kenward-roger": "Kenward-Roger's standard errors and degrees of freedom",
+    "normal": "z tests",
+}
+WHOLE_NAMES = {
+    "nobs": "Rows",
+    "n_clusters": "Clusters",
+    "llf": "Log-likelihood",
+    "aic": "AIC",
+    "bic": "BIC",
+    "r2_marginal": "Marginal R²",
+    "r2_conditional": "Conditional R²",
+}
+STYLE = (
+    "body{font:11pt/1.4 Georgia,serif;margin:2em}table{border-collapse:collapse;"
+    "border-top:1.5px solid;border-bottom:1.5px solid}th,td{padding:.2em .7em;text-align:right}"
+    "td{white-space:nowrap}td:first-child,thead tr:first-child th:first-child{text-align:left;"
+    "white-space:normal}th[colspan]{text-align:center}thead th{border-bottom:1px solid;"
+    "font-weight:normal}th.gt_group_heading,td.gt_group_heading{text-align:left;font-style:italic}"
+    "p.note{max-width:52em;font-size:.9em}caption,p.title{font-style:italic;text-align:left}"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class ModelTable:
+    """Several models side by side.
+
+    Attributes
+    ----------
+    table
+        What is shown, and the numbers at full precision.
+    names
+        The models' names, in order.
+    """
+
+    table: Table
+    names: tuple[str, ...]
+    messages: tuple[str, ...] = field(default=())
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the numbers at full precision.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a term: ``part`` (fixed effects, random effects, model), ``term``, and columns
+            ``<model>: estimate``, ``std_error``, ``df``, ``p_value``, ``conf_low``, ``conf_high``.
+        """
+        return self.table.frame.copy()
+
+    def to_html(self, path: str | Path | None = None) -> str:
+        """Return the table as HTML; with `path` also write it as a page of its own."""
+        markup = (
+            f'<p class="title">{escape(self.table.title)}</p>\n{to_html(self.table)}\n'
+            f'<p class="note"><em>Note.</em> {escape(self.table.note)}</p>'
+        )
+        if path is not None:
+            page = (
+                '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+                f"<title>{escape(self.table.title)}</title><style>{STYLE}</style></head>\n"
+                f"<body>{markup}</body></html>\n"
+            )
+            Path(path).write_text(page, encoding="utf-8")
+        return markup
+
+    def to_docx(self, path: str | Path, *, number: int = 1) -> None:
+        """Write the table as a Word document; `number` is what stands behind "Table"."""
+        write_word(self.table, Path(path), number=number)
+
+    def __str__(self) -> str:
+        return f"{self.table.title}\n\n{to_text(self.table)}\n\nNote. {self.table.note}"
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+
+def model_table(
+    fits: Sequence[MultilevelFit | Result],
+    *,
+    names: Sequence[str] | None = None,
+    title: str = "Multilevel models",
+    digits: int | None = None,
+) -> ModelTable:
+    """Put fitted models side by side in APA style.
+
+    Parameters
+    ----------
+    fits
+        Fitted models: of `fit_multilevel`, or their ``robust()`` tests.
+    names
+        What stands above each model's columns; ``Model 1``, ``Model 2``, ... if left out.
+    title
+        The line above the table.
+    digits
+        Decimals of estimates and intervals; without it two, or three where standard errors are
+        small.
+
+    Returns
+    -------
+    ModelTable
+        With ``to_html()``, ``to_docx(path)`` and ``to_frame()`` (full precision).
+
+    Raises
+    ------
+    DesignError
+        Where there is no model, or names are doubled or too few.
+
+    Examples
+    --------
+    >>> import alliance_stats as al, numpy as np, pandas as pd
+    >>> rng = np.random.default_rng(1)
+    >>> client = np.repeat(np.arange(30), 8)
+    >>> data = pd.DataFrame({"client_id": client, "session": np.tile(np.arange(8.0), 30)})
+    >>> data["distress"] = 20 - data.session + rng.normal(0, 3, 30)[client] + rng.normal(0, 2, 240)
+    >>> formulas = ["distress ~ 1 + (1 | client_id)", "distress ~ session + (1 | client_id)"]
+    >>> fits = [al.fit_multilevel(formula, data) for formula in formulas]
+    >>> al.model_table(fits, names=["null", "time"]).names
+    ('null', 'time')
+    """
+    fits = list(fits)
+    labels = _names(fits, names)
+    parts = [_terms(fit) for fit in fits]
+    keys = list(dict.fromkeys(key for part in parts for key in part.index))
+    keys.sort(key=_place)
+    frame = pd.DataFrame(keys, columns=["part", "term"])
+    for label, part in zip(labels, parts, strict=True):
+        found = part.reindex(pd.MultiIndex.from_tuples(keys))
+        for value in VALUES:
+            frame[f"{label}: {value}"] = found[value].to_numpy()
+    shown = digits if digits is not None else _digits(parts)
+    columns: tuple[Column, ...] = (Column("Term", lambda row: str(row["term"]), align="left"),)
+    for label in labels:
+        columns += _columns(label, shown)
+    note = _note(fits, labels)
+    table = Table("models", title, frame, columns, how="", note=note, group="part")
+    messages = tuple(
+        f"{label}: {message}"
+        for label, fit in zip(labels, fits, strict=True)
+        for message in fit.messages
+    )
+    return ModelTable(table, tuple(labels), messages)
+
+
+def _place(key: tuple[str, str]) -> tuple[int, bool]:
+    """Sort the parts; what belongs to the residual stands last among the random effects."""
+    return (FIXED, RANDOM, WHOLE).index(key[0]), key[1].endswith("(Residual)")
+
+
+def _names(fits: Sequence[Result], names: Sequence[str] | None) -> list[str]:
+    if not fits:
+        raise DesignError("model_table needs at least one fitted model.")
+    if names is None:
+        return [f"Model {number}" for number in range(1, len(fits) + 1)]
+    labels = [str(name) for name in names]
+    if len(labels) != len(fits):
+        raise DesignError(f"There are {len(fits)} models but {len(labels)} names.")
+    twice = {label for label in labels if labels.count(label) > 1}
+    if twice:
+        raise DesignError(f"Two models are called {listing(twice)}; give each its own name.")
+    return labels
+
+
+def _terms(fit: Result) -> pd.DataFrame:
+    """Return a model's rows, by part and term."""
+    tidy = fit.tidy()
+    random = tidy["effect"] == "random"
+    part = random.map({True: RANDOM, False: FIXED})
+    term = [
+        f"{_in_words(name)} ({group})" if is_random else str(name)
+        for name, group, is_random in zip(tidy["term"], tidy["group"], random, strict=True)
+    ]
+    rows = tidy[list(VALUES)].set_axis(pd.MultiIndex.from_arrays([part, term]))
+    return pd.concat([rows, _whole(fit)])
+
+
+def _in_words(term: str) -> str:
+    kind, _, rest = term.partition(" ")
+    words = {"sd": "SD", "cor": "Correlation", "phi": "AR(1) correlation"}[kind]
+    return f"{words} {rest.replace(' ', ', ') if kind == 'cor' else rest}".strip()
+
+
+def _whole(fit: Result) -> pd.DataFrame:
+    """Return what describes a whole model: rows, groups, likelihood, explained variance."""
+    glance = {str(name): value for name, value in fit.glance().iloc[0].items()}
+    if hasattr(fit, "r_squared"):
+        explained = fit.r_squared().glance().iloc[0]
+        glance |= {str(name): value for name, value in explained.items()}
+    found = {
+        WHOLE_NAMES.get(name, f"Groups of {name.removeprefix('n_')}"): value
+        for name, value in glance.items()
+        if name in WHOLE_NAMES or (name.startswith("n_") and name != "n_parameters")
+    }
+    index = pd.MultiIndex.from_tuples([(WHOLE, name) for name in found])
+    return pd.DataFrame({"estimate": list(found.values())}, index=index, dtype=float).reindex(
+        columns=list(VALUES)
+    )
+
+
+def _digits(parts: Sequence[pd.DataFrame]) -> int:
+    errors = [part["std_error"][part.index.get_level_values(0) == FIXED] for part in parts]
+    return fmt.decimals_for(pd.concat(errors))
+
+
+def _columns(label: str, digits: int) -> tuple[Column, ...]:
+    def estimate(row: pd.Series) -> str:
+        value = row[f"{label}: estimate"]
+        if row["part"] == WHOLE and not str(row["term"]).endswith("R²"):
+            return fmt.count(value) if float(value).is_integer() else fmt.number(value, 2)
+        bounded = _is_bounded(str(row["term"]), str(row["part"]))
+        return fmt.number(value, digits, bounded=bounded)
+
+    def interval(row: pd.Series) -> str:
+        low, high = row[f"{label}: conf_low"], row[f"{label}: conf_high"]
+        bounded = _is_bounded(str(row["term"]), str(row["part"]))
+        empty = fmt.is_missing(low) and fmt.is_missing(high)
+        return "" if empty else fmt.interval(low, high, digits, bounded=bounded)
+
+    def p(row: pd.Series) -> str:
+        value = row[f"{label}: p_value"]
+        return "" if fmt.is_missing(value) else fmt.p_value(value)
+
+    writers: dict[str, Callable[[pd.Series], str]] = {"b": estimate, "95% CI": interval, "p": p}
+    return tuple(Column(name, write, spanner=label) for name, write in writers.items())
+
+
+def _is_bounded(term: str, part: str) -> bool:
+    """Return whether a quantity cannot exceed 1 in size."""
+    if part == RANDOM:
+        return term.startswith(("Correlation", "AR(1)"))
+    return part == WHOLE
+
+
+def _note(fits: Sequence[Any], labels: Sequence[str]) -> str:
+    """Say how each model was fitted and tested."""
+    said: dict[str, list[str]] = {}
+    for fit, label in zip(fits, labels, strict=True):
+        said.setdefault(_how(fit), []).append(label)
+    if len(said) == 1:
+        how = f"{next(iter(said))}."
+    else:
+        how = " ".join(f"{listing(names, 12)}: {text}." for text, names in said.items())
+    return f"CI = 95% confidence interval. {how} SD = standard deviation. R² after Nakagawa et al."
+
+
+def _how(fit: Any) -> str:
+    if hasattr(fit, "cluster"):
+        return f"cluster-robust (CR2) tests by {fit.cluster} with Satterthwaite's df"
+    if not hasattr(fit, "reml"):
+        return type(fit).__name__
+    kind = "Restricted maximum likelihood" if fit.reml else "Maximum likelihood"
+    return f"{kind}; {DF_NOTES[fit.df_method]}"

@@ -1,0 +1,93 @@
+"""What the plots of a fit draw, and that every kind draws it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import alliance_stats as al
+from alliance_stats.multilevel import plots
+
+
+@pytest.fixture(scope="module")
+def fit(draw_sessions):
+    formula = "y ~ session + within + between + (1 + within | client) + (1 | therapist)"
+    return al.fit_multilevel(formula, draw_sessions())
+
+
+def test_estimates_are_the_tidy_rows(fit):
+    data = plots.estimates_data(fit)
+    assert list(data["term"]) == ["session", "within", "between"]
+    np.testing.assert_array_equal(data["estimate"], fit.params.iloc[1:])
+    assert plots.estimates_data(fit, intercept=True)["term"].iloc[0] == "Intercept"
+    ax = fit.plot("estimates")
+    drawn = ax.lines[-1].get_xdata()
+    np.testing.assert_array_equal(drawn, data["estimate"])
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(data["term"])
+
+
+def test_caterpillar_is_sorted_and_holds_the_modes(fit):
+    data = plots.caterpillar_data(fit, "client", "within")
+    assert data["effect"].is_monotonic_increasing
+    assert len(data) == fit.n_groups["client"]
+    one = data.set_index("group").iloc[5]
+    assert one["effect"] == fit.random_effects["client"].loc[one.name, "within"]
+    half = 1.959963984540054 * fit.random_effects_sd["client"].loc[one.name, "within"]
+    assert one["conf_high"] - one["effect"] == pytest.approx(half)
+    ax = fit.plot("caterpillar")
+    assert len(ax.get_yticks()) == fit.n_groups["therapist"]
+    assert "12 groups of therapist" in ax.get_title(loc="left")
+    assert not len(fit.plot("caterpillar", group="client").get_yticks())
+
+
+def test_courses_hold_observed_and_fitted(fit):
+    data = plots.courses_data(fit, "session", ["c003", "c010"])
+    assert set(data["group"]) == {"c003", "c010"}
+    rows = fit.design.frame[fit.design.frame["client"] == "c003"].sort_values("session")
+    ours = data[data["group"] == "c003"]
+    np.testing.assert_allclose(ours["observed"], rows["y"])
+    np.testing.assert_allclose(ours["fitted"], fit.fittedvalues[rows.index])
+    np.testing.assert_allclose(ours["average"], fit.predict(rows, random_effects=False))
+    assert plots.courses_data(fit, "session")["group"].nunique() == 6
+    ax = fit.plot("courses", x="session", groups=["c003", "c010"])
+    assert len(ax.lines) == 6
+    assert ax.get_xlabel() == "session"
+
+
+def test_residuals_and_quantiles(fit):
+    data = plots.residuals_data(fit)
+    np.testing.assert_allclose(data["residual"] * np.sqrt(fit.scale), fit.resid)
+    assert len(fit.plot("residuals").lines) == 3
+    quantiles = plots.qq_data(fit)
+    assert quantiles["residual"].is_monotonic_increasing
+    assert quantiles["normal"].iloc[0] == pytest.approx(-quantiles["normal"].iloc[-1])
+    assert "n = 415 rows" in fit.plot("qq").get_title(loc="left")
+
+
+def test_axes_given_are_drawn_on(fit):
+    ax = plots.new_axes()
+    assert fit.plot("estimates", ax=ax) is ax
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "text"),
+    [
+        ("caterpilar", {}, "Did you mean 'caterpillar'"),
+        ("caterpillar", {"group": "clinic"}, "no group 'clinic'"),
+        ("caterpillar", {"term": "slope"}, "no random effect 'slope'"),
+        ("courses", {"x": "sesion"}, "Did you mean 'session'"),
+        ("courses", {"x": "session", "groups": ["c999"]}, "no client 'c999'"),
+    ],
+)
+def test_refusals(fit, kind, options, text):
+    with pytest.raises(al.DesignError, match=text):
+        fit.plot(kind, **options)
+
+
+def test_lags_lost_are_told(draw_sessions):
+    lagged = al.lag(draw_sessions(), "within", by="client")
+    fit = al.fit_multilevel("y ~ within_lag1 + (1 | client)", lagged)
+    share = lagged["within_lag1"].isna().mean()
+    told = [m for m in fit.messages if "no previous value of 'within'" in m]
+    assert told
+    assert told[0].startswith(f"{100 * share:.0f} %")
+    assert isinstance(fit.structure, pd.DataFrame)
