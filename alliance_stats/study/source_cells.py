@@ -29,15 +29,11 @@ def records(folder: Path, source: SourceFile) -> Iterator[Record]:
 
 
 def _sheet(path: Path, sheet: str) -> Iterator[Record]:
-    from openpyxl import load_workbook
+    from .reading.workbooks import rows_of, workbook
 
-    book = load_workbook(path, read_only=True, data_only=True)
-    try:
-        worksheet = book[sheet] if sheet else book.worksheets[0]
-        for number, cells in enumerate(worksheet.iter_rows(values_only=True), start=1):
-            yield number, list(cells)
-    finally:
-        book.close()
+    with workbook(path) as book:
+        cells = rows_of(book[sheet] if sheet else book.worksheets[0], path)
+    yield from enumerate(cells, start=1)
 
 
 def _text(path: Path, source: SourceFile) -> Iterator[Record]:

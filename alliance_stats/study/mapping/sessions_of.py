@@ -14,6 +14,9 @@ from .tables_of import settled, table_part
 from .vocabulary import fields_of
 from .wide import Block, blank_rows, block_part, blocks_of, long_frame, matrix, no_session
 
+_EXACT = 2.0**53
+"""From here on a float does not hold each whole number."""
+
 _HINT = "Add client_id: with the name of the column of clients to the source in study.yaml."
 
 
@@ -123,9 +126,10 @@ def _whole(values: Any, at: np.ndarray) -> Any:
     """Return session numbers as whole numbers where all the used ones are there."""
     if not isinstance(values, np.ndarray) or values.dtype.kind != "f":
         return values
-    if np.isnan(values[at]).any():
+    exact = np.abs(values) < _EXACT  # False for missing
+    if not exact[at].all():
         return values
-    return np.where(np.isnan(values), 0, values).astype("int64")
+    return np.where(exact, values, 0).astype("int64")
 
 
 def _session_rows(

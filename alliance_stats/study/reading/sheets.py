@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import ParseError
 
 import numpy as np
 import pandas as pd
@@ -18,14 +18,7 @@ from .cells import ColumnNotes, convert_words
 from .headers import Header, read_header
 from .loaded import Conventions, Loaded, empty_notes
 from .notes import note_column, note_header
-
-LARGEST_WORKBOOK = 2_000_000_000
-"""Bytes a workbook may unpack to; more is refused before anything is unpacked."""
-
-LARGEST_RATIO = 300
-"""Unpacked to packed size; a real sheet stays far below, a crafted archive far above."""
-
-_SMALL = 50_000_000
+from .workbooks import MOST_CELLS, check_archive, damaged, rows_of, too_large, workbook
 
 
 def read_sheet(
@@ -45,6 +38,8 @@ def read_sheet(
             sheet=name,
         )
     width = max(n for record in grid for n, cell in enumerate(record, 1) if not _blank(cell))
+    if len(grid) * width > MOST_CELLS:
+        raise too_large(name, path)
     texts = [
         ["" if c is None else str(c) for c in _padded(r, width)] for r in grid[first : first + 4]
     ]
@@ -61,44 +56,9 @@ def read_sheet(
     )
 
 
-def check_archive(path: Path) -> None:
-    """Refuse what is not a workbook, or would unpack to far more than it seems."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-            parts = {entry.filename for entry in entries}
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        raise ReadError(
-            f"The workbook '{path.name}' cannot be opened: it is damaged or cut off.",
-            rule="unreadable_file",
-            hint="Open it in its program and save it again as .xlsx.",
-        ) from None
-    unpacked = sum(entry.file_size for entry in entries)
-    packed = max(path.stat().st_size, 1)
-    if unpacked > LARGEST_WORKBOOK or (unpacked > _SMALL and unpacked / packed > LARGEST_RATIO):
-        raise ReadError(
-            f"The workbook '{path.name}' would unpack from {packed:,} to {unpacked:,} bytes, "
-            "which no sheet of data does; it is not opened.",
-            rule="unreadable_file",
-            hint="Save the sheet as CSV.",
-        )
-    if "xl/workbook.xml" not in parts:
-        raise ReadError(
-            f"The file '{path.name}' is an archive, but not an Excel workbook.",
-            rule="wrong_kind",
-            hint="Save the sheet as .xlsx or as CSV.",
-        )
-
-
 def _grid(path: Path, sheet: str | int | None) -> tuple[str, list[str], list[list[Any]]]:
     """Return the sheet's name, all names, and its stored cells as rows."""
-    import openpyxl
-
-    try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except Exception:
-        raise _damaged(path) from None
-    try:
+    with workbook(path) as book:
         names = [each.title for each in book.worksheets]
         if isinstance(sheet, int) and not isinstance(sheet, bool) and 0 <= sheet < len(names):
             sheet = names[sheet]
@@ -114,28 +74,14 @@ def _grid(path: Path, sheet: str | int | None) -> tuple[str, list[str], list[lis
         wanted = [str(sheet)] if sheet is not None else names
         for name in wanted:
             grid = _cells(book[name], path)
-            if grid or name == wanted[-1]:
-                return (name if grid else wanted[0]), names, grid
-    finally:
-        book.close()
-    raise _damaged(path)
+            if grid:
+                return name, names, grid
+    return wanted[0], names, []
 
 
 def _cells(sheet: Any, path: Path) -> list[list[Any]]:
-    try:
-        sheet.reset_dimensions()
-        rows = [list(record) for record in sheet.iter_rows(values_only=True)]
-    except (ParseError, KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile, OSError):
-        raise _damaged(path) from None
+    rows = rows_of(sheet, path)
     return rows if any(not _blank(cell) for record in rows for cell in record) else []
-
-
-def _damaged(path: Path) -> ReadError:
-    return ReadError(
-        f"The workbook '{path.name}' cannot be read: it is damaged.",
-        rule="unreadable_file",
-        hint="Open it in its program and save it again as .xlsx, or as CSV.",
-    )
 
 
 def _blank(cell: Any) -> bool:
@@ -155,15 +101,8 @@ def _uncalculated(
     """Name the cells whose formula was never calculated, so that no value is stored."""
     if not _has_formula(path):
         return []
-    import openpyxl
-
-    book = openpyxl.load_workbook(path, read_only=True, data_only=False)
-    try:
-        worksheet = book[sheet]
-        worksheet.reset_dimensions()
-        formulas = [list(record) for record in worksheet.iter_rows(values_only=True)]
-    finally:
-        book.close()
+    with workbook(path, formulas=True) as book:
+        formulas = rows_of(book[sheet], path)
     faults = []
     for number, record in enumerate(formulas[start : len(grid)], start=start):
         for column, cell in enumerate(record[: len(header.names)]):
@@ -174,12 +113,15 @@ def _uncalculated(
 
 
 def _has_formula(path: Path) -> bool:
-    with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            if name.startswith("xl/worksheets/") and name.endswith(".xml"):
-                xml = archive.read(name)
-                if b"<f>" in xml or b"<f " in xml:
-                    return True
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                if name.startswith("xl/worksheets/") and name.endswith(".xml"):
+                    xml = archive.read(name)
+                    if b"<f>" in xml or b"<f " in xml:
+                        return True
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError):  # RuntimeError: a password
+        raise damaged(path) from None
     return False
 
 

@@ -1,0 +1,114 @@
+"""Opening Excel workbooks: what is no workbook, or is made to harm, is refused in words."""
+
+from __future__ import annotations
+
+import warnings
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ...errors import ReadError
+
+LARGEST_WORKBOOK = 2_000_000_000
+"""Bytes a workbook may unpack to; more is refused before anything is unpacked."""
+
+LARGEST_RATIO = 300
+"""Unpacked to packed size; a real sheet stays far below, a crafted archive far above."""
+
+MOST_ROWS = 1_048_576
+"""Rows of a sheet in Excel; a file may claim any number and so ask for any memory."""
+
+MOST_CELLS = 100_000_000
+"""Cells of the rectangle that a sheet's content spans, blank ones with them."""
+
+_SMALL = 50_000_000
+
+
+def check_archive(path: Path) -> None:
+    """Refuse what is not a workbook, or would unpack to far more than it seems."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            parts = {entry.filename for entry in entries}
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        raise ReadError(
+            f"The workbook '{path.name}' cannot be opened: it is damaged or cut off.",
+            rule="unreadable_file",
+            hint="Open it in its program and save it again as .xlsx.",
+        ) from None
+    unpacked = sum(entry.file_size for entry in entries)
+    packed = max(path.stat().st_size, 1)
+    if unpacked > LARGEST_WORKBOOK or (unpacked > _SMALL and unpacked / packed > LARGEST_RATIO):
+        raise ReadError(
+            f"The workbook '{path.name}' would unpack from {packed:,} to {unpacked:,} bytes, "
+            "which no sheet of data does; it is not opened.",
+            rule="unreadable_file",
+            hint="Save the sheet as CSV.",
+        )
+    if "xl/workbook.xml" not in parts:
+        raise ReadError(
+            f"The file '{path.name}' is an archive, but not an Excel workbook.",
+            rule="wrong_kind",
+            hint="Save the sheet as .xlsx or as CSV.",
+        )
+
+
+@contextmanager
+def workbook(path: Path, *, formulas: bool = False) -> Iterator[Any]:
+    """Open a workbook for reading; whatever fails in its parts says that it is damaged.
+
+    The library's own remarks (a style it does not know, say) are no news for the user.
+    """
+    import openpyxl
+
+    try:
+        with path.open("rb") as stream, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            book = openpyxl.load_workbook(stream, read_only=True, data_only=not formulas)
+            try:
+                yield book
+            finally:
+                book.close()
+    except (ReadError, MemoryError, RecursionError):
+        raise
+    except Exception:  # a damaged part shows itself as almost any kind of error
+        raise damaged(path) from None
+
+
+def rows_of(sheet: Any, path: Path) -> list[list[Any]]:
+    """Return the stored cells of a sheet, each row up to its last cell that holds something."""
+    sheet.reset_dimensions()  # what a file says of its size need not be true
+    rows: list[list[Any]] = []
+    held = 0
+    for record in sheet.iter_rows(values_only=True, max_row=MOST_ROWS + 1):
+        width = len(record)
+        while width and record[width - 1] is None:
+            width -= 1
+        rows.append(list(record[:width]))
+        held += width
+        if len(rows) > MOST_ROWS or held > MOST_CELLS:
+            raise too_large(sheet.title, path)
+    return rows
+
+
+def too_large(sheet: str, path: Path) -> ReadError:
+    """Return the refusal of a sheet that spans more cells than a sheet of data does."""
+    return ReadError(
+        f"The sheet '{sheet}' of '{path.name}' spans more than {MOST_ROWS:,} rows or "
+        f"{MOST_CELLS:,} cells, which no sheet of data does; it is not read.",
+        rule="sheet_too_large",
+        sheet=sheet,
+        hint="Delete what stands far below or far to the right of the data, or save the sheet as "
+        "CSV.",
+    )
+
+
+def damaged(path: Path) -> ReadError:
+    """Return the refusal of a workbook of which a part cannot be read."""
+    return ReadError(
+        f"The workbook '{path.name}' cannot be read: it is damaged.",
+        rule="unreadable_file",
+        hint="Open it in its program and save it again as .xlsx, or as CSV.",
+    )
