@@ -96,6 +96,14 @@ def test_a_sheet_of_notes_is_left_out(tmp_path):
     assert any("notes: no column names a client" in doubt for doubt in draft.doubts)
 
 
+def test_files_without_rows_are_left_out_of_a_folder(tmp_path):
+    al.new_study(tmp_path / "study")
+    lab_frame().to_parquet(tmp_path / "study" / "lab.parquet")
+    draft = al.suggest_mapping(tmp_path / "study")
+    assert [source["file"] for source in draft["sources"]] == ["lab.parquet"]
+    assert "clients.csv has no rows yet and is left out" in draft.doubts
+
+
 def test_sessions_in_the_names():
     frame = pd.DataFrame({"id": [1, 2], **{f"bdi_s{n}": [20, 30] for n in range(1, 5)}})
     (source,) = al.suggest_mapping(frame)["sources"]

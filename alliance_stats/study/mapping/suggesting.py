@@ -154,13 +154,19 @@ def suggest_mapping(frame_or_path: pd.DataFrame | str | os.PathLike[str]) -> Map
     sources: list[dict[str, Any]] = []
     unplaced: dict[str, str] = {}
     doubts: list[str] = []
-    for file, sheet, frame in frames:
+    filled = [each for each in frames if len(each[2])] or frames
+    doubts += [
+        f"{file} has no rows yet and is left out"
+        for file, _, frame in frames
+        if len(filled) < len(frames) and not len(frame)
+    ]
+    for file, sheet, frame in filled:
         source, left, unsure = _source(file, sheet, frame, registry)
         where = f"{file}, {sheet}" if sheet else file
         if sheet and _is_of_nobody(source):
             doubts.append(f"{where}: no column names a client; the sheet is left out of the draft")
             continue
-        prefix = f"{where}: " if len(frames) > 1 else ""
+        prefix = f"{where}: " if len(filled) > 1 else ""
         sources.append(source)
         unplaced |= {f"{prefix}{column}": why for column, why in left.items()}
         doubts += [f"{prefix}{doubt}" for doubt in unsure]
