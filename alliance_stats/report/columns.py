@@ -23,12 +23,12 @@ def text(name: str, label: str, *, words: dict[Any, str] | None = None) -> Colum
     return Column(label, write, "left")
 
 
-def count(name: str, label: str, *, spanner: str = "") -> Column:
-    """Return whole numbers; a suppressed one shows ``< 5``, or that it is withheld."""
+def count(name: str, label: str, *, spanner: str = "", suppressed: str = "suppressed") -> Column:
+    """Return whole numbers; one that `suppressed` names shows ``< 5``, or that it is withheld."""
     hidden = {SMALL: f"< {SMALLEST_SHOWN}", WITHHELD: "withheld"}
 
     def write(row: pd.Series) -> str:
-        reason = row.get("suppressed", "")
+        reason = row.get(suppressed, "")
         return hidden[reason] if reason and fmt.is_missing(row[name]) else fmt.count(row[name])
 
     return Column(label, write, spanner=spanner)

@@ -19,7 +19,7 @@ SMALLEST_SHOWN = 5
 SMALL, WITHHELD = "small", "withheld"
 NOTE = (
     "Counts of one to four people are not shown (< 5), nor what was computed from them; where "
-    "one such count could be told from the total, the next smallest is withheld with it."
+    "one such count could be told from the total, another is withheld with it."
 )
 
 
@@ -43,7 +43,12 @@ def require_people(n: int, what: str) -> None:
         )
 
 
-def hidden_cells(counts: Sequence[float] | np.ndarray, *, sums_to_total: bool = True) -> np.ndarray:
+def hidden_cells(
+    counts: Sequence[float] | np.ndarray,
+    *,
+    sums_to_total: bool = True,
+    first: Sequence[bool] | np.ndarray | None = None,
+) -> np.ndarray:
     """Return which of the counts must not be shown.
 
     Parameters
@@ -52,7 +57,12 @@ def hidden_cells(counts: Sequence[float] | np.ndarray, *, sums_to_total: bool = 
         The cells of one group; NaN is an empty cell.
     sums_to_total
         True where the reader also sees what the cells add up to.
+    first
+        Cells to withhold before any other, where one must be withheld beside a small one.
     """
+    preferred = (
+        np.zeros(len(counts), dtype=bool) if first is None else np.asarray(first, dtype=bool)
+    )
     values = np.asarray(counts, dtype=float)
     hidden = (values > 0) & (values < SMALLEST_SHOWN)
     # Hidden cells are safe together only when at least two people-bearing cells are hidden and
@@ -61,6 +71,8 @@ def hidden_cells(counts: Sequence[float] | np.ndarray, *, sums_to_total: bool = 
         candidates = np.where(~hidden & (values > 0))[0]
         if not len(candidates):
             break
+        if preferred[candidates].any():
+            candidates = candidates[preferred[candidates]]
         hidden[candidates[np.argmin(values[candidates])]] = True
     return hidden
 
@@ -79,6 +91,7 @@ def suppress(
     also: Sequence[str] = (),
     within: Sequence[str] = (),
     sums_to_total: bool = True,
+    first: pd.Series | None = None,
 ) -> pd.DataFrame:
     """Return the table with small counts, and what was computed from them, blanked.
 
@@ -94,6 +107,9 @@ def suppress(
         Columns that say which rows add up to one shown total.
     sums_to_total
         False where no total is shown.
+    first
+        Rows to withhold before any other, where one must be withheld beside a small one; by
+        default the next smallest.
 
     Returns
     -------
@@ -105,7 +121,9 @@ def suppress(
     groups = frame.groupby(list(within), sort=False, dropna=False) if within else [((), frame)]
     for _, part in groups:
         hidden.loc[part.index] = hidden_cells(
-            part[count].to_numpy(dtype=float), sums_to_total=sums_to_total
+            part[count].to_numpy(dtype=float),
+            sums_to_total=sums_to_total,
+            first=None if first is None else first.loc[part.index].to_numpy(),
         )
     small = frame[count].map(is_small)
     reason = np.where(small & hidden, SMALL, np.where(hidden, WITHHELD, ""))

@@ -17,7 +17,7 @@ from alliance_stats.report.figures import inline_svg, to_svg
 from alliance_stats.report.naming import mask, without_ids
 from alliance_stats.report.page import number_blocks, render
 from alliance_stats.report.sections import SECTIONS, Entry
-from alliance_stats.report.sections.change import cutoff_of
+from alliance_stats.report.sections.yardstick import cutoff_of
 
 EVIL = '"><script>alert(1)</script>'
 

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from ...description import first_and_last, scale_reliability
+from ...description import first_and_last
 from ...drawing import figure_of, house_style, new_axes
-from ...errors import AllianceStatsError, DesignError
+from ...errors import AllianceStatsError
 from .. import columns as col
 from ..content import Block, Figure, Paragraph, Section, Table
 from ..context import Context, Score
 from ..drawings import plot_pre_post
 from ..formatting import count, number, percent, percent_interval
-from ..suppression import NOTE, any_hidden, people, require_people, suppress
+from ..suppression import (
+    NOTE,
+    SMALLEST_SHOWN,
+    any_hidden,
+    is_small,
+    people,
+    require_people,
+    suppress,
+)
 from .draft import Draft
+from .yardstick import Yardstick, other_yardsticks, yardstick
 
 CATEGORY_WORDS = {
     "recovered": "Recovered",
@@ -30,16 +37,6 @@ DENOMINATORS = {
     "all": "Of all clients with two scores",
     "clinical_at_intake": "Of those in the clinical range at first",
 }
-
-
-@dataclass(frozen=True)
-class Yardstick:
-    """The published numbers a change is judged by, and where they come from."""
-
-    reliability: float
-    reliability_words: str
-    cutoff: float | None
-    cutoff_words: str
 
 
 def build(context: Context, draft: Draft) -> Section:
@@ -76,17 +73,46 @@ def change_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
         f"reliability {number(stick.reliability, bounded=True)}: {stick.reliability_words}). "
         f"{stick.cutoff_words} Intervals by Wilson."
     )
-    source = (
-        "first and last session with a score"
-        if pairs.attrs.get("source") == "sessions"
-        else "first and last occasion"
-    )
+    when = occasions_in_words(pairs)
     intro = (
         f"{people(both, 'client')} of {count(len(pairs))} have two scores of the {score.title} "
-        f"({source}). A change without a comparison group is not an effect of treatment: natural "
-        "course and regression to the mean are in it."
+        f"({when}). {who_is_missing(context, pairs)}A change without a comparison group is not an "
+        "effect of treatment: natural course and regression to the mean are in it."
     )
-    return [Paragraph(intro), _table(judged.table, score, how), _figure(judged, score, stick)]
+    blocks: list[Block | None] = [
+        Paragraph(intro),
+        _table(judged.table, score, how, when),
+        _figure(judged, score, stick, when),
+        other_yardsticks(context, score, pairs, stick, judged.sd),
+    ]
+    return [block for block in blocks if block is not None]
+
+
+def occasions_in_words(pairs: pd.DataFrame) -> str:
+    """Return which two scores are compared."""
+    if pairs.attrs.get("source") == "sessions":
+        return "first and last session with a score"
+    before = " or ".join(sorted(set(pairs.loc[pairs["pre"].notna(), "pre_when"])))
+    return f"{before} and post; follow-up is not used"
+
+
+def who_is_missing(context: Context, pairs: pd.DataFrame) -> str:
+    """Return how many of the clients without two scores had dropped out, where that is known."""
+    ends = context.study.tables.get("terminations")
+    missing = pairs.loc[pairs[["pre", "post"]].isna().any(axis=1), "client_id"]
+    if ends is None or "reason" not in ends.columns or len(missing) < SMALLEST_SHOWN:
+        return ""
+    left = ends.loc[ends["reason"].astype(str) == "dropout", "client_id"]
+    dropped = int(missing.isin(left).sum())
+    if is_small(dropped) or is_small(len(missing) - dropped):
+        few = dropped < SMALLEST_SHOWN
+        share = "few" if few else "nearly all"
+    else:
+        share = count(dropped)
+    return (
+        f"Of the {count(len(missing))} others {share} had dropped out; the shares speak only of "
+        "those who were measured at the end. "
+    )
 
 
 @dataclass(frozen=True)
@@ -128,81 +154,21 @@ def _judge(pairs: pd.DataFrame, score: Score, stick: Yardstick) -> Judged:
     )
 
 
-def yardstick(context: Context, score: Score) -> Yardstick:
-    """Return reliability and cut-off: the card's, else the data's, and where they are from."""
-    card = context.card(score.measure)
-    published = [r for r in getattr(card, "reliabilities", ()) if r.scale == score.scale]
-    order = {"retest": 0, "icc": 1, "alpha": 2, "omega": 3}
-    published.sort(key=lambda r: (not r.verified, order.get(r.kind, 9)))
-    if published:
-        best = published[0]
-        words = f"{best.kind}, {_source(card, best)}"
-        value = float(best.value)
-    else:
-        value, words = _own_alpha(context, score)
-    return Yardstick(value, words, *cutoff_of(context, score, card))
-
-
-_CLINICAL = re.compile(r"clinical|caseness|significant impairment", re.IGNORECASE)
-
-
-def cutoff_of(context: Context, score: Score, card: Any) -> tuple[float | None, str]:
-    """Return the line between clinical and functional and where it is from; None where unclear.
-
-    Of several cut-offs of a scale only one that speaks of a clinical range will do: a degree of
-    severity is no line between ill and well.
-    """
-    given = context.options.cutoff
-    if given is not None:
-        return _side(given, score), f"Cut-off {given:g}: chosen for this report."
-    cuts = [c for c in getattr(card, "cutoffs", ()) if c.scale == score.scale]
-    clinical = [c for c in cuts if _CLINICAL.search(c.meaning)]
-    if len(clinical) != 1:
-        why = "several cut-offs and none" if cuts else "no cut-off"
-        return None, (
-            f"The card of {score.title} gives {why} that parts a clinical from a functional range, "
-            "so nobody is called recovered (cutoff= names one)."
-        )
-    cut = clinical[0]
-    text = f"Cut-off {cut.value:g}: {cut.meaning.rstrip('.')} ({_source(card, cut)})."
-    return _side(float(cut.value), score), text
-
-
-def _side(value: float, score: Score) -> float:
-    """Return the line so that the cut-off itself is in the upper group, as cards have it.
-
-    `clinically_significant_change` counts a score *at* the line as clinical; where higher is
-    better the upper group is the functional one, so the line lies just below the cut-off.
-    """
-    return float(np.nextafter(value, -np.inf)) if score.direction == "higher_is_better" else value
-
-
-def _source(card: Any, fact: Any) -> str:
-    citation = str(card.sources[fact.source]) if fact.source in card.sources else str(fact.source)
-    return citation + ("" if fact.verified else "; not yet checked against its source")
-
-
-def _own_alpha(context: Context, score: Score) -> tuple[float, str]:
-    table = scale_reliability(context.study, measure=score.measure)
-    own = table[(table["scale"] == score.scale) & (table["rater"] == score.rater)]
-    if own.empty or not own["alpha"].notna().any():
-        raise DesignError(
-            f"The card of {score.measure} gives no reliability of '{score.scale}', and the study "
-            "has no items to compute one from, so a reliable change cannot be told. Add a "
-            "reliability with its source to a card in the study's folder 'measures'."
-        )
-    return float(own["alpha"].iloc[0]), "Cronbach's alpha at the clients' first forms in these data"
-
-
-def _table(table: pd.DataFrame, score: Score, how: str) -> Table:
-    shown = suppress(table, "n", also=["share", "conf_low", "conf_high"], within=["denominator"])
+def _table(table: pd.DataFrame, score: Score, how: str, when: str) -> Table:
+    shown = suppress(
+        table,
+        "n",
+        also=["share", "conf_low", "conf_high"],
+        within=["denominator"],
+        first=table["category"] == "unchanged",
+    )
     shown["denominator"] = [
         f"{DENOMINATORS[str(d)]} (n = {count(n)})"
         for d, n in zip(shown["denominator"], shown["n_of"], strict=True)
     ]
     return Table(
         "change",
-        f"Change of the {score.title} from the first to the last score",
+        f"Change of the {score.title} ({when})",
         shown,
         (
             col.text("category", "Class", words=CATEGORY_WORDS),
@@ -216,7 +182,7 @@ def _table(table: pd.DataFrame, score: Score, how: str) -> Table:
     )
 
 
-def _figure(judged: Judged, score: Score, stick: Yardstick) -> Figure:
+def _figure(judged: Judged, score: Score, stick: Yardstick, when: str) -> Figure:
     clients = judged.data.dropna(subset=["pre", "post"])
     direction = "below" if score.direction == "lower_is_better" else "above"
     with house_style():
@@ -229,11 +195,11 @@ def _figure(judged: Judged, score: Score, stick: Yardstick) -> Figure:
         )
     return Figure(
         "change",
-        f"First and last {score.title} of each client",
+        f"{score.title} of each client, twice ({when})",
         figure_of(ax),
         how="Classes and lines as in the table above.",
         note=f"n = {count(len(clients))} clients, a mark each. Marks {direction} the solid line "
-        "are better at last than at first; beyond the dashed lines the change is reliable; the "
+        "are better at the second; beyond the dashed lines the change is reliable; the "
         "dotted lines are the cut-off.",
     )
 
@@ -243,10 +209,13 @@ def _headline(table: pd.DataFrame, score: Score) -> str:
     better = every.loc[[c for c in ("recovered", "improved") if c in every.index]]
     n, of = int(better["n"].sum()), int(every["n_of"].iloc[0])
     worse = every.loc["deteriorated"]
-    if of < 5 or 0 < n < 5 or 0 < worse["n"] < 5:
+    if is_small(of) or any(is_small(k) for k in better["n"]):
         return f"{people(of, 'client')} could be judged on the {score.title}."
+    if is_small(worse["n"]):
+        bad = f"fewer than {SMALLEST_SHOWN} clients"
+    else:
+        bad = f"{percent(worse['share'])} {percent_interval(worse['conf_low'], worse['conf_high'])}"
     return (
         f"Of {people(of, 'client')} judged on the {score.title}, {percent(n / of)} improved "
-        f"reliably (with or without recovery) and {percent(worse['share'])} "
-        f"{percent_interval(worse['conf_low'], worse['conf_high'])} deteriorated."
+        f"reliably (with or without recovery) and {bad} deteriorated."
     )

@@ -12,7 +12,15 @@ from .. import columns as col
 from ..content import Block, Figure, Paragraph, Section, Table
 from ..context import Context
 from ..formatting import count, number, percent, percent_interval, plural
-from ..suppression import NOTE, SMALLEST_SHOWN, any_hidden, people, require_people, suppress
+from ..suppression import (
+    NOTE,
+    SMALLEST_SHOWN,
+    any_hidden,
+    is_small,
+    people,
+    require_people,
+    suppress,
+)
 from .draft import Draft
 
 REASONS = {
@@ -158,7 +166,8 @@ def hazard_blocks(context: Context, draft: Draft) -> list[Block | None]:
 def _hazard_words(fit: Any, title: str) -> Paragraph:
     row = fit.tidy(exponentiate=True).set_index("term").loc["alliance_within"]
     return Paragraph(
-        f"A session whose {title} lies one point above the client's mean so far goes with "
+        f"A session whose {title} lies one point above the client's mean so far (that session "
+        "included) goes with "
         f"{number(row['estimate'])} times the odds of leaving after it "
         f"(95% CI {number(row['conf_low'])} to {number(row['conf_high'])})."
     )
@@ -166,7 +175,7 @@ def _hazard_words(fit: Any, title: str) -> Paragraph:
 
 def _hazard_table(fit: Any, data: pd.DataFrame, known: pd.DataFrame, score: Any) -> Table:
     words = {
-        "Intercept": "Intercept (odds at session 0)",
+        "Intercept": f"Intercept (odds at session 0 and {score.title} 0)",
         "session": "Session (per session)",
         "alliance_within": f"{score.title}, this session against the mean so far",
         "alliance_between": f"{score.title}, the client's mean so far",
@@ -194,8 +203,17 @@ def _hazard_table(fit: Any, data: pd.DataFrame, known: pd.DataFrame, score: Any)
         ),
         how=f'al.person_period and al.fit_dropout_hazard("{fit.formula}"): discrete-time hazard, '
         f"logit, maximum likelihood; {plural(fit.nobs, 'client-session')} at risk, "
-        f"{people(fit.n_events, 'dropout')}; odds ratios with Wald intervals.",
+        f"{of_all(fit.n_events, int(data['event'].sum()))}; odds ratios with Wald intervals.",
         note=f"{therapist}The mean so far knows only sessions up to this one. "
         f"{plural(left_out, 'session')} at risk without a rating so far or at the session "
         f"{'is' if left_out == 1 else 'are'} left out.",
     )
+
+
+def of_all(used: int, every: int) -> str:
+    """Return the dropouts a model uses, and of how many where some had no rating when they left."""
+    if used == every:
+        return people(used, "dropout")
+    if is_small(used) or is_small(every - used):
+        return f"not all of {people(every, 'dropout')}"
+    return f"{count(used)} of {people(every, 'dropout')}"

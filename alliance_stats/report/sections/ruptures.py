@@ -167,7 +167,7 @@ def chance_blocks(
     name = "kind" if "kind" in frame.columns else frame.columns[0]
     table = Table(
         "rupture-chance",
-        "Ruptures and repairs found, and expected with no rupture process at all",
+        "Ruptures and repairs found, and expected of the same scores in random order",
         frame,
         (
             col.text(name, "Kind", words=KIND_WORDS),
@@ -180,8 +180,9 @@ def chance_blocks(
         how="al.expected_by_chance: each client's scores put into random order, "
         f"{count(options.replicates)} times (seed {options.seed}), and the same rule applied; "
         "p is the share of shuffles with at least as many.",
-        note="Any noisy series falls and rises again. Shuffling also removes the likeness of "
-        "neighbouring sessions, so found counts below the expected ones are no surprise.",
+        note="Any noisy series falls and rises again. Shuffling keeps every low score, those of "
+        "true ruptures too, and removes the likeness of neighbouring sessions: found counts below "
+        "the expected ones are no surprise, and do not say that nothing ruptured.",
     )
     expected = frame.set_index(name)["expected"].iloc[0]
     draft.headline += (
@@ -200,8 +201,8 @@ def _chance_words(frame: pd.DataFrame, name: str) -> Paragraph:
     return Paragraph(
         f"The rule finds {count(row['observed'])} ruptures; in series of the same scores in random "
         f"order it finds {number(row['expected'], 1)} on average. So the data hold {more} falls of "
-        f"this kind than chance alone would make ({p_sentence(row['p_value'])}, one-sided for "
-        "more)."
+        f"this kind than a random order of their own scores ({p_sentence(row['p_value'])}, "
+        "one-sided for more)."
     )
 
 
@@ -264,7 +265,8 @@ def model_blocks(context: Context, found: Any, score: Score, draft: Draft) -> li
     text = (
         f"After a session with a rupture the next session's {outcome.title} is "
         f"{number(abs(row['estimate']))} points {worse} than after the same client's other "
-        f"sessions (95% CI {number(row['conf_low'])} to {number(row['conf_high'])}, "
+        "sessions, at the same session number "
+        f"(95% CI {number(row['conf_low'])} to {number(row['conf_high'])}, "
         f"{p_sentence(row['p_value'])}). This is an association in time, not a proof of cause."
     )
     words = {
@@ -284,8 +286,8 @@ def model_blocks(context: Context, found: Any, score: Score, draft: Draft) -> li
         words=words,
         df=DF,
         note=f"Estimates in points of the {outcome.title}. Within: the session before compared "
-        "with the client's own other sessions; between: clients with more ruptures compared with "
-        f"others. {_lag_words(data)}",
+        "with the client's own other sessions; between: a client all of whose sessions have a "
+        f"rupture compared with one without. {_lag_words(data)}",
     )
     return [Paragraph(text), table]
 
@@ -296,8 +298,9 @@ def next_session_data(context: Context, found: Any, outcome: Score) -> pd.DataFr
 
     own = context.rows(outcome)[["client_id", "session", "score"]]
     own = own.rename(columns={"score": "outcome"})
-    flags = found.sessions[["client_id", "session", "flag"]].copy()
-    flags["rupture"] = flags.pop("flag").astype(float)
+    # A session that the rule could not judge (the first, one after a gap) is no calm session.
+    judged = found.sessions[found.sessions["judged"]]
+    flags = judged[["client_id", "session"]].assign(rupture=judged["flag"].astype(float))
     together = flags.merge(own, on=["client_id", "session"], how="outer")
     lagged = al.lag(together, ["rupture"])
     report = lagged.attrs.get("lag_report")
@@ -305,7 +308,9 @@ def next_session_data(context: Context, found: Any, outcome: Score) -> pd.DataFr
     data = al.decompose(with_therapist(context.study, usable), ["rupture_lag1"])
     data.attrs["lag_words"] = (
         f"{count(len(usable))} of {count(len(own))} outcome scores have a judged session right "
-        "before them (by session number, never by row); the others are left out."
+        "before them (by session number, never by row); the others are left out. Rupture: each of "
+        f"the {count(flags['rupture'].sum())} sessions that the rule flags, further falls within "
+        "an open rupture among them."
     )
     data.attrs["lag_report"] = report
     return data

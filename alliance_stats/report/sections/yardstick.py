@@ -1,0 +1,183 @@
+"""What a change of outcome is judged by: reliability, smallest change, line of the ill."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...description import scale_reliability
+from ...errors import DesignError
+from .. import columns as col
+from ..content import Table
+from ..context import Context, Score
+from ..formatting import number
+from ..suppression import NOTE, any_hidden, suppress
+
+CRITICAL = 1.96
+ENOUGH_FOR_ALPHA = 30  # forms; with fewer an alpha's interval spans most of what alphas can be
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """The numbers a change is judged by, and where they come from."""
+
+    reliability: float
+    reliability_words: str
+    cutoff: float | None
+    cutoff_words: str
+
+
+def yardstick(context: Context, score: Score) -> Yardstick:
+    """Return reliability and cut-off, and where they are from.
+
+    The error of measurement is SD x sqrt(1 - reliability), and both belong to one population: a
+    reliability published for people who differ more than these would, with the SD found here,
+    make the error too small. So the reliability in these data comes first, where they have the
+    items of enough clients, and a published one only without it.
+    """
+    card = context.card(score.measure)
+    own, n = _own_alpha(context, score)
+    published = published_reliabilities(card, score)
+    if n >= ENOUGH_FOR_ALPHA or (n and not published):
+        value, words = own, f"Cronbach's alpha of these clients' first complete forms, n = {n}"
+    elif published:
+        best = published[0]
+        value = float(best.value)
+        words = (
+            f"{best.kind}, {source_of(card, best)}; it holds for its own population, "
+            "whose SD may not be the one here"
+        )
+    else:
+        raise DesignError(
+            f"The card of {score.measure} gives no reliability of '{score.scale}', and the study "
+            "has no items to compute one from, so a reliable change cannot be told. Add a "
+            "reliability with its source to a card in the study's folder 'measures'."
+        )
+    return Yardstick(value, words, *cutoff_of(context, score, card))
+
+
+def published_reliabilities(card: Any, score: Score) -> list[Any]:
+    """Return the card's reliabilities of a scale, the best first."""
+    found = [r for r in getattr(card, "reliabilities", ()) if r.scale == score.scale]
+    order = {"retest": 0, "icc": 1, "alpha": 2, "omega": 3}
+    return sorted(found, key=lambda r: (not r.verified, order.get(r.kind, 9)))
+
+
+def _own_alpha(context: Context, score: Score) -> tuple[float, int]:
+    """Return Cronbach's alpha in these data and its number of clients; 0 where there is none."""
+    table = scale_reliability(context.study, measure=score.measure)
+    own = table[(table["scale"] == score.scale) & (table["rater"] == score.rater)]
+    own = own[own["alpha"].between(0, 1, inclusive="neither")]
+    return (float(own["alpha"].iloc[0]), int(own["n"].iloc[0])) if len(own) else (float("nan"), 0)
+
+
+_CLINICAL = re.compile(r"clinical|caseness|significant impairment", re.IGNORECASE)
+
+
+def cutoff_of(context: Context, score: Score, card: Any) -> tuple[float | None, str]:
+    """Return the line between clinical and functional and where it is from; None where unclear.
+
+    Of several cut-offs of a scale only one that speaks of a clinical range will do: a degree of
+    severity is no line between ill and well.
+    """
+    given = context.options.cutoff
+    if given is not None:
+        return _side(given, score), f"Cut-off {given:g}: chosen for this report."
+    cuts = [c for c in getattr(card, "cutoffs", ()) if c.scale == score.scale]
+    clinical = [c for c in cuts if _CLINICAL.search(c.meaning)]
+    if len(clinical) != 1:
+        why = "several cut-offs and none" if cuts else "no cut-off"
+        return None, (
+            f"The card of {score.title} gives {why} that parts a clinical from a functional range, "
+            "so nobody is called recovered (cutoff= names one)."
+        )
+    cut = clinical[0]
+    text = f"Cut-off {cut.value:g}: {cut.meaning.rstrip('.')} ({source_of(card, cut)})."
+    return _side(float(cut.value), score), text
+
+
+def _side(value: float, score: Score) -> float:
+    """Return the line so that the cut-off itself is in the upper group, as cards have it.
+
+    `clinically_significant_change` counts a score *at* the line as clinical; where higher is
+    better the upper group is the functional one, so the line lies just below the cut-off.
+    """
+    return float(np.nextafter(value, -np.inf)) if score.direction == "higher_is_better" else value
+
+
+def source_of(card: Any, fact: Any) -> str:
+    """Return where a fact of a card is from, and whether that was checked."""
+    citation = str(card.sources[fact.source]) if fact.source in card.sources else str(fact.source)
+    return citation + ("" if fact.verified else "; not yet checked against its source")
+
+
+def other_yardsticks(
+    context: Context, score: Score, pairs: pd.DataFrame, stick: Yardstick, sd: float
+) -> Table | None:
+    """Return how many would have changed by the card's published values; None without any."""
+    card = context.card(score.measure)
+    rows = [_row("This report", CRITICAL * sd * np.sqrt(2 * (1 - stick.reliability)), False)]
+    for fact in published_reliabilities(card, score):
+        if float(fact.value) == stick.reliability:
+            continue
+        points = CRITICAL * sd * np.sqrt(2 * (1 - float(fact.value)))
+        words = f"SD here, published {fact.kind} {number(fact.value, bounded=True)}"
+        rows.append(_row(f"{words}: {source_of(card, fact)}", points, False))
+    for fact in getattr(card, "reliable_change", ()):
+        if fact.scale == score.scale:
+            words = f"Published change ({fact.method}): {source_of(card, fact)}"
+            rows.append(_row(words, float(fact.value), True))
+    if len({row["points"] for row in rows}) < 2:
+        return None
+    sign = -1.0 if score.direction == "lower_is_better" else 1.0
+    better = (sign * (pairs["post"] - pairs["pre"])).dropna().to_numpy()
+    frame = pd.DataFrame([{**row, **_counts(better, row)} for row in rows])
+    return _table(frame, score)
+
+
+def _row(words: str, points: float, at: bool) -> dict[str, Any]:
+    return {"yardstick": words, "points": points, "counts_at": at}
+
+
+def _counts(better: np.ndarray, row: dict[str, Any]) -> dict[str, Any]:
+    beyond = np.greater_equal if row["counts_at"] else np.greater
+    improved = int(beyond(better, row["points"]).sum())
+    return {
+        "n_improved": improved,
+        "share_improved": improved / len(better),
+        "n_deteriorated": int(beyond(-better, row["points"]).sum()),
+    }
+
+
+def _table(frame: pd.DataFrame, score: Score) -> Table:
+    better = suppress(frame, "n_improved", also=["share_improved"], sums_to_total=False)
+    worse = suppress(frame, "n_deteriorated", sums_to_total=False)
+    shown = better.assign(
+        n_deteriorated=worse["n_deteriorated"],
+        limit=[
+            f"{'at least' if row.counts_at else 'more than'} {number(row.points)}"
+            for row in frame.itertuples()
+        ],
+        suppressed_worse=worse["suppressed"],
+    )
+    hidden = any_hidden(better) or any_hidden(worse)
+    return Table(
+        "change-yardsticks",
+        f"How many changed reliably on the {score.title}, by what is called reliable",
+        shown,
+        (
+            col.text("yardstick", "Yardstick"),
+            col.text("limit", "Points"),
+            col.count("n_improved", "Improved"),
+            col.percent("share_improved", "Share"),
+            col.count("n_deteriorated", "Deteriorated", suppressed="suppressed_worse"),
+        ),
+        how="Clients with two scores. An error of measurement is SD × √(1 − reliability) of one "
+        "population; a published reliability with the SD of other people can make it too small "
+        "or too large. Improved: with or without recovery.",
+        note=NOTE if hidden else "",
+    )

@@ -1,0 +1,129 @@
+"""What the report says of change and ruptures, recomputed from the tables by other code."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import alliance_stats as al
+from alliance_stats.report.context import Context, Options
+from alliance_stats.report.sections import change, dropout, ruptures
+from alliance_stats.report.sections.yardstick import other_yardsticks, yardstick
+from alliance_stats.report.suppression import hidden_cells
+
+EXACT = 1e-9  # the same sums in another order
+
+
+@pytest.fixture(scope="module")
+def context(study):
+    return Context(study, Options())
+
+
+def core_forms(study):
+    """Return each client's first complete CORE-10, items 2 and 3 turned, as rows of ten."""
+    ratings = study.tables["ratings"]
+    core = ratings[(ratings["measure"] == "core-10") & (ratings["rater"] == "client")]
+    rows = {}
+    for (client, session), form in core.groupby(["client_id", "session"], observed=True):
+        answers = np.array(form.set_index("item")["value"].reindex(range(1, 11)), dtype=float)
+        if np.isnan(answers).any():
+            continue
+        answers[[1, 2]] = 4 - answers[[1, 2]]
+        if client not in rows or session < rows[client][0]:
+            rows[client] = (session, answers)
+    return np.array([answers for _, answers in rows.values()])
+
+
+def test_reliability_and_sd_of_a_reliable_change_are_of_the_same_clients(study, context):
+    forms = core_forms(study)
+    items = forms.shape[1]
+    variances, total = forms.var(axis=0, ddof=1).sum(), forms.sum(axis=1).var(ddof=1)
+    alpha = items / (items - 1) * (1 - variances / total)
+    stick = yardstick(context, context.outcome)
+    assert stick.reliability == pytest.approx(alpha, rel=EXACT)
+    assert f"n = {len(forms)}" in stick.reliability_words
+    published = al.measure("core-10").reliabilities[0].value
+    assert abs(published - alpha) > 0.05  # so that the two could be told apart here
+
+
+def test_without_items_the_published_reliability_is_used_and_its_limits_are_told(study):
+    without = study.with_tables(ratings=None, scores=study.scores)
+    context = Context(without, Options())
+    stick = yardstick(context, context.outcome)
+    assert stick.reliability == al.measure("core-10").reliabilities[0].value
+    assert "own population" in stick.reliability_words
+
+
+def test_other_yardsticks_are_counted_beside_the_one_used(study, context):
+    score = context.outcome
+    pairs = al.first_and_last(study, measure=score.measure)
+    stick = yardstick(context, score)
+    better = [
+        row.pre - row.post for row in pairs.itertuples() if row.pre - row.post == row.pre - row.post
+    ]
+    sd = pd.Series([row.pre for row in pairs.dropna().itertuples()]).std()
+    table = other_yardsticks(context, score, pairs, stick, float(sd))
+    published = table.frame[table.frame["counts_at"]].iloc[0]
+    assert published["points"] == 6
+    assert published["n_improved"] == sum(x >= 6 for x in better)
+    own = 1.96 * sd * math.sqrt(2 * (1 - stick.reliability))
+    assert table.frame["points"].iloc[0] == pytest.approx(own, rel=EXACT)
+    assert table.frame["n_improved"].iloc[0] == sum(x > own for x in better)
+
+
+def test_who_lacks_a_last_score_is_told_with_how_many_dropped_out(study, context):
+    pairs = al.first_and_last(study, measure="core-10")
+    ends = study.terminations.set_index("client_id")["reason"].astype(str)
+    missing = [row.client_id for row in pairs.itertuples() if math.isnan(row.post)]
+    dropped = sum(ends[client] == "dropout" for client in missing)
+    assert dropped == len(missing) > 5
+    words = change.who_is_missing(context, pairs)
+    assert f"Of the {len(missing)} others {dropped} had dropped out" in words
+    assert change.occasions_in_words(pairs) == "pre and post; follow-up is not used"
+
+
+def test_a_few_who_stayed_are_not_told_apart_from_those_who_left(study, context):
+    pairs = al.first_and_last(study, measure="core-10")
+    stayed = study.terminations.query("reason == 'completed'")["client_id"].iloc[:2]
+    pairs.loc[pairs["client_id"].isin(stayed), "post"] = np.nan
+    words = change.who_is_missing(context, pairs)
+    assert "nearly all had dropped out" in words
+
+
+def test_a_cell_named_first_is_withheld_before_the_smallest():
+    counts = [36, 38, 192, 1]
+    assert hidden_cells(counts).tolist() == [True, False, False, True]
+    first = [False, False, True, False]
+    assert hidden_cells(counts, first=first).tolist() == [False, False, True, True]
+    assert hidden_cells([36, 38, 0, 1], first=first).tolist() == [True, False, False, True]
+
+
+def test_only_sessions_that_the_rule_judged_stand_before_an_outcome(study, context):
+    rows = context.rows(context.alliance)
+    found = al.detect_ruptures(rows, rule="drop_stricter_sd")
+    data = ruptures.next_session_data(context, found, context.outcome)
+    rated = {(row.client_id, row.session) for row in rows.itertuples()}
+    sessions_of = rows.groupby("client_id")["session"].size()
+    expected = [
+        (row.client_id, row.session)
+        for row in context.rows(context.outcome).itertuples()
+        if {(row.client_id, row.session - 1), (row.client_id, row.session - 2)} <= rated
+        and sessions_of[row.client_id] >= 3
+    ]
+    assert sorted(zip(data["client_id"], data["session"], strict=True)) == sorted(expected)
+    flagged = int(found.sessions["flag"].sum())
+    assert f"each of the {flagged} sessions that the rule flags" in data.attrs["lag_words"]
+
+
+@pytest.mark.parametrize(
+    ("used", "every", "words"),
+    [
+        (69, 81, "69 of 81 dropouts"),
+        (81, 81, "81 dropouts"),
+        (79, 81, "not all of 81 dropouts"),  # two people would be told apart
+        (3, 81, "not all of 81 dropouts"),
+    ],
+)
+def test_the_hazard_says_how_many_of_the_dropouts_it_uses(used, every, words):
+    assert dropout.of_all(used, every) == words
