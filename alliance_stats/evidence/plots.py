@@ -14,7 +14,7 @@ from .metrics import METRICS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from .pooling import PooledEffects
+    from .pooled import PooledEffects
 
 
 def forest_rows(result: PooledEffects) -> pd.DataFrame:

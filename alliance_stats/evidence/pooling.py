@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,97 +10,12 @@ from scipy import optimize
 from scipy.stats import chi2, norm, t
 
 from ..errors import DesignError, did_you_mean, listing, require_columns
-from ..results import Result
 from .likelihood import Effects, Solution, estimate_variances, q_statistic, solve
 from .metrics import Metric, checked_metric, effects_on_scale
+from .pooled import PooledEffects
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-METHODS = ("REML", "ML", "DL", "EE")
+METHODS = ("REML", "ML", "DL", "EE", "GLMM")
 TESTS = ("knapp-hartung", "wald")
-
-
-@dataclass(frozen=True)
-class PooledEffects(Result):
-    """A pooled effect, on the metric's own scale (r back from z, a proportion from logits).
-
-    Attributes
-    ----------
-    estimate, conf_low, conf_high, p_value
-        The pooled effect with its interval and test against zero (logit zero is 50 %).
-    prediction_low, prediction_high
-        Where the true effect of a new study may lie, in 95 % of cases.
-    tau2, tau2_low, tau2_high
-        Variance between true effects on the pooling scale, with its Q-profile interval. With
-        clusters, the sum of both components; no interval.
-    i2
-        Share (0 to 1) of the variability that is between true effects.
-    q, q_df, q_p_value
-        Cochran's test that all effects are one.
-    sigma2
-        With clusters: the variance ``between`` clusters and ``within`` them; else empty.
-    effects
-        The rows used: ``label, yi, vi, weight`` (percent).
-    """
-
-    estimate: float
-    conf_low: float
-    conf_high: float
-    p_value: float
-    std_error: float
-    df: float
-    prediction_low: float
-    prediction_high: float
-    tau2: float
-    tau2_low: float
-    tau2_high: float
-    i2: float
-    q: float
-    q_df: int
-    q_p_value: float
-    sigma2: dict[str, float]
-    k: int
-    n_clusters: int
-    metric: str
-    method: str
-    test: str
-    confidence: float
-    pooled: float
-    loglik: float
-    effects: pd.DataFrame
-    messages: tuple[str, ...] = ()
-    title: str = "Pooled effect (random-effects model)"
-
-    def tidy(self) -> pd.DataFrame:
-        """Return one row; statistic and standard error are on the pooling scale."""
-        row = {
-            "effect": "fixed", "group": "", "term": "pooled", "estimate": self.estimate,
-            "std_error": self.std_error, "statistic": self.pooled / self.std_error,
-            "df": self.df, "p_value": self.p_value,
-            "conf_low": self.conf_low, "conf_high": self.conf_high,
-        }  # fmt: skip
-        return pd.DataFrame([row])
-
-    def glance(self) -> pd.DataFrame:
-        """Return one row: heterogeneity, prediction interval, choices."""
-        names = (
-            "k", "n_clusters", "metric", "method", "test", "tau2", "tau2_low", "tau2_high", "i2",
-            "q", "q_df", "q_p_value", "prediction_low", "prediction_high", "loglik",
-        )  # fmt: skip
-        return pd.DataFrame([{name: getattr(self, name) for name in names}])
-
-    def forest(self, ax: Axes | None = None) -> Axes:
-        """Draw every effect with its interval, the pool and the prediction interval."""
-        from .plots import plot_forest
-
-        return plot_forest(self, ax)
-
-    def funnel(self, ax: Axes | None = None) -> Axes:
-        """Draw effects against their standard errors."""
-        from .plots import plot_funnel
-
-        return plot_funnel(self, ax)
 
 
 def pool_effects(
@@ -124,11 +38,13 @@ def pool_effects(
     metric
         ``r``, ``smd``, ``proportion``, ``log_odds_ratio``, ``mean_difference`` or ``generic``.
     method
-        ``REML``, ``ML``, ``DL`` (DerSimonian-Laird) or ``EE`` (equal effects, no tau2).
+        ``REML``, ``ML``, ``DL`` (DerSimonian-Laird), ``EE`` (equal effects, no tau2) or, for
+        proportions with counts, ``GLMM``: the binomial-normal model, in which no event is ever
+        corrected by a half.
     test
         ``knapp-hartung`` (t with an adjusted standard error; the default, since few studies make
-        the Wald interval too short) or ``wald``. With `cluster`, ``knapp-hartung`` means a t
-        with k - 1 degrees of freedom.
+        the Wald interval too short) or ``wald``. With `cluster` and with ``GLMM``,
+        ``knapp-hartung`` means a t with k - 1 degrees of freedom.
     cluster
         A column that names the study several effects come from: a three-level model.
 
@@ -155,7 +71,14 @@ def pool_effects(
     chosen = checked_metric(metric)
     _check_choice("method", method, METHODS)
     _check_choice("test", test, TESTS)
-    data, used, messages = _usable(effects, chosen, cluster)
+    _refuse_mixed(effects, metric)
+    if cluster is None:
+        _refuse_repeated(effects)
+    if method == "GLMM":
+        from .binomial import pool_binomial
+
+        return pool_binomial(effects, chosen, test=test, cluster=cluster, confidence=confidence)
+    data, used, messages = usable_effects(effects, chosen, cluster)
     if cluster is not None and method not in ("REML", "ML"):
         raise DesignError(f"With cluster=, method must be 'REML' or 'ML', not {method!r}.")
     within, between = _variances(data, method)
@@ -187,7 +110,33 @@ def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
         )
 
 
-def _usable(
+def _refuse_mixed(effects: pd.DataFrame, metric: str) -> None:
+    """A table that says which metric its rows are in must say the one that is pooled."""
+    if "metric" not in effects.columns:
+        return
+    other = effects[effects["metric"].notna() & (effects["metric"] != metric)]
+    if metric != "generic" and not other.empty:
+        raise DesignError(
+            f"All effects must be in the metric '{metric}'; {len(other)} rows are in "
+            f"{listing(sorted(other['metric'].astype(str).unique()))} (rows "
+            f"{listing(other.index)}). Convert them, or pool them apart."
+        )
+
+
+def _refuse_repeated(effects: pd.DataFrame) -> None:
+    """Two effects of one study are not independent."""
+    if "study_id" not in effects.columns:
+        return
+    again = effects["study_id"][effects["study_id"].duplicated() & effects["study_id"].notna()]
+    if not again.empty:
+        raise DesignError(
+            f"A study must come once; {listing(again.unique())} come more than once. Effects of "
+            "one study depend on each other: give cluster='study_id' for a three-level model, or "
+            "choose one effect a study."
+        )
+
+
+def usable_effects(
     effects: pd.DataFrame, metric: Metric, cluster: str | None
 ) -> tuple[Effects, pd.DataFrame, list[str]]:
     """Return the rows with effect and variance, and in words which rows have not."""

@@ -1,0 +1,95 @@
+"""A pooled effect as a value: the numbers, the rows they came from, the pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from ..results import Result
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True)
+class PooledEffects(Result):
+    """A pooled effect, on the metric's own scale (r back from z, a proportion from logits).
+
+    Attributes
+    ----------
+    estimate, conf_low, conf_high, p_value
+        The pooled effect with its interval and test against zero (logit zero is 50 %).
+    prediction_low, prediction_high
+        Where the true effect of a new study may lie, in 95 % of cases.
+    tau2, tau2_low, tau2_high
+        Variance between true effects on the pooling scale, with its Q-profile interval. With
+        clusters, the sum of both components; no interval.
+    i2
+        Share (0 to 1) of the variability that is between true effects.
+    q, q_df, q_p_value
+        Cochran's test that all effects are one.
+    sigma2
+        With clusters: the variance ``between`` clusters and ``within`` them; else empty.
+    effects
+        The rows used: ``label, yi, vi, weight`` (percent).
+    """
+
+    estimate: float
+    conf_low: float
+    conf_high: float
+    p_value: float
+    std_error: float
+    df: float
+    prediction_low: float
+    prediction_high: float
+    tau2: float
+    tau2_low: float
+    tau2_high: float
+    i2: float
+    q: float
+    q_df: int
+    q_p_value: float
+    sigma2: dict[str, float]
+    k: int
+    n_clusters: int
+    metric: str
+    method: str
+    test: str
+    confidence: float
+    pooled: float
+    loglik: float
+    effects: pd.DataFrame
+    messages: tuple[str, ...] = ()
+    title: str = "Pooled effect (random-effects model)"
+
+    def tidy(self) -> pd.DataFrame:
+        """Return one row; statistic and standard error are on the pooling scale."""
+        row = {
+            "effect": "fixed", "group": "", "term": "pooled", "estimate": self.estimate,
+            "std_error": self.std_error, "statistic": self.pooled / self.std_error,
+            "df": self.df, "p_value": self.p_value,
+            "conf_low": self.conf_low, "conf_high": self.conf_high,
+        }  # fmt: skip
+        return pd.DataFrame([row])
+
+    def glance(self) -> pd.DataFrame:
+        """Return one row: heterogeneity, prediction interval, choices."""
+        names = (
+            "k", "n_clusters", "metric", "method", "test", "tau2", "tau2_low", "tau2_high", "i2",
+            "q", "q_df", "q_p_value", "prediction_low", "prediction_high", "loglik",
+        )  # fmt: skip
+        return pd.DataFrame([{name: getattr(self, name) for name in names}])
+
+    def forest(self, ax: Axes | None = None) -> Axes:
+        """Draw every effect with its interval, the pool and the prediction interval."""
+        from .plots import plot_forest
+
+        return plot_forest(self, ax)
+
+    def funnel(self, ax: Axes | None = None) -> Axes:
+        """Draw effects against their standard errors."""
+        from .plots import plot_funnel
+
+        return plot_funnel(self, ax)

@@ -1,0 +1,250 @@
+"""Meta-regression and subgroups: does the effect depend on how a study was made?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import chi2, norm, t
+from scipy.stats import f as f_distribution
+
+from ..errors import DesignError, FormulaError, listing, require_columns
+from ..results import Result
+from .likelihood import Effects, estimate_variances, q_statistic, solve
+from .metrics import checked_metric
+from .pooling import pool_effects, usable_effects
+
+
+@dataclass(frozen=True)
+class MetaRegression(Result):
+    """Coefficients of a meta-regression, on the pooling scale (Fisher z for r, logit for shares).
+
+    Attributes
+    ----------
+    table
+        The columns of `tidy`.
+    tau2, sigma2
+        What differs between effects beyond the predictors; with clusters by level.
+    qm, qm_df, qm_df2, qm_p_value
+        Test that all coefficients but the intercept are zero (an F under Knapp-Hartung).
+    qe, qe_p_value
+        Cochran's test of what is left.
+    r2
+        Share of tau2 that the predictors explain; never below 0. NaN with clusters.
+    """
+
+    table: pd.DataFrame
+    tau2: float
+    sigma2: dict[str, float]
+    qm: float
+    qm_df: int
+    qm_df2: float
+    qm_p_value: float
+    qe: float
+    qe_df: int
+    qe_p_value: float
+    r2: float
+    k: int
+    n_clusters: int
+    metric: str
+    formula: str
+    test: str
+    effects: pd.DataFrame
+    design: pd.DataFrame
+    messages: tuple[str, ...] = ()
+    title: str = "Meta-regression (mixed-effects model)"
+
+    def tidy(self) -> pd.DataFrame:
+        """Return one row a coefficient."""
+        return self.table.copy()
+
+    def glance(self) -> pd.DataFrame:
+        """Return one row: heterogeneity and the test of all predictors."""
+        names = ("k", "n_clusters", "metric", "formula", "test", "tau2", "r2", "qm", "qm_df",
+                 "qm_df2", "qm_p_value", "qe", "qe_df", "qe_p_value")  # fmt: skip
+        return pd.DataFrame([{name: getattr(self, name) for name in names}])
+
+
+def fit_meta_regression(
+    formula: str,
+    effects: pd.DataFrame,
+    *,
+    metric: str,
+    test: str = "knapp-hartung",
+    cluster: str | None = None,
+    confidence: float = 0.95,
+) -> MetaRegression:
+    """Does the effect differ with year, setting, rater, or another mark of the studies?
+
+    Parameters
+    ----------
+    formula
+        The right-hand side, as ``"year + setting"``; words become categories.
+    effects, metric, cluster
+        As in `pool_effects`.
+    test
+        ``knapp-hartung`` (t and F tests) or ``wald``. With `cluster`, ``knapp-hartung`` means t
+        tests with k - p degrees of freedom.
+    confidence
+        Level of the intervals.
+
+    Returns
+    -------
+    MetaRegression
+        Coefficients stay on the pooling scale: a difference of Fisher's z is no difference of r.
+
+    Notes
+    -----
+    REML; Knapp & Hartung (2003, doi 10.1002/sim.1482). Studies are few and were not assigned to
+    their marks: a difference between them is no effect of the mark.
+
+    Examples
+    --------
+    >>> import pandas as pd, alliance_stats as al
+    >>> table = pd.DataFrame({
+    ...     "estimate": [0.1, 0.25, 0.3, 0.45], "n": [80, 90, 70, 60], "year": [0, 10, 15, 20],
+    ... })
+    >>> fit = al.fit_meta_regression("year", table, metric="r")
+    >>> float(fit.tidy().set_index("term").loc["year", "estimate"].round(3))
+    0.018
+    """
+    chosen = checked_metric(metric)
+    design = _design(formula, effects)
+    data, used, messages = usable_effects(effects, chosen, cluster)
+    complete = design.loc[used.index].notna().all(axis=1)
+    if not complete.all():
+        out = used.loc[~complete, "label"]
+        messages.append(f"{len(out)} rows lack a predictor and are left out: {listing(out)}.")
+    used, design = used[complete], design.loc[used.index][complete]
+    x = design.to_numpy(dtype=float)
+    codes = pd.factorize(used["cluster"])[0] if cluster is not None else None
+    data = Effects(used["yi"].to_numpy(), used["vi"].to_numpy(), x, codes)
+    _check_rank(design, len(used))
+    within, between = estimate_variances(data)
+    solution = solve(data, within, between)
+    cov, df = solution.cov, np.inf
+    if test == "knapp-hartung":
+        df = float(data.df)
+        if codes is None:
+            cov = cov * q_statistic(data, within) / data.df
+    table = _coefficients(solution.beta, cov, df, list(design.columns), confidence)
+    qm = _omnibus(solution.beta, cov, list(design.columns), df)
+    qe = q_statistic(Effects(data.y, data.v, x))
+    return MetaRegression(
+        table=table, tau2=within + between,
+        sigma2={"between": between, "within": within} if codes is not None else {},
+        **qm, qe=qe, qe_df=data.df, qe_p_value=float(chi2.sf(qe, data.df)),
+        r2=_explained(data, within) if codes is None else np.nan, k=len(used),
+        n_clusters=data.n_clusters, metric=metric, formula=formula, test=test, effects=used,
+        design=design, messages=tuple(messages),
+    )  # fmt: skip
+
+
+def _design(formula: str, effects: pd.DataFrame) -> pd.DataFrame:
+    import formulaic
+
+    try:
+        wanted = [str(v) for v in formulaic.Formula(formula).required_variables]
+    except Exception as error:
+        raise FormulaError(f"The formula {formula!r} cannot be read: {error}.") from None
+    require_columns(effects.columns, wanted, what="the effects")
+    return pd.DataFrame(formulaic.model_matrix(formula, effects, na_action="ignore"))
+
+
+def _check_rank(design: pd.DataFrame, k: int) -> None:
+    p = design.shape[1]
+    if k <= p:
+        raise DesignError(
+            f"The regression has {p} coefficients and {k} effects; it needs more effects than "
+            "coefficients."
+        )
+    if np.linalg.matrix_rank(design.to_numpy(dtype=float)) < p:
+        raise DesignError(
+            f"The predictors {listing(design.columns)} carry each other's information (one is "
+            "constant, or the sum of others); leave one out."
+        )
+
+
+def _coefficients(
+    beta: np.ndarray, cov: np.ndarray, df: float, names: list[str], confidence: float
+) -> pd.DataFrame:
+    se = np.sqrt(np.diag(cov))
+    statistic = beta / se
+    law: Any = norm if np.isinf(df) else t(df)
+    half = law.ppf(0.5 + confidence / 2) * se
+    return pd.DataFrame(
+        {
+            "effect": "fixed", "group": "", "term": names, "estimate": beta, "std_error": se,
+            "statistic": statistic, "df": df, "p_value": 2 * law.sf(np.abs(statistic)),
+            "conf_low": beta - half, "conf_high": beta + half,
+        }
+    )  # fmt: skip
+
+
+def _omnibus(beta: np.ndarray, cov: np.ndarray, names: list[str], df: float) -> dict[str, Any]:
+    """Return the joint test of all coefficients but the intercept."""
+    tested = np.array([name != "Intercept" for name in names])
+    m = int(tested.sum())
+    if m == 0:
+        return {"qm": np.nan, "qm_df": 0, "qm_df2": df, "qm_p_value": np.nan}
+    wald = float(beta[tested] @ np.linalg.solve(cov[np.ix_(tested, tested)], beta[tested]))
+    if np.isinf(df):
+        return {"qm": wald, "qm_df": m, "qm_df2": df, "qm_p_value": float(chi2.sf(wald, m))}
+    p = float(f_distribution.sf(wald / m, m, df))
+    return {"qm": wald / m, "qm_df": m, "qm_df2": df, "qm_p_value": p}
+
+
+def _explained(data: Effects, left: float) -> float:
+    empty = Effects(data.y, data.v, np.ones((len(data.y), 1)))
+    whole, _ = estimate_variances(empty)
+    return max(0.0, 1 - left / whole) if whole > 0 else float("nan")
+
+
+def pool_subgroups(effects: pd.DataFrame, *, by: str, metric: str, **options: Any) -> pd.DataFrame:
+    """Pool the studies of each kind apart, and test whether the pools differ.
+
+    Parameters
+    ----------
+    effects, metric, **options
+        As in `pool_effects`.
+    by
+        The column that names the kind.
+
+    Returns
+    -------
+    DataFrame
+        A row a kind: ``subgroup, k, estimate, conf_low, conf_high, prediction_low,
+        prediction_high, tau2``. ``.attrs["test"]`` has ``q, df, p_value`` of the difference
+        between the pools, each with its own tau2.
+
+    Examples
+    --------
+    >>> import pandas as pd, alliance_stats as al
+    >>> table = pd.DataFrame({
+    ...     "estimate": [0.1, 0.2, 0.4, 0.5], "n": [80, 90, 70, 60],
+    ...     "rater": ["therapist", "therapist", "client", "client"],
+    ... })
+    >>> al.pool_subgroups(table, by="rater", metric="r", test="wald")["subgroup"].tolist()
+    ['client', 'therapist']
+    """
+    require_columns(effects.columns, [by], what="the effects")
+    rows, pools = [], []
+    for name, part in effects.groupby(by, observed=True):
+        pool = pool_effects(part, metric=metric, **options)
+        pools.append((pool.pooled, pool.std_error))
+        rows.append(
+            {"subgroup": name, "k": pool.k, "estimate": pool.estimate, "conf_low": pool.conf_low,
+             "conf_high": pool.conf_high, "prediction_low": pool.prediction_low,
+             "prediction_high": pool.prediction_high, "tau2": pool.tau2}
+        )  # fmt: skip
+    if len(rows) < 2:
+        raise DesignError(f"Column '{by}' must name two kinds of study or more, not {len(rows)}.")
+    table = pd.DataFrame(rows)
+    pooled, se = (np.array(x) for x in zip(*pools, strict=True))
+    w = 1 / se**2
+    q = float(w @ (pooled - w @ pooled / w.sum()) ** 2)
+    df = len(rows) - 1
+    table.attrs["test"] = {"q": q, "df": df, "p_value": float(chi2.sf(q, df))}
+    return table
