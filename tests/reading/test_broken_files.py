@@ -3,8 +3,11 @@
 import io
 import zipfile
 
+import numpy as np
 import openpyxl
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pyreadstat
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -226,3 +229,27 @@ def test_a_workbook_read_by_position(tmp_path):
     path = tmp_path / "t.xlsx"
     book.save(path)
     assert al.read_table(path, sheet=0)["pid"].tolist() == [1]
+
+
+def test_a_parquet_file_whose_text_is_no_text(tmp_path):
+    ends = pa.py_buffer(np.array([0, 2], dtype="int32").tobytes())
+    wrong = pa.Array.from_buffers(pa.string(), 1, [None, ends, pa.py_buffer(b"\xff\xfe")])
+    pq.write_table(pa.table({"pid": wrong}), tmp_path / "t.parquet")
+    assert "damaged" in refuse(tmp_path / "t.parquet")
+
+
+@pytest.mark.parametrize("number", [2**64 - 1, -1e308, 1e308])
+def test_a_session_number_no_whole_number_can_hold_is_a_problem(tmp_path, number):
+    """Warnings are errors in tests: the number must not be cast to another one."""
+    frame = pd.DataFrame({"pid": ["a", "b"], "sess": [number, 1], "phq": [3.0, 4.0]})
+    frame.astype({"sess": type(number) if isinstance(number, float) else "uint64"}).to_parquet(
+        tmp_path / "t.parquet"
+    )
+    (tmp_path / "study.yaml").write_text(
+        "sources:\n- file: t.parquet\n  client_id: pid\n  session: sess\n"
+        "  measures: [{measure: phq-9, rater: client, score: phq}]\n",
+        encoding="utf-8",
+    )
+    report = al.validate(tmp_path)
+    assert [(p.row, p.column) for p in report.problems] == [(1, "sess")]
+    assert "session: sess" in str(al.suggest_mapping(tmp_path / "t.parquet"))

@@ -15,6 +15,9 @@ import pandas as pd
 
 from ..reading.cells import text_dtype, to_numbers
 
+_LARGEST = 2**53
+"""Up to here a float holds each whole number."""
+
 Bad = np.ndarray
 """Positions of the cells that could not be understood."""
 
@@ -87,7 +90,8 @@ def _each_number(values: list[Any]) -> np.ndarray:
 
 def whole_numbers(series: pd.Series) -> tuple[np.ndarray, Bad]:
     """Return a column as ``int64`` (floats where cells are missing) and the cells that are none."""
-    if isinstance(series.dtype, np.dtype) and series.dtype.kind in "iu":
+    whole = isinstance(series.dtype, np.dtype) and series.dtype.kind in "iu"
+    if whole and (not len(series) or series.max() <= _LARGEST):
         return series.to_numpy(dtype="int64"), none_bad()
     values, bad = numbers(series)
     odd = np.flatnonzero(~np.isnan(values) & (~np.isfinite(values) | (values != np.floor(values))))
@@ -95,7 +99,8 @@ def whole_numbers(series: pd.Series) -> tuple[np.ndarray, Bad]:
         values = values.copy()
         values[odd] = np.nan
         bad = np.sort(np.concatenate([bad, odd]))
-    return (values if np.isnan(values).any() else values.astype("int64")), bad
+    whole = (np.abs(values) <= _LARGEST).all()  # False where a cell is missing, too
+    return (values.astype("int64") if whole else values), bad
 
 
 # -- dates ------------------------------------------------------------------------------------

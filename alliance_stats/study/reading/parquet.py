@@ -22,7 +22,8 @@ def read_parquet(path: Path, conventions: Conventions, missing: frozenset[str]) 
     if nested:
         raise ReadError(
             f"The column{'s' if len(nested) > 1 else ''} {listing(nested)} of '{path.name}' "
-            "hold lists or records in a cell; expected one value a cell.",
+            f"hold{'' if len(nested) > 1 else 's'} lists or records in a cell; expected one value "
+            "a cell.",
             rule="nested_column",
             column=nested[0],
             hint="Write them as columns of their own.",
@@ -43,6 +44,7 @@ def _table(path: Path) -> pa.Table:
 
     try:
         table = pq.read_table(path)
+        table.validate(full=True)  # text that is no UTF-8, offsets that lead out of the data
     except (pa.ArrowException, OSError, ValueError, NotImplementedError):
         raise ReadError(
             f"The parquet file '{path.name}' cannot be read: it is damaged or cut off.",
