@@ -77,8 +77,10 @@ from .report import Report as Report
 from .report import model_table as model_table
 from .report import plot_course as plot_course
 from .report import write_report as write_report
+from .ruptures import AnalysisPlan as AnalysisPlan
 from .ruptures import AsymmetricChange as AsymmetricChange
 from .ruptures import EventStudy as EventStudy
+from .ruptures import Multiverse as Multiverse
 from .ruptures import ReportAgreement as ReportAgreement
 from .ruptures import RuleAgreement as RuleAgreement
 from .ruptures import RuptureCount as RuptureCount
@@ -94,6 +96,8 @@ from .ruptures import fit_event_study as fit_event_study
 from .ruptures import fit_rupture_count as fit_rupture_count
 from .ruptures import fit_rupture_outcome as fit_rupture_outcome
 from .ruptures import fit_rupture_repair as fit_rupture_repair
+from .ruptures import read_analysis_plan as read_analysis_plan
+from .ruptures import rupture_multiverse as rupture_multiverse
 from .ruptures import rupture_rules as rupture_rules
 from .simulation import simulate_study as simulate_study
 from .study import Study as Study

@@ -15,13 +15,17 @@ from .models import (
     fit_rupture_outcome,
     fit_rupture_repair,
 )
+from .multiverse import Multiverse, rupture_multiverse
+from .multiverse_plan import AnalysisPlan, read_analysis_plan
 from .recognition import ReportAgreement, compare_reports
 from .result import Ruptures
 from .rules import rupture_rules
 
 __all__ = [
+    "AnalysisPlan",
     "AsymmetricChange",
     "EventStudy",
+    "Multiverse",
     "ReportAgreement",
     "RuleAgreement",
     "RuptureCount",
@@ -37,5 +41,7 @@ __all__ = [
     "fit_rupture_count",
     "fit_rupture_outcome",
     "fit_rupture_repair",
+    "read_analysis_plan",
+    "rupture_multiverse",
     "rupture_rules",
 ]

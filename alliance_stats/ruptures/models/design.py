@@ -99,10 +99,13 @@ def lagged(rows: pd.DataFrame, columns: Sequence[str], k: int) -> pd.DataFrame:
     return together
 
 
-def model_data(together: pd.DataFrame, response: str, c: Choices) -> ModelData:
+def model_data(
+    together: pd.DataFrame, response: str, c: Choices, keep: Sequence[str] = ()
+) -> ModelData:
     """Return the rows and the formula of one model from a table with lagged columns.
 
-    Client means are those of the rows that enter the model.
+    Client means are those of the rows that enter the model. Columns named in `keep` are carried
+    along.
     """
     names = [f"{name}_lag{c.lag}" for name in c.predictors]
     own = f"{response}_lag{c.lag}"
@@ -111,8 +114,8 @@ def model_data(together: pd.DataFrame, response: str, c: Choices) -> ModelData:
     there = together[needed].notna().all(axis=1).to_numpy()
     if c.levels == 3:
         _require_therapists(together)
-    keep = list(dict.fromkeys([*needed, "client_id", "session"]))
-    rows = together.loc[there, keep].reset_index(drop=True)
+    columns = list(dict.fromkeys([*needed, "client_id", "session", *keep]))
+    rows = together.loc[there, columns].reset_index(drop=True)
     rows.attrs = {}
     n_clients = rows["client_id"].nunique()
     if n_clients < LEAST_CLIENTS:
