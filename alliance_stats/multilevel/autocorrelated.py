@@ -39,7 +39,7 @@ class Autocorrelation:
     neighbours
         The rows in order of time.
     rho
-        The correlation at the smallest gap between sessions.
+        The correlation at the median gap between sessions.
     profile
         The likelihood at the optimum with derivatives in `rho` (first) and the variances.
     curvature
@@ -151,7 +151,7 @@ def _begin(
 
 def _next(here: _Point, low: float, high: float) -> float:
     """Return Newton's next correlation, or the middle where Newton leaves the bounds."""
-    if here.curvature > 0:
+    if here.curvature > 0 and here.rho > 0:  # at zero, slope and curvature may have no bound
         new = here.rho - here.slope / here.curvature
         if low < new < high:
             return float(new)

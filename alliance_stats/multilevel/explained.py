@@ -25,7 +25,7 @@ from .terms import INTERCEPT
 if TYPE_CHECKING:
     from .result import MultilevelFit
 
-CENTRED = 1e-6  # share of a column's variance between clients below which its means are the same
+CENTRED = 0.01  # share of a variance between clients that rows without an outcome may leave
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ from ..errors import AllianceStatsWarning, DesignError
 from ..results import Result
 from .fit import fit_multilevel
 from .formula import Formula, RandomTerm, parse_formula
+from .tokens import signed_terms
 
 if TYPE_CHECKING:
     from .result import MultilevelFit
@@ -174,7 +175,7 @@ def automatic_steps(formula: str, data: pd.DataFrame) -> list[tuple[str, str]]:
     parsed.check_columns(data.columns)
     terms = [_Term.of(term) for term in _upper_last(parsed.random, data)]
     steps = [("the full model", formula)]
-    if any(term.correlated and len(term.effects) > 1 for term in terms):
+    if any(term.correlated and term.several for term in terms):
         terms = [term.uncorrelated() for term in terms]
         steps.append(("no correlations of random effects", _text(parsed, terms)))
     for number in reversed(range(len(terms))):
@@ -199,28 +200,35 @@ class _Term:
 
     @classmethod
     def of(cls, term: RandomTerm) -> _Term:
-        simple = term.part.simple_terms()
-        if simple is None:
-            return cls((term.part.text,), term.label, term.correlated)
-        intercept, slopes = simple
-        names = tuple(":".join(names) for names in slopes)
-        return cls(("1" if intercept else "0", *names), term.label, term.correlated)
+        part, intercept, slopes = term.part, True, []
+        for sign, tokens in signed_terms(part.source, part.tokens):
+            text = part.source[tokens[0].start : tokens[-1].end]
+            if text in {"0", "1"}:
+                intercept = (text == "1") == (sign.text == "+")
+            elif sign.text == "-":
+                return cls((part.text,), term.label, term.correlated)
+            else:
+                slopes.append(text)
+        return cls(("1" if intercept else "0", *slopes), term.label, term.correlated)
+
+    @property
+    def several(self) -> bool:
+        """Whether effects could be correlated."""
+        return len(self.effects) > (2 if self.effects[0] == "0" else 1)
 
     @property
     def slopes(self) -> tuple[str, ...]:
-        if self.effects[0] not in {"0", "1"}:
-            return ()
-        least = 2 if self.effects[0] == "0" else 1  # "0 +" needs a slope to stay
-        return self.effects[1:] if len(self.effects) > least else ()
+        """The slopes that can go: all, but one where there is no intercept."""
+        return self.effects[1:] if self.several else ()
 
     def without(self, slope: str) -> _Term:
         return _Term(tuple(e for e in self.effects if e != slope), self.group, self.correlated)
 
     def uncorrelated(self) -> _Term:
-        return _Term(self.effects, self.group, len(self.effects) < 2)
+        return _Term(self.effects, self.group, False)
 
     def __str__(self) -> str:
-        bar = "|" if self.correlated or len(self.effects) < 2 else "||"
+        bar = "|" if self.correlated or not self.several else "||"
         return f"({' + '.join(self.effects)} {bar} {self.group})"
 
 

@@ -153,7 +153,7 @@ def _variance_parameters(fit: MultilevelFit) -> list[_Parameter]:
 
 
 def _start(fit: MultilevelFit) -> tuple[float, float]:
-    """Return log sigma and the correlation at the smallest gap."""
+    """Return log sigma and the correlation at the median gap."""
     rho = 0.5 if fit.autocorrelation is None else fit.autocorrelation.rho
     return float(np.log(fit.optimum.profile.variance) / 2.0), rho
 
@@ -248,7 +248,7 @@ def _coefficients(fit: MultilevelFit) -> list[_Parameter]:
         note = (
             ""
             if plain
-            else ("Predictors are so nearly dependent that only their sum can be profiled.")
+            else ("Predictors are nearly dependent; coefficients of such a model are not profiled.")
         )
         along = _along_coefficient(fit, place) if plain else None
         step = float(fit.bse.iloc[place])

@@ -45,7 +45,7 @@ class Neighbours:
     gaps
         Time since the row before, in multiples of `step`; zero for a unit's first row.
     step
-        The smallest gap. The search uses the correlation at that gap, so that powers are >= 1.
+        The median gap; the search uses the correlation at that gap.
     """
 
     time: str
@@ -71,21 +71,21 @@ class Neighbours:
         return found
 
     def per_unit_of_time(self, at_step: float) -> float:
-        """Return phi, the correlation one unit of time apart, from that at the smallest gap."""
+        """Return phi, the correlation one unit of time apart, from that at the median gap."""
         return float(at_step ** (1.0 / self.step))
 
     def at_step(self, phi: float) -> float:
-        """Return the correlation at the smallest gap."""
+        """Return the correlation at the median gap."""
         return float(phi**self.step)
 
     def weights(self, rho: float) -> tuple[Array, Array, Array]:
         """Return diagonal, neighbour's and log-determinant's terms, each with two derivatives.
 
-        The first axis is the order of the derivative in `rho`, the correlation at the smallest
+        The first axis is the order of the derivative in `rho`, the correlation at the median
         gap.
         """
         gap = self.gaps[self.later]
-        power = [rho**gap, gap * rho ** (gap - 1.0), _second_power(rho, gap)]
+        power = [rho**gap, gap * _power(rho, gap - 1.0), _second_power(rho, gap)]
         r = power[0]
         q = 1.0 / (1.0 - r**2)
         excess = _chain(q - 1.0, 2.0 * r * q**2, 2.0 * q**2 + 8.0 * r**2 * q**3, power)
@@ -126,8 +126,8 @@ def _second_power(rho: float, gap: Array) -> Array:
 
 
 def _power(rho: float, exponent: Array) -> Array:
-    # At rho = 0 gaps between one and two bend without bound; the search never asks there.
-    return np.maximum(rho, 1e-12) ** exponent
+    """Return ``rho ** exponent``; at rho = 0 negative powers have no bound, and get a large one."""
+    return np.where(exponent < 0.0, max(rho, 1e-6), rho) ** exponent
 
 
 def _chain(value: Array, first: Array, second: Array, power: list[Array]) -> Array:
@@ -250,5 +250,5 @@ def find_neighbours(design: Design, time: str, values: Array) -> Neighbours:
             f"share theirs with another, in {len(who)} groups (first: {listing(who)}). Keep one "
             "row a session, or give a time that tells the rows apart."
         )
-    step = float(gaps[near.later].min())
+    step = float(np.median(gaps[near.later]))
     return replace(near, gaps=gaps / step, step=step)

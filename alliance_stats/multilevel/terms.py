@@ -245,4 +245,4 @@ def complete_rows(
             dropped = missing if dropped is None else dropped | missing
     if dropped is None:
         return table, None, counts
-    return Table(frame.loc[~dropped, list(formula.columns)]), ~dropped, counts
+    return Table(frame.loc[~dropped]), ~dropped, counts

@@ -258,3 +258,36 @@ def test_two_rows_of_one_session_are_refused(data):
     doubled = pd.concat([data, data.head(1)])
     with pytest.raises(al.DesignError, match=r"2 rows share theirs .*first: c001"):
         al.fit_multilevel("distress ~ 1 + (1 | client_id)", doubled, residual="ar1", time="session")
+
+
+def test_uneven_times_reach_the_dense_optimum():
+    """Times in fractions, some very close: the dense likelihood is flat where the search ended."""
+    rng = np.random.default_rng(11)
+    clients, rows, phi = 60, 10, 0.7
+    times = np.sort(rng.uniform(0, 8, (clients, rows)), axis=1)
+    times[0, 1] = times[0, 0] + 0.001
+    apart = np.abs(times[:, :, None] - times[:, None, :])
+    noise = np.linalg.cholesky(phi**apart) @ rng.normal(size=(clients, rows, 1))
+    data = pd.DataFrame(
+        {
+            "client": np.repeat(np.arange(clients), rows),
+            "week": times.ravel(),
+            "y": (noise[:, :, 0] + 0.7 * rng.normal(size=(clients, 1))).ravel(),
+        }
+    )
+    fit = al.fit_multilevel("y ~ 1 + (1 | client)", data, reml=False, residual="ar1", time="week")
+
+    def log_likelihood(phi, scale, intercept):
+        V = scale * phi**apart + intercept
+        e = data["y"].to_numpy().reshape(clients, rows) - fit.params.iloc[0]
+        quadratic = np.einsum("cr,crs,cs->", e, np.linalg.inv(V), e)
+        size = clients * rows * np.log(2 * np.pi)
+        return -0.5 * (size + np.linalg.slogdet(V)[1].sum() + quadratic)
+
+    at = np.array([fit.phi, fit.scale, fit.varcomp["vcov"].iloc[0]])
+    assert fit.llf == pytest.approx(log_likelihood(*at), abs=LOG_LIKELIHOOD)
+    for step in np.eye(3) * 1e-4:
+        slope = (log_likelihood(*(at + step)) - log_likelihood(*(at - step))) / 2e-4
+        assert abs(slope) < 1e-2  # the curvatures are about 1e3, so the optimum is met to 1e-5
+    low, high = fit.tidy().iloc[-1][["conf_low", "conf_high"]]
+    assert low < phi < high

@@ -90,3 +90,19 @@ def test_compare_models_tests_each_against_the_one_before(sessions):
     assert table["p_value"].iloc[2] == pytest.approx(ml[2].compare(ml[1]).p_value, rel=1e-4)
     with pytest.raises(al.DesignError, match="two models or more"):
         al.compare_models(fits[0])
+
+
+def test_functions_in_random_terms_are_slopes_too(sessions):
+    ladder = al.fit_ladder(
+        "y ~ within + (1 + I(session**2) + within | client)", sessions, fit_all=True
+    )
+    assert list(ladder.log["formula"])[1:] == [
+        "y ~ within + (1 + I(session**2) + within || client)",
+        "y ~ within + (1 + I(session**2) || client)",
+        "y ~ within + (1 | client)",
+    ]
+
+
+def test_a_slope_without_intercept_stays(sessions):
+    ladder = al.fit_ladder("y ~ within + (0 + within | client)", sessions, fit_all=True)
+    assert list(ladder.log["change"]) == ["the full model"]
