@@ -12,6 +12,8 @@ from .formulas import METHODS, Moments, difference_reliability
 
 DIRECTIONS = ("lower_is_better", "higher_is_better")
 CATEGORIES = ("improved", "unchanged", "deteriorated")
+ROUNDING = 1e-9
+"""Relative slack at the critical value, so that a change of exactly that size never exceeds it."""
 
 
 def reliable_change(
@@ -87,9 +89,10 @@ def reliable_change(
 
 def categorise(rci: np.ndarray, critical: float) -> pd.Categorical:
     """Return improved, unchanged or deteriorated; strictly greater than `critical` counts."""
+    beyond = critical * (1 + ROUNDING)
     names = np.full(len(rci), "unchanged", dtype=object)
-    names[rci > critical] = "improved"
-    names[rci < -critical] = "deteriorated"
+    names[rci > beyond] = "improved"
+    names[rci < -beyond] = "deteriorated"
     names[np.isnan(rci)] = None
     return pd.Categorical(names, categories=list(CATEGORIES))
 

@@ -161,3 +161,21 @@ def test_errors_name_the_near_miss():
 
 def test_moments_know_the_standard_error():
     assert Moments(0, 0, 10, 10, 0.75, 0.75, 0.5).sem == 5.0
+
+
+def test_a_change_of_exactly_the_critical_size_never_counts():
+    rng = np.random.default_rng(5)
+    for _ in range(200):
+        sd, reliability = rng.integers(1, 300) / 10, rng.integers(50, 99) / 100
+        start = float(rng.integers(0, 100))
+        # the same number in three orders of rounding
+        for size in (
+            1.96 * np.sqrt(2) * sd * np.sqrt(1 - reliability),
+            1.96 * sd * np.sqrt(2 * (1 - reliability)),
+            1.96 * np.sqrt(2 * (sd * np.sqrt(1 - reliability)) ** 2),
+        ):
+            clients = pd.DataFrame({"pre": [start, start], "post": [start - size, start + size]})
+            found = al.reliable_change(
+                clients, pre="pre", post="post", reliability=reliability, sd=sd
+            )
+            assert found["category"].tolist() == ["unchanged", "unchanged"]
