@@ -26,6 +26,11 @@ TIDY_COLUMNS: dict[str, str] = {
 }
 
 
+def four_digits(value: float) -> str:
+    """Return a number as results show it: four digits that count."""
+    return f"{value:.4g}"
+
+
 class Result:
     """Mixin of every fitted result: ``tidy``, ``glance``, ``summary`` and a Jupyter view.
 
@@ -46,7 +51,8 @@ class Result:
 
     def summary(self) -> str:
         """Return the result as text, for a console."""
-        parts = [self.title or type(self).__name__, self.tidy().to_string(index=False)]
+        table = self.tidy().to_string(index=False, float_format=four_digits)
+        parts = [self.title or type(self).__name__, table]
         parts += [f"Note: {message}" for message in self.messages]
         return "\n\n".join(parts)
 
@@ -59,5 +65,5 @@ class Result:
         notes = "".join(f"<li>{escape(message)}</li>" for message in self.messages)
         notes = f"<ul>{notes}</ul>" if notes else ""
         title = escape(self.title or type(self).__name__)
-        table = self.tidy().to_html(index=False, border=0, float_format=lambda v: f"{v:.4g}")
+        table = self.tidy().to_html(index=False, border=0, float_format=four_digits)
         return f"<div><strong>{title}</strong>{table}{notes}</div>"

@@ -21,8 +21,8 @@ TERMS: dict[str, str] = {
     "standardised_gap": "mean gap / pooled SD of the dyads' means (between-dyad SD)",
     "standardised_gap_of_differences": "mean gap / SD of the gap over all sessions",
     "sd_between_dyads": "SD of the dyads' true mean gaps",
-    "loa_low": "lower limit of agreement: where 95 % of single gaps lie above",
-    "loa_high": "upper limit of agreement: where 95 % of single gaps lie below",
+    "loa_low": "lower limit of agreement: 95 % of single gaps lie between it and loa_high",
+    "loa_high": "upper limit of agreement: 95 % of single gaps lie between loa_low and it",
     "r_between": "correlation of the dyads' means",
     "r_within": "repeated-measures correlation: do both move together over a dyad's sessions?",
     "icc": "ICC(A,1) of the dyads' means: agreement in absolute level",
@@ -55,12 +55,23 @@ class RatingGap(Result):
     title: str = "Rating gap, therapist minus client"
 
     def tidy(self) -> pd.DataFrame:
-        """Return one row a term; what could not be computed is NaN, its reason in messages."""
+        """Return one row a term; what could not be computed is NaN, its reason in messages.
+
+        A statistic stands only where zero is tested: a spread or a limit of agreement of zero
+        is no question anybody has.
+        """
         out = self.table.copy()
         out.insert(0, "effect", "fixed")
         out.insert(1, "group", "")
-        out.insert(5, "statistic", out["estimate"] / out["std_error"])
+        ratio = out["estimate"] / out["std_error"]
+        out.insert(5, "statistic", ratio.where(out["p_value"].notna()))
         return out
+
+    def summary(self) -> str:
+        """Return the terms as text, and what each means."""
+        width = max(map(len, TERMS))
+        meanings = [f"  {term:{width}}  {meaning}" for term, meaning in TERMS.items()]
+        return "\n".join([super().summary(), "", "Terms", *meanings])
 
     def glance(self) -> pd.DataFrame:
         """Return one row: sessions, dyads, therapists."""

@@ -138,6 +138,15 @@ def test_every_term_is_there_in_order():
     assert al.rating_gap(long(client, therapist)).tidy()["term"].tolist() == list(TERMS)
 
 
+def test_only_what_is_tested_against_zero_has_a_statistic():
+    found = al.rating_gap(long(*simulated(4, dyads=20)))
+    tested = found.tidy().dropna(subset=["statistic"])["term"].tolist()
+    assert tested == ["mean_gap", "change_per_session"]
+    text = found.summary()
+    assert all(meaning in text for meaning in TERMS.values())
+    assert f" {found.table['estimate'].iloc[0]:.4g} " in text
+
+
 def test_a_planted_change_over_sessions_is_found():
     client, therapist = simulated(5, dyads=150)
     therapist = therapist + 0.1 * np.arange(8)
