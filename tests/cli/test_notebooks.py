@@ -34,10 +34,19 @@ def test_the_first_analysis_runs_on_a_study(call, tmp_path):
     assert (code, err) == (0, "")
     page = out.read_text(encoding="utf-8")
     assert "SYNTHETIC DATA" in page
+    assert "Alliance: wai-sr. Outcome: core-10." in page
     assert "alliance_lag1_within" in page
+    assert "Reliability 0.9 (alpha; " in page
     assert "<script" not in page
     assert "<link" not in page
     assert sorted(p.name for p in tmp_path.iterdir()) == ["page.html", "study"]
+
+
+def test_the_first_analysis_names_the_measures_a_study_has(call, saved, tmp_path):
+    words = ["run", "first-analysis", saved, "--out", tmp_path / "page.html", "-p", "outcome=phq-9"]
+    code, _, err = call(*words)
+    assert code == 1
+    assert "no scores of phq-9; it has wai-sr, core-10" in err
 
 
 def test_parameters_reach_the_notebook(call, tmp_path):
