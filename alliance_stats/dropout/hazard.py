@@ -2,107 +2,27 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import chi2, norm
 
-from ..errors import ColumnError, DesignError, FormulaError, did_you_mean, listing
-from ..results import Result
+from ..errors import (
+    ColumnError,
+    DesignError,
+    FormulaError,
+    did_you_mean,
+    listing,
+    require_columns,
+)
+from ..multilevel.formula import Formula, parse_formula
+from ..multilevel.terms import Columns, Table, build, response
 from . import frailty
+from .dating import refuse_late_predictors
+from .hazard_result import DropoutHazard
 
-_RANDOM = re.compile(r"\+?\s*\(\s*1\s*\|\s*(?P<group>[A-Za-z_]\w*)\s*\)")
 _LARGE = 15.0  # |log odds| beyond which a coefficient speaks of separation, not of an effect
-
-
-@dataclass(frozen=True)
-class DropoutHazard(Result):
-    """A fitted discrete-time hazard model.
-
-    Attributes
-    ----------
-    params, bse
-        Coefficients on the link's scale and their standard errors (from the observed
-        information; robust to clusters where ``cluster`` was given).
-    variance
-        Variance of the therapists' random intercept; NaN without one.
-    icc
-        variance / (variance + latent variance), which is pi^2/3 for logit and pi^2/6 for cloglog.
-    converged
-        Whether the gradient vanished at the end.
-    """
-
-    formula: str
-    link: str
-    params: pd.Series
-    bse: pd.Series
-    variance: float
-    variance_p_value: float
-    icc: float
-    group: str
-    n_groups: int
-    nobs: int
-    n_events: int
-    llf: float
-    aic: float
-    converged: bool
-    confidence: float
-    messages: tuple[str, ...] = ()
-    title: str = "Discrete-time hazard of dropout"
-
-    def conf_int(self) -> pd.DataFrame:
-        """Return Wald intervals of the coefficients, columns ``low`` and ``high``."""
-        half = norm.ppf(0.5 + self.confidence / 2) * self.bse
-        return pd.DataFrame({"low": self.params - half, "high": self.params + half})
-
-    def tidy(self, *, exponentiate: bool = False) -> pd.DataFrame:
-        """Return one row a term; `exponentiate` gives odds ratios (logit) or hazard ratios."""
-        statistic = self.params / self.bse
-        limits = self.conf_int()
-        turn = np.exp if exponentiate else (lambda values: values)
-        fixed = pd.DataFrame(
-            {
-                "effect": "fixed",
-                "group": "",
-                "term": self.params.index,
-                "estimate": turn(self.params.to_numpy()),
-                "std_error": self.bse.to_numpy(),
-                "statistic": statistic.to_numpy(),
-                "df": np.inf,
-                "p_value": 2 * norm.sf(np.abs(statistic.to_numpy())),
-                "conf_low": turn(limits["low"].to_numpy()),
-                "conf_high": turn(limits["high"].to_numpy()),
-            }
-        )
-        if not self.group:
-            return fixed
-        empty = dict.fromkeys(["std_error", "statistic", "df", "conf_low", "conf_high"], np.nan)
-        row = {
-            "effect": "random", "group": self.group, "term": "var(Intercept)",
-            "estimate": self.variance, "p_value": self.variance_p_value, **empty,
-        }  # fmt: skip
-        return pd.concat([fixed, pd.DataFrame([row])[fixed.columns]], ignore_index=True)
-
-    def glance(self) -> pd.DataFrame:
-        """Return one row: size, fit and the therapists' share of the variance."""
-        return pd.DataFrame(
-            [
-                {
-                    "nobs": self.nobs,
-                    "n_events": self.n_events,
-                    "n_groups": self.n_groups,
-                    "link": self.link,
-                    "variance": self.variance,
-                    "icc": self.icc,
-                    "llf": self.llf,
-                    "aic": self.aic,
-                    "converged": self.converged,
-                }
-            ]
-        )
 
 
 def fit_dropout_hazard(
@@ -112,6 +32,7 @@ def fit_dropout_hazard(
     link: str = "logit",
     cluster: str | None = None,
     nodes: int = frailty.NODES,
+    guard: bool = True,
     confidence: float = 0.95,
 ) -> DropoutHazard:
     """What raises or lowers the chance that a client does not come back after a session?
@@ -131,6 +52,10 @@ def fit_dropout_hazard(
         Without a random intercept: a column whose groups make the standard errors robust.
     nodes
         Points of the adaptive Gauss-Hermite quadrature.
+    guard
+        Refuse predictors that know what comes after the session they stand at (needs the columns
+        ``client_id`` and ``session``): the outcome itself, the number of sessions, a mean over
+        the whole therapy, the next session's value.
 
     Returns
     -------
@@ -158,54 +83,59 @@ def fit_dropout_hazard(
             f"link must be 'logit' or 'cloglog', not {link!r}."
             f"{did_you_mean(link, frailty.LATENT_VARIANCE)}"
         )
-    fixed, group = _split(formula)
+    parsed, group = _parsed(formula)
     if group and cluster:
         raise DesignError(
             f"Give either a random intercept, (1 | {group}), or cluster='{cluster}', not both."
         )
-    used, messages = _complete(fixed, data, [c for c in (group, cluster) if c])
-    y, x = _matrices(fixed, used)
+    used, messages = _complete(parsed, data, cluster)
+    if guard:
+        fixed = parsed.fixed.columns if parsed.fixed else ()
+        refuse_late_predictors(data, fixed, parsed.response.columns[0])
+    y, x, terms = _matrices(parsed, used)
     messages += list(data.attrs.get("messages", ()))
     if group:
-        parts = _fit_with_frailty(y, x, used[group], link, nodes)
+        parts = _fit_with_frailty(y, x, used[group], link, nodes, confidence)
     else:
         parts = _fit_without(y, x, used[cluster] if cluster else None, link)
     messages += _warnings_in_words(parts["params"], parts["converged"], group, parts["variance"])
+    messages += _few_events(int(y.sum()), x.shape[1])
     return DropoutHazard(
-        formula=formula, link=link, group=group or "", nobs=len(y), n_events=int(y.sum()),
-        confidence=confidence, messages=tuple(messages), **parts,
+        formula=formula, link=link, group=group, nobs=len(y), n_events=int(y.sum()),
+        confidence=confidence, terms=terms, messages=tuple(messages), **parts,
     )  # fmt: skip
 
 
-def _split(formula: str) -> tuple[str, str | None]:
-    """Return the formula without its random intercept, and the grouping column."""
-    found = list(_RANDOM.finditer(formula))
-    rest = _RANDOM.sub("", formula).strip()
-    if len(found) > 1 or "|" in rest:
+def _few_events(n: int, p: int) -> list[str]:
+    """Tell of a model that asks more of the events than they can tell."""
+    if n >= 5 * p:
+        return []
+    return [
+        f"{n} events for {p} coefficients: so few that estimates are biased away from zero and "
+        "their intervals too narrow."
+    ]
+
+
+def _parsed(formula: str) -> tuple[Formula, str]:
+    """Return the formula, and the group of its random intercept ("" without one)."""
+    parsed = parse_formula(formula)
+    plain = [t for t in parsed.random if t.part.simple_terms() == (True, ()) and len(t.group) == 1]
+    if len(parsed.random) > 1 or len(plain) < len(parsed.random):
         raise FormulaError(
             "A hazard formula may hold one random intercept, such as (1 | therapist_id); got\n"
             f"  {formula}"
         )
-    if "~" not in rest:
-        raise FormulaError(f"A formula needs '~' between event and predictors; got\n  {formula}")
-    return (rest + " 1" if rest.endswith("~") else rest), (found[0]["group"] if found else None)
+    return parsed, plain[0].group[0] if plain else ""
 
 
-def _complete(fixed: str, data: pd.DataFrame, groups: list[str]) -> tuple[pd.DataFrame, list[str]]:
+def _complete(
+    parsed: Formula, data: pd.DataFrame, cluster: str | None
+) -> tuple[pd.DataFrame, list[str]]:
     """Return the rows without missing values in any variable used, and what was left out."""
-    import formulaic
-
-    try:
-        needed = [str(v) for v in formulaic.Formula(fixed).required_variables]
-    except Exception as problem:
-        raise FormulaError(f"The formula cannot be read: {problem}\n  {fixed}") from None
-    absent = [name for name in [*needed, *groups] if name not in data.columns]
-    if absent:
-        raise ColumnError(
-            f"The formula names '{absent[0]}', which is no column of the data; the columns are "
-            f"{listing(data.columns, 12)}.{did_you_mean(absent[0], data.columns)}"
-        )
-    columns = list(dict.fromkeys([*needed, *groups]))
+    parsed.check_columns(data.columns)
+    if cluster is not None:
+        require_columns(data.columns, [cluster], what="the data")
+    columns = list(dict.fromkeys([*parsed.columns, *([cluster] if cluster else [])]))
     gaps = data[columns].isna()
     keep = ~gaps.any(axis=1)
     messages = []
@@ -215,27 +145,26 @@ def _complete(fixed: str, data: pd.DataFrame, groups: list[str]) -> tuple[pd.Dat
     return data.loc[keep], messages
 
 
-def _matrices(fixed: str, used: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
-    import formulaic
-
+def _matrices(parsed: Formula, used: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame, Columns]:
     if used.empty:
         raise DesignError("No row has a value of every variable in the formula.")
-    sides = formulaic.model_matrix(fixed, used)
-    y = np.asarray(sides.lhs, dtype=float).ravel()
-    x = pd.DataFrame(np.asarray(sides.rhs, dtype=float), columns=list(sides.rhs.columns))
+    table = Table(used)
+    name, y = response(parsed, table)
     if not np.isin(y, (0.0, 1.0)).all():
-        raise ColumnError("The left-hand side of the formula must hold 0 and 1 only.")
+        raise ColumnError(f"The left-hand side '{name}' of the formula must hold 0 and 1 only.")
     if y.min() == y.max():
         what = "no" if y.max() == 0 else "nothing but"
         raise DesignError(f"There is {what} event among {len(y)} rows, so no hazard to model.")
+    terms = build(parsed.fixed, table)
+    x = pd.DataFrame(dict(terms.named_arrays()))
     if not np.isfinite(x.to_numpy()).all():
         bad = x.columns[~np.isfinite(x.to_numpy()).all(axis=0)]
         raise ColumnError(f"Predictors must be finite; {listing(bad)} hold infinite values.")
-    if np.linalg.matrix_rank(x.to_numpy()) < x.shape[1]:
+    if np.linalg.matrix_rank(x.to_numpy() / np.abs(x.to_numpy()).max(axis=0)) < x.shape[1]:
         raise DesignError(
             f"The predictors {listing(x.columns, 12)} are linearly dependent; leave one out."
         )
-    return y, x
+    return y, x, terms
 
 
 def _fit_without(
@@ -248,6 +177,8 @@ def _fit_without(
     return {
         "params": pd.Series(fitted.params, index=x.columns),
         "bse": pd.Series(fitted.bse, index=x.columns),
+        "cov": pd.DataFrame(fitted.cov_params(), index=x.columns, columns=x.columns),
+        "therapists": pd.DataFrame(columns=["n", "events", "effect", "sd"]),
         "variance": float("nan"),
         "variance_p_value": float("nan"),
         "icc": float("nan"),
@@ -271,7 +202,12 @@ def _glm(y: np.ndarray, x: pd.DataFrame, link: str) -> tuple[Any, Any]:
 
 
 def _fit_with_frailty(
-    y: np.ndarray, x: pd.DataFrame, groups: pd.Series, link: str, nodes: int
+    y: np.ndarray,
+    x: pd.DataFrame,
+    groups: pd.Series,
+    link: str,
+    nodes: int,
+    confidence: float,
 ) -> dict[str, Any]:
     codes, names = pd.factorize(groups)
     if len(names) < 2:
@@ -288,6 +224,8 @@ def _fit_with_frailty(
     return {
         "params": pd.Series(found.beta, index=x.columns),
         "bse": pd.Series(np.sqrt(np.diag(found.cov))[:p], index=x.columns),
+        "cov": pd.DataFrame(found.cov[:p, :p], index=x.columns, columns=x.columns),
+        "therapists": _therapists(str(groups.name), names, sample, found, confidence),
         "variance": variance,
         "variance_p_value": 0.5 * float(chi2.sf(ratio, 1)) if ratio > 0 else 1.0,
         "icc": variance / (variance + frailty.LATENT_VARIANCE[link]),
@@ -298,8 +236,28 @@ def _fit_with_frailty(
     }
 
 
+def _therapists(
+    name: str, names: Any, sample: frailty.Sample, found: frailty.FrailtyFit, confidence: float
+) -> pd.DataFrame:
+    effect, spread = found.sd * found.modes, found.sd * found.spreads
+    half = norm.ppf(0.5 + confidence / 2) * spread
+    return pd.DataFrame(
+        {
+            name: names,
+            "n": np.bincount(sample.cluster, minlength=len(names)),
+            "events": np.bincount(sample.cluster, weights=sample.y, minlength=len(names)).astype(
+                int
+            ),
+            "effect": effect,
+            "sd": spread,
+            "conf_low": effect - half,
+            "conf_high": effect + half,
+        }
+    )
+
+
 def _warnings_in_words(
-    params: pd.Series, converged: bool, group: str | None, variance: float
+    params: pd.Series, converged: bool, group: str, variance: float
 ) -> list[str]:
     messages = []
     large = params.index[params.abs() > _LARGE]

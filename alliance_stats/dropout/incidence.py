@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
-from ..errors import DesignError, require_columns
+from ..errors import DesignError, listing, require_columns
 from ..results import Result
-from .endings import COMPETING, DROPOUT, endings
+from .aalen_johansen import aalen_johansen, log_log_interval
+from .clock import with_entry, with_time
+from .endings import CENSORED, COMPETING, DROPOUT, endings
+from .gray import gray_test
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,6 +34,8 @@ class DropoutIncidence(Result):
         ``by, time, event, incidence, std_error, conf_low, conf_high, n_at_risk, n_events`` and
         ``one_minus_km``: 1 - Kaplan-Meier, which treats the other ends as if those clients could
         still drop out later and so is too high wherever somebody completes.
+    tests
+        With ``by``: Gray's test of each kind of end, ``event, statistic, df, p_value``.
     """
 
     table: pd.DataFrame
@@ -39,6 +43,8 @@ class DropoutIncidence(Result):
     confidence: float
     messages: tuple[str, ...] = ()
     title: str = "Cumulative incidence of the ends of therapy (Aalen-Johansen)"
+    tests: pd.DataFrame = field(default_factory=pd.DataFrame)
+    clock: str = "session"
 
     def tidy(self) -> pd.DataFrame:
         """Return the incidence at each group's last time, one row a kind of end."""
@@ -67,10 +73,15 @@ class DropoutIncidence(Result):
                 {
                     "n_clients": int(first["n_at_risk"].sum()),
                     "n_dropout": int(dropouts),
-                    "last_session": int(self.table["time"].max()),
+                    "last_session": self.table["time"].max(),
+                    "gray_p_value": self._gray(),
                 }
             ]
         )
+
+    def _gray(self) -> float:
+        own = self.tests[self.tests["event"] == DROPOUT] if len(self.tests) else self.tests
+        return float(own["p_value"].iloc[0]) if len(own) else float("nan")
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the incidence of dropout with its interval, beside 1 - Kaplan-Meier."""
@@ -80,7 +91,12 @@ class DropoutIncidence(Result):
 
 
 def dropout_incidence(
-    study: Any, *, by: str | None = None, confidence: float = 0.95
+    study: Any,
+    *,
+    by: str | None = None,
+    clock: str = "session",
+    entry: str | None = None,
+    confidence: float = 0.95,
 ) -> DropoutIncidence:
     """What share of clients has dropped out by each session, given that others complete?
 
@@ -91,6 +107,13 @@ def dropout_incidence(
         (the number of sessions after which the client ended) and ``reason``.
     by
         A column of the client (``condition``, ``site_id``, ...) to compare groups by.
+    clock
+        ``"session"`` counts sessions attended; ``"days"`` counts days from the first session to
+        the last one, by ``sessions.date`` (for a DataFrame: its column ``days``).
+    entry
+        Left truncation: ``"first_rating"``, or a column with the time from which each client was
+        under observation. A client whose first rating is at session 3 could not have been seen
+        to leave before, and is at risk from session 3 on.
     confidence
         Level of the pointwise intervals.
 
@@ -106,7 +129,8 @@ def dropout_incidence(
     Standard errors by the delta method, which without censoring is the binomial's; intervals on
     the log(-log) scale. Marubini & Valsecchi (1995, ISBN 978-0-471-93987-0) give the variance.
     Clients enter at their first session: those who never came are not in the denominator unless
-    the table holds them with ``last_session`` 0.
+    the table holds them with ``last_session`` 0. Groups are compared by Gray's (1988, doi
+    10.1214/aos/1176350951) test of the cumulative incidence.
 
     Examples
     --------
@@ -120,6 +144,19 @@ def dropout_incidence(
     >>> found.table.query("event == 'dropout'")["incidence"].tolist()
     [0.25, 0.5, 0.5]
     """
+    table, messages = _timed(study, by, clock, entry)
+    groups = [("all", table)] if by is None else list(table.groupby(by, observed=True))
+    parts = [_group_table(str(name), part, confidence) for name, part in groups]
+    found = pd.concat(parts, ignore_index=True)[list(TABLE_COLUMNS)]
+    tests, why = _tests(table, by, entry)
+    messages += [*_thin_start(found), *why]
+    return DropoutIncidence(found, by, confidence, tuple(messages), tests=tests, clock=clock)
+
+
+def _timed(
+    study: Any, by: str | None, clock: str, entry: str | None
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return the clients with ``time`` and ``entry``, and what was left out."""
     table = endings(study)
     messages = list(table.attrs["messages"])
     if by is not None:
@@ -130,19 +167,59 @@ def dropout_incidence(
                 f"{int(unknown.sum())} clients have no value of '{by}' and are left out."
             )
             table = table[~unknown]
+    table, said = with_time(table, study, clock)
+    table, late = with_entry(table, study, entry, clock)
     if table.empty:
         raise DesignError("No client with a known end of therapy is left to analyse.")
-    groups = [("all", table)] if by is None else list(table.groupby(by, observed=True))
-    parts = [_group_table(str(name), part, confidence) for name, part in groups]
-    return DropoutIncidence(
-        pd.concat(parts, ignore_index=True)[list(TABLE_COLUMNS)], by, confidence, tuple(messages)
-    )
+    return table, [*messages, *said, *late]
+
+
+def _thin_start(found: pd.DataFrame) -> list[str]:
+    """Tell of risk sets that empty before everybody has entered: the curve is then worthless."""
+    ended = found.groupby(["by", "time"], sort=False)["n_events"].sum()
+    at_risk = found.drop_duplicates(["by", "time"]).set_index(["by", "time"])["n_at_risk"]
+    names = []
+    for name, part in at_risk.groupby(level="by", sort=False):
+        everybody_left = (ended[part.index] == part).to_numpy()
+        if everybody_left[:-1].any():
+            names.append(str(name))
+    if not names:
+        return []
+    return [
+        f"In {listing(names)} everybody at risk ended before others came under observation; the "
+        "curve is stuck at that time. Start later, when more clients are watched."
+    ]
+
+
+def _tests(
+    table: pd.DataFrame, by: str | None, entry: str | None
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return Gray's test of each kind of end that happened."""
+    columns = ["event", "statistic", "df", "p_value"]
+    if by is None:
+        return pd.DataFrame(columns=columns), []
+    group = pd.factorize(table[by])[0]
+    why = []
+    if group.max() == 0:
+        why = [f"All clients have the same '{by}', so there are no groups to test."]
+    elif entry is not None:
+        why = ["Gray's test is not defined under left truncation and is left out."]
+    time, reason = table["time"].to_numpy(), table["reason"].to_numpy(dtype=object)
+    rows: list[tuple[str, float, float, float]] = []
+    for kind in (DROPOUT, *COMPETING):
+        own = reason == kind
+        if not own.any() or why:
+            continue
+        rows.append((kind, *gray_test(time, own, ~own & (reason != CENSORED), group)))
+    return pd.DataFrame(rows, columns=columns), why
 
 
 def _group_table(name: str, part: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    time, reason = part["last_session"].to_numpy(), part["reason"].to_numpy(dtype=object)
+    time, reason = part["time"].to_numpy(), part["reason"].to_numpy(dtype=object)
     grid = np.unique(time)
     at_risk = len(time) - np.searchsorted(np.sort(time), grid, side="left")
+    at_risk = at_risk - (part["entry"].to_numpy()[:, None] > grid).sum(axis=0)
+    grid, at_risk = grid[at_risk > 0], at_risk[at_risk > 0]
     kinds = [DROPOUT, *[kind for kind in COMPETING if (reason == kind).any()]]
     counts = np.stack([_counts(time[reason == kind], grid) for kind in kinds])
     return pd.concat(
@@ -172,7 +249,7 @@ def _kind_table(
     return pd.DataFrame(
         {
             "by": name,
-            "time": grid,
+            "time": grid if (grid % 1).any() else grid.astype(np.int64),
             "event": kind,
             "incidence": incidence,
             "std_error": np.sqrt(variance),
@@ -183,53 +260,3 @@ def _kind_table(
             "one_minus_km": 1 - np.cumprod(1 - counts[row] / at_risk),
         }
     )
-
-
-def aalen_johansen(
-    at_risk: np.ndarray, counts: np.ndarray, kind: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the cumulative incidence of one kind of end and its variance.
-
-    Parameters
-    ----------
-    at_risk
-        Clients still in therapy before each time, shape (times,).
-    counts
-        Ends of each kind at each time, shape (kinds, times).
-    kind
-        The row of `counts` that is asked for.
-    """
-    n = at_risk.astype(float)
-    every, own = counts.sum(axis=0).astype(float), counts[kind].astype(float)
-    survival = np.cumprod(1 - every / n)
-    before = np.concatenate([[1.0], survival[:-1]])
-    incidence = np.cumsum(before * own / n)
-    return incidence, _delta_variance(n, every, own, before, incidence)
-
-
-def _delta_variance(
-    n: np.ndarray, every: np.ndarray, own: np.ndarray, before: np.ndarray, incidence: np.ndarray
-) -> np.ndarray:
-    """Return the delta-method variance at each time, from sums over the times before it."""
-    # Where everybody at risk ends, the first sum's weight is infinite but its factor is zero.
-    last = n == every
-    greenwood = np.where(last, 0.0, every / np.where(last, 1.0, n * (n - every)))
-    share = own * (n - own) / n**3
-    covariance = before * own / n**2
-    sums = [np.cumsum(w) for w in (greenwood, incidence * greenwood, incidence**2 * greenwood)]
-    first = incidence**2 * sums[0] - 2 * incidence * sums[1] + sums[2]
-    second = np.cumsum(before**2 * share)
-    third = incidence * np.cumsum(covariance) - np.cumsum(incidence * covariance)
-    return np.maximum(first + second - 2 * third, 0.0)
-
-
-def log_log_interval(
-    incidence: np.ndarray, variance: np.ndarray, confidence: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return pointwise limits on the log(-log) scale; where nothing happened yet, both are 0."""
-    inside = (incidence > 0) & (incidence < 1)
-    safe = np.where(inside, incidence, 0.5)
-    spread = norm.ppf(0.5 + confidence / 2) * np.sqrt(variance) / np.abs(safe * np.log(safe))
-    low = np.where(inside, safe ** np.exp(spread), incidence)
-    high = np.where(inside, safe ** np.exp(-spread), incidence)
-    return low, high

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import ColumnError, DesignError, did_you_mean, listing
-from .endings import COMPETING, DROPOUT, endings
+from ..errors import ColumnError, DesignError, did_you_mean, listing, require_columns
+from .dating import known_by_session
+from .endings import CENSORED, COMPETING, DROPOUT, endings
 
 
 def person_period(
@@ -18,6 +19,8 @@ def person_period(
     rater: str = "client",
     scale: str = "total",
     event: str = DROPOUT,
+    predictors: pd.DataFrame | None = None,
+    ruptures: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Who was at risk of leaving after which session, and what was known at that moment?
 
@@ -30,12 +33,22 @@ def person_period(
         first alliance measure, rated by the client, total scale.
     event
         The end to model: ``dropout``, or one of the competing ends for a cause-specific model.
+    predictors
+        Further predictors with ``client_id`` and ``session``, the session after which each value
+        was known (0 for intake). Each row gets the last value known by then; without a session
+        they are refused.
+    ruptures
+        ``client_id, session, flag`` as ``detect_ruptures(...).sessions`` has it, to add the column
+        ``rupture``: 1 where a rupture was flagged at that very session. Take a rule that looks
+        back only (``drop_running_mean``, ``drop_points``, ``direct_report``): a yardstick from the
+        client's whole therapy knows the future.
 
     Returns
     -------
     DataFrame
         One row a client and session number from 1 to the last: ``client_id, session, event`` (1
-        where the client ended in that way after that session, else 0), the client's own columns
+        where the client ended in that way after that session, else 0), ``ended_as`` (how the
+        client ended after it, empty where the therapy went on), the client's own columns
         (``therapist_id``, ``site_id``, ``condition``), and
 
         ``alliance``
@@ -81,8 +94,36 @@ def person_period(
             f"{missing} of {len(table)} client-sessions at risk have no {chosen} {scale} rating "
             f"by the {rater}; a model that uses it leaves them out."
         )
-    table.attrs["messages"] = tuple(messages)
+    if ruptures is not None:
+        table = _with_ruptures(table, ruptures)
+    if predictors is not None:
+        table, late = known_by_session(table, predictors)
+        messages += late
+    table.attrs["messages"] = (*messages, *_later_ratings(rated, ends))
     return table
+
+
+def _later_ratings(rated: pd.DataFrame, ends: pd.DataFrame) -> list[str]:
+    """Tell of ratings after the client's last session: they cannot be predictors."""
+    last = rated["client_id"].map(ends.set_index("client_id")["last_session"])
+    late = rated["session"] > last
+    if not late.any():
+        return []
+    return [
+        f"{int(late.sum())} ratings stand after the session at which the client ended and are not "
+        f"used (clients {listing(rated.loc[late, 'client_id'].unique())})."
+    ]
+
+
+def _with_ruptures(table: pd.DataFrame, ruptures: pd.DataFrame) -> pd.DataFrame:
+    require_columns(ruptures.columns, ["client_id", "session", "flag"], what="the ruptures")
+    marks = ruptures[["client_id", "session", "flag"]].drop_duplicates(["client_id", "session"])
+    joined = table[["client_id", "session"]].merge(marks, on=["client_id", "session"], how="left")
+    flags = joined["flag"].astype(object)
+    known = flags.notna()
+    return table.assign(
+        rupture=np.where(known, flags.where(known, False).astype(bool), np.nan).astype(float)
+    )
 
 
 def _at_risk(ends: pd.DataFrame, event: str) -> pd.DataFrame:
@@ -93,7 +134,9 @@ def _at_risk(ends: pd.DataFrame, event: str) -> pd.DataFrame:
     table["session"] = np.arange(len(table)) - first + 1
     last = table["session"] == table["last_session"]
     table["event"] = (last & (table["reason"] == event)).astype(int)
-    front = ["client_id", "session", "event"]
+    ended = last & (table["reason"] != CENSORED)
+    table["ended_as"] = table["reason"].astype(object).where(ended, "")
+    front = ["client_id", "session", "event", "ended_as"]
     drop = {"last_session", "reason", "definition", "judged_by"}
     return table[front + [c for c in table.columns if c not in {*front, *drop}]]
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..drawing import GREY, look, new_axes
+from .clock import CLOCKS
 from .endings import DROPOUT
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def plot_incidence(result: DropoutIncidence, ax: Axes | None = None) -> Axes:
         )  # fmt: skip
     top = max(0.1, float(np.nanmax(curves[["conf_high", "one_minus_km"]].to_numpy())))
     ax.set(xlim=(0, None), ylim=(0, min(1.0, top * 1.15)))
-    ax.set_xlabel("Sessions attended")
+    ax.set_xlabel(CLOCKS[result.clock])
     ax.set_ylabel("Cumulative share of clients")
     ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     ax.legend(frameon=False, loc="upper left")

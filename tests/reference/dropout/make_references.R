@@ -25,3 +25,43 @@ out <- list(
   incidence = list(time = s$time, n_at_risk = s$n.risk[, 1], dropout = s$pstate[, 2],
                    std_error = s$std.err[, 2]))
 write_json(out, "references.json", digits = 14, auto_unbox = TRUE, pretty = TRUE)
+
+# What follows writes further.json, from survival's own data (textbook) and the files above.
+suppressMessages(library(cmprsk))
+set.seed(11)
+d <- ends
+d$group <- rep(c("a", "b", "c"), length.out = nrow(d))
+d$entry <- pmin(d$last_session, rep(c(0, 0, 2, 3), length.out = nrow(d)))
+status <- match(d$reason, c("dropout", "completed", "transferred"), nomatch = 0)
+gray3 <- cuminc(d$last_session, status, d$group)$Tests
+gray2 <- cuminc(d$last_session, status, ifelse(d$group == "a", "a", "rest"))$Tests
+write.csv(d, "endings_groups.csv", row.names = FALSE)
+late <- survfit(Surv(pmax(entry - 1, 0), last_session, factor(reason, kinds)) ~ 1, d, id = client_id)
+l <- summary(late)
+# Klein & Moeschberger's and the survival book's example: monoclonal gammopathy.
+m <- mgus2
+m$time <- with(m, ifelse(pstat == 0, futime, ptime))
+m$reason <- with(m, ifelse(pstat == 1, "dropout", ifelse(death == 1, "completed", "ongoing")))
+mg <- summary(survfit(Surv(time, factor(reason, c("ongoing", "dropout", "completed"))) ~ 1, m),
+              times = c(120, 240, 360))
+mgtest <- cuminc(m$time, match(m$reason, c("dropout", "completed"), nomatch = 0), m$sex)$Tests
+write.csv(data.frame(client_id = m$id, last_session = m$time, reason = m$reason, sex = m$sex),
+          "mgus2.csv", row.names = FALSE)
+one <- function(t) list(event = rownames(t), statistic = unname(t[, "stat"]),
+                        p = unname(t[, "pv"]), df = unname(t[, "df"]))
+cox <- coxph(Surv(session - 1, session, event) ~ x, hazard, ties = "efron",
+             cluster = therapist_id)
+breslow <- coxph(Surv(session - 1, session, event) ~ x, hazard, ties = "breslow",
+                 cluster = therapist_id)
+cx <- function(f) list(beta = unname(coef(f)), se = sqrt(f$naive.var[1, 1]),
+                       robust = sqrt(f$var[1, 1]))
+write_json(list(
+  made_with = list(R = R.version.string, survival = as.character(packageVersion("survival")),
+                   cmprsk = as.character(packageVersion("cmprsk"))),
+  gray3 = one(gray3), gray2 = one(gray2),
+  truncated = list(time = l$time, n_at_risk = l$n.risk[, 1], dropout = l$pstate[, 2],
+                   std_error = l$std.err[, 2]),
+  mgus2 = list(time = mg$time, pcm = mg$pstate[, 2], death = mg$pstate[, 3],
+               std_error = mg$std.err[, 2], test = one(mgtest)),
+  cox_efron = cx(cox), cox_breslow = cx(breslow)),
+  "further.json", digits = 14, auto_unbox = TRUE, pretty = TRUE)

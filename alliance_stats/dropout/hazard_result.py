@@ -1,0 +1,178 @@
+"""The result of a hazard model: coefficients, therapists, predictions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+from scipy.stats import norm
+
+from ..errors import DesignError, did_you_mean, listing, require_columns
+from ..multilevel.terms import Columns, Table
+from ..results import Result
+
+PREDICT_FOR = ("new", "known", "average")
+
+
+@dataclass(frozen=True)
+class DropoutHazard(Result):
+    """A fitted discrete-time hazard model.
+
+    Attributes
+    ----------
+    params, bse
+        Coefficients on the link's scale and their standard errors (from the observed
+        information; robust to clusters where ``cluster`` was given).
+    variance
+        Variance of the therapists' random intercept; NaN without one.
+    icc
+        variance / (variance + latent variance), which is pi^2/3 for logit and pi^2/6 for cloglog.
+    converged
+        Whether the gradient vanished at the end.
+    therapists
+        With a random intercept, one row a group: its name, ``n`` rows at risk, ``events``,
+        ``effect`` (the conditional mode on the link's scale), ``sd`` (its posterior spread),
+        ``conf_low``, ``conf_high``. Modes are drawn to zero, the more so the fewer the rows; no
+        league table should be made of them.
+    """
+
+    formula: str
+    link: str
+    params: pd.Series
+    bse: pd.Series
+    variance: float
+    variance_p_value: float
+    icc: float
+    group: str
+    n_groups: int
+    nobs: int
+    n_events: int
+    llf: float
+    aic: float
+    converged: bool
+    confidence: float
+    cov: pd.DataFrame = field(repr=False)
+    terms: Columns = field(repr=False)
+    therapists: pd.DataFrame = field(repr=False)
+    messages: tuple[str, ...] = ()
+    title: str = "Discrete-time hazard of dropout"
+
+    def conf_int(self) -> pd.DataFrame:
+        """Return Wald intervals of the coefficients, columns ``low`` and ``high``."""
+        half = norm.ppf(0.5 + self.confidence / 2) * self.bse
+        return pd.DataFrame({"low": self.params - half, "high": self.params + half})
+
+    def tidy(self, *, exponentiate: bool = False) -> pd.DataFrame:
+        """Return one row a term; `exponentiate` gives odds ratios (logit) or hazard ratios."""
+        statistic = self.params / self.bse
+        limits = self.conf_int()
+        turn = np.exp if exponentiate else (lambda values: values)
+        fixed = pd.DataFrame(
+            {
+                "effect": "fixed",
+                "group": "",
+                "term": self.params.index,
+                "estimate": turn(self.params.to_numpy()),
+                "std_error": self.bse.to_numpy(),
+                "statistic": statistic.to_numpy(),
+                "df": np.inf,
+                "p_value": 2 * norm.sf(np.abs(statistic.to_numpy())),
+                "conf_low": turn(limits["low"].to_numpy()),
+                "conf_high": turn(limits["high"].to_numpy()),
+            }
+        )
+        if not self.group:
+            return fixed
+        empty = dict.fromkeys(["std_error", "statistic", "df", "conf_low", "conf_high"], np.nan)
+        row = {
+            "effect": "random", "group": self.group, "term": "var(Intercept)",
+            "estimate": self.variance, "p_value": self.variance_p_value, **empty,
+        }  # fmt: skip
+        return pd.concat([fixed, pd.DataFrame([row])[fixed.columns]], ignore_index=True)
+
+    def glance(self) -> pd.DataFrame:
+        """Return one row: size, fit and the therapists' share of the variance."""
+        return pd.DataFrame(
+            [
+                {
+                    "nobs": self.nobs,
+                    "n_events": self.n_events,
+                    "n_groups": self.n_groups,
+                    "link": self.link,
+                    "variance": self.variance,
+                    "icc": self.icc,
+                    "llf": self.llf,
+                    "aic": self.aic,
+                    "converged": self.converged,
+                }
+            ]
+        )
+
+    @property
+    def random_effects(self) -> dict[str, pd.DataFrame]:
+        """Conditional modes by group, as the multilevel engine names them."""
+        if not self.group:
+            return {}
+        modes = self.therapists.set_index(self.group)[["effect"]]
+        return {self.group: modes.rename(columns={"effect": "Intercept"})}
+
+    def linear_predictor(self, data: pd.DataFrame) -> np.ndarray:
+        """Return the fixed part on the link's scale for each row; NaN where a value is missing."""
+        columns = self.terms.rebuild(Table(data))
+        chosen = [columns[self.terms.names.index(name)] for name in self.params.index]
+        return np.asarray(np.stack(chosen, axis=1) @ self.params.to_numpy())
+
+    def predict(self, data: pd.DataFrame, *, therapists: str = "new") -> pd.Series:
+        """How likely is each client to leave after each of these sessions?
+
+        Parameters
+        ----------
+        data
+            Rows with the formula's columns.
+        therapists
+            ``"new"``: averaged over therapists as they differ in this population, for one not
+            seen before. ``"known"``: with the own intercept of each row's therapist; one not
+            seen before gets the average over therapists. ``"average"``: of the therapist at the
+            middle (intercept 0), who is not the average over therapists.
+
+        Returns
+        -------
+        Series
+            The hazard of each row, with the index of `data`.
+        """
+        if therapists not in PREDICT_FOR:
+            raise DesignError(
+                f"therapists must be one of {listing(PREDICT_FOR)}, not {therapists!r}."
+                f"{did_you_mean(therapists, PREDICT_FOR)}"
+            )
+        eta = self.linear_predictor(data)
+        if not self.group or therapists == "average" or self.variance == 0:
+            return pd.Series(inverse_link(self.link, eta), index=data.index, name="hazard")
+        hazard = over_therapists(self.link, eta, float(np.sqrt(self.variance)))
+        if therapists == "known":
+            require_columns(data.columns, [self.group], what="the new data")
+            effects = self.therapists.set_index(self.group)["effect"]
+            own = data[self.group].map(effects).to_numpy(dtype=float)
+            seen = np.isfinite(own)
+            hazard = np.where(seen, inverse_link(self.link, eta + np.where(seen, own, 0.0)), hazard)
+        return pd.Series(hazard, index=data.index, name="hazard")
+
+    def augment(self, data: pd.DataFrame) -> pd.DataFrame:
+        """Return `data` with the column ``hazard``, for the therapists that were seen."""
+        return data.assign(hazard=self.predict(data, therapists="known"))
+
+
+def inverse_link(link: str, eta: np.ndarray) -> np.ndarray:
+    """Return the probability that belongs to a linear predictor."""
+    if link == "logit":
+        return np.asarray(expit(eta))
+    return -np.expm1(-np.exp(np.minimum(eta, 30.0)))
+
+
+def over_therapists(link: str, eta: np.ndarray, sd: float) -> np.ndarray:
+    """Return the probability averaged over a normal random intercept."""
+    points, weights = np.polynomial.hermite_e.hermegauss(31)
+    total = sum(w * inverse_link(link, eta + sd * p) for p, w in zip(points, weights, strict=True))
+    return np.asarray(total / weights.sum())

@@ -1,0 +1,186 @@
+"""Cause-specific hazards, Cox against R, Gray's test against cmprsk, clocks and late entry."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import alliance_stats as al
+
+REFERENCE = Path(__file__).parents[1] / "reference" / "dropout"
+FURTHER = json.loads((REFERENCE / "further.json").read_text())
+SAME_FORMULA = 1e-10  # sums in another order
+COX = 1e-6  # R's optimiser stops there
+DELTA = 1e-3  # survfit takes the jackknife under late entry, we the delta method
+
+
+@pytest.mark.parametrize("split", [3, 2])
+def test_gray_equals_cmprsk(split):
+    ends = pd.read_csv(REFERENCE / "endings_groups.csv")
+    if split == 2:
+        ends["group"] = ends["group"].where(ends["group"] == "a", "rest")
+    reference = FURTHER[f"gray{split}"]
+    tests = al.dropout_incidence(ends, by="group").tests
+    assert tests["event"].tolist() == ["dropout", "completed", "transferred"]
+    np.testing.assert_allclose(tests["statistic"], reference["statistic"], atol=SAME_FORMULA)
+    np.testing.assert_allclose(tests["p_value"], reference["p"], atol=SAME_FORMULA)
+
+
+def test_textbook_monoclonal_gammopathy():
+    """mgus2 of the survival package: progression (here dropout) with death competing."""
+    ends = pd.read_csv(REFERENCE / "mgus2.csv")
+    found = al.dropout_incidence(ends, by="sex")
+    reference = FURTHER["mgus2"]
+    np.testing.assert_allclose(
+        found.tests["statistic"], reference["test"]["statistic"], atol=SAME_FORMULA
+    )
+    table = al.dropout_incidence(ends).table.query("event == 'dropout'")
+    at = [table[table["time"] <= t].iloc[-1] for t in reference["time"]]
+    np.testing.assert_allclose([r["incidence"] for r in at], reference["pcm"], atol=SAME_FORMULA)
+    np.testing.assert_allclose(
+        [r["std_error"] for r in at], reference["std_error"], atol=SAME_FORMULA
+    )
+    # 1 - Kaplan-Meier promises half as much again at 30 years, since most patients die first.
+    assert at[-1]["one_minus_km"] > 1.5 * at[-1]["incidence"]
+
+
+def test_textbook_kaplan_meier_of_freireich():
+    """Remission on 6-MP: Freireich et al. (1963); the estimates stand in every textbook."""
+    weeks = [6, 6, 6, 7, 10, 13, 16, 22, 23, 6, 9, 10, 11, 17, 19, 20, 25, 32, 32, 34, 35]
+    ends = pd.DataFrame(
+        {
+            "client_id": range(21),
+            "last_session": weeks,
+            "reason": ["dropout"] * 9 + ["ongoing"] * 12,
+        }
+    )
+    table = al.dropout_incidence(ends).table
+    steps = table[table["n_events"] > 0]
+    published = [0.857, 0.807, 0.753, 0.690, 0.627, 0.538, 0.448]
+    assert (1 - steps["incidence"]).round(3).tolist() == published
+
+
+def test_late_entry_equals_r():
+    ends = pd.read_csv(REFERENCE / "endings_groups.csv")
+    found = al.dropout_incidence(ends, entry="entry")
+    table = found.table.query("event == 'dropout'")
+    reference = FURTHER["truncated"]
+    assert table["n_at_risk"].tolist() == reference["n_at_risk"]
+    np.testing.assert_allclose(table["incidence"], reference["dropout"], atol=SAME_FORMULA)
+    np.testing.assert_allclose(table["std_error"], reference["std_error"], atol=DELTA)
+    assert "left truncation" in found.messages[0]
+    grouped = al.dropout_incidence(ends, entry="entry", by="group")
+    assert grouped.tests.empty
+    assert "Gray's test is not defined" in grouped.messages[-1]
+
+
+def test_a_risk_set_that_empties_is_told():
+    ends = pd.DataFrame(
+        {"client_id": [1, 2, 3], "last_session": [1, 5, 6], "reason": "dropout", "e": [1, 3, 3]}
+    )
+    found = al.dropout_incidence(ends, entry="e")
+    assert "stuck" in found.messages[-1]
+    gone = al.dropout_incidence(ends.assign(e=[2, 3, 3]), entry="e")
+    assert "ended before they could be watched" in gone.messages[0]
+    assert gone.glance()["n_dropout"].iloc[0] == 2
+
+
+def test_the_clock_of_days_counts_from_the_first_session():
+    study = al.load_dataset("demo-trial")
+    found = al.dropout_incidence(study, clock="days")
+    first = study.sessions.groupby("client_id")["date"].min()
+    one = study.terminations.iloc[0]
+    own = study.sessions.query("client_id == @one.client_id and session == @one.last_session")
+    days = (pd.to_datetime(own["date"].iloc[0]) - pd.to_datetime(first[one.client_id])).days
+    assert days in found.table["time"].tolist()
+    assert found.plot().get_xlabel() == "Days since the first session"
+    last = al.dropout_incidence(study).table.query("event == 'dropout'")["incidence"].iloc[-1]
+    own_last = found.table.query("event == 'dropout'")["incidence"].iloc[-1]
+    assert own_last == pytest.approx(last)  # without censoring both are the plain share
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"clock": "weeks"}, "clock must be 'session' or 'days'"),
+        ({"clock": "days"}, "must have the column days"),
+        ({"entry": "entri"}, "no column 'entri'"),
+        ({"entry": "first_rating"}, "needs a Study"),
+    ],
+)
+def test_clocks_and_entries_that_cannot_be_had(arguments, text):
+    ends = pd.read_csv(REFERENCE / "endings_groups.csv")
+    with pytest.raises(ValueError, match=text):
+        al.dropout_incidence(ends, **arguments)
+
+
+def test_one_group_only_is_no_comparison():
+    ends = pd.read_csv(REFERENCE / "endings.csv").assign(g="x")
+    found = al.dropout_incidence(ends, by="g")
+    assert found.tests.empty
+    assert "no groups to test" in found.messages[-1]
+
+
+def rows() -> pd.DataFrame:
+    return pd.read_csv(REFERENCE / "person_period.csv").rename(columns={"c": "client_id"})
+
+
+def test_cox_equals_r():
+    robust = al.fit_dropout_cox("event ~ x", rows())
+    reference = FURTHER["cox_breslow"]
+    assert robust.params["x"] == pytest.approx(reference["beta"], rel=COX)
+    assert robust.naive_bse["x"] == pytest.approx(reference["se"], rel=COX)
+    assert robust.bse["x"] == pytest.approx(reference["robust"], rel=COX)
+    efron = al.fit_dropout_cox("event ~ x", rows(), ties="efron", cluster=None)
+    assert efron.params["x"] == pytest.approx(FURTHER["cox_efron"]["beta"], rel=COX)
+    assert efron.bse["x"] == pytest.approx(FURTHER["cox_efron"]["se"], rel=COX)
+    with pytest.raises(al.DesignError, match="give cluster=None"):
+        al.fit_dropout_cox("event ~ x", rows(), ties="efron")
+
+
+def test_cox_and_cloglog_say_the_same():
+    cox = al.fit_dropout_cox("event ~ x", rows(), ties="efron", cluster=None)
+    table = rows().assign(s=lambda d: d["session"].astype(str))
+    discrete = al.fit_dropout_hazard("event ~ x + C(s)", table, link="cloglog", guard=False)
+    assert cox.params["x"] == pytest.approx(discrete.params["x"], abs=0.25 * cox.bse["x"])
+    ratio = cox.tidy(exponentiate=True)
+    assert ratio["estimate"].iloc[0] == pytest.approx(np.exp(cox.params["x"]))
+
+
+@pytest.mark.parametrize(
+    ("formula", "text"),
+    [("event ~ session", "free baseline"), ("event ~ x + (1 | therapist_id)", "no random term")],
+)
+def test_what_cox_does_not_take(formula, text):
+    with pytest.raises(al.DesignError, match=text):
+        al.fit_dropout_cox(formula, rows())
+
+
+def test_cause_specific_hazards_add_up_to_the_incidence():
+    """With session as a factor the models are saturated: Aalen-Johansen must come out."""
+    study = al.load_dataset("demo-trial")
+    data = al.person_period(study).query("session <= 6")
+    found = al.fit_competing_hazards("event ~ C(session)", data, ends=("dropout", "mutual"))
+    new = pd.DataFrame({"client_id": "new", "session": range(1, 7)})
+    curve = found.incidence(new)
+    ends = study.terminations
+    early = ends["last_session"] <= 6
+    reason = ends["reason"].where(early & ends["reason"].isin(["dropout", "mutual"]), "ongoing")
+    trimmed = ends.assign(reason=reason, last_session=ends["last_session"].clip(upper=6))
+    table = al.dropout_incidence(trimmed).table
+    for end in ("dropout", "mutual"):
+        expected = table.query("event == @end")["incidence"].to_numpy()
+        np.testing.assert_allclose(curve[end], expected, atol=1e-4)  # an empty session is not 0
+    np.testing.assert_allclose(curve[["survival", "dropout", "mutual"]].sum(axis=1), 1.0)
+    assert found.glance()["n_dropout"].iloc[0] == found.fits["dropout"].n_events
+
+
+def test_a_gap_in_the_sessions_to_predict_is_refused():
+    data = al.person_period(al.load_dataset("demo-trial"))
+    found = al.fit_competing_hazards("event ~ session", data, ends=("dropout", "mutual"))
+    with pytest.raises(al.DesignError, match="without gaps"):
+        found.incidence(pd.DataFrame({"client_id": [1, 1], "session": [1, 3]}))
+    with pytest.raises(al.DesignError, match="Nobody ended as ongoing"):
+        al.fit_competing_hazards("event ~ session", data, ends=("ongoing",))

@@ -1,0 +1,167 @@
+"""Definitions of dropout on endings small enough to count by hand, and their agreement."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import alliance_stats as al
+from alliance_stats.dropout.comparison import cohen_kappa
+
+KAPPA = 5e-4  # the textbook rounds
+
+
+def ends() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "client_id": list("abcdefgh"),
+            "last_session": [1, 3, 5, 7, 9, 11, 2, 13],
+            "reason": ["dropout", "mutual", "dropout", "completed", "dropout", "completed",
+                       "transferred", "ongoing"],
+            "judged_by": ["therapist"] * 5 + ["rule"] * 3,
+            "client_reason": ["dropout", "dropout", "mutual", "completed", None, "completed",
+                              "transferred", "ongoing"],
+            "planned": [10, 3, 5, 8, 8, None, 10, 20],
+        }
+    )  # fmt: skip
+
+
+def dropouts(definition: str, **parameters) -> str:
+    table = al.define_dropout(ends(), definition=definition, **parameters)
+    return "".join(table.loc[table["reason"] == "dropout", "client_id"])
+
+
+@pytest.mark.parametrize(
+    ("definition", "parameters", "expected"),
+    [
+        ("recorded", {}, "ace"),
+        ("premature", {}, "abce"),
+        ("therapist_judgement", {}, "ace"),
+        ("client_judgement", {}, "ab"),
+        ("both_judgements", {}, "a"),
+        ("fewer_sessions", {"k": 8}, "abcd"),
+        ("protocol", {"planned": "planned"}, "ad"),
+        ("protocol", {"planned": 10}, "abcde"),
+    ],
+)
+def test_who_dropped_out_by_hand(definition, parameters, expected):
+    assert dropouts(definition, **parameters) == expected
+
+
+def test_transfers_and_open_therapies_stay_what_they_are_when_sessions_decide():
+    table = al.define_dropout(ends(), definition="fewer_sessions", k=100).set_index("client_id")
+    assert table.loc["g", "reason"] == "transferred"
+    assert table.loc["h", "reason"] == "ongoing"
+    assert set(table["definition"]) == {"fewer_sessions(k=100)"}
+
+
+def test_a_median_split_comes_with_a_warning():
+    with pytest.warns(al.AllianceStatsWarning, match="arithmetic fact"):
+        table = al.define_dropout(ends(), definition="median_split")
+    assert "The median is 6 sessions." in table.attrs["messages"]
+    assert "".join(table.loc[table["reason"] == "dropout", "client_id"]) == "abc"
+
+
+def test_clients_that_cannot_be_judged_are_named_and_the_rows_add_up():
+    table = al.define_dropout(ends(), definition="client_judgement")
+    assert table.attrs["rows"] == {"clients": 8, "judged": 7, "not_judged": 1}
+    assert table.attrs["messages"][-1].endswith("left out: e.")
+
+
+def small_study() -> al.Study:
+    sessions = pd.DataFrame(
+        {
+            "client_id": list("aaabbbcc"),
+            "session": [1, 2, 3, 1, 2, 3, 1, 2],
+            "attended": [True, True, False, True, True, True, True, None],
+        }
+    )
+    scores = pd.DataFrame(
+        {
+            "client_id": list("aabbc"),
+            "session": [1, 2, 1, 3, 1],
+            "rater": "client", "measure": "core-10", "scale": "total",
+            "score": [20.0, 13.0, 20.0, 15.0, 9.0], "n_answered": 10, "n_items": 10,
+        }
+    )  # fmt: skip
+    terminations = pd.DataFrame(
+        {"client_id": list("abc"), "last_session": [2, 3, 2], "reason": ["mutual"] * 3}
+    )
+    clients = pd.DataFrame({"client_id": list("abc"), "therapist_id": ["t", "t", "u"]})
+    tables = {"clients": clients, "sessions": sessions, "scores": scores,
+              "terminations": terminations}  # fmt: skip
+    return al.Study("small", tables)
+
+
+def test_a_missed_last_appointment_is_dropout():
+    table = al.define_dropout(small_study(), definition="missed_last_session")
+    assert table["reason"].tolist() == ["dropout", "mutual", "mutual"]
+
+
+def test_reliable_change_is_that_of_the_card_unless_given():
+    table = al.define_dropout(small_study(), definition="before_reliable_change")
+    # 20 to 13 is 7 points or more than the card's 6; 20 to 15 is not; c has one score only.
+    assert table.set_index("client_id")["reason"].to_dict() == {"a": "mutual", "b": "dropout"}
+    assert "6 points or more of core-10" in table.attrs["messages"][-1]
+    easier = al.define_dropout(small_study(), definition="before_reliable_change", points=5)
+    assert (easier["reason"] == "mutual").all()
+
+
+@pytest.mark.parametrize(
+    ("definition", "parameters", "text"),
+    [
+        ("median_spilt", {}, "Did you mean 'median_split'"),
+        ("fewer_sessions", {}, "k must be a whole number"),
+        ("fewer_sessions", {"k": 2.5}, "not 2.5"),
+        ("fewer_sessions", {"n": 8}, "has no 'n'; it takes k"),
+        ("protocol", {}, "planned= must say"),
+        ("protocol", {"planned": "plan"}, "must have the column plan"),
+        ("missed_last_session", {}, "column 'attended'"),
+        ("before_reliable_change", {}, "has no scores"),
+        ("client_judgement", {"column": "told"}, "column 'told'"),
+    ],
+)
+def test_what_cannot_be_decided_is_said(definition, parameters, text):
+    with pytest.raises(ValueError, match=text):
+        al.define_dropout(ends(), definition=definition, **parameters)
+
+
+def test_comparison_counts_what_the_tables_say():
+    asked = {"recorded": {}, "premature": {}, "fewer_sessions": {"k": 8}}
+    found = al.compare_dropout_definitions(ends(), definitions=asked)
+    assert found.rates["n_dropout"].tolist() == [3, 4, 4]
+    assert found.rates["n_open"].tolist() == [1, 1, 1]
+    assert found.rates["rate"].tolist() == pytest.approx([3 / 7, 4 / 7, 4 / 7])
+    pair = found.agreement.iloc[1]
+    assert (pair["both"], pair["only_first"], pair["only_second"], pair["neither"]) == (2, 1, 2, 3)
+    assert found.clients.shape == (8, 4)
+    assert found.answers["estimate"].isna().all()
+    assert "holds no ratings" in found.messages[-1]
+
+
+def test_the_answer_changes_with_the_definition():
+    study = al.load_dataset("demo-trial")
+    found = al.compare_dropout_definitions(study, definitions=["recorded", "premature"])
+    own = found.answers.set_index("definition")
+    assert own.loc["recorded", "estimate"] < own.loc["premature", "estimate"] < 1
+    assert (own["conf_low"] < own["estimate"]).all()
+    assert found.tidy()["term"].tolist() == ["recorded", "premature"]
+    assert found.glance()["lowest_kappa"].iloc[0] == found.agreement["kappa"].iloc[0]
+
+
+def test_kappa_against_the_textbook():
+    # Fleiss, Levin & Paik (2003, ISBN 978-0-471-52629-2), table 18.1 has three categories; this is
+    # the two-by-two example of Cohen's kappa with its interval computed by hand.
+    counts = np.array([[20, 5], [10, 15]])
+    kappa, low, high = cohen_kappa(counts, 0.95)
+    assert kappa == pytest.approx(0.4)
+    # 1 - k = .6: sum of squares [.4(1-1.1*.6)^2 + .3(1-.9*.6)^2 + .36(.1*1.1^2+.2*.9^2)] -
+    # (.4 - .5*.6)^2 = .20032 - .01; se = sqrt(.19032 / 50) / .5
+    spread = 0.4 * (1 - 1.1 * 0.6) ** 2 + 0.3 * (1 - 0.9 * 0.6) ** 2
+    spread += 0.36 * (0.1 * 1.1**2 + 0.2 * 0.9**2) - 0.01
+    half = 1.959964 * np.sqrt(spread / 50) / 0.5
+    assert (low, high) == pytest.approx((0.4 - half, 0.4 + half), abs=KAPPA)
+
+
+def test_kappa_without_a_distinction_has_no_interval():
+    assert cohen_kappa(np.array([[0, 0], [3, 7]]), 0.95)[0] == 0
+    assert np.isnan(cohen_kappa(np.array([[0, 0], [0, 7]]), 0.95)).all()
