@@ -60,3 +60,37 @@ def icc_a1(first: np.ndarray, second: np.ndarray) -> tuple[float, float, float, 
     row = table[table["Type"].isin(["ICC(A,1)", "ICC2"])].iloc[0]
     low, high = _cell(row, "CI95", "CI95%")
     return float(row["ICC"]), float(_cell(row, "pval", "p_val")), float(low), float(high)
+
+
+def icc_forms(values: np.ndarray) -> dict[str, tuple[float, float, float]]:
+    """Return the six ICCs of targets (rows) by raters (columns): estimate, low, high by form.
+
+    Forms are named after McGraw & Wong (1996, doi 10.1037/1082-989X.1.1.30): ``ICC(1,1)``,
+    ``ICC(A,1)``, ``ICC(C,1)`` and the same with ``k`` for the mean of the raters.
+    """
+    targets, raters = values.shape
+    long = pd.DataFrame(
+        {
+            "target": np.repeat(np.arange(targets), raters),
+            "rater": np.tile(np.arange(raters), targets),
+            "rating": values.ravel(),
+        }
+    )
+    with _unrounded() as pingouin:
+        table = pingouin.intraclass_corr(
+            data=long, targets="target", raters="rater", ratings="rating"
+        )
+    names = {
+        "ICC1": "ICC(1,1)",
+        "ICC2": "ICC(A,1)",
+        "ICC3": "ICC(C,1)",
+        "ICC1k": "ICC(1,k)",
+        "ICC2k": "ICC(A,k)",
+        "ICC3k": "ICC(C,k)",
+    }
+    found = {}
+    for _, row in table.iterrows():
+        low, high = _cell(row, "CI95", "CI95%")
+        form = names.get(str(row["Type"]), str(row["Type"]))
+        found[form] = (float(row["ICC"]), float(low), float(high))
+    return found

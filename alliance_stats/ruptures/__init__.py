@@ -17,6 +17,9 @@ from .models import (
 )
 from .multiverse import Multiverse, rupture_multiverse
 from .multiverse_plan import AnalysisPlan, read_analysis_plan
+from .observer_principles import PrinciplesAndRepair, fit_principles_repair
+from .observer_reliability import CoderReliability, coder_reliability
+from .observer_table import summarise_codes
 from .recognition import ReportAgreement, compare_reports
 from .result import Ruptures
 from .rules import rupture_rules
@@ -24,24 +27,29 @@ from .rules import rupture_rules
 __all__ = [
     "AnalysisPlan",
     "AsymmetricChange",
+    "CoderReliability",
     "EventStudy",
     "Multiverse",
+    "PrinciplesAndRepair",
     "ReportAgreement",
     "RuleAgreement",
     "RuptureCount",
     "RuptureOutcome",
     "RuptureRepair",
     "Ruptures",
+    "coder_reliability",
     "compare_reports",
     "compare_rules",
     "detect_ruptures",
     "expected_by_chance",
     "fit_asymmetric_change",
     "fit_event_study",
+    "fit_principles_repair",
     "fit_rupture_count",
     "fit_rupture_outcome",
     "fit_rupture_repair",
     "read_analysis_plan",
     "rupture_multiverse",
     "rupture_rules",
+    "summarise_codes",
 ]

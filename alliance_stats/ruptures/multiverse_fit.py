@@ -131,7 +131,7 @@ def _fit(
             return _nothing(f"'{question.effect}' does not vary in these rows.", **counts)
     except AllianceStatsError as error:
         return _nothing(str(error), **counts)
-    row = fit.tidy().set_index("term").loc[term]
+    row: Any = fit.tidy().set_index("term").loc[term]
     rows, weights = within_weights(data)
     numbers = {
         **{name: float(row[name]) for name in NUMBERS if name != "estimate_within"},

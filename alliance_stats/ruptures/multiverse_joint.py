@@ -3,9 +3,9 @@
 Each client's outcomes are taken apart into the client's own straight line and what is left; what
 is left is turned round in time by a random number of sessions, forwards or backwards, and the line
 put back. Level, trend, spread and autocorrelation of every client stay, and so do all ruptures;
-only the timing of one against the other is broken. Every specification is evaluated on the same rearranged
-outcomes, so that the dependence between specifications is kept (Simonsohn, Simmons & Nelson 2020,
-doi 10.1038/s41562-020-0912-z, for the joint test and its three statistics).
+only the timing of one against the other is broken. Every specification is evaluated on the same
+rearranged outcomes, so that the dependence between specifications is kept. For the joint test and
+its three statistics: Simonsohn, Simmons & Nelson 2020, doi 10.1038/s41562-020-0912-z.
 """
 
 from __future__ import annotations
