@@ -373,6 +373,21 @@ def test_an_end_before_several_sessions(examine, tables):
     assert (problem.row, problem.table) == (5, "terminations")
 
 
+def test_an_end_long_after_the_last_session(examine, tables):
+    ends = tables["terminations"]
+    last = int(ends.set_index("client_id")["last_session"]["c4"])
+    report, kept = examine(terminations=changed(ends, 4, "last_session", last + 5))
+    problem = only(report, "end_long_after_last_session")
+    assert problem.message == (
+        f"The therapy of client c4 is said to have ended with session {last + 5}, but the last "
+        f"session on record is {last}."
+    )
+    assert (problem.level, problem.row, problem.table) == ("warning", 5, "terminations")
+    assert len(kept["terminations"]) == len(ends)
+    near, _ = examine(terminations=changed(ends, 4, "last_session", last + 4))
+    assert near.problems == ()
+
+
 # -- answers --------------------------------------------------------------------------------
 
 

@@ -17,6 +17,9 @@ from .words import plural, series_of
 HELD = ("ratings", "scores", "given_scores", "events", "observer_codes", "principle_codes")
 """Tables whose rows speak of a session that took place."""
 
+UNSEEN = 5
+"""So many sessions between the last one on record and the end are more than a form forgotten."""
+
 
 @rule(
     "sessions_out_of_order",
@@ -173,6 +176,42 @@ def end_before_last_rating(view: StudyView) -> Iterator[Finding]:
             continue
         told.add(end)
         yield _end_before(view, end, sessions)
+
+
+@rule(
+    "end_long_after_last_session",
+    level="warning",
+    stage="meaning",
+    looks_for="an end of therapy long after the last session on record",
+)
+def end_long_after_last_session(view: StudyView) -> Iterator[Finding]:
+    """Find endings that lie `UNSEEN` sessions or more after the client's last row in sessions."""
+    if not (
+        view.has("terminations", "client_id", "last_session")
+        and view.has("sessions", "client_id", "session")
+    ):
+        return
+    clients = view.codes("terminations", "client_id")
+    seen = np.full(len(clients.values) + 1, -np.inf)
+    np.maximum.at(
+        seen,
+        view.client_codes("sessions", "terminations"),
+        view.numbers("sessions", "session").astype(float),
+    )
+    last = view.numbers("terminations", "last_session").astype(float)
+    known = np.where(clients.codes >= 0, seen[clients.codes], np.nan)
+    for row in np.flatnonzero(np.isfinite(known) & (last - known >= UNSEEN)):
+        client = view.frames["terminations"]["client_id"].iloc[row]
+        yield Finding(
+            "terminations",
+            f"The therapy of client {client} is said to have ended with session {last[row]:g}, but "
+            f"the last session on record is {known[row]:g}.",
+            np.array([row]),
+            column="last_session",
+            many="{n} therapies are said to have ended long after the last session on record.",
+            hint="Correct the last session, or add the sessions that are not in the file. Until "
+            "then the client counts as in therapy up to the later session.",
+        )
 
 
 def _beyond(view: StudyView) -> Iterator[tuple[str, np.ndarray, int]]:
