@@ -29,13 +29,14 @@ def problems_in_words(report: Any, limit: int) -> Iterator[str]:
         left = len(issues) - limit
         yield f"... and {left} more (--html or --xlsx shows all, --limit prints more)."
     counts = issues["level"].value_counts()
-    parts = [f"{int(counts.get(level, 0))} {word}" for level, word in _LEVELS]
+    numbers = [(int(counts.get(level, 0)), word) for level, word in _LEVELS]
+    parts = [f"{n:,} {word.removesuffix('s') if n == 1 else word}" for n, word in numbers]
     yield ("The study can be used: " if report.ok else "The study cannot be used yet: ") + (
         ", ".join(parts) + "."
     )
 
 
-_LEVELS = (("error", "errors"), ("warning", "warnings"), ("info", "for information"))
+_LEVELS = (("error", "errors"), ("warning", "warnings"), ("info", "notes"))
 
 
 def _place(row: Any) -> str:
@@ -96,10 +97,14 @@ def _wrapped(line: str) -> list[str]:
 
 
 def claims_in_words(table: pd.DataFrame) -> Iterator[str]:
-    """Give one line a claim: whether it holds, and what was recomputed."""
+    """Give one line a claim: whether its number is reproduced, and our verdict on the claim."""
     for row in table.to_dict("records"):
         mark = "?" if pd.isna(row["holds"]) else ("holds" if row["holds"] else "FAILS")
-        numbers = f"expected {row['expected']}, recomputed {row['recomputed']}"
-        yield f"{mark:6} {safe(row['claim'])}: {numbers}"
-        yield from textwrap.wrap(safe(row["verdict"]), WIDTH, initial_indent=" " * 7,
-                                 subsequent_indent=" " * 7)  # fmt: skip
+        numbers = f"expected {row['expected']:.6g}, recomputed {row['recomputed']:.6g}"
+        yield f"{mark:6} {safe(row['claim']):32} {numbers}"
+        if row.get("why"):
+            yield from textwrap.wrap(safe(row["why"]), WIDTH, initial_indent=" " * 7,
+                                     subsequent_indent=" " * 7)  # fmt: skip
+        yield f"{'':7}verdict on the claim: {safe(row['verdict'])}"
+    red = int((~table["holds"].fillna(True).astype(bool)).sum())
+    yield f"{len(table)} numbers recomputed, {red} do not hold. al.claims() has words and sources."
