@@ -5,6 +5,8 @@ pandera checks them; its failure cases are folded and put into words here.
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 
@@ -58,7 +60,9 @@ def table_rules(frame: pd.DataFrame, schema: TableSchema) -> Found:
     from pandera.errors import SchemaErrors
 
     try:
-        to_pandera(schema.name).validate(frame, lazy=True, inplace=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # pandera's own calls of pandas 2
+            to_pandera(schema.name).validate(frame, lazy=True, inplace=True)
     except SchemaErrors as errors:
         cases = errors.failure_cases
     else:
