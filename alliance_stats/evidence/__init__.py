@@ -10,6 +10,8 @@ from .effect_sizes import effect_sizes as effect_sizes
 from .effect_sizes import r_from_d as r_from_d
 from .influence import leave_one_out as leave_one_out
 from .influence import plot_leave_one_out as plot_leave_one_out
+from .ledger import check_claims as check_claims
+from .ledger import claims as claims
 from .pooled import PooledEffects as PooledEffects
 from .pooling import pool_effects as pool_effects
 from .regression import MetaRegression as MetaRegression

@@ -1,0 +1,26 @@
+"""`alliance-stats claims` prints the ledger and fails where a claim does."""
+
+import pandas as pd
+
+import alliance_stats as al
+from alliance_stats.workspace.printing import claims_in_words
+
+
+def test_the_ledger_is_printed(call):
+    code, out, err = call("claims")
+    assert (code, err) == (0, "")
+    assert "holds  training-effect" in out
+    assert "verdict on the claim: not supported" in out
+    assert out.rstrip().splitlines()[-1].startswith(f"{len(al.claims())} numbers recomputed, 0 do")
+    assert call("claims", "--quiet") == (0, "", "")
+
+
+def test_a_claim_that_fails_is_told_and_fails_the_command(call, monkeypatch):
+    row = {"claim": "a", "expected": 0.2, "recomputed": 0.3, "holds": False,
+           "verdict": "contested", "why": "The number is 0.3, not 0.2."}  # fmt: skip
+    table = pd.DataFrame([row])
+    assert next(iter(claims_in_words(table))).startswith("FAILS  a")
+    monkeypatch.setattr(al, "check_claims", lambda: table)
+    code, out, _ = call("claims")
+    assert code == 1
+    assert "The number is 0.3, not 0.2." in out
