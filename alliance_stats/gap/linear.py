@@ -1,0 +1,120 @@
+"""Coefficients and their covariance, whether least squares or the nested engine gave them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from ..errors import DesignError, FewClustersWarning, SingularFitWarning
+from ..results import TIDY_COLUMNS
+
+if TYPE_CHECKING:
+    from ..multilevel import MultilevelFit
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """What is known of a set of coefficients.
+
+    Attributes
+    ----------
+    params, covariance
+        Estimates and their covariance.
+    df_of
+        Degrees of freedom of each row of a matrix of contrasts.
+    llf, n, n_parameters
+        Log-likelihood (maximum), rows, estimated parameters (variances included).
+    fit
+        The multilevel fit; None for least squares.
+    """
+
+    params: pd.Series
+    covariance: pd.DataFrame
+    df_of: Callable[[Array], Array]
+    n: int
+    scale: float
+    fit: MultilevelFit | None = None
+
+    def rows(self, L: Array, terms: list[str], group: str = "") -> pd.DataFrame:
+        """Return estimate, error, test and interval of each contrast."""
+        L = np.atleast_2d(L)
+        estimate = L @ self.params.to_numpy()
+        error = np.sqrt(np.einsum("ia,ab,ib->i", L, self.covariance.to_numpy(), L))
+        return rows_of(terms, estimate, error, self.df_of(L), group)
+
+
+def rows_of(
+    terms: list[str], estimate: Array, error: Array, df: Array, group: str = ""
+) -> pd.DataFrame:
+    """Return rows of ``tidy()`` from estimates, standard errors and degrees of freedom."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistic = estimate / error
+    half = stats.t.ppf(0.975, df) * error
+    return pd.DataFrame(
+        {
+            "effect": "fixed",
+            "group": group,
+            "term": terms,
+            "estimate": estimate,
+            "std_error": error,
+            "statistic": statistic,
+            "df": df,
+            "p_value": 2 * stats.t.sf(np.abs(statistic), df),
+            "conf_low": estimate - half,
+            "conf_high": estimate + half,
+        }
+    )[list(TIDY_COLUMNS)]
+
+
+def least_squares(outcome: Array, columns: pd.DataFrame) -> Linear:
+    """Return ordinary least squares of an outcome on columns (the intercept among them)."""
+    X, n = columns.to_numpy(dtype=float), len(columns)
+    k = X.shape[1]
+    if n <= k:
+        raise DesignError(f"{n} complete rows cannot carry {k} coefficients; more data are needed.")
+    size = np.sqrt((X**2).sum(axis=0))
+    Q, R = np.linalg.qr(X / np.where(size > 0, size, 1.0))
+    weak = np.abs(np.diag(R)) < 1e-10
+    if weak.any():
+        names = ", ".join(str(name) for name in columns.columns[weak])
+        raise DesignError(
+            f"The coefficients of {names} cannot be told from the others: the ratings hold too few "
+            "different values, or one is a sum of the others."
+        )
+    beta = np.linalg.solve(R, Q.T @ outcome) / size
+    residual = outcome - X @ beta
+    scale = float(residual @ residual) / (n - k)
+    inverse = np.linalg.inv(R)
+    covariance = scale * (inverse @ inverse.T) / np.outer(size, size)
+    names = list(columns.columns)
+    return Linear(
+        pd.Series(beta, index=names),
+        pd.DataFrame(covariance, index=names, columns=names),
+        lambda L: np.full(len(L), float(n - k)),
+        n,
+        scale,
+    )
+
+
+def multilevel(formula: str, frame: pd.DataFrame, *, df: Any, reml: bool = True) -> Linear:
+    """Fit with the nested engine; what it warns of is in the fit's messages."""
+    from ..multilevel import fit_multilevel
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SingularFitWarning)  # in fit.messages, which we pass on
+        warnings.simplefilter("ignore", FewClustersWarning)
+        fit = fit_multilevel(formula, frame, df=df, reml=reml)
+    names = list(fit.params.index)
+
+    def df_of(L: Array) -> Array:
+        return np.asarray(fit.inference.df(L @ fit.to_user_scale), dtype=float)
+
+    return Linear(fit.params, fit.cov_params().loc[names, names], df_of, fit.nobs, fit.scale, fit)

@@ -1,0 +1,251 @@
+"""Response surface analysis: does outcome depend on both ratings' level, gap, or agreement?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from ..errors import DesignError, did_you_mean, require_columns
+from . import linear
+from . import surface_math as geometry
+from .levels import complete_rows, grouping, require_one_scale, require_variance, table_of
+from .surface_result import Part, ResponseSurface, Specification
+from .truth_bias import _renamed
+
+PARTS = ("total", "within", "between", "both")
+RANDOM = ("linear", "intercepts", "linear_all")
+
+
+def fit_response_surface(
+    data: pd.DataFrame,
+    *,
+    x: str,
+    y: str,
+    outcome: str,
+    by: str | Sequence[str] | None = None,
+    covariates: str | Sequence[str] | None = None,
+    moderators: str | Sequence[str] | None = None,
+    center: Literal["midpoint"] | float | None = "midpoint",
+    part: Literal["total", "within", "between", "both"] = "total",
+    cubic: bool = False,
+    random: Literal["linear", "intercepts", "linear_all"] = "linear",
+    cluster: str | None = None,
+    df: Literal["satterthwaite", "kenward-roger", "normal"] = "satterthwaite",
+    same_scale: bool = False,
+) -> ResponseSurface:
+    """Does outcome go with the level of both ratings, with their gap, or with their agreement?
+
+    A difference score answers none of these: it forces the effects of both ratings to be equal and
+    opposite. The surface estimates them freely: ``Z = b0 + b1 X + b2 Y + b3 X2 + b4 XY + b5 Y2``.
+
+    Parameters
+    ----------
+    data
+        One row a session (or a dyad).
+    x, y
+        Columns of the two ratings, on one scale (``"client"``, ``"therapist"``).
+    outcome
+        Column of the outcome.
+    by
+        Where given, the multilevel surface: ``"client_id"``, or ``["client_id",
+        "therapist_id"]``.
+    covariates
+        Further numeric columns, entered as they are.
+    moderators
+        Numeric columns that may change the surface, centred on their mean over the rows: each adds
+        ``b0:name`` to ``b5:name`` and ``a1:name`` to ``a5:name``.
+    center
+        ``"midpoint"``: both ratings minus the mean of all x and y together, the same number for
+        both, since centring each on its own mean would remove the gap; a number (the scale's
+        midpoint); or None.
+    part
+        With `by`: ``"total"`` is the surface of the ratings as they are. ``"within"``: of each
+        rating's deviation from the client's own mean (do sessions in which both move together
+        differ?); it says nothing of the level of the gap. ``"between"``: of the clients' means.
+        ``"both"``: both surfaces in one model; their rows are told apart by ``group``.
+    cubic
+        Adds ``b6`` to ``b9`` (X3, X2Y, XY2, Y3), which can tell whether x above y is worse than y
+        above x.
+    random
+        With `by`: ``"linear"``: intercepts at each level, and slopes of x and y at the lowest;
+        ``"linear_all"``: slopes at all levels; ``"intercepts"``.
+    cluster
+        Without `by`: the column whose groups ``.bootstrap()`` draws as a whole.
+    df
+        How degrees of freedom of linear terms are found in the multilevel surface.
+    same_scale
+        Say True where ranges look unlike although both ratings are on one scale.
+
+    Returns
+    -------
+    ResponseSurface
+        ``.tidy()``, ``.congruence()``, ``.ladder()``, ``.regions()``, ``.bootstrap()``,
+        ``.plot()``.
+
+    Raises
+    ------
+    DesignError
+        Ratings on different scales, a rating that does not vary, too few rows.
+    ColumnError
+        A column is missing or holds no numbers.
+
+    Notes
+    -----
+    a1 = b1 + b2 and a2 = b3 + b4 + b5 are slope and curvature where both ratings agree, a3 =
+    b1 - b2 and a4 = b3 - b4 + b5 across, a5 = b3 - b5; p10 and p11 are intercept and slope of the
+    first principal axis, p20 and p21 of the second; x0 and y0 the stationary point. Standard
+    errors of a1-a5 are exact functions of the coefficients' covariance; those of axes and point
+    come from the delta method and are rough where b4 or the curvature is near zero: see
+    ``.bootstrap()``. Least squares' tests have n - 6 - covariates degrees of freedom. Edwards
+    (2002); multilevel: Nestler, Humberg & Schönbrodt (2019, doi 10.1037/met0000199).
+
+    Examples
+    --------
+    >>> import alliance_stats as al, numpy as np, pandas as pd
+    >>> rng = np.random.default_rng(3)
+    >>> data = pd.DataFrame(rng.normal(4, 1, (200, 2)), columns=["client", "therapist"])
+    >>> gap = data["therapist"] - data["client"]
+    >>> data["outcome"] = -0.5 * gap**2 + rng.normal(0, 1, 200)
+    >>> found = al.fit_response_surface(data, x="client", y="therapist", outcome="outcome")
+    >>> bool(found.tidy().set_index("term").loc["a4", "conf_high"] < 0)
+    True
+    """
+    levels = grouping(by)
+    _check(part, random, levels, cluster)
+    data = table_of(data)
+    further, moderating = _names(covariates), _names(moderators)
+    wanted = {"x": x, "y": y, "outcome": outcome}
+    wanted |= {f"covariate{i}": name for i, name in enumerate(further)}
+    wanted |= {f"moderator{i}": name for i, name in enumerate(moderating)}
+    rows, messages = complete_rows(data, wanted, levels)
+    if not same_scale:
+        require_one_scale(rows["x"], rows["y"], (x, y))
+    for name in ("x", "y", "outcome"):
+        require_variance(rows[name], wanted[name], "there is no surface to fit.")
+    if cluster:
+        rows = rows.assign(cluster=_cluster(data, cluster)[rows.index])
+    middle = _middle(rows, center)
+    spec = Specification(
+        x=x, y=y, outcome=outcome, levels=tuple(levels), covariates=tuple(further),
+        moderators=tuple(moderating), part=part, cubic=cubic, random=random, df=df,
+        center=middle,
+    )  # fmt: skip
+    frame, parts = design(rows, spec)
+    found = fit_design(frame, spec)
+    if found.fit is not None:
+        messages += _told(_renamed(found.fit.messages, levels), spec)
+    return ResponseSurface(spec, found, frame, parts, rows, tuple(messages))
+
+
+def _told(messages: list[str], spec: Specification) -> list[str]:
+    """Return the fit's messages in the surface's words."""
+    out = [re.sub(r"'(?:total|within|between)_(b\d)'", r"\1", m) for m in messages]
+    if spec.part != "total":
+        return out
+    out = [m for m in out if "varies within" not in m]
+    mixed = (
+        "The surface of the ratings as they are mixes sessions of one client with differences "
+        "between clients; part='both' tells them apart."
+    )
+    return [*out, mixed]
+
+
+def _check(part: str, random: str, levels: list[str], cluster: str | None) -> None:
+    for name, value, allowed in (("part", part, PARTS), ("random", random, RANDOM)):
+        if value not in allowed:
+            raise DesignError(
+                f"{name} must be one of {', '.join(allowed)}, not {value!r}."
+                f"{did_you_mean(value, allowed)}"
+            )
+    if part != "total" and not levels:
+        raise DesignError(f"part={part!r} needs by='client_id': deviations and means of clients.")
+    if cluster and levels:
+        raise DesignError("cluster is for by=None; with `by` whole top-level groups are drawn.")
+
+
+def _cluster(data: pd.DataFrame, column: str) -> np.ndarray:
+    require_columns(data.columns, [column], what="the data")
+    codes = pd.factorize(data[column])[0]
+    if (codes < 0).any():
+        raise DesignError(
+            f"The cluster '{column}' is missing in {int((codes < 0).sum())} rows; give every row "
+            "one, or leave those rows out."
+        )
+    return codes
+
+
+def _names(given: str | Sequence[str] | None) -> list[str]:
+    return [] if given is None else [given] if isinstance(given, str) else list(given)
+
+
+def _middle(rows: pd.DataFrame, center: Any) -> float:
+    if center == "midpoint":
+        return float((rows["x"].mean() + rows["y"].mean()) / 2)
+    if center is None:
+        return 0.0
+    if isinstance(center, (int, float, np.number)) and np.isfinite(center):
+        return float(center)
+    raise DesignError(f"center must be 'midpoint', a number or None, not {center!r}.")
+
+
+def design(rows: pd.DataFrame, spec: Specification) -> tuple[pd.DataFrame, tuple[Part, ...]]:
+    """Return the model's columns and, for each surface, the columns of its coefficients."""
+    frame = pd.DataFrame({"outcome": rows["outcome"]})
+    parts = []
+    for name in ("within", "between") if spec.part == "both" else (spec.part,):
+        x, y = _ratings(rows, name, spec.center)
+        names = [f"{name}_b{i}" for i in range(1, 10 if spec.cubic else 6)]
+        columns = geometry.monomials(x, y, spec.cubic)
+        frame = frame.assign(**dict(zip(names, columns, strict=True)))
+        parts.append(Part(name if spec.part == "both" else "", ("Intercept", *names), x, y))
+    for i in range(len(spec.covariates)):
+        frame[f"covariate{i}"] = rows[f"covariate{i}"]
+    for i, name in enumerate(spec.moderators):
+        value = rows[f"moderator{i}"] - rows[f"moderator{i}"].mean()
+        require_variance(value, name, "it cannot moderate anything.")
+        frame[f"moderator{i}"] = value
+        for column in [c for part in parts for c in part.columns[1:]]:
+            frame[f"moderator{i}_{column}"] = value * frame[column]
+    for position in range(len(spec.levels)):
+        frame[f"level{position + 1}"] = rows[f"level{position + 1}"]
+    return frame, tuple(parts)
+
+
+def _ratings(rows: pd.DataFrame, part: str, middle: float) -> tuple[np.ndarray, np.ndarray]:
+    x, y = rows["x"], rows["y"]
+    if part in ("within", "between"):
+        means = rows.groupby("level1")[["x", "y"]].transform("mean")
+        x, y = (
+            (means["x"] - middle, means["y"] - middle)
+            if part == "between"
+            else (x - means["x"], y - means["y"])
+        )
+    else:
+        x, y = x - middle, y - middle
+    return x.to_numpy(), y.to_numpy()
+
+
+def fit_design(frame: pd.DataFrame, spec: Specification, *, reml: bool = True) -> linear.Linear:
+    """Fit the columns of a design by least squares, or with random effects of the levels."""
+    fixed = [c for c in frame if c != "outcome" and not str(c).startswith("level")]
+    if not spec.levels:
+        columns = frame[fixed].copy()
+        columns.insert(0, "Intercept", 1.0)
+        return linear.least_squares(frame["outcome"].to_numpy(), columns)
+    formula = f"outcome ~ {' + '.join(['1', *fixed])} + {bars(spec)}"
+    return linear.multilevel(formula, frame, df=spec.df, reml=reml)
+
+
+def bars(spec: Specification) -> str:
+    """Return the random part of the formula."""
+    name = {"both": "within", "between": ""}.get(spec.part, spec.part)
+    slopes = f"1 + {name}_b1 + {name}_b2" if name and spec.random != "intercepts" else "1"
+    out = []
+    for position in range(len(spec.levels)):
+        effects = slopes if position == 0 or spec.random == "linear_all" else "1"
+        out.append(f"({effects} | level{position + 1})")
+    return " + ".join(out)

@@ -1,0 +1,309 @@
+"""The response surface against R, published fixtures, and surfaces of known shape."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import alliance_stats as al
+from alliance_stats.gap import surface_math as geometry
+
+HERE = Path(__file__).parents[1] / "reference" / "gap"
+REFERENCE = json.loads((HERE / "references.json").read_text())
+DATA = pd.read_csv(HERE / "dyads.csv")
+EXACT = 1e-8  # least squares twice: only rounding differs
+OPTIMISERS = 1e-4  # relative; two optimisers stop within this of one REML optimum
+COLUMNS = {"x": "client", "y": "therapist", "outcome": "outcome"}
+AXES = list(geometry.AXES)
+
+
+def terms(found, group=""):
+    table = found.tidy()
+    return table[(table["effect"] == "fixed") & (table["group"] == group)].set_index("term")
+
+
+def planted(seed=0, n=400, **b):
+    """Ratings around 4 and an outcome with the coefficients given, b1 to b9, noise of SD 0.5."""
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(0, 1, (2, n))
+    columns = geometry.monomials(x, y, cubic=True)
+    z = sum(b.get(f"b{i + 1}", 0.0) * column for i, column in enumerate(columns))
+    z = z + rng.normal(0, 0.5, n)
+    return pd.DataFrame({"client": x + 4, "therapist": y + 4, "outcome": z})
+
+
+# -- published fixtures --------------------------------------------------------------------------
+
+
+def test_the_first_fixture_of_slopes_and_curvatures():
+    b = np.array([0.0, -0.23, 0.77, -0.07, 0.27, -0.10])
+    found = geometry.contrasts(geometry.SHAPE, geometry.QUADRATIC) @ b
+    assert found == pytest.approx([0.54, 0.10, -1.00, -0.44, 0.03], abs=1e-12)
+
+
+def test_the_second_fixture_with_standard_errors():
+    b = np.array([0.0, 0.131, 0.382, 0.074, 0.002, 0.039])
+    V = np.diag(np.array([0.0, 0.09, 0.09, 0.07, 0.11, 0.07]) ** 2)
+    V[3, 5] = V[5, 3] = 0.001
+    V[3, 4] = V[4, 3] = -0.003
+    V[4, 5] = V[5, 4] = -0.004
+    A = geometry.contrasts(geometry.SHAPE, geometry.QUADRATIC)
+    # the printed a1, a3 = -.251 and so on have three digits, the errors four
+    assert np.round(A @ b, 3) == pytest.approx([0.513, 0.115, -0.251, 0.111, 0.035])
+    errors = np.sqrt(np.diag(A @ V @ A.T))
+    assert np.round(errors, 4) == pytest.approx([0.1273, 0.0995, 0.1273, 0.1947, 0.0883])
+
+
+# -- against R -----------------------------------------------------------------------------------
+
+
+def assert_like(found, expected, tolerance, group=""):
+    table = terms(found, group)
+    b = [f"b{i}" for i in range(6)]
+    assert table.loc[b, "estimate"].to_numpy() == pytest.approx(expected["b"][:6], rel=tolerance)
+    assert table.loc[b, "std_error"].to_numpy() == pytest.approx(expected["se"][:6], rel=tolerance)
+    for term in [*geometry.SHAPE, *AXES]:
+        row = table.loc[term, ["estimate", "std_error"]].to_numpy(dtype=float)
+        assert row == pytest.approx(expected[term], rel=10 * tolerance), term
+
+
+def test_least_squares_with_delta_method_is_rs():
+    found = al.fit_response_surface(DATA, **COLUMNS, covariates="covariate")
+    assert_like(found, REFERENCE["single"], EXACT)
+    assert terms(found).loc["covariate", "estimate"] == pytest.approx(REFERENCE["single"]["b"][6])
+    assert terms(found).loc["p11", "df"] == len(DATA) - 7
+
+
+def test_cubic_terms_are_rs():
+    found = terms(al.fit_response_surface(DATA, **COLUMNS, cubic=True))
+    rows = found.loc[[f"b{i}" for i in range(10)]]
+    assert rows["estimate"].to_numpy() == pytest.approx(REFERENCE["cubic"]["b"], rel=EXACT)
+    assert rows["std_error"].to_numpy() == pytest.approx(REFERENCE["cubic"]["se"], rel=EXACT)
+    assert found.loc[AXES, "estimate"].isna().all()
+
+
+def test_the_multilevel_surface_is_lme4s_with_delta_method():
+    found = al.fit_response_surface(DATA, **COLUMNS, by=["client_id", "therapist_id"])
+    assert_like(found, REFERENCE["multilevel"], OPTIMISERS)
+    assert np.isinf(terms(found).loc["p11", "df"])
+
+
+def test_the_surface_within_clients_is_lme4s():
+    found = al.fit_response_surface(DATA, **COLUMNS, by="client_id", part="within")
+    assert_like(found, REFERENCE["within"], OPTIMISERS)
+
+
+def test_the_ladder_has_rs_aicc():
+    table = al.fit_response_surface(DATA, **COLUMNS, covariates="covariate").ladder()
+    assert dict(zip(table["model"], table["aicc"], strict=True)) == pytest.approx(
+        REFERENCE["aicc"], rel=EXACT
+    )
+    assert table["weight"].sum() == pytest.approx(1)
+    assert table["delta"].is_monotonic_increasing
+
+
+# -- shape ---------------------------------------------------------------------------------------
+
+
+def test_both_ratings_are_centred_on_one_number():
+    found = al.fit_response_surface(DATA, **COLUMNS)
+    middle = (DATA["client"].mean() + DATA["therapist"].mean()) / 2
+    assert found.spec.center == pytest.approx(middle)
+    raw = al.fit_response_surface(DATA, **COLUMNS, center=None)
+    other = al.fit_response_surface(DATA, **COLUMNS, center=3)
+    for term in ("a2", "a4", "a5", "p11", "p21"):  # moved along the diagonal, shape stays
+        value = terms(found).loc[term, "estimate"]
+        assert terms(raw).loc[term, "estimate"] == pytest.approx(value, rel=1e-6)
+        assert terms(other).loc[term, "estimate"] == pytest.approx(value, rel=1e-6)
+
+
+def test_axes_do_not_exist_on_a_plane_and_that_is_said():
+    x, y = (DATA[c] - 5 for c in ("client", "therapist"))
+    data = DATA.assign(outcome=x - y + 1e-3 * np.sin(1e5 * x))
+    b, V = np.array([0, 1.0, -1.0, 0, 0, 0]), np.eye(6)
+    assert np.isnan(geometry.axes_with_errors(b, V)[0]).all()
+    found = al.fit_response_surface(data, **COLUMNS, cubic=True)
+    assert any("principal axes" in message for message in found.messages)
+
+
+@pytest.mark.parametrize(
+    ("b", "verdict"),
+    [
+        ({"b3": -0.5, "b4": 1.0, "b5": -0.5}, "strict"),
+        ({"b1": 0.4, "b2": 0.4, "b3": -0.5, "b4": 1.0, "b5": -0.5}, "broad"),
+        ({"b1": 0.4, "b2": -0.4, "b3": -0.5, "b4": 1.0, "b5": -0.5}, "shifted ridge"),  # a3, p10
+        ({"b3": -1.0, "b4": 1.0, "b5": -0.25}, "shifted ridge"),  # rotated: p11 and a5
+        ({"b1": 0.5, "b2": -0.5}, "no congruence"),
+        ({"b3": 0.5, "b4": -1.0, "b5": 0.5}, "no congruence"),  # a valley
+        ({}, "no relation"),
+    ],
+)
+def test_the_verdict_on_surfaces_of_known_shape(b, verdict):
+    found = al.fit_response_surface(planted(seed=7, **b), **COLUMNS, center=4)
+    said = found.congruence(level=0.999)  # eight conditions, each wrong once in 1000 by chance
+    assert said.verdict == verdict
+    assert said.holds == (verdict in ("strict", "broad"))
+    assert set(said.table["condition"]) == {"overall", "p10", "p11", "a1", "a2", "a3", "a4", "a5"}
+
+
+def test_a_significant_a3_alone_is_not_called_congruence():
+    data = planted(seed=7, b1=0.5, b2=-0.5)
+    said = al.fit_response_surface(data, **COLUMNS, center=4).congruence()
+    assert "direction of the gap, not agreement" in said.words
+    assert "client is the higher one" in said.words
+
+
+def test_where_lower_is_better_the_surface_is_turned_over():
+    valley = planted(seed=7, b3=0.5, b4=-1.0, b5=0.5)
+    found = al.fit_response_surface(valley, **COLUMNS, center=4)
+    assert found.congruence(direction="lower_is_better", level=0.999).verdict == "strict"
+    with pytest.raises(al.DesignError, match="Did you mean 'lower_is_better'"):
+        found.congruence(direction="lower_better")
+
+
+def test_a_cubic_surface_tells_which_mismatch_is_worse():
+    data = planted(seed=3, n=2000, b3=-0.5, b4=1.0, b5=-0.5, b6=0.1, b7=-0.3, b8=0.3, b9=-0.1)
+    found = al.fit_response_surface(data, **COLUMNS, center=4, cubic=True)
+    row = terms(found).loc["loic_cubic"]
+    assert row["conf_low"] < 0.8 < row["conf_high"]
+    assert row["p_value"] < 1e-6
+    with pytest.raises(al.DesignError, match="quadratic surface"):
+        found.congruence()
+
+
+def test_moderators_change_the_surface():
+    data = planted(seed=5, n=3000, b1=0.5, b2=0.2)
+    z = np.random.default_rng(1).normal(0, 1, len(data))
+    data["training"] = z + 10
+    data["outcome"] += 0.4 * z * (data["client"] - 4)
+    table = terms(al.fit_response_surface(data, **COLUMNS, center=4, moderators="training"))
+    for term, truth in {"b1:training": 0.4, "b2:training": 0.0, "a1:training": 0.4}.items():
+        assert table.loc[term, "conf_low"] < truth < table.loc[term, "conf_high"]
+
+
+def test_within_and_between_surfaces_are_told_apart():
+    rng = np.random.default_rng(11)
+    client = np.repeat(np.arange(150), 8)
+    level = rng.normal(0, 1, (2, 150))[:, client]
+    move = rng.normal(0, 0.6, (2, len(client)))
+    x, y = 4 + level + move
+    # deviations from the true level: within slopes .8 and -.3, between 0 and 1
+    outcome = 0.8 * move[0] - 0.3 * move[1] + 1.0 * level[1] + rng.normal(0, 0.5, len(client))
+    data = pd.DataFrame({"client_id": client, "client": x, "therapist": y, "outcome": outcome})
+    found = al.fit_response_surface(data, **COLUMNS, by="client_id", part="both", center=4)
+    within, between = terms(found, "within"), terms(found, "between")
+    assert within.loc["b1", "conf_low"] < 0.8 < within.loc["b1", "conf_high"]
+    assert within.loc["b2", "conf_low"] < -0.3 < within.loc["b2", "conf_high"]
+    # a mean of 8 sessions has reliability 1 / (1 + .36 / 8), which pulls it towards within
+    reliability = 1 / (1 + 0.36 / 8)
+    expected = reliability * 1.0 + (1 - reliability) * -0.3
+    assert between.loc["b2", "conf_low"] < expected < between.loc["b2", "conf_high"]
+    assert found.congruence(group="between").verdict in ("no congruence", "no relation")
+
+
+def test_regions_count_rows_and_dyads():
+    data = pd.DataFrame(
+        {
+            "client_id": [1, 1, 2, 2, 3, 3, 4, 4],
+            "client": [5.0, 5.2, 3.0, 3.1, 4.0, 4.1, 2.0, 2.2],
+            "therapist": [3.0, 3.1, 5.0, 5.2, 4.0, 4.2, 2.1, 2.0],
+            "outcome": [1.0, 2.0, 0.0, 1.5, 3.0, 2.0, 1.0, 0.5],
+        }
+    )
+    found = al.fit_response_surface(data, **COLUMNS)
+    table = found.regions(margin=0.5).set_index("region")
+    assert table["n_rows"].to_dict() == {
+        "client above therapist": 2, "agreement": 4, "therapist above client": 2
+    }  # fmt: skip
+    assert table["n_dyads"].isna().all()
+
+
+# -- bootstrap -----------------------------------------------------------------------------------
+
+
+def test_the_bootstrap_of_least_squares_is_that_of_its_clusters():
+    data = planted(seed=2, n=300, b1=0.5, b4=0.6, b3=-0.4, b5=-0.4)
+    found = al.fit_response_surface(data, **COLUMNS)
+    drawn = found.bootstrap(800, seed=1)
+    table = drawn.tidy().set_index("term")
+    exact = terms(found)
+    # the SD of 800 draws has a relative error of 1 / sqrt(1600) = 2.5 %, and HC noise besides
+    for term in ("b1", "a4", "p11"):
+        ratio = table.loc[term, "std_error"] / exact.loc[term, "std_error"]
+        assert 0.8 < ratio < 1.25
+    again = found.bootstrap(800, seed=1)
+    pd.testing.assert_frame_equal(drawn.draws, again.draws)
+    doubled = pd.concat([data, data]).assign(pair=np.tile(np.arange(300), 2))
+    clustered = al.fit_response_surface(doubled, **COLUMNS, cluster="pair").bootstrap(800, seed=1)
+    assert clustered.n_clusters == 300
+    # every row twice in one cluster: the naive error is too small by sqrt(2), the cluster's is not
+    ratio = clustered.tidy().set_index("term")["std_error"] / table["std_error"]
+    assert 0.9 < ratio["b1"] < 1.1
+
+
+def test_the_multilevel_bootstrap_draws_whole_therapists_and_any_number_of_processes():
+    found = al.fit_response_surface(
+        DATA, **COLUMNS, by=["client_id", "therapist_id"], random="intercepts"
+    )
+    one = found.bootstrap(22, seed=4)
+    assert (one.n_clusters, one.failed) == (20, 0)
+    two = found.bootstrap(22, seed=4, n_jobs=2)
+    pd.testing.assert_frame_equal(one.draws, two.draws)
+
+
+# -- bad input -----------------------------------------------------------------------------------
+
+
+def test_ratings_on_different_ranges_are_refused_until_said_to_be_one_scale():
+    data = DATA.assign(therapist=DATA["therapist"] * 14)
+    with pytest.raises(al.DesignError, match=r"'client' runs from .* common\s+scale"):
+        al.fit_response_surface(data, **COLUMNS)
+    found = al.fit_response_surface(data, **COLUMNS, same_scale=True)
+    assert found.linear.n == len(data)
+
+
+def test_incomplete_rows_are_counted_by_what_is_missing():
+    data = DATA.astype({"client": float})
+    data.loc[[0, 5], "client"] = np.nan
+    data.loc[[5, 9], "outcome"] = np.nan
+    found = al.fit_response_surface(data, **COLUMNS)
+    assert found.messages[0] == (
+        f"3 of {len(data)} rows are incomplete and left out (missing: 'client' 2, 'outcome' 2)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "said"),
+    [
+        ({}, {"outcome": "outcom"}, "Did you mean 'outcome'"),
+        ({"client": "much"}, {}, "must hold finite numbers"),
+        ({"client": 4.0}, {}, "same value in all"),
+        ({}, {"part": "within"}, "needs by='client_id'"),
+        ({}, {"part": "withn", "by": "client_id"}, "Did you mean 'within'"),
+        ({}, {"center": "mean"}, "center must be"),
+        ({}, {"by": ["a", "b"], "cluster": "x"}, "cluster is for by=None"),
+    ],
+)
+def test_bad_input_is_told(change, options, said):
+    with pytest.raises(ValueError, match=said):
+        al.fit_response_surface(DATA.assign(**change), **{**COLUMNS, **options})
+
+
+def test_a_client_with_two_therapists_is_named():
+    data = DATA.assign(therapist_id=np.where(DATA["session"] > 4, 99, DATA["therapist_id"]))
+    with pytest.raises(al.DesignError, match="more than one of 'therapist_id'"):
+        al.fit_response_surface(data, **COLUMNS, by=["client_id", "therapist_id"])
+
+
+def test_the_picture_shows_the_surface_only_where_data_are():
+    found = al.fit_response_surface(planted(b3=-0.5, b4=1.0, b5=-0.5), **COLUMNS)
+    ax = found.plot()
+    assert "points" in ax.get_xlabel()
+    assert ax.get_title(loc="left") == "n = 400 rows"
+    from alliance_stats.gap.surface_ladder import surface_grid
+
+    grid = surface_grid(found, "")
+    assert 0.2 < grid["inside"].mean() < 0.95
+    assert found.plot_3d().figure.axes[1].name == "3d" or len(found.plot_3d().figure.axes) == 3
