@@ -135,7 +135,7 @@ def test_validate_tells_an_error_and_leaves_with_1(call, broken, tmp_path):
     assert "Post-Rx" in out
     assert "\x1b" not in out  # what stands in a file must not steer the terminal
     assert "sessions.csv row 4 (session): " in out
-    assert out.splitlines()[-1].startswith("The study cannot be used yet: 1 error, 0 warnings, ")
+    assert out.splitlines()[-1].startswith("The study cannot be used yet: 2 errors, ")
     assert (tmp_path / "marked.xlsx").is_file()
 
 
@@ -168,6 +168,11 @@ def test_a_new_study_that_is_still_empty_is_told_of_in_words(call, tmp_path):
     assert err == ""
     assert "sessions.csv: The file has a header but no rows." in out
     assert out.splitlines()[-1] == "The study can be used: 0 errors, 3 warnings, 0 notes."
+    alone = {"name": "s", "sources": [{"file": "endings.csv", "table": "terminations"}]}
+    alone["sources"][0]["columns"] = {"client_id": "client_id"}
+    (tmp_path / "study" / "study.yaml").write_text(json.dumps(alone), encoding="utf-8")
+    _, out, _ = call("validate", tmp_path / "study")
+    assert out.splitlines()[-1] == "The study can be used: 0 errors, 1 warning, 0 notes."
 
 
 def test_the_card_a_new_study_shows_can_be_copied_and_used(call, tmp_path):
