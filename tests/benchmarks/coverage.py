@@ -160,11 +160,10 @@ therapist's predictor without any effect, has p < .05. The simulation itself is 
 ## How to read it
 - **z tests** (`normal`) reject a null predictor of therapists too often with few therapists, which
   is why they warn there.
-- **Kenward-Roger** is within the simulation's error of what it promises wherever therapists'
-  variance can be estimated. Where it often is estimated as zero (the column of singular fits),
-  Kenward-Roger turns careful: its intervals are a little too wide, its tests reject a little too
-  seldom. pbkrtest does the same, and does so by design: a variance of zero is known as badly as any
-  other.
+- **Kenward-Roger** keeps near what it promises wherever therapists' variance can be estimated.
+  Where it often is estimated as zero (the column of singular fits), Kenward-Roger turns careful:
+  its intervals are a little too wide, its tests reject a little too seldom. So does pbkrtest,
+  whose definition it is: a variance estimated as zero is not taken for known.
 - **Satterthwaite** as lmerTest computes it forgets a variance of zero, and adjusts no standard
   error.
 """
