@@ -118,7 +118,7 @@ def test_the_wrong_encoding_is_named(tmp_path):
 def test_zero_bytes_are_no_text(tmp_path):
     path = tmp_path / "t.csv"
     path.write_bytes(b"pid,x\n" + bytes([0, 0, 0, 0, 1, 2]) * 50)
-    assert "holds zero bytes" in refuse(path)
+    assert "line 2 holds the byte 0" in refuse(path)
 
 
 def test_a_workbook_with_damaged_insides(tmp_path):
@@ -146,6 +146,13 @@ def test_wrong_options_are_refused(tmp_path):
         al.read_table(path, decimal=":")
     with pytest.raises(al.ReadError, match="delimiter must be one character"):
         al.read_table(path, delimiter="ab")
+    with pytest.raises(al.ReadError, match="encoding must be a name"):
+        al.read_table(path, encoding=5)
+    for wrong in ("", "\n", '"', "é", "\0"):
+        with pytest.raises(al.ReadError, match="delimiter must be one character"):
+            al.read_table(path, delimiter=wrong)
+    with pytest.raises(al.ReadError, match="no text encoding called"):
+        al.read_table(path, encoding="a\0b")
     with pytest.raises(al.ReadError, match="which has none"):
         al.read_table(path, sheet="final")
 

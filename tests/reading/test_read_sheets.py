@@ -115,5 +115,5 @@ def test_parquet_keeps_what_it_says_and_cleans_text(tmp_path):
 def test_parquet_with_lists_in_cells_is_refused(tmp_path):
     path = tmp_path / "t.parquet"
     pq.write_table(pa.table({"pid": [1, 2], "items": [[1, 2], [3]]}), path)
-    with pytest.raises(al.ReadError, match=r"The column items of 't\.parquet' hold lists"):
+    with pytest.raises(al.ReadError, match=r"The column items of 't\.parquet' holds lists"):
         al.read_table(path)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ...errors import ReadError, did_you_mean, listing
 from ..origin import Problem
 from ..tables import TABLES
-from .patterns import Pattern, PatternError, parse_pattern
-from .spec import MeasureSpec, SourceSpec, StudySpec
-from .vocabulary import MEASURE_KEYS, SOURCE_KEYS, STUDY_KEYS, columns_for, enum_of
-from .yaml_tree import Place, Tree, parse_yaml
+from .describing_measures import MeasureReader
+from .spec import SourceSpec, StudySpec
+from .vocabulary import SOURCE_KEYS, STUDY_KEYS, columns_for
+from .yaml_tree import Place, parse_yaml
 
 _TYPO = 0.8
 """Likeness from which an unknown column name is a slip of one of ours, not a further column."""
@@ -41,37 +40,8 @@ def describe(mapping: dict[str, Any], name: str = "study.yaml") -> tuple[StudySp
     return reader.study(mapping, "study"), reader.problems
 
 
-class _Reader:
+class _Reader(MeasureReader):
     """Reads one description and collects what is wrong with it."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.tree = Tree()
-        self.problems: list[Problem] = []
-
-    # -- problems ---------------------------------------------------------------------------
-
-    def add(
-        self, message: str, place: Place, hint: str = "", error: BaseException | None = None
-    ) -> None:
-        """Note a mistake with its line."""
-        line = getattr(error, "row", None) or self.tree.line(place)
-        self.problems.append(
-            Problem("error", "study_yaml", message, hint, file=self.name, row=line)
-        )
-
-    def check_keys(self, given: dict[Any, Any], allowed: Iterable[str], place: Place) -> None:
-        """Name each key that is not known, with the nearest that is."""
-        known = tuple(allowed)
-        for key in given:
-            if key not in known:
-                self.add(
-                    f"The key '{key}' is not known here.{did_you_mean(key, known)}",
-                    (*place, key),
-                    f"Known keys are {listing(known, 40)}.",
-                )
-
-    # -- the study --------------------------------------------------------------------------
 
     def study(self, given: Any, fallback: str) -> StudySpec:
         """Return the study; what is wrong is noted and left out."""
@@ -90,9 +60,11 @@ class _Reader:
             what = "is empty" if given is None else "does not begin with keys such as name:"
             self.add(f"The study's description {what}.", (), "It needs name: and sources:.")
             return StudySpec(fallback)
-        self.check_keys(given, STUDY_KEYS, ())
+        meant = self.check_keys(given, STUDY_KEYS, ())
         sources = given.get("sources")
-        if not isinstance(sources, list) or not sources:
+        if "sources" in meant and sources is None:
+            sources = []
+        elif not isinstance(sources, list) or not sources:
             self.add(
                 "The study names no files: 'sources' must be a list of them.",
                 ("sources",),
@@ -101,22 +73,19 @@ class _Reader:
             sources = []
         made = [self.source(each, ("sources", n)) for n, each in enumerate(sources)]
         return StudySpec(
-            name=str(given.get("name") or given.get("title") or fallback),
+            name=self.title(given) or fallback,
             sources=tuple(each for each in made if each is not None),
-            description=str(given.get("description") or ""),
+            description=self.text(given, "description", ()) or "",
             synthetic=self.flag(given, "synthetic", ()),
             extra={k: given[k] for k in ("licence", "citation", "title") if k in given},
         )
 
-    def flag(self, given: dict[str, Any], key: str, place: Place) -> bool:
-        """Return a yes-or-no key; anything else is noted."""
-        value = given.get(key, False)
-        if isinstance(value, bool):
-            return value
-        self.add(f"'{key}' must be true or false, got {value!r}.", (*place, key))
-        return False
-
-    # -- a source ---------------------------------------------------------------------------
+    def title(self, given: dict[str, Any]) -> str:
+        """Return the study's name; a number will do."""
+        for key in ("name", "title"):
+            if given.get(key) and self.plain(given[key], f"'{key}'", (key,)):
+                return str(given[key])
+        return ""
 
     def source(self, given: Any, place: Place) -> SourceSpec | None:
         """Return one source, or None where it has no file or table to speak of."""
@@ -134,9 +103,9 @@ class _Reader:
         if not isinstance(given.get("file"), str) or not given["file"].strip():
             self.add("A source must name its file (file: sessions.csv).", place)
             return None
-        columns, constants = self.columns(given, table, place)
+        columns, constants, told = self.columns(given, table, place)
         known = (*SOURCE_KEYS, *columns_for(table))
-        self.check_keys(given, known, place)
+        told |= self.check_keys(given, known, place)
         sheet = given.get("sheet")
         return SourceSpec(
             file=given["file"].strip(),
@@ -149,196 +118,63 @@ class _Reader:
             measures=self.measures(given, place),
             carry=self.carry(given.get("carry", True), (*place, "carry")),
             encoding=self.text(given, "encoding", place),
-            delimiter=self.text(given, "delimiter", place),
-            decimal=self.text(given, "decimal", place),
-            date_format=self.text(given, "date_format", place),
+            delimiter=self.delimiter(given, place),
+            decimal=self.one_of(given, "decimal", (".", ","), place),
+            date_format=self.date_format(given, place),
+            told=frozenset(told),
             line=self.tree.line(place),
         )
 
-    def text(self, given: dict[str, Any], key: str, place: Place) -> str | None:
-        """Return a key that must be text where it is given."""
-        value = given.get(key)
-        if value is None or isinstance(value, str):
-            return value
-        self.add(f"'{key}' must be text, got {value!r}.", (*place, key))
-        return None
-
     def columns(
         self, given: dict[str, Any], table: str | None, place: Place
-    ) -> tuple[dict[str, str], dict[str, Any]]:
-        """Return which column of the file each of ours is, and which ours are one value."""
+    ) -> tuple[dict[str, str], dict[str, Any], set[str]]:
+        """Return which column of the file each of ours is, and which ours are one value.
+
+        The third part names those of ours of which a mistake has been told.
+        """
         allowed = columns_for(table)
         block = self.mapping(given.get("columns"), (*place, "columns"), "our column: file's column")
-        constants = self.mapping(given.get("constants"), (*place, "constants"), "our column: value")
+        told: set[str] = set()
         for key in block:
             near = difflib.get_close_matches(key, allowed, n=1, cutoff=_TYPO)
             if key not in allowed and near:
-                self.check_keys({key: None}, allowed, (*place, "columns"))
-        self.check_keys(constants, allowed, (*place, "constants"))
+                told |= self.check_keys({key: None}, allowed, (*place, "columns"))
+        constants, misspelt = self.constants(given, allowed, place)
+        told |= misspelt
         written = block | {key: given[key] for key in allowed if key in given}
         columns: dict[str, str] = {}
         for key, value in written.items():
             if value is None:
                 continue
+            where = (*place, key) if key in given else (*place, "columns")
             if isinstance(value, list | dict | bool):
-                where = key if key in given else "columns"
-                self.add(f"'{key}' must name one column, got {value!r}.", (*place, where))
+                self.add(f"'{key}' must name one column, got {value!r}.", where)
+                told.add(key)
+            elif key in constants:
+                self.add(f"'{key}' is given both as a column and under 'constants'.", where)
+                columns[key] = str(value)
+                del constants[key]
             elif key == "session" and isinstance(value, int):
-                constants[key] = value
+                good = self.session_number(value, where)
+                constants |= {key: value} if good else {}
+                told |= set() if good else {key}
             else:
                 columns[key] = str(value)
-        return columns, {key: value for key, value in constants.items() if key in allowed}
+        return columns, constants, told
 
-    def mapping(self, given: Any, place: Place, shape: str) -> dict[str, Any]:
-        """Return a block of keys, empty where it is not one."""
-        if given is None:
-            return {}
-        if isinstance(given, dict):
-            return {str(key): value for key, value in given.items()}
-        self.add(f"'{place[-1]}' must be a block of '{shape}', got {given!r}.", place)
-        return {}
-
-    def recode(self, given: Any, place: Place) -> dict[str, dict[Any, Any]]:
-        """Return what to recode: column → old value → new value."""
-        result: dict[str, dict[Any, Any]] = {}
-        for column, values in self.mapping(given, place, "column: {old: new}").items():
-            if isinstance(values, dict):
-                result[column] = values
-            else:
-                self.add(
-                    f"'recode' of '{column}' must be a block of 'old: new', got {values!r}.",
-                    (*place, column),
-                )
-        return result
-
-    def codes(self, given: Any, place: Place) -> tuple[Any, ...] | None:
-        """Return codes for missing: numbers or words."""
-        if given is None:
-            return None
-        listed = given if isinstance(given, list) else [given]
-        good = tuple(c for c in listed if isinstance(c, int | float | str) and c is not True)
-        if len(good) < len(listed):
-            self.add(f"'missing' must be a list of codes such as [-9, 99], got {given!r}.", place)
-        return good
-
-    def carry(self, given: Any, place: Place) -> bool | tuple[str, ...]:
-        """Return which further columns come along."""
-        if isinstance(given, bool):
-            return given
-        if isinstance(given, list):
-            return tuple(str(column) for column in given)
-        self.add(f"'carry' must be true, false or a list of columns, got {given!r}.", place)
-        return True
-
-    # -- a measure --------------------------------------------------------------------------
-
-    def measures(self, source: dict[str, Any], place: Place) -> tuple[MeasureSpec, ...]:
-        """Return the measures of a source."""
-        given, here = source.get("measures"), (*place, "measures")
-        if given is None:
-            return ()
-        if not isinstance(given, list):
-            self.add("'measures' must be a list of measures.", here)
-            return ()
-        if source.get("table") is not None:
-            self.add(
-                f"A source of the table '{source['table']}' cannot also list measures.",
-                here,
-                "Leave out table:, or give the columns under columns:.",
-            )
-            return ()
-        made = [self.measure(each, (*here, n)) for n, each in enumerate(given)]
-        return tuple(each for each in made if each is not None)
-
-    def measure(self, given: Any, place: Place) -> MeasureSpec | None:
-        """Return one measure, or None where a needed key is wrong."""
-        if not isinstance(given, dict):
-            self.add(f"A measure must have keys such as measure:, got {given!r}.", place)
-            return None
-        before = len(self.problems)
-        self.check_keys(given, MEASURE_KEYS, place)
-        raters = enum_of("ratings", "rater")
-        if not isinstance(given.get("measure"), str):
-            self.add("A measure must say which it is (measure: wai-sr).", place)
-        rater = given.get("rater")
-        if rater is not None and rater not in raters:
-            self.add(
-                f"The rater must be one of {listing(raters)}, got {rater!r}."
-                f"{did_you_mean(rater, raters)}",
-                (*place, "rater"),
-            )
-        if given.get("items") is None and given.get("score") is None:
-            self.add(
-                f"The measure '{given.get('measure')}' has neither items: nor score:.",
-                place,
-                'Write items: "wai{item}" for item columns, or score: for a column of totals.',
-            )
-        session = given.get("session")
-        if session is not None and (not isinstance(session, int) or session < 1):
-            self.add(f"'session' must be a number from 1 on, got {session!r}.", (*place, "session"))
-        items = self.items(given.get("items"), (*place, "items"))
-        scores = self.scores(given, place)
-        if len(self.problems) > before:
-            return None
-        return MeasureSpec(
-            measure=given["measure"],
-            rater=str(rater) if rater is not None else "",
-            items=items,
-            scores=scores,
-            reversed=self.flag(given, "reversed", place),
-            missing=self.codes(given.get("missing"), (*place, "missing")),
-            session=session,
-            occasion=None if given.get("occasion") is None else str(given["occasion"]),
-            line=self.tree.line(place),
-        )
-
-    def pattern(self, text: str, place: Place) -> Pattern | None:
-        """Return a pattern, or note why it is none."""
-        try:
-            return parse_pattern(text)
-        except PatternError as error:
-            self.add(f"{str(error)[0].upper()}{str(error)[1:]}", place)
-            return None
-
-    def items(self, given: Any, place: Place) -> Pattern | dict[int, str] | None:
-        """Return the item columns: a pattern, a list in item order, or item: column."""
-        if given is None:
-            return None
-        if isinstance(given, str):
-            pattern = self.pattern(given, place)
-            if pattern is not None and "item" not in pattern.names:
-                self.add(
-                    f"The pattern '{given}' has no {{item}}.",
-                    place,
-                    'Write {item} where the number stands, as in "wai{item}".',
-                )
-            return pattern
-        if isinstance(given, list):
-            return {number: str(column) for number, column in enumerate(given, start=1)}
-        if isinstance(given, dict) and all(isinstance(key, int) for key in given):
-            return {key: str(column) for key, column in given.items()}
-        self.add(
-            f"'items' must be a pattern, a list of columns or 'number: column', got {given!r}.",
-            place,
-        )
-        return None
-
-    def scores(self, given: dict[str, Any], place: Place) -> dict[str, Pattern | str]:
-        """Return the columns of totals by scale."""
-        score, here = given.get("score"), (*place, "score")
-        if score is None:
-            return {}
-        if isinstance(score, dict):
-            pairs = {str(scale): column for scale, column in score.items()}
-        else:
-            pairs = {str(given.get("scale") or "total"): score}
-        result: dict[str, Pattern | str] = {}
-        for scale, column in pairs.items():
-            if isinstance(column, list | dict | bool) or column is None:
-                self.add(f"The total of '{scale}' must name one column, got {column!r}.", here)
-                continue
-            text = str(column)
-            made = self.pattern(text, here) if "{" in text else text
-            if made is not None:
-                result[scale] = made
-        return result
+    def constants(
+        self, given: dict[str, Any], allowed: tuple[str, ...], place: Place
+    ) -> tuple[dict[str, Any], set[str]]:
+        """Return which of our columns are one value for the whole file."""
+        here = (*place, "constants")
+        block = self.mapping(given.get("constants"), here, "our column: value")
+        meant = self.check_keys(block, allowed, here)
+        good = {
+            key: value
+            for key, value in block.items()
+            if key in allowed and self.plain(value, f"'{key}'", (*here, key))
+        }
+        if "session" in good and not self.session_number(good["session"], (*here, "session")):
+            meant.add("session")
+            del good["session"]
+        return good, meant

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...errors import ReadError, did_you_mean, listing
 from ..origin import Problem
-from ..reading.loaded import Conventions
+from ..reading.loaded import Conventions, is_delimiter
 from ..tables import TABLES
 from .spec import SourceSpec
 
@@ -81,7 +81,7 @@ def _conventions(resource: dict[str, Any]) -> Conventions:
         decimal="." if fields else None,
         text_columns=frozenset(text),
         encoding=encoding if isinstance(encoding, str) else None,
-        delimiter=delimiter if isinstance(delimiter, str) and len(delimiter) == 1 else None,
+        delimiter=delimiter if is_delimiter(delimiter) else None,
     )
 
 

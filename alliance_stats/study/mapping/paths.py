@@ -33,7 +33,13 @@ def inside(folder: Path, written: object) -> Path:
         raise _leaves(text) from None
     if not real.is_relative_to(home):
         raise _leaves(text)
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except OSError as error:  # a name too long for any file, or a folder that may not be entered
+        raise ReadError(
+            f"'{text[:200]}' cannot be opened: {error.strerror or error}.", rule="missing_file"
+        ) from None
+    if not there:
         raise _missing(folder, path, text)
     return path
 

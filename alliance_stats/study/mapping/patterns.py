@@ -107,7 +107,7 @@ def _group(name: str, spec: str, text: str) -> str:
         raise PatternError(
             f"the pattern '{text}' asks for the format '{spec}'; write {{{name}}} or {{{name}:02d}}"
         )
-    return rf"\d{{{padded[1]},4}}"
+    return rf"\d{{{padded[1]},{max(4, int(padded[1]))}}}"
 
 
 def _whole(text: str | None) -> int | None:

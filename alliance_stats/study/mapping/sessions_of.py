@@ -41,7 +41,7 @@ def read_open_source(source: Source) -> None:
 def _without_client(source: Source) -> None:
     if source.has("therapist_id") and not source.spec.measures:
         source.gathered.parts.append(table_part(source, "therapists"))
-    elif "client_id" not in source.spec.columns:
+    elif "client_id" not in source.told:
         source.notes.add(
             "missing_column",
             "The source does not say which column holds the client.",

@@ -65,6 +65,7 @@ class Source:
         self.repeated = loaded.notes.get("duplicate_columns", {})
         self.notes = Notes(self.file, self.rows, gathered.problems)
         self.constants = dict(spec.constants)
+        self.told = set(spec.told)  # our columns whose lack has been told
         self.columns = self._resolve()
         self.used: set[str] = set(self.columns.values())
         self._recode()
@@ -81,6 +82,7 @@ class Source:
                 self.constants[ours] = theirs
             else:
                 self.absent(theirs, f"which study.yaml gives as {ours}")
+                self.told.add(ours)
         same = (name for name in columns_for(self.spec.table) if name not in self.spec.columns)
         return there | {name: name for name in same if name in self.frame.columns}
 
@@ -226,6 +228,10 @@ class Source:
         if carry is False:
             return renamed
         names = [str(name) for name in self.frame.columns] if carry is True else list(carry)
+        for name in names:
+            if name not in self.frame.columns and name not in self.told:
+                self.absent(name, "which 'carry' in study.yaml names")
+                self.told.add(name)
         left = {
             name: name
             for name in names

@@ -57,6 +57,8 @@ class SourceSpec:
         Canonical column → one value for the whole file.
     carry
         True: further columns come along; False: none; else those named.
+    told
+        Our columns of which a mistake in the description has been told already.
     """
 
     file: str
@@ -72,6 +74,7 @@ class SourceSpec:
     delimiter: str | None = None
     decimal: str | None = None
     date_format: str | None = None
+    told: frozenset[str] = frozenset()
     line: int | None = None
 
 

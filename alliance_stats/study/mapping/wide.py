@@ -312,6 +312,8 @@ def block_part(
 
 def no_session(source: Source, block: Block) -> None:
     """Name a measure of which it is not said when it was given."""
+    if "session" in source.told:
+        return
     source.notes.add(
         "missing_column",
         f"It is not said which session the values of '{block.spec.measure}' in "

@@ -17,6 +17,9 @@ Place = tuple[Any, ...]
 """Where a value stands: ``("sources", 0, "measures", 1)``."""
 
 LARGEST_FILE = 1_000_000
+LONGEST_NUMBER = 300
+"""Digits of a whole number; a longer one is no code and no number of an item or session."""
+
 _MOST_VALUES = 100_000
 
 
@@ -46,7 +49,12 @@ _Loader.yaml_implicit_resolvers[""] = [
 
 
 def _whole(loader: _Loader, node: yaml.ScalarNode) -> int:
-    return int(str(loader.construct_scalar(node)))
+    digits = str(loader.construct_scalar(node))
+    if len(digits) > LONGEST_NUMBER:
+        raise ValueError(
+            f"line {node.start_mark.line + 1} holds a number of {len(digits):,} digits"
+        )
+    return int(digits)
 
 
 def _number(loader: _Loader, node: yaml.ScalarNode) -> float:
@@ -109,7 +117,10 @@ def parse_yaml(text: str, name: str) -> Tree:
 def _not_yaml(error: yaml.YAMLError, name: str) -> ReadError:
     mark = getattr(error, "problem_mark", None)
     line = mark.line + 1 if mark is not None else None
-    what = str(getattr(error, "problem", None) or "it is not valid YAML").replace("\n", " ")
+    if isinstance(error, yaml.reader.ReaderError):
+        what = f"it holds the character {error.character!r:.20}, which no YAML file may"
+    else:
+        what = str(getattr(error, "problem", None) or "it is not valid YAML").replace("\n", " ")
     where = f" in line {line}" if line else ""
     return ReadError(
         f"'{name}' cannot be read as YAML{where}: {what[:200]}.",

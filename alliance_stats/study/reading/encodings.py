@@ -43,7 +43,8 @@ def _wide_encoding(data: bytes, name: str) -> str:
     if even > 0.3 * half and odd < 0.05 * half:
         return "utf-16-be"
     raise ReadError(
-        f"The file '{name}' is not a text file: it holds zero bytes.",
+        f"The file '{name}' is not a text file: line {data[: data.index(0)].count(10) + 1} holds "
+        "the byte 0, which no text does.",
         rule="not_a_text_file",
         hint="Export the table again as CSV (UTF-8), or give the file the ending of its kind.",
     )
@@ -59,13 +60,7 @@ def _decodes(data: bytes, encoding: str) -> bool:
 
 def _decoded(data: bytes, encoding: str, name: str) -> bytes:
     try:
-        text = data.decode(encoding)
-    except LookupError:
-        raise ReadError(
-            f"There is no text encoding called '{encoding}' (asked for '{name}').",
-            rule="wrong_encoding",
-            hint="Usual ones are utf-8, cp1252 and utf-16.",
-        ) from None
+        content = data.decode(encoding).encode("utf-8")
     except UnicodeError as error:
         line = data[: getattr(error, "start", 0)].count(b"\n") + 1
         raise ReadError(
@@ -74,4 +69,10 @@ def _decoded(data: bytes, encoding: str, name: str) -> bytes:
             rule="wrong_encoding",
             hint="Leave out encoding= to have it found, or save the file as UTF-8.",
         ) from None
-    return text.encode("utf-8", "surrogatepass").replace(b"\0", b"")
+    except (LookupError, ValueError):
+        raise ReadError(
+            f"There is no text encoding called {encoding!r} (asked for '{name}').",
+            rule="wrong_encoding",
+            hint="Usual ones are utf-8, cp1252 and utf-16.",
+        ) from None
+    return content.replace(b"\0", b"")

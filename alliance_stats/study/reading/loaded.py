@@ -36,6 +36,11 @@ class Conventions:
     delimiter: str | None = None
 
 
+def is_delimiter(text: object) -> bool:
+    """Return whether a text can part the cells of a file: one plain character, no line end."""
+    return isinstance(text, str) and len(text) == 1 and text.isascii() and text not in '"\r\n\0'
+
+
 @dataclass(frozen=True)
 class Loaded:
     """One file or sheet as read.

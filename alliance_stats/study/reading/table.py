@@ -12,7 +12,7 @@ import pandas as pd
 from ...errors import ReadError
 from .cells import MISSING_WORDS, convert_words, text_dtype
 from .kinds import KIND_WORDS, existing_file, kind_of
-from .loaded import Conventions, Loaded, empty_notes
+from .loaded import Conventions, Loaded, empty_notes, is_delimiter
 from .notes import changes, note_column, note_header
 
 
@@ -87,7 +87,7 @@ def read_table(
     ('semicolon', {'score': 1})
     >>> folder.cleanup()
     """
-    _check_options(decimal, delimiter)
+    _check_options(decimal, delimiter, encoding)
     conventions = Conventions(
         missing_words=None if missing_words is None else _folded(missing_words),
         decimal=decimal,
@@ -228,11 +228,15 @@ def with_plain_text(loaded: Loaded) -> pd.DataFrame:
     return result
 
 
-def _check_options(decimal: str | None, delimiter: str | None) -> None:
+def _check_options(decimal: str | None, delimiter: str | None, encoding: str | None) -> None:
     if decimal not in (None, ".", ","):
         raise ReadError(f"decimal must be '.' or ',', got {decimal!r}.", rule="wrong_option")
-    if delimiter is not None and (not isinstance(delimiter, str) or len(delimiter) != 1):
+    if delimiter is not None and not is_delimiter(delimiter):
         raise ReadError(f"delimiter must be one character, got {delimiter!r}.", rule="wrong_option")
+    if encoding is not None and not isinstance(encoding, str):
+        raise ReadError(
+            f"encoding must be a name such as 'utf-8', got {encoding!r}.", rule="wrong_option"
+        )
 
 
 def _folded(words: list[str]) -> frozenset[str]:
