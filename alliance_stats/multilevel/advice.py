@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -151,12 +152,23 @@ def few_groups_note(fit: MultilevelFit) -> str:
 def _singles(fit: MultilevelFit) -> list[str]:
     levels = fit.structure.iloc[1:].to_dict("records")
     return [
-        f"{level['singles']} of {level['n']} groups of '{level['group']}' hold one "
+        _one_for_one(level)
+        if level["singles"] == level["n"]
+        else f"{level['singles']} of {level['n']} groups of '{level['group']}' hold one "
         f"'{level['contains']}' only; they cannot help to tell '{level['group']}' from "
         f"'{level['contains']}'."
         for level in levels
         if level["singles"] > MANY_SINGLES * level["n"]
     ]
+
+
+def _one_for_one(level: Mapping[Hashable, object]) -> str:
+    above, below = level["group"], level["contains"]
+    return (
+        f"Every group of '{above}' holds one '{below}', so only the sum of the variances of what "
+        f"both have is known: how '.varcomp' and '.icc()' split it between '{above}' and '{below}' "
+        f"is arbitrary. Leave (… | {above}) out; the coefficients and their tests stay the same."
+    )
 
 
 def _mixed_predictors(fit: MultilevelFit) -> list[str]:

@@ -122,10 +122,34 @@ def check_effects(
                 for i, column in enumerate(level.columns)
                 if column != ones and _is_flat(cross, ones, column)
             ]
+        if _is_split(cross[np.ix_(level.columns, level.columns)].sum(axis=-1), level.pairs):
+            notes.append(
+                f"The random effects of '{name}' ({listing(effects[number].names)}) are linearly "
+                "dependent: how their variance is split between them is arbitrary. Leave one out."
+            )
         if number < len(grouping.parents):
             starts = grouping.starts[number]
             sizes, cross = np.add.reduceat(sizes, starts), sum_children(cross, starts)
     return notes
+
+
+def _is_split(products: Array, pairs: Sequence[tuple[int, int]]) -> bool:
+    """Say whether other variances and covariances would give the rows the same covariance.
+
+    That can be where columns with these cross-products are linearly dependent, and then depends
+    on which of them are correlated: with an intercept, the columns of all categories can each
+    have a variance of their own, but not also covariances.
+    """
+    size = np.sqrt(np.diag(products))
+    if len(size) < 2 or not size.all():
+        return False
+    values, vectors = np.linalg.eigh(products / np.outer(size, size))
+    kept = values > FLAT
+    if kept.all():
+        return False
+    z = np.sqrt(values[kept])[:, None] * vectors[:, kept].T
+    parts = [np.outer(z[:, a], z[:, b]) + np.outer(z[:, b], z[:, a]) for a, b in pairs]
+    return bool(np.linalg.matrix_rank(np.stack([p.ravel() for p in parts]), tol=FLAT) < len(parts))
 
 
 def _ones_position(levels: Sequence[Level], effects: Sequence[Effects]) -> int | None:

@@ -14,6 +14,8 @@ from ..results import TIDY_COLUMNS, Result
 from .distributions import chi2_upper
 
 if TYPE_CHECKING:
+    from .batches import Array
+    from .design import Design
     from .result import MultilevelFit
 
 
@@ -130,11 +132,20 @@ def _check_comparable(small: MultilevelFit, large: MultilevelFit) -> None:
             f"{b.n} rows of '{a.outcome}' and '{b.outcome}'. Drop rows with missing values in any "
             "variable of either model first."
         )
+    if not np.array_equal(_weights(a), _weights(b)):
+        raise DesignError(
+            "Models can be compared only with the same prior weights; refit one of them with the "
+            "weights of the other."
+        )
     if small.df_model == large.df_model:
         raise DesignError(
             f"Both models have {small.df_model} parameters, so neither is nested in the other; "
             "compare their AIC or BIC."
         )
+
+
+def _weights(design: Design) -> Array:
+    return np.ones(design.n) if design.weights is None else design.weights
 
 
 def _same_fixed(small: MultilevelFit, large: MultilevelFit) -> bool:
@@ -202,6 +213,5 @@ def compare_models(*fits: MultilevelFit) -> pd.DataFrame:
         models = [fit.by_maximum_likelihood() for fit in models]
     steps = [compare(one, other) for one, other in pairwise(models)]
     table = pd.concat([steps[0].models, *(step.models.iloc[1:] for step in steps[1:])])
-    tests = [step.glance() for step in steps]
-    found = pd.concat([pd.DataFrame([{}], index=[0]), *tests], ignore_index=True)
-    return pd.concat([table.reset_index(drop=True), found], axis=1)
+    tests = pd.concat([step.glance() for step in steps]).set_axis(range(1, len(models)))
+    return pd.concat([table.reset_index(drop=True), tests.reindex(range(len(models)))], axis=1)

@@ -60,7 +60,10 @@ def fit_multilevel(
         client_id) + (1 | therapist_id)``. ``||`` leaves correlations out, ``(1 | a/b)`` is ``b``
         numbered anew within each ``a``, ``0 +`` leaves an intercept out, ``a:b`` and ``a*b`` are
         interactions, ``C(x)`` makes categories of numbers. Text columns are categories; the
-        first in sorted order (or of a pandas categorical) is the reference.
+        first in sorted order (or of a pandas categorical; categories without rows do not count)
+        is the reference. ``(1 + x || g)`` with categories ``x`` gives each of their columns a
+        variance of its own, which depends on the reference; lme4 keeps a factor's columns
+        correlated, as ``(1 | g) + (0 + x | g)`` does here and there.
     data
         One row a session. Rows with a missing value in any variable of the formula are left
         out; ``.messages`` says how many, by variable.

@@ -123,7 +123,7 @@ def _library_columns(part: Part, table: Table) -> Columns:
     from formulaic.errors import DataMismatchWarning, FormulaicError
 
     _check_categories(part, table)
-    frame = _without_bools(table.frame[list(part.columns)])
+    frame = _without_unused(_without_bools(table.frame[list(part.columns)]))
     try:
         with np.errstate(all="ignore"):  # what becomes infinite is refused by name later
             matrix = formulaic.model_matrix(
@@ -150,7 +150,7 @@ def _library_columns(part: Part, table: Table) -> Columns:
                     f"The column '{name}' has categories the model was not fitted on: "
                     f"{listing(unseen)}. It knows {listing(sorted(map(str, seen)), 12)}."
                 )
-        plain = _without_bools(new.frame[list(part.columns)])
+        plain = _without_unused(_without_bools(new.frame[list(part.columns)]))
         with warnings.catch_warnings():
             warnings.simplefilter("error", DataMismatchWarning)
             try:
@@ -179,6 +179,16 @@ def _without_bools(frame: pd.DataFrame) -> pd.DataFrame:
             types.is_extension_array_dtype(dtype) and types.is_numeric_dtype(dtype)
         ):
             changes[name] = frame[name].astype(float)
+    return frame.assign(**changes)
+
+
+def _without_unused(frame: pd.DataFrame) -> pd.DataFrame:
+    """Take categories without a row off, as lme4 does: none of them can be the reference."""
+    changes = {
+        name: frame[name].cat.remove_unused_categories()
+        for name in frame.columns
+        if isinstance(frame[name].dtype, pd.CategoricalDtype)
+    }
     return frame.assign(**changes)
 
 

@@ -1,5 +1,7 @@
 """Every wrong input is one clear error, or one sentence in the result."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -154,3 +156,65 @@ def test_terms_that_cannot_be(sessions):
     refuses(al.FormulaError, "name 'nosuch' is not defined", unknown, sessions)
     clash = sessions.assign(Intercept=sessions["within"])
     refuses(al.DesignError, "are called 'Intercept'", "y ~ Intercept + (1 | client)", clash)
+
+
+def arbitrary(fit):
+    return [message for message in fit.messages if "arbitrary" in message]
+
+
+def test_dependent_random_effects_are_told(sessions):
+    frame = sessions.assign(twice=2 * sessions["within"])
+    fit = al.fit_multilevel("y ~ within + (1 + within + twice | client)", frame)
+    once = al.fit_multilevel("y ~ within + (1 + within | client)", frame)
+    assert fit.llf == pytest.approx(once.llf, abs=1e-8)
+    assert arbitrary(fit)[0].startswith("The random effects of 'client' (Intercept, within, twice)")
+    assert not arbitrary(once)
+
+
+@pytest.mark.parametrize(
+    ("random", "told"),
+    [
+        ("(1 | client) + (0 + g | client)", True),  # any covariance holds an intercept already
+        ("(1 | client) + (0 + g || client)", False),  # compound symmetry with unequal variances
+        ("(1 + g | client)", False),
+    ],
+)
+def test_an_intercept_beside_all_categories_depends_on_the_covariances(sessions, random, told):
+    rng = np.random.default_rng(4)
+    frame = sessions.assign(g=rng.choice(list("ab"), len(sessions)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", al.SingularFitWarning)
+        fit = al.fit_multilevel(f"y ~ g + {random}", frame)
+    assert bool(arbitrary(fit)) is told
+
+
+def test_a_level_whose_groups_hold_one_unit_each_is_told(sessions):
+    one = al.fit_multilevel("y ~ within + (1 | client)", sessions)
+    two = al.fit_multilevel(
+        "y ~ within + (1 | client) + (1 | copy)", sessions.assign(copy=sessions["client"])
+    )
+    assert two.llf == pytest.approx(one.llf, abs=1e-8)
+    assert len(arbitrary(two)) == 1
+    assert "only the sum of the variances" in arbitrary(two)[0]
+
+
+def test_a_category_without_rows_is_no_reference(sessions):
+    rng = np.random.default_rng(4)
+    chosen = rng.choice(list("abc"), len(sessions))
+    frame = sessions.assign(g=pd.Categorical(chosen, categories=list("zcba")))
+    fit = al.fit_multilevel("y ~ g + (1 | client)", frame)
+    assert list(fit.params.index) == ["Intercept", "g[T.b]", "g[T.a]"]
+    assert not any("linear combination" in message for message in fit.messages)
+    np.testing.assert_allclose(fit.predict(frame), fit.fittedvalues)
+    text = al.fit_multilevel("y ~ g + (1 | client)", frame.assign(g=chosen))
+    assert fit.params["g[T.a]"] == pytest.approx(-text.params["g[T.c]"], rel=1e-6)
+
+
+def test_models_with_other_weights_are_not_compared(sessions):
+    weights = np.linspace(0.5, 2.0, len(sessions))
+    small = al.fit_multilevel("y ~ within + (1 | client)", sessions, weights=weights)
+    large = al.fit_multilevel("y ~ within + session + (1 | client)", sessions)
+    with pytest.raises(al.DesignError, match="same prior weights"):
+        small.compare(large)
+    same = al.fit_multilevel("y ~ within + session + (1 | client)", sessions, weights=weights)
+    assert 0 <= small.compare(same).p_value <= 1
