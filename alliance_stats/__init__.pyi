@@ -1,6 +1,10 @@
+from .change import ChangeByTherapist as ChangeByTherapist
 from .change import ClinicallySignificantChange as ClinicallySignificantChange
+from .change import change_by_therapist as change_by_therapist
+from .change import change_sensitivity as change_sensitivity
 from .change import clinically_significant_change as clinically_significant_change
 from .change import reliable_change as reliable_change
+from .change import sudden_gains as sudden_gains
 from .datasets import list_datasets as list_datasets
 from .datasets import load_dataset as load_dataset
 from .description import first_and_last as first_and_last

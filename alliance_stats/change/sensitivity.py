@@ -1,0 +1,87 @@
+"""How far do the percentages depend on method, reliability and criterion?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+
+import pandas as pd
+
+from ..errors import DesignError
+from .formulas import METHODS
+from .significant import CLASSES, clinically_significant_change
+
+
+def change_sensitivity(
+    data: pd.DataFrame,
+    *,
+    pre: str,
+    post: str,
+    reliability: Sequence[float],
+    methods: Sequence[str] = tuple(METHODS),
+    criteria: Sequence[str] = ("a", "b", "c"),
+    clinical: tuple[float, float] | None = None,
+    functional: tuple[float, float] | None = None,
+    sd: float | None = None,
+    direction: str = "lower_is_better",
+) -> pd.DataFrame:
+    """What would the shares be under another formula, another reliability, another cut-off?
+
+    Parameters
+    ----------
+    data, pre, post, clinical, functional, sd, direction
+        As in `clinically_significant_change`.
+    reliability
+        Values to try, such as alpha and test-retest reliability.
+    methods
+        Reliable-change formulas to try; all six by default.
+    criteria
+        Of ``a``, ``b``, ``c``; those whose populations are not given are told in ``why_not``.
+
+    Returns
+    -------
+    DataFrame
+        A row a specification and denominator (``all``, ``clinical_at_intake``): ``method,
+        reliability, criterion, denominator, n_of, cutoff``, the shares ``recovered, improved,
+        unchanged, deteriorated`` and ``not_improved`` (neither recovered nor improved), and
+        ``why_not`` where a specification cannot be computed (its shares are missing).
+
+    Examples
+    --------
+    >>> import pandas as pd, alliance_stats as al
+    >>> scores = pd.DataFrame({"pre": [30.0, 25, 28, 22], "post": [12.0, 24, 18, 27]})
+    >>> table = al.change_sensitivity(
+    ...     scores, pre="pre", post="post", reliability=[0.7, 0.9], methods=["JT"],
+    ...     criteria=["c"], clinical=(25.0, 7.0), functional=(8.0, 4.0), sd=7.0,
+    ... )
+    >>> table.query("denominator == 'all'")["not_improved"].tolist()
+    [0.75, 0.5]
+    """
+    if isinstance(reliability, (int, float)) or not len(reliability):
+        raise DesignError("reliability must be a list of the values to try, such as [0.8, 0.9].")
+    rows = []
+    for method, value, criterion in product(methods, reliability, criteria):
+        specification = {"method": method, "reliability": float(value), "criterion": criterion}
+        try:
+            found = clinically_significant_change(
+                data, pre=pre, post=post, reliability=value, clinical=clinical,
+                functional=functional, criterion=criterion, sd=sd, method=method,
+                direction=direction,
+            )  # fmt: skip
+        except DesignError as error:
+            if method not in METHODS or criterion not in ("a", "b", "c"):
+                raise
+            rows.append({**specification, "why_not": str(error)})
+            continue
+        for name, part in found.table.groupby("denominator", sort=False):
+            shares = dict(zip(part["category"], part["share"], strict=True))
+            rows.append(
+                {
+                    **specification, "denominator": name, "n_of": int(part["n_of"].iloc[0]),
+                    "cutoff": found.cutoff, **shares,
+                    "not_improved": shares["unchanged"] + shares["deteriorated"], "why_not": "",
+                }
+            )  # fmt: skip
+    columns = ["method", "reliability", "criterion", "denominator", "n_of", "cutoff", *CLASSES,
+               "not_improved", "why_not"]  # fmt: skip
+    return pd.DataFrame(rows).reindex(columns=columns)
