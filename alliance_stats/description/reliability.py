@@ -26,9 +26,21 @@ def cronbach_alpha(answers: pd.DataFrame, *, confidence: float = 0.95) -> dict[s
     import pingouin
 
     plain = pd.DataFrame(answers.to_numpy(dtype=float))
-    found = pingouin.cronbach_alpha(data=plain, ci=confidence)
-    value, ends = found[0], found[1]  # a plain tuple in every release so far, no names to follow
-    return {"alpha": float(value), "conf_low": float(ends[0]), "conf_high": float(ends[1])}
+    value = float(pingouin.cronbach_alpha(data=plain)[0])
+    # pingouin's own interval comes rounded to three digits; rounded again it can be off by one.
+    low, high = feldt_interval(value, *plain.shape, confidence)
+    return {"alpha": value, "conf_low": low, "conf_high": high}
+
+
+def feldt_interval(
+    alpha: float, n: int, n_items: int, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Return Feldt's interval of an alpha: (1 - alpha) over its true value follows an F."""
+    from scipy.stats import f
+
+    tail, df = (1 - confidence) / 2, (n - 1, (n - 1) * (n_items - 1))
+    low, high = (1 - (1 - alpha) * f.ppf(p, *df) for p in (1 - tail, tail))
+    return float(low), float(high)
 
 
 def scale_reliability(study: Any, *, measure: str | None = None) -> pd.DataFrame:
@@ -49,7 +61,7 @@ def scale_reliability(study: Any, *, measure: str | None = None) -> pd.DataFrame
 
     Notes
     -----
-    Cronbach's alpha from pingouin with Feldt's interval (doi 10.1177/014662168701100107), on
+    Cronbach's alpha from pingouin, with Feldt's interval (doi 10.1177/014662168701100107), on
     each client's first form with every item of the scale answered: one row a client, so that
     rows are independent and the value speaks of differences between clients. It says nothing
     about how well changes from session to session are measured.

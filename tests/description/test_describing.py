@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.description.reliability import cronbach_alpha
+from alliance_stats.description.reliability import cronbach_alpha, feldt_interval
 
 T_975_2DF = 4.302652729911275  # table of Student's t: two-sided 95 %, 2 df
 
@@ -158,6 +158,18 @@ def core_10(n, *, turned=False):
             rows.append((f"c{client}", 1, "client", "core-10", item, float(value)))
     columns = ["client_id", "session", "rater", "measure", "item", "value"]
     return pd.DataFrame(rows, columns=columns)
+
+
+@pytest.mark.parametrize(
+    ("alpha", "n", "items", "ends"),
+    [
+        # psych 2.2.9 in R: alpha.ci(alpha, n.obs, n.var, digits = 10)
+        (0.923, 317, 12, (0.909866198488, 0.934954067783)),
+        (0.74, 25, 4, (0.521413174147, 0.873603855224)),
+    ],
+)
+def test_feldts_interval_is_not_rounded(alpha, n, items, ends):
+    assert feldt_interval(alpha, n, items) == pytest.approx(ends, abs=1e-11)
 
 
 def test_reversed_items_are_turned_before_alpha():

@@ -8,7 +8,7 @@ import pytest
 
 import alliance_stats as al
 from alliance_stats.report.context import Context, Options
-from alliance_stats.report.sections import change, dropout, ruptures
+from alliance_stats.report.sections import change, dropout, models, ruptures
 from alliance_stats.report.sections.yardstick import other_yardsticks, yardstick
 from alliance_stats.report.suppression import hidden_cells
 
@@ -127,3 +127,14 @@ def test_only_sessions_that_the_rule_judged_stand_before_an_outcome(study, conte
 )
 def test_the_hazard_says_how_many_of_the_dropouts_it_uses(used, every, words):
     assert dropout.of_all(used, every) == words
+
+
+def test_differences_between_clients_are_those_of_one_therapist_where_therapists_have_their_own():
+    groups = ["client_id", "therapist_id", "Residual"]
+    table = pd.DataFrame(
+        {"group": groups, "term1": ["Intercept", "Intercept", None], "term2": None, "sdcor": 1.0}
+    )
+    three = models._variances(table, {})["label"].tolist()
+    assert three[0] == "SD between clients of a therapist: intercept"
+    two = models._variances(table.iloc[[0, 2]], {})["label"].tolist()
+    assert two[0] == "SD between clients: intercept"

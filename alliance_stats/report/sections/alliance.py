@@ -110,7 +110,8 @@ def reliability_blocks(context: Context, score: Score, draft: Draft) -> list[Blo
         ),
         how="Mean: estimated mean of clients. SD between clients (therapists included) and within "
         "clients, and ICC (share of the variance of single session scores that lies between "
-        "clients, and between therapists): al.fit_multilevel with random intercepts, REML. "
+        "clients, therapists included, and between therapists alone): al.fit_multilevel with "
+        "random intercepts, REML. "
         "Rel. of mean: al.mean_reliability, how well a client's mean over the rated sessions is "
         "known, at the harmonic mean of their numbers. α: Cronbach's alpha by pingouin with "
         "Feldt's interval, at each client's first "

@@ -59,9 +59,12 @@ def _fixed_rows(fixed: pd.DataFrame, words: Mapping[str, str]) -> pd.DataFrame:
 def _variances(varcomp: pd.DataFrame, words: Mapping[str, str]) -> pd.DataFrame:
     """Return standard deviations (and correlations) of the random terms, one row each."""
     rows = []
+    nested = "therapist_id" in set(varcomp["group"])
     for row in varcomp.itertuples(index=False):
         group, first, second = str(row.group), row.term1, row.term2
         where = GROUPS.get(group, group)
+        if nested and group == "client_id":
+            where += " of a therapist"
         if group.lower() == "residual":
             label = "SD between sessions of a client (residual)"
         elif isinstance(second, str) and second:
