@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.multilevel.autocorrelated import chain_beside, profile_with_correlation
+from alliance_stats.multilevel.autocorrelated import _fit_at, chain_beside, profile_with_correlation
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "multilevel"
 DESIGNS = [d for d in json.loads((REFERENCE / "designs_car1.json").read_text()) if d["form"]]
@@ -92,6 +92,22 @@ def test_derivatives_in_the_correlation(fits):
     (low, first, _), (high, second, _) = slopes(0.4 - step), slopes(0.4 + step)
     assert gradient[0] == pytest.approx((high - low) / (2 * step), rel=DERIVATIVE)
     np.testing.assert_allclose(hessian[0], (second - first) / (2 * step), rtol=DERIVATIVE)
+
+
+def test_interval_of_phi_is_the_delta_method_on_the_logit(fits):
+    fit = fits["car1-three-levels"]
+    ar1, step = fit.autocorrelation, 1e-3
+    deviances = [
+        _fit_at(
+            fit.design, ar1.neighbours, True, fit.phi + d, fit.optimum.theta
+        ).best.profile.deviance
+        for d in (-step, 0.0, step)
+    ]
+    curvature = (deviances[0] - 2 * deviances[1] + deviances[2]) / step**2
+    error = np.sqrt(2 / curvature) / (fit.phi * (1 - fit.phi))
+    ends = np.log(fit.phi / (1 - fit.phi)) + np.array([-1, 1]) * 1.959963984540054 * error
+    found = fit.tidy().iloc[-1][["conf_low", "conf_high"]].astype(float)
+    np.testing.assert_allclose(found, 1 / (1 + np.exp(-ends)), rtol=1e-4)  # second differences
 
 
 def test_satterthwaite_counts_the_correlation(fits, data):

@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
+from alliance_stats.multilevel import constrained
+from alliance_stats.multilevel.autocorrelated import _fit_at
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "multilevel"
 ALL = {path.stem: json.loads(path.read_text()) for path in (REFERENCE / "lme4").glob("*.json")}
@@ -88,8 +90,6 @@ def test_profile_of_phi_ends_where_the_likelihood_has_fallen():
         "distress ~ session + (1 | client_id)", data, reml=False, residual="ar1", time="session"
     )
     found = fit.profile_ci(["phi", "session"]).set_index("term")
-    from alliance_stats.multilevel.autocorrelated import _fit_at
-
     for end in found.loc["phi", ["conf_low", "conf_high"]]:
         at = _fit_at(fit.design, fit.autocorrelation.neighbours, False, end, None)
         rise = at.best.profile.deviance - fit.optimum.profile.deviance
@@ -305,7 +305,11 @@ def test_bootstrap_is_the_same_in_parallel_and_covers(sessions):
     tidy = one.tidy().set_index("term")
     # 60 draws know a standard deviation to about a tenth (1 / sqrt(120)); three of those
     assert tidy.loc["within", "std_error"] == pytest.approx(fit.bse["within"], rel=0.3)
-    assert tidy.loc["sd Intercept", "conf_low"] < tidy.loc["sd Intercept", "estimate"]
+    ends = np.quantile(one.draws["within"], [0.025, 0.975])
+    np.testing.assert_allclose(tidy.loc["within", ["conf_low", "conf_high"]].astype(float), ends)
+    np.testing.assert_allclose(
+        one.bias["within"], one.draws["within"].mean() - fit.params["within"]
+    )
     assert "use 1,000" in one.messages[0]
     assert not fit.bootstrap(5, seed=8).draws.equals(one.draws.head(5))
 
@@ -319,3 +323,20 @@ def test_bootstrap_of_autocorrelated_residuals_draws_phi():
     assert abs(draws.mean() - fit.phi) < 0.1  # three standard errors of the mean of 20 draws
     with pytest.raises(al.DesignError, match="2 or more replicates"):
         fit.bootstrap(1, seed=1)
+
+
+@pytest.mark.parametrize("residual", ["independent", "ar1"])
+def test_derivatives_of_the_constrained_deviance(residual):
+    data = pd.read_csv(REFERENCE / "data" / "autocorrelated.csv.gz")
+    options = {"residual": "ar1", "time": "session"} if residual == "ar1" else {}
+    formula = "distress ~ session + (1 + session | client_id) + (1 | therapist_id)"
+    fit = al.fit_multilevel(formula, data, reml=False, **options)
+    surface = constrained.Surface(fit.design, fit.autocorrelation)
+    made_of = constrained.hold_sd(fit.design.levels, 0, 0)(0.6)
+    deviance = constrained._Deviance(surface, made_of, None, None)
+    x = deviance.pack(constrained.Point(-0.3, 0.4, np.array([0.2, 0.5, 0.3])))
+    _, gradient, hessian = deviance(x)
+    for i, step in enumerate(np.eye(len(x)) * 1e-5):
+        (low, first, _), (high, second, _) = deviance(x - step), deviance(x + step)
+        assert gradient[i] == pytest.approx((high - low) / 2e-5, rel=1e-5)  # central differences
+        np.testing.assert_allclose(hessian[i], (second - first) / 2e-5, rtol=1e-4, atol=1e-3)

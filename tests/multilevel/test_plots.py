@@ -33,6 +33,7 @@ def test_caterpillar_is_sorted_and_holds_the_modes(fit):
     assert one["effect"] == fit.random_effects["client"].loc[one.name, "within"]
     half = 1.959963984540054 * fit.random_effects_sd["client"].loc[one.name, "within"]
     assert one["conf_high"] - one["effect"] == pytest.approx(half)
+    assert one["effect"] - one["conf_low"] == pytest.approx(half)
     ax = fit.plot("caterpillar")
     assert len(ax.get_yticks()) == fit.n_groups["therapist"]
     assert "12 groups of therapist" in ax.get_title(loc="left")
