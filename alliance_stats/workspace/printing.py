@@ -45,7 +45,8 @@ def _place(row: Any) -> str:
     if row.cell:
         parts.append(safe(row.cell))
     elif not pd.isna(row.row):
-        parts.append(f"row {int(row.row)}")
+        text_file = str(row.file).endswith((".yaml", ".yml", ".json"))
+        parts.append(f"{'line' if text_file else 'row'} {int(row.row)}")
     if row.column:
         parts.append(f"({safe(row.column)})")
     known = [part for part in parts if part]

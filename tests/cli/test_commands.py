@@ -168,6 +168,11 @@ def test_a_new_study_that_is_still_empty_is_told_of_in_words(call, tmp_path):
     assert err == ""
     assert "sessions.csv: The file has a header but no rows." in out
     assert out.splitlines()[-1] == "The study can be used: 0 errors, 3 warnings, 0 notes."
+    mapping = tmp_path / "study" / "study.yaml"
+    text = mapping.read_text(encoding="utf-8")
+    mapping.write_text(text.replace("sources:", "soures:"), encoding="utf-8")
+    number = 1 + text[: text.index("sources:")].count("\n")
+    assert f"study.yaml line {number}: " in call("validate", tmp_path / "study")[1]
     alone = {"name": "s", "sources": [{"file": "endings.csv", "table": "terminations"}]}
     alone["sources"][0]["columns"] = {"client_id": "client_id"}
     (tmp_path / "study" / "study.yaml").write_text(json.dumps(alone), encoding="utf-8")
