@@ -192,11 +192,14 @@ def codebook(
     import alliance_stats as al
 
     from .errors import AllianceStatsError
+    from .outputs import keep_inputs
 
     kind = out.suffix.lower()
     if kind not in (".html", ".json"):
         raise AllianceStatsError(f"A codebook is written as .html or .json, not '{out.name}'.")
-    book = al.open_study(_located(study)).codebook()
+    opened = al.open_study(_located(study))
+    keep_inputs(out, opened.folder, opened.files)
+    book = opened.codebook()
     write = book.to_html if kind == ".html" else book.to_json
     write(out)
     if not quiet:

@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..outputs import write_whole
 from .tables import TableSchema, table_schema
 
 if TYPE_CHECKING:
@@ -215,7 +216,4 @@ def _scale(card: Measure, name: str) -> dict[str, Any]:
 
 
 def _write(path: str | PathLike[str], text: str) -> Path:
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text, encoding="utf-8", newline="\n")
-    return target
+    return write_whole(path, text.encode("utf-8", "replace"), what="the codebook", make_folder=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import AllianceStatsError
+from ..outputs import keep_inputs, write_whole
 from .origin import LEVELS, Problem
 from .validation_report import all_rows, in_counts, place_in_words
 
@@ -27,20 +27,9 @@ STYLE = "font-family: sans-serif; max-width: 60rem"
 
 
 def write_html(report: ValidationReport, path: Path) -> Path:
-    """Write the report as one self-contained page."""
-    return write_text(path, report_page(report))
-
-
-def write_text(path: Path, text: str) -> Path:
-    """Write a text file; a place that cannot be written to is said in words."""
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise AllianceStatsError(
-            f"The report could not be written to '{path}' ({error.strerror}): give a file in a "
-            "folder that exists and that you may write to."
-        ) from error
-    return path
+    """Write the report as one self-contained page, never over a file of the study."""
+    keep_inputs(path, report.folder, (source.file for source in report.files))
+    return write_whole(path, report_page(report).encode("utf-8", "replace"), what="the report")
 
 
 def report_page(report: ValidationReport) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import AllianceStatsError
+from ..outputs import keep_inputs, write_whole
 from .origin import Problem, SourceFile
 from .source_cells import records
 from .validation_report import ISSUE_COLUMNS, all_rows, in_counts, rows_in_words
@@ -53,16 +53,9 @@ class _Marks:
 
 
 def write_xlsx(report: ValidationReport, path: Path) -> Path:
-    """Write the workbook; a place that cannot be written to is said in words."""
-    content = _workbook(report)
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise AllianceStatsError(
-            f"The workbook could not be written to '{path}' ({error.strerror}): give a file in a "
-            "folder that exists and that you may write to, and close it in Excel first."
-        ) from error
-    return path
+    """Write the workbook, never over a file of the study."""
+    keep_inputs(path, report.folder, (source.file for source in report.files))
+    return write_whole(path, _workbook(report), what="the workbook")
 
 
 def _workbook(report: ValidationReport) -> bytes:

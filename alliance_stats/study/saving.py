@@ -10,7 +10,6 @@ import csv
 import hashlib
 import json
 import re
-import shutil
 import tempfile
 from os import PathLike
 from pathlib import Path
@@ -35,19 +34,45 @@ def save(study: Study, folder: str | PathLike[str], *, overwrite: bool = False) 
     target = Path(folder)
     files = _contents(study)
     replaced = _to_be_replaced(target, files, overwrite)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".saving-") as scratch:
-        for name, content in files.items():
-            path = Path(scratch) / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        target.mkdir(exist_ok=True)
-        for name in replaced:
-            (target / name).unlink(missing_ok=True)
-        for name in files:
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(Path(scratch) / name, target / name)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".saving-") as scratch:
+            new = Path(scratch) / "new"
+            for name, content in files.items():
+                path = new / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            target.mkdir(exist_ok=True)
+            _exchange(new, target, list(files), replaced, Path(scratch) / "old")
+    except OSError as error:
+        raise AllianceStatsError(
+            f"The study could not be saved to '{target}' ({error.strerror or error}); what stood "
+            "there is as it was. Name a folder that you may write to."
+        ) from None
     return target
+
+
+def _exchange(new: Path, target: Path, files: list[str], replaced: list[str], old: Path) -> None:
+    """Move new files into the folder and old ones out of it; where one fails, all move back."""
+    done: list[tuple[Path, Path]] = []
+
+    def move(source: Path, to: Path) -> None:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        source.rename(to)
+        done.append((source, to))
+
+    try:
+        for name in dict.fromkeys([*replaced, *files]):
+            if (target / name).is_dir():
+                raise IsADirectoryError(0, f"{name} is a folder there")
+            if (target / name).exists() or (target / name).is_symlink():
+                move(target / name, old / name)
+        for name in files:
+            move(new / name, target / name)
+    except OSError:
+        for source, to in reversed(done):
+            to.rename(source)
+        raise
 
 
 def _contents(study: Study) -> dict[str, bytes]:
@@ -219,6 +244,10 @@ def _to_be_replaced(target: Path, files: dict[str, bytes], overwrite: bool) -> l
     if target.exists() and not target.is_dir():
         raise AllianceStatsError(
             f"A study is saved into a folder, and '{target}' is a file. Name another place."
+        )
+    if (target / "measures").is_symlink():
+        raise AllianceStatsError(
+            f"The folder 'measures' in '{target}' is a link to another place. Name another folder."
         )
     if (target / "study.yaml").exists():
         raise AllianceStatsError(

@@ -1,0 +1,87 @@
+"""What is written is written whole or not at all, and never over a study's own files."""
+
+import pytest
+
+import alliance_stats as al
+from alliance_stats.cli import main
+from alliance_stats.outputs import write_whole
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A study of two sessions."""
+    (tmp_path / "d.csv").write_text("pid,sess,phq\nc1,1,3\nc1,2,4\n", "utf-8")
+    (tmp_path / "study.yaml").write_text(
+        "name: x\nsources:\n- file: d.csv\n  client_id: pid\n  session: sess\n"
+        "  measures: [{measure: phq-9, rater: client, score: phq}]\n",
+        "utf-8",
+    )
+    return tmp_path
+
+
+def contents(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize("own", ["d.csv", "study.yaml"])
+def test_a_report_never_replaces_the_data(folder, own):
+    before = contents(folder)
+    report = al.validate(folder)
+    (folder / "link.html").symlink_to(folder / own)
+    for path in (folder / own, folder / "link.html"):
+        for write in (report.to_html, report.to_xlsx):
+            with pytest.raises(al.AllianceStatsError, match="is a file of the study itself"):
+                write(path)
+    (folder / "link.html").unlink()
+    assert contents(folder) == before
+
+
+def test_a_codebook_never_replaces_the_description(folder, tmp_path, capsys):
+    saved = al.open_study(folder).save(tmp_path / "saved")
+    before = contents(saved)
+    with pytest.raises(SystemExit) as left:
+        main(["codebook", str(saved), "--out", str(saved / "datapackage.json")])
+    assert left.value.code == 1
+    assert "is a file of the study itself" in capsys.readouterr().err
+    assert contents(saved) == before
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "page.html"
+    assert write_whole(path, b"one", what="the page") == path
+    with monkeypatch.context() as patched:
+        patched.setattr("pathlib.Path.replace", _fails)
+        with pytest.raises(al.AllianceStatsError, match=r"The page could not be written.*no room"):
+            write_whole(path, b"two", what="the page")
+    assert contents(tmp_path) == {path.relative_to(tmp_path): b"one"}
+    with pytest.raises(al.AllianceStatsError, match="it is a folder"):
+        write_whole(tmp_path, b"", what="the page")
+    with pytest.raises(al.AllianceStatsError, match="could not be written"):
+        write_whole(tmp_path / "no" / "page.html", b"", what="the page")
+
+
+def _fails(*_):
+    raise OSError(28, "no room")
+
+
+def test_a_study_is_saved_whole_or_not_at_all(folder, tmp_path):
+    study = al.open_study(folder)
+    target = tmp_path / "target"
+    study.save(target)
+    (target / "scores.csv").unlink()
+    (target / "scores.csv").mkdir()
+    (target / "scores.csv" / "mine.txt").write_text("mine", "utf-8")
+    before = contents(target)
+    with pytest.raises(al.AllianceStatsError, match="what stood there is as it was"):
+        study.save(target, overwrite=True)
+    assert contents(target) == before
+
+
+def test_a_study_is_not_saved_through_a_link(folder, tmp_path):
+    (tmp_path / "target").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "target" / "measures").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(al.AllianceStatsError, match="is a link to another place"):
+        al.open_study(folder).save(tmp_path / "target")
+    with pytest.raises(al.AllianceStatsError, match="could not be saved"):
+        al.open_study(folder).save(folder / "d.csv" / "target")
