@@ -25,6 +25,7 @@ CLASS_WORDS = {
     "censored": "A rupture whose repair cannot be told: the series ended",
     "too_few_sessions": "Too few rated sessions to judge",
 }
+RUPTURED = ("repaired", "unrepaired", "censored")
 KIND_WORDS = {"rupture": "Ruptures", "repair": "Repairs"}
 
 
@@ -80,11 +81,17 @@ def _stated(found: Any, score: Score) -> Paragraph:
     title = str(rule["title"])
     return Paragraph(
         f"A rupture here is what one stated rule calls so in the {score.rater}s' {score.title} "
-        f"{score.scale} scores: a {title[0].lower()}{title[1:]} ({rule['definition']}; "
-        f"{_main_parameters(found)}). There is no agreed rule: others find other ruptures in the "
+        f"{score.scale} scores: a {title[0].lower()}{title[1:]} ({_main_parameters(found)}). "
+        "There is no agreed rule: others find other ruptures in the "
         "same data (al.compare_rules shows how many), and a fall of a score does not say what "
         "happened in the session."
     )
+
+
+def _definition(found: Any) -> str:
+    import alliance_stats as al
+
+    return str(al.rupture_rules().set_index("name")["definition"][found.rule])
 
 
 def _main_parameters(found: Any) -> str:
@@ -94,7 +101,7 @@ def _main_parameters(found: Any) -> str:
     level = p.get("repair_level")
     back = "back at the level before" if level == 1 else f"repair level {level}"
     within = "at any later session" if window is None else f"within {window} sessions"
-    return ", ".join([*parts, f"repaired: {back}, {within}"])
+    return "; ".join([*parts, f"repaired: {back}, {within}"])
 
 
 def _headline(found: Any) -> str:
@@ -102,7 +109,7 @@ def _headline(found: Any) -> str:
     judged = clients[clients["class"] != "too_few_sessions"]
     ruptured = int((judged["n_ruptures"] > 0).sum())
     episodes = found.episodes
-    if is_small(ruptured) or not len(judged):
+    if is_small(ruptured) or is_small(len(judged) - ruptured) or not len(judged):
         return f"{people(len(judged), 'client')} could be judged."
     repaired = int((episodes["outcome"] == "repaired").sum())
     return (
@@ -121,7 +128,8 @@ def _classes(found: Any) -> Table:
     for column in ("n_sessions", "n_ruptures", "n_repaired"):
         frame[column] = frame["class"].map(groups[column].sum())
     also = ["share", "n_sessions", "n_ruptures", "n_repaired"]
-    shown = suppress(frame, "n", also=also)
+    # The headline tells how many had a rupture, so a small class of these hides behind another.
+    shown = suppress(frame, "n", also=also, first=frame["class"].isin(RUPTURED))
     return Table(
         "rupture-classes",
         "Clients by what the rule finds in their course",
@@ -134,8 +142,8 @@ def _classes(found: Any) -> Table:
             _sum("n_ruptures", "Ruptures"),
             _sum("n_repaired", "Repaired"),
         ),
-        how=f"al.detect_ruptures: {rule_in_words(found)}. Shares are of all "
-        f"{people(len(clients), 'client')} with a rated session.",
+        how=f"al.detect_ruptures: {rule_in_words(found)}; a rupture: {_definition(found)}. "
+        f"Shares are of all {people(len(clients), 'client')} with a rated session.",
         note="Clients with more sessions have more chances of a rupture. "
         + (NOTE if any_hidden(shown) else ""),
     )
@@ -197,12 +205,16 @@ def _table_of(found: Any) -> pd.DataFrame:
 
 def _chance_words(frame: pd.DataFrame, name: str) -> Paragraph:
     row = frame[frame[name].astype(str).str.startswith("rupture")].iloc[0]
-    more = "more" if row["observed"] > row["expected"] else "fewer"
+    if row["observed"] > row["conf_high"]:
+        verdict = "more falls of this kind than a random order of their own scores"
+    elif row["observed"] < row["conf_low"]:
+        verdict = "fewer falls of this kind than a random order of their own scores"
+    else:
+        verdict = "about as many falls of this kind as a random order of their own scores would"
     return Paragraph(
         f"The rule finds {count(row['observed'])} ruptures; in series of the same scores in random "
-        f"order it finds {number(row['expected'], 1)} on average. So the data hold {more} falls of "
-        f"this kind than a random order of their own scores ({p_sentence(row['p_value'])}, "
-        "one-sided for more)."
+        f"order it finds {number(row['expected'], 1)} on average. So the data hold {verdict} "
+        f"({p_sentence(row['p_value'])}, one-sided for more)."
     )
 
 
