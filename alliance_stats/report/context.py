@@ -29,7 +29,8 @@ class Options:
     seed
         Of everything random.
     individual_courses
-        Whether one client's course is drawn (without the client's id).
+        Whether persons are drawn (without ids): one client's course, and the figures with a mark
+        a client.
     """
 
     alliance: str | None = None

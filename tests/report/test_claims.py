@@ -138,3 +138,13 @@ def test_differences_between_clients_are_those_of_one_therapist_where_therapists
     assert three[0] == "SD between clients of a therapist: intercept"
     two = models._variances(table.iloc[[0, 2]], {})["label"].tolist()
     assert two[0] == "SD between clients: intercept"
+
+
+def test_figures_with_a_mark_a_person_can_be_left_out(study, report, tmp_path):
+    of_persons = {"client-course.svg", "change.svg", "gap-dyads.svg"}
+    assert of_persons <= {p.name for p in (report.folder / "figures").iterdir()}
+    scored = study.with_tables(ratings=None, scores=study.scores)
+    left = al.write_report(scored, tmp_path / "few", replicates=5, individual_courses=False)
+    drawn = {p.name for p in (left.folder / "figures").iterdir()}
+    assert {"dropout.svg", "gap-course.svg"} <= drawn
+    assert not drawn & of_persons

@@ -82,7 +82,7 @@ def change_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     blocks: list[Block | None] = [
         Paragraph(intro),
         _table(judged.table, score, how, when),
-        _figure(judged, score, stick, when),
+        _figure(judged, score, stick, when) if context.options.individual_courses else None,
         other_yardsticks(context, score, pairs, stick, judged.sd),
     ]
     return [block for block in blocks if block is not None]
@@ -198,7 +198,8 @@ def _figure(judged: Judged, score: Score, stick: Yardstick, when: str) -> Figure
         f"{score.title} of each client, twice ({when})",
         figure_of(ax),
         how="Classes and lines as in the table above.",
-        note=f"n = {count(len(clients))} clients, a mark each. Marks {direction} the solid line "
+        note=f"n = {count(len(clients))} clients, a mark each: leave the figure out (--no-courses) "
+        f"where the report leaves the clinic. Marks {direction} the solid line "
         "are better at the second; beyond the dashed lines the change is reliable; the "
         "dotted lines are the cut-off.",
     )

@@ -59,12 +59,10 @@ def gap_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
         f"{draft.headline} The gap compares raw scores of two forms and presumes that both "
         "measure the same thing on the same scale, which is contested for therapist forms."
     )
-    return [
-        Paragraph(text),
-        _table(tidy, score, found),
-        _course(found, score),
-        _scatter(found, values, score),
-    ]
+    blocks: list[Block] = [Paragraph(text), _table(tidy, score, found), _course(found, score)]
+    if context.options.individual_courses:
+        blocks.append(_scatter(found, values, score))
+    return blocks
 
 
 def _headline(values: pd.DataFrame, score: Score, found: Any) -> str:
@@ -148,5 +146,6 @@ def _scatter(found: Any, values: pd.DataFrame, score: Score) -> Figure:
         how="Mean of a dyad's sessions that both rated. Limits of agreement are for single "
         "sessions (Bland and Altman, doi 10.1080/10543400701329422), so dyads' means lie well "
         "inside them.",
-        note=f"n = {count(len(dyads))} dyads.",
+        note=f"n = {count(len(dyads))} dyads, a mark each: leave the figure out (--no-courses) "
+        "where the report leaves the clinic.",
     )

@@ -126,11 +126,11 @@ def other_yardsticks(
             continue
         points = CRITICAL * sd * np.sqrt(2 * (1 - float(fact.value)))
         words = f"SD here, published {fact.kind} {number(fact.value, bounded=True)}"
-        rows.append(_row(f"{words}: {source_of(card, fact)}", points, False))
+        rows.append(_row(f"{words} ({_short(card, fact)})", points, False, source_of(card, fact)))
     for fact in getattr(card, "reliable_change", ()):
         if fact.scale == score.scale:
-            words = f"Published change ({fact.method}): {source_of(card, fact)}"
-            rows.append(_row(words, float(fact.value), True))
+            words = f"Published change, {fact.method} ({_short(card, fact)})"
+            rows.append(_row(words, float(fact.value), True, source_of(card, fact)))
     if len({row["points"] for row in rows}) < 2:
         return None
     sign = -1.0 if score.direction == "lower_is_better" else 1.0
@@ -139,8 +139,15 @@ def other_yardsticks(
     return _table(frame, score)
 
 
-def _row(words: str, points: float, at: bool) -> dict[str, Any]:
-    return {"yardstick": words, "points": points, "counts_at": at}
+def _row(words: str, points: float, at: bool, source: str = "") -> dict[str, Any]:
+    return {"yardstick": words, "points": points, "counts_at": at, "source": source}
+
+
+def _short(card: Any, fact: Any) -> str:
+    """Return first author and year of a citation, or the whole of what is no such citation."""
+    citation = source_of(card, fact)
+    found = re.match(r"(?P<first>[^\W\d_][^,]*),.*?\((?P<year>\d{4})\)\.", citation)
+    return f"{found['first']} {found['year']}" if found else citation
 
 
 def _counts(better: np.ndarray, row: dict[str, Any]) -> dict[str, Any]:
@@ -159,8 +166,7 @@ def _table(frame: pd.DataFrame, score: Score) -> Table:
     shown = better.assign(
         n_deteriorated=worse["n_deteriorated"],
         limit=[
-            f"{'at least' if row.counts_at else 'more than'} {number(row.points)}"
-            for row in frame.itertuples()
+            f"{'≥' if row.counts_at else '>'} {number(row.points)}" for row in frame.itertuples()
         ],
         suppressed_worse=worse["suppressed"],
     )
@@ -178,6 +184,7 @@ def _table(frame: pd.DataFrame, score: Score) -> Table:
         ),
         how="Clients with two scores. An error of measurement is SD × √(1 − reliability) of one "
         "population; a published reliability with the SD of other people can make it too small "
-        "or too large. Improved: with or without recovery.",
+        "or too large. Improved: with or without recovery. Published values: "
+        f"{'; '.join(dict.fromkeys(frame.loc[frame['source'] != '', 'source']))}",
         note=NOTE if hidden else "",
     )
