@@ -66,7 +66,15 @@ def _read(path: Path, encoding: str | None) -> tuple[pd.DataFrame, Any]:
 
 
 def _checked(frame: pd.DataFrame, meta: Any, path: Path) -> tuple[pd.DataFrame, Any]:
-    """Refuse a file that holds fewer cases than its own header says."""
+    """Refuse a file that holds fewer cases than its own header says, or a nameless variable."""
+    nameless = [n for n, name in enumerate(frame.columns, start=1) if not isinstance(name, str)]
+    if nameless:
+        raise ReadError(
+            f"Variable {nameless[0]} of the SPSS file '{path.name}' has no name that can be read: "
+            "the file is damaged.",
+            rule="unreadable_file",
+            hint="Copy it again from where it came.",
+        )
     expected = getattr(meta, "number_rows", None)
     if expected is not None and expected >= 0 and expected != len(frame):
         raise ReadError(
