@@ -7,6 +7,7 @@ to new data.
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -118,6 +119,22 @@ def _numbers(table: Table, name: str) -> Array:
     return table.numbers(name)
 
 
+def _why_not(error: Exception, text: str) -> str:
+    """Put in words why the formula library could not evaluate a part."""
+    reason = str(error).strip().splitlines()[-1]
+    unknown = re.search(r"name '(\w+)' is not defined", reason)
+    if not unknown:
+        return f"This part cannot be evaluated: {reason}"
+    name = unknown[1]
+    hint = ""
+    if name == "offset":
+        hint = " Subtract the offset from the outcome instead, in a column of its own."
+    return (
+        f"'{name}' in '{text}' is no function that formulas know here; use np.{name} where NumPy "
+        f"has it, or make a column of the data first.{hint}"
+    )
+
+
 def _library_columns(part: Part, table: Table) -> Columns:
     import formulaic
     from formulaic.errors import DataMismatchWarning, FormulaicError
@@ -130,8 +147,7 @@ def _library_columns(part: Part, table: Table) -> Columns:
                 part.text, frame, context={"np": np}, na_action="ignore", output="pandas"
             )
     except (FormulaicError, NameError, TypeError, ValueError, SyntaxError, KeyError) as error:
-        reason = str(error).strip().splitlines()[-1]
-        fail(f"This part cannot be evaluated: {reason}", part.source, part.start, part.end)
+        fail(_why_not(error, part.text), part.source, part.start, part.end)
     spec = matrix.model_spec
     levels = {
         name: set(pd.unique(frame[name].dropna()))

@@ -153,7 +153,7 @@ def test_terms_that_cannot_be(sessions):
     twice = "y ~ within + (1 | client) + (1 + within | client)"
     refuses(al.DesignError, "'Intercept' stands twice for 'client'", twice, sessions)
     unknown = "y ~ nosuch(within) + (1 | client)"
-    refuses(al.FormulaError, "name 'nosuch' is not defined", unknown, sessions)
+    refuses(al.FormulaError, r"'nosuch' in 'nosuch.within.' is no function", unknown, sessions)
     clash = sessions.assign(Intercept=sessions["within"])
     refuses(al.DesignError, "are called 'Intercept'", "y ~ Intercept + (1 | client)", clash)
 
@@ -218,3 +218,9 @@ def test_models_with_other_weights_are_not_compared(sessions):
         small.compare(large)
     same = al.fit_multilevel("y ~ within + session + (1 | client)", sessions, weights=weights)
     assert 0 <= small.compare(same).p_value <= 1
+
+
+def test_a_function_no_formula_knows_is_named_with_a_way_out():
+    data = pd.DataFrame({"y": range(12), "x": range(12), "client": [1, 2, 3] * 4})
+    with pytest.raises(al.FormulaError, match=r"'offset' in .* Subtract the offset"):
+        al.fit_multilevel("y ~ offset(x) + (1 | client)", data)
