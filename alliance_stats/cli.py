@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -83,7 +84,7 @@ def report(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 1,
     courses: Annotated[
-        bool, typer.Option(help="Draw one client's course (without the id).")
+        bool, typer.Option(help="Draw persons, without ids: a client's course, a mark a client.")
     ] = True,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -292,6 +293,9 @@ def _progress(quiet: bool) -> Iterator[Callable[[str, int, int], None] | None]:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; whatever goes wrong is one line on stderr and an exit code."""
     words = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show is no error
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = app(words, prog_name="alliance-stats", standalone_mode=False)
     except KeyboardInterrupt:

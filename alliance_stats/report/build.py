@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import tempfile
 import warnings
@@ -102,6 +103,7 @@ def write_report(
     tell("Opening the study", 0, steps)
     opened, source = _opened(study)
     context = Context(opened, chosen)
+    _check_named(context)
     sections = tuple(_sections(context, strict, tell, steps))
     tell("Writing the report", steps - 1, steps)
     with _scratch(folder) as scratch:
@@ -123,7 +125,36 @@ def _checked_options(options: dict[str, Any]) -> Options:
                 f"A report has no option '{name}'; its options are {listing(known, 12)}."
                 f"{did_you_mean(name, known)}"
             )
-    return Options(**options)
+    chosen = Options(**options)
+    _check_values(chosen)
+    return chosen
+
+
+def _check_values(chosen: Options) -> None:
+    """Refuse what no report can be made with, before any work is done."""
+    from ..errors import DesignError, did_you_mean, listing
+    from ..ruptures import rupture_rules
+
+    rules = list(rupture_rules()["name"])
+    if chosen.rupture_rule not in rules:
+        raise DesignError(
+            f"There is no rupture rule '{chosen.rupture_rule}'; the rules are "
+            f"{listing(rules, 30)}.{did_you_mean(chosen.rupture_rule, rules)}"
+        )
+    for name, least in (("seed", 0), ("replicates", 1)):
+        value = getattr(chosen, name)
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise DesignError(f"{name} must be a whole number from {least} on, got {value!r}.")
+    if chosen.cutoff is not None and not math.isfinite(chosen.cutoff):
+        raise DesignError(f"cutoff must be a score, got {chosen.cutoff!r}.")
+
+
+def _check_named(context: Context) -> None:
+    """Refuse a measure that the user names and the study has no scores of."""
+    if context.options.alliance is not None:
+        context.alliance  # noqa: B018
+    if context.options.outcome is not None:
+        context.outcome  # noqa: B018
 
 
 def _opened(study: Any) -> tuple[Any, Path | None]:

@@ -79,6 +79,7 @@ def _workbook(report: ValidationReport) -> bytes:
 
 def guarded(text: str) -> str:
     """Return text that no spreadsheet reads as a formula, cut to what a cell can hold."""
+    text = text.encode("utf-8", "replace").decode()
     text = text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 

@@ -76,17 +76,17 @@ class ValidationReport:
         """One row a problem, with the columns of `ISSUE_COLUMNS`."""
         import pandas as pd
 
-        records = [
-            {name: getattr(p, name) for name in ISSUE_COLUMNS if name != "rows"} | {"rows": rows}
-            for p, rows in ((p, all_rows(p)) for p in self.problems)
-        ]
-        frame = pd.DataFrame(records, columns=list(ISSUE_COLUMNS))
-        texts = {
-            column: frame[column].astype(object)
-            for column in ISSUE_COLUMNS
-            if column not in ("row", "rows")
+        columns = {
+            name: [getattr(problem, name) for problem in self.problems]
+            for name in ISSUE_COLUMNS
+            if name != "rows"
         }
-        return frame.assign(**texts, row=frame["row"].astype("Int64"))
+        columns["rows"] = [all_rows(problem) for problem in self.problems]
+        # kept as objects: a file's name may hold what pandas' own text cannot
+        frame = pd.DataFrame(
+            {name: pd.Series(values, dtype=object) for name, values in columns.items()}
+        )
+        return frame.assign(row=frame["row"].astype("Int64"))
 
     def counts(self) -> dict[str, int]:
         """Return the number of problems by level: ``error``, ``warning``, ``info``."""

@@ -133,14 +133,6 @@ def test_an_unknown_option_is_told_with_the_nearest(study, tmp_path):
         al.write_report(study, tmp_path / "out", replicate=5)
 
 
-def test_an_unknown_measure_is_told_in_the_report(study, tmp_path):
-    written = al.write_report(study, tmp_path / "out", alliance="wai-x", replicates=5)
-    alliance = next(s for s in written.sections if s.key == "alliance")
-    assert alliance.status == "not possible"
-    assert "no scores of wai-x" in alliance.reason
-    assert alliance in written.incomplete
-
-
 def test_progress_is_told_step_by_step(study, tmp_path):
     steps = []
     few = study.with_tables(ratings=None)

@@ -100,6 +100,17 @@ def test_a_path_that_does_not_exist_is_a_problem(path):
     assert report.counts()["error"] == 1
 
 
+def test_a_file_name_that_is_no_text_is_shown_as_far_as_it_goes(tmp_path):
+    (tmp_path / "study.yaml").write_text("sources: [{file: gone.csv}]\n", encoding="utf-8")
+    (tmp_path / "gon\udcff.csv").write_text("pid\n1\n", encoding="utf-8")
+    report = al.validate(tmp_path)
+    assert report.issues["rule"].tolist() == ["missing_file"]
+    assert "gon\udcff.csv" in report.issues["message"].iloc[0]
+    assert "gon?.csv" in report.to_html(tmp_path / "r.html").read_text(encoding="utf-8")
+    marked = al.read_table(report.to_xlsx(tmp_path / "r.xlsx"), sheet="problems")
+    assert "gon?.csv" in marked.to_string()
+
+
 def test_a_folder_without_a_description_is_a_problem(tmp_path):
     report = al.validate(tmp_path)
     assert report.issues["rule"].tolist() == ["missing_study"]
