@@ -1,19 +1,49 @@
-"""The rating gap, always therapist minus client."""
+"""The rating gap, always therapist minus client.
 
+Read in this order: `pairs` (both ratings side by side), `description`, `by_unit` and
+`parallel_forms` (what the gap is), `truth_bias`, `surface` and `leads` (models of it),
+`actor_partner` and `one_with_many` (dyads), `outcome` (forecasts), `feedback` (a page for one
+therapist). `linear` is the door to the multilevel engine.
+"""
+
+from .actor_partner import ActorPartner, fit_actor_partner
+from .by_unit import gap_by_scale, gap_by_therapist
 from .congruence import Congruence
 from .description import RatingGap, rating_gap
+from .feedback import GapFeedback, gap_feedback
+from .leads import LeadLag, who_leads
+from .one_with_many import OneWithMany, one_with_many
+from .outcome import OutcomeGap, outcome_gap
+from .parallel_forms import ParallelForms, check_parallel_forms
+from .plots import plot_bland_altman, plot_gap_by_therapist
 from .surface import fit_response_surface
 from .surface_bootstrap import SurfaceBootstrap
 from .surface_result import ResponseSurface
 from .truth_bias import TruthAndBias, fit_truth_and_bias
 
 __all__ = [
+    "ActorPartner",
     "Congruence",
+    "GapFeedback",
+    "LeadLag",
+    "OneWithMany",
+    "OutcomeGap",
+    "ParallelForms",
     "RatingGap",
     "ResponseSurface",
     "SurfaceBootstrap",
     "TruthAndBias",
+    "check_parallel_forms",
+    "fit_actor_partner",
     "fit_response_surface",
     "fit_truth_and_bias",
+    "gap_by_scale",
+    "gap_by_therapist",
+    "gap_feedback",
+    "one_with_many",
+    "outcome_gap",
+    "plot_bland_altman",
+    "plot_gap_by_therapist",
     "rating_gap",
+    "who_leads",
 ]

@@ -66,7 +66,11 @@ def complete_rows(
     messages = []
     if incomplete.any():
         names = {**wanted, **{f"level{i + 1}": level for i, level in enumerate(levels)}}
-        each = [f"'{names[name]}' {int(n)}" for name, n in lacking.sum().items() if n]
+        each = [
+            f"'{names[name]}' {int(n)}"
+            for name, n in zip(map(str, lacking), lacking.sum(), strict=True)
+            if n
+        ]
         messages.append(
             f"{int(incomplete.sum())} of {len(frame)} rows are incomplete and left out (missing: "
             f"{listing(each)})."

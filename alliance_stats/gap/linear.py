@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -94,24 +94,44 @@ def least_squares(outcome: Array, columns: pd.DataFrame) -> Linear:
     scale = float(residual @ residual) / (n - k)
     inverse = np.linalg.inv(R)
     covariance = scale * (inverse @ inverse.T) / np.outer(size, size)
-    names = list(columns.columns)
+    terms = list(columns.columns)
     return Linear(
-        pd.Series(beta, index=names),
-        pd.DataFrame(covariance, index=names, columns=names),
+        pd.Series(beta, index=terms),
+        pd.DataFrame(covariance, index=terms, columns=terms),
         lambda L: np.full(len(L), float(n - k)),
         n,
         scale,
     )
 
 
-def multilevel(formula: str, frame: pd.DataFrame, *, df: Any, reml: bool = True) -> Linear:
-    """Fit with the nested engine; what it warns of is in the fit's messages."""
+def renamed(text: str, levels: Sequence[str]) -> str:
+    """Return a text of the engine with the user's names of the levels."""
+    for i, name in enumerate(levels):
+        text = text.replace(f"level{i + 1}", name)
+    return text
+
+
+def multilevel(
+    formula: str,
+    frame: pd.DataFrame,
+    *,
+    df: Any,
+    reml: bool = True,
+    levels: Sequence[str] = (),
+) -> Linear:
+    """Fit with the nested engine; what it warns of is in the fit's messages.
+
+    `levels` are the user's names of the columns ``level1``, ``level2``, for its errors.
+    """
     from ..multilevel import fit_multilevel
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
         warnings.simplefilter("ignore", SingularFitWarning)  # in fit.messages, which we pass on
         warnings.simplefilter("ignore", FewClustersWarning)
-        fit = fit_multilevel(formula, frame, df=df, reml=reml)
+        try:
+            fit = fit_multilevel(formula, frame, df=df, reml=reml)
+        except DesignError as error:
+            raise DesignError(renamed(str(error), levels)) from None
     names = list(fit.params.index)
 
     def df_of(L: Array) -> Array:

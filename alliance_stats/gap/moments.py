@@ -88,7 +88,7 @@ def _fitted(
 ) -> dict[str, float]:
     """Return one coefficient of a multilevel model, or of least squares where there is no level."""
     if not levels:
-        return _mean_row(pairs["gap"].to_numpy())
+        return mean_row(pairs["gap"].to_numpy())
     import warnings
 
     from ..errors import AllianceStatsWarning
@@ -106,7 +106,8 @@ def _fitted(
     return row(*table.loc[term, columns].to_numpy(dtype=float))
 
 
-def _mean_row(gap: np.ndarray) -> dict[str, float]:
+def mean_row(gap: np.ndarray) -> dict[str, float]:
+    """Return the mean of independent values with its t interval."""
     n = len(gap)
     if n < 2:
         return row(gap.mean())

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 from ..drawing import GREY, INK, house_style, look, new_axes
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
     from .description import RatingGap
+    from .feedback import GapFeedback
+    from .outcome import OutcomeGap
     from .truth_bias import TruthAndBias
 
 SMALLEST_CELL = 5
@@ -61,4 +64,122 @@ def plot_truth_and_bias(result: TruthAndBias, ax: Axes | None = None) -> Axes:
     ax.set_xlabel(f"Directional bias of the dyad ({unit}; below 0: judgement lower)")
     ax.set_ylabel("Truth force of the dyad (slope)")
     ax.set_title(f"n = {len(dyads)} dyads, shrunken; dashed: averages", loc="left")
+    return ax
+
+
+def plot_calibration(result: OutcomeGap, target: str, ax: Axes | None = None) -> Axes:
+    """Draw observed shares against forecasts; groups of fewer than five clients are left out."""
+    from ..errors import DesignError, did_you_mean
+
+    there = list(dict.fromkeys(result.calibration["target"]))
+    if target not in there:
+        raise DesignError(
+            f"There are no forecasts of '{target}' with a known outcome, only of "
+            f"{', '.join(there)}.{did_you_mean(target, there)}"
+        )
+    if ax is None:
+        with house_style():
+            return plot_calibration(result, target, new_axes(4.8, 4.2))
+    part = result.calibration[
+        (result.calibration["target"] == target) & (result.calibration["n"] >= SMALLEST_CELL)
+    ]
+    ax.plot([0, 1], [0, 1], color=GREY, lw=1, ls="--", label="forecast = observed")
+    style = look("therapist")
+    below, above = part["observed"] - part["conf_low"], part["conf_high"] - part["observed"]
+    ax.errorbar(
+        part["forecast"], part["observed"], [below, above], fmt=style.marker, color=style.color,
+        capsize=2, label="clients, 95% interval",
+    )  # fmt: skip
+    for place, n in zip(part["forecast"], part["n"], strict=True):
+        ax.text(place, 0.015, f"{n}", fontsize=7, ha="center")
+    ax.text(0.005, 0.015, "n", fontsize=7)
+    ax.set_xlim(0, 1)
+    ax.set_ylim(0, 1)
+    ax.set_xlabel(f"Therapist's forecast of '{target}' (probability)")
+    ax.set_ylabel(f"Share of clients '{target}'")
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(loc="upper left", frameon=False)
+    return ax
+
+
+def bland_altman(result: RatingGap) -> pd.DataFrame:
+    """Return each session's gap and mean of both ratings: what `plot_bland_altman` draws."""
+    pairs = result.pairs
+    return pairs[["client_id", "session", "gap"]].assign(
+        level=(pairs["client"] + pairs["therapist"]) / 2
+    )
+
+
+def plot_bland_altman(result: RatingGap, ax: Axes | None = None) -> Axes:
+    """Draw every session's gap against the mean of both ratings, with limits of agreement.
+
+    The limits are those for repeated measures; their intervals are drawn as bands.
+    """
+    if ax is None:
+        with house_style():
+            return plot_bland_altman(result, new_axes(6.3, 4.0))
+    data = bland_altman(result)
+    style = look("client")
+    ax.scatter(data["level"], data["gap"], 6, style.color, alpha=0.3, lw=0)
+    table = result.table.set_index("term")
+    for term, line, label in (
+        ("mean_gap", "-", "mean gap"),
+        ("loa_low", "--", "95% limits of agreement"),
+        ("loa_high", "--", None),
+    ):
+        estimate, low, high = (float(table[c][term]) for c in ("estimate", "conf_low", "conf_high"))
+        ax.axhline(estimate, color=look("therapist").color, lw=1.5, ls=line, label=label)
+        if low == low:
+            ax.axhspan(low, high, color=GREY, alpha=0.2, lw=0)
+    ax.axhline(0, color=INK, lw=0.8)
+    ax.set_xlabel("Mean of both ratings (points)")
+    ax.set_ylabel("Therapist minus client (points)")
+    ax.set_title(f"n = {len(data):,} sessions of {result.n_dyads} dyads", loc="left")
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(loc="lower left", frameon=False)
+    return ax
+
+
+def plot_gap_by_therapist(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw `gap_by_therapist` as a caterpillar, without names; few clients: an open mark."""
+    if ax is None:
+        with house_style():
+            return plot_gap_by_therapist(table, new_axes(6.3, 3.6))
+    place = range(1, len(table) + 1)
+    style = look("therapist")
+    ax.vlines(place, table["conf_low"], table["conf_high"], color=GREY, lw=1)
+    fill = ["white" if n < SMALLEST_CELL else style.color for n in table["n_dyads"]]
+    ax.scatter(place, table["shrunken"], 22, fill, edgecolors=style.color, zorder=3)
+    ax.axhline(table.attrs["average"], color=GREY, ls="--", lw=1)
+    ax.axhline(0, color=INK, lw=0.8)
+    ax.set_xlabel("Therapists, by their gap (open: fewer than 5 clients)")
+    ax.set_ylabel("Therapist minus client (points)")
+    ax.set_title(f"n = {len(table)} therapists; shrunken, 95% intervals", loc="left")
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def plot_feedback(result: GapFeedback, ax: Axes | None = None) -> Axes:
+    """Draw a therapist's own gap by stage beside the clinic's; suppressed cells leave a hole."""
+    if ax is None:
+        with house_style():
+            return plot_feedback(result, new_axes(6.3, 3.8))
+    stages = list(dict.fromkeys(result.table["stage"]))
+    looks = {"clinic": (GREY, "s", "--", 0.07), "own": (look("therapist").color, "o", "-", -0.07)}
+    for who, (color, marker, line, shift) in looks.items():
+        part = result.table[result.table["who"] == who].set_index("stage").loc[stages]
+        place = [i + shift for i in range(len(stages))]
+        label = {"own": "you", "clinic": "the clinic's others"}[who]
+        ax.plot(place, part["estimate"], color=color, marker=marker, ls=line, label=label)
+        ax.vlines(place, part["conf_low"], part["conf_high"], color=color, lw=1)
+    own = result.table[result.table["who"] == "own"].set_index("stage").loc[stages, "n_dyads"]
+    labels = [
+        f"{stage}\n{'fewer than 5' if n != n else f'{n:.0f} clients'}"
+        for stage, n in zip(stages, own, strict=True)
+    ]
+    ax.set_xticks(range(len(stages)), labels, fontsize=7)
+    ax.axhline(0, color=INK, lw=0.8)
+    ax.set_ylabel("Your rating minus your client's (points)")
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
     return ax

@@ -14,7 +14,6 @@ from . import linear
 from . import surface_math as geometry
 from .levels import complete_rows, grouping, require_one_scale, require_variance, table_of
 from .surface_result import Part, ResponseSurface, Specification
-from .truth_bias import _renamed
 
 PARTS = ("total", "within", "between", "both")
 RANDOM = ("linear", "intercepts", "linear_all")
@@ -129,6 +128,12 @@ def fit_response_surface(
     if cluster:
         rows = rows.assign(cluster=_cluster(data, cluster)[rows.index])
     middle = _middle(rows, center)
+    if levels and random != "intercepts" and len(rows) <= 3 * rows["level1"].nunique():
+        random = "intercepts"
+        messages.append(
+            f"{len(rows)} rows of {rows['level1'].nunique()} dyads cannot carry slopes of each "
+            "dyad's own: only intercepts vary between dyads here."
+        )
     spec = Specification(
         x=x, y=y, outcome=outcome, levels=tuple(levels), covariates=tuple(further),
         moderators=tuple(moderating), part=part, cubic=cubic, random=random, df=df,
@@ -137,13 +142,14 @@ def fit_response_surface(
     frame, parts = design(rows, spec)
     found = fit_design(frame, spec)
     if found.fit is not None:
-        messages += _told(_renamed(found.fit.messages, levels), spec)
+        messages += _told(found.fit.messages, spec)
     return ResponseSurface(spec, found, frame, parts, rows, tuple(messages))
 
 
-def _told(messages: list[str], spec: Specification) -> list[str]:
+def _told(messages: Sequence[str], spec: Specification) -> list[str]:
     """Return the fit's messages in the surface's words."""
-    out = [re.sub(r"'(?:total|within|between)_(b\d)'", r"\1", m) for m in messages]
+    out = [linear.renamed(message, spec.levels) for message in messages]
+    out = [re.sub(r"'(?:total|within|between)_(b\d)'", r"\1", message) for message in out]
     if spec.part != "total":
         return out
     out = [m for m in out if "varies within" not in m]
@@ -231,13 +237,13 @@ def _ratings(rows: pd.DataFrame, part: str, middle: float) -> tuple[np.ndarray, 
 
 def fit_design(frame: pd.DataFrame, spec: Specification, *, reml: bool = True) -> linear.Linear:
     """Fit the columns of a design by least squares, or with random effects of the levels."""
-    fixed = [c for c in frame if c != "outcome" and not str(c).startswith("level")]
+    fixed = [c for c in map(str, frame) if c != "outcome" and not c.startswith("level")]
     if not spec.levels:
         columns = frame[fixed].copy()
         columns.insert(0, "Intercept", 1.0)
         return linear.least_squares(frame["outcome"].to_numpy(), columns)
     formula = f"outcome ~ {' + '.join(['1', *fixed])} + {bars(spec)}"
-    return linear.multilevel(formula, frame, df=spec.df, reml=reml)
+    return linear.multilevel(formula, frame, df=spec.df, reml=reml, levels=spec.levels)
 
 
 def bars(spec: Specification) -> str:

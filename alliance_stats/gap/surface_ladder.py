@@ -82,7 +82,9 @@ def _likelihood(
         return _normal_likelihood(found), len(found.params) + 1
     slopes = frame[[c for c in frame if c not in one]]  # random slopes need not be fixed ones too
     formula = f"outcome ~ {' + '.join(['1', *map(str, fixed)])} + {bars(result.spec)}"
-    fit = multilevel(formula, one.join(slopes), df="normal", reml=False).fit
+    fit = multilevel(
+        formula, one.join(slopes), df="normal", reml=False, levels=result.spec.levels
+    ).fit
     assert fit is not None
     return float(fit.llf), fit.df_model
 

@@ -171,9 +171,12 @@ def fit_truth_and_bias(
     require_variance(rows["truth"], truth, "a truth force needs a truth that varies.")
     frame, scaled, means = _design(rows, levels, bias, further, standardise, messages)
     if levels:
-        found = linear.multilevel(_formula(frame, levels, random), frame, df=df)
+        if random == "slopes":
+            random = _affordable(frame, messages)
+        formula = _formula(frame, levels, random)
+        found = linear.multilevel(formula, frame, df=df, levels=levels)
         assert found.fit is not None
-        messages += _renamed(found.fit.messages, levels)
+        messages += [linear.renamed(message, levels) for message in found.fit.messages]
     else:
         _note_repeated(data, messages)
         found = linear.least_squares(frame["judgment"].to_numpy(), _columns(frame))
@@ -239,6 +242,18 @@ def _design(
     return frame, standardise, means
 
 
+def _affordable(frame: pd.DataFrame, messages: list[str]) -> Literal["slopes", "intercepts"]:
+    """Return what the data can carry: slopes need more rows than two a dyad."""
+    dyads = frame["level1"].nunique()
+    if len(frame) > 2 * dyads:
+        return "slopes"
+    messages.append(
+        f"{len(frame)} rows of {dyads} dyads cannot carry a bias and a force of each dyad's own: "
+        "only the directional bias varies between dyads here."
+    )
+    return "intercepts"
+
+
 def _note_single(rows: pd.DataFrame, levels: list[str], messages: list[str]) -> None:
     sizes = rows.groupby("level1").size()
     if (sizes < 2).all():
@@ -280,14 +295,14 @@ def _spread(values: pd.Series, group: pd.Series, own: bool) -> pd.Series | float
 
 
 def _columns(frame: pd.DataFrame) -> pd.DataFrame:
-    fixed = [c for c in frame if c != "judgment" and not str(c).startswith("level")]
+    fixed = [c for c in map(str, frame) if c != "judgment" and not c.startswith("level")]
     out = frame[fixed].copy()
     out.insert(0, "Intercept", 1.0)
     return out
 
 
 def _formula(frame: pd.DataFrame, levels: list[str], random: str) -> str:
-    fixed = " + ".join(c for c in _columns(frame) if c != "Intercept")
+    fixed = " + ".join(c for c in map(str, _columns(frame)) if c != "Intercept")
     effects = "1 + truth" if random == "slopes" else "1"
     bars = " + ".join(f"({effects} | level{i + 1})" for i in range(len(levels)))
     return f"judgment ~ {fixed} + {bars}"
@@ -308,16 +323,6 @@ def _terms(params: list[str], further: list[str]) -> dict[str, str]:
         names[f"moderator{i}"] = f"directional_bias:{name}"
         names[f"truth_moderator{i}"] = f"truth_force:{name}"
     return {name: names[name] for name in params}
-
-
-def _renamed(messages: Sequence[str], levels: list[str]) -> list[str]:
-    out = []
-    for message in messages:
-        text = message
-        for i, name in enumerate(levels):
-            text = text.replace(f"level{i + 1}", name)
-        out.append(text)
-    return out
 
 
 def _tables(
