@@ -94,8 +94,9 @@ def rupture_multiverse(
 
     Notes
     -----
-    Joint test: every client's outcomes keep their own line and their order up to a rotation (or
-    its reverse), so autocorrelation stays and only the timing against ruptures is broken; see
+    Joint test: every client's outcomes keep their level and spread, their departure from the
+    common trend but for its sign, and their order up to a rotation (or its reverse), so that
+    autocorrelation stays and only the timing against ruptures is broken; see
     `ruptures.multiverse_joint`. It uses the within-client least-squares slope of each
     specification (``estimate_within``), also where predictors are not centred. Steegen et al.
     2016, doi 10.1177/1745691616658637 (multiverse); Simonsohn, Simmons & Nelson 2020, doi

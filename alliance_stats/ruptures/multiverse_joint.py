@@ -1,16 +1,19 @@
 """Could a whole specification curve be had if ruptures had nothing to do with the outcome?
 
-Each client's outcomes are taken apart into the client's own straight line and what is left; what
-is left is turned round in time by a random number of sessions, forwards or backwards, and the line
-put back. Level, trend, spread and autocorrelation of every client stay, and so do all ruptures;
-only the timing of one against the other is broken. Every specification is evaluated on the same
-rearranged outcomes, so that the dependence between specifications is kept. For the joint test and
-its three statistics: Simonsohn, Simmons & Nelson 2020, doi 10.1038/s41562-020-0912-z.
+Each client's outcomes are taken apart into level and common trend, what the client's own straight
+line adds, and what is left. What is left is turned round in time by a random number of sessions,
+forwards or backwards; the client's departure from the common trend keeps its size and gets a random
+sign; then all is put together again. Level, spread and autocorrelation of every client stay, and so
+do all ruptures; only the timing of one against the other is broken. Every specification is
+evaluated on the same rearranged outcomes, so that the dependence between specifications is kept.
+For the joint test and its three statistics: Simonsohn, Simmons & Nelson 2020, doi
+10.1038/s41562-020-0912-z.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -25,23 +28,37 @@ BATCH = 250
 CRITICAL = 1.959963984540054
 
 
-def lines(rows: pd.DataFrame, response: str) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
-    """Return each observed outcome's place on its client's line, what is left, and the client."""
-    client = pd.factorize(rows["client_id"])[0]
+@dataclass(frozen=True)
+class Parts:
+    """Outcomes taken apart; the three sum to the outcomes."""
+
+    common: Floats
+    own: Floats
+    left: Floats
+    client: npt.NDArray[np.int64]
+
+    def rearranged(self, times: int, rng: np.random.Generator) -> Floats:
+        """Return so many rearrangements, one a row."""
+        n = int(self.client[-1]) + 1
+        sign = np.where(rng.random((times, n)) < 0.5, 1.0, -1.0)[:, self.client]
+        return self.common + sign * self.own + self.left[turned(self.client, times, rng)]
+
+
+def take_apart(rows: pd.DataFrame, response: str) -> Parts:
+    """Return the parts of outcomes; rows sorted by client and session, none missing."""
+    client = pd.factorize(rows["client_id"])[0].astype(np.int64)
     y = rows[response].to_numpy(dtype=float)
     t = rows["session"].to_numpy(dtype=float)
     n = np.bincount(client)
     t0 = t - (np.bincount(client, weights=t) / n)[client]
     mean = (np.bincount(client, weights=y) / n)[client]
     squares = np.bincount(client, weights=t0**2)
-    slope = np.divide(
-        np.bincount(client, weights=t0 * (y - mean)),
-        squares,
-        out=np.zeros(len(n)),
-        where=squares > 0,
-    )
-    line = mean + slope[client] * t0
-    return line, y - line, client.astype(np.int64)
+    products = np.bincount(client, weights=t0 * (y - mean))
+    slope = np.divide(products, squares, out=np.zeros(len(n)), where=squares > 0)
+    shared = products.sum() / squares.sum() if squares.sum() > 0 else 0.0
+    common = mean + shared * t0
+    own = np.where((squares > 0)[client], (slope[client] - shared) * t0, 0.0)
+    return Parts(common, own, y - common - own, client)
 
 
 def turned(client: npt.NDArray[np.int64], times: int, rng: np.random.Generator) -> npt.NDArray:
@@ -82,15 +99,15 @@ def joint_test(
     seen = ratings.assign(_at=np.arange(len(ratings))).dropna(subset=[response])
     seen = seen.sort_values(["client_id", "session"], kind="stable")
     at = seen["_at"].to_numpy()
-    line, left, client = lines(seen, response)
+    parts = take_apart(seen, response)
     weights = _matrix(able, len(ratings))[:, at]
     error = np.array([a.numbers["std_error"] for a in able])
-    observed = _statistics(weights @ (line + left), error)
+    observed = _statistics(weights @ seen[response].to_numpy(dtype=float), error)
     rng = np.random.default_rng(seed)
     drawn = []
     for first in range(0, permutations, BATCH):
-        source = turned(client, min(BATCH, permutations - first), rng)
-        drawn.append(_statistics(weights @ (line + left[source]).T, error))
+        some = parts.rearranged(min(BATCH, permutations - first), rng)
+        drawn.append(_statistics(weights @ some.T, error))
     null = np.concatenate(drawn, axis=1)
     expected = null.mean(axis=1)
     away, far = np.abs(null - expected[:, None]), np.abs(observed[:, 0] - expected)

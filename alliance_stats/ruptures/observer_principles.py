@@ -213,6 +213,11 @@ def _one(rows: pd.DataFrame, name: str, method: str) -> dict[str, Any]:
         return {**base, **numbers, "message": str(error)}
 
 
+def _adjusted(use: pd.DataFrame) -> list[str]:
+    """Return the extent and, of what it is adjusted for, what differs between sessions."""
+    return ["extent", *(name for name in ("depth", "session") if len(use[name].unique()) > 1)]
+
+
 def _linear(use: pd.DataFrame) -> dict[str, float]:
     """Fit clients as random intercepts; with too few repeated clients, CR2 errors over clients.
 
@@ -225,7 +230,8 @@ def _linear(use: pd.DataFrame) -> dict[str, float]:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AllianceStatsWarning)
-        fit = fit_multilevel("repaired_next ~ extent + depth + session + (1 | client_id)", use)
+        terms = " + ".join(_adjusted(use))
+        fit = fit_multilevel(f"repaired_next ~ {terms} + (1 | client_id)", use)
     row: Any = fit.tidy().set_index("term").loc["extent"]
     return {name: float(row[name]) for name in NUMBERS}
 
@@ -235,15 +241,15 @@ def _least_squares(use: pd.DataFrame) -> dict[str, float]:
 
     codes = pd.factorize(use["client_id"])[0]
     order = np.argsort(codes, kind="stable")
-    predictors = use[["extent", "depth", "session"]].to_numpy(dtype=float)[order]
+    terms = _adjusted(use)
+    predictors = use[terms].to_numpy(dtype=float)[order]
     x = np.column_stack([np.ones(len(use)), predictors])
     y = use["repaired_next"].to_numpy(dtype=float)[order]
     inverse = np.linalg.inv(x.T @ x)
     coef = inverse @ x.T @ y
     clusters = slices(codes[order])
     covariance = bias_reduced(x, y - x @ coef, inverse, clusters)
-    names = ["Intercept", "extent", "depth", "session"]
-    table = tidy_rows(names, coef, covariance, len(clusters) - x.shape[1])
+    table = tidy_rows(["Intercept", *terms], coef, covariance, len(clusters) - x.shape[1])
     row: Any = table.set_index("term").loc["extent"]
     return {name: float(row[name]) for name in NUMBERS}
 
@@ -252,7 +258,7 @@ def _logistic(use: pd.DataFrame) -> dict[str, float]:
     import statsmodels.api as sm
     from scipy.stats import norm
 
-    x = sm.add_constant(use[["extent", "depth", "session"]].astype(float))
+    x = sm.add_constant(use[_adjusted(use)].astype(float))
     groups = pd.factorize(use["client_id"])[0]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

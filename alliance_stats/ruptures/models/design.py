@@ -111,9 +111,9 @@ def model_data(
     own = f"{response}_lag{c.lag}"
     groups = ["client_id", "therapist_id"] if c.levels == 3 else ["client_id"]
     needed = [response, *names, *([own] if c.lagged_outcome else []), *groups]
-    there = together[needed].notna().all(axis=1).to_numpy()
     if c.levels == 3:
         _require_therapists(together)
+    there = together[needed].notna().all(axis=1).to_numpy()
     columns = list(dict.fromkeys([*needed, "client_id", "session", *keep]))
     rows = together.loc[there, columns].reset_index(drop=True)
     rows.attrs = {}

@@ -216,6 +216,8 @@ def _fit(rows: pd.DataFrame) -> tuple[pd.DataFrame, MultilevelFit | None, tuple[
     if "therapist_id" in data.columns and len(data["therapist_id"].dropna().unique()) > 1:
         from ...multilevel import fit_multilevel
 
+        data = data.sort_values("therapist_id", kind="stable", ignore_index=True)
+
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AllianceStatsWarning)
             fit = fit_multilevel(f"later ~ {' + '.join(terms)} + (1 | therapist_id)", data)

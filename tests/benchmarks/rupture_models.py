@@ -1,0 +1,204 @@
+"""Do the models of ruptures find what was planted, and how often something where nothing was?
+
+Run: python tests/benchmarks/rupture_models.py [replicates] [--write]
+
+Without ruptures and without any effect, each test should be significant at 5 % in 5 % of studies.
+With ruptures whose effect on the next session is known, estimates should average to it and their
+intervals cover it in 95 %. ``--write`` puts the tables into docs/rupture-models.md.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import alliance_stats as al
+
+PAGE = Path(__file__).parents[2] / "docs" / "rupture-models.md"
+CLIENTS, SESSIONS, THERAPISTS = 120, 12, 24
+EFFECT = 2.0
+"""Points of outcome, at the session after a planted rupture."""
+DEPTH = 4.0
+"""Fall at a planted rupture, in SDs of a client's other sessions."""
+GRID = {"rule": ["drop_within_sd", "drop_pooled_sd"], "k": [1.0, 1.5], "levels": [2]}
+
+
+def drift(rng: np.random.Generator, sd: float, phi: float) -> np.ndarray:
+    """Return AR(1) courses, a row a client."""
+    x = rng.normal(0, sd, (CLIENTS, SESSIONS))
+    for t in range(1, SESSIONS):
+        x[:, t] = phi * x[:, t - 1] + np.sqrt(1 - phi**2) * x[:, t]
+    return x
+
+
+def study(rng: np.random.Generator, *, ruptures: bool, lasting: bool = False) -> pd.DataFrame:
+    """Return courses of alliance and outcome, drifting; with planted ruptures, or with none.
+
+    The outcome is raised at the session after a rupture, or (`lasting`) from it on.
+    """
+    therapist = np.arange(CLIENTS) % THERAPISTS
+    alliance = 5 + rng.normal(0, 0.6, (CLIENTS, 1)) + drift(rng, 0.4, 0.0 if ruptures else 0.3)
+    level = rng.normal(20, 4, (CLIENTS, 1)) + rng.normal(0, 1.5, THERAPISTS)[therapist][:, None]
+    slope = rng.normal(-0.3, 0.15, (CLIENTS, 1))
+    outcome = level + slope * np.arange(SESSIONS) + drift(rng, 2.0, 0.3)
+    where = np.zeros((CLIENTS, SESSIONS), dtype=bool)
+    if ruptures:
+        where[np.arange(CLIENTS), rng.integers(2, SESSIONS - 2, CLIENTS)] = True
+        where &= rng.random((CLIENTS, 1)) < 0.7
+        alliance = alliance - DEPTH * 0.4 * where
+        act = np.maximum.accumulate(where, axis=1) if lasting else where
+        outcome[:, 1:] += EFFECT * act[:, :-1]
+    return pd.DataFrame(
+        {
+            "client_id": np.repeat(np.arange(CLIENTS), SESSIONS),
+            "therapist_id": np.repeat(therapist, SESSIONS),
+            "session": np.tile(np.arange(1, SESSIONS + 1), CLIENTS),
+            "bond": alliance.ravel(),
+            "distress": outcome.ravel(),
+            "planted": where.ravel(),
+        }
+    )
+
+
+def tests_of(data: pd.DataFrame, seed: int) -> Iterator[tuple[str, float]]:
+    """Yield the name and the p value of each test."""
+    both = {"alliance": "bond", "outcome": "distress"}
+    model = al.fit_rupture_repair(data, **both)
+    for levels in (2, 3):
+        yield (
+            f"next outcome after rupture, {levels} levels",
+            _p(model, f"outcome, {levels} levels", "rupture_lag1_within"),
+        )
+    yield (
+        "next outcome after repair, 2 levels",
+        _p(model, "outcome, 2 levels", "repair_lag1_within"),
+    )
+    yield (
+        "reverse: rupture after outcome",
+        _p(model, "reverse: rupture, 2 levels", "outcome_lag1_within"),
+    )
+    before = al.fit_rupture_repair(data, **both, levels=2, lagged_outcome=True, reverse=False)
+    yield (
+        "next outcome after rupture, outcome before in the model",
+        _p(before, "outcome, 2 levels", "rupture_lag1_within"),
+    )
+    change = al.fit_asymmetric_change(data, **both)
+    yield "falls equal rises (first differences)", change.equality["p_value"]
+    summed = al.fit_asymmetric_change(data, **both, method="cumulative")
+    yield "falls equal rises (cumulative)", summed.equality["p_value"]
+    around = al.fit_event_study(data, **both, seed=seed).tidy().set_index("term")["p_value"]
+    yield "event study: difference of steps", float(around["difference: step"])
+    later = al.fit_rupture_outcome(data, **both, landmark=6).tidy().set_index("term")["p_value"]
+    yield "landmark: unrepaired against none", float(later["class: unrepaired"])
+    many = al.rupture_multiverse(data, **both, grid=GRID, permutations=99, seed=seed, n_jobs=1)
+    for name, p_value in many.joint.set_index("statistic")["p_value"].items():
+        yield f"multiverse, joint: {name}", float(p_value)
+
+
+def _p(model: al.RuptureRepair, name: str, term: str) -> float:
+    table = model.table
+    return float(table[(table["model"] == name) & (table["term"] == term)]["p_value"].iloc[0])
+
+
+def estimates_of(rng: np.random.Generator, seed: int) -> Iterator[tuple[str, float, float, float]]:
+    """Yield the name, estimate and interval of each estimate of the planted effect.
+
+    Once with the ruptures known (reported without fault), once with those the rule finds.
+    """
+    once, lasting = (study(rng, ruptures=True, lasting=on) for on in (False, True))
+    both = {"alliance": "bond", "outcome": "distress"}
+    for way in ("known", "found by the rule"):
+        model = al.fit_rupture_repair(once, **both, **_way(way, once), reverse=False)
+        for levels in (2, 3):
+            own = model.table[model.table["model"] == f"outcome, {levels} levels"]
+            name = f"next outcome after rupture, {levels} levels; ruptures {way}"
+            yield _row(own, "rupture_lag1_within", name)
+        around = al.fit_event_study(lasting, **both, **_way(way, lasting), seed=seed).tidy()
+        yield _row(around, "difference: step", f"event study, difference of steps; ruptures {way}")
+
+
+def _way(way: str, data: pd.DataFrame) -> dict[str, Any]:
+    if way != "known":
+        return {"rule": "drop_stricter_sd", "k": 2.0}
+    planted = data.loc[data["planted"], ["client_id", "session"]]
+    return {"rule": "direct_report", "events": planted.assign(rater="client", kind="rupture")}
+
+
+def _row(table: pd.DataFrame, term: str, name: str) -> tuple[str, float, float, float]:
+    row = table[table["term"] == term].iloc[0]
+    return name, float(row["estimate"]), float(row["conf_low"]), float(row["conf_high"])
+
+
+def null_table(replicates: int, seed: int = 1) -> pd.DataFrame:
+    """Return how often each test is significant at 5 % where there is nothing to find."""
+    found: dict[str, list[float]] = {}
+    for number, rng in enumerate(_streams(seed, replicates)):
+        for name, p_value in tests_of(study(rng, ruptures=False), number):
+            found.setdefault(name, []).append(p_value)
+    return pd.DataFrame(
+        {
+            "test": list(found),
+            "studies": [len(p) for p in found.values()],
+            "rejected": [float(np.mean(np.array(p) <= 0.05)) for p in found.values()],
+        }
+    )
+
+
+def truth_table(replicates: int, seed: int = 2) -> pd.DataFrame:
+    """Return bias and coverage where a rupture raises the next outcome by `EFFECT`."""
+    rows = [
+        row
+        for number, rng in enumerate(_streams(seed, replicates))
+        for row in estimates_of(rng, number)
+    ]
+    table = pd.DataFrame(rows, columns=["estimate of", "mean", "low", "high"])
+    table["coverage"] = ((table["low"] <= EFFECT) & (table["high"] >= EFFECT)).astype(float)
+    means = table.groupby("estimate of", sort=False)[["mean", "coverage"]].mean().reset_index()
+    return means.assign(truth=EFFECT)[["estimate of", "truth", "mean", "coverage"]]
+
+
+def _streams(seed: int, n: int) -> list[np.random.Generator]:
+    return [np.random.default_rng(one) for one in np.random.SeedSequence(seed).spawn(n)]
+
+
+def markdown(table: pd.DataFrame, shown: Callable[[str, float], str]) -> str:
+    """Return a table as Markdown."""
+    head = "| " + " | ".join(table.columns) + " |"
+    rule = "|" + "---|" * len(table.columns)
+    rows = [
+        "| " + " | ".join(shown(name, value) for name, value in row.items()) + " |"
+        for row in table.to_dict("records")
+    ]
+    return "\n".join([head, rule, *rows])
+
+
+def _shown(name: str, value: object) -> str:
+    if name in ("rejected", "coverage"):
+        return f"{value:.1%}"
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def main(*arguments: str) -> int:
+    """Print both tables; with ``--write``, put them into the page."""
+    numbers = [int(word) for word in arguments if word.isdigit()]
+    replicates = numbers[0] if numbers else 200
+    tables = {"null": null_table(replicates), "truth": truth_table(replicates)}
+    for name, table in tables.items():
+        text = markdown(table, _shown)
+        print(text, end="\n\n")
+        if "--write" in arguments:
+            page = PAGE.read_text(encoding="utf-8")
+            block = f"<!-- {name} -->\n{text}\n<!-- end -->"
+            page = re.sub(rf"<!-- {name} -->.*?<!-- end -->", block, page, flags=re.DOTALL)
+            PAGE.write_text(page, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

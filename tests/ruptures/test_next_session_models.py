@@ -1,0 +1,211 @@
+"""The session after ruptures and repairs: marks by hand, planted effects, refusals."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import alliance_stats as al
+from alliance_stats.ruptures.models.session_table import Series, session_table
+
+BOTH = {"alliance": "bond", "outcome": "distress"}
+EFFECT = 3.0
+FOUR_ERRORS = 4.0
+"""A recovered effect lies within four standard errors: once in 16,000 it would not."""
+
+
+def planted(seed=1, clients=80, sessions=12, effect=EFFECT, therapists=0):
+    """Courses with one deep dip a client, after which the next outcome is raised."""
+    rng = np.random.default_rng(seed)
+    shape = (clients, sessions)
+    bond = 5 + rng.normal(0, 0.5, (clients, 1)) + rng.normal(0, 0.2, shape)
+    distress = 20 + rng.normal(0, 3, (clients, 1)) + rng.normal(0, 1.0, shape)
+    where = rng.integers(3, sessions - 2, clients)
+    bond[np.arange(clients), where] -= 2.0
+    distress[np.arange(clients), where + 1] += effect
+    data = pd.DataFrame(
+        {
+            "client_id": np.repeat([f"c{i:03d}" for i in range(clients)], sessions),
+            "session": np.tile(np.arange(1, sessions + 1), clients),
+            "bond": bond.ravel(),
+            "distress": distress.ravel(),
+        }
+    )
+    if therapists:
+        data["therapist_id"] = np.repeat(np.arange(clients) % therapists, sessions)
+    return data
+
+
+def term(model, name, which="outcome, 2 levels"):
+    table = model.table
+    return table[(table["model"] == which) & (table["term"] == name)].iloc[0]
+
+
+def test_ruptures_and_repairs_stand_at_their_sessions_with_their_size():
+    data = pd.DataFrame(
+        {"client_id": "a", "session": range(1, 8), "bond": [5.0, 5.2, 3.0, 4.1, 5.3, 5.1, 5.0]}
+    )
+    rows = session_table(
+        data,
+        alliance=Series("bond"),
+        outcome=None,
+        rule="drop_points",
+        parameters={"points": 1.5},
+    ).rows
+    assert np.isnan(rows["rupture"].iloc[0])  # the first session cannot be judged
+    assert rows["rupture"].tolist()[1:] == [0, 1, 0, 0, 0, 0]
+    assert rows["repair"].tolist()[1:] == [0, 0, 0, 1, 0, 0]
+    assert rows["rupture_size"].iloc[2] == pytest.approx(2.2)
+    assert rows["repair_size"].iloc[4] == pytest.approx(2.3)
+
+
+def test_the_size_is_the_fall_in_that_session_not_the_depth_reached_later():
+    data = pd.DataFrame(
+        {"client_id": "a", "session": range(1, 6), "bond": [5.0, 3.0, 1.0, 5.0, 5.0]}
+    )
+    table = session_table(
+        data,
+        alliance=Series("bond"),
+        outcome=None,
+        rule="drop_points",
+        parameters={"points": 1.5},
+    )
+    assert table.found.episodes["depth"].iloc[0] == pytest.approx(4.0)
+    assert table.rows["rupture_size"].iloc[1] == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("how", [{}, {"lagged_outcome": True}, {"detrending": "none"}])
+def test_a_planted_effect_on_the_next_session_is_found(how):
+    model = al.fit_rupture_repair(planted(), **BOTH, rule="drop_points", points=1.2, **how)
+    row = term(model, "rupture_lag1_within")
+    assert abs(row["estimate"] - EFFECT) < FOUR_ERRORS * row["std_error"]
+    assert row["p_value"] < 1e-6
+
+
+def test_two_and_three_levels_and_the_reverse_stand_beside_each_other():
+    model = al.fit_rupture_repair(planted(therapists=10), **BOTH, rule="drop_points", points=1.2)
+    assert list(model.fits) == [
+        "outcome, 2 levels",
+        "outcome, 3 levels",
+        "alliance, 2 levels",
+        "alliance, 3 levels",
+        "reverse: alliance, 2 levels",
+        "reverse: alliance, 3 levels",
+        "reverse: rupture, 2 levels",
+        "reverse: rupture, 3 levels",
+    ]
+    two = term(model, "rupture_lag1_within")
+    three = term(model, "rupture_lag1_within", "outcome, 3 levels")
+    assert three["estimate"] == pytest.approx(two["estimate"], rel=0.02)
+    back = term(model, "outcome_lag1_within", "reverse: rupture, 2 levels")
+    assert abs(back["estimate"]) < FOUR_ERRORS * back["std_error"]
+
+
+def test_without_an_effect_the_test_rejects_about_one_in_twenty():
+    rejected = 0
+    for seed in range(30):
+        data = planted(seed, clients=25, sessions=10, effect=0.0)
+        model = al.fit_rupture_repair(
+            data, **BOTH, rule="drop_points", points=1.2, levels=2, reverse=False
+        )
+        rejected += term(model, "rupture_lag1_within")["p_value"] < 0.05
+    assert rejected <= 6  # of 30 at 5 %: P(7 or more) is below .001
+
+
+def test_the_size_of_a_rupture_has_an_effect_of_its_own():
+    rng = np.random.default_rng(3)
+    data = planted(seed=3, effect=0.0)
+    dips = data.groupby("client_id")["bond"].transform("min").eq(data["bond"])
+    deeper = rng.uniform(0, 2, int(dips.sum()))
+    data.loc[dips, "bond"] -= deeper
+    after = data.index[dips] + 1
+    data.loc[after, "distress"] += 2.0 * deeper
+    model = al.fit_rupture_repair(data, **BOTH, rule="drop_points", points=1.2, size=True)
+    row = term(model, "rupture_size_lag1_within")
+    assert row["estimate"] == pytest.approx(2.0, abs=FOUR_ERRORS * row["std_error"])
+    assert row["p_value"] < 1e-6
+
+
+def test_nickell_is_named_with_its_size():
+    model = al.fit_rupture_repair(planted(), **BOTH, lagged_outcome=True, reverse=False)
+    said = " ".join(model.messages)
+    assert "Nickell" in said
+    assert "lagged_outcome=False" in said
+
+
+def test_a_falling_score_is_better_where_the_direction_says_so():
+    data = planted()
+    turned = data.assign(bond=-data["bond"])
+    one = al.fit_rupture_repair(data, **BOTH, reverse=False)
+    other = al.fit_rupture_repair(turned, **BOTH, direction="lower_is_better", reverse=False)
+    assert term(one, "rupture_lag1_within")["estimate"] == pytest.approx(
+        term(other, "rupture_lag1_within")["estimate"]
+    )
+
+
+def test_a_session_without_the_one_before_is_left_out_and_counted():
+    data = planted(clients=20)
+    gone = data.drop(data.index[data["session"] == 6])
+    model = al.fit_rupture_repair(gone, **BOTH, reverse=False)
+    used = model.fits["outcome, 2 levels"].design.frame["session"]
+    assert 7 not in set(used)  # its predecessor is missing, session 5 is not taken instead
+    assert "by session number" in " ".join(model.messages)
+
+
+def test_nothing_is_changed_in_the_input():
+    data = planted(clients=10)
+    before = data.copy(deep=True)
+    al.fit_rupture_repair(data, **BOTH)
+    pd.testing.assert_frame_equal(data, before)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"alliance": "bnd"}, "Did you mean 'bond'?"),
+        ({"rule": "drop_point"}, "Did you mean 'drop_points'?"),
+        ({"rule": "shape_clusters"}, "dates no session"),
+        ({"levels": 3}, "no column 'therapist_id'"),
+        ({"levels": 4}, "levels must be one of 2, 3"),
+        ({"lag": 0}, "lag must be a whole number of 1 or more"),
+        ({"centring": "clients"}, "Did you mean 'client'?"),
+        ({"outcome": "bond"}, "cannot be both"),
+        ({"kk": 2}, "no parameter 'kk'"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_in_words(change, said):
+    with pytest.raises(al.AllianceStatsError, match=said):
+        al.fit_rupture_repair(planted(clients=12), **{**BOTH, **change})
+
+
+def test_too_few_clients_are_refused():
+    with pytest.raises(al.DesignError, match="Only 3 clients"):
+        al.fit_rupture_repair(planted(clients=3), **BOTH)
+
+
+def test_a_study_gives_its_measures_and_an_unknown_one_is_told_of():
+    study = al.simulate_study(n_therapists=6, n_clients=40, seed=2)
+    model = al.fit_rupture_repair(study, alliance="wai-sr", outcome="core-10")
+    assert "outcome, 3 levels" in model.fits
+    with pytest.raises(al.DesignError, match="Did you mean 'wai-sr'"):
+        al.fit_rupture_repair(study, alliance="wai-s", outcome="core-10")
+    with pytest.raises(al.DesignError, match="is none of them"):
+        al.fit_rupture_repair(study, alliance="wai-sr", outcome="core-10", subscale="trust")
+
+
+def test_reports_can_be_the_ruptures():
+    study = al.simulate_study(n_therapists=6, n_clients=60, client_sensitivity=0.9, seed=2)
+    model = al.fit_rupture_repair(
+        study, alliance="wai-sr", outcome="core-10", rule="direct_report", size=True, levels=2
+    )
+    assert "rupture_size_lag1_within" in set(model.tidy()["term"])
+    assert "repairs have no size" in " ".join(model.messages)
+
+
+def test_the_result_shows_itself():
+    model = al.fit_rupture_repair(planted(clients=30), **BOTH)
+    assert {"model", "direction", "estimate"} <= set(model.tidy().columns)
+    assert len(model.glance()) == 1
+    assert "Note:" in model.summary()
+    ax = model.plot()
+    assert "points" in ax.get_xlabel()
+    assert len(ax.get_yticklabels()) == 2
