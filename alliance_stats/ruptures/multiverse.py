@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..study import Study
 
 
-WORTH_SHARING = 150
+WORTH_SHARING = 500
 """Specifications from which starting further processes takes less time than it saves."""
 
 
@@ -80,7 +80,7 @@ def rupture_multiverse(
         Of the permutations. The same seed gives the same numbers, whatever `n_jobs`.
     n_jobs
         Processes that share the work; -1: one a core; 1: none but this. Without it: one a core
-        from 150 specifications on, where starting them pays.
+        from 500 specifications on, where starting them pays.
     cache
         A folder in which answers are kept: what was fitted on the same data is not fitted again.
     progress

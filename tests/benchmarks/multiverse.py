@@ -4,8 +4,7 @@ Run: python tests/benchmarks/multiverse.py
 
 192 specifications with the joint test may take at most 150 times the time of one such fit: the
 median over specifications of what one takes by itself from the scores on (detect, lag, centre,
-fit), in a process that is warm. The processes of the multiverse are started before; what starting
-them takes is printed too.
+fit), in a process that is warm. Timed as a user calls it, and on two processes, anew and warm.
 """
 
 from __future__ import annotations
@@ -66,17 +65,19 @@ def main() -> int:
     study.scores  # noqa: B018 - computed once, before the clock runs
     one = single(study)
     n = len(expand(GRID))
-    cold = time.perf_counter()
-    al.rupture_multiverse(study, **BOTH, grid=GRID, seed=1)
-    cold = time.perf_counter() - cold
-    warm = seconds(lambda: al.rupture_multiverse(study, **BOTH, grid=GRID, seed=1))
-    alone = seconds(lambda: al.rupture_multiverse(study, **BOTH, grid=GRID, seed=1, n_jobs=1))
+    usual = seconds(lambda: al.rupture_multiverse(study, **BOTH, grid=GRID, seed=1))
+    shared: list[float] = []
+    for _ in range(2):
+        start = time.perf_counter()
+        al.rupture_multiverse(study, **BOTH, grid=GRID, seed=1, n_jobs=2)
+        shared.append(time.perf_counter() - start)
     print(f"one specification by itself: {one * 1000:.0f} ms")
-    for what, took in (("started anew", cold), ("warm", warm), ("one process", alone)):
+    ways = (("as called", usual), ("two processes, anew", shared[0]), ("warm", shared[1]))
+    for what, took in ways:
         print(
             f"{n} specifications and the joint test, {what}: {took:.2f} s, {took / one:.0f} times"
         )
-    return int(warm / one > LIMIT)
+    return int(usual / one > LIMIT)
 
 
 if __name__ == "__main__":
