@@ -7,19 +7,31 @@ from .definitions import define_dropout
 from .hazard import fit_dropout_hazard
 from .hazard_result import DropoutHazard
 from .incidence import DropoutIncidence, dropout_incidence
+from .joint import AllianceAndDropout, fit_alliance_and_dropout
+from .missing import DropoutSensitivity, dropout_sensitivity
 from .person_period import person_period
+from .prediction import DropoutPrediction, predict_dropout
+from .sample_size import DropoutSampleSize, dropout_sample_size
 
 __all__ = [
+    "AllianceAndDropout",
     "CompetingHazards",
     "DropoutCox",
     "DropoutDefinitions",
     "DropoutHazard",
     "DropoutIncidence",
+    "DropoutPrediction",
+    "DropoutSampleSize",
+    "DropoutSensitivity",
     "compare_dropout_definitions",
     "define_dropout",
     "dropout_incidence",
+    "dropout_sample_size",
+    "dropout_sensitivity",
+    "fit_alliance_and_dropout",
     "fit_competing_hazards",
     "fit_dropout_cox",
     "fit_dropout_hazard",
     "person_period",
+    "predict_dropout",
 ]

@@ -29,18 +29,25 @@ _BLOCK, _SAFE = 16, 1e18  # the product of so many numbers of that size is still
 
 @dataclass(frozen=True)
 class Sample:
-    """The data of a fit: response, predictors, cluster codes 0..n_clusters-1, link."""
+    """The data of a fit: response, predictors, cluster codes 0..n_clusters-1, link, offset."""
 
     y: np.ndarray
     x: np.ndarray
     cluster: np.ndarray
     n_clusters: int
     link: str
+    offset: np.ndarray | float = 0.0
+
+    def eta(self, beta: np.ndarray) -> np.ndarray:
+        """Return the linear predictor without the random intercept."""
+        return np.asarray(self.x @ beta + self.offset)
 
     def by_cluster(self) -> Sample:
         """Return the same rows, those of a cluster side by side."""
         order = np.argsort(self.cluster, kind="stable")
-        return Sample(self.y[order], self.x[order], self.cluster[order], self.n_clusters, self.link)
+        offset = self.offset[order] if isinstance(self.offset, np.ndarray) else self.offset
+        rows = (self.y[order], self.x[order], self.cluster[order])
+        return Sample(*rows, self.n_clusters, self.link, offset)
 
     @cached_property
     def starts(self) -> np.ndarray:
@@ -131,7 +138,7 @@ def log_likelihood(
 ) -> tuple[float, np.ndarray]:
     """Return the marginal log-likelihood and its gradient in (beta, sd); rows sorted by cluster."""
     points, weights = np.polynomial.hermite.hermgauss(nodes)
-    eta = sample.x @ beta
+    eta = sample.eta(beta)
     odds = _exponential(eta)
     mode, spread = modes(sample, eta, sd)
     u = mode[:, None] + np.sqrt(2.0) * spread[:, None] * points  # clusters x nodes
@@ -193,7 +200,7 @@ def fit(sample: Sample, start: np.ndarray, nodes: int = NODES) -> FrailtyFit:
     projected = found.jac.copy()
     if theta[p] == 0:
         projected[p] = min(projected[p], 0.0)
-    mode, spread = modes(sample, sample.x @ theta[:p], float(theta[p]))
+    mode, spread = modes(sample, sample.eta(theta[:p]), float(theta[p]))
     # The parameters are scaled to unit information: a gradient of g is g standard errors away.
     largest = float(np.abs(projected).max())
     cov = turn[:free, :free] @ _inverse(hessian) @ turn[:free, :free].T
@@ -204,7 +211,7 @@ def fit(sample: Sample, start: np.ndarray, nodes: int = NODES) -> FrailtyFit:
 
 def _preconditioner(sample: Sample, start: np.ndarray) -> np.ndarray:
     """Return a matrix that turns parameters of about unit information into (beta, sd)."""
-    _, information = _slope(sample, _exponential(sample.x @ start))
+    _, information = _slope(sample, _exponential(sample.eta(start)))
     weighted = sample.x * np.sqrt(np.maximum(information, 1e-12))[:, None]
     p = sample.x.shape[1]
     turn = np.zeros((p + 1, p + 1))

@@ -1,0 +1,104 @@
+"""Delta adjustment and the two-stage joint look: known truth, and what is said of their limits."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import alliance_stats as al
+from alliance_stats.dropout.missing import _barnard_rubin, _clustered
+
+
+def made(penalty: float, seed: int = 3) -> tuple[al.Study, float]:
+    """All clients fall by 1 point a session; dropouts' unseen ends are `penalty` worse."""
+    rng = np.random.default_rng(seed)
+    n, last = 600, 10
+    start = rng.normal(22, 4, n)
+    course = start[:, None] - np.arange(last) + rng.normal(0, 1, (n, last))
+    # Leaving goes with the last seen score: missing at random given what is in the model.
+    gone = rng.random(n) < 1 / (1 + np.exp(-(course[:, 3] - 20) / 3))
+    ends = np.where(gone, 4, last)
+    client, session = np.nonzero(np.arange(last) < ends[:, None])
+    scores = pd.DataFrame(
+        {
+            "client_id": client.astype(str), "session": session + 1, "rater": "client",
+            "measure": "core-10", "scale": "total", "score": course[client, session],
+            "n_answered": 10, "n_items": 10,
+        }
+    )  # fmt: skip
+    ids, therapist = np.arange(n).astype(str), (np.arange(n) % 30).astype(str)
+    tables = {
+        "clients": pd.DataFrame({"client_id": ids, "therapist_id": therapist}),
+        "scores": scores,
+        "terminations": pd.DataFrame(
+            {"client_id": ids, "last_session": ends,
+             "reason": np.where(gone, "dropout", "completed")}
+        ),
+    }  # fmt: skip
+    truth = (course[:, -1] - course[:, 0] + penalty * gone).mean()
+    return al.Study("made", tables), truth
+
+
+@pytest.mark.parametrize("penalty", [0.0, 4.0])
+def test_the_change_of_everybody_comes_back_under_the_right_delta(penalty):
+    study, truth = made(penalty)
+    found = al.dropout_sensitivity(
+        study, measure="core-10", deltas=[penalty], imputations=20, seed=2
+    )
+    row = found.table.iloc[0]
+    assert row["conf_low"] < truth < row["conf_high"]
+    assert row["estimate"] == pytest.approx(truth, abs=0.3)  # the last observed would be 2 off
+    assert found.n_imputed == (study.terminations["reason"] == "dropout").sum()
+
+
+def test_a_tipping_point_is_found_and_each_delta_costs_its_share():
+    study, _ = made(0.0)
+    deltas = [0, 10, 40]
+    found = al.dropout_sensitivity(study, measure="core-10", deltas=deltas, imputations=5)
+    share = found.n_imputed / found.n_clients
+    steps = np.diff(found.table["estimate"])
+    np.testing.assert_allclose(steps, share * np.diff(deltas))
+    assert np.isnan(found.tipping_point)
+    even = -found.table["estimate"].iloc[0] / share
+    tipped = al.dropout_sensitivity(study, measure="core-10", deltas=[0, even], imputations=5)
+    assert tipped.tipping_point == pytest.approx(even)
+    assert tipped.tidy()["term"].iloc[0] == "delta = 0"
+
+
+def test_the_variance_of_a_mean_by_therapist():
+    rng = np.random.default_rng(0)
+    cluster = np.repeat(np.arange(200), 5)
+    values = rng.normal(0, 1, 200)[cluster] + rng.normal(0, 1, 1000)
+    # Var = between / therapists + within / clients = 1/200 + 1/1000; 10 % is two standard errors.
+    assert _clustered(values, cluster) == pytest.approx(1 / 200 + 1 / 1000, rel=0.2)
+
+
+def test_degrees_of_freedom_of_barnard_and_rubin():
+    # Without missing information they are nearly those of the complete data; with much, m decides.
+    assert _barnard_rubin(50, 0.0, 1.0, 30) == pytest.approx(31 / 33 * 30)
+    assert _barnard_rubin(5, 0.5, 1.0, 10_000) == pytest.approx(4 / 0.6**2, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"measure": "oq-45"}, "no scores of oq-45"),
+        ({"measure": "core-10", "imputations": 1}, "imputations must be 2"),
+    ],
+)
+def test_what_cannot_be_imputed_is_said(arguments, text):
+    with pytest.raises(al.DesignError, match=text):
+        al.dropout_sensitivity(made(0.0)[0], **arguments)
+
+
+def test_the_joint_look_states_its_bias_and_finds_the_sign():
+    bare = dict.fromkeys(["assessments", "forecasts", "observer_codes", "principle_codes"], False)
+    study = al.simulate_study(
+        n_therapists=20, n_clients=300, dropout_hazard=0.05, dropout_between_effect=-2.0,
+        alliance_client_sd=0.8, alliance_mean=3.0, seed=3, **bare,
+    )  # fmt: skip
+    found = al.fit_alliance_and_dropout(study)
+    # Drawn to the mean, it cannot reach the planted -2; it must still be clearly below 0.
+    assert found.hazard.params["level"] < -2 * found.hazard.bse["level"]
+    assert "biased, mostly towards zero" in found.messages[0]
+    assert found.glance()["n_clients"].iloc[0] == len(found.clients)
+    assert found.tidy()["term"].tolist() == ["Intercept", "session", "level", "slope"]

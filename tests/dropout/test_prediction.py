@@ -1,0 +1,288 @@
+"""Prediction at a landmark: what is known, who is split, planted leaks and the checklist."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import alliance_stats as al
+
+BARE = dict.fromkeys(["forecasts", "observer_codes", "principle_codes"], False)
+QUICK = {"replicates": 40, "permutations": 2, "seed": 3}
+
+
+@pytest.fixture(scope="module")
+def study():
+    return al.simulate_study(
+        n_therapists=20, n_clients=200, dropout_hazard=0.05, dropout_within_effect=-0.5,
+        dropout_between_effect=-2.5, ongoing_share=0.05, seed=9, **BARE,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def found(study):
+    return al.predict_dropout(
+        study, models=["one_predictor", "logistic"], fairness=["condition"], **QUICK
+    )
+
+
+def planted(study, **columns):
+    return study.with_tables(clients=study.clients.assign(**columns))
+
+
+def test_no_therapist_is_trained_and_tested(found):
+    folds = found.folds.groupby("therapist_id")["fold"].nunique()
+    assert (folds == 1).all()
+    assert found.folds["fold"].between(0, 4).all()
+
+
+def test_the_rows_add_up(study, found):
+    steps = found.flow.set_index("step")["n"]
+    assert steps.iloc[:-1].sum() == steps["analysed"] == len(found.predictions)
+    ends = study.terminations
+    early = (ends["last_session"] < 3).sum()
+    assert steps["ended before the landmark"] == -early
+    open_ = ((ends["last_session"] >= 3) & (ends["reason"] == "ongoing")).sum()
+    assert steps["still in therapy at the landmark, outcome not yet known"] == -open_
+
+
+def test_features_hold_only_what_was_known(study):
+    from alliance_stats.dropout.prediction.landmark import at_landmark
+
+    land = at_landmark(study, 3, None)
+    client = land.clients["client_id"].iloc[0]
+    scores = study.scores.query(
+        "measure == 'wai-sr' and scale == 'total' and rater == 'client' and session <= 3"
+    )
+    own = scores[(scores["client_id"] == client) & scores["score"].notna()]
+    assert land.known["wai-sr_client_mean"].iloc[0] == pytest.approx(own["score"].mean())
+    assert land.known["wai-sr_client_last"].iloc[0] == own["score"].iloc[-1]
+    assert "core-10_client_post" not in land.known
+    intake = at_landmark(study, 0, None)
+    assert not any(c.endswith(("_last", "_mean", "_change")) for c in intake.known)
+    assert "core-10_client_pre" in intake.known
+
+
+def test_a_real_signal_is_found_and_the_model_beats_the_base_rate(found):
+    table = found.performance.set_index(["model", "metric"])
+    assert table.loc[("base_rate", "auc"), "estimate"] == 0.5
+    assert table.loc[("base_rate", "scaled_brier"), "estimate"] == 0
+    assert table.loc[("one_predictor", "auc"), "estimate"] > 0.6
+    assert table.loc[("one_predictor", "scaled_brier"), "estimate"] > 0
+    assert (
+        table.loc[("one_predictor", "brier"), "estimate"]
+        < table.loc[("base_rate", "brier"), "estimate"]
+    )
+    real = found.performance.query("model != 'base_rate'")
+    assert (real["conf_low"] <= real["estimate"]).all()
+    assert (real["estimate"] <= real["conf_high"]).all()
+
+
+def test_every_planted_leak_is_found_and_left_out(study):
+    ends = study.terminations.set_index("client_id")
+    ids = study.clients["client_id"]
+    last, reason = ids.map(ends["last_session"]), ids.map(ends["reason"])
+    rng = np.random.default_rng(0)
+    scores = study.scores.query("measure == 'wai-sr' and scale == 'total' and rater == 'client'")
+    whole = ids.map(scores.groupby("client_id")["score"].mean())
+    leaky = planted(
+        study,
+        weeks_seen=last * 1.05 + rng.normal(0, 0.2, len(ids)),
+        mean_alliance=whole,
+        left_early=(reason == "dropout").astype(int),
+        dossier=np.where(reason == "dropout", 5.0, 1.0) + rng.normal(0, 0.3, len(ids)),
+    )
+    names = ["wai-sr_client_last", "weeks_seen", "mean_alliance", "left_early", "dossier",
+             "n_sessions", "reason", "core-10_client_post",
+             "wai-sr_client_mean_whole_therapy"]  # fmt: skip
+    found = al.predict_dropout(leaky, models=["one_predictor"], features=names, **QUICK)
+    kinds = found.leaks.set_index("feature")["kind"].to_dict()
+    assert kinds == {
+        "weeks_seen": "sessions_attended", "mean_alliance": "after_landmark",
+        "left_early": "label", "dossier": "label", "n_sessions": "sessions_attended",
+        "reason": "label", "core-10_client_post": "after_landmark",
+        "wai-sr_client_mean_whole_therapy": "after_landmark",
+    }  # fmt: skip
+    assert found.features == ("wai-sr_client_last",)
+    assert set(found.leaks["action"]) == {"left out"}
+
+
+def test_allowed_leaks_show_what_they_do(study):
+    found = al.predict_dropout(
+        study, models=["one_predictor"], features=["n_sessions"], allow_leaks=True, **QUICK
+    )
+    assert found.leaks["action"].tolist() == ["kept, as asked"]
+    auc = found.performance.query("model == 'one_predictor' and metric == 'auc'")["estimate"]
+    assert auc.iloc[0] > 0.75
+
+
+def test_a_label_made_from_symptoms_bans_them(study):
+    table = al.define_dropout(study, definition="before_reliable_change")
+    own = study.with_tables(terminations=table)
+    names = ["wai-sr_client_last", "core-10_client_last"]
+    found = al.predict_dropout(own, models=["one_predictor"], features=names, **QUICK)
+    assert found.leaks["kind"].tolist() == ["label_from_predictors"]
+
+
+def test_copied_clients_and_therapists_on_both_sides_are_told(study):
+    ends = study.terminations.query("last_session >= 6 and reason != 'ongoing'")
+    original = ends["client_id"].iloc[0]
+    tables = {}
+    for name in ("clients", "terminations", "ratings", "sessions"):
+        table = study.tables[name]
+        first = table[table["client_id"] == original].assign(client_id="copy")
+        tables[name] = pd.concat([table, first], ignore_index=True)
+    tables["sessions"].loc[0, "therapist_id"] = "T20"
+    assessments = study.tables["assessments"]
+    again = assessments[assessments["client_id"] == original].assign(client_id="copy")
+    tables["assessments"] = pd.concat([assessments, again], ignore_index=True)
+    found = al.predict_dropout(study.with_tables(**tables), models=["one_predictor"], **QUICK)
+    told = found.leaks.set_index("kind")["why"]
+    assert "copy" in told["duplicates"]
+    assert "1 clients had several therapists" in told["therapists_on_both_sides"]
+    assert found.flow["n"].iloc[:-1].sum() == found.flow["n"].iloc[-1]
+
+
+def test_down_sampling_is_recalibrated(study):
+    plain = al.predict_dropout(study, models=["one_predictor"], **QUICK)
+    down = al.predict_dropout(study, models=["one_predictor"], resampling="down", **QUICK)
+    rate = plain.predictions["event"].mean()
+    assert plain.predictions["one_predictor"].mean() == pytest.approx(rate, abs=0.02)
+    # Without the shift the mean would be near one half.
+    assert down.predictions["one_predictor"].mean() == pytest.approx(rate, abs=0.08)
+    assert "recalibrated" in down.tripod().table.set_index("item").loc["13", "text"]
+
+
+def test_boosting_runs_with_progress(study):
+    steps = []
+    names = ["wai-sr_client_last", "condition"]
+    found = al.predict_dropout(
+        study, models=["boosting"], features=names, folds=3, inner_folds=2,
+        progress=lambda *step: steps.append(step), **QUICK,
+    )  # fmt: skip
+    assert found.predictions["boosting"].between(0, 1).all()
+    assert [done for _, done, _ in steps] == list(range(8))
+    assert {total for _, _, total in steps} == {8}
+
+
+def test_the_same_seed_gives_the_same_numbers(study):
+    settings = {"models": ["one_predictor"], "features": ["wai-sr_client_last"], **QUICK}
+    first, again = (al.predict_dropout(study, **settings) for _ in range(2))
+    pd.testing.assert_frame_equal(first.performance, again.performance)
+
+
+def test_checklist_fills_what_the_run_knows(found, tmp_path):
+    checklist = found.tripod()
+    table = checklist.table.set_index("item")
+    assert len(table) == 52
+    assert table["text"].str.len().gt(0).all()
+    assert table.loc["10", "text"].startswith("Riley et al.'s criteria for")
+    assert table.loc["18a", "status"] == "open"
+    assert "auc" in table.loc["23a", "text"]
+    assert "No method for class imbalance" in table.loc["13", "text"]
+    page = checklist.to_html(tmp_path / "t.html")
+    assert page == (tmp_path / "t.html").read_text(encoding="utf-8")
+    assert "Synthetic data" in page
+    import docx
+
+    checklist.to_word(tmp_path / "t.docx")
+    grid = docx.Document(str(tmp_path / "t.docx")).tables[0]
+    assert len(grid.rows) == 53
+    with pytest.raises(al.AllianceStatsError, match=r"written as \.docx"):
+        checklist.to_word(tmp_path / "t.pdf")
+
+
+def test_tables_and_pictures_hold_the_same_numbers(found):
+    ax = found.plot(model="one_predictor")
+    assert ax.get_xlabel() == "Predicted risk of dropout"
+    curve = found.calibration.query("model == 'one_predictor'")
+    drawn = {line.get_label(): line for line in ax.get_lines()}["flexible curve"]
+    np.testing.assert_allclose(drawn.get_ydata(), curve["observed"])
+    decision = found.plot_decision(model="one_predictor")
+    assert len(decision.get_lines()) == 3
+    with pytest.raises(al.DesignError, match="Did you mean 'logistic'"):
+        found.plot(model="logistics")
+    assert found.glance()["n_groups"].iloc[0] == 20
+    assert set(found.tidy()["group"]) == {"base_rate", "one_predictor", "logistic"}
+    assert set(found.fairness["group"]) == {"standard", "alliance-focused"}
+    assert set(found.importance["model"]) == {"one_predictor", "logistic"}
+    assert found.specification.query("model == 'one_predictor'")["term"].tolist() == [
+        "Intercept", found.settings["one_predictor"]
+    ]  # fmt: skip
+
+
+def test_fewer_therapists_than_folds_gives_fewer_folds(study):
+    few = study.clients.assign(
+        therapist_id=study.clients["therapist_id"].map(
+            {
+                name: f"T0{n % 4 + 1}"
+                for n, name in enumerate(study.clients["therapist_id"].unique())
+            }
+        )
+    )
+    own = study.with_tables(clients=few)
+    found = al.predict_dropout(own, models=["one_predictor"], **QUICK)
+    assert found.folds["fold"].nunique() == 4
+    assert any("4 groups of 'therapist_id' give 4 folds" in m for m in found.messages)
+    one = few.assign(therapist_id="T01")
+    with pytest.raises(al.DesignError, match="1 groups of 'therapist_id' are too few"):
+        al.predict_dropout(study.with_tables(clients=one), **QUICK)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"landmark": 400}, "No client with a known outcome came to session 400"),
+        ({"landmark": 1.5}, "not 1.5"),
+        ({"models": ["logistc"]}, "Did you mean 'logistic'"),
+        ({"features": ["wai_sr_client_last"]}, "Did you mean 'wai-sr_client_last'"),
+        ({"features": ["n_sessions"]}, "No feature is left.*1 were leaks"),
+        ({"groups": "clinic"}, "'therapist_id' or 'site_id'"),
+        ({"resampling": "smote"}, "not 'smote'"),
+        ({"thresholds": [1.0]}, "between 0 and 1"),
+        ({"fairness": ["gender"]}, "must have the column gender"),
+        ({"horizon": 0}, "horizon must be"),
+    ],
+)
+def test_what_cannot_be_predicted_is_said(study, arguments, text):
+    with pytest.raises(ValueError, match=text):
+        al.predict_dropout(study, **{"models": ["one_predictor"], **QUICK, **arguments})
+
+
+def test_no_dropout_is_refused(study):
+    ends = study.terminations.assign(reason="completed")
+    with pytest.raises(al.DesignError, match="0 dropped out later"):
+        al.predict_dropout(study.with_tables(terminations=ends), **QUICK)
+
+
+def test_sample_size_equals_the_published_example():
+    """Riley et al. (2020), Chagas disease: 662 clients, 115 events, 4.8 a parameter."""
+    need = al.dropout_sample_size(parameters=24, prevalence=0.174, r2=0.288)
+    assert need.table["n"].tolist() == [623, 662, 221]
+    assert need.n == 662
+    assert need.n_events == pytest.approx(115.2, abs=0.05)
+    assert need.table["events_per_parameter"].iloc[1] == pytest.approx(4.8, abs=0.01)
+
+
+def test_sample_size_from_an_expected_auc_and_from_nothing():
+    weak = al.dropout_sample_size(parameters=10, prevalence=0.25, auc=0.65)
+    strong = al.dropout_sample_size(parameters=10, prevalence=0.25, auc=0.8)
+    assert weak.n > strong.n
+    assert "15 %" in al.dropout_sample_size(parameters=10, prevalence=0.25).messages[0]
+    with pytest.raises(al.DesignError, match="not both"):
+        al.dropout_sample_size(parameters=10, prevalence=0.25, auc=0.7, r2=0.1)
+    with pytest.raises(al.DesignError, match="prevalence"):
+        al.dropout_sample_size(parameters=10, prevalence=25)
+
+
+def test_noise_is_not_taken_for_prediction(study):
+    """Features that know nothing: the interval of the AUC holds .5, and the slope is not 1."""
+    rng = np.random.default_rng(4)
+    names = [f"noise{n}" for n in range(4)]
+    noise = {name: rng.normal(size=len(study.clients)) for name in names}
+    found = al.predict_dropout(
+        planted(study, **noise), models=["one_predictor", "logistic"], features=names, **QUICK
+    )
+    auc = found.performance.query("metric == 'auc' and model != 'base_rate'")
+    assert ((auc["conf_low"] < 0.5) & (auc["conf_high"] > 0.5)).all()
+    scaled = found.performance.query("metric == 'scaled_brier'")["estimate"]
+    assert (scaled < 0.02).all()
