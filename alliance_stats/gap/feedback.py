@@ -133,7 +133,7 @@ def gap_feedback(
     --------
     >>> import alliance_stats as al
     >>> study = al.simulate_study(n_therapists=5, n_clients=60, seed=2)
-    >>> page = al.gap_feedback(study, therapist="T1", measure="wai-sr", scale="total")
+    >>> page = al.gap_feedback(study, therapist="T01", measure="wai-sr", scale="total")
     >>> page.table["who"].unique().tolist()
     ['own', 'clinic']
     """

@@ -14,6 +14,7 @@ from ..context import Context, Score
 from ..drawings import plot_gap
 from ..formatting import count, interval, number, p_sentence, plural
 from ..suppression import people, require_people
+from . import gap_models as further
 from .draft import Draft
 
 TERM_WORDS = {
@@ -39,7 +40,12 @@ def build(context: Context, draft: Draft) -> Section:
         draft.refuse(str(error))
         return draft.finish()
     draft.used.update(measure=score.measure, scale=score.scale, seed=context.options.seed)
-    draft.attempt("The rating gap", lambda: gap_blocks(context, score, draft))
+    if draft.attempt("The rating gap", lambda: gap_blocks(context, score, draft)):
+        draft.attempt("Truth and bias", lambda: further.truth_blocks(context, score, draft))
+        if context.study.tables.get("ratings") is not None:
+            draft.attempt("Parallel forms", lambda: further.form_blocks(context, score, draft))
+    if context.study.tables.get("forecasts") is not None:
+        draft.attempt("The success gap", lambda: further.success_blocks(context, draft))
     return draft.finish()
 
 
