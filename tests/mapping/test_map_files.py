@@ -77,7 +77,6 @@ def test_a_lab_with_spss_excel_and_csv(tmp_path):
 
 
 def test_every_answer_knows_its_cell(tmp_path):
-    pytest.importorskip("openpyxl")
     frame = pd.DataFrame({"pid": ["a", "b"], "sess": [1, 1], "wai1": [5, 4], "wai2": [3, 2]})
     frame = frame.assign(**dict.fromkeys(WAI[2:], 1))
     frame.to_excel(tmp_path / "s.xlsx", index=False)
