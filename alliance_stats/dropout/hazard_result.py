@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,9 @@ from scipy.stats import norm
 from ..errors import DesignError, did_you_mean, listing, require_columns
 from ..multilevel.terms import Columns, Table
 from ..results import Result
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 PREDICT_FOR = ("new", "known", "average")
 
@@ -158,6 +162,18 @@ class DropoutHazard(Result):
             seen = np.isfinite(own)
             hazard = np.where(seen, inverse_link(self.link, eta + np.where(seen, own, 0.0)), hazard)
         return pd.Series(hazard, index=data.index, name="hazard")
+
+    def plot(self, data: pd.DataFrame, ax: Axes | None = None) -> Axes:
+        """Draw the observed and the fitted hazard by session of these rows."""
+        from .hazard_plots import plot_hazard
+
+        return plot_hazard(self, data, ax)
+
+    def plot_client(self, data: pd.DataFrame, client_id: object, ax: Axes | None = None) -> Axes:
+        """Draw one client's predicted course with what drove it."""
+        from .hazard_plots import plot_client
+
+        return plot_client(self, data, client_id, ax)
 
     def augment(self, data: pd.DataFrame) -> pd.DataFrame:
         """Return `data` with the column ``hazard``, for the therapists that were seen."""
