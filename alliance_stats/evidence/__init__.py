@@ -12,6 +12,7 @@ from .influence import leave_one_out as leave_one_out
 from .influence import plot_leave_one_out as plot_leave_one_out
 from .ledger import check_claims as check_claims
 from .ledger import claims as claims
+from .plots import plot_published as plot_published
 from .pooled import PooledEffects as PooledEffects
 from .pooling import pool_effects as pool_effects
 from .regression import MetaRegression as MetaRegression

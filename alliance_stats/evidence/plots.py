@@ -87,3 +87,77 @@ def plot_funnel(result: PooledEffects, ax: Axes | None = None) -> Axes:
     ax.set_ylabel("Standard error")
     ax.spines[["top", "right"]].set_visible(False)
     return ax
+
+
+def published_points(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return what `plot_published` draws: each published number with its interval, if it has one.
+
+    A row's own interval comes first; for a share with n (or counts) it is Wilson's. Rows without
+    a number are left out.
+    """
+    from statsmodels.stats.proportion import proportion_confint
+
+    numbers = {name: pd.to_numeric(rows[name], errors="coerce").astype(float)
+               for name in ("estimate", "ci_low", "ci_high", "n", "events")}  # fmt: skip
+    estimate = numbers["estimate"].fillna(numbers["events"] / numbers["n"])
+    events = numbers["events"].fillna(estimate * numbers["n"])
+    counted = rows["kind"].eq("study") & rows["metric"].eq("proportion") & events.notna()
+    low, high = numbers["ci_low"].copy(), numbers["ci_high"].copy()
+    wanted = counted & low.isna() & numbers["n"].notna()
+    if wanted.any():
+        ends = proportion_confint(events[wanted], numbers["n"][wanted], method="wilson")
+        low[wanted], high[wanted] = ends
+    points = pd.DataFrame(
+        {
+            "label": rows["label"].astype(str), "estimate": estimate, "conf_low": low,
+            "conf_high": high, "verified": rows["verified"].astype(bool),
+        }
+    )  # fmt: skip
+    return points[points["estimate"].notna()].reset_index(drop=True)
+
+
+def plot_published(
+    rows: pd.DataFrame, *, xlabel: str, claimed: float | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw published numbers one below the other; hollow marks were not read in their source.
+
+    Parameters
+    ----------
+    rows
+        Rows of one of the published tables, all of one metric.
+    xlabel
+        What the numbers are, with their unit.
+    claimed
+        The number that is repeated, drawn as a dashed line.
+    ax
+        Axes to draw into; a new figure by default.
+
+    Examples
+    --------
+    >>> import alliance_stats as al
+    >>> ax = al.plot_published(al.load_dataset("published/dropout"), xlabel="Share who drop out")
+    >>> len(ax.get_yticklabels())
+    7
+    """
+    points = published_points(rows)
+    if ax is None:
+        from matplotlib.figure import Figure
+
+        height = 1.2 + 0.32 * len(points)
+        ax = Figure(figsize=(7.5, height), layout="constrained").add_subplot()
+    y = np.arange(len(points), 0, -1)
+    ax.hlines(y, points["conf_low"], points["conf_high"], color="#444444", lw=1.2)
+    for read, face in ((True, "#0072B2"), (False, "white")):
+        mark = (points["verified"] == read).to_numpy()
+        words = "read in its source" if read else "not read in its source"
+        ax.scatter(points["estimate"][mark], y[mark], s=34, facecolor=face, edgecolor="#0072B2",
+                   zorder=3, label=words)  # fmt: skip
+    if claimed is not None:
+        ax.axvline(claimed, color="#D55E00", lw=1.2, ls="--", label="the claim", zorder=0)
+    ax.set_yticks(y, points["label"])
+    ax.set_ylim(0.4, len(points) + 0.6)
+    ax.set_xlabel(f"{xlabel}; {len(points)} published numbers")
+    ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=8)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.tick_params(axis="y", length=0)
+    return ax

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.evidence.plots import forest_rows
+from alliance_stats.evidence.plots import forest_rows, published_points
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "evidence"
 CASES = json.loads((REFERENCE / "references.json").read_text())["cases"]
@@ -147,3 +147,25 @@ def test_the_forest_draws_every_effect_and_the_pool():
     names = [label.get_text() for label in found.forest().get_yticklabels()]
     assert names[-2:] == ["Pooled", "New study"]
     assert found.funnel().get_ylabel() == "Standard error"
+
+
+def test_published_points_keep_own_intervals_and_take_wilsons_for_counts():
+    rows = pd.DataFrame(
+        {
+            "label": ["pooled", "counted", "told"], "estimate": [0.2, np.nan, np.nan],
+            "ci_low": [0.1, np.nan, np.nan], "ci_high": [0.3, np.nan, np.nan],
+            "n": [np.nan, 50, 10], "events": [np.nan, 10, np.nan],
+            "kind": ["pooled", "study", "finding"], "metric": "proportion",
+            "verified": [True, False, True],
+        }
+    )  # fmt: skip
+    points = published_points(rows)
+    assert points["label"].tolist() == ["pooled", "counted"]
+    assert points.loc[0, ["conf_low", "conf_high"]].tolist() == [0.1, 0.3]
+    # Wilson (1927): (p + z2/2n -+ z sqrt(pq/n + z2/4n2)) / (1 + z2/n) for 10 of 50
+    assert points.loc[1, ["conf_low", "conf_high"]].tolist() == pytest.approx(
+        [0.1124, 0.3304], abs=5e-5
+    )
+    ax = al.plot_published(rows, xlabel="Share", claimed=0.25)
+    assert ax.get_xlabel() == "Share; 2 published numbers"
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["pooled", "counted"]
