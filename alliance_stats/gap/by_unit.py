@@ -53,6 +53,8 @@ def gap_by_therapist(gap: RatingGap) -> pd.DataFrame:
         pairs["therapist_id"].nunique()
     ):
         raise DesignError("A list of therapists needs three of them, and some with two clients.")
+    if not pairs["gap"].max() - pairs["gap"].min() > 1e-12:
+        raise DesignError("The gap is the same in every session, so therapists do not differ.")
     repeated = pairs["client_id"].duplicated().any()
     formula = f"gap ~ 1{' + (1 | client_id)' if repeated else ''} + (1 | therapist_id)"
     fit = multilevel(formula, pairs, df="normal").fit

@@ -101,6 +101,7 @@ def rating_gap(
     scale: str | None = None,
     replicates: int = 1000,
     seed: int = 0,
+    same_scale: bool = False,
 ) -> RatingGap:
     """How far apart do therapist and client rate the same sessions?
 
@@ -114,6 +115,8 @@ def rating_gap(
     replicates, seed
         Bootstrap samples (whole therapists where known, else whole dyads) behind the intervals of
         the standardised gaps, the SD between dyads and the limits of agreement.
+    same_scale
+        Say True where both ratings are on one scale although their ranges look unlike.
 
     Returns
     -------
@@ -140,7 +143,7 @@ def rating_gap(
     >>> bool(found.tidy().set_index("term").loc["mean_gap", "estimate"] < 0)
     True
     """
-    pairs = paired_ratings(study_or_data, measure=measure, scale=scale)
+    pairs = paired_ratings(study_or_data, measure=measure, scale=scale, same_scale=same_scale)
     messages = list(pairs.attrs["messages"])
     sums = moments.dyad_sums(pairs)
     rows = {**moments.model_terms(pairs, messages)}
@@ -174,9 +177,9 @@ def _spread_terms(
         ("standardised_gap_of_differences", "sd_total"),
     ):
         ratio = spread[f"mean/{divisor}"]
-        rows[name] = moments.row(
-            mean["estimate"] / spread[divisor].estimate, ratio.std_error, ratio.low, ratio.high
-        )
+        known = np.isfinite(ratio.estimate)
+        value = mean["estimate"] / spread[divisor].estimate if known else np.nan
+        rows[name] = moments.row(value, ratio.std_error, ratio.low, ratio.high)
     between = spread["sd_between"]
     if np.isnan(between.estimate):
         messages.append(

@@ -128,6 +128,11 @@ def _lagged(pairs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     for rater in RATERS:
         if not rows[rater].std() > 0 < rows[f"{rater}_lag1"].std():
             raise DesignError(f"The {rater}s' ratings do not vary over a dyad's sessions.")
+    if abs(rows["client_lag1"].corr(rows["therapist_lag1"])) > 1 - 1e-9:
+        raise DesignError(
+            "Client and therapist move exactly together, so who leads cannot be told; is one "
+            "rating a copy of the other?"
+        )
     missing = len(pairs) - len(rows)
     note = (
         f"{missing} of {len(pairs)} sessions have no session with the number before that both "

@@ -10,7 +10,9 @@ import pandas as pd
 from ..errors import ColumnError, DesignError, listing, require_columns
 
 MUCH_WIDER = 3.0
-"""Two raters of one scale do not differ in spread by more; more tells of two scales."""
+"""Two raters of one scale do not differ in spread or reach by more; more tells of two scales."""
+ENOUGH_TO_JUDGE = 10
+"""Fewer rows say little about the range of a scale."""
 
 
 def grouping(by: str | Sequence[str] | None) -> list[str]:
@@ -95,13 +97,12 @@ def _refuse_two_therapists(frame: pd.DataFrame, levels: Sequence[str]) -> None:
 
 
 def require_one_scale(first: pd.Series, second: pd.Series, names: tuple[str, str]) -> None:
-    """Refuse two ratings whose ranges cannot be of one scale."""
+    """Refuse two ratings that cannot be on one scale, by how far they reach and how they spread."""
     ends = [(float(one.min()), float(one.max())) for one in (first, second)]
-    apart = ends[0][1] < ends[1][0] or ends[1][1] < ends[0][0]
+    reach = sorted(max(abs(low), abs(high)) for low, high in ends)
     spread = sorted(high - low for low, high in ends)
-    if not apart and spread[1] <= MUCH_WIDER * max(spread[0], 1e-12):
-        return
-    if spread[0] == 0 and not apart:  # a constant is another problem, told elsewhere
+    enough = len(first) >= ENOUGH_TO_JUDGE and spread[0] > 0
+    if reach[1] <= MUCH_WIDER * reach[0] and not (enough and spread[1] > MUCH_WIDER * spread[0]):
         return
     ranges = [f"'{n}' runs from {a:g} to {b:g}" for n, (a, b) in zip(names, ends, strict=True)]
     raise DesignError(

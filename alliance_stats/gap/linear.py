@@ -132,6 +132,11 @@ def multilevel(
             fit = fit_multilevel(formula, frame, df=df, reml=reml)
         except DesignError as error:
             raise DesignError(renamed(str(error), levels)) from None
+        except np.linalg.LinAlgError:
+            raise DesignError(
+                "The model cannot be fitted: it leaves (nearly) no residual variance. Is one "
+                "rating a copy of the other, or a fixed step away from it?"
+            ) from None
     names = list(fit.params.index)
 
     def df_of(L: Array) -> Array:

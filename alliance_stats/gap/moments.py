@@ -55,6 +55,12 @@ def dyad_sums(pairs: pd.DataFrame) -> pd.DataFrame:
 
 def model_terms(pairs: pd.DataFrame, messages: list[str]) -> dict[str, dict[str, float]]:
     """Return the mean gap and its change over sessions, with dyads and therapists respected."""
+    if _constant(pairs["gap"]):
+        messages.append(
+            "The gap is the same in every session: it has no spread, and no interval, standardised "
+            "gap or change can be had. Was one rating copied from the other?"
+        )
+        return {"mean_gap": row(pairs["gap"].mean()), "change_per_session": row(np.nan)}
     levels = _levels(pairs, messages)
     rows = {"mean_gap": _fitted("gap ~ 1", levels, pairs, "Intercept", messages)}
     if pairs["session"].nunique() < 2 or "client_id" not in levels:
@@ -63,6 +69,10 @@ def model_terms(pairs: pd.DataFrame, messages: list[str]) -> dict[str, dict[str,
     else:
         rows["change_per_session"] = _fitted("gap ~ session", levels, pairs, "session", messages)
     return rows
+
+
+def _constant(gap: pd.Series) -> bool:
+    return len(gap) > 1 and float(gap.max() - gap.min()) < 1e-12 * max(1.0, float(gap.abs().max()))
 
 
 def _levels(pairs: pd.DataFrame, messages: list[str]) -> list[str]:
@@ -163,8 +173,8 @@ def _spread(sums: pd.DataFrame, weights: np.ndarray) -> dict[str, np.ndarray]:
             "sd_between": np.where(single, np.nan, np.sqrt(variance)),
             "sd_total": total,
             "sd_pooled": pooled,
-            "mean/sd_pooled": mean / pooled,
-            "mean/sd_total": mean / total,
+            "mean/sd_pooled": mean / np.where(pooled > 1e-12, pooled, np.nan),
+            "mean/sd_total": mean / np.where(total > 1e-12, total, np.nan),
         }
 
 

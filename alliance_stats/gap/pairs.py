@@ -8,12 +8,15 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ColumnError, DesignError, did_you_mean, listing, require_columns
+from .levels import require_one_scale
 
 RATERS = ("client", "therapist")
 _KEY = ["client_id", "session"]
 
 
-def paired_ratings(study_or_data: Any, *, measure: str | None, scale: str | None) -> pd.DataFrame:
+def paired_ratings(
+    study_or_data: Any, *, measure: str | None, scale: str | None, same_scale: bool = False
+) -> pd.DataFrame:
     """Return one row a session that both rated: ``client``, ``therapist`` and ``gap``.
 
     ``gap`` is always therapist minus client. ``.attrs["messages"]`` counts what one of the two
@@ -32,10 +35,17 @@ def paired_ratings(study_or_data: Any, *, measure: str | None, scale: str | None
             f"({len(sides['client'])} by the client, {len(sides['therapist'])} by the "
             "therapist), so there is no gap to describe."
         )
+    if not same_scale and not _has_card(study_or_data, measure):
+        require_one_scale(pairs["client"], pairs["therapist"], RATERS)
     pairs["gap"] = pairs["therapist"] - pairs["client"]
     pairs = _with_therapist(pairs, chosen, therapists)
     pairs.attrs["messages"] = _alone(sides, len(pairs))
     return pairs.sort_values(_KEY, kind="stable", ignore_index=True)
+
+
+def _has_card(study_or_data: Any, measure: str | None) -> bool:
+    """Return whether a card says that both raters' forms have one range."""
+    return measure is not None and measure in (getattr(study_or_data, "measures", None) or {})
 
 
 def _scores(study_or_data: Any) -> tuple[pd.DataFrame, pd.DataFrame | None]:
