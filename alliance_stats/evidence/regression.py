@@ -132,11 +132,14 @@ def fit_meta_regression(
     table = _coefficients(solution.beta, cov, df, list(design.columns), confidence)
     qm = _omnibus(solution.beta, cov, list(design.columns), df)
     qe = q_statistic(Effects(data.y, data.v, x))
+    r2 = _explained(data, within) if codes is None else np.nan
+    if codes is None and np.isnan(r2):
+        messages.append("Effects do not differ: nothing for the predictors to explain.")
     return MetaRegression(
         table=table, tau2=within + between,
         sigma2={"between": between, "within": within} if codes is not None else {},
         **qm, qe=qe, qe_df=data.df, qe_p_value=float(chi2.sf(qe, data.df)),
-        r2=_explained(data, within) if codes is None else np.nan, k=len(used),
+        r2=r2, k=len(used),
         n_clusters=data.n_clusters, metric=metric, formula=formula, test=test, effects=used,
         design=design, messages=tuple(messages),
     )  # fmt: skip

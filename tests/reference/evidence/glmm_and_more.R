@@ -31,6 +31,11 @@ sets <- rbind(
   keep("passive smoking", hack, hack$year),
   keep("school calendar", kon, kon$year, kon$district),
   keep("conscientiousness", mol, mol$year))
+own <- read.csv("effects.csv")
+own <- subset(own, !case %in% c("few studies"))
+own$x <- ave(own$yi, own$case, FUN = seq_along) %% 5
+sets <- rbind(sets, data.frame(case = own$case, label = rownames(own), yi = own$yi, vi = own$vi,
+                               x = own$x, cluster = own$cluster))
 write.csv(sets, "sets.csv", row.names = FALSE)
 
 study <- function(d) {
