@@ -6,6 +6,7 @@ A fault is told with the file, the line, the place in the card and the nearest k
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -29,7 +30,7 @@ def read_card(path: Path) -> dict[str, Any]:
     text = _read_text(path)
     node = _compose(text, path)
     card = _construct(node)
-    faults = list(schema_faults(card, CARD_SCHEMA)) or list(_own_faults(card))
+    faults = [*_not_finite(card, ()), *schema_faults(card, CARD_SCHEMA)] or list(_own_faults(card))
     if faults:
         place, message = faults[0]
         raise MeasureError(f"The card {path.name}, {_where(node, place)}: {message}")
@@ -115,6 +116,18 @@ def _in_words(error: Any) -> str:
 
 def _quoted(keys: list[str]) -> str:
     return listing([f"'{key}'" for key in keys], 30)
+
+
+def _not_finite(value: object, place: Place) -> Iterator[tuple[Place, str]]:
+    """Yield the places of numbers that are none: YAML writes them ``.nan`` and ``.inf``."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _not_finite(inner, (*place, key))
+    elif isinstance(value, list):
+        for position, inner in enumerate(value):
+            yield from _not_finite(inner, (*place, position))
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield place, f"must be a number, got {value}."
 
 
 def _own_faults(card: dict[str, Any]) -> Iterator[tuple[Place, str]]:
@@ -208,6 +221,10 @@ def _loader() -> Any:
 
 def _read_text(path: Path) -> str:
     try:
+        if not path.resolve().is_relative_to(path.parent.resolve()):
+            raise MeasureError(f"The card {path.name} is a link that leads out of its folder.")
+        if path.exists() and not path.is_file():
+            raise MeasureError(f"The card {path.name} is a folder or device, not a file.")
         if path.stat().st_size > MAX_BYTES:
             raise MeasureError(
                 f"The card {path.name} is larger than {MAX_BYTES:,} bytes; a card is a page or two."
@@ -215,8 +232,9 @@ def _read_text(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise MeasureError(f"The card {path.name} is not UTF-8 text; save it as UTF-8.") from None
-    except OSError as error:
-        raise MeasureError(f"The card {path} cannot be read: {error.strerror or error}.") from None
+    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
+        reason = getattr(error, "strerror", None) or error
+        raise MeasureError(f"The card {path.name} cannot be read: {reason}.") from None
 
 
 def _compose(text: str, path: Path) -> yaml.Node:

@@ -96,7 +96,7 @@ def read_truth(path: str | Path) -> Truth:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
         frames = {name: pd.DataFrame(content[name]) for name in _FRAMES if name in content}
         return Truth(parameters=dict(content["parameters"]), **frames)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OSError, RecursionError) as error:
         raise AllianceStatsError(
             f"{Path(path).name} must be the truth of a simulated study (a JSON object with "
             f"'parameters'), and cannot be read as one: {type(error).__name__}. "

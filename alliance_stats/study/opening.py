@@ -88,4 +88,6 @@ def _truth(folder: Path) -> Any:
     from ..simulation.truth import read_truth
 
     path = folder / TRUTH
-    return read_truth(path) if path.is_file() else None
+    if not path.is_file() or not path.resolve().is_relative_to(folder.resolve()):
+        return None
+    return read_truth(path)

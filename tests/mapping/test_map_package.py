@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import alliance_stats as al
 from alliance_stats.study.mapping import read_study
 from alliance_stats.study.tables import descriptor
 
@@ -101,3 +102,11 @@ def test_no_package_gives_an_error_of_a_library(tmp_path, resources, own):
 def test_no_bytes_give_an_error_of_a_library(tmp_path, data):
     (tmp_path / "datapackage.json").write_bytes(data)
     assert read_study(tmp_path).problems
+
+
+def test_a_package_without_resources_is_no_study(tmp_path):
+    (tmp_path / "datapackage.json").write_text('{"resources": []}', encoding="utf-8")
+    report = al.validate(tmp_path)
+    assert [p.message for p in report.problems] == [
+        "It lists no resource, so the study has no tables."
+    ]

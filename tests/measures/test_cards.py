@@ -331,3 +331,19 @@ def test_loading_is_quick_the_second_time():
     for _ in range(100):
         al.measure("wai-sr")
     assert time.perf_counter() - start < 0.5
+
+
+@pytest.mark.parametrize("wrong", [".nan", "-.inf"])
+def test_a_number_that_is_none_is_refused(own, wrong):
+    text = OWN.replace("low: 0", f"low: {wrong}")
+    (own / "my-scale.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(MeasureError, match=r"line 8, range.*must be a number, got"):
+        al.load_registry(own)
+
+
+@pytest.mark.parametrize("target", ["/dev/zero", "../outside.yaml", "linked.yaml", "none"])
+def test_a_card_that_is_a_link_out_of_the_folder_is_not_read(own, target):
+    (own.parent / "outside.yaml").write_text("secret: 1", encoding="utf-8")
+    (own / "linked.yaml").symlink_to(target)
+    with pytest.raises(MeasureError, match=r"The card linked\.yaml (is a link|cannot be read)"):
+        al.load_registry(own)

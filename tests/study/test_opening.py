@@ -98,3 +98,14 @@ def test_a_truth_that_is_none_is_told(folder):
     (folder / "truth.json").write_text("[]", encoding="utf-8")
     with pytest.raises(AllianceStatsError, match=r"truth\.json must be the truth of a simulated"):
         al.open_study(folder)
+
+
+@pytest.mark.parametrize("content", ["", "[1]", "[" * 100_000, "\xff"])
+def test_a_truth_that_is_none_is_told_in_words(tmp_path, content):
+    (tmp_path / "d.csv").write_text("pid,sess\nc1,1\n", encoding="utf-8")
+    (tmp_path / "study.yaml").write_text(
+        "sources: [{file: d.csv, client_id: pid, session: sess}]\n", encoding="utf-8"
+    )
+    (tmp_path / "truth.json").write_bytes(content.encode("latin-1"))
+    with pytest.raises(al.AllianceStatsError, match=r"truth\.json must be the truth of"):
+        al.open_study(tmp_path)

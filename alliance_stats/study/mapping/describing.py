@@ -12,7 +12,7 @@ from ..tables import TABLES
 from .describing_measures import MeasureReader
 from .spec import SourceSpec, StudySpec
 from .vocabulary import SOURCE_KEYS, STUDY_KEYS, columns_for
-from .yaml_tree import Place, parse_yaml
+from .yaml_tree import LARGEST_FILE, Place, parse_yaml
 
 _TYPO = 0.8
 """Likeness from which an unknown column name is a slip of one of ours, not a further column."""
@@ -22,7 +22,8 @@ def read_description(path: Path) -> tuple[StudySpec, list[Problem]]:
     """Return what ``study.yaml`` says, and what is wrong with it."""
     reader = _Reader(path.name)
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        with path.open("rb") as stream:
+            text = stream.read(4 * LARGEST_FILE + 1).decode("utf-8-sig")
         tree = parse_yaml(text, path.name)
     except UnicodeDecodeError:
         reader.add("The file is not text in UTF-8.", (), hint="Save it as UTF-8.")

@@ -58,6 +58,8 @@ def sources_of(
             problems.append(_problem(path, message + hint, level="warning"))
         else:
             sources.append((SourceSpec(file=file, table=name), _conventions(resource)))
+    if not sources and not problems:
+        problems.append(_problem(path, "It lists no resource, so the study has no tables."))
     return sources, problems
 
 
