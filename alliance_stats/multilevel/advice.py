@@ -219,5 +219,6 @@ def _is_time(fit: MultilevelFit, column: int) -> bool:
     steps = np.diff(values[order])[same]
     if not len(steps):
         return False
-    rising = (np.diff(values)[np.diff(units) == 0] > 0).mean() if len(values) > 1 else 0.0
+    beside = np.diff(values)[np.diff(units) == 0]  # empty where units take turns, row by row
+    rising = (beside > 0).mean() if len(beside) else 0.0
     return bool((steps > 0).all() and (rising > 0.95 or np.allclose(steps, np.round(steps))))

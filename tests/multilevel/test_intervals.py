@@ -154,6 +154,15 @@ def test_r_squared_names_what_is_not_centred(sessions):
     assert "alliance_stats.decompose" in found.messages[0]
 
 
+def test_rows_of_clients_who_take_turns_are_read_without_a_warning():
+    rng = np.random.default_rng(3)
+    client = np.tile(np.arange(20), 6)  # no two neighbouring rows are of one client
+    rows = pd.DataFrame({"client": client, "x": rng.normal(size=20)[client]})
+    rows = rows.assign(x=rows["x"] + rng.normal(size=120), y=rng.normal(size=120))
+    found = al.fit_multilevel("y ~ x + (1 | client)", rows)
+    assert any("'x' varies within 'client' and between" in said for said in found.messages)
+
+
 @pytest.mark.parametrize("name", WITH_CR2)
 def test_cr2_against_club_sandwich(name):
     found, expected = fit_of(name).robust(), ALL[name]["cr2"]
