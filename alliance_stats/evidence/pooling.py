@@ -70,10 +70,7 @@ def pool_effects(
     """
     chosen = checked_metric(metric)
     _check_choice("method", method, METHODS)
-    _check_choice("test", test, TESTS)
-    _refuse_mixed(effects, metric)
-    if cluster is None:
-        _refuse_repeated(effects)
+    check_effects(effects, metric, test, cluster)
     if method == "GLMM":
         from .binomial import pool_binomial
 
@@ -100,6 +97,14 @@ def pool_effects(
         confidence=confidence, pooled=float(solution.beta[0]), loglik=solution.loglik,
         effects=used.assign(weight=_weights(data, within, between)), messages=tuple(messages),
     )  # fmt: skip
+
+
+def check_effects(effects: pd.DataFrame, metric: str, test: str, cluster: str | None) -> None:
+    """Refuse a test that is not there, metrics that mix, and studies that come twice."""
+    _check_choice("test", test, TESTS)
+    _refuse_mixed(effects, metric)
+    if cluster is None:
+        _refuse_repeated(effects)
 
 
 def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:

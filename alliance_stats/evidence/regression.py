@@ -14,7 +14,7 @@ from ..errors import DesignError, FormulaError, listing, require_columns
 from ..results import Result
 from .likelihood import Effects, estimate_variances, q_statistic, solve
 from .metrics import checked_metric
-from .pooling import pool_effects, usable_effects
+from .pooling import check_effects, pool_effects, usable_effects
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,7 @@ def fit_meta_regression(
     0.018
     """
     chosen = checked_metric(metric)
+    check_effects(effects, metric, test, cluster)
     design = _design(formula, effects)
     data, used, messages = usable_effects(effects, chosen, cluster)
     complete = design.loc[used.index].notna().all(axis=1)

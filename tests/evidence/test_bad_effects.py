@@ -111,6 +111,10 @@ def test_regressions_that_cannot_be_are_refused():
         al.fit_meta_regression("kind", rows, metric="r")
     with pytest.raises(al.ColumnError, match="Did you mean 'year'"):
         al.fit_meta_regression("yeer", rows, metric="r")
+    with pytest.raises(al.DesignError, match="Did you mean 'wald'"):
+        al.fit_meta_regression("year", rows, metric="r", test="walt")
+    with pytest.raises(al.DesignError, match="A come more than once"):
+        al.fit_meta_regression("year", rows.assign(study_id="A"), metric="r")
     with pytest.raises(al.FormulaError, match="cannot be read"):
         al.fit_meta_regression("year +* kind", rows, metric="r")
 
