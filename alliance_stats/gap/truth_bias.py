@@ -14,6 +14,7 @@ from ..results import Result
 from . import linear
 from .levels import complete_rows, grouping, require_one_scale, require_variance, table_of
 from .linear import Linear
+from .truth_bias_design import affordable, columns, design, formula
 from .truth_bias_words import claims_of
 
 if TYPE_CHECKING:
@@ -169,17 +170,16 @@ def fit_truth_and_bias(
     if not same_scale:
         require_one_scale(rows["truth"], rows["judgment"], (truth, judgment))
     require_variance(rows["truth"], truth, "a truth force needs a truth that varies.")
-    frame, scaled, means = _design(rows, levels, bias, further, standardise, messages)
+    frame, scaled, means = design(rows, levels, bias, further, standardise, messages)
     if levels:
         if random == "slopes":
-            random = _affordable(frame, messages)
-        formula = _formula(frame, levels, random)
-        found = linear.multilevel(formula, frame, df=df, levels=levels)
+            random = affordable(frame, messages)
+        found = linear.multilevel(formula(frame, levels, random), frame, df=df, levels=levels)
         assert found.fit is not None
         messages += [linear.renamed(message, levels) for message in found.fit.messages]
     else:
         _note_repeated(data, messages)
-        found = linear.least_squares(frame["judgment"].to_numpy(), _columns(frame))
+        found = linear.least_squares(frame["judgment"].to_numpy(), columns(frame))
     terms = _terms(list(found.params.index), further)
     table, varcomp = _tables(found, terms, levels)
     return TruthAndBias(
@@ -207,105 +207,6 @@ def _check(standardise: object, random: object) -> None:
             f"random must be 'slopes' or 'intercepts', not {random!r}."
             f"{did_you_mean(random, RANDOM)}"
         )
-
-
-def _design(
-    rows: pd.DataFrame,
-    levels: list[str],
-    bias: str | None,
-    further: list[str],
-    standardise: str | None,
-    messages: list[str],
-) -> tuple[pd.DataFrame, str | None, dict[str, float]]:
-    """Return centred (and standardised) columns, the kind of standardisation, moderators' means."""
-    kept = rows
-    if levels:
-        _note_single(rows, levels, messages)
-    if standardise == "dyad":
-        kept = _with_own_sd(rows, levels, messages)
-    group = kept["level1"] if levels else pd.Series(0, index=kept.index)
-    centre = kept.groupby(group)["truth"].transform("mean")
-    frame = pd.DataFrame({name: kept[name] - centre for name in ("truth", "judgment")})
-    if bias:
-        frame["bias"] = kept["bias"] - centre
-    for name in list(frame) if standardise else []:
-        frame[name] = frame[name] / _spread(kept[name], group, standardise == "dyad")
-    means = {}
-    for i, name in enumerate(further):
-        means[name] = float(kept[f"moderator{i}"].mean())
-        value = kept[f"moderator{i}"] - means[name]
-        require_variance(value, name, "it cannot moderate anything.")
-        frame[f"moderator{i}"] = value
-        frame[f"truth_moderator{i}"] = value * frame["truth"]
-    for position in range(len(levels)):
-        frame[f"level{position + 1}"] = kept[f"level{position + 1}"]
-    return frame, standardise, means
-
-
-def _affordable(frame: pd.DataFrame, messages: list[str]) -> Literal["slopes", "intercepts"]:
-    """Return what the data can carry: slopes need more rows than two a dyad."""
-    dyads = frame["level1"].nunique()
-    if len(frame) > 2 * dyads:
-        return "slopes"
-    messages.append(
-        f"{len(frame)} rows of {dyads} dyads cannot carry a bias and a force of each dyad's own: "
-        "only the directional bias varies between dyads here."
-    )
-    return "intercepts"
-
-
-def _note_single(rows: pd.DataFrame, levels: list[str], messages: list[str]) -> None:
-    sizes = rows.groupby("level1").size()
-    if (sizes < 2).all():
-        raise DesignError(
-            f"Every unit of '{levels[0]}' has one row, so nothing can vary within dyads; use "
-            "by=None, which centres on the grand mean and compares dyads."
-        )
-    single = int((sizes < 2).sum())
-    if single:
-        messages.append(
-            f"{single} of {len(sizes)} dyads have one session: they count for the directional "
-            "bias and say nothing about the truth force."
-        )
-
-
-def _with_own_sd(rows: pd.DataFrame, levels: list[str], messages: list[str]) -> pd.DataFrame:
-    if not levels:
-        raise DesignError("standardise='dyad' needs by='client_id': each dyad's own SD.")
-    groups = rows.groupby("level1")
-    spread = groups[["truth", "judgment"]].std().min(axis=1)
-    usable = (groups.size() >= 3) & (spread > 1e-12)
-    out = int((~usable).sum())
-    if out:
-        messages.append(
-            f"{out} of {len(usable)} dyads have fewer than 3 sessions or a constant rating; they "
-            "have no SD of their own and are left out."
-        )
-    kept = rows[rows["level1"].map(usable).astype(bool)]
-    if kept.empty:
-        raise DesignError("No dyad has 3 sessions in which both ratings vary.")
-    return kept
-
-
-def _spread(values: pd.Series, group: pd.Series, own: bool) -> pd.Series | float:
-    if own:
-        return values.groupby(group).transform("std")
-    deviation = values - values.groupby(group).transform("mean")
-    return float(np.sqrt((deviation**2).sum() / (len(values) - group.nunique())))
-
-
-def _columns(frame: pd.DataFrame) -> pd.DataFrame:
-    fixed = [c for c in map(str, frame) if c != "judgment" and not c.startswith("level")]
-    out = frame[fixed].copy()
-    out.insert(0, "Intercept", 1.0)
-    return out
-
-
-def _formula(frame: pd.DataFrame, levels: list[str], random: str) -> str:
-    fixed = " + ".join(c for c in map(str, _columns(frame)) if c != "Intercept")
-    effects = "1 + truth" if random == "slopes" else "1"
-    bars = " + ".join(f"({effects} | level{i + 1})" for i in range(len(levels)))
-    return f"judgment ~ {fixed} + {bars}"
 
 
 def _note_repeated(data: pd.DataFrame, messages: list[str]) -> None:
