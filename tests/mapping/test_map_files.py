@@ -5,7 +5,6 @@ import textwrap
 import numpy as np
 import pandas as pd
 import pyreadstat
-import pytest
 
 from alliance_stats.study.mapping import read_study
 
