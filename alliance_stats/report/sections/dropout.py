@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ...drawing import figure_of, house_style, new_axes
@@ -33,12 +34,27 @@ REASONS = {
 }
 
 
+DEFINITIONS = {
+    "recorded": "As recorded",
+    "therapist_judgement": "The therapist says so",
+    "client_judgement": "The client says so",
+    "both_judgements": "Therapist and client say so",
+    "missed_last_session": "Last appointment missed",
+    "fewer_sessions": "Fewer than 8 sessions",
+    "protocol": "Protocol not completed",
+    "median_split": "Fewer sessions than the median",
+    "before_reliable_change": "Ended before a reliable change",
+    "premature": "Ended early, alone or in agreement",
+}
+
+
 SHOWN = ["incidence", "std_error", "conf_low", "conf_high", "n_at_risk", "one_minus_km"]
 
 
 def build(context: Context, draft: Draft) -> Section:
     """Return the section."""
     draft.attempt("The ends of therapy", lambda: ending_blocks(context, draft))
+    draft.attempt("Dropout by definition", lambda: definition_blocks(context, draft))
     draft.attempt("The incidence of dropout", lambda: incidence_blocks(context, draft))
     draft.attempt("The hazard of dropout", lambda: hazard_blocks(context, draft))
     return draft.finish()
@@ -68,6 +84,43 @@ def ending_blocks(context: Context, draft: Draft) -> list[Block | None]:
     note = said + (" " + NOTE if any_hidden(shown) else "")
     how = f"Counts of the table terminations, {people(len(table), 'client')}."
     return [Table("endings", "How therapies ended", shown, columns, how=how, note=note)]
+
+
+def definition_blocks(context: Context, draft: Draft) -> list[Block | None]:
+    """Return the dropout rate under every definition the study can carry."""
+    import alliance_stats as al
+
+    if context.study.tables.get("terminations") is None:
+        return []
+    found = al.compare_dropout_definitions(context.study)
+    draft.say(found.messages)
+    frame = found.rates.assign(
+        label=[DEFINITIONS.get(name, name) for name in found.rates["definition"]]
+    )
+    # Two definitions may differ by a handful of clients, whose number their difference would tell.
+    steps = (frame["n_dropout"].to_numpy()[:, None] - frame["n_dropout"].to_numpy()).astype(int)
+    close = np.tril((np.abs(steps) > 0) & (np.abs(steps) < SMALLEST_SHOWN)).any(axis=1)
+    frame = frame[~close].reset_index(drop=True)
+    numbers = ["rate", "conf_low", "conf_high"]
+    shown = suppress(frame[["label", "n_clients", "n_dropout", *numbers]], "n_dropout",
+                     also=numbers, sums_to_total=False)  # fmt: skip
+    columns = (
+        col.text("label", "Dropout is"),
+        col.count("n_clients", "Clients"),
+        col.count("n_dropout", "Dropouts"),
+        col.percent("rate", "Share"),
+        col.percent_interval("conf_low", "conf_high"),
+    )
+    note = "The share is of those whose therapy is over; a median split is no dropout."
+    if close.any():
+        note += " Definitions fewer than five dropouts apart are not both shown."
+    return [
+        Table(
+            "dropout-definitions", "Dropout by definition", shown, columns,
+            how="al.compare_dropout_definitions; Wilson's 95% intervals.",
+            note=note + (" " + NOTE if any_hidden(shown) else ""),
+        )
+    ]  # fmt: skip
 
 
 def _words(table: pd.DataFrame, column: str) -> str:
