@@ -180,7 +180,7 @@ def item_numbers(column: pd.Series) -> Codes:
     if pd.api.types.is_integer_dtype(column.dtype) and not column.hasnans:
         return column.to_numpy(dtype=np.int64)
     as_numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    odd = ~(np.floor(as_numbers) == as_numbers) | ~np.isfinite(as_numbers)
+    odd = ~(np.floor(as_numbers) == as_numbers) | ~(np.abs(as_numbers) < _NO_ITEM)
     if odd.any():
         found = pd.unique(column.astype(object).to_numpy()[odd])
         raise MeasureError(
@@ -190,12 +190,18 @@ def item_numbers(column: pd.Series) -> Codes:
     return as_numbers.astype(np.int64)
 
 
+_NO_ITEM = 2**31
+"""No form has an item of such a number, and a larger one is no whole number any more."""
+
+
 def numbers(column: pd.Series) -> tuple[NDArray[np.float64], dict[int, str]]:
     """Return a column as floats, and the cells that hold something else (position → text)."""
-    if pd.api.types.is_bool_dtype(column.dtype) or not pd.api.types.is_numeric_dtype(column.dtype):
-        coerced = pd.to_numeric(column.astype(object), errors="coerce")
-        value = coerced.to_numpy(dtype=float, na_value=np.nan)
+    if not pd.api.types.is_any_real_numeric_dtype(column.dtype):
+        cells = column.astype(object)
+        if pd.api.types.is_complex_dtype(column.dtype):
+            cells = cells.astype(str)
+        value = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
         odd = np.flatnonzero(np.isnan(value) & column.notna().to_numpy())
-        texts = column.astype(object).to_numpy()
+        texts = cells.to_numpy()
         return value, {int(row): str(texts[row]) for row in odd if str(texts[row]).strip()}
     return column.to_numpy(dtype=float, na_value=np.nan), {}

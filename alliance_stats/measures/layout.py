@@ -24,15 +24,14 @@ def named_columns(columns: Sequence[Any], card: Measure, items: Items) -> dict[i
     the items, or a mapping of item numbers to columns.
     """
     if isinstance(items, str):
-        if not _PLACEHOLDER.search(items):
-            raise ColumnError(
-                f"The pattern '{items}' for item columns must hold {{item}}, as in 'wai{{item}}' "
-                "or 'wai{item:02d}'."
-            )
-        found: dict[int, Any] = {number: items.format(item=number) for number in card.items}
+        found = {number: _filled(items, number) for number in card.items}
     elif isinstance(items, Mapping):
-        found = {int(number): column for number, column in items.items()}
-    else:
+        if not all(isinstance(number, int) for number in items):
+            raise ColumnError(
+                f"items must name a column for each item number, got {listing(items)} for numbers."
+            )
+        found = dict(items)
+    elif isinstance(items, Sequence):
         found = dict(zip(card.items, items, strict=False))
         if len(items) != card.n_items:
             raise ColumnError(
@@ -40,9 +39,27 @@ def named_columns(columns: Sequence[Any], card: Measure, items: Items) -> dict[i
                 "a column for each item in the order of the form, or a mapping of item numbers "
                 "to columns."
             )
+    else:
+        raise ColumnError(
+            "items must be a pattern, a list of columns or a mapping of item numbers to columns; "
+            f"a {type(items).__name__} came."
+        )
     require_columns(columns, [str(c) for c in found.values()], what="the ratings")
     by_text = {str(column): column for column in columns}
     return {number: by_text[str(column)] for number, column in found.items()}
+
+
+def _filled(pattern: str, number: int) -> str:
+    """Return the column a pattern names for an item."""
+    try:
+        if _PLACEHOLDER.search(pattern):
+            return pattern.format(item=number)
+    except (LookupError, ValueError, AttributeError):
+        pass
+    raise ColumnError(
+        f"The pattern '{pattern}' for item columns must hold {{item}} and nothing else in braces, "
+        "as in 'wai{item}' or 'wai{item:02d}'."
+    )
 
 
 def found_columns(columns: Sequence[Any], card: Measure) -> dict[int, Any]:

@@ -29,7 +29,7 @@ _WORDS: dict[str, str] = {
 }
 """What a column's name says about its content, whole words between underscores."""
 
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
+_EMAIL = re.compile(r"[\w.+-]@[\w-]{1,63}\.\w")
 _PHONE = re.compile(r"(?<![\w.-])(\+?\d[\d ()/.-]{6,17}\d)(?![\w.-])")
 _DAY = re.compile(r"\b(\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[./]\d{1,2}[./]\d{2,4})\b")
 _NAME = re.compile(
@@ -38,6 +38,9 @@ _NAME = re.compile(
 
 OLD_YEARS = 10
 """A date so many years before the study's sessions is taken for a date of birth."""
+
+LONGEST_NAME = 100
+"""A longer text is free text, whatever it begins with."""
 
 MANY_WORDS, LONG_TEXT = 5, 40
 """A cell of that many words or characters is free text."""
@@ -91,8 +94,8 @@ def scan_identifiers(study: Study | Mapping[str, pd.DataFrame] | pd.DataFrame) -
     hits = [
         hit
         for table, frame in tables.items()
-        for column in frame.columns
-        for hit in _column_hits(table, str(column), frame[column], first_day)
+        for place, column in enumerate(frame.columns)  # two columns may share a name
+        for hit in _column_hits(table, str(column), frame.iloc[:, place], first_day)
     ]
     rows = [[getattr(hit, name) for name in COLUMNS] for hit in hits]
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -103,8 +106,8 @@ def _tables(study: Any) -> dict[str, pd.DataFrame]:
 
     if isinstance(study, pd.DataFrame):
         return {"": study}
-    if isinstance(study, Mapping):
-        return dict(study)
+    if isinstance(study, Mapping) and all(isinstance(t, pd.DataFrame) for t in study.values()):
+        return {str(name): table for name, table in study.items()}
     if hasattr(study, "tables"):
         return dict(study.tables)
     raise AllianceStatsError(
@@ -190,7 +193,7 @@ def _in_text(filled: pd.Series, first_day: pd.Timestamp | None) -> Iterator[Foun
     """Look at each distinct text once."""
     import pandas as pd
 
-    codes, values = pd.factorize(filled.astype(object))
+    codes, values = pd.factorize(filled.astype(object).map(str))
     texts = [str(value) for value in values]
 
     def where(flags: list[bool]) -> pd.Series:
@@ -234,6 +237,8 @@ def _phone(text: str) -> bool:
 
 
 def _looks_like_name(text: str) -> bool:
+    if len(text) > LONGEST_NAME:
+        return False
     hit = _NAME.fullmatch(text.strip())
     words = re.split(r"[,\s]+", text.strip())
     return hit is not None and len(words) <= 4 and all(word[:1].isupper() for word in words)

@@ -53,9 +53,16 @@ def open_study(path: str | PathLike[str]) -> Study:
 
 def find_study(path: str | PathLike[str]) -> Path:
     """Return the path; the name of a dataset that ships stands for its folder."""
+    from ..errors import AllianceStatsError
     from ..resources import folder
 
-    given = Path(path)
+    try:
+        given = Path(path)
+    except TypeError:
+        raise AllianceStatsError(
+            f"A study is opened by its path, but a {type(path).__name__} came: give the folder "
+            "with study.yaml or datapackage.json."
+        ) from None
     try:
         if given.exists() or given.name != str(given):
             return given

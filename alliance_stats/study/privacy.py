@@ -25,6 +25,9 @@ ID_COLUMNS = {
 }
 """Columns that name a person or place, and the letter their pseudonyms begin with."""
 
+LONGEST_SHIFT = 36_500
+"""Days; a hundred years."""
+
 SHORTEST_HASH = 10
 """Hexadecimal digits of a pseudonym; more are taken where two ids would share one."""
 
@@ -76,21 +79,28 @@ def pseudonymise(
     """
     secret = _secret(key)
     shift_limit = _shift_limit(max_shift)
-    tables = _without(study.tables, tuple(drop))
+    if not isinstance(getattr(study, "tables", None), dict):
+        raise AllianceStatsError(
+            f"pseudonymise needs a Study, and got a {type(study).__name__}: open one first."
+        )
+    if not isinstance(drop, Iterable):
+        raise AllianceStatsError(f"drop must be a list of columns, and is {drop!r}.")
+    drop = (drop,) if isinstance(drop, str) else tuple(drop)
+    tables = _without(study.tables, drop)
     shift = _shifts(_ids(tables, "client_id"), secret, shift_limit)
     names = {column: _pseudonyms(_ids(tables, column), column, secret) for column in ID_COLUMNS}
     frames = {name: _renamed(_moved(frame, shift), names) for name, frame in tables.items()}
     truth = study.truth
     if truth is not None:
         truth = truth.with_frames(lambda frame: _renamed(frame, names))
-    notes = (*study.notes, *_notes(tables, names, shift_limit, tuple(drop)))
+    notes = (*study.notes, *_notes(tables, names, shift_limit, drop))
     return study._with(tables=frames, truth=truth, report=None, folder=None, files=(), notes=notes)
 
 
 def _secret(key: str | bytes) -> bytes:
     if not isinstance(key, (str, bytes)):
         raise AllianceStatsError(f"key must be a text or bytes, and is {type(key).__name__}.")
-    secret = key.encode() if isinstance(key, str) else key
+    secret = key.encode("utf-8", "surrogatepass") if isinstance(key, str) else key
     if len(secret.strip()) < SHORTEST_KEY:
         raise AllianceStatsError(
             f"key must have at least {SHORTEST_KEY} characters, and has {len(secret.strip())}: a "
@@ -104,6 +114,11 @@ def _shift_limit(max_shift: int) -> int:
     if isinstance(max_shift, bool) or not isinstance(max_shift, int) or max_shift < 0:
         raise AllianceStatsError(
             f"max_shift must be a whole number of days, 0 or more, and is {max_shift!r}."
+        )
+    if max_shift > LONGEST_SHIFT:
+        raise AllianceStatsError(
+            f"max_shift must be at most {LONGEST_SHIFT:,} days, and is {max_shift:,}: further off "
+            "there are no dates."
         )
     return max_shift
 
@@ -140,7 +155,8 @@ def _ids(tables: dict[str, pd.DataFrame], column: str) -> list[str]:
 
 
 def _digest(secret: bytes, kind: str, value: str) -> str:
-    return hmac.new(secret, f"{kind}\x1f{value}".encode(), hashlib.sha256).hexdigest()
+    text = f"{kind}\x1f{value}".encode("utf-8", "surrogatepass")
+    return hmac.new(secret, text, hashlib.sha256).hexdigest()
 
 
 def _pseudonyms(ids: list[str], column: str, secret: bytes) -> dict[str, str]:

@@ -31,6 +31,10 @@ OURS = "alliance_stats"
 
 def save(study: Study, folder: str | PathLike[str], *, overwrite: bool = False) -> Path:
     """Write `study` into `folder`; see `Study.save`. All files are written, or none."""
+    if not isinstance(folder, str | PathLike) or not str(folder):
+        raise AllianceStatsError(
+            f"A study is saved into a folder; its path is needed, not {folder!r}."
+        )
     target = Path(folder)
     files = _contents(study)
     replaced = _to_be_replaced(target, files, overwrite)
@@ -105,6 +109,7 @@ def _csv(table: str, frame: pd.DataFrame) -> bytes:
     written = frame.copy(deep=False)
     for name in frame.columns:
         column = frame[name]
+        _refuse_other_kinds(table, str(name), column)
         if _is_text(column):
             _refuse_what_csv_cannot_hold(table, str(name), column)
         elif _type_of(column) == "boolean":
@@ -122,6 +127,34 @@ def _csv(table: str, frame: pd.DataFrame) -> bytes:
 def _holds_carriage_return(column: pd.Series) -> bool:
     """Return whether a text has a line end that minimal quoting would leave bare."""
     return _is_text(column) and any("\r" in str(value) for value in column.dropna().unique())
+
+
+def _refuse_other_kinds(table: str, name: str, column: pd.Series) -> None:
+    """Refuse values that would come back as something else, or not at all."""
+    import numpy as np
+    import pandas as pd
+    from pandas.api import types
+
+    what = ""
+    if types.is_complex_dtype(column.dtype):
+        what = "complex numbers"
+    elif types.is_timedelta64_dtype(column.dtype):
+        what = "durations"
+    elif isinstance(column.dtype, pd.PeriodDtype | pd.IntervalDtype):
+        what = "periods or intervals"
+    elif isinstance(column.dtype, pd.DatetimeTZDtype):
+        what = "times with a time zone"
+    elif types.is_float_dtype(column.dtype):
+        infinite = np.isinf(column.to_numpy(dtype=float, na_value=np.nan))
+        what = "infinite numbers" if infinite.any() else ""
+    elif types.is_object_dtype(column.dtype):
+        several = any(types.is_list_like(value) for value in column)
+        what = "several values in one cell" if several else ""
+    if what:
+        raise DesignError(
+            f"The table '{table}' cannot be saved: the column '{name}' holds {what}. Turn them "
+            "into plain numbers, dates or text first, or make them missing."
+        )
 
 
 def _refuse_what_csv_cannot_hold(table: str, name: str, column: pd.Series) -> None:

@@ -359,3 +359,22 @@ def test_measures_and_items_that_do_not_fit(long, change, message):
 def test_what_cannot_be_done_is_said(call, message):
     with pytest.raises((ColumnError, MeasureError), match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    "items",
+    [5, {"a": "wai1"}, "wai{item}{other}", "wai{item}{", "wai{item}{0}", "wai{item}{item.x}"],
+)
+def test_item_columns_named_in_a_way_that_cannot_be_meant(items):
+    frame = pd.DataFrame({"client_id": ["a"], "session": [1], "wai1": [3]})
+    with pytest.raises(ColumnError, match="item"):
+        al.score(frame, "wai-sr", items=items)
+
+
+def test_an_item_number_no_form_has_is_refused_and_a_complex_answer_set_aside():
+    long = pd.DataFrame({"client_id": ["a"], "session": [1], "rater": ["client"], "value": [3]})
+    with pytest.raises(MeasureError, match="'item' must hold item numbers"):
+        al.score(long.assign(item=1e30), "wai-sr")
+    wide = pd.DataFrame({"client_id": ["a"], "session": [1]} | {f"q{i}": [1] for i in range(1, 10)})
+    table = al.score(wide.assign(q1=1j), "phq-9", items="q{item}")
+    assert "1j" in str(table.attrs["set_aside"])

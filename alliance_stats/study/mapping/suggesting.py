@@ -145,6 +145,11 @@ def suggest_mapping(frame_or_path: pd.DataFrame | str | os.PathLike[str]) -> Map
         file = str(frame_or_path.attrs.get("file") or "data.csv")
         frames = [(file, str(frame_or_path.attrs.get("sheet") or ""), frame_or_path)]
         name, registry = "my-study", load_registry()
+    elif not isinstance(frame_or_path, str | os.PathLike):
+        raise ColumnError(
+            "suggest_mapping needs a table, or the path of a file or folder; a "
+            f"{type(frame_or_path).__name__} came."
+        )
     else:
         path = Path(frame_or_path)
         frames = _files(path)
