@@ -57,7 +57,7 @@ class MappingDraft(Mapping[str, Any]):
 
     def to_yaml(self) -> str:
         """Return the draft as the text of a ``study.yaml``, with comments on what is unsure."""
-        lines = [*_HEAD, *(f"# Check: {doubt}" for doubt in self.doubts)]
+        lines = [*_HEAD, *(f"# Check: {' '.join(doubt.split())}" for doubt in self.doubts)]
         if self.unplaced:
             lines.append("# Not placed:")
             reasons: dict[str, list[str]] = {}

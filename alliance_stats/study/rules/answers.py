@@ -125,3 +125,38 @@ def item_not_on_form(view: StudyView) -> Iterator[Finding]:
             topic=card.name,
             set_aside=True,
         )
+
+
+@rule(
+    "scale_not_on_form",
+    level="warning",
+    stage="rows",
+    looks_for="a score of a scale the measure does not have",
+)
+def scale_not_on_form(view: StudyView) -> Iterator[Finding]:
+    """Find scales the measure's card does not know: their range and direction are not known."""
+    for table in ANSWERS[1:]:
+        if not view.has(table, "measure", "scale"):
+            continue
+        measure, scale = view.codes(table, "measure"), view.codes(table, "scale")
+        for code, card in enumerate(cards_of(view, table)):
+            known = {*card.scales, *card.scales_without_key} if card is not None else None
+            for which, name in enumerate(scale.values):
+                if known is None or not known or name in known:
+                    continue
+                rows = np.flatnonzero((measure.codes == code) & (scale.codes == which))
+                if len(rows):
+                    yield _scale_not_on_form(table, card, str(name), rows)
+
+
+def _scale_not_on_form(table: str, card: Any, scale: str, rows: np.ndarray) -> Finding:
+    scales = [*card.scales, *card.scales_without_key]
+    return Finding(
+        table,
+        f"The measure '{card.name}' has no scale '{scale}'; its scales are {listing(scales, 12)}."
+        f"{did_you_mean(scale, scales)} The scores are kept, but what they may be is not checked.",
+        rows,
+        column="scale",
+        hint="Correct the name of the scale, in the file or under 'score:' in study.yaml.",
+        together=True,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -23,7 +24,14 @@ ID_WORDS = {
 
 
 def plain_id(text: str) -> str:
-    """Return an id without blanks, case and leading zeros: what two spellings have in common."""
+    """Return an id without blanks, case and leading zeros: what two spellings have in common.
+
+    Letters that look the same count as the same (é in one sign or in two), and signs that do not
+    show (a blank of no width) as none.
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+        text = "".join(sign for sign in text if unicodedata.category(sign) != "Cf")
     plain = "".join(text.split()).casefold()
     return plain.lstrip("0") or "0" if plain.isdecimal() else plain
 
@@ -76,8 +84,8 @@ def _spelling(view: StudyView, column: str, usual: str, other: str) -> Finding:
     what = ID_WORDS[column]
     return Finding(
         table,
-        f"The {what} ids '{other}' and '{usual}' differ only by blanks, upper and lower case or "
-        f"leading zeros, so one {what} would count as two.",
+        f"The {what} ids '{other}' and '{usual}' differ only by blanks, upper and lower case"
+        f"{_unseen(usual, other)} or leading zeros, so one {what} would count as two.",
         rows,
         column=column,
         many=f"{{n}} {what} ids differ from another id only by blanks, upper and lower case or "
@@ -86,6 +94,11 @@ def _spelling(view: StudyView, column: str, usual: str, other: str) -> Finding:
         values=np.full(len(rows), other, dtype=object),
         together=True,
     )
+
+
+def _unseen(usual: str, other: str) -> str:
+    """Return what else may differ where an id has other letters than the plain ones."""
+    return "" if (usual + other).isascii() else ", signs that do not show or look the same,"
 
 
 def _first_rows(view: StudyView, column: str, value: str) -> tuple[str, np.ndarray]:

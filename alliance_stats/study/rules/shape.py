@@ -125,12 +125,15 @@ def _out_of_range(
 ) -> Finding:
     what = field.title.lower()
     verb = "the row is left out" if field.required else "the cell is treated as missing"
+    limits = field.limits
+    if field.maximum is not None and (values.astype(float) > field.maximum).any():
+        limits = f"{field.minimum:g} to {field.maximum:,g}" if field.minimum is not None else limits
     return Finding(
         schema.name,
-        f"{field.title} {{value}} is outside its range, {field.limits}; {verb}.",
+        f"{field.title} {{value}} is outside its range, {limits}; {verb}.",
         rows,
         column=field.name,
-        many=f"{{n}} cells for {what} are outside the range {field.limits}: {{values}}; "
+        many=f"{{n}} cells for {what} are outside the range {limits}: {{values}}; "
         f"they are not used.",
         hint=BEFORE_THERAPY
         if field.name == "session" and (values == 0).all()
