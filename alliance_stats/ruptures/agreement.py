@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..study import Study
 
 Spec = str | Mapping[str, Any] | Ruptures
+UNJUDGED = "too_few_sessions"
 DEFAULT_RULES = (
     "drop_within_sd",
     "drop_pooled_sd",
@@ -45,7 +46,8 @@ class RuleAgreement(Result):
         with ``std_error``, ``conf_low``, ``conf_high`` (clients left out one at a time),
         ``episodes_a``, ``episodes_b``, ``shared_a``, ``shared_b`` (episodes with one of the
         other rule that begins within `within` sessions), ``n_classified`` and ``n_change``
-        (clients with a class under both, and those whose class differs).
+        (clients both rules could judge, and those of them whose class differs),
+        ``n_judged_once`` (clients with too few sessions for one of the two only).
     classes
         One row a client, one column a rule: the client's class.
     results
@@ -96,9 +98,10 @@ class RuleAgreement(Result):
         return table[list(TIDY_COLUMNS)]
 
     def glance(self) -> pd.DataFrame:
-        """Return one row: rules, clients, and how many change class across the rules."""
+        """Return one row: rules, clients, and how many judged clients change class."""
         given = self.classes.drop(columns="client_id")
-        changing = given.apply(lambda row: len(set(row.dropna())) > 1, axis=1)
+        judged = given.mask(given == UNJUDGED)
+        changing = judged.apply(lambda row: len(set(row.dropna())) > 1, axis=1)
         return pd.DataFrame(
             {
                 "n_rules": [len(self.results)],
@@ -243,7 +246,7 @@ def _pair(a: str, b: str, one: Ruptures, other: Ruptures, within: int) -> dict[s
     names = ("both", "only_a", "only_b", "neither")
     shared_a = _shared(one.episodes, other.episodes, within)
     shared_b = _shared(other.episodes, one.episodes, within)
-    classified, changed = _class_changes(one, other)
+    classified, changed, once = _class_changes(one, other)
     return {
         "rule_a": a,
         "rule_b": b,
@@ -256,6 +259,7 @@ def _pair(a: str, b: str, one: Ruptures, other: Ruptures, within: int) -> dict[s
         "shared_b": shared_b,
         "n_classified": classified,
         "n_change": changed,
+        "n_judged_once": once,
     }
 
 
@@ -275,10 +279,14 @@ def _shared(these: pd.DataFrame, those: pd.DataFrame, within: int) -> int:
     return int(near.loc[apart <= within, "row"].nunique())
 
 
-def _class_changes(one: Ruptures, other: Ruptures) -> tuple[int, int]:
+def _class_changes(one: Ruptures, other: Ruptures) -> tuple[int, int, int]:
+    """Return clients judged by both rules, those of another class, those judged by one only."""
     columns = ["client_id", "class"]
     both = one.clients[columns].merge(other.clients[columns], on="client_id").dropna()
-    return len(both), int((both["class_x"] != both["class_y"]).sum())
+    able_x, able_y = both["class_x"] != UNJUDGED, both["class_y"] != UNJUDGED
+    judged = both[able_x & able_y]
+    changed = int((judged["class_x"] != judged["class_y"]).sum())
+    return len(judged), changed, int((able_x != able_y).sum())
 
 
 def _classes(results: Mapping[str, Ruptures]) -> pd.DataFrame:

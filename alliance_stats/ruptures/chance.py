@@ -14,7 +14,9 @@ from . import ar1
 from .courses import Courses, Floats
 from .detection import apply, prepare, require_enough
 from .parameters import complete
+from .reading import with_direction
 from .rules import Rule, find_rule
+from .yardsticks import retest_reliability
 
 if TYPE_CHECKING:
     from ..study import Study
@@ -78,6 +80,9 @@ def expected_by_chance(
 
     Notes
     -----
+    A cut-off in points stays the same under the null: where no reliability is given, the one the
+    data stand in for is held (it is in ``.attrs["parameters"]``).
+
     Both nulls keep the clients' SD, and ruptures widen it: real ruptures hide in part behind
     the spread they make. A large p value says that the counts can be had without a rupture
     process, not that there was none.
@@ -99,11 +104,12 @@ def expected_by_chance(
     True
     """
     chosen = find_rule(rule)
-    p = complete(chosen, parameters)
+    p = complete(chosen, with_direction(scores, chosen, parameters, measure, subscale))
     _check(chosen, null, replicates)
     series, _ = prepare(scores, chosen, p, column=column, measure=measure, subscale=subscale)
     courses = series.courses(p["direction"])
     require_enough(courses, chosen, p)
+    p = _hold_reliability(courses, p)
     observed = count(courses, chosen, p)[0]
     phi = ar1.estimate_phi(courses) if null == "ar1" else None
     batches = draw(courses, phi, replicates, np.random.default_rng(seed))
@@ -121,6 +127,19 @@ def expected_by_chance(
         "messages": _messages(phi),
     }
     return table
+
+
+def _hold_reliability(courses: Courses, p: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters with a reliability that the data stand in for held at its value.
+
+    Estimated anew in every replicate, it would fall with the order of the sessions, and the
+    cut-off would rise: observed and expected counts would not be of the same falls.
+    """
+    needed = p.get("scale") == "reliable_change" or ("stability" in p and p["points"] is None)
+    if not needed or p["reliability"] is not None:
+        return dict(p)
+    r = float(retest_reliability(courses)[0])
+    return {**p, "reliability": r if np.isfinite(r) else None}
 
 
 def _messages(phi: float | None) -> tuple[str, ...]:

@@ -17,11 +17,16 @@ from .multiverse_joint import joint_test
 from .multiverse_plan import AnalysisPlan, read_analysis_plan
 from .multiverse_result import Multiverse
 from .reading import is_study
+from .rules import find_rule
 
 if TYPE_CHECKING:
     from ..study import Study
 
 
+CIRCULAR = (
+    "The alliance is the series that rules of scores read: its estimates, shares and joint test "
+    "describe the course and test nothing, for ruptures are low sessions by definition."
+)
 WORTH_SHARING = 500
 """Specifications from which starting further processes takes less time than it saves."""
 
@@ -151,7 +156,7 @@ def rupture_multiverse(
         seed,
         differences,
         stated,
-        _messages(table, differences, permutations),
+        (*_circular(question, specifications), *_messages(table, differences, permutations)),
     )
 
 
@@ -197,8 +202,6 @@ def _tables(
     specifications: Iterable[Specification],
 ) -> dict[str, pd.DataFrame | None]:
     """Return the tables that rules of the grid read, so that workers need no study."""
-    from .rules import find_rule
-
     needs = {find_rule(one.rule).needs for one in specifications}
     own = data.tables if is_study(data) else {}
     return {
@@ -280,6 +283,14 @@ def _differences(
     from .multiverse_grid import single
 
     return plan.differences({**given, **(single(primary).as_row() if primary else {})})
+
+
+def _circular(question: Question, specifications: Iterable[Specification]) -> tuple[str, ...]:
+    """Return a warning where the response is the series that ruptures are read from."""
+    read = question.response == "alliance" and any(
+        find_rule(one.rule).needs == "scores" for one in specifications
+    )
+    return (CIRCULAR,) if read else ()
 
 
 def _messages(table: pd.DataFrame, differences: pd.DataFrame, permutations: int) -> tuple[str, ...]:

@@ -123,7 +123,8 @@ def fit_principles_repair(
     -----
     A session is in rupture from the rupture to the session before its repair, by the stated rule.
     Sessions whose next session was not rated are left out, and counted: whether the rupture was
-    repaired there is not known. Depth is the fall from the level before, in that session.
+    repaired there is not known. So is the last session of a repair window: what comes next is no
+    repair by the rule, whatever it is. Depth is the fall from the level before, in that session.
 
     Examples
     --------
@@ -176,18 +177,35 @@ def rupture_sessions(found: Ruptures, coded: pd.DataFrame) -> tuple[pd.DataFrame
     depth = own["pre_level"].to_numpy(float) - inside["score"].to_numpy(float)
     sign = 1.0 if found.parameters["direction"] == "higher_is_better" else -1.0
     table = table.assign(depth=sign * depth, repaired_next=(repair == number + 1).astype(float))
-    table = table[~(number == repair)]
+    late = _after_window(found, own["rupture_session"].to_numpy(float), number)
+    at_repair = number == repair
+    table, late = table[~at_repair].reset_index(drop=True), late[~at_repair]
+    table = table.assign(_late=late)
     rated = sessions.loc[sessions["judged"] | sessions["score"].notna(), SESSION]
     follows = rated.assign(session=rated["session"] - 1, _next=True)
     table = table.merge(follows, on=SESSION, how="left")
     both = table.merge(coded, on=SESSION, how="inner")
-    known = both["_next"].notna()
-    rows = both[known].drop(columns="_next").reset_index(drop=True)
+    rated_next, open_ = both["_next"].notna(), ~both["_late"]
+    rows = both[rated_next & open_].drop(columns=["_next", "_late"]).reset_index(drop=True)
     said = [
         f"{len(both)} of {len(coded)} coded sessions are in rupture by the rule; "
-        f"{int((~known).sum())} of them have no rated session next and are left out."
+        f"{int((~rated_next).sum())} of them have no rated session next and are left out."
     ]
+    shut = int((rated_next & ~open_).sum())
+    if shut:
+        said.append(
+            f"{shut} more are the last of the repair window, where the next session cannot count "
+            "as a repair by the rule, and are left out."
+        )
     return rows, said
+
+
+def _after_window(found: Ruptures, rupture: np.ndarray, number: np.ndarray) -> np.ndarray:
+    """Return where the next session lies beyond the window in which a repair counts."""
+    window = found.parameters["repair_window"]
+    if window is None:
+        return np.zeros(number.size, dtype=bool)
+    return number + 1 > rupture + window
 
 
 def _require(rows: pd.DataFrame) -> None:

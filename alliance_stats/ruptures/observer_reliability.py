@@ -122,11 +122,7 @@ def coder_reliability(
         for principle, own in extents.groupby("principle", sort=False):
             rows += _of_extent(str(principle), _matrix(own, "extent"))
     table = pd.DataFrame(rows)
-    if table["n_sessions"].max() < LEAST_SESSIONS:
-        raise DesignError(
-            f"At most {int(table['n_sessions'].max())} sessions were coded by two coders or more; "
-            f"{LEAST_SESSIONS} are needed to say how far they agree."
-        )
+    _require(table)
     unable = table["estimate"].isna()
     if unable.any():
         notes.append(
@@ -134,6 +130,19 @@ def coder_reliability(
             f"{LEAST_SESSIONS} sessions have all coders."
         )
     return CoderReliability(table, tuple(notes))
+
+
+def _require(table: pd.DataFrame) -> None:
+    """Refuse codes of one coder, and too few sessions that all coders share."""
+    sessions, coders = int(table["n_sessions"].max()), int(table["n_coders"].max())
+    if coders < 2:
+        raise DesignError("All codes are of one coder; how far coders agree takes two at least.")
+    if sessions < LEAST_SESSIONS:
+        raise DesignError(
+            f"At most {sessions} sessions were coded by every one of the {coders} coders; "
+            f"{LEAST_SESSIONS} are needed to say how far they agree. Where coders take turns, pass "
+            "the codes of those who share sessions."
+        )
 
 
 def _matrix(frame: pd.DataFrame, column: str) -> pd.DataFrame:

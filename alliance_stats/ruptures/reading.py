@@ -14,6 +14,7 @@ from .courses import Booleans, Courses, Floats, Integers
 
 if TYPE_CHECKING:
     from ..study import Study
+    from .rules import Rule
 
 KEYS = ("measure", "scale", "rater")
 
@@ -65,6 +66,37 @@ class Series:
 def is_study(data: object) -> bool:
     """Return whether the data are a study rather than a table."""
     return not isinstance(data, pd.DataFrame) and hasattr(data, "tables")
+
+
+def direction_of(study: Any, measure: str | None, subscale: str | None = None) -> str:
+    """Return the direction of a study's scale, by its card; higher is better where none says.
+
+    A scale may run against the rest of its measure; without `subscale` the measure's is meant.
+    """
+    if measure is None:
+        names = study.scores["measure"].dropna().unique()
+        if len(names) != 1:
+            return "higher_is_better"
+        measure = str(names[0])
+    try:
+        card = study.measures.get(measure)
+    except (KeyError, ValueError):
+        return "higher_is_better"
+    scale = (getattr(card, "scales", None) or {}).get(subscale or "total")
+    return str(getattr(scale or card, "direction", None) or "higher_is_better")
+
+
+def with_direction(
+    data: Any,
+    rule: Rule,
+    given: Mapping[str, Any],
+    measure: str | None,
+    subscale: str | None,
+) -> dict[str, Any]:
+    """Return the parameters with the direction of the measure's card where none is given."""
+    if "direction" in given or rule.needs != "scores" or not is_study(data):
+        return dict(given)
+    return {**given, "direction": direction_of(data, measure, subscale)}
 
 
 def pick_scores(

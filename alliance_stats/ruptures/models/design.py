@@ -151,10 +151,10 @@ def _require_therapists(together: pd.DataFrame) -> None:
 def _terms(
     rows: pd.DataFrame, names: list[str], c: Choices
 ) -> tuple[pd.DataFrame, list[str], list[str]]:
-    if c.centring == "none":
+    trend = "session" if c.detrending == "predictor" else None
+    if c.centring == "none" and trend is None:
         return rows, list(names), []
     by: Any = ["client_id", "therapist_id"] if c.levels == 3 else "client_id"
-    trend = "session" if c.detrending == "predictor" else None
     rows = decompose(rows, names, by=by, detrend=trend)
     rows.attrs = {}
     parts = ["client", "therapist"] if c.levels == 3 else ["between"]
@@ -168,6 +168,9 @@ def _terms(
                 "of their own, are left out."
             )
             rows = rows[~short].reset_index(drop=True)
+    if c.centring == "none":
+        level = {name: rows[name] - rows[f"{name}_trend"] for name in names}
+        return rows.assign(**level), list(names), lost
     return rows, [t for t in terms if _varies(rows[t])], lost
 
 

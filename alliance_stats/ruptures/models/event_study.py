@@ -11,6 +11,7 @@ import pandas as pd
 from ...errors import DesignError, did_you_mean
 from ...results import TIDY_COLUMNS, Result
 from ..result import Ruptures
+from ..rules import find_rule
 from .clustered import bias_reduced, slices, tidy_rows
 from .event_windows import Course, windows
 from .session_table import Series, session_table
@@ -175,6 +176,7 @@ def fit_event_study(
         matched=pseudo == "matched",
         rng=np.random.default_rng(seed),
     )
+    counts["ruptures"] = len(table.found.episodes)
     _require(rows, counts, min_each)
     settings = {"series": series, "before": before, "after": after, "lag": lag, "pseudo": pseudo}
     return EventStudy(
@@ -185,7 +187,7 @@ def fit_event_study(
         counts,
         rows["client_id"].nunique(),
         settings,
-        _messages(counts, series, table.messages),
+        _messages(counts, series == "alliance" and _reads_scores(table.found), table.messages),
     )
 
 
@@ -305,7 +307,11 @@ def mean_course(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _messages(counts: dict[str, int], series: str, before: tuple[str, ...]) -> tuple[str, ...]:
+def _reads_scores(found: Ruptures) -> bool:
+    return find_rule(found.rule).needs == "scores"
+
+
+def _messages(counts: dict[str, int], circular: bool, before: tuple[str, ...]) -> tuple[str, ...]:
     lost = counts["ruptures"] - counts["used"]
     said = [
         f"{counts['used']} of {counts['ruptures']} ruptures have enough sessions on both sides "
@@ -315,7 +321,7 @@ def _messages(counts: dict[str, int], series: str, before: tuple[str, ...]) -> t
     ]
     if not counts["pseudo"]:
         said.append("Without pseudo-events there is no difference to read.")
-    if series == "alliance":
+    if circular:
         said.append(
             "The series is the one the rule reads: the step is made by the rule in part, and so is "
             "the return (regression to the mean). Read it as a description."

@@ -12,6 +12,7 @@ import pandas as pd
 from ...errors import AllianceStatsWarning, DesignError
 from ...results import TIDY_COLUMNS, Result
 from ..result import Ruptures
+from ..rules import find_rule
 from .design import Choices, ModelData, lagged, model_data
 from .session_table import Series, SessionTable, session_table
 
@@ -175,9 +176,10 @@ def fit_rupture_repair(
 
     Notes
     -----
-    The alliance as response: the rule reads the same series, so a rupture *is* a low session, and
-    a client's other sessions lie higher than it by construction. Its coefficients describe the
-    course; they do not test an effect. (`expected_by_chance` says what chance would give.)
+    The alliance as response: a rule of scores reads the same series, so a rupture *is* a low
+    session, and a client's other sessions lie higher than it by construction. Its coefficients
+    describe the course; they do not test an effect. (`expected_by_chance` says what chance would
+    give.)
     None of this proves a cause: what makes the alliance fall may itself make the outcome worse.
 
     Examples
@@ -305,7 +307,11 @@ def _start(table: SessionTable, c: Choices, fits: Mapping[str, MultilevelFit]) -
         found.append("Predictors are not centred: their slopes mix effects within and between.")
     found.append(
         "Rupture as a response is a yes or no: the reverse model of it is a linear probability "
-        "model. The alliance as a response is the series the rule reads, so its coefficients "
-        "describe the course and test nothing."
+        "model."
     )
+    if find_rule(table.found.rule).needs == "scores":
+        found.append(
+            "The alliance as a response is the series the rule reads, so its coefficients "
+            "describe the course and test nothing."
+        )
     return found

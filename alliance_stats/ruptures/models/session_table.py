@@ -11,7 +11,7 @@ import pandas as pd
 
 from ...errors import DesignError, did_you_mean, listing, require_columns
 from ..detection import detect_ruptures
-from ..reading import is_study
+from ..reading import direction_of, is_study
 from ..result import Ruptures
 from ..rules import find_rule
 
@@ -63,7 +63,7 @@ def read_ratings(
     clients: Any
     if is_study(data):
         scores = data.scores  # type: ignore[union-attr]
-        direction = _direction(data, alliance.name)
+        direction = direction_of(data, alliance.name, alliance.subscale)
         clients = data.tables.get("clients")  # type: ignore[union-attr]
     elif not isinstance(data, pd.DataFrame):
         raise DesignError(
@@ -83,14 +83,6 @@ def read_ratings(
         of_client = clients.dropna(subset=["therapist_id"]).drop_duplicates("client_id")
         rows = rows.merge(of_client[["client_id", "therapist_id"]], on="client_id", how="left")
     return rows, direction
-
-
-def _direction(study: Any, measure: str) -> str:
-    try:
-        card = study.measures.get(measure)
-    except (KeyError, ValueError):
-        return "higher_is_better"
-    return str(getattr(card, "direction", None) or "higher_is_better")
 
 
 def _read_wide(data: pd.DataFrame, alliance: Series, outcome: Series | None) -> pd.DataFrame:

@@ -27,7 +27,7 @@ import numpy as np
 from ...errors import DesignError
 from ..courses import Booleans, Courses, Floats, Integers
 from ..yardsticks import previous, reliable_change, retest_reliability
-from .base import Flags, Rule, below
+from .base import ROUNDING, Flags, Rule, below
 
 WIDTH = 3
 """Sessions looked at on each side."""
@@ -46,7 +46,7 @@ def flag_losses(courses: Courses, p: Mapping[str, Any]) -> Flags:
         judged &= _enough_around(courses)
     with np.errstate(invalid="ignore"):
         flag = judged & below(before, courses.value, points, courses.noise)
-        flag &= below(before, courses.value, share, courses.noise)
+        flag &= fall >= share * (1 - ROUNDING)  # holds where the score before was zero
     if p["stability"] != "none":
         rows = np.flatnonzero(flag)
         flag[rows] = stable(courses, rows, p)
