@@ -7,7 +7,8 @@ next smallest is hidden with it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -136,3 +137,9 @@ def suppress(
 def any_hidden(frame: pd.DataFrame) -> bool:
     """Return whether `suppress` hid anything."""
     return bool((frame["suppressed"] != "").any())
+
+
+def tellable(messages: Iterable[str]) -> list[str]:
+    """Return the messages that count no group of one to four people."""
+    few = re.compile(r"\b[1-4] of [\d,]+ (?:clients|dyads|groups)\b|^Deterioration counts")
+    return [message for message in messages if not few.search(message)]

@@ -62,7 +62,7 @@ def plot_curve(result: Any, *, ax: Axes | None = None) -> Axes:
         from matplotlib.figure import Figure
 
         height = 3.0 + 0.19 * len(options) + 0.12 * len(result.choices)
-        figure = Figure(figsize=(8.5, height), layout="constrained")
+        figure = Figure(figsize=(7.0, height), layout="constrained")
         ax, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3.0, max(height - 3.0, 0.3)])
     drawn = _thinned(curve)
     _draw_estimates(ax, drawn, result)
@@ -105,9 +105,20 @@ def _draw_estimates(ax: Axes, curve: pd.DataFrame, result: Any) -> None:
             label="primary specification",
         )
     ax.set_ylabel(f"Effect of {result.effect.replace('_', ' ')}\n({result.response}, points)")
-    ax.set_title(_title(result), fontsize=10, loc="left")
     ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    # Above the curve, where no estimate can lie, and the full width is left to it.
+    key = ax.legend(
+        title=_title(result),
+        alignment="left",
+        ncols=2,
+        fontsize=8,
+        title_fontsize=9,
+        frameon=False,
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.0),
+        borderaxespad=0.2,
+    )
+    key.set_in_layout(True)
 
 
 def _title(result: Any) -> str:
@@ -130,6 +141,6 @@ def _draw_choices(ax: Axes, options: pd.DataFrame, drawn: set[int]) -> None:
         labels.append(f"{words}: {option}" if choice != before else option)
         y.append(place)
         before = choice
-    ax.set_yticks(y, labels, fontsize=7)
+    ax.set_yticks(y, labels, fontsize=8)
     ax.tick_params(axis="y", length=0)
     ax.spines[["top", "right", "left"]].set_visible(False)

@@ -6,6 +6,7 @@ import pytest
 
 import alliance_stats as al
 from alliance_stats.report.sections import gap_models
+from alliance_stats.report.suppression import tellable
 
 
 def test_the_section_has_forms_truth_and_forecasts(tmp_path):
@@ -36,4 +37,4 @@ def test_a_small_count_is_hidden_with_what_would_tell_it():
 
 def test_messages_that_count_few_people_stay_out():
     messages = ["3 of 40 clients have x.", "13 of 40 clients have x.", "Deterioration counts as y."]
-    assert gap_models._tellable(messages) == ["13 of 40 clients have x."]
+    assert tellable(messages) == ["13 of 40 clients have x."]

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
+from alliance_stats.report.sections import rupture_chance
 from alliance_stats.report.sections import ruptures as section
 
 
@@ -18,7 +19,7 @@ def test_more_or_fewer_is_said_only_beyond_the_range_of_chance(observed, said):
         {"kind": ["rupture"], "observed": [observed], "expected": [50.3], "p_value": [0.2],
          "conf_low": [42], "conf_high": [59]}
     )  # fmt: skip
-    assert said in section._chance_words(frame, "kind").text
+    assert said in rupture_chance._chance_words(frame, "kind").text
 
 
 def found_with(**classes):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -12,7 +10,7 @@ from .. import columns as col
 from ..content import Block, Paragraph, Table
 from ..context import Context, Score
 from ..formatting import count, number, plural
-from ..suppression import hidden_cells, people, require_people
+from ..suppression import hidden_cells, people, require_people, tellable
 from .draft import Draft
 
 FORM_TERMS = {
@@ -49,7 +47,7 @@ def form_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     found = al.check_parallel_forms(
         context.study, measure=score.measure, scale=score.scale, seed=context.options.seed
     )
-    draft.say(_tellable(found.messages))
+    draft.say(tellable(found.messages))
     tidy = found.tidy()
     frame = tidy[tidy["term"].isin(FORM_TERMS)]
     frame = frame.assign(label=frame["term"].map(FORM_TERMS)).reset_index(drop=True)
@@ -79,7 +77,7 @@ def truth_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     ).pairs
     require_people(pairs["client_id"].nunique(), "dyads have a session that both rated")
     found = al.fit_truth_and_bias(pairs, truth="client", judgment="therapist")
-    draft.say(_tellable(found.messages))
+    draft.say(tellable(found.messages))
     tidy = found.tidy()
     frame = tidy[tidy["term"].isin(TRUTH_TERMS)]
     frame = frame.assign(
@@ -112,7 +110,7 @@ def success_blocks(context: Context, draft: Draft) -> list[Block]:
 
     outcome = context.outcome
     found = al.outcome_gap(context.study, measure=outcome.measure, scale=outcome.scale)
-    draft.say(_tellable(found.messages))
+    draft.say(tellable(found.messages))
     draft.used["success"] = found.used
     frame = _success_frame(found)
     text = (
@@ -173,9 +171,3 @@ def _hidden(frame: pd.DataFrame) -> pd.DataFrame:
     telling = ["observed", "bias", "conf_low", "conf_high"]
     out = frame.drop(columns="events")
     return out.assign(**{name: out[name].where(~hide) for name in telling})
-
-
-def _tellable(messages: Sequence[str]) -> list[str]:
-    """Return the messages that count no group of one to four people."""
-    few = re.compile(r"\b[1-4] of [\d,]+ (?:clients|dyads|groups)\b|^Deterioration counts")
-    return [message for message in messages if not few.search(message)]

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
-import pandas as pd
-
-from ...drawing import figure_of, house_style, new_axes
-from ...errors import AllianceStatsError, DesignError
+from ...errors import AllianceStatsError
 from .. import columns as col
-from ..content import Block, Caution, Column, Figure, Paragraph, Section, Table
+from ..content import Block, Column, Paragraph, Section, Table
 from ..context import Context, Score
-from ..drawings import plot_client_course
-from ..formatting import count, number, p_sentence, percent, plural
-from ..suppression import NOTE, any_hidden, is_small, people, require_people, suppress
+from ..formatting import count, percent, plural
+from ..suppression import NOTE, any_hidden, is_small, people, require_people, suppress, tellable
 from .draft import Draft
-from .models import model_table, therapist_term, with_therapist
+from .rupture_chance import chance_blocks
+from .rupture_courses import course_blocks, rule_in_words
+from .rupture_models import model_blocks
+from .rupture_multiverse import multiverse_blocks
 
-DF: Literal["satterthwaite"] = "satterthwaite"
 CLASS_WORDS = {
     "none": "No rupture",
     "repaired": "Ruptures, all repaired",
@@ -26,7 +24,6 @@ CLASS_WORDS = {
     "too_few_sessions": "Too few rated sessions to judge",
 }
 RUPTURED = ("repaired", "unrepaired", "censored")
-KIND_WORDS = {"rupture": "Ruptures", "repair": "Repairs"}
 
 
 def build(context: Context, draft: Draft) -> Section:
@@ -49,7 +46,7 @@ def build(context: Context, draft: Draft) -> Section:
         require_people(rows["client_id"].nunique(), "clients were rated")
         found.append(al.detect_ruptures(rows, direction=score.direction, **rule))
         draft.used["parameters"] = dict(found[0].parameters)
-        draft.say(getattr(found[0], "messages", ()))
+        draft.say(tellable(found[0].messages))
         draft.headline = _headline(found[0])
         return [_stated(found[0], score), _classes(found[0])]
 
@@ -60,18 +57,15 @@ def build(context: Context, draft: Draft) -> Section:
     )
     if options.individual_courses:
         draft.attempt("A client's course", lambda: course_blocks(found[0], score))
-    draft.attempt("The three-level model", lambda: model_blocks(context, found[0], score, draft))
+    modelled = draft.attempt(
+        "The model of the next session", lambda: model_blocks(context, score, rule, draft)
+    )
+    if modelled:
+        draft.attempt(
+            "The multiverse of rules and models",
+            lambda: multiverse_blocks(context, score, rule, draft),
+        )
     return draft.finish()
-
-
-def rule_in_words(found: Any) -> str:
-    """Return the rule's name and every parameter, as they were used."""
-    chosen = [
-        f"{key} = {value:g}" if isinstance(value, float) else f"{key} = {value}"
-        for key, value in found.parameters.items()
-        if value is not None and key not in {"rater", "range"}
-    ]
-    return f"{found.rule} with {', '.join(chosen)}"
 
 
 def _stated(found: Any, score: Score) -> Paragraph:
@@ -152,181 +146,3 @@ def _classes(found: Any) -> Table:
 def _sum(name: str, label: str) -> Column:
     """Return a count of sessions or episodes; in a suppressed row it is missing, not small."""
     return Column(label, lambda row: count(row[name]))
-
-
-def chance_blocks(
-    context: Context, score: Score, rows: pd.DataFrame, rule: dict[str, Any], draft: Draft
-) -> list[Block]:
-    """Return observed against expected counts, and what they mean."""
-    import alliance_stats as al
-
-    options = context.options
-    found = al.expected_by_chance(
-        rows,
-        null="permutation",
-        replicates=options.replicates,
-        seed=options.seed,
-        direction=score.direction,
-        **rule,
-    )
-    frame = found if isinstance(found, pd.DataFrame) else _table_of(found)
-    draft.say(getattr(found, "messages", ()))
-    draft.used.update(null="permutation", replicates=options.replicates, seed=options.seed)
-    name = "kind" if "kind" in frame.columns else frame.columns[0]
-    table = Table(
-        "rupture-chance",
-        "Ruptures and repairs found, and expected of the same scores in random order",
-        frame,
-        (
-            col.text(name, "Kind", words=KIND_WORDS),
-            col.count("observed", "Found"),
-            col.number("expected", "Expected", 1),
-            col.interval(label="95% range by chance", digits=0),
-            col.number("ratio", "Found / expected"),
-            col.p_value(),
-        ),
-        how="al.expected_by_chance: each client's scores put into random order, "
-        f"{count(options.replicates)} times (seed {options.seed}), and the same rule applied; "
-        "p is the share of shuffles with at least as many.",
-        note="Any noisy series falls and rises again. Shuffling keeps every low score, those of "
-        "true ruptures too, and removes the likeness of neighbouring sessions: found counts below "
-        "the expected ones are no surprise, and do not say that nothing ruptured.",
-    )
-    expected = frame.set_index(name)["expected"].iloc[0]
-    draft.headline += (
-        f" The same scores in random order give {number(expected, 0)} ruptures on average."
-    )
-    return [_chance_words(frame, name), table]
-
-
-def _table_of(found: Any) -> pd.DataFrame:
-    return found.table if hasattr(found, "table") else found.tidy()
-
-
-def _chance_words(frame: pd.DataFrame, name: str) -> Paragraph:
-    row = frame[frame[name].astype(str).str.startswith("rupture")].iloc[0]
-    if row["observed"] > row["conf_high"]:
-        verdict = "more falls of this kind than a random order of their own scores"
-    elif row["observed"] < row["conf_low"]:
-        verdict = "fewer falls of this kind than a random order of their own scores"
-    else:
-        verdict = "about as many falls of this kind as a random order of their own scores would"
-    return Paragraph(
-        f"The rule finds {count(row['observed'])} ruptures; in series of the same scores in random "
-        f"order it finds {number(row['expected'], 1)} on average. So the data hold {verdict} "
-        f"({p_sentence(row['p_value'])}, one-sided for more)."
-    )
-
-
-def course_blocks(found: Any, score: Score) -> list[Block]:
-    """Return one client's course with its episodes, without the client's id."""
-    chosen = example_client(found)
-    if chosen is None:
-        return [Caution("No client has a repaired rupture and six sessions; no course is drawn.")]
-    sessions = found.sessions[found.sessions["client_id"] == chosen].sort_values("session")
-    episodes = found.episodes[found.episodes["client_id"] == chosen].sort_values("rupture_session")
-    with house_style():
-        ax = plot_client_course(sessions, episodes, new_axes(6.3, 3.2), label=score.label)
-    return [
-        Figure(
-            "client-course",
-            f"One client's {score.title} with the ruptures and repairs the rule finds",
-            figure_of(ax),
-            how=f"al.detect_ruptures: {rule_in_words(found)}. The client is the one with a "
-            "repaired rupture whose number of sessions lies nearest the median of such clients.",
-            note=f"n = 1 client, {plural(len(sessions), 'rated session')}; dotted where sessions "
-            "are unrated. One person's course: leave it out (--no-courses) where the report leaves "
-            "the clinic.",
-        )
-    ]
-
-
-def example_client(found: Any) -> Any:
-    """Return a client worth showing: a repaired rupture, six sessions or more, median length."""
-    clients = found.clients
-    able = clients[(clients["n_repaired"] > 0) & (clients["n_sessions"] >= 6)]
-    if able.empty:
-        return None
-    distance = (able["n_sessions"] - able["n_sessions"].median()).abs()
-    order = pd.DataFrame({"d": distance, "n": able["n_ruptures"], "id": able["client_id"]})
-    return order.sort_values(["d", "n", "id"], kind="stable")["id"].iloc[0]
-
-
-def model_blocks(context: Context, found: Any, score: Score, draft: Draft) -> list[Block]:
-    """Return the model of the next session's outcome on this session's rupture."""
-    import alliance_stats as al
-
-    outcome = context.outcome
-    if outcome.measure == score.measure:
-        raise DesignError(
-            f"The ruptures are told from the {score.title} itself, so it cannot be the outcome; "
-            "name another with outcome=."
-        )
-    if context.rows(outcome).empty:
-        raise DesignError(f"The {outcome.title} was not rated at sessions, only at occasions.")
-    data = next_session_data(context, found, outcome)
-    formula = (
-        "outcome ~ session + rupture_lag1_within + rupture_lag1_between"
-        f" + (1 | client_id){therapist_term(data)}"
-    )
-    fit = al.fit_multilevel(formula, data, df=DF)
-    draft.say(fit.messages)
-    draft.used.update(formula=formula, outcome=outcome.measure, outcome_scale=outcome.scale)
-    row = fit.tidy().query("effect == 'fixed' and term == 'rupture_lag1_within'").iloc[0]
-    worse = "higher" if row["estimate"] > 0 else "lower"
-    text = (
-        f"After a session with a rupture the next session's {outcome.title} is "
-        f"{number(abs(row['estimate']))} points {worse} than after the same client's other "
-        "sessions, at the same session number "
-        f"(95% CI {number(row['conf_low'])} to {number(row['conf_high'])}, "
-        f"{p_sentence(row['p_value'])}). This is an association in time, not a proof of cause."
-    )
-    words = {
-        "session": "Session (per session)",
-        "rupture_lag1_within": "Rupture at the session before, within clients",
-        "rupture_lag1_between": "Share of sessions with a rupture, between clients",
-    }
-    levels = (
-        "three levels (sessions in clients in therapists)"
-        if "therapist_id" in formula
-        else ("two levels (sessions in clients)")
-    )
-    table = model_table(
-        fit,
-        "rupture-model",
-        f"Next session's {outcome.title} after a rupture, {levels}",
-        words=words,
-        df=DF,
-        note=f"Estimates in points of the {outcome.title}. Within: the session before compared "
-        "with the client's own other sessions; between: a client all of whose sessions have a "
-        f"rupture compared with one without. {_lag_words(data)}",
-    )
-    return [Paragraph(text), table]
-
-
-def next_session_data(context: Context, found: Any, outcome: Score) -> pd.DataFrame:
-    """Return sessions with the outcome, and the rupture of the session before, by its number."""
-    import alliance_stats as al
-
-    own = context.rows(outcome)[["client_id", "session", "score"]]
-    own = own.rename(columns={"score": "outcome"})
-    # A session that the rule could not judge (the first, one after a gap) is no calm session.
-    judged = found.sessions[found.sessions["judged"]]
-    flags = judged[["client_id", "session"]].assign(rupture=judged["flag"].astype(float))
-    together = flags.merge(own, on=["client_id", "session"], how="outer")
-    lagged = al.lag(together, ["rupture"])
-    report = lagged.attrs.get("lag_report")
-    usable = lagged.dropna(subset=["outcome", "rupture_lag1"])
-    data = al.decompose(with_therapist(context.study, usable), ["rupture_lag1"])
-    data.attrs["lag_words"] = (
-        f"{count(len(usable))} of {count(len(own))} outcome scores have a judged session right "
-        "before them (by session number, never by row); the others are left out. Rupture: each of "
-        f"the {count(flags['rupture'].sum())} sessions that the rule flags, further falls within "
-        "an open rupture among them."
-    )
-    data.attrs["lag_report"] = report
-    return data
-
-
-def _lag_words(data: pd.DataFrame) -> str:
-    return str(data.attrs.get("lag_words", ""))

@@ -1,0 +1,57 @@
+"""One client's course with its ruptures and repairs; and a rule's words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from ...drawing import figure_of, house_style, new_axes
+from ..content import Block, Caution, Figure
+from ..context import Score
+from ..drawings import plot_client_course
+from ..formatting import plural
+
+
+def rule_in_words(found: Any) -> str:
+    """Return the rule's name and every parameter, as they were used."""
+    chosen = [
+        f"{key} = {value:g}" if isinstance(value, float) else f"{key} = {value}"
+        for key, value in found.parameters.items()
+        if value is not None and key not in {"rater", "range"}
+    ]
+    return f"{found.rule} with {', '.join(chosen)}"
+
+
+def course_blocks(found: Any, score: Score) -> list[Block]:
+    """Return one client's course with its episodes, without the client's id."""
+    chosen = example_client(found)
+    if chosen is None:
+        return [Caution("No client has a repaired rupture and six sessions; no course is drawn.")]
+    sessions = found.sessions[found.sessions["client_id"] == chosen].sort_values("session")
+    episodes = found.episodes[found.episodes["client_id"] == chosen].sort_values("rupture_session")
+    with house_style():
+        ax = plot_client_course(sessions, episodes, new_axes(6.3, 3.2), label=score.label)
+    return [
+        Figure(
+            "client-course",
+            f"One client's {score.title} with the ruptures and repairs the rule finds",
+            figure_of(ax),
+            how=f"al.detect_ruptures: {rule_in_words(found)}. The client is the one with a "
+            "repaired rupture whose number of sessions lies nearest the median of such clients.",
+            note=f"n = 1 client, {plural(len(sessions), 'rated session')}; dotted where sessions "
+            "are unrated. One person's course: leave it out (--no-courses) where the report leaves "
+            "the clinic.",
+        )
+    ]
+
+
+def example_client(found: Any) -> Any:
+    """Return a client worth showing: a repaired rupture, six sessions or more, median length."""
+    clients = found.clients
+    able = clients[(clients["n_repaired"] > 0) & (clients["n_sessions"] >= 6)]
+    if able.empty:
+        return None
+    distance = (able["n_sessions"] - able["n_sessions"].median()).abs()
+    order = pd.DataFrame({"d": distance, "n": able["n_ruptures"], "id": able["client_id"]})
+    return order.sort_values(["d", "n", "id"], kind="stable")["id"].iloc[0]

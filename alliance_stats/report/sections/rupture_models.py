@@ -1,0 +1,190 @@
+"""What goes with a rupture at the next session, and whether the outcome goes before ruptures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Literal
+
+import pandas as pd
+
+from ...errors import DesignError
+from .. import columns as col
+from ..content import Block, Paragraph, Table
+from ..context import Context, Score
+from ..formatting import count, decimals_for, number, p_sentence
+from ..suppression import require_people, tellable
+from .draft import Draft
+from .models import DF_WORDS, levels, model_table
+
+DF: Literal["satterthwaite"] = "satterthwaite"
+LEAST_THERAPISTS = 5
+LEVEL_WORDS = {
+    2: "two levels (sessions in clients)",
+    3: "three levels (sessions in clients in therapists)",
+}
+PLACES = {
+    "within": "within clients",
+    "between": "between clients",
+    "client": "between clients of a therapist",
+    "therapist": "between therapists",
+}
+
+
+def outcome_of(context: Context, score: Score) -> Score:
+    """Return the outcome; raise where ruptures are told from it, or sessions do not have it."""
+    outcome = context.outcome
+    if outcome.measure == score.measure:
+        raise DesignError(
+            f"The ruptures are told from the {score.title} itself, so it cannot be the outcome; "
+            "name another with outcome=."
+        )
+    if context.rows(outcome).empty:
+        raise DesignError(f"The {outcome.title} was not rated at sessions, only at occasions.")
+    return outcome
+
+
+def series(score: Score, outcome: Score) -> dict[str, Any]:
+    """Return the two series as the functions of ruptures are told of them."""
+    return {
+        "alliance": score.measure,
+        "subscale": score.scale,
+        "rater": score.rater,
+        "outcome": outcome.measure,
+        "outcome_subscale": outcome.scale,
+        "outcome_rater": outcome.rater,
+    }
+
+
+def able_levels(study: Any) -> int:
+    """Return 3 where every client's therapist is known and there are enough of them, else 2."""
+    clients = study.tables.get("clients")
+    if clients is None or "therapist_id" not in clients.columns:
+        return 2
+    complete = clients["therapist_id"].notna().all()
+    return 3 if complete and levels(clients, "therapist_id") >= LEAST_THERAPISTS else 2
+
+
+def model_blocks(context: Context, score: Score, rule: dict[str, Any], draft: Draft) -> list[Block]:
+    """Return the next session's outcome after a rupture, in words and as tables."""
+    import alliance_stats as al
+
+    outcome = outcome_of(context, score)
+    n = able_levels(context.study)
+    found = al.fit_rupture_repair(
+        context.study,
+        **series(score, outcome),
+        **rule,
+        direction=score.direction,
+        levels=n,
+        df=DF,
+    )
+    ruptured = found.rows.loc[found.rows["rupture_lag1"] == 1, "client_id"].nunique()
+    require_people(ruptured, "clients have a rupture with a session right after it")
+    draft.say(tellable(found.messages))
+    fit = found.fits[f"outcome, {n} levels"]
+    draft.used.update(formula=fit.formula, outcome=outcome.measure, outcome_scale=outcome.scale)
+    table = model_table(
+        fit,
+        "rupture-model",
+        f"Next session's {outcome.title} after a rupture and after a repair, {LEVEL_WORDS[n]}",
+        words=_words(fit.params.index),
+        df=DF,
+        note=f"Estimates in points of the {outcome.title}. Within: the session before compared "
+        "with the client's own other sessions; between: all of whose sessions before have one "
+        f"compared with none. {counting_words(found, fit.nobs)}",
+    )
+    table = replace(table, how=f"al.fit_rupture_repair, by {table.how}")
+    said = Paragraph(_in_words(fit, outcome))
+    return [said, table, *_reverse(found, score, outcome, n)]
+
+
+def _words(terms: pd.Index) -> dict[str, str]:
+    """Return every term of the model in words."""
+    words = {"session": "Session (per session)"}
+    for event in ("rupture", "repair"):
+        for ending, place in PLACES.items():
+            what = event.capitalize() if ending == "within" else f"Share with a {event}"
+            words[f"{event}_lag1_{ending}"] = f"{what} at the session before, {place}"
+    return {term: words[term] for term in terms if term in words}
+
+
+def _in_words(fit: Any, outcome: Score) -> str:
+    row = _term(fit, "rupture_lag1_within")
+    worse = "higher" if row["estimate"] > 0 else "lower"
+    return (
+        f"After a session in which a rupture begins the next session's {outcome.title} is "
+        f"{number(abs(row['estimate']))} points {worse} than after the same client's other "
+        "sessions, at the same session number "
+        f"(95% CI {number(row['conf_low'])} to {number(row['conf_high'])}, "
+        f"{p_sentence(row['p_value'])}). This is an association in time, not a proof of cause."
+    )
+
+
+def _term(fit: Any, term: str) -> pd.Series:
+    tidy = fit.tidy()
+    return tidy[(tidy["effect"] == "fixed") & (tidy["term"] == term)].iloc[0]
+
+
+def counting_words(found: Any, nobs: int) -> str:
+    """Say which sessions stand before an outcome, and what counts as a rupture."""
+    return (
+        f"{count(nobs)} of {count(found.rows['outcome'].notna().sum())} outcome scores have a "
+        "judged session right before them (by session number, never by row); the others are left "
+        "out. Counted as everywhere in this section: a rupture is the session in which one of the "
+        f"{count(len(found.ruptures.episodes))} ruptures begins, a repair the session that ends "
+        "one; a further fall within an open rupture is no rupture of its own."
+    )
+
+
+def _reverse(found: Any, score: Score, outcome: Score, n: int) -> list[Block]:
+    """Return what the outcome goes before, where these models could be fitted."""
+    names = {
+        f"reverse: rupture, {n} levels": "A rupture begins (0 or 1)",
+        f"reverse: alliance, {n} levels": f"{score.title} {score.scale} (points)",
+    }
+    fits = {label: found.fits[name] for name, label in names.items() if name in found.fits}
+    if not fits:
+        return []
+    rows = [
+        {"response": label, "nobs": fit.nobs, **_term(fit, "outcome_lag1_within")}
+        for label, fit in fits.items()
+    ]
+    frame = pd.DataFrame(rows).drop(columns=["effect", "group"])
+    frame["digits"] = [_digits(error) for error in frame["std_error"]]
+    formulas = "; ".join(f'"{fit.formula}"' for fit in fits.values())
+    table = Table(
+        "rupture-reverse",
+        f"The reverse: rupture and {score.title} on the {outcome.title} of the session before, "
+        "within clients",
+        frame,
+        (
+            col.text("response", "At this session"),
+            col.count("nobs", "Sessions"),
+            col.number("estimate", "b", "digits"),
+            col.number("std_error", "SE", "digits"),
+            col.interval(digits="digits"),
+            col.degrees(),
+            col.p_value(),
+        ),
+        how=f"al.fit_rupture_repair: linear mixed models {formulas}, {LEVEL_WORDS[n]}, REML, "
+        f"{DF_WORDS[DF]}.",
+        note=f"b: for each point of the {outcome.title} above the client's own mean at the session "
+        "before. Of a rupture, a yes or no, it is a difference in probability (linear probability "
+        f"model). {_zero_variances(fits)}",
+    )
+    return [table]
+
+
+def _zero_variances(fits: dict[str, Any]) -> str:
+    """Say which of the models show no differences between units at some level."""
+    return " ".join(
+        f"{label}: a variance is estimated as zero, so these data do not show differences at that "
+        "level."
+        for label, fit in fits.items()
+        if fit.singular
+    )
+
+
+def _digits(error: float) -> int:
+    """Return decimals that show a slope a point, which may be small."""
+    return 4 if error < 0.0095 else decimals_for([error])

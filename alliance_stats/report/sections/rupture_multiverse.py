@@ -1,0 +1,208 @@
+"""Does the answer depend on rule and model? A stated grid of both, and the plan where there is one.
+
+The grid is modest, so that a report is made in less than a minute; `al.rupture_multiverse` takes
+any.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...drawing import house_style
+from ...errors import DesignError
+from ...ruptures.multiverse_grid import expand, single
+from ...ruptures.multiverse_plan import AnalysisPlan
+from .. import columns as col
+from ..content import Block, Figure, Paragraph, Table
+from ..context import Context, Score
+from ..formatting import count, number, p_sentence, plural
+from ..suppression import require_people, tellable
+from .draft import Draft
+from .rupture_models import able_levels, outcome_of, series
+from .rupture_plan import departure_blocks, plan_of
+
+GRID: dict[str, list[Any]] = {
+    "rule": ["drop_within_sd", "drop_pooled_sd", "drop_stricter_sd"],
+    "k": [1.0, 2.0],
+    "levels": [2, 3],
+    "detrending": ["covariate", "predictor"],
+    "lagged_outcome": [False, True],
+}
+MOST = 200
+"""Specifications a report fits; a plan may state more, which take the user's own time."""
+JOINT_WORDS = {
+    "median": "Median estimate (points)",
+    "n_significant": "Specifications beyond 1.96 SE in one direction",
+    "mean_z": "Mean z",
+}
+OF_PERSONS = ["n_clients", "n_ruptures", "n_repaired", "message"]
+
+
+def multiverse_blocks(
+    context: Context, score: Score, rule: dict[str, Any], draft: Draft
+) -> list[Block]:
+    """Return the specification curve, shares, the joint test, and departures from a plan."""
+    import alliance_stats as al
+
+    outcome = outcome_of(context, score)
+    levels = able_levels(context.study)
+    own = {**rule, "levels": levels}
+    plan = plan_of(context.study)
+    options = context.options
+    asked = _asked(plan, own)
+    many = al.rupture_multiverse(
+        context.study,
+        **series(score, outcome),
+        **asked,
+        permutations=options.replicates,
+        seed=options.seed,
+    )
+    fitted = many.specifications.dropna(subset=["estimate"])
+    require_people(int(fitted["n_clients"].min()) if len(fitted) else 0, "clients can be modelled")
+    draft.say(tellable(many.messages))
+    how = _how(many, plan)
+    draft.used["multiverse"] = _used(many, asked)
+    return [
+        Paragraph(_in_words(many, outcome)),
+        _curve(many, outcome, how),
+        _shares(many),
+        _joint(many),
+        *departure_blocks(plan, single(own), score, outcome),
+    ]
+
+
+def _asked(plan: AnalysisPlan | None, own: dict[str, Any]) -> dict[str, Any]:
+    """Return the plan's grid, or the report's own with the section's model as the primary one."""
+    if plan is None:
+        levels = [n for n in GRID["levels"] if n <= own["levels"]]
+        return {"grid": {**GRID, "levels": levels}, "primary": own}
+    n = len(expand(plan.grid))
+    if n > MOST:
+        raise DesignError(
+            f"The analysis plan's grid has {count(n)} specifications; a report fits {MOST} at "
+            "most. al.rupture_multiverse(study, plan=...) fits them all."
+        )
+    return {"plan": plan}
+
+
+def _used(many: Any, asked: dict[str, Any]) -> dict[str, Any]:
+    """Return what makes the multiverse again, for ``run.json``."""
+    plan = asked.get("plan")
+    return {
+        "grid": dict(plan.grid if plan else asked["grid"]),
+        "specifications": len(many.specifications),
+        "effect": many.effect,
+        "response": many.response,
+        "permutations": many.permutations,
+        "seed": many.seed,
+        "plan": None if plan is None else {"name": plan.name, "fingerprint": plan.fingerprint},
+    }
+
+
+def _how(many: Any, plan: AnalysisPlan | None) -> str:
+    table = many.specifications
+    varied = "; ".join(
+        f"{name.replace('_', ' ')}: {', '.join(map(_plain, table[name].unique()))}"
+        for name in many.choices
+    )
+    source = (
+        "the report's own grid, the same for every study"
+        if plan is None
+        else f"the grid of the study's analysis plan ({plan.created}, {plan.fingerprint})"
+    )
+    return (
+        f"al.rupture_multiverse: {plural(len(table), 'specification')} of {source} ({varied}), "
+        "each fitted as al.fit_rupture_repair fits it."
+    )
+
+
+def _plain(value: Any) -> str:
+    if str(value) in ("True", "False"):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _in_words(many: Any, outcome: Score) -> str:
+    table = many.specifications
+    shares = many.shares().set_index(["what", "where"])["n"]
+    fitted = int(table["estimate"].notna().sum())
+    median = table["estimate"].median()
+    joint = many.joint.set_index("statistic")["p_value"]["median"]
+    return (
+        f"Of {plural(fitted, 'specification')} fitted, {shares['estimate', 'above zero']} give an "
+        f"estimate above zero (a higher {outcome.title} after a {_effect(many)}), "
+        f"{shares['interval', 'above zero']} with the whole 95% interval above zero and "
+        f"{shares['interval', 'below zero']} with the whole interval below it. Estimates run from "
+        f"{number(table['estimate'].min())} to {number(table['estimate'].max())} points, median "
+        f"{number(median)}. Were {_effect(many)}s and the {outcome.title} unrelated in time, so "
+        f"large a median would be had with {p_sentence(joint)}. Specifications are no sample of "
+        "anything: a share of them is no probability."
+    )
+
+
+def _effect(many: Any) -> str:
+    return str(many.effect).replace("_", " ")
+
+
+def _curve(many: Any, outcome: Score, how: str) -> Figure:
+    from ...ruptures.multiverse_plot import curve_data
+
+    with house_style():
+        ax = many.plot()
+    marked = many.specifications["primary"].any()
+    whose = "the analysis plan's primary one" if many.plan else "the model of the table above"
+    mark = f" Diamond: {whose}." if marked else ""
+    return Figure(
+        "rupture-multiverse",
+        f"Every specification's estimate of what goes with a {_effect(many)} at the session "
+        f"before, in points of the {outcome.title}, and the choices that made it",
+        ax.figure,
+        how=how,
+        note="Above: estimates in order with 95% confidence intervals, unadjusted for their "
+        "number. Below: a mark where a specification makes that choice; k is the size of the fall "
+        f"in standard deviations.{mark}",
+        data=curve_data(many).drop(columns=OF_PERSONS),
+    )
+
+
+def _shares(many: Any) -> Table:
+    words = {"estimate": "Estimate", "interval": "95% interval", "none": "Model"}
+    frame = many.shares()
+    return Table(
+        "rupture-multiverse-shares",
+        "Specifications by sign and by interval",
+        frame,
+        (
+            col.text("what", "What", words=words),
+            col.text("where", "Where"),
+            col.count("n", "Specifications"),
+            col.percent("share", "Share"),
+        ),
+        how="al.rupture_multiverse: shares of the specifications drawn in the figure above.",
+        note=f"Shares are of all {plural(len(many.specifications), 'specification')}. They share "
+        "their data, so they agree more than independent studies would.",
+    )
+
+
+def _joint(many: Any) -> Table:
+    return Table(
+        "rupture-multiverse-joint",
+        f"All specifications at once: found, and expected were {_effect(many)}s unrelated to what "
+        "follows",
+        many.joint.assign(
+            digits=[1 if s == "n_significant" else 2 for s in many.joint["statistic"]]
+        ),
+        (
+            col.text("statistic", "Statistic of the curve", words=JOINT_WORDS),
+            col.number("observed", "Found", "digits"),
+            col.number("expected", "Expected", "digits"),
+            col.p_value(),
+        ),
+        how="al.rupture_multiverse: joint permutation test of Simonsohn, Simmons & Nelson "
+        f"(2020), {count(many.permutations)} rearrangements (seed {many.seed}), two-sided; of the "
+        "within-client least-squares slope of each specification.",
+        note="Each client's outcomes keep level, spread and neighbourhood; only their timing "
+        "against ruptures is broken, for all specifications alike. A small p says that ruptures "
+        "and the next session's scores go together in time in some way, not which specification "
+        "is right, and not that one causes the other.",
+    )

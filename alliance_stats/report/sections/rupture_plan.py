@@ -1,0 +1,84 @@
+"""The analysis plan in a study's folder, and what was done otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ...errors import DesignError
+from ...ruptures.multiverse_grid import Specification
+from ...ruptures.multiverse_plan import AnalysisPlan
+from ...ruptures.parameters import complete
+from ...ruptures.rules import find_rule
+from .. import columns as col
+from ..content import Block, Caution, Paragraph, Table
+from ..context import Score
+from ..formatting import plural
+
+PLAN_NAMES = ("analysis_plan.yaml", "analysis-plan.yaml", "plan.yaml")
+
+
+def plan_of(study: Any) -> AnalysisPlan | None:
+    """Return the plan that lies in the study's folder; None where none does."""
+    import alliance_stats as al
+
+    folder = getattr(study, "folder", None)
+    paths = [Path(folder) / name for name in PLAN_NAMES] if folder else []
+    path = next((path for path in paths if path.is_file()), None)
+    if path is None:
+        return None
+    try:
+        return al.read_analysis_plan(path)
+    except DesignError as error:
+        raise DesignError(str(error).replace(str(path), path.name)) from None
+
+
+def departures(
+    plan: AnalysisPlan, own: Specification, score: Score, outcome: Score
+) -> pd.DataFrame:
+    """Return what the section's model does otherwise than the plan's primary specification."""
+    planned = replace(plan, primary=_whole(plan.specification))
+    done = {"alliance": score.measure, "outcome": outcome.measure, "effect": "rupture"}
+    return planned.differences({**done, "response": "outcome", **_whole(own)})
+
+
+def _whole(one: Specification) -> dict[str, Any]:
+    """Return every choice, also those left at what the rule takes by itself."""
+    rule = find_rule(one.rule)
+    every = complete(rule, one.parameters)
+    parameters = {name: value for name, value in every.items() if name not in rule.fixed}
+    return {"rule": one.rule, **parameters, **one.model}
+
+
+def departure_blocks(
+    plan: AnalysisPlan | None, own: Specification, score: Score, outcome: Score
+) -> list[Block]:
+    """Return whether the plan was followed, in words and as a table of what differs."""
+    if plan is None:
+        return [
+            Caution(
+                "No analysis plan lies in the study's folder, so the report cannot tell what was "
+                f"meant before the data were opened. Save one there as {PLAN_NAMES[0]} "
+                "(al.AnalysisPlan(...).save(path)) and the report marks what differs from it."
+            )
+        ]
+    found = departures(plan, own, score, outcome)
+    name = f"The analysis plan of {plan.created} (fingerprint {plan.fingerprint})"
+    if found.empty:
+        return [Paragraph(f"{name} was followed: this section's model is its primary one.")]
+    table = Table(
+        "rupture-plan",
+        "Otherwise than planned: this section's model against the plan's primary specification",
+        found.astype({"planned": str, "done": str}),
+        (
+            col.text("choice", "Choice"),
+            col.text("planned", "Planned"),
+            col.text("done", "Done"),
+        ),
+        how=f"{name}, read with al.read_analysis_plan; AnalysisPlan.differences.",
+    )
+    said = f"{name} was departed from in {plural(len(found), 'choice')}."
+    return [Caution(said), table]
