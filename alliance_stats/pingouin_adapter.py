@@ -76,7 +76,8 @@ def icc_forms(values: np.ndarray) -> dict[str, tuple[float, float, float]]:
             "rating": values.ravel(),
         }
     )
-    with _unrounded() as pingouin:
+    # Raters who agree wholly leave no error to divide by: the coefficient is 1 all the same.
+    with np.errstate(divide="ignore", invalid="ignore"), _unrounded() as pingouin:
         table = pingouin.intraclass_corr(
             data=long, targets="target", raters="rater", ratings="rating"
         )

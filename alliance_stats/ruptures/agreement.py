@@ -14,6 +14,7 @@ from ..errors import DesignError
 from ..results import TIDY_COLUMNS, Result
 from .detection import detect_ruptures
 from .kappa import four_cells, kappa
+from .parameters import check_whole
 from .result import Ruptures
 from .rules import COMMON, find_rule
 
@@ -169,6 +170,7 @@ def compare_rules(
     >>> int(agreement.pairs.loc[0, "n_sessions"])
     330
     """
+    check_whole("within", within, 0)
     specs = _labelled(rules)
     if len(specs) < 2:
         raise DesignError(f"Agreement needs two rules or more; {len(specs)} was given.")
@@ -186,6 +188,8 @@ def _labelled(rules: Sequence[Spec] | Mapping[str, Spec]) -> dict[str, Spec]:
         return {str(label): spec for label, spec in rules.items()}
     if isinstance(rules, (str, Mapping, Ruptures)):
         rules = [rules]
+    if not isinstance(rules, Iterable):
+        raise DesignError(f"rules must be a list of rules; it is {rules!r}.")
     labelled: dict[str, Spec] = {}
     for spec in rules:
         label = _label(spec)

@@ -13,7 +13,7 @@ from ..errors import DesignError, did_you_mean
 from . import ar1
 from .courses import Courses, Floats
 from .detection import apply, prepare, require_enough
-from .parameters import complete
+from .parameters import check_seed, complete
 from .reading import with_direction
 from .rules import Rule, find_rule
 from .yardsticks import retest_reliability
@@ -106,6 +106,7 @@ def expected_by_chance(
     chosen = find_rule(rule)
     p = complete(chosen, with_direction(scores, chosen, parameters, measure, subscale))
     _check(chosen, null, replicates)
+    check_seed(seed)
     series, _ = prepare(scores, chosen, p, column=column, measure=measure, subscale=subscale)
     courses = series.courses(p["direction"])
     require_enough(courses, chosen, p)

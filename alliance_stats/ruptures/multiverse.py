@@ -16,6 +16,7 @@ from .multiverse_grid import DEFAULT_GRID, MODEL_CHOICES, Specification, expand
 from .multiverse_joint import joint_test
 from .multiverse_plan import AnalysisPlan, read_analysis_plan
 from .multiverse_result import Multiverse
+from .parameters import check_seed
 from .reading import is_study
 from .rules import find_rule
 
@@ -129,6 +130,7 @@ def rupture_multiverse(
     given = {name: value for name, value in named.items() if value is not None}
     asked = _asked(stated, given)
     _check(asked, permutations)
+    check_seed(seed)
     specifications, first = _specifications(asked["grid"], primary, stated)
     ratings, direction = read_ratings(
         data,

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..errors import DesignError
 from .multiverse_fit import Answer, Question, Task
 
 FORMAT = 1
@@ -32,16 +33,28 @@ def data_key(
     return digest.hexdigest()
 
 
+def _folder(path: object) -> Path:
+    """Return the folder, made where it is not there."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise DesignError(f"cache must be the path of a folder, or None; it is {path!r}.")
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DesignError(
+            f"The cache folder '{folder}' cannot be made: {error.strerror}. Name another, or None."
+        ) from None
+    return folder
+
+
 class Cache:
     """A folder of answers, or nothing at all where no folder is given."""
 
     def __init__(
         self, folder: str | os.PathLike[str] | None, data: str, question: Question
     ) -> None:
-        self.folder = None if folder is None else Path(folder)
+        self.folder = None if folder is None else _folder(folder)
         self.data, self.question = data, question
-        if self.folder is not None:
-            self.folder.mkdir(parents=True, exist_ok=True)
 
     def path(self, task: Task) -> Path:
         """Return where the answers of a task are kept."""

@@ -82,6 +82,10 @@ def expand(grid: Mapping[str, Any]) -> list[Specification]:
     A parameter is applied to the rules that have it; an entry of ``rule`` may be a mapping that
     fixes parameters of that rule alone (``{"rule": "drop_points", "points": 0.5}``).
     """
+    if not isinstance(grid, Mapping):
+        raise DesignError(
+            f"Choices are given as a mapping, name: options; {grid!r} is a {type(grid).__name__}."
+        )
     options = {name: _options(name, values) for name, values in grid.items()}
     _check_names(options)
     model_names = [name for name in options if name in MODEL_CHOICES]

@@ -58,6 +58,12 @@ class AnalysisPlan:
     note: str = ""
 
     def __post_init__(self) -> None:
+        for name in ("alliance", "outcome"):
+            if not isinstance(getattr(self, name), str):
+                raise DesignError(
+                    f"{name} must be the name of a measure or column; it is "
+                    f"{getattr(self, name)!r}."
+                )
         if self.effect not in EFFECTS:
             raise DesignError(
                 f"effect must be one of {listing(EFFECTS)}; it is {self.effect!r}."
@@ -87,12 +93,14 @@ class AnalysisPlan:
         """Write the plan as YAML; an existing plan is never overwritten."""
         import yaml
 
-        target = Path(path)
+        target = _path(path)
         if target.exists():
             raise DesignError(
                 f"'{target}' exists. A plan is fixed: it is not overwritten. Save another beside "
                 "it, and say in its note what changed and why."
             )
+        if not target.parent.is_dir():
+            raise DesignError(f"There is no folder '{target.parent}' to save the plan in.")
         content = {**self.as_dict(), "fingerprint": self.fingerprint}
         target.write_text(
             yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8"
@@ -153,15 +161,23 @@ def read_analysis_plan(path: str | os.PathLike[str]) -> AnalysisPlan:
     """
     import yaml
 
-    source = Path(path)
+    source = _path(path)
     if not source.is_file():
         raise DesignError(f"There is no analysis plan '{source}'.")
     try:
         content = yaml.safe_load(source.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise DesignError(f"'{source}' is nested too deep for an analysis plan.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         where = " ".join(str(error).split())[:200]
         raise DesignError(f"'{source}' cannot be read as YAML: {where}") from None
     return _from_dict(content, source)
+
+
+def _path(path: object) -> Path:
+    if not isinstance(path, (str, os.PathLike)):
+        raise DesignError(f"A plan is an AnalysisPlan or the path of one; it is {path!r}.")
+    return Path(path)
 
 
 def _from_dict(content: Any, source: Path) -> AnalysisPlan:

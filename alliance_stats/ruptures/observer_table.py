@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..errors import DesignError, require_columns
+from ..errors import DesignError
+from .event_checks import check_coded, check_codes, check_principles
 from .reading import is_study
 
 if TYPE_CHECKING:
@@ -31,26 +32,20 @@ def tables_of(
             principles = data
         elif "family" in data.columns and codes is None:
             codes = data
-    if codes is not None and len(codes):
-        require_columns(
-            codes.columns,
-            [*SESSION, "coder_id", "segment", "family"],
-            what="the observer codes",
-        )
-    if principles is not None and len(principles):
-        require_columns(
-            principles.columns,
-            [*SESSION, "coder_id", "principle", "extent"],
-            what="the principle codes",
-        )
-    codes = codes if codes is not None and len(codes) else None
-    principles = principles if principles is not None and len(principles) else None
+    codes = None if codes is None or _nothing_in(codes) else check_codes(codes)
+    principles = (
+        None if principles is None or _nothing_in(principles) else check_principles(principles)
+    )
     if codes is None and principles is None:
         raise DesignError(
             "There are no codes: pass a study with the table 'observer_codes' or "
             "'principle_codes', or one of these tables."
         )
     return codes, principles
+
+
+def _nothing_in(table: object) -> bool:
+    return isinstance(table, pd.DataFrame) and table.empty
 
 
 def coded_by(
@@ -62,8 +57,7 @@ def coded_by(
     """
     key = [*SESSION, "coder_id"]
     if coded is not None:
-        require_columns(coded.columns, key, what="the list of coded sessions")
-        return coded[key].drop_duplicates(), "Who coded which session was given."
+        return check_coded(coded)[key].drop_duplicates(), "Who coded which session was given."
     if principles is not None:
         parts = [principles[key]] + ([] if codes is None else [codes[key]])
         together = pd.concat(parts).drop_duplicates()

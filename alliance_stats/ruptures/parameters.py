@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,7 +18,13 @@ Check = tuple[Callable[[Any], bool], str]
 
 
 def _real(value: object) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool) and value == value
+    """Say whether this is a number to count with: neither infinite nor beyond any float."""
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _whole(least: int) -> Check:
@@ -106,6 +113,26 @@ CHECKS: dict[str, Check] = {
 }
 
 
+def check_value(name: str, value: object) -> None:
+    """Refuse a value that a parameter of this name cannot have in any rule."""
+    test, words = CHECKS[name]
+    if not test(value):
+        raise DesignError(f"{name} must be {words}; it is {value!r}.")
+
+
+def check_whole(name: str, value: object, least: int) -> None:
+    """Refuse a value that is no whole number of so much or more."""
+    test, words = _whole(least)
+    if not test(value):
+        raise DesignError(f"{name} must be {words}; it is {value!r}.")
+
+
+def check_seed(seed: object) -> None:
+    """Refuse a seed from which no random numbers can start (``None``: a fresh one)."""
+    if seed is not None:
+        check_whole("seed", seed, 0)
+
+
 def complete(rule: Rule, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return all parameters of a rule, checked.
 
@@ -156,6 +183,7 @@ def _check_together(rule: Rule, p: Mapping[str, Any]) -> None:
         LEAST_SESSIONS.get(p.get("scale", ""), 1),
         LEAST_SESSIONS.get(p.get("reference", ""), 1),
         p.get("n_reference", 0) + 1 if p.get("reference") == "running_mean" else 1,
+        2 * p["min_length"] if "min_length" in p else 1,
     )
     if p["min_sessions"] < needed:
         raise DesignError(

@@ -214,15 +214,28 @@ def heatmap_data(result: Ruptures) -> pd.DataFrame:
     return table.loc[first.sort_values(na_position="last", kind="stable").index]
 
 
+def _cells_at_sessions(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return edges and cells, one session wide each; sessions nobody had stay empty."""
+    values = table.to_numpy(dtype=float)
+    sessions = [int(session) for session in table.columns]
+    edges, cells = [sessions[0] - 0.5], []
+    for session, column in zip(sessions, values.T, strict=True):
+        if session - 0.5 > edges[-1]:
+            edges.append(session - 0.5)
+            cells.append(np.full(len(table), np.nan))
+        edges.append(session + 0.5)
+        cells.append(column)
+    return np.array(edges, dtype=float), np.column_stack(cells)
+
+
 def plot_heatmap(result: Ruptures, *, ax: Axes | None = None) -> Axes:
     """Draw all clients: how far each session has fallen, with ruptures and repairs marked."""
     from matplotlib.ticker import MaxNLocator
 
     table = heatmap_data(result)
     ax = new_axes(7.5, min(12.0, 2.0 + 0.09 * len(table))) if ax is None else ax
-    values = np.ma.masked_invalid(table.to_numpy(dtype=float))
-    sessions = table.columns.to_numpy()
-    edges = np.append(sessions - 0.5, sessions[-1] + 0.5)
+    edges, cells = _cells_at_sessions(table)
+    values = np.ma.masked_invalid(cells)
     top = float(np.quantile(values.compressed(), 0.98)) if values.count() else 1.0
     mesh = ax.pcolormesh(
         edges, np.arange(len(table) + 1), values, cmap="Greys", vmin=0, vmax=max(top, 1e-9)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from .rules import Rule
 
 KEYS = ("measure", "scale", "rater")
+LARGEST_SESSION = 2.0**53
+"""Beyond it neighbouring whole numbers are one number to a float."""
+LARGEST_SCORE = 1e100
+"""Its square, summed over many sessions, is still a number."""
+NO_NUMBERS = "bcmM"
+"""Kinds of columns (yes/no, complex, durations, dates) that only look like whole numbers."""
 
 
 @dataclass(frozen=True)
@@ -163,16 +169,12 @@ def read_series(frame: pd.DataFrame, column: str = "score", *, what: str = "the 
         Where a client has one session twice, or nobody has a score.
     """
     require_columns(frame.columns, ["client_id", "session", column], what=what)
+    refuse_twins(frame, ["client_id", "session", column], what)
     if frame.empty:
         raise DesignError(f"There are no rows in {what}.")
-    code, ids = pd.factorize(frame["client_id"])
-    if (code < 0).any():
-        raise ColumnError(
-            f"client_id is missing in {int((code < 0).sum())} of {len(frame)} rows of {what} "
-            f"(first row: {int((code < 0).argmax()) + 1})."
-        )
-    session = _whole_sessions(frame, what)
-    score = _numbers(frame, column, what)
+    code, ids = client_codes(frame, what)
+    session = whole_sessions(frame, what)
+    score = numbers_in(frame, column, what)
     client_id = frame["client_id"]
     step = session[1:] - session[:-1]
     turn = code[1:] - code[:-1]
@@ -180,7 +182,7 @@ def read_series(frame: pd.DataFrame, column: str = "score", *, what: str = "the 
         order = np.lexsort((session, code))
         code, session, score = code[order], session[order], score[order]
         client_id = client_id.iloc[order]
-        _refuse_duplicates(code, session, client_id, what)
+        refuse_duplicates(code, session, client_id, what)
     observed = ~np.isnan(score)
     if not observed.any():
         raise DesignError(
@@ -197,12 +199,44 @@ def read_series(frame: pd.DataFrame, column: str = "score", *, what: str = "the 
     )
 
 
-def _whole_sessions(frame: pd.DataFrame, what: str) -> Integers:
+def refuse_twins(frame: pd.DataFrame, wanted: Sequence[str], what: str) -> None:
+    """Refuse a table in which a wanted column is there twice: which one is meant?"""
+    for name in wanted:
+        if isinstance(frame[name], pd.DataFrame):
+            raise ColumnError(
+                f"The column '{name}' is there {frame[name].shape[1]} times in {what}; keep one."
+            )
+
+
+def client_codes(frame: pd.DataFrame, what: str) -> tuple[Integers, Any]:
+    """Return a number for each row's client and the clients, none of them missing."""
+    try:
+        code, ids = pd.factorize(frame["client_id"])
+    except TypeError as error:
+        raise ColumnError(
+            f"client_id must hold a word or a number in every row of {what}; it holds a "
+            f"{type(frame['client_id'].iloc[0]).__name__}."
+        ) from error
+    if (code < 0).any():
+        raise ColumnError(
+            f"client_id is missing in {int((code < 0).sum())} of {len(frame)} rows of {what} "
+            f"(first row: {int((code < 0).argmax()) + 1})."
+        )
+    return code, ids
+
+
+def whole_sessions(frame: pd.DataFrame, what: str) -> Integers:
+    """Return the sessions as whole numbers, or say where they are none."""
     values = frame["session"]
-    if pd.api.types.is_integer_dtype(values) and not values.isna().any():
+    if values.dtype.kind == "i" and isinstance(values.dtype, np.dtype):
         return values.to_numpy(dtype=np.int64)
+    if values.dtype.kind in NO_NUMBERS:
+        raise ColumnError(
+            f"session must be a whole number in every row of {what}; the column holds "
+            f"{values.dtype}. Number each client's sessions from 1."
+        )
     numeric = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    bad = ~(numeric == np.round(numeric))
+    bad = ~((numeric == np.round(numeric)) & (np.abs(numeric) <= LARGEST_SESSION))
     if bad.any():
         shown = listing(frame["client_id"][bad].map(str) + ": " + values[bad].map(str), 3)
         raise ColumnError(
@@ -212,8 +246,11 @@ def _whole_sessions(frame: pd.DataFrame, what: str) -> Integers:
     return numeric.astype(np.int64)
 
 
-def _numbers(frame: pd.DataFrame, column: str, what: str) -> Floats:
+def numbers_in(frame: pd.DataFrame, column: str, what: str) -> Floats:
+    """Return a column as finite numbers or missing, or say what it holds instead."""
     values = frame[column]
+    if values.dtype.kind in NO_NUMBERS.replace("b", ""):
+        raise ColumnError(f"'{column}' must hold numbers in {what}; it holds {values.dtype}.")
     if pd.api.types.is_float_dtype(values) and isinstance(values.dtype, np.dtype):
         score = values.to_numpy(dtype=float)
     else:
@@ -230,10 +267,17 @@ def _numbers(frame: pd.DataFrame, column: str, what: str) -> Floats:
             f"'{column}' is infinite in {int(np.isinf(score).sum())} rows of {what}; a score is a "
             "finite number or missing."
         )
+    huge = np.abs(score) > LARGEST_SCORE
+    if huge.any():
+        raise ColumnError(
+            f"'{column}' is beyond {LARGEST_SCORE:g} in {int(huge.sum())} rows of {what}; no scale "
+            "goes so far. Is it a code for a missing value?"
+        )
     return score
 
 
-def _refuse_duplicates(code: Integers, session: Integers, client_id: pd.Series, what: str) -> None:
+def refuse_duplicates(code: Integers, session: Integers, client_id: pd.Series, what: str) -> None:
+    """Refuse sorted rows in which a client has one session twice."""
     twice = np.flatnonzero((code[1:] == code[:-1]) & (session[1:] == session[:-1])) + 1
     if twice.size:
         shown = [f"{client_id.iloc[row]}: {session[row]}" for row in twice[:4]]

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..errors import DesignError, listing, require_columns
+from ..errors import DesignError, listing
 from ..results import TIDY_COLUMNS, Result
 from .courses import Floats
+from .event_checks import check_events, check_same_clients, check_sessions
 from .kappa import four_cells, kappa
+from .parameters import check_value
 from .rates import ratio
 from .reading import is_study
 
@@ -113,6 +115,7 @@ def compare_reports(
     >>> al.compare_reports(events, sessions=held).cells["n_sessions"].tolist()
     [1, 1, 0, 4]
     """
+    check_value("min_intensity", min_intensity)
     events, held = _tables(study_or_events, sessions)
     reported = _reports(events, min_intensity)
     table, outside = _cross(reported, held)
@@ -125,9 +128,9 @@ def _tables(
     data: Study | pd.DataFrame, sessions: pd.DataFrame | None
 ) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     events: Any = data.tables.get("events") if is_study(data) else data  # type: ignore[union-attr]
-    if events is None or len(events) == 0:
+    if events is None or (isinstance(events, pd.DataFrame) and events.empty):
         raise DesignError("Reports are compared from the table 'events', and there is none.")
-    require_columns(events.columns, ["client_id", "session", "rater", "kind"], what="the events")
+    events = check_events(events)
     raters = set(events["rater"].dropna())
     if not {"client", "therapist"} <= raters:
         raise DesignError(
@@ -137,7 +140,8 @@ def _tables(
     if sessions is None and is_study(data):
         sessions = data.tables.get("sessions")  # type: ignore[union-attr]
     if sessions is not None:
-        require_columns(sessions.columns, ["client_id", "session"], what="the sessions")
+        sessions = check_sessions(sessions)
+        check_same_clients(events, sessions)
         if "attended" in sessions.columns:
             sessions = sessions[sessions["attended"].fillna(True).astype(bool)]
         sessions = sessions[["client_id", "session"]].drop_duplicates()

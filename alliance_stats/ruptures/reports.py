@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..errors import DesignError, listing, require_columns
 from .courses import Floats
+from .event_checks import check_codes, check_events
 from .reading import Series, is_study, read_series
 from .rules import Rule
 
@@ -63,13 +64,15 @@ def read_marks(
     data: Study | pd.DataFrame, table: pd.DataFrame, rule: Rule, p: Mapping[str, Any]
 ) -> tuple[Series, dict[str, Floats]]:
     """Return the sessions held, and the rule's marks on them."""
+    own = table is data
+    table = check_events(table) if rule.needs == "events" else check_codes(table)
     series = read_series(session_grid(data, table), what="the sessions")
     make = _event_marks if rule.needs == "events" else _code_marks
     marks = make(table, p)
     index = pd.MultiIndex.from_arrays([series.client_id, series.session])
     aligned = marks.reindex(index)
     columns = {str(name): aligned[name].to_numpy(dtype=float) for name in aligned.columns}
-    if table is data:
+    if own:
         note = "Only sessions with a row are known; sessions without a report are not counted."
         series = replace(series, notes=(note,))
     if rule.needs == "observer_codes" and p["uncoded"] == "unobserved":
@@ -79,7 +82,6 @@ def read_marks(
 
 def _event_marks(events: pd.DataFrame, p: Mapping[str, Any]) -> pd.DataFrame:
     """Return intensity, resolution and repair by client and session, for one rater."""
-    require_columns(events.columns, ["rater", "kind"], what="the events")
     of_rater = events[events["rater"] == p["rater"]]
     if of_rater.empty:
         found = listing(sorted(map(str, events["rater"].dropna().unique())))
@@ -102,12 +104,11 @@ def _event_marks(events: pd.DataFrame, p: Mapping[str, Any]) -> pd.DataFrame:
 def _column(frame: pd.DataFrame, name: str, missing: float) -> Floats:
     if name not in frame.columns:
         return np.full(len(frame), missing)
-    return pd.to_numeric(frame[name]).fillna(missing).to_numpy(dtype=float)
+    return frame[name].fillna(missing).to_numpy(dtype=float)
 
 
 def _code_marks(codes: pd.DataFrame, p: Mapping[str, Any]) -> pd.DataFrame:
     """Return segments with a marker (mean over coders), agreement and repair by session."""
-    require_columns(codes.columns, ["coder_id", "segment", "family"], what="the observer codes")
     key = ["client_id", "session"]
     marker = codes["family"].isin(list(p["families"]))
     seen = codes.assign(_hit=codes["segment"].where(marker))

@@ -209,6 +209,11 @@ def _first_differences(table: pd.DataFrame, errors: str) -> AsymmetricChange:
     table, codes = table.iloc[order].reset_index(drop=True), codes[order]
     x = np.column_stack([np.ones(len(table)), table["rise"], table["fall"]])
     y = table["change"].to_numpy(dtype=float)
+    if np.ptp(y) == 0:
+        raise DesignError(
+            f"The outcome changes by {y[0]:g} from every session to the next: there is nothing "
+            "for rises and falls to explain."
+        )
     session = table["session"].to_numpy()
     new = np.append(True, (codes[1:] != codes[:-1]) | (np.diff(session) != 1))
     fit = fit_differences(x, y, np.flatnonzero(new), ERRORS[errors])

@@ -166,6 +166,11 @@ def _client_rows(
 
 
 def _design(rows: pd.DataFrame, names: list[str]) -> tuple[pd.DataFrame, pd.Index]:
+    dates = [name for name in names if rows[name].dtype.kind in "mM"]
+    if dates:
+        raise DesignError(
+            f"The predictor '{dates[0]}' holds dates or durations; make it a number or a group."
+        )
     complete = rows[rows[names].notna().all(axis=1)]
     x = pd.get_dummies(complete[names], drop_first=True, dtype=float).astype(float)
     x.insert(0, "Intercept", 1.0)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ...errors import DesignError, did_you_mean
 from ...results import TIDY_COLUMNS, Result
+from ..parameters import check_seed
 from ..result import Ruptures
 from ..rules import find_rule
 from .clustered import bias_reduced, slices, tidy_rows
@@ -158,6 +159,7 @@ def fit_event_study(
     series = series or ("alliance" if outcome is None else "outcome")
     lag = (1 if series == "outcome" else 0) if lag is None else lag
     _check(series, outcome, pseudo, before, after, min_each, lag)
+    check_seed(seed)
     table = session_table(
         data,
         alliance=Series(alliance, subscale, rater),

@@ -234,7 +234,10 @@ def _levels(rows: pd.DataFrame, wanted: int | Sequence[int] | None) -> list[int]
     if wanted is None:
         able = "therapist_id" in rows.columns and len(rows["therapist_id"].dropna().unique()) > 1
         return [2, 3] if able else [2]
-    return [wanted] if isinstance(wanted, int) else list(wanted)
+    levels: list[Any] = list(wanted) if isinstance(wanted, (list, tuple)) else [wanted]
+    if not levels or any(n not in (2, 3) or isinstance(n, bool) for n in levels):
+        raise DesignError(f"levels must be one of 2, 3, or a list of both; it is {wanted!r}.")
+    return [int(n) for n in levels]
 
 
 def _jobs(c: Choices, levels: list[int], reverse: bool) -> list[tuple[str, str, str, Choices]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,15 @@ import pandas as pd
 
 from ...errors import DesignError, did_you_mean, listing, require_columns
 from ..detection import detect_ruptures
-from ..reading import direction_of, is_study
+from ..reading import (
+    client_codes,
+    direction_of,
+    is_study,
+    numbers_in,
+    refuse_duplicates,
+    refuse_twins,
+    whole_sessions,
+)
 from ..result import Ruptures
 from ..rules import find_rule
 
@@ -92,8 +100,27 @@ def _read_wide(data: pd.DataFrame, alliance: Series, outcome: Series | None) -> 
     require_columns(data.columns, [*KEY, *wanted], what="the data")
     if len(wanted) < 1 + (outcome is not None):
         raise DesignError(f"'{alliance.name}' cannot be both the alliance and the outcome.")
+    if taken := [name for name in wanted if name in KEY]:
+        raise DesignError(f"'{taken[0]}' says whose row it is; name a column of ratings instead.")
     therapist = ["therapist_id"] if "therapist_id" in data.columns else []
-    return data[[*KEY, *therapist, *wanted]].rename(columns=wanted)
+    refuse_twins(data, [*KEY, *therapist, *wanted], "the data")
+    rows = _checked(data[[*KEY, *therapist, *wanted]], list(wanted), "the data")
+    return rows.rename(columns=wanted)
+
+
+def _checked(rows: pd.DataFrame, ratings: Sequence[str], what: str) -> pd.DataFrame:
+    """Return rows of known clients and whole sessions, each once, their ratings as numbers."""
+    if rows.empty:
+        raise DesignError(f"There are no rows in {what}.")
+    code, _ = client_codes(rows, what)
+    whole = rows.assign(
+        session=whole_sessions(rows, what),
+        **{name: numbers_in(rows, name, what) for name in ratings},
+    )
+    session = whole["session"].to_numpy()
+    order = np.lexsort((session, code))
+    refuse_duplicates(code[order], session[order], rows["client_id"].iloc[order], what)
+    return whole
 
 
 def _one_series(scores: pd.DataFrame, series: Series, rater: str) -> pd.DataFrame:
@@ -112,7 +139,8 @@ def _one_series(scores: pd.DataFrame, series: Series, rater: str) -> pd.DataFram
     ):
         if column in found.columns:
             found = _choose(found, column, wanted, usual, series.name)
-    return found[[*KEY, "score"]]
+    refuse_twins(found, [*KEY, "score"], "the scores")
+    return _checked(found[[*KEY, "score"]], ["score"], f"the scores of '{series.name}'")
 
 
 def _choose(
