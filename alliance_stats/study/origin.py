@@ -56,12 +56,15 @@ class SourceFile:
         ``csv``, ``tsv``, ``sav``, ``xlsx`` or ``parquet``.
     columns
         The file's own column names, in file order (the position gives the spreadsheet letter).
+    encoding
+        Of a text or SPSS file, as it was read; empty where there is none.
     """
 
     file: str
     sheet: str
     kind: str
     columns: tuple[str, ...]
+    encoding: str = ""
 
     def cell(self, row: int | None, column: str) -> str:
         """Return the spreadsheet address of a row and column, empty where there is none."""

@@ -40,7 +40,7 @@ def _text(path: Path, source: SourceFile) -> Iterator[Record]:
     from .reading.encodings import as_utf8
     from .reading.records import long_cells, reader
 
-    data, _, _ = as_utf8(path.read_bytes(), None, source.file)
+    data, _, _ = as_utf8(path.read_bytes(), source.encoding or None, source.file)
     with long_cells():
         delimiter = _delimiter(data, source)
         for number, cells in enumerate(reader(data, delimiter), start=1):

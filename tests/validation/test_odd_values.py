@@ -52,3 +52,13 @@ def test_a_column_carried_with_two_tables_is_told_once(tmp_path):
     )
     found = [p.rule for p in al.validate(tmp_path).problems]
     assert found.count("number_as_text") == 1
+
+
+def test_the_marked_copy_is_read_in_the_encoding_that_was_declared(tmp_path):
+    text = "pid;sess;phq\nŁódź;1;99\nb;1;3\n"
+    (tmp_path / "d.csv").write_bytes(text.encode("cp1250"))
+    (tmp_path / "study.yaml").write_text(
+        MAPPING.replace("SCORE", "phq") + "  encoding: cp1250\n", encoding="utf-8"
+    )
+    marked = al.validate(tmp_path).to_xlsx(tmp_path / "marked.xlsx")
+    assert al.read_table(marked, sheet="d.csv")["pid"].tolist() == ["Łódź", "b"]

@@ -74,7 +74,8 @@ class Loaded:
 
     def source(self, file: str) -> SourceFile:
         """Return the file as `Origin` wants it."""
-        return SourceFile(file=file, sheet=self.sheet, kind=self.kind, columns=self.columns)
+        encoding = str(self.notes.get("encoding") or "")
+        return SourceFile(file, self.sheet, self.kind, self.columns, encoding)
 
     def problems(self, file: str) -> list[Problem]:
         """Return the faults with the file's name put in."""
