@@ -92,6 +92,7 @@ def definition_blocks(context: Context, draft: Draft) -> list[Block | None]:
 
     if context.study.tables.get("terminations") is None:
         return []
+    require_people(len(context.study.tables["clients"]), "clients are in the study")
     found = al.compare_dropout_definitions(context.study)
     draft.say(found.messages)
     frame = found.rates.assign(
