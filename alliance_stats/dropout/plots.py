@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from .incidence import DropoutIncidence
 
+FEWEST_DRAWN = 5
+"""A curve ends where fewer are at risk: its last steps would be those of a few people."""
+
 
 def incidence_curves(result: DropoutIncidence, event: str = DROPOUT) -> pd.DataFrame:
     """Return the steps to draw: each group's curve of `event`, from session 0 and incidence 0."""
@@ -33,6 +36,8 @@ def plot_incidence(result: DropoutIncidence, ax: Axes | None = None) -> Axes:
     if ax is None:
         ax = new_axes(6.5, 4.2)
     curves = incidence_curves(result)
+    enough = curves["n_at_risk"] >= FEWEST_DRAWN
+    curves = curves[enough | (curves["time"] == 0)].reset_index(drop=True)
     groups = list(dict.fromkeys(curves["by"]))
     for number, name in enumerate(groups):
         part = curves[curves["by"] == name]
@@ -64,7 +69,8 @@ def plot_incidence(result: DropoutIncidence, ax: Axes | None = None) -> Axes:
     ax.set_xlabel(CLOCKS[result.clock])
     ax.set_ylabel("Cumulative share of clients")
     ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-    ax.legend(frameon=False, loc="upper left")
+    # Above the axes: inside, the dotted line may run beneath it.
+    ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.2)
     ax.spines[["top", "right"]].set_visible(False)
     _write_numbers_at_risk(ax, curves, groups)
     return ax
