@@ -1,5 +1,7 @@
 """The section of the rating gap: further parts, and no small count on the page."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,8 +21,17 @@ def test_the_section_has_forms_truth_and_forecasts(tmp_path):
     forms = pd.read_csv(tables / "gap-forms.csv").set_index("term")
     assert set(forms.index) == set(gap_models.FORM_TERMS)
     success = pd.read_csv(tables / "gap-success.csv").set_index("label")
-    found = al.outcome_gap(study).tidy().set_index("term")
+    run = json.loads((tmp_path / "report" / "run.json").read_text())
+    used = {section["section"]: section["used"] for section in run["sections"]}
+    reliability = used["change"]["reliability"]  # one report judges change by one reliability
+    found = al.outcome_gap(study, reliability=reliability).tidy().set_index("term")
     assert success.loc["Improved", "bias"] == pytest.approx(found.loc["improved:bias", "estimate"])
+    # Both tables withhold the same classes, so that neither tells what the other hides.
+    change = pd.read_csv(tables / "change.csv")
+    change = change[change["denominator"].str.startswith("Of all")].set_index("category")["share"]
+    for label in ("Unchanged", "Deteriorated"):
+        withheld = np.isnan(success.loc[label, "observed"])
+        assert withheld == np.isnan(change[label.lower()])
 
 
 def test_a_small_count_is_hidden_with_what_would_tell_it():
@@ -32,6 +43,8 @@ def test_a_small_count_is_hidden_with_what_would_tell_it():
     shown = gap_models._hidden(frame)
     assert shown["observed"].isna().tolist() == [False, True, True, False]
     assert "events" not in shown
+    swapped = frame.assign(events=[17.0, 20.0, 3.0, 12.0])  # improved is now the smaller
+    assert gap_models._hidden(swapped)["observed"].isna().tolist() == [False, True, True, False]
     assert np.isnan(shown.loc[2, "bias"])
 
 

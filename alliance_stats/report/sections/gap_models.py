@@ -12,6 +12,7 @@ from ..context import Context, Score
 from ..formatting import count, number, plural
 from ..suppression import hidden_cells, people, require_people, tellable
 from .draft import Draft
+from .yardstick import yardstick
 
 FORM_TERMS = {
     "reliability_client_within": "Reliability within dyads, client",
@@ -109,7 +110,13 @@ def success_blocks(context: Context, draft: Draft) -> list[Block]:
     import alliance_stats as al
 
     outcome = context.outcome
-    found = al.outcome_gap(context.study, measure=outcome.measure, scale=outcome.scale)
+    stick = yardstick(context, outcome)  # one report judges change by one reliability
+    found = al.outcome_gap(
+        context.study,
+        measure=outcome.measure,
+        scale=outcome.scale,
+        reliability=stick.reliability,
+    )
     draft.say(tellable(found.messages))
     draft.used["success"] = found.used
     frame = _success_frame(found)
@@ -134,8 +141,8 @@ def success_blocks(context: Context, draft: Draft) -> list[Block]:
         frame,
         columns,
         how=f"al.outcome_gap: reliable change by {found.used['method']} with reliability "
-        f"{number(found.used['reliability'], bounded=True)}; bias: forecast minus observed, "
-        "therapists as random intercepts.",
+        f"{number(stick.reliability, bounded=True)} ({stick.reliability_words}), as in the section "
+        "on outcome; bias: forecast minus observed, therapists as random intercepts.",
         note="Bias above zero: more was forecast than seen. AUC .50: forecasts do not tell clients "
         "apart.",
     )
@@ -164,7 +171,11 @@ def _hidden(frame: pd.DataFrame) -> pd.DataFrame:
         return frame
     of_three = frame["target"] != "dropout"
     hide = pd.Series(False, index=frame.index)
-    hide[of_three] = hidden_cells(frame.loc[of_three, "events"].to_numpy())
+    # The section on outcome tells how many improved, so "unchanged" goes beside a small one.
+    three = frame[of_three]
+    hide[of_three] = hidden_cells(
+        three["events"].to_numpy(), first=three["target"].eq("unchanged").to_numpy()
+    )
     for place in frame.index[~of_three]:
         events, n = frame.loc[place, ["events", "n"]]
         hide[place] = bool(hidden_cells([events, n - events]).any())
