@@ -72,7 +72,7 @@ def last_observed(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
         if name in tables and len(tables[name]):
             table = tables[name]
             if "attended" in table.columns:
-                table = table[table["attended"].fillna(True).astype(bool)]
+                table = table[table["attended"].isna() | table["attended"].eq(True)]
             last = table.groupby("client_id", observed=True)["session"].max()
             return last.rename("last_session").reset_index()
     return pd.DataFrame({"client_id": [], "last_session": []})

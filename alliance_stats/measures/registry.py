@@ -145,7 +145,7 @@ def list_measures(registry: Registry | None = None) -> pd.DataFrame:
     --------
     >>> import alliance_stats as al
     >>> table = al.list_measures().set_index("name")
-    >>> table.loc["phq-9", ["n_items", "low", "high"]].tolist()
+    >>> [int(n) for n in table.loc["phq-9", ["n_items", "low", "high"]]]
     [9, 0, 3]
     """
     return (registry or _shipped()).table()
