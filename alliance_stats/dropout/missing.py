@@ -112,14 +112,19 @@ def dropout_sensitivity(
     if imputations < 2:
         raise DesignError(f"imputations must be 2 or more, not {imputations}.")
     rows, worse, messages = _rows(study, measure, scale, rater)
-    stayed, gone = rows[~rows["dropout"]], rows[rows["dropout"]].groupby("client_id").tail(1)
-    ends = stayed.groupby("client_id").tail(1)
+    stayed, gone = (
+        rows[~rows["dropout"]],
+        rows[rows["dropout"]].groupby("client_id", observed=True).tail(1),
+    )
+    ends = stayed.groupby("client_id", observed=True).tail(1)
     if ends["client_id"].nunique() < _FEWEST or gone.empty:
         raise DesignError(
             f"{ends['client_id'].nunique()} clients stayed and {len(gone)} dropped out with a "
             f"score of {measure} after the first; {_FEWEST} who stayed and one who left are needed."
         )
-    donors = stayed.assign(end=stayed.groupby("client_id")["score"].transform("last"))
+    donors = stayed.assign(
+        end=stayed.groupby("client_id", observed=True)["score"].transform("last")
+    )
     drawn = _draws(donors, gone, imputations, seed)
     table = pd.DataFrame(
         [_pooled(ends, gone, drawn, worse * float(d), confidence) | {"delta": float(d)}
@@ -152,8 +157,8 @@ def _rows(
                           "worse means.")  # fmt: skip
     worse = 1.0 if card.scales[scale].direction == "lower_is_better" else -1.0
     own = own.sort_values(["client_id", "session"])
-    own = own.assign(first=own.groupby("client_id")["score"].transform("first"))
-    rank = own.groupby("client_id").cumcount()
+    own = own.assign(first=own.groupby("client_id", observed=True)["score"].transform("first"))
+    rank = own.groupby("client_id", observed=True).cumcount()
     own = own[rank > 0].merge(
         table[["client_id", "therapist_id", "reason"]], on="client_id", how="inner"
     )
@@ -171,7 +176,9 @@ def _draws(donors: pd.DataFrame, gone: pd.DataFrame, imputations: int, seed: int
     """Return end scores under missing at random, shape (imputations, dropouts)."""
     rng = np.random.default_rng(seed)
     codes, names = pd.factorize(donors["therapist_id"])
-    sizes = donors.groupby("client_id")["score"].transform("size").to_numpy(dtype=float)
+    sizes = (
+        donors.groupby("client_id", observed=True)["score"].transform("size").to_numpy(dtype=float)
+    )
     x, y, new = _matrix(donors), donors["end"].to_numpy(dtype=float), _matrix(gone)
     drawn = np.empty((imputations, len(gone)))
     for m in range(imputations):
