@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -237,25 +236,9 @@ def _profiled(profile: Profile, levels: Sequence[Level], theta: Array) -> tuple[
 class SatterthwaiteBesideAr1(Satterthwaite):
     """Satterthwaite's degrees of freedom with the correlation as one more variance parameter."""
 
-    @cached_property
-    def variance_parameters(self) -> Array:
-        """Asymptotic covariance of rho, theta and sigma."""
-        p = self.profile
-        sigma = np.sqrt(p.variance)
-        gradient = p.logdet1 + p.sum_of_squares1 / p.variance
-        hessian = p.logdet2 + p.sum_of_squares2 / p.variance
-        m = len(self.theta) + 1
-        full = np.empty((m + 1, m + 1))
-        full[:m, :m] = chain_beside(self.levels, self.theta, gradient, hessian)[1]
-        jacobian = _jacobian_beside(self.levels, self.theta)
-        full[:m, m] = full[m, :m] = -2.0 * (jacobian.T @ p.sum_of_squares1) / sigma**3
-        full[m, m] = 4.0 * p.denominator / p.variance
-        return 2.0 * _positive_inverse(full)
+    @property
+    def _jacobian(self) -> Array:
+        return _jacobian_beside(self.levels, self.theta)
 
-    @cached_property
-    def covariance1(self) -> Array:
-        """Derivatives of `covariance` in rho, theta and sigma."""
-        p = self.profile
-        inner = -p.variance * p.unscaled @ p.precision1 @ p.unscaled
-        chained = np.einsum("iab,ij->jab", inner, _jacobian_beside(self.levels, self.theta))
-        return np.concatenate([chained, 2.0 * np.sqrt(p.variance) * p.unscaled[None]])
+    def _chain(self, gradient: Array, hessian: Array) -> Array:
+        return chain_beside(self.levels, self.theta, gradient, hessian)[1]

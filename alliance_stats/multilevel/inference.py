@@ -99,11 +99,11 @@ class Satterthwaite:
         sigma = np.sqrt(p.variance)
         gradient = p.logdet1 + p.sum_of_squares1 / p.variance
         hessian = p.logdet2 + p.sum_of_squares2 / p.variance
-        m = len(self.theta)
+        curved = self._chain(gradient, hessian)
+        m = len(curved)
         full = np.empty((m + 1, m + 1))
-        full[:m, :m] = chain(self.levels, self.theta, gradient, hessian)[1]
-        jacobian = jacobian_of_covariances(self.levels, self.theta)
-        full[:m, m] = full[m, :m] = -2.0 * (jacobian.T @ p.sum_of_squares1) / sigma**3
+        full[:m, :m] = curved
+        full[:m, m] = full[m, :m] = -2.0 * (self._jacobian.T @ p.sum_of_squares1) / sigma**3
         full[m, m] = 4.0 * p.denominator / p.variance
         return 2.0 * _positive_inverse(full)
 
@@ -111,10 +111,18 @@ class Satterthwaite:
     def covariance1(self) -> Array:
         """Derivatives of `covariance` in theta and sigma."""
         p = self.profile
-        jacobian = jacobian_of_covariances(self.levels, self.theta)
         in_covariances = -p.variance * p.unscaled @ p.precision1 @ p.unscaled
-        in_theta = np.einsum("iab,ij->jab", in_covariances, jacobian)
-        return np.concatenate([in_theta, 2.0 * np.sqrt(p.variance) * p.unscaled[None]])
+        chained = np.einsum("iab,ij->jab", in_covariances, self._jacobian)
+        return np.concatenate([chained, 2.0 * np.sqrt(p.variance) * p.unscaled[None]])
+
+    @property
+    def _jacobian(self) -> Array:
+        """Derivatives of the profile's parameters in those of the search (theta)."""
+        return jacobian_of_covariances(self.levels, self.theta)
+
+    def _chain(self, gradient: Array, hessian: Array) -> Array:
+        """Carry the profile's second derivatives over to the parameters of the search."""
+        return chain(self.levels, self.theta, gradient, hessian)[1]
 
     def df(self, contrasts: Array) -> Array:
         """Return ``2 (c'Vc)^2 / (g'Ag)`` of each row c, with g the gradient of ``c'Vc``."""
