@@ -227,7 +227,8 @@ def _fit_with_frailty(
         "cov": pd.DataFrame(found.cov[:p, :p], index=x.columns, columns=x.columns),
         "therapists": _therapists(str(groups.name), names, sample, found, confidence),
         "variance": variance,
-        "variance_p_value": 0.5 * float(chi2.sf(ratio, 1)) if ratio > 0 else 1.0,
+        # At a variance of zero both likelihoods are the same but for rounding.
+        "variance_p_value": 0.5 * float(chi2.sf(ratio, 1)) if variance > 0 else 1.0,
         "icc": variance / (variance + frailty.LATENT_VARIANCE[link]),
         "n_groups": len(names),
         "llf": found.loglik,
