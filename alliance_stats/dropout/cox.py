@@ -82,7 +82,7 @@ def fit_dropout_cox(
     data: pd.DataFrame,
     *,
     cluster: str | None = "therapist_id",
-    ties: str = "breslow",
+    ties: str = "efron",
     confidence: float = 0.95,
 ) -> DropoutCox:
     """Does a model in continuous time say the same as the discrete-time hazard?
@@ -97,9 +97,8 @@ def fit_dropout_cox(
     cluster
         A column whose groups make the standard errors robust; None for independent rows.
     ties
-        ``breslow``; or ``efron``, for independent rows only (statsmodels has no robust errors
-        that follow Efron's weights). Sessions are whole numbers and so are full of ties, which is
-        why the discrete-time hazard with ``link="cloglog"`` is the better model of the two.
+        ``efron`` or ``breslow``. Sessions are whole numbers and so are full of ties, which is why
+        the discrete-time hazard with ``link="cloglog"`` is the better model of the two.
 
     Returns
     -------
@@ -107,8 +106,9 @@ def fit_dropout_cox(
 
     Notes
     -----
-    statsmodels' ``PHReg`` with start-stop rows; robust errors after Lin & Wei (1989, doi
-    10.1080/01621459.1989.10478874).
+    statsmodels' ``PHReg`` with start-stop rows. The robust errors after Lin & Wei (1989, doi
+    10.1080/01621459.1989.10478874) are our own: those of ``PHReg`` do not follow Efron's weights,
+    and are missing where a row outlasts the last event.
 
     Examples
     --------
@@ -125,10 +125,6 @@ def fit_dropout_cox(
             f"ties must be 'efron' or 'breslow', not {ties!r}."
             f"{did_you_mean(ties, ('efron', 'breslow'))}"
         )
-    if ties == "efron" and cluster:
-        raise DesignError(
-            "Robust standard errors go with ties='breslow'; for ties='efron' give cluster=None."
-        )
     parsed = parse_formula(formula)
     if parsed.random:
         raise DesignError("A Cox model here takes no random term; use cluster= for therapists.")
@@ -144,10 +140,12 @@ def fit_dropout_cox(
         )
     stop = used["session"].to_numpy(dtype=float)
     # PHReg counts a row as at risk at its very time of entry; half a session avoids that.
-    model = sm.PHReg(stop, x.to_numpy(), status=y, entry=stop - 0.5, ties=ties)
-    naive = model.fit()
+    naive = sm.PHReg(stop, x.to_numpy(), status=y, entry=stop - 0.5, ties=ties).fit()
     groups = pd.factorize(used[cluster])[0] if cluster else None
-    robust = model.fit(groups=groups) if groups is not None else naive
+    bse = naive.bse
+    if groups is not None:
+        scores = _scores(x.to_numpy(), y, stop, np.asarray(naive.params), ties)
+        bse = _robust_errors(scores, groups, naive.cov_params())
     n_groups = int(groups.max()) + 1 if groups is not None else 0
     if groups is not None and n_groups < FEW:
         messages.append(
@@ -155,7 +153,34 @@ def fit_dropout_cox(
             "small; take a random intercept (fit_dropout_hazard) instead."
         )
     return DropoutCox(
-        formula, pd.Series(robust.params, x.columns), pd.Series(robust.bse, x.columns),
+        formula, pd.Series(naive.params, x.columns), pd.Series(bse, x.columns),
         pd.Series(naive.bse, x.columns), ties, cluster or "", n_groups, len(y), int(y.sum()),
         float(naive.llf), confidence, tuple(messages),
     )  # fmt: skip
+
+
+def _scores(
+    x: np.ndarray, y: np.ndarray, session: np.ndarray, beta: np.ndarray, ties: str
+) -> np.ndarray:
+    """Return each row's score residual; a row is at risk at its own session and at no other."""
+    risk = np.exp((x - x.mean(axis=0)) @ beta)
+    out = np.zeros(x.shape)
+    for now in np.unique(session[y == 1]):
+        at = np.flatnonzero(session == now)
+        event = y[at] == 1
+        deaths = int(event.sum())
+        # Efron takes a share of the events out of the risk set, one more at each step.
+        steps = np.arange(deaths) / deaths if ties == "efron" else np.zeros(deaths)
+        for share in steps:
+            weight = risk[at] * np.where(event, 1 - share, 1.0)
+            away = x[at] - weight @ x[at] / weight.sum()
+            out[at] -= (weight / weight.sum())[:, None] * away
+            out[at[event]] += away[event] / deaths
+    return out
+
+
+def _robust_errors(scores: np.ndarray, groups: np.ndarray, cov: np.ndarray) -> np.ndarray:
+    """Return standard errors from the sums of scores within groups."""
+    sums = np.zeros((int(groups.max()) + 1, scores.shape[1]))
+    np.add.at(sums, groups, scores)
+    return np.sqrt(np.diag(cov @ (sums.T @ sums) @ cov))

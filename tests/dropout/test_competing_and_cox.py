@@ -127,17 +127,30 @@ def rows() -> pd.DataFrame:
     return pd.read_csv(REFERENCE / "person_period.csv").rename(columns={"c": "client_id"})
 
 
-def test_cox_equals_r():
-    robust = al.fit_dropout_cox("event ~ x", rows())
-    reference = FURTHER["cox_breslow"]
-    assert robust.params["x"] == pytest.approx(reference["beta"], rel=COX)
-    assert robust.naive_bse["x"] == pytest.approx(reference["se"], rel=COX)
-    assert robust.bse["x"] == pytest.approx(reference["robust"], rel=COX)
-    efron = al.fit_dropout_cox("event ~ x", rows(), ties="efron", cluster=None)
-    assert efron.params["x"] == pytest.approx(FURTHER["cox_efron"]["beta"], rel=COX)
-    assert efron.bse["x"] == pytest.approx(FURTHER["cox_efron"]["se"], rel=COX)
-    with pytest.raises(al.DesignError, match="give cluster=None"):
-        al.fit_dropout_cox("event ~ x", rows(), ties="efron")
+@pytest.mark.parametrize("ties", ["efron", "breslow"])
+def test_cox_equals_r(ties):
+    for formula, reference in (
+        ("event ~ x", FURTHER[f"cox_{ties}"]),
+        ("event ~ x + square", FURTHER["cox_two"][ties]),
+    ):
+        table = rows().assign(square=lambda d: d["x"] ** 2)
+        robust = al.fit_dropout_cox(formula, table, ties=ties)
+        np.testing.assert_allclose(robust.params, reference["beta"], rtol=COX)
+        np.testing.assert_allclose(robust.naive_bse, reference["se"], rtol=COX)
+        np.testing.assert_allclose(robust.bse, reference["robust"], rtol=COX)
+        alone = al.fit_dropout_cox(formula, table, ties=ties, cluster=None)
+        np.testing.assert_array_equal(alone.bse, robust.naive_bse)
+
+
+def test_sessions_after_the_last_event_change_nothing_about_cox():
+    table = rows()
+    last = table["session"].max() + np.arange(1, 6)
+    later = table.tail(5).assign(client_id=table["client_id"].iloc[0], session=last, event=0)
+    found = al.fit_dropout_cox("event ~ x", pd.concat([table, later], ignore_index=True))
+    before = al.fit_dropout_cox("event ~ x", table)
+    np.testing.assert_allclose(found.params, before.params, rtol=1e-12)
+    np.testing.assert_allclose(found.bse, before.bse, rtol=1e-12)
+    assert found.nobs == before.nobs + 5
 
 
 def test_cox_and_cloglog_say_the_same():

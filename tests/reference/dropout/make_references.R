@@ -53,8 +53,11 @@ cox <- coxph(Surv(session - 1, session, event) ~ x, hazard, ties = "efron",
              cluster = therapist_id)
 breslow <- coxph(Surv(session - 1, session, event) ~ x, hazard, ties = "breslow",
                  cluster = therapist_id)
-cx <- function(f) list(beta = unname(coef(f)), se = sqrt(f$naive.var[1, 1]),
-                       robust = sqrt(f$var[1, 1]))
+cx <- function(f) list(beta = unname(coef(f)), se = sqrt(diag(f$naive.var)),
+                       robust = sqrt(diag(f$var)))
+two <- lapply(c(efron = "efron", breslow = "breslow"), function(ties)
+  cx(coxph(Surv(session - 1, session, event) ~ x + I(x^2), hazard, ties = ties,
+           cluster = therapist_id)))
 write_json(list(
   made_with = list(R = R.version.string, survival = as.character(packageVersion("survival")),
                    cmprsk = as.character(packageVersion("cmprsk"))),
@@ -63,5 +66,5 @@ write_json(list(
                    std_error = l$std.err[, 2]),
   mgus2 = list(time = mg$time, pcm = mg$pstate[, 2], death = mg$pstate[, 3],
                std_error = mg$std.err[, 2], test = one(mgtest)),
-  cox_efron = cx(cox), cox_breslow = cx(breslow)),
+  cox_efron = cx(cox), cox_breslow = cx(breslow), cox_two = two),
   "further.json", digits = 14, auto_unbox = TRUE, pretty = TRUE)
