@@ -136,7 +136,8 @@ def _summary(heading: str, names: Sequence[str]) -> list[str]:
 def reference_index() -> str:
     """Return the first page of the reference."""
     functions = [
-        f"- [{_title(topic)}](functions/{topic}.rst): {', '.join(f'`al.{n}`' for n in _first(names))}"
+        f"- [{_title(topic)}](functions/{topic}.rst): "
+        + ", ".join(f"`al.{name}`" for name in _first(names))
         for topic, names in topics().items()
     ]
     return "\n".join(
@@ -431,7 +432,8 @@ def rules_page() -> str:
             ["reads", f"`{row.needs}`"],
             ["needs", f"{row.least_sessions} session(s) to exist, {row.minimum_sessions} to be "
              "judged"],
-            ["source", f"{row.source} ({'formula read there' if row.verified else 'not verified'})"],
+            ["source", f"{row.source} "
+             f"({'formula read there' if row.verified else 'not verified'})"],
             ["note", row.note],
         ]  # fmt: skip
         parts += [f"## `{row.name}`", "", f"{row.title}.", "", *_table(["", ""], facts), ""]
@@ -444,10 +446,10 @@ def claims_page() -> str:
     parts = [
         "# The ledger of claims",
         "",
-        "What the field repeats, checked. Each number was recomputed from the published tables when "
-        "this site was built; `alliance-stats claims` does so on your machine. *Reproduced* says "
-        "that the number comes out again; whether the claim is true is the verdict. How it is done: "
-        "[published evidence](../evidence.md).",
+        "What the field repeats, checked. Each number was recomputed from the published tables "
+        "when this site was built; `alliance-stats claims` does so on your machine. *Reproduced* "
+        "says that the number comes out again; whether the claim is true is the verdict. How it is "
+        "done: [published evidence](../evidence.md).",
         "",
     ]
     for topic, rows in ledger.groupby("topic", sort=False):
