@@ -42,23 +42,7 @@ class LinkedNames(SphinxTransform):
             link += literal
 
 
-class PlainFields(SphinxTransform):
-    """Leave the name of a field of a class as text.
-
-    Sphinx would look for any attribute of that name and link `table` of one class to another's.
-    """
-
-    default_priority = 400
-
-    def apply(self, **_: object) -> None:
-        """Do so in one page."""
-        for link in list(self.document.findall(addnodes.pending_xref)):
-            if link.get("reftype") == "obj" and link.get("refspecific"):
-                link.replace_self(link.children)
-
-
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the transform."""
     app.add_transform(LinkedNames)
-    app.add_transform(PlainFields)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
