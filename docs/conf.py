@@ -8,11 +8,11 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(HERE / "_ext"))
 
-import build_pages  # noqa: E402
+import _pages  # noqa: E402
 
 import alliance_stats  # noqa: E402
 
-build_pages.write(HERE)  # the reference and the notebooks, before Sphinx looks for pages
+_pages.write(HERE)  # the reference and the notebooks, before Sphinx looks for pages
 
 project = "alliance_stats"
 author = "The alliance_stats developers"

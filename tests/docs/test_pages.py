@@ -17,14 +17,15 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def _load(name):
-    spec = importlib.util.spec_from_file_location(f"docs_{name}", DOCS / f"{name}.py")
+    place = DOCS / name / "__init__.py" if (DOCS / name).is_dir() else DOCS / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"docs_{name}", place)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
     return module
 
 
-build_pages, run_pages = _load("build_pages"), _load("run_pages")
+site_pages, run_pages = _load("_pages"), _load("run_pages")
 MADE = ("reference", "notebooks", "_build")
 PAGES = [path for path in sorted(DOCS.rglob("*.md")) if path.relative_to(DOCS).parts[0] not in MADE]
 RUN = run_pages.pages()
@@ -92,7 +93,7 @@ def test_every_link_of_the_page_leads_somewhere(path, made):
 def made():
     """Return the names of the pages that are made when the site is built."""
     with contextlib.suppress(FileNotFoundError):
-        return set(build_pages.pages())
+        return set(site_pages.pages())
 
 
 def test_a_difference_is_seen(tmp_path):
