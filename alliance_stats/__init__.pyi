@@ -44,6 +44,7 @@ from .errors import FormulaError as FormulaError
 from .errors import MeasureError as MeasureError
 from .errors import ReadError as ReadError
 from .errors import SingularFitWarning as SingularFitWarning
+from .errors import StudyLacksError as StudyLacksError
 from .evidence import MetaRegression as MetaRegression
 from .evidence import PooledEffects as PooledEffects
 from .evidence import SelectionModel as SelectionModel
@@ -109,6 +110,10 @@ from .preparation import correct_between as correct_between
 from .preparation import decompose as decompose
 from .preparation import lag as lag
 from .preparation import mean_reliability as mean_reliability
+from .replication import PublishedTable as PublishedTable
+from .replication import Replication as Replication
+from .replication import compare_published as compare_published
+from .replication import read_published_table as read_published_table
 from .report import ModelTable as ModelTable
 from .report import Report as Report
 from .report import model_table as model_table
@@ -150,7 +155,9 @@ from .study import read_table as read_table
 from .study import scan_identifiers as scan_identifiers
 from .study import suggest_mapping as suggest_mapping
 from .study import validate as validate
+from .workspace import choose_measure as choose_measure
 from .workspace import list_templates as list_templates
+from .workspace import needs as needs
 from .workspace import new_study as new_study
 from .workspace import run_notebook as run_notebook
 

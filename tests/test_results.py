@@ -81,6 +81,9 @@ RESULTS = {
     "MultilevelFit": fit,
     "PooledEffects": lambda: al.pool_effects(effects(), metric="r"),
     "RatingGap": lambda: al.rating_gap(study(), measure="wai-sr", scale="total"),
+    "Replication": lambda: al.compare_published(
+        al.read_published_table("demo-trial"), {"Client, session 1": {"n": 268, "M": 3.85}}
+    ),
     "ReportAgreement": lambda: al.compare_reports(study()),
     "RobustFit": lambda: fit().robust(),
     "RuleAgreement": lambda: al.compare_rules(alliance(), ["drop_within_sd", "drop_points"]),
