@@ -63,6 +63,14 @@ class DataValidationError(AllianceStatsError, ValueError):
         self.report = report
 
 
+class StudyLacksError(DesignError):
+    """A study lacks a table or ratings that are asked of it; the message says how to add them."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what Jupyter shows instead of a traceback: the one sentence that helps."""
+        return [str(self)]
+
+
 class AllianceStatsWarning(UserWarning):
     """Base of the package's warnings."""
 

@@ -1,6 +1,21 @@
 """A researcher's folder: a study to fill in, and notebooks that run on it."""
 
+from .cells import attempt, has_or_says, one_score, show, start, tell, to_read
+from .needing import choose_measure, needs
 from .new_study import new_study
 from .notebooks import list_templates, run_notebook
 
-__all__ = ["list_templates", "new_study", "run_notebook"]
+__all__ = [
+    "attempt",
+    "choose_measure",
+    "has_or_says",
+    "list_templates",
+    "needs",
+    "new_study",
+    "one_score",
+    "run_notebook",
+    "show",
+    "start",
+    "tell",
+    "to_read",
+]

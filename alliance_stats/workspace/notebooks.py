@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import resources
-from ..errors import AllianceStatsError, did_you_mean, listing
+from ..errors import AllianceStatsError, StudyLacksError, did_you_mean, listing
 
 TAG = "parameters"
 SECONDS_A_CELL = 1800
@@ -194,6 +194,8 @@ def _execute(notebook: Any, progress: Callable[[str, int, int], None]) -> None:
             client.execute()
             progress("Writing the page", steps, steps)
         except CellExecutionError as error:
+            if error.ename == StudyLacksError.__name__:
+                raise StudyLacksError(_last_line(error.evalue)) from error
             raise AllianceStatsError(
                 f"A cell of the notebook failed, nothing was written. {error.ename}: "
                 f"{_last_line(error.evalue)}"
@@ -205,7 +207,7 @@ def _execute(notebook: Any, progress: Callable[[str, int, int], None]) -> None:
 
 
 def _last_line(text: str) -> str:
-    return " ".join(str(text).split())[:500]
+    return " ".join(str(text).split())[:700]
 
 
 def _as_page(notebook: Any, title: str) -> str:

@@ -1,0 +1,117 @@
+"""What the cells of the templates share: opening a study, trying, telling, showing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from textwrap import fill
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..errors import AllianceStatsError, StudyLacksError
+from .needing import needs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..study import Study
+
+Made = TypeVar("Made")
+SYNTHETIC = "SYNTHETIC DATA: nobody in this study exists, and no finding in it is evidence."
+WIDTH = 100
+
+
+def start(study_path: str | os.PathLike[str]) -> Study:
+    """Open the study of a notebook, say where its data are synthetic, and set how numbers look."""
+    import pandas as pd
+
+    from ..study import open_study
+
+    pd.set_option("display.max_rows", 100, "display.max_colwidth", 120)
+    pd.set_option("display.float_format", readable)
+    study = open_study(study_path)
+    if study.synthetic:
+        print(SYNTHETIC)
+    return study
+
+
+def readable(value: float) -> str:
+    """Write a number to be read: whole, with three decimals, or as small as it is."""
+    if value != value:
+        return ""
+    if float(value).is_integer():
+        return f"{value:.0f}"
+    return f"{value:.3f}" if abs(value) >= 0.001 else f"{value:.0e}"
+
+
+def attempt(question: str, make: Callable[..., Made], *given: Any, **options: Any) -> Made | None:
+    """Return what a function gives; where the data cannot carry the question, say why."""
+    try:
+        return make(*given, **options)
+    except StudyLacksError:
+        raise
+    except AllianceStatsError as error:
+        print(fill(f"{question}: not to be had from these data. {error}", WIDTH))
+        return None
+
+
+def has_or_says(study: Study, part: str, **needed: Any) -> bool:
+    """Return whether a study has what `needs` is asked for; where not, say what is left out."""
+    try:
+        needs(study, **needed)
+    except StudyLacksError as lack:
+        print(fill(f"{part}: left out. {lack}", WIDTH, break_on_hyphens=False))
+        return False
+    return True
+
+
+def one_score(
+    study: Study, measure: str, name: str, *, rater: str = "client", scale: str = "total"
+) -> pd.DataFrame:
+    """Return one score at sessions, a row a client and session, in a column called `name`.
+
+    A measure without the scale gives its first.
+    """
+    needs(study, scores=[(measure, rater)])
+    scores = study.scores.query("measure == @measure and rater == @rater and score.notna()")
+    there = list(scores["scale"].unique())
+    kept = scores[scores["scale"] == (scale if scale in there else there[0])]
+    return kept[["client_id", "session", "score"]].rename(columns={"score": name})
+
+
+def tell(messages: Iterable[str]) -> None:
+    """Print what a result says about itself."""
+    for message in messages:
+        print(fill(message, WIDTH, initial_indent="- ", subsequent_indent="  "))
+
+
+def show(result: Any, columns: Iterable[str] = (), where: str = "") -> None:
+    """Show what a result says about itself and its table, or some of it; None shows nothing."""
+    if result is None:
+        return
+    tell(result.messages)
+    table = result.tidy()
+    if where:
+        table = table.query(where)
+    display(to_read(table[list(columns)] if columns else table.dropna(axis="columns", how="all")))
+
+
+def to_read(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table as it is read: p values as journals print them, nothing where no number is."""
+    from ..report.formatting import p_value
+
+    shown = table.copy()
+    for name in [name for name in shown.columns if name == "p_value" or name == "p"]:
+        shown[name] = [p_value(p) if p == p else "" for p in shown[name]]
+    return shown.astype(object).where(shown.notna(), "")
+
+
+def display(thing: Any) -> None:
+    """Show a table or picture in the notebook; outside of one, print it."""
+    from importlib.util import find_spec
+
+    if find_spec("IPython") is None:
+        print(thing)
+        return
+    from IPython.display import display as ipython_display
+
+    ipython_display(thing)
