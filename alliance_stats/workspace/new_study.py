@@ -1,17 +1,26 @@
-"""A study to fill in: a mapping with comments, empty tables, notebooks."""
+"""A study to fill in: a mapping with comments, empty tables, an analysis plan, notebooks."""
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
 
 from .. import resources
 from ..errors import AllianceStatsError, listing
-from .notebooks import template_files
+from .notebooks import TAG, template_files
 
 TEMPLATES = Path(__file__).with_name("templates")
+IGNORED = ("data", "results")
+IGNORE_FILE = """\
+# What lies here is of real people, or shows them: git leaves everything in this folder out.
+*
+!.gitignore
+"""
+ITSELF = 'study_path = ".."             # the study this notebook belongs to'
 
 
 def new_study(folder: str | os.PathLike[str]) -> list[str]:
@@ -64,16 +73,30 @@ def _fill(scratch: Path, name: str) -> None:
     mapping = scratch / "study.yaml"
     text = mapping.read_text(encoding="utf-8")
     mapping.write_text(text.replace("NAME-OF-THE-STUDY", _yaml_text(name)), encoding="utf-8")
+    for place in IGNORED:  # written here: a .gitignore in the package would bind its own files
+        (scratch / place).mkdir(exist_ok=True)
+        (scratch / place / ".gitignore").write_text(IGNORE_FILE, encoding="utf-8")
     (scratch / "notebooks").mkdir()
     for path in template_files().values():
-        shutil.copy(path, scratch / "notebooks" / path.name)
+        (scratch / "notebooks" / path.name).write_text(_on_this_study(path), encoding="utf-8")
+    example = resources.folder("datasets") / "demo-trial" / "published-table.yaml"
+    shutil.copy(example, scratch / example.name)
     licence = resources.folder("notebooks") / "LICENSE"
     if licence.is_file():
         shutil.copy(licence, scratch / "notebooks" / "LICENSE")
 
 
+def _on_this_study(template: Path) -> str:
+    """Return a template whose parameter cell names the folder above instead of the demo."""
+    notebook = json.loads(template.read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:
+        if TAG in cell["metadata"].get("tags", []):
+            source = "".join(cell["source"])
+            changed = re.sub(r"^study_path = .*$", ITSELF, source, count=1, flags=re.MULTILINE)
+            cell["source"] = changed.splitlines(keepends=True)
+    return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+
+
 def _yaml_text(name: str) -> str:
     """Return a folder's name as a quoted YAML text."""
-    import json
-
     return json.dumps(name, ensure_ascii=False)

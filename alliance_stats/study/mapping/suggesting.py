@@ -111,7 +111,8 @@ def suggest_mapping(frame_or_path: pd.DataFrame | str | os.PathLike[str]) -> Map
     Parameters
     ----------
     frame_or_path
-        A DataFrame, a file that `read_table` reads, or a folder of such files.
+        A DataFrame, a file that `read_table` reads, or a folder of such files; those in its
+        folder ``data`` count too.
 
     Returns
     -------
@@ -180,26 +181,28 @@ def suggest_mapping(frame_or_path: pd.DataFrame | str | os.PathLike[str]) -> Map
 
 def _files(path: Path) -> list[tuple[str, str, pd.DataFrame]]:
     if not path.is_dir():
-        return _sheets(path)
-    paths = sorted(each for each in path.iterdir() if each.suffix.lower() in KINDS)
+        return _sheets(path, path.name)
+    places = [path, path / "data"] if (path / "data").is_dir() else [path]
+    found = (each for place in places for each in place.iterdir())
+    paths = sorted(each for each in found if each.suffix.lower() in KINDS)
     if not paths:
         raise ReadError(
             f"The folder '{path}' holds no file that can be read.",
             rule="missing_file",
             hint=f"Expected files such as {listing(['.csv', '.sav', '.xlsx', '.parquet'])}.",
         )
-    return [each for file in paths for each in _sheets(file)]
+    return [each for file in paths for each in _sheets(file, file.relative_to(path).as_posix())]
 
 
-def _sheets(path: Path) -> list[tuple[str, str, pd.DataFrame]]:
+def _sheets(path: Path, name: str) -> list[tuple[str, str, pd.DataFrame]]:
     frame = read_table(path)
     sheets = frame.attrs["sheets"]
     if len(sheets) < 2:
-        return [(path.name, "", frame)]
+        return [(name, "", frame)]
     found = []
     for sheet in sheets:
         try:
-            found.append((path.name, str(sheet), load(path, sheet=sheet).frame))
+            found.append((name, str(sheet), load(path, sheet=sheet).frame))
         except ReadError as error:
             if error.rule != "empty_sheet":
                 raise
