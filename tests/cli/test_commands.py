@@ -155,9 +155,11 @@ def test_new_makes_a_study_to_fill_in(call, tmp_path):
     code, out, err = call("new", folder)
     assert (code, err) == (0, "")
     assert {p.name for p in folder.iterdir()} == {
-        "study.yaml", "sessions.csv", "clients.csv", "endings.csv", "README.md", "measures",
-        "notebooks",
+        "study.yaml", "data", "results", "README.md", "measures", "notebooks",
+        "analysis-plan.yaml", "analysis-plan.md", "published-table.yaml",
     }  # fmt: skip
+    held = {p.name for p in (folder / "data").iterdir()}
+    assert held == {"sessions.csv", "clients.csv", "endings.csv", ".gitignore"}
     assert (folder / "notebooks" / "first-analysis.ipynb").is_file()
     assert str(folder) in out
 
@@ -173,7 +175,7 @@ def test_a_new_study_that_is_still_empty_is_told_of_in_words(call, tmp_path):
     mapping.write_text(text.replace("sources:", "soures:"), encoding="utf-8")
     number = 1 + text[: text.index("sources:")].count("\n")
     assert f"study.yaml line {number}: " in call("validate", tmp_path / "study")[1]
-    alone = {"name": "s", "sources": [{"file": "endings.csv", "table": "terminations"}]}
+    alone = {"name": "s", "sources": [{"file": "data/endings.csv", "table": "terminations"}]}
     alone["sources"][0]["columns"] = {"client_id": "client_id"}
     (tmp_path / "study" / "study.yaml").write_text(json.dumps(alone), encoding="utf-8")
     _, out, _ = call("validate", tmp_path / "study")
@@ -201,9 +203,9 @@ def test_a_new_study_can_be_filled_in_and_opened(call, tmp_path):
     call("new", folder)
     items = ",".join(["4"] * 12 + ["3"] * 12 + ["1"] * 9)
     rows = [f"c{c},t{c % 2},{s},2024-03-0{s},1,{items}" for c in range(4) for s in (1, 2)]
-    add(folder / "sessions.csv", rows)
-    add(folder / "clients.csv", [f"c{c},t{c % 2},s1,a" for c in range(4)])
-    add(folder / "endings.csv", [f"c{c},2,{c % 2 + 1}" for c in range(4)])
+    add(folder / "data" / "sessions.csv", rows)
+    add(folder / "data" / "clients.csv", [f"c{c},t{c % 2},s1,a" for c in range(4)])
+    add(folder / "data" / "endings.csv", [f"c{c},2,{c % 2 + 1}" for c in range(4)])
     study = al.open_study(folder)
     assert study.name == "study"
     assert len(study.clients) == 4

@@ -46,7 +46,8 @@ def test_the_first_analysis_names_the_measures_a_study_has(call, saved, tmp_path
     words = ["run", "first-analysis", saved, "--out", tmp_path / "page.html", "-p", "outcome=phq-9"]
     code, _, err = call(*words)
     assert code == 1
-    assert "no scores of phq-9; it has wai-sr, core-10" in err
+    assert "no session scores of phq-9 by the client; it has wai-sr, core-10" in err
+    assert "{measure: phq-9, rater: client" in err
 
 
 def test_parameters_reach_the_notebook(call, tmp_path):
