@@ -47,11 +47,11 @@ def attempt(question: str, make: Callable[..., Made], *given: Any, **options: An
     """Return what a function gives; where the data cannot carry the question, say why."""
     try:
         return make(*given, **options)
-    except StudyLacksError:
-        raise
+    except StudyLacksError as lack:
+        print(_left_out(question, lack))
     except AllianceStatsError as error:
         print(fill(f"{question}: not to be had from these data. {error}", WIDTH))
-        return None
+    return None
 
 
 def has_or_says(study: Study, part: str, **needed: Any) -> bool:
@@ -59,9 +59,13 @@ def has_or_says(study: Study, part: str, **needed: Any) -> bool:
     try:
         needs(study, **needed)
     except StudyLacksError as lack:
-        print(fill(f"{part}: left out. {lack}", WIDTH, break_on_hyphens=False))
+        print(_left_out(part, lack))
         return False
     return True
+
+
+def _left_out(part: str, lack: StudyLacksError) -> str:
+    return fill(f"{part}: left out. {lack}", WIDTH, break_on_hyphens=False)
 
 
 def one_score(

@@ -82,9 +82,9 @@ LACKING = {
     "describe-and-validate": None,  # there is always something to describe
     "first-analysis": ("scores", "an alliance measure by the client"),
     "alliance-outcome": ("scores", "an alliance measure by the client"),
-    "rupture-repair": ("scores", "wai-sr by the client"),
+    "rupture-repair": ("scores", "an alliance measure by the client"),
     "dropout": ("terminations", "no table 'terminations'"),
-    "rating-gap": ("therapist", "wai-sr by the therapist (only by the client)"),
+    "rating-gap": ("therapist", "an alliance measure by the therapist"),
     "change": ("scores", "an outcome measure or a measure of function by the client"),
     "replication": ("scores", "an alliance measure by the client"),
     "synthesis": ("effects", "no table 'effects'"),

@@ -101,7 +101,7 @@ def test_files_without_rows_are_left_out_of_a_folder(tmp_path):
     lab_frame().to_parquet(tmp_path / "study" / "lab.parquet")
     draft = al.suggest_mapping(tmp_path / "study")
     assert [source["file"] for source in draft["sources"]] == ["lab.parquet"]
-    assert "clients.csv has no rows yet and is left out" in draft.doubts
+    assert "data/clients.csv has no rows yet and is left out" in draft.doubts
 
 
 def test_sessions_in_the_names():
