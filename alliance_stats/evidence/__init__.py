@@ -1,8 +1,6 @@
 """Effect sizes, their synthesis, and the ledger of claims."""
 
-from .bias import SelectionModel as SelectionModel
 from .bias import TrimAndFill as TrimAndFill
-from .bias import selection_model as selection_model
 from .bias import small_study_test as small_study_test
 from .bias import trim_and_fill as trim_and_fill
 from .effect_sizes import d_from_r as d_from_r
@@ -19,3 +17,5 @@ from .regression import MetaRegression as MetaRegression
 from .regression import fit_meta_regression as fit_meta_regression
 from .regression import pool_subgroups as pool_subgroups
 from .robust import robust_test as robust_test
+from .selection import SelectionModel as SelectionModel
+from .selection import selection_model as selection_model

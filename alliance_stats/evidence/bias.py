@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import optimize
-from scipy.stats import chi2, norm, rankdata, t
+from scipy.stats import norm, rankdata, t
 
 from ..errors import DesignError
 from ..results import Result
+from .checks import checked_choice
 from .influence import two_level
-from .likelihood import Effects, estimate_variances, solve
+from .likelihood import Effects, solve, tau2_of
 from .metrics import METRICS
 from .pooled import PooledEffects
 
@@ -41,7 +41,7 @@ def small_study_test(result: PooledEffects) -> pd.DataFrame:
     >>> al.small_study_test(pool)["test"].tolist()
     ['egger', 'egger_random']
     """
-    y, v = two_level(result, "small_study_test")
+    y, v = two_level(result, "small_study_test", shares=False)
     if len(y) < 3:
         raise DesignError(f"A test of the funnel needs three effects or more, not {len(y)}.")
     se = np.sqrt(v)
@@ -51,12 +51,17 @@ def small_study_test(result: PooledEffects) -> pd.DataFrame:
     back = METRICS[result.metric].back
     rows = []
     for name in ("egger", "egger_random"):
-        tau2 = estimate_variances(data)[0] if name == "egger_random" else 0.0
+        tau2 = tau2_of(data, "REML") if name == "egger_random" else 0.0
         solution = solve(data, tau2)
         cov, df = solution.cov, np.inf
         if name == "egger":  # least squares estimates the residual's scale
             residual = (y - data.x @ solution.beta) / se
-            cov, df = cov * float(residual @ residual) / data.df, float(data.df)
+            scale = float(residual @ residual) / data.df
+            if scale < 1e-12:
+                raise DesignError(
+                    "The effects lie on a line exactly: there is no spread to test a slope against."
+                )
+            cov, df = cov * scale, float(data.df)
         statistic = float(solution.beta[1] / np.sqrt(cov[1, 1]))
         p = 2 * (norm.sf(abs(statistic)) if np.isinf(df) else t.sf(abs(statistic), df))
         limit = float(back(solution.beta[:1])[0])
@@ -114,15 +119,14 @@ def trim_and_fill(result: PooledEffects, *, estimator: str = "L0") -> TrimAndFil
     """
     from .pooling import pool_effects
 
-    if estimator not in ("L0", "R0"):
-        raise DesignError(f"estimator must be 'L0' or 'R0', not {estimator!r}.")
-    y, v = two_level(result, "trim_and_fill")
+    checked_choice("estimator", estimator, ("L0", "R0"))
+    y, v = two_level(result, "trim_and_fill", shares=False)
     if len(y) < 3:
         raise DesignError(f"Trim and fill needs three effects or more, not {len(y)}.")
-    slope = _slope_on_error(y, v)
+    slope = _slope_on_error(y, v, result.method)
     side = "right" if slope < 0 else "left"
     sign = -1.0 if side == "right" else 1.0
-    k0, center, order = _n_missing(sign * y, v, estimator, result)
+    k0, center, order = _n_missing(sign * y, v, estimator, result.method)
     extreme = order[len(y) - k0 :]
     mirrored = sign * (2 * center - sign * y[extreme])
     rows = pd.DataFrame(
@@ -137,7 +141,11 @@ def trim_and_fill(result: PooledEffects, *, estimator: str = "L0") -> TrimAndFil
         confidence=result.confidence,
     )  # fmt: skip
     adjusted = _on_scale(adjusted, result.metric)
-    return TrimAndFill(result, adjusted, k0, side, estimator)
+    ties = len(y) - len(np.unique(y))
+    messages = () if not ties else (
+        f"{ties} effects equal another; of equal effects the less precise counts as further out.",
+    )  # fmt: skip
+    return TrimAndFill(result, adjusted, k0, side, estimator, messages)
 
 
 def _on_scale(pool: PooledEffects, metric: str) -> PooledEffects:
@@ -150,25 +158,30 @@ def _on_scale(pool: PooledEffects, metric: str) -> PooledEffects:
     return replace(pool, metric=metric, **ends)
 
 
-def _slope_on_error(y: np.ndarray, v: np.ndarray) -> float:
+def _slope_on_error(y: np.ndarray, v: np.ndarray, method: str) -> float:
     data = Effects(y, v, np.column_stack([np.ones_like(y), np.sqrt(v)]))
     if np.linalg.matrix_rank(data.x) < 2:
         return 0.0
-    return float(solve(data, estimate_variances(data)[0]).beta[1])
+    return float(solve(data, tau2_of(data, method)).beta[1])
+
+
+def _in_order(y: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Order effects from the smallest; of equal ones the less precise is the further out.
+
+    A tie broken by the rows' order would give another answer for the same studies.
+    """
+    return np.lexsort((v, y))
 
 
 def _n_missing(
-    y: np.ndarray, v: np.ndarray, estimator: str, result: PooledEffects
+    y: np.ndarray, v: np.ndarray, estimator: str, method: str
 ) -> tuple[int, float, np.ndarray]:
     """Trim the right side until the number of missing studies no longer changes."""
-    order = np.argsort(y, kind="stable")
+    order = _in_order(y, v)
     y, v, k, k0, center = y[order], v[order], len(y), 0, 0.0
     for _ in range(100):
         kept = Effects(y[: k - k0], v[: k - k0], np.ones((k - k0, 1)))
-        tau2 = 0.0 if result.method == "EE" else estimate_variances(
-            kept, reml=result.method != "ML"
-        )[0]  # fmt: skip
-        center = float(solve(kept, tau2).beta[0])
+        center = float(solve(kept, tau2_of(kept, method)).beta[0])
         ranks = np.sign(y - center) * rankdata(np.abs(y - center), method="ordinal")
         if estimator == "L0":
             above = ranks[ranks > 0].sum()
@@ -180,134 +193,3 @@ def _n_missing(
         if k0 == previous:
             break
     return k0, center, order
-
-
-@dataclass(frozen=True)
-class SelectionModel(Result):
-    """A pool that allows for results not significant to be published less often.
-
-    `weight` is how likely a study with a one-sided p above `cutoff` is to be seen, relative to one
-    below; 1 means no selection, and a value near 0 with few studies rests on very few of them.
-    """
-
-    estimate: float
-    conf_low: float
-    conf_high: float
-    std_error: float
-    tau2: float
-    weight: float
-    cutoff: float
-    lrt: float
-    p_value: float
-    unadjusted: float
-    k: int
-    metric: str
-    pooled: float
-    loglik: float
-    messages: tuple[str, ...] = ()
-    title: str = "Selection model (one step)"
-
-    def tidy(self) -> pd.DataFrame:
-        """Return one row: the pool under selection."""
-        statistic = self.pooled / self.std_error
-        row = {
-            "effect": "fixed", "group": "", "term": "pooled", "estimate": self.estimate,
-            "std_error": self.std_error, "statistic": statistic, "df": np.inf,
-            "p_value": float(2 * norm.sf(abs(statistic))),
-            "conf_low": self.conf_low, "conf_high": self.conf_high,
-        }  # fmt: skip
-        return pd.DataFrame([row])
-
-    def glance(self) -> pd.DataFrame:
-        """Return one row: weight of the step and its likelihood-ratio test."""
-        names = ("k", "metric", "tau2", "weight", "cutoff", "lrt", "p_value", "unadjusted")
-        return pd.DataFrame([{name: getattr(self, name) for name in names}])
-
-
-def selection_model(
-    result: PooledEffects, *, cutoff: float = 0.025, direction: str = "greater"
-) -> SelectionModel:
-    """What is the pool if results that are not significant were published less often?
-
-    Vevea & Hedges (1995, doi 10.1007/BF02294384), with one step at the one-sided p of `cutoff`;
-    maximum likelihood.
-
-    Parameters
-    ----------
-    result
-        From `pool_effects`, without clusters.
-    cutoff
-        One-sided p value of the step.
-    direction
-        ``greater`` where a positive effect is what gets published, else ``less``.
-
-    Examples
-    --------
-    >>> import pandas as pd, alliance_stats as al
-    >>> pool = al.pool_effects(pd.DataFrame({
-    ...     "estimate": [0.1, 0.3, 0.35, 0.6, 0.05], "se": [0.1, 0.12, 0.15, 0.25, 0.2]}),
-    ...     metric="smd")
-    >>> al.selection_model(pool).cutoff
-    0.025
-    """
-    if direction not in ("greater", "less"):
-        raise DesignError(f"direction must be 'greater' or 'less', not {direction!r}.")
-    y, v = two_level(result, "selection_model")
-    sign = 1.0 if direction == "greater" else -1.0
-    below = norm.sf(sign * y / np.sqrt(v)) <= cutoff
-    if below.all() or not below.any():
-        raise DesignError(
-            "A selection model needs studies on both sides of the step; "
-            f"{int(below.sum())} of {len(y)} have a one-sided p of {cutoff:g} or less."
-        )
-    found = _maximise(sign * y, v, below, cutoff)
-    plain = Effects(sign * y, v, np.ones((len(y), 1)))
-    tau2, _ = estimate_variances(plain, reml=False)
-    without = solve(plain, tau2, reml=False)
-    lrt = max(0.0, 2 * (found["loglik"] - without.loglik))
-    back = METRICS[result.metric].back
-    half = norm.ppf(0.5 + result.confidence / 2) * found["se"]
-    ends = [float(back(np.array(sign * found["mean"] + d))) for d in (-half, 0.0, half)]
-    return SelectionModel(
-        estimate=ends[1], conf_low=ends[0], conf_high=ends[2], std_error=found["se"],
-        tau2=found["tau2"], weight=found["weight"], cutoff=cutoff, lrt=lrt,
-        p_value=float(chi2.sf(lrt, 1)), unadjusted=result.estimate, k=len(y),
-        metric=result.metric, pooled=sign * found["mean"], loglik=found["loglik"],
-    )  # fmt: skip
-
-
-def _maximise(y: np.ndarray, v: np.ndarray, below: np.ndarray, cutoff: float) -> dict[str, float]:
-    edge = norm.isf(cutoff) * np.sqrt(v)
-
-    def minus(point: np.ndarray) -> float:
-        mean, tau, log_weight = point
-        spread = np.sqrt(v + tau**2)
-        weight = np.exp(log_weight)
-        seen = norm.sf((edge - mean) / spread)
-        total = seen + weight * (1 - seen)
-        return -float(
-            norm.logpdf(y, mean, spread).sum() + (~below).sum() * log_weight - np.log(total).sum()
-        )
-
-    center = float(np.average(y, weights=1 / v))
-    starts = [(center, tau, w) for tau in (0.05, 0.5 * y.std() + 1e-3) for w in (0.0, -1.0, 1.0)]
-    options = {"xatol": 1e-9, "fatol": 1e-12, "maxiter": 6000, "maxfev": 6000}
-    best = min(
-        (optimize.minimize(minus, start, method="Nelder-Mead", options=options)
-         for start in starts),
-        key=lambda found: found.fun,
-    )  # fmt: skip
-    mean, tau, log_weight = (float(value) for value in best.x)
-    from .binomial import hessian
-
-    at = np.array([mean, abs(tau), log_weight])
-    free = [0, 2] if abs(tau) < 1e-4 else [0, 1, 2]
-
-    def reduced(part: np.ndarray) -> float:
-        whole = at.copy()
-        whole[free] = part
-        return minus(whole)
-
-    cov = np.linalg.pinv(hessian(reduced, at[free]))
-    return {"mean": mean, "tau2": tau**2, "weight": float(np.exp(log_weight)),
-            "loglik": -float(best.fun), "se": float(np.sqrt(cov[0, 0]))}  # fmt: skip

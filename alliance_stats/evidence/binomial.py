@@ -15,15 +15,24 @@ from scipy.special import expit, gammaln, xlogy
 from scipy.stats import chi2, norm, t
 
 from ..errors import DesignError, listing, require_columns
+from .checks import numbers
 from .metrics import Metric
 from .pooled import PooledEffects
+from .reported import check_reported
+from .rows import labels
 
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(25)
 LOG_WEIGHTS = np.log(WEIGHTS) - 0.5 * np.log(2 * np.pi)
 
 
 def pool_binomial(
-    effects: pd.DataFrame, metric: Metric, *, test: str, cluster: str | None, confidence: float
+    effects: pd.DataFrame,
+    metric: Metric,
+    *,
+    test: str,
+    cluster: str | None,
+    confidence: float,
+    messages: list[str],
 ) -> PooledEffects:
     """Pool proportions on the logit scale without touching the counts.
 
@@ -33,7 +42,10 @@ def pool_binomial(
         raise DesignError(
             "method='GLMM' pools proportions with counts, and without cluster=; use 'REML' here."
         )
-    used, messages = _counts(effects)
+    used, left_out = _counts(effects)
+    messages = [*messages, *left_out]
+    from .pooling import NO_PREDICTION, no_test_of_a_share
+
     x, n = used["events"].to_numpy(float), used["n"].to_numpy(float)
     if x.sum() in (0, n.sum()):
         raise DesignError(
@@ -41,26 +53,26 @@ def pool_binomial(
             "binomial-normal model has no maximum there. Report the counts, with an exact interval."
         )
     logit, tau, cov, loglik = _maximum(x, n)
-    if tau == 0:
+    if len(x) == 1:
+        messages.append("With one study the variance between studies cannot be estimated.")
+        messages.append(NO_PREDICTION["one"])
+    elif tau == 0:
         messages.append("The variance between studies is estimated as zero.")
     messages.append("The binomial-normal model gives no Q-profile interval of tau2.")
+    no_test_of_a_share("proportion", np.nan, messages)
     return _as_result(used, logit, tau, cov, loglik, test, confidence, messages)
 
 
 def _counts(effects: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Return the rows with counts, and in words those without."""
-    from .pooling import labels
-
     require_columns(effects.columns, ["events", "n"], what="the effects")
     table = pd.DataFrame({"label": labels(effects)}, index=effects.index)
-    for name in ("events", "n"):
-        table[name] = pd.to_numeric(effects[name], errors="coerce")
+    reported = {name: numbers(effects, name, "the effects") if name in effects.columns
+                else np.full(len(effects), np.nan)
+                for name in ("estimate", "se", "ci_low", "ci_high", "n", "events")}  # fmt: skip
+    check_reported(effects.index, "proportion", reported)
+    table["events"], table["n"] = reported["events"], reported["n"]
     has = table["events"].notna() & (table["n"] > 0)
-    wrong = has & ((table["events"] < 0) | (table["events"] > table["n"]))
-    if wrong.any():
-        raise DesignError(
-            f"Events must lie between 0 and n; rows {listing(table.index[wrong])} do not."
-        )
     if not has.any():
         raise DesignError("No row has counts; method='GLMM' needs 'events' and 'n'.")
     out = table[~has]
@@ -158,21 +170,20 @@ def _as_result(
     k, se = len(x), float(np.sqrt(cov[0, 0]))
     df = float(k - 1) if test == "knapp-hartung" and k > 1 else np.inf
     quantile = norm.ppf(0.5 + confidence / 2) if np.isinf(df) else t.ppf(0.5 + confidence / 2, df)
-    p = 2 * (norm.sf(abs(logit) / se) if np.isinf(df) else t.sf(abs(logit) / se, df))
     edge = 0.5 * ((x == 0) | (x == n))
     vi = 1 / (x + edge) + 1 / (n - x + edge)
     w = 1 / vi
     typical = (k - 1) * w.sum() / (w.sum() ** 2 - (w**2).sum()) if k > 1 else np.nan
-    spread = float(np.hypot(se, tau))
+    spread = float(np.hypot(se, tau)) if k > 1 else np.nan
     rows = used.assign(yi=np.log((x + edge) / (n - x + edge)), vi=vi)
     rows["weight"] = 100 / (vi + tau**2) / (1 / (vi + tau**2)).sum()
     q = likelihood_ratio_q(x, n)
     return PooledEffects(
         estimate=float(expit(logit)), conf_low=float(expit(logit - quantile * se)),
-        conf_high=float(expit(logit + quantile * se)), p_value=float(p), std_error=se, df=df,
+        conf_high=float(expit(logit + quantile * se)), p_value=np.nan, std_error=se, df=df,
         prediction_low=float(expit(logit - quantile * spread)),
         prediction_high=float(expit(logit + quantile * spread)),
-        tau2=tau**2, tau2_low=np.nan, tau2_high=np.nan,
+        tau2=tau**2 if k > 1 else np.nan, tau2_low=np.nan, tau2_high=np.nan,
         i2=float(tau**2 / (tau**2 + typical)), q=q, q_df=k - 1,
         q_p_value=float(chi2.sf(q, k - 1)) if k > 1 else np.nan, sigma2={}, k=k, n_clusters=k,
         metric="proportion", method="GLMM", test=test, confidence=confidence, pooled=logit,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 from ..errors import DesignError
-from .likelihood import Effects, estimate_variances, q_statistic, solve
+from .likelihood import Effects, knapp_hartung_scale, q_statistic, solve, tau2_of
 from .metrics import METRICS
 from .pooled import PooledEffects
 
@@ -23,15 +24,16 @@ def leave_one_out(result: PooledEffects) -> pd.DataFrame:
     Parameters
     ----------
     result
-        From `pool_effects`, without clusters, by REML, ML, DL or EE (tau2 is estimated anew by
-        REML, or kept at zero for EE).
+        From `pool_effects`, without clusters; tau2 is estimated anew by the pool's own method,
+        and the pool's own test makes the intervals.
 
     Returns
     -------
     DataFrame
-        A row a study left out: ``label``; ``estimate, conf_low, conf_high`` (Wald, on the
-        metric's own scale), ``tau2``, ``q`` of the others; ``studentised`` (its distance from the
-        pool of the others in standard errors), ``dffits``, ``cook``, ``cov_ratio``, ``hat``.
+        A row a study left out: ``label``; ``estimate, conf_low, conf_high`` (on the metric's own
+        scale), ``std_error`` (on the pooling scale), ``tau2``, ``q`` of the others;
+        ``studentised`` (its distance from the pool of the others in standard errors), ``dffits``,
+        ``cook``, ``cov_ratio``, ``hat``.
         ``influential`` is true where a measure exceeds the bounds of Viechtbauer & Cheung (2010,
         doi 10.1002/jrsm.11).
 
@@ -48,7 +50,7 @@ def leave_one_out(result: PooledEffects) -> pd.DataFrame:
     if len(y) < 3:
         raise DesignError(f"Leaving one out needs three effects or more, not {len(y)}.")
     whole = _fit(y, v, result)
-    weight = 1 / (v + whole[2])
+    weight = 1 / (v + whole.tau2)
     hat = weight / weight.sum()
     rows = [_without(i, y, v, result, whole, hat) for i in range(len(y))]
     table = pd.DataFrame(rows, index=result.effects.index)
@@ -61,47 +63,76 @@ def leave_one_out(result: PooledEffects) -> pd.DataFrame:
     return table
 
 
-def two_level(result: PooledEffects, what: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return effects and variances, or say that `what` is for independent effects."""
+def two_level(
+    result: PooledEffects, what: str, *, shares: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return effects and variances, or say that `what` is for independent effects.
+
+    With `shares` false, proportions are refused: the variance of a logit depends on the share
+    itself, so that shares of any kind make a funnel that leans.
+    """
+    if not isinstance(result, PooledEffects):
+        raise DesignError(
+            f"{what} takes what pool_effects returns, not {type(result).__name__}; pool first."
+        )
     if result.sigma2 or result.method == "GLMM":
         raise DesignError(
             f"{what} works on independent effects pooled by REML, ML, DL or EE; pool one effect a "
             "study without cluster= first."
         )
+    if result.metric == "proportion" and not shares:
+        raise DesignError(
+            f"{what} is not for proportions: the standard error of a logit depends on the "
+            "share itself, so the funnel leans (and the test is significant) without any bias. "
+            "Compare small and large studies by fit_meta_regression with their size as predictor."
+        )
     return result.effects["yi"].to_numpy(), result.effects["vi"].to_numpy()
 
 
-def _fit(y: np.ndarray, v: np.ndarray, result: PooledEffects) -> tuple[float, float, float, float]:
-    """Return pool, its Wald variance, tau2 and Q."""
+@dataclass(frozen=True)
+class _Pool:
+    """A pool of some of the studies: as it is tested, and by its Wald variance."""
+
+    estimate: float
+    variance: float
+    tau2: float
+    q: float
+    std_error: float
+    quantile: float
+
+
+def _fit(y: np.ndarray, v: np.ndarray, result: PooledEffects) -> _Pool:
+    """Pool by the estimator and the test of the whole pool."""
     data = Effects(y, v, np.ones((len(y), 1)))
-    tau2 = 0.0 if result.method == "EE" else estimate_variances(data, reml=result.method != "ML")[0]
+    tau2 = tau2_of(data, result.method)
     solution = solve(data, tau2)
-    return float(solution.beta[0]), float(solution.cov[0, 0]), tau2, q_statistic(data)
+    variance, level = float(solution.cov[0, 0]), 0.5 + result.confidence / 2
+    scale, quantile = 1.0, norm.ppf(level)
+    if result.test == "knapp-hartung":
+        scale, quantile = knapp_hartung_scale(data, tau2)[0], t.ppf(level, data.df)
+    return _Pool(float(solution.beta[0]), variance, tau2, q_statistic(data),
+                 float(np.sqrt(variance * scale)), float(quantile))  # fmt: skip
 
 
 def _without(
-    i: int,
-    y: np.ndarray,
-    v: np.ndarray,
-    result: PooledEffects,
-    whole: tuple[float, float, float, float],
-    hat: np.ndarray,
+    i: int, y: np.ndarray, v: np.ndarray, result: PooledEffects, whole: _Pool, hat: np.ndarray
 ) -> dict[str, float]:
     others = np.arange(len(y)) != i
-    pooled, variance, tau2, q = _fit(y[others], v[others], result)
+    found = _fit(y[others], v[others], result)
     back = METRICS[result.metric].back
-    half = norm.ppf(0.5 + result.confidence / 2) * np.sqrt(variance)
+    half = found.quantile * found.std_error
     return {
-        "estimate": float(back(np.array(pooled))),
-        "conf_low": float(back(np.array(pooled - half))),
-        "conf_high": float(back(np.array(pooled + half))),
-        "std_error": float(np.sqrt(variance)),
-        "tau2": tau2,
-        "q": q,
-        "studentised": (y[i] - pooled) / np.sqrt(v[i] + tau2 + variance),
-        "dffits": (whole[0] - pooled) / np.sqrt(hat[i] * (tau2 + v[i])),
-        "cook": (whole[0] - pooled) ** 2 / whole[1],
-        "cov_ratio": variance / whole[1],
+        "estimate": float(back(np.array(found.estimate))),
+        "conf_low": float(back(np.array(found.estimate - half))),
+        "conf_high": float(back(np.array(found.estimate + half))),
+        "std_error": found.std_error,
+        "tau2": found.tau2,
+        "q": found.q,
+        # The measures of influence are defined by the Wald variance.
+        "studentised": (y[i] - found.estimate) / np.sqrt(v[i] + found.tau2 + found.variance),
+        "dffits": (whole.estimate - found.estimate) / np.sqrt(hat[i] * (found.tau2 + v[i])),
+        "cook": (whole.estimate - found.estimate) ** 2 / whole.variance,
+        "cov_ratio": found.variance / whole.variance,
         "hat": hat[i],
     }
 

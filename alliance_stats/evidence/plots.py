@@ -34,7 +34,7 @@ def forest_rows(result: PooledEffects) -> pd.DataFrame:
 
 
 def plot_forest(result: PooledEffects, ax: Axes | None = None) -> Axes:
-    """Draw the forest: squares sized by weight, the pool as a diamond, new studies as a bar."""
+    """Draw the forest: squares sized by weight, the pool as a diamond, any new study as a bar."""
     rows = forest_rows(result)
     if ax is None:
         ax = new_axes(7.0, 1.4 + 0.28 * (len(rows) + 2))
@@ -42,13 +42,16 @@ def plot_forest(result: PooledEffects, ax: Axes | None = None) -> Axes:
     ax.hlines(y, rows["conf_low"], rows["conf_high"], color=INK, lw=1)
     sizes = 15 + 160 * rows["weight"] / rows["weight"].max()
     ax.scatter(rows["estimate"], y, s=sizes, marker="s", color=SERIES[0].color, zorder=3)
-    ax.hlines(-0.6, result.prediction_low, result.prediction_high, color=SERIES[1].color, lw=3)
+    predicted = bool(np.isfinite(result.prediction_low))
+    if predicted:
+        ax.hlines(-0.6, result.prediction_low, result.prediction_high, color=SERIES[1].color, lw=3)
     ax.fill(
         [result.conf_low, result.estimate, result.conf_high, result.estimate],
         [0, 0.3, 0, -0.3],
         color=INK,
     )
-    ax.set_yticks([*y, 0, -0.6], [*rows["label"], "Pooled", "New study"])
+    below = [(0.0, "Pooled"), (-0.6, "New study")][: 2 if predicted else 1]
+    ax.set_yticks([*y, *(at for at, _ in below)], [*rows["label"], *(name for _, name in below)])
     ax.axvline(result.estimate, color=GREY, lw=0.8, ls=":", zorder=0)
     if METRICS[result.metric].name != "proportion":
         ax.axvline(0, color=GREY, lw=0.8, zorder=0)

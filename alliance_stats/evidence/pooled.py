@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ..results import Result
+from ..results import Result, four_digits
+from .metrics import METRICS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,18 +21,21 @@ class PooledEffects(Result):
     Attributes
     ----------
     estimate, conf_low, conf_high, p_value
-        The pooled effect with its interval and test against zero (logit zero is 50 %).
+        The pooled effect with its interval and test against zero (no test of a proportion).
+    std_error
+        On the pooling scale (`tidy` names it in ``std_error_scale``).
     prediction_low, prediction_high
-        Where the true effect of a new study may lie, in 95 % of cases.
+        Where the true effect of a new study may lie; NaN for one effect and for equal effects.
     tau2, tau2_low, tau2_high
         Variance between true effects on the pooling scale, with its Q-profile interval. With
-        clusters, the sum of both components; no interval.
+        clusters, the sum of both components; no interval. NaN for one effect.
     i2
         Share (0 to 1) of the variability that is between true effects.
     q, q_df, q_p_value
         Cochran's test that all effects are one.
     sigma2
-        With clusters: the variance ``between`` clusters and ``within`` them; else empty.
+        With clusters: the variance ``between`` clusters and ``within`` them (NaN where every
+        study has one effect); else empty.
     effects
         The rows used: ``label, yi, vi, weight`` (percent).
     """
@@ -65,14 +69,49 @@ class PooledEffects(Result):
     title: str = "Pooled effect (random-effects model)"
 
     def tidy(self) -> pd.DataFrame:
-        """Return one row; statistic and standard error are on the pooling scale."""
+        """Return one row; statistic and standard error are on the scale ``std_error_scale``."""
+        share = self.metric == "proportion"
         row = {
             "effect": "fixed", "group": "", "term": "pooled", "estimate": self.estimate,
-            "std_error": self.std_error, "statistic": self.pooled / self.std_error,
+            "std_error": self.std_error,
+            "statistic": float("nan") if share else self.pooled / self.std_error,
             "df": self.df, "p_value": self.p_value,
             "conf_low": self.conf_low, "conf_high": self.conf_high,
+            "std_error_scale": METRICS[self.metric].scale,
         }  # fmt: skip
         return pd.DataFrame([row])
+
+    def spread(self) -> pd.DataFrame:
+        """Return what is shown beside the pool: how many effects, and how far they differ."""
+        levels = {f"tau2 {name} studies": value for name, value in self.sigma2.items()}
+        return pd.DataFrame(
+            [{
+                "k": self.k, **({"studies": self.n_clusters} if self.sigma2 else {}),
+                "tau2": self.tau2, "tau2_low": self.tau2_low, "tau2_high": self.tau2_high,
+                **levels, "I2": self.i2, "Q": self.q, "Q_df": self.q_df,
+                "Q_p": self.q_p_value, "prediction_low": self.prediction_low,
+                "prediction_high": self.prediction_high,
+            }]
+        )  # fmt: skip
+
+    def summary(self) -> str:
+        """Return pool, heterogeneity and prediction interval as text."""
+        tables = [
+            table.to_string(index=False, float_format=four_digits)
+            for table in (self.tidy(), self.spread())
+        ]
+        return "\n\n".join([self.title, *tables, *(f"Note: {m}" for m in self.messages)])
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        notes = "".join(f"<li>{escape(message)}</li>" for message in self.messages)
+        tables = "".join(
+            table.to_html(index=False, border=0, float_format=four_digits)
+            for table in (self.tidy(), self.spread())
+        )
+        notes = f"<ul>{notes}</ul>" if notes else ""
+        return f"<div><strong>{escape(self.title)}</strong>{tables}{notes}</div>"
 
     def glance(self) -> pd.DataFrame:
         """Return one row: heterogeneity, prediction interval, choices."""

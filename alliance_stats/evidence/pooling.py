@@ -9,13 +9,23 @@ import pandas as pd
 from scipy import optimize
 from scipy.stats import chi2, norm, t
 
-from ..errors import DesignError, did_you_mean, listing, require_columns
-from .likelihood import Effects, Solution, estimate_variances, q_statistic, solve
+from ..errors import DesignError, listing, require_columns
+from .checks import checked_choice
+from .likelihood import (
+    Effects,
+    Solution,
+    containment_df,
+    estimate_variances,
+    knapp_hartung_scale,
+    q_statistic,
+    solve,
+    tau2_of,
+)
 from .metrics import Metric, checked_metric, effects_on_scale
 from .pooled import PooledEffects
+from .rows import check_effects, labels, with_single_rows
 
 METHODS = ("REML", "ML", "DL", "EE", "GLMM")
-TESTS = ("knapp-hartung", "wald")
 
 
 def pool_effects(
@@ -32,9 +42,10 @@ def pool_effects(
     Parameters
     ----------
     effects
-        One row an effect: ``estimate`` and its precision (``se``, or ``n`` for a correlation, or
-        ``events`` and ``n`` for a proportion, or a 95 % interval ``ci_low``, ``ci_high``);
-        ``label`` or ``study_id`` names it.
+        One row an effect: ``estimate`` and its precision, by the first of these a row has: ``se``;
+        a 95 % interval ``ci_low``, ``ci_high``; ``n`` for a correlation, ``events`` and ``n`` for
+        a proportion. Rows where they contradict each other are told in ``messages``.
+        ``label`` or ``study_id`` names the row.
     metric
         ``r``, ``smd``, ``proportion``, ``log_odds_ratio``, ``mean_difference`` or ``generic``.
     method
@@ -43,10 +54,13 @@ def pool_effects(
         corrected by a half.
     test
         ``knapp-hartung`` (t with an adjusted standard error; the default, since few studies make
-        the Wald interval too short) or ``wald``. With `cluster` and with ``GLMM``,
-        ``knapp-hartung`` means a t with k - 1 degrees of freedom.
+        the Wald interval too short) or ``wald``. With `cluster`, ``knapp-hartung`` means a t with
+        as many degrees of freedom as studies less one (metafor's ``dfs="contain"``: effects of
+        one study are no independent news of the pool); with ``GLMM``, one with k - 1.
     cluster
         A column that names the study several effects come from: a three-level model.
+    confidence
+        Level of the intervals, between 0 and 1.
 
     Returns
     -------
@@ -56,8 +70,9 @@ def pool_effects(
     -----
     Viechtbauer (2005, doi 10.3102/10769986030003261) for REML; Knapp & Hartung (2003, doi
     10.1002/sim.1482); prediction interval with the t distribution of the test, as metafor gives
-    it; I2 from tau2 and the typical sampling variance (Higgins & Thompson 2002, doi
-    10.1002/sim.1186). A p value here tests a value of zero on the pooling scale.
+    it (none for one effect and for equal effects); I2 from tau2 and the typical sampling variance
+    (Higgins & Thompson 2002, doi 10.1002/sim.1186). A p value tests an effect of zero; a share
+    has none.
 
     Examples
     --------
@@ -69,76 +84,45 @@ def pool_effects(
     0.282
     """
     chosen = checked_metric(metric)
-    _check_choice("method", method, METHODS)
-    check_effects(effects, metric, test, cluster)
+    checked_choice("method", method, METHODS)
+    effects = with_single_rows(effects)
+    messages = check_effects(effects, metric, test, cluster, confidence)
     if method == "GLMM":
         from .binomial import pool_binomial
 
-        return pool_binomial(effects, chosen, test=test, cluster=cluster, confidence=confidence)
-    data, used, messages = usable_effects(effects, chosen, cluster)
+        return pool_binomial(effects, chosen, test=test, cluster=cluster, confidence=confidence,
+                             messages=messages)  # fmt: skip
     if cluster is not None and method not in ("REML", "ML"):
         raise DesignError(f"With cluster=, method must be 'REML' or 'ML', not {method!r}.")
-    within, between = _variances(data, method)
+    data, used, more = usable_effects(effects, chosen, cluster)
+    messages += more
+    within, between, sigma2 = variances(data, method, messages)
     solution = solve(data, within, between, reml=method == "REML")
-    parts = _interval(data, solution, within, between, test, confidence, messages)
-    back = chosen.back
+    parts = _interval(data, solution, within, between, method, test, confidence, messages)
     ends: dict[str, Any] = {
-        name: float(back(np.array(value))) for name, value in parts["ends"].items()
+        name: float(chosen.back(np.array(value))) for name, value in parts["ends"].items()
     }
+    p = no_test_of_a_share(metric, parts["p"], messages)
     q = q_statistic(Effects(data.y, data.v, data.x))
-    tau2 = within + between
+    tau2 = within + between if data.df else np.nan
     low, high = (np.nan, np.nan) if cluster else tau2_interval(data, confidence)
     return PooledEffects(
-        **ends, p_value=parts["p"], std_error=parts["se"], df=parts["df"],
+        **ends, p_value=p, std_error=parts["se"], df=parts["df"],
         tau2=tau2, tau2_low=low, tau2_high=high, i2=_i2(data, tau2),
         q=q, q_df=data.df, q_p_value=float(chi2.sf(q, data.df)) if data.df else np.nan,
-        sigma2={"between": between, "within": within} if cluster else {},
+        sigma2=sigma2,
         k=len(data.y), n_clusters=data.n_clusters, metric=metric, method=method, test=test,
         confidence=confidence, pooled=float(solution.beta[0]), loglik=solution.loglik,
         effects=used.assign(weight=_weights(data, within, between)), messages=tuple(messages),
     )  # fmt: skip
 
 
-def check_effects(effects: pd.DataFrame, metric: str, test: str, cluster: str | None) -> None:
-    """Refuse a test that is not there, metrics that mix, and studies that come twice."""
-    _check_choice("test", test, TESTS)
-    _refuse_mixed(effects, metric)
-    if cluster is None:
-        _refuse_repeated(effects)
-
-
-def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise DesignError(
-            f"{name} must be one of {', '.join(allowed)}, not {value!r}."
-            f"{did_you_mean(value, allowed)}"
-        )
-
-
-def _refuse_mixed(effects: pd.DataFrame, metric: str) -> None:
-    """A table that says which metric its rows are in must say the one that is pooled."""
-    if "metric" not in effects.columns:
-        return
-    other = effects[effects["metric"].notna() & (effects["metric"] != metric)]
-    if metric != "generic" and not other.empty:
-        raise DesignError(
-            f"All effects must be in the metric '{metric}'; {len(other)} rows are in "
-            f"{listing(sorted(other['metric'].astype(str).unique()))} (rows "
-            f"{listing(other.index)}). Convert them, or pool them apart."
-        )
-
-
-def _refuse_repeated(effects: pd.DataFrame) -> None:
-    """Two effects of one study are not independent."""
-    if "study_id" not in effects.columns:
-        return
-    again = effects["study_id"][effects["study_id"].duplicated() & effects["study_id"].notna()]
-    if not again.empty:
-        raise DesignError(
-            f"A study must come once; {listing(again.unique())} come more than once. Effects of "
-            "one study depend on each other: give cluster='study_id' for a three-level model, or "
-            "choose one effect a study."
-        )
+def no_test_of_a_share(metric: str, p: float, messages: list[str]) -> float:
+    """A logit of zero is 50 %, which nobody asked about: no p value is shown for a share."""
+    if metric != "proportion":
+        return p
+    messages.append("A share has no p value: a test of logit zero would be one against 50 %.")
+    return float("nan")
 
 
 def usable_effects(
@@ -147,7 +131,7 @@ def usable_effects(
     """Return the rows with effect and variance, and in words which rows have not."""
     if cluster is not None:
         require_columns(effects.columns, [cluster], what="the effects")
-    table = effects_on_scale(effects, metric)
+    table, told = effects_on_scale(effects, metric)
     table.insert(0, "label", labels(effects))
     if cluster is not None:
         table["cluster"] = effects[cluster]
@@ -156,34 +140,42 @@ def usable_effects(
     messages = [
         f"{len(rows)} of {len(table)} rows have {why} and are left out: {listing(rows['label'])}."
         for why, rows in out.groupby("why_not")
-    ]
+    ] + told
     used = table[table["why_not"] == ""].drop(columns="why_not")
     if used.empty:
         raise DesignError(
-            "No row has both an effect and its variance; give 'se', or 'n' (correlations), or "
-            "'events' and 'n' (proportions), or 'ci_low' and 'ci_high'."
+            "No row has both an effect and its variance; give 'se', or 'ci_low' and 'ci_high', or "
+            "'n' (correlations), or 'events' and 'n' (proportions)."
         )
     codes = pd.factorize(used["cluster"])[0] if cluster is not None else None
+    if codes is not None and codes.max() == 0:
+        raise DesignError(
+            f"All {len(used)} effects are of one study ('{cluster}' is "
+            f"{used['cluster'].iloc[0]!r}): nothing tells how studies differ. Leave cluster= out "
+            "for what this study shows, and say that it is one."
+        )
     y, v = used["yi"].to_numpy(), used["vi"].to_numpy()
     return Effects(y, v, np.ones((len(y), 1)), codes), used, messages
 
 
-def labels(effects: pd.DataFrame) -> pd.Series:
-    """Return what to call each row: its label, study, or position."""
-    for name in ("label", "study_id", "study"):
-        if name in effects.columns:
-            return effects[name].astype(str)
-    return pd.Series([f"effect {i + 1}" for i in range(len(effects))], index=effects.index)
-
-
-def _variances(data: Effects, method: str) -> tuple[float, float]:
-    if method == "EE" or data.df == 0:
-        return 0.0, 0.0
-    if method == "DL":
-        w = 1 / data.v
-        c = w.sum() - (w**2).sum() / w.sum()
-        return max(0.0, (q_statistic(data) - data.df) / c), 0.0
-    return estimate_variances(data, reml=method == "REML")
+def variances(
+    data: Effects, method: str, messages: list[str]
+) -> tuple[float, float, dict[str, float]]:
+    """Return the variances within and between clusters, and what is shown of the two."""
+    if data.df == 0:
+        messages.append("With one effect the variance between effects cannot be estimated.")
+        return 0.0, 0.0, {}
+    if data.cluster is None:
+        return tau2_of(data, method), 0.0, {}
+    if data.n_clusters == len(data.y):
+        messages.append(
+            "Every study has one effect: only the sum of the variances between and within studies "
+            "can be known, and it is tau2."
+        )
+        alone = tau2_of(Effects(data.y, data.v, data.x), method)
+        return 0.0, alone, {"between": np.nan, "within": np.nan}
+    within, between = estimate_variances(data, reml=method == "REML")
+    return within, between, {"between": between, "within": within}
 
 
 def _interval(
@@ -191,6 +183,7 @@ def _interval(
     solution: Solution,
     within: float,
     between: float,
+    method: str,
     test: str,
     confidence: float,
     messages: list[str],
@@ -200,13 +193,26 @@ def _interval(
     pooled = float(solution.beta[0])
     if test == "knapp-hartung" and data.df == 0:
         messages.append("With one effect there is no Knapp-Hartung test; the Wald test is shown.")
+    elif test == "knapp-hartung" and data.cluster is not None:
+        df = float(containment_df(data)[0])
     elif test == "knapp-hartung":
         df = float(data.df)
-        if data.cluster is None:
-            se *= float(np.sqrt(q_statistic(data, within) / data.df))
+        scale, told = knapp_hartung_scale(data, within)
+        narrow = t.ppf(0.5 + confidence / 2, df) * np.sqrt(scale) < norm.ppf(0.5 + confidence / 2)
+        if told:
+            messages.append(told)
+        elif narrow:
+            messages.append(
+                "Effects differ less than their standard errors lead to expect: the Knapp-Hartung "
+                "interval is narrower than the Wald one (test='wald'); report the wider."
+            )
+        se *= float(np.sqrt(scale))
     quantile = norm.ppf(0.5 + confidence / 2) if np.isinf(df) else t.ppf(0.5 + confidence / 2, df)
-    statistic = abs(pooled) / se if se > 0 else np.inf
+    statistic = abs(pooled) / se
     spread = float(np.sqrt(se**2 + within + between))
+    if data.df == 0 or method == "EE":
+        messages.append(NO_PREDICTION["one" if data.df == 0 else "EE"])
+        spread = np.nan
     ends = {
         "estimate": pooled,
         "conf_low": pooled - quantile * se,
@@ -216,6 +222,12 @@ def _interval(
     }
     p = 2 * (norm.sf(statistic) if np.isinf(df) else t.sf(statistic, df))
     return {"ends": ends, "se": se, "df": df, "p": float(p)}
+
+
+NO_PREDICTION = {
+    "one": "No prediction interval: one effect does not tell how far a new study may lie.",
+    "EE": "No prediction interval: equal effects (EE) say that no study differs from another.",
+}
 
 
 def _i2(data: Effects, tau2: float) -> float:
@@ -250,9 +262,11 @@ def tau2_interval(data: Effects, confidence: float) -> tuple[float, float]:
 def _where_q_equals(data: Effects, target: float) -> float:
     if q_statistic(data) <= target:
         return 0.0
-    high = max(float(np.var(data.y)), float(data.v.mean()))
+    high = data.scale
     while q_statistic(data, high) > target:
         high *= 2
     return float(
-        optimize.brentq(lambda x: q_statistic(data, x) - target, 0.0, high, xtol=1e-14, rtol=1e-12)
+        optimize.brentq(
+            lambda x: q_statistic(data, x) - target, 0.0, high, xtol=1e-13 * high, rtol=1e-12
+        )
     )

@@ -7,14 +7,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2, norm, t
+from scipy.stats import chi2, t
 from scipy.stats import f as f_distribution
 
-from ..errors import DesignError, FormulaError, listing, require_columns
+from ..errors import DesignError, listing, require_columns
 from ..results import Result
-from .likelihood import Effects, estimate_variances, q_statistic, solve
+from .design import design_of
+from .likelihood import Effects, containment_df, knapp_hartung_scale, q_statistic, solve, tau2_of
 from .metrics import checked_metric
-from .pooling import check_effects, pool_effects, usable_effects
+from .pooling import pool_effects, usable_effects, variances
+from .rows import check_effects, with_single_rows
 
 
 @dataclass(frozen=True)
@@ -81,12 +83,14 @@ def fit_meta_regression(
     Parameters
     ----------
     formula
-        The right-hand side, as ``"year + setting"``; words become categories.
+        The right-hand side, as ``"year + setting"``; words become categories. A row
+        that lacks a predictor is left out and counted in ``messages``.
     effects, metric, cluster
         As in `pool_effects`.
     test
         ``knapp-hartung`` (t and F tests) or ``wald``. With `cluster`, ``knapp-hartung`` means t
-        tests with k - p degrees of freedom.
+        tests: of predictors that do not vary within a study (and the intercept) with as many
+        degrees of freedom as studies less coefficients, of others with effects less coefficients.
     confidence
         Level of the intervals.
 
@@ -111,50 +115,55 @@ def fit_meta_regression(
     0.018
     """
     chosen = checked_metric(metric)
-    check_effects(effects, metric, test, cluster)
-    design = _design(formula, effects)
-    data, used, messages = usable_effects(effects, chosen, cluster)
-    complete = design.loc[used.index].notna().all(axis=1)
-    if not complete.all():
-        out = used.loc[~complete, "label"]
+    effects = with_single_rows(effects)
+    messages = check_effects(effects, metric, test, cluster, confidence)
+    design, complete = design_of(formula, effects)
+    _, used, more = usable_effects(effects, chosen, cluster)
+    messages += more
+    has = complete.loc[used.index]
+    if not has.all():
+        out = used.loc[~has, "label"]
         messages.append(f"{len(out)} rows lack a predictor and are left out: {listing(out)}.")
-    used, design = used[complete], design.loc[used.index][complete]
-    x = design.to_numpy(dtype=float)
+    used = used[has]
+    design = design.loc[used.index]
     codes = pd.factorize(used["cluster"])[0] if cluster is not None else None
+    x = design.to_numpy(dtype=float)
     data = Effects(used["yi"].to_numpy(), used["vi"].to_numpy(), x, codes)
     _check_rank(design, len(used))
-    within, between = estimate_variances(data)
+    if codes is not None and data.n_clusters <= x.shape[1]:
+        raise DesignError(
+            f"The regression has {x.shape[1]} coefficients and effects of {data.n_clusters} "
+            "studies; it needs more studies than coefficients."
+        )
+    within, between, sigma2 = variances(data, "REML", messages)
     solution = solve(data, within, between)
-    cov, df = solution.cov, np.inf
-    if test == "knapp-hartung":
-        df = float(data.df)
-        if codes is None:
-            cov = cov * q_statistic(data, within) / data.df
+    cov, df = solution.cov, np.full(x.shape[1], np.inf)
+    if test == "knapp-hartung" and codes is not None:
+        df = containment_df(data)
+    elif test == "knapp-hartung":
+        df = np.full(x.shape[1], float(data.df))
+        scale, told = knapp_hartung_scale(data, within)
+        cov = cov * scale
+        messages += [told] if told else []
     table = _coefficients(solution.beta, cov, df, list(design.columns), confidence)
     qm = _omnibus(solution.beta, cov, list(design.columns), df)
     qe = q_statistic(Effects(data.y, data.v, x))
-    r2 = _explained(data, within) if codes is None else np.nan
+    r2 = _explained(data, within, list(design.columns)) if codes is None else np.nan
     if codes is None and np.isnan(r2):
-        messages.append("Effects do not differ: nothing for the predictors to explain.")
+        messages.append(
+            "No R2: without predictors the effects differ no more than chance would have it "
+            "(tau2 is estimated as zero), so there is nothing for the predictors to explain."
+            if "Intercept" in design.columns
+            else "No R2: it compares with a model of an intercept alone, and this one has none."
+        )
     return MetaRegression(
         table=table, tau2=within + between,
-        sigma2={"between": between, "within": within} if codes is not None else {},
+        sigma2=sigma2,
         **qm, qe=qe, qe_df=data.df, qe_p_value=float(chi2.sf(qe, data.df)),
         r2=r2, k=len(used),
         n_clusters=data.n_clusters, metric=metric, formula=formula, test=test, effects=used,
         design=design, messages=tuple(messages),
     )  # fmt: skip
-
-
-def _design(formula: str, effects: pd.DataFrame) -> pd.DataFrame:
-    import formulaic
-
-    try:
-        wanted = [str(v) for v in formulaic.Formula(formula).required_variables]
-    except Exception as error:
-        raise FormulaError(f"The formula {formula!r} cannot be read: {error}.") from None
-    require_columns(effects.columns, wanted, what="the effects")
-    return pd.DataFrame(formulaic.model_matrix(formula, effects, na_action="ignore"))
 
 
 def _check_rank(design: pd.DataFrame, k: int) -> None:
@@ -172,37 +181,38 @@ def _check_rank(design: pd.DataFrame, k: int) -> None:
 
 
 def _coefficients(
-    beta: np.ndarray, cov: np.ndarray, df: float, names: list[str], confidence: float
+    beta: np.ndarray, cov: np.ndarray, df: np.ndarray, names: list[str], confidence: float
 ) -> pd.DataFrame:
     se = np.sqrt(np.diag(cov))
     statistic = beta / se
-    law: Any = norm if np.isinf(df) else t(df)
-    half = law.ppf(0.5 + confidence / 2) * se
+    half = t.ppf(0.5 + confidence / 2, df) * se  # t with infinite df is the normal
     return pd.DataFrame(
         {
             "effect": "fixed", "group": "", "term": names, "estimate": beta, "std_error": se,
-            "statistic": statistic, "df": df, "p_value": 2 * law.sf(np.abs(statistic)),
+            "statistic": statistic, "df": df, "p_value": 2 * t.sf(np.abs(statistic), df),
             "conf_low": beta - half, "conf_high": beta + half,
         }
     )  # fmt: skip
 
 
-def _omnibus(beta: np.ndarray, cov: np.ndarray, names: list[str], df: float) -> dict[str, Any]:
+def _omnibus(beta: np.ndarray, cov: np.ndarray, names: list[str], df: np.ndarray) -> dict[str, Any]:
     """Return the joint test of all coefficients but the intercept."""
     tested = np.array([name != "Intercept" for name in names])
     m = int(tested.sum())
     if m == 0:
-        return {"qm": np.nan, "qm_df": 0, "qm_df2": df, "qm_p_value": np.nan}
+        return {"qm": np.nan, "qm_df": 0, "qm_df2": float(df[0]), "qm_p_value": np.nan}
     wald = float(beta[tested] @ np.linalg.solve(cov[np.ix_(tested, tested)], beta[tested]))
-    if np.isinf(df):
-        return {"qm": wald, "qm_df": m, "qm_df2": df, "qm_p_value": float(chi2.sf(wald, m))}
-    p = float(f_distribution.sf(wald / m, m, df))
-    return {"qm": wald / m, "qm_df": m, "qm_df2": df, "qm_p_value": p}
+    rest = float(df[tested].min())
+    if np.isinf(rest):
+        return {"qm": wald, "qm_df": m, "qm_df2": rest, "qm_p_value": float(chi2.sf(wald, m))}
+    p = float(f_distribution.sf(wald / m, m, rest))
+    return {"qm": wald / m, "qm_df": m, "qm_df2": rest, "qm_p_value": p}
 
 
-def _explained(data: Effects, left: float) -> float:
-    empty = Effects(data.y, data.v, np.ones((len(data.y), 1)))
-    whole, _ = estimate_variances(empty)
+def _explained(data: Effects, left: float, names: list[str]) -> float:
+    if "Intercept" not in names:
+        return float("nan")
+    whole = tau2_of(Effects(data.y, data.v, np.ones((len(data.y), 1))), "REML")
     return max(0.0, 1 - left / whole) if whole > 0 else float("nan")
 
 
@@ -221,7 +231,8 @@ def pool_subgroups(effects: pd.DataFrame, *, by: str, metric: str, **options: An
     DataFrame
         A row a kind: ``subgroup, k, estimate, conf_low, conf_high, prediction_low,
         prediction_high, tau2``. ``.attrs["test"]`` has ``q, df, p_value`` of the difference
-        between the pools, each with its own tau2.
+        between the pools, each with its own tau2; ``.attrs["messages"]`` tells what each pool
+        says, which rows are in no group, and which studies in several.
 
     Examples
     --------
@@ -233,11 +244,16 @@ def pool_subgroups(effects: pd.DataFrame, *, by: str, metric: str, **options: An
     >>> al.pool_subgroups(table, by="rater", metric="r", test="wald")["subgroup"].tolist()
     ['client', 'therapist']
     """
+    if not isinstance(by, str):
+        raise DesignError(f"by must be the name of one column, not {by!r}.")
+    effects = with_single_rows(effects)
     require_columns(effects.columns, [by], what="the effects")
+    messages = _across(effects, by, options.get("cluster"))
     rows, pools = [], []
     for name, part in effects.groupby(by, observed=True):
         pool = pool_effects(part, metric=metric, **options)
         pools.append((pool.pooled, pool.std_error))
+        messages += [f"{name}: {message}" for message in pool.messages]
         rows.append(
             {"subgroup": name, "k": pool.k, "estimate": pool.estimate, "conf_low": pool.conf_low,
              "conf_high": pool.conf_high, "prediction_low": pool.prediction_low,
@@ -251,4 +267,27 @@ def pool_subgroups(effects: pd.DataFrame, *, by: str, metric: str, **options: An
     q = float(w @ (pooled - w @ pooled / w.sum()) ** 2)
     df = len(rows) - 1
     table.attrs["test"] = {"q": q, "df": df, "p_value": float(chi2.sf(q, df))}
+    table.attrs["messages"] = tuple(messages)
     return table
+
+
+def _across(effects: pd.DataFrame, by: str, cluster: Any) -> list[str]:
+    """Tell which rows are in no group, and which studies are in several."""
+    messages = []
+    none = effects.index[effects[by].isna()]
+    if len(none):
+        messages.append(
+            f"{len(none)} of {len(effects)} rows name no '{by}' and are in no group: rows "
+            f"{listing(none)}."
+        )
+    study = cluster if isinstance(cluster, str) else "study_id"
+    if study in effects.columns:
+        groups = effects.dropna(subset=[by]).groupby(study, observed=True)[by].nunique()
+        several = groups.index[groups > 1]
+        if len(several):
+            messages.append(
+                f"{listing(several)} are in several groups; the test of the difference takes the "
+                f"groups as independent. fit_meta_regression('{by}', ..., cluster='{study}') does "
+                "not."
+            )
+    return messages

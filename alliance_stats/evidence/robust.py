@@ -12,6 +12,7 @@ import pandas as pd
 from scipy.stats import t
 
 from ..errors import DesignError
+from .checks import checked_confidence
 from .pooled import PooledEffects
 from .regression import MetaRegression
 
@@ -56,14 +57,19 @@ def robust_test(
     >>> float(round(al.robust_test(pool).loc[0, "df"], 2))
     1.97
     """
+    checked_confidence(confidence)
+    if not isinstance(result, (PooledEffects, MetaRegression)):
+        raise DesignError(
+            "robust_test takes what pool_effects or fit_meta_regression returns, not "
+            f"{type(result).__name__}; pool first."
+        )
+    if isinstance(result, PooledEffects) and result.method == "GLMM":
+        raise DesignError(
+            "robust_test is not for the binomial-normal model (GLMM): its pool is no weighted "
+            "mean of effects. Pool the shares by method='REML' first."
+        )
     effects = result.effects
-    names = effects["cluster"] if cluster is None and "cluster" in effects else cluster
-    if names is None:
-        raise DesignError("The model has no clusters; give cluster=, the study of each effect.")
-    names = names.reindex(effects.index)
-    if names.isna().any():
-        raise DesignError("cluster= must name a study for every effect that was pooled.")
-    codes = pd.factorize(names)[0]
+    codes = pd.factorize(_clusters(effects, cluster))[0]
     if codes.max() == 0:
         raise DesignError("All effects are of one study; CR2 needs two studies or more.")
     x, terms = _design(result)
@@ -72,6 +78,11 @@ def robust_test(
     beta, cov, df = cr2(y, x, work, codes)
     se = np.sqrt(np.diag(cov))
     half = t.ppf(0.5 + confidence / 2, df) * se
+    if np.any(se < 1e-12 * np.sqrt(np.diag(work).max())):
+        raise DesignError(
+            "The studies' effects are all alike (or lie on the line exactly): CR2 has no spread to "
+            "take standard errors from."
+        )
     return pd.DataFrame(
         {
             "effect": "fixed", "group": "", "term": terms, "estimate": beta, "std_error": se,
@@ -79,6 +90,25 @@ def robust_test(
             "conf_low": beta - half, "conf_high": beta + half,
         }
     )  # fmt: skip
+
+
+def _clusters(effects: pd.DataFrame, cluster: pd.Series | None) -> pd.Series:
+    """Return the study of each effect that was pooled."""
+    if cluster is None:
+        if "cluster" not in effects:
+            raise DesignError("The model has no clusters; give cluster=, the study of each effect.")
+        return effects["cluster"]
+    if not isinstance(cluster, pd.Series):
+        raise DesignError(
+            "cluster must be a column (a Series) with the index of the effects, such as "
+            f"effects['study_id'], not {type(cluster).__name__}."
+        )
+    if not cluster.index.is_unique:  # pooling counted such rows from 0
+        cluster = cluster.reset_index(drop=True)
+    names = cluster.reindex(effects.index)
+    if names.isna().any():
+        raise DesignError("cluster= must name a study for every effect that was pooled.")
+    return names
 
 
 def _design(result: PooledEffects | MetaRegression) -> tuple[np.ndarray, list[str]]:
@@ -90,8 +120,8 @@ def _design(result: PooledEffects | MetaRegression) -> tuple[np.ndarray, list[st
 def _working_covariance(result: PooledEffects | MetaRegression) -> np.ndarray:
     """Return the covariance the model gives the effects."""
     v = result.effects["vi"].to_numpy()
-    if not result.sigma2:
-        return np.diag(v + result.tau2)
+    if not result.sigma2 or np.isnan(result.sigma2["within"]):  # or every study has one effect
+        return np.diag(v + np.nan_to_num(result.tau2))
     codes = pd.factorize(result.effects["cluster"])[0]
     same = codes[:, None] == codes[None, :]
     return np.diag(v + result.sigma2["within"]) + result.sigma2["between"] * same

@@ -27,14 +27,18 @@ def test_metrics_do_not_mix():
 def test_one_study_pools_to_itself_and_says_what_cannot_be_had():
     found = al.pool_effects(table(estimate=[0.3], n=[103]), metric="r")
     assert found.estimate == pytest.approx(0.3)
-    assert found.tau2 == 0
-    assert np.isnan(found.i2)
-    assert "no Knapp-Hartung test" in found.messages[0]
+    for name in ("tau2", "i2", "prediction_low", "prediction_high"):
+        assert np.isnan(getattr(found, name)), name
+    assert "cannot be estimated" in found.messages[0]
+    assert "no Knapp-Hartung test" in found.messages[1]
+    assert "No prediction interval" in found.messages[2]
+    assert [x.get_text() for x in found.forest().get_yticklabels()] == ["effect 1", "Pooled"]
 
 
-def test_no_events_anywhere_has_an_estimate_only_with_correction():
+def test_no_events_anywhere_have_no_pool():
     none = table(events=[0, 0, 0], n=[10, 12, 9])
-    assert 0 < al.pool_effects(none, metric="proportion").estimate < 0.1
+    with pytest.raises(al.DesignError, match=r"0 of 31 people .* half events"):
+        al.pool_effects(none, metric="proportion")
     with pytest.raises(al.DesignError, match=r"0 of 31 people .* no maximum"):
         al.pool_effects(none, metric="proportion", method="GLMM")
 
@@ -48,7 +52,7 @@ def test_proportions_that_are_alike_have_no_variance_between_them():
 
 
 def test_more_events_than_people_are_refused():
-    with pytest.raises(al.DesignError, match=r"between 0 and n; rows 1"):
+    with pytest.raises(al.ColumnError, match=r"between 0 and n; rows 1"):
         al.pool_effects(table(events=[1, 9], n=[5, 8]), metric="proportion", method="GLMM")
     with pytest.raises(al.DesignError, match="pools proportions with counts"):
         al.pool_effects(table(estimate=[0.1], n=[50]), metric="r", method="GLMM")

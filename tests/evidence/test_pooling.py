@@ -17,7 +17,7 @@ SIMPLE = [(case, call) for case, calls in CASES.items() for call in calls if cal
 THREE_LEVEL = [case for case, calls in CASES.items() if "three level" in calls]
 
 LOGLIK = 1e-7  # both stop at an optimum; the likelihood is flat there
-ESTIMATE = 1e-5  # metafor's Fisher scoring stops at 1e-12 in tau2, ours at 1e-10 of its root
+ESTIMATE = 1e-6  # both find the zero of the likelihood's slope; metafor stops at 1e-12 in tau2
 THREE = 1e-4  # nlminb and our simplex stop at different distances from one optimum
 
 
@@ -48,17 +48,17 @@ def test_equals_metafor(case, call):
     assert found.estimate == pytest.approx(reference["beta"], rel=ESTIMATE)
     assert found.std_error == pytest.approx(reference["se"], rel=ESTIMATE)
     np.testing.assert_allclose([found.conf_low, found.conf_high], reference["ci"], atol=ESTIMATE)
-    # metafor gives no prediction interval where all effects are taken as one; ours is the interval.
-    prediction = reference["pi"] or reference["ci"]
+    # metafor gives no prediction interval where all effects are taken as one, and neither do we.
+    prediction = reference["pi"] or [np.nan, np.nan]
     np.testing.assert_allclose(
         [found.prediction_low, found.prediction_high], prediction, atol=ESTIMATE
     )
-    assert found.p_value == pytest.approx(reference["pval"], rel=1e-3, abs=1e-12)
-    assert found.tau2 == pytest.approx(reference["tau2"], rel=1e-4, abs=1e-8)
+    assert found.p_value == pytest.approx(reference["pval"], rel=1e-5, abs=1e-12)
+    assert found.tau2 == pytest.approx(reference["tau2"], rel=ESTIMATE, abs=1e-9)
     assert found.q == pytest.approx(reference["q"], rel=1e-9)
     assert found.q_p_value == pytest.approx(reference["qp"], rel=1e-6)
     if method != "EE":
-        assert found.i2 == pytest.approx(reference["i2"], rel=1e-4, abs=1e-7)
+        assert found.i2 == pytest.approx(reference["i2"], rel=ESTIMATE, abs=1e-8)
     if method in ("REML", "ML", "EE"):
         assert found.loglik == pytest.approx(reference["loglik"], abs=LOGLIK)
     if method == "REML":
@@ -124,7 +124,7 @@ def test_rows_without_what_is_needed_are_named():
     )
     found = al.pool_effects(table, metric="r", test="wald")
     assert found.k == 1
-    assert found.messages == (
+    assert found.messages[:2] == (
         "1 of 3 rows have no estimate and are left out: B.",
         "1 of 3 rows have no variance and are left out: C.",
     )
