@@ -12,8 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+from ..errors import DesignError
+from ..evidence.checks import is_number
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,15 @@ def cutoff(
     weighted with the other group's SD (halfway only where the SDs are equal).
     """
     toward_health = -1.0 if lower_is_better else 1.0
+    if clinical is not None and functional is not None:
+        ill, well = (_needed(p, n, criterion)[0] for p, n in
+                     ((clinical, "clinical"), (functional, "functional")))  # fmt: skip
+        if toward_health * (well - ill) <= 0:
+            better = "lower" if lower_is_better else "higher"
+            raise DesignError(
+                f"The functional mean ({well:g}) must be {better} than the clinical one ({ill:g}), "
+                f"for {better} scores are better; look whether the two are swapped, or direction=."
+            )
     if criterion == "a":
         mean, sd = _needed(clinical, "clinical", criterion)
         return mean + toward_health * 2 * sd
@@ -135,16 +148,14 @@ def cutoff(
     return weighted / (clinical_sd + functional_sd)
 
 
-def _needed(pair: tuple[float, float] | None, name: str, criterion: str) -> tuple[float, float]:
-    from ..errors import DesignError
-
+def _needed(pair: Any, name: str, criterion: str) -> tuple[float, float]:
     if pair is None:
         raise DesignError(
             f"Criterion '{criterion}' needs the {name} group's mean and SD; give {name}=(mean, sd)."
         )
-    mean, sd = (float(value) for value in pair)
-    if not (np.isfinite(mean) and np.isfinite(sd) and sd > 0):
+    two = isinstance(pair, (tuple, list, np.ndarray)) and len(pair) == 2
+    if not (two and is_number(pair[0]) and is_number(pair[1]) and pair[1] > 0):
         raise DesignError(
-            f"{name}=(mean, sd) must be a finite mean and an SD above 0, not ({mean:g}, {sd:g})."
+            f"{name}=(mean, sd) must be a finite mean and an SD above 0, not {pair!r}."
         )
-    return mean, sd
+    return float(pair[0]), float(pair[1])

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t
 
-from ..errors import DesignError, listing, require_columns
-from .reliable import _sign
+from ..errors import ColumnError, DesignError, listing, require_columns
+from ..evidence.checks import checked_table, is_number, numbers
+from .reliable import ROUNDING, sign_of
 
 COLUMNS = (
     "client_id", "session_before", "session_after", "before", "after", "size", "mean_before",
@@ -52,8 +53,8 @@ def sudden_gains(
         One row a gain: ``client_id, session_before, session_after, before, after, size`` (always
         positive), ``mean_before, mean_after``, ``threshold`` (what the difference of the means
         had to exceed), ``reversed`` (half of the gain was lost later) and ``session_reversed``.
-        ``.attrs["sudden_gains"]`` counts clients, sessions looked at, and pairs of sessions that
-        could not be judged.
+        ``.attrs["sudden_gains"]`` counts clients, pairs of sessions looked at, pairs that could not
+        be judged, and rows without client, session or score.
 
     Notes
     -----
@@ -71,73 +72,97 @@ def sudden_gains(
     >>> al.sudden_gains(course, points=7)[["session_before", "size"]].values.tolist()
     [[3.0, 12.0]]
     """
+    checked_table(scores, "the scores")
     require_columns(scores.columns, ["client_id", "session", score], what="the scores")
-    if not (points > 0 and 0 <= percent < 100 and min_around in (2, 3)):
-        raise DesignError(
-            "points must be above 0, percent between 0 and 100, min_around 2 or 3; they are "
-            f"{points!r}, {percent!r}, {min_around!r}."
+    _check_options(points, percent, min_around)
+    sign = -sign_of(direction) * (-1.0 if losses else 1.0)  # sign * (before - after) > 0: a gain
+    kept = pd.DataFrame(
+        {"client_id": scores["client_id"], "session": numbers(scores, "session", "the scores"),
+         "score": numbers(scores, score, "the scores")}
+    )  # fmt: skip
+    part = kept["session"].notna() & (kept["session"] != np.floor(kept["session"]))
+    if part.any():
+        raise ColumnError(
+            f"Sessions are counted in whole numbers; rows {listing(kept.index[part])} are not "
+            f"(first value {kept.loc[part, 'session'].iloc[0]:g})."
         )
-    twice = scores.duplicated(["client_id", "session"])
+    whole = kept[["client_id", "session"]].notna().all(axis=1)
+    twice = kept[whole].duplicated(["client_id", "session"])
     if twice.any():
         raise DesignError(
             "Each client has one score a session; clients "
-            f"{listing(scores.loc[twice, 'client_id'].unique())} have several. Choose one measure, "
-            "scale and rater first."
+            f"{listing(kept.loc[whole].loc[twice.to_numpy(), 'client_id'].unique())} have several. "
+            "Choose one measure, scale and rater first."
         )
-    sign = -_sign(direction) * (-1.0 if losses else 1.0)  # sign * (before - after) > 0: a gain
-    rows, pairs, unjudged = [], 0, 0
-    kept = scores.dropna(subset=[score]).sort_values(["client_id", "session"])
-    for client, course in kept.groupby("client_id", sort=False, observed=True):
-        number, value = course["session"].to_numpy(), course[score].to_numpy(float)
-        grid = np.full(int(number.max() - number.min()) + 1, np.nan)
-        grid[(number - number.min()).astype(int)] = value
-        for at in range(len(grid) - 1):
-            pairs += 1
-            found = _judge(grid, at, sign, points, percent, min_around)
-            if found is None:
-                unjudged += 1
-            elif found:
-                first = int(number.min()) + at
-                rows.append({"client_id": client, "session_before": first,
-                             "session_after": first + 1, **found,
-                             **_reversal(grid, at, found, sign, int(number.min()))})  # fmt: skip
+    rows: list[dict[str, object]] = []
+    pairs, judged = 0, 0
+    used = kept[whole & kept["score"].notna()].sort_values(["client_id", "session"])
+    for client, course in used.groupby("client_id", sort=False, observed=True):
+        values = dict(zip(course["session"].astype(int), course["score"], strict=True))
+        pairs += max(values) - min(values)
+        for session in values:
+            found = _judge(values, session, sign, points, percent, min_around)
+            judged += found is not None
+            if found:
+                rows.append({"client_id": client, "session_before": session,
+                             "session_after": session + 1, **found,
+                             **_reversal(values, session, found, sign)})  # fmt: skip
     out = pd.DataFrame(rows, columns=list(COLUMNS))
     out.attrs["sudden_gains"] = {
-        "clients": int(scores["client_id"].nunique()), "pairs": pairs, "not_judged": unjudged,
+        "clients": int(used["client_id"].nunique()), "pairs": pairs, "not_judged": pairs - judged,
+        "rows_without_client_or_session": int((~whole).sum()),
+        "rows_without_score": int((whole & kept["score"].isna()).sum()),
         "points": points, "percent": percent, "losses": losses,
     }  # fmt: skip
     return out
 
 
+def _check_options(points: float, percent: float, min_around: int) -> None:
+    fine = is_number(points) and is_number(percent) and min_around in (2, 3)
+    if not (fine and points > 0 and 0 <= percent < 100):
+        raise DesignError(
+            "points must be above 0, percent between 0 and 100, min_around 2 or 3; they are "
+            f"{points!r}, {percent!r}, {min_around!r}."
+        )
+    if 0 < percent < 1:
+        raise DesignError(
+            f"percent={percent!r} would be less than one percent; write {100 * percent:g} for "
+            f"{100 * percent:g} %, or 0 to leave this criterion out."
+        )
+
+
 def _judge(
-    grid: np.ndarray, at: int, sign: float, points: float, percent: float, least: int
+    values: dict[int, float], at: int, sign: float, points: float, percent: float, least: int
 ) -> dict[str, float] | None:
-    """Return the gain after position `at`, nothing where there is none, None where unknown."""
-    before, after = grid[max(0, at - 2) : at + 1], grid[at + 1 : at + 4]
-    if np.isnan(grid[at]) or np.isnan(grid[at + 1]):
+    """Return the gain after session `at`, nothing where there is none, None where unknown."""
+    if at + 1 not in values:
         return None
-    before, after = before[~np.isnan(before)], after[~np.isnan(after)]
+    before = np.array([values[s] for s in (at - 2, at - 1, at) if s in values])
+    after = np.array([values[s] for s in (at + 1, at + 2, at + 3) if s in values])
     n, m = len(before), len(after)
     if n < least or m < least:
         return None
-    size = sign * (grid[at] - grid[at + 1])
+    size = sign * (values[at] - values[at + 1])
     pooled = np.sqrt(((n - 1) * before.var(ddof=1) + (m - 1) * after.var(ddof=1)) / (n + m - 2))
     threshold = float(t.ppf(0.975, n + m - 2) * pooled)
-    lasting = sign * (before.mean() - after.mean())
-    if size < points or size < percent / 100 * abs(grid[at]) or lasting <= threshold:
+    lasting = float(sign * (before.mean() - after.mean()))
+    # 'At least' holds and 'more than' does not where only rounding parts a number from its limit.
+    slack = ROUNDING * max(np.abs(before).max(), np.abs(after).max(), points)
+    enough = size >= points - slack and size >= percent / 100 * abs(values[at]) - slack
+    if not enough or lasting <= threshold + slack:
         return {}
     return {
-        "before": float(grid[at]), "after": float(grid[at + 1]), "size": float(size),
+        "before": float(values[at]), "after": float(values[at + 1]), "size": float(size),
         "mean_before": float(before.mean()), "mean_after": float(after.mean()),
         "threshold": threshold,
     }  # fmt: skip
 
 
 def _reversal(
-    grid: np.ndarray, at: int, found: dict[str, float], sign: float, first: int
+    values: dict[int, float], at: int, found: dict[str, float], sign: float
 ) -> dict[str, object]:
     """Tell whether a later score has lost half of the gain or more."""
-    later = sign * (grid[at + 2 :] - found["after"])
-    lost = np.flatnonzero(later >= found["size"] / 2)
-    session = first + at + 2 + int(lost[0]) if len(lost) else pd.NA
-    return {"reversed": bool(len(lost)), "session_reversed": session}
+    slack = ROUNDING * max(abs(found["before"]), abs(found["after"]))
+    lost = [s for s, value in values.items() if s > at + 1
+            and sign * (value - found["after"]) >= found["size"] / 2 - slack]  # fmt: skip
+    return {"reversed": bool(lost), "session_reversed": min(lost) if lost else pd.NA}

@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import ColumnError, DesignError, did_you_mean, listing, require_columns
+from ..errors import ColumnError, DesignError, require_columns
+from ..evidence.checks import checked_choice, checked_table, is_number, numbers
+from .card import card_of, direction_of
 from .formulas import METHODS, Moments, difference_reliability
 
 DIRECTIONS = ("lower_is_better", "higher_is_better")
+MADE = ("change", "rci", "category")
 CATEGORIES = ("improved", "unchanged", "deteriorated")
 ROUNDING = 1e-9
 """Relative slack at the critical value, so that a change of exactly that size never exceeds it."""
@@ -21,11 +24,13 @@ def reliable_change(
     *,
     pre: str,
     post: str,
-    reliability: float,
+    reliability: float | None = None,
     sd: float | None = None,
     method: str = "JT",
-    direction: str = "lower_is_better",
+    direction: str | None = None,
     reliability_post: float | None = None,
+    measure: str | None = None,
+    scale: str = "total",
 ) -> pd.DataFrame:
     """Has each client changed by more than measurement error?
 
@@ -37,7 +42,8 @@ def reliable_change(
         Columns with the first and the last score, in points of the measure.
     reliability
         Reliability of the measure in a population like this one, between 0 and 1. Test-retest
-        reliability and alpha give different answers; Jacobson and Truax recommend retest.
+        reliability and alpha give different answers; Jacobson and Truax recommend retest. May be
+        left out with `measure`, if its card has one.
     sd
         SD of the first score in the population the answer is for; by default the SD of `pre`
         in `data`.
@@ -45,9 +51,14 @@ def reliable_change(
         ``JT`` (Jacobson-Truax), ``GLN`` (Gulliksen-Lord-Novick), ``HLL`` (Hsu-Linn-Lord), ``EN``
         (Edwards-Nunnally), ``NK`` (Nunnally-Kotsch) or ``HA`` (Hageman-Arrindell).
     direction
-        ``lower_is_better`` (symptoms) or ``higher_is_better`` (functioning).
+        ``lower_is_better`` (symptoms; the default without a card) or ``higher_is_better``
+        (functioning).
     reliability_post
         Reliability at the second occasion, used by ``NK`` alone; by default `reliability`.
+    measure, scale
+        The card (``al.measure(name)``) that reliability and direction are taken from where they
+        are not given. What was taken, from where, and whether somebody read it there, is in
+        ``.attrs["reliable_change"]["messages"]``.
 
     Returns
     -------
@@ -72,9 +83,23 @@ def reliable_change(
     >>> out["category"].tolist()
     ['improved', 'unchanged', 'deteriorated']
     """
-    chosen = _checked_method(method)
-    sign = _sign(direction)
+    chosen = METHODS[checked_choice("method", method, METHODS)]
+    card = None if measure is None else card_of(measure, scale)
+    direction = direction_of(direction, card)
+    sign = sign_of(direction)
+    messages: list[str] = []
+    if reliability is None:
+        if card is None:
+            raise DesignError("Give reliability=, or measure= with a card that has one.")
+        reliability, told = card.reliability()
+        messages.append(told)
     first, last = scores_of(data, pre, post)
+    for made in MADE:
+        if made in (pre, post):
+            raise ColumnError(
+                f"The column '{made}' holds scores, and the answer would have a column of that "
+                "name; rename it first."
+            )
     moments = _moments(first, last, sd, reliability, reliability_post)
     _check_moments(chosen.name, moments)
     rci = sign * chosen.statistic(first, last, moments)
@@ -83,7 +108,8 @@ def reliable_change(
     out["rci"] = rci
     out["category"] = categorise(rci, chosen.critical)
     missing = int(np.isnan(rci).sum())
-    out.attrs["reliable_change"] = _account(chosen, moments, direction, len(out), missing)
+    account = _account(chosen, moments, direction, len(out), missing)
+    out.attrs["reliable_change"] = account | {"messages": tuple(messages)}
     return out
 
 
@@ -97,42 +123,31 @@ def categorise(rci: np.ndarray, critical: float) -> pd.Categorical:
     return pd.Categorical(names, categories=list(CATEGORIES))
 
 
-def scores_of(data: pd.DataFrame, pre: str, post: str) -> tuple[np.ndarray, np.ndarray]:
+def scores_of(data: pd.DataFrame, pre: Any, post: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return both columns as floats, or say which cell is not a number."""
-    require_columns(data.columns, [pre, post], what="the data")
-    return _numeric(data, pre), _numeric(data, post)
+    checked_table(data, "the data")
+    require_named(data, [pre, post])
+    if pre == post:
+        raise ColumnError(f"pre and post are the same column '{pre}'; name two.")
+    return numbers(data, pre, "the data"), numbers(data, post, "the data")
 
 
-def _numeric(data: pd.DataFrame, column: str) -> np.ndarray:
-    numbers = pd.to_numeric(data[column], errors="coerce")
-    bad = numbers.isna() & data[column].notna()
-    values = numbers.to_numpy(dtype=float, na_value=np.nan)
-    bad |= np.isinf(values)
-    if bad.any():
-        rows = listing(data.index[bad])
-        first = data[column][bad].iloc[0]
-        raise ColumnError(
-            f"Column '{column}' must hold finite numbers; {int(bad.sum())} rows do not "
-            f"(first value {first!r}; rows {rows}). Correct them or set them missing."
-        )
-    return values
+def require_named(data: pd.DataFrame, names: list[Any]) -> None:
+    """Raise where a column is not there; a column may be named by a number."""
+    for name in names:
+        if name in data.columns:
+            continue
+        if str(name) in [str(column) for column in data.columns]:
+            raise ColumnError(
+                f"The column {name!r} is there with a name of another type (a number and its "
+                "text are two names); write it as in data.columns."
+            )
+        require_columns(data.columns, [name], what="the data")
 
 
-def _checked_method(method: str) -> Any:
-    if method not in METHODS:
-        raise DesignError(
-            f"method must be one of {', '.join(METHODS)}, not {method!r}."
-            f"{did_you_mean(method, METHODS)}"
-        )
-    return METHODS[method]
-
-
-def _sign(direction: str) -> float:
-    if direction not in DIRECTIONS:
-        raise DesignError(
-            f"direction must be 'lower_is_better' or 'higher_is_better', not {direction!r}."
-            f"{did_you_mean(direction, DIRECTIONS)}"
-        )
+def sign_of(direction: str) -> float:
+    """Return what change is multiplied by, so that positive is improvement."""
+    checked_choice("direction", direction, DIRECTIONS)
     return -1.0 if direction == "lower_is_better" else 1.0
 
 
@@ -145,10 +160,9 @@ def _moments(
 ) -> Moments:
     """Return the sample's moments, from the clients with both scores."""
     for name, value in (("reliability", reliability), ("reliability_post", reliability_post)):
-        if value is not None and not 0 < value < 1:
+        if value is not None and not (is_number(value) and 0 < value < 1):
             raise DesignError(f"{name} must lie between 0 and 1, not {value!r}.")
-    if sd is not None and not (np.isfinite(sd) and sd > 0):
-        raise DesignError(f"sd must be a finite number above 0, not {sd!r}.")
+    check_sd(sd)
     both = ~(np.isnan(first) | np.isnan(last))
     pre, post = first[both], last[both]
     enough = len(pre) > 1
@@ -164,6 +178,12 @@ def _moments(
         reliability_post=float(reliability if reliability_post is None else reliability_post),
         correlation=float(np.corrcoef(pre, post)[0, 1]) if varies else float("nan"),
     )
+
+
+def check_sd(sd: Any) -> None:
+    """Refuse an SD that is none."""
+    if sd is not None and not (is_number(sd) and sd > 0):
+        raise DesignError(f"sd must be a finite number above 0, not {sd!r}.")
 
 
 def _check_moments(method: str, m: Moments) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import product
+from typing import Any
 
 import pandas as pd
 
 from ..errors import DesignError
+from ..evidence.checks import checked_choice
 from .formulas import METHODS
-from .significant import CLASSES, clinically_significant_change
+from .reliable import check_sd, sign_of
+from .significant import BETTER, CLASSES, CRITERIA, clinically_significant_change
 
 
 def change_sensitivity(
@@ -41,10 +44,12 @@ def change_sensitivity(
     Returns
     -------
     DataFrame
-        A row a specification and denominator (``all``, ``clinical_at_intake``): ``method,
-        reliability, criterion, denominator, n_of, cutoff``, the shares ``recovered, improved,
-        unchanged, deteriorated`` and ``not_improved`` (neither recovered nor improved), and
-        ``why_not`` where a specification cannot be computed (its shares are missing).
+        A row a specification and denominator (``all`` with both scores, ``clinical_at_intake``,
+        ``with_intake``; see `clinically_significant_change`): ``method, reliability, criterion,
+        denominator, n_of, cutoff``, the shares ``recovered, improved, unchanged, deteriorated``
+        and ``not_improved`` (neither recovered nor improved; under ``with_intake`` that includes
+        who has no last score), and ``why_not`` where a specification
+        cannot be computed (its shares are missing).
 
     Examples
     --------
@@ -57,11 +62,18 @@ def change_sensitivity(
     >>> table.query("denominator == 'all'")["not_improved"].tolist()
     [0.75, 0.5]
     """
-    if isinstance(reliability, (int, float)) or not len(reliability):
-        raise DesignError("reliability must be a list of the values to try, such as [0.8, 0.9].")
+    _check_list("reliability", reliability, "[0.8, 0.9]")
+    _check_list("methods", methods, '["JT", "HA"]')
+    _check_list("criteria", criteria, '["a", "c"]')
+    for method in methods:
+        checked_choice("method", method, METHODS)
+    for criterion in criteria:
+        checked_choice("criterion", criterion, CRITERIA)
+    sign_of(direction)  # what is wrong for every specification is said at once
+    check_sd(sd)
     rows = []
     for method, value, criterion in product(methods, reliability, criteria):
-        specification = {"method": method, "reliability": float(value), "criterion": criterion}
+        specification = {"method": method, "reliability": value, "criterion": criterion}
         try:
             found = clinically_significant_change(
                 data, pre=pre, post=post, reliability=value, clinical=clinical,
@@ -69,8 +81,6 @@ def change_sensitivity(
                 direction=direction,
             )  # fmt: skip
         except DesignError as error:
-            if method not in METHODS or criterion not in ("a", "b", "c"):
-                raise
             rows.append({**specification, "why_not": str(error)})
             continue
         for name, part in found.table.groupby("denominator", sort=False):
@@ -79,9 +89,15 @@ def change_sensitivity(
                 {
                     **specification, "denominator": name, "n_of": int(part["n_of"].iloc[0]),
                     "cutoff": found.cutoff, **shares,
-                    "not_improved": shares["unchanged"] + shares["deteriorated"], "why_not": "",
+                    "why_not": "",
+                    "not_improved": sum(s for c, s in shares.items() if c not in BETTER),
                 }
             )  # fmt: skip
     columns = ["method", "reliability", "criterion", "denominator", "n_of", "cutoff", *CLASSES,
                "not_improved", "why_not"]  # fmt: skip
     return pd.DataFrame(rows).reindex(columns=columns)
+
+
+def _check_list(name: str, values: Any, example: str) -> None:
+    if isinstance(values, str) or not isinstance(values, Collection) or not len(values):
+        raise DesignError(f"{name} must be a list of the values to try, such as {example}.")

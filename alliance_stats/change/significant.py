@@ -8,13 +8,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import DesignError, did_you_mean
+from ..errors import DesignError
+from ..evidence.checks import checked_choice, checked_confidence, is_number
 from ..results import Result
+from .card import card_of, direction_of
 from .formulas import cutoff
-from .reliable import reliable_change, scores_of
+from .reliable import ROUNDING, reliable_change, scores_of, sign_of
 
 CLASSES = ("recovered", "improved", "unchanged", "deteriorated")
 CRITERIA = ("a", "b", "c")
+BETTER = ("recovered", "improved")
+NO_LAST = "no_last_score"
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,11 @@ class ClinicallySignificantChange(Result):
         The clients, with ``change``, ``rci``, ``category`` (one of `CLASSES`) and
         ``clinical_at_intake``.
     table
-        ``denominator`` (``all`` or ``clinical_at_intake``), ``category``, ``n``, ``n_of``,
-        ``share``, ``conf_low``, ``conf_high`` (Wilson).
+        ``denominator``, ``category``, ``n``, ``n_of``, ``share``, ``conf_low``, ``conf_high``
+        (Wilson). ``all`` are all clients with both scores (completers, where the last score is
+        one of the end), ``clinical_at_intake`` those of them who could recover, ``with_intake``
+        everybody with a first score: who has no last one has a row of its own there
+        (``no_last_score``), for nothing was shown of them.
     cutoff
         The line between the clinical and the functional population.
     options
@@ -63,9 +70,18 @@ class ClinicallySignificantChange(Result):
     def glance(self) -> pd.DataFrame:
         """Return one row: clients, cut-off and the choices made."""
         n = int(self.data["category"].notna().sum())
+        begun = int(self.table.query("denominator == 'with_intake'")["n_of"].iloc[0])
         clinical = int((self.data["clinical_at_intake"] & self.data["category"].notna()).sum())
         return pd.DataFrame(
-            [{"n": n, "n_clinical_at_intake": clinical, "cutoff": self.cutoff, **self.options}]
+            [
+                {
+                    "n": n,
+                    "n_clinical_at_intake": clinical,
+                    "n_with_intake": begun,
+                    "cutoff": self.cutoff,
+                    **self.options,
+                }
+            ]
         )
 
 
@@ -74,28 +90,32 @@ def clinically_significant_change(
     *,
     pre: str,
     post: str,
-    reliability: float,
+    reliability: float | None = None,
     clinical: tuple[float, float] | None = None,
     functional: tuple[float, float] | None = None,
     criterion: str = "c",
     cutoff_value: float | None = None,
     sd: float | None = None,
     method: str = "JT",
-    direction: str = "lower_is_better",
+    direction: str | None = None,
     confidence: float = 0.95,
+    measure: str | None = None,
+    scale: str = "total",
 ) -> ClinicallySignificantChange:
     """How many clients changed reliably, and how many of them crossed into the healthy range?
 
     Parameters
     ----------
-    data, pre, post, reliability, sd, method, direction
-        As in `reliable_change`.
+    data, pre, post, reliability, sd, method, direction, measure, scale
+        As in `reliable_change`. With `measure`, the card's cut-off is used where neither
+        populations nor `cutoff_value` are given; what was taken from the card, with its source
+        and whether somebody read it there, is in ``messages``.
     clinical, functional
         ``(mean, sd)`` of the two populations, on the measure's scale.
     criterion
         ``a``, ``b`` or ``c`` of Jacobson and Truax (1991, doi 10.1037/0022-006X.59.1.12).
     cutoff_value
-        A published cut-off to use instead of `criterion`.
+        A published cut-off to use instead of `criterion`; a score at it is clinical.
     confidence
         Level of the Wilson intervals.
 
@@ -104,7 +124,9 @@ def clinically_significant_change(
     ClinicallySignificantChange
         Recovered: reliable improvement, with a first score on the clinical side (at or beyond the
         cut-off) and a last one on the functional side. A client who starts on the functional
-        side cannot recover, so every share is given of all clients and of those who could.
+        side cannot recover, so every share is given of all clients with both scores and of those
+        who could; and of everybody with a first score, since who left without a last one has not
+        been shown to be better.
 
     Examples
     --------
@@ -117,72 +139,130 @@ def clinically_significant_change(
     >>> found.data["category"].tolist()
     ['recovered', 'unchanged', 'deteriorated']
     """
-    if criterion not in CRITERIA:
-        raise DesignError(
-            f"criterion must be 'a', 'b' or 'c', not {criterion!r}."
-            f"{did_you_mean(criterion, CRITERIA)}"
-        )
-    changed = reliable_change(
-        data,
-        pre=pre,
-        post=post,
-        reliability=reliability,
-        sd=sd,
-        method=method,
-        direction=direction,
-    )
+    checked_choice("criterion", criterion, CRITERIA)
+    checked_confidence(confidence)
+    card = None if measure is None else card_of(measure, scale)
+    direction = direction_of(direction, card)
+    sign_of(direction)
     lower = direction == "lower_is_better"
-    if cutoff_value is None:
-        line = cutoff(criterion, clinical, functional, lower_is_better=lower)
-    else:
+    told, at_line_is_clinical = "", True
+    if cutoff_value is not None:
+        if not is_number(cutoff_value):
+            raise DesignError(f"cutoff_value must be a finite number, not {cutoff_value!r}.")
         line = float(cutoff_value)
-    out = _classified(changed, pre, post, line, lower)
+    elif card is not None and clinical is None and functional is None:
+        line, told = card.cutoff()
+        at_line_is_clinical = lower  # a card says 'so much or more': the line is the upper group's
+    else:
+        line = cutoff(criterion, clinical, functional, lower_is_better=lower)
+    changed = reliable_change(
+        data, pre=pre, post=post, reliability=reliability, sd=sd, method=method,
+        direction=direction, measure=measure, scale=scale,
+    )  # fmt: skip
+    source = "card" if told else "given" if cutoff_value is not None else criterion
+    return judged_by_line(
+        changed, pre, post, line, source=source, at_line_is_clinical=at_line_is_clinical,
+        confidence=confidence, messages=(told,) if told else (),
+    )  # fmt: skip
+
+
+def judged_by_line(
+    changed: pd.DataFrame,
+    pre: str,
+    post: str,
+    line: float,
+    *,
+    source: str = "given",
+    at_line_is_clinical: bool = True,
+    confidence: float = 0.95,
+    messages: tuple[str, ...] = (),
+) -> ClinicallySignificantChange:
+    """Judge what `reliable_change` returned against a line (infinite: nobody recovers)."""
     account = changed.attrs["reliable_change"]
-    missing = account["rows_without_both_scores"]
-    messages: tuple[str, ...] = ()
-    if missing:
-        messages = (f"{missing} of {len(data)} rows lack a score and are in no denominator.",)
+    out = _classified(
+        changed, pre, post, line, account["direction"] == "lower_is_better", at_line_is_clinical
+    )
+    table = _shares(out, scores_of(out, pre, post)[0], confidence)
     options = {
-        "criterion": criterion if cutoff_value is None else "given",
-        "method": account["method"],
-        "reliability": account["reliability"],
-        "sd": account["sd"],
-        "direction": direction,
-        "smallest_reliable_change_jt": account["smallest_reliable_change_jt"],
-    }
-    return ClinicallySignificantChange(out, _shares(out, confidence), line, options, messages)
+        "criterion": source,
+        **{name: account[name] for name in
+           ("method", "reliability", "sd", "direction", "smallest_reliable_change_jt")},
+    }  # fmt: skip
+    told = [*account["messages"], *messages, *_missing(table, len(changed))]
+    return ClinicallySignificantChange(out, table, line, options, tuple(told))
+
+
+def _missing(table: pd.DataFrame, rows: int) -> list[str]:
+    """Say who is in which denominator, and why a share is missing."""
+    of = table.groupby("denominator")["n_of"].first()
+    messages = []
+    if of["all"] < rows:
+        messages.append(
+            f"{rows - of['all']} of {rows} rows lack a score: they are not in 'all', which is the "
+            f"{of['all']} clients with both scores; 'with_intake' is the {of['with_intake']} with "
+            "a first score."
+        )
+    messages += [
+        f"No shares of '{name}': {words}."
+        for name, words in (("all", "nobody has both scores"),
+                            ("clinical_at_intake", "nobody starts on the clinical side"),
+                            ("with_intake", "nobody has a first score"))
+        if of[name] == 0
+    ]  # fmt: skip
+    return messages
 
 
 def _classified(
-    changed: pd.DataFrame, pre: str, post: str, line: float, lower: bool
+    changed: pd.DataFrame,
+    pre: str,
+    post: str,
+    line: float,
+    lower: bool,
+    at_line_is_clinical: bool,
 ) -> pd.DataFrame:
-    first, last = scores_of(changed, pre, post)
-    clinical = first >= line if lower else first <= line
-    functional = last < line if lower else last > line
+    first, last = (_on_clinical_side(scores, line, lower, at_line_is_clinical)
+                   for scores in scores_of(changed, pre, post))  # fmt: skip
     category = changed["category"].astype(object)
-    category[(category == "improved") & clinical & functional] = "recovered"
+    category[(category == "improved") & first & ~last] = "recovered"
     out = changed.copy()
     out["category"] = pd.Categorical(category, categories=list(CLASSES))
-    out["clinical_at_intake"] = clinical
+    out["clinical_at_intake"] = first
     return out
 
 
-def _shares(data: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    """Return every category's share of all clients and of those who could recover."""
+def _on_clinical_side(
+    scores: np.ndarray, line: float, lower: bool, at_line_is_clinical: bool
+) -> np.ndarray:
+    """Tell which scores are clinical; a score that differs from the line by rounding is at it."""
+    with np.errstate(invalid="ignore"):
+        beyond = scores > line if lower else scores < line
+        at = np.abs(scores - line) <= ROUNDING * max(1.0, abs(line)) if np.isfinite(line) else False
+    return np.where(at, at_line_is_clinical, beyond)
+
+
+def _shares(data: pd.DataFrame, first: np.ndarray, confidence: float) -> pd.DataFrame:
+    """Return every category's share of the three denominators."""
     judged = data[data["category"].notna()]
-    parts = {"all": judged, "clinical_at_intake": judged[judged["clinical_at_intake"]]}
+    begun = data[~np.isnan(first)]
+    named = begun["category"].astype(object).where(begun["category"].notna(), NO_LAST)
+    parts = {
+        "all": judged["category"],
+        "clinical_at_intake": judged.loc[judged["clinical_at_intake"], "category"],
+        "with_intake": named,
+    }
     rows = [
         _share_row(name, category, part, confidence)
         for name, part in parts.items()
-        for category in CLASSES
+        for category in (*CLASSES, NO_LAST)
+        if category != NO_LAST or name == "with_intake"
     ]
     return pd.DataFrame(rows)
 
 
 def _share_row(
-    denominator: str, category: str, part: pd.DataFrame, confidence: float
+    denominator: str, category: str, part: pd.Series, confidence: float
 ) -> dict[str, Any]:
-    n, of = int((part["category"] == category).sum()), len(part)
+    n, of = int((part == category).sum()), len(part)
     low, high = wilson(n, of, confidence)
     return {
         "denominator": denominator,

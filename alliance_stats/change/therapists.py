@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from ..errors import AllianceStatsWarning, DesignError, require_columns
+from ..errors import AllianceStatsWarning, DesignError
+from ..evidence.checks import checked_confidence
 from ..results import Result
-from .reliable import _sign, scores_of
+from .reliable import require_named, scores_of, sign_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -130,12 +131,15 @@ def change_by_therapist(
     """
     from ..multilevel import fit_multilevel
 
-    require_columns(data.columns, [therapist], what="the data")
-    sign = _sign(direction)
+    checked_confidence(confidence)
+    sign = sign_of(direction)
     first, last = scores_of(data, pre, post)
+    require_named(data, [therapist])
     frame = pd.DataFrame(
         {"improvement": sign * (last - first), "first": first, "therapist_id": data[therapist]}
     ).dropna()
+    if isinstance(frame["therapist_id"].dtype, pd.CategoricalDtype):
+        frame["therapist_id"] = frame["therapist_id"].cat.remove_unused_categories()
     counts = frame["therapist_id"].value_counts()
     if len(counts) < 3 or (counts == 1).all():
         raise DesignError(
@@ -143,12 +147,17 @@ def change_by_therapist(
             f"there are {len(counts)} therapists with {len(frame)} clients who have both scores."
         )
     frame["first"] -= frame["first"].mean()
+    messages = []
+    formula = "improvement ~ first + (1 | therapist_id)"
+    if np.ptp(frame["first"]) < 1e-12 * max(1.0, float(np.abs(first[~np.isnan(first)]).max())):
+        formula = "improvement ~ 1 + (1 | therapist_id)"
+        messages.append("All first scores are alike, so change is not adjusted for them.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AllianceStatsWarning)  # told in messages below
-        fit = fit_multilevel("improvement ~ first + (1 | therapist_id)", frame)
+        fit = fit_multilevel(formula, frame)
     between = float(fit.varcomp.query("group == 'therapist_id'")["vcov"].iloc[0])
     within = float(fit.scale)
-    expected = fit.params["Intercept"] + fit.params["first"] * frame["first"]
+    expected = fit.params["Intercept"] + fit.params.get("first", 0.0) * frame["first"]
     beyond = (frame["improvement"] - expected).groupby(frame["therapist_id"], observed=True)
     rows = beyond.agg(observed="mean", n_clients="size").reset_index()
     rows["reliability"] = between / (between + within / rows["n_clients"])
@@ -156,7 +165,6 @@ def change_by_therapist(
     rows["std_error"] = np.sqrt(between * (1 - rows["reliability"]))
     half = norm.ppf(0.5 + confidence / 2) * rows["std_error"]
     rows["conf_low"], rows["conf_high"] = rows["shrunken"] - half, rows["shrunken"] + half
-    messages = []
     if len(frame) < len(data):
         lost = len(data) - len(frame)
         messages.append(f"{lost} of {len(data)} rows lack a score or a therapist.")

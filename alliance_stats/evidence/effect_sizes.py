@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import gammaln
 
-from ..errors import ColumnError, DesignError, did_you_mean, listing, require_columns
+from ..errors import ColumnError, DesignError, listing, require_columns
+from .checks import checked_choice, checked_table, numbers
 
 Numbers = dict[str, np.ndarray]
 
@@ -148,28 +149,14 @@ def effect_sizes(data: pd.DataFrame, *, kind: str) -> pd.DataFrame:
     ...     "estimate"].round(3).tolist()
     [0.775]
     """
-    if kind not in KINDS:
-        raise DesignError(
-            f"kind must be one of {', '.join(KINDS)}, not {kind!r}.{did_you_mean(kind, KINDS)}"
-        )
-    chosen = KINDS[kind]
+    chosen = KINDS[checked_choice("kind", kind, KINDS)]
+    checked_table(data, "the data")
     require_columns(data.columns, list(chosen.columns), what="the data")
-    numbers = {name: _numeric(data, name) for name in chosen.columns}
-    _check_possible(data, numbers)
+    reported = {name: numbers(data, name, "the data") for name in chosen.columns}
+    _check_possible(data, reported)
     with np.errstate(divide="ignore", invalid="ignore"):
-        estimate, variance = chosen.formula(numbers)
+        estimate, variance = chosen.formula(reported)
     return data.assign(metric=chosen.metric, estimate=estimate, se=np.sqrt(variance))
-
-
-def _numeric(data: pd.DataFrame, name: str) -> np.ndarray:
-    values = pd.to_numeric(data[name], errors="coerce")
-    bad = values.isna() & data[name].notna()
-    if bad.any():
-        raise ColumnError(
-            f"Column '{name}' must hold numbers; rows {listing(data.index[bad])} do not (first "
-            f"value {data[name][bad].iloc[0]!r})."
-        )
-    return values.to_numpy(dtype=float, na_value=np.nan)
 
 
 def _check_possible(data: pd.DataFrame, x: Numbers) -> None:
@@ -203,7 +190,24 @@ def d_from_r(r: float | np.ndarray) -> float | np.ndarray:
     >>> float(round(al.d_from_r(0.278), 3))
     0.579
     """
-    return 2 * r / np.sqrt(1 - np.square(r))
+    r = _numbers(r)
+    if np.any(np.abs(r) >= 1):
+        raise DesignError(
+            f"A correlation lies between -1 and 1, without the ends; {listing(r[np.abs(r) >= 1])} "
+            "has no standardised difference."
+        )
+    return _as_given(2 * r / np.sqrt(1 - np.square(r)))
+
+
+def _numbers(values: object) -> np.ndarray:
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        raise DesignError(f"Give numbers (or a column of them), not {values!r}.") from None
+
+
+def _as_given(values: np.ndarray) -> float | np.ndarray:
+    return float(values) if values.ndim == 0 else values
 
 
 def r_from_d(d: float | np.ndarray) -> float | np.ndarray:
@@ -215,4 +219,5 @@ def r_from_d(d: float | np.ndarray) -> float | np.ndarray:
     >>> float(round(al.r_from_d(0.55), 3))
     0.265
     """
-    return d / np.sqrt(np.square(d) + 4)
+    d = _numbers(d)
+    return _as_given(d / np.sqrt(np.square(d) + 4))

@@ -20,7 +20,7 @@ def test_sensitivity_agrees_with_each_specification_alone():
     data = pairs()
     table = al.change_sensitivity(data, pre="pre", post="post", reliability=[0.75, 0.9],
                                   clinical=CLINICAL, functional=FUNCTIONAL)  # fmt: skip
-    assert len(table) == 6 * 2 * 3 * 2
+    assert len(table) == 6 * 2 * 3 * 3
     row = table.query("method == 'EN' and reliability == 0.9 and criterion == 'b'").iloc[0]
     alone = al.clinically_significant_change(
         data, pre="pre", post="post", reliability=0.9, clinical=CLINICAL, functional=FUNCTIONAL,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
@@ -129,22 +128,25 @@ class Judged:
 def _judge(pairs: pd.DataFrame, score: Score, stick: Yardstick) -> Judged:
     import alliance_stats as al
 
-    common: dict[str, Any] = {
-        "pre": "pre",
-        "post": "post",
-        "reliability": stick.reliability,
-        "direction": score.direction,
-    }
+    from ...change.significant import judged_by_line
+
+    changed = al.reliable_change(
+        pairs, pre="pre", post="post", reliability=stick.reliability, direction=score.direction
+    )
     if stick.cutoff is None:
         # A cut-off nobody reaches leaves reliable change alone: nobody can recover.
         nobody = float("inf") if score.direction == "lower_is_better" else float("-inf")
-        found = al.clinically_significant_change(pairs, cutoff_value=nobody, **common)
+        found = judged_by_line(changed, "pre", "post", nobody)
         table = found.table[
             (found.table["denominator"] == "all") & (found.table["category"] != "recovered")
         ]
     else:
-        found = al.clinically_significant_change(pairs, cutoff_value=stick.cutoff, **common)
-        table = found.table
+        # A card's cut-off is 'so much or more': the line itself belongs to the upper group.
+        found = judged_by_line(
+            changed, "pre", "post", stick.cutoff,
+            at_line_is_clinical=score.direction == "lower_is_better",
+        )  # fmt: skip
+        table = found.table[found.table["denominator"].isin(list(DENOMINATORS))]
     return Judged(
         found.data,
         table.reset_index(drop=True),

@@ -86,7 +86,7 @@ def cutoff_of(context: Context, score: Score, card: Any) -> tuple[float | None, 
     """
     given = context.options.cutoff
     if given is not None:
-        return _side(given, score), f"Cut-off {given:g}: chosen for this report."
+        return given, f"Cut-off {given:g}: chosen for this report."
     cuts = [c for c in getattr(card, "cutoffs", ()) if c.scale == score.scale]
     clinical = [c for c in cuts if _CLINICAL.search(c.meaning)]
     if len(clinical) != 1:
@@ -97,16 +97,7 @@ def cutoff_of(context: Context, score: Score, card: Any) -> tuple[float | None, 
         )
     cut = clinical[0]
     text = f"Cut-off {cut.value:g}: {cut.meaning.rstrip('.')} ({source_of(card, cut)})."
-    return _side(float(cut.value), score), text
-
-
-def _side(value: float, score: Score) -> float:
-    """Return the line so that the cut-off itself is in the upper group, as cards have it.
-
-    `clinically_significant_change` counts a score *at* the line as clinical; where higher is
-    better the upper group is the functional one, so the line lies just below the cut-off.
-    """
-    return float(np.nextafter(value, -np.inf)) if score.direction == "higher_is_better" else value
+    return float(cut.value), text
 
 
 def source_of(card: Any, fact: Any) -> str:
