@@ -17,7 +17,8 @@ from alliance_stats.report.figures import inline_svg, to_svg
 from alliance_stats.report.naming import mask, without_ids
 from alliance_stats.report.page import number_blocks, render
 from alliance_stats.report.sections import SECTIONS, Entry
-from alliance_stats.report.sections.yardstick import cutoff_of
+from alliance_stats.report.sections.change import _judge
+from alliance_stats.report.sections.yardstick import Yardstick, cutoff_of
 
 EVIL = '"><script>alert(1)</script>'
 
@@ -234,9 +235,11 @@ def test_a_degree_of_severity_is_no_line_between_ill_and_well(study, measure, li
 
 def test_a_score_at_the_cut_off_is_in_the_upper_group_whatever_is_better(study):
     context = Context(study, Options(cutoff=25.0))
-    lower = Score("ors", "total", "client", "ORS", "higher_is_better")
-    line, _ = cutoff_of(context, lower, al.measure("ors"))
-    assert 24.99 < line < 25.0
+    higher = Score("ors", "total", "client", "ORS", "higher_is_better")
+    line, words = cutoff_of(context, higher, al.measure("ors"))
+    pairs = pd.DataFrame({"pre": [25.0, 24.9, 20.0], "post": [38.0, 30.0, 25.0]})
+    judged = _judge(pairs, higher, Yardstick(0.9, "given", line, words))
+    assert judged.data["clinical_at_intake"].tolist() == [False, True, True]
 
 
 def faulty(context, draft):
