@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from ..errors import DesignError
+from ..errors import DesignError, listing
 from .effect_sizes import d_from_r
 from .pooled import PooledEffects
 from .pooling import pool_effects
@@ -90,7 +90,17 @@ def lower_end(rows: pd.DataFrame) -> float:
 
 
 def pool_counts(rows: pd.DataFrame) -> PooledEffects:
-    """Pool shares by the binomial-normal model; a share without count is turned into one."""
+    """Pool shares by the binomial-normal model; a share without count is turned into one.
+
+    Not where the share has a precision of its own: n times the share would say another.
+    """
+    own = rows.reindex(columns=["se", "ci_low", "ci_high"]).notna().any(axis=1)
+    uncounted = rows["events"].isna() & own
+    if uncounted.any():
+        raise DesignError(
+            f"Rows {listing(rows.index[uncounted])} have a share with its own se or interval and "
+            "no events; n does not make counts of it. Pool them by pool_effects."
+        )
     events = rows["events"].fillna((values(rows) * rows["n"]).round())
     return _pool_once(tuple(events), tuple(rows["n"]))
 

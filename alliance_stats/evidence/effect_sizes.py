@@ -73,6 +73,11 @@ def _risk_ratio(x: Numbers) -> tuple[np.ndarray, np.ndarray]:
     return np.log(a / (a + b)) - np.log(c / (c + d)), 1 / a - 1 / (a + b) + 1 / c - 1 / (c + d)
 
 
+def _risk_difference(x: Numbers) -> tuple[np.ndarray, np.ndarray]:
+    p1, p2 = x["events1"] / x["n1"], x["events2"] / x["n2"]
+    return p1 - p2, p1 * (1 - p1) / x["n1"] + p2 * (1 - p2) / x["n2"]
+
+
 def _two_by_two(x: Numbers) -> tuple[np.ndarray, ...]:
     """Return the four cells; half an event is added to all where one is empty."""
     cells = (x["events1"], x["n1"] - x["events1"], x["events2"], x["n2"] - x["events2"])
@@ -100,6 +105,7 @@ KINDS: dict[str, _Kind] = {
     "proportion": _Kind(("events", "n"), "proportion", _proportion),
     "odds_ratio": _Kind(("events1", "n1", "events2", "n2"), "log_odds_ratio", _odds_ratio),
     "risk_ratio": _Kind(("events1", "n1", "events2", "n2"), "generic", _risk_ratio),
+    "risk_difference": _Kind(("events1", "n1", "events2", "n2"), "generic", _risk_difference),
 }
 
 
@@ -111,20 +117,21 @@ def effect_sizes(data: pd.DataFrame, *, kind: str) -> pd.DataFrame:
     data
         One row an effect, with the columns its kind needs:
 
-        ============== =============================================== ====================
-        kind           columns                                         metric
-        ============== =============================================== ====================
-        ``means``      mean1, sd1, n1, mean2, sd2, n2                  smd (Hedges' g)
-        ``d``          d, n1, n2                                       smd
-        ``t``          t, n1, n2 (two groups)                          smd
-        ``f``          f, sign, n1, n2 (one numerator df; 1 or -1)     smd
-        ``pre_post``   mean_pre, mean_post, sd_pre, r, n               smd, raw-score SD
-        ``r``          r, n                                            r
-        ``r_from_t``   t, n (of a correlation or a 1-df contrast)      r
-        ``proportion`` events, n                                       proportion
-        ``odds_ratio`` events1, n1, events2, n2                        log_odds_ratio
-        ``risk_ratio`` events1, n1, events2, n2                        generic (log)
-        ============== =============================================== ====================
+        =================== ========================================== ====================
+        kind                columns                                    metric
+        =================== ========================================== ====================
+        ``means``           mean1, sd1, n1, mean2, sd2, n2             smd (Hedges' g)
+        ``d``               d, n1, n2                                  smd
+        ``t``               t, n1, n2 (two groups)                     smd
+        ``f``               f, sign, n1, n2 (one df; sign 1 or -1)     smd
+        ``pre_post``        mean_pre, mean_post, sd_pre, r, n          smd, raw-score SD
+        ``r``               r, n                                       r
+        ``r_from_t``        t, n (of a correlation or a 1-df contrast) r
+        ``proportion``      events, n                                  proportion
+        ``odds_ratio``      events1, n1, events2, n2                   log_odds_ratio
+        ``risk_ratio``      events1, n1, events2, n2                   generic (log)
+        ``risk_difference`` events1, n1, events2, n2                   generic
+        =================== ========================================== ====================
 
     kind
         One of these.

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
+from alliance_stats.evidence.analyses import pool_counts
 
 EXACT = 1e-12  # the same arithmetic
 
@@ -242,3 +243,11 @@ def test_a_table_without_single_row_names_is_counted_from_zero():
         pd.testing.assert_frame_equal(fit(twice).tidy(), fit(rows).tidy())
     robust = [al.robust_test(al.pool_effects(d, metric="r"), cluster=d["s"]) for d in (rows, twice)]
     pd.testing.assert_frame_equal(*robust)
+
+
+def test_a_share_with_its_own_interval_is_not_turned_into_counts():
+    rows = table(estimate=[0.2, 0.3], ci_low=[0.1, None], ci_high=[0.35, None], n=[900, 40],
+                 events=[None, None])  # fmt: skip
+    with pytest.raises(al.DesignError, match=r"Rows 0 have a share with its own se or interval"):
+        pool_counts(rows)
+    assert pool_counts(rows.tail(1)).estimate == pytest.approx(0.3)
