@@ -105,17 +105,17 @@ def test_a_share_of_nobody_has_a_reason():
 
 
 def test_a_score_that_rounding_parts_from_the_line_is_at_it():
-    """Criterion c of (2.8, 0.6) and (1.8, 0.4) is 2.2; in floats 2.1999999999999997."""
-    scores = pd.DataFrame({"pre": [2.2, 3.5], "post": [1.0, 2.2]})
+    """Criterion c of (1.1, 0.3) and (3.3, 0.3) is 2.2; in floats 2.1999999999999997."""
+    scores = pd.DataFrame({"pre": [2.2, 1.0], "post": [3.5, 2.2]})
+    options = {"reliability": 0.95, "sd": 0.5, "direction": "higher_is_better"}
     found = al.clinically_significant_change(
-        scores, pre="pre", post="post", reliability=0.95, sd=0.5, clinical=(2.8, 0.6),
-        functional=(1.8, 0.4),
-    )  # fmt: skip
+        scores, pre="pre", post="post", clinical=(1.1, 0.3), functional=(3.3, 0.3), **options
+    )
     assert found.data["clinical_at_intake"].tolist() == [True, True]
     assert found.data["category"].tolist() == ["recovered", "improved"]
-    line = np.nextafter(2.2, 0)
-    same = significant(scores, reliability=0.95, sd=0.5, cutoff_value=line)
-    assert same.data["category"].tolist() == found.data["category"].tolist()
+    for line in (2.2, np.nextafter(2.2, 3), np.nextafter(2.2, 0)):
+        same = significant(scores, **options, cutoff_value=line)
+        assert same.data["category"].tolist() == ["recovered", "improved"]
 
 
 @pytest.mark.parametrize(

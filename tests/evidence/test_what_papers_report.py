@@ -1,6 +1,7 @@
 """Which precision is taken, what contradicts itself, and what no paper can report."""
 
 import datetime as dt
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 import alliance_stats as al
 from alliance_stats.evidence.analyses import pool_counts
 
+FOLDER = Path(__file__).parents[1] / "reference" / "evidence"
 EXACT = 1e-12  # the same arithmetic
 
 
@@ -213,12 +215,17 @@ def test_three_levels_say_what_cannot_be_told_apart():
 
 
 def test_trim_and_fill_does_not_depend_on_the_rows_order():
-    rng = np.random.default_rng(2)
-    y = np.round(rng.normal(0.3, 0.3, 40), 1)
-    rows = table(estimate=y, se=rng.uniform(0.05, 0.4, 40))
-    found = [al.trim_and_fill(al.pool_effects(rows.sample(frac=1, random_state=i), metric="smd"))
-             for i in range(12)]  # fmt: skip
-    assert len({(f.n_filled, round(f.adjusted.estimate, 10)) for f in found}) == 1
+    """Of dat.mcdaniel1994 R fills 21 as the rows come, and 20 in another order: equal effects."""
+    rows = pd.read_csv(FOLDER / "estimators.csv").query("case == 'mcdaniel'")
+    rows = rows.assign(estimate=rows["yi"], se=np.sqrt(rows["vi"]))
+    found = []
+    for order in (rows, rows[::-1], rows.sort_values(["yi", "vi"], ascending=[True, False])):
+        pool = al.pool_effects(order, metric="generic", method="DL", test="wald")
+        found.append(al.trim_and_fill(pool))
+    assert {(f.n_filled, round(f.adjusted.estimate, 10)) for f in found} == {
+        (found[0].n_filled, round(found[0].adjusted.estimate, 10))
+    }
+    assert found[0].n_filled == 20
     assert "effects equal another" in found[0].messages[0]
 
 
