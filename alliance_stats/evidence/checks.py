@@ -40,7 +40,8 @@ def checked_confidence(value: Any) -> float:
 def checked_table(data: Any, what: str) -> pd.DataFrame:
     """Return a DataFrame whose columns are named once, or say what came instead."""
     if not isinstance(data, pd.DataFrame):
-        raise DesignError(f"{what} must be a DataFrame, not {type(data).__name__}.")
+        whose = what[0].upper() + what[1:]
+        raise DesignError(f"{whose} must be a DataFrame, not {type(data).__name__}.")
     twice = data.columns[data.columns.duplicated()]
     if len(twice):
         raise ColumnError(
