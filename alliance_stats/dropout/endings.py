@@ -6,8 +6,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api import types
 
 from ..errors import ColumnError, DesignError, did_you_mean, listing, require_columns
+from .checks import (
+    flags,
+    no_missing_ids,
+    number_of,
+    refuse_repeats,
+    same_ids,
+    study_or_table,
+    table_only,
+)
 
 DROPOUT = "dropout"
 CENSORED = "ongoing"
@@ -20,22 +30,29 @@ def endings(study_or_data: Any) -> pd.DataFrame:
 
     Every way to end but ``dropout`` competes with it; ``ongoing`` is censored. A client of the
     study without a row in ``terminations`` is counted as ongoing at the last session that was
-    observed, and ``.attrs["messages"]`` says how many those are.
+    observed. ``.attrs["messages"]`` says how many those are and who was left out, and
+    ``.attrs["flow"]`` (pairs of step and number) leads from the study's clients to those analysed.
     """
+    study_or_table(study_or_data)
     if isinstance(study_or_data, pd.DataFrame):
-        table = study_or_data.copy()
+        table = table_only(study_or_data, "the endings").copy()
         messages: list[str] = []
         require_columns(table.columns, ["client_id", "last_session", "reason"], what="the endings")
+        steps = [("clients in the table", len(table))]
     else:
-        table, messages = _from_study(study_or_data)
+        table, messages, steps = _from_study(study_or_data)
+    no_missing_ids(table, "The endings")
     _refuse_duplicates(table)
     _refuse_unknown_reasons(table)
     table["last_session"] = _checked_sessions(table)
+    if not isinstance(study_or_data, pd.DataFrame):
+        messages += _after_the_end(table, study_or_data.tables)
     table.attrs["messages"] = tuple(messages)
+    table.attrs["flow"] = (*steps, ("analysed", len(table)))
     return table
 
 
-def _from_study(study: Any) -> tuple[pd.DataFrame, list[str]]:
+def _from_study(study: Any) -> tuple[pd.DataFrame, list[str], list[tuple[str, int]]]:
     tables = study.tables
     if "terminations" not in tables:
         raise DesignError(
@@ -44,26 +61,66 @@ def _from_study(study: Any) -> tuple[pd.DataFrame, list[str]]:
             "study.yaml."
         )
     known = tables["terminations"].copy()
+    require_columns(known.columns, ["client_id", "last_session", "reason"], what="terminations")
+    clients = tables.get("clients")
+    if clients is not None:
+        refuse_repeats(clients, ["client_id"], "The table 'clients'")
+        known = same_ids(known, clients["client_id"])
+    everybody = known["client_id"]
     messages: list[str] = []
     missing = known["last_session"].isna()
     if missing.any():
         ids = listing(known.loc[missing, "client_id"])
         messages.append(
-            f"{int(missing.sum())} clients have no last session and are left out: {ids}."
+            f"{number_of(int(missing.sum()), 'client', 'has')} no last session and "
+            f"{'is' if missing.sum() == 1 else 'are'} left out: {ids}."
         )
         known = known[~missing]
-    observed = last_observed(tables)
-    silent = observed[
-        ~observed["client_id"].isin(known["client_id"])
-        & ~observed["client_id"].isin(tables["terminations"]["client_id"])
-    ]
+    observed = same_ids(last_observed(tables), everybody)
+    silent = observed[~observed["client_id"].isin(everybody)]
     if len(silent):
         messages.append(
-            f"{len(silent)} clients have no row in terminations; they count as ongoing at their "
-            f"last observed session: {listing(silent['client_id'])}."
+            f"{number_of(len(silent), 'client', 'has')} no row in terminations; "
+            f"{'it counts' if len(silent) == 1 else 'they count'} as ongoing at the last observed "
+            f"session: {listing(silent['client_id'])}."
         )
         known = pd.concat([known, silent.assign(reason=CENSORED)], ignore_index=True)
-    return _with_groups(known, tables), messages
+    unseen = _without_a_trace(clients, [everybody, observed["client_id"]])
+    if len(unseen):
+        messages.append(
+            f"{number_of(len(unseen), 'client', 'has')} neither a session nor a row in "
+            f"terminations and {'is' if len(unseen) == 1 else 'are'} left out: {listing(unseen)}."
+        )
+    steps = [
+        ("clients of the study", everybody.nunique() + len(silent) + len(unseen)),
+        ("no session and no ending", -len(unseen)),
+        ("no last session", -int(missing.sum())),
+    ]
+    return _with_groups(known, clients), messages, steps
+
+
+def _without_a_trace(clients: pd.DataFrame | None, seen: list[pd.Series]) -> pd.Series:
+    """Return the clients of whom the study holds nothing but their row in ``clients``."""
+    if clients is None:
+        return pd.Series(dtype=object)
+    there = set().union(*(set(ids) for ids in seen))
+    return clients.loc[~clients["client_id"].isin(there), "client_id"]
+
+
+def _after_the_end(table: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> list[str]:
+    """Tell of clients who attended sessions after the one at which they are said to have ended."""
+    if "sessions" not in tables:
+        return []
+    observed = same_ids(last_observed(tables), table["client_id"])
+    last = table["client_id"].map(observed.set_index("client_id")["last_session"])
+    later = (last > table["last_session"]).to_numpy(dtype=bool)
+    if not later.any():
+        return []
+    return [
+        f"{number_of(int(later.sum()), 'client', 'has')} attended sessions after last_session; the "
+        f"ending counts, and what came after it is not used: "
+        f"{listing(table.loc[later, 'client_id'])}."
+    ]
 
 
 def last_observed(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -72,19 +129,20 @@ def last_observed(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
         if name in tables and len(tables[name]):
             table = tables[name]
             if "attended" in table.columns:
-                table = table[table["attended"].isna() | table["attended"].eq(True)]
+                came = flags(table["attended"], "Column 'attended'", table["client_id"])
+                table = table[came.isna() | came.eq(1)]
             last = table.groupby("client_id", observed=True)["session"].max()
             return last.rename("last_session").reset_index()
     return pd.DataFrame({"client_id": [], "last_session": []})
 
 
-def _with_groups(table: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def _with_groups(table: pd.DataFrame, clients: pd.DataFrame | None) -> pd.DataFrame:
     """Add what is known of each client (therapist, site, condition) as columns."""
-    if "clients" not in tables:
+    if clients is None:
         return table
-    clients = tables["clients"]
     extra = ["client_id", *[c for c in clients.columns if c not in table.columns]]
-    return table.merge(clients[extra], on="client_id", how="left", validate="many_to_one")
+    own = same_ids(clients[extra], table["client_id"])
+    return table.merge(own, on="client_id", how="left", validate="many_to_one")
 
 
 def _refuse_duplicates(table: pd.DataFrame) -> None:
@@ -108,14 +166,26 @@ def _refuse_unknown_reasons(table: pd.DataFrame) -> None:
         )
 
 
+MOST = 100_000  # sessions (or days) beyond which a number is a date or a mistake
+
+
 def _checked_sessions(table: pd.DataFrame) -> np.ndarray:
-    sessions = pd.to_numeric(table["last_session"], errors="coerce").to_numpy(
+    column = table["last_session"]
+    odd = types.is_datetime64_any_dtype(column.dtype) or types.is_timedelta64_dtype(column.dtype)
+    if odd or types.is_bool_dtype(column.dtype):
+        raise ColumnError(
+            "Column 'last_session' must hold numbers of sessions; it is of type "
+            f"{column.dtype}. A date belongs into sessions.date."
+        )
+    truth = column.map(lambda value: isinstance(value, bool | np.bool_)).to_numpy(dtype=bool)
+    sessions = pd.to_numeric(column.where(~truth), errors="coerce").to_numpy(
         dtype=float, na_value=np.nan
     )
     bad = ~np.isfinite(sessions) | (sessions < 0) | (sessions != np.floor(sessions))
+    bad |= sessions > MOST
     if bad.any():
         raise ColumnError(
-            "Column 'last_session' must hold whole numbers of 0 or more; it does not for "
-            f"{int(bad.sum())} clients: {listing(table.loc[bad, 'client_id'])}."
+            f"Column 'last_session' must hold whole numbers from 0 to {MOST}; it does not for "
+            f"{number_of(int(bad.sum()), 'client')}: {listing(table.loc[bad, 'client_id'])}."
         )
     return sessions.astype(np.int64)

@@ -19,7 +19,7 @@ from ..errors import (
 from ..multilevel.formula import Formula, parse_formula
 from ..multilevel.terms import Columns, Table, build, response
 from . import frailty
-from .dating import refuse_late_predictors
+from .dating import refuse_late_predictors, refuse_outcome
 from .hazard_result import DropoutHazard
 
 _LARGE = 15.0  # |log odds| beyond which a coefficient speaks of separation, not of an effect
@@ -89,8 +89,9 @@ def fit_dropout_hazard(
             f"Give either a random intercept, (1 | {group}), or cluster='{cluster}', not both."
         )
     used, messages = _complete(parsed, data, cluster)
+    fixed = parsed.fixed.columns if parsed.fixed else ()
+    refuse_outcome(fixed, parsed.response.columns)
     if guard:
-        fixed = parsed.fixed.columns if parsed.fixed else ()
         refuse_late_predictors(data, fixed, parsed.response.columns[0])
     y, x, terms = _matrices(parsed, used)
     messages += list(data.attrs.get("messages", ()))

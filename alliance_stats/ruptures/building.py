@@ -73,10 +73,13 @@ def _sessions(
     if p["range"] is not None and rule.needs == "scores":
         best, worst = _ends(p)
         columns |= {"at_ceiling": score == best, "at_floor": score == worst}
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {"client_id": series.client_id, "session": series.session, "score": score, **columns},
         copy=False,
     )
+    # Where the flags go on alone, others must be able to ask whether the rule looks ahead.
+    table.attrs.update(rule=rule.name, parameters=dict(p))
+    return table
 
 
 def _fill(values: npt.NDArray, observed: npt.NDArray[np.bool_]) -> npt.NDArray:
