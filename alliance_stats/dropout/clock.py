@@ -8,13 +8,15 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ColumnError, DesignError, did_you_mean, listing, require_columns
+from .checks import number_of, same_ids
+from .person_period import first_alliance_measure
 
-CLOCKS = {"session": "Sessions attended", "days": "Days since the first session"}
+CLOCKS = {"session": "Session", "days": "Days since the first session"}
 
 
 def with_time(table: pd.DataFrame, study: Any, clock: str) -> tuple[pd.DataFrame, list[str]]:
     """Add the column ``time``; clients without one are set aside and told of."""
-    if clock not in CLOCKS:
+    if not isinstance(clock, str) or clock not in CLOCKS:
         raise DesignError(
             f"clock must be 'session' or 'days', not {clock!r}.{did_you_mean(clock, CLOCKS)}"
         )
@@ -30,7 +32,11 @@ def with_time(table: pd.DataFrame, study: Any, clock: str) -> tuple[pd.DataFrame
     if known.all():
         return out, []
     ids = listing(table.loc[~known, "client_id"])
-    return out, [f"{int((~known).sum())} clients have no day of their end and are left out: {ids}."]
+    n = int((~known).sum())
+    return out, [
+        f"{number_of(n, 'client', 'has')} no day of the end and {'is' if n == 1 else 'are'} left "
+        f"out: {ids}."
+    ]
 
 
 def _days(table: pd.DataFrame, study: Any) -> np.ndarray:
@@ -40,6 +46,7 @@ def _days(table: pd.DataFrame, study: Any) -> np.ndarray:
             "The clock of days needs a table 'sessions' with the column 'date'; there is none. "
             "Use clock='session'."
         )
+    sessions = same_ids(sessions, table["client_id"])
     dated = sessions.assign(date=pd.to_datetime(sessions["date"], errors="coerce"))
     first = dated.groupby("client_id", observed=True)["date"].min()
     last = table[["client_id", "last_session"]].merge(
@@ -51,7 +58,12 @@ def _days(table: pd.DataFrame, study: Any) -> np.ndarray:
 
 
 def with_entry(
-    table: pd.DataFrame, study: Any, entry: str | None, clock: str
+    table: pd.DataFrame,
+    study: Any,
+    entry: str | None,
+    clock: str,
+    measure: str | None = None,
+    rater: str = "client",
 ) -> tuple[pd.DataFrame, list[str]]:
     """Add the column ``entry``: the time before which the client could not have been seen to end.
 
@@ -62,11 +74,15 @@ def with_entry(
     if entry == "first_rating":
         if clock != "session" or isinstance(study, pd.DataFrame):
             raise DesignError("entry='first_rating' needs a Study and the clock 'session'.")
-        scores = study.scores
-        first = scores[scores["score"].notna()].groupby("client_id", observed=True)["session"].min()
+        name = measure or first_alliance_measure(study)
+        own = study.scores[lambda d: (d["measure"] == name) & (d["rater"] == rater)]
+        rated = same_ids(own[own["score"].notna()], table["client_id"])
+        if rated.empty:
+            raise DesignError(f"The study has no scores of {name} by the {rater}.")
+        first = rated.groupby("client_id", observed=True)["session"].min()
         start = table["client_id"].map(first).to_numpy(dtype=float)
     else:
-        if entry not in table.columns:
+        if not isinstance(entry, str) or entry not in table.columns:
             raise ColumnError(
                 f"The endings have no column '{entry}' for the time of entry; they have "
                 f"{listing(table.columns, 12)}.{did_you_mean(entry, table.columns)}"
@@ -76,13 +92,14 @@ def with_entry(
     messages = []
     if not seen.all():
         messages.append(
-            f"{int((~seen).sum())} clients ended before they could be watched, or have no time of "
-            f"entry, and are left out: {listing(table.loc[~seen, 'client_id'])}."
+            f"{number_of(int((~seen).sum()), 'client')} ended before they could be watched, or "
+            f"without a time of entry, and left out: {listing(table.loc[~seen, 'client_id'])}."
         )
     late = seen & (start > 1)
     if late.any():
         messages.append(
-            f"{int(late.sum())} clients came under observation after session 1 (left truncation): "
-            "they count as at risk from then on, and the curves speak of clients who got so far."
+            f"{number_of(int(late.sum()), 'client')} of {int(seen.sum())} came under observation "
+            "after time 1 (left truncation): they count as at risk from then on, and the curves "
+            "speak of clients who got so far."
         )
     return table.assign(entry=start)[seen], messages

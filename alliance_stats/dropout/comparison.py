@@ -12,11 +12,16 @@ from scipy.stats import norm
 
 from ..errors import AllianceStatsError, DesignError
 from ..results import Result
+from .checks import names, share, study_or_table
 from .definitions import DEFINITIONS, _defined
 from .endings import CENSORED, DROPOUT
-from .incidence import dropout_incidence
+from .incidence import _meant, dropout_incidence
 
 Asked = dict[str, dict[str, Any]]
+COUNTING = {"missed_last_session", "fewer_sessions", "protocol", "median_split",
+            "before_reliable_change"}  # fmt: skip
+SET_ASIDE = ("transferred", "administrative")
+"""Ends on which definitions that count say nothing."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,9 @@ class DropoutDefinitions(Result):
         competing and open therapies censored.
     agreement
         A row a pair: ``first, second, n, both, only_first, only_second, neither, agreement,
-        kappa, conf_low, conf_high`` over the clients both can judge.
+        kappa, conf_low, conf_high`` over the ``n`` clients both can decide: therapies still open
+        are left out, and with a definition that counts sessions, scores or appointments those
+        transferred or ended for administrative reasons as well.
     answers
         The hazard ratio of dropout for one point of alliance in the session before, within
         clients, under each definition: ``definition, estimate, conf_low, conf_high, n_events``.
@@ -95,6 +102,8 @@ def compare_dropout_definitions(
     Notes
     -----
     Kappa with its large-sample interval (Fleiss, Cohen & Everitt 1969, doi 10.1037/h0028106).
+    Every interval but the hazard ratio's takes clients as independent, also those of one
+    therapist.
 
     Examples
     --------
@@ -105,9 +114,11 @@ def compare_dropout_definitions(
     >>> found.rates["n_dropout"].tolist()
     [81, 112]
     """
+    study_or_table(study)
+    share(confidence)
     tables, messages = _tables(study, definitions)
     clients = _side_by_side(tables)
-    rates = pd.DataFrame([_rate(name, table, confidence) for name, table in tables.items()])
+    rates = pd.DataFrame([_rate(name, table, confidence, _meant(study)) for name, table in tables.items()])
     pairs = [_pair(clients, a, b, confidence) for a, b in combinations(tables, 2)]
     columns = ["first", "second", "n", "both", "only_first", "only_second", "neither",
                "agreement", "kappa", "conf_low", "conf_high"]  # fmt: skip
@@ -123,7 +134,7 @@ def _tables(
 ) -> tuple[dict[str, pd.DataFrame], list[str]]:
     messages: list[str] = []
     if asked is not None:
-        chosen = asked if isinstance(asked, dict) else {name: {} for name in asked}
+        chosen = asked if isinstance(asked, dict) else {n: {} for n in names(asked, "definitions")}
         tables = {name: _defined(study, name, dict(p))[0] for name, p in chosen.items()}
         if not tables:
             raise DesignError("No definition was named.")
@@ -139,7 +150,7 @@ def _tables(
                 messages.append(f"'{name}' is left out: {reason}")
     for name, table in tables.items():
         messages += [f"{name}: {said}" for said in table.attrs["messages"]]
-    return tables, messages
+    return tables, list(dict.fromkeys(messages))
 
 
 def _side_by_side(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -147,7 +158,7 @@ def _side_by_side(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(columns, axis=1).rename_axis("client_id").reset_index()
 
 
-def _rate(name: str, table: pd.DataFrame, confidence: float) -> dict[str, Any]:
+def _rate(name: str, table: pd.DataFrame, confidence: float, last_open: str) -> dict[str, Any]:
     from statsmodels.stats.proportion import proportion_confint
 
     open_ = int((table["reason"] == CENSORED).sum())
@@ -159,7 +170,7 @@ def _rate(name: str, table: pd.DataFrame, confidence: float) -> dict[str, Any]:
         "definition": name, "n_clients": len(table), "n_dropout": events, "n_open": open_,
         "rate": events / n if n else np.nan, "conf_low": low, "conf_high": high,
     }  # fmt: skip
-    curve = dropout_incidence(table, confidence=confidence).table
+    curve = dropout_incidence(table, confidence=confidence, last_open=last_open).table
     last = curve[curve["event"] == DROPOUT].iloc[-1]
     return row | {
         "incidence": last["incidence"],
@@ -169,7 +180,9 @@ def _rate(name: str, table: pd.DataFrame, confidence: float) -> dict[str, Any]:
 
 
 def _pair(clients: pd.DataFrame, first: str, second: str, confidence: float) -> dict[str, Any]:
+    undecided = [CENSORED, *(SET_ASIDE if {first, second} & COUNTING else ())]
     both = clients[[first, second]].dropna()
+    both = both[~both.isin(undecided).any(axis=1)]
     a, b = both[first] == DROPOUT, both[second] == DROPOUT
     counts = np.array([[(a & b).sum(), (a & ~b).sum()], [(~a & b).sum(), (~a & ~b).sum()]])
     kappa, low, high = cohen_kappa(counts, confidence)

@@ -18,6 +18,7 @@ from ..errors import (
     listing,
     require_columns,
 )
+from .checks import finite, flags, number_of, same_ids, whole
 from .endings import CENSORED, DROPOUT, REASONS, endings
 from .reliable_ending import improved_by_the_end
 
@@ -57,14 +58,15 @@ def define_dropout(study: Any, *, definition: str, **parameters: Any) -> pd.Data
         ``both_judgements``
             dropout only where therapist and client both say so;
         ``missed_last_session``
-            the last appointment was missed, and the therapy was not completed or handed over;
+            the last appointment was missed, and the therapy was not completed or handed over (the
+            table sessions must hold missed appointments);
         ``fewer_sessions`` (``k=``), ``protocol`` (``planned=`` a number or a column)
             fewer sessions than that, whatever the reason recorded;
         ``median_split``
             fewer sessions than the sample's median (with a warning: this is no definition of
             dropout, and is here because studies have used it);
         ``before_reliable_change`` (``measure=, scale=, rater=, points=``)
-            ended without a change of at least so many points for the better, by the card unless
+            ended without a change of more than so many points for the better, by the card unless
             given;
         ``premature``
             ended before completion, alone (``dropout``) or in agreement (``mutual``).
@@ -114,8 +116,8 @@ def _defined(
     if undecided.any():
         ids = ends.loc[undecided, "client_id"]
         messages.append(
-            f"{int(undecided.sum())} clients cannot be judged by '{definition}' and are left out: "
-            f"{listing(ids)}."
+            f"{number_of(len(ids), 'client', 'cannot')} be judged by '{definition}' and "
+            f"{'is' if len(ids) == 1 else 'are'} left out: {listing(ids)}."
         )
     table = ends.assign(reason=reason, definition=_words(definition, parameters), judged_by=judge)
     table = table.loc[~undecided, list(COLUMNS)].reset_index(drop=True)
@@ -127,7 +129,7 @@ def _defined(
 
 
 def _chosen(definition: str, parameters: dict[str, Any]) -> Definition:
-    if definition not in DEFINITIONS:
+    if not isinstance(definition, str) or definition not in DEFINITIONS:
         raise DesignError(
             f"There is no definition '{definition}'; there are {listing(DEFINITIONS, 20)}."
             f"{did_you_mean(definition, DEFINITIONS)}"
@@ -220,21 +222,24 @@ def _missed(study: Any, ends: pd.DataFrame) -> tuple[pd.Series, Any, list[str]]:
             "Whether the last appointment was missed is known only from a table 'sessions' with "
             "the column 'attended' (True, False)."
         )
-    ordered = sessions.dropna(subset=["attended"]).sort_values(["client_id", "session"])
-    last = ordered.groupby("client_id", observed=True)["attended"].last().astype(bool)
-    came = ends["client_id"].map(last).astype(object)
+    sessions = same_ids(sessions, ends["client_id"])
+    attended = flags(sessions["attended"], "Column 'attended'", sessions["client_id"])
+    ordered = sessions.assign(attended=attended).dropna(subset=["attended"])
+    ordered = ordered.sort_values(["client_id", "session"])
+    last = ordered.groupby("client_id", observed=True)["attended"].last()
+    came = ends["client_id"].map(last).astype(float)
+    if not (came == 0).any():
+        raise DesignError(
+            "The table sessions cannot show a missed last appointment: every client's last row "
+            "there is a session attended. It must hold the appointments that were missed as well."
+        )
     stays = ends["reason"].isin(["completed", *_NOT_DECIDED])
-    missed = (came == False) & ~stays  # noqa: E712  (missing is neither)
-    reason = _early(ends, missed)
-    said = []
-    if not (~ordered["attended"].astype(bool)).any():
-        said.append("The table sessions holds no missed appointment, so nobody can have missed it.")
-    return reason.where(came.notna() | stays, np.nan), "rule", said
+    reason = _early(ends, (came == 0) & ~stays)
+    return reason.where(came.notna() | stays, np.nan), "rule", []
 
 
 def _fewer(study: Any, ends: pd.DataFrame, k: int | None = None) -> tuple[pd.Series, Any, list]:
-    if k is None or isinstance(k, bool) or not float(k).is_integer() or k < 1:
-        raise DesignError(f"k must be a whole number of sessions of 1 or more, not {k!r}.")
+    k = whole(k, "k", 1)
     return _early(ends, ends["last_session"] < k), "rule", []
 
 
@@ -248,9 +253,16 @@ def _protocol(
         )
     if isinstance(planned, str):
         require_columns(ends.columns, [planned], what="the endings and clients")
-        goal = pd.to_numeric(ends[planned], errors="coerce")
+        goal = pd.to_numeric(ends[planned].astype(object), errors="coerce").astype(float)
+        wrong = ends[planned].notna() & ~(np.isfinite(goal) & (goal > 0))
+        if wrong.any():
+            raise ColumnError(
+                f"Column '{planned}' must hold numbers of sessions above 0; it does not for "
+                f"{number_of(int(wrong.sum()), 'client')}: "
+                f"{listing(ends.loc[wrong, 'client_id'])}."
+            )
     else:
-        goal = pd.Series(float(planned), index=ends.index)
+        goal = pd.Series(finite(planned, "planned", 0), index=ends.index)
     reason = _early(ends, ends["last_session"] < goal)
     return reason.where(goal.notna(), np.nan), "rule", []
 
@@ -267,9 +279,16 @@ def _before_change(
     improved, words = improved_by_the_end(study, ends["client_id"], **asked)
     undecided = improved.isna() & ~ends["reason"].isin(_NOT_DECIDED)
     reason = _early(ends, improved.fillna(1.0).to_numpy() == 0)
-    said = [
-        f"{words} Circular where symptoms are also a predictor or the outcome.",
-    ]
+    said = [f"{words} Circular where symptoms are also a predictor or the outcome."]
+    if undecided.any():
+        over = ~ends["reason"].isin(_NOT_DECIDED)
+        left = int((over & (improved == 0).to_numpy()).sum())
+        n, unknown = int(over.sum()), int(undecided.sum())
+        said.append(
+            f"{number_of(unknown, 'client', 'has')} fewer than two scores, most often because "
+            f"therapy was short: the share of dropouts lies between {left / n:.1%} (none of them) "
+            f"and {(left + unknown) / n:.1%} (all of them)."
+        )
     return reason.where(~undecided.to_numpy(), np.nan), "rule", said
 
 

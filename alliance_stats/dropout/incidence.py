@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..errors import DesignError, listing, require_columns
+from ..errors import ColumnError, DesignError, listing, require_columns
 from ..results import Result
 from .aalen_johansen import aalen_johansen, log_log_interval
+from .checks import number_of, share
 from .clock import with_entry, with_time
 from .endings import CENSORED, COMPETING, DROPOUT, endings
 from .gray import gray_test
@@ -45,6 +46,7 @@ class DropoutIncidence(Result):
     title: str = "Cumulative incidence of the ends of therapy (Aalen-Johansen)"
     tests: pd.DataFrame = field(default_factory=pd.DataFrame)
     clock: str = "session"
+    n_clients: int = 0
 
     def tidy(self) -> pd.DataFrame:
         """Return the incidence at each group's last time, one row a kind of end."""
@@ -66,12 +68,11 @@ class DropoutIncidence(Result):
 
     def glance(self) -> pd.DataFrame:
         """Return one row: clients, dropouts, last time."""
-        first = self.table.drop_duplicates("by")
         dropouts = self.table.loc[self.table["event"] == DROPOUT, "n_events"].sum()
         return pd.DataFrame(
             [
                 {
-                    "n_clients": int(first["n_at_risk"].sum()),
+                    "n_clients": self.n_clients,
                     "n_dropout": int(dropouts),
                     "last_session": self.table["time"].max(),
                     "gray_p_value": self._gray(),
@@ -96,6 +97,9 @@ def dropout_incidence(
     by: str | None = None,
     clock: str = "session",
     entry: str | None = None,
+    measure: str | None = None,
+    rater: str = "client",
+    last_open: str | None = None,
     confidence: float = 0.95,
 ) -> DropoutIncidence:
     """What share of clients has dropped out by each session, given that others complete?
@@ -108,12 +112,19 @@ def dropout_incidence(
     by
         A column of the client (``condition``, ``site_id``, ...) to compare groups by.
     clock
-        ``"session"`` counts sessions attended; ``"days"`` counts days from the first session to
+        ``"session"`` is the number of the session; ``"days"`` counts days from the first session to
         the last one, by ``sessions.date`` (for a DataFrame: its column ``days``).
-    entry
-        Left truncation: ``"first_rating"``, or a column with the time from which each client was
-        under observation. A client whose first rating is at session 3 could not have been seen
+    entry, measure, rater
+        Left truncation: ``"first_rating"`` (of that measure by that rater; by default the
+        study's first alliance measure by the client), or a column with the time from which each
+        client was under observation. A client whose first rating is at session 3 could not have been seen
         to leave before, and is at risk from session 3 on.
+    last_open
+        What is known of a client still in therapy after the last session held. ``"unknown"``:
+        not yet whether the client comes back, so at risk up to the session before only.
+        ``"survived"``: watched to that time without an end. Unless given, ``"unknown"`` for a
+        Study (whose ``last_session`` of an ``ongoing`` client is the last session held) and
+        ``"survived"`` for a DataFrame, as tables of times until the end are usually meant.
     confidence
         Level of the pointwise intervals.
 
@@ -126,6 +137,8 @@ def dropout_incidence(
     -----
     The Aalen-Johansen estimator: the hazard of each end at a session times the share still in
     therapy before it, summed over sessions. Ends at the same session as a censoring come first.
+    Intervals and Gray's test take clients as independent of one another: where clients of one
+    therapist are alike, they are too narrow and p too small.
     Standard errors by the delta method, which without censoring is the binomial's; intervals on
     the log(-log) scale. Marubini & Valsecchi (1995, ISBN 978-0-471-93987-0) give the variance.
     Clients enter at their first session: those who never came are not in the denominator unless
@@ -144,34 +157,82 @@ def dropout_incidence(
     >>> found.table.query("event == 'dropout'")["incidence"].tolist()
     [0.25, 0.5, 0.5]
     """
-    table, messages = _timed(study, by, clock, entry)
+    share(confidence)
+    table, messages = _timed(study, by, clock, entry, measure, rater)
+    table, open_ = _watched(table, last_open or _meant(study), clock)
     groups = [("all", table)] if by is None else list(table.groupby(by, observed=True))
     parts = [_group_table(str(name), part, confidence) for name, part in groups]
     found = pd.concat(parts, ignore_index=True)[list(TABLE_COLUMNS)]
     tests, why = _tests(table, by, entry)
-    messages += [*_thin_start(found), *why]
-    return DropoutIncidence(found, by, confidence, tuple(messages), tests=tests, clock=clock)
+    messages += [*open_, *_thin_start(found), *why, *_alike(table)]
+    return DropoutIncidence(
+        found, by, confidence, tuple(messages), tests=tests, clock=clock, n_clients=len(table)
+    )
+
+
+def _meant(study: Any) -> str:
+    """Return what a client's last session in such data says of those still in therapy."""
+    return "survived" if isinstance(study, pd.DataFrame) else "unknown"
+
+
+def _watched(table: pd.DataFrame, last_open: str, clock: str) -> tuple[pd.DataFrame, list[str]]:
+    """Add ``watched``: until when each client's end could have been seen."""
+    if last_open not in ("unknown", "survived"):
+        raise DesignError(f"last_open must be 'unknown' or 'survived', not {last_open!r}.")
+    time = table["time"].to_numpy(dtype=float)
+    open_ = (table["reason"] == CENSORED).to_numpy()
+    n = int(open_.sum())
+    if n == 0:
+        return table.assign(watched=time), []
+    who = f"{number_of(n, 'client', 'is')} still in therapy and {'counts' if n == 1 else 'count'}"
+    if last_open == "survived":
+        return table.assign(watched=time), [f"{who} as at risk at last_session too."]
+    just_before = np.where(open_, np.nextafter(time, -np.inf), time)
+    return table.assign(watched=just_before), [
+        f"{who} as at risk before the last session held only: nobody knows yet who comes back."
+    ]
+
+
+def _alike(table: pd.DataFrame) -> list[str]:
+    if "therapist_id" not in table.columns or not table["therapist_id"].duplicated().any():
+        return []
+    return ["Intervals and tests take clients as independent, also those of one therapist."]
 
 
 def _timed(
-    study: Any, by: str | None, clock: str, entry: str | None
+    study: Any, by: str | None, clock: str, entry: str | None, measure: str | None, rater: str
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return the clients with ``time`` and ``entry``, and what was left out."""
     table = endings(study)
     messages = list(table.attrs["messages"])
     if by is not None:
-        require_columns(table.columns, [by], what="the clients' table")
+        _check_groups(table, by)
         unknown = table[by].isna()
         if unknown.any():
+            n = int(unknown.sum())
             messages.append(
-                f"{int(unknown.sum())} clients have no value of '{by}' and are left out."
+                f"{number_of(n, 'client', 'has')} no value of '{by}' and "
+                f"{'is' if n == 1 else 'are'} left out."
             )
             table = table[~unknown]
     table, said = with_time(table, study, clock)
-    table, late = with_entry(table, study, entry, clock)
+    table, late = with_entry(table, study, entry, clock, measure, rater)
     if table.empty:
         raise DesignError("No client with a known end of therapy is left to analyse.")
     return table, [*messages, *said, *late]
+
+
+def _check_groups(table: pd.DataFrame, by: Any) -> None:
+    if not isinstance(by, str):
+        raise DesignError(f"by must be the name of one column, not {by!r}.")
+    require_columns(table.columns, [by], what="the clients' table")
+    values = pd.Series(table[by].dropna().astype(object).unique(), dtype=object)
+    same = values[values.map(str).duplicated(keep=False)]
+    if len(same):
+        raise ColumnError(
+            f"Column '{by}' holds values that read alike but are not: "
+            f"{listing(map(repr, same))}. Make them one type first."
+        )
 
 
 def _thin_start(found: pd.DataFrame) -> list[str]:
@@ -204,7 +265,7 @@ def _tests(
         why = [f"All clients have the same '{by}', so there are no groups to test."]
     elif entry is not None:
         why = ["Gray's test is not defined under left truncation and is left out."]
-    time, reason = table["time"].to_numpy(), table["reason"].to_numpy(dtype=object)
+    time, reason = table["watched"].to_numpy(), table["reason"].to_numpy(dtype=object)
     rows: list[tuple[str, float, float, float]] = []
     for kind in (DROPOUT, *COMPETING):
         own = reason == kind
@@ -217,7 +278,8 @@ def _tests(
 def _group_table(name: str, part: pd.DataFrame, confidence: float) -> pd.DataFrame:
     time, reason = part["time"].to_numpy(), part["reason"].to_numpy(dtype=object)
     grid = np.unique(time)
-    at_risk = len(time) - np.searchsorted(np.sort(time), grid, side="left")
+    watched = np.sort(part["watched"].to_numpy())
+    at_risk = len(time) - np.searchsorted(watched, grid, side="left")
     at_risk = at_risk - (part["entry"].to_numpy()[:, None] > grid).sum(axis=0)
     grid, at_risk = grid[at_risk > 0], at_risk[at_risk > 0]
     kinds = [DROPOUT, *[kind for kind in COMPETING if (reason == kind).any()]]

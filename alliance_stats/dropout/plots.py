@@ -67,7 +67,7 @@ def plot_incidence(result: DropoutIncidence, ax: Axes | None = None) -> Axes:
     top = max(0.1, float(np.nanmax(curves[["conf_high", "one_minus_km"]].to_numpy())))
     ax.set(xlim=(0, None), ylim=(0, min(1.0, top * 1.15)))
     ax.set_xlabel(CLOCKS[result.clock])
-    ax.locator_params(axis="x", integer=True)  # nobody attends half a session
+    ax.locator_params(axis="x", integer=True)  # there is no half session
     ax.set_ylabel("Cumulative share of clients")
     ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     # Above the axes: inside, the dotted line may run beneath it.

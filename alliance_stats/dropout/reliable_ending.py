@@ -7,6 +7,9 @@ from typing import Any
 import pandas as pd
 
 from ..errors import DesignError, MeasureError, listing
+from .checks import finite, same_ids
+
+_ROUNDING = 1e-9  # points that are a rounding of sums and means, and no change
 
 
 def improved_by_the_end(
@@ -20,27 +23,28 @@ def improved_by_the_end(
 ) -> tuple[pd.Series, str]:
     """Return 1, 0 or missing for each client, and the rule in words.
 
-    The first and the last score of the sessions decide; the change must reach `points`, by the
-    measure's card unless given. A client with fewer than two scores cannot be judged.
+    The first and the last score of the sessions decide; the change must be greater than `points`,
+    by the measure's card unless given. A client with fewer than two scores cannot be judged.
     """
     scores = getattr(study, "scores", None)
     if scores is None or scores.empty:
         raise DesignError("The study has no scores, so nobody's change is known.")
     name = measure or _first_outcome(study, scores)
     card = _card(study, name)
-    points = points if points is not None else _points(card, name, scale)
+    points = finite(points, "points", 0) if points is not None else _points(card, name, scale)
     direction = card.scales[scale].direction if card and scale in card.scales else None
     if direction is None:
         raise DesignError(f"The measure '{name}' has no card with a scale '{scale}'.")
     keep = (scores["measure"] == name) & (scores["scale"] == scale) & (scores["rater"] == rater)
+    scores = same_ids(scores, clients)
     rows = scores[keep & scores["score"].notna()].sort_values(["client_id", "session"])
     if rows.empty:
         raise DesignError(f"The study has no scores of {name} {scale} by the {rater}.")
     ends = rows.groupby("client_id", observed=True)["score"].agg(["first", "last", "size"])
     sign = -1.0 if direction == "lower_is_better" else 1.0
-    better = (sign * (ends["last"] - ends["first"]) >= points).astype(float)
+    better = (sign * (ends["last"] - ends["first"]) > points + _ROUNDING).astype(float)
     judged = better.where(ends["size"] > 1)
-    words = f"Reliable change: {points:g} points or more of {name} {scale}, first to last score."
+    words = f"Reliable change: more than {points:g} points of {name} {scale}, first to last score."
     return clients.map(judged).astype(float), words
 
 

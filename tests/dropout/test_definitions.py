@@ -97,12 +97,58 @@ def test_a_missed_last_appointment_is_dropout():
     assert table["reason"].tolist() == ["dropout", "mutual", "mutual"]
 
 
+def test_sessions_that_hold_no_missed_last_appointment_cannot_show_one():
+    sessions = small_study().sessions
+    came = sessions[sessions["attended"].ne(False)]
+    with pytest.raises(al.DesignError, match="cannot show a missed last appointment"):
+        al.define_dropout(
+            small_study().with_tables(sessions=came), definition="missed_last_session"
+        )
+    found = al.compare_dropout_definitions(al.load_dataset("demo-trial"))
+    assert "missed_last_session" not in found.rates["definition"].tolist()
+    assert any("'missed_last_session' is left out" in m for m in found.messages)
+
+
+def test_attendance_in_words_is_refused():
+    sessions = small_study().sessions.assign(attended=["yes"] * 7 + ["no"])
+    with pytest.raises(al.ColumnError, match=r"'yes', 'no' \(clients a, b, c"):
+        al.define_dropout(
+            small_study().with_tables(sessions=sessions), definition="missed_last_session"
+        )
+
+
+@pytest.mark.parametrize("points", [float("nan"), -1, 0, True, "6"])
+def test_points_of_a_change_must_be_points(points):
+    with pytest.raises(al.DesignError, match="points must be a finite number above 0"):
+        al.define_dropout(small_study(), definition="before_reliable_change", points=points)
+
+
+def test_kappa_is_over_those_whom_both_definitions_decide():
+    """40 % open therapies, and two definitions that have nothing to do with one another."""
+    rng = np.random.default_rng(2)
+    n = 4000
+    table = pd.DataFrame(
+        {"client_id": range(n), "last_session": rng.integers(1, 20, n),
+         "reason": rng.choice(["dropout", "completed"], n)}
+    )  # fmt: skip
+    table.loc[rng.random(n) < 0.4, "reason"] = "ongoing"
+    asked = {"recorded": {}, "fewer_sessions": {"k": 8}}
+    pair = al.compare_dropout_definitions(table, definitions=asked).agreement.iloc[0]
+    assert pair["n"] == (table["reason"] != "ongoing").sum()
+    assert pair["conf_low"] < 0 < pair["conf_high"]
+    assert abs(pair["kappa"]) < 0.06  # three standard errors, of .02 each
+
+
 def test_reliable_change_is_that_of_the_card_unless_given():
     table = al.define_dropout(small_study(), definition="before_reliable_change")
-    # 20 to 13 is 7 points or more than the card's 6; 20 to 15 is not; c has one score only.
+    # 20 to 13 is more than the card's 6 points; 20 to 15 is not; c has one score only.
     assert table.set_index("client_id")["reason"].to_dict() == {"a": "mutual", "b": "dropout"}
-    assert "6 points or more of core-10" in table.attrs["messages"][-1]
-    easier = al.define_dropout(small_study(), definition="before_reliable_change", points=5)
+    said = " ".join(table.attrs["messages"])
+    assert "more than 6 points of core-10" in said
+    assert "between 33.3% (none of them) and 66.7% (all of them)" in said
+    exactly = al.define_dropout(small_study(), definition="before_reliable_change", points=7)
+    assert (exactly["reason"] == "dropout").all()  # a change of 7 is not greater than 7
+    easier = al.define_dropout(small_study(), definition="before_reliable_change", points=4)
     assert (easier["reason"] == "mutual").all()
 
 
@@ -112,6 +158,12 @@ def test_reliable_change_is_that_of_the_card_unless_given():
         ("median_spilt", {}, "Did you mean 'median_split'"),
         ("fewer_sessions", {}, "k must be a whole number"),
         ("fewer_sessions", {"k": 2.5}, "not 2.5"),
+        ("fewer_sessions", {"k": True}, "not True"),
+        ("protocol", {"planned": float("nan")}, "planned must be a finite number above 0"),
+        ("protocol", {"planned": -1}, "above 0, not -1"),
+        ("protocol", {"planned": True}, "above 0, not True"),
+        ("protocol", {"planned": "reason"}, "numbers of sessions above 0"),
+        (["recorded"], {}, "There is no definition"),
         ("fewer_sessions", {"n": 8}, "has no 'n'; it takes k"),
         ("protocol", {}, "planned= must say"),
         ("protocol", {"planned": "plan"}, "must have the column plan"),
@@ -132,7 +184,7 @@ def test_comparison_counts_what_the_tables_say():
     assert found.rates["n_open"].tolist() == [1, 1, 1]
     assert found.rates["rate"].tolist() == pytest.approx([3 / 7, 4 / 7, 4 / 7])
     pair = found.agreement.iloc[1]
-    assert (pair["both"], pair["only_first"], pair["only_second"], pair["neither"]) == (2, 1, 2, 3)
+    assert (pair["both"], pair["only_first"], pair["only_second"], pair["neither"]) == (2, 1, 2, 1)
     assert found.clients.shape == (8, 4)
     assert found.answers["estimate"].isna().all()
     assert "holds no ratings" in found.messages[-1]

@@ -89,7 +89,7 @@ def test_intervals_cover_the_truth():
 def test_groups_and_clients_without_a_group_are_told():
     found = al.dropout_incidence(small(), by="site_id")
     assert sorted(found.table["by"].unique()) == ["x", "y"]
-    assert found.messages == ("1 clients have no value of 'site_id' and are left out.",)
+    assert found.messages[0] == "1 client has no value of 'site_id' and is left out."
     assert found.glance()["n_clients"].iloc[0] == 5
 
 
@@ -100,7 +100,7 @@ def test_drawn_data_start_at_zero_and_count_those_at_risk():
     at_risk = numbers_at_risk(curves, np.array([0, 2, 4, 9]))
     assert at_risk["n_at_risk"].tolist() == [6, 5, 1, 0]
     ax = al.dropout_incidence(small()).plot()
-    assert ax.get_xlabel() == "Sessions attended"
+    assert ax.get_xlabel() == "Session"
 
 
 def test_a_client_who_ends_twice_is_refused():
@@ -118,5 +118,74 @@ def test_an_unknown_reason_is_named_with_its_clients():
 def test_a_session_that_is_no_number_is_named():
     wrong = small().astype({"last_session": object})
     wrong.loc[2, "last_session"] = "two"
-    with pytest.raises(al.ColumnError, match="1 clients: c"):
+    with pytest.raises(al.ColumnError, match="for 1 client: c"):
         al.dropout_incidence(wrong)
+
+
+def test_whether_open_therapies_go_on_is_not_known_yet():
+    """By hand, and against a truth: leaving with chance .1 after each session, seen until a date."""
+    table = dropouts(al.dropout_incidence(small(), last_open="unknown"))
+    # As above, but d, still in therapy, is not at risk at session 3: 1/2 instead of 1/3.
+    assert table["n_at_risk"].tolist() == [6, 5, 2, 1]
+    np.testing.assert_allclose(table["incidence"], [1 / 6, 2 / 6, 7 / 12, 7 / 12])
+    rng = np.random.default_rng(3)
+    n, truth = 20_000, 1 - 0.9**8
+    leaves = rng.geometric(0.1, n)
+    held = rng.integers(1, 13, n)  # sessions held when the data end
+    gone = leaves < held  # who left after the last session held has not been missed yet
+    ends = pd.DataFrame(
+        {"client_id": range(n), "last_session": np.where(gone, leaves, held),
+         "reason": np.where(gone, "dropout", "ongoing")}
+    )  # fmt: skip
+    study = al.Study("made", {"clients": ends[["client_id"]], "terminations": ends})
+    found = al.dropout_incidence(study)
+    row = dropouts(found).query("time == 8").iloc[0]
+    assert abs(row["incidence"] - truth) < 3 * row["std_error"]
+    as_stayed = dropouts(al.dropout_incidence(study, last_open="survived")).query("time == 8")
+    assert as_stayed["incidence"].iloc[0] < truth - 10 * row["std_error"]
+    assert "nobody knows yet who comes back" in " ".join(found.messages)
+    assert found.glance()["n_clients"].iloc[0] == n
+
+
+@pytest.mark.parametrize(
+    "last",
+    [pd.to_datetime(["2020-01-01"] * 6), pd.to_timedelta([1] * 6, unit="D"), [True] * 6,
+     [10**7] * 6, [1e30] * 6],
+)  # fmt: skip
+def test_a_last_session_that_is_none_is_refused(last):
+    with pytest.raises(al.ColumnError, match="'last_session' must hold"):
+        al.dropout_incidence(small().assign(last_session=last))
+
+
+@pytest.mark.parametrize(
+    ("changes", "arguments", "text"),
+    [
+        ({"client_id": list("abcde") + [None]}, {}, "1 row has no client_id"),
+        ({"arm": ["1", 1, "1", 1, 1, 1]}, {"by": "arm"}, "read alike but are not"),
+        ({}, {"by": ["site_id"]}, "one column"),
+        ({}, {"confidence": 95}, "between 0 and 1"),
+        ({}, {"confidence": "x"}, "between 0 and 1"),
+        ({}, {"last_open": "gone"}, "'unknown' or 'survived'"),
+        ({}, {"clock": ["days"]}, "clock must be"),
+    ],
+)
+def test_arguments_that_cannot_be_are_refused_in_words(changes, arguments, text):
+    with pytest.raises((al.ColumnError, al.DesignError), match=text):
+        al.dropout_incidence(small().assign(**changes), **arguments)
+
+
+@pytest.mark.parametrize("given", [None, 3, "demo-trial"])
+def test_neither_study_nor_table_is_refused(given):
+    for ask in (al.dropout_incidence, al.compare_dropout_definitions):
+        with pytest.raises(al.DesignError, match="must be a Study"):
+            ask(given)
+
+
+def test_entry_is_by_the_measure_and_rater_asked_for():
+    study = al.load_dataset("demo-trial")
+    found = al.dropout_incidence(study, entry="first_rating", measure="wai-sr", rater="therapist")
+    own = study.scores.query("measure == 'wai-sr' and rater == 'therapist'")
+    first = own[own["score"].notna()].groupby("client_id")["session"].min()
+    assert f"{(first > 1).sum()} client" in " ".join(found.messages)
+    with pytest.raises(al.DesignError, match="no scores of oq-45"):
+        al.dropout_incidence(study, entry="first_rating", measure="oq-45")
