@@ -48,9 +48,9 @@ def share(value: Any, name: str = "confidence") -> float:
 def whole(value: Any, name: str, least: int, most: int | None = None) -> int:
     """Return a whole number of `least` or more (and at most `most`)."""
     number = not isinstance(value, bool | np.bool_) and isinstance(value, int | float | np.number)
-    if number and np.isfinite(value) and float(value).is_integer() and value >= least:
-        if most is None or value <= most:
-            return int(value)
+    whole_one = number and np.isfinite(value) and float(value).is_integer()
+    if whole_one and value >= least and (most is None or value <= most):
+        return int(value)
     upto = f" to {most}" if most is not None else " or more"
     raise DesignError(f"{name} must be a whole number of {least}{upto}, not {value!r}.")
 

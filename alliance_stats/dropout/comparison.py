@@ -118,7 +118,9 @@ def compare_dropout_definitions(
     share(confidence)
     tables, messages = _tables(study, definitions)
     clients = _side_by_side(tables)
-    rates = pd.DataFrame([_rate(name, table, confidence, _meant(study)) for name, table in tables.items()])
+    rates = pd.DataFrame(
+        [_rate(name, table, confidence, _meant(study)) for name, table in tables.items()]
+    )
     pairs = [_pair(clients, a, b, confidence) for a, b in combinations(tables, 2)]
     columns = ["first", "second", "n", "both", "only_first", "only_second", "neither",
                "agreement", "kappa", "conf_low", "conf_high"]  # fmt: skip

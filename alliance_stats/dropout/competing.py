@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from ..errors import DesignError, listing, require_columns
+from ..errors import ColumnError, DesignError, listing, require_columns
 from ..results import Result
+from .accumulation import accumulated
+from .checks import names, number_of, table_only
 from .endings import COMPETING, DROPOUT
 from .hazard import fit_dropout_hazard
 from .hazard_result import DropoutHazard
@@ -16,10 +19,14 @@ from .hazard_result import DropoutHazard
 
 @dataclass(frozen=True)
 class CompetingHazards(Result):
-    """One discrete-time hazard model for each end of therapy; ``.fits`` holds them by name."""
+    """One discrete-time hazard model for each end of therapy; ``.fits`` holds them by name.
+
+    ``not_modelled`` says which ends were left out, and what that makes of `incidence`.
+    """
 
     fits: dict[str, DropoutHazard]
     messages: tuple[str, ...] = ()
+    not_modelled: str = ""
     title: str = "Cause-specific hazards of the ends of therapy"
 
     def tidy(self, *, exponentiate: bool = False) -> pd.DataFrame:
@@ -36,7 +43,9 @@ class CompetingHazards(Result):
         counts = {f"n_{end}": fit.n_events for end, fit in self.fits.items()}
         return pd.DataFrame([{"nobs": first.nobs, **counts}])
 
-    def incidence(self, data: pd.DataFrame, *, by: str = "client_id") -> pd.DataFrame:
+    def incidence(
+        self, data: pd.DataFrame, *, by: str = "client_id", therapists: str = "new"
+    ) -> pd.DataFrame:
         """What share will have ended in each way by each session, for clients with these values?
 
         Parameters
@@ -46,27 +55,40 @@ class CompetingHazards(Result):
             the formula's columns.
         by
             The column that tells clients (or scenarios) apart.
+        therapists
+            ``"new"``, ``"known"`` or ``"average"``, as for `DropoutHazard.predict`.
 
         Returns
         -------
         DataFrame
             ``by`` column, ``session``, ``survival`` (still in therapy after it) and one column of
-            cumulative incidence for each end: CIF_k(t) = sum over s of h_k(s) S(s - 1).
+            cumulative incidence for each end: CIF_k(t) = sum over s of h_k(s) S(s - 1). With a
+            random intercept it is the average of that sum over therapists, since those still in
+            therapy late are more often with therapists whose clients stay; the intercepts of
+            several ends are taken as independent. No interval is given. From the first session
+            without a prediction on (a missing predictor) a client's values are NaN, and
+            ``.attrs["messages"]`` says how many clients those are.
         """
+        table_only(data, "data")
         require_columns(data.columns, [by, "session"], what="the sessions to predict for")
         rows = data.sort_values([by, "session"], kind="stable")
         expected = rows.groupby(by, observed=True).cumcount() + 1
         if (rows["session"].to_numpy() != expected.to_numpy()).any():
             raise DesignError("Sessions must run from 1 without gaps for each client.")
-        hazards = np.stack([fit.predict(rows).to_numpy() for fit in self.fits.values()])
-        # Binary models of each end do not know of one another; together they cannot pass 1.
-        hazards = hazards / np.maximum(hazards.sum(axis=0), 1.0)
-        out = rows[[by, "session"]].reset_index(drop=True)
-        stay = pd.Series(1 - hazards.sum(axis=0)).groupby(out[by]).cumprod()
-        before = stay.groupby(out[by]).shift(1).fillna(1.0)
-        out["survival"] = stay
-        for end, hazard in zip(self.fits, hazards, strict=True):
-            out[end] = (before * hazard).groupby(out[by]).cumsum()
+        codes = pd.factorize(rows[by])[0]
+        fits = list(self.fits.values())
+        survival, ended = accumulated(fits, rows, codes, therapists)
+        out = rows[[by, "session"]].reset_index(drop=True).assign(survival=survival)
+        for end, values in zip(self.fits, ended, strict=True):
+            out[end] = values
+        gaps = int(pd.Series(codes[np.isnan(survival)]).nunique())
+        said = [self.not_modelled] if self.not_modelled else []
+        if gaps:
+            said.append(
+                f"{number_of(gaps, 'client', 'lacks')} a predictor at some session; from there on "
+                "nothing can be said."
+            )
+        out.attrs["messages"] = tuple(said)
         return out
 
 
@@ -74,7 +96,7 @@ def fit_competing_hazards(
     formula: str,
     data: pd.DataFrame,
     *,
-    ends: tuple[str, ...] | None = None,
+    ends: Sequence[str] | str | None = None,
     link: str = "logit",
     cluster: str | None = None,
 ) -> CompetingHazards:
@@ -87,7 +109,8 @@ def fit_competing_hazards(
     data
         Rows of `person_period`, with ``ended_as``.
     ends
-        The ends to model; every end that happened unless given.
+        The ends to model; every end that happened unless given. Ends left out are treated as
+        censoring, and told of.
     link, cluster
         As for `fit_dropout_hazard`.
 
@@ -110,14 +133,24 @@ def fit_competing_hazards(
     >>> list(found.fits)
     ['dropout', 'completed']
     """
+    table_only(data, "data")
     require_columns(data.columns, ["ended_as"], what="the person-period rows")
-    happened = set(data["ended_as"])
-    chosen = ends or tuple(end for end in (DROPOUT, *COMPETING) if end in happened)
-    absent = [end for end in chosen if end not in happened]
+    counts = data["ended_as"].dropna().loc[lambda d: d != ""].value_counts()
+    unknown = [end for end in counts.index if end not in (DROPOUT, *COMPETING)]
+    if unknown:
+        raise ColumnError(
+            f"Column 'ended_as' must hold {listing((DROPOUT, *COMPETING), 9)} or nothing; it also "
+            f"holds {listing(map(repr, unknown))}."
+        )
+    there = [end for end in (DROPOUT, *COMPETING) if end in counts.index]
+    if not there:
+        raise DesignError("No therapy ended in these rows, so there is no hazard to model.")
+    chosen = there if ends is None else names(ends, "ends")
+    absent = [end for end in chosen if end not in there]
     if absent or not chosen:
         raise DesignError(
-            f"Nobody ended as {listing(absent) or 'anything'}; the ends in the data are "
-            f"{listing(sorted(happened - {''}), 9) or 'none'}."
+            f"Nobody ended as {listing(absent) or 'asked'}; the ends in the data are "
+            f"{listing(there, 9)}."
         )
     fits = {
         end: fit_dropout_hazard(
@@ -127,4 +160,13 @@ def fit_competing_hazards(
         for end in chosen
     }  # fmt: skip
     said = dict.fromkeys(f"{end}: {m}" for end, fit in fits.items() for m in fit.messages)
-    return CompetingHazards(fits, tuple(said))
+    others = [f"{end} ({counts[end]})" for end in there if end not in chosen]
+    left_out = ""
+    if others:
+        left_out = (
+            f"Not modelled: {listing(others, 9)}. Those clients leave the risk set as if lost from "
+            "sight, so incidence and survival speak of a world in which nobody ends so."
+        )
+    return CompetingHazards(
+        fits, tuple([left_out, *said] if left_out else said), not_modelled=left_out
+    )

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from ..errors import DesignError, FewClustersWarning, did_you_mean, require_columns
-from ..multilevel.formula import parse_formula
+from ..errors import ColumnError, DesignError, did_you_mean, listing, require_columns
 from ..results import Result
-from .dating import refuse_late_predictors
-from .hazard import _complete, _matrices
-
-FEW = 30
+from .checks import share, table_only
+from .dating import refuse_late_predictors, refuse_outcome
+from .hazard import _complete, _matrices, _parsed
+from .soundness import (
+    INTERCEPT,
+    few_events,
+    few_groups,
+    refuse_one_group,
+    runs_away,
+    standardised,
+)
 
 
 @dataclass(frozen=True)
@@ -106,9 +113,10 @@ def fit_dropout_cox(
 
     Notes
     -----
-    statsmodels' ``PHReg`` with start-stop rows. The robust errors after Lin & Wei (1989, doi
-    10.1080/01621459.1989.10478874) are our own: those of ``PHReg`` do not follow Efron's weights,
-    and are missing where a row outlasts the last event.
+    ``0 +`` changes nothing, since no intercept is estimated. statsmodels' ``PHReg`` with
+    start-stop rows. The robust errors after Lin & Wei (1989, doi 10.1080/01621459.1989.10478874)
+    are our own: those of ``PHReg`` do not follow Efron's weights, and are missing where a row
+    outlasts the last event.
 
     Examples
     --------
@@ -118,52 +126,89 @@ def fit_dropout_cox(
     >>> fit.params.index.tolist()
     ['alliance_within', 'alliance_between']
     """
-    import statsmodels.api as sm
-
+    share(confidence)
     if ties not in ("efron", "breslow"):
         raise DesignError(
             f"ties must be 'efron' or 'breslow', not {ties!r}."
             f"{did_you_mean(ties, ('efron', 'breslow'))}"
         )
-    parsed = parse_formula(formula)
-    if parsed.random:
+    parsed, group = _parsed(formula)
+    if group:
         raise DesignError("A Cox model here takes no random term; use cluster= for therapists.")
+    data = table_only(data, "data")
     require_columns(data.columns, ["session"], what="the person-period rows")
     used, messages = _complete(parsed, data, cluster)
     fixed = parsed.fixed.columns if parsed.fixed else ()
+    refuse_outcome(fixed, parsed.response.columns)
     refuse_late_predictors(data, fixed, parsed.response.columns[0])
     y, x, _ = _matrices(parsed, used)
-    x = x.drop(columns=[c for c in ("Intercept",) if c in x.columns])
-    if x.shape[1] == 0 or "session" in fixed:
+    others = x.drop(columns=[c for c in (INTERCEPT,) if c in x.columns])
+    if others.shape[1] == 0 or "session" in fixed:
         raise DesignError(
             "A Cox model needs predictors other than 'session': time is its free baseline."
         )
-    stop = used["session"].to_numpy(dtype=float)
-    # PHReg counts a row as at risk at its very time of entry; half a session avoids that.
-    naive = sm.PHReg(stop, x.to_numpy(), status=y, entry=stop - 0.5, ties=ties).fit()
-    groups = pd.factorize(used[cluster])[0] if cluster else None
-    bse = naive.bse
-    if groups is not None:
-        scores = _scores(x.to_numpy(), y, stop, np.asarray(naive.params), ties)
-        bse = _robust_errors(scores, groups, naive.cov_params())
+    stop = _sessions(used)
+    # The baseline stands for the intercept, so a predictor must differ from a constant.
+    scaled = standardised(others.assign(**{INTERCEPT: 1.0}))[0][:, :-1]
+    size = others.std(ddof=0).to_numpy()
+    naive = _partial_likelihood(stop, scaled, y, ties)
+    errors = naive.bse
+    groups = None
+    if cluster:
+        refuse_one_group(used[cluster])
+        groups = pd.factorize(used[cluster])[0]
+        with np.errstate(all="ignore"):  # of a coefficient that runs to infinity they are NaN
+            scores = _scores(scaled, y, stop, np.asarray(naive.params), ties)
+            errors = _robust_errors(scores, groups, naive.cov_params())
     n_groups = int(groups.max()) + 1 if groups is not None else 0
-    if groups is not None and n_groups < FEW:
-        messages.append(
-            f"{FewClustersWarning.__name__}: robust standard errors from {n_groups} groups are too "
-            "small; take a random intercept (fit_dropout_hazard) instead."
-        )
+    params = pd.Series(naive.params / size, others.columns)
+    naive_bse = pd.Series(naive.bse / size, others.columns)
+    messages += runs_away(others, params, naive_bse)
+    messages += few_events(int(y.sum()), others.shape[1])
+    if groups is not None:
+        messages += few_groups(n_groups, "take a random intercept (fit_dropout_hazard) instead")
     return DropoutCox(
-        formula, pd.Series(naive.params, x.columns), pd.Series(bse, x.columns),
-        pd.Series(naive.bse, x.columns), ties, cluster or "", n_groups, len(y), int(y.sum()),
-        float(naive.llf), confidence, tuple(messages),
+        formula, params, pd.Series(errors / size, others.columns), naive_bse, ties, cluster or "",
+        n_groups, len(y), int(y.sum()), float(naive.llf), confidence, tuple(messages),
     )  # fmt: skip
+
+
+def _sessions(used: pd.DataFrame) -> np.ndarray:
+    """Return the session numbers, which are the clock."""
+    stop = pd.to_numeric(used["session"], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    wrong = ~(np.isfinite(stop) & (stop > 0))
+    if wrong.any():
+        raise ColumnError(
+            f"Column 'session' must hold numbers above 0; {int(wrong.sum())} of {len(stop)} rows "
+            f"hold {listing(pd.unique(used.loc[wrong, 'session']))}."
+        )
+    return stop
+
+
+def _partial_likelihood(stop: np.ndarray, x: np.ndarray, y: np.ndarray, ties: str) -> Any:
+    """Fit by statsmodels; what it warns of is told in our own words."""
+    import warnings
+
+    import statsmodels.api as sm
+
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        # PHReg counts a row as at risk at its very time of entry; half a session avoids that.
+        try:
+            return sm.PHReg(stop, x, status=y, entry=stop - 0.5, ties=ties).fit()
+        except np.linalg.LinAlgError:
+            raise DesignError(
+                "The partial likelihood has no maximum: some predictor parts those who left from "
+                "all others at their sessions. Merge categories or leave it out."
+            ) from None
 
 
 def _scores(
     x: np.ndarray, y: np.ndarray, session: np.ndarray, beta: np.ndarray, ties: str
 ) -> np.ndarray:
     """Return each row's score residual; a row is at risk at its own session and at no other."""
-    risk = np.exp((x - x.mean(axis=0)) @ beta)
+    eta = (x - x.mean(axis=0)) @ beta
+    risk = np.exp(eta - eta.max(initial=0.0))
     out = np.zeros(x.shape)
     for now in np.unique(session[y == 1]):
         at = np.flatnonzero(session == now)
@@ -171,8 +216,8 @@ def _scores(
         deaths = int(event.sum())
         # Efron takes a share of the events out of the risk set, one more at each step.
         steps = np.arange(deaths) / deaths if ties == "efron" else np.zeros(deaths)
-        for share in steps:
-            weight = risk[at] * np.where(event, 1 - share, 1.0)
+        for taken in steps:
+            weight = risk[at] * np.where(event, 1 - taken, 1.0)
             away = x[at] - weight @ x[at] / weight.sum()
             out[at] -= (weight / weight.sum())[:, None] * away
             out[at[event]] += away[event] / deaths

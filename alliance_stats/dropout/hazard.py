@@ -13,16 +13,24 @@ from ..errors import (
     DesignError,
     FormulaError,
     did_you_mean,
-    listing,
     require_columns,
 )
 from ..multilevel.formula import Formula, parse_formula
 from ..multilevel.terms import Columns, Table, build, response
 from . import frailty
+from .checks import refuse_repeats, share, table_only, whole
 from .dating import refuse_late_predictors, refuse_outcome
 from .hazard_result import DropoutHazard
+from .soundness import (
+    few_events,
+    few_groups,
+    refuse_one_group,
+    runs_away,
+    standardised,
+    turned,
+)
 
-_LARGE = 15.0  # |log odds| beyond which a coefficient speaks of separation, not of an effect
+MOST_NODES = 100
 
 
 def fit_dropout_hazard(
@@ -54,8 +62,8 @@ def fit_dropout_hazard(
         Points of the adaptive Gauss-Hermite quadrature.
     guard
         Refuse predictors that know what comes after the session they stand at (needs the columns
-        ``client_id`` and ``session``): the outcome itself, the number of sessions, a mean over
-        the whole therapy, the next session's value.
+        ``client_id`` and ``session``): the outcome itself, how the therapy ended and after how
+        many sessions, summaries of the whole therapy, the next session's value, in whatever unit.
 
     Returns
     -------
@@ -65,8 +73,9 @@ def fit_dropout_hazard(
     -----
     Maximum likelihood. With a random intercept the coefficients are conditional on the therapist;
     without, they are averages over therapists and smaller in size. The test of the variance is a
-    likelihood ratio against half a chi-squared with 1 df, half at 0. Singer & Willett (1993,
-    doi 10.3102/10769986018002155) describe the model.
+    likelihood ratio against half a chi-squared with 1 df, half at 0; no interval of the variance
+    or the ICC is given. Predictors are centred and scaled inside and turned back. Singer & Willett
+    (1993, doi 10.3102/10769986018002155) describe the model.
 
     Examples
     --------
@@ -78,6 +87,8 @@ def fit_dropout_hazard(
     >>> fit.nobs, fit.n_events
     (8, 3)
     """
+    share(confidence)
+    nodes = whole(nodes, "nodes", 1, MOST_NODES)
     if link not in frailty.LATENT_VARIANCE:
         raise DesignError(
             f"link must be 'logit' or 'cloglog', not {link!r}."
@@ -99,26 +110,21 @@ def fit_dropout_hazard(
         parts = _fit_with_frailty(y, x, used[group], link, nodes, confidence)
     else:
         parts = _fit_without(y, x, used[cluster] if cluster else None, link)
-    messages += _warnings_in_words(parts["params"], parts["converged"], group, parts["variance"])
-    messages += _few_events(int(y.sum()), x.shape[1])
+    messages += runs_away(x, parts["params"], parts.pop("naive_bse"))
+    messages += _warnings_in_words(parts["converged"], group, parts["variance"])
+    messages += few_events(int(y.sum()), x.shape[1])
+    if cluster:
+        messages += few_groups(parts["n_groups"])
     return DropoutHazard(
         formula=formula, link=link, group=group, nobs=len(y), n_events=int(y.sum()),
         confidence=confidence, terms=terms, messages=tuple(messages), **parts,
     )  # fmt: skip
 
 
-def _few_events(n: int, p: int) -> list[str]:
-    """Tell of a model that asks more of the events than they can tell."""
-    if n >= 5 * p:
-        return []
-    return [
-        f"{n} events for {p} coefficients: so few that estimates are biased away from zero and "
-        "their intervals too narrow."
-    ]
-
-
 def _parsed(formula: str) -> tuple[Formula, str]:
     """Return the formula, and the group of its random intercept ("" without one)."""
+    if not isinstance(formula, str):
+        raise FormulaError(f"formula must be a text such as 'event ~ session', not {formula!r}.")
     parsed = parse_formula(formula)
     plain = [t for t in parsed.random if t.part.simple_terms() == (True, ()) and len(t.group) == 1]
     if len(parsed.random) > 1 or len(plain) < len(parsed.random):
@@ -133,7 +139,9 @@ def _complete(
     parsed: Formula, data: pd.DataFrame, cluster: str | None
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return the rows without missing values in any variable used, and what was left out."""
+    table_only(data, "data")
     parsed.check_columns(data.columns)
+    refuse_repeats(data, ["client_id", "session"], "Person-period rows")
     if cluster is not None:
         require_columns(data.columns, [cluster], what="the data")
     columns = list(dict.fromkeys([*parsed.columns, *([cluster] if cluster else [])]))
@@ -157,28 +165,25 @@ def _matrices(parsed: Formula, used: pd.DataFrame) -> tuple[np.ndarray, pd.DataF
         what = "no" if y.max() == 0 else "nothing but"
         raise DesignError(f"There is {what} event among {len(y)} rows, so no hazard to model.")
     terms = build(parsed.fixed, table)
-    x = pd.DataFrame(dict(terms.named_arrays()))
-    if not np.isfinite(x.to_numpy()).all():
-        bad = x.columns[~np.isfinite(x.to_numpy()).all(axis=0)]
-        raise ColumnError(f"Predictors must be finite; {listing(bad)} hold infinite values.")
-    if np.linalg.matrix_rank(x.to_numpy() / np.abs(x.to_numpy()).max(axis=0)) < x.shape[1]:
-        raise DesignError(
-            f"The predictors {listing(x.columns, 12)} are linearly dependent; leave one out."
-        )
-    return y, x, terms
+    return y, pd.DataFrame(dict(terms.named_arrays())), terms
 
 
 def _fit_without(
     y: np.ndarray, x: pd.DataFrame, cluster: pd.Series | None, link: str
 ) -> dict[str, Any]:
-    model, fitted = _glm(y, x, link)
+    scaled, back = standardised(x)
+    codes = None
     if cluster is not None:
+        refuse_one_group(cluster)
         codes = pd.factorize(cluster)[0]
-        fitted = model.fit(cov_type="cluster", cov_kwds={"groups": codes})
+    plain, fitted = _glm(y, scaled, link, codes)
+    cov = turned(np.asarray(fitted.cov_params()), back)
+    naive = turned(np.asarray(plain.cov_params()), back)
     return {
-        "params": pd.Series(fitted.params, index=x.columns),
-        "bse": pd.Series(fitted.bse, index=x.columns),
-        "cov": pd.DataFrame(fitted.cov_params(), index=x.columns, columns=x.columns),
+        "params": pd.Series(back @ np.asarray(fitted.params), index=x.columns),
+        "bse": pd.Series(np.sqrt(np.diag(cov)), index=x.columns),
+        "naive_bse": pd.Series(np.sqrt(np.diag(naive)), index=x.columns),
+        "cov": pd.DataFrame(cov, index=x.columns, columns=x.columns),
         "therapists": pd.DataFrame(columns=["n", "events", "effect", "sd"]),
         "variance": float("nan"),
         "variance_p_value": float("nan"),
@@ -190,16 +195,22 @@ def _fit_without(
     }
 
 
-def _glm(y: np.ndarray, x: pd.DataFrame, link: str) -> tuple[Any, Any]:
+def _glm(
+    y: np.ndarray, x: np.ndarray, link: str, codes: np.ndarray | None = None
+) -> tuple[Any, Any]:
+    """Return the fit with the model's own errors, and the one robust to clusters (or the same)."""
     import warnings
 
     import statsmodels.api as sm
 
     links = {"logit": sm.families.links.Logit, "cloglog": sm.families.links.CLogLog}
-    model = sm.GLM(y, x.to_numpy(), family=sm.families.Binomial(link=links[link]()))
-    with warnings.catch_warnings():
+    model = sm.GLM(y, x, family=sm.families.Binomial(link=links[link]()))
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # separation is told in our own words
-        return model, model.fit()
+        plain = model.fit()
+        if codes is None:
+            return plain, plain
+        return plain, model.fit(cov_type="cluster", cov_kwds={"groups": codes})
 
 
 def _fit_with_frailty(
@@ -216,16 +227,20 @@ def _fit_with_frailty(
             f"A random intercept of '{groups.name}' needs at least two groups; there is "
             f"{len(names)}."
         )
-    _, plain = _glm(y, x, link)
-    sample = frailty.Sample(y, x.to_numpy(), codes, len(names), link)
+    scaled, back = standardised(x)
+    plain, _ = _glm(y, scaled, link)
+    sample = frailty.Sample(y, scaled, codes, len(names), link)
     found = frailty.fit(sample, np.asarray(plain.params), nodes)
     p = x.shape[1]
     ratio = max(0.0, 2 * (found.loglik - float(plain.llf)))
     variance = found.sd**2
+    cov = turned(found.cov[:p, :p], back)
+    bse = pd.Series(np.sqrt(np.diag(cov)), index=x.columns)
     return {
-        "params": pd.Series(found.beta, index=x.columns),
-        "bse": pd.Series(np.sqrt(np.diag(found.cov))[:p], index=x.columns),
-        "cov": pd.DataFrame(found.cov[:p, :p], index=x.columns, columns=x.columns),
+        "params": pd.Series(back @ found.beta, index=x.columns),
+        "bse": bse,
+        "naive_bse": bse,
+        "cov": pd.DataFrame(cov, index=x.columns, columns=x.columns),
         "therapists": _therapists(str(groups.name), names, sample, found, confidence),
         "variance": variance,
         # At a variance of zero both likelihoods are the same but for rounding.
@@ -258,16 +273,8 @@ def _therapists(
     )
 
 
-def _warnings_in_words(
-    params: pd.Series, converged: bool, group: str, variance: float
-) -> list[str]:
+def _warnings_in_words(converged: bool, group: str, variance: float) -> list[str]:
     messages = []
-    large = params.index[params.abs() > _LARGE]
-    if len(large):
-        messages.append(
-            f"The coefficient of {listing(large)} runs to infinity: some value of it goes with no "
-            "event, or with nothing but events. Merge categories or leave it out."
-        )
     if not converged:
         messages.append("The optimiser stopped before the maximum; do not report this fit.")
     if group and variance == 0:

@@ -11,8 +11,10 @@ from scipy.special import expit
 from scipy.stats import norm
 
 from ..errors import DesignError, did_you_mean, listing, require_columns
+from ..multilevel.formula import parse_formula
 from ..multilevel.terms import Columns, Table
 from ..results import Result
+from .checks import table_only
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -122,11 +124,45 @@ class DropoutHazard(Result):
         modes = self.therapists.set_index(self.group)[["effect"]]
         return {self.group: modes.rename(columns={"effect": "Intercept"})}
 
+    def design(self, data: pd.DataFrame) -> pd.DataFrame:
+        """Return the model's columns for these rows; rows with a missing value are all NaN."""
+        parsed = parse_formula(self.formula)
+        names = list(parsed.fixed.columns) if parsed.fixed else []
+        table_only(data, "data")
+        require_columns(data.columns, names, what="the new data")
+        out = np.full((len(data), len(self.params)), np.nan)
+        # A missing category would else be read as the reference category.
+        whole = data[names].notna().all(axis=1).to_numpy()
+        if whole.any():
+            columns = self.terms.rebuild(Table(data[whole]))
+            chosen = [columns[self.terms.names.index(name)] for name in self.params.index]
+            out[whole] = np.stack(chosen, axis=1)
+        return pd.DataFrame(out, index=data.index, columns=self.params.index)
+
     def linear_predictor(self, data: pd.DataFrame) -> np.ndarray:
         """Return the fixed part on the link's scale for each row; NaN where a value is missing."""
-        columns = self.terms.rebuild(Table(data))
-        chosen = [columns[self.terms.names.index(name)] for name in self.params.index]
-        return np.asarray(np.stack(chosen, axis=1) @ self.params.to_numpy())
+        return np.asarray(self.design(data).to_numpy() @ self.params.to_numpy())
+
+    def intercepts(
+        self, data: pd.DataFrame, therapists: str
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return each row's therapist's intercept, its spread, and the SD to average over."""
+        if therapists not in PREDICT_FOR:
+            raise DesignError(
+                f"therapists must be one of {listing(PREDICT_FOR)}, not {therapists!r}."
+                f"{did_you_mean(therapists, PREDICT_FOR)}"
+            )
+        none = np.zeros(len(data))
+        if not self.group or therapists == "average" or self.variance == 0:
+            return none, none, none
+        sd = np.full(len(data), np.sqrt(self.variance))
+        if therapists == "new":
+            return none, none, sd
+        require_columns(data.columns, [self.group], what="the new data")
+        own = self.therapists.set_index(self.group)[["effect", "sd"]]
+        effect, spread = (data[self.group].map(own[c]).to_numpy(dtype=float) for c in own)
+        seen = np.isfinite(effect)
+        return np.where(seen, effect, 0.0), np.where(seen, spread, 0.0), np.where(seen, 0.0, sd)
 
     def predict(self, data: pd.DataFrame, *, therapists: str = "new") -> pd.Series:
         """How likely is each client to leave after each of these sessions?
@@ -146,22 +182,9 @@ class DropoutHazard(Result):
         Series
             The hazard of each row, with the index of `data`.
         """
-        if therapists not in PREDICT_FOR:
-            raise DesignError(
-                f"therapists must be one of {listing(PREDICT_FOR)}, not {therapists!r}."
-                f"{did_you_mean(therapists, PREDICT_FOR)}"
-            )
-        eta = self.linear_predictor(data)
-        if not self.group or therapists == "average" or self.variance == 0:
-            return pd.Series(inverse_link(self.link, eta), index=data.index, name="hazard")
-        hazard = over_therapists(self.link, eta, float(np.sqrt(self.variance)))
-        if therapists == "known":
-            require_columns(data.columns, [self.group], what="the new data")
-            effects = self.therapists.set_index(self.group)["effect"]
-            own = data[self.group].map(effects).to_numpy(dtype=float)
-            seen = np.isfinite(own)
-            hazard = np.where(seen, inverse_link(self.link, eta + np.where(seen, own, 0.0)), hazard)
-        return pd.Series(hazard, index=data.index, name="hazard")
+        effect, _, sd = self.intercepts(data, therapists)
+        eta = self.linear_predictor(data) + effect
+        return pd.Series(over_therapists(self.link, eta, sd), index=data.index, name="hazard")
 
     def plot(self, data: pd.DataFrame, ax: Axes | None = None) -> Axes:
         """Draw the observed and the fitted hazard by session of these rows."""
@@ -187,8 +210,10 @@ def inverse_link(link: str, eta: np.ndarray) -> np.ndarray:
     return -np.expm1(-np.exp(np.minimum(eta, 30.0)))
 
 
-def over_therapists(link: str, eta: np.ndarray, sd: float) -> np.ndarray:
-    """Return the probability averaged over a normal random intercept."""
+def over_therapists(link: str, eta: np.ndarray, sd: np.ndarray) -> np.ndarray:
+    """Return the probability averaged over a normal random intercept of each row's SD."""
+    if not sd.any():
+        return inverse_link(link, eta)
     points, weights = np.polynomial.hermite_e.hermegauss(31)
     total = sum(w * inverse_link(link, eta + sd * p) for p, w in zip(points, weights, strict=True))
     return np.asarray(total / weights.sum())

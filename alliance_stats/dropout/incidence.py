@@ -117,8 +117,8 @@ def dropout_incidence(
     entry, measure, rater
         Left truncation: ``"first_rating"`` (of that measure by that rater; by default the
         study's first alliance measure by the client), or a column with the time from which each
-        client was under observation. A client whose first rating is at session 3 could not have been seen
-        to leave before, and is at risk from session 3 on.
+        client was under observation. A client whose first rating is at session 3 could not have
+        been seen to leave before, and is at risk from session 3 on.
     last_open
         What is known of a client still in therapy after the last session held. ``"unknown"``:
         not yet whether the client comes back, so at risk up to the session before only.

@@ -87,12 +87,12 @@ def category(column: pd.Series, rows: Rows) -> str | None:
     if len(levels) < 2:
         return None
     happened = known & (rows.outcome == 1)
-    if happened.sum() >= _FEWEST_EVENTS and len(levels) <= max(2, happened.sum() / 2):
-        if _parts(codes[known], rows.outcome[known]):
-            return "it is the outcome itself"
+    enough = happened.sum() >= _FEWEST_EVENTS and len(levels) <= max(2, happened.sum() / 2)
+    if enough and _parts(codes[known], rows.outcome[known]):
+        return "it is the outcome itself"
     by_client = pd.DataFrame({"code": codes, "client": rows.client, "last": rows.last})
     by_client["ended"] = np.nan_to_num(rows.outcome)
-    if (by_client.groupby("client")["code"].nunique() > 1).any():
+    if not rows.constant(codes.astype(float)):
         return None
     one = by_client.groupby("client").agg(
         code=("code", "first"), last=("last", "first"), ended=("ended", "max")
@@ -159,8 +159,10 @@ def _counts_down(own: np.ndarray, rows: Rows) -> str | None:
         ratio = own / session
     for left in (own - slope * session, ratio):
         left = np.where(np.isfinite(left), left, np.nan)
-        if np.isfinite(left).any() and rows.constant(left) and _tracks_the_end(
-            rows.once(left), rows
+        if (
+            np.isfinite(left).any()
+            and rows.constant(left)
+            and _tracks_the_end(rows.once(left), rows)
         ):
             return "it counts the sessions still to come"
     return None

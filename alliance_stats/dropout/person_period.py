@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import ColumnError, DesignError, did_you_mean, listing, require_columns
+from ..errors import ColumnError, DesignError, did_you_mean, listing
 from .checks import number_of, refuse_repeats, same_ids, study_only
 from .dated import known_by_session, with_ruptures
 from .endings import CENSORED, COMPETING, DROPOUT, endings
@@ -70,7 +70,8 @@ def person_period(
             the rating minus that of the session before.
 
         ``.attrs["messages"]`` counts the clients left out and the rows without a rating;
-        ``.attrs["flow"]`` (pairs of step and number) leads from the study's clients to those at risk.
+        ``.attrs["flow"]`` (pairs of step and number) leads from the study's clients to those at
+        risk.
 
     Notes
     -----

@@ -124,7 +124,8 @@ def test_one_group_only_is_no_comparison():
 
 
 def rows() -> pd.DataFrame:
-    return pd.read_csv(REFERENCE / "person_period.csv").rename(columns={"c": "client_id"})
+    table = pd.read_csv(REFERENCE / "person_period.csv")
+    return table.assign(client_id=table["therapist_id"] * 1000 + table["c"])  # c counts within
 
 
 @pytest.mark.parametrize("ties", ["efron", "breslow"])
@@ -169,6 +170,30 @@ def test_cox_and_cloglog_say_the_same():
 def test_what_cox_does_not_take(formula, text):
     with pytest.raises(al.DesignError, match=text):
         al.fit_dropout_cox(formula, rows())
+
+
+def test_cox_says_what_it_cannot_do():
+    for wrong in (np.nan, -1, 0):
+        table = rows()
+        table["session"] = table["session"].astype(float)
+        table.loc[0, "session"] = wrong
+        with pytest.raises(al.ColumnError, match="numbers above 0; 1 of"):
+            al.fit_dropout_cox("event ~ x", table)
+    np.testing.assert_allclose(
+        al.fit_dropout_cox("event ~ 0 + x", rows()).params,
+        al.fit_dropout_cox("event ~ x", rows()).params,
+    )
+    with pytest.raises(al.DesignError, match="linearly dependent"):
+        al.fit_dropout_cox("event ~ 0 + C(arm)", rows().assign(arm=rows()["c"] % 2))
+    with pytest.raises(al.DesignError, match="both sides"):
+        al.fit_dropout_cox("event ~ C(event)", rows())
+    parted = rows().assign(mark=lambda d: d["event"] * (d["therapist_id"] < 15) * 1.0)
+    found = al.fit_dropout_cox("event ~ mark", parted)
+    assert any("infinity" in m for m in found.messages)
+    far = al.fit_dropout_cox("event ~ x", rows().assign(x=lambda d: d["x"] + 3e7))
+    near = al.fit_dropout_cox("event ~ x", rows())
+    np.testing.assert_allclose([far.params["x"], far.bse["x"]], [near.params["x"], near.bse["x"]],
+                               rtol=1e-5)  # fmt: skip
 
 
 def test_cause_specific_hazards_add_up_to_the_incidence():

@@ -160,7 +160,7 @@ def test_one_event_is_fitted_with_a_warning():
     table = data().head(200).assign(event=0)
     table.loc[5, "event"] = 1
     fit = al.fit_dropout_hazard("event ~ x", table)
-    assert any("1 events for 2 coefficients" in m for m in fit.messages)
+    assert any("1 event for 2 coefficients" in m for m in fit.messages)
 
 
 @pytest.mark.parametrize("link", ["logit", "cloglog"])
@@ -191,3 +191,74 @@ def test_a_random_slope_or_two_groups_are_refused():
     for formula in ("event ~ x + (1 | therapist_id) + (1 | c)", "event ~ (1 | therapist_id/c)"):
         with pytest.raises(al.FormulaError, match="one random intercept"):
             al.fit_dropout_hazard(formula, data())
+
+
+@pytest.mark.parametrize("unit", [0.01, 1.0, 100.0])
+def test_separation_is_told_in_any_unit_and_a_large_honest_coefficient_is_not(unit):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"marker": np.repeat([0.0, unit], [160, 40]), "x": rng.normal(size=200)})
+    table["event"] = np.where(table["marker"] > 0, 1, rng.random(200) < 0.2).astype(int)
+    found = al.fit_dropout_hazard("event ~ marker + x", table)
+    (said,) = [m for m in found.messages if "infinity" in m]
+    assert "coefficient of marker runs" in said
+    honest = pd.DataFrame({"x": rng.normal(0, 0.01 * unit, 2000)})
+    chance = 1 / (1 + np.exp(-(-1 - 60 * honest["x"] / unit)))
+    honest["event"] = (rng.random(2000) < chance).astype(int)
+    fit = al.fit_dropout_hazard("event ~ x", honest)
+    assert not any("infinity" in m for m in fit.messages)
+
+
+@pytest.mark.parametrize("formula", ["event ~ session + x", FORMULA])
+def test_a_predictor_far_from_zero_keeps_its_coefficient(formula):
+    """A shift of the predictor moves the intercept and nothing else."""
+    near = al.fit_dropout_hazard(formula, data())
+    table = data().assign(x=lambda d: d["x"] + 3e7)
+    far = al.fit_dropout_hazard(formula, table)
+    names = ["session", "x"]
+    # x itself is known to 4e-9 only after adding 3e7 in double precision.
+    np.testing.assert_allclose(far.params[names], near.params[names], rtol=1e-5)
+    np.testing.assert_allclose(far.bse[names], near.bse[names], rtol=1e-5)
+    assert far.params["Intercept"] == pytest.approx(
+        near.params["Intercept"] - 3e7 * far.params["x"], rel=1e-6
+    )
+    np.testing.assert_allclose(far.predict(table), near.predict(data()), rtol=1e-5)
+
+
+def test_robust_errors_need_groups_and_few_are_told():
+    with pytest.raises(al.DesignError, match="need two groups or more; there is 1"):
+        al.fit_dropout_hazard("event ~ x", data().assign(g=1), cluster="g")
+    few = al.fit_dropout_hazard("event ~ x", data().assign(g=lambda d: d["c"] % 5), cluster="g")
+    assert any("from 5 groups are too small" in m for m in few.messages)
+
+
+def test_a_missing_category_has_no_prediction():
+    table = data().assign(arm=np.where(data()["c"] % 2, "a", "b"))
+    fit = al.fit_dropout_hazard("event ~ arm + x", table)
+    new = table.head(4).assign(arm=["a", "b", None, "a"])
+    assert fit.predict(new).isna().tolist() == [False, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"formula": None}, "formula must be a text"),
+        ({"data": None}, "data must be a DataFrame"),
+        ({"nodes": 0}, "nodes must be a whole number of 1 to 100"),
+        ({"nodes": 2.5}, "not 2.5"), ({"nodes": True}, "not True"), ({"nodes": 500}, "not 500"),
+        ({"confidence": 95}, "between 0 and 1"), ({"confidence": float("nan")}, "between 0 and 1"),
+        ({"formula": "event ~ zero"}, "zero has the same value in every row"),
+    ],
+)  # fmt: skip
+def test_arguments_that_cannot_be(changes, text):
+    given = {"formula": "event ~ x", "data": data().assign(zero=0.0), **changes}
+    with pytest.raises((al.DesignError, al.FormulaError), match=text):
+        al.fit_dropout_hazard(**given)
+
+
+def test_a_session_that_stands_twice_and_a_name_used_twice_are_refused():
+    table = data().assign(client_id=lambda d: d["therapist_id"] * 1000 + d["c"])
+    with pytest.raises(al.DesignError, match="1 stand more than once"):
+        al.fit_dropout_hazard("event ~ x", pd.concat([table, table.head(1)]))
+    named = pd.concat([table, table[["x"]]], axis=1)
+    with pytest.raises(al.ColumnError, match="several columns named 'x'"):
+        al.fit_dropout_hazard("event ~ session", named)

@@ -123,7 +123,7 @@ def test_a_session_that_is_no_number_is_named():
 
 
 def test_whether_open_therapies_go_on_is_not_known_yet():
-    """By hand, and against a truth: leaving with chance .1 after each session, seen until a date."""
+    """By hand, and against a truth: a chance of .1 after each session, seen until a date."""
     table = dropouts(al.dropout_incidence(small(), last_open="unknown"))
     # As above, but d, still in therapy, is not at risk at session 3: 1/2 instead of 1/3.
     assert table["n_at_risk"].tolist() == [6, 5, 2, 1]
@@ -160,7 +160,7 @@ def test_a_last_session_that_is_none_is_refused(last):
 @pytest.mark.parametrize(
     ("changes", "arguments", "text"),
     [
-        ({"client_id": list("abcde") + [None]}, {}, "1 row has no client_id"),
+        ({"client_id": [*list("abcde"), None]}, {}, "1 row has no client_id"),
         ({"arm": ["1", 1, "1", 1, 1, 1]}, {"by": "arm"}, "read alike but are not"),
         ({}, {"by": ["site_id"]}, "one column"),
         ({}, {"confidence": 95}, "between 0 and 1"),
