@@ -68,6 +68,4 @@ def _nodes(dimensions: int) -> list[tuple[tuple[float, ...], float]]:
         return [((), 1.0)]
     points, weights = np.polynomial.hermite_e.hermegauss(_NODES.get(dimensions, 4))
     grid = product(range(len(points)), repeat=dimensions)
-    return [
-        (tuple(points[i] for i in at), float(np.prod([weights[i] for i in at]))) for at in grid
-    ]
+    return [(tuple(points[i] for i in at), float(np.prod([weights[i] for i in at]))) for at in grid]

@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
-from ..drawing import GREY, INK, SERIES, house_style, new_axes
+from ..drawing import GREY, INK, PALE, SERIES, house_style, new_axes
 from ..errors import DesignError, listing, require_columns
+from .accumulation import accumulated
+from .checks import refuse_repeats
+from .hazard_result import inverse_link
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
     from .hazard_result import DropoutHazard
 
 SMALLEST = 5
+ADDS = "adds: "  # before the name of a term in `client_course`
 
 
 def hazard_by_session(fit: DropoutHazard, data: pd.DataFrame) -> pd.DataFrame:
@@ -50,10 +55,12 @@ def plot_hazard(fit: DropoutHazard, data: pd.DataFrame, ax: Axes | None = None) 
             return plot_hazard(fit, data, new_axes())
     table = hazard_by_session(fit, data)
     table = table[table["n_at_risk"] >= SMALLEST]
+    if table.empty:
+        raise DesignError(f"No session has {SMALLEST} clients at risk with a prediction to draw.")
     own, model = SERIES[1], SERIES[0]
     ax.vlines(table["session"], table["conf_low"], table["conf_high"], color=GREY, lw=0.8)
     ax.plot(table["session"], table["observed"], own.marker, color=own.color, ls="",
-            label="observed share, 95% interval")  # fmt: skip
+            label=f"observed share, {fit.confidence:.0%} interval")  # fmt: skip
     ax.plot(table["session"], table["fitted"], color=model.color, label="fitted")
     ax.set_xlabel("Session")
     ax.set_ylabel("Share who leave after the session")
@@ -71,56 +78,114 @@ def plot_hazard(fit: DropoutHazard, data: pd.DataFrame, ax: Axes | None = None) 
 def client_course(fit: DropoutHazard, data: pd.DataFrame, client_id: object) -> pd.DataFrame:
     """Return one client's hazard by session and what each term adds to it.
 
-    Columns ``session, hazard, left_by`` (the chance to have left by then, were nothing else to
-    end the therapy) and one column a term: its coefficient times the distance of the client's
-    value from the mean of all rows, on the link's scale.
+    Columns ``session``; ``hazard``, ``conf_low``, ``conf_high``: for the client's own therapist
+    where the model knows that one (the interval takes the therapist's intercept and the
+    coefficients as independent), else averaged over therapists and without an interval;
+    ``left_by``: the chance to have left by then, were nothing else to end the therapy, NaN from
+    the first session without a prediction on; and ``adds: TERM`` for each term: its coefficient
+    times the distance of the client's value from the mean of the rows without gaps, and the
+    therapist's intercept, on the link's scale.
     """
     require_columns(data.columns, ["client_id", "session"], what="the person-period rows")
+    refuse_repeats(data, ["client_id", "session"], "Person-period rows")
     mine = data["client_id"] == client_id
     if not mine.any():
         raise DesignError(
             f"There is no client '{client_id}' in the rows; the first are "
             f"{listing(data['client_id'].unique())}."
         )
-    from ..multilevel.terms import Table
+    x = fit.design(data)
+    own = data[mine].sort_values("session", kind="stable")
+    known = "known" if fit.group else "average"
+    out = pd.DataFrame({"session": own["session"], "hazard": fit.predict(own, therapists=known)})
+    out["conf_low"], out["conf_high"] = _band(fit, own, x.loc[own.index])
+    _, ended = accumulated([fit], own, np.zeros(len(own), dtype=int), known)
+    out["left_by"] = ended[0]
+    added = _contributions(fit, x).loc[own.index]
+    if fit.group:
+        added[fit.group] = fit.intercepts(own, "known")[0]
+    return pd.concat([out, added.add_prefix(ADDS)], axis=1).reset_index(drop=True)
 
-    x = pd.DataFrame(
-        dict(zip(fit.terms.names, fit.terms.rebuild(Table(data)), strict=True)), index=data.index
-    )
+
+def _contributions(fit: DropoutHazard, x: pd.DataFrame) -> pd.DataFrame:
     terms = [name for name in fit.params.index if name != "Intercept"]
     added = (x[terms] - x[terms].mean()) * fit.params[terms]
     # The columns of one spline, or of one category, are one term to a reader.
-    added = added.T.groupby([name.split("[")[0] for name in terms], sort=False).sum(min_count=1).T
-    hazard = fit.predict(data[mine])
-    out = pd.DataFrame({"session": data.loc[mine, "session"], "hazard": hazard})
-    out["left_by"] = 1 - (1 - hazard.fillna(0.0)).cumprod()
-    return pd.concat([out, added[mine]], axis=1).reset_index(drop=True)
+    return added.T.groupby([name.split("[")[0] for name in terms], sort=False).sum(min_count=1).T
+
+
+def _band(fit: DropoutHazard, own: pd.DataFrame, x: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return pointwise limits of the hazard, NaN where it is an average over therapists."""
+    effect, spread, sd = fit.intercepts(own, "known" if fit.group else "average")
+    values = x.to_numpy()
+    eta = values @ fit.params.to_numpy() + effect
+    error = np.sqrt(np.einsum("ij,jk,ik->i", values, fit.cov.to_numpy(), values) + spread**2)
+    half = np.where(sd > 0, np.nan, norm.ppf(0.5 + fit.confidence / 2) * error)
+    return inverse_link(fit.link, eta - half), inverse_link(fit.link, eta + half)
 
 
 def plot_client(
     fit: DropoutHazard, data: pd.DataFrame, client_id: object, ax: Axes | None = None
 ) -> Axes:
-    """Draw one client's predicted hazard, and the terms that drove it as lines below."""
+    """Draw one client's predicted hazard, and below it what drove it."""
     if ax is None:
         with house_style():
-            return plot_client(fit, data, client_id, new_axes(6.3, 3.8))
+            return plot_client(fit, data, client_id, new_axes(6.3, 5.4))
     table = client_course(fit, data, client_id)
-    terms = [c for c in table.columns if c not in {"session", "hazard", "left_by"}]
-    ax.plot(table["session"], table["hazard"], color=INK, marker="o", label="predicted hazard")
-    ax.set_xlabel("Session")
-    ax.set_ylabel("Predicted chance to leave")
-    ax.set_ylim(0, 1.15 * float(np.nanmax(table["hazard"])))
-    ax.yaxis.set_major_formatter(lambda value, _: f"{value:.1%}")
-    other = ax.twinx()
-    other.spines["right"].set_visible(True)
-    other.axhline(0, color=GREY, lw=0.6)
-    for position, term in enumerate(terms):
-        style = SERIES[position % len(SERIES)]
-        other.plot(table["session"], table[term], color=style.color, ls=style.linestyle, lw=1.1,
-                   label=term)  # fmt: skip
-    scale = {"logit": "log odds", "cloglog": "log hazard"}[fit.link]
-    other.set_ylabel(f"What each term adds ({scale})")
-    lines = [*ax.get_lines(), *[line for line in other.get_lines() if line.get_label() in terms]]
-    ax.legend(lines, [str(line.get_label()) for line in lines], loc="upper center", ncols=2,
-              bbox_to_anchor=(0.5, -0.18))  # fmt: skip
+    if table["hazard"].isna().all():
+        raise DesignError(
+            f"Client '{client_id}' has no session at which every predictor is known, so there is "
+            "no prediction to draw."
+        )
+    lower = _axes_below(ax)
+    _draw_hazard(ax, table, fit)
+    _draw_contributions(lower, table, fit)
+    gaps = table.loc[table["hazard"].isna(), "session"]
+    missing = f"; no prediction after session {listing(gaps, 8)}" if len(gaps) else ""
+    ax.set_title(f"Client {client_id}{missing}", loc="left")
     return ax
+
+
+def _axes_below(ax: Axes) -> Axes:
+    """Give the lower half of the axes' place to new axes."""
+    figure, place = ax.figure, ax.get_subplotspec()
+    if place is not None:
+        halves = place.subgridspec(2, 1)
+        ax.set_subplotspec(halves[0])
+        return figure.add_subplot(halves[1], sharex=ax)
+    box = ax.get_position()
+    ax.set_position((box.x0, box.y0 + 0.55 * box.height, box.width, 0.45 * box.height))
+    return figure.add_axes((box.x0, box.y0, box.width, 0.42 * box.height), sharex=ax)
+
+
+def _draw_hazard(ax: Axes, table: pd.DataFrame, fit: DropoutHazard) -> None:
+    known = table[table["hazard"].notna()]
+    if known["conf_high"].notna().any():
+        ax.vlines(known["session"], known["conf_low"], known["conf_high"], color=PALE, lw=4)
+    ax.plot(table["session"], table["hazard"], color=INK, marker="o", clip_on=False)
+    ax.set_ylabel("Predicted chance to leave")
+    top = float(np.nanmax(known[["hazard", "conf_high"]].to_numpy()))
+    ax.set_ylim(0, 1.2 * top)
+    ax.yaxis.set_major_formatter(lambda value, _: f"{value:.1%}")
+    ax.tick_params(labelbottom=False)
+    interval = f"{fit.confidence:.0%} pointwise interval"
+    words = interval if not fit.group else f"with the client's own therapist; {interval}"
+    if known["conf_high"].isna().all():
+        words = "averaged over therapists; no interval"
+    ax.annotate(words, (0.99, 0.97), xycoords="axes fraction", ha="right", va="top", fontsize=8,
+                color=GREY)  # fmt: skip
+
+
+def _draw_contributions(ax: Axes, table: pd.DataFrame, fit: DropoutHazard) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    ax.axhline(0, color=GREY, lw=0.6)
+    for position, column in enumerate(c for c in table.columns if c.startswith(ADDS)):
+        style = SERIES[position % len(SERIES)]
+        ax.plot(table["session"], table[column], color=style.color, ls=style.linestyle,
+                marker=style.marker, ms=3, lw=1.1, label=column.removeprefix(ADDS))  # fmt: skip
+    scale = {"logit": "log odds", "cloglog": "log hazard"}[fit.link]
+    ax.set_ylabel(f"What each adds ({scale})")
+    ax.set_xlabel("Session")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    ax.legend(loc="upper center", ncols=2, bbox_to_anchor=(0.5, -0.24))

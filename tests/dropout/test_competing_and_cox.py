@@ -222,3 +222,67 @@ def test_a_gap_in_the_sessions_to_predict_is_refused():
         found.incidence(pd.DataFrame({"client_id": [1, 1], "session": [1, 3]}))
     with pytest.raises(al.DesignError, match="Nobody ended as ongoing"):
         al.fit_competing_hazards("event ~ session", data, ends=("ongoing",))
+
+
+@pytest.mark.parametrize("ends", [("dropout",), ("dropout", "completed")])
+def test_incidence_with_a_random_intercept_is_averaged_over_whole_therapies(ends):
+    """Against the integral over a fine grid, and against shares of simulated clients."""
+    rng = np.random.default_rng(7)
+    therapists, clients, last, sd = 150, 40, 20, 0.8
+    own = rng.normal(0, sd, therapists)
+    logit = np.array([-3.0, -4.0])
+    chance = 1 / (1 + np.exp(-(logit[:, None] + np.stack([own, np.zeros(therapists)]))))
+    chance = chance[: len(ends), :, None, None]
+    drawn = rng.random((therapists, clients, last))
+    way = (drawn[None] >= np.cumsum(chance, axis=0)).sum(axis=0)
+    over = way < len(ends)
+    end = np.where(over.any(axis=2), over.argmax(axis=2), last - 1)
+    therapist, client, session = np.nonzero(np.arange(last) <= end[:, :, None])
+    at_end = session == end[therapist, client]
+    words = np.append(np.array(ends, dtype=object), "")
+    table = pd.DataFrame(
+        {"client_id": therapist * 1000 + client, "therapist_id": therapist, "session": session + 1,
+         "ended_as": np.where(at_end, words[way[therapist, client, session]], "")}
+    ).assign(event=0)  # fmt: skip
+    found = al.fit_competing_hazards("event ~ 1 + (1 | therapist_id)", table)
+    new = pd.DataFrame({"client_id": "new", "session": range(1, last + 1)})
+    curve = found.incidence(new)
+    # The same by brute force: 401 values of each intercept, all pairs of them.
+    grid = np.linspace(-6, 6, 401)
+    weight = np.exp(-(grid**2) / 2) / np.exp(-(grid**2) / 2).sum()
+    hazard = [
+        1 / (1 + np.exp(-(fit.params["Intercept"] + np.sqrt(fit.variance) * grid)))
+        for fit in found.fits.values()
+    ]
+    first = hazard[0][:, None]
+    other = hazard[1][None, :] if len(hazard) > 1 else np.zeros((1, 1))
+    left, ending = weight[:, None], first + other
+    across = weight[None, :] if len(hazard) > 1 else np.ones((1, 1))
+    survival = [(left * across * (1 - ending) ** t).sum() for t in range(1, last + 1)]
+    np.testing.assert_allclose(curve["survival"], survival, atol=1e-6)
+    parts = curve[["survival", *ends]].sum(axis=1)
+    np.testing.assert_allclose(parts, 1.0, atol=1e-9)
+    gone = (over.any(axis=2) & (np.take_along_axis(way, end[:, :, None], 2)[:, :, 0] == 0)).mean()
+    # Clients of 150 therapists: the simulated share itself has a standard error of about .015.
+    assert curve["dropout"].iloc[-1] == pytest.approx(gone, abs=0.03)
+    one_by_one = 1 - np.prod(1 - np.stack([f.predict(new) for f in found.fits.values()]).sum(0))
+    assert one_by_one > 1 - curve["survival"].iloc[-1] + 0.02
+
+
+def test_ends_left_out_unknown_ends_and_gaps_are_told():
+    data = al.person_period(al.load_dataset("demo-trial"))
+    found = al.fit_competing_hazards("event ~ session", data, ends="dropout")
+    assert list(found.fits) == ["dropout"]
+    assert found.messages[0].startswith("Not modelled: completed (")
+    new = pd.DataFrame({"client_id": ["a"] * 3 + ["b"] * 3, "session": [1, 2, 3] * 2})
+    assert found.incidence(new).attrs["messages"] == (found.not_modelled,)
+    rated = al.fit_competing_hazards("event ~ alliance", data, ends=["dropout"])
+    curve = rated.incidence(new.assign(alliance=[5, np.nan, 5, 5, 5, 5]))
+    assert curve["dropout"].isna().tolist() == [False, True, True, False, False, False]
+    assert "1 client lacks a predictor" in curve.attrs["messages"][-1]
+    with pytest.raises(al.ColumnError, match="also holds 'left'"):
+        al.fit_competing_hazards(
+            "event ~ session", data.assign(ended_as=data["ended_as"].replace("dropout", "left"))
+        )
+    with pytest.raises(al.DesignError, match="No therapy ended"):
+        al.fit_competing_hazards("event ~ session", data.assign(ended_as=""))
