@@ -5,18 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from ..errors import DesignError
 from ..results import Result
+from .checks import refuse_repeats, same_ids, study_only
 from .hazard import fit_dropout_hazard
 from .hazard_result import DropoutHazard
 from .person_period import first_alliance_measure, person_period
 
 BIAS = (
-    "Two stages: a client's level and slope are estimates drawn to the mean, the more so the fewer "
-    "the sessions, so those who left early look average. The hazard's coefficients are biased, "
-    "mostly towards zero, and their standard errors leave the first stage out. They also use the "
-    "client's whole course and are no predictors. A joint likelihood would be the cure."
+    "Two stages: level and slope are each client's as expected from the ratings up to that "
+    "session, drawn to the mean the more so the fewer they are. In simulations coefficients were "
+    "right on average, but the standard errors leave the first stage out and are too small, and "
+    "stage one takes leaving as missing at random given the ratings. A joint likelihood would do "
+    "without either."
 )
 
 
@@ -29,7 +33,8 @@ class AllianceAndDropout(Result):
     course
         The multilevel model of the alliance; ``hazard`` the model of dropout.
     clients
-        ``client_id, level, slope``: each client's deviations from the mean course.
+        ``client_id, level, slope``: each client's deviations from the mean course by all ratings;
+        the hazard's rows have them by the ratings up to each session.
     """
 
     course: Any
@@ -75,35 +80,89 @@ def fit_alliance_and_dropout(
     Notes
     -----
     Stage one: ``score ~ session + (1 + session | client_id)``, REML. Stage two: the discrete-time
-    hazard on each client's conditional modes. Rizopoulos (2012, ISBN 978-1-4398-7286-4) explains
-    the bias of two stages, which ``.messages`` states.
+    hazard on ``level`` (at session 0) and ``slope`` as expected of the client given the ratings
+    up to and including that session, and on ``deviation``, that session's rating minus the one
+    expected. Modes from the whole course (the usual second stage) would know the session before
+    leaving too: with true log odds of -.9 for the deviation and none for level and slope, they
+    gave -.06 for level and -3.9 for slope; so do modes dated by session when the deviation is
+    left out (-.02 and -9.4). With all three the estimates were -.01, .06 and -.89 (20 runs of 500
+    clients; standard errors .02, 1.2 and .03), and -.58, -9.5 and -.90 for a truth of -.6, -10
+    and -.9. Rizopoulos (2012, ISBN 978-1-4398-7286-4) treats joint models and the bias of two
+    stages.
 
     Examples
     --------
     >>> import alliance_stats as al
     >>> found = al.fit_alliance_and_dropout(al.load_dataset("demo-trial"))
     >>> found.hazard.params.index.tolist()
-    ['Intercept', 'session', 'level', 'slope']
+    ['Intercept', 'session', 'level', 'slope', 'deviation']
     """
     from ..multilevel import fit_multilevel
 
+    study_only(study, "ratings and endings are read from its tables")
     name = measure or first_alliance_measure(study)
+    data = person_period(study, measure=name, rater=rater, scale=scale)
     scores = study.scores
     keep = (scores["measure"] == name) & (scores["rater"] == rater) & (scores["scale"] == scale)
     own = scores.loc[keep & scores["score"].notna(), ["client_id", "session", "score"]]
+    own = same_ids(own, data["client_id"]).sort_values(["client_id", "session"])
     course = fit_multilevel("score ~ session + (1 + session | client_id)", own)
     modes = course.random_effects["client_id"]
     clients = pd.DataFrame(
         {"client_id": modes.index, "level": modes["Intercept"].to_numpy(),
          "slope": modes["session"].to_numpy()}
     )  # fmt: skip
-    data = person_period(study, measure=name, rater=rater, scale=scale)
-    rows = data.merge(clients, on="client_id", how="left")
+    dated = expected_so_far(own, course)
+    rows = data.merge(dated, on=["client_id", "session"], how="left", validate="one_to_one")
     rows.attrs["messages"] = data.attrs["messages"]
     cluster = "therapist_id" if "therapist_id" in rows.columns else None
     hazard = fit_dropout_hazard(
-        "event ~ session + level + slope", rows, link=link, cluster=cluster, guard=False
-    )
+        "event ~ session + level + slope + deviation", rows, link=link, cluster=cluster,
+        guard=False,  # dated by what was rated up to each session
+    )  # fmt: skip
     return AllianceAndDropout(
         course, hazard, clients, (BIAS, *hazard.messages, *tuple(course.messages))
     )
+
+
+def expected_so_far(own: pd.DataFrame, course: Any) -> pd.DataFrame:
+    """Return each client's level and slope given the ratings up to each session.
+
+    With G the covariance of level and slope, S the residual variance, Z the rows (1, session) so
+    far and r their distances from the mean course: (I + G Z'Z / S)^-1 G Z'r / S.
+    """
+    refuse_repeats(own, ["client_id", "session"], "The alliance ratings")
+    covariance = _covariance(course)
+    session = own["session"].to_numpy(dtype=float)
+    mean = course.params["Intercept"] + course.params["session"] * session
+    away = own["score"].to_numpy(dtype=float) - mean
+    client = pd.factorize(own["client_id"])[0]
+
+    def so_far(values: np.ndarray) -> np.ndarray:
+        return pd.Series(values).groupby(client).cumsum().to_numpy() / course.scale
+
+    n, s, ss = so_far(np.ones(len(own))), so_far(session), so_far(session**2)
+    known = np.stack([np.stack([n, s], axis=-1), np.stack([s, ss], axis=-1)], axis=-2)
+    sums = np.stack([so_far(away), so_far(away * session)], axis=-1)
+    left = np.eye(2) + covariance @ known
+    modes = np.linalg.solve(left, (sums @ covariance.T)[..., None])[..., 0]
+    return own[["client_id", "session"]].assign(
+        level=modes[:, 0], slope=modes[:, 1],
+        deviation=away - modes[:, 0] - modes[:, 1] * session,
+    )  # fmt: skip
+
+
+def _covariance(course: Any) -> np.ndarray:
+    """Return the covariance matrix of the clients' intercepts and slopes."""
+    parts = course.varcomp[course.varcomp["group"] == "client_id"]
+    alone = parts["term2"].isna() | (parts["term2"] == "")
+    variances = parts[alone].set_index("term1")["vcov"]
+    shared = float(parts.loc[~alone, "vcov"].iloc[0])
+    first, second = float(variances["Intercept"]), float(variances["session"])
+    if first == 0.0 or second == 0.0:
+        which = "level" if first == 0.0 else "slope"
+        raise DesignError(
+            f"Clients do not differ in the {which} of their alliance beyond chance (a variance of "
+            "zero), so it cannot be held against leaving."
+        )
+    return np.array([[first, shared], [shared, second]])

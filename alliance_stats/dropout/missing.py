@@ -24,8 +24,8 @@ class DropoutSensitivity(Result):
     ----------
     table
         ``delta, estimate, std_error, df, p_value, conf_low, conf_high``: the mean change from the
-        first to the end score over all clients with a score, where dropouts' end scores are `delta` points
-        worse than those of others who were like them.
+        first to the end score over all clients with a score, where dropouts' end scores are
+        `delta` points worse than those of others who were like them.
     tipping_point
         The smallest of the deltas at which the interval holds no change; NaN where none does.
     """

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
+from alliance_stats.dropout.joint import expected_so_far
 from alliance_stats.dropout.missing import _barnard_rubin, _clustered
 
 
@@ -53,10 +54,10 @@ def test_the_change_of_everybody_comes_back_under_the_right_delta(penalty):
 def sloped(seed: int) -> tuple[al.Study, float]:
     """Slopes differ between clients, who leave by the score last seen; some after one score."""
     rng = np.random.default_rng(seed)
-    n, last = 400, 10
-    start, slope = rng.normal(22, 4, n), rng.normal(-0.7, 0.5, n)
+    n, last = 400, 14
+    start, slope = rng.normal(22, 4, n), rng.normal(-0.7, 0.9, n)
     course = start[:, None] + slope[:, None] * np.arange(last) + rng.normal(0, 2, (n, last))
-    leaves = rng.random((n, last)) < 1 / (1 + np.exp(3.3 - (course - 20) / 4))
+    leaves = rng.random((n, last)) < 1 / (1 + np.exp(4.2 - (course - 20) / 2.5))
     leaves[:, -1] = False
     gone = leaves.any(axis=1)
     ends = np.where(gone, leaves.argmax(axis=1) + 1, last)
@@ -77,15 +78,15 @@ def sloped(seed: int) -> tuple[al.Study, float]:
 
 
 def test_missing_at_random_is_unbiased_with_slopes_of_ones_own():
-    """The regression of those who never left, session by session pooled, was .17 off."""
+    """A regression on those who never left, all sessions pooled, is 1.1 points off here."""
     off = []
     for seed in range(16):
         study, truth = sloped(seed)
         found = al.dropout_sensitivity(study, measure="core-10", deltas=[0], imputations=5)
         assert found.n_clients == 400
         off.append(found.table["estimate"].iloc[0] - truth)
-    # The mean of 16 runs has a standard error of .05; two and a half of them.
-    assert abs(np.mean(off)) < 0.12
+    # The mean of 16 runs has a standard error of .09; three of them.
+    assert abs(np.mean(off)) < 0.28
 
 
 def test_every_client_is_counted_and_only_dropouts_get_the_delta():
@@ -175,8 +176,53 @@ def test_the_joint_look_states_its_bias_and_finds_the_sign():
         alliance_client_sd=0.8, alliance_mean=3.0, seed=3, **bare,
     )  # fmt: skip
     found = al.fit_alliance_and_dropout(study)
-    # Drawn to the mean, it cannot reach the planted -2; it must still be clearly below 0.
     assert found.hazard.params["level"] < -2 * found.hazard.bse["level"]
-    assert "biased, mostly towards zero" in found.messages[0]
+    assert "standard errors leave the first stage out" in found.messages[0]
     assert found.glance()["n_clients"].iloc[0] == len(found.clients)
-    assert found.tidy()["term"].tolist() == ["Intercept", "session", "level", "slope"]
+    assert found.tidy()["term"].tolist() == ["Intercept", "session", "level", "slope", "deviation"]
+
+
+def test_the_expected_course_so_far_ends_in_the_model_s_own_modes():
+    study = al.load_dataset("demo-trial")
+    own = study.scores.query("measure == 'wai-sr' and rater == 'client' and scale == 'total'")
+    own = own.dropna(subset=["score"])[["client_id", "session", "score"]]
+    course = al.fit_multilevel("score ~ session + (1 + session | client_id)", own)
+    last = expected_so_far(own, course).groupby("client_id").last()
+    modes = course.random_effects["client_id"].loc[last.index]
+    # All ratings are in at the last session; both solve the same equations.
+    np.testing.assert_allclose(last["level"], modes["Intercept"], atol=1e-6)
+    np.testing.assert_allclose(last["slope"], modes["session"], atol=1e-6)
+
+
+def test_level_and_slope_take_nothing_of_the_session_before_leaving():
+    """Truth: -.9 for the deviation, nothing for level and slope; eight runs of 500 clients."""
+    found = []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        n, last = 500, 15
+        level, slope = rng.normal(0, 0.6, n), rng.normal(0, 0.03, n)
+        state, time = rng.normal(0, 0.5, (n, last)), np.arange(1, last + 1)
+        rating = 4 + 0.02 * time + level[:, None] + slope[:, None] * time + state
+        leaves = rng.random((n, last)) < 1 / (1 + np.exp(2.8 + 0.9 * state))
+        gone = leaves.any(axis=1)
+        end = np.where(gone, leaves.argmax(axis=1), last - 1)
+        client, session = np.nonzero(np.arange(last) <= end[:, None])
+        tables = {
+            "clients": pd.DataFrame({"client_id": range(n), "therapist_id": np.arange(n) % 40}),
+            "scores": pd.DataFrame(
+                {"client_id": client, "session": session + 1, "rater": "client",
+                 "measure": "wai-sr", "scale": "total", "score": rating[client, session],
+                 "n_answered": 12, "n_items": 12}
+            ),
+            "terminations": pd.DataFrame(
+                {"client_id": range(n), "last_session": end + 1,
+                 "reason": np.where(gone, "dropout", "completed")}
+            ),
+        }  # fmt: skip
+        fit = al.fit_alliance_and_dropout(al.Study("made", tables), link="logit")
+        assert not any("infinity" in message for message in fit.messages)
+        found.append(fit.hazard.params[["level", "slope", "deviation"]])
+    found = np.array(found)
+    error = found.std(axis=0, ddof=1) / np.sqrt(len(found))
+    # Three standard errors of the mean of eight runs; .03 of deviation is the logit's curvature.
+    assert (np.abs(found.mean(axis=0) - [0, 0, -0.9]) < 3 * error + [0, 0, 0.03]).all()
