@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from ..errors import AllianceStatsError, DesignError
+from ..errors import AllianceStatsError, DesignError, listing
 from ..results import Result
 from .checks import names, share, study_or_table
 from .definitions import DEFINITIONS, _defined
@@ -226,8 +226,10 @@ def _answers(
     """Fit the same hazard under each definition."""
     from .hazard import fit_dropout_hazard
     from .person_period import person_period
+    from .soundness import few_events
 
-    rows, why = [], []
+    rows: list[dict[str, Any]] = []
+    why: dict[str, list[str]] = {}
     for name, table in tables.items():
         row: dict[str, Any] = {"definition": name, "estimate": np.nan, "conf_low": np.nan,
                                "conf_high": np.nan, "n_events": 0}  # fmt: skip
@@ -240,10 +242,14 @@ def _answers(
             fit = fit_dropout_hazard(
                 formula, data, link="cloglog", cluster=cluster, confidence=confidence
             )
+            few = few_events(fit.n_events, len(fit.params))
+            if few:
+                raise DesignError(few[0])
             own = fit.tidy(exponentiate=True).set_index("term").loc["alliance_within"]
             row |= {k: own[k] for k in ("estimate", "conf_low", "conf_high")}
             row["n_events"] = fit.n_events
         except AllianceStatsError as reason:
-            why.append(f"No hazard under '{name}': {reason}")
+            why.setdefault(str(reason), []).append(f"'{name}'")
         rows.append(row)
-    return pd.DataFrame(rows), why
+    said = [f"No hazard under {listing(names, 12)}: {reason}" for reason, names in why.items()]
+    return pd.DataFrame(rows), said

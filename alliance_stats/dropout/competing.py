@@ -159,7 +159,7 @@ def fit_competing_hazards(
         )
         for end in chosen
     }  # fmt: skip
-    said = dict.fromkeys(f"{end}: {m}" for end, fit in fits.items() for m in fit.messages)
+    said = _once(fits)
     others = [f"{end} ({counts[end]})" for end in there if end not in chosen]
     left_out = ""
     if others:
@@ -170,3 +170,11 @@ def fit_competing_hazards(
     return CompetingHazards(
         fits, tuple([left_out, *said] if left_out else said), not_modelled=left_out
     )
+
+
+def _once(fits: dict[str, DropoutHazard]) -> list[str]:
+    """Return what the fits say; what all say is said once, the rest with its end."""
+    common = [m for m in dict.fromkeys(next(iter(fits.values())).messages)
+              if all(m in fit.messages for fit in fits.values())]  # fmt: skip
+    own = [f"{end}: {m}" for end, fit in fits.items() for m in fit.messages if m not in common]
+    return [*common, *dict.fromkeys(own)]

@@ -19,8 +19,9 @@ from .soundness import (
     few_events,
     few_groups,
     refuse_one_group,
-    runs_away,
+    runaways,
     standardised,
+    told,
 )
 
 
@@ -47,11 +48,14 @@ class DropoutCox(Result):
     llf: float
     confidence: float
     messages: tuple[str, ...] = ()
+    runaway: tuple[str, ...] = ()
     title: str = "Cox model of dropout (partial likelihood)"
 
     def tidy(self, *, exponentiate: bool = False) -> pd.DataFrame:
         """Return one row a term; `exponentiate` gives hazard ratios."""
-        estimate, error = self.params.to_numpy(), self.bse.to_numpy()
+        shown = ~self.params.index.isin(self.runaway)
+        estimate = self.params.where(shown).to_numpy()
+        error = self.bse.where(shown).to_numpy()
         half = norm.ppf(0.5 + self.confidence / 2) * error
         turn = np.exp if exponentiate else np.asarray
         return pd.DataFrame(
@@ -163,13 +167,15 @@ def fit_dropout_cox(
     n_groups = int(groups.max()) + 1 if groups is not None else 0
     params = pd.Series(naive.params / size, others.columns)
     naive_bse = pd.Series(naive.bse / size, others.columns)
-    messages += runs_away(others, params, naive_bse)
+    runaway = runaways(others, params, naive_bse)
+    messages += told(runaway)
     messages += few_events(int(y.sum()), others.shape[1])
     if groups is not None:
         messages += few_groups(n_groups, "take a random intercept (fit_dropout_hazard) instead")
     return DropoutCox(
         formula, params, pd.Series(errors / size, others.columns), naive_bse, ties, cluster or "",
         n_groups, len(y), int(y.sum()), float(naive.llf), confidence, tuple(messages),
+        tuple(runaway),
     )  # fmt: skip
 
 

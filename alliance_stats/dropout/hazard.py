@@ -25,8 +25,9 @@ from .soundness import (
     few_events,
     few_groups,
     refuse_one_group,
-    runs_away,
+    runaways,
     standardised,
+    told,
     turned,
 )
 
@@ -110,14 +111,16 @@ def fit_dropout_hazard(
         parts = _fit_with_frailty(y, x, used[group], link, nodes, confidence)
     else:
         parts = _fit_without(y, x, used[cluster] if cluster else None, link)
-    messages += runs_away(x, parts["params"], parts.pop("naive_bse"))
+    runaway = runaways(x, parts["params"], parts.pop("naive_bse"))
+    messages += told(runaway)
     messages += _warnings_in_words(parts["converged"], group, parts["variance"])
     messages += few_events(int(y.sum()), x.shape[1])
     if cluster:
         messages += few_groups(parts["n_groups"])
     return DropoutHazard(
         formula=formula, link=link, group=group, nobs=len(y), n_events=int(y.sum()),
-        confidence=confidence, terms=terms, messages=tuple(messages), **parts,
+        confidence=confidence, terms=terms, runaway=tuple(runaway), messages=tuple(messages),
+        **parts,
     )  # fmt: skip
 
 

@@ -32,7 +32,7 @@ class DropoutHazard(Result):
         Coefficients on the link's scale and their standard errors (from the observed
         information; robust to clusters where ``cluster`` was given).
     variance
-        Variance of the therapists' random intercept; NaN without one.
+        Variance of the therapists' random intercept; NaN without one. No interval is given.
     icc
         variance / (variance + latent variance), which is pi^2/3 for logit and pi^2/6 for cloglog.
     converged
@@ -63,6 +63,7 @@ class DropoutHazard(Result):
     terms: Columns = field(repr=False)
     therapists: pd.DataFrame = field(repr=False)
     messages: tuple[str, ...] = ()
+    runaway: tuple[str, ...] = ()
     title: str = "Discrete-time hazard of dropout"
 
     def conf_int(self) -> pd.DataFrame:
@@ -71,17 +72,23 @@ class DropoutHazard(Result):
         return pd.DataFrame({"low": self.params - half, "high": self.params + half})
 
     def tidy(self, *, exponentiate: bool = False) -> pd.DataFrame:
-        """Return one row a term; `exponentiate` gives odds ratios (logit) or hazard ratios."""
-        statistic = self.params / self.bse
+        """Return one row a term; `exponentiate` gives odds ratios (logit) or hazard ratios.
+
+        Coefficients that run to infinity (``.runaway``) are NaN.
+        """
+        shown = ~self.params.index.isin(self.runaway)
+        params, bse = self.params.where(shown), self.bse.where(shown)
+        statistic = params / bse
         limits = self.conf_int()
+        limits.loc[~shown] = np.nan
         turn = np.exp if exponentiate else (lambda values: values)
         fixed = pd.DataFrame(
             {
                 "effect": "fixed",
                 "group": "",
                 "term": self.params.index,
-                "estimate": turn(self.params.to_numpy()),
-                "std_error": self.bse.to_numpy(),
+                "estimate": turn(params.to_numpy()),
+                "std_error": bse.to_numpy(),
                 "statistic": statistic.to_numpy(),
                 "df": np.inf,
                 "p_value": 2 * norm.sf(np.abs(statistic.to_numpy())),

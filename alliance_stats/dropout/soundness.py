@@ -57,19 +57,23 @@ def turned(cov: np.ndarray, back: np.ndarray) -> np.ndarray:
     return np.asarray(back @ cov @ back.T)
 
 
-def runs_away(x: pd.DataFrame, params: pd.Series, naive_bse: pd.Series) -> list[str]:
-    """Tell of coefficients that run to infinity: separation, in whatever unit."""
+def runaways(x: pd.DataFrame, params: pd.Series, naive_bse: pd.Series) -> list[str]:
+    """Return the coefficients that run to infinity (separation), in whatever unit."""
     spread = x.std(ddof=0)
     # Errors robust to clusters go to zero under separation, so the model's own are asked.
     far = (params.abs() * spread > _RUNAWAY) | (naive_bse * spread > _RUNAWAY) | naive_bse.isna()
-    names = [name for name in x.columns if far[name] and name != INTERCEPT]
+    return [str(name) for name in x.columns if far[name] and name != INTERCEPT]
+
+
+def told(names: list[str]) -> list[str]:
+    """Tell of coefficients that run to infinity."""
     if not names:
         return []
     one = len(names) == 1
     return [
         f"The coefficient{'' if one else 's'} of {listing(names)} run{'s' if one else ''} to "
         "infinity: some value of it goes with no event, or with nothing but events. Merge "
-        "categories or leave it out; neither estimate nor interval means anything."
+        "categories or leave it out; no estimate is shown."
     ]
 
 

@@ -89,11 +89,11 @@ def tell(messages: Iterable[str]) -> None:
 
 
 def show(result: Any, columns: Iterable[str] = (), where: str = "") -> None:
-    """Show what a result says about itself and its table, or some of it; None shows nothing."""
+    """Show a table, or what a result says about itself and its table; None shows nothing."""
     if result is None:
         return
-    tell(result.messages)
-    table = result.tidy()
+    tell(getattr(result, "messages", ()))
+    table = result.tidy() if hasattr(result, "tidy") else result
     if where:
         table = table.query(where)
     display(to_read(table[list(columns)] if columns else table.dropna(axis="columns", how="all")))
@@ -116,6 +116,11 @@ def display(thing: Any) -> None:
     if find_spec("IPython") is None:
         print(thing)
         return
+    import pandas as pd
+    from IPython.display import HTML
     from IPython.display import display as ipython_display
 
+    if isinstance(thing, pd.DataFrame):  # a running number says nothing; names of rows do
+        numbered = isinstance(thing.index, pd.RangeIndex) or thing.index.dtype.kind in "iu"
+        thing = HTML(thing.to_html(index=not numbered, border=0))
     ipython_display(thing)

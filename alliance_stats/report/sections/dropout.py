@@ -145,7 +145,8 @@ def incidence_blocks(context: Context, draft: Draft) -> list[Block | None]:
     draft.headline = _headline(kept)
     how = (
         "al.dropout_incidence: Aalen-Johansen with completion and every other end competing; "
-        "clients still in therapy are censored; pointwise 95% intervals on the log(-log) scale."
+        "clients still in therapy are censored before their last session; pointwise 95% intervals "
+        "on the log(-log) scale, which take clients as independent."
     )
     figure = Figure(
         "dropout",
@@ -177,7 +178,7 @@ def _incidence_table(kept: pd.DataFrame, how: str) -> Table:
     sessions = sorted({*range(step, last + 1, step), last})
     return Table(
         "dropout-incidence",
-        "Share of clients who had dropped out, by number of sessions attended",
+        "Share of clients who had dropped out, by session",
         at_sessions(kept, sessions)[["session", *SHOWN]],
         (
             col.count("session", "After session"),
@@ -203,7 +204,11 @@ def hazard_blocks(context: Context, draft: Draft) -> list[Block | None]:
 
     score = context.alliance
     data = al.person_period(
-        context.study, measure=score.measure, rater=score.rater, scale=score.scale
+        context.study,
+        measure=score.measure,
+        rater=score.rater,
+        scale=score.scale,
+        split="shrunken",
     )
     draft.say(data.attrs.get("messages", ()))
     require_people(data["client_id"].nunique(), "clients are at risk")
@@ -220,8 +225,8 @@ def hazard_blocks(context: Context, draft: Draft) -> list[Block | None]:
 def _hazard_words(fit: Any, title: str) -> Paragraph:
     row = fit.tidy(exponentiate=True).set_index("term").loc["alliance_within"]
     return Paragraph(
-        f"A session whose {title} lies one point above the client's mean so far (that session "
-        "included) goes with "
+        f"A session whose {title} lies one point above the client's level (as expected from the "
+        "ratings up to that session) goes with "
         f"{number(row['estimate'])} times the odds of leaving after it "
         f"(95% CI {number(row['conf_low'])} to {number(row['conf_high'])})."
     )
@@ -231,8 +236,8 @@ def _hazard_table(fit: Any, data: pd.DataFrame, known: pd.DataFrame, score: Any)
     words = {
         "Intercept": f"Intercept (odds at session 0 and {score.title} 0)",
         "session": "Session (per session)",
-        "alliance_within": f"{score.title}, this session against the mean so far",
-        "alliance_between": f"{score.title}, the client's mean so far",
+        "alliance_within": f"{score.title}, this session against the client's level",
+        "alliance_between": f"{score.title}, the client's level by then",
     }
     tidy = fit.tidy(exponentiate=True)
     frame = tidy[tidy["effect"] == "fixed"].reset_index(drop=True)
@@ -258,7 +263,9 @@ def _hazard_table(fit: Any, data: pd.DataFrame, known: pd.DataFrame, score: Any)
         how=f'al.person_period and al.fit_dropout_hazard("{fit.formula}"): discrete-time hazard, '
         f"logit, maximum likelihood; {plural(fit.nobs, 'client-session')} at risk, "
         f"{of_all(fit.n_events, int(data['event'].sum()))}; odds ratios with Wald intervals.",
-        note=f"{therapist}The mean so far knows only sessions up to this one. "
+        note=f"{therapist}A client's level is estimated from the ratings up to the session and "
+        "drawn to the mean, so that the two ratios tell apart what goes with leaving within and between "
+        "clients. "
         f"{plural(left_out, 'session')} at risk without a rating so far or at the session "
         f"{'is' if left_out == 1 else 'are'} left out.",
     )
