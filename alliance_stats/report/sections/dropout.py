@@ -264,8 +264,8 @@ def _hazard_table(fit: Any, data: pd.DataFrame, known: pd.DataFrame, score: Any)
         f"logit, maximum likelihood; {plural(fit.nobs, 'client-session')} at risk, "
         f"{of_all(fit.n_events, int(data['event'].sum()))}; odds ratios with Wald intervals.",
         note=f"{therapist}A client's level is estimated from the ratings up to the session and "
-        "drawn to the mean, so that the two ratios tell apart what goes with leaving within and between "
-        "clients. "
+        "drawn to the mean, so that the two ratios tell apart what goes with leaving within and "
+        "between clients. "
         f"{plural(left_out, 'session')} at risk without a rating so far or at the session "
         f"{'is' if left_out == 1 else 'are'} left out.",
     )
