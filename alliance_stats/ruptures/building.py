@@ -78,7 +78,8 @@ def _sessions(
         copy=False,
     )
     # Where the flags go on alone, others must be able to ask whether the rule looks ahead.
-    table.attrs.update(rule=rule.name, parameters=dict(p))
+    deciding = {name: p[name] for name in ("reference", "scale", "min_sessions") if name in p}
+    table.attrs.update(rule=rule.name, parameters=deciding)
     return table
 
 

@@ -200,6 +200,19 @@ def test_the_answer_changes_with_the_definition():
     assert found.glance()["lowest_kappa"].iloc[0] == found.agreement["kappa"].iloc[0]
 
 
+def test_no_hazard_ratio_from_a_handful_of_events():
+    study = al.load_dataset("demo-trial")
+    ends = study.terminations
+    few = ends.index[ends["reason"] == "dropout"][5:]
+    reason = ends["reason"].where(~ends.index.isin(few), "completed")
+    found = al.compare_dropout_definitions(
+        study.with_tables(terminations=ends.assign(reason=reason)), definitions=["recorded"]
+    )
+    assert found.answers["estimate"].isna().all()
+    assert "No hazard under 'recorded'" in found.messages[-1]
+    assert "for 4 coefficients: so few" in found.messages[-1]
+
+
 def test_kappa_against_the_textbook():
     # Fleiss, Levin & Paik (2003, ISBN 978-0-471-52629-2), table 18.1 has three categories; this is
     # the two-by-two example of Cohen's kappa with its interval computed by hand.

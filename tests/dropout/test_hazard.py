@@ -201,6 +201,9 @@ def test_separation_is_told_in_any_unit_and_a_large_honest_coefficient_is_not(un
     found = al.fit_dropout_hazard("event ~ marker + x", table)
     (said,) = [m for m in found.messages if "infinity" in m]
     assert "coefficient of marker runs" in said
+    row = found.tidy().set_index("term")
+    assert row.loc["marker", ["estimate", "std_error", "p_value", "conf_low"]].isna().all()
+    assert np.isfinite(row.loc["x", "estimate"])
     honest = pd.DataFrame({"x": rng.normal(0, 0.01 * unit, 2000)})
     chance = 1 / (1 + np.exp(-(-1 - 60 * honest["x"] / unit)))
     honest["event"] = (rng.random(2000) < chance).astype(int)

@@ -163,6 +163,8 @@ def test_a_last_session_that_is_none_is_refused(last):
         ({"client_id": [*list("abcde"), None]}, {}, "1 row has no client_id"),
         ({"arm": ["1", 1, "1", 1, 1, 1]}, {"by": "arm"}, "read alike but are not"),
         ({}, {"by": ["site_id"]}, "one column"),
+        ({"time": 1}, {"by": "time"}, "for itself"),
+        ({"time": 1}, {"entry": "time"}, "for itself"),
         ({}, {"confidence": 95}, "between 0 and 1"),
         ({}, {"confidence": "x"}, "between 0 and 1"),
         ({}, {"last_open": "gone"}, "'unknown' or 'survived'"),
