@@ -2,8 +2,8 @@
 
 `python tests/benchmarks/dropout.py speed` fits a hazard with a random intercept to 100,000
 person-periods of 200 therapists and, where R and lme4 are there, glmer(nAGQ = 9) to the same.
-`python tests/benchmarks/dropout.py noise 200` counts how often the interval of the
-cross-validated AUC holds .5 where the features know nothing.
+`python tests/benchmarks/dropout.py coverage 100` counts how often the intervals of cross-validated
+performance hold the truth, where features know nothing and where they know something.
 """
 
 import shutil
@@ -69,34 +69,79 @@ def speed() -> None:
     print(f"ratio: {ours / seconds:.3f}")
 
 
-def noise(runs: int) -> None:
-    """Print the coverage of .5, model by model."""
-    held: dict[str, list[bool]] = {"one_predictor": [], "logistic": []}
-    for seed in range(runs):
-        rng = np.random.default_rng(seed)
-        n = 300
-        group = pd.factorize(rng.integers(0, 40, n))[0]
-        y = (rng.random(n) < 0.22).astype(float)
-        x = pd.DataFrame(rng.normal(size=(n, 6)), columns=list("abcdef"))
-        weights = intervals.draws(int(group.max()) + 1, 200, seed)
-        for name in held:
-            own = x[["a"]] if name == "one_predictor" else x
-            p, fold = np.full(n, np.nan), np.full(n, -1)
-            for k, (train, test) in enumerate(models.Split(5, seed).folds(y, group)):
-                model = models.fitted(
-                    name, own.iloc[train], y[train], group[train], models.Split(3, seed), None
-                )
-                p[test], fold[test] = model.predict(own.iloc[test]), k
-            data = metrics.Predictions(y, p, p, fold, group)
-            table = intervals.performance(data, weights, 0.95, constant=True)
-            row = table.set_index("metric").loc["auc"]
-            held[name].append(bool(row["conf_low"] <= 0.5 <= row["conf_high"]))
-    for name, hits in held.items():
-        print(f"{name}: the 95 % interval holds .5 in {np.mean(hits):.3f} of {runs} runs")
+PARTS = {"auc": None, **intervals.METRICS}
+
+
+def people(
+    rng: np.random.Generator, n: int, therapists: int, beta: np.ndarray
+) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """Return six features, who dropped out (about .22), and the therapist, who has an SD of .3."""
+    group = rng.integers(0, therapists, n)
+    x = rng.normal(size=(n, len(beta)))
+    eta = -1.35 + x @ beta + rng.normal(0, 0.3, therapists)[group]
+    y = (rng.random(n) < 1 / (1 + np.exp(-eta))).astype(float)
+    return pd.DataFrame(x, columns=list("abcdef")), y, pd.factorize(group)[0]
+
+
+def truth_of(data: metrics.Predictions) -> dict[str, float]:
+    """Return every metric of predictions for thousands of clients of new therapists."""
+    right, pairs = metrics.concordance(data)
+    each = np.ones(len(data.y))
+    found = {name: f(data, each) for name, f in intervals.METRICS.items()}
+    return {"auc": metrics.auc(right, pairs, np.ones(1)), **found}
+
+
+def coverage_run(kind: str, seed: int, n: int, therapists: int) -> pd.DataFrame:
+    """Return intervals and the truth of one simulated study, both models."""
+    rng = np.random.default_rng([seed, kind == "signal"])
+    beta = np.array([0.6, 0.3, 0, 0, 0, 0]) if kind == "signal" else np.zeros(6)
+    x, y, group = people(rng, n, therapists, beta)
+    new_x, new_y, _ = people(rng, 20_000, 2_500, beta)
+    weights = intervals.draws(int(group.max()) + 1, 200, seed)
+    tables = []
+    for name in ("one_predictor", "logistic"):
+        columns = ["a"] if name == "one_predictor" else list("abcdef")
+        p, fold, base = np.full(n, np.nan), np.full(n, -1), np.full(n, np.nan)
+        there = []
+        for k, (train, test) in enumerate(models.Split(5, seed).folds(y, group)):
+            model = models.fitted(
+                name, x[columns].iloc[train], y[train], group[train], models.Split(3, seed), None
+            )
+            p[test], fold[test] = model.predict(x[columns].iloc[test]), k
+            base[test] = y[train].mean()
+            part = slice(k * 4000, (k + 1) * 4000)
+            there.append((new_y[part], model.predict(new_x[columns].iloc[part]), base[test][0], k))
+        whole = metrics.Predictions(
+            np.concatenate([t[0] for t in there]), np.concatenate([t[1] for t in there]),
+            np.repeat([t[2] for t in there], 4000), np.repeat([t[3] for t in there], 4000),
+            np.zeros(20_000, dtype=int),
+        )  # fmt: skip
+        data = metrics.Predictions(y, p, base, fold, group)
+        table, _ = intervals.performance(data, weights, 0.95, constant=False)
+        true = table["metric"].map(truth_of(whole))
+        error = metrics.slope_error(data)
+        tables.append(table.assign(model=name, kind=kind, truth=true, error=error))
+    return pd.concat(tables)
+
+
+def coverage(runs: int, n: int = 200, therapists: int = 25) -> None:
+    """Print how often the intervals hold the truth, and how often a number is shown at all."""
+    found = pd.concat(
+        [coverage_run(kind, seed, n, therapists)
+         for seed in range(runs) for kind in ("noise", "signal")]
+    )  # fmt: skip
+    if len(sys.argv) > 3:
+        found.to_csv(sys.argv[3], index=False)
+    shown = found.dropna(subset=["estimate", "conf_low"])
+    held = (shown["conf_low"] <= shown["truth"]) & (shown["truth"] <= shown["conf_high"])
+    shown = shown.assign(held=held, bias=shown["estimate"] - shown["truth"], shown=1 / runs)
+    by = shown.groupby(["kind", "model", "metric"], sort=False)
+    print(by.agg(held=("held", "mean"), shown=("shown", "sum"), estimate=("estimate", "mean"),
+                 truth=("truth", "mean")).round(3).to_string())  # fmt: skip
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["noise"]:
-        noise(int(sys.argv[2]) if len(sys.argv) > 2 else 200)
+    if sys.argv[1:2] == ["coverage"]:
+        coverage(int(sys.argv[2]) if len(sys.argv) > 2 else 100)
     else:
         speed()

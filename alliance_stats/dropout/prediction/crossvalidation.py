@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...errors import DesignError, did_you_mean, require_columns
+from ...errors import DesignError, require_columns
 from . import models
 from .importance import Tested
 from .landmark import Landmark
@@ -43,14 +43,7 @@ def make_setup(
     land: Landmark, groups: str, folds: int, inner: int, seed: int, messages: list[str]
 ) -> Setup:
     """Return the folds by `groups`; fewer groups than folds give fewer folds and a message."""
-    if groups not in ("therapist_id", "site_id"):
-        raise DesignError(
-            f"groups must be 'therapist_id' or 'site_id', not {groups!r}."
-            f"{did_you_mean(groups, ('therapist_id', 'site_id'))}"
-        )
     require_columns(land.clients.columns, [groups], what="the clients' table")
-    if land.clients[groups].isna().any():
-        raise DesignError(f"Some clients have no '{groups}', so their fold is not known.")
     group = pd.factorize(land.clients[groups])[0]
     n_groups = int(group.max()) + 1
     if n_groups < 4:

@@ -24,9 +24,10 @@ def permutation_importance(
 ) -> pd.DataFrame:
     """Return how much the log loss grows where a feature is shuffled among the tested clients.
 
-    Columns ``feature, estimate, sd, conf_low, conf_high``: mean, standard deviation and percentiles
-    over folds and repeats. Features that stand for one another share what they are worth, and
-    none of it is an effect.
+    Columns ``feature, estimate, sd, low, high``: mean, standard deviation and percentiles over
+    folds and repeats. They say how much the growth varies between folds and shuffles, and are no
+    confidence limits: the folds share most of their training clients. Features that stand for one
+    another share what they are worth, and none of it is an effect.
     """
     rng = np.random.default_rng(seed)
     rows = []
@@ -40,7 +41,7 @@ def permutation_importance(
                 grows.append(_loss(part.y, part.model.predict(shuffled)) - before)
         low, high = np.quantile(grows, [(1 - confidence) / 2, (1 + confidence) / 2])
         rows.append((str(name), np.mean(grows), np.std(grows, ddof=1), low, high))
-    columns = ["feature", "estimate", "sd", "conf_low", "conf_high"]
+    columns = ["feature", "estimate", "sd", "low", "high"]
     table = pd.DataFrame(rows, columns=columns)
     return table.sort_values("estimate", ascending=False, ignore_index=True)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ...errors import require_columns
 from ..sample_size import DropoutSampleSize
 from . import intervals, models
 from .crossvalidation import Run
@@ -16,54 +16,88 @@ from .importance import permutation_importance
 from .landmark import Landmark
 from .metrics import Predictions
 from .result import DropoutPrediction
-from .therapists import by_therapist, new_therapist
+from .therapists import by_therapist, new_therapist, none_shown
+
+TABLES = ("performance", "calibration", "net_benefit", "by_therapist", "new_therapist", "fairness",
+          "importance", "specification")  # fmt: skip
+IN_THE_LARGE = (
+    "Calibration in the large is near 0 by construction here: the folds that train and those that "
+    "test come from the same clients. It says nothing about other clinics or years."
+)
 
 
 def judged(
     run: Run, land: Landmark, x: pd.DataFrame, found: pd.DataFrame, size: DropoutSampleSize,
-    settings: dict[str, Any], study: Any, permutations: int, messages: tuple[str, ...],
+    settings: dict[str, Any], cohort: dict[str, str], messages: tuple[str, ...], study: Any,
 ) -> DropoutPrediction:  # fmt: skip
     """Put the numbers of all models together."""
-    level, seed = settings["confidence"], settings["seed"]
-    codes, names = pd.factorize(land.clients["therapist_id"])
-    unit = codes if settings["groups"] == "therapist_id" else pd.factorize(
-        land.clients[settings["groups"]])[0]  # fmt: skip
-    weights = intervals.draws(int(unit.max()) + 1, settings["replicates"], seed)
+    unit = pd.factorize(land.clients[settings["groups"]])[0]
+    weights = intervals.draws(int(unit.max()) + 1, settings["replicates"], settings["seed"])
     y = land.clients["event"].to_numpy(dtype=float)
-    parts: dict[str, list[pd.DataFrame]] = {
-        k: [] for k in ("performance", "calibration", "net_benefit", "by_therapist",
-                        "new_therapist", "fairness", "importance", "specification")
-    }  # fmt: skip
+    parts: dict[str, list[pd.DataFrame]] = {key: [] for key in TABLES}
     said = list(messages)
+    if len(run.probabilities) > 1:
+        said.append(IN_THE_LARGE)
     for name, p in run.probabilities.items():
         data = Predictions(y, p, run.base, run.fold, unit)
-        constant = name == "base_rate"
-        own = {"performance": intervals.performance(data, weights, level, constant=constant)}
-        table = by_therapist(Predictions(y, p, run.base, run.fold, codes), np.asarray(names))
-        own["by_therapist"] = table
-        if not constant:
-            by_code = Predictions(y, p, run.base, run.fold, codes)
-            own["new_therapist"], why = new_therapist(by_code, table, level)
-            said += [f"{name}: {reason}" for reason in why]
-            own["calibration"] = intervals.calibration_curve(data, weights, level)
-            own["net_benefit"] = intervals.decision_curve(
-                data, weights, np.asarray(settings["thresholds"]), level
-            )
-            own["importance"] = permutation_importance(run.tested[name], permutations, seed, level)
-            own["fairness"] = _fairness(study, land, data, settings["fairness"], weights, level)
-            if name != "boosting":
-                own["specification"] = models.specification(run.final[name])
+        own, why = _of_model(name, data, run, land, settings, study, weights)
+        said += [f"{name}: {reason}" for reason in why]
         for key, value in own.items():
             parts[key].append(value.assign(model=name))
     tables: dict[str, Any] = {key: _stacked(values) for key, values in parts.items()}
     tables["net_benefit"] = _strategies(tables["net_benefit"])
+    folds = _folds(land, run, settings["groups"])
     return DropoutPrediction(
-        **tables, leaks=found, folds=_folds(land, run, settings["groups"]),
-        predictions=_folds(land, run, settings["groups"]).assign(event=y, **run.probabilities),
+        **tables, leaks=found, folds=folds,
+        predictions=folds.assign(event=y, **run.probabilities),
         tuning=pd.DataFrame(run.tuning), sample_size=size, flow=land.flow,
         features=tuple(map(str, x.columns)), missing=_missing(x), settings=settings,
-        messages=tuple(said),
+        cohort=cohort, messages=tuple(dict.fromkeys(said)),
+        title="Prediction of dropout, tested on unseen "
+        + ("therapists" if settings["unseen_therapists"] else "sites"),
     )  # fmt: skip
+
+
+def _of_model(
+    name: str, data: Predictions, run: Run, land: Landmark, settings: dict[str, Any], study: Any,
+    weights: np.ndarray,
+) -> tuple[dict[str, pd.DataFrame], list[str]]:  # fmt: skip
+    """Return the tables of one model, and what could not be shown."""
+    level, seed, constant = settings["confidence"], settings["seed"], name == "base_rate"
+    codes, names = pd.factorize(land.clients["therapist_id"])
+    by_code = replace(data, cluster=codes)
+    table, said = intervals.performance(data, weights, level, constant=constant, seed=seed)
+    own = {"performance": table, "by_therapist": by_therapist(by_code, np.asarray(names))}
+    if constant:
+        return own, said
+    said += _floor(table)
+    own["new_therapist"], why = (
+        new_therapist(by_code, level) if settings["unseen_therapists"]
+        else none_shown("therapists have clients in several folds, so none of them is new.")
+    )  # fmt: skip
+    said += why
+    own["calibration"] = intervals.calibration_curve(data, weights, level)
+    risks = np.asarray(settings["thresholds"])
+    own["net_benefit"] = intervals.decision_curve(data, weights, risks, level)
+    own["importance"] = permutation_importance(
+        run.tested[name], settings["permutations"], seed, level
+    )
+    own["fairness"], why = _fairness(study, land, data, settings["fairness"], weights, level)
+    said += why
+    if name != "boosting":
+        own["specification"] = models.specification(run.final[name])
+    return own, said
+
+
+def _floor(table: pd.DataFrame) -> list[str]:
+    """Say what ICI a perfectly calibrated model would show."""
+    row = table.set_index("metric").loc["ici"]
+    if not np.isfinite([row["estimate"], row["if_calibrated"]]).all():
+        return []
+    return [
+        f"ICI {row['estimate']:.3f}; with so many clients a perfectly calibrated model would show "
+        f"{row['if_calibrated']:.3f} on average."
+    ]
 
 
 def _stacked(parts: list[pd.DataFrame]) -> pd.DataFrame:
@@ -102,13 +136,13 @@ def _missing(x: pd.DataFrame) -> pd.DataFrame:
 def _fairness(
     study: Any, land: Landmark, data: Predictions, columns: Sequence[str], weights: np.ndarray,
     confidence: float,
-) -> pd.DataFrame:  # fmt: skip
-    clients = study.tables["clients"]
-    if columns:
-        require_columns(clients.columns, list(columns), what="the clients' table (fairness)")
-    parts = []
+) -> tuple[pd.DataFrame, list[str]]:  # fmt: skip
+    clients = study.tables["clients"].set_index("client_id")
+    parts, said = [], []
     for column in columns:
-        group = land.clients["client_id"].map(clients.set_index("client_id")[column])
-        group = group.astype(object).where(group.notna(), "not known")
-        parts.append(intervals.by_group(data, group, weights, confidence).assign(by=column))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+        group = clients[column].reindex(land.clients["client_id"].to_numpy())
+        group = group.astype(object).where(group.notna(), "not known").reset_index(drop=True)
+        table, why = intervals.by_group(data, group.astype(str), weights, confidence)
+        parts.append(table.assign(by=column))
+        said += [f"{column} {reason}" for reason in why]
+    return (pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()), said

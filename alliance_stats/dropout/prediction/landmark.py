@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ...errors import DesignError, listing
+from ...errors import DesignError, listing, require_columns
 from ..endings import CENSORED, DROPOUT, endings
-
-BEFORE = ("intake", "pre", "baseline", "screening")
-_IDS = ("client_id", "therapist_id", "site_id")
-_ENDING = ("last_session", "reason", "definition", "judged_by")
+from .checks import one_row_each, whole
+from .features import IDS, known_by, known_later, landmark_dates
 
 
 @dataclass(frozen=True)
@@ -30,6 +28,12 @@ class Landmark:
         Columns that were not: they can be asked for by name, to be found as leaks.
     flow
         ``step, n``: how many clients were set aside and why; the steps add up.
+    undated
+        Which of the known columns come from the tables of clients and therapists, where nothing
+        says when they were known.
+    reason, left, date
+        How each therapy ended, whether by dropout at whatever time, and the date of the last
+        session up to the landmark.
     """
 
     session: int
@@ -39,42 +43,93 @@ class Landmark:
     flow: pd.DataFrame
     definition: str
     messages: tuple[str, ...]
+    undated: tuple[str, ...]
+    reason: pd.Series
+    left: pd.Series
+    date: pd.Series
+
+    def rows(self, keep: np.ndarray, step: str) -> Landmark:
+        """Return the landmark set with some clients only, the others counted under `step`."""
+        steps = self.flow[self.flow["step"] != "analysed"].to_numpy().tolist()
+        steps += [[step, -int((~keep).sum())], ["analysed", int(keep.sum())]]
+        parts = ("clients", "known", "later", "reason", "left", "date")
+        kept = {name: getattr(self, name)[keep].reset_index(drop=True) for name in parts}
+        return replace(self, **kept, flow=pd.DataFrame(steps, columns=["step", "n"]))
 
 
-def at_landmark(study: Any, session: int, horizon: int | None) -> Landmark:
-    """Return the landmark set: clients who came to `session` and whose outcome is known."""
-    if isinstance(study, pd.DataFrame):
-        raise DesignError("predict_dropout needs a Study: ratings, clients and terminations.")
-    if isinstance(session, bool) or int(session) != session or session < 0:
-        raise DesignError(f"landmark must be a session number, or 0 for intake; not {session!r}.")
-    if horizon is not None and horizon < 1:
-        raise DesignError(f"horizon must be 1 session or more after the landmark, not {horizon!r}.")
-    ends = endings(study)
-    everybody = len(ends)
-    early = ends["last_session"] < session
-    ends = ends[~early]
-    event = _event(ends, session, horizon)
-    unknown = event.isna()
-    steps = [
-        ("clients with an ending", everybody),
-        ("ended before the landmark", -int(early.sum())),
-        ("still in therapy at the landmark, outcome not yet known", -int(unknown.sum())),
-        ("analysed", int((~unknown).sum())),
-    ]
-    clients = _identified(ends.assign(event=event)[~unknown.to_numpy()])
-    messages = list(endings(study).attrs["messages"])
-    if unknown.any():
-        messages.append(
-            f"{int(unknown.sum())} clients at the landmark were still in therapy when the data "
-            "end; their outcome is not known and they are left out, which favours short therapies."
+def at_landmark(
+    study: Any, session: int, horizon: int | None, without_therapist: str = "refuse",
+    groups: str = "therapist_id",
+) -> Landmark:  # fmt: skip
+    """Return the landmark set: clients still in therapy at `session` whose outcome is known."""
+    if not hasattr(study, "tables"):
+        raise DesignError(
+            f"predict_dropout needs a Study (ratings, clients and terminations), not a "
+            f"{type(study).__name__}; al.open_study opens one."
         )
+    session = whole("landmark", session, 0, "a session number, or 0 for intake")
+    if horizon is not None:
+        horizon = whole("horizon", horizon, 1, "1 session or more after the landmark, or None")
+    require_columns(study.tables.get("clients", pd.DataFrame()).columns, ["client_id"],
+                    what="the clients' table")  # fmt: skip
+    one_row_each(study.tables["clients"], "client_id", "clients")
+    if "therapists" in study.tables:
+        one_row_each(study.tables["therapists"], "therapist_id", "therapists")
+    found = endings(study)
+    everybody = set(study.tables["clients"]["client_id"]) | set(found["client_id"])
+    # Folds and draws go by position: sorted, they do not depend on the order of any table's rows.
+    ends = found.sort_values("client_id", key=lambda ids: ids.astype(str), ignore_index=True)
+    steps = [("clients in the study", len(everybody)),
+             ("no last session, nor any session seen", len(ends) - len(everybody))]  # fmt: skip
+    early = ends["last_session"] < session
+    over = (ends["last_session"] == session) & ~ends["reason"].isin([DROPOUT, CENSORED])
+    event = _event(ends, session, horizon)
+    unknown = event.isna() & ~early
+    here = "intake" if session == 0 else f"session {session}"
+    steps += [
+        ("ended before the landmark", -int(early.sum())),
+        (f"ended at {here} other than by dropout: not in therapy after it", -int(over.sum())),
+        ("still in therapy at the landmark, outcome not yet known", -int(unknown.sum())),
+    ]
+    keep = ~(early | over | unknown)
+    messages = list(found.attrs["messages"])
+    if unknown.any():
+        messages.append(_open(ends["last_session"], unknown, keep, horizon))
+    ends = ends.assign(event=event)[keep]
+    clients, alone = _identified(ends, without_therapist, groups)
+    if alone:
+        steps.append((f"no '{groups}' or no therapist", -alone))
+        messages.append(f"{alone} clients without a therapist or '{groups}' were left out.")
+    steps.append(("analysed", len(clients)))
     _refuse_one_outcome(clients, session)
+    return _assembled(study, ends, clients, session, steps, messages)
+
+
+def _assembled(
+    study: Any, ends: pd.DataFrame, clients: pd.DataFrame, session: int,
+    steps: list[tuple[str, int]], messages: list[str],
+) -> Landmark:  # fmt: skip
     ids = clients["client_id"]
-    known = _known(study, ids, session)
+    own = ends.set_index("client_id").reindex(ids.to_numpy())
+    known, undated, said = known_by(study, ids, session)
+    reason = own["reason"].astype(object).reset_index(drop=True)
     return Landmark(
-        session, clients, known, _later(study, ends, ids, session),
-        pd.DataFrame(steps, columns=["step", "n"]), _definition(ends), tuple(messages),
+        session=session, clients=clients, known=known, later=known_later(study, ends, ids, session),
+        flow=pd.DataFrame(steps, columns=["step", "n"]),
+        definition=_definition(ends), messages=(*messages, *said), undated=undated,
+        reason=reason, left=reason == DROPOUT, date=landmark_dates(study, ids, session),
     )  # fmt: skip
+
+
+def _open(last: pd.Series, unknown: pd.Series, keep: pd.Series, horizon: int | None) -> str:
+    """Say whose outcome is not known, and how long they were seen compared with the others."""
+    within = "" if horizon is None else f" within {horizon} sessions"
+    return (
+        f"{int(unknown.sum())} clients at the landmark were still in therapy when the data end; "
+        f"their outcome{within} is not known and they are left out (median last session so far "
+        f"{last[unknown].median():g}; of the others {last[keep].median():g}). The share of "
+        "dropouts here is that of therapies that are over."
+    )
 
 
 def _event(ends: pd.DataFrame, session: int, horizon: int | None) -> pd.Series:
@@ -86,21 +141,26 @@ def _event(ends: pd.DataFrame, session: int, horizon: int | None) -> pd.Series:
     return (left & inside).astype(float).mask(open_ & inside)
 
 
-def _identified(table: pd.DataFrame) -> pd.DataFrame:
+def _identified(
+    table: pd.DataFrame, without_therapist: str, groups: str
+) -> tuple[pd.DataFrame, int]:
+    """Return the clients with a therapist (and `groups`), and how many were left out for lack."""
     if "therapist_id" not in table.columns:
         raise DesignError(
             "The clients' table has no 'therapist_id': without it nobody can tell whether a model "
             "is tested on the therapists it was trained on."
         )
-    keep = ["client_id", *[c for c in _IDS[1:] if c in table.columns], "event", "last_session"]
-    missing = table["therapist_id"].isna()
-    if missing.any():
+    keep = ["client_id", *[c for c in IDS[1:] if c in table.columns], "event", "last_session"]
+    needed = [c for c in dict.fromkeys(("therapist_id", groups)) if c in table.columns]
+    missing = table[needed].isna().any(axis=1)
+    if missing.any() and without_therapist != "leave_out":
         raise DesignError(
-            f"{int(missing.sum())} clients have no therapist (clients "
-            f"{listing(table.loc[missing, 'client_id'])}); give each one, or one name for all "
-            "who had none."
+            f"{int(missing.sum())} clients have no {' or no '.join(map(repr, needed))} (clients "
+            f"{listing(table.loc[missing, 'client_id'])}), so their fold is not known. Leave them "
+            "out with without_therapist='leave_out' (they are counted in .flow); one common name "
+            "for them would make a single therapist of them all."
         )
-    return table[keep].reset_index(drop=True)
+    return table.loc[~missing, keep].reset_index(drop=True), int(missing.sum())
 
 
 def _refuse_one_outcome(clients: pd.DataFrame, session: int) -> None:
@@ -118,96 +178,3 @@ def _definition(ends: pd.DataFrame) -> str:
     if "definition" not in ends.columns:
         return ""
     return ", ".join(sorted(map(str, ends["definition"].dropna().unique())))
-
-
-def _known(study: Any, ids: pd.Series, session: int) -> pd.DataFrame:
-    parts = [_background(study, ids)]
-    assessments = study.tables.get("assessments")
-    if assessments is not None:
-        early = assessments[assessments["occasion"].isin(BEFORE)]
-        parts.append(_wide(early, ids, "occasion"))
-    scores = _scores(study)
-    parts.append(course_features(scores[scores["session"] <= session], ids))
-    parts.append(_missed(study, ids, session))
-    return pd.concat(parts, axis=1).reset_index(drop=True)
-
-
-def _scores(study: Any) -> pd.DataFrame:
-    """Return session scores that are there; of a measure with a total, the total only."""
-    columns = ["client_id", "session", "rater", "measure", "scale", "score"]
-    try:
-        scores = study.scores
-    except DesignError:
-        scores = None
-    if scores is None or scores.empty:
-        return pd.DataFrame(columns=columns).astype({"session": int, "score": float})
-    scores = scores.loc[scores["score"].notna(), columns]
-    total = scores["scale"].astype(str) == "total"
-    with_total = scores["measure"].isin(scores.loc[total, "measure"].unique())
-    return scores[total | ~with_total]
-
-
-def _named(rows: pd.DataFrame) -> pd.Series:
-    scale = rows["scale"].astype(str)
-    tail = ("_" + scale).where(scale != "total", "")
-    return rows["measure"].astype(str) + "_" + rows["rater"].astype(str) + tail
-
-
-def course_features(scores: pd.DataFrame, ids: pd.Series) -> pd.DataFrame:
-    """Return last, mean and change (last minus first) of each score, one row a client of `ids`."""
-    out = pd.DataFrame(index=ids.index)
-    rows = scores.assign(name=_named(scores)).sort_values(["client_id", "session"])
-    for name, part in rows.groupby("name", sort=True):
-        by = part.groupby("client_id", observed=True)["score"].agg(["first", "last", "mean"])
-        out[f"{name}_last"] = ids.map(by["last"]).astype(float)
-        out[f"{name}_mean"] = ids.map(by["mean"]).astype(float)
-        out[f"{name}_change"] = ids.map(by["last"] - by["first"]).astype(float)
-    return out
-
-
-def _background(study: Any, ids: pd.Series) -> pd.DataFrame:
-    out = pd.DataFrame(index=ids.index)
-    clients = study.tables["clients"].set_index("client_id").reindex(ids.to_numpy())
-    for name in clients.columns:
-        if name not in _IDS:
-            out[str(name)] = clients[name].to_numpy()
-    therapists = study.tables.get("therapists")
-    if therapists is not None:
-        own = therapists.set_index("therapist_id").reindex(clients["therapist_id"].to_numpy())
-        for name in own.columns:
-            if name not in _IDS and str(name) not in out.columns:
-                out[str(name)] = own[name].to_numpy()
-    return out
-
-
-def _wide(rows: pd.DataFrame, ids: pd.Series, occasion: str) -> pd.DataFrame:
-    out = pd.DataFrame(index=ids.index)
-    rows = rows[rows["score"].notna()]
-    names = _named(rows) + "_" + rows[occasion].astype(str)
-    for name, part in rows.groupby(names, sort=True):
-        values = part.drop_duplicates("client_id").set_index("client_id")["score"]
-        out[str(name)] = ids.map(values).astype(float)
-    return out
-
-
-def _missed(study: Any, ids: pd.Series, session: int) -> pd.DataFrame:
-    sessions = study.tables.get("sessions")
-    if session == 0 or sessions is None or "attended" not in sessions.columns:
-        return pd.DataFrame(index=ids.index)
-    early = sessions[(sessions["session"] <= session) & sessions["attended"].notna()]
-    missed = (~early["attended"].astype(bool)).groupby(early["client_id"]).sum()
-    return pd.DataFrame({"missed_sessions": ids.map(missed).fillna(0).astype(float)})
-
-
-def _later(study: Any, ends: pd.DataFrame, ids: pd.Series, session: int) -> pd.DataFrame:
-    """Return what can be asked for by name though it was not known at the landmark."""
-    own = ends.set_index("client_id").reindex(ids.to_numpy())
-    out = pd.DataFrame({name: own[name].to_numpy() for name in _ENDING if name in own.columns})
-    out["n_sessions"] = own["last_session"].to_numpy(dtype=float)
-    whole = course_features(_scores(study), ids)
-    out = pd.concat([out, whole.add_suffix("_whole_therapy").reset_index(drop=True)], axis=1)
-    assessments = study.tables.get("assessments")
-    if assessments is not None:
-        late = _wide(assessments[~assessments["occasion"].isin(BEFORE)], ids, "occasion")
-        out = pd.concat([out, late.reset_index(drop=True)], axis=1)
-    return out.loc[:, [not np.all(pd.isna(out[c])) for c in out.columns]]

@@ -1,4 +1,28 @@
-"""Leaks: what a model could not have known, named before any model is fitted."""
+"""Leaks: what a model could not have known, named before any model is fitted.
+
+What stands in a column of the clients was written down at some time nobody states, so those
+columns are judged by what they show:
+
+========================  =============================  =======================================
+a column                  is left out as a leak from     is kept and told as suspect from
+========================  =============================  =======================================
+parts dropouts (or those  an area of .90, .80 at its     a low end of .70
+of another ending)        low end
+goes with the number of   a correlation of .70, and .50  a correlation of .50
+sessions                  within dropouts and others
+is a date                 5 % of the dates after the     sessions that have no dates to
+                          landmark session               compare with
+equals what came later    any linear function of it      a correlation of .95, and .05 more than
+                                                         with anything known
+========================  =============================  =======================================
+
+Why there: models of dropout reach areas of .6 to .7 with all their predictors together, so one
+column with .90 is no predictor; and what is known at the start shares under a tenth of the
+variance of the number of sessions (a correlation of .3), so that half of it (.70) can only have
+been known afterwards. A planned number of sessions is known at the start and goes with sessions
+attended, but much less within those who dropped out. Between the two lie strong predictors and
+leaks with noise on them: those are for the authors to look at.
+"""
 
 from __future__ import annotations
 
@@ -10,25 +34,38 @@ import pandas as pd
 from pandas.api import types
 
 from ...errors import ColumnError, did_you_mean, listing
+from . import association
 from .landmark import Landmark
 
 COLUMNS = ("feature", "kind", "why", "action")
+LEFT_OUT, KEPT, LOOK, TOLD = (
+    "left out", "kept, as asked", "kept: look when it was known", "told"
+)  # fmt: skip
+AREA, AREA_LOW, AREA_SUSPECT = 0.90, 0.80, 0.70
+LENGTH, LENGTH_INSIDE, LENGTH_SUSPECT = 0.70, 0.50, 0.50
+LATE_DATES = 0.05
 _SAME = 1e-9
-_NEARLY = 0.98  # rank correlation with the number of sessions: it can be nothing else
-_SEPARATES = 0.995  # an area under the curve no honest predictor of dropout has
-_ENOUGH = 10
+_NEAR, _NEARER = 0.95, 0.05
 
 
 @dataclass(frozen=True)
 class Leak:
-    """One leak: the feature (or what else), its kind, and why."""
+    """One leak: the feature (or what else), its kind, why, and whether it is only suspect."""
 
     feature: str
     kind: str
     why: str
+    suspect: bool = False
+    told_only: bool = False
+
+    def action(self, allowed: bool) -> str:
+        """Return what is done about it."""
+        if self.told_only:
+            return TOLD
+        return LOOK if self.suspect else KEPT if allowed else LEFT_OUT
 
 
-def choose_features(land: Landmark, features: list[str] | None) -> pd.DataFrame:
+def choose_features(land: Landmark, features: tuple[str, ...] | None) -> pd.DataFrame:
     """Return the columns asked for; every column known at the landmark unless told."""
     if features is None:
         return land.known
@@ -44,13 +81,9 @@ def choose_features(land: Landmark, features: list[str] | None) -> pd.DataFrame:
 
 
 def find_leaks(land: Landmark, chosen: pd.DataFrame) -> list[Leak]:
-    """Return every leak among the chosen features."""
-    found = []
-    for name in map(str, chosen.columns):
-        leak = _judge(name, chosen[name], land)
-        if leak:
-            found.append(leak)
-    return found
+    """Return every leak among the chosen features, and what is suspect of being one."""
+    found = (_judge(name, chosen[name], land) for name in map(str, chosen.columns))
+    return [leak for leak in found if leak]
 
 
 def _judge(name: str, column: pd.Series, land: Landmark) -> Leak | None:
@@ -65,21 +98,110 @@ def _judge(name: str, column: pd.Series, land: Landmark) -> Leak | None:
         )  # fmt: skip
     if name in land.later.columns:
         return Leak(name, "after_landmark", f"Known only after session {land.session}.")
-    values = _numbers(column)
-    if values is None:
+    if name not in land.undated:
+        return None  # computed here, from what is dated
+    judged = association.read(column)
+    checks = (_of_dates, _of_length, _of_ending, _of_later)
+    found = [leak for leak in (check(name, column, judged, land) for check in checks) if leak]
+    # A leak that is sure comes before one that is only suspect.
+    return min(found, key=lambda leak: leak.suspect, default=None)
+
+
+def _of_dates(
+    name: str, column: pd.Series, judged: association.Judged, land: Landmark
+) -> Leak | None:
+    dates = association.dates_of(column)
+    if dates is None:
         return None
-    event = land.clients["event"].to_numpy(dtype=float)
+    both = dates.notna() & land.date.notna()
+    if both.sum() < association.LEAST:
+        why = "A date, and the sessions have no dates to tell whether it lies after the landmark."
+        return Leak(name, "suspect", why, suspect=True)
+    late = int((dates[both].dt.normalize() > land.date[both].dt.normalize()).sum())
+    if late < LATE_DATES * both.sum():
+        return None
+    why = (
+        f"A date after {'the first session' if land.session == 0 else f'session {land.session}'} "
+        f"for {late} of {int(both.sum())} clients."
+    )
+    return Leak(name, "after_landmark", why)
+
+
+def _of_length(
+    name: str, column: pd.Series, judged: association.Judged, land: Landmark
+) -> Leak | None:
     last = land.clients["last_session"].to_numpy(dtype=float)
-    if _correlation(values, event) > 1 - _SAME:
-        return Leak(name, "label", "It is the outcome itself.")
-    if _correlation(_ranks(values), _ranks(last)) > _NEARLY:
-        return Leak(name, "sessions_attended", "It goes with the number of sessions attended.")
-    later = _same_as_later(values, land)
-    if later:
-        return Leak(name, "after_landmark", f"It equals '{later}', known only later.")
-    if _separation(values, event) > _SEPARATES:
-        return Leak(name, "label", "It separates those who leave from those who stay.")
+    r = association.with_length(judged, last)
+    if r < LENGTH_SUSPECT:
+        return None
+    left = land.left.to_numpy(dtype=bool)
+    parts = [rows for rows in (left, ~left) if rows.sum() >= 10]
+    inside = min((association.with_length(judged, last, rows) for rows in parts), default=r)
+    words = f"It goes with the number of sessions attended (correlation {r:.2f})."
+    if r >= LENGTH and inside >= LENGTH_INSIDE:
+        return Leak(name, "sessions_attended", words)
+    known = (~judged.missing).sum()
+    if np.tanh(np.arctanh(min(r, 0.999)) - 1.96 / np.sqrt(max(known - 3, 1))) < 0.35:
+        return None  # with so few clients it may be chance
+    return Leak(name, "suspect", words, suspect=True)
+
+
+def _of_ending(
+    name: str, column: pd.Series, judged: association.Judged, land: Landmark
+) -> Leak | None:
+    best, words = (0.5, 0.0), ""
+    for ending, target in _endings(land):
+        found = association.separation(judged, target)
+        if found[1] > best[1]:
+            best, words = found, ending
+    area, low = best
+    if area >= AREA and low >= AREA_LOW:
+        return Leak(name, "label", f"It says who {words} (area under the curve {area:.3f}).")
+    if low >= AREA_SUSPECT:
+        why = f"It tells who {words} better than any predictor known (area {area:.2f})."
+        return Leak(name, "suspect", why, suspect=True)
     return None
+
+
+def _endings(land: Landmark) -> list[tuple[str, np.ndarray]]:
+    """Return what a column may give away, as 0 and 1: dropout, and every other ending."""
+    event = land.clients["event"].to_numpy(dtype=float)
+    out = [("dropped out", event)]
+    reason = land.reason.astype(str)
+    for value in sorted(set(reason)):
+        own = (reason == value).to_numpy(dtype=float)
+        if value != "ongoing" and not np.array_equal(own, event):
+            out.append((f"ended as {value}", own))
+    return out
+
+
+def _of_later(
+    name: str, column: pd.Series, judged: association.Judged, land: Landmark
+) -> Leak | None:
+    """Find a column that is a later one, or all but one, and nothing known by then."""
+    if judged.numbers is None:
+        return None
+    early = land.known.drop(columns=name, errors="ignore").select_dtypes("number")
+    others = [early[c].to_numpy(dtype=float, na_value=np.nan) for c in early.columns]
+    known = max((_alike(judged.numbers, other) for other in others), default=0.0)
+    for later in land.later.columns:
+        if not types.is_numeric_dtype(land.later[later].dtype):
+            continue
+        r = _alike(judged.numbers, land.later[later].to_numpy(dtype=float))
+        if r > 1 - _SAME > known:
+            return Leak(name, "after_landmark", f"It equals '{later}', known only later.")
+        if r >= _NEAR and r >= known + _NEARER:
+            why = f"It goes with '{later}', known only later (correlation {r:.2f})."
+            return Leak(name, "suspect", why, suspect=True)
+    return None
+
+
+def _alike(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the correlation of two columns where at least half of the first has the second."""
+    known = np.isfinite(a) & np.isfinite(b)
+    if known.sum() < 0.5 * np.isfinite(a).sum():
+        return 0.0
+    return association.correlation(a, b)
 
 
 def _from_definition(name: str, land: Landmark) -> bool:
@@ -99,57 +221,6 @@ def _is_outcome(name: str) -> bool:
         return False
 
 
-def _numbers(column: pd.Series) -> np.ndarray | None:
-    if not types.is_numeric_dtype(column.dtype):
-        codes = pd.factorize(column)[0].astype(float)
-        codes[codes < 0] = np.nan
-        return codes if len(np.unique(codes[np.isfinite(codes)])) == 2 else None
-    return column.to_numpy(dtype=float, na_value=np.nan)
-
-
-def _correlation(a: np.ndarray, b: np.ndarray) -> float:
-    known = np.isfinite(a) & np.isfinite(b)
-    if known.sum() < _ENOUGH or a[known].std() == 0 or b[known].std() == 0:
-        return 0.0
-    return float(abs(np.corrcoef(a[known], b[known])[0, 1]))
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    return pd.Series(values).rank().to_numpy()
-
-
-def _same_as_later(values: np.ndarray, land: Landmark) -> str | None:
-    """Return the later column a feature equals, where no column known by then equals it too."""
-    for name in land.later.columns:
-        if not types.is_numeric_dtype(land.later[name].dtype):
-            continue
-        if not _equal(values, land.later[name].to_numpy(dtype=float)):
-            continue
-        early = land.known.select_dtypes("number")
-        twins = [c for c in early.columns if _equal(values, early[c].to_numpy(dtype=float))]
-        if len(twins) <= 1:  # itself
-            return str(name)
-    return None
-
-
-def _equal(a: np.ndarray, b: np.ndarray) -> bool:
-    known = np.isfinite(a) & np.isfinite(b)
-    if known.sum() < max(_ENOUGH, 0.5 * np.isfinite(a).sum()) or a[known].std() == 0:
-        return False
-    return bool(np.abs(a[known] - b[known]).max() <= _SAME * max(1.0, np.abs(b[known]).max()))
-
-
-def _separation(values: np.ndarray, event: np.ndarray) -> float:
-    known = np.isfinite(values)
-    positive, negative = values[known & (event == 1)], values[known & (event == 0)]
-    if min(len(positive), len(negative)) < _ENOUGH:
-        return 0.5
-    order = _ranks(np.concatenate([positive, negative]))[: len(positive)].sum()
-    n = len(positive)
-    area = (order - n * (n + 1) / 2) / (n * len(negative))
-    return float(max(area, 1 - area))
-
-
 def split_therapists(study: Any, ids: pd.Series) -> list[Leak]:
     """Return clients seen by several therapists: their data stand on both sides of a split."""
     sessions = study.tables.get("sessions")
@@ -164,21 +235,22 @@ def split_therapists(study: Any, ids: pd.Series) -> list[Leak]:
         Leak(
             "therapist_id", "therapists_on_both_sides",
             f"{len(several)} clients had several therapists ({listing(several.index)}); each is "
-            "counted with the therapist of the clients' table.",
+            "counted with the therapist of the clients' table.", told_only=True,
         )
     ]  # fmt: skip
 
 
-def duplicates(land: Landmark, chosen: pd.DataFrame) -> np.ndarray:
-    """Return a mask of clients whose every value repeats an earlier client's.
-
-    Only rows with at least three different numeric features can be called the same by accident
-    so rarely that it is worth saying.
-    """
-    numbers = chosen.select_dtypes("number")
-    fine = [c for c in numbers.columns if numbers[c].nunique() > 5]
-    if len(fine) < 3:
-        return np.zeros(len(chosen), dtype=bool)
-    table = chosen.assign(_event=land.clients["event"].to_numpy())
-    known = numbers[fine].notna().sum(axis=1) >= 3
-    return (table.duplicated(keep="first") & known).to_numpy()
+def therapists_in_several(clients: pd.DataFrame, fold: np.ndarray, groups: str) -> list[Leak]:
+    """Return the therapists whose clients are in several folds, where another group is kept."""
+    folds = pd.Series(fold).groupby(clients["therapist_id"].to_numpy()).nunique()
+    several = folds[folds > 1]
+    if several.empty:
+        return []
+    return [
+        Leak(
+            "therapist_id", "therapists_on_both_sides",
+            f"{len(several)} therapists have clients in several folds ({listing(several.index)}), "
+            f"since only '{groups}' is not split: nothing here is about unseen therapists.",
+            told_only=True,
+        )
+    ]  # fmt: skip

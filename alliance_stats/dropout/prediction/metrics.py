@@ -6,7 +6,7 @@ different models, and comparing them would charge a model with the difference of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -69,12 +69,18 @@ def auc(right: np.ndarray, pairs: np.ndarray, weight: np.ndarray) -> float:
 
 def brier(data: Predictions, w: np.ndarray) -> float:
     """Return the weighted mean squared error of the probabilities."""
-    return float(np.average((data.y - data.p) ** 2, weights=w))
+    return _mean((data.y - data.p) ** 2, w)
+
+
+def _mean(values: np.ndarray, w: np.ndarray) -> float:
+    """Return the weighted mean; NaN where nobody was drawn."""
+    total = w.sum()
+    return float(w @ values / total) if total > 0 else np.nan
 
 
 def scaled_brier(data: Predictions, w: np.ndarray) -> float:
     """Return 1 - Brier / Brier of the base rate of the training folds."""
-    reference = float(np.average((data.y - data.base) ** 2, weights=w))
+    reference = _mean((data.y - data.base) ** 2, w)
     return 1 - brier(data, w) / reference if reference > 0 else np.nan
 
 
@@ -105,11 +111,53 @@ def calibration_intercept(data: Predictions, w: np.ndarray) -> float:
 
 
 def calibration_slope(data: Predictions, w: np.ndarray) -> float:
-    """Return the slope of the outcome's log odds on the predicted log odds."""
-    z = logit(data.p)
-    if np.ptp(z) < 1e-9:
+    """Return the slope of the outcome's log odds on the predicted log odds, within folds.
+
+    Each fold has an intercept of its own: a test fold with many dropouts leaves few to train on,
+    which pulls a slope over pooled folds down. Folds with one outcome only say nothing of it.
+    """
+    z, fold = _within_folds(data, w)
+    if len(z) == 0 or np.ptp(z) < 1e-9:
         return np.nan
-    return float(weighted_logistic(np.column_stack([np.ones(len(z)), z]), data.y, w)[1])
+    use = fold >= 0
+    own = (fold[use][:, None] == np.unique(fold[use])).astype(float)
+    return float(weighted_logistic(np.column_stack([own, z[use]]), data.y[use], w[use])[-1])
+
+
+def slope_error(data: Predictions) -> float:
+    """Return the standard error a slope would have at least, from the spread of the log odds.
+
+    With nearly equal predictions it is large, whatever the outcome was; the square root of the
+    inverse of the information of a logistic model whose clients all have the average risk.
+    """
+    each = np.ones(len(data.y))
+    z, fold = _within_folds(data, each)
+    risk = data.y.mean()
+    information = risk * (1 - risk) * float((z[fold >= 0] ** 2).sum())
+    return float(1 / np.sqrt(information)) if information > 0 else np.inf
+
+
+def _within_folds(data: Predictions, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return log odds less their fold's mean, and the fold (-1 where it has one outcome only)."""
+    codes = np.unique(data.fold, return_inverse=True)[1]
+    total = np.bincount(codes, weights=w)
+    gone = np.bincount(codes, weights=w * data.y)
+    z = logit(data.p)
+    mean = np.bincount(codes, weights=w * z) / np.maximum(total, 1e-300)
+    both = (gone > 0) & (gone < total)
+    return np.where(both[codes], z - mean[codes], 0.0), np.where(both[codes], codes, -1)
+
+
+def ici_if_calibrated(data: Predictions, seed: int, draws: int = 200) -> float:
+    """Return the ICI to be expected though every probability were right: it has a floor above 0."""
+    rng = np.random.default_rng(seed)
+    each = np.ones(len(data.p))
+    found = [
+        ici(replace(data, y=(rng.random(len(data.p)) < data.p).astype(float)), each)
+        for _ in range(draws)
+    ]
+    known = [value for value in found if np.isfinite(value)]
+    return float(np.mean(known)) if len(known) >= draws / 2 else np.nan
 
 
 def observed_curve(data: Predictions, w: np.ndarray, at: np.ndarray | None = None) -> np.ndarray:
@@ -137,7 +185,7 @@ def _spline(z: np.ndarray, knots: np.ndarray) -> np.ndarray:
 def ici(data: Predictions, w: np.ndarray) -> float:
     """Return the mean distance of predicted and observed probability (Austin & Steyerberg 2019)."""
     curve = observed_curve(data, w)
-    return float(np.average(np.abs(curve - data.p), weights=w))
+    return _mean(np.abs(curve - data.p), w)
 
 
 def net_benefit(y: np.ndarray, p: np.ndarray, w: np.ndarray, threshold: float) -> float:

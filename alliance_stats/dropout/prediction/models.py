@@ -13,6 +13,7 @@ from pandas.api import types
 from ...errors import DesignError, did_you_mean, listing
 
 MODELS = ("base_rate", "one_predictor", "logistic", "boosting")
+LEARNING_RATE, LEAST_IN_LEAF = 0.05, 20
 PENALTIES = (0.001, 0.01, 0.1, 1.0, 10.0)
 BOOSTING = {
     "model__max_leaf_nodes": [2, 4],
@@ -164,7 +165,10 @@ def _pipeline(name: str, x: pd.DataFrame, seed: int) -> tuple[Any, dict[str, lis
     prepare = ColumnTransformer([("numbers", number_steps, numbers), ("words", word_steps, words)])
     if name == "boosting":
         model: Any = HistGradientBoostingClassifier(
-            learning_rate=0.05, min_samples_leaf=20, early_stopping=False, random_state=seed
+            learning_rate=LEARNING_RATE,
+            min_samples_leaf=LEAST_IN_LEAF,
+            early_stopping=False,
+            random_state=seed,
         )
         grid: dict[str, list[Any]] = BOOSTING
     else:

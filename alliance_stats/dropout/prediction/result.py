@@ -26,26 +26,31 @@ class DropoutPrediction(Result):
     Attributes
     ----------
     performance
-        ``model, metric, estimate, conf_low, conf_high``: ``auc``, ``brier``, ``scaled_brier``,
-        ``calibration_intercept`` (right: 0), ``calibration_slope`` (right: 1), ``ici``. Intervals
-        draw whole therapists again.
+        ``model, metric, estimate, conf_low, conf_high, if_calibrated``: ``auc``, ``brier``,
+        ``scaled_brier``, ``calibration_intercept``, ``calibration_slope``, ``ici``;
+        ``if_calibrated`` is what perfect calibration would show (0, 1, and for ``ici`` a number
+        above 0). Intervals draw whole therapists again. The intercept is near 0 by construction.
+        The slope is NaN where the predictions hardly differ; ``.messages`` says so.
     calibration
         ``model, predicted, observed, conf_low, conf_high``: the flexible curve.
     net_benefit
         ``model, threshold, net_benefit, conf_low, conf_high``; ``treat_all`` and ``treat_none``
         are rows of their own.
     by_therapist
-        ``model, therapist_id, n, n_events, observed, predicted, difference, auc, auc_se``.
+        ``model, therapist_id, n, n_events, observed, predicted, difference, auc, auc_se``; the
+        last two with five clients or more of either outcome.
     new_therapist
         ``model, metric, estimate, conf_low, conf_high, sd_between, prediction_low,
         prediction_high``: what to expect of a therapist not seen before.
     fairness
-        ``model, by, group, n, n_events, metric, estimate, conf_low, conf_high``.
+        ``model, by, group, n, n_events, n_clusters, metric, estimate, conf_low, conf_high``.
     importance
-        ``model, feature, estimate, sd, conf_low, conf_high``: growth of the log loss where the
-        feature is shuffled.
+        ``model, feature, estimate, sd, low, high``: growth of the log loss where the feature is
+        shuffled; ``low`` and ``high`` are percentiles over folds and shuffles, no confidence
+        limits.
     leaks
-        ``feature, kind, why, action``, found before any model was fitted.
+        ``feature, kind, why, action``, found before any model was fitted. A ``suspect`` one is
+        kept: look when it was known.
     folds
         ``client_id, therapist_id, fold``: which therapist was tested where.
     predictions
@@ -56,6 +61,8 @@ class DropoutPrediction(Result):
         What Riley et al.'s criteria ask for, computed before fitting.
     flow
         ``step, n``: the clients set aside, and why.
+    cohort
+        What the data say of the clients, in sentences for the checklist.
     """
 
     performance: pd.DataFrame
@@ -75,6 +82,7 @@ class DropoutPrediction(Result):
     features: tuple[str, ...]
     missing: pd.DataFrame
     settings: dict[str, Any] = field(default_factory=dict)
+    cohort: dict[str, str] = field(default_factory=dict)
     messages: tuple[str, ...] = ()
     title: str = "Prediction of dropout, tested on unseen therapists"
 
@@ -109,7 +117,7 @@ class DropoutPrediction(Result):
                     "n_groups": self.folds[self.settings["groups"]].nunique(),
                     "n_folds": self.folds["fold"].nunique(),
                     "n_features": len(self.features),
-                    "n_leaks": len(self.leaks),
+                    "n_leaks": int((self.leaks["kind"] != "suspect").sum()),
                     "n_needed": self.sample_size.n,
                 }
             ]

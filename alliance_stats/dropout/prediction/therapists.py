@@ -1,17 +1,40 @@
-"""How a model does with a therapist it has not seen."""
+"""How a model does with a therapist it has not seen.
+
+The area under the curve in a new therapist is the mean of the therapists' own areas, each weighted
+by what its clients can say (m n / (m + n + 1) for m who left and n who stayed). Such an area is
+unbiased however few the clients are, which inverse variances are not: there an area of 1 counts
+for more than an area of .6. How much therapists differ is what their areas scatter beyond the
+error of each, which is estimated from pairs of clients who share none (so without bias, too).
+Simulated coverage of both intervals: docs/dropout.md.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 from scipy.stats import t as student
 
 from .. import frailty
 from .metrics import Predictions, logit
 
-_LEAST_THERAPISTS = 5
-_LEAST_EACH = 2  # clients who left and who stayed, before a therapist has an AUC
+LEAST_THERAPISTS = 10  # who have clients of both outcomes; with fewer the intervals do not hold
+_LEAST_EACH = 5  # clients of each outcome, before a single therapist's area is shown
+_COLUMNS = ("metric", "estimate", "conf_low", "conf_high", "sd_between", "prediction_low",
+            "prediction_high")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Areas:
+    """The areas of therapists with both outcomes, their weights, and their error variances.
+
+    A variance is NaN with fewer than two clients of either outcome.
+    """
+
+    area: np.ndarray
+    variance: np.ndarray
+    weight: np.ndarray
 
 
 def by_therapist(data: Predictions, names: np.ndarray) -> pd.DataFrame:
@@ -19,64 +42,81 @@ def by_therapist(data: Predictions, names: np.ndarray) -> pd.DataFrame:
     rows = []
     for code, name in enumerate(names):
         own = data.cluster == code
-        area, error = _area(data.y[own], data.p[own])
-        rows.append(
-            {
-                "therapist_id": name,
-                "n": int(own.sum()),
-                "n_events": int(data.y[own].sum()),
-                "observed": float(data.y[own].mean()),
-                "predicted": float(data.p[own].mean()),
-                "difference": float(data.y[own].mean() - data.p[own].mean()),
-                "auc": area,
-                "auc_se": error,
-            }
-        )
-    return pd.DataFrame(rows)
+        y, p = data.y[own], data.p[own]
+        area, error = _shown_area(y, p)
+        seen, said = float(y.mean()), float(p.mean())
+        rows.append((name, len(y), int(y.sum()), seen, said, seen - said, area, error))
+    columns = ["therapist_id", "n", "n_events", "observed", "predicted", "difference", "auc",
+               "auc_se"]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
 
 
-def _area(y: np.ndarray, p: np.ndarray) -> tuple[float, float]:
-    """Return the AUC and its standard error (Hanley & McNeil 1982)."""
-    gone, stay = p[y == 1], p[y == 0]
-    m, n = len(gone), len(stay)
-    if min(m, n) < _LEAST_EACH:
+def _shown_area(y: np.ndarray, p: np.ndarray) -> tuple[float, float]:
+    """Return one therapist's area and its standard error (DeLong et al. 1988)."""
+    if min(y.sum(), (1 - y).sum()) < _LEAST_EACH:
         return np.nan, np.nan
-    order = (gone[:, None] > stay) + 0.5 * (gone[:, None] == stay)
-    area = float(order.mean())
-    # Kept off 0 and 1, where the formula gives no error at all to a handful of clients.
-    safe = float(np.clip(area, 0.5 / (m * n), 1 - 0.5 / (m * n)))
-    q1, q2 = safe / (2 - safe), 2 * safe**2 / (1 + safe)
-    spread = safe * (1 - safe) + (m - 1) * (q1 - safe**2) + (n - 1) * (q2 - safe**2)
-    return area, float(np.sqrt(spread / (m * n)))
+    order = _order(y, p)
+    spread = sum(order.mean(axis=a).var(ddof=1) / order.shape[1 - a] for a in (0, 1))
+    return float(order.mean()), float(np.sqrt(spread)) if spread > 0 else np.nan
 
 
-def new_therapist(
-    data: Predictions, table: pd.DataFrame, confidence: float
-) -> tuple[pd.DataFrame, list[str]]:
+def _order(y: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """Return for each who left and each who stayed whether they are in order; ties count half."""
+    gone, stay = p[y == 1][:, None], p[y == 0]
+    return np.asarray((gone > stay) + 0.5 * (gone == stay))
+
+
+def areas(data: Predictions) -> Areas:
+    """Return the areas of all therapists who have clients of both outcomes."""
+    rows = []
+    for code in range(data.n_clusters):
+        own = data.cluster == code
+        order = _order(data.y[own], data.p[own])
+        m, n = order.shape
+        if min(m, n) == 0:
+            continue
+        area, variance = float(order.mean()), np.nan
+        if min(m, n) > 1:
+            # The mean product of two pairs that share no client estimates the square of the area
+            # without its error.
+            both = (order.sum() ** 2 - (order.sum(axis=1) ** 2).sum()
+                    - (order.sum(axis=0) ** 2).sum() + (order**2).sum())  # fmt: skip
+            variance = area**2 - float(both) / (m * (m - 1) * n * (n - 1))
+        rows.append((area, variance, m * n / (m + n + 1)))
+    return Areas(*np.array(rows).reshape(-1, 3).T)
+
+
+def new_therapist(data: Predictions, confidence: float) -> tuple[pd.DataFrame, list[str]]:
     """Return performance in a new therapist, with prediction intervals.
 
     ``calibration_intercept``: a logistic model of the outcome with the predicted log odds as
-    offset and a random intercept of the therapist. ``auc``: a random-effects mean of the
-    therapists' own areas.
+    offset and a random intercept of the therapist. ``auc``: the mean of the therapists' own areas;
+    its ``sd_between`` is on the scale of areas. The prediction interval of the area takes the
+    variance between therapists one standard error above its estimate.
     """
     rows, why = [], []
     for name, found in (
         ("calibration_intercept", _calibration(data, confidence)),
-        ("auc", _discrimination(table, confidence)),
+        ("auc", _discrimination(areas(data), confidence)),
     ):
         if isinstance(found, str):
             why.append(f"New therapist, {name}: {found}")
             found = (np.nan,) * 6
         rows.append((name, *found))
-    columns = ["metric", "estimate", "conf_low", "conf_high", "sd_between", "prediction_low",
-               "prediction_high"]  # fmt: skip
-    return pd.DataFrame(rows, columns=columns), why
+    return pd.DataFrame(rows, columns=list(_COLUMNS)), why
+
+
+def none_shown(reason: str) -> tuple[pd.DataFrame, list[str]]:
+    """Return rows without numbers, and why."""
+    blank = (np.nan,) * 6
+    rows = [("calibration_intercept", *blank), ("auc", *blank)]
+    return pd.DataFrame(rows, columns=list(_COLUMNS)), [f"New therapist: {reason}"]
 
 
 def _calibration(data: Predictions, confidence: float) -> tuple[float, ...] | str:
     k = data.n_clusters
-    if k < _LEAST_THERAPISTS:
-        return f"{k} therapists are too few to say how they differ."
+    if k < LEAST_THERAPISTS:
+        return f"{k} therapists are too few to say how they differ; {LEAST_THERAPISTS} are needed."
     sample = frailty.Sample(
         data.y, np.ones((len(data.y), 1)), data.cluster, k, "logit", offset=logit(data.p)
     )
@@ -84,37 +124,49 @@ def _calibration(data: Predictions, confidence: float) -> tuple[float, ...] | st
     error = float(np.sqrt(found.cov[0, 0]))
     if not found.converged or not np.isfinite(error):
         return "the model of therapists did not converge."
-    half = norm.ppf(0.5 + confidence / 2) * error
-    wide = student.ppf(0.5 + confidence / 2, max(k - 2, 1)) * np.hypot(error, found.sd)
+    tail = 0.5 + confidence / 2
+    half = student.ppf(tail, k - 1) * error
+    wide = student.ppf(tail, k - 2) * np.hypot(error, found.sd)
     at = float(found.beta[0])
     return at, at - half, at + half, found.sd, at - wide, at + wide
 
 
-def _discrimination(table: pd.DataFrame, confidence: float) -> tuple[float, ...] | str:
-    own = table.dropna(subset=["auc"])
-    own = own[own["auc_se"] > 0]
-    k = len(own)
-    if k < _LEAST_THERAPISTS:
+def _discrimination(found: Areas, confidence: float) -> tuple[float, ...] | str:
+    two = np.isfinite(found.variance)
+    if two.sum() < LEAST_THERAPISTS:
         return (
-            f"{k} therapists have at least {_LEAST_EACH} clients who left and {_LEAST_EACH} who "
-            f"stayed; {_LEAST_THERAPISTS} are needed."
+            f"{int(two.sum())} therapists have two clients or more who left and two who stayed; "
+            f"{LEAST_THERAPISTS} are needed."
         )
-    y, v = own["auc"].to_numpy(), own["auc_se"].to_numpy() ** 2
-    mean, error, between = _random_effects(y, v)
-    t = student.ppf(0.5 + confidence / 2, k - 1)
-    wide = student.ppf(0.5 + confidence / 2, k - 2) * np.hypot(error, between)
-    keep = np.clip([mean - t * error, mean + t * error], 0, 1)
-    return (mean, float(keep[0]), float(keep[1]), between,
-            max(mean - wide, 0.0), min(mean + wide, 1.0))  # fmt: skip
+    share = found.weight / found.weight.sum()
+    mean = float(share @ found.area)
+    if not 0 < mean < 1:
+        return "every pair of clients is in the same order, so nothing says how sure that is."
+    # The jackknife's error; its degrees of freedom are those of as many equal therapists.
+    error = float(np.sqrt((share**2 * (found.area - mean) ** 2 / (1 - share) ** 2).sum()))
+    df = (found.weight**2).sum() ** 2 / (found.weight**4).sum() - 1
+    between, unsure = _between(found.area[two], found.variance[two], found.weight[two])
+    tail, scale = 0.5 + confidence / 2, mean * (1 - mean)
+    half = student.ppf(tail, df) * error / scale
+    spread = np.sqrt(error**2 + max(between + unsure, 0.0))
+    wide = student.ppf(tail, two.sum() - 2) * spread / scale
+    centre = float(np.log(mean / (1 - mean)))
+    low, high, far_low, far_high = (
+        float(1 / (1 + np.exp(-(centre + step)))) for step in (-half, half, -wide, wide)
+    )
+    return mean, low, high, float(np.sqrt(max(between, 0.0))), far_low, far_high
 
 
-def _random_effects(y: np.ndarray, v: np.ndarray) -> tuple[float, float, float]:
-    """Return mean, Hartung-Knapp standard error and SD between (DerSimonian-Laird)."""
-    w = 1 / v
-    fixed = (w @ y) / w.sum()
-    excess = w @ (y - fixed) ** 2 - (len(y) - 1)
-    tau2 = max(0.0, excess / (w.sum() - (w**2).sum() / w.sum()))
-    w = 1 / (v + tau2)
-    mean = float((w @ y) / w.sum())
-    error = np.sqrt((w @ (y - mean) ** 2) / (len(y) - 1) / w.sum())
-    return mean, float(error), float(np.sqrt(tau2))
+def _between(area: np.ndarray, variance: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
+    """Return the variance of areas between therapists (moments), and its jackknife error."""
+
+    def estimate(keep: np.ndarray) -> float:
+        a, v, w = area[keep], variance[keep], weight[keep]
+        share = w / w.sum()
+        free = w * (1 - share)
+        return float((w @ (a - share @ a) ** 2 - free @ v) / free.sum())
+
+    k = np.arange(len(area))
+    without = np.array([estimate(k != one) for one in k])
+    spread = (len(k) - 1) / len(k) * ((without - without.mean()) ** 2).sum()
+    return estimate(k >= 0), float(np.sqrt(spread))

@@ -75,7 +75,6 @@ QUESTIONS: dict[str, str] = {
     "5a": "Where do the data come from (trial, routine care), why these, and whom do they stand "
     "for?",
     "5b": "From when to when were clients taken in, and when did follow-up end?",
-    "6a": "Which clinics, how many, where?",
     "6b": "Who could take part, and who was excluded?",
     "6c": "Which treatments were given, and do they differ in dropout?",
     "8b": "What training and instruction had those who judged the ending?",
