@@ -9,6 +9,8 @@ import pandas as pd
 
 from ..errors import DesignError
 from ..results import Result
+from .bounds import within
+from .checks import whole
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def dropout_sample_size(
     auc
         Anticipated area under the curve; turned into Cox-Snell R squared by simulation.
     shrinkage
-        Criterion 1: the shrinkage wanted, at least.
+        Criterion 1: the shrinkage wanted, at least; Riley et al. say .9.
     optimism
         Criterion 2: the largest difference of apparent and adjusted Nagelkerke R squared.
     margin
@@ -101,11 +103,15 @@ def dropout_sample_size(
     >>> al.dropout_sample_size(parameters=24, prevalence=0.174, r2=0.288).n
     662
     """
-    _check(parameters, prevalence, shrinkage)
+    parameters = _check(parameters, prevalence, shrinkage, optimism, margin, seed)
     largest = 1 - np.exp(2 * _null(prevalence))
     r2, said = _r2(r2, auc, prevalence, largest, seed)
-    if not 0 < r2 < largest:
-        raise DesignError(f"r2 must lie between 0 and {largest:.3f} (its maximum), not {r2:g}.")
+    within(r2, "r2", 0.0, float(largest), " (the most this prevalence allows)")
+    if r2 >= shrinkage:
+        raise DesignError(
+            f"shrinkage ({shrinkage:g}) must lie above the anticipated Cox-Snell R squared "
+            f"({r2:.3f}): with less, no number of clients is defined."
+        )
     for_optimism = r2 / (r2 + optimism * largest)
     rows = [
         ("shrinkage", _for_shrinkage(parameters, r2, shrinkage), shrinkage),
@@ -119,13 +125,15 @@ def dropout_sample_size(
     return DropoutSampleSize(table, n, n * prevalence, parameters, prevalence, r2, tuple(said))
 
 
-def _check(parameters: int, prevalence: float, shrinkage: float) -> None:
-    if isinstance(parameters, bool) or parameters < 1 or int(parameters) != parameters:
-        raise DesignError(f"parameters must be a whole number of 1 or more, not {parameters!r}.")
-    if not 0 < prevalence < 1:
-        raise DesignError(f"prevalence must lie between 0 and 1, not {prevalence!r}.")
-    if not 0 < shrinkage < 1:
-        raise DesignError(f"shrinkage must lie between 0 and 1, not {shrinkage!r}.")
+def _check(
+    parameters: int, prevalence: float, shrinkage: float, optimism: float, margin: float, seed: int
+) -> int:
+    within(prevalence, "prevalence")
+    within(shrinkage, "shrinkage")
+    within(optimism, "optimism")
+    within(margin, "margin", 0, 0.5)
+    whole(seed, "seed", 0)
+    return whole(parameters, "parameters", 1)
 
 
 def _null(prevalence: float) -> float:
@@ -151,8 +159,7 @@ def _r2(
     if auc is None:
         said = "Nothing was anticipated, so R squared is 15 % of its maximum, as Riley et al. say."
         return 0.15 * largest, [said]
-    if not 0.5 < auc < 1:
-        raise DesignError(f"auc must lie between .5 and 1, not {auc!r}.")
+    within(auc, "auc", 0.5, 1.0)
     return _r2_from_auc(auc, prevalence, seed), []
 
 

@@ -85,15 +85,17 @@ def test_intervals_draw_whole_therapists(data):
     halves = np.arange(600) % 2
     data = Predictions(data.y, data.p, data.base, halves, data.cluster)
     assert (weights.sum(axis=1) == 30).all()
-    table = intervals.performance(data, weights, 0.95, constant=False).set_index("metric")
+    found, why = intervals.performance(data, weights, 0.95, constant=False)
+    table = found.set_index("metric")
+    assert why == []
     assert (
         table.loc["auc", "conf_low"] < table.loc["auc", "estimate"] < table.loc["auc", "conf_high"]
     )
-    # Hanley-McNeil's error for independent clients is near, since these therapists do not differ.
-    area, error = therapists._area(data.y, data.p)
+    # These therapists do not differ, so DeLong's error for independent clients is near. It is
+    # widened by t for 30 clusters, and not for the training: .5 lies far outside.
+    area, error = therapists._shown_area(data.y, data.p)
     width = table.loc["auc", "conf_high"] - table.loc["auc", "conf_low"]
-    # Two folds widen by sqrt(1 + 2 / 1) for their training.
-    assert width == pytest.approx(2 * 1.96 * error * np.sqrt(3), rel=0.3)
+    assert width == pytest.approx(2 * 1.96 * error * intervals.for_few(30, 0.95), rel=0.3)
     assert area == pytest.approx(table.loc["auc", "estimate"], abs=0.01)  # halves apart
 
 
@@ -105,14 +107,53 @@ def test_therapists_that_differ_widen_the_prediction_interval():
     y = (rng.random(1800) < 1 / (1 + np.exp(-(z + own)))).astype(float)
     p = 1 / (1 + np.exp(-z))
     data = Predictions(y, p, np.full(1800, y.mean()), np.zeros(1800, dtype=int), cluster)
-    table = therapists.by_therapist(data, np.arange(60))
-    found, why = therapists.new_therapist(data, table, 0.95)
+    found, why = therapists.new_therapist(data, 0.95)
     row = found.set_index("metric").loc["calibration_intercept"]
     assert row["sd_between"] == pytest.approx(0.7, abs=0.25)
     assert row["prediction_low"] < row["conf_low"] < row["conf_high"] < row["prediction_high"]
     assert row["prediction_high"] - row["prediction_low"] > 2 * 1.96 * 0.6
     assert why == []
     few = Predictions(y[:90], p[:90], data.base[:90], data.fold[:90], cluster[:90])
-    none, why = therapists.new_therapist(few, therapists.by_therapist(few, np.arange(3)), 0.95)
+    none, why = therapists.new_therapist(few, 0.95)
     assert none["estimate"].isna().all()
     assert len(why) == 2
+
+
+def test_a_slope_of_nearly_equal_predictions_is_not_shown(data):
+    flat = Predictions(data.y, 0.25 + 0.004 * (data.p - 0.3), data.base, data.fold, data.cluster)
+    weights = intervals.draws(30, 40, seed=1)
+    found, why = intervals.performance(flat, weights, 0.95, constant=False)
+    assert np.isnan(found.set_index("metric").loc["calibration_slope", "estimate"])
+    assert "could not tell a right model (1) from a worthless one (0)" in why[0]
+
+
+def test_the_slope_is_taken_within_folds(data):
+    """Folds whose models were trained on other shares of dropouts: that is not the slope."""
+    fold = (np.arange(600) % 3).astype(int)
+    z = metrics.logit(data.p) - np.array([0.0, 1.5, -1.5])[fold]
+    shifted = Predictions(data.y, 1 / (1 + np.exp(-z)), data.base, fold, data.cluster)
+    own = []
+    for f in range(3):
+        here = fold == f
+        part = Predictions(*(column[here] for column in (data.y, data.p, data.base, fold, fold)))
+        own.append(metrics.calibration_slope(part, np.ones(here.sum())))
+    assert min(own) < metrics.calibration_slope(shifted, np.ones(600)) < max(own)
+
+
+def test_the_ici_of_right_predictions_is_above_zero_and_said(data):
+    y = (np.random.default_rng(6).random(600) < data.p).astype(float)
+    right = Predictions(y, data.p, data.base, data.fold, data.cluster)
+    floor = metrics.ici_if_calibrated(right, seed=1)
+    assert 0.005 < floor < 0.04
+    assert metrics.ici(right, np.ones(600)) == pytest.approx(floor, abs=0.03)
+
+
+def test_the_interval_of_a_base_rate_is_that_of_a_mean():
+    """Brier of a constant, one client a cluster: t times the error of a mean of 200."""
+    y = (np.arange(200) % 4 == 0).astype(float)
+    p = np.full(200, 0.25)
+    data = Predictions(y, p, p, np.arange(200) % 5, np.arange(200))
+    table, _ = intervals.performance(data, intervals.draws(200, 2000, 1), 0.95, constant=True)
+    row = table.set_index("metric").loc["brier"]
+    error = np.std((y - p) ** 2, ddof=1) / np.sqrt(200)
+    assert row["conf_high"] - row["conf_low"] == pytest.approx(2 * 1.972 * error, rel=0.06)

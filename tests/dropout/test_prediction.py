@@ -177,7 +177,7 @@ def test_checklist_fills_what_the_run_knows(found, tmp_path):
     assert table["text"].str.len().gt(0).all()
     assert table.loc["10", "text"].startswith("Riley et al.'s criteria for")
     assert table.loc["18a", "status"] == "open"
-    assert "auc" in table.loc["23a", "text"]
+    assert "AUC" in table.loc["23a", "text"]
     assert "No method for class imbalance" in table.loc["13", "text"]
     page = checklist.to_html(tmp_path / "t.html")
     assert page == (tmp_path / "t.html").read_text(encoding="utf-8")
@@ -233,10 +233,28 @@ def test_fewer_therapists_than_folds_gives_fewer_folds(study):
     [
         ({"landmark": 400}, "No client with a known outcome came to session 400"),
         ({"landmark": 1.5}, "not 1.5"),
+        ({"landmark": None}, "landmark must be a whole number"),
+        ({"landmark": float("nan")}, "landmark must be a whole number"),
+        ({"landmark": float("inf")}, "landmark must be a whole number"),
+        ({"landmark": True}, "not True"),
+        ({"horizon": True}, "not True"),
+        ({"horizon": 2.5}, "not 2.5"),
+        ({"permutations": 0}, "permutations must be"),
+        ({"folds": 2.5}, "folds must be"),
+        ({"confidence": 95}, "confidence must be"),
+        ({"confidence": 1}, "confidence must be"),
+        ({"replicates": "many"}, "replicates must be"),
+        ({"seed": -1}, "seed must be"),
+        ({"seed": None}, "seed must be"),
+        ({"thresholds": "0.5"}, "thresholds must be a list of numbers"),
+        ({"fairness": 3}, "fairness must be"),
+        ({"allow_leaks": "no"}, "True or False"),
+        ({"without_therapist": "drop"}, "'refuse' or 'leave_out'"),
         ({"models": ["logistc"]}, "Did you mean 'logistic'"),
         ({"features": ["wai_sr_client_last"]}, "Did you mean 'wai-sr_client_last'"),
         ({"features": ["n_sessions"]}, "No feature is left.*1 were leaks"),
-        ({"groups": "clinic"}, "'therapist_id' or 'site_id'"),
+        ({"groups": "clinic"}, "'therapist_id' or 'site_id', not 'clinic'"),
+        ({"groups": None}, "groups must be"),
         ({"resampling": "smote"}, "not 'smote'"),
         ({"thresholds": [1.0]}, "between 0 and 1"),
         ({"fairness": ["gender"]}, "must have the column gender"),
@@ -246,6 +264,129 @@ def test_fewer_therapists_than_folds_gives_fewer_folds(study):
 def test_what_cannot_be_predicted_is_said(study, arguments, text):
     with pytest.raises(ValueError, match=text):
         al.predict_dropout(study, **{"models": ["one_predictor"], **QUICK, **arguments})
+
+
+def test_one_name_or_number_is_a_list_of_one(study):
+    found = al.predict_dropout(
+        study, models="one_predictor", features="wai-sr_client_last", fairness="condition",
+        thresholds=0.5, **QUICK,
+    )  # fmt: skip
+    assert found.models == ("base_rate", "one_predictor")
+    assert found.features == ("wai-sr_client_last",)
+    assert set(found.fairness["by"]) == {"condition"}
+    assert set(found.net_benefit["threshold"]) == {0.5}
+
+
+def test_tables_that_do_not_hold_what_they_should_are_refused(study):
+    clients, settings = study.clients, {"models": ["one_predictor"], **QUICK}
+    infinite = planted(study, burden=np.where(clients.index == 3, np.inf, clients.index))
+    with pytest.raises(al.ColumnError, match="'burden' is infinite for 1 client"):
+        al.predict_dropout(infinite, **settings)
+    twice = study.with_tables(clients=pd.concat([clients, clients.head(1)]))
+    with pytest.raises(al.DesignError, match="must have one row for each client_id"):
+        al.predict_dropout(twice, **settings)
+    therapists = pd.concat([study.therapists, study.therapists.head(2)])
+    with pytest.raises(al.DesignError, match="must have one row for each therapist_id"):
+        al.predict_dropout(study.with_tables(therapists=therapists), **settings)
+    words = study.sessions.assign(attended=study.sessions["attended"].map({True: "yes"}))
+    with pytest.raises(al.ColumnError, match="True and False"):
+        al.predict_dropout(study.with_tables(sessions=words), **settings)
+    with pytest.raises(al.DesignError, match="study must be a Study, not DataFrame"):
+        al.predict_dropout(clients, **settings)
+
+
+def test_a_column_named_like_a_feature_of_ours_keeps_its_own_name(study):
+    own = planted(study, missed_sessions=np.arange(len(study.clients)) % 7)
+    found = al.predict_dropout(own, models=["one_predictor"], **QUICK)
+    assert {"missed_sessions", "missed_sessions_of_clients"} <= set(found.features)
+    assert any("'missed_sessions_of_clients'" in m for m in found.messages)
+
+
+def test_a_site_at_a_time_has_no_interval_and_no_crash(study):
+    sites = study.clients["therapist_id"].map(
+        {t: f"S{n % 5}" for n, t in enumerate(sorted(study.clients["therapist_id"].unique()))}
+    )
+    own = study.with_tables(clients=study.clients.assign(site_id=sites))
+    found = al.predict_dropout(
+        own, models=["one_predictor"], groups="site_id", fairness=["site_id"], **QUICK
+    )
+    shown = found.fairness[found.fairness["metric"] == "auc"]
+    assert shown["estimate"].notna().all()
+    assert shown["conf_low"].isna().all()
+    assert any("1 cluster is too few for an interval" in m for m in found.messages)
+
+
+def test_clients_without_a_therapist_are_left_out_and_counted_when_asked(study):
+    ids = study.clients["client_id"].isin(
+        study.terminations.query("last_session >= 5")["client_id"]
+    )
+    gone = study.clients.index[ids][:4]
+    own = planted(study, therapist_id=study.clients["therapist_id"].mask(
+        study.clients.index.isin(gone)))  # fmt: skip
+    with pytest.raises(al.DesignError, match="without_therapist='leave_out'"):
+        al.predict_dropout(own, models=["one_predictor"], **QUICK)
+    found = al.predict_dropout(
+        own, models=["one_predictor"], without_therapist="leave_out", **QUICK
+    )
+    steps = found.flow.set_index("step")["n"]
+    known = ~study.terminations.set_index("client_id").loc[
+        study.clients.loc[gone, "client_id"], "reason"].eq("ongoing")  # fmt: skip
+    assert steps["no 'therapist_id'"] == -known.sum()
+    assert steps.iloc[:-1].sum() == steps["analysed"]
+
+
+def test_who_completed_at_the_landmark_is_no_longer_at_risk(study):
+    ends = study.terminations
+    there = ends.query("last_session > 4 and reason == 'completed'").index[:5]
+    changed = ends.assign(last_session=ends["last_session"].mask(ends.index.isin(there), 3))
+    found = al.predict_dropout(
+        study.with_tables(terminations=changed), models=["one_predictor"], **QUICK
+    )
+    assert not set(ends.loc[there, "client_id"]) & set(found.predictions["client_id"])
+    steps = found.flow.set_index("step")["n"]
+    expected = changed.query("last_session == 3 and reason not in ['dropout', 'ongoing']")
+    own = next(name for name in steps.index if name.startswith("ended at session 3"))
+    assert steps[own] == -len(expected)
+    left = changed.query("last_session == 3 and reason == 'dropout'")["client_id"]
+    at_risk = found.predictions.set_index("client_id")["event"]
+    assert (at_risk.reindex(left) == 1).all()
+
+
+def test_the_order_of_rows_and_columns_changes_nothing(study):
+    rng = np.random.default_rng(3)
+    tables = {}
+    for name in ("clients", "therapists", "terminations", "sessions", "ratings", "assessments"):
+        table = study.tables[name]
+        tables[name] = table.iloc[rng.permutation(len(table)), ::-1].reset_index(drop=True)
+    settings = {"models": ["one_predictor", "logistic"], "folds": 3, "inner_folds": 2, **QUICK}
+    first = al.predict_dropout(study, **settings)
+    again = al.predict_dropout(study.with_tables(**tables), **settings)
+    pd.testing.assert_frame_equal(first.performance, again.performance)
+    pd.testing.assert_frame_equal(first.importance, again.importance)
+    pd.testing.assert_frame_equal(first.new_therapist, again.new_therapist)
+
+
+def test_without_a_rating_of_the_alliance_one_predictor_is_left_out_or_asked_for(study):
+    bare = study.with_tables(ratings=study.ratings[study.ratings["measure"] != "wai-sr"])
+    with pytest.raises(al.DesignError, match="name it as the first of features="):
+        al.predict_dropout(bare, models=["one_predictor"], **QUICK)
+    chosen = al.predict_dropout(
+        bare, models=["one_predictor"], features=["core-10_client_pre"], **QUICK
+    )
+    assert chosen.settings["one_predictor"] == "core-10_client_pre"
+
+
+def test_the_criterion_that_is_not_met_is_named():
+    from alliance_stats.dropout.prediction.run import _small
+
+    one = al.dropout_sample_size(parameters=1, prevalence=0.45)
+    (said,) = _small(one, one.table["n"].iloc[:2].max())
+    assert "with 1 parameter (those not met: overall risk 381)" in said
+    assert "fewer features do not mend" in said
+    many = al.dropout_sample_size(parameters=15, prevalence=0.22)
+    (said,) = _small(many, 292)
+    assert "shrinkage" in said
+    assert "take fewer features" in said
 
 
 def test_no_dropout_is_refused(study):
@@ -270,8 +411,17 @@ def test_sample_size_from_an_expected_auc_and_from_nothing():
     assert "15 %" in al.dropout_sample_size(parameters=10, prevalence=0.25).messages[0]
     with pytest.raises(al.DesignError, match="not both"):
         al.dropout_sample_size(parameters=10, prevalence=0.25, auc=0.7, r2=0.1)
-    with pytest.raises(al.DesignError, match="prevalence"):
-        al.dropout_sample_size(parameters=10, prevalence=25)
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [("prevalence", 25), ("prevalence", np.nan), ("optimism", 0), ("optimism", -1), ("margin", 0),
+     ("margin", -1), ("margin", 5), ("shrinkage", np.nan), ("shrinkage", 0.05), ("r2", np.nan),
+     ("r2", 0.9), ("auc", 0.5), ("parameters", 2.5), ("parameters", "x")],
+)  # fmt: skip
+def test_a_sample_size_for_what_cannot_be_is_refused(argument, value):
+    with pytest.raises(al.DesignError, match=argument):
+        al.dropout_sample_size(**{"parameters": 10, "prevalence": 0.25, argument: value})
 
 
 def test_noise_is_not_taken_for_prediction(study):

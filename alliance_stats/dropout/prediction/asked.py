@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import DesignError, did_you_mean
-from .checks import several, strings, whole, within, yes_or_no
+from ..bounds import within
+from ..checks import names, share, whole
+from .checks import several, yes_or_no
 from .models import check_models
 
 RESAMPLING = (None, "down")
@@ -54,25 +56,23 @@ def asked_of(
             raise DesignError(f"{name} must be {words}, not {value!r}.{hint}")
     if progress is not None and not callable(progress):
         raise DesignError(f"progress must be a function of (what, done, steps), not {progress!r}.")
-    if whole("seed", seed, 0) >= 2**32:
-        raise DesignError(f"seed must be below {2**32}, not {seed!r}.")
-    risks = tuple(within("each of thresholds", one) for one in several("thresholds", thresholds))
+    risks = tuple(within(one, "each of thresholds") for one in several(thresholds, "thresholds"))
     if not risks:
         raise DesignError("thresholds must hold at least one risk between 0 and 1.")
     return Asked(
-        models=check_models(None if models is None else strings("models", models)),
-        features=None if features is None else strings("features", features),
+        models=check_models(None if models is None else names(models, "models")),
+        features=None if features is None else tuple(names(features, "features")),
         groups=groups,
-        folds=whole("folds", folds, 2),
-        inner=whole("inner_folds", inner_folds, 2),
+        folds=whole(folds, "folds", 2),
+        inner=whole(inner_folds, "inner_folds", 2),
         without_therapist=without_therapist,
         resampling=resampling,
-        fairness=tuple(dict.fromkeys(strings("fairness", fairness))),
-        allow_leaks=yes_or_no("allow_leaks", allow_leaks),
+        fairness=tuple(names(fairness, "fairness")),
+        allow_leaks=yes_or_no(allow_leaks, "allow_leaks"),
         thresholds=tuple(dict.fromkeys(risks)),
-        replicates=whole("replicates", replicates, 20, "a whole number of 20 or more (intervals)"),
-        permutations=whole("permutations", permutations, 1),
-        confidence=within("confidence", confidence),
-        seed=whole("seed", seed, 0),
+        replicates=whole(replicates, "replicates", 20),
+        permutations=whole(permutations, "permutations", 1),
+        confidence=share(confidence),
+        seed=whole(seed, "seed", 0, 2**32 - 1),
         named_models=models is not None,
     )

@@ -34,13 +34,16 @@ def _keys(
 ) -> pd.Series:
     """Return each client's scores as one value; None where there are too few to compare."""
     kept = rows[rows["score"].notna() & rows["client_id"].isin(ids)].reset_index(drop=True)
-    own = kept[what].astype(str).assign(client_id=kept["client_id"], score=kept["score"])
-    own = own.sort_values(what)
+    word = kept[what[0]].astype(str)
+    for column in what[1:]:
+        word = word + "|" + kept[column].astype(str)
+    own = pd.DataFrame({"client_id": kept["client_id"], "word": word, "score": kept["score"]})
     made = {}
-    for client, part in own.groupby("client_id", observed=True):
+    for client, part in own.sort_values("word").groupby("client_id", observed=True):
         if len(part) >= least and (least == 1 or part["score"].nunique() >= _DISTINCT):
-            words = part[what].agg("|".join, axis=1)
-            made[client] = tuple(zip(words, part["score"].astype(float).round(9), strict=True))
+            made[client] = tuple(
+                zip(part["word"], part["score"].astype(float).round(9), strict=True)
+            )
     return pd.Series([made.get(client) for client in ids], dtype=object)
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from ...errors import ColumnError, DesignError
+from ..checks import flags, number_of
 from .association import dates_of
-from .checks import flags
 
 BEFORE = ("intake", "pre", "baseline", "screening")
 IDS = ("client_id", "therapist_id", "site_id")
@@ -104,8 +104,8 @@ def _missed(study: Any, ids: pd.Series, session: int) -> pd.DataFrame:
     if session == 0 or sessions is None or "attended" not in sessions.columns:
         return pd.DataFrame(index=ids.index)
     early = sessions[(sessions["session"] <= session) & sessions["attended"].notna()]
-    came = flags(early["attended"], "Column 'attended' of the sessions").astype(bool)
-    missed = (~came).groupby(early["client_id"]).sum()
+    came = flags(early["attended"], "Column 'attended' of the sessions", early["client_id"])
+    missed = (came == 0).groupby(early["client_id"]).sum()
     return pd.DataFrame({"missed_sessions": ids.map(missed).fillna(0).astype(float)})
 
 
@@ -142,6 +142,6 @@ def _refuse_infinite(known: pd.DataFrame) -> None:
         rows = np.isinf(numbers[name].to_numpy(dtype=float, na_value=np.nan))
         if rows.any():
             raise ColumnError(
-                f"Feature '{name}' is infinite for {int(rows.sum())} clients; a number must be "
-                "finite, and one that is not known is missing."
+                f"Feature '{name}' is infinite for {number_of(int(rows.sum()), 'client')}; a "
+                "number must be finite, and one that is not known is missing."
             )

@@ -30,20 +30,36 @@ def permutation_importance(
     another share what they are worth, and none of it is an effect.
     """
     rng = np.random.default_rng(seed)
-    rows = []
-    for name in tested[0].x.columns:
-        grows = []
-        for part in tested:
-            before = _loss(part.y, part.model.predict(part.x))
-            for _ in range(repeats):
-                shuffled = part.x.copy()
-                shuffled[name] = part.x[name].to_numpy()[rng.permutation(len(part.x))]
-                grows.append(_loss(part.y, part.model.predict(shuffled)) - before)
-        low, high = np.quantile(grows, [(1 - confidence) / 2, (1 + confidence) / 2])
-        rows.append((str(name), np.mean(grows), np.std(grows, ddof=1), low, high))
+    grown: dict[str, list[float]] = {str(name): [] for name in tested[0].x.columns}
+    for part in tested:
+        for name, values in _growth(part, repeats, rng).items():
+            grown[name] += values
+    tails = [(1 - confidence) / 2, (1 + confidence) / 2]
+    rows = [
+        (name, np.mean(values), np.std(values, ddof=1), *np.quantile(values, tails))
+        for name, values in grown.items()
+    ]
     columns = ["feature", "estimate", "sd", "low", "high"]
     table = pd.DataFrame(rows, columns=columns)
     return table.sort_values("estimate", ascending=False, ignore_index=True)
+
+
+def _growth(part: Tested, repeats: int, rng: np.random.Generator) -> dict[str, list[float]]:
+    """Return the growth of the log loss by feature, one number a shuffle.
+
+    All shuffled clients are predicted at once: a pipeline takes as long for sixty as for thousands.
+    """
+    before, n = _loss(part.y, part.model.predict(part.x)), len(part.x)
+    whole = pd.concat([part.x] * (repeats * part.x.shape[1]), ignore_index=True)
+    for k, name in enumerate(part.x.columns):
+        order = np.concatenate([rng.permutation(n) for _ in range(repeats)])
+        first = k * repeats * n
+        whole.iloc[first : first + repeats * n, k] = part.x[name].to_numpy()[order]
+    p = part.model.predict(whole).reshape(part.x.shape[1], repeats, n)
+    return {
+        str(name): [_loss(part.y, once) - before for once in p[k]]
+        for k, name in enumerate(part.x.columns)
+    }
 
 
 def _loss(y: np.ndarray, p: np.ndarray) -> float:

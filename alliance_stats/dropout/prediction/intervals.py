@@ -2,9 +2,9 @@
 
 What is estimated is the worth of the models that were fitted in the folds, in new clients of new
 therapists. Drawing tested clients again leaves out that test clients of one fold trained the
-models of the others. For what depends on the outcome and hardly on the model (Brier, calibration
-in the large) that matters little. For the rest the intervals are widened by Nadeau & Bengio's
-(2003, doi 10.1023/A:1024068626366) factor. The AUC is widened too, unless even then chance (.5)
+models of the others. For Brier, calibration in the large and the slope that matters little;
+intervals of scaled Brier and ICI are widened by Nadeau & Bengio's (2003, doi
+10.1023/A:1024068626366) factor. The AUC is widened too, unless even then chance (.5)
 lies outside: once it is clear that the models predict, they are much the same in all folds. All
 intervals are widened for a small number of clusters. Simulated coverage: docs/dropout.md.
 """
@@ -19,6 +19,7 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from ...errors import listing
+from ..checks import number_of
 from . import metrics
 from .metrics import Predictions
 
@@ -31,7 +32,7 @@ METRICS: dict[str, Callable[[Predictions, np.ndarray], float]] = {
 }
 BOUNDS = {"auc": (0.0, 1.0), "brier": (0.0, 1.0), "ici": (0.0, 1.0), "scaled_brier": (-np.inf, 1.0)}
 NEEDS_SPREAD = ("calibration_slope", "ici")
-TRAINED = ("scaled_brier", "calibration_slope", "ici")  # widened for the training of the models
+TRAINED = ("scaled_brier", "ici")  # widened for the training of the models
 SLOPE_ERROR = 0.5  # with more, an interval could not tell a slope of 1 from one of 0
 LEAST_OF_GROUP, LEAST_CLUSTERS = 5, 5
 _LEAST = 0.8  # of the replicates must have a value before an interval is shown
@@ -200,7 +201,9 @@ def by_group(
             )
             continue
         if len(codes) < LEAST_CLUSTERS:
-            said.append(f"'{name}': {len(codes)} clusters are too few for an interval.")
+            said.append(
+                f"'{name}': {number_of(len(codes), 'cluster', 'is')} too few for an interval."
+            )
         # A group's clusters are drawn within the whole's draws, so their number varies too.
         own = weights[:, codes]
         found, why = performance(part, own, confidence, constant=False, but=("ici",))

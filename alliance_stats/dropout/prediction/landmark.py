@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from ...errors import DesignError, listing, require_columns
+from ..checks import number_of, refuse_repeats, study_only, whole
 from ..endings import CENSORED, DROPOUT, endings
-from .checks import one_row_each, whole
 from .features import IDS, known_by, known_later, landmark_dates
 
 
@@ -62,19 +62,15 @@ def at_landmark(
     groups: str = "therapist_id",
 ) -> Landmark:  # fmt: skip
     """Return the landmark set: clients still in therapy at `session` whose outcome is known."""
-    if not hasattr(study, "tables"):
-        raise DesignError(
-            f"predict_dropout needs a Study (ratings, clients and terminations), not a "
-            f"{type(study).__name__}; al.open_study opens one."
-        )
-    session = whole("landmark", session, 0, "a session number, or 0 for intake")
+    study_only(study, "a prediction needs its clients, ratings and terminations")
+    session = whole(session, "landmark", 0)
     if horizon is not None:
-        horizon = whole("horizon", horizon, 1, "1 session or more after the landmark, or None")
+        horizon = whole(horizon, "horizon", 1)
     require_columns(study.tables.get("clients", pd.DataFrame()).columns, ["client_id"],
                     what="the clients' table")  # fmt: skip
-    one_row_each(study.tables["clients"], "client_id", "clients")
-    if "therapists" in study.tables:
-        one_row_each(study.tables["therapists"], "therapist_id", "therapists")
+    for table, key in (("clients", "client_id"), ("therapists", "therapist_id")):
+        if table in study.tables:
+            refuse_repeats(study.tables[table], [key], f"The table '{table}'")
     found = endings(study)
     everybody = set(study.tables["clients"]["client_id"]) | set(found["client_id"])
     # Folds and draws go by position: sorted, they do not depend on the order of any table's rows.
@@ -98,8 +94,9 @@ def at_landmark(
     ends = ends.assign(event=event)[keep]
     clients, alone = _identified(ends, without_therapist, groups)
     if alone:
-        steps.append((f"no '{groups}' or no therapist", -alone))
-        messages.append(f"{alone} clients without a therapist or '{groups}' were left out.")
+        lacking = " or no ".join(f"'{c}'" for c in dict.fromkeys(("therapist_id", groups)))
+        steps.append((f"no {lacking}", -alone))
+        messages.append(f"{number_of(alone, 'client')} with no {lacking} left out.")
     steps.append(("analysed", len(clients)))
     _refuse_one_outcome(clients, session)
     return _assembled(study, ends, clients, session, steps, messages)
@@ -125,8 +122,8 @@ def _open(last: pd.Series, unknown: pd.Series, keep: pd.Series, horizon: int | N
     """Say whose outcome is not known, and how long they were seen compared with the others."""
     within = "" if horizon is None else f" within {horizon} sessions"
     return (
-        f"{int(unknown.sum())} clients at the landmark were still in therapy when the data end; "
-        f"their outcome{within} is not known and they are left out (median last session so far "
+        f"{number_of(int(unknown.sum()), 'client')} still in therapy at the landmark when the data "
+        f"end, outcome{within} not known: left out (median last session so far "
         f"{last[unknown].median():g}; of the others {last[keep].median():g}). The share of "
         "dropouts here is that of therapies that are over."
     )
@@ -155,7 +152,8 @@ def _identified(
     missing = table[needed].isna().any(axis=1)
     if missing.any() and without_therapist != "leave_out":
         raise DesignError(
-            f"{int(missing.sum())} clients have no {' or no '.join(map(repr, needed))} (clients "
+            f"{number_of(int(missing.sum()), 'client', 'has')} no "
+            f"{' or no '.join(map(repr, needed))} (clients "
             f"{listing(table.loc[missing, 'client_id'])}), so their fold is not known. Leave them "
             "out with without_therapist='leave_out' (they are counted in .flow); one common name "
             "for them would make a single therapist of them all."

@@ -8,7 +8,7 @@ a column                  is left out as a leak from     is kept and told as sus
 ========================  =============================  =======================================
 parts dropouts (or those  an area of .90, .80 at its     a low end of .70
 of another ending)        low end
-goes with the number of   a correlation of .70, and .50  a correlation of .50
+goes with the number of   a correlation of .60, and .50  a correlation of .50
 sessions                  within dropouts and others
 is a date                 5 % of the dates after the     sessions that have no dates to
                           landmark session               compare with
@@ -18,10 +18,10 @@ equals what came later    any linear function of it      a correlation of .95, a
 
 Why there: models of dropout reach areas of .6 to .7 with all their predictors together, so one
 column with .90 is no predictor; and what is known at the start shares under a tenth of the
-variance of the number of sessions (a correlation of .3), so that half of it (.70) can only have
-been known afterwards. A planned number of sessions is known at the start and goes with sessions
-attended, but much less within those who dropped out. Between the two lie strong predictors and
-leaks with noise on them: those are for the authors to look at.
+variance of the number of sessions (a correlation of .3), so that four times as much (.60) can
+hardly have been known by then. A planned number of sessions is known at the start and goes with
+sessions attended, but much less within those who dropped out. Between the two lie strong
+predictors and leaks with noise on them: those are for the authors to look at.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ LEFT_OUT, KEPT, LOOK, TOLD = (
     "left out", "kept, as asked", "kept: look when it was known", "told"
 )  # fmt: skip
 AREA, AREA_LOW, AREA_SUSPECT = 0.90, 0.80, 0.70
-LENGTH, LENGTH_INSIDE, LENGTH_SUSPECT = 0.70, 0.50, 0.50
+LENGTH, LENGTH_INSIDE, LENGTH_SUSPECT = 0.60, 0.50, 0.50
 LATE_DATES = 0.05
 _SAME = 1e-9
 _NEAR, _NEARER = 0.95, 0.05

@@ -108,7 +108,7 @@ def predict_dropout(
     when the data end has no known outcome and is set aside. Features found to be leaks are left
     out; suspect ones are kept and told (``.leaks``). Leaks are sought among columns of clients and
     therapists, which bear no date: one with an area under the curve of .90 (.80 at its low end)
-    for any ending, a correlation of .70 with the number of sessions (.50 within dropouts and
+    for any ending, a correlation of .60 with the number of sessions (.50 within dropouts and
     others), or dates after the landmark is left out; one with a low end above .70, or a
     correlation of .50, is suspect. Published models reach areas of .6 to .7 with all their
     predictors together. The order of rows and of columns does not change the result.
