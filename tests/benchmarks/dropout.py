@@ -4,6 +4,7 @@
 person-periods of 200 therapists and, where R and lme4 are there, glmer(nAGQ = 9) to the same.
 `python tests/benchmarks/dropout.py coverage 100` counts how often the intervals of cross-validated
 performance hold the truth, where features know nothing and where they know something.
+`python tests/benchmarks/dropout.py therapists` does so for a new therapist's AUC.
 """
 
 import shutil
@@ -17,18 +18,18 @@ import numpy as np
 import pandas as pd
 
 import alliance_stats as al
-from alliance_stats.dropout.prediction import intervals, metrics, models
+from alliance_stats.dropout.prediction import intervals, metrics, models, therapists
 
 FORMULA = "event ~ session + x + z + (1 | therapist_id)"
 
 
-def person_periods(rows: int = 100_000, therapists: int = 200, seed: int = 4) -> pd.DataFrame:
+def person_periods(rows: int = 100_000, clusters: int = 200, seed: int = 4) -> pd.DataFrame:
     """Return that many client-sessions at risk, with a therapist SD of 0.5."""
     rng = np.random.default_rng(seed)
     clients, last = rows // 10, 30
-    therapist = rng.integers(0, therapists, clients)
+    therapist = rng.integers(0, clusters, clients)
     x, z = rng.normal(size=(clients, last)), rng.normal(size=clients)
-    own = rng.normal(0, 0.5, therapists)[therapist]
+    own = rng.normal(0, 0.5, clusters)[therapist]
     eta = -3.2 + 0.02 * np.arange(1, last + 1) - 0.4 * x + (own - 0.3 * z)[:, None]
     leaves = rng.random((clients, last)) < 1 / (1 + np.exp(-eta))
     end = np.where(leaves.any(axis=1), leaves.argmax(axis=1), last - 1)
@@ -73,12 +74,12 @@ PARTS = {"auc": None, **intervals.METRICS}
 
 
 def people(
-    rng: np.random.Generator, n: int, therapists: int, beta: np.ndarray
+    rng: np.random.Generator, n: int, clusters: int, beta: np.ndarray
 ) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     """Return six features, who dropped out (about .22), and the therapist, who has an SD of .3."""
-    group = rng.integers(0, therapists, n)
+    group = rng.integers(0, clusters, n)
     x = rng.normal(size=(n, len(beta)))
-    eta = -1.35 + x @ beta + rng.normal(0, 0.3, therapists)[group]
+    eta = -1.35 + x @ beta + rng.normal(0, 0.3, clusters)[group]
     y = (rng.random(n) < 1 / (1 + np.exp(-eta))).astype(float)
     return pd.DataFrame(x, columns=list("abcdef")), y, pd.factorize(group)[0]
 
@@ -91,11 +92,11 @@ def truth_of(data: metrics.Predictions) -> dict[str, float]:
     return {"auc": metrics.auc(right, pairs, np.ones(1)), **found}
 
 
-def coverage_run(kind: str, seed: int, n: int, therapists: int) -> pd.DataFrame:
+def coverage_run(kind: str, seed: int, n: int, clusters: int) -> pd.DataFrame:
     """Return intervals and the truth of one simulated study, both models."""
     rng = np.random.default_rng([seed, kind == "signal"])
     beta = np.array([0.6, 0.3, 0, 0, 0, 0]) if kind == "signal" else np.zeros(6)
-    x, y, group = people(rng, n, therapists, beta)
+    x, y, group = people(rng, n, clusters, beta)
     new_x, new_y, _ = people(rng, 20_000, 2_500, beta)
     weights = intervals.draws(int(group.max()) + 1, 200, seed)
     tables = []
@@ -124,10 +125,10 @@ def coverage_run(kind: str, seed: int, n: int, therapists: int) -> pd.DataFrame:
     return pd.concat(tables)
 
 
-def coverage(runs: int, n: int = 200, therapists: int = 25) -> None:
+def coverage(runs: int, n: int = 200, clusters: int = 25) -> None:
     """Print how often the intervals hold the truth, and how often a number is shown at all."""
     found = pd.concat(
-        [coverage_run(kind, seed, n, therapists)
+        [coverage_run(kind, seed, n, clusters)
          for seed in range(runs) for kind in ("noise", "signal")]
     )  # fmt: skip
     if len(sys.argv) > 3:
@@ -140,7 +141,47 @@ def coverage(runs: int, n: int = 200, therapists: int = 25) -> None:
                  truth=("truth", "mean")).round(3).to_string())  # fmt: skip
 
 
+def true_area(slope: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """Return the area of each therapist whose clients have a standard normal predictor."""
+    z = np.linspace(-6, 6, 601)
+    density = np.exp(-(z**2) / 2)
+    p = 1 / (1 + np.exp(-(level[:, None] + slope[:, None] * z)))
+    gone, stay = density * p, density * (1 - p)
+    below = np.cumsum(stay, axis=1) - stay / 2
+    return (gone * below).sum(axis=1) / (gone.sum(axis=1) * stay.sum(axis=1))
+
+
+def new_therapists(runs: int = 400) -> None:
+    """Print how often the intervals of a new therapist's AUC hold."""
+    print("therapists clients SD_of_areas mean truth confidence prediction shown")
+    for spread in (0.0, 0.4, 0.8):
+        rng = np.random.default_rng(1)
+        new = true_area(1.1 + rng.normal(0, spread, 2000), -1.2 + rng.normal(0, 0.4, 2000))
+        for k, clients in ((40, 8), (40, 15), (40, 30), (15, 15), (15, 30), (12, 30)):
+            found = [_one_of_therapists(rng, k, clients, spread) for _ in range(runs)]
+            shown = np.array([row for row in found if not isinstance(row, str)])
+            sure = np.mean((shown[:, 1] <= new.mean()) & (new.mean() <= shown[:, 2]))
+            far = np.mean([np.mean((low <= new) & (new <= high)) for low, high in shown[:, 4:6]])
+            print(f"{k} {clients} {new.std():.3f} {shown[:, 0].mean():.3f} {new.mean():.3f} "
+                  f"{sure:.3f} {far:.3f} {len(shown) / runs:.2f}", flush=True)  # fmt: skip
+
+
+def _one_of_therapists(
+    rng: np.random.Generator, k: int, clients: int, spread: float
+) -> tuple[float, ...] | str:
+    cluster = np.repeat(np.arange(k), np.maximum(rng.poisson(clients, k), 2))
+    z = rng.normal(size=len(cluster))
+    slope, level = 1.1 + rng.normal(0, spread, k), -1.2 + rng.normal(0, 0.4, k)
+    p = 1 / (1 + np.exp(-(level[cluster] + slope[cluster] * z)))
+    y = (rng.random(len(z)) < p).astype(float)
+    data = metrics.Predictions(y, z, z, np.zeros(len(z), dtype=int), cluster)
+    return therapists._discrimination(therapists.areas(data), 0.95)
+
+
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["therapists"]:
+        new_therapists()
+        sys.exit()
     if sys.argv[1:2] == ["coverage"]:
         coverage(int(sys.argv[2]) if len(sys.argv) > 2 else 100)
     else:

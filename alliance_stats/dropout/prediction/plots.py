@@ -51,7 +51,7 @@ def plot_calibration(
     curve = result.calibration[result.calibration["model"] == name]
     points = calibration_points(result, name)
     style = SERIES[0]
-    ax.plot([0, 1], [0, 1], color=GREY, lw=0.9, ls="--", label="right", zorder=1)
+    ax.plot([0, 1], [0, 1], color=GREY, lw=0.9, ls="--", label="perfect calibration", zorder=1)
     ax.fill_between(
         curve["predicted"], curve["conf_low"], curve["conf_high"], color=style.color, alpha=0.16,
         lw=0,
@@ -85,10 +85,13 @@ def plot_decision(
                 marker=style.marker, label=label)  # fmt: skip
         if key == name:
             ax.fill_between(part["threshold"], part["conf_low"], part["conf_high"],
-                            color=style.color, alpha=0.16, lw=0)  # fmt: skip
+                            color=style.color, alpha=0.16, lw=0,
+                            label=f"{result.settings['confidence']:.0%} interval")  # fmt: skip
     own = result.net_benefit.loc[result.net_benefit["model"] == name, "net_benefit"]
+    high = result.net_benefit.loc[result.net_benefit["model"] == name, "conf_high"].max()
     room = max(float(own.max()), 0.02)
-    ax.set_ylim(-0.4 * room, 1.35 * room)
+    # Treating all falls far below zero; what matters lies around it.
+    ax.set_ylim(-0.4 * room, max(1.35 * room, 1.05 * float(np.nan_to_num(high))))
     ax.set_xlabel("Risk of dropout at which one would act")
     ax.set_ylabel("Net benefit (per client)")
     ax.set_title(f"n = {len(result.predictions)}", loc="left")
