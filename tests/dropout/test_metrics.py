@@ -157,3 +157,33 @@ def test_the_interval_of_a_base_rate_is_that_of_a_mean():
     row = table.set_index("metric").loc["brier"]
     error = np.std((y - p) ** 2, ddof=1) / np.sqrt(200)
     assert row["conf_high"] - row["conf_low"] == pytest.approx(2 * 1.972 * error, rel=0.06)
+
+
+def noise_run(seed):
+    """Return limits of the AUC, widened and not, of a ridge so strong that only its direction counts."""
+    rng = np.random.default_rng(seed)
+    cluster, fold = np.arange(200) % 25, (np.arange(200) % 25) % 5
+    x, y = rng.normal(size=(200, 6)), (rng.random(200) < 0.22).astype(float)
+    p = np.empty(200)
+    for f in range(5):
+        train = fold != f
+        way = x[train & (y == 1)].mean(axis=0) - x[train & (y == 0)].mean(axis=0)
+        p[fold == f] = 1 / (1 + np.exp(1.3 - 0.1 * x[fold == f] @ way))
+    data = Predictions(y, p, np.full(200, 0.22), fold, cluster)
+    weights = intervals.draws(25, 150, seed)
+    table, _ = intervals.performance(
+        data, weights, 0.95, constant=True, but=tuple(intervals.METRICS)
+    )
+    right, pairs = metrics.concordance(data)
+    again = np.array([metrics.auc(right, pairs, w) for w in weights])
+    plain = intervals.limits(again, table.loc[0, "estimate"], 0.95, 1.0)
+    return table.loc[0, ["conf_low", "conf_high"]].tolist(), plain
+
+
+def test_with_noise_the_interval_of_the_auc_holds_one_half():
+    """Truth: no fold's model knows anything, so .5. Drawing clusters alone held it in too few."""
+    runs = [noise_run(seed) for seed in range(150)]
+    widened, plain = (np.mean([low <= 0.5 <= high for low, high in part]) for part in
+                      zip(*runs, strict=True))  # fmt: skip
+    assert widened >= 0.93  # .95 less one binomial error of 150 runs
+    assert plain < 0.91

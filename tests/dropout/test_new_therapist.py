@@ -75,3 +75,19 @@ def test_too_few_therapists_with_both_outcomes_have_no_area():
     found, why = therapists.new_therapist(data, 0.95)
     assert found.set_index("metric").loc["auc"].isna().all()
     assert "10 are needed" in why[-1]
+
+
+def test_the_prediction_interval_of_calibration_holds_new_therapists():
+    """12 therapists with 8 clients: with the SD's estimate taken as the truth it held .84."""
+    rng, held = np.random.default_rng(2), []
+    new = rng.normal(0, 0.5, 400)
+    for _ in range(25):
+        cluster = np.repeat(np.arange(12), np.maximum(rng.poisson(8, 12), 2))
+        eta = -1.2 + 0.5 * rng.normal(size=len(cluster))
+        level = rng.normal(0, 0.5, 12)[cluster]
+        y = (rng.random(len(eta)) < 1 / (1 + np.exp(-(eta + level)))).astype(float)
+        p = 1 / (1 + np.exp(-eta))
+        data = Predictions(y, p, p, np.zeros(len(y), dtype=int), cluster)
+        row = therapists._calibration(data, 0.95)
+        held.append(np.mean((row[4] <= new) & (new <= row[5])))
+    assert np.mean(held) >= 0.92

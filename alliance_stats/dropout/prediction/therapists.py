@@ -14,12 +14,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy import optimize
 from scipy.stats import t as student
 
 from .. import frailty
 from .metrics import Predictions, logit
 
 LEAST_THERAPISTS = 10  # who have clients of both outcomes; with fewer the intervals do not hold
+_LARGEST_SD = 6.0  # of log odds: with more, an interval says nothing
 _LEAST_EACH = 5  # clients of each outcome, before a single therapist's area is shown
 _COLUMNS = ("metric", "estimate", "conf_low", "conf_high", "sd_between", "prediction_low",
             "prediction_high")  # fmt: skip
@@ -91,8 +93,9 @@ def new_therapist(data: Predictions, confidence: float) -> tuple[pd.DataFrame, l
 
     ``calibration_intercept``: a logistic model of the outcome with the predicted log odds as
     offset and a random intercept of the therapist. ``auc``: the mean of the therapists' own areas;
-    its ``sd_between`` is on the scale of areas. The prediction interval of the area takes the
-    variance between therapists one standard error above its estimate.
+    its ``sd_between`` is on the scale of areas. Both prediction intervals take what therapists
+    differ one standard error above its estimate: with an estimate taken as the truth they hold
+    too few.
     """
     rows, why = [], []
     for name, found in (
@@ -121,14 +124,46 @@ def _calibration(data: Predictions, confidence: float) -> tuple[float, ...] | st
         data.y, np.ones((len(data.y), 1)), data.cluster, k, "logit", offset=logit(data.p)
     )
     found = frailty.fit(sample, np.zeros(1))
-    error = float(np.sqrt(found.cov[0, 0]))
-    if not found.converged or not np.isfinite(error):
+    if not found.converged:
         return "the model of therapists did not converge."
+    at, sorted_sample = float(found.beta[0]), sample.by_cluster()
+    error = _error(sorted_sample, at, found.sd)
+    far = _sd_above(sorted_sample, at, found.sd, found.loglik)
+    if not np.isfinite([error, far]).all():
+        return "how much therapists differ cannot be told from these clients."
     tail = 0.5 + confidence / 2
     half = student.ppf(tail, k - 1) * error
-    wide = student.ppf(tail, k - 2) * np.hypot(error, found.sd)
-    at = float(found.beta[0])
+    wide = student.ppf(tail, k - 2) * np.hypot(error, far)
     return at, at - half, at + half, found.sd, at - wide, at + wide
+
+
+def _error(sample: frailty.Sample, at: float, sd: float) -> float:
+    """Return the standard error of the intercept, from the curvature of the likelihood."""
+    step = 1e-3
+    up, down = (frailty.log_likelihood(sample, np.array([at + s]), sd)[1][0] for s in (step, -step))
+    curvature = (down - up) / (2 * step)
+    return float(1 / np.sqrt(curvature)) if curvature > 0 else np.nan
+
+
+def _sd_above(sample: frailty.Sample, at: float, sd: float, loglik: float) -> float:
+    """Return the SD, above its estimate, at which the profile log-likelihood is lower by 1/2.
+
+    That is one standard error above, and is there where the estimate is 0 too.
+    """
+
+    def drop(value: float) -> float:
+        best = optimize.minimize_scalar(
+            lambda beta: -frailty.log_likelihood(sample, np.array([beta]), value)[0],
+            bounds=(at - 1.5, at + 1.5), method="bounded", options={"xatol": 1e-3},
+        )  # fmt: skip
+        return float(loglik + best.fun - 0.5)
+
+    high = sd + 0.5
+    while drop(high) < 0:
+        high += 1.0
+        if high > _LARGEST_SD:
+            return np.nan
+    return float(optimize.brentq(drop, sd, high, xtol=1e-3))
 
 
 def _discrimination(found: Areas, confidence: float) -> tuple[float, ...] | str:

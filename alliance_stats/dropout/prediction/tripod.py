@@ -28,8 +28,9 @@ LEGEND = (
 )
 _SHADES = {"filled": "E3F1E8", "partly": "FFF3D6", "open": "F6E1DE"}
 _TABLE = (
-    ".tripod{border-collapse:collapse;width:100%;table-layout:fixed}.tripod th,.tripod td{border-bottom:1px solid "
-    "#ccc;padding:.4em .6em;text-align:left!important;vertical-align:top;white-space:normal;"
+    ".tripod{border-collapse:collapse;width:100%;table-layout:fixed}"
+    ".tripod th,.tripod td{border-bottom:1px solid #ccc;"
+    "padding:.4em .6em;text-align:left!important;vertical-align:top;white-space:normal;"
     "overflow-wrap:anywhere}.tripod td:nth-child(4){white-space:nowrap;font-weight:600}"
     + "".join(f".tripod .{k} td:nth-child(4){{background:#{v}}}" for k, v in _SHADES.items())
 )
@@ -94,7 +95,10 @@ class Tripod:
             f"{f'<em>{escape(row.question)}</em>' if row.question else ''}</td></tr>"
             for row in rows(self.table)
         )
-        return f'<table class="tripod"><colgroup>{widths}</colgroup><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>'
+        return (
+            f'<table class="tripod"><colgroup>{widths}</colgroup><thead><tr>{heads}</tr></thead>'
+            f"<tbody>{body}</tbody></table>"
+        )
 
 
 def _word_table(document: Any, table: pd.DataFrame) -> None:
