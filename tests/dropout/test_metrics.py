@@ -160,7 +160,7 @@ def test_the_interval_of_a_base_rate_is_that_of_a_mean():
 
 
 def noise_run(seed):
-    """Return limits of the AUC, widened and not, of a ridge so strong that only direction counts."""
+    """Return limits of the AUC, widened and not, of so strong a ridge that only its way counts."""
     rng = np.random.default_rng(seed)
     cluster, fold = np.arange(200) % 25, (np.arange(200) % 25) % 5
     x, y = rng.normal(size=(200, 6)), (rng.random(200) < 0.22).astype(float)
