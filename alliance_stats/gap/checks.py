@@ -1,0 +1,85 @@
+"""What every function on the gap asks of its arguments: one sentence where the answer is no."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import ColumnError, DesignError
+
+FEW_DRAWS = 200
+"""Fewer bootstrap samples give a rough standard error, and one that moves with the seed."""
+
+
+def whole_number(value: Any, name: str, least: int) -> int:
+    """Return a whole number of at least `least`, or say that the argument is none."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise DesignError(f"{name} must be a whole number of {least} or more; it is {value!r}.")
+    return int(value)
+
+
+def resampling(replicates: Any, seed: Any) -> tuple[int, int, list[str]]:
+    """Return checked `replicates` and `seed`, and what a reader must know of them."""
+    replicates, seed = whole_number(replicates, "replicates", 2), whole_number(seed, "seed", 0)
+    few = replicates < FEW_DRAWS
+    said = f"{replicates} bootstrap samples are few: standard errors and intervals are rough."
+    return replicates, seed, [said] if few else []
+
+
+def between_zero_and_one(value: Any, name: str) -> float:
+    """Return a number between 0 and 1 (such as a level of confidence), or say that it is none."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < 1:
+        raise DesignError(f"{name} must be a number between 0 and 1 (as .95); it is {value!r}.")
+    return float(value)
+
+
+def text(value: Any, name: str) -> str:
+    """Return a text, or say that the argument is none."""
+    if not isinstance(value, str) or not value:
+        raise DesignError(f"{name} must be a text; it is {value!r}.")
+    return value
+
+
+def several(value: Any, name: str, example: str) -> list[Any]:
+    """Return what a list-like argument holds; one text in place of a list is told."""
+    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
+        raise DesignError(f"{name} must be a list such as {example}; it is {value!r}.")
+    return list(value)
+
+
+def scores_of(study_or_data: Any) -> tuple[pd.DataFrame, Any]:
+    """Return the scores, and the study they come from (None for a table)."""
+    if isinstance(study_or_data, pd.DataFrame):
+        if not study_or_data.columns.is_unique:
+            twice = study_or_data.columns[study_or_data.columns.duplicated()]
+            raise ColumnError(f"The scores have two columns named '{twice[0]}'; rename one.")
+        return study_or_data, None
+    scores = getattr(study_or_data, "scores", None)
+    if not isinstance(scores, pd.DataFrame) or not hasattr(study_or_data, "tables"):
+        raise ColumnError(
+            "The first argument must be a Study (al.open_study) or a DataFrame of scores with a "
+            "row a client, session and rater, not "
+            f"{'nothing' if study_or_data is None else type(study_or_data).__name__}."
+        )
+    return scores, study_or_data
+
+
+def finite_numbers(values: pd.Series, what: str) -> pd.Series:
+    """Return a column as floats (missing stays missing), or say what in it is no number."""
+    kind = values.dtype
+    if isinstance(kind, np.dtype) and kind.kind in "bmM" or str(kind) in ("boolean",):
+        raise ColumnError(f"{what} must be numbers; they are of type {kind}.")
+    if isinstance(kind, pd.DatetimeTZDtype | pd.PeriodDtype):
+        raise ColumnError(f"{what} must be numbers; they are dates.")
+    found = pd.to_numeric(values, errors="coerce").astype(float)
+    bad = (found.isna() & values.notna()) | np.isinf(found)
+    if bad.any():
+        raise ColumnError(
+            f"{what} must be finite numbers; {int(bad.sum())} are not (first "
+            f"{values[bad].iloc[0]!r}). Correct them, or set them missing."
+        )
+    return found
