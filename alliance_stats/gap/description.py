@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from ..results import Result
-from . import moments
-from .pairs import paired_ratings
+from . import checks, moments
+from .pairs import RATERS, paired_ratings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,18 +52,21 @@ class RatingGap(Result):
     n_therapists: int
     messages: tuple[str, ...] = ()
     title: str = "Rating gap, therapist minus client"
+    raters: tuple[str, str] = RATERS
 
     def tidy(self) -> pd.DataFrame:
         """Return one row a term; what could not be computed is NaN, its reason in messages.
 
-        A statistic stands only where zero is tested: a spread or a limit of agreement of zero
-        is no question anybody has.
+        A statistic stands only where it is the ratio of estimate and standard error: not for a
+        spread or limit of agreement (zero is no question anybody has), and not for
+        correlations, which are tested on Fisher's z or by F.
         """
         out = self.table.copy()
         out.insert(0, "effect", "fixed")
         out.insert(1, "group", "")
         ratio = out["estimate"] / out["std_error"]
-        out.insert(5, "statistic", ratio.where(out["p_value"].notna()))
+        tested = out["term"].isin(["mean_gap", "change_per_session"]) & out["p_value"].notna()
+        out.insert(5, "statistic", ratio.where(tested))
         return out
 
     def summary(self) -> str:
@@ -102,6 +104,9 @@ def rating_gap(
     replicates: int = 1000,
     seed: int = 0,
     same_scale: bool = False,
+    ranges: Mapping[str, tuple[float, float]] | None = None,
+    raters: tuple[str, str] = RATERS,
+    by: str = "client_id",
 ) -> RatingGap:
     """How far apart do therapist and client rate the same sessions?
 
@@ -113,10 +118,19 @@ def rating_gap(
     measure, scale
         Which scores to compare; both raters must have answered parallel forms.
     replicates, seed
-        Bootstrap samples (whole therapists where known, else whole dyads) behind the intervals of
-        the standardised gaps, the SD between dyads and the limits of agreement.
+        Bootstrap samples of whole therapists (five or more known, else whole dyads) behind the
+        standard errors of the standardised gaps, the SD between dyads, the limits of agreement
+        and, with therapists, the correlations; that within dyads always.
     same_scale
         Say True where both ratings are on one scale although their ranges look unlike.
+    ranges
+        What each rater's scale allows, ``{"client": (1, 5), "therapist": (1, 5)}``; where it is
+        given, every score is held against it. For a `Study` the measure's card says it.
+    raters
+        How the two raters are named in the data, the one who stands where the client stands
+        first: ``("wife", "husband")`` gives husband minus wife, in the column `therapist`.
+    by
+        The column that names the dyad: ``client_id``, or for couples the couple's.
 
     Returns
     -------
@@ -125,13 +139,20 @@ def rating_gap(
 
     Notes
     -----
-    *Mean gap and its change over sessions*: multilevel models with random intercepts of dyad
-    and therapist, where the data hold those levels; Satterthwaite's degrees of freedom.
-    *Spread*: analysis of variance of dyads (unbalanced n0). *Limits of agreement*: mean gap
-    +- 1.96 x sqrt(variance between + within dyads), for repeated measures whose true value
+    *Mean gap and its change over sessions*: multilevel models with random intercepts (for the
+    change also slopes, where they can be had) of dyad and therapist; Satterthwaite's degrees of
+    freedom. *Spread*: analysis of variance of dyads (unbalanced n0). *Limits of agreement*: mean
+    gap +- 1.96 x sqrt(variance between + within dyads), for repeated measures whose true value
     varies (Bland & Altman 2007, doi 10.1080/10543400701329422). *Within-dyad correlation*:
     Bakdash & Marusich (2017, doi 10.3389/fpsyg.2017.00456). *ICC(A,1)*: McGraw &
-    Wong (1996, doi 10.1037/1082-989X.1.1.30), by pingouin.
+    Wong (1996, doi 10.1037/1082-989X.1.1.30).
+
+    *Intervals* of spread, standardised gaps, limits and (with therapists) correlations: whole
+    clusters drawn anew give the standard error, of the logarithm of an SD and of Fisher's z of
+    a correlation; limits with t of clusters - 1 degrees of freedom. Both standardised gaps
+    divide the model's mean gap, in the estimate as in each draw. Correlation and ICC of
+    independent dyads have their exact normal intervals. Measured coverage:
+    docs/rating-gap-benchmark.md.
 
     A mean gap compares raw scores of two forms; it presumes that both measure the same thing on
     the same scale, which for therapist forms of the WAI is contested.
@@ -143,13 +164,13 @@ def rating_gap(
     >>> bool(found.tidy().set_index("term").loc["mean_gap", "estimate"] < 0)
     True
     """
-    pairs = paired_ratings(study_or_data, measure=measure, scale=scale, same_scale=same_scale)
-    messages = list(pairs.attrs["messages"])
-    sums = moments.dyad_sums(pairs)
-    rows = {**moments.model_terms(pairs, messages)}
-    spread = moments.bootstrap(sums, replicates, seed)
-    rows.update(_spread_terms(rows["mean_gap"], spread, messages))
-    rows.update(moments.correlations(pairs, sums, messages))
+    replicates, seed, rough = checks.resampling(replicates, seed)
+    pairs = paired_ratings(
+        study_or_data, measure=measure, scale=scale, same_scale=same_scale, ranges=ranges,
+        raters=raters, by=by,
+    )  # fmt: skip
+    messages = [*pairs.attrs["messages"], *rough]
+    rows = moments.described(moments.standard_units(pairs), replicates, seed, messages)
     table = pd.DataFrame([{"term": term, **rows[term]} for term in TERMS])
     by_session = (
         pairs.groupby("session")[["client", "therapist", "gap"]].agg("mean").reset_index()
@@ -161,37 +182,8 @@ def rating_gap(
         by_session=by_session,
         measure=measure or "",
         scale=scale or "",
-        n_dyads=len(sums),
+        n_dyads=int(pairs["client_id"].nunique()),
         n_therapists=int(pairs["therapist_id"].nunique()) if "therapist_id" in pairs else 0,
         messages=tuple(messages),
+        raters=(str(raters[0]), str(raters[1])),
     )
-
-
-def _spread_terms(
-    mean: dict[str, float], spread: dict[str, moments.Bootstrapped], messages: list[str]
-) -> dict[str, dict[str, float]]:
-    """Return the rows that rest on the spread between and within dyads."""
-    rows = {}
-    for name, divisor in (
-        ("standardised_gap", "sd_pooled"),
-        ("standardised_gap_of_differences", "sd_total"),
-    ):
-        ratio = spread[f"mean/{divisor}"]
-        known = np.isfinite(ratio.estimate)
-        value = mean["estimate"] / spread[divisor].estimate if known else np.nan
-        rows[name] = moments.row(value, ratio.std_error, ratio.low, ratio.high)
-    between = spread["sd_between"]
-    if np.isnan(between.estimate):
-        messages.append(
-            "Every dyad has one session, so the spread between dyads cannot be told from the "
-            "noise of a session; sd_between_dyads and r_within are left out."
-        )
-    rows["sd_between_dyads"] = moments.row(
-        between.estimate, between.std_error, between.low, between.high
-    )
-    total, z = spread["sd_total"], norm.ppf(0.975)
-    for name, side in (("loa_low", -1.0), ("loa_high", 1.0)):
-        limit = mean["estimate"] + side * z * total.estimate
-        error = float(np.hypot(mean["std_error"], z * total.std_error))
-        rows[name] = moments.row(limit, error, limit - z * error, limit + z * error)
-    return rows

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ColumnError, DesignError, listing, require_columns
+from .ranges import beyond_the_other
 
 MUCH_WIDER = 3.0
 """Two raters of one scale do not differ in spread or reach by more; more tells of two scales."""
@@ -102,11 +103,20 @@ def require_one_scale(first: pd.Series, second: pd.Series, names: tuple[str, str
     reach = sorted(max(abs(low), abs(high)) for low, high in ends)
     spread = sorted(high - low for low, high in ends)
     enough = len(first) >= ENOUGH_TO_JUDGE and spread[0] > 0
-    if reach[1] <= MUCH_WIDER * reach[0] and not (enough and spread[1] > MUCH_WIDER * spread[0]):
+    much = reach[1] > MUCH_WIDER * reach[0] or (enough and spread[1] > MUCH_WIDER * spread[0])
+    ends_at = beyond_the_other(first, second)
+    if not much and ends_at is None:
         return
+    heap = ""
+    if ends_at is not None:
+        position, end, word = ends_at
+        heap = (
+            f" (several of '{names[position]}' are exactly {end:g}, the {word}, where "
+            f"'{names[1 - position]}' goes on)"
+        )
     ranges = [f"'{n}' runs from {a:g} to {b:g}" for n, (a, b) in zip(names, ends, strict=True)]
     raise DesignError(
-        f"Both ratings must be on one scale, but {ranges[0]} and {ranges[1]}. Put them on a common "
+        f"Both ratings must be on one scale, but {ranges[0]} and {ranges[1]}{heap}. Put them on a common "
         "scale first (the same range of points; not z scores, which remove the gap), or pass "
         "same_scale=True where they are on one."
     )

@@ -1,7 +1,8 @@
 """The numbers behind the description of the gap, from sums within dyads.
 
-Sums are taken once; a bootstrap over whole therapists (or dyads) is then a weighting of dyads
-and costs no second look at the sessions.
+Sums are taken once, of ratings counted from their common mean in units of their own spread, so
+that neither a large level nor a tiny unit costs digits. Drawing whole clusters anew is then a
+weighting of dyads and costs no second look at the sessions.
 """
 
 from __future__ import annotations
@@ -12,15 +13,12 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm, t
 
+from . import clusters as by
+from .change import Fitted, change_row, mean_model
 
-@dataclass(frozen=True)
-class Bootstrapped:
-    """An estimate with its bootstrap standard error and percentile limits."""
-
-    estimate: float
-    std_error: float
-    low: float
-    high: float
+NOTHING = 1e-9
+"""Spread below this share of the ratings' spread is rounding."""
+Array = np.ndarray
 
 
 def row(
@@ -42,80 +40,6 @@ def row(
     }
 
 
-def dyad_sums(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Return, for each dyad, the number of sessions, means and within-dyad sum of squares."""
-    groups = pairs.groupby("client_id", sort=True, observed=True)
-    sums = groups[["client", "therapist", "gap"]].mean()
-    sums["n"] = groups.size()
-    sums["within_ss"] = groups["gap"].var(ddof=0).to_numpy() * sums["n"]
-    if "therapist_id" in pairs.columns:
-        sums["therapist_id"] = groups["therapist_id"].first()
-    return sums
-
-
-def model_terms(pairs: pd.DataFrame, messages: list[str]) -> dict[str, dict[str, float]]:
-    """Return the mean gap and its change over sessions, with dyads and therapists respected."""
-    if _constant(pairs["gap"]):
-        messages.append(
-            "The gap is the same in every session: it has no spread, and no interval, standardised "
-            "gap or change can be had. Was one rating copied from the other?"
-        )
-        return {"mean_gap": row(pairs["gap"].mean()), "change_per_session": row(np.nan)}
-    levels = _levels(pairs, messages)
-    rows = {"mean_gap": _fitted("gap ~ 1", levels, pairs, "Intercept", messages)}
-    if pairs["session"].nunique() < 2 or "client_id" not in levels:
-        messages.append("No dyad was rated at two sessions, so the gap's change is not estimated.")
-        rows["change_per_session"] = row(np.nan)
-    else:
-        rows["change_per_session"] = _fitted("gap ~ session", levels, pairs, "session", messages)
-    return rows
-
-
-def _constant(gap: pd.Series) -> bool:
-    return len(gap) > 1 and float(gap.max() - gap.min()) < 1e-12 * max(1.0, float(gap.abs().max()))
-
-
-def _levels(pairs: pd.DataFrame, messages: list[str]) -> list[str]:
-    """Return the grouping columns that the data can tell apart, lowest first."""
-    levels = []
-    if pairs["client_id"].duplicated().any():
-        levels.append("client_id")
-    if "therapist_id" not in pairs.columns:
-        return levels
-    if pairs["therapist_id"].isna().any():
-        messages.append("Some dyads have no known therapist, so the therapist level is left out.")
-        return levels
-    dyads = pairs.drop_duplicates("client_id")["therapist_id"]
-    if 1 < len(dyads.unique()) < len(dyads):
-        levels.append("therapist_id")
-    else:
-        messages.append("No therapist has two clients, so the therapist level is left out.")
-    return levels
-
-
-def _fitted(
-    fixed: str, levels: list[str], pairs: pd.DataFrame, term: str, messages: list[str]
-) -> dict[str, float]:
-    """Return one coefficient of a multilevel model, or of least squares where there is no level."""
-    if not levels:
-        return mean_row(pairs["gap"].to_numpy())
-    import warnings
-
-    from ..errors import AllianceStatsWarning
-    from ..multilevel import fit_multilevel
-
-    formula = fixed + "".join(f" + (1 | {level})" for level in levels)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", AllianceStatsWarning)  # told in the messages instead
-        fit = fit_multilevel(formula, pairs)
-    if not fit.converged:
-        messages.append(f"The model {formula} did not converge; its row is left out.")
-        return row(np.nan)
-    table = fit.tidy().query("effect == 'fixed'").set_index("term")
-    columns = ["estimate", "std_error", "conf_low", "conf_high", "df", "p_value"]
-    return row(*table.loc[term, columns].to_numpy(dtype=float))
-
-
 def mean_row(gap: np.ndarray) -> dict[str, float]:
     """Return the mean of independent values with its t interval."""
     n = len(gap)
@@ -127,117 +51,241 @@ def mean_row(gap: np.ndarray) -> dict[str, float]:
     return row(gap.mean(), error, gap.mean() - half, gap.mean() + half, n - 1, p)
 
 
-def bootstrap(sums: pd.DataFrame, replicates: int, seed: int) -> dict[str, Bootstrapped]:
-    """Return the spread's estimates with a bootstrap over therapists (or dyads)."""
-    weights = _resampled_weights(sums, replicates, np.random.default_rng(seed))
-    observed = _spread(sums, np.ones((1, len(sums))))
-    drawn = _spread(sums, weights)
-    out = {}
-    for name, values in drawn.items():
-        finite = values[np.isfinite(values)]
-        estimate = float(observed[name][0])
-        if np.isnan(estimate) or len(finite) < 2:
-            out[name] = Bootstrapped(estimate, np.nan, np.nan, np.nan)
-            continue
-        low, high = np.quantile(finite, [0.025, 0.975])
-        out[name] = Bootstrapped(estimate, float(finite.std(ddof=1)), float(low), float(high))
-    return out
+@dataclass(frozen=True, eq=False)
+class Standard:
+    """Pairs in units of their own spread; `unit` takes a result back to points."""
+
+    pairs: pd.DataFrame
+    unit: float
+    constant: bool
 
 
-def _resampled_weights(sums: pd.DataFrame, replicates: int, rng: np.random.Generator) -> np.ndarray:
-    """Return how often each dyad is drawn, shape (replicates, dyads)."""
-    whole = "therapist_id" in sums.columns and sums["therapist_id"].notna().all()
-    units = sums["therapist_id"] if whole else pd.Series(sums.index)
-    codes, names = pd.factorize(units)
-    drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=replicates)
-    return drawn[:, codes].astype(float)
+def standard_units(pairs: pd.DataFrame) -> Standard:
+    """Count both ratings from their common mean, in units of their pooled spread."""
+    both = pairs[["client", "therapist"]].to_numpy(dtype=float)
+    middle = both.mean()
+    unit = float(np.sqrt(((both - middle) ** 2).mean()))
+    size = float(np.abs(both).max())
+    unit = unit if unit > 8 * np.finfo(float).eps * size else 1.0
+    out = pairs.assign(
+        client=(both[:, 0] - middle) / unit,
+        therapist=(both[:, 1] - middle) / unit,
+        gap=(both[:, 1] - both[:, 0]) / unit,
+    )
+    noise = max(NOTHING, 8 * np.finfo(float).eps * size / unit)
+    constant = len(out) > 1 and float(out["gap"].max() - out["gap"].min()) <= noise
+    return Standard(out, unit, constant)
 
 
-def _spread(sums: pd.DataFrame, weights: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the analysis of variance of the gap, for each row of dyad weights."""
+def dyad_sums(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return, for each dyad, sessions, means, and sums of squares and products within."""
+    groups = pairs.groupby("client_id", sort=True, observed=True)
+    sums = groups[["client", "therapist", "gap"]].mean()
+    sums["n"] = groups.size()
+    own = groups[["client", "therapist", "gap"]].transform("mean")
+    moved = pairs[["client", "therapist", "gap"]] - own
+    # what is left of a rating that never moves is rounding, and would pass for a movement
+    moved = moved.where(moved.abs() > NOTHING, 0.0)
+    products = pd.DataFrame(
+        {
+            "within_ss": moved["gap"] ** 2,
+            "cc": moved["client"] ** 2,
+            "tt": moved["therapist"] ** 2,
+            "ct": moved["client"] * moved["therapist"],
+        }
+    ).groupby(pairs["client_id"], sort=True, observed=True)
+    sums = sums.join(products.sum())
+    if "therapist_id" in pairs.columns:
+        sums["therapist_id"] = groups["therapist_id"].first()
+    return sums
+
+
+def described(
+    data: Standard, replicates: int, seed: int, messages: list[str]
+) -> dict[str, dict[str, float]]:
+    """Return every row of the description, in points of the scale."""
+    pairs = data.pairs
+    sums = dyad_sums(pairs)
+    units = by.clusters(sums.get("therapist_id"), len(sums))
+    messages.extend(units.messages)
+    top = units.unit == "therapists"
+    if data.constant:
+        messages.append(
+            "The gap is the same in every session: it has no spread, and no interval, standardised "
+            "gap or change can be had. Was one rating copied from the other?"
+        )
+        weight = pd.Series(1.0, index=sums.index)
+        rows = {"mean_gap": row(pairs["gap"].mean()), "change_per_session": row(np.nan)}
+    else:
+        fitted = mean_model(pairs, sums, therapists=top, messages=messages)
+        weight = fitted.weight
+        rows = {"mean_gap": _row_of(fitted), "change_per_session": change_row(pairs, top, messages)}
+    drawn = units.draws(replicates, seed)
+    ones = np.ones((1, len(sums)))
+    observed = _spread(sums, ones, weight)
+    draws = _spread(sums, drawn, weight)
+    rows.update(_spread_rows(observed, draws, units.n, data.constant, messages))
+    together = _correlations(sums, ones), _correlations(sums, drawn)
+    rows.update(_correlation_rows(sums, *together, units, messages))
+    return {
+        term: values if term in _WITHOUT_UNIT else _in_points(values, data.unit)
+        for term, values in rows.items()
+    }
+
+
+_WITHOUT_UNIT = (
+    "standardised_gap", "standardised_gap_of_differences", "r_between", "r_within", "icc",
+)  # fmt: skip
+
+
+def _in_points(values: dict[str, float], unit: float) -> dict[str, float]:
+    kept = ("df", "p_value")
+    return {name: v if name in kept else v * unit for name, v in values.items()}
+
+
+def _row_of(fitted: Fitted) -> dict[str, float]:
+    return row(
+        fitted.estimate, fitted.std_error, fitted.low, fitted.high, fitted.df, fitted.p_value
+    )
+
+
+def _spread(sums: pd.DataFrame, weights: Array, own: pd.Series) -> dict[str, Array]:
+    """Return the analysis of variance of the gap, for each row of dyad weights.
+
+    `own` is what each dyad counts in the model's mean: its mean of the gap is the model's.
+    """
     n, gap = sums["n"].to_numpy(dtype=float), sums["gap"].to_numpy()
     dyads, sessions = weights.sum(axis=1), weights @ n
     with np.errstate(invalid="ignore", divide="ignore"):
+        model = (weights @ (own.to_numpy() * gap)) / (weights @ own.to_numpy())
         mean = (weights @ (n * gap)) / sessions
         between_ss = weights @ (n * gap**2) - sessions * mean**2
         ms_between = between_ss / (dyads - 1)
         ms_within = (weights @ sums["within_ss"].to_numpy()) / (sessions - dyads)
         n0 = (sessions - (weights @ n**2) / sessions) / (dyads - 1)
-        variance = np.maximum((ms_between - ms_within) / n0, 0.0)
+        variance = (ms_between - ms_within) / n0
         single = sessions == dyads  # one session a dyad: between and within cannot be told apart
-        total = np.sqrt(np.where(single, ms_between, variance + ms_within))
+        total = np.sqrt(np.where(single, ms_between, np.maximum(variance, 0.0) + ms_within))
         pooled = np.sqrt(
             (_variance(sums["client"], weights) + _variance(sums["therapist"], weights)) / 2
         )
+        z = norm.ppf(0.975)
         return {
-            "sd_between": np.where(single, np.nan, np.sqrt(variance)),
-            "sd_total": total,
-            "sd_pooled": pooled,
-            "mean/sd_pooled": mean / np.where(pooled > 1e-12, pooled, np.nan),
-            "mean/sd_total": mean / np.where(total > 1e-12, total, np.nan),
+            "variance": np.where(single, np.nan, variance),
+            "standardised_gap": model / np.where(pooled > NOTHING, pooled, np.nan),
+            "standardised_gap_of_differences": model / np.where(total > NOTHING, total, np.nan),
+            "loa_low": model - z * total,
+            "loa_high": model + z * total,
         }
 
 
-def _variance(values: pd.Series, weights: np.ndarray) -> np.ndarray:
+def _variance(values: pd.Series, weights: Array) -> Array:
     x, dyads = values.to_numpy(), weights.sum(axis=1)
     mean = (weights @ x) / dyads
-    return np.maximum((weights @ x**2) - dyads * mean**2, 0.0) / (dyads - 1)
+    return np.asarray(np.maximum((weights @ x**2) - dyads * mean**2, 0.0) / (dyads - 1))
 
 
-def correlations(
-    pairs: pd.DataFrame, sums: pd.DataFrame, messages: list[str]
+def _spread_rows(
+    observed: dict[str, Array],
+    drawn: dict[str, Array],
+    n: int,
+    constant: bool,
+    messages: list[str],
 ) -> dict[str, dict[str, float]]:
-    """Return the correlation between dyads, within dyads, and the ICC of the dyads' means."""
-    return {
-        "r_between": _between(sums, messages),
-        "r_within": _within(pairs, messages),
-        "icc": _icc(sums, messages),
-    }
+    rows = {}
+    for term in ("standardised_gap", "standardised_gap_of_differences", "loa_low", "loa_high"):
+        value = float(observed[term][0])
+        if constant:
+            rows[term] = row(value if term != "standardised_gap_of_differences" else np.nan)
+            continue
+        error, low, high = by.plain(value, drawn[term], n)
+        rows[term] = row(value, error, low, high)
+    lacking = [t for t in ("standardised_gap", "loa_low") if np.isnan(rows[t]["estimate"])]
+    if lacking and not constant:
+        messages.append(f"{', '.join(lacking)}: no variation between dyads to measure it by.")
+    variance = float(observed["variance"][0])
+    if np.isnan(variance):
+        messages.append(
+            "Every dyad has one session, so the spread between dyads cannot be told from the "
+            "noise of a session; sd_between_dyads and r_within are left out."
+        )
+        rows["sd_between_dyads"] = row(np.nan)
+    elif constant:
+        rows["sd_between_dyads"] = row(0.0)
+    else:
+        rows["sd_between_dyads"] = row(*by.standard_deviation(variance, drawn["variance"], n))
+    return rows
 
 
-def _varies(*columns: pd.Series) -> bool:
-    return all(column.std() > 0 for column in columns)
+def _correlations(sums: pd.DataFrame, weights: Array) -> dict[str, Array]:
+    """Return the correlations between and within dyads and ICC(A,1), for each row of weights.
 
-
-def _between(sums: pd.DataFrame, messages: list[str]) -> dict[str, float]:
-    if len(sums) < 4 or not _varies(sums["client"], sums["therapist"]):
-        messages.append("Too few dyads, or no variation, for a correlation between dyads.")
-        return row(np.nan)
-    from scipy.stats import pearsonr
-
-    found = pearsonr(sums["client"], sums["therapist"])
-    low, high = found.confidence_interval(0.95)
-    return row(found.statistic, np.nan, low, high, len(sums) - 2, found.pvalue)
-
-
-def _within(pairs: pd.DataFrame, messages: list[str]) -> dict[str, float]:
-    """Return the repeated-measures correlation (Bakdash & Marusich 2017).
-
-    It is the correlation of the deviations from each dyad's means, with one degree of freedom
-    taken for each dyad. Written out because the library's analysis of covariance with a dummy a
-    dyad needs memory that grows with sessions times dyads; the tests hold both equal.
+    The repeated-measures correlation (Bakdash & Marusich 2017) is that of the deviations from the
+    dyads' means. ICC(A,1) is McGraw & Wong's, from the mean squares of dyads by raters.
     """
-    repeated = pairs[pairs["client_id"].duplicated(keep=False)]
-    if repeated.empty:
-        return row(np.nan)
-    means = repeated.groupby("client_id")[["client", "therapist"]].transform("mean")
-    client, therapist = (repeated[["client", "therapist"]] - means).to_numpy().T
-    dyads = repeated["client_id"].nunique()
-    df = len(repeated) - dyads - 1
-    if dyads < 3 or df < 2 or not (np.abs(client).max() > 1e-12 < np.abs(therapist).max()):
-        messages.append("Fewer than three dyads vary over sessions, so r_within is left out.")
-        return row(np.nan)
-    r = float(client @ therapist / np.sqrt((client @ client) * (therapist @ therapist)))
-    half = norm.ppf(0.975) / np.sqrt(df - 1)
-    low, high = np.tanh(np.arctanh(np.clip(r, -1 + 1e-15, 1 - 1e-15)) + np.array([-half, half]))
-    p_value = 2 * t.sf(abs(r) * np.sqrt(df / max(1 - r**2, 1e-300)), df)
-    return row(r, np.nan, low, high, df, p_value)
+    c, h = sums["client"].to_numpy(), sums["therapist"].to_numpy()
+    dyads = weights.sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mc, mh = (weights @ c) / dyads, (weights @ h) / dyads
+        vc, vh = _variance(sums["client"], weights), _variance(sums["therapist"], weights)
+        cov = ((weights @ (c * h)) - dyads * mc * mh) / (dyads - 1)
+        vary = (vc > NOTHING**2) & (vh > NOTHING**2)
+        product = np.where(vary, vc * vh, np.nan)
+        rows_ms = (vc + vh + 2 * cov) / 2
+        error_ms = (vc + vh - 2 * cov) / 2
+        raters_ms = dyads * (mc - mh) ** 2 / 2
+        icc = (rows_ms - error_ms) / (rows_ms + error_ms + 2 * (raters_ms - error_ms) / dyads)
+        cc, tt = weights @ sums["cc"].to_numpy(), weights @ sums["tt"].to_numpy()
+        within = np.where((cc > 0) & (tt > 0), cc * tt, np.nan)
+        return {
+            "r_between": np.clip(cov / np.sqrt(product), -1, 1),
+            "icc": np.where(vary, icc, np.nan),
+            "r_within": np.clip((weights @ sums["ct"].to_numpy()) / np.sqrt(within), -1, 1),
+        }
 
 
-def _icc(sums: pd.DataFrame, messages: list[str]) -> dict[str, float]:
-    if len(sums) < 5 or not _varies(sums["client"], sums["therapist"]):
-        messages.append("Fewer than five dyads, or no variation, for an ICC.")
-        return row(np.nan)
+def _correlation_rows(
+    sums: pd.DataFrame,
+    observed: dict[str, Array],
+    drawn: dict[str, Array],
+    units: by.Clusters,
+    messages: list[str],
+) -> dict[str, dict[str, float]]:
+    values = {term: float(found[0]) for term, found in observed.items()}
+    enough = {"r_between": len(sums) >= 4, "icc": len(sums) >= 5, "r_within": _moving(sums) >= 3}
+    said = {
+        "r_between": "Too few dyads, or no variation, for a correlation between dyads.",
+        "icc": "Fewer than five dyads, or no variation, for an ICC.",
+        "r_within": "Fewer than three dyads vary over sessions, so r_within is left out.",
+    }
+    if (sums["n"] < 2).all():  # said already, with the spread between dyads
+        said.pop("r_within")
+    out = {}
+    for term, value in values.items():
+        if not enough[term] or np.isnan(value):
+            out[term] = row(np.nan)
+            if term in said:
+                messages.append(said[term])
+        elif term != "r_within" and units.unit == "dyads":
+            out[term] = _of_independent_dyads(term, sums)  # exact under normality
+        else:
+            error, low, high, p = by.correlation(value, drawn[term], units.n)
+            out[term] = row(value, error, low, high, units.n - 1, p)
+    return out
+
+
+def _moving(sums: pd.DataFrame) -> int:
+    """Return how many dyads have both ratings moving, and so a say in r_within."""
+    return int(((sums["cc"] > 0) | (sums["tt"] > 0)).sum())
+
+
+def _of_independent_dyads(term: str, sums: pd.DataFrame) -> dict[str, float]:
+    if term == "r_between":
+        from scipy.stats import pearsonr
+
+        found = pearsonr(sums["client"], sums["therapist"])
+        low, high = found.confidence_interval(0.95)
+        return row(found.statistic, np.nan, low, high, len(sums) - 2, found.pvalue)
     from ..pingouin_adapter import icc_a1
 
     estimate, p, low, high = icc_a1(sums["client"].to_numpy(), sums["therapist"].to_numpy())

@@ -2,62 +2,106 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..errors import ColumnError, DesignError, did_you_mean, listing, require_columns
+from .checks import finite_numbers, scores_of, several, text
 from .levels import require_one_scale
+from .ranges import require_within
 
 RATERS = ("client", "therapist")
 _KEY = ["client_id", "session"]
 
 
+def pairs_of(
+    given: Any, *, measure: str | None = None, scale: str | None = None
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return the pairs of a `RatingGap`, a study or a table, and what was left out of them."""
+    pairs = getattr(given, "pairs", None)
+    if not isinstance(pairs, pd.DataFrame):
+        pairs = paired_ratings(given, measure=measure, scale=scale)
+        return pairs, list(pairs.attrs["messages"])
+    for name, value in (("measure", measure), ("scale", scale)):
+        if value is not None and value != getattr(given, name, value):
+            raise DesignError(
+                f"The rating gap given is of {name} '{getattr(given, name)}', not '{value}'; "
+                "make it anew for the other, or give the study."
+            )
+    return pairs, list(pairs.attrs.get("messages", ()))
+
+
 def paired_ratings(
-    study_or_data: Any, *, measure: str | None, scale: str | None, same_scale: bool = False
+    study_or_data: Any,
+    *,
+    measure: str | None,
+    scale: str | None,
+    same_scale: bool = False,
+    ranges: Mapping[str, tuple[float, float]] | None = None,
+    raters: tuple[str, str] = RATERS,
+    by: str = "client_id",
 ) -> pd.DataFrame:
     """Return one row a session that both rated: ``client``, ``therapist`` and ``gap``.
 
-    ``gap`` is always therapist minus client. ``.attrs["messages"]`` counts what one of the two
-    rated alone. The client's therapist is carried along where it is known.
+    ``gap`` is always therapist minus client. ``.attrs["messages"]`` counts what is left out: rows
+    without client or session, sessions that one of the two rated alone, dyads that lose all. The
+    therapist is carried along where known. `raters` names who stands in the columns ``client``
+    and ``therapist``; `by` is the column of the dyad.
     """
-    scores, therapists = _scores(study_or_data)
+    scores, study = scores_of(study_or_data)
+    raters, messages = _raters(raters), []
+    scores = _keyed(scores, by, messages)
     require_columns(scores.columns, [*_KEY, "rater", "score"], what="the scores")
+    if scores.empty:
+        raise DesignError("The scores are empty: there is no rating to compare.")
     chosen = _choose(_choose(scores, "measure", measure), "scale", scale)
-    chosen = chosen[chosen["rater"].isin(RATERS)]
+    chosen = _of_raters(chosen, raters)
+    chosen = _known_keys(chosen, messages)
     _refuse_duplicates(chosen)
-    sides = {rater: _side(chosen, rater) for rater in RATERS}
+    sides = {role: _side(chosen, name, role) for role, name in zip(RATERS, raters, strict=True)}
     pairs = sides["client"].merge(sides["therapist"], on=_KEY, how="inner", validate="one_to_one")
     if pairs.empty:
         raise DesignError(
-            "No session was rated by both client and therapist "
-            f"({len(sides['client'])} by the client, {len(sides['therapist'])} by the "
-            "therapist), so there is no gap to describe."
+            f"No session was rated by both {raters[0]} and {raters[1]} "
+            f"({len(sides['client'])} by the {raters[0]}, {len(sides['therapist'])} by the "
+            f"{raters[1]}), so there is no gap to describe."
         )
-    if not same_scale and not _has_card(study_or_data, measure):
-        require_one_scale(pairs["client"], pairs["therapist"], RATERS)
+    if not same_scale and not require_within(sides, raters, ranges, study, measure, scale):
+        require_one_scale(pairs["client"], pairs["therapist"], raters)
     pairs["gap"] = pairs["therapist"] - pairs["client"]
-    pairs = _with_therapist(pairs, chosen, therapists)
-    pairs.attrs["messages"] = _alone(sides, len(pairs))
-    return pairs.sort_values(_KEY, kind="stable", ignore_index=True)
+    pairs = _with_therapist(pairs, chosen, study, messages)
+    pairs = pairs.sort_values(_KEY, kind="stable", ignore_index=True)
+    pairs.attrs["messages"] = (*_alone(sides, pairs, raters), *messages)
+    return pairs
 
 
-def _has_card(study_or_data: Any, measure: str | None) -> bool:
-    """Return whether a card says that both raters' forms have one range."""
-    return measure is not None and measure in (getattr(study_or_data, "measures", None) or {})
+def _raters(raters: Any) -> tuple[str, str]:
+    names = several(raters, "raters", "('client', 'therapist')")
+    if len(names) != 2 or names[0] == names[1]:
+        raise DesignError(f"raters must name two different raters; it is {raters!r}.")
+    return text(names[0], "raters[0]"), text(names[1], "raters[1]")
 
 
-def _scores(study_or_data: Any) -> tuple[pd.DataFrame, pd.DataFrame | None]:
-    if isinstance(study_or_data, pd.DataFrame):
-        return study_or_data, None
-    return study_or_data.scores, study_or_data.tables.get("clients")
+def _keyed(scores: pd.DataFrame, by: Any, messages: list[str]) -> pd.DataFrame:
+    """Return the scores with ``client_id`` and ``session`` as plain columns."""
+    scores = scores.reset_index(drop=True)
+    by = text(by, "by")
+    if by != "client_id":
+        require_columns(scores.columns, [by], what="the scores")
+        scores = scores.drop(columns="client_id", errors="ignore").rename(columns={by: "client_id"})
+        if "session" not in scores.columns:
+            messages.append("The scores hold no column 'session': each dyad counts as rated once.")
+            scores = scores.assign(session=1)
+    return scores
 
 
 def _choose(scores: pd.DataFrame, column: str, wanted: str | None) -> pd.DataFrame:
     if column not in scores.columns:
         return scores
-    there = [str(value) for value in pd.unique(scores[column])]
+    there = [str(value) for value in pd.unique(scores[column].dropna())]
     if wanted is None:
         if len(there) == 1:
             return scores
@@ -70,12 +114,38 @@ def _choose(scores: pd.DataFrame, column: str, wanted: str | None) -> pd.DataFra
     return scores[scores[column] == wanted]
 
 
-def _side(scores: pd.DataFrame, rater: str) -> pd.DataFrame:
-    side = scores.loc[(scores["rater"] == rater) & scores["score"].notna(), [*_KEY, "score"]]
-    side = side.rename(columns={"score": rater})
-    if not np.isfinite(side[rater].to_numpy(dtype=float)).all():
-        raise ColumnError(f"The {rater}s' scores hold infinite values; correct them first.")
-    return side
+def _of_raters(scores: pd.DataFrame, raters: tuple[str, str]) -> pd.DataFrame:
+    chosen = scores[scores["rater"].isin(raters)]
+    there = [str(value) for value in pd.unique(scores["rater"].dropna())]
+    if chosen.empty:
+        raise DesignError(
+            f"The column 'rater' must hold {raters[0]!r} and {raters[1]!r}; it holds "
+            f"{listing(there, 6) or 'nothing'}. Rename them, or say raters=(...) with the one who "
+            "stands where the client stands first."
+        )
+    return chosen
+
+
+def _known_keys(scores: pd.DataFrame, messages: list[str]) -> pd.DataFrame:
+    unknown = scores[_KEY].isna().any(axis=1)
+    if unknown.any():
+        messages.append(f"{int(unknown.sum())} scores name no client or no session; left out.")
+        scores = scores[~unknown]
+    number = finite_numbers(scores["session"], "The sessions (column 'session')")
+    wrong = (number < 0) | (number != np.floor(number))
+    if wrong.any():
+        raise ColumnError(
+            f"The column 'session' must hold whole numbers from 0; {int(wrong.sum())} rows do not "
+            f"(first {scores['session'][wrong].iloc[0]!r}, client "
+            f"{scores['client_id'][wrong].iloc[0]})."
+        )
+    return scores.assign(session=number.astype(int))
+
+
+def _side(scores: pd.DataFrame, name: str, role: str) -> pd.DataFrame:
+    part = scores[scores["rater"] == name]
+    values = finite_numbers(part["score"], f"The scores of rater '{name}' (column 'score')")
+    return part[_KEY].assign(**{role: values})[values.notna()]
 
 
 def _refuse_duplicates(scores: pd.DataFrame) -> None:
@@ -90,27 +160,84 @@ def _refuse_duplicates(scores: pd.DataFrame) -> None:
 
 
 def _with_therapist(
-    pairs: pd.DataFrame, scores: pd.DataFrame, clients: pd.DataFrame | None
+    pairs: pd.DataFrame, scores: pd.DataFrame, study: Any, messages: list[str]
 ) -> pd.DataFrame:
-    source = scores if "therapist_id" in scores.columns else clients
-    if source is None or "therapist_id" not in source.columns:
+    """Add the therapist: of the scores' rows, else of the session, else of the client."""
+    own = pairs.merge(_therapists_of(scores, _KEY), on=_KEY, how="left", validate="one_to_one")
+    if study is not None:
+        for table, key in (("sessions", _KEY), ("clients", ["client_id"])):
+            source = study.tables.get(table)
+            if source is None or not {*key, "therapist_id"} <= set(source.columns):
+                continue
+            found = _therapists_of(source, key)
+            found = found.rename(columns={"therapist_id": "further"})
+            further = pairs[key].merge(found, on=key, how="left")["further"]
+            if table == "clients" and "therapist_id" in own:
+                _tell_differing(own, further, messages)
+            own["therapist_id"] = own["therapist_id"].astype(object).where(
+                own["therapist_id"].notna(), further.astype(object)
+            ) if "therapist_id" in own else further  # fmt: skip
+    if "therapist_id" not in own or own["therapist_id"].isna().all():
         return pairs
-    known = source[["client_id", "therapist_id"]].dropna().drop_duplicates()
-    several = known.loc[known["client_id"].duplicated(keep=False), "client_id"].unique()
-    if len(several):
+    own = _filled(own)
+    own["therapist_id"] = own["therapist_id"].infer_objects()
+    known = own[["client_id", "therapist_id"]].dropna().drop_duplicates()
+    several_ = known.loc[known["client_id"].duplicated(keep=False), "client_id"].unique()
+    if len(several_):
         raise DesignError(
-            f"{len(several)} clients have more than one therapist: {listing(several)}. A dyad is "
+            f"{len(several_)} clients have more than one therapist: {listing(several_)}. A dyad is "
             "one client with one therapist; make the client's id unique to the dyad, or leave "
             "those clients out."
         )
-    return pairs.merge(known, on="client_id", how="left", validate="many_to_one")
+    return own
 
 
-def _alone(sides: dict[str, pd.DataFrame], both: int) -> tuple[str, ...]:
-    alone = {rater: len(side) - both for rater, side in sides.items()}
+def _therapists_of(source: pd.DataFrame, key: list[str]) -> pd.DataFrame:
+    """Return one row a key with the therapist; a key with two names them in an error."""
+    if "therapist_id" not in source.columns:
+        return source[key].drop_duplicates()
+    known = source[[*key, "therapist_id"]].dropna().drop_duplicates()
+    twice = known.loc[known.duplicated(key, keep=False), "client_id"].unique()
+    if len(twice):
+        raise DesignError(
+            f"{len(twice)} clients have more than one therapist"
+            f"{' in one session' if len(key) > 1 else ''}: {listing(twice)}. A dyad is one client "
+            "with one therapist; make the client's id unique to the dyad, or leave those clients "
+            "out."
+        )
+    return known
+
+
+def _tell_differing(own: pd.DataFrame, further: pd.Series, messages: list[str]) -> None:
+    both = own["therapist_id"].notna() & further.notna()
+    differ = both & (own["therapist_id"].astype(object) != further.astype(object))
+    if differ.any():
+        who = own.loc[differ, "client_id"].unique()
+        messages.append(
+            f"{int(differ.sum())} sessions of {len(who)} clients ({listing(who)}) were held by "
+            "another therapist than the table `clients` names; the session's therapist counts."
+        )
+
+
+def _filled(own: pd.DataFrame) -> pd.DataFrame:
+    """Give a session without a named therapist the one of the client's other sessions."""
+    if own["therapist_id"].notna().all():
+        return own
+    first = own.dropna(subset=["therapist_id"]).drop_duplicates("client_id")
+    other = own["client_id"].map(first.set_index("client_id")["therapist_id"])
+    return own.assign(therapist_id=own["therapist_id"].where(own["therapist_id"].notna(), other))
+
+
+def _alone(
+    sides: dict[str, pd.DataFrame], pairs: pd.DataFrame, raters: tuple[str, str]
+) -> tuple[str, ...]:
+    alone = {role: len(side) - len(pairs) for role, side in sides.items()}
     if not any(alone.values()):
         return ()
+    everybody = {client for side in sides.values() for client in side["client_id"]}
+    lost = sorted(everybody - set(pairs["client_id"]), key=str)
+    whole = f" {len(lost)} dyads lose all their sessions: {listing(lost)}." if lost else ""
     return (
-        f"{alone['client']} sessions rated by the client alone and {alone['therapist']} by the "
-        f"therapist alone are left out; {both} sessions were rated by both.",
+        f"{alone['client']} sessions rated by the {raters[0]} alone and {alone['therapist']} by "
+        f"the {raters[1]} alone are left out; {len(pairs)} sessions were rated by both.{whole}",
     )

@@ -1,0 +1,127 @@
+"""Intervals that respect whole clusters: who is drawn, how wide, and what is said of few.
+
+A quantity is a function of how often each dyad counts. Whole clusters are drawn anew, which gives
+a standard error on a scale where the quantity is near normal (logarithm of an SD, Fisher's z of
+a correlation); the limits take t quantiles with one degree of freedom fewer than there are
+clusters. Percentiles of so few clusters would be too narrow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t
+
+FEWEST_THERAPISTS = 5
+"""Fewer therapists say nothing of how therapists differ; dyads are then the unit."""
+FEW_CLUSTERS = 20
+ENOUGH_DRAWS = 0.8
+"""Share of the draws that must have a quantity before an interval is given."""
+Array = np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Clusters:
+    """Which cluster each dyad belongs to, and what the clusters are."""
+
+    codes: Array
+    unit: str
+    messages: tuple[str, ...] = ()
+
+    @property
+    def n(self) -> int:
+        """Return the number of clusters."""
+        return int(self.codes.max()) + 1
+
+    def draws(self, replicates: int, seed: int) -> Array:
+        """Return how often each dyad is drawn, whole clusters at a time."""
+        rng = np.random.default_rng(seed)
+        drawn = rng.multinomial(self.n, np.full(self.n, 1 / self.n), size=replicates)
+        return drawn[:, self.codes].astype(float)
+
+
+def clusters(therapists: pd.Series | None, n_dyads: int) -> Clusters:
+    """Return therapists as clusters where enough are known, else dyads, and say which and why."""
+    own = np.arange(n_dyads)
+    if therapists is None:
+        return _judged(Clusters(own, "dyads"))
+    unknown = int(therapists.isna().sum())
+    if unknown:
+        return _judged(
+            Clusters(own, "dyads"),
+            f"{unknown} of {n_dyads} dyads have no known therapist, so the therapist level is left "
+            "out and dyads count as independent.",
+        )
+    codes, names = pd.factorize(therapists)
+    if len(names) == n_dyads:
+        return _judged(
+            Clusters(own, "dyads"),
+            "No therapist has two clients, so the therapist level is left out.",
+        )
+    if len(names) < FEWEST_THERAPISTS:
+        who = "One therapist" if len(names) == 1 else f"{len(names)} therapists"
+        return _judged(
+            Clusters(own, "dyads"),
+            f"{who}: fewer than {FEWEST_THERAPISTS} do not say how therapists differ, so dyads are "
+            "the unit; intervals are about clients of these therapists, not about therapists in "
+            "general.",
+        )
+    return _judged(Clusters(np.asarray(codes), "therapists"))
+
+
+def _judged(found: Clusters, *messages: str) -> Clusters:
+    said = list(messages)
+    if found.n < FEW_CLUSTERS:
+        said.append(
+            f"Intervals rest on {found.n} {found.unit}; below {FEW_CLUSTERS} they can be too "
+            "narrow (docs/rating-gap-benchmark.md has the measured coverage)."
+        )
+    return Clusters(found.codes, found.unit, tuple(said))
+
+
+def spread_of(values: Array, estimate: float) -> float:
+    """Return the standard error from draws; NaN where too few of them have the quantity."""
+    finite = values[np.isfinite(values)]
+    if not np.isfinite(estimate) or len(finite) < max(2.0, ENOUGH_DRAWS * len(values)):
+        return float("nan")
+    return float(finite.std(ddof=1))
+
+
+def plain(estimate: float, draws: Array, n: int) -> tuple[float, float, float]:
+    """Return standard error and limits on the quantity's own scale."""
+    error = spread_of(draws, estimate) * np.sqrt(n / max(n - 1, 1))
+    half = t.ppf(0.975, max(n - 1, 1)) * error
+    return error, estimate - half, estimate + half
+
+
+def correlation(estimate: float, draws: Array, n: int) -> tuple[float, float, float, float]:
+    """Return standard error, limits and p of a correlation (or share), by Fisher's z."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z, drawn = np.arctanh(estimate), np.arctanh(draws)
+    error = spread_of(drawn, float(z)) * np.sqrt(n / max(n - 1, 1))
+    if not error > 0:
+        return np.nan, np.nan, np.nan, np.nan
+    half = t.ppf(0.975, n - 1) * error
+    low, high = np.tanh([z - half, z + half])
+    p = 2 * t.sf(abs(z) / error, n - 1)
+    return float(error * (1 - estimate**2)), float(low), float(high), float(p)
+
+
+def standard_deviation(variance: float, draws: Array, n: int) -> tuple[float, float, float, float]:
+    """Return an SD with its error and limits from a variance and its draws (below 0 allowed).
+
+    The limits are those of the logarithm, which never pass below zero; a variance not found above
+    zero has the lower limit 0.
+    """
+    error = spread_of(draws, variance) * np.sqrt(n / max(n - 1, 1))
+    factor = t.ppf(0.975, max(n - 1, 1))
+    if not variance > 0:
+        high = np.sqrt(max(variance + factor * error, 0.0)) if error == error else np.nan
+        return 0.0, float("nan"), 0.0 if error == error else np.nan, float(high)
+    sd = float(np.sqrt(variance))
+    if not error > 0:
+        return sd, np.nan, np.nan, np.nan
+    ratio = np.exp(factor * error / (2 * variance))
+    return sd, float(error / (2 * sd)), float(sd / ratio), float(sd * ratio)

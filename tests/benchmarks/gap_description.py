@@ -1,0 +1,130 @@
+"""Coverage of the description of the gap, and of who leads whom.
+
+    python tests/benchmarks/gap_description.py --replicates 300
+
+Simulates studies with therapists, dyads and sessions, in which the gap's change over sessions and
+the therapist's following vary between dyads, and counts how often 95 % intervals hold the truth.
+The truth of the description is that of one study of 4,000 therapists.
+"""
+
+import argparse
+import warnings
+
+import numpy as np
+import pandas as pd
+
+import alliance_stats as al
+from alliance_stats.gap.description import TERMS
+
+
+def study(rng: np.random.Generator, therapists: int, each: int = 6, sessions: int = 6):
+    """Draw one study as a table of scores."""
+    n = therapists * each
+    of = np.repeat(np.arange(therapists), each)
+    level = 4 + rng.normal(0, 0.2, therapists)[of] + rng.normal(0, 0.5, n)
+    client = level[:, None] + rng.normal(0, 0.45, (n, sessions))
+    gap = -0.4 + rng.normal(0, 0.25, therapists)[of] + rng.normal(0, 0.35, n)
+    force, slope = rng.normal(0.4, 0.3, (n, 1)), rng.normal(0.02, 0.08, (n, 1))
+    time = np.arange(sessions) - (sessions - 1) / 2
+    therapist = level[:, None] + gap[:, None] + force * (client - level[:, None]) + slope * time
+    therapist = therapist + rng.normal(0, 0.3, (n, sessions))
+    return long(client, therapist, of)
+
+
+def course(rng: np.random.Generator, therapists: int, sessions: int, each: int = 6):
+    """Draw one study in which the therapist follows within the session: no rater leads."""
+    n = therapists * each
+    own = np.empty((n, sessions))
+    own[:, 0] = rng.normal(0, 0.5, n)
+    for t in range(1, sessions):
+        own[:, t] = 0.3 * own[:, t - 1] + rng.normal(0, 0.5 * np.sqrt(1 - 0.09), n)
+    client = 4 + rng.normal(0, 0.5, (n, 1)) + own
+    therapist = 3.6 + rng.normal(0, 0.5, (n, 1)) + 0.4 * own + rng.normal(0, 0.3, own.shape)
+    return long(client, therapist, np.repeat(np.arange(therapists), each))
+
+
+def long(client: np.ndarray, therapist: np.ndarray, of: np.ndarray) -> pd.DataFrame:
+    """Return both raters' scores, arrays of dyads by sessions, as one table."""
+    n, sessions = client.shape
+    base = pd.DataFrame(
+        {"client_id": np.repeat(np.arange(n), sessions), "therapist_id": np.repeat(of, sessions),
+         "session": np.tile(np.arange(1, sessions + 1), n)}
+    )  # fmt: skip
+    return pd.concat(
+        [
+            base.assign(rater="client", score=client.ravel()),
+            base.assign(rater="therapist", score=therapist.ravel()),
+        ]
+    )
+
+
+def truths() -> pd.Series:
+    """Return the description of one very large study, without its models."""
+    from alliance_stats.gap import moments
+    from alliance_stats.gap.pairs import paired_ratings
+
+    pairs = paired_ratings(study(np.random.default_rng(99), 4000), measure=None, scale=None)
+    sums, ones = moments.dyad_sums(pairs), np.ones((1, 24_000))
+    values = moments._spread(sums, ones, pd.Series(1.0, index=sums.index))
+    values |= moments._correlations(sums, ones)
+    known = {name: float(value[0]) for name, value in values.items()}
+    known |= {"mean_gap": -0.4, "change_per_session": 0.02}
+    known["sd_between_dyads"] = np.sqrt(known.pop("variance"))
+    return pd.Series(known)
+
+
+def description(replicates: int) -> list[str]:
+    """Return rows of the coverage of each term, for 10, 20 and 30 therapists."""
+    known, table = truths(), {}
+    for therapists in (10, 20, 30):
+        hits = []
+        for seed in range(replicates):
+            data = study(np.random.default_rng([therapists, seed]), therapists)
+            found = al.rating_gap(data, replicates=400).tidy().set_index("term")
+            inside = (found["conf_low"] <= known) & (known <= found["conf_high"])
+            hits.append(inside.where(found["conf_low"].notna()))
+        table[therapists] = pd.DataFrame(hits).astype(float).mean()
+    return [
+        f"| {term} | " + " | ".join(f"{100 * table[n][term]:.1f} %" for n in table) + " |"
+        for term in TERMS
+    ]
+
+
+def leads(replicates: int) -> list[str]:
+    """Return rows of coverage and of false findings of who leads whom, by number of sessions."""
+    rows = []
+    for sessions in (5, 8, 15):
+        found = pd.concat(
+            al.who_leads(course(np.random.default_rng([sessions, seed]), 30, sessions)).tidy()
+            for seed in range(replicates)
+        ).set_index("term")
+        carry = found.loc["client:carry_over"]
+        covered = ((carry["conf_low"] <= 0.3) & (carry["conf_high"] >= 0.3)).mean()
+        false = [
+            (found.loc[f"{rater}:from_other", "p_value"] < 0.05).mean()
+            for rater in ("client", "therapist")
+        ]
+        cells = [f"{carry['estimate'].mean():.3f}", f"{100 * covered:.1f} %"]
+        cells += [f"{100 * share:.1f} %" for share in false]
+        rows.append(f"| {sessions} | " + " | ".join(cells) + " |")
+    return rows
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--replicates", type=int, default=300)
+    parser.add_argument("--part", choices=("description", "leads", "both"), default="both")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore", al.AllianceStatsWarning)
+    if options.part != "leads":
+        print("| term | 10 therapists | 20 | 30 |\n|---|---|---|---|")
+        print("\n".join(description(options.replicates)))
+    if options.part != "description":
+        print("\n| sessions | carry-over, mean | covered | false: client | false: therapist |")
+        print("|---|---|---|---|---|")
+        print("\n".join(leads(options.replicates)))
+
+
+if __name__ == "__main__":
+    main()
