@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from ..errors import DesignError
 from ..preparation import lag
 from ..results import TIDY_COLUMNS, Result
-from .description import RatingGap
-from .linear import Linear, multilevel
-from .pairs import RATERS, paired_ratings
+from .clusters import Clusters, clusters
+from .lagged import Estimates, Sums, solve, sums_of
+from .pairs import RATERS, pairs_of
 
 TERMS = {
-    "carry_over": "of the rater's own previous session",
-    "from_other": "of the other rater's previous session, own previous session held equal",
+    "carry_over": "of the rater's own previous session, the other's previous session held equal",
+    "from_other": "of the other's previous session; own previous session and the other's present "
+    "session held equal: what is left of an order in time beyond moving together",
+    "from_other_in_all": "of the other's previous session, own previous session held equal: with "
+    "what comes through the present session",
+    "same_session": "of the other's present session, both previous sessions held equal",
 }
+DIFFERENCE = "difference_standardised"
 CAVEATS = (
-    "Effects are of deviations from a dyad's own mean. With few sessions a dyad the carry-over is "
-    "pulled below its true value (Nickell 1981, doi 10.2307/1911408), by about (1 + effect) / "
-    "number of sessions, and the other effects with it.",
-    "An effect from one rater's session to the other's next shows an order in time, not that one "
-    "rating causes the other: both may follow a third thing. Both effects may hold at once.",
+    "Effects are of deviations from a dyad's own mean; the bias of few sessions (Nickell 1981, doi "
+    "10.2307/1911408) is taken off, which presumes that a dyad's sessions move about one level "
+    "with the same carry-over in all dyads. A trend of the dyad's own would pass for carry-over.",
+    "Error in the ratings (few items, mood) leaves part of what both share in a session unseen; "
+    "that part then passes for a lead. An order in time does not show that one rating causes the "
+    "other: both may follow a third thing. Both may lead at once.",
 )
 
 
@@ -35,15 +42,13 @@ class LeadLag(Result):
     Attributes
     ----------
     table
-        ``tidy()``: ``client:carry_over``, ``client:from_other`` (therapist to client),
-        ``therapist:carry_over``, ``therapist:from_other`` (client to therapist), in points, and
-        ``..._standardised`` (in SDs within dyads).
-    fits
-        The two multilevel models by rater.
+        ``tidy()``: for ``client:`` and ``therapist:`` (whose session is explained) the rows of
+        `TERMS`, in points; ``..._standardised`` in SDs within dyads; and
+        ``difference_standardised``: therapist's minus client's ``from_other_standardised``, above
+        zero where clients lead more than therapists do.
     """
 
     table: pd.DataFrame
-    fits: dict[str, Linear]
     n_pairs: int
     n_dyads: int
     messages: tuple[str, ...] = ()
@@ -57,13 +62,15 @@ class LeadLag(Result):
         """Return numbers of pairs of sessions and of dyads in one row."""
         return pd.DataFrame([{"n_pairs": self.n_pairs, "n_dyads": self.n_dyads}])
 
+    def summary(self) -> str:
+        """Return the terms as text, and what each means."""
+        width = max(map(len, TERMS))
+        meanings = [f"  {term:{width}}  {meaning}" for term, meaning in TERMS.items()]
+        return "\n".join([super().summary(), "", "Terms", *meanings])
+
 
 def who_leads(
-    study_or_data: Any,
-    *,
-    measure: str | None = None,
-    scale: str | None = None,
-    df: Literal["satterthwaite", "kenward-roger", "normal"] = "satterthwaite",
+    study_or_data: Any, *, measure: str | None = None, scale: str | None = None
 ) -> LeadLag:
     """Does one rater's session go with the other's next session?
 
@@ -73,20 +80,23 @@ def who_leads(
         A `Study`, a table of scores, or a `RatingGap`, whose pairs are taken.
     measure, scale
         Which scores to compare.
-    df
-        How degrees of freedom are found.
 
     Returns
     -------
     LeadLag
-        Compare the two ``from_other``: the larger says whose session comes first, if any.
+        ``difference_standardised`` compares the two directions; one of them significant and the
+        other not is no difference.
 
     Notes
     -----
-    For each rater a multilevel model: the deviation of session t from the dyad's mean on both
-    raters' deviations of session t - 1 (found by its number, never by row) and the session number,
-    with random slopes of none and random intercepts of the therapist only, since deviations
-    have no level of their own.
+    Both raters' deviations of session t from the dyad's mean on both deviations of session t - 1
+    (found by its number, never by row) and the session number. Least squares of deviations is
+    biased with few sessions; the bias of its normal equations is a known function of the effects
+    and the residual covariance, and is taken off (bias-corrected method of moments: Breitung,
+    Kripfganz & Hayakawa 2022, doi 10.1016/j.ecosta.2021.07.001), here for both raters and for
+    missed sessions. What the other's present session explains follows from the residual
+    covariance. Standard errors: jackknife over therapists (five or more known) or dyads, with t
+    of clusters - 1 degrees of freedom. Measured coverage: docs/rating-gap-benchmark.md.
 
     Examples
     --------
@@ -96,75 +106,102 @@ def who_leads(
     >>> found.tidy()["term"].tolist()[:2]
     ['client:carry_over', 'client:from_other']
     """
-    pairs = (
-        study_or_data.pairs
-        if isinstance(study_or_data, RatingGap)
-        else paired_ratings(study_or_data, measure=measure, scale=scale)
-    )
+    pairs, messages = pairs_of(study_or_data, measure=measure, scale=scale)
     rows, lost = _lagged(pairs)
-    messages = [*lost, *CAVEATS]
-    fits = {rater: _fit(rows, rater, df) for rater in RATERS}
-    sds = {rater: float(rows[rater].std()) for rater in RATERS}
-    tables = [_rows(fits[rater], rater, sds) for rater in RATERS]
+    sums = sums_of(rows)
+    units = _units(rows, sums)
+    observed = solve(sums, np.ones((1, sums.n)))
+    if not observed.solved[0]:
+        messages.append(
+            "The bias of few sessions cannot be taken off: the equations have no stable solution "
+            "(too few sessions a dyad, or ratings that hardly return to a level). Nothing is shown."
+        )
+    sds = np.array([float(rows[rater].std()) for rater in RATERS])
+    left_out = 1.0 - (units.codes[None, :] == np.arange(units.n)[:, None])
+    table = _table(_terms(observed, sds), _terms(solve(sums, left_out), sds), units.n)
     return LeadLag(
-        table=pd.concat(tables, ignore_index=True)[list(TIDY_COLUMNS)],
-        fits=fits,
+        table=table,
         n_pairs=len(rows),
-        n_dyads=int(rows["client_id"].nunique()),
-        messages=tuple(messages),
+        n_dyads=sums.n,
+        messages=(*messages, *lost, *units.messages, *CAVEATS),
     )
 
 
 def _lagged(pairs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    own = pairs.groupby("client_id")[list(RATERS)].transform("mean")
-    moved = pairs.assign(**{rater: pairs[rater] - own[rater] for rater in RATERS})
+    level = pairs[list(RATERS)].to_numpy().mean()  # so that a large level costs no digits
+    moved = pairs.assign(**{rater: pairs[rater] - level for rater in RATERS})
     earlier = lag(moved, list(RATERS))
     rows = earlier.dropna(subset=[f"{rater}_lag1" for rater in RATERS])
+    # a dyad with one pair of neighbours has no deviation to show
+    alone = ~rows["client_id"].duplicated(keep=False)
+    single = int(alone.sum())
+    rows = rows[~alone]
     if rows["client_id"].nunique() < 10 or len(rows) < 30:
         raise DesignError(
             f"Only {len(rows)} pairs of neighbouring sessions in {rows['client_id'].nunique()} "
-            "dyads were rated by both; who leads whom needs 30 in 10 dyads or more."
+            "dyads (with two pairs or more) were rated by both; who leads whom needs 30 in 10 "
+            "dyads or more."
         )
+    names = [*RATERS, *(f"{rater}_lag1" for rater in RATERS)]
+    own = rows[names] - rows.groupby("client_id", observed=True)[names].transform("mean")
     for rater in RATERS:
-        if not rows[rater].std() > 0 < rows[f"{rater}_lag1"].std():
+        if not min(own[rater].std(), own[f"{rater}_lag1"].std()) > 1e-9 * moved[rater].std():
             raise DesignError(f"The {rater}s' ratings do not vary over a dyad's sessions.")
-    if abs(rows["client_lag1"].corr(rows["therapist_lag1"])) > 1 - 1e-9:
+    if abs(own["client_lag1"].corr(own["therapist_lag1"])) > 1 - 1e-9:
         raise DesignError(
             "Client and therapist move exactly together, so who leads cannot be told; is one "
             "rating a copy of the other?"
         )
-    missing = len(pairs) - len(rows)
+    rows = rows.assign(**{name: own[name] for name in names})
+    missing = len(pairs) - len(rows) - single
     note = (
         f"{missing} of {len(pairs)} sessions have no session with the number before that both "
         "rated (first sessions among them); they are no outcome here."
     )
-    return rows, [note]
+    more = [f"{single} dyads have one pair of neighbouring sessions, and no say."] if single else []
+    return rows, [note, *more]
 
 
-def _fit(rows: pd.DataFrame, rater: str, df: Any) -> Linear:
-    other = RATERS[1 - RATERS.index(rater)]
-    frame = pd.DataFrame(
-        {
-            "now": rows[rater],
-            "carry_over": rows[f"{rater}_lag1"],
-            "from_other": rows[f"{other}_lag1"],
-            "session": rows["session"] - rows["session"].mean(),
-            "client_id": rows["client_id"],
+def _units(rows: pd.DataFrame, sums: Sums) -> Clusters:
+    if "therapist_id" not in rows:
+        return clusters(None, sums.n)
+    return clusters(rows.groupby("client_id", observed=True)["therapist_id"].first(), sums.n)
+
+
+def _terms(found: Estimates, sds: np.ndarray) -> dict[str, np.ndarray]:
+    """Return every term, for each row of weights (NaN where there is no solution)."""
+    effect, noise = found.effects, found.noise
+    out: dict[str, np.ndarray] = {}
+    for a, rater in enumerate(RATERS):
+        b = 1 - a
+        ratio = sds[b] / sds[a]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            together = noise[:, a, b] / noise[:, b, b]
+        values = {
+            "carry_over": (effect[:, a, a], 1.0),
+            "from_other": (effect[:, a, b] - together * effect[:, b, b], ratio),
+            "from_other_in_all": (effect[:, a, b], ratio),
+            "same_session": (together, ratio),
         }
-    )
-    top = "client_id"
-    if "therapist_id" in rows and rows["therapist_id"].notna().all():
-        frame["therapist_id"] = rows["therapist_id"]
-        top = "therapist_id"
-    return multilevel(f"now ~ carry_over + from_other + session + (1 | {top})", frame, df=df)
+        for term, (value, _) in values.items():
+            out[f"{rater}:{term}"] = value
+        for term, (value, scale) in values.items():
+            out[f"{rater}:{term}_standardised"] = value * scale
+    ends = [out[f"{rater}:from_other_standardised"] for rater in ("therapist", "client")]
+    out[DIFFERENCE] = ends[0] - ends[1]
+    return out
 
 
-def _rows(found: Linear, rater: str, sds: dict[str, float]) -> pd.DataFrame:
-    other = RATERS[1 - RATERS.index(rater)]
-    names = list(found.params.index)
-    L = np.zeros((4, len(names)))
-    for i, (term, source) in enumerate((("carry_over", rater), ("from_other", other))):
-        L[i, names.index(term)] = 1.0
-        L[i + 2, names.index(term)] = sds[source] / sds[rater]
-    terms = [f"{rater}:{term}{end}" for end in ("", "_standardised") for term in TERMS]
-    return found.rows(L, terms)
+def _table(observed: dict[str, Any], without: dict[str, Any], n: int) -> pd.DataFrame:
+    """Return rows with jackknife standard errors."""
+    rows = []
+    for term, values in observed.items():
+        value = float(values[0])
+        error = float(np.sqrt((n - 1) / n * ((without[term] - without[term].mean()) ** 2).sum()))
+        if not (np.isfinite(value) and error > 0):
+            rows.append(("fixed", "", term, value, *[np.nan] * 6))
+            continue
+        half, ratio = stats.t.ppf(0.975, n - 1) * error, value / error
+        p = 2 * stats.t.sf(abs(ratio), n - 1)
+        rows.append(("fixed", "", term, value, error, ratio, n - 1, p, value - half, value + half))
+    return pd.DataFrame(rows, columns=list(TIDY_COLUMNS))
