@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import DesignError, did_you_mean, listing
+from ..errors import ColumnError, DesignError, did_you_mean, listing
+from .checks import finite_numbers
+from .clusters import Clusters, clusters
 
 Array = np.ndarray
 
@@ -24,7 +26,7 @@ class ItemSums:
     n: Array
     means: Array
     within: Array
-    clusters: Array
+    units: Clusters
     n_sessions: int
     incomplete: int
 
@@ -40,8 +42,9 @@ class ItemSums:
         free = sessions - dyads
         with np.errstate(divide="ignore", invalid="ignore"):
             within = np.where(free[:, None, None] > 0, flat / free[:, None, None], np.nan)
-        mean = (weights @ self.means) / dyads[:, None]
-        square = np.einsum("rd,di,dj->rij", weights, self.means, self.means, optimize=True)
+        means = self.means - self.means.mean(axis=0)  # a large level would cost digits
+        mean = (weights @ means) / dyads[:, None]
+        square = np.einsum("rd,di,dj->rij", weights, means, means, optimize=True)
         between = square - dyads[:, None, None] * mean[:, :, None] * mean[:, None, :]
         between /= (dyads - 1)[:, None, None]
         noise = (weights @ (1 / self.n)) / dyads
@@ -76,6 +79,11 @@ def item_sums(study: Any, measure: str, scale: str) -> ItemSums:
 
 
 def _card(study: Any, measure: str) -> Any:
+    if not hasattr(study, "tables"):
+        raise DesignError(
+            "check_parallel_forms needs a Study with items (al.open_study), not "
+            f"{'nothing' if study is None else type(study).__name__}."
+        )
     card = getattr(study, "measures", {}).get(measure)
     if card is None:
         raise DesignError(
@@ -97,7 +105,18 @@ def _form(
             f"The {rater}s have no items of {measure} in this study, only of "
             f"{listing(there) or 'nothing'}.{did_you_mean(measure, there)}"
         )
-    answers = part.set_index(["client_id", "session", "item"])["value"].astype(float)
+    key = ["client_id", "session", "item"]
+    part = part[part[key].notna().all(axis=1)]  # an answer of nobody belongs to no dyad
+    twice = part.duplicated(key, keep=False)
+    if twice.any():
+        first = part[twice].iloc[0]
+        raise ColumnError(
+            f"{int(twice.sum())} of the {rater}s' answers to {measure} share client, session and "
+            f"item (first: client {first['client_id']}, session {first['session']}, item "
+            f"{first['item']}). Keep one answer each."
+        )
+    answers = part.set_index(key)["value"]
+    answers = finite_numbers(answers, f"The {rater}s' answers (column 'value' of `ratings`)")
     wide = answers.unstack("item").reindex(columns=items)  # noqa: PD010 - keys are unique
     turned = (measure, rater) in getattr(study, "already_reversed", ())
     for item in items:
@@ -117,24 +136,25 @@ def _sums(study: Any, complete: pd.DataFrame, items: list[int], incomplete: int)
     deviation = (values - means[codes])[order]
     starts = np.searchsorted(codes[order], np.arange(len(n)))
     within = np.add.reduceat(deviation[:, :, None] * deviation[:, None, :], starts)
-    return ItemSums(
-        tuple(items), n, means, within, _clusters(study, names), len(values), incomplete
-    )
+    units = clusters(_therapists(study, names), len(names))
+    return ItemSums(tuple(items), n, means, within, units, len(values), incomplete)
 
 
-def _clusters(study: Any, names: Any) -> Array:
-    clients = study.tables.get("clients")
-    if clients is not None and "therapist_id" in clients:
-        of = clients.drop_duplicates("client_id").set_index("client_id")["therapist_id"]
-        therapists = of.reindex(names)
-        if therapists.notna().all():
-            return np.asarray(pd.factorize(therapists)[0])
-    return np.arange(len(names))
-
-
-def resampled(sums: ItemSums, replicates: int, seed: int) -> Array:
-    """Return how often each dyad is drawn, whole therapists (else dyads) at a time."""
-    n = int(sums.clusters.max()) + 1
-    rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(n, np.full(n, 1 / n), size=replicates)
-    return drawn[:, sums.clusters].astype(float)
+def _therapists(study: Any, names: Any) -> pd.Series | None:
+    """Return each client's therapist, of the sessions where they name one, else of the clients."""
+    for table in ("sessions", "clients"):
+        source = study.tables.get(table)
+        if source is None or not {"client_id", "therapist_id"} <= set(source.columns):
+            continue
+        known = source[["client_id", "therapist_id"]].dropna().drop_duplicates()
+        known = known[known["client_id"].isin(names)]
+        several = known.loc[known["client_id"].duplicated(keep=False), "client_id"].unique()
+        if len(several):
+            raise DesignError(
+                f"{len(several)} clients have more than one therapist: {listing(several)}. A dyad "
+                "is one client with one therapist; leave those clients out, or give them an id "
+                "with each."
+            )
+        if not known.empty:
+            return known.set_index("client_id")["therapist_id"].reindex(names)
+    return None

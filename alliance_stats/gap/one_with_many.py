@@ -10,8 +10,8 @@ import pandas as pd
 
 from ..errors import DesignError
 from ..results import TIDY_COLUMNS, Result
-from .description import RatingGap
-from .pairs import RATERS, paired_ratings
+from . import checks
+from .pairs import RATERS, pairs_of
 
 Array = np.ndarray
 LEVELS = ("therapist", "dyad", "session")
@@ -99,18 +99,16 @@ def one_with_many(
     >>> bool(found.tidy().set_index("term").loc["dyadic_reciprocity", "estimate"] > 0.3)
     True
     """
-    pairs = (
-        study_or_data.pairs
-        if isinstance(study_or_data, RatingGap)
-        else paired_ratings(study_or_data, measure=measure, scale=scale)
-    )
+    replicates, seed, rough = checks.resampling(replicates, seed)
+    pairs, left_out = pairs_of(study_or_data, measure=measure, scale=scale)
     _check(pairs)
     sums = _sums(pairs)
     observed = _terms(_components(sums, np.ones((1, len(sums["dyads"])))))
     n = len(sums["dyads"])
     weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=replicates)
     drawn = _terms(_components(sums, weights.astype(float)))
-    rows, messages = [], []
+    rows: list[tuple[Any, ...]] = []
+    messages = [*left_out, *rough]
     for term, values in observed.items():
         value, draws = float(values[0]), drawn[term][np.isfinite(drawn[term])]
         if term in RECIPROCITY and abs(value) > 1:
@@ -145,6 +143,12 @@ def one_with_many(
 def _check(pairs: pd.DataFrame) -> None:
     if "therapist_id" not in pairs or pairs["therapist_id"].isna().any():
         raise DesignError("One with many needs the therapist_id of every dyad; some have none.")
+    for rater in RATERS:
+        if not pairs[rater].max() > pairs[rater].min():
+            raise DesignError(
+                f"The {rater}s' ratings are the same in all {len(pairs)} sessions: there is no "
+                "variance to part."
+            )
     dyads, therapists = pairs["client_id"].nunique(), pairs["therapist_id"].nunique()
     if therapists < 3 or dyads <= therapists or len(pairs) <= dyads:
         raise DesignError(
@@ -165,7 +169,7 @@ def _sums(pairs: pd.DataFrame) -> dict[str, Array]:
     of_dyad = np.zeros(dyad.max() + 1, dtype=int)
     of_dyad[dyad] = therapist
     y = pairs[list(RATERS)].to_numpy(dtype=float)
-    y = y - y.mean(axis=0)
+    y = y - y.mean(axis=0)  # a large level would cost the sums of squares their digits
     n = np.bincount(dyad).astype(float)
     sessions = np.bincount(therapist).astype(float)
     m = np.stack([np.bincount(dyad, col) for col in y.T], axis=1) / n[:, None]

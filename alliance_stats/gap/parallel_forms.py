@@ -10,7 +10,9 @@ import pandas as pd
 
 from ..errors import DesignError
 from ..results import TIDY_COLUMNS, Result
-from .items import Array, ItemSums, item_sums, resampled
+from . import checks
+from .items import Array, ItemSums, item_sums
+from .same_gaps import same_gaps
 
 TERMS = {
     "reliability_client_within": "alpha of the client's items, deviations within dyads",
@@ -24,7 +26,8 @@ TERMS = {
     "truth_force_disattenuated": "slope on the client's score, corrected for its error",
     "r_between": "correlation of both scores' lasting levels (sessions' noise taken off)",
     "r_between_disattenuated": "the same, corrected for the items' error too",
-    "sd_item_gaps": "SD of the items' mean gaps: 0 where every item shows the same gap",
+    "sd_item_gaps": "SD of the items' mean gaps, their sampling error taken off: 0 where every item "
+    "shows the same gap (p: of the test that they do)",
     "latent_sd_level": "SD between dyads of the latent level, (client + therapist) / 2",
     "latent_sd_congruence": "SD between dyads of the latent gap, therapist - client",
     "latent_cor_level_congruence": "their correlation",
@@ -98,7 +101,7 @@ def check_parallel_forms(
     measure, scale
         Which scale; its items are those of the measure's card, the same numbers for both raters.
     replicates, seed
-        Bootstrap samples of whole therapists (else dyads) behind the intervals.
+        Bootstrap samples of whole therapists (five or more, else dyads) behind the intervals.
 
     Returns
     -------
@@ -112,6 +115,9 @@ def check_parallel_forms(
     those of Cheung (2009, doi 10.1177/1094428107308914), here by moments with equal loadings:
     variances are mean covariances of different items, so that items' own errors stay out.
 
+    The spread of the items' gaps is that of their means minus what sampling adds; that all gaps
+    are equal is tested by Hotelling's T2 of the clusters' means.
+
     Only sessions in which both answered every item count. The correction is for error of the items
     alone; error that all items of a session share, such as mood, stays in.
 
@@ -123,6 +129,7 @@ def check_parallel_forms(
     >>> bool(found.tidy().set_index("term").loc["r_within_disattenuated", "estimate"] > 0)
     True
     """
+    replicates, seed, rough = checks.resampling(replicates, seed)
     sums = item_sums(study, measure, scale)
     if len(sums.n) < SMALLEST:
         raise DesignError(
@@ -130,22 +137,19 @@ def check_parallel_forms(
             f"need {SMALLEST} or more."
         )
     observed = _terms(sums, np.ones((1, len(sums.n))))
-    drawn = _terms(sums, resampled(sums, replicates, seed))
-    rows = []
-    messages = [CAUTION]
+    drawn = _terms(sums, sums.units.draws(replicates, seed))
+    messages = [CAUTION, *sums.units.messages, *rough]
     if sums.incomplete:
         messages.append(
             f"{sums.incomplete} sessions lack an item of one of the raters and are left out; "
             f"{sums.n_sessions} count."
         )
-    for term in TERMS:
-        value = float(observed[term][0])
-        draws = drawn[term][np.isfinite(drawn[term])]
-        low, high = np.quantile(draws, [0.025, 0.975]) if len(draws) > 1 else (np.nan, np.nan)
-        error = draws.std(ddof=1) if len(draws) > 1 else np.nan
-        rows.append(("fixed", "", term, value, error, np.nan, np.nan, np.nan, low, high))
-        if np.isnan(value):
-            messages.append(f"{term} cannot be had: no variation at that level, or it is negative.")
+    rows = [
+        _gaps_row(sums, messages)
+        if term == "sd_item_gaps"
+        else _row(term, float(observed[term][0]), drawn[term], messages)
+        for term in TERMS
+    ]
     known = next((text for key, text in KNOWN.items() if measure.startswith(key)), NOT_KNOWN)
     return ParallelForms(
         table=pd.DataFrame(rows, columns=list(TIDY_COLUMNS)),
@@ -157,13 +161,51 @@ def check_parallel_forms(
     )
 
 
+def _row(term: str, value: float, draws: Array, messages: list[str]) -> tuple[Any, ...]:
+    """Return a row with percentile limits; what is above 1 and must not be is withheld."""
+    draws = draws[np.isfinite(draws)]
+    bounded = term.startswith(("reliability", "r_", "latent_cor"))
+    if np.isnan(value):
+        messages.append(f"{term} cannot be had: no variation at that level, or it is negative.")
+    elif bounded and abs(value) > 1:
+        messages.append(
+            f"{term} comes out as {value:.2f}, which it cannot be: the items' errors are not "
+            "independent, or the dyads too few. It is withheld."
+        )
+        value = np.nan
+    if np.isnan(value) or len(draws) < 2:
+        return ("fixed", "", term, value, *[np.nan] * 6)
+    low, high = np.quantile(draws, [0.025, 0.975])
+    if bounded:
+        low, high = max(low, -1.0), min(high, 1.0)
+    return ("fixed", "", term, value, draws.std(ddof=1), np.nan, np.nan, np.nan, low, high)
+
+
+def _gaps_row(sums: ItemSums, messages: list[str]) -> tuple[Any, ...]:
+    k = len(sums.items)
+    found = same_gaps(sums.means[:, k:] - sums.means[:, :k], sums.units.codes)
+    if np.isnan(found.p_value):
+        messages.append(
+            f"That all items show the same gap is not tested: {sums.units.n} {sums.units.unit} are "
+            f"too few for {k} items."
+        )
+    messages.append(
+        "sd_item_gaps has no interval: near 0 none is trustworthy. Its p tests that all items "
+        "show the same gap."
+    )
+    return (
+        "fixed", "", "sd_item_gaps", found.sd, np.nan, found.statistic, found.df, found.p_value,
+        np.nan, np.nan,
+    )  # fmt: skip
+
+
 def _alpha(C: Array) -> Array:
     """Return Cronbach's alpha of covariance matrices; NaN where the total does not vary."""
     k = C.shape[-1]
     trace, total = np.trace(C, axis1=1, axis2=2), C.sum(axis=(1, 2))
     with np.errstate(divide="ignore", invalid="ignore"):
         value = k / (k - 1) * (1 - trace / total)
-    return np.where((total > 1e-12) & (value > 0), value, np.nan)
+    return np.where((total > 1e-12 * np.abs(C).sum(axis=(1, 2))) & (value > 0), value, np.nan)
 
 
 def _terms(sums: ItemSums, weights: Array) -> dict[str, Array]:
@@ -186,8 +228,6 @@ def _terms(sums: ItemSums, weights: Array) -> dict[str, Array]:
                 out["truth_force_disattenuated"] = both / own[0] / alphas[0]
             else:
                 out |= _latent(cc, tt, ct)
-        mean = (weights @ sums.means) / weights.sum(axis=1)[:, None]
-    out["sd_item_gaps"] = (mean[:, therapist] - mean[:, client]).std(axis=1, ddof=1)
     return out
 
 

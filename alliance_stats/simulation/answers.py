@@ -6,6 +6,11 @@ mean of the items stays the latent rating, and shrunk where an answer would leav
 cumulative rounding then gives answers on the measure's steps whose total is the nearest that
 whole steps allow. So the item mean differs from the latent rating by at most half a step
 divided by the number of items, except where the latent rating lies beyond the range.
+
+So the score carries no error of its items, while the items' errors are negatively correlated:
+alpha, which presumes independent errors, then finds too little reliability, and what is corrected
+with it overshoots. With `item_error` answers keep independent errors and are rounded one by one,
+as in a questionnaire: the item mean then carries their mean error.
 """
 
 from __future__ import annotations
@@ -97,6 +102,7 @@ def draw_answers(
     *,
     item_sd: float,
     answer_sd: float,
+    item_error: bool = False,
     rng: np.random.Generator,
 ) -> Floats:
     """Return answers as the file holds them (reversed items not turned), rows × items.
@@ -109,13 +115,17 @@ def draw_answers(
         The position of each row's client; gives the client's lasting leaning on items.
     item_sd, answer_sd
         Spread of the leaning between clients and of single answers.
+    item_error
+        Whether the score keeps the answers' errors, or they cancel out in it.
     """
     k = len(form.items)
     leaning = rng.normal(0.0, item_sd, (int(client.max(initial=-1)) + 1, k))
     spread = leaning[client] + rng.normal(0.0, answer_sd, (len(level), k))
-    steps = discretise(
-        (level - form.low) / form.step, spread / form.step, (form.high - form.low) / form.step
-    )
+    top = (form.high - form.low) / form.step
+    if item_error:
+        steps = np.clip(np.rint((level[:, None] + spread - form.low) / form.step), 0.0, top)
+    else:
+        steps = discretise((level - form.low) / form.step, spread / form.step, top)
     turned = np.isin(form.items, list(form.reversed_items))
     steps[:, turned] = (form.high - form.low) / form.step - steps[:, turned]
     return np.round(form.low + steps * form.step, 10)

@@ -99,6 +99,9 @@ class Parameters:
     # Answers
     item_sd: float = _sd(0.35, _PTS, "sd of a client's lasting leaning on single items")
     answer_sd: float = _sd(0.50, _PTS, "sd of single answers around that")
+    item_error: bool = _switch(
+        False, "answers' errors stay in the score (else they cancel out within a session's form)"
+    )
     item_missing_rate: float = _share(0.01, "one answer is left out")
     client_form_missing_rate: float = _share(0.04, "the client's form of a session is missing")
     therapist_form_missing_rate: float = _share(0.08, "the therapist's form is missing")

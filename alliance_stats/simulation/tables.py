@@ -170,6 +170,7 @@ def _block(
         client,
         item_sd=s.p.item_sd * spread,
         answer_sd=s.p.answer_sd * spread,
+        item_error=s.p.item_error,
         rng=rng,
     )
     values[rng.random(values.shape) < s.p.item_missing_rate] = np.nan

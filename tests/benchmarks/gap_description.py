@@ -70,7 +70,7 @@ def truths() -> pd.Series:
     known = {name: float(value[0]) for name, value in values.items()}
     known |= {"mean_gap": -0.4, "change_per_session": 0.02}
     known["sd_between_dyads"] = np.sqrt(known.pop("variance"))
-    return pd.Series(known)
+    return pd.Series(known).reindex(list(TERMS))
 
 
 def description(replicates: int) -> list[str]:

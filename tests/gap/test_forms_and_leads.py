@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
+from alliance_stats.gap.clusters import clusters
 from alliance_stats.gap.items import ItemSums
 from alliance_stats.gap.parallel_forms import TERMS, _terms
 
@@ -50,7 +51,7 @@ def planted_items(seed=0, dyads=400, sessions=6, items=4):
         np.full(dyads, float(sessions)),
         mean,
         np.einsum("dsi,dsj->dij", deviation, deviation),
-        np.arange(dyads),
+        clusters(None, dyads),
         dyads * sessions,
         0,
     )
@@ -73,7 +74,7 @@ def test_planted_reliabilities_and_true_correlations_are_found():
     for name, value in expected.items():
         # 400 dyads of 6 sessions: sampling error of these is below .07
         assert found[name] == pytest.approx(value, abs=0.07), name
-    assert set(found) == set(TERMS)
+    assert {*found, "sd_item_gaps"} == set(TERMS)
 
 
 def test_forms_of_a_study_are_checked_with_intervals():
