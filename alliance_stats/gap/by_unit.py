@@ -9,8 +9,10 @@ import pandas as pd
 from scipy.stats import norm
 
 from ..errors import DesignError, listing
+from .checks import scores_of
 from .description import RatingGap, rating_gap
 from .linear import multilevel
+from .moments import standard_units
 
 SMALLEST_CELL = 5
 
@@ -30,13 +32,16 @@ def gap_by_therapist(gap: RatingGap) -> pd.DataFrame:
         model's best prediction: pulled towards the average, the more the fewer the clients) and
         ``conf_low, conf_high`` of it, smallest gap first. Therapists with fewer than 5 dyads are
         in the table; pictures leave their names out. ``.attrs["average"]`` is the mean gap,
-        ``.attrs["note"]`` is there where therapists are not found to differ.
+        ``.attrs["note"]`` is there where therapists are not found to differ; the
+        intervals are then NaN.
 
     Notes
     -----
-    ``gap ~ 1 + (1 | client_id) + (1 | therapist_id)``. The interval is that of the therapist's
-    true gap given the model; it is no test against the average, and a rank read from such a list
-    is mostly noise where the intervals overlap.
+    ``gap ~ 1 + (1 | client_id) + (1 | therapist_id)``. The interval is that of the therapist's gap
+    as the model predicts it, with the variances taken as known: with few therapists it is too
+    narrow. It is no test against the average, and a rank read from such a list is mostly
+    noise where the intervals overlap. Where no variance between therapists is found, all get the
+    average and no interval: that none was found does not show that they are alike.
 
     Examples
     --------
@@ -46,6 +51,11 @@ def gap_by_therapist(gap: RatingGap) -> pd.DataFrame:
     >>> len(table)
     8
     """
+    if not isinstance(gap, RatingGap):
+        raise DesignError(
+            "gap_by_therapist needs what rating_gap(...) gives, not "
+            f"{'nothing' if gap is None else type(gap).__name__}."
+        )
     pairs = gap.pairs
     if "therapist_id" not in pairs or pairs["therapist_id"].isna().any():
         raise DesignError("Every dyad needs a known therapist_id; some or all have none.")
@@ -53,7 +63,7 @@ def gap_by_therapist(gap: RatingGap) -> pd.DataFrame:
         pairs["therapist_id"].nunique()
     ):
         raise DesignError("A list of therapists needs three of them, and some with two clients.")
-    if not pairs["gap"].max() - pairs["gap"].min() > 1e-12:
+    if standard_units(pairs).constant:
         raise DesignError("The gap is the same in every session, so therapists do not differ.")
     repeated = pairs["client_id"].duplicated().any()
     formula = f"gap ~ 1{' + (1 | client_id)' if repeated else ''} + (1 | therapist_id)"
@@ -71,10 +81,16 @@ def gap_by_therapist(gap: RatingGap) -> pd.DataFrame:
     error = np.hypot(spread.reindex(table.index), fit.bse["Intercept"])
     half = norm.ppf(0.975) * error
     table["conf_low"], table["conf_high"] = table["shrunken"] - half, table["shrunken"] + half
-    out = table.sort_values("shrunken", kind="stable").reset_index()
+    found = bool((own.abs() > 1e-9 * float(pairs["gap"].std())).any())
+    if not found:
+        table[["conf_low", "conf_high"]] = np.nan
+    out = table.sort_values("shrunken" if found else "n_dyads", kind="stable").reset_index()
     out.attrs["average"] = average
-    if not (spread > 0).any():
-        out.attrs["note"] = "No difference between therapists is found: all get the average."
+    if not found:
+        out.attrs["note"] = (
+            "No variance between therapists is found: all get the average, without intervals. "
+            "That does not show that they are alike."
+        )
     return out
 
 
@@ -95,8 +111,9 @@ def gap_by_scale(
     Returns
     -------
     DataFrame
-        The rows of ``rating_gap(...).tidy()`` for each scale, with ``scale`` in front. Scales
-        overlap in their respondents: intervals do not test differences between scales.
+        The rows of ``rating_gap(...).tidy()`` for each scale, with ``scale`` in front; what was left
+        out stands in ``.attrs["messages"]`` by scale. Scales overlap in their respondents:
+        intervals do not test differences between scales.
 
     Examples
     --------
@@ -105,19 +122,23 @@ def gap_by_scale(
     >>> al.gap_by_scale(study, measure="wai-sr", replicates=20)["scale"].unique().tolist()
     ['task', 'bond', 'goal', 'total']
     """
-    scores = study_or_data if isinstance(study_or_data, pd.DataFrame) else study_or_data.scores
+    scores, _ = scores_of(study_or_data)
     if "scale" not in scores.columns:
         raise DesignError("The scores have no column 'scale', so there is one scale: rating_gap.")
     part = scores[scores["measure"] == measure] if "measure" in scores.columns else scores
     scales = [str(scale) for scale in pd.unique(part["scale"])]
     if not scales:
-        there = listing(pd.unique(scores["measure"]))
+        there = listing(pd.unique(scores["measure"])) if "measure" in scores else "none named"
         raise DesignError(f"The scores hold no measure '{measure}'; there are {there}.")
-    tables = []
+    tables, messages = [], {}
     for scale in scales:
         found = rating_gap(
             study_or_data, measure=measure, scale=scale, replicates=replicates, seed=seed
-        ).tidy()
-        found.insert(0, "scale", scale)
-        tables.append(found)
-    return pd.concat(tables, ignore_index=True)
+        )
+        messages[scale] = found.messages
+        table = found.tidy()
+        table.insert(0, "scale", scale)
+        tables.append(table)
+    out = pd.concat(tables, ignore_index=True)
+    out.attrs["messages"] = messages
+    return out

@@ -42,6 +42,9 @@ class Fitted:
     weight: pd.Series
 
 
+_NOTHING = dict.fromkeys(("std_error", "low", "high", "df", "p_value"), np.nan)
+
+
 def mean_model(
     pairs: pd.DataFrame, sums: pd.DataFrame, *, therapists: bool, messages: list[str]
 ) -> Fitted:
@@ -54,22 +57,28 @@ def mean_model(
         n, mean = len(gap), float(gap.mean())
         if n < 2:
             messages.append("One dyad with one session gives no interval.")
-            return Fitted(mean, *[np.nan] * 5, even)
+            return Fitted(mean, **_NOTHING, weight=even)
         error = float(gap.std(ddof=1) / np.sqrt(n))
         half = t.ppf(0.975, n - 1) * error
         p = 2 * t.sf(abs(mean) / error, n - 1)
         return Fitted(mean, error, mean - half, mean + half, n - 1, p, even)
     if len(sums) < 2:
         messages.append("One dyad does not say how dyads differ: the mean gap has no interval.")
-        return Fitted(float(pairs["gap"].mean()), *[np.nan] * 5, even)
+        return Fitted(float(pairs["gap"].mean()), **_NOTHING, weight=even)
     fit = _fit("gap ~ 1" + "".join(f" + (1 | {level})" for level in levels), pairs)
     if fit is None:
         messages.append("The model of the mean gap did not converge; its row is left out.")
-        return Fitted(*[np.nan] * 6, even)
+        return Fitted(np.nan, **_NOTHING, weight=even)
     row = fit.tidy().query("effect == 'fixed'").set_index("term").loc["Intercept"]
-    names = ["estimate", "std_error", "conf_low", "conf_high", "df", "p_value"]
-    values = [float(row[name]) for name in names]
-    return Fitted(*values, _weights(fit, sums, therapists))
+    return Fitted(
+        estimate=float(row["estimate"]),
+        std_error=float(row["std_error"]),
+        low=float(row["conf_low"]),
+        high=float(row["conf_high"]),
+        df=float(row["df"]),
+        p_value=float(row["p_value"]),
+        weight=_weights(fit, sums, therapists),
+    )
 
 
 def _weights(fit: Any, sums: pd.DataFrame, therapists: bool) -> pd.Series:

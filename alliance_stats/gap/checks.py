@@ -71,7 +71,7 @@ def scores_of(study_or_data: Any) -> tuple[pd.DataFrame, Any]:
 def finite_numbers(values: pd.Series, what: str) -> pd.Series:
     """Return a column as floats (missing stays missing), or say what in it is no number."""
     kind = values.dtype
-    if isinstance(kind, np.dtype) and kind.kind in "bmM" or str(kind) in ("boolean",):
+    if (isinstance(kind, np.dtype) and kind.kind in "bmM") or str(kind) in ("boolean",):
         raise ColumnError(f"{what} must be numbers; they are of type {kind}.")
     if isinstance(kind, pd.DatetimeTZDtype | pd.PeriodDtype):
         raise ColumnError(f"{what} must be numbers; they are dates.")

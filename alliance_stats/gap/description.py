@@ -41,6 +41,10 @@ class RatingGap(Result):
         The sessions that both rated: ``client_id, session, client, therapist, gap``.
     by_session
         ``session, n, client, therapist, gap``: means over dyads, with the number of dyads.
+    raters
+        How the data name those in the columns ``client`` and ``therapist``.
+    unit
+        What was drawn anew for the intervals: ``therapists`` or ``dyads``.
     """
 
     table: pd.DataFrame
@@ -53,6 +57,7 @@ class RatingGap(Result):
     messages: tuple[str, ...] = ()
     title: str = "Rating gap, therapist minus client"
     raters: tuple[str, str] = RATERS
+    unit: str = "dyads"
 
     def tidy(self) -> pd.DataFrame:
         """Return one row a term; what could not be computed is NaN, its reason in messages.
@@ -170,7 +175,7 @@ def rating_gap(
         raters=raters, by=by,
     )  # fmt: skip
     messages = [*pairs.attrs["messages"], *rough]
-    rows = moments.described(moments.standard_units(pairs), replicates, seed, messages)
+    rows, unit = moments.described(moments.standard_units(pairs), replicates, seed, messages)
     table = pd.DataFrame([{"term": term, **rows[term]} for term in TERMS])
     by_session = (
         pairs.groupby("session")[["client", "therapist", "gap"]].agg("mean").reset_index()
@@ -186,4 +191,5 @@ def rating_gap(
         n_therapists=int(pairs["therapist_id"].nunique()) if "therapist_id" in pairs else 0,
         messages=tuple(messages),
         raters=(str(raters[0]), str(raters[1])),
+        unit=unit,
     )

@@ -102,8 +102,8 @@ def dyad_sums(pairs: pd.DataFrame) -> pd.DataFrame:
 
 def described(
     data: Standard, replicates: int, seed: int, messages: list[str]
-) -> dict[str, dict[str, float]]:
-    """Return every row of the description, in points of the scale."""
+) -> tuple[dict[str, dict[str, float]], str]:
+    """Return every row of the description, in points of the scale, and the unit drawn."""
     pairs = data.pairs
     sums = dyad_sums(pairs)
     units = by.clusters(sums.get("therapist_id"), len(sums))
@@ -127,10 +127,11 @@ def described(
     rows.update(_spread_rows(observed, draws, units.n, data.constant, messages))
     together = _correlations(sums, ones), _correlations(sums, drawn)
     rows.update(_correlation_rows(sums, *together, units, messages))
-    return {
+    points = {
         term: values if term in _WITHOUT_UNIT else _in_points(values, data.unit)
         for term, values in rows.items()
     }
+    return points, units.unit
 
 
 _WITHOUT_UNIT = (

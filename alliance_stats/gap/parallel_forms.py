@@ -26,8 +26,8 @@ TERMS = {
     "truth_force_disattenuated": "slope on the client's score, corrected for its error",
     "r_between": "correlation of both scores' lasting levels (sessions' noise taken off)",
     "r_between_disattenuated": "the same, corrected for the items' error too",
-    "sd_item_gaps": "SD of the items' mean gaps, their sampling error taken off: 0 where every item "
-    "shows the same gap (p: of the test that they do)",
+    "sd_item_gaps": "SD of the items' mean gaps, their sampling error taken off: 0 where every "
+    "item shows the same gap (p: of the test that they do)",
     "latent_sd_level": "SD between dyads of the latent level, (client + therapist) / 2",
     "latent_sd_congruence": "SD between dyads of the latent gap, therapist - client",
     "latent_cor_level_congruence": "their correlation",

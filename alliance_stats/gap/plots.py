@@ -24,22 +24,43 @@ def plot_gap_by_session(result: RatingGap, ax: Axes | None = None) -> Axes:
     if ax is None:
         ax = new_axes(6.5, 4.0)
     course = result.by_session[result.by_session["n"] >= SMALLEST_CELL]
-    for rater in ("client", "therapist"):
+    for rater, name in zip(("client", "therapist"), result.raters, strict=True):
         style = look(rater)
         ax.plot(
             course["session"], course[rater], color=style.color, ls=style.linestyle,
-            marker=style.marker, ms=4, label=rater.capitalize(),
+            marker=style.marker, ms=4, label=name.capitalize(),
         )  # fmt: skip
     ax.fill_between(
         course["session"], course["client"], course["therapist"], color=GREY, alpha=0.2, lw=0,
         label="Gap",
     )  # fmt: skip
     name = " ".join(part for part in (result.measure, result.scale) if part) or "Score"
+    most, least = course["n"].max(), course["n"].min()
+    if len(course):
+        ax.set_title(
+            f"n = {most:.0f} dyads at most, {least:.0f} at least; sessions of fewer than "
+            f"{SMALLEST_CELL} left out",
+            loc="left",
+            fontsize=8,
+        )
+    _whole_sessions(ax)
     ax.set_xlabel("Session")
     ax.set_ylabel(f"{name}, mean over dyads (points)")
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False)
     return ax
+
+
+def _whole_sessions(ax: Axes) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _difference(result: RatingGap) -> str:
+    """Return the gap in words, by the raters' own names."""
+    first, second = result.raters
+    return f"{second.capitalize()} minus {first} (points)"
 
 
 def plot_truth_and_bias(result: TruthAndBias, ax: Axes | None = None) -> Axes:
@@ -133,7 +154,7 @@ def plot_bland_altman(result: RatingGap, ax: Axes | None = None) -> Axes:
             ax.axhspan(low, high, color=GREY, alpha=0.2, lw=0)
     ax.axhline(0, color=INK, lw=0.8)
     ax.set_xlabel("Mean of both ratings (points)")
-    ax.set_ylabel("Therapist minus client (points)")
+    ax.set_ylabel(_difference(result))
     ax.set_title(f"n = {len(data):,} sessions of {result.n_dyads} dyads", loc="left")
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(loc="lower left", frameon=False)
@@ -147,6 +168,16 @@ def plot_gap_by_therapist(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
             return plot_gap_by_therapist(table, new_axes(6.3, 3.6))
     place = range(1, len(table) + 1)
     style = look("therapist")
+    if "note" in table.attrs:  # equal marks in a row would look like a finding
+        import textwrap
+
+        ax.axhline(table.attrs["average"], color=GREY, ls="--", lw=1)
+        words = "\n".join(textwrap.wrap(table.attrs["note"], 60))
+        ax.text(0.5, 0.6, words, transform=ax.transAxes, ha="center")
+        ax.set_xticks([])
+        ax.set_ylabel("Therapist minus client (points)")
+        ax.set_title(f"n = {len(table)} therapists; dashed: average", loc="left")
+        return ax
     ax.vlines(place, table["conf_low"], table["conf_high"], color=GREY, lw=1)
     fill = ["white" if n < SMALLEST_CELL else style.color for n in table["n_dyads"]]
     ax.scatter(place, table["shrunken"], 22, fill, edgecolors=style.color, zorder=3)
@@ -179,6 +210,7 @@ def plot_feedback(result: GapFeedback, ax: Axes | None = None) -> Axes:
     ]
     ax.set_xticks(range(len(stages)), labels, fontsize=7)
     ax.axhline(0, color=INK, lw=0.8)
+    ax.set_title(f"Therapist {result.therapist}", loc="right", fontsize=8)
     ax.set_ylabel("Your rating minus your client's (points)")
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.gap.description import TERMS
 from alliance_stats.gap.change import mean_model
+from alliance_stats.gap.description import TERMS
 from alliance_stats.gap.moments import dyad_sums
 from alliance_stats.gap.pairs import paired_ratings
 

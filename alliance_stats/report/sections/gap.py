@@ -73,12 +73,39 @@ def gap_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
 
 def _headline(values: pd.DataFrame, score: Score, found: Any) -> str:
     gap = values.loc["mean_gap"]
-    word = "below" if gap["estimate"] < 0 else "above"
+    size = f"{number(abs(gap['estimate']))} points"
+    if gap["conf_high"] < 0:
+        said = f"Therapists rate the {score.title} {size} below their clients"
+    elif gap["conf_low"] > 0:
+        said = f"Therapists rate the {score.title} {size} above their clients"
+    elif pd.isna(gap["conf_low"]):
+        said = f"The mean gap on the {score.title} has no interval"
+    else:
+        said = (
+            f"Whether therapists rate the {score.title} lower or higher than their clients is open"
+        )
     return (
-        f"Therapists rate the {score.title} {number(abs(gap['estimate']))} points {word} their "
-        f"clients (therapist minus client {number(gap['estimate'])} "
+        f"{said} (therapist minus client {number(gap['estimate'])} "
         f"{interval(gap['conf_low'], gap['conf_high'])}, {p_sentence(gap['p_value'])}; "
         f"{people(found.n_dyads, 'dyad')})."
+    )
+
+
+def _how(found: Any) -> str:
+    """Return how the table was made, with the levels that the data could tell apart."""
+    top = found.unit == "therapists"
+    levels = "dyads in therapists" if top else "dyads (therapists are not told apart)"
+    together = (
+        "correlations and ICC(A,1): intervals of the same draws"
+        if top
+        else "correlation between dyads and ICC(A,1): intervals of independent dyads"
+    )
+    return (
+        f"al.rating_gap: {plural(len(found.pairs), 'session')} that both rated, "
+        f"{people(found.n_dyads, 'dyad')}, {people(found.n_therapists, 'therapist')}. Mean gap and "
+        f"its change: multilevel models with {levels}; spread, standardised gaps and limits of "
+        f"agreement: analysis of variance of dyads, standard errors by drawing whole {found.unit} "
+        f"anew; {together}; correlation within dyads: repeated-measures correlation."
     )
 
 
@@ -99,11 +126,7 @@ def _table(tidy: pd.DataFrame, score: Score, found: Any) -> Table:
             col.number("std_error", "SE", "digits", bounded="bounded"),
             col.interval(digits="digits", bounded="bounded"),
         ),
-        how=f"al.rating_gap: {plural(len(found.pairs), 'session')} that both rated, "
-        f"{people(found.n_dyads, 'dyad')}, {people(found.n_therapists, 'therapist')}. Mean gap and "
-        "its change: multilevel models with dyads in therapists; spread, standardised gaps and "
-        "limits of agreement: analysis of variance of dyads with bootstrap intervals over "
-        "therapists; correlation within dyads: repeated-measures correlation; ICC(A,1): pingouin.",
+        how=_how(found),
         note="A negative gap: the therapist rates lower. Limits of agreement: where 95% of single "
         "sessions' gaps lie.",
     )
