@@ -111,8 +111,8 @@ def gap_by_scale(
     Returns
     -------
     DataFrame
-        The rows of ``rating_gap(...).tidy()`` for each scale, with ``scale`` in front; what was left
-        out stands in ``.attrs["messages"]`` by scale. Scales overlap in their respondents:
+        The rows of ``rating_gap(...).tidy()`` for each scale, with ``scale`` in front; what was
+        left out stands in ``.attrs["messages"]`` by scale. Scales overlap in their respondents:
         intervals do not test differences between scales.
 
     Examples

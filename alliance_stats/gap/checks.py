@@ -80,6 +80,6 @@ def finite_numbers(values: pd.Series, what: str) -> pd.Series:
     if bad.any():
         raise ColumnError(
             f"{what} must be finite numbers; {int(bad.sum())} are not (first "
-            f"{values[bad].iloc[0]!r}). Correct them, or set them missing."
+            f"'{values[bad].iloc[0]}'). Correct them, or set them missing."
         )
     return found

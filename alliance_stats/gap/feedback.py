@@ -33,7 +33,7 @@ CAVEATS = (
     "Later stages hold the clients who stayed; a line that moves need not mean that anybody "
     "changed.",
     "Whether you differ from the clinic is said by the row 'difference' and its interval alone: "
-    "two intervals that overlap show no equality, and with few clients a real difference is missed.",
+    "two intervals that overlap show no equality, and few clients may hide a real difference.",
 )
 
 

@@ -117,8 +117,8 @@ def require_one_scale(first: pd.Series, second: pd.Series, names: tuple[str, str
     ranges = [f"'{n}' runs from {a:g} to {b:g}" for n, (a, b) in zip(names, ends, strict=True)]
     raise DesignError(
         f"Both ratings must be on one scale, but {ranges[0]} and {ranges[1]}{heap}. Put them on a "
-        "common scale first (the same range of points; not z scores, which remove the gap), or pass "
-        "same_scale=True where they are on one."
+        "common scale first (the same range of points; not z scores, which remove the gap), or "
+        "pass same_scale=True where they are on one."
     )
 
 

@@ -52,7 +52,8 @@ def paired_ratings(
     and ``therapist``; `by` is the column of the dyad.
     """
     scores, study = scores_of(study_or_data)
-    raters, messages = _raters(raters), []
+    raters = _raters(raters)
+    messages: list[str] = []
     scores = _keyed(scores, by, messages)
     require_columns(scores.columns, [*_KEY, "rater", "score"], what="the scores")
     if scores.empty:
@@ -136,7 +137,7 @@ def _known_keys(scores: pd.DataFrame, messages: list[str]) -> pd.DataFrame:
     if wrong.any():
         raise ColumnError(
             f"The column 'session' must hold whole numbers from 0; {int(wrong.sum())} rows do not "
-            f"(first {scores['session'][wrong].iloc[0]!r}, client "
+            f"(first {scores['session'][wrong].iloc[0]}, client "
             f"{scores['client_id'][wrong].iloc[0]})."
         )
     return scores.assign(session=number.astype(int))
