@@ -91,12 +91,14 @@ class GapFeedback(Result):
             f"<title>{escape(self.title)}</title><style>body{{font:15px/1.5 sans-serif;"
             "max-width:44rem;margin:2rem auto;padding:0 1rem}svg{max-width:100%;height:auto}"
             f"</style></head><body><h1>{escape(self.title)}</h1>"
-            f"<p>{escape(self._words())}</p>{svg[svg.index('<svg') :]}"
+            f"<p>{escape(self.words)}</p>{svg[svg.index('<svg') :]}"
             f"<h2>What this does not show</h2><ul>{notes}</ul></body></html>"
         )
         return write_whole(path, page.encode("utf-8"), what="the page for supervision")
 
-    def _words(self) -> str:
+    @property
+    def words(self) -> str:
+        """Return what the page says above the notes."""
         return (
             f"{self.label}: your rating of a session minus your client's rating of the same "
             f"session, averaged over your clients (therapist {self.therapist}). Below zero, you "
