@@ -43,7 +43,7 @@ NOT_KNOWN = (
 )
 CAUTION = (
     "Alpha presumes that errors of items are independent and items alike; values corrected with "
-    "it are rough, and can exceed 1 by chance."
+    "it are rough; what comes out above 1 is withheld."
 )
 SMALLEST = 10
 
