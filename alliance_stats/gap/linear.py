@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from ..multilevel import MultilevelFit
 
 Array = np.ndarray
+METHODS = ("satterthwaite", "kenward-roger", "normal")
+VANISHED = 1e-12
+"""A residual variance this small beside the outcome's is none: the fit is exact."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,12 +89,18 @@ def least_squares(outcome: Array, columns: pd.DataFrame) -> Linear:
     if weak.any():
         names = ", ".join(str(name) for name in columns.columns[weak])
         raise DesignError(
-            f"The coefficients of {names} cannot be told from the others: the ratings hold too few "
-            "different values, or one is a sum of the others."
+            f"The coefficients of {names} cannot be told from the others: a column has the same "
+            "value in all rows, is a copy or a sum of others (do both ratings agree in every row, "
+            "or differ by a fixed step?), or the ratings hold too few different values."
         )
     beta = np.linalg.solve(R, Q.T @ outcome) / size
     residual = outcome - X @ beta
     scale = float(residual @ residual) / (n - k)
+    if not scale > VANISHED * float(np.var(outcome)):
+        raise DesignError(
+            "The model leaves no residual variance: the outcome is an exact function of the "
+            "predictors. Is one column a copy of the other, or a fixed step away from it?"
+        )
     inverse = np.linalg.inv(R)
     covariance = scale * (inverse @ inverse.T) / np.outer(size, size)
     terms = list(columns.columns)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from ..errors import DesignError, did_you_mean
 from ..results import Result
-from . import linear
-from .levels import complete_rows, grouping, require_one_scale, require_variance, table_of
+from . import asked, linear
+from .levels import complete_rows, grouping, require_one_scale, require_variance
 from .linear import Linear
-from .truth_bias_design import affordable, columns, design, formula
+from .random_parts import fit_with_slopes, possible_slopes, variance_rows
+from .truth_bias_design import affordable, columns, design, fixed_part
 from .truth_bias_words import claims_of
 
 if TYPE_CHECKING:
@@ -34,8 +34,10 @@ class TruthAndBias(Result):
     ----------
     table
         What ``tidy()`` gives: ``directional_bias``, ``truth_force``, ``bias_force`` (with a bias
-        variable), ``<term>:<moderator>``; then standard deviations and correlations of the
-        directional bias and the truth force between dyads and between therapists.
+        variable), ``<term>:<moderator>``; then standard deviations (``sd``), correlation (``cor``)
+        and covariance (``cov``) of the directional bias and the truth force between dyads and
+        between therapists, with intervals from the variances' expected information. An estimate on
+        its edge has none, and a correlation there is NaN: see ``messages``.
     varcomp
         ``group, term1, term2, vcov, sdcor``: the same variances, with their covariance.
     dyads
@@ -89,7 +91,7 @@ def fit_truth_and_bias(
     judgment: str,
     by: str | Sequence[str] | None = "client_id",
     bias: str | None = None,
-    moderators: Sequence[str] = (),
+    moderators: str | Sequence[str] | None = (),
     time: str | None = None,
     standardise: Standardise | None = None,
     random: Literal["slopes", "intercepts"] = "slopes",
@@ -110,7 +112,8 @@ def fit_truth_and_bias(
     by
         ``"client_id"``: centred on each client's own truth mean over the rows used; directional
         bias and truth force vary between clients. ``["client_id", "therapist_id"]``: and between
-        therapists. ``None``: one row a dyad, centred on the grand mean, least squares.
+        therapists; use it wherever therapists are known. ``None``: one row a dyad, centred on the
+        grand mean, least squares; so is any `by` with one row a unit (couples, say).
     bias
         A further column that may pull the judgement (the therapist's previous rating, the mean of
         the therapist's other clients), centred on the same truth mean: the *bias force*.
@@ -126,7 +129,11 @@ def fit_truth_and_bias(
         truth force the mean correlation within dyads. Dyads with fewer than 3 sessions or a
         constant rating have no such SD and are left out and counted.
     random
-        ``"slopes"``: bias and truth force vary; ``"intercepts"``: only the bias varies.
+        ``"slopes"``: bias and truth force vary together, and the bias force and the effect of each
+        moderator vary by themselves wherever they change within dyads (or within therapists): an
+        effect that differs between dyads but is fitted as one for all has too narrow an interval.
+        What is found not to vary goes, and ``messages`` say so. ``"intercepts"``: only the
+        directional bias varies.
     df
         How degrees of freedom are found.
     same_scale
@@ -159,10 +166,15 @@ def fit_truth_and_bias(
     >>> found.tidy()["term"].tolist()[:2]
     ['directional_bias', 'truth_force']
     """
-    _check(standardise, random)
+    asked.one_of(standardise, "standardise", STANDARDISE)
+    asked.one_of(random, "random", RANDOM)
+    asked.one_of(df, "df", linear.METHODS)
+    asked.flag(same_scale, "same_scale")
     levels = grouping(by)
-    data = table_of(data)
-    further = [*moderators, *([time] if time else [])]
+    further = [*asked.names_of(moderators, "moderators"), *([time] if time else [])]
+    asked.distinct([truth, judgment, bias, *further, *levels])
+    data = asked.table_with(data, [truth, judgment, bias, *further])
+    asked.refuse_repeats(data, levels)
     wanted = {"truth": truth, "judgment": judgment}
     wanted |= {"bias": bias} if bias else {}
     wanted |= {f"moderator{i}": name for i, name in enumerate(further)}
@@ -170,23 +182,21 @@ def fit_truth_and_bias(
     if not same_scale:
         require_one_scale(rows["truth"], rows["judgment"], (truth, judgment))
     require_variance(rows["truth"], truth, "a truth force needs a truth that varies.")
+    asked.refuse_pairwise(rows, "truth", "judgment", levels, (truth, judgment))
+    levels = asked.levels_in(rows, levels, messages)
     frame, scaled, means = design(rows, levels, bias, further, standardise, messages)
     if levels:
-        if random == "slopes":
-            random = affordable(frame, messages)
-        found = linear.multilevel(formula(frame, levels, random), frame, df=df, levels=levels)
-        assert found.fit is not None
-        messages += [linear.renamed(message, levels) for message in found.fit.messages]
+        found = _multilevel(frame, levels, bias, further, random, df, messages)
     else:
-        _note_repeated(data, messages)
         found = linear.least_squares(frame["judgment"].to_numpy(), columns(frame))
+    asked.note_clusters(data, levels, messages)
     terms = _terms(list(found.params.index), further)
-    table, varcomp = _tables(found, terms, levels)
+    table, varcomp = _tables(found, terms, levels, messages)
     return TruthAndBias(
         table=table,
         varcomp=varcomp,
         dyads=_dyads(found, frame, rows) if levels else None,
-        claims=claims_of(terms, scaled, bool(levels)),
+        claims=claims_of(table, terms, scaled, bool(levels), list(means)),
         moderator_means=means,
         linear=found,
         levels=tuple(levels),
@@ -196,25 +206,35 @@ def fit_truth_and_bias(
     )
 
 
-def _check(standardise: object, random: object) -> None:
-    if standardise not in STANDARDISE:
-        hint = did_you_mean(standardise, STANDARDISE[1:])
-        raise DesignError(
-            f"standardise must be None, 'pooled' or 'dyad', not {standardise!r}.{hint}"
-        )
-    if random not in RANDOM:
-        raise DesignError(
-            f"random must be 'slopes' or 'intercepts', not {random!r}."
-            f"{did_you_mean(random, RANDOM)}"
-        )
-
-
-def _note_repeated(data: pd.DataFrame, messages: list[str]) -> None:
-    if "client_id" in data.columns and data["client_id"].duplicated().any():
-        messages.append(
-            "by=None treats rows as independent, but clients have several rows: intervals are "
-            "too narrow. Use by='client_id', or one row a dyad."
-        )
+def _multilevel(
+    frame: pd.DataFrame,
+    levels: list[str],
+    bias: str | None,
+    further: list[str],
+    random: Literal["slopes", "intercepts"],
+    df: Any,
+    messages: list[str],
+) -> Linear:
+    """Fit with bias and force that vary, and every other effect that can vary within a level."""
+    if random == "slopes":
+        random = affordable(frame, messages)
+    slopes, core = [], "1"
+    names = {f"moderator{i}": f"directional_bias:{name}" for i, name in enumerate(further)}
+    names["bias"] = "bias_force"
+    if random == "slopes":
+        core = "1 + truth"
+        others = [c for c in map(str, frame) if c in names]
+        slopes = possible_slopes(frame, others, len(levels))
+    found = fit_with_slopes(
+        fixed_part(frame), core, slopes, frame, df=df, levels=levels, names=names,
+        messages=messages,
+    )  # fmt: skip
+    assert found.fit is not None
+    told = [linear.renamed(message, levels) for message in found.fit.messages]
+    for inner, outer in {**names, "truth": "truth_force", "Intercept": "directional_bias"}.items():
+        told = [message.replace(f"'{inner}'", f"'{outer}'") for message in told]
+    messages += told
+    return found
 
 
 def _terms(params: list[str], further: list[str]) -> dict[str, str]:
@@ -227,16 +247,26 @@ def _terms(params: list[str], further: list[str]) -> dict[str, str]:
 
 
 def _tables(
-    found: Linear, terms: dict[str, str], levels: list[str]
+    found: Linear, terms: dict[str, str], levels: list[str], messages: list[str]
 ) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     fixed = found.rows(np.eye(len(terms)), list(terms.values()))
     if found.fit is None:
         return fixed, None
     groups = {f"level{i + 1}": name for i, name in enumerate(levels)}
-    random = found.fit.tidy().query("effect == 'random'").copy()
-    words = random["term"].str.split(" ")
-    random["term"] = [" ".join(terms.get(word, word) for word in parts) for parts in words]
+
+    def named(text: str) -> str:
+        return " ".join(terms.get(word, word) for word in text.split(" "))
+
+    random, edges = variance_rows(found.fit)
+    random["term"] = [named(term) for term in random["term"]]
     random["group"] = random["group"].replace(groups)
+    if edges:
+        places = ", ".join(f"{named(term)} ({groups[group]})" for group, term in edges)
+        messages.append(
+            f"No interval, and no correlation, of {places}: the estimate lies on its edge (a "
+            "variance of zero or nearly so, or a correlation of one in size), which means that "
+            "these data cannot tell it, not that it is zero or perfect."
+        )
     varcomp = found.fit.varcomp.copy()
     varcomp["group"] = varcomp["group"].replace(groups)
     for column in ("term1", "term2"):

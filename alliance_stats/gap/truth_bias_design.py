@@ -61,7 +61,8 @@ def _note_single(rows: pd.DataFrame, levels: list[str], messages: list[str]) -> 
     if (sizes < 2).all():
         raise DesignError(
             f"Every unit of '{levels[0]}' has one row, so nothing can vary within dyads; use "
-            "by=None, which centres on the grand mean and compares dyads."
+            "by=None, which centres on the grand mean and compares dyads (its intervals do not "
+            "know of therapists)."
         )
     single = int((sizes < 2).sum())
     if single:
@@ -104,9 +105,7 @@ def columns(frame: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
-def formula(frame: pd.DataFrame, levels: list[str], random: str) -> str:
-    """Return the model's formula; every level has the same random effects."""
+def fixed_part(frame: pd.DataFrame) -> str:
+    """Return the fixed part of the model's formula."""
     fixed = " + ".join(c for c in map(str, columns(frame)) if c != "Intercept")
-    effects = "1 + truth" if random == "slopes" else "1"
-    bars = " + ".join(f"({effects} | level{i + 1})" for i in range(len(levels)))
-    return f"judgment ~ {fixed} + {bars}"
+    return f"judgment ~ {fixed}"

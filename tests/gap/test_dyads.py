@@ -133,5 +133,53 @@ def test_bad_dyads_are_told():
         al.fit_actor_partner(data, predictors="xc", outcomes=("yc", "yt"))
     with pytest.raises(al.DesignError, match="same value in all"):
         al.fit_actor_partner(data.assign(xc=1.0), **BOTH)
-    with pytest.raises(al.DesignError, match="by=None"):
-        al.fit_actor_partner(data.drop_duplicates("client_id"), **BOTH)
+    with pytest.raises(al.DesignError, match="exact function"):
+        al.fit_actor_partner(data.assign(yc=2 * data["xc"] + 1), **BOTH, by=None)
+    with pytest.raises(al.DesignError, match="named for two parts"):
+        al.fit_actor_partner(data, predictors=("xc", "xt"), outcomes=("xc", "yt"))
+
+
+def test_couples_with_one_row_each_run_with_by_set_to_the_couple():
+    """A wide file of couples is the model of by=None; a pairwise file is told of."""
+    rng = np.random.default_rng(2)
+    x = rng.multivariate_normal([3.5, 3.6], [[0.25, 0.1], [0.1, 0.25]], 148)
+    y = 1 + 0.4 * x + 0.2 * x[:, ::-1] + rng.normal(0, 0.3, (148, 2))
+    wide = pd.DataFrame({"couple": range(148), "xc": x[:, 0], "xt": x[:, 1],
+                         "yc": y[:, 0], "yt": y[:, 1]})  # fmt: skip
+    found = al.fit_actor_partner(wide, **BOTH, by="couple", roles=("wife", "husband"))
+    alone = al.fit_actor_partner(wide, **BOTH, by=None, roles=("wife", "husband"))
+    pd.testing.assert_frame_equal(found.tidy(), alone.tidy())
+    assert "Every unit of 'couple' has one row" in found.messages[0]
+    pd.testing.assert_frame_equal(
+        al.fit_truth_and_bias(wide, truth="xc", judgment="xt", by="couple").tidy(),
+        al.fit_truth_and_bias(wide, truth="xc", judgment="xt", by=None).tidy(),
+    )
+    surface = {"x": "xc", "y": "xt", "outcome": "yc"}
+    pd.testing.assert_frame_equal(
+        al.fit_response_surface(wide, **surface, by="couple").tidy(),
+        al.fit_response_surface(wide, **surface).tidy(),
+    )
+    swapped = wide.rename(columns={"xc": "xt", "xt": "xc", "yc": "yt", "yt": "yc"})
+    pairwise = pd.concat([wide, swapped]).sort_values("couple", kind="stable")
+    for call in (
+        lambda: al.fit_truth_and_bias(pairwise, truth="xc", judgment="xt", by="couple"),
+        lambda: al.fit_response_surface(pairwise, **surface, by="couple"),
+        lambda: al.fit_actor_partner(pairwise, **BOTH, by="couple"),
+    ):
+        with pytest.raises(al.DesignError, match="pairwise form"):
+            call()
+
+
+def test_effects_that_vary_between_dyads_get_wider_intervals():
+    """With actor effects of SD .25 between 60 dyads, the error of their mean is at least .25/sqrt(60)."""
+    rng = np.random.default_rng(8)
+    data = sessions_of_both(8, dyads=60)
+    within = data["xc"] - data.groupby("client_id")["xc"].transform("mean")
+    data["yc"] += rng.normal(0, 0.25, 60)[data["client_id"]] * within
+    varying = al.fit_actor_partner(data, **BOTH).tidy().set_index("term")["std_error"]
+    fixed = al.fit_actor_partner(data, **BOTH, random="intercepts")
+    fixed = fixed.tidy().set_index("term")["std_error"]
+    term = "client:actor_within"
+    assert varying[term] > 0.25 / np.sqrt(60) > 0.9 * fixed[term]
+    messages = al.fit_actor_partner(data, **BOTH).messages
+    assert any("'actor_within' between units of 'client_id'" in m for m in messages)

@@ -138,7 +138,13 @@ def test_pooled_standardising_divides_by_the_sds_within_dyads():
 def test_each_number_comes_with_its_claim_and_its_limit():
     for kind in (None, "pooled", "dyad"):
         found = al.fit_truth_and_bias(DATA, **COLUMNS, standardise=kind, moderators=["training"])
-        assert list(found.claims["term"]) == list(fixed(found).index)
+        terms = list(fixed(found).index)
+        assert list(found.claims["term"])[: len(terms)] == terms
+        assert found.claims["term"].tolist()[len(terms) :] == [
+            "sd directional_bias [client_id]", "sd truth_force [client_id]",
+            "cor directional_bias truth_force [client_id]",
+            "cov directional_bias truth_force [client_id]",
+        ]  # fmt: skip
         assert found.claims[["supports", "does_not_show"]].map(len).gt(30).all(axis=None)
     raw = al.fit_truth_and_bias(DATA, **COLUMNS).claims.set_index("term")
     assert raw.loc["truth_force", "does_not_show"].startswith("A correlation")
@@ -164,7 +170,7 @@ def test_single_sessions_count_for_the_bias_and_are_told():
 @pytest.mark.parametrize(
     ("change", "options", "said"),
     [
-        (lambda d: d[d["session"] == 2], {}, "has one row, .* by=None"),
+        (lambda d: d[d["session"] == 2], {"by": BOTH}, "has one row, .* by=None"),
         (lambda d: d.assign(therapist=d["therapist"] * 20), {}, "on one scale"),
         (lambda d: d.assign(client=3.0), {}, "same value in all"),
         (lambda d: d, {"standardise": "dyads"}, "Did you mean 'dyad'"),
