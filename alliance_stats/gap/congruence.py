@@ -13,16 +13,20 @@ import pandas as pd
 from scipy import stats
 
 from ..errors import DesignError, did_you_mean
-from ..results import Result
+from ..results import TIDY_COLUMNS, Result
+from . import asked
 from . import surface_math as geometry
+from .congruence_words import words_of
 from .linear import rows_of
 
 if TYPE_CHECKING:
+    from .surface_bootstrap import SurfaceBootstrap
     from .surface_result import ResponseSurface
 
 DIRECTIONS = ("higher_is_better", "lower_is_better")
 CAVEATS = (
-    "A condition that is 'not contradicted' is not shown: wide intervals contradict nothing.",
+    "A condition that is 'not contradicted' is not shown: wide intervals contradict nothing. Read "
+    "what they leave open, or state bounds of equivalence.",
     "A quadratic surface cannot say which direction of mismatch goes with worse outcome.",
     "The surface describes an association; it does not show that agreement causes outcome.",
 )
@@ -35,38 +39,40 @@ class Congruence(Result):
     Attributes
     ----------
     table
-        ``condition, needed, kind, estimate, conf_low, conf_high, p_value, holds``. ``kind`` is
-        ``must be shown`` or ``must not be contradicted``.
+        ``condition, needed, kind, estimate, conf_low, conf_high, p_value, holds``, on the outcome
+        as it was given (the numbers are those of the surface's ``tidy()``). ``kind`` is ``must be
+        shown`` or ``must not be contradicted``.
     verdict
-        ``strict``, ``broad``, ``shifted ridge``, ``no congruence`` or ``no relation``.
+        ``strict`` or ``broad`` (no condition is contradicted; read `words`), ``shifted ridge`` (the
+        ridge lies beside the line of agreement), ``rotated ridge`` (it lies at an angle to it),
+        ``one-rating curve`` (the curvature may be that of one rating alone), ``no congruence`` or
+        ``no relation``.
     words
-        What may be said.
+        What may be said, with what the intervals leave open.
     """
 
     table: pd.DataFrame
     verdict: str
     words: str
-    direction: str
+    direction: str | None
     group: str = ""
     messages: tuple[str, ...] = CAVEATS
     title: str = "Congruence"
 
     @property
     def holds(self) -> bool:
-        """Whether every condition of a broad congruence effect holds."""
+        """Whether no condition of a broad congruence effect is contradicted, and a4 is shown."""
         return self.verdict in ("broad", "strict")
 
     def tidy(self) -> pd.DataFrame:
         """Return the terms the conditions are about, with the glossary's columns."""
         table = self.table.rename(columns={"condition": "term"})
         out = table.assign(effect="fixed", group=self.group)
-        from ..results import TIDY_COLUMNS
-
         return out.reindex(columns=list(TIDY_COLUMNS))
 
     def glance(self) -> pd.DataFrame:
         """Return verdict and direction in one row."""
-        return pd.DataFrame([{"verdict": self.verdict, "direction": self.direction}])
+        return pd.DataFrame([{"verdict": self.verdict, "direction": self.direction or "not said"}])
 
     def summary(self) -> str:
         """Return conditions and verdict as text."""
@@ -74,50 +80,95 @@ class Congruence(Result):
 
 
 def congruence(
-    result: ResponseSurface, group: str, direction: str = "higher_is_better", level: float = 0.95
+    result: ResponseSurface,
+    group: str,
+    direction: str | None = None,
+    level: float = 0.95,
+    *,
+    equivalence: dict[str, tuple[float, float]] | None = None,
+    limits: SurfaceBootstrap | None = None,
 ) -> Congruence:
-    """Is it agreement of the ratings that goes with a better outcome?
+    """Is it agreement of the ratings that goes with a higher (or lower) outcome?
 
     A broad congruence effect needs all of: the predictors explain anything at all; the first
     principal axis lies on the line of congruence (p10 is 0 and p11 is 1); the surface falls to
     both sides of it (a4 below 0, shown); no slope across (a3 is 0); no difference of the
     curvatures (a5 is 0). The strict effect needs besides that level does not matter (a1 and a2
-    are 0).
+    are 0). All numbers are those of the outcome as it was given.
 
     Parameters
     ----------
     direction
-        ``lower_is_better`` for symptoms: the surface is turned over first, so that all numbers
-        of the table speak of a better outcome.
+        ``lower_is_better`` for symptoms: then the surface must rise to both sides (a4 above 0)
+        and its valley, the second principal axis (p20, p21), must lie on the line of congruence.
+    level
+        Confidence of the intervals.
+    equivalence
+        Bounds within which a parameter counts as being what is needed, such as ``{"p11": (0.8,
+        1.25), "a3": (-0.2, 0.2)}``: that condition then must be shown (the interval lies within
+        the bounds), where otherwise it must only not be contradicted.
+    limits
+        What ``.bootstrap()`` gave: percentile limits of its draws in place of the delta method's,
+        which are rough for the axes.
     """
-    if direction not in DIRECTIONS:
+    if direction is not None and direction not in DIRECTIONS:
         raise DesignError(
             f"direction must be 'higher_is_better' or 'lower_is_better', not {direction!r}."
             f"{did_you_mean(direction, DIRECTIONS)}"
         )
+    level = asked.share(level, "level")
+    part = result._part(group)
     if result.spec.cubic:
         raise DesignError(
             "These conditions are those of the quadratic surface: fit without cubic=True. Of the "
             "cubic one, loic_cubic tells whether the fall differs between the sides."
         )
-    terms = _terms(result, group, -1.0 if direction == "lower_is_better" else 1.0, level)
-    table = _conditions(terms, _overall(result, group), 1 - level)
-    verdict = _verdict(dict(zip(table["condition"], table["holds"], strict=True)))
-    return Congruence(table, verdict, _words(verdict, table, result), direction, group)
+    lower = direction == "lower_is_better"
+    axis = ("p20", "p21") if lower else ("p10", "p11")
+    bounds = _bounds(equivalence, axis)
+    terms = _terms(result, part.group, level, limits)
+    table = _conditions(terms, _overall(result, group), 1 - level, axis, lower, bounds)
+    verdict = _verdict(dict(zip(table["condition"], table["holds"], strict=True)), axis, terms)
+    words = words_of(verdict, table, terms, result.spec, group, direction, axis)
+    return Congruence(table, verdict, words, direction, group)
 
 
-def _terms(result: ResponseSurface, group: str, sign: float, level: float) -> pd.DataFrame:
-    """Return a1-a5, p10 and p11 of the surface, turned over where lower is better."""
-    part = next(p for p in result.parts if p.group == group)
+def _bounds(given: object, axis: tuple[str, str]) -> dict[str, tuple[float, float]]:
+    if given is None:
+        return {}
+    known = (*axis, "a1", "a2", "a3", "a5")
+    if not isinstance(given, dict) or not set(given) <= set(known):
+        raise DesignError(
+            f"equivalence must give bounds (low, high) for some of {', '.join(known)}, not "
+            f"{given!r}."
+        )
+    for name, ends in given.items():
+        needed = 1.0 if name == axis[1] else 0.0
+        if len(ends) != 2 or not ends[0] < needed < ends[1]:
+            raise DesignError(
+                f"The bounds of '{name}' must be two numbers around {needed:g}, not {ends!r}."
+            )
+    return {name: (float(low), float(high)) for name, (low, high) in given.items()}
+
+
+def _terms(
+    result: ResponseSurface, group: str, level: float, limits: SurfaceBootstrap | None
+) -> pd.DataFrame:
+    """Return b0-b5, a1-a5 and the axes of the surface, with limits of that level."""
+    part = result._part(group)
     names = list(result.linear.params.index)
     L = np.zeros((6, len(names)))
-    L[range(6), [names.index(column) for column in part.columns]] = sign
+    L[range(6), [names.index(column) for column in part.columns]] = 1.0
     A = geometry.contrasts(geometry.SHAPE, geometry.QUADRATIC) @ L
-    rows = result.linear.rows(A, list(geometry.SHAPE))
-    b, covariance = result.coefficients(group)
-    value, error = geometry.axes_with_errors(sign * b, covariance)
+    rows = result.linear.rows(np.vstack([L, A]), [*geometry.QUADRATIC, *geometry.SHAPE])
+    value, error = geometry.axes_with_errors(*result.coefficients(group), part.unit)
     df = result.linear.df_of(np.zeros((6, 1))) if result.linear.fit is None else np.full(6, np.inf)
     both = pd.concat([rows, rows_of(list(geometry.AXES), value, error, df)]).set_index("term")
+    if limits is not None:
+        prefix = f"{group}:" if group else ""
+        draws = limits.draws[[f"{prefix}{term}" for term in both.index]]
+        low, high = draws.quantile([(1 - level) / 2, (1 + level) / 2]).to_numpy()
+        return both.assign(conf_low=low, conf_high=high, p_value=np.nan)
     half = stats.t.ppf((1 + level) / 2, both["df"]) * both["std_error"]
     return both.assign(conf_low=both["estimate"] - half, conf_high=both["estimate"] + half)
 
@@ -126,7 +177,7 @@ def _overall(result: ResponseSurface, group: str) -> tuple[float, float]:
     """Return F and p of b1 to b5 together."""
     b, covariance = result.coefficients(group)
     statistic = float(b[1:] @ np.linalg.solve(covariance[1:, 1:], b[1:])) / 5
-    part = next(p for p in result.parts if p.group == group)
+    part = result._part(group)
     if result.linear.fit is not None:
         test = result.linear.fit.test(list(part.columns[1:]))
         return test.statistic, test.p_value
@@ -137,7 +188,14 @@ def _overall(result: ResponseSurface, group: str) -> tuple[float, float]:
 SHOWN, KEPT = "must be shown", "must not be contradicted"
 
 
-def _conditions(terms: pd.DataFrame, overall: tuple[float, float], alpha: float) -> pd.DataFrame:
+def _conditions(
+    terms: pd.DataFrame,
+    overall: tuple[float, float],
+    alpha: float,
+    axis: tuple[str, str],
+    lower: bool,
+    bounds: dict[str, tuple[float, float]],
+) -> pd.DataFrame:
     rows = [
         {
             "condition": "overall", "needed": "b1 to b5 together differ from 0 (F)", "kind": SHOWN,
@@ -145,70 +203,52 @@ def _conditions(terms: pd.DataFrame, overall: tuple[float, float], alpha: float)
             "p_value": overall[1], "holds": overall[1] < alpha,
         }
     ]  # fmt: skip
-    targets = {"p11": 1.0, "p10": 0.0, "a4": None, "a3": 0.0, "a5": 0.0, "a1": 0.0, "a2": 0.0}
-    for term, target in targets.items():
+    for term in (axis[1], axis[0], "a4", "a3", "a5", "a1", "a2"):
         row = terms.loc[term]
-        if target is None:
-            needed, kind, holds = "below 0", SHOWN, bool(row["conf_high"] < 0)
+        target = 1.0 if term == axis[1] else 0.0
+        strict = " (strict only)" if term in ("a1", "a2") else ""
+        if term == "a4":
+            needed, kind = ("above 0" if lower else "below 0"), SHOWN
+            holds = bool(row["conf_low"] > 0 if lower else row["conf_high"] < 0)
+        elif term in bounds:
+            low, high = bounds[term]
+            needed, kind = f"{low:g} to {high:g}{strict}", SHOWN
+            holds = bool(low <= row["conf_low"] and row["conf_high"] <= high)
         else:
-            strict = " (strict only)" if term in ("a1", "a2") else ""
             needed, kind = f"{target:g}{strict}", KEPT
             holds = bool(row["conf_low"] <= target <= row["conf_high"])
         rows.append(
             {
-                "condition": term,
-                "needed": needed,
-                "kind": kind,
+                "condition": term, "needed": needed, "kind": kind,
                 **{c: row[c] for c in ("estimate", "conf_low", "conf_high", "p_value")},
                 "holds": holds,
             }
-        )
+        )  # fmt: skip
     table = pd.DataFrame(rows)
     # p of "differs from 0" is no test of "is 1"
-    return table.assign(p_value=table["p_value"].where(table["condition"] != "p11"))
+    return table.assign(p_value=table["p_value"].where(table["condition"] != axis[1]))
 
 
-def _verdict(holds: dict[str, bool]) -> str:
+def _verdict(holds: dict[str, bool], axis: tuple[str, str], terms: pd.DataFrame) -> str:
     if not holds["overall"]:
         return "no relation"
     if not holds["a4"]:
         return "no congruence"
-    if not all(holds[name] for name in ("p10", "p11", "a3", "a5")):
-        return "shifted ridge"
-    return "strict" if holds["a1"] and holds["a2"] else "broad"
+    if all(holds[name] for name in (*axis, "a3", "a5")):
+        return "strict" if holds["a1"] and holds["a2"] else "broad"
+    if one_rating(terms):
+        return "one-rating curve"
+    return "shifted ridge" if holds[axis[1]] and holds["a5"] else "rotated ridge"
 
 
-def _words(verdict: str, table: pd.DataFrame, result: ResponseSurface) -> str:
-    failed = table.loc[~table["holds"].astype(bool), "condition"].tolist()
-    x, y = result.spec.x, result.spec.y
-    if verdict == "no relation":
-        return f"{x} and {y} together do not explain the outcome; nothing may be said of agreement."
-    if verdict == "no congruence":
-        slope = table.set_index("condition").loc["a3"]
-        side = ""
-        if not slope["holds"]:
-            higher = x if slope["estimate"] > 0 else y
-            side = (
-                f" The slope across (a3) says that sessions in which {higher} is the higher one go "
-                "with better outcome near the middle; that is a direction of the gap, not "
-                "agreement."
-            )
-        return (
-            "No congruence effect: the surface is not shown to fall to both sides of the line of "
-            f"agreement (a4).{side}"
-        )
-    if verdict == "shifted ridge":
-        return (
-            "Some combination of the ratings goes with the best outcome, but it is not agreement: "
-            f"{', '.join(failed)} {'do' if len(failed) > 1 else 'does'} not meet the condition "
-            "(a1 and a2 matter for the strict effect only)."
-        )
-    if verdict == "broad":
-        return (
-            "All conditions of a broad congruence effect are met: at a given level, outcome is "
-            "better the closer the ratings are, and it also depends on their level (a1, a2)."
-        )
-    return (
-        "All conditions of a strict congruence effect are met: outcome is better the closer the "
-        "ratings are, and no dependence on their level is shown."
-    )
+def one_rating(terms: pd.DataFrame) -> str:
+    """Return ``b3`` or ``b5`` where the curvature may be that of one rating alone, else nothing."""
+
+    def zero(name: str) -> bool:
+        return bool(terms.loc[name, "conf_low"] <= 0 <= terms.loc[name, "conf_high"])
+
+    if not zero("b4"):
+        return ""
+    if zero("b5") and not zero("b3"):
+        return "b3"
+    return "b5" if zero("b3") and not zero("b5") else ""

@@ -9,10 +9,10 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from ..errors import DesignError, did_you_mean, require_columns
-from . import linear
+from ..errors import DesignError, require_columns
+from . import asked, linear
 from . import surface_math as geometry
-from .levels import complete_rows, grouping, require_one_scale, require_variance, table_of
+from .levels import complete_rows, grouping, require_one_scale, require_variance
 from .surface_result import Part, ResponseSurface, Specification
 
 PARTS = ("total", "within", "between", "both")
@@ -35,6 +35,7 @@ def fit_response_surface(
     cluster: str | None = None,
     df: Literal["satterthwaite", "kenward-roger", "normal"] = "satterthwaite",
     same_scale: bool = False,
+    direction: Literal["higher_is_better", "lower_is_better"] | None = None,
 ) -> ResponseSurface:
     """Does outcome go with the level of both ratings, with their gap, or with their agreement?
 
@@ -64,7 +65,10 @@ def fit_response_surface(
     part
         With `by`: ``"total"`` is the surface of the ratings as they are. ``"within"``: of each
         rating's deviation from the client's own mean (do sessions in which both move together
-        differ?); it says nothing of the level of the gap. ``"between"``: of the clients' means.
+        differ?); it says nothing of the level of the gap. ``"between"``: of the clients' means
+        as observed: with few sessions they hold error, which pulls the surface's curvature towards
+        zero by more than the reliability of the means (``.mean_reliability``); intervals then do
+        not hold the truth about clients' lasting levels.
         ``"both"``: both surfaces in one model; their rows are told apart by ``group``.
     cubic
         Adds ``b6`` to ``b9`` (X3, X2Y, XY2, Y3), which can tell whether x above y is worse than y
@@ -78,6 +82,10 @@ def fit_response_surface(
         How degrees of freedom of linear terms are found in the multilevel surface.
     same_scale
         Say True where ranges look unlike although both ratings are on one scale.
+    direction
+        Which outcome is the better one: ``"higher_is_better"``, or ``"lower_is_better"`` (as for
+        symptoms), where agreement should go with a low outcome. ``.congruence()`` uses it. Without
+        it words speak of a higher and lower outcome only.
 
     Returns
     -------
@@ -114,9 +122,18 @@ def fit_response_surface(
     True
     """
     levels = grouping(by)
+    asked.one_of(direction, "direction", (None, "higher_is_better", "lower_is_better"))
+    asked.one_of(df, "df", linear.METHODS)
+    asked.flag(cubic, "cubic")
+    asked.flag(same_scale, "same_scale")
     _check(part, random, levels, cluster)
-    data = table_of(data)
-    further, moderating = _names(covariates), _names(moderators)
+    further, moderating = asked.names_of(covariates, "covariates"), asked.names_of(
+        moderators, "moderators"
+    )
+    asked.distinct([x, y, outcome, *further, *levels])
+    asked.distinct([x, y, outcome, *moderating, *levels])
+    data = asked.table_with(data, [x, y, outcome, *further, *moderating])
+    asked.refuse_repeats(data, levels)
     wanted = {"x": x, "y": y, "outcome": outcome}
     wanted |= {f"covariate{i}": name for i, name in enumerate(further)}
     wanted |= {f"moderator{i}": name for i, name in enumerate(moderating)}
@@ -125,6 +142,11 @@ def fit_response_surface(
         require_one_scale(rows["x"], rows["y"], (x, y))
     for name in ("x", "y", "outcome"):
         require_variance(rows[name], wanted[name], "there is no surface to fit.")
+    for i, name in enumerate(further):
+        require_variance(rows[f"covariate{i}"], name, "it cannot be held equal.")
+    asked.refuse_pairwise(rows, "x", "y", levels, (x, y))
+    if part == "total":
+        levels = asked.levels_in(rows, levels, messages)
     if cluster:
         rows = rows.assign(cluster=_cluster(data, cluster)[rows.index])
     middle = _middle(rows, center)
@@ -137,36 +159,69 @@ def fit_response_surface(
     spec = Specification(
         x=x, y=y, outcome=outcome, levels=tuple(levels), covariates=tuple(further),
         moderators=tuple(moderating), part=part, cubic=cubic, random=random, df=df,
-        center=middle,
+        center=middle, direction=direction,
     )  # fmt: skip
     frame, parts = design(rows, spec)
     found = fit_design(frame, spec)
     if found.fit is not None:
         messages += _told(found.fit.messages, spec)
-    return ResponseSurface(spec, found, frame, parts, rows, tuple(messages))
+    if not cluster:
+        asked.note_clusters(data, levels, messages)
+    reliability = {}
+    if part in ("between", "both"):
+        reliability = _reliability(rows, (x, y), messages)
+    return ResponseSurface(spec, found, frame, parts, rows, tuple(messages), reliability)
+
+
+def _reliability(
+    rows: pd.DataFrame, names: tuple[str, str], messages: list[str]
+) -> dict[str, float]:
+    """Return the reliability of clients' observed means, and say what follows from it."""
+    from ..preparation import mean_reliability
+
+    found = {}
+    of = {"x": f"'{names[0]}'", "y": f"'{names[1]}'", "gap": "their difference"}
+    data = rows.assign(gap=rows["y"] - rows["x"])
+    for column, name in of.items():
+        try:
+            found[column] = float(mean_reliability(data, column, by="level1").average)
+        except DesignError:
+            found[column] = float("nan")
+        if not np.isfinite(found[column]):
+            messages.append(f"The reliability of the clients' means of {name} is not known.")
+    if np.isfinite(list(found.values())).all():
+        messages.append(
+            "The surface between clients rests on observed means, with reliability "
+            f"{found['x']:.2f} ({names[0]}), {found['y']:.2f} ({names[1]}) and {found['gap']:.2f} "
+            "(their difference). Error in them pulls slopes towards those within clients and "
+            f"curvatures to zero, a4 to about {found['gap'] ** 2:.2f} of its size: estimates and "
+            "intervals speak of observed means, not of the clients' lasting levels."
+        )
+    return found
 
 
 def _told(messages: Sequence[str], spec: Specification) -> list[str]:
     """Return the fit's messages in the surface's words."""
     out = [linear.renamed(message, spec.levels) for message in messages]
-    out = [re.sub(r"'(?:total|within|between)_(b\d)'", r"\1", message) for message in out]
+    # Squares of deviations differ between clients by construction: nothing there is left to split.
+    out = [m for m in out if not re.search(r"'\w*(?:total|within|between)_b\d' varies within", m)]
+    out = [re.sub(r"'(total|within|between)_(b\d)'", r"'\2'", message) for message in out]
+    names = {f"covariate{i}": name for i, name in enumerate(spec.covariates)}
+    names |= {f"moderator{i}": name for i, name in enumerate(spec.moderators)}
+    for inner, outer in names.items():
+        out = [re.sub(rf"\b{inner}(?:_\w+)?\b", outer, message) for message in out]
     if spec.part != "total":
         return out
-    out = [m for m in out if "varies within" not in m]
     mixed = (
-        "The surface of the ratings as they are mixes sessions of one client with differences "
-        "between clients; part='both' tells them apart."
+        f"The surface of the ratings as they are mixes rows of one '{spec.levels[0]}' with "
+        "differences between them; part='both' tells them apart."
     )
     return [*out, mixed]
 
 
 def _check(part: str, random: str, levels: list[str], cluster: str | None) -> None:
-    for name, value, allowed in (("part", part, PARTS), ("random", random, RANDOM)):
-        if value not in allowed:
-            raise DesignError(
-                f"{name} must be one of {', '.join(allowed)}, not {value!r}."
-                f"{did_you_mean(value, allowed)}"
-            )
+    asked.one_of(part, "part", PARTS)
+    asked.one_of(random, "random", RANDOM)
     if part != "total" and not levels:
         raise DesignError(f"part={part!r} needs by='client_id': deviations and means of clients.")
     if cluster and levels:
@@ -184,16 +239,13 @@ def _cluster(data: pd.DataFrame, column: str) -> np.ndarray:
     return codes
 
 
-def _names(given: str | Sequence[str] | None) -> list[str]:
-    return [] if given is None else [given] if isinstance(given, str) else list(given)
-
-
 def _middle(rows: pd.DataFrame, center: Any) -> float:
-    if center == "midpoint":
+    if isinstance(center, str) and center == "midpoint":
         return float((rows["x"].mean() + rows["y"].mean()) / 2)
     if center is None:
         return 0.0
-    if isinstance(center, (int, float, np.number)) and np.isfinite(center):
+    number = isinstance(center, (int, float, np.number)) and not isinstance(center, bool)
+    if number and np.isfinite(center):
         return float(center)
     raise DesignError(f"center must be 'midpoint', a number or None, not {center!r}.")
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..errors import AllianceStatsError, DesignError
 from ..results import TIDY_COLUMNS, Result
+from . import asked
 from . import surface_math as geometry
 
 if TYPE_CHECKING:
@@ -71,8 +72,11 @@ def bootstrap(
     Clusters are the top-level groups; without levels the groups of ``cluster``, else rows. The
     same seed gives the same draws, whatever `n_jobs` is.
     """
-    if isinstance(replicates, bool) or replicates < 2:
-        raise DesignError(f"A bootstrap needs 2 or more replicates, not {replicates!r}.")
+    asked.whole(replicates, "replicates", 2)
+    asked.whole(seed, "seed", 0)
+    if n_jobs != -1:
+        asked.whole(n_jobs, "n_jobs", 1)
+    asked.flag(progress, "progress")
     codes = _clusters(result)
     n = int(codes.max()) + 1
     if n < 3:

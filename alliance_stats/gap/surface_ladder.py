@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +26,14 @@ MODELS = {
 }
 
 
+NOTE = (
+    "The weights compare these models with each other and are no verdict on agreement: a model of "
+    "(x - y)^2 that stands first may still fit poorly, forces the ridge onto the line of agreement "
+    "instead of testing it, and may differ from no effect by chance. What may be said of agreement "
+    "is said by .congruence()."
+)
+
+
 def ladder(result: ResponseSurface) -> pd.DataFrame:
     """Fit the ladder of models by maximum likelihood and weigh them by AICc.
 
@@ -32,19 +41,21 @@ def ladder(result: ResponseSurface) -> pd.DataFrame:
     -------
     DataFrame
         ``model, predictors, n_parameters, llf, aicc, delta, weight``, best first. Covariates,
-        moderators' own terms and random effects are the same in all; n of AICc is the number of
-        rows. A weight compares these models with each other: it is no probability that a model is
-        true, and a best model may fit poorly.
+        moderators' own terms and random effects are the same in all; where there are moderators,
+        they moderate each model's own predictors. n of AICc is the number of rows. A weight
+        compares these models with each other: it is no probability that a model is true, and a
+        best model may fit poorly; ``.attrs["note"]`` says so.
     """
     from .surface import design
 
     if len(result.parts) > 1:
         raise DesignError("A ladder is climbed on one surface: fit part='within' or 'between'.")
-    cubic = replace(result.spec, cubic=True, moderators=())
-    frame, parts = design(result.rows, cubic)
+    frame, parts = design(result.rows, replace(result.spec, cubic=True))
     columns = list(parts[0].columns[1:])
     x, y = frame[columns[0]], frame[columns[1]]
-    others = frame.drop(columns=columns)
+    moderators = [f"moderator{i}" for i in range(len(result.spec.moderators))]
+    moderated = [f"{m}_{c}" for m in moderators for c in columns]
+    others = frame.drop(columns=[*columns, *moderated])
     chosen = {
         "null": [],
         "difference": [("difference", x - y)],
@@ -56,6 +67,7 @@ def ladder(result: ResponseSurface) -> pd.DataFrame:
     rows = []
     for name, predictors in chosen.items():
         one = others.assign(**dict(predictors))
+        one = one.assign(**{f"{m}_{c}": frame[m] * value for m in moderators for c, value in predictors})
         llf, k = _likelihood(one, result, frame)
         n = len(one)
         correction = 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else np.inf
@@ -63,9 +75,11 @@ def ladder(result: ResponseSurface) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["model", "predictors", "n_parameters", "llf", "aicc"])
     delta = table["aicc"] - table["aicc"].min()
     weight = np.exp(-delta / 2)
-    return table.assign(delta=delta, weight=weight / weight.sum()).sort_values(
+    out = table.assign(delta=delta, weight=weight / weight.sum()).sort_values(
         "aicc", kind="stable", ignore_index=True
     )
+    out.attrs["note"] = NOTE
+    return out
 
 
 def _likelihood(
@@ -95,23 +109,33 @@ def _normal_likelihood(found: Linear) -> float:
     return float(-n / 2 * (np.log(2 * np.pi * variance) + 1))
 
 
-def regions(result: ResponseSurface, margin: float | None) -> pd.DataFrame:
+def regions(result: ResponseSurface, margin: float | None, group: str) -> pd.DataFrame:
     """Return the numbers of rows and dyads in each region (see `ResponseSurface.regions`)."""
-    rows, spec = result.rows, result.spec
+    spec, part = result.spec, result._part(group)
+    both = np.concatenate([part.x, part.y])
     if margin is None:
-        margin = float(np.concatenate([rows["x"], rows["y"]]).std(ddof=1)) / 2
+        margin = float(both.std(ddof=1)) / 2
+    elif isinstance(margin, bool) or not isinstance(margin, Real) or not 0 <= margin < np.inf:
+        raise DesignError(f"margin must be a number of points, 0 or more, not {margin!r}.")
+    within = "within" in (spec.part, group)
     names = [f"{spec.x} above {spec.y}", "agreement", f"{spec.y} above {spec.x}"]
+    if within:
+        names = [
+            f"{spec.x} deviates further up than {spec.y}",
+            "both deviate alike",
+            f"{spec.y} deviates further up than {spec.x}",
+        ]
 
     def counted(difference: pd.Series) -> np.ndarray:
         value = difference.to_numpy()
         place = np.where(value > margin, 0, np.where(value < -margin, 2, 1))
         return np.bincount(place, minlength=3)
 
-    n = counted(rows["x"] - rows["y"])
+    difference = pd.Series(part.x - part.y, index=result.rows.index)
+    n = counted(difference)
     dyads = np.full(3, np.nan)
-    if "level1" in rows:
-        means = rows.groupby("level1")[["x", "y"]].mean()
-        dyads = counted(means["x"] - means["y"]).astype(float)
+    if spec.levels and not within:
+        dyads = counted(difference.groupby(result.rows["level1"]).mean()).astype(float)
     out = pd.DataFrame(
         {
             "region": names,
@@ -121,7 +145,7 @@ def regions(result: ResponseSurface, margin: float | None) -> pd.DataFrame:
             "share_dyads": dyads / dyads.sum(),
         }
     )
-    out.attrs["margin"] = margin
+    out.attrs["margin"] = float(margin)
     return out
 
 

@@ -54,15 +54,22 @@ def axes(b: Array) -> Array:
     return np.stack([x0, y0, y0 - p11 * x0, p11, y0 - p21 * x0, p21])
 
 
-def axes_with_errors(b: Array, covariance: Array) -> tuple[Array, Array]:
-    """Return `axes` and their delta-method standard errors; NaN where they do not exist."""
+def axes_with_errors(b: Array, covariance: Array, unit: float = 1.0) -> tuple[Array, Array]:
+    """Return `axes` and their delta-method standard errors; NaN where they do not exist.
+
+    `unit` is the spread of the ratings: whether a curvature is zero is judged in that unit, so
+    that points and millions of points give the same answer.
+    """
+    power = unit ** np.array([0, 1, 1, 2, 2, 2])
+    b, covariance = b[:6] * power, covariance[:6, :6] * np.outer(power, power)
     size = float(np.abs(b[1:6]).max())
     if size == 0 or abs(b[4]) < 1e-12 * size or abs(4 * b[3] * b[5] - b[4] ** 2) < 1e-14 * size**2:
         return np.full(6, np.nan), np.full(6, np.nan)
-    shifted = b[:6, None] + 1j * STEP * np.eye(6)
+    shifted = b[:, None] + 1j * STEP * np.eye(6)
     gradient = axes(shifted).imag / STEP
-    variance = np.einsum("ia,ab,ib->i", gradient, covariance[:6, :6], gradient)
-    return axes(b), np.sqrt(variance)
+    variance = np.einsum("ia,ab,ib->i", gradient, covariance, gradient)
+    back = np.array([unit, unit, unit, 1.0, unit, 1.0])
+    return axes(b) * back, np.sqrt(variance) * back
 
 
 def height(b: Array, x: Array, y: Array) -> Array:

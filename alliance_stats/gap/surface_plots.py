@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 def plot_surface(result: ResponseSurface, ax: Axes | None = None, *, group: str = "") -> Axes:
     """Draw the fitted surface as contours, only where there are data.
 
-    Points: the data; outline: their convex hull (region of support); thin lines: agreement (solid)
-    and mismatch (dotted); thick line: first principal axis.
+    Points: the data; outline: their convex hull (region of support); thin lines: both ratings equal
+    (LOC, solid) and parting around the middle (LOIC, dotted); thick line: the principal axis that
+    `.congruence()` judges.
     """
     from matplotlib.patches import Polygon
     from matplotlib.ticker import MaxNLocator
@@ -37,12 +38,13 @@ def plot_surface(result: ResponseSurface, ax: Axes | None = None, *, group: str 
         lines = ax.contour(
             grid["x"], grid["y"], grid["z"], levels=levels, colors=INK, linewidths=0.5
         )
-        ax.clabel(lines, fontsize=7, inline=False, zorder=4)
+        ax.clabel(lines, fontsize=7, inline=False, zorder=6)
         edge = Polygon(grid["hull"], transform=ax.transData)
         drawn.set_clip_path(edge)
         lines.set_clip_path(edge)
         for text in lines.labelTexts:
             text.set_visible(bool(edge.get_path().contains_point(text.get_position())))
+            text.set_bbox({"facecolor": "white", "alpha": 0.7, "lw": 0, "pad": 0.8})
         bar = ax.figure.colorbar(drawn, ax=ax, shrink=0.85)
         bar.set_label(f"{result.spec.outcome}, fitted (points)")
     part = result._part(group)
@@ -52,29 +54,44 @@ def plot_surface(result: ResponseSurface, ax: Axes | None = None, *, group: str 
     how = own.get(group if result.spec.part != "within" else "within", "client's mean, centred")
     ax.set_xlabel(f"{result.spec.x} ({how}, points)")
     ax.set_ylabel(f"{result.spec.y} ({how}, points)")
-    ax.set_title(f"n = {len(part.x):,} rows", loc="left")
+    ax.set_title(_counted(result), loc="left")
     ax.set_aspect("equal")
     ax.spines[["top", "right"]].set_visible(False)
     return ax
 
 
+def _counted(result: ResponseSurface) -> str:
+    text = f"n = {len(result.rows):,} rows"
+    if result.spec.levels:
+        text += f" of {result.rows['level1'].nunique():,} dyads"
+    return text
+
+
 def _lines(result: ResponseSurface, ax: Axes, group: str, grid: dict[str, np.ndarray]) -> None:
     hull = np.vstack([grid["hull"], grid["hull"][:1]])
     ax.plot(hull[:, 0], hull[:, 1], color=GREY, lw=1)
-    ends = np.array([grid["x"].min(), grid["x"].max()])
-    ax.plot(ends, ends, color=INK, lw=1, label="agreement (LOC)")
-    ax.plot(ends, -ends, color=INK, lw=1, ls=":", label="mismatch (LOIC)")
+    low, high = float(grid["x"].min()), float(grid["x"].max())
+    room = 0.04 * (high - low)  # points at the edge are drawn whole
+    ends = np.array([low - room, high + room])
+    within = "within" in (result.spec.part, group)
+    same = "both deviate alike (LOC)" if within else "both ratings equal (LOC)"
+    apart = "they part around the middle (LOIC)"
+    ax.plot(ends, ends, color=INK, lw=1, label=same)
+    ax.plot(ends, -ends, color=INK, lw=1, ls=":", label=apart)
     ax.set_xlim(*ends)
     ax.set_ylim(*ends)
     table = result.table[result.table["group"] == group].set_index("term")["estimate"]
-    if np.isfinite(table["p11"]):
+    # the axis that .congruence() judges: the ridge, or the valley where lower is better
+    lower = result.spec.direction == "lower_is_better"
+    number, word = ("2", "second") if lower else ("1", "first")
+    if np.isfinite(table[f"p{number}1"]):
         ax.plot(
             ends,
-            table["p10"] + table["p11"] * ends,
+            table[f"p{number}0"] + table[f"p{number}1"] * ends,
             color="#c8510a",
             lw=2,
             ls="--",
-            label="first principal axis",
+            label=f"{word} principal axis (judged)",
         )
         if ends[0] <= table["x0"] <= ends[1] and ends[0] <= table["y0"] <= ends[1]:
             ax.plot(

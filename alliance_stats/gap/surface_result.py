@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,7 @@ class Specification:
     random: str
     df: Any
     center: float
+    direction: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +57,11 @@ class Part:
     def names(self) -> tuple[str, ...]:
         """The coefficients' names, b0 to b5 or b9."""
         return geometry.CUBIC[: len(self.columns)]
+
+    @property
+    def unit(self) -> float:
+        """The spread of both ratings together."""
+        return float(np.concatenate([self.x, self.y]).std()) or 1.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -74,6 +80,8 @@ class ResponseSurface(Result):
         The surfaces: one, or ``within`` and ``between``.
     rows
         The rows used: ``x``, ``y``, ``outcome``, as they were.
+    mean_reliability
+        With a surface between clients: the reliability of their observed means of x and of y.
     """
 
     spec: Specification
@@ -82,6 +90,7 @@ class ResponseSurface(Result):
     parts: tuple[Part, ...]
     rows: pd.DataFrame
     notes: tuple[str, ...] = ()
+    mean_reliability: dict[str, float] = field(default_factory=dict)
     title = "Response surface"
 
     @property
@@ -137,7 +146,7 @@ class ResponseSurface(Result):
     def _axes(self, part: Part) -> pd.DataFrame:
         value = error = np.full(6, np.nan)
         if not self.spec.cubic:
-            value, error = geometry.axes_with_errors(*self.coefficients(part.group))
+            value, error = geometry.axes_with_errors(*self.coefficients(part.group), part.unit)
         df = np.full(6, np.inf)
         if self.linear.fit is None:
             df = self.linear.df_of(np.zeros((6, 1)))
@@ -172,17 +181,34 @@ class ResponseSurface(Result):
                 f"n_{k}": n for k, n in zip(self.spec.levels, fit.n_groups.values(), strict=True)
             }
             row |= {"converged": fit.converged, "singular": fit.singular}
+        row |= {f"reliability_of_means_{k}": v for k, v in self.mean_reliability.items()}
         return pd.DataFrame([{**row, "sigma": float(np.sqrt(self.linear.scale))}])
 
     # -- questions ---------------------------------------------------------------------------
 
     def congruence(
-        self, *, group: str | None = None, direction: str = "higher_is_better", level: float = 0.95
+        self,
+        *,
+        group: str | None = None,
+        direction: str | None = None,
+        level: float = 0.95,
+        equivalence: dict[str, tuple[float, float]] | None = None,
+        limits: SurfaceBootstrap | None = None,
     ) -> Congruence:
-        """Is it agreement that goes with a better outcome? Every condition (see `congruence`)."""
+        """Is it agreement that goes with the outcome? Every condition (see `congruence`).
+
+        `direction` is that of `fit_response_surface` where not given here.
+        """
         from .congruence import congruence
 
-        return congruence(self, self.parts[0].group if group is None else group, direction, level)
+        return congruence(
+            self,
+            self.parts[0].group if group is None else group,
+            direction or self.spec.direction,
+            level,
+            equivalence=equivalence,
+            limits=limits,
+        )
 
     def ladder(self) -> pd.DataFrame:
         """Compare simpler and richer models by AICc (see `surface_ladder.ladder`)."""
@@ -190,24 +216,29 @@ class ResponseSurface(Result):
 
         return ladder(self)
 
-    def regions(self, *, margin: float | None = None) -> pd.DataFrame:
+    def regions(self, *, margin: float | None = None, group: str | None = None) -> pd.DataFrame:
         """Return how many sessions and dyads lie in agreement and to each side.
+
+        In the surface's own coordinates: of a surface within clients, "agreement" means that both
+        ratings deviate alike from the client's own means, whatever the gap.
 
         Parameters
         ----------
         margin
             Ratings at most this far apart (in points) agree; by default half the SD of all x and
             y together.
+        group
+            Of a model with two surfaces: ``"within"`` or ``"between"``.
 
         Returns
         -------
         DataFrame
             ``region, n_rows, share_rows, n_dyads, share_dyads``; dyads by the mean of their rows
-            (NaN where no dyads are known).
+            (NaN where no dyads are known, and within clients, where each dyad's mean is zero).
         """
         from .surface_ladder import regions
 
-        return regions(self, margin)
+        return regions(self, margin, self.parts[0].group if group is None else group)
 
     def bootstrap(
         self, replicates: int = 1000, *, seed: int, n_jobs: int = 1, progress: bool = False

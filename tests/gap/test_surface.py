@@ -124,6 +124,8 @@ def test_axes_do_not_exist_on_a_plane_and_that_is_said():
     data = DATA.assign(outcome=x - y + 1e-3 * np.sin(1e5 * x))
     b, V = np.array([0, 1.0, -1.0, 0, 0, 0]), np.eye(6)
     assert np.isnan(geometry.axes_with_errors(b, V)[0]).all()
+    rounding = np.array([0, 1.0, -1.0, 1e-16, -1e-16, 1e-16])
+    assert np.isnan(geometry.axes_with_errors(rounding, V)[0]).all()
     found = al.fit_response_surface(data, **COLUMNS, cubic=True)
     assert any("principal axes" in message for message in found.messages)
 
@@ -134,7 +136,8 @@ def test_axes_do_not_exist_on_a_plane_and_that_is_said():
         ({"b3": -0.5, "b4": 1.0, "b5": -0.5}, "strict"),
         ({"b1": 0.4, "b2": 0.4, "b3": -0.5, "b4": 1.0, "b5": -0.5}, "broad"),
         ({"b1": 0.4, "b2": -0.4, "b3": -0.5, "b4": 1.0, "b5": -0.5}, "shifted ridge"),  # a3, p10
-        ({"b3": -1.0, "b4": 1.0, "b5": -0.25}, "shifted ridge"),  # rotated: p11 and a5
+        ({"b3": -1.0, "b4": 1.0, "b5": -0.25}, "rotated ridge"),  # rotated: p11 and a5
+        ({"b3": -1.0}, "one-rating curve"),
         ({"b1": 0.5, "b2": -0.5}, "no congruence"),
         ({"b3": 0.5, "b4": -1.0, "b5": 0.5}, "no congruence"),  # a valley
         ({}, "no relation"),
@@ -155,12 +158,127 @@ def test_a_significant_a3_alone_is_not_called_congruence():
     assert "client is the higher one" in said.words
 
 
-def test_where_lower_is_better_the_surface_is_turned_over():
+def test_where_lower_is_better_the_valley_is_judged_on_the_outcome_as_given():
     valley = planted(seed=7, b3=0.5, b4=-1.0, b5=0.5)
-    found = al.fit_response_surface(valley, **COLUMNS, center=4)
-    assert found.congruence(direction="lower_is_better", level=0.999).verdict == "strict"
+    found = al.fit_response_surface(valley, **COLUMNS, center=4, direction="lower_is_better")
+    said = found.congruence(level=0.999)
+    assert said.verdict == "strict"
+    assert "outcome is lower (better) the closer" in said.words
+    # the same names mean the same numbers in both tables
+    table, own = said.table.set_index("condition")["estimate"], terms(found)["estimate"]
+    names = ["p20", "p21", "a1", "a2", "a3", "a4", "a5"]
+    assert table[names].to_numpy() == pytest.approx(own[names].to_numpy(), rel=1e-12)
+    assert table["a4"] > 0
+    assert said.table.set_index("condition").loc["a4", "needed"] == "above 0"
+    # turned over by hand, the second axis of the valley is the first of the ridge
+    ridge = al.fit_response_surface(valley.assign(outcome=-valley["outcome"]), **COLUMNS, center=4)
+    for valleys, ridges in (("p20", "p10"), ("p21", "p11")):
+        assert own[valleys] == pytest.approx(terms(ridge).loc[ridges, "estimate"], rel=1e-6)
+    assert any("judged" in str(line.get_label()) for line in found.plot().lines)
     with pytest.raises(al.DesignError, match="Did you mean 'lower_is_better'"):
         found.congruence(direction="lower_better")
+
+
+def test_agreement_that_goes_with_more_distress_is_not_called_better():
+    data = planted(seed=7, b3=-1.0, b4=2.0, b5=-1.0)
+    found = al.fit_response_surface(data, **COLUMNS, center=4)
+    assert "better" not in found.congruence().words
+    assert "outcome is higher the closer" in found.summary()
+    symptoms = al.fit_response_surface(data, **COLUMNS, center=4, direction="lower_is_better")
+    assert symptoms.congruence().verdict == "no congruence"
+    assert "falls to both sides instead" in symptoms.congruence().words
+
+
+def test_deviations_that_go_together_are_not_called_agreement():
+    rng = np.random.default_rng(3)
+    client = np.repeat(np.arange(100), 8)
+    move = rng.normal(0, 1, (2, len(client)))
+    data = pd.DataFrame({"client_id": client, "client": 7 + move[0], "therapist": 4 + move[1]})
+    mean = data.groupby("client_id")[["client", "therapist"]].transform("mean")
+    apart = (data["client"] - mean["client"]) - (data["therapist"] - mean["therapist"])
+    data["outcome"] = -0.5 * apart**2 + rng.normal(0, 0.5, len(client))
+    found = al.fit_response_surface(data, **COLUMNS, by="client_id", part="within")
+    words = found.congruence(level=0.999).words
+    assert "closer" not in words
+    assert "deviate alike from the client's own means" in words
+    table = found.regions(margin=0.5).set_index("region")
+    alike = int((apart.abs() <= 0.5).sum())
+    assert table.loc["both deviate alike", "n_rows"] == alike  # not 0, as of the raw ratings
+
+
+def test_what_is_not_contradicted_is_said_with_its_limits():
+    found = al.fit_response_surface(planted(seed=7, b3=-0.5, b4=1.0, b5=-0.5), **COLUMNS, center=4)
+    said = found.congruence()
+    row = said.table.set_index("condition").loc["p11"]
+    assert f"slope of the axis {row['conf_low']:.2f} to {row['conf_high']:.2f}" in said.words
+    assert "do not contradict" in said.words
+    narrow = {"p11": (0.99, 1.01), "p10": (-0.01, 0.01), "a3": (-0.01, 0.01), "a5": (-0.01, 0.01)}
+    assert not found.congruence(equivalence=narrow).holds
+    wide = {"p11": (0.5, 2.0), "p10": (-1, 1), "a3": (-1, 1), "a5": (-1, 1)}
+    assert "within the bounds that were stated" in found.congruence(equivalence=wide).words
+    drawn = found.bootstrap(200, seed=1)
+    low = found.congruence(limits=drawn).table.set_index("condition")["conf_low"]
+    assert low["p11"] == pytest.approx(drawn.tidy().set_index("term").loc["p11", "conf_low"])
+
+
+def test_a_curve_of_one_rating_alone_is_named_where_it_is_not_contradicted():
+    words = []
+    for seed in range(30):
+        data = planted(seed=seed, n=60, b3=-0.5)
+        said = al.fit_response_surface(data, **COLUMNS, center=4).congruence()
+        if said.holds:
+            words.append(said.words)
+    assert all("a curve of client alone" in one or "bends" in one for one in words)
+    big = al.fit_response_surface(planted(seed=1, n=2000, b3=-0.5), **COLUMNS, center=4)
+    assert big.congruence(level=0.999).verdict == "one-rating curve"
+    assert "curves with client" in big.congruence(level=0.999).words
+
+
+def test_the_unit_of_the_ratings_changes_no_verdict():
+    data = planted(seed=7, b1=0.3, b3=-1.0, b4=1.0, b5=-0.25)
+    small = terms(al.fit_response_surface(data, **COLUMNS))
+    large = data.assign(client=data["client"] * 1e12, therapist=data["therapist"] * 1e12)
+    large = terms(al.fit_response_surface(large, **COLUMNS))
+    for term, unit in (("p11", 1), ("p21", 1), ("x0", 1e12), ("p10", 1e12)):
+        for column in ("estimate", "std_error"):
+            assert large.loc[term, column] == pytest.approx(
+                small.loc[term, column] * unit, rel=1e-6
+            )
+
+
+def test_moderators_stay_in_all_rungs_of_the_ladder():
+    data = planted(seed=5, n=300, b1=0.5, b2=0.2)
+    data["training"] = np.random.default_rng(1).normal(0, 1, len(data))
+    data["outcome"] += 0.4 * data["training"]
+    found = al.fit_response_surface(data, **COLUMNS, center=4, moderators="training")
+    table = found.ladder().set_index("model")
+    # the rung "full" is the fitted model: its residual sum of squares gives the likelihood
+    n, k = len(data), len(found.linear.params)
+    variance = found.linear.scale * (n - k) / n
+    llf = -n / 2 * (np.log(2 * np.pi * variance) + 1)
+    assert table.loc["full", "llf"] == pytest.approx(llf, rel=1e-10)
+    assert table.loc["full", "n_parameters"] == k + 1
+    assert "no verdict on agreement" in found.ladder().attrs["note"]
+
+
+def test_means_of_few_sessions_are_said_to_attenuate_the_surface_between():
+    rng = np.random.default_rng(5)
+    client = np.repeat(np.arange(200), 4)
+    level = rng.normal(0, 0.7, (2, 200))
+    x, y = level[:, client] + rng.normal(0, 0.7, (2, 800))
+    outcome = -((level[0] - level[1]) ** 2)[client] + rng.normal(0, 0.5, 800)
+    data = pd.DataFrame({"client_id": client, "client": x, "therapist": y, "outcome": outcome})
+    found = al.fit_response_surface(data, **COLUMNS, by="client_id", part="both", center=0)
+    reliability = 0.49 / (0.49 + 0.49 / 4)
+    assert found.mean_reliability["gap"] == pytest.approx(reliability, abs=0.06)
+    # a4 is -4 for true levels; squares of observed means carry the reliability squared
+    row = terms(found, "between").loc["a4"]
+    assert abs(row["estimate"] + 4 * reliability**2) < 3 * row["std_error"]
+    assert row["conf_low"] > -4
+    assert any("not of the clients' lasting levels" in message for message in found.messages)
+    said = " ".join(found.messages)
+    assert "Split it with" not in said
+    assert "_b" not in said
 
 
 def test_a_cubic_surface_tells_which_mismatch_is_worse():
@@ -284,11 +402,52 @@ def test_incomplete_rows_are_counted_by_what_is_missing():
         ({}, {"part": "withn", "by": "client_id"}, "Did you mean 'within'"),
         ({}, {"center": "mean"}, "center must be"),
         ({}, {"by": ["a", "b"], "cluster": "x"}, "cluster is for by=None"),
+        ({}, {"center": True}, "center must be"),
+        ({}, {"center": pd.NA}, "center must be"),
+        ({}, {"cubic": "no"}, "cubic must be True or False"),
+        ({}, {"df": "satterthwait"}, "Did you mean 'satterthwaite'"),
+        ({}, {"outcome": "client"}, "named for two parts"),
+        ({}, {"covariates": ["outcome"]}, "named for two parts"),
+        ({}, {"covariates": "constant"}, "same value in all"),
+        ({"constant": 2.0, "client": DATA["therapist"]}, {}, "copy or a sum"),
+        ({"outcome": 2 * DATA["client"]}, {}, "exact function"),
+        ({"outcome": pd.Timestamp("2020-01-01")}, {}, "holds dates"),
+        ({"session": 1}, {"by": "client_id"}, "share 'client_id' and session"),
+        ({}, {"direction": "lower"}, "direction must be"),
     ],
 )
 def test_bad_input_is_told(change, options, said):
     with pytest.raises(ValueError, match=said):
-        al.fit_response_surface(DATA.assign(**change), **{**COLUMNS, **options})
+        al.fit_response_surface(DATA.assign(**{"constant": 2.0, **change}), **{**COLUMNS, **options})
+
+
+def test_bad_questions_are_told():
+    found = al.fit_response_surface(planted(b3=-0.5, b4=1.0, b5=-0.5), **COLUMNS)
+    for level in (95, np.nan, 0, -1, True, "high"):
+        with pytest.raises(al.DesignError, match="level must be a number between 0 and 1"):
+            found.congruence(level=level)
+    for margin in (-1, np.nan, "wide"):
+        with pytest.raises(al.DesignError, match="margin must be"):
+            found.regions(margin=margin)
+    with pytest.raises(al.DesignError, match="name one of them as group="):
+        found.congruence(group="within")
+    for options in ({"replicates": 2.5, "seed": 1}, {"replicates": 9, "seed": None},
+                    {"replicates": 9, "seed": 1, "n_jobs": 0}):  # fmt: skip
+        with pytest.raises(al.DesignError, match="must be a whole number"):
+            found.bootstrap(**options)
+    for data in (None, 3):
+        with pytest.raises(al.ColumnError, match="must be a pandas DataFrame"):
+            al.fit_response_surface(data, **COLUMNS)
+    twice = pd.concat([DATA, DATA[["client"]]], axis=1)
+    with pytest.raises(al.ColumnError, match="more than once"):
+        al.fit_response_surface(twice, **COLUMNS)
+
+
+def test_repeated_clients_without_by_are_told_of():
+    found = al.fit_response_surface(DATA, **COLUMNS)
+    assert any("clients have several rows" in message for message in found.messages)
+    found = al.fit_response_surface(DATA, **COLUMNS, by="client_id")
+    assert any("20 therapists, but the model does not use them" in m for m in found.messages)
 
 
 def test_a_client_with_two_therapists_is_named():
