@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..errors import DesignError, SingularFitWarning
+from ..errors import DesignError, listing
 from ..results import TIDY_COLUMNS, Result
+from . import asked
 from .forecasts import TARGETS, checked_forecasts, default_measure, observed_outcomes
-from .linear import multilevel
+from .outcome_caseloads import bias_row, caseloads, ranks, self_ranks
 from .outcome_scores import calibration_curve, calibration_line, discrimination, foreseen
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ CAVEATS = (
     "therapists rate lower than clients, here they may expect more than is measured.",
 )
 ENOUGH = 10  # clients with and without the event that a calibration line needs
-SMALLEST_CASELOAD = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class OutcomeGap(Result):
         observed; above 0: more expected than seen), ``:brier``, ``:auc``,
         ``:calibration_intercept``, ``:calibration_slope``; for deterioration ``:sensitivity``,
         ``:specificity``, ``:predictive_value``; ``<target>:caseload_bias`` for shares of a
-        caseload; ``rank_correlation``.
+        caseload; ``rank_correlation``; with `self_rank`, ``self_rank:...``.
     calibration
         ``target, bin, n, forecast, observed, conf_low, conf_high``.
     therapists
@@ -99,6 +99,9 @@ def outcome_gap(
     method: str = "JT",
     threshold: float | None = None,
     bins: int = 5,
+    self_rank: pd.DataFrame | None = None,
+    replicates: int = 1000,
+    seed: int = 1,
 ) -> OutcomeGap:
     """Do therapists' forecasts agree with what their clients' measures show?
 
@@ -117,6 +120,12 @@ def outcome_gap(
         likely of improved, unchanged and deteriorated.
     bins
         Groups of clients, alike in number, of the calibration curve.
+    self_rank
+        ``therapist_id, percentile`` (0 to 100): where each therapist places himself or herself
+        among colleagues. Adds ``self_rank:mean``, ``self_rank:bias`` (against the percentile of
+        the shrunken outcome in this study) and ``self_rank:correlation``.
+    replicates, seed
+        Of the bootstrap over therapists for the correlations of ranks.
 
     Returns
     -------
@@ -131,11 +140,15 @@ def outcome_gap(
 
     Notes
     -----
-    *Bias*: ``forecast - observed ~ 1 + (1 | therapist_id)``. *Calibration*: logistic regression
-    on the forecast's log odds with errors that respect therapists; slope 1 and intercept 0 are
-    perfect (the intercept at slope 1). *Sensitivity, specificity, predictive value*: Wilson's
-    intervals, which treat clients as independent. *Rank*: Spearman between therapists' mean
-    forecast of improvement and their observed share, shrunken by caseload.
+    *Bias*: ``forecast - observed ~ 1 + (1 | therapist_id)``; so too for a share of the caseload,
+    whose clients are its rows: a caseload of one does not count like one of fifty. *Calibration*:
+    logistic regression on the forecast's log odds with errors that respect therapists and t with
+    one degree of freedom less than there are therapists; slope 1 and intercept 0 are perfect (the
+    intercept at slope 1). *AUC*: errors that respect therapists (Obuchowski 1997, doi
+    10.2307/2533958). *Sensitivity, specificity, predictive value*: of clients with the forecasts
+    that the rule needs; Wilson's intervals, which treat clients as independent. *Rank*: Spearman
+    between therapists' mean forecast of improvement and their observed share, shrunken by caseload;
+    percentile interval of a bootstrap over therapists.
 
     Examples
     --------
@@ -146,10 +159,14 @@ def outcome_gap(
     """
     if threshold is not None and not 0 < threshold <= 1:
         raise DesignError(f"threshold is a probability above 0 and up to 1, not {threshold!r}.")
+    asked.whole(bins, "bins", 1)
+    asked.whole(replicates, "replicates", 2)
+    asked.whole(seed, "seed", 0)
     forecasts = checked_forecasts(study)
     name = measure or default_measure(study)
     outcomes, used = observed_outcomes(study, name, scale, rater, reliability, method)
     messages: list[str] = []
+    _note_therapists(study, forecasts, messages)
     clients = _per_client(forecasts, outcomes, messages)
     rows = []
     curves = []
@@ -160,10 +177,13 @@ def outcome_gap(
             curves.append(calibration_curve(part, bins).assign(target=target))
     if len(clients):
         rows += foreseen(clients, threshold, messages)
-    rows += _caseloads(study, forecasts, outcomes)
+    rows += caseloads(study, forecasts, outcomes, messages)
     if not rows:
         raise DesignError("No forecast belongs to a client or therapist whose outcome is known.")
-    therapists, rank = _ranks(clients, messages)
+    therapists, rank = ranks(clients, replicates, seed, messages)
+    if self_rank is not None:
+        therapists, own = self_ranks(self_rank, therapists, replicates, seed, messages)
+        rank += own
     table = pd.DataFrame([*rows, *rank]).assign(effect="fixed", group="")
     return OutcomeGap(
         table=table.reindex(columns=list(TIDY_COLUMNS)),
@@ -185,6 +205,9 @@ def _curves(curves: list[pd.DataFrame]) -> pd.DataFrame:
 def _per_client(
     forecasts: pd.DataFrame, outcomes: pd.DataFrame, messages: list[str]
 ) -> pd.DataFrame:
+    empty = int((forecasts["client_id"].notna() & forecasts["forecast"].isna()).sum())
+    if empty:
+        messages.append(f"{empty} forecasts of clients are empty and do not count.")
     own = forecasts[forecasts["client_id"].notna() & forecasts["forecast"].notna()]
     long = outcomes.melt("client_id", list(TARGETS), var_name="target", value_name="observed")
     keep = ["therapist_id", "client_id", "target", "forecast"]
@@ -199,6 +222,29 @@ def _per_client(
     return merged
 
 
+def _note_therapists(study: Any, forecasts: pd.DataFrame, messages: list[str]) -> None:
+    """Say where a forecast is not of the client's own therapist, or several forecast one client."""
+    own = forecasts[forecasts["client_id"].notna() & forecasts["forecast"].notna()]
+    clients = study.tables.get("clients")
+    if clients is not None and "therapist_id" in clients and len(own):
+        known = clients.set_index("client_id")["therapist_id"]
+        of = own["client_id"].map(known)
+        other = own[of.notna() & (of.astype(str) != own["therapist_id"].astype(str))]
+        if len(other):
+            messages.append(
+                f"{len(other)} forecasts, of {other['client_id'].nunique()} clients, name another "
+                "therapist than the table of clients does; they count for the therapist who made "
+                f"them (first clients: {listing(other['client_id'].unique(), 3)})."
+            )
+    several = own.groupby(["client_id", "target"])["therapist_id"].nunique()
+    several = several[several > 1].reset_index()["client_id"].nunique()
+    if several:
+        messages.append(
+            f"{several} clients have forecasts of several therapists; each forecast counts once, "
+            "and intervals treat them as different clients."
+        )
+
+
 def _row(term: str, estimate: float, **more: float) -> dict[str, Any]:
     return {"term": term, "estimate": float(estimate), **more}
 
@@ -208,7 +254,7 @@ def _target_rows(part: pd.DataFrame, target: str, messages: list[str]) -> list[d
     rows = [
         _row(f"{target}:forecast", forecast.mean()),
         _row(f"{target}:observed", observed.mean()),
-        {**_bias(part), "term": f"{target}:bias"},
+        {**bias_row(part), "term": f"{target}:bias"},
         _row(f"{target}:brier", ((forecast - observed) ** 2).mean()),
     ]
     events = int(observed.sum())
@@ -219,78 +265,7 @@ def _target_rows(part: pd.DataFrame, target: str, messages: list[str]) -> list[d
         )
         names = ("auc", "calibration_intercept", "calibration_slope")
         return rows + [_row(f"{target}:{name}", np.nan) for name in names]
-    rows.append({**discrimination(forecast, observed), "term": f"{target}:auc"})
+    clusters = pd.factorize(part["therapist_id"])[0]
+    rows.append({**discrimination(forecast, observed, clusters), "term": f"{target}:auc"})
     lines = calibration_line(part, target, messages)
     return rows + [{**line, "term": f"{target}:{name}"} for name, line in lines.items()]
-
-
-def _bias(part: pd.DataFrame) -> dict[str, float]:
-    """Return forecast minus observed with its interval, therapists respected where they repeat."""
-    import warnings
-
-    frame = part.assign(bias=part["forecast"] - part["observed"])
-    clusters = frame["therapist_id"].nunique()
-    if 1 < clusters < len(frame) and frame["bias"].std() > 0:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SingularFitWarning)
-            found = multilevel("bias ~ 1 + (1 | therapist_id)", frame, df="satterthwaite")
-        row = found.rows(np.ones((1, 1)), ["bias"]).iloc[0]
-        return {str(k): v for k, v in row.items() if k not in ("effect", "group", "term")}
-    from .moments import mean_row
-
-    return mean_row(frame["bias"].to_numpy())
-
-
-def _caseloads(study: Any, forecasts: pd.DataFrame, outcomes: pd.DataFrame) -> list[dict[str, Any]]:
-    """Compare shares that therapists expect of their caseload with the observed ones."""
-    from .moments import mean_row
-
-    shares = forecasts[forecasts["client_id"].isna() & forecasts["forecast"].notna()]
-    if shares.empty:
-        return []
-    clients = study.tables["clients"][["client_id", "therapist_id"]]
-    seen = outcomes.merge(clients, on="client_id", how="left").groupby("therapist_id")
-    observed = seen[list(TARGETS)].mean()
-    rows = []
-    for target, part in shares.groupby("target", sort=False):
-        gap = part["forecast"].to_numpy() - part["therapist_id"].map(observed[target]).to_numpy()
-        gap = gap[np.isfinite(gap)]
-        if len(gap):
-            rows.append({**mean_row(gap), "term": f"{target}:caseload_bias"})
-    return rows
-
-
-def _ranks(clients: pd.DataFrame, messages: list[str]) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
-    columns = [
-        "therapist_id", "n", "forecast", "observed", "shrunken", "rank_forecast", "rank_observed",
-    ]  # fmt: skip
-    part = clients[(clients["target"] == "improved") & clients["observed"].notna()]
-    if part["therapist_id"].nunique() < 3:
-        return pd.DataFrame(columns=columns), []
-    groups = part.groupby("therapist_id", observed=True)
-    table = groups[["forecast", "observed"]].mean()
-    table.insert(0, "n", groups.size())
-    fit = multilevel("observed ~ 1 + (1 | therapist_id)", part, df="normal").fit
-    assert fit is not None
-    own = fit.random_effects["therapist_id"]["Intercept"].reindex(table.index)
-    table["shrunken"] = float(fit.params["Intercept"]) + own
-    for name, source in (("forecast", "forecast"), ("observed", "shrunken")):
-        table[f"rank_{name}"] = table[source].rank(ascending=False, method="average")
-    enough = table[table["n"] >= SMALLEST_CASELOAD]
-    if len(enough) < 5 or not enough["shrunken"].std() > 1e-9 < enough["forecast"].std():
-        messages.append(
-            "The correlation of ranks needs five therapists with five clients or more who are "
-            "found to differ in outcome and in forecast; it is left out."
-        )
-        return table.reset_index()[columns], [_row("rank_correlation", np.nan)]
-    from scipy.stats import spearmanr
-
-    found = spearmanr(enough["forecast"], enough["shrunken"])
-    r, n = float(found.statistic), len(enough)
-    half = 1.959964 * np.sqrt((1 + r * r / 2) / (n - 3))  # Bonett & Wright 2000
-    low, high = np.tanh(np.arctanh(np.clip(r, -0.999999, 0.999999)) + np.array([-half, half]))
-    row = _row(
-        "rank_correlation", r, p_value=float(found.pvalue), conf_low=float(low),
-        conf_high=float(high),
-    )  # fmt: skip
-    return table.reset_index()[columns], [row]

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import stats
 
 Array = np.ndarray
+FEW = 20
 EDGE = 0.005
 """Forecasts of 0 and 1 have no log odds; they are taken as this far from the edge."""
 
@@ -27,7 +28,8 @@ def wilson(hits: float, n: float) -> tuple[float, float]:
 def calibration_curve(part: pd.DataFrame, bins: int) -> pd.DataFrame:
     """Return forecasts in groups of about equal size, with what came to pass."""
     ranks = part["forecast"].rank(method="average", pct=True)  # equal forecasts stay together
-    group = np.minimum((ranks * bins).to_numpy().astype(int), bins - 1)
+    # the rounding guards .6 * 5 = 3.0000000000000004, which would open a further group
+    group = np.ceil((ranks * bins).round(9)).to_numpy().astype(int) - 1
     groups = part.assign(bin=group).groupby("bin")
     out = groups.agg(
         n=("observed", "size"), forecast=("forecast", "mean"), observed=("observed", "mean")
@@ -38,21 +40,32 @@ def calibration_curve(part: pd.DataFrame, bins: int) -> pd.DataFrame:
     ).reset_index()
 
 
-def discrimination(forecast: Array, observed: Array) -> dict[str, float]:
-    """Return the AUC with its interval.
+def discrimination(forecast: Array, observed: Array, clusters: Array) -> dict[str, float]:
+    """Return the AUC with an interval that respects clusters.
 
-    Hanley & McNeil (1982, doi 10.1148/radiology.143.1.7063747).
+    Obuchowski (1997, doi 10.2307/2533958); with one client a cluster it is DeLong's.
     """
-    yes, no = int(observed.sum()), int((1 - observed).sum())
-    ranks = stats.rankdata(forecast)
-    auc = (ranks[observed == 1].sum() - yes * (yes + 1) / 2) / (yes * no)
-    q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
-    variance = auc * (1 - auc) + (yes - 1) * (q1 - auc**2) + (no - 1) * (q2 - auc**2)
-    error = np.sqrt(variance / (yes * no))
+    yes, no = forecast[observed == 1], forecast[observed == 0]
+    m, n = len(yes), len(no)
+    wins = (yes[:, None] > no).astype(float) + 0.5 * (yes[:, None] == no)
+    auc = float(wins.mean())
+    size = int(clusters.max()) + 1
+    of_yes, of_no = clusters[observed == 1], clusters[observed == 0]
+    own_yes = np.bincount(of_yes, wins.mean(axis=1) - auc, minlength=size)
+    own_no = np.bincount(of_no, wins.mean(axis=0) - auc, minlength=size)
+    with_yes, with_no = len(np.unique(of_yes)), len(np.unique(of_no))
+    if min(with_yes, with_no) < 2:
+        return {"estimate": auc}
+    variance = with_yes / (with_yes - 1) * float(own_yes @ own_yes) / m**2
+    variance += with_no / (with_no - 1) * float(own_no @ own_no) / n**2
+    variance += 2 * size / (size - 1) * float(own_yes @ own_no) / (m * n)
+    if variance < 0:
+        return {"estimate": auc}
+    error = float(np.sqrt(variance))
+    half = float(stats.t.ppf(0.975, size - 1)) * error
     return {
-        "estimate": float(auc), "std_error": float(error),
-        "conf_low": float(max(auc - 1.959964 * error, 0)),
-        "conf_high": float(min(auc + 1.959964 * error, 1)),
+        "estimate": auc, "std_error": error, "df": float(size - 1),
+        "conf_low": max(auc - half, 0.0), "conf_high": min(auc + half, 1.0),
     }  # fmt: skip
 
 
@@ -74,6 +87,11 @@ def calibration_line(
         nothing = {"estimate": np.nan}
         return {"calibration_intercept": nothing, "calibration_slope": nothing}
     clusters = pd.factorize(part["therapist_id"])[0]
+    if clusters.max() < FEW:
+        messages.append(
+            f"'{target}': errors of the calibration line rest on {clusters.max() + 1} therapists; "
+            f"with fewer than {FEW} they may be too small all the same."
+        )
     observed = part["observed"].to_numpy()
     intercept = _logistic(observed, np.ones((len(logit), 1)), clusters, offset=logit)[0]
     slope = _logistic(observed, np.column_stack([np.ones(len(logit)), logit]), clusters)[1]
@@ -87,16 +105,17 @@ def _logistic(
     from statsmodels.genmod.generalized_linear_model import GLM
 
     model = GLM(observed, X, family=Binomial(), offset=offset)
-    if len(np.unique(clusters)) > 2:
-        fit = model.fit(cov_type="cluster", cov_kwds={"groups": clusters})
-    else:
-        fit = model.fit()
-    low, high = np.asarray(fit.conf_int()).T
+    n = len(np.unique(clusters))
+    df = float(n - 1 if n > 2 else len(observed) - X.shape[1])
+    fit = model.fit(cov_type="cluster", cov_kwds={"groups": clusters}) if n > 2 else model.fit()
+    half = stats.t.ppf(0.975, df) * np.asarray(fit.bse)
     return [
         {
             "estimate": float(fit.params[i]), "std_error": float(fit.bse[i]),
-            "statistic": float(fit.tvalues[i]), "df": np.inf, "p_value": float(fit.pvalues[i]),
-            "conf_low": float(low[i]), "conf_high": float(high[i]),
+            "statistic": float(fit.tvalues[i]), "df": df,
+            "p_value": float(2 * stats.t.sf(abs(fit.tvalues[i]), df)),
+            "conf_low": float(fit.params[i] - half[i]),
+            "conf_high": float(fit.params[i] + half[i]),
         }
         for i in range(X.shape[1])
     ]  # fmt: skip
@@ -107,21 +126,36 @@ def foreseen(
 ) -> list[dict[str, Any]]:
     """Return how many of those who deteriorated were foreseen to, with Wilson's intervals."""
     exclusive = clients[clients["target"].isin(["improved", "unchanged", "deteriorated"])]
-    said_of = exclusive.set_index(["client_id", "target"])["forecast"]
+    keys = ["therapist_id", "client_id"]
+    said_of = exclusive.set_index([*keys, "target"])["forecast"]
     wide = said_of.unstack("target")  # noqa: PD010 - keys are unique, nothing to aggregate
     if "deteriorated" not in wide:
         return []
-    worse = exclusive[exclusive["target"] == "deteriorated"].set_index("client_id")["observed"]
-    worse = worse.dropna()
-    wide = wide.loc[worse.index]
     if threshold is None and wide.shape[1] < 3:
         messages.append(
             "Sensitivity to deterioration needs forecasts of improved, unchanged and "
             "deteriorated, or threshold=."
         )
         return []
+    worse = exclusive[exclusive["target"] == "deteriorated"].set_index(keys)["observed"]
+    worse = worse.dropna()
+    without = int(wide["deteriorated"].isna().sum())
+    if without:
+        messages.append(
+            f"{without} clients have a forecast, but none of 'deteriorated': they do not count for "
+            "sensitivity, specificity and predictive value."
+        )
+    wide = wide.loc[worse.index]
+    usable = wide.notna().all(axis=1) if threshold is None else wide["deteriorated"].notna()
+    if not usable.all():
+        messages.append(
+            f"{int((~usable).sum())} of {len(usable)} clients lack a forecast that the rule for "
+            "deterioration needs; nothing is known of what was foreseen of them, and they do not "
+            "count for sensitivity, specificity and predictive value."
+        )
+    wide, worse = wide[usable], worse[usable]
     if threshold is None:
-        said = wide["deteriorated"].eq(wide.max(axis=1)) & wide.notna().all(axis=1)
+        said = wide["deteriorated"].eq(wide.max(axis=1))
         rule = "it was the most likely of three"
     else:
         said = wide["deteriorated"] >= threshold

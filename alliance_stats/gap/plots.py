@@ -113,7 +113,7 @@ def plot_calibration(result: OutcomeGap, target: str, ax: Axes | None = None) ->
     )  # fmt: skip
     for place, n in zip(part["forecast"], part["n"], strict=True):
         ax.text(place, 0.015, f"{n}", fontsize=7, ha="center")
-    ax.text(0.005, 0.015, "n", fontsize=7)
+    ax.set_title("numbers at the foot: clients in each group", loc="left", fontsize=8)
     ax.set_xlim(0, 1)
     ax.set_ylim(0, 1)
     ax.set_xlabel(f"Therapist's forecast of '{target}' (probability)")

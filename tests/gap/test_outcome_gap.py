@@ -1,9 +1,11 @@
 """Forecasts against outcomes, by hand and with planted optimism."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import rankdata
+from scipy.stats import spearmanr
 
 import alliance_stats as al
 from alliance_stats.gap.outcome_scores import calibration_curve, discrimination, wilson
@@ -92,13 +94,30 @@ def test_the_auc_is_the_share_of_pairs_put_in_order():
     forecast, seen = rng.random(60).round(1), rng.integers(0, 2, 60).astype(float)
     yes, no = forecast[seen == 1], forecast[seen == 0]
     pairs = (yes[:, None] > no).mean() + 0.5 * (yes[:, None] == no).mean()
-    assert discrimination(forecast, seen)["estimate"] == pytest.approx(pairs)
-    assert rankdata(forecast).max() <= 60
+    found = discrimination(forecast, seen, np.arange(60))
+    assert found["estimate"] == pytest.approx(pairs)
+    # with one client a therapist it is DeLong's error, here from its definition
+    wins = (yes[:, None] > no) + 0.5 * (yes[:, None] == no)
+    delong = wins.mean(axis=1).var(ddof=1) / len(yes) + wins.mean(axis=0).var(ddof=1) / len(no)
+    # Obuchowski's covariance term is 60 / 59 * 0 there: no client is both
+    assert found["std_error"] == pytest.approx(np.sqrt(delong), rel=1e-10)
+
+
+def test_the_auc_knows_of_therapists():
+    """Twice the same clients is no more knowledge: errors stay those of the clients once."""
+    rng = np.random.default_rng(3)
+    seen = rng.integers(0, 2, 80).astype(float)
+    forecast = rng.random(80) + 0.3 * seen
+    once = discrimination(forecast, seen, np.arange(80))
+    pair = np.tile(np.arange(80), 2)
+    twice = discrimination(np.tile(forecast, 2), np.tile(seen, 2), pair)
+    assert twice["std_error"] == pytest.approx(once["std_error"], rel=1e-10)
+    naive = discrimination(np.tile(forecast, 2), np.tile(seen, 2), np.arange(160))
+    assert naive["std_error"] < 0.75 * twice["std_error"]
 
 
 def test_a_calibrated_forecast_has_slope_one():
     rng = np.random.default_rng(2)
-    of = STUDY.clients[["therapist_id", "client_id"]]
     n = 4000
     p = rng.uniform(0.05, 0.95, n)
     part = pd.DataFrame(
@@ -114,7 +133,8 @@ def test_a_calibrated_forecast_has_slope_one():
     curve = calibration_curve(part, 5)
     assert (curve["observed"] - curve["forecast"]).abs().max() < 0.06
     assert curve["n"].sum() == n
-    assert len(of) == 250
+    ten = pd.DataFrame({"forecast": np.linspace(0.05, 0.95, 10), "observed": 1.0})
+    assert calibration_curve(ten, 5)["n"].tolist() == [2, 2, 2, 2, 2]
 
 
 def test_shares_of_a_caseload_are_compared_with_the_caseloads():
@@ -135,9 +155,96 @@ def test_therapists_are_ranked_by_shrunken_outcome():
     found = al.outcome_gap(STUDY)
     table = found.therapists
     assert len(table) == 25
-    raw, shrunken = table["observed"] - table["observed"].mean(), table["shrunken"]
-    assert (shrunken - shrunken.mean()).abs().max() <= raw.abs().max() + 1e-12
-    assert (table["rank_forecast"].rank() == table["rank_forecast"].rank(method="average")).all()
+    mean = observed().dropna(subset=["category"])
+    mean = (mean["category"] == "improved").mean()
+    raw = table["observed"] - mean
+    pulled = table["shrunken"] - mean
+    # smaller caseloads are pulled further towards the mean of all
+    kept = (pulled / raw).where(raw.abs() > 0.1)
+    assert spearmanr(kept, table["n"], nan_policy="omit").statistic > 0.5
+    order = table.sort_values("shrunken", ascending=False)
+    assert order["rank_observed"].is_monotonic_increasing
+    assert order["rank_observed"].iloc[0] < 3
+
+
+def test_an_empty_forecast_is_not_a_forecast_of_no_deterioration():
+    seen = observed()[["client_id", "category"]].dropna()
+    of = STUDY.clients.set_index("client_id")["therapist_id"]
+    parts = [
+        pd.DataFrame(
+            {"therapist_id": seen["client_id"].map(of), "client_id": seen["client_id"],
+             "target": target, "forecast": np.where(seen["category"] == target, 0.9, 0.05)}
+        )
+        for target in ("improved", "unchanged", "deteriorated")
+    ]  # fmt: skip
+    worse = seen.loc[seen["category"] == "deteriorated", "client_id"]
+    half = worse.iloc[: len(worse) // 2]
+    table = pd.concat(parts, ignore_index=True)
+    table.loc[table["client_id"].isin(half) & (table["target"] == "unchanged"), "forecast"] = np.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # perfect forecasts have no finite calibration slope
+        found = al.outcome_gap(with_forecasts(table))
+    rows = found.tidy().set_index("term")
+    assert rows.loc["deteriorated:sensitivity", "estimate"] == 1.0
+    low, _ = wilson(len(worse) - len(half), len(worse) - len(half))
+    assert rows.loc["deteriorated:sensitivity", "conf_low"] == pytest.approx(low)
+    assert any(f"{len(half)} of {len(seen)} clients lack a forecast" in m for m in found.messages)
+
+
+def test_two_therapists_may_forecast_one_client():
+    twice = STUDY.forecasts.assign(therapist_id=STUDY.forecasts["therapist_id"].iloc[0])
+    own = STUDY.forecasts[STUDY.forecasts["therapist_id"] != twice["therapist_id"].iloc[0]]
+    found = al.outcome_gap(with_forecasts(pd.concat([twice, own], ignore_index=True)))
+    assert any("forecasts of several therapists" in message for message in found.messages)
+    assert any("another therapist than the table" in message for message in found.messages)
+
+
+def test_one_client_a_therapist_leaves_bias_and_brier():
+    alone = STUDY.forecasts.assign(therapist_id="of " + STUDY.forecasts["client_id"].astype(str))
+    found = al.outcome_gap(with_forecasts(alone))
+    rows = found.tidy().set_index("term")["estimate"]
+    usual = al.outcome_gap(STUDY).tidy().set_index("term")["estimate"]
+    assert rows["improved:brier"] == pytest.approx(usual["improved:brier"])
+    assert np.isfinite(rows["improved:bias"])
+    assert np.isnan(rows["rank_correlation"])
+    assert any("about one client each" in message for message in found.messages)
+
+
+def test_a_caseload_counts_by_its_size():
+    """One therapist with one client is 60 points off, the others are right: the bias is near 0."""
+    seen = observed().merge(STUDY.clients[["client_id", "therapist_id"]], on="client_id")
+    seen = seen.dropna(subset=["category"])
+    odd = seen["therapist_id"].iloc[0]
+    keep = (seen["therapist_id"] != odd) | ~seen["therapist_id"].duplicated()
+    share = (seen["category"] == "improved").groupby(seen["therapist_id"]).mean()
+    forecast = share.where(share.index != odd, 1.0 - share)
+    table = pd.DataFrame({"therapist_id": [*forecast.index, "nobody"], "client_id": None,
+                          "target": "improved", "forecast": [*forecast, 0.5]})  # fmt: skip
+    study = with_forecasts(table)
+    away = seen.loc[~keep, "client_id"]
+    clients = study.tables["clients"]
+    clients = clients[~clients["client_id"].isin(away)]
+    study = al.Study("x", {**study.tables, "clients": clients}, measures=STUDY.measures)
+    found = al.outcome_gap(study)
+    row = found.tidy().set_index("term").loc["improved:caseload_bias"]
+    plain = abs(1.0 - 2 * float(seen["category"].iloc[0] == "improved")) / 25
+    assert abs(row["estimate"]) < 0.8 * plain
+    assert any("1 of 26 therapists" in message for message in found.messages)
+
+
+def test_self_ranks_are_compared_with_outcome():
+    places = al.outcome_gap(STUDY).therapists
+    given = pd.DataFrame({"therapist_id": places["therapist_id"], "percentile": 80.0})
+    rows = al.outcome_gap(STUDY, self_rank=given).tidy().set_index("term")
+    assert rows.loc["self_rank:mean", "estimate"] == 80
+    assert 15 < rows.loc["self_rank:bias", "estimate"] < 45
+    assert np.isnan(rows.loc["self_rank:correlation", "estimate"])
+    # whoever ranks by the outcome itself correlates at one
+    given["percentile"] = places["shrunken"].rank(pct=True) * 100
+    rows = al.outcome_gap(STUDY, self_rank=given, replicates=50).tidy().set_index("term")
+    assert rows.loc["self_rank:correlation", "estimate"] == pytest.approx(1)
+    with pytest.raises(al.ColumnError, match="0 to 100"):
+        al.outcome_gap(STUDY, self_rank=given.assign(percentile=101))
 
 
 def test_the_published_studies_stand_beside_with_their_source():
