@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..errors import DesignError, listing
+from ..errors import DesignError
 from ..results import TIDY_COLUMNS, Result
 from . import asked
 from .forecasts import TARGETS, checked_forecasts, default_measure, observed_outcomes
@@ -232,16 +232,16 @@ def _note_therapists(study: Any, forecasts: pd.DataFrame, messages: list[str]) -
         other = own[of.notna() & (of.astype(str) != own["therapist_id"].astype(str))]
         if len(other):
             messages.append(
-                f"{len(other)} forecasts, of {other['client_id'].nunique()} clients, name another "
-                "therapist than the table of clients does; they count for the therapist who made "
-                f"them (first clients: {listing(other['client_id'].unique(), 3)})."
+                f"{other['client_id'].nunique()} of {own['client_id'].nunique()} clients have "
+                "forecasts of another therapist than the table of clients names; they count for "
+                "the therapist who made them."
             )
     several = own.groupby(["client_id", "target"])["therapist_id"].nunique()
     several = several[several > 1].reset_index()["client_id"].nunique()
     if several:
         messages.append(
-            f"{several} clients have forecasts of several therapists; each forecast counts once, "
-            "and intervals treat them as different clients."
+            f"{several} of {own['client_id'].nunique()} clients have forecasts of several "
+            "therapists; each forecast counts once, and intervals treat them as different clients."
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import ColumnError, DesignError, SingularFitWarning, listing, require_columns
+from ..errors import ColumnError, DesignError, SingularFitWarning, require_columns
 from .forecasts import TARGETS
 from .levels import numeric
 from .linear import multilevel
@@ -53,11 +53,11 @@ def caseloads(
     for target, part in shares.groupby("target", sort=False):
         known = seen[["client_id", "therapist_id", str(target)]].dropna()
         merged = part[["therapist_id", "forecast"]].merge(known, on="therapist_id")
-        lacking = part.loc[~part["therapist_id"].isin(known["therapist_id"]), "therapist_id"]
-        if len(lacking):
+        lacking = int((~part["therapist_id"].isin(known["therapist_id"])).sum())
+        if lacking:
             messages.append(
-                f"{len(lacking)} of {len(part)} therapists with a forecast share of '{target}' "
-                f"have no client whose outcome is known and do not count ({listing(lacking, 3)})."
+                f"{lacking} of {len(part)} therapists with a forecast share of '{target}' "
+                "have no client whose outcome is known and do not count."
             )
         if len(merged):
             merged = merged.rename(columns={str(target): "observed"})

@@ -142,7 +142,7 @@ def foreseen(
     without = int(wide["deteriorated"].isna().sum())
     if without:
         messages.append(
-            f"{without} clients have a forecast, but none of 'deteriorated': they do not count for "
+            f"{without} of {len(wide)} clients have a forecast, but none of 'deteriorated': they do not count for "
             "sensitivity, specificity and predictive value."
         )
     wide = wide.loc[worse.index]

@@ -75,6 +75,12 @@ def plot_truth_and_bias(result: TruthAndBias, ax: Axes | None = None) -> Axes:
     if ax is None:
         with house_style():
             return plot_truth_and_bias(result, new_axes(5.4, 3.8))
+    if _tied(result):
+        raise DesignError(
+            "The variances lie on their edge (zero, or a correlation of one), so each dyad's bias "
+            "and force are the average, or one follows from the other: a scatter would show a line "
+            "that the model made, not the dyads."
+        )
     style = look("client")
     ax.scatter(dyads["directional_bias"], dyads["truth_force"], 14, style.color, alpha=0.6, lw=0)
     fixed = result.table.set_index("term")["estimate"]
@@ -86,6 +92,13 @@ def plot_truth_and_bias(result: TruthAndBias, ax: Axes | None = None) -> Axes:
     ax.set_ylabel("Truth force of the dyad (slope)")
     ax.set_title(f"n = {len(dyads)} dyads, shrunken; dashed: averages", loc="left")
     return ax
+
+
+def _tied(result: TruthAndBias) -> bool:
+    """Return whether bias and force of the dyads are tied to each other by the model."""
+    table = result.table[(result.table["group"] == result.levels[0])].set_index("term")["estimate"]
+    name = "cor directional_bias truth_force"
+    return name in table.index and bool(table.isna()[name])
 
 
 def plot_calibration(result: OutcomeGap, target: str, ax: Axes | None = None) -> Axes:

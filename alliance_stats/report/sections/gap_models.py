@@ -29,8 +29,8 @@ FORM_TERMS = {
 TRUTH_TERMS = {
     "directional_bias": "Directional bias (points)",
     "truth_force": "Truth force (slope)",
-    "sd directional_bias": "SD of the directional bias between dyads",
-    "sd truth_force": "SD of the truth force between dyads",
+    "sd directional_bias": "SD of the directional bias",
+    "sd truth_force": "SD of the truth force",
     "cor directional_bias truth_force": "Their correlation",
 }
 TARGET_WORDS = {
@@ -77,12 +77,17 @@ def truth_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
         context.study, measure=score.measure, scale=score.scale, replicates=2
     ).pairs
     require_people(pairs["client_id"].nunique(), "dyads have a session that both rated")
-    found = al.fit_truth_and_bias(pairs, truth="client", judgment="therapist")
+    levels = ["client_id"]
+    if "therapist_id" in pairs and pairs["therapist_id"].nunique() > 1:
+        levels.append("therapist_id")
+    found = al.fit_truth_and_bias(pairs, truth="client", judgment="therapist", by=levels)
     draft.say(tellable(found.messages))
     tidy = found.tidy()
-    frame = tidy[tidy["term"].isin(TRUTH_TERMS)]
+    # a correlation on its edge is not known; the messages say so
+    frame = tidy[tidy["term"].isin(TRUTH_TERMS) & tidy["estimate"].notna()]
+    between = frame["group"].map({"client_id": " between dyads", "therapist_id": " between therapists"})
     frame = frame.assign(
-        label=frame["term"].map(TRUTH_TERMS),
+        label=frame["term"].map(TRUTH_TERMS) + between.fillna(""),
         part=frame["effect"].map({"fixed": "Effects", "random": "Random effects"}),
     ).reset_index(drop=True)
     force = tidy.set_index("term").loc["truth_force", "estimate"]
@@ -99,7 +104,8 @@ def truth_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
             frame,
             (col.text("label", "Term"), *col.coefficients(frame)),
             how="al.fit_truth_and_bias: both ratings minus the dyad's mean of the client's; random "
-            f"bias and force of each dyad; {count(found.n_rows)} sessions; Satterthwaite's df.",
+            f"bias and force of each {'dyad and therapist' if len(levels) > 1 else 'dyad'}; "
+            f"{count(found.n_rows)} sessions; Satterthwaite's df.",
             note="West and Kenny (2011), doi 10.1037/a0022936.",
         ),
     ]
