@@ -155,7 +155,14 @@ def variance_rows(fit: MultilevelFit) -> tuple[pd.DataFrame, list[tuple[str, str
         add(row.group, f"cov {pair}", float(row.vcov), e, row.vcov - Z * e, row.vcov + Z * e)
     residual = float(np.sqrt(fit.scale))
     add("Residual", "sd", residual, np.nan, np.nan, np.nan)
-    return pd.DataFrame(rows).reindex(columns=list(TIDY_COLUMNS)), edges
+    out = pd.DataFrame(rows).reindex(columns=list(TIDY_COLUMNS))
+    for group, term in [edge for edge in edges if edge[1].startswith("cor ")]:
+        # a block on its edge has no regular information, so its SDs have no interval either
+        of = [f"sd {name}" for name in term.split(" ")[1:]]
+        block = (out["group"] == group) & out["term"].isin(of)
+        out.loc[block, ["std_error", "conf_low", "conf_high"]] = np.nan
+        edges += [(group, name) for name in of if (group, name) not in edges]
+    return out, edges
 
 
 def _covariance(fit: MultilevelFit, named: pd.DataFrame) -> np.ndarray:

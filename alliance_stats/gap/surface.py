@@ -127,8 +127,9 @@ def fit_response_surface(
     asked.flag(cubic, "cubic")
     asked.flag(same_scale, "same_scale")
     _check(part, random, levels, cluster)
-    further, moderating = asked.names_of(covariates, "covariates"), asked.names_of(
-        moderators, "moderators"
+    further, moderating = (
+        asked.names_of(covariates, "covariates"),
+        asked.names_of(moderators, "moderators"),
     )
     asked.distinct([x, y, outcome, *further, *levels])
     asked.distinct([x, y, outcome, *moderating, *levels])

@@ -67,7 +67,9 @@ def ladder(result: ResponseSurface) -> pd.DataFrame:
     rows = []
     for name, predictors in chosen.items():
         one = others.assign(**dict(predictors))
-        one = one.assign(**{f"{m}_{c}": frame[m] * value for m in moderators for c, value in predictors})
+        one = one.assign(
+            **{f"{m}_{c}": frame[m] * value for m in moderators for c, value in predictors}
+        )
         llf, k = _likelihood(one, result, frame)
         n = len(one)
         correction = 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else np.inf

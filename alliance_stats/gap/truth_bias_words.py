@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+
 def _unit(standardise: str | None, within: bool) -> str:
     if standardise == "pooled":
         return f"SDs of the judgement ({'pooled within dyads' if within else 'over all dyads'})"
@@ -20,7 +21,9 @@ def claims_of(
     """Return a row a term: ``term, supports, does_not_show``; random effects come last."""
     rows = [_claim(term, standardise, within, moderators) for term in terms.values()]
     random = table[(table["effect"] == "random") & (table["group"] != "Residual")]
-    rows += [_random(g, t, standardise) for g, t in zip(random["group"], random["term"], strict=True)]
+    rows += [
+        _random(g, t, standardise) for g, t in zip(random["group"], random["term"], strict=True)
+    ]
     return pd.DataFrame(rows, columns=["term", "supports", "does_not_show"])
 
 

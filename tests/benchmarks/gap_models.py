@@ -126,7 +126,7 @@ def main() -> None:
     print(f"Made by `python tests/benchmarks/gap_models.py --replicates {options.replicates}`.\n")
     print(
         f"Share of {options.replicates:,} simulated studies in which the 95 % interval holds the "
-        f"planted value (uncertain by {error:.1f} points). \"No interval\": the estimate lay on "
+        f'planted value (uncertain by {error:.1f} points). "No interval": the estimate lay on '
         "its edge and was left out.\n"
     )
     print("| design | quantity | coverage | no interval |\n|---|---|---|---|", flush=True)
@@ -138,7 +138,9 @@ def main() -> None:
         table = pd.DataFrame(found)
         for name in table:
             lacking = f"{100 * table[name].isna().mean():.1f} %"
-            print(f"| {words} | {name} | {100 * table[name].mean():.1f} % | {lacking} |", flush=True)
+            print(
+                f"| {words} | {name} | {100 * table[name].mean():.1f} % | {lacking} |", flush=True
+            )
 
 
 if __name__ == "__main__":

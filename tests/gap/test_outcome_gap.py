@@ -196,7 +196,9 @@ def test_two_therapists_may_forecast_one_client():
     own = STUDY.forecasts[STUDY.forecasts["therapist_id"] != twice["therapist_id"].iloc[0]]
     found = al.outcome_gap(with_forecasts(pd.concat([twice, own], ignore_index=True)))
     assert any("forecasts of several therapists" in message for message in found.messages)
-    assert any("another therapist than the table of clients" in message for message in found.messages)
+    assert any(
+        "another therapist than the table of clients" in message for message in found.messages
+    )
 
 
 def test_one_client_a_therapist_leaves_bias_and_brier():

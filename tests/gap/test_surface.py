@@ -418,7 +418,9 @@ def test_incomplete_rows_are_counted_by_what_is_missing():
 )
 def test_bad_input_is_told(change, options, said):
     with pytest.raises(ValueError, match=said):
-        al.fit_response_surface(DATA.assign(**{"constant": 2.0, **change}), **{**COLUMNS, **options})
+        al.fit_response_surface(
+            DATA.assign(**{"constant": 2.0, **change}), **{**COLUMNS, **options}
+        )
 
 
 def test_bad_questions_are_told():

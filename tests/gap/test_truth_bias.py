@@ -48,12 +48,76 @@ def test_the_estimates_are_lme4s(by, key):
     table = fixed(found).loc[["directional_bias", "truth_force"]]
     assert table["estimate"].to_numpy() == pytest.approx(expected["estimate"], rel=OPTIMISERS)
     assert table["std_error"].to_numpy() == pytest.approx(expected["se"], rel=OPTIMISERS * 10)
-    if (
-        key == "truth_bias_2"
-    ):  # the other lies on the boundary, where lmerTest differentiates across
+    # three levels lie on the boundary here, where lmerTest differentiates across: see below
+    if key == "truth_bias_2":
         assert table["df"].to_numpy() == pytest.approx(expected["df"], rel=1e-2)
     theirs = [row["vcov"] for row in expected["varcomp"]]
     assert found.varcomp["vcov"].to_numpy() == pytest.approx(theirs, rel=2e-3, abs=2e-5)
+
+
+def test_three_levels_inside_their_bounds_are_lmertests_and_nlmes():
+    expected = json.loads((HERE / "three_levels.json").read_text())
+    data = pd.read_csv(HERE / "three_levels.csv")
+    found = al.fit_truth_and_bias(data, **COLUMNS, by=BOTH)
+    table = fixed(found)
+    assert table["estimate"].to_numpy() == pytest.approx(expected["estimate"], rel=OPTIMISERS)
+    assert table["std_error"].to_numpy() == pytest.approx(expected["se"], rel=OPTIMISERS)
+    # lmerTest differentiates numerically
+    assert table["df"].to_numpy() == pytest.approx(expected["df"], rel=1e-3)
+    assert found.varcomp["vcov"].to_numpy() == pytest.approx(expected["varcomp"], rel=1e-3)
+    # nlme's intervals rest on the observed information, ours on the expected one, and nlme takes
+    # correlations' limits on another scale: SDs agree to 1 %, correlations to .05
+    rows = found.tidy().set_index(["group", "term"])
+    terms = ["sd directional_bias", "sd truth_force", "cor directional_bias truth_force"]
+    for group in BOTH:
+        ours = rows.loc[[(group, t) for t in terms], ["conf_low", "conf_high"]].to_numpy()
+        theirs = np.array(expected["intervals"][group])[:, [0, 2]]
+        assert ours[:2] == pytest.approx(theirs[:2], rel=1e-2)
+        assert ours[2] == pytest.approx(theirs[2], abs=0.05)
+        cov = rows.loc[(group, "cov directional_bias truth_force")]
+        assert cov["conf_low"] < cov["estimate"] < cov["conf_high"]
+
+
+def test_a_variance_on_its_edge_has_no_interval_and_no_perfect_correlation():
+    data = simulate(0).assign(therapist_id=lambda d: d["client_id"] % 20)
+    found = al.fit_truth_and_bias(data, **COLUMNS, by=BOTH)
+    rows = found.tidy().set_index(["group", "term"])
+    edge = rows.loc[("therapist_id", "cor directional_bias truth_force")]
+    assert np.isnan(edge["estimate"])
+    assert any("lies on its edge" in message for message in found.messages)
+    flat = data.assign(therapist=data["client"] - 0.4 + np.tile([0.3, -0.3], len(data) // 2))
+    found = al.fit_truth_and_bias(flat, **COLUMNS)
+    with pytest.raises(al.DesignError, match="a line that the model made"):
+        found.plot()
+
+
+def test_session_slopes_that_vary_widen_the_interval_of_their_mean():
+    """With slopes of SD .15 in 60 dyads their mean cannot be surer than .15 / sqrt(60)."""
+    data = simulate(6, therapists=10)
+    slope = np.random.default_rng(9).normal(0, 0.15, 60)
+    data["therapist"] += slope[data["client_id"]] * (data["session"] - 4.5)
+    found = al.fit_truth_and_bias(data, **COLUMNS, time="session")
+    error = fixed(found).loc["directional_bias:session", "std_error"]
+    assert error > 0.9 * slope.std(ddof=1) / np.sqrt(60)
+    plain = al.fit_truth_and_bias(data, **COLUMNS, time="session", random="intercepts")
+    assert error > 1.3 * fixed(plain).loc["directional_bias:session", "std_error"]
+    claim = found.claims.set_index("term")
+    assert "at the own mean" in claim.loc["directional_bias:session", "supports"]
+    assert "held equal" in claim.loc["truth_force", "supports"]
+
+
+def test_unused_therapists_and_exact_copies_are_told():
+    found = al.fit_truth_and_bias(DATA, **COLUMNS)
+    assert any("20 therapists, but the model does not use them" in m for m in found.messages)
+    one = DATA.drop_duplicates("client_id")
+    with pytest.raises(al.DesignError, match="exact function"):
+        al.fit_truth_and_bias(one.assign(therapist=one["client"] - 1), **COLUMNS, by=None)
+    with pytest.raises(al.DesignError, match="named for two parts"):
+        al.fit_truth_and_bias(DATA, truth="client", judgment="client")
+    with pytest.raises(al.DesignError, match="share 'client_id' and session"):
+        al.fit_truth_and_bias(pd.concat([DATA, DATA.head(4)]), **COLUMNS)
+    single = al.fit_truth_and_bias(DATA, **COLUMNS, moderators="training")
+    assert "truth_force:training" in fixed(single).index
 
 
 def test_moderators_are_centred_and_enter_bias_and_force():

@@ -85,7 +85,9 @@ def truth_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     tidy = found.tidy()
     # a correlation on its edge is not known; the messages say so
     frame = tidy[tidy["term"].isin(TRUTH_TERMS) & tidy["estimate"].notna()]
-    between = frame["group"].map({"client_id": " between dyads", "therapist_id": " between therapists"})
+    between = frame["group"].map(
+        {"client_id": " between dyads", "therapist_id": " between therapists"}
+    )
     frame = frame.assign(
         label=frame["term"].map(TRUTH_TERMS) + between.fillna(""),
         part=frame["effect"].map({"fixed": "Effects", "random": "Random effects"}),
