@@ -115,8 +115,7 @@ def note_clusters(data: pd.DataFrame, levels: Sequence[str], messages: list[str]
     elif (
         "therapist_id" in data.columns
         and "therapist_id" not in levels
-        and data["therapist_id"].nunique() > 1
-        and data["therapist_id"].duplicated().any()
+        and 1 < data["therapist_id"].nunique() < len(data)
     ):
         how = f"by=['{levels[0]}', 'therapist_id']" if levels else "a model with therapists"
         messages.append(

@@ -245,7 +245,7 @@ def one_rating(terms: pd.DataFrame) -> str:
     """Return ``b3`` or ``b5`` where the curvature may be that of one rating alone, else nothing."""
 
     def zero(name: str) -> bool:
-        return bool(terms.loc[name, "conf_low"] <= 0 <= terms.loc[name, "conf_high"])
+        return bool(float(terms["conf_low"][name]) <= 0 <= float(terms["conf_high"][name]))
 
     if not zero("b4"):
         return ""

@@ -25,6 +25,8 @@ def words_of(
     axis: tuple[str, str],
 ) -> str:
     """Return what may be said, and what the intervals leave open."""
+    from .congruence import one_rating
+
     x, y = spec.x, spec.y
     rows = table.set_index("condition")
     within = "within" in (spec.part, group)
@@ -46,7 +48,7 @@ def words_of(
         f"{'do' if len(failed) > 1 else 'does'} not meet the condition."
     )
     if verdict == "one-rating curve":
-        one = x if not terms.loc["b3", "conf_low"] <= 0 <= terms.loc["b3", "conf_high"] else y
+        one = x if one_rating(terms) == "b3" else y
         return (
             f"The outcome curves with {one}, and a part of the other rating in that is not shown: "
             f"it is {good} at a middle value of {one}, whatever the other rating may be.{end}"
@@ -84,7 +86,8 @@ def _no_congruence(
         if direction is None:
             text += " Where a lower outcome is the better one, say direction='lower_is_better'."
     if not rows.loc["a3", "holds"]:
-        more = names[0] if (terms.loc["a3", "estimate"] > 0) != lower else names[1]
+        rises = float(terms["estimate"]["a3"]) > 0
+        more = names[0] if rises != lower else names[1]
         good = "lower" if lower else "higher"
         how = "moves further up" if within else "is the higher one"
         text += (
@@ -121,10 +124,10 @@ def _met(
         else " It also depends on their level (a1, a2)."
     )
     if shown == core:
-        text = f"A {verdict} congruence effect within the bounds that were stated: {what}.{level}"
-        return text
+        return f"A {verdict} congruence effect within the bounds that were stated: {what}.{level}"
+    ends = rows[["conf_low", "conf_high"]].astype(float)
     ranges = [
-        f"{NAMES[name]} {rows.loc[name, 'conf_low']:.2f} to {rows.loc[name, 'conf_high']:.2f} "
+        f"{NAMES[name]} {ends['conf_low'][name]:.2f} to {ends['conf_high'][name]:.2f} "
         f"({'1' if name == axis[1] else '0'} needed)"
         for name in left
     ]

@@ -237,10 +237,10 @@ def _note_therapists(study: Any, forecasts: pd.DataFrame, messages: list[str]) -
                 "the therapist who made them."
             )
     several = own.groupby(["client_id", "target"])["therapist_id"].nunique()
-    several = several[several > 1].reset_index()["client_id"].nunique()
-    if several:
+    n = several[several > 1].reset_index()["client_id"].nunique()
+    if n:
         messages.append(
-            f"{several} of {own['client_id'].nunique()} clients have forecasts of several "
+            f"{n} of {own['client_id'].nunique()} clients have forecasts of several "
             "therapists; each forecast counts once, and intervals treat them as different clients."
         )
 

@@ -29,7 +29,7 @@ def calibration_curve(part: pd.DataFrame, bins: int) -> pd.DataFrame:
     """Return forecasts in groups of about equal size, with what came to pass."""
     ranks = part["forecast"].rank(method="average", pct=True)  # equal forecasts stay together
     # the rounding guards .6 * 5 = 3.0000000000000004, which would open a further group
-    group = np.ceil((ranks * bins).round(9)).to_numpy().astype(int) - 1
+    group = np.ceil((ranks * bins).round(9).to_numpy()).astype(int) - 1
     groups = part.assign(bin=group).groupby("bin")
     out = groups.agg(
         n=("observed", "size"), forecast=("forecast", "mean"), observed=("observed", "mean")
@@ -142,8 +142,8 @@ def foreseen(
     without = int(wide["deteriorated"].isna().sum())
     if without:
         messages.append(
-            f"{without} of {len(wide)} clients have a forecast, but none of 'deteriorated': they do not count for "
-            "sensitivity, specificity and predictive value."
+            f"{without} of {len(wide)} clients have a forecast, but none of 'deteriorated': they "
+            "do not count for sensitivity, specificity and predictive value."
         )
     wide = wide.loc[worse.index]
     usable = wide.notna().all(axis=1) if threshold is None else wide["deteriorated"].notna()

@@ -108,15 +108,16 @@ def variance_rows(fit: MultilevelFit) -> tuple[pd.DataFrame, list[tuple[str, str
 
     From the expected information of the variances (REML): intervals on the log scale for SDs, on
     Fisher's z scale for correlations, symmetric for covariances. Where an estimate lies on the
-    edge (a variance of zero or not told from it, a correlation of one) there is none: those entries are returned as
-    ``(group, term)``, and a correlation there is NaN, since it stands for "cannot be told".
+    edge (a variance of zero or not told from it, a correlation of one) there is none: those entries
+    are returned as ``(group, term)``, and a correlation there is NaN: it cannot be told.
     """
     components = fit.varcomp
     named = components[components["group"] != "Residual"].reset_index(drop=True)
     error = _errors(fit, named)
+    entries: list[Any] = list(named.itertuples())
     variance = {
         (row.group, row.term1): (row.vcov, e)
-        for row, e in zip(named.itertuples(), error, strict=True)
+        for row, e in zip(entries, error, strict=True)
         if pd.isna(row.term2)
     }
     tiny = EDGE**2 * fit.scale
@@ -129,7 +130,7 @@ def variance_rows(fit: MultilevelFit) -> tuple[pd.DataFrame, list[tuple[str, str
              "std_error": e, "conf_low": low, "conf_high": high}
         )  # fmt: skip
 
-    for row, e in zip(named.itertuples(), error, strict=True):
+    for row, e in zip(entries, error, strict=True):
         nothing = (np.nan, np.nan, np.nan)
         if pd.isna(row.term2):
             sd = float(np.sqrt(max(row.vcov, 0.0)))
@@ -172,15 +173,14 @@ def _covariance(fit: MultilevelFit, named: pd.DataFrame) -> np.ndarray:
     engine = replace(fit, df_method="kenward-roger").inference
     assert isinstance(engine, KenwardRoger)
     order = []
-    start = 0
     for number, level in enumerate(fit.design.levels):
         group = fit.design.grouping.names[number]
         terms = named[(named["group"] == group) & named["term2"].isna()]["term1"].tolist()
         order += [(group, *sorted((terms[a], terms[b]))) for a, b in level.pairs]
-        start += len(level.pairs)
+    entries: list[Any] = list(named.itertuples())
     keys = [
         (row.group, *sorted((row.term1, row.term1 if pd.isna(row.term2) else row.term2)))
-        for row in named.itertuples()
+        for row in entries
     ]
     place = [order.index(key) for key in keys]
     scaled = engine.variance_parameters[:-1, :-1][np.ix_(place, place)]

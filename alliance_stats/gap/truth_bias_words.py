@@ -38,9 +38,9 @@ def _claim(
             "How much further above (+) or below (-) the truth the judgement lies where "
             f"{moderator} is one unit higher, in sessions in which the client is at "
             f"{'the own' if within else 'the grand'} mean.",
-            f"That the mean gap changes by it: where the client's own rating moves with {moderator}, "
-            "the gap moves with that too. Nor that it changes the bias: rows with other values of "
-            f"{moderator} differ in other ways.",
+            "That the mean gap changes by it: where the client's own rating moves with "
+            f"{moderator}, the gap moves with that too. Nor that it changes the bias: "
+            f"rows with other values of {moderator} differ in other ways.",
         )
     if moderator:
         return (
@@ -59,7 +59,8 @@ def _claim(
     if head == "bias_force":
         return (
             term,
-            f"How strongly the judgement goes with the bias variable where the truth is the same.{at}",
+            "How strongly the judgement goes with the bias variable where the truth is the "
+            f"same.{at}",
             "That it is not accuracy: a bias variable may itself carry truth that the client's "
             "single rating misses.",
         )
@@ -81,7 +82,8 @@ def _random(group: str, term: str, standardise: str | None) -> tuple[str, str, s
             label,
             f"How far units of {group} differ in {what} (SD of the true values, error of sampling "
             "taken out).",
-            "Why they differ; near zero the interval is rough, and zero is 'not found', not 'none'.",
+            "Why they differ; near zero the interval is rough, and zero is 'not found', not "
+            "'none'.",
         )
     if kind == "cor":
         return (

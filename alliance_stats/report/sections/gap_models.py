@@ -78,7 +78,7 @@ def truth_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     ).pairs
     require_people(pairs["client_id"].nunique(), "dyads have a session that both rated")
     levels = ["client_id"]
-    if "therapist_id" in pairs and pairs["therapist_id"].nunique() > 1:
+    if "therapist_id" in pairs and len(pairs["therapist_id"].dropna().unique()) > 1:
         levels.append("therapist_id")
     found = al.fit_truth_and_bias(pairs, truth="client", judgment="therapist", by=levels)
     draft.say(tellable(found.messages))
