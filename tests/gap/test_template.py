@@ -1,5 +1,7 @@
 """The notebook of the rating gap runs on a study, and the planted truth lies inside."""
 
+import re
+
 import alliance_stats as al
 
 
@@ -11,6 +13,14 @@ def test_the_notebook_runs_and_finds_the_planted_truth(tmp_path):
     assert "SYNTHETIC DATA" in text
     assert text.count("What this does not show") >= 5
     assert "not on one axis" in text
+    # written by the run, not by the page: the planted values lie inside what was found
+    for term in ("directional_bias", "truth_force"):
+        found = re.search(rf"{term}: planted (\S+), found \S+ \[(\S+), (\S+)\]; (\w+)", text)
+        planted, low, high = (float(found[i]) for i in (1, 2, 3))
+        assert low <= planted <= high
+        assert found[4] == "inside"
+    assert "do not use them" not in text
+    assert ">nan<" not in text.split("4. Truth and bias")[-1].split("5. Who leads")[0]
 
 
 def test_on_the_demo_the_planted_bias_and_force_are_inside_their_intervals():
