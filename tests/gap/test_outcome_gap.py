@@ -116,6 +116,22 @@ def test_the_auc_knows_of_therapists():
     assert naive["std_error"] < 0.75 * twice["std_error"]
 
 
+def test_the_auc_of_therapists_who_differ_is_as_unsure_as_it_is():
+    """Therapists who are all high, in forecast and in outcome: the SD of 400 draws is the truth."""
+    rng = np.random.default_rng(4)
+    drawn, said = [], []
+    for _ in range(400):
+        of = np.repeat(np.arange(30), 8)
+        high = rng.normal(0, 1, 30)[of]
+        seen = (rng.random(240) < 1 / (1 + np.exp(-high))).astype(float)
+        forecast = high - 0.8 * seen + rng.normal(0, 1, 240)
+        one = discrimination(forecast, seen, of)
+        drawn.append(one["estimate"])
+        said.append(one["std_error"])
+    # an SD of 400 draws is uncertain by 3.5 %
+    assert np.sqrt(np.mean(np.square(said))) == pytest.approx(np.std(drawn), rel=0.12)
+
+
 def test_a_calibrated_forecast_has_slope_one():
     rng = np.random.default_rng(2)
     n = 4000
