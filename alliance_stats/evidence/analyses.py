@@ -48,17 +48,20 @@ def highest_upper_end(rows: pd.DataFrame) -> float:
     return float(rows["ci_high"].max())
 
 
-def difference(rows: pd.DataFrame) -> float:
-    """Return the first row's number minus the second's, in the order the claim names them."""
-    if len(rows) != 2:
-        raise DesignError(f"A difference takes two rows, not {len(rows)}.")
-    first, second = values(rows)
-    return float(first - second)
+def lowest_read(rows: pd.DataFrame) -> float:
+    """Return the smallest number among those that somebody read in their source."""
+    return lowest(rows[rows["verified"]])
 
 
-def weighted_mean(rows: pd.DataFrame) -> float:
-    """Return the mean, weighted by n."""
-    return float(np.average(values(rows), weights=rows["n"]))
+def highest_read(rows: pd.DataFrame) -> float:
+    """Return the largest number among those that somebody read in their source."""
+    return highest(rows[rows["verified"]])
+
+
+def belief_minus_rate(rows: pd.DataFrame) -> float:
+    """Return what therapists say of themselves minus the row of another table."""
+    said = rows["table"] == "self-assessment"
+    return value(rows[said]) - value(rows[~said])
 
 
 def excess_over_chance(rows: pd.DataFrame) -> float:
@@ -130,8 +133,8 @@ def prediction_high(rows: pd.DataFrame) -> float:
 ANALYSES: dict[str, Callable[[pd.DataFrame], float]] = {
     function.__name__: function
     for function in (
-        value, lowest, highest, highest_upper_end, difference, weighted_mean, excess_over_chance,
-        d_of_r, variance_explained, p_of_interval, lower_end, pooled_share, prediction_low,
-        prediction_high,
+        value, lowest, highest, highest_upper_end, lowest_read, highest_read, belief_minus_rate,
+        excess_over_chance, d_of_r, variance_explained, p_of_interval, lower_end, pooled_share,
+        prediction_low, prediction_high,
     )
 }  # fmt: skip

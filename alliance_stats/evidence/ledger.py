@@ -1,23 +1,23 @@
-"""The ledger of claims: each in words, the rows it rests on, the number, the verdict.
+"""The ledger of claims: each a sentence with one verdict, resting on numbers anybody recomputes.
 
-A claim holds where its number, recomputed from the published tables, is the expected one, and the
-rows it rests on are those the ledger was written for. So a changed row makes exactly the claims
-that rest on it fail, also where the number moves too little to be seen.
+A number holds where it comes out of the published tables as expected and the rows it rests on are
+those the ledger was written for. So a changed row makes exactly the numbers that rest on it fail,
+also where it moves them too little to be seen.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from .. import resources
 from ..errors import AllianceStatsError, DesignError, did_you_mean, listing
 from .analyses import ANALYSES
+from .published import pick_rows, published_folder, rows_digest
 
 VERDICTS = (
     "supported",
@@ -26,118 +26,157 @@ VERDICTS = (
     "contested",
     "not supported",
 )
-NUMBERS = ("estimate", "se", "ci_low", "ci_high", "k", "n", "events")
 CHECK_COLUMNS = (
     "claim", "topic", "tables", "expected", "tolerance", "recomputed", "holds", "verdict", "why",
+    "statement", "words", "number", "sources", "n_rows", "n_verified",
 )  # fmt: skip
+_STATEMENT = ("statement", "topic", "words", "verdict", "because", "would_change", "seal")
+_NUMBER = ("claim", "number", "rows", "analysis", "expected", "tolerance", "digest")
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One sentence of the field, with the one verdict on it."""
+
+    statement: str
+    topic: str
+    words: str
+    verdict: str
+    because: str
+    would_change: str
+    seal: str
+
+    def sealed(self) -> str:
+        """Return the fingerprint of sentence and verdict, so that neither changes unnoticed."""
+        return hashlib.sha256(f"{self.words}|{self.verdict}".encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One line of the ledger, as the file has it."""
+    """One number a statement rests on, as the file has it."""
 
     claim: str
-    topic: str
-    words: str
+    about: Statement
     number: str
     rows: dict[str, dict[str, list[str]]]
     analysis: str
     expected: float
     tolerance: float
     digest: str
-    verdict: str
-    because: str
-    would_change: str
-    tables: tuple[str, ...] = field(default=())
 
-    def __post_init__(self) -> None:
-        if self.verdict not in VERDICTS:
-            raise AllianceStatsError(
-                f"Claim '{self.claim}': the verdict must be one of {', '.join(VERDICTS)}, not "
-                f"{self.verdict!r}."
-            )
-        if self.analysis not in ANALYSES:
-            raise AllianceStatsError(
-                f"Claim '{self.claim}': there is no analysis {self.analysis!r}."
-                f"{did_you_mean(self.analysis, ANALYSES)}"
-            )
-
-
-def published_folder(folder: str | Path | None = None) -> Path:
-    """Return the folder with the ledger and its tables."""
-    return resources.folder("datasets") / "published" if folder is None else Path(folder)
+    @property
+    def tables(self) -> list[str]:
+        """The tables it rests on, in an order that does not depend on the file."""
+        return sorted(self.rows)
 
 
 def read_ledger(folder: str | Path | None = None) -> list[Claim]:
-    """Return the claims of ``claims.yaml``, checked."""
-    import yaml
-
+    """Return the numbers of ``claims.yaml`` with the statement each belongs to, checked."""
     path = published_folder(folder) / "claims.yaml"
-    if not path.is_file():
-        raise AllianceStatsError(f"There is no ledger 'claims.yaml' in {path.parent}.")
-    entries = yaml.safe_load(path.read_text(encoding="utf-8"))["claims"]
-    claims = [_claim(entry) for entry in entries]
-    names = pd.Series([one.claim for one in claims])
-    if names.duplicated().any():
-        raise AllianceStatsError(
-            f"The ledger names {listing(names[names.duplicated()])} more than once."
-        )
+    entries = _entries(path)
+    claims = [one for entry in entries for one in _claims_of(entry)]
+    for column, values in (
+        ("claim", [one.claim for one in claims]),
+        ("statement", [entry["statement"] for entry in entries]),
+        ("sentence", [entry["words"] for entry in entries]),
+    ):
+        names = pd.Series(values, dtype=str)
+        if names.duplicated().any():
+            raise AllianceStatsError(
+                f"The ledger has the {column} {listing(names[names.duplicated()])} more than once; "
+                "a sentence has one verdict, a number one line."
+            )
     return claims
 
 
-def _claim(entry: dict[str, Any]) -> Claim:
-    wanted = {name for name in Claim.__dataclass_fields__ if name != "tables"}
-    missing, extra = sorted(wanted - set(entry)), sorted(set(entry) - wanted)
+def _entries(path: Path) -> list[dict[str, Any]]:
+    import yaml
+
+    if not path.is_file():
+        raise AllianceStatsError(f"There is no ledger 'claims.yaml' in {path.parent}.")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        said = " ".join(str(error).split())
+        raise AllianceStatsError(f"The ledger {path} is no YAML in UTF-8: {said}") from None
+    entries = content.get("claims") if isinstance(content, dict) else None
+    if not isinstance(entries, list) or not entries:
+        raise AllianceStatsError(
+            f"The ledger {path} must hold a list 'claims', each with 'statement' and 'numbers'."
+        )
+    return entries
+
+
+def _claims_of(entry: Any) -> list[Claim]:
+    _require(entry, (*_STATEMENT, "numbers"), "statement")
+    numbers = entry["numbers"]
+    if not isinstance(numbers, list) or not numbers:
+        raise AllianceStatsError(
+            f"Statement '{entry['statement']}' of the ledger needs a list of numbers."
+        )
+    about = Statement(**{name: str(entry[name]) for name in _STATEMENT})
+    if about.verdict not in VERDICTS:
+        raise AllianceStatsError(
+            f"Statement '{about.statement}': the verdict must be one of {', '.join(VERDICTS)}, not "
+            f"{about.verdict!r}."
+        )
+    return [_claim(number, about) for number in numbers]
+
+
+def _claim(entry: Any, about: Statement) -> Claim:
+    _require(entry, _NUMBER, "claim")
+    name, analysis, rows = entry["claim"], entry["analysis"], entry["rows"]
+    if not isinstance(analysis, str) or analysis not in ANALYSES:
+        near = did_you_mean(analysis, ANALYSES) if isinstance(analysis, str) else ""
+        raise AllianceStatsError(f"Claim '{name}': there is no analysis {analysis!r}.{near}")
+    if not _are_rows(rows):
+        raise AllianceStatsError(
+            f"Claim '{name}': rows must name its tables, each with columns and the values wanted "
+            f"(or {{}} for the whole table), not {rows!r}."
+        )
+    values = {}
+    for column in ("expected", "tolerance"):
+        value = entry[column]
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not np.isfinite(value) or (column == "tolerance" and value < 0):
+            raise AllianceStatsError(
+                f"Claim '{name}': {column} must be a number"
+                f"{' of at least 0' if column == 'tolerance' else ''}, not {value!r}."
+            )
+        values[column] = float(value)
+    return Claim(
+        claim=str(name), about=about, number=str(entry["number"]), rows=rows, analysis=analysis,
+        digest=str(entry["digest"]), **values,
+    )  # fmt: skip
+
+
+def _are_rows(rows: Any) -> bool:
+    return (
+        isinstance(rows, dict)
+        and bool(rows)
+        and all(isinstance(wanted, dict) for wanted in rows.values())
+        and all(isinstance(values, list) for wanted in rows.values() for values in wanted.values())
+    )
+
+
+def _require(entry: Any, wanted: tuple[str, ...], key: str) -> None:
+    if not isinstance(entry, dict):
+        raise AllianceStatsError(f"The ledger has {entry!r} where a {key} with its parts belongs.")
+    missing, extra = sorted(set(wanted) - set(entry)), sorted(set(map(str, entry)) - set(wanted))
     if missing or extra:
         raise AllianceStatsError(
-            f"Claim {entry.get('claim', '?')!r} of the ledger lacks {listing(missing) or 'nothing'}"
+            f"The {key} {entry.get(key, '?')!r} of the ledger lacks {listing(missing) or 'nothing'}"
             f" and has unknown entries {listing(extra) or 'none'}."
         )
-    return Claim(**entry, tables=tuple(entry["rows"]))
-
-
-def read_published(name: str, folder: str | Path | None = None) -> pd.DataFrame:
-    """Return one table of published numbers, with numbers as numbers."""
-    path = published_folder(folder) / f"{name}.csv"
-    if not path.is_file():
-        raise AllianceStatsError(f"There is no table of published numbers '{name}' ({path}).")
-    table = pd.read_csv(path, dtype={"study_id": str, "doi": str}, keep_default_na=True)
-    for column in NUMBERS:
-        table[column] = pd.to_numeric(table[column], errors="coerce").astype(float)
-    return table
 
 
 def claim_rows(claim: Claim, folder: str | Path | None = None) -> pd.DataFrame:
-    """Return the rows a claim rests on, in the order it names them."""
-    parts = []
-    for name, wanted in claim.rows.items():
-        table = read_published(name, folder)
-        for column, allowed in (wanted or {}).items():
-            table = table[table[column].isin(allowed)]
-            if column == "study_id":
-                table = table.set_index("study_id", drop=False).reindex(allowed)
-                _refuse_absent(claim, name, table)
-        if table.empty:
-            raise DesignError(f"Claim '{claim.claim}' finds no row in table '{name}'.")
-        parts.append(table.assign(table=name))
+    """Return the rows a number rests on, sorted by table and study."""
+    try:
+        parts = [pick_rows(name, claim.rows[name], folder) for name in claim.tables]
+    except AllianceStatsError as error:
+        raise DesignError(f"Claim '{claim.claim}' cannot be recomputed. {error}") from None
     return pd.concat(parts, ignore_index=True)
-
-
-def _refuse_absent(claim: Claim, name: str, table: pd.DataFrame) -> None:
-    absent = list(table.index[table["claim"].isna()])
-    if absent:
-        raise DesignError(
-            f"Claim '{claim.claim}' rests on {listing(absent)}, which table '{name}' does not have."
-        )
-
-
-def rows_digest(rows: pd.DataFrame) -> str:
-    """Return a short fingerprint of the numbers of the rows (words may be mended freely)."""
-    lines = [
-        "|".join([str(row["study_id"]), *(f"{row[column]:.10g}" for column in NUMBERS)])
-        for _, row in rows.iterrows()
-    ]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
 
 
 def claims(folder: str | Path | None = None) -> pd.DataFrame:
@@ -151,37 +190,40 @@ def claims(folder: str | Path | None = None) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a claim: ``claim`` (its key), ``topic``, ``words``, ``number`` (what is computed,
-        in words), ``tables``, ``analysis``, ``expected``, ``tolerance``, ``verdict`` (one of
-        supported, supported with a range, depends on definition, contested, not supported),
-        ``because``, ``would_change``, ``sources`` (DOI or address of every row), ``n_rows``,
-        ``n_verified`` (rows whose number somebody read in the source).
+        One row a number that is recomputed: ``claim`` (its key), ``topic``, ``statement`` and
+        ``words`` (the sentence it belongs to; a sentence has one verdict and several numbers),
+        ``number`` (what is computed, in words), ``tables``, ``analysis``, ``expected``,
+        ``tolerance``, ``verdict`` (one of supported, supported with a range, depends on
+        definition, contested, not supported), ``because``, ``would_change``, ``sources`` (DOI or
+        address of every row), ``n_rows``, ``n_verified`` (rows whose number somebody read in the
+        source).
 
     Examples
     --------
     >>> import alliance_stats as al
     >>> ledger = al.claims().set_index("claim")
     >>> ledger.loc["training-effect", "verdict"]
-    'not supported'
+    'contested'
     """
     entries = []
     for one in read_ledger(folder):
         rows = claim_rows(one, folder)
         entries.append(
             {
-                "claim": one.claim, "topic": one.topic, "words": one.words, "number": one.number,
-                "tables": ", ".join(one.tables), "analysis": one.analysis,
-                "expected": one.expected, "tolerance": one.tolerance, "verdict": one.verdict,
-                "because": one.because, "would_change": one.would_change,
+                "claim": one.claim, "topic": one.about.topic, "statement": one.about.statement,
+                "words": one.about.words, "number": one.number, "tables": ", ".join(one.tables),
+                "analysis": one.analysis, "expected": one.expected, "tolerance": one.tolerance,
+                "verdict": one.about.verdict, "because": one.about.because,
+                "would_change": one.about.would_change,
                 "sources": "; ".join(dict.fromkeys(rows["doi"].astype(str))),
-                "n_rows": len(rows), "n_verified": int((rows["verified"] == True).sum()),  # noqa: E712
+                "n_rows": len(rows), "n_verified": int(rows["verified"].sum()),
             }
         )  # fmt: skip
     return pd.DataFrame(entries)
 
 
 def check_claims(folder: str | Path | None = None, *, topic: str | None = None) -> pd.DataFrame:
-    """Recompute every claim from the published tables: which still hold?
+    """Recompute every number of the ledger from the published tables: which still hold?
 
     Parameters
     ----------
@@ -193,10 +235,12 @@ def check_claims(folder: str | Path | None = None, *, topic: str | None = None) 
     Returns
     -------
     DataFrame
-        One row a claim: ``claim, topic, tables, expected, tolerance, recomputed, holds, verdict,
-        why``. ``holds`` is false where the number is off by more than the tolerance, or where a
-        number in a row the claim rests on has changed; ``why`` says which. That a claim holds
-        means that its number is reproduced; whether the claim is true is what ``verdict`` says.
+        One row a number: ``claim, topic, tables, expected, tolerance, recomputed, holds, verdict,
+        why, statement, words, number, sources`` (short names), ``n_rows, n_verified``. ``holds``
+        is false where the number is off by more than the tolerance, where a row it rests on has
+        changed, come or gone, or where sentence or verdict are not those it was sealed with;
+        ``why`` says which. That a number holds means that it is reproduced; whether the sentence
+        is true is what ``verdict`` says.
 
     Examples
     --------
@@ -205,37 +249,49 @@ def check_claims(folder: str | Path | None = None, *, topic: str | None = None) 
     True
     """
     ledger = read_ledger(folder)
-    topics = sorted({one.topic for one in ledger})
+    topics = sorted({one.about.topic for one in ledger})
     if topic is not None and topic not in topics:
-        raise DesignError(
-            f"topic must be one of {', '.join(topics)}, not {topic!r}.{did_you_mean(topic, topics)}"
-        )
-    rows = [_check(one, folder) for one in ledger if topic in (None, one.topic)]
+        near = did_you_mean(topic, topics) if isinstance(topic, str) else ""
+        raise DesignError(f"topic must be one of {', '.join(topics)}, not {topic!r}.{near}")
+    rows = [_check(one, folder) for one in ledger if topic in (None, one.about.topic)]
     return pd.DataFrame(rows, columns=list(CHECK_COLUMNS))
 
 
 def _check(claim: Claim, folder: str | Path | None) -> dict[str, Any]:
-    recomputed, why = np.nan, ""
+    recomputed, sources, n_rows, n_verified = np.nan, "", 0, 0
     try:
         rows = claim_rows(claim, folder)
-        recomputed = ANALYSES[claim.analysis](rows)
+        sources = "; ".join(dict.fromkeys(rows["label"].fillna(rows["study_id"]).astype(str)))
+        n_rows, n_verified = len(rows), int(rows["verified"].sum())
+        with np.errstate(all="ignore"):
+            recomputed = float(ANALYSES[claim.analysis](rows))
         why = _complaint(claim, recomputed, rows_digest(rows))
-    except AllianceStatsError as error:
-        why = str(error)
+    except (AllianceStatsError, ArithmeticError, ValueError) as error:
+        # A published number that makes no sense must not hide the verdict on the others.
+        why = str(error) or type(error).__name__
     return {
-        "claim": claim.claim, "topic": claim.topic, "tables": ", ".join(claim.tables),
+        "claim": claim.claim, "topic": claim.about.topic, "tables": ", ".join(claim.tables),
         "expected": claim.expected, "tolerance": claim.tolerance, "recomputed": recomputed,
-        "holds": not why, "verdict": claim.verdict, "why": why,
+        "holds": not why, "verdict": claim.about.verdict, "why": why,
+        "statement": claim.about.statement, "words": claim.about.words, "number": claim.number,
+        "sources": sources, "n_rows": n_rows, "n_verified": n_verified,
     }  # fmt: skip
 
 
 def _complaint(claim: Claim, recomputed: float, digest: str) -> str:
     """Return in words what does not agree, or nothing."""
+    if not np.isfinite(recomputed):
+        return f"The number cannot be computed (it would be {recomputed})."
     if not abs(recomputed - claim.expected) <= claim.tolerance:
         return f"The number is {recomputed:.6g}, not {claim.expected:.6g}."
     if digest != claim.digest:
         return (
-            f"A row it rests on has changed (its digest is now '{digest}', the ledger has "
-            f"'{claim.digest}')."
+            f"A row it rests on has changed, come or gone (the digest is now '{digest}', the "
+            f"ledger has '{claim.digest}')."
+        )
+    if claim.about.seal != claim.about.sealed():
+        return (
+            "Sentence or verdict are not those it was sealed with (the seal is now "
+            f"'{claim.about.sealed()}', the ledger has '{claim.about.seal}')."
         )
     return ""
