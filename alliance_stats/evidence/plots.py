@@ -95,21 +95,21 @@ def plot_funnel(result: PooledEffects, ax: Axes | None = None) -> Axes:
 def published_points(rows: pd.DataFrame) -> pd.DataFrame:
     """Return what `plot_published` draws: each published number with its interval, if it has one.
 
-    A row's own interval comes first; for a share with n (or counts) it is Wilson's. Rows without
-    a number are left out.
+    A row's own interval comes first; where a study gives a count (``events`` of ``n``) it is
+    Wilson's. A share without its count may be a mean, and gets none. Rows without a number are
+    left out.
     """
     from statsmodels.stats.proportion import proportion_confint
 
     numbers = {name: pd.to_numeric(rows[name], errors="coerce").astype(float)
                for name in ("estimate", "ci_low", "ci_high", "n", "events")}  # fmt: skip
-    estimate = numbers["estimate"].fillna(numbers["events"] / numbers["n"])
-    events = numbers["events"].fillna(estimate * numbers["n"])
-    counted = rows["kind"].eq("study") & rows["metric"].eq("proportion") & events.notna()
+    n, events = numbers["n"], numbers["events"]
+    estimate = numbers["estimate"].fillna(events / n)
     low, high = numbers["ci_low"].copy(), numbers["ci_high"].copy()
-    wanted = counted & low.isna() & numbers["n"].notna()
+    counted = rows["kind"].isin(["study", "related"]) & rows["metric"].eq("proportion")
+    wanted = counted & low.isna() & high.isna() & events.notna() & n.notna()
     if wanted.any():
-        ends = proportion_confint(events[wanted], numbers["n"][wanted], method="wilson")
-        low[wanted], high[wanted] = ends
+        low[wanted], high[wanted] = proportion_confint(events[wanted], n[wanted], method="wilson")
     points = pd.DataFrame(
         {
             "label": rows["label"].astype(str), "estimate": estimate, "conf_low": low,

@@ -149,6 +149,22 @@ def test_the_forest_draws_every_effect_and_the_pool():
     assert found.funnel().get_ylabel() == "Standard error"
 
 
+def test_a_mean_or_a_share_without_its_count_gets_no_binomial_interval():
+    # Kullgard et al. 2022: .0889 is a mean of 116 estimates (SD .0834, so [.074, .104]); Wilson's
+    # interval of 10 "events" among 116 would be three times as wide.
+    rows = pd.DataFrame(
+        {
+            "label": ["mean", "domains", "share"], "estimate": [0.0889, np.nan, 0.25],
+            "ci_low": np.nan, "ci_high": np.nan, "n": [116, 12, 129],
+            "events": [np.nan, 11, np.nan], "kind": ["mean", "mean", "study"],
+            "metric": "proportion", "verified": True,
+        }
+    )  # fmt: skip
+    points = published_points(rows)
+    assert points["estimate"].tolist() == pytest.approx([0.0889, 11 / 12, 0.25])
+    assert points[["conf_low", "conf_high"]].isna().all(axis=None)
+
+
 def test_published_points_keep_own_intervals_and_take_wilsons_for_counts():
     rows = pd.DataFrame(
         {
