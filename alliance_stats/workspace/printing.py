@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -98,14 +98,41 @@ def _wrapped(line: str) -> list[str]:
 
 
 def claims_in_words(table: pd.DataFrame) -> Iterator[str]:
-    """Give one line a claim: whether its number is reproduced, and our verdict on the claim."""
+    """Give each sentence with our verdict, and below it the numbers: are they reproduced?"""
+    said = None
     for row in table.to_dict("records"):
+        if row.get("words") and row["words"] != said:
+            if said is not None:
+                yield ""
+            said = row["words"]
+            yield from _wrapped(f'"{safe(said)}"')
+            yield f"  verdict on the claim: {safe(row['verdict'])}"
         mark = "?" if pd.isna(row["holds"]) else ("holds" if row["holds"] else "FAILS")
         numbers = f"expected {row['expected']:.6g}, recomputed {row['recomputed']:.6g}"
         yield f"{mark:6} {safe(row['claim']):32} {numbers}"
-        if row.get("why"):
-            yield from textwrap.wrap(safe(row["why"]), WIDTH, initial_indent=" " * 7,
-                                     subsequent_indent=" " * 7)  # fmt: skip
-        yield f"{'':7}verdict on the claim: {safe(row['verdict'])}"
+        yield from _beneath(row.get("number"))
+        yield from _beneath(row.get("why"))
+        yield from _beneath(_rests_on(row))
     red = int((~table["holds"].fillna(True).astype(bool)).sum())
+    yield ""
     yield f"{len(table)} numbers recomputed, {red} do not hold. al.claims() has words and sources."
+
+
+def _rests_on(row: Mapping[Any, Any]) -> str:
+    """Say whose numbers these are and how many of them somebody read in their source."""
+    n_rows, n_verified = row.get("n_rows"), row.get("n_verified")
+    if not n_rows:
+        return ""
+    names = str(row["sources"]).split("; ")
+    shown = "; ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    if n_verified == 0:
+        return f"UNVERIFIED, not read in its own source: {shown}"
+    return f"{n_verified} of {n_rows} rows verified: {shown}"
+
+
+def _beneath(text: object) -> list[str]:
+    """Return a text as indented lines, nothing for nothing."""
+    if not text:
+        return []
+    indent = " " * 7
+    return textwrap.wrap(safe(text), WIDTH, initial_indent=indent, subsequent_indent=indent)

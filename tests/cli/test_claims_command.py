@@ -11,6 +11,11 @@ def test_the_ledger_is_printed(call):
     assert (code, err) == (0, "")
     assert "holds  training-effect" in out
     assert "verdict on the claim: not supported" in out
+    for words in al.claims()["words"].unique():
+        assert out.count(f'"{words}"') == 1  # a sentence and its one verdict
+    assert out.count("verdict on the claim:") == al.claims()["words"].nunique()
+    assert "1 of 1 rows verified: Swift & Greenberg 2012" in out
+    assert "UNVERIFIED, not read in its own source: Hannan et al. 2005" in out
     assert out.rstrip().splitlines()[-1].startswith(f"{len(al.claims())} numbers recomputed, 0 do")
     assert call("claims", "--quiet") == (0, "", "")
 
