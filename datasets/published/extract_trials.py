@@ -72,7 +72,8 @@ def nonresponse(trials: pd.DataFrame) -> pd.DataFrame:
             as_effects(
                 therapy, ["study.es", "arm"], therapy["n.ig"] - therapy["improved.ig"],
                 therapy["n.ig"], kind="study",
-                measured="no response to psychotherapy for depression", where="columns improved.ig and n.ig", **words,
+                measured="no response to psychotherapy for depression",
+                where="columns improved.ig and n.ig", **words,
             ),
             as_effects(
                 control, ["study", "arm"], control["n.cg"] - control["improved.cg"],
