@@ -1,11 +1,22 @@
 """A researcher's folder: a study to fill in, and notebooks that run on it."""
 
-from .cells import attempt, has_or_says, one_score, show, start, tell, to_read
+from .cells import (
+    against_truth,
+    attempt,
+    has_or_says,
+    one_score,
+    show,
+    show_terms,
+    start,
+    tell,
+    to_read,
+)
 from .needing import choose_measure, needs
 from .new_study import new_study
 from .notebooks import list_templates, run_notebook
 
 __all__ = [
+    "against_truth",
     "attempt",
     "choose_measure",
     "has_or_says",
@@ -15,6 +26,7 @@ __all__ = [
     "one_score",
     "run_notebook",
     "show",
+    "show_terms",
     "start",
     "tell",
     "to_read",

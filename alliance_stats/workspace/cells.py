@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -40,7 +41,7 @@ def readable(value: float) -> str:
         return ""
     if float(value).is_integer():
         return f"{value:.0f}"
-    return f"{value:.3f}" if abs(value) >= 0.001 else f"{value:.0e}"
+    return f"{value:.3f}" if abs(value) >= 0.001 else f"{value:.1g}"
 
 
 def attempt(question: str, make: Callable[..., Made], *given: Any, **options: Any) -> Made | None:
@@ -99,6 +100,31 @@ def show(result: Any, columns: Iterable[str] = (), where: str = "") -> None:
     display(to_read(table[list(columns)] if columns else table.dropna(axis="columns", how="all")))
 
 
+def show_terms(table: pd.DataFrame, meaning: Mapping[str, str] | None = None) -> None:
+    """Show the terms of a result with their intervals, and what each means where it is said."""
+    names = ["group", "term", "estimate", "conf_low", "conf_high", "p_value"]
+    shown = table[[name for name in names if name in table.columns]].dropna(axis=1, how="all")
+    if "group" in shown.columns and (shown["group"].fillna("") == "").all():
+        shown = shown.drop(columns="group")
+    if meaning is not None:
+        shown = shown.assign(meaning=[meaning.get(str(term), "") for term in shown["term"]])
+    display(to_read(shown))
+
+
+def against_truth(
+    table: pd.DataFrame, planted: Mapping[str, float], reasons: Mapping[str, str] | None = None
+) -> None:
+    """Hold what was found in a simulated study against what it was made from."""
+    rows = table.drop_duplicates("term").set_index("term")
+    for term, value in planted.items():
+        low, high = rows.loc[term, "conf_low"], rows.loc[term, "conf_high"]
+        found = f"{rows.loc[term, 'estimate']:.3f} [{low:.3f}, {high:.3f}]"
+        inside = low <= value <= high
+        why = "" if inside else (reasons or {}).get(term, "")
+        said = f"{term}: planted {value:g}, found {found}; {'inside' if inside else 'outside'}."
+        print(fill(f"{said} {why}".strip(), WIDTH))
+
+
 def to_read(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table as it is read: p values as journals print them, nothing where no number is."""
     from ..report.formatting import p_value
@@ -122,5 +148,7 @@ def display(thing: Any) -> None:
 
     if isinstance(thing, pd.DataFrame):  # a running number says nothing; names of rows do
         numbered = isinstance(thing.index, pd.RangeIndex) or thing.index.dtype.kind in "iu"
-        thing = HTML(thing.to_html(index=not numbered, border=0))
+        page = thing.to_html(index=not numbered, border=0)
+        # Notebooks push all cells to the right, which suits numbers only.
+        thing = HTML(re.sub(r"<td>(?=[^<]*[A-Za-z]{4})", '<td style="text-align: left">', page))
     ipython_display(thing)
