@@ -115,9 +115,12 @@ def person_period(
     missing = int(table["alliance"].isna().sum())
     messages = [*ends.attrs["messages"], *never]
     if missing:
+        ended = table["event"] == 1
+        lost = int(table.loc[ended, "alliance"].isna().sum())
         messages.append(
             f"{missing} of {len(table)} client-sessions at risk have no {chosen} {scale} rating "
-            f"by the {rater}; a model that uses it leaves them out."
+            f"by the {rater}; a model that uses it leaves them out, and with them {lost} of "
+            f"{int(ended.sum())} events ({event}): those who leave may be those who did not rate."
         )
     if ruptures is not None:
         table, said = with_ruptures(table, ruptures)
