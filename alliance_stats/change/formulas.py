@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import is_number
 from ..errors import DesignError
-from ..evidence.checks import is_number
 
 
 @dataclass(frozen=True)

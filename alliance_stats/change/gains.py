@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t
 
+from ..arguments import checked_table, is_number, numbers
 from ..errors import ColumnError, DesignError, listing, require_columns
-from ..evidence.checks import checked_table, is_number, numbers
 from .reliable import ROUNDING, sign_of
 
 COLUMNS = (

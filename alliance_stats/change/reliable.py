@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..arguments import checked_choice, checked_table, is_number, numbers
 from ..errors import ColumnError, DesignError, require_columns
-from ..evidence.checks import checked_choice, checked_table, is_number, numbers
 from .card import card_of, direction_of
 from .formulas import METHODS, Moments, difference_reliability
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from ..arguments import checked_choice
 from ..errors import DesignError
-from ..evidence.checks import checked_choice
 from .formulas import METHODS
 from .reliable import check_sd, sign_of
 from .significant import BETTER, CLASSES, CRITERIA, clinically_significant_change

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..arguments import checked_choice, is_number, share
 from ..errors import DesignError
-from ..evidence.checks import checked_choice, checked_confidence, is_number
 from ..results import Result
 from .card import card_of, direction_of
 from .formulas import cutoff
@@ -140,7 +140,7 @@ def clinically_significant_change(
     ['recovered', 'unchanged', 'deteriorated']
     """
     checked_choice("criterion", criterion, CRITERIA)
-    checked_confidence(confidence)
+    share(confidence)
     card = None if measure is None else card_of(measure, scale)
     direction = direction_of(direction, card)
     sign_of(direction)

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from ..arguments import share
 from ..errors import AllianceStatsWarning, DesignError
-from ..evidence.checks import checked_confidence
 from ..results import Result
 from .reliable import require_named, scores_of, sign_of
 
@@ -131,7 +131,7 @@ def change_by_therapist(
     """
     from ..multilevel import fit_multilevel
 
-    checked_confidence(confidence)
+    share(confidence)
     sign = sign_of(direction)
     first, last = scores_of(data, pre, post)
     require_named(data, [therapist])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -35,42 +34,6 @@ def table_only(given: Any, what: str) -> pd.DataFrame:
     if len(twice):
         raise ColumnError(f"{what} has several columns named {listing(map(repr, twice))}.")
     return given
-
-
-def share(value: Any, name: str = "confidence") -> float:
-    """Return a number strictly between 0 and 1."""
-    number = not isinstance(value, bool) and isinstance(value, int | float | np.number)
-    if not number or not 0 < float(value) < 1:
-        raise DesignError(f"{name} must be a number between 0 and 1, such as 0.95; not {value!r}.")
-    return float(value)
-
-
-def whole(value: Any, name: str, least: int, most: int | None = None) -> int:
-    """Return a whole number of `least` or more (and at most `most`)."""
-    number = not isinstance(value, bool | np.bool_) and isinstance(value, int | float | np.number)
-    whole_one = number and np.isfinite(value) and float(value).is_integer()
-    if whole_one and value >= least and (most is None or value <= most):
-        return int(value)
-    upto = f" to {most}" if most is not None else " or more"
-    raise DesignError(f"{name} must be a whole number of {least}{upto}, not {value!r}.")
-
-
-def finite(value: Any, name: str, least: float = -np.inf) -> float:
-    """Return a finite number above `least`."""
-    number = not isinstance(value, bool | np.bool_) and isinstance(value, int | float | np.number)
-    if not number or not np.isfinite(value) or not value > least:
-        above = f" above {least:g}" if np.isfinite(least) else ""
-        raise DesignError(f"{name} must be a finite number{above}, not {value!r}.")
-    return float(value)
-
-
-def names(given: Any, name: str) -> list[str]:
-    """Return a list of names; one name alone is a list of one."""
-    if isinstance(given, str):
-        return [given]
-    if not isinstance(given, Iterable) or not all(isinstance(one, str) for one in given):
-        raise DesignError(f"{name} must be a name or a list of names, not {given!r}.")
-    return list(dict.fromkeys(given))
 
 
 def number_of(n: int, noun: str, verb: str = "") -> str:

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from ..arguments import names, share
 from ..errors import AllianceStatsError, DesignError, listing
 from ..results import Result
-from .checks import names, share, study_or_table
+from .checks import study_or_table
 from .definitions import DEFINITIONS, _defined
 from .endings import CENSORED, DROPOUT
 from .incidence import _meant, dropout_incidence

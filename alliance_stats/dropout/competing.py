@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ..arguments import names
 from ..errors import ColumnError, DesignError, listing, require_columns
 from ..results import Result
 from .accumulation import accumulated
-from .checks import names, number_of, table_only
+from .checks import number_of, table_only
 from .endings import COMPETING, DROPOUT
 from .hazard import fit_dropout_hazard
 from .hazard_result import DropoutHazard

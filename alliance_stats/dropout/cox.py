@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from ..arguments import share
 from ..errors import ColumnError, DesignError, did_you_mean, listing, require_columns
 from ..results import Result
-from .checks import share, table_only
+from .checks import table_only
 from .dating import refuse_late_predictors, refuse_outcome
 from .hazard import _complete, _matrices, _parsed
 from .soundness import (

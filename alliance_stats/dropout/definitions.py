@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..arguments import finite, whole
 from ..errors import (
     AllianceStatsWarning,
     ColumnError,
@@ -18,7 +19,7 @@ from ..errors import (
     listing,
     require_columns,
 )
-from .checks import finite, flags, number_of, same_ids, whole
+from .checks import flags, number_of, same_ids
 from .endings import CENSORED, DROPOUT, REASONS, endings
 from .reliable_ending import improved_by_the_end
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2, norm
 
+from ..arguments import share, whole
 from ..errors import (
     ColumnError,
     DesignError,
@@ -18,7 +19,7 @@ from ..errors import (
 from ..multilevel.formula import Formula, parse_formula
 from ..multilevel.terms import Columns, Table, build, response
 from . import frailty
-from .checks import refuse_repeats, share, table_only, whole
+from .checks import refuse_repeats, table_only
 from .dating import refuse_late_predictors, refuse_outcome
 from .hazard_result import DropoutHazard
 from .soundness import (

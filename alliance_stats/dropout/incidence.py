@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..arguments import share
 from ..errors import ColumnError, DesignError, listing, require_columns
 from ..results import Result
-from .checks import number_of, share
+from .checks import number_of
 from .clock import with_entry, with_time
 from .endings import CENSORED, DROPOUT, endings
 from .incidence_tables import TABLE_COLUMNS, gray_tests, group_table, thin_start

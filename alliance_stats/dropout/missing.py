@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
+from ..arguments import finite, share, whole
 from ..errors import DesignError
 from ..results import Result
-from .checks import finite, number_of, share, whole
+from .checks import number_of
 from .end_scores import FEWEST, EndScores, draw, end_scores
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+from ..arguments import finite
 from ..errors import DesignError, MeasureError, listing
-from .checks import finite, same_ids
+from .checks import same_ids
 
 _ROUNDING = 1e-9  # points that are a rounding of sums and means, and no change
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ..arguments import whole
 from ..errors import DesignError
 from ..results import Result
 from .bounds import within
-from .checks import whole
 
 
 @dataclass(frozen=True)

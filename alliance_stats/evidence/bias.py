@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm, rankdata, t
 
+from ..arguments import checked_choice
 from ..errors import DesignError
 from ..results import Result
-from .checks import checked_choice
 from .influence import two_level
 from .likelihood import Effects, solve, tau2_of
 from .metrics import METRICS

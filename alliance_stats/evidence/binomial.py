@@ -14,8 +14,8 @@ from scipy import optimize
 from scipy.special import expit, gammaln, xlogy
 from scipy.stats import chi2, norm, t
 
+from ..arguments import numbers
 from ..errors import DesignError, listing, require_columns
-from .checks import numbers
 from .metrics import Metric
 from .pooled import PooledEffects
 from .reported import check_reported

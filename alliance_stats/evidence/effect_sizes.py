@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import gammaln
 
+from ..arguments import checked_choice, checked_table, numbers
 from ..errors import ColumnError, DesignError, listing, require_columns
-from .checks import checked_choice, checked_table, numbers
 
 Numbers = dict[str, np.ndarray]
 

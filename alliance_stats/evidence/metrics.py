@@ -10,8 +10,8 @@ import pandas as pd
 from scipy.special import expit, logit
 from scipy.stats import norm
 
+from ..arguments import checked_choice, numbers
 from ..errors import DesignError, listing, require_columns
-from .checks import checked_choice, numbers
 from .reported import check_reported
 
 

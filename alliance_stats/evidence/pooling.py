@@ -9,8 +9,8 @@ import pandas as pd
 from scipy import optimize
 from scipy.stats import chi2, norm, t
 
+from ..arguments import checked_choice
 from ..errors import DesignError, listing, require_columns
-from .checks import checked_choice
 from .likelihood import (
     Effects,
     Solution,

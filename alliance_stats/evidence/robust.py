@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t
 
+from ..arguments import share
 from ..errors import DesignError
-from .checks import checked_confidence
 from .pooled import PooledEffects
 from .regression import MetaRegression
 
@@ -57,7 +57,7 @@ def robust_test(
     >>> float(round(al.robust_test(pool).loc[0, "df"], 2))
     1.97
     """
-    checked_confidence(confidence)
+    share(confidence)
     if not isinstance(result, (PooledEffects, MetaRegression)):
         raise DesignError(
             "robust_test takes what pool_effects or fit_meta_regression returns, not "

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from ..arguments import checked_choice, checked_table, share
 from ..errors import DesignError, listing, require_columns
-from .checks import checked_choice, checked_confidence, checked_table
 
 TESTS = ("knapp-hartung", "wald")
 NUMBERS = ("estimate", "se", "ci_low", "ci_high", "n", "events")
@@ -24,7 +24,7 @@ def check_effects(
 ) -> list[str]:
     """Refuse a test that is not there, metrics that mix, studies that come twice; tell the rest."""
     checked_choice("test", test, TESTS)
-    checked_confidence(confidence)
+    share(confidence)
     if cluster is not None:
         if not isinstance(cluster, str):
             raise DesignError(f"cluster must be the name of one column, not {cluster!r}.")

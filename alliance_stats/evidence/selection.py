@@ -9,10 +9,10 @@ import pandas as pd
 from scipy import optimize
 from scipy.stats import chi2, norm
 
+from ..arguments import checked_choice, is_number
 from ..errors import DesignError
 from ..results import Result
 from .binomial import hessian
-from .checks import checked_choice, is_number
 from .influence import two_level
 from .likelihood import Effects, solve, tau2_of
 from .metrics import METRICS

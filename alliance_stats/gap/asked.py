@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral, Real
 
-import numpy as np
 import pandas as pd
 
 from ..errors import ColumnError, DesignError, listing
@@ -44,27 +42,6 @@ def names_of(given: object, argument: str) -> list[str]:
     if len(set(out)) < len(out):
         raise DesignError(f"{argument} names a column twice: {listing(out)}.")
     return out
-
-
-def share(value: object, name: str) -> float:
-    """Return a number between 0 and 1, such as a confidence level."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < 1:
-        raise DesignError(f"{name} must be a number between 0 and 1 (such as 0.95), not {value!r}.")
-    return float(value)
-
-
-def whole(value: object, name: str, least: int) -> int:
-    """Return a whole number of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
-        raise DesignError(f"{name} must be a whole number of {least} or more, not {value!r}.")
-    return int(value)
-
-
-def flag(value: object, name: str) -> bool:
-    """Return True or False."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise DesignError(f"{name} must be True or False, not {value!r}.")
-    return bool(value)
 
 
 def one_of(value: object, name: str, allowed: Sequence[object]) -> None:

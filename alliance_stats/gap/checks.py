@@ -3,38 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ..arguments import whole
 from ..errors import ColumnError, DesignError
 
 FEW_DRAWS = 200
 """Fewer bootstrap samples give a rough standard error, and one that moves with the seed."""
 
 
-def whole_number(value: Any, name: str, least: int) -> int:
-    """Return a whole number of at least `least`, or say that the argument is none."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise DesignError(f"{name} must be a whole number of {least} or more; it is {value!r}.")
-    return int(value)
-
-
 def resampling(replicates: Any, seed: Any) -> tuple[int, int, list[str]]:
     """Return checked `replicates` and `seed`, and what a reader must know of them."""
-    replicates, seed = whole_number(replicates, "replicates", 2), whole_number(seed, "seed", 0)
+    replicates, seed = whole(replicates, "replicates", 2), whole(seed, "seed", 0)
     few = replicates < FEW_DRAWS
     said = f"{replicates} bootstrap samples are few: standard errors and intervals are rough."
     return replicates, seed, [said] if few else []
-
-
-def between_zero_and_one(value: Any, name: str) -> float:
-    """Return a number between 0 and 1 (such as a level of confidence), or say that it is none."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < 1:
-        raise DesignError(f"{name} must be a number between 0 and 1 (as .95); it is {value!r}.")
-    return float(value)
 
 
 def text(value: Any, name: str) -> str:

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from ..arguments import share
 from ..errors import DesignError, did_you_mean
 from ..results import TIDY_COLUMNS, Result
-from . import asked
 from . import surface_math as geometry
 from .congruence_words import words_of
 from .linear import rows_of
@@ -116,7 +116,7 @@ def congruence(
             f"direction must be 'higher_is_better' or 'lower_is_better', not {direction!r}."
             f"{did_you_mean(direction, DIRECTIONS)}"
         )
-    level = asked.share(level, "level")
+    level = share(level, "level")
     part = result._part(group)
     if result.spec.cubic:
         raise DesignError(

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t
 
+from ..arguments import whole
 from ..errors import AllianceStatsError, DesignError, did_you_mean
 from ..outputs import write_whole
 from ..results import TIDY_COLUMNS, Result
@@ -254,7 +255,7 @@ def _stages(stages: Any) -> list[tuple[int, int]]:
         ends = checks.several(stage, "each of stages", "(1, 3)")
         if len(ends) != 2:
             raise DesignError(f"Each of stages must be a first and last session; one is {stage!r}.")
-        first, last = (checks.whole_number(end, "A stage's session", 0) for end in ends)
+        first, last = (whole(end, "A stage's session", 0) for end in ends)
         if first > last:
             raise DesignError(f"A stage must not end before it begins; one is {stage!r}.")
         out.append((first, last))

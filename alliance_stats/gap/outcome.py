@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..arguments import whole
 from ..errors import DesignError
 from ..results import TIDY_COLUMNS, Result
-from . import asked
 from .forecasts import TARGETS, checked_forecasts, default_measure, observed_outcomes
 from .outcome_caseloads import bias_row, caseloads, ranks, self_ranks
 from .outcome_scores import calibration_curve, calibration_line, discrimination, foreseen
@@ -159,9 +159,9 @@ def outcome_gap(
     """
     if threshold is not None and not 0 < threshold <= 1:
         raise DesignError(f"threshold is a probability above 0 and up to 1, not {threshold!r}.")
-    asked.whole(bins, "bins", 1)
-    asked.whole(replicates, "replicates", 2)
-    asked.whole(seed, "seed", 0)
+    whole(bins, "bins", 1)
+    whole(replicates, "replicates", 2)
+    whole(seed, "seed", 0)
     forecasts = checked_forecasts(study)
     name = measure or default_measure(study)
     outcomes, used = observed_outcomes(study, name, scale, rater, reliability, method)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from ..arguments import flag
 from ..errors import DesignError, require_columns
 from . import asked, linear
 from . import surface_math as geometry
@@ -124,8 +125,8 @@ def fit_response_surface(
     levels = grouping(by)
     asked.one_of(direction, "direction", (None, "higher_is_better", "lower_is_better"))
     asked.one_of(df, "df", linear.METHODS)
-    asked.flag(cubic, "cubic")
-    asked.flag(same_scale, "same_scale")
+    flag(cubic, "cubic")
+    flag(same_scale, "same_scale")
     _check(part, random, levels, cluster)
     further, moderating = (
         asked.names_of(covariates, "covariates"),

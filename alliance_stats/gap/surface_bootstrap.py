@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..arguments import flag, whole
 from ..errors import AllianceStatsError, DesignError
 from ..results import TIDY_COLUMNS, Result
-from . import asked
 from . import surface_math as geometry
 
 if TYPE_CHECKING:
@@ -72,11 +72,11 @@ def bootstrap(
     Clusters are the top-level groups; without levels the groups of ``cluster``, else rows. The
     same seed gives the same draws, whatever `n_jobs` is.
     """
-    asked.whole(replicates, "replicates", 2)
-    asked.whole(seed, "seed", 0)
+    whole(replicates, "replicates", 2)
+    whole(seed, "seed", 0)
     if n_jobs != -1:
-        asked.whole(n_jobs, "n_jobs", 1)
-    asked.flag(progress, "progress")
+        whole(n_jobs, "n_jobs", 1)
+    flag(progress, "progress")
     codes = _clusters(result)
     n = int(codes.max()) + 1
     if n < 3:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from ..arguments import flag
 from ..results import Result
 from . import asked, linear
 from .levels import complete_rows, grouping, require_one_scale, require_variance
@@ -169,7 +170,7 @@ def fit_truth_and_bias(
     asked.one_of(standardise, "standardise", STANDARDISE)
     asked.one_of(random, "random", RANDOM)
     asked.one_of(df, "df", linear.METHODS)
-    asked.flag(same_scale, "same_scale")
+    flag(same_scale, "same_scale")
     levels = grouping(by)
     further = [*asked.names_of(moderators, "moderators"), *([time] if time else [])]
     asked.distinct([truth, judgment, bias, *further, *levels])

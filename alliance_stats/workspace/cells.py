@@ -117,8 +117,8 @@ def against_truth(
     """Hold what was found in a simulated study against what it was made from."""
     rows = table.drop_duplicates("term").set_index("term")
     for term, value in planted.items():
-        low, high = rows.loc[term, "conf_low"], rows.loc[term, "conf_high"]
-        found = f"{rows.loc[term, 'estimate']:.3f} [{low:.3f}, {high:.3f}]"
+        at, low, high = (float(rows[name][term]) for name in ("estimate", "conf_low", "conf_high"))
+        found = f"{at:.3f} [{low:.3f}, {high:.3f}]"
         inside = low <= value <= high
         why = "" if inside else (reasons or {}).get(term, "")
         said = f"{term}: planted {value:g}, found {found}; {'inside' if inside else 'outside'}."

@@ -120,7 +120,7 @@ def test_a_level_that_is_none_is_refused_everywhere(level):
                                                  cutoff_value=15, confidence=level),
     )  # fmt: skip
     for call in calls:
-        with pytest.raises(al.DesignError, match="confidence must lie between 0 and 1"):
+        with pytest.raises(al.DesignError, match="confidence must be a number between 0 and 1"):
             call()
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...arguments import flag, names, share, whole
 from ...errors import DesignError, did_you_mean
 from ..bounds import within
-from ..checks import names, share, whole
-from .checks import several, yes_or_no
+from .checks import several
 from .models import check_models
 
 RESAMPLING = (None, "down")
@@ -68,7 +68,7 @@ def asked_of(
         without_therapist=without_therapist,
         resampling=resampling,
         fairness=tuple(names(fairness, "fairness")),
-        allow_leaks=yes_or_no(allow_leaks, "allow_leaks"),
+        allow_leaks=flag(allow_leaks, "allow_leaks"),
         thresholds=tuple(dict.fromkeys(risks)),
         replicates=whole(replicates, "replicates", 20),
         permutations=whole(permutations, "permutations", 1),

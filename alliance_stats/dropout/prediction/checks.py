@@ -15,13 +15,6 @@ if TYPE_CHECKING:
     from os import PathLike
 
 
-def yes_or_no(value: Any, name: str) -> bool:
-    """Return `value` as True or False, and nothing that merely looks like it."""
-    if not isinstance(value, bool | np.bool_):
-        raise DesignError(f"{name} must be True or False, not {value!r}.")
-    return bool(value)
-
-
 def several(value: Any, name: str) -> tuple[Any, ...]:
     """Return numbers as a tuple; one number alone is a list of one."""
     if isinstance(value, int | float | np.number):

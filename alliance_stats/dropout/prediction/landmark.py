@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ...arguments import whole
 from ...errors import DesignError, listing, require_columns
-from ..checks import number_of, refuse_repeats, study_only, whole
+from ..checks import number_of, refuse_repeats, study_only
 from ..endings import CENSORED, DROPOUT, endings
 from .features import IDS, known_by, known_later, landmark_dates
 

@@ -1,4 +1,4 @@
-"""What every function of change and synthesis asks of its arguments, in one place and in words."""
+"""What functions ask of their arguments: the value in the type they need, or one sentence."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import ColumnError, DesignError, did_you_mean, listing
+from .errors import ColumnError, DesignError, did_you_mean, listing
 
 
 def is_number(value: object) -> bool:
@@ -27,14 +27,47 @@ def checked_choice(name: str, value: Any, allowed: Iterable[str]) -> str:
     return value
 
 
-def checked_confidence(value: Any) -> float:
-    """Return the level of the intervals, which lies between 0 and 1."""
+def share(value: Any, name: str = "confidence") -> float:
+    """Return a number strictly between 0 and 1, such as a level of confidence."""
     if not is_number(value) or not 0 < value < 1:
         hint = f" Write {value / 100:g}." if is_number(value) and 1 < value < 100 else ""
         raise DesignError(
-            f"confidence must lie between 0 and 1, such as 0.95, not {value!r}.{hint}"
+            f"{name} must be a number between 0 and 1, such as 0.95, not {value!r}.{hint}"
         )
     return float(value)
+
+
+def whole(value: Any, name: str, least: int, most: int | None = None) -> int:
+    """Return a whole number of `least` or more (and at most `most`)."""
+    fits = is_number(value) and float(value).is_integer() and value >= least
+    if fits and (most is None or value <= most):
+        return int(value)
+    upto = f" to {most}" if most is not None else " or more"
+    raise DesignError(f"{name} must be a whole number of {least}{upto}, not {value!r}.")
+
+
+def finite(value: Any, name: str, least: float = -np.inf) -> float:
+    """Return a finite number above `least`."""
+    if not is_number(value) or not value > least:
+        above = f" above {least:g}" if np.isfinite(least) else ""
+        raise DesignError(f"{name} must be a finite number{above}, not {value!r}.")
+    return float(value)
+
+
+def flag(value: Any, name: str) -> bool:
+    """Return True or False, and nothing that merely looks like it."""
+    if not isinstance(value, bool | np.bool_):
+        raise DesignError(f"{name} must be True or False, not {value!r}.")
+    return bool(value)
+
+
+def names(given: Any, name: str) -> list[str]:
+    """Return a list of names; one name alone is a list of one."""
+    if isinstance(given, str):
+        return [given]
+    if not isinstance(given, Iterable) or not all(isinstance(one, str) for one in given):
+        raise DesignError(f"{name} must be a name or a list of names, not {given!r}.")
+    return list(dict.fromkeys(given))
 
 
 def checked_table(data: Any, what: str) -> pd.DataFrame:
