@@ -131,6 +131,6 @@ def test_the_ledger_on_the_page_of_evidence_holds():
     names = {}
     text = (DOCS / "evidence.md").read_text(encoding="utf-8")
     code = [block.body for block in run_pages.blocks(text) if block.language == "python"]
-    assert len(code) == 3
+    assert len(code) >= 3
     exec(code[-1], {"al": al}, names)
     assert names["checked"]["holds"].all()
