@@ -253,7 +253,8 @@ def test_a_table_that_cannot_be_read_fails_its_claims_with_a_reason(copy, fast, 
 
 @pytest.mark.parametrize(
     ("column", "value", "said"),
-    [("estimate", "1", "has no standardised difference"), ("estimate", "a third", "'a third' is not a number"),
+    [("estimate", "1", "has no standardised difference"),
+     ("estimate", "a third", "'a third' is not a number"),
      ("estimate", "", "cannot be computed"), ("verified", "perhaps", "expected True or False"),
      ("n", "inf", "is not a number"), ("claim", "", "")],
 )  # fmt: skip

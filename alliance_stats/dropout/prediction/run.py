@@ -69,7 +69,7 @@ def predict_dropout(
         ``_mean``, ``_change`` over the sessions up to the landmark; ``<measure>_<rater>_pre`` of
         assessments; ``missed_sessions``. All of them unless given. The first is the one of
         ``one_predictor``; unless given, the client's last alliance rating (without one that
-        model is left out, and `.messages` says so).
+        model is left out, and ``.messages`` says so).
     groups
         What is never split between training and testing: ``therapist_id`` or ``site_id``.
     without_therapist
