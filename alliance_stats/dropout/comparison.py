@@ -243,12 +243,12 @@ def _answers(
             fit = fit_dropout_hazard(
                 formula, data, link="cloglog", cluster=cluster, confidence=confidence
             )
+            row["n_events"] = fit.n_events
             few = few_events(fit.n_events, len(fit.params))
             if few:
                 raise DesignError(few[0])
             own = fit.tidy(exponentiate=True).set_index("term").loc["alliance_within"]
             row |= {k: own[k] for k in ("estimate", "conf_low", "conf_high")}
-            row["n_events"] = fit.n_events
         except AllianceStatsError as reason:
             why.setdefault(str(reason), []).append(f"'{name}'")
         rows.append(row)

@@ -26,8 +26,9 @@ from .reliable_ending import improved_by_the_end
 COLUMNS = ("client_id", "last_session", "reason", "definition", "judged_by")
 _NOT_DECIDED = (CENSORED, "transferred", "administrative")
 HALF = (
-    "A median split calls about half of the clients dropouts whatever happened in therapy: its "
-    "rate is an arithmetic fact and no estimate of dropout (Hatchett & Park 2003)."
+    "A median split calls up to half of the clients dropouts whatever happened in therapy (fewer "
+    "where clients tie at the median): its rate is an arithmetic fact and no estimate of dropout "
+    "(Hatchett & Park 2003)."
 )
 
 
@@ -269,8 +270,9 @@ def _protocol(
 
 
 def _median(study: Any, ends: pd.DataFrame) -> tuple[pd.Series, Any, list[str]]:
-    middle = float(ends["last_session"].median())
-    said = [HALF, f"The median is {middle:g} sessions."]
+    over = ends["reason"] != CENSORED  # how many sessions an open therapy will have is not known
+    middle = float(ends.loc[over, "last_session"].median())
+    said = [HALF, f"The median of therapies that are over is {middle:g} sessions."]
     return _early(ends, ends["last_session"] < middle), "rule", said
 
 
@@ -282,13 +284,12 @@ def _before_change(
     reason = _early(ends, improved.fillna(1.0).to_numpy() == 0)
     said = [f"{words} Circular where symptoms are also a predictor or the outcome."]
     if undecided.any():
-        over = ~ends["reason"].isin(_NOT_DECIDED)
-        left = int((over & (improved == 0).to_numpy()).sum())
-        n, unknown = int(over.sum()), int(undecided.sum())
+        n, unknown = int((ends["reason"] != CENSORED).sum()), int(undecided.sum())
+        left = int((reason[~undecided.to_numpy()] == DROPOUT).sum())
         said.append(
             f"{number_of(unknown, 'client', 'has')} fewer than two scores, most often because "
-            f"therapy was short: the share of dropouts lies between {left / n:.1%} (none of them) "
-            f"and {(left + unknown) / n:.1%} (all of them)."
+            f"therapy was short: of all therapies that are over the share of dropouts lies between "
+            f"{left / n:.1%} (none of them) and {(left + unknown) / n:.1%} (all of them)."
         )
     return reason.where(~undecided.to_numpy(), np.nan), "rule", said
 

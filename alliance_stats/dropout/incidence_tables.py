@@ -59,8 +59,8 @@ def gray_tests(
 def group_table(name: str, part: pd.DataFrame, confidence: float) -> pd.DataFrame:
     """Return the incidence of every kind of end in one group of clients."""
     time, reason = part["time"].to_numpy(), part["reason"].to_numpy(dtype=object)
-    grid = np.unique(time)
     watched = np.sort(part["watched"].to_numpy())
+    grid = np.unique(np.concatenate([time, watched]))  # also where somebody is last seen
     at_risk = len(time) - np.searchsorted(watched, grid, side="left")
     at_risk = at_risk - (part["entry"].to_numpy()[:, None] > grid).sum(axis=0)
     grid, at_risk = grid[at_risk > 0], at_risk[at_risk > 0]

@@ -131,13 +131,22 @@ def dropout_sensitivity(
     table = pd.DataFrame(
         [_pooled(scores, drawn + worse * d * gone, confidence) | {"delta": d} for d in shifts]
     )
-    holds_none = (table["conf_low"] <= 0) & (table["conf_high"] >= 0)
-    tipping = float(table.loc[holds_none, "delta"].min()) if holds_none.any() else np.nan
+    tipping = _tipping(table)
     columns = ["delta", "estimate", "std_error", "df", "p_value", "conf_low", "conf_high"]
     return DropoutSensitivity(
         table[columns], tipping, len(gone), int(gone.sum()), imputations, confidence,
         scores.messages,
     )  # fmt: skip
+
+
+def _tipping(table: pd.DataFrame) -> float:
+    """Return the delta nearest to 0 at which the change no longer lies on its first side."""
+    outward = table.loc[table["delta"].abs().sort_values(kind="stable").index]
+    side = np.sign(outward["conf_low"]).where(
+        np.sign(outward["conf_low"]) == np.sign(outward["conf_high"]), 0.0
+    )
+    tipped = (side != side.iloc[0]) | (side == 0)
+    return float(outward.loc[tipped, "delta"].iloc[0]) if tipped.any() else np.nan
 
 
 def _deltas(given: Any) -> list[float]:

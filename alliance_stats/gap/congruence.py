@@ -45,6 +45,7 @@ class Congruence(Result):
     verdict
         ``strict`` or ``broad`` (no condition is contradicted; read `words`), ``shifted ridge`` (the
         ridge lies beside the line of agreement), ``rotated ridge`` (it lies at an angle to it),
+        ``undecided`` (bounds of equivalence are not met, and nothing is contradicted),
         ``one-rating curve`` (the curvature may be that of one rating alone), ``no congruence`` or
         ``no relation``.
     words
@@ -128,7 +129,9 @@ def congruence(
     bounds = _bounds(equivalence, axis)
     terms = _terms(result, part.group, level, limits)
     table = _conditions(terms, _overall(result, group), 1 - level, axis, lower, bounds)
-    verdict = _verdict(dict(zip(table["condition"], table["holds"], strict=True)), axis, terms)
+    by_condition = table.set_index("condition")
+    holds, against = (by_condition[name].to_dict() for name in ("holds", "contradicted"))
+    verdict = _verdict(holds, against, axis, terms)
     words = words_of(verdict, table, terms, result.spec, group, direction, axis)
     return Congruence(table, verdict, words, direction, group)
 
@@ -222,23 +225,31 @@ def _conditions(
                 "condition": term, "needed": needed, "kind": kind,
                 **{c: row[c] for c in ("estimate", "conf_low", "conf_high", "p_value")},
                 "holds": holds,
+                "contradicted": not row["conf_low"] <= target <= row["conf_high"],
             }
         )  # fmt: skip
     table = pd.DataFrame(rows)
+    # a4 is asked to differ from 0, and the overall test has no interval: nothing to contradict.
+    free = table["condition"].isin(["overall", "a4"])
+    table["contradicted"] = table["contradicted"].where(~free, other=False).astype(bool)
     # p of "differs from 0" is no test of "is 1"
     return table.assign(p_value=table["p_value"].where(table["condition"] != axis[1]))
 
 
-def _verdict(holds: dict[str, bool], axis: tuple[str, str], terms: pd.DataFrame) -> str:
+def _verdict(
+    holds: dict[str, bool], against: dict[str, bool], axis: tuple[str, str], terms: pd.DataFrame
+) -> str:
     if not holds["overall"]:
         return "no relation"
     if not holds["a4"]:
         return "no congruence"
     if all(holds[name] for name in (*axis, "a3", "a5")):
         return "strict" if holds["a1"] and holds["a2"] else "broad"
+    if not any(against[name] for name in (*axis, "a3", "a5")):
+        return "undecided"
     if one_rating(terms):
         return "one-rating curve"
-    return "shifted ridge" if holds[axis[1]] and holds["a5"] else "rotated ridge"
+    return "rotated ridge" if against[axis[1]] or against["a5"] else "shifted ridge"
 
 
 def one_rating(terms: pd.DataFrame) -> str:

@@ -47,6 +47,13 @@ def words_of(
         f" It is not shown to be {what}: {', '.join(failed)} "
         f"{'do' if len(failed) > 1 else 'does'} not meet the condition."
     )
+    if verdict == "undecided":
+        return (
+            f"Some combination of the ratings goes with a {good} outcome. Whether it is that of "
+            f"{what} is left open: {', '.join(failed)} "
+            f"{'reach' if len(failed) > 1 else 'reaches'} beyond the bounds that were stated, and "
+            "nothing contradicts it either."
+        )
     if verdict == "one-rating curve":
         one = x if one_rating(terms) == "b3" else y
         return (
@@ -120,7 +127,7 @@ def _met(
     )
     level = (
         " No dependence on their level is shown, which is not to say that there is none."
-        if verdict == "strict"
+        if verdict == "strict" or not rows.loc[["a1", "a2"], "contradicted"].any()
         else " It also depends on their level (a1, a2)."
     )
     if shown == core:

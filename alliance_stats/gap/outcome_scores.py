@@ -87,7 +87,12 @@ def calibration_line(
         nothing = {"estimate": np.nan}
         return {"calibration_intercept": nothing, "calibration_slope": nothing}
     clusters = pd.factorize(part["therapist_id"])[0]
-    if clusters.max() < FEW:
+    if clusters.max() < 2:  # _logistic needs three
+        messages.append(
+            f"'{target}': the calibration line takes clients as independent, since there are only "
+            f"{clusters.max() + 1} therapists; its intervals may be too narrow."
+        )
+    elif clusters.max() < FEW:
         messages.append(
             f"'{target}': errors of the calibration line rest on {clusters.max() + 1} therapists; "
             f"with fewer than {FEW} they may be too small all the same."
@@ -155,8 +160,15 @@ def foreseen(
         )
     wide, worse = wide[usable], worse[usable]
     if threshold is None:
-        said = wide["deteriorated"].eq(wide.max(axis=1))
+        others = wide.drop(columns="deteriorated").max(axis=1)
+        said = wide["deteriorated"] > others
         rule = "it was the most likely of three"
+        tied = int(wide["deteriorated"].eq(others).sum())
+        if tied:
+            messages.append(
+                f"For {tied} clients deterioration was as likely as another outcome and no less "
+                "than any: that is not counted as foreseen."
+            )
     else:
         said = wide["deteriorated"] >= threshold
         rule = f"its forecast was {threshold:g} or more"

@@ -50,7 +50,8 @@ def compare_published(
     -----
     ``equal``: the recomputed number, rounded half up or half to even to the printed decimals, is
     the printed one. ``rounding``: it differs by no more than one unit of the last printed digit,
-    which rounding on the way can cause (or an error of that size). Of a bound such as ``< .001``
+    which rounding on the way can cause (or an error of that size); whole numbers on both sides are
+    counts, which are not rounded. Of a bound such as ``< .001``
     only whether it holds can be checked. Agreement shows that the same computation was done, not
     that it was the right one.
 
@@ -123,12 +124,13 @@ def _judge(printed: Printed, value: float) -> tuple[str, str]:
     if not math.isfinite(value):
         return "not computed", ""
     if printed.relation:
-        return _bound(printed, value), ""
+        return _bound(printed, value)
     if _rounds_to(value, printed):
         return "equal", ""
     with localcontext(prec=PRECISION):
         apart = abs(Decimal(repr(value)) - printed.value)
-    if apart <= printed.unit:
+    count = printed.unit >= 1 and float(value).is_integer()  # one more client is no rounding
+    if apart <= printed.unit and not count:
         return "rounding", ""
     return "different", _likely(printed, value)
 
@@ -149,12 +151,12 @@ def _rounds_to(value: float, printed: Printed) -> bool:
     return printed.value in candidates
 
 
-def _bound(printed: Printed, value: float) -> str:
+def _bound(printed: Printed, value: float) -> tuple[str, str]:
     bound = float(printed.value)
     holds = {"<": value < bound, "≤": value <= bound, ">": value > bound, "≥": value >= bound}
     if holds[printed.relation]:
-        return "equal"
-    return "rounding" if _rounds_to(value, printed) else "different"
+        return "equal", ""
+    return "different", "it rounds to the bound" if _rounds_to(value, printed) else ""
 
 
 def _likely(printed: Printed, value: float) -> str:

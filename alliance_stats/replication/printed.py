@@ -92,8 +92,13 @@ def parse_printed(text: str, *, decimal: str = "point") -> tuple[Printed, ...]:
         before = plain[end : token.start()]
         after_number = end > 0 and not before.strip()
         sign = token["sign"] or ""
-        if after_number and not sign:
-            raise ValueError("two numbers stand side by side with nothing between them")
+        # "0.12 -0.30" may be two numbers or a range; taking either would lose a sign or a number.
+        apart = bool(sign) and plain[token.start("sign") - 1 : token.start("sign")].isspace()
+        if after_number and (not sign or apart):
+            raise ValueError(
+                "two numbers stand side by side with nothing between them; put a comma or 'to' "
+                "between them"
+            )
         _check_between(before)
         # A dash right behind a number is the word "to": 0.12–0.30. Elsewhere it is a minus.
         minus = "-" if sign and sign in MINUS and not after_number else ""

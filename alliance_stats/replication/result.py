@@ -16,7 +16,7 @@ SIGNS = dict(zip(VERDICTS, "=≈≠–", strict=True))
 RULE = (
     "equal (=): the recomputed number, rounded half up or half to even to the printed decimals, is "
     "the printed one, or a printed bound (< .001) holds; rounding (≈): it differs by no more than "
-    "one unit of the last printed digit, or rounds to the printed bound; different (≠): by more; "
+    "one unit of the last printed digit and is no count; different (≠): anything else; "
     "not computed (–): no number was given."
 )
 

@@ -1,5 +1,7 @@
 """Definitions of dropout on endings small enough to count by hand, and their agreement."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -57,8 +59,8 @@ def test_transfers_and_open_therapies_stay_what_they_are_when_sessions_decide():
 def test_a_median_split_comes_with_a_warning():
     with pytest.warns(al.AllianceStatsWarning, match="arithmetic fact"):
         table = al.define_dropout(ends(), definition="median_split")
-    assert "The median is 6 sessions." in table.attrs["messages"]
-    assert "".join(table.loc[table["reason"] == "dropout", "client_id"]) == "abc"
+    assert "The median of therapies that are over is 5 sessions." in table.attrs["messages"]
+    assert "".join(table.loc[table["reason"] == "dropout", "client_id"]) == "ab"
 
 
 def test_clients_that_cannot_be_judged_are_named_and_the_rows_add_up():
@@ -230,3 +232,26 @@ def test_kappa_against_the_textbook():
 def test_kappa_without_a_distinction_has_no_interval():
     assert cohen_kappa(np.array([[0, 0], [3, 7]]), 0.95)[0] == 0
     assert np.isnan(cohen_kappa(np.array([[0, 0], [0, 7]]), 0.95)).all()
+
+
+def test_the_median_is_of_therapies_that_are_over():
+    ends = pd.DataFrame(
+        {
+            "client_id": [f"C{n}" for n in range(10)],
+            "last_session": [1, 1, 1, 1, 10, 11, 12, 13, 14, 15],
+            "reason": ["ongoing"] * 4 + ["completed"] * 6,
+        }
+    )
+    with pytest.warns(al.AllianceStatsWarning, match="arithmetic fact"):
+        table = al.define_dropout(ends, definition="median_split")
+    assert (table["reason"] == "dropout").sum() == 3
+    assert "12.5 sessions" in " ".join(table.attrs["messages"])
+
+
+def test_the_rate_before_reliable_change_lies_within_its_bounds():
+    study = al.open_study("demo-trial")
+    found = al.compare_dropout_definitions(study)
+    (said,) = [m for m in found.messages if "share of dropouts lies between" in m]
+    low, high = (float(n) / 100 for n in re.findall(r"([\d.]+)%", said))
+    rate = found.rates.set_index("definition").loc["before_reliable_change", "rate"]
+    assert low <= rate <= high

@@ -126,8 +126,9 @@ def test_whether_open_therapies_go_on_is_not_known_yet():
     """By hand, and against a truth: a chance of .1 after each session, seen until a date."""
     table = dropouts(al.dropout_incidence(small(), last_open="unknown"))
     # As above, but d, still in therapy, is not at risk at session 3: 1/2 instead of 1/3.
-    assert table["n_at_risk"].tolist() == [6, 5, 2, 1]
-    np.testing.assert_allclose(table["incidence"], [1 / 6, 2 / 6, 7 / 12, 7 / 12])
+    # A row more, for the session d was last known to come back from: nothing happens there.
+    assert table["n_at_risk"].tolist() == [6, 5, 3, 2, 1]
+    np.testing.assert_allclose(table["incidence"], [1 / 6, 2 / 6, 2 / 6, 7 / 12, 7 / 12])
     rng = np.random.default_rng(3)
     n, truth = 20_000, 1 - 0.9**8
     leaves = rng.geometric(0.1, n)

@@ -130,7 +130,7 @@ def test_a_tipping_point_is_found_and_each_delta_costs_its_share():
     share = found.n_imputed / found.n_clients
     steps = np.diff(found.table["estimate"])
     np.testing.assert_allclose(steps, share * np.diff(deltas))
-    assert np.isnan(found.tipping_point)
+    assert found.tipping_point == 40  # the side has changed, though no interval holds 0
     even = -found.table["estimate"].iloc[0] / share
     tipped = al.dropout_sensitivity(study, measure="core-10", deltas=[0, even], imputations=5)
     assert tipped.tipping_point == pytest.approx(even)
@@ -226,3 +226,14 @@ def test_level_and_slope_take_nothing_of_the_session_before_leaving():
     error = found.std(axis=0, ddof=1) / np.sqrt(len(found))
     # Three standard errors of the mean of eight runs; .03 of deviation is the logit's curvature.
     assert (np.abs(found.mean(axis=0) - [0, 0, -0.9]) < 3 * error + [0, 0, 0.03]).all()
+
+
+def test_the_tipping_point_is_where_the_side_changes_even_if_the_grid_jumps_over_none():
+    from alliance_stats.dropout.missing import _tipping
+
+    table = pd.DataFrame(
+        {"delta": [0.0, 60.0, 30.0], "conf_low": [-5.0, 6.0, -4.0], "conf_high": [-4.0, 13.0, -1.0]}
+    )
+    assert _tipping(table) == 60
+    assert np.isnan(_tipping(table.iloc[[0, 2]]))
+    assert _tipping(table.assign(conf_high=[1.0, 13.0, -1.0])) == 0

@@ -301,3 +301,20 @@ def test_a_wrong_forecast_is_told(change, said):
 def test_a_study_without_forecasts_is_told():
     with pytest.raises(al.DesignError, match="no table `forecasts`"):
         al.outcome_gap(with_forecasts(STUDY.forecasts.iloc[:0]))
+
+
+def test_a_tie_foresees_nothing():
+    from alliance_stats.gap.outcome_scores import foreseen
+
+    clients = pd.DataFrame(
+        [
+            (f"T{n % 4}", f"C{n}", target, forecast, float(target == "deteriorated" and n < 8))
+            for n in range(40)
+            for target, forecast in (("improved", 0.4), ("unchanged", 0.2), ("deteriorated", 0.4))
+        ],
+        columns=["therapist_id", "client_id", "target", "forecast", "observed"],
+    )
+    messages = []
+    rows = {row["term"]: row for row in foreseen(clients, None, messages)}
+    assert rows["deteriorated:sensitivity"]["estimate"] == 0
+    assert "For 40 clients deterioration was as likely" in " ".join(messages)

@@ -468,3 +468,20 @@ def test_the_picture_shows_the_surface_only_where_data_are():
     grid = surface_grid(found, "")
     assert 0.2 < grid["inside"].mean() < 0.95
     assert found.plot_3d().figure.axes[1].name == "3d" or len(found.plot_3d().figure.axes) == 3
+
+
+def test_bounds_that_are_not_met_contradict_nothing():
+    rng = np.random.default_rng(4)
+    x, y = rng.normal(size=(2, 400))
+    data = pd.DataFrame({"x": x, "y": y, "z": -0.4 * (x - y) ** 2 + rng.normal(size=400)})
+    found = al.fit_response_surface(
+        data, x="x", y="y", outcome="z", center=0.0, direction="higher_is_better"
+    )
+    assert found.congruence().verdict == "strict"
+    for bounds in ({"p11": (0.99, 1.01)}, {"a3": (-0.01, 0.01)}):
+        narrow = found.congruence(equivalence=bounds)
+        assert narrow.verdict == "undecided"
+        assert "nothing contradicts it" in narrow.words
+    level = found.congruence(equivalence={"a1": (-0.01, 0.01), "a2": (-0.01, 0.01)})
+    assert level.verdict == "broad"
+    assert "also depends on their level" not in level.words

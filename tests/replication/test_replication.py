@@ -102,10 +102,11 @@ def verdict(tmp_path, printed, value):
         ("2.67", 2.675, "equal"),  # as the double is held
         ("-0.13", -0.125, "equal"),
         ("12", 12.5, "equal"),
-        ("12", 13.0, "rounding"),
+        ("12", 13.0, "different"),  # a count
+        ("12", 12.9, "rounding"),
         ("12", 13.01, "different"),
         ("< .001", 0.0009, "equal"),
-        ("< .001", 0.0012, "rounding"),
+        ("< .001", 0.0012, "different"),
         ("< .001", 0.0016, "different"),
         ("> .05", 0.2, "equal"),
         ("0.00", 1e-300, "equal"),
@@ -211,3 +212,11 @@ def test_the_shipped_example_says_that_it_is_made_up():
     table = al.read_published_table("demo-trial")
     assert "nobody published this" in table.title
     assert table.columns["n (%)"] == ("cases", "percent")
+
+
+@pytest.mark.parametrize("cell", ["[-0.45 -0.12]", "0.12 −0.30", "3.85** -0.12"])
+def test_a_minus_behind_a_space_is_never_taken_for_the_word_to(cell):
+    with pytest.raises(ValueError, match="side by side"):
+        parse_printed(cell)
+    assert [str(one.value) for one in parse_printed("0.12–0.30")] == ["0.12", "0.30"]
+    assert [str(one.value) for one in parse_printed("-0.45 – 0.30")] == ["-0.45", "0.30"]

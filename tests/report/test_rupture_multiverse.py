@@ -75,7 +75,7 @@ def test_the_reverse_is_that_of_the_function(study, shown):
 
 def test_without_a_plan_the_report_says_so(study):
     blocks = blocks_of(study)
-    assert blocks["Caution"].text.startswith("No analysis plan lies in the study's folder")
+    assert blocks["Caution"].text.startswith("No analysis plan that is filled in lies in")
     assert "rupture-plan" not in blocks
 
 
@@ -132,3 +132,13 @@ def test_a_few_ruptured_clients_have_no_model(study):
     keys = {getattr(block, "key", "") for block in section.blocks}
     assert not {"rupture-model", "rupture-multiverse"} & keys
     assert any(isinstance(b, Caution) and "Fewer than 5" in b.text for b in section.blocks)
+
+
+def test_the_plan_of_a_new_study_counts_only_when_it_is_filled_in(study, tmp_path):
+    folder = tmp_path / "study"
+    study.with_tables(ratings=None, scores=study.scores).save(folder)
+    empty = "name:\nalliance:\noutcome:\nprimary: {rule: drop_stricter_sd}\n"
+    (folder / "analysis-plan.yaml").write_text(empty, encoding="utf-8")
+    blocks = blocks_of(al.open_study(folder))
+    assert blocks["Caution"].text.startswith("No analysis plan that is filled in lies in")
+    assert "rupture-multiverse" in blocks

@@ -28,12 +28,23 @@ def plan_of(study: Any) -> AnalysisPlan | None:
     folder = getattr(study, "folder", None)
     paths = [Path(folder) / name for name in PLAN_NAMES] if folder else []
     path = next((path for path in paths if path.is_file()), None)
-    if path is None:
+    if path is None or _empty(path):
         return None
     try:
         return al.read_analysis_plan(path)
     except DesignError as error:
         raise DesignError(str(error).replace(str(path), path.name)) from None
+
+
+def _empty(path: Path) -> bool:
+    """Tell whether a plan still waits to be filled in, as that of a new study does."""
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return False  # reading it says what is wrong
+    return isinstance(content, dict) and not content.get("alliance") and not content.get("outcome")
 
 
 def departures(
@@ -60,8 +71,8 @@ def departure_blocks(
     if plan is None:
         return [
             Caution(
-                "No analysis plan lies in the study's folder, so the report cannot tell what was "
-                f"meant before the data were opened. Save one there as {PLAN_NAMES[0]} "
+                "No analysis plan that is filled in lies in the study's folder, so the report "
+                f"cannot tell what was meant before the data were opened. Save one there as {PLAN_NAMES[0]} "
                 "(al.AnalysisPlan(...).save(path)) and the report marks what differs from it."
             )
         ]
