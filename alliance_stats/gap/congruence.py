@@ -129,8 +129,10 @@ def congruence(
     bounds = _bounds(equivalence, axis)
     terms = _terms(result, part.group, level, limits)
     table = _conditions(terms, _overall(result, group), 1 - level, axis, lower, bounds)
-    by_condition = table.set_index("condition")
-    holds, against = (by_condition[name].to_dict() for name in ("holds", "contradicted"))
+    holds, against = (
+        dict(zip(table["condition"], table[name], strict=True))
+        for name in ("holds", "contradicted")
+    )
     verdict = _verdict(holds, against, axis, terms)
     words = words_of(verdict, table, terms, result.spec, group, direction, axis)
     return Congruence(table, verdict, words, direction, group)

@@ -72,8 +72,8 @@ def departure_blocks(
         return [
             Caution(
                 "No analysis plan that is filled in lies in the study's folder, so the report "
-                f"cannot tell what was meant before the data were opened. Save one there as {PLAN_NAMES[0]} "
-                "(al.AnalysisPlan(...).save(path)) and the report marks what differs from it."
+                "cannot tell what was meant before the data were opened. Save one there as "
+                f"{PLAN_NAMES[0]} (al.AnalysisPlan(...).save(path)) and the report marks what differs from it."
             )
         ]
     found = departures(plan, own, score, outcome)
