@@ -2,8 +2,9 @@
 
 Effects of the block in question are put in an order in which the constraint is one on elements of
 Lambda: a standard deviation is ``sigma Lambda_11`` of the first effect, a correlation the ratio of
-``Lambda_21`` and ``Lambda_22`` of the first two. The rest is free and smooth, so Newton's steps
-with exact derivatives find the minimum.
+``Lambda_21`` and ``Lambda_22`` of the first two. The rest is smooth, so Newton's steps with exact
+derivatives find the minimum. With a correlation r held, the sds of its two effects must stay at or
+above zero: with one of them below zero the same elements are a covariance of correlation -r.
 """
 
 from __future__ import annotations
@@ -23,15 +24,20 @@ from .optimise import _newton_step, _pack, semidefinite_factor
 from .residual import HIGHEST
 
 MAX_STEPS = 60
+NEAR_ZERO = 0.1  # share of an sd that starts a search on the side of its boundary
 SMALL = 1e-10  # predicted fall of the deviance at which the search ends
 
 
 @dataclass(frozen=True)
 class Map:
-    """How free parameters make theta: ``theta = matrix @ free + held / sigma``."""
+    """How free parameters make theta: ``theta = matrix @ free + held / sigma``.
+
+    Those at the places `sds` are standard deviations, which may be zero and not less.
+    """
 
     matrix: Array
     held: Array
+    sds: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,12 +86,15 @@ def least(
     """Return the least deviance, with sigma or the correlation held where they are given."""
     evaluate = _Deviance(surface, made_of, sigma, rho)
     x = evaluate.pack(begin)
+    floor = np.full(len(x), -np.inf)
+    floor[len(x) - len(begin.free) + np.array(made_of.sds, dtype=int)] = 0.0
     value, gradient, hessian = evaluate(x)
     for _ in range(MAX_STEPS):
-        step, fall = _newton_step(gradient, hessian)
+        step, fall = _step_above(floor, x, gradient, hessian)
         if fall < SMALL:
             break
         step *= min(1.0, 1.5 / max(float(np.linalg.norm(step)), 1e-300))
+        step *= _share_above(floor, x, step)
         for _halving in range(30):
             trial = evaluate(x + step)
             if trial[0] <= value + 1e-9:
@@ -93,9 +102,28 @@ def least(
             step /= 2.0
         else:
             break
-        x = x + step
+        x = np.maximum(x + step, floor)
         value, gradient, hessian = trial
     return value
+
+
+def _step_above(floor: Array, x: Array, gradient: Array, hessian: Array) -> tuple[Array, float]:
+    """Return Newton's step, and the fall it predicts, with what would go below its floor at rest."""
+    at_floor = x <= floor
+    moving = ~(at_floor & (gradient > 0))
+    while True:
+        step = np.zeros(len(x))
+        step[moving], fall = _newton_step(gradient[moving], hessian[np.ix_(moving, moving)])
+        blocked = at_floor & (step < 0)
+        if not blocked.any():
+            return step, fall
+        moving &= ~blocked
+
+
+def _share_above(floor: Array, x: Array, step: Array) -> float:
+    """Return the share of a step, at most 1, at which the first parameter meets its floor."""
+    down = x + step < floor
+    return float(np.min((floor[down] - x[down]) / step[down], initial=1.0))
 
 
 class _Deviance:
@@ -209,6 +237,7 @@ def hold_sd(levels: Sequence[Level], number: int, effect: int) -> Callable[[floa
 
 def hold_correlation(levels: Sequence[Level], number: int, effect: int) -> Callable[[float], Map]:
     """Return the maps that hold the correlation of the first two effects of a block."""
+    first = _place(levels, number, (effect, effect))
     side = _place(levels, number, (effect + 1, effect))
     own = _place(levels, number, (effect + 1, effect + 1))
     m = sum(len(level.pairs) for level in levels)
@@ -216,7 +245,8 @@ def hold_correlation(levels: Sequence[Level], number: int, effect: int) -> Calla
     def at(value: float) -> Map:
         matrix = np.eye(m)
         matrix[side, own], matrix[own, own] = value, np.sqrt(max(1.0 - value**2, 0.0))
-        return Map(np.delete(matrix, side, axis=1), np.zeros(m))
+        sds = tuple(int(place - (place > side)) for place in (first, own))
+        return Map(np.delete(matrix, side, axis=1), np.zeros(m), sds)
 
     return at
 
@@ -232,5 +262,23 @@ def start_of(made_of: Map, theta: Array, design: Design, log_sigma: float, rho: 
     begin = lifted(design, theta)
     begin[held] = 0.0
     free = np.linalg.lstsq(made_of.matrix, begin, rcond=None)[0]
+    for sd in made_of.sds:  # the fit's own: its projection may be zero or less
+        free[sd] = np.linalg.norm(begin[made_of.matrix[:, sd] != 0])
     inside = min(max(rho, 1e-6), 1.0 - 1e-6)
     return Point(log_sigma, float(np.log(inside / (1.0 - inside))), free)
+
+
+def starts_of(
+    made_of: Map, theta: Array, design: Design, log_sigma: float, rho: float
+) -> list[Point]:
+    """Return the start of `start_of`, and one with each bounded sd near zero.
+
+    Far from the estimated correlation the deviance may have a minimum at zero of either sd.
+    """
+    begin = start_of(made_of, theta, design, log_sigma, rho)
+    found = [begin]
+    for sd in made_of.sds:
+        free = begin.free.copy()
+        free[sd] *= NEAR_ZERO
+        found.append(replace(begin, free=free))
+    return found

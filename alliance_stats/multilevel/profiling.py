@@ -161,7 +161,7 @@ def _start(fit: MultilevelFit) -> tuple[float, float]:
 def _along(
     fit: MultilevelFit, number: int, effects: tuple[int, ...], hold: Callable, scale: float
 ) -> Deviance:
-    """Return the least deviance as a function of the parameter held, each from the optimum."""
+    """Return the least deviance as a function of the parameter held, from the optimum."""
     design, theta = held.reordered(fit.design, fit.optimum.theta, number, effects)
     begin_of_block = _begin_of_block(fit, number, effects[0])
     maps = hold(design.levels, number, begin_of_block)
@@ -170,8 +170,8 @@ def _along(
 
     def deviance(value: float) -> float:
         made_of = maps(value / scale)
-        first = held.start_of(made_of, theta, design, log_sigma, rho)
-        return held.least(surface, made_of, first, rho=surface.held_rho)
+        starts = held.starts_of(made_of, theta, design, log_sigma, rho)
+        return min(held.least(surface, made_of, one, rho=surface.held_rho) for one in starts)
 
     return deviance
 
