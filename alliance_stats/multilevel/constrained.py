@@ -108,7 +108,7 @@ def least(
 
 
 def _step_above(floor: Array, x: Array, gradient: Array, hessian: Array) -> tuple[Array, float]:
-    """Return Newton's step, and the fall it predicts, with what would go below its floor at rest."""
+    """Return Newton's step and the fall it predicts; what would go below its floor rests."""
     at_floor = x <= floor
     moving = ~(at_floor & (gradient > 0))
     while True:

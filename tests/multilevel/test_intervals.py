@@ -15,6 +15,9 @@ from alliance_stats.multilevel.autocorrelated import _fit_at
 REFERENCE = Path(__file__).parents[1] / "reference" / "multilevel"
 ALL = {path.stem: json.loads(path.read_text()) for path in (REFERENCE / "lme4").glob("*.json")}
 PROFILED = sorted(name for name, one in ALL.items() if one.get("profile"))
+DEVIANCES = {
+    path.stem: json.loads(path.read_text()) for path in (REFERENCE / "profiles").glob("*.json")
+}
 WITH_R2 = sorted(name for name, one in ALL.items() if one.get("r2"))
 WITH_CR2 = sorted(name for name, one in ALL.items() if one.get("cr2"))
 
@@ -26,6 +29,10 @@ INTERPOLATED = {
     ("clinic-main", "sd Intercept therapist_id"): 0.491724,
     ("clinic-main-ml", "sd Intercept therapist_id"): 0.491724,
 }
+AT_THE_END = 1e-5  # of a correlation, found by root search in R and here: nothing is interpolated
+# confint() of these small samples is up to .006 of the width from the ends of lme4's own deviance,
+# which are the reference of correlations; it judges only what has no such end.
+CONFINT = 1e-2
 R_SQUARED = 1e-6  # as good as the variances
 ROBUST = 1e-6  # relative
 EXACT = 1e-10  # relative, of dense linear algebra
@@ -72,6 +79,52 @@ def test_profiles_against_lme4(name):
         low = INTERPOLATED.get((name, term), low)
         assert ours[term][0] == pytest.approx(low, abs=tolerance), term
         assert ours[term][1] == pytest.approx(high, abs=tolerance), term
+
+
+def fit_of_deviances(name):
+    one = DEVIANCES[name]
+    data = pd.read_csv(REFERENCE / "data" / f"{one['data']}.csv.gz")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", al.SingularFitWarning)
+        return al.fit_multilevel(one["formula"], data, reml=one["reml"])
+
+
+@pytest.mark.parametrize("name", sorted(DEVIANCES))
+def test_profiles_of_correlations_against_lme4s_deviance(name):
+    """With r held an sd must not turn negative: the deviance at r would be that at -r."""
+    found = fit_of_deviances(name).profile_ci(["random"]).set_index(["group", "term"])
+    correlations = [place for place in found.index if place[1].startswith("cor")]
+    expected = {
+        (one["group"], " ".join(["cor", *one["pair"]]).replace("one", "Intercept")): one
+        for one in DEVIANCES[name]["exact"]
+    }
+    assert set(correlations) == set(expected)
+    for place, one in expected.items():
+        row = found.loc[place]
+        for ours, theirs in {
+            "estimate": "estimate",
+            "conf_low": "low",
+            "conf_high": "high",
+        }.items():
+            assert row[ours] == pytest.approx(one[theirs], abs=AT_THE_END), (place, ours)
+        assert row["note"] == ""
+
+
+@pytest.mark.parametrize(
+    "name", sorted(name for name, one in DEVIANCES.items() if one.get("confint"))
+)
+def test_profiles_of_lopsided_samples_against_confint(name):
+    found = fit_of_deviances(name).profile_ci()
+    ours = {
+        f"{row.term} {row.group}".strip(): (row.conf_low, row.conf_high)
+        for row in found.itertuples()
+    }
+    expected = DEVIANCES[name]["confint"]
+    ends = zip(expected["low"], expected["high"], strict=True)
+    theirs = dict(zip(lme4_terms(expected["term"]), ends, strict=True))
+    assert set(theirs) == set(ours)
+    for term, (low, high) in theirs.items():
+        assert ours[term] == pytest.approx((low, high), abs=CONFINT * (high - low)), term
 
 
 def test_profile_ends_are_where_the_likelihood_has_fallen(sessions):

@@ -222,6 +222,29 @@ def autocorrelated(seed=22):
     return data.assign(distress=data["distress"] + errors)
 
 
+def correlated(seed):
+    """Fourteen therapists, clients with correlated intercepts, trends and alliance slopes."""
+    rng = np.random.default_rng(seed)
+    data = add_alliance(rng, calendar(rng, rng.integers(2, 6, 14), lambda r: r.integers(3, 9)))
+    effects = np.array([[16.0, 1.0, 1.5], [1.0, 0.25, 0.3], [1.5, 0.3, 2.0]])
+    of_row = np.column_stack([np.ones(len(data)), data["session"] - 4, data["alliance_within"]])
+    data["distress"] = 60 - 0.6 * data["session"] - 1.5 * data["alliance_within"]
+    data["distress"] += (of_row * draw(rng, data["client_id"], effects)).sum(axis=1)
+    data["distress"] += 2.0 * draw(rng, data["therapist_id"], 1.0)[:, 0]
+    data["distress"] += 3.0 * rng.standard_normal(len(data))
+    return data
+
+
+def trends(seed=3):
+    """Correlations of effects in a sample so small that their profiles are lopsided."""
+    return correlated(seed)
+
+
+def trends_again(seed=5):
+    """The same with a correlation of alliance slopes and trends near one."""
+    return correlated(seed)
+
+
 DATASETS: tuple[Callable[[], pd.DataFrame], ...] = (
     clinic,
     missing,
@@ -235,6 +258,8 @@ DATASETS: tuple[Callable[[], pd.DataFrame], ...] = (
     scales,
     balanced,
     autocorrelated,
+    trends,
+    trends_again,
 )
 
 
