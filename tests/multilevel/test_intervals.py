@@ -30,9 +30,6 @@ INTERPOLATED = {
     ("clinic-main-ml", "sd Intercept therapist_id"): 0.491724,
 }
 AT_THE_END = 1e-5  # of a correlation, found by root search in R and here: nothing is interpolated
-# confint() of these small samples is up to .006 of the width from the ends of lme4's own deviance,
-# which are the reference of correlations; it judges only what has no such end.
-CONFINT = 1e-2
 R_SQUARED = 1e-6  # as good as the variances
 ROBUST = 1e-6  # relative
 EXACT = 1e-10  # relative, of dense linear algebra
@@ -124,7 +121,7 @@ def test_profiles_of_lopsided_samples_against_confint(name):
     theirs = dict(zip(lme4_terms(expected["term"]), ends, strict=True))
     assert set(theirs) == set(ours)
     for term, (low, high) in theirs.items():
-        assert ours[term] == pytest.approx((low, high), abs=CONFINT * (high - low)), term
+        assert ours[term] == pytest.approx((low, high), abs=PROFILE * (high - low)), term
 
 
 def test_profile_ends_are_where_the_likelihood_has_fallen(sessions):
