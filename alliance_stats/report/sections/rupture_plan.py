@@ -73,7 +73,8 @@ def departure_blocks(
             Caution(
                 "No analysis plan that is filled in lies in the study's folder, so the report "
                 "cannot tell what was meant before the data were opened. Save one there as "
-                f"{PLAN_NAMES[0]} (al.AnalysisPlan(...).save(path)) and the report marks what differs from it."
+                f"{PLAN_NAMES[0]} (al.AnalysisPlan(...).save(path)) and the report marks what "
+                "differs from it."
             )
         ]
     found = departures(plan, own, score, outcome)
