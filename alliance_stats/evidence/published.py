@@ -75,7 +75,7 @@ def read_published(name: str, folder: str | Path | None = None) -> pd.DataFrame:
 
 def as_numbers(cells: pd.DataFrame, name: str) -> pd.DataFrame:
     """Return the rows with numbers as numbers and ``verified`` as true or false."""
-    table = cells.replace(r"^\s*$", np.nan, regex=True)
+    table = cells.mask(cells.apply(lambda column: column.str.strip() == ""))
     for column in (*NUMBERS, "year"):
         numbers = pd.to_numeric(table[column], errors="coerce").astype(float)
         odd = table.index[table[column].notna() & ~np.isfinite(numbers)]

@@ -125,7 +125,7 @@ def _seconds(values: pd.Series) -> np.ndarray:
     known = np.isfinite(seconds) & (np.abs(seconds) < 1e12)
     micro = np.where(known, np.round(np.where(known, seconds, 0) * 1e6), 0).astype("int64")
     result = micro.astype("timedelta64[us]")
-    result[~known] = np.timedelta64("NaT")
+    result[~known] = np.timedelta64("NaT", "us")
     return result
 
 
