@@ -228,5 +228,5 @@ def _or_none(number: float) -> float | None:
 
 def _stamp(cell: Any) -> Any:
     if _blank(cell):
-        return np.datetime64("NaT")
+        return np.datetime64("NaT", "us")
     return np.datetime64(cell if isinstance(cell, dt.datetime) else cell.isoformat(), "us")
