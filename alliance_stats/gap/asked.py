@@ -116,17 +116,22 @@ def levels_in(rows: pd.DataFrame, levels: list[str], messages: list[str]) -> lis
     return []
 
 
-def refuse_pairwise(
-    rows: pd.DataFrame, first: str, second: str, levels: Sequence[str], names: tuple[str, str]
-) -> None:
-    """Say where each dyad stands twice, once from each person's side (pairwise form)."""
+def pairwise(rows: pd.DataFrame, first: str, second: str, levels: Sequence[str]) -> bool:
+    """Tell whether each dyad stands in two rows, once from each person's side."""
     if len(levels) != 1 or not (rows.groupby("level1").size() == 2).mean() > 0.9:
-        return
+        return False
     groups = rows.groupby("level1")
     swapped = groups[first].first().eq(groups[second].last())
     swapped &= groups[second].first().eq(groups[first].last())
     differs = groups[first].first().ne(groups[second].first())
-    if swapped[differs].mean() > 0.9:
+    return bool(swapped[differs].mean() > 0.9)
+
+
+def refuse_pairwise(
+    rows: pd.DataFrame, first: str, second: str, levels: Sequence[str], names: tuple[str, str]
+) -> None:
+    """Refuse the pairwise form where it would count every dyad twice."""
+    if pairwise(rows, first, second, levels):
         raise DesignError(
             f"The data are in pairwise form: each '{levels[0]}' stands in two rows in which "
             f"'{names[0]}' and '{names[1]}' change places, so every dyad would count twice. Keep "

@@ -146,7 +146,14 @@ def fit_response_surface(
         require_variance(rows[name], wanted[name], "there is no surface to fit.")
     for i, name in enumerate(further):
         require_variance(rows[f"covariate{i}"], name, "it cannot be held equal.")
-    asked.refuse_pairwise(rows, "x", "y", levels, (x, y))
+    if levels and rows.groupby("level1")["outcome"].nunique().max() < 2:
+        asked.refuse_pairwise(rows, "x", "y", levels, (x, y))
+    elif asked.pairwise(rows, "x", "y", levels):
+        messages.append(
+            f"Each '{levels[0]}' stands in two rows in which '{x}' and '{y}' change places "
+            f"(pairwise form): the surface is of persons, each with the own '{outcome}', and the dyad's "
+            "intercept makes the two alike."
+        )
     if part == "total":
         levels = asked.levels_in(rows, levels, messages)
     if cluster:

@@ -163,11 +163,16 @@ def test_couples_with_one_row_each_run_with_by_set_to_the_couple():
     pairwise = pd.concat([wide, swapped]).sort_values("couple", kind="stable")
     for call in (
         lambda: al.fit_truth_and_bias(pairwise, truth="xc", judgment="xt", by="couple"),
-        lambda: al.fit_response_surface(pairwise, **surface, by="couple"),
+        lambda: al.fit_response_surface(
+            pairwise.assign(yc=pairwise["yc"] + pairwise["yt"]), **surface, by="couple"
+        ),
         lambda: al.fit_actor_partner(pairwise, **BOTH, by="couple"),
     ):
         with pytest.raises(al.DesignError, match="pairwise form"):
             call()
+    persons = al.fit_response_surface(pairwise, **surface, by="couple")
+    assert "the surface is of persons" in " ".join(persons.messages)
+    assert len(persons.rows) == 296
 
 
 def test_effects_that_vary_between_dyads_get_wider_intervals():
