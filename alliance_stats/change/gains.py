@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t
 
-from ..arguments import checked_table, is_number, numbers
+from ..arguments import checked_table, flag, is_number, numbers
 from ..errors import ColumnError, DesignError, listing, require_columns
 from .reliable import ROUNDING, sign_of
 
@@ -75,6 +75,14 @@ def sudden_gains(
     checked_table(scores, "the scores")
     require_columns(scores.columns, ["client_id", "session", score], what="the scores")
     _check_options(points, percent, min_around)
+    flag(losses, "losses")
+    for name in ("measure", "scale", "rater"):
+        there = scores[name].dropna().unique() if name in scores.columns else []
+        if len(there) > 1:
+            raise DesignError(
+                f"The scores hold several of '{name}' ({listing(there)}), "
+                "which make no course together; choose one first."
+            )
     sign = -sign_of(direction) * (-1.0 if losses else 1.0)  # sign * (before - after) > 0: a gain
     kept = pd.DataFrame(
         {"client_id": scores["client_id"], "session": numbers(scores, "session", "the scores"),

@@ -151,8 +151,8 @@ def fit_response_surface(
     elif asked.pairwise(rows, "x", "y", levels):
         messages.append(
             f"Each '{levels[0]}' stands in two rows in which '{x}' and '{y}' change places "
-            f"(pairwise form): the surface is of persons, each with the own '{outcome}', and the dyad's "
-            "intercept makes the two alike."
+            f"(pairwise form): the surface is of persons, each with the own '{outcome}', and the "
+            "dyad's intercept makes the two alike."
         )
     if part == "total":
         levels = asked.levels_in(rows, levels, messages)

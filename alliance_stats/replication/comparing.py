@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, localcontext
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ..errors import ColumnError, DesignError, did_you_mean, listing
@@ -63,6 +64,11 @@ def compare_published(
     >>> found.cells.query("row == 'Client, session 1'")[["column", "verdict"]].values.tolist()
     [['n', 'not computed'], ['M', 'equal'], ['SD', 'different']]
     """
+    if not isinstance(published, PublishedTable):
+        raise DesignError(
+            "published must be a table from al.read_published_table, not "
+            f"{type(published).__name__}."
+        )
     values = _values(recomputed)
     wanted = list(published.cells)
     if not set(wanted) & set(values):
@@ -93,6 +99,10 @@ def compare_published(
 def _values(recomputed: Any) -> dict[tuple[str, str], float]:
     """Return the recomputed numbers by row and quantity."""
     if isinstance(recomputed, pd.DataFrame):
+        for what, labels in (("row", recomputed.index), ("quantity", recomputed.columns)):
+            if not labels.is_unique:
+                twice = listing(labels[labels.duplicated()].unique())
+                raise DesignError(f"The recomputed {what} {twice} stands there twice; keep one.")
         recomputed = recomputed.to_dict(orient="index")
     if not isinstance(recomputed, Mapping):
         raise DesignError(
@@ -104,6 +114,11 @@ def _values(recomputed: Any) -> dict[tuple[str, str], float]:
         if not isinstance(cells, Mapping):
             raise DesignError(f"The row '{row}' must map quantities to values, not {cells!r}.")
         for column, value in cells.items():
+            if (str(row), str(column)) in found:
+                raise DesignError(
+                    f"The recomputed row '{row}', quantity '{column}', stands there twice; "
+                    "keep one."
+                )
             found[str(row), str(column)] = _number(value, row, column)
     return found
 
@@ -112,8 +127,10 @@ def _number(value: Any, row: Any, column: Any) -> float:
     if value is None or value is pd.NA:
         return math.nan
     try:
+        if isinstance(value, bool | np.bool_):
+            raise TypeError
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ColumnError(
             f"The recomputed value of row '{row}', quantity '{column}', is {value!r}, not a number."
         ) from None

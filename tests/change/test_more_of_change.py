@@ -160,3 +160,12 @@ def test_the_picture_of_therapists_shows_both_means():
     ax = al.change_by_therapist(data, pre="pre", post="post").plot()
     assert ax.get_xlabel() == "Therapists (6; 72 clients)"
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["shrunken", "observed"]
+
+
+def test_sudden_gains_take_one_measure_at_a_time():
+    course = pd.DataFrame({"client_id": 1, "session": range(1, 7), "score": 20.0})
+    mixed = course.assign(measure=["core-10", "wai-sr"] * 3)
+    with pytest.raises(al.DesignError, match="several of 'measure'"):
+        al.sudden_gains(mixed, points=5)
+    with pytest.raises(al.DesignError, match="losses must be True or False"):
+        al.sudden_gains(course, points=5, losses="no")

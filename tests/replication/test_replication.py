@@ -220,3 +220,17 @@ def test_a_minus_behind_a_space_is_never_taken_for_the_word_to(cell):
         parse_printed(cell)
     assert [str(one.value) for one in parse_printed("0.12–0.30")] == ["0.12", "0.30"]
     assert [str(one.value) for one in parse_printed("-0.45 – 0.30")] == ["-0.45", "0.30"]
+
+
+@pytest.mark.parametrize(
+    ("recomputed", "said"),
+    [
+        (pd.DataFrame({"M": [1.0, 2.0]}, index=["a", "a"]), "stands there twice"),
+        (pd.DataFrame([[1.0, 2.0]], index=["a"], columns=["M", "M"]), "stands there twice"),
+        ({1: {"M": 1.0}, "1": {"M": 2.0}}, "stands there twice"),
+        ({"Client, session 1": {"M": True}}, "not a number"),
+    ],
+)
+def test_recomputed_numbers_that_are_not_one_each_are_refused(recomputed, said):
+    with pytest.raises(al.AllianceStatsError, match=said):
+        al.compare_published(al.read_published_table("demo-trial"), recomputed)
