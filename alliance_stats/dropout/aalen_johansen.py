@@ -14,13 +14,14 @@ def aalen_johansen(
     Parameters
     ----------
     at_risk
-        Clients still in therapy before each time, shape (times,).
+        Clients still in therapy before each time, shape (times,); where nobody is, nobody ends
+        and the curve stays.
     counts
         Ends of each kind at each time, shape (kinds, times).
     kind
         The row of `counts` that is asked for.
     """
-    n = at_risk.astype(float)
+    n = np.maximum(at_risk, 1).astype(float)
     every, own = counts.sum(axis=0).astype(float), counts[kind].astype(float)
     survival = np.cumprod(1 - every / n)
     before = np.concatenate([[1.0], survival[:-1]])

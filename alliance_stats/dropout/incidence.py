@@ -128,7 +128,8 @@ def dropout_incidence(
     Returns
     -------
     DropoutIncidence
-        ``.table`` has a row a group, kind of end and session number at which anybody ended.
+        ``.table`` has a row a group, kind of end and session number (or day) at which anybody
+        ended or was last seen. Where nobody is at risk any more the incidence stays as it was.
 
     Notes
     -----

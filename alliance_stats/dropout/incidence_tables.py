@@ -22,7 +22,7 @@ def thin_start(found: pd.DataFrame) -> list[str]:
     at_risk = found.drop_duplicates(["by", "time"]).set_index(["by", "time"])["n_at_risk"]
     names = []
     for name, part in at_risk.groupby(level="by", sort=False):
-        everybody_left = (ended[part.index] == part).to_numpy()
+        everybody_left = ((ended[part.index] == part) & (part > 0)).to_numpy()
         if everybody_left[:-1].any():
             names.append(str(name))
     if not names:
@@ -60,10 +60,10 @@ def group_table(name: str, part: pd.DataFrame, confidence: float) -> pd.DataFram
     """Return the incidence of every kind of end in one group of clients."""
     time, reason = part["time"].to_numpy(), part["reason"].to_numpy(dtype=object)
     watched = np.sort(part["watched"].to_numpy())
-    grid = np.unique(np.concatenate([time, watched]))  # also where somebody is last seen
+    entry = part["entry"].to_numpy()
+    grid = np.unique(time[time >= entry.min()])  # also where somebody is last seen
     at_risk = len(time) - np.searchsorted(watched, grid, side="left")
-    at_risk = at_risk - (part["entry"].to_numpy()[:, None] > grid).sum(axis=0)
-    grid, at_risk = grid[at_risk > 0], at_risk[at_risk > 0]
+    at_risk = at_risk - (entry[:, None] > grid).sum(axis=0)
     kinds = [DROPOUT, *[kind for kind in COMPETING if (reason == kind).any()]]
     counts = np.stack([_counts(time[reason == kind], grid) for kind in kinds])
     return pd.concat(
@@ -101,6 +101,6 @@ def _kind_table(
             "conf_high": high,
             "n_at_risk": at_risk,
             "n_events": counts[row],
-            "one_minus_km": 1 - np.cumprod(1 - counts[row] / at_risk),
+            "one_minus_km": 1 - np.cumprod(1 - counts[row] / np.maximum(at_risk, 1)),
         }
     )

@@ -126,9 +126,8 @@ def test_whether_open_therapies_go_on_is_not_known_yet():
     """By hand, and against a truth: a chance of .1 after each session, seen until a date."""
     table = dropouts(al.dropout_incidence(small(), last_open="unknown"))
     # As above, but d, still in therapy, is not at risk at session 3: 1/2 instead of 1/3.
-    # A row more, for the session d was last known to come back from: nothing happens there.
-    assert table["n_at_risk"].tolist() == [6, 5, 3, 2, 1]
-    np.testing.assert_allclose(table["incidence"], [1 / 6, 2 / 6, 2 / 6, 7 / 12, 7 / 12])
+    assert table["n_at_risk"].tolist() == [6, 5, 2, 1]
+    np.testing.assert_allclose(table["incidence"], [1 / 6, 2 / 6, 7 / 12, 7 / 12])
     rng = np.random.default_rng(3)
     n, truth = 20_000, 1 - 0.9**8
     leaves = rng.geometric(0.1, n)
@@ -146,6 +145,31 @@ def test_whether_open_therapies_go_on_is_not_known_yet():
     assert as_stayed["incidence"].iloc[0] < truth - 10 * row["std_error"]
     assert "nobody knows yet who comes back" in " ".join(found.messages)
     assert found.glance()["n_clients"].iloc[0] == n
+
+
+@pytest.mark.parametrize("last_open", ["unknown", "survived"])
+def test_times_are_the_sessions_themselves_up_to_the_last_one_held(last_open):
+    """By hand: two of six leave while five are watched, two of the other three complete."""
+    ends = pd.DataFrame(
+        {"client_id": list("abcdef"), "last_session": [1, 2, 3, 4, 5, 6],
+         "reason": ["ongoing", "dropout", "dropout", "completed", "completed", "ongoing"]}
+    )  # fmt: skip
+    found = al.dropout_incidence(ends, last_open=last_open)
+    table = dropouts(found)
+    assert table["time"].tolist() == [1, 2, 3, 4, 5, 6]
+    assert table["time"].dtype == np.int64
+    assert found.glance()["last_session"].iloc[0] == 6
+    np.testing.assert_allclose(found.tidy()["estimate"], [0.4, 0.4])
+    # f, who may have left after session 6 without anybody knowing yet, is not at risk there
+    watched = [5, 5, 4, 3, 2, 0] if last_open == "unknown" else [6, 5, 4, 3, 2, 1]
+    assert table["n_at_risk"].tolist() == watched
+    assert found.messages and not any("ended before others" in text for text in found.messages)
+
+
+def test_where_all_are_still_in_therapy_nobody_is_at_risk_and_nothing_has_happened():
+    ends = pd.DataFrame({"client_id": ["a", "b"], "last_session": [1, 1], "reason": "ongoing"})
+    table = dropouts(al.dropout_incidence(ends, last_open="unknown"))
+    assert table[["time", "n_at_risk", "incidence"]].to_numpy().tolist() == [[1, 0, 0]]
 
 
 @pytest.mark.parametrize(
