@@ -17,7 +17,7 @@ from ..arguments import checked_choice
 from ..errors import DesignError
 from ..results import Result
 from .influence import two_level
-from .likelihood import Effects, solve, tau2_of
+from .likelihood import Effects, knapp_hartung_scale, solve, tau2_of
 from .metrics import METRICS
 from .pooled import PooledEffects
 
@@ -29,9 +29,11 @@ def small_study_test(result: PooledEffects) -> pd.DataFrame:
     -------
     DataFrame
         Two rows: ``egger`` (weighted regression of the effect on its standard error; Egger et al.
-        1997, doi 10.1136/bmj.315.7109.629) and ``egger_random`` (the same with tau2, REML), each
-        with ``statistic, df, p_value`` and ``limit``, the effect a study without sampling error
-        would show (own scale).
+        1997, doi 10.1136/bmj.315.7109.629) and ``egger_random`` (the same with tau2, estimated
+        and tested as the pool was: by its method, and by t with k - 2 degrees of freedom where
+        its test is Knapp and Hartung's), each with ``statistic, df, p_value`` and ``limit``, the
+        effect a study without sampling error would show (own scale).
+        ``.attrs["messages"]`` says what else there is to know of the tests.
 
     Examples
     --------
@@ -49,9 +51,9 @@ def small_study_test(result: PooledEffects) -> pd.DataFrame:
         raise DesignError("All effects have one standard error; a funnel has nothing to show.")
     data = Effects(y, v, np.column_stack([np.ones_like(y), se]))
     back = METRICS[result.metric].back
-    rows = []
+    rows, messages = [], []
     for name in ("egger", "egger_random"):
-        tau2 = tau2_of(data, "REML") if name == "egger_random" else 0.0
+        tau2 = tau2_of(data, result.method) if name == "egger_random" else 0.0
         solution = solve(data, tau2)
         cov, df = solution.cov, np.inf
         if name == "egger":  # least squares estimates the residual's scale
@@ -62,13 +64,19 @@ def small_study_test(result: PooledEffects) -> pd.DataFrame:
                     "The effects lie on a line exactly: there is no spread to test a slope against."
                 )
             cov, df = cov * scale, float(data.df)
+        elif result.test == "knapp-hartung":
+            scale, told = knapp_hartung_scale(data, tau2)
+            cov, df = cov * scale, float(data.df)
+            messages += [told] if told else []
         statistic = float(solution.beta[1] / np.sqrt(cov[1, 1]))
         p = 2 * (norm.sf(abs(statistic)) if np.isinf(df) else t.sf(abs(statistic), df))
         limit = float(back(solution.beta[:1])[0])
         rows.append(
             {"test": name, "statistic": statistic, "df": df, "p_value": float(p), "limit": limit}
         )
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    table.attrs["messages"] = tuple(messages)
+    return table
 
 
 @dataclass(frozen=True)

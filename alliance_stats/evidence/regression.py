@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.stats import chi2, t
 from scipy.stats import f as f_distribution
 
+from ..arguments import checked_choice
 from ..errors import DesignError, listing, require_columns
 from ..results import Result
 from .design import design_of
@@ -17,6 +18,8 @@ from .likelihood import Effects, containment_df, knapp_hartung_scale, q_statisti
 from .metrics import checked_metric
 from .pooling import pool_effects, usable_effects, variances
 from .rows import check_effects, with_single_rows
+
+ESTIMATORS = ("REML", "ML", "DL", "EE")
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class MetaRegression(Result):
     design: pd.DataFrame
     messages: tuple[str, ...] = ()
     title: str = "Meta-regression (mixed-effects model)"
+    method: str = "REML"
 
     def tidy(self) -> pd.DataFrame:
         """Return one row a coefficient."""
@@ -64,8 +68,8 @@ class MetaRegression(Result):
 
     def glance(self) -> pd.DataFrame:
         """Return one row: heterogeneity and the test of all predictors."""
-        names = ("k", "n_clusters", "metric", "formula", "test", "tau2", "r2", "qm", "qm_df",
-                 "qm_df2", "qm_p_value", "qe", "qe_df", "qe_p_value")  # fmt: skip
+        names = ("k", "n_clusters", "metric", "formula", "method", "test", "tau2", "r2", "qm",
+                 "qm_df", "qm_df2", "qm_p_value", "qe", "qe_df", "qe_p_value")  # fmt: skip
         return pd.DataFrame([{name: getattr(self, name) for name in names}])
 
 
@@ -74,6 +78,7 @@ def fit_meta_regression(
     effects: pd.DataFrame,
     *,
     metric: str,
+    method: str = "REML",
     test: str = "knapp-hartung",
     cluster: str | None = None,
     confidence: float = 0.95,
@@ -87,6 +92,8 @@ def fit_meta_regression(
         that lacks a predictor is left out and counted in ``messages``.
     effects, metric, cluster
         As in `pool_effects`.
+    method
+        ``REML``, ``ML``, ``DL`` or ``EE``; with `cluster` ``REML`` or ``ML``. Give the pool's own.
     test
         ``knapp-hartung`` (t and F tests) or ``wald``. With `cluster`, ``knapp-hartung`` means t
         tests: of predictors that do not vary within a study (and the intercept) with as many
@@ -101,7 +108,7 @@ def fit_meta_regression(
 
     Notes
     -----
-    REML; Knapp & Hartung (2003, doi 10.1002/sim.1482). Studies are few and were not assigned to
+    Knapp & Hartung (2003, doi 10.1002/sim.1482). Studies are few and were not assigned to
     their marks: a difference between them is no effect of the mark.
 
     Examples
@@ -115,6 +122,7 @@ def fit_meta_regression(
     0.018
     """
     chosen = checked_metric(metric)
+    checked_choice("method", method, ESTIMATORS if cluster is None else ESTIMATORS[:2])
     effects = with_single_rows(effects)
     messages = check_effects(effects, metric, test, cluster, confidence)
     design, complete = design_of(formula, effects)
@@ -135,7 +143,7 @@ def fit_meta_regression(
             f"The regression has {x.shape[1]} coefficients and effects of {data.n_clusters} "
             "studies; it needs more studies than coefficients."
         )
-    within, between, sigma2 = variances(data, "REML", messages)
+    within, between, sigma2 = variances(data, method, messages)
     solution = solve(data, within, between)
     cov, df = solution.cov, np.full(x.shape[1], np.inf)
     if test == "knapp-hartung" and codes is not None:
@@ -148,13 +156,15 @@ def fit_meta_regression(
     table = _coefficients(solution.beta, cov, df, list(design.columns), confidence)
     qm = _omnibus(solution.beta, cov, list(design.columns), df)
     qe = q_statistic(Effects(data.y, data.v, x))
-    r2 = _explained(data, within, list(design.columns)) if codes is None else np.nan
+    r2 = _explained(data, within, list(design.columns), method) if codes is None else np.nan
     if codes is None and np.isnan(r2):
         messages.append(
-            "No R2: without predictors the effects differ no more than chance would have it "
+            "No R2: it compares with a model of an intercept alone, and this one has none."
+            if "Intercept" not in design.columns
+            else "No R2: equal effects (EE) leave no variance for the predictors to explain."
+            if method == "EE"
+            else "No R2: without predictors the effects differ no more than chance would have it "
             "(tau2 is estimated as zero), so there is nothing for the predictors to explain."
-            if "Intercept" in design.columns
-            else "No R2: it compares with a model of an intercept alone, and this one has none."
         )
     return MetaRegression(
         table=table, tau2=within + between,
@@ -162,7 +172,7 @@ def fit_meta_regression(
         **qm, qe=qe, qe_df=data.df, qe_p_value=float(chi2.sf(qe, data.df)),
         r2=r2, k=len(used),
         n_clusters=data.n_clusters, metric=metric, formula=formula, test=test, effects=used,
-        design=design, messages=tuple(messages),
+        design=design, messages=tuple(messages), method=method,
     )  # fmt: skip
 
 
@@ -209,10 +219,10 @@ def _omnibus(beta: np.ndarray, cov: np.ndarray, names: list[str], df: np.ndarray
     return {"qm": wald / m, "qm_df": m, "qm_df2": rest, "qm_p_value": p}
 
 
-def _explained(data: Effects, left: float, names: list[str]) -> float:
+def _explained(data: Effects, left: float, names: list[str], method: str) -> float:
     if "Intercept" not in names:
         return float("nan")
-    whole = tau2_of(Effects(data.y, data.v, np.ones((len(data.y), 1))), "REML")
+    whole = tau2_of(Effects(data.y, data.v, np.ones((len(data.y), 1))), method)
     return max(0.0, 1 - left / whole) if whole > 0 else float("nan")
 
 
@@ -231,8 +241,10 @@ def pool_subgroups(effects: pd.DataFrame, *, by: str, metric: str, **options: An
     DataFrame
         A row a kind: ``subgroup, k, estimate, conf_low, conf_high, prediction_low,
         prediction_high, tau2``. ``.attrs["test"]`` has ``q, df, p_value`` of the difference
-        between the pools, each with its own tau2; ``.attrs["messages"]`` tells what each pool
-        says, which rows are in no group, and which studies in several.
+        between the pools, each with its own tau2. `q` takes each pool's standard error as known;
+        where the pools are tested by t, p is that of Welch's (1951, doi 10.1093/biomet/38.3-4.330)
+        ``f`` with ``df`` and ``df2``. ``.attrs["messages"]`` tells what each pool says, which rows
+        are in no group, and which studies in several.
 
     Examples
     --------
@@ -252,7 +264,7 @@ def pool_subgroups(effects: pd.DataFrame, *, by: str, metric: str, **options: An
     rows, pools = [], []
     for name, part in effects.groupby(by, observed=True):
         pool = pool_effects(part, metric=metric, **options)
-        pools.append((pool.pooled, pool.std_error))
+        pools.append((pool.pooled, pool.std_error, pool.df))
         messages += [f"{name}: {message}" for message in pool.messages]
         rows.append(
             {"subgroup": name, "k": pool.k, "estimate": pool.estimate, "conf_low": pool.conf_low,
@@ -262,13 +274,23 @@ def pool_subgroups(effects: pd.DataFrame, *, by: str, metric: str, **options: An
     if len(rows) < 2:
         raise DesignError(f"Column '{by}' must name two kinds of study or more, not {len(rows)}.")
     table = pd.DataFrame(rows)
-    pooled, se = (np.array(x) for x in zip(*pools, strict=True))
-    w = 1 / se**2
-    q = float(w @ (pooled - w @ pooled / w.sum()) ** 2)
-    df = len(rows) - 1
-    table.attrs["test"] = {"q": q, "df": df, "p_value": float(chi2.sf(q, df))}
+    table.attrs["test"] = _difference(*(np.array(x) for x in zip(*pools, strict=True)))
     table.attrs["messages"] = tuple(messages)
     return table
+
+
+def _difference(pooled: np.ndarray, se: np.ndarray, df: np.ndarray) -> dict[str, float]:
+    """Return the test that pools are one: chi-squared, or Welch's F where they have a t test."""
+    w = 1 / se**2
+    q = float(w @ (pooled - w @ pooled / w.sum()) ** 2)
+    m = len(pooled)
+    unsure = float(((1 - w / w.sum()) ** 2 / df).sum())
+    if unsure == 0:
+        return {"q": q, "df": m - 1, "f": np.nan, "df2": np.inf, "p_value": chi2.sf(q, m - 1)}
+    f = q / (m - 1) / (1 + 2 * (m - 2) / (m**2 - 1) * unsure)
+    df2 = (m**2 - 1) / (3 * unsure)
+    p = f_distribution.sf(f, m - 1, df2)
+    return {"q": q, "df": m - 1, "f": f, "df2": df2, "p_value": float(p)}
 
 
 def _across(effects: pd.DataFrame, by: str, cluster: Any) -> list[str]:

@@ -70,25 +70,38 @@ def _refuse_repeated(effects: pd.DataFrame) -> None:
 
 
 def _copies(effects: pd.DataFrame, cluster: str | None) -> list[str]:
-    """Refuse rows that come twice under one name, and tell of equal rows that have none."""
+    """Refuse rows that come twice under one name, and tell of equal rows that may be no copies.
+
+    Two outcomes of one study can have equal numbers: rows are copies only where nothing else in
+    the table tells them apart.
+    """
     said = [name for name in NUMBERS if name in effects.columns]
     names = [name for name in ("study_id", "label", "study") if name in effects.columns]
     wanted = effects[effects[said].notna().sum(axis=1) > 1]
     try:
         same = wanted.duplicated([*said, *names, *([cluster] if cluster else [])])
+        copies = same & wanted.duplicated()
     except TypeError:  # a cell that holds a list: refused by name where numbers are read
         return []
+    if names and cluster is None and copies.any():
+        raise DesignError(
+            f"Rows {listing(wanted.index[copies])} are the same as an earlier row: same "
+            f"{names[0]}, same numbers. Copies must be dropped; several effects of one study that "
+            f"happen to be equal depend on each other: say so by cluster='{names[-1]}'."
+        )
     if not same.any():
         return _same_study(effects, cluster)
     rows = listing(wanted.index[same])
     if names and cluster is None:
-        raise DesignError(
-            f"Rows {rows} are the same as an earlier row: same {names[0]}, same numbers. A study "
-            "must come once; drop the copies."
-        )
+        return [
+            f"Rows {rows} have the {names[0]} and the numbers of an earlier row and differ from it "
+            "elsewhere: they were taken as independent effects. Effects of one study are not; "
+            f"cluster='{names[-1]}' gives the three-level model."
+        ]
     return [
         f"Rows {rows} hold the same numbers as an earlier row"
         f"{' of their study' if cluster else ''}; if they are copies, the pool counts them twice."
+        + ("" if cluster else " If they are effects of one study, name it by cluster=.")
     ]
 
 
