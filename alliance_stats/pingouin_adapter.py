@@ -43,25 +43,6 @@ def _cell(row: pd.Series, *names: str) -> Any:
     raise KeyError(f"pingouin gives none of {names}, only {list(row.index)}")
 
 
-def icc_a1(first: np.ndarray, second: np.ndarray) -> tuple[float, float, float, float]:
-    """Return ICC(A,1) of two raters over the same targets: estimate, p, low, high."""
-    targets = np.arange(len(first))
-    long = pd.DataFrame(
-        {
-            "target": np.concatenate([targets, targets]),
-            "rater": np.repeat(["first", "second"], len(first)),
-            "rating": np.concatenate([first, second]),
-        }
-    )
-    with _unrounded() as pingouin:
-        table = pingouin.intraclass_corr(
-            data=long, targets="target", raters="rater", ratings="rating"
-        )
-    row = table[table["Type"].isin(["ICC(A,1)", "ICC2"])].iloc[0]
-    low, high = _cell(row, "CI95", "CI95%")
-    return float(row["ICC"]), float(_cell(row, "pval", "p_val")), float(low), float(high)
-
-
 def icc_forms(values: np.ndarray) -> dict[str, tuple[float, float, float]]:
     """Return the six ICCs of targets (rows) by raters (columns): estimate, low, high by form.
 

@@ -1,8 +1,8 @@
 """Intervals that respect whole clusters: who is drawn, how wide, and what is said of few.
 
 A quantity is a function of how often each dyad counts. Whole clusters are drawn anew, which gives
-a standard error on a scale where the quantity is near normal (logarithm of an SD, Fisher's z of
-a correlation); the limits take t quantiles with one degree of freedom fewer than there are
+a standard error on a scale where the quantity is near normal (logarithm of a variance, Fisher's z
+of a correlation); the limits take t quantiles with one degree of freedom fewer than there are
 clusters. Percentiles of so few clusters would be too narrow.
 """
 
@@ -109,19 +109,25 @@ def correlation(estimate: float, draws: Array, n: int) -> tuple[float, float, fl
     return float(error * (1 - estimate**2)), float(low), float(high), float(p)
 
 
-def standard_deviation(variance: float, draws: Array, n: int) -> tuple[float, float, float, float]:
+def standard_deviation(
+    variance: float, draws: Array, noise: float, n: int
+) -> tuple[float, float, float, float]:
     """Return an SD with its error and limits from a variance and its draws (below 0 allowed).
 
-    The limits are those of the logarithm, which never pass below zero; a variance not found above
-    zero has the lower limit 0.
+    `noise` is what the means of clusters vary by where their true values do not. The limits are
+    those of the logarithm of what the observed means vary by (variance + noise), from which the
+    noise is taken off again: a variance near zero, whose own logarithm says nothing, has limits
+    from zero to what the noise may hide; one far above the noise has those of its logarithm.
     """
-    error = spread_of(draws, variance) * np.sqrt(n / max(n - 1, 1))
-    factor = t.ppf(0.975, max(n - 1, 1))
+    seen = variance + noise
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = spread_of(np.log(draws + noise), seen)
+    if not (seen > 0 and logs > 0):
+        return float(np.sqrt(max(variance, 0.0))), np.nan, np.nan, np.nan
+    correction = np.sqrt(n / max(n - 1, 1))
+    ratio = np.exp(t.ppf(0.975, max(n - 1, 1)) * logs * correction)
+    low, high = (float(np.sqrt(max(end - noise, 0.0))) for end in (seen / ratio, seen * ratio))
     if not variance > 0:
-        high = np.sqrt(max(variance + factor * error, 0.0)) if error == error else np.nan
-        return 0.0, float("nan"), 0.0 if error == error else np.nan, float(high)
+        return 0.0, np.nan, low, high
     sd = float(np.sqrt(variance))
-    if not error > 0:
-        return sd, np.nan, np.nan, np.nan
-    ratio = np.exp(factor * error / (2 * variance))
-    return sd, float(error / (2 * sd)), float(sd / ratio), float(sd * ratio)
+    return sd, float(spread_of(draws, variance) * correction / (2 * sd)), low, high

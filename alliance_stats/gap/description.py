@@ -124,8 +124,8 @@ def rating_gap(
         Which scores to compare; both raters must have answered parallel forms.
     replicates, seed
         Bootstrap samples of whole therapists (five or more known, else whole dyads) behind the
-        standard errors of the standardised gaps, the SD between dyads, the limits of agreement
-        and, with therapists, the correlations; that within dyads always.
+        standard errors of the standardised gaps, the SD between dyads, the limits of agreement,
+        the ICC, the correlation within dyads and, with therapists, that between dyads.
     same_scale
         Say True where both ratings are on one scale although their ranges look unlike.
     ranges
@@ -152,12 +152,16 @@ def rating_gap(
     Bakdash & Marusich (2017, doi 10.3389/fpsyg.2017.00456). *ICC(A,1)*: McGraw &
     Wong (1996, doi 10.1037/1082-989X.1.1.30).
 
-    *Intervals* of spread, standardised gaps, limits and (with therapists) correlations: whole
-    clusters drawn anew give the standard error, of the logarithm of an SD and of Fisher's z of
-    a correlation; limits with t of clusters - 1 degrees of freedom. Both standardised gaps
-    divide the model's mean gap, in the estimate as in each draw. Correlation and ICC of
-    independent dyads have their exact normal intervals. Measured coverage:
-    docs/rating-gap-benchmark.md.
+    *Intervals* of spread, standardised gaps, limits, ICC and correlations: whole clusters drawn
+    anew give the standard error, of Fisher's z of a correlation or ICC and, for the SD between
+    dyads, of the logarithm of the variance of the dyads' means, from which the noise of their
+    sessions is then taken off (so that the interval reaches zero where noise alone could make
+    such a spread); limits with t of clusters - 1 degrees of freedom. Both standardised gaps
+    divide the model's mean gap, in the estimate as in each draw. The correlation between
+    independent dyads has its exact normal interval. The ICC's interval is about further dyads
+    (or therapists) and these two raters, with and without therapists alike; McGraw and Wong's
+    F-based one, for raters drawn at random, would ask how other raters agree, and from two of
+    them nearly anything is possible. Measured coverage: docs/rating-gap-benchmark.md.
 
     A mean gap compares raw scores of two forms; it presumes that both measure the same thing on
     the same scale, which for therapist forms of the WAI is contested.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm, t
+from scipy.stats import norm, pearsonr, t
 
 from . import clusters as by
 from .change import Fitted, change_row, mean_model
@@ -173,6 +173,7 @@ def _spread(sums: pd.DataFrame, weights: Array, own: pd.Series) -> dict[str, Arr
         z = norm.ppf(0.975)
         return {
             "variance": np.where(single, np.nan, variance),
+            "noise": np.where(single, np.nan, ms_within / n0),
             "standardised_gap": model / np.where(pooled > NOTHING, pooled, np.nan),
             "standardised_gap_of_differences": model / np.where(total > NOTHING, total, np.nan),
             "loa_low": model - z * total,
@@ -214,7 +215,9 @@ def _spread_rows(
     elif constant:
         rows["sd_between_dyads"] = row(0.0)
     else:
-        rows["sd_between_dyads"] = row(*by.standard_deviation(variance, drawn["variance"], n))
+        rows["sd_between_dyads"] = row(
+            *by.standard_deviation(variance, drawn["variance"], float(observed["noise"][0]), n)
+        )
     return rows
 
 
@@ -222,7 +225,8 @@ def _correlations(sums: pd.DataFrame, weights: Array) -> dict[str, Array]:
     """Return the correlations between and within dyads and ICC(A,1), for each row of weights.
 
     The repeated-measures correlation (Bakdash & Marusich 2017) is that of the deviations from the
-    dyads' means. ICC(A,1) is McGraw & Wong's, from the mean squares of dyads by raters.
+    dyads' means. ICC(A,1) is McGraw & Wong's, from the mean squares of dyads by raters; drawing
+    dyads (or therapists) anew leaves the two raters as they are, for they are roles and no sample.
     """
     c, h = sums["client"].to_numpy(), sums["therapist"].to_numpy()
     dyads = weights.sum(axis=1)
@@ -267,8 +271,8 @@ def _correlation_rows(
             out[term] = row(np.nan)
             if term in said:
                 messages.append(said[term])
-        elif term != "r_within" and units.unit == "dyads":
-            out[term] = _of_independent_dyads(term, sums)  # exact under normality
+        elif term == "r_between" and units.unit == "dyads":
+            out[term] = _of_independent_dyads(sums)  # exact under normality
         else:
             error, low, high, p = by.correlation(value, drawn[term], units.n)
             out[term] = row(value, error, low, high, units.n - 1, p)
@@ -280,14 +284,7 @@ def _moving(sums: pd.DataFrame) -> int:
     return int(((sums["cc"] > 0) | (sums["tt"] > 0)).sum())
 
 
-def _of_independent_dyads(term: str, sums: pd.DataFrame) -> dict[str, float]:
-    if term == "r_between":
-        from scipy.stats import pearsonr
-
-        found = pearsonr(sums["client"], sums["therapist"])
-        low, high = found.confidence_interval(0.95)
-        return row(found.statistic, np.nan, low, high, len(sums) - 2, found.pvalue)
-    from ..pingouin_adapter import icc_a1
-
-    estimate, p, low, high = icc_a1(sums["client"].to_numpy(), sums["therapist"].to_numpy())
-    return row(estimate, np.nan, low, high, np.nan, p)
+def _of_independent_dyads(sums: pd.DataFrame) -> dict[str, float]:
+    found = pearsonr(sums["client"], sums["therapist"])
+    low, high = found.confidence_interval(0.95)
+    return row(found.statistic, np.nan, low, high, len(sums) - 2, found.pvalue)

@@ -70,16 +70,17 @@ def truths() -> pd.Series:
     known = {name: float(value[0]) for name, value in values.items()}
     known |= {"mean_gap": -0.4, "change_per_session": 0.02}
     known["sd_between_dyads"] = np.sqrt(known.pop("variance"))
+    known.pop("noise")
     return pd.Series(known).reindex(list(TERMS))
 
 
 def description(replicates: int) -> list[str]:
-    """Return rows of the coverage of each term, for 10, 20 and 30 therapists."""
+    """Return rows of the coverage of each term: 10, 20 and 30 therapists, 60 with one client."""
     known, table = truths(), {}
-    for therapists in (10, 20, 30):
+    for therapists, each in ((10, 6), (20, 6), (30, 6), (60, 1)):
         hits = []
         for seed in range(replicates):
-            data = study(np.random.default_rng([therapists, seed]), therapists)
+            data = study(np.random.default_rng([therapists, seed]), therapists, each)
             found = al.rating_gap(data, replicates=400).tidy().set_index("term")
             inside = (found["conf_low"] <= known) & (known <= found["conf_high"])
             hits.append(inside.where(found["conf_low"].notna()))
@@ -88,6 +89,45 @@ def description(replicates: int) -> list[str]:
         f"| {term} | " + " | ".join(f"{100 * table[n][term]:.1f} %" for n in table) + " |"
         for term in TERMS
     ]
+
+
+def spread(replicates: int) -> list[str]:
+    """Return rows of coverage and median width of the SD between dyads, from none to plenty."""
+    rows = []
+    for truth in (0.0, 0.05, 0.1, 0.2, 0.35):
+        cells = []
+        for therapists, each in ((20, 6), (30, 1)):
+            ends = np.array(
+                [_ends_of_spread(truth, therapists, each, k) for k in range(replicates)]
+            )
+            inside = (ends[:, 0] <= truth) & (truth <= ends[:, 1])
+            width = np.median(ends[:, 1] - ends[:, 0])
+            cells += [f"{100 * inside.mean():.1f} %", f"{width:.3f}"]
+        rows.append(f"| {truth:g} | " + " | ".join(cells) + " |")
+    return rows
+
+
+def _ends_of_spread(truth: float, therapists: int, each: int, seed: int) -> tuple[float, float]:
+    """Draw gaps (SD .5 within dyads, 6 sessions) and return the interval of their spread."""
+    from alliance_stats.gap import clusters, moments
+
+    rng = np.random.default_rng([seed, therapists, int(100 * truth)])
+    n = therapists * each
+    client = 4 + rng.normal(0, 0.5, (n, 1)) + rng.normal(0, 0.45, (n, 6))
+    therapist = client - 0.4 + rng.normal(0, truth, (n, 1)) + rng.normal(0, 0.5, (n, 6))
+    pairs = pd.DataFrame(
+        {"client_id": np.repeat(np.arange(n), 6), "client": client.ravel(),
+         "therapist_id": np.repeat(np.arange(n) // each, 6), "therapist": therapist.ravel()}
+    )  # fmt: skip
+    standard = moments.standard_units(pairs)
+    sums = moments.dyad_sums(standard.pairs)
+    units = clusters.clusters(sums["therapist_id"], n)
+    even = pd.Series(1.0, index=sums.index)
+    found = moments._spread(sums, np.ones((1, n)), even)
+    drawn = moments._spread(sums, units.draws(400, seed), even)
+    variance, noise = float(found["variance"][0]), float(found["noise"][0])
+    _, _, low, high = clusters.standard_deviation(variance, drawn["variance"], noise, units.n)
+    return low * standard.unit, high * standard.unit
 
 
 def leads(replicates: int) -> list[str]:
@@ -114,13 +154,17 @@ def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--replicates", type=int, default=300)
-    parser.add_argument("--part", choices=("description", "leads", "both"), default="both")
+    parser.add_argument("--part", choices=("description", "spread", "leads", "all"), default="all")
     options = parser.parse_args()
     warnings.simplefilter("ignore", al.AllianceStatsWarning)
-    if options.part != "leads":
-        print("| term | 10 therapists | 20 | 30 |\n|---|---|---|---|")
+    if options.part in ("description", "all"):
+        print("| term | 10 therapists | 20 | 30 | 60 with one client |\n|---|---|---|---|---|")
         print("\n".join(description(options.replicates)))
-    if options.part != "description":
+    if options.part in ("spread", "all"):
+        print("\n| true SD | 20 therapists, 120 dyads | width | 30 dyads | width |")
+        print("|---|---|---|---|---|")
+        print("\n".join(spread(options.replicates)))
+    if options.part in ("leads", "all"):
         print("\n| sessions | carry-over, mean | covered | false: client | false: therapist |")
         print("|---|---|---|---|---|")
         print("\n".join(leads(options.replicates)))

@@ -6,7 +6,7 @@ import pytest
 
 import alliance_stats as al
 from alliance_stats.gap.change import change_row
-from alliance_stats.gap.clusters import FEWEST_THERAPISTS, clusters
+from alliance_stats.gap.clusters import FEWEST_THERAPISTS, clusters, standard_deviation
 from alliance_stats.gap.moments import dyad_sums
 from alliance_stats.gap.pairs import paired_ratings
 
@@ -102,6 +102,41 @@ def test_a_large_level_or_a_tiny_unit_changes_nothing():
             # eight digits of a double at 1e8 are left of a rating
             assert high.loc[term, column] == pytest.approx(base.loc[term, column], abs=1e-5)
             assert tiny.loc[term, column] == pytest.approx(base.loc[term, column] * unit, rel=1e-5)
+
+
+def test_the_interval_of_a_small_spread_says_how_little_and_how_much_it_may_be():
+    """True SD .05 beside a session's .5: the ends lie around it, not at .005 and beyond all."""
+    rng = np.random.default_rng(8)
+    n, of = 120, np.repeat(np.arange(20), 6)
+    client = 4 + rng.normal(0, 0.5, (n, 1)) + rng.normal(0, 0.45, (n, 6))
+    therapist = client - 0.4 + rng.normal(0, 0.05, (n, 1)) + rng.normal(0, 0.5, (n, 6))
+    for data in (scores_of(client, therapist, of), scores_of(client, therapist)):
+        found = terms(data, replicates=400).loc["sd_between_dyads"]
+        assert found["conf_low"] == 0
+        assert 0.05 < found["conf_high"] < 0.25
+
+
+def test_the_ends_of_a_spread_move_with_it_through_zero():
+    """Draws alike, the estimate from below zero to far above the noise: no jump, none below 0."""
+    errors = np.random.default_rng(1).normal(0, 0.02, 400)
+    grid = np.array([-0.02, -0.001, 0.0, 0.001, 0.01, 0.03, 0.1, 1.0])
+    ends = np.array([standard_deviation(v, v + errors, 0.1, 30)[2:] for v in grid])
+    assert (np.diff(ends, axis=0) >= 0).all()
+    assert (ends[:5, 0] == 0).all()
+    assert ends[2, 1] == pytest.approx(ends[3, 1], abs=0.01)
+    low, high = ends[-1]  # the noise no longer matters: the limits of the logarithm
+    assert low * high == pytest.approx(1.0, rel=0.01)
+
+
+def test_the_icc_is_about_these_two_raters_with_therapists_and_without():
+    client, therapist, of = study(3, therapists=60, each=1)
+    alone = terms(scores_of(client, therapist), replicates=200)
+    named = terms(scores_of(client, therapist, of), replicates=200)
+    pd.testing.assert_frame_equal(alone, named)  # one client each: the same units are drawn
+    client, therapist, of = study(3, therapists=30, each=2)
+    ends = [terms(scores_of(client, therapist, t), replicates=400).loc["icc"] for t in (of, None)]
+    widths = [end["conf_high"] - end["conf_low"] for end in ends]
+    assert 0.6 < widths[0] / widths[1] < 1.7
 
 
 # -- raters and scales ---------------------------------------------------------------------------
