@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import AllianceStatsError
+from . import identifier_forms as forms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,34 +17,10 @@ if TYPE_CHECKING:
 
 COLUMNS = ["table", "column", "kind", "found_in", "count", "share", "reason", "example"]
 
-_WORDS: dict[str, str] = {
-    "name": r"(first|last|sur|family|given|full|vor|nach|patient|client|therapist)?_?name|"
-    r"vorname|nachname|initials",
-    "date of birth": r"dob|birth_?(day|date)?|date_?of_?birth|geburts(datum|tag)?|geb_?dat(um)?",
-    "e-mail": r"e_?mail(_?address)?",
-    "phone number": r"(tele)?(phone|fon)(_?(no|number|nr))?|mobile|handy|fax|cell(phone)?",
-    "address": r"(home_?)?address|street|strasse|post_?code|zip(_?code)?|plz|city|wohnort",
-    "official number": r"ssn|social_?security|insurance_?(no|number|id)?|nhs(_?(no|number))?|mrn|"
-    r"versichert(en)?_?(nr|nummer)?|passport",
-    "free text": r"notes?|comments?|remarks?|diary|transcript|freetext|bemerkung(en)?|notiz(en)?",
-}
-"""What a column's name says about its content, whole words between underscores."""
+HIGHEST_AGE = 89
+"""An age above is rare enough to tell a person (as in HIPAA's safe harbour, 45 CFR 164.514)."""
 
-_EMAIL = re.compile(r"[\w.+-]@[\w-]{1,63}\.\w")
-_PHONE = re.compile(r"(?<![\w.-])(\+?\d[\d ()/.-]{6,17}\d)(?![\w.-])")
-_DAY = re.compile(r"\b(\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[./]\d{1,2}[./]\d{2,4})\b")
-_NAME = re.compile(
-    r"((Dr|Prof|Mr|Mrs|Ms|Herr|Frau)\.?\s+)?[^\W\d_][\w'’-]+(,\s*|\s+)[^\W\d_][\w'’-]+(\s+[^\W\d_][\w'’-]+)?"
-)
-
-OLD_YEARS = 10
-"""A date so many years before the study's sessions is taken for a date of birth."""
-
-LONGEST_NAME = 100
-"""A longer text is free text, whatever it begins with."""
-
-MANY_WORDS, LONG_TEXT = 5, 40
-"""A cell of that many words or characters is free text."""
+Found = tuple[str, "pd.Series", str]
 
 
 @dataclass(frozen=True)
@@ -63,9 +40,13 @@ class Hit:
 def scan_identifiers(study: Study | Mapping[str, pd.DataFrame] | pd.DataFrame) -> pd.DataFrame:
     """Return columns and values that could tell who a person is: look before you share.
 
-    Names, dates of birth, e-mail addresses, phone numbers, addresses, official numbers and free
-    text are looked for in the names of columns and in their values. The scan is a help, not a
-    proof: a nickname in a column of codes passes it.
+    Names, dates and years of birth, ages above 89, e-mail addresses, phone numbers, addresses,
+    official numbers (accounts, insurance, tax, social security), online identifiers (web and
+    machine addresses, handles) and free text are looked for in the names of columns and of the
+    index, in English, German, Dutch, French and Spanish, and in their values. Every word looked
+    for stands in ``schemas/identifiers/identifiers.yaml``; how often it finds and how often it
+    accuses is on the page of methods "Identifiers". The scan is a help, not a proof: a rare name
+    in a column of codes passes it.
 
     Parameters
     ----------
@@ -94,8 +75,8 @@ def scan_identifiers(study: Study | Mapping[str, pd.DataFrame] | pd.DataFrame) -
     hits = [
         hit
         for table, frame in tables.items()
-        for place, column in enumerate(frame.columns)  # two columns may share a name
-        for hit in _column_hits(table, str(column), frame.iloc[:, place], first_day)
+        for column, values in _columns(frame)
+        for hit in _column_hits(table, column, values, first_day)
     ]
     rows = [[getattr(hit, name) for name in COLUMNS] for hit in hits]
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -126,70 +107,134 @@ def _first_session(tables: dict[str, pd.DataFrame]) -> pd.Timestamp | None:
     return days.min() if is_datetime64_any_dtype(days.dtype) and days.notna().any() else None
 
 
+def _columns(frame: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
+    """Yield the columns (two may share a name) and what stands in the index beside counting."""
+    import pandas as pd
+
+    for place, column in enumerate(frame.columns):
+        yield str(column), frame.iloc[:, place]
+    if isinstance(frame.index, pd.RangeIndex):
+        return
+    for level in range(frame.index.nlevels):
+        name = frame.index.names[level]
+        values = pd.Series(frame.index.get_level_values(level))
+        yield "index" if name is None else str(name), values
+
+
 def _column_hits(
     table: str, column: str, values: pd.Series, first_day: pd.Timestamp | None
 ) -> Iterator[Hit]:
     filled = values.dropna()
     if not len(filled):
         return
-    named = _kind_by_name(column)
+    latest = forms.latest_birth(first_day)
     found: set[str] = set()
-    for kind, mask, reason in _kinds_by_value(column, filled, first_day):
+    for kind, mask, reason in _kinds_by_value(column, filled, first_day, latest):
         count = int(mask.sum())
-        if count:
+        if count and kind not in found:
             found.add(kind)
             example = _masked(filled[mask].iloc[0])
             yield Hit(table, column, kind, "values", count, count / len(filled), reason, example)
-    if named and named not in found:
-        reason = f"a column named '{column}' usually holds {_ARTICLE.get(named, named)}"
+    named = _kind_by_name(column)
+    if named and named["kind"] not in found and _holds(named["holds"], filled, latest):
+        reason = f"a column named '{column}' usually holds {named['plural']}"
         example = _masked(filled.iloc[0])
-        yield Hit(table, column, named, "name of the column", len(filled), 1.0, reason, example)
+        yield Hit(
+            table, column, named["kind"], "name of the column", len(filled), 1.0, reason, example
+        )
 
 
-_ARTICLE = {
-    "name": "names",
-    "date of birth": "dates of birth",
-    "e-mail": "e-mail addresses",
-    "phone number": "phone numbers",
-    "address": "addresses",
-    "official number": "official numbers",
-}
+def _kind_by_name(column: str) -> dict[str, Any] | None:
+    """Return the kind that the words of a column's name tell, the longest run of words first."""
+    spaced = re.sub(r"(?<=[a-zß-ÿ])(?=[A-ZÀ-Þ])", " ", column)
+    words = [word for word in re.split(r"[^a-z]+", forms.fold(spaced)) if word]
+    lexicon = forms.lexicon()
+    for length in range(len(words), 0, -1):
+        for start in range(len(words) - length + 1):
+            run = tuple(words[start : start + length])
+            rest = [*words[:start], *words[start + length :]]
+            if any(word in lexicon.not_of for word in rest):
+                continue
+            for kind, (_, columns) in zip(lexicon.kinds, lexicon.columns, strict=True):
+                if run in columns:
+                    return kind
+    return None
 
 
-def _kind_by_name(column: str) -> str:
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", column)
-    folded = re.sub(r"[^a-z0-9äöüß]+", "_", spaced.lower()).strip("_")
-    for kind, words in _WORDS.items():
-        if re.search(rf"(^|_)({words})($|_)", folded):
-            return kind
-    return ""
+def _holds(wanted: str, filled: pd.Series, latest: int) -> bool:
+    """Say whether the values can be what the column's name promises: no yes/no, no counts."""
+    from pandas.api import types
 
-
-Found = tuple[str, "pd.Series", str]
+    if types.is_bool_dtype(filled.dtype):
+        return False
+    if types.is_datetime64_any_dtype(filled.dtype):
+        return wanted == "birth"
+    texts = [str(value) for value in filled.astype(object).unique()[:200]]
+    numeric = types.is_numeric_dtype(filled.dtype)
+    digits = sorted(len(re.sub(r"\D", "", text.removesuffix(".0"))) for text in texts)
+    many_digits = digits[len(digits) // 2] >= 4
+    lettered = not numeric and any(re.search(r"[^\W\d_]", text) for text in texts)
+    answers = {"yes", "no", "ja", "nein", "nee", "oui", "non", "si", "true", "false", "y", "n"}
+    lettered = lettered and not answers.issuperset(forms.fold(text).strip() for text in texts)
+    if wanted == "text":
+        return lettered
+    if wanted == "digits":
+        return many_digits
+    if wanted == "birth":
+        years = [int(float(text)) for text in texts if re.fullmatch(r"\d{4,8}(\.0)?", text)]
+        return any(forms.OLDEST_BIRTH <= int(str(y)[:4]) <= latest + 10 for y in years) or (
+            not numeric and many_digits
+        )
+    return lettered or many_digits or types.is_float_dtype(filled.dtype)
 
 
 def _kinds_by_value(
-    column: str, filled: pd.Series, first_day: pd.Timestamp | None
+    column: str, filled: pd.Series, first_day: pd.Timestamp | None, latest: int
 ) -> Iterator[Found]:
     from pandas.api import types
 
+    if types.is_bool_dtype(filled.dtype):
+        return
     if types.is_datetime64_any_dtype(filled.dtype):
-        yield from _old_dates(filled, first_day)
-    elif not (types.is_numeric_dtype(filled.dtype) or types.is_bool_dtype(filled.dtype)):
-        yield from _in_text(filled, first_day)
+        yield from _old_dates(filled, first_day, latest)
+    elif types.is_numeric_dtype(filled.dtype):
+        yield from _in_numbers(column, filled, latest)
+    else:
+        yield from _in_text(column, filled, latest)
 
 
-def _old_dates(days: pd.Series, first_day: pd.Timestamp | None) -> Iterator[Found]:
+def _old_dates(days: pd.Series, first_day: pd.Timestamp | None, latest: int) -> Iterator[Found]:
     import pandas as pd
 
     if first_day is None:
-        return
-    limit = first_day - pd.DateOffset(years=OLD_YEARS)
-    reason = f"a day more than {OLD_YEARS} years before the first session"
+        limit = pd.Timestamp(year=latest, month=1, day=1)
+    else:
+        limit = first_day - pd.DateOffset(years=forms.OLD_YEARS)
+    if getattr(days.dtype, "tz", None) is not None:
+        days = days.dt.tz_localize(None)
+    reason = f"a day more than {forms.OLD_YEARS} years before the first session"
     yield "date of birth", days < limit, reason
 
 
-def _in_text(filled: pd.Series, first_day: pd.Timestamp | None) -> Iterator[Found]:
+def _in_numbers(column: str, filled: pd.Series, latest: int) -> Iterator[Found]:
+    whole = filled[(filled % 1 == 0) & (filled.abs() < 1e17)]
+    everywhere = filled.notna()
+    if len(whole) < len(filled) or (whole < 0).any():
+        return
+    numbers = [int(value) for value in whole]
+    if forms.are_birth_days(numbers, latest):
+        yield "date of birth", everywhere, "days far before the sessions, as YYYYMMDD"
+    elif forms.are_birth_years(numbers, latest):
+        yield "date of birth", everywhere, "years as grown-up people are born in"
+    elif forms.are_long_numbers(numbers, column):
+        reason = "long numbers, each its own: phone, insurance, tax or register"
+        yield "official number", everywhere, reason
+    if re.search(r"(^|[^a-z])(age|alter|leeftijd|edad)($|[^a-z])", forms.fold(column)):
+        old = (filled > HIGHEST_AGE) & (filled <= 120)
+        yield "age above 89", old, f"an age above {HIGHEST_AGE} can tell a person"
+
+
+def _in_text(column: str, filled: pd.Series, latest: int) -> Iterator[Found]:
     """Look at each distinct text once."""
     import pandas as pd
 
@@ -199,49 +244,21 @@ def _in_text(filled: pd.Series, first_day: pd.Timestamp | None) -> Iterator[Foun
     def where(flags: list[bool]) -> pd.Series:
         return pd.Series(flags, dtype=bool).take(codes).set_axis(filled.index)
 
-    emails = [bool(_EMAIL.search(text)) for text in texts]
-    yield "e-mail", where(emails), "text with the form of an e-mail address"
-    births = [_birth(text, first_day) for text in texts]
+    births = [forms.is_birth(text, latest) for text in texts]
+    taken = list(births)
+    for kind, has_form, reason in forms.TEXT_FORMS:
+        flags = [not born and has_form(text) for text, born in zip(texts, births, strict=True)]
+        taken = [one or flag for one, flag in zip(taken, flags, strict=True)]
+        yield kind, where(flags), reason
     yield "date of birth", where(births), "a day far before the sessions"
-    phones = [not born and bool(_phone(text)) for text, born in zip(texts, births, strict=True)]
+    phones = [not one and forms.is_phone(text) for text, one in zip(texts, taken, strict=True)]
     yield "phone number", where(phones), "a run of digits like a phone number"
-    varied = len(texts) > max(3, len(filled) // 20) or len(filled) <= 5
-    if not varied:
-        return
-    names = [_looks_like_name(text) for text in texts]
-    yield "name", where(names), "two or three capitalised words, like a person's name"
-    free = [len(text.split()) >= MANY_WORDS or len(text) > LONG_TEXT for text in texts]
-    yield "free text", where(free), "long text that differs from row to row"
-
-
-def _birth(text: str, first_day: pd.Timestamp | None) -> bool:
-    hit = _DAY.search(text)
-    if hit is None:
-        return False
-    years = [part for part in re.split(r"[-./]", hit.group()) if len(part) == 4]
-    if not years:
-        return False
-    latest = (first_day.year if first_day is not None else 2015) - OLD_YEARS
-    return 1900 <= int(years[0]) <= latest
-
-
-def _phone(text: str) -> bool:
-    """Tell phone numbers from days and from plain codes: separators, a plus or a leading 0."""
-    for hit in _PHONE.finditer(text):
-        number = hit.group()
-        digits = re.sub(r"\D", "", number)
-        formed = number.startswith(("+", "0")) or re.search(r"\d[ ()/-]+\d", number)
-        if 7 <= len(digits) <= 15 and formed and not _DAY.fullmatch(number.strip()):
-            return True
-    return False
-
-
-def _looks_like_name(text: str) -> bool:
-    if len(text) > LONGEST_NAME:
-        return False
-    hit = _NAME.fullmatch(text.strip())
-    words = re.split(r"[,\s]+", text.strip())
-    return hit is not None and len(words) <= 4 and all(word[:1].isupper() for word in words)
+    yield "name", where(forms.are_names(texts)), "words like a person's name"
+    counts = [int(count) for count in pd.Series(codes).value_counts().sort_index()]
+    free = forms.are_free(texts, counts)
+    yield "free text", where(free), "text that somebody wrote: long, or a sentence"
+    if all(re.fullmatch(r"\d{1,16}", text.strip()) for text in texts):
+        yield from _in_numbers(column, filled.astype(object).map(lambda v: int(str(v))), latest)
 
 
 def _masked(value: Any) -> str:

@@ -7,19 +7,25 @@ from hypothesis import strategies as st
 
 import alliance_stats as al
 from alliance_stats.errors import AllianceStatsError, ColumnError
-from alliance_stats.study import privacy
+from alliance_stats.study import keys, privacy
 
 KEY = "correct horse battery staple"
 
 
 @pytest.fixture(scope="module")
 def study():
-    return al.simulate_study(n_therapists=5, n_clients=20, seed=51)
+    """A study in whose tables every row can be known again."""
+    made = al.simulate_study(n_therapists=5, n_clients=20, seed=51)
+    return made.with_tables(**{n: f.assign(mark=range(len(f))) for n, f in made.tables.items()})
 
 
 @pytest.fixture(scope="module")
 def shared(study):
     return al.pseudonymise(study, key=KEY)
+
+
+def by_mark(frame):
+    return frame.sort_values("mark", ignore_index=True)
 
 
 def test_no_old_id_is_left_in_any_table_or_in_the_truth(study, shared):
@@ -34,9 +40,10 @@ def test_no_old_id_is_left_in_any_table_or_in_the_truth(study, shared):
 
 
 def test_tables_join_as_before_and_all_else_is_untouched(study, shared):
-    name = dict(zip(study.clients["client_id"], shared.clients["client_id"], strict=True))
+    clients = by_mark(shared.clients)
+    name = dict(zip(study.clients["client_id"], clients["client_id"], strict=True))
     for table, old in study.tables.items():
-        new = shared.tables[table]
+        new = by_mark(shared.tables[table])
         if "client_id" in old:
             assert new["client_id"].tolist() == [name[one] for one in old["client_id"]]
         same = [c for c in old if c not in privacy.ID_COLUMNS and c != "date"]
@@ -44,8 +51,15 @@ def test_tables_join_as_before_and_all_else_is_untouched(study, shared):
     assert len(shared.scores) == len(study.scores)
 
 
+def test_rows_stand_in_the_order_of_the_pseudonyms_and_the_index_counts_anew(shared):
+    for frame in [*shared.tables.values(), shared.truth.clients]:
+        first = next(column for column in privacy.ID_COLUMNS if column in frame)
+        assert frame[first].is_monotonic_increasing
+        assert frame.index.tolist() == list(range(len(frame)))
+
+
 def test_dates_move_by_whole_days_the_same_for_all_of_one_client(study, shared):
-    moved = shared.sessions["date"] - study.sessions["date"]
+    moved = by_mark(shared.sessions)["date"] - study.sessions["date"]
     by_client = moved.groupby(study.sessions["client_id"]).agg(["nunique", "first"])
     assert (by_client["nunique"] == 1).all()
     days = by_client["first"].dt.days
@@ -73,10 +87,33 @@ def test_it_says_what_it_did_and_forgets_where_the_data_came_from(shared):
     assert KEY not in repr(vars(shared))
 
 
-@pytest.mark.parametrize("key", ["", "   ", "short", b"short", "       x       "])
-def test_an_empty_or_short_key_is_refused(study, key):
-    with pytest.raises(AllianceStatsError, match="key must have at least 8 characters"):
+def test_notes_of_reading_that_quote_an_id_are_not_handed_on(study):
+    told = study._with(notes=("Client C07 was read twice.",))
+    assert "C07" not in " ".join(al.pseudonymise(told, key=KEY).notes)
+
+
+@pytest.mark.parametrize(
+    ("key", "why"),
+    [
+        ("", "at least 8 characters"), ("   ", "at least 8 characters"),
+        ("short", "at least 8 characters"), (b"short", "at least 8 characters"),
+        ("       x       ", "at least 8 characters"), ("k" * 40, "5 different characters"),
+        ("abababab" * 4, "5 different characters"), ("password123", "common words"),
+        ("1234567890", "common words"), ("qwertzuiop", "common words"),
+        ("abcdefghijkl", "common words"), ("geheim-2024", "common words"),
+        ("Passwort1987", "common words"), (b"letmein letmein", "common words"),
+    ],
+)  # fmt: skip
+def test_a_key_that_can_be_found_by_trying_is_refused(study, key, why):
+    with pytest.raises(AllianceStatsError, match=rf"key .*{why}.*secrets.token_urlsafe"):
         al.pseudonymise(study, key=key)
+
+
+def test_trying_a_key_costs_what_scrypt_costs_and_the_hash_is_keyed():
+    assert keys.SCRYPT["n"] * keys.SCRYPT["r"] * 128 >= 2**25
+    secret = keys.secret_from(KEY)
+    assert secret != KEY.encode()
+    assert keys.digest(secret, "client_id", "1") != keys.digest(secret, "therapist_id", "1")
 
 
 def test_a_key_of_another_kind_and_a_wrong_shift_are_refused(study):
@@ -97,7 +134,7 @@ def test_columns_can_be_left_out_but_not_those_a_table_needs(study):
 
 def test_no_shift_leaves_dates_and_says_so(study):
     still = al.pseudonymise(study, key=KEY, max_shift=0)
-    pd.testing.assert_series_equal(still.sessions["date"], study.sessions["date"])
+    pd.testing.assert_series_equal(by_mark(still.sessions)["date"], study.sessions["date"])
     assert any("left as they are (max_shift=0)" in note for note in still.notes)
 
 
@@ -105,8 +142,8 @@ def test_ids_that_would_share_a_pseudonym_get_longer_ones(monkeypatch):
     def colliding(secret, kind, value):
         return "0" * 10 + ("ab" if value == "x" else "cd") + "0" * 52
 
-    monkeypatch.setattr(privacy, "_digest", colliding)
-    names = privacy._pseudonyms(["x", "y"], "client_id", b"secret")
+    monkeypatch.setattr(keys, "digest", colliding)
+    names = keys.pseudonyms(["x", "y"], "client_id", "c", b"secret")
     assert names == {"x": "c0000000000ab", "y": "c0000000000cd"}
 
 
@@ -123,6 +160,6 @@ def test_any_ids_stay_told_apart_and_missing_stays_missing(ids):
 
 def test_no_client_keeps_the_days_and_none_moves_further_than_allowed():
     clients = [f"p{number}" for number in range(200)]
-    assert set(privacy._shifts(clients, b"secret", 1).values()) == {-1, 1}
-    assert set(privacy._shifts(clients, b"secret", 2).values()) == {-2, -1, 1, 2}
-    assert privacy._shifts(clients, b"secret", 0) == {}
+    assert set(keys.shifts(clients, b"secret", 1).values()) == {-1, 1}
+    assert set(keys.shifts(clients, b"secret", 2).values()) == {-2, -1, 1, 2}
+    assert keys.shifts(clients, b"secret", 0) == {}
