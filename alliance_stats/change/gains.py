@@ -8,6 +8,7 @@ from scipy.stats import t
 
 from ..arguments import checked_table, flag, is_number, numbers
 from ..errors import ColumnError, DesignError, listing, require_columns
+from ..people import reuse_hint
 from .reliable import ROUNDING, sign_of
 
 COLUMNS = (
@@ -100,7 +101,7 @@ def sudden_gains(
         raise DesignError(
             "Each client has one score a session; clients "
             f"{listing(kept.loc[whole].loc[twice.to_numpy(), 'client_id'].unique())} have several. "
-            "Choose one measure, scale and rater first."
+            f"Choose one measure, scale and rater first.{reuse_hint(scores)}"
         )
     rows: list[dict[str, object]] = []
     pairs, judged = 0, 0

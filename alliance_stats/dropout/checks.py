@@ -9,6 +9,7 @@ import pandas as pd
 from pandas.api import types
 
 from ..errors import ColumnError, DesignError, listing
+from ..people import reuse_hint
 
 
 def study_or_table(given: Any, what: str = "study") -> None:
@@ -85,6 +86,7 @@ def refuse_repeats(table: pd.DataFrame, keys: list[str], what: str) -> None:
         raise DesignError(
             f"{what} must have one row for each {' and '.join(keys)}, but {len(words)} stand more "
             f"than once: {listing(words)}."
+            + reuse_hint(table, time="session" if "session" in keys else None)
         )
 
 

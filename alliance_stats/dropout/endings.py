@@ -9,6 +9,7 @@ import pandas as pd
 from pandas.api import types
 
 from ..errors import ColumnError, DesignError, did_you_mean, listing, require_columns
+from ..people import handovers, reuse_hint
 from .checks import (
     flags,
     no_missing_ids,
@@ -96,6 +97,7 @@ def _from_study(study: Any) -> tuple[pd.DataFrame, list[str], list[tuple[str, in
         ("no session and no ending", -len(unseen)),
         ("no last session", -int(missing.sum())),
     ]
+    messages += handovers(tables)
     return _with_groups(known, clients), messages, steps
 
 
@@ -151,6 +153,7 @@ def _refuse_duplicates(table: pd.DataFrame) -> None:
         raise DesignError(
             f"Each client may end once, but {len(twice)} have several rows: {listing(twice)}. "
             "Keep one row a client; with several definitions, choose one first."
+            + reuse_hint(table, time=None)
         )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from ..errors import ColumnError, DesignError, listing
+from ..people import reuse_hint
 from .levels import table_of
 
 
@@ -78,7 +79,7 @@ def refuse_repeats(data: pd.DataFrame, levels: Sequence[str]) -> None:
         where = [f"{a} session {b}" for a, b in first.itertuples(index=False)]
         raise DesignError(
             f"{int(twice.sum())} rows share '{unit}' and session (first: {listing(where)}); keep "
-            "one row a session."
+            f"one row a session.{reuse_hint(data, unit)}"
         )
 
 

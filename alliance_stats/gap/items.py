@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ColumnError, DesignError, did_you_mean, listing
+from ..people import reuse_hint
 from .checks import finite_numbers
 from .clusters import Clusters, clusters
 
@@ -113,7 +114,7 @@ def _form(
         raise ColumnError(
             f"{int(twice.sum())} of the {rater}s' answers to {measure} share client, session and "
             f"item (first: client {first['client_id']}, session {first['session']}, item "
-            f"{first['item']}). Keep one answer each."
+            f"{first['item']}). Keep one answer each.{reuse_hint(part)}"
         )
     answers = part.set_index(key)["value"]
     answers = finite_numbers(answers, f"The {rater}s' answers (column 'value' of `ratings`)")

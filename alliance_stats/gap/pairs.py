@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ColumnError, DesignError, did_you_mean, listing, require_columns
+from ..people import reuse_hint
 from .checks import finite_numbers, scores_of, several, text
 from .levels import require_one_scale
 from .ranges import require_within
@@ -156,7 +157,11 @@ def _refuse_duplicates(scores: pd.DataFrame) -> None:
         names = [f"{row.client_id}/{row.session}" for row in rows.itertuples()]
         raise DesignError(
             f"{int(twice.sum())} scores share client, session and rater (client/session "
-            f"{listing(names)}). Keep one score each, or choose one measure and scale."
+            f"{listing(names)}). "
+            + (
+                reuse_hint(scores).strip()
+                or "Keep one score each, or choose one measure and scale."
+            )
         )
 
 

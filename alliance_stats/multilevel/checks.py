@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ColumnError, DesignError, listing
+from ..people import CLIENT, THERAPIST, reused_ids
 from .batches import Array, sum_children
 from .formula import Formula
 from .grouping import Grouping
@@ -18,6 +19,8 @@ from .terms import INTERCEPT
 if TYPE_CHECKING:
     from .design import Effects
 
+FEW_VALUES = 5  # with more whole numbers, the steps of a scale are finer than its noise
+MANY_ZEROS = 0.2  # share of zeros among whole numbers that speaks for a count or a floor
 FLAT = 1e-10  # share of variance within groups below which a column does not vary there
 
 
@@ -131,6 +134,46 @@ def check_effects(
             starts = grouping.starts[number]
             sizes, cross = np.add.reduceat(sizes, starts), sum_children(cross, starts)
     return notes
+
+
+def about_reused_ids(data: pd.DataFrame, grouping: Grouping) -> list[str]:
+    """Say where a group of clients is several people with one number, one of each therapist."""
+    used = [name for columns in grouping.columns for name in columns]
+    if CLIENT not in used or THERAPIST in used:
+        return []
+    found = reused_ids(data)
+    return [] if found is None else [
+        f"{found.fact}, and the model takes each id as one person: write "
+        f"(1 | {THERAPIST}/{CLIENT}), or make the ids unique."
+    ]  # fmt: skip
+
+
+def about_few_values(outcome: str, y: Array) -> list[str]:
+    """Say that the model is for measurements where the outcome is a yes or no, or a count."""
+    values, n = np.unique(y, return_counts=True)
+    if (values != np.round(values)).any():
+        return []
+    if set(values) <= {0.0, 1.0}:
+        return [
+            f"The model is for measurements; '{outcome}' holds only 0 and 1, so this is a linear "
+            "model of a probability: its residuals are no normal ones, their variance changes with "
+            "the mean, and predictions can leave 0 to 1. For leaving by session use "
+            "fit_dropout_hazard, for else a logistic model (statsmodels: GEE, "
+            "BinomialBayesMixedGLM)."
+        ]
+    zeros = float(n[values == 0].sum() / len(y))
+    if len(values) > FEW_VALUES and (values[0] < 0 or zeros < MANY_ZEROS):
+        return []
+    held = (
+        f"only the {len(values)} values {listing((f'{value:g}' for value in values), FEW_VALUES)}"
+        if len(values) <= FEW_VALUES
+        else f"whole numbers from 0 on, {zeros:.0%} of them 0"
+    )
+    return [
+        f"The model is for measurements; '{outcome}' holds {held}. In a count or a rating of few "
+        "steps the variance changes with the mean: intervals and p are approximate. Compare "
+        "fit.robust(), or for counts a Poisson model (statsmodels: GEE)."
+    ]
 
 
 def _is_split(products: Array, pairs: Sequence[tuple[int, int]]) -> bool:

@@ -16,6 +16,8 @@ from ..errors import ColumnError, DesignError, listing
 from .basis import find_basis, why_left_out
 from .batches import Array
 from .checks import (
+    about_few_values,
+    about_reused_ids,
     check_effects,
     check_frame,
     check_numbers,
@@ -134,6 +136,8 @@ def make_design(
         *missing_note(rows.missing, rows.dropped, len(data)),
         *why_left_out(basis, fixed_terms),
         *check_effects(cross, levels, effects, grouping),
+        *about_reused_ids(data, grouping),
+        *about_few_values(outcome, y),
     ]
     if basis.replaced:
         fixed = [pool.add(basis.replaced.get(i), place) for i, place in enumerate(fixed)]

@@ -17,6 +17,7 @@ import pandas as pd
 from pandas.api import types
 
 from ..errors import DesignError, listing
+from ..people import CLIENT, THERAPIST
 from .batches import Indices
 from .terms import Table
 
@@ -167,12 +168,15 @@ def _crossed(child: Factor, parent: Factor) -> NoReturn:
     first = several[0]
     where = parent.labels[pairs.loc[pairs["child"] == first, "parent"]]
     nested = "/".join(reversed(child.columns)) if len(child.columns) > 1 else child.name
+    anew = f"{parent.name}/{nested}"
+    if (child.name, parent.name) == (THERAPIST, CLIENT):  # few numbers used again by many
+        anew = f"{THERAPIST}/{CLIENT}"
     raise DesignError(
         f"Every '{child.name}' must belong to one '{parent.name}', but {len(several)} of "
         f"{len(child.labels)} belong to several, so the two are crossed. The first: "
         f"{listing(child.labels[several])}; {child.name} {child.labels[first]} is under "
         f"{parent.name} {listing(where)}. If the same id stands for different people, make the "
-        f"ids unique or write (1 | {parent.name}/{nested}); if people changed {parent.name}, "
+        f"ids unique or write (1 | {anew}); if people changed {parent.name}, "
         f"leave (… | {parent.name}) out, or use (1 | {child.name}:{parent.name}) so that each "
         f"pair is a unit of its own."
     )

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ColumnError, listing, require_columns
+from ..people import THERAPIST, reused_ids
 
 WHAT = "the data"
 
@@ -80,6 +81,26 @@ def group_codes(data: pd.DataFrame, by: Sequence[str]) -> tuple[np.ndarray, pd.D
         codes[complete] = pd.factorize(codes[complete])[0]
     first = pd.Series(np.arange(len(codes))[complete]).groupby(codes[complete]).first()
     return codes, ids.iloc[first.to_numpy()].reset_index(drop=True)
+
+
+def client_codes(
+    data: pd.DataFrame, by: Sequence[str], time: str = "session", therapist: str = THERAPIST
+) -> tuple[np.ndarray, pd.DataFrame, str]:
+    """Return what `group_codes` does, and what is to be said of ids that several people have.
+
+    Where the therapists' clients have the same numbers (`reused_ids`), each such client is told
+    apart by the therapist too.
+    """
+    found = None if therapist in by else reused_ids(data, by[0], therapist, time=time)
+    if found is None:
+        return *group_codes(data, by), ""
+    whose = data[therapist].astype(object).where(found.rows, "")
+    codes, ids = group_codes(data[list(by)].assign(**{therapist: whose}), [*by, therapist])
+    said = (
+        f"{found.fact}, and each of them was taken as a client of its own. For models write "
+        f"(1 | {found.therapist}/{found.client}). {found.advice}"
+    )
+    return codes, ids, said
 
 
 def check_new(data: pd.DataFrame, new: Iterable[str], *, replace: bool) -> list[str]:

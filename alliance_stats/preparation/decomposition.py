@@ -21,6 +21,7 @@ class _Levels(NamedTuple):
     n_clients: int
     therapist_of_client: np.ndarray | None
     n_therapists: int
+    said: str = ""
 
 
 def decompose(
@@ -49,7 +50,9 @@ def decompose(
         The column or columns to split; numbers, missing values allowed.
     by
         ``"client_id"`` for two levels. ``["client_id", "therapist_id"]`` for three: the client
-        first; every client must have one therapist.
+        first; every client must have one therapist. Ids that each therapist gives out anew (the
+        same sessions of a client under several ``therapist_id``) count as one client a therapist,
+        and the record says so.
     detrend
         Name of a time column, usually ``"session"``. Each client's own least-squares line over it
         is split off as ``X_trend``, so that a session counts as high when it lies above the
@@ -116,7 +119,7 @@ def decompose(
     for column in plan.columns:
         parts, record = _split(values[column], times, counted, levels, plan)
         result = result.assign(**dict(zip(plan.parts(column), parts, strict=True)))
-        col.recorded(result, **record_of(column, plan, record, replaced))
+        col.recorded(result, **record_of(column, plan, record, replaced, levels.said))
     return result
 
 
@@ -146,9 +149,9 @@ def _others(plan: Plan) -> list[str]:
 
 
 def _levels(data: pd.DataFrame, by: list[str]) -> _Levels:
-    client, clients = col.group_codes(data, by[:1])
+    client, clients, said = col.client_codes(data, by[:1], therapist=(*by, col.THERAPIST)[1])
     if len(by) == 1:
-        return _Levels(client, len(clients), None, 0)
+        return _Levels(client, len(clients), None, 0, said)
     therapist, therapists = col.group_codes(data, by[1:])
     known = (client >= 0) & (therapist >= 0)
     pairs = np.unique(np.column_stack([client[known], therapist[known]]), axis=0)
@@ -164,7 +167,8 @@ def _levels(data: pd.DataFrame, by: list[str]) -> _Levels:
     of_client = np.full(len(clients), -1)
     of_client[pairs[:, 0]] = pairs[:, 1]
     # a row without therapist stays out, even where the client's other rows name one
-    return _Levels(np.where(known, client, -1), len(clients), of_client, len(therapists))
+    client = np.where(known, client, -1)
+    return _Levels(client, len(clients), of_client, len(therapists), said)
 
 
 def _counted(data: pd.DataFrame, plan: Plan, levels: _Levels) -> np.ndarray:

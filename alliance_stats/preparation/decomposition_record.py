@@ -29,9 +29,9 @@ class Plan(NamedTuple):
 
 
 def record_of(
-    column: str, plan: Plan, record: dict[str, int], replaced: list[str]
+    column: str, plan: Plan, record: dict[str, int], replaced: list[str], ids: str = ""
 ) -> dict[str, object]:
-    """Return the record of one column's decomposition."""
+    """Return the record of one column's decomposition; `ids` says what there is to say of them."""
     parts = plan.parts(column)
     return {
         "step": "decompose",
@@ -42,7 +42,7 @@ def record_of(
         "detrend": plan.detrend,
         "trend_at": plan.trend_at,
         **record,
-        "message": " ".join(_sentences(column, plan, record, replaced)),
+        "message": " ".join([*_sentences(column, plan, record, replaced), *([ids] if ids else [])]),
     }
 
 

@@ -45,7 +45,8 @@ def lag(
         The column or columns to lag, of any kind.
     by
         The client; several columns where a row is more than a client's session, for example
-        ``["client_id", "rater"]``.
+        ``["client_id", "rater"]``. Ids that each therapist gives out anew count as one client a
+        therapist, and the record says so.
     time
         The session number: whole numbers.
     k
@@ -99,7 +100,7 @@ def lag(
     col.check_table(data, list(dict.fromkeys([*wanted, *groups, time])))
     new = {column: f"{column}_lag{k}" for column in wanted}
     replaced = col.check_new(data, new.values(), replace=replace)
-    codes, ids = col.group_codes(data, groups)
+    codes, ids, said = col.client_codes(data, groups, time)
     numbers = _session_numbers(data, time)
     known = (codes >= 0) & ~np.isnan(numbers)
     earlier = _predecessors(data, codes, ids, numbers, known, k, max_gap)
@@ -109,6 +110,7 @@ def lag(
     report = _report(data, wanted, earlier)
     result.attrs["lag_report"] = report
     message = _message(new, time, k, max_gap, report, replaced)
+    message += f" {said}" if said else ""
     return col.recorded(
         result,
         step="lag",

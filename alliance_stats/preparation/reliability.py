@@ -119,7 +119,7 @@ def mean_reliability(
     column
         The score; missing values are left out and counted.
     by
-        The client.
+        The client. Ids that each therapist gives out anew count as one client a therapist.
     method
         How the variances are estimated in the one-way random-effects model: ``"reml"``
         (default; what a mixed model with nothing but a random intercept gives) or ``"anova"``.
@@ -167,7 +167,7 @@ def mean_reliability(
             raise ColumnError(f"`{argument}` must be the name of one column; it is {name!r}.")
     col.check_table(data, list(dict.fromkeys([column, by])))
     values = col.numbers(data, column)
-    codes, ids = col.group_codes(data, [by])
+    codes, ids, said = col.client_codes(data, [by])
     used = (codes >= 0) & ~np.isnan(values)
     present, codes_used = np.unique(codes[used], return_inverse=True)
     groups = summarise(values[used], codes_used)
@@ -194,7 +194,7 @@ def mean_reliability(
         n_sessions=int(used.sum()),
         harmonic_sessions=size,
         clients=clients.assign(mean=groups.mean, n_sessions=groups.n, reliability=each),
-        messages=(*left_out, *why),
+        messages=(*([said] if said else []), *left_out, *why),
     )
 
 

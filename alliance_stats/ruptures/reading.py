@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ColumnError, DesignError, listing, require_columns
+from ..people import reuse_hint
 from .courses import Booleans, Courses, Floats, Integers
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ def read_series(frame: pd.DataFrame, column: str = "score", *, what: str = "the 
         order = np.lexsort((session, code))
         code, session, score = code[order], session[order], score[order]
         client_id = client_id.iloc[order]
-        refuse_duplicates(code, session, client_id, what)
+        refuse_duplicates(code, session, client_id, what, frame)
     observed = ~np.isnan(score)
     if not observed.any():
         raise DesignError(
@@ -276,14 +277,17 @@ def numbers_in(frame: pd.DataFrame, column: str, what: str) -> Floats:
     return score
 
 
-def refuse_duplicates(code: Integers, session: Integers, client_id: pd.Series, what: str) -> None:
-    """Refuse sorted rows in which a client has one session twice."""
+def refuse_duplicates(
+    code: Integers, session: Integers, client_id: pd.Series, what: str, frame: pd.DataFrame
+) -> None:
+    """Refuse sorted rows (of `frame`) in which a client has one session twice."""
     twice = np.flatnonzero((code[1:] == code[:-1]) & (session[1:] == session[:-1])) + 1
     if twice.size:
         shown = [f"{client_id.iloc[row]}: {session[row]}" for row in twice[:4]]
         raise DesignError(
             f"A client can have a session once; in {what} {twice.size} rows repeat one (client: "
-            f"session {listing(shown, 3)}). Are two raters, measures or scales mixed?"
+            f"session {listing(shown, 3)}). "
+            f"{reuse_hint(frame).strip() or 'Are two raters, measures or scales mixed?'}"
         )
 
 

@@ -212,7 +212,7 @@ def test_empty_and_wholly_missing_columns_give_empty_parts(sessions):
 
 
 def test_a_client_with_two_therapists_is_named(sessions):
-    crossed = sessions.assign(client_id=["a", "b", "b", "b", "b", "b"])
+    crossed = sessions.assign(client_id=["a", "b", "b", "b", "b", "b"], session=range(1, 7))
     with pytest.raises(al.DesignError, match=r"1 have several in 'therapist_id' \(first: b\)"):
         al.decompose(crossed, "alliance", by=["client_id", "therapist_id"])
 

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import alliance_stats as al
+from alliance_stats.people import handovers
 from alliance_stats.study.validation import check, validation_rules
 
 
@@ -647,3 +649,40 @@ def test_amounts_as_text(examine, tables):
     )
     assert (problem.level, problem.column) == ("info", "income")
     assert kept["clients"]["income"].tolist() == clients["income"].tolist()
+
+
+def test_one_wrong_therapist_id_is_one_problem(examine, tables):
+    therapist = tables["clients"].set_index("client_id")["therapist_id"]
+    sessions = tables["sessions"]
+    sessions = sessions.assign(therapist_id=sessions["client_id"].map(therapist))
+    report, _ = examine(sessions=changed(sessions, 5, "therapist_id", "t9"))
+    assert [p.rule for p in report.problems] == ["unknown_reference"]
+    report, _ = examine(
+        clients=changed(tables["clients"], 5, "therapist_id", "t9"), sessions=sessions
+    )
+    assert [p.rule for p in report.problems] == ["unknown_reference"]
+
+
+def test_client_numbers_used_again_under_each_therapist_are_told_as_that(tmp_path):
+    rows = [f"{t},{c},{s},{t + c + s}" for t in (1, 2) for c in (1, 2, 3) for s in (1, 2)]
+    (tmp_path / "a.csv").write_text("\n".join(["ther,pid,sess,phq", *rows]))
+    (tmp_path / "study.yaml").write_text(
+        "name: s\nsources:\n  - file: a.csv\n    client_id: pid\n    therapist_id: ther\n"
+        "    session: sess\n    measures: [{measure: phq-9, rater: client, score: phq}]\n"
+    )
+    hints = al.validate(tmp_path).issues.query("rule == 'duplicate_key'")["hint"]
+    assert len(hints)
+    assert hints.str.contains("each therapist numbers the clients anew").all()
+
+
+def test_a_change_of_therapist_counts_rows_of_the_file_and_says_what_models_take(tmp_path):
+    (tmp_path / "a.csv").write_text("pid,ther,sess,phq\na,t1,1,10\na,t2,2,9\nb,t1,1,12\nb,t2,2,8\n")
+    (tmp_path / "study.yaml").write_text(
+        "name: s\nsources:\n  - file: a.csv\n    client_id: pid\n    therapist_id: ther\n"
+        "    session: sess\n    measures: [{measure: phq-9, rater: client, score: phq}]\n"
+    )
+    issue = al.validate(tmp_path).issues.iloc[0]
+    assert issue["message"] == "Client a is under 2 therapists: t1 (1 row) and t2 (1 row)."
+    assert "one therapist a client, the one of the table 'clients'" in issue["hint"]
+    told = handovers(al.open_study(tmp_path).tables)
+    assert told[0].startswith("2 clients (a, b) had 2 sessions with another therapist")

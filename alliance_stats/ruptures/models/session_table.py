@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ...errors import DesignError, did_you_mean, listing, require_columns
+from ...people import handovers
 from ..detection import detect_ruptures
 from ..reading import (
     client_codes,
@@ -108,8 +109,13 @@ def _read_wide(data: pd.DataFrame, alliance: Series, outcome: Series | None) -> 
     return rows.rename(columns=wanted)
 
 
-def _checked(rows: pd.DataFrame, ratings: Sequence[str], what: str) -> pd.DataFrame:
-    """Return rows of known clients and whole sessions, each once, their ratings as numbers."""
+def _checked(
+    rows: pd.DataFrame, ratings: Sequence[str], what: str, of: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Return rows of known clients and whole sessions, each once, with ratings as numbers.
+
+    `of` is the wider table they are from.
+    """
     if rows.empty:
         raise DesignError(f"There are no rows in {what}.")
     code, _ = client_codes(rows, what)
@@ -119,7 +125,9 @@ def _checked(rows: pd.DataFrame, ratings: Sequence[str], what: str) -> pd.DataFr
     )
     session = whole["session"].to_numpy()
     order = np.lexsort((session, code))
-    refuse_duplicates(code[order], session[order], rows["client_id"].iloc[order], what)
+    refuse_duplicates(
+        code[order], session[order], rows["client_id"].iloc[order], what, rows if of is None else of
+    )
     return whole
 
 
@@ -140,7 +148,7 @@ def _one_series(scores: pd.DataFrame, series: Series, rater: str) -> pd.DataFram
         if column in found.columns:
             found = _choose(found, column, wanted, usual, series.name)
     refuse_twins(found, [*KEY, "score"], "the scores")
-    return _checked(found[[*KEY, "score"]], ["score"], f"the scores of '{series.name}'")
+    return _checked(found[[*KEY, "score"]], ["score"], f"the scores of '{series.name}'", found)
 
 
 def _choose(
@@ -170,7 +178,8 @@ def session_table(
     rows, direction = read_ratings(data, alliance, outcome)
     found = detect(data, rows, direction, rule, parameters, events=events, codes=codes)
     marked, notes = mark(rows, found)
-    return SessionTable(marked, found, (*found.messages, *notes))
+    moved = handovers(data.tables) if is_study(data) else []  # type: ignore[union-attr, arg-type]
+    return SessionTable(marked, found, (*found.messages, *notes, *moved))
 
 
 def detect(

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..tables import TABLES, table_schema
+from .places import locate
 from .registry import Finding, rule
 from .view import StudyView
 from .words import plural, series_of
@@ -126,8 +127,9 @@ def client_under_two_therapists(view: StudyView) -> Iterator[Finding]:
         tables=("clients", "sessions"),
         sentence="Client {one} is under {n} therapists: {others}.",
         many="{n} rows name another therapist than the rest of the client's rows.",
-        hint="If the therapist changed, keep it: models then use the therapist of each session. "
-        "Otherwise correct the id.",
+        hint="If the therapist changed, leave it: analyses take one therapist a client, the one of "
+        "the table 'clients', and say so; the rating gap asks for one therapist a dyad. Otherwise "
+        "correct the id.",
     )
 
 
@@ -172,11 +174,12 @@ def _split(
     if not pairs:
         return
     rows = pd.concat(pairs, ignore_index=True).dropna(subset=[one, other])
+    rows = _without_unknown(view, rows, one, other)
     rows = rows.assign(plain=[plain_id(str(value)) for value in rows[other]])
     kinds = rows.groupby(one, sort=True)["plain"].nunique()
     for name in kinds.index[kinds.to_numpy() > 1]:
         group = rows[rows[one] == name]
-        counts = group[other].value_counts()
+        counts = _once_a_line(view, group)[other].value_counts()
         usual = sorted(counts.index, key=lambda value: (-counts[value], str(value)))[0]
         odd = group[group[other] != usual]
         table = odd["table"].iloc[0]
@@ -196,6 +199,30 @@ def _split(
             together=True,
             level="error" if twice else "",
         )
+
+
+def _without_unknown(view: StudyView, rows: pd.DataFrame, one: str, other: str) -> pd.DataFrame:
+    """Leave out ids that the table of therapists lacks: one wrong id is told as that, once.
+
+    A client who is listed twice stays: this rule alone tells of it.
+    """
+    if other != "therapist_id" or not view.has("therapists", other):
+        return rows
+    known = rows[other].astype(str).isin(view.codes("therapists", other).used())
+    return rows[
+        known | ((rows["table"] == "clients") & rows.duplicated(["table", one], keep=False))
+    ]
+
+
+def _once_a_line(view: StudyView, group: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for each row of a file, though several tables may be made of it."""
+    lines = []
+    for table, at in zip(group["table"], group["at"], strict=True):
+        file, *rest = locate(
+            view.origins.get(table), view.positions(table, np.array([at]))
+        ).lines()[0]
+        lines.append((file or f"table {table}", *rest))
+    return group[~pd.Series(lines, dtype=object).duplicated().to_numpy()]
 
 
 @rule(

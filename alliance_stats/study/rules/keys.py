@@ -32,9 +32,10 @@ def duplicate_key(view: StudyView) -> Iterator[Finding]:
         if not len(rows):
             continue
         groups = split_rows(rows, joint[rows])
+        hint = TWICE_HINT + _numbers_used_again(view, table, len(rows))
         if groups is None:
-            yield _many_twice(table, rows, key)
-        yield from _told_once(view, table, key, groups or [], told)
+            yield _many_twice(table, rows, key, hint)
+        yield from _told_once(view, table, key, groups or [], told, hint)
         again = pd.Series(joint[rows]).duplicated().to_numpy()
         yield Finding(table, "", rows[again], set_aside=True, topic="silent")
 
@@ -45,6 +46,7 @@ def _told_once(
     key: tuple[str, ...],
     groups: list[np.ndarray],
     told: set[tuple[tuple[str, str, int], ...]],
+    hint: str,
 ) -> Iterator[Finding]:
     """Yield one finding for each set of file rows that no table before has spoken of."""
     by_lines: dict[tuple[tuple[str, str, int], ...], list[np.ndarray]] = {}
@@ -53,7 +55,7 @@ def _told_once(
         by_lines.setdefault(places.lines(), []).append(group)
     for lines, same in by_lines.items():
         if lines not in told and not _told_elsewhere(view, table, same[0]):
-            yield _twice(view, table, key, same)
+            yield _twice(view, table, key, same, hint)
     told.update(by_lines)
 
 
@@ -124,7 +126,9 @@ def _told_elsewhere(view: StudyView, table: str, rows: np.ndarray) -> bool:
     return frame[other].iloc[rows].dropna().drop_duplicates().size > 1
 
 
-def _twice(view: StudyView, table: str, key: tuple[str, ...], same: list[np.ndarray]) -> Finding:
+def _twice(
+    view: StudyView, table: str, key: tuple[str, ...], same: list[np.ndarray], hint: str
+) -> Finding:
     """Return the finding on groups of rows that lie in the same rows of the files."""
     rows = same[0]
     first = view.frames[table].iloc[[group[0] for group in same]]
@@ -137,8 +141,20 @@ def _twice(view: StudyView, table: str, key: tuple[str, ...], same: list[np.ndar
         rows,
         column=_shown_column(key),
         many=TWICE_MANY,
-        hint=TWICE_HINT,
+        hint=hint,
         together=True,
+    )
+
+
+def _numbers_used_again(view: StudyView, table: str, n: int) -> str:
+    """Return what else to do where a large part of a table's rows comes twice."""
+    if "session" not in view.frames[table] or n < MANY_TWICE * len(view.frames[table]):
+        return ""
+    if not view.has("therapists", "therapist_id") or len(view.frames["therapists"]) < 2:
+        return ""
+    return (
+        " If each therapist numbers the clients anew, these are different people: give each an id "
+        "of its own, such as the therapist's id before the client's number."
     )
 
 
@@ -146,13 +162,14 @@ def _is_one(series: pd.Series) -> bool:
     return len(series.drop_duplicates()) == 1
 
 
+MANY_TWICE = 0.25  # share of rows that come twice from which on the ids themselves are in doubt
 TWICE_MANY = "{n} rows hold a record that can be there only once; the first of each is kept."
 TWICE_HINT = "Delete the rows that are wrong, or correct the id or session number in them."
 
 
-def _many_twice(table: str, rows: np.ndarray, key: tuple[str, ...]) -> Finding:
+def _many_twice(table: str, rows: np.ndarray, key: tuple[str, ...], hint: str) -> Finding:
     message = TWICE_MANY.replace("{n}", f"{len(rows):,}")
-    return Finding(table, message, rows, column=_shown_column(key), hint=TWICE_HINT, together=True)
+    return Finding(table, message, rows, column=_shown_column(key), hint=hint, together=True)
 
 
 def _shown_column(key: tuple[str, ...]) -> str:

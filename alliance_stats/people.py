@@ -1,0 +1,114 @@
+"""Whose rows are these? Client numbers that every therapist gives out anew.
+
+Where each therapist counts clients from 1, ``client_id`` 1 is as many people as there are
+therapists. A client who changed therapist also stands under several, but never has one session
+with two of them: that is how the two are told apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from .errors import listing
+
+CLIENT, THERAPIST, SESSION = "client_id", "therapist_id", "session"
+
+
+@dataclass(frozen=True, eq=False)
+class Reuse:
+    """Ids that stand for several people, and which rows hold them."""
+
+    client: str
+    therapist: str
+    ids: tuple[object, ...]
+    n_pairs: int
+    rows: np.ndarray
+    timed: bool
+
+    @property
+    def fact(self) -> str:
+        """Return in words what was found."""
+        n = len(self.ids)
+        return (
+            f"{n} {self.client}{'s' * (n > 1)} ({listing(self.ids)}) {'are' if n > 1 else 'is'} "
+            f"used again under several {self.therapist}s{' in the same sessions' * self.timed}, "
+            f"so {'they stand' if n > 1 else 'it stands'} for {self.n_pairs} people"
+        )
+
+    @property
+    def advice(self) -> str:
+        """Return what makes the ids those of one person each."""
+        client, therapist = repr(self.client), repr(self.therapist)
+        return (
+            f"To make the ids unique: data[{client}] = data[{therapist}].astype(str) + '-' + "
+            f"data[{client}].astype(str)."
+        )
+
+
+def reused_ids(
+    data: pd.DataFrame,
+    client: str = CLIENT,
+    therapist: str = THERAPIST,
+    *,
+    time: str | None = SESSION,
+) -> Reuse | None:
+    """Return the client ids that stand for several people, or None where none are found.
+
+    An id is used again where one session of it stands under two therapists. Without the column
+    `time` a change of therapist cannot be told from that, and ids count as used again only where
+    most of them stand under several therapists (nobody moves most of a clinic's clients). With
+    `time` None, each client can have one row only.
+    """
+    if client == therapist or not {client, therapist} <= set(map(str, data.columns)):
+        return None
+    if any(isinstance(data[name], pd.DataFrame) for name in (client, therapist)):
+        return None  # a column that is there twice: told by whoever needs it
+    pairs = data[[client, therapist]].dropna().drop_duplicates()
+    again = pairs[client].duplicated(keep=False)
+    if not again.any():
+        return None
+    timed = time in data.columns and not isinstance(data[time], pd.DataFrame)
+    if timed:
+        held = data[[client, therapist, time]].dropna().drop_duplicates()
+        ids = held.loc[held.duplicated([client, time]), client].unique()
+    else:
+        ids = pairs.loc[again, client].unique()
+        if time is not None and 2 * len(ids) <= pairs[client].nunique():
+            return None
+    if not len(ids):
+        return None
+    n_pairs = int(pairs[client].isin(ids).sum())
+    rows = data[client].isin(ids).to_numpy(dtype=bool)
+    return Reuse(client, therapist, tuple(ids), n_pairs, rows, timed)
+
+
+def reuse_hint(data: pd.DataFrame, client: str = CLIENT, *, time: str | None = SESSION) -> str:
+    """Return what to add to a refusal of rows that come twice, where the ids are the reason."""
+    found = reused_ids(data, client, time=time)
+    return "" if found is None else f" {found.fact}. {found.advice}"
+
+
+def handovers(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Say whose therapist is taken where a study's clients changed therapist between sessions."""
+    clients, sessions = tables.get("clients"), tables.get("sessions")
+    if clients is None or sessions is None:
+        return []
+    if not all({CLIENT, THERAPIST} <= set(table.columns) for table in (clients, sessions)):
+        return []
+    known = clients.dropna(subset=[THERAPIST]).drop_duplicates(CLIENT).set_index(CLIENT)[THERAPIST]
+    own = sessions[[CLIENT, THERAPIST]].dropna()
+    named = own[CLIENT].map(known)
+    other = named.notna() & (named.astype(str) != own[THERAPIST].astype(str))
+    if not other.any():
+        return []
+    who = own.loc[other, CLIENT].unique()
+    return [
+        f"{len(who)} client{'s' * (len(who) > 1)} ({listing(who)}) had {int(other.sum())} "
+        f"session{'s' * (int(other.sum()) > 1)} with another therapist than the table 'clients' "
+        "names; where therapists are compared, all of a client's sessions count for the one named "
+        "there."
+    ]
