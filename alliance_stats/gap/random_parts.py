@@ -169,6 +169,7 @@ def variance_rows(fit: MultilevelFit) -> tuple[pd.DataFrame, list[tuple[str, str
 def _covariance(fit: MultilevelFit, named: pd.DataFrame) -> np.ndarray:
     """Return the covariance of the rows of `named`, in the user's units."""
     from ..multilevel.inference import KenwardRoger
+    from ..multilevel.variances import elements_to_user
 
     engine = replace(fit, df_method="kenward-roger").inference
     assert isinstance(engine, KenwardRoger)
@@ -183,12 +184,8 @@ def _covariance(fit: MultilevelFit, named: pd.DataFrame) -> np.ndarray:
         for row in entries
     ]
     place = [order.index(key) for key in keys]
-    scaled = engine.variance_parameters[:-1, :-1][np.ix_(place, place)]
-    values = (engine.variances * engine.profile.variance)[place]
-    # each element differs from the user's by a factor of its own, the product of two columns' sizes
-    with np.errstate(divide="ignore", invalid="ignore"):
-        factor = named["vcov"].to_numpy() / values
-    return np.asarray(scaled * np.outer(factor, factor))
+    to_user = elements_to_user(fit.design)[place]
+    return np.asarray(to_user @ engine.variance_parameters[:-1, :-1] @ to_user.T)
 
 
 def _errors(fit: MultilevelFit, named: pd.DataFrame) -> np.ndarray:

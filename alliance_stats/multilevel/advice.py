@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from .batches import Array, Indices
+from .deviance import factors
 from .grouping import Grouping
 from .terms import INTERCEPT
 
@@ -107,9 +109,14 @@ def convergence_note(optimum: Optimum) -> str:
 def singular_note(design: Design, optimum: Optimum) -> str:
     """Name the random effects on the boundary."""
     parts = []
-    for number, effect in optimum.on_boundary:
+    for number, effect, variance in _on_boundary(design, optimum):
         group, term = design.grouping.names[number], design.effects[number].names[effect]
-        parts.append(_boundary_phrase(design, optimum, number, effect, group, term))
+        parts.append(
+            f"the effect of '{term}' for '{group}' is a fixed multiple of the others "
+            "(correlation of one in size)"
+            if variance > 0
+            else f"the variance of '{term}' for '{group}' is estimated as zero"
+        )
     return (
         f"The fit is singular: {'; '.join(parts)}. The model asks for more than these data can "
         "tell; report this, and consider leaving that term out. Degrees of freedom are "
@@ -117,18 +124,27 @@ def singular_note(design: Design, optimum: Optimum) -> str:
     )
 
 
-def _boundary_phrase(
-    design: Design, optimum: Optimum, number: int, effect: int, group: str, term: str
-) -> str:
-    from .deviance import covariances
+def _on_boundary(design: Design, optimum: Optimum) -> list[tuple[int, int, float]]:
+    """Return (level, effect, variance) of as many of the user's effects as are on the boundary.
 
-    variance = covariances(design.levels, optimum.theta)[number][effect, effect]
-    if variance > 0:
-        return (
-            f"the effect of '{term}' for '{group}' is a fixed multiple of the others "
-            "(correlation of one in size)"
-        )
-    return f"the variance of '{term}' for '{group}' is estimated as zero"
+    Each block has as many zeros in the user's order of effects as in the fit's own basis: they
+    are the smallest of the sds that effects have given those before them.
+    """
+    found = []
+    for number, (level, factor) in enumerate(
+        zip(design.levels, factors(design.levels, optimum.theta), strict=True)
+    ):
+        of_user = design.to_user(number)
+        for span in level.spans:
+            here = slice(span.start, span.stop)
+            zeros = [effect for at, effect in optimum.on_boundary if at == number]
+            T = of_user[here, here]
+            T = T / np.linalg.norm(T, axis=1)[:, None]
+            own = np.abs(np.diag(np.linalg.qr((T @ factor[here, here]).T, mode="r")))
+            variance = ((T @ factor[here, here]) ** 2).sum(axis=1)
+            smallest = np.argsort(own, kind="stable")[: sum(effect in span for effect in zeros)]
+            found += [(number, span.start + int(i), float(variance[i])) for i in sorted(smallest)]
+    return found
 
 
 def few_groups_note(fit: MultilevelFit) -> str:
@@ -183,13 +199,12 @@ def _mixed_predictors(fit: MultilevelFit) -> list[str]:
         return []
     counts = np.bincount(units)
     found = []
-    for name, column in zip(names, design.fixed, strict=True):
-        if name == INTERCEPT or ":" in name or "[" in name:
+    for name, values in design.fixed_terms.named_arrays():
+        if name not in names or name == INTERCEPT or ":" in name or "[" in name:
             continue
-        values = design.columns[column]
         sums, squares = np.bincount(units, values), np.bincount(units, values**2)
         share = _share_between(counts, sums, squares)
-        if MIXED[0] < share < MIXED[1] and not _is_time(fit, column):
+        if MIXED[0] < share < MIXED[1] and not _is_time(units, values):
             lowest = design.grouping.names[0]
             found.append(
                 f"'{name}' varies within '{lowest}' and between ({100 * share:.0f} % of its "
@@ -212,8 +227,7 @@ def _share_between(counts: np.ndarray, sums: np.ndarray, squares: np.ndarray) ->
     return float(component / (component + ms_within))
 
 
-def _is_time(fit: MultilevelFit, column: int) -> bool:
-    units, values = fit.design.grouping.units, fit.design.columns[column]
+def _is_time(units: Indices, values: Array) -> bool:
     order = np.lexsort((values, units))
     same = np.diff(units[order]) == 0
     steps = np.diff(values[order])[same]

@@ -17,7 +17,7 @@ from .likelihood import Level
 from .terms import INTERCEPT
 
 if TYPE_CHECKING:
-    from .design import Effects
+    from .blocks import Effects
 
 FEW_VALUES = 5  # with more whole numbers, the steps of a scale are finer than its noise
 MANY_ZEROS = 0.2  # share of zeros among whole numbers that speaks for a count or a floor

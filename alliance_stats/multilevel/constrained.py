@@ -20,7 +20,7 @@ from .design import Design
 from .deviance import Profile, chain, factors, jacobian_of_covariances
 from .fit import lifted, profile_at
 from .likelihood import Level
-from .optimise import _newton_step, _pack, semidefinite_factor
+from .optimise import _newton_step, _pack, lower_factor
 from .residual import HIGHEST
 
 MAX_STEPS = 60
@@ -198,24 +198,44 @@ class _Deviance:
         return jacobian.T @ gradient, jacobian.T @ hessian @ jacobian + bend
 
 
-def reordered(
-    design: Design, theta: Array, number: int, first: Sequence[int]
-) -> tuple[Design, Array]:
-    """Put effects first in their block of a level; return the design and theta in that order."""
+def in_front(
+    design: Design, theta: Array, number: int, effects: Sequence[int]
+) -> tuple[Design, Array, Array]:
+    """Put effects of the user's first in their block of a level.
+
+    Returns the design and theta in that basis, and what the block's first effects are multiplied
+    by to be the user's. Where the user's effects are the fit's own the block is put in another
+    order; else it gets columns of its own.
+    """
     level = design.levels[number]
-    order, begin = [], 0
-    for size in level.blocks:
-        block = list(range(begin, begin + size))
-        if first[0] in block:
-            block = [*first, *(effect for effect in block if effect not in first)]
-        order += block
-        begin += size
+    span = next(span for span in level.spans if effects[0] in span)
+    here = slice(span.start, span.stop)
+    wanted = design.to_user(number)[list(effects), here]
+    lengths = np.linalg.norm(wanted, axis=1)
+    R = _completed(wanted / lengths[:, None])
     lower = factors(design.levels, theta)
-    covariance = (lower[number] @ lower[number].T)[np.ix_(order, order)]
-    lower[number] = semidefinite_factor(covariance)
-    moved = Level(tuple(level.columns[i] for i in order), level.blocks)
-    levels = (*design.levels[:number], moved, *design.levels[number + 1 :])
-    return replace(design, levels=levels), _pack(levels, lower)
+    lower[number][here, here] = lower_factor(R @ lower[number][here, here])
+    columns = list(level.columns)
+    if ((R != 0).sum(axis=1) == 1).all():
+        columns[here] = [columns[span.start + int(i)] for i in np.abs(R).argmax(axis=1)]
+    else:
+        new = np.zeros((len(design.columns), len(span)))
+        new[columns[here]] = np.linalg.inv(R)
+        columns[here] = range(len(design.columns) - 1, len(design.columns) - 1 + len(span))
+        design = design.extended(new)
+    levels = list(design.levels)
+    levels[number] = Level(tuple(columns), level.blocks)
+    return replace(design, levels=tuple(levels)), _pack(levels, lower), lengths
+
+
+def _completed(rows: Array) -> Array:
+    """Return a square matrix that begins with these rows; the others are orthogonal to them."""
+    alone = (rows != 0).sum(axis=1) == 1
+    if alone.all():
+        rest = np.delete(np.eye(rows.shape[1]), np.abs(rows).argmax(axis=1), axis=0)
+    else:
+        rest = np.linalg.svd(rows)[2][len(rows) :]
+    return np.concatenate([rows, rest])
 
 
 def free_of(levels: Sequence[Level]) -> Map:

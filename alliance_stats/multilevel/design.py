@@ -15,6 +15,7 @@ import pandas as pd
 from ..errors import ColumnError, DesignError, listing
 from .basis import find_basis, why_left_out
 from .batches import Array
+from .blocks import Effects, Pool, centre, orthogonalise, random_columns
 from .checks import (
     about_few_values,
     about_reused_ids,
@@ -33,26 +34,20 @@ from .terms import INTERCEPT, Columns, Table, build, complete_rows, response
 
 
 @dataclass(frozen=True)
-class Effects:
-    """The random effects of one level: their names and how to make their columns."""
-
-    names: tuple[str, ...]
-    terms: tuple[Columns, ...]
-
-
-@dataclass(frozen=True)
 class Design:
     """A model's columns, levels and cross-products.
 
     Attributes
     ----------
     columns
-        All distinct columns, unweighted; the outcome (less `outcome_shift`) is the last.
+        All distinct columns the fit works with, unweighted; the outcome (less `outcome_shift`)
+        is the last.
     fixed
         Positions of the columns of X, without those left out as linearly dependent.
     fixed_basis
-        U where the user's X is ``columns U``; the identity unless columns of X were so nearly
-        dependent, or so far from zero, that they had to be made orthogonal to keep their digits.
+        U where the user's X is ``columns U``; the identity unless columns of X are centred for
+        their random slopes (see `blocks`), or were so nearly dependent, or so far from zero, that
+        they had to be made orthogonal to keep their digits.
     scale
         What each column was divided by in `partition`.
     """
@@ -81,6 +76,32 @@ class Design:
     def n(self) -> int:
         """Number of rows used."""
         return len(self.columns[-1])
+
+    def to_user(self, number: int) -> Array:
+        """Return the matrix that takes a level's effects of the scaled columns to the user's."""
+        size = self.scale[-1] / self.scale[list(self.levels[number].columns)]
+        return np.linalg.inv(self.effects[number].basis) * size
+
+    def extended(self, combinations: Array) -> Design:
+        """Return the design with combinations (columns) of its scaled columns before the outcome.
+
+        No effect stands on the new columns yet; their scale is one.
+        """
+        k, more = len(self.columns), combinations.shape[1]
+        turn = np.zeros((k, k + more))
+        turn[: k - 1, : k - 1], turn[-1, -1] = np.eye(k - 1), 1.0
+        turn[:, k - 1 : -1] = combinations
+        scaled = [column / size for column, size in zip(self.columns, self.scale, strict=True)]
+        new = [
+            sum(weight * column for weight, column in zip(weights, scaled, strict=True))
+            for weights in combinations.T
+        ]
+        return replace(
+            self,
+            columns=(*self.columns[:-1], *new, self.columns[-1]),
+            scale=np.insert(self.scale, k - 1, np.ones(more)),
+            partition=self.partition.turned(turn),
+        )
 
     def with_outcome(self, values: Array) -> Design:
         """Return the same design with another outcome, redoing only what depends on it."""
@@ -123,15 +144,17 @@ def make_design(
     outcome, y = response(formula, table)
     fixed_terms = build(formula.fixed, table)
     grouping, terms = _levels(formula, table)
-    pool = _Pool(len(table))
-    levels, effects = _random_columns(terms, table, pool)
+    pool = Pool(len(table))
+    levels, effects = random_columns(terms, table, pool)
     fixed = [pool.place(*column) for column in fixed_terms.named_arrays()]
+    check_numbers((*pool.names, outcome), (*pool.arrays, y), table.frame.index)
+    check_sizes(len(fixed), y, outcome, grouping, levels)
+    levels, effects, fixed, centring = centre(levels, effects, fixed, pool)
     shift = float(y.mean()) if INTERCEPT in fixed_terms.names else 0.0
     columns = (*pool.arrays, y - shift)
-    check_numbers((*pool.names, outcome), columns, table.frame.index)
-    check_sizes(len(fixed), y, outcome, grouping, levels)
     cross = cross_products(columns, rows.weights, grouping, pool.ones)
-    basis = find_basis(cross.sum(axis=-1), fixed, columns)
+    totals = cross.sum(axis=-1)
+    basis = find_basis(totals, fixed, columns)
     notes = [
         *missing_note(rows.missing, rows.dropped, len(data)),
         *why_left_out(basis, fixed_terms),
@@ -139,8 +162,9 @@ def make_design(
         *about_reused_ids(data, grouping),
         *about_few_values(outcome, y),
     ]
-    if basis.replaced:
-        fixed = [pool.add(basis.replaced.get(i), place) for i, place in enumerate(fixed)]
+    levels, effects = orthogonalise(levels, effects, totals, pool)
+    fixed = [pool.add(basis.replaced.get(i), place) for i, place in enumerate(fixed)]
+    if len(pool.arrays) + 1 > len(columns):
         columns = (*pool.arrays, y - shift)
         cross = cross_products(columns, rows.weights, grouping, pool.ones)
     scale = np.array([_spread(total, len(y)) for total in np.diag(cross.sum(axis=-1))])
@@ -152,7 +176,7 @@ def make_design(
         fixed=tuple(fixed[i] for i in basis.kept),
         fixed_names=tuple(fixed_terms.names[i] for i in basis.kept),
         fixed_terms=fixed_terms,
-        fixed_basis=basis.matrix,
+        fixed_basis=basis.matrix @ centring[np.ix_(basis.kept, basis.kept)],
         outcome_shift=shift,
         dropped=tuple(fixed_terms.names[i] for i in basis.left_out),
         levels=levels,
@@ -197,33 +221,6 @@ def _complete_rows(
     return _Rows(table, prior, missing, len(data) - len(table))
 
 
-class _Pool:
-    """The distinct columns of a model: what stands in X and in a random term is kept once."""
-
-    def __init__(self, rows: int) -> None:
-        self.rows, self.names, self.arrays = rows, [], []  # type: ignore[var-annotated]
-
-    def place(self, name: str, array: Array) -> int:
-        if name not in self.names:
-            self.names.append(name)
-            self.arrays.append(array)
-        position = self.names.index(name)
-        if not np.array_equal(self.arrays[position], array, equal_nan=True):
-            raise DesignError(
-                f"Two different columns of the model are called '{name}'; rename one."
-            )
-        return position
-
-    def add(self, array: Array | None, place: int) -> int:
-        """Return the place of the array, if any, that stands in for the column at `place`."""
-        return place if array is None else self.place(f"{self.names[place]} (rest)", array)
-
-    @property
-    def ones(self) -> int | None:
-        """Position of the column of ones."""
-        return self.names.index(INTERCEPT) if INTERCEPT in self.names else None
-
-
 def _prior_weights(data: pd.DataFrame, weights: str | Sequence[float] | None) -> Array | None:
     if weights is None:
         return None
@@ -252,32 +249,6 @@ def _levels(formula: Formula, table: Table) -> tuple[Grouping, list[list[RandomT
     factors: list[Factor] = [factorise(table, found[0].group) for found in terms.values()]
     grouping = nest(factors)
     return grouping, [terms[frozenset(columns)] for columns in grouping.columns]
-
-
-def _random_columns(
-    terms: Sequence[Sequence[RandomTerm]], table: Table, pool: _Pool
-) -> tuple[tuple[Level, ...], tuple[Effects, ...]]:
-    levels, effects = [], []
-    for of_level in terms:
-        names: list[str] = []
-        blocks: list[int] = []
-        built = []
-        for term in of_level:
-            columns = build(term.part, table)
-            for name, array in columns.named_arrays():
-                if name in names:
-                    raise DesignError(
-                        f"The random effect '{name}' stands twice for '{term.label}'; write it "
-                        "once."
-                    )
-                names.append(name)
-                pool.place(name, array)
-            size = len(columns.names)
-            blocks += [size] if term.correlated else [1] * size
-            built.append(columns)
-        levels.append(Level(tuple(pool.names.index(name) for name in names), tuple(blocks)))
-        effects.append(Effects(tuple(names), tuple(built)))
-    return tuple(levels), tuple(effects)
 
 
 def _spread(total: float, n: int) -> float:

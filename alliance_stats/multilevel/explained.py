@@ -21,6 +21,7 @@ from ..results import TIDY_COLUMNS, Result
 from .batches import Array, Indices
 from .prediction import fixed_of_rows
 from .terms import INTERCEPT
+from .variances import mean_products, working_columns
 
 if TYPE_CHECKING:
     from .result import MultilevelFit
@@ -143,31 +144,24 @@ def _random_parts(
     """Split a level's mean variance ``z' D z`` into slopes on deviations and the rest."""
     design = fit.design
     name = design.grouping.names[number]
-    D = fit.random_covariances[name].to_numpy()
-    Z = np.stack([design.columns[c] for c in design.levels[number].columns])
+    Z = working_columns(design, number)
     of_clients = np.stack([_mean_of(z, units[0]) for z in Z])
     of_units = np.stack([_mean_of(z, units[number]) for z in Z])
-    within = _quadratic(D, Z - of_clients)
-    between = _quadratic(D, of_clients - of_units)
+    within = mean_products(fit, number, Z - of_clients)
+    between = mean_products(fit, number, of_clients - of_units)
     rows = [("slopes", "within", name, within)] if within > 0 else []
     if between > 0:
         rows.append(("slopes", "between", name, between))
-    rows.append(("levels", "between", name, _quadratic(D, of_units)))
+    rows.append(("levels", "between", name, mean_products(fit, number, of_units)))
     return rows
-
-
-def _quadratic(D: Array, Z: Array) -> float:
-    """Return the mean over rows of ``z' D z``."""
-    return float((D * (Z @ Z.T)).sum() / Z.shape[1])
 
 
 def _mixing(fit: MultilevelFit, units: Indices) -> tuple[str, ...]:
     """Return predictors that vary within the lowest groups and between them."""
     found = []
-    for name, column in zip(fit.design.fixed_names, fit.design.fixed, strict=True):
-        values = fit.design.columns[column]
+    for name, values in fit.design.fixed_terms.named_arrays():
         total = float(values.var())
-        if name == INTERCEPT or total == 0:
+        if name not in fit.design.fixed_names or name == INTERCEPT or total == 0:
             continue
         between = float(_mean_of(values, units).var()) / total
         if CENTRED < between < 1.0 - CENTRED:

@@ -43,14 +43,17 @@ class Level:
     blocks: tuple[int, ...]
 
     @cached_property
+    def spans(self) -> tuple[range, ...]:
+        """The places of each block's effects."""
+        ends = np.cumsum(self.blocks).tolist()
+        return tuple(range(end - size, end) for size, end in zip(self.blocks, ends, strict=True))
+
+    @cached_property
     def pairs(self) -> tuple[tuple[int, int], ...]:
         """Lower-triangular positions of the free elements of D, by columns of each block."""
-        found, first = [], 0
-        for size in self.blocks:
-            span = range(first, first + size)
-            found += [(row, column) for column in span for row in span if row >= column]
-            first += size
-        return tuple(found)
+        return tuple(
+            (row, column) for span in self.spans for column in span for row in span if row >= column
+        )
 
     @cached_property
     def curvature(self) -> tuple[Indices, Array]:
@@ -85,6 +88,11 @@ class Partition:
 
     cross: Array
     starts: tuple[Indices, ...]
+
+    def turned(self, turn: Array) -> Partition:
+        """Return the partition of other columns: these times a matrix."""
+        cross = np.einsum("ai,abu,bj->iju", turn, self.cross, turn, optimize=True)
+        return Partition(cross, self.starts)
 
     def cut(self, groups: Sequence[int]) -> tuple[Partition, ...]:
         """Cut before each of these top-level groups (ascending, the first one being 0)."""

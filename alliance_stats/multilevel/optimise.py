@@ -20,7 +20,7 @@ from .likelihood import Level
 
 Evaluate = Callable[[Array], Profile]
 
-DECREMENT = 1e-12  # predicted fall of the deviance below which a Newton step is not worth taking
+DECREMENT = 1e-16  # predicted fall of the deviance that ends the search: 1e-8 standard errors
 NOISE = 1e-7  # falls of the deviance smaller than this drown in rounding when n is large
 KKT = 1e-4  # largest slope of the deviance accepted as none, in standard errors of the variances
 BOUNDARY = 1e-4  # a diagonal element of Lambda below this is on the boundary, as in lme4
@@ -133,6 +133,12 @@ def _canonical(factor: Array) -> Array:
     return factor
 
 
+def lower_factor(root: Array) -> Array:
+    """Return the lower-triangular factor of ``root root'``, with a diagonal of zero or more."""
+    lower = np.linalg.qr(root.T, mode="r").T
+    return lower * np.where(np.diag(lower) < 0, -1.0, 1.0)
+
+
 def semidefinite_factor(covariance: Array) -> Array:
     """Return a lower-triangular factor of a covariance that may be singular."""
     rest, size = covariance.copy(), len(covariance)
@@ -160,11 +166,9 @@ def _blocks(levels: Sequence[Level], gradient: Array) -> list[tuple[int, slice, 
         ):
             slopes[a, b] = slopes[b, a] = value if a == b else value / 2.0
         used += len(level.pairs)
-        first = 0
-        for size in level.blocks:
-            here = slice(first, first + size)
+        for span in level.spans:
+            here = slice(span.start, span.stop)
             found.append((number, here, slopes[here, here]))
-            first += size
     return found
 
 

@@ -29,7 +29,8 @@ def residuals(fit: MultilevelFit) -> pd.Series:
 
 def random_effects(fit: MultilevelFit) -> dict[str, pd.DataFrame]:
     """Return each group's conditional modes in the user's units."""
-    return _frames(fit, list(fit.unit_effects.modes))
+    modes = enumerate(fit.unit_effects.modes)
+    return _frames(fit, [fit.design.to_user(number) @ of_units for number, of_units in modes])
 
 
 def random_effects_sd(fit: MultilevelFit) -> dict[str, pd.DataFrame]:
@@ -38,16 +39,18 @@ def random_effects_sd(fit: MultilevelFit) -> dict[str, pd.DataFrame]:
     found = unit_effects(
         design.partition, design.levels, best.theta, best.profile, uncertainty=True
     )
-    spreads = [np.einsum("aau->au", spread) for spread in found.covariances]
-    return _frames(fit, [np.sqrt(spread * best.profile.variance) for spread in spreads])
+    variances = []
+    for number, spread in enumerate(found.covariances):
+        T = design.to_user(number)
+        variances.append(best.profile.variance * np.einsum("ia,abu,ib->iu", T, spread, T))
+    return _frames(fit, [np.sqrt(values) for values in variances])
 
 
 def _frames(fit: MultilevelFit, values: list[Array]) -> dict[str, pd.DataFrame]:
     design, frames = fit.design, {}
     for number, name in enumerate(design.grouping.names):
-        scale = design.scale[-1] / design.scale[list(design.levels[number].columns)]
         frames[name] = pd.DataFrame(
-            (values[number] * scale[:, None]).T,
+            values[number].T,
             index=design.grouping.labels[number],
             columns=list(design.effects[number].names),
         )

@@ -12,7 +12,6 @@ import pandas as pd
 from ..errors import DesignError, did_you_mean, listing
 from . import constrained as held
 from .batches import Array
-from .likelihood import Partition
 from .variances import RESIDUAL, tidy_rows
 
 if TYPE_CHECKING:
@@ -159,39 +158,39 @@ def _start(fit: MultilevelFit) -> tuple[float, float]:
 
 
 def _along(
-    fit: MultilevelFit, number: int, effects: tuple[int, ...], hold: Callable, scale: float
-) -> Deviance:
-    """Return the least deviance as a function of the parameter held, from the optimum."""
-    design, theta = held.reordered(fit.design, fit.optimum.theta, number, effects)
-    begin_of_block = _begin_of_block(fit, number, effects[0])
-    maps = hold(design.levels, number, begin_of_block)
+    fit: MultilevelFit, number: int, effects: tuple[int, ...], hold: Callable
+) -> tuple[Deviance, float]:
+    """Return the least deviance as a function of the parameter held, from the optimum.
+
+    The deviance takes the parameter in units that are returned too: a standard deviation's.
+    """
+    design, theta, lengths = held.in_front(fit.design, fit.optimum.theta, number, effects)
+    span = next(span for span in fit.design.levels[number].spans if effects[0] in span)
+    maps = hold(design.levels, number, span.start)
     surface = held.Surface(design, fit.autocorrelation)
     log_sigma, rho = _start(fit)
 
     def deviance(value: float) -> float:
-        made_of = maps(value / scale)
+        made_of = maps(value)
         starts = held.starts_of(made_of, theta, design, log_sigma, rho)
         return min(held.least(surface, made_of, one, rho=surface.held_rho) for one in starts)
 
-    return deviance
-
-
-def _begin_of_block(fit: MultilevelFit, number: int, effect: int) -> int:
-    begin = 0
-    for size in fit.design.levels[number].blocks:
-        if effect < begin + size:
-            break
-        begin += size
-    return begin
+    return deviance, float(lengths[0])
 
 
 def _sd(fit: MultilevelFit, number: int, effect: int, row: pd.Series) -> _Parameter:
-    column = fit.design.levels[number].columns[effect]
-    scale = float(fit.design.scale[-1] / fit.design.scale[column])
+    along, scale = _along(fit, number, (effect,), held.hold_sd)
     estimate = float(row["estimate"])
     step = max(0.25 * estimate, 0.1 * float(np.sqrt(fit.optimum.profile.variance)) * scale)
-    along = _along(fit, number, (effect,), held.hold_sd, scale)
-    return _Parameter("random", row["group"], row["term"], estimate, step, along, lowest=0.0)
+    return _Parameter(
+        "random",
+        row["group"],
+        row["term"],
+        estimate,
+        step,
+        lambda value: along(value / scale),
+        lowest=0.0,
+    )
 
 
 def _correlation(
@@ -201,7 +200,7 @@ def _correlation(
     if not abs(estimate) < 1.0 - 1e-8:
         why = "A correlation on its boundary, or of a variance of zero, has no profile interval."
         return _Parameter("random", row["group"], row["term"], estimate, 0.1, None, note=why)
-    along = _along(fit, number, effects, held.hold_correlation, 1.0)
+    along, _ = _along(fit, number, effects, held.hold_correlation)
     return _Parameter(
         "random", row["group"], row["term"], estimate, 0.15, along, lowest=-1.0, highest=1.0
     )
@@ -241,50 +240,55 @@ def _phi(fit: MultilevelFit) -> _Parameter:
 
 
 def _coefficients(fit: MultilevelFit) -> list[_Parameter]:
-    basis = fit.design.fixed_basis
-    plain = np.array_equal(basis, np.eye(len(basis)))
-    found = []
-    for place, (name, estimate) in enumerate(fit.params.items()):
-        note = (
-            ""
-            if plain
-            else ("Predictors are nearly dependent; coefficients of such a model are not profiled.")
+    return [
+        _Parameter("fixed", "", str(name), float(estimate), float(step), _held_at(fit, place))
+        for place, (name, estimate, step) in enumerate(
+            zip(fit.params.index, fit.params, fit.bse, strict=True)
         )
-        along = _along_coefficient(fit, place) if plain else None
-        step = float(fit.bse.iloc[place])
-        found.append(_Parameter("fixed", "", str(name), float(estimate), step, along, note=note))
-    return found
+    ]
 
 
-def _along_coefficient(fit: MultilevelFit, place: int) -> Deviance:
-    """Return the least deviance with one coefficient held: its column moves into the outcome."""
+def _held_at(fit: MultilevelFit, place: int) -> Deviance:
+    """Return the least deviance with one coefficient held.
+
+    The user's coefficient is ``t beta``: the beta with the largest weight in it is expressed by
+    the others, whose columns change for it, and the rest of its column moves into the outcome.
+    """
     from .terms import INTERCEPT
 
-    design = fit.design
+    design, t = fit.design, fit.to_user_scale[place]
     shift = design.outcome_shift if design.fixed_names[place] == INTERCEPT else 0.0
-    column = design.fixed[place]
-    rest = tuple(c for c in design.fixed if c != column)
+    pivot = int(np.abs(t).argmax())
+    column = design.fixed[pivot]
+    rest = {i: at for i, at in enumerate(design.fixed) if i != pivot}
+    changed = [i for i in rest if t[i] != 0.0]
+    if changed:
+        k = len(design.columns)
+        new = np.zeros((k, len(changed)))
+        new[[rest[i] for i in changed], range(len(changed))] = 1.0
+        new[column] = -t[changed] / t[pivot]
+        design = design.extended(new)
+        rest |= {i: k - 1 + number for number, i in enumerate(changed)}
+    design = replace(design, fixed=tuple(rest.values()))
     made_of = held.free_of(design.levels)
     log_sigma, rho = _start(fit)
     begin = held.start_of(made_of, fit.optimum.theta, design, log_sigma, rho)
 
     def deviance(value: float) -> float:
-        moved = _moved(design, column, value - shift)
-        surface = held.Surface(replace(moved, fixed=rest), fit.autocorrelation)
+        moved = _moved(design, column, (value - shift) / t[pivot])
+        surface = held.Surface(moved, fit.autocorrelation)
         return held.least(surface, made_of, begin, rho=surface.held_rho)
 
     return deviance
 
 
 def _moved(design: Design, column: int, value: float) -> Design:
-    """Subtract a multiple of a column from the outcome."""
-    outcome = design.columns[-1] - value * design.columns[column]
-    scaled = value * design.scale[column] / design.scale[-1]
+    """Subtract a multiple of a scaled column from the scaled outcome."""
     turn: Array = np.eye(len(design.columns))
-    turn[column, -1] = -scaled
-    cross = np.einsum("ai,abu,bj->iju", turn, design.partition.cross, turn, optimize=True)
+    turn[column, -1] = -value
+    weight = value * design.scale[-1] / design.scale[column]
     return replace(
         design,
-        columns=(*design.columns[:-1], outcome),
-        partition=Partition(cross, design.partition.starts),
+        columns=(*design.columns[:-1], design.columns[-1] - weight * design.columns[column]),
+        partition=design.partition.turned(turn),
     )

@@ -129,13 +129,15 @@ def _rows_fitted(fit: MultilevelFit, random_effects: bool) -> _Rows:
 def _rows_new(fit: MultilevelFit, table: Table, needs_effects: bool, random_effects: bool) -> _Rows:
     design = fit.design
     arrays = dict(zip(design.fixed_terms.names, design.fixed_terms.rebuild(table), strict=True))
-    user = np.stack([arrays[name] for name in design.fixed_names], axis=1)
-    fixed = user @ np.linalg.inv(design.fixed_basis) / design.scale[list(design.fixed)]
+    X = np.stack([arrays[name] for name in design.fixed_names], axis=1)
+    fixed = X @ np.linalg.inv(design.fixed_basis) / design.scale[list(design.fixed)]
     effects = []
     for level, of_level in zip(design.levels, design.effects, strict=True):
         if needs_effects:
             built = [array for term in of_level.terms for array in term.rebuild(table)]
-            effects.append(np.stack(built, axis=1) / design.scale[list(level.columns)])
+            user = np.stack(built, axis=1)
+            working = user @ np.linalg.inv(of_level.basis)
+            effects.append(working / design.scale[list(level.columns)])
     if not random_effects:
         return _Rows(fixed, tuple(effects), _nobody(fit, len(table)))
     units = [prediction.units_of(fit, table, number) for number in range(len(design.levels))]

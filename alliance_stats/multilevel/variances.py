@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from .deviance import Profile, covariances
+from .batches import Array
+from .deviance import Profile, factors
 
 if TYPE_CHECKING:
     from .design import Design
@@ -30,14 +31,45 @@ def log_likelihood(design: Design, profile: Profile) -> float:
 def random_covariances(design: Design, optimum: Optimum) -> dict[str, pd.DataFrame]:
     """Return each group's covariance of random effects."""
     found = {}
-    relative = covariances(design.levels, optimum.theta)
-    variance = optimum.profile.variance
-    for number, name in enumerate(design.grouping.names):
-        size = design.scale[-1] / design.scale[list(design.levels[number].columns)]
+    for number, factor in enumerate(factors(design.levels, optimum.theta)):
         names = list(design.effects[number].names)
-        values = variance * relative[number] * np.outer(size, size)
-        found[name] = pd.DataFrame(values, index=names, columns=names)
+        of_user = design.to_user(number) @ factor
+        values = optimum.profile.variance * (of_user @ of_user.T)
+        found[design.grouping.names[number]] = pd.DataFrame(values, index=names, columns=names)
     return found
+
+
+def elements_to_user(design: Design) -> Array:
+    """Return the matrix that takes the free elements of the scaled covariances to the user's.
+
+    In the order of each level's `pairs`, the lowest level first.
+    """
+    blocks = []
+    for number, level in enumerate(design.levels):
+        T, (rows, columns) = design.to_user(number), np.array(level.pairs).T
+        block = T[rows[:, None], rows] * T[columns[:, None], columns]
+        block += (T[rows[:, None], columns] * T[columns[:, None], rows]) * (rows != columns)
+        blocks.append(block)
+    ends = np.cumsum([len(block) for block in blocks])
+    whole = np.zeros((ends[-1], ends[-1]))
+    for block, end in zip(blocks, ends, strict=True):
+        whole[end - len(block) : end, end - len(block) : end] = block
+    return whole
+
+
+def mean_products(fit: MultilevelFit, number: int, Z: Array) -> float:
+    """Return the mean over rows of ``z' D z``: the variance a level's effects give them.
+
+    `Z` are its columns as the fit works with them (see `working_columns`), or parts of them.
+    """
+    root = factors(fit.design.levels, fit.optimum.theta)[number].T @ Z
+    return float(fit.scale * (root**2).sum() / Z.shape[1])
+
+
+def working_columns(design: Design, number: int) -> Array:
+    """Return the scaled columns of a level's effects, a row an effect."""
+    places = list(design.levels[number].columns)
+    return np.stack([design.columns[place] / design.scale[place] for place in places])
 
 
 def varcomp(random: dict[str, pd.DataFrame], design: Design, scale: float) -> pd.DataFrame:
@@ -92,11 +124,9 @@ def icc(fit: MultilevelFit) -> pd.DataFrame:
     """
     design = fit.design
     groups = list(design.grouping.names)
-    own = []
-    for number, name in enumerate(groups):
-        D = fit.random_covariances[name].to_numpy()
-        Z = np.stack([design.columns[c] for c in design.levels[number].columns])
-        own.append(float((D * (Z @ Z.T)).sum() / fit.nobs))
+    own = [
+        mean_products(fit, number, working_columns(design, number)) for number in range(len(groups))
+    ]
     values = np.array([*own, fit.scale])
     share = values / values.sum()
     above = np.append(np.cumsum(share[:-1][::-1])[::-1], np.nan)

@@ -15,13 +15,15 @@ DIFFERENCES = 1e-5  # central differences of the covariance and Hessian, relativ
 def dense_pieces(fit):
     """X, V and V's derivatives in the random effects' covariances and the residual variance."""
     design = fit.design
-    X = np.stack([design.columns[c] for c in design.fixed], axis=1)
+    by_name = dict(design.fixed_terms.named_arrays())
+    X = np.stack([by_name[name] for name in design.fixed_names], axis=1)
     derivatives = []
     V = fit.scale * np.eye(design.n)
     for number, level in enumerate(design.levels):
         rows = design.grouping.of_rows(number)
         same = (rows[:, None] == rows).astype(float)
-        Z = np.stack([design.columns[c] for c in level.columns], axis=1)
+        built = [array for term in design.effects[number].terms for array in term.arrays]
+        Z = np.stack(built, axis=1)
         D = fit.random_covariances[design.grouping.names[number]].to_numpy()
         V += (Z @ D @ Z.T) * same
         for a, b in level.pairs:
