@@ -101,8 +101,8 @@ def convergence_note(optimum: Optimum) -> str:
     return (
         f"The search did not reach a minimum of the deviance: after {optimum.evaluations} "
         f"evaluations a slope of {optimum.slope:.2g} is left. Do not report these estimates; "
-        "simplify the random part (first the correlations, then the slopes), and centre a "
-        "predictor with a random slope that lies far from zero (a calendar year, a date in days)."
+        "simplify the random part (first the correlations, then the slopes); where a slope is not "
+        "correlated with an intercept ('||', '0 +'), centre its predictor."
     )
 
 

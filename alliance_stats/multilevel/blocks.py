@@ -23,7 +23,7 @@ from .formula import RandomTerm
 from .likelihood import Level
 from .terms import INTERCEPT, Columns, Table, build
 
-CLOSE = 1e-2  # share of a column's mean square that its mean may have without being taken off
+CENTRED = 1e-16  # share of a column's mean square that its mean has after centring
 CONSTANT = 1e-10  # largest deviation from the mean, relative to it, of a column that is constant
 DEPENDENT = 1e-10  # share of a squared length left below which a column is dependent, not nearly so
 NEARLY = 0.05  # the share left below which a column is replaced by what the others leave of it
@@ -158,7 +158,7 @@ def _beside_intercept(level: Level, ones: int | None) -> Iterator[tuple[int, int
 def _centre_of(column: Array) -> float:
     """Return the mean of a column that lies away from zero; zero where it need not be centred."""
     mean = float(column.mean())
-    if mean**2 <= CLOSE * float(column @ column) / len(column):
+    if mean**2 <= CENTRED * float(column @ column) / len(column):
         return 0.0
     if float(np.abs(column - mean).max()) <= CONSTANT * abs(mean):
         return 0.0

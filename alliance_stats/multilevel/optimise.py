@@ -135,7 +135,7 @@ def _canonical(factor: Array) -> Array:
 
 def lower_factor(root: Array) -> Array:
     """Return the lower-triangular factor of ``root root'``, with a diagonal of zero or more."""
-    lower = np.linalg.qr(root.T, mode="r").T
+    lower: Array = np.transpose(np.asarray(np.linalg.qr(root.T, mode="r")))
     return lower * np.where(np.diag(lower) < 0, -1.0, 1.0)
 
 

@@ -245,6 +245,21 @@ def trends_again(seed=5):
     return correlated(seed)
 
 
+def calendar_years(seed=23):
+    """Effects of the calendar year that differ between therapists and between clients."""
+    rng = np.random.default_rng(seed)
+    data = calendar(rng, rng.integers(3, 9, 20), lambda r: 6)
+    first = of_group(rng, data["client_id"], lambda r, n: r.integers(2015, 2024, n))
+    data["year"] = first.astype(int) + (data["session"] > 3)
+    data["centred"] = data["year"] - 2019
+    slope = np.column_stack([np.ones(len(data)), data["centred"]])
+    data["distress"] = 20 + 3.0 * rng.standard_normal(len(data))
+    client, therapist = np.diag([4.0, 0.09]), np.diag([2.25, 0.09])
+    data["distress"] += (slope * draw(rng, data["client_id"], client)).sum(axis=1)
+    data["distress"] += (slope * draw(rng, data["therapist_id"], therapist)).sum(axis=1)
+    return data
+
+
 DATASETS: tuple[Callable[[], pd.DataFrame], ...] = (
     clinic,
     missing,
@@ -260,6 +275,7 @@ DATASETS: tuple[Callable[[], pd.DataFrame], ...] = (
     autocorrelated,
     trends,
     trends_again,
+    calendar_years,
 )
 
 
