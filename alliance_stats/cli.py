@@ -199,7 +199,7 @@ def codebook(
     if kind not in (".html", ".json"):
         raise AllianceStatsError(f"A codebook is written as .html or .json, not '{out.name}'.")
     opened = al.open_study(_located(study))
-    keep_inputs(out, opened.folder, opened.files)
+    keep_inputs(out, opened.folder)
     book = opened.codebook()
     write = book.to_html if kind == ".html" else book.to_json
     write(out)

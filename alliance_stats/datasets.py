@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import AllianceStatsError, did_you_mean, listing
 from .resources import folder
+from .yaml_reading import read_yaml
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,11 +107,9 @@ def _about(place: Path) -> dict[str, Any]:
     """Return what a shipped study says of itself."""
     import json
 
-    import yaml
-
     description = place / "study.yaml"
     if description.is_file():
-        return dict(yaml.safe_load(description.read_text(encoding="utf-8")))
+        return dict(read_yaml(description).value)
     package = json.loads((place / "datapackage.json").read_text(encoding="utf-8"))
     own = package.get("alliance_stats", {})
     return {**package, **own, "licence": ", ".join(x["name"] for x in package.get("licenses", []))}

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import AllianceStatsError, DesignError, did_you_mean, listing
+from ..errors import AllianceStatsError, DesignError, ReadError, did_you_mean, listing
+from ..yaml_reading import read_yaml
 from .analyses import ANALYSES
 from .published import pick_rows, published_folder, rows_digest
 
@@ -90,15 +91,12 @@ def read_ledger(folder: str | Path | None = None) -> list[Claim]:
 
 
 def _entries(path: Path) -> list[dict[str, Any]]:
-    import yaml
-
     if not path.is_file():
         raise AllianceStatsError(f"There is no ledger 'claims.yaml' in {path.parent}.")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        said = " ".join(str(error).split())
-        raise AllianceStatsError(f"The ledger {path} is no YAML in UTF-8: {said}") from None
+        content = read_yaml(path).value
+    except ReadError as error:
+        raise AllianceStatsError(f"The ledger {error}") from None
     entries = content.get("claims") if isinstance(content, dict) else None
     if not isinstance(entries, list) or not entries:
         raise AllianceStatsError(

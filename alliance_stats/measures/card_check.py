@@ -10,30 +10,25 @@ import math
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..errors import MeasureError, did_you_mean, listing
+from ..errors import MeasureError, ReadError, did_you_mean, listing
 from ..resources import folder
-
-if TYPE_CHECKING:
-    import yaml
+from ..yaml_reading import Place, Tree, read_yaml
 
 CARD_SCHEMA = "measures/measure.schema.json"
 MAX_BYTES = 200_000
 """A card is a page or two; a larger file is something else."""
 
-Place = tuple[str | int, ...]
-
 
 def read_card(path: Path) -> dict[str, Any]:
     """Return the card in a YAML file, checked; raise `MeasureError` where it is faulty."""
-    text = _read_text(path)
-    node = _compose(text, path)
-    card = _construct(node)
+    tree = _read(path)
+    card = _plain(tree.value)
     faults = [*_not_finite(card, ()), *schema_faults(card, CARD_SCHEMA)] or list(_own_faults(card))
     if faults:
         place, message = faults[0]
-        raise MeasureError(f"The card {path.name}, {_where(node, place)}: {message}")
+        raise MeasureError(f"The card {path.name}, {_where(tree, place)}: {message}")
     if card["id"] != path.stem:
         raise MeasureError(
             f"The card {path.name} has the id '{card['id']}'; the file must be named after it "
@@ -44,9 +39,7 @@ def read_card(path: Path) -> dict[str, Any]:
 
 def read_trusted(path: Path) -> dict[str, Any]:
     """Return a shipped card without checking it again (the tests check every one)."""
-    import yaml
-
-    return _plain(yaml.load(path.read_bytes(), Loader=_loader()))
+    return _plain(read_yaml(path).value)
 
 
 @lru_cache(maxsize=4)
@@ -106,11 +99,6 @@ def _in_words(error: Any) -> str:
         if choices:
             number = "exactly one" if error.validator == "oneOf" else "at least one"
             return f"give {number} of the keys {listing(choices)}."
-    if error.validator == "pattern" and error.instance in ("True", "False"):
-        return (
-            "YAML reads yes, no, on and off as true or false; put the word in quotes where a name "
-            "is meant."
-        )
     return error.message[:300].rstrip(".") + "."
 
 
@@ -213,81 +201,36 @@ def _no_source(name: str, sources: dict[str, Any]) -> str:
     )
 
 
-def _loader() -> Any:
-    import yaml
+def _where(tree: Tree, place: Place) -> str:
+    """Return ``line 12, scales.total.items`` for a place in the card."""
+    dotted = ".".join(str(step) for step in place)
+    line = f"line {tree.line(place)}"
+    return f"{line}, {dotted}" if dotted else line
 
-    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-
-def _read_text(path: Path) -> str:
+def _read(path: Path) -> Tree:
+    """Return the card's file, which must lie in its folder and be a page or two."""
     try:
         if not path.resolve().is_relative_to(path.parent.resolve()):
             raise MeasureError(f"The card {path.name} is a link that leads out of its folder.")
-        if path.exists() and not path.is_file():
-            raise MeasureError(f"The card {path.name} is a folder or device, not a file.")
-        if path.stat().st_size > MAX_BYTES:
+        if path.is_file() and path.stat().st_size > MAX_BYTES:
             raise MeasureError(
                 f"The card {path.name} is larger than {MAX_BYTES:,} bytes; a card is a page or two."
             )
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise MeasureError(f"The card {path.name} is not UTF-8 text; save it as UTF-8.") from None
+        tree = read_yaml(path)
+    except ReadError as error:
+        raise MeasureError(f"The card {str(error).replace(repr(path.name), path.name)}") from None
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
         reason = getattr(error, "strerror", None) or error
         raise MeasureError(f"The card {path.name} cannot be read: {reason}.") from None
-
-
-def _compose(text: str, path: Path) -> yaml.Node:
-    """Return the YAML tree; refuse anchors (they can blow up) and keys that are given twice."""
-    import yaml
-
-    try:
-        events = yaml.parse(text, Loader=_loader())
-        if any(isinstance(event, yaml.AliasEvent) for event in events):
-            raise MeasureError(f"The card {path.name} uses a YAML alias (*name); write it out.")
-        node = yaml.compose(text, Loader=_loader())
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        if isinstance(error, MeasureError):
-            raise
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark is not None else ""
-        problem = getattr(error, "problem", None) or "it cannot be parsed"
-        raise MeasureError(f"The card {path.name}{line} is not valid YAML: {problem}.") from None
-    if not isinstance(node, yaml.MappingNode):
+    if not isinstance(tree.value, dict):
         raise MeasureError(f"The card {path.name} must hold keys and values ('id: ...').")
-    _refuse_twins(node, path)
-    return node
-
-
-def _refuse_twins(node: yaml.Node, path: Path) -> None:
-    import yaml
-
-    if isinstance(node, yaml.SequenceNode):
-        for child in node.value:
-            _refuse_twins(child, path)
-    if not isinstance(node, yaml.MappingNode):
-        return
-    seen: set[str] = set()
-    for key, child in node.value:
-        name = str(key.value)
-        if name in seen:
-            line = key.start_mark.line + 1
-            raise MeasureError(
-                f"The card {path.name}, line {line}: the key '{name}' is given twice."
-            )
-        seen.add(name)
-        _refuse_twins(child, path)
-
-
-def _construct(node: yaml.Node) -> Any:
-    import yaml
-
-    loader = yaml.SafeLoader("")
-    try:
-        return _plain(loader.construct_document(node))
-    except (yaml.YAMLError, ValueError, TypeError) as error:
-        problem = getattr(error, "problem", None) or str(error)
-        raise MeasureError(f"A card holds a value that cannot be read: {problem}.") from None
+    if tree.repeated:
+        place, line = tree.repeated[0]
+        raise MeasureError(
+            f"The card {path.name}, line {line}: the key '{place[-1]}' is given twice."
+        )
+    return tree
 
 
 def _plain(value: Any) -> Any:
@@ -297,21 +240,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(item) for item in value]
     return value
-
-
-def _where(node: yaml.Node, place: Place) -> str:
-    """Return ``line 12, scales.total.items`` for a place in the card."""
-    import yaml
-
-    line = node.start_mark.line + 1
-    for step in place:
-        if isinstance(node, yaml.MappingNode):
-            for key, child in node.value:
-                if str(key.value) == str(step):
-                    line, node = key.start_mark.line + 1, child
-                    break
-        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int):
-            node = node.value[step]
-            line = node.start_mark.line + 1
-    dotted = ".".join(str(step) for step in place)
-    return f"line {line}, {dotted}" if dotted else f"line {line}"

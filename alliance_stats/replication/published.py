@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from ..errors import ReadError, did_you_mean, listing
+from ..yaml_reading import read_yaml
 from .printed import Printed, parse_printed
 
 KEYS = ("title", "source", "decimal", "note", "columns", "rows")
@@ -133,30 +134,17 @@ def _located(path: str | os.PathLike[str]) -> Path:
 
 def _content(source: Path) -> dict[str, Any]:
     """Return the file with every value as text; YAML's own reading would drop decimals."""
-    import yaml
-
-    class AsText(yaml.BaseLoader):
-        """Keeps every value as it is written, and refuses a key that comes twice."""
-
-        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-            keys = [key.value for key, _ in node.value]
-            twice = [key for key in keys if keys.count(key) > 1]
-            if twice:
-                raise _wrong(source, f"'{twice[0]}' stands twice in one place.")
-            return dict(super().construct_mapping(node, deep=deep))
-
     try:
-        content = yaml.load(source.read_text(encoding="utf-8-sig"), Loader=AsText)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        if isinstance(error, ReadError):
-            raise
-        where = " ".join(str(error).split())[:200]
+        tree = read_yaml(source, as_text=True)
+    except ReadError as error:
         raise _wrong(
             source,
-            f"It cannot be read as YAML ({where}). A cell that begins with >, [ or *, or holds "
-            "a colon, must stand in quotes.",
+            f"{error.message} A cell that begins with >, [ or *, or holds a colon, must stand in "
+            "quotes.",
         ) from None
-    content = _mapping(content, "the file", source)
+    if tree.repeated:
+        raise _wrong(source, f"'{tree.repeated[0][0][-1]}' stands twice in one place.")
+    content = _mapping(tree.value, "the file", source)
     for key in content:
         if key not in KEYS:
             raise _wrong(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import AllianceStatsError, AllianceStatsWarning
+from ..outputs import scratch_beside
 from .content import Section
 from .context import Context, Options
 from .place import check_place, move_into_place
@@ -106,8 +105,10 @@ def write_report(
     _check_named(context)
     sections = tuple(_sections(context, strict, tell, steps))
     tell("Writing the report", steps - 1, steps)
-    with _scratch(folder) as scratch:
-        write_files(scratch, context, sections, source)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with scratch_beside(folder) as scratch:
+        (scratch / "new").mkdir()
+        write_files(scratch / "new", context, sections, source)
         move_into_place(scratch, folder)
     tell("Done", steps, steps)
     return Report(folder, sections)
@@ -190,13 +191,3 @@ def make_section(entry: Entry, context: Context, *, strict: bool = False) -> Sec
     said = [str(w.message) for w in caught if issubclass(w.category, AllianceStatsWarning)]
     new = tuple(dict.fromkeys(m for m in said if m not in section.messages))
     return replace(section, messages=section.messages + new)
-
-
-@contextlib.contextmanager
-def _scratch(folder: Path) -> Iterator[Path]:
-    """Give a folder beside the target, so that moving it there is one step; it leaves no trace."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".alliance-", dir=folder.parent) as name:
-        inner = Path(name) / "report"
-        inner.mkdir()
-        yield inner

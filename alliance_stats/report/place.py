@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from pathlib import Path
 
 from ..errors import AllianceStatsError, listing
+from ..outputs import exchange, sweep
 from .manifest import TOOL
 
 
 def check_place(folder: Path) -> None:
     """Raise in words where a report must not be written: over a file, over anything foreign."""
+    sweep(folder.parent)
     if folder.is_symlink():
         raise AllianceStatsError(
             f"'{folder}' is a link to another place; name a folder for the report."
@@ -54,16 +54,13 @@ def _earlier_outputs(folder: Path) -> set[str]:
 
 def move_into_place(scratch: Path, folder: Path) -> None:
     """Put a finished folder in its place; an earlier report goes only when the new one stands."""
+    fresh = scratch / "new"
     if not folder.exists():
-        scratch.rename(folder)
+        fresh.rename(folder)
         return
     check_place(folder)  # it may have changed while the report was made
-    with tempfile.TemporaryDirectory(prefix=".alliance-", dir=folder.parent) as name:
-        old = Path(name) / "old"
-        folder.rename(old)
-        try:
-            scratch.rename(folder)
-        except OSError:
-            old.rename(folder)
-            raise
-        shutil.rmtree(old)
+    new = sorted(p.relative_to(fresh).as_posix() for p in fresh.rglob("*") if p.is_file())
+    exchange(scratch, folder, new, _earlier_outputs(folder) - set(new))
+    for empty in sorted((p for p in folder.rglob("*") if p.is_dir()), reverse=True):
+        if not any(empty.iterdir()):
+            empty.rmdir()

@@ -13,7 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from ..errors import DesignError, did_you_mean, listing
+from ..errors import DesignError, ReadError, did_you_mean, listing
+from ..yaml_reading import read_yaml
 from .multiverse_fit import EFFECTS
 from .multiverse_grid import DEFAULT_GRID, Specification, expand, single
 
@@ -159,19 +160,19 @@ def read_analysis_plan(path: str | os.PathLike[str]) -> AnalysisPlan:
     DesignError
         Where the file is no plan, names what a plan does not have, or was changed.
     """
-    import yaml
-
     source = _path(path)
     if not source.is_file():
         raise DesignError(f"There is no analysis plan '{source}'.")
     try:
-        content = yaml.safe_load(source.read_text(encoding="utf-8"))
-    except RecursionError:
-        raise DesignError(f"'{source}' is nested too deep for an analysis plan.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        where = " ".join(str(error).split())[:200]
-        raise DesignError(f"'{source}' cannot be read as YAML: {where}") from None
-    return _from_dict(content, source)
+        tree = read_yaml(source)
+    except ReadError as error:
+        raise DesignError(f"The analysis plan {error}") from None
+    if tree.repeated:
+        place, line = tree.repeated[0]
+        raise DesignError(
+            f"'{source}', line {line}: the key '{place[-1]}' is given twice; a plan says one thing."
+        )
+    return _from_dict(tree.value, source)
 
 
 def _path(path: object) -> Path:

@@ -46,7 +46,8 @@ class Codebook:
 
     def to_json(self, path: str | PathLike[str]) -> Path:
         """Write the codebook as JSON; return the path."""
-        text = json.dumps(self.content, indent=2, ensure_ascii=False, allow_nan=False)
+        content = {"made_by": "alliance_stats", **self.content}
+        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
         return _write(path, text + "\n")
 
     def to_html(self, path: str | PathLike[str]) -> Path:

@@ -28,7 +28,7 @@ STYLE = "font-family: sans-serif; max-width: 60rem"
 
 def write_html(report: ValidationReport, path: Path) -> Path:
     """Write the report as one self-contained page, never over a file of the study."""
-    keep_inputs(path, report.folder, (source.file for source in report.files))
+    keep_inputs(path, report.folder)
     return write_whole(path, report_page(report).encode("utf-8", "replace"), what="the report")
 
 

@@ -54,7 +54,7 @@ class _Marks:
 
 def write_xlsx(report: ValidationReport, path: Path) -> Path:
     """Write the workbook, never over a file of the study."""
-    keep_inputs(path, report.folder, (source.file for source in report.files))
+    keep_inputs(path, report.folder)
     return write_whole(path, _workbook(report), what="the workbook")
 
 
@@ -63,6 +63,7 @@ def _workbook(report: ValidationReport) -> bytes:
 
     content = io.BytesIO()
     book = xlsxwriter.Workbook(content, OPTIONS)
+    book.set_properties({"comments": "Made by alliance_stats"})
     formats = _formats(book)
     problems = book.add_worksheet("problems")
     rows = book.add_worksheet("rows")

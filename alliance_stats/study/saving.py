@@ -10,12 +10,12 @@ import csv
 import hashlib
 import json
 import re
-import tempfile
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import AllianceStatsError, DesignError, listing
+from ..outputs import exchange, scratch_beside, sweep
 from .tables import descriptor
 
 if TYPE_CHECKING:
@@ -40,43 +40,19 @@ def save(study: Study, folder: str | PathLike[str], *, overwrite: bool = False) 
     replaced = _to_be_replaced(target, files, overwrite)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".saving-") as scratch:
-            new = Path(scratch) / "new"
+        with scratch_beside(target) as scratch:
             for name, content in files.items():
-                path = new / name
+                path = scratch / "new" / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
             target.mkdir(exist_ok=True)
-            _exchange(new, target, list(files), replaced, Path(scratch) / "old")
+            exchange(scratch, target, files, replaced)
     except OSError as error:
         raise AllianceStatsError(
             f"The study could not be saved to '{target}' ({error.strerror or error}); what stood "
             "there is as it was. Name a folder that you may write to."
         ) from None
     return target
-
-
-def _exchange(new: Path, target: Path, files: list[str], replaced: list[str], old: Path) -> None:
-    """Move new files into the folder and old ones out of it; where one fails, all move back."""
-    done: list[tuple[Path, Path]] = []
-
-    def move(source: Path, to: Path) -> None:
-        to.parent.mkdir(parents=True, exist_ok=True)
-        source.rename(to)
-        done.append((source, to))
-
-    try:
-        for name in dict.fromkeys([*replaced, *files]):
-            if (target / name).is_dir():
-                raise IsADirectoryError(0, f"{name} is a folder there")
-            if (target / name).exists() or (target / name).is_symlink():
-                move(target / name, old / name)
-        for name in files:
-            move(new / name, target / name)
-    except OSError:
-        for source, to in reversed(done):
-            to.rename(source)
-        raise
 
 
 def _contents(study: Study) -> dict[str, bytes]:
@@ -88,17 +64,18 @@ def _contents(study: Study) -> dict[str, bytes]:
         content = _csv(name, frame)
         files[f"{name}.csv"] = content
         resources.append(_resource(name, frame, content, set(tables)))
-    for card in _own_cards(study):
-        files[f"measures/{card.name}"] = card.read_bytes()
+    beside = {f"measures/{card.name}": card.read_bytes() for card in _own_cards(study)}
     if study.truth is not None:
-        files["truth.json"] = study.truth.to_text().encode()
+        beside["truth.json"] = study.truth.to_text().encode()
+    files |= beside
     package = {
         "$schema": PROFILE,
         "name": slug(study.name),
         "title": study.name,
         "description": _description(study),
         "resources": resources,
-        OURS: _own_properties(study),
+        OURS: _own_properties(study)
+        | {"files": {name: _hash(content) for name, content in beside.items()}},
     }
     files[PACKAGE] = (json.dumps(package, indent=2, ensure_ascii=False) + "\n").encode()
     return files
@@ -187,7 +164,7 @@ def _resource(name: str, frame: pd.DataFrame, content: bytes, tables: set[str]) 
         "mediatype": "text/csv",
         "encoding": "utf-8",
         "bytes": len(content),
-        "hash": f"sha256:{hashlib.sha256(content).hexdigest()}",
+        "hash": _hash(content),
         "schema": resource_schema(name, frame, tables),
     }
 
@@ -278,6 +255,7 @@ def _to_be_replaced(target: Path, files: dict[str, bytes], overwrite: bool) -> l
         raise AllianceStatsError(
             f"A study is saved into a folder, and '{target}' is a file. Name another place."
         )
+    sweep(target.parent)
     if (target / "measures").is_symlink():
         raise AllianceStatsError(
             f"The folder 'measures' in '{target}' is a link to another place. Name another folder."
@@ -288,24 +266,48 @@ def _to_be_replaced(target: Path, files: dict[str, bytes], overwrite: bool) -> l
             "beside it would make two studies of one folder. Name another folder."
         )
     ours = _saved_here(target)
-    taken = [name for name in files if (target / name).exists() and name not in ours]
+    taken = [
+        name
+        for name, content in files.items()
+        if (target / name).exists() and name not in ours and not _is(target / name, content)
+    ]
     if taken and not overwrite:
         raise AllianceStatsError(
-            f"The folder '{target}' already holds {listing(taken)}, not saved from here. Name "
-            "another folder, or pass overwrite=True."
+            f"The folder '{target}' already holds {listing(taken)}, not saved from here or changed "
+            "since. Name another folder, or pass overwrite=True."
         )
     return [name for name in ours if name not in files]
 
 
+def _is(path: Path, content: bytes) -> bool:
+    return path.is_file() and path.read_bytes() == content
+
+
+def _hash(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
 def _saved_here(target: Path) -> list[str]:
-    """Return the files of a package saved from here that stands in the folder, else nothing."""
+    """Return the files of a package saved from here that stand in the folder as they were saved.
+
+    A table or card that was changed since, or a card put beside them by hand, is the user's own.
+    """
     try:
         package = json.loads((target / PACKAGE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return []
-    if not isinstance(package, dict) or OURS not in package:
+    if not isinstance(package, dict) or not isinstance(package.get(OURS), dict):
         return []
-    paths = [one.get("path") for one in package.get("resources", []) if isinstance(one, dict)]
-    csvs = [path for path in paths if isinstance(path, str) and re.fullmatch(r"\w+\.csv", path)]
-    cards = [f"measures/{path.name}" for path in (target / "measures").glob("*.y*ml")]
-    return [PACKAGE, "truth.json", *csvs, *cards]
+    resources = [one for one in package.get("resources", []) if isinstance(one, dict)]
+    saved = {one.get("path"): one.get("hash") for one in resources}
+    beside = package[OURS].get("files", {})
+    saved |= beside if isinstance(beside, dict) else {}
+    found = [
+        name
+        for name, hashed in saved.items()
+        if isinstance(name, str)
+        and re.fullmatch(r"\w+\.csv|truth\.json|measures/[\w.-]+\.ya?ml", name)
+        and (target / name).is_file()
+        and _hash((target / name).read_bytes()) == hashed
+    ]
+    return [PACKAGE, *found]

@@ -6,11 +6,11 @@ import json
 import os
 import re
 import shutil
-import tempfile
 from pathlib import Path
 
 from .. import resources
 from ..errors import AllianceStatsError, listing
+from ..outputs import scratch_beside
 from .notebooks import TAG, template_files
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -46,12 +46,12 @@ def new_study(folder: str | os.PathLike[str]) -> list[str]:
     target = Path(folder)
     _check(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".alliance-", dir=target.parent) as name:
-        scratch = Path(name) / "study"
-        _fill(scratch, target.name)
+    with scratch_beside(target) as scratch:
+        made = scratch / "study"
+        _fill(made, target.name)
         if target.exists():
             target.rmdir()
-        scratch.rename(target)
+        made.rename(target)
     return sorted(p.relative_to(target).as_posix() for p in target.rglob("*") if p.is_file())
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import resources
 from ..errors import AllianceStatsError, StudyLacksError, did_you_mean, listing
+from ..outputs import keep_inputs, write_whole
 
 TAG = "parameters"
 SECONDS_A_CELL = 1800
@@ -60,18 +61,14 @@ def run_notebook(
     _require_lab()
     target = Path(out)
     _check_target(target)
+    keep_inputs(target, Path(study) if Path(study).is_dir() else None)
     source = _find(template)
     notebook = _read(source)
     values = {"study_path": str(_absolute(study)), **_parsed(parameters)}
     _inject(notebook, values, source)
     _execute(notebook, progress or (lambda what, done, steps: None))
     page = _as_page(notebook, title=source.stem)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".alliance-", dir=target.parent) as name:
-        scratch = Path(name) / "page.html"
-        scratch.write_text(page, encoding="utf-8")
-        scratch.replace(target)
-    return target
+    return write_whole(target, page.encode(), what="the page", make_folder=True)
 
 
 def _require_lab() -> None:

@@ -8,11 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from ...errors import DesignError
+from ...errors import DesignError, ReadError
 from ...ruptures.multiverse_grid import Specification
 from ...ruptures.multiverse_plan import AnalysisPlan
 from ...ruptures.parameters import complete
 from ...ruptures.rules import find_rule
+from ...study.mapping.paths import inside
+from ...yaml_reading import read_yaml
 from .. import columns as col
 from ..content import Block, Caution, Paragraph, Table
 from ..context import Score
@@ -28,22 +30,23 @@ def plan_of(study: Any) -> AnalysisPlan | None:
     folder = getattr(study, "folder", None)
     paths = [Path(folder) / name for name in PLAN_NAMES] if folder else []
     path = next((path for path in paths if path.is_file()), None)
-    if path is None or _empty(path):
+    if path is None:
         return None
     try:
-        return al.read_analysis_plan(path)
+        inside(path.parent, path.name)
+        return None if _empty(path) else al.read_analysis_plan(path)
+    except ReadError as error:
+        raise DesignError(f"The analysis plan was not read. {error}") from None
     except DesignError as error:
         raise DesignError(str(error).replace(str(path), path.name)) from None
 
 
 def _empty(path: Path) -> bool:
     """Tell whether a plan still waits to be filled in, as that of a new study does."""
-    import yaml
-
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError):
-        return False  # reading it says what is wrong
+        content = read_yaml(path).value
+    except ReadError:
+        return False  # reading it as a plan says what is wrong
     return isinstance(content, dict) and not content.get("alliance") and not content.get("outcome")
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ReadError, did_you_mean, listing
+from ...yaml_reading import Place, read_yaml
 from ..origin import Problem
 from ..tables import TABLES
 from .describing_measures import MeasureReader
 from .spec import SourceSpec, StudySpec
 from .vocabulary import SOURCE_KEYS, STUDY_KEYS, columns_for
-from .yaml_tree import LARGEST_FILE, Place, parse_yaml
 
 _TYPO = 0.8
 """Likeness from which an unknown column name is a slip of one of ours, not a further column."""
@@ -22,17 +22,11 @@ def read_description(path: Path) -> tuple[StudySpec, list[Problem]]:
     """Return what ``study.yaml`` says, and what is wrong with it."""
     reader = _Reader(path.name)
     try:
-        with path.open("rb") as stream:
-            text = stream.read(4 * LARGEST_FILE + 1).decode("utf-8-sig")
-        tree = parse_yaml(text, path.name)
-    except UnicodeDecodeError:
-        reader.add("The file is not text in UTF-8.", (), hint="Save it as UTF-8.")
+        reader.tree = read_yaml(path, aliases=True)
+    except ReadError as error:
+        reader.add(error.message, (), error.hint, error)
         return StudySpec(path.parent.name), reader.problems
-    except (ReadError, OSError) as error:
-        reader.add(getattr(error, "message", str(error)), (), getattr(error, "hint", ""), error)
-        return StudySpec(path.parent.name), reader.problems
-    reader.tree = tree
-    return reader.study(tree.value, path.parent.resolve().name), reader.problems
+    return reader.study(reader.tree.value, path.parent.resolve().name), reader.problems
 
 
 def describe(mapping: dict[str, Any], name: str = "study.yaml") -> tuple[StudySpec, list[Problem]]:

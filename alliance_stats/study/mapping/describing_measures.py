@@ -6,11 +6,11 @@ from collections import Counter
 from typing import Any
 
 from ...errors import did_you_mean, listing
+from ...yaml_reading import Place
 from .describing_parts import PartReader
 from .patterns import Pattern, PatternError, parse_pattern
 from .spec import MeasureSpec
 from .vocabulary import MEASURE_KEYS, enum_of
-from .yaml_tree import Place
 
 LAST_ITEM = 1_000
 """No form has so many items."""

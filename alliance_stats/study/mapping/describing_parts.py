@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from ...errors import did_you_mean, listing, nearest
+from ...yaml_reading import Place, Tree
 from ..origin import Problem
 from ..reading.loaded import is_delimiter
-from .yaml_tree import Place, Tree
 
 LAST_SESSION = 10_000
 """As the schemas allow; a larger number is a date or a slip."""
