@@ -276,7 +276,6 @@ FAULTS = [
     ("source: me, verified", "source: you, verified", "the source 'you' is not under 'sources'"),
     ("source: me, read", "source: mee, read", "'mee' is not under 'sources'.*Did you mean 'me'"),
     ("doi: 10.1000/xyz", "doi: xyz", "sources.me.doi: 'xyz' does not match"),
-    ("first: {items: [1, 2]}", "no: {items: [1, 2]}", "YAML reads yes, no, on and off as true"),
     ("items: [1, 2]", "items: [1, 2], method: single", "method single takes one item, not 2"),
     ("{items: [1, 2]}", "{sum_of: [total, lst]}", "there is no other scale 'lst'"),
     ("{items: [1, 2]}", "{domains: [[1, 2], [2]]}", "an item is in two domains"),
@@ -286,7 +285,7 @@ FAULTS = [
     ("doi: 10.1000/xyz", "isbm: 3", "the key 'isbm' is not known here.*Did you mean 'isbn'"),
     (", doi: 10.1000/xyz", "", "give at least one of the keys doi, url, pmid, isbn"),
     ("title: My scale", "title: My scale\ntitle: Twice", "line 4: the key 'title' is given twice"),
-    ("[mine]", "[mine", "line 3 is not valid YAML"),
+    ("[mine]", "[mine", "cannot be read as YAML in line 3"),
     ("title: My scale", "title: &a My scale\nversion: *a", r"uses a YAML alias \(\*name\)"),
     ("title: My scale", "title: !!python/name:os.system x", "is not valid YAML|cannot be read"),
     ("id: my-scale", "id: other", "has the id 'other'; the file must be named after it"),
@@ -308,10 +307,10 @@ def test_a_faulty_card_is_told_with_its_place(own, old, new, message):
     [
         (b"", "must hold keys and values"),
         (b"- a\n- b\n", "must hold keys and values"),
-        (b"\xff\xfe\x00", "is not UTF-8 text"),
+        (b"\xff\xfe\x00", "is not text in UTF-8"),
         (b"a" * 300_000, "is larger than 200,000 bytes"),
-        (b"id: [" + b"[" * 5000, "is not valid YAML"),
-        (b"\x00\x01", "is not valid YAML"),
+        (b"id: [" + b"[" * 5000, "nested|nesting"),
+        (b"\x00\x01", "holds the character"),
     ],
 )
 def test_what_is_no_card_is_refused_in_words(tmp_path, content, message):
@@ -333,11 +332,14 @@ def test_loading_is_quick_the_second_time():
     assert time.perf_counter() - start < 0.5
 
 
-@pytest.mark.parametrize("wrong", [".nan", "-.inf"])
-def test_a_number_that_is_none_is_refused(own, wrong):
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [(".nan", "expected number"), ("1e999", "must be a number, got"), ("-1e999", "must be")],
+)
+def test_a_number_that_is_none_is_refused(own, wrong, said):
     text = OWN.replace("low: 0", f"low: {wrong}")
     (own / "my-scale.yaml").write_text(text, encoding="utf-8")
-    with pytest.raises(MeasureError, match=r"line 8, range.*must be a number, got"):
+    with pytest.raises(MeasureError, match=rf"line 8, range.*{said}"):
         al.load_registry(own)
 
 
@@ -345,5 +347,5 @@ def test_a_number_that_is_none_is_refused(own, wrong):
 def test_a_card_that_is_a_link_out_of_the_folder_is_not_read(own, target):
     (own.parent / "outside.yaml").write_text("secret: 1", encoding="utf-8")
     (own / "linked.yaml").symlink_to(target)
-    with pytest.raises(MeasureError, match=r"The card linked\.yaml (is a link|cannot be read)"):
+    with pytest.raises(MeasureError, match=r"linked\.yaml (is a link|cannot be read|is not there)"):
         al.load_registry(own)

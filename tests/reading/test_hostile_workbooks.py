@@ -88,3 +88,48 @@ def test_the_marked_copy_shows_the_whole_sheet_whatever_size_the_file_claims(tmp
     al.validate(tmp_path).to_xlsx(tmp_path / "marked.xlsx")
     copy = al.read_table(tmp_path / "marked.xlsx", sheet="a")
     assert copy["pid"].tolist() == ["c1", "c2"]
+
+
+def _with_rows(path, numbers):
+    """Write a workbook whose rows bear these numbers in this order, the header first."""
+    book = openpyxl.Workbook()
+    for row in range(len(numbers)):
+        book.active.append(["pid" if row == 0 else f"c{row}"])
+    book.save(path)
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    sheet = parts["xl/worksheets/sheet1.xml"].decode()
+    for row, number in reversed(list(enumerate(numbers, start=1))):
+        sheet = sheet.replace(f'<row r="{row}"', f'<row r="_{number}"')
+        sheet = sheet.replace(f'r="A{row}"', f'r="A_{number}"')
+    parts["xl/worksheets/sheet1.xml"] = sheet.replace("_", "").encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    return path
+
+
+@pytest.mark.parametrize("numbers", [[1, 3, 2], [1, 2, 2], [3, 1, 2]])
+def test_rows_out_of_order_or_numbered_twice_are_refused(tmp_path, numbers):
+    path = _with_rows(tmp_path / "t.xlsx", numbers)
+    with pytest.raises(al.AllianceStatsError, match="numbered twice or out of order"):
+        al.read_table(path)
+
+
+def test_rows_with_holes_between_are_read(tmp_path):
+    path = _with_rows(tmp_path / "t.xlsx", [1, 2, 5])
+    assert al.read_table(path)["pid"].dropna().tolist() == ["c1", "c2"]
+
+
+def test_a_hidden_sheet_is_skipped_and_told_and_read_where_named(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.append(["list"])
+    book.active.sheet_state = "hidden"
+    book.active.title = "lists"
+    book.create_sheet("data").append(["pid"])
+    book["data"].append(["c1"])
+    book.save(tmp_path / "t.xlsx")
+    frame = al.read_table(tmp_path / "t.xlsx")
+    assert frame.attrs["sheet"] == "data"
+    assert frame.attrs["hidden_sheets"] == ["lists"]
+    assert al.read_table(tmp_path / "t.xlsx", sheet="lists").columns.tolist() == ["list"]

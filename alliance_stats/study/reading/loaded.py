@@ -89,6 +89,7 @@ def empty_notes() -> dict[str, Any]:
         "kind": "",
         "sheet": "",
         "sheets": [],
+        "hidden_sheets": [],
         "encoding": "",
         "encoding_guessed": False,
         "delimiter": "",

@@ -35,6 +35,11 @@ def changes(notes: dict[str, Any]) -> list[str]:
     made: list[str] = []
     if notes["encoding_guessed"]:
         made.append(f"The file is not UTF-8; it was read as {notes['encoding']}, which is a guess.")
+    if notes["hidden_sheets"]:
+        made.append(
+            f"Hidden in the workbook, and read only where named: sheets "
+            f"{listing(notes['hidden_sheets'])}."
+        )
     if notes["header_rows"] > 1:
         made.append(
             f"{notes['header_rows']} header rows ({notes['export']}): names from the first, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import zipfile
 import zlib
 from pathlib import Path
@@ -26,7 +27,7 @@ def read_sheet(
 ) -> Loaded:
     """Read one sheet; without a name, the first one that holds something."""
     check_archive(path)
-    name, names, grid = _grid(path, sheet)
+    name, names, hidden, grid = _grid(path, sheet)
     while grid and all(_blank(cell) for cell in grid[-1]):
         grid.pop()
     first = next((n for n, record in enumerate(grid) if any(not _blank(c) for c in record)), None)
@@ -46,6 +47,7 @@ def read_sheet(
     header = read_header(texts)
     start = first + header.n_rows
     notes = empty_notes() | {"sheets": names, "header_rows": header.n_rows, "first_row": start + 1}
+    notes["hidden_sheets"] = hidden
     source = SourceFile(path.name, name, "xlsx", tuple(header.names))
     faults = _uncalculated(path, name, grid, start, header, source)
     frame = _frame(grid[start:], header, conventions, missing, notes)
@@ -56,10 +58,11 @@ def read_sheet(
     )
 
 
-def _grid(path: Path, sheet: str | int | None) -> tuple[str, list[str], list[list[Any]]]:
-    """Return the sheet's name, all names, and its stored cells as rows."""
+def _grid(path: Path, sheet: str | int | None) -> tuple[str, list[str], list[str], list[list[Any]]]:
+    """Return the sheet's name, all names, the hidden ones, and its stored cells as rows."""
     with workbook(path) as book:
         names = [each.title for each in book.worksheets]
+        hidden = [each.title for each in book.worksheets if each.sheet_state != "visible"]
         if isinstance(sheet, int) and not isinstance(sheet, bool) and 0 <= sheet < len(names):
             sheet = names[sheet]
         if sheet is not None and str(sheet) not in names:
@@ -71,12 +74,14 @@ def _grid(path: Path, sheet: str | int | None) -> tuple[str, list[str], list[lis
             )
         if not names:
             raise ReadError(f"The workbook '{path.name}' has no sheet.", rule="empty_sheet")
-        wanted = [str(sheet)] if sheet is not None else names
+        # a hidden sheet holds lists and helper columns: it is read where it is named, or alone
+        shown = [name for name in names if name not in hidden] or names
+        wanted = [str(sheet)] if sheet is not None else shown
         for name in wanted:
             grid = _cells(book[name], path)
             if grid:
-                return name, names, grid
-    return wanted[0], names, []
+                return name, names, hidden, grid
+    return wanted[0], names, hidden, []
 
 
 def _cells(sheet: Any, path: Path) -> list[list[Any]]:
@@ -107,9 +112,17 @@ def _uncalculated(
     for number, record in enumerate(formulas[start : len(grid)], start=start):
         for column, cell in enumerate(record[: len(header.names)]):
             stored = grid[number][column] if column < len(grid[number]) else None
-            if stored is None and isinstance(cell, str) and cell.startswith("="):
-                faults.append(_formula_problem(header.names[column], number + 1, cell, source))
+            formula = _formula(cell)
+            if stored in (None, "") and formula:
+                faults.append(_formula_problem(header.names[column], number + 1, formula, source))
     return faults
+
+
+def _formula(cell: Any) -> str:
+    """Return the formula of a cell (of an array and of a data table too), else nothing."""
+    if isinstance(cell, str):
+        return cell if cell.startswith("=") else ""
+    return str(getattr(cell, "text", None) or getattr(cell, "ref", None) or "")
 
 
 def _has_formula(path: Path) -> bool:
@@ -118,7 +131,7 @@ def _has_formula(path: Path) -> bool:
             for name in archive.namelist():
                 if name.startswith("xl/worksheets/") and name.endswith(".xml"):
                     xml = archive.read(name)
-                    if b"<f>" in xml or b"<f " in xml:
+                    if re.search(rb"<(\w+:)?f[ >/]", xml):
                         return True
     except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError):  # RuntimeError: a password
         raise damaged(path) from None

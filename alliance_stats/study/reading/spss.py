@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,15 @@ import numpy as np
 import pandas as pd
 
 from ...errors import ReadError
+from ..origin import Problem
 from .loaded import Conventions, Loaded, empty_notes
 
 _EPOCH = np.datetime64("1582-10-14T00:00:00", "us")
 _DATES = ("DATE", "ADATE", "EDATE", "JDATE", "SDATE", "DATETIME", "YMDHMS")
 _TIMES = ("TIME", "DTIME", "MTIME")
+_LAST_SECOND = 1e12
+"""Thirty thousand years; beyond it a number of seconds is no time."""
+
 _OPEN_END = 1e300
 """SPSS writes LOWEST and HIGHEST of a range as the ends of the floating-point numbers."""
 
@@ -39,7 +44,26 @@ def read_spss(path: Path, conventions: Conventions) -> Loaded:
     }
     frame = pd.DataFrame(columns, index=pd.RangeIndex(len(raw)))
     rows = np.arange(1, len(raw) + 1, dtype=np.int32)
-    return Loaded(frame, rows, "sav", tuple(names), notes=notes)
+    faults = tuple(fault for name in names for fault in _lost_times(raw[name], frame[name], name))
+    return Loaded(frame, rows, "sav", tuple(names), notes=notes, faults=faults)
+
+
+def _lost_times(raw: pd.Series, read: pd.Series, name: str) -> Iterator[Problem]:
+    """Name the cells whose seconds lie outside any calendar, so that no time is there to read."""
+    if read.dtype.kind not in "mM":
+        return
+    seconds = raw.to_numpy(dtype="float64", na_value=np.nan)
+    for row in np.flatnonzero(~np.isnan(seconds) & ~(np.abs(seconds) < _LAST_SECOND)):
+        yield Problem(
+            level="error",
+            rule="impossible_date",
+            message=f"Case {row + 1}, column '{name}' holds {seconds[row]:g} seconds as a date or "
+            "time, which lies in no calendar; it is read as missing.",
+            hint="Correct it in the file.",
+            row=int(row) + 1,
+            column=name,
+            value=f"{seconds[row]:g}",
+        )
 
 
 def _read(path: Path, encoding: str | None) -> tuple[pd.DataFrame, Any]:
@@ -122,7 +146,7 @@ def _column(series: pd.Series, name: str, meta: Any, notes: dict[str, Any]) -> p
 def _seconds(values: pd.Series) -> np.ndarray:
     """Return SPSS seconds as differences of time, to the microsecond."""
     seconds = values.to_numpy(dtype="float64", na_value=np.nan)
-    known = np.isfinite(seconds) & (np.abs(seconds) < 1e12)
+    known = np.isfinite(seconds) & (np.abs(seconds) < _LAST_SECOND)
     micro = np.where(known, np.round(np.where(known, seconds, 0) * 1e6), 0).astype("int64")
     result = micro.astype("timedelta64[us]")
     result[~known] = np.timedelta64("NaT", "us")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -79,6 +80,7 @@ def workbook(path: Path, *, formulas: bool = False) -> Iterator[Any]:
 
 def rows_of(sheet: Any, path: Path) -> list[list[Any]]:
     """Return the stored cells of a sheet, each row up to its last cell that holds something."""
+    _check_order(sheet, path)
     sheet.reset_dimensions()  # what a file says of its size need not be true
     rows: list[list[Any]] = []
     held = 0
@@ -91,6 +93,32 @@ def rows_of(sheet: Any, path: Path) -> list[list[Any]]:
         if len(rows) > MOST_ROWS or held > MOST_CELLS:
             raise too_large(sheet.title, path)
     return rows
+
+
+_ROW = re.compile(rb"<(?:\w+:)?row\b[^>]*?\sr=[\"'](\d+)[\"']")
+_CHUNK = 1 << 22
+
+
+def _check_order(sheet: Any, path: Path) -> None:
+    """Refuse a sheet whose rows are numbered twice or out of order: the reader drops such rows."""
+    last, rest = 0, b""
+    with zipfile.ZipFile(path) as archive, archive.open(sheet._worksheet_path) as stream:
+        while chunk := stream.read(_CHUNK):
+            text = rest + chunk
+            end = text.rfind(b">") + 1
+            text, rest = text[:end], text[end:]
+            for number in map(int, _ROW.findall(text)):
+                if number <= last:
+                    raise ReadError(
+                        f"In the sheet '{sheet.title}' of '{path.name}' row {number} stands after "
+                        f"row {last}: rows are numbered twice or out of order, so that it is not "
+                        "sure which is which.",
+                        rule="unreadable_file",
+                        sheet=sheet.title,
+                        row=number,
+                        hint="Open it in its program and save it again as .xlsx, or as CSV.",
+                    )
+                last = number
 
 
 def too_large(sheet: str, path: Path) -> ReadError:
