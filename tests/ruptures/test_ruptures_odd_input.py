@@ -236,7 +236,7 @@ def test_a_cache_where_a_file_is(tmp_path):
 def test_plans_that_are_none(tmp_path):
     path = tmp_path / "plan.yaml"
     path.write_text("a: " + "[" * 3000)
-    with pytest.raises(al.DesignError, match="nested|nesting"):
+    with pytest.raises(al.DesignError, match=r"nested|nesting"):
         al.read_analysis_plan(path)
     path.write_text("alliance: [x]\noutcome: y\nprimary: {rule: drop_within_sd}")
     with pytest.raises(al.DesignError, match="alliance must be the name of a measure"):
