@@ -114,37 +114,42 @@ class _Own:
     ) -> None:
         self.wiring = Wiring.of(tuple(pairs), len(B))
         self.F, self.pack, self.order = F[self.wiring.rows, self.wiring.columns], pack, order
-        self.sums = self._weighted_sums(B, starts)
+        self.plain, self.weighted = self._weighted_sums(B, starts)
 
-    def _weighted_sums(self, B: Array, starts: Indices) -> Array:
-        """Return sums (weights, pairs of effects, packed columns, parents)."""
+    def _weighted_sums(self, B: Array, starts: Indices) -> tuple[Array, Array]:
+        """Return sums (pairs of effects, packed columns, parents), plain; and those of `used`."""
         rows, columns = self.pack.rows, self.pack.columns
         left, right = B[self.wiring.rows], B[self.wiring.columns]
         products = left[:, rows] * right[:, columns] + right[:, rows] * left[:, columns]
+        plain = sum_children(products, starts)
         if self.order == 1:
-            return sum_children(products, starts)[None]
-        weights = np.concatenate([np.ones((1, self.F.shape[-1])), self.F])
+            return plain, plain[:0]
+        weight, product = self.wiring.used
         if len(starts) == 1:
-            flat = weights @ products.reshape(-1, products.shape[-1]).T
-            return flat.reshape(len(weights), *products.shape[:-1], 1)
-        return sum_children(products * weights[:, None, None, :], starts)
+            flat = self.F @ products.reshape(-1, products.shape[-1]).T
+            return plain, flat.reshape(len(self.F), *products.shape[:-1], 1)[weight, product]
+        # one at a time: all at once would not stay in the processor's cache
+        of_used = [
+            sum_children(products[p] * self.F[w], starts)
+            for w, p in zip(weight, product, strict=True)
+        ]
+        return plain, np.stack(of_used)
 
     def cross1(self) -> Array:
         wiring = self.wiring
-        return self.pack.unpack(self.sums[0, wiring.place] * wiring.factor[:, None, None])
+        return self.pack.unpack(self.plain[wiring.place] * wiring.factor[:, None, None])
 
     def logdet1(self) -> Array:
         return -2.0 * self.wiring.factor * self.F.sum(axis=-1)[self.wiring.place]
 
     def cross2(self) -> Array:
-        weighted = self.sums[1:]
-        m, size = len(self.wiring.place), weighted.shape[0] * weighted.shape[1]
-        found = self.wiring.second @ weighted.reshape(size, -1)
-        return self.pack.unpack(found.reshape(m, m, *weighted.shape[2:]))
+        weighted, m = self.weighted, len(self.wiring.place)
+        found = self.wiring.second @ weighted.reshape(len(weighted), -1)
+        return self.pack.unpack(found.reshape(m, m, *weighted.shape[1:]))
 
     def logdet2(self) -> Array:
         m, gram = len(self.wiring.place), self.F @ self.F.T
-        return -(self.wiring.second @ gram.ravel()).reshape(m, m)
+        return -(self.wiring.second @ gram[self.wiring.used]).reshape(m, m)
 
 
 class Wiring:
@@ -153,7 +158,8 @@ class Wiring:
     Effects are paired in the order of a lower triangle. ``place`` is where a parameter's pair
     stands among them, ``factor`` -1/2 on the diagonal and -1 off it. A row of ``second`` belongs
     to two parameters (a, b) and (c, d) and counts the terms ``F_ad B_b' B_c`` of their second
-    derivative, over both orders of each.
+    derivative, over both orders of each; ``used`` are the pairs (a, d) and (b, c) of its columns,
+    which with uncorrelated effects are few of all.
     """
 
     def __init__(self, pairs: Pairs, size: int) -> None:
@@ -172,7 +178,9 @@ class Wiring:
                 for a, b in _both_ways(first):
                     for c, d in _both_ways(other):
                         second[i, j, places[a, d], places[b, c]] += 1.0
-        self.second = second.reshape(m * m, count * count)
+        flat = second.reshape(m * m, count * count)
+        used = np.flatnonzero(flat.any(axis=0))
+        self.second, self.used = flat[:, used], (used // count, used % count)
 
     @staticmethod
     @lru_cache(maxsize=64)

@@ -19,9 +19,10 @@ from ..errors import (
 from .batches import Array
 from .design import Design, make_design
 from .deviance import Profile, covariances, start
-from .formula import parse_formula
+from .formula import Formula, parse_formula
 from .likelihood import contribute
 from .optimise import minimise
+from .random_slopes import check_slopes, fit_varying, start_near
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +41,7 @@ def fit_multilevel(
     formula: str,
     data: pd.DataFrame,
     *,
+    slopes: str | Sequence[str] = "none",
     reml: bool = True,
     df: Method = "satterthwaite",
     weights: str | Sequence[float] | None = None,
@@ -67,6 +69,12 @@ def fit_multilevel(
     data
         One row a session. Rows with a missing value in any variable of the formula are left
         out; ``.messages`` says how many, by variable.
+    slopes
+        Random slopes beyond those the formula writes: ``"none"``, ``"all"`` (every predictor that
+        changes within the units of the lowest group, as ``session`` and ``x_within`` do within
+        clients), or the names of some. An effect that differs between clients but is fitted as
+        one for all has too narrow an interval. What these data cannot carry is left out by the
+        rule of `docs/multilevel.md`, and ``.messages`` say what varies and what was left out.
     reml
         Restricted maximum likelihood (the default), or maximum likelihood.
     df
@@ -137,14 +145,24 @@ def fit_multilevel(
     if df == "kenward-roger" and not reml:
         raise DesignError("Kenward-Roger needs a REML fit: use reml=True, or df='satterthwaite'.")
     _check_residual(residual, time, df)
-    near = None
-    if time is None:
-        design = make_design(parse_formula(formula), data, weights)
-    else:
-        from .residual import design_in_time
+    check_slopes(slopes)
 
-        design, near = design_in_time(parse_formula(formula), data, weights, time)
-    fit = fit_design(design, reml=reml, df=df, neighbours=near)
+    def once(parsed: Formula, near: MultilevelFit | None = None) -> MultilevelFit:
+        neighbours = None
+        if time is None:
+            design = make_design(parsed, data, weights)
+        else:
+            from .residual import design_in_time
+
+            design, neighbours = design_in_time(parsed, data, weights, time)
+        theta = None if near is None else start_near(design, near)
+        return fit_design(design, reml=reml, df=df, theta=theta, neighbours=neighbours)
+
+    parsed = parse_formula(formula)
+    if slopes == "none":
+        fit = once(parsed)
+    else:
+        fit = fit_varying(make_design(parsed, data, weights), data, slopes, once)
     warn_of(fit, stacklevel=3)
     return fit
 

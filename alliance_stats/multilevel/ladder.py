@@ -16,8 +16,8 @@ import pandas as pd
 from ..errors import AllianceStatsWarning, DesignError
 from ..results import Result
 from .fit import fit_multilevel
-from .formula import Formula, RandomTerm, parse_formula
-from .tokens import signed_terms
+from .formula import parse_formula
+from .random_terms import Term, formula_text, lowest_first
 
 if TYPE_CHECKING:
     from .result import MultilevelFit
@@ -173,69 +173,18 @@ def automatic_steps(formula: str, data: pd.DataFrame) -> list[tuple[str, str]]:
     """Return the steps that follow from one formula: what changes, and the formula."""
     parsed = parse_formula(formula)
     parsed.check_columns(data.columns)
-    terms = [_Term.of(term) for term in _upper_last(parsed.random, data)]
+    terms = [Term.of(term) for term in lowest_first(parsed.random, data)]
     steps = [("the full model", formula)]
     if any(term.correlated and term.several for term in terms):
         terms = [term.uncorrelated() for term in terms]
-        steps.append(("no correlations of random effects", _text(parsed, terms)))
+        steps.append(("no correlations of random effects", formula_text(parsed, terms)))
     for number in reversed(range(len(terms))):
         while terms[number].slopes:
             slope = terms[number].slopes[-1]
             terms[number] = terms[number].without(slope)
             change = f"no slope of '{slope}' for '{terms[number].group}'"
-            steps.append((change, _text(parsed, terms)))
+            steps.append((change, formula_text(parsed, terms)))
     while len(terms) > 1:
         gone = terms.pop()
-        steps.append((f"no random effects of '{gone.group}'", _text(parsed, terms)))
+        steps.append((f"no random effects of '{gone.group}'", formula_text(parsed, terms)))
     return steps
-
-
-@dataclass(frozen=True)
-class _Term:
-    """A random term as text."""
-
-    effects: tuple[str, ...]
-    group: str
-    correlated: bool
-
-    @classmethod
-    def of(cls, term: RandomTerm) -> _Term:
-        part, intercept, slopes = term.part, True, []
-        for sign, tokens in signed_terms(part.source, part.tokens):
-            text = part.source[tokens[0].start : tokens[-1].end]
-            if text in {"0", "1"}:
-                intercept = (text == "1") == (sign.text == "+")
-            elif sign.text == "-":
-                return cls((part.text,), term.label, term.correlated)
-            else:
-                slopes.append(text)
-        return cls(("1" if intercept else "0", *slopes), term.label, term.correlated)
-
-    @property
-    def several(self) -> bool:
-        """Whether effects could be correlated."""
-        return len(self.effects) > (2 if self.effects[0] == "0" else 1)
-
-    @property
-    def slopes(self) -> tuple[str, ...]:
-        """The slopes that can go: all, but one where there is no intercept."""
-        return self.effects[1:] if self.several else ()
-
-    def without(self, slope: str) -> _Term:
-        return _Term(tuple(e for e in self.effects if e != slope), self.group, self.correlated)
-
-    def uncorrelated(self) -> _Term:
-        return _Term(self.effects, self.group, False)
-
-    def __str__(self) -> str:
-        bar = "|" if self.correlated or not self.several else "||"
-        return f"({' + '.join(self.effects)} {bar} {self.group})"
-
-
-def _upper_last(terms: Sequence[RandomTerm], data: pd.DataFrame) -> list[RandomTerm]:
-    """Sort terms from the lowest level, which has the most groups, to the top."""
-    return sorted(terms, key=lambda term: -len(data[list(term.group)].drop_duplicates()))
-
-
-def _text(parsed: Formula, terms: Sequence[_Term]) -> str:
-    return " + ".join([f"{parsed.response.text} ~ {parsed.fixed_only()}", *map(str, terms)])

@@ -66,7 +66,7 @@ def rupture_multiverse(
     grid
         Choice → options. ``rule`` (names, or mappings that fix parameters of that rule alone),
         any parameter of rules (``k``, ``repair_window``, ``max_gap``, ...), and of the model
-        ``lag``, ``levels``, ``centring``, ``detrending``, ``lagged_outcome``, ``random_slope``. A
+        ``lag``, ``levels``, ``centring``, ``detrending``, ``lagged_outcome``, ``slopes``. A
         parameter applies to the rules that have it. Without it: three rules × k of 1, 1.5, 2 ×
         detrending × levels × lagged outcome (72 specifications).
     effect

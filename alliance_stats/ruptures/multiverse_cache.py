@@ -15,7 +15,7 @@ import pandas as pd
 from ..errors import DesignError
 from .multiverse_fit import Answer, Question, Task
 
-FORMAT = 1
+FORMAT = 2
 """Raised where answers of an earlier version must not be used again."""
 
 

@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 from ..errors import DesignError, did_you_mean, listing
-from .models.design import Choices
+from .models.design import Choices, slopes_of
 from .parameters import complete
 from .rules import REGISTRY, find_rule
 
@@ -18,7 +18,7 @@ MODEL_CHOICES: dict[str, Any] = {
     "centring": "client",
     "detrending": "covariate",
     "lagged_outcome": False,
-    "random_slope": False,
+    "slopes": "all",
 }
 """Choices of the model, with what is taken where the grid does not name them."""
 
@@ -87,6 +87,8 @@ def expand(grid: Mapping[str, Any]) -> list[Specification]:
             f"Choices are given as a mapping, name: options; {grid!r} is a {type(grid).__name__}."
         )
     options = {name: _options(name, values) for name, values in grid.items()}
+    if "random_slope" in options:
+        options["slopes"] = [slopes_of(value) for value in options.pop("random_slope")]
     _check_names(options)
     model_names = [name for name in options if name in MODEL_CHOICES]
     models = [

@@ -29,7 +29,7 @@ class AnalysisPlan:
         The measures (or columns).
     primary
         The one specification that answers the question: ``rule``, its parameters, ``lag``,
-        ``levels``, ``centring``, ``detrending``, ``lagged_outcome``, ``random_slope``.
+        ``levels``, ``centring``, ``detrending``, ``lagged_outcome``, ``slopes``.
     effect
         ``rupture``, ``repair``, ``rupture_size`` or ``repair_size``.
     response

@@ -308,7 +308,8 @@ def _cumulative(rows: pd.DataFrame, lag: int, levels: int) -> AsymmetricChange:
     terms = [f"{name}_{part}" for name in ("rises", "falls") for part in ("within", *parts)]
     therapist = " + (1 | therapist_id)" if levels == 3 else ""
     formula = f"outcome ~ session + {' + '.join(terms)} + (1 + session | client_id){therapist}"
-    fit = quiet_fit(ModelData(table, formula, Choices(("rises",)), "outcome", ()), "satterthwaite")
+    as_written = Choices(("rises",), slopes="none")  # CR2 holds where effects differ, too
+    fit = quiet_fit(ModelData(table, formula, as_written, "outcome", ()), "satterthwaite")
     table, statistic, p_value = _robust(fit)
     steps = changes(rows, lag)
     return AsymmetricChange(

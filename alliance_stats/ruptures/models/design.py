@@ -15,6 +15,7 @@ from ...preparation import decompose, lag
 CENTRINGS = ("client", "none")
 DETRENDINGS = ("covariate", "none", "predictor")
 LEVELS = (2, 3)
+SLOPES = ("all", "none")
 LEAST_CLIENTS = 5
 
 
@@ -39,8 +40,9 @@ class Choices:
     lagged_outcome
         Whether the response's own value at the session before, centred on the client's mean, is
         in the model.
-    random_slope
-        Whether clients differ in the effect of the first predictor.
+    slopes
+        ``"all"``: every effect within clients may vary between them (as `fit_multilevel` has it);
+        ``"none"``: each is the same for all clients.
     """
 
     predictors: tuple[str, ...]
@@ -49,7 +51,7 @@ class Choices:
     centring: str = "client"
     detrending: str = "covariate"
     lagged_outcome: bool = False
-    random_slope: bool = False
+    slopes: str = "all"
 
     def __post_init__(self) -> None:
         for name, allowed in (
@@ -57,7 +59,7 @@ class Choices:
             ("centring", CENTRINGS),
             ("detrending", DETRENDINGS),
             ("lagged_outcome", (True, False)),
-            ("random_slope", (True, False)),
+            ("slopes", SLOPES),
         ):
             value = getattr(self, name)
             if value not in allowed:
@@ -77,6 +79,13 @@ class Choices:
     def with_levels(self, levels: int) -> Choices:
         """Return the same choices with other levels."""
         return replace(self, levels=levels)
+
+
+def slopes_of(random_slope: Any) -> str:
+    """Return what the older choice ``random_slope``, true or false, is called now."""
+    if not isinstance(random_slope, (bool, np.bool_)):
+        raise DesignError(f"random_slope must be true or false; it is {random_slope!r}.")
+    return "all" if random_slope else "none"
 
 
 @dataclass(frozen=True)
@@ -129,9 +138,8 @@ def model_data(
         terms.append(f"{own}_within")
     if c.detrending == "covariate":
         terms.insert(0, "session")
-    slope = f"1 + {c.of_interest}" if c.random_slope else "1"
     therapist = " + (1 | therapist_id)" if c.levels == 3 else ""
-    formula = f"{response} ~ {' + '.join(terms)} + ({slope} | client_id){therapist}"
+    formula = f"{response} ~ {' + '.join(terms)} + (1 | client_id){therapist}"
     observed = int(together[response].notna().sum())
     notes = [
         f"{len(rows)} of {observed} sessions with '{response}' have all predictors {c.lag} "

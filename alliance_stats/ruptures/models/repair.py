@@ -13,7 +13,7 @@ from ...errors import AllianceStatsWarning, DesignError
 from ...results import TIDY_COLUMNS, Result
 from ..result import Ruptures
 from ..rules import find_rule
-from .design import Choices, ModelData, lagged, model_data
+from .design import Choices, ModelData, lagged, model_data, slopes_of
 from .session_table import Series, SessionTable, session_table
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def fit_rupture_repair(
     levels: int | Sequence[int] | None = None,
     size: bool = False,
     lagged_outcome: bool = False,
-    random_slope: bool = False,
+    slopes: str = "all",
     detrending: str = "covariate",
     centring: str = "client",
     reverse: bool = True,
@@ -116,6 +116,7 @@ def fit_rupture_repair(
     outcome_rater: str | None = None,
     events: pd.DataFrame | None = None,
     codes: pd.DataFrame | None = None,
+    random_slope: bool | None = None,
     **parameters: Any,
 ) -> RuptureRepair:
     """Does the session after a rupture (or a repair) differ from the client's other sessions?
@@ -152,8 +153,11 @@ def fit_rupture_repair(
         Whether the response's own earlier value enters. Centred on observed means its slope is
         too low, by about -(1 + rho)/(T - 1) (Nickell; Hamaker & Grasman 2015, doi
         10.3389/fpsyg.2014.01492), and what correlates with it is biased too: fit with and without.
-    random_slope
-        Whether clients differ in the effect of a rupture.
+    slopes
+        ``"all"``: clients differ in the effect of a rupture, of a repair and of everything else
+        within clients, the course over sessions among them, as far as the data carry it (the rule
+        is `fit_multilevel`'s); rows ``sd`` of ``.tidy()`` and ``.messages`` say how much.
+        ``"none"``: one effect for all; where clients do differ, intervals are then too narrow.
     detrending, centring
         See `Choices`: ``"covariate"``, ``"none"`` or ``"predictor"``; ``"client"`` or ``"none"``.
     reverse
@@ -162,6 +166,8 @@ def fit_rupture_repair(
         Degrees of freedom, as in `fit_multilevel`.
     events, codes
         Tables for the rules that read reports or codes.
+    random_slope
+        Old name: True is ``slopes="all"``, False ``slopes="none"``.
 
     Returns
     -------
@@ -209,7 +215,7 @@ def fit_rupture_repair(
         centring=centring,
         detrending=detrending,
         lagged_outcome=lagged_outcome,
-        random_slope=random_slope,
+        slopes=slopes if random_slope is None else slopes_of(random_slope),
     )
     together = lagged(rows, [*predictors, "outcome", "alliance"], lag)
     fits, table_of, notes = _fit_all(together, c, _levels(together, levels), reverse, df)
@@ -250,7 +256,7 @@ def _jobs(c: Choices, levels: list[int], reverse: bool) -> list[tuple[str, str, 
         for n in levels
     ]
     if reverse:
-        back = replace(c, predictors=("outcome",), random_slope=False)
+        back = replace(c, predictors=("outcome",))
         jobs += [
             (f"reverse: {response}, {n} levels", "reverse", response, back.with_levels(n))
             for response in ("alliance", "rupture")
@@ -290,7 +296,7 @@ def quiet_fit(data: ModelData, df: Method) -> MultilevelFit:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AllianceStatsWarning)
-        return fit_multilevel(data.formula, data.rows, df=df)
+        return fit_multilevel(data.formula, data.rows, slopes=data.choices.slopes, df=df)
 
 
 def _start(table: SessionTable, c: Choices, fits: Mapping[str, MultilevelFit]) -> list[str]:

@@ -1,0 +1,221 @@
+"""Effects that vary between clients: which random slopes a model gets, by one stated rule.
+
+An effect that differs between clients but is fitted as one and the same for all has an interval
+that is too narrow. So every predictor that changes within clients gets a slope that varies between
+them, as far as the data carry it. What is given up, and in which order, is fixed beforehand:
+
+1. ``(1 + session | client) + (0 + x | client)``: a predictor whose zero is arbitrary (a session
+   number) is correlated with the intercept, which depends on that zero; one that is centred within
+   clients is by itself, since its correlations bear neither on its effect nor on the interval;
+2. a slope whose variance is estimated as zero goes, which changes no estimate;
+3. while the data cannot carry a model, or it does not converge, the last slope goes, and the result
+   says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import DesignError, did_you_mean, listing
+from .batches import Array
+from .deviance import covariances
+from .formula import Formula, parse_formula
+from .optimise import semidefinite_factor
+from .random_terms import Term, formula_text, lowest_first
+from .terms import INTERCEPT
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .design import Design
+    from .result import MultilevelFit
+
+SLOPES = ("all", "none")
+ZERO = 1e-4  # an SD below this share of the residual's, in the column's own spread, is none
+FLAT = 1e-10  # share of a column's squares within units below which it does not change there
+CENTRED = 0.1  # share of squares in units' means below which a column counts as centred
+
+NEW_VARIANCE = 0.04  # where the search for a new slope's variance starts
+
+FitOnce = Callable[[Formula, "MultilevelFit | None"], "MultilevelFit"]
+"""Fits a formula, starting near another fit to the same rows where there is one."""
+
+
+def check_slopes(slopes: object, names: Sequence[str] = ()) -> None:
+    """Refuse what is neither ``"all"``, ``"none"`` nor a list of (these) names."""
+    if isinstance(slopes, str) or not isinstance(slopes, Sequence):
+        if slopes not in SLOPES:
+            raise DesignError(
+                "slopes must be 'all', 'none', or a list of the predictors whose effect varies "
+                f"between clients; it is {slopes!r}.{did_you_mean(slopes, SLOPES)}"
+            )
+        return
+    for name in slopes:
+        if names and name not in names:
+            raise DesignError(
+                f"slopes names '{name}', which is no predictor that changes within clients; there "
+                f"are {listing(names)}.{did_you_mean(name, names)}"
+            )
+
+
+def fit_varying(
+    written: Design, data: pd.DataFrame, slopes: str | Sequence[str], fit_once: FitOnce
+) -> MultilevelFit:
+    """Fit a model with the slopes at the lowest level that the data carry, beside those written.
+
+    `slopes` is ``"all"`` or the names of predictors. The steps are those of this module; the
+    messages of the result tell them.
+    """
+    names = changing_within(written)
+    if slopes != "all":
+        check_slopes(slopes, names)
+        names = [name for name in names if name in slopes]
+    return _Search(written, data, fit_once).run(names)
+
+
+def changing_within(design: Design) -> list[str]:
+    """Return the predictors that change within two or more of the lowest units.
+
+    Columns by themselves only: products, functions and categories keep what the formula gives
+    them.
+    """
+    units = design.grouping.units
+    counts = np.bincount(units)
+    found = []
+    for name in design.fixed_names:
+        if name == INTERCEPT or name not in design.frame.columns:
+            continue
+        values = design.frame[name].to_numpy(dtype=float)
+        rest = values - (np.bincount(units, values) / counts)[units]
+        inside = np.bincount(units, rest**2)
+        if (inside > FLAT * float(values @ values) / len(counts)).sum() > 1:
+            found.append(name)
+    return found
+
+
+class _Search:
+    """The steps from correlated slopes to none, each from the estimates of the one before."""
+
+    def __init__(self, written: Design, data: pd.DataFrame, fit_once: FitOnce) -> None:
+        self.written, self.fit_once = written, fit_once
+        self.terms = [Term.of(term) for term in lowest_first(written.formula.random, data)]
+        self.group = written.grouping.names[0]
+
+    def run(self, names: Sequence[str]) -> MultilevelFit:
+        """Return the first model of the sequence that can be estimated."""
+        own = self.terms[0].slopes
+        names = [name for name in names if name not in own]
+        if not names or self.terms[0].effects[0] != "1":
+            return self.fit_once(self.written.formula, None)
+        apart = [name for name in names if _is_centred(self.written, name)]
+        together = [name for name in names if name not in apart]
+        lost: list[str] = []
+        fit = self._fit(together, apart)
+        while fit is None and (together or apart):
+            lost.append((apart or together).pop())
+            fit = self._fit(together, apart)
+        fit = fit or self.fit_once(self.written.formula, None)
+        zero = [name for name in (*together, *apart) if _variance(fit, name) < ZERO**2]
+        if zero:
+            together, apart = ([n for n in part if n not in zero] for part in (together, apart))
+            fit = self._fit(together, apart, fit) or fit
+        return _with_notes(fit, self._notes(fit, [*together, *apart], zero, lost))
+
+    def _fit(
+        self, together: Sequence[str], apart: Sequence[str], near: MultilevelFit | None = None
+    ) -> MultilevelFit | None:
+        """Fit with these slopes; None where the data cannot carry them."""
+        block = self.terms[0].with_slopes([_quoted(name) for name in together])
+        alone = [Term(("0", _quoted(name)), self.terms[0].group, True) for name in apart]
+        text = formula_text(self.written.formula, [block, *alone, *self.terms[1:]])
+        try:
+            fit = self.fit_once(parse_formula(text), near)
+        except DesignError:  # what the formula as written gave no reason for
+            return None
+        return fit if fit.converged else None
+
+    def _notes(
+        self,
+        fit: MultilevelFit,
+        varying: Sequence[str],
+        zero: Sequence[str],
+        lost: Sequence[str],
+    ) -> list[str]:
+        where = f"between groups of '{self.group}'"
+        notes = []
+        if varying:
+            table = fit.random_covariances[self.group]
+            sds = [f"'{name}' (SD {float(table[name][name]) ** 0.5:.3g})" for name in varying]
+            notes.append(f"Effects that vary {where}: {', '.join(sds)}.")
+        if zero:
+            notes.append(
+                f"No variance {where} is found in the effect of {_named(zero)}: fitted as the "
+                "same for all, which changes no estimate and does not show that it is the same."
+            )
+        if lost:
+            notes.append(
+                f"These data cannot carry effects of {_named(lost)} that vary {where}; where they "
+                "do vary, their intervals are too narrow (compare fit.robust())."
+            )
+        return notes
+
+
+def _named(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
+
+
+def _quoted(name: str) -> str:
+    return name if name.isidentifier() else f"`{name}`"
+
+
+def _with_notes(fit: MultilevelFit, notes: Sequence[str]) -> MultilevelFit:
+    return replace(fit, design=replace(fit.design, notes=(*fit.design.notes, *notes)))
+
+
+def _is_centred(design: Design, name: str) -> bool:
+    """Say whether a column's zero is its units' mean, so that correlations hardly matter."""
+    units, values = design.grouping.units, design.frame[name].to_numpy(dtype=float)
+    squares = np.bincount(units, values) ** 2 / np.bincount(units)
+    return bool(squares.sum() < CENTRED * float(values @ values))
+
+
+def _variance(fit: MultilevelFit, name: str) -> float:
+    """Return a slope's variance over the residual's, its column scaled to a square of one."""
+    relative = covariances(fit.design.levels, fit.optimum.theta)[0]
+    place = fit.design.effects[0].names.index(name)
+    return float(relative[place, place])
+
+
+def start_near(design: Design, fit: MultilevelFit) -> Array:
+    """Return a theta for a design from the estimates of another fit to the same rows.
+
+    Effects of one group and name take over their covariances; new ones start as `deviance.start`
+    has them.
+    """
+    known = {
+        (group, a, b): D[i, j]
+        for group, effects, D in zip(
+            fit.design.grouping.names,
+            fit.design.effects,
+            covariances(fit.design.levels, fit.optimum.theta),
+            strict=True,
+        )
+        for i, a in enumerate(effects.names)
+        for j, b in enumerate(effects.names)
+    }
+    theta: list[float] = []
+    for group, level, effects in zip(
+        design.grouping.names, design.levels, design.effects, strict=True
+    ):
+        q = len(effects.names)
+        D = np.zeros((q, q))
+        for i, j in level.pairs:
+            a, b = effects.names[i], effects.names[j]
+            D[i, j] = D[j, i] = known.get((group, a, b), NEW_VARIANCE if i == j else 0.0)
+        factor = semidefinite_factor(D)
+        theta += [factor[pair] for pair in level.pairs]
+    return np.array(theta)
