@@ -74,7 +74,7 @@ def fit_multilevel(
         changes within the units of the lowest group, as ``session`` and ``x_within`` do within
         clients), or the names of some. An effect that differs between clients but is fitted as
         one for all has too narrow an interval. What these data cannot carry is left out by the
-        rule of `docs/multilevel.md`, and ``.messages`` say what varies and what was left out.
+        rule on the page "Multilevel models"; ``.messages`` say what varies and what does not.
     reml
         Restricted maximum likelihood (the default), or maximum likelihood.
     df

@@ -4,9 +4,9 @@ An effect that differs between clients but is fitted as one and the same for all
 that is too narrow. So every predictor that changes within clients gets a slope that varies between
 them, as far as the data carry it. What is given up, and in which order, is fixed beforehand:
 
-1. ``(1 + session | client) + (0 + x | client)``: a predictor whose zero is arbitrary (a session
-   number) is correlated with the intercept, which depends on that zero; one that is centred within
-   clients is by itself, since its correlations bear neither on its effect nor on the interval;
+1. ``(1 + session | client) + (0 + x | client)``: a predictor whose zero lies far out (a session
+   number) is correlated with the intercept, which depends on that zero; one that is centred, or a
+   yes or no, is by itself, since its correlations bear neither on its effect nor on the interval;
 2. a slope whose variance is estimated as zero goes, which changes no estimate;
 3. while the data cannot carry a model, or it does not converge, the last slope goes, and the result
    says so.
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 SLOPES = ("all", "none")
 ZERO = 1e-4  # an SD below this share of the residual's, in the column's own spread, is none
 FLAT = 1e-10  # share of a column's squares within units below which it does not change there
-CENTRED = 0.1  # share of squares in units' means below which a column counts as centred
 
 NEW_VARIANCE = 0.04  # where the search for a new slope's variance starts
 
@@ -111,7 +110,7 @@ class _Search:
         names = [name for name in names if name not in own]
         if not names or self.terms[0].effects[0] != "1":
             return self.fit_once(self.written.formula, None)
-        apart = [name for name in names if _is_centred(self.written, name)]
+        apart = [name for name in names if _has_zero(self.written, name)]
         together = [name for name in names if name not in apart]
         lost: list[str] = []
         fit = self._fit(together, apart)
@@ -176,11 +175,13 @@ def _with_notes(fit: MultilevelFit, notes: Sequence[str]) -> MultilevelFit:
     return replace(fit, design=replace(fit.design, notes=(*fit.design.notes, *notes)))
 
 
-def _is_centred(design: Design, name: str) -> bool:
-    """Say whether a column's zero is its units' mean, so that correlations hardly matter."""
-    units, values = design.grouping.units, design.frame[name].to_numpy(dtype=float)
-    squares = np.bincount(units, values) ** 2 / np.bincount(units)
-    return bool(squares.sum() < CENTRED * float(values @ values))
+def _has_zero(design: Design, name: str) -> bool:
+    """Say whether a column's zero is within a standard deviation of its mean: a point of its own.
+
+    So it is for deviations from clients' means, and for yes or no; not for numbers of sessions.
+    """
+    values = design.frame[name].to_numpy(dtype=float)
+    return bool(abs(values.mean()) < values.std())
 
 
 def _variance(fit: MultilevelFit, name: str) -> float:

@@ -249,7 +249,7 @@ def _linear(use: pd.DataFrame) -> dict[str, float]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AllianceStatsWarning)
         terms = " + ".join(_adjusted(use))
-        fit = fit_multilevel(f"repaired_next ~ {terms} + (1 | client_id)", use)
+        fit = fit_multilevel(f"repaired_next ~ {terms} + (1 | client_id)", use, slopes="all")
     row: Any = fit.tidy().set_index("term").loc["extent"]
     return {name: float(row[name]) for name in NUMBERS}
 

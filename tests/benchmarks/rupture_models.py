@@ -4,7 +4,8 @@ Run: python tests/benchmarks/rupture_models.py [replicates] [--write]
 
 Without ruptures and without any effect, each test should be significant at 5 % in 5 % of studies.
 With ruptures whose effect on the next session is known, estimates should average to it and their
-intervals cover it in 95 %. ``--write`` puts the tables into docs/rupture-models.md.
+intervals cover it in 95 %; so too where clients differ in the effect, a mean of zero among them.
+``--write`` puts the tables into docs/rupture-models.md; with ``--only NAME`` that table alone.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ EFFECT = 2.0
 """Points of outcome, at the session after a planted rupture."""
 DEPTH = 4.0
 """Fall at a planted rupture, in SDs of a client's other sessions."""
+SPREAD = 2.0
+"""SD of the effect of a rupture, and of a repair, between clients, in points of outcome."""
 GRID = {"rule": ["drop_within_sd", "drop_pooled_sd"], "k": [1.0, 1.5], "levels": [2]}
 
 
@@ -123,6 +126,57 @@ def estimates_of(rng: np.random.Generator, seed: int) -> Iterator[tuple[str, flo
         yield _row(around, "difference: step", f"event study, difference of steps; ruptures {way}")
 
 
+def varying_study(rng: np.random.Generator, mean: float) -> pd.DataFrame:
+    """Return courses in which each client has effects of an own size, about `mean`.
+
+    Two ruptures a client in 70 % of the clients, each repaired two sessions later or not (even
+    odds); the next session's outcome is raised by a rupture and lowered as much by a repair.
+    """
+    data = study(rng, ruptures=False)
+    shape = (CLIENTS, SESSIONS)
+    rupture, repair = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
+    for first, last in ((1, 3), (6, 8)):
+        at = rng.integers(first, last + 1, CLIENTS)
+        rupture[np.arange(CLIENTS), at] = True
+        repair[np.arange(CLIENTS), at + 2] = rng.random(CLIENTS) < 0.5
+    some = rng.random((CLIENTS, 1)) < 0.7
+    rupture, repair = rupture & some, repair & some
+    worse, better = rng.normal(mean, SPREAD, (2, CLIENTS, 1))
+    outcome = data["distress"].to_numpy().reshape(shape).copy()
+    outcome[:, 1:] += (worse * rupture - better * repair)[:, :-1]
+    return data.assign(distress=outcome.ravel(), planted=rupture.ravel(), mended=repair.ravel())
+
+
+def varying_of(rng: np.random.Generator) -> Iterator[tuple[str, str, float, float, float, float]]:
+    """Yield what, `slopes`, truth, estimate and interval, where clients differ in the effect."""
+    for mean in (0.0, EFFECT):
+        data = varying_study(rng, mean)
+        events = pd.concat(
+            data.loc[data[column], ["client_id", "session"]].assign(rater="client", kind=kind)
+            for column, kind in (("planted", "rupture"), ("mended", "repair"))
+        )
+        for slopes in ("all", "none"):
+            model = al.fit_rupture_repair(
+                data, alliance="bond", outcome="distress", rule="direct_report", events=events,
+                slopes=slopes, reverse=False,
+            )  # fmt: skip
+            for event, truth in (("rupture", mean), ("repair", -mean)):
+                for levels in (2, 3):
+                    own = model.table[model.table["model"] == f"outcome, {levels} levels"]
+                    name = f"next outcome after {event}, {levels} levels"
+                    _, *numbers = _row(own, f"{event}_lag1_within", name)
+                    yield name, slopes, truth + 0.0, *numbers
+
+
+def varying_table(replicates: int, seed: int = 3) -> pd.DataFrame:
+    """Return bias and coverage where clients differ in the effect, by mean effect and `slopes`."""
+    rows = [row for rng in _streams(seed, replicates) for row in varying_of(rng)]
+    table = pd.DataFrame(rows, columns=["estimate of", "slopes", "truth", "mean", "low", "high"])
+    table["coverage"] = table["truth"].between(table["low"], table["high"]).astype(float)
+    by = ["estimate of", "truth", "slopes"]
+    return table.groupby(by, sort=False)[["mean", "coverage"]].mean().reset_index()
+
+
 def _way(way: str, data: pd.DataFrame) -> dict[str, Any]:
     if way != "known":
         return {"rule": "drop_stricter_sd", "k": 2.0}
@@ -185,12 +239,15 @@ def _shown(name: str, value: object) -> str:
 
 
 def main(*arguments: str) -> int:
-    """Print both tables; with ``--write``, put them into the page."""
+    """Print the tables; with ``--write``, put them into the page."""
     numbers = [int(word) for word in arguments if word.isdigit()]
     replicates = numbers[0] if numbers else 200
-    tables = {"null": null_table(replicates), "truth": truth_table(replicates)}
-    for name, table in tables.items():
-        text = markdown(table, _shown)
+    makers = {"null": null_table, "truth": truth_table, "varying": varying_table}
+    if "--only" in arguments:
+        name = arguments[arguments.index("--only") + 1]
+        makers = {name: makers[name]}
+    for name, make in makers.items():
+        text = markdown(make(replicates), _shown)
         print(text, end="\n\n")
         if "--write" in arguments:
             page = PAGE.read_text(encoding="utf-8")

@@ -97,6 +97,13 @@ def test_each_row_is_what_the_single_model_gives(data, many):
             assert row[name] == pytest.approx(wanted[name], rel=SAME)
 
 
+def test_the_old_name_of_a_choice_gives_the_new_one():
+    named = expand({"rule": "drop_points", "points": 1, "random_slope": [True, False]})
+    assert [one.model["slopes"] for one in named] == ["all", "none"]
+    with pytest.raises(al.DesignError, match="random_slope must be true or false"):
+        expand({"rule": "drop_points", "points": 1, "random_slope": "yes"})
+
+
 def test_the_weights_give_the_within_client_least_squares_slope(data, many):
     row = many.specifications.query("rule == 'drop_within_sd' and k == 1.0 and levels == 2").iloc[0]
     assert not row["lagged_outcome"]
@@ -106,9 +113,10 @@ def test_the_weights_give_the_within_client_least_squares_slope(data, many):
     x = np.column_stack([used[["rupture_lag1", "repair_lag1", "session"]].to_numpy(float), dummies])
     slope = np.linalg.lstsq(x, used["outcome"].to_numpy(), rcond=None)[0][0]
     assert row["estimate_within"] == pytest.approx(slope, rel=SAME)
-    assert many.specifications["estimate_within"].tolist() == pytest.approx(
-        many.specifications["estimate"].tolist(), rel=CLOSE
-    )
+    equal = al.rupture_multiverse(
+        data, **BOTH, grid={**GRID, "slopes": "none"}, permutations=0, n_jobs=1
+    ).specifications
+    assert equal["estimate_within"].tolist() == pytest.approx(equal["estimate"].tolist(), rel=CLOSE)
 
 
 def test_with_the_outcome_before_the_weights_hold_its_slope(data, many):

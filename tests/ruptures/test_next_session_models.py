@@ -209,3 +209,37 @@ def test_the_result_shows_itself():
     ax = model.plot()
     assert "points" in ax.get_xlabel()
     assert len(ax.get_yticklabels()) == 2
+
+
+def differing(seed=6):
+    """Courses in which clients' next outcomes are moved by a dip by 3 points, give or take 3."""
+    data = planted(seed, effect=0.0)
+    dips = data["bond"].to_numpy().reshape(80, 12)
+    where = (dips - np.median(dips, axis=1, keepdims=True)).argmin(axis=1)
+    moved = data["distress"].to_numpy().reshape(80, 12).copy()
+    moved[np.arange(80), where + 1] += np.random.default_rng(seed).normal(3.0, 3.0, 80)
+    return data.assign(distress=moved.ravel())
+
+
+def test_effects_that_differ_between_clients_vary_by_default_and_are_told():
+    data = differing()
+    options = {"rule": "drop_points", "points": 1.2, "levels": 2, "reverse": False}
+    each = al.fit_rupture_repair(data, **BOTH, **options)
+    same = al.fit_rupture_repair(data, **BOTH, **options, slopes="none")
+    assert "(0 + rupture_lag1_within | client_id)" in each.fits["outcome, 2 levels"].formula
+    assert same.fits["outcome, 2 levels"].formula.endswith("+ (1 | client_id)")
+    spread = term(each, "sd rupture_lag1_within")
+    assert spread["estimate"] == pytest.approx(3.0, abs=0.8)  # its error is about 0.3
+    assert any("'rupture_lag1_within' (SD" in message for message in each.messages)
+    assert (
+        term(each, "rupture_lag1_within")["std_error"]
+        > 1.5 * term(same, "rupture_lag1_within")["std_error"]
+    )
+
+
+def test_the_old_name_of_slopes_still_holds():
+    data = planted()
+    named = al.fit_rupture_repair(data, **BOTH, levels=2, reverse=False, random_slope=False)
+    assert named.choices.slopes == "none"
+    with pytest.raises(al.DesignError, match="slopes must be one of 'all', 'none'"):
+        al.fit_rupture_repair(data, **BOTH, levels=2, slopes="some")

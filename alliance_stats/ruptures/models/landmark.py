@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ...arguments import checked_choice
 from ...errors import AllianceStatsWarning, DesignError
 from ...results import TIDY_COLUMNS, Result
 from ..reading import is_study
 from ..result import Ruptures
+from .design import SLOPES
 from .session_table import Series, detect, read_ratings
 
 if TYPE_CHECKING:
@@ -93,6 +95,7 @@ def fit_rupture_outcome(
     outcome_rater: str | None = None,
     events: pd.DataFrame | None = None,
     codes: pd.DataFrame | None = None,
+    slopes: str = "all",
     **parameters: Any,
 ) -> RuptureOutcome:
     """Do clients whose early ruptures were repaired end better than those whose were not?
@@ -108,6 +111,9 @@ def fit_rupture_outcome(
         As in `fit_rupture_repair`.
     landmark
         Session number by which the class is known.
+    slopes
+        ``"all"``: the differences between classes vary between therapists, as far as the data
+        carry it; ``"none"``: they are the same with every therapist.
 
     Returns
     -------
@@ -132,6 +138,7 @@ def fit_rupture_outcome(
     """
     if isinstance(landmark, bool) or not isinstance(landmark, int) or landmark < 3:
         raise DesignError(f"landmark must be a session number of 3 or more; it is {landmark!r}.")
+    checked_choice("slopes", slopes, SLOPES)
     ratings, direction = read_ratings(
         data,
         Series(alliance, subscale, rater),
@@ -153,7 +160,7 @@ def fit_rupture_outcome(
     )
     rows = _one_row_a_client(ratings, found, landmark)
     _require(rows, landmark)
-    table, fit, notes = _fit(rows)
+    table, fit, notes = _fit(rows, slopes)
     gone = int(len(found.clients) - len(rows))
     said = (
         IMMORTAL,
@@ -205,7 +212,9 @@ def _counts(rows: pd.DataFrame) -> pd.DataFrame:
     return table.loc[order].reset_index()
 
 
-def _fit(rows: pd.DataFrame) -> tuple[pd.DataFrame, MultilevelFit | None, tuple[str, ...]]:
+def _fit(
+    rows: pd.DataFrame, slopes: str
+) -> tuple[pd.DataFrame, MultilevelFit | None, tuple[str, ...]]:
     present = [name for name in CLASSES if (rows["class"] == name).any()]
     data = rows.assign(**{"class": pd.Categorical(rows["class"], categories=present)})
     columns = {f"class_{name}": (data["class"] == name).astype(float) for name in present[1:]}
@@ -220,7 +229,11 @@ def _fit(rows: pd.DataFrame) -> tuple[pd.DataFrame, MultilevelFit | None, tuple[
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AllianceStatsWarning)
-            fit = fit_multilevel(f"later ~ {' + '.join(terms)} + (1 | therapist_id)", data)
+            fit = fit_multilevel(
+                f"later ~ {' + '.join(terms)} + (1 | therapist_id)",
+                data,
+                slopes=_varying(data, list(columns)) if slopes == "all" else "none",
+            )
         return _renamed(fit.tidy()), fit, fit.messages
     from .clustered import tidy_rows
 
@@ -234,6 +247,12 @@ def _fit(rows: pd.DataFrame) -> tuple[pd.DataFrame, MultilevelFit | None, tuple[
     names = ["Intercept", *terms]
     note = "No therapists are known: least squares, clients taken as independent."
     return _renamed(tidy_rows(names, coef, covariance, df)), None, (note,)
+
+
+def _varying(data: pd.DataFrame, names: list[str]) -> list[str]:
+    """Return the columns that differ between clients of two therapists or more."""
+    values = data.groupby("therapist_id")[names].nunique()
+    return [name for name in names if (values[name] > 1).sum() > 1]
 
 
 def _renamed(table: pd.DataFrame) -> pd.DataFrame:
