@@ -66,8 +66,9 @@ def fit_actor_partner(
     roles: tuple[str, str] = ("client", "therapist"),
     by: str | Sequence[str] | None = "client_id",
     covariates: str | Sequence[str] | None = (),
-    random: Literal["slopes", "intercepts"] = "slopes",
+    slopes: Literal["all", "none"] = "all",
     df: Literal["satterthwaite", "kenward-roger", "normal"] = "satterthwaite",
+    random: Literal["slopes", "intercepts"] | None = None,
 ) -> ActorPartner:
     """Does each person's outcome go with the own rating (actor) or with the other's (partner)?
 
@@ -86,12 +87,14 @@ def fit_actor_partner(
         least squares.
     covariates
         Further numeric columns.
-    random
-        ``"slopes"``: every effect varies between dyads, and between therapists, where it can be
+    slopes
+        ``"all"``: every effect varies between dyads, and between therapists, where it can be
         told; where they do vary and are fitted as one, the intervals are too narrow. What is found
-        not to vary goes, and ``messages`` say so. ``"intercepts"``: only levels vary.
+        not to vary goes, and ``messages`` say so. ``"none"``: only levels vary.
     df
         How degrees of freedom are found.
+    random
+        Old name of `slopes`: ``"slopes"`` or ``"intercepts"``.
 
     Returns
     -------
@@ -118,7 +121,7 @@ def fit_actor_partner(
     for name, pair in (("predictors", predictors), ("outcomes", outcomes), ("roles", roles)):
         if isinstance(pair, str) or len(pair) != 2 or pair[0] == pair[1]:
             raise DesignError(f"{name} must name two, one a person, not {pair!r}.")
-    asked.one_of(random, "random", ("slopes", "intercepts"))
+    kind = asked.random_part(slopes, random, ("slopes", "intercepts"))
     asked.one_of(df, "df", METHODS)
     levels, further = grouping(by), asked.names_of(covariates, "covariates")
     asked.distinct([*predictors, *outcomes, *further, *levels])
@@ -137,7 +140,7 @@ def fit_actor_partner(
     for person, role in enumerate(roles):
         told: list[str] = []
         names = {c: _named(c, person, further) for c in map(str, frame)}
-        found = _fit(frame, rows, person, levels, random, df, names, told)
+        found = _fit(frame, rows, person, levels, kind, df, names, told)
         if found.fit is not None:
             told += [renamed(m, levels) for m in found.fit.messages]
         for inner, outer in names.items():

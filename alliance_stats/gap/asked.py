@@ -56,6 +56,18 @@ def one_of(value: object, name: str, allowed: Sequence[object]) -> None:
         )
 
 
+def random_part(slopes: str, random: str | None, allowed: Sequence[str]) -> str:
+    """Return which effects vary, from `slopes` or from its older name `random` where given.
+
+    The first of `allowed` lets slopes vary, ``"intercepts"`` holds them the same for all.
+    """
+    one_of(slopes, "slopes", ("all", "none"))
+    if random is None:
+        return allowed[0] if slopes == "all" else "intercepts"
+    one_of(random, "random", allowed)
+    return random
+
+
 def distinct(columns: Sequence[str | None]) -> None:
     """Refuse a model in which one column plays two parts: its fit would be exact, or empty."""
     there = [name for name in columns if name is not None]

@@ -32,11 +32,12 @@ def fit_response_surface(
     center: Literal["midpoint"] | float | None = "midpoint",
     part: Literal["total", "within", "between", "both"] = "total",
     cubic: bool = False,
-    random: Literal["linear", "intercepts", "linear_all"] = "linear",
+    slopes: Literal["all", "none"] = "all",
     cluster: str | None = None,
     df: Literal["satterthwaite", "kenward-roger", "normal"] = "satterthwaite",
     same_scale: bool = False,
     direction: Literal["higher_is_better", "lower_is_better"] | None = None,
+    random: Literal["linear", "intercepts", "linear_all"] | None = None,
 ) -> ResponseSurface:
     """Does outcome go with the level of both ratings, with their gap, or with their agreement?
 
@@ -74,9 +75,9 @@ def fit_response_surface(
     cubic
         Adds ``b6`` to ``b9`` (X3, X2Y, XY2, Y3), which can tell whether x above y is worse than y
         above x.
-    random
-        With `by`: ``"linear"``: intercepts at each level, and slopes of x and y at the lowest;
-        ``"linear_all"``: slopes at all levels; ``"intercepts"``.
+    slopes
+        With `by`: ``"all"``: the effects of x and y vary between clients; ``"none"``: only levels
+        do.
     cluster
         Without `by`: the column whose groups ``.bootstrap()`` draws as a whole.
     df
@@ -87,6 +88,9 @@ def fit_response_surface(
         Which outcome is the better one: ``"higher_is_better"``, or ``"lower_is_better"`` (as for
         symptoms), where agreement should go with a low outcome. ``.congruence()`` uses it. Without
         it words speak of a higher and lower outcome only.
+    random
+        Older and finer than `slopes`: ``"linear"`` and ``"intercepts"`` are ``"all"`` and
+        ``"none"``; with ``"linear_all"`` effects vary between therapists too.
 
     Returns
     -------
@@ -127,7 +131,8 @@ def fit_response_surface(
     asked.one_of(df, "df", linear.METHODS)
     flag(cubic, "cubic")
     flag(same_scale, "same_scale")
-    _check(part, random, levels, cluster)
+    _check(part, levels, cluster)
+    kind = asked.random_part(slopes, random, RANDOM)
     further, moderating = (
         asked.names_of(covariates, "covariates"),
         asked.names_of(moderators, "moderators"),
@@ -159,15 +164,15 @@ def fit_response_surface(
     if cluster:
         rows = rows.assign(cluster=_cluster(data, cluster)[rows.index])
     middle = _middle(rows, center)
-    if levels and random != "intercepts" and len(rows) <= 3 * rows["level1"].nunique():
-        random = "intercepts"
+    if levels and kind != "intercepts" and len(rows) <= 3 * rows["level1"].nunique():
+        kind = "intercepts"
         messages.append(
             f"{len(rows)} rows of {rows['level1'].nunique()} dyads cannot carry slopes of each "
             "dyad's own: only intercepts vary between dyads here."
         )
     spec = Specification(
         x=x, y=y, outcome=outcome, levels=tuple(levels), covariates=tuple(further),
-        moderators=tuple(moderating), part=part, cubic=cubic, random=random, df=df,
+        moderators=tuple(moderating), part=part, cubic=cubic, random=kind, df=df,
         center=middle, direction=direction,
     )  # fmt: skip
     frame, parts = design(rows, spec)
@@ -228,9 +233,8 @@ def _told(messages: Sequence[str], spec: Specification) -> list[str]:
     return [*out, mixed]
 
 
-def _check(part: str, random: str, levels: list[str], cluster: str | None) -> None:
+def _check(part: str, levels: list[str], cluster: str | None) -> None:
     asked.one_of(part, "part", PARTS)
-    asked.one_of(random, "random", RANDOM)
     if part != "total" and not levels:
         raise DesignError(f"part={part!r} needs by='client_id': deviations and means of clients.")
     if cluster and levels:

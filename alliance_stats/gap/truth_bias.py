@@ -95,9 +95,10 @@ def fit_truth_and_bias(
     moderators: str | Sequence[str] | None = (),
     time: str | None = None,
     standardise: Standardise | None = None,
-    random: Literal["slopes", "intercepts"] = "slopes",
+    slopes: Literal["all", "none"] = "all",
     df: Literal["satterthwaite", "kenward-roger", "normal"] = "satterthwaite",
     same_scale: bool = False,
+    random: Literal["slopes", "intercepts"] | None = None,
 ) -> TruthAndBias:
     """Does the therapist's judgement follow the client's rating, and how far is it off on average?
 
@@ -129,16 +130,18 @@ def fit_truth_and_bias(
         within dyads (without `by`: its SD). ``"dyad"``: by each dyad's own SDs; only then is the
         truth force the mean correlation within dyads. Dyads with fewer than 3 sessions or a
         constant rating have no such SD and are left out and counted.
-    random
-        ``"slopes"``: bias and truth force vary together, and the bias force and the effect of each
+    slopes
+        ``"all"``: bias and truth force vary together, and the bias force and the effect of each
         moderator vary by themselves wherever they change within dyads (or within therapists): an
         effect that differs between dyads but is fitted as one for all has too narrow an interval.
-        What is found not to vary goes, and ``messages`` say so. ``"intercepts"``: only the
+        What is found not to vary goes, and ``messages`` say so. ``"none"``: only the
         directional bias varies.
     df
         How degrees of freedom are found.
     same_scale
         Say True where ranges look unlike although both ratings are on one scale.
+    random
+        Old name of `slopes`: ``"slopes"`` or ``"intercepts"``.
 
     Returns
     -------
@@ -168,7 +171,7 @@ def fit_truth_and_bias(
     ['directional_bias', 'truth_force']
     """
     asked.one_of(standardise, "standardise", STANDARDISE)
-    asked.one_of(random, "random", RANDOM)
+    kind = asked.random_part(slopes, random, RANDOM)
     asked.one_of(df, "df", linear.METHODS)
     flag(same_scale, "same_scale")
     levels = grouping(by)
@@ -187,7 +190,7 @@ def fit_truth_and_bias(
     levels = asked.levels_in(rows, levels, messages)
     frame, scaled, means = design(rows, levels, bias, further, standardise, messages)
     if levels:
-        found = _multilevel(frame, levels, bias, further, random, df, messages)
+        found = _multilevel(frame, levels, bias, further, kind, df, messages)
     else:
         found = linear.least_squares(frame["judgment"].to_numpy(), columns(frame))
     asked.note_clusters(data, levels, messages)
@@ -212,7 +215,7 @@ def _multilevel(
     levels: list[str],
     bias: str | None,
     further: list[str],
-    random: Literal["slopes", "intercepts"],
+    random: str,
     df: Any,
     messages: list[str],
 ) -> Linear:

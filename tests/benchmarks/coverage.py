@@ -182,7 +182,9 @@ def main() -> None:
     text = page(found, options.replicates, options.seed, time.perf_counter() - start)
     print(text)
     if options.write:
-        options.write.write_text(text, encoding="utf-8")
+        old = options.write.read_text(encoding="utf-8") if options.write.exists() else ""
+        rest = old[old.find("<!-- slopes -->") :] if "<!-- slopes -->" in old else ""
+        options.write.write_text(f"{text}\n{rest}" if rest else text, encoding="utf-8")
 
 
 if __name__ == "__main__":
