@@ -7,15 +7,17 @@ them, as far as the data carry it. What is given up, and in which order, is fixe
 1. ``(1 + session | client) + (0 + x | client)``: a predictor whose zero lies far out (a session
    number) is correlated with the intercept, which depends on that zero; one that is centred, or a
    yes or no, is by itself, since its correlations bear neither on its effect nor on the interval;
-2. a slope whose variance is estimated as zero goes, which changes no estimate;
-3. while the data cannot carry a model, or it does not converge, the last slope goes, and the result
+2. where therapists are in the model, such a predictor's effect may vary between them too,
+   ``(0 + x | therapist)``, if there are five or more;
+3. a slope whose variance is estimated as zero goes, which changes no estimate;
+4. while the data cannot carry a model, or it does not converge, the last slope goes, and the result
    says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,6 +40,7 @@ SLOPES = ("all", "none")
 ZERO = 1e-4  # an SD below this share of the residual's, in the column's own spread, is none
 FLAT = 1e-10  # share of a column's squares within units below which it does not change there
 
+LEAST_GROUPS = 5  # fewest groups of an upper level between which an effect may vary
 NEW_VARIANCE = 0.04  # where the search for a new slope's variance starts
 
 FitOnce = Callable[[Formula, "MultilevelFit | None"], "MultilevelFit"]
@@ -96,70 +99,112 @@ def changing_within(design: Design) -> list[str]:
     return found
 
 
+@dataclass(frozen=True)
+class Slope:
+    """An effect that may vary: which, at which level (0 the lowest), and how it is written."""
+
+    name: str
+    level: int
+    apart: bool
+    """Whether it stands in a term of its own, uncorrelated with the intercept."""
+
+
 class _Search:
-    """The steps from correlated slopes to none, each from the estimates of the one before."""
+    """From all slopes to those that can be estimated, each step from the one before."""
 
     def __init__(self, written: Design, data: pd.DataFrame, fit_once: FitOnce) -> None:
         self.written, self.fit_once = written, fit_once
         self.terms = [Term.of(term) for term in lowest_first(written.formula.random, data)]
-        self.group = written.grouping.names[0]
+        self.groups = written.grouping.names
+
+    def candidates(self, names: Sequence[str]) -> list[Slope]:
+        """Return what may vary, in the order in which it is given up, the last first."""
+        own = {(term.group, name) for term in self.terms for name in term.slopes}
+        apart = [name for name in names if _has_zero(self.written, name)]
+        able = [
+            number
+            for number, size in enumerate(self.written.grouping.sizes)
+            if number == 0 or size >= LEAST_GROUPS
+        ]
+        found = [Slope(name, 0, False) for name in names if name not in apart]
+        found += [Slope(name, number, True) for number in able for name in apart]
+        return [slope for slope in found if (self.groups[slope.level], slope.name) not in own]
 
     def run(self, names: Sequence[str]) -> MultilevelFit:
         """Return the first model of the sequence that can be estimated."""
-        own = self.terms[0].slopes
-        names = [name for name in names if name not in own]
-        if not names or self.terms[0].effects[0] != "1":
+        slopes = self.candidates(names)
+        if not slopes or self.terms[0].effects[0] != "1":
             return self.fit_once(self.written.formula, None)
-        apart = [name for name in names if _has_zero(self.written, name)]
-        together = [name for name in names if name not in apart]
-        lost: list[str] = []
-        fit = self._fit(together, apart)
-        while fit is None and (together or apart):
-            lost.append((apart or together).pop())
-            fit = self._fit(together, apart)
+        lost: list[Slope] = []
+        fit = self._fit(slopes)
+        while fit is None and slopes:
+            lost.append(slopes.pop())
+            fit = self._fit(slopes)
         fit = fit or self.fit_once(self.written.formula, None)
-        zero = [name for name in (*together, *apart) if _variance(fit, name) < ZERO**2]
+        zero = [slope for slope in slopes if self._variance(fit, slope) < ZERO**2]
+        kept = [slope for slope in slopes if slope not in zero]
         if zero:
-            together, apart = ([n for n in part if n not in zero] for part in (together, apart))
-            fit = self._fit(together, apart, fit) or fit
-        return _with_notes(fit, self._notes(fit, [*together, *apart], zero, lost))
+            fit = self._fit(kept, fit) or fit
+        notes = self._notes(fit, kept, zero, lost)
+        return replace(fit, design=replace(fit.design, notes=(*fit.design.notes, *notes)))
 
     def _fit(
-        self, together: Sequence[str], apart: Sequence[str], near: MultilevelFit | None = None
+        self, slopes: Sequence[Slope], near: MultilevelFit | None = None
     ) -> MultilevelFit | None:
         """Fit with these slopes; None where the data cannot carry them."""
-        block = self.terms[0].with_slopes([_quoted(name) for name in together])
-        alone = [Term(("0", _quoted(name)), self.terms[0].group, True) for name in apart]
-        text = formula_text(self.written.formula, [block, *alone, *self.terms[1:]])
+        together = [_quoted(slope.name) for slope in slopes if not slope.apart]
+        alone = [
+            Term(("0", _quoted(slope.name)), self.groups[slope.level], True)
+            for slope in slopes
+            if slope.apart
+        ]
+        own = [term for term in self.terms if term.group == self.groups[0]]
+        upper = [term for term in self.terms if term.group != self.groups[0]]
+        own = [own[0].with_slopes(together), *own[1:]]
+        lowest = [term for term in alone if term.group == self.groups[0]]
+        others = [term for term in alone if term.group != self.groups[0]]
+        text = formula_text(self.written.formula, [*own, *lowest, *upper, *others])
         try:
             fit = self.fit_once(parse_formula(text), near)
         except DesignError:  # what the formula as written gave no reason for
             return None
         return fit if fit.converged else None
 
+    def _variance(self, fit: MultilevelFit, slope: Slope) -> float:
+        """Return the variance a slope gives to the rows' mean, over the residual's."""
+        values = fit.design.frame[slope.name].to_numpy(dtype=float)
+        variance = self._sd(fit, slope) ** 2
+        return variance * float(np.mean(values**2)) / fit.scale
+
+    def _sd(self, fit: MultilevelFit, slope: Slope) -> float:
+        covariance = fit.random_covariances[self.groups[slope.level]]
+        return float(covariance[slope.name][slope.name]) ** 0.5
+
     def _notes(
         self,
         fit: MultilevelFit,
-        varying: Sequence[str],
-        zero: Sequence[str],
-        lost: Sequence[str],
+        kept: Sequence[Slope],
+        zero: Sequence[Slope],
+        lost: Sequence[Slope],
     ) -> list[str]:
-        where = f"between groups of '{self.group}'"
         notes = []
-        if varying:
-            table = fit.random_covariances[self.group]
-            sds = [f"'{name}' (SD {float(table[name][name]) ** 0.5:.3g})" for name in varying]
-            notes.append(f"Effects that vary {where}: {', '.join(sds)}.")
-        if zero:
-            notes.append(
-                f"No variance {where} is found in the effect of {_named(zero)}: fitted as the "
-                "same for all, which changes no estimate and does not show that it is the same."
-            )
-        if lost:
-            notes.append(
-                f"These data cannot carry effects of {_named(lost)} that vary {where}; where they "
-                "do vary, their intervals are too narrow (compare fit.robust())."
-            )
+        for number, group in enumerate(self.groups):
+            where = f"between groups of '{group}'"
+            sds = [f"'{s.name}' (SD {self._sd(fit, s):.3g})" for s in kept if s.level == number]
+            none = [slope.name for slope in zero if slope.level == number]
+            gone = [slope.name for slope in lost if slope.level == number]
+            if sds:
+                notes.append(f"Effects that vary {where}: {', '.join(sds)}.")
+            if none:
+                notes.append(
+                    f"No variance {where} is found in the effect of {_named(none)}: fitted as "
+                    "the same for all, which changes no estimate and does not show that it is."
+                )
+            if gone:
+                notes.append(
+                    f"These data cannot carry effects of {_named(gone)} that vary {where}; where "
+                    "they do vary, their intervals are too narrow (compare fit.robust())."
+                )
         return notes
 
 
@@ -171,10 +216,6 @@ def _quoted(name: str) -> str:
     return name if name.isidentifier() else f"`{name}`"
 
 
-def _with_notes(fit: MultilevelFit, notes: Sequence[str]) -> MultilevelFit:
-    return replace(fit, design=replace(fit.design, notes=(*fit.design.notes, *notes)))
-
-
 def _has_zero(design: Design, name: str) -> bool:
     """Say whether a column's zero is within a standard deviation of its mean: a point of its own.
 
@@ -184,18 +225,10 @@ def _has_zero(design: Design, name: str) -> bool:
     return bool(abs(values.mean()) < values.std())
 
 
-def _variance(fit: MultilevelFit, name: str) -> float:
-    """Return a slope's variance over the residual's, its column scaled to a square of one."""
-    relative = covariances(fit.design.levels, fit.optimum.theta)[0]
-    place = fit.design.effects[0].names.index(name)
-    return float(relative[place, place])
-
-
 def start_near(design: Design, fit: MultilevelFit) -> Array:
     """Return a theta for a design from the estimates of another fit to the same rows.
 
-    Effects of one group and name take over their covariances; new ones start as `deviance.start`
-    has them.
+    Effects of one group and name take over their covariances, new ones a small variance.
     """
     known = {
         (group, a, b): D[i, j]

@@ -152,9 +152,8 @@ With therapists (SD of their levels {THERAPIST_SD:g}), where the effect may diff
 {three}
 
 - `slopes="none"` is right only where nothing differs, and nobody knows that beforehand.
-- An effect that differs between **therapists** is not let vary there by `slopes="all"`: write it,
-  `(1 | therapist) + (0 + within | therapist)`, where the claim is about therapists in general and
-  there are enough of them to tell (20 or more).
+- With few therapists `slopes="all"` is a little careful where the effect is the same with all of
+  them; holding it equal for all therapists where it is not costs more.
 <!-- end -->
 """
 

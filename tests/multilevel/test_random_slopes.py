@@ -73,6 +73,22 @@ def test_a_slope_without_variance_goes_and_no_estimate_changes():
     assert full.formula.endswith("(1 | therapist)")
 
 
+def test_a_centred_effect_may_vary_between_therapists_too():
+    data = study(0.0, 0.3)
+    steeper = np.random.default_rng(2).normal(0, 1, 12)[data["therapist"]]
+    data["y"] += steeper * data["within"]
+    fit = al.fit_multilevel(f"{BARE} + (1 | therapist)", data, slopes="all")
+    assert fit.formula.endswith("+ (1 | therapist) + (0 + within | therapist)")
+    assert said(fit, "Effects that vary between groups of 'therapist': 'within' (SD ")
+    assert fit.df["within"] < 12
+
+
+def test_four_therapists_do_not_tell_how_therapists_differ():
+    data = study(0.8, 0.3).assign(therapist=lambda f: f["client"] % 4)
+    fit = al.fit_multilevel(f"{BARE} + (1 | therapist)", data, slopes="all")
+    assert "within | therapist" not in fit.formula
+
+
 def test_named_slopes_are_the_only_ones_added():
     fit = al.fit_multilevel(BARE, study(0.8, 0.3), slopes=["within"])
     assert fit.formula == f"{FIXED} + (1 | client) + (0 + within | client)"
