@@ -39,9 +39,10 @@ def build(
         _episodes(series, courses, flags, episodes, who),
         clients,
         rule.name,
-        dict(p),
+        {name: flags.estimates.get(name, value) for name, value in p.items()},
         rule.unit,
         limits,
+        dict(flags.estimates),
         (*flags.notes, *series.notes, *_messages(series, courses, clients, rule, p)),
     )
 
@@ -66,6 +67,7 @@ def _sessions(
         "reference": sign * flags.reference,
         "threshold": sign * flags.threshold,
         "episode": np.cumsum(inside[:-1]) - 1,
+        **flags.session_columns,
     }
     if n != series.session.size:
         columns = {k: _fill(v, series.observed) for k, v in columns.items()}

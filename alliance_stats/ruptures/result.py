@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -28,7 +28,9 @@ class Ruptures(Result):
         session has fallen, in the rule's unit), ``judged`` (the criterion could be applied),
         ``reference`` (the level the fall is counted from), ``threshold`` (the score at which
         the session would be flagged), ``episode`` (row number in `episodes`, -1 outside); with
-        ``range``: ``at_ceiling``, ``at_floor`` (the best and the worst possible score).
+        ``range``: ``at_ceiling``, ``at_floor`` (the best and the worst possible score); with the
+        rule ``state_model``: ``probability`` (that the session is in a rupture),
+        ``probability_begins`` and ``probability_ends`` (that one begins or ends there).
     episodes
         One row a rupture: ``client_id``, ``rupture_session``, ``nadir_session``,
         ``repair_session`` (missing where there was none), ``last_session`` (the last session
@@ -46,6 +48,8 @@ class Ruptures(Result):
     limits
         For control charts one row a client: centre, limits, mean moving range, sigma, lag-1
         autocorrelation; else None.
+    estimates
+        What a rule with a model (``state_model``) has estimated, by name; else empty.
     messages
         What could not be judged, and why.
     """
@@ -57,12 +61,14 @@ class Ruptures(Result):
     parameters: Mapping[str, Any]
     unit: str
     limits: pd.DataFrame | None = None
+    estimates: Mapping[str, Any] = field(default_factory=dict)
     messages: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:  # type: ignore[override]
         """The rule with its parameters, in one line."""
-        given = ", ".join(f"{k}={v!r}" for k, v in self.parameters.items() if v is not None)
+        shown = {k: round(v, 4) if type(v) is float else v for k, v in self.parameters.items()}
+        given = ", ".join(f"{k}={v!r}" for k, v in shown.items() if v is not None)
         return f"Ruptures by the rule '{self.rule}' ({given})"
 
     def __repr__(self) -> str:

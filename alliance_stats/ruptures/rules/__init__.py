@@ -14,6 +14,7 @@ from . import (
     ewma,
     observer_codes,
     shape_clusters,
+    state_model,
     sudden_loss,
 )
 from .base import COMMON, Flags, Rule
@@ -33,6 +34,7 @@ REGISTRY: dict[str, Rule] = {
         change_point,
         sudden_loss,
         shape_clusters,
+        state_model,
         direct_report,
         observer_codes,
     )

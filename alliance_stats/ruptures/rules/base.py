@@ -41,8 +41,11 @@ class Flags:
         Sessions with an explicit sign of repair; rules that have it need no level.
     limits
         One value a client, for charts.
-    client_columns
-        Further columns, one value a client.
+    client_columns, session_columns
+        Further columns, one value a client or a session.
+    estimates
+        What a rule with a model has estimated; those that are parameters of the rule stand in the
+        result's parameters too.
     notes
         Sentences on what was estimated on the way.
     """
@@ -57,6 +60,8 @@ class Flags:
     repair: Booleans | None = None
     limits: Mapping[str, Any] | None = None
     client_columns: Mapping[str, Any] = field(default_factory=dict)
+    session_columns: Mapping[str, Floats] = field(default_factory=dict)
+    estimates: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 

@@ -1,0 +1,178 @@
+"""A rupture as a hidden state, with a probability in every session.
+
+Every client has a level and a trend of their own and drifts about them from session to session; a
+rupture opens and closes unseen, and while it is open scores are expected to be lower
+(`states.model` has the formulas). Levels, trends, drift, depth, opening and closing are estimated
+from all clients together; each session's probability rests on all sessions of its client, those
+before and those after. A session is flagged where the probability is at least `threshold`;
+``distance`` is its log odds. Depth, opening, closing and phi can be given, from a larger study
+say; None: they are estimated, and the estimates stand in ``.parameters``.
+
+The first observed session of a client is not judged. Missing sessions are passed through by the
+powers of the chain of states and of the autocorrelation. Scores at an end of the scale (`range`;
+where it is not known, a highest or lowest score that one in fifty scores or more has) count as
+lying there or beyond.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..courses import Courses, Floats, Integers
+from ..states.blocks import Unit, blocks, ends, unit_of
+from ..states.estimation import Fit, fit, smooth
+from ..states.model import VARIATION
+from .base import Flags, Rule
+
+CLIENTS_TO_FIT = 2000
+"""So many clients, evenly spread over all, are enough to estimate what is common to all."""
+FEW = 30
+"""With fewer clients the penalties weigh as much as the data."""
+SURE = 1e-12
+GIVEN = ("depth", "opening", "closing", "phi")
+
+
+@dataclass
+class _Found:
+    """What is found, a value a session."""
+
+    inside: Floats
+    begins: Floats
+    ends: Floats
+    fall: Floats
+
+
+def flag_states(courses: Courses, p: Mapping[str, Any]) -> Flags:
+    """Flag sessions that are in a rupture with a probability of `threshold` or more."""
+    n = courses.session.size
+    able = courses.length >= max(p["min_sessions"], 2)
+    judged = courses.spread(able).astype(bool) & (courses.position > 0)
+    found = _Found(*(np.where(judged, 0.0, np.nan) for _ in range(4)))
+    notes: list[str] = []
+    estimates: dict[str, Any] = {}
+    each = courses.start.size // courses.replicates
+    for sample in range(courses.replicates):
+        clients = np.flatnonzero(able[sample * each : (sample + 1) * each]) + sample * each
+        estimates, said = _one_sample(courses, clients, p, found)
+        notes = said if courses.replicates == 1 else []
+    probability = np.clip(found.inside, SURE, 1 - SURE)
+    with np.errstate(invalid="ignore"):
+        flag = judged & (found.inside >= p["threshold"])
+    return Flags(
+        flag,
+        np.log(probability / (1 - probability)),
+        judged,
+        courses.value + np.nan_to_num(found.fall),
+        np.full(n, np.nan),
+        moving_threshold=True,
+        session_columns={
+            "probability": found.inside,
+            "probability_begins": found.begins,
+            "probability_ends": found.ends,
+        },
+        estimates=estimates,
+        notes=tuple(notes),
+    )
+
+
+def _one_sample(
+    courses: Courses, clients: Integers, p: Mapping[str, Any], found: _Found
+) -> tuple[dict[str, Any], list[str]]:
+    """Fit one sample's clients, write what is found into `found`, and return the estimates."""
+    rows = np.isin(courses.client, clients)
+    unit = unit_of(courses, rows) if clients.size else None
+    if unit is None or unit.sd <= courses.noise:
+        return {}, ["No client's scores move: there is nothing to estimate, and no rupture."]
+    end = ends(courses, p["range"])
+    chosen = clients[:: -(-clients.size // CLIENTS_TO_FIT)]
+    known = {name: p[name] for name in GIVEN if p[name] is not None}
+    if "depth" in known:
+        known["depth"] = known["depth"] / unit.sd
+    best = fit([block for block, _, _ in blocks(courses, chosen, unit, end)], known)
+    for block, where, there in blocks(courses, clients, unit, end):
+        posterior = smooth(block, best.states)
+        later = there & (np.arange(there.shape[0])[:, None] > 0)
+        for name in ("inside", "begins", "ends", "fall"):
+            scale = unit.sd if name == "fall" else 1.0
+            getattr(found, name)[where[later]] = scale * getattr(posterior, name)[later]
+    estimates = _in_points(best, unit, courses.sign) | {
+        "n_clients": int(chosen.size),
+        "log_likelihood": best.log_likelihood,
+        "converged": best.converged,
+        "n_passes": best.passes,
+    }
+    return estimates, _notes(estimates, known)
+
+
+def _in_points(best: Fit, unit: Unit, sign: float) -> dict[str, float]:
+    """Return the estimates in points of the scale and single sessions."""
+    s = best.states
+    sd, step = unit.sd, unit.sd / unit.spread
+    return {
+        "depth": float(s.depth * sd),
+        "depth_sd": float(s.depth * sd * VARIATION),
+        "opening": float(s.opening),
+        "closing": float(s.closing),
+        "phi": float(s.phi),
+        "within_sd": float(s.sd * sd),
+        "level": float(sign * (unit.centre + s.level * sd)),
+        "level_sd": float(s.level_sd * sd),
+        "trend": float(sign * s.trend * step),
+        "trend_sd": float(s.trend_sd * step),
+        "middle_session": unit.middle,
+    }
+
+
+def _notes(estimates: Mapping[str, Any], known: Mapping[str, float]) -> list[str]:
+    e = estimates
+    said = [
+        f"State model of {e['n_clients']} clients: a rupture is {e['depth']:.3g} points deep "
+        f"({e['depth'] / e['within_sd']:.2g} within-client SDs), opens in {e['opening']:.1%} of "
+        f"sessions and closes with probability {e['closing']:.2g} a session; phi "
+        f"{e['phi']:.2g}." + (f" Given, not estimated: {', '.join(known)}." if known else "")
+    ]
+    if not e["converged"]:
+        said.append(
+            f"The search for the parameters did not settle in {e['n_passes']} passes; hold the "
+            "probabilities against those of a larger or longer study before using them."
+        )
+    if e["n_clients"] < FEW:
+        said.append(
+            f"With {e['n_clients']} client(s) depth, opening and closing rest mostly on what the "
+            "model assumes of ruptures beforehand; give them from a larger study where there is "
+            "one."
+        )
+    return said
+
+
+RULES = (
+    Rule(
+        name="state_model",
+        title="Probability of a hidden rupture that opens and closes",
+        definition="P(s_it > 0 | x_i1 .. x_in) >= threshold; "
+        "x_it = a_i + b_i t + AR(1) - depth m(s_it), s Markov",
+        function=flag_states,
+        own={
+            "threshold": 0.5,
+            "depth": None,
+            "opening": None,
+            "closing": None,
+            "phi": None,
+            "repair_level": "threshold",
+            "min_sessions": 4,
+            "max_gap": None,
+        },
+        unit="log odds of a rupture",
+        least_sessions=2,
+        source="Hamilton 1989, doi 10.2307/1912559; Kim 1994, doi 10.1016/0304-4076(94)90036-1 "
+        "(a switching mean in an autoregression); levels and trends as in a multilevel model",
+        verified=False,
+        note="Reads the whole course, later sessions too. .sessions holds the probability of being "
+        "in a rupture, and of one that begins and that ends there. The likelihood is checked "
+        "against a sum over all paths of states; the papers' abstracts only were read.",
+    ),
+)

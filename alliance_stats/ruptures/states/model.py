@@ -1,0 +1,118 @@
+"""The parameters of the state model, their penalties, and the chain of states.
+
+For client i in session t, scores turned so that higher is better,
+
+    x_it = a_i + b_i u_t + e_it - depth * m(s_it)
+
+    a_i ~ N(level, level_sd^2), b_i ~ N(trend, trend_sd^2)    u_t: session number, standardised
+    e_it stationary Gaussian with SD sd and corr(e_it, e_is) = phi^|t - s|
+    s_it Markov: 0 no rupture; 1 a shallow one is open; 2 a deep one is open
+
+A rupture opens with probability `opening` a session, closes with probability `closing`, and keeps
+its depth while it is open: `depth` less or more `VARIATION` of it, each in half of the ruptures.
+The first observed session of a client is in no rupture: there is nothing yet to fall from.
+
+Scores are counted in pooled within-client SDs from the mean of all scores, so that the penalties
+mean the same on every scale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+VARIATION = 0.3
+"""SD of depth between ruptures, as a share of their mean depth; few studies could estimate it."""
+STEPS = np.array([0.0, 1 - VARIATION, 1 + VARIATION])
+"""Depth of each state, as a multiple of the mean depth."""
+SHARES = np.array([0.5, 0.5])
+"""Share of shallow and of deep ruptures."""
+
+NAMES = (
+    "level", "trend", "level_sd", "trend_sd", "sd", "phi", "depth", "opening", "closing",
+)  # fmt: skip
+LOGARITHMS = ("level_sd", "trend_sd", "sd", "depth")
+LOG_ODDS = ("opening", "closing")
+
+PENALTIES: Mapping[str, tuple[float, float]] = {
+    "level": (0.0, 10.0),
+    "trend": (0.0, 1.0),
+    "level_sd": (0.0, 1.5),
+    "trend_sd": (np.log(0.25), 1.0),
+    "sd": (0.0, 0.5),
+    "phi": (np.arctanh(0.3), 0.3),
+    "depth": (np.log(2.0), 0.25),
+    "opening": (np.log(0.05 / 0.95), 0.75),
+    "closing": (0.0, 0.75),
+}
+"""Mean and SD of the normal penalty on each parameter as it is searched for: the log of SDs and of
+depth / sd, Fisher's z of phi, the log odds of opening and closing. What they say together: a
+rupture is a fall of about 1.2 to 3.3 SDs, opens in 1 to 19 % of sessions and is over after one to
+five. Many clients outweigh them; they decide where there is no rupture to learn from."""
+START = np.array([PENALTIES[name][0] for name in NAMES])
+
+
+@dataclass(frozen=True)
+class States:
+    """Values of all parameters."""
+
+    level: Any
+    trend: Any
+    level_sd: Any
+    trend_sd: Any
+    sd: Any
+    phi: Any
+    depth: Any
+    opening: Any
+    closing: Any
+
+    @property
+    def falls(self) -> Any:
+        """Depth of each state."""
+        return self.depth * STEPS
+
+    def transitions(self, gap: int) -> Any:
+        """Return the probabilities of states so many sessions on: from (rows) to (columns)."""
+        kind = np.result_type(np.asarray(self.opening), np.asarray(self.closing))
+        step = np.zeros((STEPS.size, STEPS.size), dtype=kind)
+        step[0, 0] = 1 - self.opening
+        step[0, 1:] = self.opening * SHARES
+        step[1:, 0] = self.closing
+        open_ = np.arange(1, STEPS.size)
+        step[open_, open_] = 1 - self.closing
+        return np.linalg.matrix_power(step, gap)
+
+
+def to_states(theta: npt.NDArray[Any]) -> States:
+    """Return the parameters from the values in which they are searched for."""
+    values = dict(zip(NAMES, theta, strict=True))
+    for name in LOGARITHMS:
+        values[name] = np.exp(values[name])
+    for name in LOG_ODDS:
+        values[name] = 1 / (1 + np.exp(-values[name]))
+    values["phi"] = np.tanh(values["phi"])
+    return States(**values)
+
+
+def searched(name: str, value: float) -> float:
+    """Return a parameter's value as it is searched for."""
+    if name in LOGARITHMS:
+        return float(np.log(value))
+    if name in LOG_ODDS:
+        return float(np.log(value / (1 - value)))
+    return float(np.arctanh(value)) if name == "phi" else float(value)
+
+
+def penalty(theta: npt.NDArray[Any]) -> Any:
+    """Return the log density of the penalties, but for a constant."""
+    mean, sd = np.array([PENALTIES[name] for name in NAMES]).T
+    judged = theta.copy()
+    judged[NAMES.index("depth")] -= theta[NAMES.index("sd")]
+    return -0.5 * np.sum(np.square((judged - mean) / sd))
