@@ -25,7 +25,7 @@ import numpy as np
 from ..courses import Courses, Floats, Integers
 from ..states.blocks import Unit, blocks, ends, unit_of
 from ..states.estimation import Fit, fit, smooth
-from ..states.model import VARIATION
+from ..states.model import VARIATION, bend, unbend
 from .base import Flags, Rule
 
 CLIENTS_TO_FIT = 2000
@@ -33,7 +33,7 @@ CLIENTS_TO_FIT = 2000
 FEW = 30
 """With fewer clients the penalties weigh as much as the data."""
 SURE = 1e-12
-GIVEN = ("depth", "opening", "closing", "phi")
+GIVEN = ("depth", "opening", "closing", "phi", "power")
 
 
 @dataclass
@@ -43,7 +43,7 @@ class _Found:
     inside: Floats
     begins: Floats
     ends: Floats
-    fall: Floats
+    level: Floats
 
 
 def flag_states(courses: Courses, p: Mapping[str, Any]) -> Flags:
@@ -66,7 +66,7 @@ def flag_states(courses: Courses, p: Mapping[str, Any]) -> Flags:
         flag,
         np.log(probability / (1 - probability)),
         judged,
-        courses.value + np.nan_to_num(found.fall),
+        np.where(judged, found.level, courses.value),
         np.full(n, np.nan),
         moving_threshold=True,
         session_columns={
@@ -96,9 +96,11 @@ def _one_sample(
     for block, where, there in blocks(courses, clients, unit, end):
         posterior = smooth(block, best.states)
         later = there & (np.arange(there.shape[0])[:, None] > 0)
-        for name in ("inside", "begins", "ends", "fall"):
-            scale = unit.sd if name == "fall" else 1.0
-            getattr(found, name)[where[later]] = scale * getattr(posterior, name)[later]
+        for name in ("inside", "begins", "ends"):
+            getattr(found, name)[where[later]] = np.clip(getattr(posterior, name), 0, 1)[later]
+        power = best.states.power
+        without = unbend(bend(block.deviation, power) + posterior.fall, power)
+        found.level[where[later]] = unit.centre + unit.sd * (block.own + without)[later]
     estimates = _in_points(best, unit, courses.sign) | {
         "n_clients": int(chosen.size),
         "log_likelihood": best.log_likelihood,
@@ -118,6 +120,7 @@ def _in_points(best: Fit, unit: Unit, sign: float) -> dict[str, float]:
         "opening": float(s.opening),
         "closing": float(s.closing),
         "phi": float(s.phi),
+        "power": float(s.power),
         "within_sd": float(s.sd * sd),
         "level": float(sign * (unit.centre + s.level * sd)),
         "level_sd": float(s.level_sd * sd),
@@ -154,7 +157,7 @@ RULES = (
         name="state_model",
         title="Probability of a hidden rupture that opens and closes",
         definition="P(s_it > 0 | x_i1 .. x_in) >= threshold; "
-        "x_it = a_i + b_i t + AR(1) - depth m(s_it), s Markov",
+        "T(x_it) = a_i + b_i t + AR(1) - D m(s_it), s Markov",
         function=flag_states,
         own={
             "threshold": 0.5,
@@ -162,6 +165,7 @@ RULES = (
             "opening": None,
             "closing": None,
             "phi": None,
+            "power": None,
             "repair_level": "threshold",
             "min_sessions": 4,
             "max_gap": None,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..courses import Booleans, Courses, Floats, Integers
+from ..courses import Booleans, Courses, Integers
 from .passes import Block
 
 CLIENTS = 512
@@ -62,7 +62,8 @@ def blocks(
     later = inside & (courses.position > 0)
     gaps = np.unique(gap[later])
     place = np.searchsorted(gaps, np.where(later, gap, gaps[0]))
-    x = (courses.value - unit.centre) / unit.sd
+    own = (courses.mean - unit.centre) / unit.sd
+    deviation = courses.centred / unit.sd
     time = (courses.session - unit.middle) / unit.spread
     for first in range(0, order.size, CLIENTS):
         some = order[first : first + CLIENTS]
@@ -70,4 +71,8 @@ def blocks(
         there = step < courses.length[some]
         rows = np.where(there, courses.start[some] + step, courses.start[some])
         active = there.sum(axis=1)
-        yield Block(x[rows], time[rows], place[rows], end[rows], active, gaps), rows, there
+        scores = own[some] + deviation[rows]
+        block = Block(
+            scores, own[some], deviation[rows], time[rows], place[rows], end[rows], active, gaps
+        )
+        yield block, rows, there

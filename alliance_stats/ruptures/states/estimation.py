@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from .model import NAMES, START, Floats, Integers, States, penalty, searched, to_states
+from .model import NAMES, START, Floats, Integers, States, bend, penalty, searched, to_states
 from .passes import Block, Nodes, Posterior, run
 
 LEVEL_POINTS, TREND_POINTS = 5, 3
@@ -85,7 +85,7 @@ def _of_all(states: States) -> tuple[Floats, Floats]:
 
 def without_ruptures(block: Block, states: States) -> Evidence:
     """Return what the sessions would say of level and trend if there were no ruptures."""
-    there = np.arange(block.x.shape[1]) < block.active[:, None]
+    there = block.there
     x, time = np.where(there, block.x, 0.0), np.where(there, block.time, 0.0)
     variance = states.sd**2 * (1 + states.phi) / (1 - states.phi)
     precision = np.array([there.sum(axis=0), time.sum(axis=0), np.square(time).sum(axis=0)])
@@ -115,7 +115,7 @@ def expected(theta: npt.NDArray[Any], sums: Mapping[str, Floats], gaps: Integers
         one, two = sums[name]
         square = two - 2 * mean * one + sums["clients"] * mean**2
         value = value - 0.5 * square / sd**2 - sums["clients"] * np.log(sd)
-    powers = np.array([1.0, s.depth, s.depth**2])
+    powers = np.array([1.0, s.fall, s.fall**2])
     for g, gap in enumerate(gaps):
         tie = s.phi ** int(gap)
         now, cross, then = sums["squares"][g] @ powers
@@ -138,9 +138,16 @@ def gradient(theta: Floats, sums: Mapping[str, Floats], gaps: Integers) -> Float
     return found
 
 
+def by_power(block: Block, found: Posterior, power: float) -> float:
+    """Return the derivative of the log likelihood by the power of the scores alone."""
+    moved = np.imag(bend(block.deviation, power + TINY * 1j)) / TINY
+    return float(np.sum(np.where(block.there, found.push * moved, 0.0))) + block.density(2.0)
+
+
 def added(posteriors: Sequence[Posterior]) -> dict[str, Floats]:
     """Return the expected sums over all blocks."""
-    return {name: sum(one.sums[name] for one in posteriors) for name in posteriors[0].sums}
+    names = posteriors[0].sums
+    return {name: np.sum([one.sums[name] for one in posteriors], axis=0) for name in names}
 
 
 class _Search:
@@ -150,7 +157,8 @@ class _Search:
         self.blocks, self.theta, self.free = blocks, theta, free
         self.n_sessions = float(sum(block.active.sum() for block in blocks))
         self.passes = 0
-        self.evidence = [without_ruptures(block, to_states(theta)) for block in blocks]
+        s = to_states(theta)
+        self.evidence = [without_ruptures(block.bent(s.power), s) for block in blocks]
 
     def at(self, values: Floats) -> Floats:
         theta = self.theta.copy()
@@ -160,15 +168,19 @@ class _Search:
     def run(self, theta: Floats) -> list[Posterior]:
         self.passes += 1
         s = to_states(theta)
-        return [run(b, lay(e, s), s) for b, e in zip(self.blocks, self.evidence, strict=True)]
+        pairs = zip(self.blocks, self.evidence, strict=True)
+        return [run(b.bent(s.power), lay(e, s), s) for b, e in pairs]
 
     def objective(self, values: Floats) -> tuple[float, Floats]:
         theta = self.at(values)
         found = self.run(theta)
-        likelihood = sum(float(one.log_likelihood.sum()) for one in found)
-        value = likelihood + float(penalty(theta))
-        slope = gradient(theta, added(found), self.blocks[0].gaps)[self.free]
-        return -value / self.n_sessions, -slope / self.n_sessions
+        power = to_states(theta).power
+        pairs = list(zip(self.blocks, found, strict=True))
+        value = sum(float(one.log_likelihood.sum()) + b.density(power) for b, one in pairs)
+        value += float(penalty(theta))
+        slope = gradient(theta, added(found), self.blocks[0].gaps)
+        slope[-1] += (1 - (power - 1) ** 2) * sum(by_power(b, one, power) for b, one in pairs)
+        return -value / self.n_sessions, -slope[self.free] / self.n_sessions
 
     def lay_again(self, theta: Floats) -> None:
         s = to_states(theta)
@@ -208,6 +220,7 @@ def fit(blocks: Sequence[Block], known: Mapping[str, float] | None = None) -> Fi
 
 def smooth(block: Block, states: States, *, rounds: int = 3) -> Posterior:
     """Return the posterior of a block's sessions, points laid about each client's own."""
+    block = block.bent(states.power)
     evidence = without_ruptures(block, states)
     for _ in range(rounds - 1):
         nodes = lay(evidence, states)

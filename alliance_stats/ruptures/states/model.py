@@ -2,7 +2,10 @@
 
 For client i in session t, scores turned so that higher is better,
 
-    x_it = a_i + b_i u_t + e_it - depth * m(s_it)
+    c_i + T(x_it - c_i) = a_i + b_i u_t + e_it - D * m(s_it)
+
+    c_i the client's mean score; T Yeo and Johnson's power of `power`, 1 changing nothing,
+    which takes the skew from what is no rupture: T(0) = 0, T'(0) = 1; D = -T(-depth)
 
     a_i ~ N(level, level_sd^2), b_i ~ N(trend, trend_sd^2)    u_t: session number, standardised
     e_it stationary Gaussian with SD sd and corr(e_it, e_is) = phi^|t - s|
@@ -36,7 +39,7 @@ SHARES = np.array([0.5, 0.5])
 """Share of shallow and of deep ruptures."""
 
 NAMES = (
-    "level", "trend", "level_sd", "trend_sd", "sd", "phi", "depth", "opening", "closing",
+    "level", "trend", "level_sd", "trend_sd", "sd", "phi", "depth", "opening", "closing", "power",
 )  # fmt: skip
 LOGARITHMS = ("level_sd", "trend_sd", "sd", "depth")
 LOG_ODDS = ("opening", "closing")
@@ -51,11 +54,13 @@ PENALTIES: Mapping[str, tuple[float, float]] = {
     "depth": (np.log(2.0), 0.25),
     "opening": (np.log(0.05 / 0.95), 0.75),
     "closing": (0.0, 0.75),
+    "power": (0.0, 0.3),
 }
 """Mean and SD of the normal penalty on each parameter as it is searched for: the log of SDs and of
-depth / sd, Fisher's z of phi, the log odds of opening and closing. What they say together: a
-rupture is a fall of about 1.2 to 3.3 SDs, opens in 1 to 19 % of sessions and is over after one to
-five. Many clients outweigh them; they decide where there is no rupture to learn from."""
+depth / sd, Fisher's z of phi and of power - 1, the log odds of opening and closing. What they say
+together: a rupture is a fall of about 1.2 to 3.3 SDs, opens in 1 to 19 % of sessions and is over
+after one to five. Many clients outweigh them; they decide where there is no rupture to learn from.
+"""
 START = np.array([PENALTIES[name][0] for name in NAMES])
 
 
@@ -72,11 +77,12 @@ class States:
     depth: Any
     opening: Any
     closing: Any
+    power: Any
 
     @property
-    def falls(self) -> Any:
-        """Depth of each state."""
-        return self.depth * STEPS
+    def fall(self) -> Any:
+        """Mean depth after the power, of a fall from the client's mean."""
+        return -bend(-self.depth, self.power)
 
     def transitions(self, gap: int) -> Any:
         """Return the probabilities of states so many sessions on: from (rows) to (columns)."""
@@ -90,6 +96,19 @@ class States:
         return np.linalg.matrix_power(step, gap)
 
 
+def bend(d: Any, power: Any) -> Any:
+    """Return Yeo and Johnson's transformation, for powers above 0 and below 2."""
+    size = np.log1p(np.abs(d) if np.isrealobj(d) else np.where(np.real(d) < 0, -d, d))
+    other = np.where(np.real(d) < 0, 2 - power, power)
+    return np.where(np.real(d) < 0, -1.0, 1.0) * np.expm1(other * size) / other
+
+
+def unbend(y: Floats, power: float) -> Floats:
+    """Return what `bend` has made y of; beyond what it can reach, the farthest there is."""
+    other = np.where(y < 0, 2 - power, power)
+    return np.sign(y) * np.expm1(np.log1p(other * np.abs(y)) / other)
+
+
 def to_states(theta: npt.NDArray[Any]) -> States:
     """Return the parameters from the values in which they are searched for."""
     values = dict(zip(NAMES, theta, strict=True))
@@ -97,7 +116,7 @@ def to_states(theta: npt.NDArray[Any]) -> States:
         values[name] = np.exp(values[name])
     for name in LOG_ODDS:
         values[name] = 1 / (1 + np.exp(-values[name]))
-    values["phi"] = np.tanh(values["phi"])
+    values["phi"], values["power"] = np.tanh(values["phi"]), 1 + np.tanh(values["power"])
     return States(**values)
 
 
@@ -107,7 +126,9 @@ def searched(name: str, value: float) -> float:
         return float(np.log(value))
     if name in LOG_ODDS:
         return float(np.log(value / (1 - value)))
-    return float(np.arctanh(value)) if name == "phi" else float(value)
+    if name in ("phi", "power"):
+        return float(np.arctanh(value - (name == "power")))
+    return float(value)
 
 
 def penalty(theta: npt.NDArray[Any]) -> Any:

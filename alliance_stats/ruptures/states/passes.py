@@ -15,13 +15,15 @@ what it adds to the expected sums are the moments of that tail.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import log_ndtr
 
-from .model import STEPS, Floats, Integers, States
+from .model import STEPS, Floats, Integers, States, bend
 
+Booleans = npt.NDArray[np.bool_]
 LARGEST = 150.0
 """Largest log of a ratio of two densities that is kept: beyond it a state is certain anyway."""
 
@@ -30,17 +32,34 @@ LARGEST = 150.0
 class Block:
     """Clients, longest course first: arrays with a row a step and a column a client.
 
-    ``active[t]`` clients have a step t; what stands beyond them is not read. `gap` holds
-    positions in `gaps`, the differences of session numbers that occur. `end` is 1 where the
-    score is the best possible, -1 where it is the worst, else 0.
+    `own` is each client's mean score, `x` what the power makes of the scores and `deviation` their
+    deviation from `own` before it. ``active[t]`` clients have a step t; what stands beyond them
+    is not read. `gap` holds positions in `gaps`, the differences of session numbers that occur.
+    `end` is 1 where the score is the best possible, -1 where it is the worst, else 0.
     """
 
     x: Floats
+    own: Floats
+    deviation: Floats
     time: Floats
     gap: Integers
     end: Integers
     active: Integers
     gaps: Integers
+
+    @property
+    def there(self) -> Booleans:
+        """Which cells are sessions."""
+        return np.arange(self.x.shape[1]) < self.active[:, None]
+
+    def bent(self, power: float) -> Block:
+        """Return the block with this power of the scores."""
+        return replace(self, x=self.own + bend(self.deviation, power))
+
+    def density(self, power: float) -> float:
+        """Return the log of the density of scores by that of their powers."""
+        inner = np.where(self.there & (self.end == 0), self.deviation, 0.0)
+        return float((power - 1) * np.sum(np.sign(inner) * np.log1p(np.abs(inner))))
 
 
 @dataclass(frozen=True)
@@ -67,6 +86,8 @@ class Posterior:
         open at the session observed before and is closed at it.
     fall
         Expected fall below the level without rupture.
+    push
+        Derivative of the log likelihood with respect to each score.
     sums
         Expected sums over sessions, from which `estimation` searches the parameters.
     """
@@ -77,6 +98,7 @@ class Posterior:
     begins: Floats
     ends: Floats
     fall: Floats
+    push: Floats
     sums: Mapping[str, Floats]
 
 
@@ -93,7 +115,8 @@ class _Moves:
 def _moves(states: States, gaps: Integers) -> _Moves:
     chain = np.array([states.transitions(int(gap)) for gap in gaps]).transpose(1, 2, 0)
     tie = np.array([states.phi ** int(gap) for gap in gaps])
-    change = states.falls[None, :, None] - tie * states.falls[:, None, None]
+    falls = states.fall * STEPS
+    change = falls[None, :, None] - tie * falls[:, None, None]
     return _Moves(chain, change, tie, states.sd**2 * (1 - tie**2))
 
 
@@ -167,7 +190,7 @@ class _Run:
         log_likelihood, node = self.weigh(log_density)
         steps, n_clients = self.block.x.shape
         size, gaps = STEPS.size, self.block.gaps.size
-        inside, begins, ends, fall = np.zeros((4, steps, n_clients))
+        inside, begins, ends, fall, push = np.zeros((5, steps, n_clients))
         moved, squares = np.zeros((gaps, size, size)), np.zeros((gaps, 3, 3))
         later = np.ones((size, *self.scales[-1].shape))
         rest = self.off(steps - 1)
@@ -183,9 +206,14 @@ class _Run:
             cut = np.flatnonzero(self.block.end[t, :n])
             pairs = since[:, None, :, cut] * self.factors[t][..., cut] * come[None, :, :, cut]
             parts = self.products(before[:, :n], rest, now, then, node[:, :n], share)
-            if cut.size:
-                self.add_tails(t, cut, before[:, :n], rest, pairs, parts)
             gap = self.block.gap[t, :n]
+            tie, variance = self.moves.tie[gap], self.moves.variance[gap]
+            r = (node[:, :n] * (rest - tie * before[:, :n])).sum(axis=0)
+            r += np.einsum("ijn,ijn->n", self.moves.change[:, :, gap], share)
+            if cut.size:
+                r[cut] += self.add_tails(t, cut, before[:, :n], rest, pairs, parts)
+            push[t, :n] -= r / variance
+            push[t - 1, :n] += tie * r / variance
             for g in np.unique(gap):
                 moved[g] += share[:, :, gap == g].sum(axis=2)
                 squares[g] += parts[:, :, gap == g].sum(axis=2)
@@ -193,10 +221,10 @@ class _Run:
             stays = np.einsum("iin->n", share[1:, 1:])
             begins[t, :n] = inside[t, :n] - stays
             ends[t, :n] = share[1:].sum(axis=(0, 1)) - stays
-            fall[t, :n] = self.states.depth * np.einsum("j,ijn->n", STEPS, share)
+            fall[t, :n] = self.states.fall * np.einsum("j,ijn->n", STEPS, share)
             later, rest = earlier, before
-        sums = {"moved": moved, "squares": squares, **self.of_clients(node, rest)}
-        return Posterior(log_likelihood, node, inside, begins, ends, fall, sums)
+        sums = {"moved": moved, "squares": squares, **self.of_clients(node, rest, push)}
+        return Posterior(log_likelihood, node, inside, begins, ends, fall, push, sums)
 
     def weigh(self, log_density: Floats) -> tuple[Floats, Floats]:
         """Return the log likelihood of each client and the posterior weights of the points."""
@@ -232,8 +260,8 @@ class _Run:
 
     def add_tails(
         self, t: int, cut: Integers, before: Floats, rest: Floats, pairs: Floats, parts: Floats
-    ) -> None:
-        """Add to the products what the normal values lie beyond scores at an end of the scale."""
+    ) -> Floats:
+        """Add to the products what normal values lie beyond the ends of the scale; return that."""
         gap = self.block.gap[t, : rest.shape[1]]
         z, end, sd = self.tail(t, cut, rest - self.moves.tie[gap] * before)
         one, two = _beyond(z, end * sd)
@@ -242,19 +270,22 @@ class _Run:
         parts[0, 1, cut] += 2 * np.einsum("j,ijkn->n", STEPS, moved)
         parts[1, 0, cut] += np.sum(before[:, cut] * moved, axis=(0, 1, 2))
         parts[1, 1, cut] += np.einsum("i,ijkn->n", STEPS, moved)
+        return moved.sum(axis=(0, 1, 2))
 
-    def of_clients(self, node: Floats, first: Floats) -> dict[str, Floats]:
+    def of_clients(self, node: Floats, first: Floats, push: Floats) -> dict[str, Floats]:
         """Return the number of clients and the expected sums over them."""
         at, sd = self.nodes, self.states.sd
-        square = np.square(first)
+        square, mean = np.square(first), first.copy()
         cut = np.flatnonzero(self.block.end[0])
         if cut.size:
             end = self.block.end[0, cut]
             one, two = _beyond(end * first[:, cut] / sd, end * sd)
             square[:, cut] += 2 * first[:, cut] * one + two
+            mean[:, cut] += one
+        push[0] -= (node * mean).sum(axis=0) / sd**2
         return {
             "clients": np.array(float(node.shape[1])),
-            "first": np.sum(node * square),
+            "first": np.asarray(np.sum(node * square)),
             "level": np.array([np.sum(node * at.level), np.sum(node * at.level**2)]),
             "trend": np.array([np.sum(node * at.trend), np.sum(node * at.trend**2)]),
         }

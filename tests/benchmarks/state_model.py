@@ -1,0 +1,266 @@
+"""Are the state model's probabilities right, and does any threshold rule find as much as surely?
+
+Run: python tests/benchmarks/state_model.py [clients] [--write]
+
+Courses are drawn from a known truth, once as the model assumes them and then each time with one
+assumption broken. For every rule compared on docs/rupture-rules.md: at the rule's own sensitivity,
+which share of the flagged sessions is truly in a rupture (PPV), for the rule and for the sessions
+the model holds most probable? ``--write`` puts the tables into docs/methods/state-model.md.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rule_characteristics import COMPARED, table
+
+import alliance_stats as al
+
+PAGE = Path(__file__).parents[2] / "docs" / "methods" / "state-model.md"
+CLIENTS = 2000
+TOP = 0.9
+"""End of the scale in the cell with a ceiling: so many SDs above the mean of all clients."""
+
+Floats = np.ndarray
+
+
+@dataclass(frozen=True)
+class Cell:
+    """How the courses of a cell are made; SDs of a client's sessions outside ruptures are 1."""
+
+    sessions: int = 16
+    phi: float = 0.3
+    depth: float = 2.0
+    depth_sd: float = 0.6
+    opening: float = 0.05
+    closing: float = 0.4
+    lasts: int | None = None
+    noise: str = "normal"
+    trend: str = "none"
+    own_sd: float = 0.0
+    error: float = 0.0
+    ceiling: bool = False
+    missing: float = 0.0
+    step: float = 0.0
+
+
+CELLS: dict[str, Cell] = {
+    "as assumed": Cell(),
+    "depth 1": Cell(depth=1.0, depth_sd=0.3),
+    "depth 3": Cell(depth=3.0, depth_sd=0.9),
+    "8 sessions": Cell(sessions=8),
+    "30 sessions": Cell(sessions=30),
+    "phi 0": Cell(phi=0.0),
+    "phi 0.6": Cell(phi=0.6),
+    "ruptures of one session": Cell(lasts=1),
+    "ruptures that last to the end": Cell(closing=0.0, opening=0.02),
+    "one rupture in fifty sessions": Cell(opening=0.02),
+    "20 % of sessions missing": Cell(missing=0.2),
+    "skewed downwards": Cell(noise="skewed"),
+    "heavy tails": Cell(noise="tails"),
+    "ceiling": Cell(ceiling=True),
+    "ceiling and skewed": Cell(ceiling=True, noise="skewed"),
+    "trend bent": Cell(trend="bent"),
+    "SDs differ between clients": Cell(own_sd=0.35),
+    "half of the variance is error": Cell(error=0.5, phi=0.6),
+    "falls over three sessions": Cell(trend="gradual"),
+    "scores in steps of half an SD": Cell(step=0.5),
+}
+
+
+def draw(cell: Cell, clients: int, seed: int) -> pd.DataFrame:
+    """Return scores with the truth beside them: in a rupture, and begins."""
+    rng = np.random.default_rng(seed)
+    shape = clients, cell.sessions
+    drift = _drift(rng, shape, cell)
+    inside, begins, depth = _ruptures(rng, shape, cell)
+    time = np.arange(cell.sessions)
+    course = rng.normal(0, 1, (clients, 1)) + rng.normal(0.02, 0.03, (clients, 1)) * time
+    if cell.trend == "bent":
+        course = course + 1.5 * np.log1p(time) / np.log1p(time[-1])
+    own = np.exp(rng.normal(0, cell.own_sd, (clients, 1))) if cell.own_sd else 1.0
+    score = course + own * drift - own * depth
+    if cell.ceiling:
+        score = np.minimum(score, TOP)
+    if cell.step:
+        score = np.rint(score / cell.step) * cell.step
+    score[rng.random(shape) < cell.missing] = np.nan
+    return pd.DataFrame(
+        {
+            "client_id": np.repeat(np.arange(clients), cell.sessions),
+            "session": np.tile(time + 1, clients),
+            "score": score.ravel(),
+            "inside": inside.ravel(),
+            "begins": begins.ravel(),
+        }
+    )
+
+
+def _drift(rng: np.random.Generator, shape: tuple[int, int], cell: Cell) -> Floats:
+    shocks = {
+        "normal": lambda: rng.normal(size=shape),
+        "skewed": lambda: (2.0 - rng.gamma(2.0, size=shape)) / np.sqrt(2.0),
+        "tails": lambda: rng.standard_t(5, size=shape) / np.sqrt(5 / 3),
+    }[cell.noise]()
+    for t in range(1, shape[1]):
+        shocks[:, t] = cell.phi * shocks[:, t - 1] + np.sqrt(1 - cell.phi**2) * shocks[:, t]
+    return np.sqrt(1 - cell.error) * shocks + np.sqrt(cell.error) * rng.normal(size=shape)
+
+
+def _ruptures(
+    rng: np.random.Generator, shape: tuple[int, int], cell: Cell
+) -> tuple[Floats, Floats, Floats]:
+    inside, begins, depth = np.zeros(shape, bool), np.zeros(shape, bool), np.zeros(shape)
+    since, deep = np.zeros(shape[0]), np.zeros(shape[0])
+    for t in range(1, shape[1]):
+        closes = rng.random(shape[0]) < cell.closing
+        if cell.lasts is not None:
+            closes = since >= cell.lasts
+        still = inside[:, t - 1] & ~closes
+        begins[:, t] = ~inside[:, t - 1] & (rng.random(shape[0]) < cell.opening)
+        inside[:, t] = still | begins[:, t]
+        drawn = np.maximum(rng.normal(cell.depth, cell.depth_sd, shape[0]), 0.2)
+        deep = np.where(begins[:, t], drawn, deep)
+        since = np.where(begins[:, t], 1, since + 1)
+        share = np.minimum(since, 3) / 3 if cell.trend == "gradual" else 1.0
+        depth[:, t] = np.where(inside[:, t], deep * share, 0.0)
+    return inside, begins, depth
+
+
+def at_sensitivity(probability: Floats, truth: Floats, wanted: float) -> float:
+    """Return the PPV of the most probable sessions, as many as give the sensitivity wanted."""
+    order = np.argsort(-probability, kind="stable")
+    found = np.cumsum(truth[order])
+    n = int(np.searchsorted(found, wanted * truth.sum() - 1e-9)) + 1
+    return float(found[min(n, found.size) - 1] / min(n, found.size))
+
+
+def calibration(p: Floats, y: Floats) -> tuple[float, float]:
+    """Return intercept (shift of all log odds) and slope of the truth on the log odds."""
+    z = np.log(np.clip(p, 1e-9, 1 - 1e-9) / np.clip(1 - p, 1e-9, 1))
+    shift = _logistic(np.ones((z.size, 1)), y, z)
+    both = _logistic(np.column_stack([np.ones(z.size), z]), y, np.zeros(z.size))
+    return float(shift[0]), float(both[1])
+
+
+def _logistic(x: Floats, y: Floats, offset: Floats) -> Floats:
+    beta = np.zeros(x.shape[1])
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-(x @ beta + offset)))
+        beta = beta + np.linalg.solve((x * (p * (1 - p))[:, None]).T @ x, x.T @ (y - p))
+    return beta
+
+
+def judge(cell: Cell, clients: int) -> tuple[dict[str, float], pd.DataFrame]:
+    """Return the model's own numbers, and a row a rule: sensitivity, PPV, the model's PPV."""
+    data = draw(cell, clients, seed=7)
+    scores = data[["client_id", "session", "score"]]
+    found = al.detect_ruptures(scores, rule="state_model")
+    known = found.sessions["probability"].notna().to_numpy()
+    p = found.sessions.loc[known, "probability"].to_numpy()
+    begins = found.sessions.loc[known, "probability_begins"].to_numpy()
+    inside, starts = (data.loc[known, name].to_numpy(float) for name in ("inside", "begins"))
+    flag = p >= 0.5
+    intercept, slope = calibration(p, inside)
+    own = {
+        "base": inside.mean(),
+        "sensitivity": inside[flag].sum() / inside.sum(),
+        "ppv": inside[flag].mean() if flag.any() else np.nan,
+        "intercept": intercept,
+        "slope": slope,
+        "brier": np.mean((p - inside) ** 2),
+        "brier of the base rate": inside.mean() * (1 - inside.mean()),
+        "converged": found.estimates["converged"],
+    }
+    rows = []
+    for label, spec in COMPARED.items():
+        spec = spec if cell.sessions > 8 or "min_sessions" in spec else {**spec, "min_sessions": 6}
+        flags = al.detect_ruptures(scores, **spec).sessions["flag"].to_numpy()[known]
+        for what, truth, mine in (("inside", inside, p), ("begins", starts, begins)):
+            sensitivity = truth[flags].sum() / truth.sum()
+            if not flags.any() or truth[flags].sum() == 0:
+                continue
+            rows.append(
+                {
+                    "rule": label,
+                    "what": what,
+                    "sensitivity": sensitivity,
+                    "rule's PPV": truth[flags].mean(),
+                    "model's PPV": at_sensitivity(mine, truth, sensitivity),
+                }
+            )
+    return own, pd.DataFrame(rows)
+
+
+def percent(value: float) -> str:
+    """Return a share in whole per cent."""
+    return f"{100 * value:.0f}"
+
+
+def tables(clients: int) -> dict[str, str]:
+    """Return the tables of the page by name."""
+    own_rows, against, gains = [], [], []
+    for name, cell in CELLS.items():
+        own, rules = judge(cell, clients)
+        own_rows.append(
+            [
+                name,
+                *(percent(own[key]) for key in ("base", "sensitivity", "ppv")),
+                *(f"{own[key]:+.2f}" for key in ("intercept",)),
+                *(f"{own[key]:.2f}" for key in ("slope",)),
+                *(f"{own[key]:.3f}" for key in ("brier", "brier of the base rate")),
+            ]
+        )
+        for what in ("inside", "begins"):
+            of = rules[rules["what"] == what]
+            gain = of["model's PPV"] - of["rule's PPV"]
+            best, least = of.loc[of["rule's PPV"].idxmax()], of.loc[gain.idxmin()]
+            against.append([name, WHAT[what], *_beside(best), f"{(gain > 0).sum()} of {len(of)}"])
+            gains.append([name, WHAT[what], *_beside(least)])
+        print(name, own, flush=True, file=sys.stderr)
+    head = ["courses", "in rupture", "sensitivity", "PPV", "intercept", "slope", "Brier"]
+    beside = [
+        "courses",
+        "of sessions",
+        "rule",
+        "its sensitivity",
+        "its PPV",
+        "the model's PPV there",
+    ]
+    return {
+        "calibration": "\n".join(table([*head, "Brier of the base rate"], own_rows)),
+        "best": "\n".join(table([*beside, "rules the model beats"], against)),
+        "least": "\n".join(table(beside, gains)),
+    }
+
+
+WHAT = {"inside": "in a rupture", "begins": "where one begins"}
+
+
+def _beside(row: pd.Series) -> list[str]:
+    names = ("sensitivity", "rule's PPV", "model's PPV")
+    return [row["rule"], *(percent(row[name]) for name in names)]
+
+
+def main(*arguments: str) -> int:
+    """Print the tables; with ``--write``, put them into the page."""
+    numbers = [int(word) for word in arguments if word.isdigit()]
+    for name, text in tables(numbers[0] if numbers else CLIENTS).items():
+        print(text, end="\n\n", flush=True)
+        if "--write" in arguments:
+            page = PAGE.read_text(encoding="utf-8")
+            block = f"<!-- {name} -->\n{text}\n<!-- end -->"
+            page = re.sub(
+                rf"<!-- {name} -->.*?<!-- end -->", lambda _: block, page, flags=re.DOTALL
+            )  # noqa: B023
+            PAGE.write_text(page, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,329 @@
+"""The state model against sums over all paths, known truth and input that cannot be judged."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.integrate import quad
+from scipy.stats import multivariate_normal, norm
+
+import alliance_stats as al
+from alliance_stats.errors import DesignError
+from alliance_stats.ruptures.reading import read_series
+from alliance_stats.ruptures.states import blocks, estimation
+from alliance_stats.ruptures.states.model import NAMES, SHARES, START, STEPS, to_states
+from alliance_stats.ruptures.states.passes import Block, Nodes, run
+
+ROUNDING = 1e-9
+"""Sums of a few thousand products in another order."""
+QUADRATURE = 2e-4
+"""Fifteen points stand for a normal distribution that is not quite one."""
+DIFFERENCE = 1e-5
+"""Central differences of a step of 1e-5 of a sum of some hundred."""
+SAMPLE = 0.25
+"""How many ruptures six hundred clients are found to have varies by an eighth from study to study."""
+SEARCH = 0.02
+"""The search ends where the likelihood is flat, not at the last digit."""
+
+
+def one_client(x, session, end=None):
+    session = np.asarray(session)
+    gap = np.diff(session, prepend=session[0] - 1)
+    gaps = np.unique(gap[1:])
+    x = np.asarray(x, dtype=float)[:, None]
+    return Block(
+        x,
+        np.zeros(1),
+        x,
+        (session - 3.0)[:, None] / 2,
+        np.searchsorted(gaps, np.where(np.arange(session.size) > 0, gap, gaps[0]))[:, None],
+        np.zeros((session.size, 1), dtype=int) if end is None else np.asarray(end)[:, None],
+        np.ones(session.size, dtype=int),
+        gaps,
+    )
+
+
+STATES = to_states(START + np.array([0.2, 0.1, 0, 0, -0.1, 0.1, 0.1, 0.8, 0.3, 0.0]))
+POINTS = Nodes(np.array([[0.3], [0.9]]), np.array([[0.1], [-0.2]]), np.log([[0.7], [1.4]]))
+
+
+def by_enumeration(x, session, level, trend):
+    """Return the density of a course and each session's states, summed over all paths.
+
+    States of unobserved sessions are summed over one by one; the density of the scores is that
+    of a multivariate normal vector.
+    """
+    session = np.asarray(session)
+    every = np.arange(session[0], session[-1] + 1)
+    step = np.zeros((3, 3))
+    step[0] = [1 - STATES.opening, *(STATES.opening * SHARES)]
+    step[1:, 0] = STATES.closing
+    step[[1, 2], [1, 2]] = 1 - STATES.closing
+    tie = STATES.phi ** np.abs(session[:, None] - session[None, :])
+    total, inside = 0.0, np.zeros(session.size)
+    line = level + trend * (session - 3.0) / 2
+    for path in itertools.product(range(3), repeat=every.size - 1):
+        states = np.array([0, *path])
+        chance = np.prod(step[states[:-1], states[1:]])
+        if chance == 0:
+            continue
+        seen = states[session - session[0]]
+        mean = line - STATES.depth * STEPS[seen]
+        density = chance * multivariate_normal(mean, STATES.sd**2 * tie).pdf(x)
+        total += density
+        inside += density * (seen > 0)
+    return total, inside / total
+
+
+@pytest.mark.parametrize("session", [[1, 2, 3, 4, 5], [1, 2, 4, 5, 8], [1, 4, 5, 6, 7]])
+def test_forward_and_backward_sum_over_all_paths_missing_sessions_included(session):
+    x = [0.4, -1.9, -1.2, 0.8, -2.5]
+    found = run(one_client(x, session), POINTS, STATES)
+    weights, shares = [], []
+    for k in range(2):
+        level, trend = POINTS.level[k, 0], POINTS.trend[k, 0]
+        density, inside = by_enumeration(x, session, level, trend)
+        prior = norm(STATES.level, STATES.level_sd).pdf(level)
+        prior *= norm(STATES.trend, STATES.trend_sd).pdf(trend)
+        weights.append(np.exp(POINTS.log_weight[k, 0]) * prior * density)
+        shares.append(inside)
+    assert found.log_likelihood[0] == pytest.approx(np.log(sum(weights)), abs=ROUNDING)
+    assert found.node[:, 0] == pytest.approx(np.array(weights) / sum(weights), abs=ROUNDING)
+    expected = np.average(shares, axis=0, weights=weights)
+    assert found.inside[:, 0] == pytest.approx(expected, abs=ROUNDING)
+    assert found.sums["moved"].sum() == pytest.approx(4.0)
+
+
+def test_a_score_at_the_end_of_the_scale_is_that_or_anything_beyond():
+    session, top = [1, 2, 3], 0.6
+    found = run(one_client([0.1, -0.4, top], session, [0, 0, 1]), POINTS, STATES)
+
+    def density(last):
+        return np.exp(run(one_client([0.1, -0.4, last], session), POINTS, STATES).log_likelihood[0])
+
+    assert np.exp(found.log_likelihood[0]) == pytest.approx(quad(density, top, 12)[0], rel=1e-6)
+
+
+def simulated(clients, sessions=16, seed=1, depth=2.0, opening=0.05, closing=0.4, phi=0.3):
+    rng = np.random.default_rng(seed)
+    z = rng.normal(size=(clients, sessions))
+    inside = np.zeros(z.shape, dtype=bool)
+    for t in range(1, sessions):
+        z[:, t] = phi * z[:, t - 1] + np.sqrt(1 - phi**2) * z[:, t]
+        draw = rng.random(clients)
+        inside[:, t] = np.where(inside[:, t - 1], draw >= closing, draw < opening)
+    score = 20 + 4 * (z - depth * inside + rng.normal(size=(clients, 1)))
+    return pd.DataFrame(
+        {
+            "client_id": np.repeat(np.arange(clients), sessions),
+            "session": np.tile(np.arange(1, sessions + 1), clients),
+            "score": score.ravel(),
+            "inside": inside.ravel(),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def study():
+    return simulated(80, sessions=10)
+
+
+@pytest.fixture(scope="module")
+def found(study):
+    return al.detect_ruptures(study, rule="state_model")
+
+
+def some_blocks(frame):
+    courses = read_series(frame).courses("higher_is_better")
+    everybody = np.ones(courses.session.size, dtype=bool)
+    clients = np.arange(courses.start.size)
+    unit = blocks.unit_of(courses, everybody)
+    end = blocks.ends(courses, (-100.0, float(courses.value.max())))
+    return [block for block, _, _ in blocks.blocks(courses, clients, unit, end)]
+
+
+def test_the_slope_is_that_of_the_likelihood(monkeypatch):
+    frame = simulated(40, sessions=9, seed=3)
+    frame["score"] = np.minimum(frame["score"], 23.0)
+    frame = frame[np.random.default_rng(1).random(len(frame)) > 0.15]
+    (block,) = some_blocks(frame)
+    assert block.gaps.size > 1 and (block.end == 1).any()
+    theta = START + np.linspace(-0.2, 0.2, START.size)
+    search = estimation._Search([block], theta, np.ones(theta.size, dtype=bool))
+    start = to_states(theta)
+    points = estimation.lay(search.evidence[0], start)
+    monkeypatch.setattr(estimation, "lay", lambda evidence, states: points)
+    slope = search.objective(theta)[1] * search.n_sessions
+
+    def value(at):
+        return search.objective(at)[0] * search.n_sessions
+
+    for name, one, step in zip(NAMES, slope, np.eye(theta.size) * 1e-5, strict=True):
+        difference = (value(theta + step) - value(theta - step)) / 2e-5
+        assert one == pytest.approx(difference, abs=DIFFERENCE, rel=DIFFERENCE), name
+
+
+def test_without_ruptures_the_likelihood_is_that_of_a_multilevel_model():
+    (block,) = some_blocks(simulated(20, sessions=8, seed=5))
+    theta = START.copy()
+    theta[NAMES.index("opening")] = -40.0
+    s = to_states(theta)
+    found = estimation.smooth(block, s)
+    time = block.time[:, 0]
+    cov = s.level_sd**2 + s.trend_sd**2 * np.outer(time, time)
+    cov = cov + s.sd**2 * s.phi ** np.abs(np.subtract.outer(np.arange(8), np.arange(8)))
+    plain = (block.end == 0).all(axis=0)
+    expected = multivariate_normal(s.level + s.trend * time, cov).logpdf(block.x.T)
+    assert found.log_likelihood[plain] == pytest.approx(expected[plain], abs=QUADRATURE)
+
+
+def test_the_truth_is_found_again_and_probabilities_are_shares():
+    data = simulated(600, seed=3)
+    found = al.detect_ruptures(data, rule="state_model")
+    e = found.estimates
+    assert e["converged"]
+    assert e["depth"] == pytest.approx(8.0, rel=0.15)
+    assert e["opening"] == pytest.approx(0.05, abs=0.02)
+    assert e["closing"] == pytest.approx(0.4, abs=0.1)
+    assert e["phi"] == pytest.approx(0.3, abs=0.06)
+    assert e["within_sd"] == pytest.approx(4.0, rel=0.05)
+    known = found.sessions["probability"].notna()
+    p, truth = found.sessions.loc[known, "probability"], data.loc[known.to_numpy(), "inside"]
+    assert truth[(p >= 0.8).to_numpy()].mean() > 0.8
+    assert p.sum() == pytest.approx(truth.sum(), rel=SAMPLE)
+    assert truth[(p >= 0.5).to_numpy()].mean() > 0.7
+
+
+@pytest.mark.parametrize("phi", [0.0, 0.5])
+def test_where_nothing_happened_few_sessions_look_like_a_rupture(phi):
+    found = al.detect_ruptures(simulated(200, depth=0.0, phi=phi), rule="state_model")
+    assert found.sessions["flag"].mean() < 0.005
+    assert found.sessions["probability"].mean() < 0.07
+
+
+def test_scale_shift_and_direction_do_not_matter(study, found):
+    turned = study.assign(score=100 - 3 * study["score"])
+    other = al.detect_ruptures(turned, rule="state_model", direction="lower_is_better")
+    assert other.sessions["probability"].to_numpy() == pytest.approx(
+        found.sessions["probability"].to_numpy(), abs=1e-6, nan_ok=True
+    )
+    assert other.estimates["depth"] == pytest.approx(3 * found.estimates["depth"], rel=1e-5)
+    assert other.estimates["level"] == pytest.approx(100 - 3 * found.estimates["level"], rel=1e-5)
+
+
+def test_the_order_of_rows_does_not_matter_and_nothing_is_random(study, found):
+    again = al.detect_ruptures(study.sample(frac=1, random_state=1), rule="state_model")
+    key = ["client_id", "session"]
+    pair = again.sessions.merge(found.sessions, on=key)
+    assert pair["probability_x"].to_numpy() == pytest.approx(
+        pair["probability_y"].to_numpy(), abs=SEARCH, nan_ok=True
+    )
+    same = al.detect_ruptures(study, rule="state_model")
+    pd.testing.assert_frame_equal(same.sessions, found.sessions)
+
+
+def test_how_clients_are_blocked_does_not_matter(study, found, monkeypatch):
+    monkeypatch.setattr(blocks, "CLIENTS", 37)
+    other = al.detect_ruptures(study, rule="state_model")
+    assert other.sessions["probability"].to_numpy() == pytest.approx(
+        found.sessions["probability"].to_numpy(), abs=1e-6, nan_ok=True
+    )
+
+
+def test_parameters_that_are_given_stay_and_stand_in_the_result(study, found):
+    given = {
+        name: found.parameters[name] for name in ("depth", "opening", "closing", "phi", "power")
+    }
+    assert given["depth"] == found.estimates["depth"]
+    again = al.detect_ruptures(study, rule="state_model", **given)
+    assert {name: again.parameters[name] for name in given} == pytest.approx(given)
+    assert again.sessions["probability"].to_numpy() == pytest.approx(
+        found.sessions["probability"].to_numpy(), abs=SEARCH, nan_ok=True
+    )
+    assert "Given, not estimated: depth, opening, closing, phi, power." in again.messages[0]
+
+
+def test_flag_distance_and_columns_say_the_same(found):
+    rows = found.sessions.dropna(subset=["probability"])
+    assert (rows["flag"] == (rows["probability"] >= 0.5)).all()
+    odds = rows["probability"] / (1 - rows["probability"])
+    assert rows["distance"].to_numpy() == pytest.approx(np.log(odds).to_numpy())
+    assert (rows["probability_begins"] <= rows["probability"] + ROUNDING).all()
+    assert (rows["reference"] >= rows["score"] - ROUNDING).all()
+    assert (found.episodes["depth"] > 0).all()
+    stricter = al.detect_ruptures(
+        simulated(80, sessions=10), rule="state_model", threshold=0.9, repair_level=0.5
+    )
+    assert stricter.sessions["flag"].sum() < found.sessions["flag"].sum()
+
+
+def test_first_sessions_and_short_clients_are_not_judged(study):
+    short = pd.DataFrame({"client_id": "short", "session": [1, 2, 3], "score": [20.0, 9.0, 21.0]})
+    found = al.detect_ruptures(pd.concat([study, short]), rule="state_model")
+    sessions, clients = found.sessions, found.clients.set_index("client_id")
+    first = sessions.groupby("client_id")["session"].transform("min") == sessions["session"]
+    assert sessions.loc[first, "probability"].isna().all()
+    assert not sessions.loc[first, "judged"].any()
+    assert clients.loc["short", "class"] == "too_few_sessions"
+    assert sessions.loc[sessions["client_id"] == "short", "probability"].isna().all()
+
+
+def test_a_ceiling_is_no_rupture_of_those_below_it():
+    data = simulated(100, seed=4, depth=0.0, sessions=12)
+    data["score"] = np.minimum(data["score"], 26.0)
+    found = al.detect_ruptures(data, rule="state_model", range=(-40, 26))
+    assert found.sessions["flag"].mean() < 0.005
+    assert found.estimates["within_sd"] == pytest.approx(4.0, rel=0.1)
+    courses = read_series(data).courses("higher_is_better")
+    known = blocks.ends(courses, (-40, 26))
+    assert (known == 1).sum() == (data["score"] == 26).sum()
+    assert (blocks.ends(courses, None) == known).all()
+
+
+def test_courses_that_never_move_have_no_rupture_and_say_why():
+    flat = pd.DataFrame({"client_id": "a", "session": range(1, 9), "score": 4.0})
+    found = al.detect_ruptures(flat, rule="state_model")
+    assert not found.sessions["flag"].any()
+    assert "No client's scores move" in found.messages[0]
+
+
+def test_one_client_is_judged_and_told_what_that_rests_on():
+    one = pd.DataFrame(
+        {
+            "client_id": "a",
+            "session": range(1, 13),
+            "score": [5, 5.1, 4.8, 5, 5.2, 3.0, 3.1, 5, 4.9, 5.1, 5, 4.9],
+        }
+    )
+    found = al.detect_ruptures(one, rule="state_model")
+    assert list(found.sessions.loc[found.sessions["flag"], "session"]) == [6, 7]
+    assert any("rest mostly on what the model assumes" in said for said in found.messages)
+    assert found.episodes.loc[0, "repair_session"] == 8
+
+
+def test_two_sessions_and_no_scores_are_told_of():
+    two = pd.DataFrame({"client_id": "a", "session": [1, 2], "score": [4.0, 3.0]})
+    with pytest.raises(DesignError, match="needs 4 observed sessions"):
+        al.detect_ruptures(two, rule="state_model")
+    with pytest.raises(DesignError, match="Not one value"):
+        al.detect_ruptures(two.assign(score=np.nan), rule="state_model")
+    with pytest.raises(DesignError, match="threshold must be a number between 0 and 1"):
+        al.detect_ruptures(two, rule="state_model", threshold=1.5)
+    with pytest.raises(DesignError, match="depth must be a number above 0"):
+        al.detect_ruptures(two, rule="state_model", depth=-1)
+
+
+def test_an_outlier_far_beyond_all_scores_leaves_numbers():
+    data = simulated(30, sessions=6)
+    data.loc[37, "score"] = -1e6
+    found = al.detect_ruptures(data, rule="state_model")
+    assert found.sessions["probability"].dropna().between(0, 1).all()
+    assert np.isfinite(found.estimates["log_likelihood"])
+
+
+def test_chance_fits_every_replicate_anew():
+    table = al.expected_by_chance(
+        simulated(40, sessions=8), rule="state_model", replicates=3, null="ar1", seed=1
+    )
+    assert table.loc["rupture", "observed"] >= table.loc["rupture", "expected"]
