@@ -10,7 +10,6 @@ the model holds most probable? ``--write`` puts the tables into docs/methods/sta
 
 from __future__ import annotations
 
-import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -254,10 +253,8 @@ def main(*arguments: str) -> int:
         print(text, end="\n\n", flush=True)
         if "--write" in arguments:
             page = PAGE.read_text(encoding="utf-8")
-            block = f"<!-- {name} -->\n{text}\n<!-- end -->"
-            page = re.sub(
-                rf"<!-- {name} -->.*?<!-- end -->", lambda _: block, page, flags=re.DOTALL
-            )  # noqa: B023
+            begin, rest = page.split(f"<!-- {name} -->\n")
+            page = f"{begin}<!-- {name} -->\n{text}\n<!-- end -->{rest.split('<!-- end -->', 1)[1]}"
             PAGE.write_text(page, encoding="utf-8")
     return 0
 

@@ -22,7 +22,7 @@ QUADRATURE = 2e-4
 DIFFERENCE = 1e-5
 """Central differences of a step of 1e-5 of a sum of some hundred."""
 SAMPLE = 0.25
-"""How many ruptures six hundred clients are found to have varies by an eighth from study to study."""
+"""The number of ruptures six hundred clients seem to have varies by an eighth between studies."""
 SEARCH = 0.02
 """The search ends where the likelihood is flat, not at the last digit."""
 
@@ -148,7 +148,8 @@ def test_the_slope_is_that_of_the_likelihood(monkeypatch):
     frame["score"] = np.minimum(frame["score"], 23.0)
     frame = frame[np.random.default_rng(1).random(len(frame)) > 0.15]
     (block,) = some_blocks(frame)
-    assert block.gaps.size > 1 and (block.end == 1).any()
+    assert block.gaps.size > 1
+    assert (block.end == 1).any()
     theta = START + np.linspace(-0.2, 0.2, START.size)
     search = estimation._Search([block], theta, np.ones(theta.size, dtype=bool))
     start = to_states(theta)
