@@ -198,7 +198,7 @@ def test_the_truth_is_found_again_and_probabilities_are_shares():
 
 @pytest.mark.parametrize("phi", [0.0, 0.5])
 def test_where_nothing_happened_few_sessions_look_like_a_rupture(phi):
-    found = al.detect_ruptures(simulated(200, depth=0.0, phi=phi), rule="state_model")
+    found = al.detect_ruptures(simulated(150, depth=0.0, phi=phi), rule="state_model")
     assert found.sessions["flag"].mean() < 0.005
     assert found.sessions["probability"].mean() < 0.07
 

@@ -52,13 +52,13 @@ PENALTIES: Mapping[str, tuple[float, float]] = {
     "sd": (0.0, 0.5),
     "phi": (np.arctanh(0.3), 0.3),
     "depth": (np.log(2.0), 0.25),
-    "opening": (np.log(0.05 / 0.95), 0.75),
+    "opening": (np.log(0.03 / 0.97), 1.0),
     "closing": (0.0, 0.75),
     "power": (0.0, 0.3),
 }
 """Mean and SD of the normal penalty on each parameter as it is searched for: the log of SDs and of
 depth / sd, Fisher's z of phi and of power - 1, the log odds of opening and closing. What they say
-together: a rupture is a fall of about 1.2 to 3.3 SDs, opens in 1 to 19 % of sessions and is over
+together: a rupture is a fall of about 1.2 to 3.3 SDs, opens in .4 to 19 % of sessions and is over
 after one to five. Many clients outweigh them; they decide where there is no rupture to learn from.
 """
 START = np.array([PENALTIES[name][0] for name in NAMES])
