@@ -117,6 +117,7 @@ def fit_rupture_repair(
     events: pd.DataFrame | None = None,
     codes: pd.DataFrame | None = None,
     random_slope: bool | None = None,
+    probabilities: bool = True,
     **parameters: Any,
 ) -> RuptureRepair:
     """Does the session after a rupture (or a repair) differ from the client's other sessions?
@@ -168,6 +169,10 @@ def fit_rupture_repair(
         Tables for the rules that read reports or codes.
     random_slope
         Old name: True is ``slopes="all"``, False ``slopes="none"``.
+    probabilities
+        Whether, with the rule ``state_model``, the probabilities that a rupture begins and ends
+        enter in place of flags: what detection leaves open is then in the intervals. With `size`
+        flags enter, for only what is called a rupture has a size.
 
     Returns
     -------
@@ -204,6 +209,7 @@ def fit_rupture_repair(
         parameters=parameters,
         events=events,
         codes=codes,
+        probabilities=probabilities and not size,
     )
     predictors: tuple[str, ...] = ("rupture", "repair")
     rows = table.rows

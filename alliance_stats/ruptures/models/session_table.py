@@ -173,11 +173,16 @@ def session_table(
     parameters: Mapping[str, Any],
     events: pd.DataFrame | None = None,
     codes: pd.DataFrame | None = None,
+    probabilities: bool = False,
 ) -> SessionTable:
-    """Detect ruptures and put them beside the ratings of their sessions."""
+    """Detect ruptures and put them beside the ratings of their sessions.
+
+    Where the rule gives probabilities, `probabilities` takes them in place of yes and no.
+    """
     rows, direction = read_ratings(data, alliance, outcome)
     found = detect(data, rows, direction, rule, parameters, events=events, codes=codes)
-    marked, notes = mark(rows, found)
+    likely = probabilities and "probability_begins" in found.sessions.columns
+    marked, notes = mark_probable(rows, found) if likely else mark(rows, found)
     moved = handovers(data.tables) if is_study(data) else []  # type: ignore[union-attr, arg-type]
     return SessionTable(marked, found, (*found.messages, *notes, *moved))
 
@@ -206,6 +211,23 @@ def detect(
     given.pop("rater", None)  # the series was chosen when it was read
     own = rows.dropna(subset=["alliance"])[[*KEY, "alliance"]]
     return detect_ruptures(own, rule=rule, column="alliance", **given)
+
+
+def mark_probable(rows: pd.DataFrame, found: Ruptures) -> tuple[pd.DataFrame, list[str]]:
+    """Put the probabilities that a rupture begins, or ends, beside each session.
+
+    Given the states, an outcome owes nothing further to the scores that tell of them; then the
+    regression on a probability has the slope that the regression on the truth would have
+    (regression calibration), where flags, wrong in some sessions, would have a flatter one.
+    """
+    taken = {"probability_begins": "rupture", "probability_ends": "repair"}
+    marks = found.sessions[[*KEY, *taken]].rename(columns=taken)
+    note = (
+        "'rupture' and 'repair' are the probabilities that one begins or ends in a session: their "
+        "slopes are those of a rupture that is certain, and sessions nobody can be sure of count "
+        "for less. That depth, opening and closing were estimated too is not in the intervals."
+    )
+    return rows.merge(marks, on=KEY, how="left"), [note]
 
 
 def mark(rows: pd.DataFrame, found: Ruptures) -> tuple[pd.DataFrame, list[str]]:
