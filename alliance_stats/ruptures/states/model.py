@@ -54,7 +54,7 @@ PENALTIES: Mapping[str, tuple[float, float]] = {
     "depth": (np.log(2.0), 0.25),
     "opening": (np.log(0.03 / 0.97), 1.0),
     "closing": (0.0, 0.75),
-    "power": (0.0, 0.3),
+    "power": (0.0, 0.2),
 }
 """Mean and SD of the normal penalty on each parameter as it is searched for: the log of SDs and of
 depth / sd, Fisher's z of phi and of power - 1, the log odds of opening and closing. What they say
