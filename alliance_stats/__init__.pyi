@@ -104,6 +104,8 @@ from .multilevel import RobustFit as RobustFit
 from .multilevel import compare_models as compare_models
 from .multilevel import fit_ladder as fit_ladder
 from .multilevel import fit_multilevel as fit_multilevel
+from .multilevel import list_formula_functions as list_formula_functions
+from .multilevel import register_formula_function as register_formula_function
 from .preparation import CorrectedBetween as CorrectedBetween
 from .preparation import MeanReliability as MeanReliability
 from .preparation import correct_between as correct_between

@@ -7,12 +7,31 @@ to do. The helpers here build the parts that recur, so that messages read alike 
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 
+def printable(text: str) -> str:
+    r"""Return a text that moves no cursor: control and format characters as ``\x1b``.
+
+    Names of columns come from files, and a terminal would obey what they hold.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        c
+        if c in "\n\t" or c.isprintable() or unicodedata.category(c) == "Zs"
+        else c.encode("unicode_escape").decode()
+        for c in text
+    )
+
+
 class AllianceStatsError(Exception):
     """Base of every error this package raises on purpose."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class ColumnError(AllianceStatsError, ValueError):
@@ -73,6 +92,9 @@ class StudyLacksError(DesignError):
 
 class AllianceStatsWarning(UserWarning):
     """Base of the package's warnings."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class ConvergenceWarning(AllianceStatsWarning):

@@ -137,7 +137,7 @@ def fit_dropout_cox(
             f"ties must be 'efron' or 'breslow', not {ties!r}."
             f"{did_you_mean(ties, ('efron', 'breslow'))}"
         )
-    parsed, group = _parsed(formula)
+    parsed, group = _parsed(formula, data)
     if group:
         raise DesignError("A Cox model here takes no random term; use cluster= for therapists.")
     data = table_only(data, "data")

@@ -96,7 +96,7 @@ def fit_dropout_hazard(
             f"link must be 'logit' or 'cloglog', not {link!r}."
             f"{did_you_mean(link, frailty.LATENT_VARIANCE)}"
         )
-    parsed, group = _parsed(formula)
+    parsed, group = _parsed(formula, data)
     if group and cluster:
         raise DesignError(
             f"Give either a random intercept, (1 | {group}), or cluster='{cluster}', not both."
@@ -125,26 +125,25 @@ def fit_dropout_hazard(
     )  # fmt: skip
 
 
-def _parsed(formula: str) -> tuple[Formula, str]:
+def _parsed(formula: str, data: pd.DataFrame) -> tuple[Formula, str]:
     """Return the formula, and the group of its random intercept ("" without one)."""
     if not isinstance(formula, str):
         raise FormulaError(f"formula must be a text such as 'event ~ session', not {formula!r}.")
     parsed = parse_formula(formula)
-    plain = [t for t in parsed.random if t.part.simple_terms() == (True, ()) and len(t.group) == 1]
+    plain = [t for t in parsed.random if t.part.is_intercept and len(t.group) == 1]
     if len(parsed.random) > 1 or len(plain) < len(parsed.random):
         raise FormulaError(
             "A hazard formula may hold one random intercept, such as (1 | therapist_id); got\n"
             f"  {formula}"
         )
-    return parsed, plain[0].group[0] if plain else ""
+    table_only(data, "data")
+    return parsed.over(data.columns), plain[0].group[0] if plain else ""
 
 
 def _complete(
     parsed: Formula, data: pd.DataFrame, cluster: str | None
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return the rows without missing values in any variable used, and what was left out."""
-    table_only(data, "data")
-    parsed.check_columns(data.columns)
     refuse_repeats(data, ["client_id", "session"], "Person-period rows")
     if cluster is not None:
         require_columns(data.columns, [cluster], what="the data")

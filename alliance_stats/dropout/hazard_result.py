@@ -11,7 +11,6 @@ from scipy.special import expit
 from scipy.stats import norm
 
 from ..errors import DesignError, did_you_mean, listing, require_columns
-from ..multilevel.formula import parse_formula
 from ..multilevel.terms import Columns, Table
 from ..results import Result
 from .checks import table_only
@@ -133,8 +132,7 @@ class DropoutHazard(Result):
 
     def design(self, data: pd.DataFrame) -> pd.DataFrame:
         """Return the model's columns for these rows; rows with a missing value are all NaN."""
-        parsed = parse_formula(self.formula)
-        names = list(parsed.fixed.columns) if parsed.fixed else []
+        names = list(self.terms.columns)
         table_only(data, "data")
         require_columns(data.columns, names, what="the new data")
         out = np.full((len(data), len(self.params)), np.nan)

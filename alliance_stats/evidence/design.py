@@ -8,6 +8,9 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DesignError, FormulaError, listing, require_columns
+from ..multilevel.formula import Part, read_part
+from ..multilevel.table import Table
+from ..multilevel.terms import build
 
 
 def design_of(formula: str, effects: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
@@ -16,21 +19,19 @@ def design_of(formula: str, effects: pd.DataFrame) -> tuple[pd.DataFrame, pd.Ser
     A row without a predictor has no place in the design: left in, a missing category would read
     as the reference level.
     """
-    import formulaic
-
-    wanted = _variables(formula)
+    part = _part(formula, effects)
+    wanted = sorted(part.columns)
     require_columns(effects.columns, wanted, what="the effects")
     complete = effects[wanted].notna().all(axis=1)
     if not complete.any():
         raise DesignError(f"No row has all predictors ({listing(wanted)}).")
     rows = effects.loc[complete, wanted]
     ready = pd.DataFrame(
-        {name: _predictor(rows[name], name, formula) for name in wanted}, index=rows.index
+        {name: _predictor(rows[name], name, name in part.bare_columns()) for name in wanted},
+        index=rows.index,
     )
-    try:
-        design = pd.DataFrame(formulaic.model_matrix(formula, ready, na_action="ignore"))
-    except Exception as error:
-        raise FormulaError(f"The formula {formula!r} cannot be read: {error}.") from None
+    columns = build(part, Table(ready))
+    design = pd.DataFrame(dict(columns.named_arrays()), index=rows.index)
     if design.shape[1] == 0:
         raise FormulaError(
             f"The formula {formula!r} holds no coefficient. Name a predictor, such as 'year'."
@@ -42,10 +43,8 @@ def design_of(formula: str, effects: pd.DataFrame) -> tuple[pd.DataFrame, pd.Ser
     return design, complete
 
 
-def _variables(formula: str) -> list[str]:
-    """Return the columns a right-hand side names."""
-    import formulaic
-
+def _part(formula: str, effects: pd.DataFrame) -> Part:
+    """Read a right-hand side that stands alone."""
     if not isinstance(formula, str):
         raise FormulaError(
             "The formula must be text, such as 'year + setting', not "
@@ -57,17 +56,17 @@ def _variables(formula: str) -> list[str]:
             "effect is always what is explained."
         )
     try:
-        wanted = [str(name) for name in formulaic.Formula(formula).required_variables]
-    except Exception as error:
-        raise FormulaError(f"The formula {formula!r} cannot be read: {error}.") from None
-    if "Intercept" in wanted:
+        part = read_part(formula, effects.columns)
+    except FormulaError as error:
+        raise FormulaError(f"The formula cannot be read. {error}") from None
+    if "Intercept" in part.columns:
         raise FormulaError(
             "A predictor named 'Intercept' cannot be told from the model's own; rename the column."
         )
-    return sorted(wanted)
+    return part
 
 
-def _predictor(cells: pd.Series, name: str, formula: str) -> pd.Series:
+def _predictor(cells: pd.Series, name: str, bare: bool) -> pd.Series:
     """Return the column as the formula takes it: numbers as numbers, words as categories."""
     if isinstance(cells.dtype, pd.CategoricalDtype):
         cells = cells.cat.remove_unused_categories()
@@ -75,8 +74,7 @@ def _predictor(cells: pd.Series, name: str, formula: str) -> pd.Series:
         return cells.astype(float)
     if pd.api.types.is_numeric_dtype(cells.dtype):
         return cells
-    categories = f"C({name}" in formula.replace(" ", "")
-    words = not categories and not isinstance(cells.dtype, pd.CategoricalDtype)
+    words = bare and not isinstance(cells.dtype, pd.CategoricalDtype)
     if words and pd.to_numeric(cells, errors="coerce").notna().all():
         raise DesignError(
             f"Predictor '{name}' holds numbers as text (first {cells.iloc[0]!r}), each of which "

@@ -1,6 +1,8 @@
 """The nested mixed-model engine, from formula to result.
 
-Read in this order: `formula` (the language), `terms` and `grouping` (columns and levels),
+Read in this order: `formula` (the language; its words, signs and meaning are in `tokens`,
+`syntax` and `expansion`, its `functions` in a registry), `factors`, `terms` and `grouping`
+(columns and levels),
 `design` (each lowest unit's cross-products), `likelihood` and `elimination` (the sum over
 groups), `deviance`, `optimise`, `inference`, and `fit` and `result`, which put them together.
 AR(1) residuals are in `residual` and `autocorrelated`; what a fit can be asked is listed in
@@ -12,6 +14,7 @@ from .compare import Comparison, compare_models
 from .contrasts import ContrastTest
 from .explained import Explained
 from .fit import fit_multilevel
+from .functions import list_formula_functions, register_formula_function
 from .ladder import Ladder, fit_ladder
 from .result import MultilevelFit
 from .robust import RobustFit
@@ -27,4 +30,6 @@ __all__ = [
     "compare_models",
     "fit_ladder",
     "fit_multilevel",
+    "list_formula_functions",
+    "register_formula_function",
 ]

@@ -158,7 +158,7 @@ def fit_multilevel(
         theta = None if near is None else start_near(design, near)
         return fit_design(design, reml=reml, df=df, theta=theta, neighbours=neighbours)
 
-    parsed = parse_formula(formula)
+    parsed = parse_formula(formula).over(data.columns)
     if slopes == "none":
         fit = once(parsed)
     else:

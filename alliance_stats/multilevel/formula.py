@@ -7,23 +7,27 @@ Every error shows the formula and marks the place.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 
-from ..errors import did_you_mean, listing
+from ..errors import ColumnError, FormulaError, did_you_mean, listing
+from .expansion import Expansion, expand
+from .functions import edition
+from .syntax import CONSTANTS, Dot, Name, Node, read_tree
 from .tokens import CLOSING, OPENING, Token, check_brackets, fail, read_tokens, signed_terms
-
-_CONSTANTS = frozenset({"True", "False", "None"})
 
 
 @dataclass(frozen=True)
 class Part:
-    """One side of the formula, or the part of a random term left of its bar."""
+    """One side of the formula, or the part of a random term left of its bar.
+
+    `dot` are the columns that ``.`` stands for; None while the data are not known.
+    """
 
     source: str
     tokens: tuple[Token, ...]
+    dot: tuple[str, ...] | None = None
 
     @property
     def start(self) -> int:
@@ -37,51 +41,64 @@ class Part:
 
     @property
     def text(self) -> str:
-        """The part as the formula library reads it: odd column names in backticks."""
-        named = {id(token) for token in self.column_tokens()}
+        """The part as it is written, without the random terms that stood in it."""
         words, end = [], self.start
         for token in self.tokens:
-            odd = id(token) in named and token.kind == "name" and not token.text.isidentifier()
-            word = f"`{token.text}`" if odd else token.text.replace("^", "**")
-            words.append(" " + word if token.start > end else word)
+            words.append(" " + token.text if token.start > end else token.text)
             end = token.end
         return "".join(words)
 
-    def column_tokens(self) -> list[Token]:
-        """Return the tokens that name columns: not functions, not keyword arguments."""
-        found = []
-        for position, token in enumerate(self.tokens):
-            following = self.tokens[position + 1].text if position + 1 < len(self.tokens) else ""
-            if token.kind == "quoted" or (
-                token.kind == "name"
-                and following not in {"(", "="}
-                and token.text not in _CONSTANTS
-            ):
-                found.append(token)
-        return found
+    @cached_property
+    def tree(self) -> Node:
+        """The part's words as a tree."""
+        return read_tree(self.source, self.tokens)
 
-    @property
+    @cached_property
+    def expansion(self) -> Expansion:
+        """The terms the part stands for."""
+        return expand(self.source, self.tree, self.dot)
+
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         """Names of the columns used, each once, in order."""
-        return tuple(dict.fromkeys(token.column for token in self.column_tokens()))
+        names: list[str] = []
+        for node in self.tree.walk():
+            if isinstance(node, Name):
+                names.append(node.column)
+            elif isinstance(node, Dot):
+                names += self.dot or ()
+        return tuple(dict.fromkeys(names))
 
-    def simple_terms(self) -> tuple[bool, tuple[tuple[str, ...], ...]] | None:
-        """Return (intercept, products of columns), or None where a library has to read it.
+    @property
+    def is_intercept(self) -> bool:
+        """Whether the part is an intercept and nothing else."""
+        return not self.has_dot and self.expansion.intercept and not self.expansion.terms
 
-        Simple means names joined by ``:`` or ``*`` and added; then the model matrix is made of
-        plain products and the cost of a general formula library can be spared.
-        """
-        intercept = True
-        terms: dict[frozenset[str], tuple[str, ...]] = {}
-        for sign, tokens in signed_terms(self.source, self.tokens):
-            if len(tokens) == 1 and tokens[0].text in {"0", "1"}:
-                intercept = (tokens[0].text == "1") == (sign.text == "+")
-                continue
-            if sign.text == "-" or not _is_product(tokens):
-                return None
-            for names in _expand_product(tokens):
-                terms.setdefault(frozenset(names), names)
-        return intercept, tuple(sorted(terms.values(), key=len))
+    def checked(self) -> Part:
+        """Return the part, once its terms have been read; raise `FormulaError` where not."""
+        assert self.expansion is not None
+        return self
+
+    @cached_property
+    def has_dot(self) -> bool:
+        """Whether the part speaks of the data's other columns."""
+        return any(isinstance(node, Dot) for node in self.tree.walk())
+
+    def bare_columns(self) -> set[str]:
+        """Return the columns that stand in a term by themselves, in no function."""
+        return {
+            node.column for term in self.expansion.terms for node in term if isinstance(node, Name)
+        }
+
+
+def read_part(text: str, present: Iterable[object]) -> Part:
+    """Read the right-hand side of a formula that stands alone; ``.`` is every column present."""
+    part = Part(text, tuple(_tokens(text)))
+    if not part.tokens:
+        raise FormulaError("The formula is empty.")
+    if part.has_dot:
+        part = replace(part, dot=_others(present, ()))
+    return part.checked()
 
 
 @dataclass(frozen=True)
@@ -122,27 +139,57 @@ class Formula:
             names += [*term.part.columns, *term.group]
         return tuple(dict.fromkeys(names))
 
+    def over(self, present: Iterable[object]) -> Formula:
+        """Return the formula for data with these columns, which ``.`` stands for.
+
+        ``.`` is every column that is neither left of ``~`` nor right of a bar.
+        """
+        present = list(present)
+        self.check_columns(present)
+        parts = [part for part in (self.fixed, *(term.part for term in self.random)) if part]
+        if not any(part.has_dot for part in parts):
+            return self
+        groups = (name for term in self.random for name in term.group)
+        dot = _others(present, {*self.response.columns, *groups})
+
+        def filled(part: Part) -> Part:
+            return replace(part, dot=dot).checked() if part.has_dot else part
+
+        random = [replace(term, part=filled(term.part)) for term in self.random]
+        return replace(self, fixed=self.fixed and filled(self.fixed), random=tuple(random))
+
     def check_columns(self, present: Iterable[object]) -> None:
         """Raise `FormulaError` where the formula names a column that is not there."""
-        known = [str(name) for name in present]
+        known = [name for name in present if isinstance(name, str)]
         for name in self.columns:
             if name in known:
                 continue
-            token = next(t for t in read_tokens(self.text) if t.column == name)
+            start, end = self._place(name)
+            hint = did_you_mean(name, known)
+            if name in CONSTANTS:
+                hint = " An intercept is written 1, and none 0."
             fail(
                 f"The formula names the column '{name}', which the data do not have."
-                f"{did_you_mean(name, known)} The columns are {listing(known, 12)}.",
+                f"{hint} The columns are {listing(known, 12)}.",
                 self.text,
-                token.start,
-                token.end,
+                start,
+                end,
             )
+
+    def _place(self, column: str) -> tuple[int, int]:
+        """Return where a column is first named."""
+        parts = (self.response, self.fixed, *(term.part for term in self.random))
+        for node in (node for part in parts if part for node in part.tree.walk()):
+            if isinstance(node, Name) and node.column == column:
+                return node.start, node.end
+        token = next(t for t in read_tokens(self.text) if t.column == column)
+        return token.start, token.end
 
     def fixed_only(self) -> str:
         """Return the fixed side as text, for showing."""
         return self.fixed.text if self.fixed else "1"
 
 
-@lru_cache(maxsize=256)
 def parse_formula(text: str) -> Formula:
     """Parse an lme4-style formula.
 
@@ -157,9 +204,17 @@ def parse_formula(text: str) -> Formula:
     FormulaError
         Where it cannot be read; the message marks the place.
     """
-    text = re.sub(r"\s", " ", text)
-    tokens = read_tokens(text)
-    check_brackets(text, tokens)
+    if not isinstance(text, str):
+        raise FormulaError(
+            f"A formula is text, such as 'y ~ x + (1 | client)', not {type(text).__name__}."
+        )
+    return _parse(text, edition())
+
+
+@lru_cache(maxsize=256)
+def _parse(text: str, edition: int) -> Formula:
+    """Parse a formula; the functions it may hold are those of an edition of the registry."""
+    tokens = _tokens(text)
     tildes = [i for i, token in enumerate(tokens) if token.text == "~"]
     if len(tildes) != 1:
         start, end = (tokens[tildes[1]].start, tokens[tildes[1]].end) if tildes else (0, len(text))
@@ -172,9 +227,29 @@ def parse_formula(text: str) -> Formula:
         fail("The formula has nothing right of '~'.", text, place.start, place.end)
     fixed, random = _split_right(text, right)
     response = Part(text, tuple(left))
-    if not response.columns:
+    if not response.columns or response.has_dot:
         fail("The outcome left of '~' must be a column.", text, response.start, response.end)
+    for part in (fixed, *(term.part for term in random)):
+        if part is not None and not part.has_dot:
+            part.checked()
     return Formula(text, response, fixed, tuple(random))
+
+
+def _tokens(text: str) -> list[Token]:
+    tokens = read_tokens(text)
+    check_brackets(text, tokens)
+    return tokens
+
+
+def _others(present: Iterable[object], used: Collection[str]) -> tuple[str, ...]:
+    """Return the columns that ``.`` stands for."""
+    names = list(present)
+    odd = [name for name in names if not isinstance(name, str)]
+    if odd:
+        raise ColumnError(
+            f"'.' stands for all other columns, and some are not named by text: {listing(odd)}."
+        )
+    return tuple(name for name in dict.fromkeys(map(str, names)) if name not in used)
 
 
 def _split_right(text: str, tokens: Sequence[Token]) -> tuple[Part | None, list[RandomTerm]]:
@@ -185,7 +260,9 @@ def _split_right(text: str, tokens: Sequence[Token]) -> tuple[Part | None, list[
         if not bars:
             fixed += [sign, *term]
             continue
-        if term[0].text != "(" or term[-1].text != ")" or _closes_early(term):
+        while len(term) > 4 and _wrapped(term) and _wrapped(term[1:-1]):
+            term, bars = term[1:-1], [bar - 1 for bar in bars]
+        if not _wrapped(term) or any(_depth(term[:bar]) != 1 for bar in bars):
             fail(
                 "A random term stands in brackets of its own, as in '(1 + x | client)'.",
                 text,
@@ -203,13 +280,15 @@ def _split_right(text: str, tokens: Sequence[Token]) -> tuple[Part | None, list[
     return (Part(text, tuple(fixed)) if fixed else None), random
 
 
-def _closes_early(term: Sequence[Token]) -> bool:
-    depth = 0
-    for token in term[:-1]:
-        depth += (token.text in OPENING) - (token.text in CLOSING)
-        if depth == 0:
-            return True
-    return False
+def _depth(tokens: Sequence[Token]) -> int:
+    return sum((token.text in OPENING) - (token.text in CLOSING) for token in tokens)
+
+
+def _wrapped(term: Sequence[Token]) -> bool:
+    """Say whether one pair of brackets holds the whole term."""
+    if term[0].text != "(" or term[-1].text != ")":
+        return False
+    return all(_depth(term[:end]) > 0 for end in range(1, len(term)))
 
 
 def _random_terms(text: str, term: Sequence[Token], bar: int) -> list[RandomTerm]:
@@ -242,26 +321,3 @@ def _groups(text: str, tokens: Sequence[Token]) -> list[tuple[str, ...]]:
     if signs == {"/"}:
         return [tuple(reversed(columns[:depth])) for depth in range(1, len(columns) + 1)]
     return [tuple(columns)]
-
-
-def _is_product(tokens: Sequence[Token]) -> bool:
-    names, signs = tokens[0::2], tokens[1::2]
-    return (
-        len(tokens) % 2 == 1
-        and all(token.kind in {"name", "quoted"} for token in names)
-        and all(token.text in {":", "*"} for token in signs)
-    )
-
-
-def _expand_product(tokens: Sequence[Token]) -> list[tuple[str, ...]]:
-    """Expand ``a*b`` to ``a``, ``b``, ``a:b``; ``:`` binds more tightly than ``*``."""
-    factors: list[tuple[str, ...]] = [(tokens[0].column,)]
-    for sign, name in zip(tokens[1::2], tokens[2::2], strict=True):
-        if sign.text == ":":
-            factors[-1] = (*factors[-1], name.column)
-        else:
-            factors.append((name.column,))
-    products: list[tuple[str, ...]] = []
-    for factor in factors:
-        products += [factor, *((*product, *factor) for product in [*products])]
-    return [tuple(dict.fromkeys(product)) for product in products]

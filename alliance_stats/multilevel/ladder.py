@@ -171,8 +171,7 @@ def _try(
 
 def automatic_steps(formula: str, data: pd.DataFrame) -> list[tuple[str, str]]:
     """Return the steps that follow from one formula: what changes, and the formula."""
-    parsed = parse_formula(formula)
-    parsed.check_columns(data.columns)
+    parsed = parse_formula(formula).over(data.columns)
     terms = [Term.of(term) for term in lowest_first(parsed.random, data)]
     steps = [("the full model", formula)]
     if any(term.correlated and term.several for term in terms):

@@ -9,15 +9,19 @@ from typing import NoReturn
 
 from ..errors import FormulaError
 
+LONGEST = 20_000  # characters; a formula of five hundred columns is shorter
+DEEPEST = 50  # brackets within brackets
+SHOWN = 150  # characters of a long formula that an error shows around the place it marks
+
 _TOKEN = re.compile(
     r"""(?P<space>\s+)
       | (?P<quoted>`[^`]*`)
       | (?P<string>'[^']*'|"[^"]*")
-      | (?P<name>[^\W\d][\w.]*)
-      | (?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)
-      | (?P<operator>\|\||\*\*|[=!<>]=|.)
+      | (?P<name>\.?[^\W\d][\w.]*)
+      | (?P<number>[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?)
+      | (?P<operator>\|\||\*\*|[=!<>]=|%[^%\s]*%|.)
     """,
-    re.VERBOSE,
+    re.VERBOSE | re.DOTALL,
 )
 OPENING, CLOSING = {"(": ")", "[": "]", "{": "}"}, {")", "]", "}"}
 
@@ -38,17 +42,34 @@ class Token:
     @property
     def column(self) -> str:
         """The column a name token speaks of (backticks taken off)."""
-        return self.text.strip("`")
+        return self.text[1:-1] if self.kind == "quoted" else self.text
 
 
 def fail(message: str, text: str, start: int, end: int) -> NoReturn:
-    """Raise `FormulaError` with the formula and a caret line under the place."""
-    marks = " " * start + "^" * max(end - start, 1)
-    raise FormulaError(f"{message}\n  {text}\n  {marks}")
+    """Raise `FormulaError` with the place marked."""
+    raise marked(message, text, start, end)
+
+
+def marked(message: str, text: str, start: int, end: int) -> FormulaError:
+    """Return an error with the formula (of a long one, the place) and carets under it."""
+    end = max(end, start + 1)
+    first = max(0, start - SHOWN // 2) if len(text) > 2 * SHOWN else 0
+    last = first + SHOWN if len(text) > 2 * SHOWN else len(text)
+    shown = "".join(
+        " " if c.isspace() else c if c.isprintable() else "\N{REPLACEMENT CHARACTER}"
+        for c in text[first:last]
+    )
+    before, after = "... " * (first > 0), " ..." * (last < len(text))
+    marks = " " * (len(before) + start - first) + "^" * (min(end, max(last, start + 1)) - start)
+    return FormulaError(f"{message}\n  {before}{shown}{after}\n  {marks}")
 
 
 def read_tokens(text: str) -> list[Token]:
-    """Cut a formula into words and signs."""
+    """Cut a formula into words and signs; each letter but spaces is in one of them."""
+    if len(text) > LONGEST:
+        raise FormulaError(
+            f"The formula has {len(text):,} characters; {LONGEST:,} are the most that are read."
+        )
     found = []
     for match in _TOKEN.finditer(text):
         kind = match.lastgroup or "operator"
@@ -58,11 +79,14 @@ def read_tokens(text: str) -> list[Token]:
 
 
 def check_brackets(text: str, tokens: Sequence[Token]) -> None:
-    """Raise where a bracket or quotation mark is not closed."""
+    """Raise where a bracket or quotation mark is not closed, or brackets nest too deeply."""
     open_: list[Token] = []
     for token in tokens:
         if token.text in OPENING:
             open_.append(token)
+            if len(open_) > DEEPEST:
+                message = f"Brackets lie in each other more than {DEEPEST} deep."
+                fail(message, text, token.start, token.end)
         elif token.text in CLOSING:
             if not open_ or OPENING[open_[-1].text] != token.text:
                 fail(f"'{token.text}' closes nothing.", text, token.start, token.end)
