@@ -61,8 +61,9 @@ def check_frame(formula: Formula, frame: pd.DataFrame) -> None:
 def check_numbers(names: Sequence[str], columns: Sequence[Array], index: pd.Index) -> None:
     """Refuse infinite values, and NaN that a transformation made."""
     for name, column in zip(names, columns, strict=True):
-        if np.isfinite(column.sum()):
-            continue
+        with np.errstate(invalid="ignore"):
+            if np.isfinite(column.sum()):
+                continue
         rows = np.flatnonzero(~np.isfinite(column))
         if len(rows):
             raise DesignError(

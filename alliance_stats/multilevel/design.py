@@ -142,6 +142,7 @@ def make_design(
     rows = _complete_rows(formula, data, weights)
     table = rows.table
     outcome, y = response(formula, table)
+    check_numbers((outcome,), (y,), table.frame.index)
     fixed_terms = build(formula.fixed, table)
     grouping, terms = _levels(formula, table)
     pool = Pool(len(table))

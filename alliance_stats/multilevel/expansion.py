@@ -139,14 +139,11 @@ class _Reading:
                 left = {code: n for term in found.values() for n in term for code in [n.code]}
                 whole = {frozenset(left): tuple(left.values())}
                 found = {**found, **self.crossed(whole, right, node)}
-        return self.limited(found, node)
+            self.limited(found, node)
+        return found
 
     def check_factor(self, node: Node) -> None:
-        inside = list(node.walk())
-        dot = next((part for part in inside if isinstance(part, Dot)), None)
-        if dot is not None:
-            self.fail("'.' stands for other columns, and only outside of functions.", dot)
-        if not any(isinstance(part, Name) for part in inside):
+        if not any(isinstance(part, Name) for part in node.walk()):
             self.fail(f"{node.code} holds no column.", node)
 
     def inner_sum(self, node: Chain) -> Terms:

@@ -281,11 +281,11 @@ def _categories(
             f"'{node.label}' has one category only ({listing(levels)}), so nothing can go with "
             "it; leave it out."
         )
-    label = node.label
+    label, known = node.label, pd.Index(list(levels), dtype=object)
 
     def again(new: Table) -> Array:
         there = read(new)
-        codes = pd.Categorical(there, categories=list(levels)).codes.astype(np.intp)
+        codes = known.get_indexer(pd.Index(there.astype(object)))
         unseen = pd.unique(there[(codes < 0) & there.notna().to_numpy()])
         if len(unseen):
             what = (

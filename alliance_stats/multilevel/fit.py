@@ -61,7 +61,12 @@ def fit_multilevel(
         lme4's language: ``distress ~ session + alliance_within + (1 + alliance_within |
         client_id) + (1 | therapist_id)``. ``||`` leaves correlations out, ``(1 | a/b)`` is ``b``
         numbered anew within each ``a``, ``0 +`` leaves an intercept out, ``a:b`` and ``a*b`` are
-        interactions, ``C(x)`` makes categories of numbers. Text columns are categories; the
+        interactions, ``.`` is every other column, ``C(x)`` makes categories of numbers. It knows
+        ``I(x^2)``, ``log``, ``log2``, ``log10``, ``log1p``, ``exp``, ``expm1``, ``sqrt``, ``abs``,
+        ``sign``, ``sin``, ``cos``, ``tanh``, ``floor``, ``ceiling``, ``round``, ``pmin``,
+        ``pmax``, ``center``, ``scale``, ``standardize``, ``poly``, ``bs``, ``ns``, ``C``,
+        ``factor``, ``relevel`` and what `register_formula_function` adds; nothing of it is run as
+        code (`list_formula_functions`). Text columns are categories; the
         first in sorted order (or of a pandas categorical; categories without rows do not count)
         is the reference. ``(1 + x || g)`` with categories ``x`` gives each of their columns a
         variance of its own, which depends on the reference; lme4 keeps a factor's columns

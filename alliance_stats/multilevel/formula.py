@@ -7,6 +7,7 @@ Every error shows the formula and marks the place.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -288,7 +289,8 @@ def _wrapped(term: Sequence[Token]) -> bool:
     """Say whether one pair of brackets holds the whole term."""
     if term[0].text != "(" or term[-1].text != ")":
         return False
-    return all(_depth(term[:end]) > 0 for end in range(1, len(term)))
+    depths = itertools.accumulate((t.text in OPENING) - (t.text in CLOSING) for t in term[:-1])
+    return min(depths) > 0
 
 
 def _random_terms(text: str, term: Sequence[Token], bar: int) -> list[RandomTerm]:

@@ -136,9 +136,9 @@ def list_formula_functions() -> pd.DataFrame:
     import pandas as pd
 
     rows = [
-        {"function": known.name, "says": known.says, "example": known.example}
-        for known in FORMULA_FUNCTIONS.values()
-        if not known.name.startswith("np.")
+        {"function": name, "says": known.says, "example": known.example}
+        for name, known in FORMULA_FUNCTIONS.items()
+        if name == known.name  # others are second names
     ]
     return pd.DataFrame(rows)
 

@@ -23,6 +23,7 @@ CONSTANTS: dict[str, Any] = {
     "True": True, "TRUE": True, "False": False, "FALSE": False, "None": None, "NULL": None,
 }  # fmt: skip
 _COMPARISONS = frozenset({"==", "!=", "<", ">", "<=", ">="})
+_RANKS = {"+": 1, "-": 1, "*": 2, "/": 2, ":": 3, "**": 4}
 _R_SETTINGS = {"intercept": "include_intercept", "contrasts": "contrast"}
 _REFUSED = {
     "&": "'&' has no meaning in a formula; write a:b for an interaction, and "
@@ -130,9 +131,17 @@ class Chain(Node):
     @cached_property
     def code(self) -> str:
         """The nodes with spaces around the signs, chains inside in brackets."""
-        first, *rest = self.items
-        words = [("-" if first[0] == "-" else "") + _inside(first[1])]
-        return " ".join([*words, *(f"{sign} {_inside(node)}" for sign, node in rest)])
+        first, *rest = [
+            (sign, f"({n.code})" if isinstance(n, Chain) and n.rank <= self.rank else n.code)
+            for sign, n in self.items
+        ]
+        start = ("-" if first[0] == "-" else "") + first[1]
+        return " ".join([start, *(f"{sign} {code}" for sign, code in rest)])
+
+    @property
+    def rank(self) -> int:
+        """How tightly the signs bind."""
+        return _RANKS.get(self.items[-1][0], 0)
 
 
 @dataclass(frozen=True)
@@ -161,10 +170,6 @@ class Call(Node):
         return f"{self.function}({', '.join(given)})"
 
 
-def _inside(node: Node) -> str:
-    return f"({node.code})" if isinstance(node, Chain) else node.code
-
-
 def read_tree(source: str, tokens: Sequence[Token]) -> Node:
     """Read words into a tree.
 
@@ -177,9 +182,11 @@ def read_tree(source: str, tokens: Sequence[Token]) -> Node:
     node = reader.comparison()
     if reader.token is not None:
         reader.refuse(reader.token)
-    for inside in node.walk():
-        if isinstance(inside, Call) and FORMULA_FUNCTIONS[inside.function].kind == "setting":
-            reader.fail_at(f"{inside.function}() is a setting and stands inside of others.", inside)
+    for call in (inside for inside in node.walk() if isinstance(inside, Call)):
+        if FORMULA_FUNCTIONS[call.function].kind == "setting":
+            reader.fail_at(f"{call.function}() is a setting and stands inside of others.", call)
+        for dot in (inside for inside in call.walk() if isinstance(inside, Dot)):
+            reader.fail_at("'.' stands for other columns, and only outside of functions.", dot)
     return node
 
 
@@ -427,9 +434,9 @@ class _Reader:
         text = text if len(text) <= 60 else f"{text[:57]}..."
         hint = INSTEAD.get(name.text)
         if hint is None:
-            known = [known for known in FORMULA_FUNCTIONS if not known.startswith("np.")]
+            words = {f.name: f for f in FORMULA_FUNCTIONS.values() if f.kind != "setting"}
             hint = (
-                f"{did_you_mean(name.text, known).strip()} Formulas know {listing(known, 60)}; "
+                f"{did_you_mean(name.text, words).strip()} They know {listing(words, 60)}; "
                 "make a column of the data first, or add a function of your own by "
                 "al.register_formula_function."
             ).strip()
