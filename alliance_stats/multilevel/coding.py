@@ -14,7 +14,7 @@ from .splines import poly
 KINDS = {
     "contr.treatment": "T", "Treatment": "T", "contr.sum": "S", "Sum": "S", "contr.helmert": "H",
     "Helmert": "H", "contr.poly": "P", "Poly": "P", "contr.sdif": "D", "contr.diff": "D",
-    "Diff": "D", "contr.SAS": "T", "contr.sas": "T",
+    "Diff": "D", "contr.SAS": "T",
 }  # fmt: skip
 POLYNOMIALS = (".L", ".Q", ".C")
 
@@ -53,7 +53,7 @@ class Contrast:
         return [f"[{name}]" for name in names], poly(scores, k - 1)(scores)
 
     def _base(self, levels: Sequence[object]) -> int:
-        if self.name in {"contr.SAS", "contr.sas"}:
+        if self.name == "contr.SAS":
             return len(levels) - 1
         if self.base is None:
             return 0

@@ -291,7 +291,7 @@ def _register_all() -> None:
     _add("Q", _nothing, "a column of that name, as backticks are", "Q('odd name')", kind="column")
     _add("c", _several, "several values for a setting", "bs(x, knots=c(4, 8))", kind="setting")
     for name, letter in KINDS.items():
-        based = letter == "T" and not name.lower().endswith("sas")
+        based = letter == "T" and name != "contr.SAS"
         _add(name, _contrast if based else _no_base, "a coding of categories",
              f"C(x, {name}('b'))" if based else f"C(x, {name})", kind="setting")  # fmt: skip
     aliases = {"np.ceil": "ceiling", "np.maximum": "pmax", "np.minimum": "pmin",
