@@ -49,7 +49,7 @@ def test_the_page_runs_and_prints_what_it_shows(path, tmp_path):
 
 def test_the_example_of_multilevel_models_ends_as_the_page_says():
     text = (DOCS / "multilevel.md").read_text(encoding="utf-8")
-    (code,) = [block.body for block in run_pages.blocks(text) if block.language == "python"]
+    code, *_ = [block.body for block in run_pages.blocks(text) if block.language == "python"]
     names = {}
     exec(compile(code, "multilevel.md", "exec"), names)
     assert names["fit"].converged
