@@ -153,7 +153,7 @@ def fit_multilevel(
     check_slopes(slopes)
 
     def once(parsed: Formula, near: MultilevelFit | None = None) -> MultilevelFit:
-        neighbours = None
+        parsed, neighbours = parsed.over(data.columns), None
         if time is None:
             design = make_design(parsed, data, weights)
         else:
