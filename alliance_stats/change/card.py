@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import DesignError, listing
+import pandas as pd
+
+from ..errors import AllianceStatsError, DesignError, listing
 
 ORDER = {"retest": 0, "icc": 1, "alpha": 2, "omega": 3}
 """Retest first, as Jacobson and Truax ask (but a number read in its source before one not)."""
@@ -89,13 +91,42 @@ def card_of(measure: Any, scale: str) -> Card:
     return Card(found, scale)
 
 
-def direction_of(direction: str | None, card: Card | None) -> str:
-    """Return which way is better: what the caller says, and the card's where there is one."""
+def direction_of(
+    direction: str | None, card: Card | None, data: Any = None
+) -> tuple[str, tuple[str, ...]]:
+    """Return which way is better, and in words where nobody said so.
+
+    One rule for all of change: the card's direction (that of `measure=`, else of the one measure
+    that the column ``measure`` of `data` names), else the caller's, else lower is better.
+    """
     if card is None:
-        return "lower_is_better" if direction is None else direction
+        card = _card_in(data) if direction is None else None
+    if card is None:
+        told = () if direction is not None else (NOT_SAID,)
+        return "lower_is_better" if direction is None else direction, told
     if direction is not None and direction != card.direction:
         raise DesignError(
             f"direction is {direction!r}, but the card of {card.name} says {card.direction!r}; "
             "leave direction= out, or measure=."
         )
-    return card.direction
+    return card.direction, ()
+
+
+NOT_SAID = (
+    "Nobody said which way is better, so lower scores were taken as better; say it by direction=, "
+    "or by measure= with a card."
+)
+
+
+def _card_in(data: Any) -> Card | None:
+    """Return the card of the one measure (and scale) that the rows name, if there is one."""
+    if not isinstance(data, pd.DataFrame) or "measure" not in data.columns:
+        return None
+    names = data["measure"].dropna().unique()
+    scales = data["scale"].dropna().unique() if "scale" in data.columns else ["total"]
+    if len(names) != 1 or len(scales) != 1:
+        return None
+    try:
+        return card_of(str(names[0]), str(scales[0]))
+    except (AllianceStatsError, KeyError):  # a measure of the user's own, without a card
+        return None

@@ -9,6 +9,7 @@ from scipy.stats import t
 from ..arguments import checked_table, flag, is_number, numbers
 from ..errors import ColumnError, DesignError, listing, require_columns
 from ..people import reuse_hint
+from .card import card_of, direction_of
 from .reliable import ROUNDING, sign_of
 
 COLUMNS = (
@@ -23,9 +24,11 @@ def sudden_gains(
     points: float,
     percent: float = 25.0,
     losses: bool = False,
-    direction: str = "lower_is_better",
+    direction: str | None = None,
     score: str = "score",
     min_around: int = 2,
+    measure: str | None = None,
+    scale: str = "total",
 ) -> pd.DataFrame:
     """Between which sessions did a client improve suddenly, by much, and lastingly?
 
@@ -41,8 +44,8 @@ def sudden_gains(
         begins: 25 % of a sum is another thing than 25 % of an item mean.
     losses
         Look for sudden losses instead, by the same three criteria turned round.
-    direction
-        Of the measure: ``lower_is_better`` or ``higher_is_better``.
+    direction, measure, scale
+        As in `reliable_change`; a card is also found by the one measure the rows name.
     score
         The column of the score.
     min_around
@@ -84,6 +87,8 @@ def sudden_gains(
                 f"The scores hold several of '{name}' ({listing(there)}), "
                 "which make no course together; choose one first."
             )
+    card = None if measure is None else card_of(measure, scale)
+    direction, told = direction_of(direction, card, scores)
     sign = -sign_of(direction) * (-1.0 if losses else 1.0)  # sign * (before - after) > 0: a gain
     kept = pd.DataFrame(
         {"client_id": scores["client_id"], "session": numbers(scores, "session", "the scores"),
@@ -121,7 +126,8 @@ def sudden_gains(
         "clients": int(used["client_id"].nunique()), "pairs": pairs, "not_judged": pairs - judged,
         "rows_without_client_or_session": int((~whole).sum()),
         "rows_without_score": int((whole & kept["score"].isna()).sum()),
-        "points": points, "percent": percent, "losses": losses,
+        "points": points, "percent": percent, "losses": losses, "direction": direction,
+        "messages": told,
     }  # fmt: skip
     return out
 

@@ -46,13 +46,13 @@ def reliable_change(
         left out with `measure`, if its card has one.
     sd
         SD of the first score in the population the answer is for; by default the SD of `pre`
-        in `data`.
+        of the clients who are judged: those of `data` with both scores. The messages say so.
     method
         ``JT`` (Jacobson-Truax), ``GLN`` (Gulliksen-Lord-Novick), ``HLL`` (Hsu-Linn-Lord), ``EN``
         (Edwards-Nunnally), ``NK`` (Nunnally-Kotsch) or ``HA`` (Hageman-Arrindell).
     direction
-        ``lower_is_better`` (symptoms; the default without a card) or ``higher_is_better``
-        (functioning).
+        ``lower_is_better`` (symptoms) or ``higher_is_better`` (functioning). The card says it
+        where there is one; where nobody does, lower is taken as better and the messages say so.
     reliability_post
         Reliability at the second occasion, used by ``NK`` alone; by default `reliability`.
     measure, scale
@@ -85,9 +85,9 @@ def reliable_change(
     """
     chosen = METHODS[checked_choice("method", method, METHODS)]
     card = None if measure is None else card_of(measure, scale)
-    direction = direction_of(direction, card)
+    direction, told_direction = direction_of(direction, card, data)
     sign = sign_of(direction)
-    messages: list[str] = []
+    messages = []
     if reliability is None:
         if card is None:
             raise DesignError("Give reliability=, or measure= with a card that has one.")
@@ -102,6 +102,12 @@ def reliable_change(
             )
     moments = _moments(first, last, sd, reliability, reliability_post)
     _check_moments(chosen.name, moments)
+    if sd is None:
+        judged = int((~np.isnan(first) & ~np.isnan(last)).sum())
+        messages.append(
+            f"SD {moments.sd_pre:.4g}: that of the first scores of the {judged} clients with both "
+            "scores, who are judged; sd= takes another, such as that of the measure's norm group."
+        )
     rci = sign * chosen.statistic(first, last, moments)
     out = data.copy()
     out["change"] = last - first
@@ -109,7 +115,7 @@ def reliable_change(
     out["category"] = categorise(rci, chosen.critical)
     missing = int(np.isnan(rci).sum())
     account = _account(chosen, moments, direction, len(out), missing)
-    out.attrs["reliable_change"] = account | {"messages": tuple(messages)}
+    out.attrs["reliable_change"] = account | {"messages": (*messages, *told_direction)}
     return out
 
 

@@ -10,9 +10,10 @@ import pandas as pd
 
 from ..arguments import checked_choice
 from ..errors import DesignError
+from .card import direction_of
 from .formulas import METHODS
 from .reliable import check_sd, sign_of
-from .significant import BETTER, CLASSES, CRITERIA, clinically_significant_change
+from .significant import BETTER, CLASSES, CRITERIA, HA_CUTOFF, clinically_significant_change
 
 
 def change_sensitivity(
@@ -26,7 +27,7 @@ def change_sensitivity(
     clinical: tuple[float, float] | None = None,
     functional: tuple[float, float] | None = None,
     sd: float | None = None,
-    direction: str = "lower_is_better",
+    direction: str | None = None,
 ) -> pd.DataFrame:
     """What would the shares be under another formula, another reliability, another cut-off?
 
@@ -49,7 +50,7 @@ def change_sensitivity(
         denominator, n_of, cutoff``, the shares ``recovered, improved, unchanged, deteriorated``
         and ``not_improved`` (neither recovered nor improved; under ``with_intake`` that includes
         who has no last score), and ``why_not`` where a specification
-        cannot be computed (its shares are missing).
+        cannot be computed (its shares are missing). ``.attrs["messages"]``: what holds for all.
 
     Examples
     --------
@@ -69,6 +70,7 @@ def change_sensitivity(
         checked_choice("method", method, METHODS)
     for criterion in criteria:
         checked_choice("criterion", criterion, CRITERIA)
+    direction, told = direction_of(direction, None, data)
     sign_of(direction)  # what is wrong for every specification is said at once
     check_sd(sd)
     rows = []
@@ -95,7 +97,9 @@ def change_sensitivity(
             )  # fmt: skip
     columns = ["method", "reliability", "criterion", "denominator", "n_of", "cutoff", *CLASSES,
                "not_improved", "why_not"]  # fmt: skip
-    return pd.DataFrame(rows).reindex(columns=columns)
+    table = pd.DataFrame(rows).reindex(columns=columns)
+    table.attrs["messages"] = (*told, *([HA_CUTOFF] if "HA" in methods else []))
+    return table
 
 
 def _check_list(name: str, values: Any, example: str) -> None:

@@ -19,6 +19,11 @@ CLASSES = ("recovered", "improved", "unchanged", "deteriorated")
 CRITERIA = ("a", "b", "c")
 BETTER = ("recovered", "improved")
 NO_LAST = "no_last_score"
+HA_CUTOFF = (
+    "HA with a cut-off: change is judged by Hageman and Arrindell's index, the crossing by the "
+    "last score as observed, as Jacobson and Truax do. Their article judges the crossing by an "
+    "index of its own, which is not computed here: 'recovered' is not theirs."
+)
 
 
 @dataclass(frozen=True)
@@ -119,6 +124,12 @@ def clinically_significant_change(
     confidence
         Level of the Wilson intervals.
 
+    Notes
+    -----
+    The cut-off is Jacobson and Truax's with every `method`. Hageman and Arrindell (1999, doi
+    10.1016/S0005-7967(99)00032-7) have an index of clinical significance of their own, which is
+    not computed: with ``method="HA"`` only the reliable change is theirs, and ``messages`` say so.
+
     Returns
     -------
     ClinicallySignificantChange
@@ -142,7 +153,7 @@ def clinically_significant_change(
     checked_choice("criterion", criterion, CRITERIA)
     share(confidence)
     card = None if measure is None else card_of(measure, scale)
-    direction = direction_of(direction, card)
+    direction, told_direction = direction_of(direction, card, data)
     sign_of(direction)
     lower = direction == "lower_is_better"
     told, at_line_is_clinical = "", True
@@ -159,10 +170,15 @@ def clinically_significant_change(
         data, pre=pre, post=post, reliability=reliability, sd=sd, method=method,
         direction=direction, measure=measure, scale=scale,
     )  # fmt: skip
+    messages = [
+        *told_direction,
+        *([told] if told else []),
+        *([HA_CUTOFF] if method == "HA" else []),
+    ]
     source = "card" if told else "given" if cutoff_value is not None else criterion
     return judged_by_line(
         changed, pre, post, line, source=source, at_line_is_clinical=at_line_is_clinical,
-        confidence=confidence, messages=(told,) if told else (),
+        confidence=confidence, messages=tuple(messages),
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from scipy.stats import norm
 from ..arguments import share
 from ..errors import AllianceStatsWarning, DesignError
 from ..results import Result
+from .card import card_of, direction_of
 from .reliable import require_named, scores_of, sign_of
 
 if TYPE_CHECKING:
@@ -91,8 +92,10 @@ def change_by_therapist(
     pre: str,
     post: str,
     therapist: str = "therapist_id",
-    direction: str = "lower_is_better",
+    direction: str | None = None,
     confidence: float = 0.95,
+    measure: str | None = None,
+    scale: str = "total",
 ) -> ChangeByTherapist:
     """Whose clients change more than their first scores lead to expect, and how sure is that?
 
@@ -104,7 +107,7 @@ def change_by_therapist(
         Columns with the first and the last score.
     therapist
         Column that names the therapist.
-    direction
+    direction, measure, scale
         As in `reliable_change`; improvement is positive in the answer.
     confidence
         Level of the intervals.
@@ -125,13 +128,15 @@ def change_by_therapist(
     >>> import alliance_stats as al
     >>> study = al.simulate_study(n_therapists=12, n_clients=120, seed=5)
     >>> pairs = al.first_and_last(study, measure="core-10").merge(study.clients, on="client_id")
-    >>> found = al.change_by_therapist(pairs, pre="pre", post="post")
+    >>> found = al.change_by_therapist(pairs, pre="pre", post="post", measure="core-10")
     >>> bool((found.therapists["reliability"] < 1).all())
     True
     """
     from ..multilevel import fit_multilevel
 
     share(confidence)
+    card = None if measure is None else card_of(measure, scale)
+    direction, told = direction_of(direction, card, data)
     sign = sign_of(direction)
     first, last = scores_of(data, pre, post)
     require_named(data, [therapist])
@@ -174,5 +179,5 @@ def change_by_therapist(
         messages.append("The variance between therapists is estimated as zero.")
     return ChangeByTherapist(
         rows, between / (between + within), between, within, float(fit.params["Intercept"]),
-        confidence, tuple(messages),
+        confidence, (*messages, *told),
     )  # fmt: skip

@@ -150,7 +150,7 @@ def test_few_clients_are_drawn_to_the_middle_and_missing_rows_are_told():
     found = al.change_by_therapist(few, pre="pre", post="post")
     rows = found.therapists.set_index("therapist_id")
     assert rows.loc[0, "reliability"] < rows.loc[1, "reliability"]
-    assert found.messages == ("1 of 350 rows lack a score or a therapist.",)
+    assert found.messages[0] == "1 of 350 rows lack a score or a therapist."
     with pytest.raises(al.DesignError, match="three therapists"):
         al.change_by_therapist(data[data["therapist_id"] < 2], pre="pre", post="post")
 
