@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import AllianceStatsError
+from .resources import at_home
 
 MARK = b"alliance_stats"
 """Stands at the head of every page, workbook and description that is written here."""
@@ -49,7 +50,7 @@ def write_whole(
     AllianceStatsError
         Where nothing can be written there.
     """
-    given = Path(path)
+    given = at_home(path)
     try:
         target = given.resolve()  # a link stays a link, and what it names is written
         if target.exists() and not target.is_file() and not target.is_dir():

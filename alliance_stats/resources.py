@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -21,3 +22,11 @@ def folder(name: str) -> Path:
         f"The folder '{name}' of alliance_stats is missing (looked in {inside} and {beside}). "
         "The installation is incomplete: install the package again."
     )
+
+
+def at_home(path: str | os.PathLike[str]) -> Path:
+    """Return the path with a ``~`` in front as the user's own folder, where that is known."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # a user nobody knows: the sign is part of a name
+        return Path(path)

@@ -20,7 +20,7 @@ from ..errors import (
     require_columns,
 )
 from .checks import flags, number_of, same_ids
-from .endings import CENSORED, DROPOUT, REASONS, endings
+from .endings import CENSORED, DROPOUT, REASONS, endings, last_observed
 from .reliable_ending import improved_by_the_end
 
 COLUMNS = ("client_id", "last_session", "reason", "definition", "judged_by")
@@ -111,8 +111,12 @@ def _defined(
 ) -> tuple[pd.DataFrame, str | None]:
     """Return the table under a definition, and the warning that goes with it."""
     chosen = _chosen(definition, parameters)
-    ends = endings(study)
-    messages = list(ends.attrs["messages"])
+    given, assumed = study, []
+    if definition in BY_COUNT and "terminations" not in getattr(study, "tables", {"terminations"}):
+        over = last_observed(study.tables).assign(reason="completed")
+        given, assumed = study.with_tables(terminations=over), [NO_ENDS]
+    ends = endings(given)
+    messages = [*assumed, *ends.attrs["messages"]]
     reason, judge, said = chosen.apply(study, ends, **parameters)
     undecided = reason.isna()
     if undecided.any():
@@ -128,6 +132,13 @@ def _defined(
         "clients": len(ends), "judged": len(table), "not_judged": int(undecided.sum()),
     }  # fmt: skip
     return table, HALF if definition == "median_split" else None
+
+
+BY_COUNT = ("fewer_sessions", "protocol", "median_split")
+NO_ENDS = (
+    "The study has no table 'terminations', so every therapy counts as over with its last session "
+    "on record, also that of clients who are still in therapy."
+)
 
 
 def _chosen(definition: str, parameters: dict[str, Any]) -> Definition:

@@ -122,7 +122,11 @@ def dropout_sample_size(
     table["n_events"] = table["n"] * prevalence
     table["events_per_parameter"] = table["n_events"] / parameters
     n = int(table["n"].max())
-    return DropoutSampleSize(table, n, n * prevalence, parameters, prevalence, r2, tuple(said))
+    answer = (
+        f"{n} clients are needed, of whom about {n * prevalence:.0f} drop out: the largest of the "
+        f"three numbers ({table['criterion'].iloc[int(table['n'].argmax())]})."
+    )
+    return DropoutSampleSize(table, n, n * prevalence, parameters, prevalence, r2, (answer, *said))
 
 
 def _check(

@@ -54,10 +54,10 @@ def open_study(path: str | PathLike[str]) -> Study:
 def find_study(path: str | PathLike[str]) -> Path:
     """Return the path; the name of a dataset that ships stands for its folder."""
     from ..errors import AllianceStatsError
-    from ..resources import folder
+    from ..resources import at_home, folder
 
     try:
-        given = Path(path)
+        given = at_home(path)
     except TypeError:
         raise AllianceStatsError(
             f"A study is opened by its path, but a {type(path).__name__} came: give the folder "

@@ -56,6 +56,8 @@ def report_fragment(report: ValidationReport) -> str:
 
 def _verdict(report: ValidationReport) -> str:
     found = in_counts(report.counts())
+    if report.ok and not report.rows["rows_kept"].sum():
+        return "There is nothing to analyse: no table has a row that can be used."
     if not report.problems:
         return "No problems were found. The study can be used."
     if report.ok:

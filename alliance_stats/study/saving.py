@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import AllianceStatsError, DesignError, listing
 from ..outputs import exchange, scratch_beside, sweep
+from ..resources import at_home
 from .tables import descriptor
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 PACKAGE = "datapackage.json"
 PROFILE = "https://datapackage.org/profiles/2.0/datapackage.json"
+FILES = (".csv", ".tsv", ".txt", ".sav", ".zsav", ".por", ".dta", ".xls", ".xlsx", ".ods",
+         ".parquet", ".json", ".yaml", ".yml", ".zip", ".rds", ".pkl", ".html")  # fmt: skip
+"""Endings of files: who names one does not expect a folder."""
 OURS = "alliance_stats"
 """The custom property that marks a package as saved from here and holds what CSV cannot."""
 
@@ -35,7 +39,12 @@ def save(study: Study, folder: str | PathLike[str], *, overwrite: bool = False) 
         raise AllianceStatsError(
             f"A study is saved into a folder; its path is needed, not {folder!r}."
         )
-    target = Path(folder)
+    target = at_home(folder)
+    if target.suffix.lower() in FILES and not target.is_dir():
+        raise AllianceStatsError(
+            f"A study is saved into a folder, as a description and a CSV file a table; "
+            f"'{target.name}' is the name of a file. Name a folder, such as '{target.stem}'."
+        )
     files = _contents(study)
     replaced = _to_be_replaced(target, files, overwrite)
     try:

@@ -255,3 +255,22 @@ def test_the_rate_before_reliable_change_lies_within_its_bounds():
     low, high = (float(n) / 100 for n in re.findall(r"([\d.]+)%", said))
     rate = found.rates.set_index("definition").loc["before_reliable_change", "rate"]
     assert low <= rate <= high
+
+
+def test_sessions_are_counted_where_no_ending_is_recorded():
+    """Three clients with 2, 5 and 8 sessions on record: one came fewer than five times."""
+    sessions = pd.DataFrame(
+        [(client, k) for client, n in (("a", 2), ("b", 5), ("c", 8)) for k in range(1, n + 1)],
+        columns=["client_id", "session"],
+    )
+    study = al.Study("s", {"clients": sessions[["client_id"]].drop_duplicates(),
+                           "sessions": sessions})  # fmt: skip
+    found = al.define_dropout(study, definition="fewer_sessions", k=5)
+    assert found["reason"].tolist() == ["dropout", "completed", "completed"]
+    assert found["last_session"].tolist() == [2, 5, 8]
+    assert "no table 'terminations'" in found.attrs["messages"][0]
+    assert al.define_dropout(study, definition="protocol", planned=8)["reason"].tolist() == [
+        "dropout", "dropout", "completed",
+    ]  # fmt: skip
+    with pytest.raises(al.DesignError, match="no table 'terminations'"):
+        al.define_dropout(study, definition="recorded")

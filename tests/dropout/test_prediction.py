@@ -420,6 +420,7 @@ def test_sample_size_equals_the_published_example():
     need = al.dropout_sample_size(parameters=24, prevalence=0.174, r2=0.288)
     assert need.table["n"].tolist() == [623, 662, 221]
     assert need.n == 662
+    assert "662 clients are needed, of whom about 115 drop out" in need.summary()
     assert need.n_events == pytest.approx(115.2, abs=0.05)
     assert need.table["events_per_parameter"].iloc[1] == pytest.approx(4.8, abs=0.01)
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from ...errors import ReadError, did_you_mean, listing
+from ...resources import at_home
 
 KINDS = {
     ".csv": "csv",
@@ -49,7 +50,7 @@ _MAGIC = (
 def existing_file(path: str | os.PathLike[str]) -> Path:
     """Return the path of a file that is there, or say what is there instead."""
     try:
-        file = Path(path)
+        file = at_home(path)
         if file.is_file():
             return file
         exists = file.exists()

@@ -182,10 +182,10 @@ def end_before_last_rating(view: StudyView) -> Iterator[Finding]:
     "end_long_after_last_session",
     level="warning",
     stage="meaning",
-    looks_for="an end of therapy long after the last session on record",
+    looks_for="an end of therapy after the last session on record",
 )
 def end_long_after_last_session(view: StudyView) -> Iterator[Finding]:
-    """Find endings that lie `UNSEEN` sessions or more after the client's last row in sessions."""
+    """Find endings after the client's last row in sessions; few sessions are told as an info."""
     if not (
         view.has("terminations", "client_id", "last_session")
         and view.has("sessions", "client_id", "session")
@@ -200,7 +200,7 @@ def end_long_after_last_session(view: StudyView) -> Iterator[Finding]:
     )
     last = view.numbers("terminations", "last_session").astype(float)
     known = np.where(clients.codes >= 0, seen[clients.codes], np.nan)
-    for row in np.flatnonzero(np.isfinite(known) & (last - known >= UNSEEN)):
+    for row in np.flatnonzero(np.isfinite(known) & (last - known > 0)):
         client = view.frames["terminations"]["client_id"].iloc[row]
         yield Finding(
             "terminations",
@@ -208,7 +208,8 @@ def end_long_after_last_session(view: StudyView) -> Iterator[Finding]:
             f"the last session on record is {known[row]:g}.",
             np.array([row]),
             column="last_session",
-            many="{n} therapies are said to have ended long after the last session on record.",
+            many="{n} therapies are said to have ended after the last session on record.",
+            level="" if last[row] - known[row] >= UNSEEN else "info",
             hint="Correct the last session, or add the sessions that are not in the file. Until "
             "then the client counts as in therapy up to the later session.",
         )

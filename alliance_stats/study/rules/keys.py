@@ -13,7 +13,7 @@ from .groups import split_rows
 from .places import locate
 from .registry import Finding, rule
 from .view import MAX_LOOKUP, StudyView
-from .words import shown, times
+from .words import series_of, shown, times
 
 
 @rule(
@@ -137,13 +137,30 @@ def _twice(
     return Finding(
         table,
         f"{what} is there {times(len(rows))} ({places.in_words()}), but can be there "
-        "only once; the first is kept, the others are left out.",
+        "only once; the first is kept, the others are left out."
+        + _contradiction(view, table, key, same),
         rows,
         column=_shown_column(key),
         many=TWICE_MANY,
         hint=hint,
         together=True,
     )
+
+
+def _contradiction(
+    view: StudyView, table: str, key: tuple[str, ...], same: list[np.ndarray]
+) -> str:
+    """Say where rows under one key differ: they are no copies, and somebody must choose."""
+    frame = view.frames[table]
+    for group in same:
+        for column in frame.columns.difference(key, sort=False):
+            values = frame[column].iloc[group].drop_duplicates()
+            if len(values) > 1:
+                return (
+                    f" They contradict each other: {column} is "
+                    f"{series_of('blank' if pd.isna(v) else shown(v) for v in values)}."
+                )
+    return ""
 
 
 def _numbers_used_again(view: StudyView, table: str, n: int) -> str:

@@ -1,12 +1,14 @@
-"""The rule about totals: those in the file against those its items give."""
+"""The rules about totals: those in the file against those its items give or can give."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from .answers import cards_of
 from .registry import Finding, rule
 from .view import StudyView
 from .words import shown
@@ -15,6 +17,7 @@ KEY = ["client_id", "session", "rater", "measure", "scale"]
 MOST_DECIMALS = 6
 SYSTEMATIC = 0.5  # share of totals that disagree before it is the column, not the cell
 FEWEST = 5
+ROUNDED = 1e-6  # a total written with six decimals is whole where it is so close
 
 
 @rule(
@@ -102,3 +105,48 @@ def _some_differ(
             hint="Correct the total or the items; the score made from the items is used.",
             topic=name,
         )
+
+
+@rule(
+    "broken_sum",
+    level="warning",
+    stage="meaning",
+    looks_for="a total with a fraction, where a sum of whole answers has none",
+)
+def broken_sum(view: StudyView) -> Iterator[Finding]:
+    """Find sums such as 12.4 of a measure whose answers are whole numbers."""
+    for table in ("scores", "given_scores", "assessments"):
+        if not view.has(table, "measure", "scale", "score"):
+            continue
+        measure, scale = view.codes(table, "measure"), view.codes(table, "scale")
+        score = view.numbers(table, "score")
+        broken = np.isfinite(score) & (np.abs(score - np.round(score)) > ROUNDED)
+        if not broken.any():
+            continue
+        for code, card in enumerate(cards_of(view, table)):
+            sums = [
+                card is not None and card.step == 1 and _is_plain_sum(card.scales.get(name))
+                for name in scale.values
+            ]
+            rows = np.flatnonzero(broken & (measure.codes == code) & scale.where(np.array(sums)))
+            if len(rows):
+                yield _broken(table, card, rows)
+
+
+def _is_plain_sum(scale: Any) -> bool:
+    return scale is not None and scale.method == "sum" and scale.multiply == 1
+
+
+def _broken(table: str, card: Any, rows: np.ndarray) -> Finding:
+    return Finding(
+        table,
+        f"The total {{value}} of '{card.name}' is no whole number, but its answers are, and they "
+        "are summed.",
+        rows,
+        column="score",
+        many=f"{{n}} totals of '{card.name}' are no whole numbers ({{values}}), but its answers "
+        "are, and they are summed.",
+        hint="Leave it where missing answers were filled in by the mean of the others; otherwise "
+        "correct the total, or say by a card of your own how it is made.",
+        topic=card.name,
+    )
