@@ -17,6 +17,8 @@ from .words import plural, series_of
 HELD = ("ratings", "scores", "given_scores", "events", "observer_codes", "principle_codes")
 """Tables whose rows speak of a session that took place."""
 
+MORE_THAN_ONE = 2
+"""One session without a row is often one without a form, or one set aside for another error."""
 UNSEEN = 5
 """So many sessions between the last one on record and the end are more than a form forgotten."""
 
@@ -200,7 +202,7 @@ def end_long_after_last_session(view: StudyView) -> Iterator[Finding]:
     )
     last = view.numbers("terminations", "last_session").astype(float)
     known = np.where(clients.codes >= 0, seen[clients.codes], np.nan)
-    for row in np.flatnonzero(np.isfinite(known) & (last - known > 0)):
+    for row in np.flatnonzero(np.isfinite(known) & (last - known >= MORE_THAN_ONE)):
         client = view.frames["terminations"]["client_id"].iloc[row]
         yield Finding(
             "terminations",
