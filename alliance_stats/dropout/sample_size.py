@@ -126,7 +126,7 @@ def dropout_sample_size(
         f"{n} clients are needed, of whom about {n * prevalence:.0f} drop out: the largest of the "
         f"three numbers ({table['criterion'].iloc[int(table['n'].argmax())]})."
     )
-    return DropoutSampleSize(table, n, n * prevalence, parameters, prevalence, r2, (answer, *said))
+    return DropoutSampleSize(table, n, n * prevalence, parameters, prevalence, r2, (*said, answer))
 
 
 def _check(
