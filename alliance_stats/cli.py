@@ -237,16 +237,20 @@ def _add_claims() -> None:
 
     @app.command()
     def claims(quiet: Quiet = False, debug: Debug = False) -> None:
-        """Recompute each empirical claim the package makes; exit code 1 where one fails."""
+        """Give each sentence of the ledger with its verdict; exit code 1 where a number fails."""
         import alliance_stats as al
 
-        from .workspace.printing import claims_in_words
+        from .workspace.printing import claims_in_words, sentences_in_words
 
         table = al.check_claims()  # type: ignore[attr-defined, unused-ignore]
+        holds = table["holds"].fillna(True).all()
         if not quiet:
+            if holds:
+                for line in sentences_in_words(al.claims(by="sentence")):
+                    typer.echo(line)
             for line in claims_in_words(table):
                 typer.echo(line)
-        if not table["holds"].fillna(True).all():
+        if not holds:
             raise typer.Exit(1)
 
 

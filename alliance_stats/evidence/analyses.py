@@ -14,6 +14,9 @@ from .effect_sizes import d_from_r
 from .pooled import PooledEffects
 from .pooling import pool_effects
 
+BESIDE = ("none", "related", "conflict")
+"""Kinds of rows that test nothing: a search without result, another quantity, sources at odds."""
+
 
 def values(rows: pd.DataFrame) -> pd.Series:
     """Return each row's number: its estimate, or its events per n."""
@@ -92,6 +95,16 @@ def lower_end(rows: pd.DataFrame) -> float:
     return float(_only(rows)["ci_low"])
 
 
+def lowest_lower_end(rows: pd.DataFrame) -> float:
+    """Return the smallest lower end of an interval."""
+    return float(rows["ci_low"].min())
+
+
+def count_tests(rows: pd.DataFrame) -> float:
+    """Return how many rows test the sentence; what stands beside it, or was not found, does not."""
+    return float((~rows["kind"].isin(BESIDE)).sum())
+
+
 def pool_counts(rows: pd.DataFrame) -> PooledEffects:
     """Pool shares by the binomial-normal model; a share without count is turned into one.
 
@@ -134,7 +147,7 @@ ANALYSES: dict[str, Callable[[pd.DataFrame], float]] = {
     function.__name__: function
     for function in (
         value, lowest, highest, highest_upper_end, lowest_read, highest_read, belief_minus_rate,
-        excess_over_chance, d_of_r, variance_explained, p_of_interval, lower_end, pooled_share,
-        prediction_low, prediction_high,
+        excess_over_chance, d_of_r, variance_explained, p_of_interval, lower_end,
+        lowest_lower_end, count_tests, pooled_share, prediction_low, prediction_high,
     )
 }  # fmt: skip

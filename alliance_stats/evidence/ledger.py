@@ -8,7 +8,9 @@ also where it moves them too little to be seen.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +22,6 @@ from ..yaml_reading import read_yaml
 from .analyses import ANALYSES
 from .published import pick_rows, published_folder, rows_digest
 
-VERDICTS = (
-    "supported",
-    "supported with a range",
-    "depends on definition",
-    "contested",
-    "not supported",
-)
 CHECK_COLUMNS = (
     "claim", "topic", "tables", "expected", "tolerance", "recomputed", "holds", "verdict", "why",
     "statement", "words", "number", "sources", "n_rows", "n_verified",
@@ -73,9 +68,8 @@ class Claim:
 
 def read_ledger(folder: str | Path | None = None) -> list[Claim]:
     """Return the numbers of ``claims.yaml`` with the statement each belongs to, checked."""
-    path = published_folder(folder) / "claims.yaml"
-    entries = _entries(path)
-    claims = [one for entry in entries for one in _claims_of(entry)]
+    entries, verdicts = _content(folder)["claims"], read_verdicts(folder)
+    claims = [one for entry in entries for one in _claims_of(entry, verdicts)]
     for column, values in (
         ("claim", [one.claim for one in claims]),
         ("statement", [entry["statement"] for entry in entries]),
@@ -90,9 +84,29 @@ def read_ledger(folder: str | Path | None = None) -> list[Claim]:
     return claims
 
 
-def _entries(path: Path) -> list[dict[str, Any]]:
+def read_verdicts(folder: str | Path | None = None) -> dict[str, str]:
+    """Return the words of a verdict with their meaning; a ledger without has those that ship."""
+    verdicts = _content(folder).get("verdicts")
+    if verdicts is None and folder is not None:
+        return read_verdicts()
+    if not isinstance(verdicts, dict) or not verdicts:
+        raise AllianceStatsError(
+            "'verdicts' of the ledger must give each word of a verdict with what it means, not "
+            f"{verdicts!r}."
+        )
+    return {str(word): str(meaning) for word, meaning in verdicts.items()}
+
+
+def _content(folder: str | Path | None) -> dict[str, Any]:
+    path = published_folder(folder) / "claims.yaml"
     if not path.is_file():
         raise AllianceStatsError(f"There is no ledger 'claims.yaml' in {path.parent}.")
+    return _parsed(path, path.read_bytes())
+
+
+@lru_cache(maxsize=8)
+def _parsed(path: Path, ledger: bytes) -> dict[str, Any]:
+    """Parse the ledger, once for all who read the same bytes."""
     try:
         content = read_yaml(path).value
     except ReadError as error:
@@ -102,10 +116,10 @@ def _entries(path: Path) -> list[dict[str, Any]]:
         raise AllianceStatsError(
             f"The ledger {path} must hold a list 'claims', each with 'statement' and 'numbers'."
         )
-    return entries
+    return content
 
 
-def _claims_of(entry: Any) -> list[Claim]:
+def _claims_of(entry: Any, verdicts: Collection[str]) -> list[Claim]:
     _require(entry, (*_STATEMENT, "numbers"), "statement")
     numbers = entry["numbers"]
     if not isinstance(numbers, list) or not numbers:
@@ -113,9 +127,9 @@ def _claims_of(entry: Any) -> list[Claim]:
             f"Statement '{entry['statement']}' of the ledger needs a list of numbers."
         )
     about = Statement(**{name: str(entry[name]) for name in _STATEMENT})
-    if about.verdict not in VERDICTS:
+    if about.verdict not in verdicts:
         raise AllianceStatsError(
-            f"Statement '{about.statement}': the verdict must be one of {', '.join(VERDICTS)}, not "
+            f"Statement '{about.statement}': the verdict must be one of {', '.join(verdicts)}, not "
             f"{about.verdict!r}."
         )
     return [_claim(number, about) for number in numbers]
@@ -177,24 +191,29 @@ def claim_rows(claim: Claim, folder: str | Path | None = None) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def claims(folder: str | Path | None = None) -> pd.DataFrame:
+def claims(folder: str | Path | None = None, *, by: str = "number") -> pd.DataFrame:
     """Return the ledger: the empirical claims of the field, their sources and our verdicts.
 
     Parameters
     ----------
     folder
         A folder with a ledger and tables of your own; by default those that ship.
+    by
+        ``number`` for a row a number that is recomputed, ``sentence`` for a row a sentence.
 
     Returns
     -------
     DataFrame
-        One row a number that is recomputed: ``claim`` (its key), ``topic``, ``statement`` and
-        ``words`` (the sentence it belongs to; a sentence has one verdict and several numbers),
-        ``number`` (what is computed, in words), ``tables``, ``analysis``, ``expected``,
-        ``tolerance``, ``verdict`` (one of supported, supported with a range, depends on
-        definition, contested, not supported), ``because``, ``would_change``, ``sources`` (DOI or
-        address of every row), ``n_rows``, ``n_verified`` (rows whose number somebody read in the
-        source).
+        By number: ``claim`` (its key), ``topic``, ``statement`` and ``words`` (the sentence it
+        belongs to; a sentence has one verdict and one or several numbers), ``number`` (what is
+        computed, in words), ``tables``, ``analysis``, ``expected``, ``tolerance``, ``verdict``,
+        ``because``, ``would_change``, ``sources`` (DOI or address of every row), ``n_rows``,
+        ``n_verified`` (rows that somebody read in the source; ``where`` in the tables says
+        whether in the full text, the abstract or a data set).
+
+        By sentence: ``statement, topic, words, verdict, meaning`` (of the verdict), ``k`` (rows
+        its numbers rest on, each counted once; a search without result is none), ``n_read`` (of
+        them, read in the source), ``n_numbers, because, would_change, sources``.
 
     Examples
     --------
@@ -202,22 +221,54 @@ def claims(folder: str | Path | None = None) -> pd.DataFrame:
     >>> ledger = al.claims().set_index("claim")
     >>> ledger.loc["training-effect", "verdict"]
     'contested'
+    >>> sentences = al.claims(by="sentence").set_index("statement")
+    >>> sentences.loc["alliance-precondition", "verdict"]
+    'not tested as worded'
     """
-    entries = []
-    for one in read_ledger(folder):
-        rows = claim_rows(one, folder)
-        entries.append(
+    if by not in ("number", "sentence"):
+        near = did_you_mean(by, ("number", "sentence")) if isinstance(by, str) else ""
+        raise DesignError(f"by must be 'number' or 'sentence', not {by!r}.{near}")
+    found = [(one, claim_rows(one, folder)) for one in read_ledger(folder)]
+    if by == "sentence":
+        return _sentences(found, read_verdicts(folder))
+    return pd.DataFrame(
+        [
             {
                 "claim": one.claim, "topic": one.about.topic, "statement": one.about.statement,
                 "words": one.about.words, "number": one.number, "tables": ", ".join(one.tables),
                 "analysis": one.analysis, "expected": one.expected, "tolerance": one.tolerance,
                 "verdict": one.about.verdict, "because": one.about.because,
-                "would_change": one.about.would_change,
-                "sources": "; ".join(dict.fromkeys(rows["doi"].astype(str))),
+                "would_change": one.about.would_change, "sources": _sources(rows),
                 "n_rows": len(rows), "n_verified": int(rows["verified"].sum()),
+            }
+            for one, rows in found
+        ]
+    )  # fmt: skip
+
+
+def _sentences(found: list[tuple[Claim, pd.DataFrame]], verdicts: dict[str, str]) -> pd.DataFrame:
+    """Return one row a sentence, with the rows of all its numbers, each counted once."""
+    resting: dict[Statement, list[pd.DataFrame]] = {}
+    for one, rows in found:
+        resting.setdefault(one.about, []).append(rows)
+    entries = []
+    for about, parts in resting.items():
+        rows = pd.concat(parts).drop_duplicates(["table", "study_id"])
+        rows = rows[rows["kind"] != "none"]
+        entries.append(
+            {
+                "statement": about.statement, "topic": about.topic, "words": about.words,
+                "verdict": about.verdict, "meaning": verdicts[about.verdict], "k": len(rows),
+                "n_read": int(rows["verified"].sum()), "n_numbers": len(parts),
+                "because": about.because, "would_change": about.would_change,
+                "sources": _sources(rows),
             }
         )  # fmt: skip
     return pd.DataFrame(entries)
+
+
+def _sources(rows: pd.DataFrame) -> str:
+    return "; ".join(dict.fromkeys(rows["doi"].astype(str)))
 
 
 def check_claims(folder: str | Path | None = None, *, topic: str | None = None) -> pd.DataFrame:

@@ -138,9 +138,10 @@ def plot_published(
     Examples
     --------
     >>> import alliance_stats as al
-    >>> ax = al.plot_published(al.load_dataset("published/dropout"), xlabel="Share who drop out")
+    >>> rates = al.load_dataset("published/dropout").query("metric == 'proportion'")
+    >>> ax = al.plot_published(rates, xlabel="Share who drop out")
     >>> len(ax.get_yticklabels())
-    7
+    12
     """
     points = published_points(rows)
     if ax is None:

@@ -118,6 +118,15 @@ def claims_in_words(table: pd.DataFrame) -> Iterator[str]:
     yield f"{len(table)} numbers recomputed, {red} do not hold. al.claims() has words and sources."
 
 
+def sentences_in_words(sentences: pd.DataFrame) -> Iterator[str]:
+    """Give a row a sentence: the verdict, the rows it rests on, how many were read."""
+    width = max(len(word) for word in sentences["verdict"])
+    yield f"{'verdict':{width}}  {'rows':>4}  {'read':>4}  sentence"
+    for row in sentences.itertuples(index=False):
+        yield f"{safe(row.verdict):{width}}  {row.k:4}  {row.n_read:4}  {safe(row.words)}"
+    yield ""
+
+
 def _rests_on(row: Mapping[Any, Any]) -> str:
     """Say whose numbers these are and how many of them somebody read in their source."""
     n_rows, n_verified = row.get("n_rows"), row.get("n_verified")

@@ -45,6 +45,14 @@ def claims_page() -> str:
         "says that the number comes out again; whether the claim is true is the verdict. How it is "
         "done: [published evidence](../evidence.md).",
         "",
+        *table(
+            ["sentence", "verdict", "rows", "read in the source"],
+            [
+                [row.words, row.verdict, str(row.k), str(row.n_read)]
+                for row in al.claims(by="sentence").itertuples(index=False)
+            ],
+        ),
+        "",
     ]
     for topic, rows in ledger.groupby("topic", sort=False):
         parts += [f"## {topic.replace('-', ' ').capitalize()}", ""]

@@ -14,6 +14,11 @@ def test_the_ledger_is_printed(call):
     for words in al.claims()["words"].unique():
         assert out.count(f'"{words}"') == 1  # a sentence and its one verdict
     assert out.count("verdict on the claim:") == al.claims()["words"].nunique()
+    rows = out.splitlines()
+    for row in al.claims(by="sentence").itertuples(index=False):  # a row a sentence, on top
+        (line,) = [line for line in rows if line.endswith(f"  {row.words}")]
+        assert line.startswith(row.verdict)
+        assert line.split()[-len(row.words.split()) - 2 :][:2] == [str(row.k), str(row.n_read)]
     assert "1 of 1 rows verified: Swift & Greenberg 2012" in out
     assert "UNVERIFIED, not read in its own source: Hannan et al. 2005" in out
     assert out.rstrip().splitlines()[-1].startswith(f"{len(al.claims())} numbers recomputed, 0 do")

@@ -12,7 +12,7 @@ import yaml
 import alliance_stats as al
 from alliance_stats.evidence import ledger as ledger_module
 from alliance_stats.evidence.analyses import ANALYSES
-from alliance_stats.evidence.ledger import VERDICTS, claim_rows, read_ledger
+from alliance_stats.evidence.ledger import claim_rows, read_ledger, read_verdicts
 from alliance_stats.evidence.published import (
     MEANING,
     NUMBERS,
@@ -23,11 +23,30 @@ from alliance_stats.evidence.published import (
 
 TOPICS = {
     "non-benefit", "dropout", "deterioration", "self-assessment", "alliance-outcome",
-    "rupture-prevalence", "rupture-repair", "training",
+    "rupture-prevalence", "rupture-repair", "training", "principles",
 }  # fmt: skip
 TABLES = sorted(path.stem for path in published_folder().glob("*.csv"))
 # Kinds that stand beside the numbers and enter no analysis by themselves.
 UNUSED = {"conflict", "control", "finding", "related"}
+READ = ("full text", "abstract", "columns")
+NOT_READ = ("secondary source: ", "not read", "not found")
+# The field's page, clause by clause, and the sentences that answer it.
+PAGE = {
+    "a strong alliance is a precondition of success, in all forms": {
+        "alliance-precondition", "alliance-associated", "alliance-all-forms",
+        "alliance-contributes"},
+    "detecting and repairing its ruptures is a precondition too": {"repair-precondition"},
+    "about 30 % do not benefit": {"nonbenefit-third"},
+    "about a quarter drop out": {"dropout-quarter"},
+    "up to 8 % get worse": {"deterioration-eight"},
+    "therapists overestimate their success": {"selfassessment-over"},
+    "detecting and repairing contributes to change": {"repair-outcome", "repair-contributes"},
+    "therapists can be trained in it": {"training-therapists", "training-helps"},
+    "training works on its own": {"training-alone"},
+    "and integrated with other therapies": {"training-integrated"},
+    "thirteen principles": {
+        "principles-list", *(f"principle-{number:02d}" for number in range(1, 14))},
+}  # fmt: skip
 LOCATED = re.compile(r"^(10\.\d{4,}/\S+|PMID \d+|PMC\d+|https?://\S+)$")
 
 
@@ -75,20 +94,77 @@ def test_a_sentence_has_one_verdict_and_no_sentence_rests_on_unread_rows_alone()
     table = al.check_claims()
     assert table.groupby("words")["verdict"].nunique().eq(1).all()
     assert table.groupby("words")["statement"].nunique().eq(1).all()
-    assert table.groupby("statement")["n_verified"].max().gt(0).all()
+    sentences = al.claims(by="sentence")
+    assert sentences.loc[sentences["n_read"] == 0, "verdict"].eq("no evidence found").all()
     ledger = al.claims()
-    unread = ledger[ledger["n_verified"] == 0]
+    unread = ledger[(ledger["n_verified"] == 0) & (ledger["analysis"] != "count_tests")]
     assert unread["because"].str.contains("unverified|later paper of its group").all()
     assert (table["recomputed"].sub(table["expected"]).abs() <= table["tolerance"]).all()
 
 
 def test_the_ledger_says_what_it_rests_on():
     ledger = al.claims()
-    assert set(ledger["verdict"]) <= set(VERDICTS)
+    assert set(ledger["verdict"]) <= set(read_verdicts())
     assert (ledger["sources"].str.len() > 0).all()
     assert (ledger["n_verified"] <= ledger["n_rows"]).all()
     for column in ("words", "number", "because", "would_change"):
         assert (ledger[column].str.len() > 5).all()
+
+
+def test_every_sentence_of_the_fields_page_has_a_row():
+    sentences = al.claims(by="sentence").set_index("statement")
+    assert set().union(*PAGE.values()) <= set(sentences.index)
+    found = sentences.filter(regex=r"^principle-\d\d$", axis=0)["words"]
+    for number, words in enumerate(found, start=1):
+        assert words.startswith(f"Principle {number}, ")
+
+
+def test_each_principle_of_the_cards_has_rows_or_the_word_that_none_was_found():
+    rows = al.load_dataset("published/principles")
+    assert set(rows["principle"]) - {"the_list"} == set(al.list_principles()["principle"])
+    sentences = al.claims(by="sentence").set_index("statement")
+    names = al.list_principles().set_index("number")["principle"]
+    for number, name in names.items():
+        searched_in_vain = rows.loc[rows["principle"] == name, "kind"].eq("none").any()
+        verdict = sentences.loc[f"principle-{number:02d}", "verdict"]
+        assert (verdict == "no evidence found") == searched_in_vain, name
+
+
+def test_association_and_contribution_are_two_sentences():
+    verdict = al.claims(by="sentence").set_index("statement")["verdict"]
+    assert verdict["repair-outcome"].startswith("supported")
+    assert verdict["repair-contributes"] == "association only"
+    assert verdict["alliance-precondition"] == "not tested as worded"
+
+
+def test_an_upper_bound_below_our_own_maximum_is_not_supported():
+    ledger = al.claims().set_index("claim")
+    assert ledger.loc["deterioration-highest", "expected"] > 0.08
+    assert ledger.loc["deterioration-highest", "verdict"] == "not supported"
+
+
+def test_a_sentence_counts_each_row_once():
+    sentences = al.claims(by="sentence").set_index("statement")
+    by_number = al.claims().groupby("statement")["n_rows"]
+    assert (sentences["k"] <= by_number.sum().loc[sentences.index]).all()
+    assert sentences.loc["principle-11", ["k", "n_read"]].tolist() == [0, 0]  # searched in vain
+    # Two numbers rest on the two ends of one row, a third on eight studies that include it.
+    assert sentences.loc["repair-outcome", ["k", "n_read", "n_numbers"]].tolist() == [8, 7, 5]
+    assert sentences["meaning"].str.len().gt(20).all()
+    with pytest.raises(al.DesignError, match="Did you mean 'sentence'"):
+        al.claims(by="sentense")
+
+
+def test_a_ledger_without_its_own_words_takes_those_that_ship_and_refuses_a_list_of_words(copy):
+    path = copy / "claims.yaml"
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    words = content.pop("verdicts")
+    path.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+    assert read_verdicts(copy) == words
+    content["verdicts"] = list(words)
+    path.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+    with pytest.raises(al.AllianceStatsError, match="what it means"):
+        al.claims(copy)
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -107,8 +183,11 @@ def test_every_published_row_has_source_and_sense(name):
     assert (ends["ci_low"] < ends["estimate"]).all()
     assert (ends["estimate"] < ends["ci_high"]).all()
     assert table["kind"].notna().all()
-    unread = table[~table["verified"].astype(bool)]
-    assert (unread["note"].notna() | unread["where"].ne("abstract")).all()
+    assert table["where"].str.startswith(READ + NOT_READ).all()
+    assert (table["where"].str.startswith(READ) == table["verified"]).all()
+    unseen = table[table["where"].str.startswith(("not read", "not found"))]
+    assert unseen[["estimate", "ci_low", "ci_high", "events"]].isna().all(axis=None)
+    assert unseen["note"].notna().all()
 
 
 def test_every_number_is_used_by_a_claim():
@@ -212,8 +291,8 @@ def test_another_verdict_or_sentence_breaks_its_seal(copy):
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace("verdict: not supported", "verdict: supported", 1), "utf-8")
     checked = al.check_claims(copy, topic="deterioration").set_index("claim")
-    assert "Sentence or verdict" in checked.loc["deterioration-against-control", "why"]
-    assert checked.loc["deterioration-lowest", "holds"]
+    assert "Sentence or verdict" in checked.loc["deterioration-lowest", "why"]
+    assert checked.loc["deterioration-against-control", "holds"]
 
 
 def _mangle(path: Path, how: str) -> None:
@@ -347,9 +426,11 @@ def test_analyses_by_hand():
                          "verified": [True, False],
                          "table": ["self-assessment", "dropout"]})  # fmt: skip
     expected = {"lowest": 0.1, "highest": 0.2, "highest_upper_end": 0.3, "lowest_read": 0.2,
-                "highest_read": 0.2, "belief_minus_rate": 0.1}  # fmt: skip
+                "highest_read": 0.2, "belief_minus_rate": 0.1, "lowest_lower_end": 0.1}  # fmt: skip
     for name, number in expected.items():
         assert ANALYSES[name](rows) == pytest.approx(number)
+    kinds = pd.DataFrame({"kind": ["trial", "none", "related", "conflict", "finding"]})
+    assert ANALYSES["count_tests"](kinds) == 2
     for name in ("value", "p_of_interval", "lower_end", "d_of_r"):
         with pytest.raises(al.DesignError, match="one row"):
             ANALYSES[name](rows)
