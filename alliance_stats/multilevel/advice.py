@@ -23,6 +23,7 @@ FEW_GROUPS = 20
 (Luke 2017, doi 10.3758/s13428-016-0809-y; McNeish & Stapleton 2016, doi
 10.1007/s10648-014-9287-x, discuss how few are few)."""
 MANY_SINGLES = 0.25  # share of parents with one child that is worth a sentence
+OFF_CENTRE = 1e-6  # a mean within a unit beyond this many SDs is not rounding
 MIXED = (0.05, 0.95)  # a share of variance between groups inside this range mixes two levels
 
 
@@ -65,7 +66,8 @@ def messages(fit: MultilevelFit) -> list[str]:
         found.append(fit.singular_note)
     few = few_groups_note(fit)
     found += [few] if few else []
-    return found + _residual(fit) + _lags(fit) + _singles(fit) + _mixed_predictors(fit)
+    further = (_residual, _lags, _singles, _mixed_predictors, _off_centre)
+    return found + [said for ask in further for said in ask(fit)]
 
 
 def _residual(fit: MultilevelFit) -> list[str]:
@@ -210,6 +212,37 @@ def _mixed_predictors(fit: MultilevelFit) -> list[str]:
                 f"'{name}' varies within '{lowest}' and between ({100 * share:.0f} % of its "
                 "variance lies between): one coefficient mixes both. Split it with "
                 "alliance_stats.decompose."
+            )
+    return found
+
+
+def _off_centre(fit: MultilevelFit) -> list[str]:
+    """Name parts within units that do not have a mean of zero in the rows of the model.
+
+    `alliance_stats.decompose` says which columns it split and by what; rows that were left out
+    since then leave a part of the differences between units in them.
+    """
+    design = fit.design
+    units, lowest = design.grouping.units, design.grouping.names[0]
+    counts = np.bincount(units)
+    found = []
+    for record in design.frame.attrs.get("preparation", []):
+        if not isinstance(record, dict) or record.get("step") != "decompose":
+            continue
+        if record["by"][0] != lowest:
+            continue
+        name = record["parts"][0]
+        if name not in design.fixed_names:
+            continue
+        values = design.frame[name].to_numpy(dtype=float)
+        means = np.bincount(units, values) / counts
+        off = int((np.abs(means) > OFF_CENTRE * values.std()).sum())
+        if off:
+            found.append(
+                f"'{name}' does not have a mean of zero in {off} of {len(counts)} groups of "
+                f"'{lowest}': rows were left out after it was split off, so it still holds "
+                "differences between them. Leave those rows out before alliance_stats.decompose, "
+                "or name what they must have in its complete=."
             )
     return found
 

@@ -145,3 +145,13 @@ def test_the_interval_of_an_effect_that_varies_is_wider():
     each = al.fit_multilevel(BARE, data, slopes="all")
     # variance of the mean of 60 slopes with SD .8 is added to that of the same effect for all
     assert each.bse["within"] ** 2 > one.bse["within"] ** 2 + 0.5 * 0.8**2 / 60
+
+
+def test_parts_within_that_were_split_off_on_other_rows_are_told():
+    data = study(0.8, 0.3)[["y", "session", "within", "client"]].rename(columns={"within": "x"})
+    data.loc[::7, "y"] = np.nan
+    formula = "y ~ session + x_within + x_between + (1 | client)"
+    late = al.fit_multilevel(formula, al.decompose(data, ["x"], by="client"))
+    first = al.fit_multilevel(formula, al.decompose(data.dropna(), ["x"], by="client"))
+    assert said(late, "'x_within' does not have a mean of zero in 60 of 60 groups of 'client'")
+    assert not said(first, "mean of zero")
