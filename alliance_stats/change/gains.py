@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from scipy.stats import t
@@ -81,7 +83,7 @@ def sudden_gains(
     _check_options(points, percent, min_around)
     flag(losses, "losses")
     for name in ("measure", "scale", "rater"):
-        there = scores[name].dropna().unique() if name in scores.columns else []
+        there: Any = scores[name].dropna().unique() if name in scores.columns else []
         if len(there) > 1:
             raise DesignError(
                 f"The scores hold several of '{name}' ({listing(there)}), "

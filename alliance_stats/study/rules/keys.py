@@ -153,7 +153,7 @@ def _contradiction(
     """Say where rows under one key differ: they are no copies, and somebody must choose."""
     frame = view.frames[table]
     for group in same:
-        for column in frame.columns.difference(key, sort=False):
+        for column in frame.columns.difference(list(key), sort=False):
             values = frame[column].iloc[group].drop_duplicates()
             if len(values) > 1:
                 return (
