@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TIDY_COLUMNS: dict[str, str] = {
-    "effect": "'fixed' for a coefficient or quantity, 'random' for a variance, sd or correlation",
+    "effect": "'fixed' for a coefficient or quantity, 'random' for how random effects spread: the "
+    "term begins with sd, cor (correlation), cov (covariance) or phi (residuals)",
     "group": "the grouping factor of a random effect; empty for fixed effects",
     "term": "the name of the coefficient or quantity",
     "estimate": "the estimate, in the units of the model",

@@ -73,7 +73,9 @@ RESULTS = {
     ),
     "Comparison": lambda: fit().compare(al.fit_multilevel("score ~ 1 + (1 | client_id)", nested())),
     "ContrastTest": lambda: fit().test(["session"]),
-    "DropoutHazard": lambda: al.fit_dropout_hazard("event ~ session", al.person_period(study())),
+    "DropoutHazard": lambda: al.fit_dropout_hazard(
+        "event ~ session + (1 | therapist_id)", al.person_period(study())
+    ),
     "DropoutIncidence": lambda: al.dropout_incidence(study()),
     "Explained": lambda: fit().r_squared(),
     "Ladder": lambda: al.fit_ladder("score ~ session + (1 | client_id)", nested()),
@@ -99,6 +101,9 @@ def test_one_of_each_speaks_the_common_language(name):
     assert list(tidy.columns)[: len(TIDY_COLUMNS)] == list(TIDY_COLUMNS)
     assert len(tidy) >= 1
     assert set(tidy["effect"]) <= {"fixed", "random"}
+    random = tidy[tidy["effect"] == "random"]
+    assert set(random["term"].str.split(" ").str[0]) <= {"sd", "cor", "cov", "phi"}
+    assert (random["group"] != "").all()
     assert len(glance) == 1
     assert isinstance(result.messages, tuple)
     assert all(isinstance(message, str) and message for message in result.messages)

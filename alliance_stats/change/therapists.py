@@ -48,7 +48,7 @@ class ChangeByTherapist(Result):
         rows = self.therapists
         return pd.DataFrame(
             {
-                "effect": "random", "group": "therapist_id",
+                "effect": "fixed", "group": "therapist_id",
                 "term": rows["therapist_id"].astype(str), "estimate": rows["shrunken"],
                 "std_error": rows["std_error"], "statistic": np.nan, "df": np.nan,
                 "p_value": np.nan, "conf_low": rows["conf_low"], "conf_high": rows["conf_high"],

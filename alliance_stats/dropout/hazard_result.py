@@ -99,8 +99,8 @@ class DropoutHazard(Result):
             return fixed
         empty = dict.fromkeys(["std_error", "statistic", "df", "conf_low", "conf_high"], np.nan)
         row = {
-            "effect": "random", "group": self.group, "term": "var(Intercept)",
-            "estimate": self.variance, "p_value": self.variance_p_value, **empty,
+            "effect": "random", "group": self.group, "term": "sd Intercept",
+            "estimate": np.sqrt(self.variance), "p_value": self.variance_p_value, **empty,
         }  # fmt: skip
         return pd.concat([fixed, pd.DataFrame([row])[fixed.columns]], ignore_index=True)
 

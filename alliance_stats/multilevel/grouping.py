@@ -17,9 +17,16 @@ import pandas as pd
 from pandas.api import types
 
 from ..errors import DesignError, listing
-from ..people import CLIENT, THERAPIST
 from .batches import Indices
 from .terms import Table
+
+REUSED = 0.5  # share of ids in several groups above which ids that start anew are the likely reason
+LEVELS = (
+    ("client", "patient", "person", "participant", "subject", "dyad", "couple"),
+    ("therapist", "counsel", "clinician", "provider", "practitioner"),
+    ("site", "centre", "center", "hospital", "team", "ward"),
+)
+"""Words in the names of columns by level, the lowest first."""
 
 
 @dataclass(frozen=True)
@@ -161,22 +168,45 @@ def _is_nested(child: Indices, parent: Indices) -> bool:
     return bool((group[child] == parent).all())
 
 
-def _crossed(child: Factor, parent: Factor) -> NoReturn:
-    pairs = pd.DataFrame({"child": child.codes, "parent": parent.codes}).drop_duplicates()
-    counts = pairs.groupby("child", sort=False)["parent"].agg(["size", "first"])
-    several = counts.index[counts["size"] > 1]
+def _crossed(one: Factor, other: Factor) -> NoReturn:
+    """Say how two groupings cross, and what would make one nest in the other.
+
+    `one` has more groups, which mostly makes it the lower level; but ids that start anew (client
+    1 of every therapist) are few, so what the columns' names say goes before.
+    """
+    lower, upper = (other, one) if _lies_lower(other, one) else (one, other)
+    pairs = pd.DataFrame({"lower": lower.codes, "upper": upper.codes}).drop_duplicates()
+    counts = pairs.groupby("lower", sort=False)["upper"].agg("size")
+    several = counts.index[counts > 1]
     first = several[0]
-    where = parent.labels[pairs.loc[pairs["child"] == first, "parent"]]
-    nested = "/".join(reversed(child.columns)) if len(child.columns) > 1 else child.name
-    anew = f"{parent.name}/{nested}"
-    if (child.name, parent.name) == (THERAPIST, CLIENT):  # few numbers used again by many
-        anew = f"{THERAPIST}/{CLIENT}"
+    where = upper.labels[pairs.loc[pairs["lower"] == first, "upper"]]
+    path = "/".join(dict.fromkeys([*reversed(upper.columns), *reversed(lower.columns)]))
+    pair = ":".join(dict.fromkeys([*lower.columns, *upper.columns]))
+    again = len(several) == len(lower.labels) or len(several) > REUSED * len(lower.labels)
+    reasons = [
+        f"if the same '{lower.name}' stands for different people under each '{upper.name}' (ids "
+        f"that start anew), write (1 | {path}), or make the ids unique",
+        f"if people changed '{upper.name}', leave (… | {upper.name}) out, or use (1 | {pair}) so "
+        "that each pair is a unit of its own",
+    ]
+    likely, else_ = reasons if again else reversed(reasons)
     raise DesignError(
-        f"Every '{child.name}' must belong to one '{parent.name}', but {len(several)} of "
-        f"{len(child.labels)} belong to several, so the two are crossed. The first: "
-        f"{listing(child.labels[several])}; {child.name} {child.labels[first]} is under "
-        f"{parent.name} {listing(where)}. If the same id stands for different people, make the "
-        f"ids unique or write (1 | {anew}); if people changed {parent.name}, "
-        f"leave (… | {parent.name}) out, or use (1 | {child.name}:{parent.name}) so that each "
-        f"pair is a unit of its own."
+        f"Every '{lower.name}' must belong to one '{upper.name}', but {len(several)} of "
+        f"{len(lower.labels)} belong to several, so the two are crossed. The first: "
+        f"{listing(lower.labels[several])}; {lower.name} {lower.labels[first]} is under "
+        f"{upper.name} {listing(where)}. {likely[0].upper()}{likely[1:]}; {else_}."
     )
+
+
+def _lies_lower(one: Factor, other: Factor) -> bool:
+    """Say whether `one` is the lower of two groupings that cross, though it has fewer groups."""
+    ranks = [_rank(factor.columns[0]) for factor in (one, other)]
+    if None not in ranks and ranks[0] != ranks[1]:
+        return bool(ranks[0] < ranks[1])  # type: ignore[operator]
+    return False
+
+
+def _rank(column: str) -> int | None:
+    """Return how high a level stands by its column's name, None where the name does not say."""
+    found = [rank for rank, words in enumerate(LEVELS) if any(w in column.lower() for w in words)]
+    return found[0] if len(found) == 1 else None

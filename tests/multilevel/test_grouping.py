@@ -67,6 +67,33 @@ def test_crossed_clients_are_named_with_the_ways_out():
         assert way in message
 
 
+def test_client_numbers_that_start_anew_are_told_with_the_nested_term():
+    """Four numbers under each of eight therapists: more therapists than numbers."""
+    frame = pd.DataFrame({"therapist_id": np.repeat(range(8), 4), "client_id": [1, 2, 3, 4] * 8})
+    for order in (("client_id", "therapist_id"), ("therapist_id", "client_id")):
+        with pytest.raises(DesignError) as caught:
+            grouping_of(frame, *order)
+        message = str(caught.value)
+        assert "Every 'client_id' must belong to one 'therapist_id', but 4 of 4" in message
+        assert "(ids that start anew), write (1 | therapist_id/client_id)" in message
+        assert message.index("start anew") < message.index("people changed")
+
+
+def test_a_change_of_therapist_is_told_as_such():
+    frame = pd.DataFrame(
+        {
+            "therapist_id": [*"aabbccdda"],
+            "client_id": [f"c{n}" for n in (0, 1, 2, 3, 4, 5, 6, 7, 7)],
+        }
+    )
+    with pytest.raises(DesignError) as caught:
+        grouping_of(frame, "therapist_id", "client_id")
+    message = str(caught.value)
+    assert "but 1 of 8 belong to several" in message
+    assert "client_id c7 is under therapist_id d, a. If people changed 'therapist_id'" in message
+    assert "use (1 | client_id:therapist_id) so that" in message
+
+
 def test_levels_above_may_cross_too():
     frame = pd.DataFrame(
         {"client": list("abcdef"), "therapist": list("ttuuvv"), "site": list("xyyyyy")}

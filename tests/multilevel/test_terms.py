@@ -223,3 +223,23 @@ def test_nullable_numbers_are_numbers():
     column = pd.array([1, None, 3], dtype="Int64")
     values = Table(pd.DataFrame({"n": column})).numbers("n")
     np.testing.assert_array_equal(values, [1.0, np.nan, 3.0])
+
+
+@pytest.mark.parametrize("dtype", ["string", "str", "category"])
+def test_text_of_every_dtype_makes_the_categories_that_plain_text_makes(dtype):
+    rng = np.random.default_rng(1)
+    plain = pd.DataFrame({"g": rng.choice(["a", "b", "c"], 90), "x": rng.normal(size=90)})
+    plain = plain.assign(y=rng.normal(size=90), client=np.repeat(range(15), 6)).astype(
+        {"g": object}
+    )
+    typed = plain.astype({"g": dtype, "client": str}).astype({"client": dtype})
+    if dtype == "category":
+        typed["g"] = plain["g"].astype("string").astype(dtype)
+    formula = "y ~ x * g + (1 | client)"
+    one, other = al.fit_multilevel(formula, plain), al.fit_multilevel(formula, typed)
+    pd.testing.assert_series_equal(other.params, one.params)
+    np.testing.assert_array_equal(other.predict(typed), one.predict(plain))
+    typed.loc[0, "g"] = None
+    with_gap = al.fit_multilevel(formula, typed)
+    assert with_gap.rows_dropped == 1
+    assert np.isnan(with_gap.predict(typed).iloc[0])
