@@ -229,9 +229,9 @@ def test_nullable_numbers_are_numbers():
 def test_text_of_every_dtype_makes_the_categories_that_plain_text_makes(dtype):
     rng = np.random.default_rng(1)
     plain = pd.DataFrame({"g": rng.choice(["a", "b", "c"], 90), "x": rng.normal(size=90)})
-    plain = plain.assign(y=rng.normal(size=90), client=np.repeat(range(15), 6)).astype(
-        {"g": object}
-    )
+    plain = plain.assign(
+        y=rng.normal(size=90) + np.repeat(rng.normal(size=15), 6), client=np.repeat(range(15), 6)
+    ).astype({"g": object})
     typed = plain.astype({"g": dtype, "client": str}).astype({"client": dtype})
     if dtype == "category":
         typed["g"] = plain["g"].astype("string").astype(dtype)
