@@ -11,6 +11,7 @@ import pandas as pd
 from .batches import Array, Indices
 from .deviance import factors
 from .grouping import Grouping
+from .omitted import message
 from .terms import INTERCEPT
 
 if TYPE_CHECKING:
@@ -66,8 +67,12 @@ def messages(fit: MultilevelFit) -> list[str]:
         found.append(fit.singular_note)
     few = few_groups_note(fit)
     found += [few] if few else []
-    further = (_residual, _lags, _singles, _mixed_predictors, _off_centre)
+    further = (_residual, _lags, _singles, _mixed_predictors, _off_centre, _slopes_left_out)
     return found + [said for ask in further for said in ask(fit)]
+
+
+def _slopes_left_out(fit: MultilevelFit) -> list[str]:
+    return message(fit.omitted_slopes())
 
 
 def _residual(fit: MultilevelFit) -> list[str]:

@@ -124,6 +124,12 @@ class FurtherMethods:
 
         return explain(self)
 
+    def omitted_slopes(self: MultilevelFit) -> pd.DataFrame:  # type: ignore[misc]
+        """Test slopes the model could have and has not (see `omitted.omitted_slopes`)."""
+        from .omitted import omitted_slopes
+
+        return omitted_slopes(self)
+
     def robust(self: MultilevelFit, cluster: str | None = None) -> RobustFit:  # type: ignore[misc]
         """Return CR2 cluster-robust tests with Satterthwaite df (see `robust.cluster_robust`)."""
         from .robust import cluster_robust

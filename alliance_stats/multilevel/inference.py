@@ -196,14 +196,18 @@ class KenwardRoger:
         return first, second, logdet2
 
     @cached_property
-    def variance_parameters(self) -> Array:
-        """Inverse of the expected information on the variance parameters."""
+    def information(self) -> Array:
+        """Expected information on the variance parameters."""
         P, Q, logdet2 = self._derivatives
         half = self.unadjusted @ P
         # tr(Phi Q_ij) enters once here; `second` is Q_ij + Q_ji.
         information = -logdet2 - np.einsum("ab,ijba->ij", self.unadjusted, Q)
-        information = information + np.einsum("iab,jba->ij", half, half)
-        return 2.0 * _inverse(information)
+        return (information + np.einsum("iab,jba->ij", half, half)) / 2.0
+
+    @cached_property
+    def variance_parameters(self) -> Array:
+        """Inverse of the expected information on the variance parameters."""
+        return _inverse(self.information)
 
     @cached_property
     def covariance(self) -> Array:
