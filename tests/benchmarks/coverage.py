@@ -257,7 +257,7 @@ percentage points.
   that varies at random from session to session keeps its own. It looks like trends that differ, and
   is told as such. `residual="ar1"` mends it.
 - **Skew** of the residuals does no harm to intervals of coefficients at these sizes.
-- **A ceiling** does: effects are too small, since the scale cannot show them, and no interval helps.
+- **A ceiling** does: effects are too small, since the scale cannot show them; no interval helps.
 <!-- end of misfit -->
 """
 
