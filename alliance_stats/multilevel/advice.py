@@ -72,6 +72,7 @@ def messages(fit: MultilevelFit) -> list[str]:
 
 
 def _slopes_left_out(fit: MultilevelFit) -> list[str]:
+    """Say which effects differ between groups though the model has one for all."""
     return message(fit.omitted_slopes())
 
 
