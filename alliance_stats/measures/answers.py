@@ -198,6 +198,9 @@ def numbers(column: pd.Series) -> tuple[NDArray[np.float64], dict[int, str]]:
     """Return a column as floats, and the cells that hold something else (position → text)."""
     if not pd.api.types.is_any_real_numeric_dtype(column.dtype):
         cells = column.astype(object)
+        truth = cells.map(lambda cell: isinstance(cell, bool | np.bool_)).to_numpy(dtype=bool)
+        if truth.any():  # true is no answer 1
+            cells = cells.mask(truth, cells.astype(str))
         if pd.api.types.is_complex_dtype(column.dtype):
             cells = cells.astype(str)
         value = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=float, na_value=np.nan)

@@ -67,8 +67,7 @@ def plain_text(values: pd.Categorical | pd.Series) -> pd.Series:
 
 def numbers(series: pd.Series) -> tuple[np.ndarray, Bad]:
     """Return a column as floats and the cells that are no numbers."""
-    plain = isinstance(series.dtype, np.dtype) and series.dtype.kind in "iufb"
-    if plain or isinstance(series.dtype, pd.BooleanDtype):
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind in "iuf":
         return series.to_numpy(dtype="float64", na_value=np.nan), none_bad()
     codes, values = codes_of(series)
     table = np.append(_each_number(values), np.nan)
@@ -83,7 +82,8 @@ def _each_number(values: list[Any]) -> np.ndarray:
         places = [n for n, _ in texts]
         result[places] = to_numbers([value for _, value in texts])
     for n, value in enumerate(values):
-        if isinstance(value, int | float | np.integer | np.floating):
+        truth = isinstance(value, bool | np.bool_)  # true is no answer 1
+        if isinstance(value, int | float | np.integer | np.floating) and not truth:
             result[n] = float(value)
     return result
 

@@ -17,6 +17,9 @@ from .registry import Finding
 YES = frozenset({"true", "yes", "y", "t", "1", "1.0"})
 NO = frozenset({"false", "no", "n", "f", "0", "0.0"})
 
+FIRST_YEAR, LAST_YEAR = 1900, 2100
+IN_A_LIFE = f"a date between {FIRST_YEAR} and {LAST_YEAR}"
+
 Typed = tuple[pd.Series, list[Finding]]
 
 
@@ -89,12 +92,10 @@ def _as_text(value: object) -> str | None:
 
 
 def _number(series: pd.Series, field: Field, table: str) -> Typed:
-    if series.dtype.kind == "b":
-        return series.astype("int64"), []
     if series.dtype.kind in "iuf":
         return _finite(series, field, table)
     given = series.astype(object)
-    text = given.map(_stripped)
+    text = given.map(lambda v: str(v) if isinstance(v, bool | np.bool_) else _stripped(v))
     numbers = pd.to_numeric(text, errors="coerce").astype(float)
     rows = np.flatnonzero((numbers.isna() & text.notna()).to_numpy())
     series, found = _finite(numbers, field, table)
@@ -115,15 +116,21 @@ def _finite(series: pd.Series, field: Field, table: str) -> Typed:
 
 
 def _date(series: pd.Series, field: Field, table: str) -> Typed:
-    if series.dtype.kind == "M":
-        return series, []
-    given = series.astype(object)
-    text = given.map(_stripped)
-    dates = _dates(text)
-    rows = np.flatnonzero((dates.isna() & text.notna()).to_numpy())
-    if not len(rows):
-        return dates, []
-    return dates, [_unreadable(field, table, rows, given.iloc[rows].to_numpy(), "a date")]
+    given, dates, found = series, series, []
+    if series.dtype.kind != "M":
+        given = series.astype(object)
+        text = given.map(_stripped)
+        dates = _dates(text)
+        rows = np.flatnonzero((dates.isna() & text.notna()).to_numpy())
+        if len(rows):
+            found.append(_unreadable(field, table, rows, given.iloc[rows].to_numpy(), "a date"))
+    years = dates.dt.year
+    rows = np.flatnonzero(((years < FIRST_YEAR) | (years > LAST_YEAR)).to_numpy(dtype=bool))
+    if len(rows):
+        values = given.iloc[rows].astype(str).to_numpy(dtype=object)
+        found.append(_unreadable(field, table, rows, values, IN_A_LIFE))
+        dates = dates.mask(_mask(dates, rows))
+    return dates, found
 
 
 def _dates(text: pd.Series) -> pd.Series:
@@ -163,6 +170,7 @@ REMEDY = {
     "a number": "Write a number or leave the cell empty; list codes for missing under 'missing:' "
     "in study.yaml.",
     "a whole number": "Correct the number in the file, or leave the cell empty.",
+    IN_A_LIFE: "Correct the year in the file, or leave the cell empty.",
     "a date": "Write dates as year-month-day, such as 2024-03-31.",
     "yes or no": "Write yes or no (or 1 or 0), or leave the cell empty.",
 }

@@ -1,0 +1,87 @@
+"""Values that pass for others elsewhere: truth for one, years of no life, no calendar's seconds."""
+
+import numpy as np
+import pandas as pd
+import pyreadstat
+import pytest
+
+import alliance_stats as al
+
+ITEMS = [f"q{item}" for item in range(1, 10)]
+STUDY = """name: s
+sources:
+  - file: e.csv
+    client_id: pid
+    session: sess
+    date: day
+    measures: [{measure: phq-9, rater: client, items: "q{item}"}]
+"""
+
+
+def validated(folder, *rows):
+    (folder / "study.yaml").write_text(STUDY, "utf-8")
+    lines = [",".join(["pid", "sess", "day", *ITEMS]), *rows]
+    (folder / "e.csv").write_text("\n".join(lines), "utf-8")
+    return al.validate(folder).issues
+
+
+def test_true_is_no_answer_in_a_file(tmp_path):
+    found = validated(tmp_path, "a,1,2024-01-01,TRUE,True" + ",1" * 7)
+    assert found["column"].tolist() == ["q1", "q2"]
+    assert found["value"].str.upper().tolist() == ["TRUE", "TRUE"]
+    assert set(found["level"]) == {"error"}
+
+
+@pytest.mark.parametrize("kind", [bool, object, "boolean"])
+def test_true_is_no_answer_in_a_frame(kind):
+    answers = pd.DataFrame(
+        {"client_id": "a", "session": 1, "rater": "client", "measure": "phq-9",
+         "item": range(1, 10), "value": [True] * 9}
+    ).astype({"value": kind})  # fmt: skip
+    found = al.validate(al.Study("s", {"ratings": answers})).issues
+    assert "True" in found["message"].iloc[0]
+    assert set(found["rule"]) == {"not_a_number"}
+    scored = al.score(answers)
+    assert scored["n_answered"].tolist() == [0]
+    assert scored["score"].isna().all()
+
+
+@pytest.mark.parametrize("day", ["0201-01-08", "1066-10-14", "1899-12-30", "2204-01-08"])
+def test_a_date_of_no_life_is_told_and_left_out(tmp_path, day):
+    found = validated(tmp_path, f"a,1,{day}" + ",1" * 9, "a,2,2024-01-08" + ",1" * 9)
+    assert found["column"].tolist() == ["day"]
+    assert found["row"].tolist() == [2]
+    assert day in found["message"].iloc[0]
+    assert "between 1900 and 2100" in found["message"].iloc[0]
+
+
+@pytest.mark.parametrize("seconds", [1e15, -1e15, np.inf])
+def test_seconds_of_no_calendar_in_an_spss_file_are_told(tmp_path, seconds):
+    frame = pd.DataFrame({"pid": ["a", "b"], "day": [seconds, 13_900_000_000.0]})
+    pyreadstat.write_sav(frame, tmp_path / "d.sav", variable_format={"day": "DATETIME20"})
+    (tmp_path / "study.yaml").write_text(
+        "name: s\nsources:\n  - {file: d.sav, table: clients, columns: {client_id: pid}, "
+        "carry: [day]}\n",
+        "utf-8",
+    )
+    found = al.validate(tmp_path).issues.query("rule == 'impossible_date'")
+    assert found["row"].tolist() == [1]
+    assert found["column"].tolist() == ["day"]
+
+
+def test_a_formula_of_an_array_without_a_value_is_told(tmp_path):
+    import openpyxl
+    from openpyxl.worksheet.formula import ArrayFormula
+
+    book = openpyxl.Workbook()
+    for row in (["pid", "sess", "phq"], ["a", 1, 3], ["a", 2, None], ["a", 3, 5]):
+        book.active.append(row)
+    book.active["C3"] = ArrayFormula("C3", "=SUM(A1:A2)")
+    book.save(tmp_path / "t.xlsx")
+    (tmp_path / "study.yaml").write_text(
+        "name: s\nsources:\n  - {file: t.xlsx, client_id: pid, session: sess, "
+        "measures: [{measure: phq-9, rater: client, score: phq}]}\n",
+        "utf-8",
+    )
+    found = al.validate(tmp_path).issues.query("rule == 'formula_without_value'")
+    assert found["cell"].tolist() == ["C3"]
