@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,6 +39,7 @@ Debug = Annotated[
 ]
 DEMO = "demo-trial"
 STOPPED = 130  # what a shell calls a program that Ctrl-C ended
+ENDED = 143  # and one that SIGTERM ended
 
 
 @app.callback(invoke_without_command=True)
@@ -297,6 +299,7 @@ def _progress(quiet: bool) -> Iterator[Callable[[str, int, int], None] | None]:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; whatever goes wrong is one line on stderr and an exit code."""
     words = sys.argv[1:] if arguments is None else arguments
+    signal.signal(signal.SIGTERM, _ended)  # scratch files go, as with Ctrl-C
     for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show is no error
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -304,6 +307,8 @@ def main(arguments: list[str] | None = None) -> None:
         code = app(words, prog_name="alliance-stats", standalone_mode=False)
     except KeyboardInterrupt:
         _fail("Stopped; nothing was written half.", STOPPED)
+    except _Ended:
+        _fail("Ended; nothing was written half.", ENDED)
     except BrokenPipeError:  # the reader of our output has left, as `| head` does
         sys.stderr.close()
         sys.exit(0)
@@ -314,6 +319,14 @@ def main(arguments: list[str] | None = None) -> None:
     if code == STOPPED:  # newer releases of typer turn Ctrl-C into this code themselves
         _fail("Stopped; nothing was written half.", STOPPED)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _ended(*_: object) -> None:
+    raise _Ended
+
+
+class _Ended(BaseException):
+    """The system asks the program to end; nothing but `main` catches it."""
 
 
 def _in_words(error: Exception) -> tuple[str, int]:

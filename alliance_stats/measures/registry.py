@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -94,7 +95,13 @@ def load_registry(extra_folder: str | PathLike[str] | None = None) -> Registry:
     if extra_folder is None:
         return shipped
     where = Path(extra_folder)
-    files = sorted([*where.glob("*.yaml"), *where.glob("*.yml")]) if where.is_dir() else []
+    try:  # a folder that may not be entered looks empty to glob, and its cards would vanish
+        there = sorted(where.iterdir()) if os.path.lexists(where) else []
+    except OSError as error:
+        raise MeasureError(
+            f"The cards in '{where}' cannot be read: {error.strerror or error}."
+        ) from None
+    files = [path for path in there if path.suffix in (".yaml", ".yml")]
     own: dict[str, Measure] = {}
     for path in files:
         card = from_dict(read_card(path), origin=str(path))

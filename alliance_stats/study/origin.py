@@ -58,6 +58,8 @@ class SourceFile:
         The file's own column names, in file order (the position gives the spreadsheet letter).
     encoding
         Of a text or SPSS file, as it was read; empty where there is none.
+    sha256
+        Of the bytes that were read; empty for what was never a file.
     """
 
     file: str
@@ -65,6 +67,7 @@ class SourceFile:
     kind: str
     columns: tuple[str, ...]
     encoding: str = ""
+    sha256: str = ""
 
     def cell(self, row: int | None, column: str) -> str:
         """Return the spreadsheet address of a row and column, empty where there is none."""

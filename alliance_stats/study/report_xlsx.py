@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..outputs import keep_inputs, write_whole
 from .origin import Problem, SourceFile
+from .reading.table import fingerprint
 from .source_cells import records
 from .validation_report import ISSUE_COLUMNS, all_rows, in_counts, rows_in_words
 
@@ -181,6 +182,11 @@ def _copy(
     """Copy one file with its marks; return what the reader must know about the copy."""
     label = f"'{source.file}'" + (f", sheet '{source.sheet}'" if source.sheet else "")
     try:
+        if source.sha256 and fingerprint(folder / source.file) != source.sha256:
+            return (
+                f"There is no marked-up copy of {label}: the file was changed after it was read, "
+                "and a mark could stand in another row. Validate it again."
+            )
         size = sum(1 for _ in records(folder, source))
     except Exception:  # the reading itself is reported as a problem; the list is still of use
         return f"There is no marked-up copy of {label}: the file could not be read again."

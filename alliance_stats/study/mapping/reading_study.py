@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import MeasureError, ReadError, did_you_mean
-from ..origin import Problem, RawStudy, SourceFile
+from ..origin import Problem, RawStudy
 from ..reading import Loaded, load
 from ..reading.loaded import Conventions
 from .assembling import GIVEN_SCORES, assemble
@@ -169,7 +169,7 @@ def _read_source(
 def _note_reading(spec: SourceSpec, loaded: Loaded, raw: RawStudy, gathered: Gathered) -> None:
     """Pass on what reading a file found: faults, lost rows, a guessed encoding."""
     raw.problems += loaded.problems(spec.file)
-    file = SourceFile(spec.file, loaded.sheet, loaded.kind, loaded.columns)
+    file = loaded.source(spec.file)
     reason = "a row with more cells than columns"
     gathered.leave_out(spec.table or "sessions", reason, loaded.lost_rows, spec.file)
     if loaded.notes["encoding_guessed"]:

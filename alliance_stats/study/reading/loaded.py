@@ -61,6 +61,8 @@ class Loaded:
         Problems that did not stop the reading, without their file.
     lost_rows
         Rows of the file that are not in the frame because of a fault.
+    sha256
+        Of the file's bytes, which did not change while they were read.
     """
 
     frame: pd.DataFrame
@@ -71,11 +73,12 @@ class Loaded:
     notes: dict[str, Any] = field(default_factory=dict)
     faults: tuple[Problem, ...] = ()
     lost_rows: int = 0
+    sha256: str = ""
 
     def source(self, file: str) -> SourceFile:
         """Return the file as `Origin` wants it."""
         encoding = str(self.notes.get("encoding") or "")
-        return SourceFile(file, self.sheet, self.kind, self.columns, encoding)
+        return SourceFile(file, self.sheet, self.kind, self.columns, encoding, self.sha256)
 
     def problems(self, file: str) -> list[Problem]:
         """Return the faults with the file's name put in."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +137,21 @@ def load(
             hint="Leave out sheet.",
         )
     try:
-        loaded = _load_kind(file, kind, sheet, conventions)
+        state = _state(file)
+        sha256 = fingerprint(file)
+        loaded = replace(_load_kind(file, kind, sheet, conventions), sha256=sha256)
+        if _state(file) != state:
+            raise ReadError(
+                f"The file '{file.name}' was changed while it was read.",
+                hint="Close it in the program that writes it, and open the study again.",
+            )
+    except ReadError:
+        raise
+    except OSError as error:
+        raise ReadError(
+            f"The file '{file.name}' cannot be read: {error.strerror or error}.",
+            hint="Make it readable for you, or copy it again from where it came.",
+        ) from None
     except (MemoryError, RecursionError, OverflowError):
         raise ReadError(
             f"The file '{file.name}' cannot be read: it asks for more memory than there is.",
@@ -150,6 +166,17 @@ def load(
     notes["changes"] = changes(notes)
     loaded.notes.update(notes)
     return loaded
+
+
+def fingerprint(file: Path) -> str:
+    """Return the SHA-256 of a file's bytes."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _state(file: Path) -> tuple[int, int]:
+    found = file.stat()
+    return found.st_size, found.st_mtime_ns
 
 
 def _load_kind(file: Path, kind: str, sheet: str | int | None, conventions: Conventions) -> Loaded:
