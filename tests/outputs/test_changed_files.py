@@ -1,0 +1,73 @@
+"""What changes while it is read, or before it is marked, is told; no mark stands in another row."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import openpyxl
+import pytest
+
+import alliance_stats as al
+from alliance_stats.study.reading import table
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "d.csv").write_text("pid,sess,phq\nc1,1,99\nc1,2,4\n", "utf-8")
+    (tmp_path / "study.yaml").write_text(
+        "name: x\nsources:\n- file: d.csv\n  client_id: pid\n  session: sess\n"
+        "  measures: [{measure: phq-9, rater: client, score: phq}]\n",
+        "utf-8",
+    )
+    return tmp_path
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(folder, monkeypatch):
+    read = table._load_kind
+
+    def slowly(file, *rest):
+        loaded = read(file, *rest)
+        file.write_text("pid,sess,phq\nc1,1,3\n", "utf-8")
+        return loaded
+
+    monkeypatch.setattr(table, "_load_kind", slowly)
+    with pytest.raises(al.AllianceStatsError, match=r"'d\.csv' was changed while it was read"):
+        al.read_table(folder / "d.csv")
+
+
+def test_no_mark_is_put_into_a_file_that_changed_since(folder):
+    report = al.validate(folder)
+    marked = openpyxl.load_workbook(report.to_xlsx(folder / "before.xlsx"))
+    assert "d.csv" in marked.sheetnames
+    (folder / "d.csv").write_text("pid,sess,phq\nc0,1,3\nc1,1,99\nc1,2,4\n", "utf-8")
+    marked = openpyxl.load_workbook(report.to_xlsx(folder / "after.xlsx"))
+    assert "d.csv" not in marked.sheetnames
+    said = " ".join(str(c) for row in marked["problems"].values for c in row if c)
+    assert "was changed after it was read" in said
+
+
+def test_cards_that_cannot_be_read_are_an_error(folder, monkeypatch):
+    (folder / "measures").mkdir()
+
+    def closed(self):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.iterdir", closed)
+    with pytest.raises(al.MeasureError, match=r"cards in .*measures' cannot be read: Permission"):
+        al.load_registry(folder / "measures")
+
+
+def test_sigterm_leaves_nothing_half_and_ends_as_a_shell_expects(tmp_path):
+    code = "from alliance_stats.cli import main; main(['demo', '--out', 'report'])"
+    run = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    line = run.stdout.readline()  # work has begun
+    assert line
+    time.sleep(0.2)
+    run.send_signal(signal.SIGTERM)
+    _, said = run.communicate()
+    assert run.returncode == 143
+    assert b"nothing was written half" in said
+    assert list(tmp_path.iterdir()) == []
