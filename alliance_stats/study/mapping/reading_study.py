@@ -93,7 +93,13 @@ def _description(path: str | os.PathLike[str]) -> tuple[Path | None, Problem | N
             )
         for name in DESCRIPTIONS:
             if (given / name).is_file():
-                return given / name, None
+                if (given / name).resolve().is_relative_to(given.resolve()):
+                    return given / name, None
+                return None, _no_study(
+                    f"'{name}' in '{given}' is a link that leads out of the study's folder; it "
+                    "was not read.",
+                    "Copy the file into the folder.",
+                )
         if given.is_dir():
             there = [each.name for each in given.iterdir()]
             near = did_you_mean("study.yaml", there)
