@@ -77,6 +77,17 @@ def test_least_squares_without_therapists_and_levels_with_them():
     assert levels.fit.n_groups == {"therapist_id": 12}
 
 
+def test_a_class_may_mean_more_with_one_therapist_than_with_another():
+    data = staying(clients=120).assign(therapist_id=lambda f: f["client_id"] % 8)
+    apart = np.random.default_rng(4).normal(0, 4, 8)[data["therapist_id"]]
+    data["distress"] += apart * (data["client_id"] % 3 == 2) * (data["session"] > 6)
+    each, same = later(data), later(data, slopes="none")
+    assert "(0 + class_unrepaired | therapist_id)" in each.fit.formula
+    assert same.fit.formula.endswith("+ (1 | therapist_id)")
+    errors = [f.tidy().set_index("term")["std_error"]["class: unrepaired"] for f in (each, same)]
+    assert errors[0] > errors[1]
+
+
 def test_a_landmark_too_early_or_without_classes_is_refused():
     with pytest.raises(al.DesignError, match="landmark must be"):
         later(staying(), landmark=2)
