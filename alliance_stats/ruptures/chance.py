@@ -21,16 +21,18 @@ from .yardsticks import retest_reliability
 if TYPE_CHECKING:
     from ..study import Study
 
-NULLS = ("permutation", "ar1")
+NULLS = ("ar1", "permutation")
 BATCH_ROWS = 200_000
 """Sessions worked on at once: replicates are stacked until there are so many."""
+LEAST_FOR_ADJUSTMENT = 50
+"""Replicates from which counts are held at the autocorrelation of the data."""
 
 
 def expected_by_chance(
     scores: Study | pd.DataFrame,
     *,
     rule: str,
-    null: str = "permutation",
+    null: str = "ar1",
     replicates: int = 999,
     seed: int = 0,
     column: str = "score",
@@ -51,13 +53,15 @@ def expected_by_chance(
     scores, rule, column, measure, subscale, **parameters
         As in `detect_ruptures`.
     null
-        ``"permutation"``: each client's observed scores in random order (mean, SD, ceiling and
-        every value kept; trend and autocorrelation gone). It asks about the *order* of sessions
-        only: a single low score stays low wherever it is put, so dips of one session cannot be
-        more than it expects, and drift counts as ruptures. ``"ar1"``: normal scores with the
-        client's mean, SD and session numbers, and the autocorrelation common to all clients,
-        both SD and autocorrelation corrected for short series (`ruptures.ar1`); it does not know
-        the ends of the scale.
+        ``"ar1"``: normal scores about each client's own line, with the client's sessions, trend
+        and residual spread and the autocorrelation common to all clients, estimated without the
+        bias of short series; on the steps of the scale, and within its ends where ``range`` is
+        known (`ruptures.ar1`). It assumes that neighbouring sessions resemble each other as in a
+        first-order autoregression, and that trends are straight. ``"permutation"``: each
+        client's observed scores in random order (mean, SD, ceiling and every value kept; trend
+        and autocorrelation gone). It is a test only where sessions could as well have come in any
+        other order; where scores drift, charts and searches for shifts find "more than chance" in
+        nearly every study without ruptures, and falls from the session before in none.
     replicates
         How many times; the p value cannot be below 1 / (replicates + 1).
     seed
@@ -75,13 +79,19 @@ def expected_by_chance(
         (ruptures per judged session; repaired among ruptures whose outcome was observed):
         ``share_observed``, ``share_expected``, ``share_p_value``. The share is the one to read
         for repairs: more ruptures bring more repairs by themselves. ``.attrs`` holds the rule,
-        its parameters, the null, the replicates, the seed, ``messages`` and, for ``"ar1"``, the
-        ``phi`` used.
+        its parameters, the null, the replicates, the seed, ``messages`` (what the null assumes)
+        and, for ``"ar1"``, the ``phi`` used.
 
     Notes
     -----
     A cut-off in points stays the same under the null: where no reliability is given, the one the
     data stand in for is held (it is in ``.attrs["parameters"]``).
+
+    The autocorrelation is estimated from the scores that are tested, and so are the counts: where
+    it comes out high by chance, so do counts of charts, and counts of falls low. So under
+    ``"ar1"`` the replicates' counts are held at the autocorrelation of the data, by their
+    regression on the replicates' own. Tests reject in about 5 % of studies without ruptures
+    (docs/rupture-rules.md shows it by rule, autocorrelation and sessions).
 
     Both nulls keep the clients' SD, and ruptures widen it: real ruptures hide in part behind
     the spread they make. A large p value says that the counts can be had without a rupture
@@ -112,22 +122,33 @@ def expected_by_chance(
     require_enough(courses, chosen, p)
     p = _hold_reliability(courses, p)
     observed = count(courses, chosen, p)[0]
-    phi = ar1.estimate_phi(courses) if null == "ar1" else None
-    batches = draw(courses, phi, replicates, np.random.default_rng(seed))
-    drawn = np.concatenate(
-        [count(batch, chosen, p) for batch in _watch(batches, courses, replicates, progress)]
-    )
-    table = summarise(observed, drawn)
+    drift = fit_null(courses, null)
+    batches = draw(courses, drift, ar1.grid_of(courses, p["range"]), replicates, seed)
+    found = [
+        (count(batch, chosen, p), ar1.lag_ratio(batch))
+        for batch in _watch(batches, courses, replicates, progress)
+    ]
+    drawn, ratio = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    away = None if drift is None else ratio - ar1.lag_ratio(courses)
+    table = summarise(observed, drawn, away)
     table.attrs = {
         "rule": rule,
         "parameters": dict(p),
         "null": null,
         "replicates": replicates,
         "seed": seed,
-        "phi": phi,
-        "messages": _messages(phi),
+        "phi": None if drift is None else drift.phi,
+        "messages": _messages(courses, drift),
     }
     return table
+
+
+def fit_null(courses: Courses, null: str) -> ar1.Drift | None:
+    """Return the fitted model of courses without ruptures; None for the permutation."""
+    if null == "permutation":
+        return None
+    phi = ar1.estimate_phi(courses)
+    return ar1.fit_drift(courses, phi if np.isfinite(phi) else 0.0)
 
 
 def _hold_reliability(courses: Courses, p: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,10 +164,27 @@ def _hold_reliability(courses: Courses, p: Mapping[str, Any]) -> dict[str, Any]:
     return {**p, "reliability": r if np.isfinite(r) else None}
 
 
-def _messages(phi: float | None) -> tuple[str, ...]:
-    if phi is None or abs(phi) < ar1.PHI_LIMIT:
-        return ()
+def _messages(courses: Courses, drift: ar1.Drift | None) -> tuple[str, ...]:
+    phi = ar1.estimate_phi(courses)
+    if drift is None:
+        return (
+            "The permutation assumes that a client's sessions could have come in any order: no "
+            f"trend, no likeness of neighbouring sessions. In these scores it is {phi:.2f} about "
+            "the clients' own trends; where it is not near zero, use null='ar1'.",
+        )
+    if not np.isfinite(phi):
+        return (
+            "No client has four sessions, so the autocorrelation cannot be estimated; it is taken "
+            "to be zero, and the AR(1) null is not to be relied on.",
+        )
+    said = (
+        f"The null assumes normal scores about each client's own straight trend, with one "
+        f"autocorrelation ({phi:.2f}) for all clients.",
+    )
+    if abs(phi) < ar1.PHI_LIMIT:
+        return said
     return (
+        *said,
         f"The autocorrelation lies at the end of what is looked for ({phi:g}): there are too few "
         "neighbouring sessions to estimate it, and the AR(1) null is not to be relied on.",
     )
@@ -155,7 +193,7 @@ def _messages(phi: float | None) -> tuple[str, ...]:
 def _check(rule: Rule, null: str, replicates: int) -> None:
     if null not in NULLS:
         raise DesignError(
-            f"null must be 'permutation' or 'ar1'; it is {null!r}.{did_you_mean(null, NULLS)}"
+            f"null must be 'ar1' or 'permutation'; it is {null!r}.{did_you_mean(null, NULLS)}"
         )
     if isinstance(replicates, bool) or not isinstance(replicates, int) or replicates < 1:
         raise DesignError(f"replicates must be a whole number of 1 or more; it is {replicates!r}.")
@@ -197,17 +235,17 @@ def stack(courses: Courses, copies: int) -> Courses:
 
 
 def draw(
-    courses: Courses, phi: float | None, replicates: int, rng: np.random.Generator
+    courses: Courses, drift: ar1.Drift | None, grid: ar1.Grid, replicates: int, seed: int | None
 ) -> Iterator[Courses]:
-    """Yield the replicates in batches: AR(1) with `phi`, or permutations where it is None."""
-    sd = None if phi is None else ar1.true_sd(courses, phi)
+    """Yield the replicates in batches: from the model, or permutations where it is None."""
+    rng = np.random.default_rng(seed)
     size = batch_size(courses)
     for first in range(0, replicates, size):
         copies = stack(courses, min(size, replicates - first))
-        if phi is None or sd is None:
+        if drift is None:
             yield permute(copies, rng)
         else:
-            yield ar1.simulate(copies, np.tile(sd, copies.replicates), phi, rng)
+            yield grid.place(ar1.simulate(copies, drift, rng))
 
 
 def batch_size(courses: Courses) -> int:
@@ -232,13 +270,16 @@ def _watch(
     return track(batches, "Courses without ruptures", total=total)
 
 
-def summarise(observed: Floats, drawn: Floats) -> pd.DataFrame:
-    """Return observed against expected from the counts of `count`."""
+def summarise(observed: Floats, drawn: Floats, away: Floats | None = None) -> pd.DataFrame:
+    """Return observed against expected from the counts of `count`.
+
+    `away` is how far each replicate's autocorrelation lies from that of the data.
+    """
     rows = {
         "rupture": (observed[1], drawn[:, 1], _share(observed, 1), _share(drawn.T, 1)),
         "repair": (observed[2], drawn[:, 2], _share(observed, 2), _share(drawn.T, 2)),
     }
-    table = {event: {"event": event, **_compare(*row)} for event, row in rows.items()}
+    table = {event: {"event": event, **_compare(*row, away)} for event, row in rows.items()}
     return pd.DataFrame.from_dict(table, orient="index")
 
 
@@ -249,21 +290,39 @@ def _share(counts: Floats, which: int) -> Floats:
         return np.true_divide(part, whole)
 
 
-def _compare(observed: float, drawn: Floats, share: Floats, shares: Floats) -> dict[str, float]:
-    expected = float(drawn.mean())
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    known = shares[np.isfinite(shares)]
-    able = known.size > 0 and bool(np.isfinite(share))
+def _hold(values: Floats, away: Floats | None) -> Floats:
+    """Return the values as they would be at the autocorrelation of the data, NaN left out."""
+    known = np.isfinite(values)
+    if away is None or known.sum() < LEAST_FOR_ADJUSTMENT or np.ptp(values[known]) == 0:
+        return values[known]
+    x = away[known] - away[known].mean()
+    spread = (x**2).sum()
+    slope = (x * values[known]).sum() / spread if spread > 0 else 0.0
+    return values[known] - slope * away[known]
+
+
+def _compare(
+    observed: float, drawn: Floats, share: Floats, shares: Floats, away: Floats | None
+) -> dict[str, float]:
+    held, held_shares = _hold(drawn, away), _hold(shares, away)
+    expected = float(max(held.mean(), 0.0))
+    low, high = np.maximum(np.quantile(held, [0.025, 0.975]), 0.0)
     return {
         "observed": int(observed),
         "expected": expected,
         "ratio": observed / expected if expected > 0 else np.nan,
-        "p_value": (1 + int((drawn >= observed).sum())) / (drawn.size + 1),
+        "p_value": _as_many(held, observed, least=0.0),
         "conf_low": float(low),
         "conf_high": float(high),
         "share_observed": float(share),
-        "share_expected": float(known.mean()) if known.size else np.nan,
-        "share_p_value": (1 + int((known >= share - 1e-12).sum())) / (known.size + 1)
-        if able
-        else np.nan,
+        "share_expected": float(held_shares.mean()) if held_shares.size else np.nan,
+        "share_p_value": _as_many(held_shares, float(share), least=0.0),
     }
+
+
+def _as_many(drawn: Floats, observed: float, *, least: float) -> float:
+    """Return the one-sided p value; 1 for the least there can be, NaN where nothing is known."""
+    if not drawn.size or not np.isfinite(observed):
+        return np.nan
+    many = drawn.size if observed <= least else int((drawn >= observed - 1e-12).sum())
+    return (1 + many) / (drawn.size + 1)

@@ -90,10 +90,10 @@ def detect_ruptures(
         ``observer_codes``, where `scores` is not a study that has them.
     **parameters
         The rule's parameters (`rupture_rules`). Those of every rule: ``repair_level`` (share of
-        the fall to be regained, or ``"threshold"``), ``repair_window`` (session numbers within
-        which a repair counts; None: to the end), ``min_sessions``, ``max_gap`` (largest
-        difference of session numbers across which sessions are compared or followed; 1:
-        adjacent only; None: any), ``direction`` (``"higher_is_better"`` or
+        the fall to be regained, 0.5 in most rules, or ``"threshold"``), ``repair_window``
+        (session numbers within which a repair counts; None: to the end), ``min_sessions``,
+        ``max_gap`` (largest difference of session numbers across which sessions are compared or
+        followed; 1: adjacent only; None: any), ``direction`` (``"higher_is_better"`` or
         ``"lower_is_better"``; for a study, the card's unless given), ``rater``, ``range`` (lowest
         and highest possible score, for flags of ceiling and floor).
 
@@ -127,7 +127,7 @@ def detect_ruptures(
     >>> found = al.detect_ruptures(scores, rule="drop_points", points=1.5)
     >>> found.episodes[["rupture_session", "repair_session", "depth", "outcome"]]
        rupture_session  repair_session  depth   outcome
-    0                3               5    2.2  repaired
+    0                3               4    2.2  repaired
     """
     chosen = find_rule(rule)
     p = complete(chosen, with_direction(scores, chosen, parameters, measure, subscale))

@@ -7,7 +7,7 @@ lowest level so far L_t, it is repaired at the first session with
 
     x_t >= L_t + repair_level * (P - L_t)
 
-(``repair_level`` 1: back at the pre-level; 0.5: half the fall regained), or, with
+(``repair_level`` 0.5: half the fall regained; 1: back at the pre-level), or, with
 ``repair_level="threshold"``, at the first session back above the level at which a session is
 flagged. Flagged sessions within an open episode belong to it. Not repaired, it is *censored*
 where fewer sessions than the window (without a window: none) were observed after the rupture in

@@ -16,10 +16,11 @@ from alliance_stats.report.sections import ruptures as section
 )
 def test_more_or_fewer_is_said_only_beyond_the_range_of_chance(observed, said):
     frame = pd.DataFrame(
-        {"kind": ["rupture"], "observed": [observed], "expected": [50.3], "p_value": [0.2],
-         "conf_low": [42], "conf_high": [59]}
+        {"event": ["rupture"], "observed": [observed], "expected": [50.3], "p_value": [0.2],
+         "conf_low": [42], "conf_high": [59]},
+        index=["rupture"],
     )  # fmt: skip
-    assert said in rupture_chance._chance_words(frame, "kind").text
+    assert said in rupture_chance._chance_words(frame).text
 
 
 def found_with(**classes):
@@ -54,4 +55,6 @@ def test_the_rule_is_said_in_words_and_its_formula_beside_the_table():
     formula = al.rupture_rules().set_index("name")["definition"]["drop_within_sd"]
     assert formula not in section._stated(found, score).text
     assert "(k = 1; repaired: back at the level before" in section._stated(found, score).text
+    found.parameters["repair_level"] = 0.5
+    assert "repaired: 50% of the fall regained" in section._stated(found, score).text
     assert formula in section._classes(found).how

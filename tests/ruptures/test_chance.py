@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.ruptures import ar1
+from alliance_stats.ruptures import ar1, chance
 from alliance_stats.ruptures.reading import read_series
 
 MONTE_CARLO = 4
@@ -34,7 +34,15 @@ def frame(x):
 def test_permutations_of_three_scores_can_be_counted():
     # 1, 2, 3 in random order with a fall of 2 points: 3 before 1 in 2 of 6 orders
     data = frame(np.array([[1.0, 2.0, 3.0]]))
-    table = al.expected_by_chance(data, rule="drop_points", points=2, replicates=3000, seed=1)
+    table = al.expected_by_chance(
+        data,
+        rule="drop_points",
+        points=2,
+        repair_level=1,
+        null="permutation",
+        replicates=3000,
+        seed=1,
+    )
     error = np.sqrt(1 / 3 * 2 / 3 / 3000)
     assert table.loc["rupture", "expected"] == pytest.approx(1 / 3, abs=MONTE_CARLO * error)
     assert table.loc["rupture", "observed"] == 0
@@ -61,8 +69,6 @@ def test_columns_index_and_what_was_done():
 
 @pytest.mark.parametrize("rule", ["drop_pooled_sd", "drop_sample_sd", "drop_reliable_change"])
 def test_what_is_pooled_is_pooled_within_each_replicate(rule, monkeypatch):
-    from alliance_stats.ruptures import chance
-
     data = frame(drawn(np.random.default_rng(1), 12, 8))
     together = al.expected_by_chance(data, rule=rule, replicates=8, seed=2, null="ar1")
     monkeypatch.setattr(chance, "BATCH_ROWS", 1)
@@ -78,47 +84,95 @@ def test_what_is_pooled_is_pooled_within_each_replicate(rule, monkeypatch):
     assert together.loc["rupture", "expected"] > 0
 
 
-def test_autocorrelation_is_found_without_the_bias_of_short_series():
+def courses_of(x):
+    return read_series(frame(x)).courses("higher_is_better")
+
+
+def test_autocorrelation_is_found_without_the_bias_of_short_series_and_trends():
     rng = np.random.default_rng(4)
     naive, ours = [], []
     for _ in range(10):
-        x = drawn(rng, 200, 8, phi=0.4)
-        courses = read_series(frame(x)).courses("higher_is_better")
-        c = x - x.mean(axis=1, keepdims=True)
-        naive.append((c[:, 1:] * c[:, :-1]).sum() / np.square(c).sum())
+        x = drawn(rng, 200, 8, phi=0.4) + rng.normal(0, 0.3, (200, 1)) * np.arange(8)
+        courses = courses_of(x)
+        naive.append(ar1.lag_ratio(courses)[0])
         ours.append(ar1.estimate_phi(courses))
-    assert np.mean(naive) < 0.2  # what the correction is for
+    assert np.mean(naive) < 0.1  # what the correction is for
     assert np.mean(ours) == pytest.approx(0.4, abs=MONTE_CARLO * np.std(ours) / np.sqrt(10))
-    sd = ar1.true_sd(courses, 0.4)
-    assert np.mean(np.square(sd)) == pytest.approx(1, abs=0.2)  # 200 variances of 8 tied values
 
 
-def test_an_autocorrelation_that_cannot_be_estimated_is_told():
-    data = frame(np.array([[1.0, 2.0, 3.0, 4.0, 5.0]]))
-    table = al.expected_by_chance(data, rule="drop_points", null="ar1", replicates=5)
-    assert abs(table.attrs["phi"]) == ar1.PHI_LIMIT
-    assert "not to be relied on" in table.attrs["messages"][0]
+@pytest.mark.parametrize(
+    ("course", "words"),
+    [
+        ([0.0, 1.0, 0.0, 1.0, 0.0, 1.0], "not to be relied on"),
+        ([1.0, 3.0, 2.0], "cannot be estimated"),
+    ],
+)
+def test_an_autocorrelation_that_cannot_be_estimated_is_told(course, words):
+    data = frame(np.array([course]))
+    table = al.expected_by_chance(data, rule="drop_points", replicates=5)
+    assert words in " ".join(table.attrs["messages"])
 
 
 def test_expected_sums_follow_gaps_in_session_numbers():
-    times = np.array([1, 2, 5, 6])
-    data = pd.DataFrame({"client_id": "a", "session": times, "score": [1.0, 2.0, 3.0, 1.0]})
+    times = np.array([1, 2, 5, 6, 7])
+    data = pd.DataFrame({"client_id": "a", "session": times, "score": [1.0, 2.0, 3.0, 1.0, 4.0]})
     courses = read_series(data).courses("higher_is_better")
     products, squares = ar1.expected_sums(courses, 0.5)
     R = 0.5 ** np.abs(times[:, None] - times[None, :])
-    M = np.eye(4) - 0.25
-    centred = M @ R @ M
-    assert squares[0] == pytest.approx(np.trace(centred))
-    assert products[0] == pytest.approx(centred[0, 1] + centred[2, 3])
+    X = np.column_stack([np.ones(5), times])
+    M = np.eye(5) - X @ np.linalg.inv(X.T @ X) @ X.T
+    about = M @ R @ M
+    assert squares[0] == pytest.approx(np.trace(about))
+    assert products[0] == pytest.approx(about[0, 1] + about[2, 3] + about[3, 4])
 
 
-def test_simulated_courses_have_the_autocorrelation_asked_for():
-    data = frame(drawn(np.random.default_rng(4), 400, 12))
+def test_drawn_courses_keep_each_line_and_sum_of_squares_by_generalised_least_squares():
+    rng = np.random.default_rng(3)
+    times = np.array([1, 2, 3, 5, 6, 9])
+    scores = {"client_id": np.repeat(["a", "b"], 6), "session": np.tile(times, 2)}
+    data = pd.DataFrame({**scores, "score": rng.normal(size=12)})
     courses = read_series(data).courses("higher_is_better")
-    made = ar1.simulate(courses, np.ones(400), 0.6, np.random.default_rng(1))
-    x = (made.value - np.repeat(courses.mean, 12)).reshape(400, 12)
-    assert np.mean(x[:, 1:] * x[:, :-1]) == pytest.approx(0.6, abs=0.06)
-    assert np.mean(np.square(x)) == pytest.approx(1, abs=0.08)
+    drift = ar1.fit_drift(courses, 0.5)
+    made = ar1.simulate(chance.stack(courses, 2), drift, rng).value.reshape(4, 6)
+    R = np.linalg.inv(0.5 ** np.abs(times[:, None] - times[None, :]))
+    X = np.column_stack([np.ones(6), times])
+
+    def fit(y):
+        line = X @ np.linalg.solve(X.T @ R @ X, X.T @ R @ y)
+        return np.append(line, (y - line) @ R @ (y - line))
+
+    real = [fit(y) for y in courses.value.reshape(2, 6)]
+    for drawn_course, known in zip(made, [*real, *real], strict=True):
+        assert fit(drawn_course) == pytest.approx(known)
+    assert not np.allclose(made[0], made[2])
+
+
+def test_drawn_courses_have_the_autocorrelation_asked_for():
+    courses = courses_of(drawn(np.random.default_rng(4), 400, 12))
+    drift = ar1.fit_drift(courses, 0.6)
+    made = ar1.simulate(courses, drift, np.random.default_rng(1))
+    products, squares = ar1.expected_sums(courses, 0.6)
+    wanted = products.sum() / squares.sum()
+    assert ar1.lag_ratio(made)[0] == pytest.approx(wanted, abs=0.05)
+
+
+def test_one_or_two_scores_are_kept_as_they_are():
+    data = pd.DataFrame(
+        {"client_id": ["a", "b", "b"], "session": [4, 1, 5], "score": [3.0, 5.0, 2.0]}
+    )
+    courses = read_series(data).courses("higher_is_better")
+    made = ar1.simulate(courses, ar1.fit_drift(courses, 0.3), np.random.default_rng(1))
+    assert made.value == pytest.approx(courses.value)
+
+
+def test_drawn_scores_lie_on_the_steps_of_the_scale_and_within_its_ends():
+    x = np.clip(np.round(2 * drawn(np.random.default_rng(1), 30, 8)) / 2, -2, 1)
+    courses = courses_of(x)
+    grid = ar1.grid_of(courses, (-2.0, 1.0))
+    assert (grid.step, grid.ends) == (0.5, (-2.0, 1.0))
+    made = grid.place(ar1.simulate(courses, ar1.fit_drift(courses, 0.0), np.random.default_rng(1)))
+    assert set(np.unique(made.value)) <= set(np.arange(-2, 1.1, 0.5))
+    assert ar1.grid_of(courses_of(drawn(np.random.default_rng(1), 30, 8)), None).step == 0
 
 
 STUDIES = 100
@@ -133,6 +187,7 @@ ERROR = MONTE_CARLO * np.sqrt(NOMINAL * (1 - NOMINAL) / STUDIES)
         ("ar1", 0.0, "drop_pooled_sd"),
         ("ar1", 0.4, "drop_pooled_sd"),
         ("ar1", 0.4, "control_chart"),
+        ("ar1", 0.4, "change_point"),
     ],
 )
 def test_with_no_ruptures_five_percent_are_called_more_than_chance(null, phi, rule):
@@ -144,7 +199,7 @@ def test_with_no_ruptures_five_percent_are_called_more_than_chance(null, phi, ru
         p.append(table.loc[["rupture", "repair"], "p_value"].to_numpy())
     rejected = (np.array(p) <= NOMINAL).mean(axis=0)
     assert (rejected <= NOMINAL + ERROR).all(), rejected
-    if rule != "control_chart":  # counts of a chart are mostly 0 or 1, and p mostly 1
+    if rule.startswith("drop"):  # counts of a chart are mostly 0 or 1, and p mostly 1
         assert np.mean(p) == pytest.approx(0.5, abs=0.1 + MONTE_CARLO * 0.29 / np.sqrt(STUDIES))
 
 
@@ -161,6 +216,20 @@ def planted_dips(seed=6):
     x = drawn(np.random.default_rng(seed), 40, 12)
     x[:, 6] -= 6
     return frame(x)
+
+
+def test_the_null_is_ar1_with_the_clients_trends_and_says_what_it_assumes():
+    # courses that fall from session to session, and nothing else: many falls, all by the trend
+    rng = np.random.default_rng(5)
+    data = frame(rng.normal(0, 0.3, (40, 12)) - 0.6 * np.arange(12))
+    same = {"rule": "drop_points", "points": 0.9, "replicates": 99, "seed": 1}
+    table = al.expected_by_chance(data, **same)
+    assert table.attrs["null"] == "ar1"
+    assert "own straight trend" in table.attrs["messages"][0]
+    assert table.loc["rupture", "p_value"] > 0.05
+    shuffled = al.expected_by_chance(data, null="permutation", **same)
+    assert "any order" in shuffled.attrs["messages"][0]
+    assert shuffled.loc["rupture", "ratio"] < 0.9  # in random order falls are of any size
 
 
 def test_planted_dips_are_more_than_chance_against_ar1():

@@ -63,6 +63,47 @@ def test_a_matched_pseudo_event_has_the_nearest_level_before():
     assert set(pseudo["event_session"]) == {11}  # 8 before it, nearer to 9 than 5 is
 
 
+def test_the_window_of_a_pseudo_event_keeps_out_of_those_of_ruptures():
+    one = course(range(20), ruptures=[4, 16])
+    clock, _ = one.around(10, before=3, after=3, lag=0, clear=True)
+    assert clock.tolist() == [-2, -1, 0, 1, 2]  # sessions 8 to 12: 1-7 and 13-19 are taken
+    clock, _ = one.around(10, before=3, after=3, lag=1, clear=True)
+    assert clock.tolist() == [-2, -1, 0, 1, 2]  # sessions 9 to 13 about 11
+
+
+def ramps(seed, clients=150, sessions=20, before=3):
+    """An outcome that rises by .5 a session up to the one before a rupture, and stays there.
+
+    The line before would go on to rise at the rupture: the step from it is -.5.
+    """
+    rng = np.random.default_rng(seed)
+    begins = rng.integers(5, sessions - 3, (clients, 1))
+    number = np.arange(1, sessions + 1)
+    bond = 5 + rng.normal(0, 0.3, (clients, sessions)) - 3 * (number == begins)
+    risen = 0.5 * np.clip(number - begins + before + 1, 0, before)
+    y = rng.normal(0, 2, (clients, 1)) + rng.normal(0, 0.5, bond.shape) + risen
+    return pd.DataFrame(
+        {
+            "client_id": np.repeat(np.arange(clients), sessions),
+            "session": np.tile(number, clients),
+            "bond": bond.ravel(),
+            "y": y.ravel(),
+        }
+    )
+
+
+def test_a_ramp_before_ruptures_is_not_among_the_pseudo_events():
+    ask = {"alliance": "bond", "outcome": "y", "lag": 0, "rule": "drop_points", "points": 2}
+    rows = [
+        al.fit_event_study(ramps(seed), **ask, seed=seed).tidy().set_index("term")
+        for seed in range(4)
+    ]
+    for part, truth in (("slope_before", 0.5), ("step", -0.5), ("slope_after", 0.0)):
+        found = pd.concat([row.loc[[f"difference: {part}"]] for row in rows])
+        error = found["std_error"].mean() / np.sqrt(len(rows))
+        assert found["estimate"].mean() == pytest.approx(truth, abs=3 * error)
+
+
 def lines(step, clients=8):
     """Exact courses: slope -1, a step at session 6, slope 2 after; each client a level."""
     number = np.arange(1, 13)

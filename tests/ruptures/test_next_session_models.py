@@ -42,7 +42,7 @@ def term(model, name, which="outcome, 2 levels"):
 
 def test_ruptures_and_repairs_stand_at_their_sessions_with_their_size():
     data = pd.DataFrame(
-        {"client_id": "a", "session": range(1, 8), "bond": [5.0, 5.2, 3.0, 4.1, 5.3, 5.1, 5.0]}
+        {"client_id": "a", "session": range(1, 8), "bond": [5.0, 5.2, 3.0, 4.0, 5.3, 5.1, 5.0]}
     )
     rows = session_table(
         data,

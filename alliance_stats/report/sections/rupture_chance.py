@@ -1,4 +1,4 @@
-"""What chance alone would give: the same rule on the same scores in random order."""
+"""What chance alone would give: the same rule on courses like these without ruptures."""
 
 from __future__ import annotations
 
@@ -24,56 +24,49 @@ def chance_blocks(
     options = context.options
     found = al.expected_by_chance(
         rows,
-        null="permutation",
         replicates=options.replicates,
         seed=options.seed,
         direction=score.direction,
         **rule,
     )
-    frame = found if isinstance(found, pd.DataFrame) else _table_of(found)
-    draft.say(getattr(found, "messages", ()))
-    draft.used.update(null="permutation", replicates=options.replicates, seed=options.seed)
-    name = "kind" if "kind" in frame.columns else frame.columns[0]
+    draft.say(found.attrs["messages"])
+    draft.used.update(null=found.attrs["null"], replicates=options.replicates, seed=options.seed)
     table = Table(
         "rupture-chance",
-        "Ruptures and repairs found, and expected of the same scores in random order",
-        frame,
+        "Ruptures and repairs found, and expected of courses like these without ruptures",
+        found,
         (
-            col.text(name, "Kind", words=KIND_WORDS),
+            col.text("event", "Kind", words=KIND_WORDS),
             col.count("observed", "Found"),
             col.number("expected", "Expected", 1),
             col.interval(label="95% range by chance", digits=0),
             col.number("ratio", "Found / expected"),
             col.p_value(),
         ),
-        how="al.expected_by_chance: each client's scores put into random order, "
+        how="al.expected_by_chance: courses drawn about each client's own trend, with the client's "
+        "spread and the autocorrelation of all, "
         f"{count(options.replicates)} times (seed {options.seed}), and the same rule applied; "
-        "p is the share of shuffles with at least as many.",
-        note="Any noisy series falls and rises again. Shuffling keeps every low score, those of "
-        "true ruptures too, and removes the likeness of neighbouring sessions: found counts below "
-        "the expected ones are no surprise, and do not say that nothing ruptured.",
+        "p is the share of draws with at least as many.",
+        note="Any noisy series falls and rises again. The draws have the spread of the scores, "
+        "which true ruptures widen: found counts near the expected ones do not say that nothing "
+        "ruptured.",
     )
-    expected = frame.set_index(name)["expected"].iloc[0]
-    draft.headline += (
-        f" The same scores in random order give {number(expected, 0)} ruptures on average."
-    )
-    return [_chance_words(frame, name), table]
+    expected = found.loc["rupture", "expected"]
+    draft.headline += f" Courses like these without ruptures give {number(expected, 0)} on average."
+    return [_chance_words(found), table]
 
 
-def _table_of(found: Any) -> pd.DataFrame:
-    return found.table if hasattr(found, "table") else found.tidy()
-
-
-def _chance_words(frame: pd.DataFrame, name: str) -> Paragraph:
-    row = frame[frame[name].astype(str).str.startswith("rupture")].iloc[0]
+def _chance_words(found: pd.DataFrame) -> Paragraph:
+    row = found.loc["rupture"]
     if row["observed"] > row["conf_high"]:
-        verdict = "more falls of this kind than a random order of their own scores"
+        verdict = "more falls of this kind than drifting scores without ruptures"
     elif row["observed"] < row["conf_low"]:
-        verdict = "fewer falls of this kind than a random order of their own scores"
+        verdict = "fewer falls of this kind than drifting scores without ruptures"
     else:
-        verdict = "about as many falls of this kind as a random order of their own scores would"
+        verdict = "about as many falls of this kind as drifting scores without ruptures would"
     return Paragraph(
-        f"The rule finds {count(row['observed'])} ruptures; in series of the same scores in random "
-        f"order it finds {number(row['expected'], 1)} on average. So the data hold {verdict} "
+        f"The rule finds {count(row['observed'])} ruptures; in courses with the same trends, "
+        f"spread and autocorrelation it finds {number(row['expected'], 1)} on average. So the "
+        f"data hold {verdict} "
         f"({p_sentence(row['p_value'])}, one-sided for more)."
     )

@@ -93,9 +93,15 @@ def _main_parameters(found: Any) -> str:
     parts = [f"{name} = {p[name]:g}" for name in ("k", "points", "percent") if name in p]
     window = p.get("repair_window")
     level = p.get("repair_level")
-    back = "back at the level before" if level == 1 else f"repair level {level}"
+    back = _back(level)
     within = "at any later session" if window is None else f"within {window} sessions"
     return "; ".join([*parts, f"repaired: {back}, {within}"])
+
+
+def _back(level: Any) -> str:
+    if level == "threshold":
+        return "no longer at the level of a rupture"
+    return "back at the level before" if level == 1 else f"{percent(level)} of the fall regained"
 
 
 def _headline(found: Any) -> str:

@@ -125,7 +125,9 @@ def fit_event_study(
         usually rated at the start of a session, so the first one after a rupture is the next), 0
         for the alliance.
     pseudo
-        ``"random"``: any session of the client outside an episode, with enough sessions around it;
+        ``"random"``: any session of the client outside an episode, with enough sessions around it
+        that belong to no rupture's window (a course that runs up to a rupture would else be among
+        what ruptures are compared with);
         ``"matched"``: the one whose level just before is nearest to that before the rupture, which
         guards against regression to the mean.
     seed
@@ -315,11 +317,13 @@ def _reads_scores(found: Ruptures) -> bool:
 
 def _messages(counts: dict[str, int], circular: bool, before: tuple[str, ...]) -> tuple[str, ...]:
     lost = counts["ruptures"] - counts["used"]
+    fewer = counts["pseudo"] < counts["used"] / 2
     said = [
         f"{counts['used']} of {counts['ruptures']} ruptures have enough sessions on both sides "
         f"before the next one; {lost} are not used.",
         f"{counts['pseudo']} pseudo-events were found in the same clients; "
-        f"{counts['used'] - counts['pseudo']} ruptures have none.",
+        f"{counts['used'] - counts['pseudo']} ruptures have none, outside the windows of ruptures"
+        + (": a shorter window (before=, after=) leaves more room for them." if fewer else "."),
     ]
     if not counts["pseudo"]:
         said.append("Without pseudo-events there is no difference to read.")

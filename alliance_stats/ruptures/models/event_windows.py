@@ -21,17 +21,22 @@ class Course:
     ruptures: Integers
     free: Integers
 
-    def around(self, event: int, before: int, after: int, lag: int) -> tuple[Integers, Floats]:
+    def around(
+        self, event: int, before: int, after: int, lag: int, *, clear: bool = False
+    ) -> tuple[Integers, Floats]:
         """Return clock and values of a window, cut at the rupture before and the one after.
 
         The clock is zero at `lag` sessions after the event. The window ends before the next
-        rupture can act (censoring), and begins after the rupture before has begun to act.
+        rupture can act (censoring), and begins after the rupture before has begun to act. With
+        `clear` (pseudo-events) it keeps out of the windows of both: what runs up to a rupture,
+        or away from it, is what pseudo-events are there to do without.
         """
         zero = event + lag
+        ramp, course = (before, after + 1) if clear else (0, 0)
         earlier = self.ruptures[self.ruptures < event]
         later = self.ruptures[self.ruptures > event]
-        first = max(zero - before, earlier[-1] + lag if earlier.size else -(2**40))
-        last = min(zero + after, later[0] + lag - 1 if later.size else 2**40)
+        first = max(zero - before, earlier[-1] + lag + course if earlier.size else -(2**40))
+        last = min(zero + after, later[0] + lag - ramp - 1 if later.size else 2**40)
         inside = (self.session >= first) & (self.session <= last)
         return self.session[inside] - zero, self.value[inside]
 
@@ -94,7 +99,8 @@ def windows(
     number = 0
     for client, course in courses.items():
         real = [int(s) for s in course.ruptures]
-        cut = {s: course.around(s, before, after, lag) for s in [*real, *map(int, course.free)]}
+        cut = {s: course.around(s, before, after, lag) for s in real}
+        cut |= {s: course.around(s, before, after, lag, clear=True) for s in map(int, course.free)}
         good = [s for s in real if usable(cut[s][0], least)]
         able = [int(s) for s in course.free if usable(cut[int(s)][0], least)]
         pseudo = choose_pseudo(course, good, able, lag=lag, matched=matched, rng=rng)

@@ -68,7 +68,7 @@ class Flags:
 RuleFunction = Callable[[Courses, Mapping[str, Any]], Flags]
 
 COMMON: dict[str, Any] = {
-    "repair_level": 1.0,
+    "repair_level": 0.5,
     "repair_window": None,
     "min_sessions": 3,
     "max_gap": 1,
@@ -76,7 +76,12 @@ COMMON: dict[str, Any] = {
     "rater": None,
     "range": None,
 }
-"""Parameters every rule has, with their defaults."""
+"""Parameters every rule has, with their defaults.
+
+Half of a fall is the level that dates most repairs right where a fall is counted from the session
+before; rules that count it from a smoother level have their own (docs/rupture-rules.md, "When is a
+rupture repaired?"). The whole fall asks for a second score as high as a high one.
+"""
 
 
 @dataclass(frozen=True)

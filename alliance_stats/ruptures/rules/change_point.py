@@ -139,7 +139,6 @@ RULES = (
             "max_changes": 2,
             "min_length": 2,
             "penalty": 2.5,
-            "repair_level": 0.5,
             "min_sessions": 6,
         },
         unit="within-client SD",

@@ -75,6 +75,8 @@ def _variant(name: str, title: str, definition: str, **changes: Any) -> Rule:
     keep = {"reference", "scale"} | set(changes.pop("keep", ()))
     own = {key: changes.get(key, value) for key, value in OWN.items() if key in keep}
     own["min_sessions"] = about.pop("min_sessions", 3)
+    if "repair_level" in changes:
+        own["repair_level"] = changes["repair_level"]
     return Rule(
         name=name,
         title=title,
@@ -168,6 +170,7 @@ RULES = (
         "Fall below the mean of the sessions before",
         "mean(x_i,t-n .. x_i,t-1) - x_it >= k * s_i, n = n_reference",
         reference="running_mean",
+        repair_level=0.6,
         keep=("k", "n_reference"),
         min_sessions=4,
         unit="within-client SD",
@@ -181,6 +184,7 @@ RULES = (
         reference="trend",
         scale="residual_sd",
         k=2.0,
+        repair_level=0.8,
         keep=("k",),
         min_sessions=5,
         least_sessions=3,

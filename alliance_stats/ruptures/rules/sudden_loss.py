@@ -159,7 +159,6 @@ RULES = (
             "alpha": 0.05,
             "reliability": None,
             "sd": None,
-            "repair_level": 0.5,
             "min_sessions": 4,
         },
         unit="points of the scale",
