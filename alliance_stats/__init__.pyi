@@ -128,6 +128,7 @@ from .ruptures import EventStudy as EventStudy
 from .ruptures import Multiverse as Multiverse
 from .ruptures import PrinciplesAndRepair as PrinciplesAndRepair
 from .ruptures import ReportAgreement as ReportAgreement
+from .ruptures import RuleAdvice as RuleAdvice
 from .ruptures import RuleAgreement as RuleAgreement
 from .ruptures import RuptureCount as RuptureCount
 from .ruptures import RuptureOutcome as RuptureOutcome
@@ -145,6 +146,7 @@ from .ruptures import fit_rupture_count as fit_rupture_count
 from .ruptures import fit_rupture_outcome as fit_rupture_outcome
 from .ruptures import fit_rupture_repair as fit_rupture_repair
 from .ruptures import read_analysis_plan as read_analysis_plan
+from .ruptures import recommend_rule as recommend_rule
 from .ruptures import rupture_multiverse as rupture_multiverse
 from .ruptures import rupture_rules as rupture_rules
 from .ruptures import summarise_codes as summarise_codes

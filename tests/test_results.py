@@ -88,6 +88,7 @@ RESULTS = {
     ),
     "ReportAgreement": lambda: al.compare_reports(study()),
     "RobustFit": lambda: fit().robust(),
+    "RuleAdvice": lambda: al.recommend_rule(alliance(), rules=["drop_points"], replicates=2),
     "RuleAgreement": lambda: al.compare_rules(alliance(), ["drop_within_sd", "drop_points"]),
     "Ruptures": lambda: al.detect_ruptures(alliance(), rule="drop_within_sd"),
 }

@@ -60,7 +60,9 @@ def sudden_gains(
         positive), ``mean_before, mean_after``, ``threshold`` (what the difference of the means
         had to exceed), ``reversed`` (half of the gain was lost later) and ``session_reversed``.
         ``.attrs["sudden_gains"]`` counts clients, pairs of sessions looked at, pairs that could not
-        be judged, and rows without client, session or score.
+        be judged, and rows without client, session or score. ``gains_of_clients`` in it has each
+        client's number of gains, NaN (not 0) where no pair could be judged; ``gains`` their sum,
+        NaN where none could; ``messages`` says why.
 
     Notes
     -----
@@ -112,13 +114,18 @@ def sudden_gains(
         )
     rows: list[dict[str, object]] = []
     pairs, judged = 0, 0
+    counts: dict[object, float] = {}
     used = kept[whole & kept["score"].notna()].sort_values(["client_id", "session"])
     for client, course in used.groupby("client_id", sort=False, observed=True):
         values = dict(zip(course["session"].astype(int), course["score"], strict=True))
         pairs += max(values) - min(values)
+        counts[client] = np.nan
         for session in values:
             found = _judge(values, session, sign, points, percent, min_around)
-            judged += found is not None
+            if found is None:
+                continue
+            judged += 1
+            counts[client] = np.nan_to_num(counts[client]) + bool(found)
             if found:
                 rows.append({"client_id": client, "session_before": session,
                              "session_after": session + 1, **found,
@@ -129,7 +136,8 @@ def sudden_gains(
         "rows_without_client_or_session": int((~whole).sum()),
         "rows_without_score": int((whole & kept["score"].isna()).sum()),
         "points": points, "percent": percent, "losses": losses, "direction": direction,
-        "messages": told,
+        "gains": float(len(out)) if judged else np.nan, "gains_of_clients": counts,
+        "messages": (*told, *_unjudged(counts, min_around)),
     }  # fmt: skip
     return out
 
@@ -146,6 +154,18 @@ def _check_options(points: float, percent: float, min_around: int) -> None:
             f"percent={percent!r} would be less than one percent; write {100 * percent:g} for "
             f"{100 * percent:g} %, or 0 to leave this criterion out."
         )
+
+
+def _unjudged(counts: dict[object, float], least: int) -> tuple[str, ...]:
+    """Tell how many clients cannot have a gain seen, whatever their scores are."""
+    unable = sum(np.isnan(n) for n in counts.values())
+    if not unable:
+        return ()
+    return (
+        f"{unable} of {len(counts)} clients could not be judged: they have no two neighbouring "
+        f"sessions with {least} scores among the three up to the first and the three from the "
+        "second on. Their number of gains is not known, which is not none.",
+    )
 
 
 def _judge(

@@ -21,6 +21,7 @@ from .observer_principles import PrinciplesAndRepair, fit_principles_repair
 from .observer_reliability import CoderReliability, coder_reliability
 from .observer_table import summarise_codes
 from .recognition import ReportAgreement, compare_reports
+from .recommendation import RuleAdvice, recommend_rule
 from .result import Ruptures
 from .rules import rupture_rules
 
@@ -32,6 +33,7 @@ __all__ = [
     "Multiverse",
     "PrinciplesAndRepair",
     "ReportAgreement",
+    "RuleAdvice",
     "RuleAgreement",
     "RuptureCount",
     "RuptureOutcome",
@@ -49,6 +51,7 @@ __all__ = [
     "fit_rupture_outcome",
     "fit_rupture_repair",
     "read_analysis_plan",
+    "recommend_rule",
     "rupture_multiverse",
     "rupture_rules",
     "summarise_codes",

@@ -43,7 +43,7 @@ def build(
         rule.unit,
         limits,
         dict(flags.estimates),
-        (*flags.notes, *series.notes, *_messages(series, courses, clients, rule, p)),
+        (*flags.notes, *series.notes, *_messages(series, courses, flags, clients, rule, p)),
     )
 
 
@@ -143,8 +143,8 @@ def _clients(
             "client_id": series.ids,
             "n_sessions": _per_client(courses.length, who, n),
             "n_judged": judged,
-            "n_ruptures": total,
-            **{f"n_{name}": count for name, count in zip(OUTCOMES, counts, strict=True)},
+            "n_ruptures": _known(total, judged),
+            **{f"n_{name}": _known(n, judged) for name, n in zip(OUTCOMES, counts, strict=True)},
             "first_rupture": pd.arrays.IntegerArray(first, np.asarray(total == 0)),
             "class": words(CLASSES, _classes(judged, counts)),
         }
@@ -158,11 +158,16 @@ def _clients(
     return table.assign(**_extremes(series, p))
 
 
+def _known(counts: Integers, judged: Integers) -> pd.api.extensions.ExtensionArray:
+    """Return counts, missing for clients of whom no session could be judged: that is not none."""
+    return pd.arrays.IntegerArray(counts.astype(np.int64), np.asarray(judged == 0))
+
+
 def _undated(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table of clients without what a rule that dates no session cannot know."""
     judged = table["n_judged"] > 0
     names = ["n_ruptures", *(f"n_{name}" for name in OUTCOMES)]
-    counts = {name: table[name].astype("Int64").mask(judged) for name in names}
+    counts = {name: table[name].mask(judged) for name in names}
     return table.assign(**counts, **{"class": table["class"].mask(judged)})
 
 
@@ -202,7 +207,12 @@ def _extremes(series: Series, p: Mapping[str, Any]) -> dict[str, npt.NDArray]:
 
 
 def _messages(
-    series: Series, courses: Courses, clients: pd.DataFrame, rule: Rule, p: Mapping[str, Any]
+    series: Series,
+    courses: Courses,
+    flags: Flags,
+    clients: pd.DataFrame,
+    rule: Rule,
+    p: Mapping[str, Any],
 ) -> tuple[str, ...]:
     found = []
     missing = int((~series.observed).sum())
@@ -222,6 +232,7 @@ def _messages(
                 f"{lonely} sessions follow a gap of more than {p['max_gap']} session number(s); "
                 "nothing is compared or followed across it."
             )
+    found += _below_the_worst(courses, flags, rule, p)
     found += [
         f"{int(clients[end].sum())} of {len(clients)} clients have half of their sessions or more "
         f"at the {end} of the scale; their falls and rises are cut off."
@@ -229,3 +240,20 @@ def _messages(
         if end in clients and clients[end].any()
     ]
     return tuple(found)
+
+
+def _below_the_worst(courses: Courses, flags: Flags, rule: Rule, p: Mapping[str, Any]) -> list[str]:
+    """Tell of sessions in which no score the scale has would be a rupture."""
+    if p["range"] is None or rule.needs != "scores":
+        return []
+    worst = courses.sign * _ends(p)[1]
+    with np.errstate(invalid="ignore"):
+        hidden = flags.judged & (flags.threshold < worst - courses.noise)
+    if not hidden.any():
+        return []
+    clients = np.unique(courses.client[hidden]).size
+    return [
+        f"In {int(hidden.sum())} of {int(flags.judged.sum())} judged sessions (of {clients} "
+        f"clients) the score that would be a rupture lies beyond the worst the scale has "
+        f"({_ends(p)[1]:g}): no fall of this size can be seen there."
+    ]

@@ -14,7 +14,7 @@ from . import ar1
 from .courses import Courses, Floats
 from .detection import apply, prepare, require_enough
 from .parameters import check_seed, complete
-from .reading import with_direction
+from .reading import with_card
 from .rules import Rule, find_rule
 from .yardsticks import retest_reliability
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 NULLS = ("ar1", "permutation")
 BATCH_ROWS = 200_000
 """Sessions worked on at once: replicates are stacked until there are so many."""
+MANY_AT_AN_END = 0.05
+"""Share of scores at the ends of the scale from which the null is too narrow."""
 LEAST_FOR_ADJUSTMENT = 50
 """Replicates from which counts are held at the autocorrelation of the data."""
 
@@ -114,7 +116,7 @@ def expected_by_chance(
     True
     """
     chosen = find_rule(rule)
-    p = complete(chosen, with_direction(scores, chosen, parameters, measure, subscale))
+    p = complete(chosen, with_card(scores, chosen, parameters, measure, subscale, column))
     _check(chosen, null, replicates)
     check_seed(seed)
     series, _ = prepare(scores, chosen, p, column=column, measure=measure, subscale=subscale)
@@ -138,7 +140,7 @@ def expected_by_chance(
         "replicates": replicates,
         "seed": seed,
         "phi": None if drift is None else drift.phi,
-        "messages": _messages(courses, drift),
+        "messages": _messages(courses, drift, p["range"]),
     }
     return table
 
@@ -164,7 +166,9 @@ def _hold_reliability(courses: Courses, p: Mapping[str, Any]) -> dict[str, Any]:
     return {**p, "reliability": r if np.isfinite(r) else None}
 
 
-def _messages(courses: Courses, drift: ar1.Drift | None) -> tuple[str, ...]:
+def _messages(
+    courses: Courses, drift: ar1.Drift | None, limits: tuple[float, float] | None
+) -> tuple[str, ...]:
     phi = ar1.estimate_phi(courses)
     if drift is None:
         return (
@@ -180,6 +184,7 @@ def _messages(courses: Courses, drift: ar1.Drift | None) -> tuple[str, ...]:
     said = (
         f"The null assumes normal scores about each client's own straight trend, with one "
         f"autocorrelation ({phi:.2f}) for all clients.",
+        *_at_an_end(courses, limits),
     )
     if abs(phi) < ar1.PHI_LIMIT:
         return said
@@ -187,6 +192,17 @@ def _messages(courses: Courses, drift: ar1.Drift | None) -> tuple[str, ...]:
         *said,
         f"The autocorrelation lies at the end of what is looked for ({phi:g}): there are too few "
         "neighbouring sessions to estimate it, and the AR(1) null is not to be relied on.",
+    )
+
+
+def _at_an_end(courses: Courses, limits: tuple[float, float] | None) -> tuple[str, ...]:
+    """Tell where the ends of the scale make the scores other than normal."""
+    share = 0.0 if limits is None else float(np.isin(courses.sign * courses.value, limits).mean())
+    if share < MANY_AT_AN_END:
+        return ()
+    return (
+        f"{100 * share:.0f} % of the scores are the lowest or highest the scale has. Scores cut "
+        "off so are not normal, and the null then rejects too often: read a small p value with care.",
     )
 
 

@@ -14,7 +14,7 @@ from .building import build
 from .courses import Courses, Floats
 from .episodes import Episodes, follow
 from .parameters import complete
-from .reading import Series, check_range, pick_scores, read_series, with_direction
+from .reading import Series, check_range, pick_scores, read_series, with_card
 from .reports import find_table, read_marks
 from .result import Ruptures
 from .rules import Flags, Rule, find_rule
@@ -95,7 +95,8 @@ def detect_ruptures(
         ``max_gap`` (largest difference of session numbers across which sessions are compared or
         followed; 1: adjacent only; None: any), ``direction`` (``"higher_is_better"`` or
         ``"lower_is_better"``; for a study, the card's unless given), ``rater``, ``range`` (lowest
-        and highest possible score, for flags of ceiling and floor).
+        and highest possible score, for flags of ceiling and floor; the card's unless given, where
+        the scores are a study's or have a column ``measure``).
 
     Returns
     -------
@@ -130,7 +131,7 @@ def detect_ruptures(
     0                3               4    2.2  repaired
     """
     chosen = find_rule(rule)
-    p = complete(chosen, with_direction(scores, chosen, parameters, measure, subscale))
+    p = complete(chosen, with_card(scores, chosen, parameters, measure, subscale, column))
     series, marks = prepare(
         scores,
         chosen,

@@ -182,7 +182,11 @@ def plot_small_multiples(
     from matplotlib.figure import Figure
 
     if client_ids is None:
-        order = (result.clients["n_ruptures"] == 0).to_numpy().argsort(kind="stable")
+        order = (
+            (result.clients["n_ruptures"].fillna(0) == 0)
+            .to_numpy(dtype=bool)
+            .argsort(kind="stable")
+        )
         client_ids = result.clients["client_id"].iloc[order[:12]].tolist()
     rows = -(-len(client_ids) // columns)
     figure = Figure(figsize=(2.4 * columns, 1.7 * rows + 0.6), layout="constrained")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..errors import ColumnError, DesignError, listing, require_columns
+from ..errors import AllianceStatsError, ColumnError, DesignError, listing, require_columns
+from ..measures import measure as shipped_card
 from ..people import reuse_hint
 from .courses import Booleans, Courses, Floats, Integers
 
@@ -93,17 +94,55 @@ def direction_of(study: Any, measure: str | None, subscale: str | None = None) -
     return str(getattr(scale or card, "direction", None) or "higher_is_better")
 
 
-def with_direction(
+def range_of(
+    data: Any, measure: str | None, subscale: str | None = None, column: str = "score"
+) -> tuple[float, float] | None:
+    """Return the lowest and highest possible score by the measure's card, None where unknown.
+
+    `data` is a study, or a table with a column ``measure``. A range that the scores themselves do
+    not keep is none of theirs (another way of scoring), and not returned.
+    """
+    scores = data.scores if is_study(data) else data
+    if not isinstance(scores, pd.DataFrame) or not {"measure", column} <= set(scores.columns):
+        return None
+    rows = scores if measure is None else scores[scores["measure"] == measure]
+    names = rows["measure"].dropna().unique()
+    if len(names) != 1:
+        return None
+    scales: Any = rows["scale"].dropna().unique() if "scale" in rows.columns else []
+    scale = subscale or (str(scales[0]) if len(scales) == 1 else "total")
+    try:
+        card = data.measures.get(names[0]) if is_study(data) else shipped_card(str(names[0]))
+        ends = card.scale_range(scale)
+    except (AllianceStatsError, AttributeError, KeyError, ValueError):
+        return None
+    if len(scales):
+        rows = rows[rows["scale"] == scale]
+    values = pd.to_numeric(rows[column], errors="coerce")
+    low, high = float(ends.low), float(ends.high)
+    return (low, high) if values.between(low, high).eq(values.notna()).all() else None
+
+
+def with_card(
     data: Any,
     rule: Rule,
     given: Mapping[str, Any],
     measure: str | None,
     subscale: str | None,
+    column: str = "score",
 ) -> dict[str, Any]:
-    """Return the parameters with the direction of the measure's card where none is given."""
-    if "direction" in given or rule.needs != "scores" or not is_study(data):
+    """Return the parameters with the card's direction and range where none are given.
+
+    The direction is the card's for a study only: a table's is stated by whoever made it.
+    """
+    if rule.needs != "scores":
         return dict(given)
-    return {**given, "direction": direction_of(data, measure, subscale)}
+    known: dict[str, Any] = {}
+    if "direction" not in given and is_study(data):
+        known["direction"] = direction_of(data, measure, subscale)
+    if "range" not in given:
+        known["range"] = range_of(data, measure, subscale, column)
+    return {**known, **given}
 
 
 def pick_scores(

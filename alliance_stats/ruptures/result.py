@@ -39,7 +39,8 @@ class Ruptures(Result):
         of what was followed, that one included), ``outcome``.
     clients
         One row a client: ``n_sessions`` (observed), ``n_judged``, ``n_ruptures``,
-        ``n_repaired``, ``n_unrepaired``, ``n_censored``, ``first_rupture``, ``class``; with
+        ``n_repaired``, ``n_unrepaired``, ``n_censored`` (missing, not 0, where no session could be
+        judged), ``first_rupture``, ``class``; with
         ``range``: ``share_ceiling``, ``share_floor``, ``ceiling``, ``floor``.
     rule, parameters
         The rule's name, and every parameter with its value.
@@ -94,7 +95,7 @@ class Ruptures(Result):
         """Return one row: how many clients, sessions, ruptures, repairs."""
         clients = self.clients
         judged = clients["n_judged"] > 0
-        dated = not clients["n_ruptures"].isna().any()
+        dated = not clients.loc[judged, "n_ruptures"].isna().any()
         return pd.DataFrame(
             {
                 "rule": [self.rule],

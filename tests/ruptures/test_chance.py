@@ -212,6 +212,12 @@ def test_autocorrelation_taken_for_ruptures_by_permutation_is_no_news_to_ar1():
     assert drifting.loc["rupture", "p_value"] > 0.05
 
 
+def test_scores_at_the_ends_of_the_scale_are_told():
+    x = np.clip(np.round(drawn(np.random.default_rng(1), 30, 8)), -2, 1)
+    table = al.expected_by_chance(frame(x), rule="drop_points", replicates=9, range=(-2, 1))
+    assert any("lowest or highest the scale has" in said for said in table.attrs["messages"])
+
+
 def planted_dips(seed=6):
     x = drawn(np.random.default_rng(seed), 40, 12)
     x[:, 6] -= 6

@@ -126,7 +126,7 @@ def _classes(found: Any) -> Table:
     frame["share"] = frame["n"] / len(clients)
     groups = clients.groupby(clients["class"].astype(str))
     for column in ("n_sessions", "n_ruptures", "n_repaired"):
-        frame[column] = frame["class"].map(groups[column].sum())
+        frame[column] = frame["class"].map(groups[column].sum(min_count=1))
     also = ["share", "n_sessions", "n_ruptures", "n_repaired"]
     # The headline tells how many had a rupture, so a small class of these hides behind another.
     shown = suppress(frame, "n", also=also, first=frame["class"].isin(RUPTURED))

@@ -164,7 +164,7 @@ OWN: dict[str, Any] = {
     "k": 3.0,
     "baseline": None,
     "detrend": False,
-    "repair_level": 0.8,
+    "repair_level": 0.7,
     "min_sessions": 8,
 }
 
