@@ -202,7 +202,7 @@ def _at_an_end(courses: Courses, limits: tuple[float, float] | None) -> tuple[st
         return ()
     return (
         f"{100 * share:.0f} % of the scores are the lowest or highest the scale has. Scores cut "
-        "off so are not normal, and the null then rejects too often: read a small p value with care.",
+        "off so are not normal, and the null then rejects too often; read small p values so.",
     )
 
 
