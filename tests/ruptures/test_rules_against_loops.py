@@ -188,9 +188,11 @@ def test_episodes(frame, level, window, max_gap, reference):
         strict=True,
     )
     assert sorted(ours) == loop_episodes(found.sessions, level, window, max_gap)
-    counted = found.clients.set_index("client_id")["n_ruptures"]
-    assert counted.to_dict() == {
-        **dict.fromkeys(frame["client_id"].unique(), 0),
+    clients = found.clients.set_index("client_id")
+    judged = clients["n_judged"] > 0
+    assert clients.loc[~judged, "n_ruptures"].isna().all()
+    assert clients.loc[judged, "n_ruptures"].to_dict() == {
+        **dict.fromkeys(clients.index[judged], 0),
         **table.groupby("client_id").size().to_dict(),
     }
 

@@ -101,7 +101,7 @@ def _main_parameters(found: Any) -> str:
 def _back(level: Any) -> str:
     if level == "threshold":
         return "no longer at the level of a rupture"
-    return "back at the level before" if level == 1 else f"{percent(level)} of the fall regained"
+    return "back at the level before" if level == 1 else f"{percent(level, 0)} of the fall regained"
 
 
 def _headline(found: Any) -> str:
