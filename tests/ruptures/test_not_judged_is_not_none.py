@@ -95,6 +95,6 @@ def test_sudden_gains_that_cannot_be_judged_are_not_none():
     assert account["gains_of_clients"]["calm"] == 0
     assert np.isnan(account["gains_of_clients"]["gaps"])
     assert account["gains"] == 1
-    assert "1 of 3 clients could not be judged" in account["messages"][0]
+    assert any("1 of 3 clients could not be judged" in said for said in account["messages"])
     alone = al.sudden_gains(course[course["client_id"] == "gaps"], points=7)
     assert np.isnan(alone.attrs["sudden_gains"]["gains"])
