@@ -50,7 +50,7 @@ def test_alliance_and_outcome(place, tmp_path):
     assert "SYNTHETIC DATA" in text
     assert "Three levels" in text
     assert "in the other direction" in text.lower()
-    assert "the full model" in text
+    assert "between groups of" in text
     assert "not to be had from these data. " not in text
 
 
