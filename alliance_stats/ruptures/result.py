@@ -112,6 +112,32 @@ class Ruptures(Result):
             }
         )
 
+    def calibration(self, events: pd.DataFrame, *, rater: str = "client") -> pd.DataFrame:
+        """Return how often ruptures were reported where they were probable (``state_model``).
+
+        Parameters
+        ----------
+        events
+            The table of reports (``study.tables["events"]``).
+        rater
+            Whose reports: ``client``, ``therapist`` or ``observer``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a band of probability: ``from``, ``to``, ``n_sessions``, ``probability`` (its
+            mean), ``reported`` (share of sessions with a rupture reported) with ``std_error``
+            (clients as the unit). ``.attrs`` has the Brier score and the number of reports.
+
+        Notes
+        -----
+        A rater who reports one rupture in three makes the share a third of a right probability:
+        look whether it rises, not whether it is equal.
+        """
+        from .calibration import beside_reports
+
+        return beside_reports(self.sessions, events, rater)
+
     def plot(self, client_id: Any = None, *others: Ruptures, ax: Axes | None = None) -> Axes:
         """Draw one client's course with its episodes, or all clients as a heat map.
 

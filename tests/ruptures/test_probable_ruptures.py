@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
+from alliance_stats.errors import DesignError
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +46,24 @@ def test_the_predictors_are_the_probabilities_unless_flags_are_asked_for(data):
     assert set(flagged.rows["rupture"].dropna()) <= {0.0, 1.0}
     sized = fitted(data, size=True, **given)
     assert "rupture_size" in sized.rows
+
+
+def test_reports_are_counted_by_band_of_probability(data):
+    given = {"depth": 1.2, "opening": 0.1, "closing": 0.9, "phi": 0.01, "power": 1.0}
+    found = al.detect_ruptures(data, rule="state_model", column="bond", **given)
+    rows = found.sessions.dropna(subset=["probability"])
+    likely = rows[rows["probability"] >= 0.75]
+    events = likely[["client_id", "session"]].assign(rater="client", kind="rupture")
+    table = found.calibration(events).set_index("from")
+    assert table["n_sessions"].sum() == len(rows)
+    assert table.loc[0.75, "reported"] == 1.0
+    assert (table.loc[:0.5, "reported"].dropna() == 0).all()
+    assert table.attrs["n_reports"] == len(likely)
+    assert table.attrs["brier"] == pytest.approx(
+        np.mean((rows["probability"] - (rows["probability"] >= 0.75)) ** 2)
+    )
+    with pytest.raises(DesignError, match="'therapist' reported no rupture"):
+        found.calibration(events, rater="therapist")
+    falls = al.detect_ruptures(data, rule="drop_within_sd", column="bond")
+    with pytest.raises(DesignError, match="rule that gives probabilities"):
+        falls.calibration(events)
