@@ -86,8 +86,17 @@ def report(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 1,
     courses: Annotated[
-        bool, typer.Option(help="Draw persons, without ids: a client's course, a mark a client.")
-    ] = True,
+        bool,
+        typer.Option(
+            "--show-persons/--no-show-persons",
+            "--courses/--no-courses",
+            help="Draw single persons, without ids; such a report must not leave the clinic.",
+        ),
+    ] = False,
+    account: Annotated[
+        Path | None,
+        typer.Option(help="Where the private account goes; else .alliance-stats/ in the study."),
+    ] = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -98,6 +107,7 @@ def report(
         "cutoff": cutoff,
         "seed": seed,
         "individual_courses": courses,
+        "account": account,
     }
     if rule is not None:
         options["rupture_rule"] = rule
@@ -115,6 +125,8 @@ def _report(study: str, out: Path, *, quiet: bool, strict: bool, **options: Any)
 
 def _tell_written(written: Report) -> None:
     typer.echo(f"The report is in {written.page}")
+    if written.account is not None:
+        typer.echo(f"Its private account, which must stay with the study, is {written.account}")
     for section in written.incomplete:
         why = section.reason or "a part of it could not be computed; the report says which"
         typer.echo(f"Note: section '{section.title}': {why}", err=True)
@@ -219,6 +231,12 @@ def run(
     parameter: Annotated[
         list[str] | None, typer.Option("--parameter", "-p", help="name=value, repeatable.")
     ] = None,
+    show_persons: Annotated[
+        bool,
+        typer.Option(
+            "--show-persons", help="Keep rows and figures of single persons, small counts, ids."
+        ),
+    ] = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -226,7 +244,14 @@ def run(
     from .workspace import run_notebook
 
     with _progress(quiet) as tell:
-        run_notebook(template, _located(study), out, parameters=parameter or (), progress=tell)
+        run_notebook(
+            template,
+            _located(study),
+            out,
+            parameters=parameter or (),
+            progress=tell,
+            show_persons=show_persons,
+        )
     if not quiet:
         typer.echo(f"The notebook is in {out}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -17,8 +17,13 @@ class Stage:
 
     key: str
     label: str
-    clients: int
+    who: frozenset[Any] = field(repr=False)
     of: str = ""
+
+    @property
+    def clients(self) -> int:
+        """How many they are."""
+        return len(self.who)
 
 
 def study_flow(
@@ -46,8 +51,8 @@ def study_flow(
     sessions = attended_sessions(study)
     came = _ids(sessions) if sessions is not None else everybody
     stages = [
-        Stage("clients", "Clients in the study", len(everybody | came)),
-        Stage("attended", "Came to one session or more", len(came), "clients"),
+        Stage("clients", "Clients in the study", frozenset(everybody | came)),
+        Stage("attended", "Came to one session or more", frozenset(came), "clients"),
     ]
     if measure is not None:
         scores = study.scores
@@ -57,7 +62,7 @@ def study_flow(
         stages += _rated_stages(scores[scores["client_id"].isin(came)], rater)
     if "terminations" in tables:
         ended = _ids(tables["terminations"].dropna(subset=["reason"])) & came
-        stages.append(Stage("ended", "a recorded end", len(ended), "attended"))
+        stages.append(Stage("ended", "a recorded end", frozenset(ended), "attended"))
     return stages
 
 
@@ -66,12 +71,12 @@ def _rated_stages(scores: pd.DataFrame, rater: str) -> list[Stage]:
     per_client = own.groupby("client_id", observed=True)["session"].nunique()
     both = scores[scores["rater"].isin(["client", "therapist"])]
     raters = both.groupby(["client_id", "session"], observed=True)["rater"].nunique()
-    dyads = raters[raters == 2].reset_index()["client_id"].nunique()
-    series = int((per_client >= 3).sum())
+    dyads = frozenset(raters[raters == 2].reset_index()["client_id"])
+    series = frozenset(per_client.index[per_client >= 3])
     return [
-        Stage("rated", f"rated by the {rater}", len(per_client), "attended"),
+        Stage("rated", f"rated by the {rater}", frozenset(per_client.index), "attended"),
         Stage("series", "three rated sessions", series, "attended"),
-        Stage("dyads", "both rated a session", int(dyads), "attended"),
+        Stage("dyads", "both rated a session", dyads, "attended"),
     ]
 
 

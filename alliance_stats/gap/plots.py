@@ -20,10 +20,13 @@ SMALLEST_CELL = 5
 
 
 def plot_gap_by_session(result: RatingGap, ax: Axes | None = None) -> Axes:
-    """Draw both raters' mean by session; the distance between the lines is the gap."""
+    """Draw both raters' mean by session; the distance between the lines is the gap.
+
+    A session whose ``n`` is missing is drawn: who set it so withholds the number, not the means.
+    """
     if ax is None:
         ax = new_axes(6.5, 4.0)
-    course = result.by_session[result.by_session["n"] >= SMALLEST_CELL]
+    course = result.by_session[~(result.by_session["n"] < SMALLEST_CELL)]
     for rater, name in zip(("client", "therapist"), result.raters, strict=True):
         style = look(rater)
         ax.plot(
@@ -36,7 +39,7 @@ def plot_gap_by_session(result: RatingGap, ax: Axes | None = None) -> Axes:
     )  # fmt: skip
     name = " ".join(part for part in (result.measure, result.scale) if part) or "Score"
     most, least = course["n"].max(), course["n"].min()
-    if len(course):
+    if course["n"].notna().any():
         ax.set_title(
             f"n = {most:.0f} dyads at most, {least:.0f} at least; sessions of fewer than "
             f"{SMALLEST_CELL} left out",

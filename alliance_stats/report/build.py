@@ -14,10 +14,10 @@ from ..errors import AllianceStatsError, AllianceStatsWarning
 from ..outputs import scratch_beside
 from .content import Section
 from .context import Context, Options
-from .place import check_place, move_into_place
-from .sections import SECTIONS, Entry
-from .sections.draft import Draft, internal
-from .writing import write_files
+from .place import account_place, check_place, move_into_place
+from .sections import FIRST_TOLD, SECTIONS, Entry
+from .sections.draft import Draft
+from .writing import write_account, write_files
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, the steps done and the steps in all."""
@@ -33,10 +33,13 @@ class Report:
         Where it is; ``index.html`` is the page.
     sections
         What it holds, as values.
+    account
+        The private account of how it was made; None where none was written.
     """
 
     folder: Path
     sections: tuple[Section, ...]
+    account: Path | None = None
 
     @property
     def page(self) -> Path:
@@ -55,6 +58,7 @@ def write_report(
     *,
     progress: Progress | None = None,
     strict: bool = False,
+    account: str | os.PathLike[str] | None = None,
     **options: Any,
 ) -> Report:
     """Write the first complete report of a study into a folder.
@@ -70,6 +74,11 @@ def write_report(
         Called before each step with its name, the steps done and the steps in all.
     strict
         Raise errors of the program itself. By default a section that meets one says so.
+    account
+        Where the private account goes (JSON): input files with their hashes, every row set aside
+        with its place and reason, everything the procedures reported. Unless given, into
+        ``.alliance-stats/`` in the study's own folder, named like the report's folder; a study
+        without a folder of its own (made in memory, shipped with the package) keeps none.
     **options
         See `Options`: ``alliance, outcome, cutoff, rater, rupture_rule, rupture_parameters,
         replicates, seed, individual_courses``.
@@ -83,7 +92,10 @@ def write_report(
 
     Notes
     -----
-    Counts of one to four people are not shown anywhere but in ``run.json``.
+    Everything in the folder may be shared: no number in it is about fewer than five people, nor
+    can one be computed from the others; no person is named; persons are drawn only with
+    ``individual_courses=True``. CSV files hold four significant digits. The private account holds
+    places of rows in the files of the study and must stay with them.
 
     Examples
     --------
@@ -103,15 +115,17 @@ def write_report(
     opened, source = _opened(study)
     context = Context(opened, chosen)
     _check_named(context)
+    place = account_place(source, folder, account)
     sections = tuple(_sections(context, strict, tell, steps))
     tell("Writing the report", steps - 1, steps)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with scratch_beside(folder) as scratch:
         (scratch / "new").mkdir()
-        write_files(scratch / "new", context, sections, source)
+        made = write_files(scratch / "new", context, sections)
         move_into_place(scratch, folder)
+    kept = write_account(place, context, sections, source, made)
     tell("Done", steps, steps)
-    return Report(folder, sections)
+    return Report(folder, sections, kept)
 
 
 def _checked_options(options: dict[str, Any]) -> Options:
@@ -168,9 +182,12 @@ def _opened(study: Any) -> tuple[Any, Path | None]:
 
 
 def _sections(context: Context, strict: bool, tell: Progress, steps: int) -> Iterator[Section]:
-    for position, entry in enumerate(SECTIONS, 1):
-        tell(entry.title, position, steps)
-        yield make_section(entry, context, strict=strict)
+    by_key = {entry.key: entry for entry in SECTIONS}
+    made = {}
+    for position, key in enumerate(FIRST_TOLD, 1):
+        tell(by_key[key].title, position, steps)
+        made[key] = make_section(by_key[key], context, strict=strict)
+    yield from (made[entry.key] for entry in SECTIONS)
 
 
 def make_section(entry: Entry, context: Context, *, strict: bool = False) -> Section:
@@ -181,12 +198,12 @@ def make_section(entry: Entry, context: Context, *, strict: bool = False) -> Sec
         try:
             section = entry.build(context, draft)
         except AllianceStatsError as error:
-            draft.refuse(str(error))
+            draft.refuse(error)
             section = draft.finish()
         except Exception as error:  # one faulty section must not cost the others
             if strict:
                 raise
-            draft.refuse(internal(error))
+            draft.refuse(error)
             section = replace(draft.finish(), status="failed")
     said = [str(w.message) for w in caught if issubclass(w.category, AllianceStatsWarning)]
     new = tuple(dict.fromkeys(m for m in said if m not in section.messages))

@@ -8,7 +8,6 @@ import pandas as pd
 
 from . import formatting as fmt
 from .content import Column
-from .suppression import SMALL, SMALLEST_SHOWN, WITHHELD
 
 
 def text(name: str, label: str, *, words: dict[Any, str] | None = None) -> Column:
@@ -23,13 +22,11 @@ def text(name: str, label: str, *, words: dict[Any, str] | None = None) -> Colum
     return Column(label, write, "left")
 
 
-def count(name: str, label: str, *, spanner: str = "", suppressed: str = "suppressed") -> Column:
-    """Return whole numbers; one that `suppressed` names shows ``< 5``, or that it is withheld."""
-    hidden = {SMALL: f"< {SMALLEST_SHOWN}", WITHHELD: "withheld"}
+def count(name: str, label: str, *, spanner: str = "") -> Column:
+    """Return whole numbers; one that is not there is withheld."""
 
     def write(row: pd.Series) -> str:
-        reason = row.get(suppressed, "")
-        return hidden[reason] if reason and fmt.is_missing(row[name]) else fmt.count(row[name])
+        return "withheld" if fmt.is_missing(row[name]) else fmt.count(row[name])
 
     return Column(label, write, spanner=spanner)
 

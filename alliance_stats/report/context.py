@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
+from ..disclosure import Disclosure
 from ..errors import DesignError
 
 
@@ -29,8 +31,8 @@ class Options:
     seed
         Of everything random.
     individual_courses
-        Whether persons are drawn (without ids): one client's course, and the figures with a mark
-        a client.
+        Whether single persons are drawn (without ids): one client's course, and the figures with
+        a mark a client. Such a report must not leave the clinic.
     """
 
     alliance: str | None = None
@@ -41,7 +43,7 @@ class Options:
     rupture_parameters: dict[str, Any] = field(default_factory=dict)
     replicates: int = 1000
     seed: int = 1
-    individual_courses: bool = True
+    individual_courses: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return the options as plain values, for ``run.json``."""
@@ -72,6 +74,11 @@ class Context:
 
     study: Any
     options: Options
+
+    @cached_property
+    def disclosure(self) -> Disclosure:
+        """Which groups of people the report may speak of; one ledger for all sections."""
+        return Disclosure.of(self.study)
 
     def card(self, measure: str) -> Any:
         """Return the card of a measure, or None for one without a card."""

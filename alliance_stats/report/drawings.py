@@ -33,7 +33,7 @@ def plot_course(
     label
         The score with its unit, for the axis.
     smallest_n
-        Points of fewer clients are left out.
+        Points of fewer clients are left out; those whose `n` is missing are drawn.
 
     Examples
     --------
@@ -47,7 +47,7 @@ def plot_course(
     if ax is None:
         with house_style():
             return plot_course(course, new_axes(), label=label, smallest_n=smallest_n)
-    drawn = course[course["n"] >= smallest_n]
+    drawn = course[~(course["n"] < smallest_n)]
     raters = list(dict.fromkeys(drawn["rater"].astype(str)))
     for position, rater in enumerate(raters):
         part, style = drawn[drawn["rater"] == rater], look(rater, position)
@@ -94,7 +94,7 @@ def write_counts(ax: Axes, counts: dict[str, pd.Series]) -> None:
             textcoords="offset points", ha="right", va="center", fontsize=7, color=GREY,
         )  # fmt: skip
         for tick in ax.get_xticks():
-            if tick in series.index:
+            if tick in series.index and series[tick] == series[tick]:
                 ax.annotate(
                     count(series[tick]), (tick, 0), xytext=(0, below),
                     xycoords=ax.get_xaxis_transform(), textcoords="offset points",
@@ -102,17 +102,22 @@ def write_counts(ax: Axes, counts: dict[str, pd.Series]) -> None:
                 )  # fmt: skip
 
 
-def plot_attendance(table: pd.DataFrame, ax: Axes, *, smallest_n: int = 1) -> Axes:
+def plot_attendance(drawn: pd.DataFrame, ax: Axes) -> Axes:
     """Draw how many of those still in therapy came to each session, missed it, or are unknown.
 
-    Missed or unknown parts of fewer than `smallest_n` clients are drawn as if they had come.
+    Parameters
+    ----------
+    drawn
+        ``session, in_therapy, attended, missed, not_recorded``; a bar without parts (NaN) is one.
     """
-    drawn = attendance_drawn(table, smallest_n)
     kinds = (
         ("attended", "came", SERIES[0].color, ""),
         ("missed", "missed (recorded)", "#e6a06b", "///"),
         ("not_recorded", "no record of the session", "#ffffff", "..."),
+        ("undivided", "not divided", PALE, ""),
     )
+    whole = drawn["in_therapy"].where(drawn["attended"].isna(), 0)
+    drawn = drawn.assign(undivided=whole).fillna(0)
     floor = np.zeros(len(drawn))
     for column, name, colour, hatch in kinds:
         height = drawn[column].to_numpy(dtype=float)
@@ -126,16 +131,6 @@ def plot_attendance(table: pd.DataFrame, ax: Axes, *, smallest_n: int = 1) -> Ax
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)
     session_axis(ax, int(drawn["session"].max()))
     return ax
-
-
-def attendance_drawn(table: pd.DataFrame, smallest_n: int) -> pd.DataFrame:
-    """Return the heights to draw; small parts are added to the first, small sessions left out."""
-    drawn = table[table["in_therapy"] >= smallest_n].copy()
-    for part in ("missed", "not_recorded"):
-        small = drawn[part].where(drawn[part] < smallest_n, 0)
-        drawn[part] = drawn[part] - small
-        drawn["attended"] = drawn["attended"] + small
-    return drawn
 
 
 def plot_flow(boxes: pd.DataFrame, ax: Axes | None = None) -> Axes:
@@ -315,4 +310,29 @@ def plot_gap(
     ax.set_xlabel(f"Mean of both raters ({unit})")
     ax.set_ylabel(f"Therapist minus client ({unit})")
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
+    return ax
+
+
+def plot_incidence(drawn: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw the share who had dropped out by the sessions at which it may be told.
+
+    Parameters
+    ----------
+    drawn
+        ``time, incidence, conf_low, conf_high, one_minus_km``, a row a session.
+    """
+    style = SERIES[0]
+    time = np.append(0, drawn["time"])
+    share = np.append(0, drawn["incidence"])
+    ax.fill_between(
+        time, np.append(0, drawn["conf_low"]), np.append(0, drawn["conf_high"]),
+        color=style.color, alpha=0.15, lw=0,
+    )  # fmt: skip
+    ax.plot(time, share, color=style.color, marker=style.marker, label="Dropout")
+    ax.plot(time, np.append(0, drawn["one_minus_km"]), color=GREY, ls=":", marker=".",
+            label="1 - Kaplan-Meier (ignores completion)")  # fmt: skip
+    ax.set(xlim=(0, None), ylim=(0, None), xlabel="Session", ylabel="Cumulative share of clients")
+    ax.locator_params(axis="x", integer=True)  # there is no half session
+    ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, borderaxespad=0.2)
     return ax

@@ -53,6 +53,19 @@ def number(value: Any, digits: int = 2, *, bounded: bool = False) -> str:
     return f"{MINUS}{text}" if negative else text
 
 
+def significant(value: float, digits: int = 4) -> float:
+    """Return a number with so many significant digits; whole numbers stay whole.
+
+    Examples
+    --------
+    >>> significant(0.0123456), significant(123456.0), significant(98.76543)
+    (0.01235, 123456.0, 98.77)
+    """
+    if not math.isfinite(value) or float(value).is_integer():
+        return value
+    return float(f"{value:.{digits}g}") if abs(value) < 10**digits else round(value)
+
+
 def count(value: Any) -> str:
     """Return a whole number with thousands separated: ``12,345``."""
     return MISSING if is_missing(value) else number(round(float(value)), 0)

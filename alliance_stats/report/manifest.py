@@ -1,4 +1,4 @@
-"""``run.json``: what went in, what was done to it, and with what, so that it can be done again."""
+"""``run.json`` and the private account: what went in, what was done to it, and with what."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import hashlib
 import json
 import math
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from .content import Section
+from .formatting import significant
 
 TOOL = "alliance_stats"
 LIBRARIES = (
@@ -113,6 +114,17 @@ def write_json(content: Mapping[str, Any], path: Path) -> None:
     """Write strict JSON: no NaN, sorted nothing, one indent, UTF-8."""
     text = json.dumps(plain(content), indent=2, ensure_ascii=False, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8", newline="\n")
+
+
+def rounded(value: Any, mask: Callable[[str], str]) -> Any:
+    """Return plain values with four significant digits and masked texts."""
+    if isinstance(value, dict):
+        return {mask(key): rounded(item, mask) for key, item in value.items()}
+    if isinstance(value, list):
+        return [rounded(item, mask) for item in value]
+    if isinstance(value, str):
+        return mask(value)
+    return significant(value) if isinstance(value, float) else value
 
 
 def plain(value: Any) -> Any:

@@ -1,67 +1,124 @@
-"""No client or therapist is named on a page that may travel: ids stay in ``run.json``."""
+"""No client, therapist or site is named in a file that may travel.
+
+Messages of functions may hold values, ids and dates, so of these only sentences without a number
+and a quotation are shown; all of them stand in the private account. As a second wall, the ids
+themselves are replaced in every text that is written, the longest first: an id with a blank, a
+comma, an @ or a slash is one string like any other. Ids that are plain numbers, or of one or two
+letters, cannot be told from other text there; no sentence of ours holds one, and messages with
+one are left out.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
+from html import escape
+from itertools import takewhile
 from typing import Any
 
-from .content import Block, Caution, Paragraph, Section, Table
+from ..study.tables import TABLES, table_schema
+from .content import Block, Caution, Column, Figure, Paragraph, Section
 
-_ID = r"[\w\-.]*[\w\-]"
-_WORD = re.compile(_ID)
-# What `errors.listing` writes: ids after a colon or in brackets, and how many there are in all.
-_LIST = re.compile(rf"(?<=[:(])\s?({_ID}(?:, {_ID})*?)((?:, \.\.\. \(\d+ in all\))?)(?=[).;]|$)")
 HIDDEN = "…"
+ID_COLUMNS = ("client_id", "therapist_id", "site_id")
+_PLAIN = re.compile(r"[\d.]*|\w{1,2}")
 
 
-def without_ids(section: Section, study: Any) -> Section:
-    """Return the section as it may be shown: ids masked, messages that hold one left out."""
-    ids = _ids(study)
-    kept = tuple(m for m in section.messages if not ids & set(_WORD.findall(m)))
-    hidden = len(section.messages) - len(kept)
+class Names:
+    """The ids of a study, to be kept out of texts.
+
+    Examples
+    --------
+    >>> Names(["Ann B", "Ann", "12"]).mask("Ann B and Ann are 2 of 12.")
+    '… and … are 2 of 12.'
+    """
+
+    def __init__(self, ids: Any) -> None:
+        self.ids = {str(one) for one in ids if str(one).strip()}
+        told = sorted((i for i in self.ids if not _PLAIN.fullmatch(i)), key=len, reverse=True)
+        self._told = _any_of([*told, *(escape(one) for one in told if escape(one) != one)])
+        self._every = _any_of(sorted(self.ids, key=len, reverse=True))
+
+    @classmethod
+    def of(cls, study: Any) -> Names:
+        """Return the ids in the tables of a study."""
+        tables = study.tables.values()
+        return cls(
+            one
+            for table in tables
+            for column in ID_COLUMNS
+            if column in table.columns
+            for one in table[column].dropna().unique()
+        )
+
+    def mask(self, text: str) -> str:
+        """Return the text with every id replaced by an ellipsis."""
+        return self._told.sub(HIDDEN, text)
+
+    def names(self, text: str) -> bool:
+        """Return whether an id stands in the text, also one that is a plain number."""
+        return bool(self._every.search(text))
+
+
+def _any_of(texts: list[str]) -> re.Pattern[str]:
+    found = "|".join(re.escape(text) for text in texts)
+    return re.compile(rf"(?<!\w)(?:{found})(?!\w)" if found else r"(?!)")
+
+
+def shareable(section: Section, names: Names) -> Section:
+    """Return the section as it may be shown: ids masked, messages without data only."""
+    said = [without_data(message) for message in section.messages]
+    kept = tuple(dict.fromkeys(text for text in said if text and not names.names(text)))
+    hidden = sum(text != message for text, message in zip(said, section.messages, strict=True))
     if hidden:
-        kept += (f"{hidden} more, which may name clients, stand in run.json.",)
+        kept += ("What else was reported stands in the private account.",)
     return replace(
         section,
-        blocks=tuple(_masked(block, ids) for block in section.blocks),
-        headline=mask(section.headline, ids),
-        reason=mask(section.reason, ids),
+        blocks=tuple(_masked(block, names) for block in section.blocks),
+        headline=names.mask(section.headline),
+        reason=names.mask(section.reason),
         messages=kept,
     )
 
 
-def _ids(study: Any) -> set[str]:
-    found: set[str] = set()
-    for table in study.tables.values():
-        for column in ("client_id", "therapist_id"):
-            if column in table.columns:
-                found.update(map(str, table[column].dropna().unique()))
-    return found
-
-
-def _masked(block: Block, ids: set[str]) -> Block:
+def _masked(block: Block, names: Names) -> Block:
+    mask = names.mask
     if isinstance(block, Caution | Paragraph):
-        return replace(block, text=mask(block.text, ids))
-    if isinstance(block, Table):
-        return replace(block, note=mask(block.note, ids))
-    return block
+        return replace(block, text=mask(block.text))
+    block = replace(block, title=mask(block.title), note=mask(block.note), how=mask(block.how))
+    if isinstance(block, Figure):
+        data = None if block.data is None else _masked_frame(block.data, mask)
+        return replace(block, alt=mask(block.alt), data=data)
+    columns = tuple(replace(c, write=_masking(c, mask)) for c in block.columns)
+    return replace(block, frame=_masked_frame(block.frame, mask), columns=columns)
 
 
-def mask(text: str, ids: set[str]) -> str:
-    """Return the text with every id replaced by an ellipsis.
+def _masked_frame(frame: Any, mask: Callable[[str], str]) -> Any:
+    return frame.map(lambda value: mask(value) if isinstance(value, str) else value)
 
-    A plain number may be a count as well as an id, so it is masked only where it stands in a
-    list of ids, as errors write them.
+
+def _masking(column: Column, mask: Callable[[str], str]) -> Callable[[Any], str]:
+    return lambda row: mask(column.write(row))
+
+
+_QUOTED = re.compile(r"(?<!\w)(?<!study )['\"“‘]([^'\"”’]*)['\"”’](?!\w)")
+_NUMBER = re.compile(r"(?<![\w.-])\d")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z'\"])")
+_OWN = {"alliance", "outcome", "function"}
+
+
+def without_data(text: str) -> str:
+    """Return the first sentences of a message, as far as they hold no number or value of the data.
+
+    What functions report is written for the owner of the data. Which of its numbers count people
+    cannot be told from the text, so a message ends before the first sentence with one. Names of
+    tables and columns of the package's own schemas may be quoted, and the study's own.
     """
-    named = {word for word in ids if not word.replace(".", "").isdigit()}
-    text = _WORD.sub(lambda m: HIDDEN if m.group() in named else m.group(), text)
-    return _LIST.sub(lambda m: _listed(m, ids), text)
+    own = _OWN | set(TABLES) | {field.name for t in TABLES for field in table_schema(t).fields}
 
+    def tells(sentence: str) -> bool:
+        quoted = set(_QUOTED.findall(sentence))
+        return bool(_NUMBER.search(sentence)) or not quoted <= own
 
-def _listed(match: re.Match[str], ids: set[str]) -> str:
-    names = match.group(1).split(", ")
-    whole = match.group(0)
-    if not all(name in ids for name in names):
-        return whole
-    return whole.replace(match.group(1), HIDDEN, 1)
+    return " ".join(takewhile(lambda one: not tells(one), _SENTENCE.split(text)))

@@ -6,9 +6,32 @@ import json
 import os
 from pathlib import Path
 
+from .. import resources
 from ..errors import AllianceStatsError, listing
 from ..outputs import exchange, sweep
 from .manifest import TOOL
+
+ACCOUNTS = ".alliance-stats"
+"""Where private accounts lie in a study's own folder."""
+
+
+def account_place(
+    study: Path | None, report: Path, wanted: str | os.PathLike[str] | None
+) -> Path | None:
+    """Return the file of the private account; None where a study has no folder of its own."""
+    if wanted is not None:
+        place = Path(wanted)
+        if place.resolve().is_relative_to(report.resolve()):
+            raise AllianceStatsError(
+                f"The private account '{place}' must not lie in the report's folder, which may "
+                "be shared; name a file beside the study."
+            )
+        return place
+    if study is None or not study.is_dir() or not os.access(study, os.W_OK):
+        return None
+    if study.resolve().is_relative_to(resources.folder("datasets").resolve()):
+        return None
+    return study / ACCOUNTS / f"{report.absolute().name or 'report'}.json"
 
 
 def check_place(folder: Path) -> None:

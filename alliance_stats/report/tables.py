@@ -87,11 +87,22 @@ def _bare(markup: str) -> str:
 
 
 def to_csv(table: Table, path: Path) -> None:
-    """Write the numbers at full precision; no text in it can become a formula."""
-    safe = table.frame.copy()
+    """Write the numbers of a table; see `write_frame`."""
+    write_frame(table.frame, path)
+
+
+def write_frame(frame: pd.DataFrame, path: Path) -> None:
+    """Write numbers with four significant digits; no text in it can become a formula.
+
+    Enough to compute with. At full precision a mean is a fraction whose denominator tells the
+    number of people.
+    """
+    safe = frame.copy()
     safe.columns = [fmt.spreadsheet_safe(str(name)) for name in safe.columns]
     for name in safe.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in safe.dtypes]]:
         safe[name] = safe[name].astype(object).map(fmt.spreadsheet_safe)
+    for column in safe.select_dtypes("float"):
+        safe[column] = safe[column].map(fmt.significant)
     safe.to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import io
 import re
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,8 @@ from .content import Column, Table
 from .tables import cells
 
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+EPOCH = dt.datetime(1980, 1, 1)
+"""The first moment a zip file can name; every document carries it."""
 FONT, POINTS = "Times New Roman", 11
 
 
@@ -23,15 +28,33 @@ def write_word(table: Table, path: Path, *, number: int, synthetic: bool = False
     style = document.styles["Normal"]
     style.font.name, style.font.size = FONT, Pt(POINTS)
     style.paragraph_format.space_after = Pt(4)
-    document.core_properties.author = ""
-    document.core_properties.title = _clean(table.title)
+    properties = document.core_properties
+    properties.author = properties.last_modified_by = ""
+    properties.created = properties.modified = EPOCH
+    properties.revision = 1
+    properties.title = _clean(table.title)
     if synthetic:
         document.add_paragraph().add_run("Synthetic data: nobody in this table exists.").bold = True
     document.add_paragraph().add_run(f"Table {number}").bold = True
     document.add_paragraph().add_run(_clean(table.title)).italic = True
     _add_grid(document, table)
     _add_note(document, table)
-    document.save(str(path))
+    _save(document, path)
+
+
+def _save(document: Any, path: Path) -> None:
+    """Save the document so that its bytes tell what is in it, and not when it was made."""
+    stream = io.BytesIO()
+    document.save(stream)
+    with (
+        zipfile.ZipFile(stream) as given,
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as fixed,
+    ):
+        for name in sorted(given.namelist()):
+            entry = zipfile.ZipInfo(name, date_time=EPOCH.timetuple()[:6])
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            fixed.writestr(entry, given.read(name))
 
 
 def _add_grid(document: Any, table: Table) -> None:

@@ -9,25 +9,29 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from ..disclosure import AT_THE_TOP
+from ..outputs import keep_inputs
 from . import manifest
 from .content import Block, Figure, Section, Table
 from .context import Context
 from .figures import to_svg
-from .formatting import count, spreadsheet_safe
-from .naming import without_ids
+from .formatting import count
+from .naming import Names, shareable
 from .page import number_blocks, render
-from .suppression import is_small
-from .tables import to_csv
+from .place import ACCOUNTS
+from .tables import to_csv, write_frame
 from .word import write_word
 
 
-def write_files(folder: Path, context: Context, sections: Sequence[Section], source: Any) -> None:
-    """Write page, tables, figures and account of a report into an empty folder."""
+def write_files(folder: Path, context: Context, sections: Sequence[Section]) -> str:
+    """Write page, tables, figures and run.json into an empty folder; return when."""
     study = context.study
+    names = Names.of(study)
+    sections = [shareable(section, names) for section in sections]
     synthetic = bool(getattr(study, "synthetic", False))
     blocks = [block for section in sections for block in section.blocks]
     svgs = {
-        block.key: to_svg(block.canvas, synthetic=synthetic)
+        block.key: names.mask(to_svg(block.canvas, synthetic=synthetic).decode()).encode()
         for block in blocks
         if isinstance(block, Figure)
     }
@@ -35,16 +39,18 @@ def write_files(folder: Path, context: Context, sections: Sequence[Section], sou
     _write_tables(folder / "tables", blocks, sections, synthetic)
     made = _now()
     page = render(
-        title=study.name,
+        title=names.mask(study.name),
         synthetic=synthetic,
-        facts=facts(study),
-        notes=getattr(study, "notes", ()),
-        sections=[without_ids(section, study) for section in sections],
+        facts=facts(context),
+        notes=[names.mask(note) for note in getattr(study, "notes", ())]
+        + [AT_THE_TOP] * context.disclosure.withheld,
+        sections=sections,
         svgs=svgs,
         footer=_footer(made, context),
     )
     (folder / "index.html").write_text(page, encoding="utf-8", newline="\n", errors="replace")
-    _write_manifest(folder, context, sections, source, made)
+    _write_manifest(folder, context, sections, names, made)
+    return made
 
 
 def _write_figures(
@@ -55,8 +61,7 @@ def _write_figures(
         if isinstance(block, Figure):
             (folder / f"{block.key}.svg").write_bytes(titled(svgs[block.key], block, synthetic))
             if block.data is not None:
-                safe = block.data.map(spreadsheet_safe)
-                safe.to_csv(folder / f"{block.key}.csv", index=False, lineterminator="\n")
+                write_frame(block.data, folder / f"{block.key}.csv")
 
 
 def titled(svg: bytes, figure: Figure, synthetic: bool) -> bytes:
@@ -79,42 +84,71 @@ def _write_tables(
 
 
 def _write_manifest(
-    folder: Path, context: Context, sections: Sequence[Section], source: Any, made: str
+    folder: Path, context: Context, sections: Sequence[Section], names: Names, made: str
 ) -> None:
-    study = context.study
-    is_folder = source is not None and source.is_dir()
-    files = manifest.file_hashes(source, getattr(study, "files", ())) if is_folder else []
     written = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
     content = {
+        "what": "How this report was made; may be shared. Inputs with their hashes, rows set aside "
+        "and all messages stand in the private account, beside the study.",
+        **_how(context, made),
+        "sections": [manifest.section_record(section) for section in sections],
+        "outputs": [*written, "run.json"],
+    }
+    manifest.write_json(manifest.rounded(manifest.plain(content), names.mask), folder / "run.json")
+
+
+def _how(context: Context, made: str) -> dict[str, Any]:
+    return {
         "tool": manifest.TOOL,
-        "what": "How this report was made. Holds places of rows in the lab's files: keep it in "
-        "the lab.",
         "made": made,
-        "study": study.name,
-        "synthetic": bool(getattr(study, "synthetic", False)),
+        "study": context.study.name,
+        "synthetic": bool(getattr(context.study, "synthetic", False)),
         "versions": manifest.versions(),
         "options": context.options.as_dict(),
         "seed": context.options.seed,
+    }
+
+
+def write_account(
+    place: Path | None, context: Context, sections: Sequence[Section], source: Any, made: str
+) -> Path | None:
+    """Write what must stay with the study; return where, None where there is no place for it."""
+    if place is None:
+        return None
+    study = context.study
+    is_folder = source is not None and source.is_dir()
+    files = manifest.file_hashes(source, getattr(study, "files", ())) if is_folder else []
+    content = {
+        "made_by": manifest.TOOL,  # what `keep_inputs` knows its own files by
+        "what": "PRIVATE: how a report was made, with places of rows in the files of the study. "
+        "Keep it where the study is.",
+        **_how(context, made),
         "inputs": files,
         "tables": manifest.table_hashes(study.tables),
         "rows_set_aside": manifest.rows_set_aside(getattr(study, "report", None)),
         "sections": [manifest.section_record(section) for section in sections],
-        "outputs": [*written, "run.json"],
     }
-    manifest.write_json(content, folder / "run.json")
+    keep_inputs(place, source if is_folder else None)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    ignore = place.parent / ".gitignore"
+    if place.parent.name == ACCOUNTS and not ignore.exists():
+        ignore.write_text("*\n", encoding="utf-8")
+    manifest.write_json(content, place)
+    return place
 
 
-def facts(study: Any) -> list[tuple[str, str]]:
+def facts(context: Context) -> list[tuple[str, str]]:
     """Return the sizes at the top of the page."""
-    tables = study.tables
+    tables, disclosure = context.study.tables, context.disclosure
     named = (("therapists", "Therapists"), ("clients", "Clients"), ("sessions", "Sessions"),
              ("ratings", "Answers to items"))  # fmt: skip
     shown = []
     for name, label in named:
-        if name in tables and len(tables[name]):
-            n = len(tables[name])
-            people = name in ("therapists", "clients")
-            shown.append((label, "< 5" if people and is_small(n) else count(n)))
+        if name not in tables or not len(tables[name]):
+            continue
+        of = "therapist" if name == "therapists" else "client"
+        told = disclosure.shows(tables[name][f"{of}_id"].dropna(), of=of)
+        shown.append((label, count(len(tables[name])) if told else "withheld"))
     return shown
 
 
@@ -124,10 +158,11 @@ def _footer(made: str, context: Context) -> list[str]:
                           "pingouin"))  # fmt: skip
     return [
         f"Made {made} with alliance_stats {versions['alliance_stats']} (Python "
-        f"{versions['python']}, {libraries}); seed {context.options.seed}. Inputs with hashes, "
-        "options and every row set aside stand in run.json beside this page.",
-        "Counts of one to four people are not shown. Intervals are 95% intervals. Estimates of "
-        "associations are not proofs of cause.",
+        f"{versions['python']}, {libraries}); seed {context.options.seed}. Options "
+        "stand in run.json beside this page; inputs with hashes and every row set aside in the "
+        "private account, which stays with the study.",
+        "Numbers about fewer than five people, or from which one could be computed, are not shown. "
+        "Intervals are 95% intervals. Estimates of associations are not proofs of cause.",
     ]
 
 

@@ -72,7 +72,10 @@ def test_report_writes_a_page_and_says_where(call, saved, tmp_path):
     assert "[0/" in out  # the steps, since this is no terminal
     run = json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))
     assert run["seed"] == 5
-    assert {entry["file"] for entry in run["inputs"]} >= {"datapackage.json"}
+    kept = saved / ".alliance-stats" / "out.json"
+    assert f"must stay with the study, is {kept}" in out
+    account = json.loads(kept.read_text(encoding="utf-8"))
+    assert {entry["file"] for entry in account["inputs"]} >= {"datapackage.json"}
     assert "Traceback" not in err
 
 
@@ -115,7 +118,7 @@ def broken(saved, tmp_path):
     """Return a study with a rating of a session that nobody can count."""
     folder = tmp_path / "broken"
     folder.mkdir()
-    for path in saved.iterdir():
+    for path in (path for path in saved.iterdir() if path.is_file()):
         (folder / path.name).write_bytes(path.read_bytes())
     sessions = folder / "sessions.csv"
     if not sessions.is_file():

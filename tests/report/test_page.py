@@ -14,12 +14,13 @@ from alliance_stats.report.content import Caution, Figure, Paragraph, Section, T
 from alliance_stats.report.context import Context, Options, Score
 from alliance_stats.report.drawings import plot_course
 from alliance_stats.report.figures import inline_svg, to_svg
-from alliance_stats.report.naming import mask, without_ids
+from alliance_stats.report.naming import Names, shareable
 from alliance_stats.report.page import number_blocks, render
 from alliance_stats.report.sections import SECTIONS, Entry
 from alliance_stats.report.sections.change import _judge
 from alliance_stats.report.sections.yardstick import Yardstick, cutoff_of
 
+ROUNDED = 5e-4  # where the number of dyads is withheld, three decimals are shown
 EVIL = '"><script>alert(1)</script>'
 
 
@@ -166,12 +167,12 @@ def test_no_client_is_named_on_the_page(study, report):
     assert not words & set(map(str, ids))
 
 
-def test_messages_that_name_a_client_stay_out_of_the_page(study):
+def test_messages_that_name_or_count_people_stay_out_of_the_page(study):
     client = study.tables["clients"]["client_id"].iloc[3]
-    section = Section("s", "S", messages=("3 rows were left out.", f"Client {client} has none."))
-    kept = without_ids(section, study).messages
+    said = ("3 rows were left out.", f"Client {client} has none.", "The fit is singular.")
+    kept = shareable(Section("s", "S", messages=said), Names.of(study)).messages
     assert kept == (
-        "3 rows were left out.", "1 more, which may name clients, stand in run.json.",
+        "The fit is singular.", "What else was reported stands in the private account.",
     )  # fmt: skip
 
 
@@ -179,21 +180,21 @@ def test_messages_that_name_a_client_stay_out_of_the_page(study):
     ("text", "shown"),
     [
         ("One group only (C01).", "One group only (…)."),
-        ("Client T-3 is at two sites.", "Client … is at two sites."),
-        ("2 clients have none: 7, 12.", "2 clients have none: …."),
-        ("12 clients (7, 12, ... (9 in all)) of 320.", "12 clients (…, ... (9 in all)) of 320."),
+        ("Client Ann B, of ward/3, wrote.", "Client …, of …, wrote."),
+        ("ann@example.org and C01, C012", "… and …, C012"),
+        ("Mr X, jun. left; Mr X, jun.", "… left; …"),
         ("7 of 12 sessions (58.3%) took place.", "7 of 12 sessions (58.3%) took place."),
-        ("Intervals (95) are wide: 12 of 320.", "Intervals (95) are wide: 12 of 320."),
     ],
 )
-def test_ids_in_words_are_masked_and_counts_are_not(text, shown):
-    assert mask(text, {"C01", "T-3", "7", "12"}) == shown
+def test_ids_in_words_are_replaced_the_longest_first(text, shown):
+    ids = {"C01", "Ann", "Ann B", "ward/3", "ann@example.org", "Mr X, jun.", "7", "12"}
+    assert Names(ids).mask(text) == shown
 
 
 def test_an_error_that_names_a_client_is_masked_on_the_page(study):
     client = str(study.tables["clients"]["client_id"].iloc[0])
     section = Section("s", "S", (Caution(f"Not done ({client})."),), reason=f"No {client}.")
-    hidden = without_ids(section, study)
+    hidden = shareable(section, Names.of(study))
     assert (hidden.blocks[0].text, hidden.reason) == ("Not done (…).", "No ….")
 
 
@@ -204,7 +205,7 @@ def test_a_study_of_few_people_shows_no_number_of_theirs(n_clients, tmp_path):
     status = {section.key: section.status for section in written.sections}
     assert status["ruptures"] == status["gap"] == status["change"] == "not possible"
     page = written.page.read_text(encoding="utf-8")
-    assert "fewer than 5 clients" in page
+    assert "fewer than five clients" in page
     assert not set(map(str, few.clients["client_id"])) & set(re.findall(r"[\w\-]+", page))
 
 
@@ -249,7 +250,8 @@ def faulty(context, draft):
 def test_an_error_of_the_program_does_not_cost_the_report(study):
     section = make_section(Entry("x", "X", faulty), Context(study, Options()))
     assert section.status == "failed"
-    assert section.reason == "The program met an error it did not expect (KeyError: 'alliance')."
+    assert section.reason.startswith("The program met an error it did not expect (KeyError).")
+    assert any("KeyError: 'alliance'" in message for message in section.messages)
     with pytest.raises(KeyError):
         make_section(Entry("x", "X", faulty), Context(study, Options()), strict=True)
 
@@ -280,10 +282,12 @@ def test_the_numbers_of_the_report_are_those_of_the_functions(study, report):
     own = scores[(scores["measure"] == "wai-sr") & (scores["scale"] == "total")]
     gap = al.rating_gap(study, measure="wai-sr", scale="total", seed=1).tidy()
     shown = tables["gap"].frame
-    assert shown["estimate"].tolist() == pytest.approx(gap["estimate"].tolist(), nan_ok=True)
+    assert shown["estimate"].tolist() == pytest.approx(
+        gap["estimate"].tolist(), abs=ROUNDED, nan_ok=True
+    )
     found = al.detect_ruptures(own[own["rater"] == "client"], rule="drop_stricter_sd")
     classes = tables["rupture-classes"].frame.set_index("class")
     counts = found.clients["class"].value_counts()
     for name, row in classes.iterrows():
-        if row["suppressed"] == "":
+        if name in ("none", "repaired", "unrepaired", "censored"):
             assert row["n"] == counts.get(name, 0)

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
+from alliance_stats.disclosure import OTHERS, Disclosure
 from alliance_stats.report.sections import rupture_chance
 from alliance_stats.report.sections import ruptures as section
 
@@ -24,37 +25,43 @@ def test_more_or_fewer_is_said_only_beyond_the_range_of_chance(observed, said):
 
 
 def found_with(**classes):
-    rows = [name for name, n in classes.items() for _ in range(n)]
-    ruptures = [int(name in section.RUPTURED) for name in rows]
-    clients = pd.DataFrame({"class": rows, "n_sessions": 5, "n_ruptures": ruptures})
+    names = [name for name, n in classes.items() for _ in range(n)]
+    clients = pd.DataFrame({"client_id": range(len(names)), "class": names, "n_sessions": 5})
+    clients["n_ruptures"] = clients["class"].isin(section.RUPTURED).astype(int)
     clients["n_repaired"] = (clients["class"] == "repaired").astype(int)
-    outcomes = pd.Series(rows)[pd.Series(ruptures) == 1]
-    return SimpleNamespace(
+    episodes = clients[clients["n_ruptures"] == 1].rename(columns={"class": "outcome"})
+    found = SimpleNamespace(
         clients=clients,
-        episodes=pd.DataFrame({"outcome": outcomes}),
+        episodes=episodes.assign(rupture_session=3),
+        sessions=clients.loc[clients.index.repeat(5)].assign(session=[1, 2, 3, 4, 5] * len(names)),
         rule="drop_within_sd",
         parameters={"k": 1.0, "repair_level": 1},
     )
+    return found, Disclosure(clients["client_id"])
 
 
-def test_a_small_class_cannot_be_told_from_the_number_with_a_rupture():
-    found = found_with(none=15, repaired=4, unrepaired=17, censored=13, too_few_sessions=7)
-    shown = section._classes(found).frame.set_index("class")["n"]
-    assert "34 of 49 clients" in section._headline(found)
-    assert shown.index[shown.isna()].tolist() == ["repaired", "censored"]
+def test_a_small_class_is_put_together_with_others():
+    found, disclosure = found_with(
+        none=15, repaired=4, unrepaired=17, censored=13, too_few_sessions=7
+    )
+    shown = section._classes(found, disclosure).frame.set_index("class")["n"]
+    assert shown.to_dict() == {"none": 15, "unrepaired": 17, "censored": 13, OTHERS: 11}
+    said = section._headline(found, disclosure)  # 34 with a rupture less 17 and 13 would tell 4
+    assert said == "The rule drop_within_sd finds no rupture in 15 of 56 clients (26.8%)."
 
 
 def test_few_without_a_rupture_are_not_told_by_the_number_with_one():
-    found = found_with(none=3, repaired=9, unrepaired=17, censored=13)
-    assert section._headline(found) == "42 clients could be judged."
+    found, disclosure = found_with(none=3, repaired=9, unrepaired=17, censored=13)
+    section._classes(found, disclosure)
+    assert section._headline(found, disclosure) == "How many clients had a rupture is withheld."
 
 
 def test_the_rule_is_said_in_words_and_its_formula_beside_the_table():
-    found = found_with(none=9, repaired=9)
+    found, disclosure = found_with(none=9, repaired=9)
     score = SimpleNamespace(rater="client", title="WAI-SR", scale="total")
     formula = al.rupture_rules().set_index("name")["definition"]["drop_within_sd"]
     assert formula not in section._stated(found, score).text
     assert "(k = 1; repaired: back at the level before" in section._stated(found, score).text
     found.parameters["repair_level"] = 0.5
     assert "repaired: 50% of the fall regained" in section._stated(found, score).text
-    assert formula in section._classes(found).how
+    assert formula in section._classes(found, disclosure).how

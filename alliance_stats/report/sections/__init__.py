@@ -28,3 +28,9 @@ SECTIONS = (
     Entry("gap", "Rating gap: therapist minus client", gap.build),
     Entry("change", "Outcome change", change.build),
 )
+
+FIRST_TOLD = ("dropout", "change", "ruptures", "gap", "alliance", "data")
+"""The order in which sections ask what they may show: what readers look for comes first.
+
+Where two numbers cannot both be shown, the later one is withheld.
+"""

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ...description import mean_course, scale_reliability
+from ...disclosure import NOTE, SMALLEST_SHOWN, WithheldError, rounded
 from ...drawing import figure_of, house_style, new_axes
 from ...errors import AllianceStatsError
 from .. import columns as col
@@ -15,7 +16,7 @@ from ..content import Block, Figure, Paragraph, Section, Table
 from ..context import Context, Score
 from ..drawings import plot_course
 from ..formatting import interval, number
-from ..suppression import SMALLEST_SHOWN, is_small, require_people
+from ..naming import without_data
 from .draft import Draft
 from .models import in_words, model_table, therapist_term, with_therapist
 
@@ -27,7 +28,7 @@ def build(context: Context, draft: Draft) -> Section:
     try:
         score = context.alliance
     except AllianceStatsError as error:
-        draft.refuse(str(error))
+        draft.refuse(error)
         return draft.finish()
     draft.used.update(measure=score.measure, scale=score.scale, rater=score.rater)
     draft.attempt("The course of the alliance", lambda: course_blocks(context, score))
@@ -38,11 +39,9 @@ def build(context: Context, draft: Draft) -> Section:
 
 def course_blocks(context: Context, score: Score) -> list[Block]:
     """Return the mean course by rater, as figure and table."""
-    course = mean_course(context.rows(score, any_rater=True))
-    shown = course[course["n"] >= SMALLEST_SHOWN]
-    require_people(int(course["n"].max()), "clients were rated at any session")
+    shown = course_shown(context, context.rows(score, any_rater=True))
     with house_style():
-        ax = plot_course(course, new_axes(6.4, 3.7), label=score.label, smallest_n=SMALLEST_SHOWN)
+        ax = plot_course(shown, new_axes(6.4, 3.7), label=score.label)
     figure = Figure(
         "alliance-course",
         f"Mean {score.title} by session and rater, with 95% confidence intervals",
@@ -50,11 +49,28 @@ def course_blocks(context: Context, score: Score) -> list[Block]:
         how="al.mean_course: mean over the clients rated at that session; interval by Student's t "
         "over clients, therapists not allowed for.",
         note="Later sessions hold fewer and other clients, because those who ended are gone: a "
-        f"rising curve is no proof that clients rise. Sessions with fewer than {SMALLEST_SHOWN} "
-        "rated clients are left out.",
+        "rising curve is no proof that clients rise. Sessions with fewer than five rated clients "
+        "are left out. Where n is missing, it would tell of fewer than five people beside others.",
         data=shown,
     )
     return [figure, _course_table(shown, score)]
+
+
+def course_shown(context: Context, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean course without points of few people, and n and SD where they may be told."""
+    course = mean_course(rows)
+    course = course[course["n"] >= SMALLEST_SHOWN].reset_index(drop=True)
+    if course.empty:
+        raise WithheldError(
+            "Fewer than five clients were rated at any session: numbers about so few people are "
+            "not shown."
+        )
+    shown = [
+        context.disclosure.shows_rows(rows[(rows["rater"] == rater) & (rows["session"] == session)])
+        for rater, session in zip(course["rater"], course["session"], strict=True)
+    ]
+    exact = course[["n", "sd"]].where(pd.Series(shown), np.nan)
+    return rounded(course.assign(**exact))
 
 
 def _course_table(shown: pd.DataFrame, score: Score) -> Table:
@@ -75,6 +91,7 @@ def _course_table(shown: pd.DataFrame, score: Score) -> Table:
             col.interval(label="95% CI of the mean"),
         ),
         how="The numbers of the figure; all sessions stand in figures/alliance-course.csv.",
+        note=NOTE * bool(shown["n"].isna().any()),
         group="rater",
     )
 
@@ -86,8 +103,14 @@ def reliability_blocks(context: Context, score: Score, draft: Draft) -> list[Blo
         {**_level(context, score, rater, scale, draft), **_alpha(alphas, rater, scale)}
         for rater, scale in _parts(context, score)
     ]
-    require_people(max(row["n_clients"] for row in rows), "clients were rated")
-    frame = pd.DataFrame([row for row in rows if not is_small(row["n_clients"])])
+    frame = pd.DataFrame([row for row in rows if row["n_clients"] >= SMALLEST_SHOWN])
+    if frame.empty:
+        raise WithheldError(
+            "Fewer than five clients were rated: numbers about so few people are not shown."
+        )
+    for of in ("clients", "sessions"):
+        frame[f"n_{of}"] = frame[f"n_{of}"].where(frame.pop(f"{of}_told"))
+    frame = rounded(frame)
     total = frame[(frame["scale"] == score.scale) & (frame["rater"] == score.rater)]
     if len(total):
         draft.headline = _headline(score, total.iloc[0])
@@ -116,7 +139,13 @@ def reliability_blocks(context: Context, score: Score, draft: Draft) -> list[Blo
         "known, at the harmonic mean of their numbers. α: Cronbach's alpha by pingouin with "
         "Feldt's interval, at each client's first "
         "complete form, so that every row is one client.",
-        note=" ".join([*dict.fromkeys(frame["reason"][frame["reason"] != ""]), _why_not(alphas)]),
+        note=" ".join(
+            [
+                *dict.fromkeys(frame["reason"][frame["reason"] != ""]),
+                *_why_not(alphas),
+                NOTE * bool(frame[["n_clients", "n_sessions"]].isna().any(axis=None)),
+            ]
+        ),
         group="rater",
     )
     return [table]
@@ -145,12 +174,14 @@ def _level(context: Context, score: Score, rater: str, scale: str, draft: Draft)
         "scale": scale,
         "n_clients": int(rows["client_id"].nunique()),
         "n_sessions": len(rows),
+        "clients_told": context.disclosure.shows(rows["client_id"]),
+        "sessions_told": context.disclosure.shows_rows(rows, over=context.disclosure.everybody),
     }
     try:
         fit = al.fit_multilevel(f"score ~ 1 + (1 | client_id){therapist_term(rows)}", rows, df=DF)
         reliability = al.mean_reliability(rows, "score").reliability
     except AllianceStatsError as error:
-        return {**counts, **dict.fromkeys(SPREADS, np.nan), "reason": str(error)}
+        return {**counts, **dict.fromkeys(SPREADS, np.nan), "reason": without_data(str(error))}
     draft.say(f"{rater} {scale}: {message}" for message in fit.messages)
     parts = variance_parts(fit)
     total = sum(parts.values())
@@ -186,9 +217,10 @@ def _alpha(alphas: pd.DataFrame, rater: str, scale: str) -> dict[str, Any]:
     return {"alpha": row["alpha"], "alpha_low": row["conf_low"], "alpha_high": row["conf_high"]}
 
 
-def _why_not(alphas: pd.DataFrame) -> str:
+def _why_not(alphas: pd.DataFrame) -> list[str]:
     without = alphas[alphas["alpha"].isna()]
-    return " ".join(f"No α for {r.rater} {r.scale}: {r.reason}." for r in without.itertuples())
+    said = (f"No α for {r.rater} {r.scale}: {r.reason}." for r in without.itertuples())
+    return [text for text in map(without_data, said) if text]
 
 
 def _headline(score: Score, row: pd.Series) -> str:
@@ -228,6 +260,7 @@ def model_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
         f"Course of the {score.title} ({score.rater}): every client with a line of their own",
         words=words,
         df=DF,
+        disclosure=context.disclosure,
         note=f"Session counted from 0 at session 1; estimates in points of the scale. "
         f"{in_words('session_from_1', words)}: straight line.",
     )

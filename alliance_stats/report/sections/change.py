@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from ...change.significant import judged_by_line, wilson
 from ...description import first_and_last
+from ...disclosure import NOTE, OTHERS, Disclosure
 from ...drawing import figure_of, house_style, new_axes
 from ...errors import AllianceStatsError
 from .. import columns as col
@@ -14,15 +16,6 @@ from ..content import Block, Figure, Paragraph, Section, Table
 from ..context import Context, Score
 from ..drawings import plot_pre_post
 from ..formatting import count, number, percent, percent_interval
-from ..suppression import (
-    NOTE,
-    SMALLEST_SHOWN,
-    any_hidden,
-    is_small,
-    people,
-    require_people,
-    suppress,
-)
 from .draft import Draft
 from .yardstick import Yardstick, other_yardsticks, yardstick
 
@@ -43,7 +36,7 @@ def build(context: Context, draft: Draft) -> Section:
     try:
         score = context.outcome
     except AllianceStatsError as error:
-        draft.refuse(str(error))
+        draft.refuse(error)
         return draft.finish()
     draft.used.update(measure=score.measure, scale=score.scale)
     draft.attempt("Outcome change", lambda: change_blocks(context, score, draft))
@@ -55,15 +48,17 @@ def change_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     pairs = first_and_last(
         context.study, measure=score.measure, scale=score.scale, rater=score.rater
     )
-    both = int(pairs[["pre", "post"]].notna().all(axis=1).sum())
-    require_people(both, "clients have two scores")
+    disclosure = context.disclosure
+    both = frozenset(pairs.loc[pairs[["pre", "post"]].notna().all(axis=1), "client_id"])
+    disclosure.require(both, "clients have two scores")
     stick = yardstick(context, score)
     judged = _judge(pairs, score, stick)
     draft.used.update(
         reliability=stick.reliability, cutoff=stick.cutoff, smallest_change=judged.smallest
     )
     draft.say(judged.messages)
-    draft.headline = _headline(judged.table, score)
+    table = classes_shown(judged, disclosure)
+    draft.headline = _headline(judged, score, disclosure)
     how = (
         "al.clinically_significant_change" if stick.cutoff is not None else "al.reliable_change"
     ) + (
@@ -74,13 +69,14 @@ def change_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     )
     when = occasions_in_words(pairs)
     intro = (
-        f"{people(both, 'client')} of {count(len(pairs))} have two scores of the {score.title} "
-        f"({when}). {who_is_missing(context, pairs)}A change without a comparison group is not an "
-        "effect of treatment: natural course and regression to the mean are in it."
+        f"Of {disclosure.people(pairs['client_id'], 'client')} {disclosure.people(both, 'client')} "
+        f"have two scores of the {score.title} ({when}). {who_is_missing(context, pairs)}A change "
+        "without a comparison group is not an effect of treatment: natural course and "
+        "regression to the mean are in it."
     )
     blocks: list[Block | None] = [
         Paragraph(intro),
-        _table(judged.table, score, how, when),
+        _table(table, score, how, when),
         _figure(judged, score, stick, when) if context.options.individual_courses else None,
         other_yardsticks(context, score, pairs, stick, judged.sd),
     ]
@@ -99,18 +95,15 @@ def who_is_missing(context: Context, pairs: pd.DataFrame) -> str:
     """Return how many of the clients without two scores had dropped out, where that is known."""
     ends = context.study.tables.get("terminations")
     missing = pairs.loc[pairs[["pre", "post"]].isna().any(axis=1), "client_id"]
-    if ends is None or "reason" not in ends.columns or len(missing) < SMALLEST_SHOWN:
+    if ends is None or "reason" not in ends.columns:
         return ""
     left = ends.loc[ends["reason"].astype(str) == "dropout", "client_id"]
-    dropped = int(missing.isin(left).sum())
-    if is_small(dropped) or is_small(len(missing) - dropped):
-        few = dropped < SMALLEST_SHOWN
-        share = "few" if few else "nearly all"
-    else:
-        share = count(dropped)
+    dropped = missing[missing.isin(left)]
+    if missing.empty or not context.disclosure.shows(missing, dropped):
+        return ""
     return (
-        f"Of the {count(len(missing))} others {share} had dropped out; the shares speak only of "
-        "those who were measured at the end. "
+        f"Of the {count(len(missing))} others {count(len(dropped))} had dropped out; the shares "
+        "speak only of those who were measured at the end. "
     )
 
 
@@ -127,8 +120,6 @@ class Judged:
 
 def _judge(pairs: pd.DataFrame, score: Score, stick: Yardstick) -> Judged:
     import alliance_stats as al
-
-    from ...change.significant import judged_by_line
 
     changed = al.reliable_change(
         pairs, pre="pre", post="post", reliability=stick.reliability, direction=score.direction
@@ -156,18 +147,32 @@ def _judge(pairs: pd.DataFrame, score: Score, stick: Yardstick) -> Judged:
     )
 
 
-def _table(table: pd.DataFrame, score: Score, how: str, when: str) -> Table:
-    shown = suppress(
-        table,
-        "n",
-        also=["share", "conf_low", "conf_high"],
-        within=["denominator"],
-        first=table["category"] == "unchanged",
-    )
-    shown["denominator"] = [
-        f"{DENOMINATORS[str(d)]} (n = {count(n)})"
-        for d, n in zip(shown["denominator"], shown["n_of"], strict=True)
-    ]
+def classes_shown(judged: Judged, disclosure: Disclosure) -> pd.DataFrame:
+    """Return the shares of the classes that may be told, rare classes put together."""
+    rows = []
+    for denominator, part in judged.table.groupby("denominator", sort=False):
+        data = judged.data[judged.data["category"].notna()]
+        if denominator == "clinical_at_intake":
+            data = data[data["clinical_at_intake"].astype(bool)]
+        own = {c: data.loc[data["category"] == c, "client_id"] for c in part["category"]}
+        for name, group in disclosure.parts(own, last="unchanged").items():
+            low, high = wilson(len(group), len(data))
+            rows.append(
+                {
+                    "denominator": f"{DENOMINATORS[str(denominator)]} (n = {count(len(data))})",
+                    "category": name,
+                    "n": len(group),
+                    "n_of": len(data),
+                    "share": len(group) / len(data),
+                    "conf_low": low,
+                    "conf_high": high,
+                }
+            )
+    columns = ["denominator", "category", "n", "n_of", "share", "conf_low", "conf_high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _table(shown: pd.DataFrame, score: Score, how: str, when: str) -> Table:
     return Table(
         "change",
         f"Change of the {score.title} ({when})",
@@ -179,7 +184,7 @@ def _table(table: pd.DataFrame, score: Score, how: str, when: str) -> Table:
             col.percent_interval("conf_low", "conf_high"),
         ),
         how=how,
-        note=NOTE if any_hidden(shown) else "",
+        note=NOTE if shown.empty or (shown["category"] == OTHERS).any() else "",
         group="denominator",
     )
 
@@ -200,25 +205,26 @@ def _figure(judged: Judged, score: Score, stick: Yardstick, when: str) -> Figure
         f"{score.title} of each client, twice ({when})",
         figure_of(ax),
         how="Classes and lines as in the table above.",
-        note=f"n = {count(len(clients))} clients, a mark each: leave the figure out (--no-courses) "
-        f"where the report leaves the clinic. Marks {direction} the solid line "
+        note="A mark each client, shown because the report was asked to show persons: it must not "
+        f"leave the clinic. Marks {direction} the solid line "
         "are better at the second; beyond the dashed lines the change is reliable; the "
         "dotted lines are the cut-off.",
     )
 
 
-def _headline(table: pd.DataFrame, score: Score) -> str:
-    every = table[table["denominator"] == "all"].set_index("category")
-    better = every.loc[[c for c in ("recovered", "improved") if c in every.index]]
-    n, of = int(better["n"].sum()), int(every["n_of"].iloc[0])
-    worse = every.loc["deteriorated"]
-    if is_small(of) or any(is_small(k) for k in better["n"]):
-        return f"{people(of, 'client')} could be judged on the {score.title}."
-    if is_small(worse["n"]):
-        bad = f"fewer than {SMALLEST_SHOWN} clients"
+def _headline(judged: Judged, score: Score, disclosure: Disclosure) -> str:
+    data = judged.data[judged.data["category"].notna()]
+    every, category = data["client_id"], data["category"]
+    better = every[category.isin(["recovered", "improved"])]
+    worse = every[category == "deteriorated"]
+    text = f"On the {score.title} {disclosure.people(every, 'client')} could be judged"
+    if disclosure.shows(every, better):
+        text += (
+            f", {percent(len(better) / len(every))} improved reliably (with or without recovery)"
+        )
     else:
-        bad = f"{percent(worse['share'])} {percent_interval(worse['conf_low'], worse['conf_high'])}"
-    return (
-        f"Of {people(of, 'client')} judged on the {score.title}, {percent(n / of)} improved "
-        f"reliably (with or without recovery) and {bad} deteriorated."
-    )
+        return f"{text}."
+    if not disclosure.shows(worse):
+        return f"{text}; how many deteriorated is withheld."
+    shares = percent(len(worse) / len(every)), percent_interval(*wilson(len(worse), len(every)))
+    return f"{text} and {' '.join(shares)} deteriorated."

@@ -8,14 +8,14 @@ import pandas as pd
 
 from ...description import first_and_last, missing_by_session, missing_ratings, study_flow
 from ...description.flow import Stage, attended_sessions
+from ...disclosure import NOTE, SMALLEST_SHOWN, Disclosure, rounded
 from ...drawing import figure_of, house_style, new_axes
 from ...errors import AllianceStatsError
 from .. import columns as col
 from ..content import Block, Caution, Figure, Paragraph, Section, Table
 from ..context import Context
 from ..drawings import plot_attendance, plot_flow
-from ..formatting import count, number, percent, plural
-from ..suppression import SMALLEST_SHOWN, is_small, people, require_people
+from ..formatting import count, number, plural
 from .draft import Draft
 
 LEVEL_WORDS = {"error": "error", "warning": "warning", "info": "for information"}
@@ -32,26 +32,27 @@ def build(context: Context, draft: Draft) -> Section:
     """Return the section."""
     study = context.study
     draft.attempt("The flow of clients", lambda: flow_blocks(context, draft))
-    draft.attempt("The account of rows", lambda: account_blocks(study))
+    draft.attempt("The account of rows", lambda: account_blocks(context))
     draft.attempt("The problems in the data", lambda: problem_blocks(study))
-    draft.attempt("Attendance", lambda: attendance_blocks(study))
-    draft.attempt("Missing ratings", lambda: missing_blocks(study))
+    draft.attempt("Attendance", lambda: attendance_blocks(context))
+    draft.attempt("Missing ratings", lambda: missing_blocks(context))
     return draft.finish()
 
 
 def flow_blocks(context: Context, draft: Draft) -> list[Block]:
     """Return the flow of clients as a figure."""
     stages = all_stages(context)
-    boxes = flow_boxes(context.study, stages)
+    boxes = flow_boxes(context, stages)
     with house_style():
         ax = plot_flow(boxes)
-    draft.headline = _headline(context.study, stages[0].clients)
+    draft.headline = _headline(context, stages[0])
     figure = Figure(
         "flow",
         "From the files to the analyses: rows and clients at each step",
         figure_of(ax),
         how="Counts of rows and of different client_id; no model. Dashed: left out, and why.",
-        note="A client can be in several analyses. " + _smallness(stages),
+        note="A client can be in several analyses. "
+        + NOTE * bool(boxes["text"].str.contains("withheld").any()),
         alt="; ".join(str(text).replace("\n", " ") for text in boxes["text"]),
         data=boxes,
     )
@@ -74,39 +75,37 @@ def all_stages(context: Context) -> list[Stage]:
         )
     except AllianceStatsError:
         return stages
-    both = int(pairs[["pre", "post"]].notna().all(axis=1).sum())
+    both = frozenset(pairs.loc[pairs[["pre", "post"]].notna().all(axis=1), "client_id"])
     return [*stages, Stage("change", "two outcome scores", both, "attended")]
 
 
-def _headline(study: Any, clients: int) -> str:
-    tables = study.tables
-    therapists = len(tables["therapists"]) if "therapists" in tables else 0
-    sessions = len(tables["sessions"]) if "sessions" in tables else 0
-    words = f"The study holds {people(clients, 'client')}"
-    words += f" of {people(therapists, 'therapist')}" if therapists else ""
-    return words + (f" and {plural(sessions, 'session')}." if sessions else ".")
+def _headline(context: Context, everybody: Stage) -> str:
+    tables, disclosure = context.study.tables, context.disclosure
+    words = f"The study holds {disclosure.people(everybody.who, 'client')}"
+    if len(tables.get("therapists", ())):
+        words += f" of {disclosure.people(tables['therapists']['therapist_id'], 'therapist')}"
+    sessions = tables.get("sessions")
+    if sessions is None or not disclosure.shows_rows(sessions):
+        return words + "."
+    return f"{words} and {plural(len(sessions), 'session')}."
 
 
 def _spread(study: Any) -> str:
     """Return sessions a client and clients a therapist, in words."""
     parts = []
     came = attended_sessions(study)
-    if came is not None:
+    if came is not None and came["client_id"].nunique() >= 2 * SMALLEST_SHOWN:
         per_client = came.groupby("client_id", observed=True).size()
         parts.append(f"came to a median of {number(per_client.median(), 0)} sessions")
     clients = study.tables.get("clients")
     if clients is not None and "therapist_id" in clients.columns:
         per_therapist = clients.groupby("therapist_id", observed=True).size()
-        if len(per_therapist):
+        if len(per_therapist) >= SMALLEST_SHOWN and per_therapist.median() >= SMALLEST_SHOWN:
             parts.append(f"a therapist saw a median of {number(per_therapist.median(), 0)} clients")
     return f"Clients {'; '.join(parts)}." if parts and came is not None else ""
 
 
-def _smallness(stages: list[Stage]) -> str:
-    return "Numbers under five are not shown." if any(is_small(s.clients) for s in stages) else ""
-
-
-def flow_boxes(study: Any, stages: list[Stage]) -> pd.DataFrame:
+def flow_boxes(context: Context, stages: list[Stage]) -> pd.DataFrame:
     """Return the boxes of the flow: text, place and parent."""
     by_key = {stage.key: stage for stage in stages}
     boxes: list[dict[str, Any]] = []
@@ -116,46 +115,77 @@ def flow_boxes(study: Any, stages: list[Stage]) -> pd.DataFrame:
         boxes.append({"text": text, "row": row, "parent": parent, **place})
         return len(boxes) - 1
 
-    last, row = _row_boxes(study, add)
+    def shown(who: frozenset[Any]) -> str:
+        return f"n = {count(len(who))}" if context.disclosure.shows(who) else "n withheld"
+
+    last, row = _row_boxes(context, add)
     first, came = by_key["clients"], by_key["attended"]
-    last = add(f"{first.label}: {shown(first.clients)}", row, last)
-    if came.clients < first.clients:
-        add(f"never came: {shown(first.clients - came.clients)}", row, last, side=True)
-    last = add(f"{came.label}: {shown(came.clients)}", row + 1, last)
+    last = add(f"{first.label}: {shown(first.who)}", row, last)
+    if came.who < first.who:
+        add(f"never came: {shown(first.who - came.who)}", row, last, side=True)
+    last = add(f"{came.label}: {shown(came.who)}", row + 1, last)
     ends = [stage for stage in stages if stage.key in PURPOSES]
     for position, stage in enumerate(ends):
-        text = f"{PURPOSES[stage.key]}\n{stage.label}\n{shown(stage.clients)}"
+        text = f"{PURPOSES[stage.key]}\n{stage.label}\n{shown(stage.who)}"
         add(text, row + 2, last)
         boxes[-1] |= {"x": (position + 0.5) / len(ends), "width": min(0.9 / len(ends), 0.3)}
     return pd.DataFrame(boxes)
 
 
-def _row_boxes(study: Any, add: Any) -> tuple[int, int]:
+def _row_boxes(context: Context, add: Any) -> tuple[int, int]:
     """Add the boxes of rows read and kept; return the last one and the next free row."""
-    report = getattr(study, "report", None)
-    if report is None or report.rows.empty:
+    rows = account(context)
+    if rows.empty:
         return -1, 0
-    rows = report.rows[["rows_in", "rows_kept", "rows_set_aside"]].sum()
-    first = add(f"Rows read: {count(rows['rows_in'])}", 0)
-    if rows["rows_set_aside"]:
-        add(f"set aside: {count(rows['rows_set_aside'])}", 0, first, side=True)
-    return add(f"Rows kept: {count(rows['rows_kept'])}", 1, first), 2
+    if rows.isna().any(axis=None):
+        return add("Rows read, set aside, kept: withheld", 0), 1
+    total = rows[["rows_in", "rows_kept", "rows_set_aside"]].sum()
+    first = add(f"Rows read: {count(total['rows_in'])}", 0)
+    if total["rows_set_aside"]:
+        add(f"set aside: {count(total['rows_set_aside'])}", 0, first, side=True)
+    return add(f"Rows kept: {count(total['rows_kept'])}", 1, first), 2
 
 
-def shown(n: int) -> str:
-    """Return ``n = 12``, or ``n < 5`` for few people."""
-    return f"n < {SMALLEST_SHOWN}" if is_small(n) else f"n = {count(n)}"
+def account(context: Context) -> pd.DataFrame:
+    """Return the rows of each table, without those that would tell of few people.
+
+    Whose rows were set aside is not always known: so each may be somebody else's.
+    """
+    report = getattr(context.study, "report", None)
+    if report is None:
+        return pd.DataFrame()
+    frame = report.rows.reset_index(drop=True).copy()
+    numbers = ["rows_in", "rows_kept", "rows_set_aside"]
+    frame[numbers] = frame[numbers].astype(float)
+    for place, row in frame.iterrows():
+        if not _tells_no_few(context.disclosure, context.study.tables.get(row["table"])):
+            frame.loc[place, numbers] = float("nan")
+        elif 0 < row["rows_set_aside"] < SMALLEST_SHOWN:
+            frame.loc[place, ["rows_in", "rows_set_aside"]] = float("nan")
+    return frame
 
 
-def account_blocks(study: Any) -> list[Block | None]:
+def _tells_no_few(disclosure: Disclosure, table: pd.DataFrame | None) -> bool:
+    """Return whether the people who have rows in a table may be told."""
+    if table is None:
+        return True
+    columns = {"client_id": "client", "therapist_id": "therapist"}
+    return all(
+        disclosure.shows(table[column].dropna(), of=of)
+        for column, of in columns.items()
+        if column in table.columns
+    )
+
+
+def account_blocks(context: Context) -> list[Block | None]:
     """Return the account of rows of each table."""
-    report = getattr(study, "report", None)
-    if report is None or report.rows.empty:
+    frame = account(context)
+    if frame.empty:
         return [Paragraph("The study was not read from files, so no row was set aside.")]
     table = Table(
         "rows",
         "Rows read, kept and set aside, by table",
-        report.rows.reset_index(drop=True),
+        frame,
         (
             col.text("table", "Table"),
             col.count("rows_in", "Rows read"),
@@ -163,7 +193,8 @@ def account_blocks(study: Any) -> list[Block | None]:
             col.count("rows_set_aside", "Set aside"),
         ),
         how="Counted while reading and validating; read = kept + set aside in every line. "
-        "Each row that was set aside stands in run.json with its file, row and reason.",
+        "Each row that was set aside stands in the private account with its file, row and reason.",
+        note=NOTE * bool(frame.isna().any(axis=None)),
     )
     return [table]
 
@@ -181,6 +212,9 @@ def problem_blocks(study: Any) -> list[Block | None]:
         .rename("problems")
         .reset_index()
     )
+    bands = [0, SMALLEST_SHOWN, 4 * SMALLEST_SHOWN, float("inf")]
+    words = ["fewer than 5", "5 to 19", "20 or more"]
+    counted["problems"] = pd.cut(counted["problems"], bands, right=False, labels=words).astype(str)
     counted["rule"] = counted["rule"].astype(str).str.replace("_", " ")
     table = Table(
         "problems",
@@ -190,49 +224,69 @@ def problem_blocks(study: Any) -> list[Block | None]:
             col.text("level", "Level", words=LEVEL_WORDS),
             col.text("table", "Table"),
             col.text("rule", "Rule"),
-            col.count("problems", "Problems"),
+            col.text("problems", "Problems"),
         ),
         how="alliance-stats validate STUDY --html problems.html shows each of them at its place.",
     )
     return [table]
 
 
-def attendance_blocks(study: Any) -> list[Block | None]:
-    """Return how many came to each session."""
-    table = missing_by_session(study)
+def attendance_blocks(context: Context) -> list[Block | None]:
+    """Return how many came to each session, at the sessions where that tells of no few people."""
+    table = missing_by_session(context.study)
     if table.empty:
         return [Caution("The study has no table of sessions, so missed sessions are not known.")]
-    require_people(int(table["in_therapy"].max()), "clients came to sessions")
-    total = table[["attended", "missed", "not_recorded"]].sum()
-    share = 1 - total["attended"] / total.sum()
+    drawn = attendance_shown(context, table)
+    if len(drawn) < 2:
+        return [Caution("How many came to each session is withheld.")]
     with house_style():
-        ax = plot_attendance(table, new_axes(6.3, 3.0), smallest_n=SMALLEST_SHOWN)
-    late = table.loc[table["in_therapy"] < SMALLEST_SHOWN, "session"]
-    cut = f" Sessions from {count(late.min())} on (fewer than five clients) are left out." * bool(
-        len(late)
-    )
+        ax = plot_attendance(drawn, new_axes(6.3, 3.0))
     figure = Figure(
         "attendance",
         "Clients still in therapy at each session, and whether the session took place",
         figure_of(ax),
         how="A client is in therapy up to the last session in the table of sessions. Missed: the "
         "row says attended = false. No record: no row although a later session exists.",
-        note=f"Of {count(total.sum())} expected sessions {count(total['attended'])} took place; "
-        f"{percent(share)} did not or are not recorded. Where fewer than five clients missed a "
-        f"session they are drawn as if they had come.{cut}",
-        data=table.loc[table["in_therapy"] >= SMALLEST_SHOWN, ["session", "in_therapy"]],
+        note="Only sessions between which five clients or more (or none) ended have a bar. Where "
+        "a bar is not divided, fewer than five clients came, missed the session or have no "
+        "record, or this could be computed.",
+        data=drawn,
     )
     return [figure]
 
 
-def missing_blocks(study: Any) -> list[Block | None]:
+def attendance_shown(context: Context, table: pd.DataFrame) -> pd.DataFrame:
+    """Return the sessions, and the parts of each, whose people may be told."""
+    sessions = context.study.tables["sessions"]
+    came = attended_sessions(context.study)
+    assert came is not None  # the table is there
+    last = sessions.groupby("client_id", observed=True)["session"].max()
+    shows = context.disclosure.shows
+    rows = []
+    for row in table.to_dict("records"):
+        session = row["session"]
+        still = frozenset(last.index[last >= session])
+        there = frozenset(came.loc[came["session"] == session, "client_id"])
+        known = frozenset(sessions.loc[sessions["session"] == session, "client_id"])
+        if not still or not shows(still):
+            continue
+        divided = shows(there, known - there, still - known) and context.disclosure.shows_rows(
+            came[came["session"] == session]
+        )
+        parts = {name: row[name] if divided else float("nan") for name in PARTS}
+        rows.append({"session": session, "in_therapy": row["in_therapy"], **parts})
+    return pd.DataFrame(rows)
+
+
+PARTS = ("attended", "missed", "not_recorded")
+
+
+def missing_blocks(context: Context) -> list[Block | None]:
     """Return how many sessions were rated, by rater."""
-    table = missing_ratings(study)
+    table = missing_ratings(context.study)
     if table.empty:
         return [Caution("The study holds no session scores.")]
-    table = table[~table["n_clients"].map(is_small)].assign(
-        measure=lambda t: t["measure"].astype(str).str.upper()
-    )
+    table = missing_shown(context, table)
     shown_table = Table(
         "missing",
         "Sessions that took place, and the scores they have, by measure, rater and scale",
@@ -250,5 +304,31 @@ def missing_blocks(study: Any) -> list[Block | None]:
         ),
         how="Scores by the measures' cards and their rules for missing items. Sessions without a "
         "score are left out of what follows, not filled in.",
+        note=NOTE * bool(table.isna().any(axis=None)),
     )
     return [shown_table]
+
+
+def missing_shown(context: Context, table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table without the numbers of few people, or of few sessions."""
+    scores, disclosure = context.study.scores, context.disclosure
+    came = attended_sessions(context.study)
+    sessions = (scores if came is None else came)[["client_id", "session"]].drop_duplicates()
+    everybody = frozenset(sessions["client_id"])
+    every = disclosure.shows_rows(sessions)
+    keys = ["measure", "rater", "scale"]
+    numbers = ["n_scored", "n_incomplete", "n_missing", "share_missing"]
+    out = table.astype(dict.fromkeys(["n_sessions", "n_clients", *numbers], float))
+    zero = pd.Series(0, index=scores.index)
+    for place, row in table.iterrows():
+        own = scores[(scores[keys] == row[keys]).all(axis=1)]
+        scored = own[own["score"].notna()]
+        partial = own[own["score"].isna() & (own.get("n_answered", zero) > 0)]
+        told = [disclosure.shows_rows(part, over=everybody) for part in (scored, partial)]
+        if not (every and all(told)):
+            out.loc[place, numbers] = float("nan")
+        if not disclosure.shows(scored["client_id"]):
+            out.loc[place, "n_clients"] = float("nan")
+        if not every:
+            out.loc[place, "n_sessions"] = float("nan")
+    return rounded(out.assign(measure=out["measure"].astype(str).str.upper()), 3)

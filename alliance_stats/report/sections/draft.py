@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ...disclosure import WithheldError
 from ...errors import AllianceStatsError
 from ..content import Block, Caution, Section
+from ..naming import without_data
+
+PRIVATE = "Why stands in the private account of the report."
 
 
 class Draft:
@@ -42,25 +46,27 @@ class Draft:
             blocks = [block for block in make() if block is not None]
             self.add(*blocks)
         except AllianceStatsError as error:
-            self._note(what, str(error), "partial")
+            self._note(what, error, "partial")
             return False
         except Exception as error:  # a report must not be lost to one faulty part
             if self.strict:
                 raise
-            self._note(what, internal(error), "failed")
+            self._note(what, error, "failed")
             return False
         self._done += bool(blocks)
         return True
 
-    def refuse(self, why: str) -> None:
+    def refuse(self, error: Exception) -> None:
         """Say that the whole section cannot be computed, and why."""
-        self._reason, self._status = why, "not possible"
+        self._reason, self._status = in_public(error), "not possible"
+        self._messages.append(in_private(error))
 
-    def _note(self, what: str, why: str, status: str) -> None:
+    def _note(self, what: str, error: Exception, status: str) -> None:
+        why = in_public(error)
         self._status = "failed" if "failed" in (status, self._status) else status
         self._why = self._why or why
         self.add(Caution(f"{what} could not be computed. {why}"))
-        self._messages.append(f"{what}: {why}")
+        self._messages.append(f"{what}: {in_private(error)}")
 
     def finish(self) -> Section:
         """Return the section."""
@@ -83,7 +89,18 @@ class Draft:
         return f"Not computed. {self._why}" if self._why and status != "complete" else ""
 
 
-def internal(error: Exception) -> str:
-    """Return an error of the program in one line, without its traceback."""
+def in_public(error: Exception) -> str:
+    """Return an error as a report may tell it: without numbers and values of the data."""
+    if isinstance(error, WithheldError):
+        return str(error)
+    if isinstance(error, AllianceStatsError):
+        return without_data(str(error)) or PRIVATE
+    return f"The program met an error it did not expect ({type(error).__name__}). {PRIVATE}"
+
+
+def in_private(error: Exception) -> str:
+    """Return an error in one line, without its traceback."""
+    if isinstance(error, AllianceStatsError):
+        return str(error)
     text = " ".join(str(error).split())[:300]
     return f"The program met an error it did not expect ({type(error).__name__}: {text})."

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from ...disclosure import NOTE, OTHERS, SMALLEST_SHOWN, Disclosure, WithheldError, blurred, rounded
 from ...drawing import figure_of, house_style, new_axes
+from ...dropout.endings import endings
 from .. import columns as col
 from ..content import Block, Figure, Paragraph, Section, Table
 from ..context import Context
+from ..drawings import plot_incidence
 from ..formatting import count, number, percent, percent_interval, plural
-from ..suppression import (
-    NOTE,
-    SMALLEST_SHOWN,
-    any_hidden,
-    is_small,
-    people,
-    require_people,
-    suppress,
-)
 from .draft import Draft
 
 REASONS = {
@@ -48,7 +40,7 @@ DEFINITIONS = {
 }
 
 
-SHOWN = ["incidence", "std_error", "conf_low", "conf_high", "n_at_risk", "one_minus_km"]
+SHOWN = ["incidence", "conf_low", "conf_high", "one_minus_km"]
 
 
 def build(context: Context, draft: Draft) -> Section:
@@ -65,11 +57,14 @@ def ending_blocks(context: Context, draft: Draft) -> list[Block | None]:
     table = context.study.tables.get("terminations")
     if table is None or table.empty:
         return []
-    counts = table["reason"].astype(str).value_counts().reindex(list(REASONS), fill_value=0)
-    frame = counts.rename_axis("reason").rename("n").reset_index()
+    disclosure = context.disclosure
+    reason = table["reason"].astype(str)
+    parts = disclosure.parts({name: table.loc[reason == name, "client_id"] for name in REASONS})
+    if not parts:
+        raise WithheldError("How many ended in which way is withheld.")
+    frame = pd.DataFrame({"reason": list(parts), "n": [len(group) for group in parts.values()]})
     frame = frame[frame["n"] > 0].reset_index(drop=True)
     frame["share"] = frame["n"] / frame["n"].sum()
-    shown = suppress(frame, "n", also=["share"])
     columns = (
         col.text("reason", "End of therapy", words=REASONS),
         col.count("n", "Clients"),
@@ -81,9 +76,9 @@ def ending_blocks(context: Context, draft: Draft) -> list[Block | None]:
     said = (
         f"Definition: {definitions or 'not said in the data'}; judged by: {judges or 'not said'}."
     )
-    note = said + (" " + NOTE if any_hidden(shown) else "")
-    how = f"Counts of the table terminations, {people(len(table), 'client')}."
-    return [Table("endings", "How therapies ended", shown, columns, how=how, note=note)]
+    note = said + (" " + NOTE if OTHERS in parts else "")
+    how = f"Counts of the table terminations, {disclosure.people(table['client_id'], 'client')}."
+    return [Table("endings", "How therapies ended", frame, columns, how=how, note=note)]
 
 
 def definition_blocks(context: Context, draft: Draft) -> list[Block | None]:
@@ -92,19 +87,18 @@ def definition_blocks(context: Context, draft: Draft) -> list[Block | None]:
 
     if context.study.tables.get("terminations") is None:
         return []
-    require_people(len(context.study.tables["clients"]), "clients are in the study")
     found = al.compare_dropout_definitions(context.study)
     draft.say(found.messages)
     frame = found.rates.assign(
         label=[DEFINITIONS.get(name, name) for name in found.rates["definition"]]
     )
-    # Two definitions may differ by a handful of clients, whose number their difference would tell.
-    steps = (frame["n_dropout"].to_numpy()[:, None] - frame["n_dropout"].to_numpy()).astype(int)
-    close = np.tril((np.abs(steps) > 0) & (np.abs(steps) < SMALLEST_SHOWN)).any(axis=1)
-    frame = frame[~close].reset_index(drop=True)
-    numbers = ["rate", "conf_low", "conf_high"]
-    shown = suppress(frame[["label", "n_clients", "n_dropout", *numbers]], "n_dropout",
-                     also=numbers, sums_to_total=False)  # fmt: skip
+    told = [
+        _definition_told(found.clients, name, context.disclosure) for name in frame["definition"]
+    ]
+    frame = frame[told].reset_index(drop=True)
+    if frame.empty:
+        raise WithheldError("How many dropped out is withheld under every definition.")
+    shown = frame[["label", "n_clients", "n_dropout", "rate", "conf_low", "conf_high"]]
     columns = (
         col.text("label", "Dropout is"),
         col.count("n_clients", "Clients"),
@@ -113,15 +107,23 @@ def definition_blocks(context: Context, draft: Draft) -> list[Block | None]:
         col.percent_interval("conf_low", "conf_high"),
     )
     note = "The share is of those whose therapy is over; a median split is no dropout."
-    if close.any():
-        note += " Definitions fewer than five dropouts apart are not both shown."
+    if not all(told):
+        note += f" {len(told) - len(frame)} more cannot be shown beside these. {NOTE}"
     return [
         Table(
             "dropout-definitions", "Dropout by definition", shown, columns,
             how="al.compare_dropout_definitions; Wilson's 95% intervals.",
-            note=note + (" " + NOTE if any_hidden(shown) else ""),
+            note=note,
         )
     ]  # fmt: skip
+
+
+def _definition_told(clients: pd.DataFrame, name: str, disclosure: Disclosure) -> bool:
+    """Return whether the numbers of a definition's dropouts and of those judged may be shown."""
+    reason = clients.set_index("client_id")[name] if "client_id" in clients else clients[name]
+    over = reason.index[reason.notna() & (reason != "ongoing")]
+    left = reason.index[reason == "dropout"]
+    return disclosure.shows(reason.index[reason.notna()], over, left)
 
 
 def _words(table: pd.DataFrame, column: str) -> str:
@@ -136,12 +138,9 @@ def incidence_blocks(context: Context, draft: Draft) -> list[Block | None]:
 
     found = al.dropout_incidence(context.study)
     draft.say(found.messages)
-    require_people(int(found.table["n_at_risk"].max()), "clients are at risk")
-    kept = found.table[found.table["n_at_risk"] >= SMALLEST_SHOWN].reset_index(drop=True)
-    shown = replace(found, table=kept)
+    kept = incidence_shown(context, found.table)
     with house_style():
-        ax = shown.plot(new_axes(6.3, 3.9))
-        ax.set_xlim(-1, None)  # room for the first number at risk beside its label
+        ax = plot_incidence(kept, new_axes(6.3, 3.6))
     draft.headline = _headline(kept)
     how = (
         "al.dropout_incidence: Aalen-Johansen with completion and every other end competing; "
@@ -153,33 +152,35 @@ def incidence_blocks(context: Context, draft: Draft) -> list[Block | None]:
         "Share of clients who had dropped out by each session",
         figure_of(ax),
         how=how,
-        note=f"n = {count(kept['n_at_risk'].max())} clients at risk at first. 1 - Kaplan-Meier "
-        "treats those who completed as if they could still drop out, and is too high. The curve "
-        f"ends where fewer than {SMALLEST_SHOWN} clients are left.",
-        data=kept.loc[kept["event"] == "dropout", ["time", *SHOWN]],
+        note="1 - Kaplan-Meier treats those who completed as if they could still drop out, and is "
+        "too high. Points stand only at sessions between which five clients or more dropped out, "
+        "so that no step tells of fewer.",
+        data=kept[["time", *SHOWN]],
     )
     return [Paragraph(draft.headline), figure, _incidence_table(kept, how)]
 
 
-def at_sessions(table: pd.DataFrame, sessions: list[int]) -> pd.DataFrame:
-    """Return the incidence of dropout at each session: that of the last end up to it."""
-    drop = table[table["event"] == "dropout"].sort_values("time")
-    rows = []
-    for session in sessions:
-        before = drop[drop["time"] <= session]
-        if len(before):
-            rows.append({**before.iloc[-1].to_dict(), "session": session})
-    return pd.DataFrame(rows)
+def incidence_shown(context: Context, table: pd.DataFrame) -> pd.DataFrame:
+    """Return the incidence of dropout at the sessions by which as many left as may be told."""
+    drop = table[(table["event"] == "dropout") & (table["n_at_risk"] >= SMALLEST_SHOWN)]
+    ends = endings(context.study)
+    left = ends[ends["reason"] == "dropout"]
+    context.disclosure.require(left["client_id"], "clients dropped out")
+    told = []
+    for time in drop["time"]:
+        by_then = left.loc[left["last_session"] <= time, "client_id"]
+        told.append(len(by_then) > 0 and context.disclosure.shows(by_then))
+    steps = drop[told].drop_duplicates("incidence")
+    if steps.empty:
+        raise WithheldError("Between any two sessions fewer than five clients left.")
+    return rounded(steps.reset_index(drop=True), 3)
 
 
 def _incidence_table(kept: pd.DataFrame, how: str) -> Table:
-    last = int(kept["time"].max())
-    step = 5 if last > 12 else 2
-    sessions = sorted({*range(step, last + 1, step), last})
     return Table(
         "dropout-incidence",
         "Share of clients who had dropped out, by session",
-        at_sessions(kept, sessions)[["session", *SHOWN]],
+        kept.rename(columns={"time": "session"})[["session", *SHOWN]],
         (
             col.count("session", "After session"),
             col.percent("incidence", "Dropped out"),
@@ -191,9 +192,9 @@ def _incidence_table(kept: pd.DataFrame, how: str) -> Table:
 
 
 def _headline(kept: pd.DataFrame) -> str:
-    row = at_sessions(kept, [int(kept["time"].max())]).iloc[0]
+    row = kept.iloc[-1]
     return (
-        f"By session {count(row['session'])}, {percent(row['incidence'])} "
+        f"By session {count(row['time'])}, {percent(row['incidence'])} "
         f"{percent_interval(row['conf_low'], row['conf_high'])} of clients had dropped out."
     )
 
@@ -211,15 +212,19 @@ def hazard_blocks(context: Context, draft: Draft) -> list[Block | None]:
         split="shrunken",
     )
     draft.say(data.attrs.get("messages", ()))
-    require_people(data["client_id"].nunique(), "clients are at risk")
     known = data.dropna(subset=["alliance_within", "alliance_between"])
+    left = known.loc[known["event"] == 1, "client_id"]
+    context.disclosure.require(left, "clients dropped out after a rated session")
     formula = "event ~ session + alliance_within + alliance_between"
     if "therapist_id" in known.columns and known["therapist_id"].nunique() >= 5:
         formula += " + (1 | therapist_id)"
     fit = al.fit_dropout_hazard(formula, known, link="logit")
     draft.say(fit.messages)
     draft.used.update(formula=formula, link="logit", measure=score.measure, rater=score.rater)
-    return [_hazard_words(fit, score.title), _hazard_table(fit, data, known, score)]
+    return [
+        _hazard_words(fit, score.title),
+        _hazard_table(fit, data, known, score, context.disclosure),
+    ]
 
 
 def _hazard_words(fit: Any, title: str) -> Paragraph:
@@ -232,22 +237,31 @@ def _hazard_words(fit: Any, title: str) -> Paragraph:
     )
 
 
-def _hazard_table(fit: Any, data: pd.DataFrame, known: pd.DataFrame, score: Any) -> Table:
+def _hazard_table(
+    fit: Any, data: pd.DataFrame, known: pd.DataFrame, score: Any, disclosure: Disclosure
+) -> Table:
     words = {
         "Intercept": f"Intercept (odds at session 0 and {score.title} 0)",
         "session": "Session (per session)",
         "alliance_within": f"{score.title}, this session against the client's level",
         "alliance_between": f"{score.title}, the client's level by then",
     }
-    tidy = fit.tidy(exponentiate=True)
+    used = known if fit.nobs == len(known) else known[:0]
+    told = len(used) and disclosure.shows_rows(used) and disclosure.shows_rows(data)
+    tidy = fit.tidy(exponentiate=True) if told else blurred(fit.tidy(exponentiate=True))
     frame = tidy[tidy["effect"] == "fixed"].reset_index(drop=True)
     frame.insert(0, "label", [words.get(str(term), str(term)) for term in frame["term"]])
-    left_out = len(data) - len(known)
+    left = known.loc[known["event"] == 1, "client_id"]
+    sizes = (
+        f"{plural(fit.nobs, 'client-session')} at risk, {disclosure.people(left, 'dropout')}; "
+        if told
+        else ""
+    )
     therapist = ""
     if fit.group:
         therapist = (
             f"Therapists: SD {number(fit.variance**0.5)} of the log odds, ICC "
-            f"{number(fit.icc, bounded=True)}, {people(fit.n_groups, 'therapist')}. "
+            f"{number(fit.icc, bounded=True)}. "
         )
     return Table(
         "dropout-hazard",
@@ -261,20 +275,9 @@ def _hazard_table(fit: Any, data: pd.DataFrame, known: pd.DataFrame, score: Any)
             col.p_value(),
         ),
         how=f'al.person_period and al.fit_dropout_hazard("{fit.formula}"): discrete-time hazard, '
-        f"logit, maximum likelihood; {plural(fit.nobs, 'client-session')} at risk, "
-        f"{of_all(fit.n_events, int(data['event'].sum()))}; odds ratios with Wald intervals.",
+        f"logit, maximum likelihood; {sizes}odds ratios with Wald intervals.",
         note=f"{therapist}A client's level is estimated from the ratings up to the session and "
         "drawn to the mean, so that the two ratios tell apart what goes with leaving within and "
-        "between clients. "
-        f"{plural(left_out, 'session')} at risk without a rating so far or at the session "
-        f"{'is' if left_out == 1 else 'are'} left out.",
+        "between clients. Sessions at risk without a rating so far or at the session are left "
+        f"out. {'' if told else NOTE}".strip(),
     )
-
-
-def of_all(used: int, every: int) -> str:
-    """Return the dropouts a model uses, and of how many where some had no rating when they left."""
-    if used == every:
-        return people(used, "dropout")
-    if is_small(used) or is_small(every - used):
-        return f"not all of {people(every, 'dropout')}"
-    return f"{count(used)} of {people(every, 'dropout')}"

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from ...disclosure import NOTE, SMALLEST_SHOWN, Disclosure, blurred, rounded
 from ...drawing import figure_of, house_style, new_axes
 from ...errors import AllianceStatsError
 from .. import columns as col
 from ..content import Block, Figure, Paragraph, Section, Table
 from ..context import Context, Score
 from ..drawings import plot_gap
-from ..formatting import count, interval, number, p_sentence, plural
-from ..suppression import people, require_people
+from ..formatting import interval, number, p_sentence, plural
 from . import gap_models as further
 from .draft import Draft
 
@@ -37,7 +39,7 @@ def build(context: Context, draft: Draft) -> Section:
     try:
         score = context.alliance
     except AllianceStatsError as error:
-        draft.refuse(str(error))
+        draft.refuse(error)
         return draft.finish()
     draft.used.update(measure=score.measure, scale=score.scale, seed=context.options.seed)
     if draft.attempt("The rating gap", lambda: gap_blocks(context, score, draft)):
@@ -56,22 +58,33 @@ def gap_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     found = al.rating_gap(
         context.study, measure=score.measure, scale=score.scale, seed=context.options.seed
     )
-    require_people(found.n_dyads, "dyads have a session that both rated")
+    disclosure = context.disclosure
+    require_dyads(found.pairs)
     draft.say(found.messages)
-    tidy = found.tidy()
+    told = disclosure.shows_rows(found.pairs)
+    tidy = found.tidy() if told else blurred(found.tidy())
     values = tidy.set_index("term")
-    draft.headline = _headline(values, score, found)
+    draft.headline = _headline(values, score, disclosure.people(found.pairs["client_id"], "dyad"))
     text = (
         f"{draft.headline} The gap compares raw scores of two forms and presumes that both "
         "measure the same thing on the same scale, which is contested for therapist forms."
     )
-    blocks: list[Block] = [Paragraph(text), _table(tidy, score, found), _course(found, score)]
+    blocks: list[Block] = [
+        Paragraph(text),
+        _table(tidy, score, _how(found, told, disclosure), NOTE * (not told)),
+        _course(found, score, disclosure),
+    ]
     if context.options.individual_courses:
         blocks.append(_scatter(found, values, score))
     return blocks
 
 
-def _headline(values: pd.DataFrame, score: Score, found: Any) -> str:
+def require_dyads(pairs: pd.DataFrame) -> None:
+    """Raise where fewer than five dyads have a session that both rated."""
+    Disclosure().require(pairs["client_id"], "dyads have a session that both rated")
+
+
+def _headline(values: pd.DataFrame, score: Score, dyads: str) -> str:
     gap = values.loc["mean_gap"]
     size = f"{number(abs(gap['estimate']))} points"
     if gap["conf_high"] < 0:
@@ -87,11 +100,11 @@ def _headline(values: pd.DataFrame, score: Score, found: Any) -> str:
     return (
         f"{said} (therapist minus client {number(gap['estimate'])} "
         f"{interval(gap['conf_low'], gap['conf_high'])}, {p_sentence(gap['p_value'])}; "
-        f"{people(found.n_dyads, 'dyad')})."
+        f"{dyads})."
     )
 
 
-def _how(found: Any) -> str:
+def _how(found: Any, told: bool, disclosure: Disclosure) -> str:
     """Return how the table was made, with the levels that the data could tell apart."""
     top = found.unit == "therapists"
     levels = "dyads in therapists" if top else "dyads (therapists are not told apart)"
@@ -100,16 +113,22 @@ def _how(found: Any) -> str:
         if top
         else "correlation between dyads and ICC(A,1): intervals of independent dyads"
     )
+    sizes = (
+        f"{plural(len(found.pairs), 'session')} that both rated, {plural(found.n_dyads, 'dyad')}"
+        if told
+        else "sessions that both rated"
+    )
+    if "therapist_id" in found.pairs and found.n_therapists:
+        sizes += f", {disclosure.people(found.pairs['therapist_id'].dropna(), 'therapist')}"
     return (
-        f"al.rating_gap: {plural(len(found.pairs), 'session')} that both rated, "
-        f"{people(found.n_dyads, 'dyad')}, {people(found.n_therapists, 'therapist')}. Mean gap and "
+        f"al.rating_gap: {sizes}. Mean gap and "
         f"its change: multilevel models with {levels}; spread, standardised gaps and limits of "
         f"agreement: analysis of variance of dyads, standard errors by drawing whole {found.unit} "
         f"anew; {together}; correlation within dyads: repeated-measures correlation."
     )
 
 
-def _table(tidy: pd.DataFrame, score: Score, found: Any) -> Table:
+def _table(tidy: pd.DataFrame, score: Score, how: str, note: str) -> Table:
     frame = tidy.reset_index(drop=True).assign(
         label=[TERM_WORDS.get(str(term), str(term)) for term in tidy["term"]],
         bounded=tidy["term"].isin(AT_MOST_ONE).to_numpy(),
@@ -126,25 +145,29 @@ def _table(tidy: pd.DataFrame, score: Score, found: Any) -> Table:
             col.number("std_error", "SE", "digits", bounded="bounded"),
             col.interval(digits="digits", bounded="bounded"),
         ),
-        how=_how(found),
+        how=how,
         note="A negative gap: the therapist rates lower. Limits of agreement: where 95% of single "
-        "sessions' gaps lie.",
+        f"sessions' gaps lie. {note}".strip(),
     )
 
 
-def _course(found: Any, score: Score) -> Figure:
+def _course(found: Any, score: Score, disclosure: Disclosure) -> Figure:
+    enough = found.by_session[found.by_session["n"] >= SMALLEST_SHOWN]
+    pairs = found.pairs
+    told = [disclosure.shows_rows(pairs[pairs["session"] == one]) for one in enough["session"]]
+    drawn = rounded(enough.assign(n=enough["n"].where(told, np.nan)))
     with house_style():
-        ax = found.plot(new_axes(6.3, 3.4))
+        unsaid = rounded(enough.assign(n=np.nan))
+        ax = replace(found, by_session=unsaid).plot(new_axes(6.3, 3.4))
         ax.set_ylabel(score.label)
-    drawn = found.by_session[found.by_session["n"] >= 5]
     return Figure(
         "gap-course",
         f"Mean {score.title} of both raters by session, sessions that both rated",
         figure_of(ax),
         how="Means over the dyads that both rated that session; the distance of the lines is the "
         "mean gap.",
-        note=f"n = {count(drawn['n'].max())} dyads at most, {count(drawn['n'].min())} at least at "
-        "a session; sessions with fewer than five dyads are left out.",
+        note="Sessions with fewer than five dyads are left out. "
+        + NOTE * bool(drawn["n"].isna().any()),
         data=drawn,
     )
 
@@ -175,6 +198,6 @@ def _scatter(found: Any, values: pd.DataFrame, score: Score) -> Figure:
         how="Mean of a dyad's sessions that both rated. Limits of agreement are for single "
         "sessions (Bland and Altman, doi 10.1080/10543400701329422), so dyads' means lie well "
         "inside them.",
-        note=f"n = {count(len(dyads))} dyads, a mark each: leave the figure out (--no-courses) "
-        "where the report leaves the clinic.",
+        note="A mark each dyad, because the report was asked to show persons: it must not leave "
+        "the clinic.",
     )

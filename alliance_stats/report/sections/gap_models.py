@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 
+from ...disclosure import NOTE, SMALLEST_SHOWN, Disclosure, WithheldError, blurred, rounded
 from .. import columns as col
 from ..content import Block, Paragraph, Table
 from ..context import Context, Score
-from ..formatting import count, number, plural
-from ..suppression import hidden_cells, people, require_people, tellable
+from ..formatting import count, number
 from .draft import Draft
 from .yardstick import yardstick
 
@@ -48,8 +48,12 @@ def form_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     found = al.check_parallel_forms(
         context.study, measure=score.measure, scale=score.scale, seed=context.options.seed
     )
-    draft.say(tellable(found.messages))
-    tidy = found.tidy()
+    draft.say(found.messages)
+    if found.n_dyads < SMALLEST_SHOWN:
+        raise WithheldError(
+            "Fewer than five dyads answered every item: numbers about so few people are not shown."
+        )
+    tidy = blurred(found.tidy())
     frame = tidy[tidy["term"].isin(FORM_TERMS)]
     frame = frame.assign(label=frame["term"].map(FORM_TERMS)).reset_index(drop=True)
     table = Table(
@@ -61,9 +65,8 @@ def form_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
             col.number("estimate", "Estimate", bounded=True),
             col.interval(bounded=True),
         ),
-        how=f"al.check_parallel_forms: {plural(found.n_sessions, 'session')} in which both "
-        f"answered every item, {people(found.n_dyads, 'dyad')}; alpha of covariances within and "
-        "between dyads; bootstrap over therapists.",
+        how="al.check_parallel_forms: sessions in which both answered every item; alpha of "
+        "covariances within and between dyads; bootstrap over therapists.",
         note="Corrected values rest on alpha and are rough. " + found.known,
     )
     return [table]
@@ -76,13 +79,14 @@ def truth_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     pairs = al.rating_gap(
         context.study, measure=score.measure, scale=score.scale, replicates=2
     ).pairs
-    require_people(pairs["client_id"].nunique(), "dyads have a session that both rated")
+    Disclosure().require(pairs["client_id"], "dyads have a session that both rated")
     levels = ["client_id"]
     if "therapist_id" in pairs and len(pairs["therapist_id"].dropna().unique()) > 1:
         levels.append("therapist_id")
     found = al.fit_truth_and_bias(pairs, truth="client", judgment="therapist", by=levels)
-    draft.say(tellable(found.messages))
-    tidy = found.tidy()
+    draft.say(found.messages)
+    told = context.disclosure.shows_rows(pairs) and found.n_rows == len(pairs)
+    tidy = found.tidy() if told else blurred(found.tidy())
     # a correlation on its edge is not known; the messages say so
     frame = tidy[tidy["term"].isin(TRUTH_TERMS) & tidy["estimate"].notna()]
     between = frame["group"].map(
@@ -107,8 +111,8 @@ def truth_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
             (col.text("label", "Term"), *col.coefficients(frame)),
             how="al.fit_truth_and_bias: both ratings minus the dyad's mean of the client's; random "
             f"bias and force of each {'dyad and therapist' if len(levels) > 1 else 'dyad'}; "
-            f"{count(found.n_rows)} sessions; Satterthwaite's df.",
-            note="West and Kenny (2011), doi 10.1037/a0022936.",
+            f"{count(found.n_rows) + ' sessions; ' if told else ''}Satterthwaite's df.",
+            note=f"West and Kenny (2011), doi 10.1037/a0022936. {NOTE * (not told)}".strip(),
         ),
     ]
 
@@ -125,9 +129,9 @@ def success_blocks(context: Context, draft: Draft) -> list[Block]:
         scale=outcome.scale,
         reliability=stick.reliability,
     )
-    draft.say(tellable(found.messages))
+    draft.say(found.messages)
     draft.used["success"] = found.used
-    frame = _success_frame(found)
+    frame = _success_frame(found, context.disclosure)
     text = (
         "A second gap, on a scale of its own and never to be drawn on one axis with the first: "
         "what therapists forecast of their clients against what the clients' measure shows. "
@@ -136,7 +140,7 @@ def success_blocks(context: Context, draft: Draft) -> list[Block]:
     )
     columns = (
         col.text("label", "Outcome"),
-        col.number("n", "n", 0),
+        col.count("n", "n"),
         col.percent("forecast", "Forecast, mean"),
         col.percent("observed", "Observed"),
         col.number("bias", "Bias", bounded=True),
@@ -152,41 +156,33 @@ def success_blocks(context: Context, draft: Draft) -> list[Block]:
         f"{number(stick.reliability, bounded=True)} ({stick.reliability_words}), as in the section "
         "on outcome; bias: forecast minus observed, therapists as random intercepts.",
         note="Bias above zero: more was forecast than seen. AUC .50: forecasts do not tell clients "
-        "apart.",
+        f"apart. {NOTE * bool(frame.isna().any(axis=None))}".strip(),
     )
     return [Paragraph(text), table]
 
 
-def _success_frame(found: Any) -> pd.DataFrame:
+def _success_frame(found: Any, disclosure: Disclosure) -> pd.DataFrame:
     tidy = found.tidy().set_index("term")
     rows = []
     for target, label in TARGET_WORDS.items():
         if f"{target}:bias" not in tidy.index:
             continue
-        seen = found.clients.loc[found.clients["target"] == target, "observed"].dropna()
-        require_people(len(seen), f"clients have a forecast of '{target}' and a known outcome")
+        own = found.clients[found.clients["target"] == target].dropna(subset=["observed"])
+        seen, there = own["client_id"], own.loc[own["observed"] == 1, "client_id"]
+        if seen.nunique() < SMALLEST_SHOWN:
+            raise WithheldError(
+                f"Fewer than five clients have a forecast of '{target}' and a known outcome: "
+                "numbers about so few people are not shown."
+            )
         bias = tidy.loc[f"{target}:bias"]
-        row = {"target": target, "label": label, "n": len(seen), "events": float(seen.sum())}
+        row = {"target": target, "label": label, "n": float(seen.nunique())}
         row |= {name: tidy["estimate"][f"{target}:{name}"] for name in ("forecast", "observed")}
         row |= {"bias": bias["estimate"], "auc": tidy["estimate"][f"{target}:auc"]}
-        rows.append(row | {name: bias[name] for name in ("conf_low", "conf_high")})
-    return _hidden(pd.DataFrame(rows))
-
-
-def _hidden(frame: pd.DataFrame) -> pd.DataFrame:
-    """Blank what would tell a count of one to four clients, also by what the rows add up to."""
-    if frame.empty:
-        return frame
-    of_three = frame["target"] != "dropout"
-    hide = pd.Series(False, index=frame.index)
-    # The section on outcome tells how many improved, so "unchanged" goes beside a small one.
-    three = frame[of_three]
-    hide[of_three] = hidden_cells(
-        three["events"].to_numpy(), first=three["target"].eq("unchanged").to_numpy()
-    )
-    for place in frame.index[~of_three]:
-        events, n = frame.loc[place, ["events", "n"]]
-        hide[place] = bool(hidden_cells([events, n - events]).any())
-    telling = ["observed", "bias", "conf_low", "conf_high"]
-    out = frame.drop(columns="events")
-    return out.assign(**{name: out[name].where(~hide) for name in telling})
+        row |= {name: bias[name] for name in ("conf_low", "conf_high")}
+        if not disclosure.shows(seen, there):  # bias is forecast minus observed
+            telling = ["observed", "bias", "conf_low", "conf_high"]
+            row |= dict.fromkeys(telling, float("nan"))
+        if not disclosure.shows(seen):
+            row["n"] = float("nan")
+        rows.append(row)
+    return rounded(pd.DataFrame(rows))

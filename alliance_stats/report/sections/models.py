@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ...disclosure import NOTE, SMALLEST_SHOWN, Disclosure, WithheldError, blurred
 from .. import columns as col
 from ..content import Table
 from ..formatting import count, number
-from ..suppression import people
 
 DF_WORDS = {
     "satterthwaite": "Satterthwaite's degrees of freedom",
@@ -21,7 +21,14 @@ DF_WORDS = {
 
 
 def model_table(
-    fit: Any, key: str, title: str, *, words: Mapping[str, str], df: str, note: str = ""
+    fit: Any,
+    key: str,
+    title: str,
+    *,
+    words: Mapping[str, str],
+    df: str,
+    disclosure: Disclosure,
+    note: str = "",
 ) -> Table:
     """Return the fixed effects and the variances of a multilevel fit as one table.
 
@@ -31,8 +38,11 @@ def model_table(
         Term → the term in words.
     df
         Which degrees of freedom the fit was made with.
+    disclosure
+        Decides whether the sizes of the fit, and what they follow from, may be shown.
     """
-    tidy = fit.tidy()
+    told = sizes_told(fit, disclosure)
+    tidy = fit.tidy() if told else blurred(fit.tidy())
     fixed = tidy[tidy["effect"] == "fixed"]
     random = _variances(fit.varcomp, words)
     frame = pd.concat([_fixed_rows(fixed, words), random], ignore_index=True)
@@ -42,8 +52,8 @@ def model_table(
         title,
         frame,
         (col.text("label", "Term"), *col.coefficients(fixed, bounded="correlation")),
-        how=how_fitted(fit, df),
-        note=" ".join(part for part in (note, _boundary(fit)) if part),
+        how=how_fitted(fit, df, told=told),
+        note=" ".join(part for part in (note, _boundary(fit), "" if told else NOTE) if part),
         group="part",
     )
 
@@ -89,16 +99,33 @@ def in_words(term: object, words: Mapping[str, str]) -> str:
     return {**default, **words}.get(str(term), str(term))
 
 
-def how_fitted(fit: Any, df: str) -> str:
-    """Return formula, criterion, df and sizes in one sentence."""
+def sizes_told(fit: Any, disclosure: Disclosure) -> bool:
+    """Return whether a fit's numbers of people and rows may be shown; raise where few are in it."""
+    used = fit.augment()
+    if used["client_id"].nunique() < SMALLEST_SHOWN:
+        raise WithheldError(
+            "Fewer than five clients have what the model needs: numbers about so few people are "
+            "not shown."
+        )
+    groups = disclosure.shows_rows(used, "session")
+    if "therapist_id" in used.columns:
+        groups &= disclosure.shows(used["therapist_id"].dropna(), of="therapist")
+    return groups
+
+
+def how_fitted(fit: Any, df: str, *, told: bool = True) -> str:
+    """Return formula, criterion, df and, where they may be told, sizes in one sentence."""
     criterion = "REML" if fit.reml else "maximum likelihood"
-    groups = fit.n_groups if isinstance(fit.n_groups, Mapping) else dict(fit.n_groups)
-    names = {"client_id": "client", "therapist_id": "therapist"}
-    sizes = ", ".join(people(int(n), names.get(str(k), str(k))) for k, n in groups.items())
+    names = {"client_id": "clients", "therapist_id": "therapists"}
+    sizes = ", ".join(f"{count(n)} {names.get(str(k), str(k))}" for k, n in fit.n_groups.items())
+    told_words = (
+        f"{count(fit.nobs)} sessions, {sizes}; log-likelihood {number(fit.llf, 1)}."
+        if told
+        else "numbers of sessions and clients withheld."
+    )
     return (
         f'al.fit_multilevel("{fit.formula}"): linear mixed model, {criterion}, '
-        f"{DF_WORDS.get(df, df)}; {count(fit.nobs)} sessions, {sizes}; "
-        f"log-likelihood {number(fit.llf, 1)}."
+        f"{DF_WORDS.get(df, df)}; {told_words}"
     )
 
 

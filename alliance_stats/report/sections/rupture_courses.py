@@ -40,8 +40,8 @@ def course_blocks(found: Any, score: Score) -> list[Block]:
             how=f"al.detect_ruptures: {rule_in_words(found)}. The client is the one with a "
             "repaired rupture whose number of sessions lies nearest the median of such clients.",
             note=f"n = 1 client, {plural(len(sessions), 'rated session')}; dotted where sessions "
-            "are unrated. One person's course: leave it out (--no-courses) where the report leaves "
-            "the clinic.",
+            "are unrated. One person's course, shown because the report was asked to show persons: "
+            "it must not leave the clinic.",
         )
     ]
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
+from ...disclosure import NOTE, blurred
 from ...errors import DesignError
 from .. import columns as col
 from ..content import Block, Paragraph, Table
 from ..context import Context, Score
 from ..formatting import count, decimals_for, number, p_sentence
-from ..suppression import require_people, tellable
 from .draft import Draft
-from .models import DF_WORDS, levels, model_table
+from .models import DF_WORDS, levels, model_table, sizes_told
 
 DF: Literal["satterthwaite"] = "satterthwaite"
 LEAST_THERAPISTS = 5
@@ -78,9 +79,9 @@ def model_blocks(context: Context, score: Score, rule: dict[str, Any], draft: Dr
         levels=n,
         df=DF,
     )
-    ruptured = found.rows.loc[found.rows["rupture_lag1"] == 1, "client_id"].nunique()
-    require_people(ruptured, "clients have a rupture with a session right after it")
-    draft.say(tellable(found.messages))
+    ruptured = found.rows.loc[found.rows["rupture_lag1"] == 1, "client_id"]
+    context.disclosure.require(ruptured, "clients have a rupture with a session right after it")
+    draft.say(found.messages)
     fit = found.fits[f"outcome, {n} levels"]
     draft.used.update(formula=fit.formula, outcome=outcome.measure, outcome_scale=outcome.scale)
     table = model_table(
@@ -89,13 +90,14 @@ def model_blocks(context: Context, score: Score, rule: dict[str, Any], draft: Dr
         f"Next session's {outcome.title} after a rupture and after a repair, {LEVEL_WORDS[n]}",
         words=_words(fit.params.index),
         df=DF,
+        disclosure=context.disclosure,
         note=f"Estimates in points of the {outcome.title}. Within: the session before compared "
         "with the client's own other sessions; between: all of whose sessions before have one "
-        f"compared with none. {counting_words(found, fit.nobs)}",
+        f"compared with none. {counting_words(found, fit, context)}",
     )
     table = replace(table, how=f"al.fit_rupture_repair, by {table.how}")
     said = Paragraph(_in_words(fit, outcome))
-    return [said, table, *_reverse(found, score, outcome, n)]
+    return [said, table, *_reverse(found, score, outcome, n, context)]
 
 
 def _words(terms: pd.Index) -> dict[str, str]:
@@ -125,18 +127,21 @@ def _term(fit: Any, term: str) -> pd.Series:
     return tidy[(tidy["effect"] == "fixed") & (tidy["term"] == term)].iloc[0]
 
 
-def counting_words(found: Any, nobs: int) -> str:
+def counting_words(found: Any, fit: Any, context: Context) -> str:
     """Say which sessions stand before an outcome, and what counts as a rupture."""
+    scores = found.rows[found.rows["outcome"].notna()]
+    told = sizes_told(fit, context.disclosure) and context.disclosure.shows_rows(scores)
+    of_how_many = f"{count(fit.nobs)} of {count(len(scores))} outcome" if told else "Outcome"
     return (
-        f"{count(nobs)} of {count(found.rows['outcome'].notna().sum())} outcome scores have a "
-        "judged session right before them (by session number, never by row); the others are left "
-        "out. Counted as everywhere in this section: a rupture is the session in which one of the "
-        f"{count(len(found.ruptures.episodes))} ruptures begins, a repair the session that ends "
-        "one; a further fall within an open rupture is no rupture of its own."
+        f"{of_how_many} scores {'' if told else 'that '}have a judged session right before them "
+        f"(by session number, never by row){'' if told else ' are used'}; the others are left "
+        "out. Counted as everywhere in this section: a rupture is the session in which one "
+        "begins, a repair the session that ends one; a further fall within an open rupture is no "
+        "rupture of its own."
     )
 
 
-def _reverse(found: Any, score: Score, outcome: Score, n: int) -> list[Block]:
+def _reverse(found: Any, score: Score, outcome: Score, n: int, context: Context) -> list[Block]:
     """Return what the outcome goes before, where these models could be fitted."""
     names = {
         f"reverse: rupture, {n} levels": "A rupture begins (0 or 1)",
@@ -150,6 +155,10 @@ def _reverse(found: Any, score: Score, outcome: Score, n: int) -> list[Block]:
         for label, fit in fits.items()
     ]
     frame = pd.DataFrame(rows).drop(columns=["effect", "group"])
+    told = [sizes_told(fit, context.disclosure) for fit in fits.values()]
+    frame = frame.astype({"nobs": float})
+    if not all(told):
+        frame = blurred(frame.assign(nobs=np.nan))
     frame["digits"] = [_digits(error) for error in frame["std_error"]]
     formulas = "; ".join(f'"{fit.formula}"' for fit in fits.values())
     table = Table(
@@ -170,7 +179,7 @@ def _reverse(found: Any, score: Score, outcome: Score, n: int) -> list[Block]:
         f"{DF_WORDS[DF]}.",
         note=f"b: for each point of the {outcome.title} above the client's own mean at the session "
         "before. Of a rupture, a yes or no, it is a difference in probability (linear probability "
-        f"model). {_zero_variances(fits)}",
+        f"model). {_zero_variances(fits)}{NOTE * (not all(told))}",
     )
     return [table]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...disclosure import SMALLEST_SHOWN, WithheldError
 from ...drawing import house_style
 from ...errors import DesignError
 from ...ruptures.multiverse_grid import expand, single
@@ -16,7 +17,6 @@ from .. import columns as col
 from ..content import Block, Figure, Paragraph, Table
 from ..context import Context, Score
 from ..formatting import count, number, p_sentence, plural
-from ..suppression import require_people, tellable
 from .draft import Draft
 from .rupture_models import able_levels, outcome_of, series
 from .rupture_plan import departure_blocks, plan_of
@@ -35,7 +35,7 @@ JOINT_WORDS = {
     "n_significant": "Specifications beyond 1.96 SE in one direction",
     "mean_z": "Mean z",
 }
-OF_PERSONS = ["n_clients", "n_ruptures", "n_repaired", "message"]
+OF_PERSONS = ["n_clients", "n_ruptures", "n_repaired", "nobs", "df", "message"]
 
 
 def multiverse_blocks(
@@ -58,8 +58,11 @@ def multiverse_blocks(
         seed=options.seed,
     )
     fitted = many.specifications.dropna(subset=["estimate"])
-    require_people(int(fitted["n_clients"].min()) if len(fitted) else 0, "clients can be modelled")
-    draft.say(tellable(many.messages))
+    if not len(fitted) or fitted["n_clients"].min() < SMALLEST_SHOWN:
+        raise WithheldError(
+            "Fewer than five clients can be modelled: numbers about so few people are not shown."
+        )
+    draft.say(many.messages)
     how = _how(many, plan)
     draft.used["multiverse"] = _used(many, asked)
     return [
@@ -149,6 +152,7 @@ def _curve(many: Any, outcome: Score, how: str) -> Figure:
 
     with house_style():
         ax = many.plot()
+        ax.get_legend().set_title("Specification curve")  # its own counts people
     marked = many.specifications["primary"].any()
     whose = "the analysis plan's primary one" if many.plan else "the model of the table above"
     mark = f" Diamond: {whose}." if marked else ""

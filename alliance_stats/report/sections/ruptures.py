@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
+
+from ...disclosure import NOTE, OTHERS, Disclosure
 from ...errors import AllianceStatsError
 from .. import columns as col
-from ..content import Block, Column, Paragraph, Section, Table
+from ..content import Block, Caution, Paragraph, Section, Table
 from ..context import Context, Score
 from ..formatting import count, percent, plural
-from ..suppression import NOTE, any_hidden, is_small, people, require_people, suppress, tellable
 from .draft import Draft
 from .rupture_chance import chance_blocks
 from .rupture_courses import course_blocks, rule_in_words
@@ -21,7 +23,7 @@ CLASS_WORDS = {
     "repaired": "Ruptures, all repaired",
     "unrepaired": "A rupture not repaired",
     "censored": "A rupture whose repair cannot be told: the series ended",
-    "too_few_sessions": "Too few rated sessions to judge",
+    "too_few_sessions": "Too few rated sessions to judge, or none",
 }
 RUPTURED = ("repaired", "unrepaired", "censored")
 
@@ -33,7 +35,7 @@ def build(context: Context, draft: Draft) -> Section:
     try:
         score = context.alliance
     except AllianceStatsError as error:
-        draft.refuse(str(error))
+        draft.refuse(error)
         return draft.finish()
     options = context.options
     rows = context.rows(score)
@@ -43,18 +45,22 @@ def build(context: Context, draft: Draft) -> Section:
     found: list[Any] = []
 
     def detect() -> list[Block]:
-        require_people(rows["client_id"].nunique(), "clients were rated")
+        context.disclosure.require(rows["client_id"], "clients were rated")
         found.append(al.detect_ruptures(rows, direction=score.direction, **rule))
         draft.used["parameters"] = dict(found[0].parameters)
-        draft.say(tellable(found[0].messages))
-        draft.headline = _headline(found[0])
-        return [_stated(found[0], score), _classes(found[0])]
+        draft.say(found[0].messages)
+        classes = _classes(found[0], context.disclosure)
+        draft.headline = _headline(found[0], context.disclosure)
+        return [_stated(found[0], score), classes]
 
     if not draft.attempt("The search for ruptures", detect):
         return draft.finish()
-    draft.attempt(
-        "What chance alone would give", lambda: chance_blocks(context, score, rows, rule, draft)
-    )
+    if _episodes_told(found[0], context.disclosure):
+        draft.attempt(
+            "What chance alone would give", lambda: chance_blocks(context, score, rows, rule, draft)
+        )
+    else:
+        draft.add(Caution("How many ruptures there are, and chance alone would give, is withheld."))
     if options.individual_courses:
         draft.attempt("A client's course", lambda: course_blocks(found[0], score))
     modelled = draft.attempt(
@@ -104,51 +110,90 @@ def _back(level: Any) -> str:
     return "back at the level before" if level == 1 else f"{percent(level, 0)} of the fall regained"
 
 
-def _headline(found: Any) -> str:
-    clients = found.clients
-    judged = clients[clients["class"] != "too_few_sessions"]
-    ruptured = int((judged["n_ruptures"] > 0).sum())
+def _episodes_told(found: Any, disclosure: Disclosure) -> bool:
+    """Return whether the numbers of ruptures and of repairs may be shown."""
     episodes = found.episodes
-    if is_small(ruptured) or is_small(len(judged) - ruptured) or not len(judged):
-        return f"{people(len(judged), 'client')} could be judged."
-    repaired = int((episodes["outcome"] == "repaired").sum())
-    return (
-        f"By the rule {found.rule}, {count(ruptured)} of {count(len(judged))} clients "
-        f"({percent(ruptured / len(judged))}) had a rupture; {count(repaired)} of "
-        f"{plural(len(episodes), 'rupture')} were repaired in the sessions observed."
+    repaired = episodes[episodes["outcome"] == "repaired"]
+    return all(
+        disclosure.shows_rows(part, EPISODE, over=disclosure.everybody)
+        for part in (episodes, repaired)
     )
 
 
-def _classes(found: Any) -> Table:
+def _headline(found: Any, disclosure: Disclosure) -> str:
     clients = found.clients
-    counts = clients["class"].astype(str).value_counts().reindex(list(CLASS_WORDS), fill_value=0)
-    frame = counts.rename_axis("class").rename("n").reset_index()
-    frame["share"] = frame["n"] / len(clients)
-    groups = clients.groupby(clients["class"].astype(str))
-    for column in ("n_sessions", "n_ruptures", "n_repaired"):
-        frame[column] = frame["class"].map(groups[column].sum(min_count=1))
-    also = ["share", "n_sessions", "n_ruptures", "n_repaired"]
-    # The headline tells how many had a rupture, so a small class of these hides behind another.
-    shown = suppress(frame, "n", also=also, first=frame["class"].isin(RUPTURED))
+    judged = clients[clients["class"] != "too_few_sessions"]
+    ruptured = judged[judged["n_ruptures"] > 0]
+    if not len(judged) or not disclosure.shows(judged["client_id"], ruptured["client_id"]):
+        none = clients.loc[clients["class"] == "none", "client_id"]
+        every = len(disclosure.everybody)
+        if not disclosure.shows(disclosure.everybody, none):
+            return "How many clients had a rupture is withheld."
+        return (
+            f"The rule {found.rule} finds no rupture in {count(len(none))} of {count(every)} "
+            f"clients ({percent(len(none) / every)})."
+        )
+    text = (
+        f"By the rule {found.rule}, {count(len(ruptured))} of {count(len(judged))} clients "
+        f"({percent(len(ruptured) / len(judged))}) had a rupture"
+    )
+    if not _episodes_told(found, disclosure):
+        return text + "."
+    repaired = int((found.episodes["outcome"] == "repaired").sum())
+    return (
+        f"{text}; {count(repaired)} of {plural(len(found.episodes), 'rupture')} were repaired in "
+        "the sessions observed."
+    )
+
+
+def _classes(found: Any, disclosure: Disclosure) -> Table:
+    clients = found.clients
+    own = clients["class"].astype(str)
+    groups = {name: frozenset(clients.loc[own == name, "client_id"]) for name in CLASS_WORDS}
+    groups["too_few_sessions"] |= disclosure.everybody - frozenset(clients["client_id"])
+    parts = disclosure.parts(groups)
+    rows = []
+    for name, group in parts.items():
+        rows.append(
+            {"class": name, "n": len(group), "share": len(group) / len(disclosure.everybody)}
+        )
+        rows[-1] |= _counted(found, group, disclosure)
+    frame = pd.DataFrame(rows, columns=["class", "n", "share", *COUNTED])
     return Table(
         "rupture-classes",
         "Clients by what the rule finds in their course",
-        shown,
+        frame,
         (
             col.text("class", "Class", words=CLASS_WORDS),
             col.count("n", "Clients"),
             col.percent("share", "Share"),
-            _sum("n_sessions", "Sessions"),
-            _sum("n_ruptures", "Ruptures"),
-            _sum("n_repaired", "Repaired"),
+            col.count("n_sessions", "Sessions"),
+            col.count("n_ruptures", "Ruptures"),
+            col.count("n_repaired", "Repaired"),
         ),
         how=f"al.detect_ruptures: {rule_in_words(found)}; a rupture: {_definition(found)}. "
-        f"Shares are of all {people(len(clients), 'client')} with a rated session.",
+        f"Shares are of all {disclosure.people(disclosure.everybody, 'client')}.",
         note="Clients with more sessions have more chances of a rupture. "
-        + (NOTE if any_hidden(shown) else ""),
+        + NOTE * (OTHERS in parts or not parts or bool(frame.isna().any(axis=None))),
     )
 
 
-def _sum(name: str, label: str) -> Column:
-    """Return a count of sessions or episodes; in a suppressed row it is missing, not small."""
-    return Column(label, lambda row: count(row[name]))
+EPISODE = "rupture_session"
+COUNTED = {"n_sessions": "session", "n_ruptures": EPISODE, "n_repaired": EPISODE}
+
+
+def _counted(found: Any, group: frozenset[Any], disclosure: Disclosure) -> dict[str, float]:
+    """Return the sessions, ruptures and repairs of a group, where they may be told."""
+    episodes = found.episodes[found.episodes["client_id"].isin(group)]
+    rows = {
+        "n_sessions": found.sessions[found.sessions["client_id"].isin(group)],
+        "n_ruptures": episodes,
+        "n_repaired": episodes[episodes["outcome"] == "repaired"],
+    }
+    sums = found.clients[found.clients["client_id"].isin(group)][list(COUNTED)].sum(min_count=1)
+    return {
+        name: float(sums[name])
+        if disclosure.shows_rows(rows[name], what, over=group)
+        else float("nan")
+        for name, what in COUNTED.items()
+    }

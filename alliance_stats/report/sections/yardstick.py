@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from ...description import scale_reliability
+from ...disclosure import NOTE, Disclosure
 from ...errors import DesignError
 from .. import columns as col
 from ..content import Table
 from ..context import Context, Score
 from ..formatting import number
-from ..suppression import NOTE, any_hidden, suppress
 
 CRITICAL = 1.96
 ENOUGH_FOR_ALPHA = 30  # forms; with fewer an alpha's interval spans most of what alphas can be
@@ -43,7 +43,7 @@ def yardstick(context: Context, score: Score) -> Yardstick:
     own, n = _own_alpha(context, score)
     published = published_reliabilities(card, score)
     if n >= ENOUGH_FOR_ALPHA or (n and not published):
-        value, words = own, f"Cronbach's alpha of these clients' first complete forms, n = {n}"
+        value, words = own, "Cronbach's alpha of these clients' first complete forms"
     elif published:
         best = published[0]
         value = float(best.value)
@@ -125,8 +125,11 @@ def other_yardsticks(
     if len({row["points"] for row in rows}) < 2:
         return None
     sign = -1.0 if score.direction == "lower_is_better" else 1.0
-    better = (sign * (pairs["post"] - pairs["pre"])).dropna().to_numpy()
-    frame = pd.DataFrame([{**row, **_counts(better, row)} for row in rows])
+    better = (sign * (pairs["post"] - pairs["pre"])).set_axis(pairs["client_id"]).dropna()
+    counted = [{**row, **_counts(better, row, context.disclosure)} for row in rows]
+    frame = pd.DataFrame(counted)
+    if frame[["n_improved", "n_deteriorated"]].isna().all(axis=None):
+        return None
     return _table(frame, score)
 
 
@@ -141,27 +144,23 @@ def _short(card: Any, fact: Any) -> str:
     return f"{found['first']} {found['year']}" if found else citation
 
 
-def _counts(better: np.ndarray, row: dict[str, Any]) -> dict[str, Any]:
+def _counts(better: pd.Series, row: dict[str, Any], disclosure: Disclosure) -> dict[str, float]:
     beyond = np.greater_equal if row["counts_at"] else np.greater
-    improved = int(beyond(better, row["points"]).sum())
-    return {
-        "n_improved": improved,
-        "share_improved": improved / len(better),
-        "n_deteriorated": int(beyond(-better, row["points"]).sum()),
-    }
+    counts = {}
+    for name, change in (("improved", better), ("deteriorated", -better)):
+        changed = better.index[beyond(change, row["points"])]
+        told = disclosure.shows(better.index, changed)
+        counts[f"n_{name}"] = float(len(changed)) if told else float("nan")
+    return {**counts, "share_improved": counts["n_improved"] / len(better)}
 
 
 def _table(frame: pd.DataFrame, score: Score) -> Table:
-    better = suppress(frame, "n_improved", also=["share_improved"], sums_to_total=False)
-    worse = suppress(frame, "n_deteriorated", sums_to_total=False)
-    shown = better.assign(
-        n_deteriorated=worse["n_deteriorated"],
+    shown = frame.assign(
         limit=[
             f"{'≥' if row.counts_at else '>'} {number(row.points)}" for row in frame.itertuples()
-        ],
-        suppressed_worse=worse["suppressed"],
+        ]
     )
-    hidden = any_hidden(better) or any_hidden(worse)
+    hidden = bool(frame["n_improved"].isna().any() or frame["n_deteriorated"].isna().any())
     return Table(
         "change-yardsticks",
         f"How many changed reliably on the {score.title}, by what is called reliable",
@@ -171,7 +170,7 @@ def _table(frame: pd.DataFrame, score: Score) -> Table:
             col.text("limit", "Points"),
             col.count("n_improved", "Improved"),
             col.percent("share_improved", "Share"),
-            col.count("n_deteriorated", "Deteriorated", suppressed="suppressed_worse"),
+            col.count("n_deteriorated", "Deteriorated"),
         ),
         how="Clients with two scores. An error of measurement is SD × √(1 − reliability) of one "
         "population; a published reliability with the SD of other people can make it too small "
