@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..disclosure import SMALLEST_SHOWN, Disclosure
 from ..outputs import write_whole
 from .tables import TableSchema, table_schema
 
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
     from ..measures import Measure
     from .study import Study
-
-SMALLEST_CELL = 5
-"""Levels seen in fewer rows are shown as fewer than this, so that nobody stands out."""
 
 MOST_LEVELS = 12
 """A text column with more distinct values is described by their number alone."""
@@ -39,7 +37,9 @@ class Codebook:
     ----------
     content
         Everything as plain values: ``name, synthetic, notes, description, tables, measures``.
-        Ids, dates of single sessions and free text are not in it.
+        Ids, dates of single sessions, lowest and highest values and free text are not in it, nor
+        a number of people from one to four, nor what would tell one (None: withheld). Levels
+        count people.
     """
 
     content: dict[str, Any]
@@ -78,6 +78,7 @@ class Codebook:
 def make_codebook(study: Study) -> Codebook:
     """Return the codebook of `study`; see `Study.codebook`."""
     tables = study.tables
+    disclosure = Disclosure.of(study)
     used = _forms(tables)
     known = [name for name in used if name in study.measures]
     return Codebook(
@@ -85,59 +86,97 @@ def make_codebook(study: Study) -> Codebook:
             "name": study.name,
             "synthetic": study.synthetic,
             "notes": list(study.notes),
-            "tables": [_table(table_schema(name), frame) for name, frame in tables.items()],
+            "tables": [
+                _table(table_schema(name), frame, disclosure) for name, frame in tables.items()
+            ],
             "measures": [_measure(study.measures[name], used[name], study) for name in known],
             "without_card": [name for name in used if name not in study.measures],
         }
     )
 
 
-def _table(schema: TableSchema, frame: pd.DataFrame) -> dict[str, Any]:
+def _table(schema: TableSchema, frame: pd.DataFrame, disclosure: Disclosure) -> dict[str, Any]:
+    frame = frame.reset_index(drop=True)
+    people = _People(frame, disclosure)
     return {
         "name": schema.name,
         "title": schema.title,
         "description": schema.description,
-        "rows": len(frame),
+        "rows": len(frame) if people.told(frame.index) else None,
         "key": list(schema.primary_key),
         "refers_to": {key.table: list(key.fields) for key in schema.foreign_keys},
-        "columns": [_column(schema, str(name), frame[name]) for name in frame.columns],
+        "columns": [_column(schema, str(name), frame[name], people) for name in frame.columns],
     }
 
 
-def _column(schema: TableSchema, name: str, column: pd.Series) -> dict[str, Any]:
+class _People:
+    """Whose the rows of a table are: the clients', else the therapists', else each its own."""
+
+    def __init__(self, frame: pd.DataFrame, disclosure: Disclosure) -> None:
+        self.of = next((of for of in ("client", "therapist") if f"{of}_id" in frame), "row")
+        self._ids = frame[f"{self.of}_id"] if self.of != "row" else frame.index.to_series()
+        self._disclosure = disclosure
+
+    def of_rows(self, rows: pd.Index) -> frozenset[Any]:
+        return frozenset(self._ids[rows].dropna())
+
+    def counted(self, rows: pd.Index) -> bool:
+        """Return whether it may be shown how many people have some rows."""
+        return self.of == "row" or self._disclosure.shows(self.of_rows(rows), of=self.of)
+
+    def told(self, rows: pd.Index) -> bool:
+        """Return whether the number of some rows may be shown.
+
+        Where each is of somebody else it counts people, and the ledger decides; else it is enough
+        that five people or more have such rows.
+        """
+        people = self.of_rows(rows)
+        if self.of == "row" or not len(rows):
+            return True
+        if len(people) == len(rows):
+            return self._disclosure.shows(people, of=self.of)
+        return len(people) >= SMALLEST_SHOWN
+
+
+def _column(schema: TableSchema, name: str, column: pd.Series, people: _People) -> dict[str, Any]:
     ours = {field.name: field for field in schema.fields}.get(name)
+    filled, missing = column.index[column.notna()], column.index[column.isna()]
+    told = people.told(filled) and people.told(missing)
     return {
         "name": name,
         "description": ours.description if ours else "A further column of this study.",
         "type": ours.type if ours else _kind(column),
         "allowed": list(ours.enum) if ours and ours.enum else (ours.limits if ours else ""),
-        "filled": int(column.notna().sum()),
-        "missing": int(column.isna().sum()),
-        "distinct": int(column.nunique()),
-        **({} if name in MIXED.get(schema.name, ()) else _values(name, column)),
+        "filled": len(filled) if told else None,
+        "missing": len(missing) if told else None,
+        "distinct": int(column.nunique()) if told or not name.endswith("_id") else None,
+        **({} if name in MIXED.get(schema.name, ()) else _values(name, column, people)),
     }
 
 
-def _values(name: str, column: pd.Series) -> dict[str, Any]:
+def _values(name: str, column: pd.Series, people: _People) -> dict[str, Any]:
     """Return what the values are, without any that could point at one person."""
     from pandas.api import types
 
     filled = column.dropna()
-    if name.endswith("_id") or not len(filled):
+    if name.endswith("_id") or len(people.of_rows(filled.index)) < SMALLEST_SHOWN:
         return {}
     if types.is_datetime64_any_dtype(column.dtype):
-        return {"from_year": int(filled.min().year), "to_year": int(filled.max().year)}
+        years = [year for year, rows in _levels(filled.dt.year) if people.counted(rows)]
+        return {"from_year": int(min(years)), "to_year": int(max(years))} if years else {}
     if types.is_numeric_dtype(column.dtype) and not types.is_bool_dtype(column.dtype):
-        numbers = filled.astype(float)
-        spread = {"lowest": numbers.min(), "mean": numbers.mean(), "highest": numbers.max()}
-        return {key: float(value) for key, value in spread.items()}
-    counts = filled.astype(str).value_counts()
-    if len(counts) > MOST_LEVELS:
+        return {"mean": float(f"{filled.astype(float).mean():.4g}")}
+    levels = _levels(filled.astype(str))
+    if len(levels) > MOST_LEVELS:
         return {}
-    enough = counts >= SMALLEST_CELL
-    levels = {str(level): int(n) for level, n in counts[enough].items()}
-    rare = int((~enough).sum())
-    return {"levels": levels, **({"rare_levels": rare} if rare else {})}
+    shown = {str(v): len(people.of_rows(rows)) for v, rows in levels if people.counted(rows)}
+    rare = len(levels) - len(shown)
+    return {"levels": shown, **({"rare_levels": rare} if rare else {})}
+
+
+def _levels(column: pd.Series) -> list[tuple[Any, pd.Index]]:
+    """Return each value and its rows, the most frequent first."""
+    return [(value, column.index[column == value]) for value in column.value_counts().index]
 
 
 def _kind(column: pd.Series) -> str:

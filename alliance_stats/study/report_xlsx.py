@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
     from .validation_report import ValidationReport
 
+FOR_THE_OWNER = (
+    "For the owner of the data only: this workbook shows the files, with the ids of people."
+)
 LARGE = 50_000  # rows of a file; of a larger one only rows with problems are copied
 MOST_COMMENTS = 2_000  # a sheet; beyond it cells are coloured only
 LONGEST_TEXT = 32_000  # a cell of Excel holds 32,767 characters
@@ -135,7 +138,7 @@ def _write_problems(
     title = f"Validation of {report.name}: {in_counts(report.counts())}"
     _put(sheet, 0, 0, title, formats["title"])
     line = 1
-    for note in (*(n for n in notes if n), *_apostrophe_note()):
+    for note in (FOR_THE_OWNER, *(n for n in notes if n), *_apostrophe_note()):
         _put(sheet, line, 0, note)
         line += 1
     line += 1

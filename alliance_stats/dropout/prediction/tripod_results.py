@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -142,8 +143,16 @@ def _heterogeneity(r: DropoutPrediction) -> Said:
     return " ".join(words), asks if absent else ""
 
 
+def _without_list(message: str) -> str:
+    """Return a message without the ids that `listing` wrote after a colon or in brackets."""
+    return _LISTED.sub("", message)
+
+
+_LISTED = re.compile(r"(?<=\w)(?:: [^:.;()]+(?: \(\d+ in all\))?(?=\.$)| \([^()]*\d+ in all\)\))")
+
+
 def _limits(r: DropoutPrediction) -> str:
-    own = " ".join(r.messages)
+    own = " ".join(map(_without_list, r.messages))  # a checklist is handed in: nobody is named
     return (
         f"{own} Internal evaluation only, in other {unit(r)} of the same study; one partition into "
         "folds from one seed. The model refitted to all clients was not itself evaluated."
