@@ -12,6 +12,9 @@ from typing import Any
 from .. import resources
 from ..errors import AllianceStatsError, StudyLacksError, did_you_mean, listing
 from ..outputs import keep_inputs, write_whole
+from ..report.naming import Names
+from ..study import open_study
+from .sharing import NOTE, share
 
 TAG = "parameters"
 SECONDS_A_CELL = 1800
@@ -36,6 +39,7 @@ def run_notebook(
     *,
     parameters: Iterable[str] | Mapping[str, Any] = (),
     progress: Callable[[str, int, int], None] | None = None,
+    show_persons: bool = False,
 ) -> Path:
     """Run a notebook on a study and write it, with its results, as one page.
 
@@ -52,6 +56,9 @@ def run_notebook(
         cell tagged ``parameters`` sets are allowed.
     progress
         Called with what is being done, the cells done and the cells in all.
+    show_persons
+        Keep all output as it is: rows and figures of single persons, small counts, ids. Such a
+        page must not leave the clinic; without it the page says what it leaves out.
 
     Returns
     -------
@@ -67,8 +74,21 @@ def run_notebook(
     values = {"study_path": str(_absolute(study)), **_parsed(parameters)}
     _inject(notebook, values, source)
     _execute(notebook, progress or (lambda what, done, steps: None))
+    if not show_persons:
+        from nbformat.v4 import new_markdown_cell
+
+        share(notebook, _names(study))
+        notebook.cells.insert(0, new_markdown_cell(NOTE))
     page = _as_page(notebook, title=source.stem)
     return write_whole(target, page.encode(), what="the page", make_folder=True)
+
+
+def _names(study: str | os.PathLike[str]) -> Names:
+    """Return the ids of the study a notebook ran on; none where it is no study."""
+    try:
+        return Names.of(open_study(study))
+    except AllianceStatsError:
+        return Names(())
 
 
 def _require_lab() -> None:

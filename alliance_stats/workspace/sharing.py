@@ -1,0 +1,111 @@
+"""What a notebook printed, as it may stand on a page: as in a report, as far as output tells.
+
+A page cannot know which people stand behind a number of a table that somebody displayed, as the
+ledger of a report does. So it is stricter: a table with a row a person is left out; where one cell
+of a column that counts people is from one to four, the whole column goes, and the shares with it;
+messages end before the first number; figures with a mark a person are left out; ids are replaced.
+What a notebook computes and prints in words of its own is masked, but not understood: the page
+says so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ..report.naming import Names, without_data
+
+NOTE = (
+    "This page leaves out rows and figures of single persons, counts of one to four people with "
+    "their columns, and ids. It does not know what else its numbers give away beside each other: "
+    "to share results, write a report (alliance-stats report)."
+)
+LEFT_OUT = "Left out here: it shows single persons (--show-persons keeps it)."
+OF_PERSONS = {"client_id", "therapist_id", "client", "therapist", "cell", "value", "message"}
+COUNTS = re.compile(
+    r"n|n_.*|count|clients|dyads|therapists|events?|in_therapy|attended|missed|not_recorded|both|"
+    r"only_first|only_second|neither|cases|freq"
+)
+FOLLOWS = re.compile(
+    r"share.*|rate|conf_.*|proportion|incidence|one_minus_km|std_error|kappa|agreement"
+)
+DRAWN = re.compile(
+    r"plot_clients?\(|plot_bland_altman|plot_gap_by_therapist|therapists\.plot|page\.plot|"
+    r"surface\.plot"
+)
+FEW = re.compile(
+    r"(?<![\d.,\w-])[1-4](?=(?: of [\d,]+)? (?:clients?|dyads?|therapists?|dropouts?))"
+)
+_ITEM = re.compile(r"^- .*(?:\n  .*)*\n?", re.MULTILINE)
+_PROBLEM = re.compile(r"^\[(?:error|warning|info)\] .*\n?", re.MULTILINE)
+_ALIGNED = re.compile(r"^(?P<name>\S.*?)(?P<gap> {2,})(?P<n>\d+)$", re.MULTILINE)
+
+
+def share(notebook: Any, names: Names) -> None:
+    """Change the outputs of an executed notebook into what may stand on a page."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            of_persons = bool(DRAWN.search(cell.source))
+            cell.outputs = list(_shared(cell.outputs, names, of_persons))
+
+
+def _shared(outputs: Any, names: Names, of_persons: bool) -> Iterator[Any]:
+    for output in outputs:
+        if output.output_type == "stream":
+            output.text = _text(output.text, names)
+        data = output.get("data", {})
+        if of_persons and any(kind.startswith("image/") for kind in data):
+            for kind in [kind for kind in data if kind.startswith(("image/", "text/html"))]:
+                del data[kind]
+            data["text/plain"] = LEFT_OUT
+        if "text/html" in data:
+            data["text/html"] = names.mask(_tables(data["text/html"]))
+            data["text/plain"] = ""  # the same again, for consoles
+        elif "text/plain" in data:
+            data["text/plain"] = _text(data["text/plain"], names)
+        if "image/svg+xml" in data:
+            data["image/svg+xml"] = names.mask(data["image/svg+xml"])
+        yield output
+
+
+def _text(text: str, names: Names) -> str:
+    """Return printed text with messages cut, small counts gone and ids masked."""
+
+    def item(match: re.Match[str]) -> str:
+        whole = " ".join(match.group().removeprefix("- ").split())
+        said = "" if names.names(whole) else without_data(whole)
+        return match.group() if said == whole else f"- {said}\n" if said else ""
+
+    text = _PROBLEM.sub("", _ITEM.sub(item, text))
+    if any(1 <= int(found["n"]) <= 4 for found in _ALIGNED.finditer(text)):
+        text = _ALIGNED.sub(r"\g<name>\g<gap>withheld", text)
+    return names.mask(FEW.sub("fewer than 5", text))
+
+
+def _tables(markup: str) -> str:
+    """Return HTML whose tables hold no row a person and no small count of people."""
+    from bs4 import BeautifulSoup
+
+    page = BeautifulSoup(markup, "html.parser")
+    for table in page.find_all("table"):
+        rows = [row.find_all(["th", "td"]) for row in table.find_all("tr")]
+        heads = [cell.get_text(strip=True) for cell in rows[0]] if rows else []
+        if OF_PERSONS & set(heads):
+            table.replace_with(LEFT_OUT)
+            continue
+        body = [row for row in rows[1:] if len(row) == len(heads)]
+        small = [
+            place
+            for place, head in enumerate(heads)
+            if COUNTS.fullmatch(head) and any(_is_few(row[place].get_text()) for row in body)
+        ]
+        gone = small + [place for place, head in enumerate(heads) if FOLLOWS.fullmatch(head)]
+        for row in body if small else []:
+            for place in gone:
+                row[place].string = "withheld"
+    return str(page)
+
+
+def _is_few(text: str) -> bool:
+    return bool(re.fullmatch(r"[1-4](?:\.0+)?", text.strip()))
