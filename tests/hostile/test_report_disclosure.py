@@ -1,0 +1,289 @@
+"""An attacker with the whole folder of a report, who adds, subtracts and counts what it shows.
+
+He knows the program, so he knows which people stand behind a number that is shown, and tries to
+come down to a number about fewer than five of them. His linear algebra is least squares, which
+shares nothing with the ledger that decides what is shown.
+"""
+
+import itertools
+import json
+import re
+import zipfile
+from html import unescape
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import alliance_stats as al
+
+FEW = 5
+OUTSIDE = 1e-6  # how far a vector of ones lies from a span it is not in: 0.1 or more
+PERSON = r"(?:clients?|dyads?|therapists?|dropouts?|people|persons?|events?|others|groups?)"
+RARE = {"mutual": 3, "transferred": 2, "administrative": 1, "ongoing": 4}
+
+
+def sixty():
+    """Return sixty clients with rare endings, a few never rated, a few without a last score."""
+    study = al.simulate_study(n_therapists=8, n_clients=60, seed=5)
+    ends = study.tables["terminations"].copy()
+    reasons = [name for name, n in RARE.items() for _ in range(n)]
+    rest = len(ends) - len(reasons)
+    ends["reason"] = [*reasons, *["dropout"] * 14, *["completed"] * (rest - 14)]
+    ids = list(ends["client_id"])
+    ratings, posts = study.tables["ratings"], study.tables["assessments"]
+    unrated = (ratings["rater"] == "therapist") & ratings["client_id"].isin(ids[20:22])
+    missed = (posts["occasion"] == "post") & posts["client_id"].isin(ids[30:33])
+    return study.with_tables(terminations=ends, ratings=ratings[~unrated],
+                             assessments=posts[~missed])  # fmt: skip
+
+
+STUDIES = {
+    "seven": lambda: al.simulate_study(n_therapists=3, n_clients=7, seed=3),
+    "sixty": sixty,
+}
+
+
+@pytest.fixture(scope="module", params=list(STUDIES))
+def stolen(request, tmp_path_factory):
+    """Return a study and the folder of its report."""
+    study = STUDIES[request.param]()
+    folder = tmp_path_factory.mktemp("stolen") / "report"
+    al.write_report(study, folder, replicates=20)
+    return study, folder
+
+
+def texts(folder):
+    """Return everything readable in the folder, by file: markup without tags, Word, JSON, CSV."""
+    found = {}
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        name = path.relative_to(folder).as_posix()
+        if path.suffix == ".docx":
+            with zipfile.ZipFile(path) as archive:
+                parts = [archive.read(n).decode() for n in archive.namelist() if n.endswith("xml")]
+            found[name] = " ".join(re.findall(r"<w:t[^>]*>([^<]*)<", " ".join(parts)))
+        elif path.suffix in (".html", ".svg"):
+            raw = re.sub(r"<style.*?</style>", " ", path.read_text(encoding="utf-8"), flags=re.S)
+            said = re.findall(r'(?:aria-label|title|alt|data-[\w-]+)="([^"]*)"', raw)
+            found[name] = unescape(" ".join([re.sub(r"<[^>]*>", " ", raw), *said]))
+        else:
+            found[name] = path.read_text(encoding="utf-8")
+    return found
+
+
+def csv(folder, name):
+    path = folder / f"{name}.csv"
+    return pd.read_csv(path) if path.is_file() and path.stat().st_size > 1 else pd.DataFrame()
+
+
+def groups_behind(study, folder):
+    """Return name → people of every group whose size the report shows, as the attacker maps it."""
+    every = set(study.clients["client_id"])
+    ends = study.terminations.set_index("client_id")["reason"].astype(str)
+    scores = study.scores.dropna(subset=["score"])
+    sessions = study.tables["sessions"]
+    came = sessions[sessions["attended"].astype("boolean").fillna(True).to_numpy(dtype=bool)]
+    last = sessions.groupby("client_id")["session"].max()
+    found = {"everybody": every}
+
+    def shown(table, column="n"):
+        return table[table[column].notna()].to_dict("records") if column in table else []
+
+    for row in shown(csv(folder, "tables/endings")):
+        if row["reason"] in set(ends):
+            found[f"ended {row['reason']}"] = set(ends.index[ends == row["reason"]])
+    for row in shown(csv(folder, "figures/attendance"), "in_therapy"):
+        at = row["session"]
+        found[f"in therapy {at}"] = set(last.index[last >= at])
+        if row.get("attended") == row.get("attended") and "attended" in row:
+            found[f"came {at}"] = set(came.loc[came["session"] == at, "client_id"])
+    total = scores[(scores["measure"] == "wai-sr") & (scores["scale"] == "total")]
+    for row in shown(csv(folder, "figures/alliance-course")):
+        own = total[(total["rater"] == row["rater"]) & (total["session"] == row["session"])]
+        found[f"rated {row['rater']} {row['session']}"] = set(own["client_id"])
+    wide = total.pivot_table(index=["client_id", "session"], columns="rater", values="score")
+    both = wide[["client", "therapist"]].dropna().reset_index()
+    for row in shown(csv(folder, "figures/gap-course")):
+        found[f"dyads {row['session']}"] = set(both.loc[both["session"] == row["session"],
+                                                        "client_id"])  # fmt: skip
+    keys = scores.assign(measure=scores["measure"].astype(str).str.upper())
+    keys = keys.set_index(["measure", "rater", "scale"])["client_id"].sort_index()
+    for row in shown(csv(folder, "tables/missing"), "n_clients"):
+        of = (row["measure"], row["rater"], row["scale"])
+        found[f"scored {of}"] = set(keys.loc[[of]])
+    drop = last.reindex(ends.index[ends == "dropout"])
+    for row in shown(csv(folder, "figures/dropout"), "incidence"):
+        found[f"dropped by {row['time']}"] = set(drop.index[drop <= row["time"]])
+    found |= rupture_groups(study, total, csv(folder, "tables/rupture-classes"))
+    found |= change_groups(study, csv(folder, "tables/change"))
+    flow = texts(folder)["figures/flow.csv"]
+    stages = {"rated by the client": set(total.loc[total["rater"] == "client", "client_id"]),
+              "both rated a session": set(both["client_id"]),
+              "a recorded end": set(ends.index)}  # fmt: skip
+    for label, people in stages.items():
+        if re.search(rf"{label}\s*n = \d", flow):
+            found[label] = people
+    return found
+
+
+def rupture_groups(study, total, table):
+    if table.empty:
+        return {}
+    own = al.detect_ruptures(total[total["rater"] == "client"], rule="drop_stricter_sd").clients
+    shown = table[table["n"].notna()]["class"]
+    return {
+        f"class {name}": set(own.loc[own["class"] == name, "client_id"])
+        for name in shown
+        if name in set(own["class"]) and name != "too_few_sessions"
+    }
+
+
+def change_groups(study, table):
+    if table.empty:
+        return {}
+    pairs = al.first_and_last(study, measure="core-10").dropna(subset=["pre", "post"])
+    return {"two scores": set(pairs["client_id"])} if table["n_of"].notna().any() else {}
+
+
+def test_no_sum_of_what_is_shown_comes_down_to_fewer_than_five(stolen):
+    study, folder = stolen
+    shown = groups_behind(study, folder)
+    people = sorted(set().union(*shown.values()))
+    matrix = np.array([[one in group for one in people] for group in shown.values()], dtype=float)
+    small = {frozenset(g) for g in shown.values() if 0 < len(g) < FEW}
+    for a, b in itertools.permutations(shown.values(), 2):  # nested tables and steps of curves
+        small |= {frozenset(a - b)} if b <= a and 0 < len(a - b) < FEW else set()
+    ends = study.terminations.set_index("client_id")["reason"].astype(str)
+    small |= {frozenset(ends.index[ends == reason]) for reason in set(ends)}
+    small |= {frozenset([one]) for one in people}
+    small |= {frozenset(pair) for pair in itertools.combinations(people, 2)}
+    told = []
+    small = [group for group in small if 0 < len(group) < FEW]
+    targets = np.array([[one in group for one in people] for group in small], dtype=float)
+    solution = np.linalg.lstsq(matrix.T, targets.T, rcond=None)[0]
+    away = np.linalg.norm(matrix.T @ solution - targets.T, axis=0)
+    told = [sorted(group) for group, far in zip(small, away, strict=True) if far < OUTSIDE]
+    assert told == []
+    assert len(shown) > 1 or len(study.clients) < 10
+
+
+def test_no_text_counts_one_to_four_people(stolen):
+    _, folder = stolen
+    counted = re.compile(rf"(?<![\d.,\w-])([1-4]) (?:of [\d,]+ )?{PERSON}\b|n = [1-4]\b")
+    found = {name: counted.findall(text) for name, text in texts(folder).items()}
+    assert {name: hits for name, hits in found.items() if hits} == {}
+
+
+def test_no_column_that_counts_people_holds_one_to_four(stolen):
+    _, folder = stolen
+    counts = {"n", "n_of", "n_clients", "n_dropout", "n_at_risk", "n_improved", "n_deteriorated",
+              "in_therapy", "attended", "missed", "not_recorded", "n_events", "events"}  # fmt: skip
+    for path in folder.rglob("*.csv"):
+        if path.stem == "rupture-multiverse-shares":  # counts specifications
+            continue
+        table = pd.read_csv(path)
+        for column in counts & set(table.columns):
+            values = table[column].dropna()
+            assert not ((values > 0) & (values < FEW)).any(), f"{path.name}: {column}"
+
+
+def test_steps_of_the_curve_times_those_at_risk_are_no_few_dropouts(stolen):
+    study, folder = stolen
+    curve = csv(folder, "figures/dropout")
+    if curve.empty:
+        ends = study.terminations["reason"].astype(str)
+        assert 0 < (ends == "dropout").sum() < FEW
+        return
+    n = len(study.clients)
+    steps = np.diff(np.concatenate([[0], np.sort(curve["incidence"].unique())])) * n
+    assert steps.min() > FEW - 1  # censoring makes a step of a curve larger, never smaller
+    assert not {"n_at_risk", "n_events", "std_error"} & set(curve)
+
+
+def test_bars_of_attendance_differ_by_five_or_more_or_not_at_all(stolen):
+    _, folder = stolen
+    bars = csv(folder, "figures/attendance")
+    if len(bars):
+        steps = -np.diff(bars["in_therapy"])
+        assert ((steps == 0) | (steps >= FEW)).all()
+
+
+def test_shares_times_their_denominators_are_the_counts_shown(stolen):
+    _, folder = stolen
+    table = csv(folder, "tables/endings")
+    if len(table):
+        whole = table["n"].sum()
+        assert (table["share"] * whole).round(1).tolist() == table["n"].tolist()
+    change = csv(folder, "tables/change")
+    if len(change):
+        told = (change["share"] * change["n_of"]).dropna()
+        assert not ((told > 0.5) & (told < FEW - 0.5)).any()
+
+
+def test_marks_in_figures_are_points_of_curves_and_never_persons(stolen):
+    study, folder = stolen
+    names = {path.stem for path in (folder / "figures").glob("*.svg")}
+    assert not names & {"change", "gap-dyads", "client-course"}
+    for path in (folder / "figures").glob("*.svg"):
+        marks = path.read_text(encoding="utf-8").count("<use ")
+        text = path.read_text(encoding="utf-8")
+        colours = re.findall(r"<use [^>]*style=\"fill: (#\w+)", text)
+        assert len(study.clients) not in {colours.count(one) for one in set(colours)}, path.name
+        assert marks == 0 or "client" not in re.findall(r'id="([^"]*)"', text)
+
+
+def test_svg_and_word_carry_no_date_and_no_maker(stolen):
+    _, folder = stolen
+    for path in folder.rglob("*.svg"):
+        assert "<dc:date>" not in path.read_text(encoding="utf-8")
+    for path in folder.rglob("*.docx"):
+        with zipfile.ZipFile(path) as archive:
+            assert {entry.date_time[0] for entry in archive.infolist()} == {1980}
+            core = archive.read("docProps/core.xml").decode()
+        assert set(re.findall(r"\d{4}-\d\d-\d\d", core)) == {"1980-01-01"}
+
+
+def test_run_json_holds_no_hash_no_row_and_no_message_with_a_number(stolen):
+    _, folder = stolen
+    run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    assert not {"inputs", "tables", "rows_set_aside"} & set(run)
+    for section in run["sections"]:
+        for message in section["messages"]:
+            assert not re.search(r"(?<![\w.-])\d", message), message
+
+
+def test_no_mean_is_so_exact_that_its_denominator_is_told(stolen):
+    """A mean of 12 answers of 57 clients is a fraction of 684; four digits do not tell which."""
+    _, folder = stolen
+    for path in folder.rglob("*.csv"):
+        for text in pd.read_csv(path, dtype=str).melt()["value"].dropna():
+            if re.fullmatch(r"-?\d+\.\d+", text):
+                assert len(text.strip("-").replace(".", "").strip("0")) <= 4, f"{path}: {text}"
+
+
+IDS = ("Ann Bee", "Bee, C.", "dee@ward", "ward/4", "Ann")
+
+
+def test_no_id_stands_in_any_file_whatever_it_is_made_of(tmp_path):
+    study = al.simulate_study(n_therapists=6, n_clients=30, seed=2)
+    clients, therapists = study.clients["client_id"].unique(), study.therapists["therapist_id"]
+    new = dict(zip(clients[:4], IDS[:4], strict=True)) | {therapists.iloc[0]: "Dr. Who, jun."}
+    new |= {clients[4]: IDS[4]}
+    tables = {
+        name: table.assign(
+            **{
+                column: table[column].astype(object).replace(new)
+                for column in ("client_id", "therapist_id")
+                if column in table
+            }
+        )
+        for name, table in study.tables.items()
+        if name != "scores"
+    }
+    tables["terminations"] = tables["terminations"].assign(definition="as Ann Bee and ward/4 said")
+    renamed = study.with_tables(**tables)
+    folder = tmp_path / "report"
+    al.write_report(renamed, folder, replicates=5)
+    for name, text in texts(folder).items():
+        for one in (*IDS, "Dr. Who"):
+            assert not re.search(rf"(?<!\w){re.escape(one)}(?!\w)", text), f"{name}: {one}"
