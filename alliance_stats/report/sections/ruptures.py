@@ -190,7 +190,11 @@ def _counted(found: Any, group: frozenset[Any], disclosure: Disclosure) -> dict[
         "n_ruptures": episodes,
         "n_repaired": episodes[episodes["outcome"] == "repaired"],
     }
-    sums = found.clients[found.clients["client_id"].isin(group)][list(COUNTED)].sum(min_count=1)
+    sums = (
+        found.clients[found.clients["client_id"].isin(group)][list(COUNTED)]
+        .astype(float)
+        .sum(min_count=1)
+    )
     return {
         name: float(sums[name])
         if disclosure.shows_rows(rows[name], what, over=group)
