@@ -127,6 +127,8 @@ def _tell_written(written: Report) -> None:
     typer.echo(f"The report is in {written.page}")
     if written.account is not None:
         typer.echo(f"Its private account, which must stay with the study, is {written.account}")
+    for name in written.changed:
+        typer.echo(f"Note: '{name}' was changed while the report was made from it.", err=True)
     for section in written.incomplete:
         why = section.reason or "a part of it could not be computed; the report says which"
         typer.echo(f"Note: section '{section.title}': {why}", err=True)

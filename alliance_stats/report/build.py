@@ -14,6 +14,7 @@ from ..errors import AllianceStatsError, AllianceStatsWarning
 from ..outputs import scratch_beside
 from .content import Section
 from .context import Context, Options
+from .manifest import changed_since
 from .place import account_place, check_place, move_into_place
 from .sections import FIRST_TOLD, SECTIONS, Entry
 from .sections.draft import Draft
@@ -35,11 +36,14 @@ class Report:
         What it holds, as values.
     account
         The private account of how it was made; None where none was written.
+    changed
+        Files that no longer hold what the report was made from.
     """
 
     folder: Path
     sections: tuple[Section, ...]
     account: Path | None = None
+    changed: tuple[str, ...] = ()
 
     @property
     def page(self) -> Path:
@@ -123,9 +127,12 @@ def write_report(
         (scratch / "new").mkdir()
         made = write_files(scratch / "new", context, sections)
         move_into_place(scratch, folder)
-    kept = write_account(place, context, sections, source, made)
+    found = getattr(opened.report, "files", ()) if opened.report is not None else ()
+    read = {one.file: one.sha256 for one in found}
+    changed = changed_since(source, read) if source is not None and source.is_dir() else ()
+    kept = write_account(place, context, sections, source, made, read, changed)
     tell("Done", steps, steps)
-    return Report(folder, sections, kept)
+    return Report(folder, sections, kept, changed)
 
 
 def _checked_options(options: dict[str, Any]) -> Options:

@@ -30,27 +30,29 @@ LIBRARIES = (
 MAPPINGS = ("study.yaml", "study.yml", "datapackage.json", "measures/*.yaml", "measures/*.yml")
 
 
-def file_hashes(folder: Path, names: Iterable[str]) -> list[dict[str, Any]]:
-    """Return name, size and SHA-256 of the files a study was read from, and of its mapping.
+def file_hashes(folder: Path, read: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return name and SHA-256 of the files a study was read from, and of its mapping.
 
     Parameters
     ----------
     folder
         The study's folder.
-    names
-        The data files that were read, relative to it.
+    read
+        The data files, relative to it, with the hash taken while each was read.
     """
-    read = {folder / name for name in names}
-    said = {path for pattern in MAPPINGS for path in folder.glob(pattern)}
-    files = sorted(path for path in read | said if path.is_file())
-    return [
-        {
-            "file": path.relative_to(folder).as_posix(),
-            "bytes": path.stat().st_size,
-            "sha256": _sha256(path),
-        }
-        for path in files
-    ]
+    said = {path for pattern in MAPPINGS for path in folder.glob(pattern) if path.is_file()}
+    now = {path.relative_to(folder).as_posix(): _sha256(path) for path in said}
+    found = {**now, **{name: sha256 for name, sha256 in read.items() if sha256}}
+    return [{"file": name, "sha256": sha256} for name, sha256 in sorted(found.items())]
+
+
+def changed_since(folder: Path, read: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the files that no longer hold what was read from them."""
+    return tuple(
+        name
+        for name, sha256 in read.items()
+        if sha256 and not ((folder / name).is_file() and _sha256(folder / name) == sha256)
+    )
 
 
 def _sha256(path: Path) -> str:

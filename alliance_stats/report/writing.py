@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -110,20 +110,27 @@ def _how(context: Context, made: str) -> dict[str, Any]:
 
 
 def write_account(
-    place: Path | None, context: Context, sections: Sequence[Section], source: Any, made: str
+    place: Path | None,
+    context: Context,
+    sections: Sequence[Section],
+    source: Any,
+    made: str,
+    read: Mapping[str, str],
+    changed: Sequence[str],
 ) -> Path | None:
     """Write what must stay with the study; return where, None where there is no place for it."""
     if place is None:
         return None
     study = context.study
     is_folder = source is not None and source.is_dir()
-    files = manifest.file_hashes(source, getattr(study, "files", ())) if is_folder else []
+    files = manifest.file_hashes(source, read) if is_folder else []
     content = {
         "made_by": manifest.TOOL,  # what `keep_inputs` knows its own files by
         "what": "PRIVATE: how a report was made, with places of rows in the files of the study. "
         "Keep it where the study is.",
         **_how(context, made),
         "inputs": files,
+        "changed_while_the_report_was_made": list(changed),
         "tables": manifest.table_hashes(study.tables),
         "rows_set_aside": manifest.rows_set_aside(getattr(study, "report", None)),
         "sections": [manifest.section_record(section) for section in sections],

@@ -1,5 +1,6 @@
 """What changes while it is read, or before it is marked, is told; no mark stands in another row."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -71,3 +72,20 @@ def test_sigterm_leaves_nothing_half_and_ends_as_a_shell_expects(tmp_path):
     assert run.returncode == 143
     assert b"nothing was written half" in said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_report_says_which_file_changed_while_it_was_made(folder, tmp_path_factory):
+    from alliance_stats.report import build
+
+    out = tmp_path_factory.mktemp("out") / "report"
+    (folder / "d.csv").write_text("pid,sess,phq\nc1,1,9\nc1,2,4\n", "utf-8")
+    study = al.open_study(folder)
+    first = study.report.files[0].sha256
+    (folder / "d.csv").write_text("pid,sess,phq\nc1,1,3\n", "utf-8")
+    written = build.write_report(study, out, replicates=2, account=folder / "account.json")
+    assert written.changed == ("d.csv",)
+    account = json.loads((folder / "account.json").read_text("utf-8"))
+    assert account["changed_while_the_report_was_made"] == ["d.csv"]
+    hashes = {one["file"]: one["sha256"] for one in account["inputs"]}
+    assert hashes["d.csv"] == first
+    assert "study.yaml" in hashes
