@@ -8,14 +8,16 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DesignError
-from .event_checks import check_events, check_same_clients
+from .event_checks import check_codes, check_events, check_same_clients
 from .parameters import RATERS, check_value
 from .rates import ratio
 
 EDGES = (0.0, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0)
 
 
-def beside_reports(sessions: pd.DataFrame, events: object, rater: str) -> pd.DataFrame:
+def beside_reports(
+    sessions: pd.DataFrame, events: object, rater: str, codes: object = None
+) -> pd.DataFrame:
     """Return a row a band of probability: sessions, mean probability, share reported.
 
     Raises
@@ -28,16 +30,22 @@ def beside_reports(sessions: pd.DataFrame, events: object, rater: str) -> pd.Dat
             "Only a rule that gives probabilities can be held against reports so: "
             "detect_ruptures(..., rule='state_model')."
         )
-    check_value("rater", rater)
-    reports = check_events(events)
-    check_same_clients(reports, sessions)
-    of_rater = reports[(reports["rater"] == rater) & (reports["kind"] == "rupture")]
-    if of_rater.empty:
-        others = [name for name in RATERS if (reports["rater"] == name).any()]
-        raise DesignError(f"'{rater}' reported no rupture; there are reports by {others}.")
+    if (events is None) == (codes is None):
+        raise DesignError("Give either events (reports of ruptures) or codes (observers' markers).")
     rows = sessions.dropna(subset=["probability"])
-    named = pd.MultiIndex.from_frame(of_rater[["client_id", "session"]])
-    reported = pd.MultiIndex.from_frame(rows[["client_id", "session"]]).isin(named)
+    if codes is None:
+        marked = _reported(check_events(events), sessions, rater)
+    else:
+        rater = "observer codes"
+        coded = check_codes(codes)
+        check_same_clients(coded, sessions)
+        rows = rows[_keys(rows).isin(_keys(coded))]
+        if rows.empty:
+            raise DesignError(
+                "No session with a probability was coded, so nothing can be compared."
+            )
+        marked = coded[coded["family"].notna()]
+    reported = _keys(rows).isin(_keys(marked))
     probability = rows["probability"].to_numpy()
     band = np.digitize(probability, EDGES[1:-1])
     client = pd.factorize(rows["client_id"])[0]
@@ -46,6 +54,21 @@ def beside_reports(sessions: pd.DataFrame, events: object, rater: str) -> pd.Dat
     error = np.square(probability - reported)
     table.attrs = {"rater": rater, "brier": float(error.mean()), "n_reports": int(reported.sum())}
     return table
+
+
+def _reported(reports: pd.DataFrame, sessions: pd.DataFrame, rater: str) -> pd.DataFrame:
+    """Return the ruptures this rater reported."""
+    check_value("rater", rater)
+    check_same_clients(reports, sessions)
+    of_rater = reports[(reports["rater"] == rater) & (reports["kind"] == "rupture")]
+    if of_rater.empty:
+        others = [name for name in RATERS if (reports["rater"] == name).any()]
+        raise DesignError(f"'{rater}' reported no rupture; there are reports by {others}.")
+    return of_rater
+
+
+def _keys(rows: pd.DataFrame) -> pd.MultiIndex:
+    return pd.MultiIndex.from_frame(rows[["client_id", "session"]])
 
 
 def _band(k: int, here: Any, probability: Any, reported: Any, client: Any) -> dict[str, float]:

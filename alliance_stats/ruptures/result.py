@@ -112,7 +112,13 @@ class Ruptures(Result):
             }
         )
 
-    def calibration(self, events: pd.DataFrame, *, rater: str = "client") -> pd.DataFrame:
+    def calibration(
+        self,
+        events: pd.DataFrame | None = None,
+        *,
+        rater: str = "client",
+        codes: pd.DataFrame | None = None,
+    ) -> pd.DataFrame:
         """Return how often ruptures were reported where they were probable (``state_model``).
 
         Parameters
@@ -121,6 +127,9 @@ class Ruptures(Result):
             The table of reports (``study.tables["events"]``).
         rater
             Whose reports: ``client``, ``therapist`` or ``observer``.
+        codes
+            In place of reports: observers' codes (``study.tables["observer_codes"]``). A session
+            counts as reported where any coder saw a marker; sessions nobody coded are left out.
 
         Returns
         -------
@@ -136,7 +145,7 @@ class Ruptures(Result):
         """
         from .calibration import beside_reports
 
-        return beside_reports(self.sessions, events, rater)
+        return beside_reports(self.sessions, events, rater, codes)
 
     def plot(self, client_id: Any = None, *others: Ruptures, ax: Axes | None = None) -> Axes:
         """Draw one client's course with its episodes, or all clients as a heat map.

@@ -26,7 +26,10 @@ from alliance_stats.ruptures.rules import find_rule
 CLIENTS = 4000
 LEVEL = 20.0
 """Mean of all scores; ``sudden_loss`` asks for a share of it, here 1 % or .2 SD."""
-COMPARED: tuple[tuple[str, str, Mapping[str, Any]], ...] = (*CANDIDATES,)
+COMPARED: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
+    *CANDIDATES,
+    ("state_model", "state_model", {}),
+)
 REPAIRED = (
     "drop_within_sd",
     "drop_stricter_sd",

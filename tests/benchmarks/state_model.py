@@ -1,31 +1,45 @@
 """Are the state model's probabilities right, and does any threshold rule find as much as surely?
 
 Run: python tests/benchmarks/state_model.py [clients] [--write]
+     python tests/benchmarks/state_model.py --studies [number] [--write]
+     python tests/benchmarks/state_model.py --sessions [number]
 
 Courses are drawn from a known truth, once as the model assumes them and then each time with one
 assumption broken. For every rule compared on docs/rupture-rules.md: at the rule's own sensitivity,
 which share of the flagged sessions is truly in a rupture (PPV), for the rule and for the sessions
-the model holds most probable? ``--write`` puts the tables into docs/methods/state-model.md.
+the model holds most probable? ``--studies``: how calibration and false alarms vary between small
+studies, for several centres of the penalty on opening. ``--sessions``: the seconds so many take.
+``--write`` puts the tables into docs/methods/state-model.md.
 """
 
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from rule_characteristics import COMPARED, table
+from rule_characteristics import LEVEL, table
 
 import alliance_stats as al
+from alliance_stats.ruptures.planting import CANDIDATES
+from alliance_stats.ruptures.rules import find_rule
+from alliance_stats.ruptures.states import model
 
 PAGE = Path(__file__).parents[2] / "docs" / "methods" / "state-model.md"
 CLIENTS = 2000
+COLUMNS = ["client_id", "session", "score"]
 TOP = 0.9
 """End of the scale in the cell with a ceiling: so many SDs above the mean of all clients."""
 
 Floats = np.ndarray
+
+
+CENTRES = (0.02, 0.03, 0.05)
+"""Probabilities to open about which the penalty is tried."""
 
 
 @dataclass(frozen=True)
@@ -78,21 +92,21 @@ def draw(cell: Cell, clients: int, seed: int) -> pd.DataFrame:
     shape = clients, cell.sessions
     drift = _drift(rng, shape, cell)
     inside, begins, depth = _ruptures(rng, shape, cell)
-    time = np.arange(cell.sessions)
-    course = rng.normal(0, 1, (clients, 1)) + rng.normal(0.02, 0.03, (clients, 1)) * time
+    step = np.arange(cell.sessions)
+    course = LEVEL + rng.normal(0, 1, (clients, 1)) + rng.normal(0.02, 0.03, (clients, 1)) * step
     if cell.trend == "bent":
-        course = course + 1.5 * np.log1p(time) / np.log1p(time[-1])
+        course = course + 1.5 * np.log1p(step) / np.log1p(step[-1])
     own = np.exp(rng.normal(0, cell.own_sd, (clients, 1))) if cell.own_sd else 1.0
     score = course + own * drift - own * depth
     if cell.ceiling:
-        score = np.minimum(score, TOP)
+        score = np.minimum(score, LEVEL + TOP)
     if cell.step:
         score = np.rint(score / cell.step) * cell.step
     score[rng.random(shape) < cell.missing] = np.nan
     return pd.DataFrame(
         {
             "client_id": np.repeat(np.arange(clients), cell.sessions),
-            "session": np.tile(time + 1, clients),
+            "session": np.tile(step + 1, clients),
             "score": score.ravel(),
             "inside": inside.ravel(),
             "begins": begins.ravel(),
@@ -158,7 +172,7 @@ def _logistic(x: Floats, y: Floats, offset: Floats) -> Floats:
 def judge(cell: Cell, clients: int) -> tuple[dict[str, float], pd.DataFrame]:
     """Return the model's own numbers, and a row a rule: sensitivity, PPV, the model's PPV."""
     data = draw(cell, clients, seed=7)
-    scores = data[["client_id", "session", "score"]]
+    scores = data[COLUMNS]
     found = al.detect_ruptures(scores, rule="state_model")
     known = found.sessions["probability"].notna().to_numpy()
     p = found.sessions.loc[known, "probability"].to_numpy()
@@ -177,9 +191,10 @@ def judge(cell: Cell, clients: int) -> tuple[dict[str, float], pd.DataFrame]:
         "converged": found.estimates["converged"],
     }
     rows = []
-    for label, spec in COMPARED.items():
-        spec = spec if cell.sessions > 8 or "min_sessions" in spec else {**spec, "min_sessions": 6}
-        flags = al.detect_ruptures(scores, **spec).sessions["flag"].to_numpy()[known]
+    for label, name, given in CANDIDATES:
+        short = {"min_sessions": min(find_rule(name).parameters["min_sessions"], 6)}
+        given = {**(short if cell.sessions <= 8 else {}), **given}
+        flags = al.detect_ruptures(scores, rule=name, **given).sessions["flag"].to_numpy()[known]
         for what, truth, mine in (("inside", inside, p), ("begins", starts, begins)):
             sensitivity = truth[flags].sum() / truth.sum()
             if not flags.any() or truth[flags].sum() == 0:
@@ -194,6 +209,56 @@ def judge(cell: Cell, clients: int) -> tuple[dict[str, float], pd.DataFrame]:
                 }
             )
     return own, pd.DataFrame(rows)
+
+
+SMALL = {
+    "one rupture in twenty sessions": CELLS["as assumed"],
+    "one rupture in fifty sessions": CELLS["one rupture in fifty sessions"],
+    "none": Cell(opening=0.0),
+}
+
+
+def small_studies(studies: int) -> str:
+    """Return calibration and false alarms over studies, by the centre of the penalty."""
+    rows = []
+    kept = model.PENALTIES
+    for clients in (60, 300):
+        for name, cell in SMALL.items():
+            drawn = [draw(cell, clients, seed) for seed in range(studies)]
+            for centre in CENTRES:
+                penalty = {"opening": (np.log(centre / (1 - centre)), kept["opening"][1])}
+                model.PENALTIES = {**kept, **penalty}  # type: ignore[misc]
+                rows.append([f"{clients} clients, {name}", f"{centre:g}", *_over(drawn)])
+                print(rows[-1], flush=True, file=sys.stderr)
+    model.PENALTIES = kept  # type: ignore[misc]
+    head = ["studies", "centre", "clients with one", "sessions in one", "mean probability"]
+    return "\n".join(table([*head, "intercept (SD)", "slope", "clients alarmed"], rows))
+
+
+def _over(drawn: Sequence[pd.DataFrame]) -> list[str]:
+    """Return the numbers of a row: means over the studies drawn."""
+    found = []
+    for data in drawn:
+        sessions = al.detect_ruptures(data[COLUMNS], rule="state_model").sessions
+        known = sessions["probability"].notna().to_numpy()
+        p, inside = sessions.loc[known, "probability"].to_numpy(), data.loc[known, "inside"]
+        ill = data.groupby("client_id")["inside"].any().to_numpy()
+        alarm = sessions.groupby("client_id")["flag"].any().to_numpy()
+        right = calibration(p, inside.to_numpy(float)) if inside.any() else (np.nan, np.nan)
+        found.append([ill.mean(), inside.mean(), p.mean(), *right, alarm[~ill].mean()])
+    ill, base, mean, intercept, slope, alarmed = np.mean(found, axis=0)
+    shift = f"{intercept:+.2f} ({np.std(found, axis=0, ddof=1)[3]:.2f})"
+    right = [shift, f"{slope:.2f}"] if base else ["-", "-"]
+    return [percent(ill), f"{100 * base:.1f}", f"{100 * mean:.1f}", *right, percent(alarmed)]
+
+
+def seconds(sessions: int) -> str:
+    """Return how long the model takes on so many sessions, sixteen a client."""
+    scores = draw(Cell(), sessions // 16, seed=1)[COLUMNS]
+    start, own = time.perf_counter(), time.process_time()
+    al.detect_ruptures(scores, rule="state_model")
+    passed = time.perf_counter() - start, time.process_time() - own
+    return f"{len(scores)} sessions: {passed[0]:.1f} s, {passed[1]:.1f} s of processor time"
 
 
 def percent(value: float) -> str:
@@ -249,7 +314,14 @@ def _beside(row: pd.Series) -> list[str]:
 def main(*arguments: str) -> int:
     """Print the tables; with ``--write``, put them into the page."""
     numbers = [int(word) for word in arguments if word.isdigit()]
-    for name, text in tables(numbers[0] if numbers else CLIENTS).items():
+    if "--sessions" in arguments:
+        print(seconds(numbers[0] if numbers else 1_000_000))
+        return 0
+    if "--studies" in arguments:
+        made = {"studies": small_studies(numbers[0] if numbers else 8)}
+    else:
+        made = tables(numbers[0] if numbers else CLIENTS)
+    for name, text in made.items():
         print(text, end="\n\n", flush=True)
         if "--write" in arguments:
             page = PAGE.read_text(encoding="utf-8")

@@ -67,3 +67,24 @@ def test_reports_are_counted_by_band_of_probability(data):
     falls = al.detect_ruptures(data, rule="drop_within_sd", column="bond")
     with pytest.raises(DesignError, match="rule that gives probabilities"):
         falls.calibration(events)
+
+
+def test_observer_codes_are_counted_in_the_sessions_that_were_coded(data):
+    given = {"depth": 1.2, "opening": 0.1, "closing": 0.9, "phi": 0.01, "power": 1.0}
+    found = al.detect_ruptures(data, rule="state_model", column="bond", **given)
+    rows = found.sessions.dropna(subset=["probability"])
+    coded = rows[rows["session"] % 2 == 0]
+    likely = (coded["probability"] >= 0.75).to_numpy()
+    codes = coded[["client_id", "session"]].assign(
+        coder_id="a", segment=np.where(likely, 1.0, np.nan),
+        family=np.where(likely, "withdrawal", None),
+    )  # fmt: skip
+    table = found.calibration(codes=codes).set_index("from")
+    assert table["n_sessions"].sum() == len(coded)
+    assert table.loc[0.75, "reported"] == 1.0
+    assert (table.loc[:0.5, "reported"].dropna() == 0).all()
+    assert table.attrs["n_reports"] == likely.sum()
+    with pytest.raises(DesignError, match="either events"):
+        found.calibration()
+    with pytest.raises(DesignError, match="No session with a probability was coded"):
+        found.calibration(codes=codes.assign(session=99))

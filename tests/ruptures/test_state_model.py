@@ -325,6 +325,16 @@ def test_an_outlier_far_beyond_all_scores_leaves_numbers():
     assert np.isfinite(found.estimates["log_likelihood"])
 
 
+def test_one_far_off_session_is_no_proof_and_three_are():
+    given = {"depth": 8.0, "opening": 0.003, "closing": 0.3, "phi": 0.0, "power": 1.0}
+    data = simulated(40, depth=0.0, phi=0.0)
+    for lasts, likely in ((1, (0.0, 0.6)), (3, (0.9, 1.0))):
+        low = (data["client_id"] == 3) & data["session"].between(8, 7 + lasts)
+        fallen = data.assign(score=np.where(low, data["score"].mean() - 16.0, data["score"]))
+        found = al.detect_ruptures(fallen, rule="state_model", **given)
+        assert found.sessions.loc[low, "probability"].between(*likely).all()
+
+
 def test_chance_fits_every_replicate_anew():
     table = al.expected_by_chance(
         simulated(40, sessions=8), rule="state_model", replicates=3, null="ar1", seed=1

@@ -177,6 +177,7 @@ RULES = (
         verified=False,
         note="Reads the whole course, later sessions too. .sessions holds the probability of being "
         "in a rupture, and of one that begins and that ends there. The likelihood is checked "
-        "against a sum over all paths of states; the papers' abstracts only were read.",
+        "against a sum over all paths of states. Of the papers Kim's abstract was read; Hamilton's "
+        "model is as statsmodels' documentation states it.",
     ),
 )

@@ -64,7 +64,7 @@ def blocks(
     place = np.searchsorted(gaps, np.where(later, gap, gaps[0]))
     own = (courses.mean - unit.centre) / unit.sd
     deviation = courses.centred / unit.sd
-    time = (courses.session - unit.middle) / unit.spread
+    time = (courses.session.astype(float) - unit.middle) / unit.spread
     for first in range(0, order.size, CLIENTS):
         some = order[first : first + CLIENTS]
         step = np.arange(int(courses.length[some[0]]))[:, None]

@@ -28,6 +28,11 @@ FLAT = 1e-4
 SETTLED = 2e-5
 """Change of the log likelihood per session between two rounds at which the points are left."""
 TINY = 1e-30
+MOST_EVIDENCE = 5.0
+"""Log of the odds (150 to 1) with which one score may speak for a rupture at most.
+
+Where scores have longer tails than a normal distribution, one far-off session is no proof.
+"""
 
 
 @dataclass(frozen=True)
@@ -222,7 +227,9 @@ def smooth(block: Block, states: States, *, rounds: int = 3) -> Posterior:
     """Return the posterior of a block's sessions, points laid about each client's own."""
     block = block.bent(states.power)
     evidence = without_ruptures(block, states)
-    for _ in range(rounds - 1):
+    for number in range(rounds):
         nodes = lay(evidence, states)
-        evidence = after_pass(nodes, run(block, nodes, states).node, states)
-    return run(block, lay(evidence, states), states)
+        found = run(block, nodes, states, MOST_EVIDENCE)
+        if number < rounds - 1:
+            evidence = after_pass(nodes, found.node, states)
+    return found

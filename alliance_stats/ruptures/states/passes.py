@@ -123,8 +123,8 @@ def _moves(states: States, gaps: Integers) -> _Moves:
 class _Run:
     """One pass forward and backward over the sessions of a block."""
 
-    def __init__(self, block: Block, nodes: Nodes, states: States) -> None:
-        self.block, self.nodes, self.states = block, nodes, states
+    def __init__(self, block: Block, nodes: Nodes, states: States, largest: float) -> None:
+        self.block, self.nodes, self.states, self.largest = block, nodes, states, largest
         self.moves = _moves(states, block.gaps)
         self.filtered: list[Floats] = []
         self.factors: list[Floats] = []
@@ -173,7 +173,7 @@ class _Run:
             log_tail = log_ndtr(-z)
             common[:, cut] = log_tail[0, 0]
             exponent[..., cut] = log_tail - log_tail[0, 0]
-        np.clip(exponent, -LARGEST, LARGEST, out=exponent)
+        np.clip(exponent, -LARGEST, self.largest, out=exponent)
         factor = np.exp(exponent, out=exponent)
         factor *= self.moves.chain[:, :, None, gap]
         return factor, common
@@ -300,7 +300,11 @@ def _beyond(z: Floats, unit: Floats) -> tuple[Floats, Floats]:
     return unit * (hazard - z), np.square(unit) * (1 + z**2 - z * hazard)
 
 
-def run(block: Block, nodes: Nodes, states: States) -> Posterior:
-    """Pass forward and backward over all sessions of a block."""
-    one = _Run(block, nodes, states)
+def run(block: Block, nodes: Nodes, states: States, largest: float = LARGEST) -> Posterior:
+    """Pass forward and backward over all sessions of a block.
+
+    A score counts for a rupture at most with `largest`, a log of a ratio of densities; where that
+    binds, the sums are not those of the likelihood.
+    """
+    one = _Run(block, nodes, states, largest)
     return one.backward(one.forward())
