@@ -14,9 +14,9 @@ from ..arguments import names, share
 from ..errors import AllianceStatsError, DesignError, listing
 from ..results import Result
 from .checks import study_or_table
-from .definitions import DEFINITIONS, _defined
+from .definitions import DEFINITIONS, ends_under
 from .endings import CENSORED, DROPOUT
-from .incidence import _meant, dropout_incidence
+from .incidence import dropout_incidence, last_open_of
 
 Asked = dict[str, dict[str, Any]]
 COUNTING = {"missed_last_session", "fewer_sessions", "protocol", "median_split",
@@ -120,7 +120,7 @@ def compare_dropout_definitions(
     tables, messages = _tables(study, definitions)
     clients = _side_by_side(tables)
     rates = pd.DataFrame(
-        [_rate(name, table, confidence, _meant(study)) for name, table in tables.items()]
+        [_rate(name, table, confidence, last_open_of(study)) for name, table in tables.items()]
     )
     pairs = [_pair(clients, a, b, confidence) for a, b in combinations(tables, 2)]
     columns = ["first", "second", "n", "both", "only_first", "only_second", "neither",
@@ -138,7 +138,7 @@ def _tables(
     messages: list[str] = []
     if asked is not None:
         chosen = asked if isinstance(asked, dict) else {n: {} for n in names(asked, "definitions")}
-        tables = {name: _defined(study, name, dict(p))[0] for name, p in chosen.items()}
+        tables = {name: ends_under(study, name, dict(p))[0] for name, p in chosen.items()}
         if not tables:
             raise DesignError("No definition was named.")
     else:
@@ -146,7 +146,7 @@ def _tables(
         for name in DEFINITIONS:
             given = {"k": 8} if name == "fewer_sessions" else {}
             try:
-                tables[name] = _defined(study, name, given)[0]
+                tables[name] = ends_under(study, name, given)[0]
             except AllianceStatsError as reason:
                 if name == "recorded":
                     raise

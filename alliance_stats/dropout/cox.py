@@ -14,7 +14,7 @@ from ..errors import ColumnError, DesignError, did_you_mean, listing, require_co
 from ..results import Result
 from .checks import table_only
 from .dating import refuse_late_predictors, refuse_outcome
-from .hazard import _complete, _matrices, _parsed
+from .hazard import complete_rows, outcome_and_predictors, parsed_hazard
 from .soundness import (
     INTERCEPT,
     few_events,
@@ -137,16 +137,16 @@ def fit_dropout_cox(
             f"ties must be 'efron' or 'breslow', not {ties!r}."
             f"{did_you_mean(ties, ('efron', 'breslow'))}"
         )
-    parsed, group = _parsed(formula, data)
+    parsed, group = parsed_hazard(formula, data)
     if group:
         raise DesignError("A Cox model here takes no random term; use cluster= for therapists.")
     data = table_only(data, "data")
     require_columns(data.columns, ["session"], what="the person-period rows")
-    used, messages = _complete(parsed, data, cluster)
+    used, messages = complete_rows(parsed, data, cluster)
     fixed = parsed.fixed.columns if parsed.fixed else ()
     refuse_outcome(fixed, parsed.response.columns)
     refuse_late_predictors(data, fixed, parsed.response.columns[0])
-    y, x, _ = _matrices(parsed, used)
+    y, x, _ = outcome_and_predictors(parsed, used)
     others = x.drop(columns=[c for c in (INTERCEPT,) if c in x.columns])
     if others.shape[1] == 0 or "session" in fixed:
         raise DesignError(

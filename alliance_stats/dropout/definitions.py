@@ -100,13 +100,13 @@ def define_dropout(study: Any, *, definition: str, **parameters: Any) -> pd.Data
     >>> al.define_dropout(ends, definition="fewer_sessions", k=5)["reason"].tolist()
     ['dropout', 'completed', 'dropout']
     """
-    table, message = _defined(study, definition, parameters)
+    table, message = ends_under(study, definition, parameters)
     if message:
         warnings.warn(message, AllianceStatsWarning, stacklevel=2)
     return table
 
 
-def _defined(
+def ends_under(
     study: Any, definition: str, parameters: dict[str, Any]
 ) -> tuple[pd.DataFrame, str | None]:
     """Return the table under a definition, and the warning that goes with it."""

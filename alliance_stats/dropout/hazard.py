@@ -96,17 +96,17 @@ def fit_dropout_hazard(
             f"link must be 'logit' or 'cloglog', not {link!r}."
             f"{did_you_mean(link, frailty.LATENT_VARIANCE)}"
         )
-    parsed, group = _parsed(formula, data)
+    parsed, group = parsed_hazard(formula, data)
     if group and cluster:
         raise DesignError(
             f"Give either a random intercept, (1 | {group}), or cluster='{cluster}', not both."
         )
-    used, messages = _complete(parsed, data, cluster)
+    used, messages = complete_rows(parsed, data, cluster)
     fixed = parsed.fixed.columns if parsed.fixed else ()
     refuse_outcome(fixed, parsed.response.columns)
     if guard:
         refuse_late_predictors(data, fixed, parsed.response.columns[0])
-    y, x, terms = _matrices(parsed, used)
+    y, x, terms = outcome_and_predictors(parsed, used)
     messages += list(data.attrs.get("messages", ()))
     if group:
         parts = _fit_with_frailty(y, x, used[group], link, nodes, confidence)
@@ -125,7 +125,7 @@ def fit_dropout_hazard(
     )  # fmt: skip
 
 
-def _parsed(formula: str, data: pd.DataFrame) -> tuple[Formula, str]:
+def parsed_hazard(formula: str, data: pd.DataFrame) -> tuple[Formula, str]:
     """Return the formula, and the group of its random intercept ("" without one)."""
     if not isinstance(formula, str):
         raise FormulaError(f"formula must be a text such as 'event ~ session', not {formula!r}.")
@@ -140,7 +140,7 @@ def _parsed(formula: str, data: pd.DataFrame) -> tuple[Formula, str]:
     return parsed.over(data.columns), plain[0].group[0] if plain else ""
 
 
-def _complete(
+def complete_rows(
     parsed: Formula, data: pd.DataFrame, cluster: str | None
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return the rows without missing values in any variable used, and what was left out."""
@@ -157,7 +157,10 @@ def _complete(
     return data.loc[keep], messages
 
 
-def _matrices(parsed: Formula, used: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame, Columns]:
+def outcome_and_predictors(
+    parsed: Formula, used: pd.DataFrame
+) -> tuple[np.ndarray, pd.DataFrame, Columns]:
+    """Return the outcome of 0 and 1, the columns of the predictors, and how they were made."""
     if used.empty:
         raise DesignError("No row has a value of every variable in the formula.")
     table = Table(used)

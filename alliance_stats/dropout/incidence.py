@@ -157,7 +157,7 @@ def dropout_incidence(
     """
     share(confidence)
     table, messages = _timed(study, by, clock, entry, measure, rater)
-    table, open_ = _watched(table, last_open or _meant(study), clock)
+    table, open_ = _watched(table, last_open or last_open_of(study), clock)
     groups = [("all", table)] if by is None else list(table.groupby(by, observed=True))
     parts = [group_table(str(name), part, confidence) for name, part in groups]
     found = pd.concat(parts, ignore_index=True)[list(TABLE_COLUMNS)]
@@ -168,7 +168,7 @@ def dropout_incidence(
     )
 
 
-def _meant(study: Any) -> str:
+def last_open_of(study: Any) -> str:
     """Return what a client's last session in such data says of those still in therapy."""
     return "survived" if isinstance(study, pd.DataFrame) else "unknown"
 

@@ -19,7 +19,7 @@ from .design import Design
 from .deviance import Profile, chain, covariances, jacobian_of_covariances, start
 from .distributions import Z95
 from .elimination import State, eliminate
-from .inference import Inference, Satterthwaite, _positive_inverse
+from .inference import Inference, Satterthwaite, positive_inverse
 from .likelihood import Contribution, Level, Partition
 from .optimise import KKT, Optimum, minimise
 from .residual import HIGHEST, Neighbours, whiten, whitened_state
@@ -228,7 +228,7 @@ def _profiled(profile: Profile, levels: Sequence[Level], theta: Array) -> tuple[
     gradient, hessian = chain_beside(levels, theta, profile.gradient, profile.hessian)
     side = hessian[0, 1:]
     return float(gradient[0]), float(
-        hessian[0, 0] - side @ _positive_inverse(hessian[1:, 1:]) @ side
+        hessian[0, 0] - side @ positive_inverse(hessian[1:, 1:]) @ side
     )
 
 

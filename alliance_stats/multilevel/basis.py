@@ -46,9 +46,9 @@ def find_basis(totals: Array, fixed: Sequence[int], columns: Sequence[Array]) ->
     replaced: dict[int, Array] = {}
     coefficients: dict[int, Array] = {}
     for i, place in enumerate(fixed):
-        if _pivot(scaled, kept, i) < NEARLY:
+        if share_left(scaled, kept, i) < NEARLY:
             used = [replaced.get(k, columns[fixed[k]]) for k in kept]
-            rest, weights, share = _residual(columns[place], used)
+            rest, weights, share = remainder(columns[place], used)
             if share < DEPENDENT:
                 left_out.append(i)
                 continue
@@ -60,7 +60,7 @@ def find_basis(totals: Array, fixed: Sequence[int], columns: Sequence[Array]) ->
     return Basis(tuple(kept), tuple(left_out), replaced, matrix)
 
 
-def _pivot(scaled: Array, kept: Sequence[int], i: int) -> float:
+def share_left(scaled: Array, kept: Sequence[int], i: int) -> float:
     """Return the share of a column's squared length that the kept ones leave."""
     if not kept:
         return float(scaled[i, i])
@@ -68,7 +68,7 @@ def _pivot(scaled: Array, kept: Sequence[int], i: int) -> float:
     return float(scaled[i, i] - side @ np.linalg.lstsq(block, side, rcond=None)[0])
 
 
-def _residual(column: Array, before: Sequence[Array]) -> tuple[Array, Array, float]:
+def remainder(column: Array, before: Sequence[Array]) -> tuple[Array, Array, float]:
     """Return what columns leave of another, their weights, and the share of its length left."""
     length = float(np.linalg.norm(column))
     if length == 0.0 or not before:

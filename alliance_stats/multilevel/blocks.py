@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..errors import DesignError
-from .basis import _pivot, _residual
+from .basis import remainder, share_left
 from .batches import Array
 from .formula import RandomTerm
 from .likelihood import Level
@@ -193,10 +193,10 @@ def _nearly_dependent(
     for span in level.spans:
         kept: list[int] = []
         for i in span:
-            share = _pivot(scaled, kept, i)
+            share = share_left(scaled, kept, i)
             if kept and DEPENDENT < share < NEARLY:
                 before = [replaced.get(k, columns[level.columns[k]]) for k in kept]
-                replaced[i], matrix[kept, i], _ = _residual(columns[level.columns[i]], before)
+                replaced[i], matrix[kept, i], _ = remainder(columns[level.columns[i]], before)
             if share > DEPENDENT:
                 kept.append(i)
     return replaced, matrix

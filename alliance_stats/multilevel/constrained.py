@@ -20,7 +20,7 @@ from .design import Design
 from .deviance import Profile, chain, factors, jacobian_of_covariances
 from .fit import lifted, profile_at
 from .likelihood import Level
-from .optimise import _newton_step, _pack, lower_factor
+from .optimise import free_elements, lower_factor, newton_step
 from .residual import HIGHEST
 
 MAX_STEPS = 60
@@ -113,7 +113,7 @@ def _step_above(floor: Array, x: Array, gradient: Array, hessian: Array) -> tupl
     moving = ~(at_floor & (gradient > 0))
     while True:
         step = np.zeros(len(x))
-        step[moving], fall = _newton_step(gradient[moving], hessian[np.ix_(moving, moving)])
+        step[moving], fall = newton_step(gradient[moving], hessian[np.ix_(moving, moving)])
         blocked = at_floor & (step < 0)
         if not blocked.any():
             return step, fall
@@ -225,7 +225,7 @@ def in_front(
         design = design.extended(new)
     levels = list(design.levels)
     levels[number] = Level(tuple(columns), level.blocks)
-    return replace(design, levels=tuple(levels)), _pack(levels, lower), lengths
+    return replace(design, levels=tuple(levels)), free_elements(levels, lower), lengths
 
 
 def _completed(rows: Array) -> Array:

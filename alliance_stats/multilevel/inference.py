@@ -105,7 +105,7 @@ class Satterthwaite:
         full[:m, :m] = curved
         full[:m, m] = full[m, :m] = -2.0 * (self._jacobian.T @ p.sum_of_squares1) / sigma**3
         full[m, m] = 4.0 * p.denominator / p.variance
-        return 2.0 * _positive_inverse(full)
+        return 2.0 * positive_inverse(full)
 
     @cached_property
     def covariance1(self) -> Array:
@@ -270,7 +270,7 @@ def independent_rows(L: Array) -> Array:
     return right[sizes > sizes.max() * max(L.shape) * np.finfo(float).eps]
 
 
-def _positive_inverse(hessian: Array) -> Array:
+def positive_inverse(hessian: Array) -> Array:
     """Invert along the directions of positive curvature; flat ones carry no information."""
     size = np.sqrt(np.maximum(np.abs(np.diag(hessian)), 1e-300))
     values, vectors = np.linalg.eigh(hessian / np.outer(size, size))

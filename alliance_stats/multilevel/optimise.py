@@ -76,7 +76,7 @@ def _newton(
     radius = 1.0
     for _ in range(MAX_STEPS):
         gradient, hessian = chain(levels, theta, profile.gradient, profile.hessian)
-        step, decrement = _newton_step(gradient, hessian)
+        step, decrement = newton_step(gradient, hessian)
         if decrement < DECREMENT:
             break
         length = float(np.linalg.norm(step))
@@ -98,7 +98,7 @@ def _newton(
     return theta, profile
 
 
-def _newton_step(gradient: Array, hessian: Array) -> tuple[Array, float]:
+def newton_step(gradient: Array, hessian: Array) -> tuple[Array, float]:
     """Return the step downhill (curvatures taken as positive) and the fall it promises."""
     curvature, axes = np.linalg.eigh(hessian)
     along = axes.T @ gradient
@@ -107,7 +107,7 @@ def _newton_step(gradient: Array, hessian: Array) -> tuple[Array, float]:
 
 
 def _decrement(levels: Sequence[Level], theta: Array, profile: Profile) -> float:
-    return _newton_step(*chain(levels, theta, profile.gradient, profile.hessian))[1]
+    return newton_step(*chain(levels, theta, profile.gradient, profile.hessian))[1]
 
 
 def _settle(
@@ -121,7 +121,7 @@ def _settle(
         if snapped.deviance <= profile.deviance + NOISE:
             theta, profile = exact, snapped
     lower = [_canonical(factor) for factor in factors(levels, theta)]
-    return _pack(levels, lower), profile
+    return free_elements(levels, lower), profile
 
 
 def _canonical(factor: Array) -> Array:
@@ -150,7 +150,8 @@ def semidefinite_factor(covariance: Array) -> Array:
     return factor
 
 
-def _pack(levels: Sequence[Level], lower: Sequence[Array]) -> Array:
+def free_elements(levels: Sequence[Level], lower: Sequence[Array]) -> Array:
+    """Return the free elements of the levels' factors as one vector."""
     return np.array(
         [factor[pair] for level, factor in zip(levels, lower, strict=True) for pair in level.pairs]
     )
@@ -205,7 +206,7 @@ def _beside(levels: Sequence[Level], theta: Array, way_out: tuple[int, slice, Ar
     covariance = lower[number][here, here] @ lower[number][here, here].T
     moved = covariance + 0.05 * np.outer(direction, direction)
     lower[number][here, here] = semidefinite_factor(moved)
-    return _pack(levels, lower)
+    return free_elements(levels, lower)
 
 
 def _zeros(levels: Sequence[Level], theta: Array) -> list[tuple[int, int]]:
