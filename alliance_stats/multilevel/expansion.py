@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from .syntax import Call, Chain, Dot, Name, Node, Number, Text
 from .tokens import fail
+from .tree import Call, Chain, Dot, Name, Node, Number, Text
 
 MOST_TERMS = 1000
 MOST_PAIRS = 50_000  # products tried in one step

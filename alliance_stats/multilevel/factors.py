@@ -18,9 +18,10 @@ from ..errors import AllianceStatsError, ColumnError, DesignError, FormulaError,
 from .batches import Array
 from .coding import Contrast, position
 from .functions import FORMULA_FUNCTIONS
-from .syntax import Call, Chain, Name, Node, Number, Text, constant
+from .syntax import constant
 from .table import Table
 from .tokens import fail, marked
+from .tree import Call, Chain, Name, Node, Number, Text
 
 NUMBERS_AS_TEXT = 20  # more text categories than this that all read as numbers are a mistake
 

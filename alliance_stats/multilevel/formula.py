@@ -15,8 +15,9 @@ from functools import cached_property, lru_cache
 from ..errors import ColumnError, FormulaError, did_you_mean, listing
 from .expansion import Expansion, expand
 from .functions import edition
-from .syntax import CONSTANTS, Dot, Name, Node, read_tree
+from .syntax import CONSTANTS, read_tree
 from .tokens import CLOSING, OPENING, Token, check_brackets, fail, read_tokens, signed_terms
+from .tree import Dot, Name, Node
 
 
 @dataclass(frozen=True)

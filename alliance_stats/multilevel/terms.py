@@ -18,8 +18,8 @@ from .batches import Array
 from .expansion import Expansion
 from .factors import categories_among, learn_factor, learn_outcome
 from .formula import Formula, Part
-from .syntax import Name
 from .table import Table
+from .tree import Name
 
 INTERCEPT = "Intercept"
 
