@@ -40,7 +40,9 @@ def omitted_slopes(fit: MultilevelFit) -> pd.DataFrame:
     by the restricted likelihood: the quadratic form in the residuals is referred to a scaled
     chi-square with its mean and variance, in which what the other variances take up is paid for
     (Zhang & Lin 2003, doi 10.1093/biostatistics/4.1.57). Variances on their boundary and the
-    correlation of AR(1) residuals count as known.
+    correlation of AR(1) residuals count as known. Residuals are taken to spread alike in all
+    groups: where those whose predictor moves more have larger residuals too, slopes seem to differ
+    that do not; the interval is too narrow then as well.
 
     Returns
     -------

@@ -5,8 +5,9 @@ that is too narrow. So every predictor that changes within clients gets a slope 
 them, as far as the data carry it. What is given up, and in which order, is fixed beforehand:
 
 1. ``(1 + session | client) + (0 + x | client)``: a predictor whose zero lies far out (a session
-   number) is correlated with the intercept, which depends on that zero; one that is centred, or a
-   yes or no, is by itself, since its correlations bear neither on its effect nor on the interval;
+   number) is correlated with the intercept, which depends on that zero; one that is centred within
+   clients is by itself, since its correlations bear neither on its effect nor on the interval. So
+   is a yes or no, where they can: it should be centred too;
 2. where therapists are in the model, such a predictor's effect may vary between them too,
    ``(0 + x | therapist)``, if there are five or more;
 3. a slope whose variance is estimated as zero goes, which changes no estimate;

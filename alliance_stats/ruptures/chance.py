@@ -93,7 +93,10 @@ def expected_by_chance(
     it comes out high by chance, so do counts of charts, and counts of falls low. So under
     ``"ar1"`` the replicates' counts are held at the autocorrelation of the data, by their
     regression on the replicates' own. Tests reject in about 5 % of studies without ruptures
-    (docs/rupture-rules.md shows it by rule, autocorrelation and sessions).
+    whose scores are as the null has them (docs/rupture-models.md shows it by rule, autocorrelation
+    and sessions). Where single sessions lie far off in both directions, as under heavy tails,
+    ``control_chart`` finds "more than chance" far too often, and somewhat too often where trends
+    bend or clients differ in autocorrelation; falls from the session before are hardly touched.
 
     Both nulls keep the clients' SD, and ruptures widen it: real ruptures hide in part behind
     the spread they make. A large p value says that the counts can be had without a rupture

@@ -140,8 +140,9 @@ def recommend_rule(
     base_rate
         Share of clients who have one.
     rules
-        Names of rules, or triples (label, rule, parameters); without it all that read scores and
-        date sessions, most at two cut-offs.
+        Names of rules, or triples (label, rule, parameters); without it those of
+        docs/rupture-rules.md, most at two cut-offs. ``state_model``, which is slower, and
+        ``drop_points``, whose size depends on the scale, are asked for by name.
     replicates
         Copies of the study that are simulated; so many that there are 2000 clients without it.
     seed
