@@ -33,6 +33,7 @@ import numpy as np
 import pandas as pd
 
 from .errors import DesignError
+from .people import CLIENT, THERAPIST, ids_in
 
 SMALLEST_SHOWN = 5
 NOTE = "Withheld: what is about fewer than five people, or would tell of fewer beside the rest."
@@ -156,16 +157,7 @@ class Disclosure:
     @classmethod
     def of(cls, study: Any) -> Disclosure:
         """Return the ledger of a study, with everybody in its tables."""
-        everybody = {
-            column: {
-                one
-                for table in study.tables.values()
-                if column in table.columns
-                for one in table[column].dropna().unique()
-            }
-            for column in ("client_id", "therapist_id")
-        }
-        return cls(everybody["client_id"], everybody["therapist_id"])
+        return cls(ids_in(study.tables, CLIENT), ids_in(study.tables, THERAPIST))
 
     def shows(self, *groups: Iterable[Hashable], of: str = "client") -> bool:
         """Return whether the sizes of all the groups may be shown, and remember that they are."""

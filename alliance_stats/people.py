@@ -1,4 +1,4 @@
-"""Whose rows are these? Client numbers that every therapist gives out anew.
+"""Whose rows are these? The ids of a study, and client numbers given out anew by every therapist.
 
 Where each therapist counts clients from 1, ``client_id`` 1 is as many people as there are
 therapists. A client who changed therapist also stands under several, but never has one session
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,14 @@ import pandas as pd
 from .errors import listing
 
 CLIENT, THERAPIST, SESSION = "client_id", "therapist_id", "session"
+ID_COLUMNS = (CLIENT, THERAPIST, "site_id", "coder_id")
+"""The columns of a study's tables that name a person or a place."""
+
+
+def ids_in(tables: Mapping[str, pd.DataFrame], column: str) -> list[Any]:
+    """Return what an id column holds in any of the tables, each id once."""
+    held = [table[column] for table in tables.values() if column in table.columns]
+    return list(dict.fromkeys(one for ids in held for one in ids.dropna().unique()))
 
 
 @dataclass(frozen=True, eq=False)

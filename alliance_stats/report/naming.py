@@ -1,4 +1,4 @@
-"""No client, therapist or site is named in a file that may travel.
+"""No client, therapist, coder or site is named in a file that may travel.
 
 Messages of functions may hold values, ids and dates, so of these only sentences without a number
 and a quotation are shown; all of them stand in the private account. As a second wall, the ids
@@ -17,11 +17,11 @@ from html import escape
 from itertools import takewhile
 from typing import Any
 
+from ..people import ID_COLUMNS, ids_in
 from ..study.tables import TABLES, table_schema
 from .content import Block, Caution, Column, Figure, Paragraph, Section
 
 HIDDEN = "…"
-ID_COLUMNS = ("client_id", "therapist_id", "site_id")
 _PLAIN = re.compile(r"[\d.]*|\w{1,2}")
 
 
@@ -43,14 +43,7 @@ class Names:
     @classmethod
     def of(cls, study: Any) -> Names:
         """Return the ids in the tables of a study."""
-        tables = study.tables.values()
-        return cls(
-            one
-            for table in tables
-            for column in ID_COLUMNS
-            if column in table.columns
-            for one in table[column].dropna().unique()
-        )
+        return cls(one for column in ID_COLUMNS for one in ids_in(study.tables, column))
 
     def mask(self, text: str) -> str:
         """Return the text with every id replaced by an ellipsis."""

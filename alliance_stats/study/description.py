@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ..people import ids_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,11 +29,7 @@ def _units(tables: dict[str, pd.DataFrame]) -> list[Row]:
     ids = {"sites": "site_id", "therapists": "therapist_id", "clients": "client_id"}
     rows: list[Row] = []
     for unit, column in ids.items():
-        seen: set[Any] = set()
-        for frame in tables.values():
-            if column in frame.columns:
-                seen.update(frame[column].dropna().unique())
-        if seen:
+        if seen := ids_in(tables, column):
             rows.append(("units", "", unit, float(len(seen))))
     long = ("sessions", "ratings", "scores", "assessments", "terminations", "events")
     rows += [

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..errors import AllianceStatsError, ColumnError, did_you_mean, listing
+from ..people import ID_COLUMNS, ids_in
 from .id_copies import is_telling, replacer, without_copies
 from .keys import pseudonyms, secret_from, shifts
 from .tables import table_schema
@@ -17,13 +18,8 @@ if TYPE_CHECKING:
 
     from .study import Study
 
-ID_COLUMNS = {
-    "client_id": "c",
-    "therapist_id": "t",
-    "site_id": "s",
-    "coder_id": "k",
-}
-"""Columns that name a person or place, and the letter their pseudonyms begin with."""
+LETTERS = dict(zip(ID_COLUMNS, "ctsk", strict=True))
+"""What the pseudonyms of each column begin with."""
 
 LONGEST_SHIFT = 36_500
 """Days; a hundred years."""
@@ -164,7 +160,7 @@ def _without(tables: dict[str, pd.DataFrame], drop: tuple[str, ...]) -> dict[str
 
 def _names(tables: dict[str, pd.DataFrame], secret: bytes) -> dict[str, dict[str, str]]:
     """Return column → id → pseudonym: the four of the schemas first, then every ``..._id``."""
-    names = {c: pseudonyms(_ids(tables, c), c, letter, secret) for c, letter in ID_COLUMNS.items()}
+    names = {c: pseudonyms(_ids(tables, c), c, letter, secret) for c, letter in LETTERS.items()}
     known = {one: new for ids in reversed(names.values()) for one, new in ids.items()}
     for table, frame in tables.items():
         schema = {field.name for field in table_schema(table).fields}
@@ -177,12 +173,8 @@ def _names(tables: dict[str, pd.DataFrame], secret: bytes) -> dict[str, dict[str
 
 
 def _ids(tables: dict[str, pd.DataFrame], column: str) -> list[str]:
-    """Return every value that the column has in any table."""
-    values: dict[str, None] = {}
-    for frame in tables.values():
-        if column in frame.columns:
-            values.update(dict.fromkeys(str(one) for one in frame[column].dropna().unique()))
-    return list(values)
+    """Return every value that the column has in any table, as text."""
+    return list(dict.fromkeys(map(str, ids_in(tables, column))))
 
 
 def _moved(

@@ -31,7 +31,7 @@ def by_mark(frame):
 def test_no_old_id_is_left_in_any_table_or_in_the_truth(study, shared):
     frames = [*shared.tables.values(), shared.truth.sessions, shared.truth.clients]
     frames.append(shared.truth.therapists)
-    for column, letter in privacy.ID_COLUMNS.items():
+    for column, letter in privacy.LETTERS.items():
         old = {one for f in study.tables.values() if column in f for one in f[column]}
         new = {one for f in frames if column in f for one in f[column]}
         assert len(new) == len(old), column
@@ -46,14 +46,14 @@ def test_tables_join_as_before_and_all_else_is_untouched(study, shared):
         new = by_mark(shared.tables[table])
         if "client_id" in old:
             assert new["client_id"].tolist() == [name[one] for one in old["client_id"]]
-        same = [c for c in old if c not in privacy.ID_COLUMNS and c != "date"]
+        same = [c for c in old if c not in privacy.LETTERS and c != "date"]
         pd.testing.assert_frame_equal(new[same], old[same])
     assert len(shared.scores) == len(study.scores)
 
 
 def test_rows_stand_in_the_order_of_the_pseudonyms_and_the_index_counts_anew(shared):
     for frame in [*shared.tables.values(), shared.truth.clients]:
-        first = next(column for column in privacy.ID_COLUMNS if column in frame)
+        first = next(column for column in privacy.LETTERS if column in frame)
         assert frame[first].is_monotonic_increasing
         assert frame.index.tolist() == list(range(len(frame)))
 

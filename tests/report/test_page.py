@@ -191,6 +191,13 @@ def test_ids_in_words_are_replaced_the_longest_first(text, shown):
     assert Names(ids).mask(text) == shown
 
 
+def test_clients_therapists_sites_and_coders_are_all_kept_out_of_texts():
+    codes = pd.DataFrame({"client_id": ["C-1"], "coder_id": ["Kim Day"]})
+    clients = pd.DataFrame({"client_id": ["C-1"], "therapist_id": ["T-9"], "site_id": ["Ward"]})
+    names = Names.of(al.Study("s", {"clients": clients, "principle_codes": codes}))
+    assert names.mask("C-1, T-9, Ward, Kim Day") == "…, …, …, …"
+
+
 def test_an_error_that_names_a_client_is_masked_on_the_page(study):
     client = str(study.tables["clients"]["client_id"].iloc[0])
     section = Section("s", "S", (Caution(f"Not done ({client})."),), reason=f"No {client}.")

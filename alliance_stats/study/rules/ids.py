@@ -9,13 +9,13 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from ...people import ID_COLUMNS
 from ..tables import TABLES, table_schema
 from .places import locate
 from .registry import Finding, rule
 from .view import StudyView
 from .words import plural, series_of
 
-ID_COLUMNS = ("client_id", "therapist_id", "site_id", "coder_id")
 ID_WORDS = {
     "client_id": "client",
     "therapist_id": "therapist",
