@@ -18,12 +18,26 @@ def is_number(value: object) -> bool:
     return bool(np.isfinite(value))
 
 
+def shown(value: object) -> str:
+    """Return a value as it stands in a message: short, and nobody's address in memory."""
+    if value is None or isinstance(value, str | bytes | bool | int | float | complex | np.generic):
+        text = repr(value)
+    elif isinstance(value, type) or callable(value):
+        kind = "class" if isinstance(value, type) else "function"
+        return f"the {kind} {getattr(value, '__name__', '')}".strip()
+    elif isinstance(value, list | tuple | dict | set) and " at 0x" not in repr(value):
+        text = repr(value)
+    else:
+        return f"a value of type {type(value).__name__}"
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
 def checked_choice(name: str, value: Any, allowed: Iterable[str]) -> str:
     """Return `value` where it is one of the words allowed, or name the nearest."""
     words = list(allowed)
     if not isinstance(value, str) or value not in words:
         hint = did_you_mean(value, words) if isinstance(value, str) else ""
-        raise DesignError(f"{name} must be one of {', '.join(words)}, not {value!r}.{hint}")
+        raise DesignError(f"{name} must be one of {', '.join(words)}, not {shown(value)}.{hint}")
     return value
 
 
@@ -32,7 +46,7 @@ def share(value: Any, name: str = "confidence") -> float:
     if not is_number(value) or not 0 < value < 1:
         hint = f" Write {value / 100:g}." if is_number(value) and 1 < value < 100 else ""
         raise DesignError(
-            f"{name} must be a number between 0 and 1, such as 0.95, not {value!r}.{hint}"
+            f"{name} must be a number between 0 and 1, such as 0.95, not {shown(value)}.{hint}"
         )
     return float(value)
 
@@ -43,21 +57,21 @@ def whole(value: Any, name: str, least: int, most: int | None = None) -> int:
     if fits and (most is None or value <= most):
         return int(value)
     upto = f" to {most}" if most is not None else " or more"
-    raise DesignError(f"{name} must be a whole number of {least}{upto}, not {value!r}.")
+    raise DesignError(f"{name} must be a whole number of {least}{upto}, not {shown(value)}.")
 
 
 def finite(value: Any, name: str, least: float = -np.inf) -> float:
     """Return a finite number above `least`."""
     if not is_number(value) or not value > least:
         above = f" above {least:g}" if np.isfinite(least) else ""
-        raise DesignError(f"{name} must be a finite number{above}, not {value!r}.")
+        raise DesignError(f"{name} must be a finite number{above}, not {shown(value)}.")
     return float(value)
 
 
 def flag(value: Any, name: str) -> bool:
     """Return True or False, and nothing that merely looks like it."""
     if not isinstance(value, bool | np.bool_):
-        raise DesignError(f"{name} must be True or False, not {value!r}.")
+        raise DesignError(f"{name} must be True or False, not {shown(value)}.")
     return bool(value)
 
 
@@ -66,7 +80,7 @@ def names(given: Any, name: str) -> list[str]:
     if isinstance(given, str):
         return [given]
     if not isinstance(given, Iterable) or not all(isinstance(one, str) for one in given):
-        raise DesignError(f"{name} must be a name or a list of names, not {given!r}.")
+        raise DesignError(f"{name} must be a name or a list of names, not {shown(given)}.")
     return list(dict.fromkeys(given))
 
 

@@ -42,6 +42,10 @@ class DesignError(AllianceStatsError, ValueError):
     """The data cannot carry the model or the question asked of them."""
 
 
+class ArgumentError(DesignError, TypeError):
+    """An argument is not of the kind its function takes; the message says which it takes."""
+
+
 class MeasureError(AllianceStatsError, ValueError):
     """A measure is unknown, its card is faulty, or answers do not fit it."""
 
@@ -123,10 +127,19 @@ def did_you_mean(name: object, allowed: Iterable[object]) -> str:
     return f" Did you mean '{hit}'?" if hit else ""
 
 
+def _word(item: Any) -> str:
+    """Return an item as it stands in a list; what has no words of its own by its type."""
+    return (
+        f"a {type(item).__name__}"
+        if type(item).__str__ is object.__str__ and (type(item).__repr__ is object.__repr__)
+        else str(item)
+    )
+
+
 def listing(items: Iterable[Any], limit: int = 5) -> str:
     """Return the first `limit` items in words and how many follow: ``'a, b, ... (12 in all)'``."""
     everything = list(items)
-    shown = ", ".join(str(item) for item in everything[:limit])
+    shown = ", ".join(_word(item) for item in everything[:limit])
     return shown if len(everything) <= limit else f"{shown}, ... ({len(everything)} in all)"
 
 
@@ -143,7 +156,8 @@ def require_columns(columns: Iterable[object], wanted: Sequence[str], *, what: s
         The table in words, as in ``"the scores"``; it opens the message.
     """
     present = [str(column) for column in columns]
-    missing = [name for name in wanted if name not in present]
+    there = set(present)
+    missing = [name for name in wanted if name not in there]
     if not missing:
         return
     hints = "".join(did_you_mean(name, present) for name in missing[:1])

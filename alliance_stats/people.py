@@ -7,24 +7,64 @@ with two of them: that is how the two are told apart.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from .errors import listing
+from .errors import DesignError, listing
 
 CLIENT, THERAPIST, SESSION = "client_id", "therapist_id", "session"
 ID_COLUMNS = (CLIENT, THERAPIST, "site_id", "coder_id")
 """The columns of a study's tables that name a person or a place."""
+SEVERAL = 10
+"""Fewer categories than this may well be one a client, in a small study."""
 
 
 def ids_in(tables: Mapping[str, pd.DataFrame], column: str) -> list[Any]:
     """Return what an id column holds in any of the tables, each id once."""
     held = [table[column] for table in tables.values() if column in table.columns]
     return list(dict.fromkeys(one for ids in held for one in ids.dropna().unique()))
+
+
+def refuse_ids(data: pd.DataFrame, columns: Iterable[str]) -> None:
+    """Raise `DesignError` where an id would count as a measurement, or a client as a category.
+
+    A number that names a person is no amount; a category that each client has alone leaves nothing
+    to compare. The id of a therapist or a site in words is a category, and stays.
+    """
+    for column in columns:
+        if column not in data.columns:
+            continue
+        cells = data[column]
+        if column in ID_COLUMNS and pd.api.types.is_numeric_dtype(cells):
+            raise DesignError(
+                f"'{column}' is an id: its numbers say who somebody is, not how much of anything, "
+                f"so they cannot be a predictor. Group by it, as in (1 | {column})"
+                + (f", or compare its categories with C({column})." if column != CLIENT else ".")
+            )
+        if column == CLIENT or _one_each(data, cells):
+            raise DesignError(
+                f"'{column}' is an id: as a predictor it has {cells.nunique()} categories, one for "
+                f"each client, and nothing is left to compare. Group by it, as in (1 | {column})."
+            )
+
+
+def _one_each(data: pd.DataFrame, cells: pd.Series) -> bool:
+    """Tell a column of words in which each client has one of his own, whatever its name."""
+    if CLIENT not in data.columns or cells.name == CLIENT or cells.name == data[CLIENT].name:
+        return False
+    kind = cells.dtype
+    if pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_datetime64_any_dtype(kind):
+        return False
+    try:
+        pairs = pd.DataFrame({"own": cells, "client": data[CLIENT]}).dropna().drop_duplicates()
+    except TypeError:  # cells that hold lists are told of where they are used
+        return False
+    n = len(pairs)
+    return n >= SEVERAL and pairs["own"].is_unique and pairs["client"].is_unique
 
 
 @dataclass(frozen=True, eq=False)

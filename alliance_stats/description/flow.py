@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+
+if TYPE_CHECKING:
+    from ..study import Study
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Stage:
 
 
 def study_flow(
-    study: Any, *, measure: str | None = None, scale: str = "total", rater: str = "client"
+    study: Study, *, measure: str | None = None, scale: str = "total", rater: str = "client"
 ) -> list[Stage]:
     """Count the clients at each step from the study to each analysis.
 
@@ -84,7 +87,7 @@ def _ids(table: pd.DataFrame | None) -> set[Any]:
     return set() if table is None else set(table["client_id"].dropna())
 
 
-def attended_sessions(study: Any) -> pd.DataFrame | None:
+def attended_sessions(study: Study) -> pd.DataFrame | None:
     """Return the sessions that took place: ``attended`` true or not said; None without a table."""
     sessions = study.tables.get("sessions")
     if sessions is None or sessions.empty:
@@ -94,7 +97,7 @@ def attended_sessions(study: Any) -> pd.DataFrame | None:
     return sessions[sessions["attended"].astype("boolean").fillna(True).to_numpy(dtype=bool)]
 
 
-def missing_by_session(study: Any) -> pd.DataFrame:
+def missing_by_session(study: Study) -> pd.DataFrame:
     """How many of the clients still in therapy came to each session?
 
     Returns
@@ -128,7 +131,7 @@ def missing_by_session(study: Any) -> pd.DataFrame:
     return out.reset_index()
 
 
-def missing_ratings(study: Any) -> pd.DataFrame:
+def missing_ratings(study: Study) -> pd.DataFrame:
     """How many of the sessions that took place were rated, by each rater on each scale?
 
     Returns

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from ..errors import DesignError
 
+if TYPE_CHECKING:
+    from ..study import Study
+
 BEFORE, AFTER = ("intake", "pre"), ("post",)
 
 
 def first_and_last(
-    study: Any, *, measure: str, scale: str = "total", rater: str = "client"
+    study: Study, *, measure: str, scale: str = "total", rater: str = "client"
 ) -> pd.DataFrame:
     """What was each client's outcome score at the beginning, and what at the end?
 

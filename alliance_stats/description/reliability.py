@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+
+if TYPE_CHECKING:
+    from ..study import Study
 
 SMALLEST_N = 10  # an alpha of fewer forms has an interval as wide as the scale itself
 
@@ -43,7 +46,7 @@ def feldt_interval(
     return float(low), float(high)
 
 
-def scale_reliability(study: Any, *, measure: str | None = None) -> pd.DataFrame:
+def scale_reliability(study: Study, *, measure: str | None = None) -> pd.DataFrame:
     """How consistently do the items of each scale measure one thing, in these data?
 
     Parameters

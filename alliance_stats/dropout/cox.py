@@ -11,6 +11,7 @@ from scipy.stats import norm
 
 from ..arguments import share
 from ..errors import ColumnError, DesignError, did_you_mean, listing, require_columns
+from ..people import refuse_ids
 from ..results import Result
 from .checks import table_only
 from .dating import refuse_late_predictors, refuse_outcome
@@ -145,6 +146,7 @@ def fit_dropout_cox(
     used, messages = complete_rows(parsed, data, cluster)
     fixed = parsed.fixed.columns if parsed.fixed else ()
     refuse_outcome(fixed, parsed.response.columns)
+    refuse_ids(data, parsed.fixed.bare_columns() if parsed.fixed else ())
     refuse_late_predictors(data, fixed, parsed.response.columns[0])
     y, x, _ = outcome_and_predictors(parsed, used)
     others = x.drop(columns=[c for c in (INTERCEPT,) if c in x.columns])

@@ -18,6 +18,7 @@ from ..errors import (
 )
 from ..multilevel.formula import Formula, parse_formula
 from ..multilevel.terms import Columns, Table, build, response
+from ..people import refuse_ids
 from . import frailty
 from .checks import refuse_repeats, table_only
 from .dating import refuse_late_predictors, refuse_outcome
@@ -104,6 +105,7 @@ def fit_dropout_hazard(
     used, messages = complete_rows(parsed, data, cluster)
     fixed = parsed.fixed.columns if parsed.fixed else ()
     refuse_outcome(fixed, parsed.response.columns)
+    refuse_ids(data, parsed.fixed.bare_columns() if parsed.fixed else ())
     if guard:
         refuse_late_predictors(data, fixed, parsed.response.columns[0])
     y, x, terms = outcome_and_predictors(parsed, used)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import gammaln
 
-from ..arguments import checked_choice, checked_table, numbers
+from ..arguments import checked_choice, checked_table, numbers, shown
 from ..errors import ColumnError, DesignError, listing, require_columns
 
 Numbers = dict[str, np.ndarray]
@@ -210,7 +210,7 @@ def _numbers(values: object) -> np.ndarray:
     try:
         return np.asarray(values, dtype=float)
     except (TypeError, ValueError):
-        raise DesignError(f"Give numbers (or a column of them), not {values!r}.") from None
+        raise DesignError(f"Give numbers (or a column of them), not {shown(values)}.") from None
 
 
 def _as_given(values: np.ndarray) -> float | np.ndarray:

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from ..drawing import GREY, INK, PALE, SERIES, new_axes
+from ..errors import require_columns
 from .metrics import METRICS
 
 if TYPE_CHECKING:
@@ -101,8 +102,9 @@ def published_points(rows: pd.DataFrame) -> pd.DataFrame:
     """
     from statsmodels.stats.proportion import proportion_confint
 
-    numbers = {name: pd.to_numeric(rows[name], errors="coerce").astype(float)
-               for name in ("estimate", "ci_low", "ci_high", "n", "events")}  # fmt: skip
+    needed = ("estimate", "ci_low", "ci_high", "n", "events")
+    require_columns(rows.columns, [*needed, "kind", "metric", "label", "verified"], what="the rows")
+    numbers = {name: pd.to_numeric(rows[name], errors="coerce").astype(float) for name in needed}
     n, events = numbers["n"], numbers["events"]
     estimate = numbers["estimate"].fillna(events / n)
     low, high = numbers["ci_low"].copy(), numbers["ci_high"].copy()
@@ -113,7 +115,7 @@ def published_points(rows: pd.DataFrame) -> pd.DataFrame:
     points = pd.DataFrame(
         {
             "label": rows["label"].astype(str), "estimate": estimate, "conf_low": low,
-            "conf_high": high, "verified": rows["verified"].astype(bool),
+            "conf_high": high, "verified": rows["verified"].eq(True).fillna(False).astype(bool),
         }
     )  # fmt: skip
     return points[points["estimate"].notna()].reset_index(drop=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..arguments import whole
+from ..arguments import shown, whole
 from ..errors import ColumnError, DesignError
 
 FEW_DRAWS = 200
@@ -33,7 +33,7 @@ def text(value: Any, name: str) -> str:
 def several(value: Any, name: str, example: str) -> list[Any]:
     """Return what a list-like argument holds; one text in place of a list is told."""
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
-        raise DesignError(f"{name} must be a list such as {example}; it is {value!r}.")
+        raise DesignError(f"{name} must be a list such as {example}; it is {shown(value)}.")
     return list(value)
 
 

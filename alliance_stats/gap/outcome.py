@@ -18,6 +18,8 @@ from .outcome_scores import calibration_curve, calibration_line, discrimination,
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from ..study import Study
+
 CAVEATS = (
     "Observed change is that of the clients with both scores: clients who left before the second "
     "score may have fared otherwise.",
@@ -90,7 +92,7 @@ class OutcomeGap(Result):
 
 
 def outcome_gap(
-    study: Any,
+    study: Study,
     *,
     measure: str | None = None,
     scale: str = "total",

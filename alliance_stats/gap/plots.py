@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..arguments import numbers
 from ..drawing import GREY, INK, house_style, look, new_axes
+from ..errors import DesignError, require_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -182,6 +184,11 @@ def plot_gap_by_therapist(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     if ax is None:
         with house_style():
             return plot_gap_by_therapist(table, new_axes(6.3, 3.6))
+    needed = ["conf_low", "conf_high", "n_dyads", "shrunken"]
+    require_columns(table.columns, needed, what="the table of therapists")
+    if "average" not in table.attrs:
+        raise DesignError("table must be what al.gap_by_therapist returns; it has no average.")
+    table = table.assign(**{name: numbers(table, name, "the table") for name in needed})
     place = range(1, len(table) + 1)
     style = look("therapist")
     if "note" in table.attrs:  # equal marks in a row would look like a finding

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import MeasureError, listing
+from ..arguments import shown
+from ..errors import DesignError, MeasureError, listing
 from .answers import Answers, Codes
 from .card import Measure
 from .kernels import off_the_grid
@@ -115,7 +116,13 @@ def _turned_before(
     """Return for which answers the file already holds the reversed value."""
     if isinstance(already, bool):
         return np.bool_(already)
-    pairs = {(folded(measure), str(rater)) for measure, rater in already}
+    try:
+        pairs = {(folded(measure), str(rater)) for measure, rater in already}
+    except (TypeError, ValueError):
+        raise DesignError(
+            "already_reversed must be True, False, or a list of pairs such as "
+            f"[('wai-sr', 'client')], not {shown(already)}."
+        ) from None
     raters, measures = answers.keys["rater"], answers.keys["measure"]
     names = [{folded(n) for n in (card.name, *card.aliases)} for card in cards]
     table = np.array(

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..arguments import shown
 from ..errors import ColumnError, MeasureError, listing
 from . import layout
 from .answers import Answers, from_long, from_wide, unit_columns
@@ -197,7 +198,7 @@ def _check_options(method: str | None, missing_rule: MissingRuleLike | None) -> 
         if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number < 0:
             raise MeasureError(
                 "missing_rule must be the number of items of a scale that may be missing (0, 1, "
-                f"...), or such a number for each scale; it is {missing_rule!r}."
+                f"...), or such a number for each scale; it is {shown(missing_rule)}."
             )
 
 

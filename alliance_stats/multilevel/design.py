@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ColumnError, DesignError, listing
+from ..people import refuse_ids
 from .basis import find_basis, why_left_out
 from .batches import Array
 from .blocks import Effects, Pool, centre, orthogonalise, random_columns
@@ -141,6 +142,7 @@ def make_design(
     """
     rows = _complete_rows(formula, data, weights)
     table = rows.table
+    refuse_ids(data, formula.fixed.bare_columns() if formula.fixed else ())
     outcome, y = response(formula, table)
     check_numbers((outcome,), (y,), table.frame.index)
     fixed_terms = build(formula.fixed, table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ def names(columns: str | Iterable[str], *, argument: str) -> list[str]:
         raise ColumnError(
             f"`{argument}` must be the name of a column or a list of names; it is {columns!r}."
         )
-    twice = sorted({name for name in wanted if wanted.count(name) > 1})
+    twice = sorted(name for name, n in Counter(wanted).items() if n > 1)
     if twice:
         raise ColumnError(f"`{argument}` names {listing(twice)} more than once; name it once.")
     return wanted
@@ -35,7 +36,8 @@ def check_table(data: pd.DataFrame, wanted: Sequence[str]) -> None:
             f"{type(data).__name__}."
         )
     require_columns(data.columns, wanted, what=WHAT)
-    twice = [name for name in wanted if list(data.columns).count(name) > 1]
+    several = set(data.columns[data.columns.duplicated()])
+    twice = [name for name in wanted if name in several]
     if twice:
         raise ColumnError(
             f"The data have more than one column named {listing(twice)}; rename or drop the others."

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import ColumnError, require_columns
+from ..arguments import shown
+from ..errors import ColumnError, DesignError, require_columns
 from ..results import TIDY_COLUMNS, Result
 from .reliability import MeanReliability
 
@@ -135,6 +136,11 @@ def correct_between(
     >>> round(al.correct_between(fit, "bond", reliability).between, 1)
     -2.0
     """
+    if not hasattr(fit, "params") or not hasattr(fit, "cov_params"):
+        raise DesignError(
+            "fit must be a fitted model with .params and .cov_params(), of fit_multilevel or "
+            f"statsmodels, not {shown(fit)}."
+        )
     share = _share(reliability)
     estimates = pd.Series(fit.params)
     names = [f"{column}_between", f"{column}_within"]

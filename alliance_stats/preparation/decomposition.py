@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ColumnError, DesignError, listing
+from ..people import ID_COLUMNS
 from . import columns as col
 from .decomposition_record import FEW_POINTS, Plan, Weights, record_of
 from .means import lines, means
@@ -109,17 +110,24 @@ def decompose(
     plan = _plan(columns, by, detrend, trend_at, weights, complete)
     col.check_table(data, list(dict.fromkeys([*plan.columns, *plan.by, *_others(plan)])))
     values = {column: col.numbers(data, column) for column in plan.columns}
+    ids = [column for column in plan.columns if column in ID_COLUMNS]
+    if ids:
+        raise ColumnError(f"'{ids[0]}' is an id: its mean over sessions means nothing.")
     times = None if plan.detrend is None else col.numbers(data, plan.detrend)
     new_names = [name for column in plan.columns for name in plan.parts(column)]
     replaced = col.check_new(data, new_names, replace=replace)
     levels = _levels(data, plan.by)
     counted = _counted(data, plan, levels)
 
-    result = data.drop(columns=replaced)
+    new: dict[str, np.ndarray] = {}
+    records = []
     for column in plan.columns:
         parts, record = _split(values[column], times, counted, levels, plan)
-        result = result.assign(**dict(zip(plan.parts(column), parts, strict=True)))
-        col.recorded(result, **record_of(column, plan, record, replaced, levels.said))
+        new |= zip(plan.parts(column), parts, strict=True)
+        records.append(record_of(column, plan, record, replaced, levels.said))
+    kept = data.drop(columns=replaced)
+    result = pd.concat([kept, pd.DataFrame(new, index=kept.index)], axis=1)
+    result.attrs = {**data.attrs, "preparation": [*data.attrs.get("preparation", []), *records]}
     return result
 
 

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import AllianceStatsError, AllianceStatsWarning
 from ..outputs import scratch_beside
@@ -19,6 +19,9 @@ from .place import account_place, check_place, move_into_place
 from .sections import FIRST_TOLD, SECTIONS, Entry
 from .sections.draft import Draft
 from .writing import write_account, write_files
+
+if TYPE_CHECKING:
+    from ..study import Study
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, the steps done and the steps in all."""
@@ -57,7 +60,7 @@ class Report:
 
 
 def write_report(
-    study: Any,
+    study: Study | str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
     progress: Progress | None = None,

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..arguments import numbers
 from ..drawing import GREY, INK, PALE, SERIES, house_style, look, new_axes
+from ..errors import DesignError, require_columns
 from .formatting import count
 
 if TYPE_CHECKING:
@@ -47,10 +49,19 @@ def plot_course(
     if ax is None:
         with house_style():
             return plot_course(course, new_axes(), label=label, smallest_n=smallest_n)
-    drawn = course[~(course["n"] < smallest_n)]
-    raters = list(dict.fromkeys(drawn["rater"].astype(str)))
+    drawn = ["mean", "conf_low", "conf_high"]
+    require_columns(course.columns, ["rater", "session", "n", *drawn], what="the course")
+    for name in ("session", "n"):
+        numbers(course, name, "the course")
+    course = course.assign(**{name: numbers(course, name, "the course") for name in drawn})
+    course = course[~(course["n"] < smallest_n)].dropna(subset=["rater", "session"])
+    if course.empty:
+        raise DesignError(f"No session of the course has {smallest_n} clients or more to draw.")
+    if course.duplicated(["rater", "session"]).any():
+        raise DesignError("The course must have one row a rater and session; some are there twice.")
+    raters = list(dict.fromkeys(course["rater"].astype(str)))
     for position, rater in enumerate(raters):
-        part, style = drawn[drawn["rater"] == rater], look(rater, position)
+        part, style = course[course["rater"] == rater], look(rater, position)
         ax.fill_between(
             part["session"],
             part["conf_low"],
@@ -69,8 +80,8 @@ def plot_course(
         )
     ax.set_ylabel(label)
     ax.legend(title="Rater", loc="best")
-    session_axis(ax, int(drawn["session"].max()))
-    counts = {rater: drawn[drawn["rater"] == rater].set_index("session")["n"] for rater in raters}
+    session_axis(ax, int(course["session"].max()))
+    counts = {rater: course[course["rater"] == rater].set_index("session")["n"] for rater in raters}
     write_counts(ax, {f"n {rater}": series for rater, series in counts.items()})
     return ax
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from ..arguments import shown
 from ..errors import DesignError, listing
 from ..results import Result
 from . import formatting as fmt
@@ -142,7 +143,10 @@ def model_table(
     >>> al.model_table(fits, names=["null", "time"]).names
     ('null', 'time')
     """
-    fits = list(fits)
+    fits = list(fits) if isinstance(fits, Iterable) else [fits]
+    strange = [fit for fit in fits if not isinstance(fit, Result)]
+    if strange:
+        raise DesignError(f"fits must be a list of fitted models; it holds {shown(strange[0])}.")
     labels = _names(fits, names)
     parts = [_terms(fit) for fit in fits]
     keys = list(dict.fromkeys(key for part in parts for key in part.index))
@@ -152,10 +156,10 @@ def model_table(
         found = part.reindex(pd.MultiIndex.from_tuples(keys))
         for value in VALUES:
             frame[f"{label}: {value}"] = found[value].to_numpy()
-    shown = digits if digits is not None else _digits(parts)
+    places = digits if digits is not None else _digits(parts)
     columns: tuple[Column, ...] = (Column("Term", lambda row: str(row["term"]), align="left"),)
     for label in labels:
-        columns += _columns(label, shown)
+        columns += _columns(label, places)
     note = _note(fits, labels)
     table = Table("models", title, frame, columns, how="", note=note, group="part")
     messages = tuple(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ..arguments import shown
 from ..errors import DesignError, StudyLacksError, did_you_mean, listing
 from ..study.tables import TABLES, table_schema
 
@@ -54,7 +55,7 @@ def needs(
         lack = _lacking_table(study, table)
         if lack:
             raise StudyLacksError(lack)
-    for measure, rater in scores:
+    for measure, rater in _pairs(scores):
         lack = _lacking_scores(study, measure, rater)
         if lack:
             raise StudyLacksError(lack)
@@ -62,6 +63,16 @@ def needs(
         lack = _lacking_therapists(study)
         if lack:
             raise StudyLacksError(lack)
+
+
+def _pairs(scores: Any) -> list[tuple[str, str]]:
+    try:
+        return [(measure, rater) for measure, rater in scores]
+    except (TypeError, ValueError):
+        raise DesignError(
+            "scores must be a list of pairs of a measure and a rater, such as "
+            f"[('wai-sr', 'therapist')], not {shown(scores)}."
+        ) from None
 
 
 def choose_measure(study: Study, wanted: str, *constructs: str, rater: str = "client") -> str:

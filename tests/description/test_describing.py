@@ -44,8 +44,37 @@ def test_the_mean_course_by_hand():
 
 
 def test_a_course_needs_its_columns():
-    with pytest.raises(al.ColumnError, match="must have the column session"):
+    with pytest.raises(al.ColumnError, match="must have the columns client_id, session"):
         al.mean_course(pd.DataFrame({"rater": [], "score": []}))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda rows: rows.assign(measure=["a", "b"]), "hold 2 of 'measure' \\(a, b\\)"),
+        (lambda rows: rows.assign(scale=["bond", "task"]), "hold 2 of 'scale'"),
+        (lambda rows: pd.concat([rows, rows]), "2 scores are of a client, session and rater"),
+        (lambda rows: rows.assign(score=np.inf), "must hold finite numbers"),
+    ],
+)
+def test_a_course_of_what_is_no_course_is_refused(change, told):
+    rows = scores(("a", 1, "client", 2.0), ("b", 1, "client", 3.0))
+    with pytest.raises(al.AllianceStatsError, match=told):
+        al.mean_course(change(rows))
+
+
+def test_a_course_tells_how_many_scores_have_no_session():
+    rows = scores(("a", 1, "client", 2.0), ("b", 1, "client", 3.0), ("c", np.nan, "client", 9.0))
+    with pytest.warns(al.AllianceStatsWarning, match="1 of 3 scores have no session") as told:
+        found = al.mean_course(rows)
+    assert found["mean"].tolist() == [2.5]
+    assert found.attrs["messages"] == (str(told[0].message),)
+
+
+def test_95_percent_is_written_as_a_share():
+    rows = scores(("a", 1, "client", 2.0), ("b", 1, "client", 3.0))
+    with pytest.raises(al.DesignError, match=r"not 95. Write 0.95"):
+        al.mean_course(rows, confidence=95)
 
 
 def test_the_flow_counts_different_clients():
@@ -218,7 +247,7 @@ def test_nothing_changes_its_input():
     before = {name: table.copy() for name, table in study.tables.items()}
     scored = study.scores
     kept = scored.copy()
-    al.mean_course(scored)
+    al.mean_course(scored[(scored["measure"] == "wai-sr") & (scored["scale"] == "total")])
     al.scale_reliability(study)
     al.missing_by_session(study)
     al.missing_ratings(study)

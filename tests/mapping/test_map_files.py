@@ -445,6 +445,31 @@ def test_spss_labels_stand_for_words_we_know(tmp_path):
     assert raw.tables["terminations"]["reason"].tolist() == ["completed", "dropout"]
 
 
+def test_blanks_around_ids_are_taken_off_and_told(tmp_path):
+    raw = study(
+        tmp_path,
+        """\
+        name: s
+        sources:
+          - file: forms.csv
+            client_id: pid
+            therapist_id: ther
+            session: sess
+            measures:
+              - {measure: phq-9, rater: client, score: phq}
+        """,
+        forms='pid,ther,sess,phq\nc1,t1,1,10\n"c1 ",t1,2,9\nc2,"t1 ",1,12\n" c2",t1,2,8\n',
+    )
+    told = [problem for problem in raw.problems if problem.rule == "blanks_around_id"]
+    assert [(one.level, one.column, one.row, one.also_rows) for one in told] == [
+        ("info", "pid", 3, (5,)),
+        ("info", "ther", 4, ()),
+    ]
+    assert "2 ids in column 'pid' with blanks before or behind (first 'c1 ')" in told[0].message
+    assert raw.tables["clients"]["client_id"].tolist() == ["c1", "c2"]
+    assert raw.tables["scores"]["client_id"].tolist() == ["c1", "c1", "c2", "c2"]
+
+
 def test_a_clients_value_that_changes_is_told_once(tmp_path):
     raw = study(
         tmp_path,

@@ -58,7 +58,7 @@ def course_blocks(context: Context, score: Score) -> list[Block]:
 
 def course_shown(context: Context, rows: pd.DataFrame) -> pd.DataFrame:
     """Return the mean course without points of few people, and n and SD where they may be told."""
-    course = mean_course(rows)
+    course = mean_course(rows.dropna(subset=["session"]))
     course = course[course["n"] >= SMALLEST_SHOWN].reset_index(drop=True)
     if course.empty:
         raise WithheldError(

@@ -13,8 +13,17 @@ from ..origin import Problem, SetAside, SourceFile
 from ..reading import Loaded
 from .noting import Notes
 from .spec import SourceSpec
-from .values import categories_of, dates, ids, numbers, recoded, whole_numbers, without_codes
-from .vocabulary import KEYS, OCCASIONS, columns_for, enum_of, fields_of, type_of
+from .values import (
+    categories_of,
+    dates,
+    ids,
+    numbers,
+    recoded,
+    trimmed,
+    whole_numbers,
+    without_codes,
+)
+from .vocabulary import IDS, KEYS, OCCASIONS, columns_for, enum_of, fields_of, type_of
 
 
 @dataclass
@@ -69,6 +78,7 @@ class Source:
         self.columns = self._resolve()
         self.used: set[str] = set(self.columns.values())
         self._recode()
+        self._trim_ids()
 
     # -- columns ----------------------------------------------------------------------------
 
@@ -134,6 +144,25 @@ class Source:
                     self.absent(name, "which 'recode' in study.yaml names")
                 continue
             self.frame = self.frame.assign(**{column: recoded(self.frame[column], mapping)})
+
+    def _trim_ids(self) -> None:
+        """Take blanks off ids: nobody means them, and a merge outside would lose the person."""
+        for name, column in self.columns.items():
+            if name not in IDS:
+                continue
+            series, at = trimmed(self.frame[column])
+            if len(at):
+                first = self.frame[column].iloc[at[0]]
+                self.frame = self.frame.assign(**{column: series})
+                self.notes.add(
+                    "blanks_around_id",
+                    f"{len(at):,} {'id' if len(at) == 1 else 'ids'} in column '{column}' with "
+                    f"blanks before or behind (first {first!r}) are read without them.",
+                    hint="Take them off in the file too, where other programs read it.",
+                    level="info",
+                    column=column,
+                    at=at,
+                )
 
     # -- cells ------------------------------------------------------------------------------
 

@@ -45,7 +45,7 @@ def as_word(value: Any) -> str:
 
 
 def ids(series: pd.Series) -> pd.Categorical:
-    """Return a column of ids as text categories; 101.0 is '101', blanks around a text stay."""
+    """Return a column of ids as text categories; 101.0 is '101' (blanks: `trimmed`)."""
     if isinstance(series.dtype, pd.CategoricalDtype) and all(
         isinstance(word, str) for word in series.cat.categories
     ):
@@ -58,6 +58,20 @@ def ids(series: pd.Series) -> pd.Categorical:
         table = np.array([where[word] for word in words] + [-1])
         codes = table[codes]
     return pd.Categorical.from_codes(codes, pd.Index(distinct, dtype=text_dtype()))
+
+
+def trimmed(series: pd.Series) -> tuple[pd.Series, np.ndarray]:
+    """Return a column without blanks around its texts, and the positions of the cells that had."""
+    codes, values = codes_of(series)
+    blank = [isinstance(value, str) and value != value.strip() for value in values]
+    if not any(blank):
+        return series, none_bad()
+    bare = np.empty(len(values) + 1, dtype=object)
+    bare[-1] = None
+    for n, value in enumerate(values):
+        bare[n] = (value.strip() or None) if blank[n] else value
+    at = np.flatnonzero(np.array([*blank, False])[codes])
+    return pd.Series(bare[codes], index=series.index, name=series.name), at
 
 
 def plain_text(values: pd.Categorical | pd.Series) -> pd.Series:

@@ -37,6 +37,9 @@ OPEN_TABLES = ("sessions", "clients", "therapists")
 """Tables whose columns a source without ``table:`` may carry."""
 
 OCCASIONS = ("intake", "pre", "mid", "post", "followup")
+IDS = frozenset({"client_id", "therapist_id", "site_id", "coder_id"})
+"""Columns that say who somebody is."""
+
 KEYS = ("client_id", "therapist_id", "session", "occasion", "week", "coder_id", "study_id", "item")
 """Columns to which codes for missing do not apply: session 99 is a session."""
 
