@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from ..disclosure import SMALLEST_SHOWN
 from ..report.naming import Names, without_data
 
 NOTE = (
@@ -35,7 +36,8 @@ DRAWN = re.compile(
     r"surface\.plot"
 )
 FEW = re.compile(
-    r"(?<![\d.,\w-])[1-4](?=(?: of [\d,]+)? (?:clients?|dyads?|therapists?|dropouts?))"
+    rf"(?<![\d.,\w-])[1-{SMALLEST_SHOWN - 1}]"
+    r"(?=(?: of [\d,]+)? (?:clients?|dyads?|therapists?|dropouts?))"
 )
 _ITEM = re.compile(r"^- .*(?:\n  .*)*\n?", re.MULTILINE)
 _PROBLEM = re.compile(r"^\[(?:error|warning|info)\] .*\n?", re.MULTILINE)
@@ -78,9 +80,9 @@ def _text(text: str, names: Names) -> str:
         return match.group() if said == whole else f"- {said}\n" if said else ""
 
     text = _PROBLEM.sub("", _ITEM.sub(item, text))
-    if any(1 <= int(found["n"]) <= 4 for found in _ALIGNED.finditer(text)):
+    if any(0 < int(found["n"]) < SMALLEST_SHOWN for found in _ALIGNED.finditer(text)):
         text = _ALIGNED.sub(r"\g<name>\g<gap>withheld", text)
-    return names.mask(FEW.sub("fewer than 5", text))
+    return names.mask(FEW.sub(f"fewer than {SMALLEST_SHOWN}", text))
 
 
 def _tables(markup: str) -> str:
@@ -108,4 +110,4 @@ def _tables(markup: str) -> str:
 
 
 def _is_few(text: str) -> bool:
-    return bool(re.fullmatch(r"[1-4](?:\.0+)?", text.strip()))
+    return bool(re.fullmatch(rf"[1-{SMALLEST_SHOWN - 1}](?:\.0+)?", text.strip()))
