@@ -43,6 +43,9 @@ AT_THE_TOP = (
 )
 OTHERS = "Others, put together because some are few"
 MOST_PATTERNS = 300
+SPREAD_TELLS_BELOW = 30
+CORRELATION = r"(?:r|cor|icc)(?:[_ ]|$)"
+SPREAD = r"(?:sd|loa|standardised)[_ ]"
 ZERO = 1e-8
 """Sums of random weights of the size of one; rounding leaves 1e-12, chance reaches 1e-8 never."""
 
@@ -254,11 +257,35 @@ def rounded(frame: pd.DataFrame, digits: int = 2) -> pd.DataFrame:
     return frame.round(dict.fromkeys(frame.select_dtypes("float"), digits))
 
 
-def blurred(frame: pd.DataFrame) -> pd.DataFrame:
+def spread_tells(people: Iterable[Hashable]) -> bool:
+    """Return whether a standard deviation beside an interval tells how many people there are.
+
+    An interval's half width is about t * SD / sqrt(n). With seven people one more or less moves
+    it by a tenth, which any rounding shows; with thirty by less than what is left unsaid of the
+    sessions and of the therapists.
+    """
+    return len(frozenset(people)) < SPREAD_TELLS_BELOW
+
+
+def blurred(frame: pd.DataFrame, *, spread: bool = True) -> pd.DataFrame:
     """Return rows of a model whose people are withheld, without what their number follows from.
 
-    Degrees of freedom are gone, and so are test statistics and the digits of small p values,
-    which give them.
+    Of a mean or slope the estimate and its interval are left. Either beside a standard error or
+    p value gives the degrees of freedom, and so does the interval of a correlation alone, whose
+    width is that of Fisher's z.
+
+    Parameters
+    ----------
+    spread
+        Whether standard deviations between people, and what is in units of them, may stand
+        beside the intervals (`spread_tells`).
     """
-    blank = [name for name in ("df", "statistic", "sd") if name in frame.columns]
-    return rounded(frame.assign(**dict.fromkeys(blank, np.nan)), 3)
+    told = ("df", "statistic", "sd", "std_error", "p_value")
+    blank = [name for name in told if name in frame.columns]
+    frame = rounded(frame.assign(**dict.fromkeys(blank, np.nan)), 3)
+    if "term" in frame.columns:
+        term, ends = frame["term"].astype(str), ["conf_low", "conf_high"]
+        frame.loc[term.str.match(CORRELATION), ends] = np.nan
+        if not spread:
+            frame.loc[term.str.match(SPREAD), ["estimate", *ends]] = np.nan
+    return frame

@@ -103,6 +103,11 @@ def p_sentence(p: Any) -> str:
     return words.replace(" ", "\u00a0")  # never broken over a line
 
 
+def p_after_comma(p: Any) -> str:
+    """Return ``, p = .042`` to stand behind an interval; nothing where there is no p value."""
+    return "" if is_missing(p) else f", {p_sentence(p)}"
+
+
 def interval(low: Any, high: Any, digits: int = 2, *, bounded: bool = False) -> str:
     """Return an interval in brackets: ``[−0.30, 0.12]``."""
     if is_missing(low) and is_missing(high):

@@ -32,7 +32,8 @@ _RUNS = (
 _COMMON = re.compile(
     "password|passwort|passw0rd|secret|geheim|letmein|welcome|willkommen|admin|iloveyou|monkey|"
     "dragon|football|master|changeme|default|pseudonym|alliance|therapy|therapie|study|studie|"
-    "clinic|klinik|project|projekt|test|key|schluessel|hallo|hello|sunshine|princess|(19|20)[0-9]{2}"
+    "clinic|klinik|project|projekt|test|key|schluessel|hallo|hello|sunshine|princess|spring|summer|autumn|winter|"
+    "fruehling|sommer|herbst|(19|20)[0-9]{2}([-./]?[0-9]{2}){0,2}"
 )
 
 

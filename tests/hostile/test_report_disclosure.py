@@ -14,6 +14,7 @@ from html import unescape
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import t as student
 
 import alliance_stats as al
 
@@ -38,8 +39,17 @@ def sixty():
                              assessments=posts[~missed])  # fmt: skip
 
 
+def seven():
+    """Return seven clients, two of them never rated by their therapist."""
+    study = al.simulate_study(n_therapists=3, n_clients=7, seed=3)
+    ratings = study.tables["ratings"]
+    ids = study.clients["client_id"][:2]
+    unrated = (ratings["rater"] == "therapist") & ratings["client_id"].isin(ids)
+    return study.with_tables(ratings=ratings[~unrated])
+
+
 STUDIES = {
-    "seven": lambda: al.simulate_study(n_therapists=3, n_clients=7, seed=3),
+    "seven": seven,
     "sixty": sixty,
 }
 
@@ -287,3 +297,38 @@ def test_no_id_stands_in_any_file_whatever_it_is_made_of(tmp_path):
     for name, text in texts(folder).items():
         for one in (*IDS, "Dr. Who"):
             assert not re.search(rf"(?<!\w){re.escape(one)}(?!\w)", text), f"{name}: {one}"
+
+
+def sizes_from_uncertainty(row, sd):
+    """Return how many people a row's estimate, SE, interval, p value and an SD beside it give."""
+    half, found = (row["conf_high"] - row["conf_low"]) / 2, set()
+    for n in range(FEW, 30):
+        reach = student.ppf(0.975, n - 1)
+        if abs(reach * row["std_error"] - half) < 0.005 * half:
+            found.add(("standard error", n))
+        p = 2 * student.sf(abs(row["estimate"]) * reach / half, n - 1)
+        if abs(p - row["p_value"]) < 0.0006:
+            found.add(("p value", n))
+        if str(row.get("term")) == "mean_gap" and abs(reach * sd / np.sqrt(n) / half - 1) < 0.1:
+            found.add(("SD of the gap", n))
+        if str(row.get("term")) == "r_between":
+            low, high = np.arctanh([row["conf_low"], row["conf_high"]])
+            if abs((high - low) / 2 * np.sqrt(n - 3) / 1.96 - 1) < 0.05:
+                found.add(("Fisher's z", n))
+    return found
+
+
+def test_uncertainty_does_not_tell_how_many_people_there_are(stolen):
+    """Five of seven dyads rated: df of 4, however it is told, means two persons without."""
+    _, folder = stolen
+    told = {}
+    for path in folder.rglob("*.csv"):
+        frame = pd.read_csv(path) if path.stat().st_size > 1 else pd.DataFrame()
+        if not {"term", "std_error", "p_value", "df"} <= set(frame):
+            continue
+        spread = frame.loc[frame["term"] == "sd_between_dyads", "estimate"]
+        sd = float(spread.iloc[0]) if len(spread) and len(frame["df"].dropna()) == 0 else np.nan
+        for row in frame[frame["df"].isna()].to_dict("records"):
+            if found := sizes_from_uncertainty(row, sd):
+                told[path.stem, row["term"]] = found
+    assert told == {}

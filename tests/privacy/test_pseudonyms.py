@@ -99,6 +99,8 @@ def test_notes_of_reading_that_quote_an_id_are_not_handed_on(study):
         ("short", "at least 8 characters"), (b"short", "at least 8 characters"),
         ("       x       ", "at least 8 characters"), ("k" * 40, "5 different characters"),
         ("abababab" * 4, "5 different characters"), ("password123", "common words"),
+        ("Sommer2024!", "common words"), ("winter2023", "common words"),
+        ("2024-01-11", "common words"),
         ("1234567890", "common words"), ("qwertzuiop", "common words"),
         ("abcdefghijkl", "common words"), ("geheim-2024", "common words"),
         ("Passwort1987", "common words"), (b"letmein letmein", "common words"),

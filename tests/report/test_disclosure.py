@@ -112,5 +112,11 @@ def test_a_model_of_withheld_size_has_no_df_and_no_digits_that_give_it():
     )
     shown = blurred(row).iloc[0]
     assert shown["estimate"] == 0.123
-    assert shown[["df", "statistic"]].isna().all()
-    assert shown["p_value"] == 0
+    assert shown[["df", "statistic", "p_value"]].isna().all()
+
+
+def test_of_a_correlation_of_withheld_size_the_interval_is_gone_whose_width_gives_it():
+    ends = {"conf_low": [0.1, 0.1, 0.1], "conf_high": [0.9, 0.9, 0.9]}
+    rows = pd.DataFrame({"term": ["r_between", "mean_gap", "sd_gap"], "estimate": 0.7, **ends})
+    assert blurred(rows)["conf_low"].isna().tolist() == [True, False, False]
+    assert blurred(rows, spread=False)["estimate"].isna().tolist() == [False, False, True]

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...disclosure import NOTE, SMALLEST_SHOWN, Disclosure, blurred, rounded
+from ...disclosure import NOTE, SMALLEST_SHOWN, Disclosure, blurred, rounded, spread_tells
 from ...drawing import figure_of, house_style, new_axes
 from ...errors import AllianceStatsError
 from .. import columns as col
 from ..content import Block, Figure, Paragraph, Section, Table
 from ..context import Context, Score
 from ..drawings import plot_gap
-from ..formatting import interval, number, p_sentence, plural
+from ..formatting import interval, number, p_after_comma, plural
 from . import gap_models as further
 from .draft import Draft
 
@@ -62,7 +62,8 @@ def gap_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     require_dyads(found.pairs)
     draft.say(found.messages)
     told = disclosure.shows_rows(found.pairs)
-    tidy = found.tidy() if told else blurred(found.tidy())
+    few = spread_tells(found.pairs["client_id"])
+    tidy = found.tidy() if told else blurred(found.tidy(), spread=not few)
     values = tidy.set_index("term")
     draft.headline = _headline(values, score, disclosure.people(found.pairs["client_id"], "dyad"))
     text = (
@@ -99,8 +100,7 @@ def _headline(values: pd.DataFrame, score: Score, dyads: str) -> str:
         )
     return (
         f"{said} (therapist minus client {number(gap['estimate'])} "
-        f"{interval(gap['conf_low'], gap['conf_high'])}, {p_sentence(gap['p_value'])}; "
-        f"{dyads})."
+        f"{interval(gap['conf_low'], gap['conf_high'])}{p_after_comma(gap['p_value'])}; {dyads})."
     )
 
 

@@ -6,7 +6,15 @@ from typing import Any
 
 import pandas as pd
 
-from ...disclosure import NOTE, SMALLEST_SHOWN, Disclosure, WithheldError, blurred, rounded
+from ...disclosure import (
+    NOTE,
+    SMALLEST_SHOWN,
+    Disclosure,
+    WithheldError,
+    blurred,
+    rounded,
+    spread_tells,
+)
 from .. import columns as col
 from ..content import Block, Paragraph, Table
 from ..context import Context, Score
@@ -86,7 +94,8 @@ def truth_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     found = al.fit_truth_and_bias(pairs, truth="client", judgment="therapist", by=levels)
     draft.say(found.messages)
     told = context.disclosure.shows_rows(pairs) and found.n_rows == len(pairs)
-    tidy = found.tidy() if told else blurred(found.tidy())
+    few = spread_tells(pairs["client_id"])
+    tidy = found.tidy() if told else blurred(found.tidy(), spread=not few)
     # a correlation on its edge is not known; the messages say so
     frame = tidy[tidy["term"].isin(TRUTH_TERMS) & tidy["estimate"].notna()]
     between = frame["group"].map(

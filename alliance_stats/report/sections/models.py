@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...disclosure import NOTE, SMALLEST_SHOWN, Disclosure, WithheldError, blurred
+from ...disclosure import (
+    NOTE,
+    SMALLEST_SHOWN,
+    Disclosure,
+    WithheldError,
+    blurred,
+    spread_tells,
+)
 from .. import columns as col
 from ..content import Table
 from ..formatting import count, number
@@ -45,6 +52,8 @@ def model_table(
     tidy = fit.tidy() if told else blurred(fit.tidy())
     fixed = tidy[tidy["effect"] == "fixed"]
     random = _variances(fit.varcomp, words)
+    if not told and spread_tells(fit.augment()["client_id"]):
+        random["estimate"] = np.nan
     frame = pd.concat([_fixed_rows(fixed, words), random], ignore_index=True)
     frame["correlation"] = frame["label"].str.startswith("Correlation")
     return Table(

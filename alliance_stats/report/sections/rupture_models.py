@@ -13,7 +13,7 @@ from ...errors import DesignError
 from .. import columns as col
 from ..content import Block, Paragraph, Table
 from ..context import Context, Score
-from ..formatting import count, decimals_for, number, p_sentence
+from ..formatting import count, decimals_for, number, p_after_comma
 from .draft import Draft
 from .models import DF_WORDS, levels, model_table, sizes_told
 
@@ -96,7 +96,7 @@ def model_blocks(context: Context, score: Score, rule: dict[str, Any], draft: Dr
         f"compared with none. {counting_words(found, fit, context)}",
     )
     table = replace(table, how=f"al.fit_rupture_repair, by {table.how}")
-    said = Paragraph(_in_words(fit, outcome))
+    said = Paragraph(_in_words(fit, outcome, told=sizes_told(fit, context.disclosure)))
     return [said, table, *_reverse(found, score, outcome, n, context)]
 
 
@@ -110,15 +110,16 @@ def _words(terms: pd.Index) -> dict[str, str]:
     return {term: words[term] for term in terms if term in words}
 
 
-def _in_words(fit: Any, outcome: Score) -> str:
+def _in_words(fit: Any, outcome: Score, *, told: bool) -> str:
     row = _term(fit, "rupture_lag1_within")
+    p = p_after_comma(row["p_value"]) if told else ""
     worse = "higher" if row["estimate"] > 0 else "lower"
     return (
         f"After a session in which a rupture begins the next session's {outcome.title} is "
         f"{number(abs(row['estimate']))} points {worse} than after the same client's other "
         "sessions, at the same session number "
-        f"(95% CI {number(row['conf_low'])} to {number(row['conf_high'])}, "
-        f"{p_sentence(row['p_value'])}). This is an association in time, not a proof of cause."
+        f"(95% CI {number(row['conf_low'])} to {number(row['conf_high'])}{p}). This is an "
+        "association in time, not a proof of cause."
     )
 
 
@@ -157,9 +158,9 @@ def _reverse(found: Any, score: Score, outcome: Score, n: int, context: Context)
     frame = pd.DataFrame(rows).drop(columns=["effect", "group"])
     told = [sizes_told(fit, context.disclosure) for fit in fits.values()]
     frame = frame.astype({"nobs": float})
+    frame["digits"] = [_digits(error) for error in frame["std_error"]]
     if not all(told):
         frame = blurred(frame.assign(nobs=np.nan))
-    frame["digits"] = [_digits(error) for error in frame["std_error"]]
     formulas = "; ".join(f'"{fit.formula}"' for fit in fits.values())
     table = Table(
         "rupture-reverse",

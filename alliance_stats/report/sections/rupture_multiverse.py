@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...disclosure import SMALLEST_SHOWN, WithheldError
+from ...disclosure import SMALLEST_SHOWN, WithheldError, blurred
 from ...drawing import house_style
 from ...errors import DesignError
 from ...ruptures.multiverse_grid import expand, single
@@ -165,7 +165,7 @@ def _curve(many: Any, outcome: Score, how: str) -> Figure:
         note="Above: estimates in order with 95% confidence intervals, unadjusted for their "
         "number. Below: a mark where a specification makes that choice; k is the size of the fall "
         f"in standard deviations.{mark}",
-        data=curve_data(many).drop(columns=OF_PERSONS),
+        data=blurred(curve_data(many).drop(columns=OF_PERSONS)),
     )
 
 
