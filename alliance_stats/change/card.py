@@ -100,7 +100,13 @@ def direction_of(
     that the column ``measure`` of `data` names), else the caller's, else lower is better.
     """
     if card is None:
-        card = _card_in(data) if direction is None else None
+        named = _card_in(data)
+        if named is not None and direction not in (None, named.direction):
+            return str(direction), (
+                f"direction is {direction!r}, but the card of {named.name}, which the rows name, "
+                f"says {named.direction!r}: improved and deteriorated may have changed places.",
+            )
+        card = named if direction is None else None
     if card is None:
         told = () if direction is not None else (NOT_SAID,)
         return "lower_is_better" if direction is None else direction, told

@@ -101,3 +101,14 @@ def test_hageman_and_arrindell_with_a_cut_off_say_whose_cut_off_it_is(pairs):
     }
     assert any("'recovered' is not theirs" in m for m in told["HA"].messages)
     assert not any("HA" in m for m in told["JT"].messages)
+
+
+def test_a_direction_against_the_card_that_the_rows_name_is_told():
+    data = pd.DataFrame({"measure": "core-10", "pre": [20.0, 22, 25], "post": [10.0, 21, 30]})
+    ask = {"pre": "pre", "post": "post", "reliability": 0.9}
+    found = al.reliable_change(data, **ask, direction="higher_is_better")
+    messages = found.attrs["reliable_change"]["messages"]
+    assert any("may have changed places" in message for message in messages)
+    agreed = al.reliable_change(data, **ask, direction="lower_is_better")
+    told = agreed.attrs["reliable_change"]["messages"]
+    assert not any("may have changed places" in message for message in told)
