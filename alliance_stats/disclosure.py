@@ -19,8 +19,8 @@ is computed of them. Persons are drawn only where the user asks for it.
 
 What this does not cover: two reports of different states of one study, given to one reader, tell
 what changed between them; attackers who know the people behind most of a group know the rest; and
-in ledgers of more than `MOST_PATTERNS` people that no two tables treat alike, sums that come down
-to three or four people are looked for only among people treated alike.
+in ledgers of more than `MOST_PATTERNS` people that no two tables treat alike, sums of more than two
+groups that come down to three or four people are looked for only among people treated alike.
 """
 
 from __future__ import annotations
@@ -67,6 +67,7 @@ class _Ledger:
     basis: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
     weights: np.ndarray = field(default_factory=lambda: np.zeros((2, 0)))
     patterns: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    shown: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
     random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(20))
 
     def admit(self, groups: Iterable[frozenset[Hashable]]) -> bool:
@@ -76,6 +77,7 @@ class _Ledger:
             return False
         self._grow(frozenset().union(*groups))
         basis, weights, patterns = self.basis, self.weights, self.patterns
+        shown = self.shown
         for group in groups:
             row = np.zeros(len(self.places))
             row[[self.places[one] for one in group]] = 1.0
@@ -85,13 +87,17 @@ class _Ledger:
             length = float(np.linalg.norm(new))
             if length < ZERO * np.sqrt(len(row)):
                 continue  # told already by what is shown
+            if _few_beside(shown, row):
+                return False
             new = new / length
+            shown = np.vstack([shown, row])
             basis = np.vstack([basis, new])
             weights = weights - np.outer(weights @ new, new)
             patterns = np.unique(2 * patterns + row.astype(np.int64), return_inverse=True)[1]
         if len(basis) > len(self.basis) and _tells_of_few(weights, patterns):
             return False
         self.basis, self.weights, self.patterns = basis, weights, patterns
+        self.shown = shown
         return True
 
     def _grow(self, people: frozenset[Hashable]) -> None:
@@ -99,8 +105,17 @@ class _Ledger:
             self.places[one] = len(self.places)
         more = len(self.places) - len(self.patterns)
         self.basis = np.pad(self.basis, ((0, 0), (0, more)))
+        self.shown = np.pad(self.shown, ((0, 0), (0, more)))
         self.weights = np.hstack([self.weights, self.random.normal(size=(2, more))])
         self.patterns = np.pad(self.patterns, (0, more))
+
+
+def _few_beside(shown: np.ndarray, row: np.ndarray) -> bool:
+    """Return whether a group and one that was shown lie within each other but for a few."""
+    both, sizes, size = shown @ row, shown.sum(axis=1), row.sum()
+    nested = (both == sizes) | (both == size)
+    apart = np.abs(sizes - size)
+    return bool((nested & (apart > 0) & (apart < SMALLEST_SHOWN)).any())
 
 
 def _tells_of_few(weights: np.ndarray, patterns: np.ndarray) -> bool:

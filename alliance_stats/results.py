@@ -32,6 +32,31 @@ def four_digits(value: float) -> str:
     return f"{value:.4g}"
 
 
+def short_p(p: float) -> str:
+    """Return a p value as journals print it: three decimals, ``< .001`` below, nothing for NaN."""
+    return "" if p != p else "< .001" if p < 0.001 else f"{p:.3f}".lstrip("0")
+
+
+def to_show(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table as results show it: short numbers, and nothing where no number is.
+
+    Columns without any value are left out; `Result.tidy` keeps all, in full precision.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> to_show(pd.DataFrame({"estimate": [0.123456], "df": [float("nan")], "p_value": [1e-9]}))
+      estimate p_value
+    0   0.1235  < .001
+    """
+    shown = table.dropna(axis="columns", how="all")
+    text = {}
+    for name in shown.select_dtypes("float").columns:
+        write = short_p if name in ("p_value", "Q_p") else four_digits
+        text[name] = [write(value) if value == value else "" for value in shown[name]]
+    return shown.assign(**text)
+
+
 class Result:
     """Mixin of every fitted result: ``tidy``, ``glance``, ``summary`` and a Jupyter view.
 
@@ -52,7 +77,7 @@ class Result:
 
     def summary(self) -> str:
         """Return the result as text, for a console."""
-        table = self.tidy().to_string(index=False, float_format=four_digits)
+        table = to_show(self.tidy()).to_string(index=False)
         parts = [self.title or type(self).__name__, table]
         parts += [f"Note: {message}" for message in self.messages]
         return "\n\n".join(parts)
@@ -66,5 +91,5 @@ class Result:
         notes = "".join(f"<li>{escape(message)}</li>" for message in self.messages)
         notes = f"<ul>{notes}</ul>" if notes else ""
         title = escape(self.title or type(self).__name__)
-        table = self.tidy().to_html(index=False, border=0, float_format=four_digits)
+        table = to_show(self.tidy()).to_html(index=False, border=0)
         return f"<div><strong>{title}</strong>{table}{notes}</div>"

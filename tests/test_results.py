@@ -109,6 +109,7 @@ def test_one_of_each_speaks_the_common_language(name):
     assert isinstance(result.messages, tuple)
     assert all(isinstance(message, str) and message for message in result.messages)
     assert result.summary() == str(result)
+    assert "NaN" not in result.summary()
     assert "<table" in result._repr_html_()
     with pytest.raises(dataclasses.FrozenInstanceError):
         result.messages = ("another",)

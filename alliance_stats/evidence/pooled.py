@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ..results import Result, four_digits
+from ..results import Result, to_show
 from .metrics import METRICS
 
 if TYPE_CHECKING:
@@ -96,10 +96,7 @@ class PooledEffects(Result):
 
     def summary(self) -> str:
         """Return pool, heterogeneity and prediction interval as text."""
-        tables = [
-            table.to_string(index=False, float_format=four_digits)
-            for table in (self.tidy(), self.spread())
-        ]
+        tables = [to_show(table).to_string(index=False) for table in (self.tidy(), self.spread())]
         return "\n\n".join([self.title, *tables, *(f"Note: {m}" for m in self.messages)])
 
     def _repr_html_(self) -> str:
@@ -107,8 +104,7 @@ class PooledEffects(Result):
 
         notes = "".join(f"<li>{escape(message)}</li>" for message in self.messages)
         tables = "".join(
-            table.to_html(index=False, border=0, float_format=four_digits)
-            for table in (self.tidy(), self.spread())
+            to_show(table).to_html(index=False, border=0) for table in (self.tidy(), self.spread())
         )
         notes = f"<ul>{notes}</ul>" if notes else ""
         return f"<div><strong>{escape(self.title)}</strong>{tables}{notes}</div>"

@@ -67,9 +67,9 @@ def paired_ratings(
     pairs = sides["client"].merge(sides["therapist"], on=_KEY, how="inner", validate="one_to_one")
     if pairs.empty:
         raise DesignError(
-            f"No session was rated by both {raters[0]} and {raters[1]} "
-            f"({len(sides['client'])} by the {raters[0]}, {len(sides['therapist'])} by the "
-            f"{raters[1]}), so there is no gap to describe."
+            f"No session was rated by both {raters[0]} and {raters[1]}, so there is no gap to "
+            f"describe. Rated by the {raters[0]}: {len(sides['client'])}; by the {raters[1]}: "
+            f"{len(sides['therapist'])}."
         )
     if not same_scale and not require_within(sides, raters, ranges, study, measure, scale):
         require_one_scale(pairs["client"], pairs["therapist"], raters)

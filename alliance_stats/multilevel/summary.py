@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from ..results import short_p
 from .distributions import Z95
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _fixed(fit: MultilevelFit) -> str:
             "std error": fit.bse.map("{:.4g}".format),
             "df": fit.df.map("{:.1f}".format),
             "t": fit.tvalues.map("{:.2f}".format),
-            "p": fit.pvalues.map(lambda p: "< .001" if p < 0.001 else f"{p:.3f}".lstrip("0")),
+            "p": fit.pvalues.map(short_p),
             "95 % interval": [
                 f"[{low:.4g}, {high:.4g}]"
                 for low, high in zip(interval[0], interval[1], strict=True)

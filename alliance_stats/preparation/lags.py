@@ -245,7 +245,7 @@ def _message(new, time: str, k: int, max_gap: int | None, report, replaced: list
     lost = report["rows"] - report["with_predecessor"]
     said = (
         f"{col.in_words(new.values())}: the value of {time} {reach}; "
-        f"{report['with_predecessor']} of {report['rows']} rows have one, {lost} "
+        f"{report['with_predecessor']} of {report['rows']} rows have such a {time}, {lost} "
         f"({report['share_lost']:.1%}) do not"
     )
     said += f" ({'; '.join(reasons)})." if reasons else "."

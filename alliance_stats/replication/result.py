@@ -75,7 +75,7 @@ class Replication(Result):
         counted = ", ".join(f"{n} {verdict}" for verdict, n in self.counts.items())
         parts = [
             self.title,
-            shown.to_string(index=False),
+            shown.to_string(index=False, na_rep=""),
             f"{len(self.cells)} printed numbers: {counted}.",
             f"Rule: {self.rule}",
         ]

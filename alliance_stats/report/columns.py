@@ -58,9 +58,9 @@ def interval(
     return Column(label, write)
 
 
-def percent(name: str, label: str) -> Column:
+def percent(name: str, label: str, digits: int = 1) -> Column:
     """Return shares in per cent."""
-    return Column(label, lambda row: fmt.percent(row[name]))
+    return Column(label, lambda row: fmt.percent(row[name], digits))
 
 
 def percent_interval(low: str, high: str, label: str = "95% CI") -> Column:

@@ -89,6 +89,11 @@ def tell(messages: Iterable[str]) -> None:
         print(fill(message, WIDTH, initial_indent="- ", subsequent_indent="  "))
 
 
+def say(sentences: Iterable[str]) -> None:
+    """Print sentences that the notebook itself makes of its results, to start a text from."""
+    print("\n\n".join(fill(sentence, WIDTH) for sentence in sentences))
+
+
 def show(result: Any, columns: Iterable[str] = (), where: str = "") -> None:
     """Show a table, or what a result says about itself and its table; None shows nothing."""
     if result is None:

@@ -25,7 +25,7 @@ NOTE = (
 LEFT_OUT = "Left out here: it shows single persons (--show-persons keeps it)."
 OF_PERSONS = {"client_id", "therapist_id", "client", "therapist", "cell", "value", "message"}
 COUNTS = re.compile(
-    r"n|n_.*|count|clients|dyads|therapists|events?|in_therapy|attended|missed|not_recorded|both|"
+    r"n|n_(?!coders$).*|count|clients|dyads|therapists|events?|in_therapy|attended|missed|not_recorded|both|"
     r"only_first|only_second|neither|cases|freq"
 )
 FOLLOWS = re.compile(

@@ -36,6 +36,11 @@ def test_a_small_count_takes_its_column_and_the_shares(few, kept):
     assert "0.75" in page
 
 
+def test_how_many_coders_there_were_is_no_count_of_the_study_s_people():
+    (found,) = shared(table(["code", "estimate", "n_coders"], ["withdrawal", 0.86, 2]))
+    assert "withheld" not in found.data["text/html"]
+
+
 @pytest.mark.parametrize(
     ("text", "stays"),
     [

@@ -79,7 +79,7 @@ def test_the_report_counts_every_row_once(sessions):
 def test_the_record_says_it_in_words(sessions):
     message = al.lag(sessions, "bond").attrs["preparation"][-1]["message"]
     assert message == (
-        "bond_lag1: the value of session 1 back; 3 of 7 rows have one, 4 (57.1%) do not "
+        "bond_lag1: the value of session 1 back; 3 of 7 rows have such a session, 4 (57.1%) do not "
         "(2 no session so early; 2 that session not observed)."
     )
 

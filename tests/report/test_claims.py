@@ -79,7 +79,7 @@ def test_who_lacks_a_last_score_is_told_with_how_many_dropped_out(study, context
     dropped = sum(ends[client] == "dropout" for client in missing)
     assert dropped == len(missing) > 5
     words = change.who_is_missing(context, pairs)
-    assert f"Of the {len(missing)} others {dropped} had dropped out" in words
+    assert f"All {dropped} others had dropped out" in words
     assert change.occasions_in_words(pairs) == "pre and post; follow-up is not used"
 
 

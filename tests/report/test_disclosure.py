@@ -53,6 +53,17 @@ def test_a_complement_of_few_is_not_shown_nor_a_step_of_a_curve():
     assert shown.shows(range(45))
 
 
+def test_a_complement_of_few_is_not_shown_in_a_large_ledger_either():
+    shown = Disclosure(range(320))
+    random = np.random.default_rng(1)
+    for _ in range(40):
+        shown.shows(np.flatnonzero(random.random(320) < 0.5).tolist())
+    assert not shown.shows(range(316))
+    assert shown.shows(range(160))
+    assert not shown.shows(range(164))
+    assert not shown.shows(range(157))
+
+
 def test_two_tables_are_held_against_each_other():
     shown = Disclosure(range(60))
     assert shown.shows(range(30))

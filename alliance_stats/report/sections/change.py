@@ -12,7 +12,7 @@ from ...disclosure import NOTE, OTHERS, Disclosure
 from ...drawing import figure_of, house_style, new_axes
 from ...errors import AllianceStatsError
 from .. import columns as col
-from ..content import Block, Figure, Paragraph, Section, Table
+from ..content import Block, Caution, Figure, Paragraph, Section, Table
 from ..context import Context, Score
 from ..drawings import plot_pre_post
 from ..formatting import count, number, percent, percent_interval
@@ -76,7 +76,9 @@ def change_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     )
     blocks: list[Block | None] = [
         Paragraph(intro),
-        _table(table, score, how, when),
+        _table(table, score, how, when)
+        if len(table)
+        else Caution(f"How many clients changed, and how, is withheld. {NOTE}"),
         _figure(judged, score, stick, when) if context.options.individual_courses else None,
         other_yardsticks(context, score, pairs, stick, judged.sd),
     ]
@@ -101,10 +103,10 @@ def who_is_missing(context: Context, pairs: pd.DataFrame) -> str:
     dropped = missing[missing.isin(left)]
     if missing.empty or not context.disclosure.shows(missing, dropped):
         return ""
-    return (
-        f"Of the {count(len(missing))} others {count(len(dropped))} had dropped out; the shares "
-        "speak only of those who were measured at the end. "
-    )
+    who = f"Of the {count(len(missing))} others {count(len(dropped))}"
+    if len(dropped) == len(missing):
+        who = f"All {count(len(missing))} others"
+    return f"{who} had dropped out; the shares speak only of those who were measured at the end. "
 
 
 @dataclass(frozen=True)

@@ -150,8 +150,8 @@ def success_blocks(context: Context, draft: Draft) -> list[Block]:
     columns = (
         col.text("label", "Outcome"),
         col.count("n", "n"),
-        col.percent("forecast", "Forecast, mean"),
-        col.percent("observed", "Observed"),
+        col.percent("forecast", "Forecast, mean", 0),
+        col.percent("observed", "Observed", 0),
         col.number("bias", "Bias", bounded=True),
         col.interval(bounded=True),
         col.number("auc", "AUC", bounded=True),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from ...errors import AllianceStatsWarning, DesignError
-from ...results import TIDY_COLUMNS, Result
+from ...results import TIDY_COLUMNS, Result, to_show
 from ..result import Ruptures
 from ..rules import find_rule
 from .design import Choices, ModelData, lagged, model_data, slopes_of
@@ -85,7 +85,7 @@ class RuptureRepair(Result):
         columns = ["term", "estimate", "std_error", "df", "p_value", "conf_low", "conf_high"]
         for name, fit in self.fits.items():
             own = self.table[(self.table["model"] == name) & (self.table["effect"] == "fixed")]
-            parts.append(f"{name}: {fit.formula}\n{own[columns].to_string(index=False)}")
+            parts.append(f"{name}: {fit.formula}\n{to_show(own[columns]).to_string(index=False)}")
         return "\n\n".join([*parts, *(f"Note: {message}" for message in self.messages)])
 
     def plot(self, *, ax: Axes | None = None) -> Axes:

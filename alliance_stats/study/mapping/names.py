@@ -15,7 +15,10 @@ ROLES: tuple[tuple[str, str], ...] = (
         r"record|study|respondent|vp|vpn|p|c)[ _.\-]?(?:id|nr|no|num|number|code|key|nummer)"
         r"|client|patient|participant|subject|klient|proband|ppn|id|code|chiffre",
     ),
-    ("therapist_id", rf"(?:therapist|therap|thera|ther|clinician|counsell?or|provider){_END}|tid"),
+    (
+        "therapist_id",
+        rf"(?:therapist|therapeut(?:in)?|therap|thera|ther|clinician|counsell?or|provider){_END}|tid",
+    ),
     ("session", rf"(?:session|sess|sitzung|ses|meeting){_END}|redcap_repeat_instance"),
     ("date", r"(?:session|sess|visit)?[ _.\-]?(?:date|datum|day|tag)"),
     ("attended", r"attended|attendance|came|present|anwesend"),
