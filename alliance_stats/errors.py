@@ -143,6 +143,11 @@ def listing(items: Iterable[Any], limit: int = 5) -> str:
     return shown if len(everything) <= limit else f"{shown}, ... ({len(everything)} in all)"
 
 
+def plural(n: int, one: str, many: str = "") -> str:
+    """Return ``1 client`` or ``1,200 clients``."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
 def require_columns(columns: Iterable[object], wanted: Sequence[str], *, what: str) -> None:
     """Raise `ColumnError` where a wanted column is missing, naming the nearest that is there.
 
@@ -161,8 +166,7 @@ def require_columns(columns: Iterable[object], wanted: Sequence[str], *, what: s
     if not missing:
         return
     hints = "".join(did_you_mean(name, present) for name in missing[:1])
-    plural = "s" if len(missing) > 1 else ""
     raise ColumnError(
-        f"{what[0].upper()}{what[1:]} must have the column{plural} {listing(missing)}; "
-        f"the columns are {listing(present, 12)}.{hints}"
+        f"{what[0].upper()}{what[1:]} must have the column{'s' * (len(missing) > 1)} "
+        f"{listing(missing)}; the columns are {listing(present, 12)}.{hints}"
     )

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .errors import DesignError, listing
+from .errors import DesignError, listing, plural
 
 CLIENT, THERAPIST, SESSION = "client_id", "therapist_id", "session"
 ID_COLUMNS = (CLIENT, THERAPIST, "site_id", "coder_id")
@@ -83,7 +83,7 @@ class Reuse:
         """Return in words what was found."""
         n = len(self.ids)
         return (
-            f"{n} {self.client}{'s' * (n > 1)} ({listing(self.ids)}) {'are' if n > 1 else 'is'} "
+            f"{plural(n, self.client)} ({listing(self.ids)}) {'are' if n > 1 else 'is'} "
             f"used again under several {self.therapist}s{' in the same sessions' * self.timed}, "
             f"so {'they stand' if n > 1 else 'it stands'} for {self.n_pairs} people"
         )
@@ -156,8 +156,8 @@ def handovers(tables: Mapping[str, pd.DataFrame]) -> list[str]:
         return []
     who = own.loc[other, CLIENT].unique()
     return [
-        f"{len(who)} client{'s' * (len(who) > 1)} ({listing(who)}) had {int(other.sum())} "
-        f"session{'s' * (int(other.sum()) > 1)} with another therapist than the table 'clients' "
+        f"{plural(len(who), 'client')} ({listing(who)}) had "
+        f"{plural(int(other.sum()), 'session')} with another therapist than the table 'clients' "
         "names; where therapists are compared, all of a client's sessions count for the one named "
         "there."
     ]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from ..errors import ColumnError, DesignError, listing
+from ..errors import ColumnError, DesignError, listing, plural
 from ..people import reuse_hint
 
 
@@ -41,7 +41,7 @@ def number_of(n: int, noun: str, verb: str = "") -> str:
     """Return ``"1 client has"`` or ``"3 clients have"``: a count with its noun and verb."""
     plurals = {"has": "have", "is": "are", "was": "were", "counts": "count", "comes": "come",
                "lacks": "lack", "cannot": "cannot", "stands": "stand"}  # fmt: skip
-    words = f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+    words = plural(n, noun)
     return f"{words} {verb if n == 1 else plurals.get(verb, verb)}" if verb else words
 
 

@@ -139,11 +139,6 @@ def decimals_for(std_errors: Any) -> int:
     return 3 if errors and min(errors) < 0.095 else 2
 
 
-def plural(n: int, one: str, many: str | None = None) -> str:
-    """Return ``1 client`` or ``12 clients``."""
-    return f"{count(n)} {one if n == 1 else many or one + 's'}"
-
-
 def spreadsheet_safe(value: Any) -> Any:
     """Return text that no spreadsheet takes for a formula; numbers pass unchanged."""
     if isinstance(value, str) and value.lstrip(" \t\r\n")[:1] in ("=", "+", "-", "@"):

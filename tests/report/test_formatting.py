@@ -5,6 +5,7 @@ import math
 import pandas as pd
 import pytest
 
+from alliance_stats.errors import plural
 from alliance_stats.report import formatting as fmt
 
 
@@ -73,8 +74,8 @@ def test_decimals_follow_the_smallest_standard_error():
 
 def test_counts_and_plurals():
     assert fmt.count(12345) == "12,345"
-    assert fmt.plural(1, "client") == "1 client"
-    assert fmt.plural(0, "client") == "0 clients"
+    assert plural(1, "client") == "1 client"
+    assert plural(0, "client") == "0 clients"
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "\r=1", "\n+2"])

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from ...errors import listing
+from ...errors import listing, plural
 from .association import dates_of
 from .crossvalidation import Run
 from .landmark import Landmark
@@ -29,11 +29,6 @@ def describe(
         "21": _folds(land, run, settings["groups"]),
     }
     return {item: words for item, words in said.items() if words}
-
-
-def plural(n: int, word: str) -> str:
-    """Return ``1 client``, ``2 clients``."""
-    return f"{n} {word}{'' if n == 1 else 's'}"
 
 
 def _dates(study: Any, land: Landmark) -> str:

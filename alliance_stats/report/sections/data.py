@@ -10,12 +10,12 @@ from ...description import first_and_last, missing_by_session, missing_ratings, 
 from ...description.flow import Stage, attended_sessions
 from ...disclosure import NOTE, SMALLEST_SHOWN, Disclosure, rounded
 from ...drawing import figure_of, house_style, new_axes
-from ...errors import AllianceStatsError
+from ...errors import AllianceStatsError, plural
 from .. import columns as col
 from ..content import Block, Caution, Figure, Paragraph, Section, Table
 from ..context import Context
 from ..drawings import plot_attendance, plot_flow
-from ..formatting import count, number, plural
+from ..formatting import count, number
 from .draft import Draft
 
 LEVEL_WORDS = {"error": "error", "warning": "warning", "info": "for information"}

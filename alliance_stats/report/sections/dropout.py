@@ -9,11 +9,12 @@ import pandas as pd
 from ...disclosure import NOTE, OTHERS, SMALLEST_SHOWN, Disclosure, WithheldError, blurred, rounded
 from ...drawing import figure_of, house_style, new_axes
 from ...dropout.endings import endings
+from ...errors import plural
 from .. import columns as col
 from ..content import Block, Figure, Paragraph, Section, Table
 from ..context import Context
 from ..drawings import plot_incidence
-from ..formatting import count, number, percent, percent_interval, plural
+from ..formatting import count, number, percent, percent_interval
 from .draft import Draft
 
 REASONS = {

@@ -10,12 +10,12 @@ import pandas as pd
 
 from ...disclosure import NOTE, SMALLEST_SHOWN, Disclosure, blurred, rounded, spread_tells
 from ...drawing import figure_of, house_style, new_axes
-from ...errors import AllianceStatsError
+from ...errors import AllianceStatsError, plural
 from .. import columns as col
 from ..content import Block, Figure, Paragraph, Section, Table
 from ..context import Context, Score
 from ..drawings import plot_gap
-from ..formatting import interval, number, p_after_comma, plural
+from ..formatting import interval, number, p_after_comma
 from . import gap_models as further
 from .draft import Draft
 

@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 
 from ...drawing import figure_of, house_style, new_axes
+from ...errors import plural
 from ..content import Block, Caution, Figure
 from ..context import Score
 from ..drawings import plot_client_course
-from ..formatting import plural
 
 
 def rule_in_words(found: Any) -> str:

@@ -10,13 +10,13 @@ from typing import Any
 
 from ...disclosure import SMALLEST_SHOWN, WithheldError, blurred
 from ...drawing import house_style
-from ...errors import DesignError
+from ...errors import DesignError, plural
 from ...ruptures.multiverse_grid import expand, single
 from ...ruptures.multiverse_plan import AnalysisPlan
 from .. import columns as col
 from ..content import Block, Figure, Paragraph, Table
 from ..context import Context, Score
-from ..formatting import count, number, p_sentence, plural
+from ..formatting import count, number, p_sentence
 from .draft import Draft
 from .rupture_models import able_levels, outcome_of, series
 from .rupture_plan import departure_blocks, plan_of

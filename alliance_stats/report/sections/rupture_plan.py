@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ...errors import DesignError, ReadError
+from ...errors import DesignError, ReadError, plural
 from ...ruptures.multiverse_grid import Specification
 from ...ruptures.multiverse_plan import AnalysisPlan
 from ...ruptures.parameters import complete
@@ -18,7 +18,6 @@ from ...yaml_reading import read_yaml
 from .. import columns as col
 from ..content import Block, Caution, Paragraph, Table
 from ..context import Score
-from ..formatting import plural
 
 PLAN_NAMES = ("analysis_plan.yaml", "analysis-plan.yaml", "plan.yaml")
 

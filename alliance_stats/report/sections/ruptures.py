@@ -7,11 +7,11 @@ from typing import Any
 import pandas as pd
 
 from ...disclosure import NOTE, OTHERS, Disclosure
-from ...errors import AllianceStatsError
+from ...errors import AllianceStatsError, plural
 from .. import columns as col
 from ..content import Block, Caution, Paragraph, Section, Table
 from ..context import Context, Score
-from ..formatting import count, percent, plural
+from ..formatting import count, percent
 from .draft import Draft
 from .rupture_chance import chance_blocks
 from .rupture_courses import course_blocks, rule_in_words

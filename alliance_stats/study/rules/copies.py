@@ -7,11 +7,12 @@ from math import exp, factorial
 
 import numpy as np
 
+from ...errors import plural
 from .forms import Forms, forms_of, reversed_in_file
 from .groups import MOST
 from .registry import Finding, rule
 from .view import StudyView
-from .words import plural, shown
+from .words import shown
 
 LONG_FORM = 8  # items a form must have before a pattern in it means something
 VERY_LONG_FORM = 20  # on a shorter form the middle answer throughout can be meant

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from ...errors import plural
 from .groups import split_rows
 from .places import locate
 from .registry import Finding, rule
 from .view import StudyView
-from .words import plural, series_of
+from .words import series_of
 
 HELD = ("ratings", "scores", "given_scores", "events", "observer_codes", "principle_codes")
 """Tables whose rows speak of a session that took place."""

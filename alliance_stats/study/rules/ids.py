@@ -9,12 +9,13 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from ...errors import plural
 from ...people import ID_COLUMNS
 from ..tables import TABLES, table_schema
 from .places import locate
 from .registry import Finding, rule
 from .view import StudyView
-from .words import plural, series_of
+from .words import series_of
 
 ID_WORDS = {
     "client_id": "client",

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ...errors import plural
 from ..origin import Origin, Problem, SourceFile
 from .places import ANSWER_TABLES, MEMORY, Places, file_column, locate
 from .registry import Finding
 from .view import StudyView
-from .words import counted, plural, shown
+from .words import counted, shown
 
 MOST_SINGLE = 20
 Cell = tuple[str, str, str]  # file, sheet, column

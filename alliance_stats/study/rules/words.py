@@ -59,8 +59,3 @@ def rows_of(numbers: Iterable[int]) -> str:
     """Return ``row 3`` or ``rows 3, 4 and 9``."""
     distinct = sorted({int(number) for number in numbers})
     return f"row{'s' * (len(distinct) > 1)} {series_of(distinct)}"
-
-
-def plural(count: int, one: str, many: str = "") -> str:
-    """Return ``1 client`` or ``4 clients``."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
