@@ -124,6 +124,12 @@ class _People:
         """Return whether it may be shown how many people have some rows."""
         return self.of == "row" or self._disclosure.shows(self.of_rows(rows), of=self.of)
 
+    def named(self, name: str, column: pd.Series) -> bool:
+        """Return whether it may be shown how many different ids of people a column holds."""
+        of = name.removesuffix("_id")
+        people = column.dropna().unique()
+        return of not in ("client", "therapist", "coder") or self._disclosure.shows(people, of=of)
+
     def told(self, rows: pd.Index) -> bool:
         """Return whether the number of some rows may be shown.
 
@@ -149,7 +155,7 @@ def _column(schema: TableSchema, name: str, column: pd.Series, people: _People) 
         "allowed": list(ours.enum) if ours and ours.enum else (ours.limits if ours else ""),
         "filled": len(filled) if told else None,
         "missing": len(missing) if told else None,
-        "distinct": int(column.nunique()) if told or not name.endswith("_id") else None,
+        "distinct": int(column.nunique()) if told and people.named(name, column) else None,
         **({} if name in MIXED.get(schema.name, ()) else _values(name, column, people)),
     }
 

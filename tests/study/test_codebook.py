@@ -106,3 +106,19 @@ def test_a_measure_without_a_card_is_named():
     book = al.Study("x", {"ratings": ratings}).codebook()
     assert book.content["without_card"] == ["mine"]
     assert "mine" in book._page("page")
+
+
+def test_different_ids_less_a_level_are_not_one_person():
+    """Six have an event, five of them a rupture: the sixth has only a repair."""
+    study = al.simulate_study(n_therapists=3, n_clients=20, seed=4)
+    ids = study.clients["client_id"].iloc[:6].tolist()
+    events = pd.DataFrame({"client_id": ids, "session": 1, "rater": "client", "kind": "rupture"})
+    events.loc[5, "kind"] = "repair"
+    events.loc[3:, "rater"] = "therapist"  # no level of another column is all six
+    events = pd.concat([events, events.assign(session=2)])  # so rows do not count people
+    content = study.with_tables(events=events).codebook().content
+    tables = {one["name"]: {c["name"]: c for c in one["columns"]} for one in content["tables"]}
+    shown = tables["events"]["client_id"]["distinct"], tables["events"]["kind"]["levels"]
+    assert shown in [(6, {}), (None, {"rupture": 5})]
+    therapists = {name: t["therapist_id"] for name, t in tables.items() if "therapist_id" in t}
+    assert {one["distinct"] for one in therapists.values()} == {None}  # there are three
