@@ -68,7 +68,9 @@ def found_columns(columns: Sequence[Any], card: Measure) -> dict[int, Any]:
     A family of columns that is named like the measure wins; then a similar name; then plain
     names; then the only family that holds every item. Two that fit equally well are refused.
     """
-    families = {**_families(columns), **_own_families(columns, card)}
+    families = _families(columns)
+    own = _own_families(columns, card)
+    families |= {stem: named for stem, named in own.items() if named not in families.values()}
     ranks = {stem: _rank(stem, members, card) for stem, members in families.items()}
     best = min(ranks.values(), default=_NO_FIT)
     if best >= _NO_FIT:

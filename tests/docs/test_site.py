@@ -20,6 +20,7 @@ def site(tmp_path_factory):
     """Return the folder of the site, built from a copy of its sources with warnings as errors."""
     folder = tmp_path_factory.mktemp("site")
     shutil.copytree(ROOT / "docs", folder / "docs", ignore=MADE)
+    shutil.copytree(ROOT / "schemas", folder / "schemas")  # a page shows one of them
     shutil.copy(ROOT / "CHANGELOG.md", folder)
     words = ["-W", "--keep-going", "-q", "-b", "html", folder / "docs", folder / "html"]
     done = subprocess.run(

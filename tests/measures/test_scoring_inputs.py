@@ -378,3 +378,12 @@ def test_an_item_number_no_form_has_is_refused_and_a_complex_answer_set_aside():
     wide = pd.DataFrame({"client_id": ["a"], "session": [1]} | {f"q{i}": [1] for i in range(1, 10)})
     table = al.score(wide.assign(q1=1j), "phq-9", items="q{item}")
     assert "1j" in str(table.attrs["set_aside"])
+
+
+def test_a_name_that_ends_in_a_digit_is_found_with_and_without_a_stroke():
+    for form in ("phq9_{}", "phq9{}", "PHQ-9.{}"):
+        row = {form.format(item): [1] for item in range(1, 10)}
+        scored = al.score(
+            pd.DataFrame({"client_id": ["a"], "session": [1], **row}), measure="phq-9"
+        )
+        assert scored["score"].tolist() == [9.0], form

@@ -102,7 +102,7 @@ def test_any_text_number_and_day_comes_back_as_it_was(ids, data, tmp_path_factor
             "agreed": column(st.booleans()),
         }
     )
-    days = st.datetimes(min_value=pd.Timestamp(1970, 1, 1), max_value=pd.Timestamp(2200, 1, 1))
+    days = st.datetimes(min_value=pd.Timestamp(1900, 1, 1), max_value=pd.Timestamp(2100, 1, 1))
     sessions = pd.DataFrame(
         {
             "client_id": ids,
