@@ -26,6 +26,9 @@ TIDY_COLUMNS: dict[str, str] = {
     "conf_high": "upper end of the confidence interval",
 }
 
+Z95 = 1.959963984540054
+"""The normal quantile of two-sided 95 % intervals."""
+
 
 def four_digits(value: float) -> str:
     """Return a number as results show it: four digits that count."""

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..results import TIDY_COLUMNS
+from ..results import TIDY_COLUMNS, Z95
 from .linear import Linear, multilevel
 
 if TYPE_CHECKING:
     from ..multilevel import MultilevelFit
 
 EDGE = 1e-6  # an SD this small beside the residual's, or a correlation this near one, is an edge
-Z = 1.959963984540054
 MUCH = 2.0  # a variance whose error is so many times itself is not told from zero
 
 Slope = tuple[str, int]
@@ -138,7 +137,7 @@ def variance_rows(fit: MultilevelFit) -> tuple[pd.DataFrame, list[tuple[str, str
                 edges.append((row.group, f"sd {row.term1}"))
                 add(row.group, f"sd {row.term1}", sd, *nothing)
                 continue
-            half = Z * e / (2 * row.vcov)
+            half = Z95 * e / (2 * row.vcov)
             add(row.group, f"sd {row.term1}", sd, e / (2 * sd), sd * np.exp(-half),
                 sd * np.exp(half))  # fmt: skip
             continue
@@ -151,9 +150,9 @@ def variance_rows(fit: MultilevelFit) -> tuple[pd.DataFrame, list[tuple[str, str
             add(row.group, f"cov {pair}", float(row.vcov), *nothing)
             continue
         e_r = _error_of_correlation(fit, named, row, r)
-        ends = np.tanh(np.arctanh(r) + np.array([-Z, Z]) * e_r / (1 - r * r))
+        ends = np.tanh(np.arctanh(r) + np.array([-Z95, Z95]) * e_r / (1 - r * r))
         add(row.group, f"cor {pair}", float(r), e_r, *map(float, ends))
-        add(row.group, f"cov {pair}", float(row.vcov), e, row.vcov - Z * e, row.vcov + Z * e)
+        add(row.group, f"cov {pair}", float(row.vcov), e, row.vcov - Z95 * e, row.vcov + Z95 * e)
     residual = float(np.sqrt(fit.scale))
     add("Residual", "sd", residual, np.nan, np.nan, np.nan)
     out = pd.DataFrame(rows).reindex(columns=list(TIDY_COLUMNS))

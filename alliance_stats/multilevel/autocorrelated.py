@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ..results import Z95
 from .batches import WHOLE, Array
 from .design import Design
 from .deviance import Profile, chain, covariances, jacobian_of_covariances, start
-from .distributions import Z95
 from .elimination import State, eliminate
 from .inference import Inference, Satterthwaite, positive_inverse
 from .likelihood import Contribution, Level, Partition

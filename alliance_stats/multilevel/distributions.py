@@ -6,9 +6,6 @@ import numpy as np
 
 from .batches import Array
 
-Z95 = 1.959963984540054
-"""The normal quantile of a 95 % interval."""
-
 
 def t_two_sided(statistic: Array, df: Array) -> Array:
     """Return the two-sided p value of a t statistic; a z where `df` is infinite."""

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DesignError, did_you_mean, listing
-from .distributions import Z95
+from ..results import Z95
 from .terms import INTERCEPT
 
 if TYPE_CHECKING:

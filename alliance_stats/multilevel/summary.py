@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ..results import short_p
-from .distributions import Z95
+from ..results import Z95, short_p
 
 if TYPE_CHECKING:
     from .autocorrelated import Autocorrelation

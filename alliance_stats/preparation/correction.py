@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..arguments import shown
 from ..errors import ColumnError, DesignError, require_columns
-from ..results import TIDY_COLUMNS, Result
+from ..results import TIDY_COLUMNS, Z95, Result
 from .reliability import MeanReliability
 
 LOW = 0.5  # below it the correction more than doubles the distance from the within effect
@@ -160,7 +160,7 @@ def correct_between(
     weights = np.array([1.0, -(1 - share)]) / share
     corrected = float(weights @ [between, within])
     error = float(np.sqrt(weights @ covariance @ weights))
-    reach = 1.959963984540054 * error
+    reach = Z95 * error
     return CorrectedBetween(
         column=column,
         reliability=share,

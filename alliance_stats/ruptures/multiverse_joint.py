@@ -19,13 +19,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..results import Z95
 from .multiverse_fit import Answer
 
 Floats = npt.NDArray[np.float64]
 
 BATCH = 250
 """Rearrangements held in memory at once."""
-CRITICAL = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -129,5 +129,5 @@ def _statistics(estimate: Floats, error: Floats) -> Floats:
     """Return median, number significant in the dominant direction, mean z; a column a sample."""
     table = estimate.reshape(len(error), -1)
     z = table / error[:, None]
-    strong = np.maximum((z > CRITICAL).sum(axis=0), (z < -CRITICAL).sum(axis=0))
+    strong = np.maximum((z > Z95).sum(axis=0), (z < -Z95).sum(axis=0))
     return np.vstack([np.median(table, axis=0), strong, z.mean(axis=0)])
