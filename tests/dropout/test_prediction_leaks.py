@@ -1,5 +1,7 @@
 """Leaks without a date are found by what they show; honest columns are not taken for leaks."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -174,3 +176,18 @@ def test_therapists_in_several_sites_are_told_and_not_called_unseen(demo):
     assert "Therapists are not unseen" in table["4"]
     assert "held nobody of the client's site" in table["12g"]
     assert "several folds" in table["12a"]
+
+
+def test_the_checklist_quotes_no_value_that_few_clients_have():
+    from alliance_stats.dropout.prediction.cohort import _characteristics, _treatments
+
+    notes = [f"Tel 0171 {i}" for i in range(20)]
+    arms = ["usual"] * 17 + ["rare arm"] * 3
+    ids = [f"c{i}" for i in range(20)]
+    x = pd.DataFrame({"notes": notes, "condition": arms})
+    land = SimpleNamespace(clients=pd.DataFrame({"client_id": ids, "event": [0, 1] * 10}))
+    study = SimpleNamespace(tables={"clients": x.assign(client_id=ids)})
+    said = _characteristics(x, land) + _treatments(study, land)
+    assert "usual 8 / 9" in said
+    assert "0171" not in said
+    assert "rare arm" not in said

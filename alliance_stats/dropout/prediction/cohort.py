@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from ...disclosure import OTHERS, SMALLEST_SHOWN
 from ...errors import listing, plural
 from .association import dates_of
 from .crossvalidation import Run
@@ -62,9 +63,10 @@ def _treatments(study: Any, land: Landmark) -> str:
     own = clients.set_index("client_id")["condition"].reindex(land.clients["client_id"].to_numpy())
     event = land.clients["event"].to_numpy()
     own = own.astype(object).where(own.notna(), "not known").astype(str)
+    own = _rare_together(own.reset_index(drop=True))
     parts = [
         f"{name} {len(rows)} clients, {int(event[rows].sum())} with dropout"
-        for name, rows in sorted(own.reset_index(drop=True).groupby(own.to_numpy()).indices.items())
+        for name, rows in sorted(own.groupby(own.to_numpy()).indices.items())
     ]
     return f"Condition: {listing(parts, _LEVELS)}."
 
@@ -88,6 +90,7 @@ def _characteristics(x: pd.DataFrame, land: Landmark) -> str:
         if types.is_numeric_dtype(column.dtype):
             words = f"{_mean(column[left])} / {_mean(column[~left])}"
         else:
+            column = _rare_together(column)
             counts = [
                 f"{level} {int((column[left] == level).sum())} / "
                 f"{int((column[~left] == level).sum())}"
@@ -96,6 +99,13 @@ def _characteristics(x: pd.DataFrame, land: Landmark) -> str:
             words = listing(counts, _LEVELS)
         parts.append(f"{name}: {words}{missing}")
     return "Clients with / without later dropout, mean (SD) or number: " + "; ".join(parts) + "."
+
+
+def _rare_together(column: pd.Series) -> pd.Series:
+    """Put values of fewer than five clients together: a note on somebody is one of its own."""
+    known = column.dropna().astype(str)
+    counts = known.map(known.value_counts())
+    return known.where(counts >= SMALLEST_SHOWN, OTHERS).reindex(column.index)
 
 
 def _mean(values: pd.Series) -> str:
