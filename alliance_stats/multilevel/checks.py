@@ -124,7 +124,7 @@ def check_effects(
                 f"'{effects[number].names[i]}' does not vary within any group of '{name}': its "
                 "random effect cannot be told apart from the random intercept."
                 for i, column in enumerate(level.columns)
-                if column != ones and _is_flat(cross, ones, column)
+                if column != ones and share_within(cross, ones, column) <= FLAT
             ]
         if _is_split(cross[np.ix_(level.columns, level.columns)].sum(axis=-1), level.pairs):
             notes.append(
@@ -203,6 +203,11 @@ def _ones_position(levels: Sequence[Level], effects: Sequence[Effects]) -> int |
     return None
 
 
-def _is_flat(cross: Array, ones: int, column: int) -> bool:
+def share_within(cross: Array, ones: int, column: int) -> float:
+    """Return the share of a column's sum of squares that lies within groups.
+
+    `cross` are the groups' cross-products, `ones` the place of the column of ones.
+    """
     within = cross[column, column] - cross[ones, column] ** 2 / cross[ones, ones]
-    return bool(within.sum() <= FLAT * cross[column, column].sum())
+    total = cross[column, column].sum()
+    return float(within.sum() / total) if total > 0 else 0.0

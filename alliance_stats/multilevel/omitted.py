@@ -16,6 +16,7 @@ import pandas as pd
 
 from ..errors import listing
 from .batches import Array, sum_children
+from .checks import share_within
 from .deviance import Profile, covariances
 from .distributions import chi2_upper
 from .inference import KenwardRoger
@@ -146,8 +147,7 @@ def _candidates(design: Design) -> Iterator[tuple[int, str, int]]:
         for name, place in zip(design.fixed_names, design.fixed, strict=True):
             if name == INTERCEPT or name in effects.names:
                 continue
-            within = cross[place, place] - cross[ones, place] ** 2 / cross[ones, ones]
-            if within.sum() > FLAT * cross[place, place].sum():
+            if share_within(cross, ones, place) > FLAT:
                 yield number, name, place
         if number < len(design.grouping.parents):
             cross = sum_children(cross, design.grouping.starts[number])
