@@ -23,11 +23,11 @@ from .formula import Formula, parse_formula
 from .likelihood import contribute
 from .optimise import minimise
 from .random_slopes import check_slopes, fit_varying, start_near
+from .residual import Neighbours, design_in_time
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .residual import Neighbours
     from .result import MultilevelFit
 
 Method = Literal["satterthwaite", "kenward-roger", "normal"]
@@ -157,8 +157,6 @@ def fit_multilevel(
         if time is None:
             design = make_design(parsed, data, weights)
         else:
-            from .residual import design_in_time
-
             design, neighbours = design_in_time(parsed, data, weights, time)
         theta = None if near is None else start_near(design, near)
         return fit_design(design, reml=reml, df=df, theta=theta, neighbours=neighbours)

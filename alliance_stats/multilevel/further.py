@@ -12,6 +12,7 @@ from ..errors import DesignError
 from . import prediction
 from .batches import Array
 from .fit import Method, fit_design
+from .omitted import omitted_slopes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -126,8 +127,6 @@ class FurtherMethods:
 
     def omitted_slopes(self: MultilevelFit) -> pd.DataFrame:  # type: ignore[misc]
         """Test slopes the model could have and has not (see `omitted.omitted_slopes`)."""
-        from .omitted import omitted_slopes
-
         return omitted_slopes(self)
 
     def robust(self: MultilevelFit, cluster: str | None = None) -> RobustFit:  # type: ignore[misc]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ..results import Result
+from .calibration import beside_reports
 from .episodes import OUTCOMES
 
 if TYPE_CHECKING:
@@ -143,8 +144,6 @@ class Ruptures(Result):
         A rater who reports one rupture in three makes the share a third of a right probability:
         look whether it rises, not whether it is equal.
         """
-        from .calibration import beside_reports
-
         return beside_reports(self.sessions, events, rater, codes)
 
     def plot(self, client_id: Any = None, *others: Ruptures, ax: Axes | None = None) -> Axes:
