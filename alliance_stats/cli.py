@@ -90,7 +90,8 @@ def report(
         typer.Option(
             "--show-persons/--no-show-persons",
             "--courses/--no-courses",
-            help="Draw single persons, without ids; such a report must not leave the clinic.",
+            help="Draw single persons, without ids, and withhold nothing: for the owner of the "
+            "data; such a report must not leave the clinic.",
         ),
     ] = False,
     account: Annotated[

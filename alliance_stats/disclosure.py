@@ -41,6 +41,10 @@ AT_THE_TOP = (
     "Some numbers are withheld in this report: those about fewer than five people, and those from "
     "which such a number could be computed."
 )
+NOTHING_WITHHELD = (
+    "PRIVATE: nothing is withheld in this report, and single persons are drawn. It is for the "
+    "owner of the data and must not leave the clinic."
+)
 OTHERS = "Others, put together because some are few"
 MOST_PATTERNS = 300
 SPREAD_TELLS_BELOW = 30
@@ -151,6 +155,8 @@ class Disclosure:
     ----------
     clients, therapists
         Everybody in the study. How many they are is shown first, where they are five or more.
+    everything
+        Withhold nothing: for the owner of the data, in a report that does not travel.
 
     Examples
     --------
@@ -164,8 +170,13 @@ class Disclosure:
     """
 
     def __init__(
-        self, clients: Iterable[Hashable] = (), therapists: Iterable[Hashable] = ()
+        self,
+        clients: Iterable[Hashable] = (),
+        therapists: Iterable[Hashable] = (),
+        *,
+        everything: bool = False,
     ) -> None:
+        self.everything = everything
         self._ledgers: dict[str, _Ledger] = {}
         self.withheld = False
         self.everybody = frozenset(clients)
@@ -173,12 +184,15 @@ class Disclosure:
         self.shows(therapists, of="therapist")
 
     @classmethod
-    def of(cls, study: Any) -> Disclosure:
+    def of(cls, study: Any, *, everything: bool = False) -> Disclosure:
         """Return the ledger of a study, with everybody in its tables."""
-        return cls(ids_in(study.tables, CLIENT), ids_in(study.tables, THERAPIST))
+        tables = study.tables
+        return cls(ids_in(tables, CLIENT), ids_in(tables, THERAPIST), everything=everything)
 
     def shows(self, *groups: Iterable[Hashable], of: str = "client") -> bool:
         """Return whether the sizes of all the groups may be shown, and remember that they are."""
+        if self.everything:
+            return True
         ledger = self._ledgers.setdefault(of, _Ledger())
         shown = ledger.admit([frozenset(group) for group in groups])
         self.withheld |= not shown
@@ -205,7 +219,7 @@ class Disclosure:
         people = frozenset(rows["client_id"])
         keys = [name for name in ("client_id", what) if name in rows.columns]
         return (
-            not 0 < len(people) < SMALLEST_SHOWN
+            (self.everything or not 0 < len(people) < SMALLEST_SHOWN)
             and self.shows(people if over is None else over)
             and self.shows(rows[keys].itertuples(index=False, name=None), of=what)
         )
@@ -228,7 +242,7 @@ class Disclosure:
         what
             What they are or did: ``clients have two scores``.
         """
-        if len(frozenset(group)) < SMALLEST_SHOWN:
+        if not self.everything and len(frozenset(group)) < SMALLEST_SHOWN:
             self.withheld = True
             raise WithheldError(
                 f"Fewer than five {what}: numbers about so few people are not shown."

@@ -32,7 +32,8 @@ class Options:
         Of everything random.
     individual_courses
         Whether single persons are drawn (without ids): one client's course, and the figures with
-        a mark a client. Such a report must not leave the clinic.
+        a mark a client. Then nothing else is withheld either: small numbers, sizes, messages. Such
+        a report is for the owner of the data and must not leave the clinic.
     """
 
     alliance: str | None = None
@@ -78,7 +79,7 @@ class Context:
     @cached_property
     def disclosure(self) -> Disclosure:
         """Which groups of people the report may speak of; one ledger for all sections."""
-        return Disclosure.of(self.study)
+        return Disclosure.of(self.study, everything=self.options.individual_courses)
 
     def card(self, measure: str) -> Any:
         """Return the card of a measure, or None for one without a card."""

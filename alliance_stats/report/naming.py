@@ -59,13 +59,18 @@ def _any_of(texts: list[str]) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w)(?:{found})(?!\w)" if found else r"(?!)")
 
 
-def shareable(section: Section, names: Names) -> Section:
-    """Return the section as it may be shown: ids masked, messages without data only."""
-    said = [without_data(message) for message in section.messages]
-    kept = tuple(dict.fromkeys(text for text in said if text and not names.names(text)))
-    hidden = sum(text != message for text, message in zip(said, section.messages, strict=True))
-    if hidden:
-        kept += ("What else was reported stands in the private account.",)
+def shareable(section: Section, names: Names, *, whole: bool = False) -> Section:
+    """Return the section as it may be shown: ids masked, messages without data only.
+
+    With `whole` messages keep their numbers; ids are masked all the same.
+    """
+    if whole:
+        kept = tuple(dict.fromkeys(names.mask(message) for message in section.messages))
+    else:
+        said = [without_data(message) for message in section.messages]
+        kept = tuple(dict.fromkeys(text for text in said if text and not names.names(text)))
+        if any(text != message for text, message in zip(said, section.messages, strict=True)):
+            kept += ("What else was reported is for the owner of the data (--show-persons).",)
     return replace(
         section,
         blocks=tuple(_masked(block, names) for block in section.blocks),

@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from ..disclosure import AT_THE_TOP
+from ..disclosure import AT_THE_TOP, NOTHING_WITHHELD
 from ..outputs import keep_inputs
 from . import manifest
 from .content import Block, Figure, Section, Table
@@ -27,7 +27,8 @@ def write_files(folder: Path, context: Context, sections: Sequence[Section]) -> 
     """Write page, tables, figures and run.json into an empty folder; return when."""
     study = context.study
     names = Names.of(study)
-    sections = [shareable(section, names) for section in sections]
+    private = context.disclosure.everything
+    sections = [shareable(section, names, whole=private) for section in sections]
     synthetic = bool(getattr(study, "synthetic", False))
     blocks = [block for section in sections for block in section.blocks]
     svgs = {
@@ -43,7 +44,8 @@ def write_files(folder: Path, context: Context, sections: Sequence[Section]) -> 
         synthetic=synthetic,
         facts=facts(context),
         notes=[names.mask(note) for note in getattr(study, "notes", ())]
-        + [AT_THE_TOP] * context.disclosure.withheld,
+        + [AT_THE_TOP] * context.disclosure.withheld
+        + [NOTHING_WITHHELD] * private,
         sections=sections,
         svgs=svgs,
         footer=_footer(made, context),

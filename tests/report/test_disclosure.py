@@ -131,3 +131,13 @@ def test_of_a_correlation_of_withheld_size_the_interval_is_gone_whose_width_give
     rows = pd.DataFrame({"term": ["r_between", "mean_gap", "sd_gap"], "estimate": 0.7, **ends})
     assert blurred(rows)["conf_low"].isna().tolist() == [True, False, False]
     assert blurred(rows, spread=False)["estimate"].isna().tolist() == [False, False, True]
+
+
+def test_the_owner_of_the_data_may_see_everything():
+    owner = Disclosure(range(7), everything=True)
+    assert owner.shows(range(6))
+    assert owner.shows(range(1))
+    assert owner.people(range(2), "client") == "2 clients"
+    assert owner.parts({"a": [1], "b": [2, 3]}) == {"a": {1}, "b": {2, 3}}
+    owner.require([1], "clients came")
+    assert not owner.withheld

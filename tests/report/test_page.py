@@ -172,8 +172,12 @@ def test_messages_that_name_or_count_people_stay_out_of_the_page(study):
     said = ("3 rows were left out.", f"Client {client} has none.", "The fit is singular.")
     kept = shareable(Section("s", "S", messages=said), Names.of(study)).messages
     assert kept == (
-        "The fit is singular.", "What else was reported stands in the private account.",
+        "The fit is singular.",
+        "What else was reported is for the owner of the data (--show-persons).",
     )  # fmt: skip
+    owner = shareable(Section("s", "S", messages=said), Names.of(study), whole=True).messages
+    assert owner[0] == said[0]
+    assert client not in " ".join(owner)
 
 
 @pytest.mark.parametrize(

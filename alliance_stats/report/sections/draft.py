@@ -10,7 +10,7 @@ from ...errors import AllianceStatsError
 from ..content import Block, Caution, Section
 from ..naming import without_data
 
-PRIVATE = "Why stands in the private account of the report."
+PRIVATE = "Why is told to the owner of the data (--show-persons, or the private account)."
 
 
 class Draft:

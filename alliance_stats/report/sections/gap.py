@@ -59,7 +59,7 @@ def gap_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
         context.study, measure=score.measure, scale=score.scale, seed=context.options.seed
     )
     disclosure = context.disclosure
-    require_dyads(found.pairs)
+    context.disclosure.require(found.pairs["client_id"], further.DYADS)
     draft.say(found.messages)
     told = disclosure.shows_rows(found.pairs)
     few = spread_tells(found.pairs["client_id"])
@@ -78,11 +78,6 @@ def gap_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     if context.options.individual_courses:
         blocks.append(_scatter(found, values, score))
     return blocks
-
-
-def require_dyads(pairs: pd.DataFrame) -> None:
-    """Raise where fewer than five dyads have a session that both rated."""
-    Disclosure().require(pairs["client_id"], "dyads have a session that both rated")
 
 
 def _headline(values: pd.DataFrame, score: Score, dyads: str) -> str:

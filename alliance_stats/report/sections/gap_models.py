@@ -22,6 +22,9 @@ from ..formatting import count, number
 from .draft import Draft
 from .yardstick import yardstick
 
+DYADS = "dyads have a session that both rated"
+"""Of whom there must be five, before anything is said of their gap."""
+
 FORM_TERMS = {
     "reliability_client_within": "Reliability within dyads, client",
     "reliability_therapist_within": "Reliability within dyads, therapist",
@@ -87,7 +90,7 @@ def truth_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     pairs = al.rating_gap(
         context.study, measure=score.measure, scale=score.scale, replicates=2
     ).pairs
-    Disclosure().require(pairs["client_id"], "dyads have a session that both rated")
+    context.disclosure.require(pairs["client_id"], DYADS)
     levels = ["client_id"]
     if "therapist_id" in pairs and len(pairs["therapist_id"].dropna().unique()) > 1:
         levels.append("therapist_id")
