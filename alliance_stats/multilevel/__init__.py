@@ -1,10 +1,11 @@
 """The nested mixed-model engine, from formula to result.
 
-Read in this order: `formula` (the language; its words, signs and meaning are in `tokens`,
-`syntax` and `expansion`, its `functions` in a registry), `factors`, `terms` and `grouping`
-(columns and levels),
+Read in this order: `formula` (the language: its words are in `tokens`, what they make in `tree`,
+made by `syntax`, its meaning in `expansion`, its `functions` in a registry), `factors`, `terms`
+and `grouping` (columns and levels), `blocks` and `basis` (columns that keep their digits),
 `design` (each lowest unit's cross-products), `likelihood` and `elimination` (the sum over
 groups), `deviance`, `optimise`, `inference`, and `fit` and `result`, which put them together.
+`random_slopes` chooses which effects vary, `omitted` tests those that were left out.
 AR(1) residuals are in `residual` and `autocorrelated`; what a fit can be asked is listed in
 `further`, each question with a module of its own.
 """
