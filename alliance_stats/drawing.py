@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure as Canvas
 
 INK, GREY, PALE = "#1a1a1a", "#6b6b6b", "#d9d9d9"
@@ -95,3 +96,10 @@ def figure_of(ax: Axes) -> Canvas:
     while canvas.figure is not canvas:  # a figure within a figure
         canvas = canvas.figure
     return canvas  # type: ignore[return-value]
+
+
+def in_percent(axis: Axis) -> None:
+    """Label the ticks of shares in per cent, with as many digits as the ticks need."""
+    from matplotlib.ticker import PercentFormatter
+
+    axis.set_major_formatter(PercentFormatter(1))

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from ..drawing import GREY, INK, PALE, SERIES, house_style, new_axes
+from ..drawing import GREY, INK, PALE, SERIES, house_style, in_percent, new_axes
 from ..errors import DesignError, listing, require_columns
 from .accumulation import accumulated
 from .checks import refuse_repeats
@@ -65,7 +65,7 @@ def plot_hazard(fit: DropoutHazard, data: pd.DataFrame, ax: Axes | None = None) 
     ax.set_xlabel("Session")
     ax.set_ylabel("Share who leave after the session")
     ax.set_ylim(0, None)
-    ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    in_percent(ax.yaxis)
     first, last = table.iloc[0], table.iloc[-1]
     ax.set_title(
         f"n at risk: {first['n_at_risk']:.0f} at session {first['session']:.0f}, "

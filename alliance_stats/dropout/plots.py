@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ..drawing import GREY, look, new_axes
+from ..drawing import GREY, in_percent, look, new_axes
 from .clock import CLOCKS
 from .endings import DROPOUT
 
@@ -69,7 +69,7 @@ def plot_incidence(result: DropoutIncidence, ax: Axes | None = None) -> Axes:
     ax.set_xlabel(CLOCKS[result.clock])
     ax.locator_params(axis="x", integer=True)  # there is no half session
     ax.set_ylabel("Cumulative share of clients")
-    ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    in_percent(ax.yaxis)
     # Above the axes: inside, the dotted line may run beneath it.
     ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.2)
     ax.spines[["top", "right"]].set_visible(False)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..arguments import numbers
-from ..drawing import GREY, INK, PALE, SERIES, house_style, look, new_axes
+from ..drawing import GREY, INK, PALE, SERIES, house_style, in_percent, look, new_axes
 from ..errors import DesignError, require_columns
 from .formatting import count
 
@@ -344,6 +344,6 @@ def plot_incidence(drawn: pd.DataFrame, ax: Axes) -> Axes:
             label="1 - Kaplan-Meier (ignores completion)")  # fmt: skip
     ax.set(xlim=(0, None), ylim=(0, None), xlabel="Session", ylabel="Cumulative share of clients")
     ax.locator_params(axis="x", integer=True)  # there is no half session
-    ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    in_percent(ax.yaxis)
     ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, borderaxespad=0.2)
     return ax

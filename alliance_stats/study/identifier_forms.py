@@ -42,6 +42,9 @@ _URL = re.compile(
     r"https?://|www\.\w|\b[\w-]+\.(com|org|net|de|nl|fr|es|eu|uk|ch|at|be)(/|\b(?!@))", re.I
 )
 _IP_LIKE = re.compile(r"[0-9a-fA-F.:]{7,45}")
+_MAC = re.compile(r"\b[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}\b")
+_PLATE = re.compile(r"[A-ZÄÖÜ]{1,3}-[A-Z]{1,2}\s\d{1,4}[EH]?")
+_COORDINATES = re.compile(r"-?\d{1,2}\.\d{3,}\s?[,;/ ]\s?-?\d{1,3}\.\d{3,}")
 _HANDLE = re.compile(r"(^|[\s(,;:])@[A-Za-z][\w.]{2,29}\b")
 _PHONE = re.compile(r"(?<![\w.-])(\+?\(?\d[\d ()/.-]{6,20}\d)(?![\w.-])")
 _DAY = re.compile(r"\b(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}([./-])\s?\d{1,2}\2\s?\d{2,4})\b")
@@ -50,7 +53,7 @@ _DAY_IN_WORDS = re.compile(
     r"\b([^\W\d_]{3,10})\s+\d{1,2}(?:st|nd|rd|th)?,?\s+(\d{4})\b"
 )
 _WORD = re.compile(r"[^\W\d_]+(['’-][^\W\d_]+)*\.?")
-_TIME = re.compile(r"time|date|stamp|start|end|epoch|created|submitted|zeit|datum|fecha")
+_TIME = re.compile(r"seed|time|date|stamp|start|end|epoch|created|submitted|zeit|datum|fecha")
 _POSTCODE = re.compile(
     r"\b[1-9]\d{3}\s?(?!SA|SD|SS)[A-Z]{2}\b|"  # Dutch
     r"\b[A-Z]{1,2}\d[A-Z\d]?\s\d[A-Z]{2}\b|"  # British
@@ -121,9 +124,8 @@ def is_online(text: str) -> bool:
     """Tell a web address, an address of a machine, or a handle of a network."""
     if _EMAIL.search(text):
         return False
-    return bool(
-        _URL.search(text) or _HANDLE.search(text) or any(map(_is_ip, _IP_LIKE.findall(text)))
-    )
+    formed = _URL.search(text) or _HANDLE.search(text) or _MAC.search(text)
+    return bool(formed) or any(map(_is_ip, _IP_LIKE.findall(text)))
 
 
 def _is_ip(text: str) -> bool:
@@ -136,8 +138,8 @@ def _is_ip(text: str) -> bool:
 
 
 def is_official(text: str) -> bool:
-    """Tell the form of an account, insurance, tax, health or social security number."""
-    return bool(_OFFICIAL.search(text))
+    """Tell the form of an account, insurance, tax or social security number, or a plate."""
+    return bool(_OFFICIAL.search(text) or _PLATE.fullmatch(text.strip()))
 
 
 def is_phone(text: str) -> bool:
@@ -152,7 +154,9 @@ def is_phone(text: str) -> bool:
 
 
 def is_address(text: str) -> bool:
-    """Tell a street with its number, or a postcode."""
+    """Tell a street with its number, a postcode, or a place on the map."""
+    if _COORDINATES.fullmatch(text.strip()):
+        return True
     return bool(lexicon().street.search(text) or _POSTCODE.search(text))
 
 
@@ -256,7 +260,7 @@ def are_long_numbers(numbers: Sequence[int], name: str) -> bool:
         return False
     lengths = Counter(len(str(number)) for number in distinct)
     long = sum(count for digits, count in lengths.items() if 9 <= digits <= 16)
-    counting = distinct[-1] - distinct[0] < 100 * len(distinct)
+    counting = distinct[-1] - distinct[0] < 100 * len(distinct) and distinct[-1] < 10**10
     days = all(_is_day_of_digits(number) for number in distinct)
     return long >= 0.8 * len(distinct) and len(distinct) >= 0.5 * min(len(numbers), 50) and not (
         (counting and len(distinct) > 2) or days

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.dropout.prediction import association, leaks
+from alliance_stats.dropout.prediction import association, leaks, run
 from alliance_stats.dropout.prediction.landmark import at_landmark
 
 BARE = dict.fromkeys(["forecasts", "observer_codes", "principle_codes"], False)
@@ -191,3 +191,14 @@ def test_the_checklist_quotes_no_value_that_few_clients_have():
     assert "usual 8 / 9" in said
     assert "0171" not in said
     assert "rare arm" not in said
+
+
+def test_notes_on_every_client_are_no_feature_unless_named(demo):
+    clients = demo.tables["clients"]
+    notes = [f"Tel 0171 {number}" for number in range(len(clients))]
+    study = demo.with_tables(clients=clients.assign(notes=notes))
+    land = at_landmark(study, 3, None)
+    assert "notes" in land.known
+    column = land.known["notes"]
+    assert run._is_note(column)
+    assert not run._is_note(land.known["condition"])

@@ -225,8 +225,14 @@ def _usable_features(
     if not asked.allow_leaks:
         x = x.drop(columns=[leak.feature for leak in found if not leak.suspect])
     empty = [c for c in x.columns if x[c].nunique(dropna=True) < 2]
-    x = x.drop(columns=empty)
+    notes = [c for c in x.columns if asked.features is None and _is_note(x[c])]
+    x = x.drop(columns=[*empty, *notes])
     messages = [f"Features without variation are left out: {listing(empty)}."] if empty else []
+    if notes:
+        messages.append(
+            f"Text that differs between most clients (a note, a name) is no feature unless named, "
+            f"and is left out: {listing(notes)}."
+        )
     if x.shape[1] == 0:
         sure = [leak.feature for leak in found if not leak.suspect]
         told = f" {len(sure)} were leaks ({listing(sure)})." if sure else ""
@@ -237,6 +243,15 @@ def _usable_features(
             f"Suspect features were kept: {listing(suspect)}. Look when they were known (.leaks)."
         )
     return x.apply(_plain).reset_index(drop=True), found, messages
+
+
+def _is_note(column: pd.Series) -> bool:
+    """Return whether a column is text of which most clients have a value of their own."""
+    known = column.dropna()
+    if pd.api.types.is_numeric_dtype(column.dtype) or dates_of(column) is not None:
+        return False
+    own = known.map(str).nunique()
+    return bool(own > max(len(known) / 2, 5) and any(isinstance(one, str) for one in known))
 
 
 def _plain(column: pd.Series) -> pd.Series:
