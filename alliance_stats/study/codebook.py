@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..disclosure import SMALLEST_SHOWN, Disclosure
 from ..outputs import write_whole
+from .identifier_forms import are_free, are_names
 from .tables import TableSchema, table_schema
 
 if TYPE_CHECKING:
@@ -173,7 +174,9 @@ def _values(name: str, column: pd.Series, people: _People) -> dict[str, Any]:
     if types.is_numeric_dtype(column.dtype) and not types.is_bool_dtype(column.dtype):
         return {"mean": float(f"{filled.astype(float).mean():.4g}")}
     levels = _levels(filled.astype(str))
-    if len(levels) > MOST_LEVELS:
+    texts = [str(value) for value, _ in levels]
+    written = any(are_free(texts, [len(rows) for _, rows in levels]) + are_names(texts))
+    if len(levels) > MOST_LEVELS or written:
         return {}
     shown = {str(v): len(people.of_rows(rows)) for v, rows in levels if people.counted(rows)}
     rare = len(levels) - len(shown)

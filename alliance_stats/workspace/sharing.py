@@ -31,6 +31,9 @@ COUNTS = re.compile(
 FOLLOWS = re.compile(
     r"share.*|rate|conf_.*|proportion|incidence|one_minus_km|std_error|kappa|agreement"
 )
+OF_THE_COUNT = re.compile(r"agreement|proportion|rate")
+"""Shares whose denominator stands beside them."""
+
 DRAWN = re.compile(
     r"plot_clients?\(|plot_bland_altman|plot_gap_by_therapist|therapists\.plot|page\.plot|"
     r"surface\.plot"
@@ -39,6 +42,11 @@ FEW = re.compile(
     rf"(?<![\d.,\w-])[1-{SMALLEST_SHOWN - 1}]"
     r"(?=(?: of [\d,]+)? (?:clients?|dyads?|therapists?|dropouts?))"
 )
+A_SENTENCE = 40
+"""Characters of a cell from which it is text that somebody reads, not a value."""
+
+_DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
+_IN_BRACKETS = re.compile(rf"\([1-{SMALLEST_SHOWN - 1}]\)")
 _ITEM = re.compile(r"^- .*(?:\n  .*)*\n?", re.MULTILINE)
 _PROBLEM = re.compile(r"^\[(?:error|warning|info)\] .*\n?", re.MULTILINE)
 _ALIGNED = re.compile(r"^(?P<name>\S.*?)(?P<gap> {2,})(?P<n>\d+)$", re.MULTILINE)
@@ -102,11 +110,30 @@ def _tables(markup: str) -> str:
             for place, head in enumerate(heads)
             if COUNTS.fullmatch(head) and any(_is_few(row[place].get_text()) for row in body)
         ]
-        gone = small + [place for place, head in enumerate(heads) if FOLLOWS.fullmatch(head)]
-        for row in body if small else []:
-            for place in gone:
+        shares = [place for place, head in enumerate(heads) if FOLLOWS.fullmatch(head)]
+        counted = [place for place, head in enumerate(heads) if COUNTS.fullmatch(head)]
+        of_them = [place for place in shares if OF_THE_COUNT.fullmatch(heads[place])]
+        few = any(_tells_of_few(row, counted, of_them) for row in body)
+        for row in body if small or few else []:
+            for place in small + shares:
                 row[place].string = "withheld"
+        for cell in (cell for row in body for cell in row if len(cell.get_text()) > A_SENTENCE):
+            text = _DATE.sub("...", FEW.sub(f"fewer than {SMALLEST_SHOWN}", cell.get_text()))
+            cell.string = _IN_BRACKETS.sub("(withheld)", text)
     return str(page)
+
+
+def _tells_of_few(row: list[Any], counted: list[int], shares: list[int]) -> bool:
+    """Say whether a share of a row's people, or what is left of it, comes to one to four."""
+    for count in (row[place].get_text().replace(",", "").strip() for place in counted):
+        for share in (row[place].get_text().strip() for place in shares):
+            part = re.fullmatch(r"([\d.]+)( ?%)?", share)
+            if not re.fullmatch(r"\d+(\.0)?", count) or part is None:
+                continue
+            people = float(count) * float(part[1]) / (100 if part[2] else 1)
+            if any(0.5 < one < SMALLEST_SHOWN - 0.5 for one in (people, float(count) - people)):
+                return True
+    return False
 
 
 def _is_few(text: str) -> bool:

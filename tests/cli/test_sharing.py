@@ -64,3 +64,18 @@ def test_a_figure_with_a_mark_a_person_is_left_out_and_others_stay():
     image = new_output("display_data", data={"image/png": "AAAA", "text/plain": "<Figure>"})
     (found,) = shared(image, source="incidence.plot()")
     assert found.data["image/png"] == "AAAA"
+
+
+@pytest.mark.parametrize(("agreement", "kept"), [(0.857, False), (0.143, False), (0.5, True)])
+def test_a_share_that_comes_to_few_of_the_count_beside_it_is_withheld(agreement, kept):
+    (found,) = shared(table(["first", "n", "agreement"], ["a", 7 if not kept else 40, agreement]))
+    assert (str(agreement) in found.data["text/html"]) is kept
+
+
+def test_text_in_a_table_loses_dates_and_small_counts():
+    said = "Between 2021-03-01 and 2022-05-01; 4 clients are open; dropouts by fold: a (2), b (30)."
+    (found,) = shared(table(["item", "text"], ["6a", said]))
+    page = found.data["text/html"]
+    assert "2021-03-01" not in page
+    assert "fewer than 5 clients are open" in page
+    assert "a (withheld), b (30)" in page

@@ -122,3 +122,13 @@ def test_different_ids_less_a_level_are_not_one_person():
     assert shown in [(6, {}), (None, {"rupture": 5})]
     therapists = {name: t["therapist_id"] for name, t in tables.items() if "therapist_id" in t}
     assert {one["distinct"] for one in therapists.values()} == {None}  # there are three
+
+
+def test_what_somebody_wrote_is_no_level_however_often_it_comes():
+    study = al.simulate_study(n_therapists=5, n_clients=40, seed=3)
+    said = ["says her boss Otto Krause shouts", "he was late", "none", "ill", "moved"] * 8
+    noted = study.with_tables(clients=study.clients.assign(remark=said))
+    tables = {one["name"]: one for one in noted.codebook().content["tables"]}
+    remark = next(c for c in tables["clients"]["columns"] if c["name"] == "remark")
+    assert "levels" not in remark
+    assert "Krause" not in str(noted.codebook().content)
