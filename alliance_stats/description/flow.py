@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -15,18 +15,25 @@ if TYPE_CHECKING:
 class Stage:
     """One step on the way from the clients of a study to those an analysis can use.
 
-    `of` names the stage whose clients these are a part of; empty for the first.
+    `of` names the stage whose clients these are a part of; empty for the first. Who they are is
+    no field, so that a frame made of stages holds numbers and no ids.
     """
 
     key: str
     label: str
-    who: frozenset[Any] = field(repr=False)
+    who: InitVar[frozenset[Any]]
     of: str = ""
+    clients: int = field(init=False)
+
+    def __post_init__(self, who: frozenset[Any]) -> None:
+        """Count the clients."""
+        self.__dict__["_who"] = who
+        self.__dict__["clients"] = len(who)
 
     @property
-    def clients(self) -> int:
-        """How many they are."""
-        return len(self.who)
+    def people(self) -> frozenset[Any]:
+        """Who they are."""
+        return self.__dict__["_who"]
 
 
 def study_flow(

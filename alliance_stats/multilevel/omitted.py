@@ -75,8 +75,8 @@ def omitted_slopes(fit: MultilevelFit) -> pd.DataFrame:
     rows = []
     for place, group, term, size in wanted:
         left = _left_by(information, place, known)
-        if not left > KNOWN * information[place, place]:
-            continue
+        if not (left > KNOWN * information[place, place] and mean[place] > 0.0):
+            continue  # nothing is left of what the rows could tell of this slope
         scale = left / (2.0 * mean[place])
         statistic, df = form[place] / scale, mean[place] / scale
         step = np.sqrt(max(form[place] - mean[place], 0.0) / left) * size
@@ -86,9 +86,15 @@ def omitted_slopes(fit: MultilevelFit) -> pd.DataFrame:
 
 
 def _left_by(information: Array, place: int, known: Sequence[int]) -> float:
-    """Return the information on one parameter that the estimation of others leaves."""
+    """Return the information on one parameter that the estimation of others leaves.
+
+    It is NaN where the rows tell nothing of one of them, as in a model as large as its data.
+    """
     others = list(known)
-    size = np.sqrt(np.diag(information))[others]
+    told = np.diag(information)[others]
+    if not np.isfinite(information).all() or not (told > 0).all():
+        return float("nan")
+    size = np.sqrt(told)
     inner = information[np.ix_(others, others)] / np.outer(size, size)
     side = information[others, place] / size
     return float(information[place, place] - side @ np.linalg.lstsq(inner, side, rcond=None)[0])

@@ -91,6 +91,9 @@ def test_the_flow_counts_different_clients():
         ),
     )  # fmt: skip
     stages = {s.key: s.clients for s in al.study_flow(study, measure="wai-sr")}
+    table = pd.DataFrame(al.study_flow(study, measure="wai-sr"))
+    assert table.columns.tolist() == ["key", "label", "of", "clients"]
+    assert table["clients"].tolist() == list(stages.values())
     # d never came and c missed the only session, so the end of d does not count
     assert stages == {
         "clients": 4, "attended": 2, "rated": 2, "series": 1, "dyads": 1, "ended": 1,

@@ -97,3 +97,23 @@ def test_origin_and_unit_of_the_predictor_change_nothing(options):
     for other, unit in zip(tables[1:], (1.0, 1000.0), strict=True):
         assert other["statistic"].iloc[0] == pytest.approx(tables[0]["statistic"].iloc[0], rel=SAME)
         assert other["sd"].iloc[0] * unit == pytest.approx(tables[0]["sd"].iloc[0], rel=SAME)
+
+
+def test_fits_at_the_edge_of_their_rows_are_told_without_an_error():
+    rng = np.random.default_rng(8)
+    asked = 0
+    for _ in range(60):
+        clients, sessions = rng.integers(2, 6), rng.integers(2, 4)
+        client = np.repeat(np.arange(clients), sessions)
+        table = pd.DataFrame({"client": client, "x": rng.integers(0, 2, client.size)})
+        table["y"] = rng.normal(size=client.size).round(rng.integers(0, 2))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", al.AllianceStatsWarning)
+            try:
+                fit = al.fit_multilevel("y ~ x + (1 | client)", table)
+            except al.DesignError:
+                continue
+        asked += 1
+        assert fit.omitted_slopes()["p_value"].between(0, 1).all()
+        assert isinstance(fit.messages, tuple)
+    assert asked > 30

@@ -81,7 +81,7 @@ def all_stages(context: Context) -> list[Stage]:
 
 def _headline(context: Context, everybody: Stage) -> str:
     tables, disclosure = context.study.tables, context.disclosure
-    words = f"The study holds {disclosure.people(everybody.who, 'client')}"
+    words = f"The study holds {disclosure.people(everybody.people, 'client')}"
     if len(tables.get("therapists", ())):
         words += f" of {disclosure.people(tables['therapists']['therapist_id'], 'therapist')}"
     sessions = tables.get("sessions")
@@ -120,13 +120,13 @@ def flow_boxes(context: Context, stages: list[Stage]) -> pd.DataFrame:
 
     last, row = _row_boxes(context, add)
     first, came = by_key["clients"], by_key["attended"]
-    last = add(f"{first.label}: {shown(first.who)}", row, last)
-    if came.who < first.who:
-        add(f"never came: {shown(first.who - came.who)}", row, last, side=True)
-    last = add(f"{came.label}: {shown(came.who)}", row + 1, last)
+    last = add(f"{first.label}: {shown(first.people)}", row, last)
+    if came.people < first.people:
+        add(f"never came: {shown(first.people - came.people)}", row, last, side=True)
+    last = add(f"{came.label}: {shown(came.people)}", row + 1, last)
     ends = [stage for stage in stages if stage.key in PURPOSES]
     for position, stage in enumerate(ends):
-        text = f"{PURPOSES[stage.key]}\n{stage.label}\n{shown(stage.who)}"
+        text = f"{PURPOSES[stage.key]}\n{stage.label}\n{shown(stage.people)}"
         add(text, row + 2, last)
         boxes[-1] |= {"x": (position + 0.5) / len(ends), "width": min(0.9 / len(ends), 0.3)}
     return pd.DataFrame(boxes)
