@@ -64,8 +64,8 @@ def demo(
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Make the report of the synthetic study that ships with the package."""
-    _report(DEMO, out, quiet=quiet, strict=debug)
+    """Make the report of the synthetic study that ships with the package, with nothing withheld."""
+    _report(DEMO, out, quiet=quiet, strict=debug, individual_courses=True)
 
 
 @app.command()

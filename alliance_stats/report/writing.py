@@ -45,7 +45,7 @@ def write_files(folder: Path, context: Context, sections: Sequence[Section]) -> 
         facts=facts(context),
         notes=[names.mask(note) for note in getattr(study, "notes", ())]
         + [AT_THE_TOP] * context.disclosure.withheld
-        + [NOTHING_WITHHELD] * private,
+        + [NOTHING_WITHHELD] * (private and not synthetic),
         sections=sections,
         svgs=svgs,
         footer=_footer(made, context),
