@@ -24,4 +24,4 @@ def test_definitions_a_few_clients_apart_are_not_both_shown():
     few = ends.assign(reason=ends["reason"].where(~ends.index.isin(mutual), "completed"))
     table = section_table(study.with_tables(terminations=few))
     assert "Ended early, alone or in agreement" not in table.frame["label"].tolist()
-    assert "fewer than five dropouts apart" in table.note
+    assert "1 more cannot be shown beside these" in table.note

@@ -57,7 +57,7 @@ def marks():
         ("session", 1e300, "session must be a whole number in every row"),
         ("session", pd.Timestamp("2020-01-01"), "the column holds datetime64"),
         ("session", True, "the column holds bool"),
-        ("score", 1 + 1j, "'score' must hold numbers in the scores; it holds complex"),
+        ("score", 1 + 1j, "'score' of the table `scores` holds complex numbers"),
         ("score", pd.Timestamp("2020-01-01"), "'score' must hold numbers"),
         ("score", 1e200, "'score' is beyond 1e\\+100 in 8 rows"),
     ],

@@ -57,7 +57,7 @@ def sources_of(
             hint = f" The tables are {listing(TABLES, 20)}.{did_you_mean(name, TABLES)}"
             problems.append(_problem(path, message + hint, level="warning"))
         else:
-            sources.append((SourceSpec(file=file, table=name), _conventions(resource)))
+            sources.append((SourceSpec(file=file, table=name, as_is=True), _conventions(resource)))
     if not sources and not problems:
         problems.append(_problem(path, "It lists no resource, so the study has no tables."))
     return sources, problems

@@ -148,7 +148,7 @@ class Source:
     def _trim_ids(self) -> None:
         """Take blanks off ids: nobody means them, and a merge outside would lose the person."""
         for name, column in self.columns.items():
-            if name not in IDS:
+            if name not in IDS or self.spec.as_is:
                 continue
             series, at = trimmed(self.frame[column])
             if len(at):

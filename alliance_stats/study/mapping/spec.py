@@ -59,6 +59,8 @@ class SourceSpec:
         True: further columns come along; False: none; else those named.
     told
         Our columns of which a mistake in the description has been told already.
+    as_is
+        A saved study's table: what stands in it was put there by us, blanks around ids too.
     """
 
     file: str
@@ -75,6 +77,7 @@ class SourceSpec:
     decimal: str | None = None
     date_format: str | None = None
     told: frozenset[str] = frozenset()
+    as_is: bool = False
     line: int | None = None
 
 
