@@ -12,12 +12,16 @@ from typing import Any
 from .. import resources
 from ..errors import AllianceStatsError, StudyLacksError, did_you_mean, listing
 from ..outputs import keep_inputs, write_whole
+from ..people import ids_in
 from ..report.naming import Names
 from ..study import open_study
 from .sharing import NOTE, share
 
 TAG = "parameters"
 SECONDS_A_CELL = 1800
+FEWEST_ON_A_PAGE = 30
+"""Clients of a study of which a page may be shared."""
+
 NEEDED = ("nbclient", "nbformat", "nbconvert", "ipykernel")
 
 
@@ -58,7 +62,8 @@ def run_notebook(
         Called with what is being done, the cells done and the cells in all.
     show_persons
         Keep all output as it is: rows and figures of single persons, small counts, ids. Such a
-        page must not leave the clinic; without it the page says what it leaves out.
+        page must not leave the clinic; without it the page says what it leaves out, and a study
+        of fewer than 30 clients has none.
 
     Returns
     -------
@@ -71,24 +76,41 @@ def run_notebook(
     keep_inputs(target, Path(study) if Path(study).is_dir() else None)
     source = _find(template)
     notebook = _read(source)
+    names = Names(()) if show_persons else _names(study)
     values = {"study_path": str(_absolute(study)), **_parsed(parameters)}
     _inject(notebook, values, source)
     _execute(notebook, progress or (lambda what, done, steps: None))
     if not show_persons:
         from nbformat.v4 import new_markdown_cell
 
-        share(notebook, _names(study))
+        share(notebook, names)
         notebook.cells.insert(0, new_markdown_cell(NOTE))
     page = _as_page(notebook, title=source.stem)
     return write_whole(target, page.encode(), what="the page", make_folder=True)
 
 
 def _names(study: str | os.PathLike[str]) -> Names:
-    """Return the ids of the study a notebook ran on; none where it is no study."""
+    """Return the ids of the study a notebook runs on; none where it is no study.
+
+    Raises
+    ------
+    AllianceStatsError
+        Where so few clients are in it that what a notebook prints tells of single ones, whatever
+        is left out: a page knows no people behind its numbers, as a report does.
+    """
     try:
-        return Names.of(open_study(study))
+        opened = open_study(study)
     except AllianceStatsError:
         return Names(())
+    clients = len(ids_in(opened.tables, "client_id"))
+    if clients < FEWEST_ON_A_PAGE and not opened.synthetic:
+        raise AllianceStatsError(
+            f"The study has {clients} clients, and a page that may be shared needs "
+            f"{FEWEST_ON_A_PAGE}: numbers about so few tell of single ones. Use --show-persons "
+            "(show_persons=True) for a page for your own eyes, or write a report "
+            "(alliance-stats report), which withholds what would tell."
+        )
+    return Names.of(opened)
 
 
 def _require_lab() -> None:

@@ -115,3 +115,13 @@ def test_without_the_lab_extra_the_way_to_it_is_told(call, tmp_path, monkeypatch
     assert code == 1
     assert "no_such_library" in err
     assert err.strip().endswith("python -m pip install no_such_library")
+
+
+def test_a_page_of_a_study_of_few_is_for_the_owner_only(call, tmp_path):
+    made = al.simulate_study(n_therapists=3, n_clients=7, seed=1)
+    al.Study("few", made.tables).save(tmp_path / "study")
+    words = ["run", "first-analysis", tmp_path / "study", "--out", tmp_path / "page.html"]
+    code, _, err = call(*words)
+    assert code == 1
+    assert "has 7 clients, and a page that may be shared needs 30" in err
+    assert not (tmp_path / "page.html").exists()
