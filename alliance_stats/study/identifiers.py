@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..errors import AllianceStatsError
 from . import identifier_forms as forms
@@ -19,6 +22,8 @@ COLUMNS = ["table", "column", "kind", "found_in", "count", "share", "reason", "e
 
 HIGHEST_AGE = 89
 """An age above is rare enough to tell a person (as in HIPAA's safe harbour, 45 CFR 164.514)."""
+
+_AGE = re.compile(r"(^|[^a-z])(age|alter|leeftijd|edad)($|[^a-z])")
 
 Found = tuple[str, "pd.Series", str]
 
@@ -108,17 +113,34 @@ def _first_session(tables: dict[str, pd.DataFrame]) -> pd.Timestamp | None:
 
 
 def _columns(frame: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
-    """Yield the columns (two may share a name) and what stands in the index beside counting."""
+    """Yield the columns (two may share a name) and what stands in the index beside counting.
+
+    Columns of small numbers, the answers of a wide file, are left out unless their name tells.
+    """
     import pandas as pd
 
+    small = _small_numbers(frame)
     for place, column in enumerate(frame.columns):
-        yield str(column), frame.iloc[:, place]
+        name = str(column)
+        if place in small and not _AGE.search(forms.fold(name)) and _kind_by_name(name) is None:
+            continue
+        yield name, frame.iloc[:, place]
     if isinstance(frame.index, pd.RangeIndex):
         return
     for level in range(frame.index.nlevels):
-        name = frame.index.names[level]
+        given = frame.index.names[level]
         values = pd.Series(frame.index.get_level_values(level))
-        yield "index" if name is None else str(name), values
+        yield "index" if given is None else str(given), values
+
+
+def _small_numbers(frame: pd.DataFrame) -> set[int]:
+    """Return the places of numeric columns whose numbers are all below any year of birth."""
+    real = [place for place, kind in enumerate(frame.dtypes) if getattr(kind, "kind", "") in "iuf"]
+    if not real or not len(frame):
+        return set()
+    values = frame.iloc[:, real].to_numpy(dtype=float, na_value=np.nan)
+    highest = np.fmax.reduce(values, axis=0)
+    return {real[i] for i in np.flatnonzero(highest < forms.OLDEST_BIRTH)}
 
 
 def _column_hits(
@@ -144,6 +166,7 @@ def _column_hits(
         )
 
 
+@lru_cache(maxsize=4096)
 def _kind_by_name(column: str) -> dict[str, Any] | None:
     """Return the kind that the words of a column's name tell, the longest run of words first."""
     spaced = re.sub(r"(?<=[a-zß-ÿ])(?=[A-ZÀ-Þ])", " ", column)
@@ -229,7 +252,7 @@ def _in_numbers(column: str, filled: pd.Series, latest: int) -> Iterator[Found]:
     elif forms.are_long_numbers(numbers, column):
         reason = "long numbers, each its own: phone, insurance, tax or register"
         yield "official number", everywhere, reason
-    if re.search(r"(^|[^a-z])(age|alter|leeftijd|edad)($|[^a-z])", forms.fold(column)):
+    if _AGE.search(forms.fold(column)):
         old = (filled > HIGHEST_AGE) & (filled <= 120)
         yield "age above 89", old, f"an age above {HIGHEST_AGE} can tell a person"
 
