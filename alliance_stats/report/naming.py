@@ -1,11 +1,11 @@
 """No client, therapist, coder or site is named in a file that may travel.
 
 Messages of functions may hold values, ids and dates, so of these only sentences without a number
-and a quotation are shown; all of them stand in the private account. As a second wall, the ids
-themselves are replaced in every text that is written, the longest first: an id with a blank, a
-comma, an @ or a slash is one string like any other. Ids that are plain numbers, or of one or two
-letters, cannot be told from other text there; no sentence of ours holds one, and messages with
-one are left out.
+and a quotation are shown; all of them stand in the private account, and in the owner's report
+(``--show-persons``). As a second wall, the ids themselves are replaced in every text that is
+written, the longest first: an id with a blank, a comma, an @ or a slash is one string like any
+other. Ids that are plain numbers, or of one or two letters, cannot be told from other text there;
+no sentence of ours holds one, and messages with one are left out.
 """
 
 from __future__ import annotations

@@ -252,8 +252,8 @@ def are_free(texts: Sequence[str], counts: Sequence[int]) -> list[bool]:
 def are_long_numbers(numbers: Sequence[int], name: str) -> bool:
     """Say whether whole numbers are somebody's: nine digits or more, each its own, no times.
 
-    Numbers that count on (record numbers of one file) and moments in seconds or milliseconds
-    or as digits of a day are none.
+    Numbers of nine digits that count on (record numbers of one file) are none, nor are moments
+    in seconds or milliseconds or as digits of a day.
     """
     distinct = sorted(set(numbers))
     if not distinct or _TIME.search(fold(name)):
