@@ -99,10 +99,11 @@ def write_report(
 
     Notes
     -----
-    Everything in the folder may be shared: no number in it is about fewer than five people, nor
-    can one be computed from the others; no person is named; persons are drawn only with
-    ``individual_courses=True``. CSV files hold four significant digits. The private account holds
-    places of rows in the files of the study and must stay with them.
+    The folder may be shared: no number in it is about fewer than five people, nor can one be
+    computed from the others, and no person is named or drawn. With ``individual_courses=True``
+    persons are drawn and nothing is withheld but ids: such a report is for the owner of the data.
+    CSV files hold four significant digits. The private account holds places of rows in the files
+    of the study and must stay with them.
 
     Examples
     --------
