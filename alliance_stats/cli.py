@@ -300,13 +300,18 @@ def _located(study: str) -> str | Path:
 
 
 @contextmanager
-def _progress(quiet: bool) -> Iterator[Callable[[str, int, int], None] | None]:
+def _progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
     """Show a bar on a terminal, a line a step elsewhere, nothing where `quiet`."""
     if quiet:
-        yield None
+        yield lambda what, done, steps: _end_if_asked()
         return
     if not sys.stderr.isatty():
-        yield lambda what, done, steps: typer.echo(f"[{done}/{steps}] {what}")
+
+        def line(what: str, done: int, steps: int) -> None:
+            _end_if_asked()
+            typer.echo(f"[{done}/{steps}] {what}")
+
+        yield line
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -319,20 +324,25 @@ def _progress(quiet: bool) -> Iterator[Callable[[str, int, int], None] | None]:
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("Starting", total=None)
-        yield lambda what, done, steps: bar.update(
-            task, description=what, completed=done, total=steps
-        )
+
+        def move(what: str, done: int, steps: int) -> None:
+            _end_if_asked()
+            bar.update(task, description=what, completed=done, total=steps)
+
+        yield move
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; whatever goes wrong is one line on stderr and an exit code."""
     words = sys.argv[1:] if arguments is None else arguments
+    _Ended.asked = False
     signal.signal(signal.SIGTERM, _ended)  # scratch files go, as with Ctrl-C
     for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show is no error
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
         code = app(words, prog_name="alliance-stats", standalone_mode=False)
+        _end_if_asked()
     except KeyboardInterrupt:
         _fail("Stopped; nothing was written half.", STOPPED)
     except _Ended:
@@ -350,11 +360,20 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _ended(*_: object) -> None:
+    _Ended.asked = True
     raise _Ended
+
+
+def _end_if_asked() -> None:
+    """Ask again: what is raised in a finalizer or a compiled callback is swallowed there."""
+    if _Ended.asked:
+        raise _Ended
 
 
 class _Ended(BaseException):
     """The system asks the program to end; nothing but `main` catches it."""
+
+    asked = False
 
 
 def _in_words(error: Exception) -> tuple[str, int]:

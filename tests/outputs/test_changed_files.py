@@ -74,6 +74,28 @@ def test_sigterm_leaves_nothing_half_and_ends_as_a_shell_expects(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_sigterm_that_was_swallowed_is_asked_again_at_the_next_step(tmp_path):
+    code = """
+import os, signal, sys
+from alliance_stats.cli import main
+import alliance_stats.report as build
+first = build.write_report
+class Finalizer:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+def swallowing(*args, **kwargs):
+    one = Finalizer()
+    del one
+    return first(*args, **kwargs)
+build.write_report = swallowing
+main(["demo", "--out", "report"])
+"""
+    run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True)
+    assert b"Exception ignored in" in run.stderr
+    assert run.returncode == 143
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_report_says_which_file_changed_while_it_was_made(folder, tmp_path_factory):
     from alliance_stats.report import build
 
