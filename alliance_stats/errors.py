@@ -42,6 +42,10 @@ class DesignError(AllianceStatsError, ValueError):
     """The data cannot carry the model or the question asked of them."""
 
 
+class ScoreError(ColumnError, DesignError):
+    """No score, or more than one, is what was named; the message says which there are."""
+
+
 class ArgumentError(DesignError, TypeError):
     """An argument is not of the kind its function takes; the message says which it takes."""
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api import types
 
 from .errors import DesignError, listing, plural
 
@@ -39,7 +40,7 @@ def refuse_ids(data: pd.DataFrame, columns: Iterable[str]) -> None:
         if column not in data.columns:
             continue
         cells = data[column]
-        if column in ID_COLUMNS and pd.api.types.is_numeric_dtype(cells):
+        if column in ID_COLUMNS and types.is_numeric_dtype(cells):
             raise DesignError(
                 f"'{column}' is an id: its numbers say who somebody is, not how much of anything, "
                 f"so they cannot be a predictor. Group by it, as in (1 | {column})"
@@ -57,7 +58,7 @@ def _one_each(data: pd.DataFrame, cells: pd.Series) -> bool:
     if CLIENT not in data.columns or cells.name == CLIENT or cells.name == data[CLIENT].name:
         return False
     kind = cells.dtype
-    if pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_datetime64_any_dtype(kind):
+    if types.is_numeric_dtype(kind) or types.is_datetime64_any_dtype(kind):
         return False
     try:
         pairs = pd.DataFrame({"own": cells, "client": data[CLIENT]}).dropna().drop_duplicates()
@@ -161,3 +162,40 @@ def handovers(tables: Mapping[str, pd.DataFrame]) -> list[str]:
         "names; where therapists are compared, all of a client's sessions count for the one named "
         "there."
     ]
+
+
+def refuse_repeats(table: pd.DataFrame, keys: list[str], what: str) -> None:
+    """Refuse a table in which a client's session (or whatever `keys` are) stands twice."""
+    if not set(keys) <= set(table.columns):
+        return
+    twice = table.duplicated(keys, keep=False)
+    if twice.any():
+        first = table.loc[twice, keys].drop_duplicates()
+        words = [" ".join(map(str, row)) for row in first.itertuples(index=False)]
+        raise DesignError(
+            f"{what} must have one row for each {' and '.join(keys)}, but {len(words)} stand more "
+            f"than once: {listing(words)}."
+            + reuse_hint(table, time="session" if "session" in keys else None)
+        )
+
+
+def same_ids(table: pd.DataFrame, like: pd.Series) -> pd.DataFrame:
+    """Return `table` with its client_id in the type of `like`, so that the two can be merged."""
+    own = table["client_id"]
+    if own.dtype == like.dtype:
+        return table
+    if types.is_numeric_dtype(like.dtype) and not types.is_bool_dtype(like.dtype):
+        as_number = pd.to_numeric(own.astype(object), errors="coerce")
+        if as_number.notna().all():
+            return table.assign(client_id=as_number.astype(like.dtype))
+    text = own.astype(object)
+    if not types.is_numeric_dtype(like.dtype):
+        text = text.map(_as_text)
+    return table.assign(client_id=text)
+
+
+def _as_text(value: Any) -> Any:
+    """Return a number as the text a person would type for it; anything else as it is."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        return value
+    return str(int(value)) if float(value).is_integer() else str(value)

@@ -69,6 +69,14 @@ class Result:
 
     messages: tuple[str, ...] = ()
     title: str = ""
+    score: str = ""
+    """The one score that was analysed, ``measure/scale/rater``; empty where there were others."""
+
+    @property
+    def heading(self) -> str:
+        """The title, and the score where one was analysed."""
+        title = self.title or type(self).__name__
+        return f"{title}: {self.score}" if self.score else title
 
     def tidy(self) -> pd.DataFrame:
         """Return one row a term, with the columns of `TIDY_COLUMNS`."""
@@ -81,7 +89,7 @@ class Result:
     def summary(self) -> str:
         """Return the result as text, for a console."""
         table = to_show(self.tidy()).to_string(index=False)
-        parts = [self.title or type(self).__name__, table]
+        parts = [self.heading, table]
         parts += [f"Note: {message}" for message in self.messages]
         return "\n\n".join(parts)
 
@@ -93,6 +101,6 @@ class Result:
 
         notes = "".join(f"<li>{escape(message)}</li>" for message in self.messages)
         notes = f"<ul>{notes}</ul>" if notes else ""
-        title = escape(self.title or type(self).__name__)
+        title = escape(self.heading)
         table = to_show(self.tidy()).to_html(index=False, border=0)
         return f"<div><strong>{title}</strong>{table}{notes}</div>"

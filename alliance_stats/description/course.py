@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from ..arguments import checked_table, numbers, share
-from ..errors import AllianceStatsWarning, DesignError, listing, require_columns
+from ..arguments import numbers, share
+from ..errors import AllianceStatsWarning, require_columns
+from ..people import refuse_repeats
+from ..study.select import KEYS, choose
+
+if TYPE_CHECKING:
+    from ..study import Study
 
 
-def mean_course(scores: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
+def mean_course(
+    scores: Study | pd.DataFrame,
+    *,
+    measure: str | None = None,
+    scale: str | None = None,
+    rater: str | None = None,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
     """How high is the score at each session, on average over the clients who were still there?
 
     Parameters
     ----------
     scores
-        Rows of one measure and scale: ``client_id, session, rater, score``; one row a client,
-        session and rater. Several measures or scales, and a client's session that stands there
-        twice, are refused.
+        A `Study`, or rows ``client_id, session, rater, score``; one row a client, session and
+        rater. A client's session that stands there twice is refused.
+    measure, scale, rater
+        The score, as `Study.select` takes it; every rater unless one is named. Several measures
+        or scales together are refused.
     confidence
         Level of the pointwise intervals.
 
@@ -29,7 +44,7 @@ def mean_course(scores: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFra
         ``rater, session, n, mean, sd, conf_low, conf_high``; rows without a score do not count
         into `n`. With fewer than two clients there is no SD and no interval. Rows without a
         session or rater are left out, with a warning that counts them (also in
-        ``.attrs["messages"]``).
+        ``.attrs["messages"]``). ``.attrs["score"]`` names the score.
 
     Notes
     -----
@@ -48,41 +63,29 @@ def mean_course(scores: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFra
     from scipy.stats import t
 
     share(confidence)
-    rows, messages = _rows(scores)
+    chosen, name = choose(scores, measure, scale, rater, settle=KEYS[:2])
+    rows, messages = _rows(chosen)
     groups = rows.groupby(["rater", "session"], observed=True, sort=True)["score"]
     out = groups.agg(n="size", mean="mean", sd="std").reset_index()
     several = out["n"].to_numpy() > 1
     df = np.where(several, out["n"] - 1, 1)
     half = t.ppf(0.5 + confidence / 2, df) * out["sd"] / np.sqrt(out["n"])
     out = out.assign(conf_low=out["mean"] - half, conf_high=out["mean"] + half)
-    out.attrs["messages"] = messages
+    out.attrs |= {"messages": messages, "score": str(name)}
     for message in messages:
         warnings.warn(message, AllianceStatsWarning, stacklevel=3)
     return out
 
 
 def _rows(scores: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return the rows that count, of one measure and scale, and what is told of the others."""
+    """Return the rows that count, and what is told of the others."""
     needed = ["client_id", "session", "rater", "score"]
-    require_columns(checked_table(scores, "the scores").columns, needed, what="the scores")
-    for column in ("measure", "scale"):
-        there = list(scores[column].dropna().unique()) if column in scores else []
-        if len(there) > 1:
-            raise DesignError(
-                f"The scores hold {len(there)} of '{column}' ({listing(there)}), whose points are "
-                f'not the same; choose one: scores.query("{column} == {there[0]!r}").'
-            )
+    require_columns(scores.columns, needed, what="the scores")
     rows = scores[needed].assign(score=numbers(scores, "score", "the scores"))
     rows = rows.dropna(subset=["score"])
     placed = rows.dropna(subset=["session", "rater"])
-    twice = placed.duplicated(["client_id", "session", "rater"]) & placed["client_id"].notna()
-    if twice.any():
-        first = placed[twice].iloc[0]
-        raise DesignError(
-            f"{int(twice.sum())} scores are of a client, session and rater that stand there "
-            f"already (first: client {first['client_id']}, session {first['session']}, "
-            f"{first['rater']}), and would count twice. Keep one of each."
-        )
+    whole = placed.dropna(subset=["client_id"])
+    refuse_repeats(whole, ["client_id", "session", "rater"], "The scores")
     lost = len(rows) - len(placed)
     told = f"{lost} of {len(rows)} scores have no session or no rater and are in no mean."
     return placed, (told,) if lost else ()

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from ..study.select import KEYS, choose
+
 if TYPE_CHECKING:
     from ..study import Study
 
@@ -37,7 +39,7 @@ class Stage:
 
 
 def study_flow(
-    study: Study, *, measure: str | None = None, scale: str = "total", rater: str = "client"
+    study: Study, *, measure: str | None = None, scale: str | None = None, rater: str | None = None
 ) -> list[Stage]:
     """Count the clients at each step from the study to each analysis.
 
@@ -46,8 +48,8 @@ def study_flow(
     study
         A `Study`.
     measure, scale, rater
-        The alliance score the steps are about; without a measure, steps that need one are left
-        out.
+        The alliance score the steps are about, as `Study.select` takes it; without a measure,
+        steps that need one are left out.
 
     Returns
     -------
@@ -65,21 +67,21 @@ def study_flow(
         Stage("attended", "Came to one session or more", frozenset(came), "clients"),
     ]
     if measure is not None:
-        scores = study.scores
-        scores = scores[
-            (scores["measure"] == measure) & (scores["scale"] == scale) & scores["score"].notna()
-        ]
-        stages += _rated_stages(scores[scores["client_id"].isin(came)], rater)
+        rows, name = choose(study, measure, scale, rater)
+        both, _ = choose(study, name.measure, name.scale, settle=KEYS[:2])
+        own, both = (
+            one[one["score"].notna() & one["client_id"].isin(came)] for one in (rows, both)
+        )
+        stages += _rated_stages(own, both, str(name.rater))
     if "terminations" in tables:
         ended = _ids(tables["terminations"].dropna(subset=["reason"])) & came
         stages.append(Stage("ended", "a recorded end", frozenset(ended), "attended"))
     return stages
 
 
-def _rated_stages(scores: pd.DataFrame, rater: str) -> list[Stage]:
-    own = scores[scores["rater"] == rater]
+def _rated_stages(own: pd.DataFrame, both: pd.DataFrame, rater: str) -> list[Stage]:
     per_client = own.groupby("client_id", observed=True)["session"].nunique()
-    both = scores[scores["rater"].isin(["client", "therapist"])]
+    both = both[both["rater"].isin(["client", "therapist"])]
     raters = both.groupby(["client_id", "session"], observed=True)["rater"].nunique()
     dyads = frozenset(raters[raters == 2].reset_index()["client_id"])
     series = frozenset(per_client.index[per_client >= 3])

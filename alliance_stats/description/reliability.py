@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..study.select import choose, scale_of
+
 if TYPE_CHECKING:
     from ..study import Study
 
@@ -54,7 +56,8 @@ def scale_reliability(study: Study, *, measure: str | None = None) -> pd.DataFra
     study
         A `Study` with ``ratings`` (items). Scores that came as totals have no alpha.
     measure
-        One measure; by default all of the study's.
+        One measure, scale or rater (``"wai-sr"``, ``"wai-sr/task"``, ``"wai-sr//therapist"``); by
+        default all of the study's.
 
     Returns
     -------
@@ -73,14 +76,14 @@ def scale_reliability(study: Study, *, measure: str | None = None) -> pd.DataFra
     ratings = study.tables.get("ratings")
     if ratings is None or ratings.empty:
         return pd.DataFrame(columns=_COLUMNS)
-    if measure is not None:
-        ratings = ratings[ratings["measure"] == measure]
+    ratings, asked = choose(ratings, measure, settle=())
     for (name, rater), part in ratings.groupby(["measure", "rater"], observed=True, sort=False):
         card = study.measures.get(str(name))
         if card is None:
             continue
         wide = _first_forms(part, card, _is_reversed(study, str(name), str(rater)))
-        rows += [_row(str(name), str(rater), scale, wide) for scale in card.scales.values()]
+        scales = card.scales if asked.scale is None else {scale_of(card, asked.scale).name}
+        rows += [_row(str(name), str(rater), card.scales[scale], wide) for scale in scales]
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 

@@ -6,10 +6,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api import types
 
 from ..errors import ColumnError, DesignError, listing, plural
-from ..people import reuse_hint
 
 
 def study_or_table(given: Any, what: str = "study") -> None:
@@ -73,40 +71,3 @@ def no_missing_ids(table: pd.DataFrame, what: str) -> None:
             f"{what}: {number_of(int(empty.sum()), 'row', 'has')} no client_id (rows "
             f"{listing(np.flatnonzero(empty) + 1)})."
         )
-
-
-def refuse_repeats(table: pd.DataFrame, keys: list[str], what: str) -> None:
-    """Refuse a table in which a client's session (or whatever `keys` are) stands twice."""
-    if not set(keys) <= set(table.columns):
-        return
-    twice = table.duplicated(keys, keep=False)
-    if twice.any():
-        first = table.loc[twice, keys].drop_duplicates()
-        words = [" ".join(map(str, row)) for row in first.itertuples(index=False)]
-        raise DesignError(
-            f"{what} must have one row for each {' and '.join(keys)}, but {len(words)} stand more "
-            f"than once: {listing(words)}."
-            + reuse_hint(table, time="session" if "session" in keys else None)
-        )
-
-
-def same_ids(table: pd.DataFrame, like: pd.Series) -> pd.DataFrame:
-    """Return `table` with its client_id in the type of `like`, so that the two can be merged."""
-    own = table["client_id"]
-    if own.dtype == like.dtype:
-        return table
-    if types.is_numeric_dtype(like.dtype) and not types.is_bool_dtype(like.dtype):
-        as_number = pd.to_numeric(own.astype(object), errors="coerce")
-        if as_number.notna().all():
-            return table.assign(client_id=as_number.astype(like.dtype))
-    text = own.astype(object)
-    if not types.is_numeric_dtype(like.dtype):
-        text = text.map(_as_text)
-    return table.assign(client_id=text)
-
-
-def _as_text(value: Any) -> Any:
-    """Return a number as the text a person would type for it; anything else as it is."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        return value
-    return str(int(value)) if float(value).is_integer() else str(value)

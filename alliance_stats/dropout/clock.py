@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ColumnError, DesignError, did_you_mean, listing, require_columns
-from .checks import number_of, same_ids
-from .person_period import first_alliance_measure
+from ..people import same_ids
+from ..study.select import alliance_of, choose
+from .checks import number_of
 
 CLOCKS = {"session": "Session", "days": "Days since the first session"}
 
@@ -63,7 +64,7 @@ def with_entry(
     entry: str | None,
     clock: str,
     measure: str | None = None,
-    rater: str = "client",
+    rater: str | None = None,
 ) -> tuple[pd.DataFrame, list[str]]:
     """Add the column ``entry``: the time before which the client could not have been seen to end.
 
@@ -74,11 +75,10 @@ def with_entry(
     if entry == "first_rating":
         if clock != "session" or isinstance(study, pd.DataFrame):
             raise DesignError("entry='first_rating' needs a Study and the clock 'session'.")
-        name = measure or first_alliance_measure(study)
-        own = study.scores[lambda d: (d["measure"] == name) & (d["rater"] == rater)]
+        own, _ = choose(
+            study, measure or alliance_of(study), rater=rater, settle=("measure", "rater")
+        )
         rated = same_ids(own[own["score"].notna()], table["client_id"])
-        if rated.empty:
-            raise DesignError(f"The study has no scores of {name} by the {rater}.")
         first = rated.groupby("client_id", observed=True)["session"].min()
         start = table["client_id"].map(first).to_numpy(dtype=float)
     else:

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ColumnError, DesignError, listing, require_columns
-from .checks import flags, no_missing_ids, number_of, refuse_repeats, same_ids, table_only
+from ..people import refuse_repeats, same_ids
+from .checks import flags, no_missing_ids, number_of, table_only
 
 LOOKS_BACK = {
     "drop_points", "drop_pooled_sd", "drop_sample_sd", "drop_reliable_change", "direct_report",

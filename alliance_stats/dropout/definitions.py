@@ -19,7 +19,8 @@ from ..errors import (
     listing,
     require_columns,
 )
-from .checks import flags, number_of, same_ids
+from ..people import same_ids
+from .checks import flags, number_of
 from .endings import CENSORED, DROPOUT, REASONS, endings, last_observed
 from .reliable_ending import improved_by_the_end
 

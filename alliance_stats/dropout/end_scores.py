@@ -15,7 +15,9 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DesignError
-from .checks import number_of, same_ids, study_only
+from ..people import same_ids
+from ..study.select import choose, direction_of
+from .checks import number_of, study_only
 from .endings import DROPOUT, endings
 
 FEWEST = 20  # clients who went on, to tell from them how others would have ended
@@ -37,6 +39,7 @@ class EndScores:
     cluster: np.ndarray
     history: np.ndarray
     messages: tuple[str, ...]
+    score: str
 
     @property
     def unknown(self) -> np.ndarray:
@@ -44,12 +47,19 @@ class EndScores:
         return np.isnan(self.end)
 
 
-def end_scores(study: Any, measure: str, scale: str, rater: str) -> tuple[EndScores, float]:
+def end_scores(
+    study: Any, measure: str, scale: str | None, rater: str | None
+) -> tuple[EndScores, float]:
     """Return every client's scores, and the sign of a change for the worse."""
     study_only(study, "endings and scores are read from its tables")
     table = endings(study)
     messages = list(table.attrs["messages"])
-    own, worse = _scores(study, measure, scale, rater)
+    own, score = choose(study, measure, scale, rater)
+    own = own[own["score"].notna()]
+    direction = direction_of(study, score)
+    if direction is None:
+        raise DesignError(f"No card says which way is better on {score.words}.")
+    worse = 1.0 if direction == "lower_is_better" else -1.0
     own = same_ids(own, table["client_id"])
     last = own["client_id"].map(table.set_index("client_id")["last_session"])
     late = int((own["session"] > last).sum())
@@ -60,11 +70,11 @@ def end_scores(study: Any, measure: str, scale: str, rater: str) -> tuple[EndSco
     lost = len(table) - len(grid)
     if lost:
         messages.append(
-            f"{number_of(lost, 'client', 'has')} no score of {measure} {scale} and "
+            f"{number_of(lost, 'client', 'has')} no score of {score.words} and "
             f"{'is' if lost == 1 else 'are'} left out; nothing is said of them."
         )
     if len(grid) == 0:
-        raise DesignError(f"No client with an ending has a score of {measure} {scale}.")
+        raise DesignError(f"No client with an ending has a score of {score.words}.")
     table = table.set_index("client_id").loc[grid.index]
     grid = grid.reindex(columns=range(1, int(table["last_session"].max()) + 1))
     values = grid.to_numpy(dtype=float)
@@ -82,20 +92,8 @@ def end_scores(study: Any, measure: str, scale: str, rater: str) -> tuple[EndSco
         cluster=cluster,
         history=_history(values, filled),
         messages=(*messages, *said),
+        score=score,
     ), worse
-
-
-def _scores(study: Any, measure: str, scale: str, rater: str) -> tuple[pd.DataFrame, float]:
-    scores = study.scores
-    keep = (scores["measure"] == measure) & (scores["scale"] == scale) & (scores["rater"] == rater)
-    own = scores.loc[keep & scores["score"].notna(), ["client_id", "session", "score"]]
-    if own.empty:
-        raise DesignError(f"The study has no scores of {measure} {scale} by the {rater}.")
-    card = study.measures.get(measure)
-    if card is None or scale not in card.scales:
-        raise DesignError(f"'{measure}' has no card with a scale '{scale}', so nobody knows what "
-                          "worse means.")  # fmt: skip
-    return own, 1.0 if card.scales[scale].direction == "lower_is_better" else -1.0
 
 
 def _history(values: np.ndarray, filled: np.ndarray) -> np.ndarray:

@@ -9,16 +9,8 @@ import pandas as pd
 from pandas.api import types
 
 from ..errors import ColumnError, DesignError, did_you_mean, listing, require_columns
-from ..people import handovers, reuse_hint
-from .checks import (
-    flags,
-    no_missing_ids,
-    number_of,
-    refuse_repeats,
-    same_ids,
-    study_or_table,
-    table_only,
-)
+from ..people import handovers, refuse_repeats, reuse_hint, same_ids
+from .checks import flags, no_missing_ids, number_of, study_or_table, table_only
 
 DROPOUT = "dropout"
 CENSORED = "ongoing"

@@ -18,9 +18,9 @@ from ..errors import (
 )
 from ..multilevel.formula import Formula, parse_formula
 from ..multilevel.terms import Columns, Table, build, response
-from ..people import refuse_ids
+from ..people import refuse_ids, refuse_repeats
 from . import frailty
-from .checks import refuse_repeats, table_only
+from .checks import table_only
 from .dating import refuse_late_predictors, refuse_outcome
 from .hazard_result import DropoutHazard
 from .soundness import (

@@ -10,8 +10,8 @@ from scipy.stats import norm
 
 from ..drawing import GREY, INK, PALE, SERIES, house_style, in_percent, new_axes
 from ..errors import DesignError, listing, require_columns
+from ..people import refuse_repeats
 from .accumulation import accumulated
-from .checks import refuse_repeats
 from .hazard_result import inverse_link
 
 if TYPE_CHECKING:

@@ -95,7 +95,7 @@ def dropout_incidence(
     clock: str = "session",
     entry: str | None = None,
     measure: str | None = None,
-    rater: str = "client",
+    rater: str | None = None,
     last_open: str | None = None,
     confidence: float = 0.95,
 ) -> DropoutIncidence:
@@ -113,7 +113,7 @@ def dropout_incidence(
         the last one, by ``sessions.date`` (for a DataFrame: its column ``days``).
     entry, measure, rater
         Left truncation: ``"first_rating"`` (of that measure by that rater; by default the
-        study's first alliance measure by the client), or a column with the time from which each
+        study's alliance measure by the client), or a column with the time from which each
         client was under observation. A client whose first rating is at session 3 could not have
         been seen to leave before, and is at risk from session 3 on.
     last_open
@@ -198,7 +198,7 @@ def _alike(table: pd.DataFrame) -> list[str]:
 
 
 def _timed(
-    study: Any, by: str | None, clock: str, entry: str | None, measure: str | None, rater: str
+    study: Any, by: str | None, clock: str, entry: str | None, *score: str | None
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return the clients with ``time`` and ``entry``, and what was left out."""
     table = endings(study)
@@ -219,7 +219,7 @@ def _timed(
             )
             table = table[~unknown]
     table, said = with_time(table, study, clock)
-    table, late = with_entry(table, study, entry, clock, measure, rater)
+    table, late = with_entry(table, study, entry, clock, *score)
     if table.empty:
         raise DesignError("No client with a known end of therapy is left to analyse.")
     return table, [*messages, *said, *late]

@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DesignError
+from ..people import refuse_repeats, same_ids
 from ..results import Result
-from .checks import refuse_repeats, same_ids, study_only
+from ..study.select import choose
+from .checks import study_only
 from .hazard import fit_dropout_hazard
 from .hazard_result import DropoutHazard
-from .person_period import first_alliance_measure, person_period
+from .person_period import person_period
 
 BIAS = (
     "Two stages: level and slope are each client's as expected from the ratings up to that "
@@ -42,6 +44,7 @@ class AllianceAndDropout(Result):
     clients: pd.DataFrame
     messages: tuple[str, ...] = ()
     title: str = "Alliance course and dropout (shared random effects, two stages)"
+    score: str = ""
 
     def tidy(self) -> pd.DataFrame:
         """Return the terms of the hazard model."""
@@ -56,8 +59,8 @@ def fit_alliance_and_dropout(
     study: Any,
     *,
     measure: str | None = None,
-    rater: str = "client",
-    scale: str = "total",
+    rater: str | None = None,
+    scale: str | None = None,
     link: str = "cloglog",
 ) -> AllianceAndDropout:
     """Do clients leave whose alliance course is low or falling, and is the course then biased?
@@ -67,7 +70,7 @@ def fit_alliance_and_dropout(
     study
         A `Study` with terminations and alliance scores.
     measure, rater, scale
-        The alliance score; the study's first alliance measure unless given.
+        The alliance score, as in `person_period`.
     link
         Of the hazard.
 
@@ -100,11 +103,9 @@ def fit_alliance_and_dropout(
     from ..multilevel import fit_multilevel
 
     study_only(study, "ratings and endings are read from its tables")
-    name = measure or first_alliance_measure(study)
-    data = person_period(study, measure=name, rater=rater, scale=scale)
-    scores = study.scores
-    keep = (scores["measure"] == name) & (scores["rater"] == rater) & (scores["scale"] == scale)
-    own = scores.loc[keep & scores["score"].notna(), ["client_id", "session", "score"]]
+    data = person_period(study, measure=measure, rater=rater, scale=scale)
+    score = data.attrs["score"]
+    own = choose(study, score)[0][["client_id", "session", "score"]].dropna(subset=["score"])
     own = same_ids(own, data["client_id"]).sort_values(["client_id", "session"])
     course = fit_multilevel("score ~ session + (1 + session | client_id)", own)
     modes = course.random_effects["client_id"]
@@ -121,7 +122,7 @@ def fit_alliance_and_dropout(
         guard=False,  # dated by what was rated up to each session
     )  # fmt: skip
     return AllianceAndDropout(
-        course, hazard, clients, (BIAS, *hazard.messages, *tuple(course.messages))
+        course, hazard, clients, (BIAS, *hazard.messages, *tuple(course.messages)), score=score
     )
 
 

@@ -39,6 +39,7 @@ class DropoutSensitivity(Result):
     confidence: float
     messages: tuple[str, ...] = ()
     title: str = "Mean change if dropouts ended worse (pattern mixture, delta adjustment)"
+    score: str = ""
 
     def tidy(self) -> pd.DataFrame:
         """Return the mean change under each delta."""
@@ -63,8 +64,8 @@ def dropout_sensitivity(
     study: Any,
     *,
     measure: str,
-    scale: str = "total",
-    rater: str = "client",
+    scale: str | None = None,
+    rater: str | None = None,
     deltas: Sequence[float] | float = (0, 1, 2, 3, 4, 6, 8),
     imputations: int = 50,
     confidence: float = 0.95,
@@ -77,7 +78,7 @@ def dropout_sensitivity(
     study
         A `Study` with terminations and session scores of the measure.
     measure, scale, rater
-        The outcome score. The card says which direction is worse.
+        The outcome score, as `Study.select` takes it. The card says which direction is worse.
     deltas
         Points by which a dropout's end score is worse than that of a client with the same
         course so far who stayed. 0 is missing at random.
@@ -124,8 +125,9 @@ def dropout_sensitivity(
     stayed = int((~scores.unknown).sum())
     if stayed < FEWEST or not gone.any():
         raise DesignError(
-            f"{number_of(stayed, 'client', 'has')} an end score of {measure} and {int(gone.sum())} "
-            f"dropped out; {FEWEST} with an end score and one who left are needed."
+            f"{number_of(stayed, 'client', 'has')} an end score of {scores.score} and "
+            f"{int(gone.sum())} dropped out; {FEWEST} with an end score and one who left are "
+            "needed."
         )
     drawn = draw(scores, imputations, seed)
     table = pd.DataFrame(
@@ -135,7 +137,7 @@ def dropout_sensitivity(
     columns = ["delta", "estimate", "std_error", "df", "p_value", "conf_low", "conf_high"]
     return DropoutSensitivity(
         table[columns], tipping, len(gone), int(gone.sum()), imputations, confidence,
-        scores.messages,
+        scores.messages, score=scores.score,
     )  # fmt: skip
 
 

@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ColumnError, DesignError, did_you_mean, listing
-from .checks import number_of, refuse_repeats, same_ids, study_only
+from ..people import refuse_repeats, same_ids
+from ..study.select import alliance_of, choose
+from .checks import number_of, study_only
 from .dated import known_by_session, with_ruptures
 from .endings import CENSORED, COMPETING, DROPOUT, endings
 
@@ -17,8 +19,8 @@ def person_period(
     study: Any,
     *,
     measure: str | None = None,
-    rater: str = "client",
-    scale: str = "total",
+    rater: str | None = None,
+    scale: str | None = None,
     event: str = DROPOUT,
     predictors: pd.DataFrame | None = None,
     ruptures: Any = None,
@@ -31,8 +33,8 @@ def person_period(
     study
         A `Study` with ``terminations`` and scores of an alliance measure.
     measure, rater, scale
-        The rating to carry along as a predictor that changes over time; by default the study's
-        first alliance measure, rated by the client, total scale.
+        The rating to carry along as a predictor that changes over time, as `Study.select` takes
+        it (``"wai-sr/total/client"``); by default the study's alliance measure.
     event
         The end to model: ``dropout``, or one of the competing ends for a cause-specific model.
     predictors
@@ -71,7 +73,7 @@ def person_period(
 
         ``.attrs["messages"]`` counts the clients left out and the rows without a rating;
         ``.attrs["flow"]`` (pairs of step and number) leads from the study's clients to those at
-        risk.
+        risk; ``.attrs["score"]`` names the rating.
 
     Notes
     -----
@@ -107,9 +109,10 @@ def person_period(
             "themselves; rename it."
         )
     table, never = _at_risk(ends, event)
-    chosen = measure or first_alliance_measure(study)
-    rated = same_ids(_rating(study, chosen, rater, scale), table["client_id"])
-    refuse_repeats(rated, ["client_id", "session"], f"The scores of {chosen} {scale}")
+    rows, score = choose(study, measure or alliance_of(study), scale, rater)
+    rated = rows[["client_id", "session", "score"]].rename(columns={"score": "alliance"})
+    rated = same_ids(rated, table["client_id"])
+    refuse_repeats(rated, ["client_id", "session"], f"The scores of {score.words}")
     table = table.merge(rated, on=["client_id", "session"], how="left", validate="one_to_one")
     table = SPLITS[split](table)
     missing = int(table["alliance"].isna().sum())
@@ -118,8 +121,8 @@ def person_period(
         ended = table["event"] == 1
         lost = int(table.loc[ended, "alliance"].isna().sum())
         messages.append(
-            f"{missing} of {len(table)} client-sessions at risk have no {chosen} {scale} rating "
-            f"by the {rater}; a model that uses it leaves them out, and with them {lost} of "
+            f"{missing} of {len(table)} client-sessions at risk have no rating "
+            f"{score.words}; a model that uses it leaves them out, and with them {lost} of "
             f"{int(ended.sum())} events ({event}): those who leave may be those who did not rate."
         )
     if ruptures is not None:
@@ -130,6 +133,7 @@ def person_period(
         messages += late
     table.attrs["messages"] = (*messages, *_later_ratings(rated, ends))
     table.attrs["flow"] = _flow(ends, table)
+    table.attrs["score"] = str(score)
     return table
 
 
@@ -247,33 +251,3 @@ def _with_parts(table: pd.DataFrame, between: pd.Series, within: pd.Series) -> p
 SPLITS = {"so_far": _so_far, "shrunken": _shrunken}
 OWN = ("session", "event", "ended_as", "alliance", "alliance_between", "alliance_within",
        "alliance_change", "rupture")  # fmt: skip
-
-
-def _rating(study: Any, measure: str, rater: str, scale: str) -> pd.DataFrame:
-    scores = study.scores
-    chosen = scores[
-        (scores["measure"] == measure) & (scores["rater"] == rater) & (scores["scale"] == scale)
-    ]
-    if chosen.empty:
-        there = scores[["measure", "rater", "scale"]].drop_duplicates()
-        words = [" ".join(map(str, row)) for row in there.itertuples(index=False)]
-        raise ColumnError(
-            f"The study has no scores of {measure} {rater} {scale}; it has {listing(words, 8)}."
-        )
-    return chosen[["client_id", "session", "score"]].rename(columns={"score": "alliance"})
-
-
-def first_alliance_measure(study: Any) -> str:
-    """Return the first measure of the study's scores whose card says it measures alliance."""
-    from ..errors import MeasureError
-    from ..measures import measure as card
-
-    for name in pd.unique(study.scores["measure"]):
-        try:
-            if card(str(name)).construct == "alliance":
-                return str(name)
-        except MeasureError:
-            continue
-    raise DesignError(
-        "No measure of the study is an alliance measure by its card; name one with measure=."
-    )

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ..arguments import finite
 from ..errors import DesignError, MeasureError, listing
-from .checks import same_ids
+from ..people import same_ids
 
 _ROUNDING = 1e-9  # points that are a rounding of sums and means, and no change
 

@@ -186,6 +186,57 @@ class Study:
 
         return study_scores(self)
 
+    def select(
+        self,
+        score: str,
+        *,
+        scale: str | None = None,
+        rater: str | None = None,
+        at: str | None = None,
+    ) -> pd.DataFrame:
+        """Return the scores of one measure, scale and rater, with who and when beside them.
+
+        Parameters
+        ----------
+        score
+            ``"wai-sr/total/client"``: measure, scale, rater. What is not said is ``total`` and
+            the client where there are such scores, else the only one there is.
+        scale, rater
+            The parts by arguments of their own.
+        at
+            ``"session"``: scores at sessions; ``"occasion"``: the ``assessments``. By default
+            sessions, and occasions where the score was taken at none.
+
+        Returns
+        -------
+        DataFrame
+            One row a client and session (or occasion): ``client_id``, ``therapist_id`` (who held
+            the session, else the client's), ``site_id``, ``condition``, ``session`` (or
+            ``occasion``, ``week``), ``date``, as far as the study has them; ``measure, scale,
+            rater, score``, in the units of the card. A form that could not be scored has its row,
+            without a score. ``.attrs["score"]`` is the full name.
+
+        Raises
+        ------
+        ScoreError
+            Where nothing, or more than one thing, is what was named; the sentence says what
+            there is, and the nearest. It is a `ColumnError` and a `DesignError`.
+
+        Examples
+        --------
+        >>> import alliance_stats as al
+        >>> study = al.simulate_study(n_therapists=4, n_clients=12, seed=1)
+        >>> study.select("wai-sr/task").attrs["score"]
+        'wai-sr/task/client'
+        >>> study.select("wai-sr/bnd")
+        Traceback (most recent call last):
+            ...
+        alliance_stats.errors.ScoreError: There are no scores of wai-sr with scale 'bnd'; ...
+        """
+        from .select import select
+
+        return select(self, score, scale=scale, rater=rater, at=at)
+
     def with_tables(self, **tables: pd.DataFrame | None) -> Study:
         """Return a study with tables put in place, added, or (None) left out.
 

@@ -51,9 +51,9 @@ def test_a_course_needs_its_columns():
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda rows: rows.assign(measure=["a", "b"]), "hold 2 of 'measure' \\(a, b\\)"),
-        (lambda rows: rows.assign(scale=["bond", "task"]), "hold 2 of 'scale'"),
-        (lambda rows: pd.concat([rows, rows]), "2 scores are of a client, session and rater"),
+        (lambda rows: rows.assign(measure=["a", "b"]), "mix 2 measures: a, b"),
+        (lambda rows: rows.assign(scale=["bond", "task"]), "mix 2 scales of wai-sr: bond, task"),
+        (lambda rows: pd.concat([rows, rows]), "client_id and session and rater, but 2"),
         (lambda rows: rows.assign(score=np.inf), "must hold finite numbers"),
     ],
 )
@@ -162,7 +162,7 @@ def test_occasions_come_before_sessions_and_intake_before_pre():
 
 def test_a_measure_that_is_not_there_is_told():
     study = study_of(scores=scores(("a", 1, "client", 1.0)))
-    with pytest.raises(al.DesignError, match=r"no scores of phq-9 \(total\) by the client"):
+    with pytest.raises(al.DesignError, match=r"no scores of phq-9; there are wai-sr"):
         al.first_and_last(study, measure="phq-9")
 
 

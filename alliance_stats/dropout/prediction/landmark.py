@@ -10,7 +10,8 @@ import pandas as pd
 
 from ...arguments import whole
 from ...errors import DesignError, listing, require_columns
-from ..checks import number_of, refuse_repeats, study_only
+from ...people import refuse_repeats
+from ..checks import number_of, study_only
 from ..endings import CENSORED, DROPOUT, endings
 from .features import IDS, known_by, known_later, landmark_dates
 

@@ -6,25 +6,33 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ..errors import DesignError
+from ..errors import ScoreError, require_columns
+from ..people import refuse_repeats
+from .select import choose, is_study, name_of, scores_of
 
 if TYPE_CHECKING:
-    from ..study import Study
+    from .study import Study
 
 BEFORE, AFTER = ("intake", "pre"), ("post",)
 
 
 def first_and_last(
-    study: Study, *, measure: str, scale: str = "total", rater: str = "client"
+    study_or_data: Study | pd.DataFrame,
+    *,
+    measure: str | None = None,
+    scale: str | None = None,
+    rater: str | None = None,
 ) -> pd.DataFrame:
     """What was each client's outcome score at the beginning, and what at the end?
 
     Parameters
     ----------
-    study
-        A `Study` with session scores or ``assessments`` of the measure.
+    study_or_data
+        A `Study` with session scores or ``assessments`` of the measure, or one such table:
+        ``client_id, score`` and ``session`` or ``occasion``.
     measure, scale, rater
-        The outcome score.
+        The outcome score, as `Study.select` takes it (``"core-10/total/client"``); needed where
+        there are several.
 
     Returns
     -------
@@ -32,33 +40,42 @@ def first_and_last(
         One row a client who has any score: ``client_id, pre, post, pre_when, post_when``. With
         assessments of the measure: ``pre`` is at ``intake`` (else ``pre``) and ``post`` at
         ``post``. Otherwise the first and the last session with a score; a client with a single
-        score has no ``post``. ``.attrs["source"]`` says which of the two it was.
+        score has no ``post``. ``.attrs["source"]`` says which of the two it was, and
+        ``.attrs["score"]`` which score.
 
     Notes
     -----
     A last session is not the end of a course of treatment: a client who dropped out is judged by
     the last session attended, which is what makes the denominator everybody and not completers.
     """
-    assessments = study.tables.get("assessments")
-    if assessments is not None:
-        chosen = _rows(assessments, measure, scale, rater)
-        if chosen["occasion"].isin([*BEFORE, *AFTER]).any():
-            return _by_occasion(chosen)
-    chosen = _rows(study.scores, measure, scale, rater)
-    if chosen.empty:
-        raise DesignError(
-            f"The study has no scores of {measure} ({scale}) by the {rater}, at sessions or "
-            "at occasions; name another measure, scale or rater."
-        )
-    return _by_session(chosen)
-
-
-def _rows(table: pd.DataFrame, measure: str, scale: str, rater: str) -> pd.DataFrame:
-    keep = (table["measure"] == measure) & (table["scale"] == scale) & (table["rater"] == rater)
-    return table[keep & table["score"].notna()]
+    held = [scores_of(study_or_data)]
+    if is_study(study_or_data) and study_or_data.has("assessments"):
+        held = [study_or_data.tables["assessments"], *held]
+    refusal = None
+    for table in held:
+        try:
+            rows, name = choose(table, measure, scale, rater)
+        except ScoreError as error:
+            refusal = error
+            continue
+        require_columns(rows.columns, ["client_id", "score"], what="the scores")
+        rows = rows[rows["score"].notna()]
+        if "occasion" in rows and rows["occasion"].isin([*BEFORE, *AFTER]).any():
+            out = _by_occasion(rows)
+        elif "session" in rows and len(rows):
+            out = _by_session(rows)
+        else:
+            continue
+        out.attrs["score"] = str(name)
+        return out
+    raise refusal or ScoreError(
+        f"There are no scores of {name_of(measure, scale, rater).words or 'anything'}, at sessions "
+        "or at occasions; name another measure, scale or rater."
+    )
 
 
 def _by_occasion(rows: pd.DataFrame) -> pd.DataFrame:
+    refuse_repeats(rows, ["client_id", "occasion"], "The scores")
     scores = rows.set_index(["client_id", "occasion"])["score"]
     wide = scores.unstack("occasion")  # noqa: PD010 - keys are unique, nothing to aggregate
     wide = wide.reindex(columns=[*BEFORE, *AFTER])
@@ -77,6 +94,7 @@ def _by_occasion(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _by_session(rows: pd.DataFrame) -> pd.DataFrame:
+    refuse_repeats(rows, ["client_id", "session"], "The scores")
     ordered = rows.sort_values(["client_id", "session"], kind="stable")
     groups = ordered.groupby("client_id", observed=True, sort=True)
     out = pd.DataFrame(
