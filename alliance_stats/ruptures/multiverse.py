@@ -132,7 +132,7 @@ def rupture_multiverse(
     _check(asked, permutations)
     check_seed(seed)
     specifications, first = _specifications(asked["grid"], primary, stated)
-    ratings, direction = read_ratings(
+    ratings, card = read_ratings(
         data,
         Series(asked["alliance"], subscale, rater),
         Series(asked["outcome"], outcome_subscale, outcome_rater),
@@ -141,9 +141,9 @@ def rupture_multiverse(
     tables = _tables(data, events, codes, specifications)
     if n_jobs is None:
         n_jobs = -1 if len(specifications) >= WORTH_SHARING else 1
-    kept = Cache(cache, data_key(ratings, direction, tables), question)
+    kept = Cache(cache, data_key(ratings, card, tables), question)
     answers = _answers(
-        tasks(specifications), kept, ratings, direction, question, tables, n_jobs, progress
+        tasks(specifications), kept, ratings, card, question, tables, n_jobs, progress
     )
     joint, _ = joint_test(answers, ratings, question.response, permutations=permutations, seed=seed)
     table = _table(specifications, answers, question, first, stated)
@@ -218,7 +218,7 @@ def _answers(
     work: list[Task],
     kept: Cache,
     ratings: pd.DataFrame,
-    direction: str,
+    card: Mapping[str, Any],
     question: Question,
     tables: Mapping[str, pd.DataFrame | None],
     n_jobs: int,
@@ -227,9 +227,7 @@ def _answers(
     """Return the answers in the order of the specifications, from the cache where it has them."""
     known = {task.places: kept.get(task) for task in work}
     missing = [task for task in work if known[task.places] is None]
-    fresh: Iterable[list[Answer]] = run(
-        missing, ratings, ratings, direction, question, tables, n_jobs
-    )
+    fresh: Iterable[list[Answer]] = run(missing, ratings, ratings, card, question, tables, n_jobs)
     if progress:
         from rich.progress import track
 

@@ -20,10 +20,10 @@ FORMAT = 2
 
 
 def data_key(
-    ratings: pd.DataFrame, direction: str, tables: Mapping[str, pd.DataFrame | None]
+    ratings: pd.DataFrame, card: Mapping[str, Any], tables: Mapping[str, pd.DataFrame | None]
 ) -> str:
     """Return a hash of all data the specifications read."""
-    digest = hashlib.sha256(direction.encode())
+    digest = hashlib.sha256(repr(sorted(card.items())).encode())
     for frame in (ratings, *(tables[name] for name in sorted(tables))):
         if frame is None:
             digest.update(b"none")

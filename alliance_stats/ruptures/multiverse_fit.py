@@ -73,14 +73,14 @@ def answer(
     task: Task,
     data: pd.DataFrame,
     ratings: pd.DataFrame,
-    direction: str,
+    card: Mapping[str, Any],
     question: Question,
     tables: Mapping[str, pd.DataFrame | None],
 ) -> list[Answer]:
     """Detect once, then fit every specification of the task."""
     first = task.specifications[0]
     try:
-        found = detect(data, ratings, direction, first.rule, first.parameters, **tables)
+        found = detect(data, ratings, card, first.rule, first.parameters, **tables)
     except AllianceStatsError as error:
         return [_nothing(str(error)) for _ in task.specifications]
     rows, _ = mark(ratings, found)
@@ -190,7 +190,7 @@ def run(
     work: Sequence[Task],
     data: Any,
     ratings: pd.DataFrame,
-    direction: str,
+    card: Mapping[str, Any],
     question: Question,
     tables: Mapping[str, pd.DataFrame | None],
     n_jobs: int,
@@ -198,11 +198,11 @@ def run(
     """Yield the answers of each task in order, computed on so many processes."""
     if n_jobs == 1 or len(work) < 2:
         for task in work:
-            yield answer(task, data, ratings, direction, question, tables)
+            yield answer(task, data, ratings, card, question, tables)
         return
     from joblib import Parallel, delayed
 
     parallel = Parallel(n_jobs=n_jobs, return_as="generator", batch_size=1)
     yield from parallel(
-        delayed(answer)(task, data, ratings, direction, question, tables) for task in work
+        delayed(answer)(task, data, ratings, card, question, tables) for task in work
     )

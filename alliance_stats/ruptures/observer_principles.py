@@ -143,8 +143,8 @@ def fit_principles_repair(
     extents = None if own is None and principles is None else tables_of(own, None, principles)[1]
     if extents is None:
         raise DesignError("There is no table 'principle_codes'; pass principles=.")
-    ratings, direction = read_ratings(data, Series(alliance, subscale, rater), None)
-    found = detect(data, ratings, direction, rule, parameters)
+    ratings, card = read_ratings(data, Series(alliance, subscale, rater), None)
+    found = detect(data, ratings, card, rule, parameters)
     names = [str(name) for name in extents["principle"].unique()]
     rows, notes = rupture_sessions(found, summarise_codes(extents))
     _require(rows)

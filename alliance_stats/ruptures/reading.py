@@ -123,6 +123,17 @@ def range_of(
     return (low, high) if values.between(low, high).eq(values.notna()).all() else None
 
 
+def by_card(
+    data: Any, measure: str | None, subscale: str | None = None, column: str = "score"
+) -> dict[str, Any]:
+    """Return what the measure's card says of a rule's parameters: direction and range.
+
+    The direction is the card's for a study only: a table's is stated by whoever made it.
+    """
+    direction = {"direction": direction_of(data, measure, subscale)} if is_study(data) else {}
+    return {**direction, "range": range_of(data, measure, subscale, column)}
+
+
 def with_card(
     data: Any,
     rule: Rule,
@@ -131,17 +142,8 @@ def with_card(
     subscale: str | None,
     column: str = "score",
 ) -> dict[str, Any]:
-    """Return the parameters with the card's direction and range where none are given.
-
-    The direction is the card's for a study only: a table's is stated by whoever made it.
-    """
-    if rule.needs != "scores":
-        return dict(given)
-    known: dict[str, Any] = {}
-    if "direction" not in given and is_study(data):
-        known["direction"] = direction_of(data, measure, subscale)
-    if "range" not in given:
-        known["range"] = range_of(data, measure, subscale, column)
+    """Return the parameters with the card's direction and range where none are given."""
+    known = by_card(data, measure, subscale, column) if rule.needs == "scores" else {}
     return {**known, **given}
 
 

@@ -58,6 +58,34 @@ def test_the_range_of_a_study_is_that_of_the_card():
     assert "share_ceiling" not in without.clients.columns
 
 
+@pytest.mark.parametrize(
+    "fit",
+    [
+        lambda data, **given: al.fit_event_study(data, alliance="wai-sr", **given),
+        lambda data, **given: al.fit_rupture_outcome(
+            data, alliance="wai-sr", outcome="core-10", **given
+        ),
+        lambda data, **given: al.fit_rupture_repair(
+            data, alliance="wai-sr", outcome="core-10", levels=2, reverse=False, **given
+        ),
+    ],
+    ids=["event study", "landmark", "repair"],
+)
+def test_models_of_ruptures_know_the_range_of_the_card_too(fit):
+    study = al.simulate_study(n_therapists=5, n_clients=40, seed=2)
+    found = fit(study).ruptures
+    assert found.parameters["range"] == al.measure("wai-sr").scale_range("total")
+    best = found.sessions["score"] == 5
+    assert (found.sessions["at_ceiling"] == best).all()
+    assert fit(study, range=(0, 9)).ruptures.parameters["range"] == (0, 9)
+
+
+def test_a_long_table_tells_models_the_range_of_its_measure():
+    study = al.simulate_study(n_therapists=5, n_clients=40, seed=2)
+    found = al.fit_event_study(study.scores, alliance="wai-sr").ruptures
+    assert found.parameters["range"] == al.measure("wai-sr").scale_range("total")
+
+
 def test_the_range_of_a_table_is_that_of_its_measure_where_the_scores_keep_it(scores):
     low, high = al.measure("wai-sr").scale_range("total")
     own = scores.assign(measure="wai-sr", scale="total")

@@ -139,7 +139,7 @@ def fit_rupture_outcome(
     if isinstance(landmark, bool) or not isinstance(landmark, int) or landmark < 3:
         raise DesignError(f"landmark must be a session number of 3 or more; it is {landmark!r}.")
     checked_choice("slopes", slopes, SLOPES)
-    ratings, direction = read_ratings(
+    ratings, card = read_ratings(
         data,
         Series(alliance, subscale, rater),
         Series(outcome, outcome_subscale, outcome_rater),
@@ -152,7 +152,7 @@ def fit_rupture_outcome(
     found = detect(
         early,
         early,
-        direction,
+        card,
         rule,
         parameters,
         events=_until(events, landmark),

@@ -137,7 +137,7 @@ def fit_rupture_repair(
         A study's measures (the client's rating of the total scale unless `subscale`, `rater`,
         `outcome_subscale`, `outcome_rater` say otherwise), or columns of the table.
     rule, **parameters
-        As in `detect_ruptures`; the direction is that of the measure's card unless given.
+        As in `detect_ruptures`; direction and range are those of the measure's card unless given.
     lag
         Session numbers between predictor and response. A session whose predecessor was not
         observed is left out, and counted.

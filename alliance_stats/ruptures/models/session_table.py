@@ -13,8 +13,8 @@ from ...errors import DesignError, did_you_mean, listing, require_columns
 from ...people import handovers
 from ..detection import detect_ruptures
 from ..reading import (
+    by_card,
     client_codes,
-    direction_of,
     is_study,
     numbers_in,
     refuse_duplicates,
@@ -61,25 +61,23 @@ class SessionTable:
 
 def read_ratings(
     data: Study | pd.DataFrame, alliance: Series, outcome: Series | None
-) -> tuple[pd.DataFrame, str]:
-    """Return client, session, therapist, alliance and outcome, and the alliance's direction.
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return client, session, therapist, alliance and outcome, and what the alliance's card says.
 
     A study gives its scores; a long table with a column ``measure`` is read like them; any other
-    table must have the two columns.
+    table must have the two columns, and no card is known.
     """
-    direction = "higher_is_better"
     scores: Any
     clients: Any
     if is_study(data):
         scores = data.scores  # type: ignore[union-attr]
-        direction = direction_of(data, alliance.name, alliance.subscale)
         clients = data.tables.get("clients")  # type: ignore[union-attr]
     elif not isinstance(data, pd.DataFrame):
         raise DesignError(
             f"The data must be a Study or a pandas DataFrame, not {type(data).__name__}."
         )
     elif alliance.name in data.columns:
-        return _read_wide(data, alliance, outcome), direction
+        return _read_wide(data, alliance, outcome), {}
     elif {"measure", "score"} <= set(data.columns):
         scores, clients = data, data
     else:
@@ -91,7 +89,7 @@ def read_ratings(
     if clients is not None and "therapist_id" in clients.columns:
         of_client = clients.dropna(subset=["therapist_id"]).drop_duplicates("client_id")
         rows = rows.merge(of_client[["client_id", "therapist_id"]], on="client_id", how="left")
-    return rows, direction
+    return rows, by_card(data, alliance.name, alliance.subscale)
 
 
 def _read_wide(data: pd.DataFrame, alliance: Series, outcome: Series | None) -> pd.DataFrame:
@@ -179,8 +177,8 @@ def session_table(
 
     Where the rule gives probabilities, `probabilities` takes them in place of yes and no.
     """
-    rows, direction = read_ratings(data, alliance, outcome)
-    found = detect(data, rows, direction, rule, parameters, events=events, codes=codes)
+    rows, card = read_ratings(data, alliance, outcome)
+    found = detect(data, rows, card, rule, parameters, events=events, codes=codes)
     likely = probabilities and "probability_begins" in found.sessions.columns
     marked, notes = mark_probable(rows, found) if likely else mark(rows, found)
     moved = handovers(data.tables) if is_study(data) else []  # type: ignore[union-attr, arg-type]
@@ -190,7 +188,7 @@ def session_table(
 def detect(
     data: Study | pd.DataFrame,
     rows: pd.DataFrame,
-    direction: str,
+    card: Mapping[str, Any],
     rule: str,
     parameters: Mapping[str, Any],
     *,
@@ -207,7 +205,7 @@ def detect(
     if chosen.needs != "scores":
         source = data if is_study(data) else rows[KEY]
         return detect_ruptures(source, rule=rule, events=events, codes=codes, **parameters)
-    given = {"direction": direction, **parameters}
+    given = {**card, **parameters}
     given.pop("rater", None)  # the series was chosen when it was read
     own = rows.dropna(subset=["alliance"])[[*KEY, "alliance"]]
     return detect_ruptures(own, rule=rule, column="alliance", **given)
