@@ -17,7 +17,15 @@ import pandas as pd
 from ..results import Z95
 from .batches import WHOLE, Array
 from .design import Design
-from .deviance import Profile, chain, covariances, jacobian_of_covariances, start
+from .deviance import (
+    Profile,
+    chain,
+    covariances,
+    jacobian_of_covariances,
+    lifted,
+    profile_at,
+    start,
+)
 from .elimination import State, eliminate
 from .inference import Inference, Satterthwaite, positive_inverse
 from .likelihood import Contribution, Level, Partition
@@ -162,11 +170,9 @@ def _next(here: _Point, low: float, high: float) -> float:
 def _fit_at(
     design: Design, near: Neighbours, reml: bool, rho: float, theta: Array | None
 ) -> _Point:
-    from .fit import lifted, profile_at
-
     white = whiten(design, near, rho)
     logdet = float(near.weights(rho)[2][0])
-    first = start(design.levels) if theta is None else lifted(design, theta)
+    first = start(design.levels) if theta is None else lifted(design.levels, theta)
     best = minimise(lambda at: _raised(profile_at(white, at, reml), logdet), design.levels, first)
     profile = profile_with_correlation(design, near, rho, best.theta, reml)
     slope, curvature = _profiled(profile, design.levels, best.theta)

@@ -17,8 +17,7 @@ import numpy as np
 from .autocorrelated import Autocorrelation, chain_beside, profile_with_correlation
 from .batches import Array
 from .design import Design
-from .deviance import Profile, chain, factors, jacobian_of_covariances
-from .fit import lifted, profile_at
+from .deviance import Profile, chain, factors, jacobian_of_covariances, lifted, profile_at
 from .likelihood import Level
 from .optimise import free_elements, lower_factor, newton_step
 from .residual import HIGHEST
@@ -279,7 +278,7 @@ def _place(levels: Sequence[Level], number: int, pair: tuple[int, int]) -> int:
 def start_of(made_of: Map, theta: Array, design: Design, log_sigma: float, rho: float) -> Point:
     """Return where a search starts from the unconstrained optimum."""
     held = np.flatnonzero(made_of.held)
-    begin = lifted(design, theta)
+    begin = lifted(design.levels, theta)
     begin[held] = 0.0
     free = np.linalg.lstsq(made_of.matrix, begin, rcond=None)[0]
     for sd in made_of.sds:  # the fit's own: its projection may be zero or less

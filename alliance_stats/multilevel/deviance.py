@@ -10,11 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .batches import Array
-from .likelihood import Contribution, Level
+from .likelihood import Contribution, Level, contribute
+
+if TYPE_CHECKING:
+    from .design import Design
 
 
 @dataclass(frozen=True)
@@ -158,6 +162,15 @@ class Profile:
         return cross[..., columns[:, None], columns]
 
 
+def profile_at(design: Design, theta: Array, reml: bool, order: int = 2) -> Profile:
+    """Evaluate the model at one theta."""
+    relative = covariances(design.levels, theta)
+    first, *rest = (
+        contribute(piece, design.levels, relative, order) for piece in design.partition.pieces
+    )
+    return Profile(sum(rest, start=first), design.fixed, design.n, reml)
+
+
 def factors(levels: Sequence[Level], theta: Array) -> list[Array]:
     """Return each level's Lambda."""
     found, first = [], 0
@@ -178,6 +191,12 @@ def covariances(levels: Sequence[Level], theta: Array) -> list[Array]:
 def start(levels: Sequence[Level]) -> Array:
     """Return lme4's start: every Lambda the identity."""
     return np.array([float(a == b) for level in levels for a, b in level.pairs])
+
+
+def lifted(levels: Sequence[Level], theta: Array) -> Array:
+    """Return a start near `theta` but off the boundary, where every slope in theta is zero."""
+    diagonal = start(levels) > 0
+    return np.where(diagonal & (theta < 0.1), 0.1, theta)
 
 
 def chain(

@@ -6,8 +6,6 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
 from ..errors import (
     ColumnError,
     ConvergenceWarning,
@@ -16,25 +14,18 @@ from ..errors import (
     SingularFitWarning,
     did_you_mean,
 )
-from .batches import Array
-from .design import Design, make_design
-from .deviance import Profile, covariances, start
+from .design import make_design
 from .formula import Formula, parse_formula
-from .likelihood import contribute
-from .optimise import minimise
+from .inference import METHODS, Method
 from .random_slopes import check_slopes, fit_varying, start_near
-from .residual import Neighbours, design_in_time
+from .residual import design_in_time
+from .result import MultilevelFit
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .result import MultilevelFit
-
-Method = Literal["satterthwaite", "kenward-roger", "normal"]
-METHODS = ("satterthwaite", "kenward-roger", "normal")
 Residual = Literal["independent", "ar1"]
 RESIDUALS = ("independent", "ar1")
-VANISHED = 1e-12  # residual variance, relative to the outcome's, that is none
 
 
 def fit_multilevel(
@@ -159,7 +150,7 @@ def fit_multilevel(
         else:
             design, neighbours = design_in_time(parsed, data, weights, time)
         theta = None if near is None else start_near(design, near)
-        return fit_design(design, reml=reml, df=df, theta=theta, neighbours=neighbours)
+        return MultilevelFit.of_design(design, reml=reml, df=df, theta=theta, neighbours=neighbours)
 
     parsed = parse_formula(formula).over(data.columns)
     if slopes == "none":
@@ -186,52 +177,6 @@ def _check_residual(residual: str, time: str | None, df: str) -> None:
             "parameters, and an AR(1) is not: use df='satterthwaite' with residual='ar1', or "
             "fit.robust() for standard errors that do not rest on the residual structure."
         )
-
-
-def fit_design(
-    design: Design,
-    *,
-    reml: bool,
-    df: Method,
-    theta: Array | None = None,
-    neighbours: Neighbours | None = None,
-    rho: float | None = None,
-) -> MultilevelFit:
-    """Fit a design that is already made, from `theta` where a good start is known.
-
-    With `neighbours` the residuals are an AR(1), whose search starts from `rho`.
-    """
-    from .result import MultilevelFit
-
-    ar1 = None
-    if neighbours is None:
-        first = start(design.levels) if theta is None else lifted(design, theta)
-        best = minimise(lambda at: profile_at(design, at, reml), design.levels, first)
-    else:
-        from .autocorrelated import fit_autocorrelated
-
-        design, best, ar1 = fit_autocorrelated(design, neighbours, reml=reml, theta=theta, rho=rho)
-    if not best.profile.variance > VANISHED:
-        raise DesignError(
-            f"The model reproduces '{design.outcome}' without residual variance; is the outcome "
-            "a copy of a predictor, or constant within every group?"
-        )
-    return MultilevelFit(design=design, optimum=best, reml=reml, df_method=df, autocorrelation=ar1)
-
-
-def profile_at(design: Design, theta: Array, reml: bool, order: int = 2) -> Profile:
-    """Evaluate the model at one theta."""
-    relative = covariances(design.levels, theta)
-    first, *rest = (
-        contribute(piece, design.levels, relative, order) for piece in design.partition.pieces
-    )
-    return Profile(sum(rest, start=first), design.fixed, design.n, reml)
-
-
-def lifted(design: Design, theta: Array) -> Array:
-    """Return a start near `theta` but off the boundary, where every slope in theta is zero."""
-    diagonal = start(design.levels) > 0
-    return np.where(diagonal & (theta < 0.1), 0.1, theta)
 
 
 def warn_of(fit: MultilevelFit, stacklevel: int) -> None:

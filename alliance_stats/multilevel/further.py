@@ -11,7 +11,7 @@ import pandas as pd
 from ..errors import DesignError
 from . import prediction
 from .batches import Array
-from .fit import Method, fit_design
+from .inference import Method
 from .omitted import omitted_slopes
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def _fit_like(fit: MultilevelFit, design: Any, *, reml: bool) -> MultilevelFit:
     """Fit a design as `fit` was fitted, starting from its estimates."""
     method: Method = fit.df_method if reml or fit.df_method != "kenward-roger" else "normal"
     ar1 = fit.autocorrelation
-    return fit_design(
+    return fit.of_design(
         design,
         reml=reml,
         df=method,

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from .batches import Array
 from .deviance import Profile, chain, jacobian_of_covariances
 from .likelihood import Level
 
+Method = Literal["satterthwaite", "kenward-roger", "normal"]
+METHODS = ("satterthwaite", "kenward-roger", "normal")
 FLAT = 1e-9  # curvature, relative to the largest, below which a direction says nothing
 
 

@@ -10,22 +10,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..errors import DesignError
 from ..results import TIDY_COLUMNS, Result
 from . import advice, prediction, variances
+from .autocorrelated import Autocorrelation, fit_autocorrelated
 from .batches import Array
 from .coefficients import Coefficients
-from .deviance import covariances
+from .deviance import covariances, lifted, profile_at, start
 from .distributions import t_quantile
 from .effects import UnitEffects, unit_effects
-from .fit import Method
 from .further import FurtherMethods
-from .inference import Inference, KenwardRoger, Normal, Satterthwaite
+from .inference import Inference, KenwardRoger, Method, Normal, Satterthwaite
+from .optimise import Optimum, minimise
 
 if TYPE_CHECKING:
-    from .autocorrelated import Autocorrelation
     from .contrasts import ContrastTest
     from .design import Design
-    from .optimise import Optimum
+    from .residual import Neighbours
+
+VANISHED = 1e-12  # residual variance, relative to the outcome's, that is none
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -58,6 +61,36 @@ class MultilevelFit(FurtherMethods, Result):
     autocorrelation: Autocorrelation | None = None
 
     title = "Linear multilevel model"
+
+    @classmethod
+    def of_design(
+        cls,
+        design: Design,
+        *,
+        reml: bool,
+        df: Method,
+        theta: Array | None = None,
+        neighbours: Neighbours | None = None,
+        rho: float | None = None,
+    ) -> MultilevelFit:
+        """Fit a design that is already made, from `theta` where a good start is known.
+
+        With `neighbours` the residuals are an AR(1), whose search starts from `rho`.
+        """
+        ar1 = None
+        if neighbours is None:
+            first = start(design.levels) if theta is None else lifted(design.levels, theta)
+            best = minimise(lambda at: profile_at(design, at, reml), design.levels, first)
+        else:
+            design, best, ar1 = fit_autocorrelated(
+                design, neighbours, reml=reml, theta=theta, rho=rho
+            )
+        if not best.profile.variance > VANISHED:
+            raise DesignError(
+                f"The model reproduces '{design.outcome}' without residual variance; is the "
+                "outcome a copy of a predictor, or constant within every group?"
+            )
+        return cls(design=design, optimum=best, reml=reml, df_method=df, autocorrelation=ar1)
 
     # -- what was fitted ---------------------------------------------------------------------
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from alliance_stats.multilevel import fit_multilevel
-from alliance_stats.multilevel.deviance import chain, factors
-from alliance_stats.multilevel.fit import profile_at
+from alliance_stats.multilevel.deviance import chain, factors, profile_at
 from alliance_stats.multilevel.inference import independent_rows
 
 DENSE = 1e-8  # rounding in dense n by n inverses, relative

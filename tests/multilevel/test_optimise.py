@@ -3,8 +3,7 @@ import pytest
 
 from alliance_stats.errors import SingularFitWarning
 from alliance_stats.multilevel import fit_multilevel
-from alliance_stats.multilevel.deviance import start
-from alliance_stats.multilevel.fit import profile_at
+from alliance_stats.multilevel.deviance import profile_at, start
 from alliance_stats.multilevel.likelihood import Level
 from alliance_stats.multilevel.optimise import minimise, semidefinite_factor
 
