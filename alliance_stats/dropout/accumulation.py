@@ -8,11 +8,15 @@ intercept, not the hazards one by one, which would promise too many ends.
 from __future__ import annotations
 
 from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from .hazard_result import DropoutHazard, inverse_link
+from .links import inverse_link
+
+if TYPE_CHECKING:
+    from .hazard_result import DropoutHazard
 
 _NODES = {1: 31, 2: 15, 3: 9, 4: 7, 5: 5}
 """Points of the quadrature in each dimension, by the number of ends with a random intercept."""

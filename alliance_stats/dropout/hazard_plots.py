@@ -12,7 +12,7 @@ from ..drawing import GREY, INK, PALE, SERIES, house_style, in_percent, new_axes
 from ..errors import DesignError, listing, require_columns
 from ..people import refuse_repeats
 from .accumulation import accumulated
-from .hazard_result import inverse_link
+from .links import inverse_link
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
 from scipy.stats import norm
 
 from ..errors import DesignError, did_you_mean, listing, require_columns
 from ..multilevel.terms import Columns, Table
 from ..results import Result
 from .checks import table_only
+from .links import over_therapists
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -206,19 +206,3 @@ class DropoutHazard(Result):
     def augment(self, data: pd.DataFrame) -> pd.DataFrame:
         """Return `data` with the column ``hazard``, for the therapists that were seen."""
         return data.assign(hazard=self.predict(data, therapists="known"))
-
-
-def inverse_link(link: str, eta: np.ndarray) -> np.ndarray:
-    """Return the probability that belongs to a linear predictor."""
-    if link == "logit":
-        return np.asarray(expit(eta))
-    return -np.expm1(-np.exp(np.minimum(eta, 30.0)))
-
-
-def over_therapists(link: str, eta: np.ndarray, sd: np.ndarray) -> np.ndarray:
-    """Return the probability averaged over a normal random intercept of each row's SD."""
-    if not sd.any():
-        return inverse_link(link, eta)
-    points, weights = np.polynomial.hermite_e.hermegauss(31)
-    total = sum(w * inverse_link(link, eta + sd * p) for p, w in zip(points, weights, strict=True))
-    return np.asarray(total / weights.sum())

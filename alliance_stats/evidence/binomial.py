@@ -17,7 +17,7 @@ from scipy.stats import chi2, norm, t
 from ..arguments import numbers
 from ..errors import DesignError, listing, require_columns
 from .metrics import Metric
-from .pooled import PooledEffects
+from .pooled import NO_PREDICTION, PooledEffects, no_test_of_a_share
 from .reported import check_reported
 from .rows import labels
 
@@ -44,8 +44,6 @@ def pool_binomial(
         )
     used, left_out = _counts(effects)
     messages = [*messages, *left_out]
-    from .pooling import NO_PREDICTION, no_test_of_a_share
-
     x, n = used["events"].to_numpy(float), used["n"].to_numpy(float)
     if x.sum() in (0, n.sum()):
         raise DesignError(

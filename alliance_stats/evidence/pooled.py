@@ -13,6 +13,11 @@ from .metrics import METRICS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+NO_PREDICTION = {
+    "one": "No prediction interval: one effect does not tell how far a new study may lie.",
+    "EE": "No prediction interval: equal effects (EE) say that no study differs from another.",
+}
+
 
 @dataclass(frozen=True)
 class PooledEffects(Result):
@@ -128,3 +133,11 @@ class PooledEffects(Result):
         from .plots import plot_funnel
 
         return plot_funnel(self, ax)
+
+
+def no_test_of_a_share(metric: str, p: float, messages: list[str]) -> float:
+    """A logit of zero is 50 %, which nobody asked about: no p value is shown for a share."""
+    if metric != "proportion":
+        return p
+    messages.append("A share has no p value: a test of logit zero would be one against 50 %.")
+    return float("nan")

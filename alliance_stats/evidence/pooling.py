@@ -22,7 +22,7 @@ from .likelihood import (
     tau2_of,
 )
 from .metrics import Metric, checked_metric, effects_on_scale
-from .pooled import PooledEffects
+from .pooled import NO_PREDICTION, PooledEffects, no_test_of_a_share
 from .rows import check_effects, labels, with_single_rows
 
 METHODS = ("REML", "ML", "DL", "EE", "GLMM")
@@ -115,14 +115,6 @@ def pool_effects(
         confidence=confidence, pooled=float(solution.beta[0]), loglik=solution.loglik,
         effects=used.assign(weight=_weights(data, within, between)), messages=tuple(messages),
     )  # fmt: skip
-
-
-def no_test_of_a_share(metric: str, p: float, messages: list[str]) -> float:
-    """A logit of zero is 50 %, which nobody asked about: no p value is shown for a share."""
-    if metric != "proportion":
-        return p
-    messages.append("A share has no p value: a test of logit zero would be one against 50 %.")
-    return float("nan")
 
 
 def usable_effects(
@@ -222,12 +214,6 @@ def _interval(
     }
     p = 2 * (norm.sf(statistic) if np.isinf(df) else t.sf(statistic, df))
     return {"ends": ends, "se": se, "df": df, "p": float(p)}
-
-
-NO_PREDICTION = {
-    "one": "No prediction interval: one effect does not tell how far a new study may lie.",
-    "EE": "No prediction interval: equal effects (EE) say that no study differs from another.",
-}
 
 
 def _i2(data: Effects, tau2: float) -> float:

@@ -16,7 +16,7 @@ from ..arguments import share
 from ..errors import DesignError, did_you_mean
 from ..results import TIDY_COLUMNS, Result
 from . import surface_math as geometry
-from .congruence_words import words_of
+from .congruence_words import KEPT, SHOWN, one_rating, words_of
 from .linear import rows_of
 
 if TYPE_CHECKING:
@@ -190,9 +190,6 @@ def _overall(result: ResponseSurface, group: str) -> tuple[float, float]:
     return statistic, float(stats.f.sf(statistic, 5, df))
 
 
-SHOWN, KEPT = "must be shown", "must not be contradicted"
-
-
 def _conditions(
     terms: pd.DataFrame,
     overall: tuple[float, float],
@@ -252,16 +249,3 @@ def _verdict(
     if one_rating(terms):
         return "one-rating curve"
     return "rotated ridge" if against[axis[1]] or against["a5"] else "shifted ridge"
-
-
-def one_rating(terms: pd.DataFrame) -> str:
-    """Return ``b3`` or ``b5`` where the curvature may be that of one rating alone, else nothing."""
-
-    def zero(name: str) -> bool:
-        return bool(float(terms["conf_low"][name]) <= 0 <= float(terms["conf_high"][name]))
-
-    if not zero("b4"):
-        return ""
-    if zero("b5") and not zero("b3"):
-        return "b3"
-    return "b5" if zero("b3") and not zero("b5") else ""

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 if TYPE_CHECKING:
-    from .surface_result import Specification
+    from .surface_design import Specification
 
+SHOWN, KEPT = "must be shown", "must not be contradicted"
 NAMES = {
     "p10": "intercept of the axis", "p11": "slope of the axis", "p20": "intercept of the axis",
     "p21": "slope of the axis", "a3": "slope across (a3)", "a5": "difference of curvatures (a5)",
@@ -25,8 +26,6 @@ def words_of(
     axis: tuple[str, str],
 ) -> str:
     """Return what may be said, and what the intervals leave open."""
-    from .congruence import one_rating
-
     x, y = spec.x, spec.y
     rows = table.set_index("condition")
     within = "within" in (spec.part, group)
@@ -113,8 +112,6 @@ def _met(
     within: bool,
     axis: tuple[str, str],
 ) -> str:
-    from .congruence import SHOWN, one_rating
-
     x, y = names
     core = [axis[1], axis[0], "a3", "a5"]
     shown = [name for name in core if rows.loc[name, "kind"] == SHOWN]
@@ -146,3 +143,16 @@ def _met(
     if one := one_rating(terms):
         text += f" Nor is a curve of {x if one == 'b3' else y} alone contradicted (b4 may be zero)."
     return text
+
+
+def one_rating(terms: pd.DataFrame) -> str:
+    """Return ``b3`` or ``b5`` where the curvature may be that of one rating alone, else nothing."""
+
+    def zero(name: str) -> bool:
+        return bool(float(terms["conf_low"][name]) <= 0 <= float(terms["conf_high"][name]))
+
+    if not zero("b4"):
+        return ""
+    if zero("b5") and not zero("b3"):
+        return "b3"
+    return "b5" if zero("b3") and not zero("b5") else ""

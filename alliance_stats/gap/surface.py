@@ -12,9 +12,9 @@ import pandas as pd
 from ..arguments import flag
 from ..errors import DesignError, require_columns
 from . import asked, linear
-from . import surface_math as geometry
 from .levels import complete_rows, grouping, require_one_scale, require_variance
-from .surface_result import Part, ResponseSurface, Specification
+from .surface_design import Specification, design, fit_design
+from .surface_result import ResponseSurface
 
 PARTS = ("total", "within", "between", "both")
 RANDOM = ("linear", "intercepts", "linear_all")
@@ -261,62 +261,3 @@ def _middle(rows: pd.DataFrame, center: Any) -> float:
     if number and np.isfinite(center):
         return float(center)
     raise DesignError(f"center must be 'midpoint', a number or None, not {center!r}.")
-
-
-def design(rows: pd.DataFrame, spec: Specification) -> tuple[pd.DataFrame, tuple[Part, ...]]:
-    """Return the model's columns and, for each surface, the columns of its coefficients."""
-    frame = pd.DataFrame({"outcome": rows["outcome"]})
-    parts = []
-    for name in ("within", "between") if spec.part == "both" else (spec.part,):
-        x, y = _ratings(rows, name, spec.center)
-        names = [f"{name}_b{i}" for i in range(1, 10 if spec.cubic else 6)]
-        columns = geometry.monomials(x, y, spec.cubic)
-        frame = frame.assign(**dict(zip(names, columns, strict=True)))
-        parts.append(Part(name if spec.part == "both" else "", ("Intercept", *names), x, y))
-    for i in range(len(spec.covariates)):
-        frame[f"covariate{i}"] = rows[f"covariate{i}"]
-    for i, name in enumerate(spec.moderators):
-        value = rows[f"moderator{i}"] - rows[f"moderator{i}"].mean()
-        require_variance(value, name, "it cannot moderate anything.")
-        frame[f"moderator{i}"] = value
-        for column in [c for part in parts for c in part.columns[1:]]:
-            frame[f"moderator{i}_{column}"] = value * frame[column]
-    for position in range(len(spec.levels)):
-        frame[f"level{position + 1}"] = rows[f"level{position + 1}"]
-    return frame, tuple(parts)
-
-
-def _ratings(rows: pd.DataFrame, part: str, middle: float) -> tuple[np.ndarray, np.ndarray]:
-    x, y = rows["x"], rows["y"]
-    if part in ("within", "between"):
-        means = rows.groupby("level1")[["x", "y"]].transform("mean")
-        x, y = (
-            (means["x"] - middle, means["y"] - middle)
-            if part == "between"
-            else (x - means["x"], y - means["y"])
-        )
-    else:
-        x, y = x - middle, y - middle
-    return x.to_numpy(), y.to_numpy()
-
-
-def fit_design(frame: pd.DataFrame, spec: Specification, *, reml: bool = True) -> linear.Linear:
-    """Fit the columns of a design by least squares, or with random effects of the levels."""
-    fixed = [c for c in map(str, frame) if c != "outcome" and not c.startswith("level")]
-    if not spec.levels:
-        columns = frame[fixed].copy()
-        columns.insert(0, "Intercept", 1.0)
-        return linear.least_squares(frame["outcome"].to_numpy(), columns)
-    formula = f"outcome ~ {' + '.join(['1', *fixed])} + {bars(spec)}"
-    return linear.multilevel(formula, frame, df=spec.df, reml=reml, levels=spec.levels)
-
-
-def bars(spec: Specification) -> str:
-    """Return the random part of the formula."""
-    name = {"both": "within", "between": ""}.get(spec.part, spec.part)
-    slopes = f"1 + {name}_b1 + {name}_b2" if name and spec.random != "intercepts" else "1"
-    out = []
-    for position in range(len(spec.levels)):
-        effects = slopes if position == 0 or spec.random == "linear_all" else "1"
-        out.append(f"({effects} | level{position + 1})")
-    return " + ".join(out)

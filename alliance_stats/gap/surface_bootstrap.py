@@ -13,6 +13,7 @@ from ..arguments import flag, whole
 from ..errors import AllianceStatsError, DesignError
 from ..results import TIDY_COLUMNS, Result
 from . import surface_math as geometry
+from .surface_design import fit_design
 
 if TYPE_CHECKING:
     from .surface_result import ResponseSurface
@@ -197,7 +198,6 @@ def _batch(
     import warnings
 
     from ..errors import ConvergenceWarning
-    from .surface import fit_design
 
     out = np.full((len(seeds), len(columns)), np.nan)
     quick = _with_normal(spec)

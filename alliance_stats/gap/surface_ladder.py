@@ -11,7 +11,8 @@ import pandas as pd
 
 from ..errors import DesignError
 from . import surface_math as geometry
-from .linear import Linear
+from .linear import Linear, least_squares, multilevel
+from .surface_design import bars, design
 
 if TYPE_CHECKING:
     from .surface_result import ResponseSurface
@@ -46,8 +47,6 @@ def ladder(result: ResponseSurface) -> pd.DataFrame:
         compares these models with each other: it is no probability that a model is true, and a
         best model may fit poorly; ``.attrs["note"]`` says so.
     """
-    from .surface import design
-
     if len(result.parts) > 1:
         raise DesignError("A ladder is climbed on one surface: fit part='within' or 'between'.")
     frame, parts = design(result.rows, replace(result.spec, cubic=True))
@@ -87,9 +86,6 @@ def ladder(result: ResponseSurface) -> pd.DataFrame:
 def _likelihood(
     one: pd.DataFrame, result: ResponseSurface, frame: pd.DataFrame
 ) -> tuple[float, int]:
-    from .linear import least_squares, multilevel
-    from .surface import bars
-
     fixed = [c for c in one if c != "outcome" and not str(c).startswith("level")]
     if not result.spec.levels:
         columns = one[fixed].copy()

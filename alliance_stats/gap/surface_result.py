@@ -13,6 +13,7 @@ from ..errors import DesignError
 from ..results import Result
 from . import surface_math as geometry
 from .linear import Linear, rows_of
+from .surface_design import Part, Specification
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,44 +25,6 @@ NO_AXES = (
     "The surface has no single stationary point or no principal axes (b4 or the curvature is zero, "
     "or the model is cubic); they are NaN."
 )
-
-
-@dataclass(frozen=True)
-class Specification:
-    """What was asked for: columns, levels, centre, part, random effects."""
-
-    x: str
-    y: str
-    outcome: str
-    levels: tuple[str, ...]
-    covariates: tuple[str, ...]
-    moderators: tuple[str, ...]
-    part: str
-    cubic: bool
-    random: str
-    df: Any
-    center: float
-    direction: str | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Part:
-    """One surface of a model: the columns of its coefficients and its centred ratings."""
-
-    group: str
-    columns: tuple[str, ...]
-    x: np.ndarray
-    y: np.ndarray
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The coefficients' names, b0 to b5 or b9."""
-        return geometry.CUBIC[: len(self.columns)]
-
-    @property
-    def unit(self) -> float:
-        """The spread of both ratings together."""
-        return float(np.concatenate([self.x, self.y]).std()) or 1.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)

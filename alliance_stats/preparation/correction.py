@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,9 @@ import pandas as pd
 from ..arguments import shown
 from ..errors import ColumnError, DesignError, require_columns
 from ..results import TIDY_COLUMNS, Z95, Result
-from .reliability import MeanReliability
+
+if TYPE_CHECKING:
+    from .reliability import MeanReliability
 
 LOW = 0.5  # below it the correction more than doubles the distance from the within effect
 
@@ -176,7 +178,7 @@ def correct_between(
 
 
 def _share(reliability: MeanReliability | float) -> float:
-    if isinstance(reliability, MeanReliability):
+    if hasattr(reliability, "reliability"):
         return reliability.reliability
     if isinstance(reliability, (int, float, np.number)) and 0 < reliability <= 1:
         return float(reliability)

@@ -1,4 +1,3 @@
 """Studies with known truth."""
 
 from .simulate import simulate_study as simulate_study
-from .truth import Truth as Truth

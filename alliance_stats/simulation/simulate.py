@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import DesignError
+from ..study import Study
+from ..study.truth import Truth
 from . import coding, judgements, reports, tables
 from .answers import Instrument, instrument
 from .course import Streams, draw_course, draw_people
 from .endings import REASONS, draw_endings
 from .parameters import Parameters, read_parameters
 from .tables import Simulated
-from .truth import Truth
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from ..study import Study
 
 
 def simulate_study(*, seed: int | None = None, **parameters: Any) -> Study:
@@ -100,8 +99,6 @@ def simulate_study(*, seed: int | None = None, **parameters: Any) -> Study:
         "events": reports.draw_events(p, s.course, s.held, s.client_ids, s.stream),
         **_further_tables(s, outcome, registry),
     }
-    from ..study import Study
-
     return Study(
         f"simulated-{seed}",
         frames,

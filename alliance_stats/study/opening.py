@@ -6,9 +6,14 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .finding import find_study
+from .mapping import read_study
+from .study import Study
+from .truth import Truth, read_truth
+from .validation import check
+
 if TYPE_CHECKING:
     from .origin import RawStudy
-    from .study import Study
 
 TRUTH = "truth.json"
 
@@ -42,39 +47,13 @@ def open_study(path: str | PathLike[str]) -> Study:
     >>> study.synthetic
     True
     """
-    from .mapping import read_study
-    from .validation import check
-
     raw = read_study(find_study(path))
     report, tables = check(raw)
     report.raise_if_invalid()
     return _study(raw, report, tables)
 
 
-def find_study(path: str | PathLike[str]) -> Path:
-    """Return the path; the name of a dataset that ships stands for its folder."""
-    from ..errors import AllianceStatsError
-    from ..resources import at_home, folder
-
-    try:
-        given = at_home(path)
-    except TypeError:
-        raise AllianceStatsError(
-            f"A study is opened by its path, but a {type(path).__name__} came: give the folder "
-            "with study.yaml or datapackage.json."
-        ) from None
-    try:
-        if given.exists() or given.name != str(given):
-            return given
-        shipped = folder("datasets") / given.name
-        return shipped if shipped.is_dir() else given
-    except (OSError, ValueError):  # no path at all: too long, or with a zero byte
-        return given
-
-
 def _study(raw: RawStudy, report: Any, tables: dict[str, Any]) -> Study:
-    from .study import Study
-
     truth = _truth(raw.folder)
     return Study(
         raw.name,
@@ -90,10 +69,8 @@ def _study(raw: RawStudy, report: Any, tables: dict[str, Any]) -> Study:
     )
 
 
-def _truth(folder: Path) -> Any:
+def _truth(folder: Path) -> Truth | None:
     """Return the truth of a simulated study where it lies beside the data."""
-    from ..simulation.truth import read_truth
-
     path = folder / TRUTH
     if not path.is_file() or not path.resolve().is_relative_to(folder.resolve()):
         return None

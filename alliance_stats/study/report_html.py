@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..outputs import keep_inputs, write_whole
 from .origin import LEVELS, Problem
-from .validation_report import all_rows, in_counts, place_in_words
+from .problem_words import all_rows, in_counts, place_in_words
 
 if TYPE_CHECKING:
     from .validation_report import ValidationReport

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..outputs import keep_inputs, write_whole
 from .origin import Problem, SourceFile
+from .problem_words import ISSUE_COLUMNS, all_rows, in_counts, rows_in_words
 from .reading.table import fingerprint
 from .source_cells import records
-from .validation_report import ISSUE_COLUMNS, all_rows, in_counts, rows_in_words
 
 if TYPE_CHECKING:
     from xlsxwriter.format import Format

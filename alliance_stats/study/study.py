@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from ..measures import Registry
-    from ..simulation import Truth
     from .codebook import Codebook
+    from .truth import Truth
     from .validation_report import ValidationReport
 
 _SLOTS = (

@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 
 from ..errors import AllianceStatsError
+from .finding import find_study
+from .mapping import read_study
 from .origin import Problem, RawStudy, SetAside
 from .rules import RULES, SHAPE_RULES, STAGES, Finding, Rule, rules_of
 from .rules.shape import missing_columns, table_rules
@@ -75,9 +77,6 @@ def _raw(given: Any) -> RawStudy:
     if isinstance(given, RawStudy):
         return given
     if isinstance(given, str | os.PathLike):
-        from .mapping import read_study
-        from .opening import find_study
-
         return read_study(find_study(given))
     tables = getattr(given, "tables", None)
     if isinstance(tables, dict):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,27 +10,10 @@ from typing import TYPE_CHECKING
 
 from ..errors import DataValidationError
 from .origin import LEVELS, Problem, SourceFile
+from .problem_words import ISSUE_COLUMNS, all_rows, in_counts, in_one_line
 
 if TYPE_CHECKING:
     import pandas as pd
-
-ISSUE_COLUMNS: dict[str, str] = {
-    "level": "error: cannot be used, or changes a result; warning: used, but look; info: good to "
-    "know",
-    "table": "the table of the study",
-    "file": "the file, as named in the study's folder",
-    "sheet": "the sheet, where the file has sheets",
-    "row": "the row as the file's own program counts it (a header is row 1; SPSS's first case is "
-    "row 1); the first where there are more",
-    "column": "the column as the file names it",
-    "cell": "the cell of a sheet, such as C17",
-    "rule": "the rule that is broken",
-    "value": "what stands there",
-    "message": "what is wrong, in a sentence",
-    "hint": "what to do",
-    "rows": "all rows the problem concerns",
-}
-"""The columns of ``ValidationReport.issues``."""
 
 FIRST = 3  # problems that the message of an error names
 
@@ -145,45 +127,3 @@ class ValidationReport:
         from .report_html import report_fragment
 
         return report_fragment(self)
-
-
-def all_rows(problem: Problem) -> tuple[int, ...]:
-    """Return all rows of a problem, empty where it concerns a column, a file or the study."""
-    return () if problem.row is None else (problem.row, *problem.also_rows)
-
-
-def place_in_words(problem: Problem) -> str:
-    """Return where a problem is: ``sessions.xlsx, sheet 'a', cell C17``."""
-    where = problem.file or (f"table '{problem.table}'" if problem.table else "")
-    parts = [where, f"sheet '{problem.sheet}'" if problem.sheet else ""]
-    if problem.cell and not problem.also_rows:
-        parts.append(f"cell {problem.cell}")
-    elif problem.row is not None:
-        parts.append(rows_in_words(all_rows(problem)))
-    if problem.column:
-        parts.append(f"column '{problem.column}'")
-    return ", ".join(part for part in parts if part)
-
-
-def rows_in_words(rows: tuple[int, ...], limit: int = 12) -> str:
-    """Return ``row 3``, ``rows 3, 4 and 9`` or ``rows 3, 4, ... (198 rows)``."""
-    if len(rows) == 1:
-        return f"row {rows[0]}"
-    shown = ", ".join(str(row) for row in rows[:limit])
-    if len(rows) > limit:
-        return f"rows {shown}, ... ({len(rows):,} rows)"
-    return f"rows {', '.join(str(row) for row in rows[:-1])} and {rows[-1]}"
-
-
-def in_one_line(problem: Problem) -> str:
-    """Return a problem in one line: place, sentence, what to do."""
-    place = place_in_words(problem)
-    return " ".join(part for part in (f"{place}:" if place else "", problem.message) if part)
-
-
-def in_counts(counts: Mapping[str, int]) -> str:
-    """Return ``2 errors, 1 warning``; ``no problems`` where there is none."""
-    words = {"error": ("error", "errors"), "warning": ("warning", "warnings")}
-    words["info"] = ("note", "notes")
-    parts = [f"{n:,} {words[level][n != 1]}" for level, n in counts.items() if n]
-    return ", ".join(parts) or "no problems"
