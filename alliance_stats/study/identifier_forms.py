@@ -53,7 +53,9 @@ _DAY_IN_WORDS = re.compile(
     r"\b([^\W\d_]{3,10})\s+\d{1,2}(?:st|nd|rd|th)?,?\s+(\d{4})\b"
 )
 _WORD = re.compile(r"[^\W\d_]+(['’-][^\W\d_]+)*\.?")
-_TIME = re.compile(r"seed|time|date|stamp|start|end|epoch|created|submitted|zeit|datum|fecha")
+_INITIAL = re.compile(r"[^\W\d_]{2,}(,\s?[A-Z]\.?|\s[A-Z]\.)|[A-Z]\.\s?[A-ZÀ-Þ][^\W\d_]+")
+_NUMBERED = re.compile(r"([_.-][A-Za-z]{0,3}\d+)+$")
+_TIME = re.compile(r"seed|unix|time|date|stamp|start|end|epoch|created|submitted|zeit|datum|fecha")
 _POSTCODE = re.compile(
     r"\b[1-9]\d{3}\s?(?!SA|SD|SS)[A-Z]{2}\b|"  # Dutch
     r"\b[A-Z]{1,2}\d[A-Z\d]?\s\d[A-Z]{2}\b|"  # British
@@ -82,11 +84,13 @@ class Lexicon:
     columns: tuple[tuple[str, frozenset[tuple[str, ...]]], ...]
     not_of: frozenset[str]
     no_name: frozenset[str]
+    answers: frozenset[str]
     sentence_words: frozenset[str]
     titles: frozenset[str]
     months: frozenset[str]
     names: frozenset[str]
     street: re.Pattern[str]
+    relative: re.Pattern[str]
 
 
 @lru_cache(maxsize=1)
@@ -103,9 +107,10 @@ def lexicon() -> Lexicon:
     )
     return Lexicon(
         kinds=tuple(data["kinds"]), columns=columns, not_of=words("not_of"),
-        no_name=words("no_name"), sentence_words=words("sentence_words"),
+        no_name=words("no_name"), answers=words("answers"), sentence_words=words("sentence_words"),
         titles=words("titles"), months=words("months"),
         names=words("given_names", "family_names"), street=re.compile(data["street"], re.I),
+        relative=re.compile(rf"\b({'|'.join(data['relations'])})[:,]?\s\(?[A-ZÀ-Þ][a-zß-ÿ]{{2,}}\b"),
     )  # fmt: skip
 
 
@@ -185,10 +190,19 @@ def are_names(texts: Sequence[str]) -> list[bool]:
     """Say of each distinct text of a column whether it is a person's name.
 
     A title, or a known name among one to five words that look like a name, tells one; where
-    known names are many (`NAMES_KNOWN`), whatever else looks like a name is one too.
+    known names are many (`NAMES_KNOWN`), whatever else looks like a name is one too. Words with
+    an initial (``Hartley G.``) are known where most of the column is written so.
     """
     shaped = [_name_words(text) for text in texts]
-    known = [bool(words) and _has_known(words) for words in shaped]
+    initials = [
+        bool(words and _INITIAL.fullmatch(text.strip()))
+        for words, text in zip(shaped, texts, strict=True)
+    ]
+    written_so = sum(initials) > max(2, len(texts) // 2)
+    known = [
+        bool(words) and ((written_so and short) or _has_known(words))
+        for words, short in zip(shaped, initials, strict=True)
+    ]
     candidates = sum(bool(words) for words in shaped)
     many = sum(known) >= max(2, NAMES_KNOWN * candidates)
     return [
@@ -198,10 +212,14 @@ def are_names(texts: Sequence[str]) -> list[bool]:
 
 
 def _name_words(text: str) -> list[str]:
-    """Return the folded words of a text that looks like a name, else none."""
+    """Return the folded words of a text that looks like a name, else none.
+
+    Files and accounts are named after people too: ``Brandt_Ulrike_2023.pdf``, ``ulrike.brandt``.
+    """
     if len(text) > LONGEST_NAME:
         return []
-    words = re.split(r"[,\s]+", text.strip().strip(","))
+    plain = _NUMBERED.sub("", re.sub(r"\.\w{2,4}$", "", text.strip().strip(",")))
+    words = re.split(r"[,\s_]+|(?<=[^\W\d_])\.(?=[^\W\d_])", plain)
     lexical = [fold(word).strip(".") for word in words]
     fits = (
         0 < len(words) <= 5
@@ -221,8 +239,12 @@ def _has_known(words: list[str]) -> bool:
 
 
 def _has_title(text: str) -> bool:
-    """Tell ``Frau Weiss`` or ``Dr. Weiss``, anywhere in a text."""
+    """Tell ``Frau Weiss``, ``Dr. Weiss`` or ``brother Ian`` in a text, ``mrs weiss`` as a text."""
+    if lexicon().relative.search(text):
+        return True
     words = re.findall(r"[^\W\d_]+\.?|\S", text)
+    if 2 <= len(words) <= 3 and _name_words(text) and text.islower():
+        return len(words[0]) > 1 and fold(words[0]).strip(".") in lexicon().titles - {"don"}
     for first, second in pairwise(words):
         title = fold(first).strip(".")
         alone = len(title) > 2 or first.endswith(".") or title in {"dr", "mr", "ms"}

@@ -197,7 +197,7 @@ def _holds(wanted: str, filled: pd.Series, latest: int) -> bool:
     digits = sorted(len(re.sub(r"\D", "", text.removesuffix(".0"))) for text in texts)
     many_digits = digits[len(digits) // 2] >= 4
     lettered = not numeric and any(re.search(r"[^\W\d_]", text) for text in texts)
-    answers = {"yes", "no", "ja", "nein", "nee", "oui", "non", "si", "true", "false", "y", "n"}
+    answers = forms.lexicon().answers
     lettered = lettered and not answers.issuperset(forms.fold(text).strip() for text in texts)
     if wanted == "text":
         return lettered
@@ -206,9 +206,14 @@ def _holds(wanted: str, filled: pd.Series, latest: int) -> bool:
     if wanted == "birth":
         years = [int(float(text)) for text in texts if re.fullmatch(r"\d{4,8}(\.0)?", text)]
         return any(forms.OLDEST_BIRTH <= int(str(y)[:4]) <= latest + 10 for y in years) or (
-            not numeric and many_digits
+            many_digits if not numeric else _two_digit_years(filled)
         )
     return lettered or many_digits or types.is_float_dtype(filled.dtype)
+
+
+def _two_digit_years(filled: pd.Series) -> bool:
+    """Tell 84 and 91, in a column of years of birth, from months and from an order of siblings."""
+    return bool(((filled % 1 == 0) & filled.between(0, 99)).all() and filled.median() >= 20)
 
 
 def _kinds_by_value(

@@ -62,6 +62,12 @@ def scan(**columns):
         ("50.9413,6.9583", "address"),
         ("@anna_b", "online identifier"),
         ("Er hat nicht geschlafen", "free text"),
+        ("mrs okonkwo", "name"),
+        ("frau xyq", "name"),
+        ("brother Ian", "name"),
+        ("Mutter (Xyq)", "name"),
+        ("Brandt_Ulrike_2023.pdf", "name"),
+        ("ulrike.brandt", "name"),
     ],
 )
 def test_a_value_is_known_by_its_form(value, kind):
@@ -87,6 +93,7 @@ def test_a_value_is_known_by_its_form(value, kind):
         ("mobile", 5551234, "phone number"), ("Telefonnummer", "5551234", "phone number"),
         ("zip_code", 10115, "address"), ("PLZ", 1067, "address"), ("code_postal", 75001, "address"),
         ("Wohnort", "Xyq", "address"), ("LocationLatitude", 52.51, "address"),
+        ("jg", 84, "date of birth"), ("gebj", 62.0, "date of birth"),
         ("nhs_number", 12345, "official number"), ("KVNR", "A12", ""),
         ("bsn", 12345678, "official number"),
         ("IPAddress", "hidden", "online identifier"), ("prolific_pid", "a1b2", "online identifier"),
@@ -108,6 +115,8 @@ def test_a_column_is_known_by_its_name(column, value, kind):
         ("comments", [0, 1, 1]), ("mobile", ["yes", "no", "no"]), ("address_known", [0, 1, 0]),
         ("city_size", ["small", "large", "small"]), ("measure_name", ["wai-sr", "ors", "ors"]),
         ("insurance_type", ["public", "private", "public"]), ("notes", [None, None, None]),
+        ("Name bekannt", ["ja", "nein", "unbekannt"]), ("email_sent", ["1st reminder", "none"]),
+        ("unix", [1_656_660_383, 1_685_279_305]), ("jahrgang", [5, 7, 6]),
     ],
 )  # fmt: skip
 def test_a_name_that_speaks_of_something_else_accuses_nobody(column, values):
@@ -138,6 +147,7 @@ def test_ordinary_columns_are_left_alone(values):
         ([19800517, 19640101, 19991231], "date of birth"),
         (["Berta"] * 40 + ["Anna"] * 40, "name"),
         (["K17"] * 11 + ["anna berg"], "name"),
+        (["Xyqr G.", "Vrst O.", "Wqzt, K", "A. Brzt"], "name"),
         (["done"] * 30 + ["she was ill and her son had called"], "free text"),
     ],
 )  # fmt: skip
@@ -160,6 +170,7 @@ def test_high_ages_and_an_index_of_names_are_told():
         ["trifft nicht zu", "trifft zu"] * 9, ["09:15", "14:30"], ["18-25", "26-35"], ["1.0.2"],
         ["Cognitive therapy with a focus on the alliance", "Treatment as usual in the clinic"] * 20,
         [12345.67, 23456.78], ["green", "amber"], ["sessions.sav", "endings.xlsx"],
+        ["Partner Violence", "mother and father"], ["session_003.mp4"], ["ms", "s"], ["350 ms"],
     ],
 )  # fmt: skip
 def test_what_studies_hold_accuses_nobody(values):

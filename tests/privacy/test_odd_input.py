@@ -9,15 +9,15 @@ import alliance_stats as al
 
 STUDY = al.simulate_study(n_therapists=3, n_clients=6, seed=1)
 KEY = "correct horse battery staple"
-SOON = 5.0  # seconds; the searches are linear and take hundredths, a quadratic one takes minutes
+SOON = 5.0  # seconds of the processor; linear searches take hundredths, a quadratic one minutes
 
 
 @pytest.mark.parametrize("text", ["a" * 400_000, "a." * 200_000 + "@", "(" * 400_000 + "1"])
 def test_a_very_long_cell_is_searched_in_no_time(text):
-    start = time.monotonic()
+    start = time.process_time()
     found = al.scan_identifiers(pd.DataFrame({"diary": [text]}))
     assert found["kind"].tolist() == ["free text"]
-    assert time.monotonic() - start < SOON
+    assert time.process_time() - start < SOON
 
 
 def test_an_address_in_a_long_text_is_found():
