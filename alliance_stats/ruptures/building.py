@@ -44,6 +44,7 @@ def build(
         limits,
         dict(flags.estimates),
         (*flags.notes, *series.notes, *_messages(series, courses, flags, clients, rule, p)),
+        series.score_name,
     )
 
 

@@ -13,8 +13,7 @@ from ..errors import DesignError, did_you_mean
 from . import ar1
 from .courses import Courses, Floats
 from .detection import apply, prepare, require_enough
-from .parameters import check_seed, complete
-from .reading import with_card
+from .parameters import check_seed
 from .rules import Rule, find_rule
 from .yardsticks import retest_reliability
 
@@ -119,10 +118,11 @@ def expected_by_chance(
     True
     """
     chosen = find_rule(rule)
-    p = complete(chosen, with_card(scores, chosen, parameters, measure, subscale, column))
     _check(chosen, null, replicates)
     check_seed(seed)
-    series, _ = prepare(scores, chosen, p, column=column, measure=measure, subscale=subscale)
+    series, _, p = prepare(
+        scores, chosen, parameters, column=column, measure=measure, subscale=subscale
+    )
     courses = series.courses(p["direction"])
     require_enough(courses, chosen, p)
     p = _hold_reliability(courses, p)
@@ -142,6 +142,7 @@ def expected_by_chance(
         "null": null,
         "replicates": replicates,
         "seed": seed,
+        "score": str(series.score_name),
         "phi": None if drift is None else drift.phi,
         "messages": _messages(courses, drift, p["range"]),
     }

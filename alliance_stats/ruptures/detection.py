@@ -14,7 +14,7 @@ from .building import build
 from .courses import Courses, Floats
 from .episodes import Episodes, follow
 from .parameters import complete
-from .reading import Series, check_range, pick_scores, read_series, with_card
+from .reading import Series, check_range, read_scores
 from .reports import find_table, read_marks
 from .result import Ruptures
 from .rules import Flags, Rule, find_rule
@@ -36,22 +36,25 @@ def apply(courses: Courses, rule: Rule, p: Mapping[str, Any]) -> tuple[Flags, Ep
 def prepare(
     data: Study | pd.DataFrame,
     rule: Rule,
-    p: Mapping[str, Any],
+    parameters: Mapping[str, Any],
     *,
     column: str = "score",
     events: pd.DataFrame | None = None,
     codes: pd.DataFrame | None = None,
     measure: str | None = None,
     subscale: str | None = None,
-) -> tuple[Series, dict[str, Floats]]:
-    """Return the sorted sessions a rule works on, and its marks."""
+) -> tuple[Series, dict[str, Floats], dict[str, Any]]:
+    """Return the sorted sessions a rule works on, its marks, and all its parameters."""
     if rule.needs != "scores":
         given = events if rule.needs == "events" else codes
-        return read_marks(data, find_table(data, rule.needs, given), rule, p)
-    frame = pick_scores(data, measure=measure, subscale=subscale, rater=p["rater"])
-    series = read_series(frame, column)
+        p = complete(rule, parameters)
+        return *read_marks(data, find_table(data, rule.needs, given), rule, p), p
+    series, parameters = read_scores(
+        data, parameters, column=column, measure=measure, subscale=subscale
+    )
+    p = complete(rule, parameters)
     check_range(series, p["range"])
-    return series, {}
+    return series, {}, p
 
 
 def detect_ruptures(
@@ -76,15 +79,16 @@ def detect_ruptures(
     ----------
     scores
         One row a client and session: ``client_id``, ``session`` (whole numbers), ``score``. A
-        session without a row, or with a missing score, is unobserved. Tables with columns
-        ``measure``, ``scale`` or ``rater`` must hold one of each, or be narrowed with
-        `measure`, `subscale`, `rater`. A `Study` gives its scores, sessions, events and codes.
+        session without a row, or with a missing score, is unobserved. A `Study` gives its
+        scores, sessions, events and codes.
     rule
         A name from `rupture_rules`.
     column
         The column that holds the score.
     measure, subscale
-        Which measure, and which of its scales, to take from `scores`.
+        Which score to take from `scores`, as `Study.select` takes it: ``"wai-sr/total/client"``,
+        or with the arguments `subscale` and `rater`. Where no measure is named, the columns
+        ``measure``, ``scale`` and ``rater`` must hold one of each.
     events, codes
         Tables of reports and of observer codes for the rules ``direct_report`` and
         ``observer_codes``, where `scores` is not a study that has them.
@@ -94,9 +98,9 @@ def detect_ruptures(
         (session numbers within which a repair counts; None: to the end), ``min_sessions``,
         ``max_gap`` (largest difference of session numbers across which sessions are compared or
         followed; 1: adjacent only; None: any), ``direction`` (``"higher_is_better"`` or
-        ``"lower_is_better"``; for a study, the card's unless given), ``rater``, ``range`` (lowest
-        and highest possible score, for flags of ceiling and floor; the card's unless given, where
-        the scores are a study's or have a column ``measure``).
+        ``"lower_is_better"``), ``rater``, ``range`` (lowest and highest possible score, for flags
+        of ceiling and floor). Direction and range are the card's unless given, where the scores
+        are a study's or have a column ``measure``.
 
     Returns
     -------
@@ -131,11 +135,10 @@ def detect_ruptures(
     0                3               4    2.2  repaired
     """
     chosen = find_rule(rule)
-    p = complete(chosen, with_card(scores, chosen, parameters, measure, subscale, column))
-    series, marks = prepare(
+    series, marks, p = prepare(
         scores,
         chosen,
-        p,
+        parameters,
         column=column,
         events=events,
         codes=codes,

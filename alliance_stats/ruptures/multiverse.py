@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ..errors import DesignError, did_you_mean
+from ..study.select import is_study
 from .models.session_table import Series, read_ratings
 from .multiverse_cache import Cache, data_key
 from .multiverse_fit import EFFECTS, Answer, Question, Task, run, tasks
@@ -17,7 +18,6 @@ from .multiverse_joint import joint_test
 from .multiverse_plan import AnalysisPlan, read_analysis_plan
 from .multiverse_result import Multiverse
 from .parameters import check_seed
-from .reading import is_study
 from .rules import find_rule
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def rupture_multiverse(
     _check(asked, permutations)
     check_seed(seed)
     specifications, first = _specifications(asked["grid"], primary, stated)
-    ratings, card = read_ratings(
+    ratings, card, score = read_ratings(
         data,
         Series(asked["alliance"], subscale, rater),
         Series(asked["outcome"], outcome_subscale, outcome_rater),
@@ -159,6 +159,7 @@ def rupture_multiverse(
         differences,
         stated,
         (*_circular(question, specifications), *_messages(table, differences, permutations)),
+        score=score,
     )
 
 

@@ -50,6 +50,7 @@ class Multiverse(Result):
     plan: AnalysisPlan | None = field(default=None, repr=False)
     messages: tuple[str, ...] = ()
     title: str = "Multiverse of specifications"
+    score: str = ""
 
     def shares(self) -> pd.DataFrame:
         """Return how many specifications lie where.
@@ -144,7 +145,7 @@ class Multiverse(Result):
     def summary(self) -> str:
         """Return shares, joint test and deviations from the plan as text."""
         parts = [
-            f"{self.title}: effect of {self.effect} on {self.response}",
+            f"{self.heading}: effect of {self.effect} on {self.response}",
             self.glance().T.to_string(header=False),
             self.shares().to_string(index=False),
             "Joint permutation test\n" + self.joint.to_string(index=False),

@@ -11,9 +11,9 @@ import pandas as pd
 
 from ..errors import AllianceStatsWarning, DesignError, did_you_mean
 from ..results import TIDY_COLUMNS, Result
+from ..study.select import is_study
 from .models.session_table import Series, detect, read_ratings
 from .observer_table import SESSION, summarise_codes, tables_of
-from .reading import is_study
 from .result import Ruptures
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class PrinciplesAndRepair(Result):
     method: str
     messages: tuple[str, ...] = ()
     title: str = "Principles in a session in rupture and repair by the next"
+    score: str = ""
 
     def tidy(self) -> pd.DataFrame:
         """Return one row a principle."""
@@ -143,7 +144,7 @@ def fit_principles_repair(
     extents = None if own is None and principles is None else tables_of(own, None, principles)[1]
     if extents is None:
         raise DesignError("There is no table 'principle_codes'; pass principles=.")
-    ratings, card = read_ratings(data, Series(alliance, subscale, rater), None)
+    ratings, card, score = read_ratings(data, Series(alliance, subscale, rater), None)
     found = detect(data, ratings, card, rule, parameters)
     names = [str(name) for name in extents["principle"].unique()]
     rows, notes = rupture_sessions(found, summarise_codes(extents))
@@ -158,7 +159,12 @@ def fit_principles_repair(
             "between clients: least squares with standard errors over clients (CR2)."
         )
     return PrinciplesAndRepair(
-        table, rows, found, method, (CAVEAT, *notes, *_failed(table), *found.messages)
+        table,
+        rows,
+        found,
+        method,
+        (CAVEAT, *notes, *_failed(table), *found.messages),
+        score=score,
     )
 
 

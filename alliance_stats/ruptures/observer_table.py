@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ..errors import DesignError
+from ..study.select import is_study
 from .event_checks import check_coded, check_codes, check_principles
-from .reading import is_study
 
 if TYPE_CHECKING:
     from ..study import Study

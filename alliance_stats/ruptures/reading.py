@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from ..errors import AllianceStatsError, ColumnError, DesignError, listing, require_columns
-from ..measures import measure as shipped_card
 from ..people import reuse_hint
+from ..study.select import ScoreName, cards_of, choose, direction_of, is_study
 from .courses import Booleans, Courses, Floats, Integers
 
 if TYPE_CHECKING:
     from ..study import Study
-    from .rules import Rule
 
-KEYS = ("measure", "scale", "rater")
 LARGEST_SESSION = 2.0**53
 """Beyond it neighbouring whole numbers are one number to a float."""
 LARGEST_SCORE = 1e100
@@ -42,6 +40,7 @@ class Series:
     score: Floats
     observed: Booleans
     notes: tuple[str, ...] = ()
+    score_name: str = ""
 
     @property
     def n_clients(self) -> int:
@@ -71,133 +70,49 @@ class Series:
         return self.code[self.observed][courses.start]
 
 
-def is_study(data: object) -> bool:
-    """Return whether the data are a study rather than a table."""
-    return not isinstance(data, pd.DataFrame) and hasattr(data, "tables")
+def read_scores(
+    data: Study | pd.DataFrame,
+    given: Mapping[str, Any],
+    *,
+    column: str,
+    measure: str | None,
+    subscale: str | None,
+) -> tuple[Series, dict[str, Any]]:
+    """Return the course of one score, and the parameters with what its card says."""
+    rater = given.get("rater")
+    rows, score = choose(data, measure, subscale, rater, argument="subscale")
+    card = by_card(data, rows, score, column)
+    return replace(read_series(rows, column), score_name=score), {**card, **given}
 
 
-def direction_of(study: Any, measure: str | None, subscale: str | None = None) -> str:
-    """Return the direction of a study's scale, by its card; higher is better where none says.
+def by_card(data: Any, rows: pd.DataFrame, score: ScoreName, column: str) -> dict[str, Any]:
+    """Return what the measure's card says of a rule's parameters: direction and range.
 
-    A scale may run against the rest of its measure; without `subscale` the measure's is meant.
+    A table's direction is its card's only where the rows name the measure: others may have been
+    turned by whoever made them.
     """
-    if measure is None:
-        names = study.scores["measure"].dropna().unique()
-        if len(names) != 1:
-            return "higher_is_better"
-        measure = str(names[0])
-    try:
-        card = study.measures.get(measure)
-    except (KeyError, ValueError):
-        return "higher_is_better"
-    scale = (getattr(card, "scales", None) or {}).get(subscale or "total")
-    return str(getattr(scale or card, "direction", None) or "higher_is_better")
+    known: dict[str, Any] = {"range": range_of(data, rows, score, column)}
+    if is_study(data) or "measure" in rows.columns:
+        known["direction"] = direction_of(data, score) or "higher_is_better"
+    return known
 
 
 def range_of(
-    data: Any, measure: str | None, subscale: str | None = None, column: str = "score"
+    data: Any, rows: pd.DataFrame, score: ScoreName, column: str
 ) -> tuple[float, float] | None:
     """Return the lowest and highest possible score by the measure's card, None where unknown.
 
-    `data` is a study, or a table with a column ``measure``. A range that the scores themselves do
-    not keep is none of theirs (another way of scoring), and not returned.
+    A range that the scores themselves do not keep is none of theirs (another way of scoring).
     """
-    scores = data.scores if is_study(data) else data
-    if not isinstance(scores, pd.DataFrame) or not {"measure", column} <= set(scores.columns):
+    card = cards_of(data).get(score.measure) if score.measure else None
+    if card is None or column not in rows.columns:
         return None
-    rows = scores if measure is None else scores[scores["measure"] == measure]
-    names = rows["measure"].dropna().unique()
-    if len(names) != 1:
-        return None
-    scales: Any = rows["scale"].dropna().unique() if "scale" in rows.columns else []
-    scale = subscale or (str(scales[0]) if len(scales) == 1 else "total")
     try:
-        card = data.measures.get(names[0]) if is_study(data) else shipped_card(str(names[0]))
-        ends = card.scale_range(scale)
-    except (AllianceStatsError, AttributeError, KeyError, ValueError):
+        low, high = map(float, card.scale_range(score.scale or "total"))
+    except (AllianceStatsError, KeyError):
         return None
-    if len(scales):
-        rows = rows[rows["scale"] == scale]
     values = pd.to_numeric(rows[column], errors="coerce")
-    low, high = float(ends.low), float(ends.high)
     return (low, high) if values.between(low, high).eq(values.notna()).all() else None
-
-
-def by_card(
-    data: Any, measure: str | None, subscale: str | None = None, column: str = "score"
-) -> dict[str, Any]:
-    """Return what the measure's card says of a rule's parameters: direction and range.
-
-    The direction is the card's for a study only: a table's is stated by whoever made it.
-    """
-    direction = {"direction": direction_of(data, measure, subscale)} if is_study(data) else {}
-    return {**direction, "range": range_of(data, measure, subscale, column)}
-
-
-def with_card(
-    data: Any,
-    rule: Rule,
-    given: Mapping[str, Any],
-    measure: str | None,
-    subscale: str | None,
-    column: str = "score",
-) -> dict[str, Any]:
-    """Return the parameters with the card's direction and range where none are given."""
-    known = by_card(data, measure, subscale, column) if rule.needs == "scores" else {}
-    return {**known, **given}
-
-
-def pick_scores(
-    data: Study | pd.DataFrame,
-    *,
-    measure: str | None,
-    subscale: str | None,
-    rater: str | None,
-) -> pd.DataFrame:
-    """Return the rows of one measure, scale and rater; refuse a mixture.
-
-    Raises
-    ------
-    DesignError
-        Where more than one measure, scale or rater is left, or none.
-    """
-    if not isinstance(data, pd.DataFrame) and not is_study(data):
-        raise ColumnError(
-            "Scores must be a table (a pandas DataFrame) or a Study; they are a "
-            f"{type(data).__name__}."
-        )
-    frame = data if isinstance(data, pd.DataFrame) else data.scores
-    for column, wanted in zip(KEYS, (measure, subscale, rater), strict=True):
-        frame = _pick(frame, column, wanted)
-    return frame
-
-
-def _pick(frame: pd.DataFrame, column: str, wanted: str | None) -> pd.DataFrame:
-    argument = "subscale" if column == "scale" else column
-    if column not in frame.columns:
-        if wanted is not None:
-            raise ColumnError(
-                f"{argument}='{wanted}' was asked for, but the scores have no column '{column}'."
-            )
-        return frame
-    values = frame[column]
-    if wanted is None:
-        if len(values) == 0 or bool((values == values.iloc[0]).all()) or values.isna().all():
-            return frame
-        found = sorted(map(str, values.dropna().unique()))
-        if len(found) > 1:
-            raise DesignError(
-                f"The scores mix {len(found)} {column}s: {listing(found)}. A course is of one "
-                f"{column}: choose with {argument}='{found[0]}'."
-            )
-        return frame
-    chosen = frame[values == wanted]
-    if chosen.empty:
-        found = sorted(map(str, values.dropna().unique()))
-        raise DesignError(
-            f"There are no scores with {column} '{wanted}'; there are {listing(found)}."
-        )
-    return chosen
 
 
 def read_series(frame: pd.DataFrame, column: str = "score", *, what: str = "the scores") -> Series:

@@ -10,12 +10,12 @@ import pandas as pd
 
 from ..errors import DesignError, listing
 from ..results import TIDY_COLUMNS, Result
+from ..study.select import is_study
 from .courses import Floats
 from .event_checks import check_events, check_same_clients, check_sessions
 from .kappa import four_cells, kappa
 from .parameters import check_value
 from .rates import ratio
-from .reading import is_study
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,7 +15,7 @@ from . import ar1
 from .chance import stack
 from .parameters import check_seed, check_whole, complete
 from .planting import CANDIDATES, error_rates, plant
-from .reading import pick_scores, read_series, with_card
+from .reading import read_scores
 from .rules import find_rule
 from .yardsticks import retest_reliability
 
@@ -56,6 +56,7 @@ class RuleAdvice(Result):
     design: Mapping[str, Any]
     messages: tuple[str, ...] = ()
     title: str = field(default="Rupture rules in courses like these, with planted ruptures")
+    score: str = ""
 
     def tidy(self) -> pd.DataFrame:
         """Return one row a rule and rate, with its Monte Carlo standard error."""
@@ -89,7 +90,7 @@ class RuleAdvice(Result):
         design = ", ".join(f"{name} {value:.3g}" for name, value in self.design.items())
         text = self.table[shown].round(2).to_string(index=False)
         return "\n\n".join(
-            [f"{self.title}\n{design}", text, *(f"Note: {said}" for said in self.messages)]
+            [f"{self.heading}\n{design}", text, *(f"Note: {said}" for said in self.messages)]
         )
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
@@ -174,7 +175,7 @@ def recommend_rule(
     >>> import alliance_stats as al
     >>> study = al.simulate_study(n_therapists=8, n_clients=60, seed=2)
     >>> advice = al.recommend_rule(
-    ...     study, measure="wai-sr", subscale="total", rater="client",
+    ...     study, measure="wai-sr/total/client",
     ...     rules=["drop_within_sd", "control_chart"], replicates=20,
     ... )
     >>> advice.table[["label", "sensitivity", "ppv"]].shape
@@ -182,11 +183,9 @@ def recommend_rule(
     """
     _check(depth, duration, base_rate, replicates)
     check_seed(seed)
-    some = find_rule("drop")
-    shared = with_card(scores, some, parameters, measure, subscale, column)
-    series = read_series(
-        pick_scores(scores, measure=measure, subscale=subscale, rater=rater), column
-    )
+    named = {"rater": rater, **parameters}
+    series, shared = read_scores(scores, named, column=column, measure=measure, subscale=subscale)
+    del shared["rater"]
     courses = series.courses(shared.get("direction", "higher_is_better"))
     phi = ar1.estimate_phi(courses)
     drift = ar1.fit_drift(courses, phi if np.isfinite(phi) else 0.0)
@@ -222,7 +221,7 @@ def recommend_rule(
         "replicates": copies,
         "seed": seed,
     }
-    return RuleAdvice(table, design, (*_messages(design), *refused))
+    return RuleAdvice(table, design, (*_messages(design), *refused), score=series.score_name)
 
 
 def _check(depth: Any, duration: Any, base_rate: Any, replicates: Any) -> None:

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DesignError, listing, require_columns
+from ..study.select import is_study
 from .courses import Floats
 from .event_checks import check_codes, check_events
-from .reading import Series, is_study, read_series
+from .reading import Series, read_series
 from .rules import Rule
 
 if TYPE_CHECKING:

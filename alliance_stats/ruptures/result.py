@@ -54,6 +54,8 @@ class Ruptures(Result):
         What a rule with a model (``state_model``) has estimated, by name; else empty.
     messages
         What could not be judged, and why.
+    score
+        The score whose course was judged, ``measure/scale/rater``; empty where nothing names it.
     """
 
     sessions: pd.DataFrame
@@ -65,6 +67,7 @@ class Ruptures(Result):
     limits: pd.DataFrame | None = None
     estimates: Mapping[str, Any] = field(default_factory=dict)
     messages: tuple[str, ...] = ()
+    score: str = ""
 
     @property
     def title(self) -> str:  # type: ignore[override]

@@ -188,7 +188,7 @@ def test_a_study_gives_its_measures_and_an_unknown_one_is_told_of():
     assert "outcome, 3 levels" in model.fits
     with pytest.raises(al.DesignError, match="Did you mean 'wai-sr'"):
         al.fit_rupture_repair(study, alliance="wai-s", outcome="core-10")
-    with pytest.raises(al.DesignError, match="is none of them"):
+    with pytest.raises(al.DesignError, match="with scale 'trust'; there are task"):
         al.fit_rupture_repair(study, alliance="wai-sr", outcome="core-10", subscale="trust")
 
 

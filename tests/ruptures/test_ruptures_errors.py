@@ -122,7 +122,7 @@ def test_missing_columns_name_the_nearest():
     assert len(found.episodes) == 2
     with pytest.raises(al.DesignError, match="There are no rows"):
         al.detect_ruptures(scores().iloc[:0], rule="drop_points")
-    with pytest.raises(al.ColumnError, match="must be a table"):
+    with pytest.raises(al.ColumnError, match="must be a Study"):
         al.detect_ruptures([1, 2, 3], rule="drop_points")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,6 +62,7 @@ class AsymmetricChange(Result):
     fit: MultilevelFit | None = field(default=None, repr=False)
     messages: tuple[str, ...] = ()
     title: str = "Asymmetric change: rises and falls of the alliance"
+    score: str = ""
 
     def tidy(self) -> pd.DataFrame:
         """Return one row a slope, and one for the sum of the two."""
@@ -152,14 +153,14 @@ def fit_asymmetric_change(
     ['rise', 'fall', 'rise + fall']
     """
     _check(method, errors, levels, lag)
-    rows, _ = read_ratings(
+    rows, _, score = read_ratings(
         data,
         Series(alliance, subscale, rater),
         Series(outcome, outcome_subscale, outcome_rater),
     )
     if method == "cumulative":
-        return _cumulative(rows, lag, levels)
-    return _first_differences(changes(rows, lag), errors)
+        return replace(_cumulative(rows, lag, levels), score=score)
+    return replace(_first_differences(changes(rows, lag), errors), score=score)
 
 
 def _check(method: str, errors: str, levels: int, lag: int) -> None:

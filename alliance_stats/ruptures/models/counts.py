@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import pandas as pd
 
 from ...errors import DesignError, did_you_mean, require_columns
 from ...results import TIDY_COLUMNS, Result
-from ..reading import is_study
+from ...study.select import is_study
 from ..result import Ruptures
 from .session_table import Series, session_table
 
@@ -52,6 +52,7 @@ class RuptureCount(Result):
     ruptures: Ruptures = field(repr=False)
     messages: tuple[str, ...] = ()
     title: str = "Number of ruptures with exposure"
+    score: str = ""
 
     def tidy(self, *, exponentiate: bool = False) -> pd.DataFrame:
         """Return one row a coefficient (a log rate ratio), or as rate ratios."""
@@ -142,7 +143,8 @@ def fit_rupture_count(
     names = [predictors] if isinstance(predictors, str) else list(predictors)
     rows = _client_rows(data, table.found, clients, names)
     x, kept = _design(rows, names)
-    return _count_fit(rows.loc[kept], x, family, table.found, table.messages)
+    fit = _count_fit(rows.loc[kept], x, family, table.found, table.messages)
+    return replace(fit, score=table.score)
 
 
 def _client_rows(

@@ -57,6 +57,7 @@ class EventStudy(Result):
     settings: dict[str, Any]
     messages: tuple[str, ...] = ()
     title: str = "Event study around ruptures"
+    score: str = ""
 
     def tidy(self) -> pd.DataFrame:
         """Return one row a part of the course, for ruptures, pseudo-events and the difference."""
@@ -192,6 +193,7 @@ def fit_event_study(
         rows["client_id"].nunique(),
         settings,
         _messages(counts, series == "alliance" and _reads_scores(table.found), table.messages),
+        score=table.score,
     )
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from ...arguments import checked_choice
 from ...errors import AllianceStatsWarning, DesignError
 from ...results import TIDY_COLUMNS, Result
-from ..reading import is_study
+from ...study.select import is_study
 from ..result import Ruptures
 from .design import SLOPES
 from .session_table import Series, detect, read_ratings
@@ -59,6 +59,7 @@ class RuptureOutcome(Result):
     fit: MultilevelFit | None = field(default=None, repr=False)
     messages: tuple[str, ...] = ()
     title: str = "Later outcome by class of rupture at a landmark"
+    score: str = ""
 
     def tidy(self) -> pd.DataFrame:
         """Return one row a coefficient."""
@@ -139,7 +140,7 @@ def fit_rupture_outcome(
     if isinstance(landmark, bool) or not isinstance(landmark, int) or landmark < 3:
         raise DesignError(f"landmark must be a session number of 3 or more; it is {landmark!r}.")
     checked_choice("slopes", slopes, SLOPES)
-    ratings, card = read_ratings(
+    ratings, card, score = read_ratings(
         data,
         Series(alliance, subscale, rater),
         Series(outcome, outcome_subscale, outcome_rater),
@@ -169,7 +170,14 @@ def fit_rupture_outcome(
         "or too few sessions to judge).",
     )
     return RuptureOutcome(
-        table, _counts(rows), landmark, rows, found, fit, (*said, *found.messages, *notes)
+        table,
+        _counts(rows),
+        landmark,
+        rows,
+        found,
+        fit,
+        (*said, *found.messages, *notes),
+        score=score,
     )
 
 

@@ -55,6 +55,7 @@ class RuptureRepair(Result):
     choices: Choices
     messages: tuple[str, ...] = ()
     title: str = "Next session after ruptures and repairs"
+    score: str = ""
 
     def tidy(self) -> pd.DataFrame:
         """Return one row a model and coefficient; `model` says which model it is of."""
@@ -81,7 +82,7 @@ class RuptureRepair(Result):
 
     def summary(self) -> str:
         """Return the coefficients of each model as text."""
-        parts = [f"{self.title}\n{self.ruptures.title}"]
+        parts = [f"{self.heading}\n{self.ruptures.title}"]
         columns = ["term", "estimate", "std_error", "df", "p_value", "conf_low", "conf_high"]
         for name, fit in self.fits.items():
             own = self.table[(self.table["model"] == name) & (self.table["effect"] == "fixed")]
@@ -134,8 +135,8 @@ def fit_rupture_repair(
         A `Study`, or a table with one row a client and session and the two columns named (and
         ``therapist_id`` for three levels).
     alliance, outcome
-        A study's measures (the client's rating of the total scale unless `subscale`, `rater`,
-        `outcome_subscale`, `outcome_rater` say otherwise), or columns of the table.
+        A study's scores, as `Study.select` takes them (``"wai-sr/task/therapist"``, or the measure
+        with `subscale`, `rater`, `outcome_subscale`, `outcome_rater`), or columns of the table.
     rule, **parameters
         As in `detect_ruptures`; direction and range are those of the measure's card unless given.
     lag
@@ -226,7 +227,13 @@ def fit_rupture_repair(
     together = lagged(rows, [*predictors, "outcome", "alliance"], lag)
     fits, table_of, notes = _fit_all(together, c, _levels(together, levels), reverse, df)
     return RuptureRepair(
-        fits, table_of, table.found, together, c, (*_start(table, c, fits), *notes)
+        fits,
+        table_of,
+        table.found,
+        together,
+        c,
+        (*_start(table, c, fits), *notes),
+        score=table.score,
     )
 
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ...errors import DesignError, did_you_mean, listing, require_columns
+from ...errors import DesignError, require_columns
 from ...people import handovers
+from ...study.select import ScoreName, choose, is_study
 from ..detection import detect_ruptures
 from ..reading import (
     by_card,
     client_codes,
-    is_study,
     numbers_in,
     refuse_duplicates,
     refuse_twins,
@@ -52,44 +52,40 @@ class SessionTable:
         What the rule found.
     messages
         What is to be known about the table.
+    score
+        The scores that were read, the alliance first; empty for columns of a table.
     """
 
     rows: pd.DataFrame
     found: Ruptures
     messages: tuple[str, ...] = ()
+    score: str = ""
 
 
 def read_ratings(
     data: Study | pd.DataFrame, alliance: Series, outcome: Series | None
-) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Return client, session, therapist, alliance and outcome, and what the alliance's card says.
+) -> tuple[pd.DataFrame, dict[str, Any], str]:
+    """Return client, session, therapist, alliance and outcome; the alliance's card; the scores.
 
     A study gives its scores; a long table with a column ``measure`` is read like them; any other
     table must have the two columns, and no card is known.
     """
-    scores: Any
-    clients: Any
-    if is_study(data):
-        scores = data.scores  # type: ignore[union-attr]
-        clients = data.tables.get("clients")  # type: ignore[union-attr]
-    elif not isinstance(data, pd.DataFrame):
-        raise DesignError(
-            f"The data must be a Study or a pandas DataFrame, not {type(data).__name__}."
-        )
-    elif alliance.name in data.columns:
-        return _read_wide(data, alliance, outcome), {}
-    elif {"measure", "score"} <= set(data.columns):
-        scores, clients = data, data
-    else:
-        require_columns(data.columns, [alliance.name], what="the data")
-    rows = _one_series(scores, alliance, "client").rename(columns={"score": "alliance"})
+    if isinstance(data, pd.DataFrame):
+        if alliance.name in data.columns:
+            return _read_wide(data, alliance, outcome), {}, ""
+        if not {"measure", "score"} <= set(data.columns):
+            require_columns(data.columns, [alliance.name], what="the data")
+    rows, card, score = _one_series(data, alliance)
+    rows, named = rows.rename(columns={"score": "alliance"}), [score]
     if outcome is not None:
-        other = _one_series(scores, outcome, "client").rename(columns={"score": "outcome"})
-        rows = rows.merge(other, on=KEY, how="outer")
+        other, _, of_outcome = _one_series(data, outcome)
+        rows = rows.merge(other.rename(columns={"score": "outcome"}), on=KEY, how="outer")
+        named.append(of_outcome)
+    clients = data.tables.get("clients") if is_study(data) else data
     if clients is not None and "therapist_id" in clients.columns:
         of_client = clients.dropna(subset=["therapist_id"]).drop_duplicates("client_id")
         rows = rows.merge(of_client[["client_id", "therapist_id"]], on="client_id", how="left")
-    return rows, by_card(data, alliance.name, alliance.subscale)
+    return rows, card, ", ".join(named)
 
 
 def _read_wide(data: pd.DataFrame, alliance: Series, outcome: Series | None) -> pd.DataFrame:
@@ -129,37 +125,13 @@ def _checked(
     return whole
 
 
-def _one_series(scores: pd.DataFrame, series: Series, rater: str) -> pd.DataFrame:
-    """Return client, session and score of one measure, scale and rater."""
-    require_columns(scores.columns, [*KEY, "measure", "score"], what="the scores")
-    found = scores[scores["measure"] == series.name]
-    if found.empty:
-        known = sorted(map(str, scores["measure"].dropna().unique()))
-        raise DesignError(
-            f"There are no session scores of the measure '{series.name}'; there are "
-            f"{listing(known)}.{did_you_mean(series.name, known)}"
-        )
-    for column, wanted, usual in (
-        ("scale", series.subscale, "total"),
-        ("rater", series.rater, rater),
-    ):
-        if column in found.columns:
-            found = _choose(found, column, wanted, usual, series.name)
+def _one_series(data: Any, asked: Series) -> tuple[pd.DataFrame, dict[str, Any], ScoreName]:
+    """Return client, session and score of one score, what its card says, and its name."""
+    found, score = choose(data, asked.name, asked.subscale, asked.rater, argument="subscale")
+    require_columns(found.columns, [*KEY, "score"], what="the scores")
     refuse_twins(found, [*KEY, "score"], "the scores")
-    return _checked(found[[*KEY, "score"]], ["score"], f"the scores of '{series.name}'", found)
-
-
-def _choose(
-    frame: pd.DataFrame, column: str, wanted: str | None, usual: str, measure: str
-) -> pd.DataFrame:
-    known = sorted(map(str, frame[column].dropna().unique()))
-    choice = wanted or (usual if usual in known else known[0] if len(known) == 1 else None)
-    if choice is None or choice not in known:
-        raise DesignError(
-            f"Of '{measure}' there are the {column}s {listing(known)}; "
-            f"{'choose one of them' if choice is None else repr(choice) + ' is none of them'}."
-        )
-    return frame[frame[column] == choice]
+    rows = _checked(found[[*KEY, "score"]], ["score"], f"the scores of {score.words}", found)
+    return rows, by_card(data, found, score, "score"), score
 
 
 def session_table(
@@ -177,12 +149,12 @@ def session_table(
 
     Where the rule gives probabilities, `probabilities` takes them in place of yes and no.
     """
-    rows, card = read_ratings(data, alliance, outcome)
+    rows, card, score = read_ratings(data, alliance, outcome)
     found = detect(data, rows, card, rule, parameters, events=events, codes=codes)
     likely = probabilities and "probability_begins" in found.sessions.columns
     marked, notes = mark_probable(rows, found) if likely else mark(rows, found)
     moved = handovers(data.tables) if is_study(data) else []  # type: ignore[union-attr, arg-type]
-    return SessionTable(marked, found, (*found.messages, *notes, *moved))
+    return SessionTable(marked, found, (*found.messages, *notes, *moved), score)
 
 
 def detect(
