@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from ..errors import DesignError, listing
-from .checks import scores_of
+from ..errors import DesignError
+from ..study.select import choose
 from .description import RatingGap, rating_gap
 from .linear import multilevel
 from .moments import standard_units
@@ -122,14 +122,10 @@ def gap_by_scale(
     >>> al.gap_by_scale(study, measure="wai-sr", replicates=20)["scale"].unique().tolist()
     ['task', 'bond', 'goal', 'total']
     """
-    scores, _ = scores_of(study_or_data)
-    if "scale" not in scores.columns:
+    part, _ = choose(study_or_data, measure, settle=("measure",))
+    if "scale" not in part.columns:
         raise DesignError("The scores have no column 'scale', so there is one scale: rating_gap.")
-    part = scores[scores["measure"] == measure] if "measure" in scores.columns else scores
     scales = [str(scale) for scale in pd.unique(part["scale"])]
-    if not scales:
-        there = listing(pd.unique(scores["measure"])) if "measure" in scores else "none named"
-        raise DesignError(f"The scores hold no measure '{measure}'; there are {there}.")
     tables, messages = [], {}
     for scale in scales:
         found = rating_gap(

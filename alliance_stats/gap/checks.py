@@ -37,23 +37,6 @@ def several(value: Any, name: str, example: str) -> list[Any]:
     return list(value)
 
 
-def scores_of(study_or_data: Any) -> tuple[pd.DataFrame, Any]:
-    """Return the scores, and the study they come from (None for a table)."""
-    if isinstance(study_or_data, pd.DataFrame):
-        if not study_or_data.columns.is_unique:
-            twice = study_or_data.columns[study_or_data.columns.duplicated()]
-            raise ColumnError(f"The scores have two columns named '{twice[0]}'; rename one.")
-        return study_or_data, None
-    scores = getattr(study_or_data, "scores", None)
-    if not isinstance(scores, pd.DataFrame) or not hasattr(study_or_data, "tables"):
-        raise ColumnError(
-            "The first argument must be a Study (al.open_study) or a DataFrame of scores with a "
-            "row a client, session and rater, not "
-            f"{'nothing' if study_or_data is None else type(study_or_data).__name__}."
-        )
-    return scores, study_or_data
-
-
 def finite_numbers(values: pd.Series, what: str) -> pd.Series:
     """Return a column as floats (missing stays missing), or say what in it is no number."""
     kind = values.dtype

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ..results import Result
+from ..study.select import ScoreName
 from . import checks, moments
 from .pairs import RATERS, paired_ratings
 
@@ -58,6 +59,7 @@ class RatingGap(Result):
     title: str = "Rating gap, therapist minus client"
     raters: tuple[str, str] = RATERS
     unit: str = "dyads"
+    score: str = ""
 
     def tidy(self) -> pd.DataFrame:
         """Return one row a term; what could not be computed is NaN, its reason in messages.
@@ -121,7 +123,8 @@ def rating_gap(
         A `Study`, or a DataFrame like ``scores``: ``client_id, session, rater, score`` and, where
         there are several, ``measure`` and ``scale``; ``therapist_id`` where known.
     measure, scale
-        Which scores to compare; both raters must have answered parallel forms.
+        Which scores to compare, such as ``"wai-sr/bond"``; both raters must have answered parallel
+        forms.
     replicates, seed
         Bootstrap samples of whole therapists (five or more known, else whole dyads) behind the
         standard errors of the standardised gaps, the SD between dyads, the limits of agreement,
@@ -178,7 +181,7 @@ def rating_gap(
         study_or_data, measure=measure, scale=scale, same_scale=same_scale, ranges=ranges,
         raters=raters, by=by,
     )  # fmt: skip
-    messages = [*pairs.attrs["messages"], *rough]
+    messages, score = [*pairs.attrs["messages"], *rough], ScoreName(pairs.attrs["score"])
     rows, unit = moments.described(moments.standard_units(pairs), replicates, seed, messages)
     table = pd.DataFrame([{"term": term, **rows[term]} for term in TERMS])
     by_session = (
@@ -189,11 +192,12 @@ def rating_gap(
         table=table,
         pairs=pairs,
         by_session=by_session,
-        measure=measure or "",
-        scale=scale or "",
+        measure=score.measure or "",
+        scale=score.scale or "",
         n_dyads=int(pairs["client_id"].nunique()),
         n_therapists=int(pairs["therapist_id"].nunique()) if "therapist_id" in pairs else 0,
         messages=tuple(messages),
         raters=(str(raters[0]), str(raters[1])),
         unit=unit,
+        score=score,
     )

@@ -16,8 +16,8 @@ from ..arguments import whole
 from ..errors import AllianceStatsError, DesignError, did_you_mean
 from ..outputs import write_whole
 from ..results import TIDY_COLUMNS, Result
+from ..study.select import ScoreName
 from . import checks
-from .description import RatingGap
 from .moments import mean_row
 from .pairs import pairs_of
 
@@ -55,6 +55,7 @@ class GapFeedback(Result):
     label: str
     messages: tuple[str, ...] = CAVEATS
     title: str = "Your rating gap"
+    score: str = ""
 
     def tidy(self) -> pd.DataFrame:
         """Return one row a cell, with the glossary's columns."""
@@ -167,9 +168,9 @@ def gap_feedback(
     >>> page.table["who"].unique().tolist()
     ['own', 'clinic', 'difference']
     """
-    gap = study_or_data if isinstance(study_or_data, RatingGap) else None
     parts = _stages(stages)
     pairs, left_out = pairs_of(study_or_data, measure=measure, scale=scale)
+    score = pairs.attrs.get("score", "")
     if "therapist_id" not in pairs:
         raise DesignError("The data do not say who the therapists are (therapist_id).")
     unknown = pairs["therapist_id"].isna()
@@ -191,9 +192,9 @@ def gap_feedback(
         for who, cell in (("own", own), ("clinic", clinic), ("difference", _minus(own, clinic))):
             cells[who].append(cell)
     rows = [cell for each in cells.values() for cell in each]
-    names = [measure or getattr(gap, "measure", ""), scale or getattr(gap, "scale", "")]
-    label = " ".join(name for name in names if name) or "Alliance"
-    return GapFeedback(pd.DataFrame(rows), str(therapist), label, (*left_out, *CAVEATS))
+    label = ScoreName(score).words or "Alliance"
+    said = (*left_out, *CAVEATS)
+    return GapFeedback(pd.DataFrame(rows), str(therapist), label, said, score=score)
 
 
 def _cell(part: pd.DataFrame, who: str, first: int, last: int) -> dict[str, Any]:

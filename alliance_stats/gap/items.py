@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..errors import ColumnError, DesignError, did_you_mean, listing
 from ..people import reuse_hint
+from ..study.select import is_study, scale_of
 from .checks import finite_numbers
 from .clusters import Clusters, clusters
 
@@ -55,12 +56,7 @@ class ItemSums:
 def item_sums(study: Any, measure: str, scale: str) -> ItemSums:
     """Return the sums of the sessions in which both raters answered every item of the scale."""
     card, ratings = _card(study, measure), study.tables.get("ratings")
-    if scale not in card.scales:
-        raise DesignError(
-            f"{measure} has no scale '{scale}'; it has {listing(card.scales)}."
-            f"{did_you_mean(scale, card.scales)}"
-        )
-    items = [int(item) for item in card.scales[scale].items]
+    items = [int(item) for item in scale_of(card, scale).items]
     if len(items) < 2:
         raise DesignError(f"The scale '{scale}' has one item; reliability needs two or more.")
     if ratings is None or ratings.empty:
@@ -80,7 +76,7 @@ def item_sums(study: Any, measure: str, scale: str) -> ItemSums:
 
 
 def _card(study: Any, measure: str) -> Any:
-    if not hasattr(study, "tables"):
+    if not is_study(study):
         raise DesignError(
             "check_parallel_forms needs a Study with items (al.open_study), not "
             f"{'nothing' if study is None else type(study).__name__}."

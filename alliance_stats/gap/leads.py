@@ -53,6 +53,7 @@ class LeadLag(Result):
     n_dyads: int
     messages: tuple[str, ...] = ()
     title: str = "Who leads whom"
+    score: str = ""
 
     def tidy(self) -> pd.DataFrame:
         """Return one row a term."""
@@ -124,6 +125,7 @@ def who_leads(
         n_pairs=len(rows),
         n_dyads=sums.n,
         messages=(*messages, *lost, *units.messages, *CAVEATS),
+        score=pairs.attrs.get("score", ""),
     )
 
 

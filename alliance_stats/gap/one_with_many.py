@@ -47,6 +47,7 @@ class OneWithMany(Result):
     n_therapists: int
     messages: tuple[str, ...] = ()
     title: str = "One with many"
+    score: str = ""
 
     def tidy(self) -> pd.DataFrame:
         """Return one row a term."""
@@ -137,6 +138,7 @@ def one_with_many(
         n_dyads=int(sums["dyads"].sum()),
         n_therapists=n,
         messages=tuple(messages),
+        score=pairs.attrs.get("score", ""),
     )
 
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import ColumnError, DesignError, did_you_mean, listing, require_columns
+from ..errors import ColumnError, DesignError, listing, require_columns
 from ..people import reuse_hint
-from .checks import finite_numbers, scores_of, several, text
+from ..study.select import KEYS, ScoreName, choose, is_study, name_of, scores_of
+from .checks import finite_numbers, several, text
 from .levels import require_one_scale
 from .ranges import require_within
 
@@ -26,7 +27,8 @@ def pairs_of(
     if not isinstance(pairs, pd.DataFrame):
         pairs = paired_ratings(given, measure=measure, scale=scale)
         return pairs, list(pairs.attrs["messages"])
-    for name, value in (("measure", measure), ("scale", scale)):
+    asked = name_of(measure, scale).parts
+    for name, value in zip(KEYS[:2], asked, strict=False):
         if value is not None and value != getattr(given, name, value):
             raise DesignError(
                 f"The rating gap given is of {name} '{getattr(given, name)}', not '{value}'; "
@@ -52,14 +54,19 @@ def paired_ratings(
     therapist is carried along where known. `raters` names who stands in the columns ``client``
     and ``therapist``; `by` is the column of the dyad.
     """
-    scores, study = scores_of(study_or_data)
+    scores, study = scores_of(study_or_data), study_or_data if is_study(study_or_data) else None
     raters = _raters(raters)
     messages: list[str] = []
     scores = _keyed(scores, by, messages)
     require_columns(scores.columns, [*_KEY, "rater", "score"], what="the scores")
     if scores.empty:
         raise DesignError("The scores are empty: there is no rating to compare.")
-    chosen = _choose(_choose(scores, "measure", measure), "scale", scale)
+    chosen, score = choose(scores, measure, scale, settle=KEYS[:2])
+    if score.rater:
+        raise DesignError(
+            f"A gap compares two raters, so a score with one of them cannot be asked for: write "
+            f"'{ScoreName.of(score.measure, score.scale)}'; raters=(...) names others."
+        )
     chosen = _of_raters(chosen, raters)
     chosen = _known_keys(chosen, messages)
     _refuse_duplicates(chosen)
@@ -71,12 +78,14 @@ def paired_ratings(
             f"describe. Rated by the {raters[0]}: {len(sides['client'])}; by the {raters[1]}: "
             f"{len(sides['therapist'])}."
         )
-    if not same_scale and not require_within(sides, raters, ranges, study, measure, scale):
+    if not same_scale and not require_within(
+        sides, raters, ranges, study, score.measure, score.scale
+    ):
         require_one_scale(pairs["client"], pairs["therapist"], raters)
     pairs["gap"] = pairs["therapist"] - pairs["client"]
     pairs = _with_therapist(pairs, chosen, study, messages)
     pairs = pairs.sort_values(_KEY, kind="stable", ignore_index=True)
-    pairs.attrs["messages"] = (*_alone(sides, pairs, raters), *messages)
+    pairs.attrs |= {"messages": (*_alone(sides, pairs, raters), *messages), "score": str(score)}
     return pairs
 
 
@@ -98,22 +107,6 @@ def _keyed(scores: pd.DataFrame, by: Any, messages: list[str]) -> pd.DataFrame:
             messages.append("The scores hold no column 'session': each dyad counts as rated once.")
             scores = scores.assign(session=1)
     return scores
-
-
-def _choose(scores: pd.DataFrame, column: str, wanted: str | None) -> pd.DataFrame:
-    if column not in scores.columns:
-        return scores
-    there = [str(value) for value in pd.unique(scores[column].dropna())]
-    if wanted is None:
-        if len(there) == 1:
-            return scores
-        raise DesignError(f"The scores hold several of '{column}' ({listing(there, 8)}); name one.")
-    if wanted not in there:
-        raise ColumnError(
-            f"The scores hold no {column} '{wanted}'; there are {listing(there, 8)}."
-            f"{did_you_mean(wanted, there)}"
-        )
-    return scores[scores[column] == wanted]
 
 
 def _of_raters(scores: pd.DataFrame, raters: tuple[str, str]) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..errors import DesignError
 from ..results import TIDY_COLUMNS, Result
+from ..study.select import ScoreName, name_of
 from . import checks
 from .items import Array, ItemSums, item_sums
 from .same_gaps import same_gaps
@@ -69,6 +70,7 @@ class ParallelForms(Result):
     n_sessions: int
     messages: tuple[str, ...] = ()
     title: str = "Do both forms measure the same?"
+    score: str = ""
 
     def tidy(self) -> pd.DataFrame:
         """Return one row a term."""
@@ -86,7 +88,7 @@ class ParallelForms(Result):
 
 
 def check_parallel_forms(
-    study: Any, *, measure: str, scale: str = "total", replicates: int = 500, seed: int = 0
+    study: Any, *, measure: str, scale: str | None = None, replicates: int = 500, seed: int = 0
 ) -> ParallelForms:
     """Do client's and therapist's forms measure the same, and how reliably?
 
@@ -130,7 +132,9 @@ def check_parallel_forms(
     True
     """
     replicates, seed, rough = checks.resampling(replicates, seed)
-    sums = item_sums(study, measure, scale)
+    score = name_of(measure, scale)
+    score = ScoreName.of(score.measure, score.scale or "total")
+    sums = item_sums(study, str(score.measure), str(score.scale))
     if len(sums.n) < SMALLEST:
         raise DesignError(
             f"Only {len(sums.n)} dyads have a session with all items from both; reliabilities "
@@ -158,6 +162,7 @@ def check_parallel_forms(
         n_dyads=len(sums.n),
         n_sessions=sums.n_sessions,
         messages=tuple(messages),
+        score=score,
     )
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from ..disclosure import Disclosure
-from ..errors import DesignError
+from ..errors import DesignError, listing
+from ..study.select import ALLIANCE, KEYS, OUTCOME, choose, measures_of
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Options:
     Attributes
     ----------
     alliance, outcome
-        The measures the report is about.
+        The scores the report is about: measures, or ``"wai-sr/task/client"``.
     cutoff
         The outcome score from which a client counts as in the upper range; else the card's.
     rater
@@ -88,58 +89,36 @@ class Context:
     @property
     def alliance(self) -> Score:
         """The alliance score the report is about; raises where the study has none."""
-        return self._score("alliance", self.options.alliance, self.options.rater)
+        return self._score(ALLIANCE, self.options.alliance, self.options.rater)
 
     @property
     def outcome(self) -> Score:
         """The outcome score the report is about; raises where the study has none."""
-        return self._score("outcome", self.options.outcome, "client")
+        return self._score(OUTCOME, self.options.outcome, "client")
 
     def rows(self, score: Score, *, any_rater: bool = False) -> pd.DataFrame:
         """Return the session scores of a score, of its rater or of any."""
-        scores = self.study.scores
-        keep = (scores["measure"] == score.measure) & (scores["scale"] == score.scale)
-        if not any_rater:
-            keep &= scores["rater"] == score.rater
-        return scores[keep & scores["score"].notna()]
+        parts = KEYS[:2] if any_rater else KEYS
+        rows, _ = choose(self.study, *(getattr(score, part) for part in parts), settle=parts)
+        return rows[rows["score"].notna()]
 
-    def _score(self, construct: str, wanted: str | None, rater: str) -> Score:
-        found = self._candidates(construct, wanted)
-        if found.empty:
-            name = f"of {wanted}" if wanted else f"of a measure whose card says '{construct}'"
+    def _score(self, kinds: tuple[str, ...], wanted: str | None, rater: str) -> Score:
+        """Return the score wanted, else that of the kind with most scores, preferring a rater."""
+        measures = [wanted] if wanted else measures_of(self.study, kinds, rater=rater)
+        if not measures:
+            there = listing(self.study.scores["measure"].unique(), 8) or "no scores at all"
             raise DesignError(
-                f"The study has no scores {name}; it has "
-                f"{self._measures_in_words() or 'no scores at all'}."
+                f"The study has no scores of a measure whose card says '{kinds[0]}'; it has "
+                f"{there}."
             )
-        preferred = found[found["rater"] == rater]
-        measure = (preferred if len(preferred) else found)["measure"].iloc[0]
-        part = found[found["measure"] == measure]
-        part = part[part["rater"] == rater] if (part["rater"] == rater).any() else part
-        scales = list(part["scale"])
-        scale = "total" if "total" in scales else str(scales[0])
-        return self._described(str(measure), scale, str(part["rater"].iloc[0]))
-
-    def _candidates(self, construct: str, named: str | None) -> pd.DataFrame:
-        """Return measure, rater and scale of what there is, the most frequent first.
-
-        A measure that the user names is taken whatever its card says it measures.
-        """
         tables = [self.study.scores]
-        if "assessments" in self.study.tables and construct == "outcome":
+        if kinds == OUTCOME and self.study.has("assessments"):
             tables.append(self.study.tables["assessments"])
-        columns = ["measure", "rater", "scale"]
-        counts = pd.concat([t.loc[t["score"].notna(), columns] for t in tables]).astype(str)
-        found = counts.value_counts(sort=True).reset_index()
-        if named is not None:
-            return found[found["measure"] == named]
-        kinds = {
-            name: getattr(self.card(name), "construct", None) for name in found["measure"].unique()
-        }
-        wanted = {"alliance"} if construct == "alliance" else {"outcome", "function"}
-        return found[found["measure"].map(kinds).isin(wanted)]
-
-    def _measures_in_words(self) -> str:
-        return ", ".join(sorted(map(str, self.study.scores["measure"].unique())))
+        held = pd.concat([t.loc[t["score"].notna(), list(KEYS)] for t in tables]).astype(str)
+        rows, name = choose(held, measures[0], settle=("measure",))
+        rater = name.rater or _preferred(rows["rater"], rater)
+        scale = name.scale or _preferred(rows.loc[rows["rater"] == rater, "scale"], "total")
+        return self._described(str(name.measure), scale, rater)
 
     def _described(self, measure: str, scale: str, rater: str) -> Score:
         card = self.card(measure)
@@ -155,3 +134,8 @@ class Context:
             card.scales[scale].direction,
             (float(ends[0]), float(ends[1])),
         )
+
+
+def _preferred(there: pd.Series, wanted: str) -> str:
+    """Return what is wanted where it is there, else what is there most."""
+    return wanted if (there == wanted).any() else str(there.value_counts().index[0])

@@ -237,22 +237,21 @@ def cards_of(given: Any) -> Registry:
 
 
 def measures_of(given: Any, kinds: Iterable[str], *, rater: str | None = None) -> list[str]:
-    """Return the measures whose card says that they are of a kind, those with most scores first.
+    """Return the measures whose card says that they are of a kind, those with most forms first.
 
-    Occasions count beside sessions; with `rater`, measures that he or she has rated go first.
+    Occasions count beside sessions; with `rater`, measures of that rater go first.
     """
     tables = [scores_of(given)]
     if is_study(given) and given.has("assessments"):
         tables.append(given.tables["assessments"])
-    cards = cards_of(given)
-    held = pd.concat([one.loc[one["score"].notna(), ["measure", "rater"]] for one in tables])
-    names = held["measure"].astype(str)
-    counts = names.groupby(names, sort=False).size()
-    by_rater = names[held["rater"].astype(object) == rater].value_counts()
-    order = pd.DataFrame({"own": by_rater.reindex(counts.index).fillna(0), "all": counts})
-    order = order.sort_values(["own", "all"], ascending=False, kind="stable")
-    wanted = set(kinds)
-    return [n for n in order.index if getattr(cards.get(n), "construct", None) in wanted]
+    held = pd.concat([one.loc[one["score"].notna(), list(KEYS)] for one in tables]).astype(object)
+    order = []
+    for part in (held[held["rater"] == rater], held):
+        counts = part.groupby(["measure", "scale"], sort=False).size()
+        order += [*counts.sort_values(ascending=False, kind="stable").index.get_level_values(0)]
+    cards, wanted = cards_of(given), set(kinds)
+    names = map(str, dict.fromkeys(order))
+    return [name for name in names if getattr(cards.get(name), "construct", None) in wanted]
 
 
 def alliance_of(study: Any) -> str:

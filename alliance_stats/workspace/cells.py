@@ -9,6 +9,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import AllianceStatsError, StudyLacksError
+from ..study.select import choose
 from .needing import needs
 
 if TYPE_CHECKING:
@@ -70,16 +71,12 @@ def _left_out(part: str, lack: StudyLacksError) -> str:
 
 
 def one_score(
-    study: Study, measure: str, name: str, *, rater: str = "client", scale: str = "total"
+    study: Study, measure: str, name: str, *, rater: str = "client", scale: str | None = None
 ) -> pd.DataFrame:
-    """Return one score at sessions, a row a client and session, in a column called `name`.
-
-    A measure without the scale gives its first.
-    """
+    """Return one score at sessions, a row a client and session, in a column called `name`."""
     needs(study, scores=[(measure, rater)])
-    scores = study.scores.query("measure == @measure and rater == @rater and score.notna()")
-    there = list(scores["scale"].unique())
-    kept = scores[scores["scale"] == (scale if scale in there else there[0])]
+    scores, _ = choose(study, measure, scale, rater)
+    kept = scores[scores["score"].notna()]
     return kept[["client_id", "session", "score"]].rename(columns={"score": name})
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..arguments import shown
 from ..errors import DesignError, StudyLacksError, did_you_mean, listing
+from ..study.select import measures_of, name_of
 from ..study.tables import TABLES, table_schema
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def choose_measure(study: Study, wanted: str, *constructs: str, rater: str = "cl
     study
         A `Study`.
     wanted
-        The name of a measure, or an empty text.
+        The name of a measure (or ``measure/scale``), or an empty text.
     *constructs
         What its card must say where `wanted` is empty: ``alliance``, ``outcome``, ``function``.
     rater
@@ -110,10 +111,9 @@ def choose_measure(study: Study, wanted: str, *constructs: str, rater: str = "cl
         return wanted
     scores = study.scores
     there = scores[(scores["rater"] == rater) & scores["score"].notna()]["measure"]
-    for name in there.value_counts().index:
-        card = study.measures.get(str(name))
-        if card is not None and card.construct in constructs:
-            return str(name)
+    for name in measures_of(study, constructs, rater=rater):
+        if (there == name).any():
+            return name
     kind = " or ".join(KINDS.get(one, f"a measure of {one}") for one in constructs)
     held = listing(there.unique(), 8) or "none"
     raise StudyLacksError(
@@ -144,6 +144,7 @@ def _lacking_table(study: Study, table: str) -> str:
 def _lacking_scores(study: Study, measure: str, rater: str) -> str:
     scores = study.scores
     there = scores[scores["score"].notna()]
+    measure = name_of(measure).measure or measure
     if ((there["measure"] == measure) & (there["rater"] == rater)).any():
         return ""
     names = [str(name) for name in there["measure"].unique()]

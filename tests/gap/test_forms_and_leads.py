@@ -184,7 +184,7 @@ def test_scales_stand_below_each_other():
     one = al.rating_gap(STUDY, measure="wai-sr", scale="bond", replicates=5).tidy()
     mine = table[table["scale"] == "bond"]["estimate"].to_numpy()
     assert mine == pytest.approx(one["estimate"].to_numpy(), nan_ok=True)
-    with pytest.raises(al.DesignError, match="no measure 'wai'"):
+    with pytest.raises(al.DesignError, match="no scores of wai; there are"):
         al.gap_by_scale(STUDY, measure="wai")
 
 

@@ -179,7 +179,7 @@ def test_the_same_seed_gives_the_same_intervals():
 def test_errors_say_what_is_there():
     client, therapist = simulated(8, dyads=6)
     data = long(client, therapist)
-    with pytest.raises(al.ColumnError, match=r"no measure 'wai-s'.*Did you mean 'wai-sr'"):
+    with pytest.raises(al.ColumnError, match=r"no scores of wai-s;.*Did you mean 'wai-sr'"):
         al.rating_gap(data, measure="wai-s", scale="total")
     with pytest.raises(al.DesignError, match=r"No session was rated by both"):
         al.rating_gap(data[data["rater"] == "client"])

@@ -14,8 +14,8 @@ STUDY = al.simulate_study(n_therapists=3, n_clients=9, seed=1)
     ("options", "sentence"),
     [
         ({"rupture_rule": "dorp"}, "There is no rupture rule 'dorp'.*Did you mean 'drop'"),
-        ({"alliance": "nope"}, "no scores of nope; it has"),
-        ({"outcome": "nope"}, "no scores of nope; it has"),
+        ({"alliance": "nope"}, "no scores of nope; there are"),
+        ({"outcome": "nope"}, "no scores of nope; there are"),
         ({"seed": -5}, "seed must be a whole number from 0 on"),
         ({"replicates": 0}, "replicates must be a whole number from 1 on"),
         ({"cutoff": float("nan")}, "cutoff must be a score"),

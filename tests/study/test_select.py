@@ -124,5 +124,5 @@ def test_measures_of_a_kind_come_with_most_scores_first(study):
     assert measures_of(study, ["alliance"]) == ["wai-sr"]
     assert measures_of(study, ["outcome", "function"]) == ["core-10"]
     more = study.scores[study.scores["measure"] == "wai-sr"].assign(measure="srs")
-    both = study.with_tables(scores=pd.concat([more, more.assign(scale="again")]))
+    both = study.with_tables(ratings=None, scores=pd.concat([study.scores[::2], more]))
     assert measures_of(both, ["alliance"], rater="client")[0] == "srs"

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ...disclosure import NOTE, blurred
-from ...errors import DesignError
+from ...errors import DesignError, ScoreError
 from .. import columns as col
 from ..content import Block, Paragraph, Table
 from ..context import Context, Score
@@ -39,7 +39,11 @@ def outcome_of(context: Context, score: Score) -> Score:
             f"The ruptures are told from the {score.title} itself, so it cannot be the outcome; "
             "name another with outcome=."
         )
-    if context.rows(outcome).empty:
+    try:
+        rated = len(context.rows(outcome))
+    except ScoreError:
+        rated = 0
+    if not rated:
         raise DesignError(f"The {outcome.title} was not rated at sessions, only at occasions.")
     return outcome
 
