@@ -48,6 +48,8 @@ def flags(series: pd.Series, what: str, ids: pd.Series | None = None) -> pd.Seri
 
     Only True and False (or 1 and 0) are taken: every text counts as true in Python, "no" too.
     """
+    if types.is_bool_dtype(series.dtype):  # nothing else can stand in it
+        return series.astype("Float64").astype(float)
     values = series.astype(object)
     known = values.notna()
     ok = values.map(

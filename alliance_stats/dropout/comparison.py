@@ -241,7 +241,12 @@ def _answers(
             cluster = "therapist_id" if "therapist_id" in data.columns else None
             formula = "event ~ session + alliance_within + alliance_between"
             fit = fit_dropout_hazard(
-                formula, data, link="cloglog", cluster=cluster, confidence=confidence
+                formula,
+                data,
+                link="cloglog",
+                cluster=cluster,
+                guard=False,  # person_period dates what it gives
+                confidence=confidence,
             )
             row["n_events"] = fit.n_events
             few = few_events(fit.n_events, len(fit.params))

@@ -10,6 +10,7 @@ from pandas.api import types
 
 from ..errors import ColumnError, DesignError, did_you_mean, listing, require_columns
 from ..people import handovers, refuse_repeats, reuse_hint, same_ids
+from ..study.frames import once_a_study
 from .checks import flags, no_missing_ids, number_of, study_or_table, table_only
 
 DROPOUT = "dropout"
@@ -18,6 +19,7 @@ COMPETING = ("completed", "mutual", "transferred", "administrative")
 REASONS = (DROPOUT, *COMPETING, CENSORED)
 
 
+@once_a_study
 def endings(study_or_data: Any) -> pd.DataFrame:
     """Return one row a client: ``client_id``, ``last_session``, ``reason`` and group columns.
 
@@ -33,19 +35,22 @@ def endings(study_or_data: Any) -> pd.DataFrame:
         require_columns(table.columns, ["client_id", "last_session", "reason"], what="the endings")
         steps = [("clients in the table", len(table))]
     else:
-        table, messages, steps = _from_study(study_or_data)
+        observed = last_observed(study_or_data.tables)
+        table, messages, steps = _from_study(study_or_data, observed)
     no_missing_ids(table, "The endings")
     _refuse_duplicates(table)
     _refuse_unknown_reasons(table)
     table["last_session"] = _checked_sessions(table)
     if not isinstance(study_or_data, pd.DataFrame):
-        messages += _after_the_end(table, study_or_data.tables)
+        messages += _after_the_end(table, study_or_data.tables, observed)
     table.attrs["messages"] = tuple(messages)
     table.attrs["flow"] = (*steps, ("analysed", len(table)))
     return table
 
 
-def _from_study(study: Any) -> tuple[pd.DataFrame, list[str], list[tuple[str, int]]]:
+def _from_study(
+    study: Any, observed: pd.DataFrame
+) -> tuple[pd.DataFrame, list[str], list[tuple[str, int]]]:
     tables = study.tables
     if "terminations" not in tables:
         raise DesignError(
@@ -69,7 +74,7 @@ def _from_study(study: Any) -> tuple[pd.DataFrame, list[str], list[tuple[str, in
             f"{'is' if missing.sum() == 1 else 'are'} left out: {ids}."
         )
         known = known[~missing]
-    observed = same_ids(last_observed(tables), everybody)
+    observed = same_ids(observed, everybody)
     silent = observed[~observed["client_id"].isin(everybody)]
     if len(silent):
         messages.append(
@@ -101,11 +106,13 @@ def _without_a_trace(clients: pd.DataFrame | None, seen: list[pd.Series]) -> pd.
     return clients.loc[~clients["client_id"].isin(there), "client_id"]
 
 
-def _after_the_end(table: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> list[str]:
+def _after_the_end(
+    table: pd.DataFrame, tables: dict[str, pd.DataFrame], observed: pd.DataFrame
+) -> list[str]:
     """Tell of clients who attended sessions after the one at which they are said to have ended."""
     if "sessions" not in tables:
         return []
-    observed = same_ids(last_observed(tables), table["client_id"])
+    observed = same_ids(observed, table["client_id"])
     last = table["client_id"].map(observed.set_index("client_id")["last_session"])
     later = (last > table["last_session"]).to_numpy(dtype=bool)
     if not later.any():

@@ -209,10 +209,11 @@ def _glm(
     """Return the fit with the model's own errors, and the one robust to clusters (or the same)."""
     import warnings
 
-    import statsmodels.api as sm
+    from statsmodels.genmod.families import Binomial, links
+    from statsmodels.genmod.generalized_linear_model import GLM
 
-    links = {"logit": sm.families.links.Logit, "cloglog": sm.families.links.CLogLog}
-    model = sm.GLM(y, x, family=sm.families.Binomial(link=links[link]()))
+    known = {"logit": links.Logit, "cloglog": links.CLogLog}
+    model = GLM(y, x, family=Binomial(link=known[link]()))
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # separation is told in our own words
         plain = model.fit()

@@ -48,6 +48,18 @@ class Packing:
         """(..., pairs, units) to (..., k, k, units)."""
         return packed[..., self.place, :]
 
+    def symmetric_outer(self, left: Array, right: Array) -> Array:
+        """Return ``left' right + right' left`` of (..., k, units) as (..., pairs, units)."""
+        size = left.shape[-2]
+        found = np.empty((*left.shape[:-2], len(self.rows), left.shape[-1]))
+        at = 0
+        for row in range(size):  # slices: picking pairs by index copies each operand first
+            span = found[..., at : at + size - row, :]
+            np.multiply(left[..., row, None, :], right[..., row:, :], out=span)
+            span += right[..., row, None, :] * left[..., row:, :]
+            at += size - row
+        return found
+
     def sum_outer(self, left: Array, right: Array, starts: Indices) -> Array:
         """Return each parent's sum of ``left' right``, known to be symmetric.
 

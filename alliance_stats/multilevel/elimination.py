@@ -118,9 +118,7 @@ class _Own:
 
     def _weighted_sums(self, B: Array, starts: Indices) -> tuple[Array, Array]:
         """Return sums (pairs of effects, packed columns, parents), plain; and those of `used`."""
-        rows, columns = self.pack.rows, self.pack.columns
-        left, right = B[self.wiring.rows], B[self.wiring.columns]
-        products = left[:, rows] * right[:, columns] + right[:, rows] * left[:, columns]
+        products = self.pack.symmetric_outer(B[self.wiring.rows], B[self.wiring.columns])
         plain = sum_children(products, starts)
         if self.order == 1:
             return plain, plain[:0]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 from .tables import table_schema
 
@@ -25,6 +26,26 @@ def shared_copy(frame: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     return frame.copy(deep=int(pd.__version__.split(".")[0]) < 3)
+
+
+def once_a_study(compute: Callable[..., pd.DataFrame]) -> Callable[..., pd.DataFrame]:
+    """Let a study keep the table a function makes of it, so that it is made once.
+
+    A study never changes, so what was made of it stays right; it goes when the study goes.
+    Callers get copies. What is no study (a DataFrame) is worked on each time.
+    """
+
+    @wraps(compute)
+    def kept(study: Any, *choices: Any) -> pd.DataFrame:
+        made = getattr(study, "_made", None)
+        if made is None:
+            return compute(study, *choices)
+        key = (compute.__qualname__, *choices)
+        if key not in made:
+            made[key] = compute(study, *choices)
+        return shared_copy(made[key])
+
+    return kept
 
 
 def same_frames(one: Mapping[str, pd.DataFrame], other: Mapping[str, pd.DataFrame]) -> bool:

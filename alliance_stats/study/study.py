@@ -186,6 +186,11 @@ class Study:
 
         return study_scores(self)
 
+    @cached_property
+    def _made(self) -> dict[tuple[Any, ...], pd.DataFrame]:
+        """What functions made of this study, each once (`once_a_study`)."""
+        return {}
+
     def select(
         self,
         score: str,
