@@ -108,10 +108,17 @@ class _Ledger:
         for one in people - self.places.keys():
             self.places[one] = len(self.places)
         more = len(self.places) - len(self.patterns)
+        if not more:
+            return
         self.basis = np.pad(self.basis, ((0, 0), (0, more)))
         self.shown = np.pad(self.shown, ((0, 0), (0, more)))
         self.weights = np.hstack([self.weights, self.random.normal(size=(2, more))])
         self.patterns = np.pad(self.patterns, (0, more))
+
+
+def _each_once(group: Iterable[Hashable]) -> frozenset[Hashable]:
+    """Return the people of a group; a column is made unique before Python looks at its cells."""
+    return frozenset(group.unique() if isinstance(group, pd.Series) else group)
 
 
 def _few_beside(shown: np.ndarray, row: np.ndarray) -> bool:
@@ -194,7 +201,7 @@ class Disclosure:
         if self.everything:
             return True
         ledger = self._ledgers.setdefault(of, _Ledger())
-        shown = ledger.admit([frozenset(group) for group in groups])
+        shown = ledger.admit([_each_once(group) for group in groups])
         self.withheld |= not shown
         return shown
 
@@ -216,17 +223,17 @@ class Disclosure:
             those in `rows`. A number of sessions or ruptures is a sum over them, and does not
             tell how many have one.
         """
-        people = frozenset(rows["client_id"])
+        people = _each_once(rows["client_id"])
         keys = [name for name in ("client_id", what) if name in rows.columns]
         return (
             (self.everything or not 0 < len(people) < SMALLEST_SHOWN)
             and self.shows(people if over is None else over)
-            and self.shows(rows[keys].itertuples(index=False, name=None), of=what)
+            and self.shows(zip(*(rows[name].to_numpy(dtype=object) for name in keys)), of=what)
         )
 
     def people(self, group: Iterable[Hashable], one: str, many: str | None = None) -> str:
         """Return the size of a group in words: ``12 clients``, or that it is withheld."""
-        group, many = frozenset(group), many or one + "s"
+        group, many = _each_once(group), many or one + "s"
         if self.shows(group, of="therapist" if one == "therapist" else "client"):
             return f"{len(group):,} {one if len(group) == 1 else many}"
         if len(group) < SMALLEST_SHOWN:
@@ -242,7 +249,7 @@ class Disclosure:
         what
             What they are or did: ``clients have two scores``.
         """
-        if not self.everything and len(frozenset(group)) < SMALLEST_SHOWN:
+        if not self.everything and len(_each_once(group)) < SMALLEST_SHOWN:
             self.withheld = True
             raise WithheldError(
                 f"Fewer than five {what}: numbers about so few people are not shown."
@@ -268,7 +275,7 @@ class Disclosure:
             not even together they can be shown, nothing. Empty parts are left out where parts
             were put together, so that it is not told which are rare and which empty.
         """
-        every = {name: frozenset(group) for name, group in groups.items()}
+        every = {name: _each_once(group) for name, group in groups.items()}
         whole = frozenset().union(*every.values()) if every else frozenset()
         if not self.shows(whole):
             return {}
@@ -293,7 +300,7 @@ def spread_tells(people: Iterable[Hashable]) -> bool:
     it by a tenth, which any rounding shows; with thirty by less than what is left unsaid of the
     sessions and of the therapists.
     """
-    return len(frozenset(people)) < SPREAD_TELLS_BELOW
+    return len(_each_once(people)) < SPREAD_TELLS_BELOW
 
 
 def blurred(frame: pd.DataFrame, *, spread: bool = True) -> pd.DataFrame:
