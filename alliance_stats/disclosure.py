@@ -225,10 +225,11 @@ class Disclosure:
         """
         people = _each_once(rows["client_id"])
         keys = [name for name in ("client_id", what) if name in rows.columns]
+        columns = (rows[name].to_numpy(dtype=object) for name in keys)
         return (
             (self.everything or not 0 < len(people) < SMALLEST_SHOWN)
             and self.shows(people if over is None else over)
-            and self.shows(zip(*(rows[name].to_numpy(dtype=object) for name in keys)), of=what)
+            and self.shows(zip(*columns, strict=True), of=what)
         )
 
     def people(self, group: Iterable[Hashable], one: str, many: str | None = None) -> str:

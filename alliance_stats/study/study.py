@@ -253,7 +253,10 @@ class Study:
         """
         frames = {**self._frames, **tables}
         kept = {name: frame for name, frame in frames.items() if frame is not None}
-        return self._with(tables=kept, report=None)
+        changed = self._with(tables=kept, report=None)
+        if "_scores" in self.__dict__ and not {"ratings", "scores"} & tables.keys():
+            changed.__dict__["_scores"] = self._scores  # what they are made of is the same
+        return changed
 
     def _with(self, **changes: Any) -> Study:
         values = {name: self.__dict__[name] for name in _SLOTS if not name.startswith("_")}

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from ...errors import DesignError, listing, require_columns
 from ..sample_size import DropoutSampleSize, dropout_sample_size
@@ -148,24 +149,26 @@ def predict_dropout(
     setup = make_setup(land, groups, asked.folds, asked.inner, asked.seed, messages)
     # In one order, so that the order of the columns decides no tie.
     ordered = x[sorted(x.columns)]
-    run = cross_validate(
-        chosen,
-        ordered,
-        land,
-        setup,
-        first,
-        resampling,
-        progress or (lambda what, done, steps: None),
-    )
+    with threadpool_limits(1):  # on folds so small threads only wait for one another
+        run = cross_validate(
+            chosen,
+            ordered,
+            land,
+            setup,
+            first,
+            resampling,
+            progress or (lambda what, done, steps: None),
+        )
     split = leaks.therapists_in_several(land.clients, run.fold, groups)
     told = [*found, *again, *leaks.split_therapists(study, land.clients["client_id"]), *split]
     lines = [(one.feature, one.kind, one.why, one.action(asked.allow_leaks)) for one in told]
     table = pd.DataFrame(lines, columns=list(leaks.COLUMNS))
     settings = _settings(asked, study, land, setup, first, x, horizon, unseen=not split)
-    return judged(
-        run, land, x, table, size, settings, describe(study, land, x, run, settings),
-        (*land.messages, *messages), study,
-    )  # fmt: skip
+    with threadpool_limits(1):
+        return judged(
+            run, land, x, table, size, settings, describe(study, land, x, run, settings),
+            (*land.messages, *messages), study,
+        )  # fmt: skip
 
 
 def _settings(
