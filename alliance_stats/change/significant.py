@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..arguments import checked_choice, is_number, share
 from ..errors import DesignError
+from ..inference.rows import tidy_rows
 from ..results import Result
 from .card import card_of, direction_of
 from .formulas import cutoff
@@ -57,19 +58,11 @@ class ClinicallySignificantChange(Result):
     def tidy(self) -> pd.DataFrame:
         """Return one row a category and denominator; the estimate is a share."""
         table = self.table
-        return pd.DataFrame(
-            {
-                "effect": "fixed",
-                "group": "",
-                "term": table["denominator"] + ": " + table["category"],
-                "estimate": table["share"],
-                "std_error": np.sqrt(table["share"] * (1 - table["share"]) / table["n_of"]),
-                "statistic": np.nan,
-                "df": np.nan,
-                "p_value": np.nan,
-                "conf_low": table["conf_low"],
-                "conf_high": table["conf_high"],
-            }
+        return tidy_rows(
+            table["denominator"] + ": " + table["category"],
+            table["share"],
+            np.sqrt(table["share"] * (1 - table["share"]) / table["n_of"]),
+            **table[["conf_low", "conf_high"]],
         )
 
     def glance(self) -> pd.DataFrame:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import norm
+
+from ..inference.distributions import half_width
 
 
 def aalen_johansen(
@@ -51,7 +52,7 @@ def log_log_interval(
     """Return pointwise limits on the log(-log) scale; where nothing happened yet, both are 0."""
     inside = (incidence > 0) & (incidence < 1)
     safe = np.where(inside, incidence, 0.5)
-    spread = norm.ppf(0.5 + confidence / 2) * np.sqrt(variance) / np.abs(safe * np.log(safe))
+    spread = half_width(np.sqrt(variance), confidence=confidence) / np.abs(safe * np.log(safe))
     low = np.where(inside, safe ** np.exp(spread), incidence)
     high = np.where(inside, safe ** np.exp(-spread), incidence)
     return low, high

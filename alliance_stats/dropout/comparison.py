@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from ..arguments import names, share
 from ..errors import AllianceStatsError, DesignError, listing
+from ..inference.distributions import half_width
+from ..inference.rows import tidy_rows
 from ..results import Result
 from .checks import study_or_table
 from .definitions import DEFINITIONS, ends_under
@@ -58,12 +59,9 @@ class DropoutDefinitions(Result):
 
     def tidy(self) -> pd.DataFrame:
         """Return the rate under each definition."""
-        blank: dict[str, Any] = {"effect": "fixed", "group": "", "statistic": np.nan, "df": np.nan,
-                 "p_value": np.nan, "std_error": np.nan}  # fmt: skip
-        named = self.rates.rename(columns={"definition": "term", "rate": "estimate"})
-        order = ["effect", "group", "term", "estimate", "std_error", "statistic", "df", "p_value",
-                 "conf_low", "conf_high"]  # fmt: skip
-        return named.assign(**blank)[order]
+        own = self.rates
+        limits = own[["conf_low", "conf_high"]]
+        return tidy_rows(own["definition"], own["rate"], **limits)
 
     def glance(self) -> pd.DataFrame:
         """Return one row: how many definitions, and how far the rates and kappas spread."""
@@ -217,7 +215,7 @@ def cohen_kappa(counts: np.ndarray, confidence: float) -> tuple[float, float, fl
     weight = (column[:, None] + row[None, :]) * (1 - kappa)  # of cell (i, j): p.i + pj.
     np.fill_diagonal(weight, 1 - (row + column) * (1 - kappa))
     spread = (p * weight**2).sum() - (kappa - chance * (1 - kappa)) ** 2
-    half = norm.ppf(0.5 + confidence / 2) * np.sqrt(max(spread, 0.0) / n) / (1 - chance)
+    half = half_width(np.sqrt(max(spread, 0.0) / n) / (1 - chance), confidence=confidence)
     return kappa, kappa - half, min(kappa + half, 1.0)
 
 

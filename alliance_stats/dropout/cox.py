@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from ..arguments import share
 from ..errors import ColumnError, DesignError, did_you_mean, listing, require_columns
+from ..inference.rows import coefficient_rows
 from ..people import refuse_ids
 from ..results import Result
 from .checks import table_only
@@ -56,24 +56,16 @@ class DropoutCox(Result):
     def tidy(self, *, exponentiate: bool = False) -> pd.DataFrame:
         """Return one row a term; `exponentiate` gives hazard ratios."""
         shown = ~self.params.index.isin(self.runaway)
-        estimate = self.params.where(shown).to_numpy()
-        error = self.bse.where(shown).to_numpy()
-        half = norm.ppf(0.5 + self.confidence / 2) * error
-        turn = np.exp if exponentiate else np.asarray
-        return pd.DataFrame(
-            {
-                "effect": "fixed",
-                "group": "",
-                "term": self.params.index,
-                "estimate": turn(estimate),
-                "std_error": error,
-                "statistic": estimate / error,
-                "df": np.inf,
-                "p_value": 2 * norm.sf(np.abs(estimate / error)),
-                "conf_low": turn(estimate - half),
-                "conf_high": turn(estimate + half),
-            }
+        table = coefficient_rows(
+            self.params.index,
+            self.params.where(shown),
+            self.bse.where(shown),
+            confidence=self.confidence,
         )
+        if exponentiate:
+            turned = ["estimate", "conf_low", "conf_high"]
+            table[turned] = np.exp(table[turned])
+        return table
 
     def glance(self) -> pd.DataFrame:
         """Return one row: size and partial log-likelihood."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2, norm
+from scipy.stats import chi2
 
 from ..arguments import share, whole
 from ..errors import (
@@ -16,6 +16,7 @@ from ..errors import (
     did_you_mean,
     require_columns,
 )
+from ..inference.distributions import half_width
 from ..multilevel.formula import Formula, parse_formula
 from ..multilevel.terms import Columns, Table, build, response
 from ..people import refuse_ids, refuse_repeats
@@ -266,7 +267,7 @@ def _therapists(
     name: str, names: Any, sample: frailty.Sample, found: frailty.FrailtyFit, confidence: float
 ) -> pd.DataFrame:
     effect, spread = found.sd * found.modes, found.sd * found.spreads
-    half = norm.ppf(0.5 + confidence / 2) * spread
+    half = half_width(spread, confidence=confidence)
     return pd.DataFrame(
         {
             name: names,

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from ..drawing import GREY, INK, PALE, SERIES, house_style, in_percent, new_axes
 from ..errors import DesignError, listing, require_columns
+from ..inference.distributions import half_width
 from ..people import refuse_repeats
 from .accumulation import accumulated
 from .links import inverse_link
@@ -120,7 +120,7 @@ def _band(fit: DropoutHazard, own: pd.DataFrame, x: pd.DataFrame) -> tuple[np.nd
     values = x.to_numpy()
     eta = values @ fit.params.to_numpy() + effect
     error = np.sqrt(np.einsum("ij,jk,ik->i", values, fit.cov.to_numpy(), values) + spread**2)
-    half = np.where(sd > 0, np.nan, norm.ppf(0.5 + fit.confidence / 2) * error)
+    half = np.where(sd > 0, np.nan, half_width(error, confidence=fit.confidence))
     return inverse_link(fit.link, eta - half), inverse_link(fit.link, eta + half)
 
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from ..errors import DesignError, did_you_mean, listing, require_columns
+from ..inference.distributions import half_width
+from ..inference.rows import coefficient_rows, tidy_rows
 from ..multilevel.terms import Columns, Table
 from ..results import Result
 from .checks import table_only
@@ -67,7 +68,7 @@ class DropoutHazard(Result):
 
     def conf_int(self) -> pd.DataFrame:
         """Return Wald intervals of the coefficients, columns ``low`` and ``high``."""
-        half = norm.ppf(0.5 + self.confidence / 2) * self.bse
+        half = half_width(self.bse, confidence=self.confidence)
         return pd.DataFrame({"low": self.params - half, "high": self.params + half})
 
     def tidy(self, *, exponentiate: bool = False) -> pd.DataFrame:
@@ -76,33 +77,25 @@ class DropoutHazard(Result):
         Coefficients that run to infinity (``.runaway``) are NaN.
         """
         shown = ~self.params.index.isin(self.runaway)
-        params, bse = self.params.where(shown), self.bse.where(shown)
-        statistic = params / bse
-        limits = self.conf_int()
-        limits.loc[~shown] = np.nan
-        turn = np.exp if exponentiate else (lambda values: values)
-        fixed = pd.DataFrame(
-            {
-                "effect": "fixed",
-                "group": "",
-                "term": self.params.index,
-                "estimate": turn(params.to_numpy()),
-                "std_error": bse.to_numpy(),
-                "statistic": statistic.to_numpy(),
-                "df": np.inf,
-                "p_value": 2 * norm.sf(np.abs(statistic.to_numpy())),
-                "conf_low": turn(limits["low"].to_numpy()),
-                "conf_high": turn(limits["high"].to_numpy()),
-            }
+        fixed = coefficient_rows(
+            self.params.index,
+            self.params.where(shown),
+            self.bse.where(shown),
+            confidence=self.confidence,
         )
+        if exponentiate:
+            turned = ["estimate", "conf_low", "conf_high"]
+            fixed[turned] = np.exp(fixed[turned])
         if not self.group:
             return fixed
-        empty = dict.fromkeys(["std_error", "statistic", "df", "conf_low", "conf_high"], np.nan)
-        row = {
-            "effect": "random", "group": self.group, "term": "sd Intercept",
-            "estimate": np.sqrt(self.variance), "p_value": self.variance_p_value, **empty,
-        }  # fmt: skip
-        return pd.concat([fixed, pd.DataFrame([row])[fixed.columns]], ignore_index=True)
+        random = tidy_rows(
+            "sd Intercept",
+            np.sqrt(self.variance),
+            effect="random",
+            group=self.group,
+            p_value=self.variance_p_value,
+        )
+        return pd.concat([fixed, random], ignore_index=True)
 
     def glance(self) -> pd.DataFrame:
         """Return one row: size, fit and the therapists' share of the variance."""

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..arguments import share
 from ..errors import ColumnError, DesignError, listing, require_columns
+from ..inference.rows import tidy_rows
 from ..results import Result
 from .checks import number_of
 from .clock import with_entry, with_time
@@ -48,19 +49,9 @@ class DropoutIncidence(Result):
     def tidy(self) -> pd.DataFrame:
         """Return the incidence at each group's last time, one row a kind of end."""
         last = self.table.groupby(["by", "event"], sort=False, dropna=False).tail(1)
-        return pd.DataFrame(
-            {
-                "effect": "fixed",
-                "group": last["by"].to_numpy(),
-                "term": last["event"].to_numpy(),
-                "estimate": last["incidence"].to_numpy(),
-                "std_error": last["std_error"].to_numpy(),
-                "statistic": np.nan,
-                "df": np.nan,
-                "p_value": np.nan,
-                "conf_low": last["conf_low"].to_numpy(),
-                "conf_high": last["conf_high"].to_numpy(),
-            }
+        limits = last[["conf_low", "conf_high"]]
+        return tidy_rows(
+            last["event"], last["incidence"], last["std_error"], group=last["by"], **limits
         )
 
     def glance(self) -> pd.DataFrame:

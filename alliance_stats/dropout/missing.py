@@ -12,6 +12,7 @@ from scipy.stats import t as student
 
 from ..arguments import finite, share, whole
 from ..errors import DesignError
+from ..inference.rows import tidy_rows
 from ..results import Result
 from .checks import number_of
 from .end_scores import FEWEST, EndScores, draw, end_scores
@@ -43,14 +44,10 @@ class DropoutSensitivity(Result):
 
     def tidy(self) -> pd.DataFrame:
         """Return the mean change under each delta."""
-        own = self.table
-        out = pd.DataFrame(
-            {"effect": "fixed", "group": "", "term": [f"delta = {d:g}" for d in own["delta"]]}
-        )
-        out["estimate"], out["std_error"] = own["estimate"], own["std_error"]
-        out["statistic"] = own["estimate"] / own["std_error"]
-        columns = ["df", "p_value", "conf_low", "conf_high"]
-        return pd.concat([out, own[columns]], axis=1)
+        own = self.table.drop(columns="delta")
+        statistic = own["estimate"] / own["std_error"]
+        terms = [f"delta = {d:g}" for d in self.table["delta"]]
+        return tidy_rows(terms, statistic=statistic, **own)
 
     def glance(self) -> pd.DataFrame:
         """Return one row: clients, imputed clients, tipping point."""

@@ -9,6 +9,7 @@ import pandas as pd
 
 from ..arguments import whole
 from ..errors import DesignError
+from ..inference.rows import tidy_rows
 from ..results import Result
 from .bounds import within
 
@@ -36,13 +37,7 @@ class DropoutSampleSize(Result):
 
     def tidy(self) -> pd.DataFrame:
         """Return the number of clients by each criterion."""
-        blank = dict.fromkeys(
-            ["std_error", "statistic", "df", "p_value", "conf_low", "conf_high"], np.nan
-        )
-        return pd.DataFrame(
-            {"effect": "fixed", "group": "", "term": self.table["criterion"],
-             "estimate": self.table["n"].astype(float), **blank}
-        )  # fmt: skip
+        return tidy_rows(self.table["criterion"], self.table["n"].astype(float))
 
     def glance(self) -> pd.DataFrame:
         """Return one row: what is needed, and for what."""

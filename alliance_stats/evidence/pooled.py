@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from ..inference.rows import tidy_rows
 from ..results import Result, to_show
 from .metrics import METRICS
 
@@ -76,15 +77,15 @@ class PooledEffects(Result):
     def tidy(self) -> pd.DataFrame:
         """Return one row; statistic and standard error are on the scale ``std_error_scale``."""
         share = self.metric == "proportion"
-        row = {
-            "effect": "fixed", "group": "", "term": "pooled", "estimate": self.estimate,
-            "std_error": self.std_error,
-            "statistic": float("nan") if share else self.pooled / self.std_error,
-            "df": self.df, "p_value": self.p_value,
-            "conf_low": self.conf_low, "conf_high": self.conf_high,
-            "std_error_scale": METRICS[self.metric].scale,
-        }  # fmt: skip
-        return pd.DataFrame([row])
+        names = ("df", "p_value", "conf_low", "conf_high")
+        return tidy_rows(
+            "pooled",
+            self.estimate,
+            self.std_error,
+            statistic=float("nan") if share else self.pooled / self.std_error,
+            std_error_scale=METRICS[self.metric].scale,
+            **{name: getattr(self, name) for name in names},
+        )
 
     def spread(self) -> pd.DataFrame:
         """Return what is shown beside the pool: how many effects, and how far they differ."""

@@ -11,6 +11,7 @@ from scipy.stats import chi2, norm
 
 from ..arguments import checked_choice, is_number
 from ..errors import DesignError
+from ..inference.rows import coefficient_rows
 from ..results import Result
 from .binomial import hessian
 from .influence import two_level
@@ -46,14 +47,9 @@ class SelectionModel(Result):
 
     def tidy(self) -> pd.DataFrame:
         """Return one row: the pool under selection."""
-        statistic = self.pooled / self.std_error
-        row = {
-            "effect": "fixed", "group": "", "term": "pooled", "estimate": self.estimate,
-            "std_error": self.std_error, "statistic": statistic, "df": np.inf,
-            "p_value": float(2 * norm.sf(abs(statistic))),
-            "conf_low": self.conf_low, "conf_high": self.conf_high,
-        }  # fmt: skip
-        return pd.DataFrame([row])
+        tested = coefficient_rows("pooled", self.pooled, self.std_error)
+        limits = {"conf_low": self.conf_low, "conf_high": self.conf_high}
+        return tested.assign(estimate=self.estimate, **limits)
 
     def glance(self) -> pd.DataFrame:
         """Return one row: weight of the step and its likelihood-ratio test."""

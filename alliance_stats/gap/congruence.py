@@ -14,10 +14,10 @@ from scipy import stats
 
 from ..arguments import share
 from ..errors import DesignError, did_you_mean
+from ..inference.rows import coefficient_rows, tidy_rows
 from ..results import TIDY_COLUMNS, Result
 from . import surface_math as geometry
 from .congruence_words import KEPT, SHOWN, one_rating, words_of
-from .linear import rows_of
 
 if TYPE_CHECKING:
     from .surface_bootstrap import SurfaceBootstrap
@@ -68,8 +68,7 @@ class Congruence(Result):
     def tidy(self) -> pd.DataFrame:
         """Return the terms the conditions are about, with the glossary's columns."""
         table = self.table.rename(columns={"condition": "term"})
-        out = table.assign(effect="fixed", group=self.group)
-        return out.reindex(columns=list(TIDY_COLUMNS))
+        return tidy_rows(group=self.group, **table).loc[:, list(TIDY_COLUMNS)]
 
     def glance(self) -> pd.DataFrame:
         """Return verdict and direction in one row."""
@@ -168,7 +167,9 @@ def _terms(
     rows = result.linear.rows(np.vstack([L, A]), [*geometry.QUADRATIC, *geometry.SHAPE])
     value, error = geometry.axes_with_errors(*result.coefficients(group), part.unit)
     df = result.linear.df_of(np.zeros((6, 1))) if result.linear.fit is None else np.full(6, np.inf)
-    both = pd.concat([rows, rows_of(list(geometry.AXES), value, error, df)]).set_index("term")
+    both = pd.concat([rows, coefficient_rows(list(geometry.AXES), value, error, df)]).set_index(
+        "term"
+    )
     if limits is not None:
         prefix = f"{group}:" if group else ""
         draws = limits.draws[[f"{prefix}{term}" for term in both.index]]

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t
 
 from ..arguments import whole
 from ..errors import AllianceStatsError, DesignError, did_you_mean
+from ..inference.distributions import half_width
+from ..inference.rows import tidy_rows
 from ..outputs import write_whole
 from ..results import TIDY_COLUMNS, Result
 from ..study.select import ScoreName
@@ -60,10 +61,10 @@ class GapFeedback(Result):
     def tidy(self) -> pd.DataFrame:
         """Return one row a cell, with the glossary's columns."""
         table = self.table
-        out = table.assign(
-            effect="fixed", group=table["who"], term=table["who"] + ": " + table["stage"]
+        out = tidy_rows(
+            **table.assign(group=table["who"], term=table["who"] + ": " + table["stage"])
         )
-        return out.reindex(columns=list(TIDY_COLUMNS))
+        return out[list(TIDY_COLUMNS)]
 
     def glance(self) -> pd.DataFrame:
         """Return therapist and number of suppressed cells in one row."""
@@ -241,7 +242,7 @@ def _minus(own: dict[str, Any], clinic: dict[str, Any]) -> dict[str, Any]:
 
 
 def _interval(estimate: float, error: float, df: float) -> dict[str, float]:
-    half = t.ppf(0.975, df) * error
+    half = half_width(error, df)
     return {
         "estimate": estimate, "std_error": error, "df": df, "conf_low": estimate - half,
         "conf_high": estimate + half,

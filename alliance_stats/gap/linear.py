@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from ..errors import DesignError, FewClustersWarning, SingularFitWarning
-from ..results import TIDY_COLUMNS
+from ..inference.rows import coefficient_rows
 
 if TYPE_CHECKING:
     from ..multilevel import MultilevelFit
@@ -51,30 +50,7 @@ class Linear:
         L = np.atleast_2d(L)
         estimate = L @ self.params.to_numpy()
         error = np.sqrt(np.einsum("ia,ab,ib->i", L, self.covariance.to_numpy(), L))
-        return rows_of(terms, estimate, error, self.df_of(L), group)
-
-
-def rows_of(
-    terms: list[str], estimate: Array, error: Array, df: Array, group: str = ""
-) -> pd.DataFrame:
-    """Return rows of ``tidy()`` from estimates, standard errors and degrees of freedom."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        statistic = estimate / error
-    half = stats.t.ppf(0.975, df) * error
-    return pd.DataFrame(
-        {
-            "effect": "fixed",
-            "group": group,
-            "term": terms,
-            "estimate": estimate,
-            "std_error": error,
-            "statistic": statistic,
-            "df": df,
-            "p_value": 2 * stats.t.sf(np.abs(statistic), df),
-            "conf_low": estimate - half,
-            "conf_high": estimate + half,
-        }
-    )[list(TIDY_COLUMNS)]
+        return coefficient_rows(terms, estimate, error, self.df_of(L), group=group)
 
 
 def least_squares(outcome: Array, columns: pd.DataFrame) -> Linear:

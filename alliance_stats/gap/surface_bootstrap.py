@@ -11,7 +11,8 @@ import pandas as pd
 
 from ..arguments import flag, whole
 from ..errors import AllianceStatsError, DesignError
-from ..results import TIDY_COLUMNS, Result
+from ..inference.rows import tidy_rows
+from ..results import Result
 from . import surface_math as geometry
 from .surface_design import fit_design
 
@@ -46,18 +47,8 @@ class SurfaceBootstrap(Result):
     def tidy(self) -> pd.DataFrame:
         """Return estimate, SD of the draws and 95 % percentile interval of each term."""
         low, high = self.draws.quantile([0.025, 0.975]).to_numpy()
-        table = pd.DataFrame(
-            {
-                "effect": "fixed",
-                "group": "",
-                "term": self.draws.columns,
-                "estimate": self.estimates.to_numpy(),
-                "std_error": self.draws.std().to_numpy(),
-                "conf_low": low,
-                "conf_high": high,
-            }
-        )
-        return table.reindex(columns=list(TIDY_COLUMNS))
+        error = self.draws.std()
+        return tidy_rows(self.draws.columns, self.estimates, error, conf_low=low, conf_high=high)
 
     def glance(self) -> pd.DataFrame:
         """Return numbers of replicates and clusters in one row."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ..inference.rows import tidy_rows
 from ..results import Z95
 from .batches import WHOLE, Array
 from .design import Design
@@ -77,8 +78,8 @@ class Autocorrelation:
     def tidy_row(self) -> pd.DataFrame:
         """Return phi as a row of ``tidy()``, with its 95 % interval."""
         low, high = self.conf_int(Z95)
-        row = {"effect": "random", "group": "Residual", "term": "phi", "estimate": self.phi}
-        return pd.DataFrame([{**row, "conf_low": low, "conf_high": high}])
+        of = {"effect": "random", "group": "Residual"}
+        return tidy_rows("phi", self.phi, **of, conf_low=low, conf_high=high)
 
     def conf_int(self, z: float) -> tuple[float, float]:
         """Return an interval of phi, symmetric on the logit scale; NaN on the boundary."""

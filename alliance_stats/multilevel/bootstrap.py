@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DesignError
-from ..results import TIDY_COLUMNS, Result
+from ..inference.rows import tidy_rows
+from ..results import Result
 from .batches import Array
-from .variances import tidy_rows
 
 if TYPE_CHECKING:
     from .result import MultilevelFit
@@ -57,12 +57,8 @@ class Bootstrap(Result):
     def tidy(self) -> pd.DataFrame:
         """Return one row a parameter: estimate, spread of the draws, percentile interval."""
         interval = self.conf_int()
-        found = self.terms.assign(
-            std_error=self.draws.std().to_numpy(),
-            conf_low=interval[0].to_numpy(),
-            conf_high=interval[1].to_numpy(),
-        )
-        return found.reindex(columns=list(TIDY_COLUMNS))
+        own = self.terms.assign(conf_low=interval[0].array, conf_high=interval[1].array)
+        return tidy_rows(**own.assign(std_error=self.draws.std().array))
 
     def glance(self) -> pd.DataFrame:
         """Return the numbers of replicates in one row."""
@@ -147,9 +143,4 @@ def _estimates(fit: MultilevelFit) -> Array:
 
 
 def _terms(fit: MultilevelFit) -> pd.DataFrame:
-    fixed = pd.DataFrame({"effect": "fixed", "group": "", "term": fit.params.index})
-    parts = [fixed, tidy_rows(fit.varcomp)]
-    if fit.autocorrelation is not None:
-        parts.append(fit.autocorrelation.tidy_row())
-    found = pd.concat(parts, ignore_index=True)[["effect", "group", "term"]]
-    return found.assign(estimate=_estimates(fit))
+    return fit.tidy()[["effect", "group", "term"]].assign(estimate=_estimates(fit))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..inference.distributions import t_two_sided
 from .batches import Array
-from .distributions import t_two_sided
 from .terms import INTERCEPT
 
 if TYPE_CHECKING:

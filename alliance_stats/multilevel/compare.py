@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DesignError
-from ..results import TIDY_COLUMNS, Result
-from .distributions import chi2_upper
+from ..inference.distributions import chi2_upper
+from ..inference.rows import tidy_rows
+from ..results import Result
 
 if TYPE_CHECKING:
     from .batches import Array
@@ -44,16 +45,13 @@ class Comparison(Result):
 
     def tidy(self) -> pd.DataFrame:
         """Return the test in one row."""
-        row = {
-            "effect": "fixed",
-            "group": "",
-            "term": "likelihood ratio",
-            "estimate": self.statistic,
-            "statistic": self.statistic,
-            "df": float(self.df),
-            "p_value": self.p_value,
-        }
-        return pd.DataFrame([row]).reindex(columns=list(TIDY_COLUMNS))
+        return tidy_rows(
+            "likelihood ratio",
+            self.statistic,
+            statistic=self.statistic,
+            df=float(self.df),
+            p_value=self.p_value,
+        )
 
     def glance(self) -> pd.DataFrame:
         """Return the test with its reference distribution in one row."""

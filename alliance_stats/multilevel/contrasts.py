@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DesignError, did_you_mean, listing
-from ..results import TIDY_COLUMNS, Result
+from ..inference.distributions import f_upper
+from ..inference.rows import coefficient_rows
+from ..results import Result
 from .batches import Array
-from .distributions import f_upper, t_quantile, t_two_sided
 
 if TYPE_CHECKING:
     from .result import MultilevelFit
@@ -74,21 +75,7 @@ def contrast_test(fit: MultilevelFit, contrast: Any) -> ContrastTest:
     estimate = L @ fit.params.to_numpy()
     error = np.sqrt(np.einsum("ia,ab,ib->i", scaled, fit.inference.covariance, scaled))
     df = fit.inference.df(scaled)
-    half = t_quantile(0.975, df) * error
-    rows = pd.DataFrame(
-        {
-            "effect": "fixed",
-            "group": "",
-            "term": labels,
-            "estimate": estimate,
-            "std_error": error,
-            "statistic": estimate / error,
-            "df": df,
-            "p_value": t_two_sided(estimate / error, df),
-            "conf_low": estimate - half,
-            "conf_high": estimate + half,
-        }
-    )[list(TIDY_COLUMNS)]
+    rows = coefficient_rows(labels, estimate, error, df)
     p_value = f_upper(joint.statistic, joint.df_num, joint.df_den)
     return ContrastTest(
         joint.statistic,

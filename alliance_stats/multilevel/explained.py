@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 
 from ..errors import listing
-from ..results import TIDY_COLUMNS, Result
+from ..inference.rows import tidy_rows
+from ..results import Result
 from .batches import Array, Indices
 from .prediction import fixed_of_rows
 from .terms import INTERCEPT
@@ -62,8 +63,7 @@ class Explained(Result):
             for names in self.parts[["source", "where", "group"]].itertuples(index=False)
         ]
         shares = [self.marginal, self.conditional, *self.parts["total"]]
-        table = pd.DataFrame({"effect": "fixed", "group": "", "term": names, "estimate": shares})
-        return table.reindex(columns=list(TIDY_COLUMNS))
+        return tidy_rows(names, shares)
 
     def glance(self) -> pd.DataFrame:
         """Return marginal and conditional R² in one row."""

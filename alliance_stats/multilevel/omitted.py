@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 
 from ..errors import listing
+from ..inference.distributions import chi2_upper
 from .batches import Array, sum_children
 from .checks import share_within
 from .deviance import Profile, covariances
-from .distributions import chi2_upper
 from .inference import KenwardRoger
 from .likelihood import Level, contribute
 from .terms import INTERCEPT

@@ -12,7 +12,7 @@ import pandas as pd
 from ..errors import DesignError, did_you_mean, listing
 from . import constrained as held
 from .batches import Array
-from .variances import RESIDUAL, tidy_rows
+from .variances import RESIDUAL, variance_rows
 
 if TYPE_CHECKING:
     from .design import Design
@@ -132,7 +132,7 @@ def _lower_note(lower: float) -> str:
 
 
 def _variance_parameters(fit: MultilevelFit) -> list[_Parameter]:
-    rows = tidy_rows(fit.varcomp)
+    rows = variance_rows(fit.varcomp)
     found, place = [], 0
     for number, name in enumerate(fit.design.grouping.names):
         level = fit.design.levels[number]

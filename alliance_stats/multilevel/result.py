@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DesignError
-from ..results import TIDY_COLUMNS, Result
+from ..inference.distributions import t_quantile
+from ..inference.rows import coefficient_rows
+from ..results import Result
 from . import advice, prediction, variances
 from .autocorrelated import Autocorrelation, fit_autocorrelated
 from .batches import Array
 from .coefficients import Coefficients
 from .deviance import covariances, lifted, profile_at, start
-from .distributions import t_quantile
 from .effects import UnitEffects, unit_effects
 from .further import FurtherMethods
 from .inference import Inference, KenwardRoger, Method, Normal, Satterthwaite
@@ -335,25 +336,13 @@ class MultilevelFit(FurtherMethods, Result):
         Random rows have estimates only: a standard error of a variance says little, since its
         distribution is skewed and bounded.
         """
-        interval = self.conf_int()
-        fixed = pd.DataFrame(
-            {
-                "effect": "fixed",
-                "group": "",
-                "term": self.params.index,
-                "estimate": self.params.to_numpy(),
-                "std_error": self.bse.to_numpy(),
-                "statistic": self.tvalues.to_numpy(),
-                "df": self.df.to_numpy(),
-                "p_value": self.pvalues.to_numpy(),
-                "conf_low": interval[0].to_numpy(),
-                "conf_high": interval[1].to_numpy(),
-            }
-        )
-        random = variances.tidy_rows(self.varcomp)
+        rows = [
+            coefficient_rows(self.params.index, self.params, self.bse, self.df),
+            variances.variance_rows(self.varcomp),
+        ]
         if self.autocorrelation is not None:
-            random = pd.concat([random, self.autocorrelation.tidy_row()], ignore_index=True)
-        return pd.concat([fixed, random.reindex(columns=list(TIDY_COLUMNS))], ignore_index=True)
+            rows.append(self.autocorrelation.tidy_row())
+        return pd.concat(rows, ignore_index=True)
 
     def glance(self) -> pd.DataFrame:
         """Return one row that describes the fit."""

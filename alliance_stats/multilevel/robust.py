@@ -17,10 +17,11 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ColumnError, DesignError, did_you_mean, listing
-from ..results import TIDY_COLUMNS, Result
+from ..inference.distributions import t_quantile, t_two_sided
+from ..inference.rows import coefficient_rows
+from ..results import Result
 from .batches import Array, Indices
 from .deviance import covariances
-from .distributions import t_quantile, t_two_sided
 
 if TYPE_CHECKING:
     from .result import MultilevelFit
@@ -72,20 +73,7 @@ class RobustFit(Result):
 
     def tidy(self) -> pd.DataFrame:
         """Return one row a coefficient."""
-        interval = self.conf_int()
-        table = {
-            "effect": "fixed",
-            "group": "",
-            "term": self.params.index,
-            "estimate": self.params.to_numpy(),
-            "std_error": self.bse.to_numpy(),
-            "statistic": self.tvalues.to_numpy(),
-            "df": self.df.to_numpy(),
-            "p_value": self.pvalues.to_numpy(),
-            "conf_low": interval[0].to_numpy(),
-            "conf_high": interval[1].to_numpy(),
-        }
-        return pd.DataFrame(table)[list(TIDY_COLUMNS)]
+        return coefficient_rows(self.params.index, self.params, self.bse, self.df)
 
     def glance(self) -> pd.DataFrame:
         """Return cluster and number of clusters in one row."""

@@ -18,10 +18,10 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DesignError, did_you_mean, listing
+from ..inference.distributions import t_quantile
 from . import prediction
 from .batches import Array, Indices, fixed_times, inverse_of_one_plus, times, transpose
 from .deviance import covariances
-from .distributions import t_quantile
 from .effects import parents_of, spread_down, upward
 from .terms import Table
 

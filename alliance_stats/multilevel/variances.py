@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ..inference.rows import tidy_rows
 from .batches import Array
 from .deviance import Profile, factors
 
@@ -88,7 +89,7 @@ def varcomp(random: dict[str, pd.DataFrame], design: Design, scale: float) -> pd
     return pd.DataFrame(rows, columns=["group", "term1", "term2", "vcov", "sdcor"])
 
 
-def tidy_rows(components: pd.DataFrame) -> pd.DataFrame:
+def variance_rows(components: pd.DataFrame) -> pd.DataFrame:
     """Return rows of ``tidy()``: ``sd <term>`` and ``cor <term> <term>``."""
     terms = []
     for row in components.to_dict("records"):
@@ -98,14 +99,7 @@ def tidy_rows(components: pd.DataFrame) -> pd.DataFrame:
             terms.append(f"cor {row['term1']} {row['term2']}")
         else:
             terms.append(f"sd {row['term1']}")
-    return pd.DataFrame(
-        {
-            "effect": "random",
-            "group": components["group"],
-            "term": terms,
-            "estimate": components["sdcor"],
-        }
-    )
+    return tidy_rows(terms, components["sdcor"], effect="random", group=components["group"])
 
 
 def icc(fit: MultilevelFit) -> pd.DataFrame:

@@ -10,10 +10,12 @@ import pandas as pd
 
 from ..arguments import shown
 from ..errors import ColumnError, DesignError, require_columns
-from ..results import TIDY_COLUMNS, Z95, Result
+from ..inference.rows import tidy_rows
+from ..results import Z95, Result
 
 if TYPE_CHECKING:
     from .reliability import MeanReliability
+
 
 LOW = 0.5  # below it the correction more than doubles the distance from the within effect
 
@@ -46,18 +48,13 @@ class CorrectedBetween(Result):
     def tidy(self) -> pd.DataFrame:
         """Return the corrected and the observed effect, with the glossary's columns."""
         names = [f"{self.column}_between", f"{self.column}_between (observed)"]
-        table = pd.DataFrame(
-            {
-                "effect": "fixed",
-                "group": "",
-                "term": names,
-                "estimate": [self.between, self.between_observed],
-                "std_error": [self.std_error, self.observed_std_error],
-                "conf_low": [self.conf_low, np.nan],
-                "conf_high": [self.conf_high, np.nan],
-            }
+        return tidy_rows(
+            names,
+            [self.between, self.between_observed],
+            [self.std_error, self.observed_std_error],
+            conf_low=[self.conf_low, np.nan],
+            conf_high=[self.conf_high, np.nan],
         )
-        return table.reindex(columns=list(TIDY_COLUMNS))
 
     def glance(self) -> pd.DataFrame:
         """Return one row: the reliability and the effects."""

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ColumnError
-from ..results import TIDY_COLUMNS, Result
+from ..inference.rows import tidy_rows
+from ..results import Result
 from . import columns as col
 from .components import Components, by_anova, by_reml, icc_interval, summarise
 
@@ -77,11 +78,8 @@ class MeanReliability(Result):
             "variance_between": (self.variance_between, np.nan, np.nan),
             "variance_within": (self.variance_within, np.nan, np.nan),
         }
-        table = pd.DataFrame.from_dict(
-            rows, orient="index", columns=["estimate", "conf_low", "conf_high"]
-        )
-        table = table.rename_axis("term").reset_index().assign(effect="fixed", group="")
-        return table.reindex(columns=list(TIDY_COLUMNS))
+        estimate, lows, highs = zip(*rows.values(), strict=True)
+        return tidy_rows(list(rows), estimate, conf_low=lows, conf_high=highs)
 
     def glance(self) -> pd.DataFrame:
         """Return one row: the numbers of clients and sessions and the method."""

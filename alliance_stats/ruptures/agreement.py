@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DesignError
-from ..results import TIDY_COLUMNS, Result
+from ..inference.rows import tidy_rows
+from ..results import Result
 from .detection import detect_ruptures
 from .kappa import four_cells, kappa
 from .parameters import check_whole
@@ -82,21 +83,14 @@ class RuleAgreement(Result):
     def tidy(self) -> pd.DataFrame:
         """Return one row a pair: its kappa."""
         pairs = self.pairs
-        table = pd.DataFrame(
-            {
-                "effect": "fixed",
-                "group": "",
-                "term": "kappa: " + pairs["rule_a"] + " ~ " + pairs["rule_b"],
-                "estimate": pairs["kappa"],
-                "std_error": pairs["std_error"],
-                "statistic": np.nan,
-                "df": pairs["n_clients"] - 1.0,
-                "p_value": np.nan,
-                "conf_low": pairs["conf_low"],
-                "conf_high": pairs["conf_high"],
-            }
+        return tidy_rows(
+            "kappa: " + pairs["rule_a"] + " ~ " + pairs["rule_b"],
+            pairs["kappa"],
+            pairs["std_error"],
+            df=pairs["n_clients"] - 1.0,
+            conf_low=pairs["conf_low"],
+            conf_high=pairs["conf_high"],
         )
-        return table[list(TIDY_COLUMNS)]
 
     def glance(self) -> pd.DataFrame:
         """Return one row: rules, clients, and how many judged clients change class."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from ..inference.distributions import half_width
+from ..inference.rows import tidy_rows
 from .courses import Floats
 
 
@@ -28,8 +30,6 @@ def ratio(part: Floats, whole: Floats) -> tuple[float, float]:
 
 def describe(clients: pd.DataFrame) -> pd.DataFrame:
     """Return the tidy table of rates from the table of clients."""
-    from scipy.stats import norm
-
     judged = (clients["n_judged"] > 0).to_numpy(dtype=float)
     ruptures, repaired, unrepaired = (
         clients[f"n_{name}"].to_numpy(dtype=float, na_value=np.nan)
@@ -42,22 +42,13 @@ def describe(clients: pd.DataFrame) -> pd.DataFrame:
         "clients_with_rupture": (some, judged),
         "repaired": (repaired, decided),
     }
-    half = norm.ppf(0.975)
-    rows = []
-    for term, (part, whole) in pairs.items():
-        estimate, error = ratio(part, whole)
-        rows.append(
-            {
-                "effect": "fixed",
-                "group": "",
-                "term": term,
-                "estimate": estimate,
-                "std_error": error,
-                "statistic": np.nan,
-                "df": np.inf,
-                "p_value": np.nan,
-                "conf_low": np.clip(estimate - half * error, 0, 1),
-                "conf_high": np.clip(estimate + half * error, 0, 1),
-            }
-        )
-    return pd.DataFrame(rows)
+    estimate, error = np.array([ratio(part, whole) for part, whole in pairs.values()]).T
+    half = half_width(error)
+    return tidy_rows(
+        list(pairs),
+        estimate,
+        error,
+        df=np.inf,
+        conf_low=np.clip(estimate - half, 0, 1),
+        conf_high=np.clip(estimate + half, 0, 1),
+    )

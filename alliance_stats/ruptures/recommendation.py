@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from ..errors import AllianceStatsError, DesignError
-from ..results import TIDY_COLUMNS, Result
+from ..inference.rows import coefficient_rows
+from ..results import Result
 from . import ar1
 from .chance import stack
 from .parameters import check_seed, check_whole, complete
@@ -61,24 +62,15 @@ class RuleAdvice(Result):
     def tidy(self) -> pd.DataFrame:
         """Return one row a rule and rate, with its Monte Carlo standard error."""
         rows = [
-            {
-                "effect": "fixed",
-                "group": "",
-                "term": f"{row['label']}: {name}",
-                "estimate": row[name],
-                "std_error": np.sqrt(row[name] * (1 - row[name]) / max(row[n], 1)),
-                "statistic": np.nan,
-                "df": np.inf,
-                "p_value": np.nan,
-            }
+            (f"{row['label']}: {name}", row[name], max(row[n], 1))
             for row in self.table.to_dict("records")
             for name, n in SHARES.items()
         ]
-        table = pd.DataFrame(rows)
-        half = 1.96 * table["std_error"]
-        table["conf_low"] = (table["estimate"] - half).clip(0, 1)
-        table["conf_high"] = (table["estimate"] + half).clip(0, 1)
-        return table[list(TIDY_COLUMNS)]
+        term, share, n = map(np.array, zip(*rows, strict=True))
+        table = coefficient_rows(term, share, np.sqrt(share * (1 - share) / n))
+        table[["statistic", "p_value"]] = np.nan  # that a share is zero is nobody's question
+        limits = ["conf_low", "conf_high"]
+        return table.assign(**{name: table[name].clip(0, 1) for name in limits})
 
     def glance(self) -> pd.DataFrame:
         """Return one row: the design, and the rule that comes first."""

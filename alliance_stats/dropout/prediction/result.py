@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
+from ...inference.rows import tidy_rows
 from ...results import Result
 from ..sample_size import DropoutSampleSize
 
@@ -99,12 +99,13 @@ class DropoutPrediction(Result):
     def tidy(self) -> pd.DataFrame:
         """Return the performance of each model."""
         own = self.performance
-        blank = dict.fromkeys(["std_error", "statistic", "df", "p_value"], np.nan)
-        table = pd.DataFrame(
-            {"effect": "fixed", "group": own["model"], "term": own["metric"],
-             "estimate": own["estimate"], **blank}
-        )  # fmt: skip
-        return table.assign(conf_low=own["conf_low"], conf_high=own["conf_high"])
+        return tidy_rows(
+            own["metric"],
+            own["estimate"],
+            group=own["model"],
+            conf_low=own["conf_low"],
+            conf_high=own["conf_high"],
+        )
 
     def glance(self) -> pd.DataFrame:
         """Return one row: clients, dropouts, therapists, folds, landmark."""

@@ -16,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ...inference.rows import coefficient_rows
+
 Array = npt.NDArray[Any]
 Runs = npt.NDArray[np.int64]
 
@@ -149,28 +151,10 @@ def tidy_rows(
     names: Sequence[str], coef: Array, covariance: Array, df: float, contrasts: Array | None = None
 ) -> pd.DataFrame:
     """Return coefficients (or contrasts of them) with t tests as the columns of ``tidy()``."""
-    from scipy.stats import t
-
     L = np.eye(len(coef)) if contrasts is None else contrasts
     estimate = L @ coef
     error = np.sqrt(np.maximum(np.diag(L @ covariance @ L.T), 0.0))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        statistic = estimate / error
-    half = t.ppf(0.975, df) * error
-    return pd.DataFrame(
-        {
-            "effect": "fixed",
-            "group": "",
-            "term": list(names),
-            "estimate": estimate,
-            "std_error": error,
-            "statistic": statistic,
-            "df": float(df),
-            "p_value": 2 * t.sf(np.abs(statistic), df),
-            "conf_low": estimate - half,
-            "conf_high": estimate + half,
-        }
-    )
+    return coefficient_rows(list(names), estimate, error, float(df))
 
 
 def slices(codes: npt.NDArray) -> list[slice]:

@@ -1,13 +1,16 @@
-"""Tail areas and quantiles of t, F and chi-square, with infinite degrees of freedom allowed."""
+"""Tail areas, quantiles and half-widths by t, F and chi-square; infinite df make a t a z."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
-from .batches import Array
+Array = npt.NDArray[np.float64]
 
 
-def t_two_sided(statistic: Array, df: Array) -> Array:
+def t_two_sided(statistic: Any, df: Any = np.inf) -> Any:
     """Return the two-sided p value of a t statistic; a z where `df` is infinite."""
     from scipy import special
 
@@ -16,13 +19,18 @@ def t_two_sided(statistic: Array, df: Array) -> Array:
     return 2.0 * np.where(np.isfinite(df), special.stdtr(finite, below), special.ndtr(below))
 
 
-def t_quantile(probability: float, df: Array) -> Array:
+def t_quantile(probability: float, df: Any = np.inf) -> Any:
     """Return the quantile of t; of z where `df` is infinite."""
     from scipy import special
 
     finite = np.where(np.isfinite(df), df, 1.0)
     t = special.stdtrit(finite, probability)
     return np.where(np.isfinite(df), t, special.ndtri(probability))
+
+
+def half_width(std_error: Any, df: Any = np.inf, confidence: float = 0.95) -> Any:
+    """Return half the width of the interval around an estimate; by z where `df` is infinite."""
+    return t_quantile(0.5 + confidence / 2, df) * std_error
 
 
 def f_upper(statistic: float, df_num: float, df_den: float) -> float:

@@ -1,0 +1,1 @@
+"""Inference that several rooms share: tail areas, intervals, and rows of ``tidy()``."""

@@ -1,0 +1,85 @@
+"""Rows of ``tidy()``: one place knows their columns and how a coefficient is tested."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..results import TIDY_COLUMNS
+from .distributions import half_width, t_two_sided
+
+
+def tidy_rows(
+    term: Any,
+    estimate: Any,
+    std_error: Any = np.nan,
+    *,
+    effect: Any = "fixed",
+    group: Any = "",
+    **others: Any,
+) -> pd.DataFrame:
+    """Return rows of ``tidy()``; a column of the glossary that is not given is missing.
+
+    Parameters
+    ----------
+    term, estimate, std_error
+        One value, or one a row.
+    effect, group
+        As in `alliance_stats.results.TIDY_COLUMNS`.
+    **others
+        Further columns: of the glossary, or behind it.
+
+    Examples
+    --------
+    >>> tidy_rows(["mean", "spread"], [0.5, 1.2], conf_low=[0.1, 0.9])[["term", "conf_low", "df"]]
+         term  conf_low  df
+    0    mean       0.1 NaN
+    1  spread       0.9 NaN
+    """
+    given = {"effect": effect, "group": group, "term": term, "estimate": estimate}
+    given |= {"std_error": std_error, **others}
+    plain = {
+        name: value.to_numpy() if isinstance(value, pd.Series | pd.Index) else value
+        for name, value in given.items()
+    }
+    if not any(isinstance(value, np.ndarray | list | tuple) for value in plain.values()):
+        plain["term"] = [term]
+    table = pd.DataFrame(plain)
+    return table.reindex(columns=list(dict.fromkeys([*TIDY_COLUMNS, *table.columns])))
+
+
+def coefficient_rows(
+    term: Any,
+    estimate: Any,
+    std_error: Any,
+    df: Any = np.inf,
+    *,
+    group: Any = "",
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Return rows of ``tidy()`` with the t test and the interval of each estimate.
+
+    By z where `df` is infinite.
+
+    Examples
+    --------
+    >>> coefficient_rows(["session"], [-0.5], [0.2], 12.0)[["statistic", "p_value"]].round(3)
+       statistic  p_value
+    0       -2.5    0.028
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistic = np.asarray(estimate, dtype=float) / np.asarray(std_error, dtype=float)
+    half = np.asarray(half_width(std_error, df, confidence))
+    return tidy_rows(
+        term,
+        estimate,
+        std_error,
+        group=group,
+        statistic=statistic,
+        df=df,
+        p_value=t_two_sided(statistic, df),
+        conf_low=np.asarray(estimate) - half,
+        conf_high=np.asarray(estimate) + half,
+    )
