@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DesignError
+from ..inference.rows import coefficient_rows
 from ..results import Result
 from . import surface_math as geometry
-from .linear import Linear, rows_of
+from .linear import Linear
 from .surface_design import Part, Specification
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class ResponseSurface(Result):
         df = np.full(6, np.inf)
         if self.linear.fit is None:
             df = self.linear.df_of(np.zeros((6, 1)))
-        return rows_of(list(geometry.AXES), value, error, df, part.group)
+        return coefficient_rows(list(geometry.AXES), value, error, df, group=part.group)
 
     def _covariates(self) -> pd.DataFrame:
         names = list(self.linear.params.index)
