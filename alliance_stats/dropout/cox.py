@@ -151,12 +151,13 @@ def fit_dropout_cox(
     scaled = standardised(others.assign(**{INTERCEPT: 1.0}))[0][:, :-1]
     size = others.std(ddof=0).to_numpy()
     naive = _partial_likelihood(stop, scaled, y, ties)
-    errors = naive.bse
+    with np.errstate(all="ignore"):  # of a coefficient that runs to infinity they are NaN
+        errors = naive.bse
     groups = None
     if cluster:
         refuse_one_group(used[cluster])
         groups = pd.factorize(used[cluster])[0]
-        with np.errstate(all="ignore"):  # of a coefficient that runs to infinity they are NaN
+        with np.errstate(all="ignore"):
             scores = _scores(scaled, y, stop, np.asarray(naive.params), ties)
             errors = _robust_errors(scores, groups, naive.cov_params())
     n_groups = int(groups.max()) + 1 if groups is not None else 0
