@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from scipy.stats import t
 
-from ..arguments import checked_table, flag, is_number, numbers
+from ..arguments import flag, is_number, numbers
 from ..errors import ColumnError, DesignError, listing, require_columns
 from ..people import reuse_hint
+from ..study.select import cards_of, choose
 from .card import card_of, direction_of
 from .reliable import ROUNDING, sign_of
+
+if TYPE_CHECKING:
+    from ..study import Study
 
 COLUMNS = (
     "client_id", "session_before", "session_after", "before", "after", "size", "mean_before",
@@ -21,7 +25,7 @@ COLUMNS = (
 
 
 def sudden_gains(
-    scores: pd.DataFrame,
+    scores: Study | pd.DataFrame,
     *,
     points: float,
     percent: float = 25.0,
@@ -30,14 +34,15 @@ def sudden_gains(
     score: str = "score",
     min_around: int = 2,
     measure: str | None = None,
-    scale: str = "total",
+    scale: str | None = None,
+    rater: str | None = None,
 ) -> pd.DataFrame:
     """Between which sessions did a client improve suddenly, by much, and lastingly?
 
     Parameters
     ----------
     scores
-        One row a client and session: ``client_id``, ``session`` and the score.
+        A `Study`, or one row a client and session: ``client_id``, ``session`` and the score.
     points
         The first criterion: the smallest change that counts, in points (often the measure's
         reliable change).
@@ -46,8 +51,10 @@ def sudden_gains(
         begins: 25 % of a sum is another thing than 25 % of an item mean.
     losses
         Look for sudden losses instead, by the same three criteria turned round.
-    direction, measure, scale
+    direction
         As in `reliable_change`; a card is also found by the one measure the rows name.
+    measure, scale, rater
+        The score, as `Study.select` takes it (``"core-10/total/client"``).
     score
         The column of the score.
     min_around
@@ -62,7 +69,7 @@ def sudden_gains(
         ``.attrs["sudden_gains"]`` counts clients, pairs of sessions looked at, pairs that could not
         be judged, and rows without client, session or score. ``gains_of_clients`` in it has each
         client's number of gains, NaN (not 0) where no pair could be judged; ``gains`` their sum,
-        NaN where none could; ``messages`` says why.
+        NaN where none could; ``messages`` says why. ``.attrs["score"]`` names the score.
 
     Notes
     -----
@@ -80,18 +87,13 @@ def sudden_gains(
     >>> al.sudden_gains(course, points=7)[["session_before", "size"]].values.tolist()
     [[3.0, 12.0]]
     """
-    checked_table(scores, "the scores")
+    cards = cards_of(scores)
+    scores, name = choose(scores, measure, scale, rater)
     require_columns(scores.columns, ["client_id", "session", score], what="the scores")
     _check_options(points, percent, min_around)
     flag(losses, "losses")
-    for name in ("measure", "scale", "rater"):
-        there: Any = scores[name].dropna().unique() if name in scores.columns else []
-        if len(there) > 1:
-            raise DesignError(
-                f"The scores hold several of '{name}' ({listing(there)}), "
-                "which make no course together; choose one first."
-            )
-    card = None if measure is None else card_of(measure, scale)
+    known = cards.get(name.measure, name.measure)
+    card = None if measure is None else card_of(known, name.scale or "total")
     direction, told = direction_of(direction, card, scores)
     sign = -sign_of(direction) * (-1.0 if losses else 1.0)  # sign * (before - after) > 0: a gain
     kept = pd.DataFrame(
@@ -139,6 +141,7 @@ def sudden_gains(
         "gains": float(len(out)) if judged else np.nan, "gains_of_clients": counts,
         "messages": (*told, *_unjudged(counts, min_around)),
     }  # fmt: skip
+    out.attrs["score"] = str(name)
     return out
 
 

@@ -81,7 +81,7 @@ def read_ratings(
         other, _, of_outcome = _one_series(data, outcome)
         rows = rows.merge(other.rename(columns={"score": "outcome"}), on=KEY, how="outer")
         named.append(of_outcome)
-    clients = data.tables.get("clients") if is_study(data) else data
+    clients: Any = data.tables.get("clients") if is_study(data) else data  # type: ignore[operator]
     if clients is not None and "therapist_id" in clients.columns:
         of_client = clients.dropna(subset=["therapist_id"]).drop_duplicates("client_id")
         rows = rows.merge(of_client[["client_id", "therapist_id"]], on="client_id", how="left")
