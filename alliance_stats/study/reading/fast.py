@@ -9,32 +9,17 @@ up to the length of the file exactly if every cell is plain. If not, the words a
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
+from .cells import Cells, words_of
+
 _PLAIN = re.compile(r"-?(?:[1-9]\d{0,14})|0")
 _MOST_DIGITS = 15
 _WORDS = pa.dictionary(pa.int32(), pa.string())
-
-
-@dataclass(frozen=True)
-class Cells:
-    """One column: codes into distinct words, or whole numbers (floats where some are missing)."""
-
-    codes: np.ndarray
-    words: pa.Array
-    numbers: np.ndarray | None = None
-
-
-def words_of(column: Any) -> Cells:
-    """Return texts as codes into distinct words."""
-    encoded = pa.array(column, pa.string()).dictionary_encode()
-    return Cells(encoded.indices.to_numpy(zero_copy_only=False), encoded.dictionary)
 
 
 def read_fast(

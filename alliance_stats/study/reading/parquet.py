@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from ...errors import ReadError, listing
-from .cells import convert_words
+from .cells import Cells, convert_columns, words_of
 from .loaded import Conventions, Loaded, empty_notes
 from .notes import note_column
 
@@ -30,11 +30,17 @@ def read_parquet(path: Path, conventions: Conventions, missing: frozenset[str]) 
         )
     names = [name for name in table.column_names if not name.startswith("__index_level_")]
     notes = empty_notes() | {"encoding": "utf-8", "header_rows": 0, "first_row": 1}
-    data: dict[str, Any] = {}
-    for name in names:
-        as_text = name in conventions.text_columns
-        data[name] = _column(name, table[name], conventions, missing, as_text, notes)
-    frame = pd.DataFrame(data, index=pd.RangeIndex(table.num_rows))
+    stored = {name: _column(table[name]) for name in names}
+    texts = [name for name in names if isinstance(stored[name], Cells)]
+    converted = convert_columns(
+        [stored[name] for name in texts],
+        missing_words=missing,
+        decimal=conventions.decimal,
+        as_text={n for n, name in enumerate(texts) if name in conventions.text_columns},
+    )
+    for name, (stored[name], changed) in zip(texts, converted, strict=True):
+        note_column(notes, name, changed)
+    frame = pd.DataFrame(stored, index=pd.RangeIndex(table.num_rows))
     rows = np.arange(1, table.num_rows + 1, dtype=np.int32)
     return Loaded(frame, rows, "parquet", tuple(names), notes=notes)
 
@@ -61,35 +67,18 @@ def _table(path: Path) -> pa.Table:
     return table
 
 
-def _column(
-    name: str,
-    column: pa.ChunkedArray,
-    conventions: Conventions,
-    missing: frozenset[str],
-    as_text: bool,
-    notes: dict[str, Any],
-) -> Any:
+def _column(column: pa.ChunkedArray) -> Any:
+    """Return the words of a text column, the values of any other."""
     kind = column.type
-    if pa.types.is_dictionary(kind) and pa.types.is_string(kind.value_type):
-        column, kind = column.cast(pa.string()), pa.string()
-    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        column, kind = column.cast(pa.string()), pa.string()
-    if not pa.types.is_string(kind):
+    coded = pa.types.is_dictionary(kind) and pa.types.is_string(kind.value_type)
+    if coded or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        column = column.cast(pa.string())
+    if not pa.types.is_string(column.type):
         return _plain(column)
     whole = column.combine_chunks()
     if isinstance(whole, pa.ChunkedArray):
-        whole = whole.chunk(0) if whole.num_chunks else pa.array([], pa.string())
-    encoded = whole.dictionary_encode()
-    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    values, changed = convert_words(
-        codes,
-        encoded.dictionary,
-        missing_words=missing,
-        decimal=conventions.decimal,
-        as_text=as_text,
-    )
-    note_column(notes, name, changed)
-    return values
+        whole = whole.chunk(0) if whole.num_chunks else []
+    return words_of(whole)
 
 
 def _plain(column: pa.ChunkedArray) -> Any:

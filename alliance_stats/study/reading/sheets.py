@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from ...errors import ReadError, did_you_mean, listing
 from ..origin import Problem, SourceFile
-from .cells import ColumnNotes, convert_words
+from .cells import ColumnNotes, convert_columns, words_of
 from .headers import Header, read_header
 from .loaded import Conventions, Loaded, empty_notes
 from .notes import note_column, note_header
@@ -204,12 +203,9 @@ def convert_cells(
 def _text(
     cells: list[Any], missing: frozenset[str], decimal: str | None, as_text: bool
 ) -> tuple[Any, ColumnNotes]:
-    texts = [None if cell is None else str(cell) for cell in cells]
-    encoded = pa.array(texts, pa.string()).dictionary_encode()
-    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    return convert_words(
-        codes, encoded.dictionary, missing_words=missing, decimal=decimal, as_text=as_text
-    )
+    column = words_of([None if cell is None else str(cell) for cell in cells])
+    kept = {0} if as_text else set()
+    return next(convert_columns([column], missing_words=missing, decimal=decimal, as_text=kept))
 
 
 def _without_words(

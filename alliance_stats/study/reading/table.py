@@ -12,10 +12,13 @@ import numpy as np
 import pandas as pd
 
 from ...errors import ReadError
-from .cells import MISSING_WORDS, convert_words, text_dtype
+from .cells import MISSING_WORDS, convert_columns, text_dtype
 from .kinds import KIND_WORDS, existing_file, kind_of
 from .loaded import Conventions, Loaded, empty_notes, is_delimiter
 from .notes import changes, note_column, note_header
+
+FEW_ROWS = 10_000
+"""Fewer rows are kept as plain text: categories cost more than they save."""
 
 
 def read_table(
@@ -206,18 +209,15 @@ def _load_text(file: Path, kind: str, conventions: Conventions, missing: frozens
     decimal = conventions.decimal
     if decimal is None and words.delimiter == "semicolon":
         decimal = ","
+    converted = convert_columns(
+        words.columns,
+        missing_words=missing,
+        decimal=decimal,
+        as_text={n for n, name in enumerate(header.names) if name in conventions.text_columns},
+        plain_text=len(words.rows) < FEW_ROWS,
+    )
     data: dict[str, Any] = {}
-    for name, cells in zip(header.names, words.columns, strict=True):
-        if cells.numbers is not None:
-            data[name] = cells.numbers
-            continue
-        data[name], changed = convert_words(
-            cells.codes,
-            cells.words,
-            missing_words=missing,
-            decimal=decimal,
-            as_text=name in conventions.text_columns,
-        )
+    for name, (data[name], changed) in zip(header.names, converted, strict=True):
         note_column(notes, name, changed)
     frame = pd.DataFrame(data, index=pd.RangeIndex(len(words.rows)), copy=False)
     note_header(notes, header)

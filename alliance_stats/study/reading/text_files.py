@@ -18,8 +18,9 @@ import pyarrow.compute as pc
 
 from ...errors import ReadError
 from ..origin import Problem
+from .cells import Cells, words_of
 from .encodings import as_utf8
-from .fast import Cells, cells_of, read_fast, words_of
+from .fast import cells_of, read_fast
 from .headers import Header, read_header
 from .loaded import Conventions
 from .records import all_records, long_cells, reader, too_long, too_short
