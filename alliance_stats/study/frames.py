@@ -48,6 +48,19 @@ def once_a_study(compute: Callable[..., pd.DataFrame]) -> Callable[..., pd.DataF
     return kept
 
 
+def stacked_texts(frame: pd.DataFrame) -> tuple[list[str], pd.Series]:
+    """Return the names of the text columns, and these columns one below the other.
+
+    What is asked of a stack is asked once of each different text, however many columns there are.
+    """
+    import pandas as pd
+
+    text = [isinstance(kind, pd.StringDtype) for kind in frame.dtypes]
+    columns = [series for _, series in frame.loc[:, text].items()]
+    whole = pd.concat(columns, ignore_index=True) if columns else pd.Series([], dtype=object)
+    return [str(name) for name in frame.columns[text]], whole
+
+
 def same_frames(one: Mapping[str, pd.DataFrame], other: Mapping[str, pd.DataFrame]) -> bool:
     """Return whether both hold the same tables with the same columns, rows and values."""
     return set(one) == set(other) and all(same_frame(one[name], other[name]) for name in one)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ...errors import listing
+from ..frames import stacked_texts
 from .names import Named, cut, is_session_word, measures_in, scale_in
 from .values import numbers
 
@@ -56,16 +57,18 @@ def guess_measures(
     guesses: list[Guess] = []
     why: dict[str, str] = {}
     left = list(names)
-    for family in _item_families(frame, names, by_session):
+    numeric = _number_columns(frame[names])
+    for family in _item_families(names, numeric, by_session):
         guess = _of_items(frame, family, registry, why)
         if guess is not None:
             guesses.append(guess)
-            left = [name for name in left if name not in guess.columns]
-    totals, left = ([], left) if by_session else _session_totals(frame, left, registry)
+            placed = set(guess.columns)
+            left = [name for name in left if name not in placed]
+    totals, left = ([], left) if by_session else _session_totals(left, numeric, registry)
     guesses += totals
     there = [guess.entry["measure"] for guess in guesses]
     for name in left:
-        found = _of_total(frame, name, registry, there)
+        found = _of_total(name, registry, there) if name in numeric else None
         if found is not None:
             guesses.append(found)
     return guesses, why
@@ -74,11 +77,11 @@ def guess_measures(
 # -- items ------------------------------------------------------------------------------------
 
 
-def _item_families(frame: pd.DataFrame, names: list[str], by_session: bool) -> list[_Family]:
+def _item_families(names: list[str], numeric: set[str], by_session: bool) -> list[_Family]:
     families: dict[str, _Family] = {}
     for name in names:
         parts = cut(name)
-        if parts is None or "{" in name or not _mostly_numbers(frame[name]):
+        if parts is None or "{" in name or name not in numeric:
             continue
         if parts.second:
             item_first = is_session_word(parts.between)
@@ -133,7 +136,7 @@ def _of_items(
 
 def _answers(frame: pd.DataFrame, columns: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Return the different answers in columns and how often each was given."""
-    values = np.concatenate([numbers(frame[name])[0] for name in columns])
+    values = np.concatenate([numbers(series)[0] for _, series in frame[list(columns)].items()])
     return np.unique(values[~np.isnan(values)], return_counts=True)
 
 
@@ -185,26 +188,42 @@ def _whose(card: Any, named: Named) -> tuple[str, str]:
     return "client", "the rater is assumed"
 
 
-def _mostly_numbers(series: pd.Series) -> bool:
-    if series.dtype.kind in "Mm":
-        return False
-    values, bad = numbers(series)
-    there = int((~np.isnan(values)).sum())
-    return there > 0 and len(bad) <= 0.05 * (there + len(bad))
+def _number_columns(frame: pd.DataFrame) -> set[str]:
+    """Return the columns that hold numbers, but for one cell in twenty."""
+    kinds = [isinstance(kind, np.dtype) and kind.kind in "iuf" for kind in frame.dtypes]
+    plain = np.array(kinds, dtype=bool)
+    filled = frame.loc[:, plain].notna().any().to_numpy()
+    found = set(frame.columns[plain][filled])
+    texts, stack = stacked_texts(frame)
+    others = frame.loc[:, ~plain].drop(columns=texts)
+    asked = {name: series for name, series in others.items() if series.dtype.kind not in "Mm"}
+    return found | {
+        *_mostly_numbers(texts, stack, len(frame)),
+        *(name for name, series in asked.items() if _mostly_numbers([name], series, len(series))),
+    }
+
+
+def _mostly_numbers(names: list[str], stack: pd.Series, n_rows: int) -> list[str]:
+    """Return those of the columns, one below the other in `stack`, that hold numbers."""
+    values, bad = numbers(stack)
+    there = (~np.isnan(values)).reshape(len(names), n_rows).sum(axis=1)
+    n_bad = np.bincount(bad // max(n_rows, 1), minlength=len(names))
+    mostly = (there > 0) & (n_bad <= 0.05 * (there + n_bad))
+    return [name for name, each in zip(names, mostly, strict=True) if each]
 
 
 # -- totals -----------------------------------------------------------------------------------
 
 
 def _session_totals(
-    frame: pd.DataFrame, names: list[str], registry: Any
+    names: list[str], numeric: set[str], registry: Any
 ) -> tuple[list[Guess], list[str]]:
     """Return totals with the session in the name (``bdi_s1`` ... ``bdi_s12``)."""
     families: dict[str, list[str]] = {}
     for name in names:
         parts = cut(name)
         plain = parts is not None and not parts.second and not parts.after
-        if parts and plain and is_session_word(parts.before) and _mostly_numbers(frame[name]):
+        if parts and plain and is_session_word(parts.before) and name in numeric:
             families.setdefault(parts.before, []).append(name)
     guesses = []
     for before, columns in families.items():
@@ -223,13 +242,11 @@ def _session_totals(
     return guesses, [name for name in names if name not in placed]
 
 
-def _of_total(frame: pd.DataFrame, name: str, registry: Any, there: list[str]) -> Guess | None:
+def _of_total(name: str, registry: Any, there: list[str]) -> Guess | None:
     """Return a total such as ``oq_total``, ``phq9`` or ``wai_bond``.
 
     `there` are the measures whose items were found: a total goes with its items.
     """
-    if not _mostly_numbers(frame[name]):
-        return None
     for named in measures_in(name, registry):
         for card_name in sorted(named.cards, key=lambda each: each not in there):
             card = registry.find(card_name)

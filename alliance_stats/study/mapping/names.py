@@ -61,13 +61,11 @@ class Named:
 def measures_in(stem: str, registry: Any) -> list[Named]:
     """Return the measures a column's stem may name, the longest name first, with the rater."""
     low = re.sub(r"[\s_.\-]+", "", stem).casefold()
-    found: dict[str, list[str]] = {}
-    for alias, card in _aliases(registry):
-        if len(alias) >= 2 and low.startswith(alias):
-            found.setdefault(alias, []).append(card)
+    cards_of = _aliases(registry)
     return [
-        Named(tuple(found[alias]), _rater(low[len(alias) :]), low[len(alias) :])
-        for alias in sorted(found, key=len, reverse=True)
+        Named(cards_of[low[:n]], _rater(low[n:]), low[n:])
+        for n in range(len(low), 1, -1)
+        if low[:n] in cards_of
     ]
 
 
@@ -78,13 +76,13 @@ def _rater(rest: str) -> str:
     return ""
 
 
-def _aliases(registry: Any) -> list[tuple[str, str]]:
+def _aliases(registry: Any) -> dict[str, tuple[str, ...]]:
     return _aliases_of(tuple((card.name, card.aliases) for card in registry.values()))
 
 
 @lru_cache(maxsize=4)
-def _aliases_of(cards: tuple[tuple[str, tuple[str, ...]], ...]) -> list[tuple[str, str]]:
-    """Return folded names with their card: full ids, aliases, and the letters before a number."""
+def _aliases_of(cards: tuple[tuple[str, tuple[str, ...]], ...]) -> dict[str, tuple[str, ...]]:
+    """Return folded names with their cards: full ids, aliases, and the letters before a number."""
     pairs = set()
     for name, aliases in cards:
         for each in (name, *aliases):
@@ -93,7 +91,10 @@ def _aliases_of(cards: tuple[tuple[str, tuple[str, ...]], ...]) -> list[tuple[st
             letters = re.match(r"[a-z]+", each.casefold())
             if letters and len(letters[0]) >= 2:
                 pairs.add((letters[0], name))
-    return sorted(pairs)
+    found: dict[str, tuple[str, ...]] = {}
+    for folded, name in sorted(pairs):
+        found[folded] = (*found.get(folded, ()), name)
+    return found
 
 
 def scale_in(rest: str, scales: Any) -> str | None:

@@ -10,7 +10,7 @@ import pandas as pd
 from .occasions import read_occasions
 from .people import client_rows, therapist_rows
 from .source import Part, Source
-from .tables_of import settled, table_part
+from .tables_of import settled, table_part, with_further
 from .vocabulary import fields_of
 from .wide import Block, blank_rows, block_part, blocks_of, long_frame, matrix, no_session
 
@@ -146,8 +146,7 @@ def _session_rows(
             if name in source.columns:
                 columns[name] = source.columns[name]
     further = source.further("sessions")
-    data |= {name: source.frame[column] for name, column in further.items()}
-    frame = pd.DataFrame(data, index=source.frame.index)
+    frame = with_further(source, data, further)
     if not given:
         keys = pd.DataFrame({"client": client.codes[at], "session": session[at]})
         at = at[~keys.duplicated().to_numpy()]

@@ -29,8 +29,7 @@ def table_part(source: Source, table: str) -> Part:
         if needed:
             keep[bad] = False
     further = source.further(table)
-    data |= {name: source.frame[column] for name, column in further.items()}
-    frame = settled(pd.DataFrame(data, index=source.frame.index, copy=False), table)
+    frame = settled(with_further(source, data, further), table)
     blank = _blank(frame)
     gathered, file = source.gathered, source.file.file
     gathered.leave_out(table, "a blank row", int(blank.sum()), file)
@@ -44,12 +43,24 @@ def table_part(source: Source, table: str) -> Part:
     return Part(table, frame, source.file, rows, columns)
 
 
+def with_further(source: Source, data: dict[str, Any], further: dict[str, str]) -> pd.DataFrame:
+    """Return a table of our own columns, and of further ones taken from the file as a block."""
+    frame = source.frame
+    own = pd.DataFrame(
+        {n: values for n, values in data.items() if n not in further}, index=frame.index, copy=False
+    )
+    if not further:
+        return own
+    block = frame[list(further.values())].set_axis(list(further), axis=1)
+    return pd.concat([own, block], axis=1)
+
+
 def settled(frame: pd.DataFrame, table: str) -> pd.DataFrame:
     """Return the frame with plain text columns, except where a table may be very long."""
     plain = {
         str(name): plain_text(frame[name]).set_axis(frame.index)
-        for name in frame.columns
-        if isinstance(frame[name].dtype, pd.CategoricalDtype) and (table, name) not in CATEGORICAL
+        for name, kind in frame.dtypes.items()
+        if isinstance(kind, pd.CategoricalDtype) and (table, name) not in CATEGORICAL
     }
     return frame.assign(**plain) if plain else frame
 

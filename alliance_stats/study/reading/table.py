@@ -247,8 +247,8 @@ def with_plain_text(loaded: Loaded) -> pd.DataFrame:
     dtype = text_dtype()
     plain: dict[Any, pd.Series] = {
         name: pd.Series(np.asarray(frame[name], dtype=object), index=frame.index, dtype=dtype)
-        for name in frame.columns
-        if isinstance(frame[name].dtype, pd.CategoricalDtype)
+        for name, kind in frame.dtypes.items()
+        if isinstance(kind, pd.CategoricalDtype)
     }
     result = frame.assign(**plain)
     result.attrs = dict(loaded.notes)  # type: ignore[assignment]

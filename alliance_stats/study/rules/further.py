@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..frames import stacked_texts
 from ..tables import TABLES, table_schema
 from .registry import Finding, rule
-from .view import StudyView
+from .view import StudyView, encode
 from .words import counted
 
 AMOUNT = re.compile(r"[£$€¥%]\s*\d|\d\s*[£$€¥%]|^[<>≤≥~]\s*\d|^\d+[.,\d]*\s*(-|–|to)\s*\d")
@@ -29,20 +30,29 @@ def number_as_text(view: StudyView) -> Iterator[Finding]:
     for table in sorted(there, key=lambda table: -len(view.frames[table])):
         frame = view.frames[table]
         ours = {field.name for field in table_schema(table).fields}
-        for column in frame.columns:
-            if column in ours or frame[column].dtype.kind in "iufbM":
+        further = frame.loc[:, [column not in ours for column in frame.columns]]
+        texts, stack = stacked_texts(further)
+        codes = encode(stack)
+        hits = codes.where(_is_amount(codes.values)).reshape(len(texts), len(frame)).any(axis=1)
+        without = {name for name, hit in zip(texts, hits, strict=True) if not hit}
+        for column, kind in further.dtypes.items():
+            if kind.kind in "iufbM" or column in without:
                 continue
             finding = _amounts(view, table, str(column))
             if finding is not None:
                 yield finding
 
 
-def _amounts(view: StudyView, table: str, column: str) -> Finding | None:
-    codes = view.codes(table, column)
-    amount = np.array(
-        [isinstance(value, str) and bool(AMOUNT.search(value.strip())) for value in codes.values],
+def _is_amount(values: np.ndarray) -> np.ndarray:
+    return np.array(
+        [isinstance(value, str) and bool(AMOUNT.search(value.strip())) for value in values],
         dtype=bool,
     )
+
+
+def _amounts(view: StudyView, table: str, column: str) -> Finding | None:
+    codes = view.codes(table, column)
+    amount = _is_amount(codes.values)
     if not amount.any() or amount.mean() <= MOSTLY:
         return None
     rows = np.flatnonzero(codes.where(amount))

@@ -176,7 +176,8 @@ def _split(
         return
     rows = pd.concat(pairs, ignore_index=True).dropna(subset=[one, other])
     rows = _without_unknown(view, rows, one, other)
-    rows = rows.assign(plain=[plain_id(str(value)) for value in rows[other]])
+    plain = {value: plain_id(str(value)) for value in rows[other].unique()}
+    rows = rows.assign(plain=rows[other].map(plain))
     kinds = rows.groupby(one, sort=True)["plain"].nunique()
     for name in kinds.index[kinds.to_numpy() > 1]:
         group = rows[rows[one] == name]

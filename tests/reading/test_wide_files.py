@@ -1,0 +1,131 @@
+"""What a file of many columns costs: work that is asked of the table, not of each column."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pyarrow.compute as pc
+import pytest
+
+import alliance_stats as al
+from alliance_stats.study.mapping import families
+from alliance_stats.study.reading import cells
+from alliance_stats.study.rules import ids
+
+KINDS = ("3", "NA", "1,5", "word", "true", "007", "")
+"""One column in seven holds each of these beside other cells."""
+
+FUNCTIONS = ("match_substring_regex", "is_in", "cast", "utf8_lower", "utf8_trim_whitespace")
+
+
+def write_wide(folder, n_columns):
+    """Write a study whose file has columns of each kind, and 20 rows."""
+    names = ["client", "session", *(f"v{n}" for n in range(n_columns))]
+    rows = [
+        [f"c{row // 4}", str(row % 4 + 1), *(KINDS[(n + row // 15) % 7] for n in range(n_columns))]
+        for row in range(20)
+    ]
+    folder.mkdir()
+    lines = [";".join(row) for row in (names, *rows)]
+    (folder / "wide.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / "study.yaml").write_text(
+        "name: wide\nsources:\n  - {file: wide.csv, client_id: client, session: session}\n",
+        encoding="utf-8",
+    )
+    return folder / "wide.csv"
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Count the calls of Arrow's functions over words."""
+    counted = Counter()
+
+    def counting(name, function):
+        def call(*args, **options):
+            counted[name] += 1
+            return function(*args, **options)
+
+        return call
+
+    for name in FUNCTIONS:
+        monkeypatch.setattr(cells.pc, name, counting(name, getattr(pc, name)))
+    return counted
+
+
+@pytest.mark.parametrize(
+    "work", [al.read_table, al.suggest_mapping, lambda file: al.validate(file.parent)]
+)
+def test_ten_times_the_columns_ask_arrow_no_more_often(tmp_path, calls, work):
+    asked = []
+    for n_columns in (70, 700):
+        file = write_wide(tmp_path / str(n_columns), n_columns)
+        calls.clear()
+        work(file)
+        asked.append(dict(calls))
+    assert asked[0]
+    assert asked[0] == asked[1]
+
+
+@pytest.mark.parametrize("most_words", [1, 5, 1 << 16])
+def test_columns_read_together_are_those_read_alone(tmp_path, monkeypatch, most_words):
+    monkeypatch.setattr(cells, "MOST_WORDS", most_words)
+    file = write_wide(tmp_path / "study", 35)
+    together = al.read_table(file)
+    for name in together.columns:
+        column = together[["client", name]] if name != "client" else together[["client"]]
+        alone = tmp_path / "one.csv"
+        lines = [line.split(";") for line in file.read_text(encoding="utf-8").splitlines()]
+        at = [lines[0].index(each) for each in column.columns]
+        alone.write_text(
+            "".join(";".join(line[n] for n in at) + "\n" for line in lines), encoding="utf-8"
+        )
+        read = al.read_table(alone, delimiter=";", decimal=",")
+        assert read[name].dtype == together[name].dtype, name
+        assert read[name].equals(together[name]), name
+        assert read.attrs["missing_words"].get(name) == together.attrs["missing_words"].get(name)
+
+
+def test_text_of_many_rows_is_text_of_few(tmp_path, monkeypatch):
+    from alliance_stats.study.reading import table
+
+    file = write_wide(tmp_path / "study", 21)
+    few = al.read_table(file)
+    monkeypatch.setattr(table, "FEW_ROWS", 0)
+    many = al.read_table(file)
+    assert few.equals(many)
+    assert list(few.dtypes) == list(many.dtypes)
+
+
+def test_numbers_among_texts_are_told_for_all_columns_as_for_one(tmp_path):
+    frame = al.read_table(write_wide(tmp_path / "study", 35))
+    frame["typed"] = ["1,5", *["2"] * 19]
+    frame["slip"] = ["one", *["2"] * 19]
+    frame["slips"] = ["one", "two", *["2"] * 18]
+    frame["nothing"] = np.nan
+    found = families._number_columns(frame)
+    assert found == {name for name in frame if families._number_columns(frame[[name]])}
+    assert {"typed", "slip"} <= found
+    assert not {"slips", "nothing", "client"} & found
+
+
+def test_an_id_is_cleaned_once_however_many_rows_hold_it(tmp_path, monkeypatch):
+    cleaned = Counter()
+    plain_id = ids.plain_id
+
+    def counting(text):
+        cleaned[text] += 1
+        return plain_id(text)
+
+    monkeypatch.setattr(ids, "plain_id", counting)
+    lines = [f"c{row % 6},t{row % 2},{row // 6 + 1}" for row in range(600)]
+    text = "\n".join(["client,therapist,session", *lines]) + "\n"
+    (tmp_path / "wide.csv").write_text(text, encoding="utf-8")
+    (tmp_path / "study.yaml").write_text(
+        "name: wide\nsources:\n  - {file: wide.csv, client_id: client, therapist_id: therapist, "
+        "session: session}\n",
+        encoding="utf-8",
+    )
+    al.open_study(tmp_path)
+    assert cleaned
+    assert max(cleaned.values()) <= 3  # a rule each, never a row each
