@@ -109,7 +109,7 @@ def decompose(
     """
     plan = _plan(columns, by, detrend, trend_at, weights, complete)
     col.check_table(data, list(dict.fromkeys([*plan.columns, *plan.by, *_others(plan)])))
-    values = {column: col.numbers(data, column) for column in plan.columns}
+    values = col.many_numbers(data, plan.columns)
     ids = [column for column in plan.columns if column in ID_COLUMNS]
     if ids:
         raise ColumnError(f"'{ids[0]}' is an id: its mean over sessions means nothing.")
