@@ -51,7 +51,7 @@ def test_no_call_ends_in_a_bare_error(capsys):
     [
         (lambda: al.missing_by_session("data"), r"study must be a Study, not 'data'.*open_study"),
         (lambda: al.lag("a.csv", "x"), "must be a pandas DataFrame"),
-        (lambda: al.mean_course(5), r"The scores must be a DataFrame, not int\."),
+        (lambda: al.mean_course(5), r"Scores must be a Study .*, not int\."),
         (lambda: al.load_dataset(["demo-trial"]), r"name must be a text, not \['demo-trial'\]\."),
         (lambda: al.measure("wai-sr", registry=5), "registry must be a Registry or None, not 5"),
         (lambda: al.simulate_study(n_client=3), "Did you mean 'n_clients'"),
