@@ -81,6 +81,9 @@ def report(
     cutoff: Annotated[
         float | None, typer.Option(help="Outcome score that parts clinical from functional.")
     ] = None,
+    criterion: Annotated[
+        str, typer.Option(help="What makes a change reliable: card, alpha or published.")
+    ] = "card",
     rule: Annotated[
         str | None, typer.Option(help="Rupture rule (al.rupture_rules() lists them).")
     ] = None,
@@ -106,6 +109,7 @@ def report(
         "alliance": alliance,
         "outcome": outcome,
         "cutoff": cutoff,
+        "criterion": criterion,
         "seed": seed,
         "individual_courses": courses,
         "account": account,

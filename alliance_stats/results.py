@@ -7,14 +7,15 @@ are formatted only when shown. What could not be computed is NaN, with the reaso
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TIDY_COLUMNS: dict[str, str] = {
     "effect": "'fixed' for a coefficient or quantity, 'random' for how random effects spread: the "
-    "term begins with sd, cor (correlation), cov (covariance) or phi (residuals)",
+    "term begins with sd, cor (correlation), cov (covariance) or phi (residuals); 'ran_vals' for the "
+    "predicted effect of one member of a group (broom.mixed's word)",
     "group": "the grouping factor of a random effect; empty for fixed effects",
     "term": "the name of the coefficient or quantity",
     "estimate": "the estimate, in the units of the model",
@@ -90,7 +91,7 @@ class Result:
         """Return the result as text, for a console."""
         table = to_show(self.tidy()).to_string(index=False)
         parts = [self.heading, table]
-        parts += [f"Note: {message}" for message in self.messages]
+        parts += [f"Note: {message}" for message in _notes(self)]
         return "\n\n".join(parts)
 
     def __str__(self) -> str:
@@ -99,8 +100,15 @@ class Result:
     def _repr_html_(self) -> str:
         from html import escape
 
-        notes = "".join(f"<li>{escape(message)}</li>" for message in self.messages)
+        notes = "".join(f"<li>{escape(message)}</li>" for message in _notes(self))
         notes = f"<ul>{notes}</ul>" if notes else ""
         title = escape(self.heading)
         table = to_show(self.tidy()).to_html(index=False, border=0)
         return f"<div><strong>{title}</strong>{table}{notes}</div>"
+
+
+def _notes(result: Any) -> list[str]:
+    """Return what is told beneath a result: first what a share of changed clients rests on."""
+    criterion = getattr(result, "criterion", None)
+    first = [f"Criterion: {criterion}."] if criterion is not None else []
+    return [*first, *result.messages]

@@ -66,8 +66,18 @@ def before_and_after() -> pd.DataFrame:
     return pd.DataFrame({"pre": before, "post": before - rng.normal(4, 5, 40)})
 
 
+def change_of_therapists() -> al.ChangeByTherapist:
+    data = before_and_after().assign(therapist_id=[f"t{i % 10}" for i in range(40)])
+    return al.change_by_therapist(data, pre="pre", post="post", direction="lower_is_better")
+
+
+def test_the_predicted_effect_of_one_therapist_is_not_called_fixed():
+    assert set(change_of_therapists().tidy()["effect"]) == {"ran_vals"}
+
+
 RESULTS = {
     "Bootstrap": lambda: fit().bootstrap(5, seed=1),
+    "ChangeByTherapist": change_of_therapists,
     "ClinicallySignificantChange": lambda: al.clinically_significant_change(
         before_and_after(), pre="pre", post="post", reliability=0.9, cutoff_value=15
     ),
@@ -101,7 +111,7 @@ def test_one_of_each_speaks_the_common_language(name):
     tidy, glance = result.tidy(), result.glance()
     assert list(tidy.columns)[: len(TIDY_COLUMNS)] == list(TIDY_COLUMNS)
     assert len(tidy) >= 1
-    assert set(tidy["effect"]) <= {"fixed", "random"}
+    assert set(tidy["effect"]) <= {"fixed", "random", "ran_vals"}
     random = tidy[tidy["effect"] == "random"]
     assert set(random["term"].str.split(" ").str[0]) <= {"sd", "cor", "cov", "phi"}
     assert (random["group"] != "").all()

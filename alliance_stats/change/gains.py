@@ -10,10 +10,10 @@ from scipy.stats import t
 
 from ..arguments import flag, is_number, numbers
 from ..errors import ColumnError, DesignError, listing, require_columns
+from ..measures.criteria import ROUNDING
+from ..measures.scale_card import card_of, direction_of, sign_of
 from ..people import reuse_hint
 from ..study.select import cards_of, choose
-from .card import card_of, direction_of
-from .reliable import ROUNDING, sign_of
 
 if TYPE_CHECKING:
     from ..study import Study

@@ -10,9 +10,9 @@ import pandas as pd
 
 from ..arguments import checked_choice
 from ..errors import DesignError
-from .card import direction_of
-from .formulas import METHODS
-from .reliable import check_sd, sign_of
+from ..measures.change_formulas import METHODS
+from ..measures.criteria import check_sd
+from ..measures.scale_card import direction_of
 from .significant import BETTER, CLASSES, CRITERIA, HA_CUTOFF, clinically_significant_change
 
 
@@ -71,8 +71,7 @@ def change_sensitivity(
     for criterion in criteria:
         checked_choice("criterion", criterion, CRITERIA)
     direction, told = direction_of(direction, None, data)
-    sign_of(direction)  # what is wrong for every specification is said at once
-    check_sd(sd)
+    check_sd(sd)  # what is wrong for every specification is said at once
     rows = []
     for method, value, criterion in product(methods, reliability, criteria):
         specification = {"method": method, "reliability": value, "criterion": criterion}

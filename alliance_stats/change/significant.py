@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,12 @@ import pandas as pd
 from ..arguments import checked_choice, is_number, share
 from ..errors import DesignError
 from ..inference.rows import tidy_rows
+from ..measures.change_formulas import cutoff
+from ..measures.criteria import ROUNDING, Criterion
+from ..measures.scale_card import card_of, direction_of
 from ..results import Result
-from .card import card_of, direction_of
-from .formulas import cutoff
-from .reliable import ROUNDING, reliable_change, scores_of, sign_of
+from ..shares import wilson
+from .reliable import ReliableChanges, reliable_change, scores_of
 
 CLASSES = ("recovered", "improved", "unchanged", "deteriorated")
 CRITERIA = ("a", "b", "c")
@@ -45,13 +47,16 @@ class ClinicallySignificantChange(Result):
     cutoff
         The line between the clinical and the functional population.
     options
-        What was used: method, criterion, reliability, SD, direction.
+        What was used: method, criterion of the cut-off, reliability, SD, direction.
+    criterion
+        What a change had to exceed, and the cut-off, with where both are from.
     """
 
     data: pd.DataFrame
     table: pd.DataFrame
     cutoff: float
     options: dict[str, Any]
+    criterion: Criterion
     messages: tuple[str, ...] = ()
     title: str = "Clinically significant change"
 
@@ -147,15 +152,17 @@ def clinically_significant_change(
     share(confidence)
     card = None if measure is None else card_of(measure, scale)
     direction, told_direction = direction_of(direction, card, data)
-    sign_of(direction)
     lower = direction == "lower_is_better"
-    told, at_line_is_clinical = "", True
+    source, told, at_line_is_clinical = criterion, "", True
     if cutoff_value is not None:
         if not is_number(cutoff_value):
             raise DesignError(f"cutoff_value must be a finite number, not {cutoff_value!r}.")
-        line = float(cutoff_value)
+        line, source = float(cutoff_value), "given"
     elif card is not None and clinical is None and functional is None:
-        line, told = card.cutoff()
+        found, told = card.cutoff()
+        if found is None:
+            raise DesignError(f"{told}; pass cutoff_value=, or clinical= and functional=.")
+        line, source = found, "card"
         at_line_is_clinical = lower  # a card says 'so much or more': the line is the upper group's
     else:
         line = cutoff(criterion, clinical, functional, lower_is_better=lower)
@@ -168,7 +175,6 @@ def clinically_significant_change(
         *([told] if told else []),
         *([HA_CUTOFF] if method == "HA" else []),
     ]
-    source = "card" if told else "given" if cutoff_value is not None else criterion
     return judged_by_line(
         changed, pre, post, line, source=source, at_line_is_clinical=at_line_is_clinical,
         confidence=confidence, messages=tuple(messages),
@@ -176,7 +182,7 @@ def clinically_significant_change(
 
 
 def judged_by_line(
-    changed: pd.DataFrame,
+    changed: ReliableChanges,
     pre: str,
     post: str,
     line: float,
@@ -198,7 +204,8 @@ def judged_by_line(
            ("method", "reliability", "sd", "direction", "smallest_reliable_change_jt")},
     }  # fmt: skip
     told = [*account["messages"], *messages, *_missing(table, len(changed))]
-    return ClinicallySignificantChange(out, table, line, options, tuple(told))
+    named = replace(changed.criterion, cutoff=line if np.isfinite(line) else None)
+    return ClinicallySignificantChange(out, table, line, options, named, tuple(told))
 
 
 def _missing(table: pd.DataFrame, rows: int) -> list[str]:
@@ -282,13 +289,3 @@ def _share_row(
         "conf_low": low,
         "conf_high": high,
     }
-
-
-def wilson(n: int, of: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Return Wilson's interval of a share, NaN where nobody is in the denominator."""
-    if of == 0:
-        return float("nan"), float("nan")
-    from statsmodels.stats.proportion import proportion_confint
-
-    low, high = proportion_confint(n, of, alpha=1 - confidence, method="wilson")
-    return float(low), float(high)

@@ -12,9 +12,9 @@ from scipy.stats import norm
 
 from ..arguments import share
 from ..errors import AllianceStatsWarning, DesignError
+from ..measures.scale_card import card_of, direction_of, sign_of
 from ..results import Result
-from .card import card_of, direction_of
-from .reliable import require_named, scores_of, sign_of
+from .reliable import require_named, scores_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,11 +44,11 @@ class ChangeByTherapist(Result):
     title: str = "Change by therapist (empirical Bayes)"
 
     def tidy(self) -> pd.DataFrame:
-        """Return one row a therapist; the estimate is the shrunken mean."""
+        """Return one row a therapist; the estimate is the shrunken mean, a predicted effect."""
         rows = self.therapists
         return pd.DataFrame(
             {
-                "effect": "fixed", "group": "therapist_id",
+                "effect": "ran_vals", "group": "therapist_id",
                 "term": rows["therapist_id"].astype(str), "estimate": rows["shrunken"],
                 "std_error": rows["std_error"], "statistic": np.nan, "df": np.nan,
                 "p_value": np.nan, "conf_low": rows["conf_low"], "conf_high": rows["conf_high"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from ..errors import (
     listing,
     require_columns,
 )
+from ..measures.criteria import CriterionTable
 from ..people import same_ids
 from .checks import flags, number_of
 from .endings import CENSORED, DROPOUT, REASONS, endings, last_observed
@@ -68,9 +69,11 @@ def define_dropout(study: Any, *, definition: str, **parameters: Any) -> pd.Data
         ``median_split``
             fewer sessions than the sample's median (with a warning: this is no definition of
             dropout, and is here because studies have used it);
-        ``before_reliable_change`` (``measure=, scale=, rater=, points=``)
-            ended without a change of more than so many points for the better, by the card unless
-            given;
+        ``before_reliable_change`` (``measure=, scale=, rater=``, and ``criterion=,
+        reliability=, sd=, method=`` as in `reliable_change`, or ``points=``)
+            ended without a reliable change for the better, or one of more than so many points;
+            the last session's score stands in where the study has occasions and the client no
+            last one. What a change had to exceed is the table's ``.criterion``;
         ``premature``
             ended before completion, alone (``dropout``) or in agreement (``mutual``).
     **parameters
@@ -132,6 +135,8 @@ def ends_under(
     table.attrs["rows"] = {
         "clients": len(ends), "judged": len(table), "not_judged": int(undecided.sum()),
     }  # fmt: skip
+    if "criterion" in table.attrs:
+        table = CriterionTable.of(table)
     return table, HALF if definition == "median_split" else None
 
 
@@ -291,10 +296,13 @@ def _median(study: Any, ends: pd.DataFrame) -> tuple[pd.Series, Any, list[str]]:
 def _before_change(
     study: Any, ends: pd.DataFrame, **asked: Any
 ) -> tuple[pd.Series, Any, list[str]]:
-    improved, words = improved_by_the_end(study, ends["client_id"], **asked)
+    improved, criterion, words = improved_by_the_end(study, ends["client_id"], **asked)
+    ends.attrs["criterion"] = asdict(criterion)
     undecided = improved.isna() & ~ends["reason"].isin(_NOT_DECIDED)
     reason = _early(ends, improved.fillna(1.0).to_numpy() == 0)
-    said = [f"{words} Circular where symptoms are also a predictor or the outcome."]
+    said = [
+        *criterion.messages, f"{words} Circular where symptoms are also a predictor or the outcome."
+    ]  # fmt: skip
     if undecided.any():
         n, unknown = int((ends["reason"] != CENSORED).sum()), int(undecided.sum())
         left = int((reason[~undecided.to_numpy()] == DROPOUT).sum())
@@ -326,7 +334,8 @@ DEFINITIONS: dict[str, Definition] = {
         Definition("median_split", "Fewer sessions than the median.", HALF, _median),
         Definition("before_reliable_change", "Ended before a reliable change.",
                    "Circular where symptoms are modelled too.", _before_change,
-                   ("measure", "scale", "rater", "points")),
+                   ("measure", "scale", "rater", "points", "criterion", "reliability", "sd",
+                    "method")),
         Definition("premature", "Ended before completion, alone or in agreement.",
                    "Counts agreed early ends as dropout.", _premature),
     )

@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from ..arguments import finite
 from ..errors import DesignError, MeasureError, listing
+from ..measures.criteria import Criterion, judged_pairs
 from ..people import same_ids
-
-_ROUNDING = 1e-9  # points that are a rounding of sums and means, and no change
+from ..study.prepost import first_and_last
+from .checks import number_of
 
 
 def improved_by_the_end(
@@ -20,57 +20,52 @@ def improved_by_the_end(
     measure: str | None = None,
     scale: str = "total",
     rater: str = "client",
-    points: float | None = None,
-) -> tuple[pd.Series, str]:
-    """Return 1, 0 or missing for each client, and the rule in words.
+    **options: Any,
+) -> tuple[pd.Series, Criterion, str]:
+    """Return 1, 0 or missing for each client, the criterion, and the rule in words.
 
-    The first and the last score of the sessions decide; the change must be greater than `points`,
-    by the measure's card unless given. A client with fewer than two scores cannot be judged.
+    Scores and criterion are those of `first_and_last` and `reliable_change`. Where the study has
+    occasions and a client lacks the last one, the last session's score stands in for it, judged
+    by the same criterion: who left early has no last occasion, and is whom this asks about.
     """
     scores = getattr(study, "scores", None)
     if scores is None or scores.empty:
         raise DesignError("The study has no scores, so nobody's change is known.")
     name = measure or _first_outcome(study, scores)
-    card = _card(study, name)
-    points = finite(points, "points", 0) if points is not None else _points(card, name, scale)
-    direction = card.scales[scale].direction if card and scale in card.scales else None
-    if direction is None:
-        raise DesignError(f"The measure '{name}' has no card with a scale '{scale}'.")
+    pairs = first_and_last(study, measure=name, scale=scale, rater=rater)
+    criterion, category = judged_pairs(study, pairs, name, scale, rater, **options)
     keep = (scores["measure"] == name) & (scores["scale"] == scale) & (scores["rater"] == rater)
-    scores = same_ids(scores, clients)
     rows = scores[keep & scores["score"].notna()].sort_values(["client_id", "session"])
-    if rows.empty:
-        raise DesignError(f"The study has no scores of {name} {scale} by the {rater}.")
     ends = rows.groupby("client_id", observed=True)["score"].agg(["first", "last", "size"])
-    sign = -1.0 if direction == "lower_is_better" else 1.0
-    better = (sign * (ends["last"] - ends["first"]) > points + _ROUNDING).astype(float)
-    judged = better.where(ends["size"] > 1)
-    words = f"Reliable change: more than {points:g} points of {name} {scale}, first to last score."
-    return clients.map(judged).astype(float), words
-
-
-def _card(study: Any, name: str) -> Any:
-    try:
-        return study.measures[name]
-    except (KeyError, MeasureError):
-        return None
+    ends = ends.reindex(pairs["client_id"]).reset_index()
+    last = ends["last"].where(pairs["pre"].notna() | (ends["size"] > 1))
+    by_session = criterion.judge(
+        pairs["pre"].fillna(ends["first"]).to_numpy(dtype=float), last.to_numpy(dtype=float)
+    )[1]
+    found = pd.Series(category, dtype=object)
+    stand_in = found.isna() & pd.notna(by_session) & (pairs.attrs["source"] == "assessments")
+    found = found.where(~stand_in, by_session)
+    improved = (found == "improved").astype(float).where(found.notna())
+    words = f"Reliable change of {name} {scale}, first to last score: {criterion}."
+    if stand_in.any():
+        words += (
+            f" {number_of(int(stand_in.sum()), 'client', 'has')} no score at the last occasion: "
+            "the last session's stands in."
+        )
+    by_client = same_ids(pairs.assign(improved=improved), clients).set_index("client_id")
+    return clients.map(by_client["improved"]).astype(float), criterion, words
 
 
 def _first_outcome(study: Any, scores: pd.DataFrame) -> str:
     names = [str(name) for name in pd.unique(scores["measure"])]
     for name in names:
-        if getattr(_card(study, name), "construct", None) == "outcome":
+        try:
+            construct = study.measures[name].construct
+        except (KeyError, MeasureError):  # a measure of the study's own, without a card
+            continue
+        if construct == "outcome":
             return name
     raise DesignError(
         f"None of the measures {listing(names)} is an outcome measure by its card; name one with "
         "measure=."
-    )
-
-
-def _points(card: Any, name: str, scale: str) -> float:
-    for change in getattr(card, "reliable_change", ()):
-        if change.scale == scale:
-            return float(change.value)
-    raise DesignError(
-        f"The card of '{name}' gives no reliable change of its scale '{scale}'; give points=."
     )

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..change import reliable_change
-from ..description import first_and_last
 from ..errors import ColumnError, DesignError, did_you_mean, listing, require_columns
+from ..measures.criteria import Criterion, judged_pairs
+from ..study.prepost import first_and_last
 
 TARGETS = ("improved", "unchanged", "deteriorated", "dropout")
 
@@ -51,39 +51,21 @@ def checked_forecasts(study: Any) -> pd.DataFrame:
 
 
 def observed_outcomes(
-    study: Any, measure: str, scale: str, rater: str, reliability: float | None, method: str
-) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Return a row a client: ``category`` and, for each target, 1, 0 or NaN (not known)."""
-    card = getattr(study, "measures", {}).get(measure)
-    if card is None:
-        raise DesignError(
-            f"There is no card for '{measure}', so it is not known which direction is better; "
-            "add a card to the study."
-        )
-    if reliability is None:
-        known = [r.value for r in card.reliabilities if r.scale == scale]
-        if not known:
-            raise DesignError(
-                f"The card of {measure} gives no reliability for '{scale}'; pass reliability=."
-            )
-        reliability = float(known[0])
+    study: Any, measure: str, scale: str, rater: str, **options: Any
+) -> tuple[pd.DataFrame, Criterion]:
+    """Return a row a client with, for each target, 1, 0 or NaN (not known); and the criterion."""
     scores = first_and_last(study, measure=measure, scale=scale, rater=rater)
-    changed = reliable_change(
-        scores, pre="pre", post="post", reliability=reliability, direction=card.direction,
-        method=method,
-    )  # fmt: skip
-    out = changed[["client_id", "category"]].copy()
-    known_change = out["category"].notna()
+    criterion, category = judged_pairs(study, scores, measure, scale, rater, **options)
+    out = scores[["client_id"]].copy()
     for target in TARGETS[:3]:
-        out[target] = np.where(known_change, out["category"] == target, np.nan).astype(float)
+        out[target] = np.where(category.isna(), np.nan, category == target).astype(float)
     ended = study.tables.get("terminations")
     out["dropout"] = np.nan
     if ended is not None and not ended.empty:
         reason = ended.drop_duplicates("client_id").set_index("client_id")["reason"]
         left = reason.where(reason != "ongoing").dropna().eq("dropout").astype(float)
         out["dropout"] = out["client_id"].map(left).astype(float)
-    used = {"measure": measure, "scale": scale, "reliability": reliability, "method": method}
-    return out, used
+    return out, criterion
 
 
 def default_measure(study: Any) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..arguments import whole
 from ..errors import DesignError
+from ..measures.criteria import Criterion
 from ..results import TIDY_COLUMNS, Result
 from .forecasts import TARGETS, checked_forecasts, default_measure, observed_outcomes
 from .outcome_caseloads import bias_row, caseloads, ranks, self_ranks
@@ -51,7 +52,9 @@ class OutcomeGap(Result):
     clients
         A row a client and target: ``therapist_id, client_id, target, forecast, observed``.
     used
-        Measure, scale, reliability and method of the observed change.
+        Measure and scale, and the method, reliability, SD and points of the observed change.
+    criterion
+        What a change had to exceed, and where that is from.
     """
 
     table: pd.DataFrame
@@ -59,6 +62,7 @@ class OutcomeGap(Result):
     therapists: pd.DataFrame
     clients: pd.DataFrame
     used: dict[str, Any]
+    criterion: Criterion
     messages: tuple[str, ...] = ()
     title: str = "Success gap, forecast minus observed"
 
@@ -99,6 +103,7 @@ def outcome_gap(
     rater: str = "client",
     reliability: float | None = None,
     method: str = "JT",
+    criterion: str | Criterion = "card",
     threshold: float | None = None,
     bins: int = 5,
     self_rank: pd.DataFrame | None = None,
@@ -113,10 +118,10 @@ def outcome_gap(
         A `Study` with the table ``forecasts`` and the outcome at two times or more.
     measure, scale, rater
         The outcome score; the study's only outcome measure where not named.
-    reliability
-        For reliable change; that of the measure's card where not given.
-    method
-        Which reliable change (see `reliable_change`).
+    reliability, method, criterion
+        Who improved reliably, as `reliable_change` takes them: the card's reliability where none
+        is given, with the SD of the clients who have both scores. ``criterion="alpha"`` takes
+        Cronbach's alpha of the clients here, where the study holds items.
     threshold
         From which forecast a deterioration counts as foreseen. By default where it is the most
         likely of improved, unchanged and deteriorated.
@@ -166,8 +171,10 @@ def outcome_gap(
     whole(seed, "seed", 0)
     forecasts = checked_forecasts(study)
     name = measure or default_measure(study)
-    outcomes, used = observed_outcomes(study, name, scale, rater, reliability, method)
-    messages: list[str] = []
+    outcomes, used = observed_outcomes(
+        study, name, scale, rater, reliability=reliability, method=method, criterion=criterion
+    )
+    messages: list[str] = [*used.messages]
     _note_therapists(study, forecasts, messages)
     clients = _per_client(forecasts, outcomes, messages)
     rows = []
@@ -192,7 +199,8 @@ def outcome_gap(
         calibration=_curves(curves),
         therapists=therapists,
         clients=clients,
-        used=used,
+        used={"measure": name, "scale": scale, **used.as_dict()},
+        criterion=used,
         messages=(*messages, *CAVEATS),
     )
 

@@ -8,21 +8,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from ..shares import wilson
+
 Array = np.ndarray
 FEW = 20
 EDGE = 0.005
 """Forecasts of 0 and 1 have no log odds; they are taken as this far from the edge."""
-
-
-def wilson(hits: float, n: float) -> tuple[float, float]:
-    """Return Wilson's 95 % interval of a share; NaN without cases."""
-    if n == 0:
-        return np.nan, np.nan
-    z = stats.norm.ppf(0.975)
-    p = hits / n
-    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return float(max(middle - half, 0.0)), float(min(middle + half, 1.0))
 
 
 def calibration_curve(part: pd.DataFrame, bins: int) -> pd.DataFrame:

@@ -87,8 +87,8 @@ def write_report(
         ``.alliance-stats/`` in the study's own folder, named like the report's folder; a study
         without a folder of its own (made in memory, shipped with the package) keeps none.
     **options
-        See `Options`: ``alliance, outcome, cutoff, rater, rupture_rule, rupture_parameters,
-        replicates, seed, individual_courses``.
+        See `Options`: ``alliance, outcome, cutoff, criterion, rater, rupture_rule,
+        rupture_parameters, replicates, seed, individual_courses``.
 
     Returns
     -------
@@ -158,7 +158,9 @@ def _checked_options(options: dict[str, Any]) -> Options:
 
 def _check_values(chosen: Options) -> None:
     """Refuse what no report can be made with, before any work is done."""
+    from ..arguments import checked_choice
     from ..errors import DesignError, did_you_mean, listing
+    from ..measures.criteria import CRITERIA
     from ..ruptures import rupture_rules
 
     rules = list(rupture_rules()["name"])
@@ -171,6 +173,7 @@ def _check_values(chosen: Options) -> None:
         value = getattr(chosen, name)
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise DesignError(f"{name} must be a whole number from {least} on, got {value!r}.")
+    checked_choice("criterion", chosen.criterion, CRITERIA)
     if chosen.cutoff is not None and not math.isfinite(chosen.cutoff):
         raise DesignError(f"cutoff must be a score, got {chosen.cutoff!r}.")
 

@@ -23,6 +23,9 @@ class Options:
         The scores the report is about: measures, or ``"wai-sr/task/client"``.
     cutoff
         The outcome score from which a client counts as in the upper range; else the card's.
+    criterion
+        What makes a change of outcome reliable: ``card``, ``alpha``, ``published``, as
+        `reliable_change` takes it.
     rater
         Whose alliance ratings are the series in which ruptures are looked for.
     rupture_rule, rupture_parameters
@@ -40,6 +43,7 @@ class Options:
     alliance: str | None = None
     outcome: str | None = None
     cutoff: float | None = None
+    criterion: str = "card"
     rater: str = "client"
     rupture_rule: str = "drop_stricter_sd"
     rupture_parameters: dict[str, Any] = field(default_factory=dict)

@@ -142,16 +142,33 @@ def test_kappa_is_over_those_whom_both_definitions_decide():
 
 
 def test_reliable_change_is_that_of_the_card_unless_given():
-    table = al.define_dropout(small_study(), definition="before_reliable_change")
-    # 20 to 13 is more than the card's 6 points; 20 to 15 is not; c has one score only.
+    def ended(**asked):
+        return al.define_dropout(small_study(), definition="before_reliable_change", **asked)
+
+    table = ended(sd=6)  # 1.96 * 6 * sqrt(2 * (1 - 0.9)) is 5.26: 20 to 13 is more, 20 to 15 not
     assert table.set_index("client_id")["reason"].to_dict() == {"a": "mutual", "b": "dropout"}
+    assert table.criterion.points == pytest.approx(5.259, abs=5e-4)
     said = " ".join(table.attrs["messages"])
-    assert "more than 6 points of core-10" in said
-    assert "between 33.3% (none of them) and 66.7% (all of them)" in said
-    exactly = al.define_dropout(small_study(), definition="before_reliable_change", points=7)
-    assert (exactly["reason"] == "dropout").all()  # a change of 7 is not greater than 7
-    easier = al.define_dropout(small_study(), definition="before_reliable_change", points=4)
-    assert (easier["reason"] == "mutual").all()
+    assert "more than 5.259 points; reliability 0.9 (alpha), SD 6" in said
+    assert "between 33.3% (none of them) and 66.7% (all of them)" in said  # c has one score only
+    published = ended(criterion="published")
+    assert published["reason"].tolist() == table["reason"].tolist()
+    assert "6 points or more (published)" in str(published.criterion)
+    assert (ended(points=7)["reason"] == "dropout").all()  # 7 is not more than 7
+    assert (ended(points=4)["reason"] == "mutual").all()
+    with pytest.raises(al.DesignError, match="SD of the first scores is zero"):
+        ended()  # both began with 20
+
+
+def test_a_client_without_a_last_occasion_is_judged_by_the_last_session():
+    study = al.simulate_study(n_therapists=6, n_clients=60, seed=4)
+    pairs = al.first_and_last(study, measure="core-10")
+    lack = pairs.loc[pairs["post"].isna(), "client_id"]
+    table = al.define_dropout(study, definition="before_reliable_change", measure="core-10")
+    decided = table[table["client_id"].isin(lack)]
+    assert len(decided) > 3
+    said = " ".join(table.attrs["messages"])
+    assert re.search(r"\d+ clients have no score at the last occasion", said)
 
 
 @pytest.mark.parametrize(
@@ -249,7 +266,8 @@ def test_the_median_is_of_therapies_that_are_over():
 
 
 def test_the_rate_before_reliable_change_lies_within_its_bounds():
-    study = al.open_study("demo-trial")
+    demo = al.open_study("demo-trial")
+    study = demo.with_tables(assessments=None)  # so that a client of one session has one score
     found = al.compare_dropout_definitions(study)
     (said,) = [m for m in found.messages if "share of dropouts lies between" in m]
     low, high = (float(n) / 100 for n in re.findall(r"([\d.]+)%", said))

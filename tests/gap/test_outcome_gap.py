@@ -8,7 +8,8 @@ import pytest
 from scipy.stats import spearmanr
 
 import alliance_stats as al
-from alliance_stats.gap.outcome_scores import calibration_curve, discrimination, wilson
+from alliance_stats.gap.outcome_scores import calibration_curve, discrimination
+from alliance_stats.shares import wilson
 
 STUDY = al.simulate_study(n_therapists=25, n_clients=250, seed=8)
 

@@ -10,7 +10,7 @@ import alliance_stats as al
 from alliance_stats.report.content import Table
 from alliance_stats.report.context import Context, Options
 from alliance_stats.report.sections import change, models
-from alliance_stats.report.sections.yardstick import other_yardsticks, yardstick
+from alliance_stats.report.sections.criterion import judged, other_criteria
 
 EXACT = 1e-9  # the same sums in another order
 
@@ -35,41 +35,44 @@ def core_forms(study):
     return np.array([answers for _, answers in rows.values()])
 
 
-def test_reliability_and_sd_of_a_reliable_change_are_of_the_same_clients(study, context):
+def the_criterion(context):
+    score = context.outcome
+    pairs = al.first_and_last(context.study, measure=score.measure)
+    return judged(context, score, pairs)[0], score, pairs
+
+
+def test_the_report_judges_by_the_card_as_all_do_or_by_alpha_here_where_asked(study, context):
     forms = core_forms(study)
     items = forms.shape[1]
     variances, total = forms.var(axis=0, ddof=1).sum(), forms.sum(axis=1).var(ddof=1)
     alpha = items / (items - 1) * (1 - variances / total)
-    stick = yardstick(context, context.outcome)
-    assert stick.reliability == pytest.approx(alpha, rel=EXACT)
-    published = al.measure("core-10").reliabilities[0].value
-    assert abs(published - alpha) > 0.05  # so that the two could be told apart here
+    by_card, _, _ = the_criterion(context)
+    assert (by_card.kind, by_card.reliability) == ("alpha", 0.9)
+    here, _, _ = the_criterion(Context(study, Options(criterion="alpha")))
+    assert here.kind == "alpha here"
+    assert here.reliability == pytest.approx(alpha, rel=EXACT)
+    assert abs(by_card.reliability - alpha) > 0.05  # so that the two could be told apart here
 
 
-def test_without_items_the_published_reliability_is_used_and_its_limits_are_told(study):
-    without = study.with_tables(ratings=None, scores=study.scores)
-    context = Context(without, Options())
-    stick = yardstick(context, context.outcome)
-    assert stick.reliability == al.measure("core-10").reliabilities[0].value
-    assert "own population" in stick.reliability_words
-
-
-def test_other_yardsticks_are_counted_beside_the_one_used(study, context):
-    score = context.outcome
-    pairs = al.first_and_last(study, measure=score.measure)
-    stick = yardstick(context, score)
+def test_other_criteria_are_counted_beside_the_one_used(study, context):
+    used, score, pairs = the_criterion(context)
     better = [
         row.pre - row.post for row in pairs.itertuples() if row.pre - row.post == row.pre - row.post
     ]
     sd = pd.Series([row.pre for row in pairs.dropna().itertuples()]).std()
-    table = other_yardsticks(context, score, pairs, stick, float(sd))
-    own = 1.96 * sd * math.sqrt(2 * (1 - stick.reliability))
-    published = table.frame[table.frame["counts_at"]].iloc[0]
+    frame = other_criteria(context, score, pairs, used).frame
+    own = 1.96 * sd * math.sqrt(2 * (1 - used.reliability))
+    published = frame[frame["counts_at"]].iloc[0]
     assert published["points"] == 6
-    expected = sum(x >= 6 for x in better)
-    assert published["n_improved"] == expected or abs(expected - sum(x > own for x in better)) < 5
-    assert table.frame["points"].iloc[0] == pytest.approx(own, rel=EXACT)
-    assert table.frame["n_improved"].iloc[0] == sum(x > own for x in better)
+    here = frame[frame["criterion"].str.startswith("SD and alpha here")].iloc[0]
+    assert here["points"] > own  # its clients differ less than those of the card's alpha
+    for row in frame.itertuples():
+        counted = sum(x >= row.points if row.counts_at else x > row.points for x in better)
+        others = [sum(x > points for x in better) for points in frame["points"]]
+        withheld = math.isnan(row.n_improved) and any(0 < abs(counted - n) < 5 for n in others)
+        assert row.n_improved == counted or withheld
+    assert frame["points"].iloc[0] == pytest.approx(own, rel=EXACT)
+    assert frame["n_improved"].iloc[0] == sum(x > own for x in better)
 
 
 def test_who_lacks_a_last_score_is_told_with_how_many_dropped_out(study, context):

@@ -1,5 +1,6 @@
 """The page: self-contained, escaped, numbered, and marked where it is synthetic."""
 
+import dataclasses
 import re
 from html.parser import HTMLParser
 
@@ -18,7 +19,7 @@ from alliance_stats.report.naming import Names, shareable
 from alliance_stats.report.page import number_blocks, render
 from alliance_stats.report.sections import SECTIONS, Entry
 from alliance_stats.report.sections.change import _judge
-from alliance_stats.report.sections.yardstick import Yardstick, cutoff_of
+from alliance_stats.report.sections.criterion import cutoff_of
 
 ROUNDED = 5e-4  # where the number of dyads is withheld, three decimals are shown
 EVIL = '"><script>alert(1)</script>'
@@ -233,14 +234,14 @@ def test_what_ruptures_are_told_from_is_not_their_outcome(study):
     [
         ("core-10", 11.0, "clinical range"),
         ("phq-9", 10.0, "caseness"),
-        ("qids-sr16", None, "several cut-offs and none"),
+        ("qids-sr16", None, "several cut-offs"),
         ("hscl-11", None, "no cut-off"),
     ],
 )
 def test_a_degree_of_severity_is_no_line_between_ill_and_well(study, measure, line, words):
     card = al.measure(measure)
     score = Score(measure, "total", "client", measure.upper(), card.direction)
-    found, text = cutoff_of(Context(study, Options()), score, card)
+    found, text = cutoff_of(Context(study, Options()), score)
     assert found == line
     assert words in text
 
@@ -248,9 +249,12 @@ def test_a_degree_of_severity_is_no_line_between_ill_and_well(study, measure, li
 def test_a_score_at_the_cut_off_is_in_the_upper_group_whatever_is_better(study):
     context = Context(study, Options(cutoff=25.0))
     higher = Score("ors", "total", "client", "ORS", "higher_is_better")
-    line, words = cutoff_of(context, higher, al.measure("ors"))
     pairs = pd.DataFrame({"pre": [25.0, 24.9, 20.0], "post": [38.0, 30.0, 25.0]})
-    judged = _judge(pairs, higher, Yardstick(0.9, "given", line, words))
+    criterion = al.reliable_change(
+        pairs, pre="pre", post="post", reliability=0.9, direction="higher_is_better"
+    ).criterion
+    line, _ = cutoff_of(context, higher)
+    judged = _judge(pairs, higher, dataclasses.replace(criterion, cutoff=line))
     assert judged.data["clinical_at_intake"].tolist() == [False, True, True]
 
 

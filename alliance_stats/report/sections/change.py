@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import pandas as pd
 
-from ...change.significant import judged_by_line, wilson
+from ...change.reliable import reliable_change
+from ...change.significant import ClinicallySignificantChange, judged_by_line
 from ...description import first_and_last
 from ...disclosure import NOTE, OTHERS, Disclosure
 from ...drawing import figure_of, house_style, new_axes
 from ...errors import AllianceStatsError
+from ...measures.criteria import Criterion
+from ...shares import wilson
 from .. import columns as col
 from ..content import Block, Caution, Figure, Paragraph, Section, Table
 from ..context import Context, Score
 from ..drawings import plot_pre_post
 from ..formatting import count, number, percent, percent_interval
+from .criterion import judged, other_criteria
 from .draft import Draft
-from .yardstick import Yardstick, other_yardsticks, yardstick
 
 CATEGORY_WORDS = {
     "recovered": "Recovered",
@@ -51,22 +54,18 @@ def change_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     disclosure = context.disclosure
     both = frozenset(pairs.loc[pairs[["pre", "post"]].notna().all(axis=1), "client_id"])
     disclosure.require(both, "clients have two scores")
-    stick = yardstick(context, score)
-    judged = _judge(pairs, score, stick)
+    criterion, cutoff_words = judged(context, score, pairs)
+    found = _judge(pairs, score, criterion)
     draft.used.update(
-        reliability=stick.reliability, cutoff=stick.cutoff, smallest_change=judged.smallest
-    )
-    draft.say(judged.messages)
-    table = classes_shown(judged, disclosure)
-    draft.headline = _headline(judged, score, disclosure)
+        criterion=criterion.as_dict(), reliability=criterion.reliability, cutoff=criterion.cutoff,
+        smallest_change=criterion.points,
+    )  # fmt: skip
+    draft.say(found.messages)
+    table = classes_shown(found, disclosure)
+    draft.headline = _headline(found, score, disclosure)
     how = (
-        "al.clinically_significant_change" if stick.cutoff is not None else "al.reliable_change"
-    ) + (
-        f", Jacobson and Truax: a change counts where it exceeds {number(judged.smallest)} points "
-        f"(1.96 × SD × √(2(1 − reliability)); SD {number(judged.sd)} of the first scores here, "
-        f"reliability {number(stick.reliability, bounded=True)}: {stick.reliability_words}). "
-        f"{stick.cutoff_words} Intervals by Wilson."
-    )
+        "al.reliable_change" if criterion.cutoff is None else "al.clinically_significant_change"
+    ) + f", {criterion_in_words(criterion)} {cutoff_words} Intervals by Wilson."
     when = occasions_in_words(pairs)
     intro = (
         f"Of {disclosure.people(pairs['client_id'], 'client')} {disclosure.people(both, 'client')} "
@@ -79,10 +78,22 @@ def change_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
         _table(table, score, how, when)
         if len(table)
         else Caution(f"How many clients changed, and how, is withheld. {NOTE}"),
-        _figure(judged, score, stick, when) if context.options.individual_courses else None,
-        other_yardsticks(context, score, pairs, stick, judged.sd),
+        _figure(found, score, criterion, when) if context.options.individual_courses else None,
+        other_criteria(context, score, pairs, criterion),
     ]
     return [block for block in blocks if block is not None]
+
+
+def criterion_in_words(criterion: Criterion) -> str:
+    """Return what a change had to exceed, and where its numbers are from, for a reader."""
+    if criterion.method == "points":
+        return f"{criterion.source} Nothing here about the SD of these clients."
+    return (
+        f"Jacobson and Truax: a change counts where it exceeds {number(criterion.points)} points "
+        f"(1.96 × SD × √(2(1 − reliability)); SD {number(criterion.sd)} of the first scores here). "
+        f"{criterion.source} A published reliability holds for its own population, whose SD may "
+        "not be the one here."
+    )
 
 
 def occasions_in_words(pairs: pd.DataFrame) -> str:
@@ -109,51 +120,29 @@ def who_is_missing(context: Context, pairs: pd.DataFrame) -> str:
     return f"{who} had dropped out; the shares speak only of those who were measured at the end. "
 
 
-@dataclass(frozen=True)
-class Judged:
-    """Clients with their class, and the shares."""
-
-    data: pd.DataFrame
-    table: pd.DataFrame
-    smallest: float
-    sd: float
-    messages: tuple[str, ...]
-
-
-def _judge(pairs: pd.DataFrame, score: Score, stick: Yardstick) -> Judged:
-    import alliance_stats as al
-
-    changed = al.reliable_change(
-        pairs, pre="pre", post="post", reliability=stick.reliability, direction=score.direction
+def _judge(pairs: pd.DataFrame, score: Score, criterion: Criterion) -> ClinicallySignificantChange:
+    """Return clients with their class, and the shares that the table is to tell."""
+    changed = reliable_change(
+        pairs, pre="pre", post="post", criterion=criterion, direction=score.direction
     )
-    if stick.cutoff is None:
-        # A cut-off nobody reaches leaves reliable change alone: nobody can recover.
-        nobody = float("inf") if score.direction == "lower_is_better" else float("-inf")
-        found = judged_by_line(changed, "pre", "post", nobody)
-        table = found.table[
-            (found.table["denominator"] == "all") & (found.table["category"] != "recovered")
-        ]
-    else:
-        # A card's cut-off is 'so much or more': the line itself belongs to the upper group.
-        found = judged_by_line(
-            changed, "pre", "post", stick.cutoff,
-            at_line_is_clinical=score.direction == "lower_is_better",
-        )  # fmt: skip
-        table = found.table[found.table["denominator"].isin(list(DENOMINATORS))]
-    return Judged(
-        found.data,
-        table.reset_index(drop=True),
-        float(found.options["smallest_reliable_change_jt"]),
-        float(found.options["sd"]),
-        tuple(found.messages),
-    )
+    lower = score.direction == "lower_is_better"
+    # A cut-off nobody reaches leaves reliable change alone: nobody can recover.
+    nobody = float("inf") if lower else float("-inf")
+    line = nobody if criterion.cutoff is None else criterion.cutoff
+    # A card's cut-off is 'so much or more': the line itself belongs to the upper group.
+    found = judged_by_line(changed, "pre", "post", line, at_line_is_clinical=lower)
+    told = list(DENOMINATORS) if criterion.cutoff is not None else ["all"]
+    table = found.table[found.table["denominator"].isin(told)]
+    if criterion.cutoff is None:
+        table = table[table["category"] != "recovered"]
+    return replace(found, table=table.reset_index(drop=True))
 
 
-def classes_shown(judged: Judged, disclosure: Disclosure) -> pd.DataFrame:
+def classes_shown(found: ClinicallySignificantChange, disclosure: Disclosure) -> pd.DataFrame:
     """Return the shares of the classes that may be told, rare classes put together."""
     rows = []
-    for denominator, part in judged.table.groupby("denominator", sort=False):
-        data = judged.data[judged.data["category"].notna()]
+    for denominator, part in found.table.groupby("denominator", sort=False):
+        data = found.data[found.data["category"].notna()]
         if denominator == "clinical_at_intake":
             data = data[data["clinical_at_intake"].astype(bool)]
         own = {c: data.loc[data["category"] == c, "client_id"] for c in part["category"]}
@@ -191,16 +180,18 @@ def _table(shown: pd.DataFrame, score: Score, how: str, when: str) -> Table:
     )
 
 
-def _figure(judged: Judged, score: Score, stick: Yardstick, when: str) -> Figure:
-    clients = judged.data.dropna(subset=["pre", "post"])
+def _figure(
+    found: ClinicallySignificantChange, score: Score, criterion: Criterion, when: str
+) -> Figure:
+    clients = found.data.dropna(subset=["pre", "post"])
     direction = "below" if score.direction == "lower_is_better" else "above"
     with house_style():
         ax = plot_pre_post(
             clients,
             new_axes(6.4, 4.3),
             label=f"{score.title} score (points)",
-            cutoff=stick.cutoff,
-            smallest=judged.smallest,
+            cutoff=criterion.cutoff,
+            smallest=criterion.points,
         )
     return Figure(
         "change",
@@ -214,8 +205,8 @@ def _figure(judged: Judged, score: Score, stick: Yardstick, when: str) -> Figure
     )
 
 
-def _headline(judged: Judged, score: Score, disclosure: Disclosure) -> str:
-    data = judged.data[judged.data["category"].notna()]
+def _headline(found: ClinicallySignificantChange, score: Score, disclosure: Disclosure) -> str:
+    data = found.data[found.data["category"].notna()]
     every, category = data["client_id"], data["category"]
     better = every[category.isin(["recovered", "improved"])]
     worse = every[category == "deteriorated"]

@@ -20,7 +20,6 @@ from ..content import Block, Paragraph, Table
 from ..context import Context, Score
 from ..formatting import count, number
 from .draft import Draft
-from .yardstick import yardstick
 
 DYADS = "dyads have a session that both rated"
 """Of whom there must be five, before anything is said of their gap."""
@@ -134,12 +133,12 @@ def success_blocks(context: Context, draft: Draft) -> list[Block]:
     import alliance_stats as al
 
     outcome = context.outcome
-    stick = yardstick(context, outcome)  # one report judges change by one reliability
-    found = al.outcome_gap(
+    found = al.outcome_gap(  # one report judges change by one criterion
         context.study,
         measure=outcome.measure,
         scale=outcome.scale,
-        reliability=stick.reliability,
+        rater=outcome.rater,
+        criterion=context.options.criterion,
     )
     draft.say(found.messages)
     draft.used["success"] = found.used
@@ -164,9 +163,8 @@ def success_blocks(context: Context, draft: Draft) -> list[Block]:
         f"Therapists' forecasts against the {outcome.title} of their clients",
         frame,
         columns,
-        how=f"al.outcome_gap: reliable change by {found.used['method']} with reliability "
-        f"{number(stick.reliability, bounded=True)} ({stick.reliability_words}), as in the section "
-        "on outcome; bias: forecast minus observed, therapists as random intercepts.",
+        how=f"al.outcome_gap: reliable change by {found.criterion}, as in the section on outcome; "
+        "bias: forecast minus observed, therapists as random intercepts.",
         note="Bias above zero: more was forecast than seen. AUC .50: forecasts do not tell clients "
         f"apart. {NOTE * bool(frame.isna().any(axis=None))}".strip(),
     )

@@ -1,4 +1,4 @@
-"""What a measure's card says of change: reliability, cut-off, direction, each with its source."""
+"""What a card says of change on one scale: reliability, cut-off, direction, with sources."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from typing import Any
 
 import pandas as pd
 
-from ..errors import AllianceStatsError, DesignError, listing
+from ..arguments import checked_choice
+from ..errors import AllianceStatsError, DesignError, did_you_mean, listing
+from .facts import Reliability
+from .registry import measure as by_name
 
 ORDER = {"retest": 0, "icc": 1, "alpha": 2, "omega": 3}
 """Retest first, as Jacobson and Truax ask (but a number read in its source before one not)."""
+
+DIRECTIONS = ("lower_is_better", "higher_is_better")
 
 CLINICAL = ("clinical", "caseness", "significant impairment")
 """Words of a card's cut-off that part ill from well; a degree of severity does not."""
@@ -33,23 +38,34 @@ class Card:
         """Measure and scale in words."""
         return f"{self.measure.name} ({self.scale})"
 
-    def reliability(self) -> tuple[float, str]:
-        """Return the card's reliability, and in words which it is and where it is from."""
+    @property
+    def reliabilities(self) -> list[Reliability]:
+        """The published reliabilities of the scale, the one to use first."""
         known = [fact for fact in self.measure.reliabilities if fact.scale == self.scale]
-        if not known:
-            raise DesignError(
-                f"The card of {self.name} gives no reliability; pass reliability=, of a population "
-                "like this one."
-            )
-        best = min(known, key=lambda fact: (not fact.verified, ORDER.get(fact.kind, 9)))
-        others = [f"{fact.kind} {fact.value:g}" for fact in known if fact is not best]
-        also = f" The card also has {listing(others)}." if others else ""
-        return float(
-            best.value
-        ), f"Reliability {best.value:g}: {best.kind}, {self._source(best)}.{also}"
+        return sorted(known, key=lambda fact: (not fact.verified, ORDER.get(fact.kind, 9)))
 
-    def cutoff(self) -> tuple[float, str]:
-        """Return the one cut-off of the card that parts ill from well, and its source in words."""
+    def reliability(self) -> tuple[float, str, str]:
+        """Return the card's reliability, which kind it is, and where it is from in words."""
+        best, *others = self.reliabilities
+        have = listing(f"{fact.kind} {fact.value:g}" for fact in others)
+        also = f" The card also has {have}." if others else ""
+        also += ONE_DAY if best.kind in ("alpha", "omega") else ""
+        words = f"Reliability {best.value:g}: {best.kind}, {self.source(best)}.{also}"
+        return float(best.value), best.kind, words
+
+    def published_change(self) -> tuple[float, str]:
+        """Return the points that the card calls a reliable change, and where they are from."""
+        for fact in self.measure.reliable_change:
+            if fact.scale == self.scale:
+                words = f"Reliable change of {fact.value:g} points or more: {fact.method}"
+                return float(fact.value), f"{words}, {self.source(fact)}."
+        raise DesignError(
+            f"The card of {self.name} gives no reliable change in points; leave criterion= out, "
+            "or give points=."
+        )
+
+    def cutoff(self) -> tuple[float | None, str]:
+        """Return the cut-off that parts ill from well and its source; or None, and why."""
         cuts = [fact for fact in self.measure.cutoffs if fact.scale == self.scale]
         parting = [f for f in cuts if any(word in f.meaning.lower() for word in CLINICAL)]
         if len(parting) != 1:
@@ -58,14 +74,14 @@ class Card:
                 if cuts
                 else "no cut-off that"
             )
-            raise DesignError(
-                f"The card of {self.name} gives {have} parts a clinical from a functional range; "
-                "pass cutoff_value=, or clinical= and functional=."
+            return None, (
+                f"The card of {self.name} gives {have} parts a clinical from a functional range"
             )
         cut = parting[0]
-        return float(cut.value), f"Cut-off {cut.value:g}: {cut.meaning} ({self._source(cut)}.)"
+        return float(cut.value), f"Cut-off {cut.value:g}: {cut.meaning} ({self.source(cut)}.)"
 
-    def _source(self, fact: Any) -> str:
+    def source(self, fact: Any) -> str:
+        """Return where a fact is from, for whom it holds, and whether it was read there."""
         known = self.measure.sources
         source = str(known[fact.source]) if fact.source in known else str(fact.source)
         mark = "read in the source named" if fact.verified else "NOT checked against its source"
@@ -75,9 +91,6 @@ class Card:
 
 def card_of(measure: Any, scale: str) -> Card:
     """Return the card of a measure by its name (or of a `Measure`), and check the scale."""
-    from ..errors import did_you_mean
-    from ..measures import measure as by_name
-
     found = by_name(measure) if isinstance(measure, str) else measure
     if not hasattr(found, "reliabilities"):
         raise DesignError(
@@ -99,6 +112,8 @@ def direction_of(
     One rule for all of change: the card's direction (that of `measure=`, else of the one measure
     that the column ``measure`` of `data` names), else the caller's, else lower is better.
     """
+    if direction is not None:
+        checked_choice("direction", direction, DIRECTIONS)
     if card is None:
         named = _card_in(data)
         if named is not None and direction not in (None, named.direction):
@@ -118,6 +133,14 @@ def direction_of(
     return card.direction, ()
 
 
+def sign_of(direction: str) -> float:
+    """Return what change is multiplied by, so that positive is improvement."""
+    return -1.0 if direction == "lower_is_better" else 1.0
+
+
+ONE_DAY = (
+    " It is of one day and does not see what differs between days, so too many small changes count."
+)
 NOT_SAID = (
     "Nobody said which way is better, so lower scores were taken as better; say it by direction=, "
     "or by measure= with a card."

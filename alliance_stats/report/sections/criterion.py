@@ -1,0 +1,133 @@
+"""What the report judges a change of outcome by, and what other criteria would count."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...disclosure import NOTE, Disclosure
+from ...measures.criteria import Criterion, alpha_here, judged_pairs
+from ...measures.scale_card import Card
+from .. import columns as col
+from ..content import Table
+from ..context import Context, Score
+from ..formatting import number
+
+
+def judged(context: Context, score: Score, pairs: pd.DataFrame) -> tuple[Criterion, str]:
+    """Return the report's criterion of change, and in words where its cut-off is from.
+
+    It is that of `reliable_change`: one report, and the package, judge change by one criterion.
+    """
+    found, _ = judged_pairs(
+        context.study, pairs, score.measure, score.scale, score.rater,
+        criterion=context.options.criterion,
+    )  # fmt: skip
+    line, words = cutoff_of(context, score)
+    return replace(found, cutoff=line), words
+
+
+def cutoff_of(context: Context, score: Score) -> tuple[float | None, str]:
+    """Return the line between clinical and functional and where it is from; None where unclear."""
+    given = context.options.cutoff
+    if given is not None:
+        return given, f"Cut-off {given:g}: chosen for this report."
+    line, words = Card(context.card(score.measure), score.scale).cutoff()
+    if line is None:
+        words += ", so nobody is called recovered (cutoff= names one)."
+    return line, words
+
+
+def other_criteria(
+    context: Context, score: Score, pairs: pd.DataFrame, used: Criterion
+) -> Table | None:
+    """Return how many would have changed by other reliabilities and published points.
+
+    The error of measurement is SD x sqrt(1 - reliability), and both belong to one population: so
+    alpha in these data stands beside what was published of other people.
+    """
+    card = Card(context.card(score.measure), score.scale)
+    sd = pairs.loc[pairs[["pre", "post"]].notna().all(axis=1), "pre"].std()
+    rows = [_row(f"This report, {_kind(used)}", used.points, used.or_more)]
+    alpha, n = alpha_here(context.study, score.measure, score.scale, score.rater)
+    values = [(alpha, "SD and alpha here", "")] if n else []
+    values += [
+        (float(fact.value), f"SD here, published {fact.kind}", card.source(fact))
+        for fact in card.reliabilities
+    ]
+    for value, words, source in values:
+        if value != used.reliability:
+            whose = f" ({_short(source)})" if source else ""
+            points = 1.96 * sd * np.sqrt(2 * (1 - value))
+            words = f"{words} {number(value, bounded=True)}{whose}"
+            rows.append(_row(words, points, False, source))
+    for fact in card.measure.reliable_change if used.method != "points" else ():
+        if fact.scale == score.scale:
+            source = card.source(fact)
+            words = f"Published change, {fact.method} ({_short(source)})"
+            rows.append(_row(words, float(fact.value), True, source))
+    if len({row["points"] for row in rows}) < 2:
+        return None
+    sign = -1.0 if score.direction == "lower_is_better" else 1.0
+    better = (sign * (pairs["post"] - pairs["pre"])).set_axis(pairs["client_id"]).dropna()
+    counted = [{**row, **_counts(better, row, context.disclosure)} for row in rows]
+    frame = pd.DataFrame(counted)
+    if frame[["n_improved", "n_deteriorated"]].isna().all(axis=None):
+        return None
+    return _table(frame, score)
+
+
+def _kind(used: Criterion) -> str:
+    if used.method == "points":
+        return f"{used.kind} points"
+    return f"{used.kind} {number(used.reliability, bounded=True)}"
+
+
+def _row(words: str, points: float, at: bool, source: str = "") -> dict[str, Any]:
+    return {"criterion": words, "points": points, "counts_at": at, "source": source}
+
+
+def _short(citation: str) -> str:
+    """Return first author and year of a citation, or the whole of what is no such citation."""
+    found = re.match(r"(?P<first>[^\W\d_][^,]*),.*?\((?P<year>\d{4})\)\.", citation)
+    return f"{found['first']} {found['year']}" if found else citation
+
+
+def _counts(better: pd.Series, row: dict[str, Any], disclosure: Disclosure) -> dict[str, float]:
+    beyond = np.greater_equal if row["counts_at"] else np.greater
+    counts = {}
+    for name, change in (("improved", better), ("deteriorated", -better)):
+        changed = better.index[beyond(change, row["points"])]
+        told = disclosure.shows(better.index, changed)
+        counts[f"n_{name}"] = float(len(changed)) if told else float("nan")
+    return {**counts, "share_improved": counts["n_improved"] / len(better)}
+
+
+def _table(frame: pd.DataFrame, score: Score) -> Table:
+    shown = frame.assign(
+        limit=[
+            f"{'≥' if row.counts_at else '>'} {number(row.points)}" for row in frame.itertuples()
+        ]
+    )
+    hidden = bool(frame["n_improved"].isna().any() or frame["n_deteriorated"].isna().any())
+    return Table(
+        "change-criteria",
+        f"How many changed reliably on the {score.title}, by what is called reliable",
+        shown,
+        (
+            col.text("criterion", "Criterion"),
+            col.text("limit", "Points"),
+            col.count("n_improved", "Improved"),
+            col.percent("share_improved", "Share"),
+            col.count("n_deteriorated", "Deteriorated"),
+        ),
+        how="Clients with two scores. An error of measurement is SD × √(1 − reliability) of one "
+        "population; a published reliability with the SD of other people can make it too small "
+        "or too large. Improved: with or without recovery. Published values: "
+        f"{'; '.join(dict.fromkeys(frame.loc[frame['source'] != '', 'source']))}",
+        note=NOTE if hidden else "",
+    )

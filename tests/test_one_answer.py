@@ -1,0 +1,149 @@
+"""Numbers that two calls can give: each is one number. A row of the docstring is a test below.
+
+======================================  =========================================================
+number                                  calls
+======================================  =========================================================
+share improved, deteriorated            reliable_change, outcome_gap, clinically_significant_change,
+                                        define_dropout, the report
+reliability, SD and points of a change  the same, by `.criterion`
+======================================  =========================================================
+"""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import alliance_stats as al
+from alliance_stats.report.context import Context, Options
+from alliance_stats.report.sections.criterion import judged
+from alliance_stats.shares import wilson
+
+EXACT = 1e-12
+
+
+@pytest.fixture(scope="module", params=["oq-45", "core-10"])
+def study(request):
+    """The OQ-45's card has alpha and retest, neither read in its source; the CORE-10's an alpha."""
+    return al.simulate_study(
+        outcome_measure=request.param, n_therapists=8, n_clients=70, planned_sessions=8, seed=11
+    )
+
+
+def name_of(study) -> str:
+    return next(name for name in ("oq-45", "core-10") if (study.scores["measure"] == name).any())
+
+
+def answers(study, **asked):
+    """Return each call's criterion, and each client whom it judges with the verdict 'improved'."""
+    name = name_of(study)
+    pairs = al.first_and_last(study, measure=name)
+    of_table = al.reliable_change(pairs, pre="pre", post="post", measure=name, **asked)
+    of_study = al.reliable_change(study, measure=name, **asked)
+    gap = al.outcome_gap(study, measure=name, replicates=2, **asked)
+    ends = al.define_dropout(
+        study, definition="before_reliable_change", measure=name, **asked
+    )  # fmt: skip
+    clients = gap.clients.query("target == 'improved'").dropna(subset=["observed"])
+    found = {
+        "reliable_change": (of_table.criterion, verdicts(of_table)),
+        "of a study": (of_study.criterion, verdicts(of_study)),
+        "outcome_gap": (gap.criterion, clients.set_index("client_id")["observed"] == 1),
+        "define_dropout": (ends.criterion, ends.set_index("client_id")["reason"] != "dropout"),
+    }
+    report, _ = judged(Context(study, Options(**asked)), Context(study, Options()).outcome, pairs)
+    found["report"] = (dataclasses.replace(report, cutoff=None), None)
+    return found
+
+
+def verdicts(changed):
+    known = changed.dropna(subset=["category"]).set_index("client_id")["category"]
+    return known == "improved"
+
+
+@pytest.mark.parametrize("asked", [{}, {"criterion": "published"}])
+def test_reliable_change_is_one_answer(study, asked):
+    found = answers(study, **asked)
+    criterion, improved = found.pop("reliable_change")
+    assert 0 < improved.sum() < len(improved)
+    over = study.terminations.set_index("client_id")["reason"]
+    for name, (other, verdict) in found.items():
+        assert str(other) == str(criterion), name
+        assert other.messages == criterion.messages, name
+        if name == "define_dropout":  # who ends otherwise keeps the reason on record
+            verdict = verdict[over[verdict.index].isin(["dropout", "completed", "mutual"])]
+        if verdict is not None:
+            both = verdict.index.intersection(improved.index)
+            assert len(both) > 40
+            pd.testing.assert_series_equal(
+                verdict[both], improved[both], check_names=False, check_dtype=False, obj=name
+            )
+
+
+def test_the_criterion_of_one_result_is_taken_by_the_others(study):
+    own = al.reliable_change(study, measure=name_of(study), criterion="alpha").criterion
+    assert own.kind == "alpha here"
+    name = name_of(study)
+    pairs = al.first_and_last(study, measure=name)
+    asked = {"criterion": own}
+    same = al.reliable_change(pairs, pre="pre", post="post", measure=name, **asked)
+    gap = al.outcome_gap(study, measure=name, replicates=2, **asked)
+    ends = al.define_dropout(study, definition="before_reliable_change", measure=name, **asked)
+    assert [str(x.criterion) for x in (same, gap, ends)] == [str(own)] * 3
+    with pytest.raises(al.DesignError, match="criterion= already holds a reliability"):
+        al.outcome_gap(study, measure=name, reliability=0.8, criterion=own)
+
+
+def test_the_shares_and_their_intervals_are_one(study):
+    name = name_of(study)
+    changed = al.reliable_change(study, measure=name)
+    by_change = changed.tidy().set_index("term")
+    gap = al.outcome_gap(study, measure=name, replicates=2).tidy().set_index("term")
+    pairs = al.first_and_last(study, measure=name)
+    line = al.clinically_significant_change(pairs, pre="pre", post="post", measure=name)
+    every = line.table.query("denominator == 'all'").set_index("category")
+    n = int(changed["category"].notna().sum())
+    for category in ("improved", "deteriorated"):
+        share = by_change.loc[category, "estimate"]
+        assert gap.loc[f"{category}:observed", "estimate"] == pytest.approx(share, abs=EXACT)
+        ends = by_change.loc[category, ["conf_low", "conf_high"]].astype(float)
+        assert ends.tolist() == pytest.approx(wilson(round(share * n), n))
+    better = every.loc[["recovered", "improved"], "share"].sum()
+    assert better == pytest.approx(by_change.loc["improved", "estimate"], abs=EXACT)
+    assert str(line.criterion).startswith(str(changed.criterion))
+
+
+def test_the_order_of_reliabilities_is_given_then_the_card_then_the_data():
+    """OQ-45: retest .84 before alpha .93; no card: alpha of the items, where there are any."""
+    pairs = pd.DataFrame({"pre": [60.0, 70, 80, 95], "post": [50.0, 71, 60, 99]})
+    asked = {"pre": "pre", "post": "post", "measure": "oq-45"}
+    by_card = al.reliable_change(pairs, **asked).criterion
+    assert (by_card.kind, by_card.reliability) == ("retest", 0.84)
+    given = al.reliable_change(pairs, **asked, reliability=0.7).criterion
+    assert (given.kind, given.reliability) == ("given", 0.7)
+    assert given.points == pytest.approx(1.96 * np.std(pairs["pre"], ddof=1) * np.sqrt(0.6))
+    study = al.simulate_study(n_therapists=6, n_clients=40, planned_sessions=4, seed=3)
+    card = dataclasses.replace(study.measures["core-10"], reliabilities=())
+    bare = al.Study("s", study.tables, measures={**study.measures, "core-10": card})
+    here = al.reliable_change(bare, measure="core-10").criterion
+    table = al.scale_reliability(study, measure="core-10").set_index(["rater", "scale"])
+    assert here.kind == "alpha here"
+    assert here.reliability == pytest.approx(table.loc[("client", "total"), "alpha"], abs=EXACT)
+    with pytest.raises(al.DesignError, match="items of ten clients or more"):
+        al.reliable_change(pairs, **asked, criterion="alpha")
+
+
+def test_every_share_is_shown_with_its_criterion(study):
+    name = name_of(study)
+    pairs = al.first_and_last(study, measure=name)
+    results = [
+        al.reliable_change(study, measure=name),
+        al.outcome_gap(study, measure=name, replicates=2),
+        al.clinically_significant_change(pairs, pre="pre", post="post", measure=name),
+    ]
+    for result in results:
+        assert f"Criterion: {result.criterion}." in result.summary()
+        glance = result.glance().iloc[0]
+        assert glance["reliability"] == result.criterion.reliability
+        assert glance["sd"] == result.criterion.sd
