@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 TIDY_COLUMNS: dict[str, str] = {
     "effect": "'fixed' for a coefficient or quantity, 'random' for how random effects spread: the "
-    "term begins with sd, cor (correlation), cov (covariance) or phi (residuals); 'ran_vals' for the "
-    "predicted effect of one member of a group (broom.mixed's word)",
+    "term begins with sd, cor (correlation), cov (covariance) or phi (residuals); 'ran_vals' for "
+    "the predicted effect of one member of a group (broom.mixed's word)",
     "group": "the grouping factor of a random effect; empty for fixed effects",
     "term": "the name of the coefficient or quantity",
     "estimate": "the estimate, in the units of the model",
