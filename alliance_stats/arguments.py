@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -49,6 +50,17 @@ def share(value: Any, name: str = "confidence") -> float:
             f"{name} must be a number between 0 and 1, such as 0.95, not {shown(value)}.{hint}"
         )
     return float(value)
+
+
+def level_of(confidence: float, *, alpha: float | None = None, level: float | None = None) -> float:
+    """Return the level of an interval; where it came by an old name, say what replaced that."""
+    for name, value in (("alpha", alpha), ("level", level)):
+        if value is None:
+            continue
+        confidence = 1 - share(value, name) if name == "alpha" else share(value, name)
+        text = f"{name}={value:g} is an old name; write confidence={confidence:.10g}."
+        warnings.warn(text, DeprecationWarning, stacklevel=3)
+    return share(confidence)
 
 
 def whole(value: Any, name: str, least: int, most: int | None = None) -> int:

@@ -18,10 +18,7 @@ import alliance_stats
 PACKAGE = Path(alliance_stats.__file__).parent
 ROOT = PACKAGE.name
 TOPICS = {"change", "description", "dropout", "evidence", "gap", "ruptures"}
-LEANING = {
-    ("alliance_stats.gap.forecasts", "alliance_stats.change"),
-    ("alliance_stats.gap.forecasts", "alliance_stats.description"),
-}
+LEANING: set[tuple[str, str]] = set()
 """Imports of one topic by another that are still to be dissolved; none may be added."""
 
 

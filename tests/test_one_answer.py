@@ -147,3 +147,29 @@ def test_every_share_is_shown_with_its_criterion(study):
         glance = result.glance().iloc[0]
         assert glance["reliability"] == result.criterion.reliability
         assert glance["sd"] == result.criterion.sd
+
+
+def fits():
+    """Return what gives intervals at a level of the caller's, by the default and by a level."""
+    rng = np.random.default_rng(6)
+    data = pd.DataFrame({"g": np.repeat(range(12), 5), "x": rng.normal(size=60)})
+    data["y"] = data["x"] + rng.normal(size=12)[data["g"]] + rng.normal(size=60)
+    fit = al.fit_multilevel("y ~ x + (1 | g)", data)
+    draws = fit.bootstrap(20, seed=1)
+    return {
+        "conf_int": fit.conf_int,
+        "robust": fit.robust("g").conf_int,
+        "bootstrap": draws.conf_int,
+        "profile_ci": lambda **level: fit.profile_ci(["x"], **level)[["conf_low", "conf_high"]],
+        "predict_interval": lambda **level: fit.predict_interval(data.head(2), **level),
+    }
+
+
+def test_the_level_is_called_confidence_and_its_old_names_say_so():
+    for name, call in fits().items():
+        pd.testing.assert_frame_equal(call(), call(confidence=0.95), obj=name)
+        with pytest.warns(DeprecationWarning, match="alpha=0.1 is an old name"):
+            old = call(alpha=0.1)
+        pd.testing.assert_frame_equal(old, call(confidence=0.9), obj=name)
+        with pytest.raises(al.DesignError, match="confidence must be a number between 0 and 1"):
+            call(confidence=95)

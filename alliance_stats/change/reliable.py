@@ -11,11 +11,13 @@ import pandas as pd
 
 from ..arguments import checked_table, numbers
 from ..errors import ColumnError, DesignError, require_columns
-from ..measures.criteria import CATEGORIES, Criterion, CriterionTable, alpha_here, criterion_of
+from ..measures.criteria import CATEGORIES, Criterion, CriterionTable, criterion_of
 from ..measures.scale_card import card_of, direction_of
 from ..results import Result
 from ..shares import share_rows
+from ..study.judged import alpha_here
 from ..study.prepost import first_and_last
+from ..study.select import ScoreName, is_study
 
 if TYPE_CHECKING:
     from ..study import Study
@@ -124,15 +126,13 @@ def reliable_change(
     Jacobson-Truax, more than 9.297 points; reliability 0.8 (given), SD 7.5
     """
     own_alpha = None
-    if hasattr(data, "tables"):
+    if is_study(data):
         study = data
         if measure is None or not {pre, post} <= {None, "pre", "post"}:
             raise DesignError("Of a study, name the score: measure= (scale=, rater=), no columns.")
-        data, pre, post = (
-            first_and_last(study, measure=measure, scale=scale, rater=rater),
-            "pre",
-            "post",
-        )
+        data = first_and_last(study, measure=measure, scale=scale, rater=rater)
+        pre, post = "pre", "post"
+        measure, scale, rater = ScoreName(data.attrs["score"]).parts
         own_alpha = partial(alpha_here, study, measure, scale, rater)
         measure = study.measures.get(measure, measure)
     card = None if measure is None else card_of(measure, scale)

@@ -1,7 +1,7 @@
 """What the data hold, before any model: who is in them, what is missing, how well measured."""
 
-from ..measures.reliability import scale_reliability
 from ..study.prepost import first_and_last
+from ..study.reliability import scale_reliability
 from .course import mean_course
 from .flow import missing_by_session, missing_ratings, study_flow
 

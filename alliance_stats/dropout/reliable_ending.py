@@ -7,9 +7,11 @@ from typing import Any
 import pandas as pd
 
 from ..errors import DesignError, MeasureError, listing
-from ..measures.criteria import Criterion, judged_pairs
+from ..measures.criteria import Criterion
 from ..people import same_ids
+from ..study.judged import judged_pairs
 from ..study.prepost import first_and_last
+from ..study.select import ScoreName
 from .checks import number_of
 
 
@@ -33,7 +35,8 @@ def improved_by_the_end(
         raise DesignError("The study has no scores, so nobody's change is known.")
     name = measure or _first_outcome(study, scores)
     pairs = first_and_last(study, measure=name, scale=scale, rater=rater)
-    criterion, category = judged_pairs(study, pairs, name, scale, rater, **options)
+    criterion, category = judged_pairs(study, pairs, **options)
+    name, scale, rater = ScoreName(pairs.attrs["score"]).parts
     keep = (scores["measure"] == name) & (scores["scale"] == scale) & (scores["rater"] == rater)
     rows = scores[keep & scores["score"].notna()].sort_values(["client_id", "session"])
     ends = rows.groupby("client_id", observed=True)["score"].agg(["first", "last", "size"])

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ..arguments import share
 from ..errors import DesignError, did_you_mean
 from ..inference.rows import coefficient_rows, tidy_rows
 from ..results import TIDY_COLUMNS, Result
@@ -83,7 +82,7 @@ def congruence(
     result: ResponseSurface,
     group: str,
     direction: str | None = None,
-    level: float = 0.95,
+    confidence: float = 0.95,
     *,
     equivalence: dict[str, tuple[float, float]] | None = None,
     limits: SurfaceBootstrap | None = None,
@@ -101,8 +100,8 @@ def congruence(
     direction
         ``lower_is_better`` for symptoms: then the surface must rise to both sides (a4 above 0)
         and its valley, the second principal axis (p20, p21), must lie on the line of congruence.
-    level
-        Confidence of the intervals.
+    confidence
+        Level of the intervals.
     equivalence
         Bounds within which a parameter counts as being what is needed, such as ``{"p11": (0.8,
         1.25), "a3": (-0.2, 0.2)}``: that condition then must be shown (the interval lies within
@@ -116,7 +115,6 @@ def congruence(
             f"direction must be 'higher_is_better' or 'lower_is_better', not {direction!r}."
             f"{did_you_mean(direction, DIRECTIONS)}"
         )
-    level = share(level, "level")
     part = result._part(group)
     if result.spec.cubic:
         raise DesignError(
@@ -126,8 +124,8 @@ def congruence(
     lower = direction == "lower_is_better"
     axis = ("p20", "p21") if lower else ("p10", "p11")
     bounds = _bounds(equivalence, axis)
-    terms = _terms(result, part.group, level, limits)
-    table = _conditions(terms, _overall(result, group), 1 - level, axis, lower, bounds)
+    terms = _terms(result, part.group, confidence, limits)
+    table = _conditions(terms, _overall(result, group), 1 - confidence, axis, lower, bounds)
     holds, against = (
         dict(zip(table["condition"], table[name], strict=True))
         for name in ("holds", "contradicted")
@@ -156,7 +154,7 @@ def _bounds(given: object, axis: tuple[str, str]) -> dict[str, tuple[float, floa
 
 
 def _terms(
-    result: ResponseSurface, group: str, level: float, limits: SurfaceBootstrap | None
+    result: ResponseSurface, group: str, confidence: float, limits: SurfaceBootstrap | None
 ) -> pd.DataFrame:
     """Return b0-b5, a1-a5 and the axes of the surface, with limits of that level."""
     part = result._part(group)
@@ -173,9 +171,9 @@ def _terms(
     if limits is not None:
         prefix = f"{group}:" if group else ""
         draws = limits.draws[[f"{prefix}{term}" for term in both.index]]
-        low, high = draws.quantile([(1 - level) / 2, (1 + level) / 2]).to_numpy()
+        low, high = draws.quantile([(1 - confidence) / 2, (1 + confidence) / 2]).to_numpy()
         return both.assign(conf_low=low, conf_high=high, p_value=np.nan)
-    half = stats.t.ppf((1 + level) / 2, both["df"]) * both["std_error"]
+    half = stats.t.ppf((1 + confidence) / 2, both["df"]) * both["std_error"]
     return both.assign(conf_low=both["estimate"] - half, conf_high=both["estimate"] + half)
 
 

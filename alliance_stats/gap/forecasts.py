@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ColumnError, DesignError, did_you_mean, listing, require_columns
-from ..measures.criteria import Criterion, judged_pairs
+from ..measures.criteria import Criterion
+from ..study.judged import judged_pairs
 from ..study.prepost import first_and_last
 
 TARGETS = ("improved", "unchanged", "deteriorated", "dropout")
@@ -55,7 +56,7 @@ def observed_outcomes(
 ) -> tuple[pd.DataFrame, Criterion]:
     """Return a row a client with, for each target, 1, 0 or NaN (not known); and the criterion."""
     scores = first_and_last(study, measure=measure, scale=scale, rater=rater)
-    criterion, category = judged_pairs(study, scores, measure, scale, rater, **options)
+    criterion, category = judged_pairs(study, scores, **options)
     out = scores[["client_id"]].copy()
     for target in TARGETS[:3]:
         out[target] = np.where(category.isna(), np.nan, category == target).astype(float)

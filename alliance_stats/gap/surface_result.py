@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..arguments import level_of
 from ..errors import DesignError
 from ..inference.rows import coefficient_rows
 from ..results import Result
@@ -155,13 +156,15 @@ class ResponseSurface(Result):
         *,
         group: str | None = None,
         direction: str | None = None,
-        level: float = 0.95,
+        confidence: float = 0.95,
         equivalence: dict[str, tuple[float, float]] | None = None,
         limits: SurfaceBootstrap | None = None,
+        level: float | None = None,
     ) -> Congruence:
         """Is it agreement that goes with the outcome? Every condition (see `congruence`).
 
-        `direction` is that of `fit_response_surface` where not given here.
+        `direction` is that of `fit_response_surface` where not given here; `level` is an old name
+        of `confidence`.
         """
         from .congruence import congruence
 
@@ -169,7 +172,7 @@ class ResponseSurface(Result):
             self,
             self.parts[0].group if group is None else group,
             direction or self.spec.direction,
-            level,
+            level_of(confidence, level=level),
             equivalence=equivalence,
             limits=limits,
         )

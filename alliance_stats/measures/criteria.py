@@ -28,8 +28,7 @@ import pandas as pd
 from ..arguments import checked_choice, finite, is_number
 from ..errors import DesignError
 from .change_formulas import METHODS, Moments, difference_reliability
-from .reliability import scale_reliability
-from .scale_card import ONE_DAY, Card, direction_of, sign_of
+from .scale_card import ONE_DAY, Card, sign_of
 
 CRITERIA = ("card", "alpha", "published")
 """The reliability by the order above, alpha of the data, or the card's published points."""
@@ -298,38 +297,3 @@ def _by_points(
 
 def _sd(values: np.ndarray) -> float:
     return float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
-
-
-def judged_pairs(
-    study: Any, pairs: pd.DataFrame, measure: str, scale: str, rater: str, **options: Any
-) -> tuple[Criterion, pd.Categorical]:
-    """Return the criterion of a study's score, and each client's category by it.
-
-    Parameters
-    ----------
-    pairs
-        One row a client, with the columns ``pre`` and ``post``.
-    **options
-        As `criterion_of` takes them.
-    """
-    found = study.measures.get(measure)
-    card = Card(found, scale) if found is not None and scale in found.scales else None
-    if card is None:
-        raise DesignError(
-            f"There is no card of '{measure}' with a scale '{scale}', so it is not known which "
-            "direction is better; add a card to the study."
-        )
-    pre, post = (pairs[name].to_numpy(dtype=float) for name in ("pre", "post"))
-    criterion = criterion_of(
-        pre, post, card=card, direction=direction_of(None, card)[0],
-        own_alpha=lambda: alpha_here(study, measure, scale, rater), **options,
-    )  # fmt: skip
-    return criterion, criterion.judge(pre, post)[1]
-
-
-def alpha_here(study: Any, measure: str, scale: str, rater: str) -> tuple[float, int]:
-    """Return Cronbach's alpha in a study and its number of clients; 0 where there is none."""
-    table = scale_reliability(study, measure=measure)
-    own = table[(table["scale"] == scale) & (table["rater"] == rater)]
-    own = own[own["alpha"].between(0, 1, inclusive="neither")]
-    return (float(own["alpha"].iloc[0]), int(own["n"].iloc[0])) if len(own) else (float("nan"), 0)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ..arguments import level_of
 from ..errors import DesignError
 from ..inference.rows import tidy_rows
 from ..results import Result
@@ -44,9 +45,10 @@ class Bootstrap(Result):
     messages: tuple[str, ...] = ()
     title = "Parametric bootstrap"
 
-    def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
+    def conf_int(self, alpha: float | None = None, *, confidence: float = 0.95) -> pd.DataFrame:
         """Return percentile intervals, columns 0 (low) and 1 (high)."""
-        ends = self.draws.quantile([alpha / 2.0, 1.0 - alpha / 2.0]).to_numpy()
+        tail = (1.0 - level_of(confidence, alpha=alpha)) / 2.0
+        ends = self.draws.quantile([tail, 1.0 - tail]).to_numpy()
         return pd.DataFrame({0: ends[0], 1: ends[1]}, index=self.draws.columns)
 
     @property

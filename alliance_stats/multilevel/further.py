@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..arguments import level_of
 from ..errors import DesignError
 from . import prediction
 from .batches import Array
@@ -68,7 +69,11 @@ class FurtherMethods:
         return compare(self, other)
 
     def profile_ci(  # type: ignore[misc]
-        self: MultilevelFit, parameters: Sequence[str] | None = None, *, alpha: float = 0.05
+        self: MultilevelFit,
+        parameters: Sequence[str] | None = None,
+        *,
+        confidence: float = 0.95,
+        alpha: float | None = None,
     ) -> pd.DataFrame:
         """Return intervals by the profile likelihood: where is the likelihood ratio acceptable?
 
@@ -80,8 +85,8 @@ class FurtherMethods:
         ----------
         parameters
             Terms as ``tidy()`` names them, or ``"random"`` or ``"fixed"``; all if left out.
-        alpha
-            One minus the level.
+        confidence
+            Level of the intervals (`alpha`, one minus it, is an old name).
 
         Returns
         -------
@@ -92,7 +97,8 @@ class FurtherMethods:
         """
         from .profiling import profile_ci
 
-        return profile_ci(self, None if parameters is None else list(parameters), alpha)
+        level = level_of(confidence, alpha=alpha)
+        return profile_ci(self, None if parameters is None else list(parameters), level)
 
     def bootstrap(  # type: ignore[misc]
         self: MultilevelFit,
@@ -142,7 +148,8 @@ class FurtherMethods:
         random_effects: bool = True,
         new_groups: str = "zero",
         kind: str = "confidence",
-        alpha: float = 0.05,
+        confidence: float = 0.95,
+        alpha: float | None = None,
     ) -> pd.DataFrame:
         """Predict with standard errors and intervals (see `uncertainty.predict_interval`)."""
         from .uncertainty import predict_interval
@@ -153,7 +160,7 @@ class FurtherMethods:
             random_effects=random_effects,
             new_groups=new_groups,
             kind=kind,
-            alpha=alpha,
+            confidence=level_of(confidence, alpha=alpha),
         )
 
     def plot(  # type: ignore[misc]

@@ -40,11 +40,9 @@ class _Parameter:
 
 
 def profile_ci(
-    fit: MultilevelFit, parameters: list[str] | None = None, alpha: float = 0.05
+    fit: MultilevelFit, parameters: list[str] | None = None, confidence: float = 0.95
 ) -> pd.DataFrame:
     """Return profile-likelihood intervals; see `MultilevelFit.profile_ci`."""
-    if not 0 < alpha < 1:
-        raise DesignError(f"alpha must lie between 0 and 1, not {alpha!r}.")
     full = fit.by_maximum_likelihood()
     found = [*_variance_parameters(full), *_coefficients(full)]
     if parameters is not None:
@@ -57,14 +55,14 @@ def profile_ci(
                 "stand for all of a kind."
             )
         found = [one for one in found if one.term in parameters or one.effect in parameters]
-    rows = [_row(one, -2.0 * _scaled_llf(full), _critical(alpha)) for one in found]
+    rows = [_row(one, -2.0 * _scaled_llf(full), _critical(confidence)) for one in found]
     return pd.DataFrame(rows)
 
 
-def _critical(alpha: float) -> float:
+def _critical(confidence: float) -> float:
     from scipy import special
 
-    return float(special.ndtri(1.0 - alpha / 2.0))
+    return float(special.ndtri(0.5 + confidence / 2.0))
 
 
 def _scaled_llf(fit: MultilevelFit) -> float:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..arguments import level_of
 from ..errors import DesignError
 from ..inference.distributions import t_quantile
 from ..inference.rows import coefficient_rows
@@ -210,9 +211,10 @@ class MultilevelFit(FurtherMethods, Result):
         names = list(self.design.fixed_names)
         return pd.DataFrame(self.coefficients.covariance, index=names, columns=names)
 
-    def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
+    def conf_int(self, alpha: float | None = None, *, confidence: float = 0.95) -> pd.DataFrame:
         """Return Wald intervals with t quantiles, columns 0 (low) and 1 (high)."""
-        half = t_quantile(1.0 - alpha / 2.0, self.coefficients.df) * self.bse
+        level = level_of(confidence, alpha=alpha)
+        half = t_quantile(0.5 + level / 2.0, self.coefficients.df) * self.bse
         return pd.DataFrame({0: self.params - half, 1: self.params + half})
 
     def test(self, contrast: Any) -> ContrastTest:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ..arguments import level_of
 from ..errors import ColumnError, DesignError, did_you_mean, listing
 from ..inference.distributions import t_quantile, t_two_sided
 from ..inference.rows import coefficient_rows
@@ -66,9 +67,10 @@ class RobustFit(Result):
         """Return the robust covariance of the coefficients."""
         return self.covariance
 
-    def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
+    def conf_int(self, alpha: float | None = None, *, confidence: float = 0.95) -> pd.DataFrame:
         """Return intervals with t quantiles, columns 0 (low) and 1 (high)."""
-        half = t_quantile(1.0 - alpha / 2.0, self.df.to_numpy()) * self.bse
+        level = level_of(confidence, alpha=alpha)
+        half = t_quantile(0.5 + level / 2.0, self.df.to_numpy()) * self.bse
         return pd.DataFrame({0: self.params - half, 1: self.params + half})
 
     def tidy(self) -> pd.DataFrame:

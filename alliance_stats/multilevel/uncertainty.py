@@ -38,7 +38,7 @@ def predict_interval(
     random_effects: bool = True,
     new_groups: str = "zero",
     kind: str = "confidence",
-    alpha: float = 0.05,
+    confidence: float = 0.95,
 ) -> pd.DataFrame:
     """Predict with standard errors and intervals.
 
@@ -57,8 +57,8 @@ def predict_interval(
     kind
         ``"confidence"``: of the expected value; ``"prediction"``: of one new observation (without
         `random_effects`, one of a new client of a new therapist).
-    alpha
-        One minus the level.
+    confidence
+        Level of the intervals.
 
     Returns
     -------
@@ -70,8 +70,6 @@ def predict_interval(
     if kind not in KINDS:
         hint = did_you_mean(kind, KINDS)
         raise DesignError(f"kind must be 'confidence' or 'prediction', not {kind!r}.{hint}")
-    if not 0 < alpha < 1:
-        raise DesignError(f"alpha must lie between 0 and 1, not {alpha!r}.")
     predicted = prediction.predict(
         fit, newdata, random_effects=random_effects, new_groups=new_groups
     )
@@ -93,7 +91,7 @@ def predict_interval(
     for name in ("std_error", "df", "conf_low", "conf_high"):
         found[name] = np.nan
     error = np.sqrt(variance) * fit.design.scale[-1]
-    half = t_quantile(1.0 - alpha / 2.0, df) * error
+    half = t_quantile(0.5 + confidence / 2.0, df) * error
     values = predicted[known].to_numpy()
     found.loc[known, ["std_error", "df", "conf_low", "conf_high"]] = np.stack(
         [error, df, values - half, values + half], axis=1

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.measures.reliability import cronbach_alpha, feldt_interval
+from alliance_stats.study.reliability import cronbach_alpha, feldt_interval
 
 T_975_2DF = 4.302652729911275  # table of Student's t: two-sided 95 %, 2 df
 

@@ -145,7 +145,7 @@ def test_axes_do_not_exist_on_a_plane_and_that_is_said():
 )
 def test_the_verdict_on_surfaces_of_known_shape(b, verdict):
     found = al.fit_response_surface(planted(seed=7, **b), **COLUMNS, center=4)
-    said = found.congruence(level=0.999)  # eight conditions, each wrong once in 1000 by chance
+    said = found.congruence(confidence=0.999)  # eight conditions, each wrong once in 1000 by chance
     assert said.verdict == verdict
     assert said.holds == (verdict in ("strict", "broad"))
     assert set(said.table["condition"]) == {"overall", "p10", "p11", "a1", "a2", "a3", "a4", "a5"}
@@ -161,7 +161,7 @@ def test_a_significant_a3_alone_is_not_called_congruence():
 def test_where_lower_is_better_the_valley_is_judged_on_the_outcome_as_given():
     valley = planted(seed=7, b3=0.5, b4=-1.0, b5=0.5)
     found = al.fit_response_surface(valley, **COLUMNS, center=4, direction="lower_is_better")
-    said = found.congruence(level=0.999)
+    said = found.congruence(confidence=0.999)
     assert said.verdict == "strict"
     assert "outcome is lower (better) the closer" in said.words
     # the same names mean the same numbers in both tables
@@ -198,7 +198,7 @@ def test_deviations_that_go_together_are_not_called_agreement():
     apart = (data["client"] - mean["client"]) - (data["therapist"] - mean["therapist"])
     data["outcome"] = -0.5 * apart**2 + rng.normal(0, 0.5, len(client))
     found = al.fit_response_surface(data, **COLUMNS, by="client_id", part="within")
-    words = found.congruence(level=0.999).words
+    words = found.congruence(confidence=0.999).words
     assert "closer" not in words
     assert "deviate alike from the client's own means" in words
     table = found.regions(margin=0.5).set_index("region")
@@ -230,8 +230,8 @@ def test_a_curve_of_one_rating_alone_is_named_where_it_is_not_contradicted():
             words.append(said.words)
     assert all("a curve of client alone" in one or "bends" in one for one in words)
     big = al.fit_response_surface(planted(seed=1, n=2000, b3=-0.5), **COLUMNS, center=4)
-    assert big.congruence(level=0.999).verdict == "one-rating curve"
-    assert "curves with client" in big.congruence(level=0.999).words
+    assert big.congruence(confidence=0.999).verdict == "one-rating curve"
+    assert "curves with client" in big.congruence(confidence=0.999).words
 
 
 def test_the_unit_of_the_ratings_changes_no_verdict():
@@ -426,8 +426,8 @@ def test_bad_input_is_told(change, options, said):
 def test_bad_questions_are_told():
     found = al.fit_response_surface(planted(b3=-0.5, b4=1.0, b5=-0.5), **COLUMNS)
     for level in (95, np.nan, 0, -1, True, "high"):
-        with pytest.raises(al.DesignError, match="level must be a number between 0 and 1"):
-            found.congruence(level=level)
+        with pytest.raises(al.DesignError, match="confidence must be a number between 0 and 1"):
+            found.congruence(confidence=level)
     for margin in (-1, np.nan, "wide"):
         with pytest.raises(al.DesignError, match="margin must be"):
             found.regions(margin=margin)

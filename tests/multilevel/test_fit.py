@@ -28,7 +28,7 @@ def test_the_names_of_statsmodels(fit, sessions):
     np.testing.assert_allclose(fit.tvalues, fit.params / fit.bse)
     np.testing.assert_allclose(fit.pvalues, 2 * stats.t.sf(fit.tvalues.abs(), fit.df))
     half = stats.t.ppf(0.95, fit.df) * fit.bse
-    np.testing.assert_allclose(fit.conf_int(alpha=0.1)[1], fit.params + half)
+    np.testing.assert_allclose(fit.conf_int(confidence=0.9)[1], fit.params + half)
 
 
 def test_the_input_is_left_alone_and_the_fit_does_not_follow_it(sessions, main_formula):

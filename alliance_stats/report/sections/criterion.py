@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from ...disclosure import NOTE, Disclosure
-from ...measures.criteria import Criterion, alpha_here, judged_pairs
+from ...measures.criteria import Criterion
 from ...measures.scale_card import Card
+from ...study.judged import alpha_here, judged_pairs
 from .. import columns as col
 from ..content import Table
 from ..context import Context, Score
@@ -23,10 +24,7 @@ def judged(context: Context, score: Score, pairs: pd.DataFrame) -> tuple[Criteri
 
     It is that of `reliable_change`: one report, and the package, judge change by one criterion.
     """
-    found, _ = judged_pairs(
-        context.study, pairs, score.measure, score.scale, score.rater,
-        criterion=context.options.criterion,
-    )  # fmt: skip
+    found, _ = judged_pairs(context.study, pairs, criterion=context.options.criterion)
     line, words = cutoff_of(context, score)
     return replace(found, cutoff=line), words
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..study.select import choose, scale_of
+from .select import choose, scale_of
 
 if TYPE_CHECKING:
-    from ..study import Study
+    from .study import Study
 
 SMALLEST_N = 10  # an alpha of fewer forms has an interval as wide as the scale itself
 
