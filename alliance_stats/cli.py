@@ -87,7 +87,7 @@ def report(
     rule: Annotated[
         str | None, typer.Option(help="Rupture rule (al.rupture_rules() lists them).")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     courses: Annotated[
         bool,
         typer.Option(

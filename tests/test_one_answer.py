@@ -6,10 +6,17 @@ number                                  calls
 share improved, deteriorated            reliable_change, outcome_gap, clinically_significant_change,
                                         define_dropout, the report
 reliability, SD and points of a change  the same, by `.criterion`
+number of clients judged                the same
+mean gap                                rating_gap, gap_by_scale, gap_by_therapist, the report. (The
+                                        directional bias of fit_truth_and_bias has a name of its
+                                        own: its model lets force and bias differ between dyads.)
+level of an interval                    `confidence`, .95, wherever there is one
+what is drawn at random                 `seed`, 0, wherever there is one (simulate_study: none)
 ======================================  =========================================================
 """
 
 import dataclasses
+import inspect
 
 import numpy as np
 import pandas as pd
@@ -112,6 +119,8 @@ def test_the_shares_and_their_intervals_are_one(study):
     better = every.loc[["recovered", "improved"], "share"].sum()
     assert better == pytest.approx(by_change.loc["improved", "estimate"], abs=EXACT)
     assert str(line.criterion).startswith(str(changed.criterion))
+    glance = changed.glance().iloc[0]
+    assert n == glance["n_judged"] == line.glance().loc[0, "n"] == every["n_of"].iloc[0]
 
 
 def test_the_order_of_reliabilities_is_given_then_the_card_then_the_data():
@@ -173,3 +182,32 @@ def test_the_level_is_called_confidence_and_its_old_names_say_so():
         pd.testing.assert_frame_equal(old, call(confidence=0.9), obj=name)
         with pytest.raises(al.DesignError, match="confidence must be a number between 0 and 1"):
             call(confidence=95)
+
+
+def test_the_mean_gap_is_one_number():
+    study = al.simulate_study(n_therapists=8, n_clients=60, planned_sessions=6, seed=5)
+    found = al.rating_gap(study, measure="wai-sr", scale="total", replicates=20)
+    mean = found.tidy().set_index("term").loc["mean_gap"]
+    assert al.gap_by_therapist(found).attrs["average"] == pytest.approx(mean["estimate"], rel=1e-8)
+    scales = al.gap_by_scale(study, measure="wai-sr", replicates=20)
+    total = scales.query("scale == 'total'").set_index("term").loc["mean_gap"]
+    for column in ("estimate", "std_error", "df", "conf_low", "conf_high"):
+        assert total[column] == pytest.approx(mean[column], rel=1e-8)
+    bias = al.fit_truth_and_bias(found.pairs, truth="client", judgment="therapist").tidy()
+    assert "mean_gap" not in set(bias["term"])  # another question, and another name
+
+
+@pytest.mark.parametrize(("name", "value"), [("confidence", 0.95), ("seed", 0)])
+def test_an_argument_of_one_name_has_one_default(name, value):
+    defaults = {}
+    for public in set(al.__all__) - {"simulate_study"}:
+        one = getattr(al, public)
+        methods = vars(one).items() if inspect.isclass(one) else [("", one)]
+        for method, function in methods:
+            if not inspect.isfunction(function):
+                continue
+            there = inspect.signature(function).parameters.get(name)
+            if there is not None and there.default is not inspect.Parameter.empty:
+                defaults[f"{public}.{method}".rstrip(".")] = there.default
+    assert len(defaults) > 5
+    assert {key: found for key, found in defaults.items() if found != value} == {}

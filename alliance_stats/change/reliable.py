@@ -28,8 +28,13 @@ MADE = ("change", "rci", "category")
 class ReliableChanges(CriterionTable):
     """The clients' scores with ``change, rci, category``; made by `reliable_change`."""
 
-    title = "Reliable change"
     summary = Result.summary
+
+    @property
+    def heading(self) -> str:
+        """What this is, and of which score where that is known."""
+        score = self.attrs.get("score")
+        return f"Reliable change: {score}" if score else "Reliable change"
 
     @property
     def messages(self) -> tuple[str, ...]:

@@ -66,7 +66,7 @@ def dropout_sensitivity(
     deltas: Sequence[float] | float = (0, 1, 2, 3, 4, 6, 8),
     imputations: int = 50,
     confidence: float = 0.95,
-    seed: int = 1,
+    seed: int = 0,
 ) -> DropoutSensitivity:
     """Would the mean change still hold if those who left had ended worse than they look?
 

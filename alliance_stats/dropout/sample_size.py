@@ -56,7 +56,7 @@ def dropout_sample_size(
     shrinkage: float = 0.9,
     optimism: float = 0.05,
     margin: float = 0.05,
-    seed: int = 1,
+    seed: int = 0,
 ) -> DropoutSampleSize:
     """How many clients must there be before a prediction model of dropout is worth fitting?
 

@@ -48,7 +48,7 @@ class Options:
     rupture_rule: str = "drop_stricter_sd"
     rupture_parameters: dict[str, Any] = field(default_factory=dict)
     replicates: int = 1000
-    seed: int = 1
+    seed: int = 0
     individual_courses: bool = False
 
     def as_dict(self) -> dict[str, Any]:

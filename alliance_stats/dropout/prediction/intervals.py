@@ -80,7 +80,7 @@ def performance(
     confidence: float,
     *,
     constant: bool,
-    seed: int = 1,
+    seed: int = 0,
     but: tuple[str, ...] = (),
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return ``metric, estimate, conf_low, conf_high, if_calibrated`` of one model, and reasons.

@@ -46,7 +46,7 @@ def predict_dropout(
     replicates: int = 500,
     permutations: int = 10,
     confidence: float = 0.95,
-    seed: int = 1,
+    seed: int = 0,
     progress: Progress | None = None,
 ) -> DropoutPrediction:
     """What is a prediction of dropout worth, for clients of therapists not seen before?
