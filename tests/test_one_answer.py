@@ -134,7 +134,8 @@ def test_the_order_of_reliabilities_is_given_then_the_card_then_the_data():
     assert given.points == pytest.approx(1.96 * np.std(pairs["pre"], ddof=1) * np.sqrt(0.6))
     study = al.simulate_study(n_therapists=6, n_clients=40, planned_sessions=4, seed=3)
     card = dataclasses.replace(study.measures["core-10"], reliabilities=())
-    bare = al.Study("s", study.tables, measures={**study.measures, "core-10": card})
+    tables = {**study.tables, "scores": study.scores}
+    bare = al.Study("s", tables, measures={**study.measures, "core-10": card})
     here = al.reliable_change(bare, measure="core-10").criterion
     table = al.scale_reliability(study, measure="core-10").set_index(["rater", "scale"])
     assert here.kind == "alpha here"
