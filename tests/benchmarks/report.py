@@ -63,6 +63,7 @@ def main() -> int:
     sizes = [int(given) for given in sys.argv[1:]] or list(SIZES)
     with tempfile.TemporaryDirectory() as folder:
         small = al.simulate_study(n_therapists=6, n_clients=60, seed=2)
+        validated_and_scored(small)
         al.write_report(small, Path(folder) / "small", replicates=5)
         ratios = [measured(n, Path(folder) / str(n))[0] for n in sizes]
     return int(max(ratios) > MOST)
