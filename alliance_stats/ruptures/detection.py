@@ -14,7 +14,7 @@ from .building import build
 from .courses import Courses, Floats
 from .episodes import Episodes, follow
 from .parameters import complete
-from .reading import Series, check_range, read_scores
+from .reading import Series, check_range, read_scores, therapists_in
 from .reports import find_table, read_marks
 from .result import Ruptures
 from .rules import Flags, Rule, find_rule
@@ -54,7 +54,7 @@ def prepare(
     )
     p = complete(rule, parameters)
     check_range(series, p["range"])
-    return series, {}, p
+    return series, therapists_in(data, series) if rule.by_therapist else {}, p
 
 
 def detect_ruptures(

@@ -156,6 +156,16 @@ def read_series(frame: pd.DataFrame, column: str = "score", *, what: str = "the 
     )
 
 
+def therapists_in(data: Any, series: Series) -> dict[str, Floats]:
+    """Return each session's therapist as a number (the client's first; -1: unknown), or nothing."""
+    table = data.tables.get("clients") if is_study(data) else data
+    if table is None or "therapist_id" not in table.columns:
+        return {}
+    pairs = table.dropna(subset=["therapist_id"]).drop_duplicates("client_id")
+    of_client = series.ids.map(pairs.set_index("client_id")["therapist_id"])
+    return {"therapist": pd.factorize(of_client)[0][series.code].astype(float)}
+
+
 def refuse_twins(frame: pd.DataFrame, wanted: Sequence[str], what: str) -> None:
     """Refuse a table in which a wanted column is there twice: which one is meant?"""
     for name in wanted:

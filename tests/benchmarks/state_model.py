@@ -2,14 +2,16 @@
 
 Run: python tests/benchmarks/state_model.py [clients] [--write]
      python tests/benchmarks/state_model.py --studies [number] [--write]
+     python tests/benchmarks/state_model.py --therapists [number] [--write]
      python tests/benchmarks/state_model.py --sessions [number]
 
 Courses are drawn from a known truth, once as the model assumes them and then each time with one
 assumption broken. For every rule compared on docs/rupture-rules.md: at the rule's own sensitivity,
 which share of the flagged sessions is truly in a rupture (PPV), for the rule and for the sessions
 the model holds most probable? ``--studies``: how calibration and false alarms vary between small
-studies, for several centres of the penalty on opening. ``--sessions``: the seconds so many take.
-``--write`` puts the tables into docs/methods/state-model.md.
+studies, for several centres of the penalty on opening. ``--therapists``: each therapist's
+probability that a rupture opens against the truth, over so many studies. ``--sessions``: the
+seconds so many take. ``--write`` puts the tables into docs/methods/state-model.md.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -50,7 +53,7 @@ class Cell:
     phi: float = 0.3
     depth: float = 2.0
     depth_sd: float = 0.6
-    opening: float = 0.05
+    opening: Any = 0.05
     closing: float = 0.4
     lasts: int | None = None
     noise: str = "normal"
@@ -252,6 +255,54 @@ def _over(drawn: Sequence[pd.DataFrame]) -> list[str]:
     return [percent(ill), f"{100 * base:.1f}", f"{100 * mean:.1f}", *right, percent(alarmed)]
 
 
+THERAPISTS, CASELOAD = 40, 15
+
+
+def therapists(studies: int) -> str:
+    """Return how near the truth therapists' probabilities to open are, pooled, raw and shrunk."""
+    rows = []
+    for sd in (0.8, 0.0):
+        found = np.mean([_one_study(sd, seed) for seed in range(studies)], axis=0)
+        numbers = ["-" if np.isnan(one) else f"{one:.3f}" for one in found[1:6]]
+        rows.append([f"{sd:g}", f"{found[0]:.2f}", *numbers])
+        rows[-1] += [percent(one) for one in found[6:8]]
+        rows[-1] += [f"{one:+.2f}" for one in found[8:]]
+        print(rows[-1], flush=True, file=sys.stderr)
+    head = ["SD of log odds", "its estimate", "error: none", "error: shrunk", "r with truth"]
+    head += ["Brier pooled", "Brier shrunk", "PPV pooled", "PPV shrunk"]
+    return "\n".join(table([*head, "intercept pooled", "intercept shrunk"], rows))
+
+
+def _one_study(sd: float, seed: int) -> list[float]:
+    rng = np.random.default_rng(1000 + seed)
+    log_odds = np.log(0.05 / 0.95) - sd**2 / 2 + sd * rng.normal(size=THERAPISTS)
+    truth = 1 / (1 + np.exp(-log_odds))
+    data = draw(Cell(opening=np.repeat(truth, CASELOAD)), THERAPISTS * CASELOAD, seed)
+    own = data[COLUMNS].assign(therapist_id=data["client_id"] // CASELOAD)
+    pooled = al.detect_ruptures(data[COLUMNS], rule="state_model")
+    shrunk = al.detect_ruptures(own, rule="state_model")
+    given = np.full(THERAPISTS, pooled.estimates["opening"])
+    mine = shrunk.clients["opening"].to_numpy()[::CASELOAD]
+    # How often ruptures open is known up to a factor of all; therapists are judged about it.
+    error = [np.std(np.log(one) - log_odds) for one in (given, mine)]
+    known = pooled.sessions["probability"].notna().to_numpy()
+    y = data.loc[known, "inside"].to_numpy(float)
+    p = [one.sessions.loc[known, "probability"].to_numpy() for one in (pooled, shrunk)]
+    alike = np.ptp(mine) < 1e-9 or np.ptp(truth) == 0
+    return [
+        shrunk.estimates["opening_sd"],
+        *error,
+        np.nan if alike else np.corrcoef(np.log(mine), log_odds)[0, 1],
+        *(np.mean((one - y) ** 2) for one in p),
+        *(at_sensitivity(one, y, AT) for one in p),
+        *(calibration(one, y)[0] for one in p),
+    ]
+
+
+AT = 0.4
+"""Sensitivity at which PPVs with and without therapists are compared."""
+
+
 def seconds(sessions: int) -> str:
     """Return how long the model takes on so many sessions, sixteen a client."""
     scores = draw(Cell(), sessions // 16, seed=1)[COLUMNS]
@@ -317,7 +368,9 @@ def main(*arguments: str) -> int:
     if "--sessions" in arguments:
         print(seconds(numbers[0] if numbers else 1_000_000))
         return 0
-    if "--studies" in arguments:
+    if "--therapists" in arguments:
+        made = {"therapists": therapists(numbers[0] if numbers else 4)}
+    elif "--studies" in arguments:
         made = {"studies": small_studies(numbers[0] if numbers else 8)}
     else:
         made = tables(numbers[0] if numbers else CLIENTS)

@@ -1,6 +1,7 @@
 """The state model against sums over all paths, known truth and input that cannot be judged."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from scipy.stats import multivariate_normal, norm
 import alliance_stats as al
 from alliance_stats.errors import DesignError
 from alliance_stats.ruptures.reading import read_series
-from alliance_stats.ruptures.states import blocks, estimation
+from alliance_stats.ruptures.states import blocks, estimation, shrinking
 from alliance_stats.ruptures.states.model import NAMES, SHARES, START, STEPS, to_states
 from alliance_stats.ruptures.states.passes import Block, Nodes, run
 
@@ -340,3 +341,85 @@ def test_chance_fits_every_replicate_anew():
         simulated(40, sessions=8), rule="state_model", replicates=3, null="ar1", seed=1
     )
     assert table.loc["rupture", "observed"] >= table.loc["rupture", "expected"]
+
+
+def test_therapists_are_shrunk_by_hand():
+    points, tau = np.linspace(-3, 3, 601), 0.5
+    said, error = np.array([1.0, -0.2]), np.array([0.5, 0.1])
+    told = -0.5 * np.square((points[:, None] - said) / error)
+    # precisions: of all 1/.25 = 4 about -.125, of their own 4 and 100
+    by_hand = [(4 * 1.0 + 4 * -0.125) / 8, (100 * -0.2 + 4 * -0.125) / 104]
+    assert shrinking.mean_of(told, points, tau) == pytest.approx(by_hand, abs=1e-6)
+    assert shrinking.mean_of(told, points, 0.0) == pytest.approx([0, 0])
+
+
+def test_the_spread_of_therapists_is_what_is_left_of_their_error():
+    points = np.linspace(-3, 3, 601)
+    said = np.tile([0.5, -0.5], 50) - 0.08
+    told = -0.5 * np.square((points[:, None] - said) / 0.3)
+    # variance .25, less the error's .09, about a mean of -.08 = -tau^2 / 2
+    # (the penalty's slope, .4 / .25, by the information 200 .16 / .25^2 moves it by .003)
+    assert shrinking.sd_of(told, points) == pytest.approx(0.4 - 0.003, abs=2e-3)
+    alike = -0.5 * np.square((points[:, None] - 0.5 * said) / 0.3)
+    assert shrinking.sd_of(alike, points) < shrinking.LEAST * 1.01
+
+
+@pytest.mark.parametrize("therapist", ["one", None])
+def test_one_therapist_or_none_changes_nothing(study, found, therapist):
+    same = al.detect_ruptures(study.assign(therapist_id=therapist), rule="state_model")
+    pd.testing.assert_frame_equal(same.sessions, found.sessions)
+    pd.testing.assert_frame_equal(same.clients, found.clients)
+    assert same.messages == found.messages
+    assert same.estimates == found.estimates
+
+
+def test_a_probability_to_open_of_each_client_is_used_for_that_client():
+    (block,) = some_blocks(simulated(3, sessions=8, seed=5))
+    each = np.array([0.01, 0.3, 0.01])
+    found = estimation.smooth(block, replace(STATES, opening=each))
+    for client, one in enumerate(each):
+        alone = estimation.smooth(block, replace(STATES, opening=one))
+        assert found.inside[:, client] == pytest.approx(alone.inside[:, client], abs=ROUNDING)
+
+
+@pytest.fixture(scope="module")
+def two_kinds():
+    """Twelve therapists of twenty clients; with the last six ruptures open five times as often."""
+    parts = [simulated(120, 12, seed=1, opening=0.02), simulated(120, 12, seed=2, opening=0.10)]
+    data = pd.concat([parts[0], parts[1].assign(client_id=parts[1]["client_id"] + 120)])
+    return data.assign(therapist_id=data["client_id"] // 20).reset_index(drop=True)
+
+
+def test_therapists_with_more_ruptures_are_told_apart_and_shrunk(two_kinds):
+    found = al.detect_ruptures(two_kinds, rule="state_model")
+    opening = found.clients["opening"].to_numpy()[::20]
+    assert opening[6:].min() > opening[:6].max()
+    assert opening[6:].mean() / opening[:6].mean() < 5
+    assert found.estimates["n_therapists"] == 12
+    assert 0.4 < found.estimates["opening_sd"] < 1.2
+    assert any("Between 12 therapists" in said for said in found.messages)
+    known = found.sessions["probability"].notna().to_numpy()
+    truth = two_kinds.loc[known, "inside"].to_numpy(float)
+    pooled = al.detect_ruptures(two_kinds.drop(columns="therapist_id"), rule="state_model")
+    error = [
+        np.mean(np.square(one.sessions.loc[known, "probability"] - truth))
+        for one in (found, pooled)
+    ]
+    assert error[0] < error[1]
+
+
+def test_clients_without_a_therapist_have_the_probability_of_all(two_kinds):
+    some = two_kinds["therapist_id"].mask(two_kinds["client_id"] == 7)
+    found = al.detect_ruptures(two_kinds.assign(therapist_id=some), rule="state_model")
+    assert found.clients["opening"][7] == pytest.approx(found.estimates["opening"])
+    given = al.detect_ruptures(two_kinds, rule="state_model", opening=0.05)
+    assert "opening" not in given.clients
+
+
+def test_a_study_and_its_models_know_the_therapists():
+    study = al.simulate_study(n_therapists=6, n_clients=40, seed=2)
+    ask = {"measure": "wai-sr", "subscale": "total", "rater": "client"}
+    found = al.detect_ruptures(study, rule="state_model", **ask)
+    assert found.estimates["n_therapists"] == 6
+    inside = al.fit_event_study(study, alliance="wai-sr", rule="state_model").ruptures
+    assert inside.clients["opening"].to_numpy() == pytest.approx(found.clients["opening"])

@@ -179,7 +179,7 @@ def detect(
         return detect_ruptures(source, rule=rule, events=events, codes=codes, **parameters)
     given = {**card, **parameters}
     given.pop("rater", None)  # the series was chosen when it was read
-    own = rows.dropna(subset=["alliance"])[[*KEY, "alliance"]]
+    own = rows.dropna(subset=["alliance"]).filter([*KEY, "alliance", "therapist_id"])
     return detect_ruptures(own, rule=rule, column="alliance", **given)
 
 

@@ -110,6 +110,8 @@ class Rule:
         What is and is not verified, or what to beware of.
     needs
         ``scores``, ``events`` or ``observer_codes``.
+    by_therapist
+        The rule reads which therapist a client has, where that is known.
     dates_sessions
         The rule says in which session a rupture happened.
     """
@@ -126,6 +128,7 @@ class Rule:
     fixed: frozenset[str] = frozenset()
     least_sessions: int = 2
     needs: str = "scores"
+    by_therapist: bool = False
     dates_sessions: bool = True
 
     @property

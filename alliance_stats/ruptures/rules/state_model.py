@@ -17,14 +17,15 @@ lying there or beyond.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ..courses import Courses, Floats, Integers
+from ..states import shrinking
 from ..states.blocks import Unit, blocks, ends, unit_of
-from ..states.estimation import Fit, fit, smooth
+from ..states.estimation import LOG_ODDS, Fit, by_opening, fit, shifted, smooth
 from ..states.model import VARIATION, bend, unbend
 from .base import Flags, Rule
 
@@ -44,6 +45,7 @@ class _Found:
     begins: Floats
     ends: Floats
     level: Floats
+    opening: Floats | None = None
 
 
 def flag_states(courses: Courses, p: Mapping[str, Any]) -> Flags:
@@ -69,6 +71,7 @@ def flag_states(courses: Courses, p: Mapping[str, Any]) -> Flags:
         np.where(judged, found.level, courses.value),
         np.full(n, np.nan),
         moving_threshold=True,
+        client_columns={} if found.opening is None else {"opening": found.opening},
         session_columns={
             "probability": found.inside,
             "probability_begins": found.begins,
@@ -93,21 +96,56 @@ def _one_sample(
     if "depth" in known:
         known["depth"] = known["depth"] / unit.sd
     best = fit([block for block, _, _ in blocks(courses, chosen, unit, end)], known)
+    between = {} if "opening" in known else _between_therapists(courses, clients, unit, end, best)
+    opening = between.pop("opening", None)
+    if opening is not None:
+        found.opening = opening
     for block, where, there in blocks(courses, clients, unit, end):
-        posterior = smooth(block, best.states)
+        own = best.states
+        if opening is not None:
+            own = replace(own, opening=opening[courses.client[where[0]]])
+        posterior = smooth(block, own)
         later = there & (np.arange(there.shape[0])[:, None] > 0)
         for name in ("inside", "begins", "ends"):
             getattr(found, name)[where[later]] = np.clip(getattr(posterior, name), 0, 1)[later]
         power = best.states.power
         without = unbend(bend(block.deviation, power) + posterior.fall, power)
         found.level[where[later]] = unit.centre + unit.sd * (block.own + without)[later]
-    estimates = _in_points(best, unit, courses.sign) | {
-        "n_clients": int(chosen.size),
-        "log_likelihood": best.log_likelihood,
-        "converged": best.converged,
-        "n_passes": best.passes,
-    }
+    estimates = (
+        _in_points(best, unit, courses.sign)
+        | between
+        | {
+            "n_clients": int(chosen.size),
+            "log_likelihood": best.log_likelihood,
+            "converged": best.converged,
+            "n_passes": best.passes,
+        }
+    )
     return estimates, _notes(estimates, known)
+
+
+def _between_therapists(
+    courses: Courses, clients: Integers, unit: Unit, end: Integers, best: Fit
+) -> dict[str, Any]:
+    """Return each client's probability that a rupture opens, shrunk by therapist, and the SD.
+
+    Nothing is returned where fewer than two therapists are known.
+    """
+    if "therapist" not in courses.marks:
+        return {}
+    whose = courses.marks["therapist"][courses.start].astype(np.int64)
+    n = np.unique(whose[clients[whose[clients] >= 0]]).size
+    if n < 2:
+        return {}
+    told = np.zeros((LOG_ODDS.size, int(whose.max()) + 2))
+    for block, where, _ in blocks(courses, clients, unit, end):
+        each = whose[courses.client[where[0]]]
+        for row, likelihood in zip(told, by_opening(block, best.states), strict=True):
+            row += np.bincount(each + 1, likelihood, minlength=row.size)
+    sd = shrinking.sd_of(told[:, 1:], LOG_ODDS)
+    log_odds = shrinking.mean_of(told[:, 1:], LOG_ODDS, sd)
+    opening = shifted(best.states.opening, np.append(log_odds, 0.0))[whose]
+    return {"opening": opening, "n_therapists": n, "opening_sd": sd}
 
 
 def _in_points(best: Fit, unit: Unit, sign: float) -> dict[str, float]:
@@ -138,6 +176,12 @@ def _notes(estimates: Mapping[str, Any], known: Mapping[str, float]) -> list[str
         f"sessions and closes with probability {e['closing']:.2g} a session; phi "
         f"{e['phi']:.2g}." + (f" Given, not estimated: {', '.join(known)}." if known else "")
     ]
+    if "opening_sd" in e:
+        said.append(
+            f"Between {e['n_therapists']} therapists the log odds that a rupture opens have an SD "
+            f"of {e['opening_sd']:.2g}; each therapist's, shrunk by it, is used for the clients "
+            "(.clients, column 'opening')."
+        )
     if not e["converged"]:
         said.append(
             f"The search for the parameters did not settle in {e['n_passes']} passes; hold the "
@@ -172,6 +216,7 @@ RULES = (
         },
         unit="log odds of a rupture",
         least_sessions=2,
+        by_therapist=True,
         source="Hamilton 1989, doi 10.2307/1912559; Kim 1994, doi 10.1016/0304-4076(94)90036-1 "
         "(a switching mean in an autoregression); levels and trends as in a multilevel model",
         verified=False,

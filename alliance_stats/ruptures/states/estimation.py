@@ -10,7 +10,7 @@ and the search taken up again, until the likelihood stays where it is.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,11 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 
 from .model import NAMES, START, Floats, Integers, States, bend, penalty, searched, to_states
-from .passes import Block, Nodes, Posterior, run
+from .passes import Block, Nodes, Posterior, likelihood, run
 
 LEVEL_POINTS, TREND_POINTS = 5, 3
+LOG_ODDS = np.linspace(-2.0, 2.0, 11)
+"""Log odds to open, counted from those of all, at which a therapist's likelihood is looked up."""
 ROUNDS = 8
 FIRST_STEPS, MOST_STEPS = 8, 60
 FLAT = 1e-4
@@ -221,6 +223,20 @@ def fit(blocks: Sequence[Block], known: Mapping[str, float] | None = None) -> Fi
     theta = search.at(values)
     likelihood = -float(found.fun) * search.n_sessions - float(penalty(theta))
     return Fit(theta, likelihood, converged, search.passes)
+
+
+def by_opening(block: Block, states: States) -> Floats:
+    """Return the log likelihood of each client (columns) for each of `LOG_ODDS` (rows)."""
+    block = block.bent(states.power)
+    nodes = lay(without_ruptures(block, states), states)
+    nodes = lay(after_pass(nodes, run(block, nodes, states, MOST_EVIDENCE).node, states), states)
+    tried = [replace(states, opening=shifted(states.opening, one)) for one in LOG_ODDS]
+    return np.array([likelihood(block, nodes, one, MOST_EVIDENCE) for one in tried])
+
+
+def shifted(probability: float, by: Floats | float) -> Any:
+    """Return the probability with its log odds moved."""
+    return 1 / (1 + (1 / probability - 1) * np.exp(-by))
 
 
 def smooth(block: Block, states: States, *, rounds: int = 3) -> Posterior:

@@ -11,7 +11,8 @@ For client i in session t, scores turned so that higher is better,
     e_it stationary Gaussian with SD sd and corr(e_it, e_is) = phi^|t - s|
     s_it Markov: 0 no rupture; 1 a shallow one is open; 2 a deep one is open
 
-A rupture opens with probability `opening` a session, closes with probability `closing`, and keeps
+A rupture opens with probability `opening` a session (its log odds may differ between therapists,
+see `states.shrinking`), closes with probability `closing`, and keeps
 its depth while it is open: `depth` less or more `VARIATION` of it, each in half of the ruptures.
 The first observed session of a client is in no rupture: there is nothing yet to fall from.
 
@@ -85,14 +86,18 @@ class States:
         return -bend(-self.depth, self.power)
 
     def transitions(self, gap: int) -> Any:
-        """Return the probabilities of states so many sessions on: from (rows) to (columns)."""
-        kind = np.result_type(np.asarray(self.opening), np.asarray(self.closing))
-        step = np.zeros((STEPS.size, STEPS.size), dtype=kind)
-        step[0, 0] = 1 - self.opening
-        step[0, 1:] = self.opening * SHARES
-        step[1:, 0] = self.closing
+        """Return the probabilities of states so many sessions on: from (rows) to (columns).
+
+        Where `opening` is an array, there is such a matrix for each of its values.
+        """
+        opening, closing = np.asarray(self.opening), np.asarray(self.closing)
+        kind = np.result_type(opening, closing)
+        step = np.zeros((*opening.shape, STEPS.size, STEPS.size), dtype=kind)
+        step[..., 0, 0] = 1 - opening
+        step[..., 0, 1:] = opening[..., None] * SHARES
+        step[..., 1:, 0] = closing
         open_ = np.arange(1, STEPS.size)
-        step[open_, open_] = 1 - self.closing
+        step[..., open_, open_] = 1 - closing
         return np.linalg.matrix_power(step, gap)
 
 

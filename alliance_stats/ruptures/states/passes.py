@@ -104,7 +104,10 @@ class Posterior:
 
 @dataclass(frozen=True)
 class _Moves:
-    """For every gap: transitions, change of the expected score by pair of states, tie, variance."""
+    """For every gap: transitions, change of the expected score by pair of states, tie, variance.
+
+    There are transitions for every probability to open that occurs.
+    """
 
     chain: Floats
     change: Floats
@@ -113,7 +116,7 @@ class _Moves:
 
 
 def _moves(states: States, gaps: Integers) -> _Moves:
-    chain = np.array([states.transitions(int(gap)) for gap in gaps]).transpose(1, 2, 0)
+    chain = np.array([states.transitions(int(gap)) for gap in gaps]).transpose(2, 3, 0, 1)
     tie = np.array([states.phi ** int(gap) for gap in gaps])
     falls = states.fall * STEPS
     change = falls[None, :, None] - tie * falls[:, None, None]
@@ -125,7 +128,8 @@ class _Run:
 
     def __init__(self, block: Block, nodes: Nodes, states: States, largest: float) -> None:
         self.block, self.nodes, self.states, self.largest = block, nodes, states, largest
-        self.moves = _moves(states, block.gaps)
+        each, self.who = np.unique(states.opening, return_inverse=True)
+        self.moves = _moves(replace(states, opening=each), block.gaps)
         self.filtered: list[Floats] = []
         self.factors: list[Floats] = []
         self.scales: list[Floats] = []
@@ -175,7 +179,8 @@ class _Run:
             exponent[..., cut] = log_tail - log_tail[0, 0]
         np.clip(exponent, -LARGEST, self.largest, out=exponent)
         factor = np.exp(exponent, out=exponent)
-        factor *= self.moves.chain[:, :, None, gap]
+        who = self.who[: gap.size] if self.who.size > 1 else 0
+        factor *= self.moves.chain[:, :, None, gap, who]
         return factor, common
 
     def tail(self, t: int, cut: Integers, r: Floats) -> tuple[Floats, Floats, Floats]:
@@ -303,8 +308,15 @@ def _beyond(z: Floats, unit: Floats) -> tuple[Floats, Floats]:
 def run(block: Block, nodes: Nodes, states: States, largest: float = LARGEST) -> Posterior:
     """Pass forward and backward over all sessions of a block.
 
+    ``states.opening`` is one probability, or one for each client of the block.
     A score counts for a rupture at most with `largest`, a log of a ratio of densities; where that
     binds, the sums are not those of the likelihood.
     """
     one = _Run(block, nodes, states, largest)
     return one.backward(one.forward())
+
+
+def likelihood(block: Block, nodes: Nodes, states: States, largest: float = LARGEST) -> Floats:
+    """Return each client's log likelihood: a pass forward alone."""
+    one = _Run(block, nodes, states, largest)
+    return one.weigh(one.forward())[0]
