@@ -37,7 +37,7 @@ def test_every_result_is_a_frozen_value_with_the_verbs(kind):
 
 @cache
 def study() -> al.Study:
-    return al.simulate_study(n_therapists=12, n_clients=72, seed=3)
+    return al.simulate_study(n_therapists=12, n_clients=72, coded_share=0.5, seed=3)
 
 
 @cache
@@ -56,10 +56,28 @@ def fit() -> al.MultilevelFit:
     return al.fit_multilevel("score ~ session + (1 | client_id)", nested())
 
 
+@cache
+def split() -> pd.DataFrame:
+    return al.decompose(nested().assign(next_score=nested()["score"].shift(-1)), ["score"])
+
+
+@cache
 def effects() -> pd.DataFrame:
-    return pd.DataFrame({"estimate": [0.2, 0.3, 0.1, 0.4], "n": [80, 120, 60, 40]})
+    return pd.DataFrame(
+        {
+            "estimate": [0.1, 0.3, 0.35, 0.6, 0.05],
+            "se": [0.1, 0.12, 0.15, 0.25, 0.2],
+            "year": [1990.0, 1995.0, 2001.0, 2004.0, 2010.0],
+        }
+    )
 
 
+@cache
+def pool() -> al.PooledEffects:
+    return al.pool_effects(effects(), metric="smd")
+
+
+@cache
 def before_and_after() -> pd.DataFrame:
     rng = np.random.default_rng(0)
     before = rng.normal(20, 6, 40)
@@ -75,39 +93,132 @@ def test_the_predicted_effect_of_one_therapist_is_not_called_fixed():
     assert set(change_of_therapists().tidy()["effect"]) == {"ran_vals"}
 
 
+@cache
+def at_risk() -> pd.DataFrame:
+    return al.person_period(study())
+
+
+@cache
+def gap() -> al.RatingGap:
+    return al.rating_gap(study(), measure="wai-sr", scale="total", replicates=2)
+
+
+@cache
+def dyads() -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    data = pd.DataFrame(rng.normal(4, 1, (60, 4)), columns=["c", "t", "c_out", "t_out"])
+    return data.assign(outcome=rng.normal(0, 1, 60) - (data["t"] - data["c"]) ** 2)
+
+
+@cache
+def surface() -> al.ResponseSurface:
+    return al.fit_response_surface(dyads(), x="c", y="t", outcome="outcome")
+
+
+FRAMES = (alliance, nested, split, effects, before_and_after, at_risk, dyads)
+SCORED = {"alliance": "wai-sr", "outcome": "core-10"}
+
 RESULTS = {
+    "ActorPartner": lambda: al.fit_actor_partner(
+        dyads(), predictors=("c", "t"), outcomes=("c_out", "t_out"), by=None
+    ),
+    "AllianceAndDropout": lambda: al.fit_alliance_and_dropout(study()),
+    "AsymmetricChange": lambda: al.fit_asymmetric_change(study(), **SCORED),
     "Bootstrap": lambda: fit().bootstrap(5, seed=1),
     "ChangeByTherapist": change_of_therapists,
     "ClinicallySignificantChange": lambda: al.clinically_significant_change(
         before_and_after(), pre="pre", post="post", reliability=0.9, cutoff_value=15
     ),
+    "CoderReliability": lambda: al.coder_reliability(study()),
     "Comparison": lambda: fit().compare(al.fit_multilevel("score ~ 1 + (1 | client_id)", nested())),
+    "CompetingHazards": lambda: al.fit_competing_hazards("event ~ session", at_risk()),
+    "Congruence": lambda: surface().congruence(),
     "ContrastTest": lambda: fit().test(["session"]),
-    "DropoutHazard": lambda: al.fit_dropout_hazard(
-        "event ~ session + (1 | therapist_id)", al.person_period(study())
+    "CorrectedBetween": lambda: al.correct_between(
+        al.fit_multilevel("next_score ~ score_within + score_between + (1 | client_id)", split()),
+        "score",
+        0.8,
     ),
+    "DropoutCox": lambda: al.fit_dropout_cox("event ~ alliance_within", at_risk()),
+    "DropoutDefinitions": lambda: al.compare_dropout_definitions(
+        study(), definitions=["recorded", "premature"]
+    ),
+    "DropoutHazard": lambda: al.fit_dropout_hazard("event ~ session", at_risk()),
     "DropoutIncidence": lambda: al.dropout_incidence(study()),
+    "DropoutPrediction": lambda: al.predict_dropout(
+        study(), models=["one_predictor"], folds=2, inner_folds=2, replicates=20, seed=1
+    ),
+    "DropoutSampleSize": lambda: al.dropout_sample_size(parameters=24, prevalence=0.174, r2=0.288),
+    "DropoutSensitivity": lambda: al.dropout_sensitivity(
+        study(), measure="core-10", deltas=[0, 5], imputations=3
+    ),
+    "EventStudy": lambda: al.fit_event_study(study(), seed=1, **SCORED),
     "Explained": lambda: fit().r_squared(),
+    "GapFeedback": lambda: al.gap_feedback(
+        study(), therapist="T01", measure="wai-sr", scale="total"
+    ),
     "Ladder": lambda: al.fit_ladder("score ~ session + (1 | client_id)", nested()),
+    "LeadLag": lambda: al.who_leads(study(), measure="wai-sr", scale="total"),
     "MeanReliability": lambda: al.mean_reliability(nested(), "score"),
+    "MetaRegression": lambda: al.fit_meta_regression("year", effects(), metric="smd"),
     "MultilevelFit": fit,
-    "PooledEffects": lambda: al.pool_effects(effects(), metric="r"),
-    "RatingGap": lambda: al.rating_gap(study(), measure="wai-sr", scale="total"),
+    "Multiverse": lambda: al.rupture_multiverse(
+        study(),
+        grid={"rule": ["drop_within_sd"], "k": [1, 2], "levels": [2]},
+        permutations=19,
+        n_jobs=1,
+        **SCORED,
+    ),
+    "OneWithMany": lambda: al.one_with_many(
+        study(), measure="wai-sr", scale="total", replicates=50
+    ),
+    "OutcomeGap": lambda: al.outcome_gap(study(), replicates=20),
+    "ParallelForms": lambda: al.check_parallel_forms(study(), measure="wai-sr", replicates=20),
+    "PooledEffects": pool,
+    "PrinciplesAndRepair": lambda: al.fit_principles_repair(study(), alliance="wai-sr"),
+    "RatingGap": gap,
     "Replication": lambda: al.compare_published(
         al.read_published_table("demo-trial"), {"Client, session 1": {"n": 268, "M": 3.85}}
     ),
     "ReportAgreement": lambda: al.compare_reports(study()),
+    "ResponseSurface": surface,
     "RobustFit": lambda: fit().robust(),
     "RuleAdvice": lambda: al.recommend_rule(alliance(), rules=["drop_points"], replicates=2),
     "RuleAgreement": lambda: al.compare_rules(alliance(), ["drop_within_sd", "drop_points"]),
+    "RuptureCount": lambda: al.fit_rupture_count(study(), alliance="wai-sr", predictors="site_id"),
+    "RuptureOutcome": lambda: al.fit_rupture_outcome(study(), landmark=6, **SCORED),
+    "RuptureRepair": lambda: al.fit_rupture_repair(
+        study(), levels=2, slopes="none", reverse=False, probabilities=False, **SCORED
+    ),
     "Ruptures": lambda: al.detect_ruptures(alliance(), rule="drop_within_sd"),
+    "SelectionModel": lambda: al.selection_model(pool()),
+    "SurfaceBootstrap": lambda: surface().bootstrap(20, seed=1),
+    "TrimAndFill": lambda: al.trim_and_fill(pool()),
+    "TruthAndBias": lambda: al.fit_truth_and_bias(
+        gap().pairs, truth="client", judgment="therapist", slopes="none"
+    ),
 }
+"""One example of every result class, as small as it may be."""
 
 
+def inputs() -> dict[str, pd.DataFrame]:
+    """Return every table that the examples are given."""
+    tables = {f"study.{name}": frame for name, frame in study().tables.items()}
+    return tables | {frame.__name__: frame() for frame in FRAMES}
+
+
+def test_every_result_class_has_its_example():
+    assert {kind.__name__ for kind in result_classes()} == set(RESULTS)
+
+
+@pytest.mark.filterwarnings("ignore::alliance_stats.errors.AllianceStatsWarning")
 @pytest.mark.parametrize("name", RESULTS)
 def test_one_of_each_speaks_the_common_language(name):
+    given = {table: frame.copy() for table, frame in inputs().items()}
     result = RESULTS[name]()
     assert type(result).__name__ == name
+    for table, frame in inputs().items():  # nothing that was given is changed
+        pd.testing.assert_frame_equal(frame, given[table])
     tidy, glance = result.tidy(), result.glance()
     assert list(tidy.columns)[: len(TIDY_COLUMNS)] == list(TIDY_COLUMNS)
     assert len(tidy) >= 1

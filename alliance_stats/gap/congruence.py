@@ -14,7 +14,7 @@ from scipy import stats
 
 from ..errors import DesignError, did_you_mean
 from ..inference.rows import coefficient_rows, tidy_rows
-from ..results import TIDY_COLUMNS, Result
+from ..results import TIDY_COLUMNS, Result, to_show
 from . import surface_math as geometry
 from .congruence_words import KEPT, SHOWN, one_rating, words_of
 
@@ -75,7 +75,7 @@ class Congruence(Result):
 
     def summary(self) -> str:
         """Return conditions and verdict as text."""
-        return "\n\n".join([self.table.to_string(index=False), self.words, *self.messages])
+        return "\n\n".join([to_show(self.table).to_string(index=False), self.words, *self.messages])
 
 
 def congruence(
