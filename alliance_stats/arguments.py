@@ -11,6 +11,9 @@ import pandas as pd
 
 from .errors import ColumnError, DesignError, did_you_mean, listing
 
+LARGEST = 1e100
+"""No measurement is larger; beyond it squares and cubes are no numbers any more."""
+
 
 def is_number(value: object) -> bool:
     """Tell whether a value is one finite number (no text, no truth value, no list)."""
@@ -33,10 +36,17 @@ def shown(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def checked_choice(name: str, value: Any, allowed: Iterable[str]) -> str:
-    """Return `value` where it is one of the words allowed, or name the nearest."""
-    words = list(allowed)
-    if not isinstance(value, str) or value not in words:
+def checked_choice(name: str, value: Any, allowed: Iterable[Any]) -> Any:
+    """Return `value` where it is one of the words (or None, numbers, truths) allowed.
+
+    The message names the nearest word. True is not 1, and no number is a truth.
+    """
+    known = list(allowed)
+    if not any(
+        (is_number(value) if is_number(one) else type(value) is type(one)) and value == one
+        for one in known
+    ):
+        words = [str(one) for one in known]
         hint = did_you_mean(value, words) if isinstance(value, str) else ""
         raise DesignError(f"{name} must be one of {', '.join(words)}, not {shown(value)}.{hint}")
     return value
@@ -116,7 +126,7 @@ def numbers(data: pd.DataFrame, column: Any, what: str) -> np.ndarray:
     values = pd.to_numeric(cells, errors="coerce") if _may_be_numbers(cells) else None
     bad = cells.notna() if values is None else values.isna() & cells.notna()
     if values is not None:
-        bad |= np.isinf(values.to_numpy(dtype=float, na_value=np.nan))
+        bad |= np.abs(values.to_numpy(dtype=float, na_value=np.nan)) > LARGEST
         bad |= cells.map(lambda cell: isinstance(cell, (bool, np.bool_))).to_numpy(dtype=bool)
     if bad.any():
         raise ColumnError(

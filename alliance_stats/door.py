@@ -22,6 +22,7 @@ import pandas as pd
 
 from .arguments import checked_table, is_number, share, shown
 from .errors import AllianceStatsError, ArgumentError, ColumnError, did_you_mean, listing
+from .people import one_spelling
 
 ANSWERS = "ratings"
 """The table whose cells are judged one by one: what is no answer is set aside there."""
@@ -110,10 +111,13 @@ def asking(function: FunctionType) -> Callable[..., Any]:
                 given[name] = table(value, name)
             elif isinstance(value, Iterator):
                 given[name] = list(value)
+        given.update(one_spelling(given))
         pairs = list(_pairs(given, signature))
         for name, value in pairs:
             if name in FIRST or _is_flag(asked[name]) or not _has_literal(value):
                 _ask(name, value, asked[name], given)
+            if isinstance(value, float) and _is_whole(value) and _takes_whole(asked[name]):
+                given[name] = int(value)  # 3.0 where 3 is meant
         try:
             return function(*bound.args, **bound.kwargs)
         except AllianceStatsError:
@@ -147,6 +151,10 @@ def _has_literal(value: Any) -> bool:
 def _is_flag(asked: _Kinds) -> bool:
     """A yes or no is asked before the call: Python takes every text for a yes, "no" too."""
     return asked is not None and asked[0] == ["bool"]
+
+
+def _takes_whole(asked: _Kinds) -> bool:
+    return asked is not None and "int" in asked[0] and "float" not in asked[0]
 
 
 def _meant(parameter: inspect.Parameter) -> Any:

@@ -7,6 +7,7 @@ with two of them: that is how the two are told apart.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -176,6 +177,91 @@ def refuse_repeats(table: pd.DataFrame, keys: list[str], what: str) -> None:
             f"{what} must have one row for each {' and '.join(keys)}, but {len(words)} stand more "
             f"than once: {listing(words)}."
             + reuse_hint(table, time="session" if "session" in keys else None)
+        )
+
+
+def plain_id(text: str) -> str:
+    """Return an id without blanks, case and leading zeros: what two spellings have in common.
+
+    Letters that look the same count as the same (é in one sign or in two), and signs that do not
+    show (a blank of no width) as none.
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+        text = "".join(sign for sign in text if unicodedata.category(sign) != "Cf")
+    plain = "".join(text.split()).casefold()
+    return plain.lstrip("0") or "0" if plain.isdecimal() else plain
+
+
+def one_spelling(given: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+    """Return the frames among some arguments in which ids had to be written alike.
+
+    An id is the same as number and as text (1, 1.0, ``"1"``), with blanks around it, and in
+    either form of its accents; the first argument's spelling counts. What only looks alike
+    (``"01"`` and 1, ``"C1"`` and ``"c1"``) may be two people.
+
+    Raises
+    ------
+    DesignError
+        Where two arguments share no client, or ids that only look alike are all that is left.
+    """
+    changed: dict[str, pd.DataFrame] = {}
+    for column in ID_COLUMNS:
+        first: tuple[str, dict[str, Any]] | None = None
+        for name, value in given.items():
+            frame = value if isinstance(value, pd.DataFrame) else None
+            if frame is None:
+                held = ids_in(getattr(value, "tables", None) or {}, column)
+            elif list(frame.columns).count(column) != 1:
+                continue
+            else:
+                try:
+                    held = list(pd.unique(frame[column].dropna()))
+                except TypeError:  # cells that hold lists are told of where they are used
+                    continue
+            if not all(isinstance(one, str | int | float | np.number) for one in held):
+                continue
+            known = {} if first is None else first[1]
+            own: dict[str, Any] = {}
+            for one in held:
+                own.setdefault(_spelled(one), one)
+            if first is not None and column == CLIENT:
+                _refuse_strangers(own, name, known, first[0])
+            renamed = {one: {**own, **known}[_spelled(one)] for one in held}
+            if frame is not None and any(
+                new is not old and (new != old or type(new) is not type(old))
+                for old, new in renamed.items()
+            ):
+                frame = changed.get(name, frame)
+                cells = frame[column].astype(object).map(renamed, na_action="ignore")
+                changed[name] = frame.assign(**{column: cells.infer_objects()})
+            if first is None and held:
+                first = name, own
+    return changed
+
+
+def _spelled(value: Any) -> str:
+    """Return an id as text: whole numbers without a point, no blanks around, composed accents."""
+    text = unicodedata.normalize("NFC", str(_as_text(value))).strip()
+    return text[:-2] if text.endswith(".0") and text[:-2].isdecimal() else text
+
+
+def _refuse_strangers(own: dict[str, Any], name: str, known: dict[str, Any], first: str) -> None:
+    """Raise `DesignError` where ids of an argument are none of the first's, or look like them."""
+    if not own or not known:
+        return
+    alike = {plain_id(text): one for text, one in known.items() if text not in own}
+    near = [(one, alike[plain_id(text)]) for text, one in own.items()
+            if text not in known and plain_id(text) in alike]  # fmt: skip
+    if near:
+        raise DesignError(
+            f"{plural(len(near), 'client_id')} of `{name}` only look like those of `{first}` "
+            f"(first: {near[0][0]!r} and {near[0][1]!r}). Write the ids of both alike."
+        )
+    if not own.keys() & known.keys():
+        raise DesignError(
+            f"No client_id of `{name}` is one of `{first}`: {listing(own.values(), 3)} "
+            f"against {listing(known.values(), 3)}. Are both of the same clients?"
         )
 
 

@@ -151,6 +151,8 @@ def change_by_therapist(
             f"Change by therapist needs three therapists or more and some with several clients; "
             f"there are {len(counts)} therapists with {len(frame)} clients who have both scores."
         )
+    if np.ptp(frame["improvement"] + sign * frame["first"]) < 1e-12 * frame["first"].abs().max():
+        raise DesignError(f"All of '{post}' are alike, so no therapist's clients end better.")
     frame["first"] -= frame["first"].mean()
     messages = []
     formula = "improvement ~ first + (1 | therapist_id)"

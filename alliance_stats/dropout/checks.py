@@ -26,16 +26,6 @@ def study_only(given: Any, why: str) -> None:
         raise DesignError(f"study must be a Study, not {type(given).__name__}: {why}.")
 
 
-def table_only(given: Any, what: str) -> pd.DataFrame:
-    """Return `given` where it is a DataFrame whose columns have names of their own."""
-    if not isinstance(given, pd.DataFrame):
-        raise DesignError(f"{what} must be a DataFrame, not {type(given).__name__}.")
-    twice = given.columns[given.columns.duplicated()].unique()
-    if len(twice):
-        raise ColumnError(f"{what} has several columns named {listing(map(repr, twice))}.")
-    return given
-
-
 def number_of(n: int, noun: str, verb: str = "") -> str:
     """Return ``"1 client has"`` or ``"3 clients have"``: a count with its noun and verb."""
     plurals = {"has": "have", "is": "are", "was": "were", "counts": "count", "comes": "come",

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..arguments import checked_choice
 from ..errors import ColumnError, DesignError, did_you_mean, listing, require_columns
 from ..people import same_ids
 from ..study.select import alliance_of, choose
@@ -17,10 +18,7 @@ CLOCKS = {"session": "Session", "days": "Days since the first session"}
 
 def with_time(table: pd.DataFrame, study: Any, clock: str) -> tuple[pd.DataFrame, list[str]]:
     """Add the column ``time``; clients without one are set aside and told of."""
-    if not isinstance(clock, str) or clock not in CLOCKS:
-        raise DesignError(
-            f"clock must be 'session' or 'days', not {clock!r}.{did_you_mean(clock, CLOCKS)}"
-        )
+    checked_choice("clock", clock, CLOCKS)
     if clock == "session":
         return table.assign(time=table["last_session"].to_numpy(dtype=float)), []
     if isinstance(study, pd.DataFrame):

@@ -136,6 +136,8 @@ def _tables(
     messages: list[str] = []
     if asked is not None:
         chosen = asked if isinstance(asked, dict) else {n: {} for n in names(asked, "definitions")}
+        if odd := [name for name, p in chosen.items() if not isinstance(p, dict)]:
+            raise DesignError(f"definitions['{odd[0]}'] must be a dict of its parameters.")
         tables = {name: ends_under(study, name, dict(p))[0] for name, p in chosen.items()}
         if not tables:
             raise DesignError("No definition was named.")

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..arguments import names
+from ..arguments import checked_table, names
 from ..errors import ColumnError, DesignError, listing, require_columns
 from ..results import Result
 from .accumulation import accumulated
-from .checks import number_of, table_only
+from .checks import number_of
 from .endings import COMPETING, DROPOUT
 from .hazard import fit_dropout_hazard
 from .hazard_result import DropoutHazard
@@ -70,7 +70,7 @@ class CompetingHazards(Result):
             without a prediction on (a missing predictor) a client's values are NaN, and
             ``.attrs["messages"]`` says how many clients those are.
         """
-        table_only(data, "data")
+        checked_table(data, "data")
         require_columns(data.columns, [by, "session"], what="the sessions to predict for")
         rows = data.sort_values([by, "session"], kind="stable")
         expected = rows.groupby(by, observed=True).cumcount() + 1
@@ -134,7 +134,7 @@ def fit_competing_hazards(
     >>> list(found.fits)
     ['dropout', 'completed']
     """
-    table_only(data, "data")
+    checked_table(data, "data")
     require_columns(data.columns, ["ended_as"], what="the person-period rows")
     counts = data["ended_as"].dropna().loc[lambda d: d != ""].value_counts()
     unknown = [end for end in counts.index if end not in (DROPOUT, *COMPETING)]

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..arguments import share
-from ..errors import ColumnError, DesignError, did_you_mean, listing, require_columns
+from ..arguments import checked_choice, checked_table, numbers, share
+from ..errors import ColumnError, DesignError, listing, require_columns
 from ..inference.rows import coefficient_rows
 from ..people import refuse_ids
 from ..results import Result
-from .checks import table_only
 from .dating import refuse_late_predictors, refuse_outcome
 from .hazard import complete_rows, outcome_and_predictors, parsed_hazard
 from .soundness import (
@@ -125,15 +124,11 @@ def fit_dropout_cox(
     ['alliance_within', 'alliance_between']
     """
     share(confidence)
-    if ties not in ("efron", "breslow"):
-        raise DesignError(
-            f"ties must be 'efron' or 'breslow', not {ties!r}."
-            f"{did_you_mean(ties, ('efron', 'breslow'))}"
-        )
+    checked_choice("ties", ties, ("efron", "breslow"))
     parsed, group = parsed_hazard(formula, data)
     if group:
         raise DesignError("A Cox model here takes no random term; use cluster= for therapists.")
-    data = table_only(data, "data")
+    data = checked_table(data, "data")
     require_columns(data.columns, ["session"], what="the person-period rows")
     used, messages = complete_rows(parsed, data, cluster)
     fixed = parsed.fixed.columns if parsed.fixed else ()
@@ -177,8 +172,8 @@ def fit_dropout_cox(
 
 def _sessions(used: pd.DataFrame) -> np.ndarray:
     """Return the session numbers, which are the clock."""
-    stop = pd.to_numeric(used["session"], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    wrong = ~(np.isfinite(stop) & (stop > 0))
+    stop = numbers(used, "session", "the person-period rows")
+    wrong = ~(stop > 0)
     if wrong.any():
         raise ColumnError(
             f"Column 'session' must hold numbers above 0; {int(wrong.sum())} of {len(stop)} rows "

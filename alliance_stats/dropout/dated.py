@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..arguments import checked_table
 from ..errors import ColumnError, DesignError, listing, require_columns
 from ..people import refuse_repeats, same_ids
-from .checks import flags, no_missing_ids, number_of, table_only
+from .checks import flags, no_missing_ids, number_of
 
 LOOKS_BACK = {
     "drop_points", "drop_pooled_sd", "drop_sample_sd", "drop_reliable_change", "direct_report",
@@ -32,7 +33,7 @@ def with_ruptures(table: pd.DataFrame, ruptures: Any) -> tuple[pd.DataFrame, lis
     rule = getattr(ruptures, "rule", None)
     given = getattr(ruptures, "parameters", {})
     if rule is None:
-        ruptures = table_only(ruptures, "ruptures=")
+        ruptures = checked_table(ruptures, "ruptures=")
         rule, given = ruptures.attrs.get("rule"), ruptures.attrs.get("parameters", {})
     else:
         ruptures = ruptures.sessions
@@ -83,7 +84,7 @@ def known_by_session(table: pd.DataFrame, predictors: Any) -> tuple[pd.DataFrame
         predictors.columns, ["client_id", "session"],
         what="the predictors (session: after which a value was known, 0 for intake)",
     )  # fmt: skip
-    table_only(predictors, "predictors=")
+    checked_table(predictors, "predictors=")
     no_missing_ids(predictors, "The predictors")
     values = [c for c in predictors.columns if c not in {"client_id", "session"}]
     taken = [c for c in values if c in table.columns]

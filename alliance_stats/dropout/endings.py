@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from ..arguments import checked_table
 from ..errors import ColumnError, DesignError, did_you_mean, listing, require_columns
 from ..people import handovers, refuse_repeats, reuse_hint, same_ids
 from ..study.frames import once_a_study
-from .checks import flags, no_missing_ids, number_of, study_or_table, table_only
+from .checks import flags, no_missing_ids, number_of, study_or_table
 
 DROPOUT = "dropout"
 CENSORED = "ongoing"
@@ -30,7 +31,7 @@ def endings(study_or_data: Any) -> pd.DataFrame:
     """
     study_or_table(study_or_data)
     if isinstance(study_or_data, pd.DataFrame):
-        table = table_only(study_or_data, "the endings").copy()
+        table = checked_table(study_or_data, "the endings").copy()
         messages: list[str] = []
         require_columns(table.columns, ["client_id", "last_session", "reason"], what="the endings")
         steps = [("clients in the table", len(table))]
@@ -158,7 +159,7 @@ def _refuse_duplicates(table: pd.DataFrame) -> None:
 
 def _refuse_unknown_reasons(table: pd.DataFrame) -> None:
     reasons = table["reason"].astype(object)
-    unknown = [r for r in pd.unique(reasons) if r not in REASONS]
+    unknown = [r for r in pd.unique(reasons) if pd.isna(r) or r not in REASONS]
     if unknown:
         rows = table.loc[~reasons.isin(REASONS), "client_id"]
         raise ColumnError(

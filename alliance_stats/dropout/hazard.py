@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2
 
-from ..arguments import share, whole
+from ..arguments import checked_choice, checked_table, share, whole
 from ..errors import (
     ColumnError,
     DesignError,
     FormulaError,
-    did_you_mean,
     require_columns,
 )
 from ..inference.distributions import half_width
@@ -21,7 +20,6 @@ from ..multilevel.formula import Formula, parse_formula
 from ..multilevel.terms import Columns, Table, build, response
 from ..people import refuse_ids, refuse_repeats
 from . import frailty
-from .checks import table_only
 from .dating import refuse_late_predictors, refuse_outcome
 from .hazard_result import DropoutHazard
 from .soundness import (
@@ -93,11 +91,7 @@ def fit_dropout_hazard(
     """
     share(confidence)
     nodes = whole(nodes, "nodes", 1, MOST_NODES)
-    if link not in frailty.LATENT_VARIANCE:
-        raise DesignError(
-            f"link must be 'logit' or 'cloglog', not {link!r}."
-            f"{did_you_mean(link, frailty.LATENT_VARIANCE)}"
-        )
+    checked_choice("link", link, frailty.LATENT_VARIANCE)
     parsed, group = parsed_hazard(formula, data)
     if group and cluster:
         raise DesignError(
@@ -139,7 +133,7 @@ def parsed_hazard(formula: str, data: pd.DataFrame) -> tuple[Formula, str]:
             "A hazard formula may hold one random intercept, such as (1 | therapist_id); got\n"
             f"  {formula}"
         )
-    table_only(data, "data")
+    checked_table(data, "data")
     return parsed.over(data.columns), plain[0].group[0] if plain else ""
 
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ..errors import DesignError, did_you_mean, listing, require_columns
+from ..arguments import checked_choice, checked_table
+from ..errors import require_columns
 from ..inference.distributions import half_width
 from ..inference.rows import coefficient_rows, tidy_rows
 from ..multilevel.terms import Columns, Table
 from ..results import Result
-from .checks import table_only
 from .links import over_therapists
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class DropoutHazard(Result):
     def design(self, data: pd.DataFrame) -> pd.DataFrame:
         """Return the model's columns for these rows; rows with a missing value are all NaN."""
         names = list(self.terms.columns)
-        table_only(data, "data")
+        checked_table(data, "data")
         require_columns(data.columns, names, what="the new data")
         out = np.full((len(data), len(self.params)), np.nan)
         # A missing category would else be read as the reference category.
@@ -145,11 +145,7 @@ class DropoutHazard(Result):
         self, data: pd.DataFrame, therapists: str
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return each row's therapist's intercept, its spread, and the SD to average over."""
-        if therapists not in PREDICT_FOR:
-            raise DesignError(
-                f"therapists must be one of {listing(PREDICT_FOR)}, not {therapists!r}."
-                f"{did_you_mean(therapists, PREDICT_FOR)}"
-            )
+        checked_choice("therapists", therapists, PREDICT_FOR)
         none = np.zeros(len(data))
         if not self.group or therapists == "average" or self.variance == 0:
             return none, none, none

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..arguments import share
+from ..arguments import checked_choice, share
 from ..errors import ColumnError, DesignError, listing, require_columns
 from ..inference.rows import tidy_rows
 from ..results import Result
@@ -166,8 +166,7 @@ def last_open_of(study: Any) -> str:
 
 def _watched(table: pd.DataFrame, last_open: str, clock: str) -> tuple[pd.DataFrame, list[str]]:
     """Add ``watched``: until when each client's end could have been seen."""
-    if last_open not in ("unknown", "survived"):
-        raise DesignError(f"last_open must be 'unknown' or 'survived', not {last_open!r}.")
+    checked_choice("last_open", last_open, ("unknown", "survived"))
     time = table["time"].to_numpy(dtype=float)
     open_ = (table["reason"] == CENSORED).to_numpy()
     n = int(open_.sum())

@@ -74,8 +74,8 @@ class Rows:
         """Return the other columns of numbers that change within clients."""
         skip = {name, self.event, "session", "client_id"}
         return [
-            str(c) for c in self.frame.columns
-            if c not in skip and types.is_numeric_dtype(self.frame[c].dtype)
+            c for c in self.frame.columns
+            if isinstance(c, str) and c not in skip and types.is_numeric_dtype(self.frame[c].dtype)
             and not self.constant(self.numbers(c))
         ]  # fmt: skip
 
@@ -151,6 +151,7 @@ def _counts_down(own: np.ndarray, rows: Rows) -> str | None:
     must not know the end.
     """
     session = pd.to_numeric(rows.frame["session"], errors="coerce").to_numpy(dtype=float)
+    session = np.where(np.isfinite(session), session, np.nan)
     centred = session - _mean(session, rows.client)
     away = own - _mean(own, rows.client)
     known = np.isfinite(centred) & np.isfinite(away)

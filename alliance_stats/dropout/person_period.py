@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import ColumnError, DesignError, did_you_mean, listing
+from ..arguments import checked_choice
+from ..errors import ColumnError, DesignError, listing
 from ..people import refuse_repeats, same_ids
 from ..study.select import alliance_of, choose
 from .checks import number_of, study_only
@@ -138,15 +139,8 @@ def person_period(
 
 
 def _check_choices(event: str, split: str) -> None:
-    for name, value, allowed in (
-        ("event", event, (DROPOUT, *COMPETING)),
-        ("split", split, tuple(SPLITS)),
-    ):
-        if value not in allowed:
-            raise DesignError(
-                f"{name} must be one of {', '.join(allowed)}, not {value!r}."
-                f"{did_you_mean(value, allowed)}"
-            )
+    checked_choice("event", event, (DROPOUT, *COMPETING))
+    checked_choice("split", split, SPLITS)
 
 
 def _flow(ends: pd.DataFrame, table: pd.DataFrame) -> tuple[tuple[str, int], ...]:

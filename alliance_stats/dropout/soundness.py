@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from ..arguments import LARGEST
 from ..errors import ColumnError, DesignError, FewClustersWarning, listing
 from .checks import number_of
 
@@ -27,8 +28,9 @@ def standardised(x: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         Where a predictor is infinite, or a linear combination of the others.
     """
     values = x.to_numpy(dtype=float)
-    if not np.isfinite(values).all():
-        bad = x.columns[~np.isfinite(values).all(axis=0)]
+    usable = np.abs(values) <= LARGEST
+    if not usable.all():
+        bad = x.columns[~usable.all(axis=0)]
         raise ColumnError(f"Predictors must be finite; {listing(bad)} hold infinite values.")
     constant = x.columns == INTERCEPT
     # Without an intercept nothing could take up what centring moves.

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import gammaln
 
-from ..arguments import checked_choice, checked_table, numbers, shown
+from ..arguments import LARGEST, checked_choice, checked_table, numbers, shown
 from ..errors import ColumnError, DesignError, listing, require_columns
 
 Numbers = dict[str, np.ndarray]
@@ -208,9 +208,12 @@ def d_from_r(r: float | np.ndarray) -> float | np.ndarray:
 
 def _numbers(values: object) -> np.ndarray:
     try:
-        return np.asarray(values, dtype=float)
+        found = np.asarray(values, dtype=float)
     except (TypeError, ValueError):
         raise DesignError(f"Give numbers (or a column of them), not {shown(values)}.") from None
+    if (np.abs(found) > LARGEST).any():
+        raise DesignError(f"Give finite numbers (or a column of them), not {shown(values)}.")
+    return found
 
 
 def _as_given(values: np.ndarray) -> float | np.ndarray:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..arguments import checked_choice
 from ..errors import AllianceStatsError, DesignError, ReadError, did_you_mean, listing
 from ..yaml_reading import read_yaml
 from .analyses import ANALYSES
@@ -225,9 +226,7 @@ def claims(folder: str | Path | None = None, *, by: str = "number") -> pd.DataFr
     >>> sentences.loc["alliance-precondition", "verdict"]
     'not tested as worded'
     """
-    if by not in ("number", "sentence"):
-        near = did_you_mean(by, ("number", "sentence")) if isinstance(by, str) else ""
-        raise DesignError(f"by must be 'number' or 'sentence', not {by!r}.{near}")
+    checked_choice("by", by, ("number", "sentence"))
     found = [(one, claim_rows(one, folder)) for one in read_ledger(folder)]
     if by == "sentence":
         return _sentences(found, read_verdicts(folder))
@@ -299,9 +298,7 @@ def check_claims(folder: str | Path | None = None, *, topic: str | None = None) 
     """
     ledger = read_ledger(folder)
     topics = sorted({one.about.topic for one in ledger})
-    if topic is not None and topic not in topics:
-        near = did_you_mean(topic, topics) if isinstance(topic, str) else ""
-        raise DesignError(f"topic must be one of {', '.join(topics)}, not {topic!r}.{near}")
+    checked_choice("topic", topic, (None, *topics))
     rows = [_check(one, folder) for one in ledger if topic in (None, one.about.topic)]
     return pd.DataFrame(rows, columns=list(CHECK_COLUMNS))
 

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from ..arguments import numbers
 from ..drawing import GREY, INK, PALE, SERIES, new_axes
-from ..errors import require_columns
+from ..errors import ColumnError, require_columns
 from .metrics import METRICS
 
 if TYPE_CHECKING:
@@ -104,10 +105,12 @@ def published_points(rows: pd.DataFrame) -> pd.DataFrame:
 
     needed = ("estimate", "ci_low", "ci_high", "n", "events")
     require_columns(rows.columns, [*needed, "kind", "metric", "label", "verified"], what="the rows")
-    numbers = {name: pd.to_numeric(rows[name], errors="coerce").astype(float) for name in needed}
-    n, events = numbers["n"], numbers["events"]
-    estimate = numbers["estimate"].fillna(events / n)
-    low, high = numbers["ci_low"].copy(), numbers["ci_high"].copy()
+    held = rows.assign(**{name: numbers(rows, name, "the rows") for name in needed})
+    n, events = held["n"], held["events"]
+    if (events.lt(0) | events.gt(n)).any():
+        raise ColumnError("Column 'events' of the rows must hold counts from 0 to 'n'.")
+    estimate = held["estimate"].fillna(events / n)
+    low, high = held["ci_low"].copy(), held["ci_high"].copy()
     counted = rows["kind"].isin(["study", "related"]) & rows["metric"].eq("proportion")
     wanted = counted & low.isna() & high.isna() & events.notna() & n.notna()
     if wanted.any():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from scipy.stats import chi2, t
 from scipy.stats import f as f_distribution
 
 from ..arguments import checked_choice
-from ..errors import DesignError, listing, require_columns
+from ..errors import ArgumentError, DesignError, did_you_mean, listing, require_columns
 from ..results import Result
 from .design import design_of
 from .likelihood import Effects, containment_df, knapp_hartung_scale, q_statistic, solve, tau2_of
@@ -258,6 +259,11 @@ def pool_subgroups(effects: pd.DataFrame, *, by: str, metric: str, **options: An
     """
     if not isinstance(by, str):
         raise DesignError(f"by must be the name of one column, not {by!r}.")
+    known = list(inspect.signature(pool_effects).parameters)
+    if unknown := [name for name in options if name not in known]:
+        raise ArgumentError(
+            f"pool_subgroups has no argument '{unknown[0]}'.{did_you_mean(unknown[0], known)}"
+        )
     effects = with_single_rows(effects)
     require_columns(effects.columns, [by], what="the effects")
     messages = _across(effects, by, options.get("cluster"))

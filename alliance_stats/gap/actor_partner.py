@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from ..arguments import checked_choice
 from ..errors import DesignError
 from ..results import TIDY_COLUMNS, Result
 from . import asked
@@ -122,7 +123,7 @@ def fit_actor_partner(
         if isinstance(pair, str) or len(pair) != 2 or pair[0] == pair[1]:
             raise DesignError(f"{name} must name two, one a person, not {pair!r}.")
     kind = asked.random_part(slopes, random, ("slopes", "intercepts"))
-    asked.one_of(df, "df", METHODS)
+    checked_choice("df", df, METHODS)
     levels, further = grouping(by), asked.names_of(covariates, "covariates")
     asked.distinct([*predictors, *outcomes, *further, *levels])
     data = asked.table_with(data, [*predictors, *outcomes, *further])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from ..arguments import checked_choice
 from ..errors import ColumnError, DesignError, listing
 from ..people import reuse_hint
 from .levels import table_of
@@ -45,26 +46,15 @@ def names_of(given: object, argument: str) -> list[str]:
     return out
 
 
-def one_of(value: object, name: str, allowed: Sequence[object]) -> None:
-    """Refuse what is not among the values allowed."""
-    from ..errors import did_you_mean
-
-    if not any(value is one or (isinstance(value, str) and value == one) for one in allowed):
-        words = ", ".join(repr(one) for one in allowed)
-        raise DesignError(
-            f"{name} must be one of {words}, not {value!r}.{did_you_mean(value, allowed)}"
-        )
-
-
 def random_part(slopes: str, random: str | None, allowed: Sequence[str]) -> str:
     """Return which effects vary, from `slopes` or from its older name `random` where given.
 
     The first of `allowed` lets slopes vary, ``"intercepts"`` holds them the same for all.
     """
-    one_of(slopes, "slopes", ("all", "none"))
+    checked_choice("slopes", slopes, ("all", "none"))
     if random is None:
         return allowed[0] if slopes == "all" else "intercepts"
-    one_of(random, "random", allowed)
+    checked_choice("random", random, allowed)
     return random
 
 

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ..errors import DesignError, did_you_mean
+from ..arguments import checked_choice
+from ..errors import DesignError
 from ..inference.rows import coefficient_rows, tidy_rows
 from ..results import TIDY_COLUMNS, Result, to_show
 from . import surface_math as geometry
@@ -110,11 +111,7 @@ def congruence(
         What ``.bootstrap()`` gave: percentile limits of its draws in place of the delta method's,
         which are rough for the axes.
     """
-    if direction is not None and direction not in DIRECTIONS:
-        raise DesignError(
-            f"direction must be 'higher_is_better' or 'lower_is_better', not {direction!r}."
-            f"{did_you_mean(direction, DIRECTIONS)}"
-        )
+    checked_choice("direction", direction, (None, *DIRECTIONS))
     part = result._part(group)
     if result.spec.cubic:
         raise DesignError(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..arguments import shown
 from ..errors import AllianceStatsError, DesignError, listing
 
 SHARE_AT_END = 0.01
@@ -58,7 +59,7 @@ def _words(ends: tuple[float, float]) -> str:
 def _said(ranges: Any, raters: tuple[str, str]) -> dict[str, tuple[float, float]]:
     wrong = DesignError(
         f"ranges must be such as {{'{raters[0]}': (1, 5), '{raters[1]}': (1, 5)}}; it is "
-        f"{ranges!r}."
+        f"{shown(ranges)}."
     )
     if not isinstance(ranges, Mapping) or set(ranges) != set(raters):
         raise wrong

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from ..arguments import flag
+from ..arguments import checked_choice, flag
 from ..errors import DesignError, require_columns
 from . import asked, linear
 from .levels import complete_rows, grouping, require_one_scale, require_variance
@@ -127,8 +127,8 @@ def fit_response_surface(
     True
     """
     levels = grouping(by)
-    asked.one_of(direction, "direction", (None, "higher_is_better", "lower_is_better"))
-    asked.one_of(df, "df", linear.METHODS)
+    checked_choice("direction", direction, (None, "higher_is_better", "lower_is_better"))
+    checked_choice("df", df, linear.METHODS)
     flag(cubic, "cubic")
     flag(same_scale, "same_scale")
     _check(part, levels, cluster)
@@ -234,7 +234,7 @@ def _told(messages: Sequence[str], spec: Specification) -> list[str]:
 
 
 def _check(part: str, levels: list[str], cluster: str | None) -> None:
-    asked.one_of(part, "part", PARTS)
+    checked_choice("part", part, PARTS)
     if part != "total" and not levels:
         raise DesignError(f"part={part!r} needs by='client_id': deviations and means of clients.")
     if cluster and levels:

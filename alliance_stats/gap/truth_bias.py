@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from ..arguments import flag
+from ..arguments import checked_choice, flag
 from ..results import Result
 from . import asked, linear
 from .levels import complete_rows, grouping, require_one_scale, require_variance
@@ -170,9 +170,9 @@ def fit_truth_and_bias(
     >>> found.tidy()["term"].tolist()[:2]
     ['directional_bias', 'truth_force']
     """
-    asked.one_of(standardise, "standardise", STANDARDISE)
+    checked_choice("standardise", standardise, STANDARDISE)
     kind = asked.random_part(slopes, random, RANDOM)
-    asked.one_of(df, "df", linear.METHODS)
+    checked_choice("df", df, linear.METHODS)
     flag(same_scale, "same_scale")
     levels = grouping(by)
     further = [*asked.names_of(moderators, "moderators"), *([time] if time else [])]

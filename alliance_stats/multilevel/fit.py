@@ -6,13 +6,13 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
+from ..arguments import checked_choice
 from ..errors import (
     ColumnError,
     ConvergenceWarning,
     DesignError,
     FewClustersWarning,
     SingularFitWarning,
-    did_you_mean,
 )
 from .design import make_design
 from .formula import Formula, parse_formula
@@ -135,9 +135,7 @@ def fit_multilevel(
 
     if not isinstance(data, pd.DataFrame):
         raise ColumnError(f"The data must be a pandas DataFrame, not {type(data).__name__}.")
-    if df not in METHODS:
-        hint = did_you_mean(df, METHODS)
-        raise DesignError(f"df must be one of {', '.join(METHODS)}, not {df!r}.{hint}")
+    checked_choice("df", df, METHODS)
     if df == "kenward-roger" and not reml:
         raise DesignError("Kenward-Roger needs a REML fit: use reml=True, or df='satterthwaite'.")
     _check_residual(residual, time, df)
@@ -162,9 +160,7 @@ def fit_multilevel(
 
 
 def _check_residual(residual: str, time: str | None, df: str) -> None:
-    if residual not in RESIDUALS:
-        hint = did_you_mean(residual, RESIDUALS)
-        raise DesignError(f"residual must be 'independent' or 'ar1', not {residual!r}.{hint}")
+    checked_choice("residual", residual, RESIDUALS)
     if residual == "ar1" and time is None:
         raise DesignError(
             "residual='ar1' needs time='...', the column of session numbers (or of times)."

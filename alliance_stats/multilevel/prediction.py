@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..arguments import checked_choice
 from ..errors import ColumnError, DesignError, listing
 from .batches import Array, Indices
 from .effects import draw_effects, unit_effects
@@ -61,8 +62,7 @@ def predict(
     fit: MultilevelFit, newdata: pd.DataFrame | None, *, random_effects: bool, new_groups: str
 ) -> pd.Series:
     """Predict for the rows fitted or for new ones; see `MultilevelFit.predict`."""
-    if new_groups not in {"zero", "error"}:
-        raise DesignError(f"new_groups must be 'zero' or 'error', not {new_groups!r}.")
+    checked_choice("new_groups", new_groups, ("zero", "error"))
     if newdata is None:
         if random_effects:
             return fit.fittedvalues

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ..errors import DesignError, did_you_mean, listing
+from ..arguments import checked_choice
+from ..errors import DesignError, listing
 from ..inference.distributions import t_quantile
 from . import prediction
 from .batches import Array, Indices, fixed_times, inverse_of_one_plus, times, transpose
@@ -67,9 +68,7 @@ def predict_interval(
         the df of a confidence interval are those of the model's method; else normal quantiles are
         used. AR(1) residuals of earlier sessions are not carried over to new ones.
     """
-    if kind not in KINDS:
-        hint = did_you_mean(kind, KINDS)
-        raise DesignError(f"kind must be 'confidence' or 'prediction', not {kind!r}.{hint}")
+    checked_choice("kind", kind, KINDS)
     predicted = prediction.predict(
         fit, newdata, random_effects=random_effects, new_groups=new_groups
     )

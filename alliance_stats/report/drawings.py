@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..arguments import numbers
+from ..arguments import finite, numbers
 from ..drawing import GREY, INK, PALE, SERIES, house_style, in_percent, look, new_axes
 from ..errors import DesignError, require_columns
 from .formatting import count
@@ -51,8 +51,8 @@ def plot_course(
             return plot_course(course, new_axes(), label=label, smallest_n=smallest_n)
     drawn = ["mean", "conf_low", "conf_high"]
     require_columns(course.columns, ["rater", "session", "n", *drawn], what="the course")
-    for name in ("session", "n"):
-        numbers(course, name, "the course")
+    smallest_n = finite(smallest_n, "smallest_n")
+    drawn += ["session", "n"]
     course = course.assign(**{name: numbers(course, name, "the course") for name in drawn})
     course = course[~(course["n"] < smallest_n)].dropna(subset=["rater", "session"])
     if course.empty:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..errors import DesignError, did_you_mean
+from ..arguments import checked_choice, whole
+from ..errors import DesignError
 from . import ar1
 from .courses import Courses, Floats
 from .detection import apply, prepare, require_enough
@@ -211,12 +212,8 @@ def _at_an_end(courses: Courses, limits: tuple[float, float] | None) -> tuple[st
 
 
 def _check(rule: Rule, null: str, replicates: int) -> None:
-    if null not in NULLS:
-        raise DesignError(
-            f"null must be 'ar1' or 'permutation'; it is {null!r}.{did_you_mean(null, NULLS)}"
-        )
-    if isinstance(replicates, bool) or not isinstance(replicates, int) or replicates < 1:
-        raise DesignError(f"replicates must be a whole number of 1 or more; it is {replicates!r}.")
+    checked_choice("null", null, NULLS)
+    whole(replicates, "replicates", 1)
     if rule.needs != "scores" or not rule.dates_sessions:
         raise DesignError(
             f"The rule '{rule.name}' finds no ruptures in a series of scores, so chance has no "

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..errors import DesignError, did_you_mean
+from ..arguments import checked_choice, whole
+from ..errors import DesignError
 from ..study.select import is_study
 from .models.session_table import Series, read_ratings
 from .multiverse_cache import Cache, data_key
-from .multiverse_fit import EFFECTS, Answer, Question, Task, run, tasks
+from .multiverse_fit import EFFECTS, RESPONSES, Answer, Question, Task, run, tasks
 from .multiverse_grid import DEFAULT_GRID, MODEL_CHOICES, Specification, expand
 from .multiverse_joint import joint_test
 from .multiverse_plan import AnalysisPlan, read_analysis_plan
@@ -174,16 +175,9 @@ def _asked(plan: AnalysisPlan | None, given: Mapping[str, Any]) -> dict[str, Any
 
 
 def _check(asked: Mapping[str, Any], permutations: int) -> None:
-    for name, allowed in (("effect", EFFECTS), ("response", ("outcome", "alliance"))):
-        if asked[name] not in allowed:
-            raise DesignError(
-                f"{name} must be one of {', '.join(map(repr, allowed))}; it is {asked[name]!r}."
-                f"{did_you_mean(asked[name], allowed)}"
-            )
-    if isinstance(permutations, bool) or not isinstance(permutations, int) or permutations < 0:
-        raise DesignError(
-            f"permutations must be a whole number of 0 or more; it is {permutations!r}."
-        )
+    checked_choice("effect", asked["effect"], EFFECTS)
+    checked_choice("response", asked["response"], RESPONSES)
+    whole(permutations, "permutations", 0)
 
 
 def _specifications(

@@ -16,6 +16,7 @@ from .models.repair import centre_sizes, quiet_fit
 from .models.session_table import detect, mark
 from .multiverse_grid import Specification
 
+RESPONSES = ("outcome", "alliance")
 EFFECTS = ("rupture", "repair", "rupture_size", "repair_size")
 NUMBERS = ("estimate", "std_error", "df", "p_value", "conf_low", "conf_high", "estimate_within")
 ROW, ROW_BEFORE = "_row", "_row_before"

@@ -13,9 +13,10 @@ from typing import Any
 
 import pandas as pd
 
+from ..arguments import checked_choice
 from ..errors import DesignError, ReadError, did_you_mean, listing
 from ..yaml_reading import read_yaml
-from .multiverse_fit import EFFECTS
+from .multiverse_fit import EFFECTS, RESPONSES
 from .multiverse_grid import DEFAULT_GRID, Specification, expand, single
 
 
@@ -65,13 +66,8 @@ class AnalysisPlan:
                     f"{name} must be the name of a measure or column; it is "
                     f"{getattr(self, name)!r}."
                 )
-        if self.effect not in EFFECTS:
-            raise DesignError(
-                f"effect must be one of {listing(EFFECTS)}; it is {self.effect!r}."
-                f"{did_you_mean(self.effect, EFFECTS)}"
-            )
-        if self.response not in ("outcome", "alliance"):
-            raise DesignError(f"response must be 'outcome' or 'alliance'; it is {self.response!r}.")
+        checked_choice("effect", self.effect, EFFECTS)
+        checked_choice("response", self.response, RESPONSES)
         single(self.primary)
         expand(self.grid)
 

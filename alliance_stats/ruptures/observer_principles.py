@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..errors import AllianceStatsWarning, DesignError, did_you_mean
+from ..arguments import checked_choice
+from ..errors import AllianceStatsWarning, DesignError
 from ..results import TIDY_COLUMNS, Result
 from ..study.select import is_study
 from .models.session_table import Series, detect, read_ratings
@@ -135,11 +136,7 @@ def fit_principles_repair(
     >>> len(found.table)
     13
     """
-    if method not in METHODS:
-        raise DesignError(
-            f"method must be 'linear' or 'logistic'; it is {method!r}."
-            f"{did_you_mean(method, METHODS)}"
-        )
+    checked_choice("method", method, METHODS)
     own = data if is_study(data) else None
     extents = None if own is None and principles is None else tables_of(own, None, principles)[1]
     if extents is None:

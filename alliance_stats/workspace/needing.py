@@ -186,5 +186,5 @@ def _add(study: Study, table: str, lines: str) -> str:
     columns = listing(table_schema(table).needed, 8)
     return (
         f"to add it, save the study with it: study.with_tables({table}=...).save(folder), with the "
-        f"columns {columns}; or name its file among the sources in a study.yaml: {lines}"
+        f"columns {columns}; or name its file among the sources in a study.yaml: {lines}."
     )

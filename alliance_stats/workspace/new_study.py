@@ -56,6 +56,8 @@ def new_study(folder: str | os.PathLike[str]) -> list[str]:
 
 
 def _check(target: Path) -> None:
+    if "\0" in str(target):
+        raise AllianceStatsError("A folder's name holds no NUL character; name another folder.")
     if target.exists() and not target.is_dir():
         raise AllianceStatsError(f"'{target}' is a file; name a folder for the new study.")
     if target.is_symlink():

@@ -435,9 +435,14 @@ class Tally:
 
     def counts(self) -> str:
         found = Counter(one.verdict for one in self.outcomes)
-        kinds = ", ".join(f"{n:,} {verdict}" for verdict, n in found.most_common())
+        done, said = found.pop("accepted", 0), found.pop("refused", 0)
         functions = len({one.function for one in self.outcomes})
-        return f"{len(self.outcomes):,} calls of {functions} functions: {kinds}"
+        arguments = len({(one.function, one.argument) for one in self.outcomes})
+        kinds = "".join(f"; {n:,} {verdict}" for verdict, n in found.most_common())
+        return (
+            f"{functions} functions, {arguments} arguments, {len(self.outcomes):,} calls: {done:,} "
+            f"answered, {said:,} errors of ours, {sum(found.values()):,} bare errors{kinds}"
+        )
 
 
 def cases(name: str) -> Iterator[tuple[str, str, dict[str, Any]]]:

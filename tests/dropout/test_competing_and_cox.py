@@ -104,7 +104,7 @@ def test_the_clock_of_days_counts_from_the_first_session():
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ({"clock": "weeks"}, "clock must be 'session' or 'days'"),
+        ({"clock": "weeks"}, "clock must be one of session, days"),
         ({"clock": "days"}, "must have the column days"),
         ({"entry": "entri"}, "no column 'entri'"),
         ({"entry": "first_rating"}, "needs a Study"),

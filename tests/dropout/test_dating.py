@@ -116,9 +116,9 @@ def test_dated_predictors_are_carried_forward_and_late_ones_counted(study):
 
 def test_undated_predictors_are_refused(study):
     with pytest.raises(al.ColumnError, match="0 for intake"):
-        al.person_period(study, predictors=pd.DataFrame({"client_id": ["C001"], "x": [1]}))
-    undated = pd.DataFrame({"client_id": ["C001"], "session": [None], "x": [1]})
-    with pytest.raises(al.ColumnError, match=r"no session from which .* C001"):
+        al.person_period(study, predictors=pd.DataFrame({"client_id": ["C01"], "x": [1]}))
+    undated = pd.DataFrame({"client_id": ["C01"], "session": [None], "x": [1]})
+    with pytest.raises(al.ColumnError, match=r"no session from which .* C01"):
         al.person_period(study, predictors=undated)
 
 
@@ -159,25 +159,25 @@ def test_a_rule_for_long_therapies_only_knows_who_stayed(study):
 
 
 def test_flags_in_words_are_no_flags(study):
-    marks = pd.DataFrame({"client_id": ["C001", "C002"], "session": 1, "flag": ["False", "no"]})
+    marks = pd.DataFrame({"client_id": ["C01", "C02"], "session": 1, "flag": ["False", "no"]})
     with pytest.raises(al.ColumnError, match="'False', 'no'"):
         al.person_period(study, ruptures=marks)
     numbers = al.person_period(study, ruptures=marks.assign(flag=[0, 1]))
     assert "how they were found" in " ".join(numbers.attrs["messages"])
-    with pytest.raises(al.DesignError, match="C001 1"):
+    with pytest.raises(al.DesignError, match="C01 1"):
         al.person_period(study, ruptures=pd.concat([marks.head(1)] * 2).assign(flag=True))
 
 
 def test_two_values_for_one_session_are_refused_and_earlier_ones_kept(study):
-    twice = pd.DataFrame({"client_id": "C001", "session": [0, 0], "x": [1.0, 2.0]})
-    with pytest.raises(al.DesignError, match="C001 0"):
+    twice = pd.DataFrame({"client_id": "C01", "session": [0, 0], "x": [1.0, 2.0]})
+    with pytest.raises(al.DesignError, match="C01 0"):
         al.person_period(study, predictors=twice)
-    nobody = pd.DataFrame({"client_id": ["C001", None], "session": 0, "x": [1.0, 2.0]})
+    nobody = pd.DataFrame({"client_id": ["C01", None], "session": 0, "x": [1.0, 2.0]})
     with pytest.raises(al.ColumnError, match="1 row has no client_id"):
         al.person_period(study, predictors=nobody)
-    known = pd.DataFrame({"client_id": "C001", "session": [0, 1], "x": [1.0, np.nan]})
+    known = pd.DataFrame({"client_id": "C01", "session": [0, 1], "x": [1.0, np.nan]})
     data = al.person_period(study, predictors=known)
-    assert (data.loc[data["client_id"] == "C001", "x"] == 1.0).all()
+    assert (data.loc[data["client_id"] == "C01", "x"] == 1.0).all()
 
 
 def test_ids_typed_by_hand_are_the_same_ids():

@@ -245,7 +245,7 @@ def test_a_missing_category_has_no_prediction():
     ("changes", "text"),
     [
         ({"formula": None}, "formula must be a text"),
-        ({"data": None}, "data must be a DataFrame"),
+        ({"data": None}, "Data must be a DataFrame"),
         ({"nodes": 0}, "nodes must be a whole number of 1 to 100"),
         ({"nodes": 2.5}, "not 2.5"), ({"nodes": True}, "not True"), ({"nodes": 500}, "not 500"),
         ({"confidence": 95}, "between 0 and 1"), ({"confidence": float("nan")}, "between 0 and 1"),
@@ -263,5 +263,5 @@ def test_a_session_that_stands_twice_and_a_name_used_twice_are_refused():
     with pytest.raises(al.DesignError, match="1 stand more than once"):
         al.fit_dropout_hazard("event ~ x", pd.concat([table, table.head(1)]))
     named = pd.concat([table, table[["x"]]], axis=1)
-    with pytest.raises(al.ColumnError, match="several columns named 'x'"):
+    with pytest.raises(al.ColumnError, match="x come more than once"):
         al.fit_dropout_hazard("event ~ session", named)

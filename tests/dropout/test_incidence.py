@@ -192,7 +192,7 @@ def test_a_last_session_that_is_none_is_refused(last):
         ({"time": 1}, {"entry": "time"}, "for itself"),
         ({}, {"confidence": 95}, "between 0 and 1"),
         ({}, {"confidence": "x"}, "between 0 and 1"),
-        ({}, {"last_open": "gone"}, "'unknown' or 'survived'"),
+        ({}, {"last_open": "gone"}, "one of unknown, survived"),
         ({}, {"clock": ["days"]}, "clock must be"),
     ],
 )

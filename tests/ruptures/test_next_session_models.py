@@ -241,5 +241,5 @@ def test_the_old_name_of_slopes_still_holds():
     data = planted()
     named = al.fit_rupture_repair(data, **BOTH, levels=2, reverse=False, random_slope=False)
     assert named.choices.slopes == "none"
-    with pytest.raises(al.DesignError, match="slopes must be one of 'all', 'none'"):
+    with pytest.raises(al.DesignError, match="slopes must be one of all, none"):
         al.fit_rupture_repair(data, **BOTH, levels=2, slopes="some")

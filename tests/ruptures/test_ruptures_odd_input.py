@@ -131,7 +131,7 @@ def test_reports_that_would_be_passed_over(column, value, words):
 
 def test_sessions_of_other_clients():
     held = scores()[["client_id", "session"]].assign(client_id=1)
-    with pytest.raises(al.DesignError, match="No client of the events is among the sessions"):
+    with pytest.raises(al.DesignError, match="No client_id of `sessions` is one of"):
         al.compare_reports(reports(), sessions=held)
     with pytest.raises(al.DesignError, match="the sessions have no rows"):
         al.compare_reports(reports(), sessions=held.iloc[:0])

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...arguments import flag, names, share, whole
-from ...errors import DesignError, did_you_mean
+from ...arguments import checked_choice, flag, names, share, whole
+from ...errors import DesignError
 from ..bounds import within
 from .checks import several
 from .models import check_models
@@ -50,10 +50,7 @@ def asked_of(
         ("groups", groups, GROUPS),
         ("without_therapist", without_therapist, WITHOUT),
     ):
-        if not (value is None or isinstance(value, str)) or value not in allowed:
-            words = " or ".join("None" if one is None else f"'{one}'" for one in allowed)
-            hint = did_you_mean(value, [one for one in allowed if one])
-            raise DesignError(f"{name} must be {words}, not {value!r}.{hint}")
+        checked_choice(name, value, allowed)
     if progress is not None and not callable(progress):
         raise DesignError(f"progress must be a function of (what, done, steps), not {progress!r}.")
     risks = tuple(within(one, "each of thresholds") for one in several(thresholds, "thresholds"))

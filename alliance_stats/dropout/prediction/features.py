@@ -130,7 +130,7 @@ def landmark_dates(study: Any, ids: pd.Series, session: int) -> pd.Series:
     if sessions is None or "date" not in sessions.columns:
         return none
     date = dates_of(sessions["date"])
-    if date is None:
+    if date is None or date.isna().all():
         return none
     rows = sessions.assign(date=date)[sessions["session"] <= max(session, 1)]
     return ids.map(rows.groupby("client_id", observed=True)["date"].max()).reset_index(drop=True)

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ...errors import DesignError, did_you_mean
+from ...arguments import checked_choice, whole
+from ...errors import DesignError
 from ...preparation import decompose
 from ...results import TIDY_COLUMNS, Result
 from .clustered import bias_reduced, fit_differences, slices, tidy_rows, working
@@ -164,21 +165,15 @@ def fit_asymmetric_change(
 
 
 def _check(method: str, errors: str, levels: int, lag: int) -> None:
-    for name, value, allowed in (("method", method, METHODS), ("errors", errors, ERRORS)):
-        if value not in allowed:
-            raise DesignError(
-                f"{name} must be one of {', '.join(map(repr, allowed))}; it is {value!r}."
-                f"{did_you_mean(value, allowed)}"
-            )
-    if levels not in (2, 3):
-        raise DesignError(f"levels must be 2 or 3; it is {levels!r}.")
+    checked_choice("method", method, METHODS)
+    checked_choice("errors", errors, ERRORS)
+    checked_choice("levels", levels, (2, 3))
     if method == "first_differences" and levels == 3:
         raise DesignError(
             "First differences cancel therapists as well as clients, so there are no levels to "
             "choose; for three levels use method='cumulative'."
         )
-    if isinstance(lag, bool) or not isinstance(lag, int) or lag < 0:
-        raise DesignError(f"lag must be a whole number of 0 or more; it is {lag!r}.")
+    whole(lag, "lag", 0)
 
 
 def changes(rows: pd.DataFrame, lag: int) -> pd.DataFrame:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ...errors import DesignError, did_you_mean, require_columns
+from ...arguments import checked_choice
+from ...errors import DesignError, require_columns
 from ...results import TIDY_COLUMNS, Result
 from ...study.select import is_study
 from ..result import Ruptures
@@ -126,11 +127,7 @@ def fit_rupture_count(
     >>> bool(rates.dispersion > 0)
     True
     """
-    if family not in FAMILIES:
-        raise DesignError(
-            f"family must be 'poisson' or 'negative-binomial'; it is {family!r}."
-            f"{did_you_mean(family, FAMILIES)}"
-        )
+    checked_choice("family", family, FAMILIES)
     table = session_table(
         data,
         alliance=Series(alliance, subscale, rater),
@@ -141,6 +138,8 @@ def fit_rupture_count(
         codes=codes,
     )
     names = [predictors] if isinstance(predictors, str) else list(predictors)
+    if not names:
+        raise DesignError("predictors must name at least one column of the clients.")
     rows = _client_rows(data, table.found, clients, names)
     x, kept = _design(rows, names)
     fit = _count_fit(rows.loc[kept], x, family, table.found, table.messages)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...errors import DesignError, did_you_mean
+from ...arguments import checked_choice, whole
+from ...errors import DesignError
 from ...preparation import decompose, lag
 
 CENTRINGS = ("client", "none")
@@ -61,14 +62,8 @@ class Choices:
             ("lagged_outcome", (True, False)),
             ("slopes", SLOPES),
         ):
-            value = getattr(self, name)
-            if value not in allowed:
-                raise DesignError(
-                    f"{name} must be one of {', '.join(map(repr, allowed))}; it is {value!r}."
-                    f"{did_you_mean(value, allowed)}"
-                )
-        if isinstance(self.lag, bool) or not isinstance(self.lag, int) or self.lag < 1:
-            raise DesignError(f"lag must be a whole number of 1 or more; it is {self.lag!r}.")
+            checked_choice(name, getattr(self, name), allowed)
+        whole(self.lag, "lag", 1)
 
     @property
     def of_interest(self) -> str:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ...errors import DesignError, did_you_mean
+from ...arguments import checked_choice, whole
+from ...errors import DesignError
 from ...results import TIDY_COLUMNS, Result
 from ..parameters import check_seed
 from ..result import Ruptures
@@ -198,12 +199,8 @@ def fit_event_study(
 
 
 def _check(series, outcome, pseudo, before, after, min_each, lag) -> None:
-    for name, value, allowed in (("series", series, SERIES), ("pseudo", pseudo, CONTROLS)):
-        if value not in allowed:
-            raise DesignError(
-                f"{name} must be one of {', '.join(map(repr, allowed))}; it is {value!r}."
-                f"{did_you_mean(value, allowed)}"
-            )
+    checked_choice("series", series, SERIES)
+    checked_choice("pseudo", pseudo, CONTROLS)
     if series == "outcome" and outcome is None:
         raise DesignError("series='outcome' needs outcome='...'.")
     for name, value, least in (
@@ -212,8 +209,7 @@ def _check(series, outcome, pseudo, before, after, min_each, lag) -> None:
         ("min_each", min_each, 1),
         ("lag", lag, 0),
     ):
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise DesignError(f"{name} must be a whole number of {least} or more; it is {value!r}.")
+        whole(value, name, least)
     if min_each > min(before, after + 1):
         raise DesignError(
             f"min_each={min_each} is more than the window can hold (before={before}, "

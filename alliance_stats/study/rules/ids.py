@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -10,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ...errors import plural
-from ...people import ID_COLUMNS
+from ...people import ID_COLUMNS, plain_id
 from ..tables import TABLES, table_schema
 from .places import locate
 from .registry import Finding, rule
@@ -23,19 +22,6 @@ ID_WORDS = {
     "site_id": "site",
     "coder_id": "coder",
 }
-
-
-def plain_id(text: str) -> str:
-    """Return an id without blanks, case and leading zeros: what two spellings have in common.
-
-    Letters that look the same count as the same (é in one sign or in two), and signs that do not
-    show (a blank of no width) as none.
-    """
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
-        text = "".join(sign for sign in text if unicodedata.category(sign) != "Cf")
-    plain = "".join(text.split()).casefold()
-    return plain.lstrip("0") or "0" if plain.isdecimal() else plain
 
 
 def spellings(view: StudyView, column: str) -> dict[str, list[str]]:
