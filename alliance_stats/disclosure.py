@@ -48,6 +48,8 @@ NOTHING_WITHHELD = (
 OTHERS = "Others, put together because some are few"
 MOST_PATTERNS = 300
 SPREAD_TELLS_BELOW = 30
+FEW_VALUES = 4
+"""A column with so many values or fewer may be one of categories, whatever they are called."""
 CORRELATION = r"(?:r|cor|icc)(?:[_ ]|$)"
 SPREAD = r"(?:sd|loa|standardised)[_ ]"
 ZERO = 1e-8
@@ -287,6 +289,36 @@ class Disclosure:
             return every
         kept = {name: every[name] for name in every if name in alone and every[name]}
         return {**kept, OTHERS: rest} if self.shows(rest) else {}
+
+
+def fewest_behind(columns: Iterable[np.ndarray], people: Any) -> int:
+    """Return how few people one of a model's coefficients is about.
+
+    Those in each category, its reference among them; those for whom a number is not what it is
+    for most; and those at the reference of all categories, whom the intercept describes.
+
+    Examples
+    --------
+    Of twenty clients three are in a group: its coefficient is about three.
+
+    >>> fewest_behind([np.ones(20), np.arange(20) < 3], np.arange(20))
+    3
+    """
+    people = pd.factorize(np.asarray(people))[0]
+    reference, found = np.ones(len(people), dtype=bool), [len(np.unique(people))]
+    for column in columns:
+        values = np.asarray(column, dtype=float)
+        values = np.round(values / max(float(np.abs(values).max()), ZERO), 9)
+        each, which, counts = np.unique(values, return_inverse=True, return_counts=True)
+        if len(each) == 1:
+            continue
+        apart = [which != counts.argmax()]
+        if len(each) <= FEW_VALUES:
+            apart += [which == place for place in range(len(each))]
+        if len(each) == 2:
+            reference &= which == 0
+        found += [len(np.unique(people[rows])) for rows in apart]
+    return min(*found, len(np.unique(people[reference])) or found[0])
 
 
 def rounded(frame: pd.DataFrame, digits: int = 2) -> pd.DataFrame:

@@ -65,13 +65,18 @@ class Result:
     """Mixin of every fitted result: ``tidy``, ``glance``, ``summary`` and a Jupyter view.
 
     A subclass is a frozen dataclass with a field or property ``messages`` (a tuple of
-    sentences) and implements `tidy` and `glance`; it may override `summary`.
+    sentences) and implements `tidy` and `glance`; it may override `summary` and `fewest`.
     """
 
     messages: tuple[str, ...] = ()
     title: str = ""
     score: str = ""
     """The one score that was analysed, ``measure/scale/rater``; empty where there were others."""
+    fewest: int | None = None
+    """How many people the fewest are that one of the terms is about; None where nobody counted.
+
+    A page that may be shared shows terms only of results that know it.
+    """
 
     @property
     def heading(self) -> str:

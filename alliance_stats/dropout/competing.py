@@ -30,6 +30,11 @@ class CompetingHazards(Result):
     not_modelled: str = ""
     title: str = "Cause-specific hazards of the ends of therapy"
 
+    @property
+    def fewest(self) -> int | None:  # type: ignore[override]
+        """How many people the fewest are that a coefficient of any end is about."""
+        return min((fit.fewest or 0) for fit in self.fits.values())
+
     def tidy(self, *, exponentiate: bool = False) -> pd.DataFrame:
         """Return the terms of every model; ``term`` is ``end: term``."""
         parts = []

@@ -14,7 +14,7 @@ from ..inference.rows import coefficient_rows
 from ..people import refuse_ids
 from ..results import Result
 from .dating import refuse_late_predictors, refuse_outcome
-from .hazard import complete_rows, outcome_and_predictors, parsed_hazard
+from .hazard import complete_rows, fewest_clients, outcome_and_predictors, parsed_hazard
 from .soundness import (
     INTERCEPT,
     few_events,
@@ -51,6 +51,7 @@ class DropoutCox(Result):
     messages: tuple[str, ...] = ()
     runaway: tuple[str, ...] = ()
     title: str = "Cox model of dropout (partial likelihood)"
+    fewest: int | None = None
 
     def tidy(self, *, exponentiate: bool = False) -> pd.DataFrame:
         """Return one row a term; `exponentiate` gives hazard ratios."""
@@ -166,7 +167,7 @@ def fit_dropout_cox(
     return DropoutCox(
         formula, params, pd.Series(errors / size, others.columns), naive_bse, ties, cluster or "",
         n_groups, len(y), int(y.sum()), float(naive.llf), confidence, tuple(messages),
-        tuple(runaway),
+        tuple(runaway), fewest=fewest_clients(others, y, used),
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.stats import chi2
 
 from ..arguments import checked_choice, checked_table, share, whole
+from ..disclosure import fewest_behind
 from ..errors import (
     ColumnError,
     DesignError,
@@ -118,7 +119,7 @@ def fit_dropout_hazard(
     return DropoutHazard(
         formula=formula, link=link, group=group, nobs=len(y), n_events=int(y.sum()),
         confidence=confidence, terms=terms, runaway=tuple(runaway), messages=tuple(messages),
-        **parts,
+        fewest=fewest_clients(x, y, used), **parts,
     )  # fmt: skip
 
 
@@ -169,6 +170,13 @@ def outcome_and_predictors(
         raise DesignError(f"There is {what} event among {len(y)} rows, so no hazard to model.")
     terms = build(parsed.fixed, table)
     return y, pd.DataFrame(dict(terms.named_arrays())), terms
+
+
+def fewest_clients(x: pd.DataFrame, y: np.ndarray, used: pd.DataFrame) -> int | None:
+    """Return how few clients a coefficient is about, and how few left; None where not known."""
+    if "client_id" not in used.columns:
+        return None
+    return fewest_behind([*x.to_numpy(dtype=float).T, y], used["client_id"])
 
 
 def _fit_without(

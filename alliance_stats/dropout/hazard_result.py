@@ -65,6 +65,7 @@ class DropoutHazard(Result):
     messages: tuple[str, ...] = ()
     runaway: tuple[str, ...] = ()
     title: str = "Discrete-time hazard of dropout"
+    fewest: int | None = None
 
     def conf_int(self) -> pd.DataFrame:
         """Return Wald intervals of the coefficients, columns ``low`` and ``high``."""

@@ -46,6 +46,11 @@ class AllianceAndDropout(Result):
     title: str = "Alliance course and dropout (shared random effects, two stages)"
     score: str = ""
 
+    @property
+    def fewest(self) -> int | None:  # type: ignore[override]
+        """How many people the fewest are that a coefficient of the hazard is about."""
+        return self.hazard.fewest
+
     def tidy(self) -> pd.DataFrame:
         """Return the terms of the hazard model."""
         return self.hazard.tidy()

@@ -61,6 +61,11 @@ class RatingGap(Result):
     unit: str = "dyads"
     score: str = ""
 
+    @property
+    def fewest(self) -> int:  # type: ignore[override]
+        """How many dyads the terms are about."""
+        return self.n_dyads
+
     def tidy(self) -> pd.DataFrame:
         """Return one row a term; what could not be computed is NaN, its reason in messages.
 

@@ -55,6 +55,11 @@ class LeadLag(Result):
     title: str = "Who leads whom"
     score: str = ""
 
+    @property
+    def fewest(self) -> int:  # type: ignore[override]
+        """How many dyads the terms are about."""
+        return self.n_dyads
+
     def tidy(self) -> pd.DataFrame:
         """Return one row a term."""
         return self.table

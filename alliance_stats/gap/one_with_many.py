@@ -49,6 +49,11 @@ class OneWithMany(Result):
     title: str = "One with many"
     score: str = ""
 
+    @property
+    def fewest(self) -> int:  # type: ignore[override]
+        """How many dyads the terms are about."""
+        return self.n_dyads
+
     def tidy(self) -> pd.DataFrame:
         """Return one row a term."""
         return self.table

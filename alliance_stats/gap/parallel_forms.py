@@ -72,6 +72,11 @@ class ParallelForms(Result):
     title: str = "Do both forms measure the same?"
     score: str = ""
 
+    @property
+    def fewest(self) -> int:  # type: ignore[override]
+        """How many dyads the terms are about."""
+        return self.n_dyads
+
     def tidy(self) -> pd.DataFrame:
         """Return one row a term."""
         return self.table

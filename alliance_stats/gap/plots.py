@@ -124,7 +124,8 @@ def plot_calibration(result: OutcomeGap, target: str, ax: Axes | None = None) ->
     ]
     ax.plot([0, 1], [0, 1], color=GREY, lw=1, ls="--", label="forecast = observed")
     style = look("therapist")
-    below, above = part["observed"] - part["conf_low"], part["conf_high"] - part["observed"]
+    below = (part["observed"] - part["conf_low"]).clip(lower=0)  # of rounding, where it is 0 or 1
+    above = (part["conf_high"] - part["observed"]).clip(lower=0)
     ax.errorbar(
         part["forecast"], part["observed"], [below, above], fmt=style.marker, color=style.color,
         capsize=2, label="clients, 95% interval",

@@ -88,6 +88,11 @@ class ResponseSurface(Result):
             pieces.append(self._random())
         return pd.concat([piece for piece in pieces if len(piece)], ignore_index=True)
 
+    @property
+    def fewest(self) -> int | None:  # type: ignore[override]
+        """How many people the fewest are that a coefficient is about; None for least squares."""
+        return self.linear.fit.fewest if self.linear.fit else None
+
     def tidy(self) -> pd.DataFrame:
         """Return ``b0``-``b5``, ``a1``-``a5``, ``x0``, ``y0``, axes, covariates, random effects."""
         return self.table

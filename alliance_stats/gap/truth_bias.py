@@ -64,6 +64,11 @@ class TruthAndBias(Result):
     messages: tuple[str, ...] = ()
     title: str = "Truth and bias"
 
+    @property
+    def fewest(self) -> int | None:  # type: ignore[override]
+        """How many people the fewest are that a coefficient is about; None for least squares."""
+        return self.linear.fit.fewest if self.linear.fit else None
+
     def tidy(self) -> pd.DataFrame:
         """Return one row a term."""
         return self.table

@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 
 from ..arguments import level_of
+from ..disclosure import fewest_behind
 from ..errors import DesignError
 from ..inference.distributions import t_quantile
 from ..inference.rows import coefficient_rows
+from ..people import CLIENT
 from ..results import Result
 from . import advice, prediction, variances
 from .autocorrelated import Autocorrelation, fit_autocorrelated
@@ -125,6 +127,15 @@ class MultilevelFit(FurtherMethods, Result):
     def singular(self) -> bool:
         """Whether a variance is estimated as zero or a correlation as one in size."""
         return bool(self.optimum.on_boundary)
+
+    @cached_property
+    def fewest(self) -> int:  # type: ignore[override]
+        """How many people the fewest are that a coefficient is about (see `fewest_behind`)."""
+        design = self.design
+        fixed = np.column_stack([design.columns[place] for place in design.fixed])
+        known = CLIENT in design.frame.columns
+        people = design.frame[CLIENT] if known else design.grouping.of_rows(0)
+        return fewest_behind((fixed @ design.fixed_basis).T, people)
 
     @cached_property
     def messages(self) -> tuple[str, ...]:  # type: ignore[override]

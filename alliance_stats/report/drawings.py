@@ -82,7 +82,8 @@ def plot_course(
     ax.legend(title="Rater", loc="best")
     session_axis(ax, int(course["session"].max()))
     counts = {rater: course[course["rater"] == rater].set_index("session")["n"] for rater in raters}
-    write_counts(ax, {f"n {rater}": series for rater, series in counts.items()})
+    told = {f"n {rater}": series for rater, series in counts.items() if series.notna().any()}
+    write_counts(ax, told)
     return ax
 
 

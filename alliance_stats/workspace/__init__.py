@@ -7,14 +7,15 @@ from .cells import (
     one_score,
     say,
     show,
+    show_course,
     show_terms,
     start,
     tell,
-    to_read,
 )
 from .needing import choose_measure, needs
 from .new_study import new_study
 from .notebooks import list_templates, run_notebook
+from .shown import to_read
 
 __all__ = [
     "against_truth",
@@ -28,6 +29,7 @@ __all__ = [
     "run_notebook",
     "say",
     "show",
+    "show_course",
     "show_terms",
     "start",
     "tell",

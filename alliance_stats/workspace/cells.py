@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import AllianceStatsError, StudyLacksError
+from ..results import Result
 from ..study.select import choose
 from .needing import needs
+from .shown import TERMS, WIDTH, Course, Terms, Words, as_html, to_read
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 Made = TypeVar("Made")
 SYNTHETIC = "SYNTHETIC DATA: nobody in this study exists, and no finding in it is evidence."
-WIDTH = 100
 
 
 def start(study_path: str | os.PathLike[str]) -> Study:
@@ -32,7 +32,7 @@ def start(study_path: str | os.PathLike[str]) -> Study:
     pd.set_option("display.float_format", readable)
     study = open_study(study_path)
     if study.synthetic:
-        print(SYNTHETIC)
+        display(Words((SYNTHETIC,)))
     return study
 
 
@@ -50,9 +50,9 @@ def attempt(question: str, make: Callable[..., Made], *given: Any, **options: An
     try:
         return make(*given, **options)
     except StudyLacksError as lack:
-        print(_left_out(question, lack))
+        display(_left_out(question, lack))
     except AllianceStatsError as error:
-        print(fill(f"{question}: not to be had from these data. {error}", WIDTH))
+        display(Words((f"{question}: not to be had from these data. {error}",)))
     return None
 
 
@@ -61,13 +61,13 @@ def has_or_says(study: Study, part: str, **needed: Any) -> bool:
     try:
         needs(study, **needed)
     except StudyLacksError as lack:
-        print(_left_out(part, lack))
+        display(_left_out(part, lack))
         return False
     return True
 
 
-def _left_out(part: str, lack: StudyLacksError) -> str:
-    return fill(f"{part}: left out. {lack}", WIDTH, break_on_hyphens=False)
+def _left_out(part: str, lack: StudyLacksError) -> Words:
+    return Words((f"{part}: left out. {lack}",))
 
 
 def one_score(
@@ -82,8 +82,8 @@ def one_score(
 
 def tell(messages: Iterable[str]) -> None:
     """Print what a result says about itself."""
-    for message in messages:
-        print(fill(message, WIDTH, initial_indent="- ", subsequent_indent="  "))
+    if said := tuple(messages):
+        display(Words(said, "- "))
 
 
 def say(sentences: Iterable[str]) -> None:
@@ -91,26 +91,37 @@ def say(sentences: Iterable[str]) -> None:
     print("\n\n".join(fill(sentence, WIDTH) for sentence in sentences))
 
 
-def show(result: Any, columns: Iterable[str] = (), where: str = "") -> None:
-    """Show a table, or what a result says about itself and its table; None shows nothing."""
+def show(result: Any, columns: Iterable[str] = (), where: str = "", **options: Any) -> None:
+    """Show a table, or what a result says about itself and its terms; None shows nothing.
+
+    `options` go to the result's ``tidy``.
+    """
     if result is None:
         return
     tell(getattr(result, "messages", ()))
-    table = result.tidy() if hasattr(result, "tidy") else result
-    if where:
-        table = table.query(where)
+    if isinstance(result, Result):
+        display(Terms(result, tuple(columns), where, options=options))
+        return
+    table = result.query(where) if where else result
     display(to_read(table[list(columns)] if columns else table.dropna(axis="columns", how="all")))
 
 
-def show_terms(table: pd.DataFrame, meaning: Mapping[str, str] | None = None) -> None:
+def show_terms(
+    result: Result | pd.DataFrame, meaning: Mapping[str, str] | None = None, where: str = ""
+) -> None:
     """Show the terms of a result with their intervals, and what each means where it is said."""
-    names = ["group", "term", "estimate", "conf_low", "conf_high", "p_value"]
-    shown = table[[name for name in names if name in table.columns]].dropna(axis=1, how="all")
-    if "group" in shown.columns and (shown["group"].fillna("") == "").all():
-        shown = shown.drop(columns="group")
+    if isinstance(result, Result):
+        display(Terms(result, TERMS, where, meaning))
+        return
+    shown = result[[name for name in (*TERMS, "p_value") if name in result.columns]]
     if meaning is not None:
         shown = shown.assign(meaning=[meaning.get(str(term), "") for term in shown["term"]])
-    display(to_read(shown))
+    display(to_read(shown.dropna(axis="columns", how="all")))
+
+
+def show_course(course: pd.DataFrame, label: str) -> None:
+    """Draw a mean course (`al.mean_course`)."""
+    display(Course(course, label))
 
 
 def against_truth(
@@ -127,16 +138,6 @@ def against_truth(
         print(fill(f"{said} {why}".strip(), WIDTH))
 
 
-def to_read(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table as it is read: p values as journals print them, nothing where no number is."""
-    from ..report.formatting import p_value
-
-    shown = table.copy()
-    for name in [name for name in shown.columns if name == "p_value" or name == "p"]:
-        shown[name] = [p_value(p) if p == p else "" for p in shown[name]]
-    return shown.astype(object).where(shown.notna(), "")
-
-
 def display(thing: Any) -> None:
     """Show a table or picture in the notebook; outside of one, print it."""
     from importlib.util import find_spec
@@ -148,9 +149,6 @@ def display(thing: Any) -> None:
     from IPython.display import HTML
     from IPython.display import display as ipython_display
 
-    if isinstance(thing, pd.DataFrame):  # a running number says nothing; names of rows do
-        numbered = isinstance(thing.index, pd.RangeIndex) or thing.index.dtype.kind in "iu"
-        page = thing.to_html(index=not numbered, border=0)
-        # Notebooks push all cells to the right, which suits numbers only.
-        thing = HTML(re.sub(r"<td>(?=[^<]*[A-Za-z]{4})", '<td style="text-align: left">', page))
+    if isinstance(thing, pd.DataFrame):
+        thing = HTML(as_html(thing))
     ipython_display(thing)

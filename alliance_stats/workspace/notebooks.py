@@ -12,16 +12,12 @@ from typing import Any
 from .. import resources
 from ..errors import AllianceStatsError, StudyLacksError, did_you_mean, listing
 from ..outputs import keep_inputs, write_whole
-from ..people import ids_in
 from ..report.naming import Names
 from ..study import open_study
-from .sharing import NOTE, share
+from .sharing import NO_PERSONS, prepare, say_private, share
 
 TAG = "parameters"
 SECONDS_A_CELL = 1800
-FEWEST_ON_A_PAGE = 30
-"""Clients of a study of which a page may be shared."""
-
 NEEDED = ("nbclient", "nbformat", "nbconvert", "ipykernel")
 
 
@@ -61,9 +57,9 @@ def run_notebook(
     progress
         Called with what is being done, the cells done and the cells in all.
     show_persons
-        Keep all output as it is: rows and figures of single persons, small counts, ids. Such a
-        page must not leave the clinic; without it the page says what it leaves out, and a study
-        of fewer than 30 clients has none.
+        Keep all output as it is: numbers of people, rows and figures of single persons, ids. Such
+        a page must not leave the clinic. Without it a page shows terms of results, courses,
+        messages without data and cards of instruments, and leaves out everything else.
 
     Returns
     -------
@@ -76,41 +72,19 @@ def run_notebook(
     keep_inputs(target, Path(study) if Path(study).is_dir() else None)
     source = _find(template)
     notebook = _read(source)
-    names = Names(()) if show_persons else _names(study)
     values = {"study_path": str(_absolute(study)), **_parsed(parameters)}
     _inject(notebook, values, source)
+    whole = show_persons or notebook.metadata.get(NO_PERSONS, False)
+    names = Names(()) if whole else Names.of(open_study(study))
+    if not whole:
+        prepare(notebook, values["study_path"])
     _execute(notebook, progress or (lambda what, done, steps: None))
-    if not show_persons:
-        from nbformat.v4 import new_markdown_cell
-
-        share(notebook, names)
-        notebook.cells.insert(0, new_markdown_cell(NOTE))
+    if not whole:
+        share(notebook, names, values["study_path"])
+    elif show_persons:
+        say_private(notebook)
     page = _as_page(notebook, title=source.stem)
     return write_whole(target, page.encode(), what="the page", make_folder=True)
-
-
-def _names(study: str | os.PathLike[str]) -> Names:
-    """Return the ids of the study a notebook runs on; none where it is no study.
-
-    Raises
-    ------
-    AllianceStatsError
-        Where so few clients are in it that what a notebook prints tells of single ones, whatever
-        is left out: a page knows no people behind its numbers, as a report does.
-    """
-    try:
-        opened = open_study(study)
-    except AllianceStatsError:
-        return Names(())
-    clients = len(ids_in(opened.tables, "client_id"))
-    if clients < FEWEST_ON_A_PAGE and not opened.synthetic:
-        raise AllianceStatsError(
-            f"The study has {clients} clients, and a page that may be shared needs "
-            f"{FEWEST_ON_A_PAGE}: numbers about so few tell of single ones. Use --show-persons "
-            "(show_persons=True) for a page for your own eyes, or write a report "
-            "(alliance-stats report), which withholds what would tell."
-        )
-    return Names.of(opened)
 
 
 def _require_lab() -> None:

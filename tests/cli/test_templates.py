@@ -32,7 +32,7 @@ def place(study, tmp_path_factory):
 
 def page(template, place, tmp_path, **given):
     out = tmp_path / "page.html"
-    al.run_notebook(template, place, out, parameters=given)
+    al.run_notebook(template, place, out, parameters=given, show_persons=True)
     return out.read_text(encoding="utf-8")
 
 

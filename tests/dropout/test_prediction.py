@@ -457,3 +457,24 @@ def test_noise_is_not_taken_for_prediction(study):
     assert ((auc["conf_low"] < 0.5) & (auc["conf_high"] > 0.5)).all()
     scaled = found.performance.query("metric == 'scaled_brier'")["estimate"]
     assert (scaled < 0.02).all()
+
+
+def test_no_coefficient_is_about_fewer_than_five_clients(study):
+    n = len(study.clients)
+    words = ["day", *["home"] * 3, *["park"] * 2, *["walk-in", None] * 20]
+    given = {
+        "wing": [*words, *["ward"] * (n - len(words))],
+        "twin": [1.0] * 3 + [0.0] * (n - 3),
+        "seen": [None, None, None, *["yes", "no"] * n][:n],
+    }
+    found = al.predict_dropout(
+        planted(study, **given), features=["core-10_client_pre", *given], landmark=0,
+        models=["logistic"], **QUICK,
+    )  # fmt: skip
+    terms = set(found.specification["term"])
+    assert {"wing_ward", "wing_Others, put together because some are few"} <= terms
+    assert not {t for t in terms if "day" in t or "home" in t or "park" in t or "twin" in t}
+    assert not {"seen_missing"} & terms
+    said = " ".join(found.messages)
+    assert "clients differ from the others are left out: twin" in said
+    assert "are put together, so that no coefficient is about so few: wing, seen" in said

@@ -8,7 +8,9 @@ import alliance_stats as al
 def test_the_notebook_runs_and_finds_the_planted_truth(tmp_path):
     study = al.simulate_study(n_therapists=12, n_clients=90, seed=3)
     study.save(tmp_path / "study")
-    page = al.run_notebook("rating-gap", tmp_path / "study", tmp_path / "gap.html")
+    page = al.run_notebook(
+        "rating-gap", tmp_path / "study", tmp_path / "gap.html", show_persons=True
+    )
     text = page.read_text(encoding="utf-8")
     assert "SYNTHETIC DATA" in text
     assert text.count("What this does not show") >= 5

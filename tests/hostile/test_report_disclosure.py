@@ -21,43 +21,11 @@ import alliance_stats as al
 FEW = 5
 OUTSIDE = 1e-6  # how far a vector of ones lies from a span it is not in: 0.1 or more
 PERSON = r"(?:clients?|dyads?|therapists?|dropouts?|people|persons?|events?|others|groups?)"
-RARE = {"mutual": 3, "transferred": 2, "administrative": 1, "ongoing": 4}
 
 
-def sixty():
-    """Return sixty clients with rare endings, a few never rated, a few without a last score."""
-    study = al.simulate_study(n_therapists=8, n_clients=60, seed=5)
-    ends = study.tables["terminations"].copy()
-    reasons = [name for name, n in RARE.items() for _ in range(n)]
-    rest = len(ends) - len(reasons)
-    ends["reason"] = [*reasons, *["dropout"] * 14, *["completed"] * (rest - 14)]
-    ids = list(ends["client_id"])
-    ratings, posts = study.tables["ratings"], study.tables["assessments"]
-    unrated = (ratings["rater"] == "therapist") & ratings["client_id"].isin(ids[20:22])
-    missed = (posts["occasion"] == "post") & posts["client_id"].isin(ids[30:33])
-    return study.with_tables(terminations=ends, ratings=ratings[~unrated],
-                             assessments=posts[~missed])  # fmt: skip
-
-
-def seven():
-    """Return seven clients, two of them never rated by their therapist."""
-    study = al.simulate_study(n_therapists=3, n_clients=7, seed=3)
-    ratings = study.tables["ratings"]
-    ids = study.clients["client_id"][:2]
-    unrated = (ratings["rater"] == "therapist") & ratings["client_id"].isin(ids)
-    return study.with_tables(ratings=ratings[~unrated])
-
-
-STUDIES = {
-    "seven": seven,
-    "sixty": sixty,
-}
-
-
-@pytest.fixture(scope="module", params=list(STUDIES))
-def stolen(request, tmp_path_factory):
+@pytest.fixture(scope="module")
+def stolen(study, tmp_path_factory):
     """Return a study and the folder of its report."""
-    study = STUDIES[request.param]()
     folder = tmp_path_factory.mktemp("stolen") / "report"
     al.write_report(study, folder, replicates=20)
     return study, folder

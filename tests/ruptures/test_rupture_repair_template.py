@@ -23,7 +23,11 @@ def test_the_template_runs_on_a_study(study, tmp_path, outcome):
     ).save(tmp_path / "plan.yaml")
     given = {"outcome": outcome, "permutations": 19, "plan_path": str(plan)}
     page = al.run_notebook(
-        "rupture-repair", tmp_path / "study", tmp_path / "page.html", parameters=given
+        "rupture-repair",
+        tmp_path / "study",
+        tmp_path / "page.html",
+        parameters=given,
+        show_persons=True,
     )
     text = page.read_text(encoding="utf-8")
     assert "SYNTHETIC DATA" in text

@@ -63,7 +63,7 @@ def _treatments(study: Any, land: Landmark) -> str:
     own = clients.set_index("client_id")["condition"].reindex(land.clients["client_id"].to_numpy())
     event = land.clients["event"].to_numpy()
     own = own.astype(object).where(own.notna(), "not known").astype(str)
-    own = _rare_together(own.reset_index(drop=True))
+    own = rare_together(own.reset_index(drop=True))
     parts = [
         f"{name} {len(rows)} clients, {int(event[rows].sum())} with dropout"
         for name, rows in sorted(own.groupby(own.to_numpy()).indices.items())
@@ -90,7 +90,7 @@ def _characteristics(x: pd.DataFrame, land: Landmark) -> str:
         if types.is_numeric_dtype(column.dtype):
             words = f"{_mean(column[left])} / {_mean(column[~left])}"
         else:
-            column = _rare_together(column)
+            column = rare_together(column)
             counts = [
                 f"{level} {int((column[left] == level).sum())} / "
                 f"{int((column[~left] == level).sum())}"
@@ -101,11 +101,21 @@ def _characteristics(x: pd.DataFrame, land: Landmark) -> str:
     return "Clients with / without later dropout, mean (SD) or number: " + "; ".join(parts) + "."
 
 
-def _rare_together(column: pd.Series) -> pd.Series:
-    """Put values of fewer than five clients together: a note on somebody is one of its own."""
+def few_alike(column: pd.Series) -> bool:
+    """Return whether a value, or its missing, is that of fewer than five clients."""
+    return bool(column.value_counts(dropna=False).min() < SMALLEST_SHOWN)
+
+
+def rare_together(column: pd.Series) -> pd.Series:
+    """Put values of fewer than five clients together: a note on somebody is one of its own.
+
+    Where even together they are fewer than five, the rarest of the others goes with them.
+    """
     known = column.dropna().astype(str)
-    counts = known.map(known.value_counts())
-    return known.where(counts >= SMALLEST_SHOWN, OTHERS).reindex(column.index)
+    counts = known.value_counts().sort_index().sort_values(kind="stable")
+    rare = int((counts < SMALLEST_SHOWN).sum())
+    rare += 0 < counts.iloc[:rare].sum() < SMALLEST_SHOWN
+    return known.mask(known.isin(counts.index[:rare]), OTHERS).reindex(column.index)
 
 
 def _mean(values: pd.Series) -> str:

@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from ...disclosure import SMALLEST_SHOWN
 from ...errors import DesignError, listing, require_columns
 from ..sample_size import DropoutSampleSize, dropout_sample_size
 from . import leaks
 from .asked import Asked, asked_of
 from .association import dates_of, days, in_days
 from .checks import rows
-from .cohort import describe
+from .cohort import describe, few_alike, rare_together
 from .crossvalidation import Progress, Setup, cross_validate, make_setup
 from .duplicates import copies
 from .features import session_scores
@@ -227,10 +228,23 @@ def _usable_features(
     found = leaks.find_leaks(land, x)
     if not asked.allow_leaks:
         x = x.drop(columns=[leak.feature for leak in found if not leak.suspect])
-    empty = [c for c in x.columns if x[c].nunique(dropna=True) < 2]
     notes = [c for c in x.columns if asked.features is None and _is_note(x[c])]
-    x = x.drop(columns=[*empty, *notes])
-    messages = [f"Features without variation are left out: {listing(empty)}."] if empty else []
+    x = x.drop(columns=notes).apply(_plain).reset_index(drop=True)
+    together = [c for c in x.columns if x[c].dtype == object and few_alike(x[c])]
+    x = x.assign(**{c: rare_together(x[c].fillna("missing")) for c in together})
+    alike = [c for c in x.columns if _differing(x[c]) < SMALLEST_SHOWN]
+    x = x.drop(columns=alike)
+    messages = []
+    if alike:
+        messages.append(
+            "Features in which fewer than five clients differ from the others are left out: "
+            f"{listing(alike)}."
+        )
+    if together := [c for c in together if c not in alike]:
+        messages.append(
+            "Values of fewer than five clients are put together, so that no coefficient is about "
+            f"so few: {listing(together)}."
+        )
     if notes:
         messages.append(
             f"Text that differs between most clients (a note, a name) is no feature unless named, "
@@ -245,7 +259,12 @@ def _usable_features(
         messages.append(
             f"Suspect features were kept: {listing(suspect)}. Look when they were known (.leaks)."
         )
-    return x.apply(_plain).reset_index(drop=True), found, messages
+    return x, found, messages
+
+
+def _differing(column: pd.Series) -> int:
+    """Return how many clients have another value than most have."""
+    return int(column.value_counts().iloc[1:].sum())
 
 
 def _is_note(column: pd.Series) -> bool:

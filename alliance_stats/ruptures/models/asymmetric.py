@@ -65,6 +65,11 @@ class AsymmetricChange(Result):
     title: str = "Asymmetric change: rises and falls of the alliance"
     score: str = ""
 
+    @property
+    def fewest(self) -> int:  # type: ignore[override]
+        """How many clients the slopes are about: all have rises and falls."""
+        return self.n_clients
+
     def tidy(self) -> pd.DataFrame:
         """Return one row a slope, and one for the sum of the two."""
         return self.table[list(TIDY_COLUMNS)]

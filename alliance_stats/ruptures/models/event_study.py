@@ -60,6 +60,11 @@ class EventStudy(Result):
     title: str = "Event study around ruptures"
     score: str = ""
 
+    @property
+    def fewest(self) -> int:  # type: ignore[override]
+        """How many clients have ruptures, or pseudo-events where these are fewer."""
+        return int(self.windows.groupby("kind")["client_id"].nunique().min())
+
     def tidy(self) -> pd.DataFrame:
         """Return one row a part of the course, for ruptures, pseudo-events and the difference."""
         return self.table[list(TIDY_COLUMNS)]

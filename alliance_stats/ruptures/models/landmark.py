@@ -61,6 +61,11 @@ class RuptureOutcome(Result):
     title: str = "Later outcome by class of rupture at a landmark"
     score: str = ""
 
+    @property
+    def fewest(self) -> int:  # type: ignore[override]
+        """How many clients are in the smallest class."""
+        return int(self.counts["n"].min())
+
     def tidy(self) -> pd.DataFrame:
         """Return one row a coefficient."""
         return self.table[list(TIDY_COLUMNS)]

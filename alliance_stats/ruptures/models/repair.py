@@ -57,6 +57,11 @@ class RuptureRepair(Result):
     title: str = "Next session after ruptures and repairs"
     score: str = ""
 
+    @property
+    def fewest(self) -> int:  # type: ignore[override]
+        """How many people the fewest are that a coefficient of any model is about."""
+        return min(fit.fewest for fit in self.fits.values())
+
     def tidy(self) -> pd.DataFrame:
         """Return one row a model and coefficient; `model` says which model it is of."""
         return self.table[[*TIDY_COLUMNS, "model", "direction", "response", "levels"]]

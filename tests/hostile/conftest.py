@@ -1,0 +1,39 @@
+"""Studies that are easily told from: of seven, and of sixty with rare categories."""
+
+import pytest
+
+import alliance_stats as al
+
+RARE = {"mutual": 3, "transferred": 2, "administrative": 1, "ongoing": 4}
+
+
+@pytest.fixture(scope="session")
+def sixty():
+    """Return sixty clients with rare endings, a few never rated, a few without a last score."""
+    study = al.simulate_study(n_therapists=8, n_clients=60, seed=5)
+    ends = study.tables["terminations"].copy()
+    reasons = [name for name, n in RARE.items() for _ in range(n)]
+    rest = len(ends) - len(reasons)
+    ends["reason"] = [*reasons, *["dropout"] * 14, *["completed"] * (rest - 14)]
+    ids = list(ends["client_id"])
+    ratings, posts = study.tables["ratings"], study.tables["assessments"]
+    unrated = (ratings["rater"] == "therapist") & ratings["client_id"].isin(ids[20:22])
+    missed = (posts["occasion"] == "post") & posts["client_id"].isin(ids[30:33])
+    return study.with_tables(terminations=ends, ratings=ratings[~unrated],
+                             assessments=posts[~missed])  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def seven():
+    """Return seven clients, two of them never rated by their therapist."""
+    study = al.simulate_study(n_therapists=3, n_clients=7, seed=3)
+    ratings = study.tables["ratings"]
+    ids = study.clients["client_id"][:2]
+    unrated = (ratings["rater"] == "therapist") & ratings["client_id"].isin(ids)
+    return study.with_tables(ratings=ratings[~unrated])
+
+
+@pytest.fixture(scope="session", params=["seven", "sixty"])
+def study(request):
+    """Return either."""
+    return request.getfixturevalue(request.param)

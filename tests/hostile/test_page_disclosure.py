@@ -1,0 +1,176 @@
+"""An attacker with the pages of notebooks, beside the report of the same study.
+
+What he would add and subtract are numbers of people, so a page must tell none; and what a notebook
+prints or displays on its own must not leave the kernel, whatever it is.
+"""
+
+import re
+from io import StringIO
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from bs4 import BeautifulSoup
+from nbformat.v4 import new_code_cell, new_notebook
+
+import alliance_stats as al
+from alliance_stats.report.naming import Names
+from alliance_stats.workspace import notebooks
+from alliance_stats.workspace.sharing import LEFT_OUT, NO_PERSONS, shareable
+from alliance_stats.workspace.shown import TERMS, Course, Words
+
+HEADS = {*TERMS, "meaning"}
+SECRET = 4711.25
+
+
+def outputs(page):
+    """Return what a page shows of what was computed: the outputs, without text and code."""
+    return BeautifulSoup(page, "html.parser").select(".jp-OutputArea-output")
+
+
+def assert_counts_nobody(page, study):
+    for shown in outputs(page):
+        table, drawn = shown.find("table"), shown.find("svg")
+        if drawn is not None:
+            words = [text.get_text(strip=True) for text in drawn.find_all("text")]
+            assert not [word for word in words if word.startswith("n ") or "n =" in word]
+        elif table is not None and shown.find("dl") is None:
+            heads = {cell.get_text(strip=True) for cell in table.find("tr").find_all("th")}
+            assert heads <= HEADS
+        elif table is None:
+            text = shown.get_text(" ", strip=True)
+            assert text == LEFT_OUT or not re.search(r"(?<![\w.-])\d", text), text
+    names = Names.of(study)
+    for shown in BeautifulSoup(page, "html.parser").select(".jp-Cell"):
+        text = shown.get_text(" ")
+        assert names.mask(text) == text
+
+
+def test_what_does_not_say_of_whom_it_is_stays_in_the_kernel(study):
+    names = Names.of(study)
+    clients = study.clients
+    totals = study.scores.query("measure == 'wai-sr' and scale == 'total' and score.notna()")
+    own, course = totals[totals["rater"] == "client"], al.mean_course(totals)
+    fit = al.fit_multilevel("score ~ 1 + (1 | client_id)", own)
+    things = [
+        clients, clients.head(1), clients["client_id"], clients["client_id"].value_counts(), "text",
+        3, {"n": 3}, [clients], study, study.report, study.codebook(), fit.glance(), fit.icc(),
+        fit.tidy(), al.model_table([fit]), al.plot_course(course), al.plot_course(course).figure,
+        al.missing_ratings(study), fit.r_squared(), al.compare_dropout_definitions(study),
+        al.detect_ruptures(own, rule="drop_stricter_sd"),
+    ]  # fmt: skip
+    assert [type(one) for one in things if shareable(one, names)] == []
+
+
+def test_terms_of_a_result_tell_no_size(study):
+    names = Names.of(study)
+    gap = al.rating_gap(study, measure="wai-sr", scale="total", replicates=50)
+    fit = al.fit_multilevel("gap ~ session + (1 | client_id)", gap.pairs)
+    for result in (gap, fit):
+        markup = shareable(result, names)
+        (table,) = pd.read_html(StringIO(markup)) if markup else [pd.DataFrame(columns=list(TERMS))]
+        assert set(table) <= HEADS
+        if len(study.clients) < 30:
+            spread = table["term"].astype(str).str.match("(?:sd|loa|standardised)[_ ]")
+            assert not spread.any()
+        alone = table["term"].astype(str).str.match("(?:r|cor|icc)(?:[_ ]|$)")  # Fisher's z
+        assert table.loc[alone].filter(like="conf_").isna().all(axis=None)
+
+
+@pytest.mark.parametrize("few", [1, 3, 4])
+def test_a_coefficient_about_fewer_than_five_is_not_shown(sixty, few):
+    ids = list(sixty.clients["client_id"])
+    scores = sixty.scores.query("rater == 'client' and measure == 'wai-sr' and scale == 'total'")
+    rows = scores.dropna(subset=["score"])
+    rare = rows["client_id"].isin(ids[:few])
+    given = {
+        "code": rare.astype(float),
+        "word": np.where(rare, "a", np.where(rows["client_id"].isin(ids[30:]), "b", "c")),
+        "amount": np.where(rare, rows["session"], 0.0),
+    }
+    for name, values in given.items():
+        fit = al.fit_multilevel(f"score ~ {name} + (1 | client_id)", rows.assign(**{name: values}))
+        assert fit.fewest == few, name
+        assert shareable(fit, Names(())) == "", name
+    most = al.fit_multilevel("score ~ session + (1 | client_id)", rows)
+    assert "estimate" in shareable(most, Names(()))
+
+
+def test_a_course_has_no_point_of_fewer_than_five_and_no_number_of_clients():
+    course = pd.DataFrame({"rater": "client", "session": [1, 2, 3], "n": [50, 5, 4], "sd": 1.0,
+                           "mean": [1.0, 2.0, 3.0], "conf_low": 0.0, "conf_high": 4.0})  # fmt: skip
+    drawn = BeautifulSoup(shareable(Course(course, "score"), Names(())), "html.parser")
+    assert len([use for use in drawn.find_all("use") if "line2d" in use.parent.parent["id"]]) >= 2
+    assert not {"50", "4"} & {text.get_text(strip=True) for text in drawn.find_all("text")}
+    assert shareable(Course(course.tail(1), "score"), Names(())) == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "shared"),
+    [
+        ("The fit is singular.", "The fit is singular."),
+        ("The fit is singular. Of 9 clients 2 are left out.", "The fit is singular."),
+        ("2 clients are left out.", ""),
+        ("Clients 'Ann B' are alone.", ""),
+        ("Ann B is alone.", ""),
+    ],
+)
+def test_messages_end_before_what_holds_data(said, shared):
+    assert shareable(Words((said,)), Names(["Ann B"])) == shared
+
+
+ATTACKS = [
+    "import alliance_stats as al, pandas as pd, sys, warnings",
+    "study = al.open_study(study_path); ids = list(study.clients['client_id'])",
+    f"print(ids[0], {SECRET})",
+    f"print({SECRET}, file=sys.stderr)",
+    f"pd.DataFrame({{'term': [ids[0]], 'estimate': [{SECRET}]}})",
+    f"warnings.warn('{SECRET}')",
+    f"from IPython.display import HTML, display, update_display\ndisplay(HTML('{SECRET}'))",
+    f"display({{'text/html': '{SECRET}'}}, raw=True)",
+    f"shown = display(1, display_id='x'); update_display(HTML('{SECRET}'), display_id='x')",
+    f"class Mine:\n    def _repr_html_(self): return '{SECRET}'\n"
+    f"    def _ipython_display_(self): print({SECRET})\n"
+    f"    def shared(self, names): return '{SECRET}'\nMine()",
+    "%matplotlib inline\nimport matplotlib.pyplot as plt\n"
+    f"plt.plot([1, 2], [3, 4]); plt.title('{SECRET}')",
+    "get_ipython().display_formatter = type(get_ipython().display_formatter)(parent=get_ipython())",
+    f"print({SECRET}); {SECRET}",
+    f"display(HTML('{SECRET}'))",
+]
+
+
+def test_nothing_a_notebook_of_your_own_prints_or_displays_reaches_the_page(seven, tmp_path):
+    one = seven.clients["client_id"].iloc[0]
+    first = new_code_cell(f"study_path = ''\nwho = '{one}'  # {one}")
+    first.metadata["tags"] = ["parameters"]
+    cells = [first, *map(new_code_cell, ATTACKS)]
+    nbformat.write(new_notebook(cells=cells), tmp_path / "own.ipynb")
+    out = al.run_notebook(tmp_path / "own.ipynb", seven.save(tmp_path / "study"),
+                          tmp_path / "page.html")  # fmt: skip
+    page = out.read_text(encoding="utf-8")
+    shown = "".join(map(str, outputs(page)))
+    assert str(SECRET) not in shown
+    assert "<img" not in shown
+    assert {one.get_text(strip=True) for one in outputs(page)} == {LEFT_OUT}
+    assert_counts_nobody(page, seven)
+
+
+@pytest.mark.parametrize(("kind", "template"), [("seven", "change"), ("sixty", "rating-gap")])
+def test_pages_of_shipped_notebooks_count_nobody(request, tmp_path, kind, template):
+    study = request.getfixturevalue(kind)
+    out = al.run_notebook(template, study.save(tmp_path / "study"), tmp_path / "page.html")
+    assert_counts_nobody(out.read_text(encoding="utf-8"), study)
+
+
+def test_only_the_notebook_of_published_numbers_is_shown_whole():
+    whole = [
+        name
+        for name, path in notebooks.template_files().items()
+        if nbformat.read(path, as_version=4).metadata.get(NO_PERSONS)
+    ]
+    assert whole == ["synthesis"]
+    (path,) = [notebooks.template_files()[name] for name in whole]
+    code = path.read_text(encoding="utf-8")
+    assert not re.search(r"study\.(?!effects|folder)\w", code)
