@@ -213,8 +213,8 @@ def codebook(
     """Write the codebook of a study: every table, column and instrument."""
     import alliance_stats as al
 
+    from .core.outputs import keep_inputs
     from .errors import AllianceStatsError
-    from .outputs import keep_inputs
 
     kind = out.suffix.lower()
     if kind not in (".html", ".json"):
@@ -293,7 +293,7 @@ _add_claims()
 
 def _located(study: str) -> str | Path:
     """Return the path of a study, or the name of a shipped dataset's folder."""
-    from . import resources
+    from .core import resources
 
     path = Path(study)
     if path.exists():

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .core.resources import folder
+from .core.yaml_reading import read_yaml
 from .errors import AllianceStatsError, did_you_mean, listing
-from .resources import folder
-from .yaml_reading import read_yaml
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -23,9 +23,9 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
+from alliance_stats.inference.shares import wilson
 from alliance_stats.report.context import Context, Options
 from alliance_stats.report.sections.criterion import judged
-from alliance_stats.shares import wilson
 
 EXACT = 1e-12
 

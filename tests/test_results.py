@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.results import TIDY_COLUMNS, Result
+from alliance_stats.core.results import TIDY_COLUMNS, Result
 
 
 def subclasses(parent: type) -> set[type]:

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t
 
-from ..arguments import flag, is_number, numbers
+from ..core.arguments import flag, is_number, numbers
+from ..core.people import reuse_hint
 from ..errors import ColumnError, DesignError, listing, require_columns
-from ..measures.criteria import ROUNDING
-from ..measures.scale_card import card_of, direction_of, sign_of
-from ..people import reuse_hint
+from ..instruments.criteria import ROUNDING
+from ..instruments.scale_card import card_of, direction_of, sign_of
 from ..study.select import cards_of, choose
 
 if TYPE_CHECKING:

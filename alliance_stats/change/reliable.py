@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..arguments import checked_table, numbers
+from ..core.arguments import checked_table, numbers
+from ..core.results import Result
 from ..errors import ColumnError, DesignError, require_columns
-from ..measures.criteria import CATEGORIES, Criterion, CriterionTable, criterion_of
-from ..measures.scale_card import card_of, direction_of
-from ..results import Result
-from ..shares import share_rows
+from ..inference.shares import share_rows
+from ..instruments.criteria import CATEGORIES, Criterion, CriterionTable, criterion_of
+from ..instruments.scale_card import card_of, direction_of
 from ..study.judged import alpha_here
 from ..study.prepost import first_and_last
 from ..study.select import ScoreName, is_study
@@ -117,7 +117,7 @@ def reliable_change(
     Notes
     -----
     A reliable-change index is a statement about one SD and one reliability, not a constant of
-    the measure. The formulas are given in `alliance_stats.measures.change_formulas` with their
+    the measure. The formulas are given in `alliance_stats.instruments.change_formulas` with their
     sources (JT: doi 10.1037/0022-006X.59.1.12).
 
     Examples

@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from ..arguments import checked_choice
+from ..core.arguments import checked_choice
 from ..errors import DesignError
-from ..measures.change_formulas import METHODS
-from ..measures.criteria import check_sd
-from ..measures.scale_card import direction_of
+from ..instruments.change_formulas import METHODS
+from ..instruments.criteria import check_sd
+from ..instruments.scale_card import direction_of
 from .significant import BETTER, CLASSES, CRITERIA, HA_CUTOFF, clinically_significant_change
 
 

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..arguments import checked_choice, is_number, share
+from ..core.arguments import checked_choice, is_number, share
+from ..core.results import Result
 from ..errors import DesignError
 from ..inference.rows import tidy_rows
-from ..measures.change_formulas import cutoff
-from ..measures.criteria import ROUNDING, Criterion
-from ..measures.scale_card import card_of, direction_of
-from ..results import Result
-from ..shares import wilson
+from ..inference.shares import wilson
+from ..instruments.change_formulas import cutoff
+from ..instruments.criteria import ROUNDING, Criterion
+from ..instruments.scale_card import card_of, direction_of
 from .reliable import ReliableChanges, reliable_change, scores_of
 
 CLASSES = ("recovered", "improved", "unchanged", "deteriorated")

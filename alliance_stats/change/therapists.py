@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from ..arguments import share
+from ..core.arguments import share
+from ..core.results import Result
 from ..errors import AllianceStatsWarning, DesignError
-from ..measures.scale_card import card_of, direction_of, sign_of
-from ..results import Result
+from ..instruments.scale_card import card_of, direction_of, sign_of
 from .reliable import require_named, scores_of
 
 if TYPE_CHECKING:

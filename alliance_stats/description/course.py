@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ..arguments import numbers, share
+from ..core.arguments import numbers, share
+from ..core.people import refuse_repeats
 from ..errors import AllianceStatsWarning, require_columns
-from ..people import refuse_repeats
 from ..study.select import KEYS, choose
 
 if TYPE_CHECKING:

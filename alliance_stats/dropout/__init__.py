@@ -1,14 +1,14 @@
 """Dropout: who leaves, when, and what speaks for it."""
 
-from .comparison import DropoutDefinitions, compare_dropout_definitions
-from .competing import CompetingHazards, fit_competing_hazards
-from .cox import DropoutCox, fit_dropout_cox
-from .definitions import define_dropout
-from .hazard import fit_dropout_hazard
-from .hazard_result import DropoutHazard
-from .incidence import DropoutIncidence, dropout_incidence
+from .definitions.comparison import DropoutDefinitions, compare_dropout_definitions
+from .definitions.definitions import define_dropout
+from .end_scores.sensitivity import DropoutSensitivity, dropout_sensitivity
+from .hazard.competing import CompetingHazards, fit_competing_hazards
+from .hazard.cox import DropoutCox, fit_dropout_cox
+from .hazard.fit import fit_dropout_hazard
+from .hazard.result import DropoutHazard
+from .incidence.incidence import DropoutIncidence, dropout_incidence
 from .joint import AllianceAndDropout, fit_alliance_and_dropout
-from .missing import DropoutSensitivity, dropout_sensitivity
 from .person_period import person_period
 from .prediction import DropoutPrediction, predict_dropout
 from .sample_size import DropoutSampleSize, dropout_sample_size

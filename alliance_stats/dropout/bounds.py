@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..arguments import is_number
+from ..core.arguments import is_number
 from ..errors import DesignError
 
 

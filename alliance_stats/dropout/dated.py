@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..arguments import checked_table
+from ..core.arguments import checked_table
+from ..core.people import refuse_repeats, same_ids
 from ..errors import ColumnError, DesignError, listing, require_columns
-from ..people import refuse_repeats, same_ids
 from .checks import flags, no_missing_ids, number_of
 
 LOOKS_BACK = {

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from ..arguments import checked_table
+from ..core.arguments import checked_table
+from ..core.people import handovers, refuse_repeats, reuse_hint, same_ids
 from ..errors import ColumnError, DesignError, did_you_mean, listing, require_columns
-from ..people import handovers, refuse_repeats, reuse_hint, same_ids
 from ..study.frames import once_a_study
 from .checks import flags, no_missing_ids, number_of, study_or_table
 

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..core.people import refuse_repeats, same_ids
+from ..core.results import Result
 from ..errors import DesignError
-from ..people import refuse_repeats, same_ids
-from ..results import Result
 from ..study.select import choose
 from .checks import study_only
-from .hazard import fit_dropout_hazard
-from .hazard_result import DropoutHazard
+from .hazard.fit import fit_dropout_hazard
+from .hazard.result import DropoutHazard
 from .person_period import person_period
 
 BIAS = (

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..arguments import checked_choice
+from ..core.arguments import checked_choice
+from ..core.people import refuse_repeats, same_ids
 from ..errors import ColumnError, DesignError, listing
-from ..people import refuse_repeats, same_ids
 from ..study.select import alliance_of, choose
 from .checks import number_of, study_only
 from .dated import known_by_session, with_ruptures

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ..drawing import GREY, in_percent, look, new_axes
-from .clock import CLOCKS
+from ..core.drawing import GREY, in_percent, look, new_axes
 from .endings import DROPOUT
+from .time_scale import CLOCKS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from .incidence import DropoutIncidence
+    from .incidence.incidence import DropoutIncidence
 
 FEWEST_DRAWN = 5
 """A curve ends where fewer are at risk: its last steps would be those of a few people."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..arguments import whole
+from ..core.arguments import whole
+from ..core.results import Result
 from ..errors import DesignError
 from ..inference.rows import tidy_rows
-from ..results import Result
 from .bounds import within
 
 

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm, rankdata, t
 
-from ..arguments import checked_choice
+from ..core.arguments import checked_choice
+from ..core.results import Result
 from ..errors import DesignError
-from ..results import Result
 from .influence import two_level
 from .likelihood import Effects, knapp_hartung_scale, solve, tau2_of
 from .metrics import METRICS

@@ -14,7 +14,7 @@ from scipy import optimize
 from scipy.special import expit, gammaln, xlogy
 from scipy.stats import chi2, norm, t
 
-from ..arguments import numbers
+from ..core.arguments import numbers
 from ..errors import DesignError, listing, require_columns
 from .metrics import Metric
 from .pooled import NO_PREDICTION, PooledEffects, no_test_of_a_share

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DesignError, FormulaError, listing, require_columns
-from ..multilevel.formula import Part, read_part
-from ..multilevel.table import Table
-from ..multilevel.terms import build
+from ..multilevel.formula.model_formula import Part, read_part
+from ..multilevel.formula.table import Table
+from ..multilevel.formula.terms import build
 
 
 def design_of(formula: str, effects: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:

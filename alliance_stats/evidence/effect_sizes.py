@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import gammaln
 
-from ..arguments import LARGEST, checked_choice, checked_table, numbers, shown
+from ..core.arguments import LARGEST, checked_choice, checked_table, numbers, shown
 from ..errors import ColumnError, DesignError, listing, require_columns
 
 Numbers = dict[str, np.ndarray]

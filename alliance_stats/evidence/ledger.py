@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..arguments import checked_choice
+from ..core.arguments import checked_choice
+from ..core.yaml_reading import read_yaml
 from ..errors import AllianceStatsError, DesignError, ReadError, did_you_mean, listing
-from ..yaml_reading import read_yaml
 from .analyses import ANALYSES
 from .published import pick_rows, published_folder, rows_digest
 

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.special import expit, logit
 from scipy.stats import norm
 
-from ..arguments import checked_choice, numbers
+from ..core.arguments import checked_choice, numbers
 from ..errors import DesignError, listing, require_columns
 from .reported import check_reported
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from ..arguments import numbers
-from ..drawing import GREY, INK, PALE, SERIES, new_axes
+from ..core.arguments import numbers
+from ..core.drawing import GREY, INK, PALE, SERIES, new_axes
 from ..errors import ColumnError, require_columns
 from .metrics import METRICS
 

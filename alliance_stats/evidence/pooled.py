@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from ..core.results import Result, to_show
 from ..inference.rows import tidy_rows
-from ..results import Result, to_show
 from .metrics import METRICS
 
 if TYPE_CHECKING:

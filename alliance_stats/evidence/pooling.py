@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import optimize
 from scipy.stats import chi2, norm, t
 
-from ..arguments import checked_choice
+from ..core.arguments import checked_choice
 from ..errors import DesignError, listing, require_columns
 from .likelihood import (
     Effects,

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .. import resources
+from ..core import resources
 from ..errors import ColumnError, DesignError, listing
 
 NUMBERS = ("estimate", "se", "ci_low", "ci_high", "k", "n", "events")

@@ -11,9 +11,9 @@ import pandas as pd
 from scipy.stats import chi2, t
 from scipy.stats import f as f_distribution
 
-from ..arguments import checked_choice
+from ..core.arguments import checked_choice
+from ..core.results import Result
 from ..errors import ArgumentError, DesignError, did_you_mean, listing, require_columns
-from ..results import Result
 from .design import design_of
 from .likelihood import Effects, containment_df, knapp_hartung_scale, q_statistic, solve, tau2_of
 from .metrics import checked_metric

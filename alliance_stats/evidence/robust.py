@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t
 
-from ..arguments import share
+from ..core.arguments import share
 from ..errors import DesignError
 from .pooled import PooledEffects
 from .regression import MetaRegression

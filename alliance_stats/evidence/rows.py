@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..arguments import checked_choice, checked_table, share
+from ..core.arguments import checked_choice, checked_table, share
 from ..errors import DesignError, listing, require_columns
 
 TESTS = ("knapp-hartung", "wald")

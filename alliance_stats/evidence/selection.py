@@ -9,10 +9,10 @@ import pandas as pd
 from scipy import optimize
 from scipy.stats import chi2, norm
 
-from ..arguments import checked_choice, is_number
+from ..core.arguments import checked_choice, is_number
+from ..core.results import Result
 from ..errors import DesignError
 from ..inference.rows import coefficient_rows
-from ..results import Result
 from .binomial import hessian
 from .influence import two_level
 from .likelihood import Effects, solve, tau2_of

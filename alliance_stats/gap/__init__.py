@@ -6,20 +6,20 @@ Read in this order: `pairs` (both ratings side by side), `description`, `by_unit
 therapist). `linear` is the door to the multilevel engine.
 """
 
-from .actor_partner import ActorPartner, fit_actor_partner
-from .by_unit import gap_by_scale, gap_by_therapist
-from .congruence import Congruence
-from .description import RatingGap, rating_gap
-from .feedback import GapFeedback, gap_feedback
-from .leads import LeadLag, who_leads
-from .one_with_many import OneWithMany, one_with_many
-from .outcome import OutcomeGap, outcome_gap
-from .parallel_forms import ParallelForms, check_parallel_forms
-from .plots import plot_bland_altman, plot_gap_by_therapist
-from .surface import fit_response_surface
-from .surface_bootstrap import SurfaceBootstrap
-from .surface_result import ResponseSurface
-from .truth_bias import TruthAndBias, fit_truth_and_bias
+from .description.by_unit import gap_by_scale, gap_by_therapist
+from .description.feedback import GapFeedback, gap_feedback
+from .description.parallel_forms import ParallelForms, check_parallel_forms
+from .description.plots import plot_bland_altman, plot_gap_by_therapist
+from .description.rating_gap import RatingGap, rating_gap
+from .dyads.actor_partner import ActorPartner, fit_actor_partner
+from .dyads.cross_lagged import LeadLag, who_leads
+from .dyads.one_with_many import OneWithMany, one_with_many
+from .outcome.outcome_gap import OutcomeGap, outcome_gap
+from .surface.bootstrap import SurfaceBootstrap
+from .surface.congruence import Congruence
+from .surface.fit import fit_response_surface
+from .surface.result import ResponseSurface
+from .truth_bias.fit import TruthAndBias, fit_truth_and_bias
 
 __all__ = [
     "ActorPartner",

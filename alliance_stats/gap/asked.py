@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from ..arguments import checked_choice
+from ..core.arguments import checked_choice
+from ..core.people import reuse_hint
 from ..errors import ColumnError, DesignError, listing
-from ..people import reuse_hint
 from .levels import table_of
 
 

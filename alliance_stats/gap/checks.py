@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..arguments import shown, whole
+from ..core.arguments import shown, whole
 from ..errors import ColumnError, DesignError
 
 FEW_DRAWS = 200

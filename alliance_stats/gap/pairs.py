@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..core.people import reuse_hint
 from ..errors import ColumnError, DesignError, listing, require_columns
-from ..people import reuse_hint
 from ..study.select import KEYS, ScoreName, choose, is_study, name_of, scores_of
 from .checks import finite_numbers, several, text
 from .levels import require_one_scale

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..arguments import shown
+from ..core.arguments import shown
 from ..errors import AllianceStatsError, DesignError, listing
 
 SHARE_AT_END = 0.01

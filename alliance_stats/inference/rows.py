@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..results import TIDY_COLUMNS
+from ..core.results import TIDY_COLUMNS
 from .distributions import half_width, t_two_sided
 
 
@@ -27,7 +27,7 @@ def tidy_rows(
     term, estimate, std_error
         One value, or one a row.
     effect, group
-        As in `alliance_stats.results.TIDY_COLUMNS`.
+        As in `alliance_stats.core.results.TIDY_COLUMNS`.
     **others
         Further columns: of the glossary, or behind it.
 

@@ -10,15 +10,15 @@ AR(1) residuals are in `residual` and `autocorrelated`; what a fit can be asked 
 `further`, each question with a module of its own.
 """
 
-from .bootstrap import Bootstrap
-from .compare import Comparison, compare_models
-from .contrasts import ContrastTest
-from .explained import Explained
+from .after_fit.bootstrap import Bootstrap
+from .after_fit.cluster_robust import RobustFit
+from .after_fit.compare import Comparison, compare_models
+from .after_fit.contrasts import ContrastTest
+from .after_fit.explained import Explained
 from .fit import fit_multilevel
-from .functions import list_formula_functions, register_formula_function
-from .ladder import Ladder, fit_ladder
+from .formula.functions import list_formula_functions, register_formula_function
+from .model_sequence import Ladder, fit_ladder
 from .result import MultilevelFit
-from .robust import RobustFit
 
 __all__ = [
     "Bootstrap",

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from .batches import Array, Indices
-from .deviance import factors
-from .grouping import Grouping
-from .omitted import message
-from .terms import INTERCEPT
+from .after_fit.omitted_slopes import message
+from .engine.batches import Array, Indices
+from .engine.deviance import factors
+from .engine.grouping import Grouping
+from .formula.terms import INTERCEPT
 
 if TYPE_CHECKING:
-    from .design import Design
-    from .optimise import Optimum
+    from .engine.design import Design
+    from .engine.optimise import Optimum
     from .result import MultilevelFit
 
 FEW_GROUPS = 20

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ..core.people import CLIENT, THERAPIST, reused_ids
 from ..errors import ColumnError, DesignError, listing
-from ..people import CLIENT, THERAPIST, reused_ids
-from .batches import Array, sum_children
-from .formula import Formula
-from .grouping import Grouping
-from .likelihood import Level
-from .terms import INTERCEPT
+from .engine.batches import Array, sum_children
+from .engine.grouping import Grouping
+from .engine.likelihood import Level
+from .formula.model_formula import Formula
+from .formula.terms import INTERCEPT
 
 if TYPE_CHECKING:
-    from .blocks import Effects
+    from .engine.blocks import Effects
 
 FEW_VALUES = 5  # with more whole numbers, the steps of a scale are finer than its noise
 MANY_ZEROS = 0.2  # share of zeros among whole numbers that speaks for a count or a floor

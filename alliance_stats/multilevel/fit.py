@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from ..arguments import checked_choice
+from ..core.arguments import checked_choice
 from ..errors import (
     ColumnError,
     ConvergenceWarning,
@@ -14,11 +14,11 @@ from ..errors import (
     FewClustersWarning,
     SingularFitWarning,
 )
-from .design import make_design
-from .formula import Formula, parse_formula
-from .inference import METHODS, Method
+from .after_fit.inference import METHODS, Method
+from .engine.design import make_design
+from .engine.residual import design_in_time
+from .formula.model_formula import Formula, parse_formula
 from .random_slopes import check_slopes, fit_varying, start_near
-from .residual import design_in_time
 from .result import MultilevelFit
 
 if TYPE_CHECKING:

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..arguments import level_of
+from ..core.arguments import level_of
 from ..errors import DesignError
-from . import prediction
-from .batches import Array
-from .inference import Method
-from .omitted import omitted_slopes
+from .after_fit import prediction
+from .after_fit.inference import Method
+from .after_fit.omitted_slopes import omitted_slopes
+from .engine.batches import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from .bootstrap import Bootstrap
-    from .compare import Comparison
-    from .explained import Explained
+    from .after_fit.bootstrap import Bootstrap
+    from .after_fit.cluster_robust import RobustFit
+    from .after_fit.compare import Comparison
+    from .after_fit.explained import Explained
     from .result import MultilevelFit
-    from .robust import RobustFit
 
 
 class FurtherMethods:
@@ -64,7 +64,7 @@ class FurtherMethods:
 
     def compare(self: MultilevelFit, other: MultilevelFit) -> Comparison:  # type: ignore[misc]
         """Compare with a nested model by a likelihood-ratio test (see `compare.compare`)."""
-        from .compare import compare
+        from .after_fit.compare import compare
 
         return compare(self, other)
 
@@ -95,7 +95,7 @@ class FurtherMethods:
             whose interval reaches zero has ``conf_low`` 0. What cannot be profiled is NaN, with
             the reason in ``note``.
         """
-        from .profiling import profile_ci
+        from .after_fit.profiling import profile_ci
 
         level = level_of(confidence, alpha=alpha)
         return profile_ci(self, None if parameters is None else list(parameters), level)
@@ -121,13 +121,13 @@ class FurtherMethods:
         progress
             Whether to show a bar.
         """
-        from .bootstrap import bootstrap
+        from .after_fit.bootstrap import bootstrap
 
         return bootstrap(self, replicates, seed=seed, n_jobs=n_jobs, progress=progress)
 
     def r_squared(self: MultilevelFit) -> Explained:  # type: ignore[misc]
         """Return what share of the variance the model explains (see `explained.explain`)."""
-        from .explained import explain
+        from .after_fit.explained import explain
 
         return explain(self)
 
@@ -137,7 +137,7 @@ class FurtherMethods:
 
     def robust(self: MultilevelFit, cluster: str | None = None) -> RobustFit:  # type: ignore[misc]
         """Return CR2 cluster-robust tests with Satterthwaite df (see `robust.cluster_robust`)."""
-        from .robust import cluster_robust
+        from .after_fit.cluster_robust import cluster_robust
 
         return cluster_robust(self, cluster)
 
@@ -152,7 +152,7 @@ class FurtherMethods:
         alpha: float | None = None,
     ) -> pd.DataFrame:
         """Predict with standard errors and intervals (see `uncertainty.predict_interval`)."""
-        from .uncertainty import predict_interval
+        from .after_fit.uncertainty import predict_interval
 
         return predict_interval(
             self,
@@ -168,9 +168,9 @@ class FurtherMethods:
     ) -> Axes:
         """Draw the fit: ``estimates``, ``caterpillar``, ``courses``, ``residuals`` or ``qq``.
 
-        See the functions of `alliance_stats.multilevel.plots` for their options.
+        See the functions of `alliance_stats.multilevel.after_fit.plots` for their options.
         """
-        from .plots import plot
+        from .after_fit.plots import plot
 
         return plot(self, kind, ax=ax, **options)
 

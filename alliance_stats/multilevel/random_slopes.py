@@ -24,17 +24,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import DesignError, did_you_mean, listing
-from .batches import Array
-from .deviance import covariances
-from .formula import Formula, parse_formula
-from .optimise import semidefinite_factor
-from .random_terms import Term, formula_text, lowest_first
-from .terms import INTERCEPT
+from .engine.batches import Array
+from .engine.deviance import covariances
+from .engine.optimise import semidefinite_factor
+from .formula.model_formula import Formula, parse_formula
+from .formula.random_terms import Term, formula_text, lowest_first
+from .formula.terms import INTERCEPT
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .design import Design
+    from .engine.design import Design
     from .result import MultilevelFit
 
 SLOPES = ("all", "none")

@@ -10,27 +10,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..arguments import level_of
-from ..disclosure import fewest_behind
+from ..core.arguments import level_of
+from ..core.disclosure import fewest_behind
+from ..core.people import CLIENT
+from ..core.results import Result
 from ..errors import DesignError
 from ..inference.distributions import t_quantile
 from ..inference.rows import coefficient_rows
-from ..people import CLIENT
-from ..results import Result
-from . import advice, prediction, variances
-from .autocorrelated import Autocorrelation, fit_autocorrelated
-from .batches import Array
-from .coefficients import Coefficients
-from .deviance import covariances, lifted, profile_at, start
-from .effects import UnitEffects, unit_effects
+from . import advice
+from .after_fit import prediction
+from .after_fit.effects import UnitEffects, unit_effects
+from .after_fit.inference import Inference, KenwardRoger, Method, Normal, Satterthwaite
+from .engine import variances
+from .engine.autocorrelated import Autocorrelation, fit_autocorrelated
+from .engine.batches import Array
+from .engine.coefficients import Coefficients
+from .engine.deviance import covariances, lifted, profile_at, start
+from .engine.optimise import Optimum, minimise
 from .further import FurtherMethods
-from .inference import Inference, KenwardRoger, Method, Normal, Satterthwaite
-from .optimise import Optimum, minimise
 
 if TYPE_CHECKING:
-    from .contrasts import ContrastTest
-    from .design import Design
-    from .residual import Neighbours
+    from .after_fit.contrasts import ContrastTest
+    from .engine.design import Design
+    from .engine.residual import Neighbours
 
 VANISHED = 1e-12  # residual variance, relative to the outcome's, that is none
 
@@ -242,7 +244,7 @@ class MultilevelFit(FurtherMethods, Result):
         ContrastTest
             t for one contrast, else F as lmerTest (Satterthwaite) or pbkrtest (Kenward-Roger).
         """
-        from .contrasts import contrast_test
+        from .after_fit.contrasts import contrast_test
 
         return contrast_test(self, contrast)
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ..results import Z95, short_p
+from ..core.results import Z95, short_p
 
 if TYPE_CHECKING:
-    from .autocorrelated import Autocorrelation
+    from .engine.autocorrelated import Autocorrelation
     from .result import MultilevelFit
 
 _METHODS = {

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..core.people import THERAPIST, reused_ids
 from ..errors import ColumnError, listing, require_columns
-from ..people import THERAPIST, reused_ids
 
 WHAT = "the data"
 

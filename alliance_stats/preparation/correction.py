@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..arguments import shown
+from ..core.arguments import shown
+from ..core.results import Z95, Result
 from ..errors import ColumnError, DesignError, require_columns
 from ..inference.rows import tidy_rows
-from ..results import Z95, Result
 
 if TYPE_CHECKING:
     from .reliability import MeanReliability

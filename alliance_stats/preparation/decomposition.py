@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from ..core.people import ID_COLUMNS
 from ..errors import ColumnError, DesignError, listing
-from ..people import ID_COLUMNS
 from . import columns as col
 from .decomposition_record import FEW_POINTS, Plan, Weights, record_of
 from .means import lines, means

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
+from ..core.results import Result
 from ..errors import ColumnError
 from ..inference.rows import tidy_rows
-from ..results import Result
 from . import columns as col
 from .components import Components, by_anova, by_reml, icc_interval, summarise
 

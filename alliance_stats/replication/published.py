@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
+from ..core.yaml_reading import read_yaml
 from ..errors import ReadError, did_you_mean, listing
-from ..yaml_reading import read_yaml
 from .printed import Printed, parse_printed
 
 KEYS = ("title", "source", "decimal", "note", "columns", "rows")
@@ -120,7 +120,7 @@ def read_published_table(path: str | os.PathLike[str]) -> PublishedTable:
 
 def _located(path: str | os.PathLike[str]) -> Path:
     """Return the file; the name of a shipped study stands for the example beside its data."""
-    from ..resources import folder
+    from ..core.resources import folder
 
     given = Path(path)
     if not given.exists() and given.name == str(path):

@@ -8,7 +8,7 @@ from html import escape
 import numpy as np
 import pandas as pd
 
-from ..results import TIDY_COLUMNS, Result
+from ..core.results import TIDY_COLUMNS, Result
 from .published import PublishedTable
 
 VERDICTS = ("equal", "rounding", "different", "not computed")

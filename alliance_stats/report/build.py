@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..core.outputs import scratch_beside
 from ..errors import AllianceStatsError, AllianceStatsWarning
-from ..outputs import scratch_beside
 from .content import Section
 from .context import Context, Options
 from .manifest import changed_since
@@ -158,9 +158,9 @@ def _checked_options(options: dict[str, Any]) -> Options:
 
 def _check_values(chosen: Options) -> None:
     """Refuse what no report can be made with, before any work is done."""
-    from ..arguments import checked_choice
+    from ..core.arguments import checked_choice
     from ..errors import DesignError, did_you_mean, listing
-    from ..measures.criteria import CRITERIA
+    from ..instruments.criteria import CRITERIA
     from ..ruptures import rupture_rules
 
     rules = list(rupture_rules()["name"])

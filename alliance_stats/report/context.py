@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..disclosure import Disclosure
+from ..core.disclosure import Disclosure
 from ..errors import DesignError, listing
 from ..study.select import ALLIANCE, KEYS, OUTCOME, choose, measures_of
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..arguments import finite, numbers
-from ..drawing import GREY, INK, PALE, SERIES, house_style, in_percent, look, new_axes
+from ..core.arguments import finite, numbers
+from ..core.drawing import GREY, INK, PALE, SERIES, house_style, in_percent, look, new_axes
 from ..errors import DesignError, require_columns
 from .formatting import count
 

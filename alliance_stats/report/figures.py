@@ -6,7 +6,7 @@ import re
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from ..drawing import GREY, house_style
+from ..core.drawing import GREY, house_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..arguments import shown
+from ..core.arguments import shown
+from ..core.results import Result
 from ..errors import DesignError, listing
-from ..results import Result
 from . import formatting as fmt
 from .content import Column, Table
 from .tables import to_html, to_text

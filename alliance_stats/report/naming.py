@@ -17,7 +17,7 @@ from html import escape
 from itertools import takewhile
 from typing import Any
 
-from ..people import ID_COLUMNS, ids_in
+from ..core.people import ID_COLUMNS, ids_in
 from ..study.tables import TABLES, table_schema
 from .content import Block, Caution, Column, Figure, Paragraph, Section
 

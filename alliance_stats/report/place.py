@@ -6,9 +6,9 @@ import json
 import os
 from pathlib import Path
 
-from .. import resources
+from ..core import resources
+from ..core.outputs import exchange, sweep
 from ..errors import AllianceStatsError, listing
-from ..outputs import exchange, sweep
 from .manifest import TOOL
 
 ACCOUNTS = ".alliance-stats"

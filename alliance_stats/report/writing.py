@@ -9,8 +9,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from ..disclosure import AT_THE_TOP, NOTHING_WITHHELD
-from ..outputs import keep_inputs
+from ..core.disclosure import AT_THE_TOP, NOTHING_WITHHELD
+from ..core.outputs import keep_inputs
 from . import manifest
 from .content import Block, Figure, Section, Table
 from .context import Context

@@ -1,7 +1,6 @@
 """Ruptures and repairs: rules, episodes, chance, agreement, models."""
 
-from .agreement import RuleAgreement, compare_rules
-from .chance import expected_by_chance
+from .chance.expected import expected_by_chance
 from .detection import detect_ruptures
 from .models import (
     AsymmetricChange,
@@ -15,13 +14,14 @@ from .models import (
     fit_rupture_outcome,
     fit_rupture_repair,
 )
-from .multiverse import Multiverse, rupture_multiverse
-from .multiverse_plan import AnalysisPlan, read_analysis_plan
-from .observer_principles import PrinciplesAndRepair, fit_principles_repair
-from .observer_reliability import CoderReliability, coder_reliability
-from .observer_table import summarise_codes
-from .recognition import ReportAgreement, compare_reports
-from .recommendation import RuleAdvice, recommend_rule
+from .multiverse.multiverse import Multiverse, rupture_multiverse
+from .multiverse.plan import AnalysisPlan, read_analysis_plan
+from .observers.agreement import RuleAgreement, compare_rules
+from .observers.principles import PrinciplesAndRepair, fit_principles_repair
+from .observers.recognition import ReportAgreement, compare_reports
+from .observers.reliability import CoderReliability, coder_reliability
+from .observers.table import summarise_codes
+from .performance.recommendation import RuleAdvice, recommend_rule
 from .result import Ruptures
 from .rules import rupture_rules
 

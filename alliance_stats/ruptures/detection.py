@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DesignError
-from .building import build
 from .courses import Courses, Floats
 from .episodes import Episodes, follow
+from .observers.reports import find_table, read_marks
 from .parameters import complete
 from .reading import Series, check_range, read_scores, therapists_in
-from .reports import find_table, read_marks
 from .result import Ruptures
+from .result_tables import build
 from .rules import Flags, Rule, find_rule
 
 if TYPE_CHECKING:

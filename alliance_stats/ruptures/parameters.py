@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import DesignError, did_you_mean, listing
+from .reference_and_unit import LEAST_SESSIONS, REFERENCES, UNITS
 from .rules import Rule
-from .yardsticks import LEAST_SESSIONS, REFERENCES, UNITS
 
 RATERS = ("client", "therapist", "observer")
 FAMILIES = ("withdrawal", "confrontation", "resolution")

@@ -13,14 +13,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..drawing import GREY, INK, PALE, new_axes
+from ..core.drawing import GREY, INK, PALE, new_axes
 from ..errors import DesignError, did_you_mean, listing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from .agreement import RuleAgreement
-    from .recognition import ReportAgreement
+    from .observers.agreement import RuleAgreement
+    from .observers.recognition import ReportAgreement
     from .result import Ruptures
 
 RUPTURE, REPAIR = "#B5402B", "#1F6FA8"

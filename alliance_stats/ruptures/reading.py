@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..core.people import reuse_hint
 from ..errors import AllianceStatsError, ColumnError, DesignError, listing, require_columns
-from ..people import reuse_hint
 from ..study.select import ScoreName, cards_of, choose, direction_of, is_study
 from .courses import Booleans, Courses, Floats, Integers
 

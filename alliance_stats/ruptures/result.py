@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..results import Result
-from .calibration import beside_reports
+from ..core.results import Result
 from .episodes import OUTCOMES
+from .performance.calibration import beside_reports
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -209,14 +209,14 @@ def _check_levels(p: Parameters, alliance: Instrument, outcome: Instrument) -> N
 
 
 def _registry() -> Any:
-    from ..measures import load_registry
+    from ..instruments import load_registry
 
     return load_registry()
 
 
 def _principles() -> dict[str, str]:
     """Return the thirteen principles with what each serves."""
-    from ..measures import load_principles
+    from ..instruments import load_principles
 
     return {principle.name: principle.serves for principle in load_principles().values()}
 

@@ -1,12 +1,12 @@
 """Reading, mapping, validating and holding a study."""
 
 from .codebook import Codebook as Codebook
-from .identifiers import scan_identifiers as scan_identifiers
 from .mapping import MappingDraft as MappingDraft
 from .mapping import suggest_mapping as suggest_mapping
 from .opening import open_study as open_study
-from .privacy import pseudonymise as pseudonymise
+from .privacy.identifiers import scan_identifiers as scan_identifiers
+from .privacy.pseudonyms import pseudonymise as pseudonymise
 from .reading import read_table as read_table
 from .study import Study as Study
-from .validation import validate as validate
-from .validation_report import ValidationReport as ValidationReport
+from .validating.doctor import validate as validate
+from .validating.report import ValidationReport as ValidationReport

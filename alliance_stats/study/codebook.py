@@ -8,15 +8,15 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..disclosure import SMALLEST_SHOWN, Disclosure
-from ..outputs import write_whole
-from .identifier_forms import are_free, are_names
+from ..core.disclosure import SMALLEST_SHOWN, Disclosure
+from ..core.outputs import write_whole
+from .privacy.identifier_forms import are_free, are_names
 from .tables import TableSchema, table_schema
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..measures import Measure
+    from ..instruments import Measure
     from .study import Study
 
 MOST_LEVELS = 12

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..people import ids_in
+from ..core.people import ids_in
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,8 +5,8 @@ from __future__ import annotations
 from os import PathLike
 from pathlib import Path
 
+from ..core.resources import at_home, folder
 from ..errors import AllianceStatsError
-from ..resources import at_home, folder
 
 
 def find_study(path: str | PathLike[str]) -> Path:

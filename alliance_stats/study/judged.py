@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from ..errors import DesignError
-from ..measures.criteria import Criterion, criterion_of
-from ..measures.scale_card import Card, direction_of
+from ..instruments.criteria import Criterion, criterion_of
+from ..instruments.scale_card import Card, direction_of
 from .reliability import scale_reliability
 from .select import ScoreName
 

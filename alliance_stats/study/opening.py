@@ -10,7 +10,7 @@ from .finding import find_study
 from .mapping import read_study
 from .study import Study
 from .truth import Truth, read_truth
-from .validation import check
+from .validating.doctor import check
 
 if TYPE_CHECKING:
     from .origin import RawStudy

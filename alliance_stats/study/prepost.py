@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from ..core.people import refuse_repeats
 from ..errors import ScoreError, require_columns
-from ..people import refuse_repeats
 from .select import choose, is_study, name_of, scores_of
 
 if TYPE_CHECKING:

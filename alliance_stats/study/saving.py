@@ -14,9 +14,9 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..core.outputs import exchange, scratch_beside, sweep
+from ..core.resources import at_home
 from ..errors import AllianceStatsError, DesignError, listing
-from ..outputs import exchange, scratch_beside, sweep
-from ..resources import at_home
 from .tables import descriptor
 
 if TYPE_CHECKING:
@@ -233,7 +233,7 @@ def _is_text(column: pd.Series) -> bool:
 
 def _own_cards(study: Study) -> list[Path]:
     """Return the files of the cards in use that did not ship with the package."""
-    from ..measures import load_registry
+    from ..instruments import load_registry
 
     shipped = {card.origin for card in load_registry().values()}
     origins = [Path(card.origin) for card in study.measures.values() if card.origin not in shipped]

@@ -37,7 +37,7 @@ def study_scores(study: Study) -> pd.DataFrame:
 
 def _computed(study: Study, messages: list[str]) -> pd.DataFrame:
     """Score what has a card; name what has none instead of failing."""
-    from ..measures import score
+    from ..instruments import score
 
     ratings = study.tables["ratings"]
     registry = study.measures

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import pandas as pd
 
-from ..arguments import checked_choice, shown
+from ..core.arguments import checked_choice, shown
+from ..core.people import refuse_repeats, same_ids
 from ..errors import ArgumentError, DesignError, ScoreError, did_you_mean, listing
-from ..measures import load_registry
-from ..people import refuse_repeats, same_ids
+from ..instruments import load_registry
 
 if TYPE_CHECKING:
-    from ..measures import Measure, Registry
-    from ..measures.card import Scale
+    from ..instruments import Measure, Registry
+    from ..instruments.card import Scale
     from .study import Study
 
 KEYS = ("measure", "scale", "rater")

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from ..measures import Registry
+    from ..instruments import Registry
     from .codebook import Codebook
     from .truth import Truth
-    from .validation_report import ValidationReport
+    from .validating.report import ValidationReport
 
 _SLOTS = (
     "name",
@@ -166,7 +166,7 @@ class Study:
 
     @cached_property
     def _measures(self) -> Registry:
-        from ..measures import load_registry
+        from ..instruments import load_registry
 
         return load_registry() if self._registry is None else self._registry
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from ..core.resources import folder
 from ..errors import ColumnError, did_you_mean, listing
-from ..resources import folder
 
 if TYPE_CHECKING:
     from pandera.pandas import Check, DataFrameSchema

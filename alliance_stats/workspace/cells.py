@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..core.results import Result
 from ..errors import AllianceStatsError, StudyLacksError
-from ..results import Result
 from ..study.select import choose
 from .needing import needs
 from .shown import TERMS, WIDTH, Course, Terms, Words, as_html, to_read

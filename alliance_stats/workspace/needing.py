@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ..arguments import shown
+from ..core.arguments import shown
 from ..errors import DesignError, StudyLacksError, did_you_mean, listing
 from ..study.select import measures_of, name_of
 from ..study.tables import TABLES, table_schema

@@ -8,9 +8,9 @@ import re
 import shutil
 from pathlib import Path
 
-from .. import resources
+from ..core import resources
+from ..core.outputs import scratch_beside
 from ..errors import AllianceStatsError, listing
-from ..outputs import scratch_beside
 from .notebooks import TAG, template_files
 
 TEMPLATES = Path(__file__).with_name("templates")

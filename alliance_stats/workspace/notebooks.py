@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import resources
+from ..core import resources
+from ..core.outputs import keep_inputs, write_whole
 from ..errors import AllianceStatsError, StudyLacksError, did_you_mean, listing
-from ..outputs import keep_inputs, write_whole
 from ..report.naming import Names
 from ..study import open_study
 from .sharing import NO_PERSONS, prepare, say_private, share

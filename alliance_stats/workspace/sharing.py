@@ -14,9 +14,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..measures import Measure
+from ..core.results import Result
+from ..instruments import Measure
 from ..report.naming import Names
-from ..results import Result
 from ..study import open_study
 from .shown import Course, Terms, Words
 

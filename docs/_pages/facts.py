@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import alliance_stats as al
-from alliance_stats import resources
+from alliance_stats.core import resources
 
 from .markdown import table
 

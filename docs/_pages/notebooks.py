@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from alliance_stats import resources
+from alliance_stats.core import resources
 
 from .markdown import toctree
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from alliance_stats.measures.criteria import Criterion, criterion_of
+from alliance_stats.instruments.criteria import Criterion, criterion_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "methods" / "change-criterion.md"
 CLIENTS, ITEMS = 100, 10

@@ -20,7 +20,13 @@ import numpy as np
 import alliance_stats as al
 from alliance_stats.ruptures.courses import Courses
 from alliance_stats.ruptures.parameters import complete
-from alliance_stats.ruptures.planting import CANDIDATES, Planted, error_rates, plant, repairs_dated
+from alliance_stats.ruptures.performance.planting import (
+    CANDIDATES,
+    Planted,
+    error_rates,
+    plant,
+    repairs_dated,
+)
 from alliance_stats.ruptures.rules import find_rule
 
 CLIENTS = 4000

@@ -28,7 +28,7 @@ import pandas as pd
 from rule_characteristics import LEVEL, table
 
 import alliance_stats as al
-from alliance_stats.ruptures.planting import CANDIDATES
+from alliance_stats.ruptures.performance.planting import CANDIDATES
 from alliance_stats.ruptures.rules import find_rule
 from alliance_stats.ruptures.states import model
 

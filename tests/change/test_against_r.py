@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.measures.change_formulas import METHODS, cutoff
-from alliance_stats.shares import wilson
+from alliance_stats.inference.shares import wilson
+from alliance_stats.instruments.change_formulas import METHODS, cutoff
 
 FOLDER = Path(__file__).parents[1] / "reference" / "change"
 REFERENCE = json.loads((FOLDER / "formulas.json").read_text())

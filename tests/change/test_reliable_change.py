@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.measures.change_formulas import METHODS, Moments, cutoff
+from alliance_stats.instruments.change_formulas import METHODS, Moments, cutoff
 
 EXACT = 1e-12  # same arithmetic, another order of operations
 

@@ -10,8 +10,8 @@ import pyreadstat
 import pytest
 
 import alliance_stats as al
+from alliance_stats.core.resources import folder
 from alliance_stats.errors import AllianceStatsError
-from alliance_stats.resources import folder
 from alliance_stats.study.frames import same_frame
 
 DEMO = folder("datasets") / "demo-trial"

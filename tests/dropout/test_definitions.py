@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.dropout.comparison import cohen_kappa
+from alliance_stats.dropout.definitions.comparison import cohen_kappa
 
 KAPPA = 5e-4  # the textbook rounds
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.dropout import frailty
+from alliance_stats.dropout.hazard.fit import frailty
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "dropout"
 LOGLIK = 1e-8  # both evaluate 25-point adaptive quadrature

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
+from alliance_stats.dropout.end_scores.sensitivity import _barnard_rubin, _clustered
 from alliance_stats.dropout.joint import expected_so_far
-from alliance_stats.dropout.missing import _barnard_rubin, _clustered
 
 
 def made(penalty: float, seed: int = 3) -> tuple[al.Study, float]:
@@ -229,7 +229,7 @@ def test_level_and_slope_take_nothing_of_the_session_before_leaving():
 
 
 def test_the_tipping_point_is_where_the_side_changes_even_if_the_grid_jumps_over_none():
-    from alliance_stats.dropout.missing import _tipping
+    from alliance_stats.dropout.end_scores.sensitivity import _tipping
 
     table = pd.DataFrame(
         {"delta": [0.0, 60.0, 30.0], "conf_low": [-5.0, 6.0, -4.0], "conf_high": [-4.0, 13.0, -1.0]}

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.dropout.prediction import association, leaks, run
+from alliance_stats.dropout.leakage import association, leaks
+from alliance_stats.dropout.prediction import run
 from alliance_stats.dropout.prediction.landmark import at_landmark
 
 BARE = dict.fromkeys(["forecasts", "observer_codes", "principle_codes"], False)

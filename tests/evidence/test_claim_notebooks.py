@@ -6,7 +6,7 @@ import nbformat
 import pytest
 
 import alliance_stats as al
-from alliance_stats import resources
+from alliance_stats.core import resources
 
 NOTEBOOKS = sorted((resources.folder("notebooks") / "claims").glob("*.ipynb"))
 

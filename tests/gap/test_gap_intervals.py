@@ -5,10 +5,14 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.gap.change import change_row
-from alliance_stats.gap.clusters import FEWEST_THERAPISTS, clusters, standard_deviation
-from alliance_stats.gap.moments import dyad_sums
+from alliance_stats.gap.description.course import change_row
+from alliance_stats.gap.description.gap_statistics import dyad_sums
 from alliance_stats.gap.pairs import paired_ratings
+from alliance_stats.inference.cluster_bootstrap import (
+    FEWEST_THERAPISTS,
+    clusters,
+    standard_deviation,
+)
 
 
 def scores_of(client, therapist, of=None, keep=None):

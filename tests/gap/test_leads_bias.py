@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.gap.lagged import solve, sums_of
-from alliance_stats.gap.leads import _lagged
+from alliance_stats.gap.dyads.cross_lagged import _lagged
+from alliance_stats.gap.dyads.lagged import solve, sums_of
 from alliance_stats.gap.pairs import paired_ratings
 
 A = np.array([[0.3, 0.15], [0.1, 0.2]])

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 import alliance_stats as al
-from alliance_stats.gap.same_gaps import same_gaps
+from alliance_stats.gap.description.homogeneity import same_gaps
 
 
 def clinic(seed=0, therapists=12, each=7, sd=0.5):

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.gap.change import mean_model
-from alliance_stats.gap.description import TERMS
-from alliance_stats.gap.moments import dyad_sums
+from alliance_stats.gap.description.course import mean_model
+from alliance_stats.gap.description.gap_statistics import dyad_sums
+from alliance_stats.gap.description.rating_gap import TERMS
 from alliance_stats.gap.pairs import paired_ratings
 
 EXACT = 1e-9  # the engine's optimum on balanced data, where the answer is a plain mean

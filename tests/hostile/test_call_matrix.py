@@ -70,7 +70,7 @@ def test_what_goes_wrong_inside_is_not_hidden():
     def broken(x: "float") -> float:
         return [][int(x)]
 
-    from alliance_stats.door import asking
+    from alliance_stats.core.door import asking
 
     with pytest.raises(IndexError):
         asking(broken)(1.0)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.multilevel.formula import parse_formula
+from alliance_stats.multilevel.formula.model_formula import parse_formula
 
 SECONDS = 5.0  # on a busy machine; alone each answer takes well below one
 

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.door import asking
-from alliance_stats.people import one_spelling
+from alliance_stats.core.door import asking
+from alliance_stats.core.people import one_spelling
 
 SPELLINGS = {
     "numbers": [1, 2, 3], "texts": ["1", "2", "3"], "floats": [1.0, 2.0, 3.0],

@@ -5,8 +5,8 @@ import time
 import pytest
 
 import alliance_stats as al
+from alliance_stats.core.yaml_reading import parse_yaml
 from alliance_stats.errors import ReadError
-from alliance_stats.yaml_reading import parse_yaml
 
 SOON = 10.0  # seconds, on a busy machine; a bomb that goes off takes minutes, or all memory
 

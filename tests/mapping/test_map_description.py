@@ -7,11 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from alliance_stats.core.yaml_reading import parse_yaml
 from alliance_stats.errors import ReadError
 from alliance_stats.study.mapping import read_study
 from alliance_stats.study.mapping.patterns import PatternError, parse_pattern
 from alliance_stats.study.mapping.vocabulary import MEASURE_KEYS, SOURCE_KEYS
-from alliance_stats.yaml_reading import parse_yaml
 
 GOOD = """\
 name: clinic

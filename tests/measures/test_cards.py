@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 import alliance_stats as al
+from alliance_stats.core.resources import folder
 from alliance_stats.errors import MeasureError
-from alliance_stats.measures.card_check import read_card
-from alliance_stats.resources import folder
+from alliance_stats.instruments.card_check import read_card
 
 CARDS = sorted((folder("schemas") / "measures").glob("*.yaml"))
 ALLIANCE = ["wai", "wai-s", "wai-sr", "haq-ii", "arm-5", "srs", "sai", "psq", "3rs", "calpas"]

@@ -3,9 +3,9 @@
 import pytest
 
 import alliance_stats as al
-from alliance_stats.measures import load_principles
-from alliance_stats.measures.card_check import read_trusted, schema_faults
-from alliance_stats.resources import folder
+from alliance_stats.core.resources import folder
+from alliance_stats.instruments import load_principles
+from alliance_stats.instruments.card_check import read_trusted, schema_faults
 
 CARDS = sorted((folder("schemas") / "principles").glob("*.yaml"))
 NAMES = [

@@ -9,7 +9,11 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.multilevel.autocorrelated import _fit_at, chain_beside, profile_with_correlation
+from alliance_stats.multilevel.engine.autocorrelated import (
+    _fit_at,
+    chain_beside,
+    profile_with_correlation,
+)
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "multilevel"
 DESIGNS = [d for d in json.loads((REFERENCE / "designs_car1.json").read_text()) if d["form"]]

@@ -6,8 +6,8 @@ import pytest
 from scipy import stats
 
 import alliance_stats as al
+from alliance_stats.core.results import TIDY_COLUMNS
 from alliance_stats.errors import DesignError, FewClustersWarning
-from alliance_stats.results import TIDY_COLUMNS
 
 ROUNDING = 1e-8  # sums of thousands of products in another order, relative
 

@@ -1,7 +1,7 @@
 import pytest
 
 from alliance_stats.errors import ColumnError, FormulaError
-from alliance_stats.multilevel.formula import parse_formula, read_part
+from alliance_stats.multilevel.formula.model_formula import parse_formula, read_part
 
 
 def test_splits_response_fixed_and_random():

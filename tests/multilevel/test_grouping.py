@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 
 from alliance_stats.errors import DesignError
-from alliance_stats.multilevel.grouping import factorise, nest
-from alliance_stats.multilevel.terms import Table
+from alliance_stats.multilevel.engine.grouping import factorise, nest
+from alliance_stats.multilevel.formula.terms import Table
 
 
 def grouping_of(frame, *columns):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from alliance_stats.multilevel import fit_multilevel
-from alliance_stats.multilevel.deviance import chain, factors, profile_at
-from alliance_stats.multilevel.inference import independent_rows
+from alliance_stats.multilevel.after_fit.inference import independent_rows
+from alliance_stats.multilevel.engine.deviance import chain, factors, profile_at
 
 DENSE = 1e-8  # rounding in dense n by n inverses, relative
 DIFFERENCES = 1e-5  # central differences of the covariance and Hessian, relative

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.multilevel import constrained
-from alliance_stats.multilevel.autocorrelated import _fit_at
+from alliance_stats.multilevel.engine import constrained
+from alliance_stats.multilevel.engine.autocorrelated import _fit_at
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "multilevel"
 ALL = {path.stem: json.loads(path.read_text()) for path in (REFERENCE / "lme4").glob("*.json")}

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from alliance_stats.multilevel.deviance import Profile, chain, covariances
-from alliance_stats.multilevel.likelihood import Contribution, Level, Partition, contribute
+from alliance_stats.multilevel.engine.deviance import Profile, chain, covariances
+from alliance_stats.multilevel.engine.likelihood import Contribution, Level, Partition, contribute
 
 DENSE = 1e-9  # rounding of dense n by n determinants and inverses, relative
 DIFFERENCES = 1e-6  # central differences with step 1e-5, relative to the largest derivative
@@ -131,7 +131,7 @@ def test_partitions_add_up_to_the_whole(levels, at):
 
 
 def test_pieces_are_the_whole(monkeypatch, levels):
-    monkeypatch.setattr("alliance_stats.multilevel.likelihood.PIECE", 7)
+    monkeypatch.setattr("alliance_stats.multilevel.engine.likelihood.PIECE", 7)
     partition = partition_of(*nested_rows(tops=6))
     relative = covariances(levels, some_theta(levels))
     assert len(partition.pieces) > 2

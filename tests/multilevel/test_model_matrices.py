@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from alliance_stats.multilevel.formula import read_part
-from alliance_stats.multilevel.table import Table
-from alliance_stats.multilevel.terms import build
+from alliance_stats.multilevel.formula.model_formula import read_part
+from alliance_stats.multilevel.formula.table import Table
+from alliance_stats.multilevel.formula.terms import build
 
 REFERENCE = json.loads(
     (Path(__file__).parents[1] / "reference/multilevel/model_matrices.json").read_text()

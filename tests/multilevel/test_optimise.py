@@ -3,9 +3,9 @@ import pytest
 
 from alliance_stats.errors import SingularFitWarning
 from alliance_stats.multilevel import fit_multilevel
-from alliance_stats.multilevel.deviance import profile_at, start
-from alliance_stats.multilevel.likelihood import Level
-from alliance_stats.multilevel.optimise import minimise, semidefinite_factor
+from alliance_stats.multilevel.engine.deviance import profile_at, start
+from alliance_stats.multilevel.engine.likelihood import Level
+from alliance_stats.multilevel.engine.optimise import minimise, semidefinite_factor
 
 SAME_DEVIANCE = 1e-6  # differences of a deviance that no test of models could see
 

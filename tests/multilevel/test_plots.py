@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.multilevel import plots
+from alliance_stats.multilevel.after_fit import plots
 
 
 @pytest.fixture(scope="module")

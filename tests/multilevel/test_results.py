@@ -3,7 +3,7 @@
 import pytest
 
 import alliance_stats as al
-from alliance_stats.results import TIDY_COLUMNS
+from alliance_stats.core.results import TIDY_COLUMNS
 
 FORMULA = "y ~ within + (1 | client)"
 

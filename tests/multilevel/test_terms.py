@@ -6,9 +6,8 @@ import pytest
 
 import alliance_stats as al
 from alliance_stats.errors import ColumnError, DesignError, FormulaError
-from alliance_stats.multilevel import functions
-from alliance_stats.multilevel.formula import parse_formula
-from alliance_stats.multilevel.terms import Table, build
+from alliance_stats.multilevel.formula.model_formula import functions, parse_formula
+from alliance_stats.multilevel.formula.terms import Table, build
 
 SECOND_NAMES = {"as.factor", "Treatment", "Sum", "Helmert", "Poly", "Diff", "contr.diff"}
 PAGE = (Path(__file__).parents[2] / "docs" / "multilevel.md").read_text(encoding="utf-8")

@@ -7,12 +7,12 @@ import sys
 import pytest
 
 import alliance_stats as al
-from alliance_stats import outputs
-from alliance_stats.outputs import exchange, keep_inputs, scratch_beside, sweep
+from alliance_stats.core import outputs
+from alliance_stats.core.outputs import exchange, keep_inputs, scratch_beside, sweep
 
 STOPPED = """
 import os, pathlib, sys
-from alliance_stats import outputs
+from alliance_stats.core import outputs
 moves = 0
 move = outputs._move
 def moved(source, to):

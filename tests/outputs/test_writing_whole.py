@@ -4,7 +4,7 @@ import pytest
 
 import alliance_stats as al
 from alliance_stats.cli import main
-from alliance_stats.outputs import write_whole
+from alliance_stats.core.outputs import write_whole
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.people import reused_ids
+from alliance_stats.core.people import reused_ids
 
 MADE_UNIQUE = "data['client_id'] = data['therapist_id'].astype(str) + '-' + data['client_id']"
 

@@ -11,7 +11,7 @@ import pytest
 import alliance_stats as al
 from alliance_stats.study.mapping import families
 from alliance_stats.study.reading import cells
-from alliance_stats.study.rules import ids
+from alliance_stats.study.validating.rules import ids
 
 KINDS = ("3", "NA", "1,5", "word", "true", "007", "")
 """One column in seven holds each of these beside other cells."""

@@ -11,7 +11,7 @@ REPLICATES = 30  # enough to exercise the shuffles; no number of theirs is teste
 COSTLY = {
     "endings": ("alliance_stats.dropout.endings", "_from_study"),
     "scores": ("alliance_stats.study.scored", "study_scores"),
-    "leak checks": ("alliance_stats.dropout.hazard", "refuse_late_predictors"),
+    "leak checks": ("alliance_stats.dropout.hazard.fit", "refuse_late_predictors"),
 }
 
 

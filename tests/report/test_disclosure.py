@@ -7,7 +7,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alliance_stats.disclosure import OTHERS, Disclosure, blurred
+from alliance_stats.core.disclosure import OTHERS, Disclosure, blurred
 
 PEOPLE = range(10)
 

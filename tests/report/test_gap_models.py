@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.disclosure import Disclosure
+from alliance_stats.core.disclosure import Disclosure
 from alliance_stats.report.naming import without_data
 from alliance_stats.report.sections import gap_models
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.drawing import figure_of, house_style, new_axes
+from alliance_stats.core.drawing import figure_of, house_style, new_axes
 from alliance_stats.report import columns as col
 from alliance_stats.report.build import make_section
 from alliance_stats.report.content import Caution, Figure, Paragraph, Section, Table

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.disclosure import OTHERS, Disclosure
+from alliance_stats.core.disclosure import OTHERS, Disclosure
 from alliance_stats.report.sections import rupture_chance
 from alliance_stats.report.sections import ruptures as section
 

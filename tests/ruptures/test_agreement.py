@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.ruptures.kappa import kappa, kappa_of
+from alliance_stats.ruptures.observers.kappa import kappa, kappa_of
 
 
 def course(score, client="a"):

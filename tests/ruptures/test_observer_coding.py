@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.pingouin_adapter import icc_forms
-from alliance_stats.ruptures.observer_principles import _holm, rupture_sessions
-from alliance_stats.ruptures.observer_reliability import weighted_kappa
+from alliance_stats.core.pingouin_adapter import icc_forms
+from alliance_stats.ruptures.observers.principles import _holm, rupture_sessions
+from alliance_stats.ruptures.observers.reliability import weighted_kappa
 
 PRINTED = 5e-3
 """The published table gives two decimals."""

@@ -8,7 +8,7 @@ from scipy.stats import norm
 import alliance_stats as al
 from alliance_stats.ruptures.courses import Courses
 from alliance_stats.ruptures.parameters import complete
-from alliance_stats.ruptures.planting import Planted, error_rates, plant, repairs_dated
+from alliance_stats.ruptures.performance.planting import Planted, error_rates, plant, repairs_dated
 from alliance_stats.ruptures.rules import find_rule
 
 MONTE_CARLO = 4

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.results import TIDY_COLUMNS
+from alliance_stats.core.results import TIDY_COLUMNS
 from alliance_stats.ruptures.parameters import CHECKS
 
 RULES = al.rupture_rules()

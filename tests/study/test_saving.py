@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import alliance_stats as al
+from alliance_stats.core.resources import folder
 from alliance_stats.errors import AllianceStatsError, DesignError
-from alliance_stats.resources import folder
 from alliance_stats.study.frames import same_frame
 
 
@@ -165,7 +165,7 @@ def test_answers_that_are_already_reversed_stay_marked(study, tmp_path):
 
 
 def test_a_measure_of_ones_own_travels_with_the_study(study, tmp_path):
-    from alliance_stats.measures import load_registry
+    from alliance_stats.instruments import load_registry
 
     own = (folder("schemas") / "measures" / "phq-9.yaml").read_text(encoding="utf-8")
     cards = tmp_path / "measures"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import alliance_stats as al
 from alliance_stats.study.tables import TABLES, table_schema
-from alliance_stats.study.validation import check
+from alliance_stats.study.validating.doctor import check
 
 CELLS = st.one_of(
     st.none(),

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.study.problem_words import ISSUE_COLUMNS
-from alliance_stats.study.report_xlsx import guarded
-from alliance_stats.study.validation import check
+from alliance_stats.study.validating.doctor import check
+from alliance_stats.study.validating.problem_words import ISSUE_COLUMNS
+from alliance_stats.study.validating.report_xlsx import guarded
 
 EVIL = '=HYPERLINK("http://x","<script>alert(1)</script>")'
 

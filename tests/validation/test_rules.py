@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.people import handovers
-from alliance_stats.study.validation import check, validation_rules
+from alliance_stats.core.people import handovers
+from alliance_stats.study.validating.doctor import check, validation_rules
 
 
 def one(report, rule):

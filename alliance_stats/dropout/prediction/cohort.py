@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from ...disclosure import OTHERS, SMALLEST_SHOWN
+from ...core.disclosure import OTHERS, SMALLEST_SHOWN
 from ...errors import listing, plural
-from .association import dates_of
+from ..leakage.association import dates_of
 from .crossvalidation import Run
 from .landmark import Landmark
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ...errors import ColumnError, DesignError
 from ..checks import flags, number_of
-from .association import dates_of
+from ..leakage.association import dates_of
 
 BEFORE = ("intake", "pre", "baseline", "screening")
 IDS = ("client_id", "therapist_id", "site_id")

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...arguments import whole
+from ...core.arguments import whole
+from ...core.people import refuse_repeats
 from ...errors import DesignError, listing, require_columns
-from ...people import refuse_repeats
 from ..checks import number_of, study_only
 from ..endings import CENSORED, DROPOUT, endings
 from .features import IDS, known_by, known_later, landmark_dates

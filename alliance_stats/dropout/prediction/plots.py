@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ...drawing import GREY, INK, SERIES, house_style, new_axes
+from ...core.drawing import GREY, INK, SERIES, house_style, new_axes
 from ...errors import DesignError, did_you_mean
 
 if TYPE_CHECKING:

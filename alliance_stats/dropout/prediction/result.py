@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from ...core.results import Result
 from ...inference.rows import tidy_rows
-from ...results import Result
 from ..sample_size import DropoutSampleSize
 
 if TYPE_CHECKING:

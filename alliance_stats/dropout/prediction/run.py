@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from ...disclosure import SMALLEST_SHOWN
+from ...core.disclosure import SMALLEST_SHOWN
 from ...errors import DesignError, listing, require_columns
+from ..leakage import leaks
+from ..leakage.association import dates_of, days, in_days
 from ..sample_size import DropoutSampleSize, dropout_sample_size
-from . import leaks
-from .asked import Asked, asked_of
-from .association import dates_of, days, in_days
+from .arguments import Asked, asked_of
 from .checks import rows
 from .cohort import describe, few_alike, rare_together
 from .crossvalidation import Progress, Setup, cross_validate, make_setup
@@ -330,7 +330,7 @@ def _with_one_predictor(asked: Asked, x: pd.DataFrame) -> tuple[tuple[str, ...],
 
 def _is_alliance(name: str) -> bool:
     from ...errors import MeasureError
-    from ...measures import measure
+    from ...instruments import measure
 
     try:
         return measure(name.split("_")[0]).construct == "alliance"

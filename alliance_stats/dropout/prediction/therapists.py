@@ -17,7 +17,7 @@ import pandas as pd
 from scipy import optimize
 from scipy.stats import t as student
 
-from .. import frailty
+from ..hazard import frailty
 from .metrics import Predictions, logit
 
 LEAST_THERAPISTS = 10  # who have clients of both outcomes; with fewer the intervals do not hold

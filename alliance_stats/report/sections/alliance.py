@@ -7,9 +7,9 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from ...core.disclosure import NOTE, SMALLEST_SHOWN, WithheldError, rounded
+from ...core.drawing import figure_of, house_style, new_axes
 from ...description import mean_course, scale_reliability
-from ...disclosure import NOTE, SMALLEST_SHOWN, WithheldError, rounded
-from ...drawing import figure_of, house_style, new_axes
 from ...errors import AllianceStatsError
 from .. import columns as col
 from ..content import Block, Figure, Paragraph, Section, Table

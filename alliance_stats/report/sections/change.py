@@ -8,12 +8,12 @@ import pandas as pd
 
 from ...change.reliable import reliable_change
 from ...change.significant import ClinicallySignificantChange, judged_by_line
+from ...core.disclosure import NOTE, OTHERS, Disclosure
+from ...core.drawing import figure_of, house_style, new_axes
 from ...description import first_and_last
-from ...disclosure import NOTE, OTHERS, Disclosure
-from ...drawing import figure_of, house_style, new_axes
 from ...errors import AllianceStatsError
-from ...measures.criteria import Criterion
-from ...shares import wilson
+from ...inference.shares import wilson
+from ...instruments.criteria import Criterion
 from .. import columns as col
 from ..content import Block, Caution, Figure, Paragraph, Section, Table
 from ..context import Context, Score

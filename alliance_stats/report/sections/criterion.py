@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...disclosure import NOTE, Disclosure
-from ...measures.criteria import Criterion
-from ...measures.scale_card import Card
+from ...core.disclosure import NOTE, Disclosure
+from ...instruments.criteria import Criterion
+from ...instruments.scale_card import Card
 from ...study.judged import alpha_here, judged_pairs
 from .. import columns as col
 from ..content import Table

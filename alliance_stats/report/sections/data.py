@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
+from ...core.disclosure import NOTE, SMALLEST_SHOWN, Disclosure, rounded
+from ...core.drawing import figure_of, house_style, new_axes
 from ...description import first_and_last, missing_by_session, missing_ratings, study_flow
 from ...description.flow import Stage, attended_sessions
-from ...disclosure import NOTE, SMALLEST_SHOWN, Disclosure, rounded
-from ...drawing import figure_of, house_style, new_axes
 from ...errors import AllianceStatsError, plural
 from .. import columns as col
 from ..content import Block, Caution, Figure, Paragraph, Section, Table

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ...disclosure import WithheldError
+from ...core.disclosure import WithheldError
 from ...errors import AllianceStatsError
 from ..content import Block, Caution, Section
 from ..naming import without_data

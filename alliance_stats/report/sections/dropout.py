@@ -6,8 +6,16 @@ from typing import Any
 
 import pandas as pd
 
-from ...disclosure import NOTE, OTHERS, SMALLEST_SHOWN, Disclosure, WithheldError, blurred, rounded
-from ...drawing import figure_of, house_style, new_axes
+from ...core.disclosure import (
+    NOTE,
+    OTHERS,
+    SMALLEST_SHOWN,
+    Disclosure,
+    WithheldError,
+    blurred,
+    rounded,
+)
+from ...core.drawing import figure_of, house_style, new_axes
 from ...dropout.endings import endings
 from ...errors import plural
 from .. import columns as col

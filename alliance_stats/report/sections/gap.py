@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...disclosure import NOTE, SMALLEST_SHOWN, Disclosure, blurred, rounded, spread_tells
-from ...drawing import figure_of, house_style, new_axes
+from ...core.disclosure import NOTE, SMALLEST_SHOWN, Disclosure, blurred, rounded, spread_tells
+from ...core.drawing import figure_of, house_style, new_axes
 from ...errors import AllianceStatsError, plural
 from .. import columns as col
 from ..content import Block, Figure, Paragraph, Section, Table

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from ...disclosure import (
+from ...core.disclosure import (
     NOTE,
     SMALLEST_SHOWN,
     Disclosure,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...disclosure import (
+from ...core.disclosure import (
     NOTE,
     SMALLEST_SHOWN,
     Disclosure,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from ...drawing import figure_of, house_style, new_axes
+from ...core.drawing import figure_of, house_style, new_axes
 from ...errors import plural
 from ..content import Block, Caution, Figure
 from ..context import Score

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from ...disclosure import NOTE, blurred
+from ...core.disclosure import NOTE, blurred
 from ...errors import DesignError, ScoreError
 from .. import columns as col
 from ..content import Block, Paragraph, Table

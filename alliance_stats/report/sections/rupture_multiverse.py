@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...disclosure import SMALLEST_SHOWN, WithheldError, blurred
-from ...drawing import house_style
+from ...core.disclosure import SMALLEST_SHOWN, WithheldError, blurred
+from ...core.drawing import house_style
 from ...errors import DesignError, plural
-from ...ruptures.multiverse_grid import expand, single
-from ...ruptures.multiverse_plan import AnalysisPlan
+from ...ruptures.multiverse.grid import expand, single
+from ...ruptures.multiverse.plan import AnalysisPlan
 from .. import columns as col
 from ..content import Block, Figure, Paragraph, Table
 from ..context import Context, Score
@@ -148,7 +148,7 @@ def _effect(many: Any) -> str:
 
 
 def _curve(many: Any, outcome: Score, how: str) -> Figure:
-    from ...ruptures.multiverse_plot import curve_data
+    from ...ruptures.multiverse.plot import curve_data
 
     with house_style():
         ax = many.plot()

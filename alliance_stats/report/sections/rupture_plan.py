@@ -8,13 +8,13 @@ from typing import Any
 
 import pandas as pd
 
+from ...core.yaml_reading import read_yaml
 from ...errors import DesignError, ReadError, plural
-from ...ruptures.multiverse_grid import Specification
-from ...ruptures.multiverse_plan import AnalysisPlan
+from ...ruptures.multiverse.grid import Specification
+from ...ruptures.multiverse.plan import AnalysisPlan
 from ...ruptures.parameters import complete
 from ...ruptures.rules import find_rule
 from ...study.mapping.paths import inside
-from ...yaml_reading import read_yaml
 from .. import columns as col
 from ..content import Block, Caution, Paragraph, Table
 from ..context import Score

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from ...disclosure import NOTE, OTHERS, Disclosure
+from ...core.disclosure import NOTE, OTHERS, Disclosure
 from ...errors import AllianceStatsError, plural
 from .. import columns as col
 from ..content import Block, Caution, Paragraph, Section, Table

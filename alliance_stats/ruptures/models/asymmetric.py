@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ...arguments import checked_choice, whole
+from ...core.arguments import checked_choice, whole
+from ...core.results import TIDY_COLUMNS, Result
 from ...errors import DesignError
 from ...preparation import decompose
-from ...results import TIDY_COLUMNS, Result
 from .clustered import bias_reduced, fit_differences, slices, tidy_rows, working
 from .repair import quiet_fit
 from .session_table import Series, read_ratings

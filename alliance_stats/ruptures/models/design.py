@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...arguments import checked_choice, whole
+from ...core.arguments import checked_choice, whole
 from ...errors import DesignError
 from ...preparation import decompose, lag
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ...arguments import checked_choice, whole
+from ...core.arguments import checked_choice, whole
+from ...core.results import TIDY_COLUMNS, Result
 from ...errors import DesignError
-from ...results import TIDY_COLUMNS, Result
 from ..parameters import check_seed
 from ..result import Ruptures
 from ..rules import find_rule

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ...arguments import checked_choice
+from ...core.arguments import checked_choice
+from ...core.results import TIDY_COLUMNS, Result
 from ...errors import AllianceStatsWarning, DesignError
-from ...results import TIDY_COLUMNS, Result
 from ...study.select import is_study
 from ..result import Ruptures
 from .design import SLOPES

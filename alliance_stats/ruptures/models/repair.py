@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from ...core.results import TIDY_COLUMNS, Result, to_show
 from ...errors import AllianceStatsWarning, DesignError
-from ...results import TIDY_COLUMNS, Result, to_show
 from ..result import Ruptures
 from ..rules import find_rule
 from .design import Choices, ModelData, lagged, model_data, slopes_of

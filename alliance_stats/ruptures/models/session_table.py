@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ...core.people import handovers
 from ...errors import DesignError, require_columns
-from ...people import handovers
 from ...study.select import ScoreName, choose, is_study
 from ..detection import detect_ruptures
 from ..reading import (

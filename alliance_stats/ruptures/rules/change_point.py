@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..courses import Booleans, Courses, Floats, Integers, by_length, matrix
-from ..yardsticks import within_sd
+from ..reference_and_unit import within_sd
 from .base import Flags, Rule, below, divide
 
 EXACT_FIT = 1e-12

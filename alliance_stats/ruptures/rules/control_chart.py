@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from ..courses import Booleans, Courses, Floats, Integers
-from ..yardsticks import trend
+from ..reference_and_unit import trend
 from .base import ROUNDING, Flags, Rule
 
 D2 = 1.128

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..courses import Courses
-from ..yardsticks import UNITS, reference, retest_reliability
+from ..reference_and_unit import UNITS, reference, retest_reliability
 from .base import Flags, Rule, below, divide
 
 

@@ -26,7 +26,7 @@ import numpy as np
 
 from ...errors import DesignError
 from ..courses import Booleans, Courses, Floats, Integers
-from ..yardsticks import previous, reliable_change, retest_reliability
+from ..reference_and_unit import previous, reliable_change, retest_reliability
 from .base import ROUNDING, Flags, Rule, below
 
 WIDTH = 3

@@ -6,8 +6,8 @@ import difflib
 from pathlib import Path
 from typing import Any
 
+from ...core.yaml_reading import Place, read_yaml
 from ...errors import ReadError, did_you_mean, listing
-from ...yaml_reading import Place, read_yaml
 from ..origin import Problem
 from ..tables import TABLES
 from .describing_measures import MeasureReader

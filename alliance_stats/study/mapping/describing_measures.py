@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from ...core.yaml_reading import Place
 from ...errors import did_you_mean, listing
-from ...yaml_reading import Place
 from .describing_parts import PartReader
 from .patterns import Pattern, PatternError, parse_pattern
 from .spec import MeasureSpec

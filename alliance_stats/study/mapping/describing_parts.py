@@ -6,8 +6,8 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Any
 
+from ...core.yaml_reading import Place, Tree
 from ...errors import did_you_mean, listing, nearest
-from ...yaml_reading import Place, Tree
 from ..origin import Problem
 from ..reading.loaded import is_delimiter
 

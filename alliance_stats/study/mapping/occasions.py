@@ -47,7 +47,7 @@ def _scored(
     source: Source, block: Block, frame: pd.DataFrame, positions: np.ndarray
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """Score items given at an occasion: ``assessments`` holds scores."""
-    from ...measures import score
+    from ...instruments import score
 
     n_items = len(block.parts)
     forms = frame.iloc[::n_items].reset_index(drop=True)

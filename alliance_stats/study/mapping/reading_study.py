@@ -119,7 +119,7 @@ def _no_study(message: str, hint: str) -> Problem:
 
 def _registry(folder: Path, raw: RawStudy) -> Any:
     """Return the known measures; a faulty card of the study's own is a problem."""
-    from ...measures import load_registry
+    from ...instruments import load_registry
 
     own = folder / "measures"
     try:

@@ -138,7 +138,7 @@ def suggest_mapping(frame_or_path: pd.DataFrame | str | os.PathLike[str]) -> Map
     >>> list(draft.unplaced)
     ['mood']
     """
-    from ...measures import load_registry
+    from ...instruments import load_registry
 
     if isinstance(frame_or_path, pd.DataFrame):
         if not len(frame_or_path.columns):

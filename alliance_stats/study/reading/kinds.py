@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ...core.resources import at_home
 from ...errors import ReadError, did_you_mean, listing
-from ...resources import at_home
 
 KINDS = {
     ".csv": "csv",

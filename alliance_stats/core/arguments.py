@@ -1,0 +1,149 @@
+"""What functions ask of their arguments: the value in the type they need, or one sentence."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import ColumnError, DesignError, did_you_mean, listing
+
+LARGEST = 1e100
+"""No measurement is larger; beyond it squares and cubes are no numbers any more."""
+
+
+def is_number(value: object) -> bool:
+    """Tell whether a value is one finite number (no text, no truth value, no list)."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number)):
+        return False
+    return bool(np.isfinite(value))
+
+
+def shown(value: object) -> str:
+    """Return a value as it stands in a message: short, and nobody's address in memory."""
+    if value is None or isinstance(value, str | bytes | bool | int | float | complex | np.generic):
+        text = repr(value)
+    elif isinstance(value, type) or callable(value):
+        kind = "class" if isinstance(value, type) else "function"
+        return f"the {kind} {getattr(value, '__name__', '')}".strip()
+    elif isinstance(value, list | tuple | dict | set) and " at 0x" not in repr(value):
+        text = repr(value)
+    else:
+        return f"a value of type {type(value).__name__}"
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def checked_choice(name: str, value: Any, allowed: Iterable[Any]) -> Any:
+    """Return `value` where it is one of the words (or None, numbers, truths) allowed.
+
+    The message names the nearest word. True is not 1, and no number is a truth.
+    """
+    known = list(allowed)
+    if not any(
+        (is_number(value) if is_number(one) else type(value) is type(one)) and value == one
+        for one in known
+    ):
+        words = [str(one) for one in known]
+        hint = did_you_mean(value, words) if isinstance(value, str) else ""
+        raise DesignError(f"{name} must be one of {', '.join(words)}, not {shown(value)}.{hint}")
+    return value
+
+
+def share(value: Any, name: str = "confidence") -> float:
+    """Return a number strictly between 0 and 1, such as a level of confidence."""
+    if not is_number(value) or not 0 < value < 1:
+        hint = f" Write {value / 100:g}." if is_number(value) and 1 < value < 100 else ""
+        raise DesignError(
+            f"{name} must be a number between 0 and 1, such as 0.95, not {shown(value)}.{hint}"
+        )
+    return float(value)
+
+
+def level_of(confidence: float, *, alpha: float | None = None, level: float | None = None) -> float:
+    """Return the level of an interval; where it came by an old name, say what replaced that."""
+    for name, value in (("alpha", alpha), ("level", level)):
+        if value is None:
+            continue
+        confidence = 1 - share(value, name) if name == "alpha" else share(value, name)
+        text = f"{name}={value:g} is an old name; write confidence={confidence:.10g}."
+        warnings.warn(text, DeprecationWarning, stacklevel=3)
+    return share(confidence)
+
+
+def whole(value: Any, name: str, least: int, most: int | None = None) -> int:
+    """Return a whole number of `least` or more (and at most `most`)."""
+    fits = is_number(value) and float(value).is_integer() and value >= least
+    if fits and (most is None or value <= most):
+        return int(value)
+    upto = f" to {most}" if most is not None else " or more"
+    raise DesignError(f"{name} must be a whole number of {least}{upto}, not {shown(value)}.")
+
+
+def finite(value: Any, name: str, least: float = -np.inf) -> float:
+    """Return a finite number above `least`."""
+    if not is_number(value) or not value > least:
+        above = f" above {least:g}" if np.isfinite(least) else ""
+        raise DesignError(f"{name} must be a finite number{above}, not {shown(value)}.")
+    return float(value)
+
+
+def flag(value: Any, name: str) -> bool:
+    """Return True or False, and nothing that merely looks like it."""
+    if not isinstance(value, bool | np.bool_):
+        raise DesignError(f"{name} must be True or False, not {shown(value)}.")
+    return bool(value)
+
+
+def names(given: Any, name: str) -> list[str]:
+    """Return a list of names; one name alone is a list of one."""
+    if isinstance(given, str):
+        return [given]
+    if not isinstance(given, Iterable) or not all(isinstance(one, str) for one in given):
+        raise DesignError(f"{name} must be a name or a list of names, not {shown(given)}.")
+    return list(dict.fromkeys(given))
+
+
+def checked_table(data: Any, what: str) -> pd.DataFrame:
+    """Return a DataFrame whose columns are named once, or say what came instead."""
+    if not isinstance(data, pd.DataFrame):
+        whose = what[0].upper() + what[1:]
+        raise DesignError(f"{whose} must be a DataFrame, not {type(data).__name__}.")
+    twice = data.columns[data.columns.duplicated()]
+    if len(twice):
+        raise ColumnError(
+            f"Each column of {what} must be named once; {listing(twice.unique())} come more than "
+            "once. Rename or drop one."
+        )
+    return data
+
+
+def numbers(data: pd.DataFrame, column: Any, what: str) -> np.ndarray:
+    """Return a column as floats; missing stays missing, all else that is no number is refused."""
+    cells = data[column]
+    values = pd.to_numeric(cells, errors="coerce") if _may_be_numbers(cells) else None
+    bad = cells.notna() if values is None else values.isna() & cells.notna()
+    if values is not None:
+        bad |= np.abs(values.to_numpy(dtype=float, na_value=np.nan)) > LARGEST
+        bad |= cells.map(lambda cell: isinstance(cell, (bool, np.bool_))).to_numpy(dtype=bool)
+    if bad.any():
+        raise ColumnError(
+            f"Column '{column}' of {what} must hold finite numbers; {int(bad.sum())} rows do not "
+            f"(first value {cells[bad].iloc[0]!r}; rows {listing(data.index[bad])}). Correct them "
+            "or set them missing."
+        )
+    if values is None:
+        return np.full(len(cells), np.nan)
+    return values.to_numpy(dtype=float, na_value=np.nan)
+
+
+def _may_be_numbers(cells: pd.Series) -> bool:
+    """Dates and truth values turn into numbers without complaint, and mean something else."""
+    kind = cells.dtype
+    return not (
+        pd.api.types.is_bool_dtype(kind)
+        or pd.api.types.is_datetime64_any_dtype(kind)
+        or pd.api.types.is_timedelta64_dtype(kind)
+    )

@@ -1,0 +1,360 @@
+"""What may be said of people in files that travel: one place decides, and all of them ask it.
+
+The attacker has the whole folder of a report (page, tables, Word files, figures with their paths
+and marks, ``run.json``), knows this program, and may know the people. He adds and subtracts what
+is shown: totals and parts, nested tables, steps of curves, shares times their denominators. He
+wins where he is left with a number about one to four people.
+
+So a section does not ask "is this count small?", which says nothing of what it gives away beside
+another. It names the *group of people* behind a number, and `Disclosure.shows` keeps a ledger of
+the groups that were shown. A new group is shown only if no sum of shown groups, each added or
+subtracted any number of times, comes down to fewer than five people. That covers complements
+(everybody minus those shown), nested tables and steps of curves alike, through the whole report
+and whatever the order. Empty groups are shown: that nobody dropped out is no number of somebody.
+
+Where a group is not shown, no number that is exact enough to compute its size is: no share, no
+standard deviation beside a standard error, no degrees of freedom. Estimates of means and models
+remain, rounded (`rounded`). Rare categories are put together (`Disclosure.parts`) before anything
+is computed of them. Persons are drawn only where the user asks for it.
+
+What this does not cover: two reports of different states of one study, given to one reader, tell
+what changed between them; attackers who know the people behind most of a group know the rest; and
+in ledgers of more than `MOST_PATTERNS` people that no two tables treat alike, sums of more than two
+groups that come down to three or four people are looked for only among people treated alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import DesignError
+from .people import CLIENT, THERAPIST, ids_in
+
+SMALLEST_SHOWN = 5
+NOTE = "Withheld: what is about fewer than five people, or would tell of fewer beside the rest."
+AT_THE_TOP = (
+    "Some numbers are withheld in this report: those about fewer than five people, and those from "
+    "which such a number could be computed."
+)
+NOTHING_WITHHELD = (
+    "PRIVATE: nothing is withheld in this report, and single persons are drawn. It is for the "
+    "owner of the data and must not leave the clinic."
+)
+OTHERS = "Others, put together because some are few"
+MOST_PATTERNS = 300
+SPREAD_TELLS_BELOW = 30
+FEW_VALUES = 4
+"""A column with so many values or fewer may be one of categories, whatever they are called."""
+CORRELATION = r"(?:r|cor|icc)(?:[_ ]|$)"
+SPREAD = r"(?:sd|loa|standardised)[_ ]"
+ZERO = 1e-8
+"""Sums of random weights of the size of one; rounding leaves 1e-12, chance reaches 1e-8 never."""
+
+
+class WithheldError(DesignError):
+    """A number that would tell of fewer than five people."""
+
+
+@dataclass
+class _Ledger:
+    """The groups of one kind of unit that were shown.
+
+    The rows shown span a space of vectors over people. A group is told by them where its vector
+    of ones lies in that space, that is where every vector at right angles to the space sums to
+    zero over the group. Two random such vectors (`weights`) tell it with certainty.
+    """
+
+    places: dict[Hashable, int] = field(default_factory=dict)
+    basis: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+    weights: np.ndarray = field(default_factory=lambda: np.zeros((2, 0)))
+    patterns: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    shown: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+    random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(20))
+
+    def admit(self, groups: Iterable[frozenset[Hashable]]) -> bool:
+        """Add all of the groups, or none where one of them would give somebody away."""
+        groups = [group for group in groups if group]
+        if any(len(group) < SMALLEST_SHOWN for group in groups):
+            return False
+        self._grow(frozenset().union(*groups))
+        basis, weights, patterns = self.basis, self.weights, self.patterns
+        shown = self.shown
+        for group in groups:
+            row = np.zeros(len(self.places))
+            row[[self.places[one] for one in group]] = 1.0
+            new = row
+            for _ in range(2):  # once leaves rounding errors that grow with the ledger
+                new = new - basis.T @ (basis @ new)
+            length = float(np.linalg.norm(new))
+            if length < ZERO * np.sqrt(len(row)):
+                continue  # told already by what is shown
+            if _few_beside(shown, row):
+                return False
+            new = new / length
+            shown = np.vstack([shown, row])
+            basis = np.vstack([basis, new])
+            weights = weights - np.outer(weights @ new, new)
+            patterns = np.unique(2 * patterns + row.astype(np.int64), return_inverse=True)[1]
+        if len(basis) > len(self.basis) and _tells_of_few(weights, patterns):
+            return False
+        self.basis, self.weights, self.patterns = basis, weights, patterns
+        self.shown = shown
+        return True
+
+    def _grow(self, people: frozenset[Hashable]) -> None:
+        for one in people - self.places.keys():
+            self.places[one] = len(self.places)
+        more = len(self.places) - len(self.patterns)
+        if not more:
+            return
+        self.basis = np.pad(self.basis, ((0, 0), (0, more)))
+        self.shown = np.pad(self.shown, ((0, 0), (0, more)))
+        self.weights = np.hstack([self.weights, self.random.normal(size=(2, more))])
+        self.patterns = np.pad(self.patterns, (0, more))
+
+
+def _each_once(group: Iterable[Hashable]) -> frozenset[Hashable]:
+    """Return the people of a group; a column is made unique before Python looks at its cells."""
+    return frozenset(group.unique() if isinstance(group, pd.Series) else group)
+
+
+def _few_beside(shown: np.ndarray, row: np.ndarray) -> bool:
+    """Return whether a group and one that was shown lie within each other but for a few."""
+    both, sizes, size = shown @ row, shown.sum(axis=1), row.sum()
+    nested = (both == sizes) | (both == size)
+    apart = np.abs(sizes - size)
+    return bool((nested & (apart > 0) & (apart < SMALLEST_SHOWN)).any())
+
+
+def _tells_of_few(weights: np.ndarray, patterns: np.ndarray) -> bool:
+    """Return whether some fewer than five people are told; those treated alike only together."""
+    sizes = np.bincount(patterns)
+    sums = np.stack([np.bincount(patterns, w) for w in weights])
+    small = sizes < SMALLEST_SHOWN
+    sizes, sums = sizes[small], sums[:, small]
+    if len(sizes) <= MOST_PATTERNS:  # up to two patterns on either side: four people
+        first, second = np.triu_indices(len(sizes), 1)
+        sizes = np.concatenate([[0], sizes, sizes[first] + sizes[second]])
+        sums = np.hstack([np.zeros((2, 1)), sums, sums[:, first] + sums[:, second]])
+    else:
+        sizes, sums = np.append(sizes, 0), np.hstack([sums, np.zeros((2, 1))])
+    sums, sizes = sums[:, sizes < SMALLEST_SHOWN], sizes[sizes < SMALLEST_SHOWN]
+    order = np.argsort(sums[0])
+    sums, sizes = sums[:, order], sizes[order]
+    start = np.searchsorted(sums[0], -sums[0] - ZERO)
+    stop = np.searchsorted(sums[0], -sums[0] + ZERO)
+    for place in np.flatnonzero(stop > start):
+        partners = np.arange(start[place], stop[place])
+        together = sizes[partners] + sizes[place]
+        zero = np.abs(sums[1, partners] + sums[1, place]) < ZERO
+        if (zero & (together > 0) & (together < SMALLEST_SHOWN)).any():
+            return True
+    return False
+
+
+class Disclosure:
+    """Decides which groups of people a report may speak of; one for a whole report.
+
+    Parameters
+    ----------
+    clients, therapists
+        Everybody in the study. How many they are is shown first, where they are five or more.
+    everything
+        Withhold nothing: for the owner of the data, in a report that does not travel.
+
+    Examples
+    --------
+    Of 60 clients 57 came; who is told both numbers knows that three did not:
+
+    >>> shown = Disclosure(clients=range(60))
+    >>> shown.shows(range(57)), shown.shows(range(40)), shown.shows(range(38))
+    (False, True, False)
+    >>> shown.people(range(57), "client"), shown.people(range(40), "client")
+    ('more than 50 clients', '40 clients')
+    """
+
+    def __init__(
+        self,
+        clients: Iterable[Hashable] = (),
+        therapists: Iterable[Hashable] = (),
+        *,
+        everything: bool = False,
+    ) -> None:
+        self.everything = everything
+        self._ledgers: dict[str, _Ledger] = {}
+        self.withheld = False
+        self.everybody = frozenset(clients)
+        self.shows(self.everybody)
+        self.shows(therapists, of="therapist")
+
+    @classmethod
+    def of(cls, study: Any, *, everything: bool = False) -> Disclosure:
+        """Return the ledger of a study, with everybody in its tables."""
+        tables = study.tables
+        return cls(ids_in(tables, CLIENT), ids_in(tables, THERAPIST), everything=everything)
+
+    def shows(self, *groups: Iterable[Hashable], of: str = "client") -> bool:
+        """Return whether the sizes of all the groups may be shown, and remember that they are."""
+        if self.everything:
+            return True
+        ledger = self._ledgers.setdefault(of, _Ledger())
+        shown = ledger.admit([_each_once(group) for group in groups])
+        self.withheld |= not shown
+        return shown
+
+    def shows_rows(
+        self,
+        rows: pd.DataFrame,
+        what: str = "session",
+        *,
+        over: Iterable[Hashable] | None = None,
+    ) -> bool:
+        """Return whether a number of rows may be shown: sessions, ruptures, ...
+
+        Parameters
+        ----------
+        rows
+            ``client_id`` and the column `what` that tells a client's rows apart.
+        over
+            The clients over whom the rows are counted, those without one included; by default
+            those in `rows`. A number of sessions or ruptures is a sum over them, and does not
+            tell how many have one.
+        """
+        people = _each_once(rows["client_id"])
+        keys = [name for name in ("client_id", what) if name in rows.columns]
+        columns = (rows[name].to_numpy(dtype=object) for name in keys)
+        return (
+            (self.everything or not 0 < len(people) < SMALLEST_SHOWN)
+            and self.shows(people if over is None else over)
+            and self.shows(zip(*columns, strict=True), of=what)
+        )
+
+    def people(self, group: Iterable[Hashable], one: str, many: str | None = None) -> str:
+        """Return the size of a group in words: ``12 clients``, or that it is withheld."""
+        group, many = _each_once(group), many or one + "s"
+        if self.shows(group, of="therapist" if one == "therapist" else "client"):
+            return f"{len(group):,} {one if len(group) == 1 else many}"
+        if len(group) < SMALLEST_SHOWN:
+            return f"fewer than five {many}"
+        below = (len(group) - SMALLEST_SHOWN) // 10 * 10
+        return f"more than {below} {many}" if below else f"five or more {many}"
+
+    def require(self, group: Iterable[Hashable], what: str) -> None:
+        """Raise where a group is so small that nothing is said of it.
+
+        Parameters
+        ----------
+        what
+            What they are or did: ``clients have two scores``.
+        """
+        if not self.everything and len(_each_once(group)) < SMALLEST_SHOWN:
+            self.withheld = True
+            raise WithheldError(
+                f"Fewer than five {what}: numbers about so few people are not shown."
+            )
+
+    def parts(
+        self, groups: Mapping[str, Iterable[Hashable]], *, last: str = ""
+    ) -> dict[str, frozenset[Hashable]]:
+        """Return the parts of a whole as they may be shown: rare ones are put together.
+
+        Parameters
+        ----------
+        groups
+            Each part's name and people; no one is in two.
+        last
+            The part that readers miss least: rare ones are put together with it. Unless given,
+            with the smallest that will do.
+
+        Returns
+        -------
+        dict
+            In the given order; the parts that cannot be shown alone as one, named `OTHERS`. Where
+            not even together they can be shown, nothing. Empty parts are left out where parts
+            were put together, so that it is not told which are rare and which empty.
+        """
+        every = {name: _each_once(group) for name, group in groups.items()}
+        whole = frozenset().union(*every.values()) if every else frozenset()
+        if not self.shows(whole):
+            return {}
+        by_size = sorted(every, key=lambda name: (name == last, -len(every[name])))
+        alone = {name for name in by_size if self.shows(every[name])}
+        rest = frozenset().union(*(every[name] for name in every if name not in alone))
+        if not rest:
+            return every
+        kept = {name: every[name] for name in every if name in alone and every[name]}
+        return {**kept, OTHERS: rest} if self.shows(rest) else {}
+
+
+def fewest_behind(columns: Iterable[np.ndarray], people: Any) -> int:
+    """Return how few people one of a model's coefficients is about.
+
+    Those in each category, its reference among them; those for whom a number is not what it is
+    for most; and those at the reference of all categories, whom the intercept describes.
+
+    Examples
+    --------
+    Of twenty clients three are in a group: its coefficient is about three.
+
+    >>> fewest_behind([np.ones(20), np.arange(20) < 3], np.arange(20))
+    3
+    """
+    people = pd.factorize(np.asarray(people))[0]
+    reference, found = np.ones(len(people), dtype=bool), [len(np.unique(people))]
+    for column in columns:
+        values = np.asarray(column, dtype=float)
+        values = np.round(values / max(float(np.abs(values).max()), ZERO), 9)
+        each, which, counts = np.unique(values, return_inverse=True, return_counts=True)
+        if len(each) == 1:
+            continue
+        apart = [which != counts.argmax()]
+        if len(each) <= FEW_VALUES:
+            apart += [which == place for place in range(len(each))]
+        if len(each) == 2:
+            reference &= which == 0
+        found += [len(np.unique(people[rows])) for rows in apart]
+    return min(*found, len(np.unique(people[reference])) or found[0])
+
+
+def rounded(frame: pd.DataFrame, digits: int = 2) -> pd.DataFrame:
+    """Return a table with its decimal numbers rounded, so that no size can be computed back."""
+    return frame.round(dict.fromkeys(frame.select_dtypes("float"), digits))
+
+
+def spread_tells(people: Iterable[Hashable]) -> bool:
+    """Return whether a standard deviation beside an interval tells how many people there are.
+
+    An interval's half width is about t * SD / sqrt(n). With seven people one more or less moves
+    it by a tenth, which any rounding shows; with thirty by less than what is left unsaid of the
+    sessions and of the therapists.
+    """
+    return len(_each_once(people)) < SPREAD_TELLS_BELOW
+
+
+def blurred(frame: pd.DataFrame, *, spread: bool = True) -> pd.DataFrame:
+    """Return rows of a model whose people are withheld, without what their number follows from.
+
+    Of a mean or slope the estimate and its interval are left. Either beside a standard error or
+    p value gives the degrees of freedom, and so does the interval of a correlation alone, whose
+    width is that of Fisher's z.
+
+    Parameters
+    ----------
+    spread
+        Whether standard deviations between people, and what is in units of them, may stand
+        beside the intervals (`spread_tells`).
+    """
+    told = ("df", "statistic", "sd", "std_error", "p_value")
+    blank = [name for name in told if name in frame.columns]
+    frame = rounded(frame.assign(**dict.fromkeys(blank, np.nan)), 3)
+    if "term" in frame.columns:
+        term, ends = frame["term"].astype(str), ["conf_low", "conf_high"]
+        frame.loc[term.str.match(CORRELATION), ends] = np.nan
+        if not spread:
+            frame.loc[term.str.match(SPREAD), ["estimate", *ends]] = np.nan
+    return frame

@@ -1,0 +1,1 @@
+"""Who dropped out, by each of the field's definitions."""

@@ -1,0 +1,1 @@
+"""End scores that dropouts never gave."""

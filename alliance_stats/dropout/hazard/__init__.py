@@ -1,0 +1,1 @@
+"""What speaks for leaving: hazards by session."""

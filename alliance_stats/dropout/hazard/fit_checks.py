@@ -1,0 +1,108 @@
+"""What must hold before and after a hazard or Cox model is fitted, said in words."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ...core.arguments import LARGEST
+from ...errors import ColumnError, DesignError, FewClustersWarning, listing
+from ..checks import number_of
+
+INTERCEPT = "Intercept"
+FEW_GROUPS = 30
+_RUNAWAY = 5.0
+"""Per standard deviation of a predictor: a coefficient beyond it multiplies odds by 150, and the
+standard error of one that data can tell is about 1 / sqrt(events)."""
+
+
+def standardised(x: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return centred and scaled predictors, and the matrix that turns coefficients back.
+
+    Coefficients of the predictors themselves are ``back @ found``, their covariance is ``back @
+    cov @ back.T``. A predictor far from zero (a date, an id) would else lose its digits.
+
+    Raises
+    ------
+    ColumnError, DesignError
+        Where a predictor is infinite, or a linear combination of the others.
+    """
+    values = x.to_numpy(dtype=float)
+    usable = np.abs(values) <= LARGEST
+    if not usable.all():
+        bad = x.columns[~usable.all(axis=0)]
+        raise ColumnError(f"Predictors must be finite; {listing(bad)} hold infinite values.")
+    constant = x.columns == INTERCEPT
+    # Without an intercept nothing could take up what centring moves.
+    centre = np.where(constant | (not constant.any()), 0.0, values.mean(axis=0))
+    away = values - centre
+    size = np.sqrt((away**2).mean(axis=0))
+    rounding = 1e-12 * np.abs(values).max(axis=0, initial=0.0)
+    flat = size <= rounding
+    if flat.any():
+        raise DesignError(
+            f"The predictors {listing(x.columns, 12)} are linearly dependent: "
+            f"{listing(x.columns[flat])} has the same value in every row used. Leave it out."
+        )
+    scaled = away / size
+    if np.linalg.matrix_rank(scaled) < scaled.shape[1]:
+        raise DesignError(
+            f"The predictors {listing(x.columns, 12)} are linearly dependent; leave one out."
+        )
+    back = np.diag(1 / size)
+    back[constant] -= np.where(constant, 0.0, centre / size)
+    return scaled, back
+
+
+def turned(cov: np.ndarray, back: np.ndarray) -> np.ndarray:
+    """Return the covariance of coefficients turned back."""
+    return np.asarray(back @ cov @ back.T)
+
+
+def runaways(x: pd.DataFrame, params: pd.Series, naive_bse: pd.Series) -> list[str]:
+    """Return the coefficients that run to infinity (separation), in whatever unit."""
+    spread = x.std(ddof=0)
+    # Errors robust to clusters go to zero under separation, so the model's own are asked.
+    far = (params.abs() * spread > _RUNAWAY) | (naive_bse * spread > _RUNAWAY) | naive_bse.isna()
+    return [str(name) for name in x.columns if far[name] and name != INTERCEPT]
+
+
+def told(names: list[str]) -> list[str]:
+    """Tell of coefficients that run to infinity."""
+    if not names:
+        return []
+    one = len(names) == 1
+    return [
+        f"The coefficient{'' if one else 's'} of {listing(names)} run{'s' if one else ''} to "
+        "infinity: some value of it goes with no event, or with nothing but events. Merge "
+        "categories or leave it out; no estimate is shown."
+    ]
+
+
+def few_events(n: int, p: int) -> list[str]:
+    """Tell of a model that asks more of the events than they can tell."""
+    if n >= 5 * p:
+        return []
+    return [
+        f"{number_of(n, 'event')} for {number_of(p, 'coefficient')}: so few that estimates are "
+        "biased away from zero and their intervals too narrow."
+    ]
+
+
+def few_groups(n: int, advice: str = "take a random intercept instead") -> list[str]:
+    """Tell of robust errors from too few groups."""
+    if n >= FEW_GROUPS:
+        return []
+    return [
+        f"{FewClustersWarning.__name__}: robust standard errors from {n} groups are too small; "
+        f"{advice}."
+    ]
+
+
+def refuse_one_group(groups: pd.Series) -> None:
+    """Refuse robust errors from fewer than two groups."""
+    n = groups.nunique()
+    if n < 2:
+        raise DesignError(
+            f"Standard errors robust to '{groups.name}' need two groups or more; there is {n}."
+        )

@@ -1,0 +1,198 @@
+"""The result of a hazard model: coefficients, therapists, predictions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ...core.arguments import checked_choice, checked_table
+from ...core.results import Result
+from ...errors import require_columns
+from ...inference.distributions import half_width
+from ...inference.rows import coefficient_rows, tidy_rows
+from ...multilevel.formula.terms import Columns, Table
+from .links import over_therapists
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+PREDICT_FOR = ("new", "known", "average")
+
+
+@dataclass(frozen=True)
+class DropoutHazard(Result):
+    """A fitted discrete-time hazard model.
+
+    Attributes
+    ----------
+    params, bse
+        Coefficients on the link's scale and their standard errors (from the observed
+        information; robust to clusters where ``cluster`` was given).
+    variance
+        Variance of the therapists' random intercept; NaN without one. No interval is given.
+    icc
+        variance / (variance + latent variance), which is pi^2/3 for logit and pi^2/6 for cloglog.
+    converged
+        Whether the gradient vanished at the end.
+    therapists
+        With a random intercept, one row a group: its name, ``n`` rows at risk, ``events``,
+        ``effect`` (the conditional mode on the link's scale), ``sd`` (its posterior spread),
+        ``conf_low``, ``conf_high``. Modes are drawn to zero, the more so the fewer the rows; no
+        league table should be made of them.
+    """
+
+    formula: str
+    link: str
+    params: pd.Series
+    bse: pd.Series
+    variance: float
+    variance_p_value: float
+    icc: float
+    group: str
+    n_groups: int
+    nobs: int
+    n_events: int
+    llf: float
+    aic: float
+    converged: bool
+    confidence: float
+    cov: pd.DataFrame = field(repr=False)
+    terms: Columns = field(repr=False)
+    therapists: pd.DataFrame = field(repr=False)
+    messages: tuple[str, ...] = ()
+    runaway: tuple[str, ...] = ()
+    title: str = "Discrete-time hazard of dropout"
+    fewest: int | None = None
+
+    def conf_int(self) -> pd.DataFrame:
+        """Return Wald intervals of the coefficients, columns ``low`` and ``high``."""
+        half = half_width(self.bse, confidence=self.confidence)
+        return pd.DataFrame({"low": self.params - half, "high": self.params + half})
+
+    def tidy(self, *, exponentiate: bool = False) -> pd.DataFrame:
+        """Return one row a term; `exponentiate` gives odds ratios (logit) or hazard ratios.
+
+        Coefficients that run to infinity (``.runaway``) are NaN.
+        """
+        shown = ~self.params.index.isin(self.runaway)
+        fixed = coefficient_rows(
+            self.params.index,
+            self.params.where(shown),
+            self.bse.where(shown),
+            confidence=self.confidence,
+        )
+        if exponentiate:
+            turned = ["estimate", "conf_low", "conf_high"]
+            fixed[turned] = np.exp(fixed[turned])
+        if not self.group:
+            return fixed
+        random = tidy_rows(
+            "sd Intercept",
+            np.sqrt(self.variance),
+            effect="random",
+            group=self.group,
+            p_value=self.variance_p_value,
+        )
+        return pd.concat([fixed, random], ignore_index=True)
+
+    def glance(self) -> pd.DataFrame:
+        """Return one row: size, fit and the therapists' share of the variance."""
+        return pd.DataFrame(
+            [
+                {
+                    "nobs": self.nobs,
+                    "n_events": self.n_events,
+                    "n_groups": self.n_groups,
+                    "link": self.link,
+                    "variance": self.variance,
+                    "icc": self.icc,
+                    "llf": self.llf,
+                    "aic": self.aic,
+                    "converged": self.converged,
+                }
+            ]
+        )
+
+    @property
+    def random_effects(self) -> dict[str, pd.DataFrame]:
+        """Conditional modes by group, as the multilevel engine names them."""
+        if not self.group:
+            return {}
+        modes = self.therapists.set_index(self.group)[["effect"]]
+        return {self.group: modes.rename(columns={"effect": "Intercept"})}
+
+    def design(self, data: pd.DataFrame) -> pd.DataFrame:
+        """Return the model's columns for these rows; rows with a missing value are all NaN."""
+        names = list(self.terms.columns)
+        checked_table(data, "data")
+        require_columns(data.columns, names, what="the new data")
+        out = np.full((len(data), len(self.params)), np.nan)
+        # A missing category would else be read as the reference category.
+        whole = data[names].notna().all(axis=1).to_numpy()
+        if whole.any():
+            columns = self.terms.rebuild(Table(data[whole]))
+            chosen = [columns[self.terms.names.index(name)] for name in self.params.index]
+            out[whole] = np.stack(chosen, axis=1)
+        return pd.DataFrame(out, index=data.index, columns=self.params.index)
+
+    def linear_predictor(self, data: pd.DataFrame) -> np.ndarray:
+        """Return the fixed part on the link's scale for each row; NaN where a value is missing."""
+        return np.asarray(self.design(data).to_numpy() @ self.params.to_numpy())
+
+    def intercepts(
+        self, data: pd.DataFrame, therapists: str
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return each row's therapist's intercept, its spread, and the SD to average over."""
+        checked_choice("therapists", therapists, PREDICT_FOR)
+        none = np.zeros(len(data))
+        if not self.group or therapists == "average" or self.variance == 0:
+            return none, none, none
+        sd = np.full(len(data), np.sqrt(self.variance))
+        if therapists == "new":
+            return none, none, sd
+        require_columns(data.columns, [self.group], what="the new data")
+        own = self.therapists.set_index(self.group)[["effect", "sd"]]
+        effect, spread = (data[self.group].map(own[c]).to_numpy(dtype=float) for c in own)
+        seen = np.isfinite(effect)
+        return np.where(seen, effect, 0.0), np.where(seen, spread, 0.0), np.where(seen, 0.0, sd)
+
+    def predict(self, data: pd.DataFrame, *, therapists: str = "new") -> pd.Series:
+        """How likely is each client to leave after each of these sessions?
+
+        Parameters
+        ----------
+        data
+            Rows with the formula's columns.
+        therapists
+            ``"new"``: averaged over therapists as they differ in this population, for one not
+            seen before. ``"known"``: with the own intercept of each row's therapist; one not
+            seen before gets the average over therapists. ``"average"``: of the therapist at the
+            middle (intercept 0), who is not the average over therapists.
+
+        Returns
+        -------
+        Series
+            The hazard of each row, with the index of `data`.
+        """
+        effect, _, sd = self.intercepts(data, therapists)
+        eta = self.linear_predictor(data) + effect
+        return pd.Series(over_therapists(self.link, eta, sd), index=data.index, name="hazard")
+
+    def plot(self, data: pd.DataFrame, ax: Axes | None = None) -> Axes:
+        """Draw the observed and the fitted hazard by session of these rows."""
+        from .plots import plot_hazard
+
+        return plot_hazard(self, data, ax)
+
+    def plot_client(self, data: pd.DataFrame, client_id: object, ax: Axes | None = None) -> Axes:
+        """Draw one client's predicted course with what drove it."""
+        from .plots import plot_client
+
+        return plot_client(self, data, client_id, ax)
+
+    def augment(self, data: pd.DataFrame) -> pd.DataFrame:
+        """Return `data` with the column ``hazard``, for the therapists that were seen."""
+        return data.assign(hazard=self.predict(data, therapists="known"))

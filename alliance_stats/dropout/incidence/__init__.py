@@ -1,0 +1,1 @@
+"""When therapy ends: cumulative incidence of competing ends."""

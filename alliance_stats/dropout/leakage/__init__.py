@@ -1,0 +1,1 @@
+"""What a predictor knows of the end before it came."""

@@ -1,0 +1,1 @@
+"""How far apart do therapist and client rate the same sessions?"""

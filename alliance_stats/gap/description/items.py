@@ -1,0 +1,157 @@
+"""Both raters' items side by side, and their covariances within and between dyads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...core.people import reuse_hint
+from ...errors import ColumnError, DesignError, did_you_mean, listing
+from ...inference.cluster_bootstrap import Clusters, clusters
+from ...study.select import is_study, scale_of
+from ..checks import finite_numbers
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class ItemSums:
+    """What is needed of each dyad: sessions, means and within sums of products, 2k columns.
+
+    The client's k items come first, the therapist's k after them, in the same order.
+    """
+
+    items: tuple[int, ...]
+    n: Array
+    means: Array
+    within: Array
+    units: Clusters
+    n_sessions: int
+    incomplete: int
+
+    def moments(self, weights: Array) -> tuple[Array, Array]:
+        """Return covariances within and between (true dyad levels), for each row of weights.
+
+        The covariance of dyads' means holds 1/n of that within; it is taken off, so that what is
+        left is of lasting levels. NaN within where no dyad has two sessions.
+        """
+        dyads, sessions = weights.sum(axis=1), weights @ self.n
+        k = self.means.shape[1]
+        flat = (weights @ self.within.reshape(len(self.n), -1)).reshape(-1, k, k)
+        free = sessions - dyads
+        with np.errstate(divide="ignore", invalid="ignore"):
+            within = np.where(free[:, None, None] > 0, flat / free[:, None, None], np.nan)
+        means = self.means - self.means.mean(axis=0)  # a large level would cost digits
+        mean = (weights @ means) / dyads[:, None]
+        square = np.einsum("rd,di,dj->rij", weights, means, means, optimize=True)
+        between = square - dyads[:, None, None] * mean[:, :, None] * mean[:, None, :]
+        between /= (dyads - 1)[:, None, None]
+        noise = (weights @ (1 / self.n)) / dyads
+        return within, between - np.nan_to_num(within * noise[:, None, None])
+
+
+def item_sums(study: Any, measure: str, scale: str) -> ItemSums:
+    """Return the sums of the sessions in which both raters answered every item of the scale."""
+    card, ratings = _card(study, measure), study.tables.get("ratings")
+    items = [int(item) for item in scale_of(card, scale).items]
+    if len(items) < 2:
+        raise DesignError(f"The scale '{scale}' has one item; reliability needs two or more.")
+    if ratings is None or ratings.empty:
+        raise DesignError("The study holds no items (table `ratings`), only scores.")
+    forms = {
+        rater: _form(study, card, ratings, measure, rater, items)
+        for rater in ("client", "therapist")
+    }
+    sides = [forms[rater].add_prefix(f"{rater} ") for rater in ("client", "therapist")]
+    both = sides[0].join(sides[1], how="inner")
+    complete = both.dropna()
+    if complete.empty:
+        raise DesignError(
+            f"No session has all items of {measure} ({scale}) from both client and therapist."
+        )
+    return _sums(study, complete, items, len(both) - len(complete))
+
+
+def _card(study: Any, measure: str) -> Any:
+    if not is_study(study):
+        raise DesignError(
+            "check_parallel_forms needs a Study with items (al.open_study), not "
+            f"{'nothing' if study is None else type(study).__name__}."
+        )
+    card = getattr(study, "measures", {}).get(measure)
+    if card is None:
+        raise DesignError(
+            f"There is no card for the measure '{measure}', so its items are not known."
+            f"{did_you_mean(measure, getattr(study, 'measures', {}))}"
+        )
+    return card
+
+
+def _form(
+    study: Any, card: Any, ratings: pd.DataFrame, measure: str, rater: str, items: list[int]
+) -> pd.DataFrame:
+    """Return a rater's answers, one row a session, reversed items turned, impossible ones NaN."""
+    part = ratings[(ratings["measure"] == measure) & (ratings["rater"] == rater)]
+    part = part[part["item"].isin(items)]
+    if part.empty:
+        there = pd.unique(ratings.loc[ratings["rater"] == rater, "measure"])
+        raise DesignError(
+            f"The {rater}s have no items of {measure} in this study, only of "
+            f"{listing(there) or 'nothing'}.{did_you_mean(measure, there)}"
+        )
+    key = ["client_id", "session", "item"]
+    part = part[part[key].notna().all(axis=1)]  # an answer of nobody belongs to no dyad
+    twice = part.duplicated(key, keep=False)
+    if twice.any():
+        first = part[twice].iloc[0]
+        raise ColumnError(
+            f"{int(twice.sum())} of the {rater}s' answers to {measure} share client, session and "
+            f"item (first: client {first['client_id']}, session {first['session']}, item "
+            f"{first['item']}). Keep one answer each.{reuse_hint(part)}"
+        )
+    answers = part.set_index(key)["value"]
+    answers = finite_numbers(answers, f"The {rater}s' answers (column 'value' of `ratings`)")
+    wide = answers.unstack("item").reindex(columns=items)  # noqa: PD010 - keys are unique
+    turned = (measure, rater) in getattr(study, "already_reversed", ())
+    for item in items:
+        low, high = card.item_range(item)
+        values = wide[item].where(wide[item].between(low, high))
+        wide[item] = low + high - values if item in card.reversed_items and not turned else values
+    return wide
+
+
+def _sums(study: Any, complete: pd.DataFrame, items: list[int], incomplete: int) -> ItemSums:
+    ids = complete.index.get_level_values("client_id")
+    codes, names = pd.factorize(ids, sort=True)
+    values = complete.to_numpy(dtype=float)
+    n = np.bincount(codes).astype(float)
+    means = np.stack([np.bincount(codes, column) / n for column in values.T], axis=1)
+    order = np.argsort(codes, kind="stable")
+    deviation = (values - means[codes])[order]
+    starts = np.searchsorted(codes[order], np.arange(len(n)))
+    within = np.add.reduceat(deviation[:, :, None] * deviation[:, None, :], starts)
+    units = clusters(_therapists(study, names), len(names))
+    return ItemSums(tuple(items), n, means, within, units, len(values), incomplete)
+
+
+def _therapists(study: Any, names: Any) -> pd.Series | None:
+    """Return each client's therapist, of the sessions where they name one, else of the clients."""
+    for table in ("sessions", "clients"):
+        source = study.tables.get(table)
+        if source is None or not {"client_id", "therapist_id"} <= set(source.columns):
+            continue
+        known = source[["client_id", "therapist_id"]].dropna().drop_duplicates()
+        known = known[known["client_id"].isin(names)]
+        several = known.loc[known["client_id"].duplicated(keep=False), "client_id"].unique()
+        if len(several):
+            raise DesignError(
+                f"{len(several)} clients have more than one therapist: {listing(several)}. A dyad "
+                "is one client with one therapist; leave those clients out, or give them an id "
+                "with each."
+            )
+        if not known.empty:
+            return known.set_index("client_id")["therapist_id"].reindex(names)
+    return None

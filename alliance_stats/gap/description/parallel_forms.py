@@ -1,0 +1,277 @@
+"""Do both forms measure the same thing? To be asked before a gap between them is believed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...core.results import TIDY_COLUMNS, Result
+from ...errors import DesignError
+from ...study.select import ScoreName, name_of
+from .. import checks
+from .homogeneity import same_gaps
+from .items import Array, ItemSums, item_sums
+
+TERMS = {
+    "reliability_client_within": "alpha of the client's items, deviations within dyads",
+    "reliability_therapist_within": "alpha of the therapist's items, deviations within dyads",
+    "reliability_gap_within": "alpha of the item-by-item gap, deviations within dyads",
+    "reliability_client_between": "alpha of the client's items, lasting levels of dyads",
+    "reliability_therapist_between": "alpha of the therapist's items, lasting levels of dyads",
+    "reliability_gap_between": "alpha of the item-by-item gap, lasting levels of dyads",
+    "r_within": "correlation of both scores within dyads, as observed",
+    "r_within_disattenuated": "the same, corrected for the items' error",
+    "truth_force_disattenuated": "slope on the client's score, corrected for its error",
+    "r_between": "correlation of both scores' lasting levels (sessions' noise taken off)",
+    "r_between_disattenuated": "the same, corrected for the items' error too",
+    "sd_item_gaps": "SD of the items' mean gaps, their sampling error taken off: 0 where every "
+    "item shows the same gap (p: of the test that they do)",
+    "latent_sd_level": "SD between dyads of the latent level, (client + therapist) / 2",
+    "latent_sd_congruence": "SD between dyads of the latent gap, therapist - client",
+    "latent_cor_level_congruence": "their correlation",
+}
+KNOWN = {
+    "wai": "The therapist's short forms of the WAI are known to fit less well than the client's "
+    "(Hatcher, Lindqvist & Falkenström 2019, doi 10.1080/10503307.2019.1677964); equal loadings "
+    "and intercepts of both forms are not established.",
+}
+NOT_KNOWN = (
+    "Nothing is recorded here of tests that both forms of this measure have equal loadings and "
+    "intercepts; without them a mean gap may lie in the forms."
+)
+CAUTION = (
+    "Alpha presumes that errors of items are independent and items alike; values corrected with "
+    "it are rough; what comes out above 1 is withheld."
+)
+SMALLEST = 10
+
+
+@dataclass(frozen=True, eq=False)
+class ParallelForms(Result):
+    """Whether client's and therapist's forms run parallel; made by `check_parallel_forms`.
+
+    Attributes
+    ----------
+    table
+        A row each of `TERMS`, with bootstrap intervals.
+    items
+        A row an item: ``item, client, therapist, gap, r_within, r_between``.
+    known
+        What is known of the forms' invariance.
+    """
+
+    table: pd.DataFrame
+    items: pd.DataFrame
+    known: str
+    n_dyads: int
+    n_sessions: int
+    messages: tuple[str, ...] = ()
+    title: str = "Do both forms measure the same?"
+    score: str = ""
+
+    @property
+    def fewest(self) -> int:  # type: ignore[override]
+        """How many dyads the terms are about."""
+        return self.n_dyads
+
+    def tidy(self) -> pd.DataFrame:
+        """Return one row a term."""
+        return self.table
+
+    def glance(self) -> pd.DataFrame:
+        """Return numbers of dyads, sessions and items in one row."""
+        row = {"n_dyads": self.n_dyads, "n_sessions": self.n_sessions, "n_items": len(self.items)}
+        return pd.DataFrame([row])
+
+    def summary(self) -> str:
+        """Return the table, what its terms mean, and what is known."""
+        meaning = "\n".join(f"{name}: {words}" for name, words in TERMS.items())
+        return "\n\n".join([super().summary(), meaning, self.known])
+
+
+def check_parallel_forms(
+    study: Any, *, measure: str, scale: str | None = None, replicates: int = 500, seed: int = 0
+) -> ParallelForms:
+    """Do client's and therapist's forms measure the same, and how reliably?
+
+    A gap between two scores is a gap between two persons only where the forms run parallel. With
+    items, reliabilities are found at each level: of differences between dyads, and of movements
+    from session to session, which is what correlations within dyads rest on.
+
+    Parameters
+    ----------
+    study
+        A `Study` with ``ratings`` of both raters.
+    measure, scale
+        Which scale; its items are those of the measure's card, the same numbers for both raters.
+    replicates, seed
+        Bootstrap samples of whole therapists (five or more, else dyads) behind the intervals.
+
+    Returns
+    -------
+    ParallelForms
+
+    Notes
+    -----
+    Covariances within dyads are pooled; those between are the dyads' means' minus what the
+    sessions' noise adds. Alpha at each level: Geldhof, Preacher & Zyphur (2014, doi
+    10.1037/a0032138). Disattenuated: r / sqrt(alpha x alpha). The latent level and congruence are
+    those of Cheung (2009, doi 10.1177/1094428107308914), here by moments with equal loadings:
+    variances are mean covariances of different items, so that items' own errors stay out.
+
+    The spread of the items' gaps is that of their means minus what sampling adds; that all gaps
+    are equal is tested by Hotelling's T2 of the clusters' means.
+
+    Only sessions in which both answered every item count. The correction is for error of the items
+    alone; error that all items of a session share, such as mood, stays in.
+
+    Examples
+    --------
+    >>> import alliance_stats as al
+    >>> study = al.simulate_study(n_therapists=8, n_clients=40, seed=1)
+    >>> found = al.check_parallel_forms(study, measure="wai-sr", replicates=20)
+    >>> bool(found.tidy().set_index("term").loc["r_within_disattenuated", "estimate"] > 0)
+    True
+    """
+    replicates, seed, rough = checks.resampling(replicates, seed)
+    score = name_of(measure, scale)
+    score = ScoreName.of(score.measure, score.scale or "total")
+    sums = item_sums(study, str(score.measure), str(score.scale))
+    if len(sums.n) < SMALLEST:
+        raise DesignError(
+            f"Only {len(sums.n)} dyads have a session with all items from both; reliabilities "
+            f"need {SMALLEST} or more."
+        )
+    observed = _terms(sums, np.ones((1, len(sums.n))))
+    drawn = _terms(sums, sums.units.draws(replicates, seed))
+    messages = [CAUTION, *sums.units.messages, *rough]
+    if sums.incomplete:
+        messages.append(
+            f"{sums.incomplete} sessions lack an item of one of the raters and are left out; "
+            f"{sums.n_sessions} count."
+        )
+    rows = [
+        _gaps_row(sums, messages)
+        if term == "sd_item_gaps"
+        else _row(term, float(observed[term][0]), drawn[term], messages)
+        for term in TERMS
+    ]
+    known = next((text for key, text in KNOWN.items() if measure.startswith(key)), NOT_KNOWN)
+    return ParallelForms(
+        table=pd.DataFrame(rows, columns=list(TIDY_COLUMNS)),
+        items=_items(sums),
+        known=known,
+        n_dyads=len(sums.n),
+        n_sessions=sums.n_sessions,
+        messages=tuple(messages),
+        score=score,
+    )
+
+
+def _row(term: str, value: float, draws: Array, messages: list[str]) -> tuple[Any, ...]:
+    """Return a row with percentile limits; what is above 1 and must not be is withheld."""
+    draws = draws[np.isfinite(draws)]
+    bounded = term.startswith(("reliability", "r_", "latent_cor"))
+    if np.isnan(value):
+        messages.append(f"{term} cannot be had: no variation at that level, or it is negative.")
+    elif bounded and abs(value) > 1:
+        messages.append(
+            f"{term} comes out as {value:.2f}, which it cannot be: the items' errors are not "
+            "independent, or the dyads too few. It is withheld."
+        )
+        value = np.nan
+    if np.isnan(value) or len(draws) < 2:
+        return ("fixed", "", term, value, *[np.nan] * 6)
+    low, high = np.quantile(draws, [0.025, 0.975])
+    if bounded:
+        low, high = max(low, -1.0), min(high, 1.0)
+    return ("fixed", "", term, value, draws.std(ddof=1), np.nan, np.nan, np.nan, low, high)
+
+
+def _gaps_row(sums: ItemSums, messages: list[str]) -> tuple[Any, ...]:
+    k = len(sums.items)
+    found = same_gaps(sums.means[:, k:] - sums.means[:, :k], sums.units.codes)
+    if np.isnan(found.p_value):
+        messages.append(
+            f"That all items show the same gap is not tested: {sums.units.n} {sums.units.unit} are "
+            f"too few for {k} items."
+        )
+    messages.append(
+        "sd_item_gaps has no interval: near 0 none is trustworthy. Its p tests that all items "
+        "show the same gap."
+    )
+    return (
+        "fixed", "", "sd_item_gaps", found.sd, np.nan, found.statistic, found.df, found.p_value,
+        np.nan, np.nan,
+    )  # fmt: skip
+
+
+def _alpha(C: Array) -> Array:
+    """Return Cronbach's alpha of covariance matrices; NaN where the total does not vary."""
+    k = C.shape[-1]
+    trace, total = np.trace(C, axis1=1, axis2=2), C.sum(axis=(1, 2))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = k / (k - 1) * (1 - trace / total)
+    return np.where((total > 1e-12 * np.abs(C).sum(axis=(1, 2))) & (value > 0), value, np.nan)
+
+
+def _terms(sums: ItemSums, weights: Array) -> dict[str, Array]:
+    k = len(sums.items)
+    client, therapist = slice(0, k), slice(k, 2 * k)
+    out: dict[str, Array] = {}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for level, C in zip(("within", "between"), sums.moments(weights), strict=True):
+            cc, tt, ct = C[:, client, client], C[:, therapist, therapist], C[:, client, therapist]
+            gap = cc + tt - ct - np.swapaxes(ct, 1, 2)
+            for name, block in (("client", cc), ("therapist", tt), ("gap", gap)):
+                out[f"reliability_{name}_{level}"] = _alpha(block)
+            own = [block.sum(axis=(1, 2)) for block in (cc, tt)]
+            both = ct.sum(axis=(1, 2))
+            r = both / np.sqrt(np.where(own[0] * own[1] > 0, own[0] * own[1], np.nan))
+            alphas = [out[f"reliability_{name}_{level}"] for name in ("client", "therapist")]
+            out[f"r_{level}"] = r
+            out[f"r_{level}_disattenuated"] = r / np.sqrt(alphas[0] * alphas[1])
+            if level == "within":
+                out["truth_force_disattenuated"] = both / own[0] / alphas[0]
+            else:
+                out |= _latent(cc, tt, ct)
+    return out
+
+
+def _latent(cc: Array, tt: Array, ct: Array) -> dict[str, Array]:
+    """Return level and congruence of latent ratings: means of covariances of different items."""
+    k = cc.shape[-1]
+    off = ~np.eye(k, dtype=bool)
+    var_c, var_t, cov = (block[:, off].mean(axis=1) for block in (cc, tt, ct))
+    level, gap = (var_c + var_t + 2 * cov) / 4, var_c + var_t - 2 * cov
+    level, gap = (np.where(value > 0, value, np.nan) for value in (level, gap))
+    return {
+        "latent_sd_level": np.sqrt(level),
+        "latent_sd_congruence": np.sqrt(gap),
+        "latent_cor_level_congruence": (var_t - var_c) / 2 / np.sqrt(level * gap),
+    }
+
+
+def _items(sums: ItemSums) -> pd.DataFrame:
+    k = len(sums.items)
+    within, between = (C[0] for C in sums.moments(np.ones((1, len(sums.n)))))
+    mean = sums.means.mean(axis=0)
+
+    def correlation(C: Array) -> Array:
+        own = np.diag(C)
+        product = own[:k] * own[k:]
+        return np.diag(C[:k, k:]) / np.sqrt(np.where(product > 0, product, np.nan))
+
+    return pd.DataFrame(
+        {
+            "item": sums.items,
+            "client": mean[:k],
+            "therapist": mean[k:],
+            "gap": mean[k:] - mean[:k],
+            "r_within": correlation(within),
+            "r_between": correlation(between),
+        }
+    )

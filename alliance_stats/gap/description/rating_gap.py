@@ -1,0 +1,209 @@
+"""How far apart do therapist and client rate the same sessions? Always therapist minus client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ...core.results import Result
+from ...study.select import ScoreName
+from .. import checks
+from ..pairs import RATERS, paired_ratings
+from . import gap_statistics as moments
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+TERMS: dict[str, str] = {
+    "mean_gap": "mean of therapist minus client, in points of the scale",
+    "standardised_gap": "mean gap / pooled SD of the dyads' means (between-dyad SD)",
+    "standardised_gap_of_differences": "mean gap / SD of the gap over all sessions",
+    "sd_between_dyads": "SD of the dyads' true mean gaps",
+    "loa_low": "lower limit of agreement: 95 % of single gaps lie between it and loa_high",
+    "loa_high": "upper limit of agreement: 95 % of single gaps lie between loa_low and it",
+    "r_between": "correlation of the dyads' means",
+    "r_within": "repeated-measures correlation: do both move together over a dyad's sessions?",
+    "icc": "ICC(A,1) of the dyads' means: agreement in absolute level",
+    "change_per_session": "change of the gap from one session to the next",
+}
+
+
+@dataclass(frozen=True)
+class RatingGap(Result):
+    """The gap between therapist and client, described.
+
+    Attributes
+    ----------
+    table
+        ``term, estimate, std_error, df, p_value, conf_low, conf_high``, one row each of `TERMS`.
+    pairs
+        The sessions that both rated: ``client_id, session, client, therapist, gap``.
+    by_session
+        ``session, n, client, therapist, gap``: means over dyads, with the number of dyads.
+    raters
+        How the data name those in the columns ``client`` and ``therapist``.
+    unit
+        What was drawn anew for the intervals: ``therapists`` or ``dyads``.
+    """
+
+    table: pd.DataFrame
+    pairs: pd.DataFrame
+    by_session: pd.DataFrame
+    measure: str
+    scale: str
+    n_dyads: int
+    n_therapists: int
+    messages: tuple[str, ...] = ()
+    title: str = "Rating gap, therapist minus client"
+    raters: tuple[str, str] = RATERS
+    unit: str = "dyads"
+    score: str = ""
+
+    @property
+    def fewest(self) -> int:  # type: ignore[override]
+        """How many dyads the terms are about."""
+        return self.n_dyads
+
+    def tidy(self) -> pd.DataFrame:
+        """Return one row a term; what could not be computed is NaN, its reason in messages.
+
+        A statistic stands only where it is the ratio of estimate and standard error: not for a
+        spread or limit of agreement (zero is no question anybody has), and not for
+        correlations, which are tested on Fisher's z or by F.
+        """
+        out = self.table.copy()
+        out.insert(0, "effect", "fixed")
+        out.insert(1, "group", "")
+        ratio = out["estimate"] / out["std_error"]
+        tested = out["term"].isin(["mean_gap", "change_per_session"]) & out["p_value"].notna()
+        out.insert(5, "statistic", ratio.where(tested))
+        return out
+
+    def summary(self) -> str:
+        """Return the terms as text, and what each means."""
+        width = max(map(len, TERMS))
+        meanings = [f"  {term:{width}}  {meaning}" for term, meaning in TERMS.items()]
+        return "\n".join([super().summary(), "", "Terms", *meanings])
+
+    def glance(self) -> pd.DataFrame:
+        """Return one row: sessions, dyads, therapists."""
+        return pd.DataFrame(
+            [
+                {
+                    "measure": self.measure,
+                    "scale": self.scale,
+                    "n_sessions": len(self.pairs),
+                    "n_dyads": self.n_dyads,
+                    "n_therapists": self.n_therapists,
+                }
+            ]
+        )
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw both raters' mean course over sessions."""
+        from .plots import plot_gap_by_session
+
+        return plot_gap_by_session(self, ax)
+
+
+def rating_gap(
+    study_or_data: Any,
+    *,
+    measure: str | None = None,
+    scale: str | None = None,
+    replicates: int = 1000,
+    seed: int = 0,
+    same_scale: bool = False,
+    ranges: Mapping[str, tuple[float, float]] | None = None,
+    raters: tuple[str, str] = RATERS,
+    by: str = "client_id",
+) -> RatingGap:
+    """How far apart do therapist and client rate the same sessions?
+
+    Parameters
+    ----------
+    study_or_data
+        A `Study`, or a DataFrame like ``scores``: ``client_id, session, rater, score`` and, where
+        there are several, ``measure`` and ``scale``; ``therapist_id`` where known.
+    measure, scale
+        Which scores to compare, such as ``"wai-sr/bond"``; both raters must have answered parallel
+        forms.
+    replicates, seed
+        Bootstrap samples of whole therapists (five or more known, else whole dyads) behind the
+        standard errors of the standardised gaps, the SD between dyads, the limits of agreement,
+        the ICC, the correlation within dyads and, with therapists, that between dyads.
+    same_scale
+        Say True where both ratings are on one scale although their ranges look unlike.
+    ranges
+        What each rater's scale allows, ``{"client": (1, 5), "therapist": (1, 5)}``; where it is
+        given, every score is held against it. For a `Study` the measure's card says it.
+    raters
+        How the two raters are named in the data, the one who stands where the client stands
+        first: ``("wife", "husband")`` gives husband minus wife, in the column `therapist`.
+    by
+        The column that names the dyad: ``client_id``, or for couples the couple's.
+
+    Returns
+    -------
+    RatingGap
+        ``.tidy()`` has a row each for the terms in `TERMS`.
+
+    Notes
+    -----
+    *Mean gap and its change over sessions*: multilevel models with random intercepts (for the
+    change also slopes, where they can be had) of dyad and therapist; Satterthwaite's degrees of
+    freedom. *Spread*: analysis of variance of dyads (unbalanced n0). *Limits of agreement*: mean
+    gap +- 1.96 x sqrt(variance between + within dyads), for repeated measures whose true value
+    varies (Bland & Altman 2007, doi 10.1080/10543400701329422). *Within-dyad correlation*:
+    Bakdash & Marusich (2017, doi 10.3389/fpsyg.2017.00456). *ICC(A,1)*: McGraw &
+    Wong (1996, doi 10.1037/1082-989X.1.1.30).
+
+    *Intervals* of spread, standardised gaps, limits, ICC and correlations: whole clusters drawn
+    anew give the standard error, of Fisher's z of a correlation or ICC and, for the SD between
+    dyads, of the logarithm of the variance of the dyads' means, from which the noise of their
+    sessions is then taken off (so that the interval reaches zero where noise alone could make
+    such a spread); limits with t of clusters - 1 degrees of freedom. Both standardised gaps
+    divide the model's mean gap, in the estimate as in each draw. The correlation between
+    independent dyads has its exact normal interval. The ICC's interval is about further dyads
+    (or therapists) and these two raters, with and without therapists alike; McGraw and Wong's
+    F-based one, for raters drawn at random, would ask how other raters agree, and from two of
+    them nearly anything is possible. Measured coverage: docs/rating-gap-benchmark.md.
+
+    A mean gap compares raw scores of two forms; it presumes that both measure the same thing on
+    the same scale, which for therapist forms of the WAI is contested.
+
+    Examples
+    --------
+    >>> import alliance_stats as al
+    >>> found = al.rating_gap(al.load_dataset("demo-trial"), measure="wai-sr", scale="total")
+    >>> bool(found.tidy().set_index("term").loc["mean_gap", "estimate"] < 0)
+    True
+    """
+    replicates, seed, rough = checks.resampling(replicates, seed)
+    pairs = paired_ratings(
+        study_or_data, measure=measure, scale=scale, same_scale=same_scale, ranges=ranges,
+        raters=raters, by=by,
+    )  # fmt: skip
+    messages, score = [*pairs.attrs["messages"], *rough], ScoreName(pairs.attrs["score"])
+    rows, unit = moments.described(moments.standard_units(pairs), replicates, seed, messages)
+    table = pd.DataFrame([{"term": term, **rows[term]} for term in TERMS])
+    by_session = (
+        pairs.groupby("session")[["client", "therapist", "gap"]].agg("mean").reset_index()
+    )  # fmt: skip
+    by_session.insert(1, "n", pairs.groupby("session").size().to_numpy())
+    return RatingGap(
+        table=table,
+        pairs=pairs,
+        by_session=by_session,
+        measure=score.measure or "",
+        scale=score.scale or "",
+        n_dyads=int(pairs["client_id"].nunique()),
+        n_therapists=int(pairs["therapist_id"].nunique()) if "therapist_id" in pairs else 0,
+        messages=tuple(messages),
+        raters=(str(raters[0]), str(raters[1])),
+        unit=unit,
+        score=score,
+    )

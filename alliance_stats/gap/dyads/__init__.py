@@ -1,0 +1,1 @@
+"""Models of dyads: actor and partner, one with many, who leads."""

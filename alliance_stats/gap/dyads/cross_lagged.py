@@ -1,0 +1,214 @@
+"""Who leads whom: does one rater's session go with the other's next session?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from ...core.results import TIDY_COLUMNS, Result
+from ...errors import DesignError
+from ...inference.cluster_bootstrap import Clusters, clusters
+from ...preparation import lag
+from ..pairs import RATERS, pairs_of
+from .lagged import Estimates, Sums, solve, sums_of
+
+TERMS = {
+    "carry_over": "of the rater's own previous session, the other's previous session held equal",
+    "from_other": "of the other's previous session; own previous session and the other's present "
+    "session held equal: what is left of an order in time beyond moving together",
+    "from_other_in_all": "of the other's previous session, own previous session held equal: with "
+    "what comes through the present session",
+    "same_session": "of the other's present session, both previous sessions held equal",
+}
+DIFFERENCE = "difference_standardised"
+CAVEATS = (
+    "Effects are of deviations from a dyad's own mean; the bias of few sessions (Nickell 1981, doi "
+    "10.2307/1911408) is taken off, which presumes that a dyad's sessions move about one level "
+    "with the same carry-over in all dyads. A trend of the dyad's own would pass for carry-over.",
+    "Error in the ratings (few items, mood) leaves part of what both share in a session unseen; "
+    "that part then passes for a lead. An order in time does not show that one rating causes the "
+    "other: both may follow a third thing. Both may lead at once.",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class LeadLag(Result):
+    """Cross-lagged effects between both raters; made by `who_leads`.
+
+    Attributes
+    ----------
+    table
+        ``tidy()``: for ``client:`` and ``therapist:`` (whose session is explained) the rows of
+        `TERMS`, in points; ``..._standardised`` in SDs within dyads; and
+        ``difference_standardised``: therapist's minus client's ``from_other_standardised``, above
+        zero where clients lead more than therapists do.
+    """
+
+    table: pd.DataFrame
+    n_pairs: int
+    n_dyads: int
+    messages: tuple[str, ...] = ()
+    title: str = "Who leads whom"
+    score: str = ""
+
+    @property
+    def fewest(self) -> int:  # type: ignore[override]
+        """How many dyads the terms are about."""
+        return self.n_dyads
+
+    def tidy(self) -> pd.DataFrame:
+        """Return one row a term."""
+        return self.table
+
+    def glance(self) -> pd.DataFrame:
+        """Return numbers of pairs of sessions and of dyads in one row."""
+        return pd.DataFrame([{"n_pairs": self.n_pairs, "n_dyads": self.n_dyads}])
+
+    def summary(self) -> str:
+        """Return the terms as text, and what each means."""
+        width = max(map(len, TERMS))
+        meanings = [f"  {term:{width}}  {meaning}" for term, meaning in TERMS.items()]
+        return "\n".join([super().summary(), "", "Terms", *meanings])
+
+
+def who_leads(
+    study_or_data: Any, *, measure: str | None = None, scale: str | None = None
+) -> LeadLag:
+    """Does one rater's session go with the other's next session?
+
+    Parameters
+    ----------
+    study_or_data
+        A `Study`, a table of scores, or a `RatingGap`, whose pairs are taken.
+    measure, scale
+        Which scores to compare.
+
+    Returns
+    -------
+    LeadLag
+        ``difference_standardised`` compares the two directions; one of them significant and the
+        other not is no difference.
+
+    Notes
+    -----
+    Both raters' deviations of session t from the dyad's mean on both deviations of session t - 1
+    (found by its number, never by row) and the session number. Least squares of deviations is
+    biased with few sessions; the bias of its normal equations is a known function of the effects
+    and the residual covariance, and is taken off (bias-corrected method of moments: Breitung,
+    Kripfganz & Hayakawa 2022, doi 10.1016/j.ecosta.2021.07.001), here for both raters and for
+    missed sessions. What the other's present session explains follows from the residual
+    covariance. Standard errors: jackknife over therapists (five or more known) or dyads, with t
+    of clusters - 1 degrees of freedom. Measured coverage: docs/rating-gap-benchmark.md.
+
+    Examples
+    --------
+    >>> import alliance_stats as al
+    >>> study = al.simulate_study(n_therapists=8, n_clients=40, seed=2)
+    >>> found = al.who_leads(study, measure="wai-sr", scale="total")
+    >>> found.tidy()["term"].tolist()[:2]
+    ['client:carry_over', 'client:from_other']
+    """
+    pairs, messages = pairs_of(study_or_data, measure=measure, scale=scale)
+    rows, lost = _lagged(pairs)
+    sums = sums_of(rows)
+    units = _units(rows, sums)
+    observed = solve(sums, np.ones((1, sums.n)))
+    if not observed.solved[0]:
+        messages.append(
+            "The bias of few sessions cannot be taken off: the equations have no stable solution "
+            "(too few sessions a dyad, or ratings that hardly return to a level). Nothing is shown."
+        )
+    sds = np.array([float(rows[rater].std()) for rater in RATERS])
+    left_out = 1.0 - (units.codes[None, :] == np.arange(units.n)[:, None])
+    table = _table(_terms(observed, sds), _terms(solve(sums, left_out), sds), units.n)
+    return LeadLag(
+        table=table,
+        n_pairs=len(rows),
+        n_dyads=sums.n,
+        messages=(*messages, *lost, *units.messages, *CAVEATS),
+        score=pairs.attrs.get("score", ""),
+    )
+
+
+def _lagged(pairs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    level = pairs[list(RATERS)].to_numpy().mean()  # so that a large level costs no digits
+    moved = pairs.assign(**{rater: pairs[rater] - level for rater in RATERS})
+    earlier = lag(moved, list(RATERS))
+    rows = earlier.dropna(subset=[f"{rater}_lag1" for rater in RATERS])
+    # a dyad with one pair of neighbours has no deviation to show
+    alone = ~rows["client_id"].duplicated(keep=False)
+    single = int(alone.sum())
+    rows = rows[~alone]
+    if rows["client_id"].nunique() < 10 or len(rows) < 30:
+        raise DesignError(
+            f"Only {len(rows)} pairs of neighbouring sessions in {rows['client_id'].nunique()} "
+            "dyads (with two pairs or more) were rated by both; who leads whom needs 30 in 10 "
+            "dyads or more."
+        )
+    names = [*RATERS, *(f"{rater}_lag1" for rater in RATERS)]
+    own = rows[names] - rows.groupby("client_id", observed=True)[names].transform("mean")
+    for rater in RATERS:
+        if not min(own[rater].std(), own[f"{rater}_lag1"].std()) > 1e-9 * moved[rater].std():
+            raise DesignError(f"The {rater}s' ratings do not vary over a dyad's sessions.")
+    if abs(own["client_lag1"].corr(own["therapist_lag1"])) > 1 - 1e-9:
+        raise DesignError(
+            "Client and therapist move exactly together, so who leads cannot be told; is one "
+            "rating a copy of the other?"
+        )
+    rows = rows.assign(**{name: own[name] for name in names})
+    missing = len(pairs) - len(rows) - single
+    note = (
+        f"{missing} of {len(pairs)} sessions have no session with the number before that both "
+        "rated (first sessions among them); they are no outcome here."
+    )
+    more = [f"{single} dyads have one pair of neighbouring sessions, and no say."] if single else []
+    return rows, [note, *more]
+
+
+def _units(rows: pd.DataFrame, sums: Sums) -> Clusters:
+    if "therapist_id" not in rows:
+        return clusters(None, sums.n)
+    return clusters(rows.groupby("client_id", observed=True)["therapist_id"].first(), sums.n)
+
+
+def _terms(found: Estimates, sds: np.ndarray) -> dict[str, np.ndarray]:
+    """Return every term, for each row of weights (NaN where there is no solution)."""
+    effect, noise = found.effects, found.noise
+    out: dict[str, np.ndarray] = {}
+    for a, rater in enumerate(RATERS):
+        b = 1 - a
+        ratio = sds[b] / sds[a]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            together = noise[:, a, b] / noise[:, b, b]
+        values = {
+            "carry_over": (effect[:, a, a], 1.0),
+            "from_other": (effect[:, a, b] - together * effect[:, b, b], ratio),
+            "from_other_in_all": (effect[:, a, b], ratio),
+            "same_session": (together, ratio),
+        }
+        for term, (value, _) in values.items():
+            out[f"{rater}:{term}"] = value
+        for term, (value, scale) in values.items():
+            out[f"{rater}:{term}_standardised"] = value * scale
+    ends = [out[f"{rater}:from_other_standardised"] for rater in ("therapist", "client")]
+    out[DIFFERENCE] = ends[0] - ends[1]
+    return out
+
+
+def _table(observed: dict[str, Any], without: dict[str, Any], n: int) -> pd.DataFrame:
+    """Return rows with jackknife standard errors."""
+    rows = []
+    for term, values in observed.items():
+        value = float(values[0])
+        error = float(np.sqrt((n - 1) / n * ((without[term] - without[term].mean()) ** 2).sum()))
+        if not (np.isfinite(value) and error > 0):
+            rows.append(("fixed", "", term, value, *[np.nan] * 6))
+            continue
+        half, ratio = stats.t.ppf(0.975, n - 1) * error, value / error
+        p = 2 * stats.t.sf(abs(ratio), n - 1)
+        rows.append(("fixed", "", term, value, error, ratio, n - 1, p, value - half, value + half))
+    return pd.DataFrame(rows, columns=list(TIDY_COLUMNS))

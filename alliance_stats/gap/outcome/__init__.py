@@ -1,0 +1,1 @@
+"""The success gap: forecasts beside what became of the clients."""

@@ -1,0 +1,1 @@
+"""Response surfaces: level, gap and congruence of two ratings."""

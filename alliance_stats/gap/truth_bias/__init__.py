@@ -1,0 +1,1 @@
+"""Truth and bias of the therapist's judgement."""

@@ -1,0 +1,38 @@
+"""Shares of people, each with Wilson's interval: how every share of the package is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import nan, sqrt
+from statistics import NormalDist
+from typing import TYPE_CHECKING
+
+from ..core.results import TIDY_COLUMNS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def wilson(n: float, of: float, confidence: float = 0.95) -> tuple[float, float]:
+    """Return Wilson's interval of a share, NaN where nobody is in the denominator."""
+    if of == 0:
+        return nan, nan
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    p, weight = n / of, 1 + z * z / of
+    middle = (p + z * z / (2 * of)) / weight
+    half = z / weight * sqrt(p * (1 - p) / of + z * z / (4 * of * of))
+    return max(middle - half, 0.0), min(middle + half, 1.0)
+
+
+def share_rows(counts: Mapping[str, int], of: int, confidence: float = 0.95) -> pd.DataFrame:
+    """Return a row of `tidy` for each count: its share of `of`."""
+    import pandas as pd
+
+    rows = []
+    for term, n in counts.items():
+        p = n / of if of else nan
+        low, high = wilson(n, of, confidence)
+        error = sqrt(p * (1 - p) / of) if of else nan
+        rows.append({"effect": "fixed", "group": "", "term": term, "estimate": p,
+                     "std_error": error, "conf_low": low, "conf_high": high})  # fmt: skip
+    return pd.DataFrame(rows).reindex(columns=list(TIDY_COLUMNS))

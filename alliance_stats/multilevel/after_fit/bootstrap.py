@@ -1,0 +1,148 @@
+"""Parametric bootstrap: outcomes are drawn from the fit and the model is fitted to each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ...core.arguments import level_of
+from ...core.results import Result
+from ...errors import DesignError
+from ...inference.rows import tidy_rows
+from ..engine.batches import Array
+
+if TYPE_CHECKING:
+    from ..result import MultilevelFit
+
+BATCH = 25  # replicates a task: long enough to be worth sending, short enough for a bar
+FEW = 1000  # fewer draws than this leave the ends of a 95 % interval rough
+
+
+@dataclass(frozen=True, eq=False)
+class Bootstrap(Result):
+    """Draws of a parametric bootstrap.
+
+    Attributes
+    ----------
+    draws
+        A row a replicate, a column a parameter (as in `terms`).
+    terms
+        ``effect, group, term, estimate`` of every parameter, in the order of the columns.
+    failed
+        Number of replicates whose fit did not converge; they are left out.
+    singular
+        Number of replicates with a variance of zero; they count.
+    """
+
+    draws: pd.DataFrame
+    terms: pd.DataFrame
+    failed: int
+    singular: int
+    messages: tuple[str, ...] = ()
+    title = "Parametric bootstrap"
+
+    def conf_int(self, alpha: float | None = None, *, confidence: float = 0.95) -> pd.DataFrame:
+        """Return percentile intervals, columns 0 (low) and 1 (high)."""
+        tail = (1.0 - level_of(confidence, alpha=alpha)) / 2.0
+        ends = self.draws.quantile([tail, 1.0 - tail]).to_numpy()
+        return pd.DataFrame({0: ends[0], 1: ends[1]}, index=self.draws.columns)
+
+    @property
+    def bias(self) -> pd.Series:
+        """Mean of the draws minus the estimate."""
+        return self.draws.mean() - self.terms["estimate"].to_numpy()
+
+    def tidy(self) -> pd.DataFrame:
+        """Return one row a parameter: estimate, spread of the draws, percentile interval."""
+        interval = self.conf_int()
+        own = self.terms.assign(conf_low=interval[0].array, conf_high=interval[1].array)
+        return tidy_rows(**own.assign(std_error=self.draws.std().array))
+
+    def glance(self) -> pd.DataFrame:
+        """Return the numbers of replicates in one row."""
+        row = {"replicates": len(self.draws), "failed": self.failed, "singular": self.singular}
+        return pd.DataFrame([row])
+
+
+def bootstrap(
+    fit: MultilevelFit, replicates: int, *, seed: int, n_jobs: int = 1, progress: bool = False
+) -> Bootstrap:
+    """Run a parametric bootstrap; see `MultilevelFit.bootstrap`."""
+    if isinstance(replicates, bool) or replicates < 2:
+        raise DesignError(f"A bootstrap needs 2 or more replicates, not {replicates!r}.")
+    seeds = np.random.SeedSequence(seed).spawn(replicates)
+    batches = [seeds[first : first + BATCH] for first in range(0, replicates, BATCH)]
+    kept, failed, singular = [], 0, 0
+    for rows, flags in _shown(_run(_light(fit), batches, n_jobs), len(batches), progress):
+        converged, at_boundary = flags.T
+        kept.append(rows[converged])
+        failed += int((~converged).sum())
+        singular += int((converged & at_boundary).sum())
+    terms = _terms(fit)
+    names = [" ".join(filter(None, row)) for row in zip(terms["group"], terms["term"], strict=True)]
+    draws = pd.DataFrame(np.concatenate(kept), columns=names)
+    return Bootstrap(draws, terms, failed, singular, tuple(_notes(draws, failed, replicates)))
+
+
+def _notes(draws: pd.DataFrame, failed: int, replicates: int) -> list[str]:
+    notes = []
+    if failed:
+        notes.append(f"{failed} of {replicates} refits did not converge and were left out.")
+    if len(draws) < FEW:
+        notes.append(f"{len(draws)} draws leave the ends of a 95 % interval rough; use {FEW:,}.")
+    return notes
+
+
+def _run(
+    fit: MultilevelFit, batches: list[list[np.random.SeedSequence]], n_jobs: int
+) -> Iterator[tuple[Array, Array]]:
+    if n_jobs == 1:
+        return (_batch(fit, seeds) for seeds in batches)
+    import joblib
+
+    parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator")
+    found: Iterator[tuple[Array, Array]] = parallel(
+        joblib.delayed(_batch)(fit, seeds) for seeds in batches
+    )
+    return found
+
+
+def _shown(
+    found: Iterator[tuple[Array, Array]], total: int, progress: bool
+) -> Iterator[tuple[Array, Array]]:
+    if not progress:
+        return found
+    from rich.progress import track
+
+    return iter(track(found, description="Bootstrap", total=total))
+
+
+def _light(fit: MultilevelFit) -> MultilevelFit:
+    """Return the fit without the user's data, which a refit does not need."""
+    bare = fit.design.frame.iloc[:, :0]
+    bare.attrs = {}
+    return replace(fit, design=replace(fit.design, frame=bare))
+
+
+def _batch(fit: MultilevelFit, seeds: list[np.random.SeedSequence]) -> tuple[Array, Array]:
+    """Return the estimates of some replicates, and whether each converged and is singular."""
+    rows, flags = [], []
+    for seed in seeds:
+        again = fit.refit(fit.simulate(np.random.default_rng(seed)).to_numpy())
+        rows.append(_estimates(again))
+        flags.append((again.converged, again.singular))
+    return np.stack(rows), np.array(flags, dtype=bool)
+
+
+def _estimates(fit: MultilevelFit) -> Array:
+    """Return coefficients, sds and correlations (NaN where a variance is zero), and phi."""
+    phi = [] if fit.autocorrelation is None else [fit.phi]
+    return np.concatenate([fit.params, fit.varcomp["sdcor"], phi])
+
+
+def _terms(fit: MultilevelFit) -> pd.DataFrame:
+    return fit.tidy()[["effect", "group", "term"]].assign(estimate=_estimates(fit))

@@ -1,0 +1,241 @@
+"""Cluster-robust tests: standard errors that hold when the model's covariance is wrong.
+
+CR2 corrects the residuals so that the estimate is unbiased if the working covariance, here the
+fitted model's, is right; the degrees of freedom come from a Satterthwaite approximation to the
+distribution of the estimate itself, so that few or uneven clusters are paid for.
+
+Source: Pustejovsky & Tipton (2018), doi 10.1080/07350015.2016.1247004.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ...core.arguments import level_of
+from ...core.results import Result
+from ...errors import ColumnError, DesignError, did_you_mean, listing
+from ...inference.distributions import t_quantile, t_two_sided
+from ...inference.rows import coefficient_rows
+from ..engine.batches import Array, Indices
+from ..engine.deviance import covariances
+
+if TYPE_CHECKING:
+    from ..result import MultilevelFit
+
+TOO_FEW_DF = 4.0  # below, the approximation itself is poor (Tipton 2015, doi 10.1037/met0000011)
+NOTHING = 1e-9  # an eigenvalue below this share of the largest is none
+
+
+@dataclass(frozen=True, eq=False)
+class RobustFit(Result):
+    """Coefficients of a multilevel fit with CR2 standard errors and Satterthwaite df.
+
+    Attributes
+    ----------
+    cluster, n_clusters
+        What the errors may be dependent within, and how many there are.
+    params, bse, df
+        Estimates (the model's), robust standard errors, degrees of freedom.
+    """
+
+    cluster: str
+    n_clusters: int
+    params: pd.Series
+    bse: pd.Series
+    df: pd.Series
+    covariance: pd.DataFrame
+    messages: tuple[str, ...] = ()
+    title = "Cluster-robust tests (CR2)"
+
+    @property
+    def tvalues(self) -> pd.Series:
+        """Estimates over robust standard errors."""
+        return self.params / self.bse
+
+    @property
+    def pvalues(self) -> pd.Series:
+        """Two-sided p values."""
+        values = t_two_sided(self.tvalues.to_numpy(), self.df.to_numpy())
+        return pd.Series(values, index=self.params.index)
+
+    def cov_params(self) -> pd.DataFrame:
+        """Return the robust covariance of the coefficients."""
+        return self.covariance
+
+    def conf_int(self, alpha: float | None = None, *, confidence: float = 0.95) -> pd.DataFrame:
+        """Return intervals with t quantiles, columns 0 (low) and 1 (high)."""
+        level = level_of(confidence, alpha=alpha)
+        half = t_quantile(0.5 + level / 2.0, self.df.to_numpy()) * self.bse
+        return pd.DataFrame({0: self.params - half, 1: self.params + half})
+
+    def tidy(self) -> pd.DataFrame:
+        """Return one row a coefficient."""
+        return coefficient_rows(self.params.index, self.params, self.bse, self.df)
+
+    def glance(self) -> pd.DataFrame:
+        """Return cluster and number of clusters in one row."""
+        row = {"cluster": self.cluster, "n_clusters": self.n_clusters, "smallest_df": self.df.min()}
+        return pd.DataFrame([row])
+
+
+@dataclass(frozen=True)
+class _Cluster:
+    """What one cluster brings: X, V, the residuals, and the CR2 matrix ``W A``."""
+
+    X: Array
+    V: Array
+    residual: Array
+
+    def adjusted(self, M: Array) -> Array:
+        """Return ``A W X``, the corrected weights of this cluster's rows."""
+        upper = np.linalg.cholesky(self.V).T
+        B = upper @ (self.V - self.X @ M @ self.X.T) @ upper.T
+        values, vectors = np.linalg.eigh((B + B.T) / 2.0)
+        kept = values > NOTHING * max(float(values[-1]), 1e-300)
+        root = (vectors[:, kept] / np.sqrt(values[kept])) @ vectors[:, kept].T
+        return (upper.T @ root @ upper) @ np.linalg.solve(self.V, self.X)
+
+
+def cluster_robust(fit: MultilevelFit, cluster: str | None = None) -> RobustFit:
+    """Return CR2 cluster-robust tests with Satterthwaite degrees of freedom.
+
+    Does a coefficient differ from zero, whatever the errors within a cluster look like? The
+    estimates stay those of the model; only their standard errors and degrees of freedom change.
+
+    Parameters
+    ----------
+    fit
+        A multilevel fit.
+    cluster
+        The top level of the model (the default), or a column that its groups lie in, such as the
+        site of therapists. A lower level cannot be used: clients of one therapist are not
+        independent in the model.
+
+    Returns
+    -------
+    RobustFit
+        As clubSandwich's ``vcovCR(type = "CR2")`` and ``coef_test``.
+
+    Raises
+    ------
+    DesignError
+        Where the clusters would cut through a group of the model.
+    """
+    codes, name = _clusters(fit, cluster)
+    M = fit.optimum.profile.unscaled
+    clusters = list(_read(fit, codes))
+    weights = [one.adjusted(M) for one in clusters]
+    scores = np.stack([w.T @ one.residual for w, one in zip(weights, clusters, strict=True)])
+    covariance = M @ (scores.T @ scores) @ M
+    df = _degrees_of_freedom(clusters, weights, M, fit.to_user_scale)
+    user = fit.to_user_scale @ covariance @ fit.to_user_scale.T
+    names = list(fit.params.index)
+    return RobustFit(
+        name,
+        len(clusters),
+        fit.params,
+        pd.Series(np.sqrt(np.diag(user)), index=names),
+        pd.Series(df, index=names),
+        pd.DataFrame(user, index=names, columns=names),
+        tuple(_notes(pd.Series(df, index=names), name, len(clusters))),
+    )
+
+
+def _notes(df: pd.Series, name: str, clusters: int) -> list[str]:
+    few = df.index[df < TOO_FEW_DF]
+    if not len(few):
+        return []
+    return [
+        f"With {clusters} clusters of '{name}' the degrees of freedom of {listing(few)} are below "
+        f"{TOO_FEW_DF:g}, where the approximation is poor: take p values near .05 as undecided."
+    ]
+
+
+def _degrees_of_freedom(
+    clusters: list[_Cluster], weights: list[Array], M: Array, contrasts: Array
+) -> Array:
+    """Return ``(tr G)^2 / tr(G^2)``, G the covariance of the clusters' shares of a contrast."""
+    own, along = [], []
+    for one, w in zip(clusters, weights, strict=True):
+        p = w @ M @ contrasts.T
+        own.append(np.einsum("nc,nc->c", p, one.V @ p))
+        along.append(one.X.T @ p)
+    own_, along_ = np.stack(own), np.stack(along)
+    G = -np.einsum("apc,pq,bqc->cab", along_, M, along_, optimize=True)
+    diagonal = np.arange(len(clusters))
+    G[:, diagonal, diagonal] += own_.T
+    return np.einsum("caa->c", G) ** 2 / np.einsum("cab,cab->c", G, G)
+
+
+def _clusters(fit: MultilevelFit, cluster: str | None) -> tuple[Indices, str]:
+    """Return each row's cluster and the name of the clustering."""
+    grouping, frame = fit.design.grouping, fit.design.frame
+    top = len(grouping.names) - 1
+    rows = grouping.of_rows(top)
+    if cluster is None or cluster == grouping.names[top]:
+        return rows, grouping.names[top]
+    if cluster in grouping.names:
+        raise DesignError(
+            f"The model lets groups of '{cluster}' depend on each other through "
+            f"'{grouping.names[top]}', so they cannot be the clusters: use "
+            f"cluster='{grouping.names[top]}', or fit the model without (… | "
+            f"{grouping.names[top]})."
+        )
+    if cluster not in frame.columns:
+        raise ColumnError(
+            f"There is no column '{cluster}' in the rows of the model."
+            f"{did_you_mean(cluster, [*grouping.names, *frame.columns])} Clusters are the top "
+            f"level, '{grouping.names[top]}', or a column its groups lie in."
+        )
+    codes = pd.factorize(frame[cluster])[0]
+    if (codes < 0).any():
+        raise DesignError(f"The cluster '{cluster}' is missing in {int((codes < 0).sum())} rows.")
+    several = pd.DataFrame({"group": rows, "code": codes}).drop_duplicates()["group"]
+    cut = several[several.duplicated()].unique()
+    if len(cut):
+        raise DesignError(
+            f"The clusters of '{cluster}' cut through {len(cut)} groups of "
+            f"'{grouping.names[top]}' (first: {listing(grouping.labels[top][cut])}); every group "
+            "must lie in one cluster."
+        )
+    return codes, cluster
+
+
+def _read(fit: MultilevelFit, codes: Indices) -> Iterator[_Cluster]:
+    """Return every cluster's rows, in the scaled columns' units."""
+    design = fit.design
+    columns = np.stack(design.columns, axis=1) / design.scale
+    relative = covariances(design.levels, fit.optimum.theta)
+    units = [design.grouping.of_rows(number) for number in range(len(design.levels))]
+    times = None if fit.autocorrelation is None else fit.autocorrelation.neighbours.times()
+    direction = fit.optimum.profile.direction
+    used = [*design.fixed, columns.shape[1] - 1]
+    order = np.argsort(codes, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(codes[order])) + 1):
+        here = columns[rows]
+        V = np.zeros((len(rows), len(rows)))
+        for level, D, of_level in zip(design.levels, relative, units, strict=True):
+            Z = here[:, list(level.columns)]
+            V += (Z @ D @ Z.T) * np.equal.outer(of_level[rows], of_level[rows])
+        V += _residual_covariance(fit, rows, units[0], times)
+        yield _Cluster(here[:, list(design.fixed)], V, here[:, used] @ direction)
+
+
+def _residual_covariance(
+    fit: MultilevelFit, rows: Indices, units: Indices, times: Array | None
+) -> Array:
+    if times is None:
+        R = np.eye(len(rows))
+    else:
+        assert fit.autocorrelation is not None
+        apart = np.abs(np.subtract.outer(times[rows], times[rows]))
+        R = fit.autocorrelation.rho**apart * np.equal.outer(units[rows], units[rows])
+    if fit.design.weights is not None:
+        root = np.sqrt(fit.design.weights[rows])
+        R = R / np.outer(root, root)
+    return R

@@ -1,0 +1,215 @@
+"""Comparing nested models by their likelihoods."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ...core.results import Result
+from ...errors import DesignError
+from ...inference.distributions import chi2_upper
+from ...inference.rows import tidy_rows
+
+if TYPE_CHECKING:
+    from ..engine.batches import Array
+    from ..engine.design import Design
+    from ..result import MultilevelFit
+
+
+@dataclass(frozen=True)
+class Comparison(Result):
+    """A likelihood-ratio test of two nested models.
+
+    Attributes
+    ----------
+    models
+        A row a model, the smaller first: ``formula, residual, n_parameters, llf, aic, bic``.
+    statistic, df, p_value
+        Twice the difference of the log-likelihoods, the number of parameters that differ and the
+        p value.
+    distribution
+        What the statistic was referred to, in words.
+    """
+
+    models: pd.DataFrame
+    statistic: float
+    df: int
+    p_value: float
+    distribution: str
+    messages: tuple[str, ...] = ()
+    title = "Likelihood-ratio test"
+
+    def tidy(self) -> pd.DataFrame:
+        """Return the test in one row."""
+        return tidy_rows(
+            "likelihood ratio",
+            self.statistic,
+            statistic=self.statistic,
+            df=float(self.df),
+            p_value=self.p_value,
+        )
+
+    def glance(self) -> pd.DataFrame:
+        """Return the test with its reference distribution in one row."""
+        return pd.DataFrame(
+            [
+                {
+                    "statistic": self.statistic,
+                    "df": self.df,
+                    "p_value": self.p_value,
+                    "distribution": self.distribution,
+                }
+            ]
+        )
+
+    def summary(self) -> str:
+        """Return models and test as text."""
+        table = self.models.to_string(index=False)
+        return f"{self.title}\n\n{table}\n\n{super().summary()}\nReferred to {self.distribution}."
+
+
+def compare(one: MultilevelFit, other: MultilevelFit) -> Comparison:
+    """Test a model against a smaller one that is nested in it.
+
+    Models with different fixed parts are compared by maximum likelihood (REML likelihoods of
+    different fixed parts are not comparable); REML fits are refitted for it, which is said. Where
+    the models differ by one random effect, the statistic is referred to an equal mixture of two
+    chi-square distributions, since the smaller model lies on the boundary of the larger one
+    (Stram & Lee 1994, doi 10.2307/2533455); several random effects at once are referred to plain
+    chi-square, which is conservative.
+
+    Raises
+    ------
+    DesignError
+        Where the models are of different rows or outcomes, or have equally many parameters.
+    """
+    small, large = sorted((one, other), key=lambda fit: fit.df_model)
+    _check_comparable(small, large)
+    messages = []
+    same_fixed = _same_fixed(small, large)
+    if not (same_fixed and small.reml and large.reml) and (small.reml or large.reml):
+        small, large = (fit.by_maximum_likelihood() for fit in (small, large))
+        messages.append("The models were refitted by maximum likelihood for the comparison.")
+    if not _nested(small, large):
+        messages.append(
+            "The smaller model does not seem to be a special case of the larger one; the p value "
+            "would not mean anything and is not given. Compare AIC or BIC."
+        )
+    statistic = max(2.0 * (large.llf - small.llf), 0.0)
+    df = large.df_model - small.df_model
+    p_value, distribution = _p_value(small, large, statistic, df, same_fixed)
+    if not _nested(small, large):
+        p_value = float("nan")
+    models = pd.DataFrame(
+        [
+            {
+                "formula": fit.formula,
+                "residual": "independent" if fit.autocorrelation is None else "ar1",
+                "n_parameters": fit.df_model,
+                "llf": fit.llf,
+                "aic": fit.aic,
+                "bic": fit.bic,
+            }
+            for fit in (small, large)
+        ]
+    )
+    return Comparison(models, statistic, df, p_value, distribution, tuple(messages))
+
+
+def _check_comparable(small: MultilevelFit, large: MultilevelFit) -> None:
+    a, b = small.design, large.design
+    if a.n != b.n or not np.allclose(
+        a.columns[-1] + a.outcome_shift, b.columns[-1] + b.outcome_shift
+    ):
+        raise DesignError(
+            f"Models can be compared only on the same rows and outcome; these have {a.n} and "
+            f"{b.n} rows of '{a.outcome}' and '{b.outcome}'. Drop rows with missing values in any "
+            "variable of either model first."
+        )
+    if not np.array_equal(_weights(a), _weights(b)):
+        raise DesignError(
+            "Models can be compared only with the same prior weights; refit one of them with the "
+            "weights of the other."
+        )
+    if small.df_model == large.df_model:
+        raise DesignError(
+            f"Both models have {small.df_model} parameters, so neither is nested in the other; "
+            "compare their AIC or BIC."
+        )
+
+
+def _weights(design: Design) -> Array:
+    return np.ones(design.n) if design.weights is None else design.weights
+
+
+def _same_fixed(small: MultilevelFit, large: MultilevelFit) -> bool:
+    return set(small.params.index) == set(large.params.index)
+
+
+def _free(fit: MultilevelFit) -> dict[str, set[frozenset[str]]]:
+    """Return, for each group, the variances and covariances that are estimated.
+
+    An AR(1) counts as one more variance: without it phi is zero, on its boundary.
+    """
+    design = fit.design
+    residual = {} if fit.autocorrelation is None else {"Residual": {frozenset(("phi",))}}
+    return residual | {
+        name: {frozenset((effects.names[a], effects.names[b])) for a, b in level.pairs}
+        for name, effects, level in zip(
+            design.grouping.names, design.effects, design.levels, strict=True
+        )
+    }
+
+
+def _nested(small: MultilevelFit, large: MultilevelFit) -> bool:
+    more = _free(large)
+    random = all(found <= more.get(name, set()) for name, found in _free(small).items())
+    return random and set(small.params.index) <= set(large.params.index)
+
+
+def _p_value(
+    small: MultilevelFit, large: MultilevelFit, statistic: float, df: int, same_fixed: bool
+) -> tuple[float, str]:
+    less, more = _free(small), _free(large)
+    new = [pair for name, found in more.items() for pair in found - less.get(name, set())]
+    variances = sum(len(pair) == 1 for pair in new)
+    plain = chi2_upper(statistic, df)
+    if same_fixed and variances == 1:
+        mixed = 0.5 * chi2_upper(statistic, df - 1) + 0.5 * plain
+        return mixed, f"an equal mixture of chi-square on {df - 1} and {df} df"
+    if variances > 1:
+        return plain, f"chi-square on {df} df (conservative: several variances are zero under H0)"
+    return plain, f"chi-square on {df} df"
+
+
+def compare_models(*fits: MultilevelFit) -> pd.DataFrame:
+    """Put several models side by side, each tested against the one before it.
+
+    Which of these models describes the data best, and is each step worth its parameters? The models
+    are sorted by their number of parameters. Where any two have different fixed parts, all are
+    compared by maximum likelihood, so that the AIC and BIC can be compared too.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a model: ``formula, residual, n_parameters, llf, aic, bic`` and, against the row
+        before, ``statistic, df, p_value, distribution``; NaN where the two are not nested.
+
+    Raises
+    ------
+    DesignError
+        Where the models are of different rows or outcomes, or two have equally many parameters.
+    """
+    if len(fits) < 2:
+        raise DesignError(f"compare_models needs two models or more, not {len(fits)}.")
+    models = sorted(fits, key=lambda fit: fit.df_model)
+    if any(fit.reml != models[0].reml or not _same_fixed(fit, models[0]) for fit in models):
+        models = [fit.by_maximum_likelihood() for fit in models]
+    steps = [compare(one, other) for one, other in pairwise(models)]
+    table = pd.concat([steps[0].models, *(step.models.iloc[1:] for step in steps[1:])])
+    tests = pd.concat([step.glance() for step in steps]).set_axis(range(1, len(models)))
+    return pd.concat([table.reset_index(drop=True), tests.reindex(range(len(models)))], axis=1)

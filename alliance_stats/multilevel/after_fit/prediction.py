@@ -1,0 +1,160 @@
+"""What a fitted model says of rows and units: residuals, predictions, random effects, draws."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ...core.arguments import checked_choice
+from ...errors import ColumnError, DesignError, listing
+from ..engine.batches import Array, Indices
+from ..formula.terms import Table
+from .effects import draw_effects, unit_effects
+
+if TYPE_CHECKING:
+    from ..result import MultilevelFit
+
+
+def residuals(fit: MultilevelFit) -> pd.Series:
+    """Return outcome minus fitted value."""
+    design = fit.design
+    combination = fit.unit_effects.residual_combination / design.scale[:, None] * design.scale[-1]
+    units, total = design.grouping.units, np.zeros(design.n)
+    for column, weights in zip(design.columns, combination, strict=True):
+        total += column * weights[units]
+    return pd.Series(total, index=design.frame.index, name="resid")
+
+
+def random_effects(fit: MultilevelFit) -> dict[str, pd.DataFrame]:
+    """Return each group's conditional modes in the user's units."""
+    modes = enumerate(fit.unit_effects.modes)
+    return _frames(fit, [fit.design.to_user(number) @ of_units for number, of_units in modes])
+
+
+def random_effects_sd(fit: MultilevelFit) -> dict[str, pd.DataFrame]:
+    """Return the standard deviations of the random effects given the data, beta and variances."""
+    design, best = fit.design, fit.optimum
+    found = unit_effects(
+        design.partition, design.levels, best.theta, best.profile, uncertainty=True
+    )
+    variances = []
+    for number, spread in enumerate(found.covariances):
+        T = design.to_user(number)
+        variances.append(best.profile.variance * np.einsum("ia,abu,ib->iu", T, spread, T))
+    return _frames(fit, [np.sqrt(values) for values in variances])
+
+
+def _frames(fit: MultilevelFit, values: list[Array]) -> dict[str, pd.DataFrame]:
+    design, frames = fit.design, {}
+    for number, name in enumerate(design.grouping.names):
+        frames[name] = pd.DataFrame(
+            values[number].T,
+            index=design.grouping.labels[number],
+            columns=list(design.effects[number].names),
+        )
+    return frames
+
+
+def predict(
+    fit: MultilevelFit, newdata: pd.DataFrame | None, *, random_effects: bool, new_groups: str
+) -> pd.Series:
+    """Predict for the rows fitted or for new ones; see `MultilevelFit.predict`."""
+    checked_choice("new_groups", new_groups, ("zero", "error"))
+    if newdata is None:
+        if random_effects:
+            return fit.fittedvalues
+        return pd.Series(fixed_of_rows(fit), index=fit.design.frame.index, name="fixed")
+    complete = _complete(fit, newdata, random_effects)
+    table = Table(newdata[complete])
+    arrays = fit.design.fixed_terms.rebuild(table)
+    total = np.zeros(len(table))
+    for name, array in zip(fit.design.fixed_terms.names, arrays, strict=True):
+        if name in fit.params.index:
+            total = total + array * fit.params[name]
+    if random_effects:
+        total = total + _random_part(fit, table, new_groups)
+    predicted = pd.Series(np.nan, index=newdata.index, name="predicted")
+    predicted[complete] = total
+    return predicted
+
+
+def fixed_of_rows(fit: MultilevelFit) -> Array:
+    """Return the fixed part of every row's value."""
+    beta = fit.optimum.profile.beta
+    total = np.full(fit.nobs, fit.design.outcome_shift)
+    for position, value in zip(fit.design.fixed, beta, strict=True):
+        total += fit.design.columns[position] * (
+            value * fit.design.scale[-1] / fit.design.scale[position]
+        )
+    return total
+
+
+def _complete(fit: MultilevelFit, newdata: pd.DataFrame, random_effects: bool) -> NDArray[np.bool_]:
+    """Return which rows have all that the prediction needs."""
+    formula = fit.design.formula
+    needed = list(formula.fixed.columns) if formula.fixed else []
+    if random_effects:
+        for term in formula.random:
+            needed += [*term.part.columns, *term.group]
+    lacking = [name for name in dict.fromkeys(needed) if name not in newdata.columns]
+    if lacking:
+        raise ColumnError(
+            f"The new data lack the column{'s' * (len(lacking) > 1)} {listing(lacking)}, which "
+            "the prediction needs; without groups use random_effects=False."
+        )
+    predictors = [name for name in needed if not _is_group(fit, name)]
+    return newdata[predictors].notna().all(axis=1).to_numpy()
+
+
+def _is_group(fit: MultilevelFit, name: str) -> bool:
+    in_terms = {c for term in fit.design.formula.random for c in term.part.columns}
+    fixed = fit.design.formula.fixed
+    return name not in in_terms and name not in (fixed.columns if fixed else ())
+
+
+def _keys(fit: MultilevelFit, table: Table, number: int) -> pd.Index:
+    keys = table.frame[list(fit.design.grouping.columns[number])]
+    return pd.MultiIndex.from_frame(keys) if keys.shape[1] > 1 else pd.Index(keys.iloc[:, 0])
+
+
+def units_of(fit: MultilevelFit, table: Table, number: int) -> Indices:
+    """Return each row's unit at a level, -1 where the model was not fitted on it."""
+    return fit.design.grouping.labels[number].get_indexer(_keys(fit, table, number))
+
+
+def _random_part(fit: MultilevelFit, table: Table, new_groups: str) -> Array:
+    grouping, total = fit.design.grouping, np.zeros(len(table))
+    for number, name in enumerate(grouping.names):
+        wanted = _keys(fit, table, number)
+        units = units_of(fit, table, number)
+        if new_groups == "error" and (units < 0).any():
+            new = pd.unique(wanted[units < 0])
+            raise DesignError(
+                f"The model was not fitted on these groups of '{name}': {listing(new)}. "
+                "new_groups='zero' predicts the population's value for them."
+            )
+        modes = fit.random_effects[name].to_numpy()
+        arrays = [a for term in fit.design.effects[number].terms for a in term.rebuild(table)]
+        for i, array in enumerate(arrays):
+            total += np.where(units < 0, 0.0, modes[units, i] * array)
+    return total
+
+
+def simulate(fit: MultilevelFit, rng: np.random.Generator) -> pd.Series:
+    """Draw an outcome for the rows fitted: new random effects, new residuals."""
+    design, best = fit.design, fit.optimum
+    sigma = np.sqrt(best.profile.variance)
+    ar1 = fit.autocorrelation
+    total = rng.standard_normal(design.n) if ar1 is None else ar1.neighbours.draw(ar1.rho, rng)
+    if design.weights is not None:
+        total /= np.sqrt(design.weights)
+    draws = draw_effects(design.levels, best.theta, design.grouping.sizes, rng)
+    for number, (level, effects) in enumerate(zip(design.levels, draws, strict=True)):
+        rows = design.grouping.of_rows(number)
+        for column, effect in zip(level.columns, effects, strict=True):
+            total += design.columns[column] / design.scale[column] * effect[rows]
+    total *= sigma * design.scale[-1]
+    return pd.Series(fixed_of_rows(fit) + total, index=design.frame.index, name=design.outcome)

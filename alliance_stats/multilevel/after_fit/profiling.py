@@ -1,0 +1,292 @@
+"""Profile-likelihood intervals of variances, correlations and coefficients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ...errors import DesignError, did_you_mean, listing
+from ..engine import constrained as held
+from ..engine.batches import Array
+from ..engine.variances import RESIDUAL, variance_rows
+
+if TYPE_CHECKING:
+    from ..engine.design import Design
+    from ..result import MultilevelFit
+
+LOWER = 1e-4  # a fall of the deviance below the fit's own by more than this is a better optimum
+FARTHEST = 40  # steps outwards before an end counts as not found
+
+Deviance = Callable[[float], float]
+
+
+@dataclass(frozen=True)
+class _Parameter:
+    """A parameter and the least deviance with it held at a value."""
+
+    effect: str
+    group: str
+    term: str
+    estimate: float
+    step: float
+    deviance: Deviance | None
+    lowest: float = -np.inf
+    highest: float = np.inf
+    note: str = ""
+
+
+def profile_ci(
+    fit: MultilevelFit, parameters: list[str] | None = None, confidence: float = 0.95
+) -> pd.DataFrame:
+    """Return profile-likelihood intervals; see `MultilevelFit.profile_ci`."""
+    full = fit.by_maximum_likelihood()
+    found = [*_variance_parameters(full), *_coefficients(full)]
+    if parameters is not None:
+        known = {name for one in found for name in (one.term, one.effect)}
+        unknown = [name for name in parameters if name not in known]
+        if unknown:
+            raise DesignError(
+                f"There is no parameter '{unknown[0]}'.{did_you_mean(unknown[0], known)} There "
+                f"are {listing(sorted({one.term for one in found}), 12)}; 'random' and 'fixed' "
+                "stand for all of a kind."
+            )
+        found = [one for one in found if one.term in parameters or one.effect in parameters]
+    rows = [_row(one, -2.0 * _scaled_llf(full), _critical(confidence)) for one in found]
+    return pd.DataFrame(rows)
+
+
+def _critical(confidence: float) -> float:
+    from scipy import special
+
+    return float(special.ndtri(0.5 + confidence / 2.0))
+
+
+def _scaled_llf(fit: MultilevelFit) -> float:
+    """Return the log-likelihood in the scaled units the search works in."""
+    return -fit.optimum.profile.deviance / 2.0
+
+
+def _row(one: _Parameter, least: float, critical: float) -> dict[str, object]:
+    low = high = np.nan
+    note = one.note
+    if one.deviance is not None:
+        ends = [_end(one, side, least, critical) for side in (-1.0, 1.0)]
+        (low, high), notes = zip(*ends, strict=True)
+        note = " ".join(dict.fromkeys(text for text in notes if text))
+    return {
+        "effect": one.effect,
+        "group": one.group,
+        "term": one.term,
+        "estimate": one.estimate,
+        "conf_low": low,
+        "conf_high": high,
+        "note": note,
+    }
+
+
+def _end(one: _Parameter, side: float, least: float, critical: float) -> tuple[float, str]:
+    """Walk outwards until the deviance has risen enough, then close in."""
+    from scipy import optimize
+
+    assert one.deviance is not None
+    deviance = one.deviance
+    lower = 0.0
+
+    def excess(value: float) -> float:
+        nonlocal lower
+        rise = deviance(value) - least
+        lower = min(lower, rise)
+        return float(np.sqrt(max(rise, 0.0)) - critical)
+
+    limit = one.lowest if side < 0 else one.highest
+    inner, step = one.estimate, one.step * critical
+    for _ in range(FARTHEST):
+        outer = inner + side * step
+        past = (outer - limit) * side >= 0
+        outer = limit if past else outer
+        if excess(outer) > 0:
+            if inner == outer:
+                return outer, ""
+            return float(
+                optimize.brentq(excess, inner, outer, xtol=1e-6 * one.step, rtol=1e-10)
+            ), _lower_note(lower)
+        if past:
+            return limit, _lower_note(lower)
+        inner, step = outer, step * 1.6
+    return np.nan, "The likelihood hardly falls in that direction; no end was found."
+
+
+def _lower_note(lower: float) -> str:
+    if lower < -LOWER:
+        return (
+            f"Along the profile the deviance fell {-lower:.2g} below the fit's: the fit is not "
+            "the best one; do not use it."
+        )
+    return ""
+
+
+def _variance_parameters(fit: MultilevelFit) -> list[_Parameter]:
+    rows = variance_rows(fit.varcomp)
+    found, place = [], 0
+    for number, name in enumerate(fit.design.grouping.names):
+        level = fit.design.levels[number]
+        size = len(level.columns)
+        offdiagonal = [(a, b) for a, b in level.pairs if a != b]
+        for effect in range(size):
+            found.append(_sd(fit, number, effect, rows.iloc[place]))
+            place += 1
+        for a, b in offdiagonal:
+            found.append(_correlation(fit, number, (b, a), rows.iloc[place]))
+            place += 1
+        assert rows.iloc[place - 1]["group"] == name
+    found.append(_sigma(fit))
+    if fit.autocorrelation is not None:
+        found.append(_phi(fit))
+    return found
+
+
+def _start(fit: MultilevelFit) -> tuple[float, float]:
+    """Return log sigma and the correlation at the median gap."""
+    rho = 0.5 if fit.autocorrelation is None else fit.autocorrelation.rho
+    return float(np.log(fit.optimum.profile.variance) / 2.0), rho
+
+
+def _along(
+    fit: MultilevelFit, number: int, effects: tuple[int, ...], hold: Callable
+) -> tuple[Deviance, float]:
+    """Return the least deviance as a function of the parameter held, from the optimum.
+
+    The deviance takes the parameter in units that are returned too: a standard deviation's.
+    """
+    design, theta, lengths = held.in_front(fit.design, fit.optimum.theta, number, effects)
+    span = next(span for span in fit.design.levels[number].spans if effects[0] in span)
+    maps = hold(design.levels, number, span.start)
+    surface = held.Surface(design, fit.autocorrelation)
+    log_sigma, rho = _start(fit)
+
+    def deviance(value: float) -> float:
+        made_of = maps(value)
+        starts = held.starts_of(made_of, theta, design, log_sigma, rho)
+        return min(held.least(surface, made_of, one, rho=surface.held_rho) for one in starts)
+
+    return deviance, float(lengths[0])
+
+
+def _sd(fit: MultilevelFit, number: int, effect: int, row: pd.Series) -> _Parameter:
+    along, scale = _along(fit, number, (effect,), held.hold_sd)
+    estimate = float(row["estimate"])
+    step = max(0.25 * estimate, 0.1 * float(np.sqrt(fit.optimum.profile.variance)) * scale)
+    return _Parameter(
+        "random",
+        row["group"],
+        row["term"],
+        estimate,
+        step,
+        lambda value: along(value / scale),
+        lowest=0.0,
+    )
+
+
+def _correlation(
+    fit: MultilevelFit, number: int, effects: tuple[int, int], row: pd.Series
+) -> _Parameter:
+    estimate = float(row["estimate"])
+    if not abs(estimate) < 1.0 - 1e-8:
+        why = "A correlation on its boundary, or of a variance of zero, has no profile interval."
+        return _Parameter("random", row["group"], row["term"], estimate, 0.1, None, note=why)
+    along, _ = _along(fit, number, effects, held.hold_correlation)
+    return _Parameter(
+        "random", row["group"], row["term"], estimate, 0.15, along, lowest=-1.0, highest=1.0
+    )
+
+
+def _sigma(fit: MultilevelFit) -> _Parameter:
+    surface = held.Surface(fit.design, fit.autocorrelation)
+    made_of = held.free_of(fit.design.levels)
+    log_sigma, rho = _start(fit)
+    begin = held.start_of(made_of, fit.optimum.theta, fit.design, log_sigma, rho)
+    scale = float(fit.design.scale[-1])
+
+    def deviance(value: float) -> float:
+        return held.least(surface, made_of, begin, sigma=value / scale, rho=surface.held_rho)
+
+    estimate = float(np.sqrt(fit.scale))
+    step = estimate / np.sqrt(2.0 * fit.nobs)
+    return _Parameter("random", RESIDUAL, "sd", estimate, step, deviance, lowest=0.01 * estimate)
+
+
+def _phi(fit: MultilevelFit) -> _Parameter:
+    ar1 = fit.autocorrelation
+    assert ar1 is not None
+    if ar1.on_boundary:
+        why = "phi is on its boundary and has no profile interval."
+        return _Parameter("random", RESIDUAL, "phi", ar1.phi, 0.1, None, note=why)
+    surface = held.Surface(fit.design, ar1)
+    made_of = held.free_of(fit.design.levels)
+    log_sigma, rho = _start(fit)
+    begin = held.start_of(made_of, fit.optimum.theta, fit.design, log_sigma, rho)
+
+    def deviance(value: float) -> float:
+        return held.least(surface, made_of, begin, rho=ar1.neighbours.at_step(value))
+
+    top = ar1.neighbours.per_unit_of_time(held.HIGHEST)
+    return _Parameter("random", RESIDUAL, "phi", ar1.phi, 0.05, deviance, lowest=0.0, highest=top)
+
+
+def _coefficients(fit: MultilevelFit) -> list[_Parameter]:
+    return [
+        _Parameter("fixed", "", str(name), float(estimate), float(step), _held_at(fit, place))
+        for place, (name, estimate, step) in enumerate(
+            zip(fit.params.index, fit.params, fit.bse, strict=True)
+        )
+    ]
+
+
+def _held_at(fit: MultilevelFit, place: int) -> Deviance:
+    """Return the least deviance with one coefficient held.
+
+    The user's coefficient is ``t beta``: the beta with the largest weight in it is expressed by
+    the others, whose columns change for it, and the rest of its column moves into the outcome.
+    """
+    from ..formula.terms import INTERCEPT
+
+    design, t = fit.design, fit.to_user_scale[place]
+    shift = design.outcome_shift if design.fixed_names[place] == INTERCEPT else 0.0
+    pivot = int(np.abs(t).argmax())
+    column = design.fixed[pivot]
+    rest = {i: at for i, at in enumerate(design.fixed) if i != pivot}
+    changed = [i for i in rest if t[i] != 0.0]
+    if changed:
+        k = len(design.columns)
+        new = np.zeros((k, len(changed)))
+        new[[rest[i] for i in changed], range(len(changed))] = 1.0
+        new[column] = -t[changed] / t[pivot]
+        design = design.extended(new)
+        rest |= {i: k - 1 + number for number, i in enumerate(changed)}
+    design = replace(design, fixed=tuple(rest.values()))
+    made_of = held.free_of(design.levels)
+    log_sigma, rho = _start(fit)
+    begin = held.start_of(made_of, fit.optimum.theta, design, log_sigma, rho)
+
+    def deviance(value: float) -> float:
+        moved = _moved(design, column, (value - shift) / t[pivot])
+        surface = held.Surface(moved, fit.autocorrelation)
+        return held.least(surface, made_of, begin, rho=surface.held_rho)
+
+    return deviance
+
+
+def _moved(design: Design, column: int, value: float) -> Design:
+    """Subtract a multiple of a scaled column from the scaled outcome."""
+    turn: Array = np.eye(len(design.columns))
+    turn[column, -1] = -value
+    weight = value * design.scale[-1] / design.scale[column]
+    return replace(
+        design,
+        columns=(*design.columns[:-1], design.columns[-1] - weight * design.columns[column]),
+        partition=design.partition.turned(turn),
+    )

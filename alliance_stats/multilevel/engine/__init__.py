@@ -1,0 +1,1 @@
+"""The likelihood of a nested mixed model, and its maximum."""

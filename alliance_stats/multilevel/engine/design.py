@@ -1,0 +1,259 @@
+"""Everything a fit needs of the data: columns, levels and each lowest unit's cross-products.
+
+The rows are read once. What is asked of them afterwards (fitted values, residuals) uses the
+columns kept here; the likelihood uses only the cross-products.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from ...core.people import refuse_ids
+from ...errors import ColumnError, DesignError, listing
+from ..checks import (
+    about_few_values,
+    about_reused_ids,
+    check_effects,
+    check_frame,
+    check_numbers,
+    check_rows_left,
+    check_sizes,
+    missing_note,
+)
+from ..formula.model_formula import Formula, RandomTerm
+from ..formula.terms import INTERCEPT, Columns, Table, build, complete_rows, response
+from .basis import find_basis, why_left_out
+from .batches import Array
+from .blocks import Effects, Pool, centre, orthogonalise, random_columns
+from .crossproducts import cross_products, outcome_products
+from .grouping import Factor, Grouping, factorise, nest
+from .likelihood import Level, Partition
+
+
+@dataclass(frozen=True)
+class Design:
+    """A model's columns, levels and cross-products.
+
+    Attributes
+    ----------
+    columns
+        All distinct columns the fit works with, unweighted; the outcome (less `outcome_shift`)
+        is the last.
+    fixed
+        Positions of the columns of X, without those left out as linearly dependent.
+    fixed_basis
+        U where the user's X is ``columns U``; the identity unless columns of X are centred for
+        their random slopes (see `blocks`), or were so nearly dependent, or so far from zero, that
+        they had to be made orthogonal to keep their digits.
+    scale
+        What each column was divided by in `partition`.
+    """
+
+    formula: Formula
+    outcome: str
+    columns: tuple[Array, ...]
+    fixed: tuple[int, ...]
+    fixed_names: tuple[str, ...]
+    fixed_terms: Columns
+    fixed_basis: Array
+    outcome_shift: float
+    dropped: tuple[str, ...]
+    levels: tuple[Level, ...]
+    effects: tuple[Effects, ...]
+    grouping: Grouping
+    weights: Array | None
+    scale: Array
+    partition: Partition
+    frame: pd.DataFrame
+    missing: dict[str, int]
+    rows_dropped: int
+    notes: tuple[str, ...]
+
+    @property
+    def n(self) -> int:
+        """Number of rows used."""
+        return len(self.columns[-1])
+
+    def to_user(self, number: int) -> Array:
+        """Return the matrix that takes a level's effects of the scaled columns to the user's."""
+        size = self.scale[-1] / self.scale[list(self.levels[number].columns)]
+        return np.linalg.inv(self.effects[number].basis) * size
+
+    def extended(self, combinations: Array) -> Design:
+        """Return the design with combinations (columns) of its scaled columns before the outcome.
+
+        No effect stands on the new columns yet; their scale is one.
+        """
+        k, more = len(self.columns), combinations.shape[1]
+        turn = np.zeros((k, k + more))
+        turn[: k - 1, : k - 1], turn[-1, -1] = np.eye(k - 1), 1.0
+        turn[:, k - 1 : -1] = combinations
+        scaled = [column / size for column, size in zip(self.columns, self.scale, strict=True)]
+        new = [
+            sum(weight * column for weight, column in zip(weights, scaled, strict=True))
+            for weights in combinations.T
+        ]
+        return replace(
+            self,
+            columns=(*self.columns[:-1], *new, self.columns[-1]),
+            scale=np.insert(self.scale, k - 1, np.ones(more)),
+            partition=self.partition.turned(turn),
+        )
+
+    def with_outcome(self, values: Array) -> Design:
+        """Return the same design with another outcome, redoing only what depends on it."""
+        if len(values) != self.n or not np.isfinite(values).all():
+            raise DesignError(
+                f"The new outcome must be {self.n} finite numbers, one for each row the model "
+                f"uses; it has {len(values)} values, {int(np.isfinite(values).sum())} of them "
+                "finite."
+            )
+        shift = float(values.mean()) if self.outcome_shift or INTERCEPT in self.fixed_names else 0.0
+        columns = (*self.columns[:-1], values - shift)
+        last = outcome_products(columns, self.weights, self.grouping)
+        scale = self.scale.copy()
+        scale[-1] = _spread(float(last[-1].sum()), self.n)
+        cross = self.partition.cross.copy()
+        cross[-1] = last / (scale * scale[-1])[:, None]
+        cross[:, -1] = cross[-1]
+        return replace(
+            self,
+            columns=columns,
+            outcome_shift=shift,
+            scale=scale,
+            partition=Partition(cross, self.partition.starts),
+        )
+
+
+def make_design(
+    formula: Formula, data: pd.DataFrame, weights: str | Sequence[float] | None = None
+) -> Design:
+    """Read the data into a design.
+
+    Raises
+    ------
+    FormulaError, ColumnError, DesignError
+        Where the formula names no column, a column holds the wrong thing, groups cross, or the
+        data cannot carry the model.
+    """
+    rows = _complete_rows(formula, data, weights)
+    table = rows.table
+    refuse_ids(data, formula.fixed.bare_columns() if formula.fixed else ())
+    outcome, y = response(formula, table)
+    check_numbers((outcome,), (y,), table.frame.index)
+    fixed_terms = build(formula.fixed, table)
+    grouping, terms = _levels(formula, table)
+    pool = Pool(len(table))
+    levels, effects = random_columns(terms, table, pool)
+    fixed = [pool.place(*column) for column in fixed_terms.named_arrays()]
+    check_numbers((*pool.names, outcome), (*pool.arrays, y), table.frame.index)
+    check_sizes(len(fixed), y, outcome, grouping, levels)
+    levels, effects, fixed, centring = centre(levels, effects, fixed, pool)
+    shift = float(y.mean()) if INTERCEPT in fixed_terms.names else 0.0
+    columns = (*pool.arrays, y - shift)
+    cross = cross_products(columns, rows.weights, grouping, pool.ones)
+    totals = cross.sum(axis=-1)
+    basis = find_basis(totals, fixed, columns)
+    notes = [
+        *missing_note(rows.missing, rows.dropped, len(data)),
+        *why_left_out(basis, fixed_terms),
+        *check_effects(cross, levels, effects, grouping),
+        *about_reused_ids(data, grouping),
+        *about_few_values(outcome, y),
+    ]
+    levels, effects = orthogonalise(levels, effects, totals, pool)
+    fixed = [pool.add(basis.replaced.get(i), place) for i, place in enumerate(fixed)]
+    if len(pool.arrays) + 1 > len(columns):
+        columns = (*pool.arrays, y - shift)
+        cross = cross_products(columns, rows.weights, grouping, pool.ones)
+    scale = np.array([_spread(total, len(y)) for total in np.diag(cross.sum(axis=-1))])
+    cross /= (scale[:, None] * scale)[..., None]
+    return Design(
+        formula=formula,
+        outcome=outcome,
+        columns=columns,
+        fixed=tuple(fixed[i] for i in basis.kept),
+        fixed_names=tuple(fixed_terms.names[i] for i in basis.kept),
+        fixed_terms=fixed_terms,
+        fixed_basis=basis.matrix @ centring[np.ix_(basis.kept, basis.kept)],
+        outcome_shift=shift,
+        dropped=tuple(fixed_terms.names[i] for i in basis.left_out),
+        levels=levels,
+        effects=effects,
+        grouping=grouping,
+        weights=rows.weights,
+        scale=scale,
+        partition=Partition(cross, grouping.starts),
+        frame=table.frame,
+        missing=rows.missing,
+        rows_dropped=rows.dropped,
+        notes=tuple(notes),
+    )
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows a model uses, and what was set aside."""
+
+    table: Table
+    weights: Array | None
+    missing: dict[str, int]
+    dropped: int
+
+
+def _complete_rows(
+    formula: Formula, data: pd.DataFrame, weights: str | Sequence[float] | None
+) -> _Rows:
+    """Refuse what no model can be read from, and leave incomplete rows out."""
+    formula.check_columns(data.columns)
+    if not formula.random:
+        raise DesignError(
+            "A multilevel model needs a random term such as (1 | client_id); without one use "
+            "ordinary regression, for example statsmodels.formula.api.ols."
+        )
+    check_frame(formula, data)
+    prior = _prior_weights(data, weights)
+    table, keep, missing = complete_rows(formula, data)
+    if prior is not None and keep is not None:
+        prior = prior[keep]
+    check_rows_left(missing, len(table), len(data))
+    return _Rows(table, prior, missing, len(data) - len(table))
+
+
+def _prior_weights(data: pd.DataFrame, weights: str | Sequence[float] | None) -> Array | None:
+    if weights is None:
+        return None
+    if isinstance(weights, str):
+        if weights not in data.columns:
+            raise ColumnError(f"The weights name the column '{weights}', which the data lack.")
+        values = data[weights].to_numpy(dtype=float)
+    else:
+        values = np.asarray(weights, dtype=float)
+    if values.shape != (len(data),):
+        raise DesignError(f"The weights must be one number a row: {len(data)}, not {values.shape}.")
+    wrong = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
+    if len(wrong):
+        rows = listing(data.index[wrong])
+        raise DesignError(
+            f"Prior weights must be positive and finite; {len(wrong)} are not (rows {rows})."
+        )
+    return values
+
+
+def _levels(formula: Formula, table: Table) -> tuple[Grouping, list[list[RandomTerm]]]:
+    """Return the nested groups and the random terms of each level, the lowest first."""
+    terms: dict[frozenset[str], list[RandomTerm]] = {}
+    for term in formula.random:
+        terms.setdefault(frozenset(term.group), []).append(term)
+    factors: list[Factor] = [factorise(table, found[0].group) for found in terms.values()]
+    grouping = nest(factors)
+    return grouping, [terms[frozenset(columns)] for columns in grouping.columns]
+
+
+def _spread(total: float, n: int) -> float:
+    root = float(np.sqrt(total / n))
+    return root if root > 0 else 1.0

@@ -1,0 +1,1 @@
+"""From the text of a formula to the columns of a model."""

@@ -1,0 +1,137 @@
+"""From parts of a formula to columns of numbers, under names that can be read.
+
+The columns are R's ``model.matrix``, and can be made again of new data.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ...errors import ColumnError, DesignError
+from ..engine.batches import Array
+from .expansion import Expansion
+from .factors import categories_among, learn_factor, learn_outcome
+from .model_formula import Formula, Part
+from .table import Table
+from .tree import Name
+
+INTERCEPT = "Intercept"
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Columns of a model matrix, how to make them of new data, and which `columns` that takes."""
+
+    names: tuple[str, ...]
+    arrays: tuple[Array, ...]
+    rebuild: Callable[[Table], tuple[Array, ...]]
+    columns: tuple[str, ...] = ()
+
+    def named_arrays(self) -> Iterator[tuple[str, Array]]:
+        """Go through the columns with their names."""
+        return zip(self.names, self.arrays, strict=True)
+
+
+def build(part: Part | None, table: Table) -> Columns:
+    """Make the columns a part of the formula asks for; no part asks for an intercept.
+
+    Raises
+    ------
+    FormulaError
+        Where a function or sign cannot take what it is given, with the place marked.
+    DesignError, ColumnError
+        Where columns do not hold what the part needs, or two columns get one name.
+    """
+    expansion = Expansion(True, (), {}) if part is None else part.expansion
+    source = "" if part is None else part.source
+    used = {node.code: node for term in expansion.terms for node in term}
+    learned = {code: learn_factor(node, source, table) for code, node in used.items()}
+    codings = expansion.codings(categories_among(learned))
+    names = [INTERCEPT] * expansion.intercept
+    for term, full in zip(expansion.terms, codings, strict=True):
+        each = {node.code: learned[node.code].columns(full.get(node.code, True)) for node in term}
+        for chosen in _choices(expansion, each):
+            names.append(":".join(each[node.code][chosen[node.code]] for node in term))
+    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    if twice is not None:
+        raise DesignError(f"Two different columns of the model are called '{twice}'; rename one.")
+
+    def arrays(values: Mapping[str, Array], rows: int) -> tuple[Array, ...]:
+        made = [np.ones(rows)] * expansion.intercept
+        for term, full in zip(expansion.terms, codings, strict=True):
+            each = {
+                node.code: learned[node.code].matrix(values[node.code], full.get(node.code, True))
+                for node in term
+            }
+            for chosen in _choices(expansion, each):
+                first, *rest = (each[node.code][chosen[node.code]] for node in term)
+                for column in rest:
+                    first = first * column
+                made.append(np.ascontiguousarray(first))
+        return tuple(made)
+
+    def rebuild(new: Table) -> tuple[Array, ...]:
+        return arrays({code: factor.again(new) for code, factor in learned.items()}, len(new))
+
+    values = {code: factor.values for code, factor in learned.items()}
+    needed = () if part is None else part.columns
+    return Columns(tuple(names), arrays(values, len(table)), rebuild, needed)
+
+
+def _choices(
+    expansion: Expansion, each: Mapping[str, Sequence[object]]
+) -> Iterator[dict[str, int]]:
+    """Go through every choice of a column of each factor; the formula's first moves fastest."""
+    if all(len(columns) == 1 for columns in each.values()):
+        yield dict.fromkeys(each, 0)
+        return
+    slowest_first = [code for code in reversed(expansion.factors) if code in each]
+    for chosen in itertools.product(*(range(len(each[code])) for code in slowest_first)):
+        yield dict(zip(slowest_first, chosen, strict=True))
+
+
+def response(formula: Formula, table: Table) -> tuple[str, Array]:
+    """Return the outcome's name and values.
+
+    Raises
+    ------
+    ColumnError
+        Where the outcome is not one column of numbers.
+    """
+    tree = formula.response.tree
+    if isinstance(tree, Name) and not table.is_number(tree.column):
+        raise ColumnError(
+            f"The outcome '{tree.column}' must hold numbers, but it is of type "
+            f"{table.frame[tree.column].dtype}."
+        )
+    return tree.label, learn_outcome(tree, formula.text, table)
+
+
+def complete_rows(
+    formula: Formula, frame: pd.DataFrame
+) -> tuple[Table, NDArray[np.bool_] | None, dict[str, int]]:
+    """Set rows with missing values aside.
+
+    Returns
+    -------
+    table, keep, missing
+        The complete rows; the mask that chose them (None where all are complete); how many
+        values each variable lacks.
+    """
+    table = Table(frame)
+    counts: dict[str, int] = {}
+    dropped: NDArray[np.bool_] | None = None
+    for name in formula.columns:
+        missing = table.missing(name)
+        if missing is not None:
+            counts[name] = int(missing.sum())
+            dropped = missing if dropped is None else dropped | missing
+    if dropped is None:
+        return table, None, counts
+    return Table(frame.loc[~dropped]), ~dropped, counts

@@ -1,0 +1,1 @@
+"""How many ruptures chance alone would give."""

@@ -1,0 +1,1 @@
+"""All stated specifications of an analysis at once."""

@@ -1,0 +1,209 @@
+"""Fitting the specifications: those that share a rule share its ruptures and lags."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ...errors import AllianceStatsError
+from ..models.design import ModelData, lagged, model_data
+from ..models.repair import centre_sizes, quiet_fit
+from ..models.session_table import detect, mark
+from .grid import Specification
+
+RESPONSES = ("outcome", "alliance")
+EFFECTS = ("rupture", "repair", "rupture_size", "repair_size")
+NUMBERS = ("estimate", "std_error", "df", "p_value", "conf_low", "conf_high", "estimate_within")
+ROW, ROW_BEFORE = "_row", "_row_before"
+
+Floats = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Task:
+    """Specifications that share a rule and its parameters, and their places in the whole."""
+
+    places: tuple[int, ...]
+    specifications: tuple[Specification, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one specification gave: numbers for the table, and its weights on the outcomes.
+
+    The within-client least-squares slope of the specification is ``weights @ outcome[rows]``.
+    """
+
+    numbers: dict[str, Any]
+    rows: npt.NDArray[np.int64]
+    weights: Floats
+
+
+@dataclass(frozen=True)
+class Question:
+    """What every specification of a multiverse asks."""
+
+    effect: str
+    response: str
+
+    @property
+    def predictors(self) -> tuple[str, ...]:
+        """The predictors of every model, the one of interest first."""
+        if self.effect.endswith("_size"):
+            return (self.effect, "rupture", "repair")
+        return (self.effect, "repair" if self.effect == "rupture" else "rupture")
+
+
+def tasks(specifications: Sequence[Specification]) -> list[Task]:
+    """Return the specifications grouped by rule and parameters."""
+    groups: dict[Any, list[int]] = {}
+    for place, one in enumerate(specifications):
+        groups.setdefault(one.rule_key, []).append(place)
+    return [
+        Task(tuple(places), tuple(specifications[place] for place in places))
+        for places in groups.values()
+    ]
+
+
+def answer(
+    task: Task,
+    data: pd.DataFrame,
+    ratings: pd.DataFrame,
+    card: Mapping[str, Any],
+    question: Question,
+    tables: Mapping[str, pd.DataFrame | None],
+) -> list[Answer]:
+    """Detect once, then fit every specification of the task."""
+    first = task.specifications[0]
+    try:
+        found = detect(data, ratings, card, first.rule, first.parameters, **tables)
+    except AllianceStatsError as error:
+        return [_nothing(str(error)) for _ in task.specifications]
+    rows, _ = mark(ratings, found)
+    rows = rows.assign(**{ROW: np.arange(len(rows), dtype=float)})
+    n_ruptures, n_repaired = (
+        len(found.episodes),
+        int((found.episodes["outcome"] == "repaired").sum()),
+    )
+    if question.effect.endswith("_size"):
+        rows, _ = centre_sizes(rows)
+    together: dict[int, pd.DataFrame] = {}
+    answers = []
+    for one in task.specifications:
+        k = one.model["lag"]
+        if k not in together:
+            columns = [n for n in (*question.predictors, question.response, ROW) if n in rows]
+            together[k] = lagged(rows, columns, k)
+        answers.append(_fit(together[k], one, question, n_ruptures, n_repaired))
+    return answers
+
+
+def _nothing(reason: str, **known: Any) -> Answer:
+    numbers = dict.fromkeys(NUMBERS, np.nan)
+    more = {"nobs": 0, "n_clients": 0, "converged": False, "singular": False, "message": reason}
+    none = np.zeros(0, dtype=np.int64)
+    return Answer({**numbers, "n_ruptures": 0, "n_repaired": 0, **more, **known}, none, none * 0.0)
+
+
+def _fit(
+    together: pd.DataFrame,
+    one: Specification,
+    question: Question,
+    n_ruptures: int,
+    n_repaired: int,
+) -> Answer:
+    counts = {"n_ruptures": n_ruptures, "n_repaired": n_repaired}
+    missing = [name for name in question.predictors if name not in together.columns]
+    if missing:
+        return _nothing(f"The rule '{one.rule}' gives no {missing[0].replace('_', ' ')}.", **counts)
+    choices = one.choices(question.predictors)
+    try:
+        data = model_data(
+            together, question.response, choices, keep=[ROW, f"{ROW}_lag{choices.lag}"]
+        )
+        fit = quiet_fit(data, "satterthwaite")
+        term = choices.of_interest
+        if term not in fit.params.index:
+            return _nothing(f"'{question.effect}' does not vary in these rows.", **counts)
+    except AllianceStatsError as error:
+        return _nothing(str(error), **counts)
+    row: Any = fit.tidy().set_index("term").loc[term]
+    rows, weights = within_weights(data)
+    numbers = {
+        **{name: float(row[name]) for name in NUMBERS if name != "estimate_within"},
+        "estimate_within": float(weights @ together[question.response].to_numpy()[rows]),
+        "nobs": fit.nobs,
+        "n_clients": fit.n_groups["client_id"],
+        **counts,
+        "converged": fit.converged,
+        "singular": fit.singular,
+        "message": "" if fit.converged else fit.convergence_note,
+    }
+    return Answer(numbers, rows, weights)
+
+
+def within_weights(data: ModelData) -> tuple[npt.NDArray[np.int64], Floats]:
+    """Return positions of outcomes, and weights that make the within-client slope from them.
+
+    The slope is that of least squares with a level a client and the model's other predictors;
+    with a lagged outcome, whose slope is held at its estimate, the slope is linear in the
+    outcomes still.
+    """
+    c, rows = data.choices, data.rows
+    client = pd.factorize(rows["client_id"])[0]
+    suffix = "_within" if c.detrending == "predictor" and c.centring == "client" else ""
+    names = [f"{name}_lag{c.lag}{suffix}" for name in c.predictors]
+    others = [rows[name].to_numpy(dtype=float) for name in names[1:]]
+    if c.detrending == "covariate":
+        others.append(rows["session"].to_numpy(dtype=float))
+    z = np.column_stack([_demeaned(column, client) for column in others])
+    key = _residual(_demeaned(rows[names[0]].to_numpy(dtype=float), client), z)
+    y = rows[data.response].to_numpy(dtype=float)
+    here = rows[ROW].to_numpy(dtype=np.int64)
+    norm = float(key @ key)
+    if not c.lagged_outcome:
+        return here, key / norm
+    own = rows[f"{data.response}_lag{c.lag}"].to_numpy(dtype=float)
+    before = _residual(_demeaned(own, client), z)
+    gram = np.array([[norm, key @ before], [key @ before, before @ before]])
+    slope = float(np.linalg.solve(gram, np.array([key @ y, before @ y]))[1])
+    earlier = rows[f"{ROW}_lag{c.lag}"].to_numpy(dtype=np.int64)
+    return np.concatenate([here, earlier]), np.concatenate([key, -slope * key]) / norm
+
+
+def _demeaned(values: Floats, client: npt.NDArray[Any]) -> Floats:
+    n = np.bincount(client)
+    return values - (np.bincount(client, weights=values) / n)[client]
+
+
+def _residual(values: Floats, z: Floats) -> Floats:
+    if not z.shape[1]:
+        return values
+    return values - z @ np.linalg.lstsq(z, values, rcond=None)[0]
+
+
+def run(
+    work: Sequence[Task],
+    data: Any,
+    ratings: pd.DataFrame,
+    card: Mapping[str, Any],
+    question: Question,
+    tables: Mapping[str, pd.DataFrame | None],
+    n_jobs: int,
+) -> Iterator[list[Answer]]:
+    """Yield the answers of each task in order, computed on so many processes."""
+    if n_jobs == 1 or len(work) < 2:
+        for task in work:
+            yield answer(task, data, ratings, card, question, tables)
+        return
+    from joblib import Parallel, delayed
+
+    parallel = Parallel(n_jobs=n_jobs, return_as="generator", batch_size=1)
+    yield from parallel(
+        delayed(answer)(task, data, ratings, card, question, tables) for task in work
+    )

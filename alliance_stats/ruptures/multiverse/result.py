@@ -1,0 +1,161 @@
+"""What a multiverse gave: a row a specification, shares, the joint test, the curve."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from ...core.results import TIDY_COLUMNS, Result
+from .plan import AnalysisPlan
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True)
+class Multiverse(Result):
+    """All specifications of a grid, and what they say together.
+
+    Attributes
+    ----------
+    specifications
+        One row a specification: ``specification`` (a number), every choice by name, ``term``,
+        ``estimate, std_error, df, p_value, conf_low, conf_high`` (of the multilevel model),
+        ``estimate_within`` (the within-client least-squares slope, which the joint test uses),
+        ``nobs, n_clients, n_ruptures, n_repaired, converged, singular``, ``message`` (why there
+        is no estimate), ``primary`` and ``planned`` (in the plan's grid).
+    joint
+        One row a statistic of the curve: ``statistic, n_specifications, observed, expected,
+        p_value``.
+    choices
+        The choices that differ between specifications.
+    differences
+        What was done otherwise than planned: ``choice, planned, done``; empty without a plan.
+    plan
+        The plan, or None.
+    effect, response, permutations, seed
+        What was asked.
+    """
+
+    specifications: pd.DataFrame
+    joint: pd.DataFrame
+    choices: tuple[str, ...]
+    effect: str
+    response: str
+    permutations: int
+    seed: int
+    differences: pd.DataFrame = field(repr=False)
+    plan: AnalysisPlan | None = field(default=None, repr=False)
+    messages: tuple[str, ...] = ()
+    title: str = "Multiverse of specifications"
+    score: str = ""
+
+    def shares(self) -> pd.DataFrame:
+        """Return how many specifications lie where.
+
+        Rows: estimates ``above zero`` and ``below zero``, intervals ``above zero``, ``below zero``
+        and ``includes zero``, and ``not fitted``; columns ``what, where, n, share`` (of all).
+        """
+        table = self.specifications
+        fitted = table["estimate"].notna()
+        low, high = table["conf_low"] > 0, table["conf_high"] < 0
+        rows = [
+            ("estimate", "above zero", table["estimate"] > 0),
+            ("estimate", "below zero", table["estimate"] < 0),
+            ("interval", "above zero", low),
+            ("interval", "below zero", high),
+            ("interval", "includes zero", fitted & ~low & ~high),
+            ("none", "not fitted", ~fitted),
+        ]
+        counts = pd.DataFrame([{"what": a, "where": b, "n": int(c.sum())} for a, b, c in rows])
+        return counts.assign(share=counts["n"] / len(table))
+
+    def by_choice(self) -> pd.DataFrame:
+        """Return, for each option of each choice that varies, what its specifications say.
+
+        Columns ``choice, option, n, median, minimum, maximum, share_above, share_below`` (shares
+        of intervals beyond zero).
+        """
+        rows = []
+        fitted = self.specifications.dropna(subset=["estimate"])
+        for choice in self.choices:
+            for option, own in fitted.groupby(fitted[choice].map(str), sort=False):
+                estimate = own["estimate"]
+                row = {"choice": choice, "option": option, "n": len(own)}
+                row |= {"median": estimate.median(), "minimum": estimate.min()}
+                row |= {"maximum": estimate.max()}
+                row |= {"share_above": (own["conf_low"] > 0).mean()}
+                rows.append({**row, "share_below": (own["conf_high"] < 0).mean()})
+        return pd.DataFrame(rows)
+
+    def tidy(self) -> pd.DataFrame:
+        """Return the primary specification (where there is one) and the joint statistics.
+
+        Of the joint statistics `estimate` is what was observed and `p_value` that of the joint
+        permutation test; they have no standard error.
+        """
+        own = self.specifications[self.specifications["primary"]]
+        rows = [
+            {
+                "effect": "fixed",
+                "group": "",
+                "term": f"primary: {row['term']}",
+                "statistic": row["estimate"] / row["std_error"],
+                **{k: row[k] for k in ("estimate", "std_error", "df", "p_value")},
+                **{k: row[k] for k in ("conf_low", "conf_high")},
+            }
+            for _, row in own.iterrows()
+        ]
+        rows += [
+            {
+                "effect": "fixed",
+                "group": "",
+                "term": f"joint: {row['statistic']}",
+                "estimate": row["observed"],
+                "p_value": row["p_value"],
+            }
+            for _, row in self.joint.iterrows()
+        ]
+        return pd.DataFrame(rows).reindex(columns=list(TIDY_COLUMNS))
+
+    def glance(self) -> pd.DataFrame:
+        """Return one row: how many specifications, the median, shares, the joint test."""
+        shares = self.shares().set_index(["what", "where"])["share"]
+        joint = self.joint.set_index("statistic")["p_value"]
+        estimate = self.specifications["estimate"]
+        return pd.DataFrame(
+            {
+                "n_specifications": [len(self.specifications)],
+                "n_fitted": [int(estimate.notna().sum())],
+                "median": [estimate.median()],
+                "minimum": [estimate.min()],
+                "maximum": [estimate.max()],
+                "share_above_zero": [shares["interval", "above zero"]],
+                "share_below_zero": [shares["interval", "below zero"]],
+                "p_median": [joint["median"]],
+                "p_n_significant": [joint["n_significant"]],
+                "p_mean_z": [joint["mean_z"]],
+                "permutations": [self.permutations],
+                "seed": [self.seed],
+            }
+        )
+
+    def summary(self) -> str:
+        """Return shares, joint test and deviations from the plan as text."""
+        parts = [
+            f"{self.heading}: effect of {self.effect} on {self.response}",
+            self.glance().T.to_string(header=False),
+            self.shares().to_string(index=False),
+            "Joint permutation test\n" + self.joint.to_string(index=False),
+        ]
+        if len(self.differences):
+            parts.append("Otherwise than planned\n" + self.differences.to_string(index=False))
+        return "\n\n".join([*parts, *(f"Note: {message}" for message in self.messages)])
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Draw the specification curve with the choices beneath (with `ax`: the curve alone)."""
+        from .plot import plot_curve
+
+        return plot_curve(self, ax=ax)

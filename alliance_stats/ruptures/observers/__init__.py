@@ -1,0 +1,1 @@
+"""Ruptures as observers code and as both sides report them."""

@@ -1,0 +1,320 @@
+"""Which principles, seen in a session in rupture, go with repair by the next session?"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ...core.arguments import checked_choice
+from ...core.results import TIDY_COLUMNS, Result
+from ...errors import AllianceStatsWarning, DesignError
+from ...study.select import is_study
+from ..models.session_table import Series, detect, read_ratings
+from ..result import Ruptures
+from .table import SESSION, summarise_codes, tables_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ...study import Study
+
+METHODS = ("linear", "logistic")
+NUMBERS = ("estimate", "std_error", "statistic", "df", "p_value", "conf_low", "conf_high")
+LEAST_SESSIONS = 30
+LEAST_EACH = 5
+LEAST_REPEATED = 20
+"""Clients with two coded sessions or more from which a variance between clients can be told."""
+CAVEAT = (
+    "The coders saw the session: how far a principle was followed and how the rupture went are not "
+    "judged blind to each other. An association here is no effect of the principle."
+)
+
+
+@dataclass(frozen=True)
+class PrinciplesAndRepair(Result):
+    """One model a principle: its extent in a session in rupture, and repair by the next session.
+
+    Attributes
+    ----------
+    table
+        The columns of ``tidy()`` and ``p_holm`` (adjusted for the number of principles),
+        ``n_sessions``, ``n_repaired``, ``message``. Linear: change of the probability of repair
+        for one point of extent; logistic: log odds ratio.
+    rows
+        The coded sessions in rupture: extents, ``depth``, ``repaired_next``.
+    method
+        ``linear`` (multilevel linear probability model) or ``logistic`` (see the function).
+    """
+
+    table: pd.DataFrame
+    rows: pd.DataFrame = field(repr=False)
+    ruptures: Ruptures = field(repr=False)
+    method: str
+    messages: tuple[str, ...] = ()
+    title: str = "Principles in a session in rupture and repair by the next"
+    score: str = ""
+
+    def tidy(self) -> pd.DataFrame:
+        """Return one row a principle."""
+        return self.table[[*TIDY_COLUMNS, "p_holm"]]
+
+    def glance(self) -> pd.DataFrame:
+        """Return one row: sessions, clients, repairs, the rule and the method."""
+        return pd.DataFrame(
+            {
+                "rule": [self.ruptures.rule],
+                "method": [self.method],
+                "n_sessions": [len(self.rows)],
+                "n_clients": [self.rows["client_id"].nunique()],
+                "n_repaired": [int(self.rows["repaired_next"].sum())],
+            }
+        )
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Draw the principles' coefficients with their intervals."""
+        from ..models.plots import forest, tidy_up
+        from ..plots import new_axes
+
+        ax = new_axes(7.4, 1.4 + 0.3 * len(self.table)) if ax is None else ax
+        forest(ax, self.table, [term.replace("_", " ") for term in self.table["term"]])
+        what = "Probability of repair" if self.method == "linear" else "Log odds of repair"
+        ax.set_xlabel(f"{what} for one point of extent, 95 % interval")
+        n, clients = len(self.rows), self.rows["client_id"].nunique()
+        ax.set_title(f"n = {n} sessions in rupture, {clients} clients", fontsize=10, loc="left")
+        return tidy_up(ax)
+
+
+def fit_principles_repair(
+    data: Study | pd.DataFrame,
+    *,
+    alliance: str,
+    principles: pd.DataFrame | None = None,
+    rule: str = "drop_stricter_sd",
+    method: str = "linear",
+    subscale: str | None = None,
+    rater: str | None = None,
+    **parameters: Any,
+) -> PrinciplesAndRepair:
+    """Which of the principles, followed in a session in rupture, go with repair by the next?
+
+    Parameters
+    ----------
+    data, alliance, rule, subscale, rater, **parameters
+        As in `fit_rupture_repair`.
+    principles
+        The table ``principle_codes``, where the study has none.
+    method
+        ``"linear"``: repair (0 or 1) on extent, depth so far and session, with clients as random
+        intercepts (a linear probability model, Satterthwaite's degrees of freedom); where fewer
+        than 20 clients have two coded sessions or more, least squares with CR2 standard errors
+        over clients instead, and a message says so.
+        ``"logistic"``: the same predictors in a logistic model whose coefficients are averages
+        over clients (generalised estimating equations, exchangeable within clients, standard
+        errors robust and corrected for few clients after Mancl & DeRouen 2001).
+
+    Returns
+    -------
+    PrinciplesAndRepair
+        One row a principle, with Holm's correction over principles.
+
+    Notes
+    -----
+    A session is in rupture from the rupture to the session before its repair, by the stated rule.
+    Sessions whose next session was not rated are left out, and counted: whether the rupture was
+    repaired there is not known. So is the last session of a repair window: what comes next is no
+    repair by the rule, whatever it is. Depth is the fall from the level before, in that session.
+
+    Examples
+    --------
+    >>> import alliance_stats as al
+    >>> study = al.simulate_study(n_therapists=20, n_clients=150, coded_share=0.3, seed=2)
+    >>> found = al.fit_principles_repair(study, alliance="wai-sr")
+    >>> len(found.table)
+    13
+    """
+    checked_choice("method", method, METHODS)
+    own = data if is_study(data) else None
+    extents = None if own is None and principles is None else tables_of(own, None, principles)[1]
+    if extents is None:
+        raise DesignError("There is no table 'principle_codes'; pass principles=.")
+    ratings, card, score = read_ratings(data, Series(alliance, subscale, rater), None)
+    found = detect(data, ratings, card, rule, parameters)
+    names = [str(name) for name in extents["principle"].unique()]
+    rows, notes = rupture_sessions(found, summarise_codes(extents))
+    _require(rows)
+    fits = [_one(rows, name, method) for name in names]
+    table = pd.DataFrame(fits)
+    table["p_holm"] = _holm(table["p_value"].to_numpy(dtype=float))
+    repeated = int((rows.groupby("client_id").size() > 1).sum())
+    if method == "linear" and repeated < LEAST_REPEATED:
+        notes.append(
+            f"Only {repeated} clients have two such sessions or more, too few for a variance "
+            "between clients: least squares with standard errors over clients (CR2)."
+        )
+    return PrinciplesAndRepair(
+        table,
+        rows,
+        found,
+        method,
+        (CAVEAT, *notes, *_failed(table), *found.messages),
+        score=score,
+    )
+
+
+def rupture_sessions(found: Ruptures, coded: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Return the coded sessions in rupture whose next session was rated.
+
+    Columns: those of `coded`, ``depth`` and ``repaired_next`` (0 or 1).
+    """
+    sessions = found.sessions
+    episodes = found.episodes.reset_index(drop=True)
+    inside = sessions[sessions["episode"] >= 0]
+    own = episodes.loc[inside["episode"].to_numpy()].reset_index(drop=True)
+    repair = own["repair_session"].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
+    number = inside["session"].to_numpy(dtype=float)
+    table = inside[SESSION].reset_index(drop=True)
+    depth = own["pre_level"].to_numpy(float) - inside["score"].to_numpy(float)
+    sign = 1.0 if found.parameters["direction"] == "higher_is_better" else -1.0
+    table = table.assign(depth=sign * depth, repaired_next=(repair == number + 1).astype(float))
+    late = _after_window(found, own["rupture_session"].to_numpy(float), number)
+    at_repair = number == repair
+    table, late = table[~at_repair].reset_index(drop=True), late[~at_repair]
+    table = table.assign(_late=late)
+    rated = sessions.loc[sessions["judged"] | sessions["score"].notna(), SESSION]
+    follows = rated.assign(session=rated["session"] - 1, _next=True)
+    table = table.merge(follows, on=SESSION, how="left")
+    both = table.merge(coded, on=SESSION, how="inner")
+    rated_next, open_ = both["_next"].notna(), ~both["_late"]
+    rows = both[rated_next & open_].drop(columns=["_next", "_late"]).reset_index(drop=True)
+    said = [
+        f"{len(both)} of {len(coded)} coded sessions are in rupture by the rule; "
+        f"{int((~rated_next).sum())} of them have no rated session next and are left out."
+    ]
+    shut = int((rated_next & ~open_).sum())
+    if shut:
+        said.append(
+            f"{shut} more are the last of the repair window, where the next session cannot count "
+            "as a repair by the rule, and are left out."
+        )
+    return rows, said
+
+
+def _after_window(found: Ruptures, rupture: np.ndarray, number: np.ndarray) -> np.ndarray:
+    """Return where the next session lies beyond the window in which a repair counts."""
+    window = found.parameters["repair_window"]
+    if window is None:
+        return np.zeros(number.size, dtype=bool)
+    return number + 1 > rupture + window
+
+
+def _require(rows: pd.DataFrame) -> None:
+    n, repaired = len(rows), int(rows["repaired_next"].sum()) if len(rows) else 0
+    if n < LEAST_SESSIONS or min(repaired, n - repaired) < LEAST_EACH:
+        raise DesignError(
+            f"{n} coded sessions are in rupture with a rated session next, {repaired} of them "
+            f"repaired by it; {LEAST_SESSIONS} are needed, {LEAST_EACH} repaired and {LEAST_EACH} "
+            "not. Code more sessions in rupture, or choose a rule that finds more."
+        )
+
+
+def _one(rows: pd.DataFrame, name: str, method: str) -> dict[str, Any]:
+    use = rows.dropna(subset=[name, "depth"]).rename(columns={name: "extent"})
+    base = {"effect": "fixed", "group": "", "term": name, "n_sessions": len(use)}
+    base |= {"n_repaired": int(use["repaired_next"].sum()), "message": ""}
+    numbers = dict.fromkeys(NUMBERS, np.nan)
+    if len(use["extent"].unique()) < 2:
+        return {**base, **numbers, "message": "the extent does not vary"}
+    try:
+        return {**base, **(_linear(use) if method == "linear" else _logistic(use))}
+    except (DesignError, np.linalg.LinAlgError, ValueError) as error:
+        return {**base, **numbers, "message": str(error)}
+
+
+def _adjusted(use: pd.DataFrame) -> list[str]:
+    """Return the extent and, of what it is adjusted for, what differs between sessions."""
+    return ["extent", *(name for name in ("depth", "session") if len(use[name].unique()) > 1)]
+
+
+def _linear(use: pd.DataFrame) -> dict[str, float]:
+    """Fit clients as random intercepts; with too few repeated clients, CR2 errors over clients.
+
+    Where hardly any client has two coded sessions, the variance between clients takes all of the
+    residual and standard errors collapse.
+    """
+    if (use.groupby("client_id").size() > 1).sum() < LEAST_REPEATED:
+        return _least_squares(use)
+    from ...multilevel import fit_multilevel
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AllianceStatsWarning)
+        terms = " + ".join(_adjusted(use))
+        fit = fit_multilevel(f"repaired_next ~ {terms} + (1 | client_id)", use, slopes="all")
+    row: Any = fit.tidy().set_index("term").loc["extent"]
+    return {name: float(row[name]) for name in NUMBERS}
+
+
+def _least_squares(use: pd.DataFrame) -> dict[str, float]:
+    from ..models.clustered import bias_reduced, slices, tidy_rows
+
+    codes = pd.factorize(use["client_id"])[0]
+    order = np.argsort(codes, kind="stable")
+    terms = _adjusted(use)
+    predictors = use[terms].to_numpy(dtype=float)[order]
+    x = np.column_stack([np.ones(len(use)), predictors])
+    y = use["repaired_next"].to_numpy(dtype=float)[order]
+    inverse = np.linalg.inv(x.T @ x)
+    coef = inverse @ x.T @ y
+    clusters = slices(codes[order])
+    covariance = bias_reduced(x, y - x @ coef, inverse, clusters)
+    table = tidy_rows(["Intercept", *terms], coef, covariance, len(clusters) - x.shape[1])
+    row: Any = table.set_index("term").loc["extent"]
+    return {name: float(row[name]) for name in NUMBERS}
+
+
+def _logistic(use: pd.DataFrame) -> dict[str, float]:
+    import statsmodels.api as sm
+    from scipy.stats import norm
+
+    x = sm.add_constant(use[_adjusted(use)].astype(float))
+    groups = pd.factorize(use["client_id"])[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fit = sm.GEE(
+            use["repaired_next"].to_numpy(float),
+            x,
+            groups=groups,
+            family=sm.families.Binomial(),
+            cov_struct=sm.cov_struct.Exchangeable(),
+        ).fit(cov_type="bias_reduced")
+    estimate, error = float(fit.params["extent"]), float(fit.bse["extent"])
+    half = float(norm.ppf(0.975)) * error
+    if not np.isfinite(error) or error > 50:
+        raise ValueError("the logistic model separates the sessions: no finite estimate")
+    return {
+        "estimate": estimate,
+        "std_error": error,
+        "statistic": estimate / error,
+        "df": np.inf,
+        "p_value": float(2 * norm.sf(abs(estimate / error))),
+        "conf_low": estimate - half,
+        "conf_high": estimate + half,
+    }
+
+
+def _holm(p_values: np.ndarray) -> np.ndarray:
+    """Return Holm's adjusted p values; missing ones stay missing and do not count."""
+    adjusted = np.full(len(p_values), np.nan)
+    known = np.flatnonzero(np.isfinite(p_values))
+    order = known[np.argsort(p_values[known], kind="stable")]
+    steps = p_values[order] * np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0) if len(order) else steps
+    return adjusted
+
+
+def _failed(table: pd.DataFrame) -> list[str]:
+    failed = table[table["message"] != ""]
+    return [f"{row['term']}: no estimate, {row['message']}." for _, row in failed.iterrows()]

@@ -1,0 +1,144 @@
+"""Codes of observers by session and coder, with what was looked for and not seen as zero."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ...errors import DesignError
+from ...study.select import is_study
+from .event_checks import check_coded, check_codes, check_principles
+
+if TYPE_CHECKING:
+    from ...study import Study
+
+SESSION = ["client_id", "session"]
+FAMILIES = ("withdrawal", "confrontation", "resolution")
+
+
+def tables_of(
+    data: Study | pd.DataFrame | None,
+    codes: pd.DataFrame | None,
+    principles: pd.DataFrame | None,
+) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
+    """Return the tables ``observer_codes`` and ``principle_codes``, from wherever they are."""
+    if data is not None and is_study(data):
+        own: Any = data.tables  # type: ignore[union-attr]
+        codes = own.get("observer_codes") if codes is None else codes
+        principles = own.get("principle_codes") if principles is None else principles
+    elif isinstance(data, pd.DataFrame):
+        if "principle" in data.columns and principles is None:
+            principles = data
+        elif "family" in data.columns and codes is None:
+            codes = data
+    codes = None if codes is None or _nothing_in(codes) else check_codes(codes)
+    principles = (
+        None if principles is None or _nothing_in(principles) else check_principles(principles)
+    )
+    if codes is None and principles is None:
+        raise DesignError(
+            "There are no codes: pass a study with the table 'observer_codes' or "
+            "'principle_codes', or one of these tables."
+        )
+    return codes, principles
+
+
+def _nothing_in(table: object) -> bool:
+    return isinstance(table, pd.DataFrame) and table.empty
+
+
+def coded_by(
+    codes: pd.DataFrame | None, principles: pd.DataFrame | None, coded: pd.DataFrame | None
+) -> tuple[pd.DataFrame, str]:
+    """Return who coded which session (client, session, coder), and how that is known.
+
+    A coder who saw no marker leaves no row, so the table of codes alone does not tell.
+    """
+    key = [*SESSION, "coder_id"]
+    if coded is not None:
+        return check_coded(coded)[key].drop_duplicates(), "Who coded which session was given."
+    if principles is not None:
+        parts = [principles[key]] + ([] if codes is None else [codes[key]])
+        together = pd.concat(parts).drop_duplicates()
+        return (
+            together,
+            "A session counts as coded by everyone who rated its principles or marked it.",
+        )
+    if codes is None:
+        raise DesignError("There are no codes.")
+    sessions = codes[SESSION].drop_duplicates()
+    coders = codes[["coder_id"]].drop_duplicates()
+    return sessions.merge(coders, how="cross"), (
+        "Who coded which session is not known: every coder is taken to have coded every session in "
+        "the table. Sessions in which no coder saw anything are missing, so agreement on nothing "
+        "is not counted; pass coded= (client_id, session, coder_id)."
+    )
+
+
+def counts_by_family(codes: pd.DataFrame, by: pd.DataFrame) -> pd.DataFrame:
+    """Return, for each coded session and coder, how many segments hold each family's markers."""
+    key = [*SESSION, "coder_id"]
+    seen = codes.groupby([*key, "family"])["segment"].nunique()
+    wide = seen.unstack("family").reset_index()  # noqa: PD010
+    for family in FAMILIES:
+        if family not in wide.columns:
+            wide[family] = 0.0
+    both = by.merge(wide, on=key, how="left")
+    return both.assign(**{name: both[name].fillna(0.0).astype(float) for name in FAMILIES})[
+        [*key, *FAMILIES]
+    ]
+
+
+def summarise_codes(
+    data: Study | pd.DataFrame,
+    *,
+    codes: pd.DataFrame | None = None,
+    principles: pd.DataFrame | None = None,
+    coded: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """What did the observers see in each session, over coders?
+
+    Parameters
+    ----------
+    data
+        A `Study`, or one of the two tables.
+    codes, principles
+        Tables ``observer_codes`` and ``principle_codes``, where `data` is not a study with them.
+    coded
+        Who coded which session (``client_id, session, coder_id``); without it, taken from the
+        tables, and ``.attrs["messages"]`` says how.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a coded session: ``client_id, session, n_coders``, then the mean over coders of
+        the number of segments with markers: ``withdrawal, confrontation, resolution``;
+        ``rupture`` (share of coders who saw withdrawal or confrontation), ``peak`` (highest
+        rating of a rupture marker, where there are ratings), and one column a principle (mean
+        extent over coders).
+
+    Examples
+    --------
+    >>> import alliance_stats as al
+    >>> study = al.simulate_study(n_therapists=8, n_clients=40, seed=2)
+    >>> al.summarise_codes(study).columns[:4].tolist()
+    ['client_id', 'session', 'n_coders', 'withdrawal']
+    """
+    marks, extents = tables_of(data, codes, principles)
+    by, how = coded_by(marks, extents, coded)
+    table = by.groupby(SESSION).size().rename("n_coders").reset_index()
+    if marks is not None:
+        counts = counts_by_family(marks, by)
+        counts["rupture"] = ((counts["withdrawal"] + counts["confrontation"]) > 0).astype(float)
+        means = counts.groupby(SESSION)[[*FAMILIES, "rupture"]].mean().reset_index()
+        table = table.merge(means, on=SESSION, how="left")
+        if "rating" in marks.columns:
+            rupture = marks[marks["family"].isin(FAMILIES[:2])]
+            peak = rupture.groupby(SESSION)["rating"].max().rename("peak").reset_index()
+            table = table.merge(peak, on=SESSION, how="left")
+    if extents is not None:
+        mean = extents.groupby([*SESSION, "principle"])["extent"].mean()
+        table = table.merge(mean.unstack("principle").reset_index(), on=SESSION, how="left")  # noqa: PD010
+    table.attrs = {"messages": (how,)}
+    return table

@@ -1,0 +1,1 @@
+"""What a rule finds where the truth is known."""

@@ -1,0 +1,1 @@
+"""Who could be recognised, and how a study is given away safely."""

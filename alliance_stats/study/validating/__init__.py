@@ -1,0 +1,1 @@
+"""The data doctor: rules, problems, and the report of both."""

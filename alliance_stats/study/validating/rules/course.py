@@ -1,0 +1,276 @@
+"""Rules about the course of therapy: dates and numbers, missed sessions, the end."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from ....errors import plural
+from .groups import split_rows
+from .places import locate
+from .registry import Finding, rule
+from .view import StudyView
+from .words import series_of
+
+HELD = ("ratings", "scores", "given_scores", "events", "observer_codes", "principle_codes")
+"""Tables whose rows speak of a session that took place."""
+
+MORE_THAN_ONE = 2
+"""One session without a row is often one without a form, or one set aside for another error."""
+UNSEEN = 5
+"""So many sessions between the last one on record and the end are more than a form forgotten."""
+
+
+@rule(
+    "sessions_out_of_order",
+    level="warning",
+    stage="meaning",
+    looks_for="session numbers that rise while the dates fall",
+)
+def sessions_out_of_order(view: StudyView) -> Iterator[Finding]:
+    """Find clients whose dates contradict their session numbers."""
+    if not view.has("sessions", "client_id", "session", "date"):
+        return
+    frame = view.frames["sessions"]
+    dated = np.flatnonzero(frame["date"].notna().to_numpy())
+    client = view.codes("sessions", "client_id").codes[dated]
+    session = view.numbers("sessions", "session")[dated]
+    day = frame["date"].to_numpy(dtype="datetime64[s]")[dated].astype(np.int64)
+    order = np.lexsort((session, client))
+    client, session, day, rows = client[order], session[order], day[order], dated[order]
+    falls = (np.diff(day) < 0) & (np.diff(client) == 0)
+    for code in np.unique(client[1:][falls]):
+        mine = client == code
+        odd = ~_in_order(day[mine])
+        yield _disorder(view, rows[mine], session[mine], odd)
+
+
+def _in_order(days: np.ndarray) -> np.ndarray:
+    """Mark a longest run of days that never falls; what is left out is what looks wrong.
+
+    Where two runs are equally long, the one that spans less time is believed: a year typed
+    wrongly stretches the span.
+    """
+    forward = _longest_rise(days)
+    backward = _longest_rise(-days[::-1])[::-1]
+    return min((forward, backward), key=lambda kept: float(np.ptp(days[kept])))
+
+
+def _longest_rise(values: np.ndarray) -> np.ndarray:
+    tails: list[int] = []
+    ends: list[int] = []
+    before = np.full(len(values), -1)
+    for i, value in enumerate(values.tolist()):
+        place = bisect_right(tails, value)
+        before[i] = ends[place - 1] if place else -1
+        tails[place : place + 1] = [value]
+        ends[place : place + 1] = [i]
+    kept = np.zeros(len(values), dtype=bool)
+    i = ends[-1]
+    while i >= 0:
+        kept[i] = True
+        i = int(before[i])
+    return kept
+
+
+def _disorder(view: StudyView, rows: np.ndarray, session: np.ndarray, odd: np.ndarray) -> Finding:
+    frame = view.frames["sessions"]
+    dates = frame["date"].dt.strftime("%Y-%m-%d")
+    client = frame["client_id"].iloc[rows[0]]
+    named = series_of(
+        f"session {number:g} on {dates.iloc[row]}"
+        for number, row in zip(session[odd], rows[odd], strict=True)
+    )
+    return Finding(
+        "sessions",
+        f"The dates of client {client} do not follow the session numbers: {named} does not fit "
+        "between its neighbours.",
+        rows[odd],
+        column="date",
+        many="{n} sessions have a date that does not fit between those of their neighbours.",
+        hint="Correct the date or the session number. Until then analyses go by the session "
+        "number.",
+        values=dates.iloc[rows[odd]].to_numpy(dtype=object),
+        together=True,
+    )
+
+
+@rule(
+    "rating_of_missed_session",
+    level="error",
+    stage="rows",
+    looks_for="answers or events of a session that did not take place",
+)
+def rating_of_missed_session(view: StudyView) -> Iterator[Finding]:
+    """Find answers about sessions that are marked as not attended."""
+    if not view.has("sessions", "client_id", "session", "attended"):
+        return
+    attended = view.frames["sessions"]["attended"]
+    missed = (attended == False).fillna(False).to_numpy(dtype=bool)  # noqa: E712
+    if not missed.any():
+        return
+    lookup = view.session_lookup(missed)
+    told: set[tuple[str, str, int]] = set()
+    for table in HELD:
+        if not view.has(table, "client_id", "session"):
+            continue
+        client = view.client_codes(table, "sessions")
+        session = view.numbers(table, "session")
+        rows = np.flatnonzero(lookup.contains(client, session) & view.answered(table))
+        if not len(rows):
+            continue
+        groups = split_rows(rows, client[rows] * np.int64(20_000) + session[rows].astype(np.int64))
+        for group in [rows] if groups is None else groups:
+            lines = locate(view.origins.get(table), view.positions(table, group)).lines()
+            yield _missed(view, table, group, silent=bool(told) and told.issuperset(lines))
+            told.update(lines)
+
+
+def _missed(view: StudyView, table: str, rows: np.ndarray, *, silent: bool) -> Finding:
+    first = view.frames[table].iloc[rows[0]]
+    return Finding(
+        table,
+        f"Session {first['session']:g} of client {first['client_id']} did not take place, "
+        f"but '{table}' holds {plural(len(rows), 'entry', 'entries')} for it; left out.",
+        rows,
+        column="session",
+        many=f"{{n}} rows of '{table}' belong to sessions that did not take place; left out.",
+        hint="Correct 'attended' if the session took place; otherwise correct the session number "
+        "or delete the entries.",
+        together=True,
+        topic="silent" if silent else "",
+        set_aside=True,
+    )
+
+
+@rule(
+    "rating_after_end",
+    level="error",
+    stage="meaning",
+    looks_for="answers of a session after the last session of the therapy",
+)
+def rating_after_end(view: StudyView) -> Iterator[Finding]:
+    """Find clients with one session more than their therapy had: the rating looks wrong."""
+    told: set[tuple[str, str, int]] = set()
+    for table, rows, end in _beyond(view):
+        if len(np.unique(view.numbers(table, "session")[rows])) > 1:
+            continue
+        lines = locate(view.origins.get(table), view.positions(table, rows)).lines()
+        if told.isdisjoint(lines):
+            yield _after_end(view, table, rows, end)
+        told.update(lines)
+
+
+@rule(
+    "end_before_last_rating",
+    level="error",
+    stage="meaning",
+    looks_for="an end of therapy before several sessions that were rated",
+)
+def end_before_last_rating(view: StudyView) -> Iterator[Finding]:
+    """Find clients with several sessions beyond the end: the ending looks wrong."""
+    told: set[int] = set()
+    for table, rows, end in _beyond(view):
+        sessions = view.frames[table]["session"].iloc[rows]
+        if end in told or len(sessions.unique()) < 2:
+            continue
+        told.add(end)
+        yield _end_before(view, end, sessions)
+
+
+@rule(
+    "end_long_after_last_session",
+    level="warning",
+    stage="meaning",
+    looks_for="an end of therapy after the last session on record",
+)
+def end_long_after_last_session(view: StudyView) -> Iterator[Finding]:
+    """Find endings after the client's last row in sessions; few sessions are told as an info."""
+    if not (
+        view.has("terminations", "client_id", "last_session")
+        and view.has("sessions", "client_id", "session")
+    ):
+        return
+    clients = view.codes("terminations", "client_id")
+    seen = np.full(len(clients.values) + 1, -np.inf)
+    np.maximum.at(
+        seen,
+        view.client_codes("sessions", "terminations"),
+        view.numbers("sessions", "session").astype(float),
+    )
+    last = view.numbers("terminations", "last_session").astype(float)
+    known = np.where(clients.codes >= 0, seen[clients.codes], np.nan)
+    for row in np.flatnonzero(np.isfinite(known) & (last - known >= MORE_THAN_ONE)):
+        client = view.frames["terminations"]["client_id"].iloc[row]
+        yield Finding(
+            "terminations",
+            f"The therapy of client {client} is said to have ended with session {last[row]:g}, but "
+            f"the last session on record is {known[row]:g}.",
+            np.array([row]),
+            column="last_session",
+            many="{n} therapies are said to have ended after the last session on record.",
+            level="" if last[row] - known[row] >= UNSEEN else "info",
+            hint="Correct the last session, or add the sessions that are not in the file. Until "
+            "then the client counts as in therapy up to the later session.",
+        )
+
+
+def _beyond(view: StudyView) -> Iterator[tuple[str, np.ndarray, int]]:
+    """Yield, by client and table, the rows beyond the end and the row of the ending."""
+    if not view.has("terminations", "client_id", "last_session"):
+        return
+    last = view.numbers("terminations", "last_session").astype(float)
+    owner = view.codes("terminations", "client_id").codes
+    limit = np.full(len(view.codes("terminations", "client_id").values), np.inf)
+    ending = np.zeros(len(limit), dtype=np.int64)
+    limit[owner[::-1]], ending[owner[::-1]] = last[::-1], np.arange(len(last))[::-1]
+    limit[np.isnan(limit)] = np.inf
+    for table in HELD:
+        if not view.has(table, "client_id", "session"):
+            continue
+        client = view.client_codes(table, "terminations")
+        late = view.numbers(table, "session") > np.append(limit, np.inf)[client]
+        rows = np.flatnonzero(late)
+        rows = rows[view.answered(table)[rows]]
+        for group in split_rows(rows, client[rows]) or []:
+            yield table, group, int(ending[client[group[0]]])
+
+
+def _after_end(view: StudyView, table: str, rows: np.ndarray, end: int) -> Finding:
+    first, ending = view.frames[table].iloc[rows[0]], view.frames["terminations"].iloc[end]
+    return Finding(
+        table,
+        f"Client {first['client_id']} has entries in '{table}' for session "
+        f"{first['session']:g}, but the therapy ended with session {ending['last_session']:g} "
+        f"({_ending_place(view, end)}).",
+        rows,
+        column="session",
+        many="{n} rows belong to sessions after the end of their therapy.",
+        hint="Correct the session number here, or the last session there.",
+        values=np.full(len(rows), first["session"], dtype=object),
+        together=True,
+    )
+
+
+def _end_before(view: StudyView, end: int, sessions: pd.Series) -> Finding:
+    ending = view.frames["terminations"].iloc[end]
+    numbers = series_of(f"{number:g}" for number in sorted(sessions.unique()))
+    return Finding(
+        "terminations",
+        f"The therapy of client {ending['client_id']} is said to have ended with session "
+        f"{ending['last_session']:g}, but the later sessions {numbers} have entries.",
+        np.array([end]),
+        column="last_session",
+        many="{n} therapies are said to have ended before sessions that have entries.",
+        hint="Correct the last session, or the session numbers of the later entries.",
+        together=True,
+    )
+
+
+def _ending_place(view: StudyView, end: int) -> str:
+    return locate(
+        view.origins.get("terminations"), view.positions("terminations", np.array([end]))
+    ).in_words()

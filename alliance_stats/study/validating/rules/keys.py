@@ -1,0 +1,218 @@
+"""The rule about keys: rows for what can only be once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import reduce
+
+import numpy as np
+import pandas as pd
+
+from ...tables import TABLES, table_schema
+from .groups import split_rows
+from .places import locate
+from .registry import Finding, rule
+from .view import MAX_LOOKUP, StudyView
+from .words import series_of, shown, times
+
+
+@rule(
+    "duplicate_key",
+    level="error",
+    stage="rows",
+    looks_for="two rows for what can only be once: a client, a session, an answer",
+)
+def duplicate_key(view: StudyView) -> Iterator[Finding]:
+    """Find rows with the same key; rows of one file row are one finding over all tables."""
+    told: set[tuple[tuple[str, str, int], ...]] = set()
+    for table in (*TABLES, "given_scores"):
+        key = _key_of(view, table)
+        joint = _joint(view, table, key) if _may_repeat(view, table, key) else _none()
+        rows = _repeated(joint)
+        if not len(rows):
+            continue
+        groups = split_rows(rows, joint[rows])
+        hint = TWICE_HINT + _numbers_used_again(view, table, len(rows))
+        if groups is None:
+            yield _many_twice(table, rows, key, hint)
+        yield from _told_once(view, table, key, groups or [], told, hint)
+        again = pd.Series(joint[rows]).duplicated().to_numpy()
+        yield Finding(table, "", rows[again], set_aside=True, topic="silent")
+
+
+def _told_once(
+    view: StudyView,
+    table: str,
+    key: tuple[str, ...],
+    groups: list[np.ndarray],
+    told: set[tuple[tuple[str, str, int], ...]],
+    hint: str,
+) -> Iterator[Finding]:
+    """Yield one finding for each set of file rows that no table before has spoken of."""
+    by_lines: dict[tuple[tuple[str, str, int], ...], list[np.ndarray]] = {}
+    for group in groups:
+        places = locate(view.origins.get(table), view.positions(table, group))
+        by_lines.setdefault(places.lines(), []).append(group)
+    for lines, same in by_lines.items():
+        if lines not in told and not _told_elsewhere(view, table, same[0]):
+            yield _twice(view, table, key, same, hint)
+    told.update(by_lines)
+
+
+def _none() -> np.ndarray:
+    return np.empty(0, dtype=np.int64)
+
+
+def _may_repeat(view: StudyView, table: str, key: tuple[str, ...]) -> bool:
+    return bool(key) and not (table == "ratings" and _surely_once(view))
+
+
+def _key_of(view: StudyView, table: str) -> tuple[str, ...]:
+    name = "scores" if table == "given_scores" else table
+    wanted = table_schema(name).primary_key
+    if table not in view.frames or not len(view.frames[table]):
+        return ()
+    there = tuple(column for column in wanted if column in view.frames[table].columns)
+    optional = {field.name for field in table_schema(name).fields if field.optional}
+    return there if set(wanted) - set(there) <= optional else ()
+
+
+def _key_codes(view: StudyView, table: str, column: str) -> np.ndarray:
+    series = view.frames[table][column]
+    if series.dtype.kind in "iu":
+        numbers = series.to_numpy()
+        return (numbers - numbers.min()).astype(np.int64)
+    return view.codes(table, column).codes.astype(np.int64) + 1
+
+
+def _joint(view: StudyView, table: str, key: tuple[str, ...]) -> np.ndarray:
+    """Return one integer a row for a key of several columns."""
+
+    def combine(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        width = int(right.max(initial=0)) + 1
+        if (int(left.max(initial=0)) + 1) * width > 2**62:
+            left = pd.factorize(left)[0].astype(np.int64)
+        return left * width + right
+
+    return reduce(combine, (_key_codes(view, table, column) for column in key))
+
+
+def _repeated(joint: np.ndarray) -> np.ndarray:
+    """Return the positions of all rows whose key occurs more than once."""
+    if int(joint.max(initial=0)) < MAX_LOOKUP:
+        return np.flatnonzero(np.bincount(joint)[joint] > 1) if len(joint) else _none()
+    return np.flatnonzero(pd.Series(joint).duplicated(keep=False).to_numpy())
+
+
+def _surely_once(view: StudyView) -> bool:
+    """Return whether each form is one run of rows with rising item numbers: no row twice."""
+    runs = view.runs("ratings")
+    item = view.numbers("ratings", "item")
+    rises = np.ones(len(item), dtype=bool)
+    rises[1:] = item[1:] > item[:-1]
+    rises[runs.start] = True
+    if not rises.all():
+        return False
+    forms = pd.DataFrame({"c": runs.client, "s": runs.session, "r": runs.rater, "m": runs.measure})
+    return not forms.duplicated().any()
+
+
+def _told_elsewhere(view: StudyView, table: str, rows: np.ndarray) -> bool:
+    """Return whether the rows contradict in the therapist or site, which has its own rule."""
+    frame = view.frames[table]
+    other = {"clients": "therapist_id", "therapists": "site_id"}.get(table)
+    if not other or other not in frame:
+        return False
+    return frame[other].iloc[rows].dropna().drop_duplicates().size > 1
+
+
+def _twice(
+    view: StudyView, table: str, key: tuple[str, ...], same: list[np.ndarray], hint: str
+) -> Finding:
+    """Return the finding on groups of rows that lie in the same rows of the files."""
+    rows = same[0]
+    first = view.frames[table].iloc[[group[0] for group in same]]
+    what = _record_in_words(table, {c: first[c].iloc[0] for c in key if _is_one(first[c])})
+    places = locate(view.origins.get(table), view.positions(table, rows))
+    return Finding(
+        table,
+        f"{what} is there {times(len(rows))} ({places.in_words()}), but can be there "
+        "only once; the first is kept, the others are left out."
+        + _contradiction(view, table, key, same),
+        rows,
+        column=_shown_column(key),
+        many=TWICE_MANY,
+        hint=hint,
+        together=True,
+    )
+
+
+def _contradiction(
+    view: StudyView, table: str, key: tuple[str, ...], same: list[np.ndarray]
+) -> str:
+    """Say where rows under one key differ: they are no copies, and somebody must choose."""
+    frame = view.frames[table]
+    for group in same:
+        for column in frame.columns.difference(list(key), sort=False):
+            values = frame[column].iloc[group].drop_duplicates()
+            if len(values) > 1:
+                return (
+                    f" They contradict each other: {column} is "
+                    f"{series_of('blank' if pd.isna(v) else shown(v) for v in values)}."
+                )
+    return ""
+
+
+def _numbers_used_again(view: StudyView, table: str, n: int) -> str:
+    """Return what else to do where a large part of a table's rows comes twice."""
+    if "session" not in view.frames[table] or n < MANY_TWICE * len(view.frames[table]):
+        return ""
+    if not view.has("therapists", "therapist_id") or len(view.frames["therapists"]) < 2:
+        return ""
+    return (
+        " If each therapist numbers the clients anew, these are different people: give each an id "
+        "of its own, such as the therapist's id before the client's number."
+    )
+
+
+def _is_one(series: pd.Series) -> bool:
+    return len(series.drop_duplicates()) == 1
+
+
+MANY_TWICE = 0.25  # share of rows that come twice from which on the ids themselves are in doubt
+TWICE_MANY = "{n} rows hold a record that can be there only once; the first of each is kept."
+TWICE_HINT = "Delete the rows that are wrong, or correct the id or session number in them."
+
+
+def _many_twice(table: str, rows: np.ndarray, key: tuple[str, ...], hint: str) -> Finding:
+    message = TWICE_MANY.replace("{n}", f"{len(rows):,}")
+    return Finding(table, message, rows, column=_shown_column(key), hint=hint, together=True)
+
+
+def _shown_column(key: tuple[str, ...]) -> str:
+    return "session" if "session" in key else key[0]
+
+
+def _record_in_words(table: str, key: dict[str, object]) -> str:
+    """Return what stands under a key; parts of the key that differ are not in it."""
+    who = f"client {shown(key.get('client_id'))}"
+    session = f"session {shown(key.get('session'))}"
+    if table == "sessions":
+        return f"Session {shown(key['session'])} of {who}"
+    if table == "clients":
+        return f"Client {shown(key['client_id'])}"
+    if table == "therapists":
+        return f"Therapist {shown(key['therapist_id'])}"
+    if table == "terminations":
+        return f"The end of therapy of {who}"
+    if table in ("ratings", "scores", "given_scores"):
+        return f"{_form_in_words(key)} for {session} of {who}"
+    words = ", ".join(f"{column} {shown(value)}" for column, value in key.items())
+    return f"The row of '{table}' with {words}"
+
+
+def _form_in_words(key: dict[str, object]) -> str:
+    if "rater" not in key or "measure" not in key:
+        return "What was answered"
+    part = "".join(f", {name} {shown(key[name])}," for name in ("item", "scale") if name in key)
+    return f"The {key['rater']}'s {key['measure']}{part}"
