@@ -137,9 +137,9 @@ def reliable_change(
             raise DesignError("Of a study, name the score: measure= (scale=, rater=), no columns.")
         data = first_and_last(study, measure=measure, scale=scale, rater=rater)
         pre, post = "pre", "post"
-        measure, scale, rater = ScoreName(data.attrs["score"]).parts
-        own_alpha = partial(alpha_here, study, measure, scale, rater)
-        measure = study.measures.get(measure, measure)
+        name, scale, rater = ScoreName(data.attrs["score"]).chosen
+        own_alpha = partial(alpha_here, study, name, scale, rater)
+        measure = study.measures.get(name, name)
     card = None if measure is None else card_of(measure, scale)
     direction, told_direction = direction_of(direction, card, data)
     first, last = scores_of(data, pre, post)

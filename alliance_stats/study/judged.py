@@ -25,7 +25,7 @@ def judged_pairs(
     **options
         As `criterion_of` takes them.
     """
-    measure, scale, rater = ScoreName(pairs.attrs["score"]).parts
+    measure, scale, rater = ScoreName(pairs.attrs["score"]).chosen
     found = study.measures.get(measure)
     card = Card(found, scale) if found is not None and scale in found.scales else None
     if card is None:

@@ -52,6 +52,12 @@ class ScoreName(str):
         return first or None, second or None, third or None
 
     @property
+    def chosen(self) -> tuple[str, str, str]:
+        """Measure, scale and rater of a score that was chosen, where all three are said."""
+        measure, scale, rater = self.rsplit("/", 2)
+        return measure, scale, rater
+
+    @property
     def measure(self) -> str | None:
         """The measure."""
         return self.parts[0]

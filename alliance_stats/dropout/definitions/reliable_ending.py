@@ -36,7 +36,7 @@ def improved_by_the_end(
     name = measure or _first_outcome(study, scores)
     pairs = first_and_last(study, measure=name, scale=scale, rater=rater)
     criterion, category = judged_pairs(study, pairs, **options)
-    name, scale, rater = ScoreName(pairs.attrs["score"]).parts
+    name, scale, rater = ScoreName(pairs.attrs["score"]).chosen
     keep = (scores["measure"] == name) & (scores["scale"] == scale) & (scores["rater"] == rater)
     rows = scores[keep & scores["score"].notna()].sort_values(["client_id", "session"])
     ends = rows.groupby("client_id", observed=True)["score"].agg(["first", "last", "size"])

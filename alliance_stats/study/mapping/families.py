@@ -196,10 +196,10 @@ def _number_columns(frame: pd.DataFrame) -> set[str]:
     found = set(frame.columns[plain][filled])
     texts, stack = stacked_texts(frame)
     others = frame.loc[:, ~plain].drop(columns=texts)
-    asked = {name: series for name, series in others.items() if series.dtype.kind not in "Mm"}
+    asked = {str(name): series for name, series in others.items() if series.dtype.kind not in "Mm"}
     return found | {
         *_mostly_numbers(texts, stack, len(frame)),
-        *(name for name, series in asked.items() if _mostly_numbers([name], series, len(series))),
+        *(n for n, series in asked.items() if _mostly_numbers([str(n)], series, len(series))),
     }
 
 

@@ -289,14 +289,15 @@ def _plain_texts(
     at = np.concatenate([np.where(c < 0, -1, c + span.start) for c, span in columns])
     gone = (at < 0) | (np.append(bits, _MISSING)[at] & _MISSING > 0)
     taken = words.cast(pa.large_string()).take(pa.array(at, mask=gone))
-    dtype, length = text_dtype(), len(columns[0][0])
+    dtype: Any = text_dtype()
+    length = len(columns[0][0])
     if not isinstance(dtype, pd.StringDtype):
         objects = taken.to_numpy(zero_copy_only=False)
         objects[gone] = np.nan
         yield from objects.reshape(len(columns), length)
         return
     for n in range(len(columns)):
-        yield dtype.__from_arrow__(taken.slice(n * length, length))
+        yield dtype.__from_arrow__(taken.slice(n * length, length))  # type: ignore[attr-defined]
 
 
 @cache

@@ -33,8 +33,8 @@ def number_as_text(view: StudyView) -> Iterator[Finding]:
         further = frame.loc[:, [column not in ours for column in frame.columns]]
         texts, stack = stacked_texts(further)
         codes = encode(stack)
-        hits = codes.where(_is_amount(codes.values)).reshape(len(texts), len(frame)).any(axis=1)
-        without = {name for name, hit in zip(texts, hits, strict=True) if not hit}
+        hits = codes.where(_is_amount(codes.values)).reshape(len(texts), len(frame))
+        without = {name for name, hit in zip(texts, hits, strict=True) if not hit.any()}
         for column, kind in further.dtypes.items():
             if kind.kind in "iufbM" or column in without:
                 continue
