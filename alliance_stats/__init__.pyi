@@ -82,12 +82,12 @@ from .gap import fit_truth_and_bias as fit_truth_and_bias
 from .gap import gap_by_scale as gap_by_scale
 from .gap import gap_by_therapist as gap_by_therapist
 from .gap import gap_feedback as gap_feedback
+from .gap import one_with_many as one_with_many
 from .gap import outcome_gap as outcome_gap
 from .gap import plot_bland_altman as plot_bland_altman
 from .gap import plot_gap_by_therapist as plot_gap_by_therapist
 from .gap import rating_gap as rating_gap
 from .gap import who_leads as who_leads
-from .gap.dyads import one_with_many as one_with_many
 from .instruments import Measure as Measure
 from .instruments import list_measures as list_measures
 from .instruments import list_principles as list_principles

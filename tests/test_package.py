@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from types import ModuleType
 
 import alliance_stats as al
 
@@ -19,3 +20,8 @@ def test_importing_the_package_loads_no_heavy_library():
 def test_every_public_name_can_be_reached():
     missing = [name for name in al.__all__ if not hasattr(al, name)]
     assert missing == []
+
+
+def test_no_public_name_is_a_module_that_happens_to_have_it():
+    modules = [name for name in al.__all__ if isinstance(getattr(al, name), ModuleType)]
+    assert modules == []

@@ -9,6 +9,7 @@ clusters. Percentiles of so few clusters would be too narrow.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,17 @@ FEW_CLUSTERS = 20
 ENOUGH_DRAWS = 0.8
 """Share of the draws that must have a quantity before an interval is given."""
 Array = np.ndarray
+
+
+def times_drawn(n: int, replicates: int, seed: int | np.random.Generator) -> Array:
+    """Return how often each of `n` clusters is drawn in each replicate, a row a replicate."""
+    return np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=replicates)
+
+
+def percentiles(draws: Any, confidence: float = 0.95) -> Array:
+    """Return the lower and the upper percentile limit of each column of draws."""
+    tail = (1 - confidence) / 2
+    return np.nanquantile(np.asarray(draws, dtype=float), [tail, 1 - tail], axis=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,9 +49,7 @@ class Clusters:
 
     def draws(self, replicates: int, seed: int) -> Array:
         """Return how often each dyad is drawn, whole clusters at a time."""
-        rng = np.random.default_rng(seed)
-        drawn = rng.multinomial(self.n, np.full(self.n, 1 / self.n), size=replicates)
-        return drawn[:, self.codes].astype(float)
+        return times_drawn(self.n, replicates, seed)[:, self.codes].astype(float)
 
 
 def clusters(therapists: pd.Series | None, n_dyads: int) -> Clusters:

@@ -19,6 +19,7 @@ import pandas as pd
 
 import alliance_stats as al
 from alliance_stats.dropout.prediction import intervals, metrics, models, therapists
+from alliance_stats.inference.cluster_bootstrap import times_drawn
 
 FORMULA = "event ~ session + x + z + (1 | therapist_id)"
 
@@ -98,7 +99,7 @@ def coverage_run(kind: str, seed: int, n: int, clusters: int) -> pd.DataFrame:
     beta = np.array([0.6, 0.3, 0, 0, 0, 0]) if kind == "signal" else np.zeros(6)
     x, y, group = people(rng, n, clusters, beta)
     new_x, new_y, _ = people(rng, 20_000, 2_500, beta)
-    weights = intervals.draws(int(group.max()) + 1, 200, seed)
+    weights = times_drawn(int(group.max()) + 1, 200, seed)
     tables = []
     for name in ("one_predictor", "logistic"):
         columns = ["a"] if name == "one_predictor" else list("abcdef")

@@ -60,7 +60,7 @@ def long(client: np.ndarray, therapist: np.ndarray, of: np.ndarray) -> pd.DataFr
 
 def truths() -> pd.Series:
     """Return the description of one very large study, without its models."""
-    from alliance_stats.gap.description.rating_gap import gap_statistics as moments
+    from alliance_stats.gap.description import gap_statistics as moments
     from alliance_stats.gap.pairs import paired_ratings
 
     pairs = paired_ratings(study(np.random.default_rng(99), 4000), measure=None, scale=None)
@@ -109,7 +109,7 @@ def spread(replicates: int) -> list[str]:
 
 def _ends_of_spread(truth: float, therapists: int, each: int, seed: int) -> tuple[float, float]:
     """Draw gaps (SD .5 within dyads, 6 sessions) and return the interval of their spread."""
-    from alliance_stats.gap.description.rating_gap import gap_statistics as moments
+    from alliance_stats.gap.description import gap_statistics as moments
     from alliance_stats.inference import cluster_bootstrap as clusters
 
     rng = np.random.default_rng([seed, therapists, int(100 * truth)])

@@ -6,6 +6,7 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from alliance_stats.dropout.prediction import intervals, metrics, therapists
 from alliance_stats.dropout.prediction.metrics import Predictions
+from alliance_stats.inference.cluster_bootstrap import times_drawn
 
 EXACT = 1e-12
 NEWTON = 1e-7  # both stop at their own gradient
@@ -81,7 +82,7 @@ def test_net_benefit_by_hand():
 
 
 def test_intervals_draw_whole_therapists(data):
-    weights = intervals.draws(30, 400, seed=1)
+    weights = times_drawn(30, 400, seed=1)
     halves = np.arange(600) % 2
     data = Predictions(data.y, data.p, data.base, halves, data.cluster)
     assert (weights.sum(axis=1) == 30).all()
@@ -121,7 +122,7 @@ def test_therapists_that_differ_widen_the_prediction_interval():
 
 def test_a_slope_of_nearly_equal_predictions_is_not_shown(data):
     flat = Predictions(data.y, 0.25 + 0.004 * (data.p - 0.3), data.base, data.fold, data.cluster)
-    weights = intervals.draws(30, 40, seed=1)
+    weights = times_drawn(30, 40, seed=1)
     found, why = intervals.performance(flat, weights, 0.95, constant=False)
     assert np.isnan(found.set_index("metric").loc["calibration_slope", "estimate"])
     assert "could not tell a right model (1) from a worthless one (0)" in why[0]
@@ -153,7 +154,7 @@ def test_the_interval_of_a_base_rate_is_that_of_a_mean():
     y = (np.arange(200) % 4 == 0).astype(float)
     p = np.full(200, 0.25)
     data = Predictions(y, p, p, np.arange(200) % 5, np.arange(200))
-    table, _ = intervals.performance(data, intervals.draws(200, 2000, 1), 0.95, constant=True)
+    table, _ = intervals.performance(data, times_drawn(200, 2000, 1), 0.95, constant=True)
     row = table.set_index("metric").loc["brier"]
     error = np.std((y - p) ** 2, ddof=1) / np.sqrt(200)
     assert row["conf_high"] - row["conf_low"] == pytest.approx(2 * 1.972 * error, rel=0.06)
@@ -170,7 +171,7 @@ def noise_run(seed):
         way = x[train & (y == 1)].mean(axis=0) - x[train & (y == 0)].mean(axis=0)
         p[fold == f] = 1 / (1 + np.exp(1.3 - 0.1 * x[fold == f] @ way))
     data = Predictions(y, p, np.full(200, 0.22), fold, cluster)
-    weights = intervals.draws(25, 150, seed)
+    weights = times_drawn(25, 150, seed)
     table, _ = intervals.performance(
         data, weights, 0.95, constant=True, but=tuple(intervals.METRICS)
     )

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from alliance_stats.gap.description.rating_gap.parallel_forms import TERMS, _terms
 
 import alliance_stats as al
 from alliance_stats.gap.description.items import ItemSums
+from alliance_stats.gap.description.parallel_forms import TERMS, _terms
 from alliance_stats.inference.cluster_bootstrap import clusters
 
 STUDY = al.simulate_study(n_therapists=10, n_clients=80, seed=5)

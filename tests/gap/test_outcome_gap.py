@@ -5,10 +5,10 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from alliance_stats.gap.outcome.outcome_gap.accuracy import calibration_curve, discrimination
 from scipy.stats import spearmanr
 
 import alliance_stats as al
+from alliance_stats.gap.outcome.accuracy import calibration_curve, discrimination
 from alliance_stats.inference.shares import wilson
 
 STUDY = al.simulate_study(n_therapists=25, n_clients=250, seed=8)
@@ -141,7 +141,7 @@ def test_a_calibrated_forecast_has_slope_one():
         {"therapist_id": rng.integers(0, 40, n), "forecast": p,
          "observed": (rng.random(n) < p).astype(float)}
     )  # fmt: skip
-    from alliance_stats.gap.outcome.outcome_gap.accuracy import calibration_line
+    from alliance_stats.gap.outcome.accuracy import calibration_line
 
     lines = calibration_line(part, "improved", [])
     assert lines["calibration_slope"]["conf_low"] < 1 < lines["calibration_slope"]["conf_high"]
@@ -305,7 +305,7 @@ def test_a_study_without_forecasts_is_told():
 
 
 def test_a_tie_foresees_nothing():
-    from alliance_stats.gap.outcome.outcome_gap.accuracy import foreseen
+    from alliance_stats.gap.outcome.accuracy import foreseen
 
     clients = pd.DataFrame(
         [

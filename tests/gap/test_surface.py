@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.gap.surface.fit import geometry
+from alliance_stats.gap.surface import geometry
 
 HERE = Path(__file__).parents[1] / "reference" / "gap"
 REFERENCE = json.loads((HERE / "references.json").read_text())
@@ -463,7 +463,7 @@ def test_the_picture_shows_the_surface_only_where_data_are():
     ax = found.plot()
     assert "points" in ax.get_xlabel()
     assert ax.get_title(loc="left") == "n = 400 rows"
-    from alliance_stats.gap.surface.fit.model_sequence import surface_grid
+    from alliance_stats.gap.surface.model_sequence import surface_grid
 
     grid = surface_grid(found, "")
     assert 0.2 < grid["inside"].mean() < 0.95

@@ -16,6 +16,7 @@ import pandas as pd
 
 from ...core.people import same_ids
 from ...errors import DesignError
+from ...inference.cluster_bootstrap import times_drawn
 from ...study.select import choose, direction_of
 from ..checks import number_of, study_only
 from ..endings import DROPOUT, endings
@@ -181,7 +182,7 @@ def draw(scores: EndScores, imputations: int, seed: int) -> np.ndarray:
     out = np.empty((imputations, len(scores.end)))
     for m in range(imputations):
         # Therapists drawn again: the imputation then knows that its regression is estimated.
-        often = rng.multinomial(k, np.full(k, 1 / k))[scores.cluster].astype(float)
+        often = times_drawn(k, 1, rng)[0, scores.cluster].astype(float)
         end = scores.end.copy()
         for session, gone, donors in steps:
             x = _design(scores.history[:, session - 1])

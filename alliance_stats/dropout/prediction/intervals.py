@@ -19,6 +19,7 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from ...errors import listing
+from ...inference.cluster_bootstrap import percentiles
 from ..checks import number_of
 from . import metrics
 from .metrics import Predictions
@@ -36,12 +37,6 @@ TRAINED = ("scaled_brier", "ici")  # widened for the training of the models
 SLOPE_ERROR = 0.5  # with more, an interval could not tell a slope of 1 from one of 0
 LEAST_OF_GROUP, LEAST_CLUSTERS = 5, 5
 _LEAST = 0.8  # of the replicates must have a value before an interval is shown
-
-
-def draws(n_clusters: int, replicates: int, seed: int) -> np.ndarray:
-    """Return how often each cluster is drawn in each replicate, shape (replicates, clusters)."""
-    rng = np.random.default_rng(seed)
-    return rng.multinomial(n_clusters, np.full(n_clusters, 1 / n_clusters), size=replicates)
 
 
 def widening(folds: int) -> float:
@@ -69,7 +64,7 @@ def limits(
     known = values[np.isfinite(values)]
     if len(known) < _LEAST * len(values):
         return np.nan, np.nan
-    low, high = np.quantile(known, [(1 - confidence) / 2, (1 + confidence) / 2])
+    low, high = percentiles(known, confidence)
     half = widen * float(high - low) / 2
     return max(estimate - half, bounds[0]), min(estimate + half, bounds[1])
 

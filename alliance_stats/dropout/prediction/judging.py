@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ...inference.cluster_bootstrap import times_drawn
 from ..sample_size import DropoutSampleSize
 from . import intervals, models
 from .crossvalidation import Run
@@ -32,7 +33,7 @@ def judged(
 ) -> DropoutPrediction:  # fmt: skip
     """Put the numbers of all models together."""
     unit = pd.factorize(land.clients[settings["groups"]])[0]
-    weights = intervals.draws(int(unit.max()) + 1, settings["replicates"], settings["seed"])
+    weights = times_drawn(int(unit.max()) + 1, settings["replicates"], settings["seed"])
     y = land.clients["event"].to_numpy(dtype=float)
     parts: dict[str, list[pd.DataFrame]] = {key: [] for key in TABLES}
     said = list(messages)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ...core.results import TIDY_COLUMNS, Result
 from ...errors import DesignError
+from ...inference.cluster_bootstrap import times_drawn
 from .. import checks
 from ..pairs import RATERS, pairs_of
 
@@ -111,8 +112,7 @@ def one_with_many(
     sums = _sums(pairs)
     observed = _terms(_components(sums, np.ones((1, len(sums["dyads"])))))
     n = len(sums["dyads"])
-    weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=replicates)
-    drawn = _terms(_components(sums, weights.astype(float)))
+    drawn = _terms(_components(sums, times_drawn(n, replicates, seed)))
     rows: list[tuple[Any, ...]] = []
     messages = [*left_out, *rough]
     for term, values in observed.items():

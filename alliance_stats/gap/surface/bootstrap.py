@@ -12,6 +12,7 @@ import pandas as pd
 from ...core.arguments import flag, whole
 from ...core.results import Result
 from ...errors import AllianceStatsError, DesignError
+from ...inference.cluster_bootstrap import times_drawn
 from ...inference.rows import tidy_rows
 from . import geometry as geometry
 from .design import fit_design
@@ -147,7 +148,7 @@ def _least_squares(
     out = np.full((replicates, X.shape[1]), np.nan)
     for start in range(0, replicates, 200):
         batch = min(200, replicates - start)
-        weights = rng.multinomial(n, np.full(n, 1 / n), size=batch).astype(float)
+        weights = times_drawn(n, batch, rng).astype(float)
         left = np.einsum("rc,cij->rij", weights, cross, optimize=True)
         for i, (A, rhs) in enumerate(zip(left, weights @ right, strict=True)):
             if np.linalg.cond(A) < 1e14:
