@@ -17,7 +17,9 @@ CARDS = sorted((folder("schemas") / "measures").glob("*.yaml"))
 ALLIANCE = ["wai", "wai-s", "wai-sr", "haq-ii", "arm-5", "srs", "sai", "psq", "3rs", "calpas"]
 DISTRESS = ["oq-45", "core-om", "core-10", "core-5", "phq-9", "gad-7", "bdi-ii", "bsi-18"]
 OTHER = ["scl-90-r", "hscl-11", "ors", "wsas", "iip-32", "iip-64", "dass-21", "qids-sr16", "gaf"]
-WANTED = sorted([*ALLIANCE, *DISTRESS, *OTHER])
+TRIALS = ["ham-d", "madrs", "bdi-ia", "who-5", "shaps", "wemwbs", "stai", "ecbi", "das", "y-bocs",
+          "lsas", "pcl-5", "eq-5d-index", "wai-b3"]  # fmt: skip
+WANTED = sorted([*ALLIANCE, *DISTRESS, *OTHER, *TRIALS])
 
 OWN = """\
 id: my-scale
@@ -75,7 +77,7 @@ def test_each_card_meets_the_schema_and_itself(path):
 @pytest.mark.parametrize("path", CARDS, ids=lambda path: path.stem)
 def test_no_card_says_anything_in_words_of_a_single_item(path):
     card = yaml.safe_load(path.read_text(encoding="utf-8"))
-    for scale in card["scales"].values():
+    for scale in card.get("scales", {}).values():
         words = {k: v for k, v in scale.items() if isinstance(v, str)}
         assert set(words) <= {"title", "method", "items", "direction"}
         assert words.get("items", "all") == "all"
@@ -199,6 +201,25 @@ def test_a_card_shows_itself_and_escapes_what_it_shows(own):
     assert "<script>" not in shown
     assert "&lt;script&gt;" in shown
     assert "coding system" in al.measure("3rs")._repr_html_()
+
+
+def test_a_total_without_items_is_a_card_of_four_lines(tmp_path):
+    lines = ["id: my-total", "title: T", "total: {low: 0, high: 30}", "direction: lower_is_better"]
+    (tmp_path / "my-total.yaml").write_text("\n".join(lines), encoding="utf-8")
+    card = al.load_registry(tmp_path)["my-total"]
+    assert card.scale_range("total") == (0, 30)
+    assert card.step is None
+    assert not any(card.verified.values())
+    (tmp_path / "my-total.yaml").write_text("\n".join(lines[:3]), encoding="utf-8")
+    with pytest.raises(MeasureError, match="'direction' is missing"):
+        al.load_registry(tmp_path)
+
+
+def test_the_brief_alliance_form_is_three_items_of_the_revised_one():
+    brief, long = al.measure("wai-b3"), al.measure("wai-sr")
+    where = {"goal": 11, "task": 10, "bond": 9}  # Li et al. (2023), abstract
+    assert all(where[scale] in long.scales[scale] for scale in where)
+    assert [brief.scales[scale].items for scale in where] == [(1,), (2,), (3,)]
 
 
 def test_a_card_in_a_folder_is_enough(own):

@@ -186,10 +186,57 @@ CASES = {
         {1: 1, 4: 3, 5: 1, 6: 2, 9: 1, 16: 2},
         {"total": 8},
     ),
+    "madrs": Case(10, 0, 6, {"total": 0}, {"total": 60}, {1: 6, 10: 1}, {"total": 7}),
+    "bdi-ia": Case(21, 0, 3, {"total": 0}, {"total": 63}, {16: 3, 21: 1}, {"total": 4}),
+    "who-5": Case(5, 0, 5, {"total": 0}, {"total": 100}, {1: 3, 5: 4}, {"total": 28}),
+    "shaps": Case(14, 0, 1, {"total": 0}, {"total": 14}, {2: 1, 14: 1}, {"total": 2}),
+    "wemwbs": Case(14, 1, 5, {"total": 14}, {"total": 70}, {2: 5, 14: 2}, {"total": 19}),
+    # ten of state and nine of trait are reversed
+    "stai": Case(
+        40,
+        1,
+        4,
+        {"state": 50, "trait": 47},
+        {"state": 50, "trait": 53},
+        {1: 4, 3: 4, 21: 2, 40: 3},
+        {"state": 50, "trait": 48},
+    ),
+    "das": Case(1, 0, 151, {"total": 0}, {"total": 151}, {1: 97}, {"total": 97}),
+    "y-bocs": Case(
+        10,
+        0,
+        4,
+        {"obsessions": 0, "compulsions": 0, "total": 0},
+        {"obsessions": 20, "compulsions": 20, "total": 40},
+        {5: 4, 6: 1},
+        {"obsessions": 4, "compulsions": 1, "total": 5},
+    ),
+    "lsas": Case(
+        48,
+        0,
+        3,
+        {"fear": 0, "avoidance": 0, "total": 0},
+        {"fear": 72, "avoidance": 72, "total": 144},
+        {24: 3, 25: 1},
+        {"fear": 3, "avoidance": 1, "total": 4},
+    ),
+    "pcl-5": Case(
+        20,
+        0,
+        4,
+        same(("intrusion", "avoidance", "cognition_mood", "arousal", "total"), 0),
+        named(("intrusion", "avoidance", "cognition_mood", "arousal", "total"), 20, 8, 28, 24, 80),
+        {5: 1, 6: 2, 14: 3, 15: 4},
+        named(("intrusion", "avoidance", "cognition_mood", "arousal", "total"), 1, 2, 3, 4, 10),
+    ),
+    "eq-5d-index": Case(1, -1, 1, {"total": -1}, {"total": 1}, {1: 0.73}, {"total": 0.73}),
+    "wai-b3": Case(
+        3, 1, 5, same(WAI, 1), same(WAI, 5), {1: 4}, {**same(WAI, 1), "goal": 4, "total": 2}
+    ),
     "gaf": Case(1, 1, 100, {"total": 1}, {"total": 100}, {1: 55}, {"total": 55}),
 }
 NOT_SCORED = {"3rs", "calpas", "core-5"}
-OWN_TESTS = {"psq"}  # items differ in range: tested below
+OWN_TESTS = {"psq", "ecbi", "ham-d"}  # items differ in range: tested below
 
 
 def ratings(name, answers, rater="client"):
@@ -250,6 +297,23 @@ def test_core10_all_zero_counts_the_reversed_items():
 
 def test_psq_scores_its_three_questions():
     assert scores("psq", {1: 1, 2: 4, 3: 2}) == {"rupture": 1, "intensity": 4, "resolution": 2}
+
+
+def test_ham_d_adds_items_of_three_and_of_five_answers():
+    short = {4, 5, 6, 12, 13, 14, 16, 17}
+    answers = {item: 2 if item in short else 4 for item in range(1, 18)}
+    assert scores("ham-d", answers) == {"total": 52}  # MAX_SCORE of CamCOPS
+    assert scores("ham-d", dict.fromkeys(answers, 0) | {1: 4, 17: 2}) == {"total": 6}
+
+
+@pytest.mark.parametrize(("often", "is_problem", "ends"), [(1, 0, (36, 0)), (7, 1, (252, 36))])
+def test_ecbi_counts_frequencies_and_problems(often, is_problem, ends):
+    answers = dict.fromkeys(range(1, 37), often) | dict.fromkeys(range(37, 73), is_problem)
+    found = al.score(ratings("ecbi", answers, rater="observer"))
+    assert dict(zip(found["scale"], found["score"], strict=True)) == {
+        "intensity": ends[0],
+        "problem": ends[1],
+    }
 
 
 # The keys once more, as one letter an item (small: reversed, a point: in no scale). They were

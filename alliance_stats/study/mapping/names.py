@@ -77,22 +77,26 @@ def _rater(rest: str) -> str:
 
 
 def _aliases(registry: Any) -> dict[str, tuple[str, ...]]:
-    return _aliases_of(tuple((card.name, card.aliases) for card in registry.values()))
+    cards = sorted(registry.values(), key=lambda c: (c.n_items, c.version, c.name), reverse=True)
+    return _aliases_of(tuple((card.name, card.aliases) for card in cards))
 
 
 @lru_cache(maxsize=4)
 def _aliases_of(cards: tuple[tuple[str, tuple[str, ...]], ...]) -> dict[str, tuple[str, ...]]:
-    """Return folded names with their cards: full ids, aliases, and the letters before a number."""
-    pairs = set()
+    """Return folded names with their cards: full ids, aliases, and the letters before a number.
+
+    Where several share a name, the longest form comes first, then the newest.
+    """
+    pairs: dict[tuple[str, str], None] = {}
     for name, aliases in cards:
         for each in (name, *aliases):
             folded = re.sub(r"[^a-z0-9]", "", each.casefold())
-            pairs.add((folded, name))
+            pairs[folded, name] = None
             letters = re.match(r"[a-z]+", each.casefold())
             if letters and len(letters[0]) >= 2:
-                pairs.add((letters[0], name))
+                pairs[letters[0], name] = None
     found: dict[str, tuple[str, ...]] = {}
-    for folded, name in sorted(pairs):
+    for folded, name in pairs:
         found[folded] = (*found.get(folded, ()), name)
     return found
 
