@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t
 
 from ..core.arguments import share
 from ..errors import DesignError
+from ..inference.cluster_robust import BiasReduced, Cluster, runs
+from ..inference.rows import coefficient_rows
 from .pooled import PooledEffects
 from .regression import MetaRegression
 
@@ -73,23 +74,25 @@ def robust_test(
     if codes.max() == 0:
         raise DesignError("All effects are of one study; CR2 needs two studies or more.")
     x, terms = _design(result)
-    work = _working_covariance(result)
-    y = effects["yi"].to_numpy()
-    beta, cov, df = cr2(y, x, work, codes)
-    se = np.sqrt(np.diag(cov))
-    half = t.ppf(0.5 + confidence / 2, df) * se
+    order = np.argsort(codes, kind="stable")
+    x, y = x[order], effects["yi"].to_numpy()[order]
+    work = _working_covariance(result)[np.ix_(order, order)]
+    weighted = np.linalg.solve(work, x)
+    M = np.linalg.inv(x.T @ weighted)
+    beta = M @ weighted.T @ y
+    residual = y - x @ beta
+    # Rows of W X are given, for clusters here may cut through the model's own.
+    found = BiasReduced(
+        [Cluster(x[at], work[at, at], residual[at], weighted[at]) for at in runs(codes[order])], M
+    )
+    se = np.sqrt(np.diag(found.covariance))
     if np.any(se < 1e-12 * np.sqrt(np.diag(work).max())):
         raise DesignError(
             "The studies' effects are all alike (or lie on the line exactly): CR2 has no spread to "
             "take standard errors from."
         )
-    return pd.DataFrame(
-        {
-            "effect": "fixed", "group": "", "term": terms, "estimate": beta, "std_error": se,
-            "statistic": beta / se, "df": df, "p_value": 2 * t.sf(np.abs(beta / se), df),
-            "conf_low": beta - half, "conf_high": beta + half,
-        }
-    )  # fmt: skip
+    df = found.degrees_of_freedom(np.eye(len(beta)), work)
+    return coefficient_rows(terms, beta, se, df, confidence=confidence)
 
 
 def _clusters(effects: pd.DataFrame, cluster: pd.Series | None) -> pd.Series:
@@ -125,45 +128,3 @@ def _working_covariance(result: PooledEffects | MetaRegression) -> np.ndarray:
     codes = pd.factorize(result.effects["cluster"])[0]
     same = codes[:, None] == codes[None, :]
     return np.diag(v + result.sigma2["within"]) + result.sigma2["between"] * same
-
-
-def cr2(
-    y: np.ndarray, x: np.ndarray, work: np.ndarray, codes: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return coefficients, their CR2 covariance and Satterthwaite degrees of freedom."""
-    weight = np.linalg.inv(work)
-    bread = np.linalg.inv(x.T @ weight @ x)
-    beta = bread @ x.T @ weight @ y
-    residual = y - x @ beta
-    maker = np.eye(len(y)) - x @ bread @ x.T @ weight
-    meat, influence = np.zeros_like(bread), []
-    for j in range(codes.max() + 1):
-        rows = np.flatnonzero(codes == j)
-        # Rows of weight, not its block alone: clusters here may cut through the model's own.
-        pull = _adjusted(x, work, bread, maker, rows) @ weight[rows] @ x @ bread
-        score = pull.T @ residual[rows]
-        meat += np.outer(score, score)
-        influence.append(maker[rows].T @ pull)
-    df = np.array(
-        [_satterthwaite(np.column_stack([g[:, c] for g in influence]), work)
-         for c in range(x.shape[1])]
-    )  # fmt: skip
-    return beta, meat, df
-
-
-def _adjusted(
-    x: np.ndarray, work: np.ndarray, bread: np.ndarray, maker: np.ndarray, rows: np.ndarray
-) -> np.ndarray:
-    """Return the transposed adjustment of one cluster: it makes the estimate of its part exact."""
-    own = work[np.ix_(rows, rows)]
-    root = np.linalg.cholesky(own).T
-    expected = maker[rows] @ work @ maker[rows].T
-    values, vectors = np.linalg.eigh(root @ expected @ root.T)
-    kept = values > 1e-10 * max(values.max(), 1e-300)
-    inverse_root = (vectors[:, kept] / np.sqrt(values[kept])) @ vectors[:, kept].T
-    return root.T @ inverse_root @ root
-
-
-def _satterthwaite(influence: np.ndarray, work: np.ndarray) -> float:
-    product = influence.T @ work @ influence
-    return float(np.trace(product) ** 2 / (product**2).sum())

@@ -1,11 +1,4 @@
-"""Cluster-robust tests: standard errors that hold when the model's covariance is wrong.
-
-CR2 corrects the residuals so that the estimate is unbiased if the working covariance, here the
-fitted model's, is right; the degrees of freedom come from a Satterthwaite approximation to the
-distribution of the estimate itself, so that few or uneven clusters are paid for.
-
-Source: Pustejovsky & Tipton (2018), doi 10.1080/07350015.2016.1247004.
-"""
+"""Cluster-robust tests of a multilevel fit; its own covariance is the working covariance."""
 
 from __future__ import annotations
 
@@ -19,6 +12,7 @@ import pandas as pd
 from ...core.arguments import level_of
 from ...core.results import Result
 from ...errors import ColumnError, DesignError, did_you_mean, listing
+from ...inference.cluster_robust import BiasReduced, Cluster
 from ...inference.distributions import t_quantile, t_two_sided
 from ...inference.rows import coefficient_rows
 from ..engine.batches import Array, Indices
@@ -28,7 +22,6 @@ if TYPE_CHECKING:
     from ..result import MultilevelFit
 
 TOO_FEW_DF = 4.0  # below, the approximation itself is poor (Tipton 2015, doi 10.1037/met0000011)
-NOTHING = 1e-9  # an eigenvalue below this share of the largest is none
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,24 +76,6 @@ class RobustFit(Result):
         return pd.DataFrame([row])
 
 
-@dataclass(frozen=True)
-class _Cluster:
-    """What one cluster brings: X, V, the residuals, and the CR2 matrix ``W A``."""
-
-    X: Array
-    V: Array
-    residual: Array
-
-    def adjusted(self, M: Array) -> Array:
-        """Return ``A W X``, the corrected weights of this cluster's rows."""
-        upper = np.linalg.cholesky(self.V).T
-        B = upper @ (self.V - self.X @ M @ self.X.T) @ upper.T
-        values, vectors = np.linalg.eigh((B + B.T) / 2.0)
-        kept = values > NOTHING * max(float(values[-1]), 1e-300)
-        root = (vectors[:, kept] / np.sqrt(values[kept])) @ vectors[:, kept].T
-        return (upper.T @ root @ upper) @ np.linalg.solve(self.V, self.X)
-
-
 def cluster_robust(fit: MultilevelFit, cluster: str | None = None) -> RobustFit:
     """Return CR2 cluster-robust tests with Satterthwaite degrees of freedom.
 
@@ -127,49 +102,26 @@ def cluster_robust(fit: MultilevelFit, cluster: str | None = None) -> RobustFit:
         Where the clusters would cut through a group of the model.
     """
     codes, name = _clusters(fit, cluster)
-    M = fit.optimum.profile.unscaled
     clusters = list(_read(fit, codes))
-    weights = [one.adjusted(M) for one in clusters]
-    scores = np.stack([w.T @ one.residual for w, one in zip(weights, clusters, strict=True)])
-    covariance = M @ (scores.T @ scores) @ M
-    df = _degrees_of_freedom(clusters, weights, M, fit.to_user_scale)
-    user = fit.to_user_scale @ covariance @ fit.to_user_scale.T
+    found = BiasReduced(clusters, fit.optimum.profile.unscaled)
+    user = fit.to_user_scale @ found.covariance @ fit.to_user_scale.T
     names = list(fit.params.index)
+    df = pd.Series(found.degrees_of_freedom(fit.to_user_scale), index=names)
+    few = df.index[df < TOO_FEW_DF]
+    note = (
+        f"With {len(clusters)} clusters of '{name}' the degrees of freedom of {listing(few)} are "
+        f"below {TOO_FEW_DF:g}, where the approximation is poor: take p values near .05 as "
+        "undecided."
+    )
     return RobustFit(
         name,
         len(clusters),
         fit.params,
         pd.Series(np.sqrt(np.diag(user)), index=names),
-        pd.Series(df, index=names),
+        df,
         pd.DataFrame(user, index=names, columns=names),
-        tuple(_notes(pd.Series(df, index=names), name, len(clusters))),
+        (note,) if len(few) else (),
     )
-
-
-def _notes(df: pd.Series, name: str, clusters: int) -> list[str]:
-    few = df.index[df < TOO_FEW_DF]
-    if not len(few):
-        return []
-    return [
-        f"With {clusters} clusters of '{name}' the degrees of freedom of {listing(few)} are below "
-        f"{TOO_FEW_DF:g}, where the approximation is poor: take p values near .05 as undecided."
-    ]
-
-
-def _degrees_of_freedom(
-    clusters: list[_Cluster], weights: list[Array], M: Array, contrasts: Array
-) -> Array:
-    """Return ``(tr G)^2 / tr(G^2)``, G the covariance of the clusters' shares of a contrast."""
-    own, along = [], []
-    for one, w in zip(clusters, weights, strict=True):
-        p = w @ M @ contrasts.T
-        own.append(np.einsum("nc,nc->c", p, one.V @ p))
-        along.append(one.X.T @ p)
-    own_, along_ = np.stack(own), np.stack(along)
-    G = -np.einsum("apc,pq,bqc->cab", along_, M, along_, optimize=True)
-    diagonal = np.arange(len(clusters))
-    G[:, diagonal, diagonal] += own_.T
-    return np.einsum("caa->c", G) ** 2 / np.einsum("cab,cab->c", G, G)
 
 
 def _clusters(fit: MultilevelFit, cluster: str | None) -> tuple[Indices, str]:
@@ -206,7 +158,7 @@ def _clusters(fit: MultilevelFit, cluster: str | None) -> tuple[Indices, str]:
     return codes, cluster
 
 
-def _read(fit: MultilevelFit, codes: Indices) -> Iterator[_Cluster]:
+def _read(fit: MultilevelFit, codes: Indices) -> Iterator[Cluster]:
     """Return every cluster's rows, in the scaled columns' units."""
     design = fit.design
     columns = np.stack(design.columns, axis=1) / design.scale
@@ -223,7 +175,7 @@ def _read(fit: MultilevelFit, codes: Indices) -> Iterator[_Cluster]:
             Z = here[:, list(level.columns)]
             V += (Z @ D @ Z.T) * np.equal.outer(of_level[rows], of_level[rows])
         V += _residual_covariance(fit, rows, units[0], times)
-        yield _Cluster(here[:, list(design.fixed)], V, here[:, used] @ direction)
+        yield Cluster(here[:, list(design.fixed)], V, here[:, used] @ direction)
 
 
 def _residual_covariance(

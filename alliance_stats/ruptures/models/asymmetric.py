@@ -12,8 +12,9 @@ import pandas as pd
 from ...core.arguments import checked_choice, whole
 from ...core.results import TIDY_COLUMNS, Result
 from ...errors import DesignError
+from ...inference.cluster_robust import runs
 from ...preparation import decompose
-from .clustered import bias_reduced, fit_differences, slices, tidy_rows, working
+from .clustered import bias_reduced, fit_differences, tidy_rows, working
 from .repair import quiet_fit
 from .session_table import Series, read_ratings
 
@@ -218,7 +219,7 @@ def _first_differences(table: pd.DataFrame, errors: str) -> AsymmetricChange:
     session = table["session"].to_numpy()
     new = np.append(True, (codes[1:] != codes[:-1]) | (np.diff(session) != 1))
     fit = fit_differences(x, y, np.flatnonzero(new), ERRORS[errors])
-    clusters = slices(codes)
+    clusters = runs(codes)
     correlations = [_correlation(new[rows], fit.rho) for rows in clusters]
     covariance = bias_reduced(x, fit.resid, fit.inverse, clusters, correlations)
     wanted = np.array([[0.0, 1, 0], [0, 0, 1], [0, 1, 1]])

@@ -2,8 +2,7 @@
 
 `fit_differences` is generalised least squares for first differences: neighbouring differences
 share a session, so their errors correlate by rho (zero at longer distance). `bias_reduced` is the
-CR2 covariance of Bell & McCaffrey (2002) for correlated working errors (Pustejovsky & Tipton
-2018, doi 10.1080/07350015.2016.1247004), clients being the clusters.
+CR2 covariance with clients as clusters.
 """
 
 from __future__ import annotations
@@ -16,12 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ...inference.cluster_robust import BiasReduced, Cluster
 from ...inference.rows import coefficient_rows
 
 Array = npt.NDArray[Any]
 Runs = npt.NDArray[np.int64]
-
-SMALL = 1e-12
 
 
 @dataclass(frozen=True)
@@ -121,30 +119,10 @@ def bias_reduced(
     correlations
         The working correlation of each cluster; the identity where None.
     """
-    p = x.shape[1]
-    meat = np.zeros((p, p))
-    for number, rows in enumerate(clusters):
-        own = x[rows]
-        if correlations is None:
-            adjusted = _root_inverse(np.eye(len(own)) - own @ inverse @ own.T) @ resid[rows]
-            score = own.T @ adjusted
-        else:
-            working_ = correlations[number]
-            upper = np.linalg.cholesky(working_).T
-            middle = upper @ (working_ - own @ inverse @ own.T) @ upper.T
-            adjusted = upper.T @ _root_inverse(middle) @ upper @ resid[rows]
-            score = own.T @ np.linalg.solve(working_, adjusted)
-        meat += np.outer(score, score)
-    return inverse @ meat @ inverse
-
-
-def _root_inverse(matrix: Array) -> Array:
-    """Return the symmetric root of the generalised inverse."""
-    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
-    kept = values > SMALL * max(float(values[-1]), SMALL)
-    scale = np.zeros_like(values)
-    scale[kept] = 1 / np.sqrt(values[kept])
-    return (vectors * scale) @ vectors.T
+    if correlations is None:
+        correlations = [np.eye(rows.stop - rows.start) for rows in clusters]
+    pairs = zip(clusters, correlations, strict=True)
+    return BiasReduced([Cluster(x[rows], V, resid[rows]) for rows, V in pairs], inverse).covariance
 
 
 def tidy_rows(
@@ -155,10 +133,3 @@ def tidy_rows(
     estimate = L @ coef
     error = np.sqrt(np.maximum(np.diag(L @ covariance @ L.T), 0.0))
     return coefficient_rows(list(names), estimate, error, float(df))
-
-
-def slices(codes: npt.NDArray) -> list[slice]:
-    """Return the rows of each cluster of sorted codes."""
-    start = np.flatnonzero(np.append(True, codes[1:] != codes[:-1]))
-    stop = np.append(start[1:], len(codes))
-    return [slice(int(a), int(b)) for a, b in zip(start, stop, strict=True)]

@@ -11,10 +11,11 @@ import pandas as pd
 from ...core.arguments import checked_choice, whole
 from ...core.results import TIDY_COLUMNS, Result
 from ...errors import DesignError
+from ...inference.cluster_robust import runs
 from ..parameters import check_seed
 from ..result import Ruptures
 from ..rules import find_rule
-from .clustered import bias_reduced, slices, tidy_rows
+from .clustered import bias_reduced, tidy_rows
 from .event_windows import Course, windows
 from .session_table import Series, session_table
 
@@ -274,7 +275,7 @@ def _estimate(rows: pd.DataFrame) -> pd.DataFrame:
         )
     inverse = np.linalg.inv(x.T @ x)
     coef = inverse @ (x.T @ y)
-    clusters = slices(codes)
+    clusters = runs(codes)
     covariance = bias_reduced(x, y - x @ coef, inverse, clusters)
     names = [f"{kind}: {part}" for kind, _ in both for part in PARTS]
     contrasts = np.eye(len(names))

@@ -12,7 +12,9 @@ import pandas as pd
 from ...core.arguments import checked_choice
 from ...core.results import TIDY_COLUMNS, Result
 from ...errors import AllianceStatsWarning, DesignError
+from ...inference.cluster_robust import runs
 from ...study.select import is_study
+from ..models.clustered import bias_reduced, tidy_rows
 from ..models.session_table import Series, detect, read_ratings
 from ..result import Ruptures
 from .table import SESSION, summarise_codes, tables_of
@@ -258,8 +260,6 @@ def _linear(use: pd.DataFrame) -> dict[str, float]:
 
 
 def _least_squares(use: pd.DataFrame) -> dict[str, float]:
-    from ..models.clustered import bias_reduced, slices, tidy_rows
-
     codes = pd.factorize(use["client_id"])[0]
     order = np.argsort(codes, kind="stable")
     terms = _adjusted(use)
@@ -268,7 +268,7 @@ def _least_squares(use: pd.DataFrame) -> dict[str, float]:
     y = use["repaired_next"].to_numpy(dtype=float)[order]
     inverse = np.linalg.inv(x.T @ x)
     coef = inverse @ x.T @ y
-    clusters = slices(codes[order])
+    clusters = runs(codes[order])
     covariance = bias_reduced(x, y - x @ coef, inverse, clusters)
     table = tidy_rows(["Intercept", *terms], coef, covariance, len(clusters) - x.shape[1])
     row: Any = table.set_index("term").loc["extent"]
