@@ -17,14 +17,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..errors import MeasureError, listing
-
-if TYPE_CHECKING:
-    from .course import Floats, Ints
+from .course import Floats, Ints
 
 ANALOGUE_STEP = 0.1
 """Visual analogue scales are read off to a tenth (millimetres on ten centimetres)."""

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from .course import Course, Flags, Ints, Streams
-    from .parameters import Parameters
+from .course import Course, Flags, Ints, Streams
+from .parameters import Parameters
 
 CODERS = ("coder-1", "coder-2")
 SEGMENTS = 10
@@ -61,8 +58,6 @@ def draw_markers(
     system
         The coding system: family → its markers.
     """
-    import pandas as pd
-
     rng = stream("observer codes")
     families = [(family, marker) for family, markers in system.items() for marker in markers]
     share = np.array([1.0 / len(system[family]) for family, _ in families])
@@ -103,8 +98,6 @@ def draw_principles(
         Principle → ``building``, ``detecting`` or ``repairing``. In a session in rupture, the
         repairing ones are given more extent where the repair comes in the next session.
     """
-    import pandas as pd
-
     rng = stream("principle codes")
     n, k = len(coded.client), len(serves)
     repairing = np.array([purpose == "repairing" for purpose in serves.values()], dtype=bool)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from .course import Course, Floats, Ints, People, Streams
-    from .parameters import Parameters
+from .course import Course, Floats, Ints, People, Streams
+from .parameters import Parameters
 
 REASONS = ("completed", "dropout", "transferred", "administrative", "mutual", "ongoing")
 

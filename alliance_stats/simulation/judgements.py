@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from .answers import Instrument
-    from .course import Floats, Ints, People, Streams
-    from .endings import Endings
-    from .parameters import Parameters
+from .answers import Instrument
+from .course import Floats, Ints, People, Streams
+from .endings import REASONS, Endings
+from .parameters import Parameters
 
 TARGETS = ("improved", "unchanged", "deteriorated", "dropout")
 POST_AFTER_DROPOUT = 0.35
@@ -31,10 +27,6 @@ def draw_assessments(
     stream: Streams,
 ) -> pd.DataFrame:
     """Return the table `assessments`: the outcome measure's total before and after therapy."""
-    import pandas as pd
-
-    from .endings import REASONS
-
     rng = stream("assessments")
     n = len(ids)
     start = outcome[:, 0]
@@ -78,8 +70,6 @@ def draw_forecasts(
     A therapist expects improvement more than the record supports by `forecast_optimism` (log
     odds), and dropout and deterioration less; what they know of the client is slight.
     """
-    import pandas as pd
-
     rng = stream("forecasts")
     n = len(ids)
     own = rng.normal(0.0, 0.5, len(therapists))[people.therapist_of_client]

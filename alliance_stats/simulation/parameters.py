@@ -12,21 +12,22 @@ from dataclasses import Field, dataclass, field, fields
 from datetime import date
 from typing import Any
 
+import numpy as np
+
+from ..core.arguments import flag, is_number, shown
 from ..errors import DesignError, did_you_mean
 
-_INFINITE = math.inf
 
-
-def _count(default: int, meaning: str, low: int = 1, high: float = _INFINITE) -> Any:
+def _count(default: int, meaning: str, low: int = 1, high: float = math.inf) -> Any:
     return _field(default, "whole number", meaning, low, high)
 
 
 def _sd(default: float, unit: str, meaning: str) -> Any:
-    return _field(default, unit, meaning, 0.0, _INFINITE)
+    return _field(default, unit, meaning, 0.0, math.inf)
 
 
 def _real(default: float, unit: str, meaning: str) -> Any:
-    return _field(default, unit, meaning, -_INFINITE, _INFINITE)
+    return _field(default, unit, meaning, -math.inf, math.inf)
 
 
 def _share(default: float, meaning: str) -> Any:
@@ -184,41 +185,32 @@ def read_parameters(given: Mapping[str, Any]) -> Parameters:
 
 
 def _check(one: Field[Any], value: Any) -> None:
-    if isinstance(one.default, str):
-        _check_text(one.name, value)
-    elif isinstance(one.default, bool):
-        if not isinstance(value, bool):
-            raise DesignError(f"{one.name} must be True or False, and is {value!r}.")
+    if isinstance(one.default, bool):
+        flag(value, one.name)
+    elif isinstance(one.default, str):
+        if not isinstance(value, str) or not value.strip():
+            raise DesignError(f"{one.name} must be a text, not {shown(value)}.")
+        if one.name == "start_date":
+            try:
+                date.fromisoformat(value)
+            except ValueError:
+                raise DesignError(
+                    f"start_date must be a day such as '2021-01-11', not {value!r}."
+                ) from None
     else:
         _check_number(one, value)
 
 
-def _check_text(name: str, value: Any) -> None:
-    if not isinstance(value, str) or not value.strip():
-        raise DesignError(f"{name} must be a text, and is {value!r}.")
-    if name == "start_date":
-        try:
-            date.fromisoformat(value)
-        except ValueError:
-            raise DesignError(
-                f"start_date must be a day such as '2021-01-11', and is {value!r}."
-            ) from None
-
-
 def _check_number(one: Field[Any], value: Any) -> None:
-    import numpy as np
-
     low, high = one.metadata["low"], one.metadata["high"]
-    whole = isinstance(one.default, int)
-    kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
-    number = isinstance(value, kinds) and not isinstance(value, (bool, np.bool_))
-    if number and math.isfinite(value) and low <= value <= high:
+    count = isinstance(one.default, int)
+    fits = isinstance(value, int | np.integer) or not count
+    if is_number(value) and fits and low <= value <= high:
         return
-    what = "a whole number" if whole else "a number"
-    if math.isfinite(high):
-        where = f" from {low:g} to {high:g}"
-    else:
+    where = f" from {low:g} to {high:g}"
+    if math.isinf(high):
         where = f" of {low:g} or more" if math.isfinite(low) else ""
     raise DesignError(
-        f"{one.name} must be {what}{where} ({one.metadata['unit']}), and is {value!r}."
+        f"{one.name} must be a {'whole ' * count}number{where} ({one.metadata['unit']}), "
+        f"not {shown(value)}."
     )

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from .course import Course, Flags, Floats, Streams
-    from .parameters import Parameters
+from .course import Course, Flags, Floats, Streams
+from .parameters import Parameters
 
 WITHDRAWAL_SHARE = 0.6
 """Share of reported ruptures told of as withdrawal, the rest as confrontation."""
@@ -28,8 +24,6 @@ def draw_events(
     ids
         The clients' ids, one for each row of the arrays.
     """
-    import pandas as pd
-
     depth = np.where(course.rupture, course.depth, 0.0)
     sensitivity = {"client": p.client_sensitivity, "therapist": p.therapist_sensitivity}
     parts = []
@@ -55,8 +49,6 @@ def _rows(
     kind: str, rater: str, flags: Flags, depth: Floats, ids: pd.Index, rng: np.random.Generator
 ) -> pd.DataFrame:
     """Return one row a report; deeper ruptures are felt as stronger."""
-    import pandas as pd
-
     client, session = np.nonzero(flags)
     n = len(client)
     strength = np.clip(np.rint(1.5 + 1.8 * depth[client, session] + rng.normal(0, 0.7, n)), 1, 5)

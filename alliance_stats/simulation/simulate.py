@@ -5,22 +5,22 @@ from __future__ import annotations
 import inspect
 import zlib
 from dataclasses import asdict, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from ..core.arguments import whole
 from ..errors import DesignError
+from ..instruments import load_principles, load_registry
 from ..study import Study
 from ..study.truth import Truth
 from . import coding, judgements, reports, tables
 from .answers import Instrument, instrument
-from .course import Streams, draw_course, draw_people
+from .course import draw_course, draw_people
 from .endings import REASONS, draw_endings
 from .parameters import Parameters, read_parameters
 from .tables import Simulated
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def simulate_study(*, seed: int | None = None, **parameters: Any) -> Study:
@@ -84,8 +84,10 @@ def simulate_study(*, seed: int | None = None, **parameters: Any) -> Study:
     0.05
     """
     p = read_parameters(parameters)
-    seed = _seed(seed)
-    registry = _registry()
+    if seed is None:
+        seed = int(np.random.SeedSequence().generate_state(1)[0])
+    seed = whole(seed, "seed", 0)
+    registry = load_registry()
     alliance = instrument(registry[p.alliance_measure], raters=("client", "therapist"))
     outcome = instrument(registry[p.outcome_measure], raters=("client",))
     _check_levels(p, alliance, outcome)
@@ -112,10 +114,6 @@ def _draw(p: Parameters, seed: int) -> Simulated:
     def stream(name: str) -> np.random.Generator:
         return np.random.default_rng([seed, zlib.crc32(name.encode())])
 
-    return _simulated(p, stream)
-
-
-def _simulated(p: Parameters, stream: Streams) -> Simulated:
     people = draw_people(p, stream)
     course = draw_course(p, people, stream)
     return Simulated(p, people, course, draw_endings(p, people, course, stream), stream)
@@ -137,13 +135,12 @@ def _further_tables(s: Simulated, outcome: Instrument, registry: Any) -> dict[st
                 coded, registry["3rs"].coding.families, ids, s.stream
             )
         if p.principle_codes:
-            made["principle_codes"] = coding.draw_principles(p, coded, _principles(), ids, s.stream)
+            serves = {one.name: one.serves for one in load_principles().values()}
+            made["principle_codes"] = coding.draw_principles(p, coded, serves, ids, s.stream)
     return made
 
 
 def _truth(s: Simulated, seed: int) -> Truth:
-    import pandas as pd
-
     client, session = np.nonzero(s.in_therapy)
     bias, force = s.bias_and_force
     course = s.course
@@ -186,14 +183,6 @@ def _truth(s: Simulated, seed: int) -> Truth:
     )
 
 
-def _seed(seed: int | None) -> int:
-    if seed is None:
-        return int(np.random.SeedSequence().generate_state(1)[0])
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise DesignError(f"seed must be a whole number of 0 or more, and is {seed!r}.")
-    return int(seed)
-
-
 def _check_levels(p: Parameters, alliance: Instrument, outcome: Instrument) -> None:
     """Refuse a mean that the instrument cannot show."""
     for name, value, form in (
@@ -206,19 +195,6 @@ def _check_levels(p: Parameters, alliance: Instrument, outcome: Instrument) -> N
                 f"{name} must lie in the range of {form.measure}, from {form.low * scale:g} to "
                 f"{form.high * scale:g}, and is {getattr(p, name):g}."
             )
-
-
-def _registry() -> Any:
-    from ..instruments import load_registry
-
-    return load_registry()
-
-
-def _principles() -> dict[str, str]:
-    """Return the thirteen principles with what each serves."""
-    from ..instruments import load_principles
-
-    return {principle.name: principle.serves for principle in load_principles().values()}
 
 
 def _parameter_docs() -> str:

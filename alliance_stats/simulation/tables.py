@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from .answers import Instrument, draw_answers
-from .endings import REASONS
+from .course import Course, Flags, Floats, Ints, People, Streams
+from .endings import REASONS, Endings
 from .judgements import dates_of_sessions
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from .course import Course, Flags, Floats, Ints, People, Streams
-    from .endings import Endings
-    from .parameters import Parameters
+from .parameters import Parameters
 
 TRAININGS = ("psychodynamic", "cognitive-behavioural", "humanistic")
 CONDITIONS = ("standard", "alliance-focused")
@@ -81,8 +77,6 @@ class Simulated:
 
 def therapists(s: Simulated) -> pd.DataFrame:
     """Return the table `therapists`."""
-    import pandas as pd
-
     rng = s.stream("therapists")
     n = s.p.n_therapists
     return pd.DataFrame(
@@ -97,8 +91,6 @@ def therapists(s: Simulated) -> pd.DataFrame:
 
 def clients(s: Simulated) -> pd.DataFrame:
     """Return the table `clients`; the condition is drawn at random and changes nothing."""
-    import pandas as pd
-
     condition = s.stream("conditions").integers(0, len(CONDITIONS), len(s.client_ids))
     therapist = s.people.therapist_of_client
     return pd.DataFrame(
@@ -113,8 +105,6 @@ def clients(s: Simulated) -> pd.DataFrame:
 
 def sessions(s: Simulated) -> pd.DataFrame:
     """Return the table `sessions`: every session up to the last that took place."""
-    import pandas as pd
-
     client, session = np.nonzero(s.in_therapy)
     n_clients, n_sessions = s.in_therapy.shape
     dates = dates_of_sessions(s.p, n_clients, n_sessions, s.stream)
@@ -131,8 +121,6 @@ def sessions(s: Simulated) -> pd.DataFrame:
 
 def terminations(s: Simulated) -> pd.DataFrame:
     """Return the table `terminations`."""
-    import pandas as pd
-
     n = len(s.client_ids)
     return pd.DataFrame(
         {
@@ -179,8 +167,6 @@ def _block(
 
 def _long(s: Simulated, blocks: list[dict[str, Any]]) -> pd.DataFrame:
     """Lay blocks of rows × items out as one long table, sorted by client, session and rater."""
-    import pandas as pd
-
     sizes = [len(one["form"].items) for one in blocks]
     client = np.concatenate([np.repeat(b["client"], k) for b, k in zip(blocks, sizes, strict=True)])
     session = np.concatenate(
@@ -205,13 +191,9 @@ def _long(s: Simulated, blocks: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def _ids(letter: str, n: int) -> pd.Index:
-    import pandas as pd
-
     width = max(len(str(n)), 2 if letter != "S" else 1)
     return pd.Index([f"{letter}{number:0{width}d}" for number in range(1, n + 1)])
 
 
 def _labels(names: tuple[str, ...], codes: Ints, s: Simulated) -> pd.Index:
-    import pandas as pd
-
     return pd.Index(names, dtype=s.client_ids.dtype).take(codes)

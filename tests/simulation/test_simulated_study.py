@@ -122,7 +122,7 @@ def test_help_lists_each_parameter_with_meaning_and_unit():
         ({"alliance_mean": 6}, "alliance_mean must lie in the range of wai-sr, from 1 to 5"),
         ({"start_date": "1.2.2021"}, "start_date must be a day such as '2021-01-11'"),
         ({"forecasts": 1}, "forecasts must be True or False"),
-        ({"seed": -1}, "seed must be a whole number of 0 or more, and is -1"),
+        ({"seed": -1}, "seed must be a whole number of 0 or more, not -1"),
         ({"seed": "a"}, "seed must be a whole number"),
         ({"n_clients": 3, "n_therapists": 5}, "n_clients must be n_therapists (5) or more"),
         ({"n_sites": 50}, "n_sites must be at most n_therapists (40), and is 50"),
