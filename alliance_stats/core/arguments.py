@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterable
 from typing import Any
@@ -17,9 +18,13 @@ LARGEST = 1e100
 
 def is_number(value: object) -> bool:
     """Tell whether a value is one finite number (no text, no truth value, no list)."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number)):
+    real = isinstance(value, (int, float, np.integer, np.floating))
+    if not real or isinstance(value, bool):
         return False
-    return bool(np.isfinite(value))
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond every float
+        return False
 
 
 def shown(value: object) -> str:

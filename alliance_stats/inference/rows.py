@@ -1,4 +1,4 @@
-"""Rows of ``tidy()``: one place knows their columns and how a coefficient is tested."""
+"""Rows of ``tidy()`` and ``glance()``: their columns, and how a coefficient is tested."""
 
 from __future__ import annotations
 
@@ -83,3 +83,8 @@ def coefficient_rows(
         conf_low=np.asarray(estimate) - half,
         conf_high=np.asarray(estimate) + half,
     )
+
+
+def glance_row(result: Any, *fields: str, **more: Any) -> pd.DataFrame:
+    """Return the row of ``glance()``: fields of a result by their names, then what else is said."""
+    return pd.DataFrame([{**{name: getattr(result, name) for name in fields}, **more}])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import numbers
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..core.arguments import is_number, whole
 from ..errors import DesignError, did_you_mean, listing
 from .reference_and_unit import LEAST_SESSIONS, REFERENCES, UNITS
 from .rules import Rule
@@ -15,16 +15,6 @@ RATERS = ("client", "therapist", "observer")
 FAMILIES = ("withdrawal", "confrontation", "resolution")
 
 Check = tuple[Callable[[Any], bool], str]
-
-
-def _real(value: object) -> bool:
-    """Say whether this is a number to count with: neither infinite nor beyond any float."""
-    if not isinstance(value, numbers.Real) or isinstance(value, bool):
-        return False
-    try:
-        return math.isfinite(value)
-    except OverflowError:
-        return False
 
 
 def _whole(least: int) -> Check:
@@ -36,11 +26,11 @@ def _whole(least: int) -> Check:
 
 
 def _positive(value: Any) -> bool:
-    return _real(value) and value > 0
+    return is_number(value) and value > 0
 
 
 def _between(low: float, high: float) -> Check:
-    return lambda v: _real(v) and low < v < high, f"a number between {low:g} and {high:g}"
+    return lambda v: is_number(v) and low < v < high, f"a number between {low:g} and {high:g}"
 
 
 def _one_of(*names: str) -> Check:
@@ -56,7 +46,7 @@ def _is_range(value: Any) -> bool:
     return (
         isinstance(value, (tuple, list))
         and len(value) == 2
-        and all(map(_real, value))
+        and all(map(is_number, value))
         and value[0] < value[1]
     )
 
@@ -70,14 +60,14 @@ def _are_families(value: Any) -> bool:
 
 
 POSITIVE: Check = (_positive, "a number above 0")
-NOT_NEGATIVE: Check = (lambda v: _real(v) and v >= 0, "a number of 0 or more")
+NOT_NEGATIVE: Check = (lambda v: is_number(v) and v >= 0, "a number of 0 or more")
 
 CHECKS: dict[str, Check] = {
     "reference": _one_of(*REFERENCES),
     "scale": _one_of(*UNITS),
     "k": POSITIVE,
     "points": (_positive, "a number above 0 (the size of the fall, whatever the direction)"),
-    "percent": (lambda v: _real(v) and 0 < v <= 100, "a number above 0 and at most 100"),
+    "percent": (lambda v: is_number(v) and 0 < v <= 100, "a number above 0 and at most 100"),
     "percent_of": _one_of("range", "score"),
     "stability": _one_of("heuristic", "t", "none"),
     "alpha": _between(0, 1),
@@ -86,7 +76,7 @@ CHECKS: dict[str, Check] = {
     "sd": _or_none(POSITIVE),
     "baseline": _or_none(_whole(3)),
     "detrend": (lambda v: isinstance(v, bool), "True or False"),
-    "smoothing": (lambda v: _real(v) and 0 < v <= 1, "a number above 0 and at most 1"),
+    "smoothing": (lambda v: is_number(v) and 0 < v <= 1, "a number above 0 and at most 1"),
     "shift": POSITIVE,
     "max_changes": _whole(1),
     "min_length": _whole(1),
@@ -100,14 +90,14 @@ CHECKS: dict[str, Check] = {
     "closing": _or_none(_between(0, 1)),
     "phi": _or_none(_between(-1, 1)),
     "power": _or_none(_between(0, 2)),
-    "min_intensity": (lambda v: _real(v) and 1 <= v <= 5, "a number from 1 to 5"),
-    "min_resolution": _or_none((lambda v: _real(v) and 1 <= v <= 5, "a number from 1 to 5")),
+    "min_intensity": (lambda v: is_number(v) and 1 <= v <= 5, "a number from 1 to 5"),
+    "min_resolution": _or_none((lambda v: is_number(v) and 1 <= v <= 5, "a number from 1 to 5")),
     "families": (_are_families, "a list of " + ", ".join(FAMILIES)),
     "min_segments": _whole(1),
     "coders": _one_of("any", "majority", "all"),
     "uncoded": _one_of("unobserved", "none"),
     "repair_level": (
-        lambda v: v == "threshold" or (_real(v) and 0 < v <= 1),
+        lambda v: v == "threshold" or (is_number(v) and 0 < v <= 1),
         "a share above 0 and at most 1, or 'threshold'",
     ),
     "repair_window": _or_none(_whole(1)),
@@ -126,17 +116,10 @@ def check_value(name: str, value: object) -> None:
         raise DesignError(f"{name} must be {words}; it is {value!r}.")
 
 
-def check_whole(name: str, value: object, least: int) -> None:
-    """Refuse a value that is no whole number of so much or more."""
-    test, words = _whole(least)
-    if not test(value):
-        raise DesignError(f"{name} must be {words}; it is {value!r}.")
-
-
 def check_seed(seed: object) -> None:
     """Refuse a seed from which no random numbers can start (``None``: a fresh one)."""
     if seed is not None:
-        check_whole("seed", seed, 0)
+        whole(seed, "seed", 0)
 
 
 def complete(rule: Rule, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -36,12 +38,17 @@ def describe(clients: pd.DataFrame) -> pd.DataFrame:
         for name in ("ruptures", "repaired", "unrepaired")
     )
     some = np.where(np.isnan(ruptures), np.nan, ruptures > 0)
-    decided = repaired + unrepaired
-    pairs = {
-        "ruptures_per_session": (ruptures, clients["n_judged"].to_numpy(dtype=float)),
-        "clients_with_rupture": (some, judged),
-        "repaired": (repaired, decided),
-    }
+    return share_rows(
+        {
+            "ruptures_per_session": (ruptures, clients["n_judged"].to_numpy(dtype=float)),
+            "clients_with_rupture": (some, judged),
+            "repaired": (repaired, repaired + unrepaired),
+        }
+    )
+
+
+def share_rows(pairs: Mapping[str, tuple[Floats, Floats]]) -> pd.DataFrame:
+    """Return rows of ``tidy()`` for shares, each part over whole, with intervals in 0 to 1."""
     estimate, error = np.array([ratio(part, whole) for part, whole in pairs.values()]).T
     half = half_width(error)
     return tidy_rows(

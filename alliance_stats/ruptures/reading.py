@@ -158,12 +158,24 @@ def read_series(frame: pd.DataFrame, column: str = "score", *, what: str = "the 
 
 def therapists_in(data: Any, series: Series) -> dict[str, Floats]:
     """Return each session's therapist as a number (the client's first; -1: unknown), or nothing."""
-    table = data.tables.get("clients") if is_study(data) else data
-    if table is None or "therapist_id" not in table.columns:
+    known = therapist_of_client(data)
+    if known is None:
         return {}
-    pairs = table.dropna(subset=["therapist_id"]).drop_duplicates("client_id")
-    of_client = series.ids.map(pairs.set_index("client_id")["therapist_id"])
-    return {"therapist": pd.factorize(of_client)[0][series.code].astype(float)}
+    return {"therapist": pd.factorize(series.ids.map(known))[0][series.code].astype(float)}
+
+
+def therapist_of_client(data: Any) -> pd.Series | None:
+    """Return each client's first known therapist, by client; None where nobody's can be known."""
+    table = table_of(data, "clients") if is_study(data) else data
+    if table is None or "therapist_id" not in table.columns:
+        return None
+    known = table.dropna(subset=["therapist_id"]).drop_duplicates("client_id")
+    return known.set_index("client_id")["therapist_id"]
+
+
+def table_of(data: Any, name: str, given: Any = None) -> Any:
+    """Return the table that was given, else the study's of this name; None where there is none."""
+    return data.tables.get(name) if given is None and is_study(data) else given
 
 
 def refuse_twins(frame: pd.DataFrame, wanted: Sequence[str], what: str) -> None:

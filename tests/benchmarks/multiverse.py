@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from alliance_stats.ruptures.multiverse.multiverse.grid import expand
 
 import alliance_stats as al
+from alliance_stats.ruptures.multiverse.grid import expand
 
 LIMIT = 150.0
 SAMPLE = 24

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from alliance_stats.ruptures.chance.expected import ar1
-from alliance_stats.ruptures.chance.expected import expected as chance
+from alliance_stats.ruptures.chance import ar1
+from alliance_stats.ruptures.chance import expected as chance
 from alliance_stats.ruptures.courses import Courses
 from alliance_stats.ruptures.parameters import complete
 from alliance_stats.ruptures.rules import find_rule

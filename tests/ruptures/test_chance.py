@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.ruptures.chance.expected import ar1
-from alliance_stats.ruptures.chance.expected import expected as chance
+from alliance_stats.ruptures.chance import ar1
+from alliance_stats.ruptures.chance import expected as chance
 from alliance_stats.ruptures.reading import read_series
 
 MONTE_CARLO = 4

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from alliance_stats.ruptures.multiverse.multiverse.fitting import within_weights
 
 import alliance_stats as al
 from alliance_stats.ruptures.models.design import Choices, lagged, model_data
+from alliance_stats.ruptures.multiverse.fitting import within_weights
 from alliance_stats.ruptures.observers.principles import rupture_sessions
 
 EXACT = 1e-10

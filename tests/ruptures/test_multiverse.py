@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from alliance_stats.ruptures.multiverse.multiverse.grid import expand
-from alliance_stats.ruptures.multiverse.multiverse.joint_test import take_apart, turned
 
 import alliance_stats as al
-from alliance_stats.ruptures.multiverse.multiverse import multiverse
-from alliance_stats.ruptures.multiverse.multiverse import plot as multiverse_plot
+from alliance_stats.ruptures.multiverse import multiverse
+from alliance_stats.ruptures.multiverse import plot as multiverse_plot
+from alliance_stats.ruptures.multiverse.grid import expand
+from alliance_stats.ruptures.multiverse.joint_test import take_apart, turned
 
 ROOT = Path(__file__).resolve().parents[2]
 BOTH = {"alliance": "bond", "outcome": "distress"}
@@ -181,7 +181,7 @@ def test_the_cache_answers_only_for_the_same_data(data, tmp_path, monkeypatch):
         raise AssertionError("asked again")
 
     with monkeypatch.context() as patch:
-        patch.setattr("alliance_stats.ruptures.multiverse.multiverse.fitting.answer", never)
+        patch.setattr("alliance_stats.ruptures.multiverse.fitting.answer", never)
         again = al.rupture_multiverse(data, **asked)
     pd.testing.assert_frame_equal(first.specifications, again.specifications)
     pd.testing.assert_frame_equal(first.joint, again.joint)

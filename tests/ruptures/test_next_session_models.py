@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.ruptures.models.session_table import Series, session_table
+from alliance_stats.ruptures.models.session_table import session_table
 
 BOTH = {"alliance": "bond", "outcome": "distress"}
 EFFECT = 3.0
@@ -46,7 +46,7 @@ def test_ruptures_and_repairs_stand_at_their_sessions_with_their_size():
     )
     rows = session_table(
         data,
-        alliance=Series("bond"),
+        alliance=("bond", None, None),
         outcome=None,
         rule="drop_points",
         parameters={"points": 1.5},
@@ -64,7 +64,7 @@ def test_the_size_is_the_fall_in_that_session_not_the_depth_reached_later():
     )
     table = session_table(
         data,
-        alliance=Series("bond"),
+        alliance=("bond", None, None),
         outcome=None,
         rule="drop_points",
         parameters={"points": 1.5},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +13,13 @@ from ...core.arguments import checked_choice, whole
 from ...core.results import TIDY_COLUMNS, Result
 from ...errors import DesignError
 from ...inference.cluster_robust import runs
+from ...inference.distributions import chi2_upper
+from ...inference.rows import glance_row
 from ...preparation import decompose
-from .clustered import bias_reduced, fit_differences, tidy_rows, working
+from .clustered import bias_reduced, contrast_rows, fit_differences, working
+from .design import LEAST_CLIENTS, Choices, ModelData, of_levels
 from .repair import quiet_fit
-from .session_table import Series, read_ratings
+from .session_table import read_ratings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +30,6 @@ if TYPE_CHECKING:
 METHODS = ("first_differences", "cumulative")
 ERRORS = {"toeplitz-1": None, "constrained": -0.9999 / (1 + 0.9999**2), "independent": 0.0}
 """Correlation of neighbouring differences; None: estimated. (-.5 itself would be singular.)"""
-LEAST_CLIENTS = 5
 
 
 @dataclass(frozen=True)
@@ -77,19 +79,9 @@ class AsymmetricChange(Result):
 
     def glance(self) -> pd.DataFrame:
         """Return one row: the method, its data and the test of equality."""
-        return pd.DataFrame(
-            {
-                "method": [self.method],
-                "levels": [self.levels],
-                "nobs": [self.nobs],
-                "n_clients": [self.n_clients],
-                "n_rises": [self.n_rises],
-                "n_falls": [self.n_falls],
-                "rho": [self.rho],
-                "equality_statistic": [self.equality["statistic"]],
-                "equality_p_value": [self.equality["p_value"]],
-            }
-        )
+        fields = ("method", "levels", "nobs", "n_clients", "n_rises", "n_falls", "rho")
+        equality = {f"equality_{name}": self.equality[name] for name in ("statistic", "p_value")}
+        return glance_row(self, *fields, **equality)
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
         """Draw the two slopes as the change of the outcome for a rise and for a fall."""
@@ -159,18 +151,6 @@ def fit_asymmetric_change(
     >>> change.tidy()["term"].tolist()
     ['rise', 'fall', 'rise + fall']
     """
-    _check(method, errors, levels, lag)
-    rows, _, score = read_ratings(
-        data,
-        Series(alliance, subscale, rater),
-        Series(outcome, outcome_subscale, outcome_rater),
-    )
-    if method == "cumulative":
-        return replace(_cumulative(rows, lag, levels), score=score)
-    return replace(_first_differences(changes(rows, lag), errors), score=score)
-
-
-def _check(method: str, errors: str, levels: int, lag: int) -> None:
     checked_choice("method", method, METHODS)
     checked_choice("errors", errors, ERRORS)
     checked_choice("levels", levels, (2, 3))
@@ -180,6 +160,12 @@ def _check(method: str, errors: str, levels: int, lag: int) -> None:
             "choose; for three levels use method='cumulative'."
         )
     whole(lag, "lag", 0)
+    rows, _, score = read_ratings(
+        data, (alliance, subscale, rater), (outcome, outcome_subscale, outcome_rater)
+    )
+    if method == "cumulative":
+        return replace(_cumulative(rows, lag, levels), score=score)
+    return replace(_first_differences(changes(rows, lag), errors), score=score)
 
 
 def changes(rows: pd.DataFrame, lag: int) -> pd.DataFrame:
@@ -203,8 +189,6 @@ def changes(rows: pd.DataFrame, lag: int) -> pd.DataFrame:
 
 
 def _first_differences(table: pd.DataFrame, errors: str) -> AsymmetricChange:
-    from scipy.stats import chi2
-
     _require(table)
     codes = pd.factorize(table["client_id"])[0]
     order = np.lexsort((table["session"], codes))
@@ -223,23 +207,31 @@ def _first_differences(table: pd.DataFrame, errors: str) -> AsymmetricChange:
     correlations = [_correlation(new[rows], fit.rho) for rows in clusters]
     covariance = bias_reduced(x, fit.resid, fit.inverse, clusters, correlations)
     wanted = np.array([[0.0, 1, 0], [0, 0, 1], [0, 1, 1]])
-    rows = tidy_rows(
+    rows = contrast_rows(
         ["rise", "fall", "rise + fall"], fit.coef, covariance, len(clusters) - 1, wanted
     )
     statistic = float(rows["statistic"].iloc[2] ** 2)
-    equality = {"statistic": statistic, "df": 1.0, "p_value": float(chi2.sf(statistic, 1))}
+    per_client = table.groupby("client_id").size().median()
     return AsymmetricChange(
         rows,
-        equality,
+        {"statistic": statistic, "df": 1.0, "p_value": chi2_upper(statistic, 1)},
         "first_differences",
         2,
         len(table),
         len(clusters),
-        int((table["rise"] > 0).sum()),
-        int((table["fall"] > 0).sum()),
+        *_rises_and_falls(table),
         fit.rho,
-        messages=_messages(table),
+        messages=(
+            f"{len(table)} changes between adjacent sessions of {len(clusters)} clients "
+            f"(median {per_client:g} a client).",
+            "fall is the change of the outcome for a fall of one point: equal effects have "
+            "opposite signs, and 'rise + fall' is zero.",
+        ),
     )
+
+
+def _rises_and_falls(table: pd.DataFrame) -> tuple[int, int]:
+    return int((table["rise"] > 0).sum()), int((table["fall"] > 0).sum())
 
 
 def _correlation(new: npt.NDArray[np.bool_], rho: float) -> npt.NDArray[np.float64]:
@@ -253,23 +245,13 @@ def _correlation(new: npt.NDArray[np.bool_], rho: float) -> npt.NDArray[np.float
 
 def _require(table: pd.DataFrame) -> None:
     n = table["client_id"].nunique()
-    rises, falls = int((table["rise"] > 0).sum()), int((table["fall"] > 0).sum())
+    rises, falls = _rises_and_falls(table)
     if n < LEAST_CLIENTS or rises < 2 or falls < 2:
         raise DesignError(
             f"Slopes of rises and falls need changes between adjacent sessions of {LEAST_CLIENTS} "
             f"clients, some of them rises and some falls; there are {len(table)} of {n} clients, "
             f"{rises} rises and {falls} falls."
         )
-
-
-def _messages(table: pd.DataFrame) -> tuple[str, ...]:
-    n = table.groupby("client_id").size()
-    return (
-        f"{len(table)} changes between adjacent sessions of {len(n)} clients "
-        f"(median {n.median():g} a client).",
-        "fall is the change of the outcome for a fall of one point: equal effects have opposite "
-        "signs, and 'rise + fall' is zero.",
-    )
 
 
 def accumulated(rows: pd.DataFrame, lag: int) -> pd.DataFrame:
@@ -292,11 +274,7 @@ def accumulated(rows: pd.DataFrame, lag: int) -> pd.DataFrame:
 
 
 def _cumulative(rows: pd.DataFrame, lag: int, levels: int) -> AsymmetricChange:
-    from .design import Choices, ModelData, _require_therapists
-
-    if levels == 3:
-        _require_therapists(rows)
-    by: Any = ["client_id", "therapist_id"] if levels == 3 else "client_id"
+    by, parts, therapist = of_levels(levels, rows)
     table = accumulated(rows, lag).dropna().reset_index(drop=True)
     n = table["client_id"].nunique()
     if n < LEAST_CLIENTS:
@@ -306,14 +284,11 @@ def _cumulative(rows: pd.DataFrame, lag: int, levels: int) -> AsymmetricChange:
         )
     table = decompose(table, ["rises", "falls"], by=by)
     table.attrs = {}
-    parts = ["client", "therapist"] if levels == 3 else ["between"]
-    terms = [f"{name}_{part}" for name in ("rises", "falls") for part in ("within", *parts)]
-    therapist = " + (1 | therapist_id)" if levels == 3 else ""
+    terms = [f"{name}_{part}" for name in ("rises", "falls") for part in parts]
     formula = f"outcome ~ session + {' + '.join(terms)} + (1 + session | client_id){therapist}"
     as_written = Choices(("rises",), slopes="none")  # CR2 holds where effects differ, too
     fit = quiet_fit(ModelData(table, formula, as_written, "outcome", ()), "satterthwaite")
     table, statistic, p_value = _robust(fit)
-    steps = changes(rows, lag)
     return AsymmetricChange(
         table,
         {"statistic": statistic, "df": 1.0, "p_value": p_value},
@@ -321,8 +296,7 @@ def _cumulative(rows: pd.DataFrame, lag: int, levels: int) -> AsymmetricChange:
         levels,
         fit.nobs,
         n,
-        int((steps["rise"] > 0).sum()),
-        int((steps["fall"] > 0).sum()),
+        *_rises_and_falls(changes(rows, lag)),
         fit=fit,
         messages=(
             "The sums of rises and of falls grow with the session number, at each client's own "
@@ -346,7 +320,7 @@ def _robust(fit: MultilevelFit) -> tuple[pd.DataFrame, float, float]:
     covariance = robust.cov_params().loc[names, names].to_numpy()
     coef = fit.params[names].to_numpy()
     df = float(own["df"].min())
-    total = tidy_rows(["rise + fall"], coef, covariance, df, np.array([[1.0, 1.0]]))
+    total = contrast_rows(["rise + fall"], coef, covariance, df, np.array([[1.0, 1.0]]))
     table = pd.concat([own.assign(term=["rise", "fall"]), total], ignore_index=True)
     row = total.iloc[0]
     return table[list(TIDY_COLUMNS)], float(row["statistic"] ** 2), float(row["p_value"])

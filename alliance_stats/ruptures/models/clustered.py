@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ...inference.cluster_robust import BiasReduced, Cluster
+from ...inference.cluster_robust import BiasReduced, Cluster, runs
 from ...inference.rows import coefficient_rows
 
 Array = npt.NDArray[Any]
@@ -125,7 +125,17 @@ def bias_reduced(
     return BiasReduced([Cluster(x[rows], V, resid[rows]) for rows, V in pairs], inverse).covariance
 
 
-def tidy_rows(
+def least_squares(x: Array, y: Array, codes: npt.NDArray) -> tuple[Array, Array, int]:
+    """Return coefficients, their CR2 covariance over clusters, and the number of clusters."""
+    order = np.argsort(codes, kind="stable")
+    x, y = x[order], y[order]
+    inverse = np.linalg.inv(x.T @ x)
+    coef = inverse @ (x.T @ y)
+    clusters = runs(codes[order])
+    return coef, bias_reduced(x, y - x @ coef, inverse, clusters), len(clusters)
+
+
+def contrast_rows(
     names: Sequence[str], coef: Array, covariance: Array, df: float, contrasts: Array | None = None
 ) -> pd.DataFrame:
     """Return coefficients (or contrasts of them) with t tests as the columns of ``tidy()``."""

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ...core.arguments import checked_choice
+from ...core.arguments import checked_choice, names
 from ...core.results import TIDY_COLUMNS, Result
 from ...errors import DesignError, require_columns
+from ...inference.rows import coefficient_rows, glance_row
 from ...study.select import is_study
+from ..reading import table_of
 from ..result import Ruptures
-from .session_table import Series, session_table
+from .session_table import session_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,8 +67,8 @@ class RuptureCount(Result):
 
     def glance(self) -> pd.DataFrame:
         """Return one row: clients, ruptures, exposure, dispersion."""
-        names = ("family", "n_clients", "n_ruptures", "exposure", "dispersion", "alpha", "clusters")
-        return pd.DataFrame([{name: getattr(self, name) for name in names}])
+        counts = ("n_clients", "n_ruptures", "exposure")
+        return glance_row(self, "family", *counts, "dispersion", "alpha", "clusters")
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
         """Draw the rate ratios."""
@@ -129,32 +131,26 @@ def fit_rupture_count(
     """
     checked_choice("family", family, FAMILIES)
     table = session_table(
-        data,
-        alliance=Series(alliance, subscale, rater),
-        outcome=None,
-        rule=rule,
-        parameters=parameters,
-        events=events,
-        codes=codes,
+        data, (alliance, subscale, rater), None, rule, parameters, events=events, codes=codes
     )
-    names = [predictors] if isinstance(predictors, str) else list(predictors)
-    if not names:
+    columns = names(predictors, "predictors")
+    if not columns:
         raise DesignError("predictors must name at least one column of the clients.")
-    rows = _client_rows(data, table.found, clients, names)
-    x, kept = _design(rows, names)
+    rows = _client_rows(data, table.found, clients, columns)
+    x, kept = _design(rows, columns)
     fit = _count_fit(rows.loc[kept], x, family, table.found, table.messages)
     return replace(fit, score=table.score)
 
 
 def _client_rows(
-    data: Any, found: Ruptures, clients: pd.DataFrame | None, names: list[str]
+    data: Any, found: Ruptures, clients: pd.DataFrame | None, predictors: list[str]
 ) -> pd.DataFrame:
     if clients is None:
-        clients = data.tables.get("clients") if is_study(data) else data
+        clients = table_of(data, "clients") if is_study(data) else data
     if clients is None:
         raise DesignError("The study has no table 'clients'; pass clients= with the predictors.")
-    require_columns(clients.columns, ["client_id", *names], what="the clients")
-    keep = list(dict.fromkeys(["client_id", *names, "therapist_id"]))
+    require_columns(clients.columns, ["client_id", *predictors], what="the clients")
+    keep = list(dict.fromkeys(["client_id", *predictors, "therapist_id"]))
     known = clients[[name for name in keep if name in clients.columns]].drop_duplicates()
     twice = known["client_id"][known["client_id"].duplicated()]
     if len(twice):
@@ -166,14 +162,14 @@ def _client_rows(
     return judged[["client_id", "n_ruptures", "n_judged"]].merge(known, on="client_id", how="left")
 
 
-def _design(rows: pd.DataFrame, names: list[str]) -> tuple[pd.DataFrame, pd.Index]:
-    dates = [name for name in names if rows[name].dtype.kind in "mM"]
+def _design(rows: pd.DataFrame, predictors: list[str]) -> tuple[pd.DataFrame, pd.Index]:
+    dates = [name for name in predictors if rows[name].dtype.kind in "mM"]
     if dates:
         raise DesignError(
             f"The predictor '{dates[0]}' holds dates or durations; make it a number or a group."
         )
-    complete = rows[rows[names].notna().all(axis=1)]
-    x = pd.get_dummies(complete[names], drop_first=True, dtype=float).astype(float)
+    complete = rows[rows[predictors].notna().all(axis=1)]
+    x = pd.get_dummies(complete[predictors], drop_first=True, dtype=float).astype(float)
     x.insert(0, "Intercept", 1.0)
     if len(x) < LEAST_CLIENTS or np.linalg.matrix_rank(x.to_numpy()) < x.shape[1]:
         raise DesignError(
@@ -196,7 +192,6 @@ def _count_fit(
     rows: pd.DataFrame, x: pd.DataFrame, family: str, found: Ruptures, notes: tuple[str, ...]
 ) -> RuptureCount:
     import statsmodels.api as sm
-    from scipy.stats import norm
 
     y = rows["n_ruptures"].to_numpy(dtype=float)
     exposure = rows["n_judged"].to_numpy(dtype=float)
@@ -214,21 +209,7 @@ def _count_fit(
     k = x.shape[1]
     estimate = fit.params.to_numpy()[:k]
     error = fit.bse.to_numpy()[:k]
-    half = norm.ppf(0.975) * error
-    table = pd.DataFrame(
-        {
-            "effect": "fixed",
-            "group": "",
-            "term": list(x.columns),
-            "estimate": estimate,
-            "std_error": error,
-            "statistic": estimate / error,
-            "df": np.inf,
-            "p_value": 2 * norm.sf(np.abs(estimate / error)),
-            "conf_low": estimate - half,
-            "conf_high": estimate + half,
-        }
-    )
+    table = coefficient_rows(list(x.columns), estimate, error)
     extra: tuple[str, ...] = ()
     if family == "negative-binomial" and alpha < 1e-3:
         extra = ("The counts vary no more than Poisson's: the extra variance is zero.",)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -71,10 +71,6 @@ class Choices:
         name = f"{self.predictors[0]}_lag{self.lag}"
         return name if self.centring == "none" else f"{name}_within"
 
-    def with_levels(self, levels: int) -> Choices:
-        """Return the same choices with other levels."""
-        return replace(self, levels=levels)
-
 
 def slopes_of(random_slope: Any) -> str:
     """Return what the older choice ``random_slope``, true or false, is called now."""
@@ -96,10 +92,8 @@ class ModelData:
 
 def lagged(rows: pd.DataFrame, columns: Sequence[str], k: int) -> pd.DataFrame:
     """Put the values of k sessions before beside each session (by number, never by row)."""
-    every = list(dict.fromkeys(columns))
-    together = lag(rows, every, k=k)
-    report = together.attrs["lag_report"]
-    together.attrs = {"lag_report": report}
+    together = lag(rows, list(dict.fromkeys(columns)), k=k)
+    together.attrs = {"lag_report": together.attrs["lag_report"]}
     return together
 
 
@@ -113,12 +107,10 @@ def model_data(
     """
     names = [f"{name}_lag{c.lag}" for name in c.predictors]
     own = f"{response}_lag{c.lag}"
-    groups = ["client_id", "therapist_id"] if c.levels == 3 else ["client_id"]
+    groups, parts, therapist = of_levels(c.levels, together)
     needed = [response, *names, *([own] if c.lagged_outcome else []), *groups]
-    if c.levels == 3:
-        _require_therapists(together)
     there = together[needed].notna().all(axis=1).to_numpy()
-    columns = list(dict.fromkeys([*needed, "client_id", "session", *keep]))
+    columns = list(dict.fromkeys([*needed, "session", *keep]))
     rows = together.loc[there, columns].reset_index(drop=True)
     rows.attrs = {}
     n_clients = rows["client_id"].nunique()
@@ -127,13 +119,12 @@ def model_data(
             f"Only {n_clients} clients have a session with '{response}' and a judged session "
             f"{c.lag} before it; a model of sessions in clients needs {LEAST_CLIENTS} at least."
         )
-    rows, terms, lost = _terms(rows, names, c)
+    rows, terms, lost = _terms(rows, names, c, groups, parts)
     if c.lagged_outcome:
         rows = decompose(rows, own)
         terms.append(f"{own}_within")
     if c.detrending == "covariate":
         terms.insert(0, "session")
-    therapist = " + (1 | therapist_id)" if c.levels == 3 else ""
     formula = f"{response} ~ {' + '.join(terms)} + (1 | client_id){therapist}"
     observed = int(together[response].notna().sum())
     notes = [
@@ -143,25 +134,28 @@ def model_data(
     return ModelData(rows, formula, c, response, (*notes, *lost))
 
 
-def _require_therapists(together: pd.DataFrame) -> None:
-    if "therapist_id" not in together.columns or together["therapist_id"].nunique() < 2:
+def of_levels(levels: int, rows: pd.DataFrame) -> tuple[list[str], list[str], str]:
+    """Return what predictors are split by, the parts that gives, and therapists' random effect."""
+    if levels == 2:
+        return ["client_id"], ["within", "between"], ""
+    if "therapist_id" not in rows.columns or rows["therapist_id"].nunique() < 2:
         raise DesignError(
             "Three levels need therapists: the data have no column 'therapist_id' with two or "
             "more of them. Use levels=2."
         )
+    parts = ["within", "client", "therapist"]
+    return ["client_id", "therapist_id"], parts, " + (1 | therapist_id)"
 
 
 def _terms(
-    rows: pd.DataFrame, names: list[str], c: Choices
+    rows: pd.DataFrame, names: list[str], c: Choices, groups: list[str], parts: list[str]
 ) -> tuple[pd.DataFrame, list[str], list[str]]:
     trend = "session" if c.detrending == "predictor" else None
     if c.centring == "none" and trend is None:
         return rows, list(names), []
-    by: Any = ["client_id", "therapist_id"] if c.levels == 3 else "client_id"
-    rows = decompose(rows, names, by=by, detrend=trend)
+    rows = decompose(rows, names, by=groups, detrend=trend)
     rows.attrs = {}
-    parts = ["client", "therapist"] if c.levels == 3 else ["between"]
-    terms = [f"{name}_{part}" for name in names for part in ("within", *parts)]
+    terms = [f"{name}_{part}" for name in names for part in parts]
     lost = []
     if trend:
         short = rows[f"{names[0]}_within"].isna()

@@ -11,13 +11,15 @@ import pandas as pd
 from ...core.arguments import checked_choice, whole
 from ...core.results import TIDY_COLUMNS, Result
 from ...errors import DesignError
-from ...inference.cluster_robust import runs
+from ...inference.distributions import half_width
+from ...inference.rows import glance_row
 from ..parameters import check_seed
 from ..result import Ruptures
 from ..rules import find_rule
-from .clustered import bias_reduced, tidy_rows
+from .clustered import contrast_rows, least_squares
+from .design import LEAST_CLIENTS
 from .event_windows import Course, windows
-from .session_table import Series, session_table
+from .session_table import session_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 SERIES = ("outcome", "alliance")
 CONTROLS = ("random", "matched")
 PARTS = ("slope_before", "step", "slope_after")
-LEAST_CLIENTS = 5
 
 
 @dataclass(frozen=True)
@@ -72,16 +73,13 @@ class EventStudy(Result):
 
     def glance(self) -> pd.DataFrame:
         """Return one row: events found, used and matched, and the settings."""
-        return pd.DataFrame(
-            [
-                {
-                    "rule": self.ruptures.rule,
-                    **{f"n_{name}": value for name, value in self.counts.items()},
-                    "n_clients": self.n_clients,
-                    "nobs": len(self.windows),
-                    **self.settings,
-                }
-            ]
+        return glance_row(
+            self,
+            rule=self.ruptures.rule,
+            **{f"n_{name}": value for name, value in self.counts.items()},
+            n_clients=self.n_clients,
+            nobs=len(self.windows),
+            **self.settings,
         )
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
@@ -172,10 +170,10 @@ def fit_event_study(
     check_seed(seed)
     table = session_table(
         data,
-        alliance=Series(alliance, subscale, rater),
-        outcome=None if outcome is None else Series(outcome, outcome_subscale, outcome_rater),
-        rule=rule,
-        parameters=parameters,
+        (alliance, subscale, rater),
+        None if outcome is None else (outcome, outcome_subscale, outcome_rater),
+        rule,
+        parameters,
         events=events,
         codes=codes,
     )
@@ -190,6 +188,7 @@ def fit_event_study(
     )
     counts["ruptures"] = len(table.found.episodes)
     _require(rows, counts, min_each)
+    circular = series == "alliance" and find_rule(rule).needs == "scores"
     settings = {"series": series, "before": before, "after": after, "lag": lag, "pseudo": pseudo}
     return EventStudy(
         _estimate(rows),
@@ -199,7 +198,7 @@ def fit_event_study(
         counts,
         rows["client_id"].nunique(),
         settings,
-        _messages(counts, series == "alliance" and _reads_scores(table.found), table.messages),
+        _messages(counts, circular, table.messages),
         score=table.score,
     )
 
@@ -209,13 +208,9 @@ def _check(series, outcome, pseudo, before, after, min_each, lag) -> None:
     checked_choice("pseudo", pseudo, CONTROLS)
     if series == "outcome" and outcome is None:
         raise DesignError("series='outcome' needs outcome='...'.")
-    for name, value, least in (
-        ("before", before, 1),
-        ("after", after, 1),
-        ("min_each", min_each, 1),
-        ("lag", lag, 0),
-    ):
-        whole(value, name, least)
+    for name, value in (("before", before), ("after", after), ("min_each", min_each)):
+        whole(value, name, 1)
+    whole(lag, "lag", 0)
     if min_each > min(before, after + 1):
         raise DesignError(
             f"min_each={min_each} is more than the window can hold (before={before}, "
@@ -256,9 +251,6 @@ def _require(rows: pd.DataFrame, counts: dict[str, int], least: int) -> None:
 
 def _estimate(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the parts of the course by least squares with a level a event and CR2 errors."""
-    codes = pd.factorize(rows["client_id"])[0]
-    order = np.argsort(codes, kind="stable")
-    rows, codes = rows.iloc[order].reset_index(drop=True), codes[order]
     clock = rows["clock"].to_numpy(dtype=float)
     parts = np.column_stack([np.minimum(clock, 0), clock >= 0, np.maximum(clock, 0)])
     real: np.ndarray = (rows["kind"] == "rupture").to_numpy(dtype=float)[:, None]
@@ -267,22 +259,18 @@ def _estimate(rows: pd.DataFrame) -> pd.DataFrame:
         both.append(("pseudo", 1 - real))
     x = _within(np.column_stack([parts * weight for _, weight in both]), rows["event"])
     y = _within(rows["value"].to_numpy(dtype=float)[:, None], rows["event"])[:, 0]
-    rank = np.linalg.matrix_rank(x)
-    if rank < x.shape[1]:
+    if np.linalg.matrix_rank(x) < x.shape[1]:
         raise DesignError(
             "The windows are too short to tell a slope from a step: widen before= and after=, or "
             "raise min_each."
         )
-    inverse = np.linalg.inv(x.T @ x)
-    coef = inverse @ (x.T @ y)
-    clusters = runs(codes)
-    covariance = bias_reduced(x, y - x @ coef, inverse, clusters)
+    coef, covariance, n_clients = least_squares(x, y, pd.factorize(rows["client_id"])[0])
     names = [f"{kind}: {part}" for kind, _ in both for part in PARTS]
     contrasts = np.eye(len(names))
     if len(both) == 2:
         names += [f"difference: {part}" for part in PARTS]
         contrasts = np.vstack([contrasts, contrasts[:3] - contrasts[3:]])
-    return tidy_rows(names, coef, covariance, len(clusters) - 1, contrasts)
+    return contrast_rows(names, coef, covariance, n_clients - 1, contrasts)
 
 
 def _within(values: np.ndarray, event: pd.Series) -> np.ndarray:
@@ -295,28 +283,15 @@ def mean_course(rows: pd.DataFrame) -> pd.DataFrame:
 
     Intervals are over clients: one mean a client, t with clients - 1 degrees of freedom.
     """
-    from scipy.stats import t
-
     before = rows["value"].where(rows["clock"] < 0).groupby(rows["event"]).transform("mean")
     moved = rows.assign(deviation=rows["value"] - before)
     by_client = moved.groupby(["kind", "clock", "client_id"])["deviation"].mean()
     table = by_client.groupby(level=[0, 1]).agg(["mean", "sem", "size"]).reset_index()
     table["clock"] = table["clock"].astype(int)
-    half = t.ppf(0.975, np.maximum(table["size"] - 1, 1)) * table["sem"]
-    return pd.DataFrame(
-        {
-            "kind": table["kind"],
-            "clock": table["clock"],
-            "mean": table["mean"],
-            "conf_low": table["mean"] - half,
-            "conf_high": table["mean"] + half,
-            "n": table["size"],
-        }
-    )
-
-
-def _reads_scores(found: Ruptures) -> bool:
-    return find_rule(found.rule).needs == "scores"
+    half = half_width(table["sem"], np.maximum(table["size"] - 1, 1))
+    table = table.assign(conf_low=table["mean"] - half, conf_high=table["mean"] + half)
+    columns = ["kind", "clock", "mean", "conf_low", "conf_high", "size"]
+    return table[columns].rename(columns={"size": "n"})
 
 
 def _messages(counts: dict[str, int], circular: bool, before: tuple[str, ...]) -> tuple[str, ...]:

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ...core.arguments import checked_choice
+from ...core.arguments import checked_choice, whole
 from ...core.results import TIDY_COLUMNS, Result
 from ...errors import AllianceStatsWarning, DesignError
-from ...study.select import is_study
+from ...inference.rows import glance_row
+from ..reading import table_of, therapist_of_client
 from ..result import Ruptures
+from .clustered import contrast_rows
 from .design import SLOPES
-from .session_table import Series, detect, read_ratings
+from .session_table import detect, read_ratings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,14 +74,9 @@ class RuptureOutcome(Result):
 
     def glance(self) -> pd.DataFrame:
         """Return one row: landmark, rule, clients."""
-        return pd.DataFrame(
-            {
-                "rule": [self.ruptures.rule],
-                "landmark": [self.landmark],
-                "n_clients": [len(self.rows)],
-                "levels": [1 if self.fit is None else 2],
-            }
-        )
+        levels = 1 if self.fit is None else 2
+        counts = {"n_clients": len(self.rows), "levels": levels}
+        return glance_row(self, rule=self.ruptures.rule, landmark=self.landmark, **counts)
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
         """Draw the differences between classes."""
@@ -142,28 +139,15 @@ def fit_rupture_outcome(
     >>> bool(later.counts["n"].sum() == len(later.rows))
     True
     """
-    if isinstance(landmark, bool) or not isinstance(landmark, int) or landmark < 3:
-        raise DesignError(f"landmark must be a session number of 3 or more; it is {landmark!r}.")
+    landmark = whole(landmark, "landmark", 3)
     checked_choice("slopes", slopes, SLOPES)
     ratings, card, score = read_ratings(
-        data,
-        Series(alliance, subscale, rater),
-        Series(outcome, outcome_subscale, outcome_rater),
+        data, (alliance, subscale, rater), (outcome, outcome_subscale, outcome_rater)
     )
     early = ratings[ratings["session"] <= landmark]
-    if events is None and is_study(data):
-        events = data.tables.get("events")  # type: ignore[union-attr]
-    if codes is None and is_study(data):
-        codes = data.tables.get("observer_codes")  # type: ignore[union-attr]
-    found = detect(
-        early,
-        early,
-        card,
-        rule,
-        parameters,
-        events=_until(events, landmark),
-        codes=_until(codes, landmark),
-    )
+    events = _until(table_of(data, "events", events), landmark)
+    codes = _until(table_of(data, "observer_codes", codes), landmark)
+    found = detect(early, early, card, rule, parameters, events=events, codes=codes)
     rows = _one_row_a_client(ratings, found, landmark)
     _require(rows, landmark)
     table, fit, notes = _fit(rows, slopes)
@@ -175,15 +159,9 @@ def fit_rupture_outcome(
         "or too few sessions to judge).",
     )
     return RuptureOutcome(
-        table,
-        _counts(rows),
-        landmark,
-        rows,
-        found,
-        fit,
-        (*said, *found.messages, *notes),
+        table, _counts(rows), landmark, rows, found, fit, (*said, *found.messages, *notes),
         score=score,
-    )
+    )  # fmt: skip
 
 
 def _until(table: pd.DataFrame | None, landmark: int) -> pd.DataFrame | None:
@@ -200,9 +178,7 @@ def _one_row_a_client(ratings: pd.DataFrame, found: Ruptures, landmark: int) -> 
         baseline=clients["client_id"].map(first), later=clients["client_id"].map(later)
     )
     if "therapist_id" in ratings.columns:
-        of_client = ratings.dropna(subset=["therapist_id"]).drop_duplicates("client_id")
-        therapist = of_client.set_index("client_id")["therapist_id"]
-        rows = rows.assign(therapist_id=rows["client_id"].map(therapist))
+        rows = rows.assign(therapist_id=rows["client_id"].map(therapist_of_client(ratings)))
     return rows.dropna(subset=["baseline", "later"]).reset_index(drop=True)
 
 
@@ -239,17 +215,12 @@ def _fit(
         from ...multilevel import fit_multilevel
 
         data = data.sort_values("therapist_id", kind="stable", ignore_index=True)
-
+        varying = _varying(data, list(columns)) if slopes == "all" else "none"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AllianceStatsWarning)
-            fit = fit_multilevel(
-                f"later ~ {' + '.join(terms)} + (1 | therapist_id)",
-                data,
-                slopes=_varying(data, list(columns)) if slopes == "all" else "none",
-            )
+            formula = f"later ~ {' + '.join(terms)} + (1 | therapist_id)"
+            fit = fit_multilevel(formula, data, slopes=varying)
         return _renamed(fit.tidy()), fit, fit.messages
-    from .clustered import tidy_rows
-
     x = np.column_stack([np.ones(len(data)), *(data[name].to_numpy(float) for name in terms)])
     y = data["later"].to_numpy(dtype=float)
     coef, _, rank, _ = np.linalg.lstsq(x, y, rcond=None)
@@ -259,7 +230,7 @@ def _fit(
     covariance = np.linalg.inv(x.T @ x) * float(np.square(y - x @ coef).sum()) / df
     names = ["Intercept", *terms]
     note = "No therapists are known: least squares, clients taken as independent."
-    return _renamed(tidy_rows(names, coef, covariance, df)), None, (note,)
+    return _renamed(contrast_rows(names, coef, covariance, df)), None, (note,)
 
 
 def _varying(data: pd.DataFrame, names: list[str]) -> list[str]:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
 from ...core.results import TIDY_COLUMNS, Result, to_show
 from ...errors import AllianceStatsWarning, DesignError
+from ...inference.rows import glance_row
 from ..result import Ruptures
 from ..rules import find_rule
 from .design import Choices, ModelData, lagged, model_data, slopes_of
-from .session_table import Series, SessionTable, session_table
+from .session_table import SessionTable, session_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,19 +72,17 @@ class RuptureRepair(Result):
         """Return one row: the rule, what it found, rows and clients of the main model."""
         first = next(iter(self.fits.values()))
         found = self.ruptures.glance().iloc[0]
-        return pd.DataFrame(
-            {
-                "rule": [self.ruptures.rule],
-                "n_ruptures": [found["n_ruptures"]],
-                "n_repaired": [found["n_repaired"]],
-                "nobs": [first.nobs],
-                "n_clients": [first.n_groups["client_id"]],
-                "n_models": [len(self.fits)],
-                "lag": [self.choices.lag],
-                "lagged_outcome": [self.choices.lagged_outcome],
-                "converged": [all(fit.converged for fit in self.fits.values())],
-                "singular": [any(fit.singular for fit in self.fits.values())],
-            }
+        return glance_row(
+            self,
+            rule=self.ruptures.rule,
+            **found[["n_ruptures", "n_repaired"]],
+            nobs=first.nobs,
+            n_clients=first.n_groups["client_id"],
+            n_models=len(self.fits),
+            lag=self.choices.lag,
+            lagged_outcome=self.choices.lagged_outcome,
+            converged=all(fit.converged for fit in self.fits.values()),
+            singular=any(fit.singular for fit in self.fits.values()),
         )
 
     def summary(self) -> str:
@@ -209,10 +209,10 @@ def fit_rupture_repair(
     """
     table = session_table(
         data,
-        alliance=Series(alliance, subscale, rater),
-        outcome=Series(outcome, outcome_subscale, outcome_rater),
-        rule=rule,
-        parameters=parameters,
+        (alliance, subscale, rater),
+        (outcome, outcome_subscale, outcome_rater),
+        rule,
+        parameters,
         events=events,
         codes=codes,
         probabilities=probabilities and not size,
@@ -230,16 +230,11 @@ def fit_rupture_repair(
         slopes=slopes if random_slope is None else slopes_of(random_slope),
     )
     together = lagged(rows, [*predictors, "outcome", "alliance"], lag)
-    fits, table_of, notes = _fit_all(together, c, _levels(together, levels), reverse, df)
+    fits, estimates, notes = _fit_all(together, c, _levels(together, levels), reverse, df)
     return RuptureRepair(
-        fits,
-        table_of,
-        table.found,
-        together,
-        c,
-        (*_start(table, c, fits), *notes),
+        fits, estimates, table.found, together, c, (*_start(table, c, fits), *notes),
         score=table.score,
-    )
+    )  # fmt: skip
 
 
 def centre_sizes(rows: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -264,30 +259,19 @@ def _levels(rows: pd.DataFrame, wanted: int | Sequence[int] | None) -> list[int]
     return [int(n) for n in levels]
 
 
-def _jobs(c: Choices, levels: list[int], reverse: bool) -> list[tuple[str, str, str, Choices]]:
-    """Return name, direction, response and choices of every model."""
-    from dataclasses import replace
-
-    jobs = [
-        (f"{response}, {n} levels", "forward", response, c.with_levels(n))
-        for response in ("outcome", "alliance")
-        for n in levels
-    ]
-    if reverse:
-        back = replace(c, predictors=("outcome",))
-        jobs += [
-            (f"reverse: {response}, {n} levels", "reverse", response, back.with_levels(n))
-            for response in ("alliance", "rupture")
-            for n in levels
-        ]
-    return jobs
-
-
 def _fit_all(
     together: pd.DataFrame, c: Choices, levels: list[int], reverse: bool, df: Method
 ) -> tuple[dict[str, MultilevelFit], pd.DataFrame, list[str]]:
+    """Return the models by name, their coefficients, and what was noted on the way."""
+    responses = [("forward", "outcome"), ("forward", "alliance")]
+    if reverse:
+        responses += [("reverse", "alliance"), ("reverse", "rupture")]
     fits, tables, notes = {}, [], []
-    for name, direction, response, choices in _jobs(c, levels, reverse):
+    for (direction, response), n in product(responses, levels):
+        name = f"{'reverse: ' * (direction == 'reverse')}{response}, {n} levels"
+        choices = replace(c, levels=n)
+        if direction == "reverse":
+            choices = replace(choices, predictors=("outcome",))
         try:
             data = model_data(together, response, choices)
             fit = quiet_fit(data, df)
@@ -297,13 +281,9 @@ def _fit_all(
             notes.append(f"{name}: not fitted. {error}")
             continue
         fits[name] = fit
-        more: dict[str, Any] = {
-            "model": name,
-            "direction": direction,
-            "response": response,
-            "levels": choices.levels,
-        }
-        tables.append(fit.tidy().assign(**more))
+        tables.append(
+            fit.tidy().assign(model=name, direction=direction, response=response, levels=n)
+        )
         notes += [f"{name}: {said}" for said in (*data.messages, *fit.messages)]
     return fits, pd.concat(tables, ignore_index=True), notes
 

@@ -19,6 +19,7 @@ from ..reading import (
     numbers_in,
     refuse_duplicates,
     refuse_twins,
+    therapist_of_client,
     whole_sessions,
 )
 from ..result import Ruptures
@@ -28,15 +29,8 @@ if TYPE_CHECKING:
     from ...study import Study
 
 KEY = ["client_id", "session"]
-
-
-@dataclass(frozen=True)
-class Series:
-    """Which column of a table, or which measure, scale and rater of a study, is meant."""
-
-    name: str
-    subscale: str | None = None
-    rater: str | None = None
+Asked = tuple[str, str | None, str | None]
+"""A column of a table, or a measure of a study; then its scale and rater, where they are named."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +57,7 @@ class SessionTable:
 
 
 def read_ratings(
-    data: Study | pd.DataFrame, alliance: Series, outcome: Series | None
+    data: Study | pd.DataFrame, alliance: Asked, outcome: Asked | None
 ) -> tuple[pd.DataFrame, dict[str, Any], str]:
     """Return client, session, therapist, alliance and outcome; the alliance's card; the scores.
 
@@ -71,30 +65,29 @@ def read_ratings(
     table must have the two columns, and no card is known.
     """
     if isinstance(data, pd.DataFrame):
-        if alliance.name in data.columns:
+        if alliance[0] in data.columns:
             return _read_wide(data, alliance, outcome), {}, ""
         if not {"measure", "score"} <= set(data.columns):
-            require_columns(data.columns, [alliance.name], what="the data")
+            require_columns(data.columns, [alliance[0]], what="the data")
     rows, card, score = _one_series(data, alliance)
     rows, named = rows.rename(columns={"score": "alliance"}), [score]
     if outcome is not None:
         other, _, of_outcome = _one_series(data, outcome)
         rows = rows.merge(other.rename(columns={"score": "outcome"}), on=KEY, how="outer")
         named.append(of_outcome)
-    clients: Any = data.tables.get("clients") if is_study(data) else data  # type: ignore[operator]
-    if clients is not None and "therapist_id" in clients.columns:
-        of_client = clients.dropna(subset=["therapist_id"]).drop_duplicates("client_id")
-        rows = rows.merge(of_client[["client_id", "therapist_id"]], on="client_id", how="left")
+    known = therapist_of_client(data)
+    if known is not None:
+        rows = rows.merge(known.reset_index(), on="client_id", how="left")
     return rows, card, ", ".join(named)
 
 
-def _read_wide(data: pd.DataFrame, alliance: Series, outcome: Series | None) -> pd.DataFrame:
-    wanted = {alliance.name: "alliance"}
+def _read_wide(data: pd.DataFrame, alliance: Asked, outcome: Asked | None) -> pd.DataFrame:
+    wanted = {alliance[0]: "alliance"}
     if outcome is not None:
-        wanted[outcome.name] = "outcome"
+        wanted[outcome[0]] = "outcome"
     require_columns(data.columns, [*KEY, *wanted], what="the data")
     if len(wanted) < 1 + (outcome is not None):
-        raise DesignError(f"'{alliance.name}' cannot be both the alliance and the outcome.")
+        raise DesignError(f"'{alliance[0]}' cannot be both the alliance and the outcome.")
     if taken := [name for name in wanted if name in KEY]:
         raise DesignError(f"'{taken[0]}' says whose row it is; name a column of ratings instead.")
     therapist = ["therapist_id"] if "therapist_id" in data.columns else []
@@ -125,9 +118,9 @@ def _checked(
     return whole
 
 
-def _one_series(data: Any, asked: Series) -> tuple[pd.DataFrame, dict[str, Any], ScoreName]:
+def _one_series(data: Any, asked: Asked) -> tuple[pd.DataFrame, dict[str, Any], ScoreName]:
     """Return client, session and score of one score, what its card says, and its name."""
-    found, score = choose(data, asked.name, asked.subscale, asked.rater, argument="subscale")
+    found, score = choose(data, *asked, argument="subscale")
     require_columns(found.columns, [*KEY, "score"], what="the scores")
     refuse_twins(found, [*KEY, "score"], "the scores")
     rows = _checked(found[[*KEY, "score"]], ["score"], f"the scores of {score.words}", found)
@@ -136,11 +129,11 @@ def _one_series(data: Any, asked: Series) -> tuple[pd.DataFrame, dict[str, Any],
 
 def session_table(
     data: Study | pd.DataFrame,
-    *,
-    alliance: Series,
-    outcome: Series | None,
+    alliance: Asked,
+    outcome: Asked | None,
     rule: str,
     parameters: Mapping[str, Any],
+    *,
     events: pd.DataFrame | None = None,
     codes: pd.DataFrame | None = None,
     probabilities: bool = False,

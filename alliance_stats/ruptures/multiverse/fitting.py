@@ -19,7 +19,7 @@ from .grid import Specification
 RESPONSES = ("outcome", "alliance")
 EFFECTS = ("rupture", "repair", "rupture_size", "repair_size")
 NUMBERS = ("estimate", "std_error", "df", "p_value", "conf_low", "conf_high", "estimate_within")
-ROW, ROW_BEFORE = "_row", "_row_before"
+ROW = "_row"
 
 Floats = npt.NDArray[Any]
 
@@ -86,10 +86,8 @@ def answer(
         return [_nothing(str(error)) for _ in task.specifications]
     rows, _ = mark(ratings, found)
     rows = rows.assign(**{ROW: np.arange(len(rows), dtype=float)})
-    n_ruptures, n_repaired = (
-        len(found.episodes),
-        int((found.episodes["outcome"] == "repaired").sum()),
-    )
+    repaired = int((found.episodes["outcome"] == "repaired").sum())
+    counts = {"n_ruptures": len(found.episodes), "n_repaired": repaired}
     if question.effect.endswith("_size"):
         rows, _ = centre_sizes(rows)
     together: dict[int, pd.DataFrame] = {}
@@ -99,7 +97,7 @@ def answer(
         if k not in together:
             columns = [n for n in (*question.predictors, question.response, ROW) if n in rows]
             together[k] = lagged(rows, columns, k)
-        answers.append(_fit(together[k], one, question, n_ruptures, n_repaired))
+        answers.append(_fit(together[k], one, question, counts))
     return answers
 
 
@@ -111,21 +109,15 @@ def _nothing(reason: str, **known: Any) -> Answer:
 
 
 def _fit(
-    together: pd.DataFrame,
-    one: Specification,
-    question: Question,
-    n_ruptures: int,
-    n_repaired: int,
+    together: pd.DataFrame, one: Specification, question: Question, counts: Mapping[str, int]
 ) -> Answer:
-    counts = {"n_ruptures": n_ruptures, "n_repaired": n_repaired}
     missing = [name for name in question.predictors if name not in together.columns]
     if missing:
         return _nothing(f"The rule '{one.rule}' gives no {missing[0].replace('_', ' ')}.", **counts)
     choices = one.choices(question.predictors)
+    keep = [ROW, f"{ROW}_lag{choices.lag}"]
     try:
-        data = model_data(
-            together, question.response, choices, keep=[ROW, f"{ROW}_lag{choices.lag}"]
-        )
+        data = model_data(together, question.response, choices, keep)
         fit = quiet_fit(data, "satterthwaite")
         term = choices.of_interest
         if term not in fit.params.index:

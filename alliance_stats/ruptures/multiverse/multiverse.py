@@ -10,13 +10,13 @@ import pandas as pd
 
 from ...core.arguments import checked_choice, whole
 from ...errors import DesignError
-from ...study.select import is_study
-from ..models.session_table import Series, read_ratings
+from ..models.session_table import read_ratings
 from ..parameters import check_seed
+from ..reading import table_of
 from ..rules import find_rule
 from .cache import Cache, data_key
 from .fitting import EFFECTS, RESPONSES, Answer, Question, Task, run, tasks
-from .grid import DEFAULT_GRID, MODEL_CHOICES, Specification, expand
+from .grid import DEFAULT_GRID, MODEL_CHOICES, Specification, expand, single
 from .joint_test import joint_test
 from .plan import AnalysisPlan, read_analysis_plan
 from .result import Multiverse
@@ -130,13 +130,15 @@ def rupture_multiverse(
     named |= {"effect": effect, "response": response}
     given = {name: value for name, value in named.items() if value is not None}
     asked = _asked(stated, given)
-    _check(asked, permutations)
+    checked_choice("effect", asked["effect"], EFFECTS)
+    checked_choice("response", asked["response"], RESPONSES)
+    whole(permutations, "permutations", 0)
     check_seed(seed)
     specifications, first = _specifications(asked["grid"], primary, stated)
     ratings, card, score = read_ratings(
         data,
-        Series(asked["alliance"], subscale, rater),
-        Series(asked["outcome"], outcome_subscale, outcome_rater),
+        (asked["alliance"], subscale, rater),
+        (asked["outcome"], outcome_subscale, outcome_rater),
     )
     question = Question(asked["effect"], asked["response"])
     tables = _tables(data, events, codes, specifications)
@@ -148,7 +150,13 @@ def rupture_multiverse(
     )
     joint, _ = joint_test(answers, ratings, question.response, permutations=permutations, seed=seed)
     table = _table(specifications, answers, question, first, stated)
-    differences = _differences(stated, given, primary)
+    differences = pd.DataFrame(columns=["choice", "planned", "done"])
+    if stated is not None:
+        done = single(primary).as_row() if primary else {}
+        differences = stated.differences({**given, **done})
+    circular = question.response == "alliance" and any(
+        find_rule(one.rule).needs == "scores" for one in specifications
+    )
     return Multiverse(
         table,
         joint,
@@ -159,7 +167,7 @@ def rupture_multiverse(
         seed,
         differences,
         stated,
-        (*_circular(question, specifications), *_messages(table, differences, permutations)),
+        _messages(table, differences, permutations, circular),
         score=score,
     )
 
@@ -174,17 +182,9 @@ def _asked(plan: AnalysisPlan | None, given: Mapping[str, Any]) -> dict[str, Any
     return {"effect": "rupture", "response": "outcome", "grid": DEFAULT_GRID, **given}
 
 
-def _check(asked: Mapping[str, Any], permutations: int) -> None:
-    checked_choice("effect", asked["effect"], EFFECTS)
-    checked_choice("response", asked["response"], RESPONSES)
-    whole(permutations, "permutations", 0)
-
-
 def _specifications(
     grid: Mapping[str, Any], primary: Mapping[str, Any] | None, plan: AnalysisPlan | None
 ) -> tuple[list[Specification], Specification | None]:
-    from .grid import single
-
     found = expand(grid)
     first = single(primary) if primary is not None else plan.specification if plan else None
     if first is not None and first.key not in {one.key for one in found}:
@@ -200,12 +200,12 @@ def _tables(
 ) -> dict[str, pd.DataFrame | None]:
     """Return the tables that rules of the grid read, so that workers need no study."""
     needs = {find_rule(one.rule).needs for one in specifications}
-    own = data.tables if is_study(data) else {}
     return {
-        "events": (own.get("events") if events is None else events) if "events" in needs else None,
-        "codes": (own.get("observer_codes") if codes is None else codes)
-        if "observer_codes" in needs
-        else None,
+        argument: table_of(data, name, given) if name in needs else None
+        for argument, name, given in (
+            ("events", "events", events),
+            ("codes", "observer_codes", codes),
+        )
     }
 
 
@@ -270,26 +270,10 @@ def _varying(table: pd.DataFrame, specifications: list[Specification]) -> tuple[
     return tuple(name for name in names if len(table[name].map(str).unique()) > 1)
 
 
-def _differences(
-    plan: AnalysisPlan | None, given: Mapping[str, Any], primary: Mapping[str, Any] | None
-) -> pd.DataFrame:
-    if plan is None:
-        return pd.DataFrame(columns=["choice", "planned", "done"])
-    from .grid import single
-
-    return plan.differences({**given, **(single(primary).as_row() if primary else {})})
-
-
-def _circular(question: Question, specifications: Iterable[Specification]) -> tuple[str, ...]:
-    """Return a warning where the response is the series that ruptures are read from."""
-    read = question.response == "alliance" and any(
-        find_rule(one.rule).needs == "scores" for one in specifications
-    )
-    return (CIRCULAR,) if read else ()
-
-
-def _messages(table: pd.DataFrame, differences: pd.DataFrame, permutations: int) -> tuple[str, ...]:
-    found = []
+def _messages(
+    table: pd.DataFrame, differences: pd.DataFrame, permutations: int, circular: bool
+) -> tuple[str, ...]:
+    found = [CIRCULAR] if circular else []
     failed = table["estimate"].isna()
     if failed.any():
         reasons = table.loc[failed, "message"].value_counts()

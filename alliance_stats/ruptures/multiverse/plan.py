@@ -113,13 +113,8 @@ class AnalysisPlan:
             Choices by name: ``alliance``, ``outcome``, ``effect``, ``response``, ``grid``, and
             those of the primary specification. What is not named was done as planned.
         """
-        planned: dict[str, Any] = {
-            "alliance": self.alliance,
-            "outcome": self.outcome,
-            "effect": self.effect,
-        }
-        planned |= {"response": self.response, "grid": dict(self.grid)}
-        planned |= self.specification.as_row()
+        names = ("alliance", "outcome", "effect", "response", "grid")
+        planned = {name: getattr(self, name) for name in names} | self.specification.as_row()
         rows = [
             {"choice": name, "planned": planned.get(name, "not planned"), "done": value}
             for name, value in done.items()

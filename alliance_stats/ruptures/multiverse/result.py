@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ...core.results import TIDY_COLUMNS, Result
+from ...core.results import Result
+from ...inference.rows import glance_row, tidy_rows
 from .plan import AnalysisPlan
 
 if TYPE_CHECKING:
@@ -97,49 +98,36 @@ class Multiverse(Result):
         permutation test; they have no standard error.
         """
         own = self.specifications[self.specifications["primary"]]
-        rows = [
-            {
-                "effect": "fixed",
-                "group": "",
-                "term": f"primary: {row['term']}",
-                "statistic": row["estimate"] / row["std_error"],
-                **{k: row[k] for k in ("estimate", "std_error", "df", "p_value")},
-                **{k: row[k] for k in ("conf_low", "conf_high")},
-            }
-            for _, row in own.iterrows()
-        ]
-        rows += [
-            {
-                "effect": "fixed",
-                "group": "",
-                "term": f"joint: {row['statistic']}",
-                "estimate": row["observed"],
-                "p_value": row["p_value"],
-            }
-            for _, row in self.joint.iterrows()
-        ]
-        return pd.DataFrame(rows).reindex(columns=list(TIDY_COLUMNS))
+        numbers = own[["estimate", "std_error", "df", "p_value", "conf_low", "conf_high"]]
+        primary = tidy_rows(
+            "primary: " + own["term"],
+            statistic=own["estimate"] / own["std_error"],
+            **{name: numbers[name] for name in numbers},
+        )
+        joint = tidy_rows(
+            "joint: " + self.joint["statistic"],
+            self.joint["observed"],
+            p_value=self.joint["p_value"],
+        )
+        return pd.concat([primary, joint], ignore_index=True) if len(own) else joint
 
     def glance(self) -> pd.DataFrame:
         """Return one row: how many specifications, the median, shares, the joint test."""
         shares = self.shares().set_index(["what", "where"])["share"]
         joint = self.joint.set_index("statistic")["p_value"]
         estimate = self.specifications["estimate"]
-        return pd.DataFrame(
-            {
-                "n_specifications": [len(self.specifications)],
-                "n_fitted": [int(estimate.notna().sum())],
-                "median": [estimate.median()],
-                "minimum": [estimate.min()],
-                "maximum": [estimate.max()],
-                "share_above_zero": [shares["interval", "above zero"]],
-                "share_below_zero": [shares["interval", "below zero"]],
-                "p_median": [joint["median"]],
-                "p_n_significant": [joint["n_significant"]],
-                "p_mean_z": [joint["mean_z"]],
-                "permutations": [self.permutations],
-                "seed": [self.seed],
-            }
+        return glance_row(
+            self,
+            n_specifications=len(self.specifications),
+            n_fitted=int(estimate.notna().sum()),
+            median=estimate.median(),
+            minimum=estimate.min(),
+            maximum=estimate.max(),
+            share_above_zero=shares["interval", "above zero"],
+            share_below_zero=shares["interval", "below zero"],
+            **{f"p_{name}": joint[name] for name in ("median", "n_significant", "mean_z")},
+            permutations=self.permutations,
+            seed=self.seed,
         )
 
     def summary(self) -> str:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ...core.arguments import whole
 from ...core.results import Result
 from ...errors import DesignError
-from ...inference.rows import tidy_rows
+from ...inference.rows import glance_row, tidy_rows
 from ..detection import detect_ruptures
-from ..parameters import check_whole
 from ..result import Ruptures
 from ..rules import COMMON, find_rule
 from .kappa import four_cells, kappa
@@ -97,14 +97,13 @@ class RuleAgreement(Result):
         given = self.classes.drop(columns="client_id")
         judged = given.mask(given == UNJUDGED)
         changing = judged.apply(lambda row: len(set(row.dropna())) > 1, axis=1)
-        return pd.DataFrame(
-            {
-                "n_rules": [len(self.results)],
-                "n_clients": [len(self.classes)],
-                "n_change_class": [int(changing.sum())],
-                "lowest_kappa": [self.pairs["kappa"].min()],
-                "highest_kappa": [self.pairs["kappa"].max()],
-            }
+        return glance_row(
+            self,
+            n_rules=len(self.results),
+            n_clients=len(self.classes),
+            n_change_class=int(changing.sum()),
+            lowest_kappa=self.pairs["kappa"].min(),
+            highest_kappa=self.pairs["kappa"].max(),
         )
 
     def plot(self, ax: Axes | None = None, *, column: str = "kappa") -> Axes:
@@ -164,7 +163,7 @@ def compare_rules(
     >>> int(agreement.pairs.loc[0, "n_sessions"])
     330
     """
-    check_whole("within", within, 0)
+    whole(within, "within", 0)
     specs = _labelled(rules)
     if len(specs) < 2:
         raise DesignError(f"Agreement needs two rules or more; {len(specs)} was given.")
@@ -237,13 +236,13 @@ def _run(
 
 
 def _pair(a: str, b: str, one: Ruptures, other: Ruptures, within: int) -> dict[str, Any]:
-    both = _judged_by_both(one, other)
+    columns = ["client_id", "session", "flag"]
+    judged = [found.sessions.loc[found.sessions["judged"], columns] for found in (one, other)]
+    both = judged[0].merge(judged[1], on=columns[:2], suffixes=("_a", "_b"))
     code, ids = pd.factorize(both["client_id"])
     cells = four_cells(code, both["flag_a"].to_numpy(), both["flag_b"].to_numpy(), len(ids))
     total = cells.sum(axis=0).astype(int)
     names = ("both", "only_a", "only_b", "neither")
-    shared_a = _shared(one.episodes, other.episodes, within)
-    shared_b = _shared(other.episodes, one.episodes, within)
     classified, changed, once = _class_changes(one, other)
     return {
         "rule_a": a,
@@ -253,19 +252,12 @@ def _pair(a: str, b: str, one: Ruptures, other: Ruptures, within: int) -> dict[s
         **dict(zip(names, total.tolist(), strict=True)),
         "episodes_a": len(one.episodes),
         "episodes_b": len(other.episodes),
-        "shared_a": shared_a,
-        "shared_b": shared_b,
+        "shared_a": _shared(one.episodes, other.episodes, within),
+        "shared_b": _shared(other.episodes, one.episodes, within),
         "n_classified": classified,
         "n_change": changed,
         "n_judged_once": once,
     }
-
-
-def _judged_by_both(one: Ruptures, other: Ruptures) -> pd.DataFrame:
-    columns = ["client_id", "session", "flag"]
-    left = one.sessions.loc[one.sessions["judged"], columns]
-    right = other.sessions.loc[other.sessions["judged"], columns]
-    return left.merge(right, on=columns[:2], suffixes=("_a", "_b"))
 
 
 def _shared(these: pd.DataFrame, those: pd.DataFrame, within: int) -> int:
@@ -293,9 +285,7 @@ def _classes(results: Mapping[str, Ruptures]) -> pd.DataFrame:
 
 
 def _messages(pairs: pd.DataFrame, results: Mapping[str, Ruptures]) -> tuple[str, ...]:
-    found = [
-        f"{label}: {message}" for label, result in results.items() for message in result.messages
-    ]
+    found = [f"{label}: {said}" for label, result in results.items() for said in result.messages]
     unknown = int(pairs["conf_low"].isna().sum())
     if unknown:
         found.append(

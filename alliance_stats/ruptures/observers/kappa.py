@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...inference.distributions import half_width
 from ..courses import Floats
 
 
@@ -35,22 +36,19 @@ def kappa(by_client: Floats) -> dict[str, Any]:
     Sessions of one client are not independent, so clients are left out one at a time:
     se^2 = (n - 1) / n * sum (k_(i) - mean k_(.))^2, interval with n - 1 degrees of freedom.
     """
-    from scipy.stats import t
-
     used = by_client[by_client.sum(axis=1) > 0]
     total = used.sum(axis=0)
     estimate = float(kappa_of(total))
-    empty = {"kappa": estimate, "std_error": np.nan, "conf_low": np.nan, "conf_high": np.nan}
-    n = len(used)
-    without = kappa_of(total - used)
+    names = ("std_error", "conf_low", "conf_high")
+    found = zip(names, jackknife(estimate, kappa_of(total - used)), strict=True)
+    return {"kappa": estimate, **dict(found), "n_clients": len(used)}
+
+
+def jackknife(estimate: float, without: Floats) -> tuple[float, float, float]:
+    """Return standard error and t interval of a kappa from its values without each client."""
+    n = len(without)
     if n < 3 or not np.isfinite(without).all():
-        return {**empty, "n_clients": n}
+        return np.nan, np.nan, np.nan
     error = float(np.sqrt((n - 1) / n * np.square(without - without.mean()).sum()))
-    half = float(t.ppf(0.975, n - 1)) * error
-    return {
-        "kappa": estimate,
-        "std_error": error,
-        "conf_low": max(-1.0, estimate - half),
-        "conf_high": min(1.0, estimate + half),
-        "n_clients": n,
-    }
+    half = float(half_width(error, n - 1))
+    return error, max(-1.0, estimate - half), min(1.0, estimate + half)

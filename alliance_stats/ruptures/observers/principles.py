@@ -12,10 +12,10 @@ import pandas as pd
 from ...core.arguments import checked_choice
 from ...core.results import TIDY_COLUMNS, Result
 from ...errors import AllianceStatsWarning, DesignError
-from ...inference.cluster_robust import runs
+from ...inference.rows import coefficient_rows, glance_row
 from ...study.select import is_study
-from ..models.clustered import bias_reduced, tidy_rows
-from ..models.session_table import Series, detect, read_ratings
+from ..models.clustered import contrast_rows, least_squares
+from ..models.session_table import detect, read_ratings
 from ..result import Ruptures
 from .table import SESSION, summarise_codes, tables_of
 
@@ -66,14 +66,13 @@ class PrinciplesAndRepair(Result):
 
     def glance(self) -> pd.DataFrame:
         """Return one row: sessions, clients, repairs, the rule and the method."""
-        return pd.DataFrame(
-            {
-                "rule": [self.ruptures.rule],
-                "method": [self.method],
-                "n_sessions": [len(self.rows)],
-                "n_clients": [self.rows["client_id"].nunique()],
-                "n_repaired": [int(self.rows["repaired_next"].sum())],
-            }
+        return glance_row(
+            self,
+            rule=self.ruptures.rule,
+            method=self.method,
+            n_sessions=len(self.rows),
+            n_clients=self.rows["client_id"].nunique(),
+            n_repaired=int(self.rows["repaired_next"].sum()),
         )
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
@@ -143,7 +142,7 @@ def fit_principles_repair(
     extents = None if own is None and principles is None else tables_of(own, None, principles)[1]
     if extents is None:
         raise DesignError("There is no table 'principle_codes'; pass principles=.")
-    ratings, card, score = read_ratings(data, Series(alliance, subscale, rater), None)
+    ratings, card, score = read_ratings(data, (alliance, subscale, rater), None)
     found = detect(data, ratings, card, rule, parameters)
     names = [str(name) for name in extents["principle"].unique()]
     rows, notes = rupture_sessions(found, summarise_codes(extents))
@@ -157,13 +156,10 @@ def fit_principles_repair(
             f"Only {repeated} clients have two such sessions or more, too few for a variance "
             "between clients: least squares with standard errors over clients (CR2)."
         )
+    failed = table.loc[table["message"] != "", ["term", "message"]].itertuples(index=False)
+    notes += [f"{term}: no estimate, {why}." for term, why in failed]
     return PrinciplesAndRepair(
-        table,
-        rows,
-        found,
-        method,
-        (CAVEAT, *notes, *_failed(table), *found.messages),
-        score=score,
+        table, rows, found, method, (CAVEAT, *notes, *found.messages), score=score
     )
 
 
@@ -182,7 +178,9 @@ def rupture_sessions(found: Ruptures, coded: pd.DataFrame) -> tuple[pd.DataFrame
     depth = own["pre_level"].to_numpy(float) - inside["score"].to_numpy(float)
     sign = 1.0 if found.parameters["direction"] == "higher_is_better" else -1.0
     table = table.assign(depth=sign * depth, repaired_next=(repair == number + 1).astype(float))
-    late = _after_window(found, own["rupture_session"].to_numpy(float), number)
+    window = found.parameters["repair_window"]
+    opened = own["rupture_session"].to_numpy(float)
+    late = number + 1 > opened + (np.inf if window is None else window)
     at_repair = number == repair
     table, late = table[~at_repair].reset_index(drop=True), late[~at_repair]
     table = table.assign(_late=late)
@@ -203,14 +201,6 @@ def rupture_sessions(found: Ruptures, coded: pd.DataFrame) -> tuple[pd.DataFrame
             "as a repair by the rule, and are left out."
         )
     return rows, said
-
-
-def _after_window(found: Ruptures, rupture: np.ndarray, number: np.ndarray) -> np.ndarray:
-    """Return where the next session lies beyond the window in which a repair counts."""
-    window = found.parameters["repair_window"]
-    if window is None:
-        return np.zeros(number.size, dtype=bool)
-    return number + 1 > rupture + window
 
 
 def _require(rows: pd.DataFrame) -> None:
@@ -255,29 +245,26 @@ def _linear(use: pd.DataFrame) -> dict[str, float]:
         warnings.simplefilter("ignore", AllianceStatsWarning)
         terms = " + ".join(_adjusted(use))
         fit = fit_multilevel(f"repaired_next ~ {terms} + (1 | client_id)", use, slopes="all")
-    row: Any = fit.tidy().set_index("term").loc["extent"]
-    return {name: float(row[name]) for name in NUMBERS}
+    return _of_extent(fit.tidy())
 
 
-def _least_squares(use: pd.DataFrame) -> dict[str, float]:
-    codes = pd.factorize(use["client_id"])[0]
-    order = np.argsort(codes, kind="stable")
-    terms = _adjusted(use)
-    predictors = use[terms].to_numpy(dtype=float)[order]
-    x = np.column_stack([np.ones(len(use)), predictors])
-    y = use["repaired_next"].to_numpy(dtype=float)[order]
-    inverse = np.linalg.inv(x.T @ x)
-    coef = inverse @ x.T @ y
-    clusters = runs(codes[order])
-    covariance = bias_reduced(x, y - x @ coef, inverse, clusters)
-    table = tidy_rows(["Intercept", *terms], coef, covariance, len(clusters) - x.shape[1])
+def _of_extent(table: pd.DataFrame) -> dict[str, float]:
+    """Return the numbers of the extent's row."""
     row: Any = table.set_index("term").loc["extent"]
     return {name: float(row[name]) for name in NUMBERS}
 
 
+def _least_squares(use: pd.DataFrame) -> dict[str, float]:
+    terms = _adjusted(use)
+    x = np.column_stack([np.ones(len(use)), use[terms].to_numpy(dtype=float)])
+    y = use["repaired_next"].to_numpy(dtype=float)
+    coef, covariance, n_clients = least_squares(x, y, pd.factorize(use["client_id"])[0])
+    df = n_clients - x.shape[1]
+    return _of_extent(contrast_rows(["Intercept", *terms], coef, covariance, df))
+
+
 def _logistic(use: pd.DataFrame) -> dict[str, float]:
     import statsmodels.api as sm
-    from scipy.stats import norm
 
     x = sm.add_constant(use[_adjusted(use)].astype(float))
     groups = pd.factorize(use["client_id"])[0]
@@ -291,18 +278,9 @@ def _logistic(use: pd.DataFrame) -> dict[str, float]:
             cov_struct=sm.cov_struct.Exchangeable(),
         ).fit(cov_type="bias_reduced")
     estimate, error = float(fit.params["extent"]), float(fit.bse["extent"])
-    half = float(norm.ppf(0.975)) * error
     if not np.isfinite(error) or error > 50:
         raise ValueError("the logistic model separates the sessions: no finite estimate")
-    return {
-        "estimate": estimate,
-        "std_error": error,
-        "statistic": estimate / error,
-        "df": np.inf,
-        "p_value": float(2 * norm.sf(abs(estimate / error))),
-        "conf_low": estimate - half,
-        "conf_high": estimate + half,
-    }
+    return _of_extent(coefficient_rows(["extent"], [estimate], [error]))
 
 
 def _holm(p_values: np.ndarray) -> np.ndarray:
@@ -313,8 +291,3 @@ def _holm(p_values: np.ndarray) -> np.ndarray:
     steps = p_values[order] * np.arange(len(order), 0, -1)
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0) if len(order) else steps
     return adjusted
-
-
-def _failed(table: pd.DataFrame) -> list[str]:
-    failed = table[table["message"] != ""]
-    return [f"{row['term']}: no estimate, {row['message']}." for _, row in failed.iterrows()]

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ...core.results import TIDY_COLUMNS, Result
+from ...core.results import Result
 from ...errors import DesignError, listing
+from ...inference.rows import glance_row, tidy_rows
 from ...study.select import is_study
-from ..courses import Floats
 from ..parameters import check_value
-from ..rates import ratio
+from ..rates import share_rows
+from ..reading import table_of
 from .event_checks import check_events, check_same_clients, check_sessions
 from .kappa import four_cells, kappa
 
@@ -54,12 +55,11 @@ class ReportAgreement(Result):
     def glance(self) -> pd.DataFrame:
         """Return one row: clients, sessions and the four cells."""
         counts = self.cells.set_index("cell")["n_sessions"]
-        return pd.DataFrame(
-            {
-                "n_clients": [self.sessions["client_id"].nunique()],
-                "n_sessions": [len(self.sessions)],
-                **{f"n_{cell}": [counts[cell]] for cell in CELLS},
-            }
+        return glance_row(
+            self,
+            n_clients=self.sessions["client_id"].nunique(),
+            n_sessions=len(self.sessions),
+            **{f"n_{cell}": counts[cell] for cell in CELLS},
         )
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -120,14 +120,22 @@ def compare_reports(
     reported = _reports(events, min_intensity)
     table, outside = _cross(reported, held)
     cells = _cells(table, held is not None)
-    messages = _messages(held, outside)
+    messages: tuple[str, ...] = ()
+    if held is None:
+        messages = (
+            "Without sessions= it is unknown in how many sessions neither reported: rates and "
+            "kappa are missing.",
+        )
+    elif outside:
+        said = f"{outside} sessions with a report are not among the sessions; they were added."
+        messages = (said,)
     return ReportAgreement(cells, table, _terms(table, held is not None), messages)
 
 
 def _tables(
     data: Study | pd.DataFrame, sessions: pd.DataFrame | None
 ) -> tuple[pd.DataFrame, pd.DataFrame | None]:
-    events: Any = data.tables.get("events") if is_study(data) else data  # type: ignore[union-attr]
+    events: Any = table_of(data, "events") if is_study(data) else data
     if events is None or (isinstance(events, pd.DataFrame) and events.empty):
         raise DesignError("Reports are compared from the table 'events', and there is none.")
     events = check_events(events)
@@ -137,8 +145,7 @@ def _tables(
             "Clients' and therapists' reports are compared, so events must hold both raters "
             f"'client' and 'therapist'; they hold {listing(sorted(map(str, raters)))}."
         )
-    if sessions is None and is_study(data):
-        sessions = data.tables.get("sessions")  # type: ignore[union-attr]
+    sessions = table_of(data, "sessions", sessions)
     if sessions is not None:
         sessions = check_sessions(sessions)
         check_same_clients(events, sessions)
@@ -172,9 +179,8 @@ def _cross(reported: pd.DataFrame, held: pd.DataFrame | None) -> tuple[pd.DataFr
     therapist = table["therapist"].astype("boolean").fillna(False).astype(bool)
     which = np.where(client, np.where(therapist, 0, 1), np.where(therapist, 2, 3))
     cell = pd.Series(list(CELLS)).take(which).array
-    return table.assign(client=client, therapist=therapist, cell=cell).reset_index(
-        drop=True
-    ), outside
+    marked = table.assign(client=client, therapist=therapist, cell=cell)
+    return marked.reset_index(drop=True), outside
 
 
 def _cells(table: pd.DataFrame, known: bool) -> pd.DataFrame:
@@ -191,40 +197,14 @@ def _terms(table: pd.DataFrame, known: bool) -> pd.DataFrame:
     counts = four_cells(code, table["client"].to_numpy(), table["therapist"].to_numpy(), len(ids))
     both, client, therapist, _ = counts.T
     everything = counts.sum(axis=1) if known else np.zeros(len(ids))
-    rows = [
-        _row("recognition", both, both + client),
-        _row("client_recognition", both, both + therapist),
-        _row("client_rate", both + client, everything),
-        _row("therapist_rate", both + therapist, everything),
-    ]
+    shares = share_rows(
+        {
+            "recognition": (both, both + client),
+            "client_recognition": (both, both + therapist),
+            "client_rate": (both + client, everything),
+            "therapist_rate": (both + therapist, everything),
+        }
+    )
     found = kappa(counts if known else np.zeros((1, 4)))
-    rows.append({"term": "kappa", "estimate": found.pop("kappa"), **found})
-    out = pd.DataFrame(rows).assign(effect="fixed", group="", statistic=np.nan, p_value=np.nan)
-    out["df"] = [np.inf] * 4 + [float(found["n_clients"] - 1)]
-    return out[list(TIDY_COLUMNS)]
-
-
-def _row(term: str, part: Floats, whole: Floats) -> dict[str, Any]:
-    from scipy.stats import norm
-
-    estimate, error = ratio(part, whole)
-    half = norm.ppf(0.975) * error
-    low, high = np.clip([estimate - half, estimate + half], 0, 1)
-    return {
-        "term": term,
-        "estimate": estimate,
-        "std_error": error,
-        "conf_low": low,
-        "conf_high": high,
-    }
-
-
-def _messages(held: pd.DataFrame | None, outside: int) -> tuple[str, ...]:
-    if held is None:
-        return (
-            "Without sessions= it is unknown in how many sessions neither reported: rates and "
-            "kappa are missing.",
-        )
-    if outside:
-        return (f"{outside} sessions with a report are not among the sessions; they were added.",)
-    return ()
+    of_kappa = tidy_rows("kappa", found.pop("kappa"), df=float(found.pop("n_clients") - 1))
+    return pd.concat([shares, of_kappa.assign(**found)], ignore_index=True)

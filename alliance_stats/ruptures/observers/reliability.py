@@ -11,8 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ...core.results import TIDY_COLUMNS, Result
+from ...core.pingouin_adapter import icc_forms
+from ...core.results import Result
 from ...errors import DesignError
+from ...inference.rows import glance_row, tidy_rows
+from .kappa import jackknife
 from .table import FAMILIES, SESSION, coded_by, counts_by_family, tables_of
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 MANY_ZEROS = 0.5
 """Share of zeros from which an ICC on raw counts misleads: it rests on few sessions."""
 LEAST_SESSIONS = 10
+NOTHING = (np.nan, np.nan, np.nan)
 
 Floats = npt.NDArray[Any]
 
@@ -46,25 +50,14 @@ class CoderReliability(Result):
     def tidy(self) -> pd.DataFrame:
         """Return one row a code and coefficient; the term names both."""
         own = self.table
-        frame = pd.DataFrame(
-            {
-                "effect": "fixed",
-                "group": "",
-                "term": own["code"] + ": " + own["coefficient"] + " (" + own["scale"] + ")",
-                **{name: own[name] for name in ("estimate", "conf_low", "conf_high")},
-            }
-        )
-        return frame.reindex(columns=list(TIDY_COLUMNS))
+        term = own["code"] + ": " + own["coefficient"] + " (" + own["scale"] + ")"
+        limits = {name: own[name] for name in ("conf_low", "conf_high")}
+        return tidy_rows(term, own["estimate"], **limits)
 
     def glance(self) -> pd.DataFrame:
         """Return one row: how many codes, sessions, coders."""
-        return pd.DataFrame(
-            {
-                "n_codes": [self.table["code"].nunique()],
-                "n_sessions": [int(self.table["n_sessions"].max())],
-                "n_coders": [int(self.table["n_coders"].max())],
-            }
-        )
+        most = {name: int(self.table[name].max()) for name in ("n_sessions", "n_coders")}
+        return glance_row(self, n_codes=self.table["code"].nunique(), **most)
 
 
 def coder_reliability(
@@ -111,7 +104,7 @@ def coder_reliability(
         counts = counts_by_family(marks, by)
         for family in FAMILIES:
             matrix = _matrix(counts, family)
-            rows += _of_counts(family, matrix)
+            rows += _coefficients(family, matrix, counts=True)
             zero = float((matrix.to_numpy() == 0).mean()) if matrix.size else np.nan
             if zero > MANY_ZEROS:
                 notes.append(
@@ -120,7 +113,7 @@ def coder_reliability(
                 )
     if extents is not None:
         for principle, own in extents.groupby("principle", sort=False):
-            rows += _of_extent(str(principle), _matrix(own, "extent"))
+            rows += _coefficients(str(principle), _matrix(own, "extent"), counts=False)
     table = pd.DataFrame(rows)
     _require(table)
     unable = table["estimate"].isna()
@@ -153,52 +146,41 @@ def _matrix(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     return keyed.unstack("coder_id").dropna()  # noqa: PD010
 
 
-def _of_counts(code: str, matrix: pd.DataFrame) -> Iterator[dict[str, Any]]:
+def _coefficients(code: str, matrix: pd.DataFrame, *, counts: bool) -> Iterator[dict[str, Any]]:
+    """Yield one row a coefficient: ICCs on every scale, then kappa."""
     values = matrix.to_numpy()
-    yield from _icc_rows(code, "counts", values, matrix)
-    yield from _icc_rows(code, "log1p", np.log1p(values), matrix)
-    yield _kappa_row(code, "kappa, seen", "counts", (values > 0).astype(float), matrix)
-
-
-def _of_extent(code: str, matrix: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    values = matrix.to_numpy()
-    yield from _icc_rows(code, "extent", values, matrix)
-    yield _kappa_row(code, "kappa, weighted", "extent", values, matrix)
-
-
-def _row(code, coefficient, scale, found, matrix: pd.DataFrame) -> dict[str, Any]:
-    values = matrix.to_numpy()
-    return {
-        "code": code,
-        "coefficient": coefficient,
-        "scale": scale,
-        **dict(zip(("estimate", "conf_low", "conf_high"), found, strict=True)),
-        "n_sessions": len(matrix),
-        "n_coders": matrix.shape[1],
-        "share_zero": float((values == 0).mean()) if values.size else np.nan,
-    }
+    scales = {"counts": values, "log1p": np.log1p(values)} if counts else {"extent": values}
+    found = []
+    for scale, own in scales.items():
+        forms = icc_forms(own) if _able(own) else {}
+        found += [(form, scale, forms.get(form, NOTHING)) for form in ("ICC(A,1)", "ICC(A,k)")]
+    kind, judged = ("seen", (values > 0).astype(float)) if counts else ("weighted", values)
+    client = pd.factorize(matrix.index.get_level_values("client_id"))[0]
+    own_kappa = _kappa(judged, client) if _able(judged) else NOTHING
+    found.append((f"kappa, {kind}", next(iter(scales)), own_kappa))
+    for coefficient, scale, (estimate, low, high) in found:
+        yield {
+            "code": code,
+            "coefficient": coefficient,
+            "scale": scale,
+            "estimate": estimate,
+            "conf_low": low,
+            "conf_high": high,
+            "n_sessions": len(matrix),
+            "n_coders": matrix.shape[1],
+            "share_zero": float((values == 0).mean()) if values.size else np.nan,
+        }
 
 
 def _able(values: Floats) -> bool:
     return len(values) >= LEAST_SESSIONS and values.shape[1] >= 2 and float(np.ptp(values)) > 0
 
 
-def _icc_rows(code: str, scale: str, values: Floats, matrix: pd.DataFrame) -> Iterator[dict]:
-    from ...core.pingouin_adapter import icc_forms
-
-    found = icc_forms(values) if _able(values) else {}
-    nothing = (np.nan, np.nan, np.nan)
-    for form in ("ICC(A,1)", "ICC(A,k)"):
-        yield _row(code, form, scale, found.get(form, nothing), matrix)
-
-
-def _kappa_row(
-    code: str, name: str, scale: str, values: Floats, matrix: pd.DataFrame
-) -> dict[str, Any]:
-    if not _able(values):
-        return _row(code, name, scale, (np.nan,) * 3, matrix)
-    client = pd.factorize(matrix.index.get_level_values("client_id"))[0]
-    return _row(code, name, scale, _with_interval(values, client), matrix)
+def _kappa(values: Floats, client: npt.NDArray[Any]) -> tuple[float, float, float]:
+    """Return weighted kappa with an interval from leaving out one client at a time."""
+    without = [weighted_kappa(values[client != one]) for one in range(int(client.max()) + 1)]
+    estimate = weighted_kappa(values)
+    return estimate, *jackknife(estimate, np.array(without))[1:]
 
 
 def weighted_kappa(values: Floats) -> float:
@@ -214,17 +196,3 @@ def weighted_kappa(values: Floats) -> float:
         if expected > 0:
             found.append(1 - float(np.mean((a - b) ** 2)) / float(expected))
     return float(np.mean(found)) if found else float("nan")
-
-
-def _with_interval(values: Floats, client: npt.NDArray[Any]) -> tuple[float, float, float]:
-    """Return weighted kappa with a t interval from leaving out one client at a time."""
-    from scipy.stats import t
-
-    estimate = weighted_kappa(values)
-    n = int(client.max()) + 1
-    without = np.array([weighted_kappa(values[client != one]) for one in range(n)])
-    if n < 3 or not np.isfinite(without).all():
-        return estimate, np.nan, np.nan
-    error = float(np.sqrt((n - 1) / n * np.square(without - without.mean()).sum()))
-    half = float(t.ppf(0.975, n - 1)) * error
-    return estimate, max(-1.0, estimate - half), min(1.0, estimate + half)

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ...core.arguments import finite, is_number, shown, whole
+from ...core.drawing import new_axes
 from ...core.results import Result
 from ...errors import AllianceStatsError, DesignError
-from ...inference.rows import coefficient_rows
+from ...inference.rows import coefficient_rows, glance_row
 from ..chance import ar1
 from ..chance.expected import stack
-from ..parameters import check_seed, check_whole, complete
+from ..parameters import check_seed, complete
 from ..reading import read_scores
 from ..reference_and_unit import retest_reliability
 from ..rules import find_rule
@@ -74,7 +76,7 @@ class RuleAdvice(Result):
 
     def glance(self) -> pd.DataFrame:
         """Return one row: the design, and the rule that comes first."""
-        return pd.DataFrame([{"first": self.table["label"].iloc[0], **self.design}])
+        return glance_row(self, first=self.table["label"].iloc[0], **self.design)
 
     def summary(self) -> str:
         """Return the table of rules, the design and what the table does not say, as text."""
@@ -87,8 +89,6 @@ class RuleAdvice(Result):
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
         """Draw sensitivity against positive predictive value, a point a rule."""
-        from ...core.drawing import new_axes
-
         ax = new_axes() if ax is None else ax
         ax.scatter(self.table["ppv"], self.table["sensitivity"], color="#0072B2")
         for row in self.table.dropna(subset=["ppv", "sensitivity"]).to_dict("records"):
@@ -217,13 +217,14 @@ def recommend_rule(
 
 
 def _check(depth: Any, duration: Any, base_rate: Any, replicates: Any) -> None:
-    if not isinstance(depth, (int, float)) or not 0 < depth < np.inf:
-        raise DesignError(f"depth must be a number of SDs above 0; it is {depth!r}.")
-    check_whole("duration", duration, 1)
-    if not (isinstance(base_rate, (int, float)) and 0 < base_rate <= 1):
-        raise DesignError(f"base_rate must be a share above 0 and at most 1; it is {base_rate!r}.")
+    finite(depth, "depth", 0)
+    whole(duration, "duration", 1)
+    if not is_number(base_rate) or not 0 < base_rate <= 1:
+        raise DesignError(
+            f"base_rate must be a share above 0 and at most 1, not {shown(base_rate)}."
+        )
     if replicates is not None:
-        check_whole("replicates", replicates, 1)
+        whole(replicates, "replicates", 1)
 
 
 def _candidates(rules: Sequence[str | Candidate] | None) -> list[Candidate]:
