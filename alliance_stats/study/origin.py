@@ -6,12 +6,24 @@ Reading and mapping build these values; validation reads them. Neither knows how
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
+
+BESIDE = {"given_scores": "scores", "given_assessments": "assessments", "given_items": "ratings"}
+"""What stands beside our tables to be checked with them: totals whose items are there too, and
+items at occasions, of which ``assessments`` holds the scores. And the tables that they are like."""
+
+
+def table_of(name: str) -> str:
+    """Return the canonical table of a name that may be one of `BESIDE`."""
+    return BESIDE.get(name, name)
+
 
 LEVELS = ("error", "warning", "info")
 """``error``: the row cannot be used or changes a result; ``warning``: used, but look."""
@@ -81,30 +93,58 @@ class SourceFile:
 
 
 @dataclass(frozen=True)
+class Layout:
+    """How rows of a table stand in a file: all rows of one layout take from the same columns.
+
+    A file with an item a column has a layout an item (and session), for what a row of ours
+    holds stands in another column each time. So a value's place needs two integers a row.
+
+    Attributes
+    ----------
+    source
+        The file.
+    columns
+        Canonical column → the file's column (``{"session": "sess", "value": "wai5"}``).
+    when
+        The session or occasion that stands in a column's name, in words (``session 3``).
+    """
+
+    source: SourceFile
+    columns: dict[str, str]
+    when: str = ""
+
+
+@dataclass(frozen=True)
 class Origin:
     """Where the rows of one canonical table came from; parallel to the table's rows.
 
     Attributes
     ----------
-    files
-        The files the table was made from.
-    file
-        For each row of the table, the position in `files` (int16).
+    layouts
+        How rows stand in their files.
+    layout
+        For each row of the table, the position in `layouts` (int32).
     row
-        For each row of the table, the row in that file as its own program counts it (int32).
-    columns
-        For each file, canonical column → the file's column (``{"session": "sess"}``).
-    items
-        For each file, ``(measure, rater, item)`` → the file's column, for ratings that were
-        made from item columns (``{("wai-sr", "client", 5): "wai5"}``); empty elsewhere. A score
-        taken from a total column is keyed ``(measure, rater, scale)``.
+        For each row of the table, the row in its file as the file's own program counts it
+        (int32).
     """
 
-    files: tuple[SourceFile, ...]
-    file: np.ndarray
+    layouts: tuple[Layout, ...]
+    layout: np.ndarray
     row: np.ndarray
-    columns: tuple[dict[str, str], ...]
-    items: tuple[dict[tuple[str, str, Any], str], ...] = ()
+
+    @cached_property
+    def files(self) -> tuple[SourceFile, ...]:
+        """The files the table was made from."""
+        return tuple(
+            {(each.source.file, each.source.sheet): each.source for each in self.layouts}.values()
+        )
+
+    def file_of(self, layout: np.ndarray) -> np.ndarray:
+        """Return the position in `files` of each layout in an array of them."""
+        at = {(source.file, source.sheet): number for number, source in enumerate(self.files)}
+        files = [at[each.source.file, each.source.sheet] for each in self.layouts]
+        return np.array(files, dtype=np.int64)[layout]
 
 
 @dataclass(frozen=True)

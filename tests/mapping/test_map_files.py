@@ -89,7 +89,7 @@ def test_every_answer_knows_its_cell(tmp_path):
     )
     origin, ratings = raw.origins["ratings"], raw.tables["ratings"]
     where = ratings.index[(ratings["client_id"] == "b") & (ratings["item"] == 2)][0]
-    column = origin.items[origin.file[where]]["wai-sr", "client", 2]
+    column = origin.layouts[origin.layout[where]].columns["value"]
     assert (int(origin.row[where]), column) == (3, "wai2")
     assert origin.files[0].cell(3, column) == "D3"
 
@@ -147,7 +147,8 @@ def test_items_and_totals_of_one_measure_are_kept_apart(tmp_path):
     assert "scores" not in raw.tables
     given = raw.options["given_scores"]
     assert given["score"].tolist() == [9, 17]
-    assert raw.origins["given_scores"].items[0] == {("phq-9", "client", "total"): "sum"}
+    (layout,) = raw.origins["given_scores"].layouts
+    assert layout.columns["score"] == "sum"
     assert raw.origins["given_scores"].row.tolist() == [2, 3]
 
 
@@ -503,7 +504,7 @@ def test_two_files_about_the_same_sessions_make_each_session_once(tmp_path):
     assert sessions["session"].tolist() == [1, 2, 3]
     assert sessions["therapist_id"].isna().tolist() == [True, False, False]
     origin = raw.origins["sessions"]
-    assert [origin.files[f].file for f in origin.file] == ["a.csv", "a.csv", "b.csv"]
+    assert [origin.layouts[n].source.file for n in origin.layout] == ["a.csv", "a.csv", "b.csv"]
     assert raw.tables["clients"]["therapist_id"].tolist() == ["A"]
     assert len(raw.tables["scores"]) == 4
 

@@ -60,7 +60,7 @@ def test_rows_of_a_long_file_add_up(tmp_path, rows):
     assert accounted(raw, "ratings") == raw.rows_in["ratings"] == len(rows)
     for name, frame in raw.tables.items():
         origin = raw.origins[name]
-        assert len(origin.row) == len(origin.file) == len(frame)
+        assert len(origin.row) == len(origin.layout) == len(frame)
         assert ((origin.row >= 2) & (origin.row <= len(rows) + 1)).all()
 
 
@@ -74,6 +74,6 @@ def test_each_answer_that_is_kept_is_the_one_in_its_cell(tmp_path, rows):
     column = {"a": 3, "b": 4}
     for position, answer in enumerate(ratings.itertuples()):
         if answer.value == answer.value:
-            name = origin.items[0]["gad-7", "client", answer.item]
+            name = origin.layouts[origin.layout[position]].columns["value"]
             cell = rows[int(origin.row[position]) - 2][column[name]]
             assert float(cell.replace(",", ".")) == answer.value

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from ..origin import Origin, SourceFile
+from ..origin import BESIDE, Layout, Origin
 from ..tables import TABLES
 from .source import Gathered, Part
 from .values import plain_text
 
-GIVEN_SCORES = "given_scores"
 _KEYS = {"sessions": ["client_id", "session"], "clients": ["client_id"]}
 _KEYS["therapists"] = ["therapist_id"]
 _NAMED_IN: dict[str, tuple[str, ...]] = {
@@ -33,7 +32,7 @@ class Assembled:
 def assemble(gathered: Gathered) -> Assembled:
     """Return the canonical tables; what no file gives is derived from the ids in the others."""
     result = Assembled({}, {})
-    for name in (*TABLES, GIVEN_SCORES):
+    for name in (*TABLES, *BESIDE):
         parts = [part for part in gathered.parts if part.table == name]
         if name in _KEYS:
             parts = _given_before_derived(parts, _KEYS[name])
@@ -41,33 +40,19 @@ def assemble(gathered: Gathered) -> Assembled:
             result.tables[name], result.origins[name] = _joined(parts)
     _derive_missing(result)
     for name, frame in result.tables.items():
-        if name != GIVEN_SCORES:
+        if name not in BESIDE:
             gathered.rows_in[name] = gathered.rows_in.get(name, 0) + len(frame)
     return result
 
 
 def _joined(parts: list[Part]) -> tuple[pd.DataFrame, Origin]:
-    files: list[SourceFile] = []
-    columns: list[dict[str, str]] = []
-    items: list[dict] = []
+    layouts: list[Layout] = []
+    layout: list[np.ndarray] = []
     for part in parts:
-        if part.source in files:
-            at = files.index(part.source)
-            columns[at] = columns[at] | part.columns
-            items[at] = items[at] | part.items
-        else:
-            files.append(part.source)
-            columns.append(dict(part.columns))
-            items.append(dict(part.items))
-    file = [np.full(len(p.rows), files.index(p.source), dtype=np.int16) for p in parts]
-    row = [part.rows.astype(np.int32, copy=False) for part in parts]
-    origin = Origin(
-        tuple(files),
-        file[0] if len(file) == 1 else np.concatenate(file),
-        row[0] if len(row) == 1 else np.concatenate(row),
-        tuple(columns),
-        tuple(items),
-    )
+        layout.append(part.layout + np.int32(len(layouts)))
+        layouts += part.layouts
+    row = np.concatenate([part.rows.astype(np.int32, copy=False) for part in parts])
+    origin = Origin(tuple(layouts), np.concatenate(layout), row)
     return stacked([part.frame for part in parts]), origin
 
 
@@ -163,7 +148,7 @@ def _once(parts: list[Part], key: list[str]) -> list[Part]:
             here = filled.iloc[done : done + len(frame)]
             frame = frame.assign(**{name: here[name].to_numpy() for name in further})
         done += len(frame)
-        kept.append(replace(part, frame=frame, rows=part.rows[mask]))
+        kept.append(replace(part, frame=frame, rows=part.rows[mask], layout=part.layout[mask]))
     return kept
 
 
@@ -186,14 +171,9 @@ def _derive(result: Assembled, name: str, key: list[str], sources: list[str]) ->
         at = _first_positions(frame, key)
         keys = frame[key].iloc[at].reset_index(drop=True)
         keys = keys.assign(**{c: _plain(keys[c]) for c in key if _is_categorical(keys[c])})
-        for number, file in enumerate(origin.files):
-            here = origin.file[at] == number
-            if here.any():
-                columns = {c: n for c, n in origin.columns[number].items() if c in key}
-                part_keys = keys[here].reset_index(drop=True)
-                parts.append(
-                    Part(name, part_keys, file, origin.row[at][here], columns, given=False)
-                )
+        parts.append(
+            Part(name, keys, origin.row[at], origin.layouts, origin.layout[at], given=False)
+        )
     if parts:
         result.tables[name], result.origins[name] = _joined(_once(parts, key))
 

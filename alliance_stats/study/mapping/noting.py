@@ -67,6 +67,7 @@ class Notes:
         expected: str,
         hint: str,
         consequence: str,
+        when: str = "",
     ) -> None:
         """Note the cells of a column that are not what was expected, one problem a value."""
         if not len(bad):
@@ -74,12 +75,12 @@ class Notes:
         codes, values = codes_of(series)
         wrong = codes[bad]
         distinct = list(dict.fromkeys(wrong.tolist()))
+        here = f"column '{column}'" + (f" ({when})" if when else "")
         if len(distinct) > _MOST_VALUES:
             words = listing([f"'{as_word(values[code])[:40]}'" for code in distinct])
             self.add(
                 rule,
-                f"{len(bad):,} cells of column '{column}' are not {expected}: {words}. "
-                f"{consequence}",
+                f"{len(bad):,} cells of {here} are not {expected}: {words}. {consequence}",
                 hint=hint,
                 table=table,
                 column=column,
@@ -87,15 +88,15 @@ class Notes:
             )
             return
         for code in distinct:
-            here = bad[wrong == code]
+            cells = bad[wrong == code]
             word = as_word(values[code])[:80]
-            times = f" ({len(here):,} rows)" if len(here) > 1 else ""
+            times = f" ({len(cells):,} rows)" if len(cells) > 1 else ""
             self.add(
                 rule,
-                f"'{word}' in column '{column}' is not {expected}{times}. {consequence}",
+                f"'{word}' in {here} is not {expected}{times}. {consequence}",
                 hint=hint,
                 table=table,
                 column=column,
-                at=here,
+                at=cells,
                 value=word,
             )

@@ -8,22 +8,37 @@ import numpy as np
 import pandas as pd
 
 from ...errors import AllianceStatsError
-from .people import client_rows, therapist_rows
+from .people import client_rows, therapist_rows, with_the_client
 from .source import Source
 from .tables_of import settled
 from .values import categories_of
-from .wide import Block, blank_rows, block_part, long_frame, matrix, no_session
+from .vocabulary import fields_of
+from .wide import (
+    Block,
+    blank_rows,
+    block_part,
+    long_frame,
+    matrix,
+    no_session,
+    tables_for,
+    when_of,
+)
+
+KEYS = ("client_id", "occasion", "rater", "measure", "scale", "score")
 
 
 def read_occasions(source: Source, blocks: list[Block]) -> None:
-    """Turn measures at occasions (pre, post) into assessments."""
+    """Turn measures at occasions (pre, post) into assessments, with the items beside them."""
     if not blocks:
         return
     client = source.ids("client_id")
-    usable = ~blank_rows(source, client)
+    blank = blank_rows(source, client)
+    source.gathered.leave_out("assessments", "a blank row", int(blank.sum()), source.file.file)
+    usable = ~blank
     occasion = source.ids("occasion") if source.has("occasion") else None
-    week = source.typed("assessments", "week")[0] if source.has("week") else None
-    for block in blocks:
+    carried, columns = _carried(source) if occasion is not None else ({}, {})
+    tables = tables_for(blocks, "given_items", "given_assessments", "assessments")
+    for block, table in zip(blocks, tables, strict=True):
         own = block.slot[1]
         if own is None and occasion is None:
             no_session(source, block)
@@ -32,15 +47,54 @@ def read_occasions(source: Source, blocks: list[Block]) -> None:
         at = np.flatnonzero(usable if own is None else usable & ~np.isnan(cells).all(axis=1))
         which = occasion if own is None else categories_of(own, len(source))
         keys: dict[str, Any] = {"client_id": client, "occasion": which}
-        if week is not None and own is None:
-            keys["week"] = week
+        keys |= carried if own is None else _spread(source, block)
         frame, positions = long_frame(keys, block, cells, at)
+        part = block_part(source, table, block, settled(frame, table), positions)
+        source.gathered.parts.append(part)
         if block.is_items:
             frame, positions = _scored(source, block, frame, positions)
-        part = block_part(source, "assessments", block, settled(frame, "assessments"), positions)
-        source.gathered.parts.append(part)
+            places = source.found(keys) | columns
+            places |= {"occasion": block.columns[0]} if own is not None else {}
+            source.gathered.parts.append(
+                source.part(
+                    "assessments",
+                    settled(frame, "assessments"),
+                    positions,
+                    places,
+                    when=when_of(block.slot),
+                )
+            )
     client_rows(source, client, np.flatnonzero(usable))
     therapist_rows(source, np.flatnonzero(usable))
+
+
+def _carried(source: Source) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return what else rows at occasions hold, and the columns it stands in.
+
+    What is one for a client goes with the client; the rest stays with the scores.
+    """
+    columns = source.further("assessments")
+    with_client = with_the_client(source, columns)
+    columns = {name: column for name, column in columns.items() if name not in with_client}
+    values = {name: source.frame[column].array for name, column in columns.items()}
+    own = fields_of("assessments")
+    for name in (*own, *fields_of("sessions")):
+        elsewhere = name in KEYS or name in fields_of("clients")
+        if not elsewhere and name not in values and source.has(name):
+            table = "assessments" if name in own else "sessions"
+            values[name] = source.typed(table, name)[0]
+    return values, columns
+
+
+def _spread(source: Source, block: Block) -> dict[str, Any]:
+    """Return what stands in a column an occasion (``week_{occasion}``), for one occasion."""
+    own = fields_of("assessments")
+    columns = {name: slots.get(block.slot, "") for name, slots in source.spread.items()}
+    return {
+        name: source.typed("assessments" if name in own else "sessions", name, column=column)[0]
+        for name, column in columns.items()
+        if column
+    }
 
 
 def _scored(
@@ -52,9 +106,9 @@ def _scored(
     n_items = len(block.parts)
     forms = frame.iloc[::n_items].reset_index(drop=True)
     at = positions[::n_items]
-    long = frame.assign(
+    long = frame[["rater", "measure", "item", "value"]].assign(
         client_id=np.repeat(np.arange(len(forms)), n_items), session=np.int64(1)
-    ).drop(columns=[name for name in ("occasion", "week") if name in frame.columns])
+    )
     pair = (block.spec.measure, block.spec.rater)
     done = {pair} if block.spec.reversed else False
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...errors import did_you_mean
 
@@ -24,6 +24,7 @@ class Match:
     item: int | None = None
     session: int | None = None
     occasion: str | None = None
+    twins: tuple[str, ...] = ()  # other columns whose names say the same
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,12 @@ class Pattern:
                 occasion=groups.get("occasion"),
             )
             key = (match.item, match.session, match.occasion)
-            if key not in found or len(column) < len(found[key].column):
+            other = found.get(key)
+            if other is None:
                 found[key] = match
+                continue
+            first, second = sorted((other, match), key=lambda each: len(each.column))
+            found[key] = replace(first, twins=(*other.twins, second.column))
         return list(found.values())
 
     def example(self, **values: object) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .source import Part, Source
+from .source import Source
 from .tables_of import settled
 from .vocabulary import fields_of
 
@@ -18,18 +18,31 @@ def client_rows(source: Source, client: pd.Categorical, at: np.ndarray) -> None:
     data: dict[str, Any] = {"client_id": client}
     for name in names:
         data[name], _ = source.typed("clients", name)
-    one_row = not source.has("session") and not source.has("occasion")
-    further = source.further("clients") if one_row else {}
+    further = {} if source.has("session") else source.further("clients")
+    if source.has("occasion"):
+        further = with_the_client(source, further)
     data |= {name: source.frame[column] for name, column in further.items()}
     frame = settled(pd.DataFrame(data, index=source.frame.index).iloc[at], "clients")
     first = _first_of(frame, "client_id")
     for name in names:
         if name != "therapist_id":
             _name_changing(source, frame, name)
-    columns = {n: source.columns[n] for n in data if n in source.columns} | further
+    columns = source.found(data) | further
     source.gathered.parts.append(
-        Part("clients", first, source.file, _file_rows(source, first), columns, given=False)
+        source.part("clients", first, first.index.to_numpy(), columns, given=False)
     )
+
+
+def with_the_client(source: Source, columns: dict[str, str]) -> dict[str, str]:
+    """Return those of some further columns that hold one value for each client."""
+    client = source.ids("client_id").codes
+    found = {}
+    for name, column in columns.items():
+        codes = pd.factorize(source.frame[column])[0]
+        pairs = pd.DataFrame({"client": client, "value": codes})[(client >= 0) & (codes >= 0)]
+        if not pairs.drop_duplicates()["client"].duplicated().any():
+            found[name] = column
+    return found
 
 
 def therapist_rows(source: Source, at: np.ndarray) -> None:
@@ -40,9 +53,8 @@ def therapist_rows(source: Source, at: np.ndarray) -> None:
     data = {name: source.typed("therapists", name)[0] for name in names}
     frame = settled(pd.DataFrame(data, index=source.frame.index).iloc[at], "therapists")
     first = _first_of(frame.dropna(subset=["therapist_id"]), "therapist_id")
-    columns = {n: source.columns[n] for n in names if n in source.columns}
     source.gathered.parts.append(
-        Part("therapists", first, source.file, _file_rows(source, first), columns, given=False)
+        source.part("therapists", first, first.index.to_numpy(), source.found(names), given=False)
     )
 
 
@@ -56,10 +68,6 @@ def _first_of(frame: pd.DataFrame, key: str) -> pd.DataFrame:
     for name in frame.columns.drop(key):
         result[name] = filled[name].to_numpy()
     return result
-
-
-def _file_rows(source: Source, frame: pd.DataFrame) -> np.ndarray:
-    return source.rows[frame.index.to_numpy()]
 
 
 def _name_changing(source: Source, frame: pd.DataFrame, name: str) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import MeasureError, ReadError, did_you_mean
-from ..origin import Problem, RawStudy
+from ..origin import BESIDE, Problem, RawStudy
 from ..reading import Loaded, load
 from ..reading.loaded import Conventions
-from .assembling import GIVEN_SCORES, assemble
+from .assembling import assemble
 from .describing import read_description
 from .package import name_of, not_readable, options_of, read_package, sources_of
 from .paths import inside
@@ -68,11 +68,10 @@ def _finished(raw: RawStudy, gathered: Gathered) -> RawStudy:
     raw.options["already_reversed"] = gathered.already_reversed | raw.options.get(
         "already_reversed", set()
     )
-    if GIVEN_SCORES in raw.tables:
-        raw.options[GIVEN_SCORES] = raw.tables.pop(GIVEN_SCORES)
+    raw.options |= {name: raw.tables.pop(name) for name in BESIDE if name in raw.tables}
     raw.problems += gathered.problems
     raw.set_aside += gathered.set_aside
-    raw.rows_in = {name: n for name, n in gathered.rows_in.items() if name != GIVEN_SCORES}
+    raw.rows_in = {name: n for name, n in gathered.rows_in.items() if name not in BESIDE}
     return raw
 
 

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ..origin import Layout
+from .assembling import stacked
 from .occasions import read_occasions
 from .people import client_rows, therapist_rows
 from .source import Part, Source
 from .tables_of import settled, table_part, with_further
 from .vocabulary import fields_of
-from .wide import Block, blank_rows, block_part, blocks_of, long_frame, matrix, no_session
+from .wide import (
+    Block,
+    blank_rows,
+    block_part,
+    blocks_of,
+    long_frame,
+    matrix,
+    no_session,
+    tables_for,
+)
 
 _EXACT = 2.0**53
 """From here on a float does not hold each whole number."""
@@ -28,7 +40,8 @@ def read_open_source(source: Source) -> None:
     blocks = blocks_of(source)
     by_occasion = [b for b in blocks if b.slot[0] is None and b.slot[1] is not None]
     others = [block for block in blocks if block not in by_occasion]
-    if source.has("session") or any(block.slot[0] is not None for block in others):
+    slots = [block.slot for block in others] + [s for each in source.spread.values() for s in each]
+    if source.has("session") or any(session is not None for session, _ in slots):
         _sessions(source, others)
         read_occasions(source, by_occasion)
     elif blocks:
@@ -61,20 +74,25 @@ def _sessions(source: Source, blocks: list[Block]) -> None:
     if source.has("session"):
         session, bad = source.typed("sessions", "session", needed=True)
         usable[bad] = False
-    tables = _tables(blocks)
+    tables = tables_for(blocks, "ratings", "given_scores", "scores")
     _count_lost(source, blocks, tables, blank, usable)
-    held: list[tuple[np.ndarray, Any]] = []
+    held: dict[int, tuple[np.ndarray, str]] = {}
     for block, table in zip(blocks, tables, strict=True):
         cells = matrix(source, block)
         own = block.slot[0]
         if own is None and session is None:
             no_session(source, block)
             continue
-        at = np.flatnonzero(usable if own is None else usable & ~np.isnan(cells).all(axis=1))
+        here = usable if own is None else usable & ~np.isnan(cells).all(axis=1)
         keys = {"client_id": client, "session": session if own is None else np.int64(own)}
-        _add_long(source, table, block, keys, cells, at)
+        _add_long(source, table, block, keys, cells, np.flatnonzero(here))
         if own is not None:
-            held.append((at, own))
+            _hold(held, own, here, block.columns[0])
+    for name, columns in source.spread.items():
+        for (number, _), column in columns.items():
+            if number is not None:
+                here = usable & source.raw(name, column).notna().to_numpy()
+                _hold(held, number, here, column)
     at = np.flatnonzero(usable)
     if session is not None:
         _session_rows(source, client, session, at, given=not blocks)
@@ -84,14 +102,12 @@ def _sessions(source: Source, blocks: list[Block]) -> None:
     therapist_rows(source, at)
 
 
-def _tables(blocks: list[Block]) -> list[str]:
-    """Return the table of each block; totals beside their items are kept apart, to compare."""
-    with_items = {(block.spec.measure, block.spec.rater) for block in blocks if block.is_items}
-    tables = []
-    for block in blocks:
-        beside = (block.spec.measure, block.spec.rater) in with_items
-        tables.append("ratings" if block.is_items else "given_scores" if beside else "scores")
-    return tables
+def _hold(
+    held: dict[int, tuple[np.ndarray, str]], session: int, here: np.ndarray, column: str
+) -> None:
+    """Note the rows that hold something of a session, and the first column that does."""
+    before, first = held.get(session, (np.zeros_like(here), column))
+    held[session] = (before | here, first)
 
 
 def _count_lost(
@@ -137,47 +153,49 @@ def _session_rows(
 ) -> None:
     """Add a row a session; those derived from a file of measures are each there once."""
     data: dict[str, Any] = {"client_id": client, "session": _whole(session, at)}
-    columns: dict[str, str] = {
-        n: source.columns[n] for n in ("client_id", "session") if n in source.columns
-    }
     for name in fields_of("sessions")[2:]:
         if source.has(name):
             data[name], _ = source.typed("sessions", name)
-            if name in source.columns:
-                columns[name] = source.columns[name]
     further = source.further("sessions")
     frame = with_further(source, data, further)
     if not given:
         keys = pd.DataFrame({"client": client.codes[at], "session": session[at]})
         at = at[~keys.duplicated().to_numpy()]
     frame = settled(frame.iloc[at].reset_index(drop=True), "sessions")
-    part = Part("sessions", frame, source.file, source.rows[at], columns | further, given=given)
-    source.gathered.parts.append(part)
+    columns = source.found(data) | further
+    source.gathered.parts.append(source.part("sessions", frame, at, columns, given=given))
 
 
 def _sessions_in_names(
-    source: Source, client: pd.Categorical, held: list[tuple[np.ndarray, Any]]
+    source: Source, client: pd.Categorical, held: dict[int, tuple[np.ndarray, str]]
 ) -> None:
-    """Add the sessions that stand in the names of columns, where something was answered."""
-    positions = np.concatenate([at for at, _ in held])
-    session = np.concatenate([np.full(len(at), own, dtype="int64") for at, own in held])
-    keys = pd.DataFrame({"at": positions, "session": session}).drop_duplicates()
-    keys = keys.sort_values(["at", "session"], kind="stable")
-    at = keys["at"].to_numpy()
-    frame = pd.DataFrame(
-        {
-            "client_id": pd.Categorical.from_codes(client.codes[at], dtype=client.dtype),
-            "session": keys["session"].to_numpy(),
+    """Add the sessions that stand in the names of columns, where something is held of them."""
+    numbers = sorted(held)
+    names = [name for name in fields_of("sessions")[2:] if name in source.spread]
+    layouts, frames, places = [], [], []
+    for nth, number in enumerate(numbers):
+        columns = {name: source.spread[name].get((number, None)) for name in names}
+        own = {name: column for name, column in columns.items() if column}
+        at = np.flatnonzero(held[number][0])
+        data: dict[str, Any] = {
+            "client_id": client,
+            "session": np.full(len(client), number, dtype="int64"),
         }
-    )
-    columns = {"client_id": source.columns["client_id"]} if "client_id" in source.columns else {}
-    source.gathered.parts.append(
-        Part(
-            "sessions",
-            settled(frame, "sessions"),
-            source.file,
-            source.rows[at],
-            columns,
-            given=False,
-        )
-    )
+        data |= {n: source.typed("sessions", n, column=column)[0] for n, column in own.items()}
+        frames.append(pd.DataFrame(data, index=source.frame.index).iloc[at])
+        places.append(np.column_stack([at, np.full(len(at), nth)]))
+        own["session"] = held[number][1]
+        layouts.append(Layout(source.file, source.found(("client_id",)) | own, f"session {number}"))
+    where = np.concatenate(places)
+    order = np.lexsort((where[:, 1], where[:, 0]))
+    frame = settled(stacked(frames).iloc[order].reset_index(drop=True), "sessions")
+    at, nth = where[order].T
+    rows, layout = source.rows[at], nth.astype(np.int32)
+    part = Part("sessions", frame, rows, tuple(layouts), layout, given=False)
+    source.gathered.parts.append(part)
+    if "therapist_id" in names:
+        first = frame["therapist_id"].notna().to_numpy()
+        first[first] = ~frame.loc[first, "client_id"].duplicated().to_numpy()
+        theirs = frame.loc[first, ["client_id", "therapist_id"]].reset_index(drop=True)
+        one = replace(part, table="clients", frame=theirs, rows=rows[first], layout=layout[first])
+        source.gathered.parts.append(one)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from ...errors import did_you_mean, listing
-from ..origin import Problem, SetAside, SourceFile
+from ..origin import Layout, Problem, SetAside
 from ..reading import Loaded
 from .noting import Notes
+from .patterns import Match, PatternError, parse_pattern
 from .spec import SourceSpec
 from .values import (
     categories_of,
@@ -36,10 +38,9 @@ class Part:
 
     table: str
     frame: pd.DataFrame
-    source: SourceFile
     rows: np.ndarray
-    columns: dict[str, str]
-    items: dict[tuple[str, str, Any], str] = field(default_factory=dict)
+    layouts: tuple[Layout, ...]
+    layout: np.ndarray  # for each row, the position in `layouts`
     given: bool = True
 
 
@@ -75,8 +76,11 @@ class Source:
         self.notes = Notes(self.file, self.rows, gathered.problems)
         self.constants = dict(spec.constants)
         self.told = set(spec.told)  # our columns whose lack has been told
+        self.spread: dict[str, dict[tuple[int | None, str | None], str]] = {}
+        """Ours whose columns have the session or occasion in their names: slot → column."""
         self.columns = self._resolve()
         self.used: set[str] = set(self.columns.values())
+        self.used.update(*(columns.values() for columns in self.spread.values()))
         self._recode()
         self._trim_ids()
 
@@ -88,6 +92,8 @@ class Source:
         for ours, theirs in self.spec.columns.items():
             if theirs in self.frame.columns:
                 there[ours] = theirs
+            elif "{session}" in theirs or "{occasion}" in theirs:
+                self._spread(ours, theirs)
             elif self._is_word(ours, theirs):
                 self.constants[ours] = theirs
             else:
@@ -95,6 +101,32 @@ class Source:
                 self.told.add(ours)
         same = (name for name in columns_for(self.spec.table) if name not in self.spec.columns)
         return there | {name: name for name in same if name in self.frame.columns}
+
+    def _spread(self, ours: str, text: str) -> None:
+        """Find the columns of ours that have the session or occasion in their names."""
+        try:
+            pattern = parse_pattern(text)
+        except PatternError as error:
+            self.notes.add("study_yaml", f"{ours}: {error}.", column=text)
+            return
+        matches = pattern.find(str(name) for name in self.frame.columns)
+        self.spread[ours] = {(match.session, match.occasion): match.column for match in matches}
+        if not matches:
+            self.absent(pattern.example(), f"nor any other that fits {ours} '{text}'")
+        self.name_twins(matches)
+
+    def name_twins(self, matches: list[Match]) -> None:
+        """Name columns of which a pattern reads one only, for both fit the same place."""
+        for match in matches:
+            if match.twins:
+                names = listing([match.column, *match.twins])
+                self.notes.add(
+                    "duplicate_column",
+                    f"The columns {names} fit one pattern at the same place; '{match.column}' is "
+                    "read.",
+                    hint="Rename one of them, or write the columns out one by one in study.yaml.",
+                    column=match.twins[0],
+                )
 
     def _is_word(self, ours: str, theirs: str) -> bool:
         """Whether a name that is no column is meant as one value (``rater: client``)."""
@@ -147,7 +179,8 @@ class Source:
 
     def _trim_ids(self) -> None:
         """Take blanks off ids: nobody means them, and a merge outside would lose the person."""
-        for name, column in self.columns.items():
+        spread = [(name, column) for name in self.spread for column in self.spread[name].values()]
+        for name, column in [*self.columns.items(), *spread]:
             if name not in IDS or self.spec.as_is:
                 continue
             series, at = trimmed(self.frame[column])
@@ -173,35 +206,42 @@ class Source:
         """Return whether the file (or one value for all of it) gives these columns of ours."""
         return all(name in self.columns or name in self.constants for name in names)
 
-    def raw(self, name: str) -> pd.Series:
-        """Return a column of ours as read, without declared codes for missing."""
-        if name not in self.columns:
+    def raw(self, name: str, column: str = "") -> pd.Series:
+        """Return a column of ours as read, without declared codes for missing.
+
+        `column` is the file's, where several hold it (a date a session).
+        """
+        column = column or self.columns.get(name, "")
+        if not column:
             value = self.constants[name]
             return pd.Series(categories_of(value, len(self)), index=self.frame.index)
-        series = self.frame[self.columns[name]]
+        series = self.frame[column]
         return series if name in KEYS else without_codes(series, self.spec.missing)
 
     def ids(self, name: str) -> pd.Categorical:
         """Return a column of ids as text categories."""
         return ids(self.raw(name))
 
-    def typed(self, table: str, name: str, *, needed: bool = False) -> tuple[Any, np.ndarray]:
+    def typed(
+        self, table: str, name: str, *, needed: bool = False, column: str = ""
+    ) -> tuple[Any, np.ndarray]:
         """Return a column of ours with the type it has in `table`, and the cells without sense.
 
         Cells that are no number, whole number or date become missing and are named.
         """
-        series = self.raw(name)
+        series = self.raw(name, column)
+        column = column or self.columns.get(name, name)
         kind = type_of(table, name)
         if kind in ("integer", "number"):
-            return self._typed_number(series, table, name, kind, needed=needed)
+            return self._typed_number(series, table, column, kind, needed=needed)
         if kind == "date":
-            return self._typed_date(series, table, name)
+            return self._typed_date(series, table, column)
         if kind == "string":
-            return ids(self._labelled(series, table, name)), np.empty(0, dtype=np.int64)
+            return ids(self._labelled(series, table, name, column)), np.empty(0, dtype=np.int64)
         return series, np.empty(0, dtype=np.int64)
 
     def _typed_number(
-        self, series: pd.Series, table: str, name: str, kind: str, *, needed: bool
+        self, series: pd.Series, table: str, column: str, kind: str, *, needed: bool
     ) -> tuple[Any, np.ndarray]:
         whole = kind == "integer"
         values, bad = whole_numbers(series) if whole else numbers(series)
@@ -211,7 +251,7 @@ class Source:
             bad,
             rule="not_a_whole_number" if fractions else "not_a_number",
             table=table,
-            column=self.columns.get(name, name),
+            column=column,
             expected="a whole number" if whole else "a number",
             hint="Correct it in the file, or list it under 'missing:' in study.yaml if it means "
             "that nothing was given.",
@@ -219,14 +259,14 @@ class Source:
         )
         return values, bad
 
-    def _typed_date(self, series: pd.Series, table: str, name: str) -> tuple[Any, np.ndarray]:
+    def _typed_date(self, series: pd.Series, table: str, column: str) -> tuple[Any, np.ndarray]:
         values, bad, unclear = dates(series, self.spec.date_format)
         self.notes.bad_cells(
             series,
             bad,
             rule="unclear_date" if unclear else "not_a_date",
             table=table,
-            column=self.columns.get(name, name),
+            column=column,
             expected="a date that can be read in one way only" if unclear else "a date",
             hint="Say the order in study.yaml, as in date_format: '%d/%m/%Y'."
             if unclear
@@ -235,14 +275,32 @@ class Source:
         )
         return values, bad
 
-    def _labelled(self, series: pd.Series, table: str, name: str) -> pd.Series:
+    def _labelled(self, series: pd.Series, table: str, name: str, column: str) -> pd.Series:
         """Return SPSS codes as their labels where the labels are the words we know."""
         allowed = enum_of(table, name)
-        labels = self.labels.get(self.columns.get(name, ""), {})
+        labels = self.labels.get(column, {})
         words = {code: str(label).strip().casefold() for code, label in labels.items()}
         if not allowed or not words or not set(words.values()) <= set(allowed):
             return series
         return recoded(series, words)
+
+    def part(
+        self,
+        table: str,
+        frame: pd.DataFrame,
+        at: np.ndarray,
+        columns: dict[str, str],
+        *,
+        when: str = "",
+        given: bool = True,
+    ) -> Part:
+        """Return rows of a table that all stand in the same columns, one for each of `at`."""
+        rows, layout = self.rows[at], Layout(self.file, columns, when)
+        return Part(table, frame, rows, (layout,), np.zeros(len(rows), dtype=np.int32), given)
+
+    def found(self, names: Iterable[str]) -> dict[str, str]:
+        """Return which column of the file holds each of these of ours, where one does."""
+        return {name: self.columns[name] for name in names if name in self.columns}
 
     # -- what comes along -------------------------------------------------------------------
 

@@ -35,12 +35,10 @@ def table_part(source: Source, table: str) -> Part:
     gathered.leave_out(table, "a blank row", int(blank.sum()), file)
     gathered.leave_out(table, "a number that cannot be read", int((~keep & ~blank).sum()), file)
     keep &= ~blank
-    rows = source.rows
     if not keep.all():
-        frame, rows = frame[keep].reset_index(drop=True), rows[keep]
+        frame = frame[keep].reset_index(drop=True)
         frame = frame.assign(**{n: _whole_again(frame[n]) for n in _integers(frame, table)})
-    columns = {n: source.columns[n] for n in data if n in source.columns} | further
-    return Part(table, frame, source.file, rows, columns)
+    return source.part(table, frame, np.flatnonzero(keep), source.found(data) | further)
 
 
 def with_further(source: Source, data: dict[str, Any], further: dict[str, str]) -> pd.DataFrame:

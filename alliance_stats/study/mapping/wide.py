@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ...errors import MeasureError, listing
+from ..origin import Layout
 from .patterns import Match, Pattern
 from .source import Part, Source
 from .spec import MeasureSpec
@@ -91,6 +92,7 @@ def _item_blocks(source: Source, spec: MeasureSpec) -> list[Block]:
         matches = [m for m in matches if m.column in source.frame.columns]
     elif isinstance(spec.items, Pattern):
         matches = spec.items.find(str(name) for name in source.frame.columns)
+        source.name_twins(matches)
         matches = _within_card(source, spec, _from_session_one(source, matches))
         _name_absent_items(source, spec, spec.items, matches)
     else:
@@ -166,6 +168,7 @@ def _score_blocks(
             return []
         return [Block(spec, (spec.session, spec.occasion), (scale,), (column,), False)]
     matches = column.find(str(name) for name in source.frame.columns)
+    source.name_twins(matches)
     if not matches:
         source.absent(column.example(), f"nor any other that fits '{column.text}'")
     return [
@@ -198,6 +201,7 @@ def matrix(source: Source, block: Block) -> np.ndarray:
             rule="not_a_number",
             table=table,
             column=column,
+            when=when_of(block.slot),
             expected="a number",
             hint="Correct it in the file, or list it under 'missing:' in study.yaml if it means "
             "that nothing was given.",
@@ -298,16 +302,35 @@ def _constant(word: str, n: int) -> pd.Categorical:
 def block_part(
     source: Source, table: str, block: Block, frame: pd.DataFrame, positions: np.ndarray
 ) -> Part:
-    """Return long rows as a part of a table, with the column each answer stood in."""
-    measure, rater = block.spec.measure, block.spec.rater
-    items = {
-        (measure, rater, part): column
-        for part, column in zip(block.parts, block.columns, strict=True)
-    }
-    columns = {name: source.columns[name] for name in _WHEN if name in source.columns}
-    if not block.is_items:
-        columns["score"] = block.columns[0]
-    return Part(table, frame, source.file, source.rows[positions], columns, items)
+    """Return long rows as a part of a table.
+
+    What a row holds stands in one column of the file, and so does what the column's name says.
+    """
+    whole = source.found(_WHEN)
+    said = ["rater", "measure", *(("item", "value") if block.is_items else ("scale", "score"))]
+    said += [name for name, own in zip(("session", "occasion"), block.slot, strict=True) if own]
+    layouts = tuple(
+        Layout(source.file, whole | dict.fromkeys(said, column), when_of(block.slot))
+        for column in block.columns
+    )
+    layout = np.tile(np.arange(len(layouts), dtype=np.int32), len(frame) // len(layouts))
+    return Part(table, frame, source.rows[positions], layouts, layout)
+
+
+def when_of(slot: Slot) -> str:
+    """Return a session or occasion that stands in a column's name, in words."""
+    session, occasion = slot
+    return f"session {session}" if session else f"occasion '{occasion}'" if occasion else ""
+
+
+def tables_for(blocks: list[Block], items: str, given: str, scores: str) -> list[str]:
+    """Return the table of each block; totals beside their items are kept apart, to compare."""
+    forms = [(block.spec.measure, block.spec.rater, block.slot) for block in blocks]
+    with_items = {form for form, block in zip(forms, blocks, strict=True) if block.is_items}
+    return [
+        items if block.is_items else given if form in with_items else scores
+        for form, block in zip(forms, blocks, strict=True)
+    ]
 
 
 def no_session(source: Source, block: Block) -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 from ...errors import AllianceStatsError
 from ..finding import find_study
 from ..mapping import read_study
-from ..origin import Problem, RawStudy, SetAside
+from ..origin import BESIDE, Problem, RawStudy, SetAside, table_of
 from ..tables import TABLES, table_schema
 from .report import ValidationReport
 from .rules import RULES, SHAPE_RULES, STAGES, Finding, Rule, rules_of
@@ -24,8 +24,6 @@ from .rules.view import StudyView
 
 if TYPE_CHECKING:
     from ..study import Study
-
-GIVEN = "given_scores"
 
 
 def validate(
@@ -159,9 +157,8 @@ class _Examination:
 
     def _tables(self) -> dict[str, pd.DataFrame]:
         tables = {name: self.raw.tables[name] for name in TABLES if name in self.raw.tables}
-        given = self.raw.options.get(GIVEN)
-        if given is not None and len(given):
-            tables[GIVEN] = given
+        given = {name: self.raw.options.get(name) for name in BESIDE}
+        tables |= {name: frame for name, frame in given.items() if frame is not None and len(frame)}
         clients = tables.get("clients")
         if clients is not None and "therapist_id" not in clients.columns and len(clients.columns):
             tables["clients"] = clients.assign(
@@ -171,7 +168,11 @@ class _Examination:
 
     def _shape(self, table: str) -> None:
         """Bring one table to its types and check it by its schema."""
-        schema = table_schema("scores" if table == GIVEN else table)
+        if (
+            table == "given_items"
+        ):  # typed by the mapping; at an occasion, where ratings has sessions
+            return
+        schema = table_schema(table_of(table))
         frame = self.view.frames[table]
         lacking = missing_columns(frame, schema)
         if lacking:

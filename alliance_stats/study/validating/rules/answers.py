@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 
 from ....errors import did_you_mean, listing
+from ...origin import BESIDE, table_of
 from .registry import Finding, rule
 from .view import StudyView
 
-ANSWERS = ("ratings", "scores", "given_scores", "assessments")
+ANSWERS = ("ratings", "scores", "assessments", *BESIDE)
+SCORES = tuple(table for table in ANSWERS if table_of(table) != "ratings")
+"""The tables of answers, and those of them that hold scores."""
 
 
 def cards_of(view: StudyView, table: str) -> list[Any]:
@@ -38,7 +41,7 @@ def unknown_measure(view: StudyView) -> Iterator[Finding]:
 
 
 def _unknown_measure(view: StudyView, table: str, name: str, rows: np.ndarray) -> Finding:
-    answers = table == "ratings"
+    answers = table_of(table) == "ratings"
     done = "its answers cannot be scored and are left out" if answers else "its scores are kept "
     done += "" if answers else "as they are, unchecked"
     told = any(rule == "unknown_measure" for rule, _, _ in view.named)
@@ -135,7 +138,7 @@ def item_not_on_form(view: StudyView) -> Iterator[Finding]:
 )
 def scale_not_on_form(view: StudyView) -> Iterator[Finding]:
     """Find scales the measure's card does not know: their range and direction are not known."""
-    for table in ANSWERS[1:]:
+    for table in SCORES:
         if not view.has(table, "measure", "scale"):
             continue
         measure, scale = view.codes(table, "measure"), view.codes(table, "scale")

@@ -11,6 +11,7 @@ from ....errors import plural
 from .forms import Forms, forms_of, reversed_in_file
 from .groups import MOST
 from .registry import Finding, rule
+from .stored_reversed import turned_forms
 from .view import StudyView
 from .words import shown
 
@@ -29,11 +30,11 @@ UNLIKELY = 0.01  # chance of so many equal neighbours below which somebody copie
 )
 def same_answer_throughout(view: StudyView) -> Iterator[Finding]:
     """Find forms answered with one number although some items are worded the other way."""
+    against = {(forms.card.name, forms.rater) for forms, _, _ in turned_forms(view)}
     for forms in forms_of(view):
         card = forms.card
         if len(card.reversed_items) < FEWEST_REVERSED or len(card.items) < LONG_FORM:
             continue
-        against = view.remembered.get("against", ())
         if reversed_in_file(view, forms) or (card.name, forms.rater) in against:
             continue
         same = (forms.answers == forms.answers[:, :1]).all(axis=1)

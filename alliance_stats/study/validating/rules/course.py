@@ -113,7 +113,7 @@ def rating_of_missed_session(view: StudyView) -> Iterator[Finding]:
     if not missed.any():
         return
     lookup = view.session_lookup(missed)
-    told: set[tuple[str, str, int]] = set()
+    told: set[tuple[tuple[str, str, int], str]] = set()
     for table in HELD:
         if not view.has(table, "client_id", "session"):
             continue
@@ -124,9 +124,9 @@ def rating_of_missed_session(view: StudyView) -> Iterator[Finding]:
             continue
         groups = split_rows(rows, client[rows] * np.int64(20_000) + session[rows].astype(np.int64))
         for group in [rows] if groups is None else groups:
-            lines = locate(view.origins.get(table), view.positions(table, group)).lines()
-            yield _missed(view, table, group, silent=bool(told) and told.issuperset(lines))
-            told.update(lines)
+            records = locate(view.origins.get(table), view.positions(table, group)).records()
+            yield _missed(view, table, group, silent=bool(told) and told.issuperset(records))
+            told.update(records)
 
 
 def _missed(view: StudyView, table: str, rows: np.ndarray, *, silent: bool) -> Finding:
@@ -154,14 +154,14 @@ def _missed(view: StudyView, table: str, rows: np.ndarray, *, silent: bool) -> F
 )
 def rating_after_end(view: StudyView) -> Iterator[Finding]:
     """Find clients with one session more than their therapy had: the rating looks wrong."""
-    told: set[tuple[str, str, int]] = set()
+    told: set[tuple[tuple[str, str, int], str]] = set()
     for table, rows, end in _beyond(view):
         if len(np.unique(view.numbers(table, "session")[rows])) > 1:
             continue
-        lines = locate(view.origins.get(table), view.positions(table, rows)).lines()
-        if told.isdisjoint(lines):
+        records = locate(view.origins.get(table), view.positions(table, rows)).records()
+        if told.isdisjoint(records):
             yield _after_end(view, table, rows, end)
-        told.update(lines)
+        told.update(records)
 
 
 @rule(

@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 
 from ....errors import plural
-from ...origin import Origin, Problem, SourceFile
-from .places import ANSWER_TABLES, MEMORY, Places, file_column, locate
+from ...origin import Layout, Origin, Problem, SourceFile, table_of
+from .places import MEMORY, Places, locate
 from .registry import Finding
 from .view import StudyView
-from .words import counted, shown
+from .words import at_its_time, counted, shown
 
 MOST_SINGLE = 20
 Cell = tuple[str, str, str]  # file, sheet, column
@@ -30,8 +30,7 @@ class _Cells:
     """Cells of one column that break one rule, from one finding."""
 
     finding: Finding
-    source: SourceFile
-    column: str
+    layout: Layout
     rows: np.ndarray
     values: np.ndarray
 
@@ -68,16 +67,13 @@ class Teller:
         values = _values(finding, view)
         positions = view.positions(finding.table, finding.rows)
         places = locate(self.origins.get(finding.table), positions)
-        columns = self._columns_of(finding, view, places)
-        if finding.topic == "rows":
-            columns = np.full(len(columns), "", dtype=object)
         if finding.together:
-            self._add_together(rule, level, finding, places, columns, values)
+            self._add_together(rule, level, finding, places, values)
         elif finding.topic == "column":
-            source = places.files[places.file[0]]
-            self._file(_problem(rule, level, finding, source, columns[0], None, None))
+            layout = places.layouts[places.layout[0]]
+            self._file(_problem(rule, level, finding, layout, None, None))
         else:
-            self._add_cells(rule, level, finding, places, columns, values)
+            self._add_cells(rule, level, finding, places, values)
 
     def _file(self, problem: Problem, topic: str = "") -> None:
         self.problems.setdefault(_group(problem, topic), []).append(problem)
@@ -85,35 +81,7 @@ class Teller:
     def _of_table(self, rule: str, level: str, finding: Finding) -> Problem:
         origin = self.origins.get(finding.table)
         source = origin.files[0] if origin is not None and len(origin.files) == 1 else MEMORY
-        return _problem(rule, level, finding, source, finding.column, None, None)
-
-    def _columns_of(self, finding: Finding, view: StudyView, places: Places) -> np.ndarray:
-        """Return the file's column of each row; worked out once per file and item."""
-        origin = self.origins.get(finding.table)
-        held = ANSWER_TABLES.get(finding.table)
-        key = places.file.astype(np.int64)
-        parts: list[np.ndarray] = []
-        if held and finding.column == held[0] and origin is not None:
-            names = ("measure", "rater", held[1])
-            parts = [
-                view.frames[finding.table][name].iloc[finding.rows].to_numpy(dtype=object)
-                for name in names
-            ]
-            for part in parts:
-                codes = pd.factorize(part)[0].astype(np.int64) + 1
-                key = key * (int(codes.max(initial=0)) + 1) + codes
-        _, first, group = np.unique(key, return_index=True, return_inverse=True)
-        found = [
-            file_column(
-                origin,
-                int(places.file[i]),
-                finding.table,
-                finding.column,
-                (parts[0][i], parts[1][i], parts[2][i]) if parts else (None, None, None),
-            )
-            for i in first
-        ]
-        return np.array(found, dtype=object)[group]
+        return _problem(rule, level, finding, Layout(source, {}), None, None)
 
     def _add_together(
         self,
@@ -121,14 +89,14 @@ class Teller:
         level: str,
         finding: Finding,
         places: Places,
-        columns: np.ndarray,
         values: np.ndarray,
     ) -> None:
         first = int(places.order[0])
-        source = places.files[places.file[first]]
+        layout = places.layouts[places.layout[first]]
+        source = layout.source
         here = places.file == places.file[first]
         rows = np.unique(places.row[here])
-        cell = (_home(finding, source), source.sheet, str(columns[first]))
+        cell = (_home(finding, source), source.sheet, _column(finding, layout))
         told = self._told.setdefault((rule, cell), set())
         numbers = rows.tolist()
         by_column = finding.topic != "rows"
@@ -136,34 +104,22 @@ class Teller:
             return
         told.update(numbers)
         self._spoken.setdefault(cell, set()).update(numbers)
-        problem = _problem(
-            rule, level, finding, source, str(columns[first]), int(rows[0]), values[first]
-        )
+        problem = _problem(rule, level, finding, layout, int(rows[0]), values[first])
         self._file(replace(problem, also_rows=tuple(numbers[1:])), finding.topic or finding.many)
 
     def _add_cells(
-        self,
-        rule: str,
-        level: str,
-        finding: Finding,
-        places: Places,
-        columns: np.ndarray,
-        values: np.ndarray,
+        self, rule: str, level: str, finding: Finding, places: Places, values: np.ndarray
     ) -> None:
-        codes, names = pd.factorize(columns)
-        for file in np.unique(places.file):
-            for code, column in enumerate(names):
-                chosen = np.flatnonzero((places.file == file) & (codes == code))
-                if not len(chosen):
-                    continue
-                source = places.files[file]
-                rows, once = np.unique(places.row[chosen], return_index=True)
-                chosen = chosen[once]
-                fresh = self._fresh(rule, (_home(finding, source), source.sheet, str(column)), rows)
-                if fresh.any():
-                    part = _Cells(finding, source, column, rows[fresh], values[chosen[fresh]])
-                    key = (level, rule, finding.table, source.file, source.sheet, str(column))
-                    self.cells.setdefault((*key, finding.topic), []).append(part)
+        for number in np.unique(places.layout):
+            layout = places.layouts[number]
+            source, column = layout.source, _column(finding, layout)
+            chosen = np.flatnonzero(places.layout == number)
+            rows, once = np.unique(places.row[chosen], return_index=True)
+            fresh = self._fresh(rule, (_home(finding, source), source.sheet, column), rows)
+            if fresh.any():
+                part = _Cells(finding, layout, rows[fresh], values[chosen[once][fresh]])
+                key = (level, rule, finding.table, source.file, source.sheet, column)
+                self.cells.setdefault((*key, finding.topic), []).append(part)
 
     def _fresh(self, rule: str, cell: Cell, rows: np.ndarray) -> np.ndarray:
         """Mark the rows of a column that this rule has not told yet, and note them."""
@@ -192,6 +148,10 @@ class Teller:
         return sorted(found, key=lambda p: _reading_order(p, places))
 
 
+def _column(finding: Finding, layout: Layout) -> str:
+    return "" if finding.topic == "rows" else layout.columns.get(finding.column, finding.column)
+
+
 def _home(finding: Finding, source: SourceFile) -> str:
     """Return the file; for a study from memory the table, whose rows are nobody else's."""
     return source.file or f"table {finding.table}"
@@ -210,22 +170,24 @@ def _problem(
     rule: str,
     level: str,
     finding: Finding,
-    source: SourceFile,
-    column: str,
+    layout: Layout,
     row: int | None,
     value: Any,
 ) -> Problem:
+    source, column = layout.source, _column(finding, layout)
+    message = finding.message.replace("{value}", shown(value))
+    whole = finding.together or finding.topic == "column"  # rows of more than one time
     return Problem(
         level=finding.level or level,
         rule=rule,
-        message=finding.message.replace("{value}", shown(value)),
+        message=message if whole else at_its_time(message, layout.when),
         hint=finding.hint,
-        table="scores" if finding.table == "given_scores" else finding.table,
+        table=table_of(finding.table),
         file=source.file,
         sheet=source.sheet,
         row=row,
-        column=str(column),
-        cell=source.cell(row, str(column)),
+        column=column,
+        cell=source.cell(row, column),
         value=plain(value),
     )
 
@@ -243,16 +205,15 @@ def _of_cells(group: Group, parts: list[_Cells]) -> Iterable[Problem]:
     if count <= MOST_SINGLE:
         for part in parts:
             for row, value in zip(part.rows.tolist(), part.values, strict=True):
-                yield _problem(rule, level, part.finding, part.source, part.column, row, value)
+                yield _problem(rule, level, part.finding, part.layout, row, value)
         return
     rows = np.unique(np.concatenate([part.rows for part in parts]))
     values = np.concatenate([part.values for part in parts])
     lead = parts[0]
-    first = _problem(
-        rule, level, lead.finding, lead.source, lead.column, int(rows[0]), lead.values[0]
-    )
+    first = _problem(rule, level, lead.finding, lead.layout, int(rows[0]), lead.values[0])
     sentence = lead.finding.many or lead.finding.message
     sentence = sentence.replace("{n}", f"{count:,}").replace("{values}", counted(values))
+    sentence = at_its_time(sentence, lead.layout.when)
     yield replace(first, message=sentence, also_rows=tuple(rows[1:].tolist()))
 
 

@@ -8,6 +8,7 @@ from functools import reduce
 import numpy as np
 import pandas as pd
 
+from ...origin import BESIDE, table_of
 from ...tables import TABLES, table_schema
 from .groups import split_rows
 from .places import locate
@@ -25,7 +26,7 @@ from .words import series_of, shown, times
 def duplicate_key(view: StudyView) -> Iterator[Finding]:
     """Find rows with the same key; rows of one file row are one finding over all tables."""
     told: set[tuple[tuple[str, str, int], ...]] = set()
-    for table in (*TABLES, "given_scores"):
+    for table in (*TABLES, *BESIDE):
         key = _key_of(view, table)
         joint = _joint(view, table, key) if _may_repeat(view, table, key) else _none()
         rows = _repeated(joint)
@@ -68,12 +69,11 @@ def _may_repeat(view: StudyView, table: str, key: tuple[str, ...]) -> bool:
 
 
 def _key_of(view: StudyView, table: str) -> tuple[str, ...]:
-    name = "scores" if table == "given_scores" else table
-    wanted = table_schema(name).primary_key
+    wanted = table_schema(table_of(table)).primary_key
     if table not in view.frames or not len(view.frames[table]):
         return ()
     there = tuple(column for column in wanted if column in view.frames[table].columns)
-    optional = {field.name for field in table_schema(name).fields if field.optional}
+    optional = {field.name for field in table_schema(table_of(table)).fields if field.optional}
     return there if set(wanted) - set(there) <= optional else ()
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .answers import cards_of
+from .answers import SCORES, cards_of
+from .places import locate
 from .registry import Finding, rule
 from .view import StudyView
 from .words import series_of, shown
@@ -23,9 +24,6 @@ FEW_COLUMNS = 5  # of more columns one sentence speaks for all
 OFTEN_SHARE = 0.001  # in a long file, where all answers share one column
 
 
-SCORES = ("scores", "given_scores", "assessments")
-
-
 def _limits(card: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return the lowest and highest answer by item number."""
     ends = [(np.nan, np.nan), *(card.item_range(item) for item in card.items)]
@@ -33,15 +31,16 @@ def _limits(card: Any) -> tuple[np.ndarray, np.ndarray]:
     return low, high
 
 
-def _by_card(view: StudyView) -> Iterator[tuple[Any, np.ndarray | slice]]:
-    """Yield each known card of the ratings with its rows (all of them as a slice)."""
-    if not view.has("ratings", "measure", "item", "value"):
-        return
-    runs = view.runs("ratings")
-    for code, card in enumerate(cards_of(view, "ratings")):
-        mine = runs.measure == code
-        if card is not None and mine.any():
-            yield card, slice(None) if mine.all() else runs.rows(mine)
+def _by_card(view: StudyView) -> Iterator[tuple[str, Any, np.ndarray | slice]]:
+    """Yield the tables of answers and each known card with its rows (all of them as a slice)."""
+    for table in ("ratings", "given_items"):
+        if not view.has(table, "measure", "item", "value"):
+            continue
+        measure = view.codes(table, "measure").codes
+        for code, card in enumerate(cards_of(view, table)):
+            mine = measure == code
+            if card is not None and mine.any():
+                yield table, card, slice(None) if mine.all() else np.flatnonzero(mine)
 
 
 @rule(
@@ -52,13 +51,13 @@ def _by_card(view: StudyView) -> Iterator[tuple[Any, np.ndarray | slice]]:
 )
 def hidden_missing_code(view: StudyView) -> Iterator[Finding]:
     """Find codes such as -9 or 99 that stand for missing and were not declared."""
-    for card, where in _by_card(view):
-        rows, values = _outside(view, card, where)
-        raters = view.codes("ratings", "rater").codes[rows]
+    for table, card, where in _by_card(view):
+        rows, values = _outside(view, table, card, where)
+        raters = view.codes(table, "rater").codes[rows]
         for code in np.intersect1d(values, list(HIDDEN_CODES)):
             for rater in np.unique(raters[values == code]):
                 chosen = rows[(values == code) & (raters == rater)]
-                yield from _hidden_answers(view, card, float(code), chosen)
+                yield from _hidden_answers(view, table, card, float(code), chosen)
     for table in SCORES:
         for card, scale, rows in _score_groups(view, table):
             values = view.numbers(table, "score")[rows]
@@ -69,32 +68,32 @@ def hidden_missing_code(view: StudyView) -> Iterator[Finding]:
                     yield _hidden(table, f"the scores of '{card.name}'", low, high, code, chosen)
 
 
-def _hidden_answers(view: StudyView, card: Any, code: float, rows: np.ndarray) -> Iterator[Finding]:
+def _hidden_answers(
+    view: StudyView, table: str, card: Any, code: float, rows: np.ndarray
+) -> Iterator[Finding]:
     """Yield a finding a column of a wide file, or one for all where they are many."""
     low, high = card.range
-    columns = _columns(view, rows)
-    names, counts = np.unique(columns, return_counts=True)
-    if not columns.any():
-        often = max(OFTEN, OFTEN_SHARE * len(view.frames["ratings"]))
-        suspect = names[counts >= often]
+    items = view.numbers(table, "item")[rows]
+    places = locate(view.origins.get(table), view.positions(table, rows))
+    wide = any(
+        place.columns.get("item") == place.columns.get("value", "") for place in places.layouts
+    )
+    _, group, counts = np.unique(
+        items if wide else np.zeros(len(rows)), return_inverse=True, return_counts=True
+    )
+    if not wide:
+        suspect = counts >= max(OFTEN, OFTEN_SHARE * len(view.frames[table]))
     else:
-        suspect = names if len(rows) >= OFTEN_IN_FORM else names[counts >= OFTEN]
+        suspect = (counts >= OFTEN) | (len(rows) >= OFTEN_IN_FORM)
+    chosen = suspect[group]
+    rows, columns = rows[chosen], places.layout[chosen]
     answers = f"the answers to '{card.name}'"
-    if len(suspect) > FEW_COLUMNS:
-        items = view.numbers("ratings", "item")[rows]
-        answers += f" (items {series_of(sorted({int(item) for item in items}), 12)})"
-        yield _hidden("ratings", answers, low, high, code, rows, topic="rows")
+    if len(np.unique(columns)) > FEW_COLUMNS:
+        answers += f" (items {series_of(sorted({int(item) for item in items[chosen]}), 12)})"
+        yield _hidden(table, answers, low, high, code, rows, topic="rows")
         return
-    for column in suspect:
-        yield _hidden("ratings", answers, low, high, code, rows[columns == column])
-
-
-def _columns(view: StudyView, rows: np.ndarray) -> np.ndarray:
-    """Return a number for the file's column: the item in a wide file, else zero."""
-    origin = view.origins.get("ratings")
-    if origin is None or not any(origin.items):
-        return np.zeros(len(rows))
-    return view.numbers("ratings", "item")[rows].astype(float)
+    for column in np.unique(columns):
+        yield _hidden(table, answers, low, high, code, rows[columns == column])
 
 
 def _hidden(
@@ -112,7 +111,7 @@ def _hidden(
         f"The number {number} stands {len(rows):,} times among {among}, which go from {low:g} to "
         f"{high:g}: it looks like a code for missing and is treated as such.",
         rows,
-        column="value" if table == "ratings" else "score",
+        column="score" if table in SCORES else "value",
         hint=f"If it is, say so in study.yaml: 'missing: [{number}]'. Otherwise correct the "
         "numbers.",
         together=True,
@@ -122,12 +121,12 @@ def _hidden(
 
 
 def _outside(
-    view: StudyView, card: Any, where: np.ndarray | slice
+    view: StudyView, table: str, card: Any, where: np.ndarray | slice
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows and values of answers outside their item's range."""
-    value = view.numbers("ratings", "value")[where]
+    value = view.numbers(table, "value")[where]
     if card.item_ranges:
-        item = view.numbers("ratings", "item")[where].astype(np.int64)
+        item = view.numbers(table, "item")[where].astype(np.int64)
         low, high = _limits(card)
         out = (value < low[item]) | (value > high[item])
     else:
@@ -146,10 +145,10 @@ def _outside(
 )
 def out_of_range(view: StudyView) -> Iterator[Finding]:
     """Find answers the form does not offer; they are set aside, never moved to the edge."""
-    for card, where in _by_card(view):
-        rows, _ = _outside(view, card, where)
+    for table, card, where in _by_card(view):
+        rows, _ = _outside(view, table, card, where)
         yield from _impossible(
-            view, card, rows, "is outside the range {span}", "are outside the range {span}"
+            view, table, card, rows, "is outside the range {span}", "are outside the range {span}"
         )
 
 
@@ -161,21 +160,23 @@ def out_of_range(view: StudyView) -> Iterator[Finding]:
 )
 def not_a_whole_answer(view: StudyView) -> Iterator[Finding]:
     """Find fractions among answers that go in whole steps."""
-    for card, where in _by_card(view):
+    for table, card, where in _by_card(view):
         if card.step != 1:
             continue
-        value = view.numbers("ratings", "value")[where]
+        value = view.numbers(table, "value")[where]
         if value.dtype.kind in "iu":
             continue
         part = np.flatnonzero((value != np.rint(value)) & np.isfinite(value))
         rows = part if isinstance(where, slice) else where[part]
-        yield from _impossible(view, card, rows, "is not a whole number", "are not whole numbers")
+        yield from _impossible(
+            view, table, card, rows, "is not a whole number", "are not whole numbers"
+        )
 
 
 def _impossible(
-    view: StudyView, card: Any, rows: np.ndarray, one: str, many: str
+    view: StudyView, table: str, card: Any, rows: np.ndarray, one: str, many: str
 ) -> Iterator[Finding]:
-    rater, item = view.codes("ratings", "rater"), view.numbers("ratings", "item")
+    rater, item = view.codes(table, "rater"), view.numbers(table, "item")
     order = np.lexsort((item[rows], rater.codes[rows]))
     rows = rows[order]
     keys = rater.codes[rows].astype(np.int64) * 20_000 + item[rows].astype(np.int64)
@@ -184,7 +185,7 @@ def _impossible(
         limits = card.item_range(number)
         span = f"{limits.low:g} to {limits.high:g}"
         yield Finding(
-            "ratings",
+            table,
             f"The answer {{value}} to item {number} of '{card.name}' ({who}) "
             f"{one.format(span=span)}; it is treated as missing.",
             part,

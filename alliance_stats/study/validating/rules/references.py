@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ....errors import did_you_mean
+from ...origin import BESIDE, table_of
 from ...tables import TABLES, ForeignKey, table_schema
 from .groups import split_rows
 from .ids import ID_WORDS, spellings
@@ -22,10 +23,10 @@ from .view import StudyView
 )
 def unknown_reference(view: StudyView) -> Iterator[Finding]:
     """Find ids that point to nothing."""
-    for table in (*TABLES, "given_scores"):
+    for table in (*TABLES, *BESIDE):
         if table not in view.frames or not len(view.frames[table]):
             continue
-        schema = table_schema("scores" if table == "given_scores" else table)
+        schema = table_schema(table_of(table))
         for key in schema.foreign_keys:
             if key.table in view.frames and view.has(table, *key.fields):
                 yield from _unmet(view, table, key)
@@ -60,7 +61,7 @@ def _unknown_id(
     silent: bool,
 ) -> Finding:
     column, what = key.fields[0], ID_WORDS[key.fields[0]]
-    is_key = column in table_schema("scores" if table == "given_scores" else table).primary_key
+    is_key = column in table_schema(table_of(table)).primary_key
     done = "the rows are left out" if is_key else f"the {what} is treated as not known"
     return Finding(
         table,

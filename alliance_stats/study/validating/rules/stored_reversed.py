@@ -26,6 +26,18 @@ ERRORS_OFF = 3.0  # and it lies this many standard errors (over clients) below z
 )
 def stored_reversed(view: StudyView) -> Iterator[Finding]:
     """Find items that correlate negatively with the rest of their scale after the card's key."""
+    for forms, against, n in turned_forms(view):
+        yield _reversed_finding(view, forms, against, n)
+
+
+def turned_forms(view: StudyView) -> list[tuple[Forms, list[int], int]]:
+    """Return the forms with items against their scale, these items, and how many were asked."""
+    if "against" not in view.remembered:
+        view.remembered["against"] = list(_turned_forms(view))
+    return view.remembered["against"]
+
+
+def _turned_forms(view: StudyView) -> Iterator[tuple[Forms, list[int], int]]:
     for forms in forms_of(view):
         complete = np.flatnonzero(forms.complete)
         if len(complete) < FEWEST_FORMS or len(forms.card.items) < 3:
@@ -36,8 +48,7 @@ def stored_reversed(view: StudyView) -> Iterator[Finding]:
         keyed = _keyed(forms, forms.answers[chosen], already=reversed_in_file(view, forms))
         against = _against(forms.card, keyed, limit)
         if against:
-            view.remembered.setdefault("against", set()).add((forms.card.name, forms.rater))
-            yield _reversed_finding(view, forms, against, keyed.shape[0])
+            yield forms, against, keyed.shape[0]
 
 
 def _keyed(forms: Forms, answers: np.ndarray, *, already: bool) -> np.ndarray:

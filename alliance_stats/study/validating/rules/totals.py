@@ -8,12 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .answers import cards_of
+from .answers import SCORES, cards_of
 from .registry import Finding, rule
 from .view import StudyView
 from .words import shown
 
-KEY = ["client_id", "session", "rater", "measure", "scale"]
+GIVEN = (
+    ("given_scores", "ratings", "session"),
+    ("given_assessments", "given_items", "occasion"),
+)
+"""Tables of totals whose items are there too, the table of the items, and what tells them apart."""
 MOST_DECIMALS = 6
 SYSTEMATIC = 0.5  # share of totals that disagree before it is the column, not the cell
 FEWEST = 5
@@ -28,9 +32,13 @@ ROUNDED = 1e-6  # a total written with six decimals is whole where it is so clos
 )
 def total_contradicts_items(view: StudyView) -> Iterator[Finding]:
     """Find totals that differ from the score of the same complete form."""
-    if not view.has("given_scores", *KEY, "score") or not view.has("ratings"):
-        return
-    both = _beside(view)
+    for table, items, when in GIVEN:
+        key = ["client_id", when, "rater", "measure", "scale"]
+        if view.has(table, *key, "score") and view.has(items):
+            yield from _contradictions(table, _beside(view, table, items, key))
+
+
+def _contradictions(table: str, both: pd.DataFrame) -> Iterator[Finding]:
     for (measure, rater, scale), group in both.groupby(["measure", "rater", "scale"], sort=True):
         given, made = group["score"].to_numpy(float), group["computed"].to_numpy(float)
         differs = np.abs(given - made) > _tolerance(given)
@@ -39,31 +47,32 @@ def total_contradicts_items(view: StudyView) -> Iterator[Finding]:
         rows = group["at"].to_numpy(dtype=np.int64)
         name = f"'{measure}' ({rater}, {scale})"
         if differs.mean() > SYSTEMATIC and len(group) >= FEWEST:
-            yield _all_differ(name, rows[differs], given, made)
+            yield _all_differ(table, name, rows[differs], given, made)
         else:
-            yield from _some_differ(name, rows[differs], given[differs], made[differs])
+            yield from _some_differ(table, name, rows[differs], given[differs], made[differs])
 
 
-def _beside(view: StudyView) -> pd.DataFrame:
+def _beside(view: StudyView, table: str, items: str, key: list[str]) -> pd.DataFrame:
     """Return the file's totals beside the scores of complete forms."""
     from ....instruments import score
 
-    given = view.frames["given_scores"][[*KEY, "score"]]
+    given = view.frames[table][[*key, "score"]]
     wanted = given["measure"].dropna().unique()
     known = [name for name in wanted if view.registry.get(name) is not None]
-    ratings = view.frames["ratings"]
+    ratings = view.frames[items]
     ratings = ratings[ratings["measure"].isin(known)]
     if not len(ratings):
         return given.head(0).assign(at=0, computed=0.0)
     made = score(
         ratings,
+        by=key[:2],
         registry=view.registry,
         already_reversed=view.options.get("already_reversed", False),
     )
     made = made[made["n_answered"] == made["n_items"]].rename(columns={"score": "computed"})
-    plain = dict.fromkeys(("client_id", "rater", "measure", "scale"), object)
+    plain = dict.fromkeys((name for name in key if name != "session"), object)
     given = given.assign(at=np.arange(len(given))).astype(plain)
-    both = given.merge(made[[*KEY, "computed"]].astype(plain), on=KEY, how="inner")
+    both = given.merge(made[[*key, "computed"]].astype(plain), on=key, how="inner")
     return both[both["score"].notna() & both["computed"].notna()]
 
 
@@ -75,12 +84,14 @@ def _tolerance(given: np.ndarray) -> float:
     return 10.0**-MOST_DECIMALS
 
 
-def _all_differ(name: str, rows: np.ndarray, given: np.ndarray, made: np.ndarray) -> Finding:
+def _all_differ(
+    table: str, name: str, rows: np.ndarray, given: np.ndarray, made: np.ndarray
+) -> Finding:
     ratio = given / np.where(made == 0, np.nan, made)
     fixed = bool(np.nanstd(ratio) < 1e-6) if np.isfinite(ratio).any() else False
     how = f" (the file's are {np.nanmean(ratio):.4g} times as large)" if fixed else ""
     return Finding(
-        "given_scores",
+        table,
         f"{len(rows):,} of {len(given):,} totals of {name} differ from what the items "
         f"give{how}; the first is {shown(given[0])} in the file and {shown(made[0])} by the items.",
         rows,
@@ -92,11 +103,11 @@ def _all_differ(name: str, rows: np.ndarray, given: np.ndarray, made: np.ndarray
 
 
 def _some_differ(
-    name: str, rows: np.ndarray, given: np.ndarray, made: np.ndarray
+    table: str, name: str, rows: np.ndarray, given: np.ndarray, made: np.ndarray
 ) -> Iterator[Finding]:
     for row, here, there in zip(rows, given, made, strict=True):
         yield Finding(
-            "given_scores",
+            table,
             f"The total {shown(here)} of {name} differs from {shown(there)}, which its items "
             "add up to.",
             np.array([row]),
@@ -115,7 +126,7 @@ def _some_differ(
 )
 def broken_sum(view: StudyView) -> Iterator[Finding]:
     """Find sums such as 12.4 of a measure whose answers are whole numbers."""
-    for table in ("scores", "given_scores", "assessments"):
+    for table in SCORES:
         if not view.has(table, "measure", "scale", "score"):
             continue
         measure, scale = view.codes(table, "measure"), view.codes(table, "scale")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -59,3 +60,9 @@ def rows_of(numbers: Iterable[int]) -> str:
     """Return ``row 3`` or ``rows 3, 4 and 9``."""
     distinct = sorted({int(number) for number in numbers})
     return f"row{'s' * (len(distinct) > 1)} {series_of(distinct)}"
+
+
+def at_its_time(sentence: str, when: str) -> str:
+    """Return a sentence with the session or occasion before it, unless it names it itself."""
+    known = not when or re.search(rf"\b{re.escape(when.casefold())}(?!\w)", sentence.casefold())
+    return sentence if known else f"{when[0].upper()}{when[1:]}: {sentence}"
