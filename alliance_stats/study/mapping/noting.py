@@ -23,6 +23,8 @@ class Notes:
         self.file = file
         self.rows = rows
         self.problems = problems
+        self.times: dict[str, str] = {}
+        """The session or occasion that stands in a column's name, in words."""
 
     def add(
         self,
@@ -67,7 +69,6 @@ class Notes:
         expected: str,
         hint: str,
         consequence: str,
-        when: str = "",
     ) -> None:
         """Note the cells of a column that are not what was expected, one problem a value."""
         if not len(bad):
@@ -75,6 +76,7 @@ class Notes:
         codes, values = codes_of(series)
         wrong = codes[bad]
         distinct = list(dict.fromkeys(wrong.tolist()))
+        when = self.times.get(column)
         here = f"column '{column}'" + (f" ({when})" if when else "")
         if len(distinct) > _MOST_VALUES:
             words = listing([f"'{as_word(values[code])[:40]}'" for code in distinct])

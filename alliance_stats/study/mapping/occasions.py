@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ...errors import AllianceStatsError
+from .patterns import when_of
 from .people import client_rows, therapist_rows, with_the_client
 from .source import Source
 from .tables_of import settled
@@ -21,7 +22,6 @@ from .wide import (
     matrix,
     no_session,
     tables_for,
-    when_of,
 )
 
 KEYS = ("client_id", "occasion", "rater", "measure", "scale", "score")

@@ -16,6 +16,18 @@ class PatternError(ValueError):
     """A pattern cannot be understood."""
 
 
+Slot = tuple[int | None, str | None]
+"""A session and an occasion that stand in the names of columns (None: they are columns)."""
+
+
+def when_of(slot: Slot) -> str:
+    """Return the session or occasion that stands in a column's name, in words."""
+    session, occasion = slot
+    if session is not None:
+        return f"session {session}"
+    return "" if occasion is None else f"occasion '{occasion}'"
+
+
 @dataclass(frozen=True)
 class Match:
     """One column a pattern found, and what its name says."""

@@ -194,8 +194,8 @@ def _sessions_in_names(
     part = Part("sessions", frame, rows, tuple(layouts), layout, given=False)
     source.gathered.parts.append(part)
     if "therapist_id" in names:
-        first = frame["therapist_id"].notna().to_numpy()
-        first[first] = ~frame.loc[first, "client_id"].duplicated().to_numpy()
-        theirs = frame.loc[first, ["client_id", "therapist_id"]].reset_index(drop=True)
+        known = frame[["client_id", "therapist_id"]].dropna().drop_duplicates("client_id")
+        first = known.index.to_numpy()
+        theirs = known.reset_index(drop=True)
         one = replace(part, table="clients", frame=theirs, rows=rows[first], layout=layout[first])
         source.gathered.parts.append(one)

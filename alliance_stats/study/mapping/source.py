@@ -13,7 +13,7 @@ from ...errors import did_you_mean, listing
 from ..origin import Layout, Problem, SetAside
 from ..reading import Loaded
 from .noting import Notes
-from .patterns import Match, PatternError, parse_pattern
+from .patterns import Match, PatternError, Slot, parse_pattern, when_of
 from .spec import SourceSpec
 from .values import (
     categories_of,
@@ -76,7 +76,7 @@ class Source:
         self.notes = Notes(self.file, self.rows, gathered.problems)
         self.constants = dict(spec.constants)
         self.told = set(spec.told)  # our columns whose lack has been told
-        self.spread: dict[str, dict[tuple[int | None, str | None], str]] = {}
+        self.spread: dict[str, dict[Slot, str]] = {}
         """Ours whose columns have the session or occasion in their names: slot → column."""
         self.columns = self._resolve()
         self.used: set[str] = set(self.columns.values())
@@ -111,6 +111,7 @@ class Source:
             return
         matches = pattern.find(str(name) for name in self.frame.columns)
         self.spread[ours] = {(match.session, match.occasion): match.column for match in matches}
+        self.notes.times |= {column: when_of(slot) for slot, column in self.spread[ours].items()}
         if not matches:
             self.absent(pattern.example(), f"nor any other that fits {ours} '{text}'")
         self.name_twins(matches)

@@ -14,15 +14,12 @@ import pandas as pd
 
 from ...errors import MeasureError, listing
 from ..origin import Layout
-from .patterns import Match, Pattern
+from .patterns import Match, Pattern, Slot, when_of
 from .source import Part, Source
 from .spec import MeasureSpec
 from .values import numbers, text_index, without_codes
 
 _WHEN: tuple[str, ...] = ("client_id", "session", "occasion", "week")
-
-Slot = tuple[int | None, str | None]
-"""A session and an occasion that stand in the names of columns (None: they are columns)."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +48,7 @@ def blocks_of(source: Source) -> list[Block]:
             blocks += _score_blocks(source, spec, scale, column)
     for block in blocks:
         source.used.update(block.columns)
+        source.notes.times |= dict.fromkeys(block.columns, when_of(block.slot))
     return blocks
 
 
@@ -201,7 +199,6 @@ def matrix(source: Source, block: Block) -> np.ndarray:
             rule="not_a_number",
             table=table,
             column=column,
-            when=when_of(block.slot),
             expected="a number",
             hint="Correct it in the file, or list it under 'missing:' in study.yaml if it means "
             "that nothing was given.",
@@ -315,12 +312,6 @@ def block_part(
     )
     layout = np.tile(np.arange(len(layouts), dtype=np.int32), len(frame) // len(layouts))
     return Part(table, frame, source.rows[positions], layouts, layout)
-
-
-def when_of(slot: Slot) -> str:
-    """Return a session or occasion that stands in a column's name, in words."""
-    session, occasion = slot
-    return f"session {session}" if session else f"occasion '{occasion}'" if occasion else ""
 
 
 def tables_for(blocks: list[Block], items: str, given: str, scores: str) -> list[str]:

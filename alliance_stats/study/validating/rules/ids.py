@@ -203,14 +203,13 @@ def _without_unknown(view: StudyView, rows: pd.DataFrame, one: str, other: str) 
 
 
 def _once_a_line(view: StudyView, group: pd.DataFrame) -> pd.DataFrame:
-    """Return one row for each row of a file, though several tables may be made of it."""
-    lines = []
+    """Return one row for each record of a file, though several tables may be made of it."""
+    records = []
     for table, at in zip(group["table"], group["at"], strict=True):
-        file, *rest = locate(
-            view.origins.get(table), view.positions(table, np.array([at]))
-        ).lines()[0]
-        lines.append((file or f"table {table}", *rest))
-    return group[~pd.Series(lines, dtype=object).duplicated().to_numpy()]
+        places = locate(view.origins.get(table), view.positions(table, np.array([at])))
+        ((line, when),) = places.records()
+        records.append((line[0] or f"table {table}", *line[1:], when))
+    return group[~pd.Series(records, dtype=object).duplicated().to_numpy()]
 
 
 @rule(
