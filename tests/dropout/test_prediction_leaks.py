@@ -182,15 +182,16 @@ def test_therapists_in_several_sites_are_told_and_not_called_unseen(demo):
 def test_the_checklist_quotes_no_value_that_few_clients_have():
     from alliance_stats.dropout.prediction.cohort import _characteristics, _treatments
 
-    notes = [f"Tel 0171 {i}" for i in range(20)]
-    arms = ["usual"] * 17 + ["rare arm"] * 3
-    ids = [f"c{i}" for i in range(20)]
+    notes = [f"Tel 0171 {i}" for i in range(40)]
+    arms = ["usual"] * 26 + ["second arm"] * 11 + ["rare arm"] * 3
+    ids = [f"c{i}" for i in range(40)]
     x = pd.DataFrame({"notes": notes, "condition": arms})
-    land = SimpleNamespace(clients=pd.DataFrame({"client_id": ids, "event": [0, 1] * 10}))
+    land = SimpleNamespace(clients=pd.DataFrame({"client_id": ids, "event": [0, 1] * 20}))
     study = SimpleNamespace(tables={"clients": x.assign(client_id=ids)})
     said = _characteristics(x, land) + _treatments(study, land)
-    assert "usual 8 / 9" in said
+    assert "usual 13 / 13" in said
     assert "0171" not in said
+    assert "second arm" not in said  # beside the total it would tell how many the rare one has
     assert "rare arm" not in said
 
 

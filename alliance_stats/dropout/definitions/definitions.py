@@ -69,9 +69,9 @@ def define_dropout(study: Any, *, definition: str, **parameters: Any) -> pd.Data
         ``median_split``
             fewer sessions than the sample's median (with a warning: this is no definition of
             dropout, and is here because studies have used it);
-        ``before_reliable_change`` (``measure=, scale=, rater=``, and ``criterion=,
-        reliability=, sd=, method=`` as in `reliable_change`, or ``points=``)
-            ended without a reliable change for the better, or one of more than so many points;
+        ``before_reliable_change`` (``measure=``, ``scale=``, ``rater=``)
+            ended without a reliable change for the better (``criterion=``, ``reliability=``,
+            ``sd=``, ``method=`` as in `reliable_change`), or one of more than ``points=``;
             the last session's score stands in where the study has occasions and the client no
             last one. What a change had to exceed is the table's ``.criterion``;
         ``premature``
