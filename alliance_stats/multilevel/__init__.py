@@ -1,13 +1,13 @@
 """The nested mixed-model engine, from formula to result.
 
-Read in this order: `formula` (the language: its words are in `tokens`, what they make in `tree`,
-made by `syntax`, its meaning in `expansion`, its `functions` in a registry), `factors`, `terms`
-and `grouping` (columns and levels), `blocks` and `basis` (columns that keep their digits),
-`design` (each lowest unit's cross-products), `likelihood` and `elimination` (the sum over
-groups), `deviance`, `optimise`, `inference`, and `fit` and `result`, which put them together.
-`random_slopes` chooses which effects vary, `omitted` tests those that were left out.
-AR(1) residuals are in `residual` and `autocorrelated`; what a fit can be asked is listed in
-`further`, each question with a module of its own.
+Read in this order: the folder `formula` (the language: its words are in `tokens`, what they make
+in `tree`, made by `syntax`, its meaning in `expansion`, its `functions` in a registry; `factors`
+and `terms` make columns); in `engine`, `grouping` (levels), `blocks` and `basis` (columns that
+keep their digits), `design` (each lowest unit's cross-products), `likelihood` and `elimination`
+(the sum over groups), `deviance` and `optimise`, AR(1) residuals in `residual` and
+`autocorrelated`; then `fit` and `result`, which put them together. `random_slopes` chooses which
+effects vary. `after_fit` holds what a fit can be asked, a module a question: `inference`,
+`omitted_slopes`, `profiling`, `bootstrap`, `prediction` and others.
 """
 
 from .after_fit.bootstrap import Bootstrap
