@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 
@@ -195,4 +196,23 @@ def test_a_cell_that_cannot_be_read_is_told_with_its_session(tmp_path):
     assert messages == [
         "'many' in column 'phq_2' (session 2) is not a number. It is read as missing.",
         "'soon' in column 'day_2' (session 2) is not a date. It is read as missing.",
+    ]
+
+
+def test_cells_merged_over_rows_hold_their_value_in_each_of_them(tmp_path):
+    book = openpyxl.Workbook()
+    for row in (["pid", "sess", "phq"], ["a", 1, 4], [None, 2, 5], ["b", 1, 6], [None, 2, 7]):
+        book.active.append(row)
+    for cells in ("A2:A3", "A4:A5", "B5:C5"):
+        book.active.merge_cells(cells)
+    book.save(tmp_path / "s.xlsx")
+    yaml = _yaml(LONG, [MEASURE + "score: phq}"]).replace("FILE", "s.xlsx")
+    (tmp_path / "study.yaml").write_text(yaml)
+    scores = read_study(tmp_path).tables["scores"]
+    assert scores["client_id"].tolist() == ["a", "a", "b", "b"]
+    assert scores["score"].tolist()[:3] == [4, 5, 6]
+    issues = validate(tmp_path).issues
+    assert issues[["rule", "column", "rows"]].values.tolist() == [
+        ["merged_cells", "pid", (2, 3, 4, 5)],
+        ["merged_cells", "sess", (5,)],
     ]

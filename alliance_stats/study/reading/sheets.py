@@ -18,7 +18,15 @@ from .cells import ColumnNotes, convert_columns, words_of
 from .headers import Header, read_header
 from .loaded import Conventions, Loaded, empty_notes
 from .notes import note_column, note_header
-from .workbooks import MOST_CELLS, check_archive, damaged, rows_of, too_large, workbook
+from .workbooks import (
+    MOST_CELLS,
+    check_archive,
+    damaged,
+    merged_cells,
+    rows_of,
+    too_large,
+    workbook,
+)
 
 
 def read_sheet(
@@ -26,7 +34,7 @@ def read_sheet(
 ) -> Loaded:
     """Read one sheet; without a name, the first one that holds something."""
     check_archive(path)
-    name, names, hidden, grid = _grid(path, sheet)
+    name, names, hidden, grid, merged = _grid(path, sheet)
     while grid and all(_blank(cell) for cell in grid[-1]):
         grid.pop()
     first = next((n for n, record in enumerate(grid) if any(not _blank(c) for c in record)), None)
@@ -48,7 +56,8 @@ def read_sheet(
     notes = empty_notes() | {"sheets": names, "header_rows": header.n_rows, "first_row": start + 1}
     notes["hidden_sheets"] = hidden
     source = SourceFile(path.name, name, "xlsx", tuple(header.names))
-    faults = _uncalculated(path, name, grid, start, header, source)
+    faults = _fill_merged(grid, merged, start, header, source)
+    faults += _uncalculated(path, name, grid, start, header, source)
     frame = _frame(grid[start:], header, conventions, missing, notes)
     rows = np.arange(start + 1, start + 1 + len(frame), dtype=np.int32)
     note_header(notes, header)
@@ -57,8 +66,10 @@ def read_sheet(
     )
 
 
-def _grid(path: Path, sheet: str | int | None) -> tuple[str, list[str], list[str], list[list[Any]]]:
-    """Return the sheet's name, all names, the hidden ones, and its stored cells as rows."""
+def _grid(
+    path: Path, sheet: str | int | None
+) -> tuple[str, list[str], list[str], list[list[Any]], list[str]]:
+    """Return the sheet's name, all names, the hidden ones, its cells as rows, the merged ones."""
     with workbook(path) as book:
         names = [each.title for each in book.worksheets]
         hidden = [each.title for each in book.worksheets if each.sheet_state != "visible"]
@@ -79,8 +90,8 @@ def _grid(path: Path, sheet: str | int | None) -> tuple[str, list[str], list[str
         for name in wanted:
             grid = _cells(book[name], path)
             if grid:
-                return name, names, hidden, grid
-    return wanted[0], names, hidden, []
+                return name, names, hidden, grid, merged_cells(book[name], path)
+    return wanted[0], names, hidden, [], []
 
 
 def _cells(sheet: Any, path: Path) -> list[list[Any]]:
@@ -94,6 +105,56 @@ def _blank(cell: Any) -> bool:
 
 def _padded(record: list[Any], width: int) -> list[Any]:
     return (record + [None] * width)[:width]
+
+
+# -- merged cells -----------------------------------------------------------------------------
+
+
+def _fill_merged(
+    grid: list[list[Any]], merged: list[str], start: int, header: Header, source: SourceFile
+) -> list[Problem]:
+    """Put the value of cells merged over rows into each of the rows, and tell of it.
+
+    Excel shows one value for all of them but stores it in the first. Cells merged over columns
+    stay as stored: which columns the value is meant for is not known.
+    """
+    from openpyxl.utils import range_boundaries
+
+    filled: dict[tuple[str, bool], list[int]] = {}
+    left = MOST_CELLS
+    for ref in merged:
+        column, top, last_column, bottom = range_boundaries(ref)
+        rows = range(max(top, start + 1), min(bottom, len(grid)) + 1)
+        if not rows or column > len(header.names):
+            continue
+        down = column == last_column
+        value = grid[top - 1][column - 1] if column <= len(grid[top - 1]) else None
+        for row in rows if down and top > start else ():
+            record = grid[row - 1]
+            record += [None] * (column - len(record))
+            record[column - 1] = value
+        left -= len(rows)
+        if left < 0:
+            raise too_large(source.sheet, Path(source.file))
+        filled.setdefault((header.names[column - 1], down), []).extend(rows)
+    return [
+        Problem(
+            "warning",
+            "merged_cells",
+            f"Cells of column '{name}' are merged "
+            + (
+                "over rows; the value is read in each of the rows."
+                if down
+                else "with cells beside them; the value is read in the first only."
+            ),
+            "If that is not what is meant, part the cells in Excel and fill each of them in.",
+            row=rows[0],
+            column=name,
+            cell=source.cell(rows[0], name),
+            also_rows=tuple(rows[1:]),
+        )
+        for (name, down), rows in ((place, sorted(set(rows))) for place, rows in filled.items())
+    ]
 
 
 # -- formulas ---------------------------------------------------------------------------------

@@ -96,29 +96,42 @@ def rows_of(sheet: Any, path: Path) -> list[list[Any]]:
 
 
 _ROW = re.compile(rb"<(?:\w+:)?row\b[^>]*?\sr=[\"'](\d+)[\"']")
+_MERGED = re.compile(rb"<(?:\w+:)?mergeCell\b[^>]*?\sref=[\"']([A-Z]+\d+:[A-Z]+\d+)[\"']")
 _CHUNK = 1 << 22
 
 
 def _check_order(sheet: Any, path: Path) -> None:
     """Refuse a sheet whose rows are numbered twice or out of order: the reader drops such rows."""
-    last, rest = 0, b""
+    last = 0
+    for text in _texts(sheet, path):
+        for number in map(int, _ROW.findall(text)):
+            if number <= last:
+                raise ReadError(
+                    f"In the sheet '{sheet.title}' of '{path.name}' row {number} stands after "
+                    f"row {last}: rows are numbered twice or out of order, so that it is not "
+                    "sure which is which.",
+                    rule="unreadable_file",
+                    sheet=sheet.title,
+                    row=number,
+                    hint="Open it in its program and save it again as .xlsx, or as CSV.",
+                )
+            last = number
+
+
+def merged_cells(sheet: Any, path: Path) -> list[str]:
+    """Return the ranges of merged cells of a sheet (``A2:A3``), which the reader does not know."""
+    return [ref.decode() for text in _texts(sheet, path) for ref in _MERGED.findall(text)]
+
+
+def _texts(sheet: Any, path: Path) -> Iterator[bytes]:
+    """Yield a sheet as it is stored, piece by piece, cut between its elements."""
+    rest = b""
     with zipfile.ZipFile(path) as archive, archive.open(sheet._worksheet_path) as stream:
         while chunk := stream.read(_CHUNK):
             text = rest + chunk
             end = text.rfind(b">") + 1
-            text, rest = text[:end], text[end:]
-            for number in map(int, _ROW.findall(text)):
-                if number <= last:
-                    raise ReadError(
-                        f"In the sheet '{sheet.title}' of '{path.name}' row {number} stands after "
-                        f"row {last}: rows are numbered twice or out of order, so that it is not "
-                        "sure which is which.",
-                        rule="unreadable_file",
-                        sheet=sheet.title,
-                        row=number,
-                        hint="Open it in its program and save it again as .xlsx, or as CSV.",
-                    )
-                last = number
+            rest = text[end:]
+            yield text[:end]
 
 
 def too_large(sheet: str, path: Path) -> ReadError:
