@@ -93,6 +93,28 @@ class SourceFile:
 
 
 @dataclass(frozen=True)
+class Written:
+    """What stands in columns of a file whose values were recoded or converted.
+
+    Attributes
+    ----------
+    rows
+        The row of each value in the file, rising.
+    columns
+        The file's column → its values as read.
+    """
+
+    rows: np.ndarray
+    columns: dict[str, pd.Series]
+
+    def at(self, row: int, column: str) -> Any:
+        """Return what stands in a cell, None for a column that is as the file has it."""
+        if column not in self.columns:
+            return None
+        return self.columns[column].iloc[int(np.searchsorted(self.rows, row))]
+
+
+@dataclass(frozen=True)
 class Layout:
     """How rows of a table stand in a file: all rows of one layout take from the same columns.
 
@@ -107,11 +129,14 @@ class Layout:
         Canonical column → the file's column (``{"session": "sess", "value": "wai5"}``).
     when
         The session or occasion that stands in a column's name, in words (``session 3``).
+    written
+        What stands in the file where our values are others.
     """
 
     source: SourceFile
     columns: dict[str, str]
     when: str = ""
+    written: Written | None = None
 
 
 @dataclass(frozen=True)

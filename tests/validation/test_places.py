@@ -173,6 +173,21 @@ def test_dates_therapists_and_attendance_may_have_the_session_in_their_columns(t
     ]
 
 
+def test_a_recoded_value_is_told_as_it_stands_in_the_file(tmp_path):
+    frame = pd.DataFrame({"pid": ["a", "b"], "arm": ["X", "Y"], "sess": 1, **dict.fromkeys(PHQ, 1)})
+    frame["phq3"] = ["often", "never"]
+    recode = "    recode: {phq3: {often: 30, never: 0}, attended: {X: perhaps, Y: yes}}\n"
+    keys = LONG + "    attended: arm\n" + recode
+    issues = validate(
+        _write(tmp_path, frame, "csv", _yaml(keys, [MEASURE + 'items: "phq{item}"}']))
+    )
+    issues = issues.issues.set_index("column")
+    assert issues.loc["phq3", "value"] == "often"
+    assert issues.loc["phq3", "message"].endswith("treated as missing. In the file it is 'often'.")
+    assert (issues.loc["phq3", "row"], issues.loc["arm", "row"]) == (2, 2)
+    assert issues.loc["arm", "value"] == "X"
+
+
 def test_two_columns_that_fit_one_pattern_at_one_place_are_told(tmp_path):
     frame = pd.DataFrame({"pid": ["a"], "phq_1": [9], "phq_01": [8], "phq_2": [7]})
     yaml = _yaml("", [MEASURE + 'score: "phq_{session}"}'])

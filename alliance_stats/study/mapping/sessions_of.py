@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..origin import Layout
 from .assembling import stacked
 from .occasions import read_occasions
 from .people import client_rows, therapist_rows
@@ -185,7 +184,7 @@ def _sessions_in_names(
         frames.append(pd.DataFrame(data, index=source.frame.index).iloc[at])
         places.append(np.column_stack([at, np.full(len(at), nth)]))
         own["session"] = held[number][1]
-        layouts.append(Layout(source.file, source.found(("client_id",)) | own, f"session {number}"))
+        layouts.append(source.layout(source.found(("client_id",)) | own, f"session {number}"))
     where = np.concatenate(places)
     order = np.lexsort((where[:, 1], where[:, 0]))
     frame = settled(stacked(frames).iloc[order].reset_index(drop=True), "sessions")

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ...errors import did_you_mean, listing
-from ..origin import Layout, Problem, SetAside
+from ..origin import Layout, Problem, SetAside, Written
 from ..reading import Loaded
 from .noting import Notes
 from .patterns import Match, PatternError, Slot, parse_pattern, when_of
@@ -75,6 +75,7 @@ class Source:
         self.repeated = loaded.notes.get("duplicate_columns", {})
         self.notes = Notes(self.file, self.rows, gathered.problems)
         self.constants = dict(spec.constants)
+        self.written = Written(self.rows, {})
         self.told = set(spec.told)  # our columns whose lack has been told
         self.spread: dict[str, dict[Slot, str]] = {}
         """Ours whose columns have the session or occasion in their names: slot → column."""
@@ -176,6 +177,7 @@ class Source:
                 if name not in self.spec.columns:
                     self.absent(name, "which 'recode' in study.yaml names")
                 continue
+            self.written.columns.setdefault(column, self.frame[column])
             self.frame = self.frame.assign(**{column: recoded(self.frame[column], mapping)})
 
     def _trim_ids(self) -> None:
@@ -296,8 +298,12 @@ class Source:
         given: bool = True,
     ) -> Part:
         """Return rows of a table that all stand in the same columns, one for each of `at`."""
-        rows, layout = self.rows[at], Layout(self.file, columns, when)
+        rows, layout = self.rows[at], self.layout(columns, when)
         return Part(table, frame, rows, (layout,), np.zeros(len(rows), dtype=np.int32), given)
+
+    def layout(self, columns: dict[str, str], when: str = "") -> Layout:
+        """Return that rows stand in these columns of the file."""
+        return Layout(self.file, columns, when, self.written)
 
     def found(self, names: Iterable[str]) -> dict[str, str]:
         """Return which column of the file holds each of these of ours, where one does."""

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 
 from ...errors import MeasureError, listing
-from ..origin import Layout
 from .patterns import Match, Pattern, Slot, when_of
 from .source import Part, Source
 from .spec import MeasureSpec
@@ -307,7 +306,7 @@ def block_part(
     said = ["rater", "measure", *(("item", "value") if block.is_items else ("scale", "score"))]
     said += [name for name, own in zip(("session", "occasion"), block.slot, strict=True) if own]
     layouts = tuple(
-        Layout(source.file, whole | dict.fromkeys(said, column), when_of(block.slot))
+        source.layout(whole | dict.fromkeys(said, column), when_of(block.slot))
         for column in block.columns
     )
     layout = np.tile(np.arange(len(layouts), dtype=np.int32), len(frame) // len(layouts))

@@ -176,6 +176,15 @@ def _problem(
 ) -> Problem:
     source, column = layout.source, _column(finding, layout)
     message = finding.message.replace("{value}", shown(value))
+    if (
+        layout.written is not None
+        and row is not None
+        and value is not None
+        and finding.values is None
+    ):
+        stands = layout.written.at(row, column)
+        if stands is not None and shown(stands) != shown(value):
+            message, value = f"{message} In the file it is '{shown(stands)}'.", stands
     whole = finding.together or finding.topic == "column"  # rows of more than one time
     return Problem(
         level=finding.level or level,

@@ -115,7 +115,6 @@ def _not_allowed(
         column=field.name,
         many=f"{{n}} cells hold no {field.title.lower()} we know: {{values}}; known are {allowed}.",
         hint=hint,
-        values=values,
         set_aside=field.required,
         blank=not field.required,
     )
@@ -140,7 +139,6 @@ def _out_of_range(
         if field.name == "session" and (values == 0).all()
         else "Correct the number in the file; if it is a code for missing, list it under "
         "'missing:' in study.yaml.",
-        values=values,
         set_aside=field.required,
         blank=not field.required,
     )

@@ -61,7 +61,7 @@ def whole_numbers(frame: pd.DataFrame, schema: TableSchema) -> tuple[pd.DataFram
         values = series.to_numpy(dtype=float, na_value=np.nan)
         rows = np.flatnonzero(np.isfinite(values) & (values != np.rint(values)))
         if len(rows):
-            found.append(_unreadable(field, schema.name, rows, values[rows], "a whole number"))
+            found.append(_unreadable(field, schema.name, rows, "a whole number"))
             columns[field.name] = series.mask(_mask(series, rows))
     return frame.assign(**columns), found
 
@@ -100,7 +100,7 @@ def _number(series: pd.Series, field: Field, table: str) -> Typed:
     rows = np.flatnonzero((numbers.isna() & text.notna()).to_numpy())
     series, found = _finite(numbers, field, table)
     if len(rows):
-        found = [_unreadable(field, table, rows, given.iloc[rows].to_numpy(), "a number"), *found]
+        found = [_unreadable(field, table, rows, "a number"), *found]
     return series, found
 
 
@@ -111,7 +111,7 @@ def _finite(series: pd.Series, field: Field, table: str) -> Typed:
     rows = np.flatnonzero(np.isinf(values))
     if not len(rows):
         return series, []
-    found = _unreadable(field, table, rows, values[rows], "a number")
+    found = _unreadable(field, table, rows, "a number")
     return series.mask(_mask(series, rows)), [found]
 
 
@@ -123,12 +123,12 @@ def _date(series: pd.Series, field: Field, table: str) -> Typed:
         dates = _dates(text)
         rows = np.flatnonzero((dates.isna() & text.notna()).to_numpy())
         if len(rows):
-            found.append(_unreadable(field, table, rows, given.iloc[rows].to_numpy(), "a date"))
+            found.append(_unreadable(field, table, rows, "a date"))
     years = dates.dt.year
     rows = np.flatnonzero(((years < FIRST_YEAR) | (years > LAST_YEAR)).to_numpy(dtype=bool))
     if len(rows):
         values = given.iloc[rows].astype(str).to_numpy(dtype=object)
-        found.append(_unreadable(field, table, rows, values, IN_A_LIFE))
+        found.append(_unreadable(field, table, rows, IN_A_LIFE, values))
         dates = dates.mask(_mask(dates, rows))
     return dates, found
 
@@ -152,7 +152,7 @@ def _boolean(series: pd.Series, field: Field, table: str) -> Typed:
     result = pd.Series(table_of[codes], index=series.index, name=series.name)
     if not len(rows):
         return result, []
-    return result, [_unreadable(field, table, rows, series.iloc[rows].to_numpy(), "yes or no")]
+    return result, [_unreadable(field, table, rows, "yes or no")]
 
 
 def _stripped(value: object) -> object:
@@ -177,7 +177,7 @@ REMEDY = {
 
 
 def _unreadable(
-    field: Field, table: str, rows: np.ndarray, values: np.ndarray, wanted: str
+    field: Field, table: str, rows: np.ndarray, wanted: str, values: np.ndarray | None = None
 ) -> Finding:
     return Finding(
         table,
