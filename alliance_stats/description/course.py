@@ -11,6 +11,7 @@ import pandas as pd
 from ..core.arguments import numbers, share
 from ..core.people import refuse_repeats
 from ..errors import AllianceStatsWarning, require_columns
+from ..inference.distributions import half_width
 from ..study.select import KEYS, choose
 
 if TYPE_CHECKING:
@@ -60,16 +61,12 @@ def mean_course(
     >>> al.mean_course(scores)[["session", "n", "mean"]].values.tolist()
     [[1.0, 2.0, 4.0], [2.0, 1.0, 4.0]]
     """
-    from scipy.stats import t
-
     share(confidence)
     chosen, name = choose(scores, measure, scale, rater, settle=KEYS[:2])
     rows, messages = _rows(chosen)
     groups = rows.groupby(["rater", "session"], observed=True, sort=True)["score"]
     out = groups.agg(n="size", mean="mean", sd="std").reset_index()
-    several = out["n"].to_numpy() > 1
-    df = np.where(several, out["n"] - 1, 1)
-    half = t.ppf(0.5 + confidence / 2, df) * out["sd"] / np.sqrt(out["n"])
+    half = half_width(out["sd"] / np.sqrt(out["n"]), np.maximum(out["n"] - 1, 1), confidence)
     out = out.assign(conf_low=out["mean"] - half, conf_high=out["mean"] + half)
     out.attrs |= {"messages": messages, "score": str(name)}
     for message in messages:

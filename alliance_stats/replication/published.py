@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..core.resources import folder
 from ..core.yaml_reading import read_yaml
 from ..errors import ReadError, did_you_mean, listing
 from .printed import Printed, parse_printed
@@ -93,7 +94,9 @@ def read_published_table(path: str | os.PathLike[str]) -> PublishedTable:
     """
     source = _located(path)
     content = _content(source)
-    decimal = _one_of(content.get("decimal", "point"), DECIMALS, "decimal", source)
+    decimal = content.get("decimal", "point")
+    if decimal not in DECIMALS:
+        raise _wrong(source, f"'decimal' must be {' or '.join(DECIMALS)}, not {decimal!r}.")
     columns = _columns(content["columns"], source)
     cells: dict[tuple[str, str], Printed] = {}
     for row, given in _mapping(content["rows"], "rows", source).items():
@@ -120,8 +123,6 @@ def read_published_table(path: str | os.PathLike[str]) -> PublishedTable:
 
 def _located(path: str | os.PathLike[str]) -> Path:
     """Return the file; the name of a shipped study stands for the example beside its data."""
-    from ..core.resources import folder
-
     given = Path(path)
     if not given.exists() and given.name == str(path):
         shipped = folder("datasets") / given.name / "published-table.yaml"
@@ -145,12 +146,7 @@ def _content(source: Path) -> dict[str, Any]:
     if tree.repeated:
         raise _wrong(source, f"'{tree.repeated[0][0][-1]}' stands twice in one place.")
     content = _mapping(tree.value, "the file", source)
-    for key in content:
-        if key not in KEYS:
-            raise _wrong(
-                source, f"It has a key '{key}'; known are {listing(KEYS, 9)}."
-                f"{did_you_mean(key, KEYS)}"
-            )  # fmt: skip
+    _only(content, KEYS, "It", source)
     missing = [key for key in ("columns", "rows") if key not in content]
     if missing:
         raise _wrong(source, f"It lacks {listing(missing)}.")
@@ -167,26 +163,23 @@ def _mapping(given: Any, what: str, source: Path) -> dict[str, Any]:
     return given
 
 
+def _only(given: Mapping[str, Any], known: tuple[str, ...], what: str, source: Path) -> None:
+    """Refuse a key that nobody knows."""
+    for key in given:
+        if key not in known:
+            near = did_you_mean(key, known)
+            raise _wrong(source, f"{what} has a key '{key}'; known are {listing(known, 9)}.{near}")
+
+
 def _text(content: Mapping[str, Any], key: str) -> str:
     value = content.get(key, "")
     return " ".join(value.split()) if isinstance(value, str) else str(value)
 
 
-def _one_of(given: Any, allowed: tuple[str, ...], key: str, source: Path) -> str:
-    if given not in allowed:
-        raise _wrong(source, f"'{key}' must be {' or '.join(allowed)}, not {given!r}.")
-    return str(given)
-
-
 def _source(given: Any, path: Path) -> dict[str, str]:
     if isinstance(given, str):
         return {"citation": given} if given else {}
-    for key in _mapping(given, "source", path):
-        if key not in SOURCE_KEYS:
-            raise _wrong(
-                path, f"The source has a key '{key}'; known are {listing(SOURCE_KEYS, 9)}."
-                f"{did_you_mean(key, SOURCE_KEYS)}"
-            )  # fmt: skip
+    _only(_mapping(given, "source", path), SOURCE_KEYS, "The source", path)
     return {key: _text(given, key) for key in given}
 
 

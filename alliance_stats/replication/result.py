@@ -8,7 +8,8 @@ from html import escape
 import numpy as np
 import pandas as pd
 
-from ..core.results import TIDY_COLUMNS, Result
+from ..core.results import Result
+from ..inference.rows import glance_row, tidy_rows
 from .published import PublishedTable
 
 VERDICTS = ("equal", "rounding", "different", "not computed")
@@ -57,17 +58,14 @@ class Replication(Result):
 
     def tidy(self) -> pd.DataFrame:
         """Return a row a printed number; the estimate is the recomputed one."""
-        cells = self.cells
-        table = pd.DataFrame(
-            {"effect": "fixed", "group": cells["column"], "term": cells["row"]}
-        ).assign(estimate=cells["recomputed"])
-        table = table.reindex(columns=list(TIDY_COLUMNS))
-        return table.assign(**cells[["printed", "difference", "verdict", "note"]])
+        own = self.cells
+        more = {name: own[name] for name in ("printed", "difference", "verdict", "note")}
+        return tidy_rows(own["row"], own["recomputed"], group=own["column"], **more)
 
     def glance(self) -> pd.DataFrame:
         """Return one row: how many numbers are printed, and how many got each verdict."""
         counts = {verdict.replace(" ", "_"): n for verdict, n in self.counts.items()}
-        return pd.DataFrame([{"n_printed": len(self.cells), **counts}])
+        return glance_row(self, n_printed=len(self.cells), **counts)
 
     def summary(self) -> str:
         """Return the verdicts as text, with the rule."""
@@ -111,15 +109,10 @@ def _shown(cell: pd.DataFrame) -> str:
     if cell.empty:
         return "<td></td>"
     one = cell.iloc[0]
-    printed = _printed_part(one)
-    text = f"{escape(printed)} {SIGNS[one['verdict']]}"
+    decimals = max(0, -int(np.floor(np.log10(one["unit"]) + 0.5)))
+    relation = f"{one['relation']} " if one["relation"] else ""
+    text = f"{escape(relation)}{one['published']:.{decimals}f} {SIGNS[one['verdict']]}"
     if one["verdict"] in ("rounding", "different"):
-        decimals = max(0, -int(np.floor(np.log10(one["unit"]) + 0.5)))
         text += f" {one['recomputed']:.{decimals + 1}f}"
     bold = "font-weight:bold;" if one["verdict"] == "different" else ""
     return f"<td style='white-space:nowrap;text-align:right;{bold}'>{text}</td>"
-
-
-def _printed_part(one: pd.Series) -> str:
-    decimals = max(0, -int(np.floor(np.log10(one["unit"]) + 0.5)))
-    return f"{one['relation']}{' ' if one['relation'] else ''}{one['published']:.{decimals}f}"

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ..core.results import Result
+from ..inference.rows import glance_row
+from . import plots
 from .episodes import OUTCOMES
 from .performance.calibration import beside_reports
+from .rates import describe
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -91,8 +94,6 @@ class Ruptures(Result):
         Standard errors are those of a ratio over clients; intervals are normal and kept within
         0 and 1.
         """
-        from .rates import describe
-
         return describe(self.clients)
 
     def glance(self) -> pd.DataFrame:
@@ -100,20 +101,19 @@ class Ruptures(Result):
         clients = self.clients
         judged = clients["n_judged"] > 0
         dated = not clients.loc[judged, "n_ruptures"].isna().any()
-        return pd.DataFrame(
-            {
-                "rule": [self.rule],
-                "n_clients": [len(clients)],
-                "n_clients_judged": [int(judged.sum())],
-                "n_sessions": [int(clients["n_sessions"].sum())],
-                "n_sessions_judged": [int(clients["n_judged"].sum())],
-                "n_clients_with_rupture": [(clients["n_ruptures"] > 0).sum() if dated else pd.NA],
-                "n_ruptures": [len(self.episodes) if dated else pd.NA],
-                **{
-                    f"n_{name}": [clients[f"n_{name}"].sum() if dated else pd.NA]
-                    for name in OUTCOMES
-                },
-            }
+        found = {
+            "n_clients_with_rupture": (clients["n_ruptures"] > 0).sum(),
+            "n_ruptures": len(self.episodes),
+            **{f"n_{name}": clients[f"n_{name}"].sum() for name in OUTCOMES},
+        }
+        return glance_row(
+            self,
+            "rule",
+            n_clients=len(clients),
+            n_clients_judged=int(judged.sum()),
+            n_sessions=int(clients["n_sessions"].sum()),
+            n_sessions_judged=int(clients["n_judged"].sum()),
+            **(found if dated else dict.fromkeys(found, pd.NA)),
         )
 
     def calibration(
@@ -161,8 +161,6 @@ class Ruptures(Result):
         ax
             Axes to draw on; a new figure where None.
         """
-        from . import plots
-
         if client_id is None:
             return plots.plot_heatmap(self, ax=ax)
         return plots.plot_course(self, client_id, *others, ax=ax)
@@ -172,12 +170,8 @@ class Ruptures(Result):
 
         Without `client_ids`, the first twelve clients with a rupture, then others.
         """
-        from .plots import plot_small_multiples
-
-        return plot_small_multiples(self, client_ids, columns=columns)
+        return plots.plot_small_multiples(self, client_ids, columns=columns)
 
     def plot_chart(self, client_id: Any, *, ax: Axes | None = None) -> Axes:
         """Draw one client's control chart: centre, limits, sessions beyond them."""
-        from .plots import plot_control_chart
-
-        return plot_control_chart(self, client_id, ax=ax)
+        return plots.plot_control_chart(self, client_id, ax=ax)

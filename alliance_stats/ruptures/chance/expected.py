@@ -119,8 +119,14 @@ def expected_by_chance(
     True
     """
     chosen = find_rule(rule)
-    _check(chosen, null, replicates)
+    checked_choice("null", null, NULLS)
+    whole(replicates, "replicates", 1)
     check_seed(seed)
+    if chosen.needs != "scores" or not chosen.dates_sessions:
+        raise DesignError(
+            f"The rule '{rule}' finds no ruptures in a series of scores, so chance has no say in "
+            "it; choose a rule that reads scores and dates sessions."
+        )
     series, _, p = prepare(
         scores, chosen, parameters, column=column, measure=measure, subscale=subscale
     )
@@ -186,39 +192,23 @@ def _messages(
             "No client has four sessions, so the autocorrelation cannot be estimated; it is taken "
             "to be zero, and the AR(1) null is not to be relied on.",
         )
-    said = (
+    said = [
         f"The null assumes normal scores about each client's own straight trend, with one "
-        f"autocorrelation ({phi:.2f}) for all clients.",
-        *_at_an_end(courses, limits),
-    )
-    if abs(phi) < ar1.PHI_LIMIT:
-        return said
-    return (
-        *said,
-        f"The autocorrelation lies at the end of what is looked for ({phi:g}): there are too few "
-        "neighbouring sessions to estimate it, and the AR(1) null is not to be relied on.",
-    )
-
-
-def _at_an_end(courses: Courses, limits: tuple[float, float] | None) -> tuple[str, ...]:
-    """Tell where the ends of the scale make the scores other than normal."""
+        f"autocorrelation ({phi:.2f}) for all clients."
+    ]
     share = 0.0 if limits is None else float(np.isin(courses.sign * courses.value, limits).mean())
-    if share < MANY_AT_AN_END:
-        return ()
-    return (
-        f"{100 * share:.0f} % of the scores are the lowest or highest the scale has. Scores cut "
-        "off so are not normal, and the null then rejects too often; read small p values so.",
-    )
-
-
-def _check(rule: Rule, null: str, replicates: int) -> None:
-    checked_choice("null", null, NULLS)
-    whole(replicates, "replicates", 1)
-    if rule.needs != "scores" or not rule.dates_sessions:
-        raise DesignError(
-            f"The rule '{rule.name}' finds no ruptures in a series of scores, so chance has no "
-            "say in it; choose a rule that reads scores and dates sessions."
+    if share >= MANY_AT_AN_END:
+        said.append(
+            f"{100 * share:.0f} % of the scores are the lowest or highest the scale has. Scores "
+            "cut off so are not normal, and the null then rejects too often; read small p values "
+            "so."
         )
+    if abs(phi) >= ar1.PHI_LIMIT:
+        said.append(
+            f"The autocorrelation lies at the end of what is looked for ({phi:g}): there are too "
+            "few neighbouring sessions to estimate it, and the AR(1) null is not to be relied on."
+        )
+    return tuple(said)
 
 
 def count(courses: Courses, rule: Rule, p: Mapping[str, Any]) -> Floats:
@@ -260,7 +250,8 @@ def draw(
     for first in range(0, replicates, size):
         copies = stack(courses, min(size, replicates - first))
         if drift is None:
-            yield permute(copies, rng)
+            order = np.argsort(copies.client + rng.random(copies.value.size))
+            yield replace(copies, value=copies.value[order])
         else:
             yield grid.place(ar1.simulate(copies, drift, rng))
 
@@ -268,12 +259,6 @@ def draw(
 def batch_size(courses: Courses) -> int:
     """Return how many replicates are worked on at once."""
     return max(1, BATCH_ROWS // courses.session.size)
-
-
-def permute(courses: Courses, rng: np.random.Generator) -> Courses:
-    """Return the courses with every client's scores in random order."""
-    order = np.argsort(courses.client + rng.random(courses.value.size))
-    return replace(courses, value=courses.value[order])
 
 
 def _watch(

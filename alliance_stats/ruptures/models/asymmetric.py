@@ -12,12 +12,13 @@ import pandas as pd
 from ...core.arguments import checked_choice, whole
 from ...core.results import TIDY_COLUMNS, Result
 from ...errors import DesignError
-from ...inference.cluster_robust import runs
+from ...inference.cluster_robust import BiasReduced, Cluster, runs
 from ...inference.distributions import chi2_upper
 from ...inference.rows import glance_row
 from ...preparation import decompose
-from .clustered import bias_reduced, contrast_rows, fit_differences, working
+from .clustered import contrast_rows, fit_differences, working
 from .design import LEAST_CLIENTS, Choices, ModelData, of_levels
+from .plots import plot_asymmetric
 from .repair import quiet_fit
 from .session_table import read_ratings
 
@@ -85,8 +86,6 @@ class AsymmetricChange(Result):
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
         """Draw the two slopes as the change of the outcome for a rise and for a fall."""
-        from .plots import plot_asymmetric
-
         return plot_asymmetric(self, ax=ax)
 
 
@@ -203,9 +202,10 @@ def _first_differences(table: pd.DataFrame, errors: str) -> AsymmetricChange:
     session = table["session"].to_numpy()
     new = np.append(True, (codes[1:] != codes[:-1]) | (np.diff(session) != 1))
     fit = fit_differences(x, y, np.flatnonzero(new), ERRORS[errors])
-    clusters = runs(codes)
-    correlations = [_correlation(new[rows], fit.rho) for rows in clusters]
-    covariance = bias_reduced(x, fit.resid, fit.inverse, clusters, correlations)
+    clusters = [
+        Cluster(x[rows], _correlation(new[rows], fit.rho), fit.resid[rows]) for rows in runs(codes)
+    ]
+    covariance = BiasReduced(clusters, fit.inverse).covariance
     wanted = np.array([[0.0, 1, 0], [0, 0, 1], [0, 1, 1]])
     rows = contrast_rows(
         ["rise", "fall", "rise + fall"], fit.coef, covariance, len(clusters) - 1, wanted

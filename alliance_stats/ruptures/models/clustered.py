@@ -1,8 +1,8 @@
 """Least squares with errors of a moving average, and standard errors that clients carry.
 
 `fit_differences` is generalised least squares for first differences: neighbouring differences
-share a session, so their errors correlate by rho (zero at longer distance). `bias_reduced` is the
-CR2 covariance with clients as clusters.
+share a session, so their errors correlate by rho (zero at longer distance). Standard errors are CR2
+with clients as clusters.
 """
 
 from __future__ import annotations
@@ -99,40 +99,17 @@ def fit_differences(x: Array, y: Array, start: Runs, rho: float | None = None) -
     return Weighted(coef, np.linalg.inv(xx), variance, y - x @ coef, rho, likelihood)
 
 
-def bias_reduced(
-    x: Array,
-    resid: Array,
-    inverse: Array,
-    clusters: Sequence[slice],
-    correlations: Sequence[Array] | None = None,
-) -> Array:
-    """Return the CR2 covariance of coefficients.
-
-    Parameters
-    ----------
-    x, resid
-        Predictors and residuals, sorted by cluster.
-    inverse
-        (X' R^-1 X)^-1.
-    clusters
-        The rows of each cluster.
-    correlations
-        The working correlation of each cluster; the identity where None.
-    """
-    if correlations is None:
-        correlations = [np.eye(rows.stop - rows.start) for rows in clusters]
-    pairs = zip(clusters, correlations, strict=True)
-    return BiasReduced([Cluster(x[rows], V, resid[rows]) for rows, V in pairs], inverse).covariance
-
-
 def least_squares(x: Array, y: Array, codes: npt.NDArray) -> tuple[Array, Array, int]:
     """Return coefficients, their CR2 covariance over clusters, and the number of clusters."""
     order = np.argsort(codes, kind="stable")
     x, y = x[order], y[order]
     inverse = np.linalg.inv(x.T @ x)
     coef = inverse @ (x.T @ y)
-    clusters = runs(codes[order])
-    return coef, bias_reduced(x, y - x @ coef, inverse, clusters), len(clusters)
+    resid = y - x @ coef
+    clusters = [
+        Cluster(x[rows], np.eye(rows.stop - rows.start), resid[rows]) for rows in runs(codes[order])
+    ]
+    return coef, BiasReduced(clusters, inverse).covariance, len(clusters)
 
 
 def contrast_rows(

@@ -17,6 +17,7 @@ from ...inference.rows import coefficient_rows, glance_row
 from ...study.select import is_study
 from ..reading import table_of
 from ..result import Ruptures
+from .plots import plot_rates
 from .session_table import session_table
 
 if TYPE_CHECKING:
@@ -72,8 +73,6 @@ class RuptureCount(Result):
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
         """Draw the rate ratios."""
-        from .plots import plot_rates
-
         return plot_rates(self, ax=ax)
 
 

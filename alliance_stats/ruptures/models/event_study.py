@@ -19,6 +19,7 @@ from ..rules import find_rule
 from .clustered import contrast_rows, least_squares
 from .design import LEAST_CLIENTS
 from .event_windows import Course, windows
+from .plots import plot_event_study
 from .session_table import session_table
 
 if TYPE_CHECKING:
@@ -84,8 +85,6 @@ class EventStudy(Result):
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
         """Draw the mean course around ruptures and around pseudo-events."""
-        from .plots import plot_event_study
-
         return plot_event_study(self, ax=ax)
 
 

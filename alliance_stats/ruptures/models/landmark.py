@@ -17,6 +17,7 @@ from ..reading import table_of, therapist_of_client
 from ..result import Ruptures
 from .clustered import contrast_rows
 from .design import SLOPES
+from .plots import plot_classes
 from .session_table import detect, read_ratings
 
 if TYPE_CHECKING:
@@ -80,8 +81,6 @@ class RuptureOutcome(Result):
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
         """Draw the differences between classes."""
-        from .plots import plot_classes
-
         return plot_classes(self, ax=ax)
 
 

@@ -16,6 +16,7 @@ from ...inference.rows import glance_row
 from ..result import Ruptures
 from ..rules import find_rule
 from .design import Choices, ModelData, lagged, model_data, slopes_of
+from .plots import plot_coefficients
 from .session_table import SessionTable, session_table
 
 if TYPE_CHECKING:
@@ -96,8 +97,6 @@ class RuptureRepair(Result):
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
         """Draw the forward models' coefficients of rupture and repair with their intervals."""
-        from .plots import plot_coefficients
-
         return plot_coefficients(self, ax=ax)
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from ...core.results import Result
 from ...inference.rows import glance_row, tidy_rows
 from .plan import AnalysisPlan
+from .plot import plot_curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -144,6 +145,4 @@ class Multiverse(Result):
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
         """Draw the specification curve with the choices beneath (with `ax`: the curve alone)."""
-        from .plot import plot_curve
-
         return plot_curve(self, ax=ax)

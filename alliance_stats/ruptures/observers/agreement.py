@@ -15,6 +15,7 @@ from ...core.results import Result
 from ...errors import DesignError
 from ...inference.rows import glance_row, tidy_rows
 from ..detection import detect_ruptures
+from ..plots import plot_agreement
 from ..result import Ruptures
 from ..rules import COMMON, find_rule
 from .kappa import four_cells, kappa
@@ -108,8 +109,6 @@ class RuleAgreement(Result):
 
     def plot(self, ax: Axes | None = None, *, column: str = "kappa") -> Axes:
         """Draw the matrix of agreement."""
-        from ..plots import plot_agreement
-
         return plot_agreement(self, ax=ax, column=column)
 
 

@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 
 from ...core.arguments import checked_choice
+from ...core.drawing import new_axes
 from ...core.results import TIDY_COLUMNS, Result
 from ...errors import AllianceStatsWarning, DesignError
 from ...inference.rows import coefficient_rows, glance_row
 from ...study.select import is_study
 from ..models.clustered import contrast_rows, least_squares
+from ..models.plots import forest, tidy_up
 from ..models.session_table import detect, read_ratings
 from ..result import Ruptures
 from .table import SESSION, summarise_codes, tables_of
@@ -77,9 +79,6 @@ class PrinciplesAndRepair(Result):
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
         """Draw the principles' coefficients with their intervals."""
-        from ..models.plots import forest, tidy_up
-        from ..plots import new_axes
-
         ax = new_axes(7.4, 1.4 + 0.3 * len(self.table)) if ax is None else ax
         forest(ax, self.table, [term.replace("_", " ") for term in self.table["term"]])
         what = "Probability of repair" if self.method == "linear" else "Log odds of repair"

@@ -13,6 +13,7 @@ from ...errors import DesignError, listing
 from ...inference.rows import glance_row, tidy_rows
 from ...study.select import is_study
 from ..parameters import check_value
+from ..plots import plot_reports
 from ..rates import share_rows
 from ..reading import table_of
 from .event_checks import check_events, check_same_clients, check_sessions
@@ -64,8 +65,6 @@ class ReportAgreement(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the four cells."""
-        from ..plots import plot_reports
-
         return plot_reports(self, ax=ax)
 
 

@@ -34,7 +34,13 @@ def beside_reports(
         raise DesignError("Give either events (reports of ruptures) or codes (observers' markers).")
     rows = sessions.dropna(subset=["probability"])
     if codes is None:
-        marked = _reported(check_events(events), sessions, rater)
+        check_value("rater", rater)
+        reports = check_events(events)
+        check_same_clients(reports, sessions)
+        marked = reports[(reports["rater"] == rater) & (reports["kind"] == "rupture")]
+        if marked.empty:
+            others = [name for name in RATERS if (reports["rater"] == name).any()]
+            raise DesignError(f"'{rater}' reported no rupture; there are reports by {others}.")
     else:
         rater = "observer codes"
         coded = check_codes(codes)
@@ -54,17 +60,6 @@ def beside_reports(
     error = np.square(probability - reported)
     table.attrs = {"rater": rater, "brier": float(error.mean()), "n_reports": int(reported.sum())}
     return table
-
-
-def _reported(reports: pd.DataFrame, sessions: pd.DataFrame, rater: str) -> pd.DataFrame:
-    """Return the ruptures this rater reported."""
-    check_value("rater", rater)
-    check_same_clients(reports, sessions)
-    of_rater = reports[(reports["rater"] == rater) & (reports["kind"] == "rupture")]
-    if of_rater.empty:
-        others = [name for name in RATERS if (reports["rater"] == name).any()]
-        raise DesignError(f"'{rater}' reported no rupture; there are reports by {others}.")
-    return of_rater
 
 
 def _keys(rows: pd.DataFrame) -> pd.MultiIndex:

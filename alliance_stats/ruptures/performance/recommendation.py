@@ -173,7 +173,13 @@ def recommend_rule(
     >>> advice.table[["label", "sensitivity", "ppv"]].shape
     (2, 3)
     """
-    _check(depth, duration, base_rate, replicates)
+    finite(depth, "depth", 0)
+    whole(duration, "duration", 1)
+    if not is_number(base_rate) or not 0 < base_rate <= 1:
+        raise DesignError(
+            f"base_rate must be a share above 0 and at most 1, not {shown(base_rate)}."
+        )
+    copies = None if replicates is None else whole(replicates, "replicates", 1)
     check_seed(seed)
     named = {"rater": rater, **parameters}
     series, shared = read_scores(scores, named, column=column, measure=measure, subscale=subscale)
@@ -188,7 +194,7 @@ def recommend_rule(
             "are none."
         )
     sd = float(np.sqrt(drift.squares.sum() / freedom))
-    copies = replicates or -(-CLIENTS // courses.start.size)
+    copies = copies or -(-CLIENTS // courses.start.size)
     rng = np.random.default_rng(seed)
     drawn = ar1.simulate(stack(courses, copies), drift, rng)
     planted = plant(drawn, depth=depth * sd, duration=duration, base_rate=base_rate, rng=rng)
@@ -214,17 +220,6 @@ def recommend_rule(
         "seed": seed,
     }
     return RuleAdvice(table, design, (*_messages(design), *refused), score=series.score_name)
-
-
-def _check(depth: Any, duration: Any, base_rate: Any, replicates: Any) -> None:
-    finite(depth, "depth", 0)
-    whole(duration, "duration", 1)
-    if not is_number(base_rate) or not 0 < base_rate <= 1:
-        raise DesignError(
-            f"base_rate must be a share above 0 and at most 1, not {shown(base_rate)}."
-        )
-    if replicates is not None:
-        whole(replicates, "replicates", 1)
 
 
 def _candidates(rules: Sequence[str | Candidate] | None) -> list[Candidate]:
