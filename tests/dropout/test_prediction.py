@@ -5,8 +5,11 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
+from alliance_stats.core.yaml_reading import read_yaml
+from alliance_stats.dropout.prediction.tripod import ITEMS
 
 BARE = dict.fromkeys(["forecasts", "observer_codes", "principle_codes"], False)
+COLUMNS = ("item", "section", "topic")  # of every item of the checklist
 QUICK = {"replicates": 40, "permutations": 2, "seed": 3}
 
 
@@ -191,6 +194,14 @@ def test_checklist_fills_what_the_run_knows(found, tmp_path):
         checklist.to_word(tmp_path / "t.pdf")
     with pytest.raises(al.AllianceStatsError, match="There is no folder"):
         checklist.to_html(tmp_path / "nowhere" / "t.html")
+
+
+def test_an_item_of_the_checklist_holds_what_the_checklist_reads():
+    items = read_yaml(ITEMS).value
+    assert len({item["item"] for item in items}) == 52
+    for item in items:
+        assert set(COLUMNS) <= set(item) <= {*COLUMNS, "answer", "question"}
+        assert "answer" in item or "question" in item
 
 
 def test_the_checklist_says_only_what_ran(study, found):

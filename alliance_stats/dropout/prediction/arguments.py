@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from ...core.arguments import checked_choice, flag, names, share, whole
 from ...errors import DesignError
 from ..bounds import within
-from .checks import several
 from .models import check_models
 
 RESAMPLING = (None, "down")
@@ -53,7 +54,7 @@ def asked_of(
         checked_choice(name, value, allowed)
     if progress is not None and not callable(progress):
         raise DesignError(f"progress must be a function of (what, done, steps), not {progress!r}.")
-    risks = tuple(within(one, "each of thresholds") for one in several(thresholds, "thresholds"))
+    risks = tuple(within(one, "each of thresholds") for one in _several(thresholds, "thresholds"))
     if not risks:
         raise DesignError("thresholds must hold at least one risk between 0 and 1.")
     return Asked(
@@ -73,3 +74,12 @@ def asked_of(
         seed=whole(seed, "seed", 0, 2**32 - 1),
         named_models=models is not None,
     )
+
+
+def _several(value: Any, name: str) -> tuple[Any, ...]:
+    """Return numbers as a tuple; one number alone is a list of one."""
+    if isinstance(value, int | float | np.number):
+        return (value,)
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise DesignError(f"{name} must be a list of numbers, not {value!r}.")
+    return tuple(value)

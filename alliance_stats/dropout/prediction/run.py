@@ -16,7 +16,6 @@ from ..leakage import leaks
 from ..leakage.association import dates_of, days, in_days
 from ..sample_size import DropoutSampleSize, dropout_sample_size
 from .arguments import Asked, asked_of
-from .checks import rows
 from .cohort import describe, few_alike, rare_together
 from .crossvalidation import Progress, Setup, cross_validate, make_setup
 from .duplicates import copies
@@ -294,7 +293,7 @@ def _small(size: DropoutSampleSize, n: int) -> list[str]:
     if n >= size.n:
         return []
     failed = size.table[size.table["n"] > n]
-    each = listing([f"{row.criterion} {row.n}" for row in rows(failed)])
+    each = listing([f"{row.criterion} {row.n}" for row in failed.itertuples(index=False)])
     parameters = f"{size.parameters} parameter{'' if size.parameters == 1 else 's'}"
     help_ = (
         "the overall risk itself is not known well enough, which fewer features do not mend."
