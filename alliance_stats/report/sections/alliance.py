@@ -7,18 +7,19 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from ...core.disclosure import NOTE, SMALLEST_SHOWN, WithheldError, rounded
-from ...core.drawing import figure_of, house_style, new_axes
+from ...core.disclosure import SMALLEST_SHOWN, WithheldError, rounded
+from ...core.drawing import house_style, new_axes
 from ...description import mean_course, scale_reliability
 from ...errors import AllianceStatsError
 from .. import columns as col
-from ..content import Block, Figure, Paragraph, Section, Table
+from ..content import Block, Paragraph, Section, Table
 from ..context import Context, Score
 from ..drawings import plot_course
 from ..formatting import interval, number
 from ..naming import without_data
+from ..wording import figure, table
 from .draft import Draft
-from .models import in_words, model_table, therapist_term, with_therapist
+from .models import model_table, therapist_term, with_therapist
 
 DF: Literal["satterthwaite"] = "satterthwaite"
 
@@ -42,18 +43,8 @@ def course_blocks(context: Context, score: Score) -> list[Block]:
     shown = course_shown(context, context.rows(score, any_rater=True))
     with house_style():
         ax = plot_course(shown, new_axes(6.4, 3.7), label=score.label)
-    figure = Figure(
-        "alliance-course",
-        f"Mean {score.title} by session and rater, with 95% confidence intervals",
-        figure_of(ax),
-        how="al.mean_course: mean over the clients rated at that session; interval by Student's t "
-        "over clients, therapists not allowed for.",
-        note="Later sessions hold fewer and other clients, because those who ended are gone: a "
-        "rising curve is no proof that clients rise. Sessions with fewer than five rated clients "
-        "are left out. Where n is missing, it would tell of fewer than five people beside others.",
-        data=shown,
-    )
-    return [figure, _course_table(shown, score)]
+    course = figure("alliance-course", ax, data=shown, score=score.title)
+    return [course, _course_table(shown, score)]
 
 
 def course_shown(context: Context, rows: pd.DataFrame) -> pd.DataFrame:
@@ -77,9 +68,8 @@ def _course_table(shown: pd.DataFrame, score: Score) -> Table:
     """Return the course at sessions a reader looks up: the first three, then every fourth."""
     sessions = sorted(set(shown["session"]))
     chosen = {s for s in sessions if s in (1, 2, 3) or s % 4 == 0}
-    return Table(
+    return table(
         "alliance-course",
-        f"Mean {score.title} at chosen sessions, by rater",
         shown[shown["session"].isin(chosen)]
         .reset_index(drop=True)
         .assign(rater=lambda t: t["rater"].astype(str).str.capitalize()),
@@ -90,9 +80,9 @@ def _course_table(shown: pd.DataFrame, score: Score) -> Table:
             col.number("sd", "SD"),
             col.interval(label="95% CI of the mean"),
         ),
-        how="The numbers of the figure; all sessions stand in figures/alliance-course.csv.",
-        note=NOTE * bool(shown["n"].isna().any()),
         group="rater",
+        withheld=shown["n"].isna().any(),
+        score=score.title,
     )
 
 
@@ -114,41 +104,31 @@ def reliability_blocks(context: Context, score: Score, draft: Draft) -> list[Blo
     total = frame[(frame["scale"] == score.scale) & (frame["rater"] == score.rater)]
     if len(total):
         draft.headline = _headline(score, total.iloc[0])
-    table = Table(
-        "alliance-reliability",
-        f"Level, spread and reliability of the {score.title}, by rater and scale",
-        frame.assign(rater=frame["rater"].str.capitalize()),
-        (
-            col.text("scale", "Scale"),
-            col.count("n_clients", "Clients"),
-            col.count("n_sessions", "Sessions"),
-            col.number("mean", "Mean"),
-            col.number("sd_between", "SD between"),
-            col.number("sd_within", "SD within"),
-            col.number("icc_client", "ICC client", bounded=True),
-            col.number("icc_therapist", "ICC therapist", bounded=True),
-            col.number("mean_reliability", "Rel. of mean", bounded=True),
-            col.number("alpha", "α", bounded=True),
-            col.interval("alpha_low", "alpha_high", "95% CI of α", bounded=True),
-        ),
-        how="Mean: estimated mean of clients. SD between clients (therapists included) and within "
-        "clients, and ICC (share of the variance of single session scores that lies between "
-        "clients, therapists included, and between therapists alone): al.fit_multilevel with "
-        "random intercepts, REML. "
-        "Rel. of mean: al.mean_reliability, how well a client's mean over the rated sessions is "
-        "known, at the harmonic mean of their numbers. α: Cronbach's alpha by pingouin with "
-        "Feldt's interval, at each client's first "
-        "complete form, so that every row is one client.",
-        note=" ".join(
-            [
-                *dict.fromkeys(frame["reason"][frame["reason"] != ""]),
-                *_why_not(alphas),
-                NOTE * bool(frame[["n_clients", "n_sessions"]].isna().any(axis=None)),
-            ]
-        ),
-        group="rater",
+    columns = (
+        col.text("scale", "Scale"),
+        col.count("n_clients", "Clients"),
+        col.count("n_sessions", "Sessions"),
+        col.number("mean", "Mean"),
+        col.number("sd_between", "SD between"),
+        col.number("sd_within", "SD within"),
+        col.number("icc_client", "ICC client", bounded=True),
+        col.number("icc_therapist", "ICC therapist", bounded=True),
+        col.number("mean_reliability", "Rel. of mean", bounded=True),
+        col.number("alpha", "α", bounded=True),
+        col.interval("alpha_low", "alpha_high", "95% CI of α", bounded=True),
     )
-    return [table]
+    why = [*dict.fromkeys(frame["reason"][frame["reason"] != ""]), *_why_not(alphas)]
+    return [
+        table(
+            "alliance-reliability",
+            frame.assign(rater=frame["rater"].str.capitalize()),
+            columns,
+            group="rater",
+            withheld=frame[["n_clients", "n_sessions"]].isna().any(axis=None),
+            score=score.title,
+            reasons=" ".join(why),
+        )
+    ]
 
 
 def _parts(context: Context, score: Score) -> list[tuple[str, str]]:
@@ -254,14 +234,12 @@ def model_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
         f"{number(slope['estimate'], 3)} points on average "
         f"{interval(slope['conf_low'], slope['conf_high'], 3)}, each client with an own line."
     )
-    table = model_table(
+    shown = model_table(
         fit,
         "alliance-model",
-        f"Course of the {score.title} ({score.rater}): every client with a line of their own",
         words=words,
-        df=DF,
         disclosure=context.disclosure,
-        note=f"Session counted from 0 at session 1; estimates in points of the scale. "
-        f"{in_words('session_from_1', words)}: straight line.",
+        score=score.title,
+        rater=score.rater,
     )
-    return [Paragraph(text), table]
+    return [Paragraph(text), shown]

@@ -9,7 +9,7 @@ import pandas as pd
 from ...change.reliable import reliable_change
 from ...change.significant import ClinicallySignificantChange, judged_by_line
 from ...core.disclosure import NOTE, OTHERS, Disclosure
-from ...core.drawing import figure_of, house_style, new_axes
+from ...core.drawing import house_style, new_axes
 from ...description import first_and_last
 from ...errors import AllianceStatsError
 from ...inference.shares import wilson
@@ -19,19 +19,11 @@ from ..content import Block, Caution, Figure, Paragraph, Section, Table
 from ..context import Context, Score
 from ..drawings import plot_pre_post
 from ..formatting import count, number, percent, percent_interval
+from ..wording import figure, labels, table
 from .criterion import judged, other_criteria
 from .draft import Draft
 
-CATEGORY_WORDS = {
-    "recovered": "Recovered",
-    "improved": "Improved, not recovered",
-    "unchanged": "Not reliably changed",
-    "deteriorated": "Deteriorated",
-}
-DENOMINATORS = {
-    "all": "Of all clients with two scores",
-    "clinical_at_intake": "Of those in the clinical range at first",
-}
+DENOMINATORS = labels("change_denominators")
 
 
 def build(context: Context, draft: Draft) -> Section:
@@ -61,7 +53,7 @@ def change_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
         smallest_change=criterion.points,
     )  # fmt: skip
     draft.say(found.messages)
-    table = classes_shown(found, disclosure)
+    shown = classes_shown(found, disclosure)
     draft.headline = _headline(found, score, disclosure)
     how = (
         "al.reliable_change" if criterion.cutoff is None else "al.clinically_significant_change"
@@ -75,8 +67,8 @@ def change_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     )
     blocks: list[Block | None] = [
         Paragraph(intro),
-        _table(table, score, how, when)
-        if len(table)
+        _table(shown, score, how, when)
+        if len(shown)
         else Caution(f"How many clients changed, and how, is withheld. {NOTE}"),
         _figure(found, score, criterion, when) if context.options.individual_courses else None,
         other_criteria(context, score, pairs, criterion),
@@ -164,19 +156,22 @@ def classes_shown(found: ClinicallySignificantChange, disclosure: Disclosure) ->
 
 
 def _table(shown: pd.DataFrame, score: Score, how: str, when: str) -> Table:
-    return Table(
+    columns = (
+        col.text("category", "Class", words=labels("change_classes")),
+        col.count("n", "n"),
+        col.percent("share", "Share"),
+        col.percent_interval("conf_low", "conf_high"),
+    )
+    hidden = shown.empty or (shown["category"] == OTHERS).any()
+    return table(
         "change",
-        f"Change of the {score.title} ({when})",
         shown,
-        (
-            col.text("category", "Class", words=CATEGORY_WORDS),
-            col.count("n", "n"),
-            col.percent("share", "Share"),
-            col.percent_interval("conf_low", "conf_high"),
-        ),
-        how=how,
-        note=NOTE if shown.empty or (shown["category"] == OTHERS).any() else "",
+        columns,
         group="denominator",
+        withheld=hidden,
+        score=score.title,
+        when=when,
+        how=how,
     )
 
 
@@ -193,16 +188,7 @@ def _figure(
             cutoff=criterion.cutoff,
             smallest=criterion.points,
         )
-    return Figure(
-        "change",
-        f"{score.title} of each client, twice ({when})",
-        figure_of(ax),
-        how="Classes and lines as in the table above.",
-        note="A mark each client, shown because the report was asked to show persons: it must not "
-        f"leave the clinic. Marks {direction} the solid line "
-        "are better at the second; beyond the dashed lines the change is reliable; the "
-        "dotted lines are the cut-off.",
-    )
+    return figure("change", ax, score=score.title, when=when, direction=direction)
 
 
 def _headline(found: ClinicallySignificantChange, score: Score, disclosure: Disclosure) -> str:

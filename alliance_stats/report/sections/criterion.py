@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...core.disclosure import NOTE, Disclosure
+from ...core.disclosure import Disclosure
 from ...instruments.criteria import Criterion
 from ...instruments.scale_card import Card
 from ...study.judged import alpha_here, judged_pairs
@@ -17,6 +17,7 @@ from .. import columns as col
 from ..content import Table
 from ..context import Context, Score
 from ..formatting import number
+from ..wording import table
 
 
 def judged(context: Context, score: Score, pairs: pd.DataFrame) -> tuple[Criterion, str]:
@@ -111,21 +112,18 @@ def _table(frame: pd.DataFrame, score: Score) -> Table:
             f"{'≥' if row.counts_at else '>'} {number(row.points)}" for row in frame.itertuples()
         ]
     )
-    hidden = bool(frame["n_improved"].isna().any() or frame["n_deteriorated"].isna().any())
-    return Table(
+    columns = (
+        col.text("criterion", "Criterion"),
+        col.text("limit", "Points"),
+        col.count("n_improved", "Improved"),
+        col.percent("share_improved", "Share"),
+        col.count("n_deteriorated", "Deteriorated"),
+    )
+    return table(
         "change-criteria",
-        f"How many changed reliably on the {score.title}, by what is called reliable",
         shown,
-        (
-            col.text("criterion", "Criterion"),
-            col.text("limit", "Points"),
-            col.count("n_improved", "Improved"),
-            col.percent("share_improved", "Share"),
-            col.count("n_deteriorated", "Deteriorated"),
-        ),
-        how="Clients with two scores. An error of measurement is SD × √(1 − reliability) of one "
-        "population; a published reliability with the SD of other people can make it too small "
-        "or too large. Improved: with or without recovery. Published values: "
-        f"{'; '.join(dict.fromkeys(frame.loc[frame['source'] != '', 'source']))}",
-        note=NOTE if hidden else "",
+        columns,
+        withheld=frame[["n_improved", "n_deteriorated"]].isna().any(axis=None),
+        score=score.title,
+        sources="; ".join(dict.fromkeys(frame.loc[frame["source"] != "", "source"])),
     )

@@ -6,26 +6,21 @@ from typing import Any
 
 import pandas as pd
 
-from ...core.disclosure import NOTE, SMALLEST_SHOWN, Disclosure, rounded
-from ...core.drawing import figure_of, house_style, new_axes
+from ...core.disclosure import SMALLEST_SHOWN, Disclosure, rounded
+from ...core.drawing import house_style, new_axes
 from ...description import first_and_last, missing_by_session, missing_ratings, study_flow
 from ...description.flow import Stage, attended_sessions
 from ...errors import AllianceStatsError, plural
 from .. import columns as col
-from ..content import Block, Caution, Figure, Paragraph, Section, Table
+from ..content import Block, Caution, Paragraph, Section
 from ..context import Context
 from ..drawings import plot_attendance, plot_flow
 from ..formatting import count, number
+from ..wording import figure, labels, table
 from .draft import Draft
 
-LEVEL_WORDS = {"error": "error", "warning": "warning", "info": "for information"}
-PURPOSES = {
-    "rated": "Alliance:",
-    "series": "Ruptures:",
-    "ended": "Dropout:",
-    "dyads": "Rating gap:",
-    "change": "Outcome:",
-}
+LEVEL_WORDS, PURPOSES = labels("levels"), labels("purposes")
+PARTS = ("attended", "missed", "not_recorded")
 
 
 def build(context: Context, draft: Draft) -> Section:
@@ -46,17 +41,14 @@ def flow_blocks(context: Context, draft: Draft) -> list[Block]:
     with house_style():
         ax = plot_flow(boxes)
     draft.headline = _headline(context, stages[0])
-    figure = Figure(
+    flow = figure(
         "flow",
-        "From the files to the analyses: rows and clients at each step",
-        figure_of(ax),
-        how="Counts of rows and of different client_id; no model. Dashed: left out, and why.",
-        note="A client can be in several analyses. "
-        + NOTE * bool(boxes["text"].str.contains("withheld").any()),
+        ax,
+        withheld=boxes["text"].str.contains("withheld").any(),
         alt="; ".join(str(text).replace("\n", " ") for text in boxes["text"]),
         data=boxes,
     )
-    return [Paragraph(f"{draft.headline} {_spread(context.study)}".strip()), figure]
+    return [Paragraph(f"{draft.headline} {_spread(context.study)}".strip()), flow]
 
 
 def all_stages(context: Context) -> list[Stage]:
@@ -182,21 +174,13 @@ def account_blocks(context: Context) -> list[Block | None]:
     frame = account(context)
     if frame.empty:
         return [Paragraph("The study was not read from files, so no row was set aside.")]
-    table = Table(
-        "rows",
-        "Rows read, kept and set aside, by table",
-        frame,
-        (
-            col.text("table", "Table"),
-            col.count("rows_in", "Rows read"),
-            col.count("rows_kept", "Kept"),
-            col.count("rows_set_aside", "Set aside"),
-        ),
-        how="Counted while reading and validating; read = kept + set aside in every line. "
-        "Each row that was set aside stands in the private account with its file, row and reason.",
-        note=NOTE * bool(frame.isna().any(axis=None)),
+    columns = (
+        col.text("table", "Table"),
+        col.count("rows_in", "Rows read"),
+        col.count("rows_kept", "Kept"),
+        col.count("rows_set_aside", "Set aside"),
     )
-    return [table]
+    return [table("rows", frame, columns, withheld=frame.isna().any(axis=None))]
 
 
 def problem_blocks(study: Any) -> list[Block | None]:
@@ -216,43 +200,26 @@ def problem_blocks(study: Any) -> list[Block | None]:
     words = ["fewer than 5", "5 to 19", "20 or more"]
     counted["problems"] = pd.cut(counted["problems"], bands, right=False, labels=words).astype(str)
     counted["rule"] = counted["rule"].astype(str).str.replace("_", " ")
-    table = Table(
-        "problems",
-        "What validation found",
-        counted,
-        (
-            col.text("level", "Level", words=LEVEL_WORDS),
-            col.text("table", "Table"),
-            col.text("rule", "Rule"),
-            col.text("problems", "Problems"),
-        ),
-        how="alliance-stats validate STUDY --html problems.html shows each of them at its place.",
+    columns = (
+        col.text("level", "Level", words=LEVEL_WORDS),
+        col.text("table", "Table"),
+        col.text("rule", "Rule"),
+        col.text("problems", "Problems"),
     )
-    return [table]
+    return [table("problems", counted, columns)]
 
 
 def attendance_blocks(context: Context) -> list[Block | None]:
     """Return how many came to each session, at the sessions where that tells of no few people."""
-    table = missing_by_session(context.study)
-    if table.empty:
+    known = missing_by_session(context.study)
+    if known.empty:
         return [Caution("The study has no table of sessions, so missed sessions are not known.")]
-    drawn = attendance_shown(context, table)
+    drawn = attendance_shown(context, known)
     if len(drawn) < 2:
         return [Caution("How many came to each session is withheld.")]
     with house_style():
         ax = plot_attendance(drawn, new_axes(6.3, 3.0))
-    figure = Figure(
-        "attendance",
-        "Clients still in therapy at each session, and whether the session took place",
-        figure_of(ax),
-        how="A client is in therapy up to the last session in the table of sessions. Missed: the "
-        "row says attended = false. No record: no row although a later session exists.",
-        note="Only sessions between which five clients or more (or none) ended have a bar. Where "
-        "a bar is not divided, fewer than five clients came, missed the session or have no "
-        "record, or this could be computed.",
-        data=drawn,
-    )
-    return [figure]
+    return [figure("attendance", ax, data=drawn)]
 
 
 def attendance_shown(context: Context, table: pd.DataFrame) -> pd.DataFrame:
@@ -278,35 +245,24 @@ def attendance_shown(context: Context, table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-PARTS = ("attended", "missed", "not_recorded")
-
-
 def missing_blocks(context: Context) -> list[Block | None]:
     """Return how many sessions were rated, by rater."""
-    table = missing_ratings(context.study)
-    if table.empty:
+    found = missing_ratings(context.study)
+    if found.empty:
         return [Caution("The study holds no session scores.")]
-    table = missing_shown(context, table)
-    shown_table = Table(
-        "missing",
-        "Sessions that took place, and the scores they have, by measure, rater and scale",
-        table.reset_index(drop=True),
-        (
-            col.text("measure", "Measure"),
-            col.text("rater", "Rater"),
-            col.text("scale", "Scale"),
-            col.count("n_sessions", "Sessions"),
-            col.count("n_scored", "Scored"),
-            col.count("n_incomplete", "Too few items"),
-            col.count("n_missing", "Not filled in"),
-            col.percent("share_missing", "Without score"),
-            col.count("n_clients", "Clients"),
-        ),
-        how="Scores by the measures' cards and their rules for missing items. Sessions without a "
-        "score are left out of what follows, not filled in.",
-        note=NOTE * bool(table.isna().any(axis=None)),
+    shown = missing_shown(context, found).reset_index(drop=True)
+    columns = (
+        col.text("measure", "Measure"),
+        col.text("rater", "Rater"),
+        col.text("scale", "Scale"),
+        col.count("n_sessions", "Sessions"),
+        col.count("n_scored", "Scored"),
+        col.count("n_incomplete", "Too few items"),
+        col.count("n_missing", "Not filled in"),
+        col.percent("share_missing", "Without score"),
+        col.count("n_clients", "Clients"),
     )
-    return [shown_table]
+    return [table("missing", shown, columns, withheld=shown.isna().any(axis=None))]
 
 
 def missing_shown(context: Context, table: pd.DataFrame) -> pd.DataFrame:

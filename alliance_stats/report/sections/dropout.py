@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+import alliance_stats as al
+
 from ...core.disclosure import (
-    NOTE,
     OTHERS,
     SMALLEST_SHOWN,
     Disclosure,
@@ -15,40 +16,18 @@ from ...core.disclosure import (
     blurred,
     rounded,
 )
-from ...core.drawing import figure_of, house_style, new_axes
+from ...core.drawing import house_style, new_axes
 from ...dropout.endings import endings
 from ...errors import plural
 from .. import columns as col
-from ..content import Block, Figure, Paragraph, Section, Table
+from ..content import Block, Paragraph, Section, Table
 from ..context import Context
 from ..drawings import plot_incidence
 from ..formatting import count, number, percent, percent_interval
+from ..wording import figure, labels, table
 from .draft import Draft
 
-REASONS = {
-    "completed": "Completed",
-    "mutual": "Ended by agreement",
-    "dropout": "Dropped out",
-    "transferred": "Transferred",
-    "administrative": "Administrative",
-    "ongoing": "Still in therapy",
-}
-
-
-DEFINITIONS = {
-    "recorded": "As recorded",
-    "therapist_judgement": "The therapist says so",
-    "client_judgement": "The client says so",
-    "both_judgements": "Therapist and client say so",
-    "missed_last_session": "Last appointment missed",
-    "fewer_sessions": "Fewer than 8 sessions",
-    "protocol": "Protocol not completed",
-    "median_split": "Fewer sessions than the median",
-    "before_reliable_change": "Ended before a reliable change",
-    "premature": "Ended early, alone or in agreement",
-}
-
-
+REASONS, DEFINITIONS = labels("reasons"), labels("dropout_definitions")
 SHOWN = ["incidence", "conf_low", "conf_high", "one_minus_km"]
 
 
@@ -63,12 +42,12 @@ def build(context: Context, draft: Draft) -> Section:
 
 def ending_blocks(context: Context, draft: Draft) -> list[Block | None]:
     """Return how therapies ended."""
-    table = context.study.tables.get("terminations")
-    if table is None or table.empty:
+    ends = context.study.tables.get("terminations")
+    if ends is None or ends.empty:
         return []
     disclosure = context.disclosure
-    reason = table["reason"].astype(str)
-    parts = disclosure.parts({name: table.loc[reason == name, "client_id"] for name in REASONS})
+    reason = ends["reason"].astype(str)
+    parts = disclosure.parts({name: ends.loc[reason == name, "client_id"] for name in REASONS})
     if not parts:
         raise WithheldError("How many ended in which way is withheld.")
     frame = pd.DataFrame({"reason": list(parts), "n": [len(group) for group in parts.values()]})
@@ -79,21 +58,24 @@ def ending_blocks(context: Context, draft: Draft) -> list[Block | None]:
         col.count("n", "Clients"),
         col.percent("share", "Share"),
     )
-    definitions = _words(table, "definition")
-    judges = _words(table, "judged_by")
+    definitions = _words(ends, "definition")
+    judges = _words(ends, "judged_by")
     draft.used.update(definition=definitions, judged_by=judges)
-    said = (
-        f"Definition: {definitions or 'not said in the data'}; judged by: {judges or 'not said'}."
-    )
-    note = said + (" " + NOTE if OTHERS in parts else "")
-    how = f"Counts of the table terminations, {disclosure.people(table['client_id'], 'client')}."
-    return [Table("endings", "How therapies ended", frame, columns, how=how, note=note)]
+    return [
+        table(
+            "endings",
+            frame,
+            columns,
+            withheld=OTHERS in parts,
+            clients=disclosure.people(ends["client_id"], "client"),
+            definition=definitions or "not said in the data",
+            judges=judges or "not said",
+        )
+    ]
 
 
 def definition_blocks(context: Context, draft: Draft) -> list[Block | None]:
     """Return the dropout rate under every definition the study can carry."""
-    import alliance_stats as al
-
     if context.study.tables.get("terminations") is None:
         return []
     found = al.compare_dropout_definitions(context.study)
@@ -115,16 +97,9 @@ def definition_blocks(context: Context, draft: Draft) -> list[Block | None]:
         col.percent("rate", "Share"),
         col.percent_interval("conf_low", "conf_high"),
     )
-    note = "The share is of those whose therapy is over; a median split is no dropout."
-    if not all(told):
-        note += f" {len(told) - len(frame)} more cannot be shown beside these. {NOTE}"
-    return [
-        Table(
-            "dropout-definitions", "Dropout by definition", shown, columns,
-            how="al.compare_dropout_definitions; Wilson's 95% intervals.",
-            note=note,
-        )
-    ]  # fmt: skip
+    hidden = len(told) - len(frame)
+    more = f"{hidden} more cannot be shown beside these." if hidden else ""
+    return [table("dropout-definitions", shown, columns, withheld=hidden, more=more)]
 
 
 def _definition_told(clients: pd.DataFrame, name: str, disclosure: Disclosure) -> bool:
@@ -143,8 +118,6 @@ def _words(table: pd.DataFrame, column: str) -> str:
 
 def incidence_blocks(context: Context, draft: Draft) -> list[Block | None]:
     """Return the cumulative incidence as figure and table."""
-    import alliance_stats as al
-
     found = al.dropout_incidence(context.study)
     draft.say(found.messages)
     kept = incidence_shown(context, found.table)
@@ -156,17 +129,15 @@ def incidence_blocks(context: Context, draft: Draft) -> list[Block | None]:
         "clients still in therapy are censored before their last session; pointwise 95% intervals "
         "on the log(-log) scale, which take clients as independent."
     )
-    figure = Figure(
-        "dropout",
-        "Share of clients who had dropped out by each session",
-        figure_of(ax),
-        how=how,
-        note="1 - Kaplan-Meier treats those who completed as if they could still drop out, and is "
-        "too high. Points stand only at sessions between which five clients or more dropped out, "
-        "so that no step tells of fewer.",
-        data=kept[["time", *SHOWN]],
+    drawn = figure("dropout", ax, data=kept[["time", *SHOWN]], how=how)
+    shown = kept.rename(columns={"time": "session"})[["session", *SHOWN]]
+    columns = (
+        col.count("session", "After session"),
+        col.percent("incidence", "Dropped out"),
+        col.percent_interval("conf_low", "conf_high"),
+        col.percent("one_minus_km", "1 − Kaplan-Meier"),
     )
-    return [Paragraph(draft.headline), figure, _incidence_table(kept, how)]
+    return [Paragraph(draft.headline), drawn, table("dropout-incidence", shown, columns, how=how)]
 
 
 def incidence_shown(context: Context, table: pd.DataFrame) -> pd.DataFrame:
@@ -185,21 +156,6 @@ def incidence_shown(context: Context, table: pd.DataFrame) -> pd.DataFrame:
     return rounded(steps.reset_index(drop=True), 3)
 
 
-def _incidence_table(kept: pd.DataFrame, how: str) -> Table:
-    return Table(
-        "dropout-incidence",
-        "Share of clients who had dropped out, by session",
-        kept.rename(columns={"time": "session"})[["session", *SHOWN]],
-        (
-            col.count("session", "After session"),
-            col.percent("incidence", "Dropped out"),
-            col.percent_interval("conf_low", "conf_high"),
-            col.percent("one_minus_km", "1 − Kaplan-Meier"),
-        ),
-        how=how,
-    )
-
-
 def _headline(kept: pd.DataFrame) -> str:
     row = kept.iloc[-1]
     return (
@@ -210,8 +166,6 @@ def _headline(kept: pd.DataFrame) -> str:
 
 def hazard_blocks(context: Context, draft: Draft) -> list[Block | None]:
     """Return the discrete-time hazard on the alliance of the session before leaving."""
-    import alliance_stats as al
-
     score = context.alliance
     data = al.person_period(
         context.study,
@@ -266,27 +220,25 @@ def _hazard_table(
         if told
         else ""
     )
-    therapist = ""
+    therapists = ""
     if fit.group:
-        therapist = (
+        therapists = (
             f"Therapists: SD {number(fit.variance**0.5)} of the log odds, ICC "
             f"{number(fit.icc, bounded=True)}. "
         )
-    return Table(
+    columns = (
+        col.text("label", "Term"),
+        col.number("estimate", "Odds ratio"),
+        col.interval(),
+        col.number("statistic", "z"),
+        col.p_value(),
+    )
+    return table(
         "dropout-hazard",
-        "Odds of dropping out after a session",
         frame,
-        (
-            col.text("label", "Term"),
-            col.number("estimate", "Odds ratio"),
-            col.interval(),
-            col.number("statistic", "z"),
-            col.p_value(),
-        ),
-        how=f'al.person_period and al.fit_dropout_hazard("{fit.formula}"): discrete-time hazard, '
-        f"logit, maximum likelihood; {sizes}odds ratios with Wald intervals.",
-        note=f"{therapist}A client's level is estimated from the ratings up to the session and "
-        "drawn to the mean, so that the two ratios tell apart what goes with leaving within and "
-        "between clients. Sessions at risk without a rating so far or at the session are left "
-        f"out. {'' if told else NOTE}".strip(),
+        columns,
+        withheld=not told,
+        formula=fit.formula,
+        sizes=sizes,
+        therapists=therapists,
     )

@@ -8,29 +8,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...core.disclosure import NOTE, SMALLEST_SHOWN, Disclosure, blurred, rounded, spread_tells
-from ...core.drawing import figure_of, house_style, new_axes
+import alliance_stats as al
+
+from ...core.disclosure import SMALLEST_SHOWN, Disclosure, blurred, rounded, spread_tells
+from ...core.drawing import house_style, new_axes
 from ...errors import AllianceStatsError, plural
 from .. import columns as col
 from ..content import Block, Figure, Paragraph, Section, Table
 from ..context import Context, Score
 from ..drawings import plot_gap
 from ..formatting import interval, number, p_after_comma
+from ..wording import figure, labels, table
 from . import gap_models as further
 from .draft import Draft
 
-TERM_WORDS = {
-    "mean_gap": "Mean gap (points)",
-    "standardised_gap": "Standardised gap (pooled SD of the dyads' means)",
-    "standardised_gap_of_differences": "Standardised gap (SD of the gaps)",
-    "sd_between_dyads": "SD of the gap between dyads (points)",
-    "loa_low": "Lower limit of agreement (points)",
-    "loa_high": "Upper limit of agreement (points)",
-    "r_between": "Correlation between dyads",
-    "r_within": "Correlation within dyads, over sessions",
-    "icc": "Agreement of the dyads' means, ICC(A,1)",
-    "change_per_session": "Change of the gap per session (points)",
-}
+TERM_WORDS = labels("gap_terms")
 AT_MOST_ONE = {"r_between", "r_within", "icc"}
 
 
@@ -53,8 +45,6 @@ def build(context: Context, draft: Draft) -> Section:
 
 def gap_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     """Return the gap in words, table and figures."""
-    import alliance_stats as al
-
     found = al.rating_gap(
         context.study, measure=score.measure, scale=score.scale, seed=context.options.seed
     )
@@ -72,7 +62,7 @@ def gap_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     )
     blocks: list[Block] = [
         Paragraph(text),
-        _table(tidy, score, _how(found, told, disclosure), NOTE * (not told)),
+        _table(tidy, score, withheld=not told, **_how(found, told, disclosure)),
         _course(found, score, disclosure),
     ]
     if context.options.individual_courses:
@@ -99,8 +89,8 @@ def _headline(values: pd.DataFrame, score: Score, dyads: str) -> str:
     )
 
 
-def _how(found: Any, told: bool, disclosure: Disclosure) -> str:
-    """Return how the table was made, with the levels that the data could tell apart."""
+def _how(found: Any, told: bool, disclosure: Disclosure) -> dict[str, str]:
+    """Return sizes, and what the levels were that the data could tell apart."""
     top = found.unit == "therapists"
     levels = "dyads in therapists" if top else "dyads (therapists are not told apart)"
     together = (
@@ -115,35 +105,22 @@ def _how(found: Any, told: bool, disclosure: Disclosure) -> str:
     )
     if "therapist_id" in found.pairs and found.n_therapists:
         sizes += f", {disclosure.people(found.pairs['therapist_id'].dropna(), 'therapist')}"
-    return (
-        f"al.rating_gap: {sizes}. Mean gap and "
-        f"its change: multilevel models with {levels}; spread, standardised gaps and limits of "
-        f"agreement: analysis of variance of dyads, standard errors by drawing whole {found.unit} "
-        f"anew; {together}; correlation within dyads: repeated-measures correlation."
-    )
+    return {"sizes": sizes, "levels": levels, "unit": found.unit, "together": together}
 
 
-def _table(tidy: pd.DataFrame, score: Score, how: str, note: str) -> Table:
+def _table(tidy: pd.DataFrame, score: Score, **facts: object) -> Table:
     frame = tidy.reset_index(drop=True).assign(
         label=[TERM_WORDS.get(str(term), str(term)) for term in tidy["term"]],
         bounded=tidy["term"].isin(AT_MOST_ONE).to_numpy(),
         digits=[3 if term == "change_per_session" else 2 for term in tidy["term"]],
     )
-    return Table(
-        "gap",
-        f"Gap between therapist and client on the {score.title} {score.scale}, "
-        "therapist minus client",
-        frame,
-        (
-            col.text("label", "Quantity"),
-            col.number("estimate", "Estimate", "digits", bounded="bounded"),
-            col.number("std_error", "SE", "digits", bounded="bounded"),
-            col.interval(digits="digits", bounded="bounded"),
-        ),
-        how=how,
-        note="A negative gap: the therapist rates lower. Limits of agreement: where 95% of single "
-        f"sessions' gaps lie. {note}".strip(),
+    columns = (
+        col.text("label", "Quantity"),
+        col.number("estimate", "Estimate", "digits", bounded="bounded"),
+        col.number("std_error", "SE", "digits", bounded="bounded"),
+        col.interval(digits="digits", bounded="bounded"),
     )
+    return table("gap", frame, columns, score=score.title, scale=score.scale, **facts)
 
 
 def _course(found: Any, score: Score, disclosure: Disclosure) -> Figure:
@@ -155,16 +132,8 @@ def _course(found: Any, score: Score, disclosure: Disclosure) -> Figure:
         unsaid = rounded(enough.assign(n=np.nan))
         ax = replace(found, by_session=unsaid).plot(new_axes(6.3, 3.4))
         ax.set_ylabel(score.label)
-    return Figure(
-        "gap-course",
-        f"Mean {score.title} of both raters by session, sessions that both rated",
-        figure_of(ax),
-        how="Means over the dyads that both rated that session; the distance of the lines is the "
-        "mean gap.",
-        note="Sessions with fewer than five dyads are left out. "
-        + NOTE * bool(drawn["n"].isna().any()),
-        data=drawn,
-    )
+    unsure = drawn["n"].isna().any()
+    return figure("gap-course", ax, data=drawn, withheld=unsure, score=score.title)
 
 
 def dyad_means(pairs: pd.DataFrame) -> pd.DataFrame:
@@ -186,13 +155,4 @@ def _scatter(found: Any, values: pd.DataFrame, score: Score) -> Figure:
             mean=float(values["estimate"]["mean_gap"]),
             limits=limits,
         )
-    return Figure(
-        "gap-dyads",
-        f"Gap against level on the {score.title}, a mark a dyad",
-        figure_of(ax),
-        how="Mean of a dyad's sessions that both rated. Limits of agreement are for single "
-        "sessions (Bland and Altman, doi 10.1080/10543400701329422), so dyads' means lie well "
-        "inside them.",
-        note="A mark each dyad, because the report was asked to show persons: it must not leave "
-        "the clinic.",
-    )
+    return figure("gap-dyads", ax, score=score.title)

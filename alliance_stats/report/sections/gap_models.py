@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+import alliance_stats as al
+
 from ...core.disclosure import (
-    NOTE,
     SMALLEST_SHOWN,
     Disclosure,
     WithheldError,
@@ -16,45 +17,20 @@ from ...core.disclosure import (
     spread_tells,
 )
 from .. import columns as col
-from ..content import Block, Paragraph, Table
+from ..content import Block, Paragraph
 from ..context import Context, Score
 from ..formatting import count, number
+from ..wording import labels, table
 from .draft import Draft
 
 DYADS = "dyads have a session that both rated"
 """Of whom there must be five, before anything is said of their gap."""
 
-FORM_TERMS = {
-    "reliability_client_within": "Reliability within dyads, client",
-    "reliability_therapist_within": "Reliability within dyads, therapist",
-    "reliability_gap_within": "Reliability within dyads, gap",
-    "reliability_client_between": "Reliability between dyads, client",
-    "reliability_therapist_between": "Reliability between dyads, therapist",
-    "reliability_gap_between": "Reliability between dyads, gap",
-    "r_within": "Correlation within dyads",
-    "r_within_disattenuated": "Correlation within dyads, corrected for error of items",
-    "r_between": "Correlation between dyads (lasting levels)",
-    "r_between_disattenuated": "Correlation between dyads, corrected for error of items",
-}
-TRUTH_TERMS = {
-    "directional_bias": "Directional bias (points)",
-    "truth_force": "Truth force (slope)",
-    "sd directional_bias": "SD of the directional bias",
-    "sd truth_force": "SD of the truth force",
-    "cor directional_bias truth_force": "Their correlation",
-}
-TARGET_WORDS = {
-    "improved": "Improved",
-    "unchanged": "Unchanged",
-    "deteriorated": "Deteriorated",
-    "dropout": "Dropped out",
-}
+FORM_TERMS, TRUTH_TERMS, TARGET_WORDS = map(labels, ("form_terms", "truth_terms", "forecasts"))
 
 
 def form_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     """Return whether both forms run parallel."""
-    import alliance_stats as al
-
     found = al.check_parallel_forms(
         context.study, measure=score.measure, scale=score.scale, seed=context.options.seed
     )
@@ -66,26 +42,16 @@ def form_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     tidy = blurred(found.tidy())
     frame = tidy[tidy["term"].isin(FORM_TERMS)]
     frame = frame.assign(label=frame["term"].map(FORM_TERMS)).reset_index(drop=True)
-    table = Table(
-        "gap-forms",
-        f"Do both forms of the {score.title} measure the same? Reliabilities at both levels",
-        frame,
-        (
-            col.text("label", "Quantity"),
-            col.number("estimate", "Estimate", bounded=True),
-            col.interval(bounded=True),
-        ),
-        how="al.check_parallel_forms: sessions in which both answered every item; alpha of "
-        "covariances within and between dyads; bootstrap over therapists.",
-        note="Corrected values rest on alpha and are rough. " + found.known,
+    columns = (
+        col.text("label", "Quantity"),
+        col.number("estimate", "Estimate", bounded=True),
+        col.interval(bounded=True),
     )
-    return [table]
+    return [table("gap-forms", frame, columns, score=score.title, known=found.known)]
 
 
 def truth_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     """Return the model of truth and bias, in words and as a table."""
-    import alliance_stats as al
-
     pairs = al.rating_gap(
         context.study, measure=score.measure, scale=score.scale, replicates=2
     ).pairs
@@ -115,23 +81,20 @@ def truth_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
             "the client's ratings pulls it towards zero: a value below 1 is not by itself a want "
             "of attunement. The client's rating is called the truth by convention."
         ),
-        Table(
+        table(
             "gap-truth-and-bias",
-            f"Truth and bias of the {score.title}: does the therapist follow the client?",
             frame,
             (col.text("label", "Term"), *col.coefficients(frame)),
-            how="al.fit_truth_and_bias: both ratings minus the dyad's mean of the client's; random "
-            f"bias and force of each {'dyad and therapist' if len(levels) > 1 else 'dyad'}; "
-            f"{count(found.n_rows) + ' sessions; ' if told else ''}Satterthwaite's df.",
-            note=f"West and Kenny (2011), doi 10.1037/a0022936. {NOTE * (not told)}".strip(),
+            withheld=not told,
+            score=score.title,
+            levels="dyad and therapist" if len(levels) > 1 else "dyad",
+            sizes=f"{count(found.n_rows)} sessions; " if told else "",
         ),
     ]
 
 
 def success_blocks(context: Context, draft: Draft) -> list[Block]:
     """Return therapists' forecasts against what is measured."""
-    import alliance_stats as al
-
     outcome = context.outcome
     found = al.outcome_gap(  # one report judges change by one criterion
         context.study,
@@ -158,17 +121,15 @@ def success_blocks(context: Context, draft: Draft) -> list[Block]:
         col.interval(bounded=True),
         col.number("auc", "AUC", bounded=True),
     )
-    table = Table(
+    shown = table(
         "gap-success",
-        f"Therapists' forecasts against the {outcome.title} of their clients",
         frame,
         columns,
-        how=f"al.outcome_gap: reliable change by {found.criterion}, as in the section on outcome; "
-        "bias: forecast minus observed, therapists as random intercepts.",
-        note="Bias above zero: more was forecast than seen. AUC .50: forecasts do not tell clients "
-        f"apart. {NOTE * bool(frame.isna().any(axis=None))}".strip(),
+        withheld=frame.isna().any(axis=None),
+        outcome=outcome.title,
+        criterion=found.criterion,
     )
-    return [Paragraph(text), table]
+    return [Paragraph(text), shown]
 
 
 def _success_frame(found: Any, disclosure: Disclosure) -> pd.DataFrame:

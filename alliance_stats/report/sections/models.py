@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from ...core.disclosure import (
-    NOTE,
     SMALLEST_SHOWN,
     Disclosure,
     WithheldError,
@@ -19,23 +18,12 @@ from ...core.disclosure import (
 from .. import columns as col
 from ..content import Table
 from ..formatting import count, number
-
-DF_WORDS = {
-    "satterthwaite": "Satterthwaite's degrees of freedom",
-    "kenward-roger": "Kenward-Roger standard errors and degrees of freedom",
-    "normal": "normal approximation",
-}
+from ..model_table import DF_NOTES
+from ..wording import table
 
 
 def model_table(
-    fit: Any,
-    key: str,
-    title: str,
-    *,
-    words: Mapping[str, str],
-    df: str,
-    disclosure: Disclosure,
-    note: str = "",
+    fit: Any, key: str, *, words: Mapping[str, str], disclosure: Disclosure, **facts: object
 ) -> Table:
     """Return the fixed effects and the variances of a multilevel fit as one table.
 
@@ -43,10 +31,10 @@ def model_table(
     ----------
     words
         Term → the term in words.
-    df
-        Which degrees of freedom the fit was made with.
     disclosure
         Decides whether the sizes of the fit, and what they follow from, may be shown.
+    **facts
+        What else the words of the table are filled from, as `wording.table` takes it.
     """
     told = sizes_told(fit, disclosure)
     tidy = fit.tidy() if told else blurred(fit.tidy())
@@ -56,15 +44,9 @@ def model_table(
         random["estimate"] = np.nan
     frame = pd.concat([_fixed_rows(fixed, words), random], ignore_index=True)
     frame["correlation"] = frame["label"].str.startswith("Correlation")
-    return Table(
-        key,
-        title,
-        frame,
-        (col.text("label", "Term"), *col.coefficients(fixed, bounded="correlation")),
-        how=how_fitted(fit, df, told=told),
-        note=" ".join(part for part in (note, _boundary(fit), "" if told else NOTE) if part),
-        group="part",
-    )
+    columns = (col.text("label", "Term"), *col.coefficients(fixed, bounded="correlation"))
+    facts |= {"how": how_fitted(fit, told=told), "note": _boundary(fit)}
+    return table(key, frame, columns, group="part", withheld=not told, **facts)
 
 
 def _fixed_rows(fixed: pd.DataFrame, words: Mapping[str, str]) -> pd.DataFrame:
@@ -122,7 +104,7 @@ def sizes_told(fit: Any, disclosure: Disclosure) -> bool:
     return groups
 
 
-def how_fitted(fit: Any, df: str, *, told: bool = True) -> str:
+def how_fitted(fit: Any, *, told: bool = True) -> str:
     """Return formula, criterion, df and, where they may be told, sizes in one sentence."""
     criterion = "REML" if fit.reml else "maximum likelihood"
     names = {"client_id": "clients", "therapist_id": "therapists"}
@@ -134,7 +116,7 @@ def how_fitted(fit: Any, df: str, *, told: bool = True) -> str:
     )
     return (
         f'al.fit_multilevel("{fit.formula}"): linear mixed model, {criterion}, '
-        f"{DF_WORDS.get(df, df)}; {told_words}"
+        f"{DF_NOTES[fit.df_method]}; {told_words}"
     )
 
 

@@ -6,21 +6,20 @@ from typing import Any
 
 import pandas as pd
 
+import alliance_stats as al
+
 from .. import columns as col
-from ..content import Block, Paragraph, Table
+from ..content import Block, Paragraph
 from ..context import Context, Score
 from ..formatting import count, number, p_sentence
+from ..wording import labels, table
 from .draft import Draft
-
-KIND_WORDS = {"rupture": "Ruptures", "repair": "Repairs"}
 
 
 def chance_blocks(
     context: Context, score: Score, rows: pd.DataFrame, rule: dict[str, Any], draft: Draft
 ) -> list[Block]:
     """Return observed against expected counts, and what they mean."""
-    import alliance_stats as al
-
     options = context.options
     found = al.expected_by_chance(
         rows,
@@ -31,29 +30,24 @@ def chance_blocks(
     )
     draft.say(found.attrs["messages"])
     draft.used.update(null=found.attrs["null"], replicates=options.replicates, seed=options.seed)
-    table = Table(
+    columns = (
+        col.text("event", "Kind", words=labels("rupture_events")),
+        col.count("observed", "Found"),
+        col.number("expected", "Expected", 1),
+        col.interval(label="95% range by chance", digits=0),
+        col.number("ratio", "Found / expected"),
+        col.p_value(),
+    )
+    shown = table(
         "rupture-chance",
-        "Ruptures and repairs found, and expected of courses like these without ruptures",
         found,
-        (
-            col.text("event", "Kind", words=KIND_WORDS),
-            col.count("observed", "Found"),
-            col.number("expected", "Expected", 1),
-            col.interval(label="95% range by chance", digits=0),
-            col.number("ratio", "Found / expected"),
-            col.p_value(),
-        ),
-        how="al.expected_by_chance: courses drawn about each client's own trend, with the client's "
-        "spread and the autocorrelation of all, "
-        f"{count(options.replicates)} times (seed {options.seed}), and the same rule applied; "
-        "p is the share of draws with at least as many.",
-        note="Any noisy series falls and rises again. The draws have the spread of the scores, "
-        "which true ruptures widen: found counts near the expected ones do not say that nothing "
-        "ruptured.",
+        columns,
+        replicates=count(options.replicates),
+        seed=options.seed,
     )
     expected = found.loc["rupture", "expected"]
     draft.headline += f" Courses like these without ruptures give {number(expected, 0)} on average."
-    return [_chance_words(found), table]
+    return [_chance_words(found), shown]
 
 
 def _chance_words(found: pd.DataFrame) -> Paragraph:

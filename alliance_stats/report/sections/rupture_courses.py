@@ -6,11 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from ...core.drawing import figure_of, house_style, new_axes
+from ...core.drawing import house_style, new_axes
 from ...errors import plural
-from ..content import Block, Caution, Figure
+from ..content import Block, Caution
 from ..context import Score
 from ..drawings import plot_client_course
+from ..wording import figure
 
 
 def rule_in_words(found: Any) -> str:
@@ -33,15 +34,12 @@ def course_blocks(found: Any, score: Score) -> list[Block]:
     with house_style():
         ax = plot_client_course(sessions, episodes, new_axes(6.3, 3.2), label=score.label)
     return [
-        Figure(
+        figure(
             "client-course",
-            f"One client's {score.title} with the ruptures and repairs the rule finds",
-            figure_of(ax),
-            how=f"al.detect_ruptures: {rule_in_words(found)}. The client is the one with a "
-            "repaired rupture whose number of sessions lies nearest the median of such clients.",
-            note=f"n = 1 client, {plural(len(sessions), 'rated session')}; dotted where sessions "
-            "are unrated. One person's course, shown because the report was asked to show persons: "
-            "it must not leave the clinic.",
+            ax,
+            score=score.title,
+            rule=rule_in_words(found),
+            sessions=plural(len(sessions), "rated session"),
         )
     ]
 

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from ...core.disclosure import NOTE, blurred
+import alliance_stats as al
+
+from ...core.disclosure import blurred
 from ...errors import DesignError, ScoreError
 from .. import columns as col
-from ..content import Block, Paragraph, Table
+from ..content import Block, Paragraph
 from ..context import Context, Score
 from ..formatting import count, decimals_for, number, p_after_comma
+from ..model_table import DF_NOTES
+from ..wording import labels, table
 from .draft import Draft
-from .models import DF_WORDS, levels, model_table, sizes_told
+from .models import levels, model_table, sizes_told
 
 DF: Literal["satterthwaite"] = "satterthwaite"
 LEAST_THERAPISTS = 5
 LEVEL_WORDS = {
     2: "two levels (sessions in clients)",
     3: "three levels (sessions in clients in therapists)",
-}
-PLACES = {
-    "within": "within clients",
-    "between": "between clients",
-    "client": "between clients of a therapist",
-    "therapist": "between therapists",
 }
 
 
@@ -71,8 +68,6 @@ def able_levels(study: Any) -> int:
 
 def model_blocks(context: Context, score: Score, rule: dict[str, Any], draft: Draft) -> list[Block]:
     """Return the next session's outcome after a rupture, in words and as tables."""
-    import alliance_stats as al
-
     outcome = outcome_of(context, score)
     n = able_levels(context.study)
     found = al.fit_rupture_repair(
@@ -88,27 +83,24 @@ def model_blocks(context: Context, score: Score, rule: dict[str, Any], draft: Dr
     draft.say(found.messages)
     fit = found.fits[f"outcome, {n} levels"]
     draft.used.update(formula=fit.formula, outcome=outcome.measure, outcome_scale=outcome.scale)
-    table = model_table(
+    shown = model_table(
         fit,
         "rupture-model",
-        f"Next session's {outcome.title} after a rupture and after a repair, {LEVEL_WORDS[n]}",
         words=_words(fit.params.index),
-        df=DF,
         disclosure=context.disclosure,
-        note=f"Estimates in points of the {outcome.title}. Within: the session before compared "
-        "with the client's own other sessions; between: all of whose sessions before have one "
-        f"compared with none. {counting_words(found, fit, context)}",
+        outcome=outcome.title,
+        levels=LEVEL_WORDS[n],
+        counting=counting_words(found, fit, context),
     )
-    table = replace(table, how=f"al.fit_rupture_repair, by {table.how}")
     said = Paragraph(_in_words(fit, outcome, told=sizes_told(fit, context.disclosure)))
-    return [said, table, *_reverse(found, score, outcome, n, context)]
+    return [said, shown, *_reverse(found, score, outcome, n, context)]
 
 
 def _words(terms: pd.Index) -> dict[str, str]:
     """Return every term of the model in words."""
     words = {"session": "Session (per session)"}
     for event in ("rupture", "repair"):
-        for ending, place in PLACES.items():
+        for ending, place in labels("places").items():
             what = event.capitalize() if ending == "within" else f"Share with a {event}"
             words[f"{event}_lag1_{ending}"] = f"{what} at the session before, {place}"
     return {term: words[term] for term in terms if term in words}
@@ -165,28 +157,29 @@ def _reverse(found: Any, score: Score, outcome: Score, n: int, context: Context)
     frame["digits"] = [_digits(error) for error in frame["std_error"]]
     if not all(told):
         frame = blurred(frame.assign(nobs=np.nan))
-    formulas = "; ".join(f'"{fit.formula}"' for fit in fits.values())
-    table = Table(
-        "rupture-reverse",
-        f"The reverse: rupture and {score.title} on the {outcome.title} of the session before, "
-        "within clients",
-        frame,
-        (
-            col.text("response", "At this session"),
-            col.count("nobs", "Sessions"),
-            col.number("estimate", "b", "digits"),
-            col.number("std_error", "SE", "digits"),
-            col.interval(digits="digits"),
-            col.degrees(),
-            col.p_value(),
-        ),
-        how=f"al.fit_rupture_repair: linear mixed models {formulas}, {LEVEL_WORDS[n]}, REML, "
-        f"{DF_WORDS[DF]}.",
-        note=f"b: for each point of the {outcome.title} above the client's own mean at the session "
-        "before. Of a rupture, a yes or no, it is a difference in probability (linear probability "
-        f"model). {_zero_variances(fits)}{NOTE * (not all(told))}",
+    columns = (
+        col.text("response", "At this session"),
+        col.count("nobs", "Sessions"),
+        col.number("estimate", "b", "digits"),
+        col.number("std_error", "SE", "digits"),
+        col.interval(digits="digits"),
+        col.degrees(),
+        col.p_value(),
     )
-    return [table]
+    return [
+        table(
+            "rupture-reverse",
+            frame,
+            columns,
+            withheld=not all(told),
+            score=score.title,
+            outcome=outcome.title,
+            formulas="; ".join(f'"{fit.formula}"' for fit in fits.values()),
+            levels=LEVEL_WORDS[n],
+            df=DF_NOTES[DF],
+            zero=_zero_variances(fits),
+        )
+    ]
 
 
 def _zero_variances(fits: dict[str, Any]) -> str:

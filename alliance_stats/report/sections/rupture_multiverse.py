@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import alliance_stats as al
+
 from ...core.disclosure import SMALLEST_SHOWN, WithheldError, blurred
 from ...core.drawing import house_style
 from ...errors import DesignError, plural
@@ -17,6 +19,7 @@ from .. import columns as col
 from ..content import Block, Figure, Paragraph, Table
 from ..context import Context, Score
 from ..formatting import count, number, p_sentence
+from ..wording import figure, labels, table
 from .draft import Draft
 from .rupture_models import able_levels, outcome_of, series
 from .rupture_plan import departure_blocks, plan_of
@@ -30,11 +33,6 @@ GRID: dict[str, list[Any]] = {
 }
 MOST = 200
 """Specifications a report fits; a plan may state more, which take the user's own time."""
-JOINT_WORDS = {
-    "median": "Median estimate (points)",
-    "n_significant": "Specifications beyond 1.96 SE in one direction",
-    "mean_z": "Mean z",
-}
 OF_PERSONS = ["n_clients", "n_ruptures", "n_repaired", "nobs", "df", "message"]
 
 
@@ -42,8 +40,6 @@ def multiverse_blocks(
     context: Context, score: Score, rule: dict[str, Any], draft: Draft
 ) -> list[Block]:
     """Return the specification curve, shares, the joint test, and departures from a plan."""
-    import alliance_stats as al
-
     outcome = outcome_of(context, score)
     levels = able_levels(context.study)
     own = {**rule, "levels": levels}
@@ -155,58 +151,41 @@ def _curve(many: Any, outcome: Score, how: str) -> Figure:
         ax.get_legend().set_title("Specification curve")  # its own counts people
     marked = many.specifications["primary"].any()
     whose = "the analysis plan's primary one" if many.plan else "the model of the table above"
-    mark = f" Diamond: {whose}." if marked else ""
-    return Figure(
+    mark = f"Diamond: {whose}." if marked else ""
+    return figure(
         "rupture-multiverse",
-        f"Every specification's estimate of what goes with a {_effect(many)} at the session "
-        f"before, in points of the {outcome.title}, and the choices that made it",
-        ax.figure,
-        how=how,
-        note="Above: estimates in order with 95% confidence intervals, unadjusted for their "
-        "number. Below: a mark where a specification makes that choice; k is the size of the fall "
-        f"in standard deviations.{mark}",
+        ax,
         data=blurred(curve_data(many).drop(columns=OF_PERSONS)),
+        effect=_effect(many),
+        outcome=outcome.title,
+        how=how,
+        mark=mark,
     )
 
 
 def _shares(many: Any) -> Table:
-    words = {"estimate": "Estimate", "interval": "95% interval", "none": "Model"}
-    frame = many.shares()
-    return Table(
-        "rupture-multiverse-shares",
-        "Specifications by sign and by interval",
-        frame,
-        (
-            col.text("what", "What", words=words),
-            col.text("where", "Where"),
-            col.count("n", "Specifications"),
-            col.percent("share", "Share"),
-        ),
-        how="al.rupture_multiverse: shares of the specifications drawn in the figure above.",
-        note=f"Shares are of all {plural(len(many.specifications), 'specification')}. They share "
-        "their data, so they agree more than independent studies would.",
+    columns = (
+        col.text("what", "What", words=labels("curve_parts")),
+        col.text("where", "Where"),
+        col.count("n", "Specifications"),
+        col.percent("share", "Share"),
     )
+    n = plural(len(many.specifications), "specification")
+    return table("rupture-multiverse-shares", many.shares(), columns, specifications=n)
 
 
 def _joint(many: Any) -> Table:
-    return Table(
+    digits = [1 if name == "n_significant" else 2 for name in many.joint["statistic"]]
+    return table(
         "rupture-multiverse-joint",
-        f"All specifications at once: found, and expected were {_effect(many)}s unrelated to what "
-        "follows",
-        many.joint.assign(
-            digits=[1 if s == "n_significant" else 2 for s in many.joint["statistic"]]
-        ),
+        many.joint.assign(digits=digits),
         (
-            col.text("statistic", "Statistic of the curve", words=JOINT_WORDS),
+            col.text("statistic", "Statistic of the curve", words=labels("curve_statistics")),
             col.number("observed", "Found", "digits"),
             col.number("expected", "Expected", "digits"),
             col.p_value(),
         ),
-        how="al.rupture_multiverse: joint permutation test of Simonsohn, Simmons & Nelson "
-        f"(2020), {count(many.permutations)} rearrangements (seed {many.seed}), two-sided; of the "
-        "within-client least-squares slope of each specification.",
-        note="Each client's outcomes keep level, spread and neighbourhood; only their timing "
-        "against ruptures is broken, for all specifications alike. A small p says that ruptures "
-        "and the next session's scores go together in time in some way, not which specification "
-        "is right, and not that one causes the other.",
+        effect=_effect(many),
+        permutations=count(many.permutations),
+        seed=many.seed,
     )

@@ -8,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+import alliance_stats as al
+
 from ...core.yaml_reading import read_yaml
 from ...errors import DesignError, ReadError, plural
 from ...ruptures.multiverse.grid import Specification
@@ -16,16 +18,15 @@ from ...ruptures.parameters import complete
 from ...ruptures.rules import find_rule
 from ...study.mapping.paths import inside
 from .. import columns as col
-from ..content import Block, Caution, Paragraph, Table
+from ..content import Block, Caution, Paragraph
 from ..context import Score
+from ..wording import table
 
 PLAN_NAMES = ("analysis_plan.yaml", "analysis-plan.yaml", "plan.yaml")
 
 
 def plan_of(study: Any) -> AnalysisPlan | None:
     """Return the plan that lies in the study's folder; None where none does."""
-    import alliance_stats as al
-
     folder = getattr(study, "folder", None)
     paths = [Path(folder) / name for name in PLAN_NAMES] if folder else []
     path = next((path for path in paths if path.is_file()), None)
@@ -83,16 +84,7 @@ def departure_blocks(
     name = f"The analysis plan of {plan.created} (fingerprint {plan.fingerprint})"
     if found.empty:
         return [Paragraph(f"{name} was followed: this section's model is its primary one.")]
-    table = Table(
-        "rupture-plan",
-        "Otherwise than planned: this section's model against the plan's primary specification",
-        found.astype({"planned": str, "done": str}),
-        (
-            col.text("choice", "Choice"),
-            col.text("planned", "Planned"),
-            col.text("done", "Done"),
-        ),
-        how=f"{name}, read with al.read_analysis_plan; AnalysisPlan.differences.",
-    )
+    columns = tuple(col.text(name, name.capitalize()) for name in ("choice", "planned", "done"))
+    shown = table("rupture-plan", found.astype({"planned": str, "done": str}), columns, plan=name)
     said = f"{name} was departed from in {plural(len(found), 'choice')}."
-    return [Caution(said), table]
+    return [Caution(said), shown]

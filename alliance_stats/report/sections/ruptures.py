@@ -6,32 +6,27 @@ from typing import Any
 
 import pandas as pd
 
-from ...core.disclosure import NOTE, OTHERS, Disclosure
+import alliance_stats as al
+
+from ...core.disclosure import OTHERS, Disclosure
 from ...errors import AllianceStatsError, plural
 from .. import columns as col
 from ..content import Block, Caution, Paragraph, Section, Table
 from ..context import Context, Score
 from ..formatting import count, percent
+from ..wording import labels, table
 from .draft import Draft
 from .rupture_chance import chance_blocks
 from .rupture_courses import course_blocks, rule_in_words
 from .rupture_models import model_blocks
 from .rupture_multiverse import multiverse_blocks
 
-CLASS_WORDS = {
-    "none": "No rupture",
-    "repaired": "Ruptures, all repaired",
-    "unrepaired": "A rupture not repaired",
-    "censored": "A rupture whose repair cannot be told: the series ended",
-    "too_few_sessions": "Too few rated sessions to judge, or none",
-}
+CLASS_WORDS = labels("rupture_classes")
 RUPTURED = ("repaired", "unrepaired", "censored")
 
 
 def build(context: Context, draft: Draft) -> Section:
     """Return the section."""
-    import alliance_stats as al
-
     try:
         score = context.alliance
     except AllianceStatsError as error:
@@ -75,10 +70,7 @@ def build(context: Context, draft: Draft) -> Section:
 
 
 def _stated(found: Any, score: Score) -> Paragraph:
-    import alliance_stats as al
-
-    rule = al.rupture_rules().set_index("name").loc[found.rule]
-    title = str(rule["title"])
+    title = str(_rule(found)["title"])
     return Paragraph(
         f"A rupture here is what one stated rule calls so in the {score.rater}s' {score.title} "
         f"{score.scale} scores: a {title[0].lower()}{title[1:]} ({_main_parameters(found)}). "
@@ -88,10 +80,8 @@ def _stated(found: Any, score: Score) -> Paragraph:
     )
 
 
-def _definition(found: Any) -> str:
-    import alliance_stats as al
-
-    return str(al.rupture_rules().set_index("name")["definition"][found.rule])
+def _rule(found: Any) -> pd.Series:
+    return al.rupture_rules().set_index("name").loc[found.rule]
 
 
 def _main_parameters(found: Any) -> str:
@@ -159,9 +149,8 @@ def _classes(found: Any, disclosure: Disclosure) -> Table:
         )
         rows[-1] |= _counted(found, group, disclosure)
     frame = pd.DataFrame(rows, columns=["class", "n", "share", *COUNTED])
-    return Table(
+    return table(
         "rupture-classes",
-        "Clients by what the rule finds in their course",
         frame,
         (
             col.text("class", "Class", words=CLASS_WORDS),
@@ -171,10 +160,10 @@ def _classes(found: Any, disclosure: Disclosure) -> Table:
             col.count("n_ruptures", "Ruptures"),
             col.count("n_repaired", "Repaired"),
         ),
-        how=f"al.detect_ruptures: {rule_in_words(found)}; a rupture: {_definition(found)}. "
-        f"Shares are of all {disclosure.people(disclosure.everybody, 'client')}.",
-        note="Clients with more sessions have more chances of a rupture. "
-        + NOTE * (OTHERS in parts or not parts or bool(frame.isna().any(axis=None))),
+        withheld=OTHERS in parts or not parts or frame.isna().any(axis=None),
+        rule=rule_in_words(found),
+        definition=_rule(found)["definition"],
+        clients=disclosure.people(disclosure.everybody, "client"),
     )
 
 

@@ -1,0 +1,68 @@
+"""The report's words, which are data: titles, makings and notes of its blocks, and of codes."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...core.disclosure import NOTE
+from ...core.drawing import figure_of
+from ...core.yaml_reading import read_yaml
+from ..content import Column, Figure, Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+
+def labels(of: str) -> dict[str, str]:
+    """Return the words of codes or terms, in the order of tables."""
+    return dict(_read("labels")[of])
+
+
+def table(
+    key: str,
+    frame: pd.DataFrame,
+    columns: tuple[Column, ...],
+    *,
+    group: str = "",
+    withheld: object = False,
+    **facts: object,
+) -> Table:
+    """Return a table with its words from ``tables.yaml``, filled from `facts`.
+
+    Parameters
+    ----------
+    withheld
+        Whether a number of it is not shown, which the note then says.
+    """
+    title, how, note = _filled("tables", key, withheld, facts)
+    return Table(key, title, frame, columns, how, note, group)
+
+
+def figure(
+    key: str,
+    ax: Axes,
+    *,
+    data: pd.DataFrame | None = None,
+    alt: str = "",
+    withheld: object = False,
+    **facts: object,
+) -> Figure:
+    """Return a figure with its words from ``figures.yaml``; else as `table`."""
+    title, how, note = _filled("figures", key, withheld, facts)
+    return Figure(key, title, figure_of(ax), how, note, alt, data)
+
+
+@cache
+def _read(name: str) -> Any:
+    return read_yaml(Path(__file__).with_name(f"{name}.yaml")).value
+
+
+def _filled(kind: str, key: str, withheld: object, facts: dict[str, object]) -> tuple[str, ...]:
+    words = _read(kind)[key]
+    texts = [words.get(part, "").format(**facts) for part in ("title", "how", "note")]
+    texts[-1] += f" {NOTE}" if withheld else ""
+    return tuple(re.sub(" +", " ", text).strip() for text in texts)

@@ -1,0 +1,34 @@
+"""The report's words are data: each block has its own, and none is left over."""
+
+from pathlib import Path
+
+import pytest
+
+from alliance_stats.core.yaml_reading import read_yaml
+from alliance_stats.report import sections, wording
+from alliance_stats.report.content import Figure, Table
+
+PLACE = Path(wording.__file__).parent
+SOURCE = "".join(p.read_text("utf-8") for p in Path(sections.__file__).parent.glob("*.py"))
+
+
+@pytest.mark.parametrize("kind", ["tables", "figures"])
+def test_the_words_of_a_block_are_known_and_used(kind):
+    for key, words in read_yaml(PLACE / f"{kind}.yaml").value.items():
+        assert {"title", "how"} <= set(words) <= {"title", "how", "note"}
+        assert f'"{key}"' in SOURCE
+
+
+def test_labels_are_used():
+    for name in read_yaml(PLACE / "labels.yaml").value:
+        assert f'"{name}"' in SOURCE
+
+
+def test_every_block_of_a_report_has_its_words_filled_in(report):
+    blocks = [b for section in report.sections for b in section.blocks]
+    shown = [b for b in blocks if isinstance(b, (Table, Figure))]
+    assert len(shown) > 15
+    for block in shown:
+        assert block.title
+        assert block.how
+        assert not set("{}") & set(block.title + block.how + block.note)
