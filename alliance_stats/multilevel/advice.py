@@ -11,7 +11,6 @@ import pandas as pd
 from .after_fit.omitted_slopes import message
 from .engine.batches import Array, Indices
 from .engine.deviance import factors
-from .engine.grouping import Grouping
 from .formula.terms import INTERCEPT
 
 if TYPE_CHECKING:
@@ -28,8 +27,8 @@ OFF_CENTRE = 1e-6  # a mean within a unit beyond this many SDs is not rounding
 MIXED = (0.05, 0.95)  # a share of variance between groups inside this range mixes two levels
 
 
-def structure(grouping: Grouping) -> pd.DataFrame:
-    """Describe how units lie in each other.
+def structure(fit: MultilevelFit) -> pd.DataFrame:
+    """How units lie in each other.
 
     Returns
     -------
@@ -38,7 +37,7 @@ def structure(grouping: Grouping) -> pd.DataFrame:
         (rows at the lowest level): ``contains``, ``min``, ``median``, ``max``, ``mean`` and
         ``singles``, the number of units that hold one only.
     """
-    below, rows = "rows", []
+    grouping, below, rows = fit.design.grouping, "rows", []
     for number, name in enumerate(grouping.names):
         children = grouping.appearance if number == 0 else grouping.parents[number - 1]
         sizes = np.bincount(children, minlength=grouping.sizes[number])
@@ -65,15 +64,10 @@ def messages(fit: MultilevelFit) -> list[str]:
         found.append(fit.convergence_note)
     if fit.singular:
         found.append(fit.singular_note)
-    few = few_groups_note(fit)
-    found += [few] if few else []
-    further = (_residual, _lags, _singles, _mixed_predictors, _off_centre, _slopes_left_out)
-    return found + [said for ask in further for said in ask(fit)]
-
-
-def _slopes_left_out(fit: MultilevelFit) -> list[str]:
-    """Say which effects differ between groups though the model has one for all."""
-    return message(fit.omitted_slopes())
+    found += filter(None, [fit.few_groups_note])
+    further = (_residual, _lags, _singles, _mixed_predictors, _off_centre)
+    found += [said for ask in further for said in ask(fit)]
+    return found + message(fit.omitted_slopes())
 
 
 def _residual(fit: MultilevelFit) -> list[str]:
@@ -104,20 +98,20 @@ def _lags(fit: MultilevelFit) -> list[str]:
     ]
 
 
-def convergence_note(optimum: Optimum) -> str:
-    """Say how far from a minimum the search ended."""
+def convergence_note(fit: MultilevelFit) -> str:
+    """How far from a minimum the search ended."""
     return (
-        f"The search did not reach a minimum of the deviance: after {optimum.evaluations} "
-        f"evaluations a slope of {optimum.slope:.2g} is left. Do not report these estimates; "
+        f"The search did not reach a minimum of the deviance: after {fit.optimum.evaluations} "
+        f"evaluations a slope of {fit.optimum.slope:.2g} is left. Do not report these estimates; "
         "simplify the random part (first the correlations, then the slopes); where a slope is not "
         "correlated with an intercept ('||', '0 +'), centre its predictor."
     )
 
 
-def singular_note(design: Design, optimum: Optimum) -> str:
-    """Name the random effects on the boundary."""
-    parts = []
-    for number, effect, variance in _on_boundary(design, optimum):
+def singular_note(fit: MultilevelFit) -> str:
+    """Which random effects are on the boundary, and what that means."""
+    design, parts = fit.design, []
+    for number, effect, variance in _on_boundary(design, fit.optimum):
         group, term = design.grouping.names[number], design.effects[number].names[effect]
         parts.append(
             f"the effect of '{term}' for '{group}' is a fixed multiple of the others "
@@ -156,7 +150,7 @@ def _on_boundary(design: Design, optimum: Optimum) -> list[tuple[int, int, float
 
 
 def few_groups_note(fit: MultilevelFit) -> str:
-    """Say what to do where the top level has few groups; nothing where it has enough."""
+    """What to do where the top level has few groups; empty where it has enough."""
     name, size = fit.design.grouping.names[-1], fit.design.grouping.sizes[-1]
     if size >= FEW_GROUPS:
         return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,10 +15,21 @@ from ..core.disclosure import fewest_behind
 from ..core.people import CLIENT
 from ..core.results import Result
 from ..errors import DesignError
-from ..inference.distributions import t_quantile
+from ..inference.distributions import half_width
 from ..inference.rows import coefficient_rows
 from . import advice
-from .after_fit import prediction
+from .after_fit import bootstrap as bootstrapping
+from .after_fit import (
+    cluster_robust,
+    contrasts,
+    explained,
+    plots,
+    prediction,
+    profiling,
+    uncertainty,
+)
+from .after_fit import compare as comparison
+from .after_fit import omitted_slopes as slopes
 from .after_fit.effects import UnitEffects, unit_effects
 from .after_fit.inference import Inference, KenwardRoger, Method, Normal, Satterthwaite
 from .engine import variances
@@ -27,10 +38,8 @@ from .engine.batches import Array
 from .engine.coefficients import Coefficients
 from .engine.deviance import covariances, lifted, profile_at, start
 from .engine.optimise import Optimum, minimise
-from .further import FurtherMethods
 
 if TYPE_CHECKING:
-    from .after_fit.contrasts import ContrastTest
     from .engine.design import Design
     from .engine.residual import Neighbours
 
@@ -38,7 +47,7 @@ VANISHED = 1e-12  # residual variance, relative to the outcome's, that is none
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class MultilevelFit(FurtherMethods, Result):
+class MultilevelFit(Result):
     """A fitted multilevel model.
 
     Standard errors, tests and intervals use the method named in `df_method`. Names follow
@@ -144,25 +153,10 @@ class MultilevelFit(FurtherMethods, Result):
         """What a reader should know: rows left out, boundary, few groups, confounded effects."""
         return tuple(advice.messages(self))
 
-    @property
-    def singular_note(self) -> str:
-        """Which random effect is on the boundary, and what that means."""
-        return advice.singular_note(self.design, self.optimum)
-
-    @property
-    def convergence_note(self) -> str:
-        """How far from a minimum the search ended."""
-        return advice.convergence_note(self.optimum)
-
-    @property
-    def few_groups_note(self) -> str:
-        """What to do where the top level has few groups; empty where it has enough."""
-        return advice.few_groups_note(self)
-
-    @cached_property
-    def structure(self) -> pd.DataFrame:
-        """How units lie in each other: one row a level (see `advice.structure`)."""
-        return advice.structure(self.design.grouping)
+    singular_note = property(advice.singular_note)
+    convergence_note = property(advice.convergence_note)
+    few_groups_note = property(advice.few_groups_note)
+    structure = cached_property(advice.structure)
 
     # -- coefficients ------------------------------------------------------------------------
 
@@ -227,26 +221,8 @@ class MultilevelFit(FurtherMethods, Result):
     def conf_int(self, alpha: float | None = None, *, confidence: float = 0.95) -> pd.DataFrame:
         """Return Wald intervals with t quantiles, columns 0 (low) and 1 (high)."""
         level = level_of(confidence, alpha=alpha)
-        half = t_quantile(0.5 + level / 2.0, self.coefficients.df) * self.bse
+        half = half_width(self.bse, self.coefficients.df, level)
         return pd.DataFrame({0: self.params - half, 1: self.params + half})
-
-    def test(self, contrast: Any) -> ContrastTest:
-        """Test one contrast, or several at once.
-
-        Parameters
-        ----------
-        contrast
-            A name or a list of names (those coefficients are zero), a mapping of names to
-            weights (one contrast), or an array with a row a contrast.
-
-        Returns
-        -------
-        ContrastTest
-            t for one contrast, else F as lmerTest (Satterthwaite) or pbkrtest (Kenward-Roger).
-        """
-        from .after_fit.contrasts import contrast_test
-
-        return contrast_test(self, contrast)
 
     # -- likelihood and variances ------------------------------------------------------------
 
@@ -276,6 +252,11 @@ class MultilevelFit(FurtherMethods, Result):
         """The residual variance."""
         return float(self.optimum.profile.variance * self.design.scale[-1] ** 2)
 
+    @property
+    def phi(self) -> float:
+        """The correlation of residuals one unit of time apart; zero for independent ones."""
+        return 0.0 if self.autocorrelation is None else self.autocorrelation.phi
+
     @cached_property
     def random_covariances(self) -> dict[str, pd.DataFrame]:
         """The covariance of the random effects of each group."""
@@ -286,9 +267,7 @@ class MultilevelFit(FurtherMethods, Result):
         """Variances and covariances: ``group, term1, term2, vcov, sdcor`` as lme4 lists them."""
         return variances.varcomp(self.random_covariances, self.design, self.scale)
 
-    def icc(self) -> pd.DataFrame:
-        """Return the share of variance at each level (see `variances.icc`)."""
-        return variances.icc(self)
+    icc = variances.icc
 
     # -- rows --------------------------------------------------------------------------------
 
@@ -298,20 +277,9 @@ class MultilevelFit(FurtherMethods, Result):
         d, best = self.design, self.optimum
         return unit_effects(d.partition, d.levels, best.theta, best.profile)
 
-    @cached_property
-    def random_effects(self) -> dict[str, pd.DataFrame]:
-        """Conditional modes (BLUPs): for each group a frame with a row a unit."""
-        return prediction.random_effects(self)
-
-    @cached_property
-    def random_effects_sd(self) -> dict[str, pd.DataFrame]:
-        """Conditional standard deviations of `random_effects`, as lme4's ``condVar``."""
-        return prediction.random_effects_sd(self)
-
-    @cached_property
-    def resid(self) -> pd.Series:
-        """Outcome minus fitted value, random effects included."""
-        return prediction.residuals(self)
+    random_effects = cached_property(prediction.random_effects)
+    random_effects_sd = cached_property(prediction.random_effects_sd)
+    resid = cached_property(prediction.residuals)
 
     @cached_property
     def fittedvalues(self) -> pd.Series:
@@ -319,28 +287,53 @@ class MultilevelFit(FurtherMethods, Result):
         outcome = self.design.columns[-1] + self.design.outcome_shift
         return pd.Series(outcome - self.resid.to_numpy(), index=self.resid.index, name="fitted")
 
-    def predict(
-        self,
-        newdata: pd.DataFrame | None = None,
-        *,
-        random_effects: bool = True,
-        new_groups: str = "zero",
-    ) -> pd.Series:
-        """Predict the outcome, for the rows fitted or for new ones.
+    predict = prediction.predict
+    predict_interval = uncertainty.predict_interval
+    simulate = prediction.simulate
 
-        Parameters
-        ----------
-        newdata
-            Rows with the model's predictors and, with `random_effects`, its groups. A row that
-            lacks a predictor gets NaN.
-        random_effects
-            Whether to add the random effects of the row's groups.
-        new_groups
-            What a group the model was not fitted on gets: ``"zero"`` (the population's value at
-            that level) or ``"error"``.
+    # -- further questions, each answered in a module of its own --------------------------------
+
+    test = contrasts.contrast_test
+    robust = cluster_robust.cluster_robust
+    profile_ci = profiling.profile_ci
+    bootstrap = bootstrapping.bootstrap
+    compare = comparison.compare
+    r_squared = explained.explain
+    omitted_slopes = slopes.omitted_slopes
+    plot = plots.plot
+
+    def refit(
+        self, outcome: Sequence[float] | Array | pd.Series, *, reml: bool | None = None
+    ) -> MultilevelFit:
+        """Fit the same design to another outcome (or by the other likelihood).
+
+        Only what depends on the outcome is computed anew and the search starts from this fit's
+        variances, so a thousand refits (a bootstrap, a power study) cost little. Nothing is
+        warned of; look at ``.converged`` and ``.singular``.
         """
-        return prediction.predict(
-            self, newdata, random_effects=random_effects, new_groups=new_groups
+        values = np.asarray(outcome, dtype=float)
+        if isinstance(outcome, pd.Series) and not outcome.index.equals(self.design.frame.index):
+            raise DesignError(
+                "The new outcome's index differs from the rows used by the fit; align it with "
+                "fit.fittedvalues.index, or pass an array."
+            )
+        how = self.reml if reml is None else reml
+        return self._fitted_alike(self.design.with_outcome(values), reml=how)
+
+    def by_maximum_likelihood(self) -> MultilevelFit:
+        """Return this model fitted by maximum likelihood; itself where it is already."""
+        return self._fitted_alike(self.design, reml=False) if self.reml else self
+
+    def _fitted_alike(self, design: Design, *, reml: bool) -> MultilevelFit:
+        """Fit a design as this one was fitted, starting from its estimates."""
+        ar1 = self.autocorrelation
+        return self.of_design(
+            design,
+            reml=reml,
+            df="normal" if not reml and self.df_method == "kenward-roger" else self.df_method,
+            theta=self.optimum.theta,
+            neighbours=None if ar1 is None else ar1.neighbours,
+            rho=None if ar1 is None else ar1.rho,
         )
 
     # -- the three verbs ---------------------------------------------------------------------

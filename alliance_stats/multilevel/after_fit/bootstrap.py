@@ -69,9 +69,26 @@ class Bootstrap(Result):
 
 
 def bootstrap(
-    fit: MultilevelFit, replicates: int, *, seed: int, n_jobs: int = 1, progress: bool = False
+    fit: MultilevelFit,
+    replicates: int = 1000,
+    *,
+    seed: int,
+    n_jobs: int = 1,
+    progress: bool = False,
 ) -> Bootstrap:
-    """Run a parametric bootstrap; see `MultilevelFit.bootstrap`."""
+    """Run a parametric bootstrap: simulate from the fit, refit, and look at the spread.
+
+    Parameters
+    ----------
+    replicates
+        How many outcomes to draw; at least 1,000 for an interval that is reported.
+    seed
+        The same seed gives the same draws, whatever `n_jobs` is.
+    n_jobs
+        How many processes share the work.
+    progress
+        Whether to show a bar.
+    """
     if isinstance(replicates, bool) or replicates < 2:
         raise DesignError(f"A bootstrap needs 2 or more replicates, not {replicates!r}.")
     seeds = np.random.SeedSequence(seed).spawn(replicates)

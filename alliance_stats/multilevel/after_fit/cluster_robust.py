@@ -13,7 +13,7 @@ from ...core.arguments import level_of
 from ...core.results import Result
 from ...errors import ColumnError, DesignError, did_you_mean, listing
 from ...inference.cluster_robust import BiasReduced, Cluster
-from ...inference.distributions import t_quantile, t_two_sided
+from ...inference.distributions import half_width, t_two_sided
 from ...inference.rows import coefficient_rows
 from ..engine.batches import Array, Indices
 from ..engine.deviance import covariances
@@ -63,7 +63,7 @@ class RobustFit(Result):
     def conf_int(self, alpha: float | None = None, *, confidence: float = 0.95) -> pd.DataFrame:
         """Return intervals with t quantiles, columns 0 (low) and 1 (high)."""
         level = level_of(confidence, alpha=alpha)
-        half = t_quantile(0.5 + level / 2.0, self.df.to_numpy()) * self.bse
+        half = half_width(self.bse, self.df.to_numpy(), level)
         return pd.DataFrame({0: self.params - half, 1: self.params + half})
 
     def tidy(self) -> pd.DataFrame:
@@ -84,8 +84,6 @@ def cluster_robust(fit: MultilevelFit, cluster: str | None = None) -> RobustFit:
 
     Parameters
     ----------
-    fit
-        A multilevel fit.
     cluster
         The top level of the model (the default), or a column that its groups lie in, such as the
         site of therapists. A lower level cannot be used: clients of one therapist are not

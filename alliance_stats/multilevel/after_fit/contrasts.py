@@ -65,7 +65,19 @@ class ContrastTest(Result):
 
 
 def contrast_test(fit: MultilevelFit, contrast: Any) -> ContrastTest:
-    """Test contrasts of a fit; see `MultilevelFit.test`."""
+    """Test one contrast, or several at once.
+
+    Parameters
+    ----------
+    contrast
+        A name or a list of names (those coefficients are zero), a mapping of names to
+        weights (one contrast), or an array with a row a contrast.
+
+    Returns
+    -------
+    ContrastTest
+        t for one contrast, else F as lmerTest (Satterthwaite) or pbkrtest (Kenward-Roger).
+    """
     names = list(fit.params.index)
     L, labels = _rows(names, contrast)
     scaled = L @ fit.to_user_scale

@@ -33,8 +33,13 @@ def new_axes(width: float = 6.4, height: float = 3.8) -> Axes:
     return Figure(figsize=(width, height), layout="constrained").add_subplot()
 
 
-def plot(fit: MultilevelFit, kind: str, *, ax: Axes | None = None, **options: Any) -> Axes:
-    """Draw a fit; see `MultilevelFit.plot`."""
+def plot(
+    fit: MultilevelFit, kind: str = "estimates", *, ax: Axes | None = None, **options: Any
+) -> Axes:
+    """Draw the fit: ``estimates``, ``caterpillar``, ``courses``, ``residuals`` or ``qq``.
+
+    See the functions of `alliance_stats.multilevel.after_fit.plots` for their options.
+    """
     known: dict[str, Callable[..., Axes]] = {
         "estimates": plot_estimates,
         "caterpillar": plot_caterpillar,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def residuals(fit: MultilevelFit) -> pd.Series:
-    """Return outcome minus fitted value."""
+    """Outcome minus fitted value, random effects included."""
     design = fit.design
     combination = fit.unit_effects.residual_combination / design.scale[:, None] * design.scale[-1]
     units, total = design.grouping.units, np.zeros(design.n)
@@ -29,13 +29,13 @@ def residuals(fit: MultilevelFit) -> pd.Series:
 
 
 def random_effects(fit: MultilevelFit) -> dict[str, pd.DataFrame]:
-    """Return each group's conditional modes in the user's units."""
+    """Conditional modes (BLUPs): for each group a frame with a row a unit."""
     modes = enumerate(fit.unit_effects.modes)
     return _frames(fit, [fit.design.to_user(number) @ of_units for number, of_units in modes])
 
 
 def random_effects_sd(fit: MultilevelFit) -> dict[str, pd.DataFrame]:
-    """Return the standard deviations of the random effects given the data, beta and variances."""
+    """Conditional standard deviations of `random_effects`, as lme4's ``condVar``."""
     design, best = fit.design, fit.optimum
     found = unit_effects(
         design.partition, design.levels, best.theta, best.profile, uncertainty=True
@@ -59,9 +59,25 @@ def _frames(fit: MultilevelFit, values: list[Array]) -> dict[str, pd.DataFrame]:
 
 
 def predict(
-    fit: MultilevelFit, newdata: pd.DataFrame | None, *, random_effects: bool, new_groups: str
+    fit: MultilevelFit,
+    newdata: pd.DataFrame | None = None,
+    *,
+    random_effects: bool = True,
+    new_groups: str = "zero",
 ) -> pd.Series:
-    """Predict for the rows fitted or for new ones; see `MultilevelFit.predict`."""
+    """Predict the outcome, for the rows fitted or for new ones.
+
+    Parameters
+    ----------
+    newdata
+        Rows with the model's predictors and, with `random_effects`, its groups. A row that
+        lacks a predictor gets NaN.
+    random_effects
+        Whether to add the random effects of the row's groups.
+    new_groups
+        What a group the model was not fitted on gets: ``"zero"`` (the population's value at
+        that level) or ``"error"``.
+    """
     checked_choice("new_groups", new_groups, ("zero", "error"))
     if newdata is None:
         if random_effects:
@@ -143,9 +159,9 @@ def _random_part(fit: MultilevelFit, table: Table, new_groups: str) -> Array:
     return total
 
 
-def simulate(fit: MultilevelFit, rng: np.random.Generator) -> pd.Series:
-    """Draw an outcome for the rows fitted: new random effects, new residuals."""
-    design, best = fit.design, fit.optimum
+def simulate(fit: MultilevelFit, seed: int | np.random.Generator) -> pd.Series:
+    """Draw a new outcome from the fitted model, with new random effects for every unit."""
+    design, best, rng = fit.design, fit.optimum, np.random.default_rng(seed)
     sigma = np.sqrt(best.profile.variance)
     ar1 = fit.autocorrelation
     total = rng.standard_normal(design.n) if ar1 is None else ar1.neighbours.draw(ar1.rho, rng)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from ...core.arguments import level_of
 from ...errors import DesignError, did_you_mean, listing
+from ...inference.distributions import half_width
 from ..engine import constrained as held
 from ..engine.batches import Array
 from ..engine.variances import RESIDUAL, variance_rows
@@ -40,12 +42,37 @@ class _Parameter:
 
 
 def profile_ci(
-    fit: MultilevelFit, parameters: list[str] | None = None, confidence: float = 0.95
+    fit: MultilevelFit,
+    parameters: Sequence[str] | None = None,
+    *,
+    confidence: float = 0.95,
+    alpha: float | None = None,
 ) -> pd.DataFrame:
-    """Return profile-likelihood intervals; see `MultilevelFit.profile_ci`."""
+    """Return intervals by the profile likelihood: where is the likelihood ratio acceptable?
+
+    They need no standard error, respect bounds and may be lopsided, which is what variances
+    and correlations ask for. As in lme4 the profiles are of the likelihood, not of the
+    restricted one, also for a REML fit: `estimate` is the maximum-likelihood estimate.
+
+    Parameters
+    ----------
+    parameters
+        Terms as ``tidy()`` names them, or ``"random"`` or ``"fixed"``; all if left out.
+    confidence
+        Level of the intervals (`alpha`, one minus it, is an old name).
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``effect, group, term, estimate, conf_low, conf_high, note``. A standard deviation
+        whose interval reaches zero has ``conf_low`` 0. What cannot be profiled is NaN, with
+        the reason in ``note``.
+    """
+    critical = float(half_width(1.0, confidence=level_of(confidence, alpha=alpha)))
     full = fit.by_maximum_likelihood()
     found = [*_variance_parameters(full), *_coefficients(full)]
     if parameters is not None:
+        parameters = list(parameters)
         known = {name for one in found for name in (one.term, one.effect)}
         unknown = [name for name in parameters if name not in known]
         if unknown:
@@ -55,19 +82,8 @@ def profile_ci(
                 "stand for all of a kind."
             )
         found = [one for one in found if one.term in parameters or one.effect in parameters]
-    rows = [_row(one, -2.0 * _scaled_llf(full), _critical(confidence)) for one in found]
-    return pd.DataFrame(rows)
-
-
-def _critical(confidence: float) -> float:
-    from scipy import special
-
-    return float(special.ndtri(0.5 + confidence / 2.0))
-
-
-def _scaled_llf(fit: MultilevelFit) -> float:
-    """Return the log-likelihood in the scaled units the search works in."""
-    return -fit.optimum.profile.deviance / 2.0
+    least = full.optimum.profile.deviance  # in the scaled units the search works in
+    return pd.DataFrame([_row(one, least, critical) for one in found])
 
 
 def _row(one: _Parameter, least: float, critical: float) -> dict[str, object]:

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ...core.arguments import checked_choice
+from ...core.arguments import checked_choice, level_of
 from ...errors import DesignError, listing
-from ...inference.distributions import t_quantile
+from ...inference.distributions import half_width
 from ..engine.batches import Array, Indices, fixed_times, inverse_of_one_plus, times, transpose
 from ..engine.deviance import covariances
 from ..formula.terms import Table
@@ -40,13 +40,12 @@ def predict_interval(
     new_groups: str = "zero",
     kind: str = "confidence",
     confidence: float = 0.95,
+    alpha: float | None = None,
 ) -> pd.DataFrame:
     """Predict with standard errors and intervals.
 
     Parameters
     ----------
-    fit
-        A multilevel fit.
     newdata
         As `MultilevelFit.predict` takes it; the rows fitted if left out.
     random_effects
@@ -59,7 +58,7 @@ def predict_interval(
         ``"confidence"``: of the expected value; ``"prediction"``: of one new observation (without
         `random_effects`, one of a new client of a new therapist).
     confidence
-        Level of the intervals.
+        Level of the intervals (`alpha`, one minus it, is an old name).
 
     Returns
     -------
@@ -68,6 +67,7 @@ def predict_interval(
         the df of a confidence interval are those of the model's method; else normal quantiles are
         used. AR(1) residuals of earlier sessions are not carried over to new ones.
     """
+    level = level_of(confidence, alpha=alpha)
     checked_choice("kind", kind, KINDS)
     predicted = prediction.predict(
         fit, newdata, random_effects=random_effects, new_groups=new_groups
@@ -90,7 +90,7 @@ def predict_interval(
     for name in ("std_error", "df", "conf_low", "conf_high"):
         found[name] = np.nan
     error = np.sqrt(variance) * fit.design.scale[-1]
-    half = t_quantile(0.5 + confidence / 2.0, df) * error
+    half = half_width(error, df, level)
     values = predicted[known].to_numpy()
     found.loc[known, ["std_error", "df", "conf_low", "conf_high"]] = np.stack(
         [error, df, values - half, values + half], axis=1
