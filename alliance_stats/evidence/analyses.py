@@ -7,9 +7,10 @@ from functools import lru_cache
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
+from ..core.results import Z95
 from ..errors import DesignError, listing
+from ..inference.distributions import t_two_sided
 from .effect_sizes import d_from_r
 from .pooled import PooledEffects
 from .pooling import pool_effects
@@ -86,8 +87,7 @@ def p_of_interval(rows: pd.DataFrame) -> float:
     """Return the two-sided p value that the row's correlation and 95 % interval imply."""
     row = _only(rows)
     width = np.arctanh(row["ci_high"]) - np.arctanh(row["ci_low"])
-    statistic = np.arctanh(row["estimate"]) / (width / (2 * norm.ppf(0.975)))
-    return float(2 * norm.sf(abs(statistic)))
+    return float(t_two_sided(np.arctanh(row["estimate"]) / (width / (2 * Z95))))
 
 
 def lower_end(rows: pd.DataFrame) -> float:

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm, rankdata, t
+from scipy.stats import rankdata
 
 from ..core.arguments import checked_choice
 from ..core.results import Result
 from ..errors import DesignError
+from ..inference.distributions import t_two_sided
 from .influence import two_level
 from .likelihood import Effects, knapp_hartung_scale, solve, tau2_of
 from .metrics import METRICS
@@ -69,11 +70,9 @@ def small_study_test(result: PooledEffects) -> pd.DataFrame:
             cov, df = cov * scale, float(data.df)
             messages += [told] if told else []
         statistic = float(solution.beta[1] / np.sqrt(cov[1, 1]))
-        p = 2 * (norm.sf(abs(statistic)) if np.isinf(df) else t.sf(abs(statistic), df))
+        p = float(t_two_sided(statistic, df))
         limit = float(back(solution.beta[:1])[0])
-        rows.append(
-            {"test": name, "statistic": statistic, "df": df, "p_value": float(p), "limit": limit}
-        )
+        rows.append({"test": name, "statistic": statistic, "df": df, "p_value": p, "limit": limit})
     table = pd.DataFrame(rows)
     table.attrs["messages"] = tuple(messages)
     return table

@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 from scipy import optimize
 from scipy.special import expit, gammaln, xlogy
-from scipy.stats import chi2, norm, t
+from scipy.stats import chi2
 
 from ..core.arguments import numbers
 from ..errors import DesignError, listing, require_columns
+from ..inference.distributions import half_width
 from .metrics import Metric
 from .pooled import NO_PREDICTION, PooledEffects, no_test_of_a_share
 from .reported import check_reported
@@ -167,20 +168,20 @@ def _as_result(
     x, n = used["events"].to_numpy(float), used["n"].to_numpy(float)
     k, se = len(x), float(np.sqrt(cov[0, 0]))
     df = float(k - 1) if test == "knapp-hartung" and k > 1 else np.inf
-    quantile = norm.ppf(0.5 + confidence / 2) if np.isinf(df) else t.ppf(0.5 + confidence / 2, df)
+    half = half_width(se, df, confidence)
     edge = 0.5 * ((x == 0) | (x == n))
     vi = 1 / (x + edge) + 1 / (n - x + edge)
     w = 1 / vi
     typical = (k - 1) * w.sum() / (w.sum() ** 2 - (w**2).sum()) if k > 1 else np.nan
-    spread = float(np.hypot(se, tau)) if k > 1 else np.nan
+    further = half_width(np.hypot(se, tau), df, confidence) if k > 1 else np.nan
     rows = used.assign(yi=np.log((x + edge) / (n - x + edge)), vi=vi)
     rows["weight"] = 100 / (vi + tau**2) / (1 / (vi + tau**2)).sum()
     q = likelihood_ratio_q(x, n)
     return PooledEffects(
-        estimate=float(expit(logit)), conf_low=float(expit(logit - quantile * se)),
-        conf_high=float(expit(logit + quantile * se)), p_value=np.nan, std_error=se, df=df,
-        prediction_low=float(expit(logit - quantile * spread)),
-        prediction_high=float(expit(logit + quantile * spread)),
+        estimate=float(expit(logit)), conf_low=float(expit(logit - half)),
+        conf_high=float(expit(logit + half)), p_value=np.nan, std_error=se, df=df,
+        prediction_low=float(expit(logit - further)),
+        prediction_high=float(expit(logit + further)),
         tau2=tau**2 if k > 1 else np.nan, tau2_low=np.nan, tau2_high=np.nan,
         i2=float(tau**2 / (tau**2 + typical)), q=q, q_df=k - 1,
         q_p_value=float(chi2.sf(q, k - 1)) if k > 1 else np.nan, sigma2={}, k=k, n_clusters=k,

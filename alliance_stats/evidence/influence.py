@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm, t
 
 from ..errors import DesignError
+from ..inference.distributions import half_width
 from .likelihood import Effects, knapp_hartung_scale, q_statistic, solve, tau2_of
 from .metrics import METRICS
 from .pooled import PooledEffects
@@ -98,7 +98,7 @@ class _Pool:
     tau2: float
     q: float
     std_error: float
-    quantile: float
+    half: float
 
 
 def _fit(y: np.ndarray, v: np.ndarray, result: PooledEffects) -> _Pool:
@@ -106,12 +106,12 @@ def _fit(y: np.ndarray, v: np.ndarray, result: PooledEffects) -> _Pool:
     data = Effects(y, v, np.ones((len(y), 1)))
     tau2 = tau2_of(data, result.method)
     solution = solve(data, tau2)
-    variance, level = float(solution.cov[0, 0]), 0.5 + result.confidence / 2
-    scale, quantile = 1.0, norm.ppf(level)
+    variance, scale, df = float(solution.cov[0, 0]), 1.0, np.inf
     if result.test == "knapp-hartung":
-        scale, quantile = knapp_hartung_scale(data, tau2)[0], t.ppf(level, data.df)
-    return _Pool(float(solution.beta[0]), variance, tau2, q_statistic(data),
-                 float(np.sqrt(variance * scale)), float(quantile))  # fmt: skip
+        scale, df = knapp_hartung_scale(data, tau2)[0], data.df
+    error = float(np.sqrt(variance * scale))
+    half = float(half_width(error, df, result.confidence))
+    return _Pool(float(solution.beta[0]), variance, tau2, q_statistic(data), error, half)
 
 
 def _without(
@@ -120,11 +120,10 @@ def _without(
     others = np.arange(len(y)) != i
     found = _fit(y[others], v[others], result)
     back = METRICS[result.metric].back
-    half = found.quantile * found.std_error
     return {
         "estimate": float(back(np.array(found.estimate))),
-        "conf_low": float(back(np.array(found.estimate - half))),
-        "conf_high": float(back(np.array(found.estimate + half))),
+        "conf_low": float(back(np.array(found.estimate - found.half))),
+        "conf_high": float(back(np.array(found.estimate + found.half))),
         "std_error": found.std_error,
         "tau2": found.tau2,
         "q": found.q,

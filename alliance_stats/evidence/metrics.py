@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
-from scipy.stats import norm
 
 from ..core.arguments import checked_choice, numbers
+from ..core.results import Z95
 from ..errors import DesignError, listing, require_columns
 from .reported import check_reported
 
@@ -125,7 +125,7 @@ def _told_variance(
     """Return the variance by `se` or else by the interval, and which of them it was."""
     by_se = (reported["se"] * metric.slope(estimate)) ** 2
     width = metric.forward(reported["ci_high"]) - metric.forward(reported["ci_low"])
-    by_interval = (width / (2 * norm.ppf(0.975))) ** 2
+    by_interval = (width / (2 * Z95)) ** 2
     usable = np.isfinite(by_se) & (by_se > 0)
     found = np.where(usable, by_se, by_interval)
     return np.where(np.isfinite(found), found, np.nan), np.where(usable, "se", "interval")

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from ..core.arguments import numbers
 from ..core.drawing import GREY, INK, PALE, SERIES, new_axes
 from ..errors import ColumnError, require_columns
+from ..inference.distributions import half_width
 from .metrics import METRICS
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def forest_rows(result: PooledEffects) -> pd.DataFrame:
     """Return what the forest draws: every effect with its interval, on the metric's own scale."""
     back = METRICS[result.metric].back
-    half = norm.ppf(0.5 + result.confidence / 2) * np.sqrt(result.effects["vi"])
+    half = half_width(np.sqrt(result.effects["vi"]), confidence=result.confidence)
     yi = result.effects["yi"]
     return pd.DataFrame(
         {
@@ -80,7 +80,7 @@ def plot_funnel(result: PooledEffects, ax: Axes | None = None) -> Axes:
     if ax is None:
         ax = new_axes(5.5, 4.2)
     top = points["se"].max() * 1.05
-    half = norm.ppf(0.975) * top
+    half = half_width(top)
     ax.fill(
         [result.pooled - half, result.pooled, result.pooled + half], [top, 0, top],
         color=PALE, zorder=0,

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy import optimize
-from scipy.stats import chi2, norm, t
+from scipy.stats import chi2
 
 from ..core.arguments import checked_choice
 from ..errors import DesignError, listing, require_columns
+from ..inference.distributions import half_width, t_two_sided
 from .likelihood import (
     Effects,
     Solution,
@@ -190,7 +191,8 @@ def _interval(
     elif test == "knapp-hartung":
         df = float(data.df)
         scale, told = knapp_hartung_scale(data, within)
-        narrow = t.ppf(0.5 + confidence / 2, df) * np.sqrt(scale) < norm.ppf(0.5 + confidence / 2)
+        wald = half_width(1.0, confidence=confidence)
+        narrow = half_width(np.sqrt(scale), df, confidence) < wald
         if told:
             messages.append(told)
         elif narrow:
@@ -199,21 +201,19 @@ def _interval(
                 "interval is narrower than the Wald one (test='wald'); report the wider."
             )
         se *= float(np.sqrt(scale))
-    quantile = norm.ppf(0.5 + confidence / 2) if np.isinf(df) else t.ppf(0.5 + confidence / 2, df)
-    statistic = abs(pooled) / se
-    spread = float(np.sqrt(se**2 + within + between))
+    half = half_width(se, df, confidence)
+    further = half_width(np.sqrt(se**2 + within + between), df, confidence)
     if data.df == 0 or method == "EE":
         messages.append(NO_PREDICTION["one" if data.df == 0 else "EE"])
-        spread = np.nan
+        further = np.nan
     ends = {
         "estimate": pooled,
-        "conf_low": pooled - quantile * se,
-        "conf_high": pooled + quantile * se,
-        "prediction_low": pooled - quantile * spread,
-        "prediction_high": pooled + quantile * spread,
+        "conf_low": pooled - half,
+        "conf_high": pooled + half,
+        "prediction_low": pooled - further,
+        "prediction_high": pooled + further,
     }
-    p = 2 * (norm.sf(statistic) if np.isinf(df) else t.sf(statistic, df))
-    return {"ends": ends, "se": se, "df": df, "p": float(p)}
+    return {"ends": ends, "se": se, "df": df, "p": float(t_two_sided(pooled / se, df))}
 
 
 def _i2(data: Effects, tau2: float) -> float:

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2, t
-from scipy.stats import f as f_distribution
 
 from ..core.arguments import checked_choice
 from ..core.results import Result
 from ..errors import ArgumentError, DesignError, did_you_mean, listing, require_columns
+from ..inference.distributions import chi2_upper, f_upper
+from ..inference.rows import coefficient_rows
 from .design import design_of
 from .likelihood import Effects, containment_df, knapp_hartung_scale, q_statistic, solve, tau2_of
 from .metrics import checked_metric
@@ -154,7 +154,8 @@ def fit_meta_regression(
         scale, told = knapp_hartung_scale(data, within)
         cov = cov * scale
         messages += [told] if told else []
-    table = _coefficients(solution.beta, cov, df, list(design.columns), confidence)
+    se = np.sqrt(np.diag(cov))
+    table = coefficient_rows(design.columns, solution.beta, se, df, confidence=confidence)
     qm = _omnibus(solution.beta, cov, list(design.columns), df)
     qe = q_statistic(Effects(data.y, data.v, x))
     r2 = _explained(data, within, list(design.columns), method) if codes is None else np.nan
@@ -170,7 +171,7 @@ def fit_meta_regression(
     return MetaRegression(
         table=table, tau2=within + between,
         sigma2=sigma2,
-        **qm, qe=qe, qe_df=data.df, qe_p_value=float(chi2.sf(qe, data.df)),
+        **qm, qe=qe, qe_df=data.df, qe_p_value=chi2_upper(qe, data.df),
         r2=r2, k=len(used),
         n_clusters=data.n_clusters, metric=metric, formula=formula, test=test, effects=used,
         design=design, messages=tuple(messages), method=method,
@@ -191,21 +192,6 @@ def _check_rank(design: pd.DataFrame, k: int) -> None:
         )
 
 
-def _coefficients(
-    beta: np.ndarray, cov: np.ndarray, df: np.ndarray, names: list[str], confidence: float
-) -> pd.DataFrame:
-    se = np.sqrt(np.diag(cov))
-    statistic = beta / se
-    half = t.ppf(0.5 + confidence / 2, df) * se  # t with infinite df is the normal
-    return pd.DataFrame(
-        {
-            "effect": "fixed", "group": "", "term": names, "estimate": beta, "std_error": se,
-            "statistic": statistic, "df": df, "p_value": 2 * t.sf(np.abs(statistic), df),
-            "conf_low": beta - half, "conf_high": beta + half,
-        }
-    )  # fmt: skip
-
-
 def _omnibus(beta: np.ndarray, cov: np.ndarray, names: list[str], df: np.ndarray) -> dict[str, Any]:
     """Return the joint test of all coefficients but the intercept."""
     tested = np.array([name != "Intercept" for name in names])
@@ -214,10 +200,9 @@ def _omnibus(beta: np.ndarray, cov: np.ndarray, names: list[str], df: np.ndarray
         return {"qm": np.nan, "qm_df": 0, "qm_df2": float(df[0]), "qm_p_value": np.nan}
     wald = float(beta[tested] @ np.linalg.solve(cov[np.ix_(tested, tested)], beta[tested]))
     rest = float(df[tested].min())
-    if np.isinf(rest):
-        return {"qm": wald, "qm_df": m, "qm_df2": rest, "qm_p_value": float(chi2.sf(wald, m))}
-    p = float(f_distribution.sf(wald / m, m, rest))
-    return {"qm": wald / m, "qm_df": m, "qm_df2": rest, "qm_p_value": p}
+    statistic = wald if np.isinf(rest) else wald / m
+    p = f_upper(wald / m, m, rest)
+    return {"qm": statistic, "qm_df": m, "qm_df2": rest, "qm_p_value": p}
 
 
 def _explained(data: Effects, left: float, names: list[str], method: str) -> float:
@@ -292,11 +277,10 @@ def _difference(pooled: np.ndarray, se: np.ndarray, df: np.ndarray) -> dict[str,
     m = len(pooled)
     unsure = float(((1 - w / w.sum()) ** 2 / df).sum())
     if unsure == 0:
-        return {"q": q, "df": m - 1, "f": np.nan, "df2": np.inf, "p_value": chi2.sf(q, m - 1)}
+        return {"q": q, "df": m - 1, "f": np.nan, "df2": np.inf, "p_value": chi2_upper(q, m - 1)}
     f = q / (m - 1) / (1 + 2 * (m - 2) / (m**2 - 1) * unsure)
     df2 = (m**2 - 1) / (3 * unsure)
-    p = f_distribution.sf(f, m - 1, df2)
-    return {"q": q, "df": m - 1, "f": f, "df2": df2, "p_value": float(p)}
+    return {"q": q, "df": m - 1, "f": f, "df2": df2, "p_value": f_upper(f, m - 1, df2)}
 
 
 def _across(effects: pd.DataFrame, by: str, cluster: Any) -> list[str]:

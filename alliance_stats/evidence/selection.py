@@ -12,6 +12,7 @@ from scipy.stats import chi2, norm
 from ..core.arguments import checked_choice, is_number
 from ..core.results import Result
 from ..errors import DesignError
+from ..inference.distributions import half_width
 from ..inference.rows import coefficient_rows
 from .binomial import hessian
 from .influence import two_level
@@ -104,7 +105,7 @@ def selection_model(
     without = solve(plain, tau2, reml=False)
     lrt = max(0.0, 2 * (found["loglik"] - without.loglik))
     back = METRICS[result.metric].back
-    half = norm.ppf(0.5 + result.confidence / 2) * found["se"]
+    half = half_width(found["se"], confidence=result.confidence)
     ends = [float(back(np.array(sign * found["mean"] + d))) for d in (-half, 0.0, half)]
     return SelectionModel(
         estimate=ends[1], conf_low=ends[0], conf_high=ends[2], std_error=found["se"],

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t
+
+from .distributions import half_width, t_two_sided
 
 FEWEST_THERAPISTS = 5
 """Fewer therapists say nothing of how therapists differ; dyads are then the unit."""
@@ -102,7 +103,7 @@ def spread_of(values: Array, estimate: float) -> float:
 def plain(estimate: float, draws: Array, n: int) -> tuple[float, float, float]:
     """Return standard error and limits on the quantity's own scale."""
     error = spread_of(draws, estimate) * np.sqrt(n / max(n - 1, 1))
-    half = t.ppf(0.975, max(n - 1, 1)) * error
+    half = half_width(error, max(n - 1, 1))
     return error, estimate - half, estimate + half
 
 
@@ -113,9 +114,9 @@ def correlation(estimate: float, draws: Array, n: int) -> tuple[float, float, fl
     error = spread_of(drawn, float(z)) * np.sqrt(n / max(n - 1, 1))
     if not error > 0:
         return np.nan, np.nan, np.nan, np.nan
-    half = t.ppf(0.975, n - 1) * error
+    half = half_width(error, n - 1)
     low, high = np.tanh([z - half, z + half])
-    p = 2 * t.sf(abs(z) / error, n - 1)
+    p = t_two_sided(z / error, n - 1)
     return float(error * (1 - estimate**2)), float(low), float(high), float(p)
 
 
@@ -135,7 +136,7 @@ def standard_deviation(
     if not (seen > 0 and logs > 0):
         return float(np.sqrt(max(variance, 0.0))), np.nan, np.nan, np.nan
     correction = np.sqrt(n / max(n - 1, 1))
-    ratio = np.exp(t.ppf(0.975, max(n - 1, 1)) * logs * correction)
+    ratio = np.exp(half_width(logs * correction, max(n - 1, 1)))
     low, high = (float(np.sqrt(max(end - noise, 0.0))) for end in (seen / ratio, seen * ratio))
     if not variance > 0:
         return 0.0, np.nan, low, high
