@@ -172,19 +172,12 @@ def _slope_on_error(y: np.ndarray, v: np.ndarray, method: str) -> float:
     return float(solve(data, tau2_of(data, method)).beta[1])
 
 
-def _in_order(y: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Order effects from the smallest; of equal ones the less precise is the further out.
-
-    A tie broken by the rows' order would give another answer for the same studies.
-    """
-    return np.lexsort((v, y))
-
-
 def _n_missing(
     y: np.ndarray, v: np.ndarray, estimator: str, method: str
 ) -> tuple[int, float, np.ndarray]:
     """Trim the right side until the number of missing studies no longer changes."""
-    order = _in_order(y, v)
+    # Of equal effects the less precise is further out; the rows' order must not decide.
+    order = np.lexsort((v, y))
     y, v, k, k0, center = y[order], v[order], len(y), 0, 0.0
     for _ in range(100):
         kept = Effects(y[: k - k0], v[: k - k0], np.ones((k - k0, 1)))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ..core.drawing import new_axes
 from ..errors import DesignError
 from ..inference.distributions import half_width
 from .likelihood import Effects, knapp_hartung_scale, q_statistic, solve, tau2_of
@@ -140,10 +141,7 @@ def plot_leave_one_out(result: PooledEffects, ax: Axes | None = None) -> Axes:
     """Draw the pool without each study, against the pool of all."""
     rows = leave_one_out(result)
     if ax is None:
-        from matplotlib.figure import Figure
-
-        height = 1.4 + 0.28 * len(rows)
-        ax = Figure(figsize=(6.5, height), layout="constrained").add_subplot()
+        ax = new_axes(6.5, 1.4 + 0.28 * len(rows))
     y = np.arange(len(rows), 0, -1)
     ax.axvspan(result.conf_low, result.conf_high, color="#eeeeee", zorder=0)
     ax.axvline(result.estimate, color="#555555", lw=0.8)

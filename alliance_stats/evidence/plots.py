@@ -150,10 +150,7 @@ def plot_published(
     """
     points = published_points(rows)
     if ax is None:
-        from matplotlib.figure import Figure
-
-        height = 1.2 + 0.32 * len(points)
-        ax = Figure(figsize=(7.5, height), layout="constrained").add_subplot()
+        ax = new_axes(7.5, 1.2 + 0.32 * len(points))
     y = np.arange(len(points), 0, -1)
     ax.hlines(y, points["conf_low"], points["conf_high"], color="#444444", lw=1.2)
     for read, face in ((True, "#0072B2"), (False, "white")):

@@ -73,9 +73,10 @@ def robust_test(
     codes = pd.factorize(_clusters(effects, cluster))[0]
     if codes.max() == 0:
         raise DesignError("All effects are of one study; CR2 needs two studies or more.")
-    x, terms = _design(result)
+    pooled = pd.DataFrame({"pooled": np.ones(result.k)})
+    design = result.design if isinstance(result, MetaRegression) else pooled
     order = np.argsort(codes, kind="stable")
-    x, y = x[order], effects["yi"].to_numpy()[order]
+    x, y = design.to_numpy(dtype=float)[order], effects["yi"].to_numpy()[order]
     work = _working_covariance(result)[np.ix_(order, order)]
     weighted = np.linalg.solve(work, x)
     M = np.linalg.inv(x.T @ weighted)
@@ -92,7 +93,7 @@ def robust_test(
             "take standard errors from."
         )
     df = found.degrees_of_freedom(np.eye(len(beta)), work)
-    return coefficient_rows(terms, beta, se, df, confidence=confidence)
+    return coefficient_rows(design.columns, beta, se, df, confidence=confidence)
 
 
 def _clusters(effects: pd.DataFrame, cluster: pd.Series | None) -> pd.Series:
@@ -112,12 +113,6 @@ def _clusters(effects: pd.DataFrame, cluster: pd.Series | None) -> pd.Series:
     if names.isna().any():
         raise DesignError("cluster= must name a study for every effect that was pooled.")
     return names
-
-
-def _design(result: PooledEffects | MetaRegression) -> tuple[np.ndarray, list[str]]:
-    if isinstance(result, MetaRegression):
-        return result.design.to_numpy(dtype=float), list(result.design.columns)
-    return np.ones((result.k, 1)), ["pooled"]
 
 
 def _working_covariance(result: PooledEffects | MetaRegression) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ..preparation.components import by_anova, summarise
 from .after_fit.omitted_slopes import message
 from .engine.batches import Array, Indices
 from .engine.deviance import factors
@@ -199,13 +200,15 @@ def _mixed_predictors(fit: MultilevelFit) -> list[str]:
     names, units = design.fixed_names, design.grouping.units
     if INTERCEPT not in names:
         return []
-    counts = np.bincount(units)
     found = []
     for name, values in design.fixed_terms.named_arrays():
         if name not in names or name == INTERCEPT or ":" in name or "[" in name:
             continue
-        sums, squares = np.bincount(units, values), np.bincount(units, values**2)
-        share = _share_between(counts, sums, squares)
+        groups = summarise(values, units)
+        if groups.df_within == 0 or groups.squares_within == 0 or len(groups.n) == 1:
+            continue
+        between, within = by_anova(groups)
+        share = between / (between + within)
         if MIXED[0] < share < MIXED[1] and not _is_time(units, values):
             lowest = design.grouping.names[0]
             found.append(
@@ -245,19 +248,6 @@ def _off_centre(fit: MultilevelFit) -> list[str]:
                 "or name what they must have in its complete=."
             )
     return found
-
-
-def _share_between(counts: np.ndarray, sums: np.ndarray, squares: np.ndarray) -> float:
-    """Return the intraclass correlation of a column by one-way analysis of variance."""
-    n, groups = counts.sum(), len(counts)
-    between = (sums**2 / counts).sum() - sums.sum() ** 2 / n
-    within = squares.sum() - (sums**2 / counts).sum()
-    if within <= 0 or n <= groups:
-        return 1.0
-    size = (n - (counts**2).sum() / n) / (groups - 1)
-    ms_between, ms_within = between / (groups - 1), within / (n - groups)
-    component = max((ms_between - ms_within) / size, 0.0)
-    return float(component / (component + ms_within))
 
 
 def _is_time(units: Indices, values: Array) -> bool:

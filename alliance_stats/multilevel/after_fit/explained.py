@@ -95,25 +95,19 @@ def explain(fit: MultilevelFit) -> Explained:
         parts[where] = (parts["variance"] / parts.loc[here, "variance"].sum()).where(here)
     fixed = parts.loc[parts["source"] == "fixed", "variance"].sum()
     mixing = _mixing(fit, units[0])
+    note = (
+        f"{listing(mixing, 6)} {'vary' if len(mixing) > 1 else 'varies'} within "
+        f"'{design.grouping.names[0]}' and between: the split of what they explain is that of "
+        "their observed parts, with one coefficient for both. Centre them with "
+        "alliance_stats.decompose for Rights and Sterba's measures."
+    )
     return Explained(
         float(fixed / total),
         float(1.0 - fit.scale / total),
         parts,
         mixing,
-        tuple(_notes(fit, mixing)),
+        (note,) if mixing else (),
     )
-
-
-def _notes(fit: MultilevelFit, mixing: tuple[str, ...]) -> list[str]:
-    if not mixing:
-        return []
-    lowest = fit.design.grouping.names[0]
-    return [
-        f"{listing(mixing, 6)} {'vary' if len(mixing) > 1 else 'varies'} within '{lowest}' and "
-        "between: the split of what they explain is that of their observed parts, with one "
-        "coefficient for both. Centre them with alliance_stats.decompose for Rights and Sterba's "
-        "measures."
-    ]
 
 
 def _mean_of(values: Array, units: Indices) -> Array:

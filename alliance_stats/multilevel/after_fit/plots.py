@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ...core.drawing import new_axes
 from ...core.results import Z95
 from ...errors import DesignError, did_you_mean, listing
 from ..formula.terms import INTERCEPT
@@ -21,16 +22,10 @@ if TYPE_CHECKING:
     from ..result import MultilevelFit
 
 INK, GREY, PALE, BLUE = "#222222", "#777777", "#CCCCCC", "#1F6FA8"
+WIDTH = 6.4
 ROW = 0.34  # inches a row of a picture with names beside it
 LABELLED = 30  # groups up to which each is named
 COURSES = 6  # clients drawn where none are named
-
-
-def new_axes(width: float = 6.4, height: float = 3.8) -> Axes:
-    """Return Axes on a figure of their own, without touching pyplot."""
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained").add_subplot()
 
 
 def plot(
@@ -65,7 +60,7 @@ def estimates_data(fit: MultilevelFit, intercept: bool = False) -> pd.DataFrame:
 def plot_estimates(fit: MultilevelFit, *, ax: Axes | None = None, intercept: bool = False) -> Axes:
     """Draw every coefficient with its 95 % interval; the intercept only on request."""
     data = estimates_data(fit, intercept)
-    ax = new_axes(height=1.3 + ROW * len(data)) if ax is None else ax
+    ax = new_axes(WIDTH, 1.3 + ROW * len(data)) if ax is None else ax
     places = np.arange(len(data))[::-1]
     ax.axvline(0.0, color=GREY, linewidth=0.8, linestyle=":")
     ax.hlines(places, data["conf_low"], data["conf_high"], color=INK, linewidth=1.4)
@@ -113,7 +108,7 @@ def plot_caterpillar(
     shown = term or fit.random_effects[name].columns[0]
     named = len(data) <= LABELLED
     height = 1.2 + (0.2 * len(data) if named else 4.0)
-    ax = new_axes(height=height) if ax is None else ax
+    ax = new_axes(WIDTH, height) if ax is None else ax
     places = np.arange(len(data))
     ax.axvline(0.0, color=GREY, linewidth=0.8, linestyle=":")
     ax.hlines(places, data["conf_low"], data["conf_high"], color=GREY, linewidth=1.0)
@@ -172,7 +167,7 @@ def plot_courses(
     """Draw observed points and fitted courses of some clients, each in a strip of its own."""
     data = courses_data(fit, x, groups)
     names = list(dict.fromkeys(data["group"]))
-    ax = new_axes(height=1.0 + 1.0 * len(names)) if ax is None else ax
+    ax = new_axes(WIDTH, 1.0 + 1.0 * len(names)) if ax is None else ax
     room = float(np.ptp(data[["observed", "fitted", "average"]].to_numpy())) * 1.15 or 1.0
     middle = float(data["average"].mean())
     for place, name in enumerate(reversed(names)):
@@ -204,7 +199,7 @@ def residuals_data(fit: MultilevelFit) -> pd.DataFrame:
 def plot_residuals(fit: MultilevelFit, *, ax: Axes | None = None) -> Axes:
     """Draw residuals against fitted values, with the median of each tenth of the rows."""
     data = residuals_data(fit)
-    ax = new_axes() if ax is None else ax
+    ax = new_axes(WIDTH, 3.8) if ax is None else ax
     ax.axhline(0.0, color=GREY, linewidth=0.8, linestyle=":")
     ax.plot(data["fitted"], data["residual"], ".", color=PALE, markersize=3, rasterized=True)
     tenths = data.groupby(pd.qcut(data["fitted"], 10, duplicates="drop"), observed=True)

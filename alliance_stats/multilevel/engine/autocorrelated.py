@@ -17,7 +17,7 @@ import pandas as pd
 from ...core.results import Z95
 from ...inference.rows import tidy_rows
 from ..after_fit.inference import Inference, Satterthwaite, positive_inverse
-from .batches import WHOLE, Array
+from .batches import Array
 from .design import Design
 from .deviance import (
     Profile,
@@ -28,8 +28,7 @@ from .deviance import (
     profile_at,
     start,
 )
-from .elimination import State, eliminate
-from .likelihood import Contribution, Level, Partition
+from .likelihood import Contribution, Level, Partition, contribute
 from .optimise import KKT, Optimum, minimise
 from .residual import HIGHEST, Neighbours, whiten, whitened_state
 
@@ -193,25 +192,9 @@ def profile_with_correlation(
     """Evaluate with derivatives in the correlation (first) and the variances."""
     state = whitened_state(design, near, rho, order=2)
     partition = Partition(state.cross, design.partition.starts)
-    contribution = contribute_from(state, partition, design.levels, theta)
+    relative = covariances(design.levels, theta)
+    contribution = contribute(partition, design.levels, relative, order=2, begin=state)
     return Profile(contribution, design.fixed, design.n, reml)
-
-
-def contribute_from(
-    state: State, partition: Partition, levels: Sequence[Level], theta: Array
-) -> Contribution:
-    """Eliminate every level from a state that has parameters already (as `contribute` does)."""
-    tops = (*partition.starts, WHOLE)
-    for level, D, starts in zip(levels, covariances(levels, theta), tops, strict=True):
-        state = eliminate(state, level.columns, level.pairs, D, starts, order=2)
-    return Contribution(
-        state.logdet,
-        state.cross[..., 0],
-        state.logdet1,
-        state.cross1[..., 0],
-        state.logdet2,
-        state.cross2[..., 0],
-    )
 
 
 def chain_beside(

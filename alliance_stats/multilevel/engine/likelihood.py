@@ -163,7 +163,12 @@ class Contribution:
 
 
 def contribute(
-    partition: Partition, levels: Sequence[Level], covariances: Sequence[Array], order: int = 0
+    partition: Partition,
+    levels: Sequence[Level],
+    covariances: Sequence[Array],
+    order: int = 0,
+    *,
+    begin: State | None = None,
 ) -> Contribution:
     """Eliminate the random effects of every level, the lowest first.
 
@@ -177,16 +182,18 @@ def contribute(
         Each level's D: the covariance of its random effects over the residual variance.
     order
         How many derivatives are wanted: 0, 1 or 2.
+    begin
+        What to start from where the cross-products have parameters already.
 
     Returns
     -------
     Contribution
         Its ``cross`` has all k columns; the caller takes those of ``[X | y]``.
     """
-    state = State.begin(partition.cross)
+    state = State.begin(partition.cross) if begin is None else begin
     tops = (*partition.starts, WHOLE)
     for number, (level, covariance) in enumerate(zip(levels, covariances, strict=True)):
-        sums = partition.packed_sums if number == 0 else None
+        sums = partition.packed_sums if number == 0 and begin is None else None
         state = eliminate(
             state, level.columns, level.pairs, covariance, tops[number], order, packed_sums=sums
         )
