@@ -23,7 +23,7 @@ from .facts import (
 
 def from_dict(card: Mapping[str, Any], origin: str = "") -> Measure:
     """Return the `Measure` of a card that meets the JSON Schema."""
-    items = tuple(range(1, card["n_items"] + 1))
+    items, terms = tuple(range(1, card["n_items"] + 1)), card["licence"]
     scales = {name: _scale(name, spec, card, items) for name, spec in card["scales"].items()}
     scales = {name: _pooled(scale, scales) for name, scale in scales.items()}
     return Measure(
@@ -51,7 +51,7 @@ def from_dict(card: Mapping[str, Any], origin: str = "") -> Measure:
         reliable_change=tuple(ReliableChange(**row) for row in card.get("reliable_change", ())),
         reliabilities=tuple(Reliability(**row) for row in card.get("reliabilities", ())),
         coding=_coding(card.get("coding")),
-        licence=_licence(card["licence"]),
+        licence=Licence(terms["class"], terms.get("note", ""), terms.get("verified", False)),
         sources={key: Source(key, **source) for key, source in card["sources"].items()},
         verified={fact: Verification(**mark) for fact, mark in card["verified"].items()},
         unknown=tuple(card.get("unknown", ())),
@@ -111,7 +111,3 @@ def _coding(spec: Mapping[str, Any] | None) -> Coding | None:
         ratings={name: Range(r["low"], r["high"]) for name, r in spec.get("ratings", {}).items()},
         segment_minutes=spec.get("segment_minutes"),
     )
-
-
-def _licence(spec: Mapping[str, Any]) -> Licence:
-    return Licence(spec["class"], spec.get("note", ""), spec.get("verified", False))

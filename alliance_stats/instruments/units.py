@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import MeasureError, listing
-from .answers import Answers, Codes, Key
+from .answers import Answers, Codes
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,8 @@ def group_units(answers: Answers) -> Units:
     for name in reversed(sizes):
         rest, codes[name] = np.divmod(rest, sizes[name])
     ordered = {name: codes[name] for name in sizes}
-    return Units(_labels(answers.keys), ordered, rank[found])
+    labels = {name: key.labels for name, key in answers.keys.items()}
+    return Units(labels, ordered, rank[found])
 
 
 def refuse_twice(units: Units, item: Codes) -> None:
@@ -86,10 +87,6 @@ def refuse_twice(units: Units, item: Codes) -> None:
             f"same session ({listing(shown)}). Keep one answer an item, or name the columns that "
             "tell the rows apart with by=[...]."
         )
-
-
-def _labels(keys: dict[str, Key]) -> dict[str, pd.Index]:
-    return {name: key.labels for name, key in keys.items()}
 
 
 def _refuse_overflow(sizes: dict[str, int]) -> None:

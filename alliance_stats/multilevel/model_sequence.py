@@ -107,7 +107,12 @@ def fit_ladder(
     >>> ladder.log["verdict"].iloc[-1]
     'chosen'
     """
-    steps = _steps(formulas, data)
+    if not len(formulas):
+        raise DesignError("A ladder needs at least one formula.")
+    if isinstance(formulas, str):
+        steps = automatic_steps(formulas, data)
+    else:
+        steps = [("as given", formula) for formula in formulas]
     fits: list[MultilevelFit | None] = []
     rows: list[dict[str, Any]] = []
     chosen: int | None = None
@@ -134,14 +139,6 @@ def fit_ladder(
     best = fits[chosen]
     assert best is not None
     return Ladder(best, tuple(fits), pd.DataFrame(rows), messages)
-
-
-def _steps(formulas: str | Sequence[str], data: pd.DataFrame) -> list[tuple[str, str]]:
-    if isinstance(formulas, str):
-        return automatic_steps(formulas, data)
-    if not len(formulas):
-        raise DesignError("A ladder needs at least one formula.")
-    return [("as given", formula) for formula in formulas]
 
 
 def _try(

@@ -9,7 +9,6 @@ import pandas as pd
 from ..core.results import Z95, short_p
 
 if TYPE_CHECKING:
-    from .engine.autocorrelated import Autocorrelation
     from .result import MultilevelFit
 
 _METHODS = {
@@ -30,19 +29,19 @@ def text(fit: MultilevelFit) -> str:
         f"Log-likelihood {fit.llf:.4f}; AIC {fit.aic:.2f}; BIC {fit.bic:.2f}",
     ]
     if fit.autocorrelation is not None:
-        head.insert(3, _autocorrelation(fit.autocorrelation))
+        ar1 = fit.autocorrelation
+        low, high = ar1.conf_int(Z95)
+        ends = "" if ar1.on_boundary else f", 95 % interval [{low:.3f}, {high:.3f}]"
+        head.insert(3, f"Residuals: AR(1) over '{ar1.neighbours.time}', phi {ar1.phi:.4f}{ends}")
     parts = ["\n".join(head), f"Random effects\n{_random(fit)}"]
     parts.append(f"Fixed effects ({_METHODS[fit.df_method]})\n{_fixed(fit)}")
-    notes = [*_preparation(fit), *fit.messages]
+    # What was done to the data before, as the preparing functions wrote it down, comes first.
+    done = fit.design.frame.attrs.get("preparation", [])
+    notes = [str(note["message"] if isinstance(note, dict) else note) for note in done]
+    notes += fit.messages
     if notes:
         parts.append("Notes\n" + "\n".join(f"- {note}" for note in notes))
     return "\n\n".join(parts)
-
-
-def _autocorrelation(ar1: Autocorrelation) -> str:
-    low, high = ar1.conf_int(Z95)
-    ends = "" if ar1.on_boundary else f", 95 % interval [{low:.3f}, {high:.3f}]"
-    return f"Residuals: AR(1) over '{ar1.neighbours.time}', phi {ar1.phi:.4f}{ends}"
 
 
 def _random(fit: MultilevelFit) -> str:
@@ -77,9 +76,3 @@ def _fixed(fit: MultilevelFit) -> str:
         }
     )
     return str(table.to_string())
-
-
-def _preparation(fit: MultilevelFit) -> list[str]:
-    """Return what was done to the data before, as the preparing functions wrote it down."""
-    notes = fit.design.frame.attrs.get("preparation", [])
-    return [str(note["message"] if isinstance(note, dict) else note) for note in notes]

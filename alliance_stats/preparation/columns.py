@@ -48,10 +48,11 @@ def numbers(data: pd.DataFrame, column: str) -> np.ndarray:
     """Return a column as floats (missing as NaN); raise `ColumnError` where it holds no numbers."""
     series = data[column]
     if not (pd.api.types.is_numeric_dtype(series) or series.isna().all()):
+        texts = [repr(value) for value in series.dropna().unique()[:3]]
+        first = f" (first: {', '.join(texts)})" if texts else ""
         raise ColumnError(
-            f"The column '{column}' must hold numbers; it holds {series.dtype}"
-            f"{_first_text(series)}. Turn it into numbers first, for example with "
-            "pandas.to_numeric."
+            f"The column '{column}' must hold numbers; it holds {series.dtype}{first}. Turn it "
+            "into numbers first, for example with pandas.to_numeric."
         )
     if pd.api.types.is_complex_dtype(series):
         raise ColumnError(f"The column '{column}' must hold real numbers; it holds {series.dtype}.")
@@ -74,11 +75,6 @@ def many_numbers(data: pd.DataFrame, columns: list[str]) -> dict[str, np.ndarray
         if not np.isinf(values).any():
             return dict(zip(columns, values, strict=True))
     return {column: numbers(data, column) for column in columns}
-
-
-def _first_text(series: pd.Series) -> str:
-    texts = [repr(value) for value in series.dropna().unique()[:3]]
-    return f" (first: {', '.join(texts)})" if texts else ""
 
 
 def group_codes(data: pd.DataFrame, by: Sequence[str]) -> tuple[np.ndarray, pd.DataFrame]:

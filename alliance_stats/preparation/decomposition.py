@@ -117,7 +117,8 @@ def decompose(
     new_names = [name for column in plan.columns for name in plan.parts(column)]
     replaced = col.check_new(data, new_names, replace=replace)
     levels = _levels(data, plan.by)
-    counted = _counted(data, plan, levels)
+    has_others = data[_others(plan)].notna().all(axis=1).to_numpy()
+    counted = (levels.client >= 0) & has_others  # which rows may count for the means
 
     new: dict[str, np.ndarray] = {}
     records = []
@@ -177,13 +178,6 @@ def _levels(data: pd.DataFrame, by: list[str]) -> _Levels:
     # a row without therapist stays out, even where the client's other rows name one
     client = np.where(known, client, -1)
     return _Levels(client, len(clients), of_client, len(therapists), said)
-
-
-def _counted(data: pd.DataFrame, plan: Plan, levels: _Levels) -> np.ndarray:
-    """Return which rows may count for the means."""
-    others = _others(plan)
-    complete = data[others].notna().all(axis=1).to_numpy() if others else True
-    return (levels.client >= 0) & complete
 
 
 def _split(

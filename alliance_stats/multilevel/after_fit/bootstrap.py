@@ -99,19 +99,15 @@ def bootstrap(
         kept.append(rows[converged])
         failed += int((~converged).sum())
         singular += int((converged & at_boundary).sum())
-    terms = _terms(fit)
+    terms = fit.tidy()[["effect", "group", "term"]].assign(estimate=_estimates(fit))
     names = [" ".join(filter(None, row)) for row in zip(terms["group"], terms["term"], strict=True)]
     draws = pd.DataFrame(np.concatenate(kept), columns=names)
-    return Bootstrap(draws, terms, failed, singular, tuple(_notes(draws, failed, replicates)))
-
-
-def _notes(draws: pd.DataFrame, failed: int, replicates: int) -> list[str]:
     notes = []
     if failed:
         notes.append(f"{failed} of {replicates} refits did not converge and were left out.")
     if len(draws) < FEW:
         notes.append(f"{len(draws)} draws leave the ends of a 95 % interval rough; use {FEW:,}.")
-    return notes
+    return Bootstrap(draws, terms, failed, singular, tuple(notes))
 
 
 def _run(
@@ -159,7 +155,3 @@ def _estimates(fit: MultilevelFit) -> Array:
     """Return coefficients, sds and correlations (NaN where a variance is zero), and phi."""
     phi = [] if fit.autocorrelation is None else [fit.phi]
     return np.concatenate([fit.params, fit.varcomp["sdcor"], phi])
-
-
-def _terms(fit: MultilevelFit) -> pd.DataFrame:
-    return fit.tidy()[["effect", "group", "term"]].assign(estimate=_estimates(fit))

@@ -144,7 +144,9 @@ def nest(factors: Sequence[Factor]) -> Grouping:
     for depth, factor in enumerate(ordered[1:]):
         units = above[depth][order]
         new = np.diff(units, prepend=-1) != 0
-        below = _first_places(above[depth - 1][order]) if depth else slice(None)
+        below: Indices | slice = slice(None)
+        if depth:  # where each unit of the level below first stands
+            below = np.flatnonzero(np.diff(above[depth - 1][order], prepend=-1))
         parents.append((np.cumsum(new) - 1)[below])
         labels.append(factor.labels[units[new]])
     return Grouping(
@@ -155,11 +157,6 @@ def nest(factors: Sequence[Factor]) -> Grouping:
         lowest.codes,
         order,
     )
-
-
-def _first_places(units: Indices) -> Indices:
-    """Return where each unit first stands in a sorted run of units."""
-    return np.flatnonzero(np.diff(units, prepend=-1))
 
 
 def _is_nested(child: Indices, parent: Indices) -> bool:
