@@ -152,11 +152,15 @@ class Origin:
     row
         For each row of the table, the row in its file as the file's own program counts it
         (int32).
+    filled
+        Columns whose values came from other rows or files than the rest of their row (a client's
+        sex that only the second session has): their own `row` and `layout`.
     """
 
     layouts: tuple[Layout, ...]
     layout: np.ndarray
     row: np.ndarray
+    filled: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
     @cached_property
     def files(self) -> tuple[SourceFile, ...]:

@@ -231,3 +231,26 @@ def test_cells_merged_over_rows_hold_their_value_in_each_of_them(tmp_path):
         ["merged_cells", "pid", (2, 3, 4, 5)],
         ["merged_cells", "sess", (5,)],
     ]
+
+
+def test_a_value_filled_in_from_another_row_or_file_is_told_where_it_stands(tmp_path):
+    pd.DataFrame({"pid": ["a", "a", "b"], "sess": [1, 2, 1], "came": 1}).to_csv(
+        tmp_path / "list.csv", index=False
+    )
+    frame = pd.DataFrame({"pid": ["a", "b", "a"], "sess": [1, 1, 2], "phq": [9, 8, 7]})
+    frame = frame.assign(arm=[None, "x", "y"], day=["2024-01-01", "1024-01-02", "2024-02-01"])
+    keys = LONG + "    condition: arm\n    date: day\n"
+    listed = """\
+  - file: list.csv
+    table: sessions
+    columns: {client_id: pid, session: sess, attended: came}
+"""
+    yaml = _yaml(keys, [MEASURE + "score: phq}"]) + listed
+    folder = _write(tmp_path, frame, "csv", yaml)
+    raw = read_study(folder)
+    assert raw.tables["clients"]["condition"].tolist() == ["y", "x"]
+    assert raw.origins["clients"].filled["condition"][0].tolist() == [4, 3]
+    assert raw.origins["clients"].row.tolist() == [2, 3]
+    assert raw.tables["sessions"]["date"].dt.year.tolist() == [2024, 2024, 1024]
+    issues = validate(folder).issues
+    assert issues[["file", "row", "column"]].values.tolist() == [["data.csv", 3, "day"]]

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from ..origin import BESIDE, Layout, Origin
+from ..origin import BESIDE, Origin
 from ..tables import TABLES
+from .people import first_of
 from .source import Gathered, Part
 from .values import plain_text
 
@@ -37,7 +38,7 @@ def assemble(gathered: Gathered) -> Assembled:
         if name in _KEYS:
             parts = _given_before_derived(parts, _KEYS[name])
         if parts:
-            result.tables[name], result.origins[name] = _joined(parts)
+            _put(result, parts)
     _derive_missing(result)
     for name, frame in result.tables.items():
         if name not in BESIDE:
@@ -45,15 +46,28 @@ def assemble(gathered: Gathered) -> Assembled:
     return result
 
 
-def _joined(parts: list[Part]) -> tuple[pd.DataFrame, Origin]:
-    layouts: list[Layout] = []
-    layout: list[np.ndarray] = []
-    for part in parts:
-        layout.append(part.layout + np.int32(len(layouts)))
-        layouts += part.layouts
-    row = np.concatenate([part.rows.astype(np.int32, copy=False) for part in parts])
-    origin = Origin(tuple(layouts), np.concatenate(layout), row)
-    return stacked([part.frame for part in parts]), origin
+def _put(result: Assembled, parts: list[Part]) -> None:
+    """Add a table made of parts."""
+    whole = _joined(parts)
+    origin = Origin(whole.layouts, whole.layout, whole.rows, whole.filled)
+    result.tables[whole.table], result.origins[whole.table] = whole.frame, origin
+
+
+def _joined(parts: list[Part]) -> Part:
+    """Return parts of one table as one part."""
+    layouts = [layout for part in parts for layout in part.layouts]
+    starts = np.cumsum([0, *(len(part.layouts) for part in parts)], dtype=np.int32)
+
+    def joined(places: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+        layout = [each + start for (_, each), start in zip(places, starts, strict=False)]
+        rows = [row.astype(np.int32, copy=False) for row, _ in places]
+        return np.concatenate(rows), np.concatenate(layout)
+
+    rows, layout = joined([(part.rows, part.layout) for part in parts])
+    names = {name for part in parts for name in part.filled}
+    filled = {name: joined([part.place(name) for part in parts]) for name in names}
+    frame = stacked([part.frame for part in parts])
+    return Part(parts[0].table, frame, rows, tuple(layouts), layout, parts[0].given, filled)
 
 
 def stacked(frames: list[pd.DataFrame]) -> pd.DataFrame:
@@ -108,48 +122,52 @@ def _given_before_derived(parts: list[Part], key: list[str]) -> list[Part]:
     if not derived:
         return given
     if not given:
-        return _once(derived, key)
-    known = stacked([part.frame for part in _once(derived, key)])
+        return [_once(derived, key)]
+    known = _once(derived, key)
     return [_filled(part, known, key) for part in given]
 
 
-def _filled(part: Part, known: pd.DataFrame, key: list[str]) -> Part:
+def _filled(part: Part, known: Part, key: list[str]) -> Part:
     """Return a given part with columns that only the derived rows have."""
-    new = [name for name in known.columns if name not in part.frame.columns]
+    new = [name for name in known.frame.columns if name not in part.frame.columns]
     if not new or any(name not in part.frame.columns for name in key):
         return part
     left = part.frame[key].astype(object)
-    right = known.assign(**{name: known[name].astype(object) for name in key})
+    right = known.frame[key].astype(object).assign(at=np.arange(len(known.frame)))
     right = right.dropna(subset=key).drop_duplicates(key)
-    extra = left.merge(right[[*key, *new]], on=key, how="left")
-    frame = part.frame.assign(**{name: extra[name].set_axis(part.frame.index) for name in new})
-    return replace(part, frame=frame)
+    at = left.merge(right, on=key, how="left")["at"]
+    here, at = at.notna().to_numpy(), at.fillna(0).to_numpy(dtype=np.int64)
+    frame, filled = part.frame, dict(part.filled)
+    for name in new:
+        values = known.frame[name].iloc[at].set_axis(frame.index)
+        frame = frame.assign(**{name: values.where(here)})
+        row, layout = known.place(name)
+        filled[name] = (
+            np.where(here, row[at], part.rows),
+            np.where(here, layout[at] + len(part.layouts), part.layout).astype(np.int32),
+        )
+    return replace(part, frame=frame, filled=filled, layouts=part.layouts + known.layouts)
 
 
-def _once(parts: list[Part], key: list[str]) -> list[Part]:
+def _once(parts: list[Part], key: list[str]) -> Part:
     """Return derived parts in which no key is there twice; later files fill what is missing."""
+    whole = _joined(parts)
     if len(parts) == 1:
-        return parts
-    whole = stacked([part.frame for part in parts])
-    once = ~whole[key].duplicated().to_numpy()
-    further = [name for name in whole.columns if name not in key]
-    if further:
-        first = whole.groupby(key, sort=False, dropna=False)[further].first()
-        index = whole.loc[once].set_index(key).index
-        filled = first.reindex(index) if len(first) == int(once.sum()) else None
-    kept: list[Part] = []
-    start = 0
-    done = 0
-    for part in parts:
-        mask = once[start : start + len(part.frame)]
-        start += len(part.frame)
-        frame = part.frame[mask].reset_index(drop=True)
-        if further and filled is not None:
-            here = filled.iloc[done : done + len(frame)]
-            frame = frame.assign(**{name: here[name].to_numpy() for name in further})
-        done += len(frame)
-        kept.append(replace(part, frame=frame, rows=part.rows[mask], layout=part.layout[mask]))
-    return kept
+        return whole
+    frame, others = first_of(whole.frame, key)
+    at = frame.index.to_numpy()
+    filled = {}
+    for name in {*whole.filled, *others}:
+        row, layout = whole.place(name)
+        from_row = others.get(name, at)
+        filled[name] = (row[from_row], layout[from_row])
+    return replace(
+        whole,
+        frame=frame.reset_index(drop=True),
+        rows=whole.rows[at],
+        layout=whole.layout[at],
+        filled=filled,
+    )
 
 
 # -- tables no file gives ---------------------------------------------------------------------
@@ -175,7 +193,7 @@ def _derive(result: Assembled, name: str, key: list[str], sources: list[str]) ->
             Part(name, keys, origin.row[at], origin.layouts, origin.layout[at], given=False)
         )
     if parts:
-        result.tables[name], result.origins[name] = _joined(_once(parts, key))
+        _put(result, [_once(parts, key)])
 
 
 def _first_positions(frame: pd.DataFrame, key: list[str]) -> np.ndarray:

@@ -23,13 +23,13 @@ def client_rows(source: Source, client: pd.Categorical, at: np.ndarray) -> None:
         further = with_the_client(source, further)
     data |= {name: source.frame[column] for name, column in further.items()}
     frame = settled(pd.DataFrame(data, index=source.frame.index).iloc[at], "clients")
-    first = _first_of(frame, "client_id")
+    first, filled = first_of(frame, ["client_id"])
     for name in names:
         if name != "therapist_id":
             _name_changing(source, frame, name)
     columns = source.found(data) | further
     source.gathered.parts.append(
-        source.part("clients", first, first.index.to_numpy(), columns, given=False)
+        source.part("clients", first, first.index.to_numpy(), columns, given=False, filled=filled)
     )
 
 
@@ -52,22 +52,43 @@ def therapist_rows(source: Source, at: np.ndarray) -> None:
     names = [name for name in fields_of("therapists") if source.has(name)]
     data = {name: source.typed("therapists", name)[0] for name in names}
     frame = settled(pd.DataFrame(data, index=source.frame.index).iloc[at], "therapists")
-    first = _first_of(frame.dropna(subset=["therapist_id"]), "therapist_id")
+    first, filled = first_of(frame.dropna(subset=["therapist_id"]), ["therapist_id"])
     source.gathered.parts.append(
-        source.part("therapists", first, first.index.to_numpy(), source.found(names), given=False)
+        source.part(
+            "therapists",
+            first,
+            first.index.to_numpy(),
+            source.found(names),
+            given=False,
+            filled=filled,
+        )
     )
 
 
-def _first_of(frame: pd.DataFrame, key: str) -> pd.DataFrame:
-    """Return a row a key with the first value that is there in each column."""
-    once = ~frame[key].duplicated().to_numpy()
-    if len(frame.columns) == 1:
-        return frame[once]
-    filled = frame.groupby(key, sort=False, dropna=False).first()
-    result = frame[once].copy(deep=False)
-    for name in frame.columns.drop(key):
-        result[name] = filled[name].to_numpy()
-    return result
+def first_of(frame: pd.DataFrame, key: list[str]) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """Return a row a key with the first value that is there in each column.
+
+    Returns
+    -------
+    tuple
+        The rows, with the index of the first row of each key; and for the columns that took a
+        value from another row the index of each value's row.
+    """
+    once = np.flatnonzero(~frame[key].duplicated().to_numpy())
+    result = frame.iloc[once].copy(deep=False)
+    others = frame.columns.drop(key)
+    if len(once) == len(frame) or not len(others):
+        return result, {}
+    group = frame.groupby(key, sort=False, dropna=False, observed=True).ngroup().to_numpy()
+    filled = {}
+    for name in others:
+        there = np.flatnonzero(frame[name].notna().to_numpy())[::-1]
+        at = once.copy()
+        at[group[there]] = there  # the first row of a key is assigned last
+        if (at != once).any():
+            result[name] = frame[name].iloc[at].set_axis(result.index)
+            filled[str(name)] = frame.index.to_numpy()[at]
+    return result, filled
 
 
 def _name_changing(source: Source, frame: pd.DataFrame, name: str) -> None:

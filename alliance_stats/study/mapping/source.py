@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +42,11 @@ class Part:
     layouts: tuple[Layout, ...]
     layout: np.ndarray  # for each row, the position in `layouts`
     given: bool = True
+    filled: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+
+    def place(self, column: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return the row and layout of each value of a column."""
+        return self.filled.get(column, (self.rows, self.layout))
 
 
 @dataclass
@@ -296,10 +301,16 @@ class Source:
         *,
         when: str = "",
         given: bool = True,
+        filled: Mapping[str, np.ndarray] | None = None,
     ) -> Part:
-        """Return rows of a table that all stand in the same columns, one for each of `at`."""
+        """Return rows of a table that all stand in the same columns, one for each of `at`.
+
+        `filled`: for columns with values from other rows than `at`, which.
+        """
         rows, layout = self.rows[at], self.layout(columns, when)
-        return Part(table, frame, rows, (layout,), np.zeros(len(rows), dtype=np.int32), given)
+        zeros = np.zeros(len(rows), dtype=np.int32)
+        places = {name: (self.rows[other], zeros) for name, other in (filled or {}).items()}
+        return Part(table, frame, rows, (layout,), zeros, given, places)
 
     def layout(self, columns: dict[str, str], when: str = "") -> Layout:
         """Return that rows stand in these columns of the file."""

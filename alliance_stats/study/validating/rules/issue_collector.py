@@ -66,7 +66,7 @@ class Teller:
             return
         values = _values(finding, view)
         positions = view.positions(finding.table, finding.rows)
-        places = locate(self.origins.get(finding.table), positions)
+        places = locate(self.origins.get(finding.table), positions, finding.column)
         if finding.together:
             self._add_together(rule, level, finding, places, values)
         elif finding.topic == "column":

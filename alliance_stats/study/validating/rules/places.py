@@ -69,11 +69,14 @@ MEMORY = SourceFile(file="", sheet="", kind="", columns=())
 NOWHERE = Layout(MEMORY, {})
 
 
-def locate(origin: Origin | None, positions: np.ndarray) -> Places:
-    """Return the places of rows of a table; without an origin, rows count from 1."""
+def locate(origin: Origin | None, positions: np.ndarray, column: str = "") -> Places:
+    """Return the places of rows of a table, or of one column's values in them.
+
+    Without an origin, rows count from 1.
+    """
     if origin is None or not len(origin.layouts):
         zeros = np.zeros(len(positions), dtype=np.int64)
         return Places((MEMORY,), zeros, positions + 1, (NOWHERE,), zeros)
-    layout = origin.layout[positions]
-    row = origin.row[positions].astype(np.int64)
+    rows, layouts = origin.filled.get(column, (origin.row, origin.layout))
+    layout, row = layouts[positions], rows[positions].astype(np.int64)
     return Places(origin.files, origin.file_of(layout), row, origin.layouts, layout)
