@@ -10,7 +10,7 @@ import pandas as pd
 from ..core.arguments import whole
 from ..core.results import Result
 from ..errors import DesignError
-from ..inference.rows import tidy_rows
+from ..inference.rows import glance_row, tidy_rows
 from .bounds import within
 
 
@@ -41,10 +41,7 @@ class DropoutSampleSize(Result):
 
     def glance(self) -> pd.DataFrame:
         """Return one row: what is needed, and for what."""
-        return pd.DataFrame(
-            [{"n": self.n, "n_events": self.n_events, "parameters": self.parameters,
-              "prevalence": self.prevalence, "r2_cox_snell": self.r2_cox_snell}]
-        )  # fmt: skip
+        return glance_row(self, "n", "n_events", "parameters", "prevalence", "r2_cox_snell")
 
 
 def dropout_sample_size(

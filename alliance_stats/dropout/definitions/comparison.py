@@ -13,7 +13,8 @@ from ...core.arguments import names, share
 from ...core.results import Result
 from ...errors import AllianceStatsError, DesignError, listing
 from ...inference.distributions import half_width
-from ...inference.rows import tidy_rows
+from ...inference.rows import glance_row, tidy_rows
+from ...inference.shares import wilson
 from ..checks import study_or_table
 from ..endings import CENSORED, DROPOUT
 from ..incidence.incidence import dropout_incidence, last_open_of
@@ -65,16 +66,14 @@ class DropoutDefinitions(Result):
 
     def glance(self) -> pd.DataFrame:
         """Return one row: how many definitions, and how far the rates and kappas spread."""
-        return pd.DataFrame(
-            [
-                {
-                    "n_definitions": len(self.rates),
-                    "lowest_rate": self.rates["rate"].min(),
-                    "highest_rate": self.rates["rate"].max(),
-                    "lowest_kappa": self.agreement["kappa"].min(),
-                    "highest_kappa": self.agreement["kappa"].max(),
-                }
-            ]
+        rate, kappa = self.rates["rate"], self.agreement["kappa"]
+        return glance_row(
+            self,
+            n_definitions=len(self.rates),
+            lowest_rate=rate.min(),
+            highest_rate=rate.max(),
+            lowest_kappa=kappa.min(),
+            highest_kappa=kappa.max(),
         )
 
 
@@ -162,13 +161,9 @@ def _side_by_side(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def _rate(name: str, table: pd.DataFrame, confidence: float, last_open: str) -> dict[str, Any]:
-    from statsmodels.stats.proportion import proportion_confint
-
     open_ = int((table["reason"] == CENSORED).sum())
     n, events = len(table) - open_, int((table["reason"] == DROPOUT).sum())
-    low = high = np.nan
-    if n:
-        low, high = proportion_confint(events, n, alpha=1 - confidence, method="wilson")
+    low, high = wilson(events, n, confidence)
     row = {
         "definition": name, "n_clients": len(table), "n_dropout": events, "n_open": open_,
         "rate": events / n if n else np.nan, "conf_low": low, "conf_high": high,

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 
 from ...core.arguments import finite, share, whole
 from ...core.results import Result
 from ...errors import DesignError
-from ...inference.rows import tidy_rows
+from ...inference.distributions import half_width, t_two_sided
+from ...inference.rows import glance_row, tidy_rows
 from ..checks import number_of
 from .end_scores import FEWEST, EndScores, draw, end_scores
 
@@ -51,10 +51,7 @@ class DropoutSensitivity(Result):
 
     def glance(self) -> pd.DataFrame:
         """Return one row: clients, imputed clients, tipping point."""
-        return pd.DataFrame(
-            [{"n_clients": self.n_clients, "n_imputed": self.n_imputed,
-              "imputations": self.imputations, "tipping_point": self.tipping_point}]
-        )  # fmt: skip
+        return glance_row(self, "n_clients", "n_imputed", "imputations", "tipping_point")
 
 
 def dropout_sensitivity(
@@ -168,10 +165,10 @@ def _pooled(scores: EndScores, drawn: np.ndarray, confidence: float) -> dict[str
     total = inside + (1 + 1 / m) * between
     df = _barnard_rubin(m, between, total, k - 1)
     estimate, error = float(np.mean(means)), float(np.sqrt(total))
-    half = student.ppf(0.5 + confidence / 2, df) * error
+    half = float(half_width(error, df, confidence))
     return {
         "estimate": estimate, "std_error": error, "df": df,
-        "p_value": float(2 * student.sf(abs(estimate / error), df)),
+        "p_value": float(t_two_sided(estimate / error, df)),
         "conf_low": estimate - half, "conf_high": estimate + half,
     }  # fmt: skip
 

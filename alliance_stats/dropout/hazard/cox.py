@@ -12,8 +12,8 @@ from ...core.arguments import checked_choice, checked_table, numbers, share
 from ...core.people import refuse_ids
 from ...core.results import Result
 from ...errors import ColumnError, DesignError, listing, require_columns
-from ...inference.rows import coefficient_rows
-from ..leakage.dating import refuse_late_predictors, refuse_outcome
+from ...inference.rows import glance_row
+from ..leakage.lookahead import refuse_late_predictors, refuse_outcome
 from .fit import complete_rows, fewest_clients, outcome_and_predictors, parsed_hazard
 from .fit_checks import (
     INTERCEPT,
@@ -24,6 +24,7 @@ from .fit_checks import (
     standardised,
     told,
 )
+from .links import ratio_rows
 
 
 @dataclass(frozen=True)
@@ -55,31 +56,11 @@ class DropoutCox(Result):
 
     def tidy(self, *, exponentiate: bool = False) -> pd.DataFrame:
         """Return one row a term; `exponentiate` gives hazard ratios."""
-        shown = ~self.params.index.isin(self.runaway)
-        table = coefficient_rows(
-            self.params.index,
-            self.params.where(shown),
-            self.bse.where(shown),
-            confidence=self.confidence,
-        )
-        if exponentiate:
-            turned = ["estimate", "conf_low", "conf_high"]
-            table[turned] = np.exp(table[turned])
-        return table
+        return ratio_rows(self, exponentiate)
 
     def glance(self) -> pd.DataFrame:
         """Return one row: size and partial log-likelihood."""
-        return pd.DataFrame(
-            [
-                {
-                    "nobs": self.nobs,
-                    "n_events": self.n_events,
-                    "n_clusters": self.n_clusters,
-                    "ties": self.ties,
-                    "llf": self.llf,
-                }
-            ]
-        )
+        return glance_row(self, "nobs", "n_events", "n_clusters", "ties", "llf")
 
 
 def fit_dropout_cox(

@@ -15,7 +15,7 @@ from ...errors import ColumnError, DesignError, FormulaError, require_columns
 from ...inference.distributions import half_width
 from ...multilevel.formula.model_formula import Formula, parse_formula
 from ...multilevel.formula.terms import Columns, Table, build, response
-from ..leakage.dating import refuse_late_predictors, refuse_outcome
+from ..leakage.lookahead import refuse_late_predictors, refuse_outcome
 from . import frailty
 from .fit_checks import (
     few_events,

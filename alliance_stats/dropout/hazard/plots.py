@@ -11,6 +11,7 @@ from ...core.drawing import GREY, INK, PALE, SERIES, house_style, in_percent, ne
 from ...core.people import refuse_repeats
 from ...errors import DesignError, listing, require_columns
 from ...inference.distributions import half_width
+from ...inference.shares import wilson
 from .accumulation import accumulated
 from .links import inverse_link
 
@@ -29,8 +30,6 @@ def hazard_by_session(fit: DropoutHazard, data: pd.DataFrame) -> pd.DataFrame:
     Observed shares of those at risk with Wilson's interval, beside the mean fitted hazard of the
     same rows (known therapists); rows the model could not use are in neither.
     """
-    from statsmodels.stats.proportion import proportion_confint
-
     require_columns(data.columns, ["session", "event"], what="the person-period rows")
     fitted = fit.predict(data, therapists="known" if fit.group else "average")
     rows = data.assign(fitted=fitted)[fitted.notna()]
@@ -38,9 +37,8 @@ def hazard_by_session(fit: DropoutHazard, data: pd.DataFrame) -> pd.DataFrame:
         n_at_risk=("event", "size"), n_events=("event", "sum"), fitted=("fitted", "mean")
     )
     table["observed"] = table["n_events"] / table["n_at_risk"]
-    low, high = proportion_confint(
-        table["n_events"], table["n_at_risk"], alpha=1 - fit.confidence, method="wilson"
-    )
+    counts = zip(table["n_events"], table["n_at_risk"], strict=True)
+    low, high = zip(*(wilson(n, of, fit.confidence) for n, of in counts), strict=True)
     # At a share of 0 or 1 rounding can put Wilson's limit a hair on the wrong side.
     table["conf_low"] = np.minimum(low, table["observed"])
     table["conf_high"] = np.maximum(high, table["observed"])

@@ -12,9 +12,9 @@ from ...core.arguments import checked_choice, checked_table
 from ...core.results import Result
 from ...errors import require_columns
 from ...inference.distributions import half_width
-from ...inference.rows import coefficient_rows, tidy_rows
+from ...inference.rows import glance_row, tidy_rows
 from ...multilevel.formula.terms import Columns, Table
-from .links import over_therapists
+from .links import over_therapists, ratio_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,16 +77,7 @@ class DropoutHazard(Result):
 
         Coefficients that run to infinity (``.runaway``) are NaN.
         """
-        shown = ~self.params.index.isin(self.runaway)
-        fixed = coefficient_rows(
-            self.params.index,
-            self.params.where(shown),
-            self.bse.where(shown),
-            confidence=self.confidence,
-        )
-        if exponentiate:
-            turned = ["estimate", "conf_low", "conf_high"]
-            fixed[turned] = np.exp(fixed[turned])
+        fixed = ratio_rows(self, exponentiate)
         if not self.group:
             return fixed
         random = tidy_rows(
@@ -100,20 +91,17 @@ class DropoutHazard(Result):
 
     def glance(self) -> pd.DataFrame:
         """Return one row: size, fit and the therapists' share of the variance."""
-        return pd.DataFrame(
-            [
-                {
-                    "nobs": self.nobs,
-                    "n_events": self.n_events,
-                    "n_groups": self.n_groups,
-                    "link": self.link,
-                    "variance": self.variance,
-                    "icc": self.icc,
-                    "llf": self.llf,
-                    "aic": self.aic,
-                    "converged": self.converged,
-                }
-            ]
+        return glance_row(
+            self,
+            "nobs",
+            "n_events",
+            "n_groups",
+            "link",
+            "variance",
+            "icc",
+            "llf",
+            "aic",
+            "converged",
         )
 
     @property

@@ -11,7 +11,7 @@ import pandas as pd
 from ...core.arguments import checked_choice, share
 from ...core.results import Result
 from ...errors import ColumnError, DesignError, listing, require_columns
-from ...inference.rows import tidy_rows
+from ...inference.rows import glance_row, tidy_rows
 from ..checks import number_of
 from ..endings import CENSORED, DROPOUT, endings
 from ..time_scale import with_entry, with_time
@@ -57,20 +57,14 @@ class DropoutIncidence(Result):
     def glance(self) -> pd.DataFrame:
         """Return one row: clients, dropouts, last time."""
         dropouts = self.table.loc[self.table["event"] == DROPOUT, "n_events"].sum()
-        return pd.DataFrame(
-            [
-                {
-                    "n_clients": self.n_clients,
-                    "n_dropout": int(dropouts),
-                    "last_session": self.table["time"].max(),
-                    "gray_p_value": self._gray(),
-                }
-            ]
+        tests = self.tests[self.tests["event"] == DROPOUT] if len(self.tests) else self.tests
+        return glance_row(
+            self,
+            "n_clients",
+            n_dropout=int(dropouts),
+            last_session=self.table["time"].max(),
+            gray_p_value=float(tests["p_value"].iloc[0]) if len(tests) else float("nan"),
         )
-
-    def _gray(self) -> float:
-        own = self.tests[self.tests["event"] == DROPOUT] if len(self.tests) else self.tests
-        return float(own["p_value"].iloc[0]) if len(own) else float("nan")
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the incidence of dropout with its interval, beside 1 - Kaplan-Meier."""

@@ -65,33 +65,13 @@ def group_table(name: str, part: pd.DataFrame, confidence: float) -> pd.DataFram
     at_risk = len(time) - np.searchsorted(watched, grid, side="left")
     at_risk = at_risk - (entry[:, None] > grid).sum(axis=0)
     kinds = [DROPOUT, *[kind for kind in COMPETING if (reason == kind).any()]]
-    counts = np.stack([_counts(time[reason == kind], grid) for kind in kinds])
-    return pd.concat(
-        [
-            _kind_table(name, kind, grid, at_risk, counts, row, confidence)
-            for row, kind in enumerate(kinds)
-        ],
-        ignore_index=True,
-    )
-
-
-def _counts(times: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    return np.bincount(np.searchsorted(grid, times), minlength=len(grid))
-
-
-def _kind_table(
-    name: str,
-    kind: str,
-    grid: np.ndarray,
-    at_risk: np.ndarray,
-    counts: np.ndarray,
-    row: int,
-    confidence: float,
-) -> pd.DataFrame:
-    incidence, variance = aalen_johansen(at_risk, counts, row)
-    low, high = log_log_interval(incidence, variance, confidence)
-    return pd.DataFrame(
-        {
+    places = np.searchsorted(grid, time)
+    counts = np.stack([np.bincount(places[reason == k], minlength=len(grid)) for k in kinds])
+    parts = []
+    for kind, ended in zip(kinds, counts, strict=True):
+        incidence, variance = aalen_johansen(at_risk, counts, len(parts))
+        low, high = log_log_interval(incidence, variance, confidence)
+        columns = {
             "by": name,
             "time": grid if (grid % 1).any() else grid.astype(np.int64),
             "event": kind,
@@ -100,7 +80,8 @@ def _kind_table(
             "conf_low": low,
             "conf_high": high,
             "n_at_risk": at_risk,
-            "n_events": counts[row],
-            "one_minus_km": 1 - np.cumprod(1 - counts[row] / np.maximum(at_risk, 1)),
+            "n_events": ended,
+            "one_minus_km": 1 - np.cumprod(1 - ended / np.maximum(at_risk, 1)),
         }
-    )
+        parts.append(pd.DataFrame(columns))
+    return pd.concat(parts, ignore_index=True)

@@ -173,7 +173,9 @@ def correlation(a: np.ndarray, b: np.ndarray, *, least: int = 10) -> float:
     known = np.isfinite(a) & np.isfinite(b)
     if known.sum() < least or np.ptp(a[known]) == 0 or np.ptp(b[known]) == 0:
         return 0.0
-    return float(abs(np.corrcoef(a[known], b[known])[0, 1]))
+    a, b = a[known] - a[known].mean(), b[known] - b[known].mean()
+    size = np.sqrt((a @ a) * (b @ b))
+    return float(abs(a @ b) / size) if size > 0 else 0.0
 
 
 def _ratio(levels: np.ndarray, last: np.ndarray) -> float:

@@ -33,7 +33,8 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from ...errors import ColumnError, did_you_mean, listing
+from ...errors import ColumnError, MeasureError, did_you_mean, listing
+from ...instruments import measure
 from ..prediction.landmark import Landmark
 from . import association
 
@@ -208,15 +209,13 @@ def _from_definition(name: str, land: Landmark) -> bool:
     if not land.definition.startswith("before_reliable_change"):
         return False
     asked = land.definition.partition("measure=")[2].split(",")[0].split(")")[0].strip()
-    return name.startswith(asked + "_") if asked else _is_outcome(name)
+    return name.startswith(asked + "_") if asked else has_construct(name, "outcome")
 
 
-def _is_outcome(name: str) -> bool:
-    from ...errors import MeasureError
-    from ...instruments import measure
-
+def has_construct(feature: str, construct: str) -> bool:
+    """Return whether a feature is a score of a measure whose card names that construct."""
     try:
-        return getattr(measure(name.split("_")[0]), "construct", "") == "outcome"
+        return getattr(measure(feature.split("_")[0]), "construct", "") == construct
     except MeasureError:
         return False
 

@@ -1,4 +1,6 @@
-"""What a column of person-period rows shows of the future, whatever its unit and origin.
+"""A guard: is each predictor of leaving known before the client leaves?
+
+Asked is what a column of person-period rows shows of the future, whatever its unit and origin.
 
 A client-constant column is compared, over clients, with when and how they ended and with what a
 whole therapy alone can tell of the other columns; one that changes, row by row, with deviations
@@ -8,12 +10,17 @@ centring nor scaling nor (with ranks) any monotone function hides anything.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from ...errors import DesignError, listing
+from .association import correlation, in_days, rank_correlation
+
+AFTERWARDS = ("last_session", "reason", "ended_as", "n_sessions", "sessions_attended", "definition")
 CATEGORIES = 10  # a column of numbers with so few values is looked at as categories too
 _SAME = 1e-9
 _SHARE = 0.99  # of pairs that must agree before a column counts as another one's future
@@ -55,8 +62,7 @@ class Rows:
         """Return a column as floats; infinite values as missing (they are refused elsewhere)."""
         column = self.frame[name]
         if types.is_datetime64_any_dtype(column.dtype):
-            days = (column - column.min()).dt.total_seconds() / 86400
-            return days.to_numpy(dtype=float)
+            return in_days(column - column.min())
         values = column.to_numpy(dtype=float, na_value=np.nan)
         return np.where(np.isfinite(values), values, np.nan)
 
@@ -78,6 +84,55 @@ class Rows:
             if isinstance(c, str) and c not in skip and types.is_numeric_dtype(self.frame[c].dtype)
             and not self.constant(self.numbers(c))
         ]  # fmt: skip
+
+
+def refuse_outcome(columns: Iterable[str], outcome: Iterable[str]) -> None:
+    """Refuse a formula whose right-hand side holds its left-hand side, in whatever function."""
+    both = [name for name in dict.fromkeys(columns) if name in set(outcome)]
+    if both:
+        raise DesignError(
+            f"'{both[0]}' stands on both sides of the formula: an outcome cannot predict itself."
+        )
+
+
+def refuse_late_predictors(data: pd.DataFrame, columns: Iterable[str], event: str) -> None:
+    """Raise `DesignError` where a predictor knows what comes after the session it stands at.
+
+    Only what the data show can be found: the outcome itself, how and when the therapy ended,
+    summaries of the whole therapy (or deviations from them), a later session's value.
+    """
+    if not {"client_id", "session"} <= set(data.columns):
+        return
+    names = [c for c in dict.fromkeys(columns) if c not in {"session", "client_id", event}]
+    found = late_predictors(data, names, event)
+    if found:
+        name, why = found[0]
+        others = f" ({listing(n for n, _ in found[1:])} too)" if found[1:] else ""
+        raise DesignError(
+            f"'{name}' knows more than was known before the client could leave: {why}{others}. "
+            "Use what person_period gives (means and deviations up to each session), or "
+            "person_period(predictors=...) with the session at which each value became known. "
+            "If it truly was known before, say so with guard=False."
+        )
+
+
+def late_predictors(data: pd.DataFrame, names: Iterable[str], event: str) -> list[tuple[str, str]]:
+    """Return the predictors that know the future, with what each knows."""
+    rows = Rows.of(data, event)
+    found = []
+    for name in names:
+        why = "it says how or when the therapy ended" if name in AFTERWARDS else None
+        if why is None and name in rows.frame.columns:
+            column = rows.frame[name]
+            kind = column.dtype
+            number = types.is_numeric_dtype(kind) or types.is_datetime64_any_dtype(kind)
+            if not number or column.nunique() <= CATEGORIES:
+                why = category(column, rows)
+            if why is None and number:
+                why = quantity(name, rows)
+        if why:
+            found.append((str(name), why))
+    return found
 
 
 def category(column: pd.Series, rows: Rows) -> str | None:
@@ -137,11 +192,10 @@ def _tracks_the_end(one: np.ndarray, rows: Rows) -> bool:
     last = rows.once(rows.last)
     known = np.isfinite(one)
     a, b = one[known], last[known]
-    if len(a) < _LEAST or len(np.unique(a)) < 3 or len(np.unique(b)) < 3:
+    if min(len(np.unique(a)), len(np.unique(b))) < 3:
         return False
-    ranks = pd.DataFrame({"a": a, "b": b}).rank().to_numpy().T
     limit = next(limit for least, limit in _TRACKS if len(a) >= least)
-    return bool(abs(np.corrcoef(ranks)[0, 1]) > limit)
+    return rank_correlation(a, b, least=_LEAST) > limit
 
 
 def _counts_down(own: np.ndarray, rows: Rows) -> str | None:
@@ -206,13 +260,7 @@ def _mean(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
 
 def _alike(own: np.ndarray, other: np.ndarray) -> bool:
     """Say whether one column is the other one, up to unit and origin."""
-    known = np.isfinite(own) & np.isfinite(other)
-    a, b = own[known], other[known]
-    if len(a) < _LEAST or len(np.unique(a)) < 2 or len(np.unique(b)) < 2:
-        return False
-    a, b = a - a.mean(), b - b.mean()
-    size = np.sqrt((a @ a) * (b @ b))
-    return bool(size > 0 and abs(a @ b) / size > 1 - _SAME)
+    return correlation(own, other, least=_LEAST) > 1 - _SAME
 
 
 def _leads(own: np.ndarray, values: np.ndarray, codes: np.ndarray, steps: int) -> bool:

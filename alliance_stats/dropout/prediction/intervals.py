@@ -12,6 +12,8 @@ intervals are widened for a small number of clusters. Simulated coverage: docs/d
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -69,6 +71,13 @@ def limits(
     return max(estimate - half, bounds[0]), min(estimate + half, bounds[1])
 
 
+def _again(
+    measure: Callable[[np.ndarray], Any], data: Predictions, weights: np.ndarray
+) -> np.ndarray:
+    """Return a measure of weighted clients in every draw of clusters."""
+    return np.array([measure(w[data.cluster].astype(float)) for w in weights])
+
+
 def performance(
     data: Predictions,
     weights: np.ndarray,
@@ -99,7 +108,7 @@ def performance(
             rows.append((name, np.nan, np.nan, np.nan))
             continue
         own = function(data, each)
-        again = np.array([function(data, w[data.cluster].astype(float)) for w in weights])
+        again = _again(partial(function, data), data, weights)
         factor = trained if name in TRAINED else few
         bounds = BOUNDS.get(name, (-np.inf, np.inf))
         rows.append((name, own, *limits(again, own, confidence, factor, bounds)))
@@ -138,9 +147,7 @@ def calibration_curve(
     low, high = (float(q) for q in np.quantile(data.p, [0.02, 0.98]))
     at = np.linspace(low, high, points)
     own = metrics.observed_curve(data, np.ones(len(data.y)), at)
-    again = np.stack(
-        [metrics.observed_curve(data, w[data.cluster].astype(float), at) for w in weights]
-    )
+    again = _again(lambda w: metrics.observed_curve(data, w, at), data, weights)
     widen = _trained(data, confidence)
     bands = np.array(
         [limits(v, e, confidence, widen, (0.0, 1.0)) for v, e in zip(again.T, own, strict=True)]
@@ -159,13 +166,9 @@ def decision_curve(
     all_treated = np.ones(len(data.y))
     for threshold in thresholds:
         for strategy, p in (("model", data.p), ("treat_all", all_treated)):
-            values = np.array(
-                [
-                    metrics.net_benefit(data.y, p, w[data.cluster].astype(float), threshold)
-                    for w in weights
-                ]
-            )
-            own = metrics.net_benefit(data.y, p, np.ones(len(data.y)), threshold)
+            benefit = partial(metrics.net_benefit, data.y, p, threshold=threshold)
+            values = _again(benefit, data, weights)
+            own = benefit(np.ones(len(data.y)))
             # Treating all needs no model, so nothing is to be added for its training.
             factor = widen if strategy == "model" else few
             rows.append((strategy, threshold, own, *limits(values, own, confidence, factor)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ...core.results import Result
-from ...inference.rows import tidy_rows
+from ...inference.rows import glance_row, tidy_rows
 from ..sample_size import DropoutSampleSize
 
 if TYPE_CHECKING:
@@ -109,19 +109,16 @@ class DropoutPrediction(Result):
 
     def glance(self) -> pd.DataFrame:
         """Return one row: clients, dropouts, therapists, folds, landmark."""
-        return pd.DataFrame(
-            [
-                {
-                    "landmark": self.settings["landmark"],
-                    "n_clients": len(self.predictions),
-                    "n_events": int(self.predictions["event"].sum()),
-                    "n_groups": self.folds[self.settings["groups"]].nunique(),
-                    "n_folds": self.folds["fold"].nunique(),
-                    "n_features": len(self.features),
-                    "n_leaks": int((self.leaks["kind"] != "suspect").sum()),
-                    "n_needed": self.sample_size.n,
-                }
-            ]
+        return glance_row(
+            self,
+            landmark=self.settings["landmark"],
+            n_clients=len(self.predictions),
+            n_events=int(self.predictions["event"].sum()),
+            n_groups=self.folds[self.settings["groups"]].nunique(),
+            n_folds=self.folds["fold"].nunique(),
+            n_features=len(self.features),
+            n_leaks=int((self.leaks["kind"] != "suspect").sum()),
+            n_needed=self.sample_size.n,
         )
 
     def tripod(self) -> Tripod:

@@ -315,7 +315,7 @@ def _with_one_predictor(asked: Asked, x: pd.DataFrame) -> tuple[tuple[str, ...],
             said = [f"one_predictor uses '{first}': '{asked.features[0]}' was left out."]
     else:
         last = (str(c) for c in x.columns if str(c).endswith("_client_last"))
-        first = next((name for name in sorted(last) if _is_alliance(name)), "")
+        first = next((name for name in sorted(last) if leaks.has_construct(name, "alliance")), "")
     if first or "one_predictor" not in asked.models:
         return asked.models, first, said
     why = "No rating of the alliance by the client is known at the landmark"
@@ -325,13 +325,3 @@ def _with_one_predictor(asked: Asked, x: pd.DataFrame) -> tuple[tuple[str, ...],
         )
     models = tuple(name for name in asked.models if name != "one_predictor")
     return models, "", [f"{why}, so the model one_predictor was left out; features= names one."]
-
-
-def _is_alliance(name: str) -> bool:
-    from ...errors import MeasureError
-    from ...instruments import measure
-
-    try:
-        return measure(name.split("_")[0]).construct == "alliance"
-    except MeasureError:
-        return False

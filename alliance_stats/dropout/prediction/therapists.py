@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy import optimize
-from scipy.stats import t as student
 
+from ...inference.distributions import half_width
 from ..hazard import frailty
 from .metrics import Predictions, logit
 
@@ -131,9 +131,8 @@ def _calibration(data: Predictions, confidence: float) -> tuple[float, ...] | st
     far = _sd_above(sorted_sample, at, found.sd, found.loglik)
     if not np.isfinite([error, far]).all():
         return "how much therapists differ cannot be told from these clients."
-    tail = 0.5 + confidence / 2
-    half = student.ppf(tail, k - 1) * error
-    wide = student.ppf(tail, k - 2) * np.hypot(error, far)
+    half = float(half_width(error, k - 1, confidence))
+    wide = float(half_width(np.hypot(error, far), k - 2, confidence))
     return at, at - half, at + half, found.sd, at - wide, at + wide
 
 
@@ -181,10 +180,10 @@ def _discrimination(found: Areas, confidence: float) -> tuple[float, ...] | str:
     error = float(np.sqrt((share**2 * (found.area - mean) ** 2 / (1 - share) ** 2).sum()))
     df = (found.weight**2).sum() ** 2 / (found.weight**4).sum() - 1
     between, unsure = _between(found.area[two], found.variance[two], found.weight[two])
-    tail, scale = 0.5 + confidence / 2, mean * (1 - mean)
-    half = student.ppf(tail, df) * error / scale
+    scale = mean * (1 - mean)
+    half = half_width(error, df, confidence) / scale
     spread = np.sqrt(error**2 + max(between + unsure, 0.0))
-    wide = student.ppf(tail, two.sum() - 2) * spread / scale
+    wide = half_width(spread, two.sum() - 2, confidence) / scale
     centre = float(np.log(mean / (1 - mean)))
     low, high, far_low, far_high = (
         float(1 / (1 + np.exp(-(centre + step)))) for step in (-half, half, -wide, wide)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.dropout.leakage.dating import late_predictors
+from alliance_stats.dropout.leakage.lookahead import late_predictors
 
 
 @pytest.fixture(scope="module")
