@@ -6,12 +6,22 @@ import math
 import os
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..core.arguments import checked_choice
 from ..core.outputs import scratch_beside
-from ..errors import AllianceStatsError, AllianceStatsWarning
+from ..errors import (
+    AllianceStatsError,
+    AllianceStatsWarning,
+    DesignError,
+    did_you_mean,
+    listing,
+)
+from ..instruments.criteria import CRITERIA
+from ..ruptures import rupture_rules
+from ..study import open_study
 from .content import Section
 from .context import Context, Options
 from .manifest import changed_since
@@ -140,10 +150,6 @@ def write_report(
 
 
 def _checked_options(options: dict[str, Any]) -> Options:
-    from dataclasses import fields
-
-    from ..errors import DesignError, did_you_mean, listing
-
     known = [field.name for field in fields(Options)]
     for name in options:
         if name not in known:
@@ -158,11 +164,6 @@ def _checked_options(options: dict[str, Any]) -> Options:
 
 def _check_values(chosen: Options) -> None:
     """Refuse what no report can be made with, before any work is done."""
-    from ..core.arguments import checked_choice
-    from ..errors import DesignError, did_you_mean, listing
-    from ..instruments.criteria import CRITERIA
-    from ..ruptures import rupture_rules
-
     rules = list(rupture_rules()["name"])
     if chosen.rupture_rule not in rules:
         raise DesignError(
@@ -189,8 +190,6 @@ def _check_named(context: Context) -> None:
 def _opened(study: Any) -> tuple[Any, Path | None]:
     if not isinstance(study, str | os.PathLike):
         return study, getattr(study, "folder", None)
-    from ..study import open_study
-
     opened = open_study(study)
     return opened, getattr(opened, "folder", None) or Path(study)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import escape
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -35,8 +36,6 @@ def _mark_synthetic(canvas: Canvas) -> None:
 
 def inline_svg(svg: bytes, key: str, alt: str) -> str:
     """Return the SVG as an element of a page: own ids, a text for those who cannot see it."""
-    from html import escape
-
     text = svg.decode("utf-8")
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)

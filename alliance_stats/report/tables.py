@@ -35,14 +35,17 @@ def to_html(table: Table) -> str:
     if table.group:
         groups = {value: places.hold(escape(str(value))) for value in table.frame[table.group]}
         shown["group"] = [groups[value] for value in table.frame[table.group]]
-    built = GT(shown, groupname_col="group" if table.group else None, id=_anchor(table.key))
+    anchor = "t-" + re.sub(r"[^a-z0-9]+", "-", table.key.lower()).strip("-")
+    built = GT(shown, groupname_col="group" if table.group else None, id=anchor)
     labels = {f"c{n}": places.hold(_label(column)) for n, column in enumerate(table.columns)}
     built = built.cols_label(labels)  # type: ignore[arg-type]
     for align in ("left", "right", "center"):
         chosen = [f"c{n}" for n, column in enumerate(table.columns) if column.align == align]
         built = built.cols_align(align, columns=chosen) if chosen else built
-    for spanner, names in _spanners(table.columns).items():
-        built = built.tab_spanner(places.hold(escape(spanner)), columns=names)
+    spanners = dict.fromkeys(column.spanner for column in table.columns if column.spanner)
+    for spanner in spanners:
+        under = [f"c{n}" for n, column in enumerate(table.columns) if column.spanner == spanner]
+        built = built.tab_spanner(places.hold(escape(spanner)), columns=under)
     return places.fill(_bare(built.as_raw_html()))
 
 
@@ -64,18 +67,6 @@ def _label(column: Column) -> str:
     """Return the label escaped, with statistical symbols in italics as APA asks."""
     safe = escape(column.label)
     return f"<em>{safe}</em>" if safe in {"b", "n", "N", "t", "z", "p", "df", "r", "SD"} else safe
-
-
-def _spanners(columns: tuple[Column, ...]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for position, column in enumerate(columns):
-        if column.spanner:
-            found.setdefault(column.spanner, []).append(f"c{position}")
-    return found
-
-
-def _anchor(key: str) -> str:
-    return "t-" + re.sub(r"[^a-z0-9]+", "-", key.lower()).strip("-")
 
 
 def _bare(markup: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from ..core.disclosure import AT_THE_TOP, NOTHING_WITHHELD
 from ..core.outputs import keep_inputs
 from . import manifest
-from .content import Block, Figure, Section, Table
+from .content import Figure, Section, Table
 from .context import Context
 from .figures import to_svg
 from .formatting import count
@@ -36,8 +36,20 @@ def write_files(folder: Path, context: Context, sections: Sequence[Section]) -> 
         for block in blocks
         if isinstance(block, Figure)
     }
-    _write_figures(folder / "figures", blocks, svgs, synthetic)
-    _write_tables(folder / "tables", blocks, sections, synthetic)
+    for name in ("figures", "tables"):
+        (folder / name).mkdir()
+    numbers = number_blocks(sections).tables
+    for block in blocks:
+        if isinstance(block, Figure):
+            place = folder / "figures" / block.key
+            place.with_suffix(".svg").write_bytes(titled(svgs[block.key], block, synthetic))
+            if block.data is not None:
+                write_frame(block.data, place.with_suffix(".csv"))
+        elif isinstance(block, Table):
+            place = folder / "tables" / block.key
+            to_csv(block, place.with_suffix(".csv"))
+            write_word(block, place.with_suffix(".docx"), number=numbers[block.key],
+                       synthetic=synthetic)  # fmt: skip
     made = _now()
     page = render(
         title=names.mask(study.name),
@@ -55,34 +67,11 @@ def write_files(folder: Path, context: Context, sections: Sequence[Section]) -> 
     return made
 
 
-def _write_figures(
-    folder: Path, blocks: Sequence[Block], svgs: dict[str, bytes], synthetic: bool
-) -> None:
-    folder.mkdir()
-    for block in blocks:
-        if isinstance(block, Figure):
-            (folder / f"{block.key}.svg").write_bytes(titled(svgs[block.key], block, synthetic))
-            if block.data is not None:
-                write_frame(block.data, folder / f"{block.key}.csv")
-
-
 def titled(svg: bytes, figure: Figure, synthetic: bool) -> bytes:
     """Return the SVG with its title inside, for those who meet it without the page."""
     title = escape(figure.title + " (synthetic data)" * synthetic, quote=False)
     end = svg.index(b">", svg.index(b"<svg")) + 1
     return svg[:end] + b"<title>" + title.encode("utf-8", "replace") + b"</title>" + svg[end:]
-
-
-def _write_tables(
-    folder: Path, blocks: Sequence[Block], sections: Sequence[Section], synthetic: bool
-) -> None:
-    folder.mkdir()
-    numbers = number_blocks(sections).tables
-    for block in blocks:
-        if isinstance(block, Table):
-            to_csv(block, folder / f"{block.key}.csv")
-            word = folder / f"{block.key}.docx"
-            write_word(block, word, number=numbers[block.key], synthetic=synthetic)
 
 
 def _write_manifest(

@@ -7,6 +7,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+import alliance_stats as al
+
 from ...core.disclosure import SMALLEST_SHOWN, WithheldError, rounded
 from ...core.drawing import house_style, new_axes
 from ...description import mean_course, scale_reliability
@@ -145,8 +147,6 @@ def _parts(context: Context, score: Score) -> list[tuple[str, str]]:
 
 def _level(context: Context, score: Score, rater: str, scale: str, draft: Draft) -> dict[str, Any]:
     """Return means, spreads and shares of variance of one rater's scale."""
-    import alliance_stats as al
-
     rows = context.rows(Score(score.measure, scale, rater, score.title, score.direction))
     rows = with_therapist(context.study, rows)
     counts = {
@@ -219,8 +219,6 @@ def _headline(score: Score, row: pd.Series) -> str:
 
 def model_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     """Return the growth of the alliance over sessions as a multilevel model."""
-    import alliance_stats as al
-
     rows = with_therapist(context.study, context.rows(score))
     rows = rows.assign(session_from_1=rows["session"].astype(float) - 1)
     formula = f"score ~ session_from_1 + (1 + session_from_1 | client_id){therapist_term(rows)}"
