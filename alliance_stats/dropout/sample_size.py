@@ -104,11 +104,12 @@ def dropout_sample_size(
             f"shrinkage ({shrinkage:g}) must lie above the anticipated Cox-Snell R squared "
             f"({r2:.3f}): with less, no number of clients is defined."
         )
+    for_risk = int(np.ceil((1.96 / margin) ** 2 * prevalence * (1 - prevalence)))
     for_optimism = r2 / (r2 + optimism * largest)
     rows = [
         ("shrinkage", _for_shrinkage(parameters, r2, shrinkage), shrinkage),
         ("optimism", _for_shrinkage(parameters, r2, for_optimism), for_optimism),
-        ("overall risk", _for_risk(prevalence, margin), np.nan),
+        ("overall risk", for_risk, np.nan),
     ]
     table = pd.DataFrame(rows, columns=["criterion", "n", "shrinkage"])
     table["n_events"] = table["n"] * prevalence
@@ -139,10 +140,6 @@ def _null(prevalence: float) -> float:
 
 def _for_shrinkage(parameters: int, r2: float, shrinkage: float) -> int:
     return int(np.ceil(parameters / ((shrinkage - 1) * np.log(1 - r2 / shrinkage))))
-
-
-def _for_risk(prevalence: float, margin: float) -> int:
-    return int(np.ceil((1.96 / margin) ** 2 * prevalence * (1 - prevalence)))
 
 
 def _r2(

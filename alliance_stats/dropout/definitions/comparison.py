@@ -115,16 +115,17 @@ def compare_dropout_definitions(
     study_or_table(study)
     share(confidence)
     tables, messages = _tables(study, definitions)
-    clients = _side_by_side(tables)
+    columns = [t.set_index("client_id")["reason"].rename(name) for name, t in tables.items()]
+    clients = pd.concat(columns, axis=1).rename_axis("client_id").reset_index()
     rates = pd.DataFrame(
         [_rate(name, table, confidence, last_open_of(study)) for name, table in tables.items()]
     )
     pairs = [_pair(clients, a, b, confidence) for a, b in combinations(tables, 2)]
-    columns = ["first", "second", "n", "both", "only_first", "only_second", "neither",
+    fields = ["first", "second", "n", "both", "only_first", "only_second", "neither",
                "agreement", "kappa", "conf_low", "conf_high"]  # fmt: skip
     answers, why = _answers(study, tables, confidence)
     return DropoutDefinitions(
-        rates, pd.DataFrame(pairs, columns=columns), answers, clients, confidence,
+        rates, pd.DataFrame(pairs, columns=fields), answers, clients, confidence,
         tuple(messages + why),
     )  # fmt: skip
 
@@ -153,11 +154,6 @@ def _tables(
     for name, table in tables.items():
         messages += [f"{name}: {said}" for said in table.attrs["messages"]]
     return tables, list(dict.fromkeys(messages))
-
-
-def _side_by_side(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    columns = [t.set_index("client_id")["reason"].rename(name) for name, t in tables.items()]
-    return pd.concat(columns, axis=1).rename_axis("client_id").reset_index()
 
 
 def _rate(name: str, table: pd.DataFrame, confidence: float, last_open: str) -> dict[str, Any]:

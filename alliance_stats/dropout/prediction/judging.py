@@ -47,7 +47,8 @@ def judged(
             parts[key].append(value.assign(model=name))
     tables: dict[str, Any] = {key: _stacked(values) for key, values in parts.items()}
     tables["net_benefit"] = _strategies(tables["net_benefit"])
-    folds = _folds(land, run, settings["groups"])
+    columns = dict.fromkeys(["client_id", "therapist_id", settings["groups"]])
+    folds = land.clients[list(columns)].assign(fold=run.fold)
     return DropoutPrediction(
         **tables, leaks=found, folds=folds,
         predictions=folds.assign(event=y, **run.probabilities),
@@ -116,11 +117,6 @@ def _strategies(table: pd.DataFrame) -> pd.DataFrame:
     named = table["model"].where(table["strategy"] == "model", table["strategy"])
     table = table.assign(model=named).drop(columns="strategy")
     return table.drop_duplicates(["model", "threshold"], ignore_index=True)
-
-
-def _folds(land: Landmark, run: Run, groups: str) -> pd.DataFrame:
-    columns = list(dict.fromkeys(["client_id", "therapist_id", groups]))
-    return land.clients[columns].assign(fold=run.fold)
 
 
 def _missing(x: pd.DataFrame) -> pd.DataFrame:

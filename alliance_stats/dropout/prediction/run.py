@@ -231,7 +231,8 @@ def _usable_features(
     x = x.drop(columns=notes).apply(_plain).reset_index(drop=True)
     together = [c for c in x.columns if x[c].dtype == object and few_alike(x[c])]
     x = x.assign(**{c: rare_together(x[c].fillna("missing")) for c in together})
-    alike = [c for c in x.columns if _differing(x[c]) < SMALLEST_SHOWN]
+    # Counted are the clients who have another value than most.
+    alike = [c for c in x.columns if x[c].value_counts().iloc[1:].sum() < SMALLEST_SHOWN]
     x = x.drop(columns=alike)
     messages = []
     if alike:
@@ -259,11 +260,6 @@ def _usable_features(
             f"Suspect features were kept: {listing(suspect)}. Look when they were known (.leaks)."
         )
     return x, found, messages
-
-
-def _differing(column: pd.Series) -> int:
-    """Return how many clients have another value than most have."""
-    return int(column.value_counts().iloc[1:].sum())
 
 
 def _is_note(column: pd.Series) -> bool:

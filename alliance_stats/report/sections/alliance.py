@@ -28,11 +28,7 @@ DF: Literal["satterthwaite"] = "satterthwaite"
 
 def build(context: Context, draft: Draft) -> Section:
     """Return the section."""
-    try:
-        score = context.alliance
-    except AllianceStatsError as error:
-        draft.refuse(error)
-        return draft.finish()
+    score = context.alliance
     draft.used.update(measure=score.measure, scale=score.scale, rater=score.rater)
     draft.attempt("The course of the alliance", lambda: course_blocks(context, score))
     draft.attempt("Level and reliability", lambda: reliability_blocks(context, score, draft))

@@ -11,7 +11,6 @@ from ...change.significant import ClinicallySignificantChange, judged_by_line
 from ...core.disclosure import NOTE, OTHERS, Disclosure
 from ...core.drawing import house_style, new_axes
 from ...description import first_and_last
-from ...errors import AllianceStatsError
 from ...inference.shares import wilson
 from ...instruments.criteria import Criterion
 from .. import columns as col
@@ -28,11 +27,7 @@ DENOMINATORS = labels("change_denominators")
 
 def build(context: Context, draft: Draft) -> Section:
     """Return the section."""
-    try:
-        score = context.outcome
-    except AllianceStatsError as error:
-        draft.refuse(error)
-        return draft.finish()
+    score = context.outcome
     draft.used.update(measure=score.measure, scale=score.scale)
     draft.attempt("Outcome change", lambda: change_blocks(context, score, draft))
     return draft.finish()

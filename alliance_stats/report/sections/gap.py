@@ -12,7 +12,7 @@ import alliance_stats as al
 
 from ...core.disclosure import SMALLEST_SHOWN, Disclosure, blurred, rounded, spread_tells
 from ...core.drawing import house_style, new_axes
-from ...errors import AllianceStatsError, plural
+from ...errors import plural
 from .. import columns as col
 from ..content import Block, Figure, Paragraph, Section, Table
 from ..context import Context, Score
@@ -28,11 +28,7 @@ AT_MOST_ONE = {"r_between", "r_within", "icc"}
 
 def build(context: Context, draft: Draft) -> Section:
     """Return the section."""
-    try:
-        score = context.alliance
-    except AllianceStatsError as error:
-        draft.refuse(error)
-        return draft.finish()
+    score = context.alliance
     draft.used.update(measure=score.measure, scale=score.scale, seed=context.options.seed)
     if draft.attempt("The rating gap", lambda: gap_blocks(context, score, draft)):
         draft.attempt("Truth and bias", lambda: further.truth_blocks(context, score, draft))

@@ -9,7 +9,7 @@ import pandas as pd
 import alliance_stats as al
 
 from ...core.disclosure import OTHERS, Disclosure
-from ...errors import AllianceStatsError, plural
+from ...errors import plural
 from .. import columns as col
 from ..content import Block, Caution, Paragraph, Section, Table
 from ..context import Context, Score
@@ -27,11 +27,7 @@ RUPTURED = ("repaired", "unrepaired", "censored")
 
 def build(context: Context, draft: Draft) -> Section:
     """Return the section."""
-    try:
-        score = context.alliance
-    except AllianceStatsError as error:
-        draft.refuse(error)
-        return draft.finish()
+    score = context.alliance
     options = context.options
     rows = context.rows(score)
     rule = {"rule": options.rupture_rule, **options.rupture_parameters}
