@@ -14,7 +14,7 @@ from .courses import Courses, Floats
 from .episodes import Episodes, follow
 from .observers.reports import find_table, read_marks
 from .parameters import complete
-from .reading import Series, check_range, read_scores, therapists_in
+from .reading import ScoreTable, check_range, read_scores, therapists_in
 from .result import Ruptures
 from .result_tables import build
 from .rules import Flags, Rule, find_rule
@@ -43,7 +43,7 @@ def prepare(
     codes: pd.DataFrame | None = None,
     measure: str | None = None,
     subscale: str | None = None,
-) -> tuple[Series, dict[str, Floats], dict[str, Any]]:
+) -> tuple[ScoreTable, dict[str, Floats], dict[str, Any]]:
     """Return the sorted sessions a rule works on, its marks, and all its parameters."""
     if rule.needs != "scores":
         given = events if rule.needs == "events" else codes

@@ -140,7 +140,9 @@ def plot_control_chart(result: Ruptures, client_id: Any, *, ax: Axes | None = No
     ax = new_axes() if ax is None else ax
     by_score = result.rule == "control_chart"
     if by_score:
-        _draw_limits(ax, chart)
+        ax.plot(chart["session"], chart["centre"], color=GREY, linewidth=1, label="centre")
+        for name, label in (("lower", "limits"), ("upper", None)):
+            ax.plot(chart["session"], chart[name], "--", color=INK, linewidth=1, label=label)
         y, ylabel = chart["score"], _score_label(result, chart)
     else:
         k = result.parameters["k"]
@@ -169,12 +171,6 @@ def plot_control_chart(result: Ruptures, client_id: Any, *, ax: Axes | None = No
     return ax
 
 
-def _draw_limits(ax: Axes, chart: pd.DataFrame) -> None:
-    ax.plot(chart["session"], chart["centre"], color=GREY, linewidth=1, label="centre")
-    for name, label in (("lower", "limits"), ("upper", None)):
-        ax.plot(chart["session"], chart[name], "--", color=INK, linewidth=1, label=label)
-
-
 def plot_small_multiples(
     result: Ruptures, client_ids: Sequence[Any] | None = None, *, columns: int = 4
 ) -> NDArray:
@@ -182,11 +178,8 @@ def plot_small_multiples(
     from matplotlib.figure import Figure
 
     if client_ids is None:
-        order = (
-            (result.clients["n_ruptures"].fillna(0) == 0)
-            .to_numpy(dtype=bool)
-            .argsort(kind="stable")
-        )
+        without = (result.clients["n_ruptures"].fillna(0) == 0).to_numpy(dtype=bool)
+        order = without.argsort(kind="stable")
         client_ids = result.clients["client_id"].iloc[order[:12]].tolist()
     rows = -(-len(client_ids) // columns)
     figure = Figure(figsize=(2.4 * columns, 1.7 * rows + 0.6), layout="constrained")

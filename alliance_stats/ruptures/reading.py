@@ -26,7 +26,7 @@ NO_NUMBERS = "bcmM"
 
 
 @dataclass(frozen=True)
-class Series:
+class ScoreTable:
     """A table of scores sorted by client (as first met) and session, one row a session.
 
     ``observed`` says which rows have a score; `courses` are made of these. ``notes`` say what
@@ -77,7 +77,7 @@ def read_scores(
     column: str,
     measure: str | None,
     subscale: str | None,
-) -> tuple[Series, dict[str, Any]]:
+) -> tuple[ScoreTable, dict[str, Any]]:
     """Return the course of one score, and the parameters with what its card says."""
     rater = given.get("rater")
     rows, score = choose(data, measure, subscale, rater, argument="subscale")
@@ -115,7 +115,9 @@ def range_of(
     return (low, high) if values.between(low, high).eq(values.notna()).all() else None
 
 
-def read_series(frame: pd.DataFrame, column: str = "score", *, what: str = "the scores") -> Series:
+def read_series(
+    frame: pd.DataFrame, column: str = "score", *, what: str = "the scores"
+) -> ScoreTable:
     """Return the table sorted, with every fault told in a sentence.
 
     Raises
@@ -146,7 +148,7 @@ def read_series(frame: pd.DataFrame, column: str = "score", *, what: str = "the 
             f"Not one value of '{column}' is observed in {what} ({len(frame)} rows): "
             "there is no course to judge. Was the right rater chosen?"
         )
-    return Series(
+    return ScoreTable(
         pd.Series(ids, name="client_id"),
         code.astype(np.int64, copy=False),
         client_id.reset_index(drop=True),
@@ -156,7 +158,7 @@ def read_series(frame: pd.DataFrame, column: str = "score", *, what: str = "the 
     )
 
 
-def therapists_in(data: Any, series: Series) -> dict[str, Floats]:
+def therapists_in(data: Any, series: ScoreTable) -> dict[str, Floats]:
     """Return each session's therapist as a number (the client's first; -1: unknown), or nothing."""
     known = therapist_of_client(data)
     if known is None:
@@ -269,7 +271,7 @@ def refuse_duplicates(
         )
 
 
-def check_range(series: Series, limits: tuple[float, float] | None) -> None:
+def check_range(series: ScoreTable, limits: tuple[float, float] | None) -> None:
     """Refuse scores outside the possible range."""
     if limits is None:
         return

@@ -11,7 +11,7 @@ import pandas as pd
 
 from .courses import Courses, Integers
 from .episodes import OUTCOMES, Episodes
-from .reading import Series
+from .reading import ScoreTable
 from .result import Ruptures
 from .rules import Flags, Rule
 
@@ -21,7 +21,7 @@ AT_CEILING = 0.5
 
 
 def build(
-    series: Series,
+    series: ScoreTable,
     courses: Courses,
     flags: Flags,
     episodes: Episodes,
@@ -49,7 +49,7 @@ def build(
 
 
 def _sessions(
-    series: Series,
+    series: ScoreTable,
     courses: Courses,
     flags: Flags,
     episodes: Episodes,
@@ -94,7 +94,7 @@ def _fill(values: npt.NDArray, observed: npt.NDArray[np.bool_]) -> npt.NDArray:
 
 
 def _episodes(
-    series: Series, courses: Courses, flags: Flags, found: Episodes, who: Integers
+    series: ScoreTable, courses: Courses, flags: Flags, found: Episodes, who: Integers
 ) -> pd.DataFrame:
     client = courses.client[found.rupture]
     session = courses.session
@@ -124,7 +124,7 @@ def words(labels: tuple[str, ...], codes: Integers) -> pd.Series:
 
 
 def _clients(
-    series: Series,
+    series: ScoreTable,
     courses: Courses,
     flags: Flags,
     found: Episodes,
@@ -152,8 +152,9 @@ def _clients(
     )
     for name, values in flags.client_columns.items():
         table[name] = _per_client(values, who, n)
-    if not rule.dates_sessions:
-        table = _undated(table)
+    if not rule.dates_sessions:  # what such a rule cannot know is missing
+        unknown = ["n_ruptures", *(f"n_{name}" for name in OUTCOMES), "class"]
+        table = table.assign(**{name: table[name].mask(judged > 0) for name in unknown})
     if p["range"] is None or rule.needs != "scores":
         return table
     return table.assign(**_extremes(series, p))
@@ -162,14 +163,6 @@ def _clients(
 def _known(counts: Integers, judged: Integers) -> pd.api.extensions.ExtensionArray:
     """Return counts, missing for clients of whom no session could be judged: that is not none."""
     return pd.arrays.IntegerArray(counts.astype(np.int64), np.asarray(judged == 0))
-
-
-def _undated(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table of clients without what a rule that dates no session cannot know."""
-    judged = table["n_judged"] > 0
-    names = ["n_ruptures", *(f"n_{name}" for name in OUTCOMES)]
-    counts = {name: table[name].mask(judged) for name in names}
-    return table.assign(**counts, **{"class": table["class"].mask(judged)})
 
 
 def _per_client(values: npt.NDArray, who: Integers, n: int) -> npt.NDArray:
@@ -192,7 +185,7 @@ def _ends(p: Mapping[str, Any]) -> tuple[float, float]:
     return (high, low) if p["direction"] == "higher_is_better" else (low, high)
 
 
-def _extremes(series: Series, p: Mapping[str, Any]) -> dict[str, npt.NDArray]:
+def _extremes(series: ScoreTable, p: Mapping[str, Any]) -> dict[str, npt.NDArray]:
     best, worst = _ends(p)
     n = np.maximum(np.bincount(series.code[series.observed], minlength=series.n_clients), 1)
     share = {
@@ -208,7 +201,7 @@ def _extremes(series: Series, p: Mapping[str, Any]) -> dict[str, npt.NDArray]:
 
 
 def _messages(
-    series: Series,
+    series: ScoreTable,
     courses: Courses,
     flags: Flags,
     clients: pd.DataFrame,

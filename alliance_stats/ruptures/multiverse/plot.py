@@ -68,9 +68,8 @@ def plot_curve(result: Any, *, ax: Axes | None = None) -> Axes:
     _draw_estimates(ax, drawn, result)
     if lower is not None:
         _draw_choices(lower, options, set(drawn["order"]))
-        lower.set_xlabel(f"Specifications in order of their estimate (n = {len(curve)})")
-    else:
-        ax.set_xlabel(f"Specifications in order of their estimate (n = {len(curve)})")
+    lowest = ax if lower is None else lower
+    lowest.set_xlabel(f"Specifications in order of their estimate (n = {len(curve)})")
     return ax
 
 

@@ -166,13 +166,18 @@ def compare_rules(
     specs = _labelled(rules)
     if len(specs) < 2:
         raise DesignError(f"Agreement needs two rules or more; {len(specs)} was given.")
-    _check_common(specs.values(), common)
+    known = set().union(*(find_rule(_parts(spec)[0]).parameters for spec in specs.values()))
+    unknown = [name for name in common if name not in known]
+    if unknown:
+        raise DesignError(f"None of the rules has a parameter '{unknown[0]}'.")
     source: dict[str, Any] = {"column": column, "measure": measure, "subscale": subscale}
     source |= {"events": events, "codes": codes}
     results = {label: _run(scores, spec, source, common) for label, spec in specs.items()}
     rows = [_pair(a, b, results[a], results[b], within) for a, b in combinations(results, 2)]
     pairs = pd.DataFrame(rows)
-    return RuleAgreement(pairs, _classes(results), results, within, _messages(pairs, results))
+    columns = [r.clients.set_index("client_id")["class"].rename(k) for k, r in results.items()]
+    classes = pd.concat(columns, axis=1).rename_axis("client_id").reset_index()
+    return RuleAgreement(pairs, classes, results, within, _messages(pairs, results))
 
 
 def _labelled(rules: Sequence[Spec] | Mapping[str, Spec]) -> dict[str, Spec]:
@@ -211,14 +216,6 @@ def _parts(spec: Spec) -> tuple[str, dict[str, Any]]:
             f"result of detect_ruptures; {spec!r} is none of these."
         )
     return str(spec["rule"]), {key: value for key, value in spec.items() if key != "rule"}
-
-
-def _check_common(specs: Iterable[Spec], common: Mapping[str, Any]) -> None:
-    """Refuse a common parameter that none of the rules has."""
-    known = set().union(*(find_rule(_parts(spec)[0]).parameters for spec in specs))
-    unknown = [name for name in common if name not in known]
-    if unknown:
-        raise DesignError(f"None of the rules has a parameter '{unknown[0]}'.")
 
 
 def _run(
@@ -276,11 +273,6 @@ def _class_changes(one: Ruptures, other: Ruptures) -> tuple[int, int, int]:
     judged = both[able_x & able_y]
     changed = int((judged["class_x"] != judged["class_y"]).sum())
     return len(judged), changed, int((able_x != able_y).sum())
-
-
-def _classes(results: Mapping[str, Ruptures]) -> pd.DataFrame:
-    columns = [r.clients.set_index("client_id")["class"].rename(k) for k, r in results.items()]
-    return pd.concat(columns, axis=1).rename_axis("client_id").reset_index()
 
 
 def _messages(pairs: pd.DataFrame, results: Mapping[str, Ruptures]) -> tuple[str, ...]:

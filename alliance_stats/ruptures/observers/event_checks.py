@@ -26,7 +26,7 @@ def check_events(events: object) -> pd.DataFrame:
         For whatever would make a row be passed over: no client or session, a rater or kind of
         no known name, a rating that is no number up to five.
     """
-    table = _keyed(events, ["client_id", "session", "rater", "kind"], "the events")
+    table = keyed(events, ["client_id", "session", "rater", "kind"], "the events")
     _known(table, "rater", RATERS, "the events")
     _known(table, "kind", KINDS, "the events")
     ratings = {
@@ -37,15 +37,10 @@ def check_events(events: object) -> pd.DataFrame:
     return table.assign(**ratings)
 
 
-def check_sessions(sessions: object) -> pd.DataFrame:
-    """Return the sessions with whole numbers."""
-    return _keyed(sessions, ["client_id", "session"], "the sessions")
-
-
 def check_codes(codes: object) -> pd.DataFrame:
     """Return codes with whole sessions; a row without a family says that none was seen."""
     what = "the observer codes"
-    table = _keyed(codes, ["client_id", "session", "coder_id", "segment", "family"], what)
+    table = keyed(codes, ["client_id", "session", "coder_id", "segment", "family"], what)
     _present(table, "coder_id", what)
     _known(table[table["family"].notna()], "family", FAMILIES, what)
     _present(table[table["family"].notna()], "segment", what)
@@ -55,15 +50,10 @@ def check_codes(codes: object) -> pd.DataFrame:
 def check_principles(principles: object) -> pd.DataFrame:
     """Return ratings of principles with whole sessions and extents as numbers."""
     what = "the principle codes"
-    table = _keyed(principles, ["client_id", "session", "coder_id", "principle", "extent"], what)
+    table = keyed(principles, ["client_id", "session", "coder_id", "principle", "extent"], what)
     _present(table, "coder_id", what)
     _present(table, "principle", what)
     return table.assign(extent=_rating(table, "extent", HIGHEST_EXTENT, what))
-
-
-def check_coded(coded: object) -> pd.DataFrame:
-    """Return the list of coded sessions with whole numbers."""
-    return _keyed(coded, ["client_id", "session", "coder_id"], "the list of coded sessions")
 
 
 def check_same_clients(events: pd.DataFrame, sessions: pd.DataFrame) -> None:
@@ -76,7 +66,8 @@ def check_same_clients(events: pd.DataFrame, sessions: pd.DataFrame) -> None:
         )
 
 
-def _keyed(table: object, columns: list[str], what: str) -> pd.DataFrame:
+def keyed(table: object, columns: list[str], what: str) -> pd.DataFrame:
+    """Return a table with these columns and whole sessions."""
     if not isinstance(table, pd.DataFrame):
         raise ColumnError(
             f"{what.capitalize()} must be a table (a pandas DataFrame); they are a "

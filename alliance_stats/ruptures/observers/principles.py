@@ -14,10 +14,10 @@ from ...core.drawing import new_axes
 from ...core.results import TIDY_COLUMNS, Result
 from ...errors import AllianceStatsWarning, DesignError
 from ...inference.rows import coefficient_rows, glance_row
-from ...study.select import is_study
 from ..models.clustered import contrast_rows, least_squares
 from ..models.plots import forest, tidy_up
 from ..models.session_table import detect, read_ratings
+from ..reading import table_of
 from ..result import Ruptures
 from .table import SESSION, summarise_codes, tables_of
 
@@ -137,8 +137,8 @@ def fit_principles_repair(
     13
     """
     checked_choice("method", method, METHODS)
-    own = data if is_study(data) else None
-    extents = None if own is None and principles is None else tables_of(own, None, principles)[1]
+    principles = table_of(data, "principle_codes", principles)
+    extents = None if principles is None else tables_of(None, None, principles)[1]
     if extents is None:
         raise DesignError("There is no table 'principle_codes'; pass principles=.")
     ratings, card, score = read_ratings(data, (alliance, subscale, rater), None)

@@ -16,7 +16,7 @@ from ..parameters import check_value
 from ..plots import plot_reports
 from ..rates import share_rows
 from ..reading import table_of
-from .event_checks import check_events, check_same_clients, check_sessions
+from .event_checks import check_events, check_same_clients, keyed
 from .kappa import four_cells, kappa
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _tables(
         )
     sessions = table_of(data, "sessions", sessions)
     if sessions is not None:
-        sessions = check_sessions(sessions)
+        sessions = keyed(sessions, ["client_id", "session"], "the sessions")
         check_same_clients(events, sessions)
         if "attended" in sessions.columns:
             sessions = sessions[sessions["attended"].fillna(True).astype(bool)]

@@ -12,7 +12,7 @@ import pandas as pd
 from ...errors import DesignError, listing, require_columns
 from ...study.select import is_study
 from ..courses import Floats
-from ..reading import Series, read_series
+from ..reading import ScoreTable, read_series, table_of
 from ..rules import Rule
 from .event_checks import check_codes, check_events
 
@@ -26,13 +26,9 @@ TABLES = {"events": "kind", "observer_codes": "family"}
 def find_table(data: Study | pd.DataFrame, name: str, given: pd.DataFrame | None) -> pd.DataFrame:
     """Return the table of reports or codes a rule needs, from wherever it was given."""
     argument = "codes" if name == "observer_codes" else name
-    table: Any
-    if given is not None:
-        table = given
-    elif is_study(data):
-        table = data.tables.get(name)  # type: ignore[union-attr]
-    else:
-        table = data if TABLES[name] in data.columns else None
+    table = table_of(data, name, given)
+    if table is None and not is_study(data) and TABLES[name] in data.columns:
+        table = data
     if table is None or len(table) == 0:
         raise DesignError(
             f"This rule reads the table '{name}', and there is none. Pass a study that has it, "
@@ -46,12 +42,10 @@ def session_grid(data: Study | pd.DataFrame, reports: pd.DataFrame) -> pd.DataFr
 
     Sessions of the study's table that were not attended are left out; nobody could report.
     """
-    held: Any
+    held: Any = data
     if is_study(data):
-        held = data.tables.get("sessions")  # type: ignore[union-attr]
-        held = data.scores if held is None else held  # type: ignore[union-attr]
-    else:
-        held = data
+        held = table_of(data, "sessions")
+        held = data.scores if held is None else held
     require_columns(held.columns, ["client_id", "session"], what="the sessions")
     require_columns(reports.columns, ["client_id", "session"], what="the reports")
     if is_study(data) and "attended" in held.columns:
@@ -63,7 +57,7 @@ def session_grid(data: Study | pd.DataFrame, reports: pd.DataFrame) -> pd.DataFr
 
 def read_marks(
     data: Study | pd.DataFrame, table: pd.DataFrame, rule: Rule, p: Mapping[str, Any]
-) -> tuple[Series, dict[str, Floats]]:
+) -> tuple[ScoreTable, dict[str, Floats]]:
     """Return the sessions held, and the rule's marks on them."""
     own = table is data
     table = check_events(table) if rule.needs == "events" else check_codes(table)

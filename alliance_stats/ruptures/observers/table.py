@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from ...errors import DesignError
-from ...study.select import is_study
-from .event_checks import check_coded, check_codes, check_principles
+from ..reading import table_of
+from .event_checks import check_codes, check_principles, keyed
 
 if TYPE_CHECKING:
     from ...study import Study
@@ -23,19 +23,17 @@ def tables_of(
     principles: pd.DataFrame | None,
 ) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
     """Return the tables ``observer_codes`` and ``principle_codes``, from wherever they are."""
-    if data is not None and is_study(data):
-        own: Any = data.tables  # type: ignore[union-attr]
-        codes = own.get("observer_codes") if codes is None else codes
-        principles = own.get("principle_codes") if principles is None else principles
-    elif isinstance(data, pd.DataFrame):
+    codes = table_of(data, "observer_codes", codes)
+    principles = table_of(data, "principle_codes", principles)
+    if isinstance(data, pd.DataFrame):
         if "principle" in data.columns and principles is None:
             principles = data
         elif "family" in data.columns and codes is None:
             codes = data
-    codes = None if codes is None or _nothing_in(codes) else check_codes(codes)
-    principles = (
-        None if principles is None or _nothing_in(principles) else check_principles(principles)
-    )
+    if codes is not None:
+        codes = None if _nothing_in(codes) else check_codes(codes)
+    if principles is not None:
+        principles = None if _nothing_in(principles) else check_principles(principles)
     if codes is None and principles is None:
         raise DesignError(
             "There are no codes: pass a study with the table 'observer_codes' or "
@@ -57,14 +55,12 @@ def coded_by(
     """
     key = [*SESSION, "coder_id"]
     if coded is not None:
-        return check_coded(coded)[key].drop_duplicates(), "Who coded which session was given."
+        given = keyed(coded, key, "the list of coded sessions")
+        return given[key].drop_duplicates(), "Who coded which session was given."
     if principles is not None:
         parts = [principles[key]] + ([] if codes is None else [codes[key]])
-        together = pd.concat(parts).drop_duplicates()
-        return (
-            together,
-            "A session counts as coded by everyone who rated its principles or marked it.",
-        )
+        how = "A session counts as coded by everyone who rated its principles or marked it."
+        return pd.concat(parts).drop_duplicates(), how
     if codes is None:
         raise DesignError("There are no codes.")
     sessions = codes[SESSION].drop_duplicates()
@@ -80,14 +76,9 @@ def counts_by_family(codes: pd.DataFrame, by: pd.DataFrame) -> pd.DataFrame:
     """Return, for each coded session and coder, how many segments hold each family's markers."""
     key = [*SESSION, "coder_id"]
     seen = codes.groupby([*key, "family"])["segment"].nunique()
-    wide = seen.unstack("family").reset_index()  # noqa: PD010
-    for family in FAMILIES:
-        if family not in wide.columns:
-            wide[family] = 0.0
-    both = by.merge(wide, on=key, how="left")
-    return both.assign(**{name: both[name].fillna(0.0).astype(float) for name in FAMILIES})[
-        [*key, *FAMILIES]
-    ]
+    wide = seen.unstack("family").reindex(columns=FAMILIES).reset_index()  # noqa: PD010
+    both = by.merge(wide, on=key, how="left")[[*key, *FAMILIES]]
+    return both.assign(**{name: both[name].fillna(0.0).astype(float) for name in FAMILIES})
 
 
 def summarise_codes(

@@ -60,7 +60,13 @@ def group_shapes(courses: Courses, p: Mapping[str, Any]) -> Flags:
     slope, curvature, spread = shapes(courses)
     able = np.isfinite(spread) & (courses.length >= p["min_sessions"])
     features = np.column_stack([slope, curvature, spread])[able]
-    _require_clients(features, p["n_clusters"])
+    n = p["n_clusters"]
+    distinct = np.unique(features, axis=0).shape[0] if len(features) < 1000 else len(features)
+    if distinct < n:
+        raise DesignError(
+            f"{n} clusters need at least {n} clients with different courses that are long enough; "
+            f"there are {distinct}. Lower n_clusters or min_sessions."
+        )
     number = np.zeros(courses.start.size, dtype=np.int64)
     number[able] = cluster(features, p)
     missing = np.full(courses.session.size, np.nan)
@@ -79,15 +85,6 @@ def group_shapes(courses: Courses, p: Mapping[str, Any]) -> Flags:
         },
         notes=("This rule groups whole courses and dates no rupture: read .clients['cluster'].",),
     )
-
-
-def _require_clients(features: Floats, n_clusters: int) -> None:
-    distinct = np.unique(features, axis=0).shape[0] if len(features) < 1000 else len(features)
-    if distinct < n_clusters:
-        raise DesignError(
-            f"{n_clusters} clusters need at least {n_clusters} clients with different courses "
-            f"that are long enough; there are {distinct}. Lower n_clusters or min_sessions."
-        )
 
 
 RULES = (

@@ -38,7 +38,11 @@ LEAST = 2
 def flag_losses(courses: Courses, p: Mapping[str, Any]) -> Flags:
     """Flag sessions that meet the criteria of a sudden loss (see the module)."""
     before = previous(courses, courses.linked(p["max_gap"]), 1)
-    points = _points(courses, p)
+    points = (
+        courses.spread(p["k"] * reliable_change(courses, p))
+        if p["points"] is None
+        else np.full(1, float(p["points"]))
+    )
     share = p["percent"] / 100 * _base(courses, before, p)
     fall = before - courses.value
     judged = ~np.isnan(before)
@@ -61,18 +65,8 @@ def flag_losses(courses: Courses, p: Mapping[str, Any]) -> Flags:
     )
 
 
-def _points(courses: Courses, p: Mapping[str, Any]) -> Floats:
-    if p["points"] is not None:
-        return np.full(1, float(p["points"]))
-    return courses.spread(p["k"] * reliable_change(courses, p))
-
-
 def _base(courses: Courses, before: Floats, p: Mapping[str, Any]) -> Floats:
     if p["percent_of"] == "range":
-        if p["range"] is None:
-            raise DesignError(
-                "percent_of='range' needs range=(lowest, highest possible score of the scale)."
-            )
         return np.full(1, float(p["range"][1] - p["range"][0]))
     score = courses.sign * courses.value
     if p["percent"] > 0 and score.min() < 0:
