@@ -7,6 +7,7 @@ are formatted only when shown. What could not be computed is NaN, with the reaso
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -94,22 +95,23 @@ class Result:
 
     def summary(self) -> str:
         """Return the result as text, for a console."""
-        table = to_show(self.tidy()).to_string(index=False)
-        parts = [self.heading, table]
-        parts += [f"Note: {message}" for message in _notes(self)]
-        return "\n\n".join(parts)
+        tables = [to_show(table).to_string(index=False) for table in self._tables()]
+        notes = [f"Note: {message}" for message in _notes(self)]
+        return "\n\n".join([self.heading, *tables, *notes])
+
+    def _tables(self) -> list[pd.DataFrame]:
+        """Return the tables that `summary` and a notebook show."""
+        return [self.tidy()]
 
     def __str__(self) -> str:
         return self.summary()
 
     def _repr_html_(self) -> str:
-        from html import escape
-
         notes = "".join(f"<li>{escape(message)}</li>" for message in _notes(self))
         notes = f"<ul>{notes}</ul>" if notes else ""
         title = escape(self.heading)
-        table = to_show(self.tidy()).to_html(index=False, border=0)
-        return f"<div><strong>{title}</strong>{table}{notes}</div>"
+        tables = [to_show(table).to_html(index=False, border=0) for table in self._tables()]
+        return f"<div><strong>{title}</strong>{''.join(tables)}{notes}</div>"
 
 
 def _notes(result: Any) -> list[str]:

@@ -6,7 +6,7 @@ studies none has power: read them as how far the pool might move, not as whether
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from .influence import two_level
 from .likelihood import Effects, knapp_hartung_scale, solve, tau2_of
 from .metrics import METRICS
 from .pooled import PooledEffects
+from .pooling import pool_effects
 
 
 def small_study_test(result: PooledEffects) -> pd.DataFrame:
@@ -124,8 +125,6 @@ def trim_and_fill(result: PooledEffects, *, estimator: str = "L0") -> TrimAndFil
     >>> al.trim_and_fill(pool).side
     'left'
     """
-    from .pooling import pool_effects
-
     checked_choice("estimator", estimator, ("L0", "R0"))
     y, v = two_level(result, "trim_and_fill", shares=False)
     if len(y) < 3:
@@ -157,8 +156,6 @@ def trim_and_fill(result: PooledEffects, *, estimator: str = "L0") -> TrimAndFil
 
 def _on_scale(pool: PooledEffects, metric: str) -> PooledEffects:
     """Return a pool made on the pooling scale with its ends on the metric's own."""
-    from dataclasses import replace
-
     back = METRICS[metric].back
     names = ("estimate", "conf_low", "conf_high", "prediction_low", "prediction_high")
     ends: dict[str, Any] = {name: float(back(np.array(getattr(pool, name)))) for name in names}

@@ -11,6 +11,7 @@ from ..core.arguments import numbers
 from ..core.drawing import GREY, INK, PALE, SERIES, new_axes
 from ..errors import ColumnError, require_columns
 from ..inference.distributions import half_width
+from ..inference.shares import wilson
 from .metrics import METRICS
 
 if TYPE_CHECKING:
@@ -101,8 +102,6 @@ def published_points(rows: pd.DataFrame) -> pd.DataFrame:
     Wilson's. A share without its count may be a mean, and gets none. Rows without a number are
     left out.
     """
-    from statsmodels.stats.proportion import proportion_confint
-
     needed = ("estimate", "ci_low", "ci_high", "n", "events")
     require_columns(rows.columns, [*needed, "kind", "metric", "label", "verified"], what="the rows")
     held = rows.assign(**{name: numbers(rows, name, "the rows") for name in needed})
@@ -114,7 +113,8 @@ def published_points(rows: pd.DataFrame) -> pd.DataFrame:
     counted = rows["kind"].isin(["study", "related"]) & rows["metric"].eq("proportion")
     wanted = counted & low.isna() & high.isna() & events.notna() & n.notna()
     if wanted.any():
-        low[wanted], high[wanted] = proportion_confint(events[wanted], n[wanted], method="wilson")
+        pairs = zip(events[wanted], n[wanted], strict=True)
+        low[wanted], high[wanted] = zip(*(wilson(x, of) for x, of in pairs), strict=True)
     points = pd.DataFrame(
         {
             "label": rows["label"].astype(str), "estimate": estimate, "conf_low": low,

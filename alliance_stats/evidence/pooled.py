@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ..core.results import Result, to_show
+from ..core.results import Result
 from ..inference.rows import tidy_rows
 from .metrics import METRICS
 
@@ -100,20 +100,8 @@ class PooledEffects(Result):
             }]
         )  # fmt: skip
 
-    def summary(self) -> str:
-        """Return pool, heterogeneity and prediction interval as text."""
-        tables = [to_show(table).to_string(index=False) for table in (self.tidy(), self.spread())]
-        return "\n\n".join([self.title, *tables, *(f"Note: {m}" for m in self.messages)])
-
-    def _repr_html_(self) -> str:
-        from html import escape
-
-        notes = "".join(f"<li>{escape(message)}</li>" for message in self.messages)
-        tables = "".join(
-            to_show(table).to_html(index=False, border=0) for table in (self.tidy(), self.spread())
-        )
-        notes = f"<ul>{notes}</ul>" if notes else ""
-        return f"<div><strong>{escape(self.title)}</strong>{tables}{notes}</div>"
+    def _tables(self) -> list[pd.DataFrame]:
+        return [self.tidy(), self.spread()]
 
     def glance(self) -> pd.DataFrame:
         """Return one row: heterogeneity, prediction interval, choices."""

@@ -12,6 +12,7 @@ from scipy.stats import chi2
 from ..core.arguments import checked_choice
 from ..errors import DesignError, listing, require_columns
 from ..inference.distributions import half_width, t_two_sided
+from .binomial import pool_binomial
 from .likelihood import (
     Effects,
     Solution,
@@ -89,8 +90,6 @@ def pool_effects(
     effects = with_single_rows(effects)
     messages = check_effects(effects, metric, test, cluster, confidence)
     if method == "GLMM":
-        from .binomial import pool_binomial
-
         return pool_binomial(effects, chosen, test=test, cluster=cluster, confidence=confidence,
                              messages=messages)  # fmt: skip
     if cluster is not None and method not in ("REML", "ML"):

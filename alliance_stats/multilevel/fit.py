@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
+
+import pandas as pd
 
 from ..core.arguments import checked_choice
 from ..errors import (
@@ -20,9 +22,6 @@ from .engine.residual import design_in_time
 from .formula.model_formula import Formula, parse_formula
 from .random_slopes import check_slopes, fit_varying, start_near
 from .result import MultilevelFit
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Residual = Literal["independent", "ar1"]
 RESIDUALS = ("independent", "ar1")
@@ -131,8 +130,6 @@ def fit_multilevel(
     >>> bool(fit.converged)
     True
     """
-    import pandas as pd
-
     if not isinstance(data, pd.DataFrame):
         raise ColumnError(f"The data must be a pandas DataFrame, not {type(data).__name__}.")
     checked_choice("df", df, METHODS)

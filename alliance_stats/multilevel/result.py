@@ -38,6 +38,7 @@ from .engine.batches import Array
 from .engine.coefficients import Coefficients
 from .engine.deviance import covariances, lifted, profile_at, start
 from .engine.optimise import Optimum, minimise
+from .summary import text
 
 if TYPE_CHECKING:
     from .engine.design import Design
@@ -376,11 +377,7 @@ class MultilevelFit(Result):
             **{".fitted": self.fittedvalues, ".resid": self.resid, ".fixed": fixed}
         )
 
-    def summary(self) -> str:
-        """Return the fit as text."""
-        from .summary import text
-
-        return text(self)
+    summary = text
 
     def __repr__(self) -> str:
         return f"<MultilevelFit: {self.formula}; {self.nobs} rows, log-likelihood {self.llf:.4f}>"

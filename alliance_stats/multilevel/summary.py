@@ -19,7 +19,7 @@ _METHODS = {
 
 
 def text(fit: MultilevelFit) -> str:
-    """Return what was fitted, variances, coefficients and notes."""
+    """Return the fit as text: what was fitted, variances, coefficients and notes."""
     kind = "REML" if fit.reml else "maximum likelihood"
     groups = ", ".join(f"{name} {size}" for name, size in fit.n_groups.items())
     head = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -13,9 +13,7 @@ from ..errors import ColumnError
 from ..inference.rows import tidy_rows
 from . import columns as col
 from .components import Components, by_anova, by_reml, icc_interval, summarise
-
-if TYPE_CHECKING:
-    from .correction import CorrectedBetween
+from .correction import CorrectedBetween, correct_between
 
 Method = Literal["reml", "anova"]
 LEVEL = 0.95
@@ -63,8 +61,6 @@ class MeanReliability(Result):
 
     def correct_between(self, fit: object) -> CorrectedBetween:
         """Return the between effect of `fit` corrected by this reliability: `correct_between`."""
-        from .correction import correct_between
-
         return correct_between(fit, self.column, self)
 
     def tidy(self) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from ...inference.distributions import half_width
 from ..engine import constrained as held
 from ..engine.batches import Array
 from ..engine.variances import RESIDUAL, variance_rows
+from ..formula.terms import INTERCEPT
 
 if TYPE_CHECKING:
     from ..engine.design import Design
@@ -268,8 +269,6 @@ def _held_at(fit: MultilevelFit, place: int) -> Deviance:
     The user's coefficient is ``t beta``: the beta with the largest weight in it is expressed by
     the others, whose columns change for it, and the rest of its column moves into the outcome.
     """
-    from ..formula.terms import INTERCEPT
-
     design, t = fit.design, fit.to_user_scale[place]
     shift = design.outcome_shift if design.fixed_names[place] == INTERCEPT else 0.0
     pivot = int(np.abs(t).argmax())

@@ -9,17 +9,15 @@ import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ...errors import DesignError
 from ..engine.batches import Array
 from . import splines
 from .coding import KINDS
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Made = Callable[..., Array]
 
@@ -133,8 +131,6 @@ def list_formula_functions() -> pd.DataFrame:
     >>> al.list_formula_functions().set_index("function").loc["scale", "example"]
     'scale(x)'
     """
-    import pandas as pd
-
     rows = [
         {"function": name, "says": known.says, "example": known.example}
         for name, known in FORMULA_FUNCTIONS.items()
