@@ -92,13 +92,9 @@ def solve(effects: Effects, within: float, between: float = 0.0, *, reml: bool =
     loglik = -0.5 * (len(effects.y) * np.log(2 * np.pi) + logdet + rss)
     if reml:
         # metafor's constant: the restricted likelihood of orthonormal contrasts.
-        loglik += 0.5 * p * np.log(2 * np.pi) - 0.5 * _logdet(cross[:p, :p])
+        loglik += 0.5 * p * np.log(2 * np.pi) - 0.5 * float(np.linalg.slogdet(cross[:p, :p])[1])
     back = np.linalg.inv(triangle)
     return Solution(back @ (effects.start + change), back @ inner @ back.T, loglik)
-
-
-def _logdet(matrix: np.ndarray) -> float:
-    return float(np.linalg.slogdet(matrix)[1])
 
 
 def estimate_variances(effects: Effects, *, reml: bool = True) -> tuple[float, float]:

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from alliance_stats.dropout.hazard.fit.plots import client_course, hazard_by_session
 
 import alliance_stats as al
+from alliance_stats.dropout.hazard.plots import client_course, hazard_by_session
 
 FORMULA = "event ~ session + alliance_within + alliance_between + (1 | therapist_id)"
 

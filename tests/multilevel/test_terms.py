@@ -6,7 +6,8 @@ import pytest
 
 import alliance_stats as al
 from alliance_stats.errors import ColumnError, DesignError, FormulaError
-from alliance_stats.multilevel.formula.model_formula import functions, parse_formula
+from alliance_stats.multilevel.formula import functions
+from alliance_stats.multilevel.formula.model_formula import parse_formula
 from alliance_stats.multilevel.formula.terms import Table, build
 
 SECOND_NAMES = {"as.factor", "Treatment", "Sum", "Helmert", "Poly", "Diff", "contr.diff"}

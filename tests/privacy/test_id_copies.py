@@ -2,9 +2,9 @@
 
 import pandas as pd
 import pytest
-from alliance_stats.study.privacy.pseudonyms.id_copies import replacer
 
 import alliance_stats as al
+from alliance_stats.study.privacy.id_copies import replacer
 
 KEY = "correct horse battery staple"
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 import alliance_stats as al
 from alliance_stats.errors import AllianceStatsError, ColumnError
-from alliance_stats.study.privacy.pseudonyms import keys
-from alliance_stats.study.privacy.pseudonyms import pseudonyms as privacy
+from alliance_stats.study.privacy import keys
+from alliance_stats.study.privacy import pseudonyms as privacy
 
 KEY = "correct horse battery staple"
 

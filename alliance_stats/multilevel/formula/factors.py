@@ -125,10 +125,16 @@ def _numbers(node: Node, source: str, table: Table) -> tuple[Array, Again]:
     raise marked("Text can only be compared, as in I(arm == 'a').", source, node.start, node.end)
 
 
-def numbers_of(table: Table, name: str) -> Array:
-    """Return a numeric column of new data."""
+def _column(table: Table, name: str) -> pd.Series:
+    """Return a column of new data."""
     if name not in table.frame.columns:
         raise ColumnError(f"The new data lack the column '{name}', which the model uses.")
+    return table.frame[name]
+
+
+def numbers_of(table: Table, name: str) -> Array:
+    """Return a numeric column of new data."""
+    _column(table, name)
     if not table.is_number(name):
         raise ColumnError(f"The column '{name}' held numbers when the model was fitted.")
     return table.numbers(name)
@@ -191,9 +197,7 @@ def _compared_text(node: Chain, source: str, table: Table) -> tuple[Array, Again
     column, text = names[0].column, texts[0].value
 
     def again(new: Table) -> Array:
-        if column not in new.frame.columns:
-            raise ColumnError(f"The new data lack the column '{column}', which the model uses.")
-        cells = new.frame[column].astype(object)
+        cells = _column(new, column).astype(object)
         same = (cells == text).to_numpy(dtype=float)
         return np.where(cells.isna(), np.nan, same if sign == "==" else 1.0 - same)
 
@@ -311,9 +315,7 @@ def _cells(node: Node, source: str, table: Table) -> Callable[[Table], pd.Series
     name = node.column
 
     def read(new: Table) -> pd.Series:
-        if name not in new.frame.columns:
-            raise ColumnError(f"The new data lack the column '{name}', which the model uses.")
-        cells = new.frame[name]
+        cells = _column(new, name)
         dtype = cells.dtype
         if types.is_bool_dtype(dtype) or (
             types.is_extension_array_dtype(dtype) and types.is_numeric_dtype(dtype)
