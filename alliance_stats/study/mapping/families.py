@@ -1,9 +1,14 @@
-"""Families of columns: item columns of one form, and columns of one total over sessions."""
+"""Families of columns: names of one shape, which differ in their numbers alone.
+
+``wai_c_s03_07`` has the shape ``wai_c_s#_#``. What the numbers count is told from words before
+them, and where there are none from what they run over: the items of a form are all there.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,14 +16,10 @@ import pandas as pd
 
 from ...errors import listing
 from ..frames import stacked_texts
-from .names import Named, cut, is_session_word, measures_in, scale_in
+from .answers_guess import Answers, fitting_cards, sums_of
+from .names import Named, aliases_of, folded, measures_in, scale_in
+from .patterns import parse_pattern
 from .values import numbers
-
-SUSPECTS = (-9, -99, -999, -1, -8, -7, 9, 99, 999, 88, 77, 98, 97)
-"""Numbers that labs write for "no answer"."""
-
-TYPING_ERRORS = 0.01
-"""Share of answers that may lie outside a form's range and still be typing errors."""
 
 
 @dataclass(frozen=True)
@@ -33,17 +34,50 @@ class Guess:
     doubt: str = ""
     missing: tuple[int, ...] = ()
 
-
-@dataclass
-class _Family:
-    pattern: str
-    stem: str
-    after: str
-    columns: dict[tuple[int, int], str] = field(default_factory=dict)
+    @property
+    def when(self) -> bool:
+        """Whether the entry says itself to which session or occasion its values belong."""
+        texts = [self.entry.get("items"), self.entry.get("score")]
+        named = any("{session" in str(text) for text in texts)
+        return named or "session" in self.entry or "occasion" in self.entry
 
     @property
-    def items(self) -> set[int]:
-        return {item for item, _ in self.columns}
+    def slot(self) -> tuple[Any, ...]:
+        """What may be there once: measure, rater, scale or items, session and occasion."""
+        score = self.entry.get("score")
+        part = next(iter(score)) if isinstance(score, dict) else "total" if score else "items"
+        when = (
+            "{session" in str(self.entry),
+            self.entry.get("session"),
+            self.entry.get("occasion"),
+        )
+        return (self.entry["measure"], self.entry["rater"], part, *when)
+
+
+@dataclass(frozen=True)
+class _Family:
+    """Columns of one shape; `rows` holds their numbers, a row a column."""
+
+    names: tuple[str, ...]
+    rows: np.ndarray
+
+    @property
+    def varying(self) -> tuple[int, ...]:
+        return tuple(p for p in range(self.rows.shape[1]) if len(set(self.rows[:, p])) > 1)
+
+    def pattern(self, placeholders: dict[int, str]) -> str:
+        """Return the shape with placeholders in place of some of its numbers."""
+        pieces = re.split(r"(\d+)", self.names[0])
+        for position, word in placeholders.items():
+            texts = [re.split(r"(\d+)", name)[2 * position + 1] for name in self.names]
+            padded = any(text.startswith("0") and len(text) > 1 for text in texts)
+            width = f":0{min(map(len, texts))}d" if padded else ""
+            pieces[2 * position + 1] = f"{{{word}{width}}}"
+        return "".join(pieces)
+
+
+class UnplacedError(Exception):
+    """A family of which the measure is known, and that cannot be placed; says why."""
 
 
 def guess_measures(
@@ -56,136 +90,267 @@ def guess_measures(
     """
     guesses: list[Guess] = []
     why: dict[str, str] = {}
-    left = list(names)
     numeric = _number_columns(frame[names])
-    for family in _item_families(names, numeric, by_session):
-        guess = _of_items(frame, family, registry, why)
-        if guess is not None:
-            guesses.append(guess)
-            placed = set(guess.columns)
-            left = [name for name in left if name not in placed]
-    totals, left = ([], left) if by_session else _session_totals(left, numeric, registry)
-    guesses += totals
-    there = [guess.entry["measure"] for guess in guesses]
-    for name in left:
-        found = _of_total(name, registry, there) if name in numeric else None
-        if found is not None:
-            guesses.append(found)
-    return guesses, why
-
-
-# -- items ------------------------------------------------------------------------------------
-
-
-def _item_families(names: list[str], numeric: set[str], by_session: bool) -> list[_Family]:
-    families: dict[str, _Family] = {}
-    for name in names:
-        parts = cut(name)
-        if parts is None or "{" in name or name not in numeric:
+    families = list(_families([n for n in names if n in numeric and "{" not in n], registry))
+    for family in sorted(families, key=lambda f: -len(f.names)):
+        try:
+            guess = _guess(frame, names, family, registry, guesses, by_session)
+        except UnplacedError as reason:
+            why |= dict.fromkeys(family.names, str(reason))
             continue
-        if parts.second:
-            item_first = is_session_word(parts.between)
-            session_first = is_session_word(parts.before)
-            if not item_first and not session_first:
-                continue
-            pair = (parts.first, parts.second) if item_first else (parts.second, parts.first)
-            slots = ("{item}", "{session}") if item_first else ("{session}", "{item}")
-            pattern = f"{parts.before}{slots[0]}{parts.between}{slots[1]}{parts.after}"
-            stem = parts.before if item_first else re.sub(r"[^a-zA-Z]+$", "", parts.between)
+        if guess is None:
+            continue
+        twice = next((each for each in guesses if each.slot == guess.slot), None)
+        if twice is None:
+            guesses.append(guess)
         else:
-            if not by_session and is_session_word(parts.before):
-                continue
-            pair = (parts.first, "0")
-            slot = "{item:02d}" if parts.first.startswith("0") else "{item}"
-            pattern, stem = f"{parts.before}{slot}{parts.after}", parts.before
-        key = pattern.replace("{item:02d}", "{item}")
-        family = families.setdefault(key, _Family(pattern, stem, parts.after))
-        if "02d" in pattern:
-            family.pattern = pattern
-        family.columns[int(pair[0]), int(pair[1])] = name
-    return [f for f in families.values() if len(f.items) >= 3 and min(f.items) == 1]
+            what = f"{guess.entry['measure']} by the {guess.entry['rater']}"
+            why |= dict.fromkeys(family.names, f"{what} is already in {twice.columns[0]}")
+    for name in names:
+        if name not in numeric and _speaks_of_a_measure(name, registry):
+            why[name] = "its name is that of a measure, but it holds no numbers"
+    order = {name: at for at, name in enumerate(names)}
+    items_first = sorted(guesses, key=lambda g: ("items" not in g.entry, order[g.columns[0]]))
+    return items_first, why
 
 
-def _of_items(
-    frame: pd.DataFrame, family: _Family, registry: Any, why: dict[str, str]
+def _families(names: list[str], registry: Any) -> Iterator[_Family]:
+    """Yield columns by their shape; numbers that belong to a measure's name keep them apart."""
+    aliases = aliases_of(registry)
+    shapes: dict[str, list[str]] = {}
+    for name in names:
+        shapes.setdefault(re.sub(r"\d+", "#", name), []).append(name)
+    for alike in shapes.values():
+        apart: dict[tuple[str, ...], list[str]] = {}
+        for name in alike:
+            apart.setdefault(_numbers_of_measures(name, aliases), []).append(name)
+        whole = [alike] if any(not key for key in apart) else apart.values()
+        for group in whole:
+            rows = [[int(run) for run in re.findall(r"\d+", name)] for name in group]
+            if max((run for row in rows for run in row), default=0) < 10_000:
+                yield _Family(tuple(group), np.array(rows).reshape(len(group), -1))
+
+
+def _numbers_of_measures(name: str, aliases: Any) -> tuple[str, ...]:
+    """Return the ends of measures' names in a name: ``phq9`` in ``phq9_4``."""
+    found = re.findall(r"([^\W\d_]+)[\W_]?(\d+)", name)
+    return tuple(f"{folded(a)}{int(b)}" for a, b in found if f"{folded(a)}{int(b)}" in aliases)
+
+
+def _speaks_of_a_measure(name: str, registry: Any) -> bool:
+    count = len(re.findall(r"\d+", name))
+    return bool(measures_in(name, set(range(count)), registry))
+
+
+# -- one family -------------------------------------------------------------------------------
+
+
+def _guess(
+    frame: pd.DataFrame,
+    all_names: list[str],
+    family: _Family,
+    registry: Any,
+    there: list[Guess],
+    by_session: bool,
 ) -> Guess | None:
-    columns = tuple(family.columns.values())
-    values, counts = _answers(frame, columns)
-    named, fitting = _named(family, values, registry)
-    slips = values[:0]
-    if named is None:
-        values, slips = _without_rare(values, counts)
-        named, fitting = _named(family, values, registry)
-    if named is None:
-        near = [c.name for c in fitting if c.n_items == max(family.items)]
+    """Return what a family is, None where its names say nothing, or raise why it is open."""
+    fixed = set(range(family.rows.shape[1])) - set(family.varying)
+    readings = measures_in(family.names[0], fixed, registry)
+    answers = Answers.of(frame, family.names)
+    reasons = []
+    for named in readings:
+        try:
+            guess = _as_read(family, named, answers, registry, there, by_session)
+        except UnplacedError as reason:
+            reasons.append(str(reason))
+            continue
+        return _only_its_own(guess, all_names)
+    if reasons:
+        raise UnplacedError(reasons[0])
+    if len(family.varying) == 1 and len(family.names) > 2:
+        items = set(family.rows[:, family.varying[0]])
+        near = [c.name for c in fitting_cards(registry.values(), items, answers)
+                if c.n_items == max(items)]  # fmt: skip
         hint = f"; the numbers would fit {', '.join(near[:5])}" if near else ""
-        for name in columns:
-            why[name] = f"looks like one of {len(family.items)} items of an unknown form{hint}"
-        return None
-    card = min(fitting, key=lambda c: (c.n_items != max(family.items), c.range.high))
-    rater, doubt = _whose(card, named)
+        if min(items) == 1:
+            raise UnplacedError(f"looks like one of {len(items)} items of an unknown form{hint}")
+    return None
+
+
+def _as_read(
+    family: _Family,
+    named: Named,
+    answers: Answers,
+    registry: Any,
+    there: list[Guess],
+    by_session: bool,
+) -> Guess:
+    """Return the guess of a family whose name was read in one way."""
+    cards = [registry.find(name) for name in named.cards]
+    counts = {number.position: number for number in named.numbers}
+    when = {n.position for n in named.numbers if n.counts in ("session", "time")}
+    varying = [p for p in family.varying if p in counts]
+    constant = [p for p in counts if p not in family.varying]
+    known = _labels(cards)
+    if any(p not in when for p in constant) and family.varying:
+        raise UnplacedError(f"names {known} with a number that is the same in all of them")
+    if by_session and len(varying) > 1:
+        raise UnplacedError(
+            f"names {known} by two numbers, where the file has a column for sessions"
+        )
+    if len(varying) > 2:
+        raise UnplacedError(f"names {known} by three numbers; say with a pattern what each is")
+    if len(varying) == 2:
+        sure = {p for p in varying if counts[p].counts == "session"}
+        item, session = _two_numbers(family, varying, sure or when, cards, answers, known)
+    elif varying and (
+        by_session or (not named.scale and _are_items(family, varying[0], cards, answers))
+    ):
+        item, session = varying[0], None
+    elif varying:
+        item, session = None, varying[0]
+    elif constant and not set(constant) <= when:
+        raise UnplacedError(f"names one number of {known} alone; the other items have no column")
+    else:
+        item, session = None, None
+    entry: dict[str, Any] = {}
+    if constant and not by_session:
+        entry["session"] = int(family.rows[0, constant[0]])
+    if named.occasion:
+        entry["occasion"] = named.occasion
+    doubts = []
+    if session is not None and counts[session].counts != "session":
+        doubts.append("the number is taken to count sessions")
+    rater = named.rater or ("" if item is None else counts[item].rater)
+    guess = (
+        _items(family, cards, rater, answers, item, session)
+        if item is not None
+        else _total(family, named, cards, rater, answers, session, there)
+    )
+    doubt = "; ".join(filter(None, [*doubts, guess.doubt]))
+    return replace(guess, entry={**guess.entry, **entry}, doubt=doubt)
+
+
+def _are_items(family: _Family, position: int, cards: list[Any], answers: Answers) -> bool:
+    return bool(fitting_cards(cards, set(family.rows[:, position]), answers))
+
+
+def _two_numbers(
+    family: _Family,
+    varying: list[int],
+    when: set[int],
+    cards: list[Any],
+    answers: Answers,
+    known: str,
+) -> tuple[int, int]:
+    """Return which number counts the items and which the sessions."""
+    items = [p for p in varying if p not in when]
+    if len(items) == 1:
+        return items[0], next(p for p in varying if p in when)
+    able = [p for p in varying if _are_items(family, p, cards, answers)]
+    if len(able) != 1:
+        raise UnplacedError(
+            f"names {known} by two numbers, of which either may count the items; write "
+            "{item} and {session} in place of them"
+            if able
+            else _no_form_fits(cards, answers, known)
+        )
+    return able[0], next(p for p in varying if p != able[0])
+
+
+def _no_form_fits(cards: list[Any], answers: Answers, known: str) -> str:
+    return f"names {known}, but the items or the answers ({answers.span}) do not fit that form"
+
+
+def _labels(cards: list[Any]) -> str:
+    return listing([card.name for card in cards][:4])
+
+
+def _items(
+    family: _Family,
+    cards: list[Any],
+    rater: str,
+    answers: Answers,
+    item: int,
+    session: int | None,
+) -> Guess:
+    found = set(family.rows[:, item])
+    fitting = fitting_cards(cards, found, answers)
+    if not fitting:
+        raise UnplacedError(_no_form_fits(cards, answers, _labels(cards)))
+    card = min(fitting, key=lambda c: (c.n_items != max(found), c.range.high))
+    whose, doubt = _whose(card, rater)
     others = [each.name for each in fitting if each.name != card.name]
-    if others:
+    lost = [each for each in card.items if each not in found]
+    doubts = [
+        doubt,
+        f"could also be {', '.join(others)}" if others else "",
+        f"no column for item {lost[0]}" if lost else "",
+        answers.slips_beyond(card.range),
+    ]
+    placeholders = {item: "item"} | ({} if session is None else {session: "session"})
+    entry = {"measure": card.name, "rater": whose, "items": family.pattern(placeholders)}
+    return Guess(entry, family.names, "; ".join(filter(None, doubts)), answers.codes(card.range))
+
+
+def _total(
+    family: _Family,
+    named: Named,
+    cards: list[Any],
+    rater: str,
+    answers: Answers,
+    session: int | None,
+    there: list[Guess],
+) -> Guess:
+    used = [guess.entry["measure"] for guess in there]
+    able = [(card, scale) for card in cards if (scale := scale_in(named.scale, card.scales))]
+    if not able:
+        raise UnplacedError(f"names {_labels(cards)}, but no scale of it")
+    fitting = [(card, scale) for card, scale in able if answers.within(card.scale_range(scale))]
+    if not fitting:
+        card, scale = able[0]
+        low, high = card.scale_range(scale)
+        sums = sums_of(card, scale, answers)
+        raise UnplacedError(
+            f"names {card.name}/{scale}, which runs from {low:g} to {high:g}, and holds "
+            f"{answers.span}{sums}"
+        )
+    card, scale = min(fitting, key=lambda pair: pair[0].name not in used)
+    whose, doubt = _whose(card, rater)
+    others = [each.name for each, _ in able if each.name != card.name]
+    if others and card.name not in used:
         doubt = "; ".join(filter(None, [doubt, f"could also be {', '.join(others)}"]))
-    lost = [item for item in card.items if item not in family.items]
-    missing_item = f"no column for item {lost[0]}" if lost else ""
-    doubt = "; ".join(filter(None, [doubt, missing_item, _outside(slips, card)]))
-    entry = {"measure": card.name, "rater": rater, "items": family.pattern}
-    return Guess(entry, columns, doubt, _codes(values, card))
+    text = family.pattern({} if session is None else {session: "session"})
+    entry: dict[str, Any] = {"measure": card.name, "rater": whose}
+    entry["score"] = text if scale == "total" else {scale: text}
+    return Guess(entry, family.names, doubt, answers.codes(card.scale_range(scale)))
 
 
-def _answers(frame: pd.DataFrame, columns: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the different answers in columns and how often each was given."""
-    values = np.concatenate([numbers(series)[0] for _, series in frame[list(columns)].items()])
-    return np.unique(values[~np.isnan(values)], return_counts=True)
+def _only_its_own(guess: Guess, all_names: Iterable[str]) -> Guess:
+    """Return the guess; refuse one whose pattern takes columns of others."""
+    score = guess.entry.get("score")
+    text = guess.entry.get("items") or (
+        next(iter(score.values())) if isinstance(score, dict) else score
+    )
+    if "{" in text:
+        taken = {match.column for match in parse_pattern(text).find(all_names)}
+        if taken != set(guess.columns):
+            odd = sorted(taken ^ set(guess.columns))
+            raise UnplacedError(f"no pattern takes these columns alone: '{text}' and {odd[0]}")
+    return guess
 
 
-def _without_rare(values: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the answers without the rarest ones, which may be typing errors, and these."""
-    rarest = np.argsort(counts, kind="stable")
-    rare = np.zeros(len(values), dtype=bool)
-    rare[rarest[np.cumsum(counts[rarest]) <= TYPING_ERRORS * counts.sum()]] = True
-    slip = rare & ~np.isin(values, SUSPECTS)
-    return values[~slip], values[slip]
-
-
-def _outside(slips: np.ndarray, card: Any) -> str:
-    """Return in words which rare answers the form does not have."""
-    low, high = card.range
-    odd = [f"{value:g}" for value in slips if not low <= value <= high]
-    return f"{listing(odd)} among the answers must be typing errors" if odd else ""
-
-
-def _named(family: _Family, values: np.ndarray, registry: Any) -> tuple[Named | None, list[Any]]:
-    """Return the measure a family's name says, with the cards that its values fit."""
-    for stem in (family.stem + family.after, family.stem):
-        for named in measures_in(stem, registry):
-            cards = [registry.find(name) for name in named.cards]
-            fitting = [card for card in cards if _fits(card, family.items, values)]
-            if fitting:
-                return named, fitting
-    return None, [card for card in registry.values() if _fits(card, family.items, values)]
-
-
-def _fits(card: Any, items: set[int], values: np.ndarray) -> bool:
-    if not card.items or max(items) > card.n_items or len(items) < 0.8 * card.n_items:
-        return False
-    low, high = card.range
-    odd = [value for value in values if not low <= value <= high]
-    return all(value in SUSPECTS for value in odd)
-
-
-def _codes(values: np.ndarray, card: Any) -> tuple[int, ...]:
-    low, high = card.range
-    return tuple(int(v) for v in values if not low <= v <= high and float(v).is_integer())
-
-
-def _whose(card: Any, named: Named) -> tuple[str, str]:
-    if named.rater in card.raters:
-        return named.rater, ""
+def _whose(card: Any, rater: str) -> tuple[str, str]:
+    if rater in card.raters:
+        return rater, ""
     if len(card.raters) == 1:
         return next(iter(card.raters)), ""
-    return "client", "the rater is assumed"
+    return next((each for each in ("client", *card.raters) if each in card.raters), ""), (
+        "the rater is assumed"
+    )
+
+
+# -- which columns hold numbers ---------------------------------------------------------------
 
 
 def _number_columns(frame: pd.DataFrame) -> set[str]:
@@ -210,54 +375,3 @@ def _mostly_numbers(names: list[str], stack: pd.Series, n_rows: int) -> list[str
     n_bad = np.bincount(bad // max(n_rows, 1), minlength=len(names))
     mostly = (there > 0) & (n_bad <= 0.05 * (there + n_bad))
     return [name for name, each in zip(names, mostly, strict=True) if each]
-
-
-# -- totals -----------------------------------------------------------------------------------
-
-
-def _session_totals(
-    names: list[str], numeric: set[str], registry: Any
-) -> tuple[list[Guess], list[str]]:
-    """Return totals with the session in the name (``bdi_s1`` ... ``bdi_s12``)."""
-    families: dict[str, list[str]] = {}
-    for name in names:
-        parts = cut(name)
-        plain = parts is not None and not parts.second and not parts.after
-        if parts and plain and is_session_word(parts.before) and name in numeric:
-            families.setdefault(parts.before, []).append(name)
-    guesses = []
-    for before, columns in families.items():
-        stem = re.sub(r"[_.\- ]?[a-zA-Z]+[_.\- ]?$", "", before)
-        names_found = measures_in(stem, registry) if len(columns) >= 2 else []
-        if not names_found:
-            continue
-        named = names_found[0]
-        card = registry.find(named.cards[0])
-        rater, doubt = _whose(card, named)
-        if len(named.cards) > 1:
-            doubt = "; ".join(filter(None, [doubt, f"could be {', '.join(named.cards)}"]))
-        entry = {"measure": card.name, "rater": rater, "score": before + "{session}"}
-        guesses.append(Guess(entry, tuple(columns), doubt))
-    placed = {name for guess in guesses for name in guess.columns}
-    return guesses, [name for name in names if name not in placed]
-
-
-def _of_total(name: str, registry: Any, there: list[str]) -> Guess | None:
-    """Return a total such as ``oq_total``, ``phq9`` or ``wai_bond``.
-
-    `there` are the measures whose items were found: a total goes with its items.
-    """
-    for named in measures_in(name, registry):
-        for card_name in sorted(named.cards, key=lambda each: each not in there):
-            card = registry.find(card_name)
-            scale = scale_in(named.rest, card.scales) if card.scales else None
-            if scale is None:
-                continue
-            rater, doubt = _whose(card, named)
-            others = [each for each in named.cards if each != card_name]
-            if others and card_name not in there:
-                doubt = "; ".join(filter(None, [doubt, f"could also be {', '.join(others)}"]))
-            entry: dict[str, Any] = {"measure": card.name, "rater": rater}
-            entry["score"] = name if scale == "total" else {scale: name}
-            return Guess(entry, (name,), doubt)
-    return None

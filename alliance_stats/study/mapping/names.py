@@ -1,137 +1,282 @@
-"""What the name of a column says: who, when, which measure, whose rating."""
+"""What the name of a column says: who, when, which measure, whose rating.
+
+Names are compared without case, accents and separators (``Klient-Nr.`` is ``klientnr``), in
+English, German, Dutch, French and Spanish.
+"""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-_END = r"(?:[ _.\-]?(?:id|nr|no|num|number|code|key|nummer))?"
-ROLES: tuple[tuple[str, str], ...] = (
+_NR = r"(?:id|nr|no|num|number|code|key|nummer|numero|kennung|chiffre|kurzel)"
+_BEFORE = rf"(?:{_NR}(?:de|del|du)?|n)?"
+_CLIENT = (
+    r"client(?:e|en|es)?|clt|klient(?:en|in|innen)?|patient(?:en|in|innen|e)?|pat|participant|"
+    r"deelnemer|paciente|subject|subj|sujet|sujeto|proband(?:en|in)?|vpn|ppn"
+)
+ROLES: tuple[tuple[str, str, str], ...] = (
     (
         "client_id",
-        r"(?:client|clt|patient|pat|participant|part|subject|subj|case|person|proband|klient|"
-        r"record|study|respondent|vp|vpn|p|c)[ _.\-]?(?:id|nr|no|num|number|code|key|nummer)"
-        r"|client|patient|participant|subject|klient|proband|ppn|id|code|chiffre",
+        rf"{_BEFORE}(?:{_CLIENT}){_NR}?|(?:case|record|respondent|study|part|person|fall|dossier|versuchs"
+        rf"personen|pt|vp|kl|p|c|casus){_NR}",
+        r"id|code|chiffre|kennung|externalreference",
     ),
     (
         "therapist_id",
-        rf"(?:therapist|therapeut(?:in)?|therap|thera|ther|clinician|counsell?or|provider){_END}|tid",
+        rf"{_BEFORE}(?:therapist|therapeut(?:en|in)?|therapeute|terapeuta|therap|thera|ther|th|clinician|"
+        rf"counsell?or|behandler|behandelaar|psychologue|provider){_NR}?|tid",
+        "",
     ),
-    ("session", rf"(?:session|sess|sitzung|ses|meeting){_END}|redcap_repeat_instance"),
-    ("date", r"(?:session|sess|visit)?[ _.\-]?(?:date|datum|day|tag)"),
-    ("attended", r"attended|attendance|came|present|anwesend"),
-    ("site_id", rf"(?:site|cent(?:er|re)|clinic|zentrum|klinik|ambulanz){_END}"),
-    ("condition", r"condition|cond|arm|group|grp|treatment|trt|gruppe|bedingung"),
-    ("training", r"training|profession|ausbildung"),
-    ("years_experience", r"(?:years?[ _.\-]?(?:of[ _.\-]?)?)?experience"),
-    ("occasion", r"occasion|timepoint|phase|assessment|messzeitpunkt|redcap_event_name"),
+    (
+        "session",
+        rf"{_BEFORE}(?:session|sess|ses|sitzungs?|sitz|zitting|sessie|seance|sesion|meeting){_NR}?"
+        rf"|(?:therapie)?stunde{_NR}?|redcaprepeatinstance",
+        rf"(?:visite?|besuch|time|zeit|tijd|tp|t|wave|welle){_NR}?"
+        r"|weeks?|wochen?|weken|semaine|semana|months?|monate?|maand|mois|mes",
+    ),
+    (
+        "date",
+        r"(?:session|sess|sitzungs|visit)?(?:date|datum|fecha|day|tag)",
+        r"(?:start|recorded|completion)date",
+    ),
+    ("attended", r"attended|attendance|came|present|anwesend|aanwezig|presence|asistio", ""),
+    (
+        "site_id",
+        rf"(?:site|cent(?:er|re|ro)|clinic|clinica|clinique|zentrum|klinik|ambulanz){_NR}?"
+        r"|redcapdataaccessgroup",
+        "",
+    ),
+    (
+        "condition",
+        r"condition|cond|conditie|condicion|bedingung|arm|studienarm|(?:treatment)?(?:arm|group)|"
+        r"grp|gruppe|groep|groupe|grupo|treatment|trt",
+        "",
+    ),
+    ("training", r"training|profession|ausbildung", ""),
+    ("years_experience", r"(?:years?(?:of)?)?experience|berufsjahre", ""),
+    (
+        "occasion",
+        r"occasion|timepoint|phase|assessment|messzeitpunkt|mzp|zeitpunkt|meetmoment|erhebung|"
+        r"redcapeventname",
+        "",
+    ),
 )
-_LESS_SURE_SESSION = r"visit(?:[ _.\-]?(?:no|nr|number))?|time|wave|week|month|t"
-RATERS: tuple[tuple[str, str], ...] = (
-    ("therapist", r"t|th|ther|therap|therapist|tf|tr"),
-    ("client", r"c|cl|clt|client|p|pat|patient|pt|k|klient|cf"),
-    ("observer", r"o|obs|observer|rater"),
-)
-_SESSION_WORD = r"(?:s|ses|sess|session|sitzung|t|w|week|wk)"
-_TOTAL = r"(?:total|tot|sum|score|summe|gesamt|mean|mw|ges)"
+"""Our column, names that are sure, and names that are taken where no sure one is there."""
+
+OF_A_TOOL = {
+    "Qualtrics": r"status|progress|finished|durationinseconds|ipaddress|responseid|recipient\w+|"
+    r"distributionchannel|userlanguage|location(?:latitude|longitude)|enddate|externalreference",
+    "REDCap": r"redcap(?:repeatinstrument|surveyidentifier)|\w+timestamp|\w+complete",
+}
+"""Columns that a tool writes by itself; they say nothing of what a file is."""
+
+RATERS = {
+    "therapist": "t th ther therap therapist therapeut therapeute terapeuta tf tr",
+    "client": "c cl clt client cliente klient patient pat pt p k kl cf deelnemer paciente",
+    "observer": "o obs observer rater beobachter observador",
+}
+OCCASIONS = {
+    "intake": "intake aufnahme erstgesprach",
+    "pre": "pre prae vor voor avant antes baseline bl",
+    "mid": "mid mitte zwischen",
+    "post": "post nach na apres despues",
+    "followup": "fu followup katamnese suivi seguimiento",
+}
+_SESSION = "s ses sess session sitzung sitz stunde zitting sessie seance sesion visit"
+_TIME = "t tp time zeit w week woche wave welle m month monat"
+_ITEM = "i it item q question frage f vraag pregunta"
+_TOTAL = "total tot totaal totale sum sumscore score summe suma gesamt ges gesamtwert mean mw avg"
+
+WORDS: dict[str, dict[str, str]] = {}
+"""Word → what it may mean (``rater``, ``occasion``, ``session``, ``time``, ``item``, ``scale``)."""
+for _kind, _table in (
+    ("rater", RATERS),
+    ("occasion", OCCASIONS),
+    ("session", {"session": _SESSION}),
+    ("time", {"session": _TIME}),
+    ("item", {"item": _ITEM}),
+    ("scale", {"total": _TOTAL}),
+):
+    for _meaning, _words in _table.items():
+        for _word in _words.split():
+            WORDS.setdefault(_word, {})[_kind] = _meaning
 
 
-def roles_of(name: str) -> list[str]:
-    """Return the columns of ours a name may stand for, surest first."""
-    low = name.strip().casefold()
-    return [role for role, pattern in ROLES if re.fullmatch(pattern, low)]
+def folded(text: str) -> str:
+    """Return a text in small letters and digits alone, without accents."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    return re.sub(r"[^a-z0-9]", "", plain)
+
+
+def roles_of(name: str, *, sure: bool = True) -> list[str]:
+    """Return the columns of ours a name stands for, or (`sure` false) may stand for."""
+    low = folded(name)
+    return [role for role, *patterns in ROLES if re.fullmatch(patterns[not sure] or "$.", low)]
 
 
 def maybe_session(name: str) -> bool:
     """Return whether a name may also count sessions (``week``, ``visit``)."""
-    return re.fullmatch(_LESS_SURE_SESSION, name.strip().casefold()) is not None
+    return "session" in roles_of(name, sure=False)
 
 
-@dataclass(frozen=True)
-class Named:
-    """A measure found in a name, the rater hinted at, and what is left over."""
-
-    cards: tuple[str, ...]
-    rater: str
-    rest: str
+def tool_of(name: str) -> str:
+    """Return the tool that writes a column of this name by itself, empty for none."""
+    low = folded(name)
+    return next((tool for tool, known in OF_A_TOOL.items() if re.fullmatch(known, low)), "")
 
 
-def measures_in(stem: str, registry: Any) -> list[Named]:
-    """Return the measures a column's stem may name, the longest name first, with the rater."""
-    low = re.sub(r"[\s_.\-]+", "", stem).casefold()
-    cards_of = _aliases(registry)
-    return [
-        Named(cards_of[low[:n]], _rater(low[n:]), low[n:])
-        for n in range(len(low), 1, -1)
-        if low[:n] in cards_of
-    ]
-
-
-def _rater(rest: str) -> str:
-    for rater, pattern in RATERS:
-        if re.fullmatch(pattern, rest):
-            return rater
-    return ""
-
-
-def _aliases(registry: Any) -> dict[str, tuple[str, ...]]:
-    cards = sorted(registry.values(), key=lambda c: (c.n_items, c.version, c.name), reverse=True)
-    return _aliases_of(tuple((card.name, card.aliases) for card in cards))
-
-
-@lru_cache(maxsize=4)
-def _aliases_of(cards: tuple[tuple[str, tuple[str, ...]], ...]) -> dict[str, tuple[str, ...]]:
+def aliases_of(registry: Any) -> dict[str, tuple[str, ...]]:
     """Return folded names with their cards: full ids, aliases, and the letters before a number.
 
     Where several share a name, the longest form comes first, then the newest.
     """
+    cards = sorted(registry.values(), key=lambda c: (c.n_items, c.version, c.name), reverse=True)
+    return _aliases(tuple((card.name, card.aliases) for card in cards))
+
+
+@lru_cache(maxsize=4)
+def _aliases(cards: tuple[tuple[str, tuple[str, ...]], ...]) -> dict[str, tuple[str, ...]]:
     pairs: dict[tuple[str, str], None] = {}
     for name, aliases in cards:
         for each in (name, *aliases):
-            folded = re.sub(r"[^a-z0-9]", "", each.casefold())
-            pairs[folded, name] = None
+            pairs[folded(each), name] = None
             letters = re.match(r"[a-z]+", each.casefold())
             if letters and len(letters[0]) >= 2:
                 pairs[letters[0], name] = None
     found: dict[str, tuple[str, ...]] = {}
-    for folded, name in pairs:
-        found[folded] = (*found.get(folded, ()), name)
+    for alias, name in pairs:
+        found[alias] = (*found.get(alias, ()), name)
     return found
 
 
-def scale_in(rest: str, scales: Any) -> str | None:
-    """Return the scale a left-over such as ``total`` or ``bond`` names; None for none."""
-    if rest == "" or re.fullmatch(_TOTAL, rest):
-        return "total"
+def scale_in(word: str, scales: Any) -> str | None:
+    """Return the scale a word such as ``total`` or ``bond`` names; None for none."""
+    if word == "" or "scale" in WORDS.get(word, {}):
+        return "total" if "total" in scales else None
     for scale in scales:
-        plain = scale.replace("_", "")
-        if rest in (plain, plain[:4]) or re.fullmatch(rf"{plain}{_TOTAL}", rest):
+        plain = folded(scale)
+        if word in (plain, plain[:4]):
             return str(scale)
     return None
 
 
 @dataclass(frozen=True)
-class Cut:
-    """A column name cut at its numbers."""
+class Number:
+    """A number in a name: where it stands, and what a word before it says that it counts.
 
-    before: str
-    first: str
-    between: str = ""
-    second: str = ""
-    after: str = ""
+    `rater` is set where that word may also say who rated (``T`` in ``WAI_T01``).
+    """
 
-
-def cut(name: str) -> Cut | None:
-    """Return a name cut at its last one or two numbers, None without a number."""
-    two = re.fullmatch(r"(.*?\D)(\d{1,3})(\D+?)(\d{1,3})(\D*)", name)
-    if two:
-        return Cut(*two.groups())
-    one = re.fullmatch(r"(.*?)(\d{1,3})(\D*)", name)
-    return Cut(one[1], one[2], after=one[3]) if one else None
+    position: int
+    counts: str = ""  # "session", "time", "item" or nothing
+    rater: str = ""
 
 
-def is_session_word(text: str) -> bool:
-    """Return whether letters before a number mean a session (``_s``, ``session``)."""
-    return re.search(rf"(?:^|[_.\- ]){_SESSION_WORD}[_.\- ]?$", text.casefold()) is not None
+@dataclass(frozen=True)
+class Named:
+    """A measure found in a name, and what the rest of the name says."""
+
+    cards: tuple[str, ...]
+    rater: str = ""
+    scale: str = ""
+    occasion: str = ""
+    numbers: tuple[Number, ...] = ()
+
+
+def measures_in(name: str, fixed: set[int], registry: Any) -> list[Named]:
+    """Return what a name says, the longest name of a measure first; empty where none fits it all.
+
+    `fixed` are the numbers (by position) that are the same in all names of this shape: they may
+    be part of the measure's name (``phq9_4``).
+    """
+    aliases = aliases_of(registry)
+    scales = {folded(scale) for card in registry.values() for scale in card.scales}
+    tokens = _tokens(name, aliases, scales)
+    spans: dict[tuple[int, int], tuple[str, ...]] = {}
+    for i in range(len(tokens)):
+        for j in range(i + 1, len(tokens) + 1):
+            whole = "".join(token.text for token in tokens[i:j])
+            if whole in aliases and all(t.number is None or t.number in fixed for t in tokens[i:j]):
+                spans[i, j] = aliases[whole]
+    for i, j in list(spans):  # the T of ``wai-t`` is the rater, though the card knows that name
+        who = "rater" in WORDS.get(tokens[j - 1].text, {})
+        if who and set(spans[i, j]) <= set(spans.get((i, j - 1), ())):
+            del spans[i, j]
+    found = []
+    for (i, j), cards in sorted(spans.items(), key=lambda span: span[0][0] - span[0][1]):
+        said = _rest_of([*tokens[:i], None, *tokens[j:]], scales)
+        if said is not None:
+            found.append(Named(cards, **said))
+    return found
+
+
+@dataclass(frozen=True)
+class _Token:
+    text: str
+    number: int | None = None
+
+
+def _tokens(name: str, aliases: Any, scales: set[str]) -> list[_Token]:
+    plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
+    tokens: list[_Token] = []
+    count = 0
+    for run in re.findall(r"\d+|[A-Za-zß]+", plain):
+        if run[0].isdigit():
+            tokens.append(_Token(str(int(run)), count))
+            count += 1
+        else:
+            tokens += [_Token(part) for part in _cut(run, aliases, scales)]
+    return tokens
+
+
+def _cut(run: str, aliases: Any, scales: set[str]) -> list[str]:
+    """Return a run of letters cut where a measure's name ends or begins (``waic``, ``bdiSum``)."""
+    word = run.casefold()
+    if word in WORDS or word in scales:
+        return [word]
+    for n in range(len(word) - 1, 0, -1):
+        one, two = word[:n], word[n:]
+        ends = one in aliases and (two in WORDS or two in scales)
+        if ends or (one in WORDS and two in aliases):
+            return [one, two]
+    humps = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-zß]+|[A-Z]+", run)
+    if word in aliases or len(humps) == 1:
+        return [word]
+    return [part for hump in humps for part in _cut(hump, aliases, scales)]
+
+
+def _rest_of(tokens: list[_Token | None], scales: set[str]) -> dict[str, Any] | None:
+    """Return what the tokens around a measure's name say (None stands for it), or None."""
+    said: dict[str, Any] = {"rater": "", "scale": "", "occasion": ""}
+    numbers: list[Number] = []
+    before = ("", "")
+    for token, following in zip(tokens, [*tokens[1:], None], strict=True):
+        means = {} if token is None else WORDS.get(token.text, {})
+        counts = next((kind for kind in ("session", "time", "item") if kind in means), "")
+        if token is None:
+            pass
+        elif token.number is not None:
+            numbers.append(Number(token.number, *before))
+        elif counts and following is not None and following.number is not None:
+            before = (counts, "" if said["rater"] else means.get("rater", ""))
+            continue
+        elif not _say(said, token.text, means, scales):
+            return None
+        before = ("", "")
+    return {**said, "numbers": tuple(numbers)}
+
+
+def _say(said: dict[str, Any], word: str, means: dict[str, str], scales: set[str]) -> bool:
+    """Note what a word says, or return that nobody knows it."""
+    kind = next((k for k in ("occasion", "rater", "scale") if k in means), "")
+    if kind and not said[kind]:
+        said[kind] = word if kind == "scale" else means[kind]
+        return True
+    if len(word) > 2 and any(scale.startswith(word) for scale in scales):
+        said["scale"] = word
+        return True
+    return kind == "scale"  # ``sum_total``

@@ -3,97 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from ...errors import ColumnError, ReadError, listing
 from ..reading import load, read_table
 from ..reading.kinds import KINDS
-from .families import guess_measures
-from .names import ROLES, maybe_session, roles_of
-from .tables_guess import guess_table
+from .draft import MappingDraft, one_line
+from .families import Guess, guess_measures
+from .names import ROLES, maybe_session, roles_of, tool_of
+from .tables_guess import TableGuess, guess_table, may_end
 from .values import dates, whole_numbers
 from .vocabulary import fields_of
-
-_HEAD = (
-    "# A first draft, made from the names and values of the columns.",
-    "# Check each line before you rely on it.",
-)
-
-
-@dataclass(frozen=True, eq=False)
-class MappingDraft(Mapping[str, Any]):
-    """A draft of ``study.yaml``.
-
-    It behaves like the mapping it holds (``draft["sources"]``); printing it shows the YAML.
-
-    Attributes
-    ----------
-    mapping
-        What ``study.yaml`` would hold, as plain values.
-    unplaced
-        Column → why it could not be placed (``file: column`` where several files were read).
-    doubts
-        What a person should check, a sentence each.
-    """
-
-    mapping: dict[str, Any]
-    unplaced: dict[str, str] = field(default_factory=dict)
-    doubts: tuple[str, ...] = ()
-
-    def __getitem__(self, key: str) -> Any:
-        return self.mapping[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.mapping)
-
-    def __len__(self) -> int:
-        return len(self.mapping)
-
-    def to_yaml(self) -> str:
-        """Return the draft as the text of a ``study.yaml``, with comments on what is unsure."""
-        lines = [*_HEAD, *(f"# Check: {' '.join(doubt.split())}" for doubt in self.doubts)]
-        if self.unplaced:
-            lines.append("# Not placed:")
-            reasons: dict[str, list[str]] = {}
-            for name, why in self.unplaced.items():
-                reasons.setdefault(why, []).append(_one_line(name))
-            lines += [f"#   {', '.join(names)}: {why}" for why, names in reasons.items()]
-        body = yaml.dump(
-            self.mapping, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100
-        )
-        return "\n".join(lines) + "\n" + body
-
-    def __str__(self) -> str:
-        return self.to_yaml()
-
-    def __repr__(self) -> str:
-        files = listing(source["file"] for source in self.mapping["sources"])
-        return f"<MappingDraft of {files}: {len(self.unplaced)} columns not placed>"
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes a measure on one line, as people do."""
-
-
-def _represent(dumper: yaml.SafeDumper, data: dict[str, Any]) -> yaml.Node:
-    flow = "measure" in data or not any(isinstance(v, dict | list) for v in data.values())
-    small = flow and "sources" not in data and "file" not in data
-    return dumper.represent_mapping("tag:yaml.org,2002:map", data.items(), flow_style=small)
-
-
-def _represent_list(dumper: yaml.SafeDumper, data: list[Any]) -> yaml.Node:
-    plain = not any(isinstance(value, dict | list) for value in data)
-    return dumper.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=plain)
-
-
-_Dumper.add_representer(dict, _represent)
-_Dumper.add_representer(list, _represent_list)
 
 
 def suggest_mapping(frame_or_path: pd.DataFrame | str | os.PathLike[str]) -> MappingDraft:
@@ -158,6 +82,7 @@ def suggest_mapping(frame_or_path: pd.DataFrame | str | os.PathLike[str]) -> Map
         name = home.resolve().name or "my-study"
         registry = load_registry(home / "measures")
     sources: list[dict[str, Any]] = []
+    placed: dict[str, str] = {}
     unplaced: dict[str, str] = {}
     doubts: list[str] = []
     filled = [each for each in frames if len(each[2])] or frames
@@ -167,16 +92,17 @@ def suggest_mapping(frame_or_path: pd.DataFrame | str | os.PathLike[str]) -> Map
         if len(filled) < len(frames) and not len(frame)
     ]
     for file, sheet, frame in filled:
-        source, left, unsure = _source(file, sheet, frame, registry)
+        sorting = _sort(file, sheet, frame, registry)
         where = f"{file}, {sheet}" if sheet else file
-        if sheet and _is_of_nobody(source):
+        if sheet and _is_of_nobody(sorting.source):
             doubts.append(f"{where}: no column names a client; the sheet is left out of the draft")
             continue
         prefix = f"{where}: " if len(filled) > 1 else ""
-        sources.append(source)
-        unplaced |= {f"{prefix}{column}": why for column, why in left.items()}
-        doubts += [f"{prefix}{doubt}" for doubt in unsure]
-    return MappingDraft({"name": name, "sources": sources}, unplaced, tuple(doubts))
+        sources.append(sorting.source)
+        placed |= {f"{prefix}{column}": what for column, what in sorting.placed.items()}
+        unplaced |= {f"{prefix}{column}": why for column, why in sorting.unplaced.items()}
+        doubts += [f"{prefix}{doubt}" for doubt in sorting.doubts]
+    return MappingDraft({"name": name, "sources": sources}, unplaced, tuple(doubts), placed)
 
 
 def _files(path: Path) -> list[tuple[str, str, pd.DataFrame]]:
@@ -212,41 +138,77 @@ def _sheets(path: Path, name: str) -> list[tuple[str, str, pd.DataFrame]]:
 # -- one file ---------------------------------------------------------------------------------
 
 
-def _source(
-    file: str, sheet: str, frame: pd.DataFrame, registry: Any
-) -> tuple[dict[str, Any], dict[str, str], list[str]]:
-    """Return a source, the columns that were not placed, and the doubts."""
+@dataclass
+class _Sorting:
+    """What became of each column of one file."""
+
+    source: dict[str, Any]
+    placed: dict[str, str] = field(default_factory=dict)
+    unplaced: dict[str, str] = field(default_factory=dict)
+    doubts: list[str] = field(default_factory=list)
+
+
+def _sort(file: str, sheet: str, frame: pd.DataFrame, registry: Any) -> _Sorting:
+    """Return a file's source, and where each of its columns went or why it went nowhere."""
+    labels = {str(k): v for k, v in (frame.attrs.get("variable_labels") or {}).items()}
     frame = frame.rename(columns=str)
     names = [str(name) for name in frame.columns]
-    source: dict[str, Any] = {"file": file} | ({"sheet": sheet} if sheet else {})
-    roles, doubts = _roles(frame, names)
+    roles, doubts = _roles(frame, names, labels)
+    result = _Sorting({"file": file} | ({"sheet": sheet} if sheet else {}), doubts=doubts)
     left = [name for name in names if name not in roles.values()]
-    table = guess_table(frame, left, roles)
-    if table is not None:
-        source |= {"table": table.table, "columns": _roles_for(table.table, roles) | table.columns}
-        if table.recode:
-            source["recode"] = table.recode
-        placed = set(source["columns"].values())
-        doubts += table.doubts
+    guesses, why = guess_measures(frame, left, registry, by_session="session" in roles)
+    table = None if guesses else guess_table(frame, left, roles, registry)
+    if table is None:
+        result.source |= roles
+        result.placed = {name: role for role, name in roles.items()}
+        _add_measures(result, guesses, why, timed="session" in roles or "occasion" in roles)
     else:
-        guesses, why = guess_measures(frame, left, registry, by_session="session" in roles)
-        source |= roles
-        if guesses:
-            source["measures"] = [guess.entry for guess in guesses]
-            doubts += [
-                f"{guess.entry['measure']} in {guess.columns[0]}: {guess.doubt}"
-                for guess in guesses
-                if guess.doubt
-            ]
-        codes = sorted({code for guess in guesses for code in guess.missing})
-        if codes:
-            source["missing"] = codes
-            many = "codes" if len(codes) > 1 else "a code"
-            doubts.append(f"{listing(codes)} looked like {many} for missing")
-        placed = set(roles.values()) | {name for guess in guesses for name in guess.columns}
-        unplaced = {name: why.get(name, _why(name)) for name in left if name not in placed}
-        return source, unplaced, doubts
-    return source, {name: _why(name) for name in names if name not in placed}, doubts
+        _add_table(result, table, roles)
+    result.unplaced |= {
+        name: why.get(name) or _why(name)
+        for name in names
+        if name not in result.placed and name not in result.unplaced
+    }
+    return result
+
+
+def _add_table(result: _Sorting, table: TableGuess, roles: dict[str, str]) -> None:
+    columns = _roles_for(table.table, roles) | table.columns
+    result.source |= {"table": table.table, "columns": columns}
+    if table.constants:
+        result.source["constants"] = table.constants
+    if table.recode:
+        result.source["recode"] = table.recode
+    result.placed = {name: f"{table.table}: {ours}" for ours, name in columns.items()}
+    result.doubts += table.doubts
+
+
+def _add_measures(
+    result: _Sorting, guesses: list[Guess], why: dict[str, str], *, timed: bool
+) -> None:
+    """Put measures into a source; those of which nobody knows when they were given stay out."""
+    kept = []
+    for guess in guesses:
+        entry = guess.entry
+        if not timed and not guess.when:
+            reason = (
+                f"{entry['measure']} by the {entry['rater']}, but nothing says of which session "
+                "or occasion; write session: or occasion:"
+            )
+            result.unplaced |= dict.fromkeys(guess.columns, reason)
+            continue
+        kept.append(guess)
+        what = f"{entry['measure']}, {entry['rater']}: {entry.get('items') or 'score'}"
+        result.placed |= dict.fromkeys(guess.columns, what)
+        if guess.doubt:
+            result.doubts.append(f"{entry['measure']} in {guess.columns[0]}: {guess.doubt}")
+    if kept:
+        result.source["measures"] = [guess.entry for guess in kept]
+    codes = sorted({code for guess in kept for code in guess.missing})
+    if codes:
+        result.source["missing"] = codes
+        many = "codes" if len(codes) > 1 else "a code"
+        result.doubts.append(f"{listing(codes)} looked like {many} for missing")
 
 
 def _is_of_nobody(source: dict[str, Any]) -> bool:
@@ -260,27 +222,53 @@ def _roles_for(table: str, roles: dict[str, str]) -> dict[str, str]:
 
 
 def _why(name: str) -> str:
+    tool = tool_of(name)
+    if tool:
+        return f"written by {tool} itself; it comes along as it is"
+    if may_end(name):
+        return (
+            "may say how therapies ended; if so, list the file once more with table: terminations"
+        )
     if maybe_session(name):
-        return "may count sessions; if so, write session: " + _one_line(name)
+        return "may count sessions; if so, write session: " + one_line(name)
     return "no known role or measure in its name; it comes along as it is"
 
 
-def _roles(frame: pd.DataFrame, names: list[str]) -> tuple[dict[str, str], list[str]]:
-    """Return our column → the file's, each column at most once, and what is unsure."""
+def _roles(
+    frame: pd.DataFrame, names: list[str], labels: dict[str, str]
+) -> tuple[dict[str, str], list[str]]:
+    """Return our column → the file's, each column at most once, and what is unsure.
+
+    Names that are sure come first, then labels, then names that may mean something else too.
+    """
     roles: dict[str, str] = {}
     doubts: list[str] = []
-    for name in names:
-        for role in roles_of(name):
-            if role not in roles and name not in roles.values() and _holds(frame[name], role):
-                roles[role] = name
-    for name in names:
-        countable = "session" not in roles and "occasion" not in roles and maybe_session(name)
-        if countable and name not in roles.values() and _holds(frame[name], "session"):
-            roles["session"] = name
-            doubts.append(f"'{name}' is taken to count sessions")
+
+    def take(texts: dict[str, str], *, sure: bool) -> None:
+        for name, text in texts.items():
+            for role in roles_of(text, sure=sure):
+                free = role not in roles and name not in roles.values()
+                if role == "session" and not sure and "occasion" in roles:
+                    continue
+                if free and _holds(frame[name], role):
+                    roles[role] = name
+                    if role == "session" and not sure:
+                        doubts.append(f"'{name}' is taken to count sessions")
+
+    take({name: name for name in names}, sure=True)
+    take({name: labels[name] for name in names if name in labels}, sure=True)
+    take({name: name for name in names}, sure=False)
+    if not {"session", "occasion"} & set(roles):
+        for name in names:
+            if maybe_session(name) and name not in roles.values() and frame[name].notna().all():
+                roles["occasion"] = name
+                doubts.append(f"'{name}' does not count from 1 on; it is taken to name occasions")
+                break
+    if {"session", "occasion"} <= set(roles):
+        doubts.append(f"'{roles.pop('occasion')}' may name occasions; sessions are taken")
     if "client_id" not in roles:
         doubts.append("no column was found that names the client; add client_id:")
-    order = [role for role, _ in ROLES if role in roles]
+    order = [role for role, *_ in ROLES if role in roles]
     return {role: roles[role] for role in order}, doubts
 
 
@@ -290,14 +278,11 @@ def _holds(series: pd.Series, role: str) -> bool:
         return False
     if role == "session":
         values, bad = whole_numbers(series)
-        return len(bad) <= 0.1 * len(values)
+        below = int((values < 1).sum())
+        return len(bad) + below <= 0.1 * len(values)
     if role == "date":
         _, bad, _ = dates(series)
         return series.dtype.kind not in "iufb" and len(bad) <= 0.1 * len(series)
     if role == "years_experience":
         return series.dtype.kind in "iuf"
     return True
-
-
-def _one_line(text: str) -> str:
-    return " ".join(str(text).split())[:80]

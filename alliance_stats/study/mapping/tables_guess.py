@@ -1,4 +1,8 @@
-"""Which files are one of our tables already: ends of therapy, events, long ratings."""
+"""Which files are one of our tables already: ends of therapy, events, long ratings or scores.
+
+A name alone never decides it (``Status``, ``type``, ``outcome`` stand in files of every kind):
+the values must be those of the table, and the rows as many a client as it has.
+"""
 
 from __future__ import annotations
 
@@ -8,33 +12,56 @@ from typing import Any
 
 import pandas as pd
 
-from .values import as_word, codes_of
-from .vocabulary import enum_of, fields_of
+from .names import folded
+from .values import as_word, codes_of, numbers
+from .vocabulary import enum_of
 
+_RATER = r"rater|who|source|perspective|beurteiler|perspektive"
+_MEASURE = r"measure|instrument|scale|questionnaire|fragebogen|vragenlijst|test|skala"
 _NAMES: dict[str, dict[str, str]] = {
     "terminations": {
-        "last_session": r"last[ _.\-]?session|n[ _.\-]?sessions?|sessions|n|letzte[ _.\-]?sitzung",
-        "reason": r"reason|why|ending|end|termination|outcome|grund|dropout|status",
+        "last_session": r"lastsession|nsessions?|sessions|letztesitzung|anzahlsitzungen|n",
+        "reason": r"reason|why|ending|end|termination|outcome|grund|dropout|status|reden|motif|"
+        r"motivo|abbruch|beendigung",
     },
     "events": {
         "kind": r"kind|event|type|ereignis",
-        "subtype": r"subtype|sub[ _.\-]?type",
-        "intensity": r"intensity|intensit.*",
+        "subtype": r"subtype",
+        "intensity": r"intensity|intensitat",
         "resolution": r"resolution|resolved",
-        "rater": r"rater|who|source|perspective",
+        "rater": _RATER,
     },
     "ratings": {
-        "rater": r"rater|who|source|perspective",
-        "measure": r"measure|instrument|scale|questionnaire",
-        "item": r"item|item[ _.\-]?(?:no|nr|number)|question",
-        "value": r"value|answer|response|rating|score",
+        "rater": _RATER,
+        "measure": _MEASURE,
+        "item": r"item(?:no|nr|number)?|question|frage",
+        "value": r"value|answer|response|rating|score|wert|antwort",
+    },
+    "scores": {
+        "rater": _RATER,
+        "measure": _MEASURE,
+        "scale": r"subscale|unterskala",
+        "score": r"score|value|total|sum|wert|summe|puntaje",
     },
 }
 _NEEDED = {
     "terminations": ("reason",),
     "events": ("kind",),
-    "ratings": ("item", "value"),
+    "ratings": ("measure", "item", "value"),
+    "scores": ("measure", "score"),
 }
+_WORDS = {
+    "completed": "complete|finished|planned|regular|abgeschlossen|afgerond|termine|completado",
+    "dropout": "dropout|abbruch|abgebrochen|afgebroken|abandon|abandono|unilateral",
+    "mutual": "einvernehmlich|agreed",
+    "transferred": "transfer|verlegt|uberwiesen",
+    "administrative": "admin|umzug|moved",
+    "ongoing": "current|active|laufend|lopend|encours",
+}
+"""Other words for how a therapy ended."""
+
+MOST_REASONS = 12
+"""A column with more different words is free text."""
 
 
 @dataclass
@@ -43,11 +70,14 @@ class TableGuess:
 
     table: str
     columns: dict[str, str] = field(default_factory=dict)
+    constants: dict[str, str] = field(default_factory=dict)
     recode: dict[str, dict[Any, str]] = field(default_factory=dict)
     doubts: list[str] = field(default_factory=list)
 
 
-def guess_table(frame: pd.DataFrame, left: list[str], roles: dict[str, str]) -> TableGuess | None:
+def guess_table(
+    frame: pd.DataFrame, left: list[str], roles: dict[str, str], registry: Any
+) -> TableGuess | None:
     """Return the table a file seems to be, None where it is a file of sessions or clients."""
     if "client_id" not in roles:
         return None
@@ -55,39 +85,87 @@ def guess_table(frame: pd.DataFrame, left: list[str], roles: dict[str, str]) -> 
         columns: dict[str, str] = {}
         for ours, pattern in patterns.items():
             for name in left:
-                fits = re.fullmatch(pattern, name.strip().casefold())
+                fits = re.fullmatch(pattern, folded(name))
                 if fits and name not in columns.values() and ours not in columns:
                     columns[ours] = name
-        if all(ours in columns for ours in _NEEDED[table]) and _plausible(frame, table, columns):
-            guess = TableGuess(table, columns)
-            _recode(frame, guess)
-            return guess
+        if all(ours in columns for ours in _NEEDED[table]):
+            guess = _guess(frame, table, columns, roles, registry)
+            if guess is not None:
+                return guess
     return None
 
 
-def _plausible(frame: pd.DataFrame, table: str, columns: dict[str, str]) -> bool:
-    """Return whether the deciding column holds few different words."""
-    if table == "ratings":
-        return True
-    column = frame[columns[_NEEDED[table][0]]]
-    return 1 <= column.nunique() <= 12
+def may_end(name: str) -> bool:
+    """Return whether a column's name may speak of how therapies ended."""
+    return re.fullmatch(_NAMES["terminations"]["reason"], folded(name)) is not None
 
 
-def _recode(frame: pd.DataFrame, guess: TableGuess) -> None:
-    """Note words that have to be translated into ours."""
-    for ours, theirs in guess.columns.items():
-        allowed = enum_of(guess.table, ours) if ours in fields_of(guess.table) else ()
-        if not allowed:
-            continue
-        _, values = codes_of(frame[theirs])
-        words = [as_word(value) for value in values]
-        odd = [word for word in words if word not in allowed]
-        same = {word: word.strip().casefold() for word in odd if word.strip().casefold() in allowed}
-        if same:
-            guess.recode[ours] = dict(same)
-        unknown = [word for word in odd if word not in same]
-        if unknown:
-            guess.doubts.append(
-                f"'{theirs}' holds {', '.join(repr(word) for word in unknown[:6])}; say under "
-                f"recode: which of {', '.join(allowed)} each is"
-            )
+def _guess(
+    frame: pd.DataFrame, table: str, columns: dict[str, str], roles: dict[str, str], registry: Any
+) -> TableGuess | None:
+    """Return the table where rows and values are those it has."""
+    guess = TableGuess(table, columns)
+    if table == "terminations":
+        one_each = frame[roles["client_id"]].dropna().is_unique
+        known = one_each and _translate(frame, guess, "reason")
+        few = frame[columns["reason"]].nunique() <= MOST_REASONS
+        return guess if known or (one_each and few and "last_session" in columns) else None
+    if "session" not in roles and not (table == "scores" and "occasion" in roles):
+        return None
+    if table == "events":
+        return guess if _translate(frame, guess, "kind") else None
+    known = _known_measures(frame[columns["measure"]], registry)
+    if known is None or len(numbers(frame[columns[_NEEDED[table][-1]]])[1]):
+        return None
+    odd = {word: name for word, name in known.items() if word != name}
+    if odd:
+        guess.recode["measure"] = odd
+    if "session" not in roles:
+        guess.table = "assessments"
+    if table == "scores" and "scale" not in columns:
+        guess.constants["scale"] = "total"
+        guess.doubts.append("the scores are taken to be totals")
+    if "rater" not in columns:
+        guess.constants["rater"] = "client"
+        guess.doubts.append("no column says who rated; the client is assumed")
+    elif not _translate(frame, guess, "rater"):
+        return None
+    return guess
+
+
+def _known_measures(series: pd.Series, registry: Any) -> dict[str, str] | None:
+    """Return the measures' words with our names, None where one is not known."""
+    words = [as_word(value) for value in codes_of(series)[1]]
+    if not words or not all(word in registry for word in words):
+        return None
+    return {word: registry.find(word).name for word in words}
+
+
+def _translate(frame: pd.DataFrame, guess: TableGuess, ours: str) -> bool:
+    """Note words that have to be translated into ours; return whether any is known."""
+    theirs, allowed = guess.columns[ours], enum_of(guess.table, ours)
+    words = [as_word(value) for value in codes_of(frame[theirs])[1]]
+    if not 1 <= len(words) <= MOST_REASONS:
+        return False
+    meant = {word: _meaning(word, allowed) for word in words}
+    found = {word: us for word, us in meant.items() if us}
+    if any(word != us for word, us in found.items()):
+        guess.recode[ours] = {word: us for word, us in found.items() if word != us}
+    unknown = [word for word in words if not meant[word]]
+    if unknown:
+        guess.doubts.append(
+            f"'{theirs}' holds {', '.join(repr(word) for word in unknown[:6])}; say under "
+            f"recode: which of {', '.join(allowed)} each is"
+        )
+    return bool(found)
+
+
+def _meaning(word: str, allowed: tuple[str, ...]) -> str:
+    """Return our word for one of theirs, empty where it is not known."""
+    low = folded(word)
+    if low in allowed:
+        return low
+    for ours, others in _WORDS.items():
+        if ours in allowed and re.fullmatch(others, low):
+            return ours
+    return ""

@@ -1,0 +1,90 @@
+"""Which forms the answers in columns can belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...errors import listing
+from .values import numbers
+
+SUSPECTS = (-9, -99, -999, -1, -8, -7, 9, 99, 999, 88, 77, 98, 97)
+"""Numbers that labs write for "no answer"."""
+
+TYPING_ERRORS = 0.01
+"""Share of answers that may lie outside a form's range and still be typing errors."""
+
+ENOUGH = 0.8
+"""Share of a form's items that must have a column."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The different answers in columns: most of them, and the rarest, which may be slips.
+
+    One 7 among five hundred answers of 1 to 5 does not make another form of it.
+    """
+
+    values: np.ndarray
+    slips: np.ndarray
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, columns: Iterable[str]) -> Answers:
+        """Return the answers in columns, those that are one in a hundred together set apart."""
+        found = np.concatenate([numbers(frame[name])[0] for name in columns])
+        values, counts = np.unique(found[~np.isnan(found)], return_counts=True)
+        rarest = np.argsort(counts, kind="stable")
+        rare = np.zeros(len(values), dtype=bool)
+        rare[rarest[np.cumsum(counts[rarest]) <= TYPING_ERRORS * counts.sum()]] = True
+        slip = rare & ~np.isin(values, SUSPECTS)
+        return cls(values[~slip], values[slip])
+
+    @property
+    def span(self) -> str:
+        """The lowest and highest answer in words."""
+        if not len(self.values):
+            return "nothing"
+        return f"{self.values.min():g} to {self.values.max():g}"
+
+    def within(self, limits: Any) -> bool:
+        """Return whether the answers, but for codes that mean missing, lie within limits."""
+        low, high = limits
+        inside = (self.values >= low) & (self.values <= high)
+        return bool(inside.any()) and all(v in SUSPECTS for v in self.values[~inside])
+
+    def codes(self, limits: Any) -> tuple[int, ...]:
+        """Return the answers beyond the limits, which must be codes for missing."""
+        low, high = limits
+        return tuple(int(v) for v in self.values if not low <= v <= high and v in SUSPECTS)
+
+    def slips_beyond(self, limits: Any) -> str:
+        """Return in words which rare answers lie beyond the limits."""
+        low, high = limits
+        odd = [f"{value:g}" for value in self.slips if not low <= value <= high]
+        return f"{listing(odd)} among the answers must be typing errors" if odd else ""
+
+
+def fitting_cards(cards: Iterable[Any], items: set[int], answers: Answers) -> list[Any]:
+    """Return the cards whose items are (nearly) these and whose range holds the answers."""
+    return [
+        card
+        for card in cards
+        if card.items
+        and items <= set(card.items)
+        and len(items) >= ENOUGH * card.n_items
+        and card.n_items > 1
+        and answers.within((min(card.item_range(i).low for i in card.items), card.range.high))
+    ]
+
+
+def sums_of(card: Any, scale: str, answers: Answers) -> str:
+    """Return what to do where values are sums and the card takes means, or the other way round."""
+    key = card.scales[scale]
+    low, high = (end * len(key) for end in card.range)
+    if key.method == "mean" and answers.within((low, high)):
+        return "; these are sums: divide by the number of items, or map the items"
+    return ""

@@ -1,0 +1,259 @@
+"""Headers as labs write them: each is drafted so that the draft validates, or left open."""
+
+import numpy as np
+import pandas as pd
+import pyreadstat
+import pytest
+
+import alliance_stats as al
+
+# The headers of one form: {i} is the item, {s} the session, {o} an occasion; then what the draft
+# must say of it. Rows are sessions where no {s} or {o} stands in the names.
+ITEMS = [
+    ("wai{i}", "wai-sr", {"items": "wai{item}"}),
+    ("WAI_{i:02d}", "wai-sr", {"items": "WAI_{item:02d}"}),
+    ("WAI-SR {i}", "wai-sr", {"items": "WAI-SR {item}"}),
+    ("wai.sr.c.{i}", "wai-sr", {"items": "wai.sr.c.{item}"}),
+    ("WaiSr_Th{i}", "wai-sr", {"items": "WaiSr_Th{item}", "rater": "therapist"}),
+    ("WAI_T{i:02d}", "wai-sr", {"items": "WAI_T{item:02d}", "rater": "therapist"}),
+    ("tWAI{i}", "wai-sr", {"items": "tWAI{item}", "rater": "therapist"}),
+    ("wai_item{i}_klient", "wai-sr", {"items": "wai_item{item}_klient", "rater": "client"}),
+    ("wai_therapeut_frage_{i}", "wai-sr", {"rater": "therapist"}),
+    ("wai_vraag{i}_deelnemer", "wai-sr", {"rater": "client"}),
+    ("wai_pregunta_{i}_paciente", "wai-sr", {"rater": "client"}),
+    ("wai.thérapeute.{i}", "wai-sr", {"rater": "therapist"}),
+    ("phq9_{i}", "phq-9", {"items": "phq9_{item}"}),
+    ("PHQ.9.{i}", "phq-9", {"items": "PHQ.9.{item}"}),
+    ("phq{i}", "phq-9", {"items": "phq{item}"}),
+    ("gad7_{i:02d}", "gad-7", {"items": "gad7_{item:02d}"}),
+    ("core10_{i}", "core-10", {"items": "core10_{item}"}),
+    ("BDI2_{i}", "bdi-ii", {"items": "BDI2_{item}"}),
+    ("bdi.ii.q{i}", "bdi-ii", {"items": "bdi.ii.q{item}"}),
+    ("MADRS_{i}_obs", "madrs", {"items": "MADRS_{item}_obs", "rater": "observer"}),
+    ("hamd_{i}_th", "ham-d", {"rater": "therapist"}),
+    # the session before, between or behind the number of the item
+    ("wai_c_s{s:02d}_{i:02d}", "wai-sr", {"items": "wai_c_s{session:02d}_{item:02d}"}),
+    ("s{s}_wai{i}c", "wai-sr", {"items": "s{session}_wai{item}c", "rater": "client"}),
+    ("S{s:02d}.WAI.T.{i}", "wai-sr", {"rater": "therapist"}),
+    ("WAI.C.{s}.{i}", "wai-sr", {"items": "WAI.C.{session}.{item}"}),
+    ("WAI.C.{i}.{s}", "wai-sr", {"items": "WAI.C.{item}.{session}"}),
+    ("t{s}_phq9_{i}", "phq-9", {"items": "t{session}_phq9_{item}"}),
+    ("phq9_{i}_t{s}", "phq-9", {"items": "phq9_{item}_t{session}"}),
+    ("wai{i}_T{s:02d}", "wai-sr", {"items": "wai{item}_T{session:02d}"}),
+    ("Sitzung{s}_WAI{i}", "wai-sr", {"items": "Sitzung{session}_WAI{item}"}),
+    ("WAI_{i}_Sitzung_{s}", "wai-sr", {"items": "WAI_{item}_Sitzung_{session}"}),
+    ("zitting{s}_wai_{i}", "wai-sr", {"items": "zitting{session}_wai_{item}"}),
+    ("séance{s}_wai_{i}", "wai-sr", {"items": "séance{session}_wai_{item}"}),
+    ("sesión{s}_wai_{i}", "wai-sr", {"items": "sesión{session}_wai_{item}"}),
+    ("phq_w{s}_{i}", "phq-9", {"items": "phq_w{session}_{item}"}),
+    ("gad7_m{s}_{i}", "gad-7", {"items": "gad7_m{session}_{item}"}),
+    ("{o}_phq9_{i}", "phq-9", {"items": "post_phq9_{item}", "occasion": "post"}),
+    ("phq9_{i}_{o}", "phq-9", {"items": "phq9_{item}_post", "occasion": "post"}),
+]
+TOTALS = [
+    ("phq9", "phq-9", {"score": "phq9"}),
+    ("PHQ_Summe", "phq-9", {"score": "PHQ_Summe"}),
+    ("phq9.total", "phq-9", {"score": "phq9.total"}),
+    ("phqTotal", "phq-9", {"score": "phqTotal"}),
+    ("oq45_gesamt", "oq-45", {"score": "oq45_gesamt"}),
+    ("wai_sr_bond_t", "wai-sr", {"score": {"bond": "wai_sr_bond_t"}, "rater": "therapist"}),
+    ("BDI{s}.total", "bdi-ii", {"score": "BDI{session}.total"}),
+    ("bdi_s{s}", "bdi-ii", {"score": "bdi_s{session}"}),
+    ("S{s}_PHQ9_sum", "phq-9", {"score": "S{session}_PHQ9_sum"}),
+    ("{o}.phq9.totaal", "phq-9", {"score": "post.phq9.totaal", "occasion": "post"}),
+    ("phq9_{o}", "phq-9", {"score": "phq9_post", "occasion": "post"}),
+    ("hamd_{o}", "ham-d", {"score": "hamd_post", "occasion": "post"}),
+    ("eq5d_index", "eq-5d-index", {"score": "eq5d_index"}),
+]
+CLIENTS = ["Klient-Nr.", "Patientennummer", "record_id", "ppn", "Chiffre", "ID_paciente", "pid",
+           "Deelnemer nr", "N° client", "participant_id"]  # fmt: skip
+
+
+def columns_of(template, name, rng, n, *, items):
+    card = al.measure(name)
+    if items:
+        ends = {item: card.item_range(item) for item in card.items}
+    else:
+        scale = "bond" if "bond" in template else "total"
+        ends = {1: card.scale_range(scale)}
+    whole = name != "eq-5d-index"
+    made = {}
+    for session in (1, 2, 3, 4) if "{s" in template else (0,):
+        for occasion in ("pre", "post") if "{o}" in template else ("",):
+            for item, (low, high) in ends.items():
+                column = template.format(i=item, s=session, o=occasion)
+                drawn = rng.uniform(low, high, n)
+                made[column] = np.round(drawn) if whole else np.round(drawn, 3)
+    return made
+
+
+def one_form(template, name, *, items, client="pid", n=24):
+    rng = np.random.default_rng(4)
+    wide = "{s" in template or "{o}" in template
+    keys = {client: range(n)} if wide else {client: np.repeat(range(n // 4), 4)}
+    keys |= {} if wide else {"Sitzung": np.tile([1, 2, 3, 4], n // 4)}
+    return pd.DataFrame(keys | columns_of(template, name, rng, n, items=items))
+
+
+def drafted(folder, frame, name="data.csv"):
+    """Return the draft of a file, whose study must validate without an error."""
+    frame.to_csv(folder / name, index=False)
+    draft = al.suggest_mapping(folder)
+    (folder / "study.yaml").write_text(draft.to_yaml(), encoding="utf-8")
+    report = al.validate(folder)
+    assert report.ok, str(report)
+    return draft
+
+
+@pytest.mark.parametrize(
+    ("template", "name", "wanted", "items"),
+    [*((*case, True) for case in ITEMS), *((*case, False) for case in TOTALS)],
+)
+def test_a_header_is_drafted_and_the_draft_validates(tmp_path, template, name, wanted, items):
+    frame = one_form(template, name, items=items)
+    draft = drafted(tmp_path, frame)
+    entries = draft["sources"][0]["measures"]
+    entry = next(e for e in entries if e.get("occasion") == wanted.get("occasion"))
+    assert entry["measure"] == name
+    assert {key: entry[key] for key in wanted} == wanted
+    assert draft.unplaced == {}
+    assert set(draft.placed) == set(frame.columns)
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_the_client_has_many_names(tmp_path, client):
+    draft = drafted(tmp_path, one_form("phq9_{i}", "phq-9", items=True, client=client))
+    assert draft["sources"][0]["client_id"] == client
+
+
+OPEN = [
+    ("phq_{i}_{s}_{s}{s}", "three numbers"),
+    ("phq9_{i}", "nothing says of which session"),
+    ("q{i}", "items of an unknown form; the numbers would fit phq-9"),
+]
+
+
+@pytest.mark.parametrize(("template", "reason"), OPEN)
+def test_what_is_not_sure_is_left_open_with_the_reason(tmp_path, template, reason):
+    frame = one_form(template, "phq-9", items=True).drop(columns="Sitzung", errors="ignore")
+    frame = frame.drop_duplicates("pid")
+    draft = drafted(tmp_path, frame)
+    assert "measures" not in draft["sources"][0]
+    assert all(reason in draft.unplaced[name] for name in frame.columns[1:])
+
+
+def test_a_number_that_may_be_either_is_left_open():
+    rng = np.random.default_rng(1)
+    names = [f"psq_{a}_{b}" for a in (1, 2, 3) for b in (1, 2, 3)]
+    frame = pd.DataFrame({"pid": range(30), **{n: rng.integers(1, 3, 30) for n in names}})
+    draft = al.suggest_mapping(frame)
+    assert "either may count the items" in draft.unplaced["psq_1_1"]
+
+
+def test_a_typing_error_does_not_make_a_neighbour_of_a_form():
+    frame = one_form("wai{i}", "wai-sr", items=True, n=80)
+    frame.loc[3, "wai4"] = 7
+    draft = al.suggest_mapping(frame)
+    assert draft["sources"][0]["measures"][0]["measure"] == "wai-sr"
+    assert any("7 among the answers must be typing errors" in doubt for doubt in draft.doubts)
+
+
+def test_sums_where_the_card_takes_means_are_left_open():
+    frame = pd.DataFrame({"pid": [1, 1, 2], "sess": [1, 2, 1], "wai_sr_total": [44, 51, 36]})
+    why = al.suggest_mapping(frame).unplaced["wai_sr_total"]
+    assert "runs from 1 to 5, and holds 36 to 51" in why
+    assert "sums" in why
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("Status", [0, 0, 0, 0]),
+        ("dropout", [0, 0, 1, 1]),
+        ("outcome", ["good", "good", "bad", "bad"]),
+        ("end", ["a", "b", "a", "b"]),
+        ("type", ["online", "online", "room", "room"]),
+        ("event", ["intake", "intake", "x", "x"]),
+        ("Grund", ["Angst", "Angst", "Depression", "Depression"]),
+        ("expectancy.type", ["low", "low", "high", "high"]),
+        ("rupture", [0, 1, 0, 0]),
+    ],
+)
+def test_a_name_of_a_column_does_not_decide_what_the_file_is(tmp_path, column, values):
+    frame = one_form("phq_{i}", "phq-9", items=True, n=4).assign(**{column: values})
+    draft = drafted(tmp_path, frame)
+    assert "table" not in draft["sources"][0]
+    assert draft["sources"][0]["measures"][0]["items"] == "phq_{item}"
+    assert list(draft.unplaced) == [column]
+    bare = frame[["pid", "Sitzung", column]]
+    assert "table" not in al.suggest_mapping(bare)["sources"][0]
+
+
+def test_endings_are_known_by_their_words(tmp_path):
+    ends = {"Klient": [1, 2, 3], "letzte Sitzung": [4, 9, 12], "Grund": ["Abbruch", "regulär", "x"]}
+    draft = al.suggest_mapping(pd.DataFrame(ends))
+    (source,) = draft["sources"]
+    assert source["table"] == "terminations"
+    assert source["recode"] == {"reason": {"Abbruch": "dropout", "regulär": "completed"}}
+    assert "'Grund' holds 'x'" in draft.doubts[0]
+
+
+def test_qualtrics_and_redcap_columns_say_nothing_of_the_file(tmp_path):
+    frame = one_form("wai{i}", "wai-sr", items=True).rename(columns={"pid": "ExternalReference"})
+    extra = {"Status": 0, "Progress": 100, "Finished": 1, "ResponseId": "R_1", "UserLanguage": "DE"}
+    draft = drafted(tmp_path, frame.assign(**extra))
+    assert draft["sources"][0]["client_id"] == "ExternalReference"
+    assert set(draft.unplaced) == set(extra)
+    assert "written by Qualtrics" in draft.unplaced["Finished"]
+    frame = frame.rename(columns={"ExternalReference": "record_id"})
+    frame = frame.rename(columns={"Sitzung": "redcap_repeat_instance"})
+    frame["redcap_repeat_instrument"] = "wai"
+    (source,) = al.suggest_mapping(frame.assign(wai_complete=2))["sources"]
+    assert (source["client_id"], source["session"]) == ("record_id", "redcap_repeat_instance")
+    assert source["measures"][0]["items"] == "wai{item}"
+
+
+def test_labels_of_spss_say_what_a_short_name_does_not(tmp_path):
+    frame = one_form("wai_c_s{s:02d}_{i:02d}", "wai-sr", items=True, client="klnr")
+    frame.insert(1, "ber", "T1")
+    labels = ["Klientennummer", "Therapeut", *[""] * (frame.shape[1] - 2)]
+    pyreadstat.write_sav(frame, tmp_path / "wide.sav", column_labels=labels)
+    draft = al.suggest_mapping(tmp_path)
+    (source,) = draft["sources"]
+    assert (source["client_id"], source["therapist_id"]) == ("klnr", "ber")
+    assert source["measures"][0]["items"] == "wai_c_s{session:02d}_{item:02d}"
+    (tmp_path / "study.yaml").write_text(draft.to_yaml(), encoding="utf-8")
+    assert al.validate(tmp_path).ok
+
+
+def test_a_long_table_of_scores_is_placed(tmp_path):
+    frame = pd.DataFrame(
+        {"pid": [1, 1, 2, 2], "tp": [1, 2, 1, 2], "scale": ["phq", "phq9", "gad", "gad"]}
+    ).assign(score=[12.0, 10, 7, 6])
+    draft = drafted(tmp_path, frame)
+    (source,) = draft["sources"]
+    assert source["table"] == "scores"
+    assert source["columns"]["measure"] == "scale"
+    assert al.open_study(tmp_path).scores["score"].tolist() == [12, 10, 7, 6]
+
+
+@pytest.mark.parametrize("name", ["week", "Woche", "month", "Monat", "mois", "mes", "time"])
+def test_units_of_time_are_sessions_or_occasions(tmp_path, name):
+    frame = one_form("phq9", "phq-9", items=False).rename(columns={"Sitzung": name})
+    assert drafted(tmp_path, frame)["sources"][0]["session"] == name
+    months = frame.assign(**{name: np.tile([0, 1.5, 3, 6], 6)})
+    draft = drafted(tmp_path, months)
+    assert draft["sources"][0]["occasion"] == name
+    assert any("name occasions" in doubt for doubt in draft.doubts)
+
+
+def test_the_draft_shows_itself_as_two_tables():
+    frame = one_form("wai{i}", "wai-sr", items=True).assign(mood=3)
+    draft = al.suggest_mapping(frame)
+    placed, left = draft.tables().values()
+    assert placed["columns"].tolist() == ["pid", "Sitzung", "wai1 ... wai12 (12)"]
+    assert placed["taken_for"].tolist()[:2] == ["client_id", "session"]
+    assert left["columns"].tolist() == ["mood"]
+    html = draft._repr_html_()
+    assert html.index("Placed") < html.index("wai1 ... wai12") < html.index("Not placed")
+    assert "<script>" not in al.suggest_mapping(frame.assign(**{"<script>": 1}))._repr_html_()
