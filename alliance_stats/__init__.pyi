@@ -153,6 +153,7 @@ from .ruptures import summarise_codes as summarise_codes
 from .simulation import simulate_study as simulate_study
 from .study import Study as Study
 from .study import ValidationReport as ValidationReport
+from .study import combine_studies as combine_studies
 from .study import open_study as open_study
 from .study import pseudonymise as pseudonymise
 from .study import read_table as read_table

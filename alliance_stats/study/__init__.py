@@ -1,6 +1,7 @@
 """Reading, mapping, validating and holding a study."""
 
 from .codebook import Codebook as Codebook
+from .combining import combine_studies as combine_studies
 from .mapping import MappingDraft as MappingDraft
 from .mapping import suggest_mapping as suggest_mapping
 from .opening import open_study as open_study

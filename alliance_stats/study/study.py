@@ -311,6 +311,57 @@ class Study:
 
         return save(self, folder, overwrite=overwrite)
 
+    def export(
+        self,
+        folder: str | PathLike[str],
+        *,
+        format: str = "csv",
+        wide: bool = False,
+        overwrite: bool = False,
+    ) -> Path:
+        """Write the tables for SPSS, Stata, JASP, R or a spreadsheet.
+
+        Columns keep their labels; in ``.sav`` an answer that was not given has a code declared
+        as missing and labelled, in ``.dta`` it is ``.``. Dates are dates, yes and no are 1 and 0
+        with labels. The ids are in the files as they are: `pseudonymise` first to give them away.
+
+        Parameters
+        ----------
+        folder
+            Made where it is not there.
+        format
+            ``"sav"``, ``"dta"``, ``"csv"`` or ``"parquet"``: a file a table; ``"xlsx"``: one book
+            with a sheet a table. What columns mean stands in ``codebook.csv`` or a sheet
+            ``codebook`` where the format has no labels.
+        wide
+            One table with a row a client: what is known of him, his ending, and a column for each
+            answer and score (``wai_sr_client_i7_s3``, ``phq_9_client_total_post``).
+        overwrite
+            Write over files of the same names.
+
+        Returns
+        -------
+        Path
+            The folder.
+
+        Raises
+        ------
+        AllianceStatsError
+            For an unknown format, files that are there already, and where nothing can be written.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import alliance_stats as al
+        >>> study = al.simulate_study(n_therapists=3, n_clients=6, seed=1)
+        >>> folder = study.export(tempfile.mkdtemp(), format="sav")
+        >>> al.read_table(folder / "clients.sav").attrs["variable_labels"]["client_id"]
+        'Client'
+        """
+        from .exporting import export
+
+        return export(self, folder, format=format, wide=wide, overwrite=overwrite)
+
     def codebook(self) -> Codebook:
         """Return the codebook: tables, columns, measures; `to_html` and `to_json` write it."""
         from .codebook import make_codebook

@@ -1,0 +1,236 @@
+"""Writing a study for other programs: SPSS, Stata, Excel, CSV and Parquet, labels included."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from pandas.api import types
+
+from ..core.outputs import exchange, scratch_beside
+from ..core.resources import at_home
+from ..errors import AllianceStatsError, did_you_mean, listing
+from .tables import table_schema
+from .validating.report_xlsx import OPTIONS
+
+if TYPE_CHECKING:
+    from .study import Study
+
+FORMATS = ("sav", "dta", "xlsx", "csv", "parquet")
+CODES = (-99, -999, -9999)
+"""What stands for "no answer" in SPSS; the first that no answer has."""
+LONGEST_NAME = {"sav": 64, "dta": 32}
+FORMS = {"ratings": ("session", "item", "value"), "scores": ("session", "scale", "score"),
+         "assessments": ("occasion", "scale", "score")}  # fmt: skip
+"""Tables of forms: when, which part, and what was answered."""
+
+
+@dataclass
+class _Sheet:
+    """One table as it is written, with what its columns and values mean."""
+
+    frame: pd.DataFrame
+    labels: dict[str, str] = field(default_factory=dict)
+    values: dict[str, dict[int, str]] = field(default_factory=dict)
+    answers: tuple[str, ...] = ()
+
+
+def export(
+    study: Study, folder: str | PathLike[str], *, format: str, wide: bool, overwrite: bool
+) -> Path:
+    """Write `study` into `folder`; see `Study.export`. All files are written, or none."""
+    if format not in FORMATS:
+        raise AllianceStatsError(
+            f"A study is exported as {listing(FORMATS)}, not {format!r}."
+            f"{did_you_mean(format, FORMATS)}"
+        )
+    sheets = _wide(study) if wide else {name: _of(name, t) for name, t in study.tables.items()}
+    target = at_home(folder)
+    if target.exists() and not target.is_dir():
+        raise AllianceStatsError(f"A study is exported into a folder, and '{target}' is a file.")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with scratch_beside(target) as scratch:
+            new = scratch / "new"
+            new.mkdir()
+            _write(sheets, new, format)
+            files = sorted(path.name for path in new.iterdir())
+            taken = [name for name in files if (target / name).exists()]
+            if taken and not overwrite:
+                raise AllianceStatsError(
+                    f"The folder '{target}' already holds {listing(taken)}. Name another folder, "
+                    "or pass overwrite=True."
+                )
+            target.mkdir(exist_ok=True)
+            exchange(scratch, target, files)
+    except OSError as error:
+        raise AllianceStatsError(
+            f"The study could not be exported to '{target}' ({error.strerror or error})."
+        ) from None
+    return target
+
+
+# -- what is written --------------------------------------------------------------------------
+
+
+def _of(table: str, frame: pd.DataFrame) -> _Sheet:
+    """Return a table with labels from its schema; words of a fixed list stay words."""
+    fields = {f.name: f for f in table_schema(table).fields}
+    labels = {
+        str(name): fields[name].title if name in fields else str(name) for name in frame.columns
+    }
+    return _Sheet(frame, labels, answers=FORMS[table][2:] if table in FORMS else ())
+
+
+def _wide(study: Study) -> dict[str, _Sheet]:
+    """Return one table with a row a client: what is known of him, and every answer and score."""
+    tables = study.tables
+    parts = [_forms(study, name, frame) for name, frame in tables.items() if name in FORMS]
+    if "ratings" in tables:
+        parts.append(_forms(study, "scores", study.scores))
+    elif not parts:
+        raise AllianceStatsError("The study holds no ratings or scores to lay side by side.")
+    people = tables.get("clients")
+    if people is None:
+        ids = pd.concat([part.frame["client_id"] for part in parts]).drop_duplicates()
+        people = ids.sort_values().to_frame()
+    whole = _of("clients", people)
+    if "terminations" in tables and tables["terminations"]["client_id"].is_unique:
+        parts.insert(0, _of("terminations", tables["terminations"]))
+    for part in parts:
+        fresh = [name for name in part.frame if name not in whole.frame]
+        whole.frame = whole.frame.merge(
+            part.frame[["client_id", *fresh]], on="client_id", how="left", sort=False
+        )
+        whole.labels = part.labels | whole.labels
+        whole.answers += tuple(name for name in part.answers if name in fresh)
+    return {"wide": whole}
+
+
+def _forms(study: Study, table: str, frame: pd.DataFrame) -> _Sheet:
+    """Return forms with a row a client and a column a measure, rater, part and time."""
+    when, part, value = FORMS[table]
+    frame = frame.dropna(subset=["client_id", when])
+    keys = frame[["measure", "rater", part, when]].astype(str)
+    mark = {"session": "s", "occasion": ""}[when]
+    item = "i" if part == "item" else ""
+    names = [_name(f"{m}_{r}_{item}{p}_{mark}{w}") for m, r, p, w in keys.itertuples(index=False)]
+    titles = {
+        name: f"{study.measures.get(m).title if m in study.measures else m}, {r}, "
+        f"{part} {p}, {when} {w}"
+        for name, (m, r, p, w) in zip(names, keys.itertuples(index=False, name=None), strict=True)
+    }
+    order = list(dict.fromkeys(names))
+    flat = frame.assign(column=names).drop_duplicates(["client_id", "column"])
+    laid = flat.set_index(["client_id", "column"])[value].unstack()[order].reset_index()  # noqa: PD010
+    laid.columns.name = None
+    return _Sheet(laid, titles, answers=tuple(order))
+
+
+def _name(text: str) -> str:
+    """Return a name that SPSS, Stata and R take: letters, digits and underscores."""
+    return re.sub(r"\W+", "_", text, flags=re.ASCII).strip("_").lower()
+
+
+# -- writing ----------------------------------------------------------------------------------
+
+
+def _write(sheets: dict[str, _Sheet], folder: Path, format: str) -> None:
+    if format == "xlsx":
+        with pd.ExcelWriter(
+            folder / "study.xlsx",
+            engine="xlsxwriter",
+            engine_kwargs={"options": {k: OPTIONS[k] for k in OPTIONS if "strings" in k}},
+        ) as book:
+            for name, sheet in sheets.items():
+                _plain(sheet.frame).to_excel(book, sheet_name=name, index=False)
+            _legend(sheets).to_excel(book, sheet_name="codebook", index=False)
+        return
+    for name, sheet in sheets.items():
+        path = folder / f"{name}.{format}"
+        if format == "sav":
+            _to_sav(sheet, path)
+        elif format == "dta":
+            _to_dta(sheet, path)
+        elif format == "csv":
+            _plain(sheet.frame).to_csv(path, index=False, lineterminator="\n")
+        else:
+            sheet.frame.to_parquet(path, index=False)
+    if format in ("csv", "parquet"):
+        _legend(sheets).to_csv(folder / "codebook.csv", index=False, lineterminator="\n")
+
+
+def _legend(sheets: dict[str, _Sheet]) -> pd.DataFrame:
+    rows = [(name, c, label) for name, sheet in sheets.items() for c, label in sheet.labels.items()]
+    return pd.DataFrame(rows, columns=["table", "column", "label"])
+
+
+def _plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with days as days, for files of text."""
+    days = {n: c.dt.date for n, c in frame.items() if types.is_datetime64_any_dtype(c.dtype)}
+    return frame.assign(**days)  # type: ignore[arg-type]
+
+
+def _coded(sheet: _Sheet, format: str) -> tuple[pd.DataFrame, dict[str, dict[int, str]]]:
+    """Return the table as SPSS and Stata hold it: texts, numbers, days; and labels of values."""
+    values = dict(sheet.values)
+    made: dict[str, Any] = {}
+    for name, column in sheet.frame.items():
+        key = str(name)[: LONGEST_NAME[format]]
+        if key in made:
+            raise AllianceStatsError(
+                f"Two columns have the same first {LONGEST_NAME[format]} letters ('{key}'), which "
+                f"is as long as a name in .{format} may be. Export as csv or xlsx."
+            )
+        if types.is_bool_dtype(column.dtype):
+            made[key], values[key] = column.astype("Float64").astype(float), {0: "no", 1: "yes"}
+        elif types.is_datetime64_any_dtype(column.dtype):
+            made[key] = column.dt.date.astype(object).where(column.notna(), None)
+        elif types.is_numeric_dtype(column.dtype):
+            made[key] = pd.to_numeric(column.astype("Float64").astype(float))
+        else:
+            made[key] = column.astype(object).where(column.notna(), "").astype(str)
+    return pd.DataFrame(made, index=sheet.frame.index), values
+
+
+def _to_sav(sheet: _Sheet, path: Path) -> None:
+    """Write a table for SPSS; an answer that was not given has a code declared as missing."""
+    import pyreadstat
+
+    frame, values = _coded(sheet, "sav")
+    missing: dict[str, list[int]] = {}
+    for name in sheet.answers:
+        column = frame[name[: LONGEST_NAME["sav"]]]
+        code = next((code for code in CODES if not (column == code).any()), None)
+        if code is not None and column.isna().any():
+            frame[column.name] = column.fillna(code)
+            missing[str(column.name)] = [code]
+            values[str(column.name)] = {code: "no answer"}
+    pyreadstat.write_sav(
+        frame,
+        path,
+        column_labels=_labels(sheet, frame, 256),
+        variable_value_labels=values,
+        missing_ranges=missing,
+    )
+
+
+def _to_dta(sheet: _Sheet, path: Path) -> None:
+    """Write a table for Stata; an answer that was not given is its ``.``."""
+    import pyreadstat
+
+    frame, values = _coded(sheet, "dta")
+    pyreadstat.write_dta(
+        frame, path, column_labels=_labels(sheet, frame, 80), variable_value_labels=values
+    )
+
+
+def _labels(sheet: _Sheet, frame: pd.DataFrame, longest: int) -> list[str]:
+    return [
+        sheet.labels.get(str(name), str(made))[:longest]
+        for name, made in zip(sheet.frame.columns, frame.columns, strict=True)
+    ]
