@@ -44,7 +44,7 @@ class Registry(Mapping[str, Measure]):
         hint = nearest(name, self._cards) or nearest(name, self._names)
         also = f" Did you mean '{self._names.get(folded(hint), hint)}'?" if hint else ""
         raise MeasureError(
-            f"The measure '{name}' is not known; known are {listing(self._cards, 40)}.{also} "
+            f"The measure '{name}' is not known; known are {listing(self._cards, 60)}.{also} "
             "An instrument of your own is added as a card in the study's folder 'measures'."
         )
 
@@ -65,7 +65,7 @@ class Registry(Mapping[str, Measure]):
         return len(self._cards)
 
     def __repr__(self) -> str:
-        return f"<Registry of {len(self)} measures: {listing(self, 40)}>"
+        return f"<Registry of {len(self)} measures: {listing(self, 60)}>"
 
     def table(self) -> pd.DataFrame:
         """Return one row a card: what `list_measures` shows."""

@@ -284,6 +284,7 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
     "rupture_rules": dict,
     "summarise_codes": lambda: {"data": study()},
     "simulate_study": lambda: {"n_therapists": 4, "n_clients": 12, "planned_sessions": 4.0},
+    "combine_studies": lambda: {"studies": {"a": study(), "b": study()}, "name": "both"},
     "open_study": lambda: {"path": study_folder()},
     "pseudonymise": lambda: {"study": study(), "key": "correct horse battery staple"},
     "read_table": lambda: {"path": file()},

@@ -47,6 +47,8 @@ ITEMS = [
     ("sesión{s}_wai_{i}", "wai-sr", {"items": "sesión{session}_wai_{item}"}),
     ("phq_w{s}_{i}", "phq-9", {"items": "phq_w{session}_{item}"}),
     ("gad7_m{s}_{i}", "gad-7", {"items": "gad7_m{session}_{item}"}),
+    ("phq9_{o}_{i}", "phq-9", {"items": "phq9_post_{item}", "occasion": "post"}),
+    ("phq9.{o}{i}", "phq-9", {"items": "phq9.post{item}", "occasion": "post"}),
     ("{o}_phq9_{i}", "phq-9", {"items": "post_phq9_{item}", "occasion": "post"}),
     ("phq9_{i}_{o}", "phq-9", {"items": "phq9_{item}_post", "occasion": "post"}),
 ]
@@ -63,6 +65,7 @@ TOTALS = [
     ("{o}.phq9.totaal", "phq-9", {"score": "post.phq9.totaal", "occasion": "post"}),
     ("phq9_{o}", "phq-9", {"score": "phq9_post", "occasion": "post"}),
     ("hamd_{o}", "ham-d", {"score": "hamd_post", "occasion": "post"}),
+    ("bdi_{o}", "bdi-ii", {"score": "bdi_post", "occasion": "post"}),
     ("eq5d_index", "eq-5d-index", {"score": "eq5d_index"}),
 ]
 CLIENTS = ["Klient-Nr.", "Patientennummer", "record_id", "ppn", "Chiffre", "ID_paciente", "pid",
@@ -148,6 +151,18 @@ def test_a_number_that_may_be_either_is_left_open():
     frame = pd.DataFrame({"pid": range(30), **{n: rng.integers(1, 3, 30) for n in names}})
     draft = al.suggest_mapping(frame)
     assert "either may count the items" in draft.unplaced["psq_1_1"]
+
+
+def test_a_numbered_occasion_is_an_occasion_of_its_own(tmp_path):
+    totals = {name: range(8) for name in ("bdi_pre", "bdi_fu1", "bdi_fu2", "bdi_katamnese")}
+    draft = drafted(tmp_path, pd.DataFrame({"pid": range(8), **totals}))
+    entries = draft["sources"][0]["measures"]
+    assert {entry["score"]: entry["occasion"] for entry in entries} == {
+        "bdi_pre": "pre",
+        "bdi_fu1": "followup1",
+        "bdi_fu2": "followup2",
+        "bdi_katamnese": "followup",
+    }
 
 
 def test_a_typing_error_does_not_make_a_neighbour_of_a_form():

@@ -17,7 +17,7 @@ import pandas as pd
 from ...errors import listing
 from ..frames import stacked_texts
 from .answers_guess import Answers, fitting_cards, sums_of
-from .names import Named, aliases_of, folded, measures_in, scale_in
+from .names import NUMBERED, WORDS, Named, aliases_of, folded, measures_in, scale_in
 from .patterns import parse_pattern
 from .values import numbers
 
@@ -115,7 +115,7 @@ def guess_measures(
 
 
 def _families(names: list[str], registry: Any) -> Iterator[_Family]:
-    """Yield columns by their shape; numbers that belong to a measure's name keep them apart."""
+    """Yield columns by their shape; numbers that are part of a word keep them apart."""
     aliases = aliases_of(registry)
     shapes: dict[str, list[str]] = {}
     for name in names:
@@ -123,7 +123,7 @@ def _families(names: list[str], registry: Any) -> Iterator[_Family]:
     for alike in shapes.values():
         apart: dict[tuple[str, ...], list[str]] = {}
         for name in alike:
-            apart.setdefault(_numbers_of_measures(name, aliases), []).append(name)
+            apart.setdefault(_numbers_of_words(name, aliases), []).append(name)
         whole = [alike] if any(not key for key in apart) else apart.values()
         for group in whole:
             rows = [[int(run) for run in re.findall(r"\d+", name)] for name in group]
@@ -131,10 +131,16 @@ def _families(names: list[str], registry: Any) -> Iterator[_Family]:
                 yield _Family(tuple(group), np.array(rows).reshape(len(group), -1))
 
 
-def _numbers_of_measures(name: str, aliases: Any) -> tuple[str, ...]:
-    """Return the ends of measures' names in a name: ``phq9`` in ``phq9_4``."""
-    found = re.findall(r"([^\W\d_]+)[\W_]?(\d+)", name)
-    return tuple(f"{folded(a)}{int(b)}" for a, b in found if f"{folded(a)}{int(b)}" in aliases)
+def _numbers_of_words(name: str, aliases: Any) -> tuple[str, ...]:
+    """Return the words of which a number is part: ``phq9`` in ``phq9_4``, or ``fu1``."""
+    found = re.findall(r"([^\W\d_]+)([\W_]?)(\d+)", name)
+    pairs = [(folded(word), int(number), glue == "") for word, glue, number in found]
+    return tuple(
+        f"{word}{number}"
+        for word, number, glued in pairs
+        if f"{word}{number}" in aliases
+        or (glued and WORDS.get(word, {}).get("occasion") == NUMBERED)
+    )
 
 
 def _speaks_of_a_measure(name: str, registry: Any) -> bool:

@@ -60,7 +60,7 @@ ROLES: tuple[tuple[str, str, str], ...] = (
     ("years_experience", r"(?:years?(?:of)?)?experience|berufsjahre", ""),
     (
         "occasion",
-        r"occasion|timepoint|phase|assessment|messzeitpunkt|mzp|zeitpunkt|meetmoment|erhebung|"
+        r"occ(?:asion)?|timepoint|phase|assessment|messzeitpunkt|mzp|zeitpunkt|meetmoment|erhebung|"
         r"redcapeventname",
         "",
     ),
@@ -86,6 +86,8 @@ OCCASIONS = {
     "post": "post nach na apres despues",
     "followup": "fu followup katamnese suivi seguimiento",
 }
+NUMBERED = "followup"
+"""The occasion of which there may be several, by number (``fu1``, ``fu2``)."""
 _SESSION = "s ses sess session sitzung sitz stunde zitting sessie seance sesion visit"
 _TIME = "t tp time zeit w week woche wave welle m month monat"
 _ITEM = "i it item q question frage f vraag pregunta"
@@ -218,15 +220,17 @@ def measures_in(name: str, fixed: set[int], registry: Any) -> list[Named]:
 class _Token:
     text: str
     number: int | None = None
+    glued: bool = False  # a number that stands right behind a word
 
 
 def _tokens(name: str, aliases: Any, scales: set[str]) -> list[_Token]:
     plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
     tokens: list[_Token] = []
     count = 0
-    for run in re.findall(r"\d+|[A-Za-zß]+", plain):
+    for match in re.finditer(r"\d+|[A-Za-zß]+", plain):
+        run, glued = match[0], match.start() > 0 and plain[match.start() - 1].isalpha()
         if run[0].isdigit():
-            tokens.append(_Token(str(int(run)), count))
+            tokens.append(_Token(str(int(run)), count, glued))
             count += 1
         else:
             tokens += [_Token(part) for part in _cut(run, aliases, scales)]
@@ -259,6 +263,8 @@ def _rest_of(tokens: list[_Token | None], scales: set[str]) -> dict[str, Any] | 
         counts = next((kind for kind in ("session", "time", "item") if kind in means), "")
         if token is None:
             pass
+        elif token.number is not None and before[0] == "occasion":
+            said["occasion"] += token.text  # ``fu1``
         elif token.number is not None:
             numbers.append(Number(token.number, *before))
         elif counts and following is not None and following.number is not None:
@@ -266,6 +272,9 @@ def _rest_of(tokens: list[_Token | None], scales: set[str]) -> dict[str, Any] | 
             continue
         elif not _say(said, token.text, means, scales):
             return None
+        elif means.get("occasion") == NUMBERED and following is not None and following.glued:
+            before = ("occasion", "")
+            continue
         before = ("", "")
     return {**said, "numbers": tuple(numbers)}
 

@@ -268,6 +268,11 @@ def _roles(
         doubts.append(f"'{roles.pop('occasion')}' may name occasions; sessions are taken")
     if "client_id" not in roles:
         doubts.append("no column was found that names the client; add client_id:")
+    elif not {"session", "occasion"} & set(roles) and frame[roles["client_id"]].duplicated().any():
+        doubts.append(
+            f"ids in '{roles['client_id']}' are there several times, and no column says when; add "
+            "session: or occasion:, or the column that really names the client"
+        )
     order = [role for role, *_ in ROLES if role in roles]
     return {role: roles[role] for role in order}, doubts
 
