@@ -254,3 +254,36 @@ def test_a_value_filled_in_from_another_row_or_file_is_told_where_it_stands(tmp_
     assert raw.tables["sessions"]["date"].dt.year.tolist() == [2024, 2024, 1024]
     issues = validate(folder).issues
     assert issues[["file", "row", "column"]].values.tolist() == [["data.csv", 3, "day"]]
+
+
+def test_a_client_who_is_twice_in_a_wide_file_is_told_once(tmp_path):
+    frame = pd.DataFrame({"pid": ["a", "b", "a"], "phq_1": [4, 1, 4], "phq_2": [5, 4, 6]})
+    yaml = _yaml("", [MEASURE + 'score: "phq_{session}"}'])
+    (issue,) = validate(_write(tmp_path, frame, "csv", yaml)).issues.itertuples()
+    assert (issue.rule, issue.rows) == ("duplicate_key", (2, 4))
+    assert issue.message.startswith("Each session of client a is there twice (rows 2 and 4 of")
+
+
+def test_a_form_that_is_twice_at_an_occasion_is_told_beside_its_totals(tmp_path):
+    frame = pd.DataFrame({"pid": "a", "at": ["pre", "post", "post"], **dict.fromkeys(PHQ, 1)})
+    frame = frame.assign(tot=[9, 8, 9], sex=["f", "f", "m"])
+    yaml = _yaml("    occasion: at\n", [MEASURE + 'items: "phq{item}", score: tot}'])
+    issues = validate(_write(tmp_path, frame, "csv", yaml)).issues
+    assert issues[["rule", "row", "column"]].values.tolist() == [
+        ["duplicate_key", 3, "pid"],
+        ["total_contradicts_items", 3, "tot"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "sentence"),
+    [
+        (LONG + '    date: "d_{session}"\n', "The session stands in a column of its own"),
+        ('    date: "d_{sesion}"\n', "date: the pattern 'd_{sesion}' has the placeholder"),
+    ],
+)
+def test_a_pattern_that_cannot_be_followed_is_told(tmp_path, keys, sentence):
+    frame = pd.DataFrame({"pid": ["a"], "sess": [1], "phq_1": [4], "d_1": ["2024-01-01"]})
+    score = "score: phq_1}" if keys.startswith(LONG) else 'score: "phq_{session}"}'
+    issues = validate(_write(tmp_path, frame, "csv", _yaml(keys, [MEASURE + score]))).issues
+    assert issues["message"][0].startswith(sentence)

@@ -98,7 +98,7 @@ class Source:
         for ours, theirs in self.spec.columns.items():
             if theirs in self.frame.columns:
                 there[ours] = theirs
-            elif "{session}" in theirs or "{occasion}" in theirs:
+            elif "{" in theirs:
                 self._spread(ours, theirs)
             elif self._is_word(ours, theirs):
                 self.constants[ours] = theirs
@@ -113,7 +113,17 @@ class Source:
         try:
             pattern = parse_pattern(text)
         except PatternError as error:
-            self.notes.add("study_yaml", f"{ours}: {error}.", column=text)
+            self.notes.add("study_yaml", f"{ours}: {error}", column=text)
+            return
+        both = [name for name in pattern.names if name in self.spec.columns]
+        if both:
+            self.notes.add(
+                "study_yaml",
+                f"The {both[0]} stands in a column of its own, but '{text}' ({ours}) takes it from "
+                "the names of columns; it is not read.",
+                hint=f"Give {ours} one column, or leave {both[0]}: out.",
+                column=text,
+            )
             return
         matches = pattern.find(str(name) for name in self.frame.columns)
         self.spread[ours] = {(match.session, match.occasion): match.column for match in matches}

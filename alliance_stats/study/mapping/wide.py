@@ -284,10 +284,9 @@ def long_frame(
 
 
 def _repeated(values: Any, positions: np.ndarray) -> Any:
-    if isinstance(values, pd.Categorical):
-        return pd.Categorical.from_codes(values.codes[positions], dtype=values.dtype)
-    if isinstance(values, np.ndarray):
-        return values[positions]
+    values = values.array if isinstance(values, pd.Series) else values
+    if isinstance(values, np.ndarray | pd.api.extensions.ExtensionArray):
+        return values.take(positions)
     return np.full(len(positions), values)
 
 

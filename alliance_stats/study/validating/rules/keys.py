@@ -70,6 +70,8 @@ def _may_repeat(view: StudyView, table: str, key: tuple[str, ...]) -> bool:
 
 def _key_of(view: StudyView, table: str) -> tuple[str, ...]:
     wanted = table_schema(table_of(table)).primary_key
+    if table == "given_items":
+        wanted = tuple("occasion" if name == "session" else name for name in wanted)
     if table not in view.frames or not len(view.frames[table]):
         return ()
     there = tuple(column for column in wanted if column in view.frames[table].columns)
@@ -196,9 +198,9 @@ def _shown_column(key: tuple[str, ...]) -> str:
 def _record_in_words(table: str, key: dict[str, object]) -> str:
     """Return what stands under a key; parts of the key that differ are not in it."""
     who = f"client {shown(key.get('client_id'))}"
-    session = f"session {shown(key.get('session'))}"
+    session = f"session {shown(key['session'])}" if "session" in key else "each session"
     if table == "sessions":
-        return f"Session {shown(key['session'])} of {who}"
+        return f"{session[0].upper()}{session[1:]} of {who}"
     if table == "clients":
         return f"Client {shown(key['client_id'])}"
     if table == "therapists":
