@@ -262,6 +262,7 @@ def test_a_client_who_is_twice_in_a_wide_file_is_told_once(tmp_path):
     (issue,) = validate(_write(tmp_path, frame, "csv", yaml)).issues.itertuples()
     assert (issue.rule, issue.rows) == ("duplicate_key", (2, 4))
     assert issue.message.startswith("Each session of client a is there twice (rows 2 and 4 of")
+    assert issue.message.endswith("They contradict each other: score is 5 and 6.")
 
 
 def test_a_form_that_is_twice_at_an_occasion_is_told_beside_its_totals(tmp_path):

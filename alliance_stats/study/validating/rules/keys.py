@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
@@ -25,7 +26,7 @@ from .words import series_of, shown, times
 )
 def duplicate_key(view: StudyView) -> Iterator[Finding]:
     """Find rows with the same key; rows of one file row are one finding over all tables."""
-    told: set[tuple[tuple[str, str, int], ...]] = set()
+    found: dict[tuple[tuple[str, str, int], ...], list[_Twice]] = {}
     for table in (*TABLES, *BESIDE):
         key = _key_of(view, table)
         joint = _joint(view, table, key) if _may_repeat(view, table, key) else _none()
@@ -36,28 +37,27 @@ def duplicate_key(view: StudyView) -> Iterator[Finding]:
         hint = TWICE_HINT + _numbers_used_again(view, table, len(rows))
         if groups is None:
             yield _many_twice(table, rows, key, hint)
-        yield from _told_once(view, table, key, groups or [], told, hint)
+        by_lines: dict[tuple[tuple[str, str, int], ...], list[np.ndarray]] = {}
+        for group in groups or []:
+            places = locate(view.origins.get(table), view.positions(table, group))
+            by_lines.setdefault(places.lines(), []).append(group)
+        for lines, same in by_lines.items():
+            found.setdefault(lines, []).append(_Twice(table, key, same, hint))
         again = pd.Series(joint[rows]).duplicated().to_numpy()
         yield Finding(table, "", rows[again], set_aside=True, topic="silent")
+    for records in found.values():
+        if not _told_elsewhere(view, records[0].table, records[0].groups[0]):
+            yield _twice(view, records)
 
 
-def _told_once(
-    view: StudyView,
-    table: str,
-    key: tuple[str, ...],
-    groups: list[np.ndarray],
-    told: set[tuple[tuple[str, str, int], ...]],
-    hint: str,
-) -> Iterator[Finding]:
-    """Yield one finding for each set of file rows that no table before has spoken of."""
-    by_lines: dict[tuple[tuple[str, str, int], ...], list[np.ndarray]] = {}
-    for group in groups:
-        places = locate(view.origins.get(table), view.positions(table, group))
-        by_lines.setdefault(places.lines(), []).append(group)
-    for lines, same in by_lines.items():
-        if lines not in told and not _told_elsewhere(view, table, same[0]):
-            yield _twice(view, table, key, same, hint)
-    told.update(by_lines)
+@dataclass(frozen=True)
+class _Twice:
+    """Groups of rows of a table, each with one key, that lie in the same rows of the files."""
+
+    table: str
+    key: tuple[str, ...]
+    groups: list[np.ndarray]
+    hint: str
 
 
 def _none() -> np.ndarray:
@@ -128,23 +128,21 @@ def _told_elsewhere(view: StudyView, table: str, rows: np.ndarray) -> bool:
     return frame[other].iloc[rows].dropna().drop_duplicates().size > 1
 
 
-def _twice(
-    view: StudyView, table: str, key: tuple[str, ...], same: list[np.ndarray], hint: str
-) -> Finding:
-    """Return the finding on groups of rows that lie in the same rows of the files."""
-    rows = same[0]
-    first = view.frames[table].iloc[[group[0] for group in same]]
+def _twice(view: StudyView, records: list[_Twice]) -> Finding:
+    """Return the finding on what lies in the same rows of the files, in whatever tables."""
+    table, key, rows = records[0].table, records[0].key, records[0].groups[0]
+    first = view.frames[table].iloc[[group[0] for group in records[0].groups]]
     what = _record_in_words(table, {c: first[c].iloc[0] for c in key if _is_one(first[c])})
     places = locate(view.origins.get(table), view.positions(table, rows))
+    differs = (_contradiction(view, each.table, each.key, each.groups) for each in records)
     return Finding(
         table,
         f"{what} is there {times(len(rows))} ({places.in_words()}), but can be there "
-        "only once; the first is kept, the others are left out."
-        + _contradiction(view, table, key, same),
+        "only once; the first is kept, the others are left out." + next(filter(None, differs), ""),
         rows,
         column=_shown_column(key),
         many=TWICE_MANY,
-        hint=hint,
+        hint=records[0].hint,
         together=True,
     )
 
