@@ -75,9 +75,8 @@ def _hidden_answers(
     low, high = card.range
     items = view.numbers(table, "item")[rows]
     places = locate(view.origins.get(table), view.positions(table, rows))
-    wide = any(
-        place.columns.get("item") == place.columns.get("value", "") for place in places.layouts
-    )
+    layouts = (places.layouts[number].columns for number in np.unique(places.layout))
+    wide = any(columns.get("item") == columns.get("value", "") for columns in layouts)
     _, group, counts = np.unique(
         items if wide else np.zeros(len(rows)), return_inverse=True, return_counts=True
     )
