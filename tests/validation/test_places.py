@@ -7,7 +7,7 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from alliance_stats import validate
+from alliance_stats import open_study, validate
 from alliance_stats.study.mapping import read_study
 
 PHQ = [f"phq{item}" for item in range(1, 10)]
@@ -288,3 +288,11 @@ def test_a_pattern_that_cannot_be_followed_is_told(tmp_path, keys, sentence):
     score = "score: phq_1}" if keys.startswith(LONG) else 'score: "phq_{session}"}'
     issues = validate(_write(tmp_path, frame, "csv", _yaml(keys, [MEASURE + score]))).issues
     assert issues["message"][0].startswith(sentence)
+
+
+def test_a_study_whose_clients_have_no_therapist_gets_no_table_of_them_when_saved(tmp_path):
+    frame = pd.DataFrame({"pid": ["a", "b"], "at": "pre", "phq": [4, 5], "dose": [1, 2]})
+    yaml = _yaml("    occasion: at\n", [MEASURE + "score: phq}"])
+    study = open_study(_write(tmp_path, frame, "csv", yaml))
+    study.save(tmp_path / "saved")
+    assert list(open_study(tmp_path / "saved").tables) == list(study.tables)

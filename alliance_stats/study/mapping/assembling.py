@@ -187,6 +187,8 @@ def _derive(result: Assembled, name: str, key: list[str], sources: list[str]) ->
         if any(column not in frame.columns for column in key):
             continue
         at = _first_positions(frame, key)
+        if not len(at):
+            continue
         keys = frame[key].iloc[at].reset_index(drop=True)
         keys = keys.assign(**{c: _plain(keys[c]) for c in key if _is_categorical(keys[c])})
         parts.append(
