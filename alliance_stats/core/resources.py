@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -22,6 +25,12 @@ def folder(name: str) -> Path:
         f"The folder '{name}' of alliance_stats is missing (looked in {inside} and {beside}). "
         "The installation is incomplete: install the package again."
     )
+
+
+@lru_cache(maxsize=4)
+def json_schema(name: str) -> dict[str, Any]:
+    """Return a JSON Schema from the folder ``schemas``, as ``measures/measure.schema.json``."""
+    return json.loads((folder("schemas") / name).read_text(encoding="utf-8"))
 
 
 def at_home(path: str | os.PathLike[str]) -> Path:

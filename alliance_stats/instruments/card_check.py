@@ -5,14 +5,12 @@ A fault is told with the file, the line, the place in the card and the nearest k
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ..core.resources import folder
+from ..core.resources import json_schema
 from ..core.yaml_reading import Place, Tree, read_yaml
 from ..errors import MeasureError, ReadError, did_you_mean, listing
 
@@ -68,17 +66,11 @@ def _in_full(card: dict[str, Any]) -> dict[str, Any]:
     return {**_OF_A_TOTAL, "range": {"step": None, **card["total"]}, **given}
 
 
-@lru_cache(maxsize=4)
-def schema(name: str) -> dict[str, Any]:
-    """Return a JSON Schema from the folder ``schemas``, as ``measures/measure.schema.json``."""
-    return json.loads((folder("schemas") / name).read_text(encoding="utf-8"))
-
-
 def schema_faults(card: object, schema_name: str) -> Iterator[tuple[Place, str]]:
     """Yield each departure from a JSON Schema: its place and what is wrong, in words."""
     import jsonschema
 
-    validator = jsonschema.Draft202012Validator(schema(schema_name))
+    validator = jsonschema.Draft202012Validator(json_schema(schema_name))
     for error in sorted(validator.iter_errors(card), key=_rank):
         yield _place(error), _in_words(error)
 

@@ -61,6 +61,8 @@ def _study(raw: RawStudy, report: Any, tables: dict[str, Any]) -> Study:
         measures=raw.options.get("registry"),
         synthetic=bool(raw.options.get("synthetic")) or truth is not None,
         already_reversed=frozenset(raw.options.get("already_reversed", ())),
+        raters=raw.options.get("raters", {}),
+        time_unit=raw.options.get("time_unit"),
         notes=tuple(raw.options.get("notes", ())),
         report=report,
         truth=truth,

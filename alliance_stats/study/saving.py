@@ -241,7 +241,8 @@ def _own_cards(study: Study) -> list[Path]:
 
 
 def _own_properties(study: Study) -> dict[str, Any]:
-    return {
+    further = {"raters": study.raters, "time_unit": study.time_unit}
+    return {name: value for name, value in further.items() if value} | {
         "synthetic": study.synthetic,
         "already_reversed": sorted(list(pair) for pair in study.already_reversed),
         "notes": list(study.notes),

@@ -27,6 +27,8 @@ _SLOTS = (
     "name",
     "synthetic",
     "already_reversed",
+    "raters",
+    "time_unit",
     "notes",
     "report",
     "truth",
@@ -58,6 +60,10 @@ class Study:
         True where no real person stands behind the data; pages that show the study say so.
     already_reversed
         ``(measure, rater)`` pairs whose reverse-keyed items the file holds already turned.
+    raters
+        Raters beyond client, therapist and observer: the word in the tables → its name.
+    time_unit
+        The unit of the columns ``time``: ``"day"``, ``"week"`` or ``"month"``; None where not said.
     notes
         Sentences on how the study came about; pages that show the study repeat them.
     report, truth, folder, files
@@ -81,6 +87,8 @@ class Study:
     name: str
     synthetic: bool
     already_reversed: frozenset[tuple[str, str]]
+    raters: Mapping[str, str]
+    time_unit: str | None
     notes: tuple[str, ...]
     report: ValidationReport | None
     truth: Truth | None
@@ -97,6 +105,8 @@ class Study:
         measures: Registry | None = None,
         synthetic: bool = False,
         already_reversed: frozenset[tuple[str, str]] = frozenset(),
+        raters: Mapping[str, str] | None = None,
+        time_unit: str | None = None,
         notes: tuple[str, ...] = (),
         report: ValidationReport | None = None,
         truth: Truth | None = None,
@@ -113,6 +123,8 @@ class Study:
             "name": str(name),
             "synthetic": bool(synthetic),
             "already_reversed": frozenset(already_reversed),
+            "raters": dict(raters or {}),
+            "time_unit": time_unit,
             "notes": tuple(notes),
             "report": report,
             "truth": truth,
@@ -380,6 +392,7 @@ class Study:
             return False
         same = self.name == other.name and self.synthetic == other.synthetic
         same = same and self.already_reversed == other.already_reversed
+        same = same and self.raters == other.raters and self.time_unit == other.time_unit
         return same and same_frames(self._frames, other._frames)
 
     def _absent(self, name: str) -> str:

@@ -8,7 +8,7 @@ the column may be absent. ``required`` keeps its standard meaning: no blank cell
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -123,13 +123,15 @@ def descriptor(name: str) -> str:
 
 
 @cache
-def table_schema(name: str) -> TableSchema:
+def table_schema(name: str, raters: tuple[str, ...] = ()) -> TableSchema:
     """Return the schema of one canonical table.
 
     Parameters
     ----------
     name
         One of `TABLES`, such as ``"sessions"``.
+    raters
+        What a study declares beyond client, therapist and observer.
 
     Raises
     ------
@@ -145,11 +147,17 @@ def table_schema(name: str) -> TableSchema:
     '1 to 5'
     """
     raw = json.loads(descriptor(name))
+    fields = tuple(_field(field) for field in raw["fields"])
+    if raters:
+        fields = tuple(
+            replace(field, enum=(*field.enum, *raters)) if field.name == "rater" else field
+            for field in fields
+        )
     return TableSchema(
         name=name,
         title=raw["title"],
         description=raw["description"],
-        fields=tuple(_field(field) for field in raw["fields"]),
+        fields=fields,
         primary_key=tuple(raw["primaryKey"]),
         foreign_keys=tuple(_foreign_key(key) for key in raw.get("foreignKeys", ())),
     )
@@ -176,7 +184,7 @@ def _foreign_key(raw: dict[str, Any]) -> ForeignKey:
 
 
 @cache
-def to_pandera(name: str) -> DataFrameSchema:
+def to_pandera(schema: TableSchema) -> DataFrameSchema:
     """Return the table's rules as a pandera schema: columns, blanks, ranges and allowed words.
 
     Types are brought about before (`study.rules.values`), keys and foreign keys are study rules
@@ -193,9 +201,9 @@ def to_pandera(name: str) -> DataFrameSchema:
             required=not field.optional,
             coerce=False,
         )
-        for field in table_schema(name).fields
+        for field in schema.fields
     }
-    return DataFrameSchema(columns, strict=False, name=name)
+    return DataFrameSchema(columns, strict=False, name=schema.name)
 
 
 def _checks(field: Field) -> list[Check]:

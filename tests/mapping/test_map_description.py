@@ -7,11 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from alliance_stats.core.resources import json_schema
 from alliance_stats.core.yaml_reading import parse_yaml
 from alliance_stats.errors import ReadError
 from alliance_stats.study.mapping import read_study
 from alliance_stats.study.mapping.patterns import PatternError, parse_pattern
-from alliance_stats.study.mapping.vocabulary import MEASURE_KEYS, SOURCE_KEYS
 
 GOOD = """\
 name: clinic
@@ -190,7 +190,9 @@ def test_what_a_pattern_finds():
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(-99, 99), st.text(alphabet="abs{item}.:/\n", max_size=8)
 )
-KEYS = st.sampled_from(["name", "sources", *SOURCE_KEYS, *MEASURE_KEYS, "client_id", "date"])
+PARTS = json_schema("study.schema.json")["$defs"]
+NAMES = [*PARTS["source"]["properties"], *PARTS["measure"]["properties"]]
+KEYS = st.sampled_from(["name", "sources", *NAMES])
 TREES = st.recursive(
     SCALARS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=5),

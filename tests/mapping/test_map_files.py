@@ -208,7 +208,7 @@ def test_items_and_sessions_in_the_names(tmp_path):
     ]
 
 
-def test_session_zero_is_not_a_session(tmp_path):
+def test_session_zero_is_what_was_asked_before_therapy(tmp_path):
     raw = study(
         tmp_path,
         """\
@@ -218,10 +218,8 @@ def test_session_zero_is_not_a_session(tmp_path):
         """,
         w="id,bdi_s0,bdi_s1\na,30,20\n",
     )
-    assert [(p.level, p.rule, p.column) for p in raw.problems] == [
-        ("warning", "session_zero", "bdi_s0")
-    ]
-    assert raw.tables["scores"]["score"].tolist() == [20]
+    assert raw.problems == []
+    assert raw.tables["scores"][["session", "score"]].to_numpy().tolist() == [[0, 30], [1, 20]]
 
 
 def test_a_long_file_of_ratings(tmp_path):

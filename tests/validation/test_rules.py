@@ -138,11 +138,10 @@ def test_a_number_outside_the_range_of_its_column(examine, tables):
     assert kept["events"]["intensity"].isna().tolist() == [True, False]
 
 
-def test_session_zero_says_where_it_belongs(examine, tables):
-    report, _ = examine(events=_events(session=0))
+def test_a_session_below_zero_is_none(examine, tables):
+    report, _ = examine(events=_events(session=-1))
     problem = only(report, "out_of_range")
-    assert problem.message == "Session 0 is outside its range, 1 or more; the row is left out."
-    assert problem.hint.startswith("Sessions count from 1. What was taken before therapy belongs")
+    assert problem.message == "Session -1 is outside its range, 0 or more; the row is left out."
 
 
 def test_a_word_that_is_not_allowed(examine, tables):

@@ -1,21 +1,28 @@
-"""From the YAML tree to `StudySpec`: every key checked, every mistake named with its line."""
+"""From ``study.yaml`` to `StudySpec`: checked by its schema, every mistake named with its line."""
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from ...core.resources import json_schema
 from ...core.yaml_reading import Place, read_yaml
 from ...errors import ReadError, did_you_mean, listing
 from ..origin import Problem
 from ..tables import TABLES
-from .describing_measures import MeasureReader
-from .spec import SourceSpec, StudySpec
-from .vocabulary import SOURCE_KEYS, STUDY_KEYS, columns_for
+from .checking import WRONG, Checker, Schema
+from .patterns import Pattern, PatternError, parse_pattern
+from .spec import MeasureSpec, SourceSpec, StudySpec
+from .vocabulary import STUDY_SCHEMA, columns_for, enum_of, source_keys
 
 _TYPO = 0.8
 """Likeness from which an unknown column name is a slip of one of ours, not a further column."""
+
+_LAST_ITEM = 1_000
+"""No form has so many items."""
 
 
 def read_description(path: Path) -> tuple[StudySpec, list[Problem]]:
@@ -35,8 +42,21 @@ def describe(mapping: dict[str, Any], name: str = "study.yaml") -> tuple[StudySp
     return reader.study(mapping, "study"), reader.problems
 
 
-class _Reader(MeasureReader):
+class _Reader(Checker):
     """Reads one description and collects what is wrong with it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, json_schema(STUDY_SCHEMA))
+        self.raters = enum_of("ratings", "rater")
+
+    def properties(self, value: dict[Any, Any], schema: Schema) -> dict[str, Schema]:
+        """Return the keys that `value` may have: of our columns, those of its table."""
+        known = super().properties(value, schema)
+        if "table" not in known:
+            return known
+        table = value.get("table")
+        allowed = columns_for(table if isinstance(table, str) and table in TABLES else None)
+        return {key: known[key] for key in (*source_keys(), *allowed)}
 
     def study(self, given: Any, fallback: str) -> StudySpec:
         """Return the study; what is wrong is noted and left out."""
@@ -51,42 +71,38 @@ class _Reader(MeasureReader):
                     row=line,
                 )
             )
-        if not isinstance(given, dict):
-            what = "is empty" if given is None else "does not begin with keys such as name:"
-            self.add(f"The study's description {what}.", (), "It needs name: and sources:.")
+        if given is None:
+            self.add("The study's description is empty.", (), "It needs name: and sources:.")
             return StudySpec(fallback)
-        meant = self.check_keys(given, STUDY_KEYS, ())
-        sources = given.get("sources")
-        if "sources" in meant and sources is None:
-            sources = []
-        elif not isinstance(sources, list) or not sources:
+        good = self.checked(given, self.schema)
+        if good is WRONG:
+            return StudySpec(fallback)
+        if not good.get("sources") and not self.within(("sources",)):
             self.add(
                 "The study names no files: 'sources' must be a list of them.",
                 ("sources",),
                 "Write sources: and below it a line '- file: ...' for each file.",
             )
-            sources = []
-        made = [self.source(each, ("sources", n)) for n, each in enumerate(sources)]
+        raters = {str(word): name for word, name in (good.get("raters") or {}).items()}
+        self.raters = (*self.raters, *raters)
+        listed = enumerate(good.get("sources") or ())
+        made = [self.source(each, ("sources", n)) for n, each in listed if each is not WRONG]
         return StudySpec(
-            name=self.title(given) or fallback,
+            name=str(good.get("name") or good.get("title") or fallback),
             sources=tuple(each for each in made if each is not None),
-            description=self.text(given, "description", ()) or "",
-            synthetic=self.flag(given, "synthetic", ()),
-            extra={k: given[k] for k in ("licence", "citation", "title") if k in given},
+            description=good.get("description") or "",
+            synthetic=good.get("synthetic", False),
+            raters=raters,
+            time_unit=good.get("time_unit"),
+            extra={k: good[k] for k in ("licence", "citation", "title") if k in good},
         )
 
-    def title(self, given: dict[str, Any]) -> str:
-        """Return the study's name; a number will do."""
-        for key in ("name", "title"):
-            if given.get(key) and self.plain(given[key], f"'{key}'", (key,)):
-                return str(given[key])
-        return ""
+    def within(self, place: Place) -> bool:
+        """Return whether a mistake has been told at a place or in it."""
+        return any(fault[: len(place)] == place for fault in self.faults)
 
-    def source(self, given: Any, place: Place) -> SourceSpec | None:
-        """Return one source, or None where it has no file or table to speak of."""
-        if not isinstance(given, dict):
-            self.add(f"A source must have keys such as file:, got {given!r}.", place)
-            return None
+    def source(self, given: dict[str, Any], place: Place) -> SourceSpec | None:
+        """Return one source, or None where its table is none."""
         table = given.get("table")
         if table is not None and table not in TABLES:
             self.add(
@@ -95,81 +111,202 @@ class _Reader(MeasureReader):
                 f"The tables are {listing(TABLES, 20)}.",
             )
             return None
-        if not isinstance(given.get("file"), str) or not given["file"].strip():
-            self.add("A source must name its file (file: sessions.csv).", place)
-            return None
-        columns, constants, told = self.columns(given, table, place)
-        known = (*SOURCE_KEYS, *columns_for(table))
-        told |= self.check_keys(given, known, place)
-        sheet = given.get("sheet")
+        recode = {str(column): values for column, values in (given.get("recode") or {}).items()}
+        rater = given.get("rater")
+        if isinstance(rater, dict):
+            recode |= {"rater": rater["recode"]} if "recode" in rater else {}
+            given = given | {"rater": rater["column"]}
+        columns, constants = self.columns(given, table, place)
+        words = given.get("missing_words")
+        sheet, prefix = given.get("sheet"), given.get("id_prefix")
         return SourceSpec(
             file=given["file"].strip(),
-            sheet=sheet if sheet is None or isinstance(sheet, str) else str(sheet),
+            sheet=None if sheet is None else str(sheet),
             table=table,
             columns=columns,
             constants=constants,
-            recode=self.recode(given.get("recode"), (*place, "recode")),
-            missing=self.codes(given.get("missing"), (*place, "missing")) or (),
+            where={str(column): _several(v) for column, v in (given.get("where") or {}).items()},
+            recode=recode,
+            missing=_several(given.get("missing", [])),
+            missing_words=None if words is None else _several(words),
             measures=self.measures(given, place),
-            carry=self.carry(given.get("carry", True), (*place, "carry")),
-            encoding=self.text(given, "encoding", place),
-            delimiter=self.delimiter(given, place),
-            decimal=self.one_of(given, "decimal", (".", ","), place),
+            carry=_carried(given.get("carry", True)),
+            id_prefix="" if prefix is None else str(prefix),
+            time_unit=given.get("time_unit"),
+            encoding=given.get("encoding"),
+            delimiter=given.get("delimiter"),
+            decimal=given.get("decimal"),
             date_format=self.date_format(given, place),
-            told=frozenset(told),
+            told=frozenset(
+                str(fault[-1]) for fault in self.faults if fault[:2] == place and len(fault) > 2
+            ),
             line=self.tree.line(place),
         )
 
     def columns(
         self, given: dict[str, Any], table: str | None, place: Place
-    ) -> tuple[dict[str, str], dict[str, Any], set[str]]:
-        """Return which column of the file each of ours is, and which ours are one value.
-
-        The third part names those of ours of which a mistake has been told.
-        """
+    ) -> tuple[dict[str, str], dict[str, Any]]:
+        """Return which column of the file each of ours is, and which ours are one value."""
         allowed = columns_for(table)
-        block = self.mapping(given.get("columns"), (*place, "columns"), "our column: file's column")
-        told: set[str] = set()
+        block = {str(key): column for key, column in (given.get("columns") or {}).items()}
         for key in block:
-            near = difflib.get_close_matches(key, allowed, n=1, cutoff=_TYPO)
-            if key not in allowed and near:
-                told |= self.check_keys({key: None}, allowed, (*place, "columns"))
-        constants, misspelt = self.constants(given, allowed, place)
-        told |= misspelt
-        written = block | {key: given[key] for key in allowed if key in given}
-        columns: dict[str, str] = {}
-        for key, value in written.items():
-            if value is None:
-                continue
-            where = (*place, key) if key in given else (*place, "columns")
-            if isinstance(value, list | dict | bool):
-                self.add(f"'{key}' must name one column, got {value!r}.", where)
-                told.add(key)
-            elif key in constants:
-                self.add(f"'{key}' is given both as a column and under 'constants'.", where)
-                columns[key] = str(value)
-                del constants[key]
-            elif key == "session" and isinstance(value, int):
-                good = self.session_number(value, where)
-                constants |= {key: value} if good else {}
-                told |= set() if good else {key}
+            if key not in allowed and difflib.get_close_matches(key, allowed, n=1, cutoff=_TYPO):
+                self.unknown(key, allowed, (*place, "columns"))
+        constants = {}
+        for key, value in (given.get("constants") or {}).items():
+            if key in allowed:
+                constants[key] = value
             else:
-                columns[key] = str(value)
-        return columns, constants, told
+                self.unknown(key, allowed, (*place, "constants"))
+        columns: dict[str, str] = {}
+        for key, column in (block | {key: given[key] for key in allowed if key in given}).items():
+            where = (*place, key) if key in given else (*place, "columns")
+            if column is None:
+                continue
+            if key in constants:
+                self.add(f"'{key}' is given both as a column and under 'constants'.", where)
+                del constants[key]
+            if key == "session" and isinstance(column, int):
+                constants[key] = column
+            else:
+                columns[key] = str(column)
+        return columns, constants
 
-    def constants(
-        self, given: dict[str, Any], allowed: tuple[str, ...], place: Place
-    ) -> tuple[dict[str, Any], set[str]]:
-        """Return which of our columns are one value for the whole file."""
-        here = (*place, "constants")
-        block = self.mapping(given.get("constants"), here, "our column: value")
-        meant = self.check_keys(block, allowed, here)
-        good = {
-            key: value
-            for key, value in block.items()
-            if key in allowed and self.plain(value, f"'{key}'", (*here, key))
+    def date_format(self, given: dict[str, Any], place: Place) -> str | None:
+        """Return the form of dates where one is given and a day can be read back from it."""
+        form = given.get("date_format")
+        if form is None or _reads_back(form):
+            return form
+        self.add(
+            f"'date_format' must say where day, month and year stand, got {form!r}.",
+            (*place, "date_format"),
+            "Write it as in '%d/%m/%Y': %d the day, %m the month, %Y the year of four digits.",
+        )
+        return None
+
+    # -- measures ---------------------------------------------------------------------------
+
+    def measures(self, source: dict[str, Any], place: Place) -> tuple[MeasureSpec, ...]:
+        """Return the measures of a source."""
+        given, here = source.get("measures") or [], (*place, "measures")
+        if given and source.get("table") is not None:
+            self.add(
+                f"A source of the table '{source['table']}' cannot also list measures.",
+                here,
+                "Leave out table:, or give the columns under columns:.",
+            )
+            return ()
+        made = []
+        for n, each in enumerate(given):
+            if each is WRONG:
+                continue
+            if each in given[:n]:
+                self.add("The same measure is listed twice.", (*here, n), "Delete one of them.")
+                continue
+            made.append(self.measure(each, (*here, n)))
+        return tuple(each for each in made if each is not None)
+
+    def measure(self, given: dict[str, Any], place: Place) -> MeasureSpec | None:
+        """Return one measure, or None where a needed key is wrong."""
+        before = len(self.problems)
+        rater, answers, session = given.get("rater"), given.get("answers"), given.get("session")
+        if rater is not None and rater not in self.raters:
+            self.add(
+                f"The rater must be one of {listing(self.raters)}, got {rater!r}."
+                f"{did_you_mean(rater, self.raters)}",
+                (*place, "rater"),
+                "Others are declared once for the study, as in raters: {parent: Parent}.",
+            )
+        if given.get("items") is None and given.get("score") is None:
+            self.add(
+                f"The measure '{given.get('measure')}' has neither items: nor score:.",
+                place,
+                'Write items: "wai{item}" for item columns, or score: for a column of totals.',
+            )
+        items = self.items(given.get("items"), (*place, "items"))
+        scores = self.scores(given, place)
+        if len(self.problems) > before:
+            return None
+        return MeasureSpec(
+            measure=given["measure"],
+            rater=rater or "",
+            items=items,
+            scores=scores,
+            scored=given.get("scored"),
+            answers=answers or {},
+            reversed=given.get("reversed", False),
+            missing=None if given.get("missing") is None else _several(given["missing"]),
+            session=None if session is None else int(session),
+            occasion=None if given.get("occasion") is None else str(given["occasion"]),
+            line=self.tree.line(place),
+        )
+
+    def pattern(self, text: str, place: Place) -> Pattern | None:
+        """Return a pattern, or note why it is none."""
+        try:
+            return parse_pattern(text)
+        except PatternError as error:
+            self.add(f"{str(error)[0].upper()}{str(error)[1:]}", place)
+            return None
+
+    def items(self, given: Any, place: Place) -> Pattern | dict[int, str] | None:
+        """Return the item columns: a pattern, a list in item order, or item: column."""
+        if given is None:
+            return None
+        if isinstance(given, str):
+            pattern = self.pattern(given, place)
+            if pattern is not None and "item" not in pattern.names:
+                self.add(
+                    f"The pattern '{given}' has no {{item}}.",
+                    place,
+                    'Write {item} where the number stands, as in "wai{item}".',
+                )
+            return pattern
+        listed = given if isinstance(given, dict) else dict(enumerate(given, start=1))
+        for number in listed:
+            if isinstance(number, bool) or not isinstance(number, int):
+                self.add(f"An item must be a number, got {number!r}.", (*place, number))
+            elif abs(number) > _LAST_ITEM:
+                self.add(f"There is no form with an item {number:.3g}.", (*place, number))
+        columns = {number: str(column) for number, column in listed.items()}
+        for column, times in Counter(columns.values()).items():
+            if times > 1:
+                items = listing(number for number, name in columns.items() if name == column)
+                self.add(f"The column '{column}' is given for the items {items}.", place)
+        return columns
+
+    def scores(self, given: dict[str, Any], place: Place) -> dict[str, Pattern | str]:
+        """Return the columns of totals by scale."""
+        score = given.get("score")
+        if score is None:
+            return {}
+        if not isinstance(score, dict):
+            score = {given.get("scale") or "total": score}
+        made: dict[str, Any] = {
+            str(scale): self.pattern(column, (*place, "score")) if "{" in str(column) else column
+            for scale, column in score.items()
         }
-        if "session" in good and not self.session_number(good["session"], (*here, "session")):
-            meant.add("session")
-            del good["session"]
-        return good, meant
+        return {
+            scale: column if isinstance(column, Pattern) else str(column)
+            for scale, column in made.items()
+            if column is not None
+        }
+
+
+def _several(given: Any) -> tuple[Any, ...]:
+    """Return one value or a list of them as a tuple, without those that are wrong."""
+    listed = given if isinstance(given, list) else [given]
+    return tuple(each for each in listed if each is not WRONG)
+
+
+def _carried(given: Any) -> bool | tuple[str, ...]:
+    return given if isinstance(given, bool) else tuple(map(str, _several(given)))
+
+
+def _reads_back(form: str) -> bool:
+    """Return whether a day written in a form can be read again as the same day."""
+    day = dt.datetime(2019, 11, 23)
+    try:
+        return dt.datetime.strptime(day.strftime(form), form).date() == day.date()
+    except ValueError:
+        return False

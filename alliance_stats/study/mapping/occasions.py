@@ -36,6 +36,8 @@ def read_occasions(source: Source, blocks: list[Block]) -> None:
     source.gathered.leave_out("assessments", "a blank row", int(blank.sum()), source.file.file)
     usable = ~blank
     occasion = source.ids("occasion") if source.has("occasion") else None
+    if occasion is None and source.has("time"):
+        occasion = _named_by_time(source)
     carried, columns = _carried(source) if occasion is not None else ({}, {})
     tables = tables_for(blocks, "given_items", "given_assessments", "assessments")
     for block, table in zip(blocks, tables, strict=True):
@@ -66,6 +68,13 @@ def read_occasions(source: Source, blocks: list[Block]) -> None:
             )
     client_rows(source, client, np.flatnonzero(usable))
     therapist_rows(source, np.flatnonzero(usable))
+
+
+def _named_by_time(source: Source) -> pd.Categorical:
+    """Return occasions where only a time is given: ``month 1.5``."""
+    time = source.typed("assessments", "time")[0]
+    unit = source.gathered.time_unit or "time"
+    return pd.Categorical([None if np.isnan(at) else f"{unit} {at:g}" for at in time])
 
 
 def _carried(source: Source) -> tuple[dict[str, Any], dict[str, str]]:

@@ -102,7 +102,7 @@ def options_of(package: dict[str, Any]) -> dict[str, Any]:
     own = own if isinstance(own, dict) else {}
     pairs = own.get("already_reversed")
     pairs = pairs if isinstance(pairs, list) else []
-    notes = own.get("notes")
+    notes, raters, unit = own.get("notes"), own.get("raters"), own.get("time_unit")
     return {
         "synthetic": own.get("synthetic") is True or package.get("synthetic") is True,
         "already_reversed": {
@@ -110,6 +110,8 @@ def options_of(package: dict[str, Any]) -> dict[str, Any]:
             for pair in pairs
             if isinstance(pair, list) and len(pair) == 2
         },
+        "raters": {str(k): str(v) for k, v in raters.items()} if isinstance(raters, dict) else {},
+        "time_unit": unit if isinstance(unit, str) else None,
         "notes": [str(note) for note in notes] if isinstance(notes, list) else [],
         "description": str(package.get("description") or ""),
     }

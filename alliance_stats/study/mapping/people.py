@@ -18,8 +18,10 @@ def client_rows(source: Source, client: pd.Categorical, at: np.ndarray) -> None:
     data: dict[str, Any] = {"client_id": client}
     for name in names:
         data[name], _ = source.typed("clients", name)
-    further = {} if source.has("session") else source.further("clients")
-    if source.has("occasion"):
+    further = source.further("clients")
+    if source.has("session"):
+        further = {name: further[name] for name in source.own_of_clients if name in further}
+    elif source.has("occasion"):
         further = with_the_client(source, further)
     data |= {name: source.frame[column] for name, column in further.items()}
     frame = settled(pd.DataFrame(data, index=source.frame.index).iloc[at], "clients")

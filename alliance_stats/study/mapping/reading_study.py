@@ -53,23 +53,28 @@ def read_study(path: str | os.PathLike[str]) -> RawStudy:
         raw.name = spec.name
         raw.problems += problems
         raw.options |= {"synthetic": spec.synthetic, "description": spec.description}
-        raw.options |= spec.extra
+        raw.options |= spec.extra | {"raters": spec.raters, "time_unit": spec.time_unit}
         sources = [(source, _conventions(source)) for source in spec.sources]
+    gathered.time_unit = raw.options.get("time_unit")
+    gathered.raters += tuple(raw.options.get("raters", ()))
     for source, conventions in sources:
         _read_source(source, conventions, folder, raw, gathered)
     return _finished(raw, gathered)
 
 
 def _finished(raw: RawStudy, gathered: Gathered) -> RawStudy:
+    for left in gathered.takings.set_aside():
+        gathered.leave_out(left.table, left.reason, left.rows, left.file)
     assembled = assemble(gathered)
     raw.tables = assembled.tables
     raw.origins = assembled.origins
     raw.options["registry"] = gathered.registry
+    raw.options["time_unit"] = gathered.time_unit
     raw.options["already_reversed"] = gathered.already_reversed | raw.options.get(
         "already_reversed", set()
     )
     raw.options |= {name: raw.tables.pop(name) for name in BESIDE if name in raw.tables}
-    raw.problems += gathered.problems
+    raw.problems += [*gathered.problems, *gathered.takings.problems()]
     raw.set_aside += gathered.set_aside
     raw.rows_in = {name: n for name, n in gathered.rows_in.items() if name not in BESIDE}
     return raw
@@ -147,7 +152,13 @@ def _from_package(path: Path, raw: RawStudy) -> list[tuple[SourceSpec, Conventio
 
 
 def _conventions(source: SourceSpec) -> Conventions:
-    return Conventions(encoding=source.encoding, delimiter=source.delimiter, decimal=source.decimal)
+    words = source.missing_words
+    return Conventions(
+        missing_words=None if words is None else frozenset(w.strip().casefold() for w in words),
+        encoding=source.encoding,
+        delimiter=source.delimiter,
+        decimal=source.decimal,
+    )
 
 
 def _read_source(

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ...errors import plural
 from .assembling import stacked
 from .occasions import read_occasions
-from .people import client_rows, therapist_rows
+from .people import client_rows, first_of, therapist_rows
 from .source import Part, Source
 from .tables_of import settled, table_part, with_further
 from .vocabulary import fields_of
@@ -73,8 +74,11 @@ def _sessions(source: Source, blocks: list[Block]) -> None:
     if source.has("session"):
         session, bad = source.typed("sessions", "session", needed=True)
         usable[bad] = False
+    client_only = _rows_on_clients(source, blocks, session, usable)
+    again = _repeated_keys(client, session, usable & ~client_only)
     tables = tables_for(blocks, "ratings", "given_scores", "scores")
-    _count_lost(source, blocks, tables, blank, usable)
+    _count_lost(source, blocks, tables, blank, usable, client_only)
+    usable &= ~client_only
     held: dict[int, tuple[np.ndarray, str]] = {}
     for block, table in zip(blocks, tables, strict=True):
         cells = matrix(source, block)
@@ -82,7 +86,13 @@ def _sessions(source: Source, blocks: list[Block]) -> None:
         if own is None and session is None:
             no_session(source, block)
             continue
-        here = usable if own is None else usable & ~np.isnan(cells).all(axis=1)
+        mine = usable if block.rows is None else usable & block.rows
+        filled = ~np.isnan(cells).all(axis=1)
+        here = mine & (filled if own is not None else filled | ~again)
+        if own is None:
+            empty = int(np.count_nonzero(mine & ~here))
+            reason = "an empty form beside another row of the session"
+            source.gathered.leave_out(table, reason, empty * len(block.parts), source.file.file)
         keys = {"client_id": client, "session": session if own is None else np.int64(own)}
         _add_long(source, table, block, keys, cells, np.flatnonzero(here))
         if own is not None:
@@ -97,7 +107,7 @@ def _sessions(source: Source, blocks: list[Block]) -> None:
         _session_rows(source, client, session, at, given=not blocks)
     elif held:
         _sessions_in_names(source, client, held)
-    client_rows(source, client, at)
+    client_rows(source, client, np.flatnonzero(usable | client_only))
     therapist_rows(source, at)
 
 
@@ -109,11 +119,59 @@ def _hold(
     held[session] = (before | here, first)
 
 
+def _rows_on_clients(
+    source: Source, blocks: list[Block], session: Any, usable: np.ndarray
+) -> np.ndarray:
+    """Return the rows without a session and without an answer: what is asked once, of a client."""
+    if session is None or not blocks or session.dtype.kind != "f":
+        return np.zeros(len(usable), dtype=bool)
+    rows = usable & np.isnan(session)
+    names = list(dict.fromkeys(name for block in blocks for name in block.columns))
+    at = np.flatnonzero(rows)
+    rows[at] = source.frame[names].iloc[at].isna().all(axis=1).to_numpy()
+    if rows.any():
+        source.notes.add(
+            "row_without_session",
+            f"{plural(int(rows.sum()), 'row')} without a session and without an answer: what "
+            "stands there is taken as said of the client.",
+            hint="If a session belongs there, fill it in.",
+            level="info",
+            table="clients",
+            column=source.columns.get("session", ""),
+            at=np.flatnonzero(rows),
+        )
+    source.own_of_clients = [
+        name
+        for name in source.further("sessions")
+        if rows.any() and source.frame[source.columns.get(name, name)][~rows].isna().all()
+    ]
+    return rows
+
+
+def _repeated_keys(client: pd.Categorical, session: Any, usable: np.ndarray) -> np.ndarray:
+    """Return the rows whose client and session have another row.
+
+    Where rows are of several kinds (a row a form or a rater), each holds its own measures and
+    leaves those of the others empty: there, an empty form was not given.
+    """
+    if session is None:
+        return np.zeros(len(usable), dtype=bool)
+    keys = pd.DataFrame({"client": client.codes, "session": session})
+    again = keys.duplicated().to_numpy() & usable
+    return keys.duplicated(keep=False).to_numpy() if again.any() else again
+
+
 def _count_lost(
-    source: Source, blocks: list[Block], tables: list[str], blank: np.ndarray, usable: np.ndarray
+    source: Source,
+    blocks: list[Block],
+    tables: list[str],
+    blank: np.ndarray,
+    usable: np.ndarray,
+    client_only: np.ndarray,
 ) -> None:
     """Count what blank rows and rows without a readable session would have given."""
     lost = {"a blank row": int(blank.sum())}
+    lost["a row without a session and an answer"] = int(client_only.sum())
     lost["a session that cannot be read"] = int((~usable & ~blank).sum())
     for reason, rows in lost.items():
         source.gathered.leave_out("sessions", reason, rows, source.file.file)
@@ -155,14 +213,20 @@ def _session_rows(
     for name in fields_of("sessions")[2:]:
         if source.has(name):
             data[name], _ = source.typed("sessions", name)
-    further = source.further("sessions")
-    frame = with_further(source, data, further)
+    further = {
+        name: column
+        for name, column in source.further("sessions").items()
+        if name not in source.own_of_clients
+    }
+    frame = with_further(source, data, further).iloc[at]
+    filled: dict[str, np.ndarray] = {}
     if not given:
-        keys = pd.DataFrame({"client": client.codes[at], "session": session[at]})
-        at = at[~keys.duplicated().to_numpy()]
-    frame = settled(frame.iloc[at].reset_index(drop=True), "sessions")
+        frame, filled = first_of(frame, ["client_id", "session"])
+        at = frame.index.to_numpy()
+    frame = settled(frame.reset_index(drop=True), "sessions")
     columns = source.found(data) | further
-    source.gathered.parts.append(source.part("sessions", frame, at, columns, given=given))
+    part = source.part("sessions", frame, at, columns, given=given, filled=filled)
+    source.gathered.parts.append(part)
 
 
 def _sessions_in_names(

@@ -15,17 +15,25 @@ from ..reading import Loaded
 from .noting import Notes
 from .patterns import Match, PatternError, Slot, parse_pattern, when_of
 from .spec import SourceSpec
+from .taking import Takings
 from .values import (
+    as_word,
     categories_of,
+    codes_of,
     dates,
     ids,
+    is_one_of,
     numbers,
     recoded,
+    text_index,
     trimmed,
     whole_numbers,
     without_codes,
 )
-from .vocabulary import IDS, KEYS, OCCASIONS, columns_for, enum_of, fields_of, type_of
+from .vocabulary import DAYS, IDS, KEYS, OCCASIONS, columns_for, enum_of, fields_of, type_of
+
+ROW = "{row}"
+"""In place of a column of clients: a row is a client, its id the row's number in the file."""
 
 
 @dataclass
@@ -59,6 +67,9 @@ class Gathered:
     set_aside: list[SetAside] = field(default_factory=list)
     rows_in: dict[str, int] = field(default_factory=dict)
     already_reversed: set[tuple[str, str]] = field(default_factory=set)
+    raters: tuple[str, ...] = enum_of("ratings", "rater")
+    time_unit: str | None = None
+    takings: Takings = field(default_factory=Takings)
 
     def leave_out(self, table: str, reason: str, rows: int, file: str) -> None:
         """Count rows that came in and are not kept."""
@@ -76,19 +87,51 @@ class Source:
         self.file = loaded.source(spec.file)
         self.frame = loaded.frame
         self.rows = loaded.rows
+        self.uses: dict[tuple[str, str], pd.Series] = {}
+        """Our column and the file's → the values of that use, where they are not as in the file."""
         self.labels = loaded.notes.get("value_labels", {})
         self.repeated = loaded.notes.get("duplicate_columns", {})
         self.notes = Notes(self.file, self.rows, gathered.problems)
         self.constants = dict(spec.constants)
-        self.written = Written(self.rows, {})
-        self.told = set(spec.told)  # our columns whose lack has been told
+        self.own_of_clients: list[str] = []  # further columns that only rows on clients hold
+        self.told: set[Any] = set(spec.told)  # our columns whose lack has been told
         self.spread: dict[str, dict[Slot, str]] = {}
         """Ours whose columns have the session or occasion in their names: slot → column."""
+        self._take_where()
+        self.written = Written(self.rows, {})
         self.columns = self._resolve()
-        self.used: set[str] = set(self.columns.values())
+        self.used: set[str] = {*self.columns.values(), *spec.where}
         self.used.update(*(columns.values() for columns in self.spread.values()))
         self._recode()
         self._trim_ids()
+        self._prefix_ids()
+
+    def _take_where(self) -> None:
+        """Keep the rows that ``where:`` takes; say so where it takes none."""
+        taken = np.ones(len(self.frame), dtype=bool)
+        for column, wanted in self.spec.where.items():
+            if column not in self.frame.columns:
+                self.absent(column, "which 'where' in study.yaml names")
+                taken[:] = False
+                continue
+            here = is_one_of(self.frame[column], wanted)
+            if not here.any():
+                there = [as_word(value) for value in codes_of(self.frame[column])[1]]
+                words = listing("an empty cell" if w in (None, "") else w for w in wanted)
+                self.notes.add(
+                    "where_takes_nothing",
+                    f"'where' takes no row: column '{column}' nowhere holds {words}; it holds "
+                    f"{listing(there, 8) or 'nothing'}.{did_you_mean(wanted[0], there)}"
+                    if wanted
+                    else f"'where' takes no row: it gives no value of column '{column}'.",
+                    hint="Correct the value under where: in study.yaml.",
+                    column=column,
+                )
+            taken &= here
+        self.gathered.takings.add(self.file, self.spec, self.rows, taken)
+        if not taken.all():
+            self.frame, self.rows = self.frame[taken].reset_index(drop=True), self.rows[taken]
+            self.notes.rows = self.rows
 
     # -- columns ----------------------------------------------------------------------------
 
@@ -96,6 +139,8 @@ class Source:
         """Return our column → the file's, for columns that are there; name those that are not."""
         there: dict[str, str] = {}
         for ours, theirs in self.spec.columns.items():
+            if ours == "client_id" and theirs == ROW:
+                self.frame = self.frame.assign(**{ROW: self.rows})
             if theirs in self.frame.columns:
                 there[ours] = theirs
             elif "{" in theirs:
@@ -105,8 +150,24 @@ class Source:
             else:
                 self.absent(theirs, f"which study.yaml gives as {ours}")
                 self.told.add(ours)
-        same = (name for name in columns_for(self.spec.table) if name not in self.spec.columns)
-        return there | {name: name for name in same if name in self.frame.columns}
+        known = columns_for(self.spec.table)
+        for name in self.constants:
+            if name in self.frame.columns and name not in self.spec.columns:
+                self._name_constant(name)
+        only_named = {"time", "rater"} if self.spec.table is None else {"time"}
+        said = {*self.spec.columns, *self.constants, *(() if self.spec.as_is else only_named)}
+        return there | {n: n for n in known if n not in said and n in self.frame.columns}
+
+    def _name_constant(self, name: str) -> None:
+        value = as_word(self.constants[name])
+        self.notes.add(
+            "constant_and_column",
+            f"'{name}' is '{value}' for all rows, as 'constants' in study.yaml says; the file's "
+            f"column '{name}' is not read as it.",
+            hint="Take it out of constants: if the column is meant.",
+            level="info" if name in self.spec.columns.values() else "warning",
+            column=name,
+        )
 
     def _spread(self, ours: str, text: str) -> None:
         """Find the columns of ours that have the session or occasion in their names."""
@@ -150,6 +211,8 @@ class Source:
         table = self.spec.table or "sessions"
         if ours == "occasion":
             return theirs in OCCASIONS
+        if ours == "rater":
+            return theirs in self.gathered.raters
         if ours == "measure":
             return theirs in self.gathered.registry
         return theirs in enum_of(table, ours)
@@ -193,7 +256,11 @@ class Source:
                     self.absent(name, "which 'recode' in study.yaml names")
                 continue
             self.written.columns.setdefault(column, self.frame[column])
-            self.frame = self.frame.assign(**{column: recoded(self.frame[column], mapping)})
+            changed = recoded(self.frame[column], mapping)
+            if name in self.columns and name in columns_for(self.spec.table):
+                self.uses[name, column] = changed
+            else:
+                self.frame = self.frame.assign(**{column: changed})
 
     def _trim_ids(self) -> None:
         """Take blanks off ids: nobody means them, and a merge outside would lose the person."""
@@ -201,10 +268,11 @@ class Source:
         for name, column in [*self.columns.items(), *spread]:
             if name not in IDS or self.spec.as_is:
                 continue
-            series, at = trimmed(self.frame[column])
+            whole = self.uses.get((name, column), self.frame[column])
+            series, at = trimmed(whole)
             if len(at):
-                first = self.frame[column].iloc[at[0]]
-                self.frame = self.frame.assign(**{column: series})
+                first = whole.iloc[at[0]]
+                self.uses[name, column] = series
                 self.notes.add(
                     "blanks_around_id",
                     f"{len(at):,} {'id' if len(at) == 1 else 'ids'} in column '{column}' with "
@@ -214,6 +282,19 @@ class Source:
                     column=column,
                     at=at,
                 )
+
+    def _prefix_ids(self) -> None:
+        """Put ``id_prefix:`` before the ids of clients and therapists."""
+        prefix = self.spec.id_prefix
+        for name in ("client_id", "therapist_id") if prefix else ():
+            if name in self.constants:
+                self.constants[name] = prefix + as_word(self.constants[name])
+            own = [self.columns[name]] if name in self.columns else []
+            for column in (*own, *self.spread.get(name, {}).values()):
+                old = ids(self.raw(name, column))
+                words = text_index([prefix + word for word in old.categories])
+                codes = pd.Categorical.from_codes(old.codes, words)
+                self.uses[name, column] = pd.Series(codes, index=self.frame.index)
 
     # -- cells ------------------------------------------------------------------------------
 
@@ -233,7 +314,8 @@ class Source:
         if not column:
             value = self.constants[name]
             return pd.Series(categories_of(value, len(self)), index=self.frame.index)
-        series = self.frame[column]
+        series = self.uses.get((name, column))
+        series = self.frame[column] if series is None else series
         return series if name in KEYS else without_codes(series, self.spec.missing)
 
     def ids(self, name: str) -> pd.Categorical:
@@ -251,7 +333,8 @@ class Source:
         column = column or self.columns.get(name, name)
         kind = type_of(table, name)
         if kind in ("integer", "number"):
-            return self._typed_number(series, table, column, kind, needed=needed)
+            values, bad = self._typed_number(series, table, column, kind, needed=needed)
+            return (values * self._time_factor() if name == "time" else values), bad
         if kind == "date":
             return self._typed_date(series, table, column)
         if kind == "string":
@@ -276,6 +359,25 @@ class Source:
             consequence="It cannot be used." if needed else "It is read as missing.",
         )
         return values, bad
+
+    def _time_factor(self) -> float:
+        """Return what turns the file's unit of time into the study's (the first that is said)."""
+        own, study = self.spec.time_unit, self.gathered.time_unit
+        if own is None or own == study:
+            return 1.0
+        if study is None:
+            self.gathered.time_unit = own
+            return 1.0
+        if "time_unit" not in self.told:
+            self.told.add("time_unit")
+            self.notes.add(
+                "converted_time",
+                f"Times in {own}s are turned into {study}s, the study's unit (a month is "
+                f"{DAYS['month']} days).",
+                level="info",
+                column=self.columns.get("time", ""),
+            )
+        return DAYS[own] / DAYS[study]
 
     def _typed_date(self, series: pd.Series, table: str, column: str) -> tuple[Any, np.ndarray]:
         values, bad, unclear = dates(series, self.spec.date_format)

@@ -23,6 +23,10 @@ class MeasureSpec:
         A pattern, or the item columns by item number; None without items.
     scores
         Scale → the column (or pattern) of its total.
+    scored
+        What the totals are, ``sum`` or ``mean``; None for what the card says.
+    answers
+        The number each answer in words stands for.
     reversed
         The file already holds reversed values.
     missing
@@ -37,6 +41,8 @@ class MeasureSpec:
     rater: str
     items: Pattern | dict[int, str] | None = None
     scores: dict[str, Pattern | str] = field(default_factory=dict)
+    scored: str | None = None
+    answers: dict[Any, float] = field(default_factory=dict)
     reversed: bool = False
     missing: tuple[Any, ...] | None = None
     session: int | None = None
@@ -55,6 +61,14 @@ class SourceSpec:
         column that comes along under that name.
     constants
         Canonical column → one value for the whole file.
+    where
+        Only these rows: the file's column → the values it may hold (None: an empty cell).
+    recode
+        Our column (that use alone) or the file's (all its uses) → old value → new value.
+    missing_words
+        Words that mean missing in the file; None for the usual ones.
+    id_prefix
+        Put before ids of clients and therapists.
     carry
         True: further columns come along; False: none; else those named.
     told
@@ -68,10 +82,14 @@ class SourceSpec:
     table: str | None = None
     columns: Columns = field(default_factory=dict)
     constants: dict[str, Any] = field(default_factory=dict)
+    where: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     recode: dict[str, dict[Any, Any]] = field(default_factory=dict)
     missing: tuple[Any, ...] = ()
+    missing_words: tuple[str, ...] | None = None
     measures: tuple[MeasureSpec, ...] = ()
     carry: bool | tuple[str, ...] = True
+    id_prefix: str = ""
+    time_unit: str | None = None
     encoding: str | None = None
     delimiter: str | None = None
     decimal: str | None = None
@@ -89,4 +107,6 @@ class StudySpec:
     sources: tuple[SourceSpec, ...] = ()
     description: str = ""
     synthetic: bool = False
+    raters: dict[str, str] = field(default_factory=dict)
+    time_unit: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)

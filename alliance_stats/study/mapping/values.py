@@ -228,6 +228,14 @@ def _is_code(value: Any, found: list[float], words: set[str]) -> bool:
     return False
 
 
+def is_one_of(series: pd.Series, wanted: tuple[Any, ...]) -> np.ndarray:
+    """Return which cells hold one of some values; None and an empty text are an empty cell."""
+    keys = {_plain_key(value) for value in wanted if value is not None and value != ""}
+    codes, values = codes_of(series)
+    blank = any(value in (None, "") for value in wanted)
+    return np.array([*(_plain_key(value) in keys for value in values), blank])[codes]
+
+
 def recoded(series: pd.Series, mapping: dict[Any, Any]) -> pd.Series:
     """Return a column with old values replaced; a value that is not named stays."""
     codes, values = codes_of(series)

@@ -4,35 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 
+from ...core.resources import json_schema
 from ..tables import TABLES, table_schema
 
-STUDY_KEYS = ("name", "title", "description", "synthetic", "licence", "citation", "sources")
-SOURCE_KEYS = (
-    "file",
-    "sheet",
-    "table",
-    "columns",
-    "constants",
-    "recode",
-    "missing",
-    "measures",
-    "carry",
-    "encoding",
-    "delimiter",
-    "decimal",
-    "date_format",
-)
-MEASURE_KEYS = (
-    "measure",
-    "rater",
-    "items",
-    "score",
-    "scale",
-    "reversed",
-    "missing",
-    "session",
-    "occasion",
-)
+STUDY_SCHEMA = "study.schema.json"
+"""The keys of ``study.yaml``, what each may hold, and an example of each."""
+
 OPEN_TABLES = ("sessions", "clients", "therapists")
 """Tables whose columns a source without ``table:`` may carry."""
 
@@ -40,7 +17,20 @@ OCCASIONS = ("intake", "pre", "mid", "post", "followup")
 IDS = frozenset({"client_id", "therapist_id", "site_id", "coder_id"})
 """Columns that say who somebody is."""
 
-KEYS = ("client_id", "therapist_id", "session", "occasion", "week", "coder_id", "study_id", "item")
+DAYS = {"day": 1.0, "week": 7.0, "month": 30.4375}
+"""Units of time in days; a month is a twelfth of 365.25."""
+
+KEYS = (
+    "client_id",
+    "therapist_id",
+    "session",
+    "occasion",
+    "time",
+    "week",
+    "coder_id",
+    "study_id",
+    "item",
+)
 """Columns to which codes for missing do not apply: session 99 is a session."""
 
 
@@ -51,6 +41,14 @@ def fields_of(table: str) -> tuple[str, ...]:
 
 
 @cache
+def source_keys() -> tuple[str, ...]:
+    """Return the keys a source has of its own, besides the columns of our tables."""
+    columns = {name for table in TABLES for name in fields_of(table)}
+    known = json_schema(STUDY_SCHEMA)["$defs"]["source"]["properties"]
+    return tuple(key for key in known if key not in columns)
+
+
+@cache
 def columns_for(table: str | None) -> tuple[str, ...]:
     """Return the columns a source may map: of its table, or of the tables it feeds."""
     if table is not None:
@@ -58,7 +56,7 @@ def columns_for(table: str | None) -> tuple[str, ...]:
     names: dict[str, None] = {}
     for each in OPEN_TABLES:
         names |= dict.fromkeys(fields_of(each))
-    return (*names, "occasion", "week")
+    return (*names, "occasion", "time", "week", "rater")
 
 
 @cache

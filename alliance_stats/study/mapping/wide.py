@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...errors import MeasureError, listing
+from ...errors import MeasureError, did_you_mean, listing
 from .patterns import Match, Pattern, Slot, when_of
 from .source import Part, Source
 from .spec import MeasureSpec
-from .values import numbers, text_index, without_codes
+from .values import as_word, codes_of, numbers, recoded, text_index, without_codes
 
-_WHEN: tuple[str, ...] = ("client_id", "session", "occasion", "week")
+_WHEN: tuple[str, ...] = ("client_id", "session", "occasion", "time", "week")
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Block:
     parts: tuple[Any, ...]  # item numbers, or scale names
     columns: tuple[str, ...]
     is_items: bool
+    rows: np.ndarray | None = None  # which rows of the file are this rater's; None for all
 
 
 def blocks_of(source: Source) -> list[Block]:
@@ -39,16 +40,53 @@ def blocks_of(source: Source) -> list[Block]:
         spec = _known(source, given)
         if spec is None:
             continue
-        if spec.reversed:
-            source.gathered.already_reversed.add((spec.measure, spec.rater))
-        if spec.items is not None:
-            blocks += _item_blocks(source, spec)
+        found = _item_blocks(source, spec) if spec.items is not None else []
         for scale, column in spec.scores.items():
-            blocks += _score_blocks(source, spec, scale, column)
+            found += _score_blocks(source, spec, scale, column)
+        if spec.rater:
+            blocks += found
+        else:
+            card = source.gathered.registry.find(spec.measure)
+            for rater, rows in _rows_of_raters(source).items():
+                by = replace(spec, rater=rater)
+                for block in found:
+                    filled = source.frame[list(block.columns)].notna().any(axis=1).to_numpy()
+                    mine = rows if rater in card.raters else rows & filled
+                    blocks += [replace(block, spec=by, rows=mine)] if mine.any() else []
     for block in blocks:
         source.used.update(block.columns)
         source.notes.times |= dict.fromkeys(block.columns, when_of(block.slot))
+        if block.spec.reversed:
+            source.gathered.already_reversed.add((block.spec.measure, block.spec.rater))
     return blocks
+
+
+def _rows_of_raters(source: Source) -> dict[str, np.ndarray]:
+    """Return each rater in the source's column of raters, and its rows; name unknown words."""
+    column = source.columns.get("rater", "rater")
+    codes, values = codes_of(source.raw("rater"))
+    known = source.gathered.raters
+    rows: dict[str, np.ndarray] = {}
+    for code, value in enumerate(values):
+        word, at = as_word(value).strip().casefold(), codes == code
+        rater = next((each for each in known if each.casefold() == word), None)
+        if rater is not None:
+            rows[rater] = rows.get(rater, False) | at
+        elif at.any() and "rater" not in source.told:
+            source.notes.add(
+                "unknown_rater",
+                f"'{as_word(value)}' in column '{column}' is no rater; known are {listing(known)}."
+                f"{did_you_mean(word, known)} Its rows give no measures.",
+                hint="Say who it is, as in rater: {column: "
+                f"{column}, recode: {{{as_word(value)}: client}}}}, or declare it under raters: "
+                "in study.yaml.",
+                table="ratings",
+                column=column,
+                at=np.flatnonzero(at),
+                value=as_word(value),
+            )
+    source.told.add("rater")
+    return rows
 
 
 def _known(source: Source, spec: MeasureSpec) -> MeasureSpec | None:
@@ -58,6 +96,8 @@ def _known(source: Source, spec: MeasureSpec) -> MeasureSpec | None:
     except MeasureError as error:
         _complain(source, spec, "unknown_measure", str(error))
         return spec if spec.rater else None
+    if not spec.rater and source.has("rater"):
+        return replace(spec, measure=card.name)
     if not spec.rater and len(card.raters) == 1:
         return replace(spec, measure=card.name, rater=next(iter(card.raters)))
     if not spec.rater:
@@ -90,13 +130,13 @@ def _item_blocks(source: Source, spec: MeasureSpec) -> list[Block]:
     elif isinstance(spec.items, Pattern):
         matches = spec.items.find(str(name) for name in source.frame.columns)
         source.name_twins(matches)
-        matches = _within_card(source, spec, _from_session_one(source, matches))
+        matches = _within_card(source, spec, matches)
         _name_absent_items(source, spec, spec.items, matches)
     else:
         return []
     slots: dict[Slot, dict[int, str]] = {}
     for match in matches:
-        slot = (match.session or spec.session, match.occasion or spec.occasion)
+        slot = _slot(match, spec)
         slots.setdefault(slot, {})[int(match.item or 0)] = match.column
     blocks = []
     for slot, found in slots.items():
@@ -111,21 +151,6 @@ def _within_card(source: Source, spec: MeasureSpec, matches: list[Match]) -> lis
         return matches
     most = source.gathered.registry.find(spec.measure).n_items
     return [m for m in matches if not most or (m.item or 0) <= max(2 * most, most + 10)]
-
-
-def _from_session_one(source: Source, matches: list[Match]) -> list[Match]:
-    early = [match for match in matches if match.session is not None and match.session < 1]
-    if early:
-        names = [match.column for match in early]
-        source.notes.add(
-            "session_zero",
-            f"The column{'s' if len(names) > 1 else ''} {listing(names)} would be session 0; "
-            "sessions count from 1, so they are not read as sessions.",
-            hint="If it was before therapy, list it as a measure of its own with occasion: intake.",
-            level="warning",
-            column=names[0],
-        )
-    return [match for match in matches if match.session is None or match.session >= 1]
 
 
 def _name_absent_items(
@@ -146,7 +171,7 @@ def _name_absent_items(
     if lost:
         first = matches[0]
         names = [
-            pattern.example(item=item, session=first.session or 1, occasion=first.occasion or "")
+            pattern.example(item=item, session=first.session, occasion=first.occasion or "")
             for item in lost
         ]
         source.absent(
@@ -168,16 +193,12 @@ def _score_blocks(
     source.name_twins(matches)
     if not matches:
         source.absent(column.example(), f"nor any other that fits '{column.text}'")
-    return [
-        Block(
-            spec,
-            (match.session or spec.session, match.occasion or spec.occasion),
-            (scale,),
-            (match.column,),
-            False,
-        )
-        for match in _from_session_one(source, matches)
-    ]
+    return [Block(spec, _slot(match, spec), (scale,), (match.column,), False) for match in matches]
+
+
+def _slot(match: Match, spec: MeasureSpec) -> Slot:
+    session = spec.session if match.session is None else match.session
+    return session, match.occasion or spec.occasion
 
 
 # -- from columns to long rows ----------------------------------------------------------------
@@ -191,7 +212,14 @@ def matrix(source: Source, block: Block) -> np.ndarray:
     for position, column in enumerate(block.columns):
         series = source.frame[column]
         cleaned = without_codes(series, codes)
+        if block.spec.answers or block.spec.scored:
+            source.written.columns.setdefault(column, series)
+        if block.spec.answers:
+            cleaned = recoded(cleaned, block.spec.answers)
         values, bad = numbers(cleaned)
+        if block.rows is not None:
+            bad = bad[block.rows[bad]]
+            values = np.where(block.rows, values, np.nan)
         source.notes.bad_cells(
             series,
             bad,
@@ -199,14 +227,61 @@ def matrix(source: Source, block: Block) -> np.ndarray:
             table=table,
             column=column,
             expected="a number",
-            hint="Correct it in the file, or list it under 'missing:' in study.yaml if it means "
-            "that nothing was given.",
+            hint=_hint_of_words(series, values, bad),
             consequence="It is read as missing.",
         )
         if codes and cleaned is not series:
             _warn_of_possible_values(source, block, position, series, codes)
         cells[:, position] = values
-    return cells
+    return cells if block.is_items else cells * _factor(source, block)
+
+
+def _hint_of_words(series: pd.Series, values: np.ndarray, bad: np.ndarray) -> str:
+    """Return what to do about cells that are no numbers: answers in words are no missing ones."""
+    if 2 * len(bad) > np.count_nonzero(~np.isnan(values)) + len(bad):
+        word = as_word(series.iloc[bad[0]])[:40]
+        return (
+            "If these are answers in words, say what each stands for, as in answers: "
+            f"{{{word}: 1}} of the measure in study.yaml."
+        )
+    return (
+        "Correct it in the file, or list it under 'missing:' in study.yaml if it means that "
+        "nothing was given."
+    )
+
+
+def _factor(source: Source, block: Block) -> float:
+    """Return what a total has to be multiplied by to be what its card says; told if not 1."""
+    spec, name = block.spec, block.parts[0]
+    if spec.scored is None or spec.measure not in source.gathered.registry:
+        return 1.0
+    card = source.gathered.registry.find(spec.measure)
+    scale = card.scales.get(name)
+    if scale is None or scale.method not in ("sum", "mean") or not scale.n_expected:
+        _complain(
+            source,
+            spec,
+            "study_yaml",
+            f"The scale '{name}' of '{spec.measure}' is neither a sum nor a mean of items, so "
+            "'scored' cannot be compared with it.",
+            "Leave scored: out, and give totals as the card has them.",
+        )
+        return 1.0
+    power = {"sum": 1, "mean": 0}
+    factor = float(scale.n_expected) ** (power[scale.method] - power[spec.scored])
+    if factor != 1 and ("scored", block.columns) not in source.told:
+        source.told.add(("scored", block.columns))
+        done = "multiplied" if factor > 1 else "divided"
+        source.notes.add(
+            "converted_total",
+            f"The totals in column '{block.columns[0]}' are {spec.scored}s, as 'scored' says; "
+            f"'{name}' of '{spec.measure}' is a {scale.method} of {scale.n_expected} items, so "
+            f"they are {done} by {scale.n_expected}.",
+            level="info",
+            table="scores",
+            column=block.columns[0],
+        )
+    return factor
 
 
 def _warn_of_possible_values(

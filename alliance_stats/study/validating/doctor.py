@@ -81,6 +81,7 @@ def _raw(given: Any) -> RawStudy:
         options = {
             "registry": getattr(given, "measures", None),
             "already_reversed": getattr(given, "already_reversed", ()),
+            "raters": getattr(given, "raters", {}),
         }
         name = str(getattr(given, "name", "study"))
         return RawStudy(name=name, folder=Path(), tables=dict(tables), options=options)
@@ -172,7 +173,8 @@ class _Examination:
             table == "given_items"
         ):  # typed by the mapping; at an occasion, where ratings has sessions
             return
-        schema = table_schema(table_of(table))
+        raters = tuple(self.raw.options.get("raters") or ())
+        schema = table_schema(table_of(table), raters)
         frame = self.view.frames[table]
         lacking = missing_columns(frame, schema)
         if lacking:

@@ -76,7 +76,8 @@ def rater_without_form(view: StudyView) -> Iterator[Finding]:
         for code, card in enumerate(cards_of(view, table)):
             if card is None:
                 continue
-            wrong = np.array([name not in card.raters for name in rater.values], dtype=bool)
+            known = {*card.raters, *(view.options.get("raters") or ())}
+            wrong = np.array([name not in known for name in rater.values], dtype=bool)
             if not wrong.any():
                 continue
             rows = np.flatnonzero((measure.codes == code) & rater.where(wrong))

@@ -27,11 +27,6 @@ SHAPE_RULES = {
 }
 """Rules that come from the table schemas: name → level and what is looked for."""
 
-BEFORE_THERAPY = (
-    "Sessions count from 1. What was taken before therapy belongs to an occasion: give those rows "
-    "as a source of their own with 'occasion: intake' instead of 'session:' in study.yaml."
-)
-
 Found = list[tuple[str, Finding]]
 
 
@@ -63,7 +58,7 @@ def table_rules(frame: pd.DataFrame, schema: TableSchema) -> Found:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # pandera's own calls of pandas 2
             own = frame[[field.name for field in schema.fields if field.name in frame.columns]]
-            to_pandera(schema.name).validate(own, lazy=True, inplace=True)
+            to_pandera(schema).validate(own, lazy=True, inplace=True)
     except SchemaErrors as errors:
         cases = errors.failure_cases
     else:
@@ -135,9 +130,7 @@ def _out_of_range(
         column=field.name,
         many=f"{{n}} cells for {what} are outside the range {limits}: {{values}}; "
         f"they are not used.",
-        hint=BEFORE_THERAPY
-        if field.name == "session" and (values == 0).all()
-        else "Correct the number in the file; if it is a code for missing, list it under "
+        hint="Correct the number in the file; if it is a code for missing, list it under "
         "'missing:' in study.yaml.",
         set_aside=field.required,
         blank=not field.required,

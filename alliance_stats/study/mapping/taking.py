@@ -1,0 +1,94 @@
+"""Which rows of a file which source takes, where one file is listed several times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from ...errors import listing, plural
+from ..origin import Problem, SetAside, SourceFile
+from .spec import SourceSpec
+
+_SHOWN = 5
+
+
+@dataclass
+class Takings:
+    """Notes of each source its rows, and says at the end which were left and which taken twice."""
+
+    taken: dict[SourceFile, list[tuple[SourceSpec, np.ndarray]]] = field(default_factory=dict)
+    rows: dict[SourceFile, np.ndarray] = field(default_factory=dict)
+
+    def add(self, file: SourceFile, spec: SourceSpec, rows: np.ndarray, taken: np.ndarray) -> None:
+        """Note the rows of a file (as it counts them) and which of them a source takes."""
+        self.rows[file] = rows
+        self.taken.setdefault(file, []).append((spec, rows[taken]))
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield the rows that a ``where:`` leaves to no source, and those that two sources take."""
+        for file, sources in self.taken.items():
+            if not any(spec.where for spec, _ in sources):
+                continue
+            left = self._left(file)
+            if len(left):
+                yield _problem(
+                    "info",
+                    "rows_not_taken",
+                    f"{plural(len(left), 'row')} of {len(self.rows[file]):,} (row"
+                    f"{'s' * (len(left) > 1)} {listing(left, _SHOWN)}) "
+                    f"{'is' if len(left) == 1 else 'are'} taken by no source.",
+                    "If they hold something, add a source with a where: that takes them.",
+                    file,
+                    left,
+                )
+            for n, (spec, rows) in enumerate(sources):
+                for other, others in sources[:n]:
+                    twice = np.intersect1d(rows, others)
+                    if len(twice) and _same_use(spec, other):
+                        yield _problem(
+                            "error",
+                            "rows_taken_twice",
+                            f"{plural(len(twice), 'row')} (row{'s' * (len(twice) > 1)} "
+                            f"{listing(twice, _SHOWN)}) of the file would be used twice in the "
+                            f"same way, by the sources of lines {other.line} and {spec.line} of "
+                            "study.yaml.",
+                            "Give where: values that no row has for both.",
+                            file,
+                            twice,
+                        )
+
+    def set_aside(self) -> Iterator[SetAside]:
+        """Yield how many rows of each file no source takes."""
+        for file, sources in self.taken.items():
+            left = len(self._left(file))
+            if left:
+                table = sources[0][0].table or "sessions"
+                yield SetAside(table, "a row that no source takes", left, file.file)
+
+    def _left(self, file: SourceFile) -> np.ndarray:
+        return np.setdiff1d(self.rows[file], np.concatenate([r for _, r in self.taken[file]]))
+
+
+def _same_use(one: SourceSpec, other: SourceSpec) -> bool:
+    """Whether two sources make the same of a row: the same table, or a measure in common."""
+    if one.table is not None or other.table is not None:
+        return one.table == other.table and one.columns == other.columns
+    mine, theirs = ([replace(m, line=None) for m in s.measures] for s in (one, other))
+    return any(measure in theirs for measure in mine) or not (mine or theirs)
+
+
+def _problem(
+    level: str, rule: str, message: str, hint: str, file: SourceFile, rows: np.ndarray
+) -> Problem:
+    return Problem(
+        level=level,
+        rule=rule,
+        message=message,
+        hint=hint,
+        file=file.file,
+        sheet=file.sheet,
+        row=int(rows[0]),
+        also_rows=tuple(map(int, rows[1:])),
+    )
