@@ -20,6 +20,7 @@ from ...inference.rows import tidy_rows
 from ...study.select import ScoreName
 from .. import checks
 from ..pairs import pairs_of
+from ..wording import caveats
 from .gap_statistics import mean_row
 
 if TYPE_CHECKING:
@@ -29,14 +30,7 @@ STAGES = ((1, 3), (4, 6), (7, 10), (11, 15), (16, 10_000))
 SMALLEST_CELL = 5
 FEWEST_COLLEAGUES = 3
 COLUMNS = ("estimate", "std_error", "df", "conf_low", "conf_high")
-CAVEATS = (
-    "A gap is no mistake: it says that two people rated the same sessions differently, and both "
-    "forms may mean different things to them.",
-    "Later stages hold the clients who stayed; a line that moves need not mean that anybody "
-    "changed.",
-    "Whether you differ from the clinic is said by the row 'difference' and its interval alone: "
-    "two intervals that overlap show no equality, and few clients may hide a real difference.",
-)
+CAVEATS = caveats("feedback")
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,40 +12,11 @@ from ...core.results import TIDY_COLUMNS, Result
 from ...errors import DesignError
 from ...study.select import ScoreName, name_of
 from .. import checks
+from ..wording import caveats, meanings, wording
 from .homogeneity import same_gaps
 from .items import Array, ItemSums, item_sums
 
-TERMS = {
-    "reliability_client_within": "alpha of the client's items, deviations within dyads",
-    "reliability_therapist_within": "alpha of the therapist's items, deviations within dyads",
-    "reliability_gap_within": "alpha of the item-by-item gap, deviations within dyads",
-    "reliability_client_between": "alpha of the client's items, lasting levels of dyads",
-    "reliability_therapist_between": "alpha of the therapist's items, lasting levels of dyads",
-    "reliability_gap_between": "alpha of the item-by-item gap, lasting levels of dyads",
-    "r_within": "correlation of both scores within dyads, as observed",
-    "r_within_disattenuated": "the same, corrected for the items' error",
-    "truth_force_disattenuated": "slope on the client's score, corrected for its error",
-    "r_between": "correlation of both scores' lasting levels (sessions' noise taken off)",
-    "r_between_disattenuated": "the same, corrected for the items' error too",
-    "sd_item_gaps": "SD of the items' mean gaps, their sampling error taken off: 0 where every "
-    "item shows the same gap (p: of the test that they do)",
-    "latent_sd_level": "SD between dyads of the latent level, (client + therapist) / 2",
-    "latent_sd_congruence": "SD between dyads of the latent gap, therapist - client",
-    "latent_cor_level_congruence": "their correlation",
-}
-KNOWN = {
-    "wai": "The therapist's short forms of the WAI are known to fit less well than the client's "
-    "(Hatcher, Lindqvist & Falkenström 2019, doi 10.1080/10503307.2019.1677964); equal loadings "
-    "and intercepts of both forms are not established.",
-}
-NOT_KNOWN = (
-    "Nothing is recorded here of tests that both forms of this measure have equal loadings and "
-    "intercepts; without them a mean gap may lie in the forms."
-)
-CAUTION = (
-    "Alpha presumes that errors of items are independent and items alike; values corrected with "
-    "it are rough; what comes out above 1 is withheld."
-)
+TERMS = meanings("parallel_forms")
 SMALLEST = 10
 
 
@@ -147,7 +118,7 @@ def check_parallel_forms(
         )
     observed = _terms(sums, np.ones((1, len(sums.n))))
     drawn = _terms(sums, sums.units.draws(replicates, seed))
-    messages = [CAUTION, *sums.units.messages, *rough]
+    messages = [*caveats("parallel_forms"), *sums.units.messages, *rough]
     if sums.incomplete:
         messages.append(
             f"{sums.incomplete} sessions lack an item of one of the raters and are left out; "
@@ -159,7 +130,8 @@ def check_parallel_forms(
         else _row(term, float(observed[term][0]), drawn[term], messages)
         for term in TERMS
     ]
-    known = next((text for key, text in KNOWN.items() if measure.startswith(key)), NOT_KNOWN)
+    of = wording("parallel_forms_known").items()
+    known = next(text for name, text in of if measure.startswith(name))
     return ParallelForms(
         table=pd.DataFrame(rows, columns=list(TIDY_COLUMNS)),
         items=_items(sums),

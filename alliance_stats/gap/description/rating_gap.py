@@ -12,23 +12,13 @@ from ...core.results import Result
 from ...study.select import ScoreName
 from .. import checks
 from ..pairs import RATERS, paired_ratings
+from ..wording import meanings
 from . import gap_statistics as moments
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-TERMS: dict[str, str] = {
-    "mean_gap": "mean of therapist minus client, in points of the scale",
-    "standardised_gap": "mean gap / pooled SD of the dyads' means (between-dyad SD)",
-    "standardised_gap_of_differences": "mean gap / SD of the gap over all sessions",
-    "sd_between_dyads": "SD of the dyads' true mean gaps",
-    "loa_low": "lower limit of agreement: 95 % of single gaps lie between it and loa_high",
-    "loa_high": "upper limit of agreement: 95 % of single gaps lie between loa_low and it",
-    "r_between": "correlation of the dyads' means",
-    "r_within": "repeated-measures correlation: do both move together over a dyad's sessions?",
-    "icc": "ICC(A,1) of the dyads' means: agreement in absolute level",
-    "change_per_session": "change of the gap from one session to the next",
-}
+TERMS = meanings("rating_gap")
 
 
 @dataclass(frozen=True)

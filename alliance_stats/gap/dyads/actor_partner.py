@@ -16,14 +16,7 @@ from .. import asked
 from ..levels import complete_rows, grouping, require_variance
 from ..linear import METHODS, Linear, least_squares, renamed
 from ..random_effects import fit_with_slopes, possible_slopes
-
-CAVEATS = (
-    "The two outcomes are fitted one after the other, so a difference between the two persons' "
-    "effects is not tested here. With the same predictors in both equations least squares loses "
-    "nothing by that on each effect; with random effects it may lose a little precision.",
-    "Actor and partner effects are associations; what both persons share (the session, the "
-    "client's state) is in both.",
-)
+from ..wording import caveats
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +150,7 @@ def fit_actor_partner(
         fits=fits,
         residual_correlation=float(np.corrcoef(residuals[0], residuals[1])[0, 1]),
         n_rows=len(rows),
-        messages=(*messages, *CAVEATS),
+        messages=(*messages, *caveats("actor_partner")),
     )
 
 

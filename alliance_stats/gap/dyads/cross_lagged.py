@@ -14,25 +14,11 @@ from ...errors import DesignError
 from ...inference.cluster_bootstrap import Clusters, clusters
 from ...preparation import lag
 from ..pairs import RATERS, pairs_of
+from ..wording import caveats, meanings
 from .lagged import Estimates, Sums, solve, sums_of
 
-TERMS = {
-    "carry_over": "of the rater's own previous session, the other's previous session held equal",
-    "from_other": "of the other's previous session; own previous session and the other's present "
-    "session held equal: what is left of an order in time beyond moving together",
-    "from_other_in_all": "of the other's previous session, own previous session held equal: with "
-    "what comes through the present session",
-    "same_session": "of the other's present session, both previous sessions held equal",
-}
+TERMS = meanings("who_leads")
 DIFFERENCE = "difference_standardised"
-CAVEATS = (
-    "Effects are of deviations from a dyad's own mean; the bias of few sessions (Nickell 1981, doi "
-    "10.2307/1911408) is taken off, which presumes that a dyad's sessions move about one level "
-    "with the same carry-over in all dyads. A trend of the dyad's own would pass for carry-over.",
-    "Error in the ratings (few items, mood) leaves part of what both share in a session unseen; "
-    "that part then passes for a lead. An order in time does not show that one rating causes the "
-    "other: both may follow a third thing. Both may lead at once.",
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +115,7 @@ def who_leads(
         table=table,
         n_pairs=len(rows),
         n_dyads=sums.n,
-        messages=(*messages, *lost, *units.messages, *CAVEATS),
+        messages=(*messages, *lost, *units.messages, *caveats("who_leads")),
         score=pairs.attrs.get("score", ""),
     )
 

@@ -12,6 +12,7 @@ from ...core.arguments import whole
 from ...core.results import TIDY_COLUMNS, Result
 from ...errors import DesignError
 from ...instruments.criteria import Criterion
+from ..wording import caveats
 from .accuracy import calibration_curve, calibration_line, discrimination, foreseen
 from .caseloads import bias_row, caseloads, ranks, self_ranks
 from .forecasts import TARGETS, checked_forecasts, default_measure, observed_outcomes
@@ -21,14 +22,6 @@ if TYPE_CHECKING:
 
     from ...study import Study
 
-CAVEATS = (
-    "Observed change is that of the clients with both scores: clients who left before the second "
-    "score may have fared otherwise.",
-    "Reliable change is a cut on one self-report measure. A therapist who forecast something else "
-    "(functioning, goals) is not shown to be wrong by it.",
-    "This gap is of success and is not on one axis with the gap of alliance ratings: there "
-    "therapists rate lower than clients, here they may expect more than is measured.",
-)
 ENOUGH = 10  # clients with and without the event that a calibration line needs
 
 
@@ -201,7 +194,7 @@ def outcome_gap(
         clients=clients,
         used={"measure": name, "scale": scale, **used.as_dict()},
         criterion=used,
-        messages=(*messages, *CAVEATS),
+        messages=(*messages, *caveats("outcome_gap")),
     )
 
 

@@ -16,6 +16,7 @@ from ...core.arguments import checked_choice
 from ...core.results import TIDY_COLUMNS, Result, to_show
 from ...errors import DesignError
 from ...inference.rows import coefficient_rows, tidy_rows
+from ..wording import caveats
 from . import geometry as geometry
 from .congruence_words import KEPT, SHOWN, one_rating, words_of
 
@@ -24,12 +25,6 @@ if TYPE_CHECKING:
     from .result import ResponseSurface
 
 DIRECTIONS = ("higher_is_better", "lower_is_better")
-CAVEATS = (
-    "A condition that is 'not contradicted' is not shown: wide intervals contradict nothing. Read "
-    "what they leave open, or state bounds of equivalence.",
-    "A quadratic surface cannot say which direction of mismatch goes with worse outcome.",
-    "The surface describes an association; it does not show that agreement causes outcome.",
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +52,7 @@ class Congruence(Result):
     words: str
     direction: str | None
     group: str = ""
-    messages: tuple[str, ...] = CAVEATS
+    messages: tuple[str, ...] = caveats("congruence")
     title: str = "Congruence"
 
     @property

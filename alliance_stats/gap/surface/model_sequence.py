@@ -11,28 +11,12 @@ import pandas as pd
 
 from ...errors import DesignError
 from ..linear import Linear, least_squares, multilevel
+from ..wording import caveats, wording
 from . import geometry as geometry
 from .design import bars, design
 
 if TYPE_CHECKING:
     from .result import ResponseSurface
-
-MODELS = {
-    "null": "neither rating",
-    "difference": "x - y",
-    "squared_difference": "(x - y)^2",
-    "additive": "x, y",
-    "full": "the quadratic surface",
-    "cubic": "the cubic surface",
-}
-
-
-NOTE = (
-    "The weights compare these models with each other and are no verdict on agreement: a model of "
-    "(x - y)^2 that stands first may still fit poorly, forces the ridge onto the line of agreement "
-    "instead of testing it, and may differ from no effect by chance. What may be said of agreement "
-    "is said by .congruence()."
-)
 
 
 def ladder(result: ResponseSurface) -> pd.DataFrame:
@@ -63,7 +47,7 @@ def ladder(result: ResponseSurface) -> pd.DataFrame:
         "full": [(c, frame[c]) for c in columns[:5]],
         "cubic": [(c, frame[c]) for c in columns],
     }
-    rows = []
+    rows, models = [], wording("models")
     for name, predictors in chosen.items():
         one = others.assign(**dict(predictors))
         one = one.assign(
@@ -72,14 +56,14 @@ def ladder(result: ResponseSurface) -> pd.DataFrame:
         llf, k = _likelihood(one, result, frame)
         n = len(one)
         correction = 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else np.inf
-        rows.append((name, MODELS[name], k, llf, -2 * llf + 2 * k + correction))
+        rows.append((name, models[name], k, llf, -2 * llf + 2 * k + correction))
     table = pd.DataFrame(rows, columns=["model", "predictors", "n_parameters", "llf", "aicc"])
     delta = table["aicc"] - table["aicc"].min()
     weight = np.exp(-delta / 2)
     out = table.assign(delta=delta, weight=weight / weight.sum()).sort_values(
         "aicc", kind="stable", ignore_index=True
     )
-    out.attrs["note"] = NOTE
+    out.attrs["note"] = caveats("ladder")[0]
     return out
 
 

@@ -13,16 +13,17 @@ import alliance_stats as al
 from ...core.disclosure import SMALLEST_SHOWN, Disclosure, blurred, rounded, spread_tells
 from ...core.drawing import house_style, new_axes
 from ...errors import plural
+from ...gap.wording import labels as gap_labels
 from .. import columns as col
 from ..content import Block, Figure, Paragraph, Section, Table
 from ..context import Context, Score
 from ..drawings import plot_gap
 from ..formatting import interval, number, p_after_comma
-from ..wording import figure, labels, table
+from ..wording import figure, table
 from . import gap_models as further
 from .draft import Draft
 
-TERM_WORDS = labels("gap_terms")
+TERM_WORDS = gap_labels("rating_gap")
 AT_MOST_ONE = {"r_between", "r_within", "icc"}
 
 

@@ -16,6 +16,7 @@ from ...core.disclosure import (
     rounded,
     spread_tells,
 )
+from ...gap.wording import labels as gap_labels
 from .. import columns as col
 from ..content import Block, Paragraph
 from ..context import Context, Score
@@ -26,7 +27,8 @@ from .draft import Draft
 DYADS = "dyads have a session that both rated"
 """Of whom there must be five, before anything is said of their gap."""
 
-FORM_TERMS, TRUTH_TERMS, TARGET_WORDS = map(labels, ("form_terms", "truth_terms", "forecasts"))
+FORM_TERMS, TRUTH_TERMS = map(gap_labels, ("parallel_forms", "truth_and_bias"))
+TARGET_WORDS = labels("forecasts")
 
 
 def form_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
