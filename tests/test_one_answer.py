@@ -11,7 +11,9 @@ mean gap                                rating_gap, gap_by_scale, gap_by_therapi
                                         directional bias of fit_truth_and_bias has a name of its
                                         own: its model lets force and bias differ between dyads.)
 level of an interval                    `confidence`, .95, wherever there is one
-what is drawn at random                 `seed`, 0, wherever there is one (simulate_study: none)
+what is drawn at random                 `seed`, 0, `replicates`, 1000, wherever there is one
+                                        (simulate_study: no seed)
+outcome measure where none is named     outcome_gap, define_dropout, the report
 ======================================  =========================================================
 """
 
@@ -185,6 +187,58 @@ def test_the_level_is_called_confidence_and_its_old_names_say_so():
             call(confidence=95)
 
 
+def gaps():
+    """Return every answer about the gap with intervals of its own."""
+    study = al.simulate_study(n_therapists=12, n_clients=60, planned_sessions=6, seed=2)
+    few = {"replicates": 20}
+    gap = al.rating_gap(study, measure="wai-sr", scale="total", **few)
+    pairs = gap.pairs.assign(next=gap.pairs["client"].shift(-1).fillna(3.0))
+    pairs["after"] = pairs["therapist"].shift(-1).fillna(3.0)
+    judged = {"truth": "client", "judgment": "therapist"}
+    surface = {"x": "client", "y": "therapist", "outcome": "next"}
+    two = {"predictors": ("client", "therapist"), "outcomes": ("next", "after"), "by": None}
+    return {
+        "rating_gap": lambda **c: al.rating_gap(study, measure="wai-sr", scale="bond", **few, **c),
+        "gap_by_scale": lambda **c: al.gap_by_scale(study, measure="wai-sr", **few, **c),
+        "gap_by_therapist": lambda **c: al.gap_by_therapist(gap, **c),
+        "gap_feedback": lambda **c: al.gap_feedback(gap, therapist="T01", **c),
+        "forms": lambda **c: al.check_parallel_forms(study, measure="wai-sr", **few, **c),
+        "one_with_many": lambda **c: al.one_with_many(gap, **few, **c),
+        "who_leads": lambda **c: al.who_leads(gap, **c),
+        "outcome_gap": lambda **c: al.outcome_gap(study, **few, **c),
+        "truth_and_bias": lambda **c: al.fit_truth_and_bias(pairs, **judged, **c),
+        "response_surface": lambda **c: al.fit_response_surface(pairs, **surface, **c),
+        "actor_partner": lambda **c: al.fit_actor_partner(pairs, **two, **c),
+    }
+
+
+def test_every_interval_of_the_gap_has_the_level_that_was_asked_for():
+    for name, call in gaps().items():
+        usual, same, less = call(), call(confidence=0.95), call(confidence=0.5)
+        usual, same, less = (
+            one if isinstance(one, pd.DataFrame) else one.tidy() for one in (usual, same, less)
+        )
+        pd.testing.assert_frame_equal(usual, same, obj=name)
+        there = usual["conf_high"] > usual["conf_low"]
+        assert there.any(), name
+        wide = (usual["conf_high"] - usual["conf_low"])[there]
+        narrow = (less["conf_high"] - less["conf_low"])[there]
+        assert (narrow < wide).all(), name
+
+
+def test_the_outcome_measure_that_nobody_named_is_one():
+    study = al.simulate_study(n_therapists=8, n_clients=60, planned_sessions=6, seed=5)
+    scores = study.scores
+    other = scores[(scores["measure"] == "core-10") & (scores["session"] <= 2)]
+    first = other.assign(measure="oq-45")  # stands first, and has fewer scores
+    tables = {**study.tables, "scores": pd.concat([first, scores], ignore_index=True)}
+    both = study.with_tables(**tables)
+    ends = al.define_dropout(both, definition="before_reliable_change")
+    report = Context(both, Options()).outcome.measure
+    assert al.outcome_gap(both, replicates=2).used["measure"] == report == "core-10"
+    assert any("core-10" in str(value) for value in ends.attrs.values())
+
+
 def test_the_mean_gap_is_one_number():
     study = al.simulate_study(n_therapists=8, n_clients=60, planned_sessions=6, seed=5)
     found = al.rating_gap(study, measure="wai-sr", scale="total", replicates=20)
@@ -198,13 +252,17 @@ def test_the_mean_gap_is_one_number():
     assert "mean_gap" not in set(bias["term"])  # another question, and another name
 
 
-@pytest.mark.parametrize(("name", "value"), [("confidence", 0.95), ("seed", 0)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("confidence", 0.95), ("seed", 0), ("replicates", 1000)]
+)
 def test_an_argument_of_one_name_has_one_default(name, value):
     defaults = {}
     for public in set(al.__all__) - {"simulate_study"}:
         one = getattr(al, public)
         methods = vars(one).items() if inspect.isclass(one) else [("", one)]
         for method, function in methods:
+            if public == "recommend_rule" and name == "replicates":
+                continue  # copies of the study: as many as make enough clients
             if not inspect.isfunction(function):
                 continue
             there = inspect.signature(function).parameters.get(name)

@@ -32,10 +32,12 @@ class Linear:
         Estimates and their covariance.
     df_of
         Degrees of freedom of each row of a matrix of contrasts.
-    llf, n, n_parameters
-        Log-likelihood (maximum), rows, estimated parameters (variances included).
+    n, scale
+        Rows and residual variance.
     fit
         The multilevel fit; None for least squares.
+    confidence
+        Level of the intervals.
     """
 
     params: pd.Series
@@ -44,17 +46,21 @@ class Linear:
     n: int
     scale: float
     fit: MultilevelFit | None = None
+    confidence: float = 0.95
 
     def rows(self, L: Array, terms: list[str], group: str = "") -> pd.DataFrame:
         """Return estimate, error, test and interval of each contrast."""
         L = np.atleast_2d(L)
         estimate = L @ self.params.to_numpy()
         error = np.sqrt(np.einsum("ia,ab,ib->i", L, self.covariance.to_numpy(), L))
-        return coefficient_rows(terms, estimate, error, self.df_of(L), group=group)
+        return coefficient_rows(
+            terms, estimate, error, self.df_of(L), group=group, confidence=self.confidence
+        )
 
 
-def least_squares(outcome: Array, columns: pd.DataFrame) -> Linear:
-    """Return ordinary least squares of an outcome on columns (the intercept among them)."""
+def least_squares(outcome: Array, columns: pd.DataFrame, confidence: float = 0.95) -> Linear:
+    """Return ordinary least squares of an outcome on an intercept and columns."""
+    columns = columns.assign(Intercept=1.0)[["Intercept", *columns]]
     X, n = columns.to_numpy(dtype=float), len(columns)
     k = X.shape[1]
     if n <= k:
@@ -86,6 +92,7 @@ def least_squares(outcome: Array, columns: pd.DataFrame) -> Linear:
         lambda L: np.full(len(L), float(n - k)),
         n,
         scale,
+        confidence=confidence,
     )
 
 
@@ -103,6 +110,7 @@ def multilevel(
     df: Any,
     reml: bool = True,
     levels: Sequence[str] = (),
+    confidence: float = 0.95,
 ) -> Linear:
     """Fit with the nested engine; what it warns of is in the fit's messages.
 
@@ -127,4 +135,5 @@ def multilevel(
     def df_of(L: Array) -> Array:
         return np.asarray(fit.inference.df(L @ fit.to_user_scale), dtype=float)
 
-    return Linear(fit.params, fit.cov_params().loc[names, names], df_of, fit.nobs, fit.scale, fit)
+    covariance = fit.cov_params().loc[names, names]
+    return Linear(fit.params, covariance, df_of, fit.nobs, fit.scale, fit, confidence)

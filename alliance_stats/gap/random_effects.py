@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..core.results import TIDY_COLUMNS, Z95
+from ..core.results import TIDY_COLUMNS
+from ..inference.distributions import half_width
 from .linear import Linear, multilevel
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def fit_with_slopes(
     levels: Sequence[str],
     names: dict[str, str],
     messages: list[str],
+    confidence: float = 0.95,
 ) -> Linear:
     """Fit with all slopes varying; a slope whose variance is zero goes, which changes no estimate.
 
@@ -60,7 +62,8 @@ def fit_with_slopes(
     zero: list[Slope] = []
     lost: list[Slope] = []
     while True:
-        found = multilevel(_formula(fixed, core, kept, len(levels)), frame, df=df, levels=levels)
+        formula = _formula(fixed, core, kept, len(levels))
+        found = multilevel(formula, frame, df=df, levels=levels, confidence=confidence)
         assert found.fit is not None
         if not found.fit.converged and kept:
             lost.append(kept.pop())
@@ -102,8 +105,10 @@ def _is_zero(fit: MultilevelFit, slope: Slope) -> bool:
     return bool(row["vcov"].iloc[0] <= EDGE**2 * fit.scale)
 
 
-def variance_rows(fit: MultilevelFit) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
-    """Return rows ``sd``, ``cor`` and ``cov`` with standard errors and 95 % intervals.
+def variance_rows(
+    fit: MultilevelFit, confidence: float = 0.95
+) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
+    """Return rows ``sd``, ``cor`` and ``cov`` with standard errors and intervals.
 
     From the expected information of the variances (REML): intervals on the log scale for SDs, on
     Fisher's z scale for correlations, symmetric for covariances. Where an estimate lies on the
@@ -119,7 +124,7 @@ def variance_rows(fit: MultilevelFit) -> tuple[pd.DataFrame, list[tuple[str, str
         for row, e in zip(entries, error, strict=True)
         if pd.isna(row.term2)
     }
-    tiny = EDGE**2 * fit.scale
+    tiny, z = EDGE**2 * fit.scale, float(half_width(1.0, confidence=confidence))
     rows: list[dict[str, Any]] = []
     edges: list[tuple[str, str]] = []
 
@@ -137,7 +142,7 @@ def variance_rows(fit: MultilevelFit) -> tuple[pd.DataFrame, list[tuple[str, str
                 edges.append((row.group, f"sd {row.term1}"))
                 add(row.group, f"sd {row.term1}", sd, *nothing)
                 continue
-            half = Z95 * e / (2 * row.vcov)
+            half = z * e / (2 * row.vcov)
             add(row.group, f"sd {row.term1}", sd, e / (2 * sd), sd * np.exp(-half),
                 sd * np.exp(half))  # fmt: skip
             continue
@@ -150,9 +155,9 @@ def variance_rows(fit: MultilevelFit) -> tuple[pd.DataFrame, list[tuple[str, str
             add(row.group, f"cov {pair}", float(row.vcov), *nothing)
             continue
         e_r = _error_of_correlation(fit, named, row, r)
-        ends = np.tanh(np.arctanh(r) + np.array([-Z95, Z95]) * e_r / (1 - r * r))
+        ends = np.tanh(np.arctanh(r) + np.array([-z, z]) * e_r / (1 - r * r))
         add(row.group, f"cor {pair}", float(r), e_r, *map(float, ends))
-        add(row.group, f"cov {pair}", float(row.vcov), e, row.vcov - Z95 * e, row.vcov + Z95 * e)
+        add(row.group, f"cov {pair}", float(row.vcov), e, row.vcov - z * e, row.vcov + z * e)
     residual = float(np.sqrt(fit.scale))
     add("Residual", "sd", residual, np.nan, np.nan, np.nan)
     out = pd.DataFrame(rows).reindex(columns=list(TIDY_COLUMNS))

@@ -100,28 +100,37 @@ def spread_of(values: Array, estimate: float) -> float:
     return float(finite.std(ddof=1))
 
 
-def plain(estimate: float, draws: Array, n: int) -> tuple[float, float, float]:
-    """Return standard error and limits on the quantity's own scale."""
-    error = spread_of(draws, estimate) * np.sqrt(n / max(n - 1, 1))
-    half = half_width(error, max(n - 1, 1))
-    return error, estimate - half, estimate + half
+def _error(draws: Array, estimate: float, n: int) -> float:
+    """Return the standard error from draws of `n` clusters, with the correction for few."""
+    return spread_of(draws, estimate) * float(np.sqrt(n / max(n - 1, 1)))
 
 
-def correlation(estimate: float, draws: Array, n: int) -> tuple[float, float, float, float]:
-    """Return standard error, limits and p of a correlation (or share), by Fisher's z."""
+def plain(
+    estimate: float, draws: Array, n: int, confidence: float = 0.95
+) -> tuple[float, float, float, float]:
+    """Return a quantity with its standard error and limits on its own scale."""
+    error = _error(draws, estimate, n)
+    half = half_width(error, max(n - 1, 1), confidence)
+    return estimate, error, estimate - half, estimate + half
+
+
+def correlation(
+    estimate: float, draws: Array, n: int, confidence: float = 0.95
+) -> tuple[float, float, float, float, float]:
+    """Return a correlation (or share) with error, limits and p, by Fisher's z."""
     with np.errstate(divide="ignore", invalid="ignore"):
         z, drawn = np.arctanh(estimate), np.arctanh(draws)
-    error = spread_of(drawn, float(z)) * np.sqrt(n / max(n - 1, 1))
+    error = _error(drawn, float(z), n)
     if not error > 0:
-        return np.nan, np.nan, np.nan, np.nan
-    half = half_width(error, n - 1)
+        return estimate, np.nan, np.nan, np.nan, np.nan
+    half = half_width(error, n - 1, confidence)
     low, high = np.tanh([z - half, z + half])
     p = t_two_sided(z / error, n - 1)
-    return float(error * (1 - estimate**2)), float(low), float(high), float(p)
+    return estimate, float(error * (1 - estimate**2)), float(low), float(high), float(p)
 
 
 def standard_deviation(
-    variance: float, draws: Array, noise: float, n: int
+    variance: float, draws: Array, noise: float, n: int, confidence: float = 0.95
 ) -> tuple[float, float, float, float]:
     """Return an SD with its error and limits from a variance and its draws (below 0 allowed).
 
@@ -132,13 +141,12 @@ def standard_deviation(
     """
     seen = variance + noise
     with np.errstate(divide="ignore", invalid="ignore"):
-        logs = spread_of(np.log(draws + noise), seen)
+        logs = _error(np.log(draws + noise), seen, n)
     if not (seen > 0 and logs > 0):
         return float(np.sqrt(max(variance, 0.0))), np.nan, np.nan, np.nan
-    correction = np.sqrt(n / max(n - 1, 1))
-    ratio = np.exp(half_width(logs * correction, max(n - 1, 1)))
+    ratio = np.exp(half_width(logs, max(n - 1, 1), confidence))
     low, high = (float(np.sqrt(max(end - noise, 0.0))) for end in (seen / ratio, seen * ratio))
     if not variance > 0:
         return 0.0, np.nan, low, high
     sd = float(np.sqrt(variance))
-    return sd, float(spread_of(draws, variance) * correction / (2 * sd)), low, high
+    return sd, _error(draws, variance, n) / (2 * sd), low, high

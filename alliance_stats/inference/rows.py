@@ -88,3 +88,31 @@ def coefficient_rows(
 def glance_row(result: Any, *fields: str, **more: Any) -> pd.DataFrame:
     """Return the row of ``glance()``: fields of a result by their names, then what else is said."""
     return pd.DataFrame([{**{name: getattr(result, name) for name in fields}, **more}])
+
+
+def t_row(
+    estimate: float, std_error: float, df: float = np.inf, confidence: float = 0.95
+) -> dict[str, float]:
+    """Return one estimate with its t test (z where `df` is infinite) and interval, by name.
+
+    Without a standard error above zero there is no p value.
+
+    Examples
+    --------
+    >>> row = t_row(0.5, 0.2, 12)
+    >>> round(row["p_value"], 3), round(row["conf_low"], 3)
+    (0.028, 0.064)
+    """
+    half = half_width(std_error, df, confidence)
+    p = t_two_sided(estimate / std_error, df) if std_error > 0 else np.nan
+    values = {"estimate": estimate, "std_error": std_error, "df": df, "p_value": p}
+    values |= {"conf_low": estimate - half, "conf_high": estimate + half}
+    return {name: float(value) for name, value in values.items()}
+
+
+def mean_row(values: np.ndarray, confidence: float = 0.95) -> dict[str, float]:
+    """Return the mean of independent values, as `t_row` does; one value has no interval."""
+    n = len(values)
+    if n < 2:
+        return {"estimate": float(values.mean())}
+    return t_row(values.mean(), values.std(ddof=1) / np.sqrt(n), n - 1, confidence)

@@ -262,11 +262,18 @@ def measures_of(given: Any, kinds: Iterable[str], *, rater: str | None = None) -
 
 def alliance_of(study: Any) -> str:
     """Return the study's alliance measure (that with most scores of the client), or refuse."""
-    found = measures_of(study, ALLIANCE, rater="client")
+    return _most_used(study, ALLIANCE, "an alliance measure")
+
+
+def outcome_of(study: Any) -> str:
+    """Return the study's outcome measure (that with most scores of the client), or refuse."""
+    return _most_used(study, OUTCOME, "an outcome measure")
+
+
+def _most_used(study: Any, kinds: Iterable[str], what: str) -> str:
+    found = measures_of(study, kinds, rater="client")
     if not found:
-        raise DesignError(
-            "No measure of the study is an alliance measure by its card; name one with measure=."
-        )
+        raise DesignError(f"No measure of the study is {what} by its card; name one with measure=.")
     return found[0]
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import pandas as pd
 
 from ...core.people import same_ids
-from ...errors import DesignError, MeasureError, listing
+from ...errors import DesignError
 from ...instruments.criteria import Criterion
 from ...study.judged import judged_pairs
 from ...study.prepost import first_and_last
-from ...study.select import ScoreName
+from ...study.select import ScoreName, outcome_of
 from ..checks import number_of
 
 
@@ -33,7 +33,7 @@ def improved_by_the_end(
     scores = getattr(study, "scores", None)
     if scores is None or scores.empty:
         raise DesignError("The study has no scores, so nobody's change is known.")
-    name = measure or _first_outcome(study, scores)
+    name = measure or outcome_of(study)
     pairs = first_and_last(study, measure=name, scale=scale, rater=rater)
     criterion, category = judged_pairs(study, pairs, **options)
     name, scale, rater = ScoreName(pairs.attrs["score"]).chosen
@@ -57,18 +57,3 @@ def improved_by_the_end(
         )
     by_client = same_ids(pairs.assign(improved=improved), clients).set_index("client_id")
     return clients.map(by_client["improved"]).astype(float), criterion, words
-
-
-def _first_outcome(study: Any, scores: pd.DataFrame) -> str:
-    names = [str(name) for name in pd.unique(scores["measure"])]
-    for name in names:
-        try:
-            construct = study.measures[name].construct
-        except (KeyError, MeasureError):  # a measure of the study's own, without a card
-            continue
-        if construct == "outcome":
-            return name
-    raise DesignError(
-        f"None of the measures {listing(names)} is an outcome measure by its card; name one with "
-        "measure=."
-    )

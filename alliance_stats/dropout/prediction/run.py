@@ -43,7 +43,7 @@ def predict_dropout(
     fairness: Sequence[str] = (),
     allow_leaks: bool = False,
     thresholds: Sequence[float] = THRESHOLDS,
-    replicates: int = 500,
+    replicates: int = 1000,
     permutations: int = 10,
     confidence: float = 0.95,
     seed: int = 0,

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from ...errors import DesignError
+from ...inference.distributions import half_width
 from ...study.select import choose
 from ..linear import multilevel
 from .gap_statistics import standard_units
@@ -17,13 +17,15 @@ from .rating_gap import RatingGap, rating_gap
 SMALLEST_CELL = 5
 
 
-def gap_by_therapist(gap: RatingGap) -> pd.DataFrame:
+def gap_by_therapist(gap: RatingGap, *, confidence: float = 0.95) -> pd.DataFrame:
     """How far apart is each therapist from the clients, given how few they are?
 
     Parameters
     ----------
     gap
         What `rating_gap` gives, of data that name the therapist.
+    confidence
+        Level of the intervals.
 
     Returns
     -------
@@ -79,13 +81,13 @@ def gap_by_therapist(gap: RatingGap) -> pd.DataFrame:
     table["shrunken"] = average + own.reindex(table.index)
     # the average is itself uncertain; what the shrinkage does not cancel of it is left in
     error = np.hypot(spread.reindex(table.index), fit.bse["Intercept"])
-    half = norm.ppf(0.975) * error
+    half = half_width(error, confidence=confidence)
     table["conf_low"], table["conf_high"] = table["shrunken"] - half, table["shrunken"] + half
     found = bool((own.abs() > 1e-9 * float(pairs["gap"].std())).any())
     if not found:
         table[["conf_low", "conf_high"]] = np.nan
     out = table.sort_values("shrunken" if found else "n_dyads", kind="stable").reset_index()
-    out.attrs["average"] = average
+    out.attrs |= {"average": average, "confidence": confidence}
     if not found:
         out.attrs["note"] = (
             "No variance between therapists is found: all get the average, without intervals. "
@@ -95,7 +97,12 @@ def gap_by_therapist(gap: RatingGap) -> pd.DataFrame:
 
 
 def gap_by_scale(
-    study_or_data: Any, *, measure: str, replicates: int = 1000, seed: int = 0
+    study_or_data: Any,
+    *,
+    measure: str,
+    confidence: float = 0.95,
+    replicates: int = 1000,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """On which scales of a measure do therapist and client differ most?
 
@@ -105,7 +112,7 @@ def gap_by_scale(
         A `Study`, or a table of scores with the column ``scale``.
     measure
         The measure.
-    replicates, seed
+    confidence, replicates, seed
         As for `rating_gap`.
 
     Returns
@@ -129,8 +136,9 @@ def gap_by_scale(
     tables, messages = [], {}
     for scale in scales:
         found = rating_gap(
-            study_or_data, measure=measure, scale=scale, replicates=replicates, seed=seed
-        )
+            study_or_data, measure=measure, scale=scale, confidence=confidence,
+            replicates=replicates, seed=seed,
+        )  # fmt: skip
         messages[scale] = found.messages
         table = found.tidy()
         table.insert(0, "scale", scale)

@@ -13,15 +13,13 @@ import pandas as pd
 
 from ...core.arguments import whole
 from ...core.outputs import write_whole
-from ...core.results import TIDY_COLUMNS, Result
+from ...core.results import Result
 from ...errors import AllianceStatsError, DesignError, did_you_mean
-from ...inference.distributions import half_width
-from ...inference.rows import tidy_rows
+from ...inference.rows import mean_row, t_row, tidy_rows
 from ...study.select import ScoreName
 from .. import checks
 from ..pairs import pairs_of
 from ..wording import caveats
-from .gap_statistics import mean_row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,14 +49,13 @@ class GapFeedback(Result):
     messages: tuple[str, ...] = CAVEATS
     title: str = "Your rating gap"
     score: str = ""
+    confidence: float = 0.95
 
     def tidy(self) -> pd.DataFrame:
         """Return one row a cell, with the glossary's columns."""
         table = self.table
-        out = tidy_rows(
-            **table.assign(group=table["who"], term=table["who"] + ": " + table["stage"])
-        )
-        return out[list(TIDY_COLUMNS)]
+        terms = table["who"] + ": " + table["stage"]
+        return tidy_rows(terms, group=table["who"], **table[list(COLUMNS)])
 
     def glance(self) -> pd.DataFrame:
         """Return therapist and number of suppressed cells in one row."""
@@ -66,7 +63,7 @@ class GapFeedback(Result):
         return pd.DataFrame([row])
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw own and clinic's mean gap by stage with 95 % intervals."""
+        """Draw own and clinic's mean gap by stage with intervals."""
         from .plots import plot_feedback
 
         return plot_feedback(self, ax)
@@ -112,8 +109,9 @@ class GapFeedback(Result):
         apart = rows[(rows["conf_low"] > 0) | (rows["conf_high"] < 0)]
         if apart.empty:
             return (
-                "No stage shows a difference from the clinic's others that its 95 % interval tells "
-                "from zero; that is no proof of equality."
+                "No stage shows a difference from the clinic's others that its "
+                f"{100 * self.confidence:g} % interval tells from zero; that is no proof of "
+                "equality."
             )
         words = [
             f"{r.stage}: {r.estimate:+.2f} points [{r.conf_low:.2f}, {r.conf_high:.2f}]"
@@ -129,6 +127,7 @@ def gap_feedback(
     measure: str | None = None,
     scale: str | None = None,
     stages: tuple[tuple[int, int], ...] = STAGES,
+    confidence: float = 0.95,
 ) -> GapFeedback:
     """What could a therapist be shown of the own gap, beside the clinic's?
 
@@ -142,6 +141,8 @@ def gap_feedback(
         Which scores.
     stages
         First and last session of each stage; sessions of one client in a stage are averaged.
+    confidence
+        Level of the intervals.
 
     Returns
     -------
@@ -182,17 +183,20 @@ def gap_feedback(
     cells: dict[str, list[dict[str, Any]]] = {"own": [], "clinic": [], "difference": []}
     for first, last in parts:
         inside = pairs["session"].between(first, last)
-        own = _cell(pairs[mine & inside], "own", first, last)
-        clinic = _cell(pairs[~mine & inside], "clinic", first, last)
-        for who, cell in (("own", own), ("clinic", clinic), ("difference", _minus(own, clinic))):
-            cells[who].append(cell)
+        own = _cell(pairs[mine & inside], "own", first, last, confidence)
+        clinic = _cell(pairs[~mine & inside], "clinic", first, last, confidence)
+        cells["own"].append(own)
+        cells["clinic"].append(clinic)
+        cells["difference"].append(_minus(own, clinic, confidence))
     rows = [cell for each in cells.values() for cell in each]
     label = ScoreName(score).words or "Alliance"
     said = (*left_out, *CAVEATS)
-    return GapFeedback(pd.DataFrame(rows), str(therapist), label, said, score=score)
+    return GapFeedback(
+        pd.DataFrame(rows), str(therapist), label, said, score=score, confidence=confidence
+    )
 
 
-def _cell(part: pd.DataFrame, who: str, first: int, last: int) -> dict[str, Any]:
+def _cell(part: pd.DataFrame, who: str, first: int, last: int, confidence: float) -> dict[str, Any]:
     stage = f"session {first} on" if last >= 10_000 else f"sessions {first}-{last}"
     means = part.groupby("client_id", observed=True)["gap"].mean()
     hidden = len(means) < SMALLEST_CELL
@@ -200,8 +204,11 @@ def _cell(part: pd.DataFrame, who: str, first: int, last: int) -> dict[str, Any]
         hidden |= part["therapist_id"].nunique() < FEWEST_COLLEAGUES
     found: dict[str, float] = {}
     if not hidden:
-        of = part.groupby("client_id", observed=True)["therapist_id"].first()
-        found = mean_row(means.to_numpy()) if who == "own" else _clustered(means, of)
+        if who == "own":
+            found = mean_row(means.to_numpy(), confidence)
+        else:
+            of = part.groupby("client_id", observed=True)["therapist_id"].first()
+            found = _clustered(means, of, confidence)
     return {
         "who": who,
         "stage": stage,
@@ -211,16 +218,16 @@ def _cell(part: pd.DataFrame, who: str, first: int, last: int) -> dict[str, Any]
     }
 
 
-def _clustered(means: pd.Series, of: pd.Series) -> dict[str, float]:
+def _clustered(means: pd.Series, of: pd.Series, confidence: float) -> dict[str, float]:
     """Return the mean over dyads with the interval of whole therapists."""
     mean = float(means.mean())
     total = (means - mean).groupby(of).sum()
     G = len(total)
     error = float(np.sqrt((total**2).sum() * G / (G - 1))) / len(means)
-    return _interval(mean, error, G - 1)
+    return t_row(mean, error, G - 1, confidence)
 
 
-def _minus(own: dict[str, Any], clinic: dict[str, Any]) -> dict[str, Any]:
+def _minus(own: dict[str, Any], clinic: dict[str, Any], confidence: float) -> dict[str, Any]:
     """Return own minus clinic, where both are shown."""
     hidden = own["suppressed"] or clinic["suppressed"]
     found: dict[str, float] = {}
@@ -228,18 +235,10 @@ def _minus(own: dict[str, Any], clinic: dict[str, Any]) -> dict[str, Any]:
         squares = np.array([own["std_error"], clinic["std_error"]]) ** 2
         free = np.array([own["df"], clinic["df"]])
         df = squares.sum() ** 2 / (squares**2 / free).sum() if squares.sum() > 0 else np.nan
-        found = _interval(own["estimate"] - clinic["estimate"], np.sqrt(squares.sum()), df)
+        found = t_row(own["estimate"] - clinic["estimate"], np.sqrt(squares.sum()), df, confidence)
     return {
         "who": "difference", "stage": own["stage"], "n_dyads": own["n_dyads"],
         **{name: found.get(name, np.nan) for name in COLUMNS}, "suppressed": bool(hidden),
-    }  # fmt: skip
-
-
-def _interval(estimate: float, error: float, df: float) -> dict[str, float]:
-    half = half_width(error, df)
-    return {
-        "estimate": estimate, "std_error": error, "df": df, "conf_low": estimate - half,
-        "conf_high": estimate + half,
     }  # fmt: skip
 
 

@@ -11,44 +11,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm, pearsonr, t
+from scipy.stats import norm, pearsonr
 
 from ...inference import cluster_bootstrap as by
-from .course import Fitted, change_row, mean_model
+from .course import UNKNOWN, Row, change_row, mean_model
 
 NOTHING = 1e-9
 """Spread below this share of the ratings' spread is rounding."""
+WITHOUT_UNIT = {
+    "standardised_gap", "standardised_gap_of_differences", "r_between", "r_within", "icc",
+}  # fmt: skip
 Array = np.ndarray
-
-
-def row(
-    estimate: float,
-    std_error: float = np.nan,
-    low: float = np.nan,
-    high: float = np.nan,
-    df: float = np.nan,
-    p_value: float = np.nan,
-) -> dict[str, float]:
-    """Return one row of the table of estimates."""
-    return {
-        "estimate": float(estimate),
-        "std_error": float(std_error),
-        "df": float(df),
-        "p_value": float(p_value),
-        "conf_low": float(low),
-        "conf_high": float(high),
-    }
-
-
-def mean_row(gap: np.ndarray) -> dict[str, float]:
-    """Return the mean of independent values with its t interval."""
-    n = len(gap)
-    if n < 2:
-        return row(gap.mean())
-    error = gap.std(ddof=1) / np.sqrt(n)
-    half = t.ppf(0.975, n - 1) * error
-    p = 2 * t.sf(abs(gap.mean()) / error, n - 1) if error > 0 else np.nan
-    return row(gap.mean(), error, gap.mean() - half, gap.mean() + half, n - 1, p)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,8 +74,8 @@ def dyad_sums(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def described(
-    data: Standard, replicates: int, seed: int, messages: list[str]
-) -> tuple[dict[str, dict[str, float]], str]:
+    data: Standard, replicates: int, seed: int, messages: list[str], confidence: float = 0.95
+) -> tuple[dict[str, Row], str]:
     """Return every row of the description, in points of the scale, and the unit drawn."""
     pairs = data.pairs
     sums = dyad_sums(pairs)
@@ -115,39 +88,23 @@ def described(
             "gap or change can be had. Was one rating copied from the other?"
         )
         weight = pd.Series(1.0, index=sums.index)
-        rows = {"mean_gap": row(pairs["gap"].mean()), "change_per_session": row(np.nan)}
+        rows = {"mean_gap": {"estimate": float(pairs["gap"].mean())}, "change_per_session": UNKNOWN}
     else:
-        fitted = mean_model(pairs, sums, therapists=top, messages=messages)
-        weight = fitted.weight
-        rows = {"mean_gap": _row_of(fitted), "change_per_session": change_row(pairs, top, messages)}
+        mean, weight = mean_model(
+            pairs, sums, therapists=top, messages=messages, confidence=confidence
+        )
+        change = change_row(pairs, top, messages, confidence)
+        rows = {"mean_gap": mean, "change_per_session": change}
     drawn = units.draws(replicates, seed)
     ones = np.ones((1, len(sums)))
-    observed = _spread(sums, ones, weight)
-    draws = _spread(sums, drawn, weight)
-    rows.update(_spread_rows(observed, draws, units.n, data.constant, messages))
+    spread = _spread(sums, ones, weight), _spread(sums, drawn, weight)
+    rows |= _spread_rows(*spread, units.n, data.constant, messages, confidence)
     together = _correlations(sums, ones), _correlations(sums, drawn)
-    rows.update(_correlation_rows(sums, *together, units, messages))
-    points = {
-        term: values if term in _WITHOUT_UNIT else _in_points(values, data.unit)
-        for term, values in rows.items()
-    }
-    return points, units.unit
-
-
-_WITHOUT_UNIT = (
-    "standardised_gap", "standardised_gap_of_differences", "r_between", "r_within", "icc",
-)  # fmt: skip
-
-
-def _in_points(values: dict[str, float], unit: float) -> dict[str, float]:
-    kept = ("df", "p_value")
-    return {name: v if name in kept else v * unit for name, v in values.items()}
-
-
-def _row_of(fitted: Fitted) -> dict[str, float]:
-    return row(
-        fitted.estimate, fitted.std_error, fitted.low, fitted.high, fitted.df, fitted.p_value
-    )
+    rows |= _correlation_rows(sums, *together, units, messages, confidence)
+    points = {"estimate", "std_error", "conf_low", "conf_high"}
+    for term in rows.keys() - WITHOUT_UNIT:
+        rows[term] = {k: v * data.unit if k in points else v for k, v in rows[term].items()}
+    return rows, units.unit
 
 
 def _spread(sums: pd.DataFrame, weights: Array, own: pd.Series) -> dict[str, Array]:
@@ -193,32 +150,36 @@ def _spread_rows(
     n: int,
     constant: bool,
     messages: list[str],
-) -> dict[str, dict[str, float]]:
+    confidence: float,
+) -> dict[str, Row]:
     rows = {}
     for term in ("standardised_gap", "standardised_gap_of_differences", "loa_low", "loa_high"):
         value = float(observed[term][0])
         if constant:
-            rows[term] = row(value if term != "standardised_gap_of_differences" else np.nan)
-            continue
-        error, low, high = by.plain(value, drawn[term], n)
-        rows[term] = row(value, error, low, high)
+            rows[term] = UNKNOWN if term.endswith("differences") else {"estimate": value}
+        else:
+            rows[term] = _named(*by.plain(value, drawn[term], n, confidence))
     lacking = [t for t in ("standardised_gap", "loa_low") if np.isnan(rows[t]["estimate"])]
     if lacking and not constant:
         messages.append(f"{', '.join(lacking)}: no variation between dyads to measure it by.")
-    variance = float(observed["variance"][0])
+    variance, noise = float(observed["variance"][0]), float(observed["noise"][0])
     if np.isnan(variance):
         messages.append(
             "Every dyad has one session, so the spread between dyads cannot be told from the "
             "noise of a session; sd_between_dyads and r_within are left out."
         )
-        rows["sd_between_dyads"] = row(np.nan)
+        rows["sd_between_dyads"] = UNKNOWN
     elif constant:
-        rows["sd_between_dyads"] = row(0.0)
+        rows["sd_between_dyads"] = {"estimate": 0.0}
     else:
-        rows["sd_between_dyads"] = row(
-            *by.standard_deviation(variance, drawn["variance"], float(observed["noise"][0]), n)
-        )
+        found = by.standard_deviation(variance, drawn["variance"], noise, n, confidence)
+        rows["sd_between_dyads"] = _named(*found)
     return rows
+
+
+def _named(estimate: float, std_error: float, low: float, high: float, **more: float) -> Row:
+    ends = {"conf_low": low, "conf_high": high}
+    return {"estimate": estimate, "std_error": std_error, **ends, **more}
 
 
 def _correlations(sums: pd.DataFrame, weights: Array) -> dict[str, Array]:
@@ -255,9 +216,10 @@ def _correlation_rows(
     drawn: dict[str, Array],
     units: by.Clusters,
     messages: list[str],
-) -> dict[str, dict[str, float]]:
-    values = {term: float(found[0]) for term, found in observed.items()}
-    enough = {"r_between": len(sums) >= 4, "icc": len(sums) >= 5, "r_within": _moving(sums) >= 3}
+    confidence: float,
+) -> dict[str, Row]:
+    moving = int(((sums["cc"] > 0) | (sums["tt"] > 0)).sum())
+    enough = {"r_between": len(sums) >= 4, "icc": len(sums) >= 5, "r_within": moving >= 3}
     said = {
         "r_between": "Too few dyads, or no variation, for a correlation between dyads.",
         "icc": "Fewer than five dyads, or no variation, for an ICC.",
@@ -266,25 +228,16 @@ def _correlation_rows(
     if (sums["n"] < 2).all():  # said already, with the spread between dyads
         said.pop("r_within")
     out = {}
-    for term, value in values.items():
+    for term, (value, *_) in observed.items():
         if not enough[term] or np.isnan(value):
-            out[term] = row(np.nan)
-            if term in said:
-                messages.append(said[term])
-        elif term == "r_between" and units.unit == "dyads":
-            out[term] = _of_independent_dyads(sums)  # exact under normality
+            out[term] = UNKNOWN
+            messages += [said[term]] if term in said else []
+        elif term == "r_between" and units.unit == "dyads":  # exact under normality
+            found = pearsonr(sums["client"], sums["therapist"])
+            ends = found.confidence_interval(confidence)
+            df = float(len(sums) - 2)
+            out[term] = _named(found.statistic, np.nan, *ends, df=df, p_value=found.pvalue)
         else:
-            error, low, high, p = by.correlation(value, drawn[term], units.n)
-            out[term] = row(value, error, low, high, units.n - 1, p)
+            *known, p = by.correlation(float(value), drawn[term], units.n, confidence)
+            out[term] = _named(*known, df=float(units.n - 1), p_value=p)
     return out
-
-
-def _moving(sums: pd.DataFrame) -> int:
-    """Return how many dyads have both ratings moving, and so a say in r_within."""
-    return int(((sums["cc"] > 0) | (sums["tt"] > 0)).sum())
-
-
-def _of_independent_dyads(sums: pd.DataFrame) -> dict[str, float]:
-    found = pearsonr(sums["client"], sums["therapist"])
-    low, high = found.confidence_interval(0.95)
-    return row(found.statistic, np.nan, low, high, len(sums) - 2, found.pvalue)

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...core.results import TIDY_COLUMNS, Result
+from ...core.results import Result
 from ...errors import DesignError
+from ...inference.cluster_bootstrap import percentiles
+from ...inference.rows import tidy_rows
 from ...study.select import ScoreName, name_of
 from .. import checks
 from ..wording import caveats, meanings, wording
@@ -64,7 +66,13 @@ class ParallelForms(Result):
 
 
 def check_parallel_forms(
-    study: Any, *, measure: str, scale: str | None = None, replicates: int = 500, seed: int = 0
+    study: Any,
+    *,
+    measure: str,
+    scale: str | None = None,
+    confidence: float = 0.95,
+    replicates: int = 1000,
+    seed: int = 0,
 ) -> ParallelForms:
     """Do client's and therapist's forms measure the same, and how reliably?
 
@@ -78,6 +86,8 @@ def check_parallel_forms(
         A `Study` with ``ratings`` of both raters.
     measure, scale
         Which scale; its items are those of the measure's card, the same numbers for both raters.
+    confidence
+        Level of the intervals.
     replicates, seed
         Bootstrap samples of whole therapists (five or more, else dyads) behind the intervals.
 
@@ -127,13 +137,13 @@ def check_parallel_forms(
     rows = [
         _gaps_row(sums, messages)
         if term == "sd_item_gaps"
-        else _row(term, float(observed[term][0]), drawn[term], messages)
+        else _row(term, float(observed[term][0]), drawn[term], messages, confidence)
         for term in TERMS
     ]
     of = wording("parallel_forms_known").items()
     known = next(text for name, text in of if measure.startswith(name))
     return ParallelForms(
-        table=pd.DataFrame(rows, columns=list(TIDY_COLUMNS)),
+        table=pd.concat(rows, ignore_index=True),
         items=_items(sums),
         known=known,
         n_dyads=len(sums.n),
@@ -143,7 +153,9 @@ def check_parallel_forms(
     )
 
 
-def _row(term: str, value: float, draws: Array, messages: list[str]) -> tuple[Any, ...]:
+def _row(
+    term: str, value: float, draws: Array, messages: list[str], confidence: float
+) -> pd.DataFrame:
     """Return a row with percentile limits; what is above 1 and must not be is withheld."""
     draws = draws[np.isfinite(draws)]
     bounded = term.startswith(("reliability", "r_", "latent_cor"))
@@ -156,14 +168,14 @@ def _row(term: str, value: float, draws: Array, messages: list[str]) -> tuple[An
         )
         value = np.nan
     if np.isnan(value) or len(draws) < 2:
-        return ("fixed", "", term, value, *[np.nan] * 6)
-    low, high = np.quantile(draws, [0.025, 0.975])
+        return tidy_rows(term, value)
+    low, high = percentiles(draws, confidence)
     if bounded:
         low, high = max(low, -1.0), min(high, 1.0)
-    return ("fixed", "", term, value, draws.std(ddof=1), np.nan, np.nan, np.nan, low, high)
+    return tidy_rows(term, value, draws.std(ddof=1), conf_low=low, conf_high=high)
 
 
-def _gaps_row(sums: ItemSums, messages: list[str]) -> tuple[Any, ...]:
+def _gaps_row(sums: ItemSums, messages: list[str]) -> pd.DataFrame:
     k = len(sums.items)
     found = same_gaps(sums.means[:, k:] - sums.means[:, :k], sums.units.codes)
     if np.isnan(found.p_value):
@@ -175,10 +187,8 @@ def _gaps_row(sums: ItemSums, messages: list[str]) -> tuple[Any, ...]:
         "sd_item_gaps has no interval: near 0 none is trustworthy. Its p tests that all items "
         "show the same gap."
     )
-    return (
-        "fixed", "", "sd_item_gaps", found.sd, np.nan, found.statistic, found.df, found.p_value,
-        np.nan, np.nan,
-    )  # fmt: skip
+    test = {"statistic": found.statistic, "df": found.df, "p_value": found.p_value}
+    return tidy_rows("sd_item_gaps", found.sd, **test)
 
 
 def _alpha(C: Array) -> Array:

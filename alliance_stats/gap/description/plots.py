@@ -209,7 +209,8 @@ def plot_gap_by_therapist(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.axhline(0, color=INK, lw=0.8)
     ax.set_xlabel("Therapists, by their gap (open: fewer than 5 clients)")
     ax.set_ylabel("Therapist minus client (points)")
-    ax.set_title(f"n = {len(table)} therapists; shrunken, 95% intervals", loc="left")
+    level = 100 * table.attrs.get("confidence", 0.95)
+    ax.set_title(f"n = {len(table)} therapists; shrunken, {level:g}% intervals", loc="left")
     ax.spines[["top", "right"]].set_visible(False)
     return ax
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ...core.results import Result
+from ...inference.rows import tidy_rows
 from ...study.select import ScoreName
 from .. import checks
 from ..pairs import RATERS, paired_ratings
 from ..wording import meanings
-from . import gap_statistics as moments
+from .gap_statistics import described, standard_units
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,13 +65,10 @@ class RatingGap(Result):
         spread or limit of agreement (zero is no question anybody has), and not for
         correlations, which are tested on Fisher's z or by F.
         """
-        out = self.table.copy()
-        out.insert(0, "effect", "fixed")
-        out.insert(1, "group", "")
-        ratio = out["estimate"] / out["std_error"]
-        tested = out["term"].isin(["mean_gap", "change_per_session"]) & out["p_value"].notna()
-        out.insert(5, "statistic", ratio.where(tested))
-        return out
+        table = self.table
+        tested = table["term"].isin(["mean_gap", "change_per_session"]) & table["p_value"].notna()
+        ratio = table["estimate"] / table["std_error"]
+        return tidy_rows(**table, statistic=ratio.where(tested))
 
     def summary(self) -> str:
         """Return the terms as text, and what each means."""
@@ -80,17 +78,8 @@ class RatingGap(Result):
 
     def glance(self) -> pd.DataFrame:
         """Return one row: sessions, dyads, therapists."""
-        return pd.DataFrame(
-            [
-                {
-                    "measure": self.measure,
-                    "scale": self.scale,
-                    "n_sessions": len(self.pairs),
-                    "n_dyads": self.n_dyads,
-                    "n_therapists": self.n_therapists,
-                }
-            ]
-        )
+        row = {"measure": self.measure, "scale": self.scale, "n_sessions": len(self.pairs)}
+        return pd.DataFrame([row | {"n_dyads": self.n_dyads, "n_therapists": self.n_therapists}])
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw both raters' mean course over sessions."""
@@ -104,6 +93,7 @@ def rating_gap(
     *,
     measure: str | None = None,
     scale: str | None = None,
+    confidence: float = 0.95,
     replicates: int = 1000,
     seed: int = 0,
     same_scale: bool = False,
@@ -121,6 +111,8 @@ def rating_gap(
     measure, scale
         Which scores to compare, such as ``"wai-sr/bond"``; both raters must have answered parallel
         forms.
+    confidence
+        Level of the intervals; the limits of agreement hold 95 % of single gaps whatever it is.
     replicates, seed
         Bootstrap samples of whole therapists (five or more known, else whole dyads) behind the
         standard errors of the standardised gaps, the SD between dyads, the limits of agreement,
@@ -178,14 +170,13 @@ def rating_gap(
         raters=raters, by=by,
     )  # fmt: skip
     messages, score = [*pairs.attrs["messages"], *rough], ScoreName(pairs.attrs["score"])
-    rows, unit = moments.described(moments.standard_units(pairs), replicates, seed, messages)
-    table = pd.DataFrame([{"term": term, **rows[term]} for term in TERMS])
-    by_session = (
-        pairs.groupby("session")[["client", "therapist", "gap"]].agg("mean").reset_index()
-    )  # fmt: skip
-    by_session.insert(1, "n", pairs.groupby("session").size().to_numpy())
+    rows, unit = described(standard_units(pairs), replicates, seed, messages, confidence)
+    columns = ["term", "estimate", "std_error", "df", "p_value", "conf_low", "conf_high"]
+    groups = pairs.groupby("session")
+    by_session = groups[["client", "therapist", "gap"]].mean().reset_index()
+    by_session.insert(1, "n", groups.size().to_numpy())
     return RatingGap(
-        table=table,
+        table=pd.DataFrame([{"term": term, **rows[term]} for term in TERMS], columns=columns),
         pairs=pairs,
         by_session=by_session,
         measure=score.measure or "",

@@ -63,6 +63,7 @@ def fit_actor_partner(
     slopes: Literal["all", "none"] = "all",
     df: Literal["satterthwaite", "kenward-roger", "normal"] = "satterthwaite",
     random: Literal["slopes", "intercepts"] | None = None,
+    confidence: float = 0.95,
 ) -> ActorPartner:
     """Does each person's outcome go with the own rating (actor) or with the other's (partner)?
 
@@ -89,6 +90,8 @@ def fit_actor_partner(
         How degrees of freedom are found.
     random
         Old name of `slopes`: ``"slopes"`` or ``"intercepts"``.
+    confidence
+        Level of the intervals.
 
     Returns
     -------
@@ -134,7 +137,7 @@ def fit_actor_partner(
     for person, role in enumerate(roles):
         told: list[str] = []
         names = {c: _named(c, person, further) for c in map(str, frame)}
-        found = _fit(frame, rows, person, levels, kind, df, names, told)
+        found = _fit(frame, rows, person, levels, kind, df, names, told, confidence)
         if found.fit is not None:
             told += [renamed(m, levels) for m in found.fit.messages]
         for inner, outer in names.items():
@@ -181,19 +184,18 @@ def _fit(
     df: str,
     names: dict[str, str],
     messages: list[str],
+    confidence: float,
 ) -> Linear:
     fixed = list(map(str, frame.columns))
     if not levels:
-        columns = frame.copy()
-        columns.insert(0, "Intercept", 1.0)
-        return least_squares(rows[f"z{person}"].to_numpy(), columns)
+        return least_squares(rows[f"z{person}"].to_numpy(), frame, confidence)
     data = frame.assign(z=rows[f"z{person}"])
     data = data.join(rows[[f"level{i + 1}" for i in range(len(levels))]])
     ratings = [c for c in fixed if not c.startswith("covariate")]
     slopes = possible_slopes(data, ratings, len(levels)) if random == "slopes" else []
     return fit_with_slopes(
         f"z ~ {' + '.join(fixed)}", "1", slopes, data, df=df, levels=levels, names=names,
-        messages=messages,
+        messages=messages, confidence=confidence,
     )  # fmt: skip
 
 

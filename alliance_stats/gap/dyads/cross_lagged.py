@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from ...core.results import TIDY_COLUMNS, Result
+from ...core.results import Result
 from ...errors import DesignError
 from ...inference.cluster_bootstrap import Clusters, clusters
+from ...inference.rows import coefficient_rows
 from ...preparation import lag
 from ..pairs import RATERS, pairs_of
 from ..wording import caveats, meanings
@@ -62,7 +62,11 @@ class LeadLag(Result):
 
 
 def who_leads(
-    study_or_data: Any, *, measure: str | None = None, scale: str | None = None
+    study_or_data: Any,
+    *,
+    measure: str | None = None,
+    scale: str | None = None,
+    confidence: float = 0.95,
 ) -> LeadLag:
     """Does one rater's session go with the other's next session?
 
@@ -72,6 +76,8 @@ def who_leads(
         A `Study`, a table of scores, or a `RatingGap`, whose pairs are taken.
     measure, scale
         Which scores to compare.
+    confidence
+        Level of the intervals.
 
     Returns
     -------
@@ -110,7 +116,7 @@ def who_leads(
         )
     sds = np.array([float(rows[rater].std()) for rater in RATERS])
     left_out = 1.0 - (units.codes[None, :] == np.arange(units.n)[:, None])
-    table = _table(_terms(observed, sds), _terms(solve(sums, left_out), sds), units.n)
+    table = _table(_terms(observed, sds), _terms(solve(sums, left_out), sds), units.n, confidence)
     return LeadLag(
         table=table,
         n_pairs=len(rows),
@@ -185,16 +191,14 @@ def _terms(found: Estimates, sds: np.ndarray) -> dict[str, np.ndarray]:
     return out
 
 
-def _table(observed: dict[str, Any], without: dict[str, Any], n: int) -> pd.DataFrame:
+def _table(
+    observed: dict[str, np.ndarray], without: dict[str, np.ndarray], n: int, confidence: float
+) -> pd.DataFrame:
     """Return rows with jackknife standard errors."""
-    rows = []
-    for term, values in observed.items():
-        value = float(values[0])
-        error = float(np.sqrt((n - 1) / n * ((without[term] - without[term].mean()) ** 2).sum()))
-        if not (np.isfinite(value) and error > 0):
-            rows.append(("fixed", "", term, value, *[np.nan] * 6))
-            continue
-        half, ratio = stats.t.ppf(0.975, n - 1) * error, value / error
-        p = 2 * stats.t.sf(abs(ratio), n - 1)
-        rows.append(("fixed", "", term, value, error, ratio, n - 1, p, value - half, value + half))
-    return pd.DataFrame(rows, columns=list(TIDY_COLUMNS))
+    value = np.array([values[0] for values in observed.values()])
+    spread = np.array([((without[t] - without[t].mean()) ** 2).sum() for t in observed])
+    error = np.sqrt((n - 1) / n * spread)
+    known = np.isfinite(value) & (error > 0)
+    error = np.where(known, error, np.nan)
+    df = np.where(known, n - 1.0, np.nan)
+    return coefficient_rows(list(observed), value, error, df, confidence=confidence)

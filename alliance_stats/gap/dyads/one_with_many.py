@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...core.results import TIDY_COLUMNS, Result
+from ...core.results import Result
 from ...errors import DesignError
-from ...inference.cluster_bootstrap import times_drawn
+from ...inference.cluster_bootstrap import ENOUGH_DRAWS, percentiles, times_drawn
+from ...inference.rows import tidy_rows
 from .. import checks
 from ..pairs import RATERS, pairs_of
 
@@ -22,7 +23,6 @@ RECIPROCITY = {
     "session_reciprocity": "session",
 }
 FEW_THERAPISTS = 20
-ENOUGH_DRAWS = 0.8  # share of draws that must have the quantity, for an interval
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +70,7 @@ def one_with_many(
     *,
     measure: str | None = None,
     scale: str | None = None,
+    confidence: float = 0.95,
     replicates: int = 1000,
     seed: int = 0,
 ) -> OneWithMany:
@@ -81,6 +82,8 @@ def one_with_many(
         A `Study`, a table of scores with ``therapist_id``, or a `RatingGap`.
     measure, scale
         Which scores.
+    confidence
+        Level of the intervals.
     replicates, seed
         Bootstrap samples of whole therapists behind the intervals.
 
@@ -110,21 +113,22 @@ def one_with_many(
     pairs, left_out = pairs_of(study_or_data, measure=measure, scale=scale)
     _check(pairs)
     sums = _sums(pairs)
-    observed = _terms(_components(sums, np.ones((1, len(sums["dyads"])))))
     n = len(sums["dyads"])
+    components = _components(sums, np.ones((1, n)))
+    observed = _terms(components)
     drawn = _terms(_components(sums, times_drawn(n, replicates, seed)))
-    rows: list[tuple[Any, ...]] = []
+    rows = []
     messages = [*left_out, *rough]
     for term, values in observed.items():
         value, draws = float(values[0]), drawn[term][np.isfinite(drawn[term])]
         if term in RECIPROCITY and abs(value) > 1:
             value = np.nan
         enough = len(draws) > ENOUGH_DRAWS * replicates and np.isfinite(value)
-        low, high = np.quantile(draws, [0.025, 0.975]) if enough else (np.nan, np.nan)
+        low, high = percentiles(draws, confidence) if enough else (np.nan, np.nan)
         if term in RECIPROCITY:
             low, high = np.clip([low, high], -1, 1)
         error = draws.std(ddof=1) if enough else np.nan
-        rows.append(("fixed", "", term, value, error, np.nan, np.nan, np.nan, low, high))
+        rows.append(tidy_rows(term, value, error, conf_low=low, conf_high=high))
         if np.isnan(value):
             messages.append(
                 f"{term} cannot be had: a variance it needs is not above zero, or so small that "
@@ -132,12 +136,11 @@ def one_with_many(
             )
     if n < FEW_THERAPISTS:
         messages.append(f"{n} therapists: intervals of the therapists' level are too narrow.")
-    C = _components(sums, np.ones((1, n)))
     return OneWithMany(
-        table=pd.DataFrame(rows, columns=list(TIDY_COLUMNS)),
+        table=pd.concat(rows, ignore_index=True),
         covariances={
             level: pd.DataFrame(one[0], index=list(RATERS), columns=list(RATERS))
-            for level, one in zip(LEVELS, C, strict=True)
+            for level, one in zip(LEVELS, components, strict=True)
         },
         n_sessions=len(pairs),
         n_dyads=int(sums["dyads"].sum()),

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from ...inference.rows import t_row
 from ...inference.shares import wilson
 
 Array = np.ndarray
@@ -16,7 +16,7 @@ EDGE = 0.005
 """Forecasts of 0 and 1 have no log odds; they are taken as this far from the edge."""
 
 
-def calibration_curve(part: pd.DataFrame, bins: int) -> pd.DataFrame:
+def calibration_curve(part: pd.DataFrame, bins: int, confidence: float = 0.95) -> pd.DataFrame:
     """Return forecasts in groups of about equal size, with what came to pass."""
     ranks = part["forecast"].rank(method="average", pct=True)  # equal forecasts stay together
     # the rounding guards .6 * 5 = 3.0000000000000004, which would open a further group
@@ -25,13 +25,16 @@ def calibration_curve(part: pd.DataFrame, bins: int) -> pd.DataFrame:
     out = groups.agg(
         n=("observed", "size"), forecast=("forecast", "mean"), observed=("observed", "mean")
     )
-    ends = [wilson(n * p, n) for n, p in zip(out["n"], out["observed"], strict=True)]
+    counts = zip(out["n"], out["observed"], strict=True)
+    ends = [wilson(n * p, n, confidence) for n, p in counts]
     return out.assign(
         conf_low=[low for low, _ in ends], conf_high=[high for _, high in ends]
     ).reset_index()
 
 
-def discrimination(forecast: Array, observed: Array, clusters: Array) -> dict[str, float]:
+def discrimination(
+    forecast: Array, observed: Array, clusters: Array, confidence: float = 0.95
+) -> dict[str, float]:
     """Return the AUC with an interval that respects clusters.
 
     Obuchowski (1997, doi 10.2307/2533958); with one client a cluster it is DeLong's.
@@ -52,16 +55,13 @@ def discrimination(forecast: Array, observed: Array, clusters: Array) -> dict[st
     variance += 2 * size / (size - 1) * float(own_yes @ own_no) / (m * n)
     if variance < 0:
         return {"estimate": auc}
-    error = float(np.sqrt(variance))
-    half = float(stats.t.ppf(0.975, size - 1)) * error
-    return {
-        "estimate": auc, "std_error": error, "df": float(size - 1),
-        "conf_low": max(auc - half, 0.0), "conf_high": min(auc + half, 1.0),
-    }  # fmt: skip
+    row = t_row(auc, np.sqrt(variance), size - 1, confidence)
+    del row["p_value"]  # of an AUC of zero, which nobody asks about
+    return row | {"conf_low": max(row["conf_low"], 0.0), "conf_high": min(row["conf_high"], 1.0)}
 
 
 def calibration_line(
-    part: pd.DataFrame, target: str, messages: list[str]
+    part: pd.DataFrame, target: str, messages: list[str], confidence: float = 0.95
 ) -> dict[str, dict[str, float]]:
     """Return calibration intercept (at slope 1) and slope, errors clustered by therapist."""
     forecast = part["forecast"].to_numpy()
@@ -89,14 +89,17 @@ def calibration_line(
             f"with fewer than {FEW} they may be too small all the same."
         )
     observed = part["observed"].to_numpy()
-    intercept = _logistic(observed, np.ones((len(logit), 1)), clusters, offset=logit)[0]
-    slope = _logistic(observed, np.column_stack([np.ones(len(logit)), logit]), clusters)[1]
-    return {"calibration_intercept": intercept, "calibration_slope": slope}
+    one = np.ones((len(logit), 1))
+    return {
+        "calibration_intercept": _logistic(observed, one, clusters, confidence, offset=logit),
+        "calibration_slope": _logistic(observed, np.c_[one, logit], clusters, confidence),
+    }
 
 
 def _logistic(
-    observed: Array, X: Array, clusters: Array, offset: Array | None = None
-) -> list[dict[str, float]]:
+    observed: Array, X: Array, clusters: Array, confidence: float, offset: Array | None = None
+) -> dict[str, float]:
+    """Return the row of the last coefficient."""
     from statsmodels.genmod.families import Binomial
     from statsmodels.genmod.generalized_linear_model import GLM
 
@@ -104,21 +107,15 @@ def _logistic(
     n = len(np.unique(clusters))
     df = float(n - 1 if n > 2 else len(observed) - X.shape[1])
     fit = model.fit(cov_type="cluster", cov_kwds={"groups": clusters}) if n > 2 else model.fit()
-    half = stats.t.ppf(0.975, df) * np.asarray(fit.bse)
-    return [
-        {
-            "estimate": float(fit.params[i]), "std_error": float(fit.bse[i]),
-            "statistic": float(fit.tvalues[i]), "df": df,
-            "p_value": float(2 * stats.t.sf(abs(fit.tvalues[i]), df)),
-            "conf_low": float(fit.params[i] - half[i]),
-            "conf_high": float(fit.params[i] + half[i]),
-        }
-        for i in range(X.shape[1])
-    ]  # fmt: skip
+    row = t_row(fit.params[-1], fit.bse[-1], df, confidence)
+    return row | {"statistic": float(fit.tvalues[-1])}
 
 
 def foreseen(
-    clients: pd.DataFrame, threshold: float | None, messages: list[str]
+    clients: pd.DataFrame,
+    threshold: float | None,
+    messages: list[str],
+    confidence: float = 0.95,
 ) -> list[dict[str, Any]]:
     """Return how many of those who deteriorated were foreseen to, with Wilson's intervals."""
     exclusive = clients[clients["target"].isin(["improved", "unchanged", "deteriorated"])]
@@ -178,7 +175,7 @@ def foreseen(
     if not said.any():
         messages.append("No deterioration was foreseen, so there is no predictive value.")
     for name, (hits, n) in shares.items():
-        low, high = wilson(hits, n)
+        low, high = wilson(hits, n, confidence)
         value = hits / n if n else np.nan
         term = f"deteriorated:{name}"
         rows.append({"term": term, "estimate": value, "conf_low": low, "conf_high": high})

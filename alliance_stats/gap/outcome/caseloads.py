@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ...errors import ColumnError, DesignError, SingularFitWarning, require_columns
+from ...errors import ColumnError, DesignError, require_columns
+from ...inference.cluster_bootstrap import percentiles
+from ...inference.rows import mean_row
 from ..levels import numeric
 from ..linear import multilevel
 from .forecasts import TARGETS
@@ -19,26 +20,28 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def bias_row(part: pd.DataFrame) -> dict[str, float]:
+def bias_row(part: pd.DataFrame, confidence: float) -> dict[str, float]:
     """Return forecast minus observed with its interval, therapists respected where they repeat."""
-    from ..description.gap_statistics import mean_row
-
     frame = part.assign(bias=part["forecast"] - part["observed"])
     clusters = frame["therapist_id"].nunique()
     if 1 < clusters < len(frame) and frame["bias"].std() > 0:
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", SingularFitWarning)
-                found = multilevel("bias ~ 1 + (1 | therapist_id)", frame, df="satterthwaite")
+            found = multilevel(
+                "bias ~ 1 + (1 | therapist_id)", frame, df="satterthwaite", confidence=confidence
+            )
         except DesignError:  # the bias differs between therapists only: each is one value
-            return mean_row(frame.groupby("therapist_id")["bias"].mean().to_numpy())
-        row = found.rows(np.ones((1, 1)), ["bias"]).iloc[0]
-        return {str(k): v for k, v in row.items() if k not in ("effect", "group", "term")}
-    return mean_row(frame["bias"].to_numpy())
+            means = frame.groupby("therapist_id")["bias"].mean()
+            return mean_row(means.to_numpy(), confidence)
+        return dict(found.rows(np.ones((1, 1)), ["bias"]).iloc[0])
+    return mean_row(frame["bias"].to_numpy(), confidence)
 
 
 def caseloads(
-    study: Any, forecasts: pd.DataFrame, outcomes: pd.DataFrame, messages: list[str]
+    study: Any,
+    forecasts: pd.DataFrame,
+    outcomes: pd.DataFrame,
+    messages: list[str],
+    confidence: float,
 ) -> list[dict[str, Any]]:
     """Compare shares that therapists expect of their caseload with what became of its clients.
 
@@ -61,12 +64,12 @@ def caseloads(
             )
         if len(merged):
             merged = merged.rename(columns={str(target): "observed"})
-            rows.append({**bias_row(merged), "term": f"{target}:caseload_bias"})
+            rows.append({**bias_row(merged, confidence), "term": f"{target}:caseload_bias"})
     return rows
 
 
 def ranks(
-    clients: pd.DataFrame, replicates: int, seed: int, messages: list[str]
+    clients: pd.DataFrame, replicates: int, seed: int, messages: list[str], confidence: float
 ) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     """Return a row a therapist and the correlation of ranks of forecast and outcome."""
     part = clients[(clients["target"] == TARGETS[0]) & clients["observed"].notna()]
@@ -77,9 +80,7 @@ def ranks(
     table = groups[["forecast", "observed"]].mean()
     table.insert(0, "n", groups.size())
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SingularFitWarning)
-            fit = multilevel("observed ~ 1 + (1 | therapist_id)", part, df="normal").fit
+        fit = multilevel("observed ~ 1 + (1 | therapist_id)", part, df="normal").fit
     except DesignError:
         messages.append(
             "Therapists' outcomes cannot be shrunken and ranked: with about one client each, "
@@ -100,11 +101,13 @@ def ranks(
             "found to differ in outcome and in forecast; it is left out."
         )
         return out, nothing
-    row = _spearman(enough["forecast"], enough["shrunken"], replicates, seed)
+    row = _spearman(enough["forecast"], enough["shrunken"], replicates, seed, confidence)
     return out, [{"term": "rank_correlation", **row}]
 
 
-def _spearman(a: pd.Series, b: pd.Series, replicates: int, seed: int) -> dict[str, float]:
+def _spearman(
+    a: pd.Series, b: pd.Series, replicates: int, seed: int, confidence: float
+) -> dict[str, float]:
     """Return Spearman's correlation with the percentile interval of a bootstrap over therapists."""
     from scipy.stats import rankdata
 
@@ -114,7 +117,7 @@ def _spearman(a: pd.Series, b: pd.Series, replicates: int, seed: int) -> dict[st
     left, right = (v - v.mean(axis=1, keepdims=True) for v in (left, right))
     with np.errstate(divide="ignore", invalid="ignore"):
         r = (left * right).sum(axis=1) / np.sqrt((left**2).sum(axis=1) * (right**2).sum(axis=1))
-    low, high = np.nanquantile(r, [0.025, 0.975])
+    low, high = percentiles(r, confidence)
     estimate = float(np.corrcoef(rankdata(x), rankdata(y))[0, 1])
     return {
         "estimate": estimate, "std_error": float(np.nanstd(r)), "conf_low": float(low),
@@ -128,10 +131,9 @@ def self_ranks(
     replicates: int,
     seed: int,
     messages: list[str],
+    confidence: float,
 ) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     """Return therapists with the percentile they give themselves and that of their outcome."""
-    from ..description.gap_statistics import mean_row
-
     if not isinstance(given, pd.DataFrame):
         raise ColumnError(
             "self_rank must be a DataFrame with therapist_id and percentile, not "
@@ -147,7 +149,7 @@ def self_ranks(
     table = therapists.assign(self_percentile=therapists["therapist_id"].map(own))
     n = table["shrunken"].notna().sum()
     table["observed_percentile"] = (table["shrunken"].rank() - 0.5) / max(n, 1) * 100
-    rows = [{"term": "self_rank:mean", **mean_row(value.dropna().to_numpy())}]
+    rows = [{"term": "self_rank:mean", **mean_row(value.dropna().to_numpy(), confidence)}]
     usable = table["n"] >= SMALLEST_CASELOAD
     known = table[usable].dropna(subset=["self_percentile", "observed_percentile"])
     messages.append(
@@ -158,9 +160,10 @@ def self_ranks(
     varies = len(known) >= 5 and min(known[["self_percentile", "shrunken"]].std()) > 1e-9
     if len(known) >= 2:
         gap = (known["self_percentile"] - known["observed_percentile"]).to_numpy()
-        rows.append({"term": "self_rank:bias", **mean_row(gap)})
+        rows.append({"term": "self_rank:bias", **mean_row(gap, confidence)})
     if varies:
-        found = _spearman(known["self_percentile"], known["shrunken"], replicates, seed)
+        own, seen = known["self_percentile"], known["shrunken"]
+        found = _spearman(own, seen, replicates, seed, confidence)
         rows.append({"term": "self_rank:correlation", **found})
     else:
         rows.append({"term": "self_rank:correlation", "estimate": np.nan})

@@ -67,22 +67,3 @@ def observed_outcomes(
         left = reason.where(reason != "ongoing").dropna().eq("dropout").astype(float)
         out["dropout"] = out["client_id"].map(left).astype(float)
     return out, criterion
-
-
-def default_measure(study: Any) -> str:
-    """Return the study's outcome measure, where there is one."""
-    tables = [study.scores[["measure"]]]
-    if "assessments" in study.tables:
-        tables.append(study.tables["assessments"][["measure"]])
-    there = [str(name) for name in pd.unique(pd.concat(tables)["measure"])]
-    cards = getattr(study, "measures", {})
-    found = [
-        name
-        for name in there
-        if getattr(cards.get(name), "construct", None) in ("outcome", "function")
-    ]
-    if len(found) != 1:
-        raise DesignError(
-            f"Name the outcome measure with measure=; the study has {listing(found or there)}."
-        )
-    return found[0]

@@ -12,10 +12,11 @@ from ...core.arguments import whole
 from ...core.results import TIDY_COLUMNS, Result
 from ...errors import DesignError
 from ...instruments.criteria import Criterion
+from ...study.select import outcome_of
 from ..wording import caveats
 from .accuracy import calibration_curve, calibration_line, discrimination, foreseen
 from .caseloads import bias_row, caseloads, ranks, self_ranks
-from .forecasts import TARGETS, checked_forecasts, default_measure, observed_outcomes
+from .forecasts import TARGETS, checked_forecasts, observed_outcomes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -100,6 +101,7 @@ def outcome_gap(
     threshold: float | None = None,
     bins: int = 5,
     self_rank: pd.DataFrame | None = None,
+    confidence: float = 0.95,
     replicates: int = 1000,
     seed: int = 0,
 ) -> OutcomeGap:
@@ -110,7 +112,7 @@ def outcome_gap(
     study
         A `Study` with the table ``forecasts`` and the outcome at two times or more.
     measure, scale, rater
-        The outcome score; the study's only outcome measure where not named.
+        The outcome score; where not named, the outcome measure with most scores of clients.
     reliability, method, criterion
         Who improved reliably, as `reliable_change` takes them: the card's reliability where none
         is given, with the SD of the clients who have both scores. ``criterion="alpha"`` takes
@@ -124,6 +126,8 @@ def outcome_gap(
         ``therapist_id, percentile`` (0 to 100): where each therapist places himself or herself
         among colleagues. Adds ``self_rank:mean``, ``self_rank:bias`` (against the percentile of
         the shrunken outcome in this study) and ``self_rank:correlation``.
+    confidence
+        Level of the intervals.
     replicates, seed
         Of the bootstrap over therapists for the correlations of ranks.
 
@@ -163,7 +167,7 @@ def outcome_gap(
     whole(replicates, "replicates", 2)
     whole(seed, "seed", 0)
     forecasts = checked_forecasts(study)
-    name = measure or default_measure(study)
+    name = measure or outcome_of(study)
     outcomes, used = observed_outcomes(
         study, name, scale, rater, reliability=reliability, method=method, criterion=criterion
     )
@@ -175,16 +179,16 @@ def outcome_gap(
     for target in TARGETS:
         part = clients[(clients["target"] == target) & clients["observed"].notna()]
         if len(part):
-            rows += _target_rows(part, target, messages)
-            curves.append(calibration_curve(part, bins).assign(target=target))
+            rows += _target_rows(part, target, messages, confidence)
+            curves.append(calibration_curve(part, bins, confidence).assign(target=target))
     if len(clients):
-        rows += foreseen(clients, threshold, messages)
-    rows += caseloads(study, forecasts, outcomes, messages)
+        rows += foreseen(clients, threshold, messages, confidence)
+    rows += caseloads(study, forecasts, outcomes, messages, confidence)
     if not rows:
         raise DesignError("No forecast belongs to a client or therapist whose outcome is known.")
-    therapists, rank = ranks(clients, replicates, seed, messages)
+    therapists, rank = ranks(clients, replicates, seed, messages, confidence)
     if self_rank is not None:
-        therapists, own = self_ranks(self_rank, therapists, replicates, seed, messages)
+        therapists, own = self_ranks(self_rank, therapists, replicates, seed, messages, confidence)
         rank += own
     table = pd.DataFrame([*rows, *rank]).assign(effect="fixed", group="")
     return OutcomeGap(
@@ -248,17 +252,15 @@ def _note_therapists(study: Any, forecasts: pd.DataFrame, messages: list[str]) -
         )
 
 
-def _row(term: str, estimate: float, **more: float) -> dict[str, Any]:
-    return {"term": term, "estimate": float(estimate), **more}
-
-
-def _target_rows(part: pd.DataFrame, target: str, messages: list[str]) -> list[dict[str, Any]]:
+def _target_rows(
+    part: pd.DataFrame, target: str, messages: list[str], confidence: float
+) -> list[dict[str, Any]]:
     forecast, observed = part["forecast"].to_numpy(), part["observed"].to_numpy()
     rows = [
-        _row(f"{target}:forecast", forecast.mean()),
-        _row(f"{target}:observed", observed.mean()),
-        {**bias_row(part), "term": f"{target}:bias"},
-        _row(f"{target}:brier", ((forecast - observed) ** 2).mean()),
+        {"term": f"{target}:forecast", "estimate": forecast.mean()},
+        {"term": f"{target}:observed", "estimate": observed.mean()},
+        {**bias_row(part, confidence), "term": f"{target}:bias"},
+        {"term": f"{target}:brier", "estimate": ((forecast - observed) ** 2).mean()},
     ]
     events = int(observed.sum())
     if min(events, len(observed) - events) < ENOUGH:
@@ -267,8 +269,8 @@ def _target_rows(part: pd.DataFrame, target: str, messages: list[str]) -> list[d
             "without it are too few for a calibration line."
         )
         names = ("auc", "calibration_intercept", "calibration_slope")
-        return rows + [_row(f"{target}:{name}", np.nan) for name in names]
+        return rows + [{"term": f"{target}:{name}", "estimate": np.nan} for name in names]
     clusters = pd.factorize(part["therapist_id"])[0]
-    rows.append({**discrimination(forecast, observed, clusters), "term": f"{target}:auc"})
-    lines = calibration_line(part, target, messages)
-    return rows + [{**line, "term": f"{target}:{name}"} for name, line in lines.items()]
+    found = {"auc": discrimination(forecast, observed, clusters, confidence)}
+    found |= calibration_line(part, target, messages, confidence)
+    return rows + [{**row, "term": f"{target}:{name}"} for name, row in found.items()]

@@ -29,6 +29,7 @@ class Specification:
     df: Any
     center: float
     direction: str | None = None
+    confidence: float = 0.95
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,15 +89,15 @@ def _ratings(rows: pd.DataFrame, part: str, middle: float) -> tuple[np.ndarray, 
     return x.to_numpy(), y.to_numpy()
 
 
-def fit_design(frame: pd.DataFrame, spec: Specification, *, reml: bool = True) -> linear.Linear:
+def fit_design(frame: pd.DataFrame, spec: Specification) -> linear.Linear:
     """Fit the columns of a design by least squares, or with random effects of the levels."""
     fixed = [c for c in map(str, frame) if c != "outcome" and not c.startswith("level")]
     if not spec.levels:
-        columns = frame[fixed].copy()
-        columns.insert(0, "Intercept", 1.0)
-        return linear.least_squares(frame["outcome"].to_numpy(), columns)
+        return linear.least_squares(frame["outcome"].to_numpy(), frame[fixed], spec.confidence)
     formula = f"outcome ~ {' + '.join(['1', *fixed])} + {bars(spec)}"
-    return linear.multilevel(formula, frame, df=spec.df, reml=reml, levels=spec.levels)
+    return linear.multilevel(
+        formula, frame, df=spec.df, levels=spec.levels, confidence=spec.confidence
+    )
 
 
 def bars(spec: Specification) -> str:

@@ -38,6 +38,7 @@ def fit_response_surface(
     same_scale: bool = False,
     direction: Literal["higher_is_better", "lower_is_better"] | None = None,
     random: Literal["linear", "intercepts", "linear_all"] | None = None,
+    confidence: float = 0.95,
 ) -> ResponseSurface:
     """Does outcome go with the level of both ratings, with their gap, or with their agreement?
 
@@ -91,6 +92,8 @@ def fit_response_surface(
     random
         Older and finer than `slopes`: ``"linear"`` and ``"intercepts"`` are ``"all"`` and
         ``"none"``; with ``"linear_all"`` effects vary between therapists too.
+    confidence
+        Level of the intervals; ``.congruence()`` has its own.
 
     Returns
     -------
@@ -173,7 +176,7 @@ def fit_response_surface(
     spec = Specification(
         x=x, y=y, outcome=outcome, levels=tuple(levels), covariates=tuple(further),
         moderators=tuple(moderating), part=part, cubic=cubic, random=kind, df=df,
-        center=middle, direction=direction,
+        center=middle, direction=direction, confidence=confidence,
     )  # fmt: skip
     frame, parts = design(rows, spec)
     found = fit_design(frame, spec)

@@ -72,9 +72,7 @@ def _likelihood(
 ) -> tuple[float, int]:
     fixed = [c for c in one if c != "outcome" and not str(c).startswith("level")]
     if not result.spec.levels:
-        columns = one[fixed].copy()
-        columns.insert(0, "Intercept", 1.0)
-        found = least_squares(one["outcome"].to_numpy(), columns)
+        found = least_squares(one["outcome"].to_numpy(), one[fixed])
         return _normal_likelihood(found), len(found.params) + 1
     slopes = frame[[c for c in frame if c not in one]]  # random slopes need not be fixed ones too
     formula = f"outcome ~ {' + '.join(['1', *map(str, fixed)])} + {bars(result.spec)}"

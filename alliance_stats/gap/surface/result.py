@@ -120,7 +120,10 @@ class ResponseSurface(Result):
         df = np.full(6, np.inf)
         if self.linear.fit is None:
             df = self.linear.df_of(np.zeros((6, 1)))
-        return coefficient_rows(list(geometry.AXES), value, error, df, group=part.group)
+        return coefficient_rows(
+            list(geometry.AXES), value, error, df, group=part.group,
+            confidence=self.spec.confidence,
+        )  # fmt: skip
 
     def _covariates(self) -> pd.DataFrame:
         names = list(self.linear.params.index)
@@ -239,7 +242,7 @@ class ResponseSurface(Result):
             return text
         return text + "".join(
             f"\n\nCongruence{f' ({part.group})' if part.group else ''}: "
-            f"{self.congruence(group=part.group).words}"
+            f"{self.congruence(group=part.group, confidence=self.spec.confidence).words}"
             for part in self.parts
         )
 

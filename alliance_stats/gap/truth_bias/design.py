@@ -97,15 +97,6 @@ def _spread(values: pd.Series, group: pd.Series, own: bool) -> pd.Series | float
     return float(np.sqrt((deviation**2).sum() / (len(values) - group.nunique())))
 
 
-def columns(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the fixed effects' columns, the intercept among them."""
-    fixed = [c for c in map(str, frame) if c != "judgment" and not c.startswith("level")]
-    out = frame[fixed].copy()
-    out.insert(0, "Intercept", 1.0)
-    return out
-
-
-def fixed_part(frame: pd.DataFrame) -> str:
-    """Return the fixed part of the model's formula."""
-    fixed = " + ".join(c for c in map(str, columns(frame)) if c != "Intercept")
-    return f"judgment ~ {fixed}"
+def columns(frame: pd.DataFrame) -> list[str]:
+    """Return the names of the fixed effects' columns."""
+    return [c for c in map(str, frame) if c != "judgment" and not c.startswith("level")]

@@ -15,7 +15,7 @@ from .. import asked, linear
 from ..levels import complete_rows, grouping, require_one_scale, require_variance
 from ..linear import Linear
 from ..random_effects import fit_with_slopes, possible_slopes, variance_rows
-from .design import affordable, columns, design, fixed_part
+from .design import affordable, columns, design
 from .words import claims_of
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ def fit_truth_and_bias(
     df: Literal["satterthwaite", "kenward-roger", "normal"] = "satterthwaite",
     same_scale: bool = False,
     random: Literal["slopes", "intercepts"] | None = None,
+    confidence: float = 0.95,
 ) -> TruthAndBias:
     """Does the therapist's judgement follow the client's rating, and how far is it off on average?
 
@@ -147,6 +148,8 @@ def fit_truth_and_bias(
         Say True where ranges look unlike although both ratings are on one scale.
     random
         Old name of `slopes`: ``"slopes"`` or ``"intercepts"``.
+    confidence
+        Level of the intervals.
 
     Returns
     -------
@@ -195,9 +198,11 @@ def fit_truth_and_bias(
     levels = asked.levels_in(rows, levels, messages)
     frame, scaled, means = design(rows, levels, bias, further, standardise, messages)
     if levels:
-        found = _multilevel(frame, levels, bias, further, kind, df, messages)
+        found = _multilevel(frame, levels, further, kind, df, messages, confidence)
     else:
-        found = linear.least_squares(frame["judgment"].to_numpy(), columns(frame))
+        found = linear.least_squares(
+            frame["judgment"].to_numpy(), frame[columns(frame)], confidence
+        )
     asked.note_clusters(data, levels, messages)
     terms = _terms(list(found.params.index), further)
     table, varcomp = _tables(found, terms, levels, messages)
@@ -218,11 +223,11 @@ def fit_truth_and_bias(
 def _multilevel(
     frame: pd.DataFrame,
     levels: list[str],
-    bias: str | None,
     further: list[str],
     random: str,
     df: Any,
     messages: list[str],
+    confidence: float,
 ) -> Linear:
     """Fit with bias and force that vary, and every other effect that can vary within a level."""
     if random == "slopes":
@@ -234,9 +239,10 @@ def _multilevel(
         core = "1 + truth"
         others = [c for c in map(str, frame) if c in names]
         slopes = possible_slopes(frame, others, len(levels))
+    fixed = f"judgment ~ {' + '.join(columns(frame))}"
     found = fit_with_slopes(
-        fixed_part(frame), core, slopes, frame, df=df, levels=levels, names=names,
-        messages=messages,
+        fixed, core, slopes, frame, df=df, levels=levels, names=names, messages=messages,
+        confidence=confidence,
     )  # fmt: skip
     assert found.fit is not None
     told = [linear.renamed(message, levels) for message in found.fit.messages]
@@ -266,7 +272,7 @@ def _tables(
     def named(text: str) -> str:
         return " ".join(terms.get(word, word) for word in text.split(" "))
 
-    random, edges = variance_rows(found.fit)
+    random, edges = variance_rows(found.fit, found.confidence)
     random["term"] = [named(term) for term in random["term"]]
     random["group"] = random["group"].replace(groups)
     if edges:

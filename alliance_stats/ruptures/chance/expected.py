@@ -35,7 +35,7 @@ def expected_by_chance(
     *,
     rule: str,
     null: str = "ar1",
-    replicates: int = 999,
+    replicates: int = 1000,
     seed: int = 0,
     column: str = "score",
     measure: str | None = None,
