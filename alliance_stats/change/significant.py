@@ -75,17 +75,8 @@ class ClinicallySignificantChange(Result):
         n = int(self.data["category"].notna().sum())
         begun = int(self.table.query("denominator == 'with_intake'")["n_of"].iloc[0])
         clinical = int((self.data["clinical_at_intake"] & self.data["category"].notna()).sum())
-        return pd.DataFrame(
-            [
-                {
-                    "n": n,
-                    "n_clinical_at_intake": clinical,
-                    "n_with_intake": begun,
-                    "cutoff": self.cutoff,
-                    **self.options,
-                }
-            ]
-        )
+        row = {"n": n, "n_clinical_at_intake": clinical, "n_with_intake": begun}
+        return pd.DataFrame([{**row, "cutoff": self.cutoff, **self.options}])
 
 
 def clinically_significant_change(
@@ -266,26 +257,11 @@ def _shares(data: pd.DataFrame, first: np.ndarray, confidence: float) -> pd.Data
         "clinical_at_intake": judged.loc[judged["clinical_at_intake"], "category"],
         "with_intake": named,
     }
-    rows = [
-        _share_row(name, category, part, confidence)
-        for name, part in parts.items()
-        for category in (*CLASSES, NO_LAST)
-        if category != NO_LAST or name == "with_intake"
-    ]
-    return pd.DataFrame(rows)
-
-
-def _share_row(
-    denominator: str, category: str, part: pd.Series, confidence: float
-) -> dict[str, Any]:
-    n, of = int((part == category).sum()), len(part)
-    low, high = wilson(n, of, confidence)
-    return {
-        "denominator": denominator,
-        "category": category,
-        "n": n,
-        "n_of": of,
-        "share": n / of if of else np.nan,
-        "conf_low": low,
-        "conf_high": high,
-    }
+    rows = []
+    for name, part in parts.items():
+        for category in (*CLASSES, NO_LAST) if name == "with_intake" else CLASSES:
+            n, of = int((part == category).sum()), len(part)
+            share_of = n / of if of else np.nan
+            rows.append((name, category, n, of, share_of, *wilson(n, of, confidence)))
+    columns = ["denominator", "category", "n", "n_of", "share", "conf_low", "conf_high"]
+    return pd.DataFrame(rows, columns=columns)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from ..core.arguments import share
+from ..core.drawing import new_axes
 from ..core.results import Result
 from ..errors import AllianceStatsWarning, DesignError
+from ..inference.distributions import half_width
+from ..inference.rows import tidy_rows
 from ..instruments.scale_card import card_of, direction_of, sign_of
 from .reliable import require_named, scores_of
 
@@ -46,13 +48,9 @@ class ChangeByTherapist(Result):
     def tidy(self) -> pd.DataFrame:
         """Return one row a therapist; the estimate is the shrunken mean, a predicted effect."""
         rows = self.therapists
-        return pd.DataFrame(
-            {
-                "effect": "ran_vals", "group": "therapist_id",
-                "term": rows["therapist_id"].astype(str), "estimate": rows["shrunken"],
-                "std_error": rows["std_error"], "statistic": np.nan, "df": np.nan,
-                "p_value": np.nan, "conf_low": rows["conf_low"], "conf_high": rows["conf_high"],
-            }
+        return tidy_rows(
+            rows["therapist_id"].astype(str), rows["shrunken"], rows["std_error"],
+            effect="ran_vals", group="therapist_id", **rows[["conf_low", "conf_high"]],
         )  # fmt: skip
 
     def glance(self) -> pd.DataFrame:
@@ -69,10 +67,7 @@ class ChangeByTherapist(Result):
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the shrunken means with intervals, and the observed ones as crosses."""
         rows = self.therapists.sort_values("shrunken").reset_index(drop=True)
-        if ax is None:
-            from matplotlib.figure import Figure
-
-            ax = Figure(figsize=(7.0, 4.0), layout="constrained").add_subplot()
+        ax = new_axes(7.0, 4.0) if ax is None else ax
         at = np.arange(len(rows))
         ax.axhline(0, color="#999999", lw=0.8)
         ax.vlines(at, rows["conf_low"], rows["conf_high"], color="#444444", lw=1)
@@ -170,7 +165,7 @@ def change_by_therapist(
     rows["reliability"] = between / (between + within / rows["n_clients"])
     rows["shrunken"] = rows["reliability"] * rows["observed"]
     rows["std_error"] = np.sqrt(between * (1 - rows["reliability"]))
-    half = norm.ppf(0.5 + confidence / 2) * rows["std_error"]
+    half = half_width(rows["std_error"], confidence=confidence)
     rows["conf_low"], rows["conf_high"] = rows["shrunken"] - half, rows["shrunken"] + half
     if len(frame) < len(data):
         lost = len(data) - len(frame)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import shown, whole
-from ..errors import ColumnError, DesignError
+from ..core.arguments import whole
+from ..errors import ColumnError
 
 FEW_DRAWS = 200
 """Fewer bootstrap samples give a rough standard error, and one that moves with the seed."""
@@ -21,20 +20,6 @@ def resampling(replicates: Any, seed: Any) -> tuple[int, int, list[str]]:
     few = replicates < FEW_DRAWS
     said = f"{replicates} bootstrap samples are few: standard errors and intervals are rough."
     return replicates, seed, [said] if few else []
-
-
-def text(value: Any, name: str) -> str:
-    """Return a text, or say that the argument is none."""
-    if not isinstance(value, str) or not value:
-        raise DesignError(f"{name} must be a text; it is {value!r}.")
-    return value
-
-
-def several(value: Any, name: str, example: str) -> list[Any]:
-    """Return what a list-like argument holds; one text in place of a list is told."""
-    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
-        raise DesignError(f"{name} must be a list such as {example}; it is {shown(value)}.")
-    return list(value)
 
 
 def finite_numbers(values: pd.Series, what: str) -> pd.Series:

@@ -48,6 +48,19 @@ class Linear:
     fit: MultilevelFit | None = None
     confidence: float = 0.95
 
+    @property
+    def fewest(self) -> int | None:
+        """How many people the fewest are that a coefficient is about; None for least squares."""
+        return self.fit.fewest if self.fit else None
+
+    def described(self, levels: Sequence[str]) -> dict[str, Any]:
+        """Return the sizes of the levels and how the fit went; nothing for least squares."""
+        if self.fit is None:
+            return {}
+        sizes = zip(levels, self.fit.n_groups.values(), strict=True)
+        ended = {"converged": self.fit.converged, "singular": self.fit.singular}
+        return {**{f"n_{name}": size for name, size in sizes}, **ended}
+
     def rows(self, L: Array, terms: list[str], group: str = "") -> pd.DataFrame:
         """Return estimate, error, test and interval of each contrast."""
         L = np.atleast_2d(L)

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..core.arguments import names
 from ..core.people import reuse_hint
 from ..errors import ColumnError, DesignError, listing, require_columns
 from ..study.select import KEYS, ScoreName, choose, is_study, name_of, scores_of
-from .checks import finite_numbers, several, text
-from .levels import require_one_scale
+from .checks import finite_numbers
+from .model_rows import require_one_scale
 from .ranges import require_within
 
 RATERS = ("client", "therapist")
@@ -90,16 +91,15 @@ def paired_ratings(
 
 
 def _raters(raters: Any) -> tuple[str, str]:
-    names = several(raters, "raters", "('client', 'therapist')")
-    if len(names) != 2 or names[0] == names[1]:
+    named = names(raters, "raters")
+    if len(named) != 2 or "" in named:
         raise DesignError(f"raters must name two different raters; it is {raters!r}.")
-    return text(names[0], "raters[0]"), text(names[1], "raters[1]")
+    return named[0], named[1]
 
 
 def _keyed(scores: pd.DataFrame, by: Any, messages: list[str]) -> pd.DataFrame:
     """Return the scores with ``client_id`` and ``session`` as plain columns."""
     scores = scores.reset_index(drop=True)
-    by = text(by, "by")
     if by != "client_id":
         require_columns(scores.columns, [by], what="the scores")
         scores = scores.drop(columns="client_id", errors="ignore").rename(columns={by: "client_id"})

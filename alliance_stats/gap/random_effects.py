@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..core.results import TIDY_COLUMNS
 from ..inference.distributions import half_width
+from ..inference.rows import tidy_rows
 from .linear import Linear, multilevel
 
 if TYPE_CHECKING:
@@ -125,22 +125,18 @@ def variance_rows(
         if pd.isna(row.term2)
     }
     tiny, z = EDGE**2 * fit.scale, float(half_width(1.0, confidence=confidence))
-    rows: list[dict[str, Any]] = []
+    rows: list[tuple[Any, ...]] = []
     edges: list[tuple[str, str]] = []
 
-    def add(group: str, term: str, estimate: float, e: float, low: float, high: float) -> None:
-        rows.append(
-            {"effect": "random", "group": group, "term": term, "estimate": estimate,
-             "std_error": e, "conf_low": low, "conf_high": high}
-        )  # fmt: skip
+    def add(group: str, term: str, *values: float) -> None:
+        rows.append((group, term, *values, *[np.nan] * (4 - len(values))))
 
     for row, e in zip(entries, error, strict=True):
-        nothing = (np.nan, np.nan, np.nan)
         if pd.isna(row.term2):
             sd = float(np.sqrt(max(row.vcov, 0.0)))
             if row.vcov <= tiny or not e <= MUCH * row.vcov:
                 edges.append((row.group, f"sd {row.term1}"))
-                add(row.group, f"sd {row.term1}", sd, *nothing)
+                add(row.group, f"sd {row.term1}", sd)
                 continue
             half = z * e / (2 * row.vcov)
             add(row.group, f"sd {row.term1}", sd, e / (2 * sd), sd * np.exp(-half),
@@ -151,16 +147,16 @@ def variance_rows(
         r = row.vcov / np.sqrt(first * second) if min(first, second) > tiny else np.nan
         if not abs(r) < 1 - EDGE or not np.isfinite(e):
             edges.append((row.group, f"cor {pair}"))
-            add(row.group, f"cor {pair}", np.nan, *nothing)
-            add(row.group, f"cov {pair}", float(row.vcov), *nothing)
+            add(row.group, f"cor {pair}", np.nan)
+            add(row.group, f"cov {pair}", float(row.vcov))
             continue
         e_r = _error_of_correlation(fit, named, row, r)
         ends = np.tanh(np.arctanh(r) + np.array([-z, z]) * e_r / (1 - r * r))
         add(row.group, f"cor {pair}", float(r), e_r, *map(float, ends))
         add(row.group, f"cov {pair}", float(row.vcov), e, row.vcov - z * e, row.vcov + z * e)
-    residual = float(np.sqrt(fit.scale))
-    add("Residual", "sd", residual, np.nan, np.nan, np.nan)
-    out = pd.DataFrame(rows).reindex(columns=list(TIDY_COLUMNS))
+    add("Residual", "sd", float(np.sqrt(fit.scale)))
+    group, term, estimate, e, low, high = zip(*rows, strict=True)
+    out = tidy_rows(term, estimate, e, effect="random", group=group, conf_low=low, conf_high=high)
     for group, term in [edge for edge in edges if edge[1].startswith("cor ")]:
         # a block on its edge has no regular information, so its SDs have no interval either
         of = [f"sd {name}" for name in term.split(" ")[1:]]

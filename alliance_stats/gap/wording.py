@@ -24,6 +24,13 @@ def meanings(topic: str) -> dict[str, str]:
     return {term: words["means"] for term, words in wording(topic).items() if "means" in words}
 
 
+def explained(topic: str) -> str:
+    """Return the meanings of terms as the last part of a summary."""
+    terms = meanings(topic)
+    width = max(map(len, terms))
+    return "\n".join(["", "Terms", *(f"  {term:{width}}  {terms[term]}" for term in terms)])
+
+
 def labels(topic: str) -> dict[str, str]:
     """Return what each term is called in a table or a picture."""
     return {term: words["label"] for term, words in wording(topic).items() if "label" in words}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -11,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ...core.arguments import whole
+from ...core.arguments import shown, whole
 from ...core.outputs import write_whole
 from ...core.results import Result
 from ...errors import AllianceStatsError, DesignError, did_you_mean
 from ...inference.rows import mean_row, t_row, tidy_rows
 from ...study.select import ScoreName
-from .. import checks
 from ..pairs import pairs_of
 from ..wording import caveats
 
@@ -246,11 +246,12 @@ def _stages(stages: Any) -> list[tuple[int, int]]:
     """Return checked stages."""
     example = "((1, 3), (4, 6))"
     out = []
-    for stage in checks.several(stages, "stages", example):
-        ends = checks.several(stage, "each of stages", "(1, 3)")
-        if len(ends) != 2:
+    if isinstance(stages, str) or not isinstance(stages, Sequence):
+        raise DesignError(f"stages must be a list such as {example}; it is {shown(stages)}.")
+    for stage in stages:
+        if isinstance(stage, str) or not isinstance(stage, Sequence) or len(stage) != 2:
             raise DesignError(f"Each of stages must be a first and last session; one is {stage!r}.")
-        first, last = (whole(end, "A stage's session", 0) for end in ends)
+        first, last = (whole(end, "A stage's session", 0) for end in stage)
         if first > last:
             raise DesignError(f"A stage must not end before it begins; one is {stage!r}.")
         out.append((first, last))

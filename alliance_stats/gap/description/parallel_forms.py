@@ -14,6 +14,7 @@ from ...inference.cluster_bootstrap import percentiles
 from ...inference.rows import tidy_rows
 from ...study.select import ScoreName, name_of
 from .. import checks
+from ..about_dyads import AboutDyads
 from ..wording import caveats, meanings, wording
 from .homogeneity import same_gaps
 from .items import Array, ItemSums, item_sums
@@ -23,7 +24,7 @@ SMALLEST = 10
 
 
 @dataclass(frozen=True, eq=False)
-class ParallelForms(Result):
+class ParallelForms(AboutDyads, Result):
     """Whether client's and therapist's forms run parallel; made by `check_parallel_forms`.
 
     Attributes
@@ -44,15 +45,6 @@ class ParallelForms(Result):
     messages: tuple[str, ...] = ()
     title: str = "Do both forms measure the same?"
     score: str = ""
-
-    @property
-    def fewest(self) -> int:  # type: ignore[override]
-        """How many dyads the terms are about."""
-        return self.n_dyads
-
-    def tidy(self) -> pd.DataFrame:
-        """Return one row a term."""
-        return self.table
 
     def glance(self) -> pd.DataFrame:
         """Return numbers of dyads, sessions and items in one row."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...core.arguments import numbers
 from ...core.drawing import GREY, INK, house_style, look, new_axes
-from ...errors import DesignError, require_columns
+from ...errors import DesignError, did_you_mean, require_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +26,8 @@ def plot_gap_by_session(result: RatingGap, ax: Axes | None = None) -> Axes:
 
     A session whose ``n`` is missing is drawn: who set it so withholds the number, not the means.
     """
+    from matplotlib.ticker import MaxNLocator
+
     if ax is None:
         ax = new_axes(6.5, 4.0)
     course = result.by_session[~(result.by_session["n"] < SMALLEST_CELL)]
@@ -48,7 +50,7 @@ def plot_gap_by_session(result: RatingGap, ax: Axes | None = None) -> Axes:
             loc="left",
             fontsize=8,
         )
-    _whole_sessions(ax)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel("Session")
     ax.set_ylabel(f"{name}, mean over dyads (points)")
     ax.spines[["top", "right"]].set_visible(False)
@@ -56,22 +58,8 @@ def plot_gap_by_session(result: RatingGap, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _whole_sessions(ax: Axes) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-
-
-def _difference(result: RatingGap) -> str:
-    """Return the gap in words, by the raters' own names."""
-    first, second = result.raters
-    return f"{second.capitalize()} minus {first} (points)"
-
-
 def plot_truth_and_bias(result: TruthAndBias, ax: Axes | None = None) -> Axes:
     """Draw each dyad's truth force against its directional bias, with the averages."""
-    from ...errors import DesignError
-
     dyads = result.dyads
     if dyads is None:
         raise DesignError(
@@ -108,8 +96,6 @@ def _tied(result: TruthAndBias) -> bool:
 
 def plot_calibration(result: OutcomeGap, target: str, ax: Axes | None = None) -> Axes:
     """Draw observed shares against forecasts; groups of fewer than five clients are left out."""
-    from ...errors import DesignError, did_you_mean
-
     there = list(dict.fromkeys(result.calibration["target"]))
     if target not in there:
         raise DesignError(
@@ -173,7 +159,8 @@ def plot_bland_altman(result: RatingGap, ax: Axes | None = None) -> Axes:
             ax.axhspan(low, high, color=GREY, alpha=0.2, lw=0)
     ax.axhline(0, color=INK, lw=0.8)
     ax.set_xlabel("Mean of both ratings (points)")
-    ax.set_ylabel(_difference(result))
+    first, second = result.raters
+    ax.set_ylabel(f"{second.capitalize()} minus {first} (points)")
     ax.set_title(f"n = {len(data):,} sessions of {result.n_dyads} dyads", loc="left")
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(loc="lower left", frameon=False)

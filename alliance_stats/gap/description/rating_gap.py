@@ -12,8 +12,9 @@ from ...core.results import Result
 from ...inference.rows import tidy_rows
 from ...study.select import ScoreName
 from .. import checks
+from ..about_dyads import AboutDyads
 from ..pairs import RATERS, paired_ratings
-from ..wording import meanings
+from ..wording import explained, meanings
 from .gap_statistics import described, standard_units
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ TERMS = meanings("rating_gap")
 
 
 @dataclass(frozen=True)
-class RatingGap(Result):
+class RatingGap(AboutDyads, Result):
     """The gap between therapist and client, described.
 
     Attributes
@@ -53,11 +54,6 @@ class RatingGap(Result):
     unit: str = "dyads"
     score: str = ""
 
-    @property
-    def fewest(self) -> int:  # type: ignore[override]
-        """How many dyads the terms are about."""
-        return self.n_dyads
-
     def tidy(self) -> pd.DataFrame:
         """Return one row a term; what could not be computed is NaN, its reason in messages.
 
@@ -72,9 +68,7 @@ class RatingGap(Result):
 
     def summary(self) -> str:
         """Return the terms as text, and what each means."""
-        width = max(map(len, TERMS))
-        meanings = [f"  {term:{width}}  {meaning}" for term, meaning in TERMS.items()]
-        return "\n".join([super().summary(), "", "Terms", *meanings])
+        return f"{super().summary()}\n{explained('rating_gap')}"
 
     def glance(self) -> pd.DataFrame:
         """Return one row: sessions, dyads, therapists."""

@@ -12,9 +12,9 @@ import pandas as pd
 from ...core.arguments import checked_choice
 from ...core.results import TIDY_COLUMNS, Result
 from ...errors import DesignError
-from .. import asked
-from ..levels import complete_rows, grouping, require_variance
+from .. import model_rows
 from ..linear import METHODS, Linear, least_squares, renamed
+from ..model_rows import require_variance
 from ..random_effects import fit_with_slopes, possible_slopes
 from ..wording import caveats
 
@@ -118,18 +118,15 @@ def fit_actor_partner(
     for name, pair in (("predictors", predictors), ("outcomes", outcomes), ("roles", roles)):
         if isinstance(pair, str) or len(pair) != 2 or pair[0] == pair[1]:
             raise DesignError(f"{name} must name two, one a person, not {pair!r}.")
-    kind = asked.random_part(slopes, random, ("slopes", "intercepts"))
+    kind = model_rows.random_part(slopes, random, ("slopes", "intercepts"))
     checked_choice("df", df, METHODS)
-    levels, further = grouping(by), asked.names_of(covariates, "covariates")
-    asked.distinct([*predictors, *outcomes, *further, *levels])
-    data = asked.table_with(data, [*predictors, *outcomes, *further])
-    asked.refuse_repeats(data, levels)
+    further = model_rows.names_of(covariates, "covariates")
     wanted = {"x0": predictors[0], "x1": predictors[1], "z0": outcomes[0], "z1": outcomes[1]}
     wanted |= {f"covariate{i}": name for i, name in enumerate(further)}
-    rows, messages = complete_rows(data, wanted, levels)
-    asked.refuse_pairwise(rows, "x0", "x1", levels, (predictors[0], predictors[1]))
-    levels = asked.levels_in(rows, levels, messages)
-    asked.note_clusters(data, levels, messages)
+    rows, levels, messages = model_rows.model_rows(data, wanted, by)
+    model_rows.refuse_pairwise(rows, "x0", "x1", levels, (predictors[0], predictors[1]))
+    levels = model_rows.levels_in(rows, levels, messages)
+    model_rows.note_clusters(data, levels, messages)
     for name in ("x0", "x1", "z0", "z1"):
         require_variance(rows[name], wanted[name], "there is no effect to estimate.")
     frame = _split(rows, levels)

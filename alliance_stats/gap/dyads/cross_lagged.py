@@ -13,23 +13,23 @@ from ...errors import DesignError
 from ...inference.cluster_bootstrap import Clusters, clusters
 from ...inference.rows import coefficient_rows
 from ...preparation import lag
+from ..about_dyads import AboutDyads
 from ..pairs import RATERS, pairs_of
-from ..wording import caveats, meanings
+from ..wording import caveats, explained
 from .lagged import Estimates, Sums, solve, sums_of
 
-TERMS = meanings("who_leads")
 DIFFERENCE = "difference_standardised"
 
 
 @dataclass(frozen=True, eq=False)
-class LeadLag(Result):
+class LeadLag(AboutDyads, Result):
     """Cross-lagged effects between both raters; made by `who_leads`.
 
     Attributes
     ----------
     table
         ``tidy()``: for ``client:`` and ``therapist:`` (whose session is explained) the rows of
-        `TERMS`, in points; ``..._standardised`` in SDs within dyads; and
+        the summary, in points; ``..._standardised`` in SDs within dyads; and
         ``difference_standardised``: therapist's minus client's ``from_other_standardised``, above
         zero where clients lead more than therapists do.
     """
@@ -41,24 +41,13 @@ class LeadLag(Result):
     title: str = "Who leads whom"
     score: str = ""
 
-    @property
-    def fewest(self) -> int:  # type: ignore[override]
-        """How many dyads the terms are about."""
-        return self.n_dyads
-
-    def tidy(self) -> pd.DataFrame:
-        """Return one row a term."""
-        return self.table
-
     def glance(self) -> pd.DataFrame:
         """Return numbers of pairs of sessions and of dyads in one row."""
         return pd.DataFrame([{"n_pairs": self.n_pairs, "n_dyads": self.n_dyads}])
 
     def summary(self) -> str:
         """Return the terms as text, and what each means."""
-        width = max(map(len, TERMS))
-        meanings = [f"  {term:{width}}  {meaning}" for term, meaning in TERMS.items()]
-        return "\n".join([super().summary(), "", "Terms", *meanings])
+        return f"{super().summary()}\n{explained('who_leads')}"
 
 
 def who_leads(

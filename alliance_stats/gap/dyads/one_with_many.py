@@ -13,6 +13,7 @@ from ...errors import DesignError
 from ...inference.cluster_bootstrap import ENOUGH_DRAWS, percentiles, times_drawn
 from ...inference.rows import tidy_rows
 from .. import checks
+from ..about_dyads import AboutDyads
 from ..pairs import RATERS, pairs_of
 
 Array = np.ndarray
@@ -26,7 +27,7 @@ FEW_THERAPISTS = 20
 
 
 @dataclass(frozen=True, eq=False)
-class OneWithMany(Result):
+class OneWithMany(AboutDyads, Result):
     """Both ratings' variance by level, and how they go together; made by `one_with_many`.
 
     Attributes
@@ -49,15 +50,6 @@ class OneWithMany(Result):
     messages: tuple[str, ...] = ()
     title: str = "One with many"
     score: str = ""
-
-    @property
-    def fewest(self) -> int:  # type: ignore[override]
-        """How many dyads the terms are about."""
-        return self.n_dyads
-
-    def tidy(self) -> pd.DataFrame:
-        """Return one row a term."""
-        return self.table
 
     def glance(self) -> pd.DataFrame:
         """Return the numbers of sessions, dyads and therapists in one row."""

@@ -10,8 +10,8 @@ import pandas as pd
 from ...errors import ColumnError, DesignError, require_columns
 from ...inference.cluster_bootstrap import percentiles
 from ...inference.rows import mean_row
-from ..levels import numeric
 from ..linear import multilevel
+from ..model_rows import numeric
 from .forecasts import TARGETS
 
 SMALLEST_CASELOAD = 5

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,10 +12,10 @@ import pandas as pd
 
 from ...core.arguments import flag, whole
 from ...core.results import Result
-from ...errors import AllianceStatsError, DesignError
-from ...inference.cluster_bootstrap import times_drawn
+from ...errors import AllianceStatsError, ConvergenceWarning, DesignError
+from ...inference.cluster_bootstrap import FEW_CLUSTERS, percentiles, times_drawn
 from ...inference.rows import tidy_rows
-from . import geometry as geometry
+from . import geometry
 from .design import fit_design
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 BATCH = 20
-FEW_CLUSTERS = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ class SurfaceBootstrap(Result):
 
     def tidy(self) -> pd.DataFrame:
         """Return estimate, SD of the draws and 95 % percentile interval of each term."""
-        low, high = self.draws.quantile([0.025, 0.975]).to_numpy()
+        low, high = percentiles(self.draws)
         error = self.draws.std()
         return tidy_rows(self.draws.columns, self.estimates, error, conf_low=low, conf_high=high)
 
@@ -80,7 +80,7 @@ def bootstrap(
         drawn = _multilevel(result, codes, n, replicates, seed, n_jobs, progress)
     good = np.isfinite(drawn).all(axis=1)
     names, values = _expanded(result, drawn[good])
-    _, estimate = _expanded(result, _observed(result)[None])
+    _, estimate = _expanded(result, result.linear.params[_columns(result)].to_numpy()[None])
     messages = [
         f"{int((~good).sum())} of {replicates} draws could not be fitted and are left out."
     ] * bool((~good).any())
@@ -103,10 +103,6 @@ def _clusters(result: ResponseSurface) -> Array:
     if result.spec.levels:
         return pd.factorize(rows[f"level{len(result.spec.levels)}"])[0]
     return pd.factorize(rows["cluster"])[0] if "cluster" in rows else np.arange(len(rows))
-
-
-def _observed(result: ResponseSurface) -> Array:
-    return result.linear.params[_columns(result)].to_numpy()
 
 
 def _columns(result: ResponseSurface) -> list[str]:
@@ -187,12 +183,8 @@ def _multilevel(
 def _batch(
     frame: pd.DataFrame, spec: Any, columns: list[str], rows_of: list[Array], seeds: list[Any]
 ) -> Array:
-    import warnings
-
-    from ...errors import ConvergenceWarning
-
     out = np.full((len(seeds), len(columns)), np.nan)
-    quick = _with_normal(spec)
+    quick = replace(spec, df="normal")
     for i, seed in enumerate(seeds):
         drawn = np.random.default_rng(seed).integers(0, len(rows_of), len(rows_of))
         rows = np.concatenate([rows_of[c] for c in drawn])
@@ -210,9 +202,3 @@ def _batch(
         if found.fit is not None and found.fit.converged:
             out[i] = found.params[columns].to_numpy()
     return out
-
-
-def _with_normal(spec: Any) -> Any:
-    from dataclasses import replace
-
-    return replace(spec, df="normal")

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from ...core.arguments import checked_choice
 from ...core.results import TIDY_COLUMNS, Result, to_show
 from ...errors import DesignError
+from ...inference.cluster_bootstrap import percentiles
+from ...inference.distributions import f_upper, half_width
 from ...inference.rows import coefficient_rows, tidy_rows
 from ..wording import caveats
-from . import geometry as geometry
+from . import geometry
 from .congruence_words import KEPT, SHOWN, one_rating, words_of
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Congruence(Result):
     def tidy(self) -> pd.DataFrame:
         """Return the terms the conditions are about, with the glossary's columns."""
         table = self.table.rename(columns={"condition": "term"})
-        return tidy_rows(group=self.group, **table).loc[:, list(TIDY_COLUMNS)]
+        return tidy_rows(group=self.group, **table)[list(TIDY_COLUMNS)]
 
     def glance(self) -> pd.DataFrame:
         """Return verdict and direction in one row."""
@@ -163,9 +164,9 @@ def _terms(
     if limits is not None:
         prefix = f"{group}:" if group else ""
         draws = limits.draws[[f"{prefix}{term}" for term in both.index]]
-        low, high = draws.quantile([(1 - confidence) / 2, (1 + confidence) / 2]).to_numpy()
+        low, high = percentiles(draws, confidence)
         return both.assign(conf_low=low, conf_high=high, p_value=np.nan)
-    half = stats.t.ppf((1 + confidence) / 2, both["df"]) * both["std_error"]
+    half = half_width(both["std_error"], both["df"], confidence)
     return both.assign(conf_low=both["estimate"] - half, conf_high=both["estimate"] + half)
 
 
@@ -177,8 +178,7 @@ def _overall(result: ResponseSurface, group: str) -> tuple[float, float]:
     if result.linear.fit is not None:
         test = result.linear.fit.test(list(part.columns[1:]))
         return test.statistic, test.p_value
-    df = float(result.linear.df_of(np.zeros((1, 1)))[0])
-    return statistic, float(stats.f.sf(statistic, 5, df))
+    return statistic, f_upper(statistic, 5, float(result.linear.df_of(np.zeros((1, 1)))[0]))
 
 
 def _conditions(

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from .. import linear
-from ..levels import require_variance
-from . import geometry as geometry
+from ..model_rows import require_variance
+from . import geometry
 
 
 @dataclass(frozen=True)

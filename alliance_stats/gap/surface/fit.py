@@ -11,8 +11,8 @@ import pandas as pd
 
 from ...core.arguments import checked_choice, flag
 from ...errors import DesignError, require_columns
-from .. import asked, linear
-from ..levels import complete_rows, grouping, require_one_scale, require_variance
+from .. import linear, model_rows
+from ..model_rows import grouping, require_one_scale, require_variance
 from .design import Specification, design, fit_design
 from .result import ResponseSurface
 
@@ -135,19 +135,13 @@ def fit_response_surface(
     flag(cubic, "cubic")
     flag(same_scale, "same_scale")
     _check(part, levels, cluster)
-    kind = asked.random_part(slopes, random, RANDOM)
-    further, moderating = (
-        asked.names_of(covariates, "covariates"),
-        asked.names_of(moderators, "moderators"),
-    )
-    asked.distinct([x, y, outcome, *further, *levels])
-    asked.distinct([x, y, outcome, *moderating, *levels])
-    data = asked.table_with(data, [x, y, outcome, *further, *moderating])
-    asked.refuse_repeats(data, levels)
+    kind = model_rows.random_part(slopes, random, RANDOM)
+    further = model_rows.names_of(covariates, "covariates")
+    moderating = model_rows.names_of(moderators, "moderators")
     wanted = {"x": x, "y": y, "outcome": outcome}
     wanted |= {f"covariate{i}": name for i, name in enumerate(further)}
     wanted |= {f"moderator{i}": name for i, name in enumerate(moderating)}
-    rows, messages = complete_rows(data, wanted, levels)
+    rows, levels, messages = model_rows.model_rows(data, wanted, by)
     if not same_scale:
         require_one_scale(rows["x"], rows["y"], (x, y))
     for name in ("x", "y", "outcome"):
@@ -155,15 +149,15 @@ def fit_response_surface(
     for i, name in enumerate(further):
         require_variance(rows[f"covariate{i}"], name, "it cannot be held equal.")
     if levels and rows.groupby("level1")["outcome"].nunique().max() < 2:
-        asked.refuse_pairwise(rows, "x", "y", levels, (x, y))
-    elif asked.pairwise(rows, "x", "y", levels):
+        model_rows.refuse_pairwise(rows, "x", "y", levels, (x, y))
+    elif model_rows.pairwise(rows, "x", "y", levels):
         messages.append(
             f"Each '{levels[0]}' stands in two rows in which '{x}' and '{y}' change places "
             f"(pairwise form): the surface is of persons, each with the own '{outcome}', and the "
             "dyad's intercept makes the two alike."
         )
     if part == "total":
-        levels = asked.levels_in(rows, levels, messages)
+        levels = model_rows.levels_in(rows, levels, messages)
     if cluster:
         rows = rows.assign(cluster=_cluster(data, cluster)[rows.index])
     middle = _middle(rows, center)
@@ -183,7 +177,7 @@ def fit_response_surface(
     if found.fit is not None:
         messages += _told(found.fit.messages, spec)
     if not cluster:
-        asked.note_clusters(data, levels, messages)
+        model_rows.note_clusters(data, levels, messages)
     reliability = {}
     if part in ("between", "both"):
         reliability = _reliability(rows, (x, y), messages)

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from ...errors import DesignError
-from ..linear import Linear, least_squares, multilevel
+from ..linear import least_squares, multilevel
 from ..wording import caveats, wording
-from . import geometry as geometry
+from . import geometry
 from .design import bars, design
 
 if TYPE_CHECKING:
@@ -73,7 +73,9 @@ def _likelihood(
     fixed = [c for c in one if c != "outcome" and not str(c).startswith("level")]
     if not result.spec.levels:
         found = least_squares(one["outcome"].to_numpy(), one[fixed])
-        return _normal_likelihood(found), len(found.params) + 1
+        variance = found.scale * (found.n - len(found.params)) / found.n
+        llf = -found.n / 2 * (np.log(2 * np.pi * variance) + 1)
+        return float(llf), len(found.params) + 1
     slopes = frame[[c for c in frame if c not in one]]  # random slopes need not be fixed ones too
     formula = f"outcome ~ {' + '.join(['1', *map(str, fixed)])} + {bars(result.spec)}"
     fit = multilevel(
@@ -81,12 +83,6 @@ def _likelihood(
     ).fit
     assert fit is not None
     return float(fit.llf), fit.df_model
-
-
-def _normal_likelihood(found: Linear) -> float:
-    n = found.n
-    variance = found.scale * (n - len(found.params)) / n
-    return float(-n / 2 * (np.log(2 * np.pi * variance) + 1))
 
 
 def regions(result: ResponseSurface, margin: float | None, group: str) -> pd.DataFrame:

@@ -54,17 +54,12 @@ def plot_surface(result: ResponseSurface, ax: Axes | None = None, *, group: str 
     how = own.get(group if result.spec.part != "within" else "within", "client's mean, centred")
     ax.set_xlabel(f"{result.spec.x} ({how}, points)")
     ax.set_ylabel(f"{result.spec.y} ({how}, points)")
-    ax.set_title(_counted(result), loc="left")
+    rows = result.rows
+    of = f" of {rows['level1'].nunique():,} dyads" if result.spec.levels else ""
+    ax.set_title(f"n = {len(rows):,} rows{of}", loc="left")
     ax.set_aspect("equal")
     ax.spines[["top", "right"]].set_visible(False)
     return ax
-
-
-def _counted(result: ResponseSurface) -> str:
-    text = f"n = {len(result.rows):,} rows"
-    if result.spec.levels:
-        text += f" of {result.rows['level1'].nunique():,} dyads"
-    return text
 
 
 def _lines(result: ResponseSurface, ax: Axes, group: str, grid: dict[str, np.ndarray]) -> None:

@@ -14,7 +14,7 @@ from ...core.results import Result
 from ...errors import DesignError
 from ...inference.rows import coefficient_rows
 from ..linear import Linear
-from . import geometry as geometry
+from . import geometry
 from .design import Part, Specification
 
 if TYPE_CHECKING:
@@ -90,8 +90,8 @@ class ResponseSurface(Result):
 
     @property
     def fewest(self) -> int | None:  # type: ignore[override]
-        """How many people the fewest are that a coefficient is about; None for least squares."""
-        return self.linear.fit.fewest if self.linear.fit else None
+        """How many people the fewest are that a coefficient is about."""
+        return self.linear.fewest
 
     def tidy(self) -> pd.DataFrame:
         """Return ``b0``-``b5``, ``a1``-``a5``, ``x0``, ``y0``, axes, covariates, random effects."""
@@ -143,17 +143,12 @@ class ResponseSurface(Result):
     def glance(self) -> pd.DataFrame:
         """Return one row: rows, centre, R squared (least squares) or groups and convergence."""
         row: dict[str, Any] = {"nobs": self.linear.n, "center": self.spec.center}
-        fit = self.linear.fit
-        if fit is None:
+        if self.linear.fit is None:
             z = self.frame["outcome"]
             total = float(((z - z.mean()) ** 2).sum())
             residual = self.linear.scale * (self.linear.n - len(self.linear.params))
             row |= {"r_squared": 1 - residual / total}
-        else:
-            row |= {
-                f"n_{k}": n for k, n in zip(self.spec.levels, fit.n_groups.values(), strict=True)
-            }
-            row |= {"converged": fit.converged, "singular": fit.singular}
+        row |= self.linear.described(self.spec.levels)
         row |= {f"reliability_of_means_{k}": v for k, v in self.mean_reliability.items()}
         return pd.DataFrame([{**row, "sigma": float(np.sqrt(self.linear.scale))}])
 
@@ -186,7 +181,7 @@ class ResponseSurface(Result):
         )
 
     def ladder(self) -> pd.DataFrame:
-        """Compare simpler and richer models by AICc (see `surface_ladder.ladder`)."""
+        """Compare simpler and richer models by AICc (see `model_sequence.ladder`)."""
         from .model_sequence import ladder
 
         return ladder(self)
@@ -218,7 +213,7 @@ class ResponseSurface(Result):
     def bootstrap(
         self, replicates: int = 1000, *, seed: int, n_jobs: int = 1, progress: bool = False
     ) -> SurfaceBootstrap:
-        """Draw whole clusters (top-level groups, else rows) anew (see `surface_bootstrap`)."""
+        """Draw whole clusters (top-level groups, else rows) anew (see `SurfaceBootstrap`)."""
         from .bootstrap import bootstrap
 
         return bootstrap(self, replicates, seed=seed, n_jobs=n_jobs, progress=progress)

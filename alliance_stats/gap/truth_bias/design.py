@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ...errors import DesignError
-from ..levels import require_variance
+from ..model_rows import require_variance
 
 
 def design(

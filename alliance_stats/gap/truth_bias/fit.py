@@ -11,9 +11,9 @@ import pandas as pd
 
 from ...core.arguments import checked_choice, flag
 from ...core.results import Result
-from .. import asked, linear
-from ..levels import complete_rows, grouping, require_one_scale, require_variance
+from .. import linear, model_rows
 from ..linear import Linear
+from ..model_rows import require_one_scale, require_variance
 from ..random_effects import fit_with_slopes, possible_slopes, variance_rows
 from .design import affordable, columns, design
 from .words import claims_of
@@ -66,8 +66,8 @@ class TruthAndBias(Result):
 
     @property
     def fewest(self) -> int | None:  # type: ignore[override]
-        """How many people the fewest are that a coefficient is about; None for least squares."""
-        return self.linear.fit.fewest if self.linear.fit else None
+        """How many people the fewest are that a coefficient is about."""
+        return self.linear.fewest
 
     def tidy(self) -> pd.DataFrame:
         """Return one row a term."""
@@ -75,12 +75,8 @@ class TruthAndBias(Result):
 
     def glance(self) -> pd.DataFrame:
         """Return one row: numbers of rows and groups, convergence."""
-        fit = self.linear.fit
         row: dict[str, Any] = {"nobs": self.n_rows, "standardise": self.standardise or "no"}
-        if fit is not None:
-            sizes = dict(zip(self.levels, fit.n_groups.values(), strict=True))
-            row |= {f"n_{name}": size for name, size in sizes.items()}
-            row |= {"converged": fit.converged, "singular": fit.singular}
+        row |= self.linear.described(self.levels)
         return pd.DataFrame([{**row, "sigma": float(np.sqrt(self.linear.scale))}])
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -179,23 +175,19 @@ def fit_truth_and_bias(
     ['directional_bias', 'truth_force']
     """
     checked_choice("standardise", standardise, STANDARDISE)
-    kind = asked.random_part(slopes, random, RANDOM)
+    kind = model_rows.random_part(slopes, random, RANDOM)
     checked_choice("df", df, linear.METHODS)
     flag(same_scale, "same_scale")
-    levels = grouping(by)
-    further = [*asked.names_of(moderators, "moderators"), *([time] if time else [])]
-    asked.distinct([truth, judgment, bias, *further, *levels])
-    data = asked.table_with(data, [truth, judgment, bias, *further])
-    asked.refuse_repeats(data, levels)
+    further = [*model_rows.names_of(moderators, "moderators"), *([time] if time else [])]
     wanted = {"truth": truth, "judgment": judgment}
     wanted |= {"bias": bias} if bias else {}
     wanted |= {f"moderator{i}": name for i, name in enumerate(further)}
-    rows, messages = complete_rows(data, wanted, levels)
+    rows, levels, messages = model_rows.model_rows(data, wanted, by)
     if not same_scale:
         require_one_scale(rows["truth"], rows["judgment"], (truth, judgment))
     require_variance(rows["truth"], truth, "a truth force needs a truth that varies.")
-    asked.refuse_pairwise(rows, "truth", "judgment", levels, (truth, judgment))
-    levels = asked.levels_in(rows, levels, messages)
+    model_rows.refuse_pairwise(rows, "truth", "judgment", levels, (truth, judgment))
+    levels = model_rows.levels_in(rows, levels, messages)
     frame, scaled, means = design(rows, levels, bias, further, standardise, messages)
     if levels:
         found = _multilevel(frame, levels, further, kind, df, messages, confidence)
@@ -203,7 +195,7 @@ def fit_truth_and_bias(
         found = linear.least_squares(
             frame["judgment"].to_numpy(), frame[columns(frame)], confidence
         )
-    asked.note_clusters(data, levels, messages)
+    model_rows.note_clusters(data, levels, messages)
     terms = _terms(list(found.params.index), further)
     table, varcomp = _tables(found, terms, levels, messages)
     return TruthAndBias(
