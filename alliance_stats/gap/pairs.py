@@ -91,9 +91,11 @@ def paired_ratings(
 
 
 def _raters(raters: Any) -> tuple[str, str]:
-    named = names(raters, "raters")
+    named = [] if isinstance(raters, str) else names(raters, "raters")
     if len(named) != 2 or "" in named:
-        raise DesignError(f"raters must name two different raters; it is {raters!r}.")
+        raise DesignError(
+            f"raters must be a list of two different raters, such as {RATERS}; it is {raters!r}."
+        )
     return named[0], named[1]
 
 
