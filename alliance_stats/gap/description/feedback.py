@@ -16,7 +16,7 @@ from ...core.arguments import shown, whole
 from ...core.outputs import write_whole
 from ...core.results import Result
 from ...errors import AllianceStatsError, DesignError, did_you_mean
-from ...inference.rows import mean_row, t_row, tidy_rows
+from ...inference.rows import glance_row, mean_row, t_row, tidy_rows
 from ...study.select import ScoreName
 from ..pairs import pairs_of
 from ..wording import caveats
@@ -59,8 +59,7 @@ class GapFeedback(Result):
 
     def glance(self) -> pd.DataFrame:
         """Return therapist and number of suppressed cells in one row."""
-        row = {"therapist": self.therapist, "suppressed": int(self.table["suppressed"].sum())}
-        return pd.DataFrame([row])
+        return glance_row(self, "therapist", suppressed=int(self.table["suppressed"].sum()))
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw own and clinic's mean gap by stage with intervals."""

@@ -11,7 +11,7 @@ import pandas as pd
 from ...core.results import Result
 from ...errors import DesignError
 from ...inference.cluster_bootstrap import percentiles
-from ...inference.rows import tidy_rows
+from ...inference.rows import glance_row, tidy_rows
 from ...study.select import ScoreName, name_of
 from .. import checks
 from ..about_dyads import AboutDyads
@@ -48,8 +48,7 @@ class ParallelForms(AboutDyads, Result):
 
     def glance(self) -> pd.DataFrame:
         """Return numbers of dyads, sessions and items in one row."""
-        row = {"n_dyads": self.n_dyads, "n_sessions": self.n_sessions, "n_items": len(self.items)}
-        return pd.DataFrame([row])
+        return glance_row(self, "n_dyads", "n_sessions", n_items=len(self.items))
 
     def summary(self) -> str:
         """Return the table, what its terms mean, and what is known."""

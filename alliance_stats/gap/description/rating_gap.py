@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ...core.results import Result
-from ...inference.rows import tidy_rows
+from ...inference.rows import glance_row, tidy_rows
 from ...study.select import ScoreName
 from .. import checks
 from ..about_dyads import AboutDyads
@@ -72,8 +72,8 @@ class RatingGap(AboutDyads, Result):
 
     def glance(self) -> pd.DataFrame:
         """Return one row: sessions, dyads, therapists."""
-        row = {"measure": self.measure, "scale": self.scale, "n_sessions": len(self.pairs)}
-        return pd.DataFrame([row | {"n_dyads": self.n_dyads, "n_therapists": self.n_therapists}])
+        sizes = glance_row(self, "n_dyads", "n_therapists")
+        return glance_row(self, "measure", "scale", n_sessions=len(self.pairs)).join(sizes)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw both raters' mean course over sessions."""

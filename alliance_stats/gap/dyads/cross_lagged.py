@@ -11,7 +11,7 @@ import pandas as pd
 from ...core.results import Result
 from ...errors import DesignError
 from ...inference.cluster_bootstrap import Clusters, clusters
-from ...inference.rows import coefficient_rows
+from ...inference.rows import coefficient_rows, glance_row
 from ...preparation import lag
 from ..about_dyads import AboutDyads
 from ..pairs import RATERS, pairs_of
@@ -43,7 +43,7 @@ class LeadLag(AboutDyads, Result):
 
     def glance(self) -> pd.DataFrame:
         """Return numbers of pairs of sessions and of dyads in one row."""
-        return pd.DataFrame([{"n_pairs": self.n_pairs, "n_dyads": self.n_dyads}])
+        return glance_row(self, "n_pairs", "n_dyads")
 
     def summary(self) -> str:
         """Return the terms as text, and what each means."""

@@ -11,7 +11,7 @@ import pandas as pd
 from ...core.results import Result
 from ...errors import DesignError
 from ...inference.cluster_bootstrap import ENOUGH_DRAWS, percentiles, times_drawn
-from ...inference.rows import tidy_rows
+from ...inference.rows import glance_row, tidy_rows
 from .. import checks
 from ..about_dyads import AboutDyads
 from ..pairs import RATERS, pairs_of
@@ -53,8 +53,7 @@ class OneWithMany(AboutDyads, Result):
 
     def glance(self) -> pd.DataFrame:
         """Return the numbers of sessions, dyads and therapists in one row."""
-        names = ("n_sessions", "n_dyads", "n_therapists")
-        return pd.DataFrame([{name: getattr(self, name) for name in names}])
+        return glance_row(self, "n_sessions", "n_dyads", "n_therapists")
 
 
 def one_with_many(
