@@ -282,6 +282,8 @@ def same_ids(table: pd.DataFrame, like: pd.Series) -> pd.DataFrame:
 
 def _as_text(value: Any) -> Any:
     """Return a number as the text a person would type for it; anything else as it is."""
-    if isinstance(value, bool | np.timedelta64) or not isinstance(value, int | float | np.number):
+    if isinstance(value, bool | np.timedelta64):
+        return value
+    if not isinstance(value, int | float | np.integer | np.floating):
         return value
     return str(int(value)) if float(value).is_integer() else str(value)

@@ -190,7 +190,9 @@ def _rater(rater: str | None, card: Measure | None) -> str:
 
 def _check_options(method: str | None, missing_rule: MissingRuleLike | None) -> None:
     if method not in (None, "sum", "mean"):
-        raise MeasureError(f"method must be 'sum', 'mean' or None (the card's); it is {method!r}.")
+        raise MeasureError(
+            f"method must be 'sum', 'mean' or None (the card's); it is {shown(method)}."
+        )
     numbers = missing_rule.values() if isinstance(missing_rule, Mapping) else [missing_rule]
     for number in numbers:
         if number is None or isinstance(number, MissingRule):

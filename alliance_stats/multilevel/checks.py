@@ -59,10 +59,10 @@ def check_frame(formula: Formula, frame: pd.DataFrame) -> None:
 
 
 def check_numbers(names: Sequence[str], columns: Sequence[Array], index: pd.Index) -> None:
-    """Refuse infinite values, and NaN that a transformation made."""
+    """Refuse infinite values, NaN that a transformation made, and what cannot be squared."""
     for name, column in zip(names, columns, strict=True):
-        with np.errstate(invalid="ignore"):
-            if np.isfinite(column.sum()):
+        with np.errstate(invalid="ignore", over="ignore"):
+            if np.isfinite(column @ column):
                 continue
         rows = np.flatnonzero(~np.isfinite(column))
         if len(rows):
@@ -70,6 +70,10 @@ def check_numbers(names: Sequence[str], columns: Sequence[Array], index: pd.Inde
                 f"'{name}' is infinite or undefined in {len(rows)} rows (index "
                 f"{listing(index[rows])}). Set such values to missing or correct them."
             )
+        raise DesignError(
+            f"'{name}' holds values as large as {np.abs(column).max():.3g}, whose squares no "
+            "number can hold. Correct them, or measure in a larger unit."
+        )
 
 
 def check_sizes(

@@ -9,10 +9,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from ..core.arguments import checked_choice
 from ..core.results import Result
 from ..errors import AllianceStatsWarning, DesignError
 from .fit import fit_multilevel
@@ -109,6 +111,9 @@ def fit_ladder(
     """
     if not len(formulas):
         raise DesignError("A ladder needs at least one formula.")
+    known = list(signature(fit_multilevel).parameters)[2:]
+    for name in options:
+        checked_choice("An option of fit_ladder", name, known)
     if isinstance(formulas, str):
         steps = automatic_steps(formulas, data)
     else:

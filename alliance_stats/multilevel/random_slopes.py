@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..core.arguments import shown
 from ..errors import DesignError, did_you_mean, listing
 from .engine.batches import Array
 from .engine.deviance import covariances
@@ -54,7 +55,7 @@ def check_slopes(slopes: object, names: Sequence[str] = ()) -> None:
         if slopes not in SLOPES:
             raise DesignError(
                 "slopes must be 'all', 'none', or a list of the predictors whose effect varies "
-                f"between clients; it is {slopes!r}.{did_you_mean(slopes, SLOPES)}"
+                f"between clients; it is {shown(slopes)}.{did_you_mean(slopes, SLOPES)}"
             )
         return
     for name in slopes:

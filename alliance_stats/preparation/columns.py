@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..core.arguments import shown
 from ..core.people import THERAPIST, reused_ids
 from ..errors import ColumnError, listing, require_columns
 
@@ -20,7 +21,7 @@ def names(columns: str | Iterable[str], *, argument: str) -> list[str]:
     wanted = [columns] if isinstance(columns, str) else list(columns)
     if not wanted or not all(isinstance(name, str) for name in wanted):
         raise ColumnError(
-            f"`{argument}` must be the name of a column or a list of names; it is {columns!r}."
+            f"`{argument}` must be the name of a column or a list of names; it is {shown(columns)}."
         )
     twice = sorted(name for name, n in Counter(wanted).items() if n > 1)
     if twice:

@@ -181,7 +181,7 @@ def _share(reliability: MeanReliability | float) -> float:
         return float(reliability)
     raise ColumnError(
         "`reliability` must be a result of mean_reliability, or a number above 0 and at most 1; "
-        f"it is {reliability!r}."
+        f"it is {shown(reliability)}."
     )
 
 

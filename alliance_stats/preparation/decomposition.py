@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from ..core.arguments import shown
 from ..core.people import ID_COLUMNS
 from ..errors import ColumnError, DesignError, listing
 from . import columns as col
@@ -146,7 +147,7 @@ def _plan(columns, by, detrend, trend_at, weights, complete) -> Plan:
             "and in `by` or `detrend`."
         )
     if weights not in ("sessions", "clients"):
-        raise ColumnError(f"`weights` must be 'sessions' or 'clients'; it is {weights!r}.")
+        raise ColumnError(f"`weights` must be 'sessions' or 'clients'; it is {shown(weights)}.")
     if trend_at is not None and detrend is None:
         raise ColumnError("`trend_at` needs `detrend`, the name of the time column.")
     others = [] if complete is None else col.names(complete, argument="complete")
@@ -154,7 +155,7 @@ def _plan(columns, by, detrend, trend_at, weights, complete) -> Plan:
 
 
 def _others(plan: Plan) -> list[str]:
-    return [*plan.complete, *([plan.detrend] if plan.detrend else [])]
+    return [*plan.complete, *([] if plan.detrend is None else [plan.detrend])]
 
 
 def _levels(data: pd.DataFrame, by: list[str]) -> _Levels:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from ..core.arguments import shown
 from ..errors import ColumnError, DesignError, listing
 from . import columns as col
 
@@ -96,7 +97,7 @@ def lag(
     wanted, groups = col.names(columns, argument="columns"), col.names(by, argument="by")
     _check_reach(k, max_gap)
     if not isinstance(time, str):
-        raise ColumnError(f"`time` must be the name of a column; it is {time!r}.")
+        raise ColumnError(f"`time` must be the name of a column; it is {shown(time)}.")
     col.check_table(data, list(dict.fromkeys([*wanted, *groups, time])))
     new = {column: f"{column}_lag{k}" for column in wanted}
     replaced = col.check_new(data, new.values(), replace=replace)
@@ -127,14 +128,15 @@ def lag(
 def _check_reach(k: int, max_gap: int | None) -> None:
     if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
         raise ColumnError(
-            f"`k` must be a whole number of sessions back, 1 or more; it is {k!r}. To look ahead, "
-            "lag the predictor instead of leading the outcome."
+            f"`k` must be a whole number of sessions back, 1 or more; it is {shown(k)}. To look "
+            "ahead, lag the predictor instead of leading the outcome."
         )
     if max_gap is None:
         return
     if isinstance(max_gap, bool) or not isinstance(max_gap, (int, np.integer)) or max_gap < k:
         raise ColumnError(
-            f"`max_gap` must be a whole number of sessions, at least k = {k}; it is {max_gap!r}."
+            f"`max_gap` must be a whole number of sessions, at least k = {k}; it is "
+            f"{shown(max_gap)}."
         )
 
 

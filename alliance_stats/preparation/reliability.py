@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from ..core.arguments import shown
 from ..core.results import Result
 from ..errors import ColumnError
 from ..inference.rows import tidy_rows
@@ -54,7 +55,9 @@ class MeanReliability(Result):
     def sessions_needed(self, reliability: float = 0.8) -> float:
         """Return how many sessions a mean of this reliability takes (Spearman-Brown)."""
         if not 0 < reliability < 1:
-            raise ColumnError(f"`reliability` must lie between 0 and 1; it is {reliability!r}.")
+            raise ColumnError(
+                f"`reliability` must lie between 0 and 1; it is {shown(reliability)}."
+            )
         if not self.variance_between > 0:
             return np.nan if np.isnan(self.variance_between) else np.inf
         return reliability / (1 - reliability) * self.variance_within / self.variance_between
@@ -155,10 +158,10 @@ def mean_reliability(
     0.889
     """
     if method not in ("reml", "anova"):
-        raise ColumnError(f"`method` must be 'reml' or 'anova'; it is {method!r}.")
+        raise ColumnError(f"`method` must be 'reml' or 'anova'; it is {shown(method)}.")
     for name, argument in ((column, "column"), (by, "by")):
         if not isinstance(name, str):
-            raise ColumnError(f"`{argument}` must be the name of one column; it is {name!r}.")
+            raise ColumnError(f"`{argument}` must be the name of one column; it is {shown(name)}.")
     col.check_table(data, list(dict.fromkeys([column, by])))
     values = col.numbers(data, column)
     codes, ids, said = col.client_codes(data, [by])

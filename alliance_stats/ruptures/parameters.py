@@ -6,7 +6,7 @@ import numbers
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..core.arguments import is_number, whole
+from ..core.arguments import is_number, shown, whole
 from ..errors import DesignError, did_you_mean, listing
 from .reference_and_unit import LEAST_SESSIONS, REFERENCES, UNITS
 from .rules import Rule
@@ -113,7 +113,7 @@ def check_value(name: str, value: object) -> None:
     """Refuse a value that a parameter of this name cannot have in any rule."""
     test, words = CHECKS[name]
     if not test(value):
-        raise DesignError(f"{name} must be {words}; it is {value!r}.")
+        raise DesignError(f"{name} must be {words}; it is {shown(value)}.")
 
 
 def check_seed(seed: object) -> None:
@@ -163,7 +163,7 @@ def _check(rule: Rule, name: str, value: Any) -> None:
         if isinstance(value, str) and name in ("scale", "reference")
         else ""
     )
-    raise DesignError(f"{name} must be {words}; it is {value!r}.{hint}")
+    raise DesignError(f"{name} must be {words}; it is {shown(value)}.{hint}")
 
 
 def _check_together(rule: Rule, p: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...core.arguments import checked_choice, whole
+from ...core.arguments import checked_choice, shown, whole
 from ...errors import DesignError
 from ...preparation import decompose, lag
 
@@ -75,7 +75,7 @@ class Choices:
 def slopes_of(random_slope: Any) -> str:
     """Return what the older choice ``random_slope``, true or false, is called now."""
     if not isinstance(random_slope, (bool, np.bool_)):
-        raise DesignError(f"random_slope must be true or false; it is {random_slope!r}.")
+        raise DesignError(f"random_slope must be true or false; it is {shown(random_slope)}.")
     return "all" if random_slope else "none"
 
 

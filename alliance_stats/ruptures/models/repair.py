@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from ...core.arguments import shown
 from ...core.results import TIDY_COLUMNS, Result, to_show
 from ...errors import AllianceStatsWarning, DesignError
 from ...inference.rows import glance_row
@@ -254,7 +255,7 @@ def _levels(rows: pd.DataFrame, wanted: int | Sequence[int] | None) -> list[int]
         return [2, 3] if able else [2]
     levels: list[Any] = list(wanted) if isinstance(wanted, (list, tuple)) else [wanted]
     if not levels or any(n not in (2, 3) or isinstance(n, bool) for n in levels):
-        raise DesignError(f"levels must be one of 2, 3, or a list of both; it is {wanted!r}.")
+        raise DesignError(f"levels must be one of 2, 3, or a list of both; it is {shown(wanted)}.")
     return [int(n) for n in levels]
 
 

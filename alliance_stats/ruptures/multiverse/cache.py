@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ...core.arguments import shown
 from ...errors import DesignError
 from .fitting import Answer, Question, Task
 
@@ -36,7 +37,7 @@ def data_key(
 def _folder(path: object) -> Path:
     """Return the folder, made where it is not there."""
     if not isinstance(path, (str, os.PathLike)):
-        raise DesignError(f"cache must be the path of a folder, or None; it is {path!r}.")
+        raise DesignError(f"cache must be the path of a folder, or None; it is {shown(path)}.")
     folder = Path(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from ...core.arguments import checked_choice
+from ...core.arguments import checked_choice, shown
 from ...core.yaml_reading import read_yaml
 from ...errors import DesignError, ReadError, did_you_mean, listing
 from .fitting import EFFECTS, RESPONSES
@@ -168,7 +168,7 @@ def read_analysis_plan(path: str | os.PathLike[str]) -> AnalysisPlan:
 
 def _path(path: object) -> Path:
     if not isinstance(path, (str, os.PathLike)):
-        raise DesignError(f"A plan is an AnalysisPlan or the path of one; it is {path!r}.")
+        raise DesignError(f"A plan is an AnalysisPlan or the path of one; it is {shown(path)}.")
     return Path(path)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ...core.arguments import whole
+from ...core.arguments import shown, whole
 from ...core.results import Result
 from ...errors import DesignError
 from ...inference.rows import glance_row, tidy_rows
@@ -186,7 +186,7 @@ def _labelled(rules: Sequence[Spec] | Mapping[str, Spec]) -> dict[str, Spec]:
     if isinstance(rules, (str, Mapping, Ruptures)):
         rules = [rules]
     if not isinstance(rules, Iterable):
-        raise DesignError(f"rules must be a list of rules; it is {rules!r}.")
+        raise DesignError(f"rules must be a list of rules, not {shown(rules)}.")
     labelled: dict[str, Spec] = {}
     for spec in rules:
         label = _label(spec)
