@@ -131,18 +131,19 @@ def reliable_change(
     Jacobson-Truax, more than 9.297 points; reliability 0.8 (given), SD 7.5
     """
     own_alpha = None
+    table: Any = data
     if is_study(data):
         study = data
         if measure is None or not {pre, post} <= {None, "pre", "post"}:
             raise DesignError("Of a study, name the score: measure= (scale=, rater=), no columns.")
-        data = first_and_last(study, measure=measure, scale=scale, rater=rater)
+        table = first_and_last(study, measure=measure, scale=scale, rater=rater)
         pre, post = "pre", "post"
-        name, scale, rater = ScoreName(data.attrs["score"]).chosen
+        name, scale, rater = ScoreName(table.attrs["score"]).chosen
         own_alpha = partial(alpha_here, study, name, scale, rater)
         measure = study.measures.get(name, name)
     card = None if measure is None else card_of(measure, scale)
-    direction, told_direction = direction_of(direction, card, data)
-    first, last = scores_of(data, pre, post)
+    direction, told_direction = direction_of(direction, card, table)
+    first, last = scores_of(table, pre, post)
     for made in MADE:
         if made in (pre, post):
             raise ColumnError(
@@ -153,7 +154,7 @@ def reliable_change(
         first, last, criterion=criterion, card=card, direction=direction, reliability=reliability,
         reliability_post=reliability_post, sd=sd, method=method, own_alpha=own_alpha,
     )  # fmt: skip
-    out = ReliableChanges.of(data.copy())
+    out = ReliableChanges.of(table.copy())
     out["change"] = last - first
     out["rci"], out["category"] = used.judge(first, last)
     out.attrs["reliable_change"] = {

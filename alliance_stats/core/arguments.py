@@ -18,8 +18,7 @@ LARGEST = 1e100
 
 def is_number(value: object) -> bool:
     """Tell whether a value is one finite number (no text, no truth value, no list)."""
-    real = isinstance(value, (int, float, np.integer, np.floating))
-    if not real or isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         return False
     try:
         return math.isfinite(value)

@@ -155,8 +155,8 @@ def variance_rows(
         add(row.group, f"cor {pair}", float(r), e_r, *map(float, ends))
         add(row.group, f"cov {pair}", float(row.vcov), e, row.vcov - z * e, row.vcov + z * e)
     add("Residual", "sd", float(np.sqrt(fit.scale)))
-    group, term, estimate, e, low, high = zip(*rows, strict=True)
-    out = tidy_rows(term, estimate, e, effect="random", group=group, conf_low=low, conf_high=high)
+    groups, terms, estimate, e, low, high = zip(*rows, strict=True)
+    out = tidy_rows(terms, estimate, e, effect="random", group=groups, conf_low=low, conf_high=high)
     for group, term in [edge for edge in edges if edge[1].startswith("cor ")]:
         # a block on its edge has no regular information, so its SDs have no interval either
         of = [f"sd {name}" for name in term.split(" ")[1:]]

@@ -22,7 +22,7 @@ def plot_course(
     ax: Axes | None = None,
     *,
     label: str = "Mean score (points)",
-    smallest_n: int = 5,
+    smallest_n: float = 5,
 ) -> Axes:
     """Draw mean scores by session and rater with their intervals, and n below the axis.
 

@@ -32,12 +32,12 @@ def ratio(part: Floats, whole: Floats) -> tuple[float, float]:
 
 def describe(clients: pd.DataFrame) -> pd.DataFrame:
     """Return the tidy table of rates from the table of clients."""
-    judged = (clients["n_judged"] > 0).to_numpy(dtype=float)
+    judged = (clients["n_judged"] > 0).astype(float).to_numpy()
     ruptures, repaired, unrepaired = (
         clients[f"n_{name}"].to_numpy(dtype=float, na_value=np.nan)
         for name in ("ruptures", "repaired", "unrepaired")
     )
-    some = np.where(np.isnan(ruptures), np.nan, ruptures > 0)
+    some = np.where(np.isnan(ruptures), np.nan, ruptures > 0).astype(float)
     return share_rows(
         {
             "ruptures_per_session": (ruptures, clients["n_judged"].to_numpy(dtype=float)),

@@ -175,7 +175,7 @@ def _plain(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(**days)  # type: ignore[arg-type]
 
 
-def _coded(sheet: _Sheet, format: str) -> tuple[pd.DataFrame, dict[str, dict[int, str]]]:
+def _coded(sheet: _Sheet, format: str) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the table as SPSS and Stata hold it: texts, numbers, days; and labels of values."""
     values = dict(sheet.values)
     made: dict[str, Any] = {}
@@ -202,7 +202,7 @@ def _to_sav(sheet: _Sheet, path: Path) -> None:
     import pyreadstat
 
     frame, values = _coded(sheet, "sav")
-    missing: dict[str, list[int]] = {}
+    missing: dict[str, Any] = {}
     for name in sheet.answers:
         column = frame[name[: LONGEST_NAME["sav"]]]
         code = next((code for code in CODES if not (column == code).any()), None)
@@ -229,7 +229,7 @@ def _to_dta(sheet: _Sheet, path: Path) -> None:
     )
 
 
-def _labels(sheet: _Sheet, frame: pd.DataFrame, longest: int) -> list[str]:
+def _labels(sheet: _Sheet, frame: pd.DataFrame, longest: int) -> list[str | None]:
     return [
         sheet.labels.get(str(name), str(made))[:longest]
         for name, made in zip(sheet.frame.columns, frame.columns, strict=True)

@@ -67,7 +67,7 @@ def group_table(name: str, part: pd.DataFrame, confidence: float) -> pd.DataFram
     kinds = [DROPOUT, *[kind for kind in COMPETING if (reason == kind).any()]]
     places = np.searchsorted(grid, time)
     counts = np.stack([np.bincount(places[reason == k], minlength=len(grid)) for k in kinds])
-    parts = []
+    parts: list[pd.DataFrame] = []
     for kind, ended in zip(kinds, counts, strict=True):
         incidence, variance = aalen_johansen(at_risk, counts, len(parts))
         low, high = log_log_interval(incidence, variance, confidence)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...core.results import Result
 from ...errors import DesignError
 from ...inference.cluster_bootstrap import percentiles
 from ...inference.rows import glance_row, tidy_rows
@@ -24,7 +23,7 @@ SMALLEST = 10
 
 
 @dataclass(frozen=True, eq=False)
-class ParallelForms(AboutDyads, Result):
+class ParallelForms(AboutDyads):
     """Whether client's and therapist's forms run parallel; made by `check_parallel_forms`.
 
     Attributes

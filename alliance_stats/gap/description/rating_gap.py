@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ...core.results import Result
 from ...inference.rows import glance_row, tidy_rows
 from ...study.select import ScoreName
 from .. import checks
@@ -24,7 +23,7 @@ TERMS = meanings("rating_gap")
 
 
 @dataclass(frozen=True)
-class RatingGap(AboutDyads, Result):
+class RatingGap(AboutDyads):
     """The gap between therapist and client, described.
 
     Attributes

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...core.results import Result
 from ...errors import DesignError
 from ...inference.cluster_bootstrap import Clusters, clusters
 from ...inference.rows import coefficient_rows, glance_row
@@ -22,7 +21,7 @@ DIFFERENCE = "difference_standardised"
 
 
 @dataclass(frozen=True, eq=False)
-class LeadLag(AboutDyads, Result):
+class LeadLag(AboutDyads):
     """Cross-lagged effects between both raters; made by `who_leads`.
 
     Attributes

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...core.results import Result
 from ...errors import DesignError
 from ...inference.cluster_bootstrap import ENOUGH_DRAWS, percentiles, times_drawn
 from ...inference.rows import glance_row, tidy_rows
@@ -27,7 +26,7 @@ FEW_THERAPISTS = 20
 
 
 @dataclass(frozen=True, eq=False)
-class OneWithMany(AboutDyads, Result):
+class OneWithMany(AboutDyads):
     """Both ratings' variance by level, and how they go together; made by `one_with_many`.
 
     Attributes

@@ -30,10 +30,11 @@ def words_of(
     failed = [conditions[name] for name in (*axis, "a3", "a5") if not rows.loc[name, "holds"]]
     lower = direction == "lower_is_better"
     curve = one_rating(terms)
+    estimate = terms["estimate"].astype(float)
     values: dict[str, object] = {
         "verdict": verdict, "x": spec.x, "y": spec.y, "failed": ", ".join(failed),
         "one": {"b3": spec.x, "b5": spec.y}.get(curve, spec.y),
-        "more": spec.x if (terms.loc["a3", "estimate"] > 0) != lower else spec.y,
+        "more": spec.x if (estimate["a3"] > 0) != lower else spec.y,
         **words["within" if "within" in (spec.part, group) else "overall"],
         **words[direction or "not said"],
         **words["valley" if lower else "hill"],

@@ -27,8 +27,8 @@ def claims_of(
     random = table[(table["effect"] == "random") & (table["group"] != "Residual")]
     for group, term in zip(random["group"], random["term"], strict=True):
         kind, _, what = term.partition(" ")
-        first, *_, last = [*what.split(" "), what.split(" ")[-1]]
-        own = {"group": group, "what": what, "first": first, "last": last}
+        names = what.split(" ")
+        own = {"group": group, "what": what, "first": names[0], "last": names[-1]}
         rows.append((f"{term} [{group}]", claims[kind], own))
     return pd.DataFrame(
         [

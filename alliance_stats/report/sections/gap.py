@@ -105,7 +105,7 @@ def _how(found: Any, told: bool, disclosure: Disclosure) -> dict[str, str]:
     return {"sizes": sizes, "levels": levels, "unit": found.unit, "together": together}
 
 
-def _table(tidy: pd.DataFrame, score: Score, **facts: object) -> Table:
+def _table(tidy: pd.DataFrame, score: Score, **facts: Any) -> Table:
     frame = tidy.reset_index(drop=True).assign(
         label=[TERM_WORDS.get(str(term), str(term)) for term in tidy["term"]],
         bounded=tidy["term"].isin(AT_MOST_ONE).to_numpy(),

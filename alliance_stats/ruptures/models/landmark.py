@@ -176,8 +176,9 @@ def _one_row_a_client(ratings: pd.DataFrame, found: Ruptures, landmark: int) -> 
     rows = clients[["client_id", "class", "n_sessions"]].assign(
         baseline=clients["client_id"].map(first), later=clients["client_id"].map(later)
     )
-    if "therapist_id" in ratings.columns:
-        rows = rows.assign(therapist_id=rows["client_id"].map(therapist_of_client(ratings)))
+    whose = therapist_of_client(ratings)
+    if whose is not None:
+        rows = rows.assign(therapist_id=rows["client_id"].map(whose))
     return rows.dropna(subset=["baseline", "later"]).reset_index(drop=True)
 
 

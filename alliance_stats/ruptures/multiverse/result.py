@@ -103,7 +103,7 @@ class Multiverse(Result):
         primary = tidy_rows(
             "primary: " + own["term"],
             statistic=own["estimate"] / own["std_error"],
-            **{name: numbers[name] for name in numbers},
+            **{str(name): numbers[name] for name in numbers},
         )
         joint = tidy_rows(
             "joint: " + self.joint["statistic"],

@@ -135,8 +135,8 @@ def _filled(part: Part, known: Part, key: list[str]) -> Part:
     left = part.frame[key].astype(object)
     right = known.frame[key].astype(object).assign(at=np.arange(len(known.frame)))
     right = right.dropna(subset=key).drop_duplicates(key)
-    at = left.merge(right, on=key, how="left")["at"]
-    here, at = at.notna().to_numpy(), at.fillna(0).to_numpy(dtype=np.int64)
+    found = left.merge(right, on=key, how="left")["at"]
+    here, at = found.notna().to_numpy(), found.fillna(0).to_numpy(dtype=np.int64)
     frame, filled = part.frame, dict(part.filled)
     for name in new:
         values = known.frame[name].iloc[at].set_axis(frame.index)

@@ -89,7 +89,7 @@ class Checker:
             if key not in known and others is False:
                 self.unknown(key, known, place)
                 continue
-            got = self.checked(inner, known.get(key, others), (*place, key))
+            got = self.checked(inner, known.get(key, others) or {}, (*place, key))
             if got is not WRONG:
                 kept[key] = got
         needed = schema.get("required", ())

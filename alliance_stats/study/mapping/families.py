@@ -335,8 +335,8 @@ def _total(
 def _only_its_own(guess: Guess, all_names: Iterable[str]) -> Guess:
     """Return the guess; refuse one whose pattern takes columns of others."""
     score = guess.entry.get("score")
-    text = guess.entry.get("items") or (
-        next(iter(score.values())) if isinstance(score, dict) else score
+    text: str = guess.entry.get("items") or (
+        next(iter(score.values())) if isinstance(score, dict) else score or ""
     )
     if "{" in text:
         taken = {match.column for match in parse_pattern(text).find(all_names)}

@@ -107,9 +107,9 @@ def _guess(
     guess = TableGuess(table, columns)
     if table == "terminations":
         one_each = frame[roles["client_id"]].dropna().is_unique
-        known = one_each and _translate(frame, guess, "reason")
         few = frame[columns["reason"]].nunique() <= MOST_REASONS
-        return guess if known or (one_each and few and "last_session" in columns) else None
+        said = _translate(frame, guess, "reason") or (few and "last_session" in columns)
+        return guess if one_each and said else None
     if "session" not in roles and not (table == "scores" and "occasion" in roles):
         return None
     if table == "events":
