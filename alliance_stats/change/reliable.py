@@ -29,6 +29,7 @@ class ReliableChanges(CriterionTable):
     """The clients' scores with ``change, rci, category``; made by `reliable_change`."""
 
     summary = Result.summary
+    _tables = Result._tables
 
     @property
     def heading(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -47,7 +48,7 @@ def describe(clients: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def share_rows(pairs: Mapping[str, tuple[Floats, Floats]]) -> pd.DataFrame:
+def share_rows(pairs: Mapping[str, tuple[Any, Any]]) -> pd.DataFrame:
     """Return rows of ``tidy()`` for shares, each part over whole, with intervals in 0 to 1."""
     estimate, error = np.array([ratio(part, whole) for part, whole in pairs.values()]).T
     half = half_width(error)

@@ -105,7 +105,7 @@ def test_nearness_of_episodes(within):
 
 
 def test_rules_that_are_no_list():
-    with pytest.raises(al.DesignError, match="rules must be a list of rules; it is 3"):
+    with pytest.raises(al.DesignError, match="rules must be a list of rules, not 3"):
         al.compare_rules(scores(), 3)
 
 

@@ -33,7 +33,7 @@ def test_ids_that_only_look_the_same_are_told(tmp_path, one, other):
 def test_a_date_in_the_place_of_a_session_is_told_with_the_upper_limit(tmp_path):
     found = problems(tmp_path, ["a,20240131,3,", "b,1,3,"])
     assert [(p.rule, p.row) for p in found] == [("out_of_range", 2)]
-    assert "is outside its range, 1 to 10,000" in found[0].message
+    assert "is outside its range, 0 to 10,000" in found[0].message
 
 
 def test_a_scale_the_form_does_not_have_is_told_with_the_nearest(tmp_path):

@@ -22,7 +22,7 @@ def plant_in_spss(lab) -> list[tuple]:
     lab.session(60, "sess", 2.5)
     lab.session(66, "sess", None)
     lab.session(72, "pid", "")
-    lab.session(79, "sess", 0)
+    lab.session(79, "sess", -1)
     lab.sessions.loc[90] = lab.sessions.loc[89]  # row 91 repeats row 90
     lab.session(100, "visit", pd.Timestamp("2023-01-01"))
     lab.session(110, "came", 0)

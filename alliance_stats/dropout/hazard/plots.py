@@ -38,7 +38,7 @@ def hazard_by_session(fit: DropoutHazard, data: pd.DataFrame) -> pd.DataFrame:
     )
     table["observed"] = table["n_events"] / table["n_at_risk"]
     counts = zip(table["n_events"], table["n_at_risk"], strict=True)
-    low, high = zip(*(wilson(n, of, fit.confidence) for n, of in counts), strict=True)
+    low, high = np.reshape([wilson(n, of, fit.confidence) for n, of in counts], (-1, 2)).T
     # At a share of 0 or 1 rounding can put Wilson's limit a hair on the wrong side.
     table["conf_low"] = np.minimum(low, table["observed"])
     table["conf_high"] = np.maximum(high, table["observed"])
