@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ...errors import listing
+from ..frames import stacked_texts
 from .values import numbers
 
 SUSPECTS = (-9, -99, -999, -1, -8, -7, 9, 99, 999, 88, 77, 98, 97)
@@ -35,7 +36,9 @@ class Answers:
     @classmethod
     def of(cls, frame: pd.DataFrame, columns: Iterable[str]) -> Answers:
         """Return the answers in columns, those that are one in a hundred together set apart."""
-        found = np.concatenate([numbers(frame[name])[0] for name in columns])
+        texts, stack = stacked_texts(frame.loc[:, list(columns)])
+        others = (frame[name] for name in columns if name not in texts)
+        found = np.concatenate([numbers(one)[0] for one in (stack, *others)])
         values, counts = np.unique(found[~np.isnan(found)], return_counts=True)
         rarest = np.argsort(counts, kind="stable")
         rare = np.zeros(len(values), dtype=bool)
