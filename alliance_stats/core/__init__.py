@@ -1,1 +1,1 @@
-"""What every room stands on: arguments, errors, results, writing, drawing."""
+"""What every room stands on: arguments, people, results, writing, drawing."""

@@ -1,9 +1,9 @@
 """The rating gap, always therapist minus client.
 
-Read in this order: `pairs` (both ratings side by side), `description`, `by_unit` and
-`parallel_forms` (what the gap is), `truth_bias`, `surface` and `leads` (models of it),
-`actor_partner` and `one_with_many` (dyads), `outcome` (forecasts), `feedback` (a page for one
-therapist). `linear` is the door to the multilevel engine.
+Read in this order: `pairs` (both ratings side by side), then a folder a question: `description`
+(what the gap is, by unit, of parallel forms, a page for one therapist), `truth_bias`, `surface`
+(with the verdict on congruence), `dyads` (actor and partner, who leads) and `outcome` (forecasts).
+`linear` is the door to the multilevel engine; what is said in words stands in `wording.yaml`.
 """
 
 from .description.by_unit import gap_by_scale, gap_by_therapist
