@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from .commands import commands_page
-from .facts import measures_page, principles_page, tables_page
+from .facts import measures_page, principles_page, study_page, tables_page
 from .functions import reference_index, topic_page, topics
 from .notebooks import notebooks, notebooks_index
 from .registries import claims_page, datasets_page, rules_page
@@ -40,6 +40,7 @@ def pages() -> dict[str, str]:
             for topic, names in topics().items()
         },
         "reference/commands.md": commands_page(),
+        "reference/study-yaml.md": study_page(),
         "reference/tables.md": tables_page(),
         "reference/measures.md": measures_page(),
         "reference/principles.md": principles_page(),

@@ -12,6 +12,39 @@ from alliance_stats.core import resources
 from .markdown import table
 
 
+def study_page() -> str:
+    """Return every key of ``study.yaml`` with its meaning and an example, from its schema."""
+    text = (resources.folder("schemas") / "study.schema.json").read_text(encoding="utf-8")
+    schema = json.loads(text)
+    parts = [
+        "# Keys of `study.yaml`",
+        "",
+        "What the file that describes a study may hold. The keys are checked by "
+        "`schemas/study.schema.json`, a [JSON Schema](https://json-schema.org/) that editors "
+        "understand too; one that is not here is refused with the nearest that is.",
+        "",
+    ]
+    for title, described in (
+        ("The study", schema),
+        ("A file of the study (an entry of `sources:`)", schema["$defs"]["source"]),
+        ("A measure (an entry of `measures:` in a file)", schema["$defs"]["measure"]),
+    ):
+        rows = [
+            [f"`{key}`", one["description"], f"`{key}: {json.dumps(one['examples'][0])}`"]
+            for key, one in described["properties"].items()
+            if "examples" in one
+        ]
+        parts += [f"## {title}", "", *table(["key", "what it says", "example"], rows), ""]
+    return "\n".join(
+        [
+            *parts,
+            "Every other column of our [tables](tables.md) is a key of a file as well, and names "
+            "the file's column that holds it: `therapist_id: ther`.",
+            "",
+        ]
+    )
+
+
 def tables_page() -> str:
     """Return the columns of every table of a study, from the schemas."""
     parts = [

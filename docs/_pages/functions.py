@@ -109,6 +109,7 @@ def reference_index() -> str:
             "## Facts",
             "",
             "- [Command line](commands.md)",
+            "- [Keys of `study.yaml`](study-yaml.md)",
             "- [Tables of a study](tables.md)",
             "- [Measures](measures.md)",
             "- [Principles of alliance-focused treatment](principles.md)",
@@ -119,7 +120,7 @@ def reference_index() -> str:
             *toctree("Functions by topic", [f"functions/{topic}" for topic in topics()]),
             *toctree(
                 "Facts",
-                ["commands", "tables", "measures", "principles", "rules", "claims",
+                ["commands", "study-yaml", "tables", "measures", "principles", "rules", "claims",
                  "datasets"],
             ),
         ]
