@@ -79,7 +79,10 @@ class MappingDraft(Mapping[str, Any]):
     def _repr_html_(self) -> str:
         heads = {"placed": "Placed", "not_placed": "Not placed"}
         parts = [
-            f"<h4>{heads[name]}</h4>{table.to_html(index=False, border=0)}"
+            f"<h4>{heads[name]}</h4>"
+            + table.rename(columns={"taken_for": "taken for"}).to_html(
+                index=False, border=0, justify="left"
+            )
             for name, table in self.tables().items()
             if len(table)
         ]
