@@ -77,6 +77,14 @@ def level_of(confidence: float, *, alpha: float | None = None, level: float | No
     return share(confidence)
 
 
+def within(value: Any, name: str, low: float = 0.0, high: float = 1.0, why: str = "") -> float:
+    """Return a number strictly between two others; `why` says where the bounds are from."""
+    if not is_number(value) or not low < float(value) < high:
+        words = f"a number between {low:g} and {high:.3g}{why}"
+        raise DesignError(f"{name} must be {words}, not {shown(value)}.")
+    return float(value)
+
+
 def whole(value: Any, name: str, least: int, most: int | None = None) -> int:
     """Return a whole number of `least` or more (and at most `most`)."""
     fits = is_number(value) and float(value).is_integer() and value >= least

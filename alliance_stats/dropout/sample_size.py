@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import whole
+from ..core.arguments import whole, within
 from ..core.results import Result
 from ..errors import DesignError
 from ..inference.rows import glance_row, tidy_rows
-from .bounds import within
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ...core.arguments import checked_choice, flag, names, share, whole
+from ...core.arguments import checked_choice, flag, names, share, whole, within
 from ...errors import DesignError
-from ..bounds import within
 from .models import check_models
 
 RESAMPLING = (None, "down")
