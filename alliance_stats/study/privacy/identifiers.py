@@ -268,23 +268,24 @@ def _in_text(column: str, filled: pd.Series, latest: int) -> Iterator[Found]:
 
     codes, values = pd.factorize(filled.astype(object).map(str))
     texts = [str(value) for value in values]
-
-    def where(flags: list[bool]) -> pd.Series:
-        return pd.Series(flags, dtype=bool).take(codes).set_axis(filled.index)
-
     births = [forms.is_birth(text, latest) for text in texts]
     taken = list(births)
+    found: list[tuple[str, list[bool], str]] = []
     for kind, has_form, reason in forms.TEXT_FORMS:
         flags = [not born and has_form(text) for text, born in zip(texts, births, strict=True)]
         taken = [one or flag for one, flag in zip(taken, flags, strict=True)]
-        yield kind, where(flags), reason
-    yield "date of birth", where(births), "a day far before the sessions"
+        found.append((kind, flags, reason))
     phones = [not one and forms.is_phone(text) for text, one in zip(texts, taken, strict=True)]
-    yield "phone number", where(phones), "a run of digits like a phone number"
-    yield "name", where(forms.are_names(texts)), "words like a person's name"
-    counts = [int(count) for count in pd.Series(codes).value_counts().sort_index()]
-    free = forms.are_free(texts, counts)
-    yield "free text", where(free), "text that somebody wrote: long, or a sentence"
+    free = forms.are_free(texts, np.bincount(codes, minlength=len(texts)).tolist())
+    found += [
+        ("date of birth", births, "a day far before the sessions"),
+        ("phone number", phones, "a run of digits like a phone number"),
+        ("name", forms.are_names(texts), "words like a person's name"),
+        ("free text", free, "text that somebody wrote: long, or a sentence"),
+    ]
+    for kind, flags, reason in found:
+        if any(flags):  # most kinds are in no cell of most columns
+            yield kind, pd.Series(np.array(flags, dtype=bool)[codes], index=filled.index), reason
     if all(re.fullmatch(r"\d{1,16}", text.strip()) for text in texts):
         yield from _in_numbers(column, filled.astype(object).map(lambda v: int(str(v))), latest)
 
