@@ -5,9 +5,10 @@ All text here is plain text. The page escapes it; nothing that comes from data i
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ..core.display.table import Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,45 +27,6 @@ class Caution:
     """What a reader must know before using the numbers."""
 
     text: str
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a shown table: its label and how a row's cell is written."""
-
-    label: str
-    write: Callable[[pd.Series], str]
-    align: str = "right"
-    spanner: str = ""
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table: the numbers at full precision, and how to show them.
-
-    Attributes
-    ----------
-    key
-        Its file name (``tables/<key>.csv`` and ``.docx``) and its anchor in the page.
-    title, note
-        The italic line above and the note below.
-    how
-        How the numbers were made: function, formula, options.
-    frame
-        The numbers; exactly this goes into the CSV.
-    columns
-        What is shown of it.
-    group
-        A column of `frame` whose values become row groups; empty for none.
-    """
-
-    key: str
-    title: str
-    frame: pd.DataFrame
-    columns: tuple[Column, ...]
-    how: str
-    note: str = ""
-    group: str = ""
 
 
 @dataclass(frozen=True)

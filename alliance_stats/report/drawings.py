@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from ..core.arguments import finite, numbers
+from ..core.display.formatting import count
 from ..core.drawing import GREY, INK, PALE, SERIES, house_style, in_percent, look, new_axes
 from ..errors import DesignError, require_columns
-from .formatting import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,8 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from ..core.display.formatting import significant
 from .content import Section
-from .formatting import significant
 
 TOOL = "alliance_stats"
 LIBRARIES = (

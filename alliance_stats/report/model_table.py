@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ..core.arguments import shown
+from ..core.display import formatting as fmt
+from ..core.display.rendering import to_html, to_text
+from ..core.display.table import Column, Table
+from ..core.display.word import write_word
 from ..core.results import Result
 from ..errors import DesignError, listing
-from . import formatting as fmt
-from .content import Column, Table
-from .tables import to_html, to_text
-from .word import write_word
 
 if TYPE_CHECKING:
     from ..multilevel import MultilevelFit

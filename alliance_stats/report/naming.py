@@ -17,9 +17,10 @@ from html import escape
 from itertools import takewhile
 from typing import Any
 
+from ..core.display.table import Column
 from ..core.people import ID_COLUMNS, ids_in
 from ..study.tables import TABLES, table_schema
-from .content import Block, Caution, Column, Figure, Paragraph, Section
+from .content import Block, Caution, Figure, Paragraph, Section
 
 HIDDEN = "…"
 _PLAIN = re.compile(r"[\d.]*|\w{1,2}")

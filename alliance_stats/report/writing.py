@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from ..core.disclosure import AT_THE_TOP, NOTHING_WITHHELD
+from ..core.display.formatting import count
+from ..core.display.rendering import to_csv, write_frame
+from ..core.display.table import Table
+from ..core.display.word import write_word
 from ..core.outputs import keep_inputs
 from . import manifest
-from .content import Figure, Section, Table
+from .content import Figure, Section
 from .context import Context
 from .figures import to_svg
-from .formatting import count
 from .naming import Names, shareable
 from .page import number_blocks, render
 from .place import ACCOUNTS
-from .tables import to_csv, write_frame
-from .word import write_word
 
 
 def write_files(folder: Path, context: Context, sections: Sequence[Section]) -> str:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.report.content import Table
+from alliance_stats.core.display.table import Table
 from alliance_stats.report.context import Context, Options
 from alliance_stats.report.sections import change, models
 from alliance_stats.report.sections.criterion import judged, other_criteria

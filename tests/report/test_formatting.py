@@ -5,8 +5,8 @@ import math
 import pandas as pd
 import pytest
 
+from alliance_stats.core.display import formatting as fmt
 from alliance_stats.errors import plural
-from alliance_stats.report import formatting as fmt
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
+from alliance_stats.core.display import columns as col
+from alliance_stats.core.display.table import Table
 from alliance_stats.core.drawing import figure_of, house_style, new_axes
-from alliance_stats.report import columns as col
 from alliance_stats.report.build import make_section
-from alliance_stats.report.content import Caution, Figure, Paragraph, Section, Table
+from alliance_stats.report.content import Caution, Figure, Paragraph, Section
 from alliance_stats.report.context import Context, Options, Score
 from alliance_stats.report.drawings import plot_course
 from alliance_stats.report.figures import inline_svg, to_svg

@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.report.content import Caution, Figure, Table
+from alliance_stats.core.display.table import Table
+from alliance_stats.report.content import Caution, Figure
 from alliance_stats.report.context import Context, Options
 from alliance_stats.report.sections import (
     SECTIONS,

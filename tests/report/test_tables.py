@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from docx import Document
 
-from alliance_stats.report import columns as col
-from alliance_stats.report.content import Table
-from alliance_stats.report.tables import cells, to_csv, to_html, to_text
-from alliance_stats.report.word import write_word
+from alliance_stats.core.display import columns as col
+from alliance_stats.core.display.rendering import cells, to_csv, to_html, to_text
+from alliance_stats.core.display.table import Table
+from alliance_stats.core.display.word import write_word
 
 EVIL = '<script>alert("x")</script>'
 

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from alliance_stats.core.display.table import Table
 from alliance_stats.core.yaml_reading import read_yaml
 from alliance_stats.report import sections, wording
-from alliance_stats.report.content import Figure, Table
+from alliance_stats.report.content import Figure
 
 PLACE = Path(wording.__file__).parent
 SOURCE = "".join(p.read_text("utf-8") for p in Path(sections.__file__).parent.glob("*.py"))

@@ -10,14 +10,15 @@ import pandas as pd
 import alliance_stats as al
 
 from ...core.disclosure import SMALLEST_SHOWN, WithheldError, rounded
+from ...core.display import columns as col
+from ...core.display.formatting import interval, number
+from ...core.display.table import Table
 from ...core.drawing import house_style, new_axes
 from ...description import mean_course, scale_reliability
 from ...errors import AllianceStatsError
-from .. import columns as col
-from ..content import Block, Paragraph, Section, Table
+from ..content import Block, Paragraph, Section
 from ..context import Context, Score
 from ..drawings import plot_course
-from ..formatting import interval, number
 from ..naming import without_data
 from ..wording import figure, table
 from .draft import Draft

@@ -9,15 +9,16 @@ import pandas as pd
 from ...change.reliable import reliable_change
 from ...change.significant import ClinicallySignificantChange, judged_by_line
 from ...core.disclosure import NOTE, OTHERS, Disclosure
+from ...core.display import columns as col
+from ...core.display.formatting import count, number, percent, percent_interval
+from ...core.display.table import Table
 from ...core.drawing import house_style, new_axes
 from ...description import first_and_last
 from ...inference.shares import wilson
 from ...instruments.criteria import Criterion
-from .. import columns as col
-from ..content import Block, Caution, Figure, Paragraph, Section, Table
+from ..content import Block, Caution, Figure, Paragraph, Section
 from ..context import Context, Score
 from ..drawings import plot_pre_post
-from ..formatting import count, number, percent, percent_interval
 from ..wording import figure, labels, table
 from .criterion import judged, other_criteria
 from .draft import Draft

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from ...core.disclosure import Disclosure
+from ...core.display import columns as col
+from ...core.display.formatting import number
+from ...core.display.table import Table
 from ...instruments.criteria import Criterion
 from ...instruments.scale_card import Card
 from ...study.judged import alpha_here, judged_pairs
-from .. import columns as col
-from ..content import Table
 from ..context import Context, Score
-from ..formatting import number
 from ..wording import table
 
 

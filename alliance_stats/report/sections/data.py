@@ -7,15 +7,15 @@ from typing import Any
 import pandas as pd
 
 from ...core.disclosure import SMALLEST_SHOWN, Disclosure, rounded
+from ...core.display import columns as col
+from ...core.display.formatting import count, number
 from ...core.drawing import house_style, new_axes
 from ...description import first_and_last, missing_by_session, missing_ratings, study_flow
 from ...description.flow import Stage, attended_sessions
 from ...errors import AllianceStatsError, plural
-from .. import columns as col
 from ..content import Block, Caution, Paragraph, Section
 from ..context import Context
 from ..drawings import plot_attendance, plot_flow
-from ..formatting import count, number
 from ..wording import figure, labels, table
 from .draft import Draft
 

@@ -16,14 +16,15 @@ from ...core.disclosure import (
     blurred,
     rounded,
 )
+from ...core.display import columns as col
+from ...core.display.formatting import count, number, percent, percent_interval
+from ...core.display.table import Table
 from ...core.drawing import house_style, new_axes
 from ...dropout.endings import endings
 from ...errors import plural
-from .. import columns as col
-from ..content import Block, Paragraph, Section, Table
+from ..content import Block, Paragraph, Section
 from ..context import Context
 from ..drawings import plot_incidence
-from ..formatting import count, number, percent, percent_interval
 from ..wording import figure, labels, table
 from .draft import Draft
 

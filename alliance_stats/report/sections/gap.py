@@ -11,14 +11,15 @@ import pandas as pd
 import alliance_stats as al
 
 from ...core.disclosure import SMALLEST_SHOWN, Disclosure, blurred, rounded, spread_tells
+from ...core.display import columns as col
+from ...core.display.formatting import interval, number, p_after_comma
+from ...core.display.table import Table
 from ...core.drawing import house_style, new_axes
 from ...errors import plural
 from ...gap.wording import labels as gap_labels
-from .. import columns as col
-from ..content import Block, Figure, Paragraph, Section, Table
+from ..content import Block, Figure, Paragraph, Section
 from ..context import Context, Score
 from ..drawings import plot_gap
-from ..formatting import interval, number, p_after_comma
 from ..wording import figure, table
 from . import gap_models as further
 from .draft import Draft

@@ -16,11 +16,11 @@ from ...core.disclosure import (
     rounded,
     spread_tells,
 )
+from ...core.display import columns as col
+from ...core.display.formatting import count, number
 from ...gap.wording import labels as gap_labels
-from .. import columns as col
 from ..content import Block, Paragraph
 from ..context import Context, Score
-from ..formatting import count, number
 from ..wording import labels, table
 from .draft import Draft
 

@@ -15,9 +15,9 @@ from ...core.disclosure import (
     blurred,
     spread_tells,
 )
-from .. import columns as col
-from ..content import Table
-from ..formatting import count, number
+from ...core.display import columns as col
+from ...core.display.formatting import count, number
+from ...core.display.table import Table
 from ..model_table import DF_NOTES
 from ..wording import table
 

@@ -8,10 +8,10 @@ import pandas as pd
 
 import alliance_stats as al
 
-from .. import columns as col
+from ...core.display import columns as col
+from ...core.display.formatting import count, number, p_sentence
 from ..content import Block, Paragraph
 from ..context import Context, Score
-from ..formatting import count, number, p_sentence
 from ..wording import labels, table
 from .draft import Draft
 

@@ -10,11 +10,11 @@ import pandas as pd
 import alliance_stats as al
 
 from ...core.disclosure import blurred
+from ...core.display import columns as col
+from ...core.display.formatting import count, decimals_for, number, p_after_comma
 from ...errors import DesignError, ScoreError
-from .. import columns as col
 from ..content import Block, Paragraph
 from ..context import Context, Score
-from ..formatting import count, decimals_for, number, p_after_comma
 from ..model_table import DF_NOTES
 from ..wording import labels, table
 from .draft import Draft

@@ -11,14 +11,15 @@ from typing import Any
 import alliance_stats as al
 
 from ...core.disclosure import SMALLEST_SHOWN, WithheldError, blurred
+from ...core.display import columns as col
+from ...core.display.formatting import count, number, p_sentence
+from ...core.display.table import Table
 from ...core.drawing import house_style
 from ...errors import DesignError, plural
 from ...ruptures.multiverse.grid import expand, single
 from ...ruptures.multiverse.plan import AnalysisPlan
-from .. import columns as col
-from ..content import Block, Figure, Paragraph, Table
+from ..content import Block, Figure, Paragraph
 from ..context import Context, Score
-from ..formatting import count, number, p_sentence
 from ..wording import figure, labels, table
 from .draft import Draft
 from .rupture_models import able_levels, outcome_of, series

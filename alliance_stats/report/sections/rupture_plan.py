@@ -10,6 +10,7 @@ import pandas as pd
 
 import alliance_stats as al
 
+from ...core.display import columns as col
 from ...core.yaml_reading import read_yaml
 from ...errors import DesignError, ReadError, plural
 from ...ruptures.multiverse.grid import Specification
@@ -17,7 +18,6 @@ from ...ruptures.multiverse.plan import AnalysisPlan
 from ...ruptures.parameters import complete
 from ...ruptures.rules import find_rule
 from ...study.mapping.paths import inside
-from .. import columns as col
 from ..content import Block, Caution, Paragraph
 from ..context import Score
 from ..wording import table

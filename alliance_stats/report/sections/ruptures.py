@@ -9,11 +9,12 @@ import pandas as pd
 import alliance_stats as al
 
 from ...core.disclosure import OTHERS, Disclosure
+from ...core.display import columns as col
+from ...core.display.formatting import count, percent
+from ...core.display.table import Table
 from ...errors import plural
-from .. import columns as col
-from ..content import Block, Caution, Paragraph, Section, Table
+from ..content import Block, Caution, Paragraph, Section
 from ..context import Context, Score
-from ..formatting import count, percent
 from ..wording import labels, table
 from .draft import Draft
 from .rupture_chance import chance_blocks

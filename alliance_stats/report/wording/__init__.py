@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core.disclosure import NOTE
+from ...core.display.table import Column, Table
 from ...core.drawing import figure_of
 from ...core.yaml_reading import read_yaml
-from ..content import Column, Figure, Table
+from ..content import Figure
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,4 +1,4 @@
-"""Tables in APA style: HTML for the page, Word and CSV as files."""
+"""A table as HTML, text and CSV, in APA style."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from . import formatting as fmt
-from .content import Column, Table
+from .table import Column, Table
 
 
 def cells(table: Table) -> pd.DataFrame:

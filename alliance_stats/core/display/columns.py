@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from . import formatting as fmt
-from .content import Column
+from .table import Column
 
 
 def text(name: str, label: str, *, words: dict[Any, str] | None = None) -> Column:
