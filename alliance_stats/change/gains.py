@@ -14,6 +14,7 @@ from ..errors import ColumnError, DesignError, listing, require_columns
 from ..instruments.criteria import ROUNDING
 from ..instruments.scale_card import card_of, direction_of, sign_of
 from ..study.select import cards_of, choose
+from ..study.times import SESSION, along, named
 
 if TYPE_CHECKING:
     from ..study import Study
@@ -36,6 +37,7 @@ def sudden_gains(
     measure: str | None = None,
     scale: str | None = None,
     rater: str | None = None,
+    time: str = SESSION,
 ) -> pd.DataFrame:
     """Between which sessions did a client improve suddenly, by much, and lastingly?
 
@@ -59,6 +61,9 @@ def sudden_gains(
         The column of the score.
     min_around
         How many of the three sessions before and of the three after must have a score (2 or 3).
+    time
+        The column that counts along time in place of ``session``: ``"occasion"``, by its order, or
+        one of numbers, such as ``"week"``.
 
     Returns
     -------
@@ -87,6 +92,7 @@ def sudden_gains(
     >>> al.sudden_gains(course, points=7)[["session_before", "size"]].values.tolist()
     [[3.0, 12.0]]
     """
+    given, scores = scores, along(scores, time, whole=True)
     cards = cards_of(scores)
     scores, name = choose(scores, measure, scale, rater)
     require_columns(scores.columns, ["client_id", "session", score], what="the scores")
@@ -132,7 +138,7 @@ def sudden_gains(
                 rows.append({"client_id": client, "session_before": session,
                              "session_after": session + 1, **found,
                              **_reversal(values, session, found, sign)})  # fmt: skip
-    out = pd.DataFrame(rows, columns=list(COLUMNS))
+    out = named(pd.DataFrame(rows, columns=list(COLUMNS)), given, time)
     out.attrs["sudden_gains"] = {
         "clients": int(used["client_id"].nunique()), "pairs": pairs, "not_judged": pairs - judged,
         "rows_without_client_or_session": int((~whole).sum()),

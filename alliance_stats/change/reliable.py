@@ -68,6 +68,7 @@ def reliable_change(
     scale: str = "total",
     rater: str = "client",
     criterion: str | Criterion = "card",
+    time: str | None = None,
 ) -> ReliableChanges:
     """Has each client changed by more than measurement error?
 
@@ -77,7 +78,8 @@ def reliable_change(
         One row a client, with the scores of two occasions; or a `Study`, whose `first_and_last`
         scores of `measure` by `rater` are then used.
     pre, post
-        Columns with the first and the last score, in points of the measure.
+        Columns with the first and the last score, in points of the measure; of a `Study` the
+        labels of two occasions, where they are not its first and last (`first_and_last`).
     reliability
         Reliability of the measure in a population like this one, between 0 and 1. Test-retest
         reliability and alpha give different answers; Jacobson and Truax recommend retest. May be
@@ -104,6 +106,9 @@ def reliable_change(
         (the card's points, that many or more, whatever the SD here), or the ``.criterion`` of
         another result: then reliability, SD and method are those of that one. `outcome_gap`,
         `define_dropout` and the report take the same.
+    time
+        Of a `Study`: along which time its first and last score are found, as `first_and_last`
+        takes it.
 
     Returns
     -------
@@ -135,9 +140,11 @@ def reliable_change(
     table: Any = data
     if is_study(data):
         study = data
-        if measure is None or not {pre, post} <= {None, "pre", "post"}:
-            raise DesignError("Of a study, name the score: measure= (scale=, rater=), no columns.")
-        table = first_and_last(study, measure=measure, scale=scale, rater=rater)
+        if measure is None:
+            raise DesignError("Of a study, name the score: measure= (scale=, rater=).")
+        usual = {pre, post} <= {None, "pre", "post"}
+        when = {} if usual else {"pre": pre, "post": post}
+        table = first_and_last(study, measure=measure, scale=scale, rater=rater, time=time, **when)
         pre, post = "pre", "post"
         name, scale, rater = ScoreName(table.attrs["score"]).chosen
         own_alpha = partial(alpha_here, study, name, scale, rater)

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from ..core.arguments import numbers, share
-from ..core.people import refuse_repeats
+from ..core.people import refuse_repeats, same_ids
 from ..errors import AllianceStatsWarning, require_columns
 from ..inference.distributions import half_width
-from ..study.select import KEYS, choose
+from ..study.select import KEYS, choose, is_study
+from ..study.times import SESSION, along, named
 
 if TYPE_CHECKING:
     from ..study import Study
@@ -25,6 +26,8 @@ def mean_course(
     scale: str | None = None,
     rater: str | None = None,
     confidence: float = 0.95,
+    time: str = SESSION,
+    by: str | None = None,
 ) -> pd.DataFrame:
     """How high is the score at each session, on average over the clients who were still there?
 
@@ -38,13 +41,21 @@ def mean_course(
         or scales together are refused.
     confidence
         Level of the pointwise intervals.
+    time
+        The column that counts along time in place of ``session``: ``"occasion"``, by its order, or
+        one of numbers, such as ``"week"``.
+
+    by
+        A column of the clients (``condition``, ``site_id``) for a course of each group; it stands
+        first in the table.
 
     Returns
     -------
     DataFrame
-        ``rater, session, n, mean, sd, conf_low, conf_high``; rows without a score do not count
-        into `n`. With fewer than two clients there is no SD and no interval. Rows without a
-        session or rater are left out, with a warning that counts them (also in
+        ``rater, session, n, mean, sd, conf_low, conf_high``; the column of time is called as it
+        was asked for, and a study without sessions is walked along its occasions. Rows without a
+        score do not count into `n`. With fewer than two clients there is no SD and no interval.
+        Rows without a session or rater are left out, with a warning that counts them (also in
         ``.attrs["messages"]``). ``.attrs["score"]`` names the score.
 
     Notes
@@ -62,21 +73,33 @@ def mean_course(
     [[1.0, 2.0, 4.0], [2.0, 1.0, 4.0]]
     """
     share(confidence)
-    chosen, name = choose(scores, measure, scale, rater, settle=KEYS[:2])
-    rows, messages = _rows(chosen)
-    groups = rows.groupby(["rater", "session"], observed=True, sort=True)["score"]
+    chosen, name = choose(along(scores, time), measure, scale, rater, settle=KEYS[:2])
+    rows, messages = _rows(chosen if by is None else _with_group(chosen, scores, by), by)
+    keys = ["rater", SESSION] if by is None else [by, "rater", SESSION]
+    groups = rows.groupby(keys, observed=True, sort=True)["score"]
     out = groups.agg(n="size", mean="mean", sd="std").reset_index()
     half = half_width(out["sd"] / np.sqrt(out["n"]), np.maximum(out["n"] - 1, 1), confidence)
     out = out.assign(conf_low=out["mean"] - half, conf_high=out["mean"] + half)
+    out = named(out, scores, time)
     out.attrs |= {"messages": messages, "score": str(name)}
     for message in messages:
         warnings.warn(message, AllianceStatsWarning, stacklevel=3)
     return out
 
 
-def _rows(scores: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+def _with_group(rows: pd.DataFrame, given: Study | pd.DataFrame, by: str) -> pd.DataFrame:
+    """Add each client's group, which for a study stands in its table of clients."""
+    if not is_study(given):
+        return rows
+    clients = given.table("clients")
+    require_columns(clients.columns, [by], what="the clients' table")
+    known = same_ids(clients, rows["client_id"]).set_index("client_id")[by]
+    return rows.assign(**{by: rows["client_id"].map(known)})
+
+
+def _rows(scores: pd.DataFrame, by: str | None) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Return the rows that count, and what is told of the others."""
-    needed = ["client_id", "session", "rater", "score"]
+    needed = ["client_id", "session", "rater", "score", *([] if by is None else [by])]
     require_columns(scores.columns, needed, what="the scores")
     rows = scores[needed].assign(score=numbers(scores, "score", "the scores"))
     rows = rows.dropna(subset=["score"])
@@ -84,5 +107,7 @@ def _rows(scores: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
     whole = placed.dropna(subset=["client_id"])
     refuse_repeats(whole, ["client_id", "session", "rater"], "The scores")
     lost = len(rows) - len(placed)
-    told = f"{lost} of {len(rows)} scores have no session or no rater and are in no mean."
-    return placed, (told,) if lost else ()
+    told = [f"{lost} of {len(rows)} scores have no session or no rater and are in no mean."]
+    alone = 0 if by is None else int(placed[by].isna().sum())
+    none = [f"{alone} scores are of clients without a '{by}' and are in no mean."]
+    return placed, (*(told if lost else ()), *(none if alone else ()))

@@ -9,9 +9,10 @@ import pandas as pd
 from pandas.api import types
 
 from ..core.arguments import checked_table
-from ..core.people import handovers, refuse_repeats, reuse_hint, same_ids
+from ..core.people import SESSION, handovers, refuse_repeats, reuse_hint, same_ids
 from ..errors import ColumnError, DesignError, did_you_mean, listing, require_columns
 from ..study.frames import once_a_study
+from ..study.times import OCCASION, along, in_order, time_of
 from .checks import flags, no_missing_ids, number_of, study_or_table
 
 DROPOUT = "dropout"
@@ -20,13 +21,61 @@ COMPETING = ("completed", "mutual", "transferred", "administrative")
 REASONS = (DROPOUT, *COMPETING, CENSORED)
 
 
+def along_time(study_or_data: Any, time: str) -> Any:
+    """Return a study or table of endings whose ``last_session`` is the time asked for.
+
+    Of a study without a table of endings, ``time="occasion"`` tells who was lost: whoever was
+    last measured before the study's last occasion.
+    """
+    time = time_of_endings(study_or_data, time)
+    if time == SESSION:
+        return study_or_data
+    moved = along(study_or_data, time)
+    if isinstance(moved, pd.DataFrame):
+        return moved.drop(columns="last_session", errors="ignore").rename(
+            columns={SESSION: "last_session"}
+        )
+    if time != OCCASION:
+        return moved
+    last = moved.scores.groupby("client_id", observed=True)[SESSION].max()
+    known = study_or_data.tables.get("terminations")
+    if known is None:
+        lost = np.where(last < last.max(), DROPOUT, "completed")
+        ends = last.rename("last_session").reset_index().assign(reason=lost)
+        return moved.with_tables(terminations=ends)
+    known = same_ids(known, last.index.to_series()).drop(columns="last_session", errors="ignore")
+    return moved.with_tables(terminations=known.assign(last_session=known["client_id"].map(last)))
+
+
+def said_of(study_or_data: Any, time: str) -> tuple[str, ...]:
+    """Return what is to be said of endings that `along_time` made itself."""
+    if time_of_endings(study_or_data, time) != OCCASION or "terminations" in study_or_data.tables:
+        return ()
+    order = in_order(study_or_data.tables["assessments"])
+    return (
+        "The study holds no endings (a table 'terminations'): who was not measured at the last "
+        f"occasion, '{order[-1]}', counts as lost after the last one at which anything was "
+        "measured. That is who was lost to assessment, which is not who left treatment.",
+    )
+
+
+def time_of_endings(study_or_data: Any, time: str) -> str:
+    """Return the time that is meant; a ``last_session`` on record is one of sessions."""
+    if isinstance(study_or_data, pd.DataFrame) or not hasattr(study_or_data, "tables"):
+        return time
+    ends = study_or_data.tables.get("terminations")
+    counted = ends is not None and "last_session" in ends and ends["last_session"].notna().any()
+    sessions = study_or_data.tables.get("sessions")
+    return time if counted or sessions is not None else time_of(study_or_data, time)
+
+
 @once_a_study
-def endings(study_or_data: Any) -> pd.DataFrame:
+def endings(study_or_data: Any, whole: bool = True) -> pd.DataFrame:
     """Return one row a client: ``client_id``, ``last_session``, ``reason`` and group columns.
 
     Every way to end but ``dropout`` competes with it; ``ongoing`` is censored. A client of the
     study without a row in ``terminations`` is counted as ongoing at the last session that was
-    observed. ``.attrs["messages"]`` says how many those are and who was left out, and
+    observed. `whole` refuses decimals. ``.attrs["messages"]`` says who was left out, and
     ``.attrs["flow"]`` (pairs of step and number) leads from the study's clients to those analysed.
     """
     study_or_table(study_or_data)
@@ -41,7 +90,7 @@ def endings(study_or_data: Any) -> pd.DataFrame:
     no_missing_ids(table, "The endings")
     _refuse_duplicates(table)
     _refuse_unknown_reasons(table)
-    table["last_session"] = _checked_sessions(table)
+    table["last_session"] = _checked_sessions(table, whole)
     if not isinstance(study_or_data, pd.DataFrame):
         messages += _after_the_end(table, study_or_data.tables, observed)
     table.attrs["messages"] = tuple(messages)
@@ -172,7 +221,7 @@ def _refuse_unknown_reasons(table: pd.DataFrame) -> None:
 MOST = 100_000  # sessions (or days) beyond which a number is a date or a mistake
 
 
-def _checked_sessions(table: pd.DataFrame) -> np.ndarray:
+def _checked_sessions(table: pd.DataFrame, whole: bool) -> np.ndarray:
     column = table["last_session"]
     odd = types.is_datetime64_any_dtype(column.dtype) or types.is_timedelta64_dtype(column.dtype)
     if odd or types.is_bool_dtype(column.dtype):
@@ -184,11 +233,11 @@ def _checked_sessions(table: pd.DataFrame) -> np.ndarray:
     sessions = pd.to_numeric(column.where(~truth), errors="coerce").to_numpy(
         dtype=float, na_value=np.nan
     )
-    bad = ~np.isfinite(sessions) | (sessions < 0) | (sessions != np.floor(sessions))
+    bad = ~np.isfinite(sessions) | (sessions < 0) | (whole & (sessions != np.floor(sessions)))
     bad |= sessions > MOST
     if bad.any():
         raise ColumnError(
             f"Column 'last_session' must hold whole numbers from 0 to {MOST}; it does not for "
             f"{number_of(int(bad.sum()), 'client')}: {listing(table.loc[bad, 'client_id'])}."
         )
-    return sessions.astype(np.int64)
+    return sessions.astype(np.int64) if (sessions == np.floor(sessions)).all() else sessions

@@ -12,7 +12,9 @@ from ..core.people import refuse_repeats, same_ids
 from ..core.results import Result
 from ..errors import DesignError
 from ..study.select import choose
+from ..study.times import SESSION
 from .checks import study_only
+from .endings import along_time
 from .hazard.fit import fit_dropout_hazard
 from .hazard.result import DropoutHazard
 from .person_period import person_period
@@ -67,6 +69,7 @@ def fit_alliance_and_dropout(
     rater: str | None = None,
     scale: str | None = None,
     link: str = "cloglog",
+    time: str = SESSION,
 ) -> AllianceAndDropout:
     """Do clients leave whose alliance course is low or falling, and is the course then biased?
 
@@ -78,6 +81,9 @@ def fit_alliance_and_dropout(
         The alliance score, as in `person_period`.
     link
         Of the hazard.
+    time
+        The column that counts along time in place of ``session``: ``"occasion"``, by its order, or
+        one of numbers, such as ``"week"``.
 
     Returns
     -------
@@ -108,6 +114,7 @@ def fit_alliance_and_dropout(
     from ..multilevel import fit_multilevel
 
     study_only(study, "ratings and endings are read from its tables")
+    study = along_time(study, time)
     data = person_period(study, measure=measure, rater=rater, scale=scale)
     score = data.attrs["score"]
     own = choose(study, score)[0][["client_id", "session", "score"]].dropna(subset=["score"])

@@ -11,9 +11,10 @@ from ..core.arguments import checked_choice
 from ..core.people import refuse_repeats, same_ids
 from ..errors import ColumnError, DesignError, listing
 from ..study.select import alliance_of, choose
+from ..study.times import SESSION
 from .checks import number_of, study_only
 from .dated import known_by_session, with_ruptures
-from .endings import CENSORED, COMPETING, DROPOUT, endings
+from .endings import CENSORED, COMPETING, DROPOUT, along_time, endings
 
 
 def person_period(
@@ -26,6 +27,7 @@ def person_period(
     predictors: pd.DataFrame | None = None,
     ruptures: Any = None,
     split: str = "so_far",
+    time: str = SESSION,
 ) -> pd.DataFrame:
     """Who was at risk of leaving after which session, and what was known at that moment?
 
@@ -53,6 +55,9 @@ def person_period(
         the mean of the client's ratings so far. ``"shrunken"``: by the client's level as
         estimated from the ratings so far, which a few ratings move little; only then do the two
         coefficients tell the effects within and between clients apart (see Notes).
+    time
+        The column that counts along time in place of ``session``: ``"occasion"``, by its order, or
+        one of numbers, such as ``"week"``.
 
     Returns
     -------
@@ -101,6 +106,7 @@ def person_period(
     1
     """
     study_only(study, "endings and scores are read from its tables")
+    study = along_time(study, time)
     _check_choices(event, split)
     ends = endings(study)
     taken = [c for c in OWN if c in ends.columns]

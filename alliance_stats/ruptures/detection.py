@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DesignError
+from ..study.times import SESSION, along
 from .courses import Courses, Floats
 from .episodes import Episodes, follow
 from .observers.reports import find_table, read_marks
@@ -66,6 +67,7 @@ def detect_ruptures(
     subscale: str | None = None,
     events: pd.DataFrame | None = None,
     codes: pd.DataFrame | None = None,
+    time: str = SESSION,
     **parameters: Any,
 ) -> Ruptures:
     """In which sessions did the alliance rupture, and was it repaired?
@@ -101,6 +103,10 @@ def detect_ruptures(
         ``"lower_is_better"``), ``rater``, ``range`` (lowest and highest possible score, for flags
         of ceiling and floor). Direction and range are the card's unless given, where the scores
         are a study's or have a column ``measure``.
+    time
+        The column that counts along time in place of ``session``: ``"occasion"``, by its order, or
+        one of numbers, such as ``"week"``. It then stands in
+        the columns called ``session``. Decimals are refused: neighbours are found by whole numbers.
 
     Returns
     -------
@@ -134,6 +140,7 @@ def detect_ruptures(
        rupture_session  repair_session  depth   outcome
     0                3               4    2.2  repaired
     """
+    scores, events, codes = (along(one, time, whole=True) for one in (scores, events, codes))
     chosen = find_rule(rule)
     series, marks, p = prepare(
         scores,

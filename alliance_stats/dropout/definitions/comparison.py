@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 
 from ...core.arguments import names, share
+from ...core.people import SESSION
 from ...core.results import Result
 from ...errors import AllianceStatsError, DesignError, listing
 from ...inference.distributions import half_width
 from ...inference.rows import glance_row, tidy_rows
 from ...inference.shares import wilson
 from ..checks import study_or_table
-from ..endings import CENSORED, DROPOUT
+from ..endings import CENSORED, DROPOUT, along_time, time_of_endings
 from ..incidence.incidence import dropout_incidence, last_open_of
 from .definitions import DEFINITIONS, ends_under
 
@@ -78,7 +79,11 @@ class DropoutDefinitions(Result):
 
 
 def compare_dropout_definitions(
-    study: Any, *, definitions: Asked | list[str] | None = None, confidence: float = 0.95
+    study: Any,
+    *,
+    definitions: Asked | list[str] | None = None,
+    confidence: float = 0.95,
+    time: str = SESSION,
 ) -> DropoutDefinitions:
     """How much does the dropout rate, and what goes with dropout, hang on the definition?
 
@@ -88,10 +93,13 @@ def compare_dropout_definitions(
         A `Study`.
     definitions
         Names, or a dict of names and parameters as `define_dropout` takes them. Unless given:
-        every definition the study can carry (with ``k=8`` for fewer sessions); those it cannot
+        every definition the study can carry (``fewer_sessions`` with ``k=8``); those it cannot
         are named in ``.messages`` with the reason.
     confidence
         Of every interval.
+    time
+        The column that counts along time in place of ``session``: ``"occasion"``, by its order, or
+        one of numbers, such as ``"week"``.
 
     Returns
     -------
@@ -114,7 +122,8 @@ def compare_dropout_definitions(
     """
     study_or_table(study)
     share(confidence)
-    tables, messages = _tables(study, definitions)
+    study, counted = along_time(study, time), time_of_endings(study, time) == SESSION
+    tables, messages = _tables(study, definitions, counted)
     columns = [t.set_index("client_id")["reason"].rename(name) for name, t in tables.items()]
     clients = pd.concat(columns, axis=1).rename_axis("client_id").reset_index()
     rates = pd.DataFrame(
@@ -131,7 +140,7 @@ def compare_dropout_definitions(
 
 
 def _tables(
-    study: Any, asked: Asked | list[str] | None
+    study: Any, asked: Asked | list[str] | None, counted: bool
 ) -> tuple[dict[str, pd.DataFrame], list[str]]:
     messages: list[str] = []
     if asked is not None:
@@ -144,6 +153,9 @@ def _tables(
     else:
         tables = {}
         for name in DEFINITIONS:
+            if name == "fewer_sessions" and not counted:
+                messages.append(f"'{name}' is left out: how many are too few (k) is not known.")
+                continue
             given = {"k": 8} if name == "fewer_sessions" else {}
             try:
                 tables[name] = ends_under(study, name, given)[0]

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.arguments import finite, whole
-from ...core.people import same_ids
+from ...core.people import SESSION, same_ids
 from ...errors import (
     AllianceStatsWarning,
     ColumnError,
@@ -22,7 +22,7 @@ from ...errors import (
 )
 from ...instruments.criteria import CriterionTable
 from ..checks import flags, number_of
-from ..endings import CENSORED, DROPOUT, REASONS, endings, last_observed
+from ..endings import CENSORED, DROPOUT, REASONS, along_time, endings, last_observed
 from .reliable_ending import improved_by_the_end
 
 COLUMNS = ("client_id", "last_session", "reason", "definition", "judged_by")
@@ -45,7 +45,9 @@ class Definition:
     parameters: tuple[str, ...] = ()
 
 
-def define_dropout(study: Any, *, definition: str, **parameters: Any) -> pd.DataFrame:
+def define_dropout(
+    study: Any, *, definition: str, time: str = SESSION, **parameters: Any
+) -> pd.DataFrame:
     """Who dropped out, if dropout means *this*?
 
     Parameters
@@ -76,6 +78,9 @@ def define_dropout(study: Any, *, definition: str, **parameters: Any) -> pd.Data
             last one. What a change had to exceed is the table's ``.criterion``;
         ``premature``
             ended before completion, alone (``dropout``) or in agreement (``mutual``).
+    time
+        The column that counts along time in place of ``session``: ``"occasion"``, by its order, or
+        one of numbers, such as ``"week"``. ``last_session`` is then the last of these.
     **parameters
         What the definition asks for.
 
@@ -104,7 +109,7 @@ def define_dropout(study: Any, *, definition: str, **parameters: Any) -> pd.Data
     >>> al.define_dropout(ends, definition="fewer_sessions", k=5)["reason"].tolist()
     ['dropout', 'completed', 'dropout']
     """
-    table, message = ends_under(study, definition, parameters)
+    table, message = ends_under(along_time(study, time), definition, parameters)
     if message:
         warnings.warn(message, AllianceStatsWarning, stacklevel=2)
     return table

@@ -14,7 +14,9 @@ from ...core.results import Result
 from ...errors import DesignError
 from ...inference.distributions import half_width, t_two_sided
 from ...inference.rows import glance_row, tidy_rows
+from ...study.times import SESSION
 from ..checks import number_of
+from ..endings import along_time
 from .end_scores import FEWEST, EndScores, draw, end_scores
 
 
@@ -64,6 +66,7 @@ def dropout_sensitivity(
     imputations: int = 50,
     confidence: float = 0.95,
     seed: int = 0,
+    time: str = SESSION,
 ) -> DropoutSensitivity:
     """Would the mean change still hold if those who left had ended worse than they look?
 
@@ -80,6 +83,9 @@ def dropout_sensitivity(
         Completed data sets.
     confidence, seed
         Of the intervals; of the imputations.
+    time
+        The column that counts along time in place of ``session``: ``"occasion"``, by its order, or
+        one of numbers, such as ``"week"``.
 
     Returns
     -------
@@ -114,7 +120,7 @@ def dropout_sensitivity(
     seed = whole(seed, "seed", 0)
     share(confidence)
     shifts = _deltas(deltas)
-    scores, worse = end_scores(study, measure, scale, rater)
+    scores, worse = end_scores(along_time(study, time), measure, scale, rater)
     gone = scores.dropout
     stayed = int((~scores.unknown).sum())
     if stayed < FEWEST or not gone.any():

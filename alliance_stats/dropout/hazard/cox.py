@@ -13,6 +13,7 @@ from ...core.people import refuse_ids
 from ...core.results import Result
 from ...errors import ColumnError, DesignError, listing, require_columns
 from ...inference.rows import glance_row
+from ...study.times import SESSION, along
 from ..leakage.lookahead import refuse_late_predictors, refuse_outcome
 from .fit import complete_rows, fewest_clients, outcome_and_predictors, parsed_hazard
 from .fit_checks import (
@@ -70,6 +71,7 @@ def fit_dropout_cox(
     cluster: str | None = "therapist_id",
     ties: str = "efron",
     confidence: float = 0.95,
+    time: str = SESSION,
 ) -> DropoutCox:
     """Does a model in continuous time say the same as the discrete-time hazard?
 
@@ -85,6 +87,9 @@ def fit_dropout_cox(
     ties
         ``efron`` or ``breslow``. Sessions are whole numbers and so are full of ties, which is why
         the discrete-time hazard with ``link="cloglog"`` is the better model of the two.
+    time
+        The column that counts along time in place of ``session``: ``"occasion"``, by its order, or
+        one of numbers, such as ``"week"``.
 
     Returns
     -------
@@ -105,6 +110,7 @@ def fit_dropout_cox(
     >>> fit.params.index.tolist()
     ['alliance_within', 'alliance_between']
     """
+    data = along(data, time)
     share(confidence)
     checked_choice("ties", ties, ("efron", "breslow"))
     parsed, group = parsed_hazard(formula, data)

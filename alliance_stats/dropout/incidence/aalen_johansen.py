@@ -53,6 +53,7 @@ def log_log_interval(
     inside = (incidence > 0) & (incidence < 1)
     safe = np.where(inside, incidence, 0.5)
     spread = half_width(np.sqrt(variance), confidence=confidence) / np.abs(safe * np.log(safe))
-    low = np.where(inside, safe ** np.exp(spread), incidence)
+    with np.errstate(over="ignore"):  # where nearly everybody has ended, the limit is 0
+        low = np.where(inside, safe ** np.exp(spread), incidence)
     high = np.where(inside, safe ** np.exp(-spread), incidence)
     return low, high

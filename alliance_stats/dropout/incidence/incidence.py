@@ -12,8 +12,9 @@ from ...core.arguments import checked_choice, share
 from ...core.results import Result
 from ...errors import ColumnError, DesignError, listing, require_columns
 from ...inference.rows import glance_row, tidy_rows
+from ...study.times import OCCASION, SESSION, named
 from ..checks import number_of
-from ..endings import CENSORED, DROPOUT, endings
+from ..endings import CENSORED, DROPOUT, along_time, endings, said_of, time_of_endings
 from ..time_scale import with_entry, with_time
 from .tables import TABLE_COLUMNS, gray_tests, group_table, thin_start
 
@@ -83,6 +84,7 @@ def dropout_incidence(
     rater: str | None = None,
     last_open: str | None = None,
     confidence: float = 0.95,
+    time: str = SESSION,
 ) -> DropoutIncidence:
     """What share of clients has dropped out by each session, given that others complete?
 
@@ -109,6 +111,9 @@ def dropout_incidence(
         ``"survived"`` for a DataFrame, as tables of times until the end are usually meant.
     confidence
         Level of the pointwise intervals.
+    time
+        The column that counts along time in place of ``session``: ``"occasion"``, by its order, or
+        one of numbers, such as ``"week"``.
 
     Returns
     -------
@@ -141,11 +146,18 @@ def dropout_incidence(
     [0.25, 0.5, 0.5]
     """
     share(confidence)
-    table, messages = _timed(study, by, clock, entry, measure, rater)
+    if time != SESSION and clock != SESSION:
+        raise DesignError(f"clock='{clock}' and time='{time}' are two times; name one.")
+    time = time_of_endings(study, time)
+    given, study = study, along_time(study, time)
+    table, messages = _timed(study, by, clock, entry, measure, rater, whole=time == SESSION)
+    messages += said_of(given, time)
     table, open_ = _watched(table, last_open or last_open_of(study), clock)
     groups = [("all", table)] if by is None else list(table.groupby(by, observed=True))
     parts = [group_table(str(name), part, confidence) for name, part in groups]
     found = pd.concat(parts, ignore_index=True)[list(TABLE_COLUMNS)]
+    if time == OCCASION:
+        found = named(found.assign(session=found["time"]), given, time)
     tests, why = gray_tests(table, by, entry)
     messages += [*open_, *thin_start(found), *why, *_alike(table)]
     return DropoutIncidence(
@@ -182,10 +194,10 @@ def _alike(table: pd.DataFrame) -> list[str]:
 
 
 def _timed(
-    study: Any, by: str | None, clock: str, entry: str | None, *score: str | None
+    study: Any, by: str | None, clock: str, entry: str | None, *score: str | None, whole: bool
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return the clients with ``time`` and ``entry``, and what was left out."""
-    table = endings(study)
+    table = endings(study, whole)
     messages = list(table.attrs["messages"])
     for name, value in (("by", by), ("entry", entry)):
         if isinstance(value, str) and value in OWN:

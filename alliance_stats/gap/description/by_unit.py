@@ -10,6 +10,7 @@ import pandas as pd
 from ...errors import DesignError
 from ...inference.distributions import half_width
 from ...study.select import choose
+from ...study.times import SESSION, along
 from ..linear import multilevel
 from .gap_statistics import standard_units
 from .rating_gap import RatingGap, rating_gap
@@ -103,6 +104,7 @@ def gap_by_scale(
     confidence: float = 0.95,
     replicates: int = 1000,
     seed: int = 0,
+    time: str = SESSION,
 ) -> pd.DataFrame:
     """On which scales of a measure do therapist and client differ most?
 
@@ -114,6 +116,9 @@ def gap_by_scale(
         The measure.
     confidence, replicates, seed
         As for `rating_gap`.
+    time
+        The column that counts along time in place of ``session``: ``"occasion"``, by its order, or
+        one of numbers, such as ``"week"``.
 
     Returns
     -------
@@ -129,6 +134,7 @@ def gap_by_scale(
     >>> al.gap_by_scale(study, measure="wai-sr", replicates=20)["scale"].unique().tolist()
     ['task', 'bond', 'goal', 'total']
     """
+    study_or_data = along(study_or_data, time)
     part, _ = choose(study_or_data, measure, settle=("measure",))
     if "scale" not in part.columns:
         raise DesignError("The scores have no column 'scale', so there is one scale: rating_gap.")

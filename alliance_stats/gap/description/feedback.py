@@ -18,6 +18,7 @@ from ...core.results import Result
 from ...errors import AllianceStatsError, DesignError, did_you_mean
 from ...inference.rows import glance_row, mean_row, t_row, tidy_rows
 from ...study.select import ScoreName
+from ...study.times import SESSION, along
 from ..pairs import pairs_of
 from ..wording import caveats
 
@@ -127,6 +128,7 @@ def gap_feedback(
     scale: str | None = None,
     stages: tuple[tuple[int, int], ...] = STAGES,
     confidence: float = 0.95,
+    time: str = SESSION,
 ) -> GapFeedback:
     """What could a therapist be shown of the own gap, beside the clinic's?
 
@@ -142,6 +144,9 @@ def gap_feedback(
         First and last session of each stage; sessions of one client in a stage are averaged.
     confidence
         Level of the intervals.
+    time
+        The column that counts along time in place of ``session``: ``"occasion"``, by its order, or
+        one of numbers, such as ``"week"``.
 
     Returns
     -------
@@ -163,6 +168,7 @@ def gap_feedback(
     >>> page.table["who"].unique().tolist()
     ['own', 'clinic', 'difference']
     """
+    study_or_data = along(study_or_data, time)
     parts = _stages(stages)
     pairs, left_out = pairs_of(study_or_data, measure=measure, scale=scale)
     score = pairs.attrs.get("score", "")

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ...inference.rows import glance_row, tidy_rows
 from ...study.select import ScoreName
+from ...study.times import SESSION, along
 from .. import checks
 from ..about_dyads import AboutDyads
 from ..pairs import RATERS, paired_ratings
@@ -93,6 +94,7 @@ def rating_gap(
     ranges: Mapping[str, tuple[float, float]] | None = None,
     raters: tuple[str, str] = RATERS,
     by: str = "client_id",
+    time: str = SESSION,
 ) -> RatingGap:
     """How far apart do therapist and client rate the same sessions?
 
@@ -120,6 +122,10 @@ def rating_gap(
         first: ``("wife", "husband")`` gives husband minus wife, in the column `therapist`.
     by
         The column that names the dyad: ``client_id``, or for couples the couple's.
+    time
+        The column that counts along time in place of ``session``: ``"occasion"``, by its order, or
+        one of numbers, such as ``"week"``. It then stands in
+        the columns called ``session``, and ``change_per_session`` is per unit of it.
 
     Returns
     -------
@@ -157,6 +163,7 @@ def rating_gap(
     >>> bool(found.tidy().set_index("term").loc["mean_gap", "estimate"] < 0)
     True
     """
+    study_or_data = along(study_or_data, time)
     replicates, seed, rough = checks.resampling(replicates, seed)
     pairs = paired_ratings(
         study_or_data, measure=measure, scale=scale, same_scale=same_scale, ranges=ranges,

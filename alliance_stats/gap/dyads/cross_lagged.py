@@ -12,6 +12,7 @@ from ...errors import DesignError
 from ...inference.cluster_bootstrap import Clusters, clusters
 from ...inference.rows import coefficient_rows, glance_row
 from ...preparation import lag
+from ...study.times import SESSION, along
 from ..about_dyads import AboutDyads
 from ..pairs import RATERS, pairs_of
 from ..wording import caveats, explained
@@ -55,6 +56,7 @@ def who_leads(
     measure: str | None = None,
     scale: str | None = None,
     confidence: float = 0.95,
+    time: str = SESSION,
 ) -> LeadLag:
     """Does one rater's session go with the other's next session?
 
@@ -66,6 +68,9 @@ def who_leads(
         Which scores to compare.
     confidence
         Level of the intervals.
+    time
+        The column that counts along time in place of ``session``: ``"occasion"``, by its order, or
+        one of numbers, such as ``"week"``.
 
     Returns
     -------
@@ -92,6 +97,7 @@ def who_leads(
     >>> found.tidy()["term"].tolist()[:2]
     ['client:carry_over', 'client:from_other']
     """
+    study_or_data = along(study_or_data, time, whole=True)
     pairs, messages = pairs_of(study_or_data, measure=measure, scale=scale)
     rows, lost = _lagged(pairs)
     sums = sums_of(rows)

@@ -11,6 +11,7 @@ import pandas as pd
 from ...errors import DesignError
 from ...inference.cluster_bootstrap import ENOUGH_DRAWS, percentiles, times_drawn
 from ...inference.rows import glance_row, tidy_rows
+from ...study.times import SESSION, along
 from .. import checks
 from ..about_dyads import AboutDyads
 from ..pairs import RATERS, pairs_of
@@ -63,6 +64,7 @@ def one_with_many(
     confidence: float = 0.95,
     replicates: int = 1000,
     seed: int = 0,
+    time: str = SESSION,
 ) -> OneWithMany:
     """How much of each rating is the therapist, the dyad, the session, and is it returned?
 
@@ -76,6 +78,9 @@ def one_with_many(
         Level of the intervals.
     replicates, seed
         Bootstrap samples of whole therapists behind the intervals.
+    time
+        The column that counts along time in place of ``session``: ``"occasion"``, by its order, or
+        one of numbers, such as ``"week"``.
 
     Returns
     -------
@@ -99,6 +104,7 @@ def one_with_many(
     >>> bool(found.tidy().set_index("term").loc["dyadic_reciprocity", "estimate"] > 0.3)
     True
     """
+    study_or_data = along(study_or_data, time)
     replicates, seed, rough = checks.resampling(replicates, seed)
     pairs, left_out = pairs_of(study_or_data, measure=measure, scale=scale)
     _check(pairs)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from ...core.arguments import checked_choice, whole
 from ...errors import DesignError
+from ...study.times import SESSION, along
 from ..courses import Courses, Floats
 from ..detection import apply, prepare, require_enough
 from ..parameters import check_seed
@@ -41,6 +42,7 @@ def expected_by_chance(
     measure: str | None = None,
     subscale: str | None = None,
     progress: bool = False,
+    time: str = SESSION,
     **parameters: Any,
 ) -> pd.DataFrame:
     """Are there more ruptures, and more repairs, than chance alone would bring?
@@ -70,6 +72,9 @@ def expected_by_chance(
         The same seed gives the same numbers.
     progress
         Show a progress bar.
+    time
+        The column that counts along time in place of ``session``: ``"occasion"``, by its order, or
+        one of numbers, such as ``"week"``.
 
     Returns
     -------
@@ -118,6 +123,7 @@ def expected_by_chance(
     >>> bool(table.loc["rupture", "conf_low"] < table.loc["rupture", "expected"])
     True
     """
+    scores = along(scores, time, whole=True)
     chosen = find_rule(rule)
     checked_choice("null", null, NULLS)
     whole(replicates, "replicates", 1)

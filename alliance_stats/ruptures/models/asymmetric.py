@@ -16,6 +16,7 @@ from ...inference.cluster_robust import BiasReduced, Cluster, runs
 from ...inference.distributions import chi2_upper
 from ...inference.rows import glance_row
 from ...preparation import decompose
+from ...study.times import SESSION, along
 from .clustered import contrast_rows, fit_differences, working
 from .design import LEAST_CLIENTS, Choices, ModelData, of_levels
 from .plots import plot_asymmetric
@@ -102,6 +103,7 @@ def fit_asymmetric_change(
     rater: str | None = None,
     outcome_subscale: str | None = None,
     outcome_rater: str | None = None,
+    time: str = SESSION,
 ) -> AsymmetricChange:
     """Does a fall of the alliance do as much harm as a rise of the same size does good?
 
@@ -130,6 +132,9 @@ def fit_asymmetric_change(
         ``"independent"`` (by 0: the errors of levels are a random walk).
     levels
         For ``"cumulative"``: 2 or 3.
+    time
+        The column that counts along time in place of ``session``: ``"occasion"``, by its order, or
+        one of numbers, such as ``"week"``.
 
     Returns
     -------
@@ -150,6 +155,7 @@ def fit_asymmetric_change(
     >>> change.tidy()["term"].tolist()
     ['rise', 'fall', 'rise + fall']
     """
+    data = along(data, time, whole=True)
     checked_choice("method", method, METHODS)
     checked_choice("errors", errors, ERRORS)
     checked_choice("levels", levels, (2, 3))

@@ -15,6 +15,7 @@ from ...core.results import TIDY_COLUMNS, Result
 from ...errors import DesignError, require_columns
 from ...inference.rows import coefficient_rows, glance_row
 from ...study.select import is_study
+from ...study.times import SESSION, along
 from ..reading import table_of
 from ..result import Ruptures
 from .plots import plot_rates
@@ -88,6 +89,7 @@ def fit_rupture_count(
     rater: str | None = None,
     events: pd.DataFrame | None = None,
     codes: pd.DataFrame | None = None,
+    time: str = SESSION,
     **parameters: Any,
 ) -> RuptureCount:
     """Who has more ruptures, given how many sessions could show one?
@@ -108,6 +110,9 @@ def fit_rupture_count(
         ``"poisson"`` or ``"negative-binomial"`` (counts that vary more than Poisson's).
     events, codes
         Tables for the rules that read reports or codes.
+    time
+        The column that counts along time in place of ``session``: ``"occasion"``, by its order, or
+        one of numbers, such as ``"week"``.
 
     Returns
     -------
@@ -128,6 +133,7 @@ def fit_rupture_count(
     >>> bool(rates.dispersion > 0)
     True
     """
+    data, events, codes = (along(one, time, whole=True) for one in (data, events, codes))
     checked_choice("family", family, FAMILIES)
     table = session_table(
         data, (alliance, subscale, rater), None, rule, parameters, events=events, codes=codes

@@ -13,6 +13,7 @@ from ...core.results import TIDY_COLUMNS, Result
 from ...errors import DesignError
 from ...inference.distributions import half_width
 from ...inference.rows import glance_row
+from ...study.times import SESSION, along
 from ..parameters import check_seed
 from ..result import Ruptures
 from ..rules import find_rule
@@ -107,6 +108,7 @@ def fit_event_study(
     outcome_rater: str | None = None,
     events: pd.DataFrame | None = None,
     codes: pd.DataFrame | None = None,
+    time: str = SESSION,
     **parameters: Any,
 ) -> EventStudy:
     """How does the outcome (or the alliance) run before, at and after a rupture?
@@ -139,6 +141,9 @@ def fit_event_study(
         Of the choice of pseudo-events.
     events, codes
         Tables for the rules that read reports or codes.
+    time
+        The column that counts along time in place of ``session``: ``"occasion"``, by its order, or
+        one of numbers, such as ``"week"``.
 
     Returns
     -------
@@ -163,6 +168,7 @@ def fit_event_study(
     >>> events.tidy()["term"].tolist()[:3]
     ['rupture: slope_before', 'rupture: step', 'rupture: slope_after']
     """
+    data, events, codes = (along(one, time, whole=True) for one in (data, events, codes))
     series = series or ("alliance" if outcome is None else "outcome")
     lag = (1 if series == "outcome" else 0) if lag is None else lag
     _check(series, outcome, pseudo, before, after, min_each, lag)

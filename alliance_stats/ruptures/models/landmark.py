@@ -13,6 +13,7 @@ from ...core.arguments import checked_choice, whole
 from ...core.results import TIDY_COLUMNS, Result
 from ...errors import AllianceStatsWarning, DesignError
 from ...inference.rows import glance_row
+from ...study.times import SESSION, along
 from ..reading import table_of, therapist_of_client
 from ..result import Ruptures
 from .clustered import contrast_rows
@@ -98,6 +99,7 @@ def fit_rupture_outcome(
     events: pd.DataFrame | None = None,
     codes: pd.DataFrame | None = None,
     slopes: str = "all",
+    time: str = SESSION,
     **parameters: Any,
 ) -> RuptureOutcome:
     """Do clients whose early ruptures were repaired end better than those whose were not?
@@ -116,6 +118,9 @@ def fit_rupture_outcome(
     slopes
         ``"all"``: the differences between classes vary between therapists, as far as the data
         carry it; ``"none"``: they are the same with every therapist.
+    time
+        The column that counts along time in place of ``session``: ``"occasion"``, by its order, or
+        one of numbers, such as ``"week"``.
 
     Returns
     -------
@@ -138,6 +143,7 @@ def fit_rupture_outcome(
     >>> bool(later.counts["n"].sum() == len(later.rows))
     True
     """
+    data, events, codes = (along(one, time, whole=True) for one in (data, events, codes))
     landmark = whole(landmark, "landmark", 3)
     checked_choice("slopes", slopes, SLOPES)
     ratings, card, score = read_ratings(

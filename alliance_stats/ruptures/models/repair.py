@@ -14,6 +14,7 @@ from ...core.arguments import shown
 from ...core.results import TIDY_COLUMNS, Result, to_show
 from ...errors import AllianceStatsWarning, DesignError
 from ...inference.rows import glance_row
+from ...study.times import SESSION, along
 from ..result import Ruptures
 from ..rules import find_rule
 from .design import Choices, ModelData, lagged, model_data, slopes_of
@@ -124,6 +125,7 @@ def fit_rupture_repair(
     codes: pd.DataFrame | None = None,
     random_slope: bool | None = None,
     probabilities: bool = True,
+    time: str = SESSION,
     **parameters: Any,
 ) -> RuptureRepair:
     """Does the session after a rupture (or a repair) differ from the client's other sessions?
@@ -179,6 +181,9 @@ def fit_rupture_repair(
         Whether, with the rule ``state_model``, the probabilities that a rupture begins and ends
         enter in place of flags: what detection leaves open is then in the intervals. With `size`
         flags enter, for only what is called a rupture has a size.
+    time
+        The column that counts along time in place of ``session``: ``"occasion"``, by its order, or
+        one of numbers, such as ``"week"``.
 
     Returns
     -------
@@ -207,6 +212,7 @@ def fit_rupture_repair(
     >>> sorted(model.fits)[:2]
     ['alliance, 2 levels', 'outcome, 2 levels']
     """
+    data, events, codes = (along(one, time, whole=True) for one in (data, events, codes))
     table = session_table(
         data,
         (alliance, subscale, rater),

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ...core.arguments import checked_choice, whole
 from ...errors import DesignError
+from ...study.times import SESSION, along
 from ..models.session_table import read_ratings
 from ..parameters import check_seed
 from ..reading import table_of
@@ -54,6 +55,7 @@ def rupture_multiverse(
     outcome_rater: str | None = None,
     events: pd.DataFrame | None = None,
     codes: pd.DataFrame | None = None,
+    time: str = SESSION,
 ) -> Multiverse:
     """Do ruptures go with the next session's outcome, whichever rule and model one takes?
 
@@ -92,6 +94,9 @@ def rupture_multiverse(
         A folder in which answers are kept: what was fitted on the same data is not fitted again.
     progress
         Show a progress bar.
+    time
+        The column that counts along time in place of ``session``: ``"occasion"``, by its order, or
+        one of numbers, such as ``"week"``.
 
     Returns
     -------
@@ -125,6 +130,7 @@ def rupture_multiverse(
     >>> len(many.specifications)
     4
     """
+    data, events, codes = (along(one, time, whole=True) for one in (data, events, codes))
     stated = plan if plan is None or isinstance(plan, AnalysisPlan) else read_analysis_plan(plan)
     named: dict[str, Any] = {"alliance": alliance, "outcome": outcome, "grid": grid}
     named |= {"effect": effect, "response": response}

@@ -14,6 +14,7 @@ from ...core.arguments import shown, whole
 from ...core.results import Result
 from ...errors import DesignError
 from ...inference.rows import glance_row, tidy_rows
+from ...study.times import SESSION, along
 from ..detection import detect_ruptures
 from ..plots import plot_agreement
 from ..result import Ruptures
@@ -122,6 +123,7 @@ def compare_rules(
     subscale: str | None = None,
     events: pd.DataFrame | None = None,
     codes: pd.DataFrame | None = None,
+    time: str = SESSION,
     **common: Any,
 ) -> RuleAgreement:
     """Do different rules find the same ruptures, and the same clients?
@@ -138,6 +140,9 @@ def compare_rules(
         Episodes of two rules are shared where they begin at most so many session numbers apart.
     **common
         Parameters for every rule that has them (``direction``, ``max_gap``, ...).
+    time
+        The column that counts along time in place of ``session``: ``"occasion"``, by its order, or
+        one of numbers, such as ``"week"``.
 
     Returns
     -------
@@ -162,6 +167,7 @@ def compare_rules(
     >>> int(agreement.pairs.loc[0, "n_sessions"])
     330
     """
+    scores, events, codes = (along(one, time, whole=True) for one in (scores, events, codes))
     whole(within, "within", 0)
     specs = _labelled(rules)
     if len(specs) < 2:

@@ -14,6 +14,7 @@ from ...core.drawing import new_axes
 from ...core.results import TIDY_COLUMNS, Result
 from ...errors import AllianceStatsWarning, DesignError
 from ...inference.rows import coefficient_rows, glance_row
+from ...study.times import along
 from ..models.clustered import contrast_rows, least_squares
 from ..models.plots import forest, tidy_up
 from ..models.session_table import detect, read_ratings
@@ -97,6 +98,7 @@ def fit_principles_repair(
     method: str = "linear",
     subscale: str | None = None,
     rater: str | None = None,
+    time: str = "session",
     **parameters: Any,
 ) -> PrinciplesAndRepair:
     """Which of the principles, followed in a session in rupture, go with repair by the next?
@@ -115,6 +117,9 @@ def fit_principles_repair(
         ``"logistic"``: the same predictors in a logistic model whose coefficients are averages
         over clients (generalised estimating equations, exchangeable within clients, standard
         errors robust and corrected for few clients after Mancl & DeRouen 2001).
+    time
+        The column that counts along time in place of ``session``: ``"occasion"``, by its order, or
+        one of numbers, such as ``"week"``.
 
     Returns
     -------
@@ -136,6 +141,7 @@ def fit_principles_repair(
     >>> len(found.table)
     13
     """
+    data, principles = (along(one, time, whole=True) for one in (data, principles))
     checked_choice("method", method, METHODS)
     principles = table_of(data, "principle_codes", principles)
     extents = None if principles is None else tables_of(None, None, principles)[1]

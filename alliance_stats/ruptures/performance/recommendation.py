@@ -14,6 +14,7 @@ from ...core.drawing import new_axes
 from ...core.results import Result
 from ...errors import AllianceStatsError, DesignError
 from ...inference.rows import coefficient_rows, glance_row
+from ...study.times import SESSION, along
 from ..chance import ar1
 from ..chance.expected import stack
 from ..parameters import check_seed, complete
@@ -113,6 +114,7 @@ def recommend_rule(
     measure: str | None = None,
     subscale: str | None = None,
     rater: str | None = None,
+    time: str = SESSION,
     **parameters: Any,
 ) -> RuleAdvice:
     """Which rule finds ruptures in a study with so many, so noisy and so tied sessions?
@@ -142,6 +144,9 @@ def recommend_rule(
         The same seed gives the same numbers.
     **parameters
         Parameters every rule has (``min_sessions``, ``max_gap``, ``direction``, ``range`` ...).
+    time
+        The column that counts along time in place of ``session``: ``"occasion"``, by its order, or
+        one of numbers, such as ``"week"``.
 
     Returns
     -------
@@ -173,6 +178,7 @@ def recommend_rule(
     >>> advice.table[["label", "sensitivity", "ppv"]].shape
     (2, 3)
     """
+    scores = along(scores, time, whole=True)
     finite(depth, "depth", 0)
     whole(duration, "duration", 1)
     if not is_number(base_rate) or not 0 < base_rate <= 1:
