@@ -66,14 +66,17 @@ class _Ledger:
 
     The rows shown span a space of vectors over people. A group is told by them where its vector
     of ones lies in that space, that is where every vector at right angles to the space sums to
-    zero over the group. Two random such vectors (`weights`) tell it with certainty.
+    zero over the group. Two random such vectors tell it with certainty. People whom all groups
+    shown so far treat alike have one `pattern`; vectors of the space hold a number a pattern, so
+    that the work grows with the tables of a report and hardly with its people.
     """
 
     places: dict[Hashable, int] = field(default_factory=dict)
-    basis: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
-    weights: np.ndarray = field(default_factory=lambda: np.zeros((2, 0)))
     patterns: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    sizes: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    basis: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
     shown: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+    weights: np.ndarray = field(default_factory=lambda: np.zeros((2, 0)))
     random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(20))
 
     def admit(self, groups: Iterable[frozenset[Hashable]]) -> bool:
@@ -81,41 +84,68 @@ class _Ledger:
         groups = [group for group in groups if group]
         if any(len(group) < SMALLEST_SHOWN for group in groups):
             return False
-        self._grow(frozenset().union(*groups))
-        basis, weights, patterns = self.basis, self.weights, self.patterns
-        shown = self.shown
-        for group in groups:
-            row = np.zeros(len(self.places))
-            row[[self.places[one] for one in group]] = 1.0
+        held = [self._placed(group) for group in groups]
+        self._grow()
+        patterns, sizes, basis, shown = self.patterns, self.sizes, self.basis, self.shown
+        for people in held:
+            patterns, sizes, parent = _parted(patterns, sizes, people)
+            basis, shown = basis[:, parent], shown[:, parent]
+            row = np.zeros(len(sizes))
+            row[patterns[people]] = 1.0
             new = row
             for _ in range(2):  # once leaves rounding errors that grow with the ledger
-                new = new - basis.T @ (basis @ new)
-            length = float(np.linalg.norm(new))
-            if length < ZERO * np.sqrt(len(row)):
+                new = new - basis.T @ (basis @ (sizes * new))
+            length = float(np.sqrt(sizes @ new**2))
+            if length < ZERO * np.sqrt(len(patterns)):
                 continue  # told already by what is shown
-            if _few_beside(shown, row):
+            if _few_beside(shown, row, sizes):
                 return False
-            new = new / length
             shown = np.vstack([shown, row])
-            basis = np.vstack([basis, new])
-            weights = weights - np.outer(weights @ new, new)
-            patterns = np.unique(2 * patterns + row.astype(np.int64), return_inverse=True)[1]
-        if len(basis) > len(self.basis) and _tells_of_few(weights, patterns):
-            return False
-        self.basis, self.weights, self.patterns = basis, weights, patterns
-        self.shown = shown
+            basis = np.vstack([basis, new / length])
+        if len(basis) > len(self.basis):
+            sums = np.stack([np.bincount(patterns, w, len(sizes)) for w in self.weights])
+            sums -= (sums @ basis.T @ basis) * sizes
+            if _tells_of_few(sums, sizes):
+                return False
+        self.patterns, self.sizes, self.basis, self.shown = patterns, sizes, basis, shown
         return True
 
-    def _grow(self, people: frozenset[Hashable]) -> None:
-        for one in people - self.places.keys():
-            self.places[one] = len(self.places)
+    def _placed(self, group: Iterable[Hashable]) -> np.ndarray:
+        places = self.places
+        return np.array([places.setdefault(one, len(places)) for one in group], dtype=np.int64)
+
+    def _grow(self) -> None:
+        """Let whoever is new be alike: in no group so far."""
         more = len(self.places) - len(self.patterns)
         if not more:
             return
-        self.basis = np.pad(self.basis, ((0, 0), (0, more)))
-        self.shown = np.pad(self.shown, ((0, 0), (0, more)))
+        in_none = np.flatnonzero(~self.shown.any(axis=0))  # one pattern at most
+        if not len(in_none):
+            in_none = np.array([len(self.sizes)])
+            self.sizes = np.append(self.sizes, 0.0)
+            self.basis, self.shown = (np.pad(x, ((0, 0), (0, 1))) for x in (self.basis, self.shown))
+        self.sizes[in_none] += more
+        self.patterns = np.append(self.patterns, np.repeat(in_none, more))
         self.weights = np.hstack([self.weights, self.random.normal(size=(2, more))])
-        self.patterns = np.pad(self.patterns, (0, more))
+
+
+def _parted(
+    patterns: np.ndarray, sizes: np.ndarray, people: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Part the patterns of which a group holds some people only.
+
+    Returns each person's pattern, the patterns' sizes, and which pattern each was part of.
+    """
+    inside = np.bincount(patterns[people], minlength=len(sizes)).astype(float)
+    torn = np.flatnonzero((inside > 0) & (inside < sizes))
+    parent = np.append(np.arange(len(sizes)), torn)
+    renamed = np.arange(len(sizes))
+    renamed[torn] = len(sizes) + np.arange(len(torn))
+    patterns = patterns.copy()
+    patterns[people] = renamed[patterns[people]]
+    sizes = np.append(sizes, inside[torn])
+    sizes[torn] -= inside[torn]
+    return patterns, sizes, parent
 
 
 def _each_once(group: Iterable[Hashable]) -> frozenset[Hashable]:
@@ -123,18 +153,19 @@ def _each_once(group: Iterable[Hashable]) -> frozenset[Hashable]:
     return frozenset(group.unique() if isinstance(group, pd.Series) else group)
 
 
-def _few_beside(shown: np.ndarray, row: np.ndarray) -> bool:
+def _few_beside(shown: np.ndarray, row: np.ndarray, people: np.ndarray) -> bool:
     """Return whether a group and one that was shown lie within each other but for a few."""
-    both, sizes, size = shown @ row, shown.sum(axis=1), row.sum()
+    both, sizes, size = shown @ (people * row), shown @ people, people @ row
     nested = (both == sizes) | (both == size)
     apart = np.abs(sizes - size)
     return bool((nested & (apart > 0) & (apart < SMALLEST_SHOWN)).any())
 
 
-def _tells_of_few(weights: np.ndarray, patterns: np.ndarray) -> bool:
-    """Return whether some fewer than five people are told; those treated alike only together."""
-    sizes = np.bincount(patterns)
-    sums = np.stack([np.bincount(patterns, w) for w in weights])
+def _tells_of_few(sums: np.ndarray, sizes: np.ndarray) -> bool:
+    """Return whether some fewer than five people are told; those treated alike only together.
+
+    `sums` are those of the random vectors over the people of each pattern.
+    """
     small = sizes < SMALLEST_SHOWN
     sizes, sums = sizes[small], sums[:, small]
     if len(sizes) <= MOST_PATTERNS:  # up to two patterns on either side: four people

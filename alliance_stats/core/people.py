@@ -206,6 +206,9 @@ def one_spelling(given: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
         Where two arguments share no client, or ids that only look alike are all that is left.
     """
     changed: dict[str, pd.DataFrame] = {}
+    frames = [value for value in given.values() if isinstance(value, pd.DataFrame)]
+    if not frames and sum(hasattr(value, "tables") for value in given.values()) < 2:
+        return changed  # a study alone: its ids were written alike when it was opened
     for column in ID_COLUMNS:
         first: tuple[str, dict[str, Any]] | None = None
         for name, value in given.items():
@@ -222,12 +225,14 @@ def one_spelling(given: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
             if not all(isinstance(one, str | int | float | np.number) for one in held):
                 continue
             known = {} if first is None else first[1]
+            texts = [_spelled(one) for one in held]
             own: dict[str, Any] = {}
-            for one in held:
-                own.setdefault(_spelled(one), one)
+            for text, one in zip(texts, held, strict=True):
+                own.setdefault(text, one)
             if first is not None and column == CLIENT:
                 _refuse_strangers(own, name, known, first[0])
-            renamed = {one: {**own, **known}[_spelled(one)] for one in held}
+            spelling = {**own, **known}
+            renamed = {one: spelling[text] for one, text in zip(held, texts, strict=True)}
             if frame is not None and any(
                 new is not old and (new != old or type(new) is not type(old))
                 for old, new in renamed.items()

@@ -138,6 +138,28 @@ def fit_multilevel(
     _check_residual(residual, time, df)
     check_slopes(slopes)
 
+    fit = fitted(formula, data, slopes=slopes, reml=reml, df=df, weights=weights, time=time)
+    warn_of(fit, stacklevel=3)
+    return fit
+
+
+def fitted(
+    formula: str,
+    data: pd.DataFrame,
+    *,
+    slopes: str | Sequence[str] = "none",
+    reml: bool = True,
+    df: Method = "satterthwaite",
+    weights: str | Sequence[float] | None = None,
+    time: str | None = None,
+    near: MultilevelFit | None = None,
+) -> MultilevelFit:
+    """Fit a model whose arguments are known to be right, and warn of nothing.
+
+    The search starts from the estimates of `near`, a model much like this one, where there is one:
+    what it finds is the same, sooner.
+    """
+
     def once(parsed: Formula, near: MultilevelFit | None = None) -> MultilevelFit:
         parsed, neighbours = parsed.over(data.columns), None
         if time is None:
@@ -149,11 +171,8 @@ def fit_multilevel(
 
     parsed = parse_formula(formula).over(data.columns)
     if slopes == "none":
-        fit = once(parsed)
-    else:
-        fit = fit_varying(make_design(parsed, data, weights), data, slopes, once)
-    warn_of(fit, stacklevel=3)
-    return fit
+        return once(parsed, near)
+    return fit_varying(make_design(parsed, data, weights), data, slopes, once, near)
 
 
 def _check_residual(residual: str, time: str | None, df: str) -> None:

@@ -67,18 +67,22 @@ def check_slopes(slopes: object, names: Sequence[str] = ()) -> None:
 
 
 def fit_varying(
-    written: Design, data: pd.DataFrame, slopes: str | Sequence[str], fit_once: FitOnce
+    written: Design,
+    data: pd.DataFrame,
+    slopes: str | Sequence[str],
+    fit_once: FitOnce,
+    near: MultilevelFit | None = None,
 ) -> MultilevelFit:
     """Fit a model with the slopes at the lowest level that the data carry, beside those written.
 
     `slopes` is ``"all"`` or the names of predictors. The steps are those of this module; the
-    messages of the result tell them.
+    messages of the result tell them. The first search starts from `near` where it is given.
     """
     names = changing_within(written)
     if slopes != "all":
         check_slopes(slopes, names)
         names = [name for name in names if name in slopes]
-    return _Search(written, data, fit_once).run(names)
+    return _Search(written, data, fit_once).run(names, near)
 
 
 def changing_within(design: Design) -> list[str]:
@@ -132,13 +136,13 @@ class _Search:
         found += [Slope(name, number, True) for number in able for name in apart]
         return [slope for slope in found if (self.groups[slope.level], slope.name) not in own]
 
-    def run(self, names: Sequence[str]) -> MultilevelFit:
+    def run(self, names: Sequence[str], near: MultilevelFit | None = None) -> MultilevelFit:
         """Return the first model of the sequence that can be estimated."""
         slopes = self.candidates(names)
         if not slopes or self.terms[0].effects[0] != "1":
-            return self.fit_once(self.written.formula, None)
+            return self.fit_once(self.written.formula, near)
         lost: list[Slope] = []
-        fit = self._fit(slopes)
+        fit = self._fit(slopes, near)
         while fit is None and slopes:
             lost.append(slopes.pop())
             fit = self._fit(slopes)

@@ -36,7 +36,7 @@ from .engine import variances
 from .engine.autocorrelated import Autocorrelation, fit_autocorrelated
 from .engine.batches import Array
 from .engine.coefficients import Coefficients
-from .engine.deviance import covariances, lifted, profile_at, start
+from .engine.deviance import covariances, profile_at
 from .engine.optimise import Optimum, minimise
 from .summary import text
 
@@ -95,8 +95,7 @@ class MultilevelFit(Result):
         """
         ar1 = None
         if neighbours is None:
-            first = start(design.levels) if theta is None else lifted(design.levels, theta)
-            best = minimise(lambda at: profile_at(design, at, reml), design.levels, first)
+            best = minimise(lambda at: profile_at(design, at, reml), design.levels, theta)
         else:
             design, best, ar1 = fit_autocorrelated(
                 design, neighbours, reml=reml, theta=theta, rho=rho

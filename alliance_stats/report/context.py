@@ -90,12 +90,12 @@ class Context:
         """Return the card of a measure, or None for one without a card."""
         return self.study.measures.get(measure)
 
-    @property
+    @cached_property
     def alliance(self) -> Score:
         """The alliance score the report is about; raises where the study has none."""
         return self._score(ALLIANCE, self.options.alliance, self.options.rater)
 
-    @property
+    @cached_property
     def outcome(self) -> Score:
         """The outcome score the report is about; raises where the study has none."""
         return self._score(OUTCOME, self.options.outcome, "client")

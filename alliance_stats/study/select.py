@@ -11,6 +11,7 @@ from ..core.arguments import checked_choice, shown
 from ..core.people import refuse_repeats, same_ids
 from ..errors import ArgumentError, DesignError, ScoreError, did_you_mean, listing
 from ..instruments import load_registry
+from .frames import once_a_study
 
 if TYPE_CHECKING:
     from ..instruments import Measure, Registry
@@ -247,17 +248,24 @@ def measures_of(given: Any, kinds: Iterable[str], *, rater: str | None = None) -
 
     Occasions count beside sessions; with `rater`, measures of that rater go first.
     """
-    tables = [scores_of(given)]
-    if is_study(given) and given.has("assessments"):
-        tables.append(given.tables["assessments"])
-    held = pd.concat([one.loc[one["score"].notna(), list(KEYS)] for one in tables]).astype(object)
+    held = forms_of(given)
     order = []
     for part in (held[held["rater"] == rater], held):
-        counts = part.groupby(["measure", "scale"], sort=False).size()
+        counts = part.groupby(["measure", "scale"], sort=False)["n"].sum()
         order += [*counts.sort_values(ascending=False, kind="stable").index.get_level_values(0)]
     cards, wanted = cards_of(given), set(kinds)
     names = map(str, dict.fromkeys(order))
     return [name for name in names if getattr(cards.get(name), "construct", None) in wanted]
+
+
+@once_a_study
+def forms_of(given: Any) -> pd.DataFrame:
+    """Return how many scores there are: ``measure, scale, rater, n``, first come first."""
+    tables = [scores_of(given)]
+    if is_study(given) and given.has("assessments"):
+        tables.append(given.tables["assessments"])
+    held = pd.concat([one.loc[one["score"].notna(), list(KEYS)] for one in tables]).astype(object)
+    return held.groupby(list(KEYS), sort=False, dropna=False).size().rename("n").reset_index()
 
 
 def alliance_of(study: Any) -> str:

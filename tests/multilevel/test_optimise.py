@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from alliance_stats.errors import SingularFitWarning
@@ -6,7 +7,9 @@ from alliance_stats.multilevel import fit_multilevel
 from alliance_stats.multilevel.engine.deviance import profile_at, start
 from alliance_stats.multilevel.engine.likelihood import Level
 from alliance_stats.multilevel.engine.optimise import minimise, semidefinite_factor
+from alliance_stats.multilevel.fit import fitted
 
+FEW = 8  # evaluations; steps in the SDs alone take 10 here, and 20 where it is flattest
 SAME_DEVIANCE = 1e-6  # differences of a deviance that no test of models could see
 
 
@@ -25,6 +28,22 @@ def test_the_same_minimum_from_anywhere(sessions, main_formula):
 
 def test_few_evaluations_do(sessions, main_formula):
     assert fit_multilevel(main_formula, sessions).optimum.evaluations <= 25
+
+
+def test_a_slope_that_does_not_vary_takes_few_evaluations():
+    """Near a variance of zero the deviance in the SD may be as flat as a fourth power."""
+    formula = "y ~ x + (1 | client) + (0 + x | client)"
+    client = np.repeat(np.arange(60), 6)
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        frame = pd.DataFrame({"client": client, "x": rng.normal(size=360)})
+        frame["y"] = 2 * rng.normal(size=60)[client] + rng.normal(size=360)
+        fit = fitted(formula, frame)
+        assert fit.converged
+        assert fit.optimum.evaluations <= FEW
+        again = fitted(formula, frame, near=fit)
+        assert again.optimum.evaluations <= 2
+        np.testing.assert_allclose(again.params, fit.params, rtol=1e-9)
 
 
 def test_a_variance_of_zero_is_named(sessions):

@@ -24,9 +24,7 @@ from .deviance import (
     chain,
     covariances,
     jacobian_of_covariances,
-    lifted,
     profile_at,
-    start,
 )
 from .likelihood import Contribution, Level, Partition, contribute
 from .optimise import KKT, Optimum, minimise
@@ -172,8 +170,7 @@ def _fit_at(
 ) -> _Point:
     white = whiten(design, near, rho)
     logdet = float(near.weights(rho)[2][0])
-    first = start(design.levels) if theta is None else lifted(design.levels, theta)
-    best = minimise(lambda at: _raised(profile_at(white, at, reml), logdet), design.levels, first)
+    best = minimise(lambda at: _raised(profile_at(white, at, reml), logdet), design.levels, theta)
     profile = profile_with_correlation(design, near, rho, best.theta, reml)
     slope, curvature = _profiled(profile, design.levels, best.theta)
     return _Point(rho, white, best, profile, slope, curvature)

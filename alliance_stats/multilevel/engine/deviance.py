@@ -199,17 +199,35 @@ def lifted(levels: Sequence[Level], theta: Array) -> Array:
     return np.where(diagonal & (theta < 0.1), 0.1, theta)
 
 
+def alone(levels: Sequence[Level]) -> Array:
+    """Return which elements of theta are the SD of an effect that is correlated with nothing."""
+    return np.array(
+        [size == 1 for lv in levels for size in lv.blocks for _ in range(size * (size + 1) // 2)]
+    )
+
+
 def chain(
-    levels: Sequence[Level], theta: Array, gradient: Array, hessian: Array
+    levels: Sequence[Level],
+    theta: Array,
+    gradient: Array,
+    hessian: Array,
+    squared: Array | None = None,
 ) -> tuple[Array, Array]:
-    """Carry a gradient and a Hessian in the elements of D over to theta."""
+    """Carry a gradient and a Hessian in the elements of D over to theta.
+
+    `squared` are elements of theta, each alone in its block, for whose square (the element of D)
+    derivatives stay.
+    """
     jacobian = jacobian_of_covariances(levels, theta)
+    curving = np.ones(len(theta))
+    if squared is not None:
+        jacobian[squared, squared], curving[squared] = 1.0, 0.0
     curved = jacobian.T @ hessian @ jacobian
     first = 0
     for level in levels:
         here = slice(first, first + len(level.pairs))
         place, weight = level.curvature
-        curved[here, here] += weight * gradient[here][place]
+        curved[here, here] += weight * gradient[here][place] * curving[here]
         first = here.stop
     return jacobian.T @ gradient, curved
 

@@ -1,10 +1,12 @@
 """Minimising the deviance by Newton steps in a trust region, and checking that it is a minimum.
 
 The deviance depends on theta only through ``D = Lambda Lambda'``, so it is smooth without
-bounds: a variance of zero is reached from either side of ``Lambda = 0``. With exact first and
-second derivatives a handful of evaluations do. What an optimiser says is not believed: at the
-end the Karush-Kuhn-Tucker conditions are checked in ``D`` itself, where the problem has its
-boundary.
+bounds: a variance of zero is reached from either side of ``Lambda = 0``. There it may be as flat
+as a fourth power, which Newton's steps come down by a third at a time; so a small variance that is
+correlated with nothing is moved itself and held at zero, its bound, where the deviance falls
+towards it. With exact first and second derivatives a handful of evaluations do. What an optimiser
+says is not believed: at the end the Karush-Kuhn-Tucker conditions are checked in ``D`` itself,
+where the problem has its boundary.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .batches import Array
-from .deviance import Profile, chain, factors
+from .deviance import Profile, alone, chain, factors, lifted, start
 from .likelihood import Level
 
 Evaluate = Callable[[Array], Profile]
@@ -23,6 +25,7 @@ Evaluate = Callable[[Array], Profile]
 DECREMENT = 1e-16  # predicted fall of the deviance that ends the search: 1e-8 standard errors
 NOISE = 1e-7  # falls of the deviance smaller than this drown in rounding when n is large
 KKT = 1e-4  # largest slope of the deviance accepted as none, in standard errors of the variances
+SMALL = 0.3  # a Lambda by itself below this is moved by its square
 BOUNDARY = 1e-4  # a diagonal element of Lambda below this is on the boundary, as in lme4
 MAX_STEPS = 100
 MAX_RESTARTS = 4
@@ -42,13 +45,17 @@ class Optimum:
     """(level, effect) of every zero on the diagonal of a Lambda."""
 
 
-def minimise(evaluate: Evaluate, levels: Sequence[Level], theta: Array) -> Optimum:
+def minimise(evaluate: Evaluate, levels: Sequence[Level], near: Array | None = None) -> Optimum:
     """Find the theta with the least deviance.
 
-    `evaluate` returns a `Profile` with second derivatives. From a point that satisfies the
+    `evaluate` returns a `Profile` with second derivatives. The search starts `near` a theta, where
+    one is known. From a point that satisfies the
     first-order conditions but is no minimum the search is taken up again beside it.
     """
     counted = _Counter(evaluate)
+    theta = start(levels)
+    if near is not None:
+        theta = np.where(alone(levels), near, lifted(levels, near))
     profile = counted(theta)
     for restart in range(MAX_RESTARTS):
         theta, profile = _newton(counted, levels, theta, profile)
@@ -70,20 +77,61 @@ class _Counter:
         return self.evaluate(theta)
 
 
+@dataclass(frozen=True)
+class _Way:
+    """The way downhill from a point: theta, but for small variances by themselves (`squared`)."""
+
+    at: Array
+    squared: Array
+    gradient: Array
+    hessian: Array
+    step: Array
+    decrement: float
+
+    @classmethod
+    def down(cls, levels: Sequence[Level], theta: Array, profile: Profile) -> _Way:
+        squared = alone(levels) & (np.abs(theta) < SMALL)
+        at = np.where(squared, theta**2, theta)
+        slopes = chain(levels, theta, profile.gradient, profile.hessian, squared)
+        return cls(at, squared, *slopes, *_bounded_step(*slopes, at, squared))
+
+    def theta(self, step: Array) -> Array:
+        return np.where(self.squared, np.sqrt(np.maximum(self.at + step, 0.0)), self.at + step)
+
+
+def _bounded_step(
+    gradient: Array, hessian: Array, at: Array, squared: Array
+) -> tuple[Array, float]:
+    """Return the Newton step that takes no variance below zero, and the fall it promises."""
+    held = squared & (at <= 0.0) & (gradient >= 0.0)
+    step = np.zeros(len(at))
+    while True:
+        free = ~held
+        slope = gradient + hessian @ np.where(held, step, 0.0)
+        step[free], fall = newton_step(slope[free], hessian[np.ix_(free, free)])
+        below = free & squared & (at + step < 0.0)
+        if not below.any():
+            to_zero = np.where(held, step, 0.0)
+            return step, fall + abs(float((gradient + 0.5 * hessian @ to_zero) @ to_zero))
+        step[below] = -at[below]
+        held |= below
+
+
 def _newton(
     evaluate: Evaluate, levels: Sequence[Level], theta: Array, profile: Profile
 ) -> tuple[Array, Profile]:
     radius = 1.0
     for _ in range(MAX_STEPS):
-        gradient, hessian = chain(levels, theta, profile.gradient, profile.hessian)
-        step, decrement = newton_step(gradient, hessian)
-        if decrement < DECREMENT:
+        way = _Way.down(levels, theta, profile)
+        step = way.step
+        if way.decrement < DECREMENT:
             break
         length = float(np.linalg.norm(step))
         if length > radius:
-            step *= radius / length
-        trial = evaluate(theta + step)
-        expected = -(gradient @ step + 0.5 * step @ hessian @ step)
+            step = step * (radius / length)
+        there = way.theta(step)
+        trial = evaluate(there)
+        expected = -(way.gradient @ step + 0.5 * step @ way.hessian @ step)
         gain = profile.deviance - trial.deviance
         if not np.isfinite(trial.deviance) or gain < -NOISE:
             radius = 0.25 * min(length, radius)
@@ -92,22 +140,20 @@ def _newton(
             radius *= 3.0
         elif expected > NOISE and gain < 0.25 * expected:
             radius = 0.5 * min(length, radius)
-        if abs(gain) <= NOISE and _decrement(levels, theta + step, trial) >= decrement:
+        if abs(gain) <= NOISE and _Way.down(levels, there, trial).decrement >= way.decrement:
             break  # rounding decides from here on
-        theta, profile = theta + step, trial
+        theta, profile = there, trial
     return theta, profile
 
 
 def newton_step(gradient: Array, hessian: Array) -> tuple[Array, float]:
     """Return the step downhill (curvatures taken as positive) and the fall it promises."""
+    if not len(gradient):
+        return gradient, 0.0
     curvature, axes = np.linalg.eigh(hessian)
     along = axes.T @ gradient
     steep = np.maximum(np.abs(curvature), 1e-10 * max(float(np.abs(curvature).max()), 1e-10))
     return -axes @ (along / steep), float(along @ (along / steep)) / 2.0
-
-
-def _decrement(levels: Sequence[Level], theta: Array, profile: Profile) -> float:
-    return newton_step(*chain(levels, theta, profile.gradient, profile.hessian))[1]
 
 
 def _settle(

@@ -111,8 +111,7 @@ def model_data(
     needed = [response, *names, *([own] if c.lagged_outcome else []), *groups]
     there = together[needed].notna().all(axis=1).to_numpy()
     columns = list(dict.fromkeys([*needed, "session", *keep]))
-    rows = together.loc[there, columns].reset_index(drop=True)
-    rows.attrs = {}
+    rows = pd.DataFrame(together.loc[there, columns].reset_index(drop=True))
     n_clients = rows["client_id"].nunique()
     if n_clients < LEAST_CLIENTS:
         raise DesignError(
@@ -121,7 +120,7 @@ def model_data(
         )
     rows, terms, lost = _terms(rows, names, c, groups, parts)
     if c.lagged_outcome:
-        rows = decompose(rows, own)
+        rows = _decomposed(rows, own)
         terms.append(f"{own}_within")
     if c.detrending == "covariate":
         terms.insert(0, "session")
@@ -153,8 +152,7 @@ def _terms(
     trend = "session" if c.detrending == "predictor" else None
     if c.centring == "none" and trend is None:
         return rows, list(names), []
-    rows = decompose(rows, names, by=groups, detrend=trend)
-    rows.attrs = {}
+    rows = _decomposed(rows, names, by=groups, detrend=trend)
     terms = [f"{name}_{part}" for name in names for part in parts]
     lost = []
     if trend:
@@ -169,6 +167,11 @@ def _terms(
         level = {name: rows[name] - rows[f"{name}_trend"] for name in names}
         return rows.assign(**level), list(names), lost
     return rows, [t for t in terms if _varies(rows[t])], lost
+
+
+def _decomposed(rows: pd.DataFrame, names: str | list[str], **how: Any) -> pd.DataFrame:
+    """Return parts within and between without their record, which pandas copies at every step."""
+    return pd.DataFrame(decompose(rows, names, **how))
 
 
 def _varies(column: pd.Series) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -12,7 +11,7 @@ import pandas as pd
 
 from ...core.arguments import shown
 from ...core.results import TIDY_COLUMNS, Result, to_show
-from ...errors import AllianceStatsWarning, DesignError
+from ...errors import DesignError
 from ...inference.rows import glance_row
 from ...study.times import SESSION, along
 from ..result import Ruptures
@@ -294,13 +293,11 @@ def _fit_all(
     return fits, pd.concat(tables, ignore_index=True), notes
 
 
-def quiet_fit(data: ModelData, df: Method) -> MultilevelFit:
-    """Fit a model; what it would warn of is in its messages."""
-    from ...multilevel import fit_multilevel
+def quiet_fit(data: ModelData, df: Method, near: MultilevelFit | None = None) -> MultilevelFit:
+    """Fit a model; what it would warn of is in its messages. `near` is one much like it."""
+    from ...multilevel.fit import fitted
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", AllianceStatsWarning)
-        return fit_multilevel(data.formula, data.rows, slopes=data.choices.slopes, df=df)
+    return fitted(data.formula, data.rows, slopes=data.choices.slopes, df=df, near=near)
 
 
 def _start(table: SessionTable, c: Choices, fits: Mapping[str, MultilevelFit]) -> list[str]:

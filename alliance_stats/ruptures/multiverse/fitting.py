@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,9 @@ from ..models.design import ModelData, lagged, model_data
 from ..models.repair import centre_sizes, quiet_fit
 from ..models.session_table import detect, mark
 from .grid import Specification
+
+if TYPE_CHECKING:
+    from ...multilevel import MultilevelFit
 
 RESPONSES = ("outcome", "alliance")
 EFFECTS = ("rupture", "repair", "rupture_size", "repair_size")
@@ -90,14 +93,16 @@ def answer(
     counts = {"n_ruptures": len(found.episodes), "n_repaired": repaired}
     if question.effect.endswith("_size"):
         rows, _ = centre_sizes(rows)
+    ids = {name: "category" for name in ("client_id", "therapist_id") if name in rows}
     together: dict[int, pd.DataFrame] = {}
-    answers = []
+    answers, near = [], None
     for one in task.specifications:
         k = one.model["lag"]
         if k not in together:
             columns = [n for n in (*question.predictors, question.response, ROW) if n in rows]
-            together[k] = lagged(rows, columns, k)
-        answers.append(_fit(together[k], one, question, counts))
+            together[k] = pd.DataFrame(lagged(rows, columns, k)).astype(ids)
+        given, near = _fit(together[k], one, question, counts, near)
+        answers.append(given)
     return answers
 
 
@@ -109,25 +114,37 @@ def _nothing(reason: str, **known: Any) -> Answer:
 
 
 def _fit(
-    together: pd.DataFrame, one: Specification, question: Question, counts: Mapping[str, int]
-) -> Answer:
+    together: pd.DataFrame,
+    one: Specification,
+    question: Question,
+    counts: Mapping[str, int],
+    near: MultilevelFit | None,
+) -> tuple[Answer, MultilevelFit | None]:
+    """Return what a specification gives, and the fit near which the next one is looked for."""
     missing = [name for name in question.predictors if name not in together.columns]
     if missing:
-        return _nothing(f"The rule '{one.rule}' gives no {missing[0].replace('_', ' ')}.", **counts)
+        lacks = missing[0].replace("_", " ")
+        return _nothing(f"The rule '{one.rule}' gives no {lacks}.", **counts), near
     choices = one.choices(question.predictors)
     keep = [ROW, f"{ROW}_lag{choices.lag}"]
+    term = choices.of_interest
     try:
         data = model_data(together, question.response, choices, keep)
-        fit = quiet_fit(data, "satterthwaite")
-        term = choices.of_interest
-        if term not in fit.params.index:
-            return _nothing(f"'{question.effect}' does not vary in these rows.", **counts)
+        fit = quiet_fit(data, "satterthwaite", near)
     except AllianceStatsError as error:
-        return _nothing(str(error), **counts)
-    row: Any = fit.tidy().set_index("term").loc[term]
+        return _nothing(str(error), **counts), near
+    if term not in fit.params.index:
+        return _nothing(f"'{question.effect}' does not vary in these rows.", **counts), fit
+    at, own = fit.params.index.get_loc(term), fit.coefficients
+    low, high = fit.conf_int().loc[term]
     rows, weights = within_weights(data)
     numbers = {
-        **{name: float(row[name]) for name in NUMBERS if name != "estimate_within"},
+        "estimate": float(own.params[at]),
+        "std_error": float(own.bse[at]),
+        "df": float(own.df[at]),
+        "p_value": float(own.pvalues[at]),
+        "conf_low": float(low),
+        "conf_high": float(high),
         "estimate_within": float(weights @ together[question.response].to_numpy()[rows]),
         "nobs": fit.nobs,
         "n_clients": fit.n_groups["client_id"],
@@ -136,7 +153,7 @@ def _fit(
         "singular": fit.singular,
         "message": "" if fit.converged else fit.convergence_note,
     }
-    return Answer(numbers, rows, weights)
+    return Answer(numbers, rows, weights), fit
 
 
 def within_weights(data: ModelData) -> tuple[npt.NDArray[np.int64], Floats]:
