@@ -197,6 +197,8 @@ class Disclosure:
         Everybody in the study. How many they are is shown first, where they are five or more.
     everything
         Withhold nothing: for the owner of the data, in a report that does not travel.
+    persons
+        Client → whose course it is, where a person may have several.
 
     Examples
     --------
@@ -215,8 +217,10 @@ class Disclosure:
         therapists: Iterable[Hashable] = (),
         *,
         everything: bool = False,
+        persons: Mapping[Hashable, Hashable] | None = None,
     ) -> None:
         self.everything = everything
+        self._persons = dict(persons or {})
         self._ledgers: dict[str, _Ledger] = {}
         self.withheld = False
         self.everybody = frozenset(clients)
@@ -227,14 +231,23 @@ class Disclosure:
     def of(cls, study: Any, *, everything: bool = False) -> Disclosure:
         """Return the ledger of a study, with everybody in its tables."""
         tables = study.tables
-        return cls(ids_in(tables, CLIENT), ids_in(tables, THERAPIST), everything=everything)
+        clients = tables.get("clients", pd.DataFrame())
+        courses = clients.get([CLIENT, "person_id"]) if "person_id" in clients else None
+        persons = None if courses is None else dict(courses.itertuples(index=False, name=None))
+        everybody = ids_in(tables, CLIENT), ids_in(tables, THERAPIST)
+        return cls(*everybody, everything=everything, persons=persons)
 
     def shows(self, *groups: Iterable[Hashable], of: str = "client") -> bool:
         """Return whether the sizes of all the groups may be shown, and remember that they are."""
         if self.everything:
             return True
         ledger = self._ledgers.setdefault(of, _Ledger())
-        shown = ledger.admit([_each_once(group) for group in groups])
+        found = [_each_once(group) for group in groups]
+        few = of == CLIENT.removesuffix("_id") and any(
+            0 < len({self._persons.get(one, one) for one in group}) < SMALLEST_SHOWN
+            for group in found
+        )
+        shown = not few and ledger.admit(found)
         self.withheld |= not shown
         return shown
 

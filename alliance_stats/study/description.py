@@ -26,7 +26,8 @@ def describe(study: Study) -> pd.DataFrame:
 
 def _units(tables: dict[str, pd.DataFrame]) -> list[Row]:
     """Count sites, therapists, clients and sessions in the tables that know them."""
-    ids = {"sites": "site_id", "therapists": "therapist_id", "clients": "client_id"}
+    ids = {"sites": "site_id", "therapists": "therapist_id"}
+    ids |= {"clients": "client_id", "persons": "person_id"}
     rows: list[Row] = []
     for unit, column in ids.items():
         if seen := ids_in(tables, column):

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 KEYS = ("measure", "scale", "rater")
 USUAL = {"scale": "total", "rater": "client"}
 TIMES = {"session": "scores", "occasion": "assessments"}
+COURSE = ("person_id", "episode")
+"""Whose course it is, and which, where a client's treatments are counted."""
 ALLIANCE, OUTCOME = ("alliance",), ("outcome", "function")
 """What the cards say of measures of the alliance, and of the outcome."""
 
@@ -328,7 +330,7 @@ def _with_people(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Add the session's therapist and date, and what the clients' and therapists' tables say."""
     for table, keys, wanted in (
         ("sessions", ["client_id", "session"], ("therapist_id", "date")),
-        ("clients", ["client_id"], ("therapist_id", "site_id", "condition")),
+        ("clients", ["client_id"], ("therapist_id", "site_id", "condition", *COURSE)),
         ("therapists", ["therapist_id"], ("site_id",)),
     ):
         source = study.tables.get(table)

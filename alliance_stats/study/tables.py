@@ -35,6 +35,9 @@ TABLES: tuple[str, ...] = (
 """The tables a study can hold; a table stands after those it refers to."""
 
 
+OCCASIONS = ("intake", "pre", "mid", "post", "followup")
+"""The occasions whose order is known."""
+
 NO_REAL_LIMIT = 10_000
 """A maximum this high only keeps nonsense out (a date as a session number): no limit in words."""
 

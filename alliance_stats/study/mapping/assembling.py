@@ -12,6 +12,7 @@ from ..tables import TABLES
 from .people import first_of
 from .source import Gathered, Part
 from .values import plain_text
+from .who import COURSE
 
 _KEYS = {"sessions": ["client_id", "session"], "clients": ["client_id"]}
 _KEYS["therapists"] = ["therapist_id"]
@@ -20,6 +21,8 @@ _NAMED_IN: dict[str, tuple[str, ...]] = {
     "clients": ("sessions", "assessments", "terminations"),
     "therapists": ("clients", "sessions", "forecasts"),
 }
+_OF_A_TREATMENT = ("therapist_id", "condition")
+"""What is said of a client's treatment, not of the person."""
 
 
 @dataclass
@@ -36,10 +39,12 @@ def assemble(gathered: Gathered) -> Assembled:
     for name in (*TABLES, *BESIDE):
         parts = [part for part in gathered.parts if part.table == name]
         if name in _KEYS:
-            parts = _given_before_derived(parts, _KEYS[name])
+            courses = gathered.who.courses if name == "clients" else {}
+            parts = _given_before_derived(parts, _KEYS[name], courses)
         if parts:
             _put(result, parts)
     _derive_missing(result)
+    _name_courses(result, gathered)
     for name, frame in result.tables.items():
         if name not in BESIDE:
             gathered.rows_in[name] = gathered.rows_in.get(name, 0) + len(frame)
@@ -115,8 +120,13 @@ def _plain(column: pd.Series) -> pd.Series:
 # -- given and derived ------------------------------------------------------------------------
 
 
-def _given_before_derived(parts: list[Part], key: list[str]) -> list[Part]:
-    """Return the given parts, filled with what the derived ones know; else the derived, once."""
+def _given_before_derived(
+    parts: list[Part], key: list[str], courses: dict[str, tuple[str, int]]
+) -> list[Part]:
+    """Return the given parts, filled with what the derived ones know; else the derived, once.
+
+    A later treatment (of `courses`) of a client who is given is taken from the derived rows.
+    """
     given = [part for part in parts if part.given]
     derived = [part for part in parts if not part.given]
     if not derived:
@@ -124,7 +134,8 @@ def _given_before_derived(parts: list[Part], key: list[str]) -> list[Part]:
     if not given:
         return [_once(derived, key)]
     known = _once(derived, key)
-    return [_filled(part, known, key) for part in given]
+    filled = [_filled(part, known, key) for part in given]
+    return [*filled, *_later_courses(filled, known, courses)] if courses else filled
 
 
 def _filled(part: Part, known: Part, key: list[str]) -> Part:
@@ -147,6 +158,46 @@ def _filled(part: Part, known: Part, key: list[str]) -> Part:
             np.where(here, layout[at] + len(part.layouts), part.layout).astype(np.int32),
         )
     return replace(part, frame=frame, filled=filled, layouts=part.layouts + known.layouts)
+
+
+def _later_courses(
+    given: list[Part], known: Part, courses: dict[str, tuple[str, int]]
+) -> list[Part]:
+    """Return rows for later treatments of clients of whom a file lists the person alone.
+
+    What is known of the person is the same in each; who treats, and how, is not.
+    """
+    listed = {one for part in given for one in part.frame["client_id"].dropna()}
+    found = []
+    for part in given:
+        place = {one: at for at, one in enumerate(part.frame["client_id"])}
+        rows = [
+            (at, place[courses[one][0]], one)
+            for at, one in enumerate(known.frame["client_id"].astype(object))
+            if one in courses and one not in listed and courses[one][0] in place
+        ]
+        if not rows:
+            continue
+        own, whose, names = (list(each) for each in zip(*rows, strict=True))
+        frame = part.frame.iloc[whose].reset_index(drop=True).assign(client_id=names)
+        treated = known.frame.iloc[own].reset_index(drop=True)
+        frame = frame.assign(
+            **{name: treated.get(name) for name in _OF_A_TREATMENT if name in frame}
+        )
+        places = {name: (row[whose], at[whose]) for name, (row, at) in part.filled.items()}
+        rows_in, layout = part.rows[whose], part.layout[whose]
+        found.append(replace(part, frame=frame, rows=rows_in, layout=layout, filled=places))
+    return found
+
+
+def _name_courses(result: Assembled, gathered: Gathered) -> None:
+    """Say in the table of clients whose course each is, and which, where treatments are counted."""
+    courses, clients = gathered.who.courses, result.tables.get("clients")
+    if not courses or clients is None or "client_id" not in clients:
+        return
+    pairs = [courses.get(one, (one, 1)) for one in clients["client_id"].astype(object)]
+    named = dict(zip(COURSE, map(list, zip(*pairs, strict=True)), strict=True))
+    result.tables["clients"] = clients.assign(**named)
 
 
 def _once(parts: list[Part], key: list[str]) -> Part:

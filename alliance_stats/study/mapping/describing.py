@@ -132,6 +132,7 @@ class _Reader(Checker):
             measures=self.measures(given, place),
             carry=_carried(given.get("carry", True)),
             id_prefix="" if prefix is None else str(prefix),
+            episode=given.get("episode"),
             time_unit=given.get("time_unit"),
             encoding=given.get("encoding"),
             delimiter=given.get("delimiter"),

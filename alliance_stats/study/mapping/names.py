@@ -39,6 +39,11 @@ ROLES: tuple[tuple[str, str, str], ...] = (
         r"|weeks?|wochen?|weken|semaine|semana|months?|monate?|maand|mois|mes",
     ),
     (
+        "episode",
+        rf"episoden?{_NR}?|(?:treatment|therapy|therapie|behandlungs?|traitement){_NR}",
+        "",
+    ),
+    (
         "date",
         r"(?:session|sess|sitzungs|visit)?(?:date|datum|fecha|day|tag)",
         r"(?:start|recorded|completion)date",

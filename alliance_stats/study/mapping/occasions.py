@@ -40,13 +40,20 @@ def read_occasions(source: Source, blocks: list[Block]) -> None:
         occasion = _named_by_time(source)
     carried, columns = _carried(source) if occasion is not None else ({}, {})
     tables = tables_for(blocks, "given_items", "given_assessments", "assessments")
+    again = repeated_keys(client, None if occasion is None else occasion.codes, usable)
     for block, table in zip(blocks, tables, strict=True):
         own = block.slot[1]
         if own is None and occasion is None:
             no_session(source, block)
             continue
         cells = matrix(source, block)
-        at = np.flatnonzero(usable if own is None else usable & ~np.isnan(cells).all(axis=1))
+        mine = usable if block.rows is None else usable & block.rows
+        here = mine & (~np.isnan(cells).all(axis=1) | (False if own is not None else ~again))
+        at = np.flatnonzero(here)
+        if own is None:
+            empty = int(np.count_nonzero(mine & ~here)) * len(block.parts)
+            reason = "an empty form beside another row of the occasion"
+            source.gathered.leave_out("assessments", reason, empty, source.file.file)
         which = occasion if own is None else categories_of(own, len(source))
         keys: dict[str, Any] = {"client_id": client, "occasion": which}
         keys |= carried if own is None else _spread(source, block)
@@ -68,6 +75,19 @@ def read_occasions(source: Source, blocks: list[Block]) -> None:
             )
     client_rows(source, client, np.flatnonzero(usable))
     therapist_rows(source, np.flatnonzero(usable))
+
+
+def repeated_keys(client: pd.Categorical, when: Any, usable: np.ndarray) -> np.ndarray:
+    """Return the rows whose client and session (or occasion) have another row.
+
+    Where rows are of several kinds (a row a form or a rater), each holds its own measures and
+    leaves those of the others empty: there, an empty form was not given.
+    """
+    if when is None:
+        return np.zeros(len(usable), dtype=bool)
+    keys = pd.DataFrame({"client": client.codes, "when": when})
+    again = keys.duplicated().to_numpy() & usable
+    return keys.duplicated(keep=False).to_numpy() if again.any() else again
 
 
 def _named_by_time(source: Source) -> pd.Categorical:

@@ -18,6 +18,7 @@ from .sessions_of import read_open_source
 from .source import Gathered, Source
 from .spec import SourceSpec
 from .tables_of import table_part
+from .who import note_ids
 
 DESCRIPTIONS = ("study.yaml", "study.yml", "datapackage.json")
 
@@ -57,8 +58,11 @@ def read_study(path: str | os.PathLike[str]) -> RawStudy:
         sources = [(source, _conventions(source)) for source in spec.sources]
     gathered.time_unit = raw.options.get("time_unit")
     gathered.raters += tuple(raw.options.get("raters", ()))
-    for source, conventions in sources:
-        _read_source(source, conventions, folder, raw, gathered)
+    prefixed = any(source.id_prefix for source, _ in sources)
+    for spec, conventions in sources:
+        source = _read_source(spec, conventions, folder, raw, gathered)
+        if source is not None and prefixed:
+            note_ids(source)
     return _finished(raw, gathered)
 
 
@@ -74,7 +78,8 @@ def _finished(raw: RawStudy, gathered: Gathered) -> RawStudy:
         "already_reversed", set()
     )
     raw.options |= {name: raw.tables.pop(name) for name in BESIDE if name in raw.tables}
-    raw.problems += [*gathered.problems, *gathered.takings.problems()]
+    raw.options["notes"] = [*raw.options.get("notes", ()), *filter(None, [gathered.who.note])]
+    raw.problems += [*gathered.problems, *gathered.takings.problems(), *gathered.who.problems()]
     raw.set_aside += gathered.set_aside
     raw.rows_in = {name: n for name, n in gathered.rows_in.items() if name not in BESIDE}
     return raw
@@ -163,23 +168,24 @@ def _conventions(source: SourceSpec) -> Conventions:
 
 def _read_source(
     spec: SourceSpec, conventions: Conventions, folder: Path, raw: RawStudy, gathered: Gathered
-) -> None:
+) -> Source | None:
     try:
         path = inside(folder, spec.file)
         loaded = load(path, sheet=spec.sheet, conventions=conventions)
     except ReadError as error:
         raw.problems.append(not_readable(error, spec.file, spec.table or ""))
-        return
+        return None
     _note_reading(spec, loaded, raw, gathered)
     source = Source(spec, loaded, gathered)
     if source.file not in raw.files:
         raw.files.append(source.file)
     if spec.table is None:
         read_open_source(source)
-        return
+        return source
     part = table_part(source, spec.table)
     gathered.parts.append(part)
     source.name_repeated()
+    return source
 
 
 def _note_reading(spec: SourceSpec, loaded: Loaded, raw: RawStudy, gathered: Gathered) -> None:

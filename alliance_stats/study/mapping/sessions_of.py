@@ -10,7 +10,7 @@ import pandas as pd
 
 from ...errors import plural
 from .assembling import stacked
-from .occasions import read_occasions
+from .occasions import read_occasions, repeated_keys
 from .people import client_rows, first_of, therapist_rows
 from .source import Part, Source
 from .tables_of import settled, table_part, with_further
@@ -75,7 +75,7 @@ def _sessions(source: Source, blocks: list[Block]) -> None:
         session, bad = source.typed("sessions", "session", needed=True)
         usable[bad] = False
     client_only = _rows_on_clients(source, blocks, session, usable)
-    again = _repeated_keys(client, session, usable & ~client_only)
+    again = repeated_keys(client, session, usable & ~client_only)
     tables = tables_for(blocks, "ratings", "given_scores", "scores")
     _count_lost(source, blocks, tables, blank, usable, client_only)
     usable &= ~client_only
@@ -146,19 +146,6 @@ def _rows_on_clients(
         if rows.any() and source.frame[source.columns.get(name, name)][~rows].isna().all()
     ]
     return rows
-
-
-def _repeated_keys(client: pd.Categorical, session: Any, usable: np.ndarray) -> np.ndarray:
-    """Return the rows whose client and session have another row.
-
-    Where rows are of several kinds (a row a form or a rater), each holds its own measures and
-    leaves those of the others empty: there, an empty form was not given.
-    """
-    if session is None:
-        return np.zeros(len(usable), dtype=bool)
-    keys = pd.DataFrame({"client": client.codes, "session": session})
-    again = keys.duplicated().to_numpy() & usable
-    return keys.duplicated(keep=False).to_numpy() if again.any() else again
 
 
 def _count_lost(

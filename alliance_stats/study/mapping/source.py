@@ -25,12 +25,11 @@ from .values import (
     is_one_of,
     numbers,
     recoded,
-    text_index,
-    trimmed,
     whole_numbers,
     without_codes,
 )
-from .vocabulary import DAYS, IDS, KEYS, OCCASIONS, columns_for, enum_of, fields_of, type_of
+from .vocabulary import DAYS, KEYS, OCCASIONS, columns_for, enum_of, fields_of, type_of
+from .who import Who, settle_ids
 
 ROW = "{row}"
 """In place of a column of clients: a row is a client, its id the row's number in the file."""
@@ -70,6 +69,7 @@ class Gathered:
     raters: tuple[str, ...] = enum_of("ratings", "rater")
     time_unit: str | None = None
     takings: Takings = field(default_factory=Takings)
+    who: Who = field(default_factory=Who)
 
     def leave_out(self, table: str, reason: str, rows: int, file: str) -> None:
         """Count rows that came in and are not kept."""
@@ -98,13 +98,14 @@ class Source:
         self.spread: dict[str, dict[Slot, str]] = {}
         """Ours whose columns have the session or occasion in their names: slot → column."""
         self._take_where()
+        self.episode = self._episodes()
         self.written = Written(self.rows, {})
         self.columns = self._resolve()
         self.used: set[str] = {*self.columns.values(), *spec.where}
+        self.used.update([spec.episode] if isinstance(spec.episode, str) else [])
         self.used.update(*(columns.values() for columns in self.spread.values()))
         self._recode()
-        self._trim_ids()
-        self._prefix_ids()
+        settle_ids(self)
 
     def _take_where(self) -> None:
         """Keep the rows that ``where:`` takes; say so where it takes none."""
@@ -129,9 +130,39 @@ class Source:
                 )
             taken &= here
         self.gathered.takings.add(self.file, self.spec, self.rows, taken)
+        self._keep(taken)
+
+    def _keep(self, taken: np.ndarray) -> None:
         if not taken.all():
             self.frame, self.rows = self.frame[taken].reset_index(drop=True), self.rows[taken]
             self.notes.rows = self.rows
+
+    def _episodes(self) -> np.ndarray | int:
+        """Return the treatment each row is of; rows of which it cannot be told are left out."""
+        given = self.spec.episode
+        if not isinstance(given, str):
+            return given or 1
+        if given not in self.frame.columns:
+            self.absent(given, "which study.yaml gives as episode")
+            return 1
+        number, bad = whole_numbers(self.frame[given])
+        bad = np.union1d(bad, np.flatnonzero(number < 1))
+        table = self.spec.table or "sessions"
+        self.notes.bad_cells(
+            self.frame[given],
+            bad,
+            rule="not_a_whole_number",
+            table=table,
+            column=given,
+            expected="the number of a treatment (1, 2, ...)",
+            hint="Correct it in the file, or leave it empty for a client's first treatment.",
+            consequence="The row is left out.",
+        )
+        self.gathered.leave_out(table, "an episode that cannot be read", len(bad), self.file.file)
+        kept = np.ones(len(number), dtype=bool)
+        kept[bad] = False
+        self._keep(kept)
+        return np.nan_to_num(number[kept], nan=1).astype("int64")
 
     # -- columns ----------------------------------------------------------------------------
 
@@ -262,40 +293,6 @@ class Source:
             else:
                 self.frame = self.frame.assign(**{column: changed})
 
-    def _trim_ids(self) -> None:
-        """Take blanks off ids: nobody means them, and a merge outside would lose the person."""
-        spread = [(name, column) for name in self.spread for column in self.spread[name].values()]
-        for name, column in [*self.columns.items(), *spread]:
-            if name not in IDS or self.spec.as_is:
-                continue
-            whole = self.uses.get((name, column), self.frame[column])
-            series, at = trimmed(whole)
-            if len(at):
-                first = whole.iloc[at[0]]
-                self.uses[name, column] = series
-                self.notes.add(
-                    "blanks_around_id",
-                    f"{len(at):,} {'id' if len(at) == 1 else 'ids'} in column '{column}' with "
-                    f"blanks before or behind (first {first!r}) are read without them.",
-                    hint="Take them off in the file too, where other programs read it.",
-                    level="info",
-                    column=column,
-                    at=at,
-                )
-
-    def _prefix_ids(self) -> None:
-        """Put ``id_prefix:`` before the ids of clients and therapists."""
-        prefix = self.spec.id_prefix
-        for name in ("client_id", "therapist_id") if prefix else ():
-            if name in self.constants:
-                self.constants[name] = prefix + as_word(self.constants[name])
-            own = [self.columns[name]] if name in self.columns else []
-            for column in (*own, *self.spread.get(name, {}).values()):
-                old = ids(self.raw(name, column))
-                words = text_index([prefix + word for word in old.categories])
-                codes = pd.Categorical.from_codes(old.codes, words)
-                self.uses[name, column] = pd.Series(codes, index=self.frame.index)
-
     # -- cells ------------------------------------------------------------------------------
 
     def __len__(self) -> int:
@@ -311,10 +308,10 @@ class Source:
         `column` is the file's, where several hold it (a date a session).
         """
         column = column or self.columns.get(name, "")
-        if not column:
+        series = self.uses.get((name, column))
+        if series is None and not column:
             value = self.constants[name]
             return pd.Series(categories_of(value, len(self)), index=self.frame.index)
-        series = self.uses.get((name, column))
         series = self.frame[column] if series is None else series
         return series if name in KEYS else without_codes(series, self.spec.missing)
 

@@ -69,6 +69,8 @@ class SourceSpec:
         Words that mean missing in the file; None for the usual ones.
     id_prefix
         Put before ids of clients and therapists.
+    episode
+        The column that counts a client's treatments, or one number for the file; None for 1.
     carry
         True: further columns come along; False: none; else those named.
     told
@@ -89,6 +91,7 @@ class SourceSpec:
     measures: tuple[MeasureSpec, ...] = ()
     carry: bool | tuple[str, ...] = True
     id_prefix: str = ""
+    episode: str | int | None = None
     time_unit: str | None = None
     encoding: str | None = None
     delimiter: str | None = None

@@ -175,6 +175,8 @@ def _sort(file: str, sheet: str, frame: pd.DataFrame, registry: Any) -> _Sorting
 def _add_table(result: _Sorting, table: TableGuess, roles: dict[str, str]) -> None:
     columns = _roles_for(table.table, roles) | table.columns
     result.source |= {"table": table.table, "columns": columns}
+    if "episode" in roles:
+        result.source["episode"] = roles["episode"]
     if table.constants:
         result.source["constants"] = table.constants
     if table.recode:
@@ -229,6 +231,8 @@ def _why(name: str) -> str:
         return (
             "may say how therapies ended; if so, list the file once more with table: terminations"
         )
+    if "episode" in roles_of(name):
+        return "may count treatments, but nobody has two; if so, write episode: " + one_line(name)
     if maybe_session(name):
         return "may count sessions; if so, write session: " + one_line(name)
     return "no known role or measure in its name; it comes along as it is"
@@ -258,6 +262,8 @@ def _roles(
     take({name: name for name in names}, sure=True)
     take({name: labels[name] for name in names if name in labels}, sure=True)
     take({name: name for name in names}, sure=False)
+    if "episode" in roles and not _several_each(frame, roles):
+        del roles["episode"]
     if not {"session", "occasion"} & set(roles):
         for name in names:
             if maybe_session(name) and name not in roles.values() and frame[name].notna().all():
@@ -277,11 +283,19 @@ def _roles(
     return {role: roles[role] for role in order}, doubts
 
 
+def _several_each(frame: pd.DataFrame, roles: dict[str, str]) -> bool:
+    """Return whether some client has several treatments."""
+    client, episode = roles.get("client_id"), roles["episode"]
+    return client is not None and bool(
+        frame[[client, episode]].dropna().drop_duplicates()[client].duplicated().any()
+    )
+
+
 def _holds(series: pd.Series, role: str) -> bool:
     """Return whether the values agree with the role a name suggests."""
     if not series.notna().any():
         return False
-    if role == "session":
+    if role in ("session", "episode"):
         values, bad = whole_numbers(series)
         below = int((values < 1).sum())
         return len(bad) + below <= 0.1 * len(values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from ...core.resources import json_schema
+from ..tables import OCCASIONS as OCCASIONS
 from ..tables import TABLES, table_schema
 
 STUDY_SCHEMA = "study.schema.json"
@@ -13,7 +14,6 @@ STUDY_SCHEMA = "study.schema.json"
 OPEN_TABLES = ("sessions", "clients", "therapists")
 """Tables whose columns a source without ``table:`` may carry."""
 
-OCCASIONS = ("intake", "pre", "mid", "post", "followup")
 IDS = frozenset({"client_id", "therapist_id", "site_id", "coder_id"})
 """Columns that say who somebody is."""
 

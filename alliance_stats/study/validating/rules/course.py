@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ....errors import plural
+from ...tables import OCCASIONS
 from .groups import split_rows
 from .places import locate
 from .registry import Finding, rule
@@ -18,6 +20,7 @@ from .words import series_of
 HELD = ("ratings", "scores", "given_scores", "events", "observer_codes", "principle_codes")
 """Tables whose rows speak of a session that took place."""
 
+TIMES = ("time", "week")
 MORE_THAN_ONE = 2
 """One session without a row is often one without a form, or one set aside for another error."""
 UNSEEN = 5
@@ -28,24 +31,83 @@ UNSEEN = 5
     "sessions_out_of_order",
     level="warning",
     stage="meaning",
-    looks_for="session numbers that rise while the dates fall",
+    looks_for="session numbers that rise while the dates fall, or times",
 )
 def sessions_out_of_order(view: StudyView) -> Iterator[Finding]:
-    """Find clients whose dates contradict their session numbers."""
-    if not view.has("sessions", "client_id", "session", "date"):
-        return
-    frame = view.frames["sessions"]
-    dated = np.flatnonzero(frame["date"].notna().to_numpy())
-    client = view.codes("sessions", "client_id").codes[dated]
-    session = view.numbers("sessions", "session")[dated]
-    day = frame["date"].to_numpy(dtype="datetime64[s]")[dated].astype(np.int64)
-    order = np.lexsort((session, client))
-    client, session, day, rows = client[order], session[order], day[order], dated[order]
-    falls = (np.diff(day) < 0) & (np.diff(client) == 0)
+    """Find clients whose dates or times contradict their session numbers."""
+    for when in ("date", "time"):
+        if view.has("sessions", "client_id", "session", when):
+            number = view.numbers("sessions", "session").astype(float)
+            yield from _out_of_order(view, "sessions", "session", number, when)
+
+
+@rule(
+    "occasions_out_of_order",
+    level="warning",
+    stage="meaning",
+    looks_for="occasions that come later (post after pre) with an earlier time",
+)
+def occasions_out_of_order(view: StudyView) -> Iterator[Finding]:
+    """Find clients whose times contradict the order of intake, pre, mid, post and followup."""
+    for when in TIMES:
+        if view.has("assessments", "client_id", "occasion", when):
+            occasion = view.codes("assessments", "occasion")
+            places = [OCCASIONS.index(o) if o in OCCASIONS else np.nan for o in occasion.values]
+            place = np.append(places, np.nan)[occasion.codes]
+            yield from _out_of_order(view, "assessments", "occasion", place, when)
+
+
+def _out_of_order(
+    view: StudyView, table: str, step: str, number: np.ndarray, when: str
+) -> Iterator[Finding]:
+    """Yield clients for whom a time falls while the number of the step rises."""
+    frame = view.frames[table]
+    dated = np.flatnonzero(frame[when].notna().to_numpy() & ~np.isnan(number))
+    client = view.codes(table, "client_id").codes[dated]
+    number, at = number[dated], _as_numbers(frame[when])[dated]
+    order = np.lexsort((number, client))
+    client, number, at, rows = client[order], number[order], at[order], dated[order]
+    same = np.diff(client) == 0
+    falls = (np.diff(at) < 0) & same & (np.diff(number) > 0)
     for code in np.unique(client[1:][falls]):
         mine = client == code
-        odd = ~_in_order(day[mine])
-        yield _disorder(view, rows[mine], session[mine], odd)
+        odd = ~_in_order(at[mine])
+        yield _disorder(view, table, rows[mine][odd], step, when)
+
+
+def _as_numbers(times: pd.Series) -> np.ndarray:
+    if times.dtype.kind == "M":
+        return times.to_numpy(dtype="datetime64[s]").astype(np.int64)
+    return times.to_numpy(dtype=float, na_value=np.nan)
+
+
+@rule(
+    "occasion_with_two_times",
+    level="warning",
+    stage="meaning",
+    looks_for="a client's occasion that has two times",
+)
+def occasion_with_two_times(view: StudyView) -> Iterator[Finding]:
+    """Find occasions of a client of which the rows say different times."""
+    for when in TIMES:
+        if not view.has("assessments", "client_id", "occasion", when):
+            continue
+        frame = view.frames["assessments"]
+        timed = frame[["client_id", "occasion", when]].dropna()
+        kinds = timed.groupby(["client_id", "occasion"], observed=True)[when].transform("nunique")
+        for (client, occasion), rows in timed[kinds > 1].groupby(
+            ["client_id", "occasion"], observed=True, sort=False
+        ):
+            said = series_of(f"{value:g}" for value in rows[when].drop_duplicates())
+            yield Finding(
+                "assessments",
+                f"Occasion '{occasion}' of client {client} has different times: {said}.",
+                rows.index.to_numpy(),
+                column=when,
+                many="{n} rows give an occasion of a client another time than other rows.",
+                hint=f"Correct the {when}, or give the occasions different names.",
+                together=True,
+            )
 
 
 def _in_order(days: np.ndarray) -> np.ndarray:
@@ -76,26 +138,33 @@ def _longest_rise(values: np.ndarray) -> np.ndarray:
     return kept
 
 
-def _disorder(view: StudyView, rows: np.ndarray, session: np.ndarray, odd: np.ndarray) -> Finding:
-    frame = view.frames["sessions"]
-    dates = frame["date"].dt.strftime("%Y-%m-%d")
-    client = frame["client_id"].iloc[rows[0]]
+def _disorder(view: StudyView, table: str, rows: np.ndarray, step: str, when: str) -> Finding:
+    frame = view.frames[table]
+    times = frame[when]
+    times = times.dt.strftime("%Y-%m-%d") if when == "date" else times.map("{:g}".format)
+    client, word = frame["client_id"].iloc[rows[0]], "on" if when == "date" else "at"
     named = series_of(
-        f"session {number:g} on {dates.iloc[row]}"
-        for number, row in zip(session[odd], rows[odd], strict=True)
+        dict.fromkeys(
+            f"{step} {_shown(frame[step].iloc[row])} {word} {times.iloc[row]}" for row in rows
+        )
     )
+    follow = "the session numbers" if step == "session" else "their occasions"
     return Finding(
-        "sessions",
-        f"The dates of client {client} do not follow the session numbers: {named} does not fit "
+        table,
+        f"The {when}s of client {client} do not follow {follow}: {named} does not fit "
         "between its neighbours.",
-        rows[odd],
-        column="date",
-        many="{n} sessions have a date that does not fit between those of their neighbours.",
-        hint="Correct the date or the session number. Until then analyses go by the session "
-        "number.",
-        values=dates.iloc[rows[odd]].to_numpy(dtype=object),
+        rows,
+        column=when,
+        many=f"{{n}} {step}s have a {when} that does not fit between those of their neighbours.",
+        hint=f"Correct the {when} or the {step}{' number' if step == 'session' else ''}. Until "
+        f"then analyses go by the {step}{' number' if step == 'session' else ''}.",
+        values=times.iloc[rows].to_numpy(dtype=object),
         together=True,
     )
+
+
+def _shown(value: Any) -> str:
+    return f"'{value}'" if isinstance(value, str) else f"{value:g}"
 
 
 @rule(

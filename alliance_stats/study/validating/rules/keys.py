@@ -35,6 +35,7 @@ def duplicate_key(view: StudyView) -> Iterator[Finding]:
             continue
         groups = split_rows(rows, joint[rows])
         hint = TWICE_HINT + _numbers_used_again(view, table, len(rows))
+        hint += TREATED_AGAIN if _several_sessions(view, table, rows) else ""
         if groups is None:
             yield _many_twice(table, rows, key, hint)
         by_lines: dict[tuple[tuple[str, str, int], ...], list[np.ndarray]] = {}
@@ -175,6 +176,15 @@ def _numbers_used_again(view: StudyView, table: str, n: int) -> str:
     )
 
 
+def _several_sessions(view: StudyView, table: str, rows: np.ndarray) -> bool:
+    """Return whether several sessions of one client are there twice."""
+    frame = view.frames[table]
+    if not {"client_id", "session"} <= set(frame):
+        return False
+    sessions = frame[["client_id", "session"]].iloc[rows].drop_duplicates()
+    return bool(sessions["client_id"].duplicated().any())
+
+
 def _is_one(series: pd.Series) -> bool:
     return len(series.drop_duplicates()) == 1
 
@@ -182,6 +192,10 @@ def _is_one(series: pd.Series) -> bool:
 MANY_TWICE = 0.25  # share of rows that come twice from which on the ids themselves are in doubt
 TWICE_MANY = "{n} rows hold a record that can be there only once; the first of each is kept."
 TWICE_HINT = "Delete the rows that are wrong, or correct the id or session number in them."
+TREATED_AGAIN = (
+    " If they are of two treatments of one client, name the column that counts them, as in "
+    "episode: treatment_no."
+)
 
 
 def _many_twice(table: str, rows: np.ndarray, key: tuple[str, ...], hint: str) -> Finding:

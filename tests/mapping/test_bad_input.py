@@ -1,0 +1,125 @@
+"""What cannot be right in a description or in times and ids: one sentence each, at its place."""
+
+import textwrap
+
+import pytest
+
+import alliance_stats as al
+
+PHQ = "measures: [{measure: phq-9, rater: client, score: phq}]"
+
+
+def told(folder, sources, head="", **files):
+    text = f"name: s\n{head}sources:\n" + textwrap.indent(textwrap.dedent(sources), "  ")
+    (folder / "study.yaml").write_text(text, encoding="utf-8")
+    for name, content in files.items():
+        (folder / f"{name}.csv").write_text(content, encoding="utf-8")
+    return [
+        (p.level, p.rule, p.file, p.row, p.column, p.message) for p in al.validate(folder).problems
+    ]
+
+
+def test_a_time_that_falls_while_sessions_rise(tmp_path):
+    source = f"- {{file: a.csv, client_id: id, session: n, time: week, {PHQ}}}"
+    times = "id,n,week,phq\na,1,1,9\na,2,30,8\na,3,3.5,7\na,4,6,6\n"
+    (found,) = told(tmp_path, source, "time_unit: week\n", a=times)
+    assert found == (
+        "warning", "sessions_out_of_order", "a.csv", 3, "week",
+        "The times of client a do not follow the session numbers: session 2 at 30 does not fit "
+        "between its neighbours.",
+    )  # fmt: skip
+
+
+def test_a_time_that_falls_while_occasions_follow_each_other(tmp_path):
+    source = f"- {{file: a.csv, client_id: id, occasion: when, time: week, {PHQ}}}"
+    times = "id,when,week,phq\na,pre,8,9\na,post,0,8\nb,post,8,1\nb,pre,0,7\nb,other,-3,7\n"
+    (found,) = told(tmp_path, source, "time_unit: week\n", a=times)
+    assert found[:5] == ("warning", "occasions_out_of_order", "a.csv", 2, "week")
+    assert "client a do not follow their occasions: occasion 'pre' at 8" in found[5]
+
+
+def test_an_occasion_with_two_times(tmp_path):
+    source = """\
+        - file: a.csv
+          client_id: id
+          occasion: when
+          time: week
+          measures:
+            - {measure: phq-9, rater: client, score: phq}
+            - {measure: gad-7, rater: client, score: gad}
+        """
+    times = "id,when,week,phq,gad\na,pre,0,9,\na,pre,2,,5\nb,pre,0,9,\nb,pre,0,,5\n"
+    (found,) = told(tmp_path, source, "time_unit: week\n", a=times)
+    assert found == (
+        "warning", "occasion_with_two_times", "a.csv", 2, "week",
+        "Occasion 'pre' of client a has different times: 0 and 2.",
+    )  # fmt: skip
+    scores = al.open_study(tmp_path).assessments[["client_id", "measure", "score"]]
+    assert scores.values.tolist() == [
+        ["a", "phq-9", 9],
+        ["b", "phq-9", 9],
+        ["a", "gad-7", 5],
+        ["b", "gad-7", 5],
+    ]
+
+
+def test_prefixes_that_make_two_clients_one(tmp_path):
+    sources = "".join(
+        f"- {{file: {file}.csv, client_id: id, session: n, id_prefix: {prefix}, {PHQ}}}\n"
+        for file, prefix in (("a", "A"), ("b", "A1"))
+    )
+    found = told(tmp_path, sources, a="id,n,phq\n11,1,5\n", b="id,n,phq\n1,2,6\n")
+    assert found[0] == (
+        "error", "colliding_ids", "b.csv", None, "id",
+        "1 client id (A11) is made by both prefixes, 'A' and 'A1', so two clients would count as "
+        "one.",
+    )  # fmt: skip
+
+
+def test_ids_that_have_their_prefix_elsewhere_already_are_taken_for_the_same(tmp_path):
+    sources = f"""\
+        - {{file: a.csv, client_id: id, session: n, id_prefix: A-, {PHQ}}}
+        - {{file: b.csv, table: terminations, client_id: id, last_session: n, reason: r}}
+        """
+    found = told(tmp_path, sources, a="id,n,phq\n7,1,5\n", b="id,n,r\nA-7,1,completed\n")
+    assert [(level, rule) for level, rule, *_ in found] == [("info", "colliding_ids")]
+    assert "in b.csv without it; they are taken for the same clients." in found[0][5]
+
+
+@pytest.mark.parametrize(
+    ("source", "header", "words"),
+    [
+        (PHQ + ", constants: {site_id: north}", "id,n,phq,site_id", "is 'north' for all rows"),
+        ("measures: [{measure: phq-9, rater: parent, score: phq}]", "id,n,phq", "got 'parent'."),
+        ('date: "d_{session}", ' + PHQ, "id,n,phq,d_1", "it is not read."),
+    ],
+)
+def test_what_contradicts_itself_in_a_source(tmp_path, source, header, words):
+    row = "a,1,5" + ",x" * (header.count(",") - 2)
+    line = f"- {{file: a.csv, client_id: id, session: n, {source}}}"
+    found = told(tmp_path, line, a=f"{header}\n{row}\n")
+    assert sum(words in message for *_, message in found) == 1, found
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        ("phq_{session}", "The columns phq_1, phq_01 fit one pattern at the same place"),
+        ("gad_{session}", "no column 'gad_1', nor any other that fits 'gad_{session}'."),
+    ],
+)
+def test_a_pattern_that_fits_two_columns_or_none(tmp_path, pattern, words):
+    measure = f'{{measure: phq-9, rater: client, score: "{pattern}"}}'
+    source = f"- {{file: a.csv, client_id: id, measures: [{measure}]}}"
+    (found,) = told(tmp_path, source, a="id,phq_1,phq_01\na,1,2\n")
+    assert found[0] == "error"
+    assert words in found[5]
+
+
+def test_a_session_of_one_and_a_half(tmp_path):
+    source = f"- {{file: a.csv, client_id: id, session: n, {PHQ}}}"
+    (found,) = told(tmp_path, source, a="id,n,phq\na,1,5\na,1.5,6\n")
+    assert found == (
+        "error", "not_a_whole_number", "a.csv", 3, "n",
+        "'1.5' in column 'n' is not a whole number. It cannot be used.",
+    )  # fmt: skip
