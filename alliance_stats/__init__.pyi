@@ -94,6 +94,8 @@ from .instruments import list_principles as list_principles
 from .instruments import load_registry as load_registry
 from .instruments import measure as measure
 from .instruments import score as score
+from .latent import CrossLagged as CrossLagged
+from .latent import fit_cross_lagged as fit_cross_lagged
 from .multilevel import Bootstrap as Bootstrap
 from .multilevel import Comparison as Comparison
 from .multilevel import ContrastTest as ContrastTest

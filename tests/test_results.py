@@ -116,11 +116,20 @@ def dyads() -> pd.DataFrame:
 
 
 @cache
+def panel() -> pd.DataFrame:
+    rng = np.random.default_rng(2)
+    waves = pd.MultiIndex.from_product([range(60), range(1, 5)], names=["client_id", "session"])
+    data = pd.DataFrame(rng.normal(0, 1, (240, 2)), index=waves, columns=["x", "y"]).reset_index()
+    level = rng.normal(0, 1, (60, 2))[data["client_id"]]
+    return data.assign(x=data["x"] + level[:, 0], y=data["y"] + level[:, 1])
+
+
+@cache
 def surface() -> al.ResponseSurface:
     return al.fit_response_surface(dyads(), x="c", y="t", outcome="outcome")
 
 
-FRAMES = (alliance, nested, split, effects, before_and_after, at_risk, dyads)
+FRAMES = (alliance, nested, split, effects, before_and_after, at_risk, dyads, panel)
 SCORED = {"alliance": "wai-sr", "outcome": "core-10"}
 
 RESULTS = {
@@ -144,6 +153,7 @@ RESULTS = {
         "score",
         0.8,
     ),
+    "CrossLagged": lambda: al.fit_cross_lagged(panel(), x="x", y="y"),
     "DropoutCox": lambda: al.fit_dropout_cox("event ~ alliance_within", at_risk()),
     "DropoutDefinitions": lambda: al.compare_dropout_definitions(
         study(), definitions=["recorded", "premature"]

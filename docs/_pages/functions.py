@@ -18,6 +18,7 @@ TOPICS = {
     "description": "Description",
     "preparation": "Preparation",
     "multilevel": "Multilevel models",
+    "latent": "Latent variables",
     "ruptures": "Ruptures and repairs",
     "dropout": "Dropout",
     "gap": "The rating gap",

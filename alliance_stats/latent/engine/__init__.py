@@ -1,0 +1,1 @@
+"""Covariance structure models: their form, likelihood, maximum and fit."""

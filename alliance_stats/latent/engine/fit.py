@@ -1,0 +1,287 @@
+"""A model fitted: estimates, their covariance, chi-square, and what is wrong with the solution."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ...errors import ConvergenceWarning, DesignError, listing
+from ...inference.distributions import chi2_upper
+from .fit_indices import fit_indices
+from .likelihood import Likelihood
+from .maximise import maximise
+from .patterns import Sample
+from .saturated import Saturated, saturated
+from .structure import Cell, Model, Moments, Structure
+
+Array = npt.NDArray[np.float64]
+STEP = 1e-20
+"""Step of complex derivatives: so small that it is no error."""
+UNSETTLED = 1e-9
+"""A direction with a smaller share of the information: the data do not say where it is."""
+
+
+@dataclass(frozen=True, eq=False)
+class Estimates:
+    """Estimates of a model's parameters by full information maximum likelihood.
+
+    Attributes
+    ----------
+    theta, covariance
+        The parameters (in the order of ``model.names``) and the covariance of their errors.
+    deviance
+        Minus twice the log-likelihood.
+    saturated
+        Of each group, the model without structure.
+    scaling
+        What the chi-square of data that are not normal is divided by; 1 by normal theory, NaN where
+        it cannot be had.
+    clusters
+        How many clusters the errors rest on; None where people are independent.
+    """
+
+    model: Model
+    samples: Sequence[Sample]
+    theta: Array
+    covariance: Array
+    deviance: float
+    saturated: Sequence[Saturated]
+    converged: bool
+    steps: int
+    scaling: float = 1.0
+    clusters: int | None = None
+
+    @property
+    def llf(self) -> float:
+        """The log-likelihood."""
+        return -self.deviance / 2.0
+
+    @property
+    def params(self) -> pd.Series:
+        """The estimates by their names."""
+        return pd.Series(self.theta, index=list(self.model.names))
+
+    @property
+    def bse(self) -> pd.Series:
+        """The standard errors by the names of the parameters."""
+        return pd.Series(np.sqrt(np.diag(self.covariance)), index=list(self.model.names))
+
+    @cached_property
+    def moments(self) -> list[Moments]:
+        """The moments that the estimates imply, of each group."""
+        return self.model.moments(self.theta)
+
+    @property
+    def saturated_deviance(self) -> float:
+        """The deviance of the model without structure; NaN where the data do not settle it."""
+        if not all(one.converged for one in self.saturated):
+            return np.nan
+        return sum(one.deviance for one in self.saturated)
+
+    @property
+    def chi2(self) -> float:
+        """Chi-square against the model without structure."""
+        return max(self.deviance - self.saturated_deviance, 0.0)
+
+    @property
+    def chi2_df(self) -> int:
+        """Its degrees of freedom."""
+        return sum(s.p * (s.p + 3) // 2 for s in self.samples) - len(self.theta)
+
+    def fit_indices(self) -> pd.Series:
+        """Return chi-square and the indices of fit made of it."""
+        found = fit_indices(self)
+        if self.scaling != 1.0:
+            scaled = self.chi2 / self.scaling
+            more = {"chi2_scaled": scaled, "scaling": self.scaling}
+            more["p_value_scaled"] = chi2_upper(scaled, self.chi2_df)
+            found = pd.concat([found, pd.Series(more)]).rename(found.name)
+        return found
+
+    def delta(self, function: Callable[[Array], Array]) -> tuple[Array, Array]:
+        """Return functions of the parameters and the covariance of their errors."""
+        value = np.atleast_1d(function(self.theta.astype(complex))).real
+        J = np.empty((len(value), len(self.theta)))
+        for i in range(len(self.theta)):
+            stepped = self.theta.astype(complex)
+            stepped[i] += 1j * STEP
+            J[:, i] = np.atleast_1d(function(stepped)).imag / STEP
+        return value, J @ self.covariance @ J.T
+
+    @cached_property
+    def messages(self) -> tuple[str, ...]:
+        """What is wrong with the solution, in sentences."""
+        said = []
+        if not self.converged:
+            said.append(
+                "The maximum of the likelihood was not reached; estimates and standard errors are "
+                "not to be trusted. The model may be too rich for these data."
+            )
+        if not all(one.converged for one in self.saturated):
+            said.append(
+                "The model without structure cannot be estimated from these data (too few people "
+                "for so many variables, or pairs that nobody has both), so there is no chi-square "
+                "and no index made of it."
+            )
+        elif np.isnan(self.scaling):
+            units = "clusters" if self.clusters else "people"
+            said.append(
+                f"There is no scaled chi-square: it needs more {units} than the data have means, "
+                "variances and covariances. The chi-square given is that of normal theory."
+            )
+        for structure, implied in zip(self.model.structures, self.moments, strict=True):
+            said += improper(structure, implied)
+        return tuple(dict.fromkeys(said))
+
+
+def improper(structure: Structure, implied: Moments) -> list[str]:
+    """Return what cannot be: variances below zero, correlations of one or more."""
+    said = []
+    for kind, names in (("covariance", structure.latent), ("residual", structure.observed)):
+        C = implied.matrices[kind]
+        variance = np.diag(C)
+        below = [f"{names[i]} ({variance[i]:.3g})" for i in np.flatnonzero(variance < 0)]
+        if below:
+            said.append(
+                f"Improper solution: a variance is estimated below zero, of {listing(below)}; the "
+                "model asks for more than the data hold there."
+            )
+        spread = np.sqrt(np.where(variance > 0, variance, np.inf))
+        r = C / np.outer(spread, spread)
+        beyond = [
+            f"{names[i]} and {names[j]} ({r[i, j]:.2f})"
+            for i, j in zip(*np.nonzero(np.tril(np.abs(r) >= 1, -1)), strict=True)
+        ]
+        if beyond:
+            said.append(f"Improper solution: a correlation of one or more, of {listing(beyond)}.")
+    return said
+
+
+def estimate(
+    model: Model,
+    samples: Sequence[Sample],
+    *,
+    errors: str = "normal",
+    clusters: Sequence[Array] | None = None,
+    without_structure: Sequence[Saturated] | None = None,
+) -> Estimates:
+    """Return the fitted model.
+
+    Parameters
+    ----------
+    model, samples
+        A sample for each group of the model.
+    errors
+        ``"normal"``: standard errors from the observed information; ``"robust"``: the sandwich of
+        it and of people's own scores, with the chi-square scaled (Yuan & Bentler 2000).
+    clusters
+        Of each group, the number of each person's cluster; scores are then summed by cluster.
+    without_structure
+        The saturated models, where they are known already.
+    """
+    likelihood = Likelihood(model, samples)
+    if not np.isfinite(likelihood.deviance(model.start)[0]):
+        raise DesignError(
+            "The model has no likelihood at its start; does a variable hardly vary, or do two say "
+            "the same?"
+        )
+    found = maximise(likelihood, model.start)
+    inverse = _inverse(found.hessian / 2.0, model)
+    free = tuple(saturated(sample) for sample in samples) if without_structure is None else (
+        without_structure
+    )  # fmt: skip
+    covariance, scaling, n_clusters = inverse, 1.0, None
+    if errors == "robust" or clusters is not None:
+        of_people = [likelihood.scores(found.theta, g) for g in range(len(samples))]
+        meat, n_clusters = _meat(of_people, clusters)
+        covariance = inverse @ meat @ inverse
+        scaling = _scaling(model, samples, free, float(np.trace(inverse @ meat)), clusters)
+    if not found.converged:
+        text = "The likelihood's maximum was not reached; see .messages."
+        warnings.warn(text, ConvergenceWarning, stacklevel=4)
+    return Estimates(
+        model, samples, found.theta, covariance, found.deviance, free, found.converged,
+        found.steps, scaling, n_clusters,
+    )  # fmt: skip
+
+
+def _inverse(information: Array, model: Model) -> Array:
+    """Return the inverse of the information; refuse where parameters are not settled."""
+    scale = np.sqrt(np.maximum(np.abs(np.diag(information)), 1e-300))
+    values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
+    loose = np.abs(values) < UNSETTLED * np.abs(values).max()
+    if loose.any():
+        weight = np.abs(vectors[:, loose]).max(axis=1)
+        named = [model.names[i] for i in np.argsort(-weight)[:4] if weight[i] > 0.1]
+        raise DesignError(
+            f"The data do not settle all parameters of the model (among them {listing(named)}): "
+            "it has more parameters than such data can tell apart. Use a simpler model, or more "
+            "waves or items."
+        )
+    return (vectors / values) @ vectors.T / np.outer(scale, scale)
+
+
+def _meat(scores: Sequence[Array], clusters: Sequence[Array] | None) -> tuple[Array, int | None]:
+    """Return the sum of the scores' products, and the number of clusters they are summed by."""
+    S = np.concatenate(scores)
+    if clusters is None:
+        return S.T @ S, None
+    _, code = np.unique(np.concatenate(list(clusters)), return_inverse=True)
+    n = int(code.max()) + 1
+    summed = np.zeros((n, S.shape[1]))
+    np.add.at(summed, code, S)
+    return summed.T @ summed * n / max(n - 1, 1), n
+
+
+def _scaling(
+    model: Model,
+    samples: Sequence[Sample],
+    free: Sequence[Saturated],
+    trace: float,
+    clusters: Sequence[Array] | None,
+) -> float:
+    """Return the factor of the chi-square, as Mplus and lavaan compute it with missing values.
+
+    It rests on the scores of each moment of the data; fewer units than moments say nothing of it.
+    """
+    moments = sum(s.p * (s.p + 3) // 2 for s in samples)
+    units = (
+        sum(s.n for s in samples) if clusters is None else len(np.unique(np.concatenate(clusters)))
+    )
+    df = moments - len(model.names)
+    if df <= 0 or units <= moments or not all(one.converged for one in free):
+        return np.nan
+    whole, of_people, inverses = 0.0, [], []
+    for sample, own in zip(samples, free, strict=True):
+        one = without_structure_model(own, sample.p)
+        likelihood = Likelihood(one, [sample])
+        inverses.append(np.linalg.inv(likelihood.hessian(one.start) / 2.0))
+        of_people.append(likelihood.scores(one.start, 0))
+    sizes = np.cumsum([0, *(len(inverse) for inverse in inverses)])
+    padded = [
+        np.hstack([np.zeros((len(S), a)), S, np.zeros((len(S), sizes[-1] - b))])
+        for S, a, b in zip(of_people, sizes[:-1], sizes[1:], strict=True)
+    ]
+    meat = _meat(padded, clusters)[0]
+    for inverse, start in zip(inverses, sizes[:-1], strict=True):
+        own = slice(start, start + len(inverse))
+        whole += float(np.trace(inverse @ meat[own, own]))
+    return (whole - trace) / df
+
+
+def without_structure_model(found: Saturated, p: int) -> Model:
+    """Return the saturated model as a model, started at its maximum."""
+    names = [str(i) for i in range(p)]
+    cells = [Cell("intercept", one, "", f"m{one}", found.mu[i]) for i, one in enumerate(names)]
+    cells += [
+        Cell("residual", names[i], names[j], f"s{i},{j}", found.sigma[i, j])
+        for i in range(p)
+        for j in range(i + 1)
+    ]
+    return Model.of(Structure(names, (), cells))

@@ -1,0 +1,94 @@
+"""How far a model is from the data: chi-square and what is made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ...inference.distributions import chi2_upper
+from .patterns import Sample
+from .saturated import Saturated
+
+if TYPE_CHECKING:
+    from .fit import Estimates
+
+RMSEA_LEVEL = 0.90
+"""The level of the interval of RMSEA that is usual (Steiger 1990)."""
+
+
+def independence(samples: Sequence[Sample]) -> tuple[float, int]:
+    """Return deviance and parameters of the model in which no variable goes with another."""
+    deviance, parameters = 0.0, 0
+    for sample in samples:
+        n = sample.counts
+        deviance += float((n * (np.log(2.0 * np.pi * np.nanvar(sample.values, axis=0)) + 1)).sum())
+        parameters += 2 * sample.p
+    return deviance, parameters
+
+
+def fit_indices(fit: Estimates) -> pd.Series:
+    """Return chi-square, its df and p, CFI, TLI, RMSEA with 90 % limits, SRMR, and criteria."""
+    chi2, df, n = fit.chi2, fit.chi2_df, sum(sample.n for sample in fit.samples)
+    base, base_parameters = independence(fit.samples)
+    base_chi2 = base - fit.saturated_deviance
+    base_df = sum(s.p * (s.p + 3) // 2 for s in fit.samples) - base_parameters
+    excess, base_excess = max(chi2 - df, 0.0), max(base_chi2 - base_df, chi2 - df, 0.0)
+    known = df > 0 and np.isfinite(chi2)
+    # several groups: RMSEA of the whole, by the square root of their number (Steiger 1998)
+    unit = np.sqrt(len(fit.samples) / (n * df)) if known else np.nan
+    low, high = rmsea_limits(chi2, df) if known else (np.nan, np.nan)
+    ratio = base_chi2 / base_df - 1.0 if base_df else np.nan
+    values = {
+        "chi2": chi2,
+        "df": df,
+        "p_value": chi2_upper(chi2, df) if known else np.nan,
+        "cfi": 1.0 - excess / base_excess if base_excess > 0 else 1.0,
+        "tli": (base_chi2 / base_df - chi2 / df) / ratio if known and ratio > 0 else np.nan,
+        "rmsea": np.sqrt(excess) * unit,
+        "rmsea_low": np.sqrt(low) * unit,
+        "rmsea_high": np.sqrt(high) * unit,
+        "srmr": srmr(fit),
+        "aic": fit.deviance + 2 * len(fit.theta),
+        "bic": fit.deviance + np.log(n) * len(fit.theta),
+    }
+    if not np.isfinite(chi2):
+        values["cfi"] = np.nan
+    return pd.Series(values, dtype=float, name="fit")
+
+
+def rmsea_limits(chi2: float, df: int) -> tuple[float, float]:
+    """Return the limits of the noncentrality of a chi-square."""
+    from scipy import optimize, special
+
+    found = []
+    for tail in (1 - (1 - RMSEA_LEVEL) / 2, (1 - RMSEA_LEVEL) / 2):
+        if special.chdtr(df, chi2) <= tail:
+            found.append(0.0)
+            continue
+        high = chi2 + 10.0 * np.sqrt(chi2 + df) + 100.0
+        found.append(
+            float(optimize.brentq(lambda nc, t=tail: special.chndtr(chi2, df, nc) - t, 0.0, high))
+        )
+    return found[0], found[1]
+
+
+def srmr(fit: Estimates) -> float:
+    """Return the root of the mean squared residual of correlations and of means in SDs."""
+    total, n = 0.0, 0
+    for sample, observed, implied in zip(fit.samples, fit.saturated, fit.moments, strict=True):
+        total += sample.n * _mean_square(observed, implied.mu, implied.sigma)
+        n += sample.n
+    return float(np.sqrt(total / n))
+
+
+def _mean_square(observed: Saturated, mu: np.ndarray, sigma: np.ndarray) -> float:
+    if not observed.converged:
+        return np.nan
+    sd = np.sqrt(np.diag(observed.sigma))
+    lower = np.tril_indices(len(sd))
+    of_pairs = ((observed.sigma - sigma) / np.outer(sd, sd))[lower]
+    of_means = (observed.mu - mu) / sd
+    return float((of_pairs @ of_pairs + of_means @ of_means) / (len(of_pairs) + len(sd)))

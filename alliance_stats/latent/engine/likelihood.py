@@ -1,0 +1,138 @@
+"""Full information likelihood: minus twice its logarithm, with first and second derivatives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .patterns import Pattern, Sample
+from .structure import Model, Moments
+
+Array = npt.NDArray[np.float64]
+LOG_2PI = float(np.log(2.0 * np.pi))
+
+
+class Part(NamedTuple):
+    """One pattern under a model: inverse of Sigma, deviation of the mean, weighted data."""
+
+    pattern: Pattern
+    W: Array
+    d: Array
+    WTW: Array
+    deviance: float
+
+
+def parts(sample: Sample, mu: Array, sigma: Array) -> Iterator[Part]:
+    """Yield each pattern; raise `LinAlgError` where Sigma is not positive definite."""
+    for one in sample.patterns:
+        o = one.observed
+        L = np.linalg.cholesky(sigma[np.ix_(o, o)])
+        half = np.linalg.inv(L)
+        W = half.T @ half
+        d = one.mean - mu[o]
+        Wd = W @ d
+        WT = W @ one.products
+        logdet = 2.0 * float(np.log(np.diag(L)).sum())
+        deviance = one.n * (len(o) * LOG_2PI + logdet + float(np.trace(WT) + d @ Wd))
+        yield Part(one, W, d, WT @ W + np.outer(Wd, Wd), deviance)
+
+
+def by_moments(sample: Sample, mu: Array, sigma: Array) -> tuple[float, Array, Array]:
+    """Return the deviance of a sample with its gradients by Sigma and mu."""
+    G, g, total = np.zeros_like(sigma), np.zeros_like(mu), 0.0
+    for part in parts(sample, mu, sigma):
+        o, n = part.pattern.observed, part.pattern.n
+        G[np.ix_(o, o)] += n * (part.W - part.WTW)
+        g[o] -= 2.0 * n * (part.W @ part.d)
+        total += part.deviance
+    return total, G, g
+
+
+class Likelihood:
+    """The deviance (minus twice the log-likelihood) of a model for the samples of its groups."""
+
+    def __init__(self, model: Model, samples: Sequence[Sample]) -> None:
+        self.model, self.samples = model, samples
+
+    def deviance(self, theta: Array) -> tuple[float, Array]:
+        """Return the deviance and its gradient; infinite where Sigma is not positive definite."""
+        total, gradient = 0.0, np.zeros(len(theta))
+        try:
+            implied = self.model.moments(theta)
+            for sample, m, C in zip(self.samples, implied, self.model.combine, strict=True):
+                own, G, g = by_moments(sample, m.mu, m.sigma)
+                total += own
+                gradient += C.T @ m.gradient(G, g)
+        except np.linalg.LinAlgError:
+            return np.inf, gradient
+        return (total, gradient) if np.isfinite(total) else (np.inf, gradient)
+
+    def information(self, theta: Array) -> Array:
+        """Return the expected second derivatives of the deviance (positive where identified)."""
+        H = np.zeros((len(theta), len(theta)))
+        for sample, m, C in zip(
+            self.samples, self.model.moments(theta), self.model.combine, strict=True
+        ):
+            of_cells = np.zeros((len(m.u), len(m.u)))
+            for part in parts(sample, m.mu, m.sigma):
+                X = m.X[part.pattern.observed]
+                K = X.T @ part.W @ X
+                of_cells += part.pattern.n * _curvature(m, K, K)
+            H += C.T @ of_cells @ C
+        return H
+
+    def hessian(self, theta: Array) -> Array:
+        """Return the second derivatives of the deviance as observed."""
+        H = np.zeros((len(theta), len(theta)))
+        for sample, m, C in zip(
+            self.samples, self.model.moments(theta), self.model.combine, strict=True
+        ):
+            of_cells = np.zeros((len(m.u), len(m.u)))
+            G, g = np.zeros_like(m.sigma), np.zeros_like(m.mu)
+            for part in parts(sample, m.mu, m.sigma):
+                o, n = part.pattern.observed, part.pattern.n
+                X = m.X[o]
+                K = X.T @ part.W @ X
+                M = 2.0 * X.T @ part.WTW @ X - K
+                Wd = part.W @ part.d
+                of_cells += n * _curvature(m, K, M, X.T @ Wd)
+                G[np.ix_(o, o)] += n * (part.W - part.WTW)
+                g[o] -= 2.0 * n * Wd
+            H += C.T @ (of_cells + m.bending(G, g)) @ C
+        return (H + H.T) / 2.0
+
+    def scores(self, theta: Array, group: int) -> Array:
+        """Return each person's gradient of the log-likelihood, a row a person of the group."""
+        sample, C = self.samples[group], self.model.combine[group]
+        m = self.model.moments(theta)[group]
+        out = np.zeros((sample.n, len(m.u)))
+        for part in parts(sample, m.mu, m.sigma):
+            o, rows = part.pattern.observed, part.pattern.rows
+            X = m.X[o]
+            z = (sample.values[np.ix_(rows, o)] - m.mu[o]) @ part.W @ X
+            K = np.einsum("ij,ij->j", X[:, m.u], part.W @ X[:, m.v])
+            out[rows] = m.half * (z[:, m.u] * z[:, m.v] - K) + m.mean * z[:, m.u]
+        return out @ C
+
+
+def _curvature(m: Moments, K: Array, M: Array, y: Array | None = None) -> Array:
+    """Return the second derivatives by cells of one person's deviance, moments taken as straight.
+
+    K and M are products of the basis with the inverse of Sigma, and with that weighted by the
+    data; y is the basis times the weighted deviation of the mean.
+    """
+    u, v = m.u, m.v
+    uu, uv, vv = np.ix_(u, u), np.ix_(u, v), np.ix_(v, v)
+    Kuu, Kuv, Kvv = K[uu], K[uv], K[vv]
+    Muu, Muv, Mvv = M[uu], M[uv], M[vv]
+    H = Mvv * Kuu + Muu * Kvv + Muv.T * Kuv + Muv * Kuv.T
+    H *= np.outer(m.half, m.half)
+    H += 2.0 * np.outer(m.mean, m.mean) * Kuu
+    if y is not None:
+        cross = Kuu * y[v] + Kuv * y[u]
+        cross *= 2.0 * np.outer(m.mean, m.half)
+        H += cross + cross.T
+    return H

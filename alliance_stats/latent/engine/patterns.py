@@ -1,0 +1,67 @@
+"""People with the same variables observed: one mean and one cross-product stands for them all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Pattern:
+    """One pattern: which variables, which rows, and the rows' moments (divided by n)."""
+
+    observed: npt.NDArray[np.int64]
+    rows: npt.NDArray[np.int64]
+    mean: Array
+    products: Array
+
+    @property
+    def n(self) -> int:
+        """How many people."""
+        return len(self.rows)
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A table of values, a row a person, by pattern of what is missing (NaN)."""
+
+    values: Array
+    patterns: Sequence[Pattern]
+
+    @classmethod
+    def of(cls, values: Array) -> Sample:
+        """Return the sample; rows without any value must have been taken out."""
+        seen = np.isfinite(values)
+        kinds, which = np.unique(seen, axis=0, return_inverse=True)
+        which = which.reshape(-1)
+        order = np.argsort(which, kind="stable")
+        groups = np.split(order, np.cumsum(np.bincount(which))[:-1])
+        patterns = []
+        for kind, rows in zip(kinds, groups, strict=True):
+            observed = np.flatnonzero(kind)
+            own = values[np.ix_(rows, observed)]
+            mean = own.mean(axis=0)
+            deviation = own - mean
+            patterns.append(Pattern(observed, rows, mean, deviation.T @ deviation / len(rows)))
+        return cls(values, patterns)
+
+    @property
+    def n(self) -> int:
+        """How many people."""
+        return len(self.values)
+
+    @property
+    def p(self) -> int:
+        """How many variables."""
+        return self.values.shape[1]
+
+    @cached_property
+    def counts(self) -> Array:
+        """How many values each variable has."""
+        return np.isfinite(self.values).sum(axis=0).astype(float)

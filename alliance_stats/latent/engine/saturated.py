@@ -1,0 +1,141 @@
+"""The saturated model: means and covariances without any structure, by full information.
+
+Where people only drop out (whoever has a variable has all before it), each variable's regression
+on those before it, among all who have it, is the maximum itself. Else expectation and maximisation
+(EM), whose steps are lengthened by their own history (SQUAREM: Varadhan & Roland 2008,
+doi 10.1111/j.1467-9469.2007.00585.x), until what is still to be gained is known to be nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .likelihood import by_moments, parts
+from .patterns import Sample
+
+Array = npt.NDArray[np.float64]
+GAIN = 1e-9
+"""The log-likelihood still to be gained at which EM stops."""
+MOST = 20_000
+"""The most steps of EM."""
+START = 0.05
+"""The smallest eigenvalue of the correlations that EM starts from."""
+
+
+@dataclass(frozen=True, eq=False)
+class Saturated:
+    """Means and covariances at their maximum, the deviance there, and whether it is one."""
+
+    mu: Array
+    sigma: Array
+    deviance: float
+    converged: bool
+
+
+def saturated(sample: Sample) -> Saturated:
+    """Return the saturated model of a sample; not converged where the data do not settle it."""
+    ordered = np.argsort(-sample.counts, kind="stable")
+    seen = np.isfinite(sample.values)[:, ordered]
+    nested = bool((seen[:, 1:] <= seen[:, :-1]).all())
+    if nested and sample.counts.min() > sample.p:
+        mu, sigma = _by_regressions(sample.values[:, ordered], seen)
+        back = np.argsort(ordered)
+        mu, sigma = mu[back], sigma[np.ix_(back, back)]
+    else:
+        mu, sigma = _by_pairs(sample.values)
+    try:
+        if nested and sample.counts.min() > sample.p:
+            return Saturated(mu, sigma, by_moments(sample, mu, sigma)[0], True)
+        return _by_em(sample, mu, sigma)
+    except np.linalg.LinAlgError:
+        return Saturated(mu, sigma, np.nan, False)
+
+
+def _by_regressions(values: Array, seen: npt.NDArray[np.bool_]) -> tuple[Array, Array]:
+    """Return moments from each variable's regression on those before it."""
+    p = values.shape[1]
+    mu, sigma = np.zeros(p), np.zeros((p, p))
+    for j in range(p):
+        own = values[seen[:, j], : j + 1]
+        middle = own.mean(axis=0)
+        before, y = own[:, :j] - middle[:j], own[:, j] - middle[j]
+        b = np.linalg.lstsq(before, y, rcond=None)[0]
+        left = y - before @ b
+        mu[j] = middle[j] + b @ (mu[:j] - middle[:j])
+        sigma[j, :j] = sigma[:j, j] = sigma[:j, :j] @ b
+        sigma[j, j] = left @ left / len(y) + b @ sigma[:j, j]
+    return mu, sigma
+
+
+def _by_pairs(values: Array) -> tuple[Array, Array]:
+    """Return means, and correlations of pairs brought where a covariance matrix may be: a start."""
+    seen = np.isfinite(values)
+    mu, sd = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
+    z = np.where(seen, (values - mu) / np.where(sd > 0, sd, 1.0), 0.0)
+    n = seen.T.astype(float) @ seen
+    own, vectors = np.linalg.eigh(z.T @ z / np.maximum(n, 1.0))
+    R = (vectors * np.maximum(own, START)) @ vectors.T
+    return mu, R * np.outer(sd, sd)
+
+
+def _em_step(sample: Sample, mu: Array, sigma: Array) -> tuple[Array, Array, float]:
+    """Return the moments after one step, and the deviance before it."""
+    n, deviance = sample.n, 0.0
+    shift, spread = np.zeros_like(mu), np.zeros_like(sigma)
+    for part in parts(sample, mu, sigma):
+        weight = part.pattern.n / n
+        across = sigma[:, part.pattern.observed]
+        shift += weight * (across @ (part.W @ part.d))
+        spread += weight * (across @ (part.WTW - part.W) @ across.T)
+        deviance += part.deviance
+    moved = sigma + spread - np.outer(shift, shift)
+    return mu + shift, (moved + moved.T) / 2.0, deviance
+
+
+def _by_em(sample: Sample, mu: Array, sigma: Array) -> Saturated:
+    """Return the maximum by EM with extrapolation; a step that loses likelihood is taken back."""
+    lower = np.tril_indices(len(mu))
+    scale = np.sqrt(np.diag(sigma))
+
+    def packed(mu: Array, sigma: Array) -> Array:
+        return np.concatenate([mu / scale, (sigma / np.outer(scale, scale))[lower]])
+
+    def opened(x: Array) -> tuple[Array, Array]:
+        C = np.zeros((len(mu), len(mu)))
+        C[lower] = x[len(mu) :]
+        C += np.tril(C, -1).T
+        return x[: len(mu)] * scale, C * np.outer(scale, scale)
+
+    x, before = packed(mu, sigma), np.inf
+    for _ in range(MOST // 3):
+        one = _em_step(sample, *opened(x))
+        two = _em_step(sample, *one[:2])
+        x1, x2 = packed(*one[:2]), packed(*two[:2])
+        r, v = x1 - x, x2 - 2.0 * x1 + x
+        length = float(np.sqrt((r @ r) / max(float(v @ v), 1e-300)))
+        gained = one[2] - two[2]
+        rate = min(1.0 - 1.0 / max(length, 1.0 + 1e-9), 0.9999)
+        if gained / (1.0 - rate) < 2.0 * GAIN:
+            return Saturated(*two[:2], by_moments(sample, *two[:2])[0], True)
+        x, before = _longer(sample, x, x2, r, v, max(length, 1.0), two[2], opened)
+    return Saturated(*opened(x), before, False)
+
+
+def _longer(
+    sample: Sample, x: Array, x2: Array, r: Array, v: Array, length: float, least: float, opened
+) -> tuple[Array, float]:
+    """Return the point a longer step ahead that is no worse than the plain one."""
+    while length > 1.0 + 1e-6:
+        tried = x + 2.0 * length * r + length**2 * v
+        try:
+            deviance = by_moments(sample, *opened(tried))[0]
+        except np.linalg.LinAlgError:
+            deviance = np.inf
+        if deviance <= least:
+            return tried, deviance
+        length = (length + 1.0) / 2.0 if length < 64 else length / 8.0
+        length = length if length > 1.05 else 1.0
+    return x2, least

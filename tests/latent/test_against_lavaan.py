@@ -1,0 +1,71 @@
+"""Panel models against lavaan: `tests/reference/latent` draws the panels and has the answers."""
+
+import importlib.util
+import json
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import alliance_stats as al
+
+HERE = Path(__file__).parents[1] / "reference" / "latent"
+REFERENCES = json.loads((HERE / "references.json").read_text())
+SAME = 1e-4  # of log-likelihoods and chi-squares; lavaan's search ends within 1e-8 of ours
+NEAR = 1e-4  # of estimates and standard errors, on which lavaan stops somewhat earlier
+SCALED = {"chisq": "chi2", "rmsea.ci.lower": "rmsea_low", "rmsea.ci.upper": "rmsea_high",
+          "chisq.scaled": "chi2_scaled", "chisq.scaling.factor": "scaling"}  # fmt: skip
+
+
+@cache
+def panels():
+    spec = importlib.util.spec_from_file_location("panels", HERE / "panels.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+CASES = panels().CASES
+
+
+@cache
+def fitted(name):
+    case = CASES[name]
+    data = panels().panel(**case.draw)
+    drawn = float(data.select_dtypes("float").sum().sum())
+    assert drawn == pytest.approx(REFERENCES[name]["check"], rel=1e-9)  # the same panel as R had
+    return al.fit_cross_lagged(data, **panels().call_of(case))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_likelihood_and_fit_are_lavaans(name):
+    there, here = REFERENCES[name], fitted(name)
+    assert there["converged"]
+    assert here.llf == pytest.approx(there["llf"], abs=SAME)
+    assert here.chi2 == pytest.approx(there["chi2"], abs=SAME)
+    assert here.chi2_df == there["df"]
+    indices = here.fit_indices()
+    for index, value in there["fit"].items():
+        assert indices[SCALED.get(index, index)] == pytest.approx(value, abs=SAME), index
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_estimates_and_errors_are_lavaans(name):
+    there, here = REFERENCES[name], fitted(name)
+    estimates, errors = pd.Series(there["estimates"]), pd.Series(there["errors"])
+    assert set(estimates.index) == set(here.params.index)
+    assert (here.params - estimates).abs().max() < NEAR
+    assert (here.bse - errors).abs().max() < NEAR
+
+
+@pytest.mark.parametrize("model", REFERENCES["textbook"])
+def test_models_are_those_of_the_literature_written_by_hand(model):
+    there = REFERENCES["textbook"][model]
+    case = CASES["dropout-5"]
+    data = panels().panel(**case.draw)
+    here = al.fit_cross_lagged(data, **{**panels().call_of(case), "model": model})
+    assert (here.chi2, here.chi2_df) == (pytest.approx(there["chi2"], abs=SAME), there["df"])
+    for term, value in there["estimates"].items():
+        assert here.params[term] == pytest.approx(value, abs=NEAR)
+        assert here.bse[term] == pytest.approx(there["errors"][term], abs=NEAR)

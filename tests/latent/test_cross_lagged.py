@@ -1,0 +1,186 @@
+"""Cross-lagged models: what may be asked, in which tables, and what is said of what cannot be."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import alliance_stats as al
+
+EXACT = 1e-8  # the same numbers by another way in
+
+
+def wide(n=200, waves=5, seed=0, **more):
+    rng = np.random.default_rng(seed)
+    level = rng.normal(size=(n, 2)) @ [[1, 0.4], [0, 0.9]]
+    within = rng.normal(size=(n, 2))
+    columns = {}
+    for t in range(1, waves + 1):
+        if t > 1:
+            within = within @ [[0.3, 0.0], [0.25, 0.3]] + rng.normal(0, 0.9, (n, 2))
+        columns |= {f"x{t}": 3 + level[:, 0] + within[:, 0], f"y{t}": level[:, 1] + within[:, 1]}
+    return pd.DataFrame({"client_id": [f"c{i}" for i in range(n)], **columns, **more})
+
+
+def long(data, waves=5):
+    parts = [
+        data[["client_id"]].assign(session=t, x=data[f"x{t}"], y=data[f"y{t}"])
+        for t in range(1, waves + 1)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def call(waves=5):
+    return {v: [f"{v}{t}" for t in range(1, waves + 1)] for v in "xy"}
+
+
+def test_true_effects_are_found_and_the_empty_one_is_not():
+    fit = al.fit_cross_lagged(wide(3000), **call())
+    true = {"x_on_x": 0.3, "x_on_y": 0.25, "y_on_x": 0.0, "y_on_y": 0.3}
+    table = fit.tidy().set_index("term")
+    for term, value in true.items():
+        row = table.loc[term]
+        assert abs(row["estimate"] - value) < 3.5 * row["std_error"]
+    assert table.loc["var_x_between", "estimate"] == pytest.approx(1.0, abs=0.15)
+
+
+def test_long_wide_and_turned_rows_give_the_same():
+    data = wide()
+    a = al.fit_cross_lagged(data, **call())
+    b = al.fit_cross_lagged(long(data).sample(frac=1, random_state=1), x="x", y="y")
+    assert a.llf == pytest.approx(b.llf, abs=EXACT)
+    pd.testing.assert_frame_equal(a.tidy(), b.tidy(), rtol=1e-6)
+
+
+def test_scores_on_another_scale_move_estimates_as_they_should():
+    data = long(wide())
+    a = al.fit_cross_lagged(data, x="x", y="y").params
+    b = al.fit_cross_lagged(data.assign(x=1000 + 50 * data["x"]), x="x", y="y").params
+    assert b["x_on_y"] == pytest.approx(50 * a["x_on_y"], rel=1e-5)
+    assert b["y_on_x"] == pytest.approx(a["y_on_x"] / 50, rel=1e-5)
+
+
+def test_a_study_goes_in_directly_and_clients_who_left_count():
+    study = al.simulate_study(n_therapists=15, n_clients=150, seed=4)
+    fit = al.fit_cross_lagged(study, x="wai-sr", y="core-10", cluster="therapist_id")
+    assert (fit.x, fit.y) == ("wai-sr/total/client", "core-10/total/client")
+    assert fit.n_clients > 140
+    assert fit.estimates.clusters == 15
+    assert any("left out" in message for message in fit.messages)
+    assert any("15 clusters" in message for message in fit.messages)
+    assert fit.tidy()["df"].eq(14).all()
+
+
+def test_lagged_effects_by_wave_are_told_with_their_wave():
+    fit = al.fit_cross_lagged(wide(), lags="free", **call())
+    rows = fit.tidy().query("term == 'x_on_y'")
+    assert rows["wave"].tolist() == [2.0, 3.0, 4.0, 5.0]
+    equal = al.fit_cross_lagged(wide(), **call())
+    assert equal.tidy().query("term == 'x_on_y'")["wave"].isna().all()
+    assert (equal.chi2_df, fit.chi2_df) == (33, 21)
+
+
+def test_the_smaller_model_is_tested_against_the_larger():
+    free, equal = (al.fit_cross_lagged(wide(), lags=lags, **call()) for lags in ("free", "equal"))
+    test = equal.compare(free)
+    assert test.statistic == pytest.approx(equal.chi2 - free.chi2, abs=1e-6)
+    assert test.df == 12
+    lasting = equal.compare(al.fit_cross_lagged(wide(), model="clpm", **call()))
+    assert lasting.p_value < 0.001
+    assert "edge" in lasting.messages[0]
+    with pytest.raises(al.DesignError, match="same scores, clients and waves"):
+        equal.compare(al.fit_cross_lagged(wide(seed=1), **call()))
+
+
+def test_standardised_effects_are_effects_times_the_ratio_of_spreads():
+    fit = al.fit_cross_lagged(wide(), model="clpm", lags="free", **call())
+    row = fit.standardised().query("term == 'x_on_y' and wave == 2").iloc[0]
+    implied = fit.estimates.moments[0].sigma  # nothing but the within part in this model
+    ratio = np.sqrt(implied[5, 5] / implied[1, 1])
+    assert row["estimate"] == pytest.approx(fit.params["x_on_y[2]"] * ratio, abs=EXACT)
+
+
+def test_known_unreliability_moves_carry_over_up():
+    rng = np.random.default_rng(5)
+    data = wide(2000)
+    noisy = data.copy()
+    for name in call()["x"] + call()["y"]:
+        noisy[name] += rng.normal(0, np.sqrt(0.2 * data[name].var()), len(data))
+    plain = al.fit_cross_lagged(noisy, **call()).params["x_on_x"]
+    known = al.fit_cross_lagged(noisy, reliability={"x": 1 / 1.2, "y": 1 / 1.2}, **call())
+    assert known.params["x_on_x"] == pytest.approx(0.3, abs=3.5 * known.bse["x_on_x"])
+    assert plain < known.params["x_on_x"] - 0.05
+
+
+def test_a_negative_variance_is_told():
+    fit = al.fit_cross_lagged(wide(60, seed=1), model="lcm-sr", **call())
+    value = fit.params["var_y_slope"]
+    assert value < 0
+    assert f"below zero, of slope_y ({value:.3g});" in " ".join(fit.messages)
+
+
+def test_a_correlation_of_one_or_more_is_told():
+    fit = al.fit_cross_lagged(wide(60, seed=3), model="lcm-sr", **call())
+    slope, level = fit.params["var_x_slope"], fit.params["var_x_between"]
+    r = fit.params["cov_x_between_x_slope"] / np.sqrt(slope * level)
+    assert r > 1
+    assert f"slope_x and between_x ({r:.2f})" in " ".join(fit.messages)
+
+
+def test_pictures_are_drawn():
+    fit = al.fit_cross_lagged(wide(), **call())
+    assert len(fit.plot().texts) == 4 + 4 + 4  # boxes, arrows, numbers
+    course = fit.course()
+    assert course["n"].eq(200).all()
+    np.testing.assert_allclose(course["observed"], course["implied"], atol=1e-6)
+    assert len(fit.plot_course().lines) >= 4
+
+
+def bad(**more):
+    data = long(wide(), 5)
+    return data.assign(**more)
+
+
+@pytest.mark.parametrize(
+    ("data", "arguments", "said"),
+    [
+        (bad().query("session == 1"), {}, "needs 3 waves or more; there is 1"),
+        (bad().query("session != 3"), {}, "Wave 3 has no value of x"),
+        (bad(y=lambda d: d["y"].where(d["session"] != 2)), {}, "Wave 2 has no value of y"),
+        (bad(y=lambda d: d["y"].where(d["session"] != 2, 7)), {}, "y does not vary at wave 2"),
+        (bad().head(0), {}, "there are 0"),
+        (bad(x=lambda d: d["x"].astype(str) + "a"), {}, "must hold finite numbers"),
+        (pd.concat([bad(), bad().head(2)]), {}, "one row for each client_id and session"),
+        (bad(), {"y": "x"}, "x and y are both 'x'"),
+        (bad(), {"y": "z"}, "must have the column z"),
+        (bad(), {"y": ["x", "y"]}, "must both be one name"),
+        (bad(z=1.0), {"covariates": ["z"]}, "does not vary over clients"),
+        (bad(), {"model": "riclpm"}, "Did you mean 'ri-clpm'"),
+        (bad(), {"reliability": {"x": 1.2}}, "between 0 and 1"),
+        (bad(t=None), {"cluster": "t"}, "have no value of 't'"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_sentence(data, arguments, said):
+    with pytest.raises(al.AllianceStatsError, match=said):
+        al.fit_cross_lagged(data, **{"x": "x", "y": "y", **arguments})
+
+
+def test_more_variables_than_clients_are_refused_and_thin_waves_left_out():
+    with pytest.raises(al.DesignError, match="10 variables, but only 10 clients"):
+        al.fit_cross_lagged(wide(10), **call())
+    with pytest.raises(al.DesignError, match=r"ri-clpm needs 3 waves .* left out"):
+        al.fit_cross_lagged(long(wide(10)), x="x", y="y")
+
+
+def test_a_client_with_nothing_is_counted():
+    data = wide()
+    data.loc[3, data.columns[1:]] = np.nan
+    fit = al.fit_cross_lagged(data, **call())
+    assert fit.n_clients == 199
+    assert "1 client without any value of x and y left out: c3." in fit.messages
+
+
+def test_nothing_that_was_given_is_changed():
+    data = long(wide())
+    before = data.copy()
+    al.fit_cross_lagged(data, x="x", y="y")
+    pd.testing.assert_frame_equal(data, before)
