@@ -102,6 +102,7 @@ from .multilevel import ContrastTest as ContrastTest
 from .multilevel import Explained as Explained
 from .multilevel import Ladder as Ladder
 from .multilevel import MultilevelFit as MultilevelFit
+from .multilevel import OutcomeFit as OutcomeFit
 from .multilevel import RobustFit as RobustFit
 from .multilevel import compare_models as compare_models
 from .multilevel import fit_ladder as fit_ladder

@@ -187,6 +187,11 @@ RESULTS = {
     "OneWithMany": lambda: al.one_with_many(
         study(), measure="wai-sr", scale="total", replicates=50
     ),
+    "OutcomeFit": lambda: al.fit_multilevel(
+        "coded ~ session + (1 | client_id)",
+        nested().assign(coded=(nested()["score"] > 4.5).astype(int)),
+        family="binomial",
+    ),
     "OutcomeGap": lambda: al.outcome_gap(study(), replicates=20),
     "ParallelForms": lambda: al.check_parallel_forms(study(), measure="wai-sr", replicates=20),
     "PooledEffects": pool,

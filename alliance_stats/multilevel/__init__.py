@@ -8,6 +8,10 @@ keep their digits), `design` (each lowest unit's cross-products), `likelihood` a
 `autocorrelated`; then `fit` and `result`, which put them together. `random_slopes` chooses which
 effects vary. `after_fit` holds what a fit can be asked, a module a question: `inference`,
 `omitted_slopes`, `profiling`, `bootstrap`, `prediction` and others.
+
+`outcomes` holds the models of yes/no, counts and ordered answers: `families`, `reading` (from data
+to a problem), `integral` and `modes` (the likelihood of some top-level groups), `maximise` (the
+climb and the ladder of nodes), then `result` and what it can be asked.
 """
 
 from .after_fit.bootstrap import Bootstrap
@@ -18,6 +22,7 @@ from .after_fit.explained import Explained
 from .fit import fit_multilevel
 from .formula.functions import list_formula_functions, register_formula_function
 from .model_sequence import Ladder, fit_ladder
+from .outcomes.result import OutcomeFit
 from .result import MultilevelFit
 
 __all__ = [
@@ -27,6 +32,7 @@ __all__ = [
     "Explained",
     "Ladder",
     "MultilevelFit",
+    "OutcomeFit",
     "RobustFit",
     "compare_models",
     "fit_ladder",

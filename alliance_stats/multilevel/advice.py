@@ -17,6 +17,8 @@ from .formula.terms import INTERCEPT
 if TYPE_CHECKING:
     from .engine.design import Design
     from .engine.optimise import Optimum
+    from .nested_fit import NestedFit
+    from .outcomes.result import OutcomeFit
     from .result import MultilevelFit
 
 FEW_GROUPS = 20
@@ -28,7 +30,7 @@ OFF_CENTRE = 1e-6  # a mean within a unit beyond this many SDs is not rounding
 MIXED = (0.05, 0.95)  # a share of variance between groups inside this range mixes two levels
 
 
-def structure(fit: MultilevelFit) -> pd.DataFrame:
+def structure(fit: NestedFit) -> pd.DataFrame:
     """How units lie in each other.
 
     Returns
@@ -60,15 +62,23 @@ def structure(fit: MultilevelFit) -> pd.DataFrame:
 
 def messages(fit: MultilevelFit) -> list[str]:
     """Collect everything a reader of the result should know."""
+    return [*about_search(fit), *_residual(fit), *about_data(fit), *message(fit.omitted_slopes())]
+
+
+def about_search(fit: MultilevelFit | OutcomeFit) -> list[str]:
+    """Say what was left out, how the search ended, and whether there are few groups."""
     found = list(fit.design.notes)
     if not fit.converged:
         found.append(fit.convergence_note)
     if fit.singular:
         found.append(fit.singular_note)
-    found += filter(None, [fit.few_groups_note])
-    further = (_residual, _lags, _singles, _mixed_predictors, _off_centre)
-    found += [said for ask in further for said in ask(fit)]
-    return found + message(fit.omitted_slopes())
+    return [*found, *filter(None, [fit.few_groups_note])]
+
+
+def about_data(fit: NestedFit) -> list[str]:
+    """Say what predictors and groups are like, whatever the outcome."""
+    asks = (_lags, _singles, _mixed_predictors, _off_centre)
+    return [said for ask in asks for said in ask(fit)]
 
 
 def _residual(fit: MultilevelFit) -> list[str]:
@@ -87,7 +97,7 @@ def _residual(fit: MultilevelFit) -> list[str]:
     ]
 
 
-def _lags(fit: MultilevelFit) -> list[str]:
+def _lags(fit: NestedFit) -> list[str]:
     """Say which share of the rows had no predecessor, as `alliance_stats.lag` counted them."""
     lost = fit.design.frame.attrs.get("lag_report", {}).get("share_lost_by_column", {})
     columns = fit.design.formula.columns
@@ -168,7 +178,7 @@ def few_groups_note(fit: MultilevelFit) -> str:
     return f"There are only {size} groups of '{name}'. {way_out[fit.df_method]}"
 
 
-def _singles(fit: MultilevelFit) -> list[str]:
+def _singles(fit: NestedFit) -> list[str]:
     levels = fit.structure.iloc[1:].to_dict("records")
     return [
         _one_for_one(level)
@@ -190,7 +200,7 @@ def _one_for_one(level: Mapping[Hashable, object]) -> str:
     )
 
 
-def _mixed_predictors(fit: MultilevelFit) -> list[str]:
+def _mixed_predictors(fit: NestedFit) -> list[str]:
     """Name predictors that vary both within and between the lowest groups.
 
     A predictor that rises by itself from row to row (a session number) is left out: its
@@ -219,7 +229,7 @@ def _mixed_predictors(fit: MultilevelFit) -> list[str]:
     return found
 
 
-def _off_centre(fit: MultilevelFit) -> list[str]:
+def _off_centre(fit: NestedFit) -> list[str]:
     """Name parts within units that do not have a mean of zero in the rows of the model.
 
     `alliance_stats.decompose` says which columns it split and by what; rows that were left out

@@ -77,9 +77,18 @@ def check_numbers(names: Sequence[str], columns: Sequence[Array], index: pd.Inde
 
 
 def check_sizes(
-    p: int, y: Array, outcome: str, grouping: Grouping, levels: Sequence[Level]
+    p: int,
+    y: Array,
+    outcome: str,
+    grouping: Grouping,
+    levels: Sequence[Level],
+    *,
+    measured: bool,
 ) -> None:
-    """Refuse models that have as many effects as rows, as lme4 does."""
+    """Refuse models that have as many effects as rows, as lme4 does.
+
+    A count may have an effect of its own in every row: its residual variance is not free.
+    """
     n = len(y)
     if y.min() == y.max():
         raise DesignError(f"The outcome '{outcome}' has the same value, {y[0]:g}, in every row.")
@@ -92,7 +101,7 @@ def check_sizes(
                 f"no variance between groups can be estimated. Leave (… | {name}) out."
             )
         for block in level.blocks:
-            if block * size >= n:
+            if block * size >= n and (measured or block > 1):
                 raise DesignError(
                     f"'{name}' has {size} groups with {block} random effect"
                     f"{'s' * (block > 1)} each, {block * size} in all, for {n} rows: they cannot "
@@ -153,31 +162,31 @@ def about_reused_ids(data: pd.DataFrame, grouping: Grouping) -> list[str]:
     ]  # fmt: skip
 
 
-def about_few_values(outcome: str, y: Array) -> list[str]:
+def about_few_values(formula: str, outcome: str, y: Array) -> list[str]:
     """Say that the model is for measurements where the outcome is a yes or no, or a count."""
     values, n = np.unique(y, return_counts=True)
     if (values != np.round(values)).any():
         return []
+    call = f'fit_multilevel("{formula}", data, family='
     if set(values) <= {0.0, 1.0}:
         return [
             f"The model is for measurements; '{outcome}' holds only 0 and 1, so this is a linear "
             "model of a probability: its residuals are no normal ones, their variance changes with "
-            "the mean, and predictions can leave 0 to 1. For leaving by session use "
-            "fit_dropout_hazard, for else a logistic model (statsmodels: GEE, "
-            "BinomialBayesMixedGLM)."
+            f'the mean, and predictions can leave 0 to 1. Use {call}"binomial"); for leaving by '
+            "session fit_dropout_hazard."
         ]
     zeros = float(n[values == 0].sum() / len(y))
     if len(values) > FEW_VALUES and (values[0] < 0 or zeros < MANY_ZEROS):
         return []
-    held = (
-        f"only the {len(values)} values {listing((f'{value:g}' for value in values), FEW_VALUES)}"
-        if len(values) <= FEW_VALUES
-        else f"whole numbers from 0 on, {zeros:.0%} of them 0"
-    )
+    if len(values) <= FEW_VALUES:
+        told = listing((f"{value:g}" for value in values), FEW_VALUES)
+        held, use = f"only the {len(values)} values {told}", "ordinal"
+    else:
+        held, use = f"whole numbers from 0 on, {zeros:.0%} of them 0", "negative_binomial"
     return [
         f"The model is for measurements; '{outcome}' holds {held}. In a count or a rating of few "
         "steps the variance changes with the mean: intervals and p are approximate. Compare "
-        "fit.robust(), or for counts a Poisson model (statsmodels: GEE)."
+        f'{call}"{use}").'
     ]
 
 

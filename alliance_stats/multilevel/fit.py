@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal, overload
 
 import pandas as pd
 
-from ..core.arguments import checked_choice
+from ..core.arguments import checked_choice, whole
 from ..errors import (
     ColumnError,
     ConvergenceWarning,
@@ -20,30 +20,54 @@ from .after_fit.inference import METHODS, Method
 from .engine.design import make_design
 from .engine.residual import design_in_time
 from .formula.model_formula import Formula, parse_formula
+from .outcomes import inference as outcome_inference
+from .outcomes.reading import FAMILIES, Asked, read_model
+from .outcomes.result import METHODS as APPROXIMATIONS
+from .outcomes.result import OutcomeFit
 from .random_slopes import check_slopes, fit_varying, start_near
 from .result import MultilevelFit
 
 Residual = Literal["independent", "ar1"]
 RESIDUALS = ("independent", "ar1")
+MOST_NODES = 201
 
 
+Family = Literal["gaussian", "binomial", "poisson", "negative_binomial", "ordinal"]
+Outcomes = Literal["binomial", "poisson", "negative_binomial", "ordinal"]
+
+
+@overload
+def fit_multilevel(
+    formula: str, data: pd.DataFrame, *, family: Literal["gaussian"] = ..., **options: Any
+) -> MultilevelFit: ...
+@overload
+def fit_multilevel(
+    formula: str, data: pd.DataFrame, *, family: Outcomes, **options: Any
+) -> OutcomeFit: ...
 def fit_multilevel(
     formula: str,
     data: pd.DataFrame,
     *,
+    family: Family = "gaussian",
     slopes: str | Sequence[str] = "none",
     reml: bool = True,
-    df: Method = "satterthwaite",
+    df: Method | Literal["between-within"] | None = None,
     weights: str | Sequence[float] | None = None,
     residual: Residual = "independent",
     time: str | None = None,
-) -> MultilevelFit:
-    """Fit a linear multilevel model to sessions within clients within therapists.
+    link: str | None = None,
+    trials: str | None = None,
+    offset: str | Sequence[float] | None = None,
+    zero: Literal["none", "inflated", "hurdle"] = "none",
+    method: Literal["quadrature", "laplace"] = "quadrature",
+    nodes: int | None = None,
+) -> MultilevelFit | OutcomeFit:
+    """Fit a multilevel model to sessions within clients within therapists.
 
     Which part of an outcome goes with a predictor within clients, which between them, and how
     much do clients and therapists differ in level and in slope? The groups must be nested
-    (each client under one therapist); any number of levels is allowed, and their order is found
-    from the data.
+    (each client under one therapist); any number of levels is allowed for measurements, two for
+    other outcomes, and their order is found from the data.
 
     Parameters
     ----------
@@ -64,6 +88,14 @@ def fit_multilevel(
     data
         One row a session. Rows with a missing value in any variable of the formula are left
         out; ``.messages`` says how many, by variable.
+    family
+        What the outcome is: ``"gaussian"``, a measurement (the default; what follows from `slopes`
+        to `time` is for it); ``"binomial"``, a yes or no as 1 and 0, or the number of successes
+        among `trials`; ``"poisson"`` or ``"negative_binomial"`` (variance mu + mu^2 / size), a
+        count; ``"ordinal"``, ordered answers (an ordered category, or whole numbers). These are
+        fitted by maximum likelihood, the random effects integrated by adaptive Gauss-Hermite
+        quadrature nested along the groups; the lowest level may have up to three effects, the
+        level above an intercept. See `OutcomeFit`.
     slopes
         Random slopes beyond those the formula writes: ``"none"``, ``"all"`` (every predictor that
         changes within the units of the lowest group, as ``session`` and ``x_within`` do within
@@ -73,22 +105,40 @@ def fit_multilevel(
     reml
         Restricted maximum likelihood (the default), or maximum likelihood.
     df
-        ``"satterthwaite"`` (as lmerTest), ``"kenward-roger"`` (as pbkrtest; the standard errors
-        are the adjusted ones; needs ``reml=True``; advised with few therapists) or ``"normal"``
-        (z tests).
+        For measurements ``"satterthwaite"`` (the default, as lmerTest), ``"kenward-roger"`` (as
+        pbkrtest; the standard errors are the adjusted ones; needs ``reml=True``; advised with few
+        therapists) or ``"normal"`` (z tests). For other outcomes ``"normal"`` (the default) or
+        ``"between-within"``: what each covers stands on the page "Do intervals cover?".
     weights
         Prior weights: a column or one number a row. The residual variance of a row is
-        ``scale / weight``, as in lme4.
+        ``scale / weight``, as in lme4; of other outcomes a row counts `weight` times.
     residual
         ``"independent"``, or ``"ar1"``: residuals of one client (of the lowest group) that lie a
         time ``d`` apart have the correlation ``phi ** d``, with phi in [0, 1), as nlme's
         ``corCAR1``. Then ``.phi`` is the estimate and ``df="kenward-roger"`` is not to be had.
     time
         With ``residual="ar1"``: the column of session numbers or times.
+    link
+        ``"logit"`` (the default), ``"probit"`` or ``"cloglog"`` of a binomial, ``"logit"`` or
+        ``"probit"`` of an ordinal outcome; ``"log"`` of counts.
+    trials
+        The column with the number of trials a row's successes are counted of.
+    offset
+        What is added to the linear predictor with a coefficient of one: a column, an expression
+        such as ``"log(minutes)"``, or one number a row.
+    zero
+        Of counts: ``"inflated"``, some rows are zero whatever their rate; ``"hurdle"``, zeros have
+        a probability of their own and the counts are above zero. Its logit is the coefficient
+        ``zero:Intercept``.
+    method
+        ``"quadrature"``, or ``"laplace"``: one node at the mode, fast, and with few rows a client
+        wrong; ``fit.laplace`` holds it beside the answer.
+    nodes
+        A number of nodes; if left out it grows until neither deviance nor estimates move.
 
     Returns
     -------
-    MultilevelFit
+    MultilevelFit or OutcomeFit
         Coefficients are named ``Intercept``, by column, ``a:b`` and, for categories,
         ``x[T.level]``.
 
@@ -132,13 +182,20 @@ def fit_multilevel(
     """
     if not isinstance(data, pd.DataFrame):
         raise ColumnError(f"The data must be a pandas DataFrame, not {type(data).__name__}.")
-    checked_choice("df", df, METHODS)
-    if df == "kenward-roger" and not reml:
+    checked_choice("family", family, FAMILIES)
+    if family != "gaussian":
+        _refuse_for_measurements(
+            slopes=slopes != "none", residual=residual != "independent", time=time
+        )
+        asked = Asked(family, link, trials, offset, zero)
+        return _fit_outcome(formula, data, asked, weights, df, method, nodes)
+    _refuse_for_outcomes(link=link, trials=trials, offset=offset, nodes=nodes, zero=zero != "none")
+    tests: Method = checked_choice("df", "satterthwaite" if df is None else df, METHODS)
+    if tests == "kenward-roger" and not reml:
         raise DesignError("Kenward-Roger needs a REML fit: use reml=True, or df='satterthwaite'.")
-    _check_residual(residual, time, df)
+    _check_residual(residual, time, tests)
     check_slopes(slopes)
-
-    fit = fitted(formula, data, slopes=slopes, reml=reml, df=df, weights=weights, time=time)
+    fit = fitted(formula, data, slopes=slopes, reml=reml, df=tests, weights=weights, time=time)
     warn_of(fit, stacklevel=3)
     return fit
 
@@ -175,6 +232,45 @@ def fitted(
     return fit_varying(make_design(parsed, data, weights), data, slopes, once, near)
 
 
+def _fit_outcome(
+    formula: str,
+    data: pd.DataFrame,
+    asked: Asked,
+    weights: str | Sequence[float] | None,
+    df: str | None,
+    method: Literal["quadrature", "laplace"],
+    nodes: int | None,
+) -> OutcomeFit:
+    df = "normal" if df is None else df
+    checked_choice("df", df, outcome_inference.METHODS)
+    checked_choice("method", method, APPROXIMATIONS)
+    if nodes is not None:
+        nodes = whole(nodes, "nodes", 2, MOST_NODES)
+    parsed = parse_formula(formula).over(data.columns)
+    model = read_model(parsed, data, asked, weights)
+    fit = OutcomeFit.of_model(model, df=df, method=method, nodes=nodes)
+    warn_of(fit, stacklevel=4)
+    return fit
+
+
+def _refuse_for_measurements(**given: object) -> None:
+    for name, value in given.items():
+        if value:
+            raise DesignError(
+                f"{name}= is for measurements (family='gaussian'); with other outcomes write "
+                "random slopes into the formula."
+            )
+
+
+def _refuse_for_outcomes(**given: object) -> None:
+    for name, value in given.items():
+        if value is not None and value is not False:
+            raise DesignError(
+                f"{name}= is for outcomes that are no measurements; name their family=, such as "
+                "family='binomial'."
+            )
+
+
 def _check_residual(residual: str, time: str | None, df: str) -> None:
     checked_choice("residual", residual, RESIDUALS)
     if residual == "ar1" and time is None:
@@ -191,7 +287,7 @@ def _check_residual(residual: str, time: str | None, df: str) -> None:
         )
 
 
-def warn_of(fit: MultilevelFit, stacklevel: int) -> None:
+def warn_of(fit: MultilevelFit | OutcomeFit, stacklevel: int) -> None:
     """Warn of what a user must not overlook."""
     if not fit.converged:
         warnings.warn(fit.convergence_note, ConvergenceWarning, stacklevel=stacklevel)

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import level_of
-from ..core.disclosure import fewest_behind
-from ..core.people import CLIENT
-from ..core.results import Result
 from ..errors import DesignError
-from ..inference.distributions import half_width
 from ..inference.rows import coefficient_rows
 from . import advice
 from .after_fit import bootstrap as bootstrapping
 from .after_fit import (
     cluster_robust,
-    contrasts,
     explained,
     plots,
     prediction,
@@ -38,6 +32,7 @@ from .engine.batches import Array
 from .engine.coefficients import Coefficients
 from .engine.deviance import covariances, profile_at
 from .engine.optimise import Optimum, minimise
+from .nested_fit import NestedFit
 from .summary import text
 
 if TYPE_CHECKING:
@@ -48,7 +43,7 @@ VANISHED = 1e-12  # residual variance, relative to the outcome's, that is none
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class MultilevelFit(Result):
+class MultilevelFit(NestedFit):
     """A fitted multilevel model.
 
     Standard errors, tests and intervals use the method named in `df_method`. Names follow
@@ -77,6 +72,7 @@ class MultilevelFit(Result):
     autocorrelation: Autocorrelation | None = None
 
     title = "Linear multilevel model"
+    kind = "of a measurement"
 
     @classmethod
     def of_design(
@@ -110,26 +106,6 @@ class MultilevelFit(Result):
     # -- what was fitted ---------------------------------------------------------------------
 
     @property
-    def formula(self) -> str:
-        """The formula as given."""
-        return self.design.formula.text
-
-    @property
-    def nobs(self) -> int:
-        """Number of rows used."""
-        return self.design.n
-
-    @property
-    def rows_dropped(self) -> int:
-        """Number of rows left out because of missing values."""
-        return self.design.rows_dropped
-
-    @property
-    def n_groups(self) -> dict[str, int]:
-        """Number of groups at each level, the lowest level first."""
-        return dict(zip(self.design.grouping.names, self.design.grouping.sizes, strict=True))
-
-    @property
     def converged(self) -> bool:
         """Whether the conditions of a minimum were checked and hold."""
         return self.optimum.converged
@@ -140,23 +116,12 @@ class MultilevelFit(Result):
         return bool(self.optimum.on_boundary)
 
     @cached_property
-    def fewest(self) -> int:  # type: ignore[override]
-        """How many people the fewest are that a coefficient is about (see `fewest_behind`)."""
-        design = self.design
-        fixed = np.column_stack([design.columns[place] for place in design.fixed])
-        known = CLIENT in design.frame.columns
-        people = design.frame[CLIENT] if known else design.grouping.of_rows(0)
-        return fewest_behind((fixed @ design.fixed_basis).T, people)
-
-    @cached_property
     def messages(self) -> tuple[str, ...]:  # type: ignore[override]
         """What a reader should know: rows left out, boundary, few groups, confounded effects."""
         return tuple(advice.messages(self))
 
     singular_note = property(advice.singular_note)
     convergence_note = property(advice.convergence_note)
-    few_groups_note = property(advice.few_groups_note)
-    structure = cached_property(advice.structure)
 
     # -- coefficients ------------------------------------------------------------------------
 
@@ -181,48 +146,14 @@ class MultilevelFit(Result):
         return np.linalg.inv(self.design.fixed_basis) * (scale[-1] / scale[fixed])
 
     @property
-    def params(self) -> pd.Series:
-        """The fixed coefficients."""
-        return self._series("params")
-
-    @property
-    def bse(self) -> pd.Series:
-        """Standard errors."""
-        return self._series("bse")
-
-    @property
-    def tvalues(self) -> pd.Series:
-        """Estimates over standard errors."""
-        return self._series("tvalues")
-
-    @property
-    def df(self) -> pd.Series:
-        """Degrees of freedom of each coefficient."""
-        return self._series("df")
-
-    @property
-    def pvalues(self) -> pd.Series:
-        """Two-sided p values."""
-        return self._series("pvalues")
-
-    def _series(self, name: str) -> pd.Series:
-        return pd.Series(getattr(self.coefficients, name), index=list(self.design.fixed_names))
+    def names(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Names of the coefficients."""
+        return self.design.fixed_names
 
     @cached_property
     def coefficients(self) -> Coefficients:
         """What `params`, `bse`, `tvalues`, `df` and `pvalues` show, as arrays."""
         return Coefficients(self)
-
-    def cov_params(self) -> pd.DataFrame:
-        """Return the covariance of the coefficients (the adjusted one under Kenward-Roger)."""
-        names = list(self.design.fixed_names)
-        return pd.DataFrame(self.coefficients.covariance, index=names, columns=names)
-
-    def conf_int(self, alpha: float | None = None, *, confidence: float = 0.95) -> pd.DataFrame:
-        """Return Wald intervals with t quantiles, columns 0 (low) and 1 (high)."""
-        level = level_of(confidence, alpha=alpha)
-        half = half_width(self.bse, self.coefficients.df, level)
-        return pd.DataFrame({0: self.params - half, 1: self.params + half})
 
     # -- likelihood and variances ------------------------------------------------------------
 
@@ -238,19 +169,19 @@ class MultilevelFit(Result):
         return len(self.design.fixed) + len(self.optimum.theta) + residual
 
     @property
-    def aic(self) -> float:
-        """Akaike's criterion (of the restricted likelihood under `reml`, as in lme4)."""
-        return -2.0 * self.llf + 2.0 * self.df_model
-
-    @property
-    def bic(self) -> float:
-        """Schwarz's criterion with the number of rows as n, as in lme4."""
-        return -2.0 * self.llf + float(np.log(self.nobs)) * self.df_model
-
-    @property
     def scale(self) -> float:
         """The residual variance."""
         return float(self.optimum.profile.variance * self.design.scale[-1] ** 2)
+
+    @property
+    def residual(self) -> str:
+        """``independent`` or ``ar1``."""
+        return "independent" if self.autocorrelation is None else "ar1"
+
+    @property
+    def residual_parameters(self) -> tuple[str, ...]:
+        """What is estimated of the residuals beside their variance."""
+        return () if self.autocorrelation is None else ("phi",)
 
     @property
     def phi(self) -> float:
@@ -293,7 +224,6 @@ class MultilevelFit(Result):
 
     # -- further questions, each answered in a module of its own --------------------------------
 
-    test = contrasts.contrast_test
     robust = cluster_robust.cluster_robust
     profile_ci = profiling.profile_ci
     bootstrap = bootstrapping.bootstrap
@@ -336,6 +266,15 @@ class MultilevelFit(Result):
             rho=None if ar1 is None else ar1.rho,
         )
 
+    def of_alike(self, design: Design) -> MultilevelFit:
+        """Return the fit with a design of the same numbers."""
+        return replace(self, design=design)
+
+    def estimates(self) -> Array:
+        """Return coefficients, sds and correlations (NaN where a variance is zero), and phi."""
+        phi = [] if self.autocorrelation is None else [self.phi]
+        return np.concatenate([self.params, self.varcomp["sdcor"], phi])
+
     # -- the three verbs ---------------------------------------------------------------------
 
     def tidy(self) -> pd.DataFrame:
@@ -354,19 +293,17 @@ class MultilevelFit(Result):
 
     def glance(self) -> pd.DataFrame:
         """Return one row that describes the fit."""
-        row: Mapping[str, Any] = {
-            "nobs": self.nobs,
-            **{f"n_{name}": size for name, size in self.n_groups.items()},
-            "sigma": float(np.sqrt(self.scale)),
-            "llf": self.llf,
-            "aic": self.aic,
-            "bic": self.bic,
-            "n_parameters": self.df_model,
-            "reml": self.reml,
-            "df_method": self.df_method,
-            "converged": self.converged,
-            "singular": self.singular,
-        }
+        row = self.glance_of(
+            sigma=float(np.sqrt(self.scale)),
+            llf=self.llf,
+            aic=self.aic,
+            bic=self.bic,
+            n_parameters=self.df_model,
+            reml=self.reml,
+            df_method=self.df_method,
+            converged=self.converged,
+            singular=self.singular,
+        )
         return pd.DataFrame([row])
 
     def augment(self) -> pd.DataFrame:

@@ -9,6 +9,8 @@ import pandas as pd
 from ..core.results import Z95, short_p
 
 if TYPE_CHECKING:
+    from .nested_fit import NestedFit
+    from .outcomes.result import OutcomeFit
     from .result import MultilevelFit
 
 _METHODS = {
@@ -33,18 +35,24 @@ def text(fit: MultilevelFit) -> str:
         low, high = ar1.conf_int(Z95)
         ends = "" if ar1.on_boundary else f", 95 % interval [{low:.3f}, {high:.3f}]"
         head.insert(3, f"Residuals: AR(1) over '{ar1.neighbours.time}', phi {ar1.phi:.4f}{ends}")
-    parts = ["\n".join(head), f"Random effects\n{_random(fit)}"]
-    parts.append(f"Fixed effects ({_METHODS[fit.df_method]})\n{_fixed(fit)}")
-    # What was done to the data before, as the preparing functions wrote it down, comes first.
+    parts = ["\n".join(head), f"Random effects\n{random_text(fit)}"]
+    parts.append(f"Fixed effects ({_METHODS[fit.df_method]})\n{coefficients_text(fit)}")
+    return "\n\n".join([*parts, *notes_of(fit)])
+
+
+def notes_of(fit: NestedFit) -> list[str]:
+    """Return the notes as a paragraph, if there are any.
+
+    What was done to the data before, as the preparing functions wrote it down, comes first.
+    """
     done = fit.design.frame.attrs.get("preparation", [])
     notes = [str(note["message"] if isinstance(note, dict) else note) for note in done]
     notes += fit.messages
-    if notes:
-        parts.append("Notes\n" + "\n".join(f"- {note}" for note in notes))
-    return "\n\n".join(parts)
+    return ["Notes\n" + "\n".join(f"- {note}" for note in notes)] if notes else []
 
 
-def _random(fit: MultilevelFit) -> str:
+def random_text(fit: MultilevelFit | OutcomeFit) -> str:
+    """Return variances and correlations as a table."""
     table = fit.varcomp
     shown = pd.DataFrame(
         {
@@ -60,7 +68,8 @@ def _random(fit: MultilevelFit) -> str:
     return shown.to_string(index=False)
 
 
-def _fixed(fit: MultilevelFit) -> str:
+def coefficients_text(fit: NestedFit) -> str:
+    """Return coefficients, tests and intervals as a table."""
     interval = fit.conf_int()
     table = pd.DataFrame(
         {

@@ -16,7 +16,10 @@ from ...inference.rows import tidy_rows
 from ..engine.batches import Array
 
 if TYPE_CHECKING:
+    from ..outcomes.result import OutcomeFit
     from ..result import MultilevelFit
+
+    Fit = MultilevelFit | OutcomeFit
 
 BATCH = 25  # replicates a task: long enough to be worth sending, short enough for a bar
 FEW = 1000  # fewer draws than this leave the ends of a 95 % interval rough
@@ -69,7 +72,7 @@ class Bootstrap(Result):
 
 
 def bootstrap(
-    fit: MultilevelFit,
+    fit: Fit,
     replicates: int = 1000,
     *,
     seed: int,
@@ -99,7 +102,7 @@ def bootstrap(
         kept.append(rows[converged])
         failed += int((~converged).sum())
         singular += int((converged & at_boundary).sum())
-    terms = fit.tidy()[["effect", "group", "term"]].assign(estimate=_estimates(fit))
+    terms = fit.tidy()[["effect", "group", "term"]].assign(estimate=fit.estimates())
     names = [" ".join(filter(None, row)) for row in zip(terms["group"], terms["term"], strict=True)]
     draws = pd.DataFrame(np.concatenate(kept), columns=names)
     notes = []
@@ -111,7 +114,7 @@ def bootstrap(
 
 
 def _run(
-    fit: MultilevelFit, batches: list[list[np.random.SeedSequence]], n_jobs: int
+    fit: Fit, batches: list[list[np.random.SeedSequence]], n_jobs: int
 ) -> Iterator[tuple[Array, Array]]:
     if n_jobs == 1:
         return (_batch(fit, seeds) for seeds in batches)
@@ -134,24 +137,18 @@ def _shown(
     return iter(track(found, description="Bootstrap", total=total))
 
 
-def _light(fit: MultilevelFit) -> MultilevelFit:
+def _light(fit: Fit) -> Fit:
     """Return the fit without the user's data, which a refit does not need."""
     bare = fit.design.frame.iloc[:, :0]
     bare.attrs = {}
-    return replace(fit, design=replace(fit.design, frame=bare))
+    return fit.of_alike(replace(fit.design, frame=bare))
 
 
-def _batch(fit: MultilevelFit, seeds: list[np.random.SeedSequence]) -> tuple[Array, Array]:
+def _batch(fit: Fit, seeds: list[np.random.SeedSequence]) -> tuple[Array, Array]:
     """Return the estimates of some replicates, and whether each converged and is singular."""
     rows, flags = [], []
     for seed in seeds:
         again = fit.refit(fit.simulate(np.random.default_rng(seed)).to_numpy())
-        rows.append(_estimates(again))
+        rows.append(again.estimates())
         flags.append((again.converged, again.singular))
     return np.stack(rows), np.array(flags, dtype=bool)
-
-
-def _estimates(fit: MultilevelFit) -> Array:
-    """Return coefficients, sds and correlations (NaN where a variance is zero), and phi."""
-    phi = [] if fit.autocorrelation is None else [fit.phi]
-    return np.concatenate([fit.params, fit.varcomp["sdcor"], phi])

@@ -17,7 +17,10 @@ from ...inference.rows import tidy_rows
 if TYPE_CHECKING:
     from ..engine.batches import Array
     from ..engine.design import Design
+    from ..outcomes.result import OutcomeFit
     from ..result import MultilevelFit
+
+    Fit = MultilevelFit | OutcomeFit
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class Comparison(Result):
         return f"{self.title}\n\n{table}\n\n{super().summary()}\nReferred to {self.distribution}."
 
 
-def compare(one: MultilevelFit, other: MultilevelFit) -> Comparison:
+def compare(one: Fit, other: Fit) -> Comparison:
     """Test a model against a smaller one that is nested in it.
 
     Models with different fixed parts are compared by maximum likelihood (REML likelihoods of
@@ -108,7 +111,7 @@ def compare(one: MultilevelFit, other: MultilevelFit) -> Comparison:
         [
             {
                 "formula": fit.formula,
-                "residual": "independent" if fit.autocorrelation is None else "ar1",
+                "residual": fit.residual,
                 "n_parameters": fit.df_model,
                 "llf": fit.llf,
                 "aic": fit.aic,
@@ -120,8 +123,13 @@ def compare(one: MultilevelFit, other: MultilevelFit) -> Comparison:
     return Comparison(models, statistic, df, p_value, distribution, tuple(messages))
 
 
-def _check_comparable(small: MultilevelFit, large: MultilevelFit) -> None:
+def _check_comparable(small: Fit, large: Fit) -> None:
     a, b = small.design, large.design
+    if small.kind != large.kind:
+        raise DesignError(
+            "Likelihoods of outcomes of another kind cannot be compared: one model is "
+            f"{small.kind}, the other {large.kind}."
+        )
     if a.n != b.n or not np.allclose(
         a.columns[-1] + a.outcome_shift, b.columns[-1] + b.outcome_shift
     ):
@@ -146,17 +154,19 @@ def _weights(design: Design) -> Array:
     return np.ones(design.n) if design.weights is None else design.weights
 
 
-def _same_fixed(small: MultilevelFit, large: MultilevelFit) -> bool:
+def _same_fixed(small: Fit, large: Fit) -> bool:
     return set(small.params.index) == set(large.params.index)
 
 
-def _free(fit: MultilevelFit) -> dict[str, set[frozenset[str]]]:
+def _free(fit: Fit) -> dict[str, set[frozenset[str]]]:
     """Return, for each group, the variances and covariances that are estimated.
 
-    An AR(1) counts as one more variance: without it phi is zero, on its boundary.
+    What spreads the rows themselves (an AR(1), the size of a negative binomial) counts as one more
+    variance: without it a parameter is on its boundary.
     """
     design = fit.design
-    residual = {} if fit.autocorrelation is None else {"Residual": {frozenset(("phi",))}}
+    own = {frozenset((name,)) for name in fit.residual_parameters}
+    residual = {"Residual": own} if own else {}
     return residual | {
         name: {frozenset((effects.names[a], effects.names[b])) for a, b in level.pairs}
         for name, effects, level in zip(
@@ -165,14 +175,14 @@ def _free(fit: MultilevelFit) -> dict[str, set[frozenset[str]]]:
     }
 
 
-def _nested(small: MultilevelFit, large: MultilevelFit) -> bool:
+def _nested(small: Fit, large: Fit) -> bool:
     more = _free(large)
     random = all(found <= more.get(name, set()) for name, found in _free(small).items())
     return random and set(small.params.index) <= set(large.params.index)
 
 
 def _p_value(
-    small: MultilevelFit, large: MultilevelFit, statistic: float, df: int, same_fixed: bool
+    small: Fit, large: Fit, statistic: float, df: int, same_fixed: bool
 ) -> tuple[float, str]:
     less, more = _free(small), _free(large)
     new = [pair for name, found in more.items() for pair in found - less.get(name, set())]
@@ -186,7 +196,7 @@ def _p_value(
     return plain, f"chi-square on {df} df"
 
 
-def compare_models(*fits: MultilevelFit) -> pd.DataFrame:
+def compare_models(*fits: Fit) -> pd.DataFrame:
     """Put several models side by side, each tested against the one before it.
 
     Which of these models describes the data best, and is each step worth its parameters? The models

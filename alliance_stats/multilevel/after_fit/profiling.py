@@ -28,7 +28,7 @@ Deviance = Callable[[float], float]
 
 
 @dataclass(frozen=True)
-class _Parameter:
+class Parameter:
     """A parameter and the least deviance with it held at a value."""
 
     effect: str
@@ -72,22 +72,28 @@ def profile_ci(
     critical = float(half_width(1.0, confidence=level_of(confidence, alpha=alpha)))
     full = fit.by_maximum_likelihood()
     found = [*_variance_parameters(full), *_coefficients(full)]
-    if parameters is not None:
-        parameters = list(parameters)
-        known = {name for one in found for name in (one.term, one.effect)}
-        unknown = [name for name in parameters if name not in known]
-        if unknown:
-            raise DesignError(
-                f"There is no parameter '{unknown[0]}'.{did_you_mean(unknown[0], known)} There "
-                f"are {listing(sorted({one.term for one in found}), 12)}; 'random' and 'fixed' "
-                "stand for all of a kind."
-            )
-        found = [one for one in found if one.term in parameters or one.effect in parameters]
     least = full.optimum.profile.deviance  # in the scaled units the search works in
-    return pd.DataFrame([_row(one, least, critical) for one in found])
+    return pd.DataFrame([profile_row(one, least, critical) for one in chosen(found, parameters)])
 
 
-def _row(one: _Parameter, least: float, critical: float) -> dict[str, object]:
+def chosen(found: list[Parameter], parameters: Sequence[str] | None) -> list[Parameter]:
+    """Return the parameters that were asked for: by term, or by 'fixed' and 'random'."""
+    if parameters is None:
+        return found
+    parameters = list(parameters)
+    known = {name for one in found for name in (one.term, one.effect)}
+    unknown = [name for name in parameters if name not in known]
+    if unknown:
+        raise DesignError(
+            f"There is no parameter '{unknown[0]}'.{did_you_mean(unknown[0], known)} There "
+            f"are {listing(sorted({one.term for one in found}), 12)}; 'random' and 'fixed' "
+            "stand for all of a kind."
+        )
+    return [one for one in found if one.term in parameters or one.effect in parameters]
+
+
+def profile_row(one: Parameter, least: float, critical: float) -> dict[str, object]:
+    """Return the row of a parameter, its two ends found."""
     low = high = np.nan
     note = one.note
     if one.deviance is not None:
@@ -105,7 +111,7 @@ def _row(one: _Parameter, least: float, critical: float) -> dict[str, object]:
     }
 
 
-def _end(one: _Parameter, side: float, least: float, critical: float) -> tuple[float, str]:
+def _end(one: Parameter, side: float, least: float, critical: float) -> tuple[float, str]:
     """Walk outwards until the deviance has risen enough, then close in."""
     from scipy import optimize
 
@@ -146,7 +152,7 @@ def _lower_note(lower: float) -> str:
     return ""
 
 
-def _variance_parameters(fit: MultilevelFit) -> list[_Parameter]:
+def _variance_parameters(fit: MultilevelFit) -> list[Parameter]:
     rows = variance_rows(fit.varcomp)
     found, place = [], 0
     for number, name in enumerate(fit.design.grouping.names):
@@ -193,11 +199,11 @@ def _along(
     return deviance, float(lengths[0])
 
 
-def _sd(fit: MultilevelFit, number: int, effect: int, row: pd.Series) -> _Parameter:
+def _sd(fit: MultilevelFit, number: int, effect: int, row: pd.Series) -> Parameter:
     along, scale = _along(fit, number, (effect,), held.hold_sd)
     estimate = float(row["estimate"])
     step = max(0.25 * estimate, 0.1 * float(np.sqrt(fit.optimum.profile.variance)) * scale)
-    return _Parameter(
+    return Parameter(
         "random",
         row["group"],
         row["term"],
@@ -210,18 +216,18 @@ def _sd(fit: MultilevelFit, number: int, effect: int, row: pd.Series) -> _Parame
 
 def _correlation(
     fit: MultilevelFit, number: int, effects: tuple[int, int], row: pd.Series
-) -> _Parameter:
+) -> Parameter:
     estimate = float(row["estimate"])
     if not abs(estimate) < 1.0 - 1e-8:
         why = "A correlation on its boundary, or of a variance of zero, has no profile interval."
-        return _Parameter("random", row["group"], row["term"], estimate, 0.1, None, note=why)
+        return Parameter("random", row["group"], row["term"], estimate, 0.1, None, note=why)
     along, _ = _along(fit, number, effects, held.hold_correlation)
-    return _Parameter(
+    return Parameter(
         "random", row["group"], row["term"], estimate, 0.15, along, lowest=-1.0, highest=1.0
     )
 
 
-def _sigma(fit: MultilevelFit) -> _Parameter:
+def _sigma(fit: MultilevelFit) -> Parameter:
     surface = held.Surface(fit.design, fit.autocorrelation)
     made_of = held.free_of(fit.design.levels)
     log_sigma, rho = _start(fit)
@@ -233,15 +239,15 @@ def _sigma(fit: MultilevelFit) -> _Parameter:
 
     estimate = float(np.sqrt(fit.scale))
     step = estimate / np.sqrt(2.0 * fit.nobs)
-    return _Parameter("random", RESIDUAL, "sd", estimate, step, deviance, lowest=0.01 * estimate)
+    return Parameter("random", RESIDUAL, "sd", estimate, step, deviance, lowest=0.01 * estimate)
 
 
-def _phi(fit: MultilevelFit) -> _Parameter:
+def _phi(fit: MultilevelFit) -> Parameter:
     ar1 = fit.autocorrelation
     assert ar1 is not None
     if ar1.on_boundary:
         why = "phi is on its boundary and has no profile interval."
-        return _Parameter("random", RESIDUAL, "phi", ar1.phi, 0.1, None, note=why)
+        return Parameter("random", RESIDUAL, "phi", ar1.phi, 0.1, None, note=why)
     surface = held.Surface(fit.design, ar1)
     made_of = held.free_of(fit.design.levels)
     log_sigma, rho = _start(fit)
@@ -251,12 +257,12 @@ def _phi(fit: MultilevelFit) -> _Parameter:
         return held.least(surface, made_of, begin, rho=ar1.neighbours.at_step(value))
 
     top = ar1.neighbours.per_unit_of_time(held.HIGHEST)
-    return _Parameter("random", RESIDUAL, "phi", ar1.phi, 0.05, deviance, lowest=0.0, highest=top)
+    return Parameter("random", RESIDUAL, "phi", ar1.phi, 0.05, deviance, lowest=0.0, highest=top)
 
 
-def _coefficients(fit: MultilevelFit) -> list[_Parameter]:
+def _coefficients(fit: MultilevelFit) -> list[Parameter]:
     return [
-        _Parameter("fixed", "", str(name), float(estimate), float(step), _held_at(fit, place))
+        Parameter("fixed", "", str(name), float(estimate), float(step), _held_at(fit, place))
         for place, (name, estimate, step) in enumerate(
             zip(fit.params.index, fit.params, fit.bse, strict=True)
         )

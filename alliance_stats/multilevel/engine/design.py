@@ -130,9 +130,17 @@ class Design:
 
 
 def make_design(
-    formula: Formula, data: pd.DataFrame, weights: str | Sequence[float] | None = None
+    formula: Formula,
+    data: pd.DataFrame,
+    weights: str | Sequence[float] | None = None,
+    *,
+    measured: bool = True,
+    further: Sequence[str] = (),
 ) -> Design:
     """Read the data into a design.
+
+    Where the outcome is not `measured` (a yes or no, a count), there is no residual that groups
+    of one row could be mistaken for. `further` columns must be complete too.
 
     Raises
     ------
@@ -140,7 +148,7 @@ def make_design(
         Where the formula names no column, a column holds the wrong thing, groups cross, or the
         data cannot carry the model.
     """
-    rows = _complete_rows(formula, data, weights)
+    rows = _complete_rows(formula, data, weights, further)
     table = rows.table
     refuse_ids(data, formula.fixed.bare_columns() if formula.fixed else ())
     outcome, y = response(formula, table)
@@ -151,7 +159,7 @@ def make_design(
     levels, effects = random_columns(terms, table, pool)
     fixed = [pool.place(*column) for column in fixed_terms.named_arrays()]
     check_numbers((*pool.names, outcome), (*pool.arrays, y), table.frame.index)
-    check_sizes(len(fixed), y, outcome, grouping, levels)
+    check_sizes(len(fixed), y, outcome, grouping, levels, measured=measured)
     levels, effects, fixed, centring = centre(levels, effects, fixed, pool)
     shift = float(y.mean()) if INTERCEPT in fixed_terms.names else 0.0
     columns = (*pool.arrays, y - shift)
@@ -163,7 +171,7 @@ def make_design(
         *why_left_out(basis, fixed_terms),
         *check_effects(cross, levels, effects, grouping),
         *about_reused_ids(data, grouping),
-        *about_few_values(outcome, y),
+        *(about_few_values(formula.text, outcome, y) if measured else ()),
     ]
     levels, effects = orthogonalise(levels, effects, totals, pool)
     fixed = [pool.add(basis.replaced.get(i), place) for i, place in enumerate(fixed)]
@@ -206,7 +214,10 @@ class _Rows:
 
 
 def _complete_rows(
-    formula: Formula, data: pd.DataFrame, weights: str | Sequence[float] | None
+    formula: Formula,
+    data: pd.DataFrame,
+    weights: str | Sequence[float] | None,
+    further: Sequence[str],
 ) -> _Rows:
     """Refuse what no model can be read from, and leave incomplete rows out."""
     formula.check_columns(data.columns)
@@ -217,7 +228,7 @@ def _complete_rows(
         )
     check_frame(formula, data)
     prior = _prior_weights(data, weights)
-    table, keep, missing = complete_rows(formula, data)
+    table, keep, missing = complete_rows((*formula.columns, *further), data)
     if prior is not None and keep is not None:
         prior = prior[keep]
     check_rows_left(missing, len(table), len(data))

@@ -73,8 +73,8 @@ def working_columns(design: Design, number: int) -> Array:
     return np.stack([design.columns[place] / design.scale[place] for place in places])
 
 
-def varcomp(random: dict[str, pd.DataFrame], design: Design, scale: float) -> pd.DataFrame:
-    """List variances, then covariances, of every group, and the residual variance last."""
+def varcomp(random: dict[str, pd.DataFrame], design: Design, scale: float | None) -> pd.DataFrame:
+    """List variances, then covariances, of every group, and the residual variance last, if any."""
     rows: list[tuple[str, object, object, float, float]] = []
     for number, (group, matrix) in enumerate(random.items()):
         names, values = list(matrix.index), matrix.to_numpy()
@@ -85,7 +85,8 @@ def varcomp(random: dict[str, pd.DataFrame], design: Design, scale: float) -> pd
                 size = sd[a] * sd[b]
                 correlation = values[a, b] / size if size > 0 else np.nan
                 rows.append((group, names[b], names[a], values[a, b], correlation))
-    rows.append((RESIDUAL, None, None, scale, float(np.sqrt(scale))))
+    if scale is not None:
+        rows.append((RESIDUAL, None, None, scale, float(np.sqrt(scale))))
     return pd.DataFrame(rows, columns=["group", "term1", "term2", "vcov", "sdcor"])
 
 

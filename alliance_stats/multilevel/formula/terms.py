@@ -114,7 +114,7 @@ def response(formula: Formula, table: Table) -> tuple[str, Array]:
 
 
 def complete_rows(
-    formula: Formula, frame: pd.DataFrame
+    variables: Sequence[str], frame: pd.DataFrame
 ) -> tuple[Table, NDArray[np.bool_] | None, dict[str, int]]:
     """Set rows with missing values aside.
 
@@ -127,7 +127,7 @@ def complete_rows(
     table = Table(frame)
     counts: dict[str, int] = {}
     dropped: NDArray[np.bool_] | None = None
-    for name in formula.columns:
+    for name in dict.fromkeys(variables):
         missing = table.missing(name)
         if missing is not None:
             counts[name] = int(missing.sum())

@@ -1,0 +1,128 @@
+"""What every fit of nested groups has, whatever its outcome: rows, groups, coefficients."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from ..core.arguments import level_of
+from ..core.disclosure import fewest_behind
+from ..core.people import CLIENT
+from ..core.results import Result
+from ..inference.distributions import half_width
+from . import advice
+from .after_fit import contrasts
+
+if TYPE_CHECKING:
+    from .engine.batches import Array
+    from .engine.design import Design
+
+
+class CoefficientArrays(Protocol):
+    """Estimates and tests of the coefficients, as arrays in the order of their names."""
+
+    params: Array
+    covariance: Array
+    bse: Array
+    tvalues: Array
+    pvalues: Array
+
+
+class NestedFit(Result):
+    """Fits of nested groups: names follow statsmodels."""
+
+    design: Design
+    names: tuple[str, ...]
+    coefficients: CoefficientArrays
+    llf: float
+    df_model: int
+
+    @property
+    def formula(self) -> str:
+        """The formula as given."""
+        return self.design.formula.text
+
+    @property
+    def nobs(self) -> int:
+        """Number of rows used."""
+        return self.design.n
+
+    @property
+    def rows_dropped(self) -> int:
+        """Number of rows left out because of missing values."""
+        return self.design.rows_dropped
+
+    @property
+    def n_groups(self) -> dict[str, int]:
+        """Number of groups at each level, the lowest level first."""
+        return dict(zip(self.design.grouping.names, self.design.grouping.sizes, strict=True))
+
+    @cached_property
+    def fewest(self) -> int:  # type: ignore[override]
+        """How many people the fewest are that a coefficient is about (see `fewest_behind`)."""
+        design = self.design
+        fixed = np.column_stack([design.columns[place] for place in design.fixed])
+        known = CLIENT in design.frame.columns
+        people = design.frame[CLIENT] if known else design.grouping.of_rows(0)
+        return fewest_behind((fixed @ design.fixed_basis).T, people)
+
+    few_groups_note = property(advice.few_groups_note)
+    structure = cached_property(advice.structure)
+    test = contrasts.contrast_test
+
+    @property
+    def params(self) -> pd.Series:
+        """The fixed coefficients."""
+        return self._series("params")
+
+    @property
+    def bse(self) -> pd.Series:
+        """Standard errors."""
+        return self._series("bse")
+
+    @property
+    def tvalues(self) -> pd.Series:
+        """Estimates over standard errors."""
+        return self._series("tvalues")
+
+    @property
+    def df(self) -> pd.Series:
+        """Degrees of freedom of each coefficient."""
+        return self._series("df")
+
+    @property
+    def pvalues(self) -> pd.Series:
+        """Two-sided p values."""
+        return self._series("pvalues")
+
+    def _series(self, name: str) -> pd.Series:
+        return pd.Series(getattr(self.coefficients, name), index=list(self.names))
+
+    def cov_params(self) -> pd.DataFrame:
+        """Return the covariance of the coefficients (the adjusted one under Kenward-Roger)."""
+        names = list(self.names)
+        return pd.DataFrame(self.coefficients.covariance, index=names, columns=names)
+
+    def conf_int(self, alpha: float | None = None, *, confidence: float = 0.95) -> pd.DataFrame:
+        """Return Wald intervals with t quantiles, columns 0 (low) and 1 (high)."""
+        level = level_of(confidence, alpha=alpha)
+        half = half_width(self.bse, self.df, level)
+        return pd.DataFrame({0: self.params - half, 1: self.params + half})
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion (of the restricted likelihood under `reml`, as in lme4)."""
+        return -2.0 * self.llf + 2.0 * self.df_model
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion with the number of rows as n, as in lme4."""
+        return -2.0 * self.llf + float(np.log(self.nobs)) * self.df_model
+
+    def glance_of(self, **more: Any) -> dict[str, Any]:
+        """Return what every fit says of itself in one row."""
+        groups = {f"n_{name}": size for name, size in self.n_groups.items()}
+        return {"nobs": self.nobs, **groups, **more}

@@ -1,0 +1,1 @@
+"""Multilevel models of yes/no, counts and ordered answers."""

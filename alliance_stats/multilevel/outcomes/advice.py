@@ -1,0 +1,138 @@
+"""What the result says of the fit, in sentences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...errors import listing
+from ..advice import FEW_GROUPS, about_data, about_search
+from .families import MOST_SIZE
+
+if TYPE_CHECKING:
+    from .result import OutcomeFit
+
+FAR_FROM_LAPLACE = 0.1  # standard errors
+
+
+def messages(fit: OutcomeFit) -> list[str]:
+    """Collect everything a reader of the result should know."""
+    return [*about_search(fit), *_size(fit), *_laplace(fit), *about_data(fit)]
+
+
+def singular_note(fit: OutcomeFit) -> str:
+    """Which random effects are on the boundary, and what that means."""
+    shape, design, parts = fit.model.shape, fit.design, []
+    for place in fit.best.held:
+        if shape.top and place == shape.total - 1:
+            number, effect, alone = 1, 0, True
+        else:
+            row, _ = shape.pairs[place - shape.of_factor.start]
+            others = np.abs(shape.factor(fit.best.point)[row, :row]).max(initial=0.0)
+            number, effect, alone = 0, row, bool(others < 1e-3)
+        group, term = design.grouping.names[number], design.effects[number].names[effect]
+        parts.append(
+            f"the variance of '{term}' for '{group}' is estimated as zero"
+            if alone
+            else f"the effect of '{term}' for '{group}' is a fixed multiple of the others "
+            "(correlation of one in size)"
+        )
+    return (
+        f"The fit is singular: {'; '.join(parts)}. The model asks for more than these data can "
+        "tell; report this, and consider leaving that term out."
+    )
+
+
+def convergence_note(fit: OutcomeFit) -> str:
+    """What did not stand still."""
+    last = fit.nodes.iloc[-1]
+    if not fit.best.converged:
+        why = (
+            f"with {last['nodes']:.0f} nodes the search ended {fit.best.distances[-1]:.2g} "
+            "standard errors from a maximum"
+        )
+    else:
+        why = (
+            f"from the step before to {last['nodes']:.0f} nodes the estimates still moved by up to "
+            f"{last['moved_se']:.2g} standard errors and the deviance by {last['change']:.2g}"
+        )
+    return (
+        f"The search did not reach a maximum that more nodes leave in place: {why}. Do not report "
+        "these estimates; simplify the random part, or look for predictors and categories that "
+        "hardly vary."
+    )
+
+
+def few_groups_note(fit: OutcomeFit) -> str:
+    """What to do where the top level has few groups; empty where it has enough."""
+    name, size = fit.design.grouping.names[-1], fit.design.grouping.sizes[-1]
+    if size >= FEW_GROUPS:
+        return ""
+    way_out = {
+        "normal": "z tests of what differs between them are too liberal: compare "
+        "df='between-within' and fit.bootstrap().",
+        "between-within": "Between-within degrees of freedom are used, as advised.",
+    }
+    return f"There are only {size} groups of '{name}'. {way_out[fit.df_method]}"
+
+
+def _size(fit: OutcomeFit) -> list[str]:
+    if not fit.dispersion > np.exp(MOST_SIZE - 2.0):
+        return []
+    return [
+        f"The size of the negative binomial ({fit.dispersion:.3g}) is so large that the counts are "
+        "as a Poisson's: use family='poisson'."
+    ]
+
+
+def _laplace(fit: OutcomeFit) -> list[str]:
+    """Say which estimates Laplace's approximation would put elsewhere."""
+    if fit.method == "laplace":
+        return [
+            "These are Laplace's estimates (one node at the mode); with few rows a group they can "
+            "be far from maximum likelihood: method='quadrature' is the default for that reason."
+        ]
+    if not fit.converged or not laplace_is_far(fit):
+        return []
+    other = fit.laplace
+    errors = np.append(fit.bse.to_numpy(), np.full(len(fit.varcomp), np.nan))
+    moved = np.abs(other.params.to_numpy() - fit.params.to_numpy()) / errors[: len(fit.params)]
+    worst = int(np.nanargmax(moved))
+    sds = listing(
+        (
+            f"{row.group} {a:.3f} instead of {b:.3f}"
+            for row, a, b in zip(
+                fit.varcomp.itertuples(), other.varcomp["sdcor"], fit.varcomp["sdcor"], strict=True
+            )
+            if row.term2 is None
+        ),
+        4,
+    )
+    name = fit.names[worst]
+    return [
+        "Laplace's approximation, on which most software rests, would be off here: log-likelihood "
+        f"{other.llf:.2f} instead of {fit.llf:.2f}, standard deviations {sds}, '{name}' "
+        f"{other.params.iloc[worst]:.4g} instead of {fit.params.iloc[worst]:.4g} "
+        f"({moved[worst]:.1f} standard errors). See .laplace."
+    ]
+
+
+def laplace_is_far(fit: OutcomeFit) -> bool:
+    """Tell whether Laplace's maximum lies off, by its slope at the quadrature's.
+
+    One step of Newton's with the quadrature's curvature says how far, in standard errors, without
+    looking for that maximum.
+    """
+    best, problem = fit.best, fit.model.problem
+    free, covariance = best.free(), best.covariance()
+    errors = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
+    slope = np.zeros(len(best.point))
+    for place in free:
+        step = np.zeros(len(best.point))
+        step[place] = 0.05 * errors[place]
+        values = [problem.modes(best.point + side * step)[1] for side in (1.0, -1.0)]
+        slope[place] = (values[0] - values[1]) / (2.0 * step[place])
+    problem.modes(best.point)
+    moved = np.abs(covariance @ slope)[free] / errors[free]
+    return bool(moved.max(initial=0.0) > FAR_FROM_LAPLACE)

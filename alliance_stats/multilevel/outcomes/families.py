@@ -1,0 +1,414 @@
+"""The distributions of outcomes that are no measurements, as small classes.
+
+A family knows the log density of a row at a linear predictor ``eta``, and its first and second
+derivatives in ``eta`` and in the family's own parameters (the log size of a negative binomial,
+the thresholds of an ordinal model, the logit of extra zeros). Rows stand on the first axis of
+every array, the points of an integral on those behind it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from ..engine.batches import Array
+
+LARGEST = 700.0  # exp() of more is no number
+MOST_SIZE = 12.0  # log size of a negative binomial that no data tell from a Poisson
+LEAST = 1e-300
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What is known of the rows: the outcome, and of how many trials it counts."""
+
+    y: Array
+    trials: Array
+
+    def rows(self, span: slice | Array) -> Outcome:
+        """Return some of the rows."""
+        return Outcome(self.y[span], self.trials[span])
+
+    def shaped(self, like: Array) -> tuple[Array, Array]:
+        """Return outcome and trials with as many axes as `like`."""
+        shape = (-1,) + (1,) * (like.ndim - 1)
+        return self.y.reshape(shape), self.trials.reshape(shape)
+
+
+@dataclass(frozen=True)
+class Density:
+    """The log density of rows at points, with derivatives.
+
+    ``own`` are the derivatives in the family's own parameters (first axis), ``cross`` those of
+    ``first`` in them, ``own2`` their second derivatives (first two axes).
+    """
+
+    value: Array
+    first: Array
+    second: Array
+    own: Array | None = None
+    cross: Array | None = None
+    own2: Array | None = None
+
+
+class Family(Protocol):
+    """What the engine and the result ask of a distribution."""
+
+    name: str
+    link: str
+
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """Names of the family's own parameters."""
+        ...
+
+    def begin(self, outcome: Outcome) -> Array:
+        """Return starting values of the own parameters."""
+        ...
+
+    def density(self, outcome: Outcome, eta: Array, own: Array) -> Density:
+        """Return the log density with derivatives."""
+        ...
+
+    def constant(self, outcome: Outcome) -> Array:
+        """Return the part of each row's log density that depends on no parameter."""
+        ...
+
+    def mean(self, eta: Array, own: Array, trials: Array) -> Array:
+        """Return the expected outcome (of `trials`)."""
+        ...
+
+    def variance(self, eta: Array, own: Array, trials: Array) -> Array:
+        """Return the variance of the outcome."""
+        ...
+
+    def cdf(self, y: Array, eta: Array, own: Array, trials: Array) -> Array:
+        """Return the probability of `y` or less."""
+        ...
+
+    def draw(self, rng: np.random.Generator, eta: Array, own: Array, trials: Array) -> Array:
+        """Draw outcomes."""
+        ...
+
+
+class _NoneOfItsOwn:
+    """A family without parameters of its own."""
+
+    own_names: tuple[str, ...] = ()
+
+    def begin(self, outcome: Outcome) -> Array:
+        """Return no starting value."""
+        return np.zeros(0)
+
+
+def logistic(eta: Array) -> tuple[Array, Array]:
+    """Return ``log(1 + exp(eta))`` and the probability."""
+    small = np.exp(-np.abs(eta))
+    above = 1.0 + small
+    probability = np.where(eta >= 0.0, 1.0, small) / above
+    return np.maximum(eta, 0.0) + np.log(above), probability
+
+
+def bounded_exp(eta: Array) -> Array:
+    """Return ``exp(eta)``, of large eta the largest number that leaves room for products."""
+    return np.exp(np.minimum(eta, LARGEST / 2.0))
+
+
+@dataclass(frozen=True)
+class Binomial(_NoneOfItsOwn):
+    """Successes among trials."""
+
+    link: str = "logit"
+    name = "binomial"
+
+    def density(self, outcome: Outcome, eta: Array, own: Array) -> Density:
+        """Return the log density with derivatives, by link."""
+        y, n = outcome.shaped(eta)
+        if self.link == "logit":
+            one_plus, p = logistic(eta)
+            return Density(y * eta - n * one_plus, y - n * p, -n * p * (1.0 - p))
+        if self.link == "probit":
+            from scipy import special
+
+            yes, no = special.log_ndtr(eta), special.log_ndtr(-eta)
+            normal = -0.5 * eta**2 - 0.5 * np.log(2.0 * np.pi)
+            up, down = np.exp(normal - yes), np.exp(normal - no)
+            return Density(
+                y * yes + (n - y) * no,
+                y * up - (n - y) * down,
+                -y * up * (eta + up) - (n - y) * down * (down - eta),
+            )
+        rate = np.maximum(bounded_exp(eta), LEAST)  # cloglog
+        with np.errstate(over="ignore"):
+            up = rate / np.expm1(rate)
+        return Density(
+            y * np.log(-np.expm1(-rate)) - (n - y) * rate,
+            y * up - (n - y) * rate,
+            y * up * (1.0 - rate - up) - (n - y) * rate,
+        )
+
+    def constant(self, outcome: Outcome) -> Array:
+        """Return the log of the binomial coefficients."""
+        from scipy import special
+
+        y, n = outcome.y, outcome.trials
+        return special.gammaln(n + 1.0) - special.gammaln(y + 1.0) - special.gammaln(n - y + 1.0)
+
+    def probability(self, eta: Array) -> Array:
+        """Return the probability of success."""
+        if self.link == "logit":
+            return logistic(eta)[1]
+        if self.link == "probit":
+            from scipy import special
+
+            return special.ndtr(eta)
+        return -np.expm1(-bounded_exp(eta))
+
+    def mean(self, eta: Array, own: Array, trials: Array) -> Array:
+        """Return the expected number of successes."""
+        return trials * self.probability(eta)
+
+    def variance(self, eta: Array, own: Array, trials: Array) -> Array:
+        """Return ``n p (1 - p)``."""
+        p = self.probability(eta)
+        return trials * p * (1.0 - p)
+
+    def cdf(self, y: Array, eta: Array, own: Array, trials: Array) -> Array:
+        """Return the probability of `y` successes or fewer."""
+        from scipy import special
+
+        inside = np.clip(y, 0.0, np.maximum(trials - 1.0, 0.0))
+        p = self.probability(eta)
+        below = special.betainc(trials - inside, inside + 1.0, 1.0 - p)
+        return np.where(y < 0, 0.0, np.where(y >= trials, 1.0, below))
+
+    def draw(self, rng: np.random.Generator, eta: Array, own: Array, trials: Array) -> Array:
+        """Draw numbers of successes."""
+        return rng.binomial(trials.astype(int), self.probability(eta)).astype(float)
+
+
+@dataclass(frozen=True)
+class Poisson(_NoneOfItsOwn):
+    """Counts whose variance is their mean; log link."""
+
+    link: str = "log"
+    name = "poisson"
+
+    def density(self, outcome: Outcome, eta: Array, own: Array) -> Density:
+        """Return the log density with derivatives."""
+        y, _ = outcome.shaped(eta)
+        rate = bounded_exp(eta)
+        return Density(y * eta - rate, y - rate, -rate)
+
+    def constant(self, outcome: Outcome) -> Array:
+        """Return ``-log y!``."""
+        from scipy import special
+
+        return -special.gammaln(outcome.y + 1.0)
+
+    def mean(self, eta: Array, own: Array, trials: Array) -> Array:
+        """Return the rate."""
+        return bounded_exp(eta)
+
+    variance = mean
+
+    def cdf(self, y: Array, eta: Array, own: Array, trials: Array) -> Array:
+        """Return the probability of `y` or less."""
+        from scipy import special
+
+        return np.where(y < 0, 0.0, special.pdtr(np.maximum(y, 0.0), bounded_exp(eta)))
+
+    def draw(self, rng: np.random.Generator, eta: Array, own: Array, trials: Array) -> Array:
+        """Draw counts."""
+        return rng.poisson(bounded_exp(eta)).astype(float)
+
+
+@dataclass(frozen=True)
+class NegativeBinomial:
+    """Counts with variance ``mu + mu^2 / size``; log link. Its own parameter is the log size."""
+
+    link: str = "log"
+    name = "negative_binomial"
+    own_names = ("log size",)
+
+    def begin(self, outcome: Outcome) -> Array:
+        """Return the log of a size of two."""
+        return np.array([np.log(2.0)])
+
+    def density(self, outcome: Outcome, eta: Array, own: Array) -> Density:
+        """Return the log density with derivatives."""
+        from scipy import special
+
+        y, _ = outcome.shaped(eta)
+        k = float(np.exp(min(own[0], MOST_SIZE + 3.0)))
+        mean = bounded_exp(eta)
+        both = k + mean
+        share, log_share = mean / both, np.log1p(mean / k)
+        by_row = special.gammaln(y + k) - special.gammaln(k)
+        in_k = special.digamma(y + k) - special.digamma(k) + 1.0
+        in_k2 = special.polygamma(1, y + k) - special.polygamma(1, k) + 1.0 / k
+        with np.errstate(divide="ignore", invalid="ignore"):
+            value = by_row + y * (eta - np.log(k)) - (y + k) * log_share
+        one = in_k - log_share - (y + k) / both
+        two = in_k2 - 2.0 / both + (y + k) / both**2
+        return Density(
+            value,
+            y - (y + k) * share,
+            -(y + k) * share * (k / both),
+            own=(k * one)[None],
+            cross=(k * share * (y - mean) / both)[None],
+            own2=(k * k * two + k * one)[None, None],
+        )
+
+    constant = Poisson.constant  # type: ignore[assignment]
+
+    def mean(self, eta: Array, own: Array, trials: Array) -> Array:
+        """Return the rate."""
+        return bounded_exp(eta)
+
+    def variance(self, eta: Array, own: Array, trials: Array) -> Array:
+        """Return ``mu + mu^2 / size``."""
+        mean = bounded_exp(eta)
+        return mean + mean**2 / np.exp(own[0])
+
+    def cdf(self, y: Array, eta: Array, own: Array, trials: Array) -> Array:
+        """Return the probability of `y` or less."""
+        from scipy import special
+
+        k = np.exp(own[0])
+        return np.where(
+            y < 0, 0.0, special.betainc(k, np.maximum(y, 0.0) + 1.0, k / (k + bounded_exp(eta)))
+        )
+
+    def draw(self, rng: np.random.Generator, eta: Array, own: Array, trials: Array) -> Array:
+        """Draw counts, as Poisson ones of rates that are gamma distributed."""
+        k = float(np.exp(own[0]))
+        return rng.poisson(bounded_exp(eta) * rng.gamma(k, 1.0 / k, np.shape(eta))).astype(float)
+
+
+@dataclass(frozen=True)
+class ExtraZeros:
+    """Counts with more zeros than their distribution has, or with zeros from elsewhere.
+
+    ``inflated``: a row is zero with a probability ``pi`` and else drawn from the counts.
+    ``hurdle``: a row is zero with probability ``pi`` and else drawn from the counts above zero.
+    The last own parameter is the logit of ``pi``.
+    """
+
+    counts: Poisson | NegativeBinomial
+    kind: str
+
+    @property
+    def name(self) -> str:
+        """The name of the counts' family."""
+        return self.counts.name
+
+    @property
+    def link(self) -> str:
+        """The link of the counts."""
+        return self.counts.link
+
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """The counts' own parameters, and ``zero:Intercept``."""
+        return (*self.counts.own_names, "zero:Intercept")
+
+    def begin(self, outcome: Outcome) -> Array:
+        """Return the counts' start and a share of zeros."""
+        zeros = float((outcome.y == 0).mean())
+        share = np.clip(zeros if self.kind == "hurdle" else zeros / 2.0, 0.02, 0.98)
+        return np.append(self.counts.begin(outcome), np.log(share / (1.0 - share)))
+
+    def density(self, outcome: Outcome, eta: Array, own: Array) -> Density:
+        """Return the log density with derivatives."""
+        zeta, inner = float(own[-1]), own[:-1]
+        pi = float(logistic(np.array(zeta))[1])
+        log_pi, log_rest = -float(logistic(np.array(-zeta))[0]), -float(logistic(np.array(zeta))[0])
+        zero = outcome.y == 0
+        base = _stacked(self.counts.density(outcome, eta, inner))
+        none = replace(outcome, y=np.zeros_like(outcome.y))
+        at_zero = _stacked(self.counts.density(none, eta, inner))
+        value, one, two = base
+        rows = zero.reshape((-1,) + (1,) * (eta.ndim - 1))
+        size = len(one) + 1
+        first, second = np.zeros((size, *eta.shape)), np.zeros((size, size, *eta.shape))
+        if self.kind == "hurdle":
+            p0 = np.exp(at_zero[0])
+            odds = p0 / -np.expm1(at_zero[0])
+            value = np.where(rows, log_pi, value + log_rest - np.log(-np.expm1(at_zero[0])))
+            first[:-1] = np.where(rows, 0.0, one + odds * at_zero[1])
+            outer = at_zero[1][:, None] * at_zero[1][None]
+            second[:-1, :-1] = np.where(
+                rows, 0.0, two + odds * at_zero[2] + odds * (1.0 + odds) * outer
+            )
+            first[-1] = rows - pi
+            second[-1, -1] = -pi * (1.0 - pi)
+            return _unstacked(value, first, second)
+        both = np.logaddexp(log_pi, log_rest + at_zero[0])
+        r = np.exp(log_rest + at_zero[0] - both)  # how likely a zero is one of the counts
+        value = np.where(rows, both, log_rest + value)
+        outer = at_zero[1][:, None] * at_zero[1][None]
+        first[:-1] = np.where(rows, r * at_zero[1], one)
+        second[:-1, :-1] = np.where(rows, r * at_zero[2] + r * (1.0 - r) * outer, two)
+        first[-1] = np.where(rows, 1.0 - r, 0.0) - pi
+        second[-1, -1] = np.where(rows, r * (1.0 - r), 0.0) - pi * (1.0 - pi)
+        second[-1, :-1] = second[:-1, -1] = np.where(rows, -r * (1.0 - r) * at_zero[1], 0.0)
+        return _unstacked(value, first, second)
+
+    def constant(self, outcome: Outcome) -> Array:
+        """Return ``-log y!``, which is nothing for a zero."""
+        return self.counts.constant(outcome)
+
+    def _zero(self, eta: Array, own: Array, trials: Array) -> tuple[float, Array]:
+        """Return the extra zeros' probability, and the counts' probability of a zero."""
+        pi = float(logistic(np.array(own[-1]))[1])
+        return pi, self.counts.cdf(np.zeros(()), eta, own[:-1], trials)
+
+    def mean(self, eta: Array, own: Array, trials: Array) -> Array:
+        """Return the expected count."""
+        pi, zero = self._zero(eta, own, trials)
+        mean = self.counts.mean(eta, own[:-1], trials)
+        return (1.0 - pi) * (mean / (1.0 - zero) if self.kind == "hurdle" else mean)
+
+    def variance(self, eta: Array, own: Array, trials: Array) -> Array:
+        """Return the variance of the count."""
+        pi, zero = self._zero(eta, own, trials)
+        mean = self.counts.mean(eta, own[:-1], trials)
+        square = self.counts.variance(eta, own[:-1], trials) + mean**2
+        if self.kind == "hurdle":
+            mean, square = mean / (1.0 - zero), square / (1.0 - zero)
+        return (1.0 - pi) * square - ((1.0 - pi) * mean) ** 2
+
+    def cdf(self, y: Array, eta: Array, own: Array, trials: Array) -> Array:
+        """Return the probability of `y` or less."""
+        pi, zero = self._zero(eta, own, trials)
+        below = self.counts.cdf(y, eta, own[:-1], trials)
+        if self.kind == "hurdle":
+            below = np.maximum(below - zero, 0.0) / (1.0 - zero)
+        return np.where(y < 0, 0.0, pi + (1.0 - pi) * below)
+
+    def draw(self, rng: np.random.Generator, eta: Array, own: Array, trials: Array) -> Array:
+        """Draw counts; those above zero by drawing again where a zero came."""
+        pi, _ = self._zero(eta, own, trials)
+        drawn = self.counts.draw(rng, eta, own[:-1], trials)
+        if self.kind == "hurdle":
+            while (again := drawn == 0).any():
+                drawn[again] = self.counts.draw(rng, eta[again], own[:-1], trials[again])
+        return np.where(rng.random(drawn.shape) < pi, 0.0, drawn)
+
+
+def _stacked(found: Density) -> tuple[Array, Array, Array]:
+    """Return value, first and second derivatives in (eta, own parameters)."""
+    if found.own is None or found.cross is None or found.own2 is None:
+        return found.value, found.first[None], found.second[None, None]
+    m = len(found.own)
+    second = np.empty((m + 1, m + 1, *found.value.shape))
+    second[0, 0], second[1:, 1:] = found.second, found.own2
+    second[0, 1:] = second[1:, 0] = found.cross
+    return found.value, np.concatenate([found.first[None], found.own]), second
+
+
+def _unstacked(value: Array, first: Array, second: Array) -> Density:
+    return Density(value, first[0], second[0, 0], first[1:], second[0, 1:], second[1:, 1:])

@@ -1,0 +1,475 @@
+"""From formula and data to a problem the engine can climb: families, columns, pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from ...core.arguments import checked_choice
+from ...errors import ColumnError, DesignError, did_you_mean, listing, plural
+from ..engine.batches import Array, Indices
+from ..engine.design import Design, make_design
+from ..formula.factors import learn_outcome
+from ..formula.model_formula import Formula, Part, parse_formula
+from ..formula.table import Table
+from ..formula.terms import INTERCEPT
+from ..formula.tree import Name
+from .families import Binomial, ExtraZeros, Family, NegativeBinomial, Outcome, Poisson
+from .integral import Piece, Shape
+from .maximise import Problem
+from .ordinal import Ordinal
+
+LINKS = {
+    "binomial": ("logit", "probit", "cloglog"),
+    "poisson": ("log",),
+    "negative_binomial": ("log",),
+    "ordinal": ("logit", "probit"),
+}
+FAMILIES = ("gaussian", *LINKS)
+COUNTS = ("poisson", "negative_binomial")
+ZEROS = ("none", "inflated", "hurdle")
+MOST_EFFECTS = 3  # correlated effects of a client; the nodes are a power of their number
+PIECE = 120_000  # rows times points worked on together; they fit a processor's cache
+EQUAL = 0.75  # rows left, of 4,000, below which equal rows are counted instead of repeated
+OFFSET = "(offset)"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a user asked for beside formula and data."""
+
+    family: str
+    link: str | None = None
+    trials: str | None = None
+    offset: str | Sequence[float] | None = None
+    zero: str = "none"
+
+    def checked(self) -> Asked:
+        """Refuse combinations that have no meaning, and fill in the link."""
+        checked_choice("family", self.family, LINKS)
+        checked_choice("zero", self.zero, ZEROS)
+        links = LINKS[self.family]
+        if self.link is not None and self.link not in links:
+            raise DesignError(
+                f"family='{self.family}' has the link {' or '.join(links)}, not {self.link!r}."
+            )
+        if self.trials is not None and self.family != "binomial":
+            raise DesignError(
+                "trials= has a meaning only with family='binomial'; for counts with an exposure "
+                "use offset= (the log of it)."
+            )
+        if self.zero != "none" and self.family not in COUNTS:
+            raise DesignError(
+                f"zero='{self.zero}' has a meaning only with counts: family='poisson' or "
+                "'negative_binomial'."
+            )
+        return replace(self, link=self.link or links[0])
+
+
+@dataclass(frozen=True)
+class Model:
+    """Everything a fit needs: the design, the family, and the rows as the engine has them.
+
+    Attributes
+    ----------
+    outcome, offset, X, Z
+        In the order of the rows used.
+    names
+        Of the coefficients and of the family's own parameters that stand among them.
+    scale, effect_scale
+        What the columns of X and Z were divided by.
+    """
+
+    asked: Asked
+    design: Design
+    family: Family
+    outcome: Outcome
+    offset: Array
+    X: Array
+    Z: Array
+    scale: Array
+    effect_scale: Array
+    coefficients: tuple[str, ...]
+    problem: Problem
+
+    @property
+    def shape(self) -> Shape:
+        """How the parameters are cut."""
+        return self.problem.shape
+
+    def with_outcome(self, values: Array) -> Model:
+        """Return the same model of another outcome."""
+        outcome = replace(self.outcome, y=values)
+        pieces = _pieces(
+            self.design, self.family, outcome, self.offset, self.X, self.Z, _above(self.design)
+        )
+        return replace(self, outcome=outcome, problem=Problem(self.family, self.shape, pieces))
+
+    def eta(self, at: Array) -> Array:
+        """Return the fixed part of every row's linear predictor."""
+        return np.asarray(self.X @ at[: self.shape.coefficients] + self.offset)
+
+
+def read_model(
+    formula: Formula,
+    data: pd.DataFrame,
+    asked: Asked,
+    weights: str | Sequence[float] | None = None,
+) -> Model:
+    """Read the data into a model.
+
+    Raises
+    ------
+    FormulaError, ColumnError, DesignError
+        Where the formula or the data cannot carry the model; the sentence names the column.
+    """
+    asked = asked.checked()
+    formula.check_columns(data.columns)
+    frame, categories = data, None
+    if asked.family == "ordinal":
+        frame, categories = _categories(formula, data)
+    elif asked.family == "binomial":
+        _refuse_words(formula, data)
+    frame, offset = _offset_of(asked.offset, frame)
+    further = list(offset.columns) if offset is not None else []
+    if asked.trials is not None:
+        _refuse_missing_column(asked.trials, frame, "trials")
+        further.append(asked.trials)
+    design = make_design(formula, frame, weights, measured=False, further=further)
+    outcome = _outcome(design, asked)
+    _refuse_empty_categories(outcome, categories, design)
+    family = family_of(asked, categories)
+    shift = np.zeros(design.n) if offset is None else _offset_values(offset, design, asked)
+    names, X = _fixed(design, asked)
+    scale = _root_mean_squares(X)
+    Z, effect_scale, shape = _random(design, len(names), len(family.own_names), asked)
+    X, Z = X / scale, Z / effect_scale
+    pieces = _pieces(design, family, outcome, shift, X, Z, _above(design))
+    problem = Problem(family, shape, pieces)
+    return Model(asked, design, family, outcome, shift, X, Z, scale, effect_scale, names, problem)
+
+
+def family_of(asked: Asked, categories: Sequence[str] | None = None) -> Family:
+    """Return the family that was asked for."""
+    assert asked.link is not None
+    if asked.family == "binomial":
+        return Binomial(asked.link)
+    if asked.family == "ordinal":
+        return Ordinal(tuple(categories or ()), asked.link)
+    counts = Poisson() if asked.family == "poisson" else NegativeBinomial()
+    return counts if asked.zero == "none" else ExtraZeros(counts, asked.zero)
+
+
+# -- the outcome ---------------------------------------------------------------------------------
+
+
+def _categories(formula: Formula, data: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Number the categories of an ordered outcome from 1 on."""
+    tree = formula.response.tree
+    if not isinstance(tree, Name):
+        raise DesignError(
+            f"An ordinal outcome is one column, not '{tree.label}'; make that column first."
+        )
+    name = tree.column
+    column = data[name]
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        if not column.cat.ordered:
+            raise ColumnError(
+                f"The categories of '{name}' have no order; make it one with "
+                f"data['{name}'].cat.as_ordered() (now: {listing(column.cat.categories, 8)})."
+            )
+        codes = column.cat.codes.to_numpy().astype(float)
+        codes[codes < 0] = np.nan
+        known = list(column.cat.categories)
+    elif pd.api.types.is_numeric_dtype(column.dtype):
+        values = column.to_numpy(dtype=float, na_value=np.nan)
+        known = np.unique(values[~np.isnan(values)]).tolist()
+        if any(value != round(value) for value in known):
+            raise ColumnError(
+                f"An ordinal outcome holds the numbers of categories; '{name}' holds "
+                f"{int((values != np.round(values))[~np.isnan(values)].sum())} that are no whole "
+                "numbers. For measurements use family='gaussian'."
+            )
+        codes = np.searchsorted(known, values).astype(float)
+        codes[np.isnan(values)] = np.nan
+        known = [f"{value:g}" for value in known]
+    else:
+        raise ColumnError(
+            f"The order of the answers in '{name}' (text) is not known; make it an ordered "
+            f"category: pd.Categorical(data['{name}'], categories=[...], ordered=True)."
+        )
+    if len(set(codes[~np.isnan(codes)])) == 1:
+        only = known[int(codes[~np.isnan(codes)][0])]
+        raise ColumnError(f"'{name}' holds one category only, {only}, in all {len(data)} rows.")
+    return data.assign(**{name: codes + 1.0}), [str(value) for value in known]
+
+
+def _refuse_words(formula: Formula, data: pd.DataFrame) -> None:
+    """Refuse a yes and no in words, of which nobody but the user knows which is the yes."""
+    tree = formula.response.tree
+    if isinstance(tree, Name) and not pd.api.types.is_numeric_dtype(data[tree.column].dtype):
+        words = data[tree.column].dropna().unique()
+        one, name = words[0] if len(words) else "yes", tree.column
+        raise ColumnError(
+            f"'{name}' must hold yes and no as 1 and 0; it holds {listing(words)}. Say which is "
+            f"the yes: data['{name}'] = (data['{name}'] == {str(one)!r}).astype(int)."
+        )
+
+
+def _refuse_empty_categories(
+    outcome: Outcome, categories: Sequence[str] | None, design: Design
+) -> None:
+    if categories is None:
+        return
+    counts = np.bincount(outcome.y.astype(int), minlength=len(categories))
+    empty = [name for name, n in zip(categories, counts, strict=True) if not n]
+    if empty:
+        raise ColumnError(
+            f"Nobody in the {design.n} rows used gave the answer {listing(empty)} of "
+            f"'{design.outcome}', so nothing can be said of its thresholds. Join or remove it "
+            "(.cat.remove_unused_categories())."
+        )
+
+
+def _outcome(design: Design, asked: Asked) -> Outcome:
+    """Return the outcome, once it is known to be what its family takes."""
+    name = design.outcome
+    y = design.columns[-1] + design.outcome_shift
+    y = np.where(np.abs(y - np.round(y)) < 1e-9, np.round(y), y)
+    trials = np.ones(design.n)
+    if asked.family == "ordinal":
+        return Outcome(y - 1.0, trials)
+    what = "yes and no as 1 and 0" if asked.family == "binomial" else "counts"
+    if asked.trials is not None:
+        trials, what = design.frame[asked.trials].to_numpy(dtype=float), "numbers of successes"
+        _refuse(
+            (trials < 1) | (trials != np.round(trials)) | ~np.isfinite(trials),
+            design,
+            f"trials= needs whole numbers of 1 or more, and '{asked.trials}' holds others",
+        )
+    _refuse(y < 0, design, f"'{name}' must hold {what}, and is negative")
+    _refuse(y != np.round(y), design, f"'{name}' must hold {what}, and holds no whole numbers")
+    if asked.family == "binomial":
+        above = y > trials
+        if asked.trials is None:
+            _refuse(
+                above,
+                design,
+                f"'{name}' must hold {what} (for k of n name the column of n in trials=), and is "
+                "above 1",
+            )
+        _refuse(above, design, f"'{name}' is above its number of trials, '{asked.trials}',")
+        if (y == 0).all() or (y == trials).all():
+            which = "none" if (y == 0).all() else "all"
+            raise DesignError(
+                f"'{name}' says {which} in every one of {design.n} rows; there is nothing to "
+                "explain."
+            )
+    return Outcome(y, trials)
+
+
+def check_one_row_groups(design: Design, asked: Asked) -> None:
+    """Refuse an effect of every row where a row is one yes or no, or one answer."""
+    single = asked.family == "ordinal" or (asked.family == "binomial" and asked.trials is None)
+    lowest = design.grouping
+    if single and lowest.sizes[0] == design.n:
+        raise DesignError(
+            f"Every group of '{lowest.names[0]}' has one row, and one yes or no (or one answer) "
+            "says nothing of differences between groups. Leave "
+            f"(… | {lowest.names[0]}) out, or check that it really groups the rows."
+        )
+
+
+def _refuse(wrong: Array, design: Design, sentence: str) -> None:
+    rows = np.flatnonzero(wrong)
+    if len(rows):
+        where = listing(design.frame.index[rows])
+        raise ColumnError(f"{sentence} in {plural(len(rows), 'row')} (index {where}).")
+
+
+# -- trials and offset ---------------------------------------------------------------------------
+
+
+def _refuse_missing_column(name: str, data: pd.DataFrame, argument: str) -> None:
+    if name not in data.columns:
+        raise ColumnError(
+            f"{argument}= names the column '{name}', which the data lack."
+            f"{did_you_mean(name, map(str, data.columns))}"
+        )
+
+
+def _offset_of(
+    offset: str | Sequence[float] | None, data: pd.DataFrame
+) -> tuple[pd.DataFrame, Part | None]:
+    """Return the data, and the offset as a part of a formula."""
+    if offset is None:
+        return data, None
+    if not isinstance(offset, str):
+        values = np.asarray(offset, dtype=float)
+        if values.shape != (len(data),):
+            raise DesignError(
+                f"The offset must be one number a row: {len(data)}, not {values.shape}."
+            )
+        data, offset = data.assign(**{OFFSET: values}), f"`{OFFSET}`"
+    elif offset in data.columns:
+        offset = f"`{offset}`"
+    elif offset.isidentifier():
+        _refuse_missing_column(offset, data, "offset")
+    parsed = parse_formula(f"{offset} ~ 1").over(data.columns)
+    return data, parsed.response
+
+
+def _offset_values(offset: Part, design: Design, asked: Asked) -> Array:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = learn_outcome(offset.tree, offset.source, Table(design.frame))
+    _refuse(
+        ~np.isfinite(values),
+        design,
+        f"The offset '{offset.text}' is not finite (the log of an exposure of zero is not: leave "
+        "rows without exposure out)",
+    )
+    return values
+
+
+# -- columns -------------------------------------------------------------------------------------
+
+
+def _fixed(design: Design, asked: Asked) -> tuple[tuple[str, ...], Array]:
+    """Return the columns of the coefficients; thresholds stand for the intercept."""
+    kept = dict(design.fixed_terms.named_arrays())
+    names = design.fixed_names
+    if asked.family == "ordinal":
+        if INTERCEPT not in names:
+            raise DesignError(
+                "The thresholds of an ordinal model are its intercepts; leave '0 +' out."
+            )
+        names = tuple(name for name in names if name != INTERCEPT)
+    columns = [kept[name] for name in names]
+    return names, np.stack(columns, axis=1) if columns else np.empty((design.n, 0))
+
+
+def _random(
+    design: Design, coefficients: int, own: int, asked: Asked
+) -> tuple[Array, Array, Shape]:
+    """Return the lowest level's columns, their scale, and how the parameters are cut."""
+    grouping = design.grouping
+    if len(grouping.names) > 2:
+        raise DesignError(
+            f"family='{asked.family}' takes two levels of groups, such as clients within "
+            f"therapists; the formula has {listing(grouping.names)}. Leave one of them out."
+        )
+    check_one_row_groups(design, asked)
+    names = design.effects[0].names
+    if len(names) > MOST_EFFECTS:
+        raise DesignError(
+            f"family='{asked.family}' takes up to {MOST_EFFECTS} random effects of "
+            f"'{grouping.names[0]}'; the formula has {listing(names)}."
+        )
+    if len(grouping.names) == 2 and design.effects[1].names != (INTERCEPT,):
+        raise DesignError(
+            f"family='{asked.family}' takes slopes at the lowest level only; write (1 | "
+            f"{grouping.names[1]}) instead of the effects of {listing(design.effects[1].names)}."
+        )
+    if len(grouping.names) == 2 and INTERCEPT not in names:
+        raise DesignError(
+            f"Beside (1 | {grouping.names[1]}) the effects of '{grouping.names[0]}' need an "
+            f"intercept of their own: (1 + … | {grouping.names[0]})."
+        )
+    columns = [array for term in design.effects[0].terms for array in term.arrays]
+    Z = np.stack(columns, axis=1)
+    scale = _root_mean_squares(Z)
+    pairs = design.levels[0].pairs
+    shape = Shape(coefficients, own, len(names), pairs, len(grouping.names) == 2)
+    return Z, scale, shape
+
+
+def _above(design: Design) -> int:
+    names = design.effects[0].names
+    return names.index(INTERCEPT) if INTERCEPT in names else 0
+
+
+def _root_mean_squares(columns: Array) -> Array:
+    size = np.sqrt((columns**2).mean(axis=0))
+    return np.where(size > 0, size, 1.0)
+
+
+# -- pieces --------------------------------------------------------------------------------------
+
+
+def _pieces(
+    design: Design,
+    family: Family,
+    outcome: Outcome,
+    offset: Array,
+    X: Array,
+    Z: Array,
+    above: int,
+) -> list[Piece]:
+    """Sort the rows by unit, count equal ones, and cut between top-level groups."""
+    grouping = design.grouping
+    units = grouping.units
+    weights = np.ones(design.n) if design.weights is None else design.weights
+    constants = weights * family.constant(outcome)
+    order = np.argsort(units, kind="stable")
+    kept, counts = _counted(order, units, (outcome.y, outcome.trials, offset, *X.T, *Z.T))
+    weights = np.add.reduceat(weights[order], counts)
+    units = units[kept]
+    starts = np.flatnonzero(np.diff(units, prepend=-1))
+    parents = grouping.starts[0] if grouping.starts else None
+    firsts = np.arange(len(starts)) if parents is None else parents
+    size = PIECE // 16
+    rows_before = starts[firsts]
+    _, cuts = np.unique(rows_before // size, return_index=True)
+    constant = float(constants.sum())
+    pieces = []
+    for number, first in enumerate(cuts):
+        last = cuts[number + 1] if number + 1 < len(cuts) else len(firsts)
+        unit_from, unit_to = firsts[first], (firsts[last] if last < len(firsts) else len(starts))
+        row_from = starts[unit_from]
+        row_to = starts[unit_to] if unit_to < len(starts) else len(kept)
+        rows = kept[row_from:row_to]
+        pieces.append(
+            Piece(
+                outcome=outcome.rows(rows),
+                X=X[rows],
+                Z=Z[rows],
+                offset=offset[rows],
+                weights=weights[row_from:row_to],
+                constant=constant if number == 0 else 0.0,
+                starts=starts[unit_from:unit_to] - row_from,
+                parents=None if parents is None else firsts[first:last] - unit_from,
+                above=above,
+            )
+        )
+    return pieces
+
+
+def _counted(order: Indices, units: Indices, columns: Sequence[Array]) -> tuple[Indices, Indices]:
+    """Return one row for each set of equal rows of a unit, and where each set begins in order.
+
+    `order` is changed in place so that equal rows are neighbours.
+    """
+    every = np.arange(len(order))
+    sample = order[:4000]
+    if len(_codes(sample, units, columns)[1]) > EQUAL * len(sample):
+        return order, every
+    codes, _ = _codes(order, units, columns)
+    sort = np.argsort(codes, kind="stable")
+    order[:] = order[sort]
+    begins = np.flatnonzero(np.diff(codes[sort], prepend=-1))
+    return order[begins], begins
+
+
+def _codes(rows: Indices, units: Indices, columns: Sequence[Array]) -> tuple[Indices, Array]:
+    """Number the sets of equal rows, units first."""
+    codes = units[rows].astype(np.int64)
+    for column in columns:
+        if column[0] == column[-1] and (column == column[0]).all():
+            continue
+        own, values = pd.factorize(column[rows], sort=False)
+        codes, _ = pd.factorize(codes * len(values) + own, sort=True)
+    codes, labels = pd.factorize(codes, sort=True)
+    return codes, labels

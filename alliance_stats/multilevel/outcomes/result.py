@@ -1,0 +1,340 @@
+"""The result of a multilevel model of yes/no, counts or ordered answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from ...errors import DesignError
+from ...inference.distributions import half_width
+from ...inference.rows import coefficient_rows, tidy_rows
+from ..after_fit import bootstrap as bootstrapping
+from ..after_fit import compare as comparison
+from ..engine import variances
+from ..engine.batches import Array
+from ..engine.design import Design
+from ..nested_fit import NestedFit
+from . import advice, meaning, pictures, profiling, rows, summary
+from .inference import Wald, between_within
+from .maximise import Ladder, Maximum, climb, climb_ladder, laplace, one_step
+from .reading import Model
+from .starting import first_guess
+
+Method = Literal["quadrature", "laplace"]
+METHODS = ("quadrature", "laplace")
+SIZE = "log size"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class OutcomeFit(NestedFit):
+    """A fitted multilevel model of an outcome that is no measurement.
+
+    Names follow statsmodels: ``params``, ``bse``, ``tvalues``, ``df``, ``pvalues``,
+    ``conf_int()``, ``cov_params()``, ``llf``, ``aic``, ``bic``, ``nobs``, ``fittedvalues``,
+    ``resid``, ``random_effects``. Standard errors come from the exact Hessian.
+
+    Attributes
+    ----------
+    model
+        Family, columns and rows.
+    ladder
+        The steps of the search with more and more nodes.
+    df_method
+        ``normal`` or ``between-within``.
+    method
+        ``quadrature`` or ``laplace``.
+    """
+
+    model: Model
+    ladder: Ladder
+    df_method: str
+    method: Method = "quadrature"
+
+    @classmethod
+    def of_model(
+        cls, model: Model, *, df: str, method: Method = "quadrature", nodes: int | None = None
+    ) -> OutcomeFit:
+        """Fit a model that has been read."""
+        ladder = climb_ladder(model.problem, first_guess(model), nodes)
+        fit = cls(model, ladder, df, "quadrature")
+        return fit if method == "quadrature" else fit.laplace
+
+    # -- what was fitted ---------------------------------------------------------------------
+
+    @property
+    def design(self) -> Design:  # type: ignore[override]
+        """Rows, groups and formula."""
+        return self.model.design
+
+    @property
+    def family(self) -> str:
+        """``binomial``, ``poisson``, ``negative_binomial`` or ``ordinal``."""
+        return self.model.asked.family
+
+    @property
+    def link(self) -> str:
+        """The link."""
+        return self.model.family.link
+
+    @property
+    def zero(self) -> str:
+        """``none``, ``inflated`` or ``hurdle``."""
+        return self.model.asked.zero
+
+    @property
+    def title(self) -> str:  # type: ignore[override]
+        """What the model is called."""
+        return summary.title(self)
+
+    @property
+    def kind(self) -> str:
+        """Which outcomes' likelihoods this one can be compared with."""
+        return "of counts" if self.link == "log" else f"of a {self.family} outcome"
+
+    @property
+    def residual(self) -> str:
+        """The family, and what it does with zeros."""
+        return self.family + ("" if self.zero == "none" else f", zeros {self.zero}")
+
+    @property
+    def residual_parameters(self) -> tuple[str, ...]:
+        """What is estimated of the rows' own spread."""
+        return () if self._size_place is None else ("size",)
+
+    @property
+    def best(self) -> Maximum:
+        """Where the search ended."""
+        return self.ladder.best
+
+    @property
+    def nodes(self) -> pd.DataFrame:
+        """The ladder: a row a number of nodes.
+
+        ``nodes`` (of each of the lowest level's effects), ``nodes_top``, ``deviance``, ``change``
+        (of the deviance on arriving), ``moved_se`` (how far the estimates then had to go, in
+        standard errors), ``steps`` and ``converged``.
+        """
+        return self.ladder.table
+
+    @property
+    def converged(self) -> bool:
+        """Whether a maximum was reached and more nodes moved neither deviance nor estimates."""
+        return self.ladder.converged
+
+    @property
+    def singular(self) -> bool:
+        """Whether a variance is estimated as zero or a correlation as one in size."""
+        return bool(self.best.held)
+
+    @cached_property
+    def messages(self) -> tuple[str, ...]:  # type: ignore[override]
+        """What a reader should know: rows left out, boundary, few groups, what Laplace says."""
+        return tuple(advice.messages(self))
+
+    singular_note = property(advice.singular_note)
+    convergence_note = property(advice.convergence_note)
+    few_groups_note = property(advice.few_groups_note)
+
+    @cached_property
+    def laplace(self) -> OutcomeFit:
+        """The same model by Laplace's approximation: what one node at the mode says."""
+        if self.method == "laplace":
+            return self
+        best = laplace(self.model.problem, self.best)
+        return replace(self, ladder=one_step(best, self.model.shape), method="laplace")
+
+    # -- coefficients ------------------------------------------------------------------------
+
+    @property
+    def names(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Coefficients, then thresholds and ``zero:Intercept`` where the family has them."""
+        own = tuple(name for name in self.model.family.own_names if name != SIZE)
+        return (*self.model.coefficients, *own)
+
+    @cached_property
+    def places(self) -> Array:
+        """Places of the named parameters in the vector of the search."""
+        own = [n for n, name in enumerate(self.model.family.own_names) if name != SIZE]
+        p = self.model.shape.coefficients
+        return np.array([*range(p), *(p + n for n in own)], dtype=int)
+
+    @cached_property
+    def to_user(self) -> Array:
+        """What each named parameter of the search is multiplied by for the user's scale."""
+        own = len(self.places) - len(self.model.coefficients)
+        return np.concatenate([1.0 / self.model.scale, np.ones(own)])
+
+    @cached_property
+    def coefficients(self) -> Wald:  # type: ignore[override]
+        """What `params`, `bse`, `tvalues`, `df` and `pvalues` show, as arrays."""
+        places, size = self.places, self.to_user
+        covariance = self.best.covariance()[np.ix_(places, places)] * np.outer(size, size)
+        df = np.full(len(places), np.inf)
+        if self.df_method == "between-within":
+            own = len(places) - len(self.model.coefficients)
+            df = between_within(self.design, self.model.X, own, thresholds=self.family == "ordinal")
+        return Wald(self.best.point[places] * size, covariance, df)
+
+    @property
+    def df(self) -> pd.Series:
+        """Degrees of freedom of each coefficient; infinite for z."""
+        return pd.Series(self.coefficients.of_each, index=list(self.names))
+
+    @property
+    def inference(self) -> Wald:
+        """The method of inference."""
+        return self.coefficients
+
+    @property
+    def to_user_scale(self) -> Array:
+        """The identity: the coefficients' covariance is kept on the user's scale."""
+        return np.eye(len(self.names))
+
+    # -- likelihood and variances ------------------------------------------------------------
+
+    @property
+    def llf(self) -> float:
+        """The log-likelihood, with all constants."""
+        return self.best.value
+
+    @property
+    def df_model(self) -> int:
+        """Number of estimated parameters."""
+        return self.model.shape.total
+
+    @property
+    def dispersion(self) -> float:
+        """The size of a negative binomial (variance ``mu + mu^2 / size``); NaN for the others."""
+        place = self._size_place
+        return float(np.exp(self.best.point[place])) if place is not None else float("nan")
+
+    @property
+    def _size_place(self) -> int | None:
+        own = self.model.family.own_names
+        return self.model.shape.coefficients + own.index(SIZE) if SIZE in own else None
+
+    @cached_property
+    def random_covariances(self) -> dict[str, pd.DataFrame]:
+        """The covariance of the random effects of each group, on the scale of the link."""
+        shape, at, found = self.model.shape, self.best.point, {}
+        for i in self.best.held:
+            at = np.where(np.arange(len(at)) == i, 0.0, at)
+        L = shape.factor(at) / self.model.effect_scale[:, None]
+        values = [L @ L.T, np.array([[shape.top_sd(at) ** 2]])]
+        groups = self.design.grouping.names
+        for group, value, effects in zip(groups, values, self.design.effects, strict=False):
+            names = list(effects.names)
+            found[group] = pd.DataFrame(value, index=names, columns=names)
+        return found
+
+    @cached_property
+    def varcomp(self) -> pd.DataFrame:
+        """Variances and covariances: ``group, term1, term2, vcov, sdcor`` as lme4 lists them."""
+        return variances.varcomp(self.random_covariances, self.design, None)
+
+    # -- rows --------------------------------------------------------------------------------
+
+    random_effects = cached_property(rows.random_effects)
+    random_effects_sd = cached_property(rows.random_effects_sd)
+    fittedvalues = cached_property(rows.fitted_values)
+    resid = cached_property(rows.response_residuals)
+    residuals = rows.residuals
+    predict = rows.predict
+    simulate = rows.simulate
+
+    # -- further questions -------------------------------------------------------------------
+
+    odds_ratios = meaning.odds_ratios
+    rate_ratios = meaning.rate_ratios
+    median_odds_ratio = meaning.median_odds_ratio
+    icc = meaning.icc
+    average_effects = meaning.average_effects
+    profile_ci = profiling.profile_ci
+    bootstrap = bootstrapping.bootstrap
+    compare = comparison.compare
+    plot = pictures.plot
+
+    reml = False
+    autocorrelation = None
+
+    def by_maximum_likelihood(self) -> OutcomeFit:
+        """Return the fit itself."""
+        return self
+
+    def refit(self, outcome: Sequence[float] | Array | pd.Series) -> OutcomeFit:
+        """Fit the same model to another outcome, from this fit's estimates and nodes."""
+        values = np.asarray(outcome, dtype=float)
+        if isinstance(outcome, pd.Series) and not outcome.index.equals(self.design.frame.index):
+            raise DesignError(
+                "The new outcome's index differs from the rows used by the fit; align it with "
+                "fit.fittedvalues.index, or pass an array."
+            )
+        if len(values) != self.nobs or not np.isfinite(values).all():
+            raise DesignError(
+                f"The new outcome must be {self.nobs} finite numbers, one for each row the model "
+                f"uses; it has {len(values)} values, {int(np.isfinite(values).sum())} finite."
+            )
+        model = self.model.with_outcome(values - (self.family == "ordinal"))
+        best = climb(model.problem, self.best.point, self.ladder.points)
+        again = replace(self, model=model, ladder=replace(self.ladder, best=best))
+        return again if self.method == "quadrature" else replace(again, method="quadrature").laplace
+
+    def of_alike(self, design: Design) -> OutcomeFit:
+        """Return the fit with a design of the same numbers."""
+        return replace(self, model=replace(self.model, design=design))
+
+    def estimates(self) -> Array:
+        """Return coefficients, sds, correlations and the size, as `tidy` has them."""
+        size = [] if self._size_place is None else [self.dispersion]
+        return np.concatenate([self.params, self.varcomp["sdcor"], size])
+
+    # -- the three verbs ---------------------------------------------------------------------
+
+    def tidy(self) -> pd.DataFrame:
+        """Return one row a term: coefficients, then sds and correlations, then the size."""
+        found = [
+            coefficient_rows(self.params.index, self.params, self.bse, self.df),
+            variances.variance_rows(self.varcomp),
+        ]
+        if self._size_place is not None:
+            place = self._size_place
+            error = float(np.sqrt(self.best.covariance()[place, place]))
+            half = float(half_width(error))
+            found.append(
+                tidy_rows(
+                    "size",
+                    self.dispersion,
+                    self.dispersion * error,
+                    conf_low=self.dispersion * np.exp(-half),
+                    conf_high=self.dispersion * np.exp(half),
+                )
+            )
+        return pd.concat(found, ignore_index=True)
+
+    def glance(self) -> pd.DataFrame:
+        """Return one row that describes the fit."""
+        row = self.glance_of(
+            family=self.family,
+            link=self.link,
+            zero=self.zero,
+            llf=self.llf,
+            aic=self.aic,
+            bic=self.bic,
+            n_parameters=self.df_model,
+            method=self.method,
+            nodes=int(self.nodes["nodes"].iloc[-1]),
+            df_method=self.df_method,
+            converged=self.converged,
+            singular=self.singular,
+        )
+        return pd.DataFrame([row])
+
+    summary = summary.text
+
+    def __repr__(self) -> str:
+        return f"<OutcomeFit: {self.formula}; {self.family}, {self.nobs} rows, {self.llf:.4f}>"

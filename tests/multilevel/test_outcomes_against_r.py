@@ -1,0 +1,73 @@
+"""Exact fits of lme4 and ordinal (31 nodes and more) of the same sessions."""
+
+import json
+
+import numpy as np
+import pytest
+
+import alliance_stats as al
+from alliance_stats.multilevel.outcomes.meaning import error_of_sd
+
+from .outcomes import REFERENCE, sessions
+
+CASES = json.loads((REFERENCE / "references.json").read_text())["cases"]
+YES = "yes ~ x + arm + session + (1 | client_id)"
+K = "k ~ x + arm + (1 | client_id)"
+RATING = "rating ~ x + arm + (1 | client_id)"
+CALLS = {
+    "yes_logit": (YES, {"family": "binomial"}),
+    "yes_probit": (YES, {"family": "binomial", "link": "probit"}),
+    "yes_cloglog": (YES, {"family": "binomial", "link": "cloglog"}),
+    "k_of_n": (K, {"family": "binomial", "trials": "n"}),
+    "k_of_n_cloglog": (K, {"family": "binomial", "trials": "n", "link": "cloglog"}),
+    "by_therapist": ("k ~ x*arm + (1 | therapist_id)", {"family": "binomial", "trials": "n"}),
+    "weighted": ("yes ~ x + (1 | client_id)", {"family": "binomial", "weights": "n"}),
+    "count": (
+        "count ~ x + arm + (1 | client_id)",
+        {"family": "poisson", "offset": "log(minutes)"},
+    ),
+    "rating_logit": (RATING, {"family": "ordinal"}),
+    "rating_probit": (RATING, {"family": "ordinal", "link": "probit"}),
+}
+OF_A_STANDARD_ERROR = 1e-4  # clmm stops 7e-5 short; lme4's fits agree to 2e-6
+OF_ITSELF = 1e-4  # of standard errors, which R takes from differences
+LOG_LIKELIHOOD = 1e-5
+CONSTANT = 411.43183613  # lme4 leaves the binomial coefficients out where it has several nodes
+
+
+def renamed(name: str) -> str:
+    if "|" in name:
+        return f"threshold[{name[0]}]"
+    return name.replace("(Intercept)", "Intercept").replace("armb", "arm[T.b]")
+
+
+@pytest.mark.filterwarnings("ignore::alliance_stats.FewClustersWarning")
+@pytest.mark.parametrize("case", CASES)
+def test_equal_to_an_exact_fit_in_r(case):
+    formula, options = CALLS[case]
+    fit = al.fit_multilevel(formula, sessions(), **options)
+    expected = CASES[case]
+    assert fit.converged
+    assert {renamed(name) for name in expected["params"]} == set(fit.names)
+    for name, value in expected["params"].items():
+        mine, error = fit.params[renamed(name)], fit.bse[renamed(name)]
+        assert abs(mine - value) < OF_A_STANDARD_ERROR * error, name
+        assert error == pytest.approx(expected["bse"][name], rel=OF_ITSELF), name
+    sd = float(fit.varcomp["sdcor"].iloc[0])
+    assert abs(sd - expected["sd"]) < OF_A_STANDARD_ERROR * error_of_sd(fit, 0, 0, sd)
+    if case == "count":
+        return  # what lme4 leaves out here depends on the data
+    constant = CONSTANT if "trials" in options else 0.0
+    assert fit.llf == pytest.approx(expected["llf"] - constant, abs=LOG_LIKELIHOOD)
+
+
+def test_every_case_is_asked():
+    assert set(CASES) == set(CALLS)
+
+
+def test_laplace_is_one_node_at_the_mode():
+    fit = al.fit_multilevel(YES, sessions(), family="binomial", method="laplace")
+    assert fit.method == "laplace"
+    assert list(fit.nodes["nodes"]) == [1]
+    assert np.isfinite(fit.llf)
+    assert "Laplace" in " ".join(fit.messages)

@@ -1,0 +1,173 @@
+"""What data and calls cannot carry is said in one sentence, with column and count."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import alliance_stats as al
+
+from .outcomes import sessions
+
+G = " + (1 | client_id)"
+
+
+def fitted(formula: str, data: pd.DataFrame, **options: object) -> al.OutcomeFit:
+    return al.fit_multilevel(formula + G, data, **options)
+
+
+OUTCOMES = {
+    "k is above 1 in 329 rows": ("k ~ x", {}, {"family": "binomial"}),
+    "k is above its number of trials, 'n', in 1 row": (
+        "k ~ x",
+        {"n": lambda d: d.n.where(d.index != d.k.idxmax(), 1)},
+        {"family": "binomial", "trials": "n"},
+    ),
+    "trials= names the column 'm'": ("k ~ x", {}, {"family": "binomial", "trials": "m"}),
+    "whole numbers of 1 or more, and 'n' holds others in 548 rows": (
+        "k ~ x",
+        {"n": lambda d: d.n - 0.5},
+        {"family": "binomial", "trials": "n"},
+    ),
+    "is negative in 147 rows": ("y ~ x", {"y": lambda d: d["count"] - 1}, {"family": "poisson"}),
+    "holds no whole numbers in 548 rows": (
+        "y ~ x",
+        {"y": lambda d: d["count"] + 0.5},
+        {"family": "poisson"},
+    ),
+    "'y' has the same value, 0, in every row": ("y ~ x", {"y": 0}, {"family": "poisson"}),
+    "'y' has the same value, 1, in every row": ("y ~ x", {"y": 1}, {"family": "binomial"}),
+    "Say which is the yes": (
+        "yes ~ x",
+        {"yes": lambda d: d.yes.map({0: "no", 1: "yes"})},
+        {"family": "binomial"},
+    ),
+    "not known; make it an ordered category": (
+        "rating ~ x",
+        {"rating": lambda d: d.rating.astype(str)},
+        {"family": "ordinal"},
+    ),
+    "Nobody in the 548 rows used gave the answer 5": (
+        "rating ~ x",
+        {"rating": lambda d: pd.Categorical(d.rating, categories=[1, 2, 3, 4, 5], ordered=True)},
+        {"family": "ordinal"},
+    ),
+    "have no order": (
+        "rating ~ x",
+        {"rating": lambda d: d.rating.astype("category")},
+        {"family": "ordinal"},
+    ),
+    "one category only, 2": ("rating ~ x", {"rating": 2}, {"family": "ordinal"}),
+    "548 that are no whole numbers": (
+        "rating ~ x",
+        {"rating": lambda d: d.rating + 0.01},
+        {"family": "ordinal"},
+    ),
+    "of zero is not: leave rows without exposure out) in 5 rows": (
+        "count ~ x",
+        {"minutes": lambda d: d.minutes.where(d.index > 4, 0)},
+        {"family": "poisson", "offset": "log(minutes)"},
+    ),
+    "offset= names the column 'exposure'": (
+        "count ~ x",
+        {},
+        {"family": "poisson", "offset": "exposure"},
+    ),
+    "one number a row: 548": ("count ~ x", {}, {"family": "poisson", "offset": [1.0, 2.0]}),
+}
+
+
+@pytest.mark.parametrize("said", OUTCOMES)
+def test_an_outcome_that_is_none_of_its_family_is_named_and_counted(said):
+    formula, changes, options = OUTCOMES[said]
+    data = sessions().assign(**changes)
+    with pytest.raises((al.ColumnError, al.DesignError)) as error:
+        fitted(formula, data, **options)
+    sentence = str(error.value)
+    assert said.replace("k is", "is") in sentence
+    assert "\n" not in sentence
+
+
+CALLS = {
+    "family must be one of": {"family": "binom"},
+    "has the link logit or probit or cloglog": {"family": "binomial", "link": "log"},
+    "has a meaning only with counts": {"family": "binomial", "zero": "hurdle"},
+    "has a meaning only with family='binomial'": {"family": "poisson", "trials": "n"},
+    "name their family=": {"link": "logit"},
+    "write random slopes into the formula": {"family": "binomial", "slopes": "all"},
+    "df must be one of normal, between-within": {"family": "binomial", "df": "kenward-roger"},
+    "nodes must be a whole number": {"family": "binomial", "nodes": 1},
+    "method must be": {"family": "binomial", "method": "exact"},
+}
+
+
+@pytest.mark.parametrize("said", CALLS)
+def test_a_call_without_meaning_is_refused(said):
+    with pytest.raises(al.DesignError, match=said.replace("(", r"\(")):
+        fitted("yes ~ x", sessions(), **CALLS[said])
+
+
+GROUPS = {
+    "takes slopes at the lowest level only": "yes ~ x + (1 | client_id) + (1 + x | therapist_id)",
+    "need an intercept of their own": "yes ~ x + (0 + x | client_id) + (1 | therapist_id)",
+    "one yes or no": "yes ~ x + (1 | row)",
+    "two levels of groups": "yes ~ x + (1 | client_id) + (1 | therapist_id) + (1 | site)",
+    "up to 3 random effects": "yes ~ x + (1 + x + session + minutes | client_id)",
+}
+
+
+@pytest.mark.parametrize("said", GROUPS)
+def test_groups_beyond_the_engine_are_refused(said):
+    data = sessions()
+    data["row"] = np.arange(len(data))
+    data["site"] = data["therapist_id"].str[1:].astype(int) % 3
+    with pytest.raises(al.DesignError, match=said):
+        al.fit_multilevel(GROUPS[said], data, family="binomial")
+
+
+SEPARATED = {
+    "complete": ("yes", "binomial", lambda d: d.yes * 2.0 - 1.0),
+    "quasi": ("yes", "binomial", lambda d: ((d.yes == 1) & (d.index % 7 == 0)) * 1.0),
+    "zeros": ("count", "poisson", lambda d: ((d["count"] == 0) & (d.index % 3 == 0)) * 1.0),
+    "answers": ("rating", "ordinal", lambda d: ((d.rating == 4) & (d.index % 3 == 0)) * 1.0),
+}
+
+
+@pytest.mark.parametrize("kind", SEPARATED)
+def test_separation_is_told_with_the_column_before_any_number(kind):
+    outcome, family, column = SEPARATED[kind]
+    data = sessions()
+    data["z"] = column(data)
+    with pytest.raises(al.DesignError, match=r"^'z' tells .* without error .*\(separation\)"):
+        fitted(f"{outcome} ~ x + z", data, family=family)
+
+
+def test_a_category_in_which_all_say_yes_is_separation_too():
+    data = sessions()
+    data["yes"] = data["yes"].where(data["arm"] == "a", 1)
+    with pytest.raises(al.DesignError, match=r"'arm\[T.b\]' tells yes and no apart"):
+        fitted("yes ~ arm", data, family="binomial")
+
+
+def test_a_strong_predictor_is_no_separation():
+    data = sessions()
+    data["z"] = 30.0 * (data["yes"] - 0.5) + 10.0 * np.sin(np.arange(len(data)) * 7.0) * 2.0
+    assert fitted("yes ~ z", data, family="binomial").params["z"] > 0
+
+
+def test_rows_without_trials_or_exposure_are_left_out_and_counted():
+    data = sessions()
+    data["n"] = data["n"].where(data.index > 5)
+    fit = fitted("k ~ x", data, family="binomial", trials="n")
+    assert fit.rows_dropped == 6
+    assert "6 of 548 rows (1.1 %) were left out because of missing values: n 6." in fit.messages
+
+
+CALLED = {"yes": "binomial", "count": "negative_binomial", "rating": "ordinal"}
+
+
+@pytest.mark.parametrize("outcome", CALLED)
+def test_a_fit_as_if_it_were_a_measurement_names_the_call(outcome):
+    fit = fitted(f"{outcome} ~ x", sessions())
+    assert isinstance(fit, al.MultilevelFit)
+    call = f'fit_multilevel("{outcome} ~ x{G}", data, family="{CALLED[outcome]}")'
+    assert any(call in message for message in fit.messages)

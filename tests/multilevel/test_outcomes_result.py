@@ -1,0 +1,272 @@
+"""What a fit of yes/no, counts and answers says, and what it can be asked."""
+
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import special, stats
+
+import alliance_stats as al
+
+from .outcomes import sessions
+
+YES = "yes ~ x + arm + session + (1 | client_id)"
+
+
+@cache
+def yes(**options: object) -> al.OutcomeFit:
+    return al.fit_multilevel(YES, sessions(), family="binomial", **options)
+
+
+@cache
+def rating() -> al.OutcomeFit:
+    return al.fit_multilevel("rating ~ x + arm + (1 | client_id)", sessions(), family="ordinal")
+
+
+def test_the_ladder_is_shown_and_ends_where_nothing_moves():
+    ladder = yes().nodes
+    assert list(ladder["nodes"]) == sorted(ladder["nodes"])
+    last = ladder.iloc[-1]
+    assert last["converged"]
+    assert abs(last["change"]) < 5e-5
+    assert last["moved_se"] < 1e-4
+    assert yes().converged
+
+
+def test_a_ladder_that_is_cut_short_has_one_step():
+    fit = yes(nodes=9)
+    assert list(fit.nodes["nodes"]) == [9]
+    assert fit.llf == pytest.approx(yes().llf, abs=0.05)
+
+
+def test_wide_random_effects_take_even_nodes():
+    # clients who always say yes or always no: the SD is about seven on the logit
+    rng = np.random.default_rng(4)
+    client = np.repeat(np.arange(150), 5)
+    eta = 7.0 * rng.normal(size=150)[client] + 0.5 * (x := rng.normal(size=750))
+    data = pd.DataFrame({"y": rng.random(750) < special.expit(eta), "x": x, "client": client})
+    fit = al.fit_multilevel("y ~ x + (1 | client)", data.astype({"y": int}), family="binomial")
+    assert fit.converged
+    assert fit.nodes["rule"].iloc[-1] == "even"
+    assert fit.varcomp["sdcor"].iloc[0] == pytest.approx(7.0, abs=2.5)
+
+
+def test_laplace_stands_beside_the_answer_and_is_told_where_it_is_far():
+    assert yes().laplace.method == "laplace"
+    assert yes().laplace.llf != yes().llf
+    assert any("Laplace's approximation" in message for message in yes().messages)
+    many = sessions().groupby("therapist_id").filter(lambda group: len(group) > 20)
+    calm = al.fit_multilevel(
+        "k ~ x + (1 | therapist_id)", many, family="binomial", trials="n", df="between-within"
+    )
+    assert not any("Laplace" in message for message in calm.messages)
+
+
+def test_ratios_are_exponentials_of_the_coefficients():
+    table = yes().odds_ratios().set_index("term")
+    assert list(table.index) == ["x", "arm[T.b]", "session"]
+    assert table.loc["x", "estimate"] == pytest.approx(np.exp(yes().params["x"]))
+    low, high = yes().conf_int().loc["x"]
+    assert table.loc["x", ["conf_low", "conf_high"]].tolist() == pytest.approx(
+        [np.exp(low), np.exp(high)]
+    )
+    with pytest.raises(al.DesignError, match="odds_ratios"):
+        yes().rate_ratios()
+
+
+def test_median_odds_ratio_is_the_median_of_two_units():
+    sd = float(yes().varcomp["sdcor"].iloc[0])
+    u = sd * np.random.default_rng(1).normal(size=(2, 400_000))
+    table = yes().median_odds_ratio()
+    assert table["group"].tolist() == ["client_id"]
+    expected = np.median(np.exp(np.abs(u[0] - u[1])))
+    assert table["estimate"].iloc[0] == pytest.approx(expected, rel=0.01)  # 400,000 pairs
+    assert table["conf_low"].iloc[0] < expected < table["conf_high"].iloc[0]
+
+
+def test_latent_icc_has_the_logistic_variance():
+    sd = float(yes().varcomp["sdcor"].iloc[0])
+    assert yes().icc()["icc"].iloc[0] == pytest.approx(sd**2 / (sd**2 + np.pi**2 / 3))
+
+
+def test_observed_icc_is_the_correlation_of_two_answers_of_one_client():
+    fit = yes()
+    sd, eta = float(fit.varcomp["sdcor"].iloc[0]), float(fit.model.eta(fit.best.point).mean())
+    rng = np.random.default_rng(2)
+    p = special.expit(eta + sd * rng.normal(size=400_000))
+    drawn = rng.random((2, len(p))) < p
+    expected = np.corrcoef(drawn[0], drawn[1])[0, 1]
+    assert fit.icc("observed")["icc"].iloc[0] == pytest.approx(expected, abs=0.01)
+
+
+def test_probit_averages_have_a_closed_form():
+    fit = al.fit_multilevel(YES, sessions(), family="binomial", link="probit")
+    sd = float(fit.varcomp["sdcor"].iloc[0])
+    eta = fit.predict(kind="link", random_effects=False)
+    expected = stats.norm.cdf(eta / np.sqrt(1 + sd**2))
+    np.testing.assert_allclose(fit.predict(average=True), expected, atol=1e-9)
+    ends = [
+        stats.norm.cdf(
+            fit.predict(sessions().assign(arm=arm), kind="link", random_effects=False)
+            / np.sqrt(1 + sd**2)
+        ).mean()
+        for arm in "ba"
+    ]
+    table = fit.average_effects("arm")
+    assert table["term"].tolist() == ["arm[T.b]"]
+    assert table["estimate"].iloc[0] == pytest.approx(ends[0] - ends[1], abs=1e-9)
+    assert 0 < table["std_error"].iloc[0] < 0.2
+
+
+def test_average_effect_of_a_number_is_the_mean_slope():
+    fit, step = yes(), 0.001
+    data = sessions()
+    ends = [fit.predict(data.assign(x=data.x + s), average=True).mean() for s in (step, -step)]
+    estimate = fit.average_effects("x")["estimate"].iloc[0]
+    assert estimate == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-5)
+    held = fit.average_effects("x", at={"session": 1})["estimate"].iloc[0]
+    assert held != estimate
+    with pytest.raises(al.DesignError, match="no predictor"):
+        fit.average_effects("minutes")
+
+
+def test_effects_on_answers_add_to_zero_and_probabilities_to_one():
+    effects = rating().average_effects("arm")
+    assert effects["category"].tolist() == ["1", "2", "3", "4"]
+    assert effects["estimate"].sum() == pytest.approx(0, abs=1e-12)
+    assert rating().predict().sum(axis=1).to_numpy() == pytest.approx(1.0)
+    assert list(rating().names[-3:]) == ["threshold[1]", "threshold[2]", "threshold[3]"]
+    assert rating().params.iloc[-3:].is_monotonic_increasing
+
+
+def test_predictions_of_new_rows_are_those_of_the_rows_fitted():
+    fit, data = yes(), sessions()
+    np.testing.assert_allclose(fit.predict(data), fit.fittedvalues)
+    new = data.head(3).assign(client_id="new")
+    typical = fit.predict(new)
+    np.testing.assert_allclose(typical, fit.predict(new, random_effects=False))
+    assert fit.predict(new.assign(x=[0.0, np.nan, 1.0])).isna().tolist() == [False, True, False]
+
+
+def test_quantile_residuals_are_normal_where_the_model_holds():
+    fit = al.fit_multilevel(
+        "count ~ x + arm + (1 | client_id)",
+        sessions(),
+        family="negative_binomial",
+        offset="log(minutes)",
+    )
+    again = fit.refit(fit.simulate(3))
+    residuals = again.residuals(kind="quantile", seed=1)
+    assert stats.kstest(residuals, "norm").pvalue > 0.01
+    wrong = al.fit_multilevel(
+        "count ~ 1 + (1 | therapist_id)", sessions(), family="poisson", df="between-within"
+    )
+    assert wrong.residuals().std() > 1.3  # counts that vary more than a Poisson's
+    assert wrong.residuals(seed=1).equals(wrong.residuals(seed=1))
+
+
+def test_draws_and_refits_recover_the_estimates():
+    fit = yes()
+    booted = fit.bootstrap(40, seed=5)
+    assert booted.failed == 0
+    spread = booted.draws.std().to_numpy()[: len(fit.bse)] / fit.bse.to_numpy()
+    assert spread == pytest.approx(np.ones(len(spread)), abs=0.4)  # 40 draws: three errors of an SD
+
+
+def test_profile_ends_have_the_likelihood_ratio_of_the_level():
+    interval = yes().profile_ci(["x", "sd Intercept"]).set_index("term")
+    low, high = yes().conf_int().loc["x"]
+    assert interval.loc["x", "conf_low"] == pytest.approx(low, abs=0.1 * yes().bse["x"])
+    assert interval.loc["x", "conf_high"] == pytest.approx(high, abs=0.1 * yes().bse["x"])
+    sd = interval.loc["sd Intercept"]
+    assert sd["conf_low"] < sd["estimate"] < sd["conf_high"]
+    assert sd["conf_high"] - sd["estimate"] > sd["estimate"] - sd["conf_low"]
+
+
+def test_a_variance_on_its_boundary_is_told_and_tested_by_a_mixture():
+    data = sessions()
+    rng = np.random.default_rng(1)
+    data["y"] = rng.permutation(data["yes"].to_numpy())
+    with pytest.warns(al.SingularFitWarning, match="'client_id' is estimated as zero"):
+        fit = al.fit_multilevel("y ~ x + (1 | client_id)", data, family="binomial")
+    assert fit.singular
+    assert fit.varcomp["sdcor"].tolist() == [0.0]
+    two = "yes ~ x + (1 | client_id) + (1 | therapist_id)"
+    with pytest.warns(al.FewClustersWarning):
+        large = al.fit_multilevel(two, sessions(), family="binomial")
+    small = al.fit_multilevel("yes ~ x + (1 | client_id)", sessions(), family="binomial")
+    test = large.compare(small)
+    assert "mixture" in test.distribution
+    assert test.statistic == pytest.approx(2 * (large.llf - small.llf))
+
+
+def test_a_negative_binomial_is_a_poisson_with_one_variance_more():
+    formula, data = "count ~ x + (1 | client_id)", sessions()
+    poisson = al.fit_multilevel(formula, data, family="poisson")
+    negative = al.fit_multilevel(formula, data, family="negative_binomial")
+    assert "mixture" in negative.compare(poisson).distribution
+    assert 1 < negative.dispersion < 5  # the truth is two
+    assert np.isnan(poisson.dispersion)
+    assert negative.tidy()["term"].iloc[-1] == "size"
+
+
+def test_likelihoods_of_other_kinds_of_outcomes_are_not_compared():
+    data = sessions()
+    one = al.fit_multilevel("yes ~ x + (1 | client_id)", data, family="binomial")
+    with pytest.raises(al.DesignError, match="kind"):
+        one.compare(al.fit_multilevel("yes ~ x + arm + (1 | client_id)", data))
+
+
+def test_between_within_counts_units_at_the_level_a_predictor_changes_at():
+    data = sessions()
+    two = "yes ~ x + arm + session + (1 | client_id) + (1 | therapist_id)"
+    fit = al.fit_multilevel(two, data, family="binomial", df="between-within")
+    rows, clients, therapists = len(data), 96, 16
+    assert fit.df["x"] == rows - clients - 2
+    assert fit.df["arm[T.b]"] == clients - therapists - 1
+    assert fit.df["Intercept"] == therapists - 1
+    assert fit.test(["x", "arm[T.b]"]).df_den == clients - therapists - 1
+
+
+def test_equal_rows_are_counted_and_give_the_same_fit():
+    data = sessions()[["yes", "arm", "client_id"]]
+    fit = al.fit_multilevel("yes ~ arm + (1 | client_id)", data, family="binomial")
+    assert sum(len(piece.X) for piece in fit.model.problem.pieces) < 0.5 * len(data)
+    grouped = data.groupby(["client_id", "arm"], as_index=False).agg(
+        k=("yes", "sum"), n=("yes", "size")
+    )
+    same = al.fit_multilevel("k ~ arm + (1 | client_id)", grouped, family="binomial", trials="n")
+    np.testing.assert_allclose(fit.params, same.params, atol=1e-7)
+    np.testing.assert_allclose(fit.bse, same.bse, rtol=1e-6)
+
+
+def test_slopes_of_clients_may_be_correlated_or_not():
+    rng = np.random.default_rng(8)
+    client = np.repeat(np.arange(80), 12)
+    x = rng.normal(size=len(client))
+    u = rng.normal(size=(80, 2))
+    eta = 0.3 + u[client, 0] + (0.5 + 0.6 * u[client, 0] + 0.5 * u[client, 1]) * x
+    data = pd.DataFrame({"y": rng.poisson(np.exp(eta - 1)), "x": x, "client": client})
+    full = al.fit_multilevel("y ~ x + (1 + x | client)", data, family="poisson")
+    apart = al.fit_multilevel("y ~ x + (1 + x || client)", data, family="poisson")
+    assert full.converged
+    assert full.varcomp["term2"].notna().sum() == 1
+    assert full.varcomp["sdcor"].iloc[2] > 0.4
+    assert full.compare(apart).p_value < 0.001
+    moved = al.fit_multilevel("y ~ x + (1 + x | client)", data.assign(x=x + 3), family="poisson")
+    assert moved.llf == pytest.approx(full.llf, abs=1e-4)  # the origin of x is no part of the model
+
+
+def test_pictures_are_drawn():
+    for kind, options in (
+        ("estimates", {}),
+        ("caterpillar", {}),
+        ("residuals", {}),
+        ("curve", {"variable": "x"}),
+    ):
+        ax = yes().plot(kind, **options)
+        assert ax.get_xlabel()
+        ax.figure.clear()
+    with pytest.raises(al.DesignError, match="kind must be one of"):
+        yes().plot("forest")
