@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.disclosure import SMALLEST_SHOWN, Disclosure
 from ..core.outputs import write_whole
+from .labels import Labels
 from .privacy.identifier_forms import are_free, are_names
 from .tables import TableSchema, table_schema
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 MOST_LEVELS = 12
 """A text column with more distinct values is described by their number alone."""
+
+FURTHER = "A further column of this study."
 
 MIXED = {
     "ratings": ("item", "value"),
@@ -88,7 +92,8 @@ def make_codebook(study: Study) -> Codebook:
             "synthetic": study.synthetic,
             "notes": list(study.notes),
             "tables": [
-                _table(table_schema(name), frame, disclosure) for name, frame in tables.items()
+                _table(table_schema(name), frame, disclosure, study.labels)
+                for name, frame in tables.items()
             ],
             "measures": [_measure(study.measures[name], used[name], study) for name in known],
             "without_card": [name for name in used if name not in study.measures],
@@ -96,7 +101,9 @@ def make_codebook(study: Study) -> Codebook:
     )
 
 
-def _table(schema: TableSchema, frame: pd.DataFrame, disclosure: Disclosure) -> dict[str, Any]:
+def _table(
+    schema: TableSchema, frame: pd.DataFrame, disclosure: Disclosure, labels: Mapping[str, Labels]
+) -> dict[str, Any]:
     frame = frame.reset_index(drop=True)
     people = _People(frame, disclosure)
     return {
@@ -106,7 +113,10 @@ def _table(schema: TableSchema, frame: pd.DataFrame, disclosure: Disclosure) -> 
         "rows": len(frame) if people.told(frame.index) else None,
         "key": list(schema.primary_key),
         "refers_to": {key.table: list(key.fields) for key in schema.foreign_keys},
-        "columns": [_column(schema, str(name), frame[name], people) for name in frame.columns],
+        "columns": [
+            _column(schema, frame[name], people, labels.get(str(name), Labels()))
+            for name in frame.columns
+        ],
     }
 
 
@@ -145,27 +155,32 @@ class _People:
         return len(people) >= SMALLEST_SHOWN
 
 
-def _column(schema: TableSchema, name: str, column: pd.Series, people: _People) -> dict[str, Any]:
+def _column(
+    schema: TableSchema, column: pd.Series, people: _People, labels: Labels
+) -> dict[str, Any]:
+    name = str(column.name)
     ours = {field.name: field for field in schema.fields}.get(name)
     filled, missing = column.index[column.notna()], column.index[column.isna()]
     told = people.told(filled) and people.told(missing)
     return {
         "name": name,
-        "description": ours.description if ours else "A further column of this study.",
+        "description": ours.description if ours else labels.title or FURTHER,
         "type": ours.type if ours else _kind(column),
         "allowed": list(ours.enum) if ours and ours.enum else (ours.limits if ours else ""),
         "filled": len(filled) if told else None,
         "missing": len(missing) if told else None,
         "distinct": int(column.nunique()) if told and people.named(name, column) else None,
-        **({} if name in MIXED.get(schema.name, ()) else _values(name, column, people)),
+        **({} if name in MIXED.get(schema.name, ()) else _values(name, column, people, labels)),
     }
 
 
-def _values(name: str, column: pd.Series, people: _People) -> dict[str, Any]:
+def _values(name: str, column: pd.Series, people: _People, labels: Labels) -> dict[str, Any]:
     """Return what the values are, without any that could point at one person."""
     from pandas.api import types
 
     filled = column.dropna()
+    if labels.cover(filled):
+        column = filled = filled.map(labels.word)
     if name.endswith("_id") or len(people.of_rows(filled.index)) < SMALLEST_SHOWN:
         return {}
     if types.is_datetime64_any_dtype(column.dtype):

@@ -11,6 +11,7 @@ import pandas as pd
 from ..core.people import ids_in
 from ..errors import AllianceStatsError, DesignError, listing
 from ..instruments import Registry
+from .labels import together
 from .study import Study
 from .tables import TABLES, table_schema
 
@@ -82,6 +83,8 @@ def combine_studies(studies: Mapping[str, Study], *, name: str = "") -> Study:
         for table in TABLES
         if any(table in held for held in tables.values())
     }
+    labels, torn = together(study.labels for study in given.values())
+    notes += [f"the values of '{name}' are called differently in the studies" for name in torn]
     everywhere = frozenset.intersection(*(study.already_reversed for study in given.values()))
     return Study(
         name or " + ".join(given),
@@ -89,6 +92,7 @@ def combine_studies(studies: Mapping[str, Study], *, name: str = "") -> Study:
         measures=registry,
         synthetic=all(study.synthetic for study in given.values()),
         already_reversed=everywhere,
+        labels=labels,
         notes=tuple(notes),
     )
 

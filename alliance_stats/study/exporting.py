@@ -35,7 +35,7 @@ class _Sheet:
 
     frame: pd.DataFrame
     labels: dict[str, str] = field(default_factory=dict)
-    values: dict[str, dict[int, str]] = field(default_factory=dict)
+    values: dict[str, dict[Any, str]] = field(default_factory=dict)
     answers: tuple[str, ...] = ()
 
 
@@ -48,7 +48,7 @@ def export(
             f"A study is exported as {listing(FORMATS)}, not {format!r}."
             f"{did_you_mean(format, FORMATS)}"
         )
-    sheets = _wide(study) if wide else {name: _of(name, t) for name, t in study.tables.items()}
+    sheets = _wide(study) if wide else {n: _of(study, n, t) for n, t in study.tables.items()}
     target = at_home(folder)
     if target.exists() and not target.is_dir():
         raise AllianceStatsError(f"A study is exported into a folder, and '{target}' is a file.")
@@ -77,13 +77,17 @@ def export(
 # -- what is written --------------------------------------------------------------------------
 
 
-def _of(table: str, frame: pd.DataFrame) -> _Sheet:
-    """Return a table with labels from its schema; words of a fixed list stay words."""
-    fields = {f.name: f for f in table_schema(table).fields}
-    labels = {
-        str(name): fields[name].title if name in fields else str(name) for name in frame.columns
+def _of(study: Study, table: str, frame: pd.DataFrame) -> _Sheet:
+    """Return a table with labels from its schema and the study's; words of a list stay words."""
+    titles = {name: one.title or name for name, one in study.labels.items()}
+    titles |= {f.name: f.title for f in table_schema(table).fields}
+    labels = {str(name): titles.get(str(name), str(name)) for name in frame.columns}
+    values = {
+        str(name): dict(study.labels[str(name)].values)
+        for name in frame.columns
+        if str(name) in study.labels and types.is_numeric_dtype(frame[name].dtype)
     }
-    return _Sheet(frame, labels, answers=FORMS[table][2:] if table in FORMS else ())
+    return _Sheet(frame, labels, values, answers=FORMS[table][2:] if table in FORMS else ())
 
 
 def _wide(study: Study) -> dict[str, _Sheet]:
@@ -98,15 +102,16 @@ def _wide(study: Study) -> dict[str, _Sheet]:
     if people is None:
         ids = pd.concat([part.frame["client_id"] for part in parts]).drop_duplicates()
         people = ids.sort_values().to_frame()
-    whole = _of("clients", people)
+    whole = _of(study, "clients", people)
     if "terminations" in tables and tables["terminations"]["client_id"].is_unique:
-        parts.insert(0, _of("terminations", tables["terminations"]))
+        parts.insert(0, _of(study, "terminations", tables["terminations"]))
     for part in parts:
         fresh = [name for name in part.frame if name not in whole.frame]
         whole.frame = whole.frame.merge(
             part.frame[["client_id", *fresh]], on="client_id", how="left", sort=False
         )
         whole.labels = part.labels | whole.labels
+        whole.values = part.values | whole.values
         whole.answers += tuple(name for name in part.answers if name in fresh)
     return {"wide": whole}
 
@@ -165,8 +170,12 @@ def _write(sheets: dict[str, _Sheet], folder: Path, format: str) -> None:
 
 
 def _legend(sheets: dict[str, _Sheet]) -> pd.DataFrame:
-    rows = [(name, c, label) for name, sheet in sheets.items() for c, label in sheet.labels.items()]
-    return pd.DataFrame(rows, columns=["table", "column", "label"])
+    rows = [
+        (name, c, label, "; ".join(f"{k} = {v}" for k, v in sheet.values.get(c, {}).items()))
+        for name, sheet in sheets.items()
+        for c, label in sheet.labels.items()
+    ]
+    return pd.DataFrame(rows, columns=["table", "column", "label", "values"])
 
 
 def _plain(frame: pd.DataFrame) -> pd.DataFrame:
@@ -177,7 +186,7 @@ def _plain(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _coded(sheet: _Sheet, format: str) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the table as SPSS and Stata hold it: texts, numbers, days; and labels of values."""
-    values = dict(sheet.values)
+    values: dict[str, dict[Any, str]] = {}
     made: dict[str, Any] = {}
     for name, column in sheet.frame.items():
         key = str(name)[: LONGEST_NAME[format]]
@@ -186,6 +195,7 @@ def _coded(sheet: _Sheet, format: str) -> tuple[pd.DataFrame, dict[str, Any]]:
                 f"Two columns have the same first {LONGEST_NAME[format]} letters ('{key}'), which "
                 f"is as long as a name in .{format} may be. Export as csv or xlsx."
             )
+        values |= {key: sheet.values[str(name)]} if sheet.values.get(str(name)) else {}
         if types.is_bool_dtype(column.dtype):
             made[key], values[key] = column.astype("Float64").astype(float), {0: "no", 1: "yes"}
         elif types.is_datetime64_any_dtype(column.dtype):
@@ -209,7 +219,7 @@ def _to_sav(sheet: _Sheet, path: Path) -> None:
         if code is not None and column.isna().any():
             frame[column.name] = column.fillna(code)
             missing[str(column.name)] = [code]
-            values[str(column.name)] = {code: "no answer"}
+            values[str(column.name)] = {code: "no answer"}  # no form has labels of its own
     pyreadstat.write_sav(
         frame,
         path,

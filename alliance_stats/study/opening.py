@@ -63,6 +63,7 @@ def _study(raw: RawStudy, report: Any, tables: dict[str, Any]) -> Study:
         already_reversed=frozenset(raw.options.get("already_reversed", ())),
         raters=raw.options.get("raters", {}),
         time_unit=raw.options.get("time_unit"),
+        labels=raw.options.get("labels", {}),
         notes=tuple(raw.options.get("notes", ())),
         report=report,
         truth=truth,

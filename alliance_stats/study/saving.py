@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.outputs import exchange, scratch_beside, sweep
 from ..core.resources import at_home
 from ..errors import AllianceStatsError, DesignError, listing
+from .labels import to_json
 from .tables import descriptor
 
 if TYPE_CHECKING:
@@ -242,6 +243,7 @@ def _own_cards(study: Study) -> list[Path]:
 
 def _own_properties(study: Study) -> dict[str, Any]:
     further = {"raters": study.raters, "time_unit": study.time_unit}
+    further |= {"labels": to_json(study.labels)}
     return {name: value for name, value in further.items() if value} | {
         "synthetic": study.synthetic,
         "already_reversed": sorted(list(pair) for pair in study.already_reversed),

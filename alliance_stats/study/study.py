@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from ..instruments import Registry
     from .codebook import Codebook
+    from .labels import Labels
     from .truth import Truth
     from .validating.report import ValidationReport
 
@@ -29,6 +30,7 @@ _SLOTS = (
     "already_reversed",
     "raters",
     "time_unit",
+    "labels",
     "notes",
     "report",
     "truth",
@@ -64,6 +66,8 @@ class Study:
         Raters beyond client, therapist and observer: the word in the tables → its name.
     time_unit
         The unit of the columns ``time``: ``"day"``, ``"week"`` or ``"month"``; None where not said.
+    labels
+        Column → `Labels`: what a further column and the codes in it are called.
     notes
         Sentences on how the study came about; pages that show the study repeat them.
     report, truth, folder, files
@@ -89,6 +93,7 @@ class Study:
     already_reversed: frozenset[tuple[str, str]]
     raters: Mapping[str, str]
     time_unit: str | None
+    labels: Mapping[str, Labels]
     notes: tuple[str, ...]
     report: ValidationReport | None
     truth: Truth | None
@@ -107,6 +112,7 @@ class Study:
         already_reversed: frozenset[tuple[str, str]] = frozenset(),
         raters: Mapping[str, str] | None = None,
         time_unit: str | None = None,
+        labels: Mapping[str, Labels] | None = None,
         notes: tuple[str, ...] = (),
         report: ValidationReport | None = None,
         truth: Truth | None = None,
@@ -125,6 +131,7 @@ class Study:
             "already_reversed": frozenset(already_reversed),
             "raters": dict(raters or {}),
             "time_unit": time_unit,
+            "labels": dict(labels or {}),
             "notes": tuple(notes),
             "report": report,
             "truth": truth,
@@ -393,6 +400,7 @@ class Study:
         same = self.name == other.name and self.synthetic == other.synthetic
         same = same and self.already_reversed == other.already_reversed
         same = same and self.raters == other.raters and self.time_unit == other.time_unit
+        same = same and self.labels == other.labels
         return same and same_frames(self._frames, other._frames)
 
     def _absent(self, name: str) -> str:

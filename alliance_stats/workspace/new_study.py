@@ -14,6 +14,8 @@ from ..errors import AllianceStatsError, listing
 from .notebooks import TAG, template_files
 
 TEMPLATES = Path(__file__).with_name("templates")
+SCHEMA = "study.schema.json"
+"""Lies beside ``study.yaml``, whose first line names it to editors: they complete and check."""
 IGNORED = ("data", "results")
 IGNORE_FILE = """\
 # What lies here is of real people, or shows them: git leaves everything in this folder out.
@@ -74,6 +76,7 @@ def _fill(scratch: Path, name: str) -> None:
     shutil.copytree(TEMPLATES / "study", scratch)
     mapping = scratch / "study.yaml"
     text = mapping.read_text(encoding="utf-8")
+    shutil.copy(resources.folder("schemas") / SCHEMA, scratch / SCHEMA)
     mapping.write_text(text.replace("NAME-OF-THE-STUDY", _yaml_text(name)), encoding="utf-8")
     for place in IGNORED:  # written here: a .gitignore in the package would bind its own files
         (scratch / place).mkdir(exist_ok=True)

@@ -159,8 +159,10 @@ def test_new_makes_a_study_to_fill_in(call, tmp_path):
     assert (code, err) == (0, "")
     assert {p.name for p in folder.iterdir()} == {
         "study.yaml", "data", "results", "README.md", "measures", "notebooks",
-        "analysis-plan.yaml", "analysis-plan.md", "published-table.yaml",
+        "analysis-plan.yaml", "analysis-plan.md", "published-table.yaml", "study.schema.json",
     }  # fmt: skip
+    first = (folder / "study.yaml").read_text(encoding="utf-8").splitlines()[0]
+    assert first == "# yaml-language-server: $schema=study.schema.json"
     held = {p.name for p in (folder / "data").iterdir()}
     assert held == {"sessions.csv", "clients.csv", "endings.csv", ".gitignore"}
     assert (folder / "notebooks" / "first-analysis.ipynb").is_file()

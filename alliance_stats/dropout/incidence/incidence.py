@@ -12,6 +12,7 @@ from ...core.arguments import checked_choice, share
 from ...core.results import Result
 from ...errors import ColumnError, DesignError, listing, require_columns
 from ...inference.rows import glance_row, tidy_rows
+from ...study.labels import labelled
 from ...study.times import OCCASION, SESSION, named
 from ..checks import number_of
 from ..endings import CENSORED, DROPOUT, along_time, endings, said_of, time_of_endings
@@ -214,6 +215,7 @@ def _timed(
                 f"{'is' if n == 1 else 'are'} left out."
             )
             table = table[~unknown]
+        table = table.assign(**{by: labelled(study, table[by])})
     table, said = with_time(table, study, clock)
     table, late = with_entry(table, study, entry, clock, *score)
     if table.empty:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ...inference.cluster_bootstrap import times_drawn
+from ...study.labels import labelled
 from ..sample_size import DropoutSampleSize
 from . import intervals, models
 from .crossvalidation import Run
@@ -137,7 +138,7 @@ def _fairness(
     clients = study.tables["clients"].set_index("client_id")
     parts, said = [], []
     for column in columns:
-        group = clients[column].reindex(land.clients["client_id"].to_numpy())
+        group = labelled(study, clients[column]).reindex(land.clients["client_id"].to_numpy())
         group = group.astype(object).where(group.notna(), "not known").reset_index(drop=True)
         table, why = intervals.by_group(data, group.astype(str), weights, confidence)
         parts.append(table.assign(by=column))

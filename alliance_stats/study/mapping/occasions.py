@@ -35,7 +35,7 @@ def read_occasions(source: Source, blocks: list[Block]) -> None:
     blank = blank_rows(source, client)
     source.gathered.leave_out("assessments", "a blank row", int(blank.sum()), source.file.file)
     usable = ~blank
-    occasion = source.ids("occasion") if source.has("occasion") else None
+    occasion = source.typed("assessments", "occasion")[0] if source.has("occasion") else None
     if occasion is None and source.has("time"):
         occasion = _named_by_time(source)
     carried, columns = _carried(source) if occasion is not None else ({}, {})

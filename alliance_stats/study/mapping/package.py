@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ReadError, did_you_mean, listing
+from ..labels import from_json
 from ..origin import Problem
 from ..reading.loaded import Conventions, is_delimiter
 from ..tables import TABLES
@@ -112,6 +113,7 @@ def options_of(package: dict[str, Any]) -> dict[str, Any]:
         },
         "raters": {str(k): str(v) for k, v in raters.items()} if isinstance(raters, dict) else {},
         "time_unit": unit if isinstance(unit, str) else None,
+        "labels": from_json(own.get("labels")),
         "notes": [str(note) for note in notes] if isinstance(notes, list) else [],
         "description": str(package.get("description") or ""),
     }

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import MeasureError, ReadError, did_you_mean
+from ..labels import together
 from ..origin import BESIDE, Problem, RawStudy
 from ..reading import Loaded, load
 from ..reading.loaded import Conventions
@@ -61,7 +62,10 @@ def read_study(path: str | os.PathLike[str]) -> RawStudy:
     prefixed = any(source.id_prefix for source, _ in sources)
     for spec, conventions in sources:
         source = _read_source(spec, conventions, folder, raw, gathered)
-        if source is not None and prefixed:
+        if source is None:
+            continue
+        gathered.labels.append(source.labels_of(source.further(spec.table or "sessions")))
+        if prefixed:
             note_ids(source)
     return _finished(raw, gathered)
 
@@ -74,6 +78,19 @@ def _finished(raw: RawStudy, gathered: Gathered) -> RawStudy:
     raw.origins = assembled.origins
     raw.options["registry"] = gathered.registry
     raw.options["time_unit"] = gathered.time_unit
+    labels, torn = together(gathered.labels)
+    raw.options["labels"] = labels | raw.options.get("labels", {})
+    gathered.problems += [
+        Problem(
+            "warning",
+            "labels_contradict",
+            f"The values of '{name}' are called differently in different files, so that a code may "
+            "not mean the same everywhere.",
+            "Give the column the same codes in all files, or recode: them.",
+            column=name,
+        )
+        for name in torn
+    ]
     raw.options["already_reversed"] = gathered.already_reversed | raw.options.get(
         "already_reversed", set()
     )

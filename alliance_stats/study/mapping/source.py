@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ...errors import did_you_mean, listing
+from ..labels import Labels
 from ..origin import Layout, Problem, SetAside, Written
 from ..reading import Loaded
 from .noting import Notes
@@ -70,6 +71,7 @@ class Gathered:
     time_unit: str | None = None
     takings: Takings = field(default_factory=Takings)
     who: Who = field(default_factory=Who)
+    labels: list[dict[str, Labels]] = field(default_factory=list)
 
     def leave_out(self, table: str, reason: str, rows: int, file: str) -> None:
         """Count rows that came in and are not kept."""
@@ -90,6 +92,8 @@ class Source:
         self.uses: dict[tuple[str, str], pd.Series] = {}
         """Our column and the file's → the values of that use, where they are not as in the file."""
         self.labels = loaded.notes.get("value_labels", {})
+        self.user_missing = loaded.notes.get("user_missing", {})
+        self.titles = loaded.notes.get("variable_labels", {})
         self.repeated = loaded.notes.get("duplicate_columns", {})
         self.notes = Notes(self.file, self.rows, gathered.problems)
         self.constants = dict(spec.constants)
@@ -393,13 +397,35 @@ class Source:
         return values, bad
 
     def _labelled(self, series: pd.Series, table: str, name: str, column: str) -> pd.Series:
-        """Return SPSS codes as their labels where the labels are the words we know."""
-        allowed = enum_of(table, name)
-        labels = self.labels.get(column, {})
-        words = {code: str(label).strip().casefold() for code, label in labels.items()}
-        if not allowed or not words or not set(words.values()) <= set(allowed):
+        """Return codes as their labels where these are words we know, or the column holds words."""
+        free = name in ("occasion", "condition", "training")
+        return self.in_words(series, column, OCCASIONS if free else enum_of(table, name), free=free)
+
+    def in_words(
+        self, series: pd.Series, column: str, known: Iterable[str], *, free: bool = False
+    ) -> pd.Series:
+        """Return codes as their labels where all these are `known` words (or any word will do)."""
+        small = {word.casefold(): word for word in known}
+        labels = {c: str(label).strip() for c, label in self.labels.get(column, {}).items()}
+        if not labels or not (free or {w.casefold() for w in labels.values()} <= set(small)):
             return series
+        words = {code: small.get(w.casefold(), w) for code, w in labels.items()}
+        self.written.columns.setdefault(column, self.frame[column])
         return recoded(series, words)
+
+    def answer_labels(self, column: str) -> dict[Any, str]:
+        """Return code → label of a column, without codes that mean missing."""
+        missing = {*self.user_missing.get(column, ()), *self.spec.missing}
+        return {c: word for c, word in self.labels.get(column, {}).items() if c not in missing}
+
+    def labels_of(self, names: Mapping[str, str]) -> dict[str, Labels]:
+        """Return what columns that come along, and their values, are called."""
+        found = {}
+        for name, column in names.items():
+            recoded_here = {name, column} & set(self.spec.recode)
+            values = {} if recoded_here else self.labels.get(column, {})
+            found[name] = Labels(str(self.titles.get(column) or ""), values)
+        return {name: labels for name, labels in found.items() if labels}
 
     def part(
         self,

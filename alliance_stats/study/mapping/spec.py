@@ -26,7 +26,7 @@ class MeasureSpec:
     scored
         What the totals are, ``sum`` or ``mean``; None for what the card says.
     answers
-        The number each answer in words stands for.
+        The number each answer in words stands for; ``labels``: as the file's labels of values say.
     reversed
         The file already holds reversed values.
     missing
@@ -42,7 +42,7 @@ class MeasureSpec:
     items: Pattern | dict[int, str] | None = None
     scores: dict[str, Pattern | str] = field(default_factory=dict)
     scored: str | None = None
-    answers: dict[Any, float] = field(default_factory=dict)
+    answers: dict[Any, float] | str = field(default_factory=dict)
     reversed: bool = False
     missing: tuple[Any, ...] | None = None
     session: int | None = None

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ...errors import MeasureError, did_you_mean, listing
+from .answer_labels import answers_by_labels
 from .patterns import Match, Pattern, Slot, when_of
 from .source import Part, Source
 from .spec import MeasureSpec
@@ -64,8 +65,8 @@ def blocks_of(source: Source) -> list[Block]:
 def _rows_of_raters(source: Source) -> dict[str, np.ndarray]:
     """Return each rater in the source's column of raters, and its rows; name unknown words."""
     column = source.columns.get("rater", "rater")
-    codes, values = codes_of(source.raw("rater"))
     known = source.gathered.raters
+    codes, values = codes_of(source.in_words(source.raw("rater"), column, known))
     rows: dict[str, np.ndarray] = {}
     for code, value in enumerate(values):
         word, at = as_word(value).strip().casefold(), codes == code
@@ -215,7 +216,11 @@ def matrix(source: Source, block: Block) -> np.ndarray:
         if block.spec.answers or block.spec.scored:
             source.written.columns.setdefault(column, series)
         if block.spec.answers:
-            cleaned = recoded(cleaned, block.spec.answers)
+            answers = block.spec.answers
+            if isinstance(answers, str):
+                limits = _limits(source, block, position)
+                answers = answers_by_labels(source, column, block.spec.measure, limits)
+            cleaned = recoded(cleaned, answers)
         values, bad = numbers(cleaned)
         if block.rows is not None:
             bad = bad[block.rows[bad]]
