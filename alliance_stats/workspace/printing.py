@@ -31,9 +31,10 @@ def problems_in_words(report: Any, limit: int) -> Iterator[str]:
     counts = issues["level"].value_counts()
     numbers = [(int(counts.get(level, 0)), word) for level, word in _LEVELS]
     parts = [f"{n:,} {word.removesuffix('s') if n == 1 else word}" for n, word in numbers]
-    yield ("The study can be used: " if report.ok else "The study cannot be used yet: ") + (
-        ", ".join(parts) + "."
-    )
+    verdict = "The study can be used" if report.ok else "The study cannot be used yet"
+    if report.ok and not report.rows["rows_kept"].sum():
+        verdict = "There is nothing to analyse yet"
+    yield f"{verdict}: {', '.join(parts)}."
 
 
 _LEVELS = (("error", "errors"), ("warning", "warnings"), ("info", "notes"))

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ...errors import MeasureError, ReadError, did_you_mean
+from ...errors import MeasureError, ReadError, did_you_mean, listing
 from ..labels import together
 from ..origin import BESIDE, Problem, RawStudy
 from ..reading import Loaded, load
@@ -189,8 +189,12 @@ def _read_source(
     try:
         path = inside(folder, spec.file)
         loaded = load(path, sheet=spec.sheet, conventions=conventions)
+        wrong = _wrong_sheet(spec, loaded, path)
     except ReadError as error:
         raw.problems.append(not_readable(error, spec.file, spec.table or ""))
+        return None
+    if wrong is not None:
+        raw.problems.append(wrong)
         return None
     _note_reading(spec, loaded, raw, gathered)
     source = Source(spec, loaded, gathered)
@@ -203,6 +207,33 @@ def _read_source(
     gathered.parts.append(part)
     source.name_repeated()
     return source
+
+
+def _wrong_sheet(spec: SourceSpec, loaded: Loaded, path: Path) -> Problem | None:
+    """Return that no sheet was named and another than the first holds the columns, if so."""
+    sheets = loaded.notes["sheets"]
+    named = {*spec.columns.values(), *(c for m in spec.measures for c in m.scores.values())}
+    wanted = {name for name in named if isinstance(name, str) and "{" not in name}
+    if spec.sheet is not None or len(sheets) < 2 or wanted & set(loaded.columns):
+        return None
+    for sheet in sheets:
+        try:
+            there = [name for name in load(path, sheet=sheet).columns if name in wanted]
+        except ReadError:
+            continue
+        if there:
+            return Problem(
+                "error",
+                "wrong_sheet",
+                f"The sheet '{loaded.sheet}', the first of the workbook, has none of the columns "
+                f"that study.yaml names; the sheet '{sheet}' has {listing(there, 8)}.",
+                f"Write sheet: {sheet} in study.yaml"
+                + (f" (line {spec.line})." if spec.line else "."),
+                table=spec.table or "",
+                file=spec.file,
+                sheet=loaded.sheet,
+            )
+    return None
 
 
 def _note_reading(spec: SourceSpec, loaded: Loaded, raw: RawStudy, gathered: Gathered) -> None:

@@ -14,6 +14,7 @@ from ..reading import load, read_table
 from ..reading.kinds import KINDS
 from .draft import MappingDraft, one_line
 from .families import Guess, guess_measures
+from .kinds_of_rows import Kind, kinds_of_rows
 from .names import ROLES, maybe_session, roles_of, tool_of
 from .tables_guess import TableGuess, guess_table, may_end
 from .values import dates, whole_numbers
@@ -91,13 +92,19 @@ def suggest_mapping(frame_or_path: pd.DataFrame | str | os.PathLike[str]) -> Map
         for file, _, frame in frames
         if len(filled) < len(frames) and not len(frame)
     ]
-    for file, sheet, frame in filled:
-        sorting = _sort(file, sheet, frame, registry)
+    parts = [(*each[:2], kind) for each in filled for kind in kinds_of_rows(each[2])]
+    for file, sheet, kind in parts:
+        sorting = _sort(file, sheet, kind.frame, registry)
         where = f"{file}, {sheet}" if sheet else file
+        if kind.where:
+            where = ", ".join([where, *map(_said, kind.where.values())])
+            if not _of_one_kind(sorting, kind):
+                doubts.append(f"{where}: no draft; nothing says what these rows are")
+                continue
         if sheet and _is_of_nobody(sorting.source):
             doubts.append(f"{where}: no column names a client; the sheet is left out of the draft")
             continue
-        prefix = f"{where}: " if len(filled) > 1 else ""
+        prefix = f"{where}: " if len(parts) > 1 else ""
         sources.append(sorting.source)
         placed |= {f"{prefix}{column}": what for column, what in sorting.placed.items()}
         unplaced |= {f"{prefix}{column}": why for column, why in sorting.unplaced.items()}
@@ -170,6 +177,36 @@ def _sort(file: str, sheet: str, frame: pd.DataFrame, registry: Any) -> _Sorting
         if name not in result.placed and name not in result.unplaced
     }
     return result
+
+
+def _said(value: Any) -> str:
+    """Return in words which rows a value of ``where:`` takes."""
+    several = isinstance(value, list)
+    return "no instrument" if value is None else listing(value, 4) if several else str(value)
+
+
+def _of_one_kind(sorting: _Sorting, kind: Kind) -> bool:
+    """Say in a source which rows it takes; return whether it is of any use.
+
+    Rows without measures are of clients, if each has one.
+    """
+    source = sorting.source
+    if "client_id" not in source and "table" not in source:
+        return False
+    if "measures" not in source and "table" not in source:
+        source.pop("session", None)
+        source.pop("occasion", None)
+        if kind.frame[source["client_id"]].duplicated().any():
+            return False
+    elif kind.recode:
+        source["recode"] = source.get("recode", {}) | kind.recode
+    if kind.by_event == "session" and "occasion" in source:
+        source["session"] = source.pop("occasion")
+    along = [name for name in sorting.unplaced if tool_of(name) != "REDCap"]
+    source["carry"] = along or False
+    rest = {key: source.pop(key) for key in list(source) if key not in ("file", "sheet")}
+    source |= {"where": kind.where} | rest
+    return True
 
 
 def _add_table(result: _Sorting, table: TableGuess, roles: dict[str, str]) -> None:
