@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ..study.select import KEYS, choose
+from ..study.times import OCCASION, along, time_of
 
 if TYPE_CHECKING:
     from ..study import Study
@@ -54,7 +55,8 @@ def study_flow(
     Returns
     -------
     list of Stage
-        ``clients`` and ``attended`` (one session or more), and of these: with a measure,
+        ``clients`` and ``attended`` (one session or more; of a study without sessions: measured at
+        an occasion), and of these: with a measure,
         ``rated`` (by `rater`), ``series`` (three rated sessions or more) and ``dyads`` (client
         and therapist rated one same session); with terminations, ``ended`` (a recorded end).
     """
@@ -62,13 +64,17 @@ def study_flow(
     everybody = _ids(tables.get("clients"))
     sessions = attended_sessions(study)
     came = _ids(sessions) if sessions is not None else everybody
+    label = "Came to one session or more"
+    if sessions is None and time_of(study) == OCCASION:
+        rows = tables["assessments"]
+        came, label = _ids(rows[rows["score"].notna()]), "Measured at one occasion or more"
     stages = [
         Stage("clients", "Clients in the study", frozenset(everybody | came)),
-        Stage("attended", "Came to one session or more", frozenset(came), "clients"),
+        Stage("attended", label, frozenset(came), "clients"),
     ]
     if measure is not None:
-        rows, name = choose(study, measure, scale, rater)
-        both, _ = choose(study, name.measure, name.scale, settle=KEYS[:2])
+        rows, name = choose(along(study), measure, scale, rater)
+        both, _ = choose(along(study), name.measure, name.scale, settle=KEYS[:2])
         own, both = (
             one[one["score"].notna() & one["client_id"].isin(came)] for one in (rows, both)
         )
@@ -123,7 +129,8 @@ def missing_by_session(study: Study) -> pd.DataFrame:
         return pd.DataFrame(columns=columns)
     came = attended_sessions(study)
     assert came is not None  # the table is there
-    numbers = pd.RangeIndex(1, int(sessions["session"].max()) + 1, name="session")
+    first = min(1, int(sessions["session"].min()))  # 0 is an intake
+    numbers = pd.RangeIndex(first, int(sessions["session"].max()) + 1, name="session")
     last = sessions.groupby("client_id", observed=True)["session"].max()
     ended = last.value_counts().reindex(numbers, fill_value=0)
     in_therapy = len(last) - ended.cumsum().shift(1, fill_value=0)

@@ -8,9 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from ..core.disclosure import Disclosure
+from ..core.disclosure import SMALLEST_SHOWN, Disclosure
 from ..errors import DesignError, listing
 from ..study.select import ALLIANCE, KEYS, OUTCOME, choose, measures_of
+from ..study.times import along, time_of
+
+ARM = "condition"
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,26 @@ class Context:
         """Which groups of people the report may speak of; one ledger for all sections."""
         return Disclosure.of(self.study, everything=self.options.individual_courses)
 
+    @property
+    def time(self) -> str:
+        """What the study is walked along: its sessions, or its occasions where it has none."""
+        return time_of(self.study)
+
+    @cached_property
+    def walked(self) -> Any:
+        """The study, with its occasions at the place of sessions where it has none."""
+        return along(self.study)
+
+    @cached_property
+    def arms(self) -> pd.Series | None:
+        """Each client's arm, where the study has two or more of five clients and more."""
+        clients = self.study.tables.get("clients")
+        if clients is None or ARM not in clients.columns:
+            return None
+        arms = clients.dropna(subset=[ARM]).set_index("client_id")[ARM].astype(str)
+        sizes = arms.value_counts()
+        return arms if len(sizes) > 1 and sizes.min() >= SMALLEST_SHOWN else None
+
     def card(self, measure: str) -> Any:
         """Return the card of a measure, or None for one without a card."""
         return self.study.measures.get(measure)
@@ -103,21 +126,22 @@ class Context:
     def rows(self, score: Score, *, any_rater: bool = False) -> pd.DataFrame:
         """Return the session scores of a score, of its rater or of any."""
         parts = KEYS[:2] if any_rater else KEYS
-        rows, _ = choose(self.study, *(getattr(score, part) for part in parts), settle=parts)
+        rows, _ = choose(self.walked, *(getattr(score, part) for part in parts), settle=parts)
         return rows[rows["score"].notna()]
 
     def _score(self, kinds: tuple[str, ...], wanted: str | None, rater: str) -> Score:
         """Return the score wanted, else that of the kind with most scores, preferring a rater."""
         measures = [wanted] if wanted else measures_of(self.study, kinds, rater=rater)
+        tables = [self.study.scores]
+        if self.study.has("assessments"):
+            tables.append(self.study.tables["assessments"])
         if not measures:
-            there = listing(self.study.scores["measure"].unique(), 8) or "no scores at all"
+            found = pd.concat([table["measure"].astype(str) for table in tables]).unique()
+            there = listing(found, 8) or "no scores at all"
             raise DesignError(
                 f"The study has no scores of a measure whose card says '{kinds[0]}'; it has "
                 f"{there}."
             )
-        tables = [self.study.scores]
-        if kinds == OUTCOME and self.study.has("assessments"):
-            tables.append(self.study.tables["assessments"])
         held = pd.concat([t.loc[t["score"].notna(), list(KEYS)] for t in tables]).astype(str)
         rows, name = choose(held, measures[0], settle=("measure",))
         rater = name.rater or _preferred(rows["rater"], rater)

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from ..core.arguments import finite, numbers
 from ..core.display.formatting import count
 from ..core.drawing import GREY, INK, PALE, SERIES, house_style, in_percent, look, new_axes
+from ..core.people import SESSION
 from ..errors import DesignError, require_columns
+from ..study.times import OCCASION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,6 +53,12 @@ def plot_course(
         with house_style():
             return plot_course(course, new_axes(), label=label, smallest_n=smallest_n)
     drawn = ["mean", "conf_low", "conf_high"]
+    time = _time_in(course)
+    if time != SESSION and not is_numeric_dtype(course[time]):
+        kept = course[~(course["n"] < smallest_n)].assign(group=course["rater"].astype(str))
+        order = list(pd.unique(course[time]))
+        return plot_occasions(kept.rename(columns={time: OCCASION}), ax, order=order, label=label)
+    course = course.rename(columns={time: SESSION})
     require_columns(course.columns, ["rater", "session", "n", *drawn], what="the course")
     smallest_n = finite(smallest_n, "smallest_n")
     drawn += ["session", "n"]
@@ -81,9 +90,45 @@ def plot_course(
     ax.set_ylabel(label)
     ax.legend(title="Rater", loc="best")
     session_axis(ax, int(course["session"].max()))
+    ax.set_xlabel(time.replace("_", " ").capitalize())
     counts = {rater: course[course["rater"] == rater].set_index("session")["n"] for rater in raters}
     told = {f"n {rater}": series for rater, series in counts.items() if series.notna().any()}
     write_counts(ax, told)
+    return ax
+
+
+def _time_in(course: pd.DataFrame) -> str:
+    """Return the column of time in what `mean_course` gave: that behind the rater."""
+    names = list(map(str, course.columns))
+    if SESSION in names or "rater" not in names[:-1]:
+        return SESSION
+    return names[names.index("rater") + 1]
+
+
+def plot_occasions(course: pd.DataFrame, ax: Axes, *, order: Sequence[str], label: str) -> Axes:
+    """Draw means with intervals at each occasion, a line a group.
+
+    Parameters
+    ----------
+    course
+        ``group, occasion, mean, conf_low, conf_high``.
+    order
+        The occasions from left to right, the same distance apart whatever the time between them.
+    """
+    groups = list(dict.fromkeys(course["group"]))
+    for position, group in enumerate(groups):
+        part, style = course[course["group"] == group], look(str(group), position)
+        # beside one another, or the intervals of one hide those of another
+        x = part["occasion"].map(list(order).index) + 0.08 * (position - (len(groups) - 1) / 2)
+        reach = [part["mean"] - part["conf_low"], part["conf_high"] - part["mean"]]
+        ax.errorbar(
+            x, part["mean"], yerr=reach, color=style.color, linestyle=style.linestyle,
+            marker=style.marker, capsize=2, label=str(group),
+        )  # fmt: skip
+    ax.set_xticks(range(len(order)), list(order))
+    ax.set_xlabel("Occasion")
+    ax.set_ylabel(label)
+    ax.legend(loc="best")
     return ax
 
 

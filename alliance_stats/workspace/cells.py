@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..core.results import Result
 from ..errors import AllianceStatsError, StudyLacksError
 from ..study.select import choose
+from ..study.times import along
 from .needing import needs
 from .shown import TERMS, WIDTH, Course, Terms, Words, as_html, to_read
 
@@ -75,7 +76,7 @@ def one_score(
 ) -> pd.DataFrame:
     """Return one score at sessions, a row a client and session, in a column called `name`."""
     needs(study, scores=[(measure, rater)])
-    scores, _ = choose(study, measure, scale, rater)
+    scores, _ = choose(along(study), measure, scale, rater)
     kept = scores[scores["score"].notna()]
     return kept[["client_id", "session", "score"]].rename(columns={"score": name})
 

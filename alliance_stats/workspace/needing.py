@@ -9,6 +9,7 @@ from ..core.arguments import shown
 from ..errors import DesignError, StudyLacksError, did_you_mean, listing
 from ..study.select import measures_of, name_of
 from ..study.tables import TABLES, table_schema
+from ..study.times import along
 
 if TYPE_CHECKING:
     from ..study import Study
@@ -32,7 +33,8 @@ def needs(
     tables
         Names of tables that must have rows, such as ``["terminations"]``.
     scores
-        Pairs of measure and rater that must have session scores.
+        Pairs of measure and rater that must have scores at sessions, or at occasions where the
+        study has no session at all.
     therapists
         Whether it must be known which therapist each client has.
 
@@ -109,7 +111,7 @@ def choose_measure(study: Study, wanted: str, *constructs: str, rater: str = "cl
     if wanted:
         needs(study, scores=[(wanted, rater)])
         return wanted
-    scores = study.scores
+    scores = along(study).scores
     there = scores[(scores["rater"] == rater) & scores["score"].notna()]["measure"]
     for name in measures_of(study, constructs, rater=rater):
         if (there == name).any():
@@ -142,7 +144,7 @@ def _lacking_table(study: Study, table: str) -> str:
 
 
 def _lacking_scores(study: Study, measure: str, rater: str) -> str:
-    scores = study.scores
+    scores = along(study).scores
     there = scores[scores["score"].notna()]
     measure = name_of(measure).measure or measure
     if ((there["measure"] == measure) & (there["rater"] == rater)).any():

@@ -16,13 +16,15 @@ from ...core.display.table import Table
 from ...core.drawing import house_style, new_axes
 from ...description import mean_course, scale_reliability
 from ...errors import AllianceStatsError
-from ..content import Block, Paragraph, Section
+from ...study.times import OCCASION
+from ..content import Block, Caution, Paragraph, Section
 from ..context import Context, Score
 from ..drawings import plot_course
 from ..naming import without_data
 from ..wording import figure, table
 from .draft import Draft
 from .models import model_table, therapist_term, with_therapist
+from .occasions import score_blocks
 
 DF: Literal["satterthwaite"] = "satterthwaite"
 
@@ -31,19 +33,30 @@ def build(context: Context, draft: Draft) -> Section:
     """Return the section."""
     score = context.alliance
     draft.used.update(measure=score.measure, scale=score.scale, rater=score.rater)
-    draft.attempt("The course of the alliance", lambda: course_blocks(context, score))
+    by_occasion = context.time == OCCASION
+    draft.attempt(
+        "The course of the alliance",
+        lambda: (
+            score_blocks(context, score, "alliance-occasions")
+            if by_occasion
+            else course_blocks(context, score)
+        ),
+    )
     draft.attempt("Level and reliability", lambda: reliability_blocks(context, score, draft))
-    draft.attempt("The model of the course", lambda: model_blocks(context, score, draft))
+    if by_occasion:
+        draft.add(Caution("A line over sessions needs sessions; the alliance has occasions here."))
+    else:
+        draft.attempt("The model of the course", lambda: model_blocks(context, score, draft))
     return draft.finish()
 
 
-def course_blocks(context: Context, score: Score) -> list[Block]:
+def course_blocks(context: Context, score: Score, key: str = "alliance-course") -> list[Block]:
     """Return the mean course by rater, as figure and table."""
     shown = course_shown(context, context.rows(score, any_rater=True))
     with house_style():
         ax = plot_course(shown, new_axes(6.4, 3.7), label=score.label)
-    course = figure("alliance-course", ax, data=shown, score=score.title)
-    return [course, _course_table(shown, score)]
+    course = figure(key, ax, data=shown, score=score.title)
+    return [course, _course_table(shown, score, key)]
 
 
 def course_shown(context: Context, rows: pd.DataFrame) -> pd.DataFrame:
@@ -63,12 +76,12 @@ def course_shown(context: Context, rows: pd.DataFrame) -> pd.DataFrame:
     return rounded(course.assign(**exact))
 
 
-def _course_table(shown: pd.DataFrame, score: Score) -> Table:
+def _course_table(shown: pd.DataFrame, score: Score, key: str) -> Table:
     """Return the course at sessions a reader looks up: the first three, then every fourth."""
     sessions = sorted(set(shown["session"]))
     chosen = {s for s in sessions if s in (1, 2, 3) or s % 4 == 0}
     return table(
-        "alliance-course",
+        key,
         shown[shown["session"].isin(chosen)]
         .reset_index(drop=True)
         .assign(rater=lambda t: t["rater"].astype(str).str.capitalize()),
@@ -131,7 +144,7 @@ def reliability_blocks(context: Context, score: Score, draft: Draft) -> list[Blo
 
 
 def _parts(context: Context, score: Score) -> list[tuple[str, str]]:
-    scores = context.study.scores
+    scores = context.walked.scores
     own = scores[(scores["measure"] == score.measure) & scores["score"].notna()]
     pairs = own[["rater", "scale"]].astype(str).drop_duplicates()
     order = {name: n for n, name in enumerate(("client", "therapist", "observer"))}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from ...change.reliable import reliable_change
@@ -13,17 +14,31 @@ from ...core.display import columns as col
 from ...core.display.formatting import count, number, percent, percent_interval
 from ...core.display.table import Table
 from ...core.drawing import house_style, new_axes
+from ...core.people import SESSION
 from ...description import first_and_last
 from ...inference.shares import wilson
 from ...instruments.criteria import Criterion
+from ...study.prepost import AFTER
+from ...study.select import ALLIANCE, measures_of
 from ..content import Block, Caution, Figure, Paragraph, Section
 from ..context import Context, Score
 from ..drawings import plot_pre_post
 from ..wording import figure, labels, table
+from .alliance import course_blocks
 from .criterion import judged, other_criteria
 from .draft import Draft
+from .occasions import score_blocks
 
+NO_COMPARISON = (
+    "A change without a comparison group is not an effect of treatment: natural course and "
+    "regression to the mean are in it."
+)
+ARMS_TOGETHER = (
+    "The clients of all arms are taken together here; a change within an arm is no effect of its "
+    "treatment: natural course and regression to the mean are in it."
+)
 DENOMINATORS = labels("change_denominators")
+ARM_CLASSES = {"improved": "Improved, recovered or not", "deteriorated": "Deteriorated"}
 
 
 def build(context: Context, draft: Draft) -> Section:
@@ -31,6 +46,17 @@ def build(context: Context, draft: Draft) -> Section:
     score = context.outcome
     draft.used.update(measure=score.measure, scale=score.scale)
     draft.attempt("Outcome change", lambda: change_blocks(context, score, draft))
+    if not measures_of(context.study, ALLIANCE) and context.time == SESSION:
+        draft.attempt(
+            "The course of the outcome",
+            lambda: course_blocks(context, score, "outcome-course"),
+        )
+    held = context.study.tables.get("assessments")
+    if held is not None and (held["measure"] == score.measure).any():
+        draft.attempt(
+            "The outcome at each occasion",
+            lambda: score_blocks(context, score, "outcome-occasions"),
+        )
     return draft.finish()
 
 
@@ -57,15 +83,15 @@ def change_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     when = occasions_in_words(pairs)
     intro = (
         f"Of {disclosure.people(pairs['client_id'], 'client')} {disclosure.people(both, 'client')} "
-        f"have two scores of the {score.title} ({when}). {who_is_missing(context, pairs)}A change "
-        "without a comparison group is not an effect of treatment: natural course and "
-        "regression to the mean are in it."
+        f"have two scores of the {score.title} ({when}). {who_is_missing(context, pairs)}"
+        f"{ARMS_TOGETHER if context.arms is not None else NO_COMPARISON}"
     )
     blocks: list[Block | None] = [
         Paragraph(intro),
         _table(shown, score, how, when)
         if len(shown)
         else Caution(f"How many clients changed, and how, is withheld. {NOTE}"),
+        _by_arm(found, score, context, when),
         _figure(found, score, criterion, when) if context.options.individual_courses else None,
         other_criteria(context, score, pairs, criterion),
     ]
@@ -89,7 +115,8 @@ def occasions_in_words(pairs: pd.DataFrame) -> str:
     if pairs.attrs.get("source") == "sessions":
         return "first and last session with a score"
     before = " or ".join(sorted(set(pairs.loc[pairs["pre"].notna(), "pre_when"])))
-    return f"{before} and post; follow-up is not used"
+    last = str(pairs["post_when"].iloc[0])
+    return f"{before} and {last}" + ("; follow-up is not used" if last in AFTER else "")
 
 
 def who_is_missing(context: Context, pairs: pd.DataFrame) -> str:
@@ -168,6 +195,43 @@ def _table(shown: pd.DataFrame, score: Score, how: str, when: str) -> Table:
         score=score.title,
         when=when,
         how=how,
+    )
+
+
+def _by_arm(
+    found: ClinicallySignificantChange, score: Score, context: Context, when: str
+) -> Table | None:
+    """Return how many improved and deteriorated reliably in each arm."""
+    if context.arms is None:
+        return None
+    data = found.data[found.data["category"].notna()]
+    arm = data["client_id"].map(context.arms)
+    rows = []
+    for name in sorted(set(context.arms)):
+        own = data[arm == name]
+        better = own["category"].isin(["recovered", "improved"])
+        kinds = {"improved": own[better], "deteriorated": own[own["category"] == "deteriorated"]}
+        for kind, part in kinds.items():
+            if len(own) and context.disclosure.shows(own["client_id"], part["client_id"]):
+                low, high = wilson(len(part), len(own))
+                share = {"n": len(part), "share": len(part) / len(own)}
+            else:
+                share, low, high = {"n": np.nan, "share": np.nan}, np.nan, np.nan
+            rows.append(
+                {"arm": name, "category": kind, **share, "conf_low": low, "conf_high": high}
+            )
+    shown = pd.DataFrame(rows).dropna(subset=["share"]).reset_index(drop=True)
+    if shown.empty:
+        return None
+    columns = (
+        col.text("category", "Class", words=ARM_CLASSES),
+        col.count("n", "n"),
+        col.percent("share", "Share"),
+        col.percent_interval("conf_low", "conf_high"),
+    )
+    hidden = len(shown) < len(rows)
+    return table(
+        "change-arms", shown, columns, group="arm", withheld=hidden, score=score.title, when=when
     )
 
 

@@ -10,9 +10,11 @@ from ...core.disclosure import SMALLEST_SHOWN, Disclosure, rounded
 from ...core.display import columns as col
 from ...core.display.formatting import count, number
 from ...core.drawing import house_style, new_axes
+from ...core.people import SESSION
 from ...description import first_and_last, missing_by_session, missing_ratings, study_flow
 from ...description.flow import Stage, attended_sessions
 from ...errors import AllianceStatsError, plural
+from ...study.times import OCCASION
 from ..content import Block, Caution, Paragraph, Section
 from ..context import Context
 from ..drawings import plot_attendance, plot_flow
@@ -20,6 +22,11 @@ from ..wording import figure, labels, table
 from .draft import Draft
 
 LEVEL_WORDS, PURPOSES = labels("levels"), labels("purposes")
+NO_SESSIONS = {
+    SESSION: "The study has no table of sessions, so missed sessions are not known.",
+    OCCASION: "The study was measured at occasions and holds no sessions: attendance, ruptures and "
+    "what follows from one session to the next need sessions.",
+}
 PARTS = ("attended", "missed", "not_recorded")
 
 
@@ -213,7 +220,7 @@ def attendance_blocks(context: Context) -> list[Block | None]:
     """Return how many came to each session, at the sessions where that tells of no few people."""
     known = missing_by_session(context.study)
     if known.empty:
-        return [Caution("The study has no table of sessions, so missed sessions are not known.")]
+        return [Caution(NO_SESSIONS[context.time])]
     drawn = attendance_shown(context, known)
     if len(drawn) < 2:
         return [Caution("How many came to each session is withheld.")]
@@ -249,7 +256,7 @@ def missing_blocks(context: Context) -> list[Block | None]:
     """Return how many sessions were rated, by rater."""
     found = missing_ratings(context.study)
     if found.empty:
-        return [Caution("The study holds no session scores.")]
+        return [] if context.time == OCCASION else [Caution("The study holds no session scores.")]
     shown = missing_shown(context, found).reset_index(drop=True)
     columns = (
         col.text("measure", "Measure"),

@@ -22,13 +22,20 @@ from ...core.display.table import Table
 from ...core.drawing import house_style, new_axes
 from ...dropout.endings import endings
 from ...errors import plural
-from ..content import Block, Paragraph, Section
+from ...study.times import OCCASION
+from ..content import Block, Caution, Paragraph, Section
 from ..context import Context
 from ..drawings import plot_incidence
 from ..wording import figure, labels, table
 from .draft import Draft
+from .occasions import lost_blocks
 
 REASONS, DEFINITIONS = labels("reasons"), labels("dropout_definitions")
+NO_ENDINGS = (
+    "How therapies ended is not in the study (a table 'terminations'), so lost to assessment is "
+    "all that can be counted; what speaks for leaving needs sessions, after each of which a client "
+    "may leave."
+)
 SHOWN = ["incidence", "conf_low", "conf_high", "one_minus_km"]
 
 
@@ -36,6 +43,10 @@ def build(context: Context, draft: Draft) -> Section:
     """Return the section."""
     draft.attempt("The ends of therapy", lambda: ending_blocks(context, draft))
     draft.attempt("Dropout by definition", lambda: definition_blocks(context, draft))
+    if context.time == OCCASION and context.study.tables.get("terminations") is None:
+        draft.attempt("Who was lost to assessment", lambda: lost_blocks(context, draft))
+        draft.add(Caution(NO_ENDINGS))
+        return draft.finish()
     draft.attempt("The incidence of dropout", lambda: incidence_blocks(context, draft))
     draft.attempt("The hazard of dropout", lambda: hazard_blocks(context, draft))
     return draft.finish()

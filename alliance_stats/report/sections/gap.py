@@ -17,6 +17,7 @@ from ...core.display.table import Table
 from ...core.drawing import house_style, new_axes
 from ...errors import plural
 from ...gap.wording import labels as gap_labels
+from ...study.times import OCCASION, in_order
 from ..content import Block, Figure, Paragraph, Section
 from ..context import Context, Score
 from ..drawings import plot_gap
@@ -60,8 +61,8 @@ def gap_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     )
     blocks: list[Block] = [
         Paragraph(text),
-        _table(tidy, score, withheld=not told, **_how(found, told, disclosure)),
-        _course(found, score, disclosure),
+        _table(tidy, score, context.time, withheld=not told, **_how(found, told, disclosure)),
+        _course(found, score, context),
     ]
     if context.options.individual_courses:
         blocks.append(_scatter(found, values, score))
@@ -106,9 +107,10 @@ def _how(found: Any, told: bool, disclosure: Disclosure) -> dict[str, str]:
     return {"sizes": sizes, "levels": levels, "unit": found.unit, "together": together}
 
 
-def _table(tidy: pd.DataFrame, score: Score, **facts: Any) -> Table:
+def _table(tidy: pd.DataFrame, score: Score, time: str, **facts: Any) -> Table:
+    words = [TERM_WORDS.get(str(term), str(term)) for term in tidy["term"]]
     frame = tidy.reset_index(drop=True).assign(
-        label=[TERM_WORDS.get(str(term), str(term)) for term in tidy["term"]],
+        label=[text.replace("session", time) for text in words],
         bounded=tidy["term"].isin(AT_MOST_ONE).to_numpy(),
         digits=[3 if term == "change_per_session" else 2 for term in tidy["term"]],
     )
@@ -121,7 +123,8 @@ def _table(tidy: pd.DataFrame, score: Score, **facts: Any) -> Table:
     return table("gap", frame, columns, score=score.title, scale=score.scale, **facts)
 
 
-def _course(found: Any, score: Score, disclosure: Disclosure) -> Figure:
+def _course(found: Any, score: Score, context: Context) -> Figure:
+    disclosure = context.disclosure
     enough = found.by_session[found.by_session["n"] >= SMALLEST_SHOWN]
     pairs = found.pairs
     told = [disclosure.shows_rows(pairs[pairs["session"] == one]) for one in enough["session"]]
@@ -130,6 +133,10 @@ def _course(found: Any, score: Score, disclosure: Disclosure) -> Figure:
         unsaid = rounded(enough.assign(n=np.nan))
         ax = replace(found, by_session=unsaid).plot(new_axes(6.3, 3.4))
         ax.set_ylabel(score.label)
+    if context.time == OCCASION:
+        order = in_order(context.study.tables["assessments"])
+        ax.set_xticks(range(1, len(order) + 1), order)
+        ax.set_xlabel("Occasion")
     unsure = drawn["n"].isna().any()
     return figure("gap-course", ax, data=drawn, withheld=unsure, score=score.title)
 

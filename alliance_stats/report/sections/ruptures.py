@@ -13,6 +13,7 @@ from ...core.display import columns as col
 from ...core.display.formatting import count, percent
 from ...core.display.table import Table
 from ...errors import plural
+from ...study.times import along
 from ..content import Block, Caution, Paragraph, Section
 from ..context import Context, Score
 from ..wording import labels, table
@@ -29,6 +30,7 @@ RUPTURED = ("repaired", "unrepaired", "censored")
 def build(context: Context, draft: Draft) -> Section:
     """Return the section."""
     score = context.alliance
+    along(context.study, whole=True)  # from one session to the next: refused where there is none
     options = context.options
     rows = context.rows(score)
     rule = {"rule": options.rupture_rule, **options.rupture_parameters}

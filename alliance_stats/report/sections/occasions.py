@@ -1,0 +1,98 @@
+"""A score at each occasion, and who was lost on the way: by arm, where the study has arms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+import alliance_stats as al
+
+from ...core.disclosure import SMALLEST_SHOWN, WithheldError, rounded
+from ...core.display import columns as col
+from ...core.display.formatting import p_sentence, percent, percent_interval
+from ...core.drawing import house_style, new_axes
+from ...description import mean_course
+from ...dropout.endings import along_time, endings
+from ...study.times import OCCASION, in_order
+from ..content import Block, Paragraph
+from ..context import ARM, Context, Score
+from ..drawings import plot_occasions
+from ..wording import figure, table
+from .draft import Draft
+
+COLUMNS = (
+    col.text("occasion", "Occasion"),
+    col.count("n", "n"),
+    col.number("mean", "Mean"),
+    col.number("sd", "SD"),
+    col.interval(label="95% CI of the mean"),
+)
+
+
+def score_blocks(context: Context, score: Score, key: str) -> list[Block]:
+    """Return mean, SD and n of a score at each occasion, as figure and table."""
+    rows = context.study.tables["assessments"]
+    keys = {"measure": score.measure, "scale": score.scale}
+    rows = rows[(rows[list(keys)] == pd.Series(keys)).all(axis=1) & rows["score"].notna()]
+    several = len(rows["rater"].unique()) > 1
+    by = "rater" if several or context.arms is None else ARM
+    if by == ARM:
+        rows = rows.assign(**{ARM: rows["client_id"].map(context.arms)})
+    course = mean_course(rows, time=OCCASION, by=None if by == "rater" else ARM)
+    course = course[course["n"] >= SMALLEST_SHOWN].reset_index(drop=True)
+    if course.empty:
+        raise WithheldError("Fewer than five clients were measured at any occasion.")
+    told = [
+        context.disclosure.shows_rows(rows[(rows[by] == one) & (rows[OCCASION] == occasion)])
+        for one, occasion in zip(course[by], course[OCCASION], strict=True)
+    ]
+    exact = course[["n", "sd"]].where(pd.Series(told), np.nan)
+    shown = rounded(course.assign(**exact)).assign(group=course[by].astype(str))
+    order = [one for one in in_order(rows) if one in set(shown[OCCASION])]
+    with house_style():
+        ax = plot_occasions(shown, new_axes(6.4, 3.4), order=order, label=score.label)
+    facts = {"score": score.title, "by": "rater" if by == "rater" else "arm"}
+    hidden = shown["n"].isna().any()
+    return [
+        figure(key, ax, data=shown, withheld=hidden, **facts),
+        table(key, shown, COLUMNS, group="group", withheld=hidden, **facts),
+    ]
+
+
+def lost_blocks(context: Context, draft: Draft) -> list[Block]:
+    """Return who was lost to assessment after each occasion, where no endings are told."""
+    by = ARM if context.arms is not None else None
+    found = al.dropout_incidence(context.study, by=by, time=OCCASION)
+    draft.say(found.messages)
+    ends = endings(along_time(context.study, OCCASION))
+    whose = pd.Series("all", ends.index) if by is None else ends[ARM].astype(str)
+    drop = found.table[found.table["event"] == "dropout"]
+    # nobody can be lost after the last occasion: there the share stands still
+    drop = drop[drop["time"] < ends["last_session"].max()]
+    left = ends[ends["reason"] == "dropout"]
+    told = []
+    for row in drop.itertuples():
+        by_then = (whose[left.index] == row.by) & (left["last_session"] <= row.time)
+        told.append(context.disclosure.shows(left.loc[by_then, "client_id"]))
+    shown = rounded(drop[told].reset_index(drop=True), 3)
+    if shown.empty:
+        raise WithheldError("After any occasion fewer than five clients were lost.")
+    last = shown.groupby("by", sort=False).tail(1)
+    said = "; ".join(
+        f"{'' if by is None else f'{row.by}: '}{percent(row.incidence)} "
+        f"{percent_interval(row.conf_low, row.conf_high)}"
+        for row in last.itertuples()
+    )
+    end = in_order(context.study.tables["assessments"])[-1]
+    draft.headline = f"Not measured any more by '{end}': {said}."
+    tests = found.tests[found.tests["event"] == "dropout"] if len(found.tests) else found.tests
+    test = f"Gray's test: {p_sentence(float(tests['p_value'].iloc[0]))}." if len(tests) else ""
+    columns = (
+        col.text("occasion", "Last measured at or before"),
+        col.percent("incidence", "Lost"),
+        col.percent_interval("conf_low", "conf_high"),
+    )
+    group = "" if by is None else "by"
+    hidden = not all(told)
+    lost = table("lost", shown, columns, group=group, withheld=hidden, test=test)
+    return [Paragraph(draft.headline), lost]

@@ -1,0 +1,96 @@
+"""The report of a trial: arms and occasions, no sessions; what needs sessions says so."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import alliance_stats as al
+
+
+def trial(alliance: bool = True) -> al.Study:
+    """Four occasions, two arms of 60, therapists in one of them."""
+    rng = np.random.default_rng(3)
+    rows = []
+    for client in range(120):
+        treated = client % 2
+        level, stays = rng.normal(18, 4), rng.choice([4, 4, 3, 2, 1])
+        for place, occasion in enumerate(["pre", "mid", "post", "followup"][:stays]):
+            phq = np.clip(level - (2 + 2 * treated) * min(place, 2) + rng.normal(0, 2), 0, 27)
+            rows.append((client, occasion, "client", "phq-9", round(phq)))
+            if alliance and treated and occasion in ("mid", "post"):
+                bond = rng.normal(3.3, 0.3)
+                rows += [(client, occasion, rater, "wai-sr", bond + rng.normal(0, 0.3))
+                         for rater in ("client", "therapist")]  # fmt: skip
+    columns = ["client_id", "occasion", "rater", "measure", "score"]
+    clients = pd.DataFrame(
+        {"client_id": range(120), "therapist_id": [f"T{i % 20}" if i % 2 else None
+                                                   for i in range(120)],
+         "condition": ["therapy", "waiting"] * 60}
+    )  # fmt: skip
+    clients["condition"] = clients["condition"].to_numpy()[::-1]
+    assessments = pd.DataFrame(rows, columns=columns).assign(scale="total")
+    return al.Study("trial", {"clients": clients, "assessments": assessments})
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["with alliance", "without"])
+def sections(request, tmp_path_factory):
+    study = trial(alliance=request.param)
+    folder = tmp_path_factory.mktemp("trial") / "report"
+    report = al.write_report(study, folder, replicates=5, strict=True)
+    return request.param, study, {section.key: section for section in report.sections}
+
+
+def blocks(section, key):
+    return [block for block in section.blocks if getattr(block, "key", None) == key]
+
+
+def test_outcome_stands_by_occasion_and_arm(sections):
+    _, study, made = sections
+    (shown,) = (b for b in blocks(made["change"], "outcome-occasions") if hasattr(b, "frame"))
+    rows = study.assessments.merge(study.clients).query("measure == 'phq-9'")
+    means = rows.groupby(["condition", "occasion"])["score"].mean()
+    found = shown.frame.set_index(["group", "occasion"])["mean"]
+    assert len(found) == 8
+    np.testing.assert_allclose(found, means.loc[found.index], rtol=1e-3)  # four digits are shown
+    arms = blocks(made["change"], "change-arms")[0].frame
+    assert set(arms["arm"]) == {"therapy", "waiting"}
+    assert "pre and post" in blocks(made["change"], "change-arms")[0].title
+
+
+def test_who_was_lost_is_told_by_arm(sections):
+    _, study, made = sections
+    assert made["dropout"].status == "complete"
+    assert made["dropout"].headline.startswith("Not measured any more by 'followup': therapy: ")
+    last = study.assessments.merge(study.clients).groupby(["condition", "client_id"])["occasion"]
+    here = last.agg(set).apply(lambda seen: "followup" not in seen).groupby("condition").mean()
+    found = blocks(made["dropout"], "lost")[0].frame
+    found = found[found["occasion"] == "post"].set_index("by")["incidence"]
+    np.testing.assert_allclose(found, here[found.index], atol=0.001)
+
+
+def test_what_needs_sessions_says_so(sections):
+    alliance, _, made = sections
+    texts = " ".join(getattr(b, "text", "") for s in made.values() for b in s.blocks)
+    assert "holds no sessions" in texts
+    if alliance:
+        assert "none at sessions" in made["ruptures"].reason
+        assert "needs sessions" in texts
+    else:
+        assert "it has phq-9" in made["ruptures"].reason
+
+
+def test_the_alliance_at_occasions_has_its_course_and_its_gap(sections):
+    alliance, _, made = sections
+    if not alliance:
+        assert made["gap"].status == "not possible"
+        return
+    course = blocks(made["alliance"], "alliance-occasions")[-1].frame
+    assert course["occasion"].tolist() == ["mid", "post"] * 2
+    gap = blocks(made["gap"], "gap")[0].frame
+    assert "Change of the gap per occasion (points)" in set(gap["label"])
+
+
+def test_the_flow_speaks_of_occasions():
+    stages = {stage.key: stage for stage in al.study_flow(trial(), measure="wai-sr")}
+    assert stages["attended"].label == "Measured at one occasion or more"
+    assert stages["rated"].clients == stages["dyads"].clients > 20
