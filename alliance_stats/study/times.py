@@ -210,9 +210,10 @@ def _study_along(study: Study, time: str, whole: bool) -> Study:
         known &= scores[time].isin(set(in_order(scores)))
     if not known.any():
         raise DesignError(_without(study, time))
-    if not known.all():
+    lost = int((~known & scores["score"].notna()).sum())
+    if lost:
         warnings.warn(
-            f"{int((~known).sum())} of {len(scores)} scores have no '{time}' and are left out.",
+            f"{lost} of {scores['score'].notna().sum()} scores have no '{time}' and are left out.",
             AllianceStatsWarning,
             stacklevel=4,
         )

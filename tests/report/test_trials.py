@@ -94,3 +94,15 @@ def test_the_flow_speaks_of_occasions():
     stages = {stage.key: stage for stage in al.study_flow(trial(), measure="wai-sr")}
     assert stages["attended"].label == "Measured at one occasion or more"
     assert stages["rated"].clients == stages["dyads"].clients > 20
+
+
+def test_a_mean_change_is_told_where_no_reliability_is_known(tmp_path):
+    study = trial(alliance=False)
+    rows = study.assessments.assign(measure="ham-d", rater="observer")
+    report = al.write_report(study.with_tables(assessments=rows), tmp_path / "r", replicates=5)
+    (section,) = (one for one in report.sections if one.key == "change")
+    pairs = al.first_and_last(rows).dropna(subset=["pre", "post"])
+    change = (pairs["post"] - pairs["pre"]).mean()
+    assert f"change {change:.2f} [".replace("-", "\N{MINUS SIGN}") in section.headline
+    assert any("reliab" in getattr(block, "text", "") for block in section.blocks)
+    assert section.status == "complete"

@@ -9,13 +9,15 @@ import pandas as pd
 
 from ...change.reliable import reliable_change
 from ...change.significant import ClinicallySignificantChange, judged_by_line
-from ...core.disclosure import NOTE, OTHERS, Disclosure
+from ...core.disclosure import NOTE, OTHERS, Disclosure, rounded
 from ...core.display import columns as col
-from ...core.display.formatting import count, number, percent, percent_interval
+from ...core.display.formatting import count, interval, number, percent, percent_interval
 from ...core.display.table import Table
 from ...core.drawing import house_style, new_axes
 from ...core.people import SESSION
 from ...description import first_and_last
+from ...errors import DesignError
+from ...inference.rows import mean_row
 from ...inference.shares import wilson
 from ...instruments.criteria import Criterion
 from ...study.prepost import AFTER
@@ -26,7 +28,7 @@ from ..drawings import plot_pre_post
 from ..wording import figure, labels, table
 from .alliance import course_blocks
 from .criterion import judged, other_criteria
-from .draft import Draft
+from .draft import Draft, in_private, in_public
 from .occasions import score_blocks
 
 NO_COMPARISON = (
@@ -68,7 +70,10 @@ def change_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     disclosure = context.disclosure
     both = frozenset(pairs.loc[pairs[["pre", "post"]].notna().all(axis=1), "client_id"])
     disclosure.require(both, "clients have two scores")
-    criterion, cutoff_words = judged(context, score, pairs)
+    try:
+        criterion, cutoff_words = judged(context, score, pairs)
+    except DesignError as refusal:  # no reliability is known: how much they changed is, still
+        return mean_change(context, pairs, score, draft, refusal)
     found = _judge(pairs, score, criterion)
     draft.used.update(
         criterion=criterion.as_dict(), reliability=criterion.reliability, cutoff=criterion.cutoff,
@@ -96,6 +101,26 @@ def change_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
         other_criteria(context, score, pairs, criterion),
     ]
     return [block for block in blocks if block is not None]
+
+
+def mean_change(
+    context: Context, pairs: pd.DataFrame, score: Score, draft: Draft, refusal: DesignError
+) -> list[Block]:
+    """Return the mean change in words, where no criterion says whose change is reliable."""
+    both = pairs.dropna(subset=["pre", "post"])
+    change = (both["post"] - both["pre"]).to_numpy(dtype=float)
+    row = rounded(pd.DataFrame([mean_row(change)])).iloc[0]
+    means = rounded(both[["pre", "post"]].mean().to_frame().T).iloc[0]
+    draft.say([in_private(refusal)])
+    draft.headline = (
+        f"On the {score.title} {context.disclosure.people(both['client_id'], 'client')} went from "
+        f"{number(means['pre'])} to {number(means['post'])} points on average "
+        f"({occasions_in_words(both)}): change {number(row['estimate'])} "
+        f"{interval(row['conf_low'], row['conf_high'])}."
+    )
+    together = ARMS_TOGETHER if context.arms is not None else NO_COMPARISON
+    why = f"Whose change is reliable is not told. {in_public(refusal)}"
+    return [Paragraph(f"{draft.headline} {together}"), Caution(why)]
 
 
 def criterion_in_words(criterion: Criterion) -> str:
