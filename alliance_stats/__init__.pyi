@@ -115,6 +115,7 @@ from .preparation import correct_between as correct_between
 from .preparation import decompose as decompose
 from .preparation import lag as lag
 from .preparation import mean_reliability as mean_reliability
+from .preparation import therapist_exposure as therapist_exposure
 from .replication import PublishedTable as PublishedTable
 from .replication import Replication as Replication
 from .replication import compare_published as compare_published

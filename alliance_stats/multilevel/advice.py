@@ -37,12 +37,16 @@ def structure(fit: NestedFit) -> pd.DataFrame:
     -------
     pandas.DataFrame
         A row a level, the lowest first: ``group``, ``n``, and of what lies directly in a unit
-        (rows at the lowest level): ``contains``, ``min``, ``median``, ``max``, ``mean`` and
-        ``singles``, the number of units that hold one only.
+        (rows at the lowest level, and at each where groups cross): ``contains``, ``min``,
+        ``median``, ``max``, ``mean`` and ``singles``, the number of units that hold one only.
     """
     grouping, below, rows = fit.design.grouping, "rows", []
     for number, name in enumerate(grouping.names):
-        children = grouping.appearance if number == 0 else grouping.parents[number - 1]
+        if number < 1 or below == "rows":
+            children = grouping.of_rows(number)
+            children = children[children >= 0]
+        else:
+            children = grouping.parents[number - 1]
         sizes = np.bincount(children, minlength=grouping.sizes[number])
         rows.append(
             {
@@ -56,7 +60,7 @@ def structure(fit: NestedFit) -> pd.DataFrame:
                 "singles": int((sizes == 1).sum()),
             }
         )
-        below = name
+        below = name if grouping.parents else "rows"
     return pd.DataFrame(rows)
 
 
@@ -187,7 +191,7 @@ def _singles(fit: NestedFit) -> list[str]:
         f"'{level['contains']}' only; they cannot help to tell '{level['group']}' from "
         f"'{level['contains']}'."
         for level in levels
-        if level["singles"] > MANY_SINGLES * level["n"]
+        if level["contains"] != "rows" and level["singles"] > MANY_SINGLES * level["n"]
     ]
 
 

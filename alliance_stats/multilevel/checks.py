@@ -10,9 +10,9 @@ import pandas as pd
 
 from ..core.people import CLIENT, THERAPIST, reused_ids
 from ..errors import ColumnError, DesignError, listing
-from .engine.batches import Array, sum_children
+from .engine.batches import Array
 from .engine.grouping import Grouping
-from .engine.likelihood import Level
+from .engine.likelihood import Level, Partition
 from .formula.model_formula import Formula
 from .formula.terms import INTERCEPT
 
@@ -116,14 +116,16 @@ def grouping_label(grouping: Grouping, name: str) -> str:
 
 
 def check_effects(
-    cross: Array, levels: Sequence[Level], effects: Sequence[Effects], grouping: Grouping
+    partition: Partition, levels: Sequence[Level], effects: Sequence[Effects], grouping: Grouping
 ) -> list[str]:
     """Say where groups have fewer rows than random effects, or an effect does not vary."""
     notes = []
     ones = _ones_position(levels, effects)
-    sizes = np.bincount(grouping.appearance, minlength=len(grouping.order))[grouping.order]
     for number, level in enumerate(levels):
         name, q = grouping.names[number], len(level.columns)
+        cross = partition.of_level(number)
+        rows = grouping.of_rows(number)
+        sizes = np.bincount(rows[rows >= 0], minlength=grouping.sizes[number])
         smaller = int((sizes < q).sum())
         if smaller:
             notes.append(
@@ -144,9 +146,6 @@ def check_effects(
                 f"The random effects of '{name}' ({listing(effects[number].names)}) are linearly "
                 "dependent: how their variance is split between them is arbitrary. Leave one out."
             )
-        if number < len(grouping.parents):
-            starts = grouping.starts[number]
-            sizes, cross = np.add.reduceat(sizes, starts), sum_children(cross, starts)
     return notes
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, overload
 
 import pandas as pd
@@ -18,6 +18,7 @@ from ..errors import (
 )
 from .after_fit.inference import METHODS, Method
 from .engine.design import make_design
+from .engine.membership import check_memberships
 from .engine.residual import design_in_time
 from .formula.model_formula import Formula, parse_formula
 from .outcomes import inference as outcome_inference
@@ -61,13 +62,16 @@ def fit_multilevel(
     zero: Literal["none", "inflated", "hurdle"] = "none",
     method: Literal["quadrature", "laplace"] = "quadrature",
     nodes: int | None = None,
+    membership: Mapping[str, pd.DataFrame] | None = None,
 ) -> MultilevelFit | OutcomeFit:
     """Fit a multilevel model to sessions within clients within therapists.
 
     Which part of an outcome goes with a predictor within clients, which between them, and how
-    much do clients and therapists differ in level and in slope? The groups must be nested
-    (each client under one therapist); any number of levels is allowed for measurements, two for
-    other outcomes, and their order is found from the data.
+    much do clients and therapists differ in level and in slope? Any number of levels is allowed
+    for measurements, two nested ones for other outcomes, and their order is found from the data.
+    Groups may be nested (each client under one therapist), cross (clients who changed therapist,
+    items by clients) or share a row (two therapists of one session); ``.grouping`` says which. Of
+    groups that are not nested only the one with the most groups may be large (thousands).
 
     Parameters
     ----------
@@ -135,6 +139,13 @@ def fit_multilevel(
         wrong; ``fit.laplace`` holds it beside the answer.
     nodes
         A number of nodes; if left out it grows until neither deviance nor estimates move.
+    membership
+        For groups that share a row, by the name they have in the formula: a table with a row for
+        each row of the data and group, its columns ``row`` (the index of the data), the group's
+        name, and ``weight``. ``{"therapist_id": frame}`` goes with ``(1 | therapist_id)``;
+        `therapist_exposure` makes such a table. Where the groups stand in columns of the data,
+        ``(1 | mm(first, second, weights=[w1, w2]))`` says the same; without weights, in equal
+        shares.
 
     Returns
     -------
@@ -147,7 +158,7 @@ def fit_multilevel(
     FormulaError
         Where the formula cannot be read or names no column; the place is marked.
     DesignError
-        Where groups cross, or the data cannot carry the model.
+        Where the data cannot carry the model, or two groupings that are not nested are both large.
     ColumnError
         Where a column does not hold what it should.
 
@@ -185,7 +196,10 @@ def fit_multilevel(
     checked_choice("family", family, FAMILIES)
     if family != "gaussian":
         _refuse_for_measurements(
-            slopes=slopes != "none", residual=residual != "independent", time=time
+            slopes=slopes != "none",
+            residual=residual != "independent",
+            time=time,
+            membership=membership,
         )
         asked = Asked(family, link, trials, offset, zero)
         return _fit_outcome(formula, data, asked, weights, df, method, nodes)
@@ -195,7 +209,8 @@ def fit_multilevel(
         raise DesignError("Kenward-Roger needs a REML fit: use reml=True, or df='satterthwaite'.")
     _check_residual(residual, time, tests)
     check_slopes(slopes)
-    fit = fitted(formula, data, slopes=slopes, reml=reml, df=tests, weights=weights, time=time)
+    options = {"slopes": slopes, "reml": reml, "df": tests, "weights": weights, "time": time}
+    fit = fitted(formula, data, **options, membership=membership)
     warn_of(fit, stacklevel=3)
     return fit
 
@@ -210,6 +225,7 @@ def fitted(
     weights: str | Sequence[float] | None = None,
     time: str | None = None,
     near: MultilevelFit | None = None,
+    membership: Mapping[str, pd.DataFrame] | None = None,
 ) -> MultilevelFit:
     """Fit a model whose arguments are known to be right, and warn of nothing.
 
@@ -218,18 +234,21 @@ def fitted(
     """
 
     def once(parsed: Formula, near: MultilevelFit | None = None) -> MultilevelFit:
-        parsed, neighbours = parsed.over(data.columns), None
+        parsed, neighbours = parsed.over(columns), None
         if time is None:
-            design = make_design(parsed, data, weights)
+            design = make_design(parsed, data, weights, shared)
         else:
             design, neighbours = design_in_time(parsed, data, weights, time)
         theta = None if near is None else start_near(design, near)
         return MultilevelFit.of_design(design, reml=reml, df=df, theta=theta, neighbours=neighbours)
 
-    parsed = parse_formula(formula).over(data.columns)
+    parsed = parse_formula(formula)
+    shared = check_memberships(membership, parsed, data)
+    columns = [*data.columns, *shared]
+    parsed = parsed.over(columns)
     if slopes == "none":
         return once(parsed, near)
-    return fit_varying(make_design(parsed, data, weights), data, slopes, once, near)
+    return fit_varying(make_design(parsed, data, weights, shared), data, slopes, once, near)
 
 
 def _fit_outcome(

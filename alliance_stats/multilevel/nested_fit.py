@@ -60,6 +60,11 @@ class NestedFit(Result):
         """Number of groups at each level, the lowest level first."""
         return dict(zip(self.design.grouping.names, self.design.grouping.sizes, strict=True))
 
+    @property
+    def grouping(self) -> str:
+        """How the groups lie to each other: ``nested``, ``crossed`` or ``membership``."""
+        return self.design.grouping.kind
+
     @cached_property
     def fewest(self) -> int:  # type: ignore[override]
         """How many people the fewest are that a coefficient is about (see `fewest_behind`)."""

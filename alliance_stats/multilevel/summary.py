@@ -18,6 +18,7 @@ _METHODS = {
     "kenward-roger": "t tests with Kenward-Roger's standard errors and degrees of freedom",
     "normal": "z tests",
 }
+_GROUPING = {"crossed": "crossed", "membership": "several in a row"}
 
 
 def text(fit: MultilevelFit) -> str:
@@ -27,7 +28,8 @@ def text(fit: MultilevelFit) -> str:
     head = [
         f"{fit.title} by {kind}",
         f"Formula: {fit.formula}",
-        f"Rows: {fit.nobs}; groups: {groups}",
+        f"Rows: {fit.nobs}; groups: {groups}"
+        + ("" if fit.grouping == "nested" else f" ({_GROUPING[fit.grouping]})"),
         f"Log-likelihood {fit.llf:.4f}; AIC {fit.aic:.2f}; BIC {fit.bic:.2f}",
     ]
     if fit.autocorrelation is not None:

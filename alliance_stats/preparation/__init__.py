@@ -1,7 +1,8 @@
-"""Within and between parts, lags, detrending, reliability of means."""
+"""Within and between parts, lags, reliability of means, shares of therapists."""
 
 from .correction import CorrectedBetween, correct_between
 from .decomposition import decompose
+from .exposure import therapist_exposure
 from .lags import lag
 from .reliability import MeanReliability, mean_reliability
 
@@ -12,4 +13,5 @@ __all__ = [
     "decompose",
     "lag",
     "mean_reliability",
+    "therapist_exposure",
 ]

@@ -17,6 +17,7 @@ from ...inference.distributions import half_width, t_two_sided
 from ...inference.rows import coefficient_rows
 from ..engine.batches import Array, Indices
 from ..engine.deviance import covariances
+from ..engine.grouping import CrossedGrouping
 
 if TYPE_CHECKING:
     from ..result import MultilevelFit
@@ -126,6 +127,8 @@ def _clusters(fit: MultilevelFit, cluster: str | None) -> tuple[Indices, str]:
     """Return each row's cluster and the name of the clustering."""
     grouping, frame = fit.design.grouping, fit.design.frame
     top = len(grouping.names) - 1
+    if isinstance(grouping, CrossedGrouping):
+        return _around_all(fit, grouping, cluster)
     rows = grouping.of_rows(top)
     if cluster is None or cluster == grouping.names[top]:
         return rows, grouping.names[top]
@@ -156,12 +159,40 @@ def _clusters(fit: MultilevelFit, cluster: str | None) -> tuple[Indices, str]:
     return codes, cluster
 
 
+def _around_all(
+    fit: MultilevelFit, grouping: CrossedGrouping, cluster: str | None
+) -> tuple[Indices, str]:
+    """Return clusters that hold every group whole, where the groups are not nested."""
+    frame = fit.design.frame
+    if cluster is None or cluster not in frame.columns:
+        raise DesignError(
+            f"The groups ({listing(grouping.names)}) are not nested, so none of them can be the "
+            "clusters: name a column of the data that each of them lies in whole, such as the "
+            f"site.{did_you_mean(cluster, frame.columns) if cluster else ''}"
+        )
+    codes = pd.factorize(frame[cluster])[0]
+    if (codes < 0).any():
+        raise DesignError(f"The cluster '{cluster}' is missing in {int((codes < 0).sum())} rows.")
+    for name, weights, labels in zip(
+        grouping.names, grouping.weights, grouping.labels, strict=True
+    ):
+        at = weights.tocoo()
+        pairs = pd.DataFrame({"group": at.col, "code": codes[at.row]}).drop_duplicates()
+        cut = pairs.loc[pairs["group"].duplicated(), "group"].unique()
+        if len(cut):
+            raise DesignError(
+                f"The clusters of '{cluster}' cut through {len(cut)} groups of '{name}' (first: "
+                f"{listing(labels[cut])}); every group must lie in one cluster."
+            )
+    return codes, cluster
+
+
 def _read(fit: MultilevelFit, codes: Indices) -> Iterator[Cluster]:
     """Return every cluster's rows, in the scaled columns' units."""
     design = fit.design
     columns = np.stack(design.columns, axis=1) / design.scale
     relative = covariances(design.levels, fit.optimum.theta)
-    units = [design.grouping.of_rows(number) for number in range(len(design.levels))]
+    units = design.grouping.units
     times = None if fit.autocorrelation is None else fit.autocorrelation.neighbours.times()
     direction = fit.optimum.profile.direction
     used = [*design.fixed, columns.shape[1] - 1]
@@ -169,10 +200,10 @@ def _read(fit: MultilevelFit, codes: Indices) -> Iterator[Cluster]:
     for rows in np.split(order, np.flatnonzero(np.diff(codes[order])) + 1):
         here = columns[rows]
         V = np.zeros((len(rows), len(rows)))
-        for level, D, of_level in zip(design.levels, relative, units, strict=True):
+        for number, (level, D) in enumerate(zip(design.levels, relative, strict=True)):
             Z = here[:, list(level.columns)]
-            V += (Z @ D @ Z.T) * np.equal.outer(of_level[rows], of_level[rows])
-        V += _residual_covariance(fit, rows, units[0], times)
+            V += (Z @ D @ Z.T) * design.grouping.in_common(number, rows)
+        V += _residual_covariance(fit, rows, units, times)
         yield Cluster(here[:, list(design.fixed)], V, here[:, used] @ direction)
 
 

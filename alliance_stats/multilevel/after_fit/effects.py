@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,9 +22,14 @@ from ..engine.batches import (
     times,
     transpose,
 )
+from ..engine.crossed import CrossedPartition
 from ..engine.deviance import Profile, covariances, factors
 from ..engine.elimination import State, eliminate
 from ..engine.likelihood import Level, Partition
+from .crossed_effects import Posterior
+
+if TYPE_CHECKING:
+    from ..engine.design import Design
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,7 @@ class UnitEffects:
 
     modes: tuple[Array, ...]  # each q, units
     covariances: tuple[Array, ...]  # each q, q, units, over the residual variance; given beta
-    residual_combination: Array  # k, lowest units
+    residual_combination: Array  # k, lowest units; before any effect where groups cross
 
 
 def unit_effects(
@@ -48,11 +54,14 @@ def unit_effects(
     The covariances are those given the coefficients and variances, as lme4's ``condVar``.
     """
     relative = covariances(levels, theta)
-    crosses = upward(partition, levels, relative)
     k = partition.cross.shape[0]
     w = np.zeros((k, 1))
     w[-1] = 1.0
     w[list(profile.fixed), 0] = -profile.beta
+    if isinstance(partition, CrossedPartition):
+        known = Posterior(partition, levels, relative)
+        return UnitEffects(known.modes(w[:, 0]), known.covariances() if uncertainty else (), w)
+    crosses = upward(partition, levels, relative)
     spread = np.zeros((k, k, 1))
     modes: list[Array] = []
     spreads: list[Array] = []
@@ -97,6 +106,16 @@ def spread_down(spread: Array, A_z: Array, K: Array, z: list[int]) -> tuple[Arra
     spread = times(times(keep, spread), transpose(keep))
     spread[np.ix_(z, z)] += K
     return spread, own
+
+
+def effects_of_rows(design: Design, effects: Sequence[Array]) -> Array:
+    """Return what random effects (q, units a level) add to each row, in scaled units."""
+    total = np.zeros(design.n)
+    for number, (level, values) in enumerate(zip(design.levels, effects, strict=True)):
+        of_rows = design.grouping.to_rows(number, values)
+        for column, effect in zip(level.columns, of_rows, strict=True):
+            total += design.columns[column] / design.scale[column] * effect
+    return total
 
 
 def draw_effects(

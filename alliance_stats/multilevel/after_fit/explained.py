@@ -20,6 +20,7 @@ from ...core.results import Result
 from ...errors import listing
 from ...inference.rows import tidy_rows
 from ..engine.batches import Array, Indices
+from ..engine.grouping import CrossedGrouping
 from ..engine.variances import mean_products, working_columns
 from ..formula.terms import INTERCEPT
 from .prediction import fixed_of_rows
@@ -44,7 +45,8 @@ class Explained(Result):
         A row a source: ``source, group, variance`` and its shares ``total``, ``within`` (of the
         variance within the lowest groups) and ``between`` (of the variance between them).
         Sources are ``fixed`` (coefficients), ``slopes`` and ``levels`` (random effects of a
-        group: what multiplies a predictor's deviations, and the rest) and ``residual``.
+        group: what multiplies a predictor's deviations, and the rest) and ``residual``. Where
+        groups are not nested, ``groups`` is all that a group's effects explain.
     not_centred
         Predictors that vary within and between the lowest groups at once.
     """
@@ -81,6 +83,8 @@ def explain(fit: MultilevelFit) -> Explained:
     same way, but one coefficient serves both; a message names it.
     """
     design = fit.design
+    if isinstance(design.grouping, CrossedGrouping):
+        return _undivided(fit)
     units = [design.grouping.of_rows(number) for number in range(len(design.levels))]
     spread = fit.nobs / (fit.nobs - 1.0)  # the coefficients' variance as sample variances are
     rows = _fixed_parts(fit, units, spread)
@@ -108,6 +112,25 @@ def explain(fit: MultilevelFit) -> Explained:
         mixing,
         (note,) if mixing else (),
     )
+
+
+def _undivided(fit: MultilevelFit) -> Explained:
+    """Return the shares where groups cross: what lies within one may lie between others."""
+    names = fit.design.grouping.names
+    fixed = float(fixed_of_rows(fit).var(ddof=1))
+    groups = [
+        mean_products(fit, number, working_columns(fit.design, number))
+        for number in range(len(names))
+    ]
+    rows = [("fixed", "", "", fixed)]
+    rows += [("groups", "", name, value) for name, value in zip(names, groups, strict=True)]
+    rows.append(("residual", "", "", fit.scale))
+    parts = pd.DataFrame(rows, columns=["source", "where", "group", "variance"])
+    total = float(parts["variance"].sum())
+    parts["total"] = parts["variance"] / total
+    parts["within"] = parts["between"] = np.nan
+    note = "Groups are not nested, so no part is split into within and between."
+    return Explained(fixed / total, 1.0 - fit.scale / total, parts, (), (note,))
 
 
 def _mean_of(values: Array, units: Indices) -> Array:

@@ -17,9 +17,9 @@ import pandas as pd
 from ...errors import listing
 from ...inference.distributions import chi2_upper
 from ..checks import share_within
-from ..engine.batches import Array, sum_children
+from ..engine.batches import Array
 from ..engine.deviance import Profile, covariances
-from ..engine.likelihood import Level, contribute
+from ..engine.likelihood import Level
 from ..formula.terms import INTERCEPT
 from .inference import KenwardRoger
 
@@ -61,10 +61,8 @@ def omitted_slopes(fit: MultilevelFit) -> pd.DataFrame:
             covariances(fit.design.levels, fit.optimum.theta), design.levels, strict=True
         )
     ]
-    first, *more = (
-        contribute(piece, design.levels, relative, 2) for piece in design.partition.pieces
-    )
-    profile = Profile(sum(more, start=first), design.fixed, design.n, True)
+    contribution = design.partition.contribution(design.levels, relative, 2)
+    profile = Profile(contribution, design.fixed, design.n, True)
     free = [
         D[pair] for D, level in zip(relative, design.levels, strict=True) for pair in level.pairs
     ]
@@ -148,15 +146,13 @@ def _candidates(design: Design) -> Iterator[tuple[int, str, int]]:
     if INTERCEPT not in design.fixed_names:
         return
     ones = design.fixed[design.fixed_names.index(INTERCEPT)]
-    cross = design.partition.cross
     for number, effects in enumerate(design.effects):
+        cross = design.partition.of_level(number)
         for name, place in zip(design.fixed_names, design.fixed, strict=True):
             if name == INTERCEPT or name in effects.names:
                 continue
             if share_within(cross, ones, place) > FLAT:
                 yield number, name, place
-        if number < len(design.grouping.parents):
-            cross = sum_children(cross, design.grouping.starts[number])
 
 
 def _nuisance(fit: MultilevelFit, levels: Sequence[Level]) -> list[int]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 from ...core.arguments import checked_choice
 from ...errors import ColumnError, DesignError, listing
 from ..engine.batches import Array, Indices
+from ..engine.membership import Memberships, members_of
 from ..formula.terms import Table
-from .effects import draw_effects, unit_effects
+from .effects import draw_effects, effects_of_rows, unit_effects
 
 if TYPE_CHECKING:
     from ..result import MultilevelFit
@@ -21,8 +23,12 @@ if TYPE_CHECKING:
 def residuals(fit: MultilevelFit) -> pd.Series:
     """Outcome minus fitted value, random effects included."""
     design = fit.design
-    combination = fit.unit_effects.residual_combination / design.scale[:, None] * design.scale[-1]
+    known = fit.unit_effects
+    combination = known.residual_combination / design.scale[:, None] * design.scale[-1]
     units, total = design.grouping.units, np.zeros(design.n)
+    if combination.shape[-1] == 1:  # of all units alike: effects were not taken off
+        units = np.zeros(design.n, dtype=np.intp)
+        total -= effects_of_rows(design, known.modes) * design.scale[-1]
     for column, weights in zip(design.columns, combination, strict=True):
         total += column * weights[units]
     return pd.Series(total, index=design.frame.index, name="resid")
@@ -51,7 +57,7 @@ def _frames(fit: MultilevelFit, values: list[Array]) -> dict[str, pd.DataFrame]:
     design, frames = fit.design, {}
     for number, name in enumerate(design.grouping.names):
         frames[name] = pd.DataFrame(
-            values[number].T,
+            values[number][:, : design.grouping.sizes[number]].T,
             index=design.grouping.labels[number],
             columns=list(design.effects[number].names),
         )
@@ -64,6 +70,7 @@ def predict(
     *,
     random_effects: bool = True,
     new_groups: str = "zero",
+    membership: Memberships | None = None,
 ) -> pd.Series:
     """Predict the outcome, for the rows fitted or for new ones.
 
@@ -77,13 +84,15 @@ def predict(
     new_groups
         What a group the model was not fitted on gets: ``"zero"`` (the population's value at
         that level) or ``"error"``.
+    membership
+        Of groups that the fit took from `membership`: the same table for the new rows.
     """
     checked_choice("new_groups", new_groups, ("zero", "error"))
     if newdata is None:
         if random_effects:
             return fit.fittedvalues
         return pd.Series(fixed_of_rows(fit), index=fit.design.frame.index, name="fixed")
-    complete = _complete(fit, newdata, random_effects)
+    complete = _complete(fit, newdata, random_effects, membership or {})
     table = Table(newdata[complete])
     arrays = fit.design.fixed_terms.rebuild(table)
     total = np.zeros(len(table))
@@ -91,7 +100,7 @@ def predict(
         if name in fit.params.index:
             total = total + array * fit.params[name]
     if random_effects:
-        total = total + _random_part(fit, table, new_groups)
+        total = total + _random_part(fit, table, new_groups, membership or {})
     predicted = pd.Series(np.nan, index=newdata.index, name="predicted")
     predicted[complete] = total
     return predicted
@@ -108,14 +117,17 @@ def fixed_of_rows(fit: MultilevelFit) -> Array:
     return total
 
 
-def _complete(fit: MultilevelFit, newdata: pd.DataFrame, random_effects: bool) -> NDArray[np.bool_]:
+def _complete(
+    fit: MultilevelFit, newdata: pd.DataFrame, random_effects: bool, membership: Memberships
+) -> NDArray[np.bool_]:
     """Return which rows have all that the prediction needs."""
     formula = fit.design.formula
     needed = list(formula.fixed.columns) if formula.fixed else []
     if random_effects:
         for term in formula.random:
-            needed += [*term.part.columns, *term.group]
-    lacking = [name for name in dict.fromkeys(needed) if name not in newdata.columns]
+            needed += term.columns
+    there = {*newdata.columns, *membership}
+    lacking = [name for name in dict.fromkeys(needed) if name not in there]
     if lacking:
         raise ColumnError(
             f"The new data lack the column{'s' * (len(lacking) > 1)} {listing(lacking)}, which "
@@ -126,36 +138,69 @@ def _complete(fit: MultilevelFit, newdata: pd.DataFrame, random_effects: bool) -
 
 
 def _is_group(fit: MultilevelFit, name: str) -> bool:
-    in_terms = {c for term in fit.design.formula.random for c in term.part.columns}
+    """Say whether a column is a group's only: one that new rows may lack."""
+    in_terms = {c for t in fit.design.formula.random for c in (*t.part.columns, *t.weights)}
     fixed = fit.design.formula.fixed
     return name not in in_terms and name not in (fixed.columns if fixed else ())
 
 
-def _keys(fit: MultilevelFit, table: Table, number: int) -> pd.Index:
-    keys = table.frame[list(fit.design.grouping.columns[number])]
-    return pd.MultiIndex.from_frame(keys) if keys.shape[1] > 1 else pd.Index(keys.iloc[:, 0])
-
-
 def units_of(fit: MultilevelFit, table: Table, number: int) -> Indices:
-    """Return each row's unit at a level, -1 where the model was not fitted on it."""
-    return fit.design.grouping.labels[number].get_indexer(_keys(fit, table, number))
+    """Return each row's unit at a nested level, -1 where the model was not fitted on it."""
+    keys = table.frame[list(fit.design.grouping.columns[number])]
+    index = pd.MultiIndex.from_frame(keys) if keys.shape[1] > 1 else pd.Index(keys.iloc[:, 0])
+    return fit.design.grouping.labels[number].get_indexer(index)
 
 
-def _random_part(fit: MultilevelFit, table: Table, new_groups: str) -> Array:
+@dataclass(frozen=True)
+class OfLevel:
+    """What rows have of a level: its effects' columns, and which groups count in them.
+
+    Attributes
+    ----------
+    columns
+        ``(q, rows)``: the user's columns of the effects.
+    weights
+        ``(rows, groups)``: the weight of each group that the model knows.
+    unknown
+        The squared weights of all other groups in each row; one where a group is needed and
+        missing.
+    """
+
+    columns: Array
+    weights: Any
+    unknown: Array
+
+
+def rows_of_level(
+    fit: MultilevelFit, table: Table, number: int, membership: Memberships
+) -> OfLevel:
+    """Return what new rows have of a level."""
+    design = fit.design
+    columns = [a for term in design.effects[number].terms for a in term.rebuild(table)]
+    used = np.any([column != 0 for column in columns], axis=0)
+    known, strange, any_group = members_of(
+        design.terms[number][0], table, membership, design.grouping.labels[number]
+    )
+    return OfLevel(np.stack(columns), known, np.where(any_group, strange, 1.0) * used)
+
+
+def _random_part(
+    fit: MultilevelFit, table: Table, new_groups: str, membership: Memberships
+) -> Array:
     grouping, total = fit.design.grouping, np.zeros(len(table))
     for number, name in enumerate(grouping.names):
-        wanted = _keys(fit, table, number)
-        units = units_of(fit, table, number)
-        if new_groups == "error" and (units < 0).any():
-            new = pd.unique(wanted[units < 0])
+        rows = rows_of_level(fit, table, number, membership)
+        if new_groups == "error" and rows.unknown.any():
+            there = [column for column in grouping.columns[number] if column in table.frame]
+            new = table.frame.loc[rows.unknown > 0, there].drop_duplicates().to_numpy().tolist()
             raise DesignError(
-                f"The model was not fitted on these groups of '{name}': {listing(new)}. "
+                f"The model was not fitted on these groups of '{name}': "
+                f"{listing(row[0] if len(row) == 1 else tuple(row) for row in new)}. "
                 "new_groups='zero' predicts the population's value for them."
             )
-        modes = fit.random_effects[name].to_numpy()
-        arrays = [a for term in fit.design.effects[number].terms for a in term.rebuild(table)]
-        for i, array in enumerate(arrays):
-            total += np.where(units < 0, 0.0, modes[units, i] * array)
+        effects = rows.weights @ fit.random_effects[name].to_numpy()
+        for column, effect in zip(rows.columns, effects.T, strict=True):
+            total += effect * column
     return total
 
 
@@ -168,9 +213,6 @@ def simulate(fit: MultilevelFit, seed: int | np.random.Generator) -> pd.Series:
     if design.weights is not None:
         total /= np.sqrt(design.weights)
     draws = draw_effects(design.levels, best.theta, design.grouping.sizes, rng)
-    for number, (level, effects) in enumerate(zip(design.levels, draws, strict=True)):
-        rows = design.grouping.of_rows(number)
-        for column, effect in zip(level.columns, effects, strict=True):
-            total += design.columns[column] / design.scale[column] * effect[rows]
+    total += effects_of_rows(design, draws)
     total *= sigma * design.scale[-1]
     return pd.Series(fixed_of_rows(fit) + total, index=design.frame.index, name=design.outcome)

@@ -12,18 +12,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from ...core.arguments import checked_choice, level_of
 from ...errors import DesignError, listing
 from ...inference.distributions import half_width
 from ..engine.batches import Array, Indices, fixed_times, inverse_of_one_plus, times, transpose
+from ..engine.crossed import CrossedPartition, block_columns
 from ..engine.deviance import covariances
+from ..engine.grouping import CrossedGrouping
+from ..engine.membership import Memberships
 from ..formula.terms import Table
 from . import prediction
+from .crossed_effects import Posterior
 from .effects import parents_of, spread_down, upward
 
 if TYPE_CHECKING:
@@ -41,6 +46,7 @@ def predict_interval(
     kind: str = "confidence",
     confidence: float = 0.95,
     alpha: float | None = None,
+    membership: Memberships | None = None,
 ) -> pd.DataFrame:
     """Predict with standard errors and intervals.
 
@@ -59,6 +65,8 @@ def predict_interval(
         `random_effects`, one of a new client of a new therapist).
     confidence
         Level of the intervals (`alpha`, one minus it, is an old name).
+    membership
+        As `MultilevelFit.predict` takes it.
 
     Returns
     -------
@@ -69,17 +77,19 @@ def predict_interval(
     """
     level = level_of(confidence, alpha=alpha)
     checked_choice("kind", kind, KINDS)
+    shared = membership or {}
     predicted = prediction.predict(
-        fit, newdata, random_effects=random_effects, new_groups=new_groups
+        fit, newdata, random_effects=random_effects, new_groups=new_groups, membership=shared
     )
     known = predicted.notna().to_numpy()
     needs_effects = random_effects or kind == "prediction"
     if newdata is None:
         rows = _rows_fitted(fit, random_effects)
     else:
-        rows = _rows_new(fit, Table(newdata[known]), needs_effects, random_effects)
+        rows = _rows_new(fit, Table(newdata[known]), needs_effects, random_effects, shared)
     if needs_effects:
-        variance, df = _with_effects(fit, rows), np.full(int(known.sum()), np.inf)
+        of = _with_effects if rows.members is None else _with_crossed_effects
+        variance, df = of(fit, rows), np.full(int(known.sum()), np.inf)
     else:
         C = fit.inference.covariance
         variance = np.einsum("na,ab,nb->n", rows.fixed, C, rows.fixed)
@@ -100,11 +110,15 @@ def predict_interval(
 
 @dataclass(frozen=True)
 class _Rows:
-    """Rows in the scaled columns' units: columns of X, of each level, and each level's unit."""
+    """Rows in the scaled columns' units: columns of X, of each level, and each level's unit.
+
+    Where groups cross: the weights of each level's groups, and the squared ones of unknown groups.
+    """
 
     fixed: Array
     effects: tuple[Array, ...]
     units: tuple[Indices, ...]
+    members: tuple[tuple[Any, Array], ...] | None = None
 
 
 def _nobody(fit: MultilevelFit, rows: int) -> tuple[Indices, ...]:
@@ -115,15 +129,34 @@ def _nobody(fit: MultilevelFit, rows: int) -> tuple[Indices, ...]:
 def _rows_fitted(fit: MultilevelFit, random_effects: bool) -> _Rows:
     design = fit.design
     of_rows = tuple(design.grouping.of_rows(number) for number in range(len(design.levels)))
+    members = None
+    if isinstance(design.grouping, CrossedGrouping):
+        weights = design.grouping.weights
+        members = tuple(
+            (w if random_effects else w * 0, _missed(w, random_effects)) for w in weights
+        )
     columns = np.stack(design.columns, axis=1) / design.scale
     return _Rows(
         columns[:, list(design.fixed)],
         tuple(columns[:, list(level.columns)] for level in design.levels),
         of_rows if random_effects else _nobody(fit, design.n),
+        members,
     )
 
 
-def _rows_new(fit: MultilevelFit, table: Table, needs_effects: bool, random_effects: bool) -> _Rows:
+def _missed(weights: Any, random_effects: bool) -> Array:
+    """Return the squared weights of groups that do not count in the rows fitted."""
+    squares = np.asarray(weights.multiply(weights).sum(axis=1)).ravel()
+    return np.zeros(len(squares)) if random_effects else squares
+
+
+def _rows_new(
+    fit: MultilevelFit,
+    table: Table,
+    needs_effects: bool,
+    random_effects: bool,
+    membership: Memberships,
+) -> _Rows:
     design = fit.design
     arrays = dict(zip(design.fixed_terms.names, design.fixed_terms.rebuild(table), strict=True))
     X = np.stack([arrays[name] for name in design.fixed_names], axis=1)
@@ -135,6 +168,15 @@ def _rows_new(fit: MultilevelFit, table: Table, needs_effects: bool, random_effe
             user = np.stack(built, axis=1)
             working = user @ np.linalg.inv(of_level.basis)
             effects.append(working / design.scale[list(level.columns)])
+    if isinstance(design.grouping, CrossedGrouping) and needs_effects:
+        members = []
+        for number, size in enumerate(design.grouping.sizes):
+            if random_effects:
+                rows = prediction.rows_of_level(fit, table, number, membership)
+                members.append((rows.weights, rows.unknown))
+            else:
+                members.append((sparse.csr_matrix((len(table), size)), np.ones(len(table))))
+        return _Rows(fixed, tuple(effects), (), tuple(members))
     if not random_effects:
         return _Rows(fixed, tuple(effects), _nobody(fit, len(table)))
     units = [prediction.units_of(fit, table, number) for number in range(len(design.levels))]
@@ -180,6 +222,24 @@ def _with_effects(fit: MultilevelFit, rows: _Rows) -> Array:
     X = rows.fixed[unknown]
     variance[unknown] = np.einsum("na,ab,nb->n", X, C, X) + extra[unknown]
     return variance
+
+
+def _with_crossed_effects(fit: MultilevelFit, rows: _Rows) -> Array:
+    """Return the prediction error variance of rows where groups cross."""
+    design, best = fit.design, fit.optimum
+    C, sigma2 = fit.inference.covariance, best.profile.variance
+    relative = covariances(design.levels, best.theta)
+    assert isinstance(design.partition, CrossedPartition)
+    assert rows.members is not None
+    known = Posterior(design.partition, design.levels, relative)
+    weights = [of_level for of_level, _ in rows.members]
+    first = np.asarray(weights[0].argmax(axis=1)).ravel()
+    lowest = np.where(np.asarray(weights[0].sum(axis=1)).ravel() > 0, first, -1)
+    Z = block_columns(weights[1:], [of.T for of in rows.effects[1:]], len(rows.fixed))
+    left, variance = known.errors(rows.fixed, Z, rows.effects[0], lowest, design.fixed)
+    for Zs, D, (_, unknown) in zip(rows.effects, relative, rows.members, strict=True):
+        variance += unknown * np.einsum("na,ab,nb->n", Zs, D, Zs)
+    return np.einsum("na,ab,nb->n", left, C, left) + sigma2 * variance
 
 
 def _error_matrices(

@@ -30,8 +30,9 @@ from .basis import find_basis, why_left_out
 from .batches import Array
 from .blocks import Effects, Pool, centre, orthogonalise, random_columns
 from .crossproducts import cross_products, outcome_products
-from .grouping import Factor, Grouping, factorise, nest
+from .grouping import CrossedGrouping, Grouping, arrange
 from .likelihood import Level, Partition
+from .membership import Memberships, about_shares, factor_of, optional_groups, rows_without_group
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class Design:
     levels: tuple[Level, ...]
     effects: tuple[Effects, ...]
     grouping: Grouping
+    terms: tuple[tuple[RandomTerm, ...], ...]
     weights: Array | None
     scale: Array
     partition: Partition
@@ -125,14 +127,18 @@ class Design:
             columns=columns,
             outcome_shift=shift,
             scale=scale,
-            partition=Partition(cross, self.partition.starts),
+            partition=self.partition.with_outcome(cross, self._weighted(columns[-1] / scale[-1])),
         )
+
+    def _weighted(self, values: Array) -> Array:
+        return values if self.weights is None else values * np.sqrt(self.weights)
 
 
 def make_design(
     formula: Formula,
     data: pd.DataFrame,
     weights: str | Sequence[float] | None = None,
+    membership: Memberships | None = None,
     *,
     measured: bool = True,
     further: Sequence[str] = (),
@@ -148,18 +154,19 @@ def make_design(
         Where the formula names no column, a column holds the wrong thing, groups cross, or the
         data cannot carry the model.
     """
-    rows = _complete_rows(formula, data, weights, further)
+    rows = _complete_rows(formula, data, weights, membership or {}, further)
     table = rows.table
     refuse_ids(data, formula.fixed.bare_columns() if formula.fixed else ())
     outcome, y = response(formula, table)
     check_numbers((outcome,), (y,), table.frame.index)
     fixed_terms = build(formula.fixed, table)
-    grouping, terms = _levels(formula, table)
+    grouping, terms = _levels(formula, table, membership or {})
     pool = Pool(len(table))
     levels, effects = random_columns(terms, table, pool)
     fixed = [pool.place(*column) for column in fixed_terms.named_arrays()]
     check_numbers((*pool.names, outcome), (*pool.arrays, y), table.frame.index)
     check_sizes(len(fixed), y, outcome, grouping, levels, measured=measured)
+    grouping.check_block([len(level.columns) for level in levels])
     levels, effects, fixed, centring = centre(levels, effects, fixed, pool)
     shift = float(y.mean()) if INTERCEPT in fixed_terms.names else 0.0
     columns = (*pool.arrays, y - shift)
@@ -168,8 +175,12 @@ def make_design(
     basis = find_basis(totals, fixed, columns)
     notes = [
         *missing_note(rows.missing, rows.dropped, len(data)),
+        *grouping.notes,
+        *about_shares(grouping),
         *why_left_out(basis, fixed_terms),
-        *check_effects(cross, levels, effects, grouping),
+        *check_effects(
+            _partition(grouping, cross, columns, rows.weights), levels, effects, grouping
+        ),
         *about_reused_ids(data, grouping),
         *(about_few_values(formula.text, outcome, y) if measured else ()),
     ]
@@ -193,9 +204,10 @@ def make_design(
         levels=levels,
         effects=effects,
         grouping=grouping,
+        terms=tuple(map(tuple, terms)),
         weights=rows.weights,
         scale=scale,
-        partition=Partition(cross, grouping.starts),
+        partition=_partition(grouping, cross, columns, rows.weights, scale),
         frame=table.frame,
         missing=rows.missing,
         rows_dropped=rows.dropped,
@@ -217,10 +229,11 @@ def _complete_rows(
     formula: Formula,
     data: pd.DataFrame,
     weights: str | Sequence[float] | None,
+    membership: Memberships,
     further: Sequence[str],
 ) -> _Rows:
     """Refuse what no model can be read from, and leave incomplete rows out."""
-    formula.check_columns(data.columns)
+    formula.check_columns([*data.columns, *membership])
     if not formula.random:
         raise DesignError(
             "A multilevel model needs a random term such as (1 | client_id); without one use "
@@ -228,7 +241,16 @@ def _complete_rows(
         )
     check_frame(formula, data)
     prior = _prior_weights(data, weights)
-    table, keep, missing = complete_rows((*formula.columns, *further), data)
+    optional = optional_groups(formula, data, membership)
+    variables = [name for name in (*formula.columns, *further) if name not in optional]
+    table, keep, missing = complete_rows(variables, data)
+    lacking = rows_without_group(formula, table, membership)
+    for name, rows in lacking.items():
+        missing[name] = int(rows.sum())
+    if lacking:
+        left = ~np.logical_or.reduce(list(lacking.values()))
+        table = Table(table.frame.loc[left])
+        keep = left if keep is None else np.flatnonzero(keep)[left]
     if prior is not None and keep is not None:
         prior = prior[keep]
     check_rows_left(missing, len(table), len(data))
@@ -255,14 +277,31 @@ def _prior_weights(data: pd.DataFrame, weights: str | Sequence[float] | None) ->
     return values
 
 
-def _levels(formula: Formula, table: Table) -> tuple[Grouping, list[list[RandomTerm]]]:
-    """Return the nested groups and the random terms of each level, the lowest first."""
-    terms: dict[frozenset[str], list[RandomTerm]] = {}
+def _levels(
+    formula: Formula, table: Table, membership: Memberships
+) -> tuple[Grouping, list[list[RandomTerm]]]:
+    """Return the groups and the random terms of each level, the lowest first."""
+    terms: dict[str, list[RandomTerm]] = {}
     for term in formula.random:
-        terms.setdefault(frozenset(term.group), []).append(term)
-    factors: list[Factor] = [factorise(table, found[0].group) for found in terms.values()]
-    grouping = nest(factors)
-    return grouping, [terms[frozenset(columns)] for columns in grouping.columns]
+        terms.setdefault(term.same_groups, []).append(term)
+    factors = {name: factor_of(found[0], table, membership) for name, found in terms.items()}
+    grouping = arrange(list(factors.values()), table.frame)
+    found = {factor.name: terms[name] for name, factor in factors.items()}
+    return grouping, [found[name] for name in grouping.names]
+
+
+def _partition(
+    grouping: Grouping,
+    cross: Array,
+    columns: Sequence[Array],
+    weights: Array | None,
+    scale: Array | float = 1.0,
+) -> Partition:
+    """Return what the likelihood needs; nested groups need no rows."""
+    if not isinstance(grouping, CrossedGrouping):
+        return Partition(cross, grouping.starts)
+    rows = np.stack(columns) / np.reshape(scale, (-1, 1))
+    return grouping.partition(cross, rows if weights is None else rows * np.sqrt(weights))
 
 
 def _spread(total: float, n: int) -> float:

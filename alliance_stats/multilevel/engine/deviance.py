@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .batches import Array
-from .likelihood import Contribution, Level, contribute
+from .likelihood import Contribution, Level
 
 if TYPE_CHECKING:
     from .design import Design
@@ -165,10 +165,8 @@ class Profile:
 def profile_at(design: Design, theta: Array, reml: bool, order: int = 2) -> Profile:
     """Evaluate the model at one theta."""
     relative = covariances(design.levels, theta)
-    first, *rest = (
-        contribute(piece, design.levels, relative, order) for piece in design.partition.pieces
-    )
-    return Profile(sum(rest, start=first), design.fixed, design.n, reml)
+    contribution = design.partition.contribution(design.levels, relative, order)
+    return Profile(contribution, design.fixed, design.n, reml)
 
 
 def factors(levels: Sequence[Level], theta: Array) -> list[Array]:

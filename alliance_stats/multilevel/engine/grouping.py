@@ -1,7 +1,7 @@
-"""Finding how groups are nested: sessions in clients, clients in therapists, and so on.
+"""Finding how groups lie to each other: sessions in clients, clients in therapists, and so on.
 
-The order of the levels is read from the data, not from the formula. Groups that cross are an
-error that names the first of them and the ways out.
+The order of the levels is read from the data, not from the formula. Where each group lies in one of
+the next level they are nested; else they cross, or a row belongs to several groups at once.
 """
 
 from __future__ import annotations
@@ -9,18 +9,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
-from typing import NoReturn
+from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
+from scipy import sparse
 
+from ...core.people import reused_ids
 from ...errors import DesignError, listing
 from ..formula.terms import Table
-from .batches import Indices
+from .batches import Array, Indices
+from .crossed import LARGEST, CrossedPartition
 
 REUSED = 0.5  # share of ids in several groups above which ids that start anew are the likely reason
+HELD = 0.9  # share of ids under one group above that speaks for the same, where no time is known
 LEVELS = (
     ("client", "patient", "person", "participant", "subject", "dyad", "couple"),
     ("therapist", "counsel", "clinician", "provider", "practitioner"),
@@ -35,12 +39,21 @@ class Factor:
 
     columns: tuple[str, ...]
     codes: Indices
+    """Each row's group, -1 where it has none; of several, the one with the largest weight."""
     labels: pd.Index
+    name: str
+    """The name results use: ``client``, or ``client:therapist`` for a combination."""
+    members: Any = None
+    """``(rows, groups)`` weights (a scipy.sparse matrix) where a row belongs to several groups."""
 
     @property
-    def name(self) -> str:
-        """The name results use: ``client``, or ``client:therapist`` for a combination."""
-        return ":".join(self.columns)
+    def weights(self) -> Any:
+        """The weight of each group in each row: a scipy.sparse matrix."""
+        if self.members is not None:
+            return self.members
+        rows = np.flatnonzero(self.codes >= 0)
+        at = (rows, self.codes[rows])
+        return sparse.csr_matrix((np.ones(len(rows)), at), (len(self.codes), len(self.labels)))
 
 
 @dataclass(frozen=True)
@@ -59,6 +72,8 @@ class Grouping:
     """Each row's lowest unit, numbered by appearance."""
     order: Indices
     """The lowest units (by appearance) in their nested order."""
+    kind: str = "nested"
+    """``nested``, ``crossed`` or ``membership``."""
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -84,6 +99,96 @@ class Grouping:
             units = parents[units]
         return units
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a result says of how the groups lie to each other."""
+        return ()
+
+    def to_rows(self, level: int, values: Array) -> Array:
+        """Return for each row what its groups of a level have; `values` are (q, groups)."""
+        return values[:, self.of_rows(level)]
+
+    def in_common(self, level: int, rows: Indices) -> Array:
+        """Return for each pair of rows how much of a group of that level they share."""
+        units = self.of_rows(level)[rows]
+        return np.equal.outer(units, units).astype(float)
+
+    def squared(self, level: int) -> Array:
+        """Return the sum of each row's squared weights of a level's groups."""
+        return np.ones(len(self.appearance))
+
+    def check_block(self, effects: Sequence[int]) -> None:
+        """Refuse more effects than can be estimated together; nested ones never are too many."""
+
+
+@dataclass(frozen=True)
+class CrossedGrouping(Grouping):
+    """Groups that cross, are shared, or that some rows do not have; the lowest level first.
+
+    Rows without a group of the lowest level make one more unit, whose columns are zero.
+    """
+
+    factors: tuple[Factor, ...] = ()
+    met: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Which groups cross, and how many rows have none."""
+        lacking = [(factor.name, int((factor.codes < 0).sum())) for factor in self.factors]
+        return (
+            *self.met,
+            *(
+                f"{count} of {len(self.appearance)} rows have no '{name}' and need none: all "
+                f"columns of its random effects are zero there. {len(self.appearance) - count} "
+                "have one."
+                for name, count in lacking
+                if count
+            ),
+        )
+
+    @cached_property
+    def weights(self) -> tuple[Any, ...]:
+        """For every level the weight of each group in each row."""
+        return tuple(factor.weights for factor in self.factors)
+
+    def of_rows(self, level: int) -> Indices:
+        """Return each row's group at a level (of several the first), -1 where it has none."""
+        return self.factors[level].codes
+
+    def to_rows(self, level: int, values: Array) -> Array:
+        """Return for each row what its groups have, each by its weight."""
+        return np.asarray(self.weights[level] @ values.T).T
+
+    def in_common(self, level: int, rows: Indices) -> Array:
+        """Return for each pair of rows how much of a group of that level they share."""
+        weights = self.weights[level][rows]
+        return np.asarray((weights @ weights.T).toarray())
+
+    def squared(self, level: int) -> Array:
+        """Return the sum of each row's squared weights of a level's groups."""
+        weights = self.weights[level]
+        return np.asarray(weights.multiply(weights).sum(axis=1)).ravel()
+
+    def check_block(self, effects: Sequence[int]) -> None:
+        """Refuse groups beside the lowest that are too many to be estimated as one block."""
+        sizes = [q * size for q, size in zip(effects[1:], self.sizes[1:], strict=True)]
+        if sum(sizes) <= LARGEST:
+            return
+        large = int(np.argmax(sizes)) + 1
+        names = f"'{self.names[0]}' ({self.sizes[0]:,} groups)"
+        other = f"'{self.names[large]}' ({self.sizes[large]:,} groups"
+        other += f", {effects[large]} effects each)" if effects[large] > 1 else ")"
+        raise DesignError(
+            f"{names} and {other} are not nested, and both are large: beside the largest grouping "
+            f"at most {LARGEST:,} effects can be estimated together, and these are {sum(sizes):,}. "
+            f"Fit a part of the data (each site by itself), use fewer random effects for "
+            f"'{self.names[large]}', or leave (… | {self.names[large]}) out and say so."
+        )
+
+    def partition(self, cross: Array, rows: Array) -> CrossedPartition:
+        """Return what the likelihood needs, of scaled cross-products and columns."""
+        return CrossedPartition(cross, (), rows, self.units, self.weights[1:])
+
 
 def factorise(table: Table, columns: tuple[str, ...]) -> Factor:
     """Number the groups that a column, or a combination of columns, makes.
@@ -95,21 +200,30 @@ def factorise(table: Table, columns: tuple[str, ...]) -> Factor:
     """
     codes, labels = _factorise_column(table, columns[0])
     if len(columns) == 1:
-        return Factor(columns, codes, labels)
-    parts = [labels]
+        return Factor(columns, codes, labels, columns[0])
+    parts, none = [labels], codes < 0
     for name in columns[1:]:
         outer_codes, outer_labels = _factorise_column(table, name)
-        size = len(parts[0])
-        codes, pairs = pd.factorize(outer_codes * size + codes)
+        size, none = len(parts[0]), none | (outer_codes < 0)
+        codes, pairs = pd.factorize(np.where(none, -1, outer_codes * size + codes), sort=False)
+        if none.any():  # what rows without a group have in common is no pair
+            codes, pairs = _without(codes, pairs, -1)
         parts = [*(part[pairs % size] for part in parts), outer_labels[pairs // size]]
-    return Factor(columns, codes, pd.MultiIndex.from_arrays(parts, names=list(columns)))
+    index = pd.MultiIndex.from_arrays(parts, names=list(columns))
+    return Factor(columns, codes, index, ":".join(columns))
+
+
+def _without(codes: Indices, values: Array, missing: int) -> tuple[Indices, Array]:
+    """Return codes and values with one value taken off; what had it has the code -1."""
+    gone = int(np.flatnonzero(values == missing)[0])
+    return np.where(codes == gone, -1, codes - (codes > gone)), np.delete(values, gone)
 
 
 def _factorise_column(table: Table, name: str) -> tuple[Indices, pd.Index]:
     column = table.frame[name]
     if types.is_float_dtype(column.dtype):
         values = table.numbers(name)
-        wrong = ~np.isfinite(values) | (values != np.floor(values))
+        wrong = np.isinf(values) | (~np.isnan(values) & (values != np.floor(values)))
         if wrong.any():
             raise DesignError(
                 f"The grouping column '{name}' must hold labels, but it holds numbers with "
@@ -120,24 +234,53 @@ def _factorise_column(table: Table, name: str) -> tuple[Indices, pd.Index]:
     return codes, pd.Index(labels, name=name)
 
 
-def nest(factors: Sequence[Factor]) -> Grouping:
-    """Order the groupings from the lowest to the top and check that each lies in the next.
+def arrange(factors: Sequence[Factor], data: pd.DataFrame) -> Grouping:
+    """Order the groupings from the lowest to the top, nested if they are.
 
     Raises
     ------
     DesignError
-        Where groups cross; the message names the first units and the ways out.
+        Where ids of the lower level start anew under each group above.
     """
     ordered = sorted(factors, key=lambda factor: -len(factor.labels))
+    whole = all(factor.members is None and (factor.codes >= 0).all() for factor in ordered)
+    shared = any(factor.members is not None for factor in ordered)
+    contacts = [] if shared else [Contact(*pair) for pair in combinations(ordered, 2)]
+    crossing = [contact for contact in contacts if len(contact.several)]
+    if whole and not crossing:
+        return nest(ordered)
+    for contact in crossing:
+        contact.refuse_ids_that_start_anew(data)
+    lowest = next((i for i, factor in enumerate(ordered) if factor.members is None), None)
+    if lowest is None:
+        raise DesignError(
+            "A model needs one group that each row belongs to alone, such as (1 | client_id), "
+            "beside those it shares."
+        )
+    ordered = [ordered.pop(lowest), *ordered]
+    units = ordered[0].codes
+    notes = [contact.note for contact in crossing]
+    kind = "membership" if shared else "crossed" if crossing else "nested"
+    return CrossedGrouping(
+        tuple(factor.name for factor in ordered),
+        tuple(factor.columns for factor in ordered),
+        tuple(factor.labels for factor in ordered),
+        (),
+        np.where(units < 0, len(ordered[0].labels), units),
+        np.arange(len(ordered[0].labels) + int((units < 0).any())),
+        kind,
+        tuple(ordered),
+        tuple(notes),
+    )
+
+
+def nest(ordered: Sequence[Factor]) -> Grouping:
+    """Number the units of nested groupings, the lowest first."""
     lowest = ordered[0]
     above: list[Indices] = []
-    for child, parent in pairwise(ordered):
+    for parent in ordered[1:]:
         group = np.empty(len(lowest.labels), dtype=np.intp)
         group[lowest.codes] = parent.codes
-        if (group[lowest.codes] != parent.codes).any():
-            _crossed(lowest, parent)
-        if child is not lowest and not _is_nested(above[-1], group):
-            _crossed(child, parent)
         above.append(group)
     order = np.lexsort((np.arange(len(lowest.labels)), *above))
     parents, labels = [], [lowest.labels[order]]
@@ -159,40 +302,66 @@ def nest(factors: Sequence[Factor]) -> Grouping:
     )
 
 
-def _is_nested(child: Indices, parent: Indices) -> bool:
-    group = np.empty(child.max() + 1, dtype=np.intp)
-    group[child] = parent
-    return bool((group[child] == parent).all())
-
-
-def _crossed(one: Factor, other: Factor) -> NoReturn:
-    """Say how two groupings cross, and what would make one nest in the other.
+class Contact:
+    """How two groupings meet.
 
     `one` has more groups, which mostly makes it the lower level; but ids that start anew (client
     1 of every therapist) are few, so what the columns' names say goes before.
     """
-    lower, upper = (other, one) if _lies_lower(other, one) else (one, other)
-    pairs = pd.DataFrame({"lower": lower.codes, "upper": upper.codes}).drop_duplicates()
-    counts = pairs.groupby("lower", sort=False)["upper"].agg("size")
-    several = counts.index[counts > 1]
-    first = several[0]
-    where = upper.labels[pairs.loc[pairs["lower"] == first, "upper"]]
-    path = "/".join(dict.fromkeys([*reversed(upper.columns), *reversed(lower.columns)]))
-    pair = ":".join(dict.fromkeys([*lower.columns, *upper.columns]))
-    again = len(several) == len(lower.labels) or len(several) > REUSED * len(lower.labels)
-    reasons = [
-        f"if the same '{lower.name}' stands for different people under each '{upper.name}' (ids "
-        f"that start anew), write (1 | {path}), or make the ids unique",
-        f"if people changed '{upper.name}', leave (… | {upper.name}) out, or use (1 | {pair}) so "
-        "that each pair is a unit of its own",
-    ]
-    likely, else_ = reasons if again else reversed(reasons)
-    raise DesignError(
-        f"Every '{lower.name}' must belong to one '{upper.name}', but {len(several)} of "
-        f"{len(lower.labels)} belong to several, so the two are crossed. The first: "
-        f"{listing(lower.labels[several])}; {lower.name} {lower.labels[first]} is under "
-        f"{upper.name} {listing(where)}. {likely[0].upper()}{likely[1:]}; {else_}."
-    )
+
+    def __init__(self, one: Factor, other: Factor) -> None:
+        self.named = _lies_lower(one, other) or _lies_lower(other, one)
+        lower, upper = (other, one) if _lies_lower(other, one) else (one, other)
+        self.lower, self.upper = lower, upper
+        both = (lower.codes >= 0) & (upper.codes >= 0)
+        group = np.full(len(lower.labels), -1, dtype=np.intp)
+        group[lower.codes[both]] = upper.codes[both]
+        differ = both & (group[lower.codes] != upper.codes)
+        self.several = np.sort(pd.unique(lower.codes[differ]))
+        """The groups of the lower level that meet several of the upper."""
+
+    @property
+    def fact(self) -> str:
+        """How many groups meet several, and the first of them."""
+        several, lower, upper = self.several, self.lower, self.upper
+        rows = (lower.codes == several[0]) & (upper.codes >= 0)
+        first = upper.labels[pd.unique(upper.codes[rows])]
+        return (
+            f"{len(several)} of {len(lower.labels)} groups of '{lower.name}' belong to several of "
+            f"'{upper.name}' (first: {listing(lower.labels[several])}; {lower.labels[several[0]]} "
+            f"to {listing(first)})"
+        )
+
+    @property
+    def note(self) -> str:
+        """What a result says of groups that cross."""
+        return (
+            f"{self.fact}: the two are crossed. Each row counts for the '{self.upper.name}' that "
+            "stands in it."
+        )
+
+    def refuse_ids_that_start_anew(self, data: pd.DataFrame) -> None:
+        """Raise where most of what seems to cross is several people with one number."""
+        if not self.named or len(self.lower.columns) + len(self.upper.columns) > 2:
+            return
+        lower, upper = self.lower, self.upper
+        found = reused_ids(data, lower.name, upper.name)
+        if found is None or len(found.ids) <= REUSED * len(lower.labels):
+            return
+        if not found.timed and not self._held_by_one():
+            return
+        raise DesignError(
+            f"{self.fact}, so the ids of '{lower.name}' seem to start anew under each "
+            f"'{upper.name}' and to stand for different people: write (1 | {upper.name}/"
+            f"{lower.name}), or make the ids unique. If they are the same people, a column "
+            "'session' that numbers the sessions of each shows it."
+        )
+
+    def _held_by_one(self) -> bool:
+        """Say whether one of the upper groups holds nearly all ids of the lower."""
+        pairs = np.unique(self.upper.codes * len(self.lower.labels) + self.lower.codes)
+        held = np.bincount(pairs // len(self.lower.labels))
+        return bool(held.max() > HELD * len(self.lower.labels))
 
 
 def _lies_lower(one: Factor, other: Factor) -> bool:

@@ -89,6 +89,24 @@ class Partition:
     cross: Array
     starts: tuple[Indices, ...]
 
+    def contribution(
+        self, levels: Sequence[Level], covariances: Sequence[Array], order: int = 0
+    ) -> Contribution:
+        """Return what all groups add to the likelihood, piece by piece."""
+        first, *rest = (contribute(piece, levels, covariances, order) for piece in self.pieces)
+        return sum(rest, start=first)
+
+    def of_level(self, number: int) -> Array:
+        """Return the cross-products in each group of a level, none eliminated."""
+        cross = self.cross
+        for starts in self.starts[:number]:
+            cross = sum_children(cross, starts)
+        return cross
+
+    def with_outcome(self, cross: Array, values: Array) -> Partition:
+        """Return the partition with new values (and cross-products) of the last column."""
+        return Partition(cross, self.starts)
+
     def turned(self, turn: Array) -> Partition:
         """Return the partition of other columns: these times a matrix."""
         cross = np.einsum("ai,abu,bj->iju", turn, self.cross, turn, optimize=True)

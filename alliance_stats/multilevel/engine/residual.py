@@ -24,6 +24,7 @@ from ..formula.model_formula import Formula
 from .batches import Array, Indices
 from .design import Design, make_design
 from .elimination import State
+from .grouping import CrossedGrouping
 from .likelihood import Partition
 
 HIGHEST = 0.999
@@ -229,6 +230,12 @@ def find_neighbours(design: Design, time: str, values: Array) -> Neighbours:
     DesignError
         Where a unit has two rows at the same time, or no unit has two rows.
     """
+    if isinstance(design.grouping, CrossedGrouping):
+        raise DesignError(
+            "residual='ar1' needs groups that are nested, and that each row has; these are "
+            f"{listing(design.grouping.names)}. Use residual='independent', and compare with a "
+            "model of the sessions' order."
+        )
     units = design.grouping.units
     order = np.lexsort((values, units))
     starts = np.flatnonzero(np.diff(units[order], prepend=-1))

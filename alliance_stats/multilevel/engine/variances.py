@@ -64,7 +64,7 @@ def mean_products(fit: MultilevelFit, number: int, Z: Array) -> float:
     `Z` are its columns as the fit works with them (see `working_columns`), or parts of them.
     """
     root = factors(fit.design.levels, fit.optimum.theta)[number].T @ Z
-    return float(fit.scale * (root**2).sum() / Z.shape[1])
+    return float(fit.scale * (root**2 @ fit.design.grouping.squared(number)).sum() / Z.shape[1])
 
 
 def working_columns(design: Design, number: int) -> Array:
@@ -115,7 +115,8 @@ def icc(fit: MultilevelFit) -> pd.DataFrame:
     pandas.DataFrame
         A row a level and one for the residual: ``group, variance, icc, icc_above``. ``icc`` is
         the level's own share; ``icc_above`` adds the levels over it: the correlation of two
-        rows in the same group.
+        rows in the same group. Where groups cross no level is over another: it is that of two
+        rows that share this group and no other.
     """
     design = fit.design
     groups = list(design.grouping.names)
@@ -124,7 +125,8 @@ def icc(fit: MultilevelFit) -> pd.DataFrame:
     ]
     values = np.array([*own, fit.scale])
     share = values / values.sum()
-    above = np.append(np.cumsum(share[:-1][::-1])[::-1], np.nan)
+    nested = design.grouping.kind == "nested"
+    above = np.append(np.cumsum(share[:-1][::-1])[::-1] if nested else share[:-1], np.nan)
     return pd.DataFrame(
         {"group": [*groups, RESIDUAL], "variance": values, "icc": share, "icc_above": above}
     )

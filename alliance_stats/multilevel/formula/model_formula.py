@@ -108,7 +108,8 @@ class RandomTerm:
     """``(part | group)``: which effects vary over which groups.
 
     `group` names the columns whose combination makes a group, the innermost first, as in
-    lme4's ``client:therapist``.
+    lme4's ``client:therapist``; or, where `multiple`, the columns that each hold a group of the
+    row, with the columns of their `weights`.
     """
 
     part: Part
@@ -116,11 +117,23 @@ class RandomTerm:
     correlated: bool
     start: int
     end: int
+    multiple: bool = False
+    weights: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
         """The group as results name it."""
-        return ":".join(self.group)
+        return f"mm({', '.join(self.group)})" if self.multiple else ":".join(self.group)
+
+    @property
+    def same_groups(self) -> str:
+        """What two terms of the same groups have in common."""
+        return self.label if self.multiple else ":".join(sorted(self.group))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column the term speaks of."""
+        return (*self.part.columns, *self.group, *self.weights)
 
 
 @dataclass(frozen=True)
@@ -138,7 +151,7 @@ class Formula:
         names: list[str] = [*self.response.columns]
         names += self.fixed.columns if self.fixed else ()
         for term in self.random:
-            names += [*term.part.columns, *term.group]
+            names += term.columns
         return tuple(dict.fromkeys(names))
 
     def over(self, present: Iterable[object]) -> Formula:
@@ -151,7 +164,7 @@ class Formula:
         parts = [part for part in (self.fixed, *(term.part for term in self.random)) if part]
         if not any(part.has_dot for part in parts):
             return self
-        groups = (name for term in self.random for name in term.group)
+        groups = (name for term in self.random for name in (*term.group, *term.weights))
         dot = _others(present, {*self.response.columns, *groups})
 
         def filled(part: Part) -> Part:
@@ -303,9 +316,32 @@ def _random_terms(text: str, term: Sequence[Token], bar: int) -> list[RandomTerm
     signed_terms(text, effects)
     part = Part(text, tuple(effects))
     start, end = term[0].start, term[-1].end
+    if len(groups) > 1 and groups[0].text == "mm" and groups[1].text == "(":
+        members, weights = _memberships(text, groups)
+        correlated = sign.text == "|"
+        return [RandomTerm(part, members, correlated, start, end, True, weights)]
     return [
         RandomTerm(part, group, sign.text == "|", start, end) for group in _groups(text, groups)
     ]
+
+
+def _memberships(text: str, tokens: Sequence[Token]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Read ``mm(a, b, weights=[w, v])``: columns of groups, and of their weights."""
+    inside = [token for token in tokens[2:-1] if token.text != ","]
+    named = next((i for i, token in enumerate(inside) if token.text == "weights"), len(inside))
+    groups, rest = inside[:named], inside[named + 1 :]
+    signs = [token.text for token in rest[:2] + rest[-1:]]
+    weights = rest[2:-1] if signs == ["=", "[", "]"] else rest
+    odd = [token for token in (*groups, *weights) if token.kind not in {"name", "quoted"}]
+    if odd or len(groups) < 2 or (rest and len(weights) != len(groups)) or tokens[-1].text != ")":
+        fail(
+            "Groups that share a row are written mm(a, b) or mm(a, b, weights=[u, v]): two columns "
+            "or more that each hold a group of the row, and as many columns of weights.",
+            text,
+            tokens[0].start,
+            tokens[-1].end,
+        )
+    return tuple(t.column for t in groups), tuple(t.column for t in weights)
 
 
 def _groups(text: str, tokens: Sequence[Token]) -> list[tuple[str, ...]]:

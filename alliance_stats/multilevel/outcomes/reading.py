@@ -12,6 +12,7 @@ from ...core.arguments import checked_choice
 from ...errors import ColumnError, DesignError, did_you_mean, listing, plural
 from ..engine.batches import Array, Indices
 from ..engine.design import Design, make_design
+from ..engine.grouping import CrossedGrouping
 from ..formula.factors import learn_outcome
 from ..formula.model_formula import Formula, Part, parse_formula
 from ..formula.table import Table
@@ -356,6 +357,12 @@ def _random(
 ) -> tuple[Array, Array, Shape]:
     """Return the lowest level's columns, their scale, and how the parameters are cut."""
     grouping = design.grouping
+    if isinstance(grouping, CrossedGrouping):
+        raise DesignError(
+            f"family='{asked.family}' needs nested groups, one of each level in every row; "
+            f"{' '.join(grouping.notes) or listing(grouping.names)} Leave one of them out, or use "
+            "one therapist a client."
+        )
     if len(grouping.names) > 2:
         raise DesignError(
             f"family='{asked.family}' takes two levels of groups, such as clients within "

@@ -260,6 +260,122 @@ def calendar_years(seed=23):
     return data
 
 
+def changed(rng, data, share, therapists):
+    """Let a share of the clients go on with another therapist from the middle of their sessions."""
+    codes, clients = pd.factorize(data["client_id"])
+    moves = rng.random(len(clients)) < share
+    half = data.groupby("client_id")["session"].transform("median").to_numpy()
+    later = moves[codes] & (data["session"].to_numpy() > half)
+    other = np.array([f"t{n:03d}" for n in rng.integers(1, therapists + 1, len(clients))])
+    first = data["therapist_id"].str.replace("t", "t0")
+    return data.assign(therapist_id=np.where(later, other[codes], first))
+
+
+def with_outcome(rng, data, slope=0.0, therapist=1.5):
+    """Add a predictor and an outcome to which clients and the row's therapist add."""
+    data = data.assign(alliance=rng.standard_normal(len(data)))
+    client = draw(rng, data["client_id"], np.array([[4.0, 0.1], [0.1, 0.05]]))
+    level = draw(rng, data["therapist_id"], np.array([[therapist, 0.0], [0.0, slope]]))
+    data["distress"] = (
+        20
+        - 0.3 * data["session"]
+        - 0.8 * data["alliance"]
+        + client[:, 0]
+        + client[:, 1] * data["session"]
+        + level[:, 0]
+        + level[:, 1] * data["session"]
+        + 1.5 * rng.standard_normal(len(data))
+    )
+    return data
+
+
+def changes_few():
+    """A tenth of 100 clients changes between 20 therapists."""
+    rng = np.random.default_rng(301)
+    data = calendar(rng, [5] * 20, lambda r: r.integers(3, 9))
+    return with_outcome(rng, changed(rng, data, 0.1, 20))
+
+
+def changes_most():
+    """Three in five clients change between 24 therapists, whose effects change with time."""
+    rng = np.random.default_rng(302)
+    data = calendar(rng, [4] * 24, lambda r: r.integers(4, 9))
+    data = with_outcome(rng, changed(rng, data, 0.6, 24), slope=0.02)
+    return data.assign(precision=rng.uniform(0.5, 2.0, len(data)))
+
+
+def changes_sites():
+    """Clients change between therapists of eight sites; a third of the changes is between sites."""
+    rng = np.random.default_rng(303)
+    data = calendar(rng, [3] * 32, lambda r: r.integers(3, 8))
+    data = with_outcome(rng, changed(rng, data, 0.3, 32))
+    data["site_id"] = "s" + (data["therapist_id"].str[1:].astype(int) % 8).astype(str)
+    data["distress"] += draw(rng, data["site_id"], 1.0)[:, 0]
+    return data
+
+
+def changes_none_of_therapist():
+    """A third of the clients changes, and therapists do not differ: a variance of zero."""
+    rng = np.random.default_rng(304)
+    data = calendar(rng, [6] * 12, lambda r: r.integers(3, 8))
+    return with_outcome(rng, changed(rng, data, 0.3, 12), therapist=0.0)
+
+
+def changes_many():
+    """A fifth of 1,200 clients changes between 500 therapists."""
+    rng = np.random.default_rng(305)
+    data = calendar(rng, [3] * 99, lambda r: 3)
+    more = [calendar(rng, rng.integers(2, 4, 99), lambda r: 3) for _ in range(4)]
+    parts = [
+        part.assign(client_id=f"{i}" + part["client_id"]) for i, part in enumerate([data, *more])
+    ]
+    for i, part in enumerate(parts):
+        number = part["therapist_id"].str[1:].astype(int) + 100 * i
+        part["therapist_id"] = "t" + number.astype(str).str.zfill(2)
+    return with_outcome(rng, changed(rng, pd.concat(parts, ignore_index=True), 0.2, 500))
+
+
+def coders():
+    """Every one of 24 clients' sessions is rated by all of six coders."""
+    rng = np.random.default_rng(306)
+    rows = [(f"c{c:02d}", s, f"k{k}") for c in range(24) for s in range(1, 5) for k in range(6)]
+    data = pd.DataFrame(rows, columns=["client_id", "session", "coder"])
+    client = draw(rng, data["client_id"], np.array([[1.0, 0.05], [0.05, 0.04]]))
+    data["rating"] = 4 + client[:, 0] + client[:, 1] * data["session"]
+    data["rating"] += draw(rng, data["coder"], 0.5)[:, 0]
+    data["rating"] += draw(rng, data["client_id"] + data["coder"], 0.2)[:, 0]
+    data["rating"] += 0.6 * rng.standard_normal(len(data))
+    return data
+
+
+def partly():
+    """A trial in which only one arm has therapists: the other's rows hold ``none``."""
+    rng = np.random.default_rng(307)
+    data = calendar(rng, [8] * 10, lambda r: 3)
+    codes, clients = pd.factorize(data["client_id"])
+    data["therapy"] = (np.arange(len(clients)) % 2)[codes]
+    data = with_outcome(rng, data)
+    data.loc[data["therapy"] == 0, "therapist_id"] = "none"
+    data["distress"] -= 1.0 * data["therapy"]
+    return data
+
+
+def memberships():
+    """Half of the sessions has two therapists, who share it by weight."""
+    rng = np.random.default_rng(308)
+    data = calendar(rng, [5] * 15, lambda r: r.integers(3, 8))
+    data["second"] = rng.permutation(data["therapist_id"].to_numpy())
+    share = np.where(rng.random(len(data)) < 0.5, 1.0, rng.uniform(0.3, 0.9, len(data)).round(2))
+    level = dict(
+        zip(*[pd.unique(data["therapist_id"]), 1.5 * rng.standard_normal(15)], strict=True)
+    )
+    data = with_outcome(rng, data, therapist=0.0)
+    data["distress"] += share * data["therapist_id"].map(level)
+    data["distress"] += (1 - share) * data["second"].map(level)
+    data = data.rename(columns={"therapist_id": "therapist"})
+    return data.assign(second=np.where(share < 1, data["second"], ""), w1=share, w2=1 - share)
+
+
 DATASETS: tuple[Callable[[], pd.DataFrame], ...] = (
     clinic,
     missing,
@@ -276,6 +392,14 @@ DATASETS: tuple[Callable[[], pd.DataFrame], ...] = (
     trends,
     trends_again,
     calendar_years,
+    changes_few,
+    changes_most,
+    changes_sites,
+    changes_none_of_therapist,
+    changes_many,
+    coders,
+    partly,
+    memberships,
 )
 
 
