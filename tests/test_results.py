@@ -3,13 +3,16 @@
 import dataclasses
 import importlib
 import pkgutil
+import re
 from functools import cache
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import alliance_stats as al
+from alliance_stats.core.display.sentences import has_words
 from alliance_stats.core.results import TIDY_COLUMNS, Result
 
 
@@ -227,6 +230,22 @@ def inputs() -> dict[str, pd.DataFrame]:
     return tables | {frame.__name__: frame() for frame in FRAMES}
 
 
+@pytest.mark.parametrize("kind", result_classes(), ids=lambda kind: kind.__name__)
+def test_every_result_says_what_was_done(kind):
+    assert has_words(kind.__name__), f"core/display/methods.yaml lacks {kind.__name__}"
+
+
+def assert_p_follows(df: float, t: float, p: str) -> None:
+    """What is printed is rounded: some t and df that round so give the p that is printed."""
+    given = np.array([[abs(t) + 0.005], [max(abs(t) - 0.005, 0)]])
+    low, high = np.sort((2 * stats.t.sf(given, [df - 0.05, df + 0.05])).ravel())[[0, -1]]
+    told = float(p[2:])
+    if p[0] == "=":
+        assert low - 0.0005 <= told <= high + 0.0005
+    else:
+        assert low < told if p[0] == "<" else high > told
+
+
 def test_every_result_class_has_its_example():
     assert {kind.__name__ for kind in result_classes()} == set(RESULTS)
 
@@ -250,7 +269,14 @@ def test_one_of_each_speaks_the_common_language(name):
     assert isinstance(result.messages, tuple)
     assert all(isinstance(message, str) and message for message in result.messages)
     assert result.summary() == str(result)
-    assert "NaN" not in result.summary()
-    assert "<table" in result._repr_html_()
+    assert not re.search(r"\bnan\b|NaN", result.summary())
+    assert repr(result.summary()) == str(result)  # a last line in a console is no quoted string
+    for page in (result._repr_html_(), result.summary()._repr_html_()):
+        assert "<table" in page
+        assert not re.search(r">\s*(nan|NaN|None|&lt;NA&gt;)\s*<", page)
+    assert r"\toprule" in result.to_latex()
+    assert result.methods().startswith(result.text().splitlines()[-1])
+    for df, t, p in re.findall(r"t\(([\d.,]+)\) = (−?[\d.]+), p ([=<>] \.\d+)", result.text()):
+        assert_p_follows(float(df.replace(",", "")), float(t.replace("−", "-")), p)
     with pytest.raises(dataclasses.FrozenInstanceError):
         result.messages = ("another",)

@@ -45,6 +45,8 @@ class ChangeByTherapist(Result):
     messages: tuple[str, ...] = ()
     title: str = "Change by therapist (empirical Bayes)"
 
+    picture = "plot"
+
     def tidy(self) -> pd.DataFrame:
         """Return one row a therapist; the estimate is the shrunken mean, a predicted effect."""
         rows = self.therapists

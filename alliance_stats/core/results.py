@@ -7,11 +7,22 @@ are formatted only when shown. What could not be computed is NaN, with the reaso
 
 from __future__ import annotations
 
-from html import escape
+from collections.abc import Callable, Mapping
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from .display import page
+from .display.figures import picture_of
+from .display.journal import journal_table
+from .display.sentences import findings, methods_paragraph, what_was_done
+from .display.word import write_document
+from .outputs import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from .display.page import Block
 
 TIDY_COLUMNS: dict[str, str] = {
     "effect": "'fixed' for a coefficient or quantity, 'random' for how random effects spread: the "
@@ -32,41 +43,32 @@ Z95 = 1.959963984540054
 """The normal quantile of two-sided 95 % intervals."""
 
 
-def four_digits(value: float) -> str:
-    """Return a number as results show it: four digits that count."""
-    return f"{value:.4g}"
+class Summary(str):
+    """A result as text; in a notebook it shows itself as the result does."""
 
+    page: Callable[[], str]
 
-def short_p(p: float) -> str:
-    """Return a p value as journals print it: three decimals, ``< .001`` below, nothing for NaN."""
-    return "" if p != p else "< .001" if p < 0.001 else f"{p:.3f}".lstrip("0")
+    @classmethod
+    def of(cls, text: str, page: Callable[[], str]) -> Summary:
+        """Return a text that can make its page."""
+        made = cls(text)
+        made.page = page
+        return made
 
+    def __repr__(self) -> str:
+        return str(self)
 
-def to_show(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table as results show it: short numbers, and nothing where no number is.
-
-    Columns without any value are left out; `Result.tidy` keeps all, in full precision.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> to_show(pd.DataFrame({"estimate": [0.123456], "df": [float("nan")], "p_value": [1e-9]}))
-      estimate p_value
-    0   0.1235  < .001
-    """
-    shown = table.dropna(axis="columns", how="all")
-    text = {}
-    for name in shown.select_dtypes("float").columns:
-        write = short_p if name in ("p_value", "Q_p") else four_digits
-        text[name] = [write(value) if value == value else "" for value in shown[name]]
-    return shown.assign(**text)
+    def _repr_html_(self) -> str:
+        return self.page()
 
 
 class Result:
-    """Mixin of every fitted result: ``tidy``, ``glance``, ``summary`` and a Jupyter view.
+    """Mixin of every fitted result: its numbers, its display, its sentences.
 
     A subclass is a frozen dataclass with a field or property ``messages`` (a tuple of
-    sentences) and implements `tidy` and `glance`; it may override `summary` and `fewest`.
+    sentences) and implements `tidy` and `glance`. What it shows besides ``tidy()`` it adds in
+    `shown`; text, HTML, LaTeX and Word are all made from that. ``display/methods.yaml`` says in a
+    sentence what was done.
     """
 
     messages: tuple[str, ...] = ()
@@ -78,6 +80,8 @@ class Result:
 
     A page that may be shared shows terms only of results that know it.
     """
+    picture: str = ""
+    """The method that draws the result, where a picture is the result."""
 
     @property
     def heading(self) -> str:
@@ -93,29 +97,93 @@ class Result:
         """Return one row that describes the whole result."""
         raise NotImplementedError(f"{type(self).__name__} must define glance()")
 
-    def summary(self) -> str:
-        """Return the result as text, for a console."""
-        tables = [to_show(table).to_string(index=False) for table in self._tables()]
-        notes = [f"Note: {message}" for message in _notes(self)]
-        return "\n\n".join([self.heading, *tables, *notes])
+    def term_labels(self) -> dict[str, str]:
+        """Return what terms are called, where their names do not say it."""
+        return {}
 
-    def _tables(self) -> list[pd.DataFrame]:
-        """Return the tables that `summary` and a notebook show."""
-        return [self.tidy()]
+    def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
+        """Return what a reader sees, in order: tables, and paragraphs of plain text."""
+        return [self._table(self.tidy(), labels)]
+
+    def summary(self, labels: Mapping[str, str] | None = None) -> Summary:
+        """Return the result as text for a console; in a notebook it is a display.
+
+        Parameters
+        ----------
+        labels
+            Words for terms, as ``{"alliance_lag1_within": "Alliance, session before"}``; a
+            column's word serves its parts and lags too.
+        """
+        text = page.as_text(self.heading, self.shown(labels), self._notes())
+        return Summary.of(text, lambda: Result.to_html(self, labels=labels))
+
+    def to_html(
+        self, path: str | PathLike[str] | None = None, labels: Mapping[str, str] | None = None
+    ) -> str:
+        """Return the display as HTML; with `path` also write it as a page of its own."""
+        picture = picture_of(self, self.picture) if self.picture else ""
+        shown = page.as_html(self.heading, self.shown(labels), self._notes(), picture)
+        if path is not None:
+            whole = page.whole(self.heading, shown)
+            write_whole(path, whole.encode(), what="the page")
+        return shown
+
+    def to_latex(self, labels: Mapping[str, str] | None = None) -> str:
+        """Return the tables as LaTeX; they need the package booktabs."""
+        return page.as_latex(self.heading, self.shown(labels), self._notes())
+
+    def to_word(self, path: str | PathLike[str], labels: Mapping[str, str] | None = None) -> Path:
+        """Write the tables and notes as a Word document in APA style."""
+        document = write_document(self.heading, self.shown(labels), self._notes())
+        return Path(write_whole(path, document, what="the Word document"))
+
+    def text(self, labels: Mapping[str, str] | None = None) -> str:
+        """Return the result in sentences: each term's estimate, interval and test, and the method.
+
+        Parameters
+        ----------
+        labels
+            As in `summary`.
+        """
+        words = self.term_labels() | dict(labels or {})
+        said = findings(self.tidy(), labels=words, confidence=self._level)
+        return "\n".join([f"{self.heading}.", *said, what_was_done(*self._done())])
+
+    def methods(self) -> str:
+        """Return the paragraph of a methods section: what was done, versions, sources."""
+        return methods_paragraph(*self._done(), self._level)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what sentences are filled from: the glance, by name, and the title."""
+        row = self.glance().iloc[0]
+        known = {str(name): value for name, value in row.items()}
+        criterion = getattr(self, "criterion", None)
+        known |= {"criterion": str(criterion)} if criterion is not None else {}
+        return known | {"title": self.title[:1].lower() + self.title[1:]}
+
+    def _done(self) -> tuple[str, dict[str, Any]]:
+        has = self.tidy()["conf_low"].notna().any()
+        return type(self).__name__, self.facts() | {"has_intervals": has}
+
+    def _table(
+        self, frame: pd.DataFrame, labels: Mapping[str, str] | None, title: str = ""
+    ) -> Block:
+        words = self.term_labels() | dict(labels or {})
+        return journal_table(frame, title=title, labels=words, confidence=self._level)
+
+    @property
+    def _level(self) -> float:
+        """The level of the intervals."""
+        return float(getattr(self, "confidence", 0.95))
+
+    def _notes(self) -> list[str]:
+        """Return what is told beneath: first what a share of changed clients rests on."""
+        criterion = getattr(self, "criterion", None)
+        first = [f"Criterion: {criterion}."] if criterion is not None else []
+        return [*first, *self.messages]
 
     def __str__(self) -> str:
-        return self.summary()
+        return str.__str__(self.summary())
 
     def _repr_html_(self) -> str:
-        notes = "".join(f"<li>{escape(message)}</li>" for message in _notes(self))
-        notes = f"<ul>{notes}</ul>" if notes else ""
-        title = escape(self.heading)
-        tables = [to_show(table).to_html(index=False, border=0) for table in self._tables()]
-        return f"<div><strong>{title}</strong>{''.join(tables)}{notes}</div>"
-
-
-def _notes(result: Any) -> list[str]:
-    """Return what is told beneath a result: first what a share of changed clients rests on."""
-    criterion = getattr(result, "criterion", None)
-    first = [f"Criterion: {criterion}."] if criterion is not None else []
-    return [*first, *result.messages]
+        return Result.to_html(self)

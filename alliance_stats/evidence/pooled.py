@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from .metrics import METRICS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from ..core.display.page import Block
 
 NO_PREDICTION = {
     "one": "No prediction interval: one effect does not tell how far a new study may lie.",
@@ -74,6 +77,8 @@ class PooledEffects(Result):
     messages: tuple[str, ...] = ()
     title: str = "Pooled effect (random-effects model)"
 
+    picture = "forest"
+
     def tidy(self) -> pd.DataFrame:
         """Return one row; statistic and standard error are on the scale ``std_error_scale``."""
         share = self.metric == "proportion"
@@ -100,8 +105,9 @@ class PooledEffects(Result):
             }]
         )  # fmt: skip
 
-    def _tables(self) -> list[pd.DataFrame]:
-        return [self.tidy(), self.spread()]
+    def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
+        """Return the pool and how far effects differ."""
+        return [*super().shown(labels), self._table(self.spread(), labels)]
 
     def glance(self) -> pd.DataFrame:
         """Return one row: heterogeneity, prediction interval, choices."""

@@ -6,6 +6,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from ..core.display.labels import label_of
 from ..core.yaml_reading import read_yaml
 
 
@@ -24,11 +27,11 @@ def meanings(topic: str) -> dict[str, str]:
     return {term: words["means"] for term, words in wording(topic).items() if "means" in words}
 
 
-def explained(topic: str) -> str:
-    """Return the meanings of terms as the last part of a summary."""
-    terms = meanings(topic)
-    width = max(map(len, terms))
-    return "\n".join(["", "Terms", *(f"  {term:{width}}  {terms[term]}" for term in terms)])
+def explained(topic: str) -> pd.DataFrame:
+    """Return the meanings of terms as a table for a reader."""
+    told, called = meanings(topic), labels(topic)
+    names = [called.get(term, label_of(term)) for term in told]
+    return pd.DataFrame({"term": names, "meaning": list(told.values())})
 
 
 def labels(topic: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ first model that can be estimated.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from inspect import signature
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from .formula.model_formula import parse_formula
 from .formula.random_terms import Term, formula_text, lowest_first
 
 if TYPE_CHECKING:
+    from ..core.display.page import Block
     from .result import MultilevelFit
 
 
@@ -54,10 +55,10 @@ class Ladder(Result):
         """Return one row that describes the model chosen, and how many steps it took."""
         return self.fit.glance().assign(steps=len(self.log))
 
-    def summary(self) -> str:
-        """Return the log and the model chosen as text."""
-        shown = self.log[["step", "change", "formula", "verdict"]].to_string(index=False)
-        return f"{self.title}\n\n{shown}\n\n{self.fit.summary()}"
+    def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
+        """Return the log and the model chosen."""
+        log = self._table(self.log[["step", "change", "formula", "verdict"]], labels, "Steps")
+        return [log, self.fit.heading, *self.fit.shown(labels)]
 
 
 def fit_ladder(

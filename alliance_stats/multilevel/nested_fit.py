@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,8 +16,10 @@ from ..core.results import Result
 from ..inference.distributions import half_width
 from . import advice
 from .after_fit import contrasts
+from .summary import TESTS, groups, head, preparation
 
 if TYPE_CHECKING:
+    from ..core.display.page import Block
     from .engine.batches import Array
     from .engine.design import Design
 
@@ -39,6 +42,7 @@ class NestedFit(Result):
     coefficients: CoefficientArrays
     llf: float
     df_model: int
+    df_method: str
 
     @property
     def formula(self) -> str:
@@ -126,6 +130,27 @@ class NestedFit(Result):
     def bic(self) -> float:
         """Schwarz's criterion with the number of rows as n, as in lme4."""
         return -2.0 * self.llf + float(np.log(self.nobs)) * self.df_model
+
+    @property
+    def estimator(self) -> str:
+        """How the variances were estimated, in words."""
+        raise NotImplementedError
+
+    def spread_lines(self) -> list[str]:
+        """Return what the head says of the rows' own spread."""
+        return []
+
+    def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
+        """Return what was fitted, and its coefficients and variances."""
+        return [head(self), *super().shown(labels)]
+
+    def facts(self) -> dict[str, Any]:
+        """Return what sentences are filled from."""
+        how = {"estimator": self.estimator, "tests": TESTS[self.df_method]}
+        return super().facts() | how | {"formula": self.formula, "groups": groups(self)}
+
+    def _notes(self) -> list[str]:
+        return [*preparation(self), *super()._notes()]
 
     def glance_of(self, **more: Any) -> dict[str, Any]:
         """Return what every fit says of itself in one row."""

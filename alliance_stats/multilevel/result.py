@@ -33,7 +33,7 @@ from .engine.coefficients import Coefficients
 from .engine.deviance import covariances, profile_at
 from .engine.optimise import Optimum, minimise
 from .nested_fit import NestedFit
-from .summary import text
+from .summary import residual_lines
 
 if TYPE_CHECKING:
     from .engine.design import Design
@@ -313,7 +313,12 @@ class MultilevelFit(NestedFit):
             **{".fitted": self.fittedvalues, ".resid": self.resid, ".fixed": fixed}
         )
 
-    summary = text
+    @property
+    def estimator(self) -> str:
+        """How the variances were estimated."""
+        return "REML" if self.reml else "Maximum likelihood"
+
+    spread_lines = residual_lines
 
     def __repr__(self) -> str:
         return f"<MultilevelFit: {self.formula}; {self.nobs} rows, log-likelihood {self.llf:.4f}>"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from html import escape
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,9 @@ import pandas as pd
 from ..core.results import Result
 from ..inference.rows import glance_row, tidy_rows
 from .published import PublishedTable
+
+if TYPE_CHECKING:
+    from ..core.display.page import Block
 
 VERDICTS = ("equal", "rounding", "different", "not computed")
 SIGNS = dict(zip(VERDICTS, "=≈≠–", strict=True))
@@ -67,52 +71,32 @@ class Replication(Result):
         counts = {verdict.replace(" ", "_"): n for verdict, n in self.counts.items()}
         return glance_row(self, n_printed=len(self.cells), **counts)
 
-    def summary(self) -> str:
-        """Return the verdicts as text, with the rule."""
-        shown = self.cells[["row", "column", "printed", "recomputed", "verdict", "note"]]
-        counted = ", ".join(f"{n} {verdict}" for verdict, n in self.counts.items())
-        parts = [
-            self.title,
-            shown.to_string(index=False, na_rep=""),
-            f"{len(self.cells)} printed numbers: {counted}.",
-            f"Rule: {self.rule}",
-        ]
-        return "\n\n".join(parts + [f"Note: {message}" for message in self.messages])
-
-    def _repr_html_(self) -> str:
-        """Return the table in its printed shape, each number with its verdict."""
+    def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
+        """Return the table in its printed shape, each number with its verdict, and the rule."""
+        rows = dict.fromkeys(self.cells["row"])
         columns = list(dict.fromkeys(self.cells["column"]))
-        head = "".join(f"<th>{escape(name)}</th>" for name in ["", *columns])
-        body = "".join(
-            f"<tr><td style='text-align:left'>{escape(str(row))}</td>"
-            + "".join(_shown(part[part["column"] == name]) for name in columns)
-            + "</tr>"
-            for row, part in self.cells.groupby("row", sort=False)
+        signed = {
+            (one["row"], one["column"]): _signed(one) for one in self.cells.to_dict("records")
+        }
+        printed = pd.DataFrame(
+            [{"": row, **{name: signed.get((row, name), "") for name in columns}} for row in rows]
         )
         source = self.published.source
         place = ", ".join(
             source[key] for key in ("citation", "table", "page", "doi", "url") if source.get(key)
         )
         counted = ", ".join(f"{n} {verdict}" for verdict, n in self.counts.items())
-        notes = [f"Source: {place}."] if place else []
-        notes += [self.published.note] if self.published.note else []
-        notes += [f"{len(self.cells)} printed numbers: {counted}.", f"Rule: {self.rule}"]
-        listed = "".join(f"<li>{escape(note)}</li>" for note in [*notes, *self.messages])
-        return (
-            f"<div><strong>{escape(self.title)}</strong><table><thead><tr>{head}</tr></thead>"
-            f"<tbody>{body}</tbody></table><ul>{listed}</ul></div>"
-        )
+        told = [f"Source: {place}."] if place else []
+        told += [self.published.note] if self.published.note else []
+        told += [f"{len(self.cells)} printed numbers: {counted}.", f"Rule: {self.rule}"]
+        return [self._table(printed, {"": "", **{n: n for n in columns}}), "\n".join(told)]
 
 
-def _shown(cell: pd.DataFrame) -> str:
+def _signed(one: dict[Hashable, Any]) -> str:
     """Return one number with its sign; where it does not come out, the recomputed one too."""
-    if cell.empty:
-        return "<td></td>"
-    one = cell.iloc[0]
     decimals = max(0, -int(np.floor(np.log10(one["unit"]) + 0.5)))
     relation = f"{one['relation']} " if one["relation"] else ""
-    text = f"{escape(relation)}{one['published']:.{decimals}f} {SIGNS[one['verdict']]}"
+    text = f"{relation}{one['published']:.{decimals}f} {SIGNS[one['verdict']]}"
     if one["verdict"] in ("rounding", "different"):
         text += f" {one['recomputed']:.{decimals + 1}f}"
-    bold = "font-weight:bold;" if one["verdict"] == "different" else ""
-    return f"<td style='white-space:nowrap;text-align:right;{bold}'>{text}</td>"
+    return text

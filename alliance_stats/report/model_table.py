@@ -17,17 +17,13 @@ from ..core.display.table import Column, Table
 from ..core.display.word import write_word
 from ..core.results import Result
 from ..errors import DesignError, listing
+from ..multilevel.summary import DF_NOTES
 
 if TYPE_CHECKING:
     from ..multilevel import MultilevelFit
 
 FIXED, RANDOM, WHOLE = "Fixed effects", "Random effects", "Model"
 VALUES = ("estimate", "std_error", "df", "p_value", "conf_low", "conf_high")
-DF_NOTES = {
-    "satterthwaite": "Satterthwaite's degrees of freedom",
-    "kenward-roger": "Kenward-Roger's standard errors and degrees of freedom",
-    "normal": "z tests",
-}
 WHOLE_NAMES = {
     "nobs": "Rows",
     "n_clusters": "Clusters",

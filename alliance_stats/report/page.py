@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..core.display.figures import inline_svg
 from ..core.display.rendering import to_html
 from ..core.display.table import Table
 from .content import Figure, Section
-from .figures import inline_svg
 
 TEMPLATE = "report.html.j2"
 

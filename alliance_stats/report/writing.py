@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.disclosure import AT_THE_TOP, NOTHING_WITHHELD
+from ..core.display.figures import to_svg
 from ..core.display.formatting import count
 from ..core.display.rendering import to_csv, write_frame
 from ..core.display.table import Table
@@ -18,7 +19,6 @@ from ..core.outputs import keep_inputs
 from . import manifest
 from .content import Figure, Section
 from .context import Context
-from .figures import to_svg
 from .naming import Names, shareable
 from .page import number_blocks, render
 from .place import ACCOUNTS

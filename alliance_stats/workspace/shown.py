@@ -16,12 +16,12 @@ from typing import Any
 import pandas as pd
 
 from ..core.disclosure import SMALLEST_SHOWN, SPREAD_TELLS_BELOW, blurred, rounded
+from ..core.display.figures import inline_svg, to_svg
 from ..core.display.formatting import p_value
 from ..core.drawing import figure_of
 from ..core.results import Result
 from ..errors import DesignError
 from ..report.drawings import plot_course
-from ..report.figures import inline_svg, to_svg
 from ..report.naming import Names, without_data
 
 WIDTH = 100

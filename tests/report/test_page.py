@@ -9,13 +9,13 @@ import pytest
 
 import alliance_stats as al
 from alliance_stats.core.display import columns as col
+from alliance_stats.core.display.figures import inline_svg, to_svg
 from alliance_stats.core.display.table import Table
 from alliance_stats.core.drawing import figure_of, house_style, new_axes
 from alliance_stats.report.build import make_section
 from alliance_stats.report.content import Caution, Figure, Paragraph, Section
 from alliance_stats.report.context import Context, Options, Score
 from alliance_stats.report.drawings import plot_course
-from alliance_stats.report.figures import inline_svg, to_svg
 from alliance_stats.report.naming import Names, shareable
 from alliance_stats.report.page import number_blocks, render
 from alliance_stats.report.sections import SECTIONS, Entry

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -20,6 +21,11 @@ def text(name: str, label: str, *, words: dict[Any, str] | None = None) -> Colum
         return (words or {}).get(value, str(value))
 
     return Column(label, write, "left")
+
+
+def cell(name: str, label: str, write: Callable[[Any], str]) -> Column:
+    """Return a column whose cells are empty where there is no value."""
+    return Column(label, lambda row: "" if fmt.is_missing(row[name]) else write(row))
 
 
 def count(name: str, label: str, *, spanner: str = "") -> Column:

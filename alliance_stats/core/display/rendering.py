@@ -21,6 +21,21 @@ def cells(table: Table) -> pd.DataFrame:
     return pd.DataFrame(written, index=range(len(table.frame)), dtype=object)
 
 
+def grouped_rows(table: Table, indent: str) -> list[tuple[str, ...]]:
+    """Return the rows as they are read, with a row of its own before each new group."""
+    shown = [tuple(map(str, row)) for row in cells(table).itertuples(index=False)]
+    if not table.group:
+        return shown
+    rows: list[tuple[str, ...]] = []
+    before = None
+    for name, row in zip(table.frame[table.group], shown, strict=True):
+        if name != before:
+            rows.append((str(name),) + ("",) * (len(row) - 1))
+            before = name
+        rows.append((indent + row[0], *row[1:]))
+    return rows
+
+
 def to_html(table: Table) -> str:
     """Return the table as HTML with class names and no style of its own.
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .rendering import cells
+from .rendering import grouped_rows
 from .table import Column, Table
 
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -21,6 +21,28 @@ FONT, POINTS = "Times New Roman", 11
 
 def write_word(table: Table, path: Path, *, number: int, synthetic: bool = False) -> None:
     """Write one table as a document of its own."""
+    document = _document(table.title, synthetic)
+    _add_table(document, table, number)
+    path.write_bytes(_bytes(document))
+
+
+def write_document(heading: str, blocks: Sequence[Table | str], notes: Sequence[str]) -> bytes:
+    """Return a document of what a result shows: paragraphs, numbered tables, notes."""
+    document = _document(heading, synthetic=False)
+    document.add_paragraph().add_run(_clean(heading)).bold = True
+    number = 0
+    for block in blocks:
+        if isinstance(block, str):
+            document.add_paragraph(_clean(block))
+        else:
+            number += 1
+            _add_table(document, block, number)
+    for note in notes:
+        document.add_paragraph(_clean(note), style="List Bullet")
+    return _bytes(document)
+
+
+def _document(title: str, synthetic: bool) -> Any:
     from docx import Document
     from docx.shared import Pt
 
@@ -32,34 +54,37 @@ def write_word(table: Table, path: Path, *, number: int, synthetic: bool = False
     properties.author = properties.last_modified_by = ""
     properties.created = properties.modified = EPOCH
     properties.revision = 1
-    properties.title = _clean(table.title)
+    properties.title = _clean(title)
     if synthetic:
         document.add_paragraph().add_run("Synthetic data: nobody in this table exists.").bold = True
+    return document
+
+
+def _add_table(document: Any, table: Table, number: int) -> None:
     document.add_paragraph().add_run(f"Table {number}").bold = True
     document.add_paragraph().add_run(_clean(table.title)).italic = True
     _add_grid(document, table)
     _add_note(document, table)
-    _save(document, path)
 
 
-def _save(document: Any, path: Path) -> None:
-    """Save the document so that its bytes tell what is in it, and not when it was made."""
-    stream = io.BytesIO()
+def _bytes(document: Any) -> bytes:
+    """Return the document in bytes that tell what is in it, and not when it was made."""
+    stream, written = io.BytesIO(), io.BytesIO()
     document.save(stream)
     with (
         zipfile.ZipFile(stream) as given,
-        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as fixed,
+        zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as fixed,
     ):
         for name in sorted(given.namelist()):
             entry = zipfile.ZipInfo(name, date_time=EPOCH.timetuple()[:6])
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
             fixed.writestr(entry, given.read(name))
+    return written.getvalue()
 
 
 def _add_grid(document: Any, table: Table) -> None:
-    shown = cells(table)
-    rows = _rows(table, [tuple(row) for row in shown.itertuples(index=False)])
+    rows = grouped_rows(table, indent="   ")
     grid = document.add_table(rows=1 + len(rows), cols=len(table.columns))
     grid.autofit = True
     _fill(grid.rows[0], [column.label for column in table.columns], table.columns)
@@ -69,20 +94,6 @@ def _add_grid(document: Any, table: Table) -> None:
     _rule(grid.rows[0], "bottom", 4)
     _rule(grid.rows[-1], "bottom", 8)
     _repeat_header(grid.rows[0])
-
-
-def _rows(table: Table, shown: list[tuple[str, ...]]) -> list[Sequence[str]]:
-    """Return the rows, with a row of its own before each new group."""
-    if not table.group:
-        return list(shown)
-    rows: list[Sequence[str]] = []
-    before = None
-    for name, row in zip(table.frame[table.group], shown, strict=True):
-        if name != before:
-            rows.append((str(name),) + ("",) * (len(row) - 1))
-            before = name
-        rows.append(("   " + row[0], *row[1:]))
-    return rows
 
 
 def _fill(row: Any, texts: Sequence[str], columns: Sequence[Column]) -> None:
@@ -125,9 +136,11 @@ def _repeat_header(row: Any) -> None:
 
 
 def _add_note(document: Any, table: Table) -> None:
-    paragraph = document.add_paragraph()
-    paragraph.add_run("Note. ").italic = True
-    paragraph.add_run(_clean(" ".join(part for part in (table.note, table.how) if part)))
+    said = " ".join(part for part in (table.note, table.how) if part)
+    if said:
+        paragraph = document.add_paragraph()
+        paragraph.add_run("Note. ").italic = True
+        paragraph.add_run(_clean(said))
 
 
 def _clean(text: str) -> str:

@@ -48,6 +48,8 @@ class DropoutIncidence(Result):
     clock: str = "session"
     n_clients: int = 0
 
+    picture = "plot"
+
     def tidy(self) -> pd.DataFrame:
         """Return the incidence at each group's last time, one row a kind of end."""
         last = self.table.groupby(["by", "event"], sort=False, dropna=False).tail(1)

@@ -86,6 +86,8 @@ class DropoutPrediction(Result):
     messages: tuple[str, ...] = ()
     title: str = "Prediction of dropout, tested on unseen therapists"
 
+    picture = "plot"
+
     @property
     def models(self) -> tuple[str, ...]:
         """The models that were compared, the base rate first."""

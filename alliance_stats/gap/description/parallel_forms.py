@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from ...core.display.page import MEANINGS
 from ...errors import DesignError
 from ...inference.cluster_bootstrap import percentiles
 from ...inference.rows import glance_row, tidy_rows
 from ...study.select import ScoreName, name_of
 from .. import checks
 from ..about_dyads import AboutDyads
-from ..wording import caveats, meanings, wording
+from ..wording import caveats, explained, meanings, wording
 from .homogeneity import same_gaps
 from .items import Array, ItemSums, item_sums
+
+if TYPE_CHECKING:
+    from ...core.display.page import Block
 
 TERMS = meanings("parallel_forms")
 SMALLEST = 10
@@ -49,10 +54,10 @@ class ParallelForms(AboutDyads):
         """Return numbers of dyads, sessions and items in one row."""
         return glance_row(self, "n_dyads", "n_sessions", n_items=len(self.items))
 
-    def summary(self) -> str:
+    def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
         """Return the table, what its terms mean, and what is known."""
-        meaning = "\n".join(f"{name}: {words}" for name, words in TERMS.items())
-        return "\n\n".join([super().summary(), meaning, self.known])
+        meaning = self._table(explained("parallel_forms"), labels, MEANINGS)
+        return [*super().shown(labels), meaning, self.known]
 
 
 def check_parallel_forms(

@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from ...core.display.page import MEANINGS
 from ...inference.rows import glance_row, tidy_rows
 from ...study.select import ScoreName
 from ...study.times import SESSION, along
 from .. import checks
 from ..about_dyads import AboutDyads
 from ..pairs import RATERS, paired_ratings
-from ..wording import explained, meanings
+from ..wording import explained, labels, meanings
 from .gap_statistics import described, standard_units
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from ...core.display.page import Block
+
 
 TERMS = meanings("rating_gap")
 
@@ -54,6 +58,8 @@ class RatingGap(AboutDyads):
     unit: str = "dyads"
     score: str = ""
 
+    picture = "plot"
+
     def tidy(self) -> pd.DataFrame:
         """Return one row a term; what could not be computed is NaN, its reason in messages.
 
@@ -66,9 +72,13 @@ class RatingGap(AboutDyads):
         ratio = table["estimate"] / table["std_error"]
         return tidy_rows(**table, statistic=ratio.where(tested))
 
-    def summary(self) -> str:
-        """Return the terms as text, and what each means."""
-        return f"{super().summary()}\n{explained('rating_gap')}"
+    def term_labels(self) -> dict[str, str]:
+        """Return what the terms are called."""
+        return labels("rating_gap")
+
+    def shown(self, given: Mapping[str, str] | None = None) -> list[Block]:
+        """Return the terms, and what each means."""
+        return [*super().shown(given), self._table(explained("rating_gap"), given, MEANINGS)]
 
     def glance(self) -> pd.DataFrame:
         """Return one row: sessions, dyads, therapists."""

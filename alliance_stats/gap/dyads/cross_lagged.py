@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from ...core.display.page import MEANINGS
 from ...errors import DesignError
 from ...inference.cluster_bootstrap import Clusters, clusters
 from ...inference.rows import coefficient_rows, glance_row
@@ -17,6 +19,9 @@ from ..about_dyads import AboutDyads
 from ..pairs import RATERS, pairs_of
 from ..wording import caveats, explained
 from .lagged import Estimates, Sums, solve, sums_of
+
+if TYPE_CHECKING:
+    from ...core.display.page import Block
 
 DIFFERENCE = "difference_standardised"
 
@@ -45,9 +50,9 @@ class LeadLag(AboutDyads):
         """Return numbers of pairs of sessions and of dyads in one row."""
         return glance_row(self, "n_pairs", "n_dyads")
 
-    def summary(self) -> str:
-        """Return the terms as text, and what each means."""
-        return f"{super().summary()}\n{explained('who_leads')}"
+    def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
+        """Return the terms, and what each means."""
+        return [*super().shown(labels), self._table(explained("who_leads"), labels, MEANINGS)]
 
 
 def who_leads(

@@ -5,6 +5,7 @@ Humberg, Nestler & Back (2019, doi 10.1177/1948550618757600).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.arguments import checked_choice
-from ...core.results import TIDY_COLUMNS, Result, to_show
+from ...core.results import TIDY_COLUMNS, Result
 from ...errors import DesignError
 from ...inference.cluster_bootstrap import percentiles
 from ...inference.distributions import f_upper, half_width
@@ -22,6 +23,7 @@ from . import geometry
 from .congruence_words import KEPT, SHOWN, one_rating, words_of
 
 if TYPE_CHECKING:
+    from ...core.display.page import Block
     from .bootstrap import SurfaceBootstrap
     from .result import ResponseSurface
 
@@ -70,9 +72,9 @@ class Congruence(Result):
         """Return verdict and direction in one row."""
         return pd.DataFrame([{"verdict": self.verdict, "direction": self.direction or "not said"}])
 
-    def summary(self) -> str:
-        """Return conditions and verdict as text."""
-        return "\n\n".join([to_show(self.table).to_string(index=False), self.words, *self.messages])
+    def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
+        """Return verdict and conditions."""
+        return [self.words, self._table(self.table, labels)]
 
 
 def congruence(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,12 +15,14 @@ from ...core.results import Result
 from ...errors import DesignError
 from ...inference.rows import coefficient_rows
 from ..linear import Linear
+from ..wording import labels
 from . import geometry
 from .design import Part, Specification
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from ...core.display.page import Block
     from .bootstrap import SurfaceBootstrap
     from .congruence import Congruence
 
@@ -57,6 +60,8 @@ class ResponseSurface(Result):
     notes: tuple[str, ...] = ()
     mean_reliability: dict[str, float] = field(default_factory=dict)
     title = "Response surface"
+
+    picture = "plot"
 
     @property
     def messages(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -230,16 +235,26 @@ class ResponseSurface(Result):
 
         return plot_surface_3d(self, group=self.parts[0].group if group is None else group)
 
-    def summary(self) -> str:
-        """Return coefficients, verdict on congruence and notes as text."""
-        text = super().summary()
+    @property
+    def confidence(self) -> float:
+        """The level of the intervals."""
+        return self.spec.confidence
+
+    def term_labels(self) -> dict[str, str]:
+        """Return what the coefficients are called, by the names of both ratings."""
+        of = {"x": self.spec.x, "y": self.spec.y}
+        return {term: words.format(**of) for term, words in labels("response_surface").items()}
+
+    def shown(self, given: Mapping[str, str] | None = None) -> list[Block]:
+        """Return the coefficients, and the verdict on congruence in words."""
+        blocks = super().shown(given)
         if self.spec.cubic:
-            return text
-        return text + "".join(
-            f"\n\nCongruence{f' ({part.group})' if part.group else ''}: "
+            return blocks
+        return blocks + [
+            f"Congruence{f' ({part.group})' if part.group else ''}: "
             f"{self.congruence(group=part.group, confidence=self.spec.confidence).words}"
             for part in self.parts
-        )
+        ]
 
     def __repr__(self) -> str:
         s = self.spec

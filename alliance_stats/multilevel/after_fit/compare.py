@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from ...inference.distributions import chi2_upper
 from ...inference.rows import tidy_rows
 
 if TYPE_CHECKING:
+    from ...core.display.page import Block
     from ..engine.batches import Array
     from ..engine.design import Design
     from ..outcomes.result import OutcomeFit
@@ -69,10 +71,10 @@ class Comparison(Result):
             ]
         )
 
-    def summary(self) -> str:
-        """Return models and test as text."""
-        table = self.models.to_string(index=False)
-        return f"{self.title}\n\n{table}\n\n{super().summary()}\nReferred to {self.distribution}."
+    def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
+        """Return models and test."""
+        models = self._table(self.models, labels)
+        return [models, *super().shown(labels), f"Referred to {self.distribution}."]
 
 
 def compare(one: Fit, other: Fit) -> Comparison:

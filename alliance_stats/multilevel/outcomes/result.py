@@ -334,7 +334,8 @@ class OutcomeFit(NestedFit):
         )
         return pd.DataFrame([row])
 
-    summary = summary.text
+    estimator = property(summary.estimator)
+    spread_lines = summary.spread_lines
 
     def __repr__(self) -> str:
         return f"<OutcomeFit: {self.formula}; {self.family}, {self.nobs} rows, {self.llf:.4f}>"

@@ -18,7 +18,7 @@ from ...core.disclosure import (
 from ...core.display import columns as col
 from ...core.display.formatting import count, number
 from ...core.display.table import Table
-from ..model_table import DF_NOTES
+from ...multilevel.summary import DF_NOTES
 from ..wording import table
 
 

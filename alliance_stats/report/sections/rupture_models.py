@@ -13,9 +13,9 @@ from ...core.disclosure import blurred
 from ...core.display import columns as col
 from ...core.display.formatting import count, decimals_for, number, p_after_comma
 from ...errors import DesignError, ScoreError
+from ...multilevel.summary import DF_NOTES
 from ..content import Block, Paragraph
 from ..context import Context, Score
-from ..model_table import DF_NOTES
 from ..wording import labels, table
 from .draft import Draft
 from .models import levels, model_table, sizes_told

@@ -64,6 +64,8 @@ class EventStudy(Result):
     title: str = "Event study around ruptures"
     score: str = ""
 
+    picture = "plot"
+
     @property
     def fewest(self) -> int:  # type: ignore[override]
         """How many clients have ruptures, or pseudo-events where these are fewer."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from ...core.arguments import shown
-from ...core.results import TIDY_COLUMNS, Result, to_show
+from ...core.results import TIDY_COLUMNS, Result
 from ...errors import DesignError
 from ...inference.rows import glance_row
 from ...study.times import SESSION, along
@@ -23,6 +23,7 @@ from .session_table import SessionTable, session_table
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from ...core.display.page import Block
     from ...multilevel import MultilevelFit
     from ...study import Study
 
@@ -87,14 +88,13 @@ class RuptureRepair(Result):
             singular=any(fit.singular for fit in self.fits.values()),
         )
 
-    def summary(self) -> str:
-        """Return the coefficients of each model as text."""
-        parts = [f"{self.heading}\n{self.ruptures.title}"]
-        columns = ["term", "estimate", "std_error", "df", "p_value", "conf_low", "conf_high"]
+    def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
+        """Return the rule, and a table a model."""
+        blocks: list[Block] = [self.ruptures.title]
         for name, fit in self.fits.items():
-            own = self.table[(self.table["model"] == name) & (self.table["effect"] == "fixed")]
-            parts.append(f"{name}: {fit.formula}\n{to_show(own[columns]).to_string(index=False)}")
-        return "\n\n".join([*parts, *(f"Note: {message}" for message in self.messages)])
+            own = self.table[self.table["model"] == name]
+            blocks += [f"{name}: {fit.formula}", self._table(own, labels)]
+        return blocks
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
         """Draw the forward models' coefficients of rupture and repair with their intervals."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from .plot import plot_curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from ...core.display.page import Block
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ class Multiverse(Result):
     messages: tuple[str, ...] = ()
     title: str = "Multiverse of specifications"
     score: str = ""
+
+    picture = "plot"
 
     def shares(self) -> pd.DataFrame:
         """Return how many specifications lie where.
@@ -131,17 +136,22 @@ class Multiverse(Result):
             seed=self.seed,
         )
 
-    def summary(self) -> str:
-        """Return shares, joint test and deviations from the plan as text."""
-        parts = [
-            f"{self.heading}: effect of {self.effect} on {self.response}",
-            self.glance().T.to_string(header=False),
-            self.shares().to_string(index=False),
-            "Joint permutation test\n" + self.joint.to_string(index=False),
+    def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
+        """Return the primary specification, shares, joint test and deviations from the plan."""
+        found = self.glance().iloc[0]
+        blocks: list[Block] = [
+            f"Effect of {self.effect} on {self.response}: {found['n_fitted']:.0f} of "
+            f"{found['n_specifications']:.0f} specifications fitted, median {found['median']:.3g} "
+            f"({found['minimum']:.3g} to {found['maximum']:.3g})."
         ]
+        own = self.tidy()[lambda rows: rows["term"].str.startswith("primary: ")]
+        if len(own):
+            blocks.append(self._table(own, labels, "Primary specification"))
+        blocks.append(self._table(self.shares(), labels, "Shares of specifications"))
+        blocks.append(self._table(self.joint, labels, "Joint permutation test"))
         if len(self.differences):
-            parts.append("Otherwise than planned\n" + self.differences.to_string(index=False))
-        return "\n\n".join([*parts, *(f"Note: {message}" for message in self.messages)])
+            blocks.append(self._table(self.differences, labels, "Otherwise than planned"))
+        return blocks
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
         """Draw the specification curve with the choices beneath (with `ax`: the curve alone)."""

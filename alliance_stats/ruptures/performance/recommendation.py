@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.arguments import finite, is_number, shown, whole
+from ...core.display.labels import label_of
 from ...core.drawing import new_axes
 from ...core.results import Result
 from ...errors import AllianceStatsError, DesignError
@@ -26,6 +27,7 @@ from .planting import CANDIDATES, error_rates, plant
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from ...core.display.page import Block
     from ...study import Study
 
 CLIENTS = 2000
@@ -79,14 +81,11 @@ class RuleAdvice(Result):
         """Return one row: the design, and the rule that comes first."""
         return glance_row(self, first=self.table["label"].iloc[0], **self.design)
 
-    def summary(self) -> str:
-        """Return the table of rules, the design and what the table does not say, as text."""
+    def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
+        """Return the design, and the table of rules."""
         shown = ["label", *SHARES, "flagged_outside", "delay", "judged"]
-        design = ", ".join(f"{name} {value:.3g}" for name, value in self.design.items())
-        text = self.table[shown].round(2).to_string(index=False)
-        return "\n\n".join(
-            [f"{self.heading}\n{design}", text, *(f"Note: {said}" for said in self.messages)]
-        )
+        design = ", ".join(f"{label_of(n)} {value:.3g}" for n, value in self.design.items())
+        return [f"{design}.", self._table(self.table[shown], labels)]
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
         """Draw sensitivity against positive predictive value, a point a rule."""

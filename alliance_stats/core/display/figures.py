@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from html import escape
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ..core.drawing import GREY, house_style
+from ...errors import AllianceStatsError
+from ..drawing import GREY, figure_of, house_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -32,6 +33,15 @@ def _mark_synthetic(canvas: Canvas) -> None:
         engine.set(rect=(0, 0, 0.98, 1))  # type: ignore[call-arg]
     canvas.text(0.999, 0.99, "synthetic data", rotation=90, ha="right", va="top", fontsize=6,
                 color=GREY)  # fmt: skip
+
+
+def picture_of(result: Any, method: str) -> str:
+    """Return what a result's own drawing method draws, as an element of a page; else nothing."""
+    try:
+        drawn = getattr(result, method)()
+    except AllianceStatsError:  # there is nothing to draw, which the numbers show too
+        return ""
+    return inline_svg(to_svg(figure_of(drawn)), f"p{id(result):x}", result.heading)
 
 
 def inline_svg(svg: bytes, key: str, alt: str) -> str:

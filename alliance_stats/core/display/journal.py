@@ -1,0 +1,229 @@
+"""A result's numbers as a journal prints them: rows in groups, intervals in brackets, words.
+
+One function for every table of the package: columns that all results share (`TIDY_COLUMNS`) are
+written as APA asks, all others by their kind; what is empty or the same in every row is left out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from . import columns as col
+from . import formatting as fmt
+from .labels import label_of, level_of, random_label
+from .table import Column, Table
+
+SHOWN = ("estimate", "std_error", "conf_low", "conf_high", "statistic", "df", "p_value")
+ROWS = 60
+"""So many rows are shown; a table that is longer says how many there are."""
+
+
+def journal_table(
+    frame: pd.DataFrame,
+    *,
+    title: str = "",
+    labels: Mapping[str, str] | None = None,
+    confidence: float = 0.95,
+) -> Table:
+    """Return a table of a result as it is read.
+
+    Parameters
+    ----------
+    frame
+        Rows of ``tidy()``, or any other table of a result.
+    title
+        The line above it.
+    labels
+        Words for terms and columns.
+    confidence
+        Level of ``conf_low`` and ``conf_high``.
+    """
+    note = ""
+    if len(frame) > ROWS:
+        note = f"{ROWS} of {len(frame)} rows are shown; `tidy()` has all of them."
+    rows = frame.head(ROWS).reset_index(drop=True)
+    if not {"term", "estimate"} <= set(rows.columns):
+        return Table("table", title, rows, _any_columns(rows, labels, confidence), "", note)
+    parts, names = _parts(rows, labels)
+    rows = rows.assign(part=parts, label=names)
+    order = {part: place for place, part in enumerate(_in_order(parts))}
+    rows = rows.sort_values("part", key=lambda kept: kept.map(order), kind="stable")
+    others = [name for name in _others(rows) if name not in ("part", "label")]
+    columns = (
+        col.text("label", ""),
+        *_numbers(rows, confidence),
+        *_any_columns(rows[others], labels, confidence),
+    )
+    group = "part" if len(order) > 1 or next(iter(order), "") else ""
+    return Table("table", title, rows.reset_index(drop=True), columns, "", note, group)
+
+
+def _parts(rows: pd.DataFrame, labels: Mapping[str, str] | None) -> tuple[list[str], list[str]]:
+    """Return for each row the heading it stands under, and what it is called there."""
+    fixed = rows["effect"].eq("fixed") if "effect" in rows else pd.Series(True, rows.index)
+    terms = rows["term"].astype(str)
+    group = rows["group"].fillna("").astype(str) if "group" in rows else pd.Series("", rows.index)
+    # Where terms share a first word that is no term itself (as in an interaction it would be),
+    # that word is a heading.
+    first = terms[fixed & terms.str.contains(":")].map(lambda term: term.partition(":")[0])
+    heads = set(first[first.duplicated(keep=False) | (len(first) == len(terms))]) - set(terms)
+    given = labels or {}
+    levels = any(level_of(term) for term in terms[fixed] if term not in given)
+    models = rows["model"].astype(str) if "model" in rows else group.mask(group.ne(""), "")
+    several = _differ(models)
+    kinds = rows.get("effect", group)
+    parts, names = [], []
+    for place, term in terms.items():
+        whose, model = group[place], models[place] if several else ""
+        if not fixed[place] and kinds[place] == "random":
+            part, name = "Random effects", random_label(term, whose, labels)
+        elif not fixed[place]:
+            part, name = label_of(whose.removesuffix("_id"), labels), given.get(term, term)
+        elif term not in given and term.partition(":")[0] in heads:
+            head, _, rest = term.partition(":")
+            part, name = label_of(head.strip(), labels), label_of(rest.strip(), labels)
+        elif whose:
+            part, name = label_of(whose, labels), label_of(term, labels)
+        else:
+            part = level_of(term) if levels and term not in given else ""
+            name = label_of(term, labels, level=not part)
+        if not part and (levels or not fixed.all()):
+            part = "Fixed effects"
+        elif not part and heads:
+            part = "Overall"
+        parts.append(": ".join(word for word in (model, part) if word))
+        names.append(name)
+    return parts, names
+
+
+def _in_order(parts: list[str]) -> list[str]:
+    """Return headings as they come, the random effects of each model behind its others."""
+    found = list(dict.fromkeys(parts))
+    model = {part: part.rpartition(": ")[0] for part in found}
+    first = {name: place for place, name in reversed(list(enumerate(model.values())))}
+    return sorted(found, key=lambda part: (first[model[part]], part.endswith("Random effects")))
+
+
+def _numbers(rows: pd.DataFrame, confidence: float) -> list[Column]:
+    """Return the columns that all results share, those without any value left out."""
+    there = [name for name in SHOWN if name in rows and rows[name].notna().any()]
+    digits = fmt.decimals_for(rows["std_error"]) if "std_error" in there else 2
+    kept = [
+        col.cell(
+            "estimate", "Estimate", lambda row: fmt.number(row["estimate"], _digits(row, digits))
+        )
+    ]
+    if "std_error" in there:
+        kept.append(
+            col.cell(
+                "std_error", "SE", lambda row: fmt.number(row["std_error"], _digits(row, digits))
+            )
+        )
+    if "conf_low" in there or "conf_high" in there:
+        kept.append(_interval(confidence, digits))
+    if "statistic" in there:
+        kept.append(
+            col.cell("statistic", _letter(rows), lambda row: fmt.number(row["statistic"], 2))
+        )
+    if "df" in there and rows["df"].map(math.isfinite).any():
+        kept.append(col.cell("df", "df", lambda row: fmt.degrees(row["df"])))
+    if "p_value" in there:
+        kept.append(col.cell("p_value", "p", lambda row: fmt.p_value(row["p_value"])))
+    return kept
+
+
+def _letter(rows: pd.DataFrame) -> str:
+    """Return the letter of the statistic: t where it has finite degrees of freedom, z where not."""
+    told = rows.loc[rows["statistic"].notna(), "df"] if "df" in rows else pd.Series(dtype=float)
+    finite = told.dropna().map(math.isfinite)
+    if not len(finite) or _differ(finite):
+        return "Statistic"
+    return "t" if finite.iloc[0] else "z"
+
+
+def _digits(row: pd.Series, digits: int) -> int:
+    """Return the decimals of a row: those of the table, more where its error would be zero."""
+    value, error = row["estimate"], row.get("std_error")
+    if fmt.is_missing(error) or not error:
+        low, high = row.get("conf_low"), row.get("conf_high")
+        error = None if fmt.is_missing(low) or fmt.is_missing(high) else (high - low) / 4
+    if error and math.isfinite(error):
+        few = abs(error) < 0.5 * 10.0**-digits  # it would be shown as zero
+        return min(1 - math.floor(math.log10(abs(error))), 6) if few else digits
+    if fmt.is_missing(value) or not math.isfinite(value) or float(value).is_integer():
+        return 0
+    return digits if abs(value) >= 0.1 else min(digits + 2, 6)
+
+
+def _interval(confidence: float, digits: int) -> Column:
+    def write(row: pd.Series) -> str:
+        ends = fmt.interval(row.get("conf_low"), row.get("conf_high"), _digits(row, digits))
+        return "" if ends == fmt.MISSING else ends
+
+    return Column(f"{100 * confidence:g}% CI", write)
+
+
+def _others(rows: pd.DataFrame) -> list[str]:
+    """Return the columns beyond the glossary that tell rows apart inside their groups."""
+    known = {"effect", "group", "term", *SHOWN}
+    further = [name for name in rows.columns if name not in known]
+    return [
+        name
+        for name in further
+        if rows[name].notna().any()
+        and any(_differ(part.astype(str)) for _, part in rows.groupby("part")[name])
+    ]
+
+
+def _differ(values: pd.Series) -> bool:
+    return bool((values != values.iloc[0]).any())
+
+
+def _any_columns(
+    frame: pd.DataFrame, labels: Mapping[str, str] | None, confidence: float
+) -> tuple[Column, ...]:
+    """Return columns of a table of any kind, each written by what it holds."""
+    columns = []
+    for name in map(str, frame.columns):
+        values = frame[name]
+        if values.isna().all() or (name == "conf_high" and "conf_low" in frame):
+            continue
+        label = (labels or {}).get(name, label_of(name))
+        if name == "conf_low" and "conf_high" in frame:
+            columns.append(
+                col.cell(name, f"{100 * confidence:g}% CI", lambda row: fmt.interval(
+                    row["conf_low"], row["conf_high"], 3 if abs(row["conf_low"]) < 1 else 2))
+            )  # fmt: skip
+        elif pd.api.types.is_bool_dtype(values):
+            columns.append(
+                col.cell(name, label, lambda row, name=name: "yes" if row[name] else "no")
+            )
+        elif not pd.api.types.is_numeric_dtype(values):
+            columns.append(col.text(name, label))
+        elif name in ("p", "p_value") or name.startswith("p_") or name.endswith("_p"):
+            of = name.removeprefix("p_").removesuffix("_p")
+            rest = "" if of in ("p", "value") else f" ({label_of(of)})"
+            columns.append(
+                col.cell(name, f"p{rest}", lambda row, name=name: fmt.p_value(row[name]))
+            )
+        else:
+            columns.append(col.cell(name, label, lambda row, name=name: written(row[name])))
+    return tuple(columns)
+
+
+def written(value: Any) -> str:
+    """Return one number that stands alone: whole as it is, else three digits that count.
+
+    Examples
+    --------
+    >>> written(623.0), written(0.012345), written(-1234.56)
+    ('623', '0.0123', '−1,234.6')
+    """
+    if fmt.is_missing(value) or not math.isfinite(value) or float(value).is_integer():
+        return fmt.number(value, 0)
+    size = 0 if not value else math.floor(math.log10(abs(value)))
+    return fmt.number(value, max(1, min(2 - size, 6)))

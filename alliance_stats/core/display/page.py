@@ -1,0 +1,142 @@
+"""What a result shows, laid out: the same blocks as text, HTML, LaTeX and a Word document."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from html import escape
+from typing import TypeAlias
+
+from .rendering import grouped_rows, to_html
+from .table import Table
+
+Block: TypeAlias = Table | str
+"""A table, or a paragraph of plain text."""
+
+MEANINGS = "What the terms mean"
+"""The title of a table that a page folds."""
+
+GRAVE = re.compile(
+    r"do not report|did not converge|not converged|cannot be trusted|no estimate|singular|"
+    r"estimated as zero|separat|too few|not be read|biased",
+    re.IGNORECASE,
+)
+"""Words of messages that change how a number is read; they stand above the fold."""
+
+STYLE = (
+    "<style>.alliance-result{color:inherit;font:inherit;max-width:64em;overflow-x:auto}"
+    ".alliance-result table{border-collapse:collapse;border-top:1.5px solid;"
+    "border-bottom:1.5px solid;margin:.4em 0;color:inherit;background:none}"
+    ".alliance-result :is(th,td){padding:.15em .7em;text-align:right;border:none;"
+    "background:none;color:inherit;font-weight:normal;white-space:nowrap}"
+    ".alliance-result thead th{border-bottom:1px solid}"
+    ".alliance-result :is(th,td):is(.gt_left,:first-child){text-align:left;white-space:normal}"
+    ".alliance-result :is(th,td).gt_group_heading{text-align:left;font-style:italic;"
+    "padding-top:.5em}.alliance-result tbody tr:nth-child(even){background:none}"
+    ".alliance-result p{margin:.3em 0;white-space:pre-wrap}.alliance-result ul{margin:.2em 0}"
+    ".alliance-result .picture{background:#fff;display:inline-block;max-width:100%}"
+    ".alliance-result .picture svg{max-width:100%;height:auto}</style>"
+)
+
+
+def as_text(heading: str, blocks: Sequence[Block], notes: Sequence[str]) -> str:
+    """Return the blocks for a console: aligned, nothing wider than its words."""
+    parts = [heading] if heading else []
+    for block in blocks:
+        if isinstance(block, str):
+            parts.append(block)
+            continue
+        lines = [block.title] if block.title else []
+        parts.append("\n".join([*lines, _aligned(block), *([block.note] if block.note else [])]))
+    return "\n\n".join([*parts, *(f"Note: {note}" for note in notes)])
+
+
+def _aligned(table: Table) -> str:
+    head = [column.label for column in table.columns]
+    rows = grouped_rows(table, indent="  ")
+    widths = [max(map(len, texts)) for texts in zip(head, *rows, strict=True)]
+    if table.group:  # a heading may run into the numbers' columns
+        own = [row[0] for row in rows if any(row[1:])]
+        widths[0] = max(map(len, [head[0], *own]))
+    lines = []
+    for texts in [head, *rows]:
+        kept = [
+            text.ljust(width) if column.align == "left" else text.rjust(width)
+            for text, width, column in zip(texts, widths, table.columns, strict=True)
+        ]
+        lines.append("  ".join(kept).rstrip())
+    return "\n".join(lines)
+
+
+def as_html(heading: str, blocks: Sequence[Block], notes: Sequence[str], picture: str = "") -> str:
+    """Return the blocks for a notebook: grave notes above, the others folded below."""
+    parts = [f"<strong>{escape(heading)}</strong>"]
+    grave = [note for note in notes if GRAVE.search(note)]
+    parts += [f"<p>⚠ {escape(note)}</p>" for note in grave]
+    for block in blocks:
+        if isinstance(block, str):
+            parts.append(f"<p>{escape(block)}</p>")
+            continue
+        if block.title == MEANINGS:
+            parts.append(_folded(MEANINGS, to_html(block)))
+            continue
+        title = f"<p><em>{escape(block.title)}</em></p>" if block.title else ""
+        note = f"<p>{escape(block.note)}</p>" if block.note else ""
+        parts.append(f"{title}{to_html(block)}{note}")
+    if picture:
+        parts.append(f'<div class="picture">{picture}</div>')
+    rest = [note for note in notes if note not in grave]
+    if rest:
+        items = "".join(f"<li>{escape(note)}</li>" for note in rest)
+        named = "1 note" if len(rest) == 1 else f"{len(rest)} notes"
+        parts.append(_folded(named, f"<ul>{items}</ul>"))
+    return f'<div class="alliance-result">{STYLE}{"".join(parts)}</div>'
+
+
+def _folded(name: str, markup: str) -> str:
+    return f"<details><summary>{name}</summary>{markup}</details>"
+
+
+def whole(heading: str, markup: str) -> str:
+    """Return a display as a page of its own."""
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="generator" content="alliance_stats">'
+        '<meta name="viewport" content="width=device-width">'
+        f"<title>{escape(heading)}</title><style>:root{{color-scheme:light dark}}"
+        "body{font:11pt/1.4 Georgia,serif;margin:2em}</style></head>\n"
+        f"<body>{markup}</body></html>\n"
+    )
+
+
+def as_latex(heading: str, blocks: Sequence[Block], notes: Sequence[str]) -> str:
+    r"""Return the tables as LaTeX with ``\toprule`` (package booktabs), the notes beneath."""
+    parts = []
+    for block in blocks:
+        if isinstance(block, str):
+            continue
+        sides = "".join(column.align[0] for column in block.columns)
+        head = [_tex(column.label) for column in block.columns]
+        rows = [[_tex(text) for text in row] for row in grouped_rows(block, indent="~~")]
+        body = [" & ".join(row) + r" \\" for row in rows]
+        parts.append(
+            "\n".join(
+                [
+                    r"\begin{table}", rf"\caption{{{_tex(block.title or heading)}}}",
+                    rf"\begin{{tabular}}{{{sides}}}", r"\toprule", " & ".join(head) + r" \\",
+                    r"\midrule", *body, r"\bottomrule", r"\end{tabular}",
+                    *[rf"\par\textit{{Note.}} {_tex(' '.join(notes))}" for _ in notes[:1]],
+                    r"\end{table}",
+                ]
+            )
+        )  # fmt: skip
+    return "\n\n".join(parts)
+
+
+def _tex(text: str) -> str:
+    """Return plain text as LaTeX: what it would take for commands is shown as it stands."""
+    signs = {"−": "$-$", "–": "--", "×": r"$\times$", "²": "$^2$", "∞": r"$\infty$", "<": "$<$"}
+    signs |= {">": "$>$", "\\": r"\textbackslash{}", "^": r"\^{}", "~": r"\~{}", "\u00a0": "~"}
+    signs |= {sign: f"\\{sign}" for sign in "&%$#_{}"}
+    indent = "~~" if text.startswith("~~") else ""
+    return indent + "".join(signs.get(sign, sign) for sign in text.removeprefix("~~"))

@@ -1,0 +1,99 @@
+"""A result in sentences: what was found, in APA style, and what was done, for a methods section."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import version
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..yaml_reading import read_yaml
+from . import formatting as fmt
+from .journal import journal_table, written
+from .table import Table
+
+SENTENCES = 30
+"""So many terms are told in sentences; of more it says how many there are."""
+
+
+def findings(
+    tidy: pd.DataFrame, *, labels: Mapping[str, str] | None, confidence: float
+) -> list[str]:
+    """Return one sentence a term: its estimate, interval, test and p value, where there are any."""
+    told = tidy[tidy["effect"].ne("random") & tidy["estimate"].notna()]
+    table = journal_table(told.head(SENTENCES), labels=labels, confidence=confidence)
+    said = [_sentence(table, row, confidence) for _, row in table.frame.iterrows()]
+    if len(told) > SENTENCES:
+        said.append(f"{len(told) - SENTENCES} more terms stand in the table.")
+    return said
+
+
+def _sentence(table: Table, row: pd.Series, confidence: float) -> str:
+    cell = {column.label: column.write(row) for column in table.columns}
+    part = str(row["part"]).removesuffix("Fixed effects").removesuffix(": ") if table.group else ""
+    part = "" if part == "Overall" else part
+    name = f"{part}: {row['label']}" if part else row["label"]
+    tested = not fmt.is_missing(row.get("p_value"))
+    statistic = row.get("statistic")
+    coefficient = tested and cell.get("SE") and not fmt.is_missing(statistic)
+    numbers = [f"{'b' if coefficient else 'estimate'} = {cell['Estimate']}"]
+    if cell.get("SE"):
+        numbers.append(f"SE = {cell['SE']}")
+    interval = cell.get(f"{100 * confidence:g}% CI")
+    if interval:
+        numbers.append(f"{100 * confidence:g}% CI {interval}")
+    if not fmt.is_missing(statistic) and tested:
+        df = row.get("df")
+        finite = not fmt.is_missing(df) and isfinite(df)
+        letter = f"t({fmt.degrees(df)})" if finite else "z"
+        if not cell.get("SE"):
+            letter = f"statistic ({fmt.degrees(df)} df)" if finite else "statistic"
+        numbers.append(f"{letter} = {fmt.number(statistic, 2)}")
+    if tested:
+        numbers.append(fmt.p_sentence(row["p_value"]).replace("\u00a0", " "))
+    return f"{name}: {', '.join(numbers)}."
+
+
+@cache
+def _entries() -> dict[str, Any]:
+    return dict(read_yaml(Path(__file__).with_name("methods.yaml")).value)
+
+
+def has_words(kind: str) -> bool:
+    """Return whether ``methods.yaml`` says what was done for this kind of result."""
+    return kind in _entries()
+
+
+def what_was_done(kind: str, facts: Mapping[str, Any]) -> str:
+    """Return what was done in one sentence, filled from the facts of a result."""
+    words = " ".join(_entries()[kind]["done"].split())
+    return words.format_map({name: _fact(name, value) for name, value in facts.items()})
+
+
+def methods_paragraph(kind: str, facts: Mapping[str, Any], confidence: float) -> str:
+    """Return the paragraph of a methods section: what was done, with what, after whom."""
+    said = [what_was_done(kind, facts)]
+    if facts.get("has_intervals"):
+        said.append(f"Intervals are at {100 * confidence:g} %.")
+    versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "pandas"))
+    said.append(
+        f"Computed with alliance_stats {version('alliance_stats')} (Python "
+        f"{platform.python_version()}; {versions})."
+    )
+    sources = _entries()[kind].get("sources", [])
+    if sources:
+        said.append(f"Sources of the method: {'; '.join(sources)}.")
+    return " ".join(said)
+
+
+def _fact(name: str, value: Any) -> str:
+    if isinstance(value, str):
+        return value if name == "rule" or " " in value else value.replace("_", " ")
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return written(value)
+    return "none" if value is None else str(value)
