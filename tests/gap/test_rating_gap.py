@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
+from alliance_stats.core.display.formatting import number
 from alliance_stats.gap.description.course import mean_model
 from alliance_stats.gap.description.gap_statistics import dyad_sums
 from alliance_stats.gap.description.rating_gap import TERMS
@@ -143,7 +144,7 @@ def test_only_what_is_tested_against_zero_has_a_statistic():
     assert tested == ["mean_gap", "change_per_session"]
     text = found.summary()
     assert all(meaning in text for meaning in TERMS.values())
-    assert f" {found.table['estimate'].iloc[0]:.4g} " in text
+    assert f" {number(found.table['estimate'].iloc[0], 3)} " in text
 
 
 def test_a_planted_change_over_sessions_is_found():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,8 @@ from .waves import Waves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from ...core.display.page import Block
 
 WAVE = re.compile(r"^(.*)\[(\d+|later)\]$")
 LAGS = ("x_on_x", "x_on_y", "y_on_x", "y_on_y")
@@ -125,9 +127,11 @@ class CrossLagged(Result):
         size = {"n_waves": len(self.waves), "n_parameters": len(self.estimates.theta)}
         return glance_row(self, "model", "lags", "n_clients", **size, llf=self.llf, **parts)
 
-    def _tables(self) -> list[pd.DataFrame]:
+    def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
+        """Return the terms without those that only describe waves, and the fit."""
         of_waves = self.table["term"].str.match(r"mean_[xy]$|var_[xy]_within$")
-        return [self.table[~of_waves].drop(columns=["effect", "group"]), self.glance()]
+        fit = self.glance().drop(columns=["model", "lags"])
+        return [self._table(self.table[~of_waves], labels), self._table(fit, labels)]
 
     def standardised(self) -> pd.DataFrame:
         """Return the lagged effects in standard deviations, by wave and as their mean over waves.
