@@ -277,3 +277,18 @@ def test_a_time_with_decimals_and_a_unit_stands_beside_or_in_place_of_an_occasio
     assert again.time_unit == opened.time_unit == "month"
     assert again.assessments.equals(opened.assessments)
     assert [rule for _, rule, _, _ in told(folder)] == ["converted_time"]
+
+
+def test_a_card_may_have_a_form_of_a_rater_that_the_study_declares(tmp_path):
+    card = "id: kid\ntitle: Kid\nraters: {parent: own form}\n"
+    card += "total: {low: 0, high: 30}\ndirection: lower_is_better\n"
+    (tmp_path / "measures").mkdir()
+    (tmp_path / "measures" / "kid.yaml").write_text(card, encoding="utf-8")
+    source = """\
+        - {file: e.csv, client_id: id, session: n, measures: [{measure: kid, score: kid}]}
+        """
+    head = "raters: {parent: Parent}\n"
+    opened = al.open_study(study(tmp_path, source, head, e="id,n,kid\n1,1,12\n"))
+    assert opened.select("kid//parent")["score"].tolist() == [12]
+    errors = [p for p in told(study(tmp_path, source, e="id,n,kid\n1,1,12\n")) if p[0] == "error"]
+    assert [rule for _, rule, *_ in errors] == ["not_allowed"]

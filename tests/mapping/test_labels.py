@@ -122,3 +122,46 @@ def test_an_occasion_or_a_rater_may_be_a_code_with_a_label(tmp_path):
     table = al.open_study(folder).assessments
     assert set(table["occasion"]) == {"pre", "Ende"}
     assert set(table["rater"]) == {"client"}
+
+
+def test_a_draft_reads_answers_by_their_labels_where_the_codes_do_not_fit(tmp_path):
+    study(tmp_path, {**ORDER, 9: "no answer"}, phq1={**ORDER, 9: "no answer"})
+    draft = al.suggest_mapping(tmp_path / "a.sav")
+    assert "measures" not in draft["sources"][0]  # five labels for four answers
+    study(tmp_path, ORDER)
+    draft = al.suggest_mapping(tmp_path)
+    (source,) = [one for one in draft["sources"] if one["file"] == "a.sav"]
+    assert source["measures"] == [
+        {"measure": "phq-9", "rater": "client", "items": "phq{item}", "answers": "labels"}
+    ]
+    assert any("labels of their codes" in doubt for doubt in draft.doubts)
+    (tmp_path / "study.yaml").write_text(draft.to_yaml(), encoding="utf-8")
+    assert al.open_study(tmp_path).ratings["value"].between(0, 3).all()
+
+
+def test_a_draft_of_a_wide_file_too(tmp_path):
+    wide = pd.DataFrame({"klnr": [1.0 + c for c in range(N)]})
+    columns = {
+        f"phq_s{s}_{i}": [1.0 + (c + s) % 4 for c in range(N)]
+        for s in (1, 2, 3)
+        for i in range(1, 10)
+    }
+    words = dict.fromkeys(columns, ORDER)
+    wide = pd.concat([wide, pd.DataFrame(columns)], axis=1)
+    pyreadstat.write_sav(wide, tmp_path / "a.sav", variable_value_labels=words)
+    (source,) = al.suggest_mapping(tmp_path)["sources"]
+    assert source["measures"] == [
+        {
+            "measure": "phq-9",
+            "rater": "client",
+            "items": "phq_s{session}_{item}",
+            "answers": "labels",
+        }
+    ]
+
+
+def test_what_is_dropped_before_sharing_takes_its_labels_along(tmp_path):
+    opened = al.open_study(study(tmp_path, ORDER))
+    key = "correct horse battery staple"
+    assert set(al.pseudonymise(opened, key=key).labels) == {"sex"}
+    assert al.pseudonymise(opened, key=key, drop=["sex"]).labels == {}

@@ -6,33 +6,26 @@ import re
 from typing import Any
 
 from ...errors import listing
-from .source import Source
+from .file_labels import answer_labels
 
 _NUMBER = (re.compile(r"\s*[(\[]?(-?\d+)\b"), re.compile(r".*=\s*(-?\d+)\s*$"))
 """A label with its answer before or behind: ``3 = often``, ``(3) often``, ``often = 3``."""
 
 
 def answers_by_labels(
-    source: Source, column: str, measure: str, limits: tuple[float, float] | None
+    source: Any, column: str, measure: str, limits: tuple[float, float] | None
 ) -> dict[Any, float]:
     """Return code → answer of a column, by the number in each label, else by their order.
 
     `limits` are the lowest and highest answer of the form, where the card says them. What is read
     otherwise than it stands there is told.
     """
-    labels = source.answer_labels(column)
+    labels = answer_labels(source, column)
     if not labels:
         _tell_unclear(source, column, measure, "the file has no labels of its values")
         return {}
-    hits = {
-        code: next(filter(None, (p.match(w) for p in _NUMBER)), None) for code, w in labels.items()
-    }
-    numbers = {code: float(hit[1]) for code, hit in hits.items() if hit}
-    if len(set(numbers.values())) == len(labels):
-        answers = numbers
-    elif limits and len(labels) == limits[1] - limits[0] + 1 and not _texts(labels):
-        answers = {code: limits[0] + at for at, code in enumerate(sorted(labels))}
-    else:
+    answers = answers_from(labels, limits)
+    if answers is None:
         span = f"{limits[0]:g} to {limits[1]:g}" if limits else "of a form without a card"
         why = f"not each of its {len(labels)} labels has a number, and the answers are {span}"
         _tell_unclear(source, column, measure, why)
@@ -52,11 +45,24 @@ def answers_by_labels(
     return answers
 
 
-def _texts(labels: dict[Any, str]) -> bool:
-    return any(isinstance(code, str) for code in labels)
+def answers_from(
+    labels: dict[Any, str], limits: tuple[float, float] | None
+) -> dict[Any, float] | None:
+    """Return code → answer by the number in each label, else by their order; None if unclear."""
+    hits = {
+        code: next(filter(None, (form.match(word) for form in _NUMBER)), None)
+        for code, word in labels.items()
+    }
+    numbers = {code: float(hit[1]) for code, hit in hits.items() if hit}
+    if len(set(numbers.values())) == len(labels):
+        return numbers
+    texts = any(isinstance(code, str) for code in labels)
+    if limits and len(labels) == limits[1] - limits[0] + 1 and not texts:
+        return {code: limits[0] + at for at, code in enumerate(sorted(labels))}
+    return None
 
 
-def _tell_unclear(source: Source, column: str, measure: str, why: str) -> None:
+def _tell_unclear(source: Any, column: str, measure: str, why: str) -> None:
     if ("labels", measure) in source.told:
         return
     source.told.add(("labels", measure))

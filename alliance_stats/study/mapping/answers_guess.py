@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,8 @@ class Answers:
 
     values: np.ndarray
     slips: np.ndarray
+    labels: dict[Any, str] = field(default_factory=dict)
+    """Code → label, where all of the columns share them."""
 
     @classmethod
     def of(cls, frame: pd.DataFrame, columns: Iterable[str]) -> Answers:
@@ -91,3 +93,27 @@ def sums_of(card: Any, scale: str, answers: Answers) -> str:
     if key.method == "mean" and answers.within((low, high)):
         return "; these are sums: divide by the number of items, or map the items"
     return ""
+
+
+def number_columns(frame: pd.DataFrame) -> set[str]:
+    """Return the columns that hold numbers, but for one cell in twenty."""
+    kinds = [isinstance(kind, np.dtype) and kind.kind in "iuf" for kind in frame.dtypes]
+    plain = np.array(kinds, dtype=bool)
+    filled = frame.loc[:, plain].notna().any().to_numpy()
+    found = set(frame.columns[plain][filled])
+    texts, stack = stacked_texts(frame)
+    others = frame.loc[:, ~plain].drop(columns=texts)
+    asked = {str(name): series for name, series in others.items() if series.dtype.kind not in "Mm"}
+    return found | {
+        *_mostly_numbers(texts, stack, len(frame)),
+        *(n for n, series in asked.items() if _mostly_numbers([str(n)], series, len(series))),
+    }
+
+
+def _mostly_numbers(names: list[str], stack: pd.Series, n_rows: int) -> list[str]:
+    """Return those of the columns, one below the other in `stack`, that hold numbers."""
+    values, bad = numbers(stack)
+    there = (~np.isnan(values)).reshape(len(names), n_rows).sum(axis=1)
+    n_bad = np.bincount(bad // max(n_rows, 1), minlength=len(names))
+    mostly = (there > 0) & (n_bad <= 0.05 * (there + n_bad))
+    return [name for name, each in zip(names, mostly, strict=True) if each]

@@ -9,8 +9,8 @@ import pandas as pd
 
 from ..origin import BESIDE, Origin
 from ..tables import TABLES
+from .gathering import Gathered, Part
 from .people import first_of
-from .source import Gathered, Part
 from .values import plain_text
 from .who import COURSE
 

@@ -15,11 +15,10 @@ import numpy as np
 import pandas as pd
 
 from ...errors import listing
-from ..frames import stacked_texts
-from .answers_guess import Answers, fitting_cards, sums_of
+from .answer_labels import answers_from
+from .answers_guess import Answers, fitting_cards, number_columns, sums_of
 from .names import NUMBERED, WORDS, Named, aliases_of, folded, measures_in, scale_in
 from .patterns import parse_pattern
-from .values import numbers
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ def guess_measures(
     """
     guesses: list[Guess] = []
     why: dict[str, str] = {}
-    numeric = _number_columns(frame[names])
+    numeric = number_columns(frame[names])
     families = list(_families([n for n in names if n in numeric and "{" not in n], registry))
     for family in sorted(families, key=lambda f: -len(f.names)):
         try:
@@ -163,6 +162,7 @@ def _guess(
     fixed = set(range(family.rows.shape[1])) - set(family.varying)
     readings = measures_in(family.names[0], fixed, registry)
     answers = Answers.of(frame, family.names)
+    answers = replace(answers, labels=_labels_of(frame, family.names))
     reasons = []
     for named in readings:
         try:
@@ -238,7 +238,19 @@ def _as_read(
 
 
 def _are_items(family: _Family, position: int, cards: list[Any], answers: Answers) -> bool:
-    return bool(fitting_cards(cards, set(family.rows[:, position]), answers))
+    found = set(family.rows[:, position])
+    by_labels = ((card, _by_labels(answers, card)) for card in cards)
+    return bool(fitting_cards(cards, found, answers)) or any(
+        meant is not None and fitting_cards([card], found, meant) for card, meant in by_labels
+    )
+
+
+def _by_labels(answers: Answers, card: Any) -> Answers | None:
+    """Return what the codes stand for by their labels, where these are answers of a form."""
+    made = answers_from(answers.labels, card.range) if answers.labels else None
+    if not made or not set(answers.values.tolist()) <= {float(code) for code in made}:
+        return None
+    return replace(answers, values=np.unique(list(made.values())), labels={})
 
 
 def _two_numbers(
@@ -282,6 +294,8 @@ def _items(
 ) -> Guess:
     found = set(family.rows[:, item])
     fitting = fitting_cards(cards, found, answers)
+    if not fitting and answers.labels:
+        return _labelled_items(family, cards, rater, answers, item, session)
     if not fitting:
         raise UnplacedError(_no_form_fits(cards, answers, _labels(cards)))
     card = min(fitting, key=lambda c: (c.n_items != max(found), c.range.high))
@@ -297,6 +311,34 @@ def _items(
     placeholders = {item: "item"} | ({} if session is None else {session: "session"})
     entry = {"measure": card.name, "rater": whose, "items": family.pattern(placeholders)}
     return Guess(entry, family.names, "; ".join(filter(None, doubts)), answers.codes(card.range))
+
+
+def _labelled_items(
+    family: _Family,
+    cards: list[Any],
+    rater: str,
+    answers: Answers,
+    item: int,
+    session: int | None,
+) -> Guess:
+    """Return the items of a form whose codes stand for answers as their labels say."""
+    for card in cards:
+        meant = _by_labels(answers, card)
+        if meant is not None:
+            guess = _items(family, [card], rater, meant, item, session)
+            doubt = "the answers are read by the labels of their codes"
+            doubts = "; ".join(filter(None, [guess.doubt, doubt]))
+            return replace(guess, entry=guess.entry | {"answers": "labels"}, doubt=doubts)
+    raise UnplacedError(_no_form_fits(cards, answers, _labels(cards)))
+
+
+def _labels_of(frame: pd.DataFrame, names: tuple[str, ...]) -> dict[Any, str]:
+    """Return the labels that the answers in columns share, but for codes that mean missing."""
+    labels = [(frame.attrs.get("value_labels") or {}).get(name, {}) for name in names]
+    missing = (frame.attrs.get("user_missing") or {}).get(names[0], ())
+    if not labels[0] or any(each != labels[0] for each in labels):
+        return {}
+    return {code: word for code, word in labels[0].items() if code not in missing}
 
 
 def _total(
@@ -354,30 +396,3 @@ def _whose(card: Any, rater: str) -> tuple[str, str]:
     return next((each for each in ("client", *card.raters) if each in card.raters), ""), (
         "the rater is assumed"
     )
-
-
-# -- which columns hold numbers ---------------------------------------------------------------
-
-
-def _number_columns(frame: pd.DataFrame) -> set[str]:
-    """Return the columns that hold numbers, but for one cell in twenty."""
-    kinds = [isinstance(kind, np.dtype) and kind.kind in "iuf" for kind in frame.dtypes]
-    plain = np.array(kinds, dtype=bool)
-    filled = frame.loc[:, plain].notna().any().to_numpy()
-    found = set(frame.columns[plain][filled])
-    texts, stack = stacked_texts(frame)
-    others = frame.loc[:, ~plain].drop(columns=texts)
-    asked = {str(name): series for name, series in others.items() if series.dtype.kind not in "Mm"}
-    return found | {
-        *_mostly_numbers(texts, stack, len(frame)),
-        *(n for n, series in asked.items() if _mostly_numbers([str(n)], series, len(series))),
-    }
-
-
-def _mostly_numbers(names: list[str], stack: pd.Series, n_rows: int) -> list[str]:
-    """Return those of the columns, one below the other in `stack`, that hold numbers."""
-    values, bad = numbers(stack)
-    there = (~np.isnan(values)).reshape(len(names), n_rows).sum(axis=1)
-    n_bad = np.bincount(bad // max(n_rows, 1), minlength=len(names))
-    mostly = (there > 0) & (n_bad <= 0.05 * (there + n_bad))
-    return [name for name, each in zip(names, mostly, strict=True) if each]

@@ -11,17 +11,14 @@ from ...errors import AllianceStatsError
 from .patterns import when_of
 from .people import client_rows, therapist_rows, with_the_client
 from .source import Source
-from .tables_of import settled
+from .tables_of import blank_rows, no_session, settled, tables_for
 from .values import categories_of
 from .vocabulary import fields_of
 from .wide import (
     Block,
-    blank_rows,
     block_part,
     long_frame,
     matrix,
-    no_session,
-    tables_for,
 )
 
 KEYS = ("client_id", "occasion", "rater", "measure", "scale", "score")

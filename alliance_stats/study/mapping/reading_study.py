@@ -13,10 +13,12 @@ from ..reading import Loaded, load
 from ..reading.loaded import Conventions
 from .assembling import assemble
 from .describing import read_description
+from .file_labels import labels_of
+from .gathering import Gathered
 from .package import name_of, not_readable, options_of, read_package, sources_of
 from .paths import inside
 from .sessions_of import read_open_source
-from .source import Gathered, Source
+from .source import Source
 from .spec import SourceSpec
 from .tables_of import table_part
 from .who import note_ids
@@ -51,12 +53,13 @@ def read_study(path: str | os.PathLike[str]) -> RawStudy:
     if found.suffix == ".json":
         sources = _from_package(found, raw)
     else:
-        spec, problems = read_description(found)
-        raw.name = spec.name
+        described, problems = read_description(found)
+        raw.name = described.name
         raw.problems += problems
-        raw.options |= {"synthetic": spec.synthetic, "description": spec.description}
-        raw.options |= spec.extra | {"raters": spec.raters, "time_unit": spec.time_unit}
-        sources = [(source, _conventions(source)) for source in spec.sources]
+        raw.options |= {"synthetic": described.synthetic, "description": described.description}
+        raw.options |= described.extra
+        raw.options |= {"raters": described.raters, "time_unit": described.time_unit}
+        sources = [(source, _conventions(source)) for source in described.sources]
     gathered.time_unit = raw.options.get("time_unit")
     gathered.raters += tuple(raw.options.get("raters", ()))
     prefixed = any(source.id_prefix for source, _ in sources)
@@ -64,7 +67,7 @@ def read_study(path: str | os.PathLike[str]) -> RawStudy:
         source = _read_source(spec, conventions, folder, raw, gathered)
         if source is None:
             continue
-        gathered.labels.append(source.labels_of(source.further(spec.table or "sessions")))
+        gathered.labels.append(labels_of(source, source.further(spec.table or "sessions")))
         if prefixed:
             note_ids(source)
     return _finished(raw, gathered)

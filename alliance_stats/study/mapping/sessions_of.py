@@ -10,20 +10,18 @@ import pandas as pd
 
 from ...errors import plural
 from .assembling import stacked
+from .gathering import Part
 from .occasions import read_occasions, repeated_keys
 from .people import client_rows, first_of, therapist_rows
-from .source import Part, Source
-from .tables_of import settled, table_part, with_further
+from .source import Source
+from .tables_of import blank_rows, no_session, settled, table_part, tables_for, with_further
 from .vocabulary import fields_of
 from .wide import (
     Block,
-    blank_rows,
     block_part,
     blocks_of,
     long_frame,
     matrix,
-    no_session,
-    tables_for,
 )
 
 _EXACT = 2.0**53

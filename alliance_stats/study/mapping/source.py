@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ...errors import did_you_mean, listing
-from ..labels import Labels
-from ..origin import Layout, Problem, SetAside, Written
+from ..origin import Layout, Written
 from ..reading import Loaded
+from .file_labels import in_words
+from .gathering import Gathered, Part
 from .noting import Notes
 from .patterns import Match, PatternError, Slot, parse_pattern, when_of
 from .spec import SourceSpec
-from .taking import Takings
 from .values import (
     as_word,
     categories_of,
@@ -30,54 +29,10 @@ from .values import (
     without_codes,
 )
 from .vocabulary import DAYS, KEYS, OCCASIONS, columns_for, enum_of, fields_of, type_of
-from .who import Who, settle_ids
+from .who import settle_ids
 
 ROW = "{row}"
 """In place of a column of clients: a row is a client, its id the row's number in the file."""
-
-
-@dataclass
-class Part:
-    """Rows of one canonical table that one file gives.
-
-    `given` is False for rows that were only derived (the sessions named in a file of ratings):
-    a table that is given goes before one that is derived.
-    """
-
-    table: str
-    frame: pd.DataFrame
-    rows: np.ndarray
-    layouts: tuple[Layout, ...]
-    layout: np.ndarray  # for each row, the position in `layouts`
-    given: bool = True
-    filled: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
-
-    def place(self, column: str) -> tuple[np.ndarray, np.ndarray]:
-        """Return the row and layout of each value of a column."""
-        return self.filled.get(column, (self.rows, self.layout))
-
-
-@dataclass
-class Gathered:
-    """What reading a whole study collects."""
-
-    registry: Any
-    parts: list[Part] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    set_aside: list[SetAside] = field(default_factory=list)
-    rows_in: dict[str, int] = field(default_factory=dict)
-    already_reversed: set[tuple[str, str]] = field(default_factory=set)
-    raters: tuple[str, ...] = enum_of("ratings", "rater")
-    time_unit: str | None = None
-    takings: Takings = field(default_factory=Takings)
-    who: Who = field(default_factory=Who)
-    labels: list[dict[str, Labels]] = field(default_factory=list)
-
-    def leave_out(self, table: str, reason: str, rows: int, file: str) -> None:
-        """Count rows that came in and are not kept."""
-        if rows:
-            self.rows_in[table] = self.rows_in.get(table, 0) + rows
-            self.set_aside.append(SetAside(table, reason, rows, file))
 
 
 class Source:
@@ -399,33 +354,9 @@ class Source:
     def _labelled(self, series: pd.Series, table: str, name: str, column: str) -> pd.Series:
         """Return codes as their labels where these are words we know, or the column holds words."""
         free = name in ("occasion", "condition", "training")
-        return self.in_words(series, column, OCCASIONS if free else enum_of(table, name), free=free)
-
-    def in_words(
-        self, series: pd.Series, column: str, known: Iterable[str], *, free: bool = False
-    ) -> pd.Series:
-        """Return codes as their labels where all these are `known` words (or any word will do)."""
-        small = {word.casefold(): word for word in known}
-        labels = {c: str(label).strip() for c, label in self.labels.get(column, {}).items()}
-        if not labels or not (free or {w.casefold() for w in labels.values()} <= set(small)):
-            return series
-        words = {code: small.get(w.casefold(), w) for code, w in labels.items()}
-        self.written.columns.setdefault(column, self.frame[column])
-        return recoded(series, words)
-
-    def answer_labels(self, column: str) -> dict[Any, str]:
-        """Return code → label of a column, without codes that mean missing."""
-        missing = {*self.user_missing.get(column, ()), *self.spec.missing}
-        return {c: word for c, word in self.labels.get(column, {}).items() if c not in missing}
-
-    def labels_of(self, names: Mapping[str, str]) -> dict[str, Labels]:
-        """Return what columns that come along, and their values, are called."""
-        found = {}
-        for name, column in names.items():
-            recoded_here = {name, column} & set(self.spec.recode)
-            values = {} if recoded_here else self.labels.get(column, {})
-            found[name] = Labels(str(self.titles.get(column) or ""), values)
-        return {name: labels for name, labels in found.items() if labels}
+        return in_words(
+            self, series, column, OCCASIONS if free else enum_of(table, name), free=free
+        )
 
     def part(
         self,

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from ..tables import table_schema
-from .source import Part, Source
+from .gathering import Part
+from .source import Source
 from .values import plain_text
 
 CATEGORICAL = {("ratings", name) for name in ("client_id", "rater", "measure")}
@@ -80,4 +81,38 @@ def _blank(frame: pd.DataFrame) -> np.ndarray:
         blank &= frame[name].isna().to_numpy()
         if not blank.any():
             break
+    return blank
+
+
+def tables_for(blocks: list[Any], items: str, given: str, scores: str) -> list[str]:
+    """Return the table of each block; totals beside their items are kept apart, to compare."""
+    forms = [(block.spec.measure, block.spec.rater, block.slot) for block in blocks]
+    with_items = {form for form, block in zip(forms, blocks, strict=True) if block.is_items}
+    return [
+        items if block.is_items else given if form in with_items else scores
+        for form, block in zip(forms, blocks, strict=True)
+    ]
+
+
+def no_session(source: Source, block: Any) -> None:
+    """Name a measure of which it is not said when it was given."""
+    if "session" in source.told:
+        return
+    source.notes.add(
+        "missing_column",
+        f"It is not said which session the values of '{block.spec.measure}' in "
+        f"'{block.columns[0]}' belong to.",
+        hint="Add session: to the source or to the measure in study.yaml.",
+        column=block.columns[0],
+        table="ratings",
+    )
+
+
+def blank_rows(source: Source, client: pd.Categorical) -> np.ndarray:
+    """Return which rows hold nothing in any column."""
+    blank = np.asarray(client.isna()).copy()
+    for name in source.frame.columns:
+        if not blank.any():
+            break
+        blank &= source.frame[name].isna().to_numpy()
     return blank

@@ -159,10 +159,10 @@ def _rename(source: Any, name: str, column: str, made: Any, by: Any = None) -> p
         for code, number in once.itertuples(index=False, name=None)
     ]
     words = text_index(list(dict.fromkeys(once["word"])))
-    place = pairs.merge(once.assign(at=words.get_indexer(once["word"])), how="left")["at"]
+    place = pairs.merge(once.assign(at=words.get_indexer(pd.Index(once["word"]))), how="left")["at"]
     codes = pd.Categorical.from_codes(place.fillna(-1).astype("int64"), words)
     source.uses[name, column] = pd.Series(codes, index=source.frame.index)
-    return once.assign(old=old.categories.take(once["old"]))
+    return once.assign(old=old.categories.take(once["old"].to_numpy()))
 
 
 def _count_treatments(source: Any) -> None:

@@ -14,8 +14,10 @@ import pandas as pd
 
 from ...errors import MeasureError, did_you_mean, listing
 from .answer_labels import answers_by_labels
+from .file_labels import in_words
+from .gathering import Part
 from .patterns import Match, Pattern, Slot, when_of
-from .source import Part, Source
+from .source import Source
 from .spec import MeasureSpec
 from .values import as_word, codes_of, numbers, recoded, text_index, without_codes
 
@@ -66,7 +68,7 @@ def _rows_of_raters(source: Source) -> dict[str, np.ndarray]:
     """Return each rater in the source's column of raters, and its rows; name unknown words."""
     column = source.columns.get("rater", "rater")
     known = source.gathered.raters
-    codes, values = codes_of(source.in_words(source.raw("rater"), column, known))
+    codes, values = codes_of(in_words(source, source.raw("rater"), column, known))
     rows: dict[str, np.ndarray] = {}
     for code, value in enumerate(values):
         word, at = as_word(value).strip().casefold(), codes == code
@@ -390,37 +392,3 @@ def block_part(
     )
     layout = np.tile(np.arange(len(layouts), dtype=np.int32), len(frame) // len(layouts))
     return Part(table, frame, source.rows[positions], layouts, layout)
-
-
-def tables_for(blocks: list[Block], items: str, given: str, scores: str) -> list[str]:
-    """Return the table of each block; totals beside their items are kept apart, to compare."""
-    forms = [(block.spec.measure, block.spec.rater, block.slot) for block in blocks]
-    with_items = {form for form, block in zip(forms, blocks, strict=True) if block.is_items}
-    return [
-        items if block.is_items else given if form in with_items else scores
-        for form, block in zip(forms, blocks, strict=True)
-    ]
-
-
-def no_session(source: Source, block: Block) -> None:
-    """Name a measure of which it is not said when it was given."""
-    if "session" in source.told:
-        return
-    source.notes.add(
-        "missing_column",
-        f"It is not said which session the values of '{block.spec.measure}' in "
-        f"'{block.columns[0]}' belong to.",
-        hint="Add session: to the source or to the measure in study.yaml.",
-        column=block.columns[0],
-        table="ratings",
-    )
-
-
-def blank_rows(source: Source, client: pd.Categorical) -> np.ndarray:
-    """Return which rows hold nothing in any column."""
-    blank = np.asarray(client.isna()).copy()
-    for name in source.frame.columns:
-        if not blank.any():
-            break
-        blank &= source.frame[name].isna().to_numpy()
-    return blank

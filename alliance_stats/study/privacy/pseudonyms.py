@@ -122,7 +122,11 @@ def pseudonymise(
     notes = tuple(_notes(names, limit, drop, done))
     if study.synthetic:
         notes = ("The data were simulated.", *notes)
-    return study._with(tables=frames, truth=truth, report=None, folder=None, files=(), notes=notes)
+    here = {str(column) for frame in frames.values() for column in frame} - names.keys()
+    labels = {name: one for name, one in study.labels.items() if name in here}
+    return study._with(
+        tables=frames, truth=truth, labels=labels, report=None, folder=None, files=(), notes=notes
+    )
 
 
 def _shift_limit(max_shift: int) -> int:
