@@ -75,6 +75,7 @@ def combine_studies(studies: Mapping[str, Study], *, name: str = "") -> Study:
     tables = {site: study.tables for site, study in given.items()}
     registry = _one_registry(given)
     turned = _turn_back(given, tables, registry)
+    _count_treatments(tables)
     notes += [*_tell_apart(tables), *turned, *_differences(tables)]
     for site, held in tables.items():
         _mark_site(held, site)
@@ -113,6 +114,17 @@ def _one_registry(studies: Mapping[str, Study]) -> Registry:
     return Registry(cards)
 
 
+def _count_treatments(tables: dict[str, dict[str, pd.DataFrame]]) -> None:
+    """Say in each study whose course a client's is, where some study counts treatments."""
+    people = [held["clients"] for held in tables.values() if "clients" in held]
+    if not any("person_id" in frame for frame in people):
+        return
+    for held in tables.values():
+        if "clients" in held and "person_id" not in held["clients"]:
+            one = held["clients"]
+            held["clients"] = one.assign(person_id=one["client_id"].astype(object), episode=1)
+
+
 def _turn_back(
     studies: Mapping[str, Study], tables: dict[str, dict[str, pd.DataFrame]], registry: Registry
 ) -> list[str]:
@@ -149,10 +161,11 @@ def _tell_apart(tables: dict[str, dict[str, pd.DataFrame]]) -> list[str]:
             continue
         for site, held in tables.items():
             for table, frame in held.items():
-                if column in frame:
-                    there = frame[column].notna()
-                    named = (site + "-" + frame[column].astype(str)).where(there, None)
-                    held[table] = frame.assign(**{column: named})
+                for name in (column, *({"client_id": ("person_id",)}.get(column, ()))):
+                    if name in frame:
+                        there = frame[name].notna()
+                        named = (site + "-" + frame[name].astype(str)).where(there, None)
+                        frame = held[table] = frame.assign(**{name: named})
         who = column.removesuffix("_id")
         after = [one for held in tables.values() for one in ids_in(held, column)]
         if len(after) != len(set(after)):

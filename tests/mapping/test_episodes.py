@@ -122,6 +122,19 @@ def test_saved_and_pseudonymised_the_person_stays_one(tmp_path):
     assert not {"a", "a_e2", "b"} & set(hidden["person_id"])
 
 
+def test_combined_the_persons_of_two_studies_stay_apart(tmp_path):
+    opened = al.open_study(study(tmp_path))
+    (tmp_path / "other").mkdir()
+    sources = SOURCE.replace("  episode: treatment\n", "")
+    rows = "id,treatment,ther,n,phq\na,1,t1,1,18\nc,1,t1,1,9\n"
+    other = al.open_study(study(tmp_path / "other", sources, s=rows))
+    clients = al.combine_studies({"x": opened, "y": other}).clients.set_index("client_id")
+    assert clients["person_id"].to_dict() == {
+        "x-a": "x-a", "x-a_e2": "x-a", "x-b": "x-b", "y-a": "y-a", "y-c": "y-c",
+    }  # fmt: skip
+    assert clients["episode"].tolist() == [1, 2, 1, 1, 1]
+
+
 def test_five_courses_of_three_persons_are_about_three(tmp_path):
     rows = "".join(f"p{n},{e},t1,1,{n}\n" for n in range(25) for e in (1, 2))
     opened = al.open_study(study(tmp_path, s="id,treatment,ther,n,phq\n" + rows))
