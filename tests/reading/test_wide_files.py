@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pytest
 
 import alliance_stats as al
-from alliance_stats.study.mapping import families
+from alliance_stats.study.mapping import answers_guess
 from alliance_stats.study.reading import cells
 from alliance_stats.study.validating.rules import ids
 
@@ -103,8 +103,8 @@ def test_numbers_among_texts_are_told_for_all_columns_as_for_one(tmp_path):
     frame["slip"] = ["one", *["2"] * 19]
     frame["slips"] = ["one", "two", *["2"] * 18]
     frame["nothing"] = np.nan
-    found = families._number_columns(frame)
-    assert found == {name for name in frame if families._number_columns(frame[[name]])}
+    found = answers_guess.number_columns(frame)
+    assert found == {name for name in frame if answers_guess.number_columns(frame[[name]])}
     assert {"typed", "slip"} <= found
     assert not {"slips", "nothing", "client"} & found
 
