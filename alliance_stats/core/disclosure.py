@@ -228,9 +228,8 @@ class Disclosure:
         self.shows(therapists, of="therapist")
 
     @classmethod
-    def of(cls, study: Any, *, everything: bool = False) -> Disclosure:
+    def of(cls, tables: Mapping[str, pd.DataFrame], *, everything: bool = False) -> Disclosure:
         """Return the ledger of a study, with everybody in its tables."""
-        tables = study.tables
         clients = tables.get("clients", pd.DataFrame())
         courses = clients.get([CLIENT, "person_id"]) if "person_id" in clients else None
         persons = None if courses is None else dict(courses.itertuples(index=False, name=None))

@@ -78,11 +78,6 @@ KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "Callable[..., Any]": _CALLABLE,
     "Progress": _CALLABLE,
 }
-EITHER = {
-    "study": "Study | pd.DataFrame",
-    "study_or_data": "Study | pd.DataFrame",
-}
-"""What arguments of these names are where the signature says `Any`."""
 HINTS = {
     "DataFrame": " Read a file with al.read_table(path) first.",
     "Study": " Open a folder or file with al.open_study(path) first.",
@@ -93,7 +88,7 @@ def asking(function: FunctionType) -> Callable[..., Any]:
     """Return the function behind its door, with the same name, signature and documentation."""
     signature = inspect.signature(function)
     asked = {
-        name: _kinds_of(_meant(parameter), function.__globals__)
+        name: _kinds_of(parameter.annotation, function.__globals__)
         for name, parameter in signature.parameters.items()
     }
 
@@ -155,12 +150,6 @@ def _is_flag(asked: _Kinds) -> bool:
 
 def _takes_whole(asked: _Kinds) -> bool:
     return asked is not None and "int" in asked[0] and "float" not in asked[0]
-
-
-def _meant(parameter: inspect.Parameter) -> Any:
-    if parameter.annotation == "Any":
-        return EITHER.get(parameter.name, "Any")
-    return parameter.annotation
 
 
 def _called(name: str) -> str:

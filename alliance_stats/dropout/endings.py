@@ -11,6 +11,7 @@ from pandas.api import types
 from ..core.arguments import checked_table
 from ..core.people import SESSION, handovers, refuse_repeats, reuse_hint, same_ids
 from ..errors import ColumnError, DesignError, did_you_mean, listing, require_columns
+from ..study import Study
 from ..study.frames import once_a_study
 from ..study.times import OCCASION, along, in_order, time_of
 from .checks import flags, no_missing_ids, number_of, study_or_table
@@ -21,7 +22,7 @@ COMPETING = ("completed", "mutual", "transferred", "administrative")
 REASONS = (DROPOUT, *COMPETING, CENSORED)
 
 
-def along_time(study_or_data: Any, time: str) -> Any:
+def along_time(study_or_data: Study | pd.DataFrame, time: str) -> Any:
     """Return a study or table of endings whose ``last_session`` is the time asked for.
 
     Of a study without a table of endings, ``time="occasion"`` tells who was lost: whoever was
@@ -47,9 +48,11 @@ def along_time(study_or_data: Any, time: str) -> Any:
     return moved.with_tables(terminations=known.assign(last_session=known["client_id"].map(last)))
 
 
-def said_of(study_or_data: Any, time: str) -> tuple[str, ...]:
+def said_of(study_or_data: Study | pd.DataFrame, time: str) -> tuple[str, ...]:
     """Return what is to be said of endings that `along_time` made itself."""
-    if time_of_endings(study_or_data, time) != OCCASION or "terminations" in study_or_data.tables:
+    if isinstance(study_or_data, pd.DataFrame) or "terminations" in study_or_data.tables:
+        return ()
+    if time_of_endings(study_or_data, time) != OCCASION:
         return ()
     order = in_order(study_or_data.tables["assessments"])
     return (
@@ -59,7 +62,7 @@ def said_of(study_or_data: Any, time: str) -> tuple[str, ...]:
     )
 
 
-def time_of_endings(study_or_data: Any, time: str) -> str:
+def time_of_endings(study_or_data: Study | pd.DataFrame, time: str) -> str:
     """Return the time that is meant; a ``last_session`` on record is one of sessions."""
     if isinstance(study_or_data, pd.DataFrame) or not hasattr(study_or_data, "tables"):
         return time
@@ -70,7 +73,7 @@ def time_of_endings(study_or_data: Any, time: str) -> str:
 
 
 @once_a_study
-def endings(study_or_data: Any, whole: bool = True) -> pd.DataFrame:
+def endings(study_or_data: Study | pd.DataFrame, whole: bool = True) -> pd.DataFrame:
     """Return one row a client: ``client_id``, ``last_session``, ``reason`` and group columns.
 
     Every way to end but ``dropout`` competes with it; ``ongoing`` is censored. A client of the
@@ -99,7 +102,7 @@ def endings(study_or_data: Any, whole: bool = True) -> pd.DataFrame:
 
 
 def _from_study(
-    study: Any, observed: pd.DataFrame
+    study: Study, observed: pd.DataFrame
 ) -> tuple[pd.DataFrame, list[str], list[tuple[str, int]]]:
     tables = study.tables
     if "terminations" not in tables:

@@ -11,6 +11,7 @@ import pandas as pd
 from ..core.people import refuse_repeats, same_ids
 from ..core.results import Result
 from ..errors import DesignError
+from ..study import Study
 from ..study.select import choose
 from ..study.times import SESSION
 from .checks import study_only
@@ -63,7 +64,7 @@ class AllianceAndDropout(Result):
 
 
 def fit_alliance_and_dropout(
-    study: Any,
+    study: Study,
     *,
     measure: str | None = None,
     rater: str | None = None,

@@ -10,6 +10,7 @@ import pandas as pd
 from ..core.arguments import checked_choice
 from ..core.people import refuse_repeats, same_ids
 from ..errors import ColumnError, DesignError, listing
+from ..study import Study
 from ..study.select import alliance_of, choose
 from ..study.times import SESSION
 from .checks import number_of, study_only
@@ -18,7 +19,7 @@ from .endings import CENSORED, COMPETING, DROPOUT, along_time, endings
 
 
 def person_period(
-    study: Any,
+    study: Study,
     *,
     measure: str | None = None,
     rater: str | None = None,

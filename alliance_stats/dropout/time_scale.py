@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from ..core.arguments import checked_choice
 from ..core.people import same_ids
 from ..errors import ColumnError, DesignError, did_you_mean, listing, require_columns
+from ..study import Study
 from ..study.select import alliance_of, choose
 from .checks import number_of
 
 CLOCKS = {"session": "Session", "days": "Days since the first session"}
 
 
-def with_time(table: pd.DataFrame, study: Any, clock: str) -> tuple[pd.DataFrame, list[str]]:
+def with_time(
+    table: pd.DataFrame, study: Study | pd.DataFrame, clock: str
+) -> tuple[pd.DataFrame, list[str]]:
     """Add the column ``time``; clients without one are set aside and told of."""
     checked_choice("clock", clock, CLOCKS)
     if clock == "session":
@@ -38,7 +39,7 @@ def with_time(table: pd.DataFrame, study: Any, clock: str) -> tuple[pd.DataFrame
     ]
 
 
-def _days(table: pd.DataFrame, study: Any) -> np.ndarray:
+def _days(table: pd.DataFrame, study: Study | pd.DataFrame) -> np.ndarray:
     sessions = study.tables.get("sessions")
     if sessions is None or "date" not in sessions.columns:
         raise DesignError(
@@ -58,7 +59,7 @@ def _days(table: pd.DataFrame, study: Any) -> np.ndarray:
 
 def with_entry(
     table: pd.DataFrame,
-    study: Any,
+    study: Study | pd.DataFrame,
     entry: str | None,
     clock: str,
     measure: str | None = None,

@@ -11,6 +11,7 @@ import pandas as pd
 from ..core.arguments import names
 from ..core.people import reuse_hint
 from ..errors import ColumnError, DesignError, listing, require_columns
+from ..study import Study
 from ..study.select import KEYS, ScoreName, choose, is_study, name_of, scores_of
 from .checks import finite_numbers
 from .model_rows import require_one_scale
@@ -39,7 +40,7 @@ def pairs_of(
 
 
 def paired_ratings(
-    study_or_data: Any,
+    study_or_data: Study | pd.DataFrame,
     *,
     measure: str | None,
     scale: str | None,
@@ -161,7 +162,7 @@ def _refuse_duplicates(scores: pd.DataFrame) -> None:
 
 
 def _with_therapist(
-    pairs: pd.DataFrame, scores: pd.DataFrame, study: Any, messages: list[str]
+    pairs: pd.DataFrame, scores: pd.DataFrame, study: Study | None, messages: list[str]
 ) -> pd.DataFrame:
     """Add the therapist: of the scores' rows, else of the session, else of the client."""
     own = pairs.merge(_therapists_of(scores, _KEY), on=_KEY, how="left", validate="one_to_one")

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..core.arguments import shown
 from ..errors import AllianceStatsError, DesignError, listing
+from ..study import Study
 
 SHARE_AT_END = 0.01
 FEWEST_AT_END = 3
@@ -22,7 +23,7 @@ def require_within(
     sides: dict[str, pd.DataFrame],
     raters: tuple[str, str],
     ranges: Mapping[str, tuple[float, float]] | None,
-    study: Any,
+    study: Study | None,
     measure: str | None,
     scale: str | None,
 ) -> bool:
@@ -76,9 +77,9 @@ def _said(ranges: Any, raters: tuple[str, str]) -> dict[str, tuple[float, float]
 
 
 def _of_card(
-    study: Any, measure: str | None, scale: str | None
+    study: Study | None, measure: str | None, scale: str | None
 ) -> dict[str, tuple[float, float]] | None:
-    card = (getattr(study, "measures", None) or {}).get(measure) if measure else None
+    card = study.measures.get(measure) if study is not None and measure else None
     if card is None:
         return None
     names = [scale] if scale is not None else list(card.scales)

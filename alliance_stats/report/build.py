@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..core.arguments import checked_choice
 from ..core.outputs import scratch_beside
@@ -21,7 +21,7 @@ from ..errors import (
 )
 from ..instruments.criteria import CRITERIA
 from ..ruptures import rupture_rules
-from ..study import open_study
+from ..study import Study, open_study
 from .content import Section
 from .context import Context, Options
 from .manifest import changed_since
@@ -29,9 +29,6 @@ from .place import account_place, check_place, move_into_place
 from .sections import FIRST_TOLD, SECTIONS, Entry
 from .sections.draft import Draft
 from .writing import write_account, write_files
-
-if TYPE_CHECKING:
-    from ..study import Study
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, the steps done and the steps in all."""
@@ -187,7 +184,7 @@ def _check_named(context: Context) -> None:
         context.outcome  # noqa: B018
 
 
-def _opened(study: Any) -> tuple[Any, Path | None]:
+def _opened(study: Study | str | os.PathLike[str]) -> tuple[Study, Path | None]:
     if not isinstance(study, str | os.PathLike):
         return study, getattr(study, "folder", None)
     opened = open_study(study)

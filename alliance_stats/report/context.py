@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..core.disclosure import SMALLEST_SHOWN, Disclosure
 from ..errors import DesignError, listing
+from ..study import Study
 from ..study.select import ALLIANCE, KEYS, OUTCOME, choose, measures_of
 from ..study.times import along, time_of
 
@@ -81,13 +82,13 @@ class Score:
 class Context:
     """The study and what was chosen for its report."""
 
-    study: Any
+    study: Study
     options: Options
 
     @cached_property
     def disclosure(self) -> Disclosure:
         """Which groups of people the report may speak of; one ledger for all sections."""
-        return Disclosure.of(self.study, everything=self.options.individual_courses)
+        return Disclosure.of(self.study.tables, everything=self.options.individual_courses)
 
     @property
     def time(self) -> str:

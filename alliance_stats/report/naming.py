@@ -19,6 +19,7 @@ from typing import Any
 
 from ..core.display.table import Column
 from ..core.people import ID_COLUMNS, ids_in
+from ..study import Study
 from ..study.tables import TABLES, table_schema
 from .content import Block, Caution, Figure, Paragraph, Section
 
@@ -42,7 +43,7 @@ class Names:
         self._every = _any_of(sorted(self.ids, key=len, reverse=True))
 
     @classmethod
-    def of(cls, study: Any) -> Names:
+    def of(cls, study: Study) -> Names:
         """Return the ids in the tables of a study."""
         return cls(one for column in ID_COLUMNS for one in ids_in(study.tables, column))
 

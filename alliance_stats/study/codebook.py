@@ -83,7 +83,7 @@ class Codebook:
 def make_codebook(study: Study) -> Codebook:
     """Return the codebook of `study`; see `Study.codebook`."""
     tables = study.tables
-    disclosure = Disclosure.of(study)
+    disclosure = Disclosure.of(study.tables)
     used = _forms(tables)
     known = [name for name in used if name in study.measures]
     return Codebook(

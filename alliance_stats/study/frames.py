@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,8 @@ from .tables import table_schema
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from .study import Study
 
 
 def in_order(table: str, frame: pd.DataFrame) -> pd.DataFrame:
@@ -34,13 +37,16 @@ def once_a_study(compute: Callable[..., pd.DataFrame]) -> Callable[..., pd.DataF
     A study never changes, so what was made of it stays right; it goes when the study goes.
     Callers get copies. What is no study (a DataFrame) is worked on each time.
     """
+    signature = inspect.signature(compute)
 
     @wraps(compute)
-    def kept(study: Any, *choices: Any) -> pd.DataFrame:
+    def kept(study: Study | pd.DataFrame, *choices: Any) -> pd.DataFrame:
         made = getattr(study, "_made", None)
         if made is None:
             return compute(study, *choices)
-        key = (compute.__qualname__, *choices)
+        asked = signature.bind(study, *choices)
+        asked.apply_defaults()
+        key = (compute.__qualname__, *asked.args[1:])
         if key not in made:
             made[key] = compute(study, *choices)
         return shared_copy(made[key])

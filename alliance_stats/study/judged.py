@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -12,9 +12,12 @@ from ..instruments.scale_card import Card, direction_of
 from .reliability import scale_reliability
 from .select import ScoreName
 
+if TYPE_CHECKING:
+    from .study import Study
+
 
 def judged_pairs(
-    study: Any, pairs: pd.DataFrame, **options: Any
+    study: Study, pairs: pd.DataFrame, **options: Any
 ) -> tuple[Criterion, pd.Categorical]:
     """Return the criterion of a study's score, and each client's category by it.
 
@@ -41,7 +44,7 @@ def judged_pairs(
     return criterion, criterion.judge(pre, post)[1]
 
 
-def alpha_here(study: Any, measure: str, scale: str, rater: str) -> tuple[float, int]:
+def alpha_here(study: Study, measure: str, scale: str, rater: str) -> tuple[float, int]:
     """Return Cronbach's alpha in a study and its number of clients; 0 where there is none."""
     table = scale_reliability(study, measure=measure)
     own = table[(table["scale"] == scale) & (table["rater"] == rater)]

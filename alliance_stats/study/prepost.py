@@ -106,8 +106,8 @@ def _by_occasion(
 ) -> pd.DataFrame:
     refuse_repeats(rows, ["client_id", OCCASION], "The scores")
     labels = rows[OCCASION].astype(object).astype(str)
-    wide = rows.assign(**{OCCASION: labels}).set_index(["client_id", OCCASION])["score"]
-    wide = wide.unstack(OCCASION).reindex(columns=list(dict.fromkeys([*before, *after])))  # noqa: PD010 - keys are unique, nothing to aggregate
+    scores = rows.assign(**{OCCASION: labels}).set_index(["client_id", OCCASION])["score"]
+    wide = scores.unstack(OCCASION).reindex(columns=list(dict.fromkeys([*before, *after])))  # noqa: PD010 - keys are unique, nothing to aggregate
     when = pd.Series(before[0], index=wide.index)
     if len(before) > 1:
         when = when.where(wide[before[0]].notna(), before[1])

@@ -90,7 +90,7 @@ def scale_reliability(study: Study, *, measure: str | None = None) -> pd.DataFra
 _COLUMNS = ["measure", "rater", "scale", "n_items", "n", "alpha", "conf_low", "conf_high", "reason"]
 
 
-def _is_reversed(study: Any, measure: str, rater: str) -> bool:
+def _is_reversed(study: Study, measure: str, rater: str) -> bool:
     return (measure, rater) in getattr(study, "already_reversed", ())
 
 

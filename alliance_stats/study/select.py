@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -14,6 +14,8 @@ from ..instruments import load_registry
 from .frames import once_a_study
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
     from ..instruments import Measure, Registry
     from ..instruments.card import Scale
     from .study import Study
@@ -115,7 +117,7 @@ def name_of(
     return ScoreName.of(named[0], named[1] or scale, named[2] or rater)
 
 
-def is_study(given: object) -> TypeGuard[Study]:
+def is_study(given: object) -> TypeIs[Study]:
     """Return whether this is a study rather than a table."""
     return not isinstance(given, pd.DataFrame) and hasattr(given, "tables")
 
@@ -270,17 +272,17 @@ def forms_of(given: Any) -> pd.DataFrame:
     return held.groupby(list(KEYS), sort=False, dropna=False).size().rename("n").reset_index()
 
 
-def alliance_of(study: Any) -> str:
+def alliance_of(study: Study) -> str:
     """Return the study's alliance measure (that with most scores of the client), or refuse."""
     return _most_used(study, ALLIANCE, "an alliance measure")
 
 
-def outcome_of(study: Any) -> str:
+def outcome_of(study: Study) -> str:
     """Return the study's outcome measure (that with most scores of the client), or refuse."""
     return _most_used(study, OUTCOME, "an outcome measure")
 
 
-def _most_used(study: Any, kinds: Iterable[str], what: str) -> str:
+def _most_used(study: Study, kinds: Iterable[str], what: str) -> str:
     found = measures_of(study, kinds, rater="client")
     if not found:
         raise DesignError(f"No measure of the study is {what} by its card; name one with measure=.")

@@ -138,7 +138,7 @@ def test_combined_the_persons_of_two_studies_stay_apart(tmp_path):
 def test_five_courses_of_three_persons_are_about_three(tmp_path):
     rows = "".join(f"p{n},{e},t1,1,{n}\n" for n in range(25) for e in (1, 2))
     opened = al.open_study(study(tmp_path, s="id,treatment,ther,n,phq\n" + rows))
-    disclosure = Disclosure.of(opened)
+    disclosure = Disclosure.of(opened.tables)
     assert not disclosure.shows(["p1", "p1_e2", "p2", "p2_e2", "p3"])
     assert disclosure.shows([f"p{n}" for n in range(6)])
 

@@ -16,6 +16,8 @@ from ...errors import AllianceStatsError, DesignError, listing
 from ...inference.distributions import half_width
 from ...inference.rows import glance_row, tidy_rows
 from ...inference.shares import wilson
+from ...study import Study
+from ...study.select import alliance_of
 from ..checks import study_or_table
 from ..endings import CENSORED, DROPOUT, along_time, time_of_endings
 from ..incidence.incidence import dropout_incidence, last_open_of
@@ -79,7 +81,7 @@ class DropoutDefinitions(Result):
 
 
 def compare_dropout_definitions(
-    study: Any,
+    study: Study | pd.DataFrame,
     *,
     definitions: Asked | list[str] | None = None,
     confidence: float = 0.95,
@@ -140,7 +142,7 @@ def compare_dropout_definitions(
 
 
 def _tables(
-    study: Any, asked: Asked | list[str] | None, counted: bool
+    study: Study | pd.DataFrame, asked: Asked | list[str] | None, counted: bool
 ) -> tuple[dict[str, pd.DataFrame], list[str]]:
     messages: list[str] = []
     if asked is not None:
@@ -225,7 +227,7 @@ def cohen_kappa(counts: np.ndarray, confidence: float) -> tuple[float, float, fl
 
 
 def _answers(
-    study: Any, tables: dict[str, pd.DataFrame], confidence: float
+    study: Study | pd.DataFrame, tables: dict[str, pd.DataFrame], confidence: float
 ) -> tuple[pd.DataFrame, list[str]]:
     """Fit the same hazard under each definition."""
     from ..hazard.fit import fit_dropout_hazard
@@ -234,13 +236,15 @@ def _answers(
 
     rows: list[dict[str, Any]] = []
     why: dict[str, list[str]] = {}
+    measure = None
     for name, table in tables.items():
         row: dict[str, Any] = {"definition": name, "estimate": np.nan, "conf_low": np.nan,
                                "conf_high": np.nan, "n_events": 0}  # fmt: skip
         try:
             if isinstance(study, pd.DataFrame):
                 raise DesignError("a table of endings alone holds no ratings of the alliance.")
-            data = person_period(study.with_tables(terminations=table))
+            measure = measure or alliance_of(study)
+            data = person_period(study.with_tables(terminations=table), measure=measure)
             cluster = "therapist_id" if "therapist_id" in data.columns else None
             formula = "event ~ session + alliance_within + alliance_between"
             fit = fit_dropout_hazard(

@@ -21,6 +21,8 @@ from ...errors import (
     require_columns,
 )
 from ...instruments.criteria import CriterionTable
+from ...study import Study
+from ...study.select import is_study
 from ..checks import flags, number_of
 from ..endings import CENSORED, DROPOUT, REASONS, along_time, endings, last_observed
 from .reliable_ending import improved_by_the_end
@@ -46,7 +48,7 @@ class Definition:
 
 
 def define_dropout(
-    study: Any, *, definition: str, time: str = SESSION, **parameters: Any
+    study: Study | pd.DataFrame, *, definition: str, time: str = SESSION, **parameters: Any
 ) -> pd.DataFrame:
     """Who dropped out, if dropout means *this*?
 
@@ -116,12 +118,12 @@ def define_dropout(
 
 
 def ends_under(
-    study: Any, definition: str, parameters: dict[str, Any]
+    study: Study | pd.DataFrame, definition: str, parameters: dict[str, Any]
 ) -> tuple[pd.DataFrame, str | None]:
     """Return the table under a definition, and the warning that goes with it."""
     chosen = _chosen(definition, parameters)
     given, assumed = study, []
-    if definition in BY_COUNT and "terminations" not in getattr(study, "tables", {"terminations"}):
+    if definition in BY_COUNT and is_study(study) and "terminations" not in study.tables:
         over = last_observed(study.tables).assign(reason="completed")
         given, assumed = study.with_tables(terminations=over), [NO_ENDS]
     ends = endings(given)
@@ -179,12 +181,12 @@ def _early(ends: pd.DataFrame, early: pd.Series | np.ndarray) -> pd.Series:
     return finished.where(open_ | ~np.asarray(early, dtype=bool), DROPOUT).where(~open_, reason)
 
 
-def _recorded(study: Any, ends: pd.DataFrame) -> tuple[pd.Series, Any, list[str]]:
+def _recorded(study: Study | pd.DataFrame, ends: pd.DataFrame) -> tuple[pd.Series, Any, list[str]]:
     judge = ends["judged_by"] if "judged_by" in ends.columns else "not said"
     return ends["reason"].astype(object), judge, []
 
 
-def _premature(study: Any, ends: pd.DataFrame) -> tuple[pd.Series, Any, list[str]]:
+def _premature(study: Study | pd.DataFrame, ends: pd.DataFrame) -> tuple[pd.Series, Any, list[str]]:
     reason = ends["reason"].astype(object)
     judge = ends["judged_by"] if "judged_by" in ends.columns else "not said"
     return reason.where(reason != "mutual", DROPOUT), judge, []
@@ -213,19 +215,19 @@ def _judged(ends: pd.DataFrame, judge: str, column: str | None) -> pd.Series:
 
 
 def _therapist(
-    study: Any, ends: pd.DataFrame, column: str | None = None
+    study: Study | pd.DataFrame, ends: pd.DataFrame, column: str | None = None
 ) -> tuple[pd.Series, Any, list[str]]:
     return _judged(ends, "therapist", column), "therapist", []
 
 
 def _client(
-    study: Any, ends: pd.DataFrame, column: str | None = None
+    study: Study | pd.DataFrame, ends: pd.DataFrame, column: str | None = None
 ) -> tuple[pd.Series, Any, list[str]]:
     return _judged(ends, "client", column), "client", []
 
 
 def _both(
-    study: Any,
+    study: Study | pd.DataFrame,
     ends: pd.DataFrame,
     therapist_column: str | None = None,
     client_column: str | None = None,
@@ -239,7 +241,7 @@ def _both(
     return other.where(~agreed, DROPOUT).where(known, np.nan), "therapist and client", []
 
 
-def _missed(study: Any, ends: pd.DataFrame) -> tuple[pd.Series, Any, list[str]]:
+def _missed(study: Study | pd.DataFrame, ends: pd.DataFrame) -> tuple[pd.Series, Any, list[str]]:
     sessions = getattr(study, "tables", {}).get("sessions")
     if sessions is None or "attended" not in sessions.columns:
         raise DesignError(
@@ -262,13 +264,15 @@ def _missed(study: Any, ends: pd.DataFrame) -> tuple[pd.Series, Any, list[str]]:
     return reason.where(came.notna() | stays, np.nan), "rule", []
 
 
-def _fewer(study: Any, ends: pd.DataFrame, k: int | None = None) -> tuple[pd.Series, Any, list]:
+def _fewer(
+    study: Study | pd.DataFrame, ends: pd.DataFrame, k: int | None = None
+) -> tuple[pd.Series, Any, list]:
     k = whole(k, "k", 1)
     return _early(ends, ends["last_session"] < k), "rule", []
 
 
 def _protocol(
-    study: Any, ends: pd.DataFrame, planned: float | str | None = None
+    study: Study | pd.DataFrame, ends: pd.DataFrame, planned: float | str | None = None
 ) -> tuple[pd.Series, Any, list[str]]:
     if planned is None:
         raise DesignError(
@@ -291,7 +295,7 @@ def _protocol(
     return reason.where(goal.notna(), np.nan), "rule", []
 
 
-def _median(study: Any, ends: pd.DataFrame) -> tuple[pd.Series, Any, list[str]]:
+def _median(study: Study | pd.DataFrame, ends: pd.DataFrame) -> tuple[pd.Series, Any, list[str]]:
     over = ends["reason"] != CENSORED  # how many sessions an open therapy will have is not known
     middle = float(ends.loc[over, "last_session"].median())
     said = [HALF, f"The median of therapies that are over is {middle:g} sessions."]
@@ -299,7 +303,7 @@ def _median(study: Any, ends: pd.DataFrame) -> tuple[pd.Series, Any, list[str]]:
 
 
 def _before_change(
-    study: Any, ends: pd.DataFrame, **asked: Any
+    study: Study | pd.DataFrame, ends: pd.DataFrame, **asked: Any
 ) -> tuple[pd.Series, Any, list[str]]:
     improved, criterion, words = improved_by_the_end(study, ends["client_id"], **asked)
     ends.attrs["criterion"] = asdict(criterion)

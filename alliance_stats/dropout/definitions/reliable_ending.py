@@ -9,14 +9,15 @@ import pandas as pd
 from ...core.people import same_ids
 from ...errors import DesignError
 from ...instruments.criteria import Criterion
+from ...study import Study
 from ...study.judged import judged_pairs
 from ...study.prepost import first_and_last
-from ...study.select import ScoreName, outcome_of
+from ...study.select import ScoreName, is_study, outcome_of
 from ..checks import number_of
 
 
 def improved_by_the_end(
-    study: Any,
+    study: Study | pd.DataFrame,
     clients: pd.Series,
     *,
     measure: str | None = None,
@@ -30,9 +31,9 @@ def improved_by_the_end(
     occasions and a client lacks the last one, the last session's score stands in for it, judged
     by the same criterion: who left early has no last occasion, and is whom this asks about.
     """
-    scores = getattr(study, "scores", None)
-    if scores is None or scores.empty:
+    if not is_study(study) or study.scores.empty:
         raise DesignError("The study has no scores, so nobody's change is known.")
+    scores = study.scores
     name = measure or outcome_of(study)
     pairs = first_and_last(study, measure=name, scale=scale, rater=rater)
     criterion, category = judged_pairs(study, pairs, **options)

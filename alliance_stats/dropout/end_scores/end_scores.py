@@ -9,7 +9,6 @@ end scores already drawn for them. Sessions are therefore gone through from the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +16,7 @@ import pandas as pd
 from ...core.people import same_ids
 from ...errors import DesignError
 from ...inference.cluster_bootstrap import times_drawn
+from ...study import Study
 from ...study.select import choose, direction_of
 from ..checks import number_of, study_only
 from ..endings import DROPOUT, endings
@@ -49,7 +49,7 @@ class EndScores:
 
 
 def end_scores(
-    study: Any, measure: str, scale: str | None, rater: str | None
+    study: Study, measure: str, scale: str | None, rater: str | None
 ) -> tuple[EndScores, float]:
     """Return every client's scores, and the sign of a change for the worse."""
     study_only(study, "endings and scores are read from its tables")

@@ -14,6 +14,7 @@ from ...core.results import Result
 from ...errors import DesignError
 from ...inference.distributions import half_width, t_two_sided
 from ...inference.rows import glance_row, tidy_rows
+from ...study import Study
 from ...study.times import SESSION
 from ..checks import number_of
 from ..endings import along_time
@@ -57,7 +58,7 @@ class DropoutSensitivity(Result):
 
 
 def dropout_sensitivity(
-    study: Any,
+    study: Study,
     *,
     measure: str,
     scale: str | None = None,

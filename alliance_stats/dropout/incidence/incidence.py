@@ -22,6 +22,8 @@ from .tables import TABLE_COLUMNS, gray_tests, group_table, thin_start
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from ...study import Study
+
 OWN = ("time", "watched")
 
 
@@ -78,7 +80,7 @@ class DropoutIncidence(Result):
 
 
 def dropout_incidence(
-    study: Any,
+    study: Study | pd.DataFrame,
     *,
     by: str | None = None,
     clock: str = "session",
@@ -168,7 +170,7 @@ def dropout_incidence(
     )
 
 
-def last_open_of(study: Any) -> str:
+def last_open_of(study: Study | pd.DataFrame) -> str:
     """Return what a client's last session in such data says of those still in therapy."""
     return "survived" if isinstance(study, pd.DataFrame) else "unknown"
 
@@ -197,7 +199,12 @@ def _alike(table: pd.DataFrame) -> list[str]:
 
 
 def _timed(
-    study: Any, by: str | None, clock: str, entry: str | None, *score: str | None, whole: bool
+    study: Study | pd.DataFrame,
+    by: str | None,
+    clock: str,
+    entry: str | None,
+    *score: str | None,
+    whole: bool,
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return the clients with ``time`` and ``entry``, and what was left out."""
     table = endings(study, whole)

@@ -27,7 +27,6 @@ predictors and leaks with noise on them: those are for the authors to look at.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,6 +34,7 @@ from pandas.api import types
 
 from ...errors import ColumnError, MeasureError, did_you_mean, listing
 from ...instruments import measure
+from ...study import Study
 from ..prediction.landmark import Landmark
 from . import association
 
@@ -220,7 +220,7 @@ def has_construct(feature: str, construct: str) -> bool:
         return False
 
 
-def split_therapists(study: Any, ids: pd.Series) -> list[Leak]:
+def split_therapists(study: Study, ids: pd.Series) -> list[Leak]:
     """Return clients seen by several therapists: their data stand on both sides of a split."""
     sessions = study.tables.get("sessions")
     if sessions is None or "therapist_id" not in sessions.columns:

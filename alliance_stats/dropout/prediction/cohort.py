@@ -10,6 +10,7 @@ from pandas.api import types
 
 from ...core.disclosure import OTHERS, SMALLEST_SHOWN
 from ...errors import listing, plural
+from ...study import Study
 from ..leakage.association import dates_of
 from .crossvalidation import Run
 from .landmark import Landmark
@@ -18,7 +19,7 @@ _LEVELS = 8  # categories named one by one
 
 
 def describe(
-    study: Any, land: Landmark, x: pd.DataFrame, run: Run, settings: dict[str, Any]
+    study: Study, land: Landmark, x: pd.DataFrame, run: Run, settings: dict[str, Any]
 ) -> dict[str, str]:
     """Return sentences by item: dates, places, treatments, follow-up, characteristics, folds."""
     said = {
@@ -32,7 +33,7 @@ def describe(
     return {item: words for item, words in said.items() if words}
 
 
-def _dates(study: Any, land: Landmark) -> str:
+def _dates(study: Study, land: Landmark) -> str:
     sessions = study.tables.get("sessions")
     if sessions is None or "date" not in sessions.columns:
         return ""
@@ -56,7 +57,7 @@ def _places(land: Landmark) -> str:
     return f"{plural(len(sites), 'site')} (clients: {each}). {words}"
 
 
-def _treatments(study: Any, land: Landmark) -> str:
+def _treatments(study: Study, land: Landmark) -> str:
     clients = study.tables["clients"]
     if "condition" not in clients.columns:
         return ""

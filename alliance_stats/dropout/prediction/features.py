@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from ...errors import ColumnError, DesignError
+from ...study import Study
 from ..checks import flags, number_of
 from ..leakage.association import dates_of
 
@@ -17,7 +16,7 @@ _ENDING = ("last_session", "reason", "definition", "judged_by")
 
 
 def known_by(
-    study: Any, ids: pd.Series, session: int
+    study: Study, ids: pd.Series, session: int
 ) -> tuple[pd.DataFrame, tuple[str, ...], list[str]]:
     """Return what is known by the landmark, which of it has no date, and what was renamed."""
     parts = []
@@ -41,7 +40,7 @@ def known_by(
     return known, tuple(map(str, background.columns)), said
 
 
-def session_scores(study: Any) -> pd.DataFrame:
+def session_scores(study: Study) -> pd.DataFrame:
     """Return session scores that are there; of a measure with a total, the total only."""
     columns = ["client_id", "session", "rater", "measure", "scale", "score"]
     try:
@@ -74,7 +73,7 @@ def course_features(scores: pd.DataFrame, ids: pd.Series) -> pd.DataFrame:
     return out
 
 
-def _background(study: Any, ids: pd.Series) -> pd.DataFrame:
+def _background(study: Study, ids: pd.Series) -> pd.DataFrame:
     out = pd.DataFrame(index=ids.index)
     clients = study.tables["clients"].set_index("client_id").reindex(ids.to_numpy())
     for name in clients.columns:
@@ -99,7 +98,7 @@ def _wide(rows: pd.DataFrame, ids: pd.Series, occasion: str) -> pd.DataFrame:
     return out
 
 
-def _missed(study: Any, ids: pd.Series, session: int) -> pd.DataFrame:
+def _missed(study: Study, ids: pd.Series, session: int) -> pd.DataFrame:
     sessions = study.tables.get("sessions")
     if session == 0 or sessions is None or "attended" not in sessions.columns:
         return pd.DataFrame(index=ids.index)
@@ -109,7 +108,7 @@ def _missed(study: Any, ids: pd.Series, session: int) -> pd.DataFrame:
     return pd.DataFrame({"missed_sessions": ids.map(missed).fillna(0).astype(float)})
 
 
-def known_later(study: Any, ends: pd.DataFrame, ids: pd.Series, session: int) -> pd.DataFrame:
+def known_later(study: Study, ends: pd.DataFrame, ids: pd.Series, session: int) -> pd.DataFrame:
     """Return what can be asked for by name though it was not known at the landmark."""
     own = ends.set_index("client_id").reindex(ids.to_numpy())
     out = pd.DataFrame({name: own[name].to_numpy() for name in _ENDING if name in own.columns})
@@ -123,7 +122,7 @@ def known_later(study: Any, ends: pd.DataFrame, ids: pd.Series, session: int) ->
     return out.loc[:, [not np.all(pd.isna(out[c])) for c in out.columns]]
 
 
-def landmark_dates(study: Any, ids: pd.Series, session: int) -> pd.Series:
+def landmark_dates(study: Study, ids: pd.Series, session: int) -> pd.Series:
     """Return the date of each client's last session up to the landmark (the first, at intake)."""
     sessions = study.tables.get("sessions")
     none = pd.Series(pd.NaT, index=range(len(ids)), dtype="datetime64[ns]")

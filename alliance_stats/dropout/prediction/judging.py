@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ...inference.cluster_bootstrap import times_drawn
+from ...study import Study
 from ...study.labels import labelled
 from ..sample_size import DropoutSampleSize
 from . import intervals, models
@@ -30,7 +31,7 @@ IN_THE_LARGE = (
 
 def judged(
     run: Run, land: Landmark, x: pd.DataFrame, found: pd.DataFrame, size: DropoutSampleSize,
-    settings: dict[str, Any], cohort: dict[str, str], messages: tuple[str, ...], study: Any,
+    settings: dict[str, Any], cohort: dict[str, str], messages: tuple[str, ...], study: Study,
 ) -> DropoutPrediction:  # fmt: skip
     """Put the numbers of all models together."""
     unit = pd.factorize(land.clients[settings["groups"]])[0]
@@ -62,7 +63,7 @@ def judged(
 
 
 def _of_model(
-    name: str, data: Predictions, run: Run, land: Landmark, settings: dict[str, Any], study: Any,
+    name: str, data: Predictions, run: Run, land: Landmark, settings: dict[str, Any], study: Study,
     weights: np.ndarray,
 ) -> tuple[dict[str, pd.DataFrame], list[str]]:  # fmt: skip
     """Return the tables of one model, and what could not be shown."""
@@ -132,7 +133,7 @@ def _missing(x: pd.DataFrame) -> pd.DataFrame:
 
 
 def _fairness(
-    study: Any, land: Landmark, data: Predictions, columns: Sequence[str], weights: np.ndarray,
+    study: Study, land: Landmark, data: Predictions, columns: Sequence[str], weights: np.ndarray,
     confidence: float,
 ) -> tuple[pd.DataFrame, list[str]]:  # fmt: skip
     clients = study.tables["clients"].set_index("client_id")

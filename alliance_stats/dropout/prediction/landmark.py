@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +10,7 @@ import pandas as pd
 from ...core.arguments import whole
 from ...core.people import refuse_repeats
 from ...errors import DesignError, listing, require_columns
+from ...study import Study
 from ..checks import number_of, study_only
 from ..endings import CENSORED, DROPOUT, endings
 from .features import IDS, known_by, known_later, landmark_dates
@@ -60,7 +60,7 @@ class Landmark:
 
 
 def at_landmark(
-    study: Any, session: int, horizon: int | None, without_therapist: str = "refuse",
+    study: Study, session: int, horizon: int | None, without_therapist: str = "refuse",
     groups: str = "therapist_id",
 ) -> Landmark:  # fmt: skip
     """Return the landmark set: clients still in therapy at `session` whose outcome is known."""
@@ -105,7 +105,7 @@ def at_landmark(
 
 
 def _assembled(
-    study: Any, ends: pd.DataFrame, clients: pd.DataFrame, session: int,
+    study: Study, ends: pd.DataFrame, clients: pd.DataFrame, session: int,
     steps: list[tuple[str, int]], messages: list[str],
 ) -> Landmark:  # fmt: skip
     ids = clients["client_id"]

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from ...core.disclosure import SMALLEST_SHOWN
 from ...errors import DesignError, listing, require_columns
+from ...study import Study
 from ..leakage import leaks
 from ..leakage.association import dates_of, days, in_days
 from ..sample_size import DropoutSampleSize, dropout_sample_size
@@ -29,7 +30,7 @@ THRESHOLDS = tuple(np.round(np.arange(0.05, 0.51, 0.05), 2))
 
 
 def predict_dropout(
-    study: Any,
+    study: Study,
     *,
     landmark: int = 3,
     horizon: int | None = None,
@@ -172,7 +173,7 @@ def predict_dropout(
 
 
 def _settings(
-    asked: Asked, study: Any, land: Landmark, setup: Setup, first: str, x: pd.DataFrame,
+    asked: Asked, study: Study, land: Landmark, setup: Setup, first: str, x: pd.DataFrame,
     horizon: int | None, *, unseen: bool,
 ) -> dict[str, Any]:  # fmt: skip
     """Return what was done, for the result and the checklist."""
@@ -203,7 +204,9 @@ def _versions() -> dict[str, str]:
     }  # fmt: skip
 
 
-def _without_copies(study: Any, land: Landmark, allowed: bool) -> tuple[Landmark, list[leaks.Leak]]:
+def _without_copies(
+    study: Study, land: Landmark, allowed: bool
+) -> tuple[Landmark, list[leaks.Leak]]:
     """Leave out clients who are in the data twice, whatever features were chosen."""
     clients = study.tables["clients"]
     own = [c for c in land.undated if c in clients.columns]

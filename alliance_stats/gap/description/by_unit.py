@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from ...errors import DesignError
 from ...inference.distributions import half_width
+from ...study import Study
 from ...study.select import choose
 from ...study.times import SESSION, along
 from ..linear import multilevel
@@ -98,7 +97,7 @@ def gap_by_therapist(gap: RatingGap, *, confidence: float = 0.95) -> pd.DataFram
 
 
 def gap_by_scale(
-    study_or_data: Any,
+    study_or_data: Study | pd.DataFrame,
     *,
     measure: str,
     confidence: float = 0.95,

@@ -25,6 +25,8 @@ from ..wording import caveats
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from ...study import Study
+
 STAGES = ((1, 3), (4, 6), (7, 10), (11, 15), (16, 10_000))
 SMALLEST_CELL = 5
 FEWEST_COLLEAGUES = 3
@@ -121,7 +123,7 @@ class GapFeedback(Result):
 
 
 def gap_feedback(
-    study_or_data: Any,
+    study_or_data: Study | pd.DataFrame,
     *,
     therapist: str,
     measure: str | None = None,

@@ -11,6 +11,7 @@ import pandas as pd
 from ...core.people import reuse_hint
 from ...errors import ColumnError, DesignError, did_you_mean, listing
 from ...inference.cluster_bootstrap import Clusters, clusters
+from ...study import Study
 from ...study.select import is_study, scale_of
 from ..checks import finite_numbers
 
@@ -53,7 +54,7 @@ class ItemSums:
         return within, between - np.nan_to_num(within * noise[:, None, None])
 
 
-def item_sums(study: Any, measure: str, scale: str) -> ItemSums:
+def item_sums(study: Study, measure: str, scale: str) -> ItemSums:
     """Return the sums of the sessions in which both raters answered every item of the scale."""
     card, ratings = _card(study, measure), study.tables.get("ratings")
     items = [int(item) for item in scale_of(card, scale).items]
@@ -75,7 +76,7 @@ def item_sums(study: Any, measure: str, scale: str) -> ItemSums:
     return _sums(study, complete, items, len(both) - len(complete))
 
 
-def _card(study: Any, measure: str) -> Any:
+def _card(study: Study, measure: str) -> Any:
     if not is_study(study):
         raise DesignError(
             "check_parallel_forms needs a Study with items (al.open_study), not "
@@ -91,7 +92,7 @@ def _card(study: Any, measure: str) -> Any:
 
 
 def _form(
-    study: Any, card: Any, ratings: pd.DataFrame, measure: str, rater: str, items: list[int]
+    study: Study, card: Any, ratings: pd.DataFrame, measure: str, rater: str, items: list[int]
 ) -> pd.DataFrame:
     """Return a rater's answers, one row a session, reversed items turned, impossible ones NaN."""
     part = ratings[(ratings["measure"] == measure) & (ratings["rater"] == rater)]
@@ -123,7 +124,7 @@ def _form(
     return wide
 
 
-def _sums(study: Any, complete: pd.DataFrame, items: list[int], incomplete: int) -> ItemSums:
+def _sums(study: Study, complete: pd.DataFrame, items: list[int], incomplete: int) -> ItemSums:
     ids = complete.index.get_level_values("client_id")
     codes, names = pd.factorize(ids, sort=True)
     values = complete.to_numpy(dtype=float)
@@ -137,7 +138,7 @@ def _sums(study: Any, complete: pd.DataFrame, items: list[int], incomplete: int)
     return ItemSums(tuple(items), n, means, within, units, len(values), incomplete)
 
 
-def _therapists(study: Any, names: Any) -> pd.Series | None:
+def _therapists(study: Study, names: Any) -> pd.Series | None:
     """Return each client's therapist, of the sessions where they name one, else of the clients."""
     for table in ("sessions", "clients"):
         source = study.tables.get(table)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from ...core.display.page import MEANINGS
 from ...errors import DesignError
 from ...inference.cluster_bootstrap import percentiles
 from ...inference.rows import glance_row, tidy_rows
+from ...study import Study
 from ...study.select import ScoreName, name_of
 from .. import checks
 from ..about_dyads import AboutDyads
@@ -61,7 +62,7 @@ class ParallelForms(AboutDyads):
 
 
 def check_parallel_forms(
-    study: Any,
+    study: Study,
     *,
     measure: str,
     scale: str | None = None,

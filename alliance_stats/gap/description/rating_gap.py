@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from ...core.display.page import Block
-
+    from ...study import Study
 
 TERMS = meanings("rating_gap")
 
@@ -93,7 +93,7 @@ class RatingGap(AboutDyads):
 
 
 def rating_gap(
-    study_or_data: Any,
+    study_or_data: Study | pd.DataFrame,
     *,
     measure: str | None = None,
     scale: str | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from ...errors import DesignError
 from ...inference.cluster_bootstrap import Clusters, clusters
 from ...inference.rows import coefficient_rows, glance_row
 from ...preparation import lag
+from ...study import Study
 from ...study.times import SESSION, along
 from ..about_dyads import AboutDyads
 from ..pairs import RATERS, pairs_of
@@ -56,7 +57,7 @@ class LeadLag(AboutDyads):
 
 
 def who_leads(
-    study_or_data: Any,
+    study_or_data: Study | pd.DataFrame,
     *,
     measure: str | None = None,
     scale: str | None = None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +10,7 @@ import pandas as pd
 from ...errors import DesignError
 from ...inference.cluster_bootstrap import ENOUGH_DRAWS, percentiles, times_drawn
 from ...inference.rows import glance_row, tidy_rows
+from ...study import Study
 from ...study.times import SESSION, along
 from .. import checks
 from ..about_dyads import AboutDyads
@@ -57,7 +57,7 @@ class OneWithMany(AboutDyads):
 
 
 def one_with_many(
-    study_or_data: Any,
+    study_or_data: Study | pd.DataFrame,
     *,
     measure: str | None = None,
     scale: str | None = None,

@@ -10,6 +10,7 @@ import pandas as pd
 from ...errors import ColumnError, DesignError, require_columns
 from ...inference.cluster_bootstrap import percentiles
 from ...inference.rows import mean_row
+from ...study import Study
 from ..linear import multilevel
 from ..model_rows import numeric
 from .forecasts import TARGETS
@@ -37,7 +38,7 @@ def bias_row(part: pd.DataFrame, confidence: float) -> dict[str, float]:
 
 
 def caseloads(
-    study: Any,
+    study: Study,
     forecasts: pd.DataFrame,
     outcomes: pd.DataFrame,
     messages: list[str],

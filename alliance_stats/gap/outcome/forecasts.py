@@ -9,13 +9,14 @@ import pandas as pd
 
 from ...errors import ColumnError, DesignError, did_you_mean, listing, require_columns
 from ...instruments.criteria import Criterion
+from ...study import Study
 from ...study.judged import judged_pairs
 from ...study.prepost import first_and_last
 
 TARGETS = ("improved", "unchanged", "deteriorated", "dropout")
 
 
-def checked_forecasts(study: Any) -> pd.DataFrame:
+def checked_forecasts(study: Study) -> pd.DataFrame:
     """Return the table `forecasts`, or say what is wrong with it."""
     table = study.tables.get("forecasts")
     if table is None or table.empty:
@@ -52,7 +53,7 @@ def checked_forecasts(study: Any) -> pd.DataFrame:
 
 
 def observed_outcomes(
-    study: Any, measure: str, scale: str, rater: str, **options: Any
+    study: Study, measure: str, scale: str, rater: str, **options: Any
 ) -> tuple[pd.DataFrame, Criterion]:
     """Return a row a client with, for each target, 1, 0 or NaN (not known); and the criterion."""
     scores = first_and_last(study, measure=measure, scale=scale, rater=rater)

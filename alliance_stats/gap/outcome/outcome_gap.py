@@ -229,7 +229,7 @@ def _per_client(
     return merged
 
 
-def _note_therapists(study: Any, forecasts: pd.DataFrame, messages: list[str]) -> None:
+def _note_therapists(study: Study, forecasts: pd.DataFrame, messages: list[str]) -> None:
     """Say where a forecast is not of the client's own therapist, or several forecast one client."""
     own = forecasts[forecasts["client_id"].notna() & forecasts["forecast"].notna()]
     clients = study.tables.get("clients")

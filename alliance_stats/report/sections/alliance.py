@@ -68,10 +68,9 @@ def course_shown(context: Context, rows: pd.DataFrame) -> pd.DataFrame:
             "Fewer than five clients were rated at any session: numbers about so few people are "
             "not shown."
         )
-    shown = [
-        context.disclosure.shows_rows(rows[(rows["rater"] == rater) & (rows["session"] == session)])
-        for rater, session in zip(course["rater"], course["session"], strict=True)
-    ]
+    rated = dict(iter(rows.groupby(["rater", "session"], observed=True)))
+    points = zip(course["rater"], course["session"], strict=True)
+    shown = [context.disclosure.shows_rows(rated[point]) for point in points]
     exact = course[["n", "sd"]].where(pd.Series(shown), np.nan)
     return rounded(course.assign(**exact))
 
@@ -148,11 +147,10 @@ def _parts(context: Context, score: Score) -> list[tuple[str, str]]:
     own = scores[(scores["measure"] == score.measure) & scores["score"].notna()]
     pairs = own[["rater", "scale"]].astype(str).drop_duplicates()
     order = {name: n for n, name in enumerate(("client", "therapist", "observer"))}
-    pairs = sorted(
+    return sorted(
         pairs.itertuples(index=False, name=None),
         key=lambda pair: (order.get(pair[0], 9), pair[1] == "total", pair[1]),
     )
-    return [(rater, scale) for rater, scale in pairs]
 
 
 def _level(context: Context, score: Score, rater: str, scale: str, draft: Draft) -> dict[str, Any]:

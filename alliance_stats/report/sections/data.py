@@ -14,6 +14,7 @@ from ...core.people import SESSION
 from ...description import first_and_last, missing_by_session, missing_ratings, study_flow
 from ...description.flow import Stage, attended_sessions
 from ...errors import AllianceStatsError, plural
+from ...study import Study
 from ...study.times import OCCASION
 from ..content import Block, Caution, Paragraph, Section
 from ..context import Context
@@ -89,7 +90,7 @@ def _headline(context: Context, everybody: Stage) -> str:
     return f"{words} and {plural(len(sessions), 'session')}."
 
 
-def _spread(study: Any) -> str:
+def _spread(study: Study) -> str:
     """Return sessions a client and clients a therapist, in words."""
     parts = []
     came = attended_sessions(study)
@@ -190,7 +191,7 @@ def account_blocks(context: Context) -> list[Block | None]:
     return [table("rows", frame, columns, withheld=frame.isna().any(axis=None))]
 
 
-def problem_blocks(study: Any) -> list[Block | None]:
+def problem_blocks(study: Study) -> list[Block | None]:
     """Return what validation found, by rule."""
     report = getattr(study, "report", None)
     if report is None:
@@ -283,8 +284,9 @@ def missing_shown(context: Context, table: pd.DataFrame) -> pd.DataFrame:
     numbers = ["n_scored", "n_incomplete", "n_missing", "share_missing"]
     out = table.astype(dict.fromkeys(["n_sessions", "n_clients", *numbers], float))
     zero = pd.Series(0, index=scores.index)
+    of = dict(iter(scores.groupby(keys, observed=True)))
     for place, row in table.iterrows():
-        own = scores[(scores[keys] == row[keys]).all(axis=1)]
+        own = of.get(tuple(row[keys]), scores[:0])
         scored = own[own["score"].notna()]
         partial = own[own["score"].isna() & (own.get("n_answered", zero) > 0)]
         told = [disclosure.shows_rows(part, over=everybody) for part in (scored, partial)]

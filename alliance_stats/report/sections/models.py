@@ -19,6 +19,7 @@ from ...core.display import columns as col
 from ...core.display.formatting import count, number
 from ...core.display.table import Table
 from ...multilevel.summary import DF_NOTES
+from ...study import Study
 from ..wording import table
 
 
@@ -133,7 +134,7 @@ def levels(table: pd.DataFrame, column: str) -> int:
     return int(table[column].nunique()) if column in table.columns else 0
 
 
-def with_therapist(study: Any, rows: pd.DataFrame) -> pd.DataFrame:
+def with_therapist(study: Study, rows: pd.DataFrame) -> pd.DataFrame:
     """Return session rows with the client's therapist, where the study knows it."""
     if "therapist_id" in rows.columns:
         return rows

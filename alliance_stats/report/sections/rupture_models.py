@@ -14,6 +14,7 @@ from ...core.display import columns as col
 from ...core.display.formatting import count, decimals_for, number, p_after_comma
 from ...errors import DesignError, ScoreError
 from ...multilevel.summary import DF_NOTES
+from ...study import Study
 from ..content import Block, Paragraph
 from ..context import Context, Score
 from ..wording import labels, table
@@ -57,7 +58,7 @@ def series(score: Score, outcome: Score) -> dict[str, Any]:
     }
 
 
-def able_levels(study: Any) -> int:
+def able_levels(study: Study) -> int:
     """Return 3 where every client's therapist is known and there are enough of them, else 2."""
     clients = study.tables.get("clients")
     if clients is None or "therapist_id" not in clients.columns:

@@ -17,6 +17,7 @@ from ...ruptures.multiverse.grid import Specification
 from ...ruptures.multiverse.plan import AnalysisPlan
 from ...ruptures.parameters import complete
 from ...ruptures.rules import find_rule
+from ...study import Study
 from ...study.mapping.paths import inside
 from ..content import Block, Caution, Paragraph
 from ..context import Score
@@ -25,7 +26,7 @@ from ..wording import table
 PLAN_NAMES = ("analysis_plan.yaml", "analysis-plan.yaml", "plan.yaml")
 
 
-def plan_of(study: Any) -> AnalysisPlan | None:
+def plan_of(study: Study) -> AnalysisPlan | None:
     """Return the plan that lies in the study's folder; None where none does."""
     folder = getattr(study, "folder", None)
     paths = [Path(folder) / name for name in PLAN_NAMES] if folder else []

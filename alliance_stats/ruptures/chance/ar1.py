@@ -110,12 +110,13 @@ def estimate_phi(courses: Courses) -> float:
 class Drift:
     """What the data say of the model at one phi: lines, residual sums of squares, and directions.
 
-    ``line`` holds each session's level, ``squares`` each client's residual sum of squares in
-    units where the model's errors are independent, and ``first``, ``second`` the unit vectors of
-    level and trend in these units.
+    ``tie`` holds each session's correlation with the one before, ``line`` its level, ``squares``
+    each client's residual sum of squares in units where the model's errors are independent, and
+    ``first``, ``second`` the unit vectors of level and trend in these units.
     """
 
     phi: float
+    tie: Floats
     line: Floats
     squares: Floats
     first: Floats
@@ -155,7 +156,7 @@ def fit_drift(courses: Courses, phi: float) -> Drift:
     squares = np.where(squares > DETERMINED * courses.squares, squares, 0.0)
     # the line is what is left when the tied-together residuals are taken off
     line = courses.value - colour(courses, rest, tie)
-    return Drift(phi, line, squares, first, second)
+    return Drift(phi, tie, line, squares, first, second)
 
 
 def project(courses: Courses, values: Floats, first: Floats, second: Floats) -> Floats:
@@ -188,7 +189,7 @@ def simulate(copies: Courses, drift: Drift, rng: np.random.Generator) -> Courses
     drawn = copies.sums(shock**2)
     wanted = np.tile(drift.squares, n)
     scale = np.sqrt(np.divide(wanted, drawn, out=np.zeros_like(drawn), where=wanted > 0))
-    z = colour(copies, shock * copies.spread(scale), ties(copies, drift.phi))
+    z = colour(copies, shock * copies.spread(scale), np.tile(drift.tie, n))
     return replace(copies, value=np.tile(drift.line, n) + z)
 
 

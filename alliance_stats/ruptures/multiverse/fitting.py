@@ -136,7 +136,7 @@ def _fit(
     if term not in fit.params.index:
         return _nothing(f"'{question.effect}' does not vary in these rows.", **counts), fit
     at, own = fit.params.index.get_loc(term), fit.coefficients
-    low, high = fit.conf_int().loc[term]
+    low, high = fit.conf_int().to_numpy()[at]
     rows, weights = within_weights(data)
     numbers = {
         "estimate": float(own.params[at]),

@@ -87,7 +87,7 @@ def scan_identifiers(study: Study | Mapping[str, pd.DataFrame] | pd.DataFrame) -
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _tables(study: Any) -> dict[str, pd.DataFrame]:
+def _tables(study: Study | Mapping[str, pd.DataFrame] | pd.DataFrame) -> dict[str, pd.DataFrame]:
     import pandas as pd
 
     if isinstance(study, pd.DataFrame):
