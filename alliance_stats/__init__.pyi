@@ -101,9 +101,11 @@ from .multilevel import Comparison as Comparison
 from .multilevel import ContrastTest as ContrastTest
 from .multilevel import Explained as Explained
 from .multilevel import Ladder as Ladder
+from .multilevel import ModelCheck as ModelCheck
 from .multilevel import MultilevelFit as MultilevelFit
 from .multilevel import OutcomeFit as OutcomeFit
 from .multilevel import RobustFit as RobustFit
+from .multilevel import check_model as check_model
 from .multilevel import compare_models as compare_models
 from .multilevel import fit_ladder as fit_ladder
 from .multilevel import fit_multilevel as fit_multilevel

@@ -177,6 +177,7 @@ RESULTS = {
     ),
     "Ladder": lambda: al.fit_ladder("score ~ session + (1 | client_id)", nested()),
     "LeadLag": lambda: al.who_leads(study(), measure="wai-sr", scale="total"),
+    "ModelCheck": lambda: al.check_model(fit()),
     "MeanReliability": lambda: al.mean_reliability(nested(), "score"),
     "MetaRegression": lambda: al.fit_meta_regression("year", effects(), metric="smd"),
     "MultilevelFit": fit,

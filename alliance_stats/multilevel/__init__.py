@@ -19,6 +19,7 @@ from .after_fit.cluster_robust import RobustFit
 from .after_fit.compare import Comparison, compare_models
 from .after_fit.contrasts import ContrastTest
 from .after_fit.explained import Explained
+from .after_fit.model_check import ModelCheck, check_model
 from .fit import fit_multilevel
 from .formula.functions import list_formula_functions, register_formula_function
 from .model_sequence import Ladder, fit_ladder
@@ -31,9 +32,11 @@ __all__ = [
     "ContrastTest",
     "Explained",
     "Ladder",
+    "ModelCheck",
     "MultilevelFit",
     "OutcomeFit",
     "RobustFit",
+    "check_model",
     "compare_models",
     "fit_ladder",
     "fit_multilevel",

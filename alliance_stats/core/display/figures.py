@@ -38,7 +38,8 @@ def _mark_synthetic(canvas: Canvas) -> None:
 def picture_of(result: Any, method: str) -> str:
     """Return what a result's own drawing method draws, as an element of a page; else nothing."""
     try:
-        drawn = getattr(result, method)()
+        with house_style():
+            drawn = getattr(result, method)()
     except AllianceStatsError:  # there is nothing to draw, which the numbers show too
         return ""
     return inline_svg(to_svg(figure_of(drawn)), f"p{id(result):x}", result.heading)

@@ -56,7 +56,9 @@ def _sentence(table: Table, row: pd.Series, confidence: float) -> str:
         numbers.append(f"{letter} = {fmt.number(statistic, 2)}")
     if tested:
         numbers.append(fmt.p_sentence(row["p_value"]).replace("\u00a0", " "))
-    return f"{name}: {', '.join(numbers)}."
+    where = row.get("where")
+    about = f" ({where})" if isinstance(where, str) and where else ""
+    return f"{name}{about}: {', '.join(numbers)}."
 
 
 @cache
