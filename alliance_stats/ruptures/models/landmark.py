@@ -170,7 +170,9 @@ def fit_rupture_outcome(
 
 
 def _until(table: pd.DataFrame | None, landmark: int) -> pd.DataFrame | None:
-    return None if table is None else table[table["session"] <= landmark]
+    if table is None or "session" not in table.columns:  # what is lacking is told by detection
+        return table
+    return table[table["session"] <= landmark]
 
 
 def _one_row_a_client(ratings: pd.DataFrame, found: Ruptures, landmark: int) -> pd.DataFrame:

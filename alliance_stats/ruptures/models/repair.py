@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from ...core.arguments import shown
+from ...core.arguments import is_number, shown
 from ...core.results import TIDY_COLUMNS, Result
 from ...errors import DesignError
 from ...inference.rows import glance_row
@@ -259,7 +259,7 @@ def _levels(rows: pd.DataFrame, wanted: int | Sequence[int] | None) -> list[int]
         able = "therapist_id" in rows.columns and len(rows["therapist_id"].dropna().unique()) > 1
         return [2, 3] if able else [2]
     levels: list[Any] = list(wanted) if isinstance(wanted, (list, tuple)) else [wanted]
-    if not levels or any(n not in (2, 3) or isinstance(n, bool) for n in levels):
+    if not levels or not all(is_number(n) and n in (2, 3) for n in levels):
         raise DesignError(f"levels must be one of 2, 3, or a list of both; it is {shown(wanted)}.")
     return [int(n) for n in levels]
 

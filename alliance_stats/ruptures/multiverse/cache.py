@@ -41,9 +41,10 @@ def _folder(path: object) -> Path:
     folder = Path(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a name no system takes
+        why = getattr(error, "strerror", None) or error
         raise DesignError(
-            f"The cache folder '{folder}' cannot be made: {error.strerror}. Name another, or None."
+            f"The cache folder {shown(str(folder))} cannot be made: {why}. Name another, or None."
         ) from None
     return folder
 

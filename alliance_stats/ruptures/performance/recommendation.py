@@ -230,8 +230,15 @@ def recommend_rule(
 def _candidates(rules: Sequence[str | Candidate] | None) -> list[Candidate]:
     if isinstance(rules, str):
         rules = [rules]
-    chosen = [(rule, rule, {}) if isinstance(rule, str) else rule for rule in rules or CANDIDATES]
-    for _, name, _ in chosen:
+    wanted = (() if rules is None else list(rules)) or CANDIDATES
+    chosen = [(rule, rule, {}) if isinstance(rule, str) else rule for rule in wanted]
+    for one in chosen:
+        if not isinstance(one, tuple) or len(one) != 3 or not isinstance(one[2], Mapping):
+            raise DesignError(
+                "rules must hold names of rules, or (label, name, parameters) such as "
+                f"('k=1', 'drop_within_sd', {{'k': 1.0}}), not {shown(one)}."
+            )
+        name = one[1]
         rule = find_rule(name)
         if rule.needs != "scores" or not rule.dates_sessions:
             raise DesignError(
