@@ -277,6 +277,18 @@ class Disclosure:
             and self.shows(zip(*columns, strict=True), of=what)
         )
 
+    def shows_occasions(self, table: pd.DataFrame) -> bool:
+        """Return whether the rows of a table that has some for each occasion may be counted.
+
+        Everybody is asked at each occasion, so thirteen rows of seven clients before and after
+        tell that one has none: what is counted are the people at each.
+        """
+        keys = [k for k in ("occasion", "measure", "rater", "scale") if k in table.columns]
+        if "occasion" not in keys or CLIENT not in table.columns:
+            return True
+        groups = table.groupby(keys, observed=True, dropna=False)[CLIENT]
+        return self.shows(*(people for _, people in groups))
+
     def people(self, group: Iterable[Hashable], one: str, many: str | None = None) -> str:
         """Return the size of a group in words: ``12 clients``, or that it is withheld."""
         group, many = _each_once(group), many or one + "s"
@@ -377,6 +389,17 @@ def spread_tells(people: Iterable[Hashable]) -> bool:
     sessions and of the therapists.
     """
     return len(_each_once(people)) < SPREAD_TELLS_BELOW
+
+
+def others_told(values: pd.DataFrame) -> bool:
+    """Return whether the means of some, beside those of all, give the means of a few others.
+
+    Seven times the mean of seven less five times the mean of five of them are two people's scores.
+    Means have two decimals, so that n / 100 is left open, a fourth of it in a mean of four: as
+    much as people differ by, or the others are told.
+    """
+    open_ = 0.01 * len(values) / (SMALLEST_SHOWN - 1)
+    return not bool((values.std() <= open_).all())
 
 
 def blurred(frame: pd.DataFrame, *, spread: bool = True) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.disclosure import SMALLEST_SHOWN, Disclosure
+from ..core.disclosure import FEW_VALUES, SMALLEST_SHOWN, Disclosure
 from ..core.outputs import write_whole
 from .labels import Labels
 from .privacy.identifier_forms import are_free, are_names
@@ -84,7 +84,7 @@ def make_codebook(study: Study) -> Codebook:
     """Return the codebook of `study`; see `Study.codebook`."""
     tables = study.tables
     disclosure = Disclosure.of(study.tables)
-    used = _forms(tables)
+    used = _forms(tables, disclosure)
     known = [name for name in used if name in study.measures]
     return Codebook(
         {
@@ -127,6 +127,7 @@ class _People:
         self.of = next((of for of in ("client", "therapist") if f"{of}_id" in frame), "row")
         self._ids = frame[f"{self.of}_id"] if self.of != "row" else frame.index.to_series()
         self._disclosure = disclosure
+        self._each_occasion = disclosure.shows_occasions(frame)
 
     def of_rows(self, rows: pd.Index) -> frozenset[Any]:
         return frozenset(self._ids[rows].dropna())
@@ -150,6 +151,8 @@ class _People:
         people = self.of_rows(rows)
         if self.of == "row" or not len(rows):
             return True
+        if not self._each_occasion:
+            return False
         if len(people) == len(rows):
             return self._disclosure.shows(people, of=self.of)
         return len(people) >= SMALLEST_SHOWN
@@ -187,7 +190,10 @@ def _values(name: str, column: pd.Series, people: _People, labels: Labels) -> di
         years = [year for year, rows in _levels(filled.dt.year) if people.counted(rows)]
         return {"from_year": int(min(years)), "to_year": int(max(years))} if years else {}
     if types.is_numeric_dtype(column.dtype) and not types.is_bool_dtype(column.dtype):
-        return {"mean": float(f"{filled.astype(float).mean():.4g}")}
+        if filled.nunique() > FEW_VALUES:
+            return {"mean": float(f"{filled.astype(float).mean():.4g}")}
+        # the mean of 0 and 1 is a share: times the people, it counts those with a 1
+        filled = filled.map(lambda value: f"{value:g}")
     levels = _levels(filled.astype(str))
     texts = [str(value) for value, _ in levels]
     written = any(are_free(texts, [len(rows) for _, rows in levels]) + are_names(texts))
@@ -209,23 +215,27 @@ def _kind(column: pd.Series) -> str:
     return _type_of(column)
 
 
-def _forms(tables: dict[str, pd.DataFrame]) -> dict[str, list[dict[str, Any]]]:
+def _forms(
+    tables: dict[str, pd.DataFrame], disclosure: Disclosure
+) -> dict[str, list[dict[str, Any]]]:
     """Return measure → how often each rater filled it in, over all tables that name measures.
 
-    A form counts where it has an answer: a blank one of a missed session does not.
+    A form counts where it has an answer: a blank one of a missed session does not. Forms that were
+    not filled in are somebody's, so their number may not follow from those that were (None).
     """
     used: dict[str, list[dict[str, Any]]] = {}
-    keys = {"ratings": ["client_id", "session"], "scores": ["client_id", "session"]}
-    keys["assessments"] = ["client_id", "occasion"]
-    for table, form in keys.items():
+    if "sessions" in tables:  # whose number is shown: the sessions beside which forms are counted
+        disclosure.shows_rows(tables["sessions"])
+    when = {"ratings": "session", "scores": "session", "assessments": "occasion"}
+    for table, time in when.items():
         if table not in tables:
             continue
         answered = tables[table].dropna(subset=["value" if table == "ratings" else "score"])
-        once = answered.drop_duplicates([*form, "rater", "measure"])
-        counts = once.groupby(["measure", "rater"], observed=True).size().reset_index(name="n")
-        for measure, rater, n in counts.itertuples(index=False, name=None):
+        once = answered.drop_duplicates(["client_id", time, "rater", "measure"])
+        for (measure, rater), forms in once.groupby(["measure", "rater"], observed=True):
+            counts = disclosure.shows_rows if time == "session" else disclosure.shows_occasions
             used.setdefault(str(measure), []).append(
-                {"table": table, "rater": rater, "forms": int(n)}
+                {"table": table, "rater": rater, "forms": len(forms) if counts(forms) else None}
             )
     return {name: used[name] for name in sorted(used)}
 

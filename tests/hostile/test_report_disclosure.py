@@ -242,6 +242,24 @@ def test_no_mean_is_so_exact_that_its_denominator_is_told(stolen):
 IDS = ("Ann Bee", "Bee, C.", "dee@ward", "ward/4", "Ann")
 
 
+def test_no_mean_of_some_beside_that_of_all_gives_the_scores_of_the_others(stolen):
+    """At a session five of seven have both ratings: 7 times the one mean less 5 times the other."""
+    study, folder = stolen
+    shown = study.scores.query("measure == 'wai-sr' and scale == 'total'").dropna(subset="score")
+    rated = {
+        who: rows.groupby("session")["client_id"].agg(set)
+        for who, rows in shown.groupby("rater", observed=True)
+    }
+    course, both = csv(folder, "figures/alliance-course"), csv(folder, "figures/gap-course")
+    for session in both["session"] if len(both) else []:
+        dyads = rated["client"][session] & rated["therapist"][session]
+        for who in course.loc[course["session"] == session, "rater"] if len(course) else []:
+            others = rated[who][session] - dyads
+            unsure = len(dyads) * 0.01 / max(len(others), 1)  # two decimals, times as many
+            known = 0 < len(others) < FEW and unsure < 0.3  # points; people differ by twice that
+            assert not known, f"session {session}, {who}"
+
+
 def test_no_id_stands_in_any_file_whatever_it_is_made_of(tmp_path):
     study = al.simulate_study(n_therapists=6, n_clients=30, seed=2)
     clients, therapists = study.clients["client_id"].unique(), study.therapists["therapist_id"]

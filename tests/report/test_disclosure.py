@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alliance_stats.core.disclosure import OTHERS, Disclosure, blurred
+from alliance_stats.report.sections import data
 
 PEOPLE = range(10)
 
@@ -141,3 +142,15 @@ def test_the_owner_of_the_data_may_see_everything():
     assert owner.parts({"a": [1], "b": [2, 3]}) == {"a": {1}, "b": {2, 3}}
     owner.require([1], "clients came")
     assert not owner.withheld
+
+
+def test_rows_of_occasions_are_counted_only_where_the_people_at_each_may_be():
+    """Thirteen rows of seven clients, before and after: one of them has no second score."""
+    rows = pd.DataFrame(
+        {"client_id": [*range(7), *range(6)], "occasion": ["pre"] * 7 + ["post"] * 6}
+    )
+    assert not Disclosure(range(7)).shows_occasions(rows)
+    assert Disclosure(range(7)).shows_occasions(rows[rows["occasion"] == "pre"])
+    disclosure = Disclosure(range(7))
+    assert not data._tells_no_few(disclosure, rows)
+    assert data._tells_no_few(disclosure, rows.rename(columns={"occasion": "week"}))

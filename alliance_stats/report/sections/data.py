@@ -174,7 +174,7 @@ def _tells_no_few(disclosure: Disclosure, table: pd.DataFrame | None) -> bool:
         disclosure.shows(table[column].dropna(), of=of)
         for column, of in columns.items()
         if column in table.columns
-    )
+    ) and disclosure.shows_occasions(table)
 
 
 def account_blocks(context: Context) -> list[Block | None]:

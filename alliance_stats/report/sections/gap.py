@@ -10,7 +10,14 @@ import pandas as pd
 
 import alliance_stats as al
 
-from ...core.disclosure import SMALLEST_SHOWN, Disclosure, blurred, rounded, spread_tells
+from ...core.disclosure import (
+    SMALLEST_SHOWN,
+    Disclosure,
+    blurred,
+    others_told,
+    rounded,
+    spread_tells,
+)
 from ...core.display import columns as col
 from ...core.display.formatting import interval, number, p_after_comma
 from ...core.display.table import Table
@@ -62,7 +69,7 @@ def gap_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     blocks: list[Block] = [
         Paragraph(text),
         _table(tidy, score, context.time, withheld=not told, **_how(found, told, disclosure)),
-        _course(found, score, context),
+        *filter(None, [_course(found, score, context)]),
     ]
     if context.options.individual_courses:
         blocks.append(_scatter(found, values, score))
@@ -123,11 +130,14 @@ def _table(tidy: pd.DataFrame, score: Score, time: str, **facts: Any) -> Table:
     return table("gap", frame, columns, score=score.title, scale=score.scale, **facts)
 
 
-def _course(found: Any, score: Score, context: Context) -> Figure:
-    disclosure = context.disclosure
+def _course(found: Any, score: Score, context: Context) -> Figure | None:
     enough = found.by_session[found.by_session["n"] >= SMALLEST_SHOWN]
-    pairs = found.pairs
-    told = [disclosure.shows_rows(pairs[pairs["session"] == one]) for one in enough["session"]]
+    if not context.disclosure.everything:
+        enough = enough[~enough["session"].isin(_of_the_others(found.pairs, score, context))]
+    if enough.empty:
+        return None
+    here = (found.pairs[found.pairs["session"] == one] for one in enough["session"])
+    told = [context.disclosure.shows_rows(rows) for rows in here]
     drawn = rounded(enough.assign(n=enough["n"].where(told, np.nan)))
     with house_style():
         unsaid = rounded(enough.assign(n=np.nan))
@@ -139,6 +149,21 @@ def _course(found: Any, score: Score, context: Context) -> Figure:
         ax.set_xlabel("Occasion")
     unsure = drawn["n"].isna().any()
     return figure("gap-course", ax, data=drawn, withheld=unsure, score=score.title)
+
+
+def _of_the_others(pairs: pd.DataFrame, score: Score, context: Context) -> list[Any]:
+    """Return the sessions at which a few have one rating alone, and their scores would be told.
+
+    The course of the alliance has the means of all who rated a session.
+    """
+    rated = context.rows(score, any_rater=True)
+    found = []
+    for session, both in pairs.groupby("session"):
+        alone = rated[(rated["session"] == session) & ~rated["client_id"].isin(both["client_id"])]
+        few = alone["rater"].value_counts().between(1, SMALLEST_SHOWN - 1).any()
+        if few and others_told(both[["client", "therapist"]]):
+            found.append(session)
+    return found
 
 
 def dyad_means(pairs: pd.DataFrame) -> pd.DataFrame:
