@@ -63,8 +63,17 @@ def stacked_texts(frame: pd.DataFrame) -> tuple[list[str], pd.Series]:
 
     text = [isinstance(kind, pd.StringDtype) for kind in frame.dtypes]
     columns = [series for _, series in frame.loc[:, text].items()]
-    whole = pd.concat(columns, ignore_index=True) if columns else pd.Series([], dtype=object)
-    return [str(name) for name in frame.columns[text]], whole
+    if not columns:
+        return [], pd.Series([], dtype=object)
+    # sort=False, or pandas makes an index of each name to see whether to sort them
+    return [str(s.name) for s in columns], pd.concat(columns, ignore_index=True, sort=False)
+
+
+def is_plain_number(kind: Any) -> bool:
+    """Return whether a column of this dtype holds numbers as numpy does (NaN: missing)."""
+    import numpy as np
+
+    return isinstance(kind, np.dtype) and kind.kind in "iuf"
 
 
 def same_frames(one: Mapping[str, pd.DataFrame], other: Mapping[str, pd.DataFrame]) -> bool:

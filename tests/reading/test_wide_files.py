@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import pandas as pd
 import pyarrow.compute as pc
 import pytest
 
 import alliance_stats as al
 from alliance_stats.study.mapping import answers_guess
+from alliance_stats.study.privacy import identifier_forms
 from alliance_stats.study.reading import cells
 from alliance_stats.study.validating.rules import ids
 
@@ -129,3 +131,44 @@ def test_an_id_is_cleaned_once_however_many_rows_hold_it(tmp_path, monkeypatch):
     al.open_study(tmp_path)
     assert cleaned
     assert max(cleaned.values()) <= 3  # a rule each, never a row each
+
+
+def test_columns_of_a_table_share_its_notes(tmp_path):
+    """Pandas copies `.attrs` with every column: a loop over them would copy all notes each time."""
+    frame = al.read_table(write_wide(tmp_path / "study", 35))
+    column = frame["v1"]
+    assert column.attrs == frame.attrs
+    assert column.attrs["missing_words"]
+    for name, note in frame.attrs.items():
+        assert column.attrs[name] is note or not isinstance(note, dict | list), name
+
+
+def test_a_text_is_asked_once_in_however_many_columns_it_stands(tmp_path, monkeypatch):
+    asked = Counter()
+    has_title = identifier_forms._has_title
+    monkeypatch.setattr(
+        identifier_forms, "_has_title", lambda text: asked.update([text]) or has_title(text)
+    )
+    frame = al.read_table(write_wide(tmp_path / "study", 70))
+    al.scan_identifiers(frame.drop(columns=["client"]))
+    assert asked
+    assert max(asked.values()) == 1
+
+
+def test_columns_scanned_together_are_those_scanned_alone(tmp_path):
+    frame = al.read_table(write_wide(tmp_path / "study", 35)).drop(columns=["client"])
+    planted = {
+        "contact": ["anna@example.org", *["none"] * 19],
+        "who": ["Hartley G.", "Miller B.", "Young S.", *["Walker D."] * 17],
+        "said": ["she did not want to come and was late", *[None] * 19],
+        "number": [str(491711234567 + 7919 * n) for n in range(20)],
+        "email": ["yes", *["no"] * 19],
+        "born": ["12.03.1961", *["01.01.2020"] * 19],
+        "tel": ["+49 171 1234567", *["x"] * 19],
+        "town": ["Bonn", *["Kiel"] * 19],
+    }
+    frame = frame.assign(**planted)
+    together = al.scan_identifiers(frame)
+    alone = pd.concat([al.scan_identifiers(frame[[name]]) for name in frame], ignore_index=True)
+    assert together.equals(alone.astype(together.dtypes))
+    assert {"contact", "who", "said", "born", "tel"} <= set(together["column"])

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ...errors import listing
-from ..frames import stacked_texts
+from ..frames import is_plain_number, stacked_texts
 from .values import numbers
 
 SUSPECTS = (-9, -99, -999, -1, -8, -7, 9, 99, 999, 88, 77, 98, 97)
@@ -38,9 +38,12 @@ class Answers:
     @classmethod
     def of(cls, frame: pd.DataFrame, columns: Iterable[str]) -> Answers:
         """Return the answers in columns, those that are one in a hundred together set apart."""
-        texts, stack = stacked_texts(frame.loc[:, list(columns)])
-        others = (frame[name] for name in columns if name not in texts)
-        found = np.concatenate([numbers(one)[0] for one in (stack, *others)])
+        frame = frame[list(columns)]
+        texts, stack = stacked_texts(frame)
+        plain = np.array([is_plain_number(kind) for kind in frame.dtypes], dtype=bool)
+        block = frame.loc[:, plain].to_numpy(dtype=float).ravel()
+        others = (series for _, series in frame.loc[:, ~plain].drop(columns=texts).items())
+        found = np.concatenate([block, *(numbers(one)[0] for one in (stack, *others))])
         values, counts = np.unique(found[~np.isnan(found)], return_counts=True)
         rarest = np.argsort(counts, kind="stable")
         rare = np.zeros(len(values), dtype=bool)
@@ -97,12 +100,11 @@ def sums_of(card: Any, scale: str, answers: Answers) -> str:
 
 def number_columns(frame: pd.DataFrame) -> set[str]:
     """Return the columns that hold numbers, but for one cell in twenty."""
-    kinds = [isinstance(kind, np.dtype) and kind.kind in "iuf" for kind in frame.dtypes]
-    plain = np.array(kinds, dtype=bool)
+    plain = np.array([is_plain_number(kind) for kind in frame.dtypes], dtype=bool)
     filled = frame.loc[:, plain].notna().any().to_numpy()
     found = set(frame.columns[plain][filled])
     texts, stack = stacked_texts(frame)
-    others = frame.loc[:, ~plain].drop(columns=texts)
+    others = frame.loc[:, ~plain & ~frame.columns.isin(texts)]
     asked = {str(name): series for name, series in others.items() if series.dtype.kind not in "Mm"}
     return found | {
         *_mostly_numbers(texts, stack, len(frame)),

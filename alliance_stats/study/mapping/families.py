@@ -17,7 +17,7 @@ import pandas as pd
 from ...errors import listing
 from .answer_labels import answers_from
 from .answers_guess import Answers, fitting_cards, number_columns, sums_of
-from .names import NUMBERED, WORDS, Named, aliases_of, folded, measures_in, scale_in
+from .names import NUMBERED, WORDS, Known, Named, folded, measures_in, scale_in
 from .patterns import parse_pattern
 
 
@@ -89,11 +89,12 @@ def guess_measures(
     """
     guesses: list[Guess] = []
     why: dict[str, str] = {}
+    known = Known.of(registry)
     numeric = number_columns(frame[names])
-    families = list(_families([n for n in names if n in numeric and "{" not in n], registry))
+    families = _families([n for n in names if n in numeric and "{" not in n], known.aliases)
     for family in sorted(families, key=lambda f: -len(f.names)):
         try:
-            guess = _guess(frame, names, family, registry, guesses, by_session)
+            guess = _guess(frame, names, family, known, guesses, by_session)
         except UnplacedError as reason:
             why |= dict.fromkeys(family.names, str(reason))
             continue
@@ -106,16 +107,15 @@ def guess_measures(
             what = f"{guess.entry['measure']} by the {guess.entry['rater']}"
             why |= dict.fromkeys(family.names, f"{what} is already in {twice.columns[0]}")
     for name in names:
-        if name not in numeric and _speaks_of_a_measure(name, registry):
+        if name not in numeric and _speaks_of_a_measure(name, known):
             why[name] = "its name is that of a measure, but it holds no numbers"
     order = {name: at for at, name in enumerate(names)}
     items_first = sorted(guesses, key=lambda g: ("items" not in g.entry, order[g.columns[0]]))
     return items_first, why
 
 
-def _families(names: list[str], registry: Any) -> Iterator[_Family]:
+def _families(names: list[str], aliases: Any) -> Iterator[_Family]:
     """Yield columns by their shape; numbers that are part of a word keep them apart."""
-    aliases = aliases_of(registry)
     shapes: dict[str, list[str]] = {}
     for name in names:
         shapes.setdefault(re.sub(r"\d+", "#", name), []).append(name)
@@ -142,9 +142,9 @@ def _numbers_of_words(name: str, aliases: Any) -> tuple[str, ...]:
     )
 
 
-def _speaks_of_a_measure(name: str, registry: Any) -> bool:
+def _speaks_of_a_measure(name: str, known: Known) -> bool:
     count = len(re.findall(r"\d+", name))
-    return bool(measures_in(name, set(range(count)), registry))
+    return bool(measures_in(name, set(range(count)), known))
 
 
 # -- one family -------------------------------------------------------------------------------
@@ -154,28 +154,31 @@ def _guess(
     frame: pd.DataFrame,
     all_names: list[str],
     family: _Family,
-    registry: Any,
+    known: Known,
     there: list[Guess],
     by_session: bool,
 ) -> Guess | None:
     """Return what a family is, None where its names say nothing, or raise why it is open."""
     fixed = set(range(family.rows.shape[1])) - set(family.varying)
-    readings = measures_in(family.names[0], fixed, registry)
+    readings = measures_in(family.names[0], fixed, known)
+    alone = len(family.varying) == 1 and len(family.names) > 2
+    if not readings and not alone:
+        return None
     answers = Answers.of(frame, family.names)
     answers = replace(answers, labels=_labels_of(frame, family.names))
     reasons = []
     for named in readings:
         try:
-            guess = _as_read(family, named, answers, registry, there, by_session)
+            guess = _as_read(family, named, answers, known.registry, there, by_session)
         except UnplacedError as reason:
             reasons.append(str(reason))
             continue
         return _only_its_own(guess, all_names)
     if reasons:
         raise UnplacedError(reasons[0])
-    if len(family.varying) == 1 and len(family.names) > 2:
+    if alone:
         items = set(family.rows[:, family.varying[0]])
-        near = [c.name for c in fitting_cards(registry.values(), items, answers)
+        near = [c.name for c in fitting_cards(known.registry.values(), items, answers)
                 if c.n_items == max(items)]  # fmt: skip
         hint = f"; the numbers would fit {', '.join(near[:5])}" if near else ""
         if min(items) == 1:

@@ -10,8 +10,9 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
+_NOT_PLAIN = re.compile(r"[^a-z0-9]")
 _NR = r"(?:id|nr|no|num|number|code|key|nummer|numero|kennung|chiffre|kurzel)"
 _BEFORE = rf"(?:{_NR}(?:de|del|du)?|n)?"
 _CLIENT = (
@@ -71,11 +72,18 @@ ROLES: tuple[tuple[str, str, str], ...] = (
     ),
 )
 """Our column, names that are sure, and names that are taken where no sure one is there."""
+_ANY_ROLE = {
+    sure: re.compile("|".join(f"(?:{role[1 if sure else 2] or '$.'})" for role in ROLES))
+    for sure in (True, False)
+}
+"""What most names are asked alone: does it stand for any role?"""
 
 OF_A_TOOL = {
-    "Qualtrics": r"status|progress|finished|durationinseconds|ipaddress|responseid|recipient\w+|"
-    r"distributionchannel|userlanguage|location(?:latitude|longitude)|enddate|externalreference",
-    "REDCap": r"redcap(?:repeatinstrument|surveyidentifier)|\w+timestamp|\w+complete",
+    "Qualtrics": re.compile(
+        r"status|progress|finished|durationinseconds|ipaddress|responseid|recipient\w+|"
+        r"distributionchannel|userlanguage|location(?:latitude|longitude)|enddate|externalreference"
+    ),
+    "REDCap": re.compile(r"redcap(?:repeatinstrument|surveyidentifier)|\w+(?:timestamp|complete)"),
 }
 """Columns that a tool writes by itself; they say nothing of what a file is."""
 
@@ -116,12 +124,14 @@ for _kind, _table in (
 def folded(text: str) -> str:
     """Return a text in small letters and digits alone, without accents."""
     plain = unicodedata.normalize("NFKD", text.casefold())
-    return re.sub(r"[^a-z0-9]", "", plain)
+    return _NOT_PLAIN.sub("", plain)
 
 
 def roles_of(name: str, *, sure: bool = True) -> list[str]:
     """Return the columns of ours a name stands for, or (`sure` false) may stand for."""
     low = folded(name)
+    if not _ANY_ROLE[sure].fullmatch(low):
+        return []
     return [role for role, *patterns in ROLES if re.fullmatch(patterns[not sure] or "$.", low)]
 
 
@@ -133,7 +143,7 @@ def maybe_session(name: str) -> bool:
 def tool_of(name: str) -> str:
     """Return the tool that writes a column of this name by itself, empty for none."""
     low = folded(name)
-    return next((tool for tool, known in OF_A_TOOL.items() if re.fullmatch(known, low)), "")
+    return next((tool for tool, known in OF_A_TOOL.items() if known.fullmatch(low)), "")
 
 
 def aliases_of(registry: Any) -> dict[str, tuple[str, ...]]:
@@ -194,14 +204,27 @@ class Named:
     numbers: tuple[Number, ...] = ()
 
 
-def measures_in(name: str, fixed: set[int], registry: Any) -> list[Named]:
+class Known(NamedTuple):
+    """The measures there are, and the words that name them and their scales."""
+
+    registry: Any
+    aliases: dict[str, tuple[str, ...]]
+    scales: set[str]
+
+    @classmethod
+    def of(cls, registry: Any) -> Known:
+        """Gather the words of a registry once, for however many names."""
+        scales = {folded(scale) for card in registry.values() for scale in card.scales}
+        return cls(registry, aliases_of(registry), scales)
+
+
+def measures_in(name: str, fixed: set[int], known: Known) -> list[Named]:
     """Return what a name says, the longest name of a measure first; empty where none fits it all.
 
     `fixed` are the numbers (by position) that are the same in all names of this shape: they may
     be part of the measure's name (``phq9_4``).
     """
-    aliases = aliases_of(registry)
-    scales = {folded(scale) for card in registry.values() for scale in card.scales}
+    _, aliases, scales = known
     tokens = _tokens(name, aliases, scales)
     spans: dict[tuple[int, int], tuple[str, ...]] = {}
     for i in range(len(tokens)):

@@ -77,9 +77,11 @@ def first_of(frame: pd.DataFrame, key: list[str]) -> tuple[pd.DataFrame, dict[st
         value from another row the index of each value's row.
     """
     once = np.flatnonzero(~frame[key].duplicated().to_numpy())
+    if len(once) == len(frame):
+        return frame.copy(deep=False), {}
     result = frame.iloc[once].copy(deep=False)
     others = frame.columns.drop(key)
-    if len(once) == len(frame) or not len(others):
+    if not len(others):
         return result, {}
     group = frame.groupby(key, sort=False, dropna=False, observed=True).ngroup().to_numpy()
     filled = {}

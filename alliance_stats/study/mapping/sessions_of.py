@@ -203,7 +203,9 @@ def _session_rows(
         for name, column in source.further("sessions").items()
         if name not in source.own_of_clients
     }
-    frame = with_further(source, data, further).iloc[at]
+    frame = with_further(source, data, further)
+    if len(at) < len(frame):
+        frame = frame.iloc[at]
     filled: dict[str, np.ndarray] = {}
     if not given:
         frame, filled = first_of(frame, ["client_id", "session"])

@@ -44,6 +44,7 @@ _NAMES: dict[str, dict[str, str]] = {
         "score": r"score|value|total|sum|wert|summe|puntaje",
     },
 }
+_ANY_NAME = re.compile("|".join(f"(?:{p})" for each in _NAMES.values() for p in each.values()))
 _NEEDED = {
     "terminations": ("reason",),
     "events": ("kind",),
@@ -81,11 +82,12 @@ def guess_table(
     """Return the table a file seems to be, None where it is a file of sessions or clients."""
     if "client_id" not in roles:
         return None
+    lows = {name: low for name in left if _ANY_NAME.fullmatch(low := folded(name))}
     for table, patterns in _NAMES.items():
         columns: dict[str, str] = {}
         for ours, pattern in patterns.items():
-            for name in left:
-                fits = re.fullmatch(pattern, folded(name))
+            for name, low in lows.items():
+                fits = re.fullmatch(pattern, low)
                 if fits and name not in columns.values() and ours not in columns:
                     columns[ours] = name
         if all(ours in columns for ours in _NEEDED[table]):

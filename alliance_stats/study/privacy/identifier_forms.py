@@ -330,3 +330,15 @@ TEXT_FORMS: tuple[TextForm, ...] = (
     ("address", is_address, "a street with its number, or a postcode"),
 )
 """Kinds that one text tells by itself, with the reason that is given."""
+
+
+def may_tell(text: str, latest: int) -> bool:
+    """Return False where a text tells nothing, whatever stands beside it in its column."""
+    digits = re.fullmatch(r"\d{1,16}", text.strip())
+    if (digits and int(text) >= OLDEST_BIRTH) or is_birth(text, latest) or is_phone(text):
+        return True
+    if any(has_form(text) for _, has_form, _ in TEXT_FORMS) or _has_title(text):
+        return True
+    words = _name_words(text)
+    named = bool(words) and (_has_known(words) or bool(_INITIAL.fullmatch(text.strip())))
+    return named or are_free([text], [1])[0]

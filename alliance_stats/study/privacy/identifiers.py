@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import AllianceStatsError
+from ..frames import stacked_texts
 from . import identifier_forms as forms
 
 if TYPE_CHECKING:
@@ -77,11 +78,12 @@ def scan_identifiers(study: Study | Mapping[str, pd.DataFrame] | pd.DataFrame) -
 
     tables = _tables(study)
     first_day = _first_session(tables)
+    latest = forms.latest_birth(first_day)
     hits = [
         hit
         for table, frame in tables.items()
-        for column, values in _columns(frame)
-        for hit in _column_hits(table, column, values, first_day)
+        for column, values in _columns(frame, latest)
+        for hit in _column_hits(table, column, values, first_day, latest)
     ]
     rows = [[getattr(hit, name) for name in COLUMNS] for hit in hits]
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -112,18 +114,20 @@ def _first_session(tables: dict[str, pd.DataFrame]) -> pd.Timestamp | None:
     return days.min() if is_datetime64_any_dtype(days.dtype) and days.notna().any() else None
 
 
-def _columns(frame: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
+def _columns(frame: pd.DataFrame, latest: int) -> Iterator[tuple[str, pd.Series]]:
     """Yield the columns (two may share a name) and what stands in the index beside counting.
 
-    Columns of small numbers, the answers of a wide file, are left out unless their name tells.
+    Columns of small numbers and of texts that tell nothing, the answers of a wide file, are left
+    out unless their name tells.
     """
     import pandas as pd
 
-    small = _small_numbers(frame)
+    quiet = _small_numbers(frame) | _quiet_texts(frame, latest)
     for place, column in enumerate(frame.columns):
-        name = str(column)
-        if place in small and not _AGE.search(forms.fold(name)) and _kind_by_name(name) is None:
+        name = re.sub(r"[0-9]+", "0", str(column))  # no number in a name tells anything
+        if place in quiet and not _is_age(name) and _kind_by_name(name) is None:
             continue
+        name = str(column)
         yield name, frame.iloc[:, place]
     if isinstance(frame.index, pd.RangeIndex):
         return
@@ -143,13 +147,29 @@ def _small_numbers(frame: pd.DataFrame) -> set[int]:
     return {real[i] for i in np.flatnonzero(highest < forms.OLDEST_BIRTH)}
 
 
+def _quiet_texts(frame: pd.DataFrame, latest: int) -> set[int]:
+    """Return the places of text columns of which no text can tell anything, asked once each."""
+    import pandas as pd
+
+    names, stack = stacked_texts(frame)
+    codes, values = pd.factorize(stack)
+    loud = [forms.may_tell(str(text), latest) for text in values]
+    told = np.array([*loud, False], dtype=bool)[codes].reshape(len(names), len(frame)).any(axis=1)
+    places = [n for n, kind in enumerate(frame.dtypes) if isinstance(kind, pd.StringDtype)]
+    return {place for place, one in zip(places, told, strict=True) if not one}
+
+
+@lru_cache(maxsize=4096)
+def _is_age(name: str) -> bool:
+    return _AGE.search(forms.fold(name)) is not None
+
+
 def _column_hits(
-    table: str, column: str, values: pd.Series, first_day: pd.Timestamp | None
+    table: str, column: str, values: pd.Series, first_day: pd.Timestamp | None, latest: int
 ) -> Iterator[Hit]:
     filled = values.dropna()
     if not len(filled):
         return
-    latest = forms.latest_birth(first_day)
     found: set[str] = set()
     for kind, mask, reason in _kinds_by_value(column, filled, first_day, latest):
         count = int(mask.sum())
@@ -257,7 +277,7 @@ def _in_numbers(column: str, filled: pd.Series, latest: int) -> Iterator[Found]:
     elif forms.are_long_numbers(numbers, column):
         reason = "long numbers, each its own: phone, insurance, tax or register"
         yield "official number", everywhere, reason
-    if _AGE.search(forms.fold(column)):
+    if _is_age(column):
         old = (filled > HIGHEST_AGE) & (filled <= 120)
         yield "age above 89", old, f"an age above {HIGHEST_AGE} can tell a person"
 

@@ -19,6 +19,7 @@ from .cells import Cells, words_of
 
 _PLAIN = re.compile(r"-?(?:[1-9]\d{0,14})|0")
 _MOST_DIGITS = 15
+_BLOCK, _BLOCK_OF_A_COLUMN, _LARGEST_BLOCK = 1 << 20, 1 << 13, 1 << 28
 _WORDS = pa.dictionary(pa.int32(), pa.string())
 
 
@@ -73,7 +74,9 @@ def _parse(
     try:
         table = pacsv.read_csv(
             pa.BufferReader(data),
-            read_options=pacsv.ReadOptions(column_names=names, skip_rows_after_names=n_header),
+            read_options=pacsv.ReadOptions(
+                column_names=names, skip_rows_after_names=n_header, block_size=_block_size(width)
+            ),
             parse_options=pacsv.ParseOptions(
                 delimiter=delimiter, newlines_in_values=quoted, ignore_empty_lines=False
             ),
@@ -86,6 +89,11 @@ def _parse(
     return table.unify_dictionaries()
 
 
+def _block_size(width: int) -> int:
+    """Return how many bytes are parsed at a time: Arrow pays for each column in each block."""
+    return min(max(_BLOCK, width * _BLOCK_OF_A_COLUMN), _LARGEST_BLOCK)
+
+
 def _all_plain(table: pa.Table, data: bytes, n_header: int, numeric: set[int]) -> bool:
     """Return whether the cells' lengths, numbers counted as plain, add up to the file's."""
     start = 0
@@ -95,7 +103,7 @@ def _all_plain(table: pa.Table, data: bytes, n_header: int, numeric: set[int]) -
             return table.num_rows == 0
     ending = 2 if data[start - 2 : start - 1] == b"\r" else 1
     expected = table.num_rows * (table.num_columns - 1 + ending)
-    for position, column in enumerate(table.columns):
+    for position, column in enumerate(table.itercolumns()):
         if position in numeric:
             lengths = _plain_length(column)
             if lengths is None:
@@ -151,7 +159,7 @@ def _cells(column: pa.ChunkedArray) -> Cells:
 def _has_blank_line(table: pa.Table) -> bool:
     """Whether some row is blank in every column: perhaps a line with nothing on it."""
     blank = np.ones(table.num_rows, dtype=bool)
-    for column in table.columns:
+    for column in table.itercolumns():
         if not pa.types.is_dictionary(column.type):
             if not column.null_count:
                 return False

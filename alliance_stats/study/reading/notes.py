@@ -11,6 +11,27 @@ if TYPE_CHECKING:
     from .headers import Header
 
 
+class _SharedDict(dict[Any, Any]):
+    def __deepcopy__(self, memo: Any) -> _SharedDict:
+        return self
+
+
+class _SharedList(list[Any]):
+    def __deepcopy__(self, memo: Any) -> _SharedList:
+        return self
+
+
+def shared(note: Any) -> Any:
+    """Return a note that the columns of a table share with it.
+
+    Pandas copies `.attrs` deeply whenever a column is taken, so that a loop over the columns of a
+    wide file would copy the notes on all columns once for each of them.
+    """
+    if isinstance(note, dict):
+        return _SharedDict(note)
+    return _SharedList(note) if isinstance(note, list) else note
+
+
 def note_column(notes: dict[str, Any], name: str, changed: ColumnNotes) -> None:
     """Put what converting a column changed into the notes of its file."""
     if changed.missing_words:

@@ -15,7 +15,7 @@ from ...errors import ReadError
 from .cells import MISSING_WORDS, convert_columns, text_dtype
 from .kinds import KIND_WORDS, existing_file, kind_of
 from .loaded import Conventions, Loaded, empty_notes, is_delimiter
-from .notes import changes, note_column, note_header
+from .notes import changes, note_column, note_header, shared
 
 FEW_ROWS = 10_000
 """Fewer rows are kept as plain text: categories cost more than they save."""
@@ -219,7 +219,9 @@ def _load_text(file: Path, kind: str, conventions: Conventions, missing: frozens
     data: dict[str, Any] = {}
     for name, (data[name], changed) in zip(header.names, converted, strict=True):
         note_column(notes, name, changed)
-    frame = pd.DataFrame(data, index=pd.RangeIndex(len(words.rows)), copy=False)
+    # with few rows columns of one kind are put together: pandas pays for each block, not each cell
+    few = len(words.rows) < FEW_ROWS
+    frame = pd.DataFrame(data, index=pd.RangeIndex(len(words.rows)), copy=few)
     note_header(notes, header)
     frame = _without_trailing_column(frame, header.unnamed)
     notes |= {
@@ -238,7 +240,7 @@ def _load_text(file: Path, kind: str, conventions: Conventions, missing: frozens
 def _without_trailing_column(frame: pd.DataFrame, unnamed: list[str]) -> pd.DataFrame:
     """Drop columns that have neither a name nor a value (a delimiter at the end of each line)."""
     empty = [name for name in unnamed if frame[name].isna().all()]
-    return frame.drop(columns=empty)
+    return frame.drop(columns=empty) if empty else frame
 
 
 def with_plain_text(loaded: Loaded) -> pd.DataFrame:
@@ -250,8 +252,8 @@ def with_plain_text(loaded: Loaded) -> pd.DataFrame:
         for name, kind in frame.dtypes.items()
         if isinstance(kind, pd.CategoricalDtype)
     }
-    result = frame.assign(**plain)
-    result.attrs = dict(loaded.notes)  # type: ignore[assignment]
+    result = frame.assign(**plain) if plain else frame
+    result.attrs = {name: shared(note) for name, note in loaded.notes.items()}
     return result
 
 

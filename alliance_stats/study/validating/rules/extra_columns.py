@@ -30,13 +30,12 @@ def number_as_text(view: StudyView) -> Iterator[Finding]:
     for table in sorted(there, key=lambda table: -len(view.frames[table])):
         frame = view.frames[table]
         ours = {field.name for field in table_schema(table).fields}
-        further = frame.loc[:, [column not in ours for column in frame.columns]]
-        texts, stack = stacked_texts(further)
+        texts, stack = stacked_texts(frame)
         codes = encode(stack)
         hits = codes.where(_is_amount(codes.values)).reshape(len(texts), len(frame))
         without = {name for name, hit in zip(texts, hits, strict=True) if not hit.any()}
-        for column, kind in further.dtypes.items():
-            if kind.kind in "iufbM" or column in without:
+        for column, kind in frame.dtypes.items():
+            if column in ours or kind.kind in "iufbM" or column in without:
                 continue
             finding = _amounts(view, table, str(column))
             if finding is not None:

@@ -63,7 +63,7 @@ def whole_numbers(frame: pd.DataFrame, schema: TableSchema) -> tuple[pd.DataFram
         if len(rows):
             found.append(_unreadable(field, schema.name, rows, "a whole number"))
             columns[field.name] = series.mask(_mask(series, rows))
-    return frame.assign(**columns), found
+    return frame.assign(**columns) if columns else frame, found
 
 
 def _text(series: pd.Series, field: Field, table: str) -> Typed:
