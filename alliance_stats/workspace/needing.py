@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..core.arguments import shown
+from ..core.people import SESSION
 from ..errors import DesignError, StudyLacksError, did_you_mean, listing
 from ..study.select import measures_of, name_of
 from ..study.tables import TABLES, table_schema
-from ..study.times import along
+from ..study.times import along, time_of
 
 if TYPE_CHECKING:
     from ..study import Study
@@ -23,6 +24,7 @@ def needs(
     tables: Iterable[str] = (),
     scores: Iterable[tuple[str, str]] = (),
     therapists: bool = False,
+    sessions: bool = False,
 ) -> None:
     """Does the study hold what an analysis cannot do without?
 
@@ -37,6 +39,9 @@ def needs(
         study has no session at all.
     therapists
         Whether it must be known which therapist each client has.
+    sessions
+        Whether the scores must be those of sessions, since it is asked what follows from one to
+        the next.
 
     Raises
     ------
@@ -54,6 +59,12 @@ def needs(
         ...
     alliance_stats.errors.StudyLacksError: The study 'simulated-1' has no table 'forecasts'; ...
     """
+    if sessions and time_of(study) != SESSION:
+        raise StudyLacksError(
+            f"The study '{study.name}' has scores at occasions and none at sessions, and here it "
+            "is asked what follows from one session to the next. The templates change, rating-gap "
+            "and describe-and-validate take occasions."
+        )
     for table in tables:
         lack = _lacking_table(study, table)
         if lack:

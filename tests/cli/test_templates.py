@@ -242,3 +242,51 @@ def test_jupyterlab_is_given_every_template():
     assert set(shared) == {path.relative_to(root).as_posix() for path in shipped}
     place = "share/jupyter/notebook_templates/alliance_stats"
     assert {str(PurePosixPath(target).parent) for target in shared.values()} == {place}
+
+
+@pytest.fixture(scope="module")
+def trial(study, tmp_path_factory):
+    """Return the same clients measured at four occasions, and at no session."""
+    labels = {1: "pre", 3: "mid", 6: "post", 9: "followup"}
+    rows = study.scores[study.scores["session"].isin(labels)]
+    rows = rows.assign(occasion=rows["session"].map(labels))
+    keep = ["client_id", "occasion", "rater", "measure", "scale", "score"]
+    clients = study.clients.assign(condition=["new", "usual"] * (len(study.clients) // 2))
+    made = al.Study("trial", {"clients": clients, "therapists": study.therapists,
+                              "assessments": rows[keep]})  # fmt: skip
+    return made.save(tmp_path_factory.mktemp("trials") / "trial")
+
+
+@pytest.mark.parametrize("template", ["change", "rating-gap", "describe-and-validate"])
+def test_a_trial_of_occasions_runs_where_no_session_is_asked_for(template, trial, tmp_path):
+    given = {"reliability": 0.9} if template == "change" else {}
+    text = page(template, trial, tmp_path, **given)
+    assert "core-10" in text
+    assert "Traceback" not in text
+
+
+@pytest.mark.parametrize("template", ["rupture-repair", "first-analysis"])
+def test_what_follows_from_session_to_session_needs_sessions(template, trial, tmp_path):
+    with pytest.raises(al.StudyLacksError, match="at occasions and none at sessions"):
+        page(template, trial, tmp_path)
+
+
+def test_the_gap_of_one_session_a_dyad(study, tmp_path):
+    rows = study.scores[study.scores["session"] == 3]
+    once = study.with_tables(
+        scores=rows, terminations=None, assessments=None, events=None,
+        sessions=study.sessions[study.sessions["session"] == 3],
+    )  # fmt: skip
+    text = page("rating-gap", once.save(tmp_path / "once"), tmp_path)
+    assert "mean difference, therapist minus client (points)" in text
+    assert "Truth and bias: not to be had" not in text
+
+
+def test_a_replication_without_an_alliance(study, tmp_path):
+    scores = study.scores[study.scores["measure"] == "core-10"]
+    place = study.with_tables(scores=scores, events=None).save(tmp_path / "symptoms")
+    table = al.load_dataset("demo-trial").folder / "published-table.yaml"
+    (place / "published-table.yaml").write_bytes(table.read_bytes())
+    text = page("replication", place, tmp_path)
+    assert "Symptoms, intake" in text
+    assert "The alliance's rows" in text
