@@ -242,6 +242,20 @@ def test_the_gap_and_the_change_of_a_trial():
     assert set(later["post_when"]) == {"followup"}
 
 
+def test_the_occasion_before_is_found_by_its_order():
+    rows = trial().assessments.query("measure == 'phq-9' and client_id < 40")
+    seen = (rows["occasion"] != "mid") | (rows["client_id"] >= 20)
+    mixed = rows[seen].sample(frac=1, random_state=1)
+    lagged = al.lag(mixed, "score", time="occasion").set_index(["client_id", "occasion"])
+    scores = rows.set_index(["client_id", "occasion"])["score"]
+    for (client, occasion), value in lagged["score_lag1"].items():
+        before = {"mid": "pre", "post": "mid", "followup": "post"}.get(occasion)
+        if before is None or (before == "mid" and client < 20):  # never the one before that
+            assert np.isnan(value)
+        else:
+            assert value == scores[(client, before)]
+
+
 def test_what_asks_for_the_next_session_is_refused_unless_occasions_are_meant():
     with pytest.raises(al.DesignError, match=r"none at sessions.*time='occasion'"):
         al.detect_ruptures(trial(), measure="phq-9", **POINTS)

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 from ..core.arguments import shown
+from ..core.people import SESSION
 from ..errors import ColumnError, DesignError, listing
+from ..study.times import OCCASION, along
 from . import columns as col
 
 LARGEST = 2**62
@@ -49,7 +51,8 @@ def lag(
         ``["client_id", "rater"]``. Ids that each therapist gives out anew count as one client a
         therapist, and the record says so.
     time
-        The session number: whole numbers.
+        The session number: whole numbers; or ``"occasion"``, whose labels count in their order
+        (`Study.select`), so that one back is the occasion before.
     k
         How many sessions back, 1 or more.
     max_gap
@@ -102,7 +105,7 @@ def lag(
     new = {column: f"{column}_lag{k}" for column in wanted}
     replaced = col.check_new(data, new.values(), replace=replace)
     codes, ids, said = col.client_codes(data, groups, time)
-    numbers = _session_numbers(data, time)
+    numbers = _session_numbers(data if time != OCCASION else _numbered(data), time)
     known = (codes >= 0) & ~np.isnan(numbers)
     earlier = _predecessors(data, codes, ids, numbers, known, k, max_gap)
 
@@ -138,6 +141,11 @@ def _check_reach(k: int, max_gap: int | None) -> None:
             f"`max_gap` must be a whole number of sessions, at least k = {k}; it is "
             f"{shown(max_gap)}."
         )
+
+
+def _numbered(data: pd.DataFrame) -> pd.DataFrame:
+    """Return the data with occasions as the numbers of their order."""
+    return data.assign(**{OCCASION: along(data, OCCASION)[SESSION]})
 
 
 def _session_numbers(data: pd.DataFrame, time: str) -> np.ndarray:

@@ -6,6 +6,8 @@ import pytest
 
 import alliance_stats as al
 
+WEEKS = {"pre": 0, "mid": 6, "post": 12, "followup": 24}
+
 
 def trial(alliance: bool = True) -> al.Study:
     """Four occasions, two arms of 60, therapists in one of them."""
@@ -88,6 +90,14 @@ def test_the_alliance_at_occasions_has_its_course_and_its_gap(sections):
     assert course["occasion"].tolist() == ["mid", "post"] * 2
     gap = blocks(made["gap"], "gap")[0].frame
     assert "Change of the gap per occasion (points)" in set(gap["label"])
+
+
+def test_a_course_over_occasions_or_weeks_is_drawn():
+    ax = al.plot_course(al.mean_course(trial(), measure="phq-9"))
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["pre", "mid", "post", "followup"]
+    weeks = trial().assessments.assign(week=lambda t: t["occasion"].map(WEEKS))
+    course = al.mean_course(weeks.query("measure == 'phq-9'"), time="week")
+    assert al.plot_course(course).get_xlabel().startswith("Week")
 
 
 def test_the_flow_speaks_of_occasions():
