@@ -86,7 +86,7 @@ LACKING = {
     "dropout": ("terminations", "no table 'terminations'"),
     "rating-gap": ("therapist", "an alliance measure by the therapist"),
     "change": ("scores", "an outcome measure or a measure of function by the client"),
-    "replication": ("scores", "an alliance measure by the client"),
+    "replication": ("scores", "an outcome measure or a measure of function by the client"),
     "synthesis": ("effects", "no table 'effects'"),
 }
 
