@@ -306,6 +306,32 @@ def test_decimals_are_a_time_but_have_no_neighbours():
         al.mean_course(table.rename(columns={"month": "week"}), time="weeks")
 
 
+@pytest.mark.parametrize("name", ["rating_gap", "gap_by_scale", "gap_feedback", "one_with_many"])
+def test_the_gap_asks_for_no_neighbours_and_takes_decimals(name, scores):
+    options = CALLS[name][1]
+    months = scores.assign(month=scores["session"] / 4).drop(columns="session")
+    if name == "gap_feedback":
+        options = {**options, "stages": ((1, 10000),)}
+        months = months.assign(month=months["month"] + 1)
+    found = getattr(al, name)(months, **options, time="month")
+    expected = getattr(al, name)(scores, **options)
+    if name != "gap_feedback":
+        found, expected = (
+            one if isinstance(one, pd.DataFrame) else one.tidy() for one in (found, expected)
+        )
+        slope = expected["term"] == "change_per_session"
+        scaled = expected["estimate"].where(~slope, 4 * expected["estimate"])
+        np.testing.assert_allclose(found["estimate"], scaled, rtol=1e-4)
+    assert len(found.tidy() if hasattr(found, "tidy") else found)
+
+
+@pytest.mark.parametrize("name", ["person_period", "fit_alliance_and_dropout"])
+def test_rows_at_risk_are_counted_in_whole_numbers(name, study):
+    sessions = study.sessions.assign(month=study.sessions["session"] / 4)
+    with pytest.raises(al.ColumnError, match="time='month' holds decimals"):
+        getattr(al, name)(study.with_tables(sessions=sessions, assessments=None), time="month")
+
+
 def test_a_study_says_what_has_no_such_time():
     with pytest.raises(al.DesignError, match=r"Nothing in the study 'trial' has the time 'month'"):
         al.mean_course(trial(), measure="phq-9", time="month")

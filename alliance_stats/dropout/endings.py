@@ -22,7 +22,7 @@ COMPETING = ("completed", "mutual", "transferred", "administrative")
 REASONS = (DROPOUT, *COMPETING, CENSORED)
 
 
-def along_time(study_or_data: Study | pd.DataFrame, time: str) -> Any:
+def along_time(study_or_data: Study | pd.DataFrame, time: str, *, whole: bool = True) -> Any:
     """Return a study or table of endings whose ``last_session`` is the time asked for.
 
     Of a study without a table of endings, ``time="occasion"`` tells who was lost: whoever was
@@ -31,7 +31,7 @@ def along_time(study_or_data: Study | pd.DataFrame, time: str) -> Any:
     time = time_of_endings(study_or_data, time)
     if time == SESSION:
         return study_or_data
-    moved = along(study_or_data, time)
+    moved = along(study_or_data, time, whole=whole)
     if isinstance(moved, pd.DataFrame):
         return moved.drop(columns="last_session", errors="ignore").rename(
             columns={SESSION: "last_session"}

@@ -22,12 +22,12 @@ _KEY = ["client_id", "session"]
 
 
 def pairs_of(
-    given: Any, *, measure: str | None = None, scale: str | None = None
+    given: Any, *, measure: str | None = None, scale: str | None = None, whole: bool = True
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return the pairs of a `RatingGap`, a study or a table, and what was left out of them."""
     pairs = getattr(given, "pairs", None)
     if not isinstance(pairs, pd.DataFrame):
-        pairs = paired_ratings(given, measure=measure, scale=scale)
+        pairs = paired_ratings(given, measure=measure, scale=scale, whole=whole)
         return pairs, list(pairs.attrs["messages"])
     asked = name_of(measure, scale).parts
     for name, value in zip(KEYS[:2], asked, strict=False):
@@ -48,13 +48,14 @@ def paired_ratings(
     ranges: Mapping[str, tuple[float, float]] | None = None,
     raters: tuple[str, str] = RATERS,
     by: str = "client_id",
+    whole: bool = True,
 ) -> pd.DataFrame:
     """Return one row a session that both rated: ``client``, ``therapist`` and ``gap``.
 
     ``gap`` is always therapist minus client. ``.attrs["messages"]`` counts what is left out: rows
     without client or session, sessions that one of the two rated alone, dyads that lose all. The
     therapist is carried along where known. `raters` names who stands in the columns ``client``
-    and ``therapist``; `by` is the column of the dyad.
+    and ``therapist``; `by` is the column of the dyad; `whole` refuses decimals.
     """
     scores, study = scores_of(study_or_data), study_or_data if is_study(study_or_data) else None
     raters = _raters(raters)
@@ -70,7 +71,7 @@ def paired_ratings(
             f"'{ScoreName.of(score.measure, score.scale)}'; raters=(...) names others."
         )
     chosen = _of_raters(chosen, raters)
-    chosen = _known_keys(chosen, messages)
+    chosen = _known_keys(chosen, messages, whole)
     _refuse_duplicates(chosen)
     sides = {role: _side(chosen, name, role) for role, name in zip(RATERS, raters, strict=True)}
     pairs = sides["client"].merge(sides["therapist"], on=_KEY, how="inner", validate="one_to_one")
@@ -124,12 +125,14 @@ def _of_raters(scores: pd.DataFrame, raters: tuple[str, str]) -> pd.DataFrame:
     return chosen
 
 
-def _known_keys(scores: pd.DataFrame, messages: list[str]) -> pd.DataFrame:
+def _known_keys(scores: pd.DataFrame, messages: list[str], whole: bool) -> pd.DataFrame:
     unknown = scores[_KEY].isna().any(axis=1)
     if unknown.any():
         messages.append(f"{int(unknown.sum())} scores name no client or no session; left out.")
         scores = scores[~unknown]
     number = finite_numbers(scores["session"], "The sessions (column 'session')")
+    if not whole:
+        return scores.assign(session=number)
     wrong = (number < 0) | (number != np.floor(number))
     if wrong.any():
         raise ColumnError(

@@ -154,7 +154,7 @@ def dropout_incidence(
     if time != SESSION and clock != SESSION:
         raise DesignError(f"clock='{clock}' and time='{time}' are two times; name one.")
     time = time_of_endings(study, time)
-    given, study = study, along_time(study, time)
+    given, study = study, along_time(study, time, whole=False)
     table, messages = _timed(study, by, clock, entry, measure, rater, whole=time == SESSION)
     messages += said_of(given, time)
     table, open_ = _watched(table, last_open or last_open_of(study), clock)

@@ -133,8 +133,7 @@ def gap_by_scale(
     >>> al.gap_by_scale(study, measure="wai-sr", replicates=20)["scale"].unique().tolist()
     ['task', 'bond', 'goal', 'total']
     """
-    study_or_data = along(study_or_data, time)
-    part, _ = choose(study_or_data, measure, settle=("measure",))
+    part, _ = choose(along(study_or_data, time), measure, settle=("measure",))
     if "scale" not in part.columns:
         raise DesignError("The scores have no column 'scale', so there is one scale: rating_gap.")
     scales = [str(scale) for scale in pd.unique(part["scale"])]
@@ -142,7 +141,7 @@ def gap_by_scale(
     for scale in scales:
         found = rating_gap(
             study_or_data, measure=measure, scale=scale, confidence=confidence,
-            replicates=replicates, seed=seed,
+            replicates=replicates, seed=seed, time=time,
         )  # fmt: skip
         messages[scale] = found.messages
         table = found.tidy()

@@ -172,7 +172,7 @@ def gap_feedback(
     """
     study_or_data = along(study_or_data, time)
     parts = _stages(stages)
-    pairs, left_out = pairs_of(study_or_data, measure=measure, scale=scale)
+    pairs, left_out = pairs_of(study_or_data, measure=measure, scale=scale, whole=time == SESSION)
     score = pairs.attrs.get("score", "")
     if "therapist_id" not in pairs:
         raise DesignError("The data do not say who the therapists are (therapist_id).")

@@ -177,7 +177,7 @@ def rating_gap(
     replicates, seed, rough = checks.resampling(replicates, seed)
     pairs = paired_ratings(
         study_or_data, measure=measure, scale=scale, same_scale=same_scale, ranges=ranges,
-        raters=raters, by=by,
+        raters=raters, by=by, whole=time == SESSION,
     )  # fmt: skip
     messages, score = [*pairs.attrs["messages"], *rough], ScoreName(pairs.attrs["score"])
     rows, unit = described(standard_units(pairs), replicates, seed, messages, confidence)

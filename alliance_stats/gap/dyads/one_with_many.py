@@ -106,7 +106,7 @@ def one_with_many(
     """
     study_or_data = along(study_or_data, time)
     replicates, seed, rough = checks.resampling(replicates, seed)
-    pairs, left_out = pairs_of(study_or_data, measure=measure, scale=scale)
+    pairs, left_out = pairs_of(study_or_data, measure=measure, scale=scale, whole=time == SESSION)
     _check(pairs)
     sums = _sums(pairs)
     n = len(sums["dyads"])
