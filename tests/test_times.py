@@ -39,6 +39,7 @@ REASONS = {
     "run_notebook": "hands parameters to a notebook",
     "rupture_rules": "lists the rules",
     "model_table": "takes fitted models",
+    "check_model": "takes a fitted model",
 }
 
 
