@@ -9,17 +9,20 @@ from typing import Any, Literal, overload
 import pandas as pd
 
 from ..core.arguments import checked_choice, whole
+from ..core.people import CLIENT
 from ..errors import (
     ColumnError,
     ConvergenceWarning,
     DesignError,
     FewClustersWarning,
     SingularFitWarning,
+    did_you_mean,
 )
 from .after_fit.inference import METHODS, Method
 from .engine.design import make_design
 from .engine.membership import check_memberships
 from .engine.residual import design_in_time
+from .engine.structured import places_of
 from .formula.model_formula import Formula, parse_formula
 from .outcomes import inference as outcome_inference
 from .outcomes.reading import FAMILIES, Asked, read_model
@@ -28,8 +31,8 @@ from .outcomes.result import OutcomeFit
 from .random_slopes import check_slopes, fit_varying, start_near
 from .result import MultilevelFit
 
-Residual = Literal["independent", "ar1"]
-RESIDUALS = ("independent", "ar1")
+Residual = Literal["independent", "ar1", "unstructured"]
+RESIDUALS = ("independent", "ar1", "unstructured")
 MOST_NODES = 201
 
 
@@ -56,6 +59,8 @@ def fit_multilevel(
     weights: str | Sequence[float] | None = None,
     residual: Residual = "independent",
     time: str | None = None,
+    residual_by: str | None = None,
+    by: str = CLIENT,
     link: str | None = None,
     trials: str | None = None,
     offset: str | Sequence[float] | None = None,
@@ -119,9 +124,19 @@ def fit_multilevel(
     residual
         ``"independent"``, or ``"ar1"``: residuals of one client (of the lowest group) that lie a
         time ``d`` apart have the correlation ``phi ** d``, with phi in [0, 1), as nlme's
-        ``corCAR1``. Then ``.phi`` is the estimate and ``df="kenward-roger"`` is not to be had.
+        ``corCAR1``. Then ``.phi`` is the estimate and ``df="kenward-roger"`` is not to be had. Or
+        ``"unstructured"``: the residuals of a client (of `by`) at each two occasions have a
+        covariance of their own, as in trials with a few planned measurements; no random effect of
+        clients beside it (nlme's ``gls`` with ``corSymm`` and ``varIdent``).
+        ``.residual_covariance`` is the estimate.
     time
-        With ``residual="ar1"``: the column of session numbers or times.
+        With ``residual="ar1"``: the column of session numbers or times; with ``"unstructured"``:
+        of the occasions.
+    residual_by
+        A column whose groups each have a residual variance (with ``"unstructured"``: a covariance)
+        of their own.
+    by
+        With ``residual="unstructured"``: the column of those who were measured at the occasions.
     link
         ``"logit"`` (the default), ``"probit"`` or ``"cloglog"`` of a binomial, ``"logit"`` or
         ``"probit"`` of an ordinal outcome; ``"log"`` of counts.
@@ -198,6 +213,7 @@ def fit_multilevel(
         _refuse_for_measurements(
             slopes=slopes != "none",
             residual=residual != "independent",
+            residual_by=residual_by,
             time=time,
             membership=membership,
         )
@@ -207,12 +223,45 @@ def fit_multilevel(
     tests: Method = checked_choice("df", "satterthwaite" if df is None else df, METHODS)
     if tests == "kenward-roger" and not reml:
         raise DesignError("Kenward-Roger needs a REML fit: use reml=True, or df='satterthwaite'.")
-    _check_residual(residual, time, tests)
+    _check_residual(residual, time, tests, residual_by)
     check_slopes(slopes)
-    options = {"slopes": slopes, "reml": reml, "df": tests, "weights": weights, "time": time}
-    fit = fitted(formula, data, **options, membership=membership)
+    options = {"reml": reml, "df": tests, "weights": weights, "membership": membership}
+    if residual == "unstructured" or residual_by is not None:
+        if slopes != "none":
+            raise DesignError("slopes= needs residual='independent' or 'ar1' without residual_by=.")
+        structure = (time, residual_by, by if residual == "unstructured" else None)
+        fit = _fit_structured(formula, data, structure, options)
+    else:
+        fit = fitted(formula, data, slopes=slopes, time=time, **options)
     warn_of(fit, stacklevel=3)
     return fit
+
+
+def _fit_structured(
+    formula: str,
+    data: pd.DataFrame,
+    structure: tuple[str | None, str | None, str | None],
+    options: Mapping[str, Any],
+) -> MultilevelFit:
+    """Fit a model whose residuals have a covariance of their own, by time, group and client."""
+    time, group, units = structure
+    for name in (time, group, units):
+        if name is not None and name not in data.columns:
+            raise ColumnError(
+                f"The data have no column '{name}'.{did_you_mean(name, data.columns)}"
+            )
+    parsed = parse_formula(formula)
+    shared = check_memberships(options["membership"], parsed, data)
+    parsed = parsed.over([*data.columns, *shared])
+    if units is not None and any(units in term.group for term in parsed.random):
+        raise DesignError(
+            f"residual='unstructured' holds all that differs between groups of '{units}': leave "
+            f"(… | {units}) out."
+        )
+    further = [name for name in structure if name is not None]
+    design = make_design(parsed, data, options["weights"], shared, further=further, units=units)
+    where = places_of(design, design.frame, time=time, by=group)
+    return MultilevelFit.of_design(design, reml=options["reml"], df=options["df"], where=where)
 
 
 def fitted(
@@ -290,14 +339,17 @@ def _refuse_for_outcomes(**given: object) -> None:
             )
 
 
-def _check_residual(residual: str, time: str | None, df: str) -> None:
+def _check_residual(residual: str, time: str | None, df: str, by: str | None) -> None:
     checked_choice("residual", residual, RESIDUALS)
-    if residual == "ar1" and time is None:
-        raise DesignError(
-            "residual='ar1' needs time='...', the column of session numbers (or of times)."
-        )
+    if residual != "independent" and time is None:
+        what = "of session numbers (or of times)" if residual == "ar1" else "of the occasions"
+        raise DesignError(f"residual='{residual}' needs time='...', the column {what}.")
     if residual == "independent" and time is not None:
-        raise DesignError(f"time={time!r} has a meaning only with residual='ar1'.")
+        raise DesignError(
+            f"time={time!r} has a meaning only with residual='ar1' or 'unstructured'."
+        )
+    if residual == "ar1" and by is not None:
+        raise DesignError("residual_by= goes with independent or unstructured residuals.")
     if residual == "ar1" and df == "kenward-roger":
         raise DesignError(
             "Kenward-Roger's adjustment holds for covariances that are linear in their "

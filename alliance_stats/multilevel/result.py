@@ -23,6 +23,7 @@ from .after_fit import (
     uncertainty,
 )
 from .after_fit import compare as comparison
+from .after_fit import marginal_means as means
 from .after_fit import omitted_slopes as slopes
 from .after_fit.effects import UnitEffects, unit_effects
 from .after_fit.inference import Inference, KenwardRoger, Method, Normal, Satterthwaite
@@ -32,6 +33,7 @@ from .engine.batches import Array
 from .engine.coefficients import Coefficients
 from .engine.deviance import covariances, profile_at
 from .engine.optimise import Optimum, minimise
+from .engine.structured import Places, ResidualCovariance, fit_structured
 from .nested_fit import NestedFit
 from .summary import residual_lines
 
@@ -63,6 +65,8 @@ class MultilevelFit(NestedFit):
         ``satterthwaite``, ``kenward-roger`` or ``normal``.
     autocorrelation
         What is known of the residuals' AR(1); None where residuals are independent.
+    structured
+        The residuals' covariance where it was estimated by occasion or group; else None.
     """
 
     design: Design
@@ -70,6 +74,7 @@ class MultilevelFit(NestedFit):
     reml: bool
     df_method: Method
     autocorrelation: Autocorrelation | None = None
+    structured: ResidualCovariance | None = None
 
     title = "Linear multilevel model"
     kind = "of a measurement"
@@ -84,13 +89,17 @@ class MultilevelFit(NestedFit):
         theta: Array | None = None,
         neighbours: Neighbours | None = None,
         rho: float | None = None,
+        where: Places | None = None,
     ) -> MultilevelFit:
         """Fit a design that is already made, from `theta` where a good start is known.
 
-        With `neighbours` the residuals are an AR(1), whose search starts from `rho`.
+        With `neighbours` the residuals are an AR(1), whose search starts from `rho`; with `where`
+        they have a covariance of their own, whose elements come first in `theta`.
         """
-        ar1 = None
-        if neighbours is None:
+        ar1 = covariance = None
+        if where is not None:
+            design, best, covariance = fit_structured(design, where, reml=reml, theta=theta)
+        elif neighbours is None:
             best = minimise(lambda at: profile_at(design, at, reml), design.levels, theta)
         else:
             design, best, ar1 = fit_autocorrelated(
@@ -101,7 +110,7 @@ class MultilevelFit(NestedFit):
                 f"The model reproduces '{design.outcome}' without residual variance; is the "
                 "outcome a copy of a predictor, or constant within every group?"
             )
-        return cls(design=design, optimum=best, reml=reml, df_method=df, autocorrelation=ar1)
+        return cls(design, best, reml, df, ar1, covariance)
 
     # -- what was fitted ---------------------------------------------------------------------
 
@@ -131,6 +140,8 @@ class MultilevelFit(NestedFit):
         best, levels = self.optimum, self.design.levels
         if self.df_method == "normal":
             return Normal(best.profile)
+        if self.structured is not None:
+            return self.structured.inference(levels, self.df_method)
         if self.autocorrelation is not None:
             return self.autocorrelation.inference(levels, best)
         if self.df_method == "satterthwaite":
@@ -165,18 +176,36 @@ class MultilevelFit(NestedFit):
     @property
     def df_model(self) -> int:
         """Number of estimated parameters: coefficients, variances and covariances."""
+        if self.structured is not None:
+            return len(self.design.fixed) + len(self.structured.theta)
         residual = 1 if self.autocorrelation is None else 2
         return len(self.design.fixed) + len(self.optimum.theta) + residual
 
     @property
     def scale(self) -> float:
-        """The residual variance."""
-        return float(self.optimum.profile.variance * self.design.scale[-1] ** 2)
+        """The residual variance; its mean over the rows where it is not one for all."""
+        known = self.structured
+        own = self.optimum.profile.variance if known is None else known.of_rows.mean()
+        return float(own * self.design.scale[-1] ** 2)
 
     @property
     def residual(self) -> str:
-        """``independent`` or ``ar1``."""
+        """``independent``, ``ar1``, ``unstructured`` or ``by group``."""
+        if self.structured is not None:
+            return "unstructured" if self.structured.where.whole_units else "by group"
         return "independent" if self.autocorrelation is None else "ar1"
+
+    @property
+    def residual_covariance(self) -> pd.DataFrame:
+        """The covariance of residuals by occasion (or group); one number where it is one for all.
+
+        Occasions of different groups have no covariance: no client is in both.
+        """
+        if self.structured is None:
+            return pd.DataFrame([[self.scale]], index=["Residual"], columns=["Residual"])
+        labels = list(self.structured.where.labels)
+        values = self.structured.scaled * self.design.scale[-1] ** 2
+        return pd.DataFrame(values, index=labels, columns=labels)
 
     @property
     def residual_parameters(self) -> tuple[str, ...]:
@@ -196,7 +225,12 @@ class MultilevelFit(NestedFit):
     @cached_property
     def varcomp(self) -> pd.DataFrame:
         """Variances and covariances: ``group, term1, term2, vcov, sdcor`` as lme4 lists them."""
-        return variances.varcomp(self.random_covariances, self.design, self.scale)
+        known = self.structured
+        if known is None:
+            return variances.varcomp(self.random_covariances, self.design, self.scale)
+        found = variances.varcomp(self.random_covariances, self.design, None)
+        own = pd.DataFrame(known.elements(float(self.design.scale[-1])), columns=found.columns)
+        return pd.concat([found, own], ignore_index=True) if len(found) else own
 
     icc = variances.icc
 
@@ -224,6 +258,8 @@ class MultilevelFit(NestedFit):
 
     # -- further questions, each answered in a module of its own --------------------------------
 
+    marginal_means = means.marginal_means
+    contrasts = means.contrasts
     robust = cluster_robust.cluster_robust
     profile_ci = profiling.profile_ci
     bootstrap = bootstrapping.bootstrap
@@ -256,14 +292,15 @@ class MultilevelFit(NestedFit):
 
     def _fitted_alike(self, design: Design, *, reml: bool) -> MultilevelFit:
         """Fit a design as this one was fitted, starting from its estimates."""
-        ar1 = self.autocorrelation
+        ar1, known = self.autocorrelation, self.structured
         return self.of_design(
             design,
             reml=reml,
             df="normal" if not reml and self.df_method == "kenward-roger" else self.df_method,
-            theta=self.optimum.theta,
+            theta=self.optimum.theta if known is None else known.theta,
             neighbours=None if ar1 is None else ar1.neighbours,
             rho=None if ar1 is None else ar1.rho,
+            where=None if known is None else known.where,
         )
 
     def of_alike(self, design: Design) -> MultilevelFit:

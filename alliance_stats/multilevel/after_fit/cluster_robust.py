@@ -210,6 +210,8 @@ def _read(fit: MultilevelFit, codes: Indices) -> Iterator[Cluster]:
 def _residual_covariance(
     fit: MultilevelFit, rows: Indices, units: Indices, times: Array | None
 ) -> Array:
+    if fit.structured is not None:
+        return fit.structured.between(rows)
     if times is None:
         R = np.eye(len(rows))
     else:

@@ -69,6 +69,12 @@ def unit_effects(
         z, D, cross = list(levels[number].columns), relative[number], crosses[number]
         parents = parents_of(partition, number, cross.shape[-1])
         w = w[:, parents]
+        if not z:  # a level without effects
+            modes.insert(0, np.zeros((0, w.shape[1])))
+            if uncertainty:
+                spread = spread[..., parents]
+                spreads.insert(0, np.zeros((0, 0, w.shape[1])))
+            continue
         A_z = cross[z]
         E, _ = inverse_of_one_plus(A_z[:, z], D)
         b = fixed_times(D, times(E, times(A_z, w[:, None, :])))[:, 0, :]

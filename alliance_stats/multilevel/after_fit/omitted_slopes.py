@@ -41,7 +41,8 @@ def omitted_slopes(fit: MultilevelFit) -> pd.DataFrame:
     by the restricted likelihood: the quadratic form in the residuals is referred to a scaled
     chi-square with its mean and variance, in which what the other variances take up is paid for
     (Zhang & Lin 2003, doi 10.1093/biostatistics/4.1.57). Variances on their boundary and the
-    correlation of AR(1) residuals count as known. Residuals are taken to spread alike in all
+    correlation of AR(1) residuals count as known; where residuals have a covariance of their own
+    nothing is asked. Residuals are taken to spread alike in all
     groups: where those whose predictor moves more have larger residuals too, slopes seem to differ
     that do not; the interval is too narrow then as well.
 
@@ -52,7 +53,7 @@ def omitted_slopes(fit: MultilevelFit) -> pd.DataFrame:
         is rough), ``statistic, df, p_value`` (one-sided, each by itself).
     """
     columns = ["group", "term", "sd", "statistic", "df", "p_value"]
-    design, wanted = _with_candidates(fit.design)
+    design, wanted = (fit.design, []) if fit.structured else _with_candidates(fit.design)
     if not wanted:
         return pd.DataFrame(columns=columns)
     relative = [

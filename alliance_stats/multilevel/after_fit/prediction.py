@@ -56,6 +56,8 @@ def random_effects_sd(fit: MultilevelFit) -> dict[str, pd.DataFrame]:
 def _frames(fit: MultilevelFit, values: list[Array]) -> dict[str, pd.DataFrame]:
     design, frames = fit.design, {}
     for number, name in enumerate(design.grouping.names):
+        if not design.terms[number]:
+            continue
         frames[name] = pd.DataFrame(
             values[number][:, : design.grouping.sizes[number]].T,
             index=design.grouping.labels[number],
@@ -189,6 +191,8 @@ def _random_part(
 ) -> Array:
     grouping, total = fit.design.grouping, np.zeros(len(table))
     for number, name in enumerate(grouping.names):
+        if not fit.design.terms[number]:
+            continue
         rows = rows_of_level(fit, table, number, membership)
         if new_groups == "error" and rows.unknown.any():
             there = [column for column in grouping.columns[number] if column in table.frame]
@@ -209,7 +213,10 @@ def simulate(fit: MultilevelFit, seed: int | np.random.Generator) -> pd.Series:
     design, best, rng = fit.design, fit.optimum, np.random.default_rng(seed)
     sigma = np.sqrt(best.profile.variance)
     ar1 = fit.autocorrelation
-    total = rng.standard_normal(design.n) if ar1 is None else ar1.neighbours.draw(ar1.rho, rng)
+    if fit.structured is not None:
+        total = fit.structured.draw(rng)
+    else:
+        total = rng.standard_normal(design.n) if ar1 is None else ar1.neighbours.draw(ar1.rho, rng)
     if design.weights is not None:
         total /= np.sqrt(design.weights)
     draws = draw_effects(design.levels, best.theta, design.grouping.sizes, rng)

@@ -70,6 +70,11 @@ def profile_ci(
         the reason in ``note``.
     """
     critical = float(half_width(1.0, confidence=level_of(confidence, alpha=alpha)))
+    if fit.structured is not None:
+        raise DesignError(
+            "Profiles are not drawn where residuals have a covariance of their own: use "
+            "fit.conf_int() for coefficients and fit.bootstrap() for variances."
+        )
     full = fit.by_maximum_likelihood()
     found = [*_variance_parameters(full), *_coefficients(full)]
     least = full.optimum.profile.deviance  # in the scaled units the search works in

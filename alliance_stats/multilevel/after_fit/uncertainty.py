@@ -81,6 +81,11 @@ def predict_interval(
     predicted = prediction.predict(
         fit, newdata, random_effects=random_effects, new_groups=new_groups, membership=shared
     )
+    if fit.structured is not None and (kind == "prediction" or random_effects):
+        raise DesignError(
+            "Where residuals have a covariance of their own, only the interval of the average over "
+            "clients is given: use random_effects=False, kind='confidence'."
+        )
     known = predicted.notna().to_numpy()
     needs_effects = random_effects or kind == "prediction"
     if newdata is None:

@@ -30,7 +30,7 @@ from .basis import find_basis, why_left_out
 from .batches import Array
 from .blocks import Effects, Pool, centre, orthogonalise, random_columns
 from .crossproducts import cross_products, outcome_products
-from .grouping import CrossedGrouping, Grouping, arrange
+from .grouping import CrossedGrouping, Grouping, arrange, factorise
 from .likelihood import Level, Partition
 from .membership import Memberships, about_shares, factor_of, optional_groups, rows_without_group
 
@@ -142,6 +142,7 @@ def make_design(
     *,
     measured: bool = True,
     further: Sequence[str] = (),
+    units: str | None = None,
 ) -> Design:
     """Read the data into a design.
 
@@ -154,13 +155,13 @@ def make_design(
         Where the formula names no column, a column holds the wrong thing, groups cross, or the
         data cannot carry the model.
     """
-    rows = _complete_rows(formula, data, weights, membership or {}, further)
+    rows = _complete_rows(formula, data, weights, membership or {}, further, units)
     table = rows.table
     refuse_ids(data, formula.fixed.bare_columns() if formula.fixed else ())
     outcome, y = response(formula, table)
     check_numbers((outcome,), (y,), table.frame.index)
     fixed_terms = build(formula.fixed, table)
-    grouping, terms = _levels(formula, table, membership or {})
+    grouping, terms = _levels(formula, table, membership or {}, units)
     pool = Pool(len(table))
     levels, effects = random_columns(terms, table, pool)
     fixed = [pool.place(*column) for column in fixed_terms.named_arrays()]
@@ -231,10 +232,11 @@ def _complete_rows(
     weights: str | Sequence[float] | None,
     membership: Memberships,
     further: Sequence[str],
+    units: str | None,
 ) -> _Rows:
     """Refuse what no model can be read from, and leave incomplete rows out."""
     formula.check_columns([*data.columns, *membership])
-    if not formula.random:
+    if not formula.random and units is None:
         raise DesignError(
             "A multilevel model needs a random term such as (1 | client_id); without one use "
             "ordinary regression, for example statsmodels.formula.api.ols."
@@ -278,13 +280,18 @@ def _prior_weights(data: pd.DataFrame, weights: str | Sequence[float] | None) ->
 
 
 def _levels(
-    formula: Formula, table: Table, membership: Memberships
+    formula: Formula, table: Table, membership: Memberships, units: str | None
 ) -> tuple[Grouping, list[list[RandomTerm]]]:
-    """Return the groups and the random terms of each level, the lowest first."""
+    """Return the groups and the random terms of each level, the lowest first.
+
+    The groups of the column `units` are a level too, without random effects of its own.
+    """
     terms: dict[str, list[RandomTerm]] = {}
     for term in formula.random:
         terms.setdefault(term.same_groups, []).append(term)
     factors = {name: factor_of(found[0], table, membership) for name, found in terms.items()}
+    if units is not None:
+        factors[units], terms[units] = factorise(table, (units,)), []
     grouping = arrange(list(factors.values()), table.frame)
     found = {factor.name: terms[name] for name, factor in factors.items()}
     return grouping, [found[name] for name in grouping.names]

@@ -236,7 +236,7 @@ def jacobian_of_covariances(levels: Sequence[Level], theta: Array) -> Array:
     first = 0
     for level, factor in zip(levels, factors(levels, theta), strict=True):
         here = slice(first, first + len(level.pairs))
-        rows, columns = np.array(level.pairs).T
+        rows, columns = np.array(level.pairs, dtype=np.intp).reshape(-1, 2).T
         # D_ab = sum over c of Lambda_ac Lambda_bc
         jacobian[here, here] = np.equal.outer(rows, rows) * factor[columns[:, None], columns]
         jacobian[here, here] += np.equal.outer(columns, rows) * factor[rows[:, None], columns]

@@ -20,7 +20,7 @@ array.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -72,6 +72,10 @@ def eliminate(
     each parent. `packed_sums`, the parents' sums of ``state.cross``, may be handed in where they
     are known, which saves half of the work at the lowest level.
     """
+    if not len(columns):  # a level without effects: only what its units have adds up
+        arrays = (state.cross, state.cross1, state.cross2)
+        cross, cross1, cross2 = (sum_children(values, starts) for values in arrays)
+        return replace(state, cross=cross, cross1=cross1, cross2=cross2)
     pack = Packing.of(state.cross.shape[0])
     z = np.array(columns)
     A_z = state.cross[z]

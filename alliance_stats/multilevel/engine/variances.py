@@ -47,7 +47,10 @@ def elements_to_user(design: Design) -> Array:
     """
     blocks = []
     for number, level in enumerate(design.levels):
-        T, (rows, columns) = design.to_user(number), np.array(level.pairs).T
+        T, (rows, columns) = (
+            design.to_user(number),
+            np.array(level.pairs, dtype=np.intp).reshape(-1, 2).T,
+        )
         block = T[rows[:, None], rows] * T[columns[:, None], columns]
         block += (T[rows[:, None], columns] * T[columns[:, None], rows]) * (rows != columns)
         blocks.append(block)
@@ -64,13 +67,15 @@ def mean_products(fit: MultilevelFit, number: int, Z: Array) -> float:
     `Z` are its columns as the fit works with them (see `working_columns`), or parts of them.
     """
     root = factors(fit.design.levels, fit.optimum.theta)[number].T @ Z
-    return float(fit.scale * (root**2 @ fit.design.grouping.squared(number)).sum() / Z.shape[1])
+    variance = fit.optimum.profile.variance * fit.design.scale[-1] ** 2
+    return float(variance * (root**2 @ fit.design.grouping.squared(number)).sum() / Z.shape[1])
 
 
 def working_columns(design: Design, number: int) -> Array:
     """Return the scaled columns of a level's effects, a row an effect."""
     places = list(design.levels[number].columns)
-    return np.stack([design.columns[place] / design.scale[place] for place in places])
+    columns = [design.columns[place] / design.scale[place] for place in places]
+    return np.reshape(columns, (len(places), design.n))
 
 
 def varcomp(random: dict[str, pd.DataFrame], design: Design, scale: float | None) -> pd.DataFrame:
@@ -94,7 +99,7 @@ def variance_rows(components: pd.DataFrame) -> pd.DataFrame:
     """Return rows of ``tidy()``: ``sd <term>`` and ``cor <term> <term>``."""
     terms = []
     for row in components.to_dict("records"):
-        if row["group"] == RESIDUAL:
+        if row["group"] == RESIDUAL and not isinstance(row["term1"], str):
             terms.append("sd")
         elif isinstance(row["term2"], str):
             terms.append(f"cor {row['term1']} {row['term2']}")

@@ -1,0 +1,54 @@
+"""Tests and intervals of several contrasts at once."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from .distributions import half_width
+
+Adjust = Literal["none", "holm", "bonferroni", "tukey"]
+ADJUST = ("none", "holm", "bonferroni", "tukey")
+
+
+def adjusted_p(p: np.ndarray, adjust: Adjust, statistic: np.ndarray, df: np.ndarray,
+               n_means: int) -> np.ndarray:  # fmt: skip
+    """Return p values adjusted for their number; ``tukey`` for all pairs of `n_means` means.
+
+    Examples
+    --------
+    >>> p = np.array([0.01, 0.04, 0.03])
+    >>> adjusted_p(p, "holm", p, p, 3).round(2).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    if adjust == "holm":
+        order = np.argsort(p, kind="stable")
+        raised = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+        found = np.empty(len(p))
+        found[order] = np.minimum(raised, 1.0)
+        return found
+    if adjust == "bonferroni":
+        return np.minimum(p * len(p), 1.0)
+    if adjust == "tukey" and n_means > 2:
+        from scipy.stats import studentized_range
+
+        return np.asarray(studentized_range.sf(np.abs(statistic) * np.sqrt(2.0), n_means, df))
+    return p
+
+
+def half_widths(
+    std_error: np.ndarray, df: np.ndarray, confidence: float, adjust: Adjust, n_means: int
+) -> np.ndarray:
+    """Return half the widths of intervals that hold together under ``bonferroni`` and ``tukey``.
+
+    Holm's method has no intervals of its own: there, as without adjustment, each holds by itself.
+    """
+    if adjust == "bonferroni":
+        confidence = 1.0 - (1.0 - confidence) / len(std_error)
+    elif adjust == "tukey" and n_means > 2:
+        from scipy.stats import studentized_range
+
+        quantile = studentized_range.ppf(confidence, n_means, df) / np.sqrt(2.0)
+        return np.asarray(quantile * std_error)
+    return np.asarray(half_width(std_error, df, confidence))
