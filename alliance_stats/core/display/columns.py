@@ -28,6 +28,11 @@ def cell(name: str, label: str, write: Callable[[Any], str]) -> Column:
     return Column(label, lambda row: "" if fmt.is_missing(row[name]) else write(row))
 
 
+def value(name: str, label: str, write: Callable[[Any], str]) -> Column:
+    """Return a column that writes each value of its own; empty where there is none."""
+    return cell(name, label, lambda row: write(row[name]))
+
+
 def count(name: str, label: str, *, spanner: str = "") -> Column:
     """Return whole numbers; one that is not there is withheld."""
 

@@ -77,11 +77,10 @@ def _parts(rows: pd.DataFrame, labels: Mapping[str, str] | None) -> tuple[list[s
     several = _differ(models)
     kinds = rows.get("effect", group)
     parts, names = [], []
-    for place, term in terms.items():
-        whose, model = group[place], models[place] if several else ""
-        if not fixed[place] and kinds[place] == "random":
+    for term, whose, model, kind, is_fixed in zip(terms, group, models, kinds, fixed, strict=True):
+        if not is_fixed and kind == "random":
             part, name = "Random effects", random_label(term, whose, labels)
-        elif not fixed[place]:
+        elif not is_fixed:
             part, name = label_of(whose.removesuffix("_id"), labels), given.get(term, term)
         elif term not in given and term.partition(":")[0] in heads:
             head, _, rest = term.partition(":")
@@ -95,7 +94,7 @@ def _parts(rows: pd.DataFrame, labels: Mapping[str, str] | None) -> tuple[list[s
             part = "Fixed effects"
         elif not part and heads:
             part = "Overall"
-        parts.append(": ".join(word for word in (model, part) if word))
+        parts.append(": ".join(word for word in (model if several else "", part) if word))
         names.append(name)
     return parts, names
 
@@ -147,10 +146,11 @@ def _letter(rows: pd.DataFrame) -> str:
 
 def _digits(row: pd.Series, digits: int) -> int:
     """Return the decimals of a row: those of the table, more where its error would be zero."""
-    value, error = row["estimate"], row.get("std_error")
+    value, given = row["estimate"], {"std_error": 0, "conf_low": None, "conf_high": None, **row}
+    error: Any = given["std_error"]
     if fmt.is_missing(error) or not error:
-        low, high = row.get("conf_low"), row.get("conf_high")
-        error = None if fmt.is_missing(low) or fmt.is_missing(high) else (high - low) / 4
+        low, high = given["conf_low"], given["conf_high"]
+        error = 0 if fmt.is_missing(low) or fmt.is_missing(high) else (high - low) / 4
     if error and math.isfinite(error):
         few = abs(error) < 0.5 * 10.0**-digits  # it would be shown as zero
         return min(1 - math.floor(math.log10(abs(error))), 6) if few else digits
@@ -199,19 +199,15 @@ def _any_columns(
                     row["conf_low"], row["conf_high"], 3 if abs(row["conf_low"]) < 1 else 2))
             )  # fmt: skip
         elif pd.api.types.is_bool_dtype(values):
-            columns.append(
-                col.cell(name, label, lambda row, name=name: "yes" if row[name] else "no")
-            )
+            columns.append(col.value(name, label, lambda value: "yes" if value else "no"))
         elif not pd.api.types.is_numeric_dtype(values):
             columns.append(col.text(name, label))
         elif name in ("p", "p_value") or name.startswith("p_") or name.endswith("_p"):
             of = name.removeprefix("p_").removesuffix("_p")
             rest = "" if of in ("p", "value") else f" ({label_of(of)})"
-            columns.append(
-                col.cell(name, f"p{rest}", lambda row, name=name: fmt.p_value(row[name]))
-            )
+            columns.append(col.value(name, f"p{rest}", fmt.p_value))
         else:
-            columns.append(col.cell(name, label, lambda row, name=name: written(row[name])))
+            columns.append(col.value(name, label, written))
     return tuple(columns)
 
 

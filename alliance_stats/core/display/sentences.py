@@ -48,7 +48,7 @@ def _sentence(table: Table, row: pd.Series, confidence: float) -> str:
     if interval:
         numbers.append(f"{100 * confidence:g}% CI {interval}")
     if not fmt.is_missing(statistic) and tested:
-        df = row.get("df")
+        df: Any = row.get("df")
         finite = not fmt.is_missing(df) and isfinite(df)
         letter = f"t({fmt.degrees(df)})" if finite else "z"
         if not cell.get("SE"):

@@ -70,7 +70,7 @@ class GapFeedback(Result):
 
         return plot_feedback(self, ax)
 
-    def to_html(self, path: str | Path) -> Path:
+    def to_html(self, path: str | Path) -> Path:  # type: ignore[override]
         """Write the page: picture, what it shows, what it does not."""
         from ...core.drawing import figure_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..outcomes.result import OutcomeFit
     from ..result import MultilevelFit
 
-    Fit = MultilevelFit | OutcomeFit
+    Fit: TypeAlias = MultilevelFit | OutcomeFit
 
 BATCH = 25  # replicates a task: long enough to be worth sending, short enough for a bar
 FEW = 1000  # fewer draws than this leave the ends of a 95 % interval rough

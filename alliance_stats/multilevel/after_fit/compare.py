@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..outcomes.result import OutcomeFit
     from ..result import MultilevelFit
 
-    Fit = MultilevelFit | OutcomeFit
+    Fit: TypeAlias = MultilevelFit | OutcomeFit
 
 
 @dataclass(frozen=True)

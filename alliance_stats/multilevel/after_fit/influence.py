@@ -6,7 +6,7 @@ correlations stay as estimated from all, which is told where the numbers stand.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -85,5 +85,5 @@ def _eliminated(cross: Array, level: Level, D: Array) -> Array:
     return cross - times(transpose(A_z), fixed_times(D, times(E, A_z)))
 
 
-def _ids(labels: Sequence[object]) -> list[str]:
+def _ids(labels: Iterable[object]) -> list[str]:
     return [":".join(map(str, key)) if isinstance(key, tuple) else str(key) for key in labels]

@@ -210,7 +210,8 @@ def _of_residuals(data: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
 def _of_spread(spread: pd.DataFrame, level: str) -> Iterator[tuple[Any, ...]]:
     if len(spread) < 2:
         return
-    widest, narrowest = spread.loc[spread["sd"].idxmax()], spread.loc[spread["sd"].idxmin()]
+    ordered = spread.sort_values("sd")
+    widest, narrowest = ordered.iloc[-1], ordered.iloc[0]
     ratio, where = widest["sd"] / narrowest["sd"], f"{level} {widest['group']}"
     yield ("Residuals", "largest over smallest SD of a group", ratio, where, "1 where alike")
 
@@ -233,8 +234,8 @@ def _of_influence(moved: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
     if moved.empty:
         return
     for level, part in moved.groupby("level", sort=False):
-        most = part.loc[part["cooks_distance"].idxmax()]
-        farthest = part.loc[part["moved_se"].abs().idxmax()]
+        most = part.sort_values("cooks_distance").iloc[-1]
+        farthest = part.sort_values("moved_se", key=abs).iloc[-1]
         where = f"{level} {most['group']}"
         yield ("Influence", "largest Cook's distance", most["cooks_distance"], where, "")
         where = f"{farthest['term']} without {level} {farthest['group']}"

@@ -36,7 +36,7 @@ def score_blocks(context: Context, score: Score, key: str) -> list[Block]:
     rows = rows[(rows[list(keys)] == pd.Series(keys)).all(axis=1) & rows["score"].notna()]
     several = len(rows["rater"].unique()) > 1
     by = "rater" if several or context.arms is None else ARM
-    if by == ARM:
+    if context.arms is not None and by == ARM:
         rows = rows.assign(**{ARM: rows["client_id"].map(context.arms)})
     course = mean_course(rows, time=OCCASION, by=None if by == "rater" else ARM)
     course = course[course["n"] >= SMALLEST_SHOWN].reset_index(drop=True)

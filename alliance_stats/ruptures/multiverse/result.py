@@ -144,7 +144,8 @@ class Multiverse(Result):
             f"{found['n_specifications']:.0f} specifications fitted, median {found['median']:.3g} "
             f"({found['minimum']:.3g} to {found['maximum']:.3g})."
         ]
-        own = self.tidy()[lambda rows: rows["term"].str.startswith("primary: ")]
+        tidy = self.tidy()
+        own = tidy[tidy["term"].str.startswith("primary: ")]
         if len(own):
             blocks.append(self._table(own, labels, "Primary specification"))
         blocks.append(self._table(self.shares(), labels, "Shares of specifications"))

@@ -154,7 +154,8 @@ def _quiet_texts(frame: pd.DataFrame, latest: int) -> set[int]:
     names, stack = stacked_texts(frame)
     codes, values = pd.factorize(stack)
     loud = [forms.may_tell(str(text), latest) for text in values]
-    told = np.array([*loud, False], dtype=bool)[codes].reshape(len(names), len(frame)).any(axis=1)
+    texts = np.array([*loud, False], dtype=bool)[codes].reshape(len(names), len(frame))
+    told: np.ndarray = np.any(texts, axis=1)
     places = [n for n, kind in enumerate(frame.dtypes) if isinstance(kind, pd.StringDtype)]
     return {place for place, one in zip(places, told, strict=True) if not one}
 
