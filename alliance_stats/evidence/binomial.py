@@ -1,29 +1,27 @@
 """Proportions by the binomial-normal model: counts are binomial, their logits are normal.
 
-A study with no event needs no correction here. The integral over each study's logit is by adaptive
-Gauss-Hermite quadrature, around the mode of its integrand.
+A study with no event needs no correction here. It is the multilevel model of successes among
+trials with a random intercept of the study.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
-from scipy import optimize
-from scipy.special import expit, gammaln, xlogy
-from scipy.stats import chi2
+from scipy.special import expit, xlogy
+from scipy.stats import binom, chi2
 
 from ..core.arguments import numbers
 from ..errors import DesignError, listing, require_columns
 from ..inference.distributions import half_width
+from ..multilevel.fit import fitted_outcome
+from ..multilevel.outcomes.reading import Asked
 from .metrics import Metric
 from .pooled import NO_PREDICTION, PooledEffects, no_test_of_a_share
 from .reported import check_reported
 from .rows import labels
 
-NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(101)  # rare events: 25 err by 6e-4
-LOG_WEIGHTS = np.log(WEIGHTS) - 0.5 * np.log(2 * np.pi)
+NODES = 101  # rare events: 25 err by 6e-4
 
 
 def pool_binomial(
@@ -51,7 +49,7 @@ def pool_binomial(
             f"{int(x.sum())} of {int(n.sum())} people in all studies together had the event; the "
             "binomial-normal model has no maximum there. Report the counts, with an exact interval."
         )
-    logit, tau, cov, loglik = _maximum(x, n)
+    logit, tau, se, loglik = _maximum(x, n)
     if len(x) == 1:
         messages.append("With one study the variance between studies cannot be estimated.")
         messages.append(NO_PREDICTION["one"])
@@ -59,7 +57,7 @@ def pool_binomial(
         messages.append("The variance between studies is estimated as zero.")
     messages.append("The binomial-normal model gives no Q-profile interval of tau2.")
     no_test_of_a_share("proportion", np.nan, messages)
-    return _as_result(used, logit, tau, cov, loglik, test, confidence, messages)
+    return _as_result(used, logit, tau, se, loglik, test, confidence, messages)
 
 
 def _counts(effects: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -82,69 +80,18 @@ def _counts(effects: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return table[has], messages
 
 
-def log_likelihood(logit: float, tau: float, x: np.ndarray, n: np.ndarray) -> float:
-    """Return the marginal log-likelihood of the counts."""
-    constant = gammaln(n + 1) - gammaln(x + 1) - gammaln(n - x + 1)
-    if tau == 0:
-        return float((constant + x * logit - n * np.logaddexp(0, logit)).sum())
-    mode = np.zeros_like(x)
-    for _ in range(60):
-        p = expit(logit + tau * mode)
-        curvature = 1 + tau**2 * n * p * (1 - p)
-        step = (tau * (x - n * p) - mode) / curvature
-        mode = mode + np.clip(step, -2, 2)
-        if np.abs(step).max() < 1e-10:
-            break
-    scale = 1 / np.sqrt(1 + tau**2 * n * expit(logit + tau * mode) * expit(-logit - tau * mode))
-    u = mode[:, None] + scale[:, None] * NODES
-    eta = logit + tau * u
-    integrand = x[:, None] * eta - n[:, None] * np.logaddexp(0, eta) - 0.5 * u**2 + 0.5 * NODES**2
-    inside = np.logaddexp.reduce(integrand + LOG_WEIGHTS, axis=1)
-    return float((constant + inside + np.log(scale)).sum())
-
-
-def _maximum(x: np.ndarray, n: np.ndarray) -> tuple[float, float, np.ndarray, float]:
-    """Return logit and tau at the maximum, their covariance, and the log-likelihood."""
-    p = np.clip(x.sum() / n.sum(), 0.5 / n.sum(), 1 - 0.5 / n.sum())
-    start = float(np.log(p / (1 - p)))
+def _maximum(x: np.ndarray, n: np.ndarray) -> tuple[float, float, float, float]:
+    """Return logit and tau at the maximum, the logit's error, and the log-likelihood."""
     if len(x) == 1:
-        return start, 0.0, _flat_cov(start, n), log_likelihood(start, 0.0, x, n)
-
-    def minus(point: np.ndarray) -> float:
-        return -log_likelihood(float(point[0]), abs(float(point[1])), x, n)
-
-    best = min(
-        (optimize.minimize(minus, [start, tau], method="Nelder-Mead",
-                           options={"xatol": 1e-9, "fatol": 1e-12, "maxiter": 4000})
-         for tau in (0.3, 1.0)),
-        key=lambda found: found.fun,
-    )  # fmt: skip
-    logit, tau = float(best.x[0]), abs(float(best.x[1]))
-    if tau < 1e-4:
-        return start, 0.0, _flat_cov(start, n), log_likelihood(start, 0.0, x, n)
-    return logit, tau, np.linalg.inv(hessian(minus, np.array([logit, tau]))), -float(best.fun)
-
-
-def _flat_cov(logit: float, n: np.ndarray) -> np.ndarray:
-    return np.array([[1 / (n.sum() * expit(logit) * expit(-logit))]])
-
-
-def hessian(f: Any, at: np.ndarray, h: float = 1e-3) -> np.ndarray:
-    """Return second derivatives by central differences."""
-    k = len(at)
-    out = np.empty((k, k))
-    e = np.eye(k) * h
-    for i in range(k):
-        near = f(at + e[i]) + f(at - e[i])
-        far = f(at + 2 * e[i]) + f(at - 2 * e[i])
-        out[i, i] = (16 * near - far - 30 * f(at)) / (12 * h**2)
-        for j in range(i):
-            corners = (
-                f(at + e[i] + e[j]) - f(at + e[i] - e[j])
-                - f(at - e[i] + e[j]) + f(at - e[i] - e[j])
-            )  # fmt: skip
-            out[i, j] = out[j, i] = corners / (4 * h**2)
-    return out
+        p = x[0] / n[0]
+        error = float(1 / np.sqrt(n[0] * p * (1 - p)))
+        return float(np.log(p / (1 - p))), 0.0, error, float(binom.logpmf(x[0], n[0], p))
+    rows = pd.DataFrame({"events": x, "n": n, "study": np.arange(len(x))})
+    asked = Asked("binomial", trials="n")
+    fit = fitted_outcome("events ~ 1 + (1 | study)", rows, asked, nodes=NODES)
+    fit = fit.refit(x)  # from the maximum, so that the curvature is taken there
+    tau = float(fit.varcomp["sdcor"].iloc[0])
+    return float(fit.params.iloc[0]), tau, float(fit.bse.iloc[0]), fit.llf
 
 
 def likelihood_ratio_q(x: np.ndarray, n: np.ndarray) -> float:
@@ -159,14 +106,14 @@ def _as_result(
     used: pd.DataFrame,
     logit: float,
     tau: float,
-    cov: np.ndarray,
+    se: float,
     loglik: float,
     test: str,
     confidence: float,
     messages: list[str],
 ) -> PooledEffects:
     x, n = used["events"].to_numpy(float), used["n"].to_numpy(float)
-    k, se = len(x), float(np.sqrt(cov[0, 0]))
+    k = len(x)
     df = float(k - 1) if test == "knapp-hartung" and k > 1 else np.inf
     half = half_width(se, df, confidence)
     edge = 0.5 * ((x == 0) | (x == n))

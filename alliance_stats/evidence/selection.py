@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,6 @@ from ..core.results import Result
 from ..errors import DesignError
 from ..inference.distributions import half_width
 from ..inference.rows import coefficient_rows
-from .binomial import hessian
 from .influence import two_level
 from .likelihood import Effects, solve, tau2_of
 from .metrics import METRICS
@@ -148,3 +148,21 @@ def _maximise(y: np.ndarray, v: np.ndarray, below: np.ndarray, cutoff: float) ->
     cov = np.linalg.pinv(hessian(reduced, at[free]))
     return {"mean": mean, "tau2": tau**2, "weight": float(np.exp(log_weight)),
             "loglik": -float(best.fun), "se": float(np.sqrt(cov[0, 0]))}  # fmt: skip
+
+
+def hessian(f: Callable[[np.ndarray], float], at: np.ndarray, h: float = 1e-3) -> np.ndarray:
+    """Return second derivatives by central differences."""
+    k = len(at)
+    out = np.empty((k, k))
+    e = np.eye(k) * h
+    for i in range(k):
+        near = f(at + e[i]) + f(at - e[i])
+        far = f(at + 2 * e[i]) + f(at - 2 * e[i])
+        out[i, i] = (16 * near - far - 30 * f(at)) / (12 * h**2)
+        for j in range(i):
+            corners = (
+                f(at + e[i] + e[j]) - f(at + e[i] - e[j])
+                - f(at - e[i] + e[j]) + f(at - e[i] - e[j])
+            )  # fmt: skip
+            out[i, j] = out[j, i] = corners / (4 * h**2)
+    return out

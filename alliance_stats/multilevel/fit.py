@@ -218,7 +218,10 @@ def fit_multilevel(
             membership=membership,
         )
         asked = Asked(family, link, trials, offset, zero)
-        return _fit_outcome(formula, data, asked, weights, df, method, nodes)
+        options = {"weights": weights, "df": df, "method": method, "nodes": nodes}
+        outcome = fitted_outcome(formula, data, asked, **options)
+        warn_of(outcome, stacklevel=3)
+        return outcome
     _refuse_for_outcomes(link=link, trials=trials, offset=offset, nodes=nodes, zero=zero != "none")
     tests: Method = checked_choice("df", "satterthwaite" if df is None else df, METHODS)
     if tests == "kenward-roger" and not reml:
@@ -300,15 +303,17 @@ def fitted(
     return fit_varying(make_design(parsed, data, weights, shared), data, slopes, once, near)
 
 
-def _fit_outcome(
+def fitted_outcome(
     formula: str,
     data: pd.DataFrame,
     asked: Asked,
-    weights: str | Sequence[float] | None,
-    df: str | None,
-    method: Literal["quadrature", "laplace"],
-    nodes: int | None,
+    *,
+    weights: str | Sequence[float] | None = None,
+    df: str | None = None,
+    method: Literal["quadrature", "laplace"] = "quadrature",
+    nodes: int | None = None,
 ) -> OutcomeFit:
+    """Fit a model of an outcome that is no measurement, and warn of nothing."""
     df = "normal" if df is None else df
     checked_choice("df", df, outcome_inference.METHODS)
     checked_choice("method", method, APPROXIMATIONS)
@@ -316,9 +321,7 @@ def _fit_outcome(
         nodes = whole(nodes, "nodes", 2, MOST_NODES)
     parsed = parse_formula(formula).over(data.columns)
     model = read_model(parsed, data, asked, weights)
-    fit = OutcomeFit.of_model(model, df=df, method=method, nodes=nodes)
-    warn_of(fit, stacklevel=4)
-    return fit
+    return OutcomeFit.of_model(model, df=df, method=method, nodes=nodes)
 
 
 def _refuse_for_measurements(**given: object) -> None:

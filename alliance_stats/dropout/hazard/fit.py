@@ -13,10 +13,13 @@ from ...core.disclosure import fewest_behind
 from ...core.people import refuse_ids, refuse_repeats
 from ...errors import ColumnError, DesignError, FormulaError, require_columns
 from ...inference.distributions import half_width
+from ...multilevel.fit import MOST_NODES, fitted_outcome
 from ...multilevel.formula.model_formula import Formula, parse_formula
 from ...multilevel.formula.terms import Columns, Table, build, response
+from ...multilevel.outcomes.meaning import LATENT
+from ...multilevel.outcomes.reading import Asked
+from ...multilevel.outcomes.result import OutcomeFit
 from ..leakage.lookahead import refuse_late_predictors, refuse_outcome
-from . import frailty
 from .fit_checks import (
     few_events,
     few_groups,
@@ -28,7 +31,8 @@ from .fit_checks import (
 )
 from .result import DropoutHazard
 
-MOST_NODES = 100
+LINKS = ("logit", "cloglog")
+GROUP = "(group)"
 
 
 def fit_dropout_hazard(
@@ -37,7 +41,7 @@ def fit_dropout_hazard(
     *,
     link: str = "logit",
     cluster: str | None = None,
-    nodes: int = frailty.NODES,
+    nodes: int | None = None,
     guard: bool = True,
     confidence: float = 0.95,
 ) -> DropoutHazard:
@@ -57,7 +61,8 @@ def fit_dropout_hazard(
     cluster
         Without a random intercept: a column whose groups make the standard errors robust.
     nodes
-        Points of the adaptive Gauss-Hermite quadrature.
+        Points of the adaptive Gauss-Hermite quadrature; if left out they grow until neither the
+        likelihood nor the estimates move.
     guard
         Refuse predictors that know what comes after the session they stand at (needs the columns
         ``client_id`` and ``session``): the outcome itself, how the therapy ended and after how
@@ -69,8 +74,11 @@ def fit_dropout_hazard(
 
     Notes
     -----
-    Maximum likelihood. With a random intercept the coefficients are conditional on the therapist;
-    without, they are averages over therapists and smaller in size. The test of the variance is a
+    Maximum likelihood. With a random intercept it is `fit_multilevel` with ``family="binomial"``,
+    and the coefficients are conditional on the therapist; predictors that tell leaving from staying
+    without error are refused. Without one there is nothing to integrate: a logistic regression
+    (statsmodels), whose coefficients are averages over therapists and smaller in size. There is
+    no intercept of the client, for who leaves does so once. The test of the variance is a
     likelihood ratio against half a chi-squared with 1 df, half at 0; no interval of the variance
     or the ICC is given. Predictors are centred and scaled inside and turned back. Singer & Willett
     (1993, doi 10.3102/10769986018002155) describe the model.
@@ -86,8 +94,9 @@ def fit_dropout_hazard(
     (8, 3)
     """
     share(confidence)
-    nodes = whole(nodes, "nodes", 1, MOST_NODES)
-    checked_choice("link", link, frailty.LATENT_VARIANCE)
+    if nodes is not None:
+        whole(nodes, "nodes", 2, MOST_NODES)
+    checked_choice("link", link, LINKS)
     parsed, group = parsed_hazard(formula, data)
     if group and cluster:
         raise DesignError(
@@ -102,7 +111,8 @@ def fit_dropout_hazard(
     y, x, terms = outcome_and_predictors(parsed, used)
     messages += list(data.attrs.get("messages", ()))
     if group:
-        parts = _fit_with_frailty(y, x, used[group], link, nodes, confidence)
+        outcome = pd.Series(y, name=parsed.response.columns[0])
+        parts = _fit_with_frailty(outcome, x, used[group], link, nodes, confidence)
     else:
         parts = _fit_without(y, x, used[cluster] if cluster else None, link)
     runaway = runaways(x, parts["params"], parts.pop("naive_bse"))
@@ -221,57 +231,61 @@ def _glm(
 
 
 def _fit_with_frailty(
-    y: np.ndarray,
+    y: pd.Series,
     x: pd.DataFrame,
     groups: pd.Series,
     link: str,
-    nodes: int,
+    nodes: int | None,
     confidence: float,
 ) -> dict[str, Any]:
-    codes, names = pd.factorize(groups)
-    if len(names) < 2:
+    name = str(groups.name)
+    if groups.nunique() < 2:
         raise DesignError(
-            f"A random intercept of '{groups.name}' needs at least two groups; there is "
-            f"{len(names)}."
+            f"A random intercept of '{name}' needs at least two groups; there is "
+            f"{groups.nunique()}."
         )
     scaled, back = standardised(x)
-    plain, _ = _glm(y, scaled, link)
-    sample = frailty.Sample(y, scaled, codes, len(names), link)
-    found = frailty.fit(sample, np.asarray(plain.params), nodes)
-    p = x.shape[1]
-    ratio = max(0.0, 2 * (found.loglik - float(plain.llf)))
-    variance = found.sd**2
-    cov = turned(found.cov[:p, :p], back)
+    rows = pd.DataFrame(scaled, columns=x.columns)
+    rows[[str(y.name), GROUP]] = pd.DataFrame({0: y, 1: groups.to_numpy()})
+    terms = " + ".join(f"`{term}`" for term in x.columns)
+    formula = f"`{y.name}` ~ 0 + {terms} + (1 | `{GROUP}`)"
+    fit = fitted_outcome(formula, rows, Asked("binomial", link), nodes=nodes)
+    plain, _ = _glm(y.to_numpy(), scaled, link)
+    variance = float(fit.varcomp["vcov"].iloc[0])
+    cov = turned(fit.cov_params().to_numpy(), back)
     bse = pd.Series(np.sqrt(np.diag(cov)), index=x.columns)
     return {
-        "params": pd.Series(back @ found.beta, index=x.columns),
+        "params": pd.Series(back @ fit.params.to_numpy(), index=x.columns),
         "bse": bse,
         "naive_bse": bse,
         "cov": pd.DataFrame(cov, index=x.columns, columns=x.columns),
-        "therapists": _therapists(str(groups.name), names, sample, found, confidence),
+        "therapists": _therapists(name, groups, y, fit, confidence),
         "variance": variance,
         # At a variance of zero both likelihoods are the same but for rounding.
-        "variance_p_value": 0.5 * float(chi2.sf(ratio, 1)) if variance > 0 else 1.0,
-        "icc": variance / (variance + frailty.LATENT_VARIANCE[link]),
-        "n_groups": len(names),
-        "llf": found.loglik,
-        "aic": -2 * found.loglik + 2 * (p + 1),
-        "converged": found.converged,
+        "variance_p_value": 0.5 * float(chi2.sf(2 * (fit.llf - plain.llf), 1))
+        if variance > 0
+        else 1.0,
+        "icc": variance / (variance + LATENT[link]),
+        "n_groups": len(fit.random_effects[GROUP]),
+        "llf": fit.llf,
+        "aic": fit.aic,
+        "converged": fit.converged,
     }
 
 
 def _therapists(
-    name: str, names: Any, sample: frailty.Sample, found: frailty.FrailtyFit, confidence: float
+    name: str, groups: pd.Series, y: pd.Series, fit: OutcomeFit, confidence: float
 ) -> pd.DataFrame:
-    effect, spread = found.sd * found.modes, found.sd * found.spreads
+    """Return rows at risk, events and the conditional mode of each therapist."""
+    own = y.groupby(groups.to_numpy(), sort=False).agg(["size", "sum"])
+    effect = fit.random_effects[GROUP]["Intercept"].loc[own.index].to_numpy()
+    spread = fit.random_effects_sd[GROUP]["Intercept"].loc[own.index].to_numpy()
     half = half_width(spread, confidence=confidence)
     return pd.DataFrame(
         {
-            name: names,
-            "n": np.bincount(sample.cluster, minlength=len(names)),
-            "events": np.bincount(sample.cluster, weights=sample.y, minlength=len(names)).astype(
-                int
-            ),
+            name: own.index.to_numpy(),
+            "n": own["size"].to_numpy(),
+            "events": own["sum"].to_numpy().astype(int),
             "effect": effect,
             "sd": spread,
             "conf_low": effect - half,

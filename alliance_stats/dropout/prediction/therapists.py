@@ -14,10 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import optimize
 
-from ...inference.distributions import half_width
-from ..hazard import frailty
+from ...inference.distributions import half_width, t_two_sided
+from ...multilevel.fit import fitted_outcome
+from ...multilevel.outcomes.reading import Asked
+from ...multilevel.outcomes.result import OutcomeFit
 from .metrics import Predictions, logit
 
 LEAST_THERAPISTS = 10  # who have clients of both outcomes; with fewer the intervals do not hold
@@ -120,49 +121,28 @@ def _calibration(data: Predictions, confidence: float) -> tuple[float, ...] | st
     k = data.n_clusters
     if k < LEAST_THERAPISTS:
         return f"{k} therapists are too few to say how they differ; {LEAST_THERAPISTS} are needed."
-    sample = frailty.Sample(
-        data.y, np.ones((len(data.y), 1)), data.cluster, k, "logit", offset=logit(data.p)
-    )
-    found = frailty.fit(sample, np.zeros(1))
-    if not found.converged:
+    rows = pd.DataFrame({"left": data.y, "said": logit(data.p), "therapist_id": data.cluster})
+    asked = Asked("binomial", offset="said")
+    fit = fitted_outcome("left ~ 1 + (1 | therapist_id)", rows, asked)
+    if not fit.converged:
         return "the model of therapists did not converge."
-    at, sorted_sample = float(found.beta[0]), sample.by_cluster()
-    error = _error(sorted_sample, at, found.sd)
-    far = _sd_above(sorted_sample, at, found.sd, found.loglik)
+    at, sd = float(fit.params.iloc[0]), float(fit.varcomp["sdcor"].iloc[0])
+    error, far = float(fit.bse.iloc[0]), _sd_above(fit)
     if not np.isfinite([error, far]).all():
         return "how much therapists differ cannot be told from these clients."
     half = float(half_width(error, k - 1, confidence))
     wide = float(half_width(np.hypot(error, far), k - 2, confidence))
-    return at, at - half, at + half, found.sd, at - wide, at + wide
+    return at, at - half, at + half, sd, at - wide, at + wide
 
 
-def _error(sample: frailty.Sample, at: float, sd: float) -> float:
-    """Return the standard error of the intercept, from the curvature of the likelihood."""
-    step = 1e-3
-    up, down = (frailty.log_likelihood(sample, np.array([at + s]), sd)[1][0] for s in (step, -step))
-    curvature = (down - up) / (2 * step)
-    return float(1 / np.sqrt(curvature)) if curvature > 0 else np.nan
+def _sd_above(fit: OutcomeFit) -> float:
+    """Return the SD, one standard error above its estimate, by the profile likelihood.
 
-
-def _sd_above(sample: frailty.Sample, at: float, sd: float, loglik: float) -> float:
-    """Return the SD, above its estimate, at which the profile log-likelihood is lower by 1/2.
-
-    That is one standard error above, and is there where the estimate is 0 too.
+    It is there where the estimate is 0 too.
     """
-
-    def drop(value: float) -> float:
-        best = optimize.minimize_scalar(
-            lambda beta: -frailty.log_likelihood(sample, np.array([beta]), value)[0],
-            bounds=(at - 1.5, at + 1.5), method="bounded", options={"xatol": 1e-3},
-        )  # fmt: skip
-        return float(loglik + best.fun - 0.5)
-
-    high = sd + 0.5
-    while drop(high) < 0:
-        high += 1.0
-        if high > _LARGEST_SD:
-            return np.nan
-    return float(optimize.brentq(drop, sd, high, xtol=1e-3))
+    one_error = 1 - t_two_sided(1.0, np.inf)
+    found = float(fit.profile_ci(["random"], confidence=float(one_error))["conf_high"].iloc[0])
+    return found if found <= _LARGEST_SD else np.nan
 
 
 def _discrimination(found: Areas, confidence: float) -> tuple[float, ...] | str:
