@@ -95,7 +95,11 @@ from .instruments import load_registry as load_registry
 from .instruments import measure as measure
 from .instruments import score as score
 from .latent import CrossLagged as CrossLagged
+from .latent import FactorModel as FactorModel
+from .latent import MeasurementInvariance as MeasurementInvariance
 from .latent import fit_cross_lagged as fit_cross_lagged
+from .latent import fit_factor_model as fit_factor_model
+from .latent import measurement_invariance as measurement_invariance
 from .multilevel import Bootstrap as Bootstrap
 from .multilevel import Comparison as Comparison
 from .multilevel import ContrastTest as ContrastTest

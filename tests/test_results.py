@@ -128,11 +128,19 @@ def panel() -> pd.DataFrame:
 
 
 @cache
+def items() -> pd.DataFrame:
+    rng = np.random.default_rng(4)
+    bond = rng.normal(size=(90, 1))
+    data = pd.DataFrame(bond + rng.normal(0, 1, (90, 3)), columns=["a", "b", "c"])
+    return data.assign(group=["A", "B"] * 45)
+
+
+@cache
 def surface() -> al.ResponseSurface:
     return al.fit_response_surface(dyads(), x="c", y="t", outcome="outcome")
 
 
-FRAMES = (alliance, nested, split, effects, before_and_after, at_risk, dyads, panel)
+FRAMES = (alliance, nested, split, effects, before_and_after, at_risk, dyads, panel, items)
 SCORED = {"alliance": "wai-sr", "outcome": "core-10"}
 
 RESULTS = {
@@ -172,12 +180,16 @@ RESULTS = {
     ),
     "EventStudy": lambda: al.fit_event_study(study(), seed=1, **SCORED),
     "Explained": lambda: fit().r_squared(),
+    "FactorModel": lambda: al.fit_factor_model(items(), {"bond": ["a", "b", "c"]}),
     "GapFeedback": lambda: al.gap_feedback(
         study(), therapist="T01", measure="wai-sr", scale="total"
     ),
     "Ladder": lambda: al.fit_ladder("score ~ session + (1 | client_id)", nested()),
     "LeadLag": lambda: al.who_leads(study(), measure="wai-sr", scale="total"),
     "ModelCheck": lambda: al.check_model(fit()),
+    "MeasurementInvariance": lambda: al.measurement_invariance(
+        items(), factors={"bond": ["a", "b", "c"]}, across="group"
+    ),
     "MeanReliability": lambda: al.mean_reliability(nested(), "score"),
     "MetaRegression": lambda: al.fit_meta_regression("year", effects(), metric="smd"),
     "MultilevelFit": fit,

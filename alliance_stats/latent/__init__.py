@@ -6,8 +6,14 @@ missing; `dynamics` asks who leads within clients, `measurement` whether forms m
 
 from .dynamics.cross_lagged import fit_cross_lagged
 from .dynamics.result import CrossLagged
+from .measurement.factor_model import FactorModel, fit_factor_model
+from .measurement.invariance import MeasurementInvariance, measurement_invariance
 
 __all__ = [
     "CrossLagged",
+    "FactorModel",
+    "MeasurementInvariance",
     "fit_cross_lagged",
+    "fit_factor_model",
+    "measurement_invariance",
 ]

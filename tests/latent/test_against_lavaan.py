@@ -1,6 +1,5 @@
 """Panel models against lavaan: `tests/reference/latent` draws the panels and has the answers."""
 
-import importlib.util
 import json
 from functools import cache
 from pathlib import Path
@@ -18,28 +17,24 @@ SCALED = {"chisq": "chi2", "rmsea.ci.lower": "rmsea_low", "rmsea.ci.upper": "rms
           "chisq.scaled": "chi2_scaled", "chisq.scaling.factor": "scaling"}  # fmt: skip
 
 
-@cache
-def panels():
-    spec = importlib.util.spec_from_file_location("panels", HERE / "panels.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+CASES = [name for name in REFERENCES if name != "textbook"]
 
 
-CASES = panels().CASES
+@pytest.fixture(scope="module")
+def fitted(panels):
+    @cache
+    def fit(name):
+        case = panels.CASES[name]
+        data = panels.panel(**case.draw)
+        drawn = float(data.select_dtypes("float").sum().sum())
+        assert drawn == pytest.approx(REFERENCES[name]["check"], rel=1e-9)  # as R had it
+        return al.fit_cross_lagged(data, **panels.call_of(case))
 
-
-@cache
-def fitted(name):
-    case = CASES[name]
-    data = panels().panel(**case.draw)
-    drawn = float(data.select_dtypes("float").sum().sum())
-    assert drawn == pytest.approx(REFERENCES[name]["check"], rel=1e-9)  # the same panel as R had
-    return al.fit_cross_lagged(data, **panels().call_of(case))
+    return fit
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_likelihood_and_fit_are_lavaans(name):
+def test_likelihood_and_fit_are_lavaans(fitted, name):
     there, here = REFERENCES[name], fitted(name)
     assert there["converged"]
     assert here.llf == pytest.approx(there["llf"], abs=SAME)
@@ -51,7 +46,7 @@ def test_likelihood_and_fit_are_lavaans(name):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_estimates_and_errors_are_lavaans(name):
+def test_estimates_and_errors_are_lavaans(fitted, name):
     there, here = REFERENCES[name], fitted(name)
     estimates, errors = pd.Series(there["estimates"]), pd.Series(there["errors"])
     assert set(estimates.index) == set(here.params.index)
@@ -60,11 +55,11 @@ def test_estimates_and_errors_are_lavaans(name):
 
 
 @pytest.mark.parametrize("model", REFERENCES["textbook"])
-def test_models_are_those_of_the_literature_written_by_hand(model):
+def test_models_are_those_of_the_literature_written_by_hand(panels, model):
     there = REFERENCES["textbook"][model]
-    case = CASES["dropout-5"]
-    data = panels().panel(**case.draw)
-    here = al.fit_cross_lagged(data, **{**panels().call_of(case), "model": model})
+    case = panels.CASES["dropout-5"]
+    data = panels.panel(**case.draw)
+    here = al.fit_cross_lagged(data, **{**panels.call_of(case), "model": model})
     assert (here.chi2, here.chi2_df) == (pytest.approx(there["chi2"], abs=SAME), there["df"])
     for term, value in there["estimates"].items():
         assert here.params[term] == pytest.approx(value, abs=NEAR)

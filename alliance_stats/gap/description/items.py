@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...core.people import reuse_hint
-from ...errors import ColumnError, DesignError, did_you_mean, listing
+from ...errors import DesignError, listing
 from ...inference.cluster_bootstrap import Clusters, clusters
 from ...study import Study
+from ...study.item_table import item_table, items_card
 from ...study.select import is_study, scale_of
-from ..checks import finite_numbers
 
 Array = np.ndarray
 
@@ -56,16 +55,15 @@ class ItemSums:
 
 def item_sums(study: Study, measure: str, scale: str) -> ItemSums:
     """Return the sums of the sessions in which both raters answered every item of the scale."""
-    card, ratings = _card(study, measure), study.tables.get("ratings")
-    items = [int(item) for item in scale_of(card, scale).items]
+    if not is_study(study):
+        raise DesignError(
+            "check_parallel_forms needs a Study with items (al.open_study), not "
+            f"{'nothing' if study is None else type(study).__name__}."
+        )
+    items = [int(item) for item in scale_of(items_card(study, measure), scale).items]
     if len(items) < 2:
         raise DesignError(f"The scale '{scale}' has one item; reliability needs two or more.")
-    if ratings is None or ratings.empty:
-        raise DesignError("The study holds no items (table `ratings`), only scores.")
-    forms = {
-        rater: _form(study, card, ratings, measure, rater, items)
-        for rater in ("client", "therapist")
-    }
+    forms = {rater: item_table(study, measure, rater, items) for rater in ("client", "therapist")}
     sides = [forms[rater].add_prefix(f"{rater} ") for rater in ("client", "therapist")]
     both = sides[0].join(sides[1], how="inner")
     complete = both.dropna()
@@ -74,54 +72,6 @@ def item_sums(study: Study, measure: str, scale: str) -> ItemSums:
             f"No session has all items of {measure} ({scale}) from both client and therapist."
         )
     return _sums(study, complete, items, len(both) - len(complete))
-
-
-def _card(study: Study, measure: str) -> Any:
-    if not is_study(study):
-        raise DesignError(
-            "check_parallel_forms needs a Study with items (al.open_study), not "
-            f"{'nothing' if study is None else type(study).__name__}."
-        )
-    card = getattr(study, "measures", {}).get(measure)
-    if card is None:
-        raise DesignError(
-            f"There is no card for the measure '{measure}', so its items are not known."
-            f"{did_you_mean(measure, getattr(study, 'measures', {}))}"
-        )
-    return card
-
-
-def _form(
-    study: Study, card: Any, ratings: pd.DataFrame, measure: str, rater: str, items: list[int]
-) -> pd.DataFrame:
-    """Return a rater's answers, one row a session, reversed items turned, impossible ones NaN."""
-    part = ratings[(ratings["measure"] == measure) & (ratings["rater"] == rater)]
-    part = part[part["item"].isin(items)]
-    if part.empty:
-        there = pd.unique(ratings.loc[ratings["rater"] == rater, "measure"])
-        raise DesignError(
-            f"The {rater}s have no items of {measure} in this study, only of "
-            f"{listing(there) or 'nothing'}.{did_you_mean(measure, there)}"
-        )
-    key = ["client_id", "session", "item"]
-    part = part[part[key].notna().all(axis=1)]  # an answer of nobody belongs to no dyad
-    twice = part.duplicated(key, keep=False)
-    if twice.any():
-        first = part[twice].iloc[0]
-        raise ColumnError(
-            f"{int(twice.sum())} of the {rater}s' answers to {measure} share client, session and "
-            f"item (first: client {first['client_id']}, session {first['session']}, item "
-            f"{first['item']}). Keep one answer each.{reuse_hint(part)}"
-        )
-    answers = part.set_index(key)["value"]
-    answers = finite_numbers(answers, f"The {rater}s' answers (column 'value' of `ratings`)")
-    wide = answers.unstack("item").reindex(columns=items)  # noqa: PD010 - keys are unique
-    turned = (measure, rater) in getattr(study, "already_reversed", ())
-    for item in items:
-        low, high = card.item_range(item)
-        values = wide[item].where(wide[item].between(low, high))
-        wide[item] = low + high - values if item in card.reversed_items and not turned else values
-    return wide
 
 
 def _sums(study: Study, complete: pd.DataFrame, items: list[int], incomplete: int) -> ItemSums:

@@ -185,6 +185,12 @@ def estimate(
     without_structure
         The saturated models, where they are known already.
     """
+    moments = sum(s.p * (s.p + 3) // 2 for s in samples)
+    if len(model.names) > moments:
+        raise DesignError(
+            f"The model has {len(model.names)} parameters, but the data only {moments} means, "
+            "variances and covariances. Use a simpler model, or more waves or items."
+        )
     likelihood = Likelihood(model, samples)
     if not np.isfinite(likelihood.deviance(model.start)[0]):
         raise DesignError(

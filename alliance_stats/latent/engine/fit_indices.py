@@ -76,12 +76,15 @@ def rmsea_limits(chi2: float, df: int) -> tuple[float, float]:
 
 
 def srmr(fit: Estimates) -> float:
-    """Return the root of the mean squared residual of correlations and of means in SDs."""
+    """Return the root of the mean squared residual of correlations and of means in SDs.
+
+    Of several groups the mean, by how many people each has, as lavaan has it.
+    """
     total, n = 0.0, 0
     for sample, observed, implied in zip(fit.samples, fit.saturated, fit.moments, strict=True):
-        total += sample.n * _mean_square(observed, implied.mu, implied.sigma)
+        total += sample.n * np.sqrt(_mean_square(observed, implied.mu, implied.sigma))
         n += sample.n
-    return float(np.sqrt(total / n))
+    return float(total / n)
 
 
 def _mean_square(observed: Saturated, mu: np.ndarray, sigma: np.ndarray) -> float:

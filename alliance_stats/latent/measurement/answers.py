@@ -1,0 +1,239 @@
+"""The same items under several conditions: raters of a session, sessions of a client, groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...core.arguments import checked_table, numbers
+from ...core.people import refuse_repeats
+from ...errors import DesignError, listing, plural, require_columns
+from ...study.item_table import item_table, items_card
+from ...study.select import is_study, name_of, scale_of
+from .factor_model import checked_factors
+
+USUAL_RATERS = ("client", "therapist")
+ROOM = 0.15
+"""A rater whose answers go beyond the other's by more than this share answers on another scale."""
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Answers by condition: one table each, with the same columns.
+
+    Where `repeated`, the tables have the same rows: a row is one dyad, or one client.
+    """
+
+    factors: dict[str, list[str]]
+    tables: Mapping[str, pd.DataFrame]
+    repeated: bool
+    scored: str
+    of: str
+    messages: tuple[str, ...]
+
+    @property
+    def values(self) -> list[np.ndarray]:
+        """The values as the models need them: side by side where repeated, else by group."""
+        own = [table.to_numpy(dtype=float) for table in self.tables.values()]
+        return [np.hstack(own)] if self.repeated else own
+
+
+def answers_of(
+    data: Any,
+    measure: str | None,
+    factors: Any,
+    *,
+    across: str,
+    raters: Sequence[str],
+    sessions: Sequence[float] | None,
+    scored: str,
+) -> Answers:
+    """Return the answers of a study or table under the conditions asked for."""
+    if is_study(data):
+        frame, chosen, scored, of = _of_study(data, measure, factors, across, raters)
+    else:
+        frame, chosen, of = checked_table(data, "the data"), checked_factors(factors), ""
+        frame = frame.assign(client_id=np.arange(len(frame))) if "client_id" not in frame else frame
+    items = list(dict.fromkeys(item for own in chosen.values() for item in own))
+    require_columns(frame.columns, [across, *items], what="the data")
+    frame = frame.assign(**{item: numbers(frame, item, "the data") for item in items})
+    frame = frame[frame[items].notna().any(axis=1) & frame[across].notna()]
+    said: list[str] = []
+    if across == "rater":
+        tables = _by_rater(frame, items, raters, sessions, said)
+        _refuse_other_range(tables)
+    elif across == "session":
+        tables = _by_session(frame, items, sessions, said)
+    else:
+        tables = _by_group(frame, items, across, said)
+    return Answers(chosen, tables, across in ("rater", "session"), scored, of, tuple(said))
+
+
+def _of_study(
+    study: Any, measure: str | None, factors: Any, across: str, raters: Sequence[str]
+) -> tuple[pd.DataFrame, dict[str, list[str]], str, str]:
+    """Return long answers of a study (a row a client, session and rater), and their factors."""
+    if measure is None:
+        raise DesignError("measure= must name the measure of the study, such as 'wai-sr'.")
+    score = name_of(measure)
+    card = items_card(study, str(score.measure))
+    scored = card.scales[score.scale or next(iter(card.scales))].method
+    if factors is None:
+        names = [score.scale] if score.scale else _parts(card)
+        numbered = {name: [int(i) for i in scale_of(card, name).items] for name in names}
+    else:
+        numbered = {name: [int(i) for i in items] for name, items in dict(factors).items()}
+    chosen = checked_factors(
+        {name: [f"item {i}" for i in items] for name, items in numbered.items()}
+    )
+    items = sorted({i for own in numbered.values() for i in own})
+    whose = list(raters) if across == "rater" else [score.rater or "client"]
+    frames = [
+        item_table(study, card.name, rater, items).reset_index().assign(rater=rater)
+        for rater in whose
+    ]
+    frame = pd.concat(frames, ignore_index=True).rename(columns={i: f"item {i}" for i in items})
+    if across not in frame and study.has("clients"):
+        frame = frame.merge(study.tables["clients"], on="client_id", how="left")
+    return frame, chosen, scored, str(score)
+
+
+def _parts(card: Any) -> list[str]:
+    """Return the subscales of a card that share no item, else the one scale with most."""
+    held = {name: set(scale.items) for name, scale in card.scales.items() if len(scale.items) > 1}
+    if not held:
+        raise DesignError(f"{card.name} has no scale of several items by its card.")
+    largest = max(held, key=lambda name: len(held[name]))
+    parts = [
+        name
+        for name, items in held.items()
+        if name != largest and not any(items & held[o] for o in held if o not in (name, largest))
+    ]
+    return parts if len(parts) > 1 else [largest]
+
+
+def _by_rater(
+    frame: pd.DataFrame,
+    items: list[str],
+    raters: Sequence[str],
+    sessions: Sequence[float] | None,
+    said: list[str],
+) -> dict[str, pd.DataFrame]:
+    """Return one session of each dyad, as both rated it."""
+    if len(raters) != 2 or raters[0] == raters[1]:
+        raise DesignError(f"raters must be two different raters, such as {USUAL_RATERS}.")
+    there = [str(one) for one in frame["rater"].unique()]
+    lacking = [one for one in raters if one not in there]
+    if lacking:
+        raise DesignError(
+            f"There are no answers of rater '{lacking[0]}'; there are {listing(there)}. Name both "
+            "raters with raters=(...)."
+        )
+    frame = frame[frame["rater"].isin(list(raters))]
+    if "session" not in frame:
+        frame = frame.assign(session=1)
+    refuse_repeats(frame, ["client_id", "session", "rater"], "The answers")
+    keyed = frame.set_index(["client_id", "session"])
+    tables = [keyed.loc[keyed["rater"] == rater, items] for rater in raters]
+    both = tables[0].index.intersection(tables[1].index)
+    if not len(both):
+        raise DesignError(f"No session was answered by both {raters[0]} and {raters[1]}.")
+    at = both.get_level_values("session")
+    if sessions is None:
+        counts = at.value_counts().sort_index()
+        chosen = counts.idxmax()
+        if len(counts) > 1:
+            said.append(
+                f"Session {chosen:g} of each dyad counts, the one that most dyads have from both "
+                f"({counts.max()} of {both.get_level_values('client_id').nunique()}); sessions of "
+                "one dyad are not independent. Another: sessions=[number]."
+            )
+    else:
+        if len(sessions) != 1:
+            raise DesignError("Across raters one session of each dyad counts: sessions=[3].")
+        chosen = sessions[0]
+    kept = both[at == chosen]
+    if not len(kept):
+        raise DesignError(f"Session {chosen} was answered by both in no dyad.")
+    said.append(f"{plural(len(kept), 'dyad')} answered by both.")
+    return {rater: table.loc[kept] for rater, table in zip(raters, tables, strict=True)}
+
+
+def _by_session(
+    frame: pd.DataFrame, items: list[str], sessions: Sequence[float] | None, said: list[str]
+) -> dict[str, pd.DataFrame]:
+    """Return each client's answers at the sessions asked for; whoever has one of them counts."""
+    if "rater" in frame and len(frame["rater"].unique()) > 1:
+        raise DesignError("The answers are of several raters; keep the rows of one.")
+    refuse_repeats(frame, ["client_id", "session"], "The answers")
+    counts = frame["session"].value_counts().sort_index()
+    if sessions is None:
+        first = counts.index[0]
+        enough = counts.index[counts >= 0.5 * counts.max()]
+        sessions = [first, enough[-1]]
+        said.append(
+            f"Compared: session {first:g} and {enough[-1]:g}, the last that half as many answered; "
+            "others: sessions=[...]."
+        )
+    lacking = [one for one in sessions if one not in counts.index]
+    if lacking or len(set(sessions)) < 2:
+        raise DesignError(
+            f"sessions must name two or more sessions that were answered; there are "
+            f"{listing(f'{one:g}' for one in counts.index)}."
+        )
+    keyed = frame[frame["session"].isin(list(sessions))].set_index("client_id")
+    clients = pd.Index(keyed.index.unique())
+    said.append(f"{plural(len(clients), 'client')} answered at one of the sessions or more.")
+    return {
+        f"session {one:g}": keyed.loc[keyed["session"] == one, items].reindex(clients)
+        for one in sessions
+    }
+
+
+def _by_group(
+    frame: pd.DataFrame, items: list[str], across: str, said: list[str]
+) -> dict[str, pd.DataFrame]:
+    if frame["client_id"].duplicated().any():
+        if "session" not in frame:
+            raise DesignError(
+                "The data must have one row a client: rows of one client are not independent."
+            )
+        first = frame.groupby("client_id")["session"].transform("min")
+        frame = frame[frame["session"] == first]
+        refuse_repeats(frame, ["client_id"], "The first sessions")
+        said.append("The first session of each client counts.")
+    names = sorted(frame[across].unique(), key=str)
+    if len(names) < 2:
+        raise DesignError(
+            f"'{across}' has one value ({listing(names)}); there is nothing to compare."
+        )
+    said.append(f"Compared: {listing(f'{n} ({(frame[across] == n).sum()})' for n in names)}.")
+    return {str(name): frame.loc[frame[across] == name, items] for name in names}
+
+
+def _refuse_other_range(tables: Mapping[str, pd.DataFrame]) -> None:
+    """Refuse answers of which one rater's run far beyond where the other's heap up and end."""
+    ends = {
+        name: (float(np.nanmin(table)), float(np.nanmax(table))) for name, table in tables.items()
+    }
+    (one, (low, high)), (other, (lower, higher)) = ends.items()
+    reach = max(high - low, higher - lower)
+    for end, beyond, sign in ((high, higher, 1), (low, lower, -1)):
+        short = one if sign * (beyond - end) > 0 else other
+        if abs(beyond - end) > ROOM * reach and _heaps(tables[short], sign):
+            raise DesignError(
+                f"The raters' answers are on different ranges: {one} {low:g} to {high:g}, {other} "
+                f"{lower:g} to {higher:g}. Put both on one range first; loadings and means can be "
+                "compared only there."
+            )
+
+
+def _heaps(table: pd.DataFrame, sign: int) -> bool:
+    """Tell whether answers end at a value that many gave, as they do at the end of a scale."""
+    answers = sign * table.to_numpy(dtype=float).ravel()
+    values, counts = np.unique(answers[np.isfinite(answers)], return_counts=True)
+    return len(values) < 3 or bool(counts[-1] > 0.02 * counts.sum())

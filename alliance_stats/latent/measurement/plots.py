@@ -1,0 +1,58 @@
+"""Pictures of factors: loadings with intervals, and what each item adds to a mean gap."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...core.drawing import GREY, SERIES, house_style, new_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from .factor_model import FactorModel
+    from .invariance import MeasurementInvariance
+
+
+def plot_loadings(result: FactorModel, ax: Axes | None = None) -> Axes:
+    """Draw the standardised loadings with their intervals, groups beside each other."""
+    table = result.standardised()
+    terms = table["term"].drop_duplicates().tolist()
+    if ax is None:
+        with house_style():
+            return plot_loadings(result, new_axes(6.3, 0.8 + 0.28 * len(terms)))
+    for k, (name, own) in enumerate(table.groupby("subgroup", sort=False)):
+        height = -np.arange(len(terms)) - 0.12 * (k - (len(result.subgroups) - 1) / 2)
+        reach = [own["estimate"] - own["conf_low"], own["conf_high"] - own["estimate"]]
+        look = SERIES[k % len(SERIES)]
+        ax.errorbar(
+            own["estimate"], height, xerr=reach, fmt=look.marker, color=look.color, label=str(name)
+        )
+    ax.set_yticks(-np.arange(len(terms)), [term.replace("=~", ": ") for term in terms])
+    ax.axvline(0, color=GREY, lw=0.6)
+    ax.set_xlabel("standardised loading")
+    if len(result.subgroups) > 1:
+        ax.legend()
+    return ax
+
+
+def plot_shifts(result: MeasurementInvariance, ax: Axes | None = None) -> Axes:
+    """Draw each item's mean gap, and the part of it that comes from the item and not the people."""
+    table = result.in_points
+    one = table[table["compared"] == table["compared"].iloc[0]]
+    if ax is None:
+        with house_style():
+            return plot_shifts(result, new_axes(6.3, 0.9 + 0.3 * len(one)))
+    height = -np.arange(len(one))
+    ax.plot(one["gap"], height, "o", color=SERIES[0].color, label="mean gap")
+    reach = np.nan_to_num([one["estimate"] - one["conf_low"], one["conf_high"] - one["estimate"]])
+    ax.errorbar(
+        one["estimate"], height - 0.18, xerr=reach, fmt=SERIES[1].marker, color=SERIES[1].color,
+        label="of it, from how the item is used",
+    )  # fmt: skip
+    ax.set_yticks(height, one["item"])
+    ax.axvline(0, color=GREY, lw=0.6)
+    ax.set_xlabel(f"points: {one['compared'].iloc[0]}")
+    ax.legend()
+    return ax

@@ -1,0 +1,115 @@
+"""Factor models: lavaan's numbers, reliability, and what is said of what cannot be."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import alliance_stats as al
+
+HERE = Path(__file__).parents[1] / "reference" / "latent"
+HOLZINGER = json.loads((HERE / "factor_references.json").read_text())["holzinger"]
+FACTORS = {
+    "visual": ["x1", "x2", "x3"],
+    "textual": ["x4", "x5", "x6"],
+    "speed": ["x7", "x8", "x9"],
+}
+NEAR = 1e-4  # lavaan's search ends within 1e-6 of ours
+
+
+@pytest.fixture(scope="module")
+def schools(answers):
+    return answers.schools()
+
+
+@pytest.fixture(scope="module")
+def fit(schools):
+    return al.fit_factor_model(schools, FACTORS)
+
+
+def test_loadings_and_their_standard_form_are_lavaans(fit):
+    there = pd.DataFrame(HOLZINGER["loadings"]).set_index("term")
+    rows = fit.tidy().set_index("term")
+    free = [term for term in there.index if term in rows.index]
+    assert len(free) == 6  # the first of each is 1
+    np.testing.assert_allclose(rows.loc[free, "estimate"], there.loc[free, "est"], atol=NEAR)
+    np.testing.assert_allclose(rows.loc[free, "std_error"], there.loc[free, "se"], atol=NEAR)
+    standard = fit.standardised().set_index("term").loc[there.index]
+    np.testing.assert_allclose(standard["estimate"], there["std"], atol=NEAR)
+    np.testing.assert_allclose(standard["std_error"], there["std_se"], atol=NEAR)
+
+
+def test_omega_is_that_of_lavaans_defined_parameter(fit):
+    row = fit.omega().iloc[0]
+    assert row["omega"] == pytest.approx(HOLZINGER["omega"]["est"], abs=NEAR)
+    assert row["std_error"] == pytest.approx(HOLZINGER["omega"]["se"], abs=NEAR)
+    assert 0 < row["conf_low"] < row["omega"] < row["conf_high"] < 1
+
+
+def test_how_a_factor_is_scaled_changes_no_fit(schools, fit):
+    other = al.fit_factor_model(schools, FACTORS, identify="variance")
+    assert other.chi2 == pytest.approx(fit.chi2, abs=NEAR)
+    pd.testing.assert_frame_equal(other.omega(), fit.omega(), atol=1e-5)
+
+
+@pytest.mark.parametrize("step", HOLZINGER["steps"])
+def test_steps_of_two_schools_are_those_published(schools, step):
+    equal = {"configural": (), "metric": ["loadings"], "scalar": ["loadings", "intercepts"]}
+    equal["strict"] = ["loadings", "intercepts", "residuals"]
+    fit = al.fit_factor_model(schools, FACTORS, group="school", equal=equal[step])
+    there = HOLZINGER["steps"][step]
+    assert (fit.chi2, fit.chi2_df) == (pytest.approx(there["chisq"], abs=1e-3), there["df"])
+    for index in ("cfi", "rmsea", "srmr"):
+        assert fit.fit_indices()[index] == pytest.approx(there[index], abs=NEAR)
+
+
+def test_items_that_run_against_the_first_are_no_trouble(schools, fit):
+    turned = al.fit_factor_model(schools.assign(x2=-schools["x2"]), FACTORS)
+    assert turned.chi2 == pytest.approx(fit.chi2, abs=NEAR)
+    assert turned.params["visual=~x2"] == pytest.approx(-fit.params["visual=~x2"], abs=NEAR)
+
+
+def test_missing_answers_count_as_far_as_they_go(answers):
+    data = answers.groups(5, missing=0.1)
+    full = al.fit_factor_model(data, answers.FACTORS)
+    listwise = al.fit_factor_model(data, answers.FACTORS, missing="listwise")
+    complete = int(data[answers.ITEMS].notna().all(axis=1).sum())
+    assert (full.n_people, listwise.n_people) == (360, complete)
+    assert f"{360 - complete} rows lack an answer" in listwise.messages[0]
+    assert full.bse["bond=~i6"] < listwise.bse["bond=~i6"]
+
+
+def test_means_of_factors_are_seen_where_intercepts_are_equal(answers):
+    data = answers.groups(1, n=(2000, 2000)).assign(i3=lambda d: d["i3"] - 0.5 * (d.clinic == "B"))
+    equal = ["loadings", "intercepts"]
+    fit = al.fit_factor_model(
+        data, answers.FACTORS, group="clinic", equal=equal, identify="variance"
+    )
+    for factor in ("task", "bond"):
+        true, name = 0.3, f"{factor}~1@1"
+        assert abs(fit.params[name] - true) < 3.5 * fit.bse[name]
+
+
+def test_the_picture_is_drawn(fit):
+    assert len(fit.plot().get_yticks()) == 9
+
+
+@pytest.mark.parametrize(
+    ("change", "arguments", "said"),
+    [
+        ({}, {"factors": {"visual": ["x1"]}}, "The factor 'visual' has 1 item"),
+        ({}, {"factors": {"visual": ["x1", "x2"]}}, "more parameters|The model has"),
+        ({}, {"factors": ["x1"]}, "factors must be such as"),
+        ({}, {"factors": {"visual": ["x1", "x2", "y3"]}}, "must have the column y3"),
+        ({"x2": 3.0}, {}, "x2 does not vary"),
+        ({"x2": "a"}, {}, "must hold finite numbers"),
+        ({"g": ["A"] * 5 + ["B"] * 296}, {"group": "g"}, "The group 'A' has 5 rows"),
+        ({}, {"equal": ["loading"]}, "Did you mean 'loadings'"),
+        ({"x9": lambda d: d["x8"]}, {}, "no likelihood|do not settle|say the same"),
+    ],
+)
+def test_bad_input_is_one_sentence(schools, change, arguments, said):
+    with pytest.raises(al.AllianceStatsError, match=said):
+        al.fit_factor_model(schools.assign(**change), **{"factors": FACTORS, **arguments})

@@ -1,0 +1,161 @@
+"""Measurement invariance: lavaan's numbers for each step, planted shifts, and bad input."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import alliance_stats as al
+
+HERE = Path(__file__).parents[1] / "reference" / "latent"
+REFERENCES = json.loads((HERE / "factor_references.json").read_text())
+HOLZINGER = REFERENCES["holzinger"]
+HOLZINGER_FACTORS = {
+    "visual": ["x1", "x2", "x3"],
+    "textual": ["x4", "x5", "x6"],
+    "speed": ["x7", "x8", "x9"],
+}
+DATA = {
+    "groups": lambda a: (a.groups(1, missing=0.08), "clinic", "normal"),
+    "groups robust": lambda a: (a.groups(2), "clinic", "robust"),
+    "dyads": lambda a: (a.dyads(3), "rater", "normal"),
+    "dyads missing": lambda a: (a.dyads(4, missing=0.08), "rater", "normal"),
+}
+NEAR = 1e-4  # lavaan's search ends within 1e-6 of ours
+PLANTED = 0.5
+
+
+def of(answers, name):
+    data, across, errors = DATA[name](answers)
+    return al.measurement_invariance(data, factors=answers.FACTORS, across=across, errors=errors)
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_every_step_is_lavaans(answers, name):
+    steps = of(answers, name).steps.set_index("step")
+    for step, there in REFERENCES[name].items():
+        assert steps.loc[step, "chi2"] == pytest.approx(there["chi2"], abs=NEAR)
+        assert steps.loc[step, "df"] == there["df"]
+        for index in ("cfi", "rmsea", "srmr"):
+            assert steps.loc[step, index] == pytest.approx(there["fit"][index], abs=NEAR)
+
+
+def test_the_scaled_difference_is_that_of_the_formula(answers):
+    steps = of(answers, "groups robust").steps.set_index("step")
+    there = {step: one["fit"] for step, one in REFERENCES["groups robust"].items()}
+    small, large = there["scalar"], there["metric"]
+    df = small["df"] - large["df"]
+    scale = (
+        small["df"] * small["chisq.scaling.factor"] - large["df"] * large["chisq.scaling.factor"]
+    )
+    expected = (small["chisq"] - large["chisq"]) / (scale / df)
+    assert steps.loc["scalar", "delta_chi2"] == pytest.approx(expected, abs=NEAR)
+
+
+def test_two_schools_differ_in_intercepts_as_published(answers):
+    found = al.measurement_invariance(answers.schools(), factors=HOLZINGER_FACTORS, across="school")
+    steps = found.steps.set_index("step")
+    for step, there in HOLZINGER["steps"].items():
+        assert steps.loc[step, "chi2"] == pytest.approx(there["chisq"], abs=1e-3)
+    assert steps["verdict"].tolist() == ["fits badly", "invariant", "not invariant", "invariant"]
+    assert found.holds == "metric"
+    assert found.items.query("freed")["item"].tolist() == ["x3", "x7"]
+
+
+def test_half_a_point_on_one_item_is_found_in_points(answers):
+    data = answers.dyads(7, n=2000, shift=PLANTED)
+    found = al.measurement_invariance(data, factors=answers.FACTORS)
+    points = found.in_points.set_index("item")
+    assert found.items.query("freed")["item"].tolist() == ["i3"]
+    for item, true in (("i3", PLANTED), ("scale", PLANTED / 8)):
+        row = points.loc[item]
+        assert abs(row["estimate"] - true) < 3.5 * row["std_error"]
+    # the mean gap is split without a rest, and is that of the answers themselves
+    np.testing.assert_allclose(points["estimate"] + points["from_people"], points["gap"])
+    means = data.groupby("rater")[answers.ITEMS].mean()
+    gaps = (means.loc["therapist"] - means.loc["client"]).to_numpy()
+    np.testing.assert_allclose(points["gap"].to_numpy()[:-1], gaps, atol=0.05)
+
+
+def test_a_loading_that_differs_is_found_and_its_intercept_freed_with_it(answers):
+    data = answers.dyads(8, n=2000, loading=-0.4)
+    found = al.measurement_invariance(data, factors=answers.FACTORS)
+    verdict = found.steps.set_index("step")["verdict"]
+    assert verdict["metric"] == "not invariant"
+    assert found.items.query("freed and step == 'metric'")["item"].tolist() == ["i3"]
+    row = found.in_points.set_index("item").loc["i3"]
+    true = -0.4 * -0.4  # the loading's difference at the therapists' mean
+    assert abs(row["estimate"] - true) < 3.5 * row["std_error"]
+
+
+def test_forms_that_measure_the_same_add_nothing(answers):
+    found = of(answers, "dyads")
+    assert found.holds == "strict"
+    assert (found.in_points["estimate"] == 0).all()
+    assert found.in_points["std_error"].isna().all()
+
+
+def test_the_sum_of_items_counts_in_its_own_points(answers):
+    data = answers.dyads(7, shift=PLANTED)
+    mean, total = (
+        al.measurement_invariance(data, factors=answers.FACTORS, scored=scored).in_points
+        for scored in ("mean", "sum")
+    )
+    np.testing.assert_allclose(total["gap"].iloc[-1], 8 * mean["gap"].iloc[-1])
+
+
+def test_a_study_goes_in_directly_across_raters_sessions_and_sites():
+    study = al.simulate_study(n_therapists=30, n_clients=200, seed=1)
+    raters = al.measurement_invariance(study, measure="wai-sr/bond")
+    assert raters.conditions == ("client", "therapist")
+    assert "Session" in raters.messages[0]
+    sessions = al.measurement_invariance(study, measure="wai-sr/bond", across="session")
+    assert sessions.conditions[0] == "session 1"
+    sites = al.measurement_invariance(study, measure="wai-sr/bond", across="site_id")
+    assert len(sites.conditions) == 3
+    assert sites.in_points["compared"].nunique() == 2
+
+
+def test_the_picture_is_drawn(answers):
+    found = al.measurement_invariance(answers.dyads(7, shift=PLANTED), factors=answers.FACTORS)
+    assert len(found.plot().get_yticks()) == 9
+
+
+def small(answers, n=99):
+    return answers.dyads(3, n=n)
+
+
+def on_another_range(answers):
+    data = small(answers, 200)
+    items = answers.ITEMS
+    data[items] = data[items].round().clip(1, 5)
+    therapist = data["rater"] == "therapist"
+    data.loc[therapist, items] = (data.loc[therapist, items] * 7 / 5).round()
+    return data
+
+
+@pytest.mark.parametrize(
+    ("data", "arguments", "said"),
+    [
+        (lambda a: small(a, 5), {}, "There are 5 rows with answers; 16 items need more"),
+        (lambda a: small(a).query("rater == 'client'"), {}, "no answers of rater 'therapist'"),
+        (on_another_range, {}, "answers are on different ranges: client 1 to 5, therapist 1 to 7"),
+        (lambda a: small(a), {"factors": {"bond": ["i5"]}}, "has 1 item"),
+        (lambda a: small(a), {"factors": None}, "factors must be such as"),
+        (lambda a: small(a), {"across": "site"}, "must have the column site"),
+        (lambda a: small(a).assign(i3=2.0), {}, "i3 .*does not vary"),
+        (lambda a: small(a), {"raters": ["client"]}, "two different raters"),
+        (
+            lambda a: a.groups(1).assign(clinic=["A"] * 355 + ["B"] * 5),
+            {"across": "clinic"},
+            "The group 'B' has 5 rows",
+        ),
+        (lambda a: a.groups(1).assign(clinic="A"), {"across": "clinic"}, "has one value"),
+        (lambda a: pd.concat([small(a), small(a).head(1)]), {}, "stand more than once|one row"),
+    ],
+)
+def test_bad_input_is_one_sentence(answers, data, arguments, said):
+    with pytest.raises(al.AllianceStatsError, match=said):
+        al.measurement_invariance(data(answers), **{"factors": answers.FACTORS, **arguments})
