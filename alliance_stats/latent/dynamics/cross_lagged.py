@@ -196,7 +196,7 @@ def _panel(
         equal=lags == "equal",
         same_residuals=residuals == "equal",
         covariates={
-            name: (float(mean[2 * k + i]), float(variance[2 * k + i]))
+            str(name): (float(mean[2 * k + i]), float(variance[2 * k + i]))
             for i, name in enumerate(held.covariates)
         },
         error=error,

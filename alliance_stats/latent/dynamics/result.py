@@ -123,9 +123,10 @@ class CrossLagged(Result):
 
     def glance(self) -> pd.DataFrame:
         """Return model, size, likelihood and fit in one row."""
-        parts = self._indices.drop(["p_value_scaled"], errors="ignore").to_dict()
         size = {"n_waves": len(self.waves), "n_parameters": len(self.estimates.theta)}
-        return glance_row(self, "model", "lags", "n_clients", **size, llf=self.llf, **parts)
+        row = glance_row(self, "model", "lags", "n_clients", **size, llf=self.llf)
+        fit = self._indices.drop(["p_value_scaled"], errors="ignore")
+        return pd.concat([row, fit.to_frame().T.set_axis([0])], axis=1)
 
     def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
         """Return the terms without those that only describe waves, and the fit."""

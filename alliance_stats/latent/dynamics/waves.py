@@ -234,18 +234,18 @@ def _reached(x: pd.DataFrame, y: pd.DataFrame, others: int) -> int:
 
 
 def _refuse_unusable(name: str, frame: pd.DataFrame) -> None:
-    for at in frame.columns:
-        held = frame[at].dropna()
+    for at, column in zip(frame.columns, frame.to_numpy().T, strict=True):
+        held = column[np.isfinite(column)]
         where = f"{at:g}" if isinstance(at, int | float) else str(at)
-        if held.empty:
+        if not len(held):
             raise DesignError(
                 f"Wave {where} has no value of {name}: a wave needs both scores. Name the waves "
                 "that have both in waves=[...]."
             )
-        if not held.std() > 1e-9 * max(float(held.abs().max()), 1e-300):
+        if not held.std() > 1e-9 * max(float(np.abs(held).max()), 1e-300):
             raise DesignError(
                 f"{name} does not vary at wave {where} ({plural(len(held), 'client')}, all "
-                f"{held.iloc[0]:g}), so nothing goes with it there. Leave that wave out with "
+                f"{held[0]:g}), so nothing goes with it there. Leave that wave out with "
                 "waves=[...]."
             )
 

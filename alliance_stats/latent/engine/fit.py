@@ -143,7 +143,8 @@ class Estimates:
 def improper(structure: Structure, implied: Moments) -> list[str]:
     """Return what cannot be: variances below zero, correlations of one or more."""
     said = []
-    for kind, names in (("covariance", structure.latent), ("residual", structure.observed)):
+    for kind, of in (("covariance", structure.latent), ("residual", structure.observed)):
+        names = np.array(of, dtype=object)
         C = implied.matrices[kind]
         variance = np.diag(C)
         below = [f"{names[i]} ({variance[i]:.3g})" for i in np.flatnonzero(variance < 0)]
@@ -275,9 +276,8 @@ def _scaling(
         for S, a, b in zip(of_people, sizes[:-1], sizes[1:], strict=True)
     ]
     meat = _meat(padded, clusters)[0]
-    for inverse, start in zip(inverses, sizes[:-1], strict=True):
-        own = slice(start, start + len(inverse))
-        whole += float(np.trace(inverse @ meat[own, own]))
+    for inverse, a, b in zip(inverses, sizes[:-1], sizes[1:], strict=True):
+        whole += float(np.trace(inverse @ meat[a:b, a:b]))
     return (whole - trace) / df
 
 

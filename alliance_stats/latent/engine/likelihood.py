@@ -51,6 +51,24 @@ def by_moments(sample: Sample, mu: Array, sigma: Array) -> tuple[float, Array, A
     return total, G, g
 
 
+class Curvature(NamedTuple):
+    """Second derivatives of the cells that move Sigma, of those that move mu, and of both."""
+
+    moves: npt.NDArray[np.int64]
+    levels: npt.NDArray[np.int64]
+    of_moves: Array
+    of_levels: Array
+    cross: Array | None
+
+    def add_to(self, H: Array, n: int) -> None:
+        """Add those of `n` people."""
+        H[np.ix_(self.moves, self.moves)] += n * self.of_moves
+        H[np.ix_(self.levels, self.levels)] += n * self.of_levels
+        if self.cross is not None:
+            H[np.ix_(self.levels, self.moves)] += n * self.cross
+            H[np.ix_(self.moves, self.levels)] += n * self.cross.T
+
+
 class Likelihood:
     """The deviance (minus twice the log-likelihood) of a model for the samples of its groups."""
 
@@ -80,7 +98,7 @@ class Likelihood:
             for part in parts(sample, m.mu, m.sigma):
                 X = m.X[part.pattern.observed]
                 K = X.T @ part.W @ X
-                of_cells += part.pattern.n * _curvature(m, K, K)
+                _curvature(m, X, K, K).add_to(of_cells, part.pattern.n)
             H += C.T @ of_cells @ C
         return H
 
@@ -98,7 +116,7 @@ class Likelihood:
                 K = X.T @ part.W @ X
                 M = 2.0 * X.T @ part.WTW @ X - K
                 Wd = part.W @ part.d
-                of_cells += n * _curvature(m, K, M, X.T @ Wd)
+                _curvature(m, X, K, M, X.T @ Wd).add_to(of_cells, n)
                 G[np.ix_(o, o)] += n * (part.W - part.WTW)
                 g[o] -= 2.0 * n * Wd
             H += C.T @ (of_cells + m.bending(G, g)) @ C
@@ -118,21 +136,30 @@ class Likelihood:
         return out @ C
 
 
-def _curvature(m: Moments, K: Array, M: Array, y: Array | None = None) -> Array:
+def _curvature(m: Moments, X: Array, K: Array, M: Array, y: Array | None = None) -> Curvature:
     """Return the second derivatives by cells of one person's deviance, moments taken as straight.
 
-    K and M are products of the basis with the inverse of Sigma, and with that weighted by the
-    data; y is the basis times the weighted deviation of the mean.
+    X holds the rows of the basis that the person has; K and M are its products with the inverse of
+    Sigma, and with that weighted by the data; y is the basis times the weighted deviation of the
+    mean. Cells that move nothing the person has are left out.
     """
-    u, v = m.u, m.v
-    uu, uv, vv = np.ix_(u, u), np.ix_(u, v), np.ix_(v, v)
-    Kuu, Kuv, Kvv = K[uu], K[uv], K[vv]
-    Muu, Muv, Mvv = M[uu], M[uv], M[vv]
-    H = Mvv * Kuu + Muu * Kvv + Muv.T * Kuv + Muv * Kuv.T
-    H *= np.outer(m.half, m.half)
-    H += 2.0 * np.outer(m.mean, m.mean) * Kuu
+    there = np.asarray(X != 0).any(axis=0).reshape(-1)
+    moves = np.flatnonzero((m.half > 0) & there[m.u] & there[m.v])
+    levels = np.flatnonzero((m.mean != 0) & there[m.u])
+    u, v, half = m.u[moves], m.v[moves], m.half[moves]
+    uu, uv, vv = (a[:, None] * len(K) + b for a, b in ((u, u), (u, v), (v, v)))
+    Kf, Mf = K.reshape(-1), M.reshape(-1)
+    Kuv, Muv = Kf.take(uv), Mf.take(uv)
+    own = Mf.take(vv) * Kf.take(uu)
+    own += Mf.take(uu) * Kf.take(vv)
+    own += Muv.T * Kuv
+    own += Muv * Kuv.T
+    own *= half[:, None]
+    own *= half
+    at, mean = m.u[levels], m.mean[levels]
+    of_levels = 2.0 * np.outer(mean, mean) * K[np.ix_(at, at)]
+    cross = None
     if y is not None:
-        cross = Kuu * y[v] + Kuv * y[u]
-        cross *= 2.0 * np.outer(m.mean, m.half)
-        H += cross + cross.T
-    return H
+        cross = K[np.ix_(at, u)] * y[v] + K[np.ix_(at, v)] * y[u]
+        cross *= 2.0 * np.outer(mean, half)
+    return Curvature(moves, levels, own, of_levels, cross)

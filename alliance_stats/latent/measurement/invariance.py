@@ -26,6 +26,7 @@ from .plots import plot_shifts
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from ...core.display.page import Block
     from ...study import Study
 
 STEPS = {
@@ -109,8 +110,10 @@ class MeasurementInvariance(Result):
             self, "across", "n_people", "holds", gap=scale["gap"], gap_from_items=scale["estimate"]
         )
 
-    def _tables(self) -> list[pd.DataFrame]:
-        return [self.steps, *([] if self.items.empty else [self.items]), self.in_points]
+    def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
+        """Return the steps, the items of those that did not hold, and what they add in points."""
+        tables = [self.steps, self.items, self.in_points]
+        return [self._table(one, labels) for one in tables if not one.empty]
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw each item's mean gap, and what of it comes from how the item is used."""
@@ -256,7 +259,7 @@ class Compared:
             errors=self.errors,
             without_structure=self.free,
         )
-        self.known = fitted.params.to_dict()
+        self.known = dict(zip(fitted.model.names, fitted.theta, strict=True))
         return fitted
 
 
@@ -296,8 +299,9 @@ def _steps(fits: Mapping[str, Estimates]) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     form = fits["configural"].fit_indices()
     fits_well = form["cfi"] >= CFI and form["rmsea_low"] <= CLOSE
+    first = "cannot fail" if form["df"] == 0 else "fits" if fits_well else "fits badly"
     words = [NOT if bad else "invariant" for bad in _below(table["p_value"].to_numpy()[1:])]
-    return table.assign(verdict=["fits" if fits_well else "fits badly", *words])
+    return table.assign(verdict=[first, *words])
 
 
 def _below(p: np.ndarray) -> list[bool]:
@@ -350,14 +354,12 @@ def _search(
         rows = []
         for item in open_:
             test = difference(base, compared.fit(equal, freed | {(kind, item)}))
-            rows.append(
-                dict(zip(("delta_chi2", "delta_df", "p_value"), test, strict=True), item=item)
-            )
+            rows.append({"item": item, **dict(zip(TEST, test, strict=True))})
         if not rows:
             break
         table = pd.DataFrame(rows)
         first = table if first is None else first
-        best = table.loc[table["p_value"].idxmin()]
+        best = table.iloc[int(table["p_value"].argmin())]
         if not best["p_value"] < 0.05 / len(table):
             break
         freed |= {(kind, best["item"])}

@@ -1,0 +1,161 @@
+"""Speed, coverage and false alarms of latent models.
+
+    python tests/benchmarks/latent.py speed [--no-r]
+    python tests/benchmarks/latent.py coverage [--replicates 1000]
+    python tests/benchmarks/latent.py alarms [--replicates 1000]
+
+`speed` fits the random intercept cross-lagged panel model to 600 clients over 16 sessions with
+dropout, here and in lavaan (model written by hand, its defaults, `missing = "ml"`), and to 5,000
+clients over 30 sessions here; processor time. `coverage` and `alarms` draw studies whose truth is
+known. What was measured stands in docs/methods/latent-benchmark.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "reference" / "latent"))
+from answers import FACTORS, dyads, groups  # noqa: E402
+from panels import panel  # noqa: E402
+
+import alliance_stats as al  # noqa: E402
+
+TRUE = {"x_on_x": 0.3, "x_on_y": 0.1, "y_on_x": 0.2, "y_on_y": 0.35}
+R_SCRIPT = """
+suppressMessages(library(lavaan))
+d <- read.csv(commandArgs(TRUE)[1]); k <- as.integer(commandArgs(TRUE)[2]); t <- 1:k
+model <- paste(c(
+  sprintf("bx =~ %s", paste0("1*x", t, collapse = " + ")),
+  sprintf("by =~ %s", paste0("1*y", t, collapse = " + ")),
+  "bx ~~ by", sprintf("wx%d =~ 1*x%d", t, t), sprintf("wy%d =~ 1*y%d", t, t),
+  sprintf("x%d ~~ 0*x%d", t, t), sprintf("y%d ~~ 0*y%d", t, t),
+  sprintf("wx%d ~ a*wx%d + b*wy%d", t[-1], t[-k], t[-k]),
+  sprintf("wy%d ~ c*wx%d + d*wy%d", t[-1], t[-k], t[-k]), sprintf("wx%d ~~ wy%d", t, t),
+  sprintf("wx1 ~~ 0*bx + 0*by"), sprintf("wy1 ~~ 0*bx + 0*by"),
+  sprintf("x%d ~ 1", t), sprintf("y%d ~ 1", t)), collapse = "\\n")
+fit <- lavaan(model, d, missing = "ml", auto.var = TRUE)
+used <- sum(proc.time()[1:2])
+cat(sprintf('{"seconds": %.3f, "llf": %.8f}', used, as.numeric(logLik(fit))))
+"""
+
+
+def columns(waves: int) -> dict[str, list[str]]:
+    """Return the arguments x and y of a wide panel."""
+    return {v: [f"{v}{t}" for t in range(1, waves + 1)] for v in "xy"}
+
+
+def speed(*, with_r: bool) -> dict:
+    """Return processor time of both, in one run."""
+    found: dict[str, float] = {}
+    small = panel(14, 600, 16, dropout=0.05)
+    al.fit_cross_lagged(panel(1, 100, 3), **columns(3))  # imports are not what is measured
+    for name, data, waves in (
+        ("600 x 16", small, 16),
+        ("600 x 16, holes", panel(14, 600, 16, dropout=0.05, holes=0.05), 16),
+        ("5000 x 30", panel(15, 5000, 30, dropout=0.03), 30),
+        ("10000 x 30", panel(15, 10000, 30, dropout=0.03), 30),
+    ):
+        started = time.process_time()
+        fit = al.fit_cross_lagged(data, **columns(waves))
+        fit.fit_indices()
+        found[name] = time.process_time() - started
+        print(f"{name}: {found[name]:.2f} s, log-likelihood {fit.llf:.4f}", flush=True)
+        if name == "600 x 16":
+            found["llf"] = fit.llf
+    if with_r:
+        with tempfile.TemporaryDirectory() as folder:
+            small.to_csv(Path(folder) / "d.csv", index=False)
+            (Path(folder) / "fit.R").write_text(R_SCRIPT)
+            command = ["Rscript", f"{folder}/fit.R", f"{folder}/d.csv", "16"]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+        found |= {f"lavaan_{key}": value for key, value in json.loads(done.stdout).items()}
+        ratio = found["lavaan_seconds"] / found["600 x 16"]
+        print(f"lavaan: {found['lavaan_seconds']:.1f} s, {found['lavaan_llf']:.4f}: {ratio:.0f} x")
+    return found
+
+
+def coverage(replicates: int) -> dict:
+    """Return how often 95 % intervals hold the truth where clients leave by what was seen."""
+    held = dict.fromkeys(TRUE, 0)
+    bias, errors = {term: [] for term in TRUE}, {term: [] for term in TRUE}
+    for r in range(replicates):
+        fit = al.fit_cross_lagged(panel(10_000 + r, 200, 6, dropout=0.12), **columns(6))
+        table = fit.tidy().set_index("term")
+        for term, value in TRUE.items():
+            row = table.loc[term]
+            held[term] += bool(row["conf_low"] < value < row["conf_high"])
+            bias[term].append(row["estimate"] - value)
+            errors[term].append(row["std_error"])
+    rows = {
+        term: {"coverage": held[term] / replicates, "bias": float(np.mean(bias[term])),
+               "sd": float(np.std(bias[term])), "mean_error": float(np.mean(errors[term]))}
+        for term in TRUE
+    }  # fmt: skip
+    print(pd.DataFrame(rows).T.round(4))
+    return {"replicates": replicates, "terms": rows}
+
+
+def alarms(replicates: int) -> dict:
+    """Return how often forms that measure the same are called different, and planted ones found."""
+    out: dict[str, dict[str, float]] = {}
+    for across, draw in (
+        ("rater", lambda seed: dyads(seed, n=250, missing=0.05)),
+        ("clinic", lambda seed: groups(seed, (200, 200), missing=0.05)),
+    ):
+        false, by_step = 0, np.zeros(3)
+        for r in range(replicates):
+            data = draw(20_000 + r)
+            if across == "clinic":
+                data["i3"] -= 0.5 * (data["clinic"] == "B")  # nothing planted
+            steps = al.measurement_invariance(data, factors=FACTORS, across=across).steps
+            false += bool((steps["verdict"] == "not invariant").any())
+            by_step += steps["p_value"].to_numpy()[1:] < 0.05
+        out[across] = {
+            "false": false / replicates,
+            **dict(zip(("metric", "scalar", "strict"), by_step / replicates, strict=True)),
+        }
+        print(across, out[across], flush=True)
+    found, held, sizes = 0, 0, []
+    planted = max(replicates // 4, 1)
+    for r in range(planted):
+        shifted = dyads(50_000 + r, n=250, missing=0.05, shift=0.5)
+        result = al.measurement_invariance(shifted, factors=FACTORS)
+        row = result.in_points.set_index("item").loc["i3"]
+        named = result.items.query("freed")["item"].tolist() == ["i3"]
+        found += named
+        if named:
+            held += bool(row["conf_low"] < 0.5 < row["conf_high"])
+            sizes.append(row["estimate"])
+    out["planted"] = {"replicates": planted, "found_alone": found / planted,
+                      "coverage": held / max(found, 1), "mean": float(np.mean(sizes))}  # fmt: skip
+    print(out["planted"])
+    return {"replicates": replicates, **out}
+
+
+def main() -> None:
+    """Run what is asked for, and keep its numbers."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=["speed", "coverage", "alarms"])
+    parser.add_argument("--replicates", type=int, default=1000)
+    parser.add_argument("--no-r", action="store_true")
+    given = parser.parse_args()
+    run = {
+        "speed": lambda: speed(with_r=not given.no_r),
+        "coverage": lambda: coverage(given.replicates),
+        "alarms": lambda: alarms(given.replicates),
+    }
+    print(json.dumps(run[given.what](), indent=1))
+
+
+if __name__ == "__main__":
+    main()
