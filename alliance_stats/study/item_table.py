@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -12,9 +12,10 @@ from ..errors import ColumnError, DesignError, did_you_mean, listing
 
 if TYPE_CHECKING:
     from ..instruments import Measure
+    from .study import Study
 
 
-def items_card(study: Any, measure: str) -> Measure:
+def items_card(study: Study, measure: str) -> Measure:
     """Return the card of a measure of the study, without which its items are not known."""
     card = study.measures.get(measure)
     if card is None:
@@ -25,7 +26,7 @@ def items_card(study: Any, measure: str) -> Measure:
     return card
 
 
-def item_table(study: Any, measure: str, rater: str, items: list[int]) -> pd.DataFrame:
+def item_table(study: Study, measure: str, rater: str, items: list[int]) -> pd.DataFrame:
     """Return a rater's answers, a row a client and session and a column an item.
 
     Reversed items are turned unless the file holds them turned; impossible answers are missing.
