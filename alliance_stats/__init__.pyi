@@ -170,6 +170,8 @@ from .study import read_table as read_table
 from .study import scan_identifiers as scan_identifiers
 from .study import suggest_mapping as suggest_mapping
 from .study import validate as validate
+from .trials import ArmComparison as ArmComparison
+from .trials import compare_arms as compare_arms
 from .workspace import choose_measure as choose_measure
 from .workspace import list_templates as list_templates
 from .workspace import needs as needs

@@ -92,6 +92,12 @@ def before_and_after() -> pd.DataFrame:
     return pd.DataFrame({"pre": before, "post": before - rng.normal(4, 5, 40)})
 
 
+@cache
+def trial() -> pd.DataFrame:
+    arms = ["cbt", "wait"] * 20
+    return before_and_after().assign(client_id=range(40), condition=arms)
+
+
 def change_of_therapists() -> al.ChangeByTherapist:
     data = before_and_after().assign(therapist_id=[f"t{i % 10}" for i in range(40)])
     return al.change_by_therapist(data, pre="pre", post="post", direction="lower_is_better")
@@ -140,7 +146,7 @@ def surface() -> al.ResponseSurface:
     return al.fit_response_surface(dyads(), x="c", y="t", outcome="outcome")
 
 
-FRAMES = (alliance, nested, split, effects, before_and_after, at_risk, dyads, panel, items)
+FRAMES = (alliance, nested, split, effects, before_and_after, at_risk, dyads, panel, items, trial)
 SCORED = {"alliance": "wai-sr", "outcome": "core-10"}
 
 RESULTS = {
@@ -148,6 +154,7 @@ RESULTS = {
         dyads(), predictors=("c", "t"), outcomes=("c_out", "t_out"), by=None
     ),
     "AllianceAndDropout": lambda: al.fit_alliance_and_dropout(study()),
+    "ArmComparison": lambda: al.compare_arms(trial(), outcome="post", baseline="pre"),
     "AsymmetricChange": lambda: al.fit_asymmetric_change(study(), **SCORED),
     "Bootstrap": lambda: fit().bootstrap(5, seed=1),
     "ChangeByTherapist": change_of_therapists,

@@ -19,6 +19,12 @@ def t_two_sided(statistic: Any, df: Any = np.inf) -> Any:
     return 2.0 * np.where(np.isfinite(df), special.stdtr(finite, below), special.ndtr(below))
 
 
+def t_upper(statistic: Any, df: Any = np.inf) -> Any:
+    """Return the upper tail of t; of z where `df` is infinite."""
+    half = t_two_sided(statistic, df) / 2.0
+    return np.where(np.asarray(statistic) > 0, half, 1.0 - half)
+
+
 def t_quantile(probability: float, df: Any = np.inf) -> Any:
     """Return the quantile of t; of z where `df` is infinite."""
     from scipy import special

@@ -1,0 +1,46 @@
+"""The picture of a trial: means of the arms over time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..core.drawing import SERIES, house_style, new_axes
+from .rows import ARM, TIME
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+APART = 0.06  # of the distance of two times, so that intervals do not hide one another
+
+
+def plot_means(means: pd.DataFrame, score: str, ax: Axes | None = None) -> Axes:
+    """Draw each arm's means with their intervals; the legend says how many were measured last."""
+    with house_style():
+        ax = new_axes() if ax is None else ax
+        times = list(dict.fromkeys(means[TIME]))
+        numeric = all(isinstance(time, int | float | np.number) for time in times)
+        places = dict(zip(times, map(float, times) if numeric else range(len(times)), strict=True))
+        step = min(np.diff(sorted(places.values())), default=1.0) * APART
+        arms = list(dict.fromkeys(means[ARM]))
+        for i, arm in enumerate(arms):
+            rows, look = means[means[ARM] == arm], SERIES[i % len(SERIES)]
+            x = np.array([places[time] for time in rows[TIME]]) + (i - (len(arms) - 1) / 2) * step
+            below, above = rows["estimate"] - rows["conf_low"], rows["conf_high"] - rows["estimate"]
+            ax.errorbar(
+                x,
+                rows["estimate"],
+                yerr=np.stack([below, above]),
+                color=look.color,
+                linestyle=look.linestyle,
+                marker=look.marker,
+                label=f"{arm} (n = {rows['n'].iloc[-1]} at the last)",
+            )
+        if not numeric:
+            ax.set_xticks(list(places.values()), [str(time) for time in times])
+        ax.set_xlabel("Time")
+        ax.set_ylabel(score)
+        ax.legend()
+    return ax

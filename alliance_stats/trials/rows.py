@@ -1,0 +1,232 @@
+"""The rows of a trial: who was in which arm, measured when, with which baseline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+from ..core.arguments import checked_table
+from ..core.people import CLIENT, THERAPIST
+from ..errors import ColumnError, DesignError, did_you_mean, listing, plural
+from ..study.select import is_study
+from ..study.times import OCCASION, SESSION, in_order
+
+if TYPE_CHECKING:
+    from ..study import Study
+
+SCORE, ARM, TIME, BASELINE = "outcome", "arm", "time", "baseline"
+GIVEN, NOBODY = "by_therapist", "nobody"
+
+
+@dataclass(frozen=True)
+class TrialRows:
+    """The rows that arms are compared on, under names of their own.
+
+    Attributes
+    ----------
+    rows
+        ``client_id, arm, time, outcome``, ``baseline`` and ``therapist_id`` where they are known.
+    arms, times
+        In order; ``arms`` begins with the reference, where one was named.
+    randomised
+        How many clients each arm has in the data, measured or not.
+    score
+        What the outcome is called.
+    notes
+        What was set aside.
+    """
+
+    rows: pd.DataFrame
+    arms: tuple[str, ...]
+    times: tuple[Any, ...]
+    randomised: dict[str, int]
+    score: str
+    notes: tuple[str, ...]
+
+    @property
+    def has_baseline(self) -> bool:
+        """Whether outcomes are adjusted for a baseline."""
+        return BASELINE in self.rows
+
+    def measured(self) -> pd.DataFrame:
+        """Return how many clients of each arm were measured at each time."""
+        return (
+            self.rows.groupby([ARM, TIME], sort=False, observed=True)[CLIENT]
+            .nunique()
+            .rename("n")
+            .reset_index()
+        )
+
+
+def trial_rows(
+    study_or_data: Study | pd.DataFrame,
+    *,
+    outcome: str,
+    arm: str,
+    baseline: Any,
+    time: str | None,
+    reference: Any,
+) -> TrialRows:
+    """Bring a study's or a table's rows into the form that arms are compared in.
+
+    Raises
+    ------
+    ColumnError, DesignError
+        Where a column is missing, an arm changes within a client, or there are not two arms.
+    """
+    if is_study(study_or_data):
+        data = study_or_data.select(outcome)
+        score, outcome = str(data.attrs.get("score", outcome)), "score"
+        if time is None:
+            time = SESSION if SESSION in data else OCCASION
+    else:
+        data, score = checked_table(study_or_data, "a trial's rows, or a study"), outcome
+    named = [CLIENT, outcome, arm, *([time] if time else [])]
+    for name in named:
+        if name not in data.columns:
+            raise ColumnError(
+                f"The rows of a trial need the column '{name}'.{did_you_mean(name, data.columns)}"
+            )
+    rows = pd.DataFrame(
+        {
+            CLIENT: data[CLIENT],
+            ARM: data[arm],
+            TIME: data[time] if time else 0,
+            SCORE: pd.to_numeric(data[outcome]),
+        }
+    )
+    if THERAPIST in data.columns and data[THERAPIST].notna().any():
+        rows[THERAPIST] = data[THERAPIST]
+    if time and not types.is_numeric_dtype(rows[TIME].dtype):
+        rows[TIME] = pd.Categorical(rows[TIME], in_order(data, time), ordered=True)
+    notes: list[str] = []
+    lacking = rows[ARM].isna() | rows[CLIENT].isna()
+    if lacking.any():
+        notes.append(
+            f"{plural(int(lacking.sum()), 'row')} without a client or an arm were left out."
+        )
+        rows = rows[~lacking]
+    rows[ARM] = rows[ARM].astype(str)
+    several = rows[[CLIENT, ARM]].drop_duplicates()[CLIENT].duplicated(keep=False)
+    if several.any():
+        who = pd.unique(rows[[CLIENT, ARM]].drop_duplicates()[CLIENT][several])
+        raise DesignError(
+            f"A client must be in one arm, the one randomised to; {len(who)} are in several "
+            f"(first: {listing(who)})."
+        )
+    randomised = rows.drop_duplicates(CLIENT)[ARM].value_counts().to_dict()
+    rows, what = _with_baseline(rows, data, baseline, notes)
+    missing = rows[SCORE].isna()
+    if missing.any():
+        notes.append(f"{plural(int(missing.sum()), 'row')} without an outcome were left out.")
+        rows = rows[~missing]
+    if what in rows and rows[what].isna().any():
+        gone = rows.loc[rows[what].isna(), CLIENT].nunique()
+        notes.append(f"{plural(gone, 'client')} without a baseline were left out.")
+        rows = rows[rows[what].notna()]
+    twice = rows.duplicated([CLIENT, TIME])
+    if twice.any():
+        raise DesignError(
+            f"A client has one outcome at each time; {int(twice.sum())} rows are second ones "
+            f"(first: {listing(pd.unique(rows.loc[twice, CLIENT]))}). Name the occasions with "
+            "time=."
+        )
+    return TrialRows(
+        rows.reset_index(drop=True),
+        _arms(rows, reference),
+        tuple(pd.unique(rows[TIME].sort_values(kind="stable"))),
+        {str(name): int(n) for name, n in randomised.items()},
+        score,
+        tuple(notes),
+    )
+
+
+def _with_baseline(
+    rows: pd.DataFrame, data: pd.DataFrame, baseline: Any, notes: list[str]
+) -> tuple[pd.DataFrame, str]:
+    """Add the baseline: a column of the data, or each client's outcome at that time."""
+    if baseline is None:
+        return rows, BASELINE
+    if isinstance(baseline, str) and baseline in data.columns:
+        return rows.assign(**{BASELINE: pd.to_numeric(data.loc[rows.index, baseline])}), BASELINE
+    before = rows[rows[TIME] == baseline]
+    if not len(before):
+        raise ColumnError(
+            f"baseline={baseline!r} is neither a column nor a time of the data; the times are "
+            f"{listing(pd.unique(rows[TIME]))}."
+        )
+    if before[CLIENT].duplicated().any():
+        raise DesignError(f"Clients have several outcomes at the baseline {baseline!r}.")
+    value = before.set_index(CLIENT)[SCORE]
+    rows = rows[rows[TIME] != baseline]
+    if isinstance(rows[TIME].dtype, pd.CategoricalDtype):
+        rows = rows.assign(**{TIME: rows[TIME].cat.remove_unused_categories()})
+    never = len(set(before[CLIENT]) - set(rows.loc[rows[SCORE].notna(), CLIENT]))
+    if never:
+        notes.append(
+            f"{plural(never, 'client')} with a baseline were never measured after it; they are "
+            "counted as randomised and in no mean."
+        )
+    return rows.assign(**{BASELINE: rows[CLIENT].map(value)}), BASELINE
+
+
+def _arms(rows: pd.DataFrame, reference: Any) -> tuple[str, ...]:
+    arms = sorted(rows[ARM].unique())
+    if len(arms) < 2:
+        raise DesignError(f"Arms are compared, and the rows have one only: {listing(arms)}.")
+    if reference is None:
+        return tuple(arms)
+    if str(reference) not in arms:
+        raise DesignError(f"There is no arm {reference!r}; the arms are {listing(arms)}.")
+    return (str(reference), *(name for name in arms if name != str(reference)))
+
+
+def therapists(rows: pd.DataFrame) -> tuple[pd.DataFrame, str, str]:
+    """Return rows and the random term of therapists ("" without them), and what is said of them.
+
+    Arms without therapists stay: their rows have no effect of a therapist.
+    """
+    if THERAPIST not in rows:
+        return rows, "", ""
+    several = rows[[CLIENT, THERAPIST]].dropna().drop_duplicates()[CLIENT].duplicated()
+    if several.any():
+        note = (
+            f"{plural(int(several.sum()), 'client')} had several therapists, so therapists are "
+            "left out of this model; al.fit_multilevel fits groups that cross."
+        )
+        return rows, "", note
+    own = rows.groupby(CLIENT)[THERAPIST].transform("first")
+    per = own.groupby(own).size()
+    if len(per) < 3:
+        return rows, "", f"{plural(len(per), 'therapist')}: too few for a variance between them."
+    known = own.notna()
+    if known.all():
+        return rows.assign(**{THERAPIST: own}), f" + (1 | {THERAPIST})", ""
+    rows = rows.assign(**{THERAPIST: own.fillna(NOBODY), GIVEN: known.astype(float)})
+    without = sorted(rows.loc[~known, ARM].unique())
+    count = plural(rows.loc[~known, CLIENT].nunique(), "client")
+    note = (
+        f"{count} without a therapist (arms: {listing(without)}); therapists differ among the "
+        "others only."
+    )
+    return rows, f" + (0 + {GIVEN} | {THERAPIST})", note
+
+
+def standardiser(data: TrialRows) -> tuple[float, str]:
+    """Return the SD that differences are divided by, and what it is.
+
+    That of the baseline, pooled within arms, where there is one: it is the same for all occasions
+    and no treatment has touched it. Else that of the outcome at the first time.
+    """
+    per = data.rows.drop_duplicates(CLIENT) if data.has_baseline else data.rows
+    column, what = (BASELINE, "baseline") if data.has_baseline else (SCORE, "first occasion")
+    if not data.has_baseline:
+        per = per[per[TIME] == data.times[0]]
+    groups = per.groupby(ARM)[column]
+    n, variance = groups.size(), groups.var(ddof=1)
+    pooled = float(((n - 1) * variance).sum() / (n - 1).sum())
+    return float(np.sqrt(pooled)), f"SD of the {what}, pooled within arms"

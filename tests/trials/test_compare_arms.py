@@ -1,0 +1,205 @@
+"""Arms compared: against least squares, against the models asked themselves, and by hand."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.formula.api as smf
+
+import alliance_stats as al
+
+DATA = Path(__file__).parents[1] / "reference" / "multilevel" / "data" / "trial.csv.gz"
+SAME = 1e-6  # relative: a search ends where least squares has a closed form
+
+
+@pytest.fixture(scope="module")
+def trial():
+    return pd.read_csv(DATA)
+
+
+@pytest.fixture(scope="module")
+def alone(trial):
+    """The trial without its therapists."""
+    return trial.drop(columns="therapist_id")
+
+
+OPTIONS = {"outcome": "distress", "baseline": "baseline", "time": "occasion", "reference": "wait"}
+
+
+@pytest.fixture(scope="module")
+def repeated(alone):
+    return al.compare_arms(alone, method="mmrm", **OPTIONS)
+
+
+def test_ancova_is_least_squares(alone):
+    found = al.compare_arms(alone, **OPTIONS)
+    last = alone[alone["occasion"] == 4]
+    ols = smf.ols("distress ~ C(condition, Treatment('wait')) + baseline", last).fit()
+    for arm in ("cbt", "dynamic"):
+        row = found.contrasts.set_index("term").loc[f"{arm} - wait"]
+        name = f"C(condition, Treatment('wait'))[T.{arm}]"
+        assert row["estimate"] == pytest.approx(ols.params[name], rel=SAME)
+        assert row["std_error"] == pytest.approx(ols.bse[name], rel=SAME)
+        assert row["df"] == pytest.approx(ols.df_resid, rel=SAME)
+        assert row["p_value"] == pytest.approx(ols.pvalues[name], rel=1e-5)
+        low, high = ols.conf_int().loc[name]
+        assert (row["conf_low"], row["conf_high"]) == pytest.approx((low, high), rel=1e-5)
+    means = found.means.set_index("arm")
+    at = pd.DataFrame({"condition": means.index, "baseline": last["baseline"].mean()})
+    np.testing.assert_allclose(means["estimate"], ols.predict(at), rtol=SAME)
+    assert means["n"].to_dict() == last["condition"].value_counts().to_dict()
+    assert set(means["randomised"]) == {30}
+
+
+def test_repeated_measures_are_the_unstructured_model(alone, repeated):
+    data = alone.assign(condition=pd.Categorical(alone["condition"], ["wait", "cbt", "dynamic"]))
+    fit = al.fit_multilevel(
+        "distress ~ condition * C(occasion) + baseline * C(occasion)",
+        data,
+        residual="unstructured",
+        time="occasion",
+    )
+    weights = {"condition[T.cbt]": 1.0, "condition[T.cbt]:C(occasion)[T.3]": 1.0}
+    by_hand = fit.test(weights).tidy().iloc[0]
+    found = repeated.contrasts.query("term == 'cbt - wait' and time == 3").iloc[0]
+    for name in ("estimate", "std_error", "df"):
+        assert found[name] == pytest.approx(by_hand[name], rel=1e-5)
+    assert len(repeated.means) == 12
+    assert len(repeated.contrasts) == 8
+    assert repeated.means.query("arm == 'wait' and time == 4")["n"].item() == 24
+
+
+def test_holm_within_each_time(repeated):
+    for _, rows in repeated.contrasts.groupby("time"):
+        small, large = np.sort(rows["p_value"])
+        adjusted = np.sort(rows["p_adjusted"])
+        np.testing.assert_allclose(adjusted, [2 * small, max(2 * small, large)])
+
+
+def test_growth_compares_lines(alone):
+    found = al.compare_arms(alone, method="growth", **OPTIONS)
+    data = alone.assign(condition=pd.Categorical(alone["condition"], ["wait", "cbt", "dynamic"]))
+    fit = al.fit_multilevel(
+        "distress ~ condition * occasion + baseline + (1 + occasion | client_id)", data
+    )
+    cbt, slope = fit.params["condition[T.cbt]"], fit.params["condition[T.cbt]:occasion"]
+    estimate = found.contrasts.query("term == 'cbt - wait'")["estimate"]
+    np.testing.assert_allclose(estimate, cbt + slope * np.arange(1, 5), rtol=1e-5)
+
+
+def test_a_baseline_at_a_time_is_the_same_as_a_column(alone, repeated):
+    before = alone.drop_duplicates("client_id").assign(occasion=0)
+    long = pd.concat([before.assign(distress=before["baseline"]), alone]).drop(columns="baseline")
+    found = al.compare_arms(long, method="mmrm", **{**OPTIONS, "baseline": 0})
+    pd.testing.assert_frame_equal(found.contrasts, repeated.contrasts, rtol=1e-5)
+
+
+def test_therapists_in_all_arms_and_in_some(trial):
+    everywhere = al.compare_arms(trial, method="mmrm", **OPTIONS)
+    assert everywhere.fit.n_groups == {"client_id": 90, "therapist_id": 15}
+    some = trial.assign(therapist_id=trial["therapist_id"].where(trial["condition"] != "wait"))
+    found = al.compare_arms(some, method="mmrm", **OPTIONS)
+    assert any("30 clients without a therapist (arms: wait)" in m for m in found.messages)
+    by_hand = al.fit_multilevel(
+        "distress ~ condition + baseline + (0 + given | therapist_id)",
+        some[some["occasion"] == 4].assign(given=lambda d: d["therapist_id"].notna() * 1.0),
+    )
+    last = al.compare_arms(some, **OPTIONS)
+    assert last.contrasts["estimate"].iloc[0] == pytest.approx(
+        -by_hand.params["condition[T.wait]"], rel=1e-5
+    )
+    assert last.contrasts["df"].iloc[0] == pytest.approx(by_hand.df["condition[T.wait]"], rel=1e-4)
+
+
+def test_effect_sizes_divide_by_the_baseline(alone, repeated):
+    per = alone.drop_duplicates("client_id")
+    sd = np.sqrt(per.groupby("condition")["baseline"].var().mean())  # arms of equal size
+    found = repeated.effect_sizes
+    assert repeated.sd == pytest.approx(sd)
+    for name in ("estimate", "conf_low", "conf_high"):
+        np.testing.assert_allclose(found[name] * sd, repeated.contrasts[name])
+
+
+def test_delta_moves_the_mean_by_the_share_of_those_who_left(repeated):
+    found = repeated.sensitivity([0.0, 2.0]).set_index(["term", "delta"])
+    share = repeated.means.query("arm == 'cbt' and time == 4")["share_measured"].item()
+    moved = found.loc["cbt - wait"]["estimate"]
+    assert moved[2.0] - moved[0.0] == pytest.approx(2.0 * (1 - share))
+    last = repeated.contrasts.query("term == 'cbt - wait' and time == 4").iloc[0]
+    assert moved[0.0] == pytest.approx(last["estimate"])
+    both = repeated.sensitivity([2.0], arms=["cbt", "wait"]).set_index("term")["estimate"]
+    waiting = repeated.means.query("arm == 'wait' and time == 4")["share_measured"].item()
+    assert both["cbt - wait"] - moved[0.0] == pytest.approx(2.0 * (waiting - share))
+    with pytest.raises(al.DesignError, match="no arm 'act'"):
+        repeated.sensitivity(arms=["act"])
+
+
+def test_bounds_agree_with_intervals(repeated):
+    low, high = -6.0, 3.0
+    found = repeated.equivalence(low, high)
+    inside = (found["conf_low"] > low) & (found["conf_high"] < high)
+    assert found["equivalent"].tolist() == inside.tolist()
+    assert 0 < inside.sum() < len(found)
+    for better, end in (("lower", "conf_high"), ("higher", "conf_low")):
+        worse = repeated.non_inferiority(2.0, better=better)
+        sign = 1 if better == "lower" else -1
+        assert worse["non_inferior"].tolist() == (sign * worse[end] < 2.0).tolist()
+    for call in (
+        lambda: repeated.equivalence(3, -3),
+        lambda: repeated.non_inferiority(-1),
+        lambda: repeated.non_inferiority(1, better="less"),
+    ):
+        with pytest.raises(al.AllianceStatsError):
+            call()
+
+
+def test_who_is_in_the_comparison_is_said(alone):
+    some = alone.assign(distress=alone["distress"].where(alone["client_id"] != "c03"))
+    found = al.compare_arms(some, method="mmrm", **OPTIONS)
+    assert "89 of 90 clients are in the model" in found.estimand
+    assert "missing at random" in found.estimand
+    assert any("without an outcome were left out" in m for m in found.messages)
+    assert found.means["randomised"].eq(30).all()
+    assert "left out" in al.compare_arms(alone, **OPTIONS).estimand
+
+
+def test_occasions_stand_in_the_order_of_treatment(alone):
+    words = {1: "mid", 2: "post", 3: "follow-up 1", 4: "follow-up 2"}
+    named = alone.assign(occasion=alone["occasion"].map(words))
+    found = al.compare_arms(named, method="mmrm", **OPTIONS)
+    assert list(found.means["time"].unique()) == list(words.values())
+    numbered = al.compare_arms(alone, method="mmrm", **OPTIONS).contrasts["estimate"]
+    np.testing.assert_allclose(found.contrasts["estimate"], numbered, rtol=1e-5)
+
+
+def test_a_study_is_read_by_the_name_of_its_score():
+    study = al.open_study("demo-trial")
+    scores = study.select("core-10")
+    found = al.compare_arms(
+        study, outcome="core-10", baseline=scores["session"].min(), method="growth"
+    )
+    assert found.score.startswith("core-10")
+    assert set(found.means["arm"]) == set(scores["condition"].dropna().astype(str))
+
+
+def test_the_picture_has_a_line_for_each_arm(repeated):
+    ax = repeated.plot()
+    assert len(ax.get_legend_handles_labels()[0]) == 3
+    assert "n = 24" in "".join(ax.get_legend_handles_labels()[1])
+
+
+def test_what_is_no_trial_is_told(alone):
+    swapped = alone.assign(condition=np.where(alone["occasion"] > 2, "cbt", alone["condition"]))
+    for data, options, said in (
+        (alone.assign(condition="cbt"), {}, "have one only"),
+        (swapped, {}, "must be in one arm"),
+        (alone, {"time": None}, "one outcome at each time"),
+        (alone, {"reference": "act"}, "no arm 'act'"),
+        (alone, {"baseline": "week"}, "neither a column nor a time"),
+        (alone, {"outcome": "phq"}, "'phq'"),
+        (alone[alone["occasion"] == 1], {"method": "mmrm"}, "two or more times"),
+        (alone.assign(occasion=alone["occasion"].map(str) + "w"), {"method": "growth"}, "numbers"),
+    ):
+        with pytest.raises(al.AllianceStatsError, match=said):
+            al.compare_arms(data, **{**OPTIONS, **options})
