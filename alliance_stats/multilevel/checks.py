@@ -84,6 +84,7 @@ def check_sizes(
     levels: Sequence[Level],
     *,
     measured: bool,
+    saturated: bool = False,
 ) -> None:
     """Refuse models that have as many effects as rows, as lme4 does.
 
@@ -101,13 +102,25 @@ def check_sizes(
                 f"no variance between groups can be estimated. Leave (… | {name}) out."
             )
         for block in level.blocks:
-            if block * size >= n and (measured or block > 1):
+            if block * size >= n and (measured or (block > 1 and not saturated)):
                 raise DesignError(
                     f"'{name}' has {size} groups with {block} random effect"
                     f"{'s' * (block > 1)} each, {block * size} in all, for {n} rows: they cannot "
                     "be told apart from the residual. Use fewer random effects for "
                     f"'{name}', or check that it really groups the rows."
                 )
+
+
+def about_saturation(n: int, grouping: Grouping, levels: Sequence[Level]) -> list[str]:
+    """Say which groups have as many effects as there are rows, where that was allowed."""
+    return [
+        f"'{name}' has {block * size} random effects for {n} rows, which was allowed: how variance "
+        "is split between them and the residual hangs on little or nothing; coefficients may still "
+        "be right."
+        for name, size, level in zip(grouping.names, grouping.sizes, levels, strict=True)
+        for block in level.blocks
+        if block * size >= n
+    ]
 
 
 def grouping_label(grouping: Grouping, name: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Literal, overload
 
 import pandas as pd
 
-from ..core.arguments import checked_choice, whole
+from ..core.arguments import checked_choice, flag, whole
 from ..core.people import CLIENT
 from ..errors import (
     ColumnError,
@@ -29,7 +29,7 @@ from .outcomes.reading import FAMILIES, Asked, read_model
 from .outcomes.result import METHODS as APPROXIMATIONS
 from .outcomes.result import OutcomeFit
 from .random_slopes import check_slopes, fit_varying, start_near
-from .result import MultilevelFit
+from .result import MultilevelFit, Prior
 
 Residual = Literal["independent", "ar1", "unstructured"]
 RESIDUALS = ("independent", "ar1", "unstructured")
@@ -61,6 +61,8 @@ def fit_multilevel(
     time: str | None = None,
     residual_by: str | None = None,
     by: str = CLIENT,
+    prior: Prior | None = None,
+    allow_saturated: bool = False,
     link: str | None = None,
     trials: str | None = None,
     offset: str | Sequence[float] | None = None,
@@ -137,6 +139,13 @@ def fit_multilevel(
         of their own.
     by
         With ``residual="unstructured"``: the column of those who were measured at the occasions.
+    prior
+        ``"boundary"`` keeps variances off zero where groups are few, by the penalty of Chung et
+        al. (2013): a gamma(2.5, 0) on each standard deviation (of correlated effects, a Wishart),
+        as blme's ``blmer``. ``.llf`` is the likelihood at that estimate, without the penalty.
+    allow_saturated
+        Whether a group may have as many random effects as there are rows. Their variance and the
+        residual's can then not be told apart; that is refused, unless you know why.
     link
         ``"logit"`` (the default), ``"probit"`` or ``"cloglog"`` of a binomial, ``"logit"`` or
         ``"probit"`` of an ordinal outcome; ``"log"`` of counts.
@@ -214,6 +223,7 @@ def fit_multilevel(
             slopes=slopes != "none",
             residual=residual != "independent",
             residual_by=residual_by,
+            prior=prior,
             time=time,
             membership=membership,
         )
@@ -229,13 +239,18 @@ def fit_multilevel(
     _check_residual(residual, time, tests, residual_by)
     check_slopes(slopes)
     options = {"reml": reml, "df": tests, "weights": weights, "membership": membership}
+    checked_choice("prior", prior, (None, "boundary"))
+    if prior is not None and (residual != "independent" or residual_by is not None):
+        raise DesignError("prior='boundary' goes with independent residuals of one variance.")
+    saturated = flag(allow_saturated, "allow_saturated")
     if residual == "unstructured" or residual_by is not None:
         if slopes != "none":
             raise DesignError("slopes= needs residual='independent' or 'ar1' without residual_by=.")
         structure = (time, residual_by, by if residual == "unstructured" else None)
         fit = _fit_structured(formula, data, structure, options)
     else:
-        fit = fitted(formula, data, slopes=slopes, time=time, **options)
+        more = {"slopes": slopes, "time": time, "prior": prior, "saturated": saturated}
+        fit = fitted(formula, data, **more, **options)
     warn_of(fit, stacklevel=3)
     return fit
 
@@ -278,6 +293,8 @@ def fitted(
     time: str | None = None,
     near: MultilevelFit | None = None,
     membership: Mapping[str, pd.DataFrame] | None = None,
+    prior: Prior | None = None,
+    saturated: bool = False,
 ) -> MultilevelFit:
     """Fit a model whose arguments are known to be right, and warn of nothing.
 
@@ -288,11 +305,12 @@ def fitted(
     def once(parsed: Formula, near: MultilevelFit | None = None) -> MultilevelFit:
         parsed, neighbours = parsed.over(columns), None
         if time is None:
-            design = make_design(parsed, data, weights, shared)
+            design = make_design(parsed, data, weights, shared, saturated=saturated)
         else:
             design, neighbours = design_in_time(parsed, data, weights, time)
         theta = None if near is None else start_near(design, near)
-        return MultilevelFit.of_design(design, reml=reml, df=df, theta=theta, neighbours=neighbours)
+        how: dict[str, Any] = {"reml": reml, "df": df, "prior": prior}
+        return MultilevelFit.of_design(design, theta=theta, neighbours=neighbours, **how)
 
     parsed = parse_formula(formula)
     shared = check_memberships(membership, parsed, data)

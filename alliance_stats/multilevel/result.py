@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -30,8 +30,9 @@ from .after_fit.inference import Inference, KenwardRoger, Method, Normal, Satter
 from .engine import variances
 from .engine.autocorrelated import Autocorrelation, fit_autocorrelated
 from .engine.batches import Array
+from .engine.boundary import penalised
 from .engine.coefficients import Coefficients
-from .engine.deviance import covariances, profile_at
+from .engine.deviance import Profile, covariances, profile_at
 from .engine.optimise import Optimum, minimise
 from .engine.structured import Places, ResidualCovariance, fit_structured
 from .nested_fit import NestedFit
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from .engine.design import Design
     from .engine.residual import Neighbours
 
+Prior = Literal["boundary"]
 VANISHED = 1e-12  # residual variance, relative to the outcome's, that is none
 
 
@@ -67,6 +69,8 @@ class MultilevelFit(NestedFit):
         What is known of the residuals' AR(1); None where residuals are independent.
     structured
         The residuals' covariance where it was estimated by occasion or group; else None.
+    prior
+        ``boundary`` where variances were kept off zero by a penalty; else None.
     """
 
     design: Design
@@ -75,6 +79,7 @@ class MultilevelFit(NestedFit):
     df_method: Method
     autocorrelation: Autocorrelation | None = None
     structured: ResidualCovariance | None = None
+    prior: Prior | None = None
 
     title = "Linear multilevel model"
     kind = "of a measurement"
@@ -90,6 +95,7 @@ class MultilevelFit(NestedFit):
         neighbours: Neighbours | None = None,
         rho: float | None = None,
         where: Places | None = None,
+        prior: Prior | None = None,
     ) -> MultilevelFit:
         """Fit a design that is already made, from `theta` where a good start is known.
 
@@ -100,7 +106,12 @@ class MultilevelFit(NestedFit):
         if where is not None:
             design, best, covariance = fit_structured(design, where, reml=reml, theta=theta)
         elif neighbours is None:
-            best = minimise(lambda at: profile_at(design, at, reml), design.levels, theta)
+
+            def evaluate(at: Array) -> Profile:
+                found = profile_at(design, at, reml)
+                return found if prior is None else penalised(found, design.levels, at)
+
+            best = minimise(evaluate, design.levels, theta)
         else:
             design, best, ar1 = fit_autocorrelated(
                 design, neighbours, reml=reml, theta=theta, rho=rho
@@ -110,7 +121,7 @@ class MultilevelFit(NestedFit):
                 f"The model reproduces '{design.outcome}' without residual variance; is the "
                 "outcome a copy of a predictor, or constant within every group?"
             )
-        return cls(design, best, reml, df, ar1, covariance)
+        return cls(design, best, reml, df, ar1, covariance, prior)
 
     # -- what was fitted ---------------------------------------------------------------------
 
@@ -148,7 +159,7 @@ class MultilevelFit(NestedFit):
             return Satterthwaite(best.profile, levels, best.theta)
         relative = covariances(levels, best.theta)
         free = [D[p] for D, lv in zip(relative, levels, strict=True) for p in lv.pairs]
-        return KenwardRoger(best.profile, levels, np.array(free))
+        return KenwardRoger(self._unpenalised, levels, np.array(free))
 
     @cached_property
     def to_user_scale(self) -> Array:
@@ -171,7 +182,14 @@ class MultilevelFit(NestedFit):
     @cached_property
     def llf(self) -> float:
         """The log-likelihood; under `reml` the restricted one (lme4's constant)."""
-        return variances.log_likelihood(self.design, self.optimum.profile)
+        return variances.log_likelihood(self.design, self._unpenalised)
+
+    @property
+    def _unpenalised(self) -> Profile:
+        best = self.optimum
+        return (
+            best.profile if self.prior is None else profile_at(self.design, best.theta, self.reml)
+        )
 
     @property
     def df_model(self) -> int:
@@ -301,6 +319,7 @@ class MultilevelFit(NestedFit):
             neighbours=None if ar1 is None else ar1.neighbours,
             rho=None if ar1 is None else ar1.rho,
             where=None if known is None else known.where,
+            prior=self.prior,
         )
 
     def of_alike(self, design: Design) -> MultilevelFit:

@@ -41,7 +41,13 @@ def groups(fit: NestedFit) -> str:
 
 
 def residual_lines(fit: MultilevelFit) -> list[str]:
-    """Return how residuals hang together, where they do."""
+    """Return how residuals hang together, where they do, and what variances were kept from."""
+    if fit.prior is not None:
+        return ["Variances: kept off zero by the boundary penalty of Chung et al. (2013)"]
+    if fit.structured is not None:
+        whole = fit.structured.where.whole_units
+        of = "a covariance for each two occasions" if whole else "a variance for each group"
+        return [f"Residuals: {of}"]
     ar1 = fit.autocorrelation
     if ar1 is None:
         return []

@@ -70,6 +70,11 @@ def profile_ci(
         the reason in ``note``.
     """
     critical = float(half_width(1.0, confidence=level_of(confidence, alpha=alpha)))
+    if fit.prior is not None:
+        raise DesignError(
+            "Profiles are those of the likelihood, and prior='boundary' adds a penalty to it: use "
+            "fit.bootstrap(), or fit without the prior."
+        )
     if fit.structured is not None:
         raise DesignError(
             "Profiles are not drawn where residuals have a covariance of their own: use "

@@ -17,6 +17,7 @@ from ...errors import ColumnError, DesignError, listing
 from ..checks import (
     about_few_values,
     about_reused_ids,
+    about_saturation,
     check_effects,
     check_frame,
     check_numbers,
@@ -143,6 +144,7 @@ def make_design(
     measured: bool = True,
     further: Sequence[str] = (),
     units: str | None = None,
+    saturated: bool = False,
 ) -> Design:
     """Read the data into a design.
 
@@ -166,7 +168,16 @@ def make_design(
     levels, effects = random_columns(terms, table, pool)
     fixed = [pool.place(*column) for column in fixed_terms.named_arrays()]
     check_numbers((*pool.names, outcome), (*pool.arrays, y), table.frame.index)
-    check_sizes(len(fixed), y, outcome, grouping, levels, measured=measured)
+    check_sizes(
+        len(fixed),
+        y,
+        outcome,
+        grouping,
+        levels,
+        measured=measured and not saturated,
+        saturated=saturated,
+    )
+    crowded = about_saturation(len(y), grouping, levels) if saturated else []
     grouping.check_block([len(level.columns) for level in levels])
     levels, effects, fixed, centring = centre(levels, effects, fixed, pool)
     shift = float(y.mean()) if INTERCEPT in fixed_terms.names else 0.0
@@ -176,6 +187,7 @@ def make_design(
     basis = find_basis(totals, fixed, columns)
     notes = [
         *missing_note(rows.missing, rows.dropped, len(data)),
+        *crowded,
         *grouping.notes,
         *about_shares(grouping),
         *why_left_out(basis, fixed_terms),
