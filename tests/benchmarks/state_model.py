@@ -59,6 +59,7 @@ class Cell:
     noise: str = "normal"
     trend: str = "none"
     own_sd: float = 0.0
+    own_falls: bool = True
     error: float = 0.0
     ceiling: bool = False
     missing: float = 0.0
@@ -83,6 +84,7 @@ CELLS: dict[str, Cell] = {
     "ceiling and skewed": Cell(ceiling=True, noise="skewed"),
     "trend bent": Cell(trend="bent"),
     "SDs differ between clients": Cell(own_sd=0.35),
+    "SDs differ, falls do not": Cell(own_sd=0.35, own_falls=False),
     "half of the variance is error": Cell(error=0.5, phi=0.6),
     "falls over three sessions": Cell(trend="gradual"),
     "scores in steps of half an SD": Cell(step=0.5),
@@ -100,7 +102,7 @@ def draw(cell: Cell, clients: int, seed: int) -> pd.DataFrame:
     if cell.trend == "bent":
         course = course + 1.5 * np.log1p(step) / np.log1p(step[-1])
     own = np.exp(rng.normal(0, cell.own_sd, (clients, 1))) if cell.own_sd else 1.0
-    score = course + own * drift - own * depth
+    score = course + own * drift - (own if cell.own_falls else 1.0) * depth
     if cell.ceiling:
         score = np.minimum(score, LEVEL + TOP)
     if cell.step:

@@ -47,11 +47,13 @@ def one_client(x, session, end=None):
     )
 
 
-STATES = to_states(START + np.array([0.2, 0.1, 0, 0, -0.1, 0.1, 0.1, 0.8, 0.3, 0.0]))
-POINTS = Nodes(np.array([[0.3], [0.9]]), np.array([[0.1], [-0.2]]), np.log([[0.7], [1.4]]))
+STATES = to_states(START + np.array([0.2, 0.1, 0, 0, -0.1, 0.3, 0.1, 0.1, 0.8, 0.3, 0.0]))
+POINTS = Nodes(
+    *np.array([[[0.3], [0.9]], [[0.1], [-0.2]], [[0.4], [-0.1]]]), np.log([[0.7], [1.4]])
+)
 
 
-def by_enumeration(x, session, level, trend):
+def by_enumeration(x, session, level, trend, log_sd):
     """Return the density of a course and each session's states, summed over all paths.
 
     States of unobserved sessions are summed over one by one; the density of the scores is that
@@ -64,6 +66,7 @@ def by_enumeration(x, session, level, trend):
     step[1:, 0] = STATES.closing
     step[[1, 2], [1, 2]] = 1 - STATES.closing
     tie = STATES.phi ** np.abs(session[:, None] - session[None, :])
+    unit = np.exp(log_sd)
     total, inside = 0.0, np.zeros(session.size)
     line = level + trend * (session - 3.0) / 2
     for path in itertools.product(range(3), repeat=every.size - 1):
@@ -72,8 +75,8 @@ def by_enumeration(x, session, level, trend):
         if chance == 0:
             continue
         seen = states[session - session[0]]
-        mean = line - STATES.depth * STEPS[seen]
-        density = chance * multivariate_normal(mean, STATES.sd**2 * tie).pdf(x)
+        mean = line - unit * STATES.depth * STEPS[seen]
+        density = chance * multivariate_normal(mean, (unit * STATES.sd) ** 2 * tie).pdf(x)
         total += density
         inside += density * (seen > 0)
     return total, inside / total
@@ -85,10 +88,11 @@ def test_forward_and_backward_sum_over_all_paths_missing_sessions_included(sessi
     found = run(one_client(x, session), POINTS, STATES)
     weights, shares = [], []
     for k in range(2):
-        level, trend = POINTS.level[k, 0], POINTS.trend[k, 0]
-        density, inside = by_enumeration(x, session, level, trend)
+        level, trend, log_sd = POINTS.level[k, 0], POINTS.trend[k, 0], POINTS.log_sd[k, 0]
+        density, inside = by_enumeration(x, session, level, trend, log_sd)
         prior = norm(STATES.level, STATES.level_sd).pdf(level)
         prior *= norm(STATES.trend, STATES.trend_sd).pdf(trend)
+        prior *= norm(0, STATES.sd_sd).pdf(log_sd)
         weights.append(np.exp(POINTS.log_weight[k, 0]) * prior * density)
         shares.append(inside)
     assert found.log_likelihood[0] == pytest.approx(np.log(sum(weights)), abs=ROUNDING)
@@ -108,15 +112,19 @@ def test_a_score_at_the_end_of_the_scale_is_that_or_anything_beyond():
     assert np.exp(found.log_likelihood[0]) == pytest.approx(quad(density, top, 12)[0], rel=1e-6)
 
 
-def simulated(clients, sessions=16, seed=1, depth=2.0, opening=0.05, closing=0.4, phi=0.3):
+def simulated(
+    clients, sessions=16, seed=1, depth=2.0, opening=0.05, closing=0.4, phi=0.3, varies=0.0
+):
     rng = np.random.default_rng(seed)
     z = rng.normal(size=(clients, sessions))
     inside = np.zeros(z.shape, dtype=bool)
+    deep = depth + varies * np.random.default_rng([seed, 1]).normal(size=z.shape)
     for t in range(1, sessions):
         z[:, t] = phi * z[:, t - 1] + np.sqrt(1 - phi**2) * z[:, t]
         draw = rng.random(clients)
         inside[:, t] = np.where(inside[:, t - 1], draw >= closing, draw < opening)
-    score = 20 + 4 * (z - depth * inside + rng.normal(size=(clients, 1)))
+        deep[:, t] = np.where(inside[:, t - 1], deep[:, t - 1], deep[:, t])
+    score = 20 + 4 * (z - deep * inside + rng.normal(size=(clients, 1)))
     return pd.DataFrame(
         {
             "client_id": np.repeat(np.arange(clients), sessions),
@@ -172,6 +180,7 @@ def test_without_ruptures_the_likelihood_is_that_of_a_multilevel_model():
     (block,) = some_blocks(simulated(20, sessions=8, seed=5))
     theta = START.copy()
     theta[NAMES.index("opening")] = -40.0
+    theta[NAMES.index("sd_sd")] = np.log(1e-4)
     s = to_states(theta)
     found = estimation.smooth(block, s)
     time = block.time[:, 0]
@@ -183,7 +192,7 @@ def test_without_ruptures_the_likelihood_is_that_of_a_multilevel_model():
 
 
 def test_the_truth_is_found_again_and_probabilities_are_shares():
-    data = simulated(600, seed=3)
+    data = simulated(600, seed=3, varies=0.6)
     found = al.detect_ruptures(data, rule="state_model")
     e = found.estimates
     assert e["converged"]
@@ -197,6 +206,21 @@ def test_the_truth_is_found_again_and_probabilities_are_shares():
     assert truth[(p >= 0.8).to_numpy()].mean() > 0.8
     assert p.sum() == pytest.approx(truth.sum(), rel=SAMPLE)
     assert truth[(p >= 0.5).to_numpy()].mean() > 0.7
+
+
+def test_restless_clients_have_no_more_ruptures_than_steady_ones():
+    data = simulated(100, sessions=12, seed=4)
+    own = np.exp(0.4 * np.random.default_rng(4).normal(size=100))[data["client_id"]]
+    mean = data.groupby("client_id")["score"].transform("mean")
+    found = al.detect_ruptures(
+        data.assign(score=mean + own * (data["score"] - mean)), rule="state_model"
+    )
+    assert found.estimates["within_sd_sd"] == pytest.approx(0.4, abs=0.1)
+    known = found.sessions["probability"].notna().to_numpy()
+    p, truth = found.sessions.loc[known, "probability"].to_numpy(), data.loc[known, "inside"]
+    steady = own[known] < np.quantile(own, 1 / 3)
+    # one SD for all sees 5 of the 37 sessions here, and 60 of 28 with the most restless third
+    assert p[steady].sum() == pytest.approx(truth[steady].sum(), rel=SAMPLE)
 
 
 @pytest.mark.parametrize("phi", [0.0, 0.5])
@@ -279,6 +303,8 @@ def test_a_ceiling_is_no_rupture_of_those_below_it():
     found = al.detect_ruptures(data, rule="state_model", range=(-40, 26))
     assert found.sessions["flag"].mean() < FEW
     assert found.estimates["within_sd"] == pytest.approx(4.0, rel=0.1)
+    assert found.estimates["within_sd_sd"] == 0
+    assert any("of the scores stand at an end" in said for said in found.messages)
     courses = read_series(data).courses("higher_is_better")
     known = blocks.ends(courses, (-40, 26))
     assert (known == 1).sum() == (data["score"] == 26).sum()

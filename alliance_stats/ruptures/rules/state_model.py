@@ -1,17 +1,17 @@
 """A rupture as a hidden state, with a probability in every session.
 
-Every client has a level and a trend of their own and drifts about them from session to session; a
-rupture opens and closes unseen, and while it is open scores are expected to be lower
-(`states.model` has the formulas). Levels, trends, drift, depth, opening and closing are estimated
-from all clients together; each session's probability rests on all sessions of its client, those
-before and those after. A session is flagged where the probability is at least `threshold`;
-``distance`` is its log odds. Depth, opening, closing and phi can be given, from a larger study
-say; None: they are estimated, and the estimates stand in ``.parameters``.
+Every client has a level and a trend of their own and drifts about them from session to session,
+one client more than another; a rupture opens and closes unseen, and while it is open scores are
+expected to be lower (`states.model` has the formulas). Levels, trends, SDs, drift, depth, opening
+and closing are estimated from all clients together; each session's probability rests on all
+sessions of its client, those before and those after. A session is flagged where the probability is
+at least `threshold`; ``distance`` is its log odds. Depth, opening, closing and phi can be given,
+from a larger study say; None: they are estimated, and the estimates stand in ``.parameters``.
 
 The first observed session of a client is not judged. Missing sessions are passed through by the
 powers of the chain of states and of the autocorrelation. Scores at an end of the scale (`range`;
 where it is not known, a highest or lowest score that one in fifty scores or more has) count as
-lying there or beyond.
+lying there or beyond; where more than `MANY_AT_ENDS` of them do, one SD holds for all clients.
 """
 
 from __future__ import annotations
@@ -26,13 +26,16 @@ from ..courses import Courses, Floats, Integers
 from ..states import shrinking
 from ..states.blocks import Unit, blocks, ends, unit_of
 from ..states.estimation import LOG_ODDS, Fit, by_opening, fit, shifted, smooth
-from ..states.model import VARIATION, bend, unbend
+from ..states.model import ALIKE, VARIATION, bend, unbend
 from .base import Flags, Rule
 
 CLIENTS_TO_FIT = 2000
 """So many clients, evenly spread over all, are enough to estimate what is common to all."""
 FEW = 30
 """With fewer clients the penalties weigh as much as the data."""
+MANY_AT_ENDS = 0.1
+"""With a larger share of scores at an end of the scale one SD holds for all clients: one who stays
+at an end shows no spread, and no size of it can be told from another."""
 SURE = 1e-12
 GIVEN = ("depth", "opening", "closing", "phi", "power")
 
@@ -95,6 +98,8 @@ def _one_sample(
     known = {name: p[name] for name in GIVEN if p[name] is not None}
     if "depth" in known:
         known["depth"] = known["depth"] / unit.sd
+    at_ends = float(np.mean(end[rows] != 0))
+    known |= {"sd_sd": ALIKE / 2} if at_ends > MANY_AT_ENDS else {}
     best = fit([block for block, _, _ in blocks(courses, chosen, unit, end)], known)
     between = {} if "opening" in known else _between_therapists(courses, clients, unit, end, best)
     opening = between.pop("opening", None)
@@ -116,6 +121,7 @@ def _one_sample(
         | between
         | {
             "n_clients": int(chosen.size),
+            "at_ends": at_ends,
             "log_likelihood": best.log_likelihood,
             "converged": best.converged,
             "n_passes": best.passes,
@@ -160,6 +166,7 @@ def _in_points(best: Fit, unit: Unit, sign: float) -> dict[str, float]:
         "phi": float(s.phi),
         "power": float(s.power),
         "within_sd": float(s.sd * sd),
+        "within_sd_sd": float(s.sd_sd) if s.sd_sd > ALIKE else 0.0,
         "level": float(sign * (unit.centre + s.level * sd)),
         "level_sd": float(s.level_sd * sd),
         "trend": float(sign * s.trend * step),
@@ -169,12 +176,16 @@ def _in_points(best: Fit, unit: Unit, sign: float) -> dict[str, float]:
 
 
 def _notes(estimates: Mapping[str, Any], known: Mapping[str, float]) -> list[str]:
-    e = estimates
+    e, given = estimates, [name for name in known if name in GIVEN]
     said = [
         f"State model of {e['n_clients']} clients: a rupture is {e['depth']:.3g} points deep "
         f"({e['depth'] / e['within_sd']:.2g} within-client SDs), opens in {e['opening']:.1%} of "
         f"sessions and closes with probability {e['closing']:.2g} a session; phi "
-        f"{e['phi']:.2g}." + (f" Given, not estimated: {', '.join(known)}." if known else "")
+        f"{e['phi']:.2g}." + (f" Given, not estimated: {', '.join(given)}." if given else ""),
+        f"SDs differ between clients: their logarithms by {e['within_sd_sd']:.2g}."
+        if e["within_sd_sd"]
+        else f"One SD holds for all clients: {e['at_ends']:.0%} of the scores stand at an end of "
+        f"the scale, and where more than {MANY_AT_ENDS:.0%} do, clients' own SDs cannot be told.",
     ]
     if "opening_sd" in e:
         said.append(
@@ -201,7 +212,7 @@ RULES = (
         name="state_model",
         title="Probability of a hidden rupture that opens and closes",
         definition="P(s_it > 0 | x_i1 .. x_in) >= threshold; "
-        "T(x_it) = a_i + b_i t + AR(1) - D m(s_it), s Markov",
+        "T(x_it) = a_i + b_i t + v_i (AR(1) - D m(s_it)), s Markov",
         function=flag_states,
         own={
             "threshold": 0.5,

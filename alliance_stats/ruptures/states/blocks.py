@@ -10,7 +10,7 @@ import numpy as np
 from ..courses import Booleans, Courses, Integers
 from .passes import Block
 
-CLIENTS = 512
+CLIENTS = 128
 """Clients passed through at once: their tables then stay in the processor's cache."""
 PILED = 0.02
 """Share of scores exactly at the highest (or lowest) score from which it is an end of the scale,

@@ -2,12 +2,13 @@
 
 For client i in session t, scores turned so that higher is better,
 
-    c_i + T(x_it - c_i) = a_i + b_i u_t + e_it - D * m(s_it)
+    c_i + T(x_it - c_i) = a_i + b_i u_t + v_i (e_it - D * m(s_it))
 
     c_i the client's mean score; T Yeo and Johnson's power of `power`, 1 changing nothing,
     which takes the skew from what is no rupture: T(0) = 0, T'(0) = 1; D = -T(-depth)
 
     a_i ~ N(level, level_sd^2), b_i ~ N(trend, trend_sd^2)    u_t: session number, standardised
+    log v_i ~ N(0, sd_sd^2): how much more one client's sessions differ than another's
     e_it stationary Gaussian with SD sd and corr(e_it, e_is) = phi^|t - s|
     s_it Markov: 0 no rupture; 1 a shallow one is open; 2 a deep one is open
 
@@ -15,6 +16,7 @@ A rupture opens with probability `opening` a session (its log odds may differ be
 see `states.shrinking`), closes with probability `closing`, and keeps
 its depth while it is open: `depth` less or more `VARIATION` of it, each in half of the ruptures.
 The first observed session of a client is in no rupture: there is nothing yet to fall from.
+A client whose scores move more falls farther in a rupture: depth, too, is in the client's SDs.
 
 Scores are counted in pooled within-client SDs from the mean of all scores, so that the penalties
 mean the same on every scale.
@@ -40,10 +42,13 @@ SHARES = np.array([0.5, 0.5])
 """Share of shallow and of deep ruptures."""
 
 NAMES = (
-    "level", "trend", "level_sd", "trend_sd", "sd", "phi", "depth", "opening", "closing", "power",
+    "level", "trend", "level_sd", "trend_sd", "sd", "sd_sd", "phi", "depth", "opening", "closing",
+    "power",
 )  # fmt: skip
-LOGARITHMS = ("level_sd", "trend_sd", "sd", "depth")
+LOGARITHMS = ("level_sd", "trend_sd", "sd", "sd_sd", "depth")
 LOG_ODDS = ("opening", "closing")
+ALIKE = 1e-3
+"""Below this `sd_sd` all clients have one SD, and it needs no quadrature."""
 
 PENALTIES: Mapping[str, tuple[float, float]] = {
     "level": (0.0, 10.0),
@@ -51,6 +56,7 @@ PENALTIES: Mapping[str, tuple[float, float]] = {
     "level_sd": (0.0, 1.5),
     "trend_sd": (np.log(0.25), 1.0),
     "sd": (0.0, 0.5),
+    "sd_sd": (np.log(0.2), 0.5),
     "phi": (np.arctanh(0.3), 0.3),
     "depth": (np.log(2.0), 0.25),
     "opening": (np.log(0.03 / 0.97), 1.0),
@@ -74,6 +80,7 @@ class States:
     level_sd: Any
     trend_sd: Any
     sd: Any
+    sd_sd: Any
     phi: Any
     depth: Any
     opening: Any

@@ -1,11 +1,12 @@
 """Forward and backward through all sessions of a block of clients at once.
 
-Given level and trend of a client, the states are a hidden Markov chain whose score depends on
-the state now and on the state at the session observed before (Hamilton 1989; Kim 1994): with a
-gap of g session numbers, x_t is normal about the level there plus phi^g times what x_t-g was off
-its own, with variance sd^2 (1 - phi^2g), and the chain of states moves by the g-th power of its
-matrix. An unobserved session is thereby integrated out, not filled in. Level and trend are
-integrated over by quadrature points about each client's own.
+Given level, trend and SD of a client, with scores less level and trend counted in that SD, the
+states are a hidden Markov chain whose score depends on the state now and on the state at the
+session observed before (Hamilton 1989; Kim 1994): with a gap of g session numbers, x_t is normal
+about the level there plus phi^g times what x_t-g was off its own, with variance sd^2 (1 - phi^2g),
+and the chain of states moves by the g-th power of its matrix. An unobserved session is thereby
+integrated out, not filled in. Level, trend and log SD are integrated over by quadrature points
+about each client's own.
 
 A score at an end of the scale says that the normal value lies there or beyond (a Tobit model with
 the observed score before as predictor): its density is a tail of the normal distribution, and
@@ -52,22 +53,31 @@ class Block:
         """Which cells are sessions."""
         return np.arange(self.x.shape[1]) < self.active[:, None]
 
+    @property
+    def inner(self) -> Booleans:
+        """Which sessions have a score between the ends of the scale."""
+        return self.there & (self.end == 0)
+
     def bent(self, power: float) -> Block:
         """Return the block with this power of the scores."""
         return replace(self, x=self.own + bend(self.deviation, power))
 
     def density(self, power: float) -> float:
         """Return the log of the density of scores by that of their powers."""
-        inner = np.where(self.there & (self.end == 0), self.deviation, 0.0)
+        inner = np.where(self.inner, self.deviation, 0.0)
         return float((power - 1) * np.sum(np.sign(inner) * np.log1p(np.abs(inner))))
 
 
 @dataclass(frozen=True)
 class Nodes:
-    """Quadrature points of level and trend (points x clients) and their log weights."""
+    """Quadrature points of level, trend and log SD (points x clients) and their log weights.
+
+    The log SD is that of the client's sessions, counted from the one common to all.
+    """
 
     level: Floats
     trend: Floats
+    log_sd: Floats
     log_weight: Floats
 
 
@@ -85,7 +95,7 @@ class Posterior:
         Probability that the session is in a rupture; that a rupture begins at it; that one was
         open at the session observed before and is closed at it.
     fall
-        Expected fall below the level without rupture.
+        Expected fall, in units of the scores, below the level without rupture.
     push
         Derivative of the log likelihood with respect to each score.
     sums
@@ -128,6 +138,7 @@ class _Run:
 
     def __init__(self, block: Block, nodes: Nodes, states: States, largest: float) -> None:
         self.block, self.nodes, self.states, self.largest = block, nodes, states, largest
+        self.unit = np.exp(nodes.log_sd)
         each, self.who = np.unique(states.opening, return_inverse=True)
         self.moves = _moves(replace(states, opening=each), block.gaps)
         self.filtered: list[Floats] = []
@@ -135,9 +146,10 @@ class _Run:
         self.scales: list[Floats] = []
 
     def off(self, t: int) -> Floats:
-        """Return scores less level and trend at every point (points x clients)."""
+        """Return scores less level and trend at every point (points x clients), in its unit."""
         n, at = self.block.active[t], self.nodes
-        return self.block.x[t, :n] - at.level[:, :n] - at.trend[:, :n] * self.block.time[t, :n]
+        off = self.block.x[t, :n] - at.level[:, :n] - at.trend[:, :n] * self.block.time[t, :n]
+        return off / self.unit[:, :n]
 
     def forward(self) -> Floats:
         """Return the log density of each client's sessions at each point."""
@@ -213,10 +225,11 @@ class _Run:
             parts = self.products(before[:, :n], rest, now, then, node[:, :n], share)
             gap = self.block.gap[t, :n]
             tie, variance = self.moves.tie[gap], self.moves.variance[gap]
-            r = (node[:, :n] * (rest - tie * before[:, :n])).sum(axis=0)
-            r += np.einsum("ijn,ijn->n", self.moves.change[:, :, gap], share)
+            fallen = [self.states.fall * np.tensordot(STEPS, part, 1) for part in (now, then)]
+            r = node[:, :n] * (rest - tie * before[:, :n]) + fallen[0] - tie * fallen[1]
             if cut.size:
-                r[cut] += self.add_tails(t, cut, before[:, :n], rest, pairs, parts)
+                r[:, cut] += self.add_tails(t, cut, before[:, :n], rest, pairs, parts)
+            r = (r / self.unit[:, :n]).sum(axis=0)
             push[t, :n] -= r / variance
             push[t - 1, :n] += tie * r / variance
             for g in np.unique(gap):
@@ -226,7 +239,7 @@ class _Run:
             stays = np.einsum("iin->n", share[1:, 1:])
             begins[t, :n] = inside[t, :n] - stays
             ends[t, :n] = share[1:].sum(axis=(0, 1)) - stays
-            fall[t, :n] = self.states.fall * np.einsum("j,ijn->n", STEPS, share)
+            fall[t, :n] = (fallen[0] * self.unit[:, :n]).sum(axis=0)
             later, rest = earlier, before
         sums = {"moved": moved, "squares": squares, **self.of_clients(node, rest, push)}
         return Posterior(log_likelihood, node, inside, begins, ends, fall, push, sums)
@@ -235,8 +248,9 @@ class _Run:
         """Return the log likelihood of each client and the posterior weights of the points."""
         s, at = self.states, self.nodes
         a, b = (at.level - s.level) / s.level_sd, (at.trend - s.trend) / s.trend_sd
-        joint = log_density + at.log_weight - 0.5 * (a**2 + b**2)
-        joint -= np.log(2 * np.pi * s.level_sd * s.trend_sd)
+        joint = log_density + at.log_weight - 0.5 * (a**2 + b**2 + (at.log_sd / s.sd_sd) ** 2)
+        joint -= np.log(s.level_sd * s.trend_sd * s.sd_sd) + 1.5 * np.log(2 * np.pi)
+        joint -= at.log_sd * self.block.inner.sum(axis=0)
         top = joint.max(axis=0)
         weight = np.exp(joint - top)
         total = weight.sum(axis=0)
@@ -275,7 +289,7 @@ class _Run:
         parts[0, 1, cut] += 2 * np.einsum("j,ijkn->n", STEPS, moved)
         parts[1, 0, cut] += np.sum(before[:, cut] * moved, axis=(0, 1, 2))
         parts[1, 1, cut] += np.einsum("i,ijkn->n", STEPS, moved)
-        return moved.sum(axis=(0, 1, 2))
+        return moved.sum(axis=(0, 1))
 
     def of_clients(self, node: Floats, first: Floats, push: Floats) -> dict[str, Floats]:
         """Return the number of clients and the expected sums over them."""
@@ -287,12 +301,13 @@ class _Run:
             one, two = _beyond(end * first[:, cut] / sd, end * sd)
             square[:, cut] += 2 * first[:, cut] * one + two
             mean[:, cut] += one
-        push[0] -= (node * mean).sum(axis=0) / sd**2
+        push[0] -= (node * mean / self.unit).sum(axis=0) / sd**2
         return {
             "clients": np.array(float(node.shape[1])),
             "first": np.asarray(np.sum(node * square)),
             "level": np.array([np.sum(node * at.level), np.sum(node * at.level**2)]),
             "trend": np.array([np.sum(node * at.trend), np.sum(node * at.trend**2)]),
+            "log_sd": np.asarray(np.sum(node * at.log_sd**2)),
         }
 
 
