@@ -51,6 +51,16 @@ def test_long_wide_and_turned_rows_give_the_same():
     pd.testing.assert_frame_equal(a.tidy(), b.tidy(), rtol=1e-6)
 
 
+def test_occasions_count_in_their_order():
+    data = long(wide(waves=4), 4)
+    words = dict(enumerate(["pre", "mid", "post", "followup"], 1))
+    words = data.assign(occasion=data["session"].map(words))
+    a = al.fit_cross_lagged(data, x="x", y="y")
+    b = al.fit_cross_lagged(words.drop(columns="session"), x="x", y="y", time="occasion")
+    assert a.llf == pytest.approx(b.llf, abs=EXACT)
+    assert b.waves == (1.0, 2.0, 3.0, 4.0)
+
+
 def test_scores_on_another_scale_move_estimates_as_they_should():
     data = long(wide())
     a = al.fit_cross_lagged(data, x="x", y="y").params

@@ -56,7 +56,8 @@ def fit_cross_lagged(
         Of a study, scores (``"wai-sr"``, ``"core-10"``); of a long table, columns; of a wide one,
         lists of columns, a column a wave. In ``dynamic-panel`` y is what is explained.
     by, time
-        The columns of client and wave in a long table.
+        The columns of client and wave in a long table; a study may be walked along
+        ``"occasion"``, whose labels count in their order.
     waves
         Which waves count; unless said, all from the first on that enough clients reached.
     model

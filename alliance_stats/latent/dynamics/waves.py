@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from ...core.arguments import checked_table, numbers
-from ...core.people import refuse_repeats
+from ...core.people import SESSION, refuse_repeats
 from ...errors import DesignError, listing, plural, require_columns
 from ...study.select import is_study
+from ...study.times import along
 
 PER_VARIABLE = 2
 """A wave counts unless said where this many clients a variable (of those up to it) reached it."""
@@ -117,6 +118,7 @@ def _long(
 ) -> tuple[pd.DataFrame, tuple[str, str]]:
     """Return long rows with the columns x, y, client, time, covariates and cluster."""
     names = (x, y)
+    data, time = along(data, time), SESSION
     if is_study(data):
         parts = {"x": data.select(x), "y": data.select(y)}
         names = (parts["x"].attrs["score"], parts["y"].attrs["score"])

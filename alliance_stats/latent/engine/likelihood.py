@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import lapack
 
 from .patterns import Pattern, Sample
 from .structure import Model, Moments
@@ -29,15 +30,25 @@ def parts(sample: Sample, mu: Array, sigma: Array) -> Iterator[Part]:
     """Yield each pattern; raise `LinAlgError` where Sigma is not positive definite."""
     for one in sample.patterns:
         o = one.observed
-        L = np.linalg.cholesky(sigma[np.ix_(o, o)])
-        half = np.linalg.inv(L)
-        W = half.T @ half
+        L, failed = lapack.dpotrf(sigma[o[:, None], o], lower=1, clean=1)
+        if failed:
+            raise np.linalg.LinAlgError("Sigma is not positive definite")
+        W = _both_halves(lapack.dpotri(L, lower=1)[0])
         d = one.mean - mu[o]
         Wd = W @ d
-        WT = W @ one.products
-        logdet = 2.0 * float(np.log(np.diag(L)).sum())
-        deviance = one.n * (len(o) * LOG_2PI + logdet + float(np.trace(WT) + d @ Wd))
-        yield Part(one, W, d, WT @ W + np.outer(Wd, Wd), deviance)
+        distance, WTW = float(d @ Wd), Wd[:, None] * Wd
+        if one.n > 1:  # one person alone has no products
+            distance += float(np.vdot(W, one.products))
+            WTW += W @ one.products @ W
+        logdet = 2.0 * float(np.log(L.diagonal()).sum())
+        yield Part(one, W, d, WTW, one.n * (len(o) * LOG_2PI + logdet + distance))
+
+
+def _both_halves(lower: Array) -> Array:
+    """Return the symmetric matrix of which the lower half is filled."""
+    whole = lower + lower.T
+    whole[np.diag_indices(len(lower))] /= 2.0
+    return whole
 
 
 def by_moments(sample: Sample, mu: Array, sigma: Array) -> tuple[float, Array, Array]:
