@@ -136,7 +136,7 @@ def numbers(data: pd.DataFrame, column: Any, what: str) -> np.ndarray:
     """Return a column as floats; missing stays missing, all else that is no number is refused."""
     cells = data[column]
     if isinstance(cells.dtype, np.dtype) and cells.dtype.kind in "fiu":
-        plain = cells.to_numpy(dtype=float)
+        plain = cells.to_numpy(dtype=float, copy=True)
         if not (np.abs(plain) > LARGEST).any():
             return plain
     values = pd.to_numeric(cells, errors="coerce") if _may_be_numbers(cells) else None
