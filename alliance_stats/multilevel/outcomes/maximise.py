@@ -18,7 +18,8 @@ import pandas as pd
 from ..engine.batches import Array
 from .families import Family
 from .integral import Evaluation, Nodes, Piece, Points, Shape, evaluate, moments
-from .modes import Modes, find_modes
+from .modes import CLOSE as CLOSEST
+from .modes import NEAR, Modes, find_modes
 
 NODES = {1: (7, 11, 17, 25, 37, 55, 81, 121), 2: (5, 7, 9, 13, 19, 27, 39), 3: (5, 7, 9, 13, 17)}
 """Nodes of each of a client's effects on the steps of the ladder, by how many effects it has."""
@@ -27,10 +28,12 @@ EVEN = (49, 97, 193, 385)
 LAST_HERMITE = 37
 FAR = 0.1  # standard errors that estimates still move, which speaks for wide random effects
 STEPS = 60
-ROUGH, ROUGH_NODES = 15, 25  # steps with few nodes, whose maximum is a start only
+ROUGH, ROUGH_NODES = 15, 25  # steps with few nodes, whose maximum is a start only,
+ROUGHLY = 0.1  # and so are looked for to a tenth of a standard error
+MANY = 8  # pieces from which on some of them give a start for all
 CLOSE = 3e-4  # distance to the maximum, in standard errors, from which one step ends the search
 STILL = 1e-4  # change of an estimate, in its standard errors, between steps of the ladder
-STILL_DEVIANCE = 5e-5
+STILL_DEVIANCE = 1e-4
 SMALLEST = 1e-4  # standard deviation, in units of the linear predictor, that stands for zero
 ZERO = 1e-3
 FOLLOWS = 0.6  # nodes move with the top's where those shift a unit's by more than this, in its SDs
@@ -48,11 +51,11 @@ class Problem:
     means: list[Nodes] | None = field(default=None, repr=False)
     """Where even nodes stand."""
 
-    def modes(self, at: Array) -> tuple[list[Nodes], float]:
+    def modes(self, at: Array, close: float = CLOSEST) -> tuple[list[Nodes], float]:
         """Return the nodes' places and Laplace's log-likelihood."""
         starts = self.found if self.found is not None else [None] * len(self.pieces)
         modes: list[Modes] = [
-            find_modes(piece, self.family, self.shape, at, start)
+            find_modes(piece, self.family, self.shape, at, start, close)
             for piece, start in zip(self.pieces, starts, strict=True)
         ]
         self.found = [one.nodes for one in modes]
@@ -64,7 +67,7 @@ class Problem:
             nodes = self._means(at)
             moving = False
         else:
-            nodes, _ = self.modes(at)
+            nodes, _ = self.modes(at, NEAR)
             moving = self.moves(nodes)
         return reduce(
             add,
@@ -133,6 +136,7 @@ def climb(
     start: Array,
     points: Points,
     most: int = STEPS,
+    close: float = CLOSE,
     *,
     fixed: tuple[int, ...] = (),
 ) -> Maximum:
@@ -140,8 +144,8 @@ def climb(
 
     Parameters at the places `fixed` stay as they are.
 
-    The last step is taken without looking again: from `CLOSE` standard errors away Newton's method
-    ends at the square of that.
+    The last step is taken without looking again: from `close` standard errors away Newton's method
+    ends at about the square of that, and the value there is known.
     """
     shape = problem.shape
     bounded = np.setdiff1d(_standard_deviations(shape), fixed)
@@ -151,6 +155,7 @@ def climb(
     arrived = found.value
     allowed = 1.0 + 1e-4 * abs(found.value)  # values at other nodes differ by their error
     distances: list[float] = []
+    rise = 0.0
     for _ in range(most):
         held = [i for i in bounded if at[i] < ZERO and found.gradient[i] <= 1e-2 * at[i]]
         free = np.setdiff1d(np.arange(shape.total), [*held, *fixed])
@@ -159,8 +164,9 @@ def climb(
             found.gradient[free], found.hessian[np.ix_(free, free)]
         )
         distances.append(distance if is_maximum else np.inf)
-        if distances[-1] < CLOSE:
-            at = at + step
+        if distances[-1] < close:
+            at, rise = at + step, 0.5 * distance**2
+            at[bounded] = np.maximum(at[bounded], SMALLEST)
             break
         step *= min(1.0, 10.0 * np.sqrt(len(at)) / distance)
         for halvings in range(12):
@@ -171,7 +177,7 @@ def climb(
             if new.value > found.value - allowed * 0.5**halvings:
                 break
         at, found = beside, new
-    return Maximum(at, found.value, found.hessian, tuple(held), tuple(distances), arrived)
+    return Maximum(at, found.value + rise, found.hessian, tuple(held), tuple(distances), arrived)
 
 
 def _newton(gradient: Array, hessian: Array) -> tuple[Array, float, bool]:
@@ -216,7 +222,7 @@ def one_step(best: Maximum, shape: Shape) -> Ladder:
         "change": np.nan,
         "moved_se": np.nan,
         "steps": len(best.distances),
-        "converged": best.converged,
+        "distance_se": best.distances[-1],
     }
     return Ladder(best, Points(1, 1), pd.DataFrame([row]), best.converged)
 
@@ -229,6 +235,9 @@ def top_nodes(inner: int, even: bool = False) -> int:
 def climb_ladder(problem: Problem, start: Array, nodes: int | None = None) -> Ladder:
     """Raise the number of nodes until deviance and estimates stand still."""
     at, value, rows, still = start, np.nan, [], False
+    if len(problem.pieces) >= MANY:
+        some = Problem(problem.family, problem.shape, problem.pieces[:: MANY // 2])
+        at = climb(some, at, Points(7, 7), ROUGH, ROUGHLY).point
     size, even = problem.shape.size, False
     rungs = list(NODES[size]) if nodes is None else [nodes]
     while rungs and not still:
@@ -236,7 +245,7 @@ def climb_ladder(problem: Problem, start: Array, nodes: int | None = None) -> La
         points = Points(inner, inner if nodes is not None else top_nodes(inner, even), even)
         problem.means = None
         rough = nodes is None and inner < ROUGH_NODES
-        best = climb(problem, at, points, ROUGH if rough else STEPS)
+        best = climb(problem, at, points, *((ROUGH, ROUGHLY) if rough else (STEPS, CLOSE)))
         change = -2.0 * (best.arrived - value)
         moved = best.distances[0] if rows else np.nan
         still = moved < STILL and abs(change) < STILL_DEVIANCE
@@ -249,7 +258,7 @@ def climb_ladder(problem: Problem, start: Array, nodes: int | None = None) -> La
                 "change": change,
                 "moved_se": moved,
                 "steps": len(best.distances),
-                "converged": best.converged,
+                "distance_se": best.distances[-1],
             }
         )
         at, value = best.point, best.value

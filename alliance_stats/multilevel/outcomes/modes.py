@@ -16,7 +16,8 @@ from .integral import Nodes, Piece, Shape
 
 STEPS = 60
 LONGEST = 4.0  # prior SDs that one step may go
-CLOSE = 1e-9
+CLOSE = 1e-7  # prior SDs: Newton ends at the square
+NEAR = 1e-3  # of modes that nodes are to stand around
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,14 @@ class Modes:
 
 
 def find_modes(
-    piece: Piece, family: Family, shape: Shape, at: Array, start: Nodes | None = None
+    piece: Piece,
+    family: Family,
+    shape: Shape,
+    at: Array,
+    start: Nodes | None = None,
+    close: float = CLOSE,
 ) -> Modes:
-    """Find the modes of a piece."""
+    """Find the modes of a piece, to `close` prior SDs (then one step of Newton's further)."""
     L, sd = shape.factor(at), shape.top_sd(at)
     units, groups, q = len(piece.starts), len(piece.children), shape.size
     inverse = np.linalg.inv(L)
@@ -88,11 +94,11 @@ def find_modes(
         shrink = np.minimum(1.0, LONGEST / np.maximum(longest, 1e-300))
         step_c *= shrink[parent][:, None]
         step_v *= shrink
-        if longest.max() < CLOSE:
-            break
-        scale = np.ones(groups)
         c += step_c
         v += step_v
+        if longest.max() < close:
+            break
+        scale = np.ones(groups)
     laplace = float(value.sum()) + piece.constant
     laplace -= 0.5 * float(np.linalg.slogdet(H)[1].sum())
     laplace -= units * float(np.log(np.abs(np.diag(L))).sum())

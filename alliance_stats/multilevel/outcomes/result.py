@@ -115,9 +115,10 @@ class OutcomeFit(NestedFit):
     def nodes(self) -> pd.DataFrame:
         """The ladder: a row a number of nodes.
 
-        ``nodes`` (of each of the lowest level's effects), ``nodes_top``, ``deviance``, ``change``
-        (of the deviance on arriving), ``moved_se`` (how far the estimates then had to go, in
-        standard errors), ``steps`` and ``converged``.
+        ``nodes`` (of each of the lowest level's effects), ``nodes_top``, ``rule`` (``hermite``, or
+        ``even`` where random effects are wide), ``deviance``, ``change`` (of the deviance on
+        arriving), ``moved_se`` (how far the estimates then had to go, in standard errors),
+        ``steps``, and ``distance_se``, how far the maximum was before the last of them.
         """
         return self.ladder.table
 
