@@ -48,7 +48,7 @@ def fit_multilevel(
 def fit_multilevel(
     formula: str, data: pd.DataFrame, *, family: Outcomes, **options: Any
 ) -> OutcomeFit: ...
-def fit_multilevel(
+def fit_multilevel(  # type: ignore[misc]  # what is asked of a family is asked below
     formula: str,
     data: pd.DataFrame,
     *,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -20,29 +20,37 @@ from .summary import TESTS, groups, head, preparation
 
 if TYPE_CHECKING:
     from ..core.display.page import Block
-    from .engine.batches import Array
     from .engine.design import Design
-
-
-class CoefficientArrays(Protocol):
-    """Estimates and tests of the coefficients, as arrays in the order of their names."""
-
-    params: Array
-    covariance: Array
-    bse: Array
-    tvalues: Array
-    pvalues: Array
 
 
 class NestedFit(Result):
     """Fits of nested groups: names follow statsmodels."""
 
-    design: Design
-    names: tuple[str, ...]
-    coefficients: CoefficientArrays
-    llf: float
-    df_model: int
-    df_method: str
+    if TYPE_CHECKING:  # what a fit must have; as properties here they would hide its fields
+
+        @property
+        def design(self) -> Design:
+            """Rows, groups and formula."""
+
+        @property
+        def names(self) -> tuple[str, ...]:
+            """Names of the coefficients."""
+
+        @property
+        def coefficients(self) -> Any:
+            """Estimates and tests as arrays."""
+
+        @property
+        def llf(self) -> float:
+            """The log-likelihood."""
+
+        @property
+        def df_model(self) -> int:
+            """Number of estimated parameters."""
+
+        @property
+        def df_method(self) -> str:
+            """How degrees of freedom are found."""
 
     @property
     def formula(self) -> str:

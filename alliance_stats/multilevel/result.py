@@ -168,7 +168,7 @@ class MultilevelFit(NestedFit):
         return np.linalg.inv(self.design.fixed_basis) * (scale[-1] / scale[fixed])
 
     @property
-    def names(self) -> tuple[str, ...]:  # type: ignore[override]
+    def names(self) -> tuple[str, ...]:
         """Names of the coefficients."""
         return self.design.fixed_names
 

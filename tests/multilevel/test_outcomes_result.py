@@ -270,3 +270,28 @@ def test_pictures_are_drawn():
         ax.figure.clear()
     with pytest.raises(al.DesignError, match="kind must be one of"):
         yes().plot("forest")
+
+
+def test_counts_no_more_varied_than_a_poisson_say_so():
+    rng = np.random.default_rng(2)
+    client = np.repeat(np.arange(60), 6)
+    data = pd.DataFrame({"y": rng.binomial(4, 0.5, 360), "x": rng.normal(size=360), "g": client})
+    with pytest.warns(al.SingularFitWarning):
+        poisson = al.fit_multilevel("y ~ x + (1 | g)", data, family="poisson")
+    with pytest.warns(al.SingularFitWarning):
+        negative = al.fit_multilevel("y ~ x + (1 | g)", data, family="negative_binomial")
+    assert negative.converged
+    assert negative.llf == pytest.approx(poisson.llf, abs=1e-3)
+    assert any("no more than a Poisson" in message for message in negative.messages)
+    assert negative.compare(poisson).p_value > 0.9
+
+
+def test_extra_zeros_that_are_none_have_no_standard_error():
+    data = sessions()
+    data["y"] = 1 + np.random.default_rng(3).poisson(3.0, len(data))
+    with pytest.warns(al.SingularFitWarning):
+        fit = al.fit_multilevel("y ~ x + (1 | client_id)", data, family="poisson", zero="inflated")
+    assert fit.converged
+    assert np.isnan(fit.bse["zero:Intercept"])
+    assert np.isfinite(fit.bse[["Intercept", "x"]]).all()
+    assert any("no more zeros" in message for message in fit.messages)

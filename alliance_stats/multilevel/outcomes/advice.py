@@ -8,12 +8,12 @@ import numpy as np
 
 from ...errors import listing
 from ..advice import FEW_GROUPS, about_data, about_search
-from .families import MOST_SIZE
 
 if TYPE_CHECKING:
     from .result import OutcomeFit
 
 FAR_FROM_LAPLACE = 0.1  # standard errors
+TOLD = 0.005  # share of a standard deviation by which Laplace's must differ to be told
 
 
 def messages(fit: OutcomeFit) -> list[str]:
@@ -24,7 +24,7 @@ def messages(fit: OutcomeFit) -> list[str]:
 def singular_note(fit: OutcomeFit) -> str:
     """Which random effects are on the boundary, and what that means."""
     shape, design, parts = fit.model.shape, fit.design, []
-    for place in fit.best.held:
+    for place in fit.zeros:
         if shape.top and place == shape.total - 1:
             number, effect, alone = 1, 0, True
         else:
@@ -78,12 +78,21 @@ def few_groups_note(fit: OutcomeFit) -> str:
 
 
 def _size(fit: OutcomeFit) -> list[str]:
-    if not fit.dispersion > np.exp(MOST_SIZE - 2.0):
-        return []
-    return [
-        f"The size of the negative binomial ({fit.dispersion:.3g}) is so large that the counts are "
-        "as a Poisson's: use family='poisson'."
-    ]
+    """Say where a parameter of the family has gone as far as it may."""
+    own, first = fit.model.family.own_names, fit.model.shape.coefficients
+    held = [own[i - first] for i in fit.best.held if i < first + len(own)]
+    said = []
+    if "log size" in held:
+        said.append(
+            "The counts vary no more than a Poisson's: the size of the negative binomial grows "
+            "without end. Use family='poisson'."
+        )
+    if "zero:Intercept" in held:
+        said.append(
+            f"There are no more zeros than the counts have by themselves (zero='{fit.zero}'): the "
+            "probability of others is zero, and has no standard error. Use zero='none'."
+        )
+    return said
 
 
 def _laplace(fit: OutcomeFit) -> list[str]:
@@ -96,25 +105,23 @@ def _laplace(fit: OutcomeFit) -> list[str]:
     if not fit.converged or not laplace_is_far(fit):
         return []
     other = fit.laplace
-    errors = np.append(fit.bse.to_numpy(), np.full(len(fit.varcomp), np.nan))
-    moved = np.abs(other.params.to_numpy() - fit.params.to_numpy()) / errors[: len(fit.params)]
-    worst = int(np.nanargmax(moved))
-    sds = listing(
-        (
-            f"{row.group} {a:.3f} instead of {b:.3f}"
-            for row, a, b in zip(
-                fit.varcomp.itertuples(), other.varcomp["sdcor"], fit.varcomp["sdcor"], strict=True
-            )
-            if row.term2 is None
-        ),
-        4,
-    )
-    name = fit.names[worst]
+    errors = np.where(np.isfinite(fit.bse), fit.bse, np.inf)
+    moved = np.abs(other.params.to_numpy() - fit.params.to_numpy()) / errors
+    worst = int(moved.argmax())
+    told = [f"log-likelihood {other.llf:.2f} instead of {fit.llf:.2f}"]
+    told += [
+        f"SD of '{row['term1']}' for '{row['group']}' {theirs:.3f} instead of {row['sdcor']:.3f}"
+        for row, theirs in zip(fit.varcomp.to_dict("records"), other.varcomp["sdcor"], strict=True)
+        if not isinstance(row["term2"], str) and abs(theirs - row["sdcor"]) > TOLD * row["sdcor"]
+    ]
+    if moved[worst] > FAR_FROM_LAPLACE:
+        told.append(
+            f"'{fit.names[worst]}' {other.params.iloc[worst]:.4g} instead of "
+            f"{fit.params.iloc[worst]:.4g} ({moved[worst]:.1f} standard errors)"
+        )
     return [
-        "Laplace's approximation, on which most software rests, would be off here: log-likelihood "
-        f"{other.llf:.2f} instead of {fit.llf:.2f}, standard deviations {sds}, '{name}' "
-        f"{other.params.iloc[worst]:.4g} instead of {fit.params.iloc[worst]:.4g} "
-        f"({moved[worst]:.1f} standard errors). See .laplace."
+        "Laplace's approximation, on which most software rests, would be off here: "
+        f"{listing(told, 6)}. See .laplace."
     ]
 
 

@@ -16,7 +16,8 @@ import numpy as np
 from ..engine.batches import Array
 
 LARGEST = 700.0  # exp() of more is no number
-MOST_SIZE = 12.0  # log size of a negative binomial that no data tell from a Poisson
+MOST_SIZE = 14.0  # log size of a negative binomial that no data tell from a Poisson
+MOST_LOGIT = 12.0  # logit of extra zeros, in size, that none or all are
 LEAST = 1e-300
 
 
@@ -56,12 +57,24 @@ class Density:
 class Family(Protocol):
     """What the engine and the result ask of a distribution."""
 
-    name: str
-    link: str
+    @property
+    def name(self) -> str:
+        """The name of the family."""
+        ...
+
+    @property
+    def link(self) -> str:
+        """The name of the link."""
+        ...
 
     @property
     def own_names(self) -> tuple[str, ...]:
         """Names of the family's own parameters."""
+        ...
+
+    @property
+    def farthest(self) -> tuple[float, ...]:
+        """How far from zero each own parameter may go; there, no data tell more."""
         ...
 
     def begin(self, outcome: Outcome) -> Array:
@@ -97,6 +110,7 @@ class _NoneOfItsOwn:
     """A family without parameters of its own."""
 
     own_names: tuple[str, ...] = ()
+    farthest: tuple[float, ...] = ()
 
     def begin(self, outcome: Outcome) -> Array:
         """Return no starting value."""
@@ -232,6 +246,7 @@ class NegativeBinomial:
     link: str = "log"
     name = "negative_binomial"
     own_names = ("log size",)
+    farthest = (MOST_SIZE,)
 
     def begin(self, outcome: Outcome) -> Array:
         """Return the log of a size of two."""
@@ -262,7 +277,9 @@ class NegativeBinomial:
             own2=(k * k * two + k * one)[None, None],
         )
 
-    constant = Poisson.constant  # type: ignore[assignment]
+    def constant(self, outcome: Outcome) -> Array:
+        """Return ``-log y!``."""
+        return Poisson().constant(outcome)
 
     def mean(self, eta: Array, own: Array, trials: Array) -> Array:
         """Return the rate."""
@@ -314,6 +331,11 @@ class ExtraZeros:
     def own_names(self) -> tuple[str, ...]:
         """The counts' own parameters, and ``zero:Intercept``."""
         return (*self.counts.own_names, "zero:Intercept")
+
+    @property
+    def farthest(self) -> tuple[float, ...]:
+        """The logit of extra zeros that are none."""
+        return (*self.counts.farthest, MOST_LOGIT)
 
     def begin(self, outcome: Outcome) -> Array:
         """Return the counts' start and a share of zeros."""

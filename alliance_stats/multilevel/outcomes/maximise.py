@@ -109,7 +109,7 @@ class Maximum:
     value: float
     hessian: Array
     held: tuple[int, ...]
-    """Places of standard deviations that are zero."""
+    """Places of standard deviations that are zero, and of own parameters at their farthest."""
     distances: tuple[float, ...]
     """Before each step, how far the maximum was, in standard errors (Newton's decrement)."""
     arrived: float
@@ -151,6 +151,8 @@ def climb(
     bounded = np.setdiff1d(_standard_deviations(shape), fixed)
     at = start.copy()
     at[bounded] = np.maximum(at[bounded], SMALLEST)
+    farthest = np.full(shape.total, np.inf)
+    farthest[shape.of_own] = problem.family.farthest
     found = problem.evaluate(at, points)
     arrived = found.value
     allowed = 1.0 + 1e-4 * abs(found.value)  # values at other nodes differ by their error
@@ -158,6 +160,7 @@ def climb(
     rise = 0.0
     for _ in range(most):
         held = [i for i in bounded if at[i] < ZERO and found.gradient[i] <= 1e-2 * at[i]]
+        held += [i for i in np.flatnonzero(np.abs(at) > farthest - 1.0) if i not in fixed]
         free = np.setdiff1d(np.arange(shape.total), [*held, *fixed])
         step = np.zeros_like(at)
         step[free], distance, is_maximum = _newton(
@@ -173,6 +176,7 @@ def climb(
             beside = at + 0.5**halvings * step
             beside[bounded] = np.maximum(beside[bounded], np.maximum(at[bounded] / 5.0, SMALLEST))
             beside[bounded] = np.minimum(beside[bounded], 2.0 * at[bounded] + 0.5)
+            beside = np.clip(beside, -farthest, farthest)
             new = problem.evaluate(beside, points)
             if new.value > found.value - allowed * 0.5**halvings:
                 break
@@ -234,7 +238,8 @@ def top_nodes(inner: int, even: bool = False) -> int:
 
 def climb_ladder(problem: Problem, start: Array, nodes: int | None = None) -> Ladder:
     """Raise the number of nodes until deviance and estimates stand still."""
-    at, value, rows, still = start, np.nan, [], False
+    at, value, still = start, np.nan, False
+    rows: list[dict[str, float | str]] = []
     if len(problem.pieces) >= MANY:
         some = Problem(problem.family, problem.shape, problem.pieces[:: MANY // 2])
         at = climb(some, at, Points(7, 7), ROUGH, ROUGHLY).point

@@ -105,8 +105,9 @@ def median_odds_ratio(fit: OutcomeFit, *, confidence: float = 0.95) -> pd.DataFr
     for number, (group, frame) in enumerate(fit.random_covariances.items()):
         if INTERCEPT not in frame.index:
             continue
-        sd = float(np.sqrt(frame.loc[INTERCEPT, INTERCEPT]))
-        error = error_of_sd(fit, number, list(frame.index).index(INTERCEPT), sd)
+        place = list(frame.index).index(INTERCEPT)
+        sd = float(np.sqrt(frame.to_numpy()[place, place]))
+        error = error_of_sd(fit, number, place, sd)
         width = float(half_width(error / sd, confidence=level)) if sd > 0 else np.nan
         ends = [np.exp(MEDIAN * sd * np.exp(side * width)) for side in (-1.0, 1.0)]
         found.append((group, float(np.exp(MEDIAN * sd)), *ends))
@@ -154,7 +155,7 @@ def icc(fit: OutcomeFit, scale: str = "latent") -> pd.DataFrame:
         )
     Z, found = rows.user_effect_columns(fit), list(fit.random_covariances.values())
     own = [float(np.einsum("na,ab,nb->n", Z, found[0].to_numpy(), Z).mean())]
-    own += [float(frame.iloc[0, 0]) for frame in found[1:]]
+    own += [float(frame.to_numpy()[0, 0]) for frame in found[1:]]
     eta = float(fit.model.eta(fit.best.point).mean())
     values = _latent(fit, own, eta) if scale == "latent" else _observed(fit, own, eta)
     part = values / values.sum()

@@ -31,6 +31,11 @@ class Ordinal:
         """``threshold[1]`` and so on."""
         return tuple(f"threshold[{k}]" for k in range(1, len(self.categories)))
 
+    @property
+    def farthest(self) -> tuple[float, ...]:
+        """Thresholds have no bounds."""
+        return (np.inf,) * len(self.own_names)
+
     def begin(self, outcome: Outcome) -> Array:
         """Return the thresholds of the outcome without predictors."""
         from scipy import special

@@ -67,7 +67,7 @@ class OutcomeFit(NestedFit):
     # -- what was fitted ---------------------------------------------------------------------
 
     @property
-    def design(self) -> Design:  # type: ignore[override]
+    def design(self) -> Design:
         """Rows, groups and formula."""
         return self.model.design
 
@@ -130,7 +130,12 @@ class OutcomeFit(NestedFit):
     @property
     def singular(self) -> bool:
         """Whether a variance is estimated as zero or a correlation as one in size."""
-        return bool(self.best.held)
+        return bool(self.zeros)
+
+    @property
+    def zeros(self) -> tuple[int, ...]:
+        """Places of the standard deviations that are estimated as zero."""
+        return tuple(i for i in self.best.held if i >= self.model.shape.of_factor.start)
 
     @cached_property
     def messages(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -152,7 +157,7 @@ class OutcomeFit(NestedFit):
     # -- coefficients ------------------------------------------------------------------------
 
     @property
-    def names(self) -> tuple[str, ...]:  # type: ignore[override]
+    def names(self) -> tuple[str, ...]:
         """Coefficients, then thresholds and ``zero:Intercept`` where the family has them."""
         own = tuple(name for name in self.model.family.own_names if name != SIZE)
         return (*self.model.coefficients, *own)
@@ -171,10 +176,12 @@ class OutcomeFit(NestedFit):
         return np.concatenate([1.0 / self.model.scale, np.ones(own)])
 
     @cached_property
-    def coefficients(self) -> Wald:  # type: ignore[override]
+    def coefficients(self) -> Wald:
         """What `params`, `bse`, `tvalues`, `df` and `pvalues` show, as arrays."""
         places, size = self.places, self.to_user
         covariance = self.best.covariance()[np.ix_(places, places)] * np.outer(size, size)
+        unknown = np.isin(places, self.best.held)
+        covariance[unknown] = covariance[:, unknown] = np.nan
         df = np.full(len(places), np.inf)
         if self.df_method == "between-within":
             own = len(places) - len(self.model.coefficients)
@@ -223,7 +230,7 @@ class OutcomeFit(NestedFit):
     def random_covariances(self) -> dict[str, pd.DataFrame]:
         """The covariance of the random effects of each group, on the scale of the link."""
         shape, at, found = self.model.shape, self.best.point, {}
-        for i in self.best.held:
+        for i in self.zeros:
             at = np.where(np.arange(len(at)) == i, 0.0, at)
         L = shape.factor(at) / self.model.effect_scale[:, None]
         values = [L @ L.T, np.array([[shape.top_sd(at) ** 2]])]

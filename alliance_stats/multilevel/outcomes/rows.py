@@ -182,9 +182,13 @@ def predict(
         eta = fit.model.eta(fit.best.point)
     else:
         with_groups = random_effects and not average
-        eta = prediction.predict(
-            fit, newdata, random_effects=with_groups, new_groups=new_groups
-        ).to_numpy() + offset_of(fit, newdata)
+        linear = prediction.predict(
+            fit,  # type: ignore[arg-type]
+            newdata,
+            random_effects=with_groups,
+            new_groups=new_groups,
+        )
+        eta = linear.to_numpy() + offset_of(fit, newdata)
     if kind == "link":
         return pd.Series(eta, index=frame.index, name="link")
     sd = np.zeros(len(frame))
