@@ -162,7 +162,8 @@ def fit_multilevel(  # type: ignore[misc]  # what is asked of a family is asked 
         ``"quadrature"``, or ``"laplace"``: one node at the mode, fast, and with few rows a client
         wrong; ``fit.laplace`` holds it beside the answer.
     nodes
-        A number of nodes; if left out it grows until neither deviance nor estimates move.
+        A number of nodes; if left out it grows until neither deviance nor estimates move. What
+        it gives is R's answer with as many (``nAGQ``).
     membership
         For groups that share a row, by the name they have in the formula: a table with a row for
         each row of the data and group, its columns ``row`` (the index of the data), the group's

@@ -7,9 +7,9 @@ nodes, `ladder` raises that number until deviance and estimates stand still.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import partial, reduce
 from operator import add
 
 import numpy as np
@@ -30,6 +30,8 @@ FAR = 0.1  # standard errors that estimates still move, which speaks for wide ra
 STEPS = 60
 ROUGH, ROUGH_NODES = 15, 25  # steps with few nodes, whose maximum is a start only,
 ROUGHLY = 0.1  # and so are looked for to a tenth of a standard error
+BEND = 0.03  # standard errors between which second derivatives are taken
+ROUNDS = 3  # of a search by differences
 MANY = 8  # pieces from which on some of them give a start for all
 CLOSE = 3e-4  # distance to the maximum, in standard errors, from which one step ends the search
 STILL = 1e-4  # change of an estimate, in its standard errors, between steps of the ladder
@@ -61,13 +63,13 @@ class Problem:
         self.found = [one.nodes for one in modes]
         return self.found, sum(one.laplace for one in modes)
 
-    def evaluate(self, at: Array, points: Points) -> Evaluation:
+    def evaluate(self, at: Array, points: Points, close: float = NEAR) -> Evaluation:
         """Return log-likelihood and derivatives at nodes around the modes, even ones the means."""
         if points.even:
             nodes = self._means(at)
             moving = False
         else:
-            nodes, _ = self.modes(at, NEAR)
+            nodes, _ = self.modes(at, close)
             moving = self.moves(nodes)
         return reduce(
             add,
@@ -216,6 +218,10 @@ class Ladder:
         return self.best.converged and self.still
 
 
+def _value_at(problem: Problem, points: Points, at: Array) -> float:
+    return problem.evaluate(at, points, CLOSEST).value
+
+
 def one_step(best: Maximum, shape: Shape) -> Ladder:
     """Return the ladder of Laplace's approximation: one node."""
     row = {
@@ -251,6 +257,8 @@ def climb_ladder(problem: Problem, start: Array, nodes: int | None = None) -> La
         problem.means = None
         rough = nodes is None and inner < ROUGH_NODES
         best = climb(problem, at, points, *((ROUGH, ROUGHLY) if rough else (STEPS, CLOSE)))
+        if nodes is not None and np.isfinite(best.value):
+            best = by_differences(problem, best, partial(_value_at, problem, points))
         change = -2.0 * (best.arrived - value)
         moved = best.distances[0] if rows else np.nan
         still = moved < STILL and abs(change) < STILL_DEVIANCE
@@ -275,9 +283,15 @@ def climb_ladder(problem: Problem, start: Array, nodes: int | None = None) -> La
 
 
 def laplace(problem: Problem, start: Maximum) -> Maximum:
-    """Find the maximum of Laplace's approximation, by differences of it.
+    """Find the maximum of Laplace's approximation."""
+    return by_differences(problem, start, lambda at: problem.modes(at)[1])
 
-    The curvature at the quadrature's maximum makes all directions alike, so few steps are needed.
+
+def by_differences(problem: Problem, start: Maximum, value: Callable[[Array], float]) -> Maximum:
+    """Find the maximum of an approximation whose nodes move with the parameters.
+
+    With few nodes that counts: where the slope at fixed nodes vanishes is another place then. The
+    curvature at the quadrature's maximum makes all directions alike, so few steps are needed.
     """
     from scipy import optimize
 
@@ -293,18 +307,34 @@ def laplace(problem: Problem, start: Maximum) -> Maximum:
         return at
 
     def deviance(z: Array) -> float:
-        return -problem.modes(place(z))[1]
+        return -value(place(z))
 
     def gradient(z: Array) -> Array:
         h = 1e-3
         steps = h * np.eye(len(z))
         return np.array([(deviance(z + s) - deviance(z - s)) / (2.0 * h) for s in steps])
 
-    best = optimize.minimize(
-        deviance, np.zeros(len(free)), jac=gradient, method="BFGS", options={"gtol": CLOSE}
-    )
-    inverse = turn @ best.hess_inv @ turn.T
+    z = np.zeros(len(free))
+    for _ in range(ROUNDS):  # a line search that differences led astray starts anew
+        best = optimize.minimize(deviance, z, jac=gradient, method="BFGS", options={"gtol": CLOSE})
+        z = best.x
+        if np.abs(best.jac).max(initial=0.0) < CLOSE:
+            break
+    back = np.linalg.inv(turn)
     hessian = np.zeros_like(start.hessian)
-    hessian[np.ix_(free, free)] = -np.linalg.inv(inverse)
+    hessian[np.ix_(free, free)] = -back.T @ _bends(deviance, z) @ back
     slope = float(np.abs(best.jac).max(initial=0.0))
-    return Maximum(place(best.x), -float(best.fun), hessian, start.held, (slope,), -float(best.fun))
+    return Maximum(place(z), -float(best.fun), hessian, start.held, (slope,), -float(best.fun))
+
+
+def _bends(function: Callable[[Array], float], at: Array) -> Array:
+    """Return second derivatives by symmetric differences."""
+    steps, here = BEND * np.eye(len(at)), function(at)
+    ends = np.array([function(at + s) + function(at - s) - 2.0 * here for s in steps])
+    found = np.diag(ends)
+    for i in range(len(at)):
+        for j in range(i):
+            both = steps[i] + steps[j]
+            ends_of_both = function(at + both) + function(at - both) - 2.0 * here
+            found[i, j] = found[j, i] = 0.5 * (ends_of_both - ends[i] - ends[j])
+    return found / BEND**2

@@ -342,6 +342,12 @@ class OutcomeFit(NestedFit):
         )
         return pd.DataFrame([row])
 
+    def augment(self) -> pd.DataFrame:
+        """Return the rows used with ``.fitted``, ``.resid``, and ``.average`` over all clients."""
+        found = self.design.frame.assign(**{".fitted": self.fittedvalues, ".resid": self.resid})
+        average = self.predict(average=True)
+        return found if isinstance(average, pd.DataFrame) else found.assign(**{".average": average})
+
     estimator = property(summary.estimator)
     spread_lines = summary.spread_lines
 

@@ -27,6 +27,9 @@ add("weighted", m, sd_of(m))
 m <- glmer(count ~ x + arm + offset(log(minutes)) + (1 | client_id), d, family = poisson,
            nAGQ = 50, control = tight)
 add("count", m, sd_of(m))
+m <- glmer(yes ~ x + arm + session + (1 | client_id) + (1 | therapist_id), d, family = binomial,
+           control = tight)
+add("laplace", m, as.numeric(sapply(VarCorr(m), function(v) attr(v, "stddev"))))
 for (link in c("logit", "probit")) {
   m <- clmm(ordered(rating) ~ x + arm + (1 | client_id), d, nAGQ = 31, link = link)
   add(paste0("rating_", link), m, as.numeric(m$ST[[1]]))
