@@ -70,8 +70,7 @@ def few_groups_note(fit: OutcomeFit) -> str:
     if size >= FEW_GROUPS:
         return ""
     way_out = {
-        "normal": "z tests of what differs between them are too liberal: compare "
-        "df='between-within' and fit.bootstrap().",
+        "normal": "z tests of what differs between them are too liberal: use df='between-within'.",
         "between-within": "Between-within degrees of freedom are used, as advised.",
     }
     return f"There are only {size} groups of '{name}'. {way_out[fit.df_method]}"
