@@ -225,12 +225,13 @@ def fit_multilevel(  # type: ignore[misc]  # what is asked of a family is asked 
             residual=residual != "independent",
             residual_by=residual_by,
             prior=prior,
+            allow_saturated=allow_saturated,
             time=time,
             membership=membership,
         )
         asked = Asked(family, link, trials, offset, zero)
-        options = {"weights": weights, "df": df, "method": method, "nodes": nodes}
-        outcome = fitted_outcome(formula, data, asked, **options)
+        of: dict[str, Any] = {"weights": weights, "df": df, "method": method, "nodes": nodes}
+        outcome = fitted_outcome(formula, data, asked, **of)
         warn_of(outcome, stacklevel=3)
         return outcome
     _refuse_for_outcomes(link=link, trials=trials, offset=offset, nodes=nodes, zero=zero != "none")
@@ -239,7 +240,12 @@ def fit_multilevel(  # type: ignore[misc]  # what is asked of a family is asked 
         raise DesignError("Kenward-Roger needs a REML fit: use reml=True, or df='satterthwaite'.")
     _check_residual(residual, time, tests, residual_by)
     check_slopes(slopes)
-    options = {"reml": reml, "df": tests, "weights": weights, "membership": membership}
+    options: dict[str, Any] = {
+        "reml": reml,
+        "df": tests,
+        "weights": weights,
+        "membership": membership,
+    }
     checked_choice("prior", prior, (None, "boundary"))
     if prior is not None and (residual != "independent" or residual_by is not None):
         raise DesignError("prior='boundary' goes with independent residuals of one variance.")
@@ -250,8 +256,8 @@ def fit_multilevel(  # type: ignore[misc]  # what is asked of a family is asked 
         structure = (time, residual_by, by if residual == "unstructured" else None)
         fit = _fit_structured(formula, data, structure, options)
     else:
-        more = {"slopes": slopes, "time": time, "prior": prior, "saturated": saturated}
-        fit = fitted(formula, data, **more, **options)
+        options |= {"slopes": slopes, "time": time, "prior": prior, "saturated": saturated}
+        fit = fitted(formula, data, **options)
     warn_of(fit, stacklevel=3)
     return fit
 

@@ -215,9 +215,10 @@ class ArmComparison(Result):
 
     def tidy(self) -> pd.DataFrame:
         """Return one row a comparison of two arms; ``group`` is the time."""
-        columns = self.contrasts.drop(columns=["term", TIME])
+        rest = self.contrasts.drop(columns=["term", TIME])
+        columns: dict[str, Any] = {str(name): values for name, values in rest.items()}
         group = self.contrasts[TIME].astype(str)
-        return tidy_rows(self.contrasts["term"], group=group, **columns.to_dict("series"))
+        return tidy_rows(self.contrasts["term"], group=group, **columns)
 
     def glance(self) -> pd.DataFrame:
         """Return method and sizes in one row."""

@@ -151,7 +151,7 @@ class Block:
         return Contribution(logdet, cross, logdet1, first, logdet2, second)
 
     def _own1(self, ways: Ways) -> Array:
-        return -sum(self.shares[a].T @ self.shares[b] for a, b in ways)
+        return -np.sum([self.shares[a].T @ self.shares[b] for a, b in ways], axis=0)
 
     def _second(
         self, below: Sequence[_Moved]
@@ -165,7 +165,7 @@ class Block:
                 trace = bending.trace - float((one.in_effects * other.in_effects.T).sum())
                 yield (i, j), (bending.cross - inner - inner.T, self.left.logdet2[i, j] + trace)
             for j, ways in enumerate(self.moves):
-                inner = sum(one.kept_turned[a].T @ self.shares[b] for a, b in ways)
+                inner = np.sum([one.kept_turned[a].T @ self.shares[b] for a, b in ways], axis=0)
                 trace = sum(float((one.kept_moved[a] * self.kept[b]).sum()) for a, b in ways)
                 yield (i, low + j), (-inner - inner.T, trace)
         for i, first in enumerate(self.moves):

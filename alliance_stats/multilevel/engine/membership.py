@@ -95,7 +95,7 @@ def _of_columns(term: RandomTerm, table: Table) -> Factor:
 
 def _of_frame(name: str, table: Table, frame: pd.DataFrame) -> Factor:
     """Return groups that stand in a table of their own, beside the rows they belong to."""
-    rows = table.frame.index.get_indexer(frame["row"])
+    rows = table.frame.index.get_indexer(pd.Index(frame["row"]))
     weights = frame["weight"].to_numpy(dtype=float)
     used = rows >= 0
     groups = frame[name].to_numpy()[used]

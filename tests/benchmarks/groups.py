@@ -1,0 +1,230 @@
+"""Groups that cross: how long a fit takes, and how well few therapists are told apart.
+
+``python tests/benchmarks/groups.py`` draws 300,000 sessions of 20,000 clients of whom a tenth
+changes therapist, and prints the time of the crossed fit beside the nested one of the same rows
+(each client's first therapist), one process, one thread. ``--lme4`` fits the same rows in R, once.
+``--few 60 --write docs/coverage.md`` counts how often intervals of the therapists' standard
+deviation hold the truth with 5, 8, 12 and 20 therapists. ``--insteval data.csv`` fits lme4's
+InstEval, written by ``write.csv(lme4::InstEval, ...)``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import alliance_stats as al
+from alliance_stats.multilevel.after_fit.inference import Satterthwaite
+
+CLIENTS, SESSIONS, CHANGE = 20_000, 15, 0.1
+RANDOM = "(1 + aw | client_id) + (1 | {})"
+FORMULA = "y ~ session + aw + ab + " + RANDOM
+LIMITS = {500: 6.0, 2000: 30.0}
+FEW, THERAPIST_SD, CLIENT_SD, RESIDUAL_SD = (5, 8, 12, 20), 1.5, 3.0, 3.0
+
+
+def draw(therapists: int, seed: int = 1) -> pd.DataFrame:
+    """Draw sessions in clients of whom a tenth goes on with another therapist."""
+    rng = np.random.default_rng(seed)
+    client = np.repeat(np.arange(CLIENTS), SESSIONS)
+    session = np.tile(np.arange(float(SESSIONS)), CLIENTS)
+    first, other = rng.integers(0, therapists, (2, CLIENTS))
+    moved = (rng.random(CLIENTS) < CHANGE)[client] & (session >= SESSIONS // 2)
+    therapist = np.where(moved, other[client], first[client])
+    aw, ab = rng.normal(size=len(client)), rng.normal(size=CLIENTS)[client]
+    level, slope = rng.normal(0, 2, CLIENTS), 0.5 * rng.normal(size=CLIENTS)
+    y = 20 - 0.3 * session + aw * (1 + slope[client]) + 0.5 * ab + level[client]
+    y += rng.normal(size=therapists)[therapist] + rng.normal(0, 2, len(client))
+    names = {"session": session, "aw": aw, "ab": ab, "client_id": client}
+    return pd.DataFrame({"y": y, **names, "therapist_id": therapist, "first": first[client]})
+
+
+def seconds(formula: str, data: pd.DataFrame) -> tuple[float, al.MultilevelFit]:
+    """Return the shorter of two times of a fit with its degrees of freedom, and the fit."""
+    times = []
+    for _ in range(2):
+        began = time.perf_counter()
+        fit = al.fit_multilevel(formula, data)
+        assert np.isfinite(fit.df).all()
+        times.append(time.perf_counter() - began)
+    return min(times), fit
+
+
+def in_r(data: pd.DataFrame) -> float:
+    """Return how long lme4 and lmerTest take for the crossed model."""
+    with tempfile.TemporaryDirectory() as folder:
+        data.to_csv(f"{folder}/data.csv", index=False)
+        code = (
+            f"suppressMessages(library(lmerTest)); d <- read.csv('{folder}/data.csv');"
+            f"t <- system.time({{m <- lmer({FORMULA.format('therapist_id')}, d); summary(m)}});"
+            "cat(t[['elapsed']], as.numeric(logLik(m)))"
+        )
+        told = subprocess.run(["Rscript", "-e", code], capture_output=True, text=True, check=True)
+    taken, log_likelihood = map(float, told.stdout.split()[-2:])
+    print(f"  lme4: {taken:.1f} s, log-likelihood {log_likelihood:.4f}")
+    return taken
+
+
+def speed(lme4: bool) -> None:
+    """Print times and their ratios."""
+    for therapists, limit in LIMITS.items():
+        data = draw(therapists)
+        nested, _ = seconds(FORMULA.format("first"), data)
+        crossed, fit = seconds(FORMULA.format("therapist_id"), data)
+        print(
+            f"{len(data):,} sessions, {therapists:,} therapists: nested {nested:.2f} s, crossed "
+            f"{crossed:.2f} s, ratio {crossed / nested:.1f} (limit {limit:g}), "
+            f"log-likelihood {fit.llf:.4f}"
+        )
+        if lme4 and therapists == min(LIMITS):
+            print(f"  crossed fit over lme4's: {crossed / in_r(data):.3f} (limit 0.033)")
+
+
+def insteval(path: str) -> None:
+    """Fit lme4's InstEval; its answers stand in lme4's documentation."""
+    data = pd.read_csv(path).astype({"service": str})
+    began = time.perf_counter()
+    formula = "y ~ service + (1 | s) + (1 | d) + (1 | dept:service)"
+    fit = al.fit_multilevel(formula, data, reml=False)
+    print(f"{time.perf_counter() - began:.1f} s, log-likelihood {fit.llf:.4f}")
+    print(fit.varcomp)
+
+
+def study(therapists: int, rng: np.random.Generator) -> tuple[pd.DataFrame, np.ndarray]:
+    """Draw eight clients a therapist with six sessions each."""
+    therapist = np.repeat(np.arange(therapists), 8)
+    client = np.repeat(np.arange(len(therapist)), 6)
+    skill = THERAPIST_SD * rng.normal(size=therapists)
+    level = skill[therapist] + CLIENT_SD * rng.normal(size=len(therapist))
+    y = 20 + level[client] + RESIDUAL_SD * rng.normal(size=len(client))
+    return pd.DataFrame({"y": y, "client": client, "therapist": therapist[client]}), skill
+
+
+def wald(fit: al.MultilevelFit) -> tuple[float, float]:
+    """Return the interval of the therapists' SD from the curvature of the likelihood."""
+    sd = fit.varcomp["sdcor"].iloc[1]
+    best = fit.optimum
+    spread = Satterthwaite(best.profile, fit.design.levels, best.theta).variance_parameters
+    sigma = np.sqrt(best.profile.variance)
+    slope = np.array([0.0, sigma, best.theta[1]])  # of theta times sigma
+    error = np.sqrt(slope @ spread @ slope) * fit.design.scale[-1]
+    return max(sd - 1.96 * error, 0.0), sd + 1.96 * error
+
+
+def few(studies: int, draws: int, seed: int) -> str:
+    """Return the table of intervals of the therapists' SD, and of ranks."""
+    lines = [
+        "| therapists | estimated as zero | Wald | profile | bootstrap | Wald with the penalty | "
+        "mean estimate (penalty) | ranks (penalty) |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    rng = np.random.default_rng(seed)
+    formula = "y ~ 1 + (1 | client) + (1 | therapist)"
+    for therapists in FEW:
+        rows = []
+        for number in range(studies):
+            data, skill = study(therapists, rng)
+            plain = al.fit_multilevel(formula, data)
+            kept = al.fit_multilevel(formula, data, prior="boundary")
+            profile = plain.profile_ci(["sd Intercept"]).set_index("group").loc["therapist"]
+            drawn = plain.bootstrap(draws, seed=number)
+            places = drawn.terms["group"].eq("therapist").to_numpy()
+            low, high = drawn.conf_int().to_numpy()[places][0]
+            ends = [
+                wald(plain),
+                (profile["conf_low"], profile["conf_high"]),
+                (low, high),
+                wald(kept),
+            ]
+            held = [low <= THERAPIST_SD <= high for low, high in ends]
+            both = [pd.Series(f.random_effects["therapist"]["Intercept"]) for f in (plain, kept)]
+            ranks = [modes.sort_index().corr(pd.Series(skill), "spearman") for modes in both]
+            sds = [f.varcomp["sdcor"].iloc[1] for f in (plain, kept)]
+            rows.append([plain.singular, *held, *sds, *ranks])
+        zero, *shares, sd, sd_kept, rank, rank_kept = np.nanmean(np.array(rows, float), axis=0)
+        told = " | ".join(f"{100 * share:.0f} %" for share in (zero, *shares))
+        lines.append(
+            f"| {therapists} | {told} | {sd:.2f} ({sd_kept:.2f}) | {rank:.2f} ({rank_kept:.2f}) |"
+        )
+        print(lines[-1], flush=True)
+    return "\n".join(lines)
+
+
+PAGE = """<!-- few therapists -->
+## The variance between few therapists
+
+Made by `{command}` ({studies} studies a row: one standard error of a share is {error:.0f} points).
+
+Eight clients a therapist, six sessions a client; SD of therapists {therapist}, of clients {client},
+of residuals {residual}. Share of 95 % intervals of the therapists' SD that hold the truth, mean
+estimate, and mean rank correlation of predicted with true effects; in brackets with
+`prior="boundary"`.
+
+{table}
+
+- Wald intervals of a standard deviation are symmetric and know no zero; where the estimate is zero
+  they have no width. Report the profile interval.
+- The penalty is for a variance that would be estimated as zero, and for what rests on it. It makes
+  the mean estimate larger than the truth where therapists are few, and changes ranks little: they
+  come from the same means.
+- No method turns five therapists into a statement on therapists.
+<!-- end of few therapists -->
+"""
+
+
+def page(table: str, command: str, studies: int) -> str:
+    """Return the section of the page on coverage."""
+    return PAGE.format(
+        command=command,
+        studies=studies,
+        error=100 * np.sqrt(0.05 * 0.95 / studies),
+        therapist=THERAPIST_SD,
+        client=CLIENT_SD,
+        residual=RESIDUAL_SD,
+        table=table,
+    )
+
+
+def main() -> None:
+    """Read the arguments and run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lme4", action="store_true")
+    parser.add_argument("--few", type=int, default=0)
+    parser.add_argument("--draws", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=20240609)
+    parser.add_argument("--write", type=Path)
+    parser.add_argument("--insteval")
+    asked = parser.parse_args()
+    warnings.simplefilter("ignore")
+    if asked.insteval:
+        insteval(asked.insteval)
+    elif asked.few:
+        table = few(asked.few, asked.draws, asked.seed)
+        if asked.write:
+            command = (
+                f"python tests/benchmarks/groups.py --few {asked.few} --draws {asked.draws} "
+                f"--write {asked.write}"
+            )
+            text = asked.write.read_text("utf-8")
+            text = re.sub(
+                r"\n*<!-- few therapists -->.*<!-- end of few therapists -->\n",
+                "",
+                text,
+                flags=re.S,
+            )
+            new = f"{text.rstrip()}\n\n{page(table, command, asked.few)}"
+            asked.write.write_text(new, encoding="utf-8")
+    else:
+        speed(asked.lme4)
+
+
+if __name__ == "__main__":
+    main()
