@@ -85,6 +85,12 @@ def coefficient_rows(
     )
 
 
+def as_ratios(table: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of log ratios as ratios with their limits; a ratio has no standard error here."""
+    limits = ["estimate", "conf_low", "conf_high"]
+    return table.assign(**{name: np.exp(table[name]) for name in limits}, std_error=np.nan)
+
+
 def glance_row(result: Any, *fields: str, **more: Any) -> pd.DataFrame:
     """Return the row of ``glance()``: fields of a result by their names, then what else is said."""
     return pd.DataFrame([{**{name: getattr(result, name) for name in fields}, **more}])

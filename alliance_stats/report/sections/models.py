@@ -93,7 +93,7 @@ def in_words(term: object, words: Mapping[str, str]) -> str:
 
 def sizes_told(fit: Any, disclosure: Disclosure) -> bool:
     """Return whether a fit's numbers of people and rows may be shown; raise where few are in it."""
-    used = fit.augment()
+    used = fit.design.frame
     if used["client_id"].nunique() < SMALLEST_SHOWN:
         raise WithheldError(
             "Fewer than five clients have what the model needs: numbers about so few people are "

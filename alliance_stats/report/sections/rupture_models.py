@@ -142,7 +142,7 @@ def counting_words(found: Any, fit: Any, context: Context) -> str:
 def _reverse(found: Any, score: Score, outcome: Score, n: int, context: Context) -> list[Block]:
     """Return what the outcome goes before, where these models could be fitted."""
     names = {
-        f"reverse: rupture, {n} levels": "A rupture begins (0 or 1)",
+        f"reverse: rupture, {n} levels": "A rupture begins (log odds)",
         f"reverse: alliance, {n} levels": f"{score.title} {score.scale} (points)",
     }
     fits = {label: found.fits[name] for name, label in names.items() if name in found.fits}
@@ -175,12 +175,29 @@ def _reverse(found: Any, score: Score, outcome: Score, n: int, context: Context)
             withheld=not all(told),
             score=score.title,
             outcome=outcome.title,
-            formulas="; ".join(f'"{fit.formula}"' for fit in fits.values()),
+            how=" ".join(
+                f'{label}: "{fit.formula}", {fit.title}; {fit.estimator}; '
+                f"{DF_NOTES[fit.df_method]}."
+                for label, fit in fits.items()
+            ),
             levels=LEVEL_WORDS[n],
-            df=DF_NOTES[DF],
+            odds=_odds(found, n) if all(told) else "",
             zero=_zero_variances(fits),
         )
     ]
+
+
+def _odds(found: Any, n: int) -> str:
+    """Return the odds ratio of a rupture in words, where it has one."""
+    fit = found.fits.get(f"reverse: rupture, {n} levels")
+    if not isinstance(fit, al.OutcomeFit):
+        return ""
+    row = fit.odds_ratios().set_index("term").loc["outcome_lag1_within"]
+    return (
+        f"Of a rupture, a yes or no, b is a log odds ratio: the odds are {number(row['estimate'])} "
+        f"times as high for each point (95% CI {number(row['conf_low'])} to "
+        f"{number(row['conf_high'])}), in a client with the same therapist."
+    )
 
 
 def _zero_variances(fits: dict[str, Any]) -> str:

@@ -13,7 +13,10 @@ import pandas as pd
 from ...core.arguments import checked_choice, names
 from ...core.results import TIDY_COLUMNS, Result
 from ...errors import DesignError, require_columns
-from ...inference.rows import coefficient_rows, glance_row
+from ...inference.rows import as_ratios, coefficient_rows, glance_row
+from ...multilevel.fit import fitted_outcome
+from ...multilevel.outcomes.reading import Asked
+from ...multilevel.outcomes.result import OutcomeFit
 from ...study.select import is_study
 from ...study.times import SESSION, along
 from ..reading import table_of
@@ -28,6 +31,9 @@ if TYPE_CHECKING:
 
 FAMILIES = ("poisson", "negative-binomial")
 LEAST_CLIENTS = 20
+LEAST_THERAPISTS = 5
+NO_EXTRA = 1e-3  # alpha below which a negative binomial is a Poisson
+UNDER = 0.8  # Pearson dispersion below which Poisson's intervals are too wide
 
 
 @dataclass(frozen=True)
@@ -42,8 +48,13 @@ class RuptureCount(Result):
         ``poisson`` or ``negative-binomial``.
     dispersion
         Pearson chi-square over its degrees of freedom (1 where counts are Poisson).
+    alpha
+        Of the negative binomial: the variance is mu + alpha mu^2; 0 for Poisson.
     clusters
-        Whose standard errors are robust: ``therapist_id``, or none (``client``).
+        Who differs in rates beyond the predictors: ``therapist_id``, or only ``client_id``.
+    fit
+        The multilevel model: `.varcomp`, `.rate_ratios()`, `.average_effects()`; None for a
+        negative binomial without therapists.
     """
 
     table: pd.DataFrame
@@ -55,6 +66,7 @@ class RuptureCount(Result):
     exposure: int
     clusters: str
     ruptures: Ruptures = field(repr=False)
+    fit: OutcomeFit | None = field(default=None, repr=False)
     messages: tuple[str, ...] = ()
     title: str = "Number of ruptures with exposure"
     score: str = ""
@@ -62,10 +74,7 @@ class RuptureCount(Result):
     def tidy(self, *, exponentiate: bool = False) -> pd.DataFrame:
         """Return one row a coefficient (a log rate ratio), or as rate ratios."""
         table = self.table[list(TIDY_COLUMNS)]
-        if not exponentiate:
-            return table
-        columns = ["estimate", "conf_low", "conf_high"]
-        return table.assign(**{name: np.exp(table[name]) for name in columns}, std_error=np.nan)
+        return as_ratios(table) if exponentiate else table
 
     def glance(self) -> pd.DataFrame:
         """Return one row: clients, ruptures, exposure, dispersion."""
@@ -107,7 +116,7 @@ def fit_rupture_count(
     clients
         One row a client with `client_id` and the predictors; a study's own table where left out.
     family
-        ``"poisson"`` or ``"negative-binomial"`` (counts that vary more than Poisson's).
+        ``"poisson"`` or ``"negative-binomial"``.
     events, codes
         Tables for the rules that read reports or codes.
     time
@@ -121,8 +130,11 @@ def fit_rupture_count(
 
     Notes
     -----
-    Standard errors are robust, with therapists as clusters where five or more are known (z tests).
-    statsmodels fits both families. A fall cannot be found in a client's first session, so judged
+    By `fit_multilevel`: a random intercept of the therapist where five or more are known; beside it
+    clients differ as log-normal (``"poisson"``) or as gamma (``"negative-binomial"``), so counts
+    that vary more than Poisson's widen the intervals. Degrees of freedom are between-within. A
+    negative binomial without therapists has nothing to integrate and is fitted by statsmodels with
+    robust standard errors (z). A fall cannot be found in a client's first session, so judged
     sessions, not all sessions, are the exposure.
 
     Examples
@@ -184,47 +196,39 @@ def _design(rows: pd.DataFrame, predictors: list[str]) -> tuple[pd.DataFrame, pd
     return x, complete.index
 
 
-def _robust(rows: pd.DataFrame) -> dict[str, Any]:
-    """Return how statsmodels is asked for robust errors: over therapists, or over clients."""
-    if "therapist_id" in rows.columns and rows["therapist_id"].notna().all():
-        groups = pd.factorize(rows["therapist_id"])[0]
-        if groups.max() >= 4:
-            return {"cov_type": "cluster", "cov_kwds": {"groups": groups}}
-    return {"cov_type": "HC1"}
+def _with_therapists(rows: pd.DataFrame) -> bool:
+    known = "therapist_id" in rows.columns and rows["therapist_id"].notna().all()
+    return bool(known and rows["therapist_id"].nunique() >= LEAST_THERAPISTS)
 
 
 def _count_fit(
     rows: pd.DataFrame, x: pd.DataFrame, family: str, found: Ruptures, notes: tuple[str, ...]
 ) -> RuptureCount:
-    import statsmodels.api as sm
-
-    y = rows["n_ruptures"].to_numpy(dtype=float)
-    exposure = rows["n_judged"].to_numpy(dtype=float)
-    how = _robust(rows)
-    by = how["cov_type"] == "cluster"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        poisson = sm.GLM(y, x, family=sm.families.Poisson(), exposure=exposure).fit(**how)
-        fit, alpha = poisson, 0.0
-        if family == "negative-binomial":
-            start = np.append(poisson.params.to_numpy(), 0.1)
-            model = sm.NegativeBinomial(y, x, exposure=exposure)
-            fit = model.fit(start_params=start, disp=0, maxiter=200, **how)
-            alpha = float(fit.params.iloc[-1])
-    k = x.shape[1]
-    estimate = fit.params.to_numpy()[:k]
-    error = fit.bse.to_numpy()[:k]
-    table = coefficient_rows(list(x.columns), estimate, error)
-    extra: tuple[str, ...] = ()
-    if family == "negative-binomial" and alpha < 1e-3:
-        extra = ("The counts vary no more than Poisson's: the extra variance is zero.",)
-    dispersion = float(poisson.pearson_chi2 / poisson.df_resid)
-    said = (
+    y, exposure = rows["n_ruptures"], rows["n_judged"]
+    therapists = _with_therapists(rows)
+    dispersion, fit, alpha = _dispersion(y, x, exposure), None, 0.0
+    if family == "negative-binomial" and not therapists:
+        table, alpha = _without_groups(y, x, exposure)
+    else:
+        fit = _multilevel(rows, x, family, therapists)
+        if fit.dispersion > 1 / NO_EXTRA:  # then a Poisson's, which has no size to look for
+            fit = _multilevel(rows, x, "poisson", therapists)
+        if not fit.converged:
+            raise DesignError(fit.convergence_note)
+        table = coefficient_rows(x.columns, fit.params, fit.bse, fit.df)
+        alpha = 1 / fit.dispersion if fit.family == "negative_binomial" else 0.0
+    said = [
         f"{int(y.sum())} ruptures in {int(exposure.sum())} judged sessions of {len(y)} clients; "
         f"Pearson dispersion {dispersion:.2f}.",
-        "Standard errors are robust"
-        + (", therapists being the clusters." if by else "; clients are taken as independent."),
-    )
+        _spread(fit),
+    ]
+    if family == "negative-binomial" and alpha < NO_EXTRA:
+        said.append("The counts vary no more than Poisson's: the extra variance is zero.")
+    if fit is not None and dispersion < UNDER:
+        said.append(
+            "The counts vary less than Poisson's, for a rupture under way cannot begin again: the "
+            "intervals are wider than they need be."
+        )
     return RuptureCount(
         table,
         family,
@@ -233,7 +237,49 @@ def _count_fit(
         len(y),
         int(y.sum()),
         int(exposure.sum()),
-        "therapist_id" if by else "client_id",
+        "therapist_id" if therapists else "client_id",
         found,
-        (*said, *extra, *notes),
+        fit,
+        (*said, *notes),
     )
+
+
+def _multilevel(rows: pd.DataFrame, x: pd.DataFrame, family: str, therapists: bool) -> OutcomeFit:
+    """Fit the counts with clients (log-normal) or a size (gamma), and therapists."""
+    groups = [name for name, there in (
+        ("client_id", family == "poisson"), ("therapist_id", therapists)) if there]  # fmt: skip
+    data = rows[["n_ruptures", "n_judged", *groups]].join(x.drop(columns="Intercept"))
+    parts = [f"`{name}`" for name in x.columns[1:]] + [f"(1 | {name})" for name in groups]
+    asked = Asked(family.replace("-", "_"), offset="log(n_judged)")
+    return fitted_outcome(f"n_ruptures ~ {' + '.join(parts)}", data, asked, df="between-within")
+
+
+def _spread(fit: OutcomeFit | None) -> str:
+    """Say how much therapists, and clients beyond chance, differ in their rates."""
+    if fit is None:
+        return "Standard errors are robust; clients are taken as independent."
+    sds = [f"{row.group} {row.sdcor:.2f}" for row in fit.varcomp.itertuples()]
+    return f"SD of the log rate, beyond the predictors and chance: {', '.join(sds)}."
+
+
+def _dispersion(y: pd.Series, x: pd.DataFrame, exposure: pd.Series) -> float:
+    """Return Pearson's chi-square of a Poisson regression over its degrees of freedom."""
+    import statsmodels.api as sm
+
+    poisson = sm.GLM(y, x, family=sm.families.Poisson(), exposure=exposure).fit()
+    return float(poisson.pearson_chi2 / poisson.df_resid)
+
+
+def _without_groups(
+    y: pd.Series, x: pd.DataFrame, exposure: pd.Series
+) -> tuple[pd.DataFrame, float]:
+    """Return coefficients of a negative binomial regression with robust errors, and alpha."""
+    import statsmodels.api as sm
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = sm.NegativeBinomial(y, x, exposure=exposure)
+        fit = model.fit(disp=0, maxiter=200, cov_type="HC1")
+    k = x.shape[1]
+    table = coefficient_rows(list(x.columns), fit.params.to_numpy()[:k], fit.bse.to_numpy()[:k])
+    return table, float(fit.params.iloc[-1])

@@ -13,6 +13,9 @@ from ...core.arguments import is_number, shown
 from ...core.results import TIDY_COLUMNS, Result
 from ...errors import DesignError
 from ...inference.rows import glance_row
+from ...multilevel.fit import fitted, fitted_outcome
+from ...multilevel.outcomes.reading import Asked
+from ...multilevel.outcomes.result import OutcomeFit
 from ...study.times import SESSION, along
 from ..result import Ruptures
 from ..rules import find_rule
@@ -28,6 +31,13 @@ if TYPE_CHECKING:
     from ...study import Study
 
 Method = Literal["satterthwaite", "kenward-roger", "normal"]
+
+
+RUPTURE_AS_RESPONSE = {
+    True: "Rupture as a response is a yes or no: the reverse model of it is a multilevel logistic "
+    "one (log odds ratios, random intercepts, between-within degrees of freedom).",
+    False: "Rupture as a response is a probability here: the reverse model of it is a linear one.",
+}
 
 
 @dataclass(frozen=True)
@@ -53,7 +63,7 @@ class RuptureRepair(Result):
         Rows left out, singular fits, known biases.
     """
 
-    fits: Mapping[str, MultilevelFit] = field(repr=False)
+    fits: Mapping[str, MultilevelFit | OutcomeFit] = field(repr=False)
     table: pd.DataFrame = field(repr=False)
     ruptures: Ruptures = field(repr=False)
     rows: pd.DataFrame = field(repr=False)
@@ -187,8 +197,8 @@ def fit_rupture_repair(
     Returns
     -------
     RuptureRepair
-        ``.tidy()``, ``.fits`` (each a `MultilevelFit`), ``.ruptures``, ``.rows``, ``.plot()``,
-        ``.messages``.
+        ``.tidy()``, ``.fits`` (each a `MultilevelFit`; of rupture as response an `OutcomeFit`),
+        ``.ruptures``, ``.rows``, ``.plot()``, ``.messages``.
 
     Raises
     ------
@@ -201,6 +211,8 @@ def fit_rupture_repair(
     session, and a client's other sessions lie higher than it by construction. Its coefficients
     describe the course; they do not test an effect. (`expected_by_chance` says what chance would
     give.)
+    Rupture as response is a yes or no: a multilevel logistic model, log odds ratios (one of
+    measurements where the rule gives probabilities).
     None of this proves a cause: what makes the alliance fall may itself make the outcome worse.
 
     Examples
@@ -266,7 +278,7 @@ def _levels(rows: pd.DataFrame, wanted: int | Sequence[int] | None) -> list[int]
 
 def _fit_all(
     together: pd.DataFrame, c: Choices, levels: list[int], reverse: bool, df: Method
-) -> tuple[dict[str, MultilevelFit], pd.DataFrame, list[str]]:
+) -> tuple[dict[str, MultilevelFit | OutcomeFit], pd.DataFrame, list[str]]:
     """Return the models by name, their coefficients, and what was noted on the way."""
     responses = [("forward", "outcome"), ("forward", "alliance")]
     if reverse:
@@ -279,7 +291,7 @@ def _fit_all(
             choices = replace(choices, predictors=("outcome",))
         try:
             data = model_data(together, response, choices)
-            fit = quiet_fit(data, df)
+            fit = quiet_fit(data, df) if response != "rupture" else _rupture_fit(data, df)
         except DesignError as error:
             if name == f"outcome, {levels[0]} levels":
                 raise
@@ -295,12 +307,17 @@ def _fit_all(
 
 def quiet_fit(data: ModelData, df: Method, near: MultilevelFit | None = None) -> MultilevelFit:
     """Fit a model; what it would warn of is in its messages. `near` is one much like it."""
-    from ...multilevel.fit import fitted
-
     return fitted(data.formula, data.rows, slopes=data.choices.slopes, df=df, near=near)
 
 
-def _start(table: SessionTable, c: Choices, fits: Mapping[str, MultilevelFit]) -> list[str]:
+def _rupture_fit(data: ModelData, df: Method) -> MultilevelFit | OutcomeFit:
+    """Fit a rupture as a yes or no; where it is a probability, as a measurement."""
+    if not data.rows["rupture"].isin((0.0, 1.0)).all():
+        return quiet_fit(data, df)
+    return fitted_outcome(data.formula, data.rows, Asked("binomial"), df="between-within")
+
+
+def _start(table: SessionTable, c: Choices, fits: Mapping[str, Any]) -> list[str]:
     found = list(table.messages)
     if c.lagged_outcome:
         fit = next(iter(fits.values()))
@@ -315,10 +332,9 @@ def _start(table: SessionTable, c: Choices, fits: Mapping[str, MultilevelFit]) -
         )
     if c.centring == "none":
         found.append("Predictors are not centred: their slopes mix effects within and between.")
-    found.append(
-        "Rupture as a response is a yes or no: the reverse model of it is a linear probability "
-        "model."
-    )
+    reverse = [fit for name, fit in fits.items() if name.startswith("reverse: rupture")]
+    if reverse:
+        found.append(RUPTURE_AS_RESPONSE[isinstance(reverse[0], OutcomeFit)])
     if find_rule(table.found.rule).needs == "scores":
         found.append(
             "The alliance as a response is the series the rule reads, so its coefficients "

@@ -12,8 +12,10 @@ import pandas as pd
 from ...core.arguments import checked_choice
 from ...core.drawing import new_axes
 from ...core.results import TIDY_COLUMNS, Result
-from ...errors import AllianceStatsWarning, DesignError
-from ...inference.rows import coefficient_rows, glance_row
+from ...errors import DesignError
+from ...inference.rows import as_ratios, coefficient_rows, glance_row
+from ...multilevel.fit import fitted, fitted_outcome
+from ...multilevel.outcomes.reading import Asked
 from ...study.times import along
 from ..models.clustered import contrast_rows, least_squares
 from ..models.plots import forest, tidy_up
@@ -27,12 +29,16 @@ if TYPE_CHECKING:
 
     from ...study import Study
 
-METHODS = ("linear", "logistic")
+METHODS = ("logistic", "linear", "gee")
 NUMBERS = ("estimate", "std_error", "statistic", "df", "p_value", "conf_low", "conf_high")
 LEAST_SESSIONS = 30
 LEAST_EACH = 5
 LEAST_REPEATED = 20
 """Clients with two coded sessions or more from which a variance between clients can be told."""
+INSTEAD = {
+    "logistic": "coefficients are averages over clients (generalised estimating equations)",
+    "linear": "least squares with standard errors over clients (CR2)",
+}
 CAVEAT = (
     "The coders saw the session: how far a principle was followed and how the rupture went are not "
     "judged blind to each other. An association here is no effect of the principle."
@@ -47,12 +53,12 @@ class PrinciplesAndRepair(Result):
     ----------
     table
         The columns of ``tidy()`` and ``p_holm`` (adjusted for the number of principles),
-        ``n_sessions``, ``n_repaired``, ``message``. Linear: change of the probability of repair
-        for one point of extent; logistic: log odds ratio.
+        ``n_sessions``, ``n_repaired``, ``message``. The estimate is a log odds ratio for one
+        point of extent; linear: a change of the probability of repair.
     rows
         The coded sessions in rupture: extents, ``depth``, ``repaired_next``.
     method
-        ``linear`` (multilevel linear probability model) or ``logistic`` (see the function).
+        ``logistic``, ``linear`` or ``gee`` (see the function).
     """
 
     table: pd.DataFrame
@@ -63,9 +69,14 @@ class PrinciplesAndRepair(Result):
     title: str = "Principles in a session in rupture and repair by the next"
     score: str = ""
 
-    def tidy(self) -> pd.DataFrame:
-        """Return one row a principle."""
-        return self.table[[*TIDY_COLUMNS, "p_holm"]]
+    def tidy(self, *, exponentiate: bool = False) -> pd.DataFrame:
+        """Return one row a principle; `exponentiate` gives odds ratios."""
+        table = self.table[[*TIDY_COLUMNS, "p_holm"]]
+        if not exponentiate:
+            return table
+        if self.method == "linear":
+            raise DesignError("A linear probability model has no odds ratios: method='logistic'.")
+        return as_ratios(table)
 
     def glance(self) -> pd.DataFrame:
         """Return one row: sessions, clients, repairs, the rule and the method."""
@@ -95,7 +106,7 @@ def fit_principles_repair(
     alliance: str,
     principles: pd.DataFrame | None = None,
     rule: str = "drop_stricter_sd",
-    method: str = "linear",
+    method: str = "logistic",
     subscale: str | None = None,
     rater: str | None = None,
     time: str = "session",
@@ -110,13 +121,17 @@ def fit_principles_repair(
     principles
         The table ``principle_codes``, where the study has none.
     method
-        ``"linear"``: repair (0 or 1) on extent, depth so far and session, with clients as random
-        intercepts (a linear probability model, Satterthwaite's degrees of freedom); where fewer
-        than 20 clients have two coded sessions or more, least squares with CR2 standard errors
-        over clients instead, and a message says so.
-        ``"logistic"``: the same predictors in a logistic model whose coefficients are averages
-        over clients (generalised estimating equations, exchangeable within clients, standard
-        errors robust and corrected for few clients after Mancl & DeRouen 2001).
+        ``"logistic"``: repair (yes or no) on extent, depth so far and session, with clients as
+        random intercepts (`fit_multilevel` with ``family="binomial"``): log odds ratios within
+        clients, z tests; ``.tidy(exponentiate=True)`` has odds ratios.
+        ``"gee"``: the same predictors in a logistic model whose coefficients are averages over
+        clients (generalised estimating equations, exchangeable within clients, standard errors
+        robust and corrected for few clients after Mancl & DeRouen 2001).
+        ``"linear"``: a linear probability model with clients as random intercepts, Satterthwaite's
+        degrees of freedom.
+        Where fewer than 20 clients have two coded sessions or more, no variance between clients
+        can be told: ``"logistic"`` is then as ``"gee"``, ``"linear"`` is least squares with CR2
+        standard errors over clients, and a message says so.
     time
         The column that counts along time in place of ``session``: ``"occasion"``, by its order, or
         one of numbers, such as ``"week"``.
@@ -156,10 +171,10 @@ def fit_principles_repair(
     table = pd.DataFrame(fits)
     table["p_holm"] = _holm(table["p_value"].to_numpy(dtype=float))
     repeated = int((rows.groupby("client_id").size() > 1).sum())
-    if method == "linear" and repeated < LEAST_REPEATED:
+    if method in INSTEAD and repeated < LEAST_REPEATED:
         notes.append(
             f"Only {repeated} clients have two such sessions or more, too few for a variance "
-            "between clients: least squares with standard errors over clients (CR2)."
+            f"between clients: {INSTEAD[method]}."
         )
     failed = table.loc[table["message"] != "", ["term", "message"]].itertuples(index=False)
     notes += [f"{term}: no estimate, {why}." for term, why in failed]
@@ -226,7 +241,7 @@ def _one(rows: pd.DataFrame, name: str, method: str) -> dict[str, Any]:
     if len(use["extent"].unique()) < 2:
         return {**base, **numbers, "message": "the extent does not vary"}
     try:
-        return {**base, **(_linear(use) if method == "linear" else _logistic(use))}
+        return {**base, **_estimate(use, method)}
     except (DesignError, np.linalg.LinAlgError, ValueError) as error:
         return {**base, **numbers, "message": str(error)}
 
@@ -236,20 +251,22 @@ def _adjusted(use: pd.DataFrame) -> list[str]:
     return ["extent", *(name for name in ("depth", "session") if len(use[name].unique()) > 1)]
 
 
-def _linear(use: pd.DataFrame) -> dict[str, float]:
-    """Fit clients as random intercepts; with too few repeated clients, CR2 errors over clients.
+def _estimate(use: pd.DataFrame, method: str) -> dict[str, float]:
+    """Fit clients as random intercepts; with too few repeated clients, robustly over clients.
 
     Where hardly any client has two coded sessions, the variance between clients takes all of the
     residual and standard errors collapse.
     """
+    if method == "gee":
+        return _averages(use)
     if (use.groupby("client_id").size() > 1).sum() < LEAST_REPEATED:
-        return _least_squares(use)
-    from ...multilevel import fit_multilevel
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", AllianceStatsWarning)
-        terms = " + ".join(_adjusted(use))
-        fit = fit_multilevel(f"repaired_next ~ {terms} + (1 | client_id)", use, slopes="all")
+        return _averages(use) if method == "logistic" else _least_squares(use)
+    formula = f"repaired_next ~ {' + '.join(_adjusted(use))} + (1 | client_id)"
+    if method == "linear":
+        return _of_extent(fitted(formula, use, slopes="all").tidy())
+    fit = fitted_outcome(formula, use, Asked("binomial"))
+    if not fit.converged:
+        raise ValueError("the search for the maximum did not end at one")
     return _of_extent(fit.tidy())
 
 
@@ -268,7 +285,7 @@ def _least_squares(use: pd.DataFrame) -> dict[str, float]:
     return _of_extent(contrast_rows(["Intercept", *terms], coef, covariance, df))
 
 
-def _logistic(use: pd.DataFrame) -> dict[str, float]:
+def _averages(use: pd.DataFrame) -> dict[str, float]:
     import statsmodels.api as sm
 
     x = sm.add_constant(use[_adjusted(use)].astype(float))
