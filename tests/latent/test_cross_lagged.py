@@ -161,6 +161,8 @@ def bad(**more):
         (bad(x=lambda d: d["x"].astype(str) + "a"), {}, "must hold finite numbers"),
         (pd.concat([bad(), bad().head(2)]), {}, "one row for each client_id and session"),
         (bad(), {"y": "x"}, "x and y are both 'x'"),
+        (bad(y=lambda d: 2 * d["x"]), {}, "x at wave 1 and y at wave 1 move exactly together"),
+        (bad(), {"x": [], "y": []}, "x has 0 columns and y 0"),
         (bad(), {"y": "z"}, "must have the column z"),
         (bad(), {"y": ["x", "y"]}, "must both be one name"),
         (bad(z=1.0), {"covariates": ["z"]}, "does not vary over clients"),

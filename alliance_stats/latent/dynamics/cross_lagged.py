@@ -13,7 +13,7 @@ from ...core.arguments import names as list_of_names
 from ...errors import DesignError, plural
 from ...inference.cluster_bootstrap import FEW_CLUSTERS
 from ..engine.fit import estimate
-from ..engine.patterns import Sample
+from ..engine.patterns import Sample, copies
 from ..engine.saturated import saturated
 from ..engine.structure import Model
 from .panel_models import MODELS, Panel
@@ -170,6 +170,11 @@ def _refuse_too_few(held: Waves, model: str, least: int) -> None:
             f"{plural(n, 'client')} have any: there must be more clients than variables. Name "
             "fewer waves in waves=[...]."
         )
+    twins = copies(held.values)
+    if twins is not None:
+        columns = [f"{of} at wave {t:g}" for of in held.names for t in held.time]
+        one, other = ([*columns, *held.covariates][i] for i in twins)
+        raise DesignError(f"{one} and {other} move exactly together; is one a copy of the other?")
 
 
 def _panel(

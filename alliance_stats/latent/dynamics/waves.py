@@ -87,7 +87,7 @@ def _wide(
     table = checked_table(data, "the wide table")
     more = [*covariates, *([cluster] if cluster else [])]
     require_columns(table.columns, [*x, *y, *more], what="the wide table")
-    if len(x) != len(y):
+    if not x or len(x) != len(y):
         raise DesignError(
             f"x has {len(x)} columns and y {len(y)}; a wave has one of each, in the same order."
         )

@@ -70,7 +70,9 @@ class Estimates:
     @property
     def bse(self) -> pd.Series:
         """The standard errors by the names of the parameters."""
-        return pd.Series(np.sqrt(np.diag(self.covariance)), index=list(self.model.names))
+        variance = np.diag(self.covariance)
+        known = np.sqrt(np.where(variance > 0, variance, np.nan))
+        return pd.Series(known, index=list(self.model.names))
 
     @cached_property
     def moments(self) -> list[Moments]:

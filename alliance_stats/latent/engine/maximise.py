@@ -51,7 +51,8 @@ def maximise(likelihood: Likelihood, start: Array) -> Maximum:
 
 def _direction(H: Array, gradient: Array) -> tuple[Array, float, bool]:
     """Return the step, its expected gain, and whether the second derivatives are positive."""
-    scale = np.sqrt(np.maximum(np.abs(np.diag(H)), 1e-12))
+    scale = np.sqrt(np.abs(np.diag(H)))
+    scale[scale == 0] = 1.0
     values, vectors = np.linalg.eigh(H / np.outer(scale, scale))
     positive = bool(values[0] > 0)
     within = vectors.T @ (gradient / scale)

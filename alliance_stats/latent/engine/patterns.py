@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
+SAME = 1e-9
+"""Two columns whose squared correlation is nearer to one say the same."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +27,17 @@ class Pattern:
     def n(self) -> int:
         """How many people."""
         return len(self.rows)
+
+
+def copies(values: Array) -> tuple[int, int] | None:
+    """Return two columns that move exactly together, or None."""
+    seen = np.isfinite(values)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        z = np.where(seen, values - np.nanmean(values, axis=0), 0.0)
+        products = (z**2).T @ seen
+        r = (z.T @ z) ** 2 / (products * products.T)
+    found = np.argwhere(np.tril(r > 1 - SAME, -1))
+    return (int(found[0][1]), int(found[0][0])) if len(found) else None
 
 
 @dataclass(frozen=True, eq=False)

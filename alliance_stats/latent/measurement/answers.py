@@ -17,8 +17,9 @@ from ...study.select import is_study, name_of, scale_of
 from .factor_model import checked_factors
 
 USUAL_RATERS = ("client", "therapist")
-ROOM = 0.15
-"""A rater whose answers go beyond the other's by more than this share answers on another scale."""
+BEYOND, AT_END = 0.02, 0.1
+"""A scale ends where a rater gives this share of the answers, and nobody more, while of the other's
+answers that share lies beyond."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +66,8 @@ def answers_of(
     said: list[str] = []
     if across == "rater":
         tables = _by_rater(frame, items, raters, sessions, said)
-        _refuse_other_range(tables)
+        if not is_study(data):  # a card has one range for all raters, and answers were held to it
+            _refuse_other_range(tables)
     elif across == "session":
         tables = _by_session(frame, items, sessions, said)
     else:
@@ -216,24 +218,20 @@ def _by_group(
 
 
 def _refuse_other_range(tables: Mapping[str, pd.DataFrame]) -> None:
-    """Refuse answers of which one rater's run far beyond where the other's heap up and end."""
-    ends = {
-        name: (float(np.nanmin(table)), float(np.nanmax(table))) for name, table in tables.items()
-    }
-    (one, (low, high)), (other, (lower, higher)) = ends.items()
-    reach = max(high - low, higher - lower)
-    for end, beyond, sign in ((high, higher, 1), (low, lower, -1)):
-        short = one if sign * (beyond - end) > 0 else other
-        if abs(beyond - end) > ROOM * reach and _heaps(tables[short], sign):
-            raise DesignError(
-                f"The raters' answers are on different ranges: {one} {low:g} to {high:g}, {other} "
-                f"{lower:g} to {higher:g}. Put both on one range first; loadings and means can be "
-                "compared only there."
-            )
+    """Refuse answers of which one rater's go on where the other's end."""
+    held = {name: _flat(table) for name, table in tables.items()}
+    (one, first), (other, second) = held.items()
+    for sign in (1, -1):
+        for own, beside in ((sign * first, sign * second), (sign * second, sign * first)):
+            end = own.max()
+            if (own == end).mean() > AT_END and (beside > end).mean() > BEYOND:
+                raise DesignError(
+                    f"The raters' answers are on different ranges: {one} {first.min():g} to "
+                    f"{first.max():g}, {other} {second.min():g} to {second.max():g}. Put both on "
+                    "one range first; loadings and means can be compared only there."
+                )
 
 
-def _heaps(table: pd.DataFrame, sign: int) -> bool:
-    """Tell whether answers end at a value that many gave, as they do at the end of a scale."""
-    answers = sign * table.to_numpy(dtype=float).ravel()
-    values, counts = np.unique(answers[np.isfinite(answers)], return_counts=True)
-    return len(values) < 3 or bool(counts[-1] > 0.02 * counts.sum())
+def _flat(table: pd.DataFrame) -> np.ndarray:
+    answers = table.to_numpy(dtype=float).ravel()
+    return answers[np.isfinite(answers)]

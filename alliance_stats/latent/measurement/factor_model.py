@@ -16,7 +16,7 @@ from ...errors import DesignError, listing, plural, require_columns
 from ...inference.distributions import half_width
 from ...inference.rows import coefficient_rows, glance_row
 from ..engine.fit import Estimates, estimate
-from ..engine.patterns import Sample
+from ..engine.patterns import Sample, copies
 from .factor_structure import Factors
 from .plots import plot_loadings
 
@@ -341,6 +341,10 @@ def refuse_thin(samples: Mapping[str, pd.DataFrame], n_variables: int) -> None:
                 f"{listing(flat)} does not vary{where} (or nobody answered), so nothing can go "
                 "with it; leave it out."
             )
+        twins = copies(own.to_numpy(dtype=float))
+        if twins is not None:
+            one, other = (own.columns[i] for i in twins)
+            raise DesignError(f"{one} and {other} move exactly together; is one a copy?")
 
 
 def _table(fit: Estimates, subgroups: list[str], confidence: float) -> pd.DataFrame:
