@@ -17,7 +17,10 @@ import alliance_stats
 
 PACKAGE = Path(alliance_stats.__file__).parent
 ROOT = PACKAGE.name
-TOPICS = {"change", "description", "dropout", "evidence", "gap", "latent", "ruptures", "trials"}
+TOPICS = {
+    "change", "description", "dropout", "evidence", "gap", "latent", "planning", "ruptures",
+    "trials",
+}  # fmt: skip
 LEANING: set[tuple[str, str]] = set()
 """Imports of one topic by another that are still to be dissolved; none may be added."""
 

@@ -235,6 +235,9 @@ RESULTS = {
     ),
     "Ruptures": lambda: al.detect_ruptures(alliance(), rule="drop_within_sd"),
     "SelectionModel": lambda: al.selection_model(pool()),
+    "StudyDesign": lambda: al.StudyDesign(8, 3, 4, icc_client=0.4, icc_therapist=0.05),
+    "StudyPower": lambda: RESULTS["StudyDesign"]().power(0.8),
+    "StudyPrecision": lambda: RESULTS["StudyDesign"]().precision(),
     "SurfaceBootstrap": lambda: surface().bootstrap(20, seed=1),
     "TrimAndFill": lambda: al.trim_and_fill(pool()),
     "TruthAndBias": lambda: al.fit_truth_and_bias(

@@ -1,0 +1,311 @@
+"""Power, precision and the size required: by formula where there is one, else by simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from ..core.arguments import checked_choice, is_number, share, shown, whole
+from ..errors import DesignError
+from ..inference.distributions import half_width, t_quantile
+from . import simulated
+from .information import certainty
+from .result import QUESTIONS, StudyPower, StudyPrecision
+
+if TYPE_CHECKING:
+    from .design import StudyDesign
+
+Question = Literal["arm", "arm_by_time", "within", "between", "rupture", "dropout", "gap"]
+METHODS = ("analytic", "simulation")
+MOST = 100_000
+"""No study has more therapists, clients of one, or sessions."""
+CURVE = np.linspace(0.1, 2, 20)
+"""Effects of the curve, in units of the effect asked about."""
+
+
+def power(
+    design: StudyDesign,
+    effect: float,
+    *,
+    of: Question = "arm",
+    method: Literal["analytic", "simulation"] = "analytic",
+    alpha: float = 0.05,
+    standardised: bool | None = None,
+    replicates: int = 1000,
+    seed: int = 0,
+    formula: str | None = None,
+    n_jobs: int = 1,
+) -> StudyPower:
+    """How likely is a significant result, if the effect is this large?
+
+    Parameters
+    ----------
+    effect
+        In points of the outcome (SDs of one session with ``standardised=True``): between the last
+        arm and the first; a session, for ``"arm_by_time"``; for a predictor with an SD of one.
+    of
+        ``"arm"`` (a difference that is the same in every session), ``"arm_by_time"`` (in change a
+        session), ``"within"`` (sessions around the client's own mean), ``"between"`` (clients),
+        ``"rupture"`` (a rupture on the next session), ``"gap"`` (mean of therapist minus client).
+    method
+        ``"analytic"`` or ``"simulation"``: studies are drawn and fitted with `fit_multilevel`.
+    alpha
+        Of the two-sided test.
+    standardised
+        Whether the effect is in SDs; as the design says unless given.
+    replicates, seed, n_jobs
+        Of the simulation: how many studies, drawn from where, in how many processes.
+    formula
+        A model of your own to analyse the simulated studies with, with the columns ``score, arm,
+        time, predictor, client_id, therapist_id``: shows what a wrong model costs.
+
+    Returns
+    -------
+    StudyPower
+
+    Examples
+    --------
+    >>> import alliance_stats as al
+    >>> design = al.StudyDesign(40, 6, 8, icc_client=0.45, icc_therapist=0.05, dropout=0.25)
+    >>> found = design.power(0.6, of="arm")
+    >>> round(found.power, 2), found.df
+    (0.94, 38.0)
+    """
+    _check(design, of)
+    checked_choice("method", method, METHODS)
+    share(alpha, "alpha")
+    if not is_number(effect) or effect == 0:
+        raise DesignError(
+            f"effect must be a number other than 0, not {shown(effect)}: with no effect the power "
+            "is alpha, however large the study."
+        )
+    points = effect * _unit(design, standardised)
+    known = certainty(design, of)
+    table = pd.DataFrame(
+        [(e, *operating(e, known.std_error, known.df, alpha)) for e in points * CURVE],
+        columns=["effect", "power", "type_s", "type_m"],
+    ).assign(mc_error=0.0, method="analytic")
+    answer: dict[str, Any] = dict(
+        zip(("power", "type_s", "type_m"), operating(points, known.std_error, known.df, alpha),
+            strict=True), mc_error=0.0,
+    )  # fmt: skip
+    said = [f"Degrees of freedom: {known.why}."]
+    if method == "simulation" or formula is not None:
+        asked: dict[str, Any] = {"formula": formula}
+        asked |= {"replicates": whole(replicates, "replicates", 2)}
+        asked |= {"seed": whole(seed, "seed", 0), "n_jobs": n_jobs, "alpha": alpha}
+        answer, told = simulated.simulated_power(design, points, of, **asked)
+        said += told
+        row = {name: answer[name] for name in ("power", "type_s", "type_m", "mc_error")}
+        row |= {"effect": points, "method": "simulation"}
+        table = pd.concat([table, pd.DataFrame([row])], ignore_index=True)
+        answer |= {"method": "simulation", "seed": seed}
+    columns = ["effect", "power", "mc_error", "type_s", "type_m", "method"]
+    return StudyPower(
+        design, of, float(points), std_error=known.std_error, df=known.df, table=table[columns],
+        alpha=alpha, messages=(*said, *design.messages), **answer,
+    )  # fmt: skip
+
+
+def precision(
+    design: StudyDesign, *, of: Question = "arm", confidence: float = 0.95
+) -> StudyPrecision:
+    """How wide will the interval be, and which effect can be found at all?
+
+    Parameters
+    ----------
+    of
+        As in `power`.
+    confidence
+        The level of the interval.
+
+    Returns
+    -------
+    StudyPrecision
+
+    Examples
+    --------
+    >>> import alliance_stats as al
+    >>> design = al.StudyDesign(40, 6, 8, icc_client=0.45, icc_therapist=0.05, dropout=0.25)
+    >>> round(design.precision(of="arm").half_width, 2)
+    0.34
+    """
+    _check(design, of)
+    share(confidence)
+    known = certainty(design, of)
+    detectable = _detectable(known.std_error, known.df, 0.8, 1 - confidence)
+    half = float(half_width(known.std_error, known.df, confidence))
+    said = (f"Degrees of freedom: {known.why}.", *design.messages)
+    return StudyPrecision(design, of, half, known.std_error, known.df, detectable, confidence, said)
+
+
+def required(
+    design: StudyDesign,
+    what: Literal["n_therapists", "clients_per_therapist", "sessions", "effect"],
+    *,
+    power: float = 0.8,
+    effect: float | None = None,
+    of: Question = "arm",
+    alpha: float = 0.05,
+    standardised: bool | None = None,
+) -> StudyPower:
+    """How many therapists (or clients of each, or sessions) give the power wanted?
+
+    Everything else stays as the design has it. With ``what="effect"``, the smallest effect.
+
+    Parameters
+    ----------
+    what
+        What may change.
+    power, effect, of, alpha, standardised
+        The power wanted, and the rest as in `power`.
+
+    Returns
+    -------
+    StudyPower
+        Of the smallest design that suffices, which is its ``.design``.
+
+    Raises
+    ------
+    DesignError
+        Where no number suffices: more clients of the same therapists often do not.
+
+    Examples
+    --------
+    >>> import alliance_stats as al
+    >>> design = al.StudyDesign(40, 6, 8, icc_client=0.45, icc_therapist=0.05, dropout=0.25)
+    >>> design.required("n_therapists", power=0.8, effect=0.5).design.n_therapists
+    38
+    """
+    checked_choice("what", what, ("n_therapists", "clients_per_therapist", "sessions", "effect"))
+    share(power, "power")
+    share(alpha, "alpha")
+    _check(design, of)
+    asked: dict[str, Any] = {"of": of, "alpha": alpha, "standardised": standardised}
+    if what == "effect":
+        known = certainty(design, of)
+        found = _detectable(known.std_error, known.df, power, alpha)
+        return design.power(found, **asked | {"standardised": False})
+    if effect is None or not is_number(effect) or effect == 0:
+        raise DesignError(f"required needs effect=, a number other than 0, not {shown(effect)}.")
+    _refuse_lists(design, what)
+    points = effect * _unit(design, standardised)
+    each = design.arms if what == "n_therapists" and design.nested == "full" else 1
+
+    def changed(step: int) -> StudyDesign:
+        values: dict[str, Any] = {what: step * each}  # arms of equal size
+        return replace(design, **values)
+
+    def reached(step: int) -> float:
+        try:
+            known = certainty(changed(step), of)
+        except DesignError:
+            if step * each >= getattr(design, what):
+                raise
+            return 0.0  # too few to be a study
+        return operating(points, known.std_error, known.df, alpha)[0]
+
+    return changed(_smallest(reached, power, what)).power(effect, **asked)
+
+
+def _refuse_lists(design: StudyDesign, what: str) -> None:
+    """What is listed one by one has one size."""
+    lists = isinstance(design.caseloads, tuple), not isinstance(design.caseloads, str)
+    fixed = {
+        "n_therapists": lists[0] and "caseloads",
+        "clients_per_therapist": lists[1] and "caseloads",
+        "sessions": isinstance(design.dropout, Iterable) and "dropout",
+    }.get(what)
+    if fixed:
+        raise DesignError(
+            f"{what} cannot vary while {fixed} are listed; give {fixed} in a form that fits any "
+            "number ('equal', shares of sizes; one share that leaves)."
+        )
+
+
+def _smallest(reached: Callable[[int], float], wanted: float, what: str) -> int:
+    high = 1
+    while reached(high) < wanted:
+        high *= 2
+        if high > MOST or (what == "sessions" and high > 1000):
+            raise DesignError(
+                f"No number of {what} gives a power of {wanted:g}; the most tried gives "
+                f"{reached(high // 2):.2f}. What is too small elsewhere stays too small: usually "
+                "more therapists are needed."
+            )
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if reached(middle) >= wanted else (middle, high)
+    return high
+
+
+def operating(
+    effect: float, std_error: float, df: float, alpha: float
+) -> tuple[float, float, float]:
+    """Return power, type S and type M of a two-sided t test.
+
+    The power is from the noncentral t. Given the standard error estimated, the estimate is normal,
+    so that signs and sizes of significant estimates are a mean over the errors' chi-square.
+
+    Examples
+    --------
+    >>> [round(number, 3) for number in operating(0.1, 3.28, float("inf"), 0.05)]
+    [0.05, 0.464, 76.689]
+    """
+    from scipy import special, stats
+
+    critical, shift = float(t_quantile(1 - alpha / 2, df)), abs(effect) / std_error
+    if np.isinf(df):
+        spread = np.ones(1)
+    else:
+        at = (np.arange(2000) + 0.5) / 2000
+        spread = np.sqrt(special.chdtri(df, 1 - at) / df)
+    bound = critical * spread
+    above, below = stats.norm.sf(bound - shift), stats.norm.cdf(-bound - shift)
+    chance = float((above + below).mean())
+    size = shift * (above - below) + stats.norm.pdf(bound - shift) + stats.norm.pdf(bound + shift)
+    exact = chance
+    if np.isfinite(df):
+        upper = 1 - special.nctdtr(df, shift, critical)
+        exact = float(upper + special.nctdtr(df, shift, -critical))
+    power = exact if np.isfinite(exact) else chance
+    return power, float(below.mean()) / chance, float(size.mean()) / chance / shift
+
+
+def _detectable(std_error: float, df: float, power: float, alpha: float) -> float:
+    from scipy.optimize import brentq
+
+    def short(shift: float) -> float:
+        return operating(shift, 1.0, df, alpha)[0] - power
+
+    if power <= alpha:
+        raise DesignError(f"power must lie above alpha ({alpha:g}), not {power:g}.")
+    return float(brentq(short, 1e-6, 1e4)) * std_error
+
+
+def _unit(design: StudyDesign, standardised: bool | None) -> float:
+    use = design.standardised if standardised is None else standardised
+    return design.total_sd if use else 1.0
+
+
+def _check(design: StudyDesign, of: str) -> None:
+    """Refuse a question that the design cannot be asked."""
+    if of == "dropout":
+        raise DesignError(
+            "Power for dropout is not planned here: its power depends on a hazard and on how much "
+            "therapists differ in it. al.dropout_sample_size says how many clients a prediction "
+            "of dropout needs."
+        )
+    checked_choice("of", of, (*QUESTIONS, "dropout"))
+    if of in ("arm", "arm_by_time") and design.arms < 2:
+        raise DesignError(f"of='{of}' needs arms; the design says randomised='none'.")
+    least = {"arm_by_time": 2, "within": 2, "rupture": 3}.get(of, 1)
+    if design.sessions < least:
+        raise DesignError(f"of='{of}' needs {least} sessions or more, not {design.sessions}.")
+    if of == "gap" and design.nested == "one_arm":
+        raise DesignError("of='gap' needs a therapist for every client; one arm has none.")

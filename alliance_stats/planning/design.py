@@ -1,0 +1,341 @@
+"""A study before its data: who is planned, how alike they are, and what the plan can be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from ..core.arguments import checked_choice, finite, flag, is_number, names, shown, whole, within
+from ..core.display.columns import text
+from ..core.display.table import Table
+from ..core.drawing import look, new_axes
+from ..core.results import Result
+from ..errors import DesignError
+from ..inference.rows import tidy_rows
+from . import answers, pilot, simulated
+from .layout import Layout, checked_caseloads, checked_dropout, lay_out
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ..core.display.page import Block
+
+RANDOMISED = ("therapist", "client", "none")
+NESTED = ("full", "one_arm")
+
+
+@dataclass(frozen=True)
+class StudyDesign(Result):
+    """How many therapists, clients and sessions does my question need?
+
+    A design is a plan with every assumption in numbers; it answers `power`, `precision` and
+    `required`, simulates itself, and shows itself as a table and a picture.
+
+    Parameters
+    ----------
+    n_therapists
+        All therapists. Where only one arm has therapists (``nested="one_arm"``) they are that
+        arm's, and the other has as many clients without therapists.
+    clients_per_therapist
+        Their mean number of clients.
+    sessions
+        The sessions at which the outcome is measured; 1 for a single measurement.
+    arms, randomised
+        How many arms of equal size, and who is assigned to them: each ``"therapist"`` with all
+        clients, each ``"client"`` (therapists then work in every arm), or ``"none"`` (no arms).
+    nested
+        ``"full"``: every arm has therapists; ``"one_arm"``: one of two arms has.
+    icc_client, icc_therapist
+        Shares of the total variance of the outcome in one session (the first): between clients of
+        one therapist, and between therapists. With the residual's share they add to one.
+    slope_sd_client, slope_sd_therapist
+        SD of the change a session between clients of one therapist, and between therapists;
+        independent of the levels in the first session.
+    residual_sd
+        SD of a client's single sessions around the own course, measurement error included; the
+        unit of ``effect``.
+    caseloads
+        ``"equal"``; ``"poisson"`` (one client and a Poisson number more) or ``"geometric"`` around
+        the mean; a list with the clients of each therapist (who alternate between the arms); or
+        sizes with their shares of the therapists, ``{2: .5, 6: .5}``.
+    dropout
+        The share of clients who leave before the last session, at a constant rate; or a list with
+        the share that has left before each session, ``[0, .1, .2, .25]``. Who leaves does not
+        depend on what nobody measured (missing at random).
+    rupture_rate
+        The share of sessions with a rupture, for ``of="rupture"``.
+    standardised
+        Whether effects are given in SDs of the outcome in one session, and not in its points.
+    notes
+        Sentences of your own that belong to the plan, such as where an ICC is from.
+
+    Raises
+    ------
+    DesignError
+        Where an arm has fewer than two therapists, variances are impossible or nobody is left.
+
+    Notes
+    -----
+    The standard errors are those of generalised least squares with the variances known; the degrees
+    of freedom are those of the analysis that will be run (for arms of randomised therapists the
+    therapists minus the arms); power is from the noncentral t. The documentation derives them.
+
+    Examples
+    --------
+    >>> import alliance_stats as al
+    >>> many = al.StudyDesign(120, 2, 1, icc_client=0, icc_therapist=0.05)
+    >>> few = al.StudyDesign(40, 6, 1, icc_client=0, icc_therapist=0.05)
+    >>> [round(one.power(0.4, of="arm", standardised=True).power, 2) for one in (many, few)]
+    [0.85, 0.77]
+    """
+
+    n_therapists: int
+    clients_per_therapist: float
+    sessions: int
+    arms: int = field(default=2, kw_only=True)
+    randomised: Literal["therapist", "client", "none"] = field(default="therapist", kw_only=True)
+    nested: Literal["full", "one_arm"] = field(default="full", kw_only=True)
+    icc_client: float = field(kw_only=True)
+    icc_therapist: float = field(kw_only=True)
+    slope_sd_client: float = field(default=0.0, kw_only=True)
+    slope_sd_therapist: float = field(default=0.0, kw_only=True)
+    residual_sd: float = field(default=1.0, kw_only=True)
+    caseloads: Any = field(default="equal", kw_only=True)
+    dropout: Any = field(default=None, kw_only=True)
+    rupture_rate: float = field(default=0.06, kw_only=True)
+    standardised: bool = field(default=False, kw_only=True)
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
+
+    title = "Planned study"
+    picture = "plot"
+    power = answers.power
+    precision = answers.precision
+    required = answers.required
+    simulate = simulated.simulate
+    from_study = classmethod(pilot.from_study)
+
+    def __post_init__(self) -> None:
+        def put(name: str, value: Any) -> None:
+            object.__setattr__(self, name, value)
+
+        put("notes", tuple(names(self.notes, "notes")))
+        for name, least in (("n_therapists", 1), ("sessions", 1), ("arms", 1)):
+            put(name, whole(getattr(self, name), name, least))
+        if not is_number(self.clients_per_therapist) or self.clients_per_therapist < 1:
+            came = shown(self.clients_per_therapist)
+            raise DesignError(f"clients_per_therapist must be a number of 1 or more, not {came}.")
+        checked_choice("randomised", self.randomised, RANDOMISED)
+        checked_choice("nested", self.nested, NESTED)
+        flag(self.standardised, "standardised")
+        if self.randomised == "none":
+            put("arms", 1)
+        self._check_arms()
+        self._check_variances()
+        within(self.rupture_rate, "rupture_rate")
+        put("caseloads", checked_caseloads(self.caseloads, self.n_therapists))
+        checked_dropout(self.dropout, self.sessions)
+
+    def _check_arms(self) -> None:
+        if self.nested == "one_arm" and self.arms != 2:
+            raise DesignError("nested='one_arm' needs two arms, one of them without therapists.")
+        if self.randomised != "none" and self.arms < 2:
+            raise DesignError("A comparison needs arms=2 or more; or write randomised='none'.")
+        full = self.randomised == "therapist" and self.nested == "full"
+        least = 2 * self.arms if full else 2
+        if self.n_therapists < least:
+            raise DesignError(
+                f"n_therapists must be {least} or more, not {self.n_therapists}: with one therapist"
+                f"{' in an arm' if full else ''}, nobody can tell the therapist from the treatment."
+            )
+
+    def _check_variances(self) -> None:
+        for name in ("icc_client", "icc_therapist"):
+            value = getattr(self, name)
+            if not is_number(value) or not 0 <= value < 1:
+                raise DesignError(
+                    f"{name} is a share of the outcome's variance, from 0 to below 1, not "
+                    f"{shown(value)}."
+                )
+        both = self.icc_client + self.icc_therapist
+        if both >= 1:
+            raise DesignError(
+                f"icc_client and icc_therapist add to {both:g} and must leave a share for the "
+                "sessions themselves: both are shares of the total variance."
+            )
+        for name in ("slope_sd_client", "slope_sd_therapist"):
+            value = getattr(self, name)
+            if not is_number(value) or value < 0:
+                raise DesignError(f"{name} must be 0 or more, for it is an SD, not {shown(value)}.")
+        finite(self.residual_sd, "residual_sd", 0)
+
+    # -- what follows from it ------------------------------------------------------------------
+
+    @property
+    def total_sd(self) -> float:
+        """SD of the outcome in the first session."""
+        return float(self.residual_sd / np.sqrt(1 - self.icc_client - self.icc_therapist))
+
+    @property
+    def client_variance(self) -> float:
+        """Variance between clients of one therapist, in the first session."""
+        return self.icc_client * self.total_sd**2
+
+    @property
+    def therapist_variance(self) -> float:
+        """Variance between therapists, in the first session."""
+        return self.icc_therapist * self.total_sd**2
+
+    @property
+    def has_slopes(self) -> bool:
+        """Whether clients or therapists change at rates of their own."""
+        return self.slope_sd_client > 0 or self.slope_sd_therapist > 0
+
+    @property
+    def rupture_variance(self) -> float:
+        """Variance of whether a session has a rupture."""
+        return self.rupture_rate * (1 - self.rupture_rate)
+
+    @cached_property
+    def gone(self) -> np.ndarray:
+        """The share of clients who have left before each session."""
+        return np.array(checked_dropout(self.dropout, self.sessions))
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Who is with whom, in which arm, for how long."""
+        return lay_out(self)
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the arguments that make this design."""
+        return asdict(self)
+
+    # -- its display ---------------------------------------------------------------------------
+
+    @property
+    def messages(self) -> tuple[str, ...]:  # type: ignore[override]
+        """What the plan takes for granted."""
+        return (*self.notes, *self.assumptions())
+
+    def assumptions(self) -> list[str]:
+        """Return what the plan takes for granted, in sentences."""
+        said = [
+            f"Of the variance in one session (SD {self.total_sd:.3g}), clients of one therapist "
+            f"carry {self.icc_client:.3g}, therapists {self.icc_therapist:.3g}, and single sessions"
+            f", measurement error included, {1 - self.icc_client - self.icc_therapist:.3g}.",
+        ]
+        if self.sessions > 1:
+            change = (
+                f"differ in change a session with SDs of {self.slope_sd_client:.3g} and "
+                f"{self.slope_sd_therapist:.3g}, independent of their levels"
+            )
+            said.append(
+                f"Clients and therapists {change if self.has_slopes else 'all change alike'}; "
+                "residuals of neighbouring sessions are independent."
+            )
+        if self.gone[-1] > 0:
+            said.append(
+                f"{self.gone[-1]:.0%} leave before the last session, alike in all arms, "
+                "and what they would have said can be told from what they did (missing at random)."
+            )
+        if self.randomised == "client" and self.nested == "full":
+            said.append("Therapists do not differ in how much better one arm is than the other.")
+        mean = float(np.mean(self._sizes()))
+        if not np.isclose(mean, self.clients_per_therapist, rtol=0.02):
+            said.append(f"The caseloads given count; they hold {mean:.3g} clients on average.")
+        return said
+
+    def _sizes(self) -> np.ndarray:
+        mine = self.layout.therapist
+        return np.bincount(mine[mine >= 0])
+
+    def tidy(self) -> pd.DataFrame:
+        """Return the sizes of the plan, and the SDs it takes for granted."""
+        sizes = {
+            "therapists": self.n_therapists,
+            "clients": self.layout.n_clients,
+            "sessions": int(self.layout.length.sum()),
+        }
+        named = (("therapist_id", "therapist"), ("client_id", "client"))
+        sds = [
+            (group, f"sd {term}", value)
+            for group, level in named
+            for term, value in (
+                ("Intercept", float(np.sqrt(getattr(self, f"{level}_variance")))),
+                ("session", float(getattr(self, f"slope_sd_{level}"))),
+            )
+            if term == "Intercept" or self.sessions > 1
+        ]
+        sds.append(("Residual", "sd", float(self.residual_sd)))
+        groups, terms, values = zip(*sds, strict=True)
+        parts = [
+            tidy_rows(list(sizes), [float(size) for size in sizes.values()]),
+            tidy_rows(list(terms), list(values), effect="random", group=list(groups)),
+        ]
+        return pd.concat(parts, ignore_index=True)
+
+    def glance(self) -> pd.DataFrame:
+        """Return one row: the plan's own numbers."""
+        given = self.parameters() | {"n_clients": self.layout.n_clients}
+        return pd.DataFrame(
+            [{name: str(v) if isinstance(v, Mapping | tuple) else v for name, v in given.items()}]
+        )
+
+    def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
+        """Return who is planned in each arm, and how alike they are."""
+        layout = self.layout
+        rows = []
+        for arm in range(self.arms):
+            mine = layout.arm == arm
+            whose = layout.therapist[mine]
+            sizes = np.bincount(whose[whose >= 0]) if (whose >= 0).any() else np.zeros(1, int)
+            sizes = sizes[sizes > 0]
+            spread = (
+                "none"
+                if not len(sizes)
+                else f"{sizes.min()}" + (f" to {sizes.max()}" if sizes.max() > sizes.min() else "")
+            )
+            length = layout.length[mine]
+            rows.append(
+                {
+                    "arm": self.arm_names[arm],
+                    "therapists": str(len(sizes)),
+                    "each": spread,
+                    "clients": f"{mine.sum():,}",
+                    "length": f"{length.mean():.1f} of {self.sessions}",
+                    "rows": f"{length.sum():,}",
+                }
+            )
+        heads = ["Arm", "Therapists", "Clients each", "Clients", "Sessions a client", "Sessions"]
+        columns = [text(name, head) for name, head in zip(rows[0], heads, strict=True)]
+        frame = pd.DataFrame(rows)
+        return [
+            Table("planned", "Who is planned", frame, tuple(columns), ""),
+            self._table(self.tidy().iloc[3:], labels, "What is taken for granted"),
+        ]
+
+    @property
+    def arm_names(self) -> list[str]:
+        """What the arms are called."""
+        if self.arms == 1:
+            return ["All"]
+        names = [f"Arm {number + 1}" for number in range(self.arms)]
+        return ["Without therapists", "With therapists"] if self.nested == "one_arm" else names
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Draw how many clients of each arm are still there in each session."""
+        ax = new_axes() if ax is None else ax
+        layout, at = self.layout, np.arange(1, self.sessions + 1)
+        width = 0.8 / self.arms
+        for arm, name in enumerate(self.arm_names):
+            there = (layout.length[layout.arm == arm][:, None] >= at).sum(axis=0)
+            place = at + (arm - (self.arms - 1) / 2) * width
+            ax.bar(place, there, width * 0.95, color=look("", arm).color, label=name)
+        ax.set(xlabel="Session", ylabel="Clients", xticks=at if self.sessions <= 20 else at[::5])
+        if self.arms > 1:
+            ax.legend()
+        return ax

@@ -1,0 +1,160 @@
+"""How sure an estimate will be: generalised least squares over a planned study's own covariance.
+
+A client's sessions have the covariance ``V = residual + Z C Z'`` with ``Z = [1, time]``, those of a
+therapist's clients ``V + Z T Z'``. By Woodbury's identity the information of a therapist about
+coefficients of columns ``X`` is ``sum X'WX - R K R'`` with ``W`` the inverse of ``V``,
+``R = sum X'WZ``, ``S = sum Z'WZ`` and ``K = T (1 + S T)^-1``: sums over clients that depend on how
+long each stays only, so unequal caseloads and dropout cost nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import DesignError
+
+if TYPE_CHECKING:
+    from .design import StudyDesign
+    from .layout import Layout
+
+Array = np.ndarray
+FIXED = ("arm", "arm_by_time", "gap")
+"""Questions about columns that are the same in every study; of others only the SD is known."""
+
+
+@dataclass(frozen=True)
+class Certainty:
+    """The standard error of an estimate, its degrees of freedom, and where they come from."""
+
+    std_error: float
+    df: float
+    why: str
+
+
+def certainty(design: StudyDesign, of: str) -> Certainty:
+    """Return the standard error and df of the coefficient that answers a question."""
+    layout = design.layout
+    if of in FIXED:
+        matrix, place = _fixed_information(design, layout, of)
+        variance = float(np.linalg.inv(matrix)[place, place])
+    else:
+        variance = 1 / _random_information(design, layout, of)
+    df, why = degrees_of_freedom(design, of)
+    if df < 1:
+        raise DesignError(
+            f"The design leaves no degrees of freedom for of='{of}' ({why}); plan more therapists, "
+            "clients or sessions."
+        )
+    return Certainty(float(np.sqrt(variance)), float(df), why)
+
+
+def degrees_of_freedom(design: StudyDesign, of: str) -> tuple[float, str]:
+    """Return the df of the analysis that will be run, and in words how they are counted."""
+    layout = design.layout
+    n, J, arms = layout.n_clients, layout.n_therapists, design.arms
+    slopes = design.slope_sd_client > 0
+    if of in ("within", "rupture"):
+        rows = np.maximum(layout.length - (of == "rupture"), 0)
+        used = int((rows > 0).sum())
+        count = int(rows.sum()) - used * (1 + slopes) - 2
+        return count, f"sessions minus clients{' and their slopes' if slopes else ''} minus 2"
+    if of == "gap":
+        return J - 1, "therapists minus 1"
+    if of == "between":
+        return max(n - J - 1, J - 2), "clients minus therapists minus 1"
+    if design.nested == "one_arm":
+        return _welch(design, of), "Welch-Satterthwaite: the arm with therapists has them minus 1"
+    if design.randomised == "therapist":
+        return J - arms, "therapists minus arms"
+    return max(n - J - (arms - 1), J - arms), "clients minus therapists minus arms plus 1"
+
+
+def _welch(design: StudyDesign, of: str) -> float:
+    """Return the df of a difference between an arm of therapists and one of single clients."""
+    layout, slope = design.layout, of == "arm_by_time"
+    parts = []
+    for arm in (1, 0):
+        P, R, K = _sums(design, layout, np.ones((layout.n_clients, 1)), layout.arm == arm)
+        matrix = P - np.einsum("jab,jbc,jdc->ad", R, K, R)
+        parts.append(np.linalg.inv(matrix)[1, 1] if slope else 1 / matrix[0, 0])
+    J, single = layout.n_therapists, layout.n_clients - layout.n_therapists - 1
+    return float(sum(parts) ** 2 / (parts[0] ** 2 / (J - 1) + parts[1] ** 2 / single))
+
+
+def _fixed_information(design: StudyDesign, layout: Layout, of: str) -> tuple[Array, int]:
+    """Return the information matrix, and which of its rows answers the question."""
+    arms = 1 if of == "gap" else design.arms
+    dummies = (layout.arm[:, None] == np.arange(1, arms)).astype(float)
+    coding = np.column_stack([np.ones(layout.n_clients), dummies])
+    P, R, K = _sums(design, layout, coding, np.ones(layout.n_clients, bool))
+    matrix = P - np.einsum("jab,jbc,jdc->ad", R, K, R)
+    if of == "arm_by_time":
+        return matrix, 2 * arms - 1
+    trend = design.sessions > 1 and (of == "arm" or design.has_slopes)
+    keep = np.arange(arms + trend)  # levels of the arms, and one course over time
+    return matrix[np.ix_(keep, keep)], arms - 1
+
+
+def _sums(
+    design: StudyDesign, layout: Layout, coding: Array, which: Array
+) -> tuple[Array, Array, Array]:
+    """Return ``sum X'WX``, and each therapist's ``R`` and ``K``; columns are [1, time] x coding."""
+    A = _of_lengths(design)["A"][layout.length[which]]
+    r = coding[which]
+    k = 2 * r.shape[1]
+    P = np.einsum("nab,nk,nl->akbl", A, r, r).reshape(k, k)
+    whose = layout.therapist[which]
+    has = whose >= 0
+    R = np.zeros((layout.n_therapists, k, 2))
+    np.add.at(R, whose[has], np.einsum("nab,nk->nakb", A, r)[has].reshape(-1, k, 2))
+    return P, R, _kernel(design, layout, A[has], whose[has])
+
+
+def _kernel(design: StudyDesign, layout: Layout, A: Array, whose: Array) -> Array:
+    """Return each therapist's ``T (1 + S T)^-1``."""
+    S = np.zeros((layout.n_therapists, 2, 2))
+    np.add.at(S, whose, A)
+    T = np.diag([design.therapist_variance, design.slope_sd_therapist**2])
+    return T @ np.linalg.inv(np.eye(2) + S @ T)
+
+
+def _random_information(design: StudyDesign, layout: Layout, of: str) -> float:
+    """Return the expected information about the effect of a predictor with an SD of 1.
+
+    For a predictor drawn anew for each session (or client), the expectation of ``x'V^-1 x`` is the
+    trace of ``V^-1`` over what the predictor can differ in.
+    """
+    parts = _of_lengths(design, first=1 if of == "rupture" else 0)
+    kind = "between" if of == "between" else "within"
+    a, B, A = (parts[name][layout.length] for name in (f"a_{kind}", f"B_{kind}", "A"))
+    has = layout.therapist >= 0
+    K = _kernel(design, layout, A[has], layout.therapist[has])
+    information = a.sum() - np.einsum("nab,nba->", K[layout.therapist[has]], B[has])
+    if of == "between":  # one mean is estimated too
+        information *= 1 - 1 / layout.n_clients
+    return float(information * (design.rupture_variance if of == "rupture" else 1.0))
+
+
+def _of_lengths(design: StudyDesign, first: int = 0) -> dict[str, Array]:
+    """Return what a client contributes who stays for 0, 1, 2 ... sessions.
+
+    ``A = Z'WZ``; for a predictor that varies within (or between) clients the trace of ``W`` over
+    it, and ``B``, its part that the therapist's covariance takes away.
+    """
+    n = design.sessions + 1
+    found: dict[str, Array] = {name: np.zeros((n, 2, 2)) for name in ("A", "B_within", "B_between")}
+    found |= {"a_within": np.zeros(n), "a_between": np.zeros(n)}
+    C = np.diag([design.client_variance, design.slope_sd_client**2])
+    for length in range(first + 1, n):
+        time = np.arange(first, length, dtype=float)
+        Z = np.column_stack([np.ones(len(time)), time])
+        W = np.linalg.inv(design.residual_sd**2 * np.eye(len(time)) + Z @ C @ Z.T)
+        own = np.eye(len(time)) - 1 / len(time)
+        A, inner = Z.T @ W @ Z, Z.T @ W @ own
+        found["A"][length], found["B_within"][length] = A, inner @ inner.T
+        found["a_within"][length] = np.trace(own @ W @ own)
+        found["a_between"][length], found["B_between"][length] = A[0, 0], np.outer(A[0], A[0])
+    return found

@@ -1,0 +1,189 @@
+"""What a planned study can find: power, precision, and how large it must be, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ..core.drawing import PALE, in_percent, look, new_axes
+from ..core.results import Result
+from ..inference.rows import glance_row, tidy_rows
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ..core.display.page import Block
+    from .design import StudyDesign
+
+QUESTIONS = {
+    "arm": "the difference between arms, the same in every session",
+    "arm_by_time": "the difference between arms in change a session",
+    "within": "the effect of one SD of a client's sessions around the own mean",
+    "between": "the effect of one SD between clients",
+    "rupture": "the effect of a rupture on the next session",
+    "gap": "the mean gap, therapist minus client",
+}
+
+
+@dataclass(frozen=True)
+class StudyPower(Result):
+    """The power of a planned study for one question.
+
+    Attributes
+    ----------
+    power
+        The probability that the test is significant if the effect is what was said.
+    mc_error
+        Its Monte Carlo standard error; 0 where it was computed.
+    std_error, df
+        Of the estimate, by formula; df of the analysis that will be run.
+    type_s, type_m
+        Among significant results: the share with the wrong sign, and how many times too large the
+        estimate is on average (Gelman & Carlin 2014).
+    table
+        ``effect, power, mc_error, type_s, type_m, method``: the curve over effects, and what was
+        simulated.
+    false_positives
+        Where a model of one's own was simulated: the share significant without any effect.
+    """
+
+    design: StudyDesign
+    of: str
+    effect: float
+    power: float
+    mc_error: float
+    std_error: float
+    df: float
+    type_s: float
+    type_m: float
+    table: pd.DataFrame
+    alpha: float = 0.05
+    method: str = "analytic"
+    replicates: int = 0
+    seed: int | None = None
+    false_positives: float = float("nan")
+    messages: tuple[str, ...] = ()
+    picture = "plot"
+
+    @property
+    def title(self) -> str:  # type: ignore[override]
+        """The question in words."""
+        return f"Power for {QUESTIONS[self.of]}"
+
+    def tidy(self) -> pd.DataFrame:
+        """Return power, and what significant results will be like."""
+        values = {"power": self.power, "type_s": self.type_s, "type_m": self.type_m}
+        if self.false_positives == self.false_positives:
+            values["false_positives"] = self.false_positives
+        errors = [self.mc_error if self.replicates else float("nan")]
+        errors += [float("nan")] * (len(values) - 1)
+        return tidy_rows(list(values), list(values.values()), errors)
+
+    def term_labels(self) -> dict[str, str]:
+        """Return the words for the rows."""
+        return {
+            "power": f"Power at an effect of {self.effect:.3g}",
+            "type_s": "Wrong sign, of significant results",
+            "type_m": "Exaggeration of significant results (times)",
+            "false_positives": "Significant without any effect",
+        }
+
+    def glance(self) -> pd.DataFrame:
+        """Return one row: the question, its answer, and the sizes it rests on."""
+        fields = ("of", "effect", "power", "mc_error", "std_error", "df", "alpha", "method")
+        return glance_row(self, *fields, "replicates", "seed", **_sizes(self.design))
+
+    def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
+        """Return the answer in a sentence, and its numbers."""
+        return [self.sentence(), *super().shown(labels)]
+
+    def sentence(self) -> str:
+        """Return the sentence for a proposal."""
+        sizes = _sizes(self.design)
+        said = f"With {sizes['n_therapists']} therapists and {sizes['n_clients']} clients"
+        said += f" in {self.design.sessions} session{'s' * (self.design.sessions > 1)}"
+        how = f" ± {self.mc_error:.3f} (Monte Carlo)" if self.replicates else ""
+        return (
+            f"{said}, {QUESTIONS[self.of]}, if it is {self.effect:.3g}, is found with a power of "
+            f"{self.power:.3f}{how} (two-sided, alpha {self.alpha:g}; standard error "
+            f"{self.std_error:.3g}, {self.df:.4g} degrees of freedom)."
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """Return what sentences are filled from."""
+        by = f"simulation ({self.replicates} studies, seed {self.seed})"
+        return super().facts() | {"by": by if self.replicates else "formula"}
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Draw power over the size of the effect."""
+        ax = new_axes() if ax is None else ax
+        curve = self.table[self.table["method"] == "analytic"]
+        ax.axhline(0.8, color=PALE, linewidth=0.8)
+        ax.plot(curve["effect"], curve["power"], color=look("", 0).color, label="formula")
+        if self.replicates:
+            ax.errorbar(
+                [self.effect],
+                [self.power],
+                yerr=3 * self.mc_error,
+                color=look("", 1).color,
+                fmt=look("", 1).marker,
+                label="simulation, ± 3 Monte Carlo errors",
+            )
+            ax.legend(loc="lower right")
+        ax.set(xlabel="Effect", ylabel="Power", ylim=(0, 1.02))
+        in_percent(ax.yaxis)
+        return ax
+
+
+@dataclass(frozen=True)
+class StudyPrecision(Result):
+    """How wide the interval of a planned study will be.
+
+    Attributes
+    ----------
+    half_width
+        Half the width of the interval expected.
+    std_error, df
+        Of the estimate; df of the analysis that will be run.
+    detectable
+        The effect found with a power of 80 % in a two-sided test at 1 - `confidence`.
+    """
+
+    design: StudyDesign
+    of: str
+    half_width: float
+    std_error: float
+    df: float
+    detectable: float
+    confidence: float = 0.95
+    messages: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:  # type: ignore[override]
+        """The question in words."""
+        return f"Precision of {QUESTIONS[self.of]}"
+
+    def tidy(self) -> pd.DataFrame:
+        """Return half the interval's width, the standard error, and the detectable effect."""
+        values = [self.half_width, self.std_error, self.detectable]
+        return tidy_rows(["half_width", "std_error", "detectable"], values)
+
+    def term_labels(self) -> dict[str, str]:
+        """Return the words for the rows."""
+        return {
+            "half_width": f"Half the width of the {100 * self.confidence:g}% interval",
+            "std_error": "Standard error",
+            "detectable": "Effect found with a power of 80 %",
+        }
+
+    def glance(self) -> pd.DataFrame:
+        """Return one row: the question, its answer, and the sizes it rests on."""
+        fields = ("of", "half_width", "std_error", "df", "detectable", "confidence")
+        return glance_row(self, *fields, **_sizes(self.design))
+
+
+def _sizes(design: StudyDesign) -> dict[str, int]:
+    return {"n_therapists": design.n_therapists, "n_clients": design.layout.n_clients}

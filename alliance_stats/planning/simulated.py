@@ -1,0 +1,228 @@
+"""Studies drawn from a plan, and fitted as they will be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ..core.arguments import finite, whole
+from ..errors import DesignError
+from ..inference.distributions import t_two_sided
+from ..multilevel.fit import fitted
+from ..study import Study
+from ..study.truth import Truth
+
+if TYPE_CHECKING:
+    from .design import StudyDesign
+
+BATCH = 50
+"""Studies that share the values of a predictor (of which the sums of squares are as expected)."""
+TERMS = {"arm": "arm", "arm_by_time": "arm_time", "gap": "Intercept"}
+
+
+def simulate(design: StudyDesign, seed: int = 0, *, effect: float = 0.0) -> Study:
+    """Make one study as it is planned: does my analysis run, and what would its tables look like?
+
+    Parameters
+    ----------
+    seed
+        A whole number; the same design and seed give the same study.
+    effect
+        A difference between the last arm and the first, in points, the same in every session.
+
+    Returns
+    -------
+    Study
+        Therapists, clients with their condition, sessions, and scores of the measure ``outcome``.
+
+    Examples
+    --------
+    >>> import alliance_stats as al
+    >>> design = al.StudyDesign(8, 3, 5, icc_client=0.4, icc_therapist=0.05)
+    >>> len(design.simulate(seed=1).tables["clients"])
+    24
+    """
+    rng = np.random.default_rng(whole(seed, "seed", 0))
+    rows = design.layout.rows()
+    finite(effect, "effect")
+    score = draw(design, rows, rng) + effect * (rows["arm"] == design.arms - 1)
+    client = "C" + (rows["client_id"] + 1).astype(str).str.zfill(5)
+    therapist = ("T" + (rows["therapist_id"] + 1).astype(str).str.zfill(4)).where(
+        rows["therapist_id"] >= 0
+    )
+    keys = pd.DataFrame({"client_id": client, "session": rows["session"]})
+    arms = np.array(design.arm_names)[rows["arm"]]
+    people = keys.assign(therapist_id=therapist, condition=arms).drop_duplicates("client_id")
+    form = {"rater": "client", "measure": "outcome", "scale": "total"}
+    clients = people[["client_id", "therapist_id", "condition"]].reset_index(drop=True)
+    tables = {
+        "therapists": clients[["therapist_id"]].dropna().drop_duplicates().reset_index(drop=True),
+        "clients": clients if design.arms > 1 else clients.drop(columns="condition"),
+        "sessions": keys.assign(therapist_id=therapist),
+        "scores": keys.assign(**form, score=score, n_answered=1, n_items=1),
+    }
+    truth = Truth(parameters={"seed": seed, "effect": effect, **design.parameters()})
+    return Study(f"planned-{seed}", tables, truth=truth, synthetic=True)
+
+
+def draw(design: StudyDesign, rows: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
+    """Draw scores of one study in which nothing has an effect."""
+    client, therapist = rows["client_id"].to_numpy(), rows["therapist_id"].to_numpy()
+    time = rows["time"].to_numpy()
+    score = design.residual_sd * rng.standard_normal(len(rows))
+    for whose, variance, slope_sd in (
+        (client, design.client_variance, design.slope_sd_client),
+        (therapist, design.therapist_variance, design.slope_sd_therapist),
+    ):
+        level, slope = rng.standard_normal((2, whose.max() + 1))
+        own = np.sqrt(variance) * level[whose] + slope_sd * slope[whose] * time
+        score += np.where(whose >= 0, own, 0.0)
+    return score
+
+
+def analysis(design: StudyDesign, of: str) -> str:
+    """Return the formula of the analysis that is planned for."""
+    layout = design.layout
+    both = np.bincount(layout.therapist[layout.therapist >= 0]).max() > 1 or (
+        design.nested == "one_arm"
+    )
+    several = layout.length.max() > 1
+    fixed = {"arm": "arm", "arm_by_time": "arm + time + arm_time", "gap": "1"}.get(of, "predictor")
+    if of != "arm_by_time" and design.sessions > 1 and (of != "gap" or design.has_slopes):
+        fixed += " + time"
+    parts = [fixed]
+    if several and both:
+        parts.append(f"(1{' + time' * (design.slope_sd_client > 0)} | client_id)")
+    slope = design.slope_sd_therapist > 0
+    if design.nested == "one_arm":
+        parts.append(f"(0 + treated{' + treated_time' * slope} | therapist_id)")
+    elif both or several:
+        parts.append(f"(1{' + time' * slope} | therapist_id)")
+    if len(parts) == 1:
+        raise DesignError(
+            "With one client a therapist and one session nothing is nested; the formula's answer "
+            "is that of a t test, and there is nothing to simulate."
+        )
+    return f"score ~ {' + '.join(parts)}"
+
+
+def simulated_power(
+    design: StudyDesign,
+    effect: float,
+    of: str,
+    *,
+    formula: str | None,
+    replicates: int,
+    seed: int,
+    n_jobs: int,
+    alpha: float,
+) -> tuple[dict[str, Any], list[str]]:
+    """Return power, type S and type M of simulated studies, and what is to be told of them."""
+    from joblib import Parallel, delayed
+
+    text = analysis(design, of) if formula is None else formula
+    sizes = np.full(-(-replicates // BATCH), BATCH)
+    sizes[-1] -= sizes.sum() - replicates
+    seeds = np.random.SeedSequence(seed).spawn(len(sizes))
+    work = (
+        delayed(_batch)(design, effect, of, text, int(size), child, formula is not None)
+        for size, child in zip(sizes, seeds, strict=True)
+    )
+    found = np.concatenate(Parallel(n_jobs=n_jobs)(work))
+    good = found[np.isfinite(found[:, 1])]
+    if not len(good):
+        raise DesignError("No simulated study could be fitted; look at the formula and the design.")
+    estimate, p_value, singular, p_without = good.T
+    hit = p_value < alpha
+    power = float(hit.mean())
+    wrong = float((np.sign(estimate[hit]) != np.sign(effect)).mean()) if hit.any() else np.nan
+    size = float(np.abs(estimate[hit]).mean() / abs(effect)) if hit.any() else np.nan
+    answer = {"power": power, "type_s": wrong, "type_m": size, "replicates": len(good)}
+    answer["mc_error"] = float(np.sqrt(max(power * (1 - power), 0.25 / len(good)) / len(good)))
+    told = [f"Each simulated study was fitted with {text}."]
+    if singular.any():
+        told.append(
+            f"A variance was estimated as zero in {singular.mean():.0%} of the simulated studies."
+        )
+    if len(good) < replicates:
+        told.append(f"{replicates - len(good)} of {replicates} studies could not be fitted.")
+    if formula is not None:
+        answer["false_positives"] = float((p_without < alpha).mean())
+        told.append(
+            f"With this model {answer['false_positives']:.1%} of studies without any effect are "
+            f"significant, where {alpha:.1%} should be."
+        )
+    return answer, told
+
+
+def _batch(
+    design: StudyDesign,
+    effect: float,
+    of: str,
+    formula: str,
+    n: int,
+    seed: np.random.SeedSequence,
+    without: bool,
+) -> np.ndarray:
+    """Return estimate, p value, whether singular, and p without effect, a row a study."""
+    rng = np.random.default_rng(seed)
+    rows = design.layout.rows()
+    rows, x = _with_predictor(design, rows, of, rng)
+    term = TERMS.get(of, "predictor")
+    shift = np.ones(len(rows)) if x is None else x
+    fit = fitted(formula, rows.assign(score=draw(design, rows, rng) + effect * shift))
+    if term not in fit.names:
+        raise DesignError(
+            f"The formula must hold the term '{term}', whose effect is planned for; it has "
+            f"{', '.join(fit.names)}."
+        )
+    place = list(fit.names).index(term)
+    found = np.full((n, 4), np.nan)
+    for study in range(n):
+        score = draw(design, rows, rng)
+        found[study, :3] = _tested(fit, score + effect * shift, place)
+        if without:
+            found[study, 3] = _tested(fit, score, place)[1]
+    return found
+
+
+def _tested(fit: Any, score: np.ndarray, place: int) -> tuple[float, float, bool]:
+    again = fit.refit(score)
+    got = again.coefficients
+    if not again.converged:
+        return np.nan, np.nan, False
+    p = t_two_sided(got.params[place] / got.bse[place], got.df[place])
+    return float(got.params[place]), float(p), again.singular
+
+
+def _with_predictor(
+    design: StudyDesign, rows: pd.DataFrame, of: str, rng: np.random.Generator
+) -> tuple[pd.DataFrame, np.ndarray | None]:
+    """Return the rows with the columns of the question, and the column whose effect it is."""
+    last = (rows["arm"] == design.arms - 1).to_numpy(dtype=float)
+    treated = (rows["therapist_id"] >= 0).to_numpy(dtype=float)
+    rows = rows.assign(treated=treated, treated_time=treated * rows["time"])
+    if of in ("arm", "arm_by_time"):
+        if design.arms > 2:  # each arm against the first
+            raise DesignError("Simulations compare two arms; plan the comparison with arms=2.")
+        rows = rows.assign(arm=last, arm_time=last * rows["time"])
+        return rows, last if of == "arm" else rows["arm_time"].to_numpy()
+    if of == "gap":
+        return rows, None
+    if of == "between":
+        level = rng.standard_normal(design.layout.n_clients)
+        level = (level - level.mean()) / level.std()
+        return rows.assign(predictor=level[rows["client_id"]]), level[rows["client_id"]]
+    if of == "rupture":
+        rows = rows[rows["session"] > 1].reset_index(drop=True)
+        drawn = (rng.random(len(rows)) < design.rupture_rate).astype(float)
+    else:
+        drawn = rng.standard_normal(len(rows))
+    client = rows["client_id"].to_numpy()
+    count = np.bincount(client)
+    x = drawn - (np.bincount(client, drawn) / np.maximum(count, 1))[client]
+    if of == "within":
+        x *= np.sqrt((len(rows) - (count > 0).sum()) / (x @ x))
+    return rows.assign(predictor=x), x

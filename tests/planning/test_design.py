@@ -1,0 +1,169 @@
+"""What a plan is, asks and refuses."""
+
+import numpy as np
+import pytest
+
+import alliance_stats as al
+from alliance_stats.errors import DesignError
+
+SHARES = {"icc_client": 0.4, "icc_therapist": 0.1}
+
+
+def plan(n=12, each=4, sessions=5, **more):
+    return al.StudyDesign(n, each, sessions, **SHARES | more)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"n": 0}, "n_therapists must be a whole number of 1 or more"),
+        ({"n": 3}, "n_therapists must be 4 or more"),
+        ({"n": 1, "randomised": "none"}, "n_therapists must be 2 or more"),
+        ({"each": 0}, "clients_per_therapist must be a number of 1 or more"),
+        ({"icc_therapist": 1.2}, "icc_therapist is a share"),
+        ({"icc_client": -0.1}, "icc_client is a share"),
+        ({"icc_client": 0.7, "icc_therapist": 0.3}, "add to 1 and must leave"),
+        ({"slope_sd_client": -1}, "slope_sd_client must be 0 or more"),
+        ({"residual_sd": 0}, "residual_sd must be a finite number above 0"),
+        ({"dropout": 1}, "leaves nobody"),
+        ({"dropout": [0, 0.5, 1, 1, 1]}, "leaves nobody in session 3"),
+        ({"dropout": [1, 0.9, 0.8, 0.7, 0.6]}, "begins at 0 and never falls"),
+        ({"caseloads": [4, 4]}, "each of the 12 therapists; it lists 2"),
+        ({"caseloads": {2: 0.5}}, "must add to 1"),
+        ({"randomised": "clients"}, "Did you mean 'client'"),
+        ({"nested": "one_arm", "arms": 3}, "needs two arms"),
+        ({"arms": 1}, "arms=2 or more"),
+        ({"randomised": "none", "nested": "one_arm"}, "needs two arms"),
+    ],
+)
+def test_an_impossible_plan_is_one_sentence(more, said):
+    with pytest.raises(DesignError, match=said):
+        plan(**more)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"effect": 0}, "with no effect the power is alpha"),
+        ({"effect": 1, "of": "dropout"}, "al.dropout_sample_size"),
+        ({"effect": 1, "of": "rapture"}, "Did you mean 'rupture'"),
+        ({"effect": 1, "alpha": 5}, "alpha must be a number between 0 and 1"),
+        ({"effect": 1, "method": "simulated"}, "method must be one of"),
+        ({"effect": 1, "formula": "score ~ time + (1 | client_id)"}, "must hold the term 'arm'"),
+    ],
+)
+def test_an_impossible_question_is_one_sentence(asked, said):
+    with pytest.raises(DesignError, match=said):
+        plan().power(**asked)
+
+
+def test_questions_need_the_sessions_and_arms_that_they_are_about():
+    with pytest.raises(DesignError, match="needs 2 sessions"):
+        plan(sessions=1).power(1, of="arm_by_time")
+    with pytest.raises(DesignError, match="needs arms"):
+        plan(randomised="none").precision(of="arm")
+    with pytest.raises(DesignError, match="needs a therapist for every client"):
+        plan(nested="one_arm").precision(of="gap")
+
+
+def test_of_each_length_there_are_as_many_as_the_curve_says_in_every_arm():
+    gone = [0, 0.1, 0.1, 0.3, 0.5]
+    layout = plan(n=20, each=5, dropout=gone).layout
+    for arm in (0, 1):
+        length = layout.length[layout.arm == arm]
+        assert [(length <= s).mean() for s in range(5)] == pytest.approx(gone)
+
+
+def test_a_share_that_leaves_is_spread_at_a_constant_rate():
+    assert plan(dropout=0.25).gone == pytest.approx(1 - 0.75 ** (np.arange(5) / 4))
+
+
+@pytest.mark.parametrize("caseloads", ["poisson", "geometric", {2: 0.5, 6: 0.5}, [2, 6] * 10])
+def test_caseloads_have_their_mean(caseloads):
+    layout = plan(n=20, each=4, caseloads=caseloads).layout
+    assert layout.n_clients == pytest.approx(80, abs=4)  # ten quantiles an arm
+    assert np.bincount(layout.therapist).min() >= 1
+
+
+def test_the_arm_without_therapists_has_as_many_clients():
+    layout = plan(nested="one_arm").layout
+    assert layout.n_therapists == 12
+    assert (layout.therapist == -1).sum() == (layout.therapist >= 0).sum() == 48
+
+
+@pytest.mark.parametrize("what", ["n_therapists", "clients_per_therapist", "sessions"])
+def test_required_is_the_first_number_that_suffices(what):
+    design = plan(slope_sd_client=0.1)
+    found = design.required(what, power=0.7, effect=1.1)
+    n, step = getattr(found.design, what), 2 if what == "n_therapists" else 1
+    fewer = {"n_therapists": 12, "clients_per_therapist": 4, "sessions": 5} | {what: n - step}
+    sizes = fewer["n_therapists"], fewer["clients_per_therapist"], fewer["sessions"]
+    assert found.power >= 0.7
+    assert plan(*sizes, slope_sd_client=0.1).power(1.1).power < 0.7
+
+
+def test_the_smallest_effect_has_the_power_asked_for():
+    found = plan().required("effect", power=0.9)
+    assert found.power == pytest.approx(0.9)
+    assert plan().precision().detectable == pytest.approx(plan().required("effect").effect)
+
+
+def test_more_clients_of_few_therapists_do_not_suffice_and_that_is_said():
+    with pytest.raises(DesignError, match="more therapists are needed"):
+        plan(n=6, icc_therapist=0.2).required("clients_per_therapist", effect=0.5)
+    with pytest.raises(DesignError, match="cannot vary while caseloads are listed"):
+        plan(caseloads=[4] * 12).required("n_therapists", effect=0.5)
+    with pytest.raises(DesignError, match="needs effect="):
+        plan().required("n_therapists")
+
+
+def test_a_standardised_effect_is_in_sds_of_one_session():
+    design = plan(residual_sd=4)
+    assert design.total_sd == pytest.approx(4 / np.sqrt(0.5))
+    points = design.power(0.5 * design.total_sd).power
+    assert design.power(0.5, standardised=True).power == points
+    assert plan(residual_sd=4, standardised=True).power(0.5).power == points
+
+
+def test_simulated_power_is_that_of_the_formula_and_of_its_seed():
+    design = al.StudyDesign(16, 4, 3, **SHARES)
+    asked = {"method": "simulation", "replicates": 150}
+    found = design.power(0.6, **asked, seed=1)
+    assert abs(found.power - design.power(0.6).power) < 3 * found.mc_error
+    assert found.power == design.power(0.6, **asked, seed=1).power
+    assert list(found.table["method"].unique()) == ["analytic", "simulation"]
+
+
+def test_a_model_without_therapists_finds_what_is_not_there():
+    design = al.StudyDesign(6, 12, 3, icc_client=0.2, icc_therapist=0.3)
+    found = design.power(1, formula="score ~ arm + time + (1 | client_id)", replicates=100, seed=2)
+    assert found.false_positives > 0.2
+    assert any("without any effect" in message for message in found.messages)
+
+
+@pytest.mark.parametrize(
+    "more", [{}, {"nested": "one_arm"}, {"randomised": "none"}], ids=["full", "one arm", "none"]
+)
+def test_a_plan_simulates_a_study_that_can_be_analysed(more):
+    design = plan(dropout=0.3, **more)
+    study = design.simulate(seed=4, effect=2.0)
+    rows = study.select("outcome")
+    assert len(rows) == design.layout.length.sum()
+    assert study.synthetic
+    assert study.truth["effect"] == 2.0
+    assert ("condition" in study.tables["clients"]) == (design.arms > 1)
+
+
+def test_a_pilot_gives_a_plan_with_its_own_variances():
+    truth = al.StudyDesign(
+        60, 5, 6, icc_client=0.4, icc_therapist=0.1, residual_sd=3, randomised="none", dropout=0.2
+    )
+    found = al.StudyDesign.from_study(
+        truth.simulate(seed=3), "outcome", randomised="therapist", n_therapists=80
+    )
+    assert (found.n_therapists, found.sessions, found.randomised) == (80, 6, "therapist")
+    assert found.residual_sd == pytest.approx(3, rel=0.05)  # 1,400 sessions: 2 %
+    assert found.icc_client == pytest.approx(0.4, abs=0.08)  # 300 clients
+    assert found.icc_therapist == pytest.approx(0.1, abs=0.08)  # 60 therapists
+    assert found.gone[-1] == pytest.approx(0.2, abs=0.01)
+    assert "planned-3" in found.messages[0]

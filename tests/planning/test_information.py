@@ -1,0 +1,123 @@
+"""Standard errors and degrees of freedom of a plan, against dense matrices and pencil and paper."""
+
+import numpy as np
+import pytest
+
+import alliance_stats as al
+from alliance_stats.planning.answers import operating
+from alliance_stats.planning.information import certainty, degrees_of_freedom
+
+SHARES = {"icc_client": 0.4, "icc_therapist": 0.1}
+ROUNDING = 1e-9
+"""The same algebra in another order."""
+
+
+def dense_covariance(design, rows):
+    """The covariance of all sessions, written down in full."""
+    time = rows["time"].to_numpy()
+    V = design.residual_sd**2 * np.eye(len(rows))
+    for column, variance, slope in (
+        ("client_id", design.client_variance, design.slope_sd_client**2),
+        ("therapist_id", design.therapist_variance, design.slope_sd_therapist**2),
+    ):
+        who = rows[column].to_numpy()
+        same = (who[:, None] == who) & (who >= 0)[:, None]
+        V += same * (variance + slope * np.outer(time, time))
+    return V
+
+
+@pytest.mark.parametrize("of", ["arm", "arm_by_time"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"caseloads": [1, 5, 2, 2, 7, 1]},
+        {"randomised": "client", "dropout": [0, 0.2, 0.2, 0.5]},
+        {"nested": "one_arm", "dropout": 0.4},
+        {"arms": 3},
+    ],
+    ids=["caseloads", "clients randomised", "one arm", "three arms"],
+)
+def test_generalised_least_squares_by_therapist_is_that_of_the_dense_matrix(of, more):
+    slopes = {"slope_sd_client": 0.3, "slope_sd_therapist": 0.2}
+    design = al.StudyDesign(6, 3, 4, **SHARES, **slopes, **more)
+    rows = design.layout.rows()
+    arms = (rows["arm"].to_numpy()[:, None] == np.arange(1, design.arms)).astype(float)
+    time = rows["time"].to_numpy()
+    X = np.column_stack([np.ones(len(rows)), arms, time, arms * time[:, None]])
+    if of == "arm":
+        X = X[:, : design.arms + 1]
+    variance = np.linalg.inv(X.T @ np.linalg.solve(dense_covariance(design, rows), X))
+    place = design.arms - 1 if of == "arm" else -1
+    assert certainty(design, of).std_error == pytest.approx(
+        np.sqrt(variance[place, place]), rel=ROUNDING
+    )
+
+
+def test_one_measurement_has_the_design_effect():
+    design = al.StudyDesign(40, 6, 1, icc_client=0, icc_therapist=0.05, residual_sd=np.sqrt(0.95))
+    effect = 1 + (6 - 1) * 0.05  # of a total variance of one
+    assert certainty(design, "arm").std_error == pytest.approx(np.sqrt(2 * effect / 120))
+
+
+def test_the_variance_of_a_difference_of_slopes_is_the_textbooks():
+    slopes = {"slope_sd_client": 0.3, "slope_sd_therapist": 0.2}
+    design = al.StudyDesign(20, 5, 6, **SHARES, **slopes)
+    of_time = np.sum((np.arange(6) - 2.5) ** 2)
+    one_arm = (0.2**2 + (0.3**2 + 1 / of_time) / 5) / 10
+    assert certainty(design, "arm_by_time").std_error == pytest.approx(np.sqrt(2 * one_arm))
+
+
+@pytest.mark.parametrize("of", ["within", "between", "rupture"])
+def test_the_expected_information_of_a_predictor_is_that_of_many_draws(of):
+    slopes = {"slope_sd_client": 0.3, "slope_sd_therapist": 0.2}
+    design = al.StudyDesign(4, 3, 5, randomised="none", dropout=0.3, **SHARES, **slopes)
+    rows = design.layout.rows()
+    rows = rows[rows["session"] > 1] if of == "rupture" else rows
+    client = rows["client_id"].to_numpy()
+    rng = np.random.default_rng(1)
+    if of == "between":
+        drawn = rng.standard_normal((20_000, 12))
+        x = (drawn * np.sqrt(11 / 12))[:, client]
+    else:
+        x = rng.standard_normal((20_000, len(rows)))
+        x = rng.random(x.shape) < 0.06 if of == "rupture" else x
+        same = client[:, None] == client
+        x = x - x @ (same / same.sum(axis=0))
+    known = (x * np.linalg.solve(dense_covariance(design, rows), x.T).T).sum(axis=1).mean()
+    # 20,000 draws of a quadratic form, whose own spread is about 1/2 to 1
+    assert certainty(design, of).std_error ** -2 == pytest.approx(known, rel=0.03)
+
+
+@pytest.mark.parametrize(("n", "df"), [(6, 4), (8, 6), (7, 5), (53, 51)])
+def test_randomised_therapists_leave_therapists_minus_arms(n, df):
+    # the counts of powerlmm's own tests: 3 and 3, 4 and 4, 3 and 4, 3 and 50 therapists
+    design = al.StudyDesign(n, 3, 4, slope_sd_therapist=0.1, **SHARES)
+    for of in ("arm", "arm_by_time"):
+        assert degrees_of_freedom(design, of)[0] == df
+
+
+def test_other_questions_have_the_df_of_their_own_level():
+    design = al.StudyDesign(10, 4, 5, randomised="none", **SHARES)
+    found = {of: degrees_of_freedom(design, of)[0] for of in ("gap", "between", "within")}
+    assert found == {"gap": 9, "between": 40 - 10 - 1, "within": 200 - 40 - 2}
+
+
+def test_the_power_of_a_t_test_is_that_of_r():
+    # R 4: power.t.test(n = 20, delta = .5, sd = 1, strict = TRUE)
+    assert operating(0.5, np.sqrt(2 / 20), 38, 0.05)[0] == pytest.approx(0.337939, abs=5e-7)
+
+
+def test_signs_and_sizes_are_those_published():
+    # Gelman & Carlin (2014): effect .1, standard error 3.28
+    power, sign, size = operating(0.1, 3.28, np.inf, 0.05)
+    assert (round(power, 2), round(sign, 2), round(size)) == (0.05, 0.46, 77)
+
+
+def test_signs_and_sizes_by_t_are_those_of_drawn_estimates():
+    rng = np.random.default_rng(2)
+    estimate = 1 + rng.standard_normal(400_000)
+    error = np.sqrt(rng.chisquare(6, 400_000) / 6)
+    hit = np.abs(estimate / error) > 2.4469
+    found = operating(1, 1, 6, 0.05)
+    drawn = hit.mean(), (estimate[hit] < 0).mean(), np.abs(estimate[hit]).mean()
+    assert found == pytest.approx(drawn, rel=0.03)  # three errors of 57,000 hits, 1.2 % of them
