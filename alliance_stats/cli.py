@@ -263,6 +263,42 @@ def run(
         typer.echo(f"The notebook is in {out}")
 
 
+Design = Annotated[
+    Path, typer.Argument(help="A plan: a YAML file (see the how-to).", show_default=False)
+]
+
+
+@app.command()
+def plan(
+    design: Design,
+    out: Annotated[Path, typer.Option(help="The page to write.", show_default=False)],
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Say what a planned study can find: power, precision, assumptions, on one page."""
+    from .planning.plan_file import read_plan
+
+    read = read_plan(design)
+    read.write_page(out)
+    if not quiet:
+        typer.echo(f"{read.power.sentence()} {read.needed}\nThe page is in {out}")
+
+
+@app.command()
+def preregister(
+    design: Design,
+    out: Annotated[Path, typer.Option(help="The Word document to write.", show_default=False)],
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Write a plan in the sections of a registration, as a Word document to complete."""
+    from .planning.plan_file import read_plan
+
+    read_plan(design).write_registration(out)
+    if not quiet:
+        typer.echo(f"The form is in {out}")
+
+
 def _add_claims() -> None:
     """Offer `claims` once the ledger of claims ships."""
     stub = Path(__file__).with_name("__init__.pyi")

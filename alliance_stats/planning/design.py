@@ -11,8 +11,6 @@ import numpy as np
 import pandas as pd
 
 from ..core.arguments import checked_choice, finite, flag, is_number, names, shown, whole, within
-from ..core.display.columns import text
-from ..core.display.table import Table
 from ..core.drawing import look, new_axes
 from ..core.results import Result
 from ..errors import DesignError
@@ -244,37 +242,26 @@ class StudyDesign(Result):
             )
         if self.randomised == "client" and self.nested == "full":
             said.append("Therapists do not differ in how much better one arm is than the other.")
-        mean = float(np.mean(self._sizes()))
+        mean = float((self.layout.therapist >= 0).sum() / self.n_therapists)
         if not np.isclose(mean, self.clients_per_therapist, rtol=0.02):
             said.append(f"The caseloads given count; they hold {mean:.3g} clients on average.")
         return said
 
-    def _sizes(self) -> np.ndarray:
-        mine = self.layout.therapist
-        return np.bincount(mine[mine >= 0])
-
     def tidy(self) -> pd.DataFrame:
         """Return the sizes of the plan, and the SDs it takes for granted."""
-        sizes = {
-            "therapists": self.n_therapists,
-            "clients": self.layout.n_clients,
-            "sessions": int(self.layout.length.sum()),
+        sizes = [self.n_therapists, self.layout.n_clients, int(self.layout.length.sum())]
+        spread = {
+            ("therapist_id", "sd Intercept"): np.sqrt(self.therapist_variance),
+            ("therapist_id", "sd session"): self.slope_sd_therapist,
+            ("client_id", "sd Intercept"): np.sqrt(self.client_variance),
+            ("client_id", "sd session"): self.slope_sd_client,
+            ("Residual", "sd"): self.residual_sd,
         }
-        named = (("therapist_id", "therapist"), ("client_id", "client"))
-        sds = [
-            (group, f"sd {term}", value)
-            for group, level in named
-            for term, value in (
-                ("Intercept", float(np.sqrt(getattr(self, f"{level}_variance")))),
-                ("session", float(getattr(self, f"slope_sd_{level}"))),
-            )
-            if term == "Intercept" or self.sessions > 1
-        ]
-        sds.append(("Residual", "sd", float(self.residual_sd)))
-        groups, terms, values = zip(*sds, strict=True)
+        groups, terms = zip(*spread, strict=True)
+        values = [float(value) for value in spread.values()]
         parts = [
-            tidy_rows(list(sizes), [float(size) for size in sizes.values()]),
-            tidy_rows(list(terms), list(values), effect="random", group=list(groups)),
+            tidy_rows(["therapists", "clients", "sessions"], [float(size) for size in sizes]),
+            tidy_rows(list(terms), values, effect="random", group=list(groups)),
         ]
         return pd.concat(parts, ignore_index=True)
 
@@ -287,34 +274,17 @@ class StudyDesign(Result):
 
     def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
         """Return who is planned in each arm, and how alike they are."""
-        layout = self.layout
-        rows = []
-        for arm in range(self.arms):
+        layout, rows = self.layout, []
+        for arm, name in enumerate(self.arm_names):
             mine = layout.arm == arm
             whose = layout.therapist[mine]
-            sizes = np.bincount(whose[whose >= 0]) if (whose >= 0).any() else np.zeros(1, int)
-            sizes = sizes[sizes > 0]
-            spread = (
-                "none"
-                if not len(sizes)
-                else f"{sizes.min()}" + (f" to {sizes.max()}" if sizes.max() > sizes.min() else "")
-            )
-            length = layout.length[mine]
-            rows.append(
-                {
-                    "arm": self.arm_names[arm],
-                    "therapists": str(len(sizes)),
-                    "each": spread,
-                    "clients": f"{mine.sum():,}",
-                    "length": f"{length.mean():.1f} of {self.sessions}",
-                    "rows": f"{length.sum():,}",
-                }
-            )
-        heads = ["Arm", "Therapists", "Clients each", "Clients", "Sessions a client", "Sessions"]
-        columns = [text(name, head) for name, head in zip(rows[0], heads, strict=True)]
-        frame = pd.DataFrame(rows)
+            sizes = np.unique(whose[whose >= 0], return_counts=True)[1]
+            each = f"{sizes.min()} to {sizes.max()}" if len(sizes) else "none"
+            row = {"arm": name, "therapists": len(sizes), "clients_each": each}
+            row |= {"clients": int(mine.sum()), "sessions": int(layout.length[mine].sum())}
+            rows.append(row)
         return [
-            Table("planned", "Who is planned", frame, tuple(columns), ""),
+            self._table(pd.DataFrame(rows), labels, "Who is planned"),
             self._table(self.tidy().iloc[3:], labels, "What is taken for granted"),
         ]
 

@@ -28,7 +28,8 @@ def test_help_names_every_command_and_loads_nothing_heavy():
         "print('LOADED', sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    for command in ("demo", "report", "validate", "new", "measures", "codebook", "run"):
+    commands = ("demo", "report", "validate", "new", "measures", "codebook", "run", "plan")
+    for command in (*commands, "preregister"):
         assert f"\n  {command} " in done.stdout
     assert done.stdout.rstrip().endswith("LOADED []")
     assert done.stderr == ""
