@@ -14,7 +14,7 @@ from ..errors import DesignError
 from ..inference.distributions import half_width, t_quantile
 from . import simulated
 from .information import certainty
-from .result import QUESTIONS, StudyPower, StudyPrecision
+from .result import ASSUMED, QUESTIONS, StudyPower, StudyPrecision
 
 if TYPE_CHECKING:
     from .design import StudyDesign
@@ -93,7 +93,7 @@ def power(
         zip(("power", "type_s", "type_m"), operating(points, known.std_error, known.df, alpha),
             strict=True), mc_error=0.0,
     )  # fmt: skip
-    said = [f"Degrees of freedom: {known.why}."]
+    said = [f"Degrees of freedom: {known.why}.", *_assumed(design, of)]
     if method == "simulation" or formula is not None:
         asked: dict[str, Any] = {"formula": formula}
         asked |= {"replicates": whole(replicates, "replicates", 2)}
@@ -139,7 +139,7 @@ def precision(
     known = certainty(design, of)
     detectable = _detectable(known.std_error, known.df, 0.8, 1 - confidence)
     half = float(half_width(known.std_error, known.df, confidence))
-    said = (f"Degrees of freedom: {known.why}.", *design.messages)
+    said = (f"Degrees of freedom: {known.why}.", *_assumed(design, of), *design.messages)
     return StudyPrecision(design, of, half, known.std_error, known.df, detectable, confidence, said)
 
 
@@ -286,6 +286,18 @@ def _detectable(std_error: float, df: float, power: float, alpha: float) -> floa
     if power <= alpha:
         raise DesignError(f"power must lie above alpha ({alpha:g}), not {power:g}.")
     return float(brentq(short, 1e-6, 1e4)) * std_error
+
+
+def _assumed(design: StudyDesign, of: str) -> list[str]:
+    """Return what the question takes for granted, in sentences."""
+    said = [ASSUMED[of]] if of in ASSUMED else []
+    if of == "rupture":
+        said.append(f"A rupture comes in {design.rupture_rate:.1%} of sessions, by chance.")
+    if of == "arm_by_time" and design.slope_sd_therapist == 0:
+        said.append(
+            "Therapists' clients all change alike: the best case, so try some SD of slopes."
+        )
+    return said
 
 
 def _unit(design: StudyDesign, standardised: bool | None) -> float:

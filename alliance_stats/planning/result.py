@@ -26,6 +26,14 @@ QUESTIONS = {
     "rupture": "the effect of a rupture on the next session",
     "gap": "the mean gap, therapist minus client",
 }
+ASSUMED = {
+    "arm": "The difference between arms is the same in every session.",
+    "within": "The effect is the same for every client; where it differs, the power is lower.",
+    "rupture": "The effect is the same for every client; where it differs, the power is lower.",
+    "between": "The predictor is known without error, and clients of one therapist are not alike "
+    "in it.",
+}
+"""What a question takes for granted besides its design."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@
     python tests/benchmarks/planning.py --replicates 2000 --only within
 
 Each design is simulated and fitted with the analysis it plans; the difference should lie within
-three Monte Carlo errors. ``df`` beside the formula's are the mean Satterthwaite df of the fits.
+three Monte Carlo errors.
 """
 
 import argparse

@@ -108,6 +108,14 @@ def test_the_smallest_effect_has_the_power_asked_for():
     assert plan().precision().detectable == pytest.approx(plan().required("effect").effect)
 
 
+def test_an_answer_says_what_its_question_takes_for_granted():
+    found = plan(slope_sd_client=0.1, randomised="none").power(1, of="rupture")
+    said = " ".join(found.messages)
+    for words in ("same for every client", "6.0% of sessions", "SDs of 0.1 and 0", "carry 0.4"):
+        assert words in said
+    assert "best case" in " ".join(plan().power(1, of="arm_by_time").messages)
+
+
 def test_more_clients_of_few_therapists_do_not_suffice_and_that_is_said():
     with pytest.raises(DesignError, match="more therapists are needed"):
         plan(n=6, icc_therapist=0.2).required("clients_per_therapist", effect=0.5)

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 import alliance_stats as al
+from alliance_stats.multilevel.fit import fitted
+from alliance_stats.planning import simulated
 from alliance_stats.planning.answers import operating
 from alliance_stats.planning.information import certainty, degrees_of_freedom
 
@@ -121,3 +123,14 @@ def test_signs_and_sizes_by_t_are_those_of_drawn_estimates():
     found = operating(1, 1, 6, 0.05)
     drawn = hit.mean(), (estimate[hit] < 0).mean(), np.abs(estimate[hit]).mean()
     assert found == pytest.approx(drawn, rel=0.03)  # three errors of 57,000 hits, 1.2 % of them
+
+
+def test_an_arm_without_therapists_has_the_df_that_fits_have():
+    design = al.StudyDesign(12, 8, 5, icc_client=0.3, icc_therapist=0.2, nested="one_arm")
+    rng = np.random.default_rng(1)
+    rows, _ = simulated._with_predictor(design, design.layout.rows(), "arm", rng)
+    data = rows.assign(score=simulated.draw(design, rows, rng))
+    fit = fitted(simulated.analysis(design, "arm"), data)
+    found = [fit.refit(simulated.draw(design, rows, rng)).df["arm"] for _ in range(30)]
+    # Satterthwaite's df vary from study to study (here by about 3); their median does by 0.7
+    assert degrees_of_freedom(design, "arm")[0] == pytest.approx(np.median(found), abs=2)
