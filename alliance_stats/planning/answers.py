@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 Question = Literal["arm", "arm_by_time", "within", "between", "rupture", "dropout", "gap"]
 METHODS = ("analytic", "simulation")
-MOST = 100_000
-"""No study has more therapists, clients of one, or sessions."""
+MOST = {"n_therapists": 20_000, "clients_per_therapist": 2000, "sessions": 200}
+"""Where a search for the number required ends."""
 CURVE = np.linspace(0.1, 2, 20)
 """Effects of the curve, in units of the effect asked about."""
 
@@ -231,7 +231,7 @@ def _smallest(reached: Callable[[int], float], wanted: float, what: str) -> int:
     high = 1
     while reached(high) < wanted:
         high *= 2
-        if high > MOST or (what == "sessions" and high > 1000):
+        if high > MOST[what]:
             raise DesignError(
                 f"No number of {what} gives a power of {wanted:g}; the most tried gives "
                 f"{reached(high // 2):.2f}. What is too small elsewhere stays too small: usually "

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 RANDOMISED = ("therapist", "client", "none")
 NESTED = ("full", "one_arm")
+MOST = 1_000_000
+"""No study has more clients, and no machine should be asked for them."""
 
 
 @dataclass(frozen=True)
@@ -122,11 +124,13 @@ class StudyDesign(Result):
             object.__setattr__(self, name, value)
 
         put("notes", tuple(names(self.notes, "notes")))
-        for name, least in (("n_therapists", 1), ("sessions", 1), ("arms", 1)):
-            put(name, whole(getattr(self, name), name, least))
+        for name, most in (("n_therapists", MOST), ("sessions", 1000), ("arms", 100)):
+            put(name, whole(getattr(self, name), name, 1, most))
         if not is_number(self.clients_per_therapist) or self.clients_per_therapist < 1:
             came = shown(self.clients_per_therapist)
             raise DesignError(f"clients_per_therapist must be a number of 1 or more, not {came}.")
+        if self.n_therapists * self.clients_per_therapist > MOST:
+            raise DesignError(f"A plan has at most {MOST:,} clients.")
         checked_choice("randomised", self.randomised, RANDOMISED)
         checked_choice("nested", self.nested, NESTED)
         flag(self.standardised, "standardised")

@@ -16,7 +16,8 @@ def plan(n=12, each=4, sessions=5, **more):
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ({"n": 0}, "n_therapists must be a whole number of 1 or more"),
+        ({"n": 0}, "n_therapists must be a whole number of 1"),
+        ({"n": 900_000}, "at most 1,000,000 clients"),
         ({"n": 3}, "n_therapists must be 4 or more"),
         ({"n": 1, "randomised": "none"}, "n_therapists must be 2 or more"),
         ({"each": 0}, "clients_per_therapist must be a number of 1 or more"),
