@@ -1,13 +1,15 @@
-"""The nested mixed-model engine, from formula to result.
+"""The mixed-model engine, from formula to result.
 
 Read in this order: the folder `formula` (the language: its words are in `tokens`, what they make
 in `tree`, made by `syntax`, its meaning in `expansion`, its `functions` in a registry; `factors`
 and `terms` make columns); in `engine`, `grouping` (levels), `blocks` and `basis` (columns that
 keep their digits), `design` (each lowest unit's cross-products), `likelihood` and `elimination`
-(the sum over groups), `deviance` and `optimise`, AR(1) residuals in `residual` and
-`autocorrelated`; then `fit` and `result`, which put them together. `random_slopes` chooses which
-effects vary. `after_fit` holds what a fit can be asked, a module a question: `inference`,
-`omitted_slopes`, `profiling`, `bootstrap`, `prediction` and others.
+(the sum over groups), `deviance` and `optimise`; where groups cross or share rows, `membership`,
+`crossed` and `block` take the place of that sum; AR(1) residuals in `residual` and
+`autocorrelated`, those with a covariance of their own in `structured`; then `fit` and `result`,
+which put them together. `random_slopes` chooses which effects vary. `after_fit` holds what a fit
+can be asked, a module a question: `inference`, `omitted_slopes`, `profiling`, `bootstrap`,
+`prediction` and others.
 
 `outcomes` holds the models of yes/no, counts and ordered answers: `families`, `reading` (from data
 to a problem), `integral` and `modes` (the likelihood of some top-level groups), `maximise` (the

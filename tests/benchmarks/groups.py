@@ -172,6 +172,8 @@ estimate, and mean rank correlation of predicted with true effects; in brackets 
 
 - Wald intervals of a standard deviation are symmetric and know no zero; where the estimate is zero
   they have no width. Report the profile interval.
+- Percentiles of the bootstrap cover less than they promise: they start from an estimate that is as
+  often too small as too large.
 - The penalty is for a variance that would be estimated as zero, and for what rests on it. It makes
   the mean estimate larger than the truth where therapists are few, and changes ranks little: they
   come from the same means.
