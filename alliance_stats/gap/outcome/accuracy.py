@@ -63,7 +63,10 @@ def discrimination(
 def calibration_line(
     part: pd.DataFrame, target: str, messages: list[str], confidence: float = 0.95
 ) -> dict[str, dict[str, float]]:
-    """Return calibration intercept (at slope 1) and slope, errors clustered by therapist."""
+    """Return calibration intercept (at slope 1) and slope, errors clustered by therapist.
+
+    No multilevel model: whether forecasts hold is asked of all clients, not of one therapist's.
+    """
     forecast = part["forecast"].to_numpy()
     edge = (forecast < EDGE) | (forecast > 1 - EDGE)
     if edge.any():

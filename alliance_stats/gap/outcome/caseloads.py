@@ -10,6 +10,8 @@ import pandas as pd
 from ...errors import ColumnError, DesignError, require_columns
 from ...inference.cluster_bootstrap import percentiles
 from ...inference.rows import mean_row
+from ...multilevel.fit import fitted_outcome
+from ...multilevel.outcomes.reading import Asked
 from ...study import Study
 from ..linear import multilevel
 from ..model_rows import numeric
@@ -22,7 +24,10 @@ COLUMNS = (
 
 
 def bias_row(part: pd.DataFrame, confidence: float) -> dict[str, float]:
-    """Return forecast minus observed with its interval, therapists respected where they repeat."""
+    """Return forecast minus observed with its interval, therapists respected where they repeat.
+
+    A linear model: what is asked for is a mean difference of shares, in their unit.
+    """
     frame = part.assign(bias=part["forecast"] - part["observed"])
     clusters = frame["therapist_id"].nunique()
     if 1 < clusters < len(frame) and frame["bias"].std() > 0:
@@ -81,7 +86,7 @@ def ranks(
     table = groups[["forecast", "observed"]].mean()
     table.insert(0, "n", groups.size())
     try:
-        fit = multilevel("observed ~ 1 + (1 | therapist_id)", part, df="normal").fit
+        fit = fitted_outcome("observed ~ 1 + (1 | therapist_id)", part, Asked("binomial"))
     except DesignError:
         messages.append(
             "Therapists' outcomes cannot be shrunken and ranked: with about one client each, "
@@ -89,9 +94,7 @@ def ranks(
         )
         table[["shrunken", "rank_forecast", "rank_observed"]] = np.nan
         return table.reset_index()[list(COLUMNS)], nothing
-    assert fit is not None
-    own = fit.random_effects["therapist_id"]["Intercept"].reindex(table.index)
-    table["shrunken"] = float(fit.params["Intercept"]) + own
+    table["shrunken"] = fit.predict(table.index.to_frame()).to_numpy()
     for name, source in (("forecast", "forecast"), ("observed", "shrunken")):
         table[f"rank_{name}"] = table[source].rank(ascending=False, method="average")
     out = table.reset_index()[list(COLUMNS)]
