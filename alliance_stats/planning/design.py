@@ -61,12 +61,13 @@ class StudyDesign(Result):
         unit of ``effect``.
     caseloads
         ``"equal"``; ``"poisson"`` (one client and a Poisson number more) or ``"geometric"`` around
-        the mean; a list with the clients of each therapist (who alternate between the arms); or
-        sizes with their shares of the therapists, ``{2: .5, 6: .5}``.
+        the mean; a list with the clients of each therapist (who alternate between the arms); sizes
+        with their shares of the therapists, ``{2: .5, 6: .5}``; or a distribution of `scipy.stats`.
     dropout
         The share of clients who leave before the last session, at a constant rate; or a list with
-        the share that has left before each session, ``[0, .1, .2, .25]``. Who leaves does not
-        depend on what nobody measured (missing at random).
+        the share that has left before each session, ``[0, .1, .2, .25]``, or is still there,
+        ``[1, .9, .8, .75]``. Who leaves does not depend on what nobody measured (missing at
+        random).
     rupture_rate
         The share of sessions with a rupture, for ``of="rupture"``.
     standardised

@@ -110,6 +110,8 @@ def _quantiles(given: Any, mean: float, at: Array) -> Array:
     if isinstance(given, Mapping):
         size, part = np.array(sorted(given.items())).T
         return size[np.searchsorted(np.cumsum(part), at - 1e-9)].astype(int)
+    if hasattr(given, "ppf"):
+        return np.maximum(np.round(given.ppf(at)), 1).astype(int)
     if given == "poisson":
         return 1 + stats.poisson.ppf(at, mean - 1).astype(int)
     if given == "geometric":
@@ -134,6 +136,8 @@ def checked_caseloads(given: Any, n_therapists: int) -> Any:
         if abs(sum(parts) - 1) > 1e-6:
             raise DesignError(f"The shares of caseloads must add to 1; they add to {sum(parts):g}.")
         return {whole(size, "A caseload", 1): float(part) for size, part in given.items()}
+    if hasattr(given, "ppf"):
+        return given
     if not isinstance(given, Iterable):
         raise DesignError(
             "caseloads must be 'equal', 'poisson', 'geometric', a list with the clients of each "
@@ -154,7 +158,7 @@ def checked_dropout(given: Any, sessions: int) -> tuple[float, ...]:
     Raises
     ------
     DesignError
-        Where nobody is left, or the curve does not begin at 0 and rise.
+        Where nobody is left, or the curve neither rises from 0 nor falls from 1.
     """
     if given is None:
         return (0.0,) * sessions
@@ -171,11 +175,13 @@ def checked_dropout(given: Any, sessions: int) -> tuple[float, ...]:
             f"with the share who have left before each session, not {shown(given)}."
         )
     curve = list(given)
+    if curve and all(map(is_number, curve)) and curve[0] == 1:
+        curve = [1 - there for there in curve]
     fits = all(is_number(one) and 0 <= one <= 1 for one in curve)
     if not fits or len(curve) != sessions or curve[0] != 0 or sorted(curve) != curve:
         raise DesignError(
             f"dropout must list, for each of the {sessions} sessions, the share of clients who "
-            f"have left before it: it begins at 0 and never falls; it is {shown(curve)}."
+            f"have left before it (from 0 up) or are still there (from 1 down), not {shown(given)}."
         )
     if curve[-1] >= 1:
         raise DesignError(f"dropout leaves nobody in session {curve.index(1) + 1}.")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import alliance_stats as al
 from alliance_stats.errors import DesignError
@@ -28,7 +29,9 @@ def plan(n=12, each=4, sessions=5, **more):
         ({"residual_sd": 0}, "residual_sd must be a finite number above 0"),
         ({"dropout": 1}, "leaves nobody"),
         ({"dropout": [0, 0.5, 1, 1, 1]}, "leaves nobody in session 3"),
-        ({"dropout": [1, 0.9, 0.8, 0.7, 0.6]}, "begins at 0 and never falls"),
+        ({"dropout": [0.1, 0.2, 0.3, 0.4, 0.5]}, r"\(from 0 up\) or are still there"),
+        ({"dropout": [1, 0.9, 0.95, 0.7, 0.6]}, r"\(from 1 down\), not \[1, 0.9"),
+        ({"dropout": [1, 0.5, 0, 0, 0]}, "leaves nobody in session 3"),
         ({"caseloads": [4, 4]}, "each of the 12 therapists; it lists 2"),
         ({"caseloads": {2: 0.5}}, "must add to 1"),
         ({"randomised": "clients"}, "Did you mean 'client'"),
@@ -76,10 +79,13 @@ def test_of_each_length_there_are_as_many_as_the_curve_says_in_every_arm():
 
 
 def test_a_share_that_leaves_is_spread_at_a_constant_rate():
+    assert plan(dropout=[1, 0.9, 0.9, 0.7, 0.5]).gone == pytest.approx([0, 0.1, 0.1, 0.3, 0.5])
     assert plan(dropout=0.25).gone == pytest.approx(1 - 0.75 ** (np.arange(5) / 4))
 
 
-@pytest.mark.parametrize("caseloads", ["poisson", "geometric", {2: 0.5, 6: 0.5}, [2, 6] * 10])
+@pytest.mark.parametrize(
+    "caseloads", ["poisson", "geometric", {2: 0.5, 6: 0.5}, [2, 6] * 10, stats.poisson(4)]
+)
 def test_caseloads_have_their_mean(caseloads):
     layout = plan(n=20, each=4, caseloads=caseloads).layout
     assert layout.n_clients == pytest.approx(80, abs=4)  # ten quantiles an arm
