@@ -16,7 +16,7 @@ from .display import page
 from .display.figures import picture_of
 from .display.journal import journal_table
 from .display.sentences import findings, methods_paragraph, what_was_done
-from .display.word import write_document
+from .display.word import result_document
 from .outputs import write_whole
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class Result:
 
     def to_word(self, path: str | PathLike[str], labels: Mapping[str, str] | None = None) -> Path:
         """Write the tables and notes as a Word document in APA style."""
-        document = write_document(self.heading, self.shown(labels), self._notes())
+        document = result_document(self.heading, self.shown(labels), self._notes())
         return Path(write_whole(path, document, what="the Word document"))
 
     def text(self, labels: Mapping[str, str] | None = None) -> str:

@@ -100,8 +100,9 @@ def write_report(
     Returns
     -------
     Report
-        The folder holds ``index.html`` (self-contained), ``tables/*.csv`` and ``*.docx``,
-        ``figures/*.svg`` (with their numbers as CSV) and ``run.json``. Nothing is written unless
+        The folder holds ``index.html`` (self-contained), ``report.docx`` (the same in one
+        Word document), ``methods.md``, ``tables/*.csv``, ``figures/*.svg``, ``*.png`` (300 dpi) and
+        ``*.pdf`` (with their numbers as CSV) and ``run.json``. Nothing is written unless
         all of it is.
 
     Notes

@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from ..core.disclosure import AT_THE_TOP, NOTHING_WITHHELD
-from ..core.display.figures import to_svg
+from ..core.display.figures import for_print, mark_synthetic, mask_texts, to_svg
 from ..core.display.formatting import count
 from ..core.display.rendering import to_csv, write_frame
 from ..core.display.table import Table
-from ..core.display.word import write_word
 from ..core.outputs import keep_inputs
 from . import manifest
 from .content import Figure, Section
 from .context import Context
+from .document import methods_text, report_document
 from .naming import Names, shareable
-from .page import number_blocks, render
+from .page import render
 from .place import ACCOUNTS
 
 
@@ -32,36 +32,42 @@ def write_files(folder: Path, context: Context, sections: Sequence[Section]) -> 
     sections = [shareable(section, names, whole=private) for section in sections]
     synthetic = bool(getattr(study, "synthetic", False))
     blocks = [block for section in sections for block in section.blocks]
-    svgs = {
-        block.key: names.mask(to_svg(block.canvas, synthetic=synthetic).decode()).encode()
-        for block in blocks
-        if isinstance(block, Figure)
-    }
+    figures = [block for block in blocks if isinstance(block, Figure)]
+    for figure in figures:  # a figure travels without its page, and in kinds that hold no text
+        mask_texts(figure.canvas, names.mask)
+        if synthetic:
+            mark_synthetic(figure.canvas)
+    svgs = {figure.key: to_svg(figure.canvas) for figure in figures}
+    prints = {figure.key: for_print(figure.canvas) for figure in figures}
     for name in ("figures", "tables"):
         (folder / name).mkdir()
-    numbers = number_blocks(sections).tables
     for block in blocks:
         if isinstance(block, Figure):
             place = folder / "figures" / block.key
             place.with_suffix(".svg").write_bytes(titled(svgs[block.key], block, synthetic))
+            for kind, content in prints[block.key].items():
+                place.with_suffix(f".{kind}").write_bytes(content)
             if block.data is not None:
                 write_frame(block.data, place.with_suffix(".csv"))
         elif isinstance(block, Table):
-            place = folder / "tables" / block.key
-            to_csv(block, place.with_suffix(".csv"))
-            write_word(block, place.with_suffix(".docx"), number=numbers[block.key],
-                       synthetic=synthetic)  # fmt: skip
+            to_csv(block, (folder / "tables" / block.key).with_suffix(".csv"))
     made = _now()
+    title, sizes, footer = names.mask(study.name), facts(context), _footer(made, context)
+    pngs = {key: kinds["png"] for key, kinds in prints.items()}
+    word = report_document(title, sections, pngs, synthetic=synthetic, facts=sizes, footer=footer)
+    (folder / "report.docx").write_bytes(word)
+    told = methods_text(title, sections, footer)
+    (folder / "methods.md").write_text(told, encoding="utf-8", newline="\n", errors="replace")
     page = render(
-        title=names.mask(study.name),
+        title=title,
         synthetic=synthetic,
-        facts=facts(context),
+        facts=sizes,
         notes=[names.mask(note) for note in getattr(study, "notes", ())]
         + [AT_THE_TOP] * context.disclosure.withheld
         + [NOTHING_WITHHELD] * (private and not synthetic),
         sections=sections,
         svgs=svgs,
-        footer=_footer(made, context),
+        footer=footer,
     )
     (folder / "index.html").write_text(page, encoding="utf-8", newline="\n", errors="replace")
     _write_manifest(folder, context, sections, names, made)

@@ -44,7 +44,7 @@ def texts(folder):
             raw = re.sub(r"<style.*?</style>", " ", path.read_text(encoding="utf-8"), flags=re.S)
             said = re.findall(r'(?:aria-label|title|alt|data-[\w-]+)="([^"]*)"', raw)
             found[name] = unescape(" ".join([re.sub(r"<[^>]*>", " ", raw), *said]))
-        else:
+        elif path.suffix not in (".png", ".pdf"):  # of these the texts were replaced as drawn
             found[name] = path.read_text(encoding="utf-8")
     return found
 

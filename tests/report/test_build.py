@@ -16,11 +16,9 @@ def files(folder):
 
 def test_the_folder_holds_page_tables_figures_and_account(report):
     there = files(report.folder)
-    assert {"index.html", "run.json", "tables/gap.csv", "tables/gap.docx"} <= there
-    csvs = {name.removesuffix(".csv") for name in there if name.startswith("tables/")
-            and name.endswith(".csv")}  # fmt: skip
-    words = {name.removesuffix(".docx") for name in there if name.endswith(".docx")}
-    assert csvs == words
+    assert {"index.html", "run.json", "report.docx", "methods.md", "tables/gap.csv"} <= there
+    drawn = [name.removesuffix(".svg") for name in there if name.endswith(".svg")]
+    assert {f"{name}.{kind}" for name in drawn for kind in ("png", "pdf")} <= there
     assert {"figures/flow.svg", "figures/alliance-course.svg", "figures/dropout.svg"} <= there
 
 
@@ -127,7 +125,8 @@ def test_a_file_and_a_link_are_no_place_for_a_report(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("room", "step"), [(writing, "render"), (writing, "write_word"), (build, "move_into_place")]
+    ("room", "step"),
+    [(writing, "render"), (writing, "report_document"), (build, "move_into_place")],
 )
 def test_whatever_fails_half_way_leaves_nothing(study, tmp_path, monkeypatch, room, step):
     def fail(*args, **kwargs):

@@ -6,10 +6,11 @@ from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 
 import alliance_stats as al
 from alliance_stats.core.display import columns as col
-from alliance_stats.core.display.figures import inline_svg, to_svg
+from alliance_stats.core.display.figures import for_print, inline_svg, mask_texts, to_svg
 from alliance_stats.core.display.table import Table
 from alliance_stats.core.drawing import figure_of, house_style, new_axes
 from alliance_stats.report.build import make_section
@@ -307,3 +308,30 @@ def test_the_numbers_of_the_report_are_those_of_the_functions(study, report):
     for name, row in classes.iterrows():
         if name in ("none", "repaired", "unrepaired", "censored"):
             assert row["n"] == counts.get(name, 0)
+
+
+def test_texts_of_a_figure_are_replaced_before_it_is_drawn_in_any_kind():
+    ax = new_axes()
+    ax.plot([0, 1], [0, 1], label="Ann B")
+    ax.set_title("Course of Ann B")
+    ax.set_xticks([0, 1], ["Ann B", "others"])
+    ax.text(0.5, 0.5, "Ann B")
+    ax.legend()
+    figure = figure_of(ax)
+    mask_texts(figure, Names(["Ann B"]).mask)
+    assert b"Ann B" not in to_svg(figure)
+    texts = [text.get_text() for text in figure.findobj(Text)]
+    assert "Course of \u2026" in texts
+    assert not any("Ann B" in text for text in texts)
+
+
+def test_figures_for_print_are_the_same_bytes_and_carry_no_date():
+    def drawn():
+        ax = new_axes()
+        ax.plot([0, 1], [0, 1])
+        return for_print(figure_of(ax))
+
+    first, second = drawn(), drawn()
+    assert first == second
+    assert first["png"].startswith(b"\x89PNG")
+    assert b"CreationDate" not in first["pdf"]

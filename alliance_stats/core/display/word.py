@@ -21,28 +21,29 @@ FONT, POINTS = "Times New Roman", 11
 
 def write_word(table: Table, path: Path, *, number: int, synthetic: bool = False) -> None:
     """Write one table as a document of its own."""
-    document = _document(table.title, synthetic)
-    _add_table(document, table, number)
-    path.write_bytes(_bytes(document))
+    document = new_document(table.title, synthetic=synthetic)
+    add_table(document, table, number)
+    path.write_bytes(document_bytes(document))
 
 
-def write_document(heading: str, blocks: Sequence[Table | str], notes: Sequence[str]) -> bytes:
+def result_document(heading: str, blocks: Sequence[Table | str], notes: Sequence[str]) -> bytes:
     """Return a document of what a result shows: paragraphs, numbered tables, notes."""
-    document = _document(heading, synthetic=False)
-    document.add_paragraph().add_run(_clean(heading)).bold = True
+    document = new_document(heading)
+    document.add_paragraph().add_run(clean(heading)).bold = True
     number = 0
     for block in blocks:
         if isinstance(block, str):
-            document.add_paragraph(_clean(block))
+            document.add_paragraph(clean(block))
         else:
             number += 1
-            _add_table(document, block, number)
+            add_table(document, block, number)
     for note in notes:
-        document.add_paragraph(_clean(note), style="List Bullet")
-    return _bytes(document)
+        document.add_paragraph(clean(note), style="List Bullet")
+    return document_bytes(document)
 
 
-def _document(title: str, synthetic: bool) -> Any:
+def new_document(title: str, *, synthetic: bool = False) -> Any:
+    """Return an empty document in the house's style, without author and date."""
     from docx import Document
     from docx.shared import Pt
 
@@ -54,20 +55,21 @@ def _document(title: str, synthetic: bool) -> Any:
     properties.author = properties.last_modified_by = ""
     properties.created = properties.modified = EPOCH
     properties.revision = 1
-    properties.title = _clean(title)
+    properties.title = clean(title)
     if synthetic:
         document.add_paragraph().add_run("Synthetic data: nobody in this table exists.").bold = True
     return document
 
 
-def _add_table(document: Any, table: Table, number: int) -> None:
+def add_table(document: Any, table: Table, number: int) -> None:
+    """Add a table with number and title above and its note below."""
     document.add_paragraph().add_run(f"Table {number}").bold = True
-    document.add_paragraph().add_run(_clean(table.title)).italic = True
+    document.add_paragraph().add_run(clean(table.title)).italic = True
     _add_grid(document, table)
     _add_note(document, table)
 
 
-def _bytes(document: Any) -> bytes:
+def document_bytes(document: Any) -> bytes:
     """Return the document in bytes that tell what is in it, and not when it was made."""
     stream, written = io.BytesIO(), io.BytesIO()
     document.save(stream)
@@ -107,7 +109,7 @@ def _fill(row: Any, texts: Sequence[str], columns: Sequence[Column]) -> None:
     }
     for cell, text, column in zip(row.cells, texts, columns, strict=True):
         paragraph = cell.paragraphs[0]
-        paragraph.add_run(_clean(text))
+        paragraph.add_run(clean(text))
         paragraph.alignment = sides[column.align]
         paragraph.paragraph_format.space_after = Pt(2)
 
@@ -140,9 +142,9 @@ def _add_note(document: Any, table: Table) -> None:
     if said:
         paragraph = document.add_paragraph()
         paragraph.add_run("Note. ").italic = True
-        paragraph.add_run(_clean(said))
+        paragraph.add_run(clean(said))
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """Return the text without the characters XML cannot hold."""
     return _NOT_XML.sub("", text)

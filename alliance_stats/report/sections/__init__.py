@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..content import Section
 from ..context import Context
-from . import alliance, change, data, dropout, gap, ruptures
+from . import alliance, change, data, dropout, gap, outcome, ruptures
 from .draft import Draft
 
 
@@ -22,6 +22,7 @@ class Entry:
 
 SECTIONS = (
     Entry("data", "The data", data.build),
+    Entry("outcome", "Alliance and outcome", outcome.build),
     Entry("alliance", "Alliance over sessions", alliance.build),
     Entry("ruptures", "Ruptures and repairs", ruptures.build),
     Entry("dropout", "Dropout", dropout.build),
@@ -29,7 +30,7 @@ SECTIONS = (
     Entry("change", "Outcome change", change.build),
 )
 
-FIRST_TOLD = ("dropout", "change", "ruptures", "gap", "alliance", "data")
+FIRST_TOLD = ("dropout", "change", "ruptures", "gap", "alliance", "outcome", "data")
 """The order in which sections ask what they may show: what readers look for comes first.
 
 Where two numbers cannot both be shown, the later one is withheld.
