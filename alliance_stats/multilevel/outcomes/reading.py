@@ -10,7 +10,7 @@ import pandas as pd
 
 from ...core.arguments import checked_choice
 from ...errors import ColumnError, DesignError, did_you_mean, listing, plural
-from ..engine.batches import Array, Indices
+from ..engine.batches import Array
 from ..engine.design import Design, make_design
 from ..engine.grouping import CrossedGrouping
 from ..formula.factors import learn_outcome
@@ -19,9 +19,10 @@ from ..formula.table import Table
 from ..formula.terms import INTERCEPT
 from ..formula.tree import Name
 from .families import Binomial, ExtraZeros, Family, NegativeBinomial, Outcome, Poisson
-from .integral import Piece, Shape
+from .integral import Shape
 from .maximise import Problem
 from .ordinal import Ordinal
+from .pieces import pieces_of
 
 LINKS = {
     "binomial": ("logit", "probit", "cloglog"),
@@ -33,8 +34,6 @@ FAMILIES = ("gaussian", *LINKS)
 COUNTS = ("poisson", "negative_binomial")
 ZEROS = ("none", "inflated", "hurdle")
 MOST_EFFECTS = 3  # correlated effects of a client; the nodes are a power of their number
-PIECE = 120_000  # rows times points worked on together; they fit a processor's cache
-EQUAL = 0.75  # rows left, of 4,000, below which equal rows are counted instead of repeated
 OFFSET = "(offset)"
 
 
@@ -104,7 +103,7 @@ class Model:
     def with_outcome(self, values: Array) -> Model:
         """Return the same model of another outcome."""
         outcome = replace(self.outcome, y=values)
-        pieces = _pieces(
+        pieces = pieces_of(
             self.design, self.family, outcome, self.offset, self.X, self.Z, _above(self.design)
         )
         return replace(self, outcome=outcome, problem=Problem(self.family, self.shape, pieces))
@@ -148,7 +147,7 @@ def read_model(
     scale = _root_mean_squares(X)
     Z, effect_scale, shape = _random(design, len(names), len(family.own_names), asked)
     X, Z = X / scale, Z / effect_scale
-    pieces = _pieces(design, family, outcome, shift, X, Z, _above(design))
+    pieces = pieces_of(design, family, outcome, shift, X, Z, _above(design))
     problem = Problem(family, shape, pieces)
     return Model(asked, design, family, outcome, shift, X, Z, scale, effect_scale, names, problem)
 
@@ -401,82 +400,3 @@ def _above(design: Design) -> int:
 def _root_mean_squares(columns: Array) -> Array:
     size = np.sqrt((columns**2).mean(axis=0))
     return np.where(size > 0, size, 1.0)
-
-
-# -- pieces --------------------------------------------------------------------------------------
-
-
-def _pieces(
-    design: Design,
-    family: Family,
-    outcome: Outcome,
-    offset: Array,
-    X: Array,
-    Z: Array,
-    above: int,
-) -> list[Piece]:
-    """Sort the rows by unit, count equal ones, and cut between top-level groups."""
-    grouping = design.grouping
-    units = grouping.units
-    weights = np.ones(design.n) if design.weights is None else design.weights
-    constants = weights * family.constant(outcome)
-    order = np.argsort(units, kind="stable")
-    kept, counts = _counted(order, units, (outcome.y, outcome.trials, offset, *X.T, *Z.T))
-    weights = np.add.reduceat(weights[order], counts)
-    units = units[kept]
-    starts = np.flatnonzero(np.diff(units, prepend=-1))
-    parents = grouping.starts[0] if grouping.starts else None
-    firsts = np.arange(len(starts)) if parents is None else parents
-    size = PIECE // 16
-    rows_before = starts[firsts]
-    _, cuts = np.unique(rows_before // size, return_index=True)
-    constant = float(constants.sum())
-    pieces = []
-    for number, first in enumerate(cuts):
-        last = cuts[number + 1] if number + 1 < len(cuts) else len(firsts)
-        unit_from, unit_to = firsts[first], (firsts[last] if last < len(firsts) else len(starts))
-        row_from = starts[unit_from]
-        row_to = starts[unit_to] if unit_to < len(starts) else len(kept)
-        rows = kept[row_from:row_to]
-        pieces.append(
-            Piece(
-                outcome=outcome.rows(rows),
-                X=X[rows],
-                Z=Z[rows],
-                offset=offset[rows],
-                weights=weights[row_from:row_to],
-                constant=constant if number == 0 else 0.0,
-                starts=starts[unit_from:unit_to] - row_from,
-                parents=None if parents is None else firsts[first:last] - unit_from,
-                above=above,
-            )
-        )
-    return pieces
-
-
-def _counted(order: Indices, units: Indices, columns: Sequence[Array]) -> tuple[Indices, Indices]:
-    """Return one row for each set of equal rows of a unit, and where each set begins in order.
-
-    `order` is changed in place so that equal rows are neighbours.
-    """
-    every = np.arange(len(order))
-    sample = order[:4000]
-    if len(_codes(sample, units, columns)[1]) > EQUAL * len(sample):
-        return order, every
-    codes, _ = _codes(order, units, columns)
-    sort = np.argsort(codes, kind="stable")
-    order[:] = order[sort]
-    begins = np.flatnonzero(np.diff(codes[sort], prepend=-1))
-    return order[begins], begins
-
-
-def _codes(rows: Indices, units: Indices, columns: Sequence[Array]) -> tuple[Indices, Array]:
-    """Number the sets of equal rows, units first."""
-    codes = units[rows].astype(np.int64)
-    for column in columns:
-        if column[0] == column[-1] and (column == column[0]).all():
-            continue
-        own, values = pd.factorize(column[rows], sort=False)
-        codes, _ = pd.factorize(codes * len(values) + own, sort=True)
-    codes, labels = pd.factorize(codes, sort=True)
-    return codes, labels
