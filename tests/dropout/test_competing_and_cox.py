@@ -286,3 +286,17 @@ def test_ends_left_out_unknown_ends_and_gaps_are_told():
         )
     with pytest.raises(al.DesignError, match="No therapy ended"):
         al.fit_competing_hazards("event ~ session", data.assign(ended_as=""))
+
+
+def test_separation_beside_therapists_is_refused_with_its_end():
+    rng = np.random.default_rng(4)
+    rows = pd.DataFrame(
+        {"session": np.tile(np.arange(1, 9), 60), "therapist_id": np.repeat(range(12), 40)}
+    )
+    rows["ended_as"] = rng.choice(["", "dropout", "completed"], 480, p=[0.7, 0.15, 0.15])
+    rows["marker"] = (rows["ended_as"] == "completed") & (rows["session"] > 4)
+    rows = rows.assign(marker=rows["marker"].astype(int))
+    with pytest.raises(al.DesignError, match="Ended as 'completed': 'marker' tells yes and no"):
+        al.fit_competing_hazards(
+            "event ~ session + marker + (1 | therapist_id)", rows, ends="completed"
+        )

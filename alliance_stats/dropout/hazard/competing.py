@@ -158,13 +158,13 @@ def fit_competing_hazards(
             f"Nobody ended as {listing(absent) or 'asked'}; the ends in the data are "
             f"{listing(there, 9)}."
         )
-    fits = {
-        end: fit_dropout_hazard(
-            formula, data.assign(event=(data["ended_as"] == end).astype(int)),
-            link=link, cluster=cluster,
-        )
-        for end in chosen
-    }  # fmt: skip
+    fits = {}
+    for end in chosen:
+        rows = data.assign(event=(data["ended_as"] == end).astype(int))
+        try:
+            fits[end] = fit_dropout_hazard(formula, rows, link=link, cluster=cluster)
+        except DesignError as error:
+            raise DesignError(f"Ended as '{end}': {error}") from error
     said = _once(fits)
     others = [f"{end} ({counts[end]})" for end in there if end not in chosen]
     left_out = ""
