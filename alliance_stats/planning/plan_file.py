@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.display.page import Block, whole
-from ..core.display.word import write_document
+from ..core.display.word import result_document
 from ..core.outputs import write_whole
 from ..core.yaml_reading import read_yaml
 from ..errors import DesignError, did_you_mean, listing
@@ -104,7 +104,7 @@ class PlanFile:
             blocks += [f"{question}: {answer}" for question, answer in answers.items()]
         blocks += [*design.shown(), "ASSUMPTIONS"]
         heading = f"Registration: {self.words.get('title', 'a planned study')}"
-        document = write_document(heading, blocks, self.power.messages)
+        document = result_document(heading, blocks, self.power.messages)
         self._write(path, document, "the Word document")
 
     def _write(self, path: str | PathLike[str], content: bytes, what: str) -> None:

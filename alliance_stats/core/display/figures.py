@@ -51,10 +51,14 @@ def mask_texts(canvas: Canvas, mask: Callable[[str], str]) -> None:
         for axis in (axes.xaxis, axes.yaxis):
             named = axis.get_major_formatter()  # makes its texts anew whenever it is drawn
             if isinstance(named, FixedFormatter | FuncFormatter | StrCategoryFormatter):
-                axis.set_major_formatter(lambda value, pos, named=named: mask(named(value, pos)))
+                axis.set_major_formatter(_masked(named, mask))
     for found in canvas.findobj(Text):
         if isinstance(found, Text) and mask(found.get_text()) != found.get_text():
             found.set_text(mask(found.get_text()))
+
+
+def _masked(named: Any, mask: Callable[[str], str]) -> Callable[[float, int | None], str]:
+    return lambda value, pos: mask(named(value, pos))
 
 
 def mark_synthetic(canvas: Canvas) -> None:

@@ -50,8 +50,8 @@ def model_blocks(context: Context, draft: Draft) -> list[Block]:
         fit, "outcome-model", words=words, disclosure=context.disclosure,
         alliance=alliance.title, outcome=outcome.title, rater=alliance.rater,
     )  # fmt: skip
-    told = fit.tidy().set_index("term")
-    own, usual = (_effect(told.loc[term]) for term in (WITHIN, BETWEEN))
+    tidy = fit.tidy()
+    own, usual = (_effect(tidy[tidy["term"] == term].iloc[0]) for term in (WITHIN, BETWEEN))
     draft.headline = (
         f"With an alliance one point higher than the client's usual, {outcome.title} at the next "
         f"session differs by {own}."

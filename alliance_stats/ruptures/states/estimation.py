@@ -286,7 +286,7 @@ class _Search:
                     break
             options = {"gtol": FLAT, "maxiter": MOST_STEPS if number else first}
             if curvature is not None:
-                options["hess_inv0"] = curvature
+                options["hess_inv0"] = curvature  # type: ignore[assignment]
             self.tries, self.best = 0, (np.inf, values)
             try:
                 found = minimize(
