@@ -83,7 +83,8 @@ def power(
             f"effect must be a number other than 0, not {shown(effect)}: with no effect the power "
             "is alpha, however large the study."
         )
-    points = effect * _unit(design, standardised)
+    unit = _unit(design, standardised)
+    points = effect * unit
     known = certainty(design, of)
     table = pd.DataFrame(
         [(e, *operating(e, known.std_error, known.df, alpha)) for e in points * CURVE],
@@ -94,6 +95,8 @@ def power(
             strict=True), mc_error=0.0,
     )  # fmt: skip
     said = [f"Degrees of freedom: {known.why}.", *_assumed(design, of)]
+    if unit != 1:
+        said.insert(0, f"The effect of {effect:g} SD of one session is {points:.3g} points.")
     if method == "simulation" or formula is not None:
         asked: dict[str, Any] = {"formula": formula}
         asked |= {"replicates": whole(replicates, "replicates", 2)}

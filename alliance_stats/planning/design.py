@@ -284,7 +284,8 @@ class StudyDesign(Result):
             mine = layout.arm == arm
             whose = layout.therapist[mine]
             sizes = np.unique(whose[whose >= 0], return_counts=True)[1]
-            each = f"{sizes.min()} to {sizes.max()}" if len(sizes) else "none"
+            ends = sorted({int(sizes.min()), int(sizes.max())}) if len(sizes) else ["none"]
+            each = " to ".join(map(str, ends))
             row = {"arm": name, "therapists": len(sizes), "clients_each": each}
             row |= {"clients": int(mine.sum()), "sessions": int(layout.length[mine].sum())}
             rows.append(row)

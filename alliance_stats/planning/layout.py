@@ -114,7 +114,7 @@ def _quantiles(given: Any, mean: float, at: Array) -> Array:
         return np.maximum(np.round(given.ppf(at)), 1).astype(int)
     if given == "poisson":
         return 1 + stats.poisson.ppf(at, mean - 1).astype(int)
-    if given == "geometric":
+    if given == "geometric" and mean > 1:
         return stats.geom.ppf(at, 1 / mean).astype(int)
     return np.diff(np.round(np.arange(len(at) + 1) * mean)).astype(int)
 

@@ -92,6 +92,15 @@ def test_caseloads_have_their_mean(caseloads):
     assert np.bincount(layout.therapist).min() >= 1
 
 
+@pytest.mark.parametrize("caseloads", ["equal", "poisson", "geometric"])
+def test_a_mean_of_one_client_is_one_client_each(caseloads):
+    design = plan(each=1, caseloads=caseloads)
+    assert design.layout.n_clients == 12
+    one = 0.8 + 0.2 + 1 / 5  # variance of a client's mean: client, therapist, five sessions
+    assert design.precision().std_error == pytest.approx(np.sqrt(4 * one / 12))
+    assert "1 to" not in design.summary()
+
+
 def test_the_arm_without_therapists_has_as_many_clients():
     layout = plan(nested="one_arm").layout
     assert layout.n_therapists == 12
@@ -136,7 +145,9 @@ def test_a_standardised_effect_is_in_sds_of_one_session():
     design = plan(residual_sd=4)
     assert design.total_sd == pytest.approx(4 / np.sqrt(0.5))
     points = design.power(0.5 * design.total_sd).power
-    assert design.power(0.5, standardised=True).power == points
+    found = design.power(0.5, standardised=True)
+    assert found.power == points
+    assert found.messages[0] == "The effect of 0.5 SD of one session is 2.83 points."
     assert plan(residual_sd=4, standardised=True).power(0.5).power == points
 
 
