@@ -65,11 +65,11 @@ class SourceFile:
     sheet
         The sheet's name; empty for other files.
     kind
-        ``csv``, ``tsv``, ``sav``, ``xlsx`` or ``parquet``.
+        ``csv``, ``tsv``, ``sav``, ``dta``, ``xlsx`` or ``parquet``.
     columns
         The file's own column names, in file order (the position gives the spreadsheet letter).
     encoding
-        Of a text or SPSS file, as it was read; empty where there is none.
+        Of a text, SPSS or Stata file, as it was read; empty where there is none.
     sha256
         Of the bytes that were read; empty for what was never a file.
     """

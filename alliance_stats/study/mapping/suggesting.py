@@ -122,7 +122,7 @@ def _files(path: Path) -> list[tuple[str, str, pd.DataFrame]]:
         raise ReadError(
             f"The folder '{path}' holds no file that can be read.",
             rule="missing_file",
-            hint=f"Expected files such as {listing(['.csv', '.sav', '.xlsx', '.parquet'])}.",
+            hint=f"Expected files such as {listing(['.csv', '.sav', '.dta', '.xlsx', '.parquet'])}.",
         )
     return [each for file in paths for each in _sheets(file, file.relative_to(path).as_posix())]
 

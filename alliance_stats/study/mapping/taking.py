@@ -68,7 +68,8 @@ class Takings:
                 yield SetAside(table, "a row that no source takes", left, file.file)
 
     def _left(self, file: SourceFile) -> np.ndarray:
-        return np.setdiff1d(self.rows[file], np.concatenate([r for _, r in self.taken[file]]))
+        rows = self.rows[file]
+        return rows[~np.isin(rows, np.concatenate([r for _, r in self.taken[file]]))]
 
 
 def _same_use(one: SourceSpec, other: SourceSpec) -> bool:

@@ -15,6 +15,7 @@ KINDS = {
     ".txt": "csv",
     ".sav": "sav",
     ".zsav": "sav",
+    ".dta": "dta",
     ".xlsx": "xlsx",
     ".xlsm": "xlsx",
     ".parquet": "parquet",
@@ -25,6 +26,7 @@ KIND_WORDS = {
     "csv": "a text table",
     "tsv": "a text table",
     "sav": "an SPSS file",
+    "dta": "a Stata file",
     "xlsx": "an Excel workbook",
     "parquet": "a parquet file",
     "xls": "an old or password-protected Excel workbook",
@@ -33,9 +35,14 @@ KIND_WORDS = {
     "gzip": "a compressed file",
     "rdata": "an R data file",
 }
+WITHOUT_HEADER = ("sav", "dta", "parquet")
+"""Kinds whose first case is row 1."""
+
 _MAGIC = (
     (b"$FL2", "sav"),
     (b"$FL3", "sav"),
+    (b"<stata", "dta"),
+    *((bytes([release, order, 1]), "dta") for release in range(104, 116) for order in (1, 2)),
     (b"PAR1", "parquet"),
     (b"PK\x03\x04", "xlsx"),
     (b"\xd0\xcf\x11\xe0", "xls"),
@@ -77,7 +84,7 @@ def kind_of(file: Path) -> str:
     if kind is None:
         raise ReadError(
             f"The file '{file.name}' has the ending '{file.suffix}'; expected one of "
-            f"{listing(['.csv', '.tsv', '.sav', '.xlsx', '.parquet'])}.",
+            f"{listing(['.csv', '.tsv', '.sav', '.dta', '.xlsx', '.parquet'])}.",
             rule="wrong_extension",
             hint="Export the table as one of these.",
         )

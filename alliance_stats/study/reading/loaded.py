@@ -52,7 +52,7 @@ class Loaded:
     rows
         For each row of the frame, its row in the file as the file's own program counts it.
     kind
-        ``csv``, ``tsv``, ``sav``, ``xlsx`` or ``parquet``.
+        ``csv``, ``tsv``, ``sav``, ``dta``, ``xlsx`` or ``parquet``.
     columns
         The file's columns in file order, a repeated name made unique (``"wai5 (2)"``).
     notes

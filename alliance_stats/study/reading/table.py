@@ -37,18 +37,18 @@ def read_table(
 
     Missing words (``NA``, ``N/A``, ``#NULL!``, ``#VALUE!``, ``.``, blanks), decimal commas,
     byte-order marks and the further header rows of REDCap and Qualtrics are dealt with. Codes
-    stay values. SPSS user-missing values become missing. Numbers with leading zeros and numbers
+    stay values. User-missing values of SPSS and Stata become missing. Numbers with leading zeros and numbers
     of more than 15 digits are ids and stay text. A column is numeric only if each of its cells
     is a number; otherwise it stays text, cell for cell.
 
     Parameters
     ----------
     path
-        A ``.csv``, ``.tsv``, ``.sav``, ``.xlsx`` or ``.parquet`` file.
+        A ``.csv``, ``.tsv``, ``.sav``, ``.dta``, ``.xlsx`` or ``.parquet`` file.
     sheet
         Name (or position from 0) of the sheet of a workbook; the first with content otherwise.
     encoding
-        Of a text or SPSS file. Found from the file where left out; ``.attrs`` says which.
+        Of a text, SPSS or Stata file. Found from the file where left out; ``.attrs`` says which.
     delimiter
         Of a text file. Found from the file where left out.
     decimal
@@ -185,10 +185,10 @@ def _state(file: Path) -> tuple[int, int]:
 def _load_kind(file: Path, kind: str, sheet: str | int | None, conventions: Conventions) -> Loaded:
     missing = conventions.missing_words
     missing = (MISSING_WORDS if missing is None else missing) | {""}
-    if kind == "sav":
-        from .spss import read_spss
+    if kind in ("sav", "dta"):
+        from .labelled import read_labelled
 
-        return read_spss(file, conventions)
+        return read_labelled(file, kind, conventions)
     if kind == "xlsx":
         from .sheets import read_sheet
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...core.outputs import keep_inputs, write_whole
 from ..origin import Problem, SourceFile
+from ..reading.kinds import WITHOUT_HEADER
 from ..reading.table import fingerprint
 from .problem_words import ISSUE_COLUMNS, all_rows, in_counts, rows_in_words
 from .source_cells import records
@@ -199,15 +200,15 @@ def _copy(
     comments = _Comments(sheet)
     line = -1
     for number, cells in records(folder, source):
-        header = number <= (0 if source.kind in ("sav", "parquet") else 1)
+        header = number <= (0 if source.kind in WITHOUT_HEADER else 1)
         if large and not header and number not in marks.rows:
             continue
-        line = line + 1 if large else number - (source.kind not in ("sav", "parquet"))
+        line = line + 1 if large else number - (source.kind not in WITHOUT_HEADER)
         _copy_row(sheet, formats, source, marks, comments, (line, number, header, large), cells)
     sheet.freeze_panes(1, 1 if large else 0)
     if large:
         return f"{label} has {size:,} rows: the sheet '{name}' shows only those with problems."
-    moved = " (case 1 is in row 2)" if source.kind in ("sav", "parquet") else ""
+    moved = " (case 1 is in row 2)" if source.kind in WITHOUT_HEADER else ""
     return f"The sheet '{name}' is a copy of {label} with the problems marked{moved}."
 
 

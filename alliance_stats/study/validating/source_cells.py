@@ -16,7 +16,7 @@ HEADER_SEARCH = 20  # records in which the header of a text file is looked for
 def records(folder: Path, source: SourceFile) -> Iterator[Record]:
     """Yield each record of the file with its number as the file's own program counts it.
 
-    The header of a text file or sheet is record 1 (as in the file); an SPSS or parquet file has
+    The header of a text file or sheet is record 1 (as in the file); an SPSS, Stata or parquet file has
     none, so its column names come as record 0.
     """
     path = folder / source.file
@@ -72,10 +72,11 @@ def _number(cell: str) -> Any:
 
 
 def _frame(path: Path, source: SourceFile) -> Iterator[Record]:
-    if source.kind == "sav":
+    if source.kind in ("sav", "dta"):
         import pyreadstat
 
-        frame, _ = pyreadstat.read_sav(str(path), user_missing=True)
+        read = {"sav": pyreadstat.read_sav, "dta": pyreadstat.read_dta}[source.kind]
+        frame, _ = read(str(path), user_missing=True)
     else:
         import pandas as pd
 

@@ -1,8 +1,9 @@
-"""SPSS files: values, value labels, variable labels, user-missing codes, dates and times."""
+"""SPSS and Stata files: values, labels of values and variables, missing codes, dates and times."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,21 +13,26 @@ import pandas as pd
 
 from ...errors import ReadError
 from ..origin import Problem
+from .kinds import KIND_WORDS
 from .loaded import Conventions, Loaded, empty_notes
 
-_EPOCH = np.datetime64("1582-10-14T00:00:00", "us")
+_EPOCH = {"sav": np.datetime64("1582-10-14", "us"), "dta": np.datetime64("1960-01-01", "us")}
 _DATES = ("DATE", "ADATE", "EDATE", "JDATE", "SDATE", "DATETIME", "YMDHMS")
 _TIMES = ("TIME", "DTIME", "MTIME")
+_STATA_DATES = {"td": ("DATE", 86_400.0), "d": ("DATE", 86_400.0), "tc": ("DATETIME", 0.001)}
+"""Stata's letters for a date: SPSS's word, and the seconds of one unit. Its other dates (with leap
+seconds, by week, month or quarter) stay the numbers that they are."""
 _LAST_SECOND = 1e12
 """Thirty thousand years; beyond it a number of seconds is no time."""
 
+PROGRAMS = {"sav": "SPSS", "dta": "Stata"}
 _OPEN_END = 1e300
 """SPSS writes LOWEST and HIGHEST of a range as the ends of the floating-point numbers."""
 
 
-def read_spss(path: Path, conventions: Conventions) -> Loaded:
-    """Read a ``.sav`` or ``.zsav`` file; user-missing values become missing and are counted."""
-    raw, meta = _read(path, conventions.encoding)
+def read_labelled(path: Path, kind: str, conventions: Conventions) -> Loaded:
+    """Read a file of SPSS or Stata; user-missing values become missing and are counted."""
+    raw, meta = _read(path, kind, conventions.encoding)
     names = [str(name) for name in raw.columns]
     notes = empty_notes() | {
         "encoding": str(getattr(meta, "file_encoding", "") or ""),
@@ -38,14 +44,16 @@ def read_spss(path: Path, conventions: Conventions) -> Loaded:
             for name, labels in meta.variable_value_labels.items()
         },
     }
-    columns = {
-        name: _column(raw[name], name, meta, notes)  # a date, a time, numbers or text
-        for name in names
-    }
+    if kind == "dta":
+        raw, formats = _as_spss_has_it(raw, meta, notes)
+    else:
+        formats = meta.original_variable_types
+        raw = pd.DataFrame({n: _without_user_missing(raw[n], n, meta, notes) for n in names})
+    columns = {name: _column(raw[name], formats.get(name, ""), _EPOCH[kind]) for name in names}
     frame = pd.DataFrame(columns, index=pd.RangeIndex(len(raw)))
     rows = np.arange(1, len(raw) + 1, dtype=np.int32)
     faults = tuple(fault for name in names for fault in _lost_times(raw[name], frame[name], name))
-    return Loaded(frame, rows, "sav", tuple(names), notes=notes, faults=faults)
+    return Loaded(frame, rows, kind, tuple(names), notes=notes, faults=faults)
 
 
 def _lost_times(raw: pd.Series, read: pd.Series, name: str) -> Iterator[Problem]:
@@ -66,13 +74,40 @@ def _lost_times(raw: pd.Series, read: pd.Series, name: str) -> Iterator[Problem]
         )
 
 
-def _read(path: Path, encoding: str | None) -> tuple[pd.DataFrame, Any]:
+def _as_spss_has_it(
+    raw: pd.DataFrame, meta: Any, notes: dict[str, Any]
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return Stata's columns with dates in seconds and ``.a`` to ``.z`` missing, and their formats."""
+    formats = {}
+    columns = {}
+    for name, column in raw.items():
+        if meta.readstat_variable_types[name].startswith("string"):
+            columns[name] = column
+            continue
+        numbers = pd.to_numeric(column, errors="coerce")
+        letters = column[numbers.isna() & column.notna()].map(".{}".format)
+        if len(letters):
+            notes["user_missing"][name] = sorted(set(letters))
+            notes["user_missing_counts"][name] = letters.value_counts().sort_index().to_dict()
+        words = notes["value_labels"].get(name, {})
+        if words:
+            notes["value_labels"][name] = {
+                f".{code}" if isinstance(code, str) else code: word for code, word in words.items()
+            }
+        letter = re.match(r"%-?(t[cd]|d)", meta.original_variable_types[name])
+        formats[name], unit = _STATA_DATES[letter[1]] if letter else ("", 1)
+        columns[name] = numbers * unit
+    return pd.DataFrame(columns, index=raw.index), formats
+
+
+def _read(path: Path, kind: str, encoding: str | None) -> tuple[pd.DataFrame, Any]:
     import pyreadstat
 
+    read = {"sav": pyreadstat.read_sav, "dta": pyreadstat.read_dta}[kind]
     attempts = [encoding] if encoding else [None, "cp1252", "latin1"]
     for attempt in attempts:
         try:
-            frame, meta = pyreadstat.read_sav(
+            frame, meta = read(
                 str(path), encoding=attempt, user_missing=True, disable_datetime_conversion=True
             )
         except Exception as error:
@@ -80,21 +115,22 @@ def _read(path: Path, encoding: str | None) -> tuple[pd.DataFrame, Any]:
             if "encoding" not in reason and "unicode" not in reason.lower():
                 break
         else:
-            return _checked(frame, meta, path)
+            return _checked(frame, meta, path, PROGRAMS[kind])
     raise ReadError(
-        f"The SPSS file '{path.name}' cannot be read: {_in_words(reason)}",
+        f"The {PROGRAMS[kind]} file '{path.name}' cannot be read: "
+        f"{_in_words(reason, KIND_WORDS[kind])}",
         rule="unreadable_file",
-        hint="Open it in SPSS (or PSPP, jamovi) and save it again, or copy it again from where "
-        "it came.",
+        hint=f"Open it in {PROGRAMS[kind]} (or jamovi) and save it again, or copy it again from "
+        "where it came.",
     )
 
 
-def _checked(frame: pd.DataFrame, meta: Any, path: Path) -> tuple[pd.DataFrame, Any]:
+def _checked(frame: pd.DataFrame, meta: Any, path: Path, program: str) -> tuple[pd.DataFrame, Any]:
     """Refuse a file that holds fewer cases than its own header says, or a nameless variable."""
     nameless = [n for n, name in enumerate(frame.columns, start=1) if not isinstance(name, str)]
     if nameless:
         raise ReadError(
-            f"Variable {nameless[0]} of the SPSS file '{path.name}' has no name that can be read: "
+            f"Variable {nameless[0]} of the {program} file '{path.name}' has no name that can be read: "
             "the file is damaged.",
             rule="unreadable_file",
             hint="Copy it again from where it came.",
@@ -102,7 +138,7 @@ def _checked(frame: pd.DataFrame, meta: Any, path: Path) -> tuple[pd.DataFrame, 
     expected = getattr(meta, "number_rows", None)
     if expected is not None and expected >= 0 and expected != len(frame):
         raise ReadError(
-            f"The SPSS file '{path.name}' says it has {expected} cases, but only {len(frame)} "
+            f"The {program} file '{path.name}' says it has {expected} cases, but only {len(frame)} "
             "could be read: it is cut off.",
             rule="truncated_file",
             hint="Copy it again from where it came.",
@@ -110,10 +146,10 @@ def _checked(frame: pd.DataFrame, meta: Any, path: Path) -> tuple[pd.DataFrame, 
     return frame, meta
 
 
-def _in_words(reason: str) -> str:
+def _in_words(reason: str, file: str) -> str:
     known = {
         "file": "it ends before all its cases are there, or is damaged.",
-        "parse": "it is damaged, or not an SPSS file.",
+        "parse": f"it is damaged, or not {file}.",
         "allocate": "it is damaged (it asks for more memory than there is).",
     }
     lowered = reason.lower()
@@ -122,7 +158,7 @@ def _in_words(reason: str) -> str:
     for word in ("allocate", "parse", "file"):
         if word in lowered:
             return known[word]
-    return "it is damaged, or not an SPSS file."
+    return f"it is damaged, or not {file}."
 
 
 def _labels(meta: Any) -> dict[str, str]:
@@ -130,13 +166,13 @@ def _labels(meta: Any) -> dict[str, str]:
     return {name: str(label) for name, label in pairs if label}
 
 
-def _column(series: pd.Series, name: str, meta: Any, notes: dict[str, Any]) -> pd.Series:
-    kind = str(meta.original_variable_types.get(name, "")).rstrip("0123456789.")
-    values = _without_user_missing(series, name, meta, notes)
+def _column(values: pd.Series, format: str, epoch: np.datetime64) -> pd.Series:
+    """Return a date, a time, numbers, or text."""
+    kind = format.rstrip("0123456789.")
     if kind in _DATES:
-        return pd.Series(_EPOCH + _seconds(values), name=name)
+        return pd.Series(epoch + _seconds(values), name=values.name)
     if kind in _TIMES:
-        return pd.Series(_seconds(values), name=name)
+        return pd.Series(_seconds(values), name=values.name)
     if pd.api.types.is_numeric_dtype(values.dtype):
         return values.astype("float64")
     blank = values.isna() | (values.astype(object).astype(str).str.strip() == "")
@@ -144,7 +180,7 @@ def _column(series: pd.Series, name: str, meta: Any, notes: dict[str, Any]) -> p
 
 
 def _seconds(values: pd.Series) -> np.ndarray:
-    """Return SPSS seconds as differences of time, to the microsecond."""
+    """Return seconds as differences of time, to the microsecond."""
     seconds = values.to_numpy(dtype="float64", na_value=np.nan)
     known = np.isfinite(seconds) & (np.abs(seconds) < _LAST_SECOND)
     micro = np.where(known, np.round(np.where(known, seconds, 0) * 1e6), 0).astype("int64")
