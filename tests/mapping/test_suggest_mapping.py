@@ -124,7 +124,11 @@ def test_the_text_says_what_to_check_and_what_was_not_placed():
 
 def test_without_a_client_the_draft_says_so():
     draft = al.suggest_mapping(pd.DataFrame({"a": [1, 2], "b": [3, 4]}))
-    assert draft.doubts == ("no column was found that names the client; add client_id:",)
+    assert draft.doubts[0] == (
+        "no column was found that names the client; add client_id:, or "
+        'client_id: "{row}" where each row is another client'
+    )
+    assert draft.doubts[1].startswith("no answer and no score of a known instrument was found")
     assert draft["sources"] == [{"file": "data.csv"}]
 
 

@@ -80,3 +80,26 @@ def test_events_may_count_the_sessions(tmp_path, name):
     draft, study = export(tmp_path, rows, columns)
     assert draft["sources"][0]["recode"]["session"][name.format(2)] == 2
     assert study.sessions["session"].tolist() == [1, 2, 3] * 7
+
+
+def test_rows_without_instruments_are_of_clients_or_of_sessions(tmp_path):
+    columns = ["record_id", "redcap_event_name", "age", "date_at_visit", "mark"]
+    rows = [
+        row
+        for c in (1, 2, 3)
+        for row in (
+            {"record_id": c, "redcap_event_name": f"enrolment_arm_{c % 2 + 1}", "age": 30 + c},
+            {"record_id": c, "redcap_event_name": "visit_1_arm_1", "date_at_visit": "2026-01-05"},
+            {"record_id": c, "redcap_event_name": "visit_2_arm_1", "date_at_visit": "2026-01-12"},
+            {"record_id": c, "redcap_event_name": "closing_arm_1", "mark": "x"},
+        )
+    ]
+    draft, study = export(tmp_path, rows, columns)
+    assert [source["where"]["redcap_event_name"] for source in draft["sources"]] == [
+        ["enrolment_arm_2", "enrolment_arm_1"], ["visit_1_arm_1", "visit_2_arm_1"],
+    ]  # fmt: skip
+    assert "only the first event of each client" in draft.doubts[0]
+    assert any("not drafted" in why for name, why in draft.unplaced.items() if "mark" in name)
+    assert study.clients["age"].tolist() == [31, 32, 33]
+    assert study.sessions["session"].tolist() == [1, 2] * 3
+    assert study.sessions["date"].notna().all()

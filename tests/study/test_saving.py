@@ -190,3 +190,16 @@ def test_words_that_mean_missing_elsewhere_stay_words(tmp_path):
     folder = al.Study("words", {"clients": clients}).save(tmp_path / "x")
     assert frictionless_errors(folder) == []
     assert al.open_study(folder).clients["remark"].tolist() == words
+
+
+def test_a_study_without_therapists_comes_back_without_them(tmp_path):
+    study = al.Study(
+        name="without",
+        tables={
+            "clients": pd.DataFrame({"client_id": ["a", "b"]}),
+            "sessions": pd.DataFrame({"client_id": ["a", "a", "b"], "session": [1, 2, 1]}),
+        },
+    )
+    again = al.open_study(study.save(tmp_path / "saved"))
+    assert again.clients.columns.tolist() == ["client_id"]
+    assert again.equals(study)

@@ -385,8 +385,20 @@ def test_an_end_long_after_the_last_session(examine, tables):
     )
     assert (problem.level, problem.row, problem.table) == ("warning", 5, "terminations")
     assert len(kept["terminations"]) == len(ends)
-    near, _ = examine(terminations=changed(ends, 4, "last_session", last + 4))
-    assert only(near, "end_long_after_last_session").level == "info"
+    for later in (1, 4):
+        near, _ = examine(terminations=changed(ends, 4, "last_session", last + later))
+        assert only(near, "end_long_after_last_session").level == "info"
+
+
+def test_a_study_in_which_nothing_was_measured(examine, tables):
+    empty = {name: frame.iloc[:0] for name, frame in tables.items()}
+    report, _ = examine(**empty)
+    assert only(report, "nothing_measured").level == "warning"
+    people = ("clients", "therapists", "sessions")
+    report, _ = examine(**{name: empty[name] for name in tables if name not in people})
+    problem = only(report, "nothing_measured")
+    assert problem.level == "info"
+    assert problem.message.startswith("The study holds no answer and no score")
 
 
 # -- answers --------------------------------------------------------------------------------
@@ -682,7 +694,9 @@ def test_a_change_of_therapist_counts_rows_of_the_file_and_says_what_models_take
     )
     issue = al.validate(tmp_path).issues.iloc[0]
     assert issue["message"] == "Client a is under 2 therapists: t1 (1 row) and t2 (1 row)."
-    assert "one therapist a client, the one of the table 'clients'" in issue["hint"]
+    assert "scores stand under the therapist of their session" in issue["hint"]
+    chosen = al.open_study(tmp_path).select("phq-9")
+    assert chosen["therapist_id"].tolist() == ["t1", "t2", "t1", "t2"]
     told = handovers(al.open_study(tmp_path).tables)
     assert told[0].startswith("2 clients (a, b) had 2 sessions with another therapist")
 
@@ -747,3 +761,23 @@ def test_a_path_in_the_users_own_folder_is_found(tmp_path, monkeypatch):
     with pytest.raises(al.AllianceStatsError, match=r"'saved\.sav' is the name of a file"):
         study.save(tmp_path / "saved.sav")
     assert not (tmp_path / "saved.sav").exists()
+
+
+def test_scores_of_a_card_that_cannot_be_read_are_no_duplicates(tmp_path):
+    (tmp_path / "measures").mkdir()
+    (tmp_path / "measures" / "mood.yaml").write_text("id: mood\nitems: [\n")
+    (tmp_path / "a.csv").write_text("pid,sess,good,bad\n1,1,5,4\n1,2,4,3\n")
+    (tmp_path / "study.yaml").write_text(
+        "name: s\nsources:\n- file: a.csv\n  client_id: pid\n  session: sess\n  measures:\n"
+        "  - {measure: mood, rater: client, score: good}\n"
+        "  - {measure: mood, rater: client, score: bad}\n"
+    )
+    rules = set(al.validate(tmp_path).issues["rule"])
+    assert rules == {"faulty_card", "unknown_measure"}
+
+
+def test_a_date_that_comes_along_is_no_range(tmp_path):
+    (tmp_path / "a.csv").write_text("pid,born,income\n1,1983-09-23,100-200\n2,02-04-2005,0-100\n")
+    (tmp_path / "study.yaml").write_text("name: s\nsources:\n- {file: a.csv, client_id: pid}\n")
+    told = al.validate(tmp_path).issues
+    assert told.loc[told["rule"] == "number_as_text", "column"].tolist() == ["income"]

@@ -46,7 +46,7 @@ ROLES: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "date",
-        r"(?:session|sess|sitzungs|visit)?(?:date|datum|fecha|day|tag)",
+        r"(?:session|sess|sitzungs|visit)?(?:date|datum|fecha|day|tag)|date(?:of|at)?(?:session|visit)",
         r"(?:start|recorded|completion)date",
     ),
     ("attended", r"attended|attendance|came|present|anwesend|aanwezig|presence|asistio", ""),

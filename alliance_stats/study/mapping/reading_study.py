@@ -167,7 +167,7 @@ def _from_package(path: Path, raw: RawStudy) -> list[tuple[SourceSpec, Conventio
     if not package:
         return []
     raw.name = name_of(package, path)
-    raw.options |= options_of(package)
+    raw.options |= options_of(package) | {"saved": True}
     sources, problems = sources_of(package, path)
     raw.problems += problems
     return sources

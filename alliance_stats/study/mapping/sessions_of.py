@@ -27,7 +27,10 @@ from .wide import (
 _EXACT = 2.0**53
 """From here on a float does not hold each whole number."""
 
-_HINT = "Add client_id: with the name of the column of clients to the source in study.yaml."
+_HINT = (
+    "Add client_id: with the name of the column of clients to the source in study.yaml, or "
+    'client_id: "{row}" where each row is another client.'
+)
 
 
 def read_open_source(source: Source) -> None:

@@ -14,7 +14,7 @@ from ..reading import load, read_table
 from ..reading.kinds import KINDS
 from .draft import MappingDraft, one_line
 from .families import Guess, guess_measures
-from .kinds_of_rows import Kind, kinds_of_rows
+from .kinds_of_rows import EVENT, Kind, kinds_of_rows
 from .names import ROLES, maybe_session, roles_of, tool_of
 from .tables_guess import TableGuess, guess_table, may_end
 from .values import dates, whole_numbers
@@ -109,6 +109,12 @@ def suggest_mapping(frame_or_path: pd.DataFrame | str | os.PathLike[str]) -> Map
         placed |= {f"{prefix}{column}": what for column, what in sorting.placed.items()}
         unplaced |= {f"{prefix}{column}": why for column, why in sorting.unplaced.items()}
         doubts += [f"{prefix}{doubt}" for doubt in sorting.doubts]
+    if not any({"measures", "table"} & set(source) for source in sources):
+        doubts.append(
+            "no answer and no score of a known instrument was found, and without one there is "
+            "nothing to analyse; if a column holds one, write measures: (an instrument of your own "
+            "needs a card in the folder measures)"
+        )
     return MappingDraft({"name": name, "sources": sources}, unplaced, tuple(doubts), placed)
 
 
@@ -122,7 +128,7 @@ def _files(path: Path) -> list[tuple[str, str, pd.DataFrame]]:
         raise ReadError(
             f"The folder '{path}' holds no file that can be read.",
             rule="missing_file",
-            hint=f"Expected files such as {listing(['.csv', '.sav', '.dta', '.xlsx', '.parquet'])}.",
+            hint=f"Expected files such as {listing(['.csv', '.sav', '.dta', '.xlsx'])}.",
         )
     return [each for file in paths for each in _sheets(file, file.relative_to(path).as_posix())]
 
@@ -189,24 +195,42 @@ def _said(value: Any) -> str:
 def _of_one_kind(sorting: _Sorting, kind: Kind) -> bool:
     """Say in a source which rows it takes; return whether it is of any use.
 
-    Rows without measures are of clients, if each has one.
+    Rows without measures are of clients or of sessions, if each has one; of events, the first of
+    each client tells of the client.
     """
-    source = sorting.source
+    source, where, frame = sorting.source, dict(kind.where), kind.frame
     if "client_id" not in source and "table" not in source:
         return False
-    if "measures" not in source and "table" not in source:
-        source.pop("session", None)
-        source.pop("occasion", None)
-        if kind.frame[source["client_id"]].duplicated().any():
-            return False
-    elif kind.recode:
-        source["recode"] = source.get("recode", {}) | kind.recode
     if kind.by_event == "session" and "occasion" in source:
         source["session"] = source.pop("occasion")
-    along = [name for name in sorting.unplaced if tool_of(name) != "REDCap"]
+    recode = kind.recode
+    if "measures" not in source and "table" not in source:
+        client = source["client_id"]
+        if kind.by_event == "occasion" and frame[client].duplicated().any():
+            first = frame.drop_duplicates(client)[EVENT].unique().tolist()
+            frame = frame[frame[EVENT].isin(first)].dropna(axis=1, how="all")
+            where[EVENT] = first if len(first) > 1 else first[0]
+            sorting.doubts.append(
+                "no instrument was found; only the first event of each client is drafted, as what "
+                f"is known of clients ({listing(first)})"
+            )
+            sorting.unplaced |= {
+                name: "nothing says what it is, and its events are not drafted"
+                for name in sorting.unplaced
+                if name not in frame and not tool_of(name)
+            }
+        if not frame[client].duplicated().any():
+            source.pop("session", None)
+            source.pop("occasion", None)
+            recode = {}
+        elif "session" not in source or frame.duplicated([client, source["session"]]).any():
+            return False
+    if recode:
+        source["recode"] = source.get("recode", {}) | recode
+    along = [name for name in sorting.unplaced if tool_of(name) != "REDCap" and name in frame]
     source["carry"] = along or False
     rest = {key: source.pop(key) for key in list(source) if key not in ("file", "sheet")}
-    source |= {"where": kind.where} | rest
+    source |= {"where": where} | rest
     return True
 
 
@@ -311,7 +335,10 @@ def _roles(
     if {"session", "occasion"} <= set(roles):
         doubts.append(f"'{roles.pop('occasion')}' may name occasions; sessions are taken")
     if "client_id" not in roles:
-        doubts.append("no column was found that names the client; add client_id:")
+        doubts.append(
+            "no column was found that names the client; add client_id:, or "
+            'client_id: "{row}" where each row is another client'
+        )
     elif not {"session", "occasion"} & set(roles) and frame[roles["client_id"]].duplicated().any():
         doubts.append(
             f"ids in '{roles['client_id']}' are there several times, and no column says when; add "

@@ -77,7 +77,7 @@ def _lost_times(raw: pd.Series, read: pd.Series, name: str) -> Iterator[Problem]
 def _as_spss_has_it(
     raw: pd.DataFrame, meta: Any, notes: dict[str, Any]
 ) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Return Stata's columns with dates in seconds and ``.a`` to ``.z`` missing, and their formats."""
+    """Return Stata's columns with dates in seconds and ``.a`` to ``.z`` missing; and formats."""
     formats = {}
     columns = {}
     for name, column in raw.items():
@@ -130,8 +130,8 @@ def _checked(frame: pd.DataFrame, meta: Any, path: Path, program: str) -> tuple[
     nameless = [n for n, name in enumerate(frame.columns, start=1) if not isinstance(name, str)]
     if nameless:
         raise ReadError(
-            f"Variable {nameless[0]} of the {program} file '{path.name}' has no name that can be read: "
-            "the file is damaged.",
+            f"Variable {nameless[0]} of the {program} file '{path.name}' has no name that can be "
+            "read: the file is damaged.",
             rule="unreadable_file",
             hint="Copy it again from where it came.",
         )

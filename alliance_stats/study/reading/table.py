@@ -37,9 +37,9 @@ def read_table(
 
     Missing words (``NA``, ``N/A``, ``#NULL!``, ``#VALUE!``, ``.``, blanks), decimal commas,
     byte-order marks and the further header rows of REDCap and Qualtrics are dealt with. Codes
-    stay values. User-missing values of SPSS and Stata become missing. Numbers with leading zeros and numbers
-    of more than 15 digits are ids and stay text. A column is numeric only if each of its cells
-    is a number; otherwise it stays text, cell for cell.
+    stay values. User-missing values of SPSS and Stata become missing. Numbers with leading zeros
+    and numbers of more than 15 digits are ids and stay text. A column is numeric only if each of
+    its cells is a number; otherwise it stays text, cell for cell.
 
     Parameters
     ----------

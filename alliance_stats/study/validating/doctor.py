@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -123,21 +124,24 @@ class _Examination:
             self._leave_out()
 
     def report(self) -> ValidationReport:
+        told = tuple(self.teller.told())
+        if not any(problem.level == "error" for problem in told):
+            told += tuple(self._nothing_measured())
         return ValidationReport(
             name=self.raw.name,
             folder=self.raw.folder,
-            problems=tuple(self.teller.told()),
+            problems=told,
             rows=self._rows(),
             files=tuple(self.raw.files),
         )
 
     def kept(self) -> dict[str, pd.DataFrame]:
-        """Return the canonical tables with whole numbers as integers."""
-        return {
-            name: _settled(frame, name)
-            for name, frame in self.view.frames.items()
-            if name in TABLES
-        }
+        """Return the canonical tables with whole numbers as integers; a saved study as it was."""
+        frames = {name: self.view.frames[name] for name in self.view.frames if name in TABLES}
+        clients = self.raw.tables.get("clients")
+        if self.raw.options.get("saved") and clients is not None and "therapist_id" not in clients:
+            frames["clients"] = frames["clients"].drop(columns="therapist_id")
+        return {name: _settled(frame, name) for name, frame in frames.items()}
 
     # -- before the rules -------------------------------------------------------------------
 
@@ -242,6 +246,26 @@ class _Examination:
     def _count(self, table: str, rule: str, rows: int) -> None:
         reasons = self.aside.setdefault(table, {})
         reasons[rule] = reasons.get(rule, 0) + rows
+
+    def _nothing_measured(self) -> Iterator[Problem]:
+        """Tell of a study that has nobody or nothing in it, where no error says why."""
+        filled = {table for table, frame in self.view.frames.items() if len(frame)}
+        if not filled:
+            yield Problem(
+                "warning",
+                "nothing_measured",
+                "The study holds no row of any table: there is nothing to analyse yet.",
+                "Fill its files, or name those that are filled under sources: in study.yaml.",
+            )
+        elif filled <= {"therapists", "clients", "sessions", "terminations"}:
+            yield Problem(
+                "info",
+                "nothing_measured",
+                "The study holds no answer and no score: who took part, and for how long, can be "
+                "described, and nothing else.",
+                "If a column holds one, name it under measures: of its source in study.yaml; an "
+                "instrument that is not known needs a card in the study's folder 'measures'.",
+            )
 
     # -- the account of rows ----------------------------------------------------------------
 

@@ -16,8 +16,8 @@ HEADER_SEARCH = 20  # records in which the header of a text file is looked for
 def records(folder: Path, source: SourceFile) -> Iterator[Record]:
     """Yield each record of the file with its number as the file's own program counts it.
 
-    The header of a text file or sheet is record 1 (as in the file); an SPSS, Stata or parquet file has
-    none, so its column names come as record 0.
+    The header of a text file or sheet is record 1 (as in the file); an SPSS, Stata or parquet file
+    has none, so its column names come as record 0.
     """
     path = folder / source.file
     if source.kind == "xlsx":

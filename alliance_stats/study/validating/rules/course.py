@@ -21,8 +21,6 @@ HELD = ("ratings", "scores", "given_scores", "events", "observer_codes", "princi
 """Tables whose rows speak of a session that took place."""
 
 TIMES = ("time", "week")
-MORE_THAN_ONE = 2
-"""One session without a row is often one without a form, or one set aside for another error."""
 UNSEEN = 5
 """So many sessions between the last one on record and the end are more than a form forgotten."""
 
@@ -271,8 +269,9 @@ def end_long_after_last_session(view: StudyView) -> Iterator[Finding]:
         view.numbers("sessions", "session").astype(float),
     )
     last = view.numbers("terminations", "last_session").astype(float)
+    least = 1 if view.is_whole("sessions") else 2  # one may be a row set aside for another error
     known = np.where(clients.codes >= 0, seen[clients.codes], np.nan)
-    for row in np.flatnonzero(np.isfinite(known) & (last - known >= MORE_THAN_ONE)):
+    for row in np.flatnonzero(np.isfinite(known) & (last - known >= least)):
         client = view.frames["terminations"]["client_id"].iloc[row]
         yield Finding(
             "terminations",

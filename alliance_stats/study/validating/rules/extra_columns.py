@@ -13,7 +13,10 @@ from .registry import Finding, rule
 from .view import StudyView, encode
 from .words import counted
 
-AMOUNT = re.compile(r"[£$€¥%]\s*\d|\d\s*[£$€¥%]|^[<>≤≥~]\s*\d|^\d+[.,\d]*\s*(-|–|to)\s*\d")
+AMOUNT = re.compile(
+    r"[£$€¥%]\s*\d|\d\s*[£$€¥%]|^[<>≤≥~]\s*\d"
+    r"|^(?!\d{1,4}-\d{1,2}-\d{1,4}\b)\d+[.,\d]*\s*(-|–|to)\s*\d"  # a range, and no date
+)
 MOSTLY = 0.5
 
 

@@ -114,9 +114,10 @@ def client_under_two_therapists(view: StudyView) -> Iterator[Finding]:
         tables=("clients", "sessions"),
         sentence="Client {one} is under {n} therapists: {others}.",
         many="{n} rows name another therapist than the rest of the client's rows.",
-        hint="If the therapist changed, leave it: analyses take one therapist a client, the one of "
-        "the table 'clients', and say so; the rating gap asks for one therapist a dyad. Otherwise "
-        "correct the id.",
+        hint="If the therapist changed, leave it: scores stand under the therapist of their "
+        "session, models fit clients and therapists as groups that cross, what has one row a "
+        "client takes the therapist of the table 'clients', and the rating gap asks for an id of "
+        "the client with each therapist. Otherwise correct the id.",
     )
 
 

@@ -121,8 +121,10 @@ def _surely_once(view: StudyView) -> bool:
 
 
 def _told_elsewhere(view: StudyView, table: str, rows: np.ndarray) -> bool:
-    """Return whether the rows contradict in the therapist or site, which has its own rule."""
+    """Return whether another rule tells it: an instrument not known, two therapists, two sites."""
     frame = view.frames[table]
+    if "measure" in frame and frame["measure"].iloc[rows[0]] not in view.registry:
+        return any(rule == "unknown_measure" for rule, *_ in view.named)
     other = {"clients": "therapist_id", "therapists": "site_id"}.get(table)
     if not other or other not in frame:
         return False

@@ -98,6 +98,10 @@ class StudyView:
         frame = self.frames.get(table)
         return frame is not None and len(frame) > 0 and all(c in frame.columns for c in columns)
 
+    def is_whole(self, table: str) -> bool:
+        """Return whether no row of the table was set aside, here or (by its problem) in reading."""
+        return not self.named and table not in self._at
+
     def positions(self, table: str, rows: np.ndarray) -> np.ndarray:
         """Return where the rows stood in the table before any were set aside."""
         at = self._at.get(table)
