@@ -15,6 +15,7 @@ from ..study.select import ALLIANCE, KEYS, OUTCOME, choose, measures_of
 from ..study.times import along, time_of
 
 ARM = "condition"
+RATERS = ("client", "therapist")
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,28 @@ class Context:
     def outcome(self) -> Score:
         """The outcome score the report is about; raises where the study has none."""
         return self._score(OUTCOME, self.options.outcome, "client")
+
+    @cached_property
+    def compared(self) -> Score:
+        """The score whose raters are compared: the alliance, or without one an outcome of two."""
+        asked = self.options.alliance or measures_of(self.study, ALLIANCE, rater=self.options.rater)
+        if asked or not measures_of(self.study, OUTCOME, rater="client"):
+            return self.alliance
+        raters = self.rows(self.outcome, any_rater=True)["rater"].unique()
+        return self.outcome if len(raters) > 1 else self.alliance
+
+    def pair(self, score: Score) -> dict[str, str]:
+        """Return the two raters whose ratings are compared, and what each is called.
+
+        Client and therapist, or the two with most scores where one of those has none.
+        """
+        usual = {rater: rater for rater in RATERS}
+        there = self.rows(score, any_rater=True)["rater"].astype(str).value_counts()
+        if len(there) < len(usual) or set(usual) <= set(there.index):
+            return usual
+        order = dict.fromkeys([*usual, *self.study.raters, *sorted(there.index)])
+        titles = self.study.raters
+        return {name: titles.get(name, name).lower() for name in order if name in there.index[:2]}
 
     def rows(self, score: Score, *, any_rater: bool = False) -> pd.DataFrame:
         """Return the session scores of a score, of its rater or of any."""

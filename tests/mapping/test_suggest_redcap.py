@@ -101,5 +101,6 @@ def test_rows_without_instruments_are_of_clients_or_of_sessions(tmp_path):
     assert "only the first event of each client" in draft.doubts[0]
     assert any("not drafted" in why for name, why in draft.unplaced.items() if "mark" in name)
     assert study.clients["age"].tolist() == [31, 32, 33]
+    assert study.clients["condition"].tolist() == ["arm 2", "arm 1", "arm 2"]
     assert study.sessions["session"].tolist() == [1, 2] * 3
     assert study.sessions["date"].notna().all()

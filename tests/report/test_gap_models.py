@@ -3,13 +3,16 @@
 import json
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import alliance_stats as al
 from alliance_stats.core.disclosure import Disclosure
+from alliance_stats.report.context import Context, Options
 from alliance_stats.report.naming import without_data
-from alliance_stats.report.sections import gap_models
+from alliance_stats.report.sections import gap, gap_models
+from alliance_stats.report.sections.draft import Draft
 
 ROUNDED = 0.006  # the table holds two decimals, and run.json four digits of the reliability
 
@@ -56,3 +59,37 @@ def test_messages_with_numbers_and_values_stay_out():
     assert without_data("The study has no table 'terminations'.") == (
         "The study has no table 'terminations'."
     )
+
+
+def test_the_gap_of_a_couple_names_its_raters(tmp_path):
+    rng, n_couples, n_sessions = np.random.default_rng(1), 30, 4
+    level = (
+        2.5 + 0.3 * rng.normal(size=(n_couples, 1)) + 0.3 * rng.normal(size=(n_couples, n_sessions))
+    )
+    gap_of_each = {"wife": 0.0, "husband": 0.45 + 0.1 * rng.normal(size=(n_couples, 1))}
+    rows = [
+        {"client_id": f"c{n}", "session": session + 1, "rater": rater, "measure": "satisfaction",
+         "scale": "total", "score": score}
+        for rater, extra in gap_of_each.items()
+        for (n, session), score in np.ndenumerate(level + extra + rng.normal(0, 0.1, level.shape))
+    ]  # fmt: skip
+    (tmp_path / "measures").mkdir()
+    (tmp_path / "measures" / "satisfaction.yaml").write_text(
+        "id: satisfaction\ntitle: Satisfaction\ndirection: higher_is_better\n"
+        "total: {low: 1, high: 5}\n"
+    )
+    pd.DataFrame(rows).to_csv(tmp_path / "scores.csv", index=False)
+    (tmp_path / "study.yaml").write_text(
+        "name: couples\nraters: {wife: Wife, husband: Husband}\nsources:\n"
+        "- {file: scores.csv, table: scores}\n"
+    )
+    context = Context(al.open_study(tmp_path), Options(individual_courses=True))
+    section = gap.build(context, Draft("gap", "Rating gap"))
+    assert section.title == "Rating gap: husband minus wife"
+    assert section.headline.startswith("The husband rates the SATISFACTION 0.4")
+    assert "above the wife (husband minus wife 0.4" in section.headline
+    titles = [block.title for block in section.blocks if hasattr(block, "title")]
+    assert "Truth and bias of the SATISFACTION: does the husband follow the wife?" in titles
+    words = " ".join(map(str, section.blocks))
+    assert "therapist's" not in words
+    assert "client's" not in words

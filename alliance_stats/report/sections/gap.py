@@ -26,7 +26,7 @@ from ...errors import plural
 from ...gap.wording import labels as gap_labels
 from ...study.times import OCCASION, in_order
 from ..content import Block, Figure, Paragraph, Section
-from ..context import Context, Score
+from ..context import RATERS, Context, Score
 from ..drawings import plot_gap
 from ..wording import figure, table
 from . import gap_models as further
@@ -38,11 +38,13 @@ AT_MOST_ONE = {"r_between", "r_within", "icc"}
 
 def build(context: Context, draft: Draft) -> Section:
     """Return the section."""
-    score = context.alliance
+    score = context.compared
+    pair = context.pair(score)
     draft.used.update(measure=score.measure, scale=score.scale, seed=context.options.seed)
+    draft.title = "Rating gap: {1} minus {0}".format(*pair.values())
     if draft.attempt("The rating gap", lambda: gap_blocks(context, score, draft)):
         draft.attempt("Truth and bias", lambda: further.truth_blocks(context, score, draft))
-        if context.study.tables.get("ratings") is not None:
+        if context.study.tables.get("ratings") is not None and set(pair) == set(RATERS):
             draft.attempt("Parallel forms", lambda: further.form_blocks(context, score, draft))
     if context.study.tables.get("forecasts") is not None:
         draft.attempt("The success gap", lambda: further.success_blocks(context, draft))
@@ -51,8 +53,13 @@ def build(context: Context, draft: Draft) -> Section:
 
 def gap_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     """Return the gap in words, table and figures."""
+    pair = context.pair(score)
     found = al.rating_gap(
-        context.study, measure=score.measure, scale=score.scale, seed=context.options.seed
+        context.study,
+        measure=score.measure,
+        scale=score.scale,
+        seed=context.options.seed,
+        raters=(*pair,),
     )
     disclosure = context.disclosure
     context.disclosure.require(found.pairs["client_id"], further.DYADS)
@@ -61,14 +68,15 @@ def gap_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     few = spread_tells(found.pairs["client_id"])
     tidy = found.tidy() if told else blurred(found.tidy(), spread=not few)
     values = tidy.set_index("term")
-    draft.headline = _headline(values, score, disclosure.people(found.pairs["client_id"], "dyad"))
+    people = disclosure.people(found.pairs["client_id"], "dyad")
+    draft.headline = _headline(values, score, people, *pair.values())
     text = (
         f"{draft.headline} The gap compares raw scores of two forms and presumes that both "
         "measure the same thing on the same scale, which is contested for therapist forms."
     )
     blocks: list[Block] = [
         Paragraph(text),
-        _table(tidy, score, context.time, withheld=not told, **_how(found, told, disclosure)),
+        _table(tidy, score, context.time, pair, withheld=not told, **_how(found, told, disclosure)),
         *filter(None, [_course(found, score, context)]),
     ]
     if context.options.individual_courses:
@@ -76,21 +84,23 @@ def gap_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     return blocks
 
 
-def _headline(values: pd.DataFrame, score: Score, dyads: str) -> str:
+def _headline(values: pd.DataFrame, score: Score, dyads: str, first: str, second: str) -> str:
+    who, whom = f"The {second} rates", f"the {first}"
+    if (first, second) == RATERS:
+        who, whom = "Therapists rate", "their clients"
     gap = values.loc["mean_gap"]
     size = f"{number(abs(gap['estimate']))} points"
     if gap["conf_high"] < 0:
-        said = f"Therapists rate the {score.title} {size} below their clients"
+        said = f"{who} the {score.title} {size} below {whom}"
     elif gap["conf_low"] > 0:
-        said = f"Therapists rate the {score.title} {size} above their clients"
+        said = f"{who} the {score.title} {size} above {whom}"
     elif pd.isna(gap["conf_low"]):
         said = f"The mean gap on the {score.title} has no interval"
     else:
-        said = (
-            f"Whether therapists rate the {score.title} lower or higher than their clients is open"
-        )
+        who = who[0].lower() + who[1:]
+        said = f"Whether {who} the {score.title} lower or higher than {whom} is open"
     return (
-        f"{said} (therapist minus client {number(gap['estimate'])} "
+        f"{said} ({second} minus {first} {number(gap['estimate'])} "
         f"{interval(gap['conf_low'], gap['conf_high'])}{p_after_comma(gap['p_value'])}; {dyads})."
     )
 
@@ -114,7 +124,9 @@ def _how(found: Any, told: bool, disclosure: Disclosure) -> dict[str, str]:
     return {"sizes": sizes, "levels": levels, "unit": found.unit, "together": together}
 
 
-def _table(tidy: pd.DataFrame, score: Score, time: str, **facts: Any) -> Table:
+def _table(
+    tidy: pd.DataFrame, score: Score, time: str, pair: dict[str, str], **facts: Any
+) -> Table:
     words = [TERM_WORDS.get(str(term), str(term)) for term in tidy["term"]]
     frame = tidy.reset_index(drop=True).assign(
         label=[text.replace("session", time) for text in words],
@@ -127,7 +139,9 @@ def _table(tidy: pd.DataFrame, score: Score, time: str, **facts: Any) -> Table:
         col.number("std_error", "SE", "digits", bounded="bounded"),
         col.interval(digits="digits", bounded="bounded"),
     )
-    return table("gap", frame, columns, score=score.title, scale=score.scale, **facts)
+    first, second = pair.values()
+    words = {"score": score.title, "scale": score.scale, "first": first, "second": second}
+    return table("gap", frame, columns, **words, **facts)
 
 
 def _course(found: Any, score: Score, context: Context) -> Figure | None:

@@ -54,8 +54,9 @@ def form_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
 
 def truth_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     """Return the model of truth and bias, in words and as a table."""
+    raters = context.pair(score)
     pairs = al.rating_gap(
-        context.study, measure=score.measure, scale=score.scale, replicates=2
+        context.study, measure=score.measure, scale=score.scale, replicates=2, raters=(*raters,)
     ).pairs
     context.disclosure.require(pairs["client_id"], DYADS)
     levels = ["client_id"]
@@ -76,12 +77,13 @@ def truth_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
         part=frame["effect"].map({"fixed": "Effects", "random": "Random effects"}),
     ).reset_index(drop=True)
     force = tidy.set_index("term").loc["truth_force", "estimate"]
+    first, second = raters.values()
     return [
         Paragraph(
-            "When a client rates a session one point above the own mean, the therapist's rating "
+            f"When a {first} rates a session one point above the own mean, the {second}'s rating "
             f"moves by {number(force)} points. This is a slope, not a correlation, and error in "
-            "the client's ratings pulls it towards zero: a value below 1 is not by itself a want "
-            "of attunement. The client's rating is called the truth by convention."
+            f"the {first}'s ratings pulls it towards zero: a value below 1 is not by itself a want "
+            f"of attunement. The {first}'s rating is called the truth by convention."
         ),
         table(
             "gap-truth-and-bias",
@@ -89,6 +91,8 @@ def truth_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
             (col.text("label", "Term"), *col.coefficients(frame)),
             withheld=not told,
             score=score.title,
+            first=first,
+            second=second,
             levels="dyad and therapist" if len(levels) > 1 else "dyad",
             sizes=f"{count(found.n_rows)} sessions; " if told else "",
         ),

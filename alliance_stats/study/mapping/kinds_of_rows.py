@@ -21,6 +21,7 @@ INSTRUMENT, INSTANCE, EVENT = (
     "redcap_event_name",
 )
 MOST_KINDS = 40
+_ARM = re.compile(r"_arm_(\d+[a-z]?)$")
 
 
 @dataclass(frozen=True)
@@ -77,13 +78,20 @@ def _events(column: pd.Series) -> dict[str, Any]:
 
 
 def _event(word: str) -> Any:
-    name = re.sub(r"_arm_\d+[a-z]?$", "", word)
+    name = _ARM.sub("", word)
     session = re.fullmatch(r"([a-z]+)_?(\d+)", name.casefold())
     if session and "session" in WORDS.get(session[1], {}):
         return int(session[2])
     known = WORDS.get(folded(re.sub(r"\d+", "", name)), {}).get("occasion")
     number = re.search(r"\d+$", name)
     return f"{known}{number[0] if number else ''}" if known else name
+
+
+def arms_of(where: dict[str, Any]) -> dict[str, str]:
+    """Return the arm of each event that rows are taken by: REDCap ends an event's name with it."""
+    held = where.get(EVENT)
+    arms = {word: _ARM.search(word) for word in (held if isinstance(held, list) else [held or ""])}
+    return {word: f"arm {arm[1]}" for word, arm in arms.items() if arm}
 
 
 def _time_of(event: Any) -> str:

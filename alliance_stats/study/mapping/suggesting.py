@@ -14,7 +14,7 @@ from ..reading import load, read_table
 from ..reading.kinds import KINDS
 from .draft import MappingDraft, one_line
 from .families import Guess, guess_measures
-from .kinds_of_rows import EVENT, Kind, kinds_of_rows
+from .kinds_of_rows import EVENT, Kind, arms_of, kinds_of_rows
 from .names import ROLES, maybe_session, roles_of, tool_of
 from .tables_guess import TableGuess, guess_table, may_end
 from .values import dates, whole_numbers
@@ -225,6 +225,10 @@ def _of_one_kind(sorting: _Sorting, kind: Kind) -> bool:
             recode = {}
         elif "session" not in source or frame.duplicated([client, source["session"]]).any():
             return False
+    arms = arms_of(where)
+    if len(set(arms.values())) > 1 and "condition" not in source:
+        source["condition"] = EVENT
+        recode = {**recode, "condition": arms}
     if recode:
         source["recode"] = source.get("recode", {}) | recode
     along = [name for name in sorting.unplaced if tool_of(name) != "REDCap" and name in frame]
