@@ -1,13 +1,13 @@
-"""Families of columns: names of one shape, which differ in their numbers alone.
+"""Which measure each family of columns holds.
 
-``wai_c_s03_07`` has the shape ``wai_c_s#_#``. What the numbers count is told from words before
-them, and where there are none from what they run over: the items of a form are all there.
+What the numbers in their names count is told from words before them, and where there are none from
+what they run over: the items of a form are all there.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,8 +17,9 @@ import pandas as pd
 from ...errors import listing
 from .answer_labels import answers_from
 from .answers_guess import Answers, fitting_cards, number_columns, sums_of
-from .names import NUMBERED, WORDS, Known, Named, folded, measures_in, scale_in
+from .names import Known, Named, measures_in, scale_in
 from .patterns import parse_pattern
+from .shapes import Family, families_of
 
 
 @dataclass(frozen=True)
@@ -53,28 +54,6 @@ class Guess:
         return (self.entry["measure"], self.entry["rater"], part, *when)
 
 
-@dataclass(frozen=True)
-class _Family:
-    """Columns of one shape; `rows` holds their numbers, a row a column."""
-
-    names: tuple[str, ...]
-    rows: np.ndarray
-
-    @property
-    def varying(self) -> tuple[int, ...]:
-        return tuple(p for p in range(self.rows.shape[1]) if len(set(self.rows[:, p])) > 1)
-
-    def pattern(self, placeholders: dict[int, str]) -> str:
-        """Return the shape with placeholders in place of some of its numbers."""
-        pieces = re.split(r"(\d+)", self.names[0])
-        for position, word in placeholders.items():
-            texts = [re.split(r"(\d+)", name)[2 * position + 1] for name in self.names]
-            padded = any(text.startswith("0") and len(text) > 1 for text in texts)
-            width = f":0{min(map(len, texts))}d" if padded else ""
-            pieces[2 * position + 1] = f"{{{word}{width}}}"
-        return "".join(pieces)
-
-
 class UnplacedError(Exception):
     """A family of which the measure is known, and that cannot be placed; says why."""
 
@@ -91,7 +70,7 @@ def guess_measures(
     why: dict[str, str] = {}
     known = Known.of(registry)
     numeric = number_columns(frame[names])
-    families = _families([n for n in names if n in numeric and "{" not in n], known.aliases)
+    families = families_of([n for n in names if n in numeric and "{" not in n], known.aliases)
     for family in sorted(families, key=lambda f: -len(f.names)):
         try:
             guess = _guess(frame, names, family, known, guesses, by_session)
@@ -114,34 +93,6 @@ def guess_measures(
     return items_first, why
 
 
-def _families(names: list[str], aliases: Any) -> Iterator[_Family]:
-    """Yield columns by their shape; numbers that are part of a word keep them apart."""
-    shapes: dict[str, list[str]] = {}
-    for name in names:
-        shapes.setdefault(re.sub(r"\d+", "#", name), []).append(name)
-    for alike in shapes.values():
-        apart: dict[tuple[str, ...], list[str]] = {}
-        for name in alike:
-            apart.setdefault(_numbers_of_words(name, aliases), []).append(name)
-        whole = [alike] if any(not key for key in apart) else apart.values()
-        for group in whole:
-            rows = [[int(run) for run in re.findall(r"\d+", name)] for name in group]
-            if max((run for row in rows for run in row), default=0) < 10_000:
-                yield _Family(tuple(group), np.array(rows).reshape(len(group), -1))
-
-
-def _numbers_of_words(name: str, aliases: Any) -> tuple[str, ...]:
-    """Return the words of which a number is part: ``phq9`` in ``phq9_4``, or ``fu1``."""
-    found = re.findall(r"([^\W\d_]+)([\W_]?)(\d+)", name)
-    pairs = [(folded(word), int(number), glue == "") for word, glue, number in found]
-    return tuple(
-        f"{word}{number}"
-        for word, number, glued in pairs
-        if f"{word}{number}" in aliases
-        or (glued and WORDS.get(word, {}).get("occasion") == NUMBERED)
-    )
-
-
 def _speaks_of_a_measure(name: str, known: Known) -> bool:
     count = len(re.findall(r"\d+", name))
     return bool(measures_in(name, set(range(count)), known))
@@ -153,7 +104,7 @@ def _speaks_of_a_measure(name: str, known: Known) -> bool:
 def _guess(
     frame: pd.DataFrame,
     all_names: list[str],
-    family: _Family,
+    family: Family,
     known: Known,
     there: list[Guess],
     by_session: bool,
@@ -187,7 +138,7 @@ def _guess(
 
 
 def _as_read(
-    family: _Family,
+    family: Family,
     named: Named,
     answers: Answers,
     registry: Any,
@@ -240,7 +191,7 @@ def _as_read(
     return replace(guess, entry={**guess.entry, **entry}, doubt=doubt)
 
 
-def _are_items(family: _Family, position: int, cards: list[Any], answers: Answers) -> bool:
+def _are_items(family: Family, position: int, cards: list[Any], answers: Answers) -> bool:
     found = set(family.rows[:, position])
     by_labels = ((card, _by_labels(answers, card)) for card in cards)
     return bool(fitting_cards(cards, found, answers)) or any(
@@ -257,7 +208,7 @@ def _by_labels(answers: Answers, card: Any) -> Answers | None:
 
 
 def _two_numbers(
-    family: _Family,
+    family: Family,
     varying: list[int],
     when: set[int],
     cards: list[Any],
@@ -288,7 +239,7 @@ def _labels(cards: list[Any]) -> str:
 
 
 def _items(
-    family: _Family,
+    family: Family,
     cards: list[Any],
     rater: str,
     answers: Answers,
@@ -317,7 +268,7 @@ def _items(
 
 
 def _labelled_items(
-    family: _Family,
+    family: Family,
     cards: list[Any],
     rater: str,
     answers: Answers,
@@ -345,7 +296,7 @@ def _labels_of(frame: pd.DataFrame, names: tuple[str, ...]) -> dict[Any, str]:
 
 
 def _total(
-    family: _Family,
+    family: Family,
     named: Named,
     cards: list[Any],
     rater: str,
