@@ -94,7 +94,7 @@ def stacked(frames: list[pd.DataFrame]) -> pd.DataFrame:
             for column, count in zip(columns, n, strict=True)
         ]
         data[name] = _concat(full)
-    return pd.DataFrame(data)
+    return pd.DataFrame(data, copy=False)
 
 
 def _concat(columns: list[pd.Series]) -> pd.Series:

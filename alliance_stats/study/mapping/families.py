@@ -7,7 +7,7 @@ what they run over: the items of a form are all there.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -59,12 +59,18 @@ class UnplacedError(Exception):
 
 
 def guess_measures(
-    frame: pd.DataFrame, names: list[str], registry: Any, *, by_session: bool = False
+    frame: pd.DataFrame,
+    names: list[str],
+    registry: Any,
+    *,
+    by_session: bool = False,
+    notes: Mapping[str, Any] | None = None,
 ) -> tuple[list[Guess], dict[str, str]]:
     """Return the measures found among columns, and why likely columns were not placed.
 
     `by_session`: a column counts the sessions, so the lone number in a name is no session
-    (``WAI_T01`` is an item of the therapist's form, not a score of session 1).
+    (``WAI_T01`` is an item of the therapist's form, not a score of session 1). `notes` hold the
+    labels of answers, and which codes mean missing.
     """
     guesses: list[Guess] = []
     why: dict[str, str] = {}
@@ -73,7 +79,7 @@ def guess_measures(
     families = families_of([n for n in names if n in numeric and "{" not in n], known.aliases)
     for family in sorted(families, key=lambda f: -len(f.names)):
         try:
-            guess = _guess(frame, names, family, known, guesses, by_session)
+            guess = _guess(frame, names, family, known, guesses, by_session, notes or {})
         except UnplacedError as reason:
             why |= dict.fromkeys(family.names, str(reason))
             continue
@@ -108,6 +114,7 @@ def _guess(
     known: Known,
     there: list[Guess],
     by_session: bool,
+    notes: Mapping[str, Any],
 ) -> Guess | None:
     """Return what a family is, None where its names say nothing, or raise why it is open."""
     fixed = set(range(family.rows.shape[1])) - set(family.varying)
@@ -116,7 +123,7 @@ def _guess(
     if not readings and not alone:
         return None
     answers = Answers.of(frame, family.names)
-    answers = replace(answers, labels=_labels_of(frame, family.names))
+    answers = replace(answers, labels=_labels_of(notes, family.names))
     reasons = []
     for named in readings:
         try:
@@ -286,10 +293,10 @@ def _labelled_items(
     raise UnplacedError(_no_form_fits(cards, answers, _labels(cards)))
 
 
-def _labels_of(frame: pd.DataFrame, names: tuple[str, ...]) -> dict[Any, str]:
+def _labels_of(notes: Mapping[str, Any], names: tuple[str, ...]) -> dict[Any, str]:
     """Return the labels that the answers in columns share, but for codes that mean missing."""
-    labels = [(frame.attrs.get("value_labels") or {}).get(name, {}) for name in names]
-    missing = (frame.attrs.get("user_missing") or {}).get(names[0], ())
+    labels = [(notes.get("value_labels") or {}).get(name, {}) for name in names]
+    missing = (notes.get("user_missing") or {}).get(names[0], ())
     if not labels[0] or any(each != labels[0] for each in labels):
         return {}
     return {code: word for code, word in labels[0].items() if code not in missing}

@@ -164,18 +164,19 @@ class _Sorting:
 def _sort(file: str, sheet: str, frame: pd.DataFrame, registry: Any) -> _Sorting:
     """Return a file's source, and where each of its columns went or why it went nowhere."""
     labels = {str(k): v for k, v in (frame.attrs.get("variable_labels") or {}).items()}
-    frame = frame.rename(columns=str)
+    notes, frame = frame.attrs, frame.rename(columns=str)
     frame.attrs = {}  # pandas copies them with every column that is taken
     names = [str(name) for name in frame.columns]
     roles, doubts = _roles(frame, names, labels)
     result = _Sorting({"file": file} | ({"sheet": sheet} if sheet else {}), doubts=doubts)
     left = [name for name in names if name not in roles.values()]
-    guesses, why = guess_measures(frame, left, registry, by_session="session" in roles)
+    timed = "session" in roles
+    guesses, why = guess_measures(frame, left, registry, by_session=timed, notes=notes)
     table = None if guesses else guess_table(frame, left, roles, registry)
     if table is None:
         result.source |= roles
         result.placed = {name: role for role, name in roles.items()}
-        _add_measures(result, guesses, why, timed="session" in roles or "occasion" in roles)
+        _add_measures(result, guesses, why, timed=timed or "occasion" in roles)
     else:
         _add_table(result, table, roles)
     result.unplaced |= {

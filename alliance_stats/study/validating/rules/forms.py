@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from .answers import cards_of
 from .view import StudyView
@@ -76,7 +77,7 @@ def _forms(view: StudyView, card: Any, rater: str, chosen: np.ndarray) -> Forms:
 
 def _each_once(client: np.ndarray, session: np.ndarray) -> bool:
     key = client.astype(np.int64) * (int(session.max(initial=0)) + 1) + session.astype(np.int64)
-    return len(np.unique(key)) == len(key)
+    return bool(pd.Index(key).is_unique)
 
 
 def reversed_in_file(view: StudyView, forms: Forms) -> bool:
