@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..core.arguments import shown
 from ..core.display import formatting as fmt
+from ..core.display.page import as_latex
 from ..core.display.rendering import to_html, to_text
 from ..core.display.table import Column, Table
 from ..core.display.word import write_word
@@ -85,9 +86,15 @@ class ModelTable:
             Path(path).write_text(page, encoding="utf-8")
         return markup
 
-    def to_docx(self, path: str | Path, *, number: int = 1) -> None:
+    def to_word(self, path: str | Path, *, number: int = 1) -> None:
         """Write the table as a Word document; `number` is what stands behind "Table"."""
         write_word(self.table, Path(path), number=number)
+
+    to_docx = to_word
+
+    def to_latex(self) -> str:
+        """Return the table as LaTeX; it needs the package booktabs."""
+        return as_latex(self.table.title, [self.table], [self.table.note])
 
     def __str__(self) -> str:
         return f"{self.table.title}\n\n{to_text(self.table)}\n\nNote. {self.table.note}"
@@ -120,7 +127,7 @@ def model_table(
     Returns
     -------
     ModelTable
-        With ``to_html()``, ``to_docx(path)`` and ``to_frame()`` (full precision).
+        With ``to_html()``, ``to_word(path)``, ``to_latex()`` and ``to_frame()`` (full precision).
 
     Raises
     ------

@@ -62,7 +62,8 @@ def test_html_escapes_names_and_writes_a_page(fits, tmp_path):
 
 def test_word_holds_every_row(fits, tmp_path):
     table = al.model_table(fits)
-    table.to_docx(tmp_path / "models.docx", number=3)
+    table.to_word(tmp_path / "models.docx", number=3)
+    assert r"\toprule" in table.to_latex()
     document = Document(str(tmp_path / "models.docx"))
     cells = [row.cells[0].text.strip() for row in document.tables[0].rows]
     assert set(table.to_frame()["term"]) <= set(cells)

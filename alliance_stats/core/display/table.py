@@ -27,7 +27,7 @@ class Table:
     Attributes
     ----------
     key
-        Its file name (``tables/<key>.csv`` and ``.docx``) and its anchor in the page.
+        Its file name (``tables/<key>.csv``) and its anchor in the page.
     title, note
         The italic line above and the note below.
     how
