@@ -107,7 +107,9 @@ class PooledEffects(Result):
 
     def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
         """Return the pool and how far effects differ."""
-        return [*super().shown(labels), self._table(self.spread(), labels)]
+        blocks = [*super().shown(labels), self._table(self.spread(), labels)]
+        scale = METRICS[self.metric].scale
+        return blocks if scale == "own" else [*blocks, f"Standard error and tests: {scale}."]
 
     def glance(self) -> pd.DataFrame:
         """Return one row: heterogeneity, prediction interval, choices."""

@@ -102,7 +102,7 @@ def compare_arms(
     >>> found = al.compare_arms(data, outcome="post", baseline="pre", reference="wait")
     >>> found.contrasts[["term", "estimate", "df"]].round(2)
              term  estimate    df
-    0  cbt - wait     -4.49  77.0
+    0  cbt - wait     -4.47  77.0
     """
     checked_choice("method", method, METHODS)
     checked_choice("adjust", adjust, ADJUST)

@@ -214,10 +214,11 @@ class ArmComparison(Result):
         return plot_means(self.means, self.score, ax)
 
     def tidy(self) -> pd.DataFrame:
-        """Return one row a comparison of two arms; ``group`` is the time."""
+        """Return one row a comparison of two arms; ``group``: the time, where there are several."""
         rest = self.contrasts.drop(columns=["term", TIME])
         columns: dict[str, Any] = {str(name): values for name, values in rest.items()}
-        group = self.contrasts[TIME].astype(str)
+        times = self.contrasts[TIME]
+        group = times.astype(str) if times.duplicated().sum() < len(times) - 1 else ""
         return tidy_rows(self.contrasts["term"], group=group, **columns)
 
     def glance(self) -> pd.DataFrame:

@@ -233,7 +233,14 @@ def test_what_is_printed_holds_the_spread_of_the_effects():
     rows = table(estimate=[0.1, 0.4, 0.3], n=[50, 60, 70])
     pool = al.pool_effects(rows, metric="r")
     for shown in (str(pool), pool._repr_html_()):
-        for word in ("tau2_low", "I2", "prediction_low", "Q_p", "std_error_scale", "Fisher"):
+        for word in (
+            "τ² low",
+            "I²",
+            "Prediction low",
+            "p (Q)",
+            "Standard error and tests",
+            "Fisher",
+        ):
             assert word in shown
     glmm = al.pool_effects(table(events=[3], n=[10]), metric="proportion", method="GLMM")
     assert np.isnan(glmm.tau2)

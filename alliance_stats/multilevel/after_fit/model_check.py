@@ -123,7 +123,7 @@ def check_model(fit: MultilevelFit) -> ModelCheck:
     >>> fit = al.fit_multilevel("score ~ session_within + (1 | therapist_id/client_id)", data)
     >>> check = al.check_model(fit)
     >>> check.influence.nlargest(1, "cooks_distance")[["level", "term"]].values.tolist()
-    [['therapist_id', 'Intercept']]
+    [['therapist_id', 'session_within']]
     """
     if not hasattr(fit, "optimum"):
         raise DesignError(
