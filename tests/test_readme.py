@@ -21,7 +21,7 @@ def test_the_first_analysis_runs_as_it_stands(capsys):
     (code,) = blocks("python")
     exec(code, {})
     told = capsys.readouterr().out
-    for said in ("unrepaired", "expected", "alliance_lag1_within", "mean_gap"):
+    for said in ("unrepaired", "expected", "Alliance, session before", "Mean gap (points)"):
         assert said in told
 
 

@@ -40,6 +40,8 @@ REASONS = {
     "rupture_rules": "lists the rules",
     "model_table": "takes fitted models",
     "check_model": "takes a fitted model",
+    "fit_factor_model": "takes one form a row",
+    "measurement_invariance": "compares what across= names: raters, sessions or a column",
 }
 
 

@@ -92,7 +92,7 @@ def power(
     ).assign(mc_error=0.0, method="analytic")
     answer: dict[str, Any] = dict(
         zip(("power", "type_s", "type_m"), operating(points, known.std_error, known.df, alpha),
-            strict=True), mc_error=0.0,
+            strict=True), mc_error=0.0, replicates=0, seed=None,
     )  # fmt: skip
     said = [f"Degrees of freedom: {known.why}.", *_assumed(design, of)]
     if unit != 1:

@@ -68,10 +68,10 @@ class StudyPower(Result):
     type_s: float
     type_m: float
     table: pd.DataFrame
+    replicates: int
+    seed: int | None
     alpha: float = 0.05
     method: str = "analytic"
-    replicates: int = 0
-    seed: int | None = None
     false_positives: float = float("nan")
     messages: tuple[str, ...] = ()
     picture = "plot"

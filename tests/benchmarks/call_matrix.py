@@ -216,6 +216,18 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
     "selection_model": lambda: {"result": pool()},
     "small_study_test": lambda: {"result": pool()},
     "trim_and_fill": lambda: {"result": pool()},
+    "check_model": lambda: {"fit": fit()},
+    "compare_arms": lambda: {
+        "study_or_data": before_and_after().assign(condition=["a", "b"] * 20),
+        "outcome": "post", "baseline": "pre"},
+    "fit_cross_lagged": lambda: {
+        "data": dyads(), "x": "client", "y": "therapist", "model": "clpm"},
+    "fit_factor_model": lambda: {
+        "data": dyads(), "factors": {"alliance": ["client", "therapist", "c", "t"]}},
+    "measurement_invariance": lambda: {
+        "study_or_data": dyads().assign(site=np.tile(["a", "b"], 60)),
+        "factors": {"alliance": ["client", "therapist", "c", "t"]}, "across": "site"},
+    "therapist_exposure": lambda: {"study": study()},
     "check_parallel_forms": lambda: {"study": study(), "measure": "wai-sr", "replicates": 5},
     "fit_actor_partner": lambda: {
         "data": dyads(), "predictors": ("client", "therapist"), "outcomes": ("c", "t"),

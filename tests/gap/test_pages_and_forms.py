@@ -140,5 +140,5 @@ def test_faulty_items_are_told():
     with pytest.raises(al.ColumnError, match="share client, session and item"):
         al.check_parallel_forms(twice, measure="wai-sr")
     words = _ratings(made, lambda r: r.assign(value="often"))
-    with pytest.raises(al.ColumnError, match="must be finite numbers"):
+    with pytest.raises(al.ColumnError, match="must hold finite numbers"):
         al.check_parallel_forms(words, measure="wai-sr")

@@ -39,6 +39,7 @@ STUDY_ONLY = {
     "outcome_gap": "reads the forecasts",
     "check_parallel_forms": "reads items",
     "scale_reliability": "reads items",
+    "measurement_invariance": "reads items",
     "study_flow": "counts the study's own clients",
     "choose_measure": "asks which measures a study has",
 }
