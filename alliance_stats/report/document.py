@@ -31,8 +31,9 @@ def report_document(
     numbers = number_blocks(sections)
     for section in sections:
         document.add_heading(clean(section.title), level=2)
+        first = next((b.text for b in section.blocks if isinstance(b, Paragraph)), "")
         for told in (section.headline, section.reason):
-            if told:
+            if told and not first.startswith(told):
                 document.add_paragraph(clean(told))
         for block in section.blocks:
             if isinstance(block, Table):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..core.arguments import shown
 from ..core.display import formatting as fmt
+from ..core.display.labels import label_of
 from ..core.display.page import as_latex
 from ..core.display.rendering import to_html, to_text
 from ..core.display.table import Column, Table
@@ -109,6 +110,7 @@ def model_table(
     names: Sequence[str] | None = None,
     title: str = "Multilevel models",
     digits: int | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> ModelTable:
     """Put fitted models side by side in APA style.
 
@@ -123,6 +125,8 @@ def model_table(
     digits
         Decimals of estimates and intervals; without it two, or three where standard errors are
         small.
+    labels
+        Words for terms; a column's word serves its parts and lags too.
 
     Returns
     -------
@@ -150,27 +154,32 @@ def model_table(
     strange = [fit for fit in fits if not isinstance(fit, Result)]
     if strange:
         raise DesignError(f"fits must be a list of fitted models; it holds {shown(strange[0])}.")
-    labels = _names(fits, names)
+    called = _names(fits, names)
     parts = [_terms(fit) for fit in fits]
     keys = list(dict.fromkeys(key for part in parts for key in part.index))
     keys.sort(key=_place)
     frame = pd.DataFrame(keys, columns=["part", "term"])
-    for label, part in zip(labels, parts, strict=True):
+    for label, part in zip(called, parts, strict=True):
         found = part.reindex(pd.MultiIndex.from_tuples(keys))
         for value in VALUES:
             frame[f"{label}: {value}"] = found[value].to_numpy()
     places = digits if digits is not None else _digits(parts)
-    columns: tuple[Column, ...] = (Column("Term", lambda row: str(row["term"]), align="left"),)
-    for label in labels:
+    fixed = {term: label_of(term, labels) for part, term in keys if part == FIXED}
+
+    def term(row: pd.Series) -> str:
+        return fixed.get(row["term"], str(row["term"])) if row["part"] == FIXED else row["term"]
+
+    columns: tuple[Column, ...] = (Column("Term", term, align="left"),)
+    for label in called:
         columns += _columns(label, places)
-    note = _note(fits, labels)
+    note = _note(fits, called)
     table = Table("models", title, frame, columns, how="", note=note, group="part")
     messages = tuple(
         f"{label}: {message}"
-        for label, fit in zip(labels, fits, strict=True)
+        for label, fit in zip(called, fits, strict=True)
         for message in fit.messages
     )
-    return ModelTable(table, tuple(labels), messages)
+    return ModelTable(table, tuple(called), messages)
 
 
 def _place(key: tuple[str, str]) -> tuple[int, bool]:

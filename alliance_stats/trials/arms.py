@@ -57,9 +57,10 @@ def compare_arms(
         What outcomes are adjusted for: a column, or the time at which it was measured (``"pre"``,
         0); rows of that time are then no outcomes.
     method
-        ``"ancova"``: the last time alone. ``"mmrm"``: all times, a mean for each arm and time, and
-        an unstructured covariance of each client's residuals. ``"growth"``: straight lines over
-        the times as numbers, which differ between clients.
+        ``"ancova"``: one time alone, the last at which half of each arm were measured.
+        ``"mmrm"``: all times, a mean for each arm and time, and an unstructured covariance of each
+        client's residuals. ``"growth"``: straight lines over the times as numbers, which differ
+        between clients.
     time
         The column of the occasions; of a study its sessions, or occasions where it has none.
         Without it each client has one row.
@@ -115,13 +116,14 @@ def compare_arms(
         raise DesignError(
             f"method='{method}' needs two or more times after the baseline; name them with time=."
         )
-    rows = data.rows if method != "ancova" else data.rows[data.rows[TIME] == data.times[-1]]
+    last = data.last_common_time()
+    rows = data.rows if method != "ancova" else data.rows[data.rows[TIME] == last]
     rows, term, note = therapists(rows)
     rows = rows.assign(**{ARM: pd.Categorical(rows[ARM], data.arms)})
     with warnings.catch_warnings():  # the messages tell it; nobody wrote that term
         warnings.simplefilter("ignore", SingularFitWarning)
         fit = _fit(data, rows, method, term, df)
-    times = (data.times[-1],) if method == "ancova" else data.times
+    times = (last,) if method == "ancova" else data.times
     asked: dict[str, Any] = {"confidence": confidence, **_places(method, times)}
     means = fit.marginal_means(ARM, **asked)
     contrasts = fit.contrasts(
@@ -140,7 +142,7 @@ def compare_arms(
         standardiser=what,
         confidence=confidence,
         adjust=adjust,
-        messages=tuple(filter(None, (*data.notes, note, *_of_fit(fit)))),
+        messages=tuple(filter(None, (*data.notes, _which_time(data, times), note, *_of_fit(fit)))),
     )
 
 
@@ -170,6 +172,16 @@ def _of_fit(fit: MultilevelFit) -> list[str]:
     if fit.singular:
         said.append(fit.singular_note)
     return said
+
+
+def _which_time(data: TrialRows, times: tuple[Any, ...]) -> str:
+    """Say which time was taken where it is not the last."""
+    if times[-1] == data.times[-1]:
+        return ""
+    return (
+        f"Arms are compared at {times[-1]}, the last time at which half of each arm were measured; "
+        f"times go on to {data.times[-1]}."
+    )
 
 
 def _places(method: str, times: tuple[Any, ...]) -> dict[str, Any]:

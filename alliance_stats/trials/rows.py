@@ -52,6 +52,14 @@ class TrialRows:
         """Whether outcomes are adjusted for a baseline."""
         return BASELINE in self.rows
 
+    def last_common_time(self) -> Any:
+        """Return the last time at which half of each arm were measured; else the very last."""
+        n = self.measured()
+        half = n["n"] >= n[ARM].map(self.randomised).astype(float) / 2
+        reached = n[half].groupby(TIME, observed=True)[ARM].nunique()
+        common = reached.index[reached == len(self.arms)]
+        return max(common, key=self.times.index) if len(common) else self.times[-1]
+
     def measured(self) -> pd.DataFrame:
         """Return how many clients of each arm were measured at each time."""
         return (
@@ -153,7 +161,7 @@ def _with_baseline(
         return rows, BASELINE
     if isinstance(baseline, str) and baseline in data.columns:
         return rows.assign(**{BASELINE: pd.to_numeric(data.loc[rows.index, baseline])}), BASELINE
-    before = rows[rows[TIME] == baseline]
+    before = rows[rows[TIME].astype(str) == str(baseline)]
     if not len(before):
         raise ColumnError(
             f"baseline={baseline!r} is neither a column nor a time of the data; the times are "

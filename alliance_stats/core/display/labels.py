@@ -14,8 +14,11 @@ PARTS = {
 }
 """Endings that `decompose` gives to the parts of a predictor, and the level each is about."""
 
-_SHORT = {name.lower(): name for name in ("AUC", "ICI", "ICC", "PPV", "SD", "AIC", "BIC", "n")}
-_SHORT |= {"llf": "log-likelihood", "tau2": "τ²", "i2": "I²", "I2": "I²", "df": "df"}
+_SHORT = {
+    name.lower(): name
+    for name in ("AUC", "ICI", "ICC", "PPV", "SD", "AIC", "BIC", "n", "CFI", "TLI", "RMSEA", "SRMR")
+}
+_SHORT |= {"llf": "log-likelihood", "tau2": "τ²", "i2": "I²", "chi2": "χ²", "I2": "I²", "df": "df"}
 _LAG = re.compile(r"_lag(\d+)(?=_|$)")
 _LEVEL = re.compile(r"^C?\(?([^\[\]]+?)\)?\[(?:T\.)?(.+)\]$")
 
@@ -59,7 +62,7 @@ def label_of(term: str, labels: Mapping[str, str] | None = None, *, level: bool 
     if ":" in term and ": " not in term:
         first, *others = (label_of(part, given, level=level) for part in term.split(":"))
         own = [part in given for part in term.split(":")][1:]
-        rest = [text if named else _lower(text) for text, named in zip(others, own, strict=True)]
+        rest = [text if named else inside(text) for text, named in zip(others, own, strict=True)]
         return " × ".join([first, *rest])
     found = _LEVEL.match(term)
     if found:
@@ -74,7 +77,7 @@ def label_of(term: str, labels: Mapping[str, str] | None = None, *, level: bool 
     if lag:
         n = int(lag[1])
         words += ", session before" if n == 1 else f", {n} sessions before"
-    return f"{words} ({_lower(about)})" if about and level else words
+    return f"{words} ({inside(about)})" if about and level else words
 
 
 def random_label(term: str, group: str, labels: Mapping[str, str] | None = None) -> str:
@@ -93,7 +96,7 @@ def random_label(term: str, group: str, labels: Mapping[str, str] | None = None)
     if group == "Residual":
         parts = f" of {about}" if about else ""
         return f"Residual {kind}{parts}" if kind != words["phi"] else f"Residual {kind}"
-    names = [_lower(label_of(part, labels)) for part in about.split()]
+    names = [inside(label_of(part, labels)) for part in about.split()]
     of = f" of {' and '.join(names)}" if names else ""
     whose = label_of(group.removesuffix("_id"), labels) if group else ""
     return f"{whose}: {kind}{of}" if whose else f"{kind}{of}"
@@ -107,7 +110,7 @@ def _plain(name: str) -> str:
     return words if symbol else words[:1].upper() + words[1:]
 
 
-def _lower(words: str) -> str:
+def inside(words: str) -> str:
     """Return words as they stand inside a sentence: an abbreviation keeps its letters."""
     first = words.split(" ")[0]
     return (

@@ -87,13 +87,17 @@ def document_bytes(document: Any) -> bytes:
 
 def _add_grid(document: Any, table: Table) -> None:
     rows = grouped_rows(table, indent="   ")
-    grid = document.add_table(rows=1 + len(rows), cols=len(table.columns))
+    heads = [[column.label for column in table.columns]]
+    spanned = [column.spanner for column in table.columns]
+    if any(spanned):  # each name once, above the first of its columns
+        first = [name if name not in spanned[:place] else "" for place, name in enumerate(spanned)]
+        heads.insert(0, first)
+    grid = document.add_table(rows=len(heads) + len(rows), cols=len(table.columns))
     grid.autofit = True
-    _fill(grid.rows[0], [column.label for column in table.columns], table.columns)
-    for place, texts in zip(grid.rows[1:], rows, strict=True):
+    for place, texts in zip(grid.rows, [*heads, *rows], strict=True):
         _fill(place, texts, table.columns)
     _rule(grid.rows[0], "top", 8)
-    _rule(grid.rows[0], "bottom", 4)
+    _rule(grid.rows[len(heads) - 1], "bottom", 4)
     _rule(grid.rows[-1], "bottom", 8)
     _repeat_header(grid.rows[0])
 

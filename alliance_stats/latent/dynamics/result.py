@@ -128,6 +128,21 @@ class CrossLagged(Result):
         fit = self._indices.drop(["p_value_scaled"], errors="ignore")
         return pd.concat([row, fit.to_frame().T.set_axis([0])], axis=1)
 
+    def term_labels(self) -> dict[str, str]:
+        """Return the terms with the names of the two scores."""
+        name = {"x": self.x, "y": self.y}
+        lags = {f"{a}_on_{b}": f"{name[a]} on {name[b]} before" for a in "xy" for b in "xy"}
+        spread = {
+            f"var_{a}_{level}": f"Variance of {name[a]} ({level} clients)"
+            for a in "xy"
+            for level in ("within", "between")
+        }
+        both = {
+            f"cov_{level}": f"Covariance of both ({level} clients)"
+            for level in ("within", "between")
+        }
+        return lags | spread | both | {f"mean_{a}": f"Mean of {name[a]}" for a in "xy"}
+
     def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
         """Return the terms without those that only describe waves, and the fit."""
         of_waves = self.table["term"].str.match(r"mean_[xy]$|var_[xy]_within$")

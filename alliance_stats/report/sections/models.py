@@ -17,6 +17,7 @@ from ...core.disclosure import (
 )
 from ...core.display import columns as col
 from ...core.display.formatting import count, number
+from ...core.display.labels import inside
 from ...core.display.table import Table
 from ...multilevel.summary import DF_NOTES
 from ...study import Study
@@ -70,19 +71,15 @@ def _variances(varcomp: pd.DataFrame, words: Mapping[str, str]) -> pd.DataFrame:
         if group.lower() == "residual":
             label = "SD between sessions of a client (residual)"
         elif isinstance(second, str) and second:
-            pair = f"{_lower(in_words(first, words))} and {_lower(in_words(second, words))}"
+            pair = f"{inside(in_words(first, words))} and {inside(in_words(second, words))}"
             label = f"Correlation {where}: {pair}"
         else:
-            label = f"SD {where}: {_lower(in_words(first, words))}"
+            label = f"SD {where}: {inside(in_words(first, words))}"
         rows.append({"part": "Random effects", "label": label, "estimate": row.sdcor})
     return pd.DataFrame(rows)
 
 
 GROUPS = {"client_id": "between clients", "therapist_id": "between therapists"}
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]
 
 
 def in_words(term: object, words: Mapping[str, str]) -> str:

@@ -77,7 +77,7 @@ def departure_blocks(
             Caution(
                 "No analysis plan that is filled in lies in the study's folder, so the report "
                 "cannot tell what was meant before the data were opened. Save one there as "
-                f"{PLAN_NAMES[0]} (al.AnalysisPlan(...).save(path)) and the report marks what "
+                f"{PLAN_NAMES[1]} (al.AnalysisPlan(...).save(path)) and the report marks what "
                 "differs from it."
             )
         ]

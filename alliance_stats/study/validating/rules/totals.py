@@ -126,6 +126,8 @@ def _some_differ(
 )
 def broken_sum(view: StudyView) -> Iterator[Finding]:
     """Find sums such as 12.4 of a measure whose answers are whole numbers."""
+    items = view.has("ratings", "measure", "occasion")
+    answered = set(view.codes("ratings", "measure").values) if items else set()
     for table in SCORES:
         if not view.has(table, "measure", "scale", "score"):
             continue
@@ -135,6 +137,8 @@ def broken_sum(view: StudyView) -> Iterator[Finding]:
         if not broken.any():
             continue
         for code, card in enumerate(cards_of(view, table)):
+            if table == "assessments" and card is not None and card.name in answered:
+                continue  # made from those items, where missing ones may have been filled in
             sums = [
                 card is not None and card.step == 1 and _is_plain_sum(card.scales.get(name))
                 for name in scale.values
