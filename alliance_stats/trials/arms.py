@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.arguments import checked_choice, level_of
-from ..core.people import CLIENT
+from ..core.people import CLIENT, THERAPIST
 from ..errors import DesignError, SingularFitWarning
 from ..inference.multiplicity import ADJUST, Adjust
 from ..multilevel.fit import fit_multilevel
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 Method = Literal["ancova", "mmrm", "growth"]
 METHODS = ("ancova", "mmrm", "growth")
+THERAPISTS_ALIKE = (
+    "Therapists differ in level only. Where they also differ in how their clients change, and arms "
+    "have different therapists, intervals over several times are too narrow: method='ancova' is "
+    "not touched by that."
+)
 DF = ("satterthwaite", "kenward-roger")
 
 
@@ -132,6 +137,7 @@ def compare_arms(
     if TIME not in means:
         means, contrasts = means.assign(**{TIME: times[0]}), contrasts.assign(**{TIME: times[0]})
     size, what = standardiser(data)
+    said = (*data.notes, *_of_means(means, data, times), note, *_of_fit(fit))
     return ArmComparison(
         method=method,
         data=data,
@@ -142,7 +148,7 @@ def compare_arms(
         standardiser=what,
         confidence=confidence,
         adjust=adjust,
-        messages=tuple(filter(None, (*data.notes, _which_time(data, times), note, *_of_fit(fit)))),
+        messages=tuple(filter(None, said)),
     )
 
 
@@ -167,6 +173,8 @@ def _fit(data: TrialRows, rows: pd.DataFrame, method: str, term: str, df: Any) -
 def _of_fit(fit: MultilevelFit) -> list[str]:
     """Return what must be known of the model itself."""
     said = [fit.few_groups_note if len(fit.design.levels) > 1 else ""]
+    if THERAPIST in fit.n_groups and TIME in fit.design.formula.columns:
+        said.append(THERAPISTS_ALIKE)
     if not fit.converged:
         said.append(fit.convergence_note)
     if fit.singular:
@@ -174,14 +182,20 @@ def _of_fit(fit: MultilevelFit) -> list[str]:
     return said
 
 
-def _which_time(data: TrialRows, times: tuple[Any, ...]) -> str:
-    """Say which time was taken where it is not the last."""
-    if times[-1] == data.times[-1]:
-        return ""
-    return (
-        f"Arms are compared at {times[-1]}, the last time at which half of each arm were measured; "
-        f"times go on to {data.times[-1]}."
-    )
+def _of_means(means: pd.DataFrame, data: TrialRows, times: tuple[Any, ...]) -> list[str]:
+    """Say which time was taken where it is not the last, and where nobody was measured."""
+    said = []
+    if times[-1] != data.times[-1]:
+        said.append(
+            f"Arms are compared at {times[-1]}, the last time at which half of each arm were "
+            f"measured; times go on to {data.times[-1]}."
+        )
+    nobody = means[means["estimate"].isna()].to_dict("records")
+    return said + [
+        f"Nobody of the arm '{row[ARM]}' was measured at {row[TIME]}: that mean and its "
+        "comparisons cannot be estimated and are left empty."
+        for row in nobody
+    ]
 
 
 def _places(method: str, times: tuple[Any, ...]) -> dict[str, Any]:

@@ -153,6 +153,21 @@ def trial_rows(
     )
 
 
+def _without_baseline_rows(rows: pd.DataFrame, baseline: str, notes: list[str]) -> pd.DataFrame:
+    """Leave out the first time where its outcomes are the baseline itself."""
+    first = rows[rows[TIME] == rows[TIME].min()].dropna(subset=[SCORE, BASELINE])
+    if rows[TIME].nunique() < 2 or first.empty or (first[SCORE] != first[BASELINE]).any():
+        return rows
+    notes.append(
+        f"The outcomes at {rows[TIME].min()} are those of '{baseline}', the baseline; they are no "
+        "outcomes and were left out."
+    )
+    rows = rows[rows[TIME] != rows[TIME].min()]
+    if isinstance(rows[TIME].dtype, pd.CategoricalDtype):
+        rows = rows.assign(**{TIME: rows[TIME].cat.remove_unused_categories()})
+    return rows
+
+
 def _with_baseline(
     rows: pd.DataFrame, data: pd.DataFrame, baseline: Any, notes: list[str]
 ) -> tuple[pd.DataFrame, str]:
@@ -160,7 +175,8 @@ def _with_baseline(
     if baseline is None:
         return rows, BASELINE
     if isinstance(baseline, str) and baseline in data.columns:
-        return rows.assign(**{BASELINE: pd.to_numeric(data.loc[rows.index, baseline])}), BASELINE
+        rows = rows.assign(**{BASELINE: pd.to_numeric(data.loc[rows.index, baseline])})
+        return _without_baseline_rows(rows, baseline, notes), BASELINE
     before = rows[rows[TIME].astype(str) == str(baseline)]
     if not len(before):
         raise ColumnError(
@@ -170,7 +186,7 @@ def _with_baseline(
     if before[CLIENT].duplicated().any():
         raise DesignError(f"Clients have several outcomes at the baseline {baseline!r}.")
     value = before.set_index(CLIENT)[SCORE]
-    rows = rows[rows[TIME] != baseline]
+    rows = rows[rows[TIME].astype(str) != str(baseline)]
     if isinstance(rows[TIME].dtype, pd.CategoricalDtype):
         rows = rows.assign(**{TIME: rows[TIME].cat.remove_unused_categories()})
     never = len(set(before[CLIENT]) - set(rows.loc[rows[SCORE].notna(), CLIENT]))

@@ -171,3 +171,14 @@ def test_a_fit_as_if_it_were_a_measurement_names_the_call(outcome):
     assert isinstance(fit, al.MultilevelFit)
     call = f'fit_multilevel("{outcome} ~ x{G}", data, family="{CALLED[outcome]}")'
     assert any(call in message for message in fit.messages)
+
+
+def test_an_offset_of_numbers_has_none_for_new_rows():
+    rng = np.random.default_rng(2)
+    data = pd.DataFrame({"client_id": np.repeat(np.arange(30), 4), "minutes": 50.0})
+    data["n"] = rng.poisson(3 * np.exp(rng.normal(0, 0.8, 30))[data.index // 4])
+    fit = al.fit_multilevel(
+        "n ~ 1 + (1 | client_id)", data, family="poisson", offset=np.log(data["minutes"])
+    )
+    with pytest.raises(al.DesignError, match="given as numbers"):
+        fit.predict(data)

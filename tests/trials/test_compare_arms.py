@@ -203,3 +203,41 @@ def test_what_is_no_trial_is_told(alone):
     ):
         with pytest.raises(al.AllianceStatsError, match=said):
             al.compare_arms(data, **{**OPTIONS, **options})
+
+
+def three_arms(seed=3, weeks=(0, 4, 8, 12)):
+    rng = np.random.default_rng(seed)
+    client = np.repeat(np.arange(60), len(weeks))
+    rows = pd.DataFrame({"client_id": client, "condition": np.array(list("abc"))[client % 3]})
+    rows["week"] = np.tile(weeks, 60)
+    rows["score"] = rng.normal(0, 2, 60)[client] + rng.normal(0, 1, len(client))
+    return rows.assign(
+        pre=rows["score"].where(rows["week"] == 0).groupby(client).transform("first")
+    )
+
+
+def test_a_time_that_nobody_of_an_arm_reached_has_no_mean_and_no_comparison():
+    rows = three_arms()
+    rows = rows[~((rows["condition"] == "c") & (rows["week"] == 12))]
+    found = al.compare_arms(rows, outcome="score", baseline=0, time="week", method="mmrm")
+    last = found.contrasts.query("time == 12").set_index("term")["estimate"]
+    assert last[["c - a", "c - b"]].isna().all()
+    assert np.isfinite(last["b - a"])
+    assert "Nobody of the arm 'c' was measured at 12" in " ".join(found.messages)
+    sooner = al.compare_arms(rows, outcome="score", baseline=0, time="week")
+    assert "Arms are compared at 8" in " ".join(sooner.messages)
+
+
+def test_a_baseline_in_a_column_of_its_own_is_no_outcome_beside():
+    rows = three_arms()
+    column, time = (
+        al.compare_arms(rows, outcome="score", baseline=baseline, time="week", method="mmrm")
+        for baseline in ("pre", 0)
+    )
+    pd.testing.assert_frame_equal(column.contrasts, time.contrasts, check_exact=False, rtol=1e-6)
+    assert "are those of 'pre'" in " ".join(column.messages)
+
+
+def test_sentences_tell_the_adjusted_p_too():
+    found = al.compare_arms(three_arms(), outcome="score", baseline="pre", time="week")
+    assert found.text().count("adjusted p") == 3

@@ -56,6 +56,8 @@ def _sentence(table: Table, row: pd.Series, confidence: float) -> str:
         numbers.append(f"{letter} = {fmt.number(statistic, 2)}")
     if tested:
         numbers.append(fmt.p_sentence(row["p_value"]).replace("\u00a0", " "))
+    if not fmt.is_missing(row.get("p_adjusted")):
+        numbers.append(f"adjusted {fmt.p_sentence(row['p_adjusted'])}".replace("\u00a0", " "))
     where, wave = row.get("where"), row.get("wave")
     about = f" ({where})" if isinstance(where, str) and where else ""
     about = about if fmt.is_missing(wave) else f" (wave {wave:g})"

@@ -125,7 +125,7 @@ class CrossLagged(Result):
         """Return model, size, likelihood and fit in one row."""
         size = {"n_waves": len(self.waves), "n_parameters": len(self.estimates.theta)}
         row = glance_row(self, "model", "lags", "n_clients", **size, llf=self.llf)
-        fit = self._indices.drop(["p_value_scaled"], errors="ignore")
+        fit = self._indices.rename({"p_value_scaled": "p_scaled"})
         return pd.concat([row, fit.to_frame().T.set_axis([0])], axis=1)
 
     def term_labels(self) -> dict[str, str]:

@@ -94,7 +94,7 @@ class FactorModel(Result):
     def glance(self) -> pd.DataFrame:
         """Return size and fit in one row."""
         row = glance_row(self, "n_people", n_groups=len(self.subgroups), llf=self.llf)
-        fit = self.fit_indices().drop(["p_value_scaled"], errors="ignore")
+        fit = self.fit_indices().rename({"p_value_scaled": "p_scaled"})
         return pd.concat([row, fit.to_frame().T.set_axis([0])], axis=1)
 
     def term_labels(self) -> dict[str, str]:

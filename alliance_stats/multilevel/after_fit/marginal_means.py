@@ -64,7 +64,7 @@ def marginal_means(
     error, df = _errors(fit, L)
     found = coefficient_rows(grid.terms, estimate, error, df, group=grid.groups, confidence=level)
     found["effect"] = "mean"
-    return pd.concat([found, grid.shown], axis=1)
+    return pd.concat([_emptied(found, grid.undetermined(grid.missing)), grid.shown], axis=1)
 
 
 def contrasts(
@@ -111,6 +111,9 @@ def contrasts(
     for rows in grid.blocks:
         pairs = _pairs([labels[row] for row in rows], reference)
         L = np.array([grid.means[rows[a]] - grid.means[rows[b]] for a, b in pairs])
+        unknown = grid.undetermined(
+            np.array([grid.missing[rows[a]] - grid.missing[rows[b]] for a, b in pairs])
+        )
         error, df = _errors(fit, L)
         terms = [f"{labels[rows[a]]} - {labels[rows[b]]}" for a, b in pairs]
         table = coefficient_rows(
@@ -118,14 +121,25 @@ def contrasts(
         )
         half = half_widths(error, df, level, adjust, len(rows))
         table["conf_low"], table["conf_high"] = table["estimate"] - half, table["estimate"] + half
-        p, t = table["p_value"].to_numpy(), table["statistic"].to_numpy()
-        table["p_adjusted"] = adjusted_p(p, adjust, t, np.asarray(df), len(rows))
+        p, t, df = table["p_value"].to_numpy(), table["statistic"].to_numpy(), np.asarray(df)
+        told = ~unknown
+        table["p_adjusted"] = np.nan
+        table.loc[told, "p_adjusted"] = adjusted_p(p[told], adjust, t[told], df[told], len(rows))
+        table = _emptied(table, unknown)
         for name in grid.by:
             table[name] = grid.shown[name].iloc[rows[0]]
         tables.append(table)
     found = pd.concat(tables, ignore_index=True)
     found["effect"] = "contrast"
     return found
+
+
+def _emptied(table: pd.DataFrame, unknown: Array) -> pd.DataFrame:
+    """Return the rows without numbers where the data determine none."""
+    numbers = ["estimate", "std_error", "statistic", "df", "p_value", "conf_low", "conf_high"]
+    there = [name for name in (*numbers, "p_adjusted") if name in table]
+    table.loc[unknown, there] = np.nan
+    return table
 
 
 def _pairs(labels: list[str], reference: Any) -> list[tuple[int, int]]:
@@ -162,6 +176,17 @@ class _Grid:
         place = {cell: i for i, cell in enumerate(cells)}
         of = [place[row] for row in grid[self.wanted].itertuples(index=False, name=None)]
         self.means = np.stack([X[np.equal(of, i)].mean(axis=0) for i in range(len(cells))])
+        # A column that was left out is a sum of the others in the data; where it is not in the
+        # grid too (a cell nobody is in), the data say nothing of that mean.
+        self.missing = np.zeros((len(cells), len(fit.design.dropped)))
+        if fit.design.dropped:
+            data = dict(terms.named_arrays())
+            kept = np.stack([data[name] for name in fit.design.fixed_names], axis=1)
+            out = np.stack([data[name] for name in fit.design.dropped], axis=1)
+            sums = np.linalg.lstsq(kept, out, rcond=None)[0]
+            there = np.stack([arrays[name] for name in fit.design.dropped], axis=1)
+            means = np.stack([there[np.equal(of, i)].mean(axis=0) for i in range(len(cells))])
+            self.missing = means - self.means @ sums
         self.shown = pd.DataFrame(cells, columns=self.wanted)
         n = len(factors)
         self.terms = [", ".join(str(v) for v in cell[len(cell) - n :]) for cell in cells]
@@ -170,6 +195,11 @@ class _Grid:
         ]
         size = int(np.prod([len(values[name]) for name in factors]))
         self.blocks = [list(range(i, i + size)) for i in range(0, len(cells), size)]
+
+    @staticmethod
+    def undetermined(missing: Array) -> Array:
+        """Return which combinations of means the data do not determine."""
+        return np.asarray((np.abs(missing) > 1e-8).any(axis=1))
 
     def values(self, fit: MultilevelFit) -> Array:
         """Return the means themselves."""

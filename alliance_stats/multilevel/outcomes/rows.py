@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.arguments import checked_choice
+from ...errors import DesignError
 from ..after_fit import prediction
 from ..engine.batches import Array
 from ..formula.factors import learn_outcome
@@ -227,10 +228,15 @@ def effect_columns(fit: OutcomeFit, newdata: pd.DataFrame) -> Array:
 
 
 def offset_of(fit: OutcomeFit, newdata: pd.DataFrame) -> Array:
-    """Return the offset of new rows; one given as numbers is zero there."""
+    """Return the offset of new rows, from the column that was named."""
     offset = fit.model.asked.offset
-    if not isinstance(offset, str):
+    if offset is None:
         return np.zeros(len(newdata))
+    if not isinstance(offset, str):
+        raise DesignError(
+            "The offset was given as numbers, so that of new rows is not known: fit with "
+            "offset= the name of a column, or a formula of one such as 'log(minutes)'."
+        )
     text = f"`{offset}`" if offset in newdata.columns else offset
     part = parse_formula(f"{text} ~ 1").over(newdata.columns).response
     return np.asarray(learn_outcome(part.tree, part.source, Table(newdata)))
