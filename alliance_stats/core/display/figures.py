@@ -57,7 +57,7 @@ def mask_texts(canvas: Canvas, mask: Callable[[str], str]) -> None:
             found.set_text(mask(found.get_text()))
 
 
-def _masked(named: Any, mask: Callable[[str], str]) -> Callable[[float, int | None], str]:
+def _masked(named: Any, mask: Callable[[str], str]) -> Any:
     return lambda value, pos: mask(named(value, pos))
 
 

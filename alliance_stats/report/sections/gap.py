@@ -54,12 +54,13 @@ def build(context: Context, draft: Draft) -> Section:
 def gap_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     """Return the gap in words, table and figures."""
     pair = context.pair(score)
+    first, second = pair
     found = al.rating_gap(
         context.study,
         measure=score.measure,
         scale=score.scale,
         seed=context.options.seed,
-        raters=(*pair,),
+        raters=(first, second),
     )
     disclosure = context.disclosure
     context.disclosure.require(found.pairs["client_id"], further.DYADS)
@@ -140,8 +141,8 @@ def _table(
         col.interval(digits="digits", bounded="bounded"),
     )
     first, second = pair.values()
-    words = {"score": score.title, "scale": score.scale, "first": first, "second": second}
-    return table("gap", frame, columns, **words, **facts)
+    called = {"score": score.title, "scale": score.scale, "first": first, "second": second}
+    return table("gap", frame, columns, **called, **facts)
 
 
 def _course(found: Any, score: Score, context: Context) -> Figure | None:

@@ -55,9 +55,11 @@ def form_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
 def truth_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     """Return the model of truth and bias, in words and as a table."""
     raters = context.pair(score)
+    first, second = raters
     pairs = al.rating_gap(
-        context.study, measure=score.measure, scale=score.scale, replicates=2, raters=(*raters,)
-    ).pairs
+        context.study, measure=score.measure, scale=score.scale, replicates=2,
+        raters=(first, second),
+    ).pairs  # fmt: skip
     context.disclosure.require(pairs["client_id"], DYADS)
     levels = ["client_id"]
     if "therapist_id" in pairs and len(pairs["therapist_id"].dropna().unique()) > 1:

@@ -164,7 +164,8 @@ class _Sorting:
 def _sort(file: str, sheet: str, frame: pd.DataFrame, registry: Any) -> _Sorting:
     """Return a file's source, and where each of its columns went or why it went nowhere."""
     labels = {str(k): v for k, v in (frame.attrs.get("variable_labels") or {}).items()}
-    notes, frame = frame.attrs, frame.rename(columns=str)
+    notes: Any = frame.attrs
+    frame = frame.rename(columns=str)
     frame.attrs = {}  # pandas copies them with every column that is taken
     names = [str(name) for name in frame.columns]
     roles, doubts = _roles(frame, names, labels)

@@ -95,7 +95,7 @@ def _as_spss_has_it(
                 f".{code}" if isinstance(code, str) else code: word for code, word in words.items()
             }
         letter = re.match(r"%-?(t[cd]|d)", meta.original_variable_types[name])
-        formats[name], unit = _STATA_DATES[letter[1]] if letter else ("", 1)
+        formats[str(name)], unit = _STATA_DATES[letter[1]] if letter else ("", 1)
         columns[name] = numbers * unit
     return pd.DataFrame(columns, index=raw.index), formats
 
