@@ -175,7 +175,7 @@ def test_a_new_study_that_is_still_empty_is_told_of_in_words(call, tmp_path):
     _, out, err = call("validate", tmp_path / "study")
     assert err == ""
     assert "sessions.csv: The file has a header but no rows." in out
-    assert out.splitlines()[-1] == "There is nothing to analyse yet: 0 errors, 3 warnings, 0 notes."
+    assert out.splitlines()[-1] == "There is nothing to analyse yet: 0 errors, 4 warnings, 0 notes."
     mapping = tmp_path / "study" / "study.yaml"
     text = mapping.read_text(encoding="utf-8")
     mapping.write_text(text.replace("sources:", "soures:"), encoding="utf-8")
@@ -185,7 +185,7 @@ def test_a_new_study_that_is_still_empty_is_told_of_in_words(call, tmp_path):
     alone["sources"][0]["columns"] = {"client_id": "client_id"}
     (tmp_path / "study" / "study.yaml").write_text(json.dumps(alone), encoding="utf-8")
     _, out, _ = call("validate", tmp_path / "study")
-    assert out.splitlines()[-1] == "There is nothing to analyse yet: 0 errors, 1 warning, 0 notes."
+    assert out.splitlines()[-1] == "There is nothing to analyse yet: 0 errors, 2 warnings, 0 notes."
 
 
 def test_the_card_a_new_study_shows_can_be_copied_and_used(call, tmp_path):

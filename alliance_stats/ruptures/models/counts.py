@@ -53,7 +53,7 @@ class RuptureCount(Result):
     clusters
         Who differs in rates beyond the predictors: ``therapist_id``, or only ``client_id``.
     fit
-        The multilevel model: `.varcomp`, `.rate_ratios()`, `.average_effects()`; None for a
+        The multilevel model: ``.varcomp``, ``.rate_ratios()``, ``.average_effects()``; None for a
         negative binomial without therapists.
     """
 
