@@ -101,7 +101,20 @@ def test_files_without_rows_are_left_out_of_a_folder(tmp_path):
     lab_frame().to_parquet(tmp_path / "study" / "lab.parquet")
     draft = al.suggest_mapping(tmp_path / "study")
     assert [source["file"] for source in draft["sources"]] == ["lab.parquet"]
-    assert "data/clients.csv has no rows yet and is left out" in draft.doubts
+    files = "data/clients.csv, data/endings.csv, data/sessions.csv"
+    assert f"{files} have no rows yet and are left out" in draft.doubts
+
+
+def test_words_for_endings_are_told_whatever_stands_around_them():
+    words = ["regulär beendet", "Abbruch ", "Abbruch", "läuft noch", "Therapeutenwechsel"]
+    ends = pd.DataFrame({"Klient-Nr.": range(5), "Letzte Sitzung": 4, "Grund": words})
+    (source,) = al.suggest_mapping(ends)["sources"]
+    assert source["recode"]["reason"] == {
+        "regulär beendet": "completed",
+        "Abbruch": "dropout",
+        "läuft noch": "ongoing",
+        "Therapeutenwechsel": "transferred",
+    }
 
 
 def test_sessions_in_the_names():

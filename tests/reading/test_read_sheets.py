@@ -57,6 +57,22 @@ def test_rows_and_cells_are_counted_as_excel_does(tmp_path):
     assert loaded.source("t.xlsx").cell(5, "x") == "B5"
 
 
+def test_a_title_above_the_names_of_columns_is_told(tmp_path):
+    rows = [["Endings of the clinic"], [None], ["pid", "n", "why"], [1, 4, "dropout"], [2, 6, None]]
+    loaded = load(workbook(tmp_path, {"s": rows}))
+    assert list(loaded.frame) == ["pid", "n", "why"]
+    assert loaded.rows.tolist() == [4, 5]
+    assert loaded.notes["titles"] == ["Endings of the clinic"]
+    assert "in row 3, stands 'Endings of the clinic'" in loaded.notes["changes"][0]
+
+
+def test_columns_without_names_are_no_title(tmp_path):
+    rows = [["pid", None, None], [1, 4, 5], [2, 6, 7]]
+    loaded = load(workbook(tmp_path, {"s": rows}))
+    assert list(loaded.frame) == ["pid", "column 2", "column 3"]
+    assert loaded.rows.tolist() == [2, 3]
+
+
 def test_an_unknown_sheet_names_the_nearest(tmp_path):
     path = workbook(tmp_path, {"final": [["pid"], [1]], "old": [["pid"], [9]]})
     with pytest.raises(al.ReadError) as caught:

@@ -25,6 +25,21 @@ def test_the_encoding_is_found(tmp_path, encoding):
     assert frame.attrs["encoding"].startswith(encoding[:6])
 
 
+@pytest.mark.parametrize("title", ["Export of 12.3.2024", "Export, 12.3.2024", "Export;;"])
+def test_a_title_above_the_names_of_columns_is_told(tmp_path, title):
+    loaded = load(written(tmp_path, f"\n{title}\n\npid;name;x\n1;a;2,5\n\n2;b;3,5\n"))
+    assert list(loaded.frame) == ["pid", "name", "x"]
+    assert loaded.frame["x"].tolist() == [2.5, 3.5]
+    assert loaded.rows.tolist() == [5, 7]
+    assert loaded.notes["titles"] == [title.strip(";")]
+    assert loaded.notes["blank_rows"] == [1, 6]
+
+
+def test_a_file_without_names_does_not_lose_rows(tmp_path):
+    loaded = load(written(tmp_path, "pid,,\n1,a,b\n2,b,c\n"))
+    assert loaded.rows.tolist() == [2, 3]
+
+
 def test_a_guessed_encoding_is_said(tmp_path):
     frame = al.read_table(written(tmp_path, "name,x\nMüller,5\n", encoding="cp1252"))
     assert frame.attrs["encoding_guessed"]

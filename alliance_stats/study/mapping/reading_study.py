@@ -245,6 +245,19 @@ def _note_reading(spec: SourceSpec, loaded: Loaded, raw: RawStudy, gathered: Gat
     file = loaded.source(spec.file)
     reason = "a row with more cells than columns"
     gathered.leave_out(spec.table or "sessions", reason, loaded.lost_rows, spec.file)
+    titles = loaded.notes["titles"]
+    if titles:
+        raw.problems.append(
+            Problem(
+                "info",
+                "title_rows",
+                f"Above the names of the columns stands {listing(map(repr, titles))}, which is read "
+                "as a title.",
+                "If that is a row of data, give the columns names in the row above it.",
+                file=file.file,
+                sheet=file.sheet,
+            )
+        )
     if loaded.notes["encoding_guessed"]:
         raw.problems.append(
             Problem(

@@ -87,11 +87,10 @@ def suggest_mapping(frame_or_path: pd.DataFrame | str | os.PathLike[str]) -> Map
     unplaced: dict[str, str] = {}
     doubts: list[str] = []
     filled = [each for each in frames if len(each[2])] or frames
-    doubts += [
-        f"{file} has no rows yet and is left out"
-        for file, _, frame in frames
-        if len(filled) < len(frames) and not len(frame)
-    ]
+    empty = [f"{file}, {sheet}" if sheet else file for file, sheet, frame in frames if frame.empty]
+    if empty and len(filled) < len(frames):
+        verbs = ("has", "is") if len(empty) == 1 else ("have", "are")
+        doubts.append(f"{listing(empty)} {verbs[0]} no rows yet and {verbs[1]} left out")
     parts = [(*each[:2], kind) for each in filled for kind in kinds_of_rows(each[2])]
     for file, sheet, kind in parts:
         sorting = _sort(file, sheet, kind.frame, registry)

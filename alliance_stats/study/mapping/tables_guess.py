@@ -52,12 +52,17 @@ _NEEDED = {
     "scores": ("measure", "score"),
 }
 _WORDS = {
-    "completed": "complete|finished|planned|regular|abgeschlossen|afgerond|termine|completado",
-    "dropout": "dropout|abbruch|abgebrochen|afgebroken|abandon|abandono|unilateral",
-    "mutual": "einvernehmlich|agreed",
-    "transferred": "transfer|verlegt|uberwiesen",
-    "administrative": "admin|umzug|moved",
-    "ongoing": "current|active|laufend|lopend|encours",
+    "completed": r"complete|finished|ended|(?:as)?planned(?:end)?|regular|(?:regular|planmassig)?"
+    r"(?:beendet|abgeschlossen)|(?:regulares|planmassiges)ende|afgerond|voltooid|termine|acheve|"
+    r"completado|terminado",
+    "dropout": r"droppedout|(?:therapie)?abbruch|abbrecher(?:in)?|(?:vorzeitig)?abgebrochen|"
+    r"afgebroken|uitval|abandon|abandono|unilateral|withdrawn|withdrew|discontinued",
+    "mutual": r"einvernehmlich(?:beendet)?|agreed|(?:by)?agreement|onderlingoverleg|deacuerdo",
+    "transferred": r"transfer|referred|verlegt|uberwiesen|(?:therapeuten)?wechsel|doorverwezen|"
+    r"oriente|derivado",
+    "administrative": r"admin|umzug|umgezogen|moved|relocation|verhuizing|demenagement|mudanza",
+    "ongoing": r"current|active|in(?:therapy|progress|therapie)|laufend|lauft(?:noch)?|lopend|"
+    r"encours|encurso",
 }
 """Other words for how a therapy ended."""
 
@@ -146,7 +151,7 @@ def _known_measures(series: pd.Series, registry: Any) -> dict[str, str] | None:
 def _translate(frame: pd.DataFrame, guess: TableGuess, ours: str) -> bool:
     """Note words that have to be translated into ours; return whether any is known."""
     theirs, allowed = guess.columns[ours], enum_of(guess.table, ours)
-    words = [as_word(value) for value in codes_of(frame[theirs])[1]]
+    words = list(dict.fromkeys(as_word(value).strip() for value in codes_of(frame[theirs])[1]))
     if not 1 <= len(words) <= MOST_REASONS:
         return False
     meant = {word: _meaning(word, allowed) for word in words}

@@ -29,6 +29,9 @@ _REDCAP_SECOND_ROW = {
 }
 _CHECKBOX = re.compile(r"^(?P<name>.+)___(?P<code>[A-Za-z0-9_]+)$")
 
+MOST_TITLES = 10
+"""Rows in which the names of columns may stand below a title, blank rows counted."""
+
 
 @dataclass
 class Header:
@@ -56,6 +59,28 @@ def read_header(records: list[list[str]]) -> Header:
         }
     header.checkboxes = _checkboxes(header.names) if header.export == "redcap" else {}
     return header
+
+
+def rows_above(records: list[list[str]]) -> int:
+    """Return how many rows stand above the names of columns: titles, and blank rows below them.
+
+    A title fills at most half as many cells as the row of names, which holds words alone, each
+    once: a file without names is not to lose its first rows.
+    """
+    filled = [[cell.strip() for cell in record if cell.strip()] for record in records]
+    sizes = [len(cells) for cells in filled[: MOST_TITLES + 1]]
+    widest = max(map(len, filled), default=0)
+    at = next((n for n, size in enumerate(sizes) if size > widest / 2), 0)
+    names = filled[at] if filled else []
+    worded = all(any(letter.isalpha() for letter in cell) for cell in names)
+    sure = worded and len(set(names)) == len(names) >= 2 * max(sizes[:at], default=1)
+    return at if sure and sizes[0] else 0
+
+
+def titles_of(records: list[list[str]]) -> list[str]:
+    """Return what stands in the rows above the names of columns, blank rows left out."""
+    joined = (" ".join(cell.strip() for cell in record if cell.strip()) for record in records)
+    return [text[:80] for text in joined if text]
 
 
 def _unique(raw: list[str]) -> Header:

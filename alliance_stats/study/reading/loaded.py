@@ -98,6 +98,7 @@ def empty_notes() -> dict[str, Any]:
         "delimiter": "",
         "export": "",
         "header_rows": 1,
+        "titles": [],
         "first_row": 2,
         "n_rows": 0,
         "variable_labels": {},

@@ -61,6 +61,11 @@ def changes(notes: dict[str, Any]) -> list[str]:
             f"Hidden in the workbook, and read only where named: sheets "
             f"{listing(notes['hidden_sheets'])}."
         )
+    if notes["titles"]:
+        made.append(
+            f"Above the names of columns, in row {notes['first_row'] - notes['header_rows']}, "
+            f"stands {listing(map(repr, notes['titles']))}, which is read as a title."
+        )
     if notes["header_rows"] > 1:
         made.append(
             f"{notes['header_rows']} header rows ({notes['export']}): names from the first, "

@@ -15,7 +15,7 @@ import pandas as pd
 from ...errors import ReadError, did_you_mean, listing
 from ..origin import Problem, SourceFile
 from .cells import ColumnNotes, convert_columns, words_of
-from .headers import Header, read_header
+from .headers import MOST_TITLES, Header, read_header, rows_above, titles_of
 from .loaded import Conventions, Loaded, empty_notes
 from .notes import note_column, note_header
 from .workbooks import (
@@ -49,12 +49,15 @@ def read_sheet(
     if len(grid) * width > MOST_CELLS:
         raise too_large(name, path)
     texts = [
-        ["" if c is None else str(c) for c in _padded(r, width)] for r in grid[first : first + 4]
+        ["" if c is None else str(c) for c in _padded(r, width)]
+        for r in grid[first : first + MOST_TITLES + 4]
     ]
-    header = read_header(texts)
+    above = rows_above(texts)
+    first += above
+    header = read_header(texts[above : above + 4])
     start = first + header.n_rows
     notes = empty_notes() | {"sheets": names, "header_rows": header.n_rows, "first_row": start + 1}
-    notes["hidden_sheets"] = hidden
+    notes |= {"hidden_sheets": hidden, "titles": titles_of(texts[:above])}
     source = SourceFile(path.name, name, "xlsx", tuple(header.names))
     faults = _fill_merged(grid, merged, start, header, source)
     faults += _uncalculated(path, name, grid, start, header, source)

@@ -229,6 +229,7 @@ def _load_text(file: Path, kind: str, conventions: Conventions, missing: frozens
         "encoding_guessed": words.encoding_guessed,
         "delimiter": words.delimiter,
         "header_rows": header.n_rows,
+        "titles": words.titles,
         "first_row": int(words.rows[0]) if len(words.rows) else header.n_rows + 1,
         "blank_rows": words.blank_rows,
     }

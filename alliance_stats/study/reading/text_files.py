@@ -21,7 +21,7 @@ from ..origin import Problem
 from .cells import Cells, words_of
 from .encodings import as_utf8
 from .fast import cells_of, read_fast
-from .headers import Header, read_header
+from .headers import MOST_TITLES, Header, read_header, rows_above, titles_of
 from .loaded import Conventions
 from .records import all_records, long_cells, reader, too_long, too_short
 
@@ -42,6 +42,8 @@ class Words:
     encoding: str
     encoding_guessed: bool
     delimiter: str
+    above: int = 0
+    titles: list[str] = field(default_factory=list)
     blank_rows: list[int] = field(default_factory=list)
     faults: list[Problem] = field(default_factory=list)
     lost_rows: int = 0
@@ -57,7 +59,8 @@ def read_text(path: Path, conventions: Conventions) -> Words:
     delimiter = conventions.delimiter or declared or _sniff(sample, path.suffix.lower())
     with long_cells():
         records = _first_records(text_bytes, delimiter, path.name)
-    header = read_header(records)
+    above = rows_above(records)
+    header = read_header(records[above : above + 4])
     _check_header(header, path.name)
     result = Words(
         header,
@@ -66,14 +69,20 @@ def read_text(path: Path, conventions: Conventions) -> Words:
         encoding,
         guessed,
         _WORDS.get(delimiter, delimiter),
+        above,
+        titles_of(records[:above]),
     )
-    table = read_fast(
-        text_bytes,
-        len(header.names),
-        delimiter,
-        header.n_rows,
-        sample=_some_records(sample, delimiter, 200)[header.n_rows :],
-        as_words=_words_only(header.names, conventions),
+    table = (
+        None
+        if above
+        else read_fast(
+            text_bytes,
+            len(header.names),
+            delimiter,
+            header.n_rows,
+            sample=_some_records(sample, delimiter, 200)[header.n_rows :],
+            as_words=_words_only(header.names, conventions),
+        )
     )
     if table is None:
         _read_slowly(result, text_bytes, delimiter, path.name)
@@ -107,15 +116,16 @@ def _first_records_text(data: bytes) -> str:
 
 def _sniff(sample: str, suffix: str) -> str:
     """Return the delimiter that cuts the first records into most cells, evenly."""
-    best, best_score = ("\t" if suffix == ".tsv" else ","), (0.0, 0)
+    best, best_score = ("\t" if suffix == ".tsv" else ","), (0.0, -MOST_TITLES, 0)
     with long_cells():
         for delimiter in _DELIMITERS:
             records = _some_records(sample, delimiter)
-            if not records or len(records[0]) < 2:
+            at = next((n for n, one in enumerate(records[:MOST_TITLES]) if len(one) > 1), None)
+            if at is None:
                 continue
-            width = len(records[0])
-            even = sum(len(record) == width for record in records) / len(records)
-            score = (round(even, 1), width)
+            width = len(records[at])
+            even = sum(len(record) == width for record in records[at:]) / len(records[at:])
+            score = (round(even, 1), -at, width)
             if score > best_score:
                 best, best_score = delimiter, score
     return best
@@ -135,12 +145,12 @@ def _some_records(sample: str, delimiter: str, limit: int = 50) -> list[list[str
 
 
 def _first_records(data: bytes, delimiter: str, name: str) -> list[list[str]]:
-    """Return the first four records; the first is the header and must be there."""
+    """Return the first records; one of them is the header and must be there."""
     records: list[list[str]] = []
     for record in reader(data, delimiter):
         if record or records:
             records.append(record)
-        if len(records) == 4:
+        if len(records) == MOST_TITLES + 4:
             break
     if not records or not any(cell.strip() for cell in records[0]):
         what = "is empty" if not data.strip() else "does not begin with a row of column names"
@@ -175,9 +185,12 @@ def _read_slowly(result: Words, data: bytes, delimiter: str, name: str) -> None:
     while records and not records[-1]:
         records.pop()
     header_left = result.header.n_rows
+    lead = next((n for n, record in enumerate(records) if record), 0)
     short: list[int] = []
     long: list[int] = []
     for row, record in enumerate(records, start=1):
+        if lead < row <= lead + result.above:
+            continue
         if not record:
             result.blank_rows.append(row)
         elif header_left:
