@@ -10,6 +10,7 @@ import pandas as pd
 from ..core.arguments import checked_choice, checked_table
 from ..core.people import reuse_hint
 from ..errors import ColumnError, DesignError, listing, require_columns
+from .about_dyads import clients_of_several, dyads_of
 from .ranges import beyond_the_other
 
 MUCH_WIDER = 3.0
@@ -115,14 +116,14 @@ def _complete_rows(
     if len(kept) < 3:
         raise DesignError(f"Only {len(kept)} complete rows are left; a model needs more.")
     if len(levels) == 2:
-        pairs = kept[["level1", "level2"]].drop_duplicates()
-        several = pairs.loc[pairs["level1"].duplicated(keep=False), "level1"].unique()
+        several = clients_of_several(kept, "level1", "level2")
         if len(several):
-            raise DesignError(
-                f"{len(several)} units of '{levels[0]}' lie in more than one of '{levels[1]}': "
-                f"{listing(several)}. A dyad is one client with one therapist; give a client who "
-                "changed therapist an id of its own with each, or leave those sessions out."
+            messages.append(
+                f"{len(several)} of '{levels[0]}' ({listing(several)}) lie in several of "
+                f"'{levels[1]}'. A dyad is one client with one therapist, so they count as a dyad "
+                "with each; that these dyads share a client is not modelled."
             )
+            kept = kept.assign(level1=dyads_of(kept, "level1", "level2"))
     return kept, messages
 
 

@@ -13,6 +13,7 @@ from ..core.people import reuse_hint
 from ..errors import ColumnError, DesignError, listing, require_columns
 from ..study import Study
 from ..study.select import KEYS, ScoreName, choose, is_study, name_of, scores_of
+from .about_dyads import clients_of_several, several_therapists
 from .checks import finite_numbers
 from .model_rows import require_one_scale
 from .ranges import require_within
@@ -86,7 +87,7 @@ def paired_ratings(
     ):
         require_one_scale(pairs["client"], pairs["therapist"], raters)
     pairs["gap"] = pairs["therapist"] - pairs["client"]
-    pairs = _with_therapist(pairs, chosen, study, messages)
+    pairs = with_therapist(pairs, chosen, study, messages)
     pairs = pairs.sort_values(_KEY, kind="stable", ignore_index=True)
     pairs.attrs |= {"messages": (*_alone(sides, pairs, raters), *messages), "score": str(score)}
     return pairs
@@ -164,7 +165,7 @@ def _refuse_duplicates(scores: pd.DataFrame) -> None:
         )
 
 
-def _with_therapist(
+def with_therapist(
     pairs: pd.DataFrame, scores: pd.DataFrame, study: Study | None, messages: list[str]
 ) -> pd.DataFrame:
     """Add the therapist: of the scores' rows, else of the session, else of the client."""
@@ -186,14 +187,9 @@ def _with_therapist(
         return pairs
     own = _filled(own)
     own["therapist_id"] = own["therapist_id"].infer_objects()
-    known = own[["client_id", "therapist_id"]].dropna().drop_duplicates()
-    several_ = known.loc[known["client_id"].duplicated(keep=False), "client_id"].unique()
-    if len(several_):
-        raise DesignError(
-            f"{len(several_)} clients have more than one therapist: {listing(several_)}. A dyad is "
-            "one client with one therapist; make the client's id unique to the dyad, or leave "
-            "those clients out."
-        )
+    moved = clients_of_several(own)
+    if len(moved):
+        messages.append(several_therapists(moved))
     return own
 
 
@@ -225,12 +221,11 @@ def _tell_differing(own: pd.DataFrame, further: pd.Series, messages: list[str]) 
 
 
 def _filled(own: pd.DataFrame) -> pd.DataFrame:
-    """Give a session without a named therapist the one of the client's other sessions."""
+    """Give a session without a named therapist the one of the client's session before, or after."""
     if own["therapist_id"].notna().all():
         return own
-    first = own.dropna(subset=["therapist_id"]).drop_duplicates("client_id")
-    other = own["client_id"].map(first.set_index("client_id")["therapist_id"])
-    return own.assign(therapist_id=own["therapist_id"].where(own["therapist_id"].notna(), other))
+    groups = own.sort_values(_KEY, kind="stable").groupby("client_id")["therapist_id"]
+    return own.assign(therapist_id=groups.transform(lambda each: each.ffill().bfill()))
 
 
 def _alone(

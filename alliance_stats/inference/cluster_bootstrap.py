@@ -4,11 +4,15 @@ A quantity is a function of how often each dyad counts. Whole clusters are drawn
 a standard error on a scale where the quantity is near normal (logarithm of a variance, Fisher's z
 of a correlation); the limits take t quantiles with one degree of freedom fewer than there are
 clusters. Percentiles of so few clusters would be too narrow.
+
+Where clients changed therapist, the two cluster in crossed ways: the variance is that of drawing
+therapists, plus that of drawing clients, minus that of drawing dyads, which both hold (Cameron,
+Gelbach & Miller 2011, doi 10.1198/jbes.2010.07136).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,36 +41,72 @@ def percentiles(draws: Any, confidence: float = 0.95) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Clusters:
-    """Which cluster each dyad belongs to, and what the clusters are."""
+    """Which cluster each dyad belongs to, and what the clusters are.
+
+    `clients` holds each dyad's client where clients of several therapists cross the clusters.
+    """
 
     codes: Array
     unit: str
     messages: tuple[str, ...] = ()
+    clients: Array | None = None
 
     @property
     def n(self) -> int:
         """Return the number of clusters."""
         return int(self.codes.max()) + 1
 
+    @property
+    def ways(self) -> tuple[Array, ...]:
+        """The ways of drawing: by cluster; where clients cross them by client and by dyad too."""
+        if self.clients is None:
+            return (self.codes,)
+        return self.codes, self.clients, np.arange(len(self.codes))
+
     def draws(self, replicates: int, seed: int) -> Array:
-        """Return how often each dyad is drawn, whole clusters at a time."""
-        return times_drawn(self.n, replicates, seed)[:, self.codes].astype(float)
+        """Return how often each dyad is drawn, whole clusters at a time; one way below another."""
+        each = (times_drawn(int(way.max()) + 1, replicates, seed)[:, way] for way in self.ways)
+        return np.concatenate(list(each)).astype(float)
+
+    def error(self, draws: Array, estimate: float) -> float:
+        """Return the standard error from draws, with the correction for few clusters."""
+        parts = np.split(draws, len(self.ways))
+        own = [
+            _corrected(spread_of(part, estimate), int(way.max()) + 1) ** 2
+            for part, way in zip(parts, self.ways, strict=True)
+        ]
+        if len(own) == 1:
+            return float(np.sqrt(own[0]))
+        # the sum may fall below one of its parts by chance, which is then the better estimate
+        return float(np.sqrt(max(own[0] + own[1] - own[2], own[0], own[1])))
+
+    def as_one(self, draws: Array, estimate: float) -> Array:
+        """Return draws of one way for percentiles: as wide as the error that all ways give."""
+        if len(self.ways) == 1:
+            return draws
+        first = np.split(draws, len(self.ways))[0]
+        own = _corrected(spread_of(first, estimate), self.n)
+        return estimate + (first - estimate) * (self.error(draws, estimate) / own)
 
 
-def clusters(therapists: pd.Series | None, n_dyads: int) -> Clusters:
-    """Return therapists as clusters where enough are known, else dyads, and say which and why."""
-    own = np.arange(n_dyads)
+def clusters(therapists: pd.Series | None, clients: Array) -> Clusters:
+    """Return therapists as clusters where enough are known, else clients, and say which and why.
+
+    Both hold a value for each dyad, which is one client with one therapist.
+    """
+    own, names = pd.factorize(np.asarray(clients))
+    n_dyads = len(names)
     if therapists is None:
         return _judged(Clusters(own, "dyads"))
     unknown = int(therapists.isna().sum())
     if unknown:
         return _judged(
             Clusters(own, "dyads"),
-            f"{unknown} of {n_dyads} dyads have no known therapist, so the therapist level is left "
-            "out and dyads count as independent.",
+            f"{unknown} of {len(own)} dyads have no known therapist, so the therapist level is "
+            "left out and dyads count as independent.",
         )
     codes, names = pd.factorize(therapists)
-    if len(names) == n_dyads:
+    if len(names) == len(own):
         return _judged(
             Clusters(own, "dyads"),
             "No therapist has two clients, so the therapist level is left out.",
@@ -79,7 +119,8 @@ def clusters(therapists: pd.Series | None, n_dyads: int) -> Clusters:
             "the unit; intervals are about clients of these therapists, not about therapists in "
             "general.",
         )
-    return _judged(Clusters(np.asarray(codes), "therapists"))
+    crossed = own if n_dyads < len(own) else None
+    return _judged(Clusters(np.asarray(codes), "therapists", clients=crossed))
 
 
 def _judged(found: Clusters, *messages: str) -> Clusters:
@@ -89,7 +130,7 @@ def _judged(found: Clusters, *messages: str) -> Clusters:
             f"Intervals rest on {found.n} {found.unit}; below {FEW_CLUSTERS} they can be too "
             "narrow (docs/rating-gap-benchmark.md has the measured coverage)."
         )
-    return Clusters(found.codes, found.unit, tuple(said))
+    return replace(found, messages=tuple(said))
 
 
 def spread_of(values: Array, estimate: float) -> float:
@@ -100,37 +141,37 @@ def spread_of(values: Array, estimate: float) -> float:
     return float(finite.std(ddof=1))
 
 
-def _error(draws: Array, estimate: float, n: int) -> float:
-    """Return the standard error from draws of `n` clusters, with the correction for few."""
-    return spread_of(draws, estimate) * float(np.sqrt(n / max(n - 1, 1)))
+def _corrected(error: float, n: int) -> float:
+    """Return a standard error from draws of `n` clusters with the correction for few."""
+    return error * float(np.sqrt(n / max(n - 1, 1)))
 
 
 def plain(
-    estimate: float, draws: Array, n: int, confidence: float = 0.95
+    estimate: float, draws: Array, units: Clusters, confidence: float = 0.95
 ) -> tuple[float, float, float, float]:
     """Return a quantity with its standard error and limits on its own scale."""
-    error = _error(draws, estimate, n)
-    half = half_width(error, max(n - 1, 1), confidence)
+    error = units.error(draws, estimate)
+    half = half_width(error, max(units.n - 1, 1), confidence)
     return estimate, error, estimate - half, estimate + half
 
 
 def correlation(
-    estimate: float, draws: Array, n: int, confidence: float = 0.95
+    estimate: float, draws: Array, units: Clusters, confidence: float = 0.95
 ) -> tuple[float, float, float, float, float]:
     """Return a correlation (or share) with error, limits and p, by Fisher's z."""
     with np.errstate(divide="ignore", invalid="ignore"):
         z, drawn = np.arctanh(estimate), np.arctanh(draws)
-    error = _error(drawn, float(z), n)
+    error = units.error(drawn, float(z))
     if not error > 0:
         return estimate, np.nan, np.nan, np.nan, np.nan
-    half = half_width(error, n - 1, confidence)
+    half = half_width(error, units.n - 1, confidence)
     low, high = np.tanh([z - half, z + half])
-    p = t_two_sided(z / error, n - 1)
+    p = t_two_sided(z / error, units.n - 1)
     return estimate, float(error * (1 - estimate**2)), float(low), float(high), float(p)
 
 
 def standard_deviation(
-    variance: float, draws: Array, noise: float, n: int, confidence: float = 0.95
+    variance: float, draws: Array, noise: float, units: Clusters, confidence: float = 0.95
 ) -> tuple[float, float, float, float]:
     """Return an SD with its error and limits from a variance and its draws (below 0 allowed).
 
@@ -141,12 +182,12 @@ def standard_deviation(
     """
     seen = variance + noise
     with np.errstate(divide="ignore", invalid="ignore"):
-        logs = _error(np.log(draws + noise), seen, n)
+        logs = units.error(np.log(draws + noise), seen)
     if not (seen > 0 and logs > 0):
         return float(np.sqrt(max(variance, 0.0))), np.nan, np.nan, np.nan
-    ratio = np.exp(half_width(logs, max(n - 1, 1), confidence))
+    ratio = np.exp(half_width(logs, max(units.n - 1, 1), confidence))
     low, high = (float(np.sqrt(max(end - noise, 0.0))) for end in (seen / ratio, seen * ratio))
     if not variance > 0:
         return 0.0, np.nan, low, high
     sd = float(np.sqrt(variance))
-    return sd, _error(draws, variance, n) / (2 * sd), low, high
+    return sd, units.error(draws, variance) / (2 * sd), low, high

@@ -203,7 +203,8 @@ def _sections(context: Context, strict: bool, tell: Progress, steps: int) -> Ite
 
 def make_section(entry: Entry, context: Context, *, strict: bool = False) -> Section:
     """Return one section; whatever goes wrong in it is said in it."""
-    draft = Draft(entry.key, entry.title, strict=strict)
+    whole = context.options.individual_courses
+    draft = Draft(entry.key, entry.title, strict=strict, whole=whole)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", AllianceStatsWarning)
         try:

@@ -17,16 +17,27 @@ import alliance_stats as al
 from alliance_stats.gap.description.rating_gap import TERMS
 
 
-def study(rng: np.random.Generator, therapists: int, each: int = 6, sessions: int = 6):
-    """Draw one study as a table of scores."""
+def study(
+    rng: np.random.Generator,
+    therapists: int,
+    each: int = 6,
+    sessions: int = 6,
+    moved: float = 0.0,
+):
+    """Draw one study as a table of scores; `moved` is the share who change therapist halfway."""
     n = therapists * each
-    of = np.repeat(np.arange(therapists), each)
-    level = 4 + rng.normal(0, 0.2, therapists)[of] + rng.normal(0, 0.5, n)
-    client = level[:, None] + rng.normal(0, 0.45, (n, sessions))
-    gap = -0.4 + rng.normal(0, 0.25, therapists)[of] + rng.normal(0, 0.35, n)
+    of = np.tile(np.repeat(np.arange(therapists), each)[:, None], sessions)
+    if moved:
+        leaves = rng.random(n) < moved
+        of[np.ix_(leaves, np.arange(sessions) >= sessions / 2)] = rng.integers(
+            therapists, size=(int(leaves.sum()), 1)
+        )
+    level = 4 + rng.normal(0, 0.2, therapists)[of] + rng.normal(0, 0.5, (n, 1))
+    client = level + rng.normal(0, 0.45, (n, sessions))
+    gap = -0.4 + rng.normal(0, 0.25, therapists)[of] + rng.normal(0, 0.35, (n, 1))
     force, slope = rng.normal(0.4, 0.3, (n, 1)), rng.normal(0.02, 0.08, (n, 1))
     time = np.arange(sessions) - (sessions - 1) / 2
-    therapist = level[:, None] + gap[:, None] + force * (client - level[:, None]) + slope * time
+    therapist = level + gap + force * (client - level) + slope * time
     therapist = therapist + rng.normal(0, 0.3, (n, sessions))
     return long(client, therapist, of)
 
@@ -40,14 +51,14 @@ def course(rng: np.random.Generator, therapists: int, sessions: int, each: int =
         own[:, t] = 0.3 * own[:, t - 1] + rng.normal(0, 0.5 * np.sqrt(1 - 0.09), n)
     client = 4 + rng.normal(0, 0.5, (n, 1)) + own
     therapist = 3.6 + rng.normal(0, 0.5, (n, 1)) + 0.4 * own + rng.normal(0, 0.3, own.shape)
-    return long(client, therapist, np.repeat(np.arange(therapists), each))
+    return long(client, therapist, np.repeat(np.arange(therapists), each * sessions))
 
 
 def long(client: np.ndarray, therapist: np.ndarray, of: np.ndarray) -> pd.DataFrame:
     """Return both raters' scores, arrays of dyads by sessions, as one table."""
     n, sessions = client.shape
     base = pd.DataFrame(
-        {"client_id": np.repeat(np.arange(n), sessions), "therapist_id": np.repeat(of, sessions),
+        {"client_id": np.repeat(np.arange(n), sessions), "therapist_id": of.ravel(),
          "session": np.tile(np.arange(1, sessions + 1), n)}
     )  # fmt: skip
     return pd.concat(
@@ -58,13 +69,15 @@ def long(client: np.ndarray, therapist: np.ndarray, of: np.ndarray) -> pd.DataFr
     )
 
 
-def truths() -> pd.Series:
+def truths(moved: float = 0.0) -> pd.Series:
     """Return the description of one very large study, without its models."""
     from alliance_stats.gap.description import gap_statistics as moments
     from alliance_stats.gap.pairs import paired_ratings
 
-    pairs = paired_ratings(study(np.random.default_rng(99), 4000), measure=None, scale=None)
-    sums, ones = moments.dyad_sums(pairs), np.ones((1, 24_000))
+    data = study(np.random.default_rng(99), 4000, moved=moved)
+    pairs = paired_ratings(data, measure=None, scale=None)
+    sums = moments.dyad_sums(pairs)
+    ones = np.ones((1, len(sums)))
     values = moments._spread(sums, ones, pd.Series(1.0, index=sums.index))
     values |= moments._correlations(sums, ones)
     known = {name: float(value[0]) for name, value in values.items()}
@@ -75,16 +88,18 @@ def truths() -> pd.Series:
 
 
 def description(replicates: int) -> list[str]:
-    """Return rows of the coverage of each term: 10, 20 and 30 therapists, 60 with one client."""
-    known, table = truths(), {}
-    for therapists, each in ((10, 6), (20, 6), (30, 6), (60, 1)):
+    """Return rows of the coverage of each term: 10, 20, 30 therapists, moved, 60 with a client."""
+    table = {}
+    for therapists, each, moved in ((10, 6, 0), (20, 6, 0), (30, 6, 0), (20, 6, 0.3), (60, 1, 0)):
+        known = truths(moved)
         hits = []
         for seed in range(replicates):
-            data = study(np.random.default_rng([therapists, seed]), therapists, each)
+            rng = np.random.default_rng([therapists, seed])
+            data = study(rng, therapists, each, moved=moved)
             found = al.rating_gap(data, replicates=400).tidy().set_index("term")
             inside = (found["conf_low"] <= known) & (known <= found["conf_high"])
             hits.append(inside.where(found["conf_low"].notna()))
-        table[therapists] = pd.DataFrame(hits).astype(float).mean()
+        table[therapists, moved] = pd.DataFrame(hits).astype(float).mean()
     return [
         f"| {term} | " + " | ".join(f"{100 * table[n][term]:.1f} %" for n in table) + " |"
         for term in TERMS
@@ -122,12 +137,12 @@ def _ends_of_spread(truth: float, therapists: int, each: int, seed: int) -> tupl
     )  # fmt: skip
     standard = moments.standard_units(pairs)
     sums = moments.dyad_sums(standard.pairs)
-    units = clusters.clusters(sums["therapist_id"], n)
+    units = clusters.clusters(sums["therapist_id"], np.arange(n))
     even = pd.Series(1.0, index=sums.index)
     found = moments._spread(sums, np.ones((1, n)), even)
     drawn = moments._spread(sums, units.draws(400, seed), even)
     variance, noise = float(found["variance"][0]), float(found["noise"][0])
-    _, _, low, high = clusters.standard_deviation(variance, drawn["variance"], noise, units.n)
+    _, _, low, high = clusters.standard_deviation(variance, drawn["variance"], noise, units)
     return low * standard.unit, high * standard.unit
 
 

@@ -51,7 +51,7 @@ def planted_items(seed=0, dyads=400, sessions=6, items=4):
         np.full(dyads, float(sessions)),
         mean,
         np.einsum("dsi,dsj->dij", deviation, deviation),
-        clusters(None, dyads),
+        clusters(None, np.arange(dyads)),
         dyads * sessions,
         0,
     )

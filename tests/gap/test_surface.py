@@ -452,10 +452,15 @@ def test_repeated_clients_without_by_are_told_of():
     assert any("20 therapists, but the model does not use them" in m for m in found.messages)
 
 
-def test_a_client_with_two_therapists_is_named():
-    data = DATA.assign(therapist_id=np.where(DATA["session"] > 4, 99, DATA["therapist_id"]))
-    with pytest.raises(al.DesignError, match="more than one of 'therapist_id'"):
-        al.fit_response_surface(data, **COLUMNS, by=["client_id", "therapist_id"])
+def test_a_client_with_two_therapists_is_a_dyad_with_each():
+    moved = (DATA["session"] > 4) & (DATA["client_id"] == DATA["client_id"].iloc[0])
+    data = DATA.assign(therapist_id=DATA["therapist_id"].where(~moved, 99))
+    levels = ["client_id", "therapist_id"]
+    found = al.fit_response_surface(data, **COLUMNS, by=levels)
+    assert "lie in several of 'therapist_id'" in found.messages[0]
+    each = data.assign(client_id=data["client_id"].where(~moved, -1))
+    expected = al.fit_response_surface(each, **COLUMNS, by=levels)
+    pd.testing.assert_frame_equal(found.tidy(), expected.tidy())
 
 
 def test_the_picture_shows_the_surface_only_where_data_are():

@@ -38,11 +38,11 @@ def mean_model(
     messages: list[str],
     confidence: float = 0.95,
 ) -> tuple[Row, pd.Series]:
-    """Return the mean gap with dyads and therapists respected, and what each dyad counts in it.
+    """Return the mean gap with clients and therapists respected, and what each dyad counts in it.
 
-    By REML with Satterthwaite's degrees of freedom.
+    By REML with Satterthwaite's degrees of freedom; clients who changed therapist cross the two.
     """
-    levels = ["client_id"] if (sums["n"] > 1).any() else []
+    levels = ["client_id"] if pairs["client_id"].duplicated().any() else []
     levels += ["therapist_id"] if therapists else []
     even = pd.Series(1.0, index=sums.index)
     if not levels:
@@ -60,14 +60,31 @@ def mean_model(
 
 
 def _weights(fit: Any, sums: pd.DataFrame, therapists: bool) -> pd.Series:
-    """Return what each dyad's mean counts in the model's mean (generalised least squares)."""
+    """Return what each dyad's mean counts in the model's mean (generalised least squares).
+
+    That is the covariance's inverse times ones. Dyads of a client share the client's effect and
+    those of a therapist the therapist's, so the inverse is a diagonal and two small corrections.
+    """
     found = fit.varcomp.groupby("group")["vcov"].first()
-    own = 1 / (float(found.get("client_id", 0.0)) + float(fit.scale) / sums["n"])
-    if not therapists:
-        return own
-    total = own.groupby(sums["therapist_id"]).transform("sum")
-    # a therapist's weight, spread over the dyads by what each says
-    return own / total / (float(found.get("therapist_id", 0.0)) + 1 / total)
+    of_client, of_therapist = (
+        float(found.get(f"{who}_id", 0.0)) for who in ("client", "therapist")
+    )
+    own = sums["n"].to_numpy(dtype=float) / float(fit.scale)
+    client = pd.factorize(sums["client_id"])[0]
+    shared = of_client / (1 + of_client * np.bincount(client, own))
+
+    def solved(values: np.ndarray) -> np.ndarray:  # without therapists
+        values = own * values
+        return np.asarray(values - own * (shared * np.bincount(client, values))[client])
+
+    weight = solved(np.ones(len(sums)))
+    if therapists and of_therapist > 0:
+        therapist = pd.factorize(sums["therapist_id"])[0]
+        member = np.eye(int(therapist.max()) + 1)[therapist]
+        inner = np.column_stack([solved(column) for column in member.T])
+        small = np.eye(inner.shape[1]) / of_therapist + member.T @ inner
+        weight = weight - inner @ np.linalg.solve(small, member.T @ weight)
+    return pd.Series(weight, index=sums.index)
 
 
 def change_row(

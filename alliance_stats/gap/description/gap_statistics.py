@@ -14,6 +14,7 @@ import pandas as pd
 from scipy.stats import norm, pearsonr
 
 from ...inference import cluster_bootstrap as by
+from ..about_dyads import dyads_of
 from .course import UNKNOWN, Row, change_row, mean_model
 
 NOTHING = 1e-9
@@ -52,7 +53,8 @@ def standard_units(pairs: pd.DataFrame) -> Standard:
 
 def dyad_sums(pairs: pd.DataFrame) -> pd.DataFrame:
     """Return, for each dyad, sessions, means, and sums of squares and products within."""
-    groups = pairs.groupby("client_id", sort=True, observed=True)
+    dyad = dyads_of(pairs)
+    groups = pairs.groupby(dyad, sort=True, observed=True)
     sums = groups[["client", "therapist", "gap"]].mean()
     sums["n"] = groups.size()
     own = groups[["client", "therapist", "gap"]].transform("mean")
@@ -66,10 +68,11 @@ def dyad_sums(pairs: pd.DataFrame) -> pd.DataFrame:
             "tt": moved["therapist"] ** 2,
             "ct": moved["client"] * moved["therapist"],
         }
-    ).groupby(pairs["client_id"], sort=True, observed=True)
+    ).groupby(dyad, sort=True, observed=True)
     sums = sums.join(products.sum())
-    if "therapist_id" in pairs.columns:
-        sums["therapist_id"] = groups["therapist_id"].first()
+    for name in ("client_id", "therapist_id"):
+        if name in pairs.columns:
+            sums[name] = groups[name].first().to_numpy()
     return sums
 
 
@@ -79,7 +82,7 @@ def described(
     """Return every row of the description, in points of the scale, and the unit drawn."""
     pairs = data.pairs
     sums = dyad_sums(pairs)
-    units = by.clusters(sums.get("therapist_id"), len(sums))
+    units = by.clusters(sums.get("therapist_id"), sums["client_id"].to_numpy())
     messages.extend(units.messages)
     top = units.unit == "therapists"
     if data.constant:
@@ -98,7 +101,7 @@ def described(
     drawn = units.draws(replicates, seed)
     ones = np.ones((1, len(sums)))
     spread = _spread(sums, ones, weight), _spread(sums, drawn, weight)
-    rows |= _spread_rows(*spread, units.n, data.constant, messages, confidence)
+    rows |= _spread_rows(*spread, units, data.constant, messages, confidence)
     together = _correlations(sums, ones), _correlations(sums, drawn)
     rows |= _correlation_rows(sums, *together, units, messages, confidence)
     points = {"estimate", "std_error", "conf_low", "conf_high"}
@@ -147,7 +150,7 @@ def _variance(values: pd.Series, weights: Array) -> Array:
 def _spread_rows(
     observed: dict[str, Array],
     drawn: dict[str, Array],
-    n: int,
+    units: by.Clusters,
     constant: bool,
     messages: list[str],
     confidence: float,
@@ -158,7 +161,7 @@ def _spread_rows(
         if constant:
             rows[term] = UNKNOWN if term.endswith("differences") else {"estimate": value}
         else:
-            rows[term] = _named(*by.plain(value, drawn[term], n, confidence))
+            rows[term] = _named(*by.plain(value, drawn[term], units, confidence))
     lacking = [t for t in ("standardised_gap", "loa_low") if np.isnan(rows[t]["estimate"])]
     if lacking and not constant:
         messages.append(f"{', '.join(lacking)}: no variation between dyads to measure it by.")
@@ -172,7 +175,7 @@ def _spread_rows(
     elif constant:
         rows["sd_between_dyads"] = {"estimate": 0.0}
     else:
-        found = by.standard_deviation(variance, drawn["variance"], noise, n, confidence)
+        found = by.standard_deviation(variance, drawn["variance"], noise, units, confidence)
         rows["sd_between_dyads"] = _named(*found)
     return rows
 
@@ -238,6 +241,6 @@ def _correlation_rows(
             df = float(len(sums) - 2)
             out[term] = _named(found.statistic, np.nan, *ends, df=df, p_value=found.pvalue)
         else:
-            *known, p = by.correlation(float(value), drawn[term], units.n, confidence)
+            *known, p = by.correlation(float(value), drawn[term], units, confidence)
             out[term] = _named(*known, df=float(units.n - 1), p_value=p)
     return out

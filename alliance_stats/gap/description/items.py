@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from ...errors import DesignError, listing
+from ...errors import DesignError
 from ...inference.cluster_bootstrap import Clusters, clusters
 from ...study import Study
 from ...study.item_table import item_table, items_card
 from ...study.select import is_study, scale_of
+from ..about_dyads import dyads_of
+from ..pairs import with_therapist
 
 Array = np.ndarray
 
@@ -75,8 +76,10 @@ def item_sums(study: Study, measure: str, scale: str) -> ItemSums:
 
 
 def _sums(study: Study, complete: pd.DataFrame, items: list[int], incomplete: int) -> ItemSums:
-    ids = complete.index.get_level_values("client_id")
-    codes, names = pd.factorize(ids, sort=True)
+    messages: list[str] = []
+    keys = complete.index.to_frame(index=False)
+    keys = with_therapist(keys, keys, study, messages)
+    codes, _ = pd.factorize(dyads_of(keys), sort=True)
     values = complete.to_numpy(dtype=float)
     n = np.bincount(codes).astype(float)
     means = np.stack([np.bincount(codes, column) / n for column in values.T], axis=1)
@@ -84,25 +87,7 @@ def _sums(study: Study, complete: pd.DataFrame, items: list[int], incomplete: in
     deviation = (values - means[codes])[order]
     starts = np.searchsorted(codes[order], np.arange(len(n)))
     within = np.add.reduceat(deviation[:, :, None] * deviation[:, None, :], starts)
-    units = clusters(_therapists(study, names), len(names))
+    first = keys.iloc[order[starts]]
+    units = clusters(first.get("therapist_id"), first["client_id"].to_numpy())
+    units = replace(units, messages=(*messages, *units.messages))
     return ItemSums(tuple(items), n, means, within, units, len(values), incomplete)
-
-
-def _therapists(study: Study, names: Any) -> pd.Series | None:
-    """Return each client's therapist, of the sessions where they name one, else of the clients."""
-    for table in ("sessions", "clients"):
-        source = study.tables.get(table)
-        if source is None or not {"client_id", "therapist_id"} <= set(source.columns):
-            continue
-        known = source[["client_id", "therapist_id"]].dropna().drop_duplicates()
-        known = known[known["client_id"].isin(names)]
-        several = known.loc[known["client_id"].duplicated(keep=False), "client_id"].unique()
-        if len(several):
-            raise DesignError(
-                f"{len(several)} clients have more than one therapist: {listing(several)}. A dyad "
-                "is one client with one therapist; leave those clients out, or give them an id "
-                "with each."
-            )
-        if not known.empty:
-            return known.set_index("client_id")["therapist_id"].reindex(names)
-    return None

@@ -133,7 +133,13 @@ def check_parallel_forms(
     rows = [
         _gaps_row(sums, messages)
         if term == "sd_item_gaps"
-        else _row(term, float(observed[term][0]), drawn[term], messages, confidence)
+        else _row(
+            term,
+            value := float(observed[term][0]),
+            sums.units.as_one(drawn[term], value),
+            messages,
+            confidence,
+        )
         for term in TERMS
     ]
     of = wording("parallel_forms_known").items()

@@ -13,7 +13,7 @@ from ...inference.rows import glance_row, tidy_rows
 from ...study.select import ScoreName
 from ...study.times import SESSION, along
 from .. import checks
-from ..about_dyads import AboutDyads
+from ..about_dyads import AboutDyads, dyads_of
 from ..pairs import RATERS, paired_ratings
 from ..wording import explained, labels, meanings
 from .gap_statistics import described, standard_units
@@ -145,12 +145,15 @@ def rating_gap(
     Notes
     -----
     *Mean gap and its change over sessions*: multilevel models with random intercepts (for the
-    change also slopes, where they can be had) of dyad and therapist; Satterthwaite's degrees of
-    freedom. *Spread*: analysis of variance of dyads (unbalanced n0). *Limits of agreement*: mean
-    gap +- 1.96 x sqrt(variance between + within dyads), for repeated measures whose true value
-    varies (Bland & Altman 2007, doi 10.1080/10543400701329422). *Within-dyad correlation*:
-    Bakdash & Marusich (2017, doi 10.3389/fpsyg.2017.00456). *ICC(A,1)*: McGraw &
-    Wong (1996, doi 10.1037/1082-989X.1.1.30).
+    change also slopes, where they can be had) of client and therapist; Satterthwaite's degrees of
+    freedom. A client who changed therapist is a dyad with each, by the therapist of each session:
+    the model's groups then cross, and standard errors of whole clusters drawn anew are those of
+    therapists, plus those of clients, minus those of dyads (squared; Cameron, Gelbach & Miller
+    2011, doi 10.1198/jbes.2010.07136). *Spread*: analysis of variance of dyads (unbalanced n0).
+    *Limits of agreement*: mean gap +- 1.96 x sqrt(variance between + within dyads), for repeated
+    measures whose true value varies (Bland & Altman 2007, doi 10.1080/10543400701329422).
+    *Within-dyad correlation*: Bakdash & Marusich (2017, doi 10.3389/fpsyg.2017.00456). *ICC(A,1)*:
+    McGraw & Wong (1996, doi 10.1037/1082-989X.1.1.30).
 
     *Intervals* of spread, standardised gaps, limits, ICC and correlations: whole clusters drawn
     anew give the standard error, of Fisher's z of a correlation or ICC and, for the SD between
@@ -191,7 +194,7 @@ def rating_gap(
         by_session=by_session,
         measure=score.measure or "",
         scale=score.scale or "",
-        n_dyads=int(pairs["client_id"].nunique()),
+        n_dyads=int(dyads_of(pairs).nunique()),
         n_therapists=int(pairs["therapist_id"].nunique()) if "therapist_id" in pairs else 0,
         messages=tuple(messages),
         raters=(str(raters[0]), str(raters[1])),

@@ -16,7 +16,7 @@ from ...inference.rows import coefficient_rows, glance_row
 from ...preparation import lag
 from ...study import Study
 from ...study.times import SESSION, along
-from ..about_dyads import AboutDyads
+from ..about_dyads import AboutDyads, dyads_of
 from ..pairs import RATERS, pairs_of
 from ..wording import caveats, explained
 from .lagged import Estimates, Sums, solve, sums_of
@@ -105,7 +105,7 @@ def who_leads(
     """
     study_or_data = along(study_or_data, time, whole=True)
     pairs, messages = pairs_of(study_or_data, measure=measure, scale=scale)
-    rows, lost = _lagged(pairs)
+    rows, lost = _lagged(pairs.assign(client_id=dyads_of(pairs), whose=pairs["client_id"]))
     sums = sums_of(rows)
     units = _units(rows, sums)
     observed = solve(sums, np.ones((1, sums.n)))
@@ -162,9 +162,9 @@ def _lagged(pairs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 
 def _units(rows: pd.DataFrame, sums: Sums) -> Clusters:
-    if "therapist_id" not in rows:
-        return clusters(None, sums.n)
-    return clusters(rows.groupby("client_id", observed=True)["therapist_id"].first(), sums.n)
+    groups = rows.groupby("client_id", observed=True)
+    whose = groups["whose"].first().to_numpy()
+    return clusters(groups["therapist_id"].first() if "therapist_id" in rows else None, whose)
 
 
 def _terms(found: Estimates, sds: np.ndarray) -> dict[str, np.ndarray]:

@@ -13,7 +13,7 @@ from ...inference.rows import glance_row, tidy_rows
 from ...study import Study
 from ...study.times import SESSION, along
 from .. import checks
-from ..about_dyads import AboutDyads
+from ..about_dyads import AboutDyads, dyads_of
 from ..pairs import RATERS, pairs_of
 
 Array = np.ndarray
@@ -107,6 +107,7 @@ def one_with_many(
     study_or_data = along(study_or_data, time)
     replicates, seed, rough = checks.resampling(replicates, seed)
     pairs, left_out = pairs_of(study_or_data, measure=measure, scale=scale, whole=time == SESSION)
+    pairs = pairs.assign(client_id=dyads_of(pairs))
     _check(pairs)
     sums = _sums(pairs)
     n = len(sums["dyads"])

@@ -154,7 +154,7 @@ def fit_truth_and_bias(
     Raises
     ------
     DesignError
-        Ratings on different scales, a client with two therapists, no dyad with two sessions.
+        Ratings on different scales, no dyad with two sessions.
     ColumnError
         A column is missing or holds no numbers.
 

@@ -20,10 +20,13 @@ class Draft:
     ----------
     strict
         Raise errors of the program instead of writing them into the section.
+    whole
+        The report is for the owner of the data: why something failed is told with its numbers.
     """
 
-    def __init__(self, key: str, title: str, *, strict: bool = False) -> None:
+    def __init__(self, key: str, title: str, *, strict: bool = False, whole: bool = False) -> None:
         self.key, self.title, self.strict = key, title, strict
+        self._told = in_private if whole else in_public
         self.headline = ""
         self.used: dict[str, Any] = {}
         self._blocks: list[Block] = []
@@ -58,11 +61,11 @@ class Draft:
 
     def refuse(self, error: Exception) -> None:
         """Say that the whole section cannot be computed, and why."""
-        self._reason, self._status = in_public(error), "not possible"
+        self._reason, self._status = self._told(error), "not possible"
         self._messages.append(in_private(error))
 
     def _note(self, what: str, error: Exception, status: str) -> None:
-        why = in_public(error)
+        why = self._told(error)
         self._status = "failed" if "failed" in (status, self._status) else status
         self._why = self._why or why
         self.add(Caution(f"{what} could not be computed. {why}"))

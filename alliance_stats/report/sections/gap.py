@@ -69,7 +69,9 @@ def gap_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     few = spread_tells(found.pairs["client_id"])
     tidy = found.tidy() if told else blurred(found.tidy(), spread=not few)
     values = tidy.set_index("term")
-    people = disclosure.people(found.pairs["client_id"], "dyad")
+    clients = found.pairs["client_id"]
+    one = "dyad" if found.n_dyads == clients.nunique() else "client"
+    people = disclosure.people(clients, one)
     draft.headline = _headline(values, score, people, *pair.values())
     text = (
         f"{draft.headline} The gap compares raw scores of two forms and presumes that both "
@@ -115,8 +117,10 @@ def _how(found: Any, told: bool, disclosure: Disclosure) -> dict[str, str]:
         if top
         else "correlation between dyads and ICC(A,1): intervals of independent dyads"
     )
+    n = found.pairs["client_id"].nunique()
+    whose = plural(n, "dyad" if n == found.n_dyads else "client")
     sizes = (
-        f"{plural(len(found.pairs), 'session')} that both rated, {plural(found.n_dyads, 'dyad')}"
+        f"{plural(len(found.pairs), 'session')} that both rated, {whose}"
         if told
         else "sessions that both rated"
     )

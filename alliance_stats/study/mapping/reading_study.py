@@ -251,8 +251,8 @@ def _note_reading(spec: SourceSpec, loaded: Loaded, raw: RawStudy, gathered: Gat
             Problem(
                 "info",
                 "title_rows",
-                f"Above the names of the columns stands {listing(map(repr, titles))}, which is read "
-                "as a title.",
+                f"Above the names of the columns stands {listing(map(repr, titles))}, which is "
+                "read as a title.",
                 "If that is a row of data, give the columns names in the row above it.",
                 file=file.file,
                 sheet=file.sheet,
