@@ -43,11 +43,9 @@ def structure(fit: NestedFit) -> pd.DataFrame:
     grouping, below, rows = fit.design.grouping, "rows", []
     for number, name in enumerate(grouping.names):
         if number < 1 or below == "rows":
-            children = grouping.of_rows(number)
-            children = children[children >= 0]
+            sizes = grouping.rows_in(number)
         else:
-            children = grouping.parents[number - 1]
-        sizes = np.bincount(children, minlength=grouping.sizes[number])
+            sizes = np.bincount(grouping.parents[number - 1], minlength=grouping.sizes[number])
         rows.append(
             {
                 "group": name,
@@ -81,7 +79,7 @@ def about_search(fit: MultilevelFit | OutcomeFit) -> list[str]:
 
 def about_data(fit: NestedFit) -> list[str]:
     """Say what predictors and groups are like, whatever the outcome."""
-    asks = (_lags, _singles, _mixed_predictors, _off_centre)
+    asks = (_lags, _singles, _mixed_predictors, _off_centre) if fit.design.has_rows else (_singles,)
     return [said for ask in asks for said in ask(fit)]
 
 

@@ -78,7 +78,8 @@ def check_numbers(names: Sequence[str], columns: Sequence[Array], index: pd.Inde
 
 def check_sizes(
     p: int,
-    y: Array,
+    n: int,
+    ends: tuple[float, float],
     outcome: str,
     grouping: Grouping,
     levels: Sequence[Level],
@@ -88,11 +89,11 @@ def check_sizes(
 ) -> None:
     """Refuse models that have as many effects as rows, as lme4 does.
 
-    A count may have an effect of its own in every row: its residual variance is not free.
+    A count may have an effect of its own in every row: its residual variance is not free. `ends`
+    are the outcome's lowest and highest value in the `n` rows.
     """
-    n = len(y)
-    if y.min() == y.max():
-        raise DesignError(f"The outcome '{outcome}' has the same value, {y[0]:g}, in every row.")
+    if ends[0] == ends[1]:
+        raise DesignError(f"The outcome '{outcome}' has the same value, {ends[0]:g}, in every row.")
     if n <= p:
         raise DesignError(f"The model has {p} coefficients but only {n} complete rows.")
     for name, size, level in zip(grouping.names, grouping.sizes, levels, strict=True):
@@ -136,9 +137,7 @@ def check_effects(
     ones = _ones_position(levels, effects)
     for number, level in enumerate(levels):
         name, q = grouping.names[number], len(level.columns)
-        cross = partition.of_level(number)
-        rows = grouping.of_rows(number)
-        sizes = np.bincount(rows[rows >= 0], minlength=grouping.sizes[number])
+        sizes = grouping.rows_in(number)
         smaller = int((sizes < q).sum())
         if smaller:
             notes.append(
@@ -152,9 +151,9 @@ def check_effects(
                 f"'{effects[number].names[i]}' does not vary within any group of '{name}': its "
                 "random effect cannot be told apart from the random intercept."
                 for i, column in enumerate(level.columns)
-                if column != ones and share_within(cross, ones, column) <= FLAT
+                if column != ones and share_within(partition, number, ones, column) <= FLAT
             ]
-        if _is_split(cross[np.ix_(level.columns, level.columns)].sum(axis=-1), level.pairs):
+        if _is_split(partition.totals[np.ix_(level.columns, level.columns)], level.pairs):
             notes.append(
                 f"The random effects of '{name}' ({listing(effects[number].names)}) are linearly "
                 "dependent: how their variance is split between them is arbitrary. Leave one out."
@@ -174,9 +173,11 @@ def about_reused_ids(data: pd.DataFrame, grouping: Grouping) -> list[str]:
     ]  # fmt: skip
 
 
-def about_few_values(formula: str, outcome: str, y: Array) -> list[str]:
-    """Say that the model is for measurements where the outcome is a yes or no, or a count."""
-    values, n = np.unique(y, return_counts=True)
+def about_few_values(formula: str, outcome: str, values: Array, n: Array) -> list[str]:
+    """Say that the model is for measurements where the outcome is a yes or no, or a count.
+
+    `values` are the outcome's values, sorted, and `n` in how many rows each stands.
+    """
     if (values != np.round(values)).any():
         return []
     call = f'fit_multilevel("{formula}", data, family='
@@ -187,7 +188,7 @@ def about_few_values(formula: str, outcome: str, y: Array) -> list[str]:
             f'the mean, and predictions can leave 0 to 1. Use {call}"binomial"); for leaving by '
             "session fit_dropout_hazard."
         ]
-    zeros = float(n[values == 0].sum() / len(y))
+    zeros = float(n[values == 0].sum() / n.sum())
     if len(values) > FEW_VALUES and (values[0] < 0 or zeros < MANY_ZEROS):
         return []
     if len(values) <= FEW_VALUES:
@@ -228,11 +229,12 @@ def _ones_position(levels: Sequence[Level], effects: Sequence[Effects]) -> int |
     return None
 
 
-def share_within(cross: Array, ones: int, column: int) -> float:
-    """Return the share of a column's sum of squares that lies within groups.
+def share_within(partition: Partition, level: int, ones: int, column: int) -> float:
+    """Return the share of a column's sum of squares that lies within the groups of a level.
 
-    `cross` are the groups' cross-products, `ones` the place of the column of ones.
+    `ones` is the place of the column of ones.
     """
-    within = cross[column, column] - cross[ones, column] ** 2 / cross[ones, ones]
-    total = cross[column, column].sum()
+    squares = partition.of_level(level, column, column)
+    sums, sizes = (partition.of_level(level, ones, other) for other in (column, ones))
+    within, total = squares - sums**2 / sizes, squares.sum()
     return float(within.sum() / total) if total > 0 else 0.0

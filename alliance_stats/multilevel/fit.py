@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, overload
@@ -23,17 +24,26 @@ from .engine.design import make_design
 from .engine.membership import check_memberships
 from .engine.residual import design_in_time
 from .engine.structured import places_of
+from .fit_options import (
+    check_residual,
+    refuse_for_measurements,
+    refuse_for_outcomes,
+    refuse_for_partitions,
+)
 from .formula.model_formula import Formula, parse_formula
 from .outcomes import inference as outcome_inference
 from .outcomes.reading import FAMILIES, Asked, read_model
 from .outcomes.result import METHODS as APPROXIMATIONS
 from .outcomes.result import OutcomeFit
+from .partitions.design import summed_design
+from .partitions.sources import source_of
 from .random_slopes import check_slopes, fit_varying, start_near
 from .result import MultilevelFit, Prior
 
 Residual = Literal["independent", "ar1", "unstructured"]
-RESIDUALS = ("independent", "ar1", "unstructured")
 MOST_NODES = 201
+Partitioned = pd.DataFrame | str | os.PathLike[str]
+"""Rows in memory, or where partitions of them are; a Dask DataFrame is one in all but its type."""
 
 
 Family = Literal["gaussian", "binomial", "poisson", "negative_binomial", "ordinal"]
@@ -42,7 +52,7 @@ Outcomes = Literal["binomial", "poisson", "negative_binomial", "ordinal"]
 
 @overload
 def fit_multilevel(
-    formula: str, data: pd.DataFrame, *, family: Literal["gaussian"] = ..., **options: Any
+    formula: str, data: Partitioned, *, family: Literal["gaussian"] = ..., **options: Any
 ) -> MultilevelFit: ...
 @overload
 def fit_multilevel(
@@ -50,7 +60,7 @@ def fit_multilevel(
 ) -> OutcomeFit: ...
 def fit_multilevel(  # type: ignore[misc]  # what is asked of a family is asked below
     formula: str,
-    data: pd.DataFrame,
+    data: pd.DataFrame | str | os.PathLike[str],
     *,
     family: Family = "gaussian",
     slopes: str | Sequence[str] = "none",
@@ -70,6 +80,7 @@ def fit_multilevel(  # type: ignore[misc]  # what is asked of a family is asked 
     method: Literal["quadrature", "laplace"] = "quadrature",
     nodes: int | None = None,
     membership: Mapping[str, pd.DataFrame] | None = None,
+    progress: bool = False,
 ) -> MultilevelFit | OutcomeFit:
     """Fit a multilevel model to sessions within clients within therapists.
 
@@ -98,7 +109,8 @@ def fit_multilevel(  # type: ignore[misc]  # what is asked of a family is asked 
         correlated, as ``(1 | g) + (0 + x | g)`` does here and there.
     data
         One row a session. Rows with a missing value in any variable of the formula are left
-        out; ``.messages`` says how many, by variable.
+        out; ``.messages`` says how many, by variable. Or, for data larger than memory, the path of
+        a folder of Parquet files or a Dask DataFrame: see the page "Data larger than memory".
     family
         What the outcome is: ``"gaussian"``, a measurement (the default; what follows from `slopes`
         to `time` is for it); ``"binomial"``, a yes or no as 1 and 0, or the number of successes
@@ -171,6 +183,8 @@ def fit_multilevel(  # type: ignore[misc]  # what is asked of a family is asked 
         `therapist_exposure` makes such a table. Where the groups stand in columns of the data,
         ``(1 | mm(first, second, weights=[w1, w2]))`` says the same; without weights, in equal
         shares.
+    progress
+        Whether to show a bar while partitions are read.
 
     Returns
     -------
@@ -216,11 +230,19 @@ def fit_multilevel(  # type: ignore[misc]  # what is asked of a family is asked 
     >>> bool(fit.converged)
     True
     """
-    if not isinstance(data, pd.DataFrame):
-        raise ColumnError(f"The data must be a pandas DataFrame, not {type(data).__name__}.")
+    source = None if isinstance(data, pd.DataFrame) else source_of(data)
     checked_choice("family", family, FAMILIES)
+    if source is not None:
+        refuse_for_partitions(
+            family=family != "gaussian",
+            slopes=slopes != "none",
+            weights=weights is not None,
+            residual=residual != "independent",
+            residual_by=residual_by,
+            membership=membership,
+        )
     if family != "gaussian":
-        _refuse_for_measurements(
+        refuse_for_measurements(
             slopes=slopes != "none",
             residual=residual != "independent",
             residual_by=residual_by,
@@ -234,11 +256,11 @@ def fit_multilevel(  # type: ignore[misc]  # what is asked of a family is asked 
         outcome = fitted_outcome(formula, data, asked, **of)
         warn_of(outcome, stacklevel=3)
         return outcome
-    _refuse_for_outcomes(link=link, trials=trials, offset=offset, nodes=nodes, zero=zero != "none")
+    refuse_for_outcomes(link=link, trials=trials, offset=offset, nodes=nodes, zero=zero != "none")
     tests: Method = checked_choice("df", "satterthwaite" if df is None else df, METHODS)
     if tests == "kenward-roger" and not reml:
         raise DesignError("Kenward-Roger needs a REML fit: use reml=True, or df='satterthwaite'.")
-    _check_residual(residual, time, tests, residual_by)
+    check_residual(residual, time, tests, residual_by)
     check_slopes(slopes)
     options: dict[str, Any] = {
         "reml": reml,
@@ -250,7 +272,11 @@ def fit_multilevel(  # type: ignore[misc]  # what is asked of a family is asked 
     if prior is not None and (residual != "independent" or residual_by is not None):
         raise DesignError("prior='boundary' goes with independent residuals of one variance.")
     saturated = flag(allow_saturated, "allow_saturated")
-    if residual == "unstructured" or residual_by is not None:
+    if source is not None:
+        parsed = parse_formula(formula).over(source.columns)
+        sums = summed_design(parsed, source, saturated=saturated, progress=progress)
+        fit = MultilevelFit.of_design(sums, reml=reml, df=tests, prior=prior)
+    elif residual == "unstructured" or residual_by is not None:
         if slopes != "none":
             raise DesignError("slopes= needs residual='independent' or 'ar1' without residual_by=.")
         structure = (time, residual_by, by if residual == "unstructured" else None)
@@ -347,43 +373,6 @@ def fitted_outcome(
     parsed = parse_formula(formula).over(data.columns)
     model = read_model(parsed, data, asked, weights)
     return OutcomeFit.of_model(model, df=df, method=method, nodes=nodes)
-
-
-def _refuse_for_measurements(**given: object) -> None:
-    for name, value in given.items():
-        if value:
-            raise DesignError(
-                f"{name}= is for measurements (family='gaussian'); with other outcomes write "
-                "random slopes into the formula."
-            )
-
-
-def _refuse_for_outcomes(**given: object) -> None:
-    for name, value in given.items():
-        if value is not None and value is not False:
-            raise DesignError(
-                f"{name}= is for outcomes that are no measurements; name their family=, such as "
-                "family='binomial'."
-            )
-
-
-def _check_residual(residual: str, time: str | None, df: str, by: str | None) -> None:
-    checked_choice("residual", residual, RESIDUALS)
-    if residual != "independent" and time is None:
-        what = "of session numbers (or of times)" if residual == "ar1" else "of the occasions"
-        raise DesignError(f"residual='{residual}' needs time='...', the column {what}.")
-    if residual == "independent" and time is not None:
-        raise DesignError(
-            f"time={time!r} has a meaning only with residual='ar1' or 'unstructured'."
-        )
-    if residual == "ar1" and by is not None:
-        raise DesignError("residual_by= goes with independent or unstructured residuals.")
-    if residual == "ar1" and df == "kenward-roger":
-        raise DesignError(
-            "Kenward-Roger's adjustment holds for covariances that are linear in their "
-            "parameters, and an AR(1) is not: use df='satterthwaite' with residual='ar1', or "
-            "fit.robust() for standard errors that do not rest on the residual structure."
-        )
 
 
 def warn_of(fit: MultilevelFit | OutcomeFit, stacklevel: int) -> None:

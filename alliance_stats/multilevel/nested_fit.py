@@ -81,6 +81,8 @@ class NestedFit(Result):
     def fewest(self) -> int:  # type: ignore[override]
         """How many people the fewest are that a coefficient is about (see `fewest_behind`)."""
         design = self.design
+        if not design.has_rows:  # who stands behind a coefficient cannot be counted
+            return 0
         fixed = np.column_stack([design.columns[place] for place in design.fixed])
         known = CLIENT in design.frame.columns
         people = design.frame[CLIENT] if known else design.grouping.of_rows(0)

@@ -132,15 +132,13 @@ def _check_comparable(small: Fit, large: Fit) -> None:
             "Likelihoods of outcomes of another kind cannot be compared: one model is "
             f"{small.kind}, the other {large.kind}."
         )
-    if a.n != b.n or not np.allclose(
-        a.columns[-1] + a.outcome_shift, b.columns[-1] + b.outcome_shift
-    ):
+    if a.n != b.n or not np.allclose(_outcome(a), _outcome(b)):
         raise DesignError(
             f"Models can be compared only on the same rows and outcome; these have {a.n} and "
             f"{b.n} rows of '{a.outcome}' and '{b.outcome}'. Drop rows with missing values in any "
             "variable of either model first."
         )
-    if not np.array_equal(_weights(a), _weights(b)):
+    if not (a.weights is b.weights or np.array_equal(_weights(a), _weights(b))):
         raise DesignError(
             "Models can be compared only with the same prior weights; refit one of them with the "
             "weights of the other."
@@ -150,6 +148,13 @@ def _check_comparable(small: Fit, large: Fit) -> None:
             f"Both models have {small.df_model} parameters, so neither is nested in the other; "
             "compare their AIC or BIC."
         )
+
+
+def _outcome(design: Design) -> Array:
+    """Return the outcome's values; its mean and spread where the rows are elsewhere."""
+    if design.has_rows:
+        return design.columns[-1] + design.outcome_shift
+    return np.array([design.outcome_shift, design.scale[-1]])
 
 
 def _weights(design: Design) -> Array:

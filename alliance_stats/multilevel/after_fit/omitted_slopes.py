@@ -129,13 +129,13 @@ def _centred(design: Design, names: Sequence[str]) -> tuple[Array, list[float]]:
     And what a slope on such a column is multiplied by to be one in the user's units.
     """
     ones = design.fixed[design.fixed_names.index(INTERCEPT)]
-    means = [design.columns[place].mean() for place in design.fixed]
+    means = [design.mean_of(place) for place in design.fixed]
     new, sizes = np.zeros((len(design.columns), len(names))), []
     for i, name in enumerate(names):
         weights = design.fixed_basis[:, design.fixed_names.index(name)]
         new[list(design.fixed), i] = weights * design.scale[list(design.fixed)]
         new[ones, i] -= weights @ means * design.scale[ones]
-        total = design.partition.cross.sum(axis=-1)
+        total = design.partition.totals
         size = float(np.sqrt(new[:, i] @ total @ new[:, i] / design.n))
         new[:, i] /= size
         sizes.append(float(design.scale[-1]) / size)
@@ -148,11 +148,10 @@ def _candidates(design: Design) -> Iterator[tuple[int, str, int]]:
         return
     ones = design.fixed[design.fixed_names.index(INTERCEPT)]
     for number, effects in enumerate(design.effects):
-        cross = design.partition.of_level(number)
         for name, place in zip(design.fixed_names, design.fixed, strict=True):
             if name == INTERCEPT or name in effects.names:
                 continue
-            if share_within(cross, ones, place) > FLAT:
+            if share_within(design.partition, number, ones, place) > FLAT:
                 yield number, name, place
 
 

@@ -13,12 +13,10 @@ from ...core.arguments import level_of
 from ...errors import DesignError, did_you_mean, listing
 from ...inference.distributions import half_width
 from ..engine import constrained as held
-from ..engine.batches import Array
 from ..engine.variances import RESIDUAL, variance_rows
 from ..formula.terms import INTERCEPT
 
 if TYPE_CHECKING:
-    from ..engine.design import Design
     from ..result import MultilevelFit
 
 LOWER = 1e-4  # a fall of the deviance below the fit's own by more than this is a better optimum
@@ -304,20 +302,8 @@ def _held_at(fit: MultilevelFit, place: int) -> Deviance:
     begin = held.start_of(made_of, fit.optimum.theta, design, log_sigma, rho)
 
     def deviance(value: float) -> float:
-        moved = _moved(design, column, (value - shift) / t[pivot])
+        moved = design.less(column, (value - shift) / t[pivot])
         surface = held.Surface(moved, fit.autocorrelation)
         return held.least(surface, made_of, begin, rho=surface.held_rho)
 
     return deviance
-
-
-def _moved(design: Design, column: int, value: float) -> Design:
-    """Subtract a multiple of a scaled column from the scaled outcome."""
-    turn: Array = np.eye(len(design.columns))
-    turn[column, -1] = -value
-    weight = value * design.scale[-1] / design.scale[column]
-    return replace(
-        design,
-        columns=(*design.columns[:-1], design.columns[-1] - weight * design.columns[column]),
-        partition=design.partition.turned(turn),
-    )

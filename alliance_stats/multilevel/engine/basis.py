@@ -7,8 +7,9 @@ replaced by what the others leave of it, and coefficients are carried back at th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -33,7 +34,16 @@ class Basis:
     matrix: Array
 
 
-def find_basis(totals: Array, fixed: Sequence[int], columns: Sequence[Array]) -> Basis:
+class Columned(Protocol):
+    """A model's columns, and how to take some of them out of another."""
+
+    arrays: list[Array]
+
+    def remainder(self, column: Array, before: Sequence[Array]) -> tuple[Array, Array, float]:
+        """Return what is left, the weights of the columns before, and the share left."""
+
+
+def find_basis(totals: Array, fixed: Sequence[int], pool: Columned) -> Basis:
     """Judge each column of X by those before it, as R does.
 
     The cross-products `totals` point at suspicious columns; the columns themselves decide.
@@ -47,8 +57,8 @@ def find_basis(totals: Array, fixed: Sequence[int], columns: Sequence[Array]) ->
     coefficients: dict[int, Array] = {}
     for i, place in enumerate(fixed):
         if share_left(scaled, kept, i) < NEARLY:
-            used = [replaced.get(k, columns[fixed[k]]) for k in kept]
-            rest, weights, share = remainder(columns[place], used)
+            used = [replaced.get(k, pool.arrays[fixed[k]]) for k in kept]
+            rest, weights, share = pool.remainder(pool.arrays[place], used)
             if share < DEPENDENT:
                 left_out.append(i)
                 continue
@@ -82,14 +92,16 @@ def remainder(column: Array, before: Sequence[Array]) -> tuple[Array, Array, flo
     return rest, weights / lengths, float(np.linalg.norm(rest)) / length
 
 
-def why_left_out(basis: Basis, terms: Columns) -> list[str]:
-    """Name each column that was left out, and why."""
+def why_left_out(
+    basis: Basis, terms: Columns, constant: Callable[[Array], float | None]
+) -> list[str]:
+    """Name each column that was left out, and why; `constant` is the value a column has alone."""
     notes = []
     for i in basis.left_out:
-        name, column = terms.names[i], terms.arrays[i]
+        name, value = terms.names[i], constant(terms.arrays[i])
         before = listing(terms.names[k] for k in basis.kept if k < i)
-        if column.min() == column.max():
-            notes.append(f"The predictor '{name}' is constant ({column[0]:g}) and was left out.")
+        if value is not None:
+            notes.append(f"The predictor '{name}' is constant ({value:g}) and was left out.")
         else:
             notes.append(
                 f"The predictor '{name}' is a linear combination of {before} and was left out "

@@ -66,6 +66,27 @@ class Pool:
         """Return the place of the array, if any, that stands in for the column at `place`."""
         return place if array is None else self._append(f"{self.names[place]} (rest)", array)
 
+    def centre_of(self, column: Array) -> float:
+        """Return a column's mean; zero where the column need not be centred."""
+        mean = float(column.mean())
+        if mean**2 <= CENTRED * float(column @ column) / len(column):
+            return 0.0
+        if float(np.abs(column - mean).max()) <= CONSTANT * abs(mean):
+            return 0.0
+        return mean
+
+    def constant(self, column: Array) -> float | None:
+        """Return the one value that a column has in all rows, None where it has several."""
+        return float(column[0]) if column.min() == column.max() else None
+
+    def less(self, column: Array, value: float) -> Array:
+        """Return a column less a number."""
+        return column - value
+
+    def remainder(self, column: Array, before: Sequence[Array]) -> tuple[Array, Array, float]:
+        """Return what columns leave of another (see `basis.remainder`)."""
+        return remainder(column, before)
+
     def keep(self, places: Sequence[int]) -> dict[int, int]:
         """Forget all columns but those at these places; return where each stands now."""
         kept = sorted(set(places))
@@ -124,8 +145,8 @@ def centre(
         places, basis = list(level.columns), of_level.basis.copy()
         for intercept, i in _beside_intercept(level, pool.ones):
             old = level.columns[i]
-            if old not in moved and (mean := _centre_of(pool.arrays[old])):
-                moved[old] = mean, pool.add(pool.arrays[old] - mean, old)
+            if old not in moved and (mean := pool.centre_of(pool.arrays[old])):
+                moved[old] = mean, pool.add(pool.less(pool.arrays[old], mean), old)
             if old in moved:
                 basis[intercept, i], places[i] = moved[old]
         centred.append(places)
@@ -155,16 +176,6 @@ def _beside_intercept(level: Level, ones: int | None) -> Iterator[tuple[int, int
             yield from ((intercept, i) for i in span if i != intercept)
 
 
-def _centre_of(column: Array) -> float:
-    """Return the mean of a column that lies away from zero; zero where it need not be centred."""
-    mean = float(column.mean())
-    if mean**2 <= CENTRED * float(column @ column) / len(column):
-        return 0.0
-    if float(np.abs(column - mean).max()) <= CONSTANT * abs(mean):
-        return 0.0
-    return mean
-
-
 def orthogonalise(
     levels: Sequence[Level], effects: Sequence[Effects], totals: Array, pool: Pool
 ) -> tuple[tuple[Level, ...], tuple[Effects, ...]]:
@@ -174,16 +185,14 @@ def orthogonalise(
     """
     new_levels, new_effects = [], []
     for level, of_level in zip(levels, effects, strict=True):
-        replaced, matrix = _nearly_dependent(level, totals, pool.arrays)
+        replaced, matrix = _nearly_dependent(level, totals, pool)
         places = [pool.add(replaced.get(i), place) for i, place in enumerate(level.columns)]
         new_levels.append(replace(level, columns=tuple(places)))
         new_effects.append(replace(of_level, basis=matrix @ of_level.basis))
     return tuple(new_levels), tuple(new_effects)
 
 
-def _nearly_dependent(
-    level: Level, totals: Array, columns: Sequence[Array]
-) -> tuple[dict[int, Array], Array]:
+def _nearly_dependent(level: Level, totals: Array, pool: Pool) -> tuple[dict[int, Array], Array]:
     """Return what is left of each nearly dependent slope, and the matrix back to the slopes."""
     replaced: dict[int, Array] = {}
     matrix = np.eye(len(level.columns))
@@ -195,8 +204,9 @@ def _nearly_dependent(
         for i in span:
             share = share_left(scaled, kept, i)
             if kept and DEPENDENT < share < NEARLY:
-                before = [replaced.get(k, columns[level.columns[k]]) for k in kept]
-                replaced[i], matrix[kept, i], _ = remainder(columns[level.columns[i]], before)
+                before = [replaced.get(k, pool.arrays[level.columns[k]]) for k in kept]
+                column = pool.arrays[level.columns[i]]
+                replaced[i], matrix[kept, i], _ = pool.remainder(column, before)
             if share > DEPENDENT:
                 kept.append(i)
     return replaced, matrix

@@ -63,14 +63,11 @@ class CrossedPartition(Partition):
         """Return the partition with new values of the last column."""
         return replace(self, cross=cross, rows=np.vstack([self.rows[:-1], values]), made={})
 
-    def of_level(self, number: int) -> Array:
-        """Return the cross-products in each group of a level, none eliminated."""
+    def of_level(self, number: int, one: int, other: int) -> Array:
+        """Return the products of two columns in each group of a level, none eliminated."""
         if number == 0:
-            return self.cross
-        weights = self.members[number - 1].T
-        products = np.einsum("ar,br->abr", self.rows, self.rows)
-        k, n = self.rows.shape
-        return np.asarray((weights @ products.reshape(k * k, n).T).T).reshape(k, k, -1)
+            return self.product(one, other)
+        return np.asarray(self.members[number - 1].T @ (self.rows[one] * self.rows[other]))
 
     def contribution(
         self, levels: Sequence[Level], covariances: Sequence[Array], order: int = 0

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from .batches import Array
+from .batches import Array, Indices
 from .grouping import Grouping
 
 
@@ -14,7 +14,7 @@ def cross_products(
     columns: Sequence[Array], weights: Array | None, grouping: Grouping, ones: int | None
 ) -> Array:
     """Return the cross-products of every lowest unit, (k, k, units), in nested order."""
-    add_up = _summing(grouping)
+    add_up = summing(grouping.appearance, grouping.order)
     weighted = [c if weights is None else c * weights for c in columns]
     cross = np.empty((len(columns), len(columns), len(grouping.order)))
     product = np.empty(len(columns[0]))
@@ -28,14 +28,16 @@ def cross_products(
 
 def outcome_products(columns: Sequence[Array], weights: Array | None, grouping: Grouping) -> Array:
     """Return the products of the last column with each, (k, units): a new outcome's share."""
-    add_up = _summing(grouping)
+    add_up = summing(grouping.appearance, grouping.order)
     outcome = columns[-1] if weights is None else columns[-1] * weights
     return np.stack([add_up(column * outcome) for column in columns])
 
 
-def _summing(grouping: Grouping) -> Callable[[Array], Array]:
-    """Return the function that adds up a column's rows in every unit, in nested order."""
-    codes, order = grouping.appearance, grouping.order
+def summing(codes: Indices, order: Indices) -> Callable[[Array], Array]:
+    """Return the function that adds up a column's rows in every unit, in nested order.
+
+    `codes` are the rows' units as they appear, `order` where each appears in nested order.
+    """
     starts = np.flatnonzero(np.diff(codes, prepend=-1))
     in_order = bool((order == np.arange(len(order))).all())
     if len(starts) == len(order):  # every unit's rows are neighbours

@@ -81,6 +81,30 @@ class Design:
         """Number of rows used."""
         return len(self.columns[-1])
 
+    @property
+    def has_rows(self) -> bool:
+        """Whether the rows are here, and not only sums of them."""
+        return True
+
+    def mean_square(self, number: int, root: Array) -> float:
+        """Return the mean over rows of ``|root z|^2``, z being a level's scaled columns."""
+        places = list(self.levels[number].columns)
+        columns = [self.columns[place] / self.scale[place] for place in places]
+        Z = np.reshape(columns, (len(places), self.n))
+        return float(((root @ Z) ** 2 @ self.grouping.squared(number)).sum() / self.n)
+
+    def mean_of(self, place: int) -> float:
+        """Return the mean of a column."""
+        return float(self.columns[place].mean())
+
+    def less(self, place: int, value: float) -> Design:
+        """Return the design with a multiple of a scaled column taken off the scaled outcome."""
+        turn: Array = np.eye(len(self.columns))
+        turn[place, -1] = -value
+        weight = value * self.scale[-1] / self.scale[place]
+        columns = (*self.columns[:-1], self.columns[-1] - weight * self.columns[place])
+        return replace(self, columns=columns, partition=self.partition.turned(turn))
+
     def to_user(self, number: int) -> Array:
         """Return the matrix that takes a level's effects of the scaled columns to the user's."""
         size = self.scale[-1] / self.scale[list(self.levels[number].columns)]
@@ -95,17 +119,21 @@ class Design:
         turn = np.zeros((k, k + more))
         turn[: k - 1, : k - 1], turn[-1, -1] = np.eye(k - 1), 1.0
         turn[:, k - 1 : -1] = combinations
+        return replace(
+            self,
+            columns=self.with_combinations(combinations),
+            scale=np.insert(self.scale, k - 1, np.ones(more)),
+            partition=self.partition.turned(turn),
+        )
+
+    def with_combinations(self, combinations: Array) -> tuple[Array, ...]:
+        """Return the columns with combinations of the scaled ones before the outcome."""
         scaled = [column / size for column, size in zip(self.columns, self.scale, strict=True)]
         new = [
             sum(weight * column for weight, column in zip(weights, scaled, strict=True))
             for weights in combinations.T
         ]
-        return replace(
-            self,
-            columns=(*self.columns[:-1], *new, self.columns[-1]),
-            scale=np.insert(self.scale, k - 1, np.ones(more)),
-            partition=self.partition.turned(turn),
-        )
+        return (*self.columns[:-1], *new, self.columns[-1])
 
     def with_outcome(self, values: Array) -> Design:
         """Return the same design with another outcome, redoing only what depends on it."""
@@ -170,7 +198,8 @@ def make_design(
     check_numbers((*pool.names, outcome), (*pool.arrays, y), table.frame.index)
     check_sizes(
         len(fixed),
-        y,
+        len(y),
+        (y.min(), y.max()),
         outcome,
         grouping,
         levels,
@@ -184,18 +213,18 @@ def make_design(
     columns = (*pool.arrays, y - shift)
     cross = cross_products(columns, rows.weights, grouping, pool.ones)
     totals = cross.sum(axis=-1)
-    basis = find_basis(totals, fixed, columns)
+    basis = find_basis(totals, fixed, pool)
     notes = [
         *missing_note(rows.missing, rows.dropped, len(data)),
         *crowded,
         *grouping.notes,
         *about_shares(grouping),
-        *why_left_out(basis, fixed_terms),
+        *why_left_out(basis, fixed_terms, pool.constant),
         *check_effects(
             _partition(grouping, cross, columns, rows.weights), levels, effects, grouping
         ),
         *about_reused_ids(data, grouping),
-        *(about_few_values(formula.text, outcome, y) if measured else ()),
+        *(about_few_values(formula.text, outcome, *_counts(y)) if measured else ()),
     ]
     levels, effects = orthogonalise(levels, effects, totals, pool)
     fixed = [pool.add(basis.replaced.get(i), place) for i, place in enumerate(fixed)]
@@ -321,6 +350,12 @@ def _partition(
         return Partition(cross, grouping.starts)
     rows = np.stack(columns) / np.reshape(scale, (-1, 1))
     return grouping.partition(cross, rows if weights is None else rows * np.sqrt(weights))
+
+
+def _counts(y: Array) -> tuple[Array, Array]:
+    """Return the outcome's values and how often each occurs; two where they are no whole ones."""
+    some = y[:1000]
+    return np.unique(some if (some != np.round(some)).any() else y, return_counts=True)
 
 
 def _spread(total: float, n: int) -> float:

@@ -99,6 +99,11 @@ class Grouping:
             units = parents[units]
         return units
 
+    def rows_in(self, level: int) -> Indices:
+        """Return the number of rows in each group of a level."""
+        rows = self.of_rows(level)
+        return np.bincount(rows[rows >= 0], minlength=self.sizes[level])
+
     @property
     def notes(self) -> tuple[str, ...]:
         """What a result says of how the groups lie to each other."""

@@ -14,7 +14,7 @@ replaces ``A`` by ``A - A[:, z] K A[z, :]`` with ``K = (D^-1 + A[z, z])^-1``, an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -96,12 +96,21 @@ class Partition:
         first, *rest = (contribute(piece, levels, covariances, order) for piece in self.pieces)
         return sum(rest, start=first)
 
-    def of_level(self, number: int) -> Array:
-        """Return the cross-products in each group of a level, none eliminated."""
-        cross = self.cross
+    @cached_property
+    def totals(self) -> Array:
+        """The cross-products of the columns over all groups."""
+        return self.cross.sum(axis=-1)
+
+    def product(self, one: int, other: int) -> Array:
+        """Return the products of two columns in each lowest unit."""
+        return self.cross[one, other]
+
+    def of_level(self, number: int, one: int, other: int) -> Array:
+        """Return the products of two columns in each group of a level, none eliminated."""
+        products = self.product(one, other)
         for starts in self.starts[:number]:
-            cross = sum_children(cross, starts)
-        return cross
+            products = sum_children(products, starts)
+        return products
 
     def with_outcome(self, cross: Array, values: Array) -> Partition:
         """Return the partition with new values (and cross-products) of the last column."""
@@ -114,37 +123,54 @@ class Partition:
 
     def cut(self, groups: Sequence[int]) -> tuple[Partition, ...]:
         """Cut before each of these top-level groups (ascending, the first one being 0)."""
+        return tuple(self._part(*span) for span in self._spans(groups))
+
+    def _spans(self, groups: Sequence[int]) -> Iterator[tuple[slice, tuple[Indices, ...]]]:
+        """Go through the lowest units, and the starts above them, between these top groups."""
         bounds = [np.append(np.asarray(groups, dtype=np.intp), self._top_level_groups)]
         for starts in reversed(self.starts):
             bounds.insert(0, np.append(starts, -1)[bounds[0]])
             bounds[0][-1] = self._units_below(starts)
-        parts = []
         for piece in range(len(groups)):
             spans = [slice(bound[piece], bound[piece + 1]) for bound in bounds]
-            inner = tuple(
-                s[span] - below.start
-                for s, span, below in zip(self.starts, spans[1:], spans[:-1], strict=True)
+            yield (
+                spans[0],
+                tuple(
+                    s[span] - below.start
+                    for s, span, below in zip(self.starts, spans[1:], spans[:-1], strict=True)
+                ),
             )
-            parts.append(Partition(np.ascontiguousarray(self.cross[..., spans[0]]), inner))
-        return tuple(parts)
+
+    def _part(self, units: slice, starts: tuple[Indices, ...]) -> Partition:
+        return Partition(np.ascontiguousarray(self.cross[..., units]), starts)
+
+    @property
+    def n_units(self) -> int:
+        """Number of lowest units."""
+        return int(self.cross.shape[-1])
 
     @property
     def _top_level_groups(self) -> int:
-        return len(self.starts[-1]) if self.starts else self.cross.shape[-1]
+        return len(self.starts[-1]) if self.starts else self.n_units
 
     def _units_below(self, starts: Indices) -> int:
         """Return how many units the level has whose parents begin at `starts`."""
         level = next(i for i, s in enumerate(self.starts) if s is starts)
-        return len(self.starts[level - 1]) if level else self.cross.shape[-1]
+        return len(self.starts[level - 1]) if level else self.n_units
 
-    @cached_property
-    def pieces(self) -> tuple[Partition, ...]:
-        """The same groups in pieces of about `PIECE` lowest units; they fit a processor's cache."""
+    @property
+    def cuts(self) -> list[int]:
+        """The top-level groups at which pieces of about `PIECE` lowest units begin."""
         first_unit = np.arange(self._top_level_groups)
         for starts in reversed(self.starts):
             first_unit = starts[first_unit]
-        _, groups = np.unique(first_unit // PIECE, return_index=True)
-        return self.cut(groups.tolist()) if len(groups) > 1 else (self,)
+        return list(np.unique(first_unit // PIECE, return_index=True)[1])
+
+    @cached_property
+    def pieces(self) -> Iterable[Partition]:
+        """The same groups in pieces of about `PIECE` lowest units; they fit a processor's cache."""
+        cuts = self.cuts
+        return self.cut(cuts) if len(cuts) > 1 else (self,)
 
     @cached_property
     def packed_sums(self) -> Array:

@@ -125,9 +125,9 @@ def icc(fit: MultilevelFit) -> pd.DataFrame:
     """
     design = fit.design
     groups = list(design.grouping.names)
-    own = [
-        mean_products(fit, number, working_columns(design, number)) for number in range(len(groups))
-    ]
+    roots = factors(design.levels, fit.optimum.theta)
+    variance = fit.optimum.profile.variance * design.scale[-1] ** 2
+    own = [variance * design.mean_square(number, root.T) for number, root in enumerate(roots)]
     values = np.array([*own, fit.scale])
     share = values / values.sum()
     nested = design.grouping.kind == "nested"

@@ -50,6 +50,8 @@ class FormulaFunction:
 
 
 FORMULA_FUNCTIONS: dict[str, FormulaFunction] = {}
+LEARNING = frozenset({"center", "scale", "standardize", "poly", "bs", "ns"})
+"""Functions that learn something of all rows."""
 INSTEAD = {
     "offset": "Subtract the offset from the outcome instead, in a column of its own.",
     "lag": "Make the column first, by al.lag, which keeps to each client's own sessions.",

@@ -1,0 +1,194 @@
+"""Where partitions are, and how something is done with each of them.
+
+A folder of Parquet files is gone through row group by row group, in this process or wherever
+joblib is told to work; the partitions of a Dask DataFrame are worked on by Dask, which computes
+those of a lost worker again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import pandas as pd
+
+from ...core.parallel import in_pieces, shown_while
+from ...errors import ColumnError, ReadError
+
+Found = TypeVar("Found")
+Work = Callable[[pd.DataFrame], Found]
+
+
+class Source(Protocol):
+    """Data in partitions."""
+
+    where: str
+    columns: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """Return the number of partitions."""
+
+    def load(self, number: int, columns: Sequence[str]) -> pd.DataFrame:
+        """Return some columns of one partition."""
+
+    def each(self, work: Work[Found], columns: Sequence[str], progress: str) -> Iterator[Found]:
+        """Yield what `work` makes of each partition's columns, in their order."""
+
+
+def source_of(data: Any) -> Source:
+    """Return where partitions are.
+
+    Raises
+    ------
+    ColumnError
+        Where it is neither a path nor a Dask DataFrame.
+    ReadError
+        Where a folder holds no Parquet file, or one that cannot be read.
+    """
+    if isinstance(data, str | PathLike):
+        return ParquetFolder.at(Path(data))
+    if type(data).__module__.partition(".")[0] == "dask" and hasattr(data, "to_delayed"):
+        return DaskFrame(data)
+    raise ColumnError(
+        "The data must be a pandas DataFrame, a Dask DataFrame or the path of a folder of Parquet "
+        f"files, not {type(data).__name__}."
+    )
+
+
+@dataclass(frozen=True)
+class ParquetFolder:
+    """The row groups of Parquet files."""
+
+    where: str
+    columns: tuple[str, ...]
+    groups: tuple[Any, ...]
+    schema: Any
+
+    @classmethod
+    def at(cls, path: Path) -> ParquetFolder:
+        """Find the row groups of a folder's files (in name order), or of one file."""
+        import pyarrow as pa
+        from pyarrow import dataset
+
+        files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
+        if not files or not path.exists():
+            what = "holds no file that ends in .parquet" if path.is_dir() else "does not exist"
+            raise ReadError(
+                f"'{path}' {what}.", hint="Data for a fit are a table, or a folder of such files."
+            )
+        base = str(path if path.is_dir() else path.parent)
+        try:
+            found = dataset.dataset(
+                [str(file) for file in files],
+                format="parquet",
+                partitioning="hive",
+                partition_base_dir=base,
+            )
+            groups = [g for part in found.get_fragments() for g in part.split_by_row_group()]
+        except (pa.ArrowException, OSError) as error:
+            raise ReadError(
+                f"The Parquet files of '{path}' cannot be read: {error}.",
+                hint="Write the one that is named again.",
+            ) from None
+        return cls(f"'{path.name}'", tuple(found.schema.names), tuple(groups), found.schema)
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+    def load(self, number: int, columns: Sequence[str]) -> pd.DataFrame:
+        """Return some columns of one row group."""
+        return self._loader(columns)(self.groups[number])
+
+    def each(self, work: Work[Found], columns: Sequence[str], progress: str) -> Iterator[Found]:
+        """Yield what `work` makes of each row group, in their order."""
+        loader = self._loader(columns)
+        yield from in_pieces(_Chained(loader, work), self.groups, progress=progress)
+
+    def _loader(self, columns: Sequence[str]) -> _Loader:
+        return _Loader(tuple(columns), self.schema)
+
+
+@dataclass(frozen=True)
+class _Loader:
+    """Reads columns of a row group."""
+
+    columns: tuple[str, ...]
+    schema: Any
+
+    def __call__(self, group: Any) -> pd.DataFrame:
+        import pyarrow as pa
+
+        try:
+            table = group.to_table(
+                schema=self.schema, columns=list(self.columns), use_threads=False
+            )
+        except (pa.ArrowException, OSError) as error:
+            raise ReadError(
+                f"'{Path(group.path).name}' cannot be read: {error}.",
+                hint="Write that file again; all files need the same columns of the same kinds.",
+            ) from None
+        return table.to_pandas(split_blocks=True, self_destruct=True, ignore_metadata=True)
+
+
+@dataclass(frozen=True)
+class _Chained:
+    """Load, then work: one step for whoever does it."""
+
+    load: Callable[[Any], pd.DataFrame]
+    work: Callable[[pd.DataFrame], Any]
+
+    def __call__(self, place: Any) -> Any:
+        return self.work(self.load(place))
+
+
+class DaskFrame:
+    """A Dask DataFrame."""
+
+    where = "a Dask DataFrame"
+
+    def __init__(self, data: Any) -> None:
+        self.data = data
+        self.columns = tuple(data.columns)
+
+    def __len__(self) -> int:
+        return int(self.data.npartitions)
+
+    def load(self, number: int, columns: Sequence[str]) -> pd.DataFrame:
+        """Return some columns of one partition."""
+        found: pd.DataFrame = self.data[list(columns)].partitions[number].compute()
+        return found
+
+    def each(self, work: Work[Found], columns: Sequence[str], progress: str) -> Iterator[Found]:
+        """Yield what `work` makes of each partition, in their order."""
+        import dask
+
+        parts = self.data[list(columns)].to_delayed()
+        tasks = [dask.delayed(work, pure=False)(part) for part in parts]
+        yield from shown_while(_computed(tasks), len(tasks), progress)
+
+
+def _computed(tasks: Sequence[Any]) -> Iterator[Any]:
+    """Compute Dask's tasks; on a cluster all at once, else as many as there are processors."""
+    import dask
+
+    try:
+        from distributed import as_completed, default_client
+
+        client = default_client()
+    except (ImportError, ValueError):  # no cluster: Dask's own threads
+        some = 2 * (dask.config.get("num_workers", None) or dask.system.CPU_COUNT)
+        for first in range(0, len(tasks), some):
+            yield from dask.compute(*tasks[first : first + some])
+        return
+    futures = client.compute(list(tasks))
+    place = {future.key: number for number, future in enumerate(futures)}
+    waiting: dict[int, Any] = {}
+    following = 0
+    for future, result in as_completed(futures, with_results=True):
+        waiting[place[future.key]] = result
+        while following in waiting:  # in their order, so that sums do not depend on the cluster
+            yield waiting.pop(following)
+            following += 1
