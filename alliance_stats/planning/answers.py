@@ -38,7 +38,7 @@ def power(
     replicates: int = 1000,
     seed: int = 0,
     formula: str | None = None,
-    n_jobs: int = 1,
+    n_jobs: int | None = None,
 ) -> StudyPower:
     """How likely is a significant result, if the effect is this large?
 
@@ -58,7 +58,8 @@ def power(
     standardised
         Whether the effect is in SDs; as the design says unless given.
     replicates, seed, n_jobs
-        Of the simulation: how many studies, drawn from where, in how many processes.
+        Of the simulation: how many studies, drawn from where, in how many processes (by default
+        one, or what ``joblib.parallel_config`` says).
     formula
         A model of your own to analyse the simulated studies with, with the columns ``score, arm,
         time, predictor, client_id, therapist_id``: shows what a wrong model costs.

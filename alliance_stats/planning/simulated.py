@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from ..core.arguments import finite, whole
+from ..core.parallel import in_pieces
 from ..errors import DesignError
 from ..inference.distributions import t_two_sided
 from ..multilevel.fit import fitted
@@ -116,21 +118,17 @@ def simulated_power(
     formula: str | None,
     replicates: int,
     seed: int,
-    n_jobs: int,
+    n_jobs: int | None,
     alpha: float,
 ) -> tuple[dict[str, Any], list[str]]:
     """Return power, type S and type M of simulated studies, and what is to be told of them."""
-    from joblib import Parallel, delayed
-
     text = analysis(design, of) if formula is None else formula
     sizes = np.full(-(-replicates // BATCH), BATCH)
     sizes[-1] -= sizes.sum() - replicates
     seeds = np.random.SeedSequence(seed).spawn(len(sizes))
-    work = (
-        delayed(_batch)(design, effect, of, text, int(size), child, formula is not None)
-        for size, child in zip(sizes, seeds, strict=True)
-    )
-    found = np.concatenate(Parallel(n_jobs=n_jobs)(work))
+    work = partial(_batch, design, effect, of, text, formula is not None)
+    pieces = list(zip(sizes.tolist(), seeds, strict=True))
+    found = np.concatenate(list(in_pieces(work, pieces, n_jobs=n_jobs)))
     good = found[np.isfinite(found[:, 1])]
     if not len(good):
         raise DesignError("No simulated study could be fitted; look at the formula and the design.")
@@ -162,11 +160,11 @@ def _batch(
     effect: float,
     of: str,
     formula: str,
-    n: int,
-    seed: np.random.SeedSequence,
     without: bool,
+    piece: tuple[int, np.random.SeedSequence],
 ) -> np.ndarray:
     """Return estimate, p value, whether singular, and p without effect, a row a study."""
+    n, seed = piece
     rng = np.random.default_rng(seed)
     rows = design.layout.rows()
     rows, x = _with_predictor(design, rows, of, rng)

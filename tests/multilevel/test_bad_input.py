@@ -124,7 +124,7 @@ def test_data_that_cannot_be(sessions):
     formula = "y ~ within + (1 | client)"
     refuses(al.DesignError, "no rows", formula, sessions.iloc[:0])
     refuses(al.DesignError, "No row has a value", formula, sessions.assign(within=np.nan))
-    refuses(al.ColumnError, "must be a pandas DataFrame, not dict", formula, sessions.to_dict())
+    refuses(al.ColumnError, "folder of Parquet files, not dict", formula, sessions.to_dict())
     twice = pd.concat([sessions, sessions[["within"]]], axis=1)
     refuses(al.ColumnError, "several columns called 'within'", formula, twice)
     dates = sessions.assign(within=pd.Timestamp("2024-01-01"))

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ...core.parallel import in_pieces
 from ...errors import DesignError, require_columns
 from . import models
 from .importance import Tested
 from .landmark import Landmark
 
 Progress = Callable[[str, int, int], None]
+EVERYBODY = -1
+"""The fold that nobody is kept out of."""
 
 
 @dataclass(frozen=True)
@@ -76,24 +80,33 @@ def cross_validate(
         np.full(n, -1), np.full(n, np.nan), {m: np.full(n, np.nan) for m in chosen},
         {m: [] for m in chosen}, [], {},
     )  # fmt: skip
-    steps, done = (len(setup.folds) + 1) * len(chosen), 0
-    for fold, (train, test) in enumerate(setup.folds):
-        run.fold[test] = fold
-        run.base[test] = y[train].mean()
-        for name in chosen:
-            progress(f"fold {fold + 1} of {len(setup.folds)}: {name}", done, steps)
-            own = x[[first]] if name == "one_predictor" else x
-            model = models.fitted(
-                name, own.iloc[train], y[train], setup.group[train], setup.inner, resampling
-            )
-            tested = Tested(model, own.iloc[test], y[test])
-            run.probabilities[name][test] = model.predict(tested.x)
-            run.tested[name].append(tested)
-            run.tuning.append({"model": name, "fold": fold, **getattr(model, "tuned", {})})
-            done += 1
-    for name in chosen:
-        progress(f"all clients: {name}", done, steps)
+    tasks = [(fold, name) for fold in (*range(len(setup.folds)), EVERYBODY) for name in chosen]
+    made = in_pieces(partial(_trained, x, y, setup, first, resampling), tasks)
+    for done, (fold, name) in enumerate(tasks):
+        where = "all clients" if fold == EVERYBODY else f"fold {fold + 1} of {len(setup.folds)}"
+        progress(f"{where}: {name}", done, len(tasks))
+        model = next(made)
+        if fold == EVERYBODY:
+            run.final[name] = model
+            continue
+        train, test = setup.folds[fold]
+        run.fold[test], run.base[test] = fold, y[train].mean()
         own = x[[first]] if name == "one_predictor" else x
-        run.final[name] = models.fitted(name, own, y, setup.group, setup.inner, resampling)
-        done += 1
+        tested = Tested(model, own.iloc[test], y[test])
+        run.probabilities[name][test] = model.predict(tested.x)
+        run.tested[name].append(tested)
+        run.tuning.append({"model": name, "fold": fold, **getattr(model, "tuned", {})})
     return run
+
+
+def _trained(
+    x: pd.DataFrame, y: np.ndarray, setup: Setup, first: str, resampling: str | None,
+    task: tuple[int, str],
+) -> Any:  # fmt: skip
+    """Train and tune one model on the clients outside a fold, or on all."""
+    fold, name = task
+    own = x[[first]] if name == "one_predictor" else x
+    train = np.arange(len(y)) if fold == EVERYBODY else setup.folds[fold][0]
+    return models.fitted(
+        name, own.iloc[train], y[train], setup.group[train], setup.inner, resampling
+    )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from ...core.arguments import flag, whole
+from ...core.parallel import in_pieces, workers
 from ...core.results import Result
 from ...errors import AllianceStatsError, ConvergenceWarning, DesignError
 from ...inference.cluster_bootstrap import FEW_CLUSTERS, percentiles, times_drawn
@@ -58,7 +59,7 @@ class SurfaceBootstrap(Result):
 
 
 def bootstrap(
-    result: ResponseSurface, replicates: int, *, seed: int, n_jobs: int, progress: bool
+    result: ResponseSurface, replicates: int, *, seed: int, n_jobs: int | None, progress: bool
 ) -> SurfaceBootstrap:
     """Draw clusters with replacement and fit the surface to each draw.
 
@@ -67,8 +68,7 @@ def bootstrap(
     """
     whole(replicates, "replicates", 2)
     whole(seed, "seed", 0)
-    if n_jobs != -1:
-        whole(n_jobs, "n_jobs", 1)
+    workers(n_jobs)
     flag(progress, "progress")
     codes = _clusters(result)
     n = int(codes.max()) + 1
@@ -158,25 +158,15 @@ def _multilevel(
     n: int,
     replicates: int,
     seed: int,
-    n_jobs: int,
+    n_jobs: int | None,
     progress: bool,
 ) -> Array:
     seeds = np.random.SeedSequence(seed).spawn(replicates)
     batches = [seeds[start : start + BATCH] for start in range(0, replicates, BATCH)]
     rows_of = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
-    task = (result.frame, result.spec, _columns(result), rows_of)
-    found: Iterator[Any]
-    if n_jobs == 1:
-        found = (_batch(*task, batch) for batch in batches)
-    else:
-        import joblib
-
-        parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator")
-        found = parallel(joblib.delayed(_batch)(*task, batch) for batch in batches)
-    if progress:
-        from rich.progress import track
-
-        found = iter(track(found, description="Bootstrap", total=len(batches)))
+    work = partial(_batch, result.frame, result.spec, _columns(result), rows_of)
+    words = "Bootstrap" if progress else ""
+    found = in_pieces(work, batches, n_jobs=n_jobs, progress=words)
     return np.concatenate(list(found))
 
 

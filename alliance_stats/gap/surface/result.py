@@ -216,7 +216,12 @@ class ResponseSurface(Result):
         return regions(self, margin, self.parts[0].group if group is None else group)
 
     def bootstrap(
-        self, replicates: int = 1000, *, seed: int, n_jobs: int = 1, progress: bool = False
+        self,
+        replicates: int = 1000,
+        *,
+        seed: int,
+        n_jobs: int | None = None,
+        progress: bool = False,
     ) -> SurfaceBootstrap:
         """Draw whole clusters (top-level groups, else rows) anew (see `SurfaceBootstrap`)."""
         from .bootstrap import bootstrap

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from ...core.arguments import level_of
+from ...core.parallel import in_pieces
 from ...core.results import Result
 from ...errors import DesignError
 from ...inference.rows import tidy_rows
@@ -76,7 +77,7 @@ def bootstrap(
     replicates: int = 1000,
     *,
     seed: int,
-    n_jobs: int = 1,
+    n_jobs: int | None = None,
     progress: bool = False,
 ) -> Bootstrap:
     """Run a parametric bootstrap: simulate from the fit, refit, and look at the spread.
@@ -88,7 +89,7 @@ def bootstrap(
     seed
         The same seed gives the same draws, whatever `n_jobs` is.
     n_jobs
-        How many processes share the work.
+        How many processes share the work; by default one, or what ``joblib.parallel_config`` says.
     progress
         Whether to show a bar.
     """
@@ -97,7 +98,9 @@ def bootstrap(
     seeds = np.random.SeedSequence(seed).spawn(replicates)
     batches = [seeds[first : first + BATCH] for first in range(0, replicates, BATCH)]
     kept, failed, singular = [], 0, 0
-    for rows, flags in _shown(_run(_light(fit), batches, n_jobs), len(batches), progress):
+    work = partial(_batch, _light(fit))
+    words = "Bootstrap" if progress else ""
+    for rows, flags in in_pieces(work, batches, n_jobs=n_jobs, progress=words):
         converged, at_boundary = flags.T
         kept.append(rows[converged])
         failed += int((~converged).sum())
@@ -111,30 +114,6 @@ def bootstrap(
     if len(draws) < FEW:
         notes.append(f"{len(draws)} draws leave the ends of a 95 % interval rough; use {FEW:,}.")
     return Bootstrap(draws, terms, failed, singular, tuple(notes))
-
-
-def _run(
-    fit: Fit, batches: list[list[np.random.SeedSequence]], n_jobs: int
-) -> Iterator[tuple[Array, Array]]:
-    if n_jobs == 1:
-        return (_batch(fit, seeds) for seeds in batches)
-    import joblib
-
-    parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator")
-    found: Iterator[tuple[Array, Array]] = parallel(
-        joblib.delayed(_batch)(fit, seeds) for seeds in batches
-    )
-    return found
-
-
-def _shown(
-    found: Iterator[tuple[Array, Array]], total: int, progress: bool
-) -> Iterator[tuple[Array, Array]]:
-    if not progress:
-        return found
-    from rich.progress import track
-
-    return iter(track(found, description="Bootstrap", total=total))
 
 
 def _light(fit: Fit) -> Fit:

@@ -93,7 +93,8 @@ class ParquetFolder:
                 f"The Parquet files of '{path}' cannot be read: {error}.",
                 hint="Write the one that is named again.",
             ) from None
-        return cls(f"'{path.name}'", tuple(found.schema.names), tuple(groups), found.schema)
+        where = f"'{path.resolve().name}'"
+        return cls(where, tuple(found.schema.names), tuple(groups), found.schema)
 
     def __len__(self) -> int:
         return len(self.groups)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -194,25 +194,3 @@ def _residual(values: Floats, z: Floats) -> Floats:
     if not z.shape[1]:
         return values
     return values - z @ np.linalg.lstsq(z, values, rcond=None)[0]
-
-
-def run(
-    work: Sequence[Task],
-    data: Any,
-    ratings: pd.DataFrame,
-    card: Mapping[str, Any],
-    question: Question,
-    tables: Mapping[str, pd.DataFrame | None],
-    n_jobs: int,
-) -> Iterator[list[Answer]]:
-    """Yield the answers of each task in order, computed on so many processes."""
-    if n_jobs == 1 or len(work) < 2:
-        for task in work:
-            yield answer(task, data, ratings, card, question, tables)
-        return
-    from joblib import Parallel, delayed
-
-    parallel = Parallel(n_jobs=n_jobs, return_as="generator", batch_size=1)
-    yield from parallel(
-        delayed(answer)(task, data, ratings, card, question, tables) for task in work
-    )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from ...core.arguments import checked_choice, whole
+from ...core.parallel import in_pieces, workers
 from ...errors import DesignError
 from ...study.times import SESSION, along
 from ..models.session_table import read_ratings
@@ -16,7 +18,7 @@ from ..parameters import check_seed
 from ..reading import table_of
 from ..rules import find_rule
 from .cache import Cache, data_key
-from .fitting import EFFECTS, RESPONSES, Answer, Question, Task, run, tasks
+from .fitting import EFFECTS, RESPONSES, Answer, Question, Task, answer, tasks
 from .grid import DEFAULT_GRID, MODEL_CHOICES, Specification, expand, single
 from .joint_test import joint_test
 from .plan import AnalysisPlan, read_analysis_plan
@@ -88,8 +90,9 @@ def rupture_multiverse(
     seed
         Of the permutations. The same seed gives the same numbers, whatever `n_jobs`.
     n_jobs
-        Processes that share the work; -1: one a core; 1: none but this. Without it: one a core
-        from 500 specifications on, where starting them pays.
+        Processes that share the work; -1: one a core; 1: none but this. Without it: what
+        ``joblib.parallel_config`` says, else one a core from 500 specifications on, where starting
+        them pays.
     cache
         A folder in which answers are kept: what was fitted on the same data is not fitted again.
     progress
@@ -148,8 +151,8 @@ def rupture_multiverse(
     )
     question = Question(asked["effect"], asked["response"])
     tables = _tables(data, events, codes, specifications)
-    if n_jobs is None:
-        n_jobs = -1 if len(specifications) >= WORTH_SHARING else 1
+    if n_jobs is None and workers(None) == 1 and len(specifications) >= WORTH_SHARING:
+        n_jobs = -1
     kept = Cache(cache, data_key(ratings, card, tables), question)
     answers = _answers(
         tasks(specifications), kept, ratings, card, question, tables, n_jobs, progress
@@ -222,17 +225,17 @@ def _answers(
     card: Mapping[str, Any],
     question: Question,
     tables: Mapping[str, pd.DataFrame | None],
-    n_jobs: int,
+    n_jobs: int | None,
     progress: bool,
 ) -> list[Answer]:
     """Return the answers in the order of the specifications, from the cache where it has them."""
     known = {task.places: kept.get(task) for task in work}
     missing = [task for task in work if known[task.places] is None]
-    fresh: Iterable[list[Answer]] = run(missing, ratings, ratings, card, question, tables, n_jobs)
-    if progress:
-        from rich.progress import track
-
-        fresh = track(fresh, "Specifications, by rule", total=len(missing))
+    fit = partial(
+        answer, data=ratings, ratings=ratings, card=card, question=question, tables=tables
+    )
+    words = "Specifications, by rule" if progress else ""
+    fresh = in_pieces(fit, missing, n_jobs=n_jobs, progress=words)
     for task, answers in zip(missing, fresh, strict=True):
         kept.put(task, answers)
         known[task.places] = answers
