@@ -97,6 +97,7 @@ from .instruments import score as score
 from .latent import CrossLagged as CrossLagged
 from .latent import FactorModel as FactorModel
 from .latent import MeasurementInvariance as MeasurementInvariance
+from .latent import Readings as Readings
 from .latent import fit_cross_lagged as fit_cross_lagged
 from .latent import fit_factor_model as fit_factor_model
 from .latent import measurement_invariance as measurement_invariance

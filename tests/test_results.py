@@ -220,6 +220,7 @@ RESULTS = {
     "PooledEffects": pool,
     "PrinciplesAndRepair": lambda: al.fit_principles_repair(study(), alliance="wai-sr"),
     "RatingGap": gap,
+    "Readings": lambda: al.fit_cross_lagged(panel(), x="x", y="y").readings(),
     "Replication": lambda: al.compare_published(
         al.read_published_table("demo-trial"), {"Client, session 1": {"n": 268, "M": 3.85}}
     ),

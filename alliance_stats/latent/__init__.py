@@ -5,6 +5,7 @@ missing; `dynamics` asks who leads within clients, `measurement` whether forms m
 """
 
 from .dynamics.cross_lagged import fit_cross_lagged
+from .dynamics.readings import Readings
 from .dynamics.result import CrossLagged
 from .measurement.factor_model import FactorModel, fit_factor_model
 from .measurement.invariance import MeasurementInvariance, measurement_invariance
@@ -13,6 +14,7 @@ __all__ = [
     "CrossLagged",
     "FactorModel",
     "MeasurementInvariance",
+    "Readings",
     "fit_cross_lagged",
     "fit_factor_model",
     "measurement_invariance",

@@ -80,6 +80,15 @@ def test_a_study_goes_in_directly_and_clients_who_left_count():
     assert fit.tidy()["df"].eq(14).all()
 
 
+def test_a_study_counts_days_by_its_dates():
+    study = al.simulate_study(n_therapists=15, n_clients=150, seed=4)
+    weeks = al.fit_cross_lagged(study, x="wai-sr", y="core-10", time="days", step=14, waves=[42])
+    assert weeks.waves[:3] == (0.0, 14.0, 28.0)
+    undated = study.with_tables(sessions=study.tables["sessions"].drop(columns="date"))
+    with pytest.raises(al.DesignError, match="dates of sessions"):
+        al.fit_cross_lagged(undated, x="wai-sr", y="core-10", time="days", step=7)
+
+
 def test_lagged_effects_by_wave_are_told_with_their_wave():
     fit = al.fit_cross_lagged(wide(), lags="free", **call())
     rows = fit.tidy().query("term == 'x_on_y'")
@@ -97,7 +106,7 @@ def test_the_smaller_model_is_tested_against_the_larger():
     lasting = equal.compare(al.fit_cross_lagged(wide(), model="clpm", **call()))
     assert lasting.p_value < 0.001
     assert "edge" in lasting.messages[0]
-    with pytest.raises(al.DesignError, match="same scores, clients and waves"):
+    with pytest.raises(al.DesignError, match="same scores, clients, waves"):
         equal.compare(al.fit_cross_lagged(wide(seed=1), **call()))
 
 
@@ -136,6 +145,90 @@ def test_a_correlation_of_one_or_more_is_told():
     assert f"slope_x and between_x ({r:.2f})" in " ".join(fit.messages)
 
 
+def armed(n=200, waves=4, **more):
+    data = wide(n, waves, **more)
+    return data.assign(arm=np.where(np.arange(n) % 2, "B", "A"))
+
+
+def test_groups_have_their_own_effects_and_are_tested_against_being_the_same():
+    data, given = armed(400), call(4)
+    turned = {f"{v}{t}": f"{w}{t}" for v, w in ("xy", "yx") for t in range(1, 5)}
+    swapped = data.rename(columns=turned)
+    data = pd.concat([data[data["arm"] == "A"], swapped[swapped["arm"] == "B"]])
+    free = al.fit_cross_lagged(data, group="arm", **given)
+    alone = al.fit_cross_lagged(data[data["arm"] == "A"], **given)
+    own = free.tidy().query("subgroup == 'A'")
+    np.testing.assert_allclose(own["estimate"], alone.tidy()["estimate"], atol=1e-5)
+    same = al.fit_cross_lagged(data, group="arm", equal=["lags"], **given)
+    assert same.tidy().query("term == 'x_on_y'")["subgroup"].tolist() == [""]
+    test = free.compare(same)
+    assert (test.df, test.statistic) == (4, pytest.approx(same.chi2 - free.chi2, abs=1e-6))
+    assert test.p_value < 0.05  # x leads in the one arm, y in the other
+    apart = free.group_differences().set_index("term")["estimate"]
+    for term in apart.index:
+        values = free.tidy().query("term == @term")["estimate"].to_numpy()
+        assert apart[term] == pytest.approx(values[1] - values[0])
+    together = al.fit_cross_lagged(data, **given)
+    assert together.compare(free).df == len(free.params) - len(together.params)
+    assert set(free.standardised()["subgroup"]) == {"A", "B"}
+    assert "(B)" in free.text()
+    other = al.fit_cross_lagged(data, group="arm", equal=["lags"], lags="free", **given)
+    with pytest.raises(al.DesignError, match="special case"):  # each frees what the other holds
+        other.compare(free)
+
+
+def test_a_third_score_that_goes_with_nothing_changes_no_effect():
+    rng = np.random.default_rng(9)
+    data = wide(3000, 4)
+    data = data.assign(**{f"z{t}": rng.normal(size=3000) for t in range(1, 5)})
+    three = al.fit_cross_lagged(data, z=[f"z{t}" for t in range(1, 5)], **call(4))
+    two = al.fit_cross_lagged(data, **call(4))
+    for term in ("x_on_x", "x_on_y", "y_on_x", "y_on_y"):
+        assert three.params[term] == pytest.approx(two.params[term], abs=0.02)
+        for other in ("x", "y"):
+            assert abs(three.params[f"z_on_{other}"]) < 3.5 * three.bse[f"z_on_{other}"]
+    assert {"cov_between_x_z", "var_z_between"} <= set(three.tidy()["term"])
+
+
+def test_sessions_not_equally_far_apart_have_the_effects_of_a_step():
+    data, kept = wide(2000, 8), (1, 2, 4, 5, 8)
+    columns = {v: [f"{v}{t}" for t in kept] for v in "xy"}
+    steps = al.fit_cross_lagged(data, waves=kept, step=1, **columns)
+    counted = al.fit_cross_lagged(data, waves=kept, **columns)
+    assert steps.waves == kept
+    for term, true in (("x_on_x", 0.3), ("x_on_y", 0.25), ("y_on_x", 0.0), ("y_on_y", 0.3)):
+        assert abs(steps.params[term] - true) < 3.5 * steps.bse[term]
+    assert abs(counted.params["x_on_x"] - 0.3) > 3.5 * counted.bse["x_on_x"]
+    # elapsed days a client, each a day or so off its week
+    rng = np.random.default_rng(2)
+    days = long(data, 8).assign(day=lambda d: 7 * d["session"] + rng.integers(-2, 3, len(d)))
+    days = days[days["session"].isin(kept)]
+    weeks = al.fit_cross_lagged(days, x="x", y="y", time="day", step=7)
+    assert weeks.params["x_on_x"] == pytest.approx(steps.params["x_on_x"], abs=0.03)
+    assert "nearest" in weeks.messages[0]
+
+
+def test_readings_part_what_lasts_from_what_carries_over():
+    found = al.fit_cross_lagged(wide(1500, 5), **call()).readings()
+    values = found.wide()
+    for term in ("x_on_x", "y_on_y"):
+        assert values.loc[term, "latent levels"] == pytest.approx(0.3, abs=0.08)
+        assert values.loc[term, "observed means"] < 0.1  # -(1 + .3) / (5 - 1) about
+        assert values.loc[term, "nothing lasting"] > 0.5
+    assert len(found.messages) == 3
+    with pytest.raises(al.DesignError, match="ri-clpm"):
+        al.fit_cross_lagged(wide(), model="clpm", **call()).readings()
+
+
+def test_at_once_is_the_same_model_in_other_words():
+    fit = al.fit_cross_lagged(wide(800), residuals="equal", **call())
+    p, values = fit.params, fit.readings().wide()["x at once"]
+    b = p["cov_within[later]"] / p["var_x_within[later]"]
+    assert values["y_on_x_now"] == pytest.approx(b)
+    assert values["y_on_x"] == pytest.approx(p["y_on_x"] - b * p["x_on_x"])
+    assert values["y_on_y"] == pytest.approx(p["y_on_y"] - b * p["x_on_y"])
+
+
 def test_pictures_are_drawn():
     fit = al.fit_cross_lagged(wide(), **call())
     assert len(fit.plot().texts) == 4 + 4 + 4  # boxes, arrows, numbers
@@ -164,11 +257,21 @@ def bad(**more):
         (bad(y=lambda d: 2 * d["x"]), {}, "x at wave 1 and y at wave 1 move exactly together"),
         (bad(), {"x": [], "y": []}, "x has 0 columns and y 0"),
         (bad(), {"y": "z"}, "must have the column z"),
-        (bad(), {"y": ["x", "y"]}, "must both be one name"),
+        (bad(), {"y": ["x", "y"]}, "must all be one name"),
         (bad(z=1.0), {"covariates": ["z"]}, "does not vary over clients"),
         (bad(), {"model": "riclpm"}, "Did you mean 'ri-clpm'"),
         (bad(), {"reliability": {"x": 1.2}}, "between 0 and 1"),
         (bad(t=None), {"cluster": "t"}, "have no value of 't'"),
+        (bad(g="A"), {"group": "g"}, "'g' has one value"),
+        (bad(g=lambda d: np.where(d["client_id"].isin(["c1", "c2", "c3", "c4", "c5"]), "A", "B")),
+         {"group": "g", "waves": [1, 2, 3]}, "only 5 clients in the group 'A'"),
+        (bad(), {"equal": ["lags"]}, "name them in group="),
+        (bad(g=lambda d: d["client_id"].str[-1]), {"group": "g", "equal": ["lag"]}, "'lags'"),
+        (bad(), {"step": 0}, "above zero"),
+        (bad(), {"step": 1, "lags": "free"}, "lags='equal'"),
+        (bad(), {"step": 0.001}, "at most 200"),
+        (bad(), {"z": "x"}, "x and z are both 'x'"),
+        (bad(w=lambda d: d["x"] + 1), {"z": "w", "model": "dynamic-panel"}, "y by x alone"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_sentence(data, arguments, said):

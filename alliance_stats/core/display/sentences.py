@@ -58,9 +58,11 @@ def _sentence(table: Table, row: pd.Series, confidence: float) -> str:
         numbers.append(fmt.p_sentence(row["p_value"]).replace("\u00a0", " "))
     if not fmt.is_missing(row.get("p_adjusted")):
         numbers.append(f"adjusted {fmt.p_sentence(row['p_adjusted'])}".replace("\u00a0", " "))
-    where, wave = row.get("where"), row.get("wave")
-    about = f" ({where})" if isinstance(where, str) and where else ""
-    about = about if fmt.is_missing(wave) else f" (wave {wave:g})"
+    said = [row.get(column) for column in ("where", "reading", "subgroup")]
+    places = [word for word in said if isinstance(word, str) and word]
+    if not fmt.is_missing(row.get("wave")):
+        places.append(f"wave {row['wave']:g}")
+    about = f" ({', '.join(places)})" if places else ""
     return f"{name}{about}: {', '.join(numbers)}."
 
 

@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import pandas as pd
 
-from ...core.arguments import checked_choice, share, within
+from ...core.arguments import checked_choice, finite, share
 from ...core.arguments import names as list_of_names
-from ...errors import DesignError, plural
+from ...errors import DesignError
 from ...inference.cluster_bootstrap import FEW_CLUSTERS
-from ..engine.fit import estimate
-from ..engine.patterns import Sample, copies
-from ..engine.saturated import saturated
-from ..engine.structure import Model
-from .panel_models import MODELS, Panel
+from .fitting import Specification, fitted, refuse_too_few
+from .panel_models import EQUAL, MODELS
 from .result import CrossLagged, terms_table
-from .waves import Waves, waves_of
+from .waves import Asked, waves_of
 
 if TYPE_CHECKING:
     from ...study import Study
@@ -31,6 +27,7 @@ def fit_cross_lagged(
     *,
     x: str | Sequence[str],
     y: str | Sequence[str],
+    z: str | Sequence[str] | None = None,
     by: str = "client_id",
     time: str = "session",
     waves: Sequence[float] | None = None,
@@ -39,6 +36,9 @@ def fit_cross_lagged(
     residuals: Literal["free", "equal"] = "free",
     covariates: Sequence[str] | None = None,
     cluster: str | None = None,
+    group: str | None = None,
+    equal: Sequence[str] = (),
+    step: float | None = None,
     errors: Literal["normal", "robust"] = "normal",
     reliability: Mapping[str, float] | None = None,
     confidence: float = 0.95,
@@ -55,9 +55,12 @@ def fit_cross_lagged(
     x, y
         Of a study, scores (``"wai-sr"``, ``"core-10"``); of a long table, columns; of a wide one,
         lists of columns, a column a wave. In ``dynamic-panel`` y is what is explained.
+    z
+        A third score; terms are then ``x_on_z`` and so on.
     by, time
         The columns of client and wave in a long table; a study may be walked along
-        ``"occasion"``, whose labels count in their order.
+        ``"occasion"``, whose labels count in their order, or ``"days"`` since the client's first
+        session, by the dates of sessions (with `step`).
     waves
         Which waves count; unless said, all from the first on that enough clients reached.
     model
@@ -75,6 +78,18 @@ def fit_cross_lagged(
     cluster
         A column such as ``therapist_id``: standard errors then hold where clients of one go
         together, with t of clusters - 1 degrees of freedom.
+    group
+        A column known once a client, such as ``condition``: each group has parameters of its own
+        (``subgroup`` in the result).
+    equal
+        What is the same in all groups: of ``lags``, ``residuals`` (variances and covariances
+        within), ``levels`` (those between, and effects of covariates), ``means``. Whether it is,
+        ``.compare`` tells with the fit in which it is not.
+    step
+        Where sessions are not equally far apart: the length of a step in the unit of `time`, such
+        as 7 with ``time="days"``. Lagged effects are then of one step to the next, over longer
+        distances they take effect as often as steps lie between, and scores count at the nearest
+        step. (Co)variances of what is new at a step are equal.
     errors
         ``"robust"``: standard errors and a scaled chi-square that do not need normal scores.
     reliability
@@ -97,7 +112,8 @@ def fit_cross_lagged(
     Hamaker, Kuiper & Grasman (2015, doi 10.1037/a0038889); Curran et al. (2014, doi
     10.1037/a0035297); Allison, Williams & Moral-Benito (2017, doi 10.1177/2378023117710578). That
     x comes first and goes with y afterwards does not make it a cause: what changes within a client
-    along with both is not held constant. Compared with lavaan in ``tests/reference/latent``.
+    along with both is not held constant. Steps at which nobody was measured are latent, as phantom
+    variables of the model. Compared with lavaan in ``tests/reference/latent``.
 
     Examples
     --------
@@ -109,104 +125,69 @@ def fit_cross_lagged(
     >>> fit.chi2_df
     33
     """
-    make, least, title = MODELS[checked_choice("model", model, MODELS)]
+    checked_choice("model", model, MODELS)
     checked_choice("lags", lags, ("equal", "free"))
     checked_choice("residuals", residuals, ("free", "equal"))
     checked_choice("errors", errors, ("normal", "robust"))
+    same = frozenset(checked_choice("equal", one, EQUAL) for one in list_of_names(equal, "equal"))
+    if same and group is None:
+        raise DesignError("equal= says what is the same in all groups; name them in group=.")
     confidence = share(confidence)
-    held = waves_of(
-        data,
-        x,
-        y,
+    scores = {"x": x, "y": y} | ({} if z is None else {"z": z})
+    asked = Asked(
         by=by,
         time=time,
         waves=waves,
         covariates=list_of_names(covariates or [], "covariates"),
         cluster=cluster,
+        group=group,
+        step=None if step is None else _step(step, lags, model),
     )
-    _refuse_too_few(held, model, least)
-    values = held.values
-    free = saturated(Sample.of(values))
-    panel = _panel(held, free, lags, residuals, reliability, model)
-    structure = make(panel)
-    keep = [f"{v}{t}" for v in "xy" for t in panel.waves] + list(panel.covariates)
-    columns = [keep.index(name) for name in structure.observed]
-    sample = Sample.of(values[:, columns][np.isfinite(values[:, columns]).any(axis=1)])
-    fitted = estimate(
-        Model.of(structure),
-        [sample],
-        errors=errors,
-        clusters=None if held.cluster is None else [held.cluster],
-        without_structure=(free,) if len(columns) == len(keep) else None,
-    )
+    _refuse_unfitting(asked.covariates, scores, model)
+    held = waves_of(data, scores, asked)
+    refuse_too_few(held, model)
+    residuals = "equal" if step is not None else residuals
+    specification = Specification(model, lags, residuals, same, reliability, errors)
+    found = fitted(held, specification)
     return CrossLagged(
-        table=terms_table(fitted, held.time, confidence),
+        table=terms_table(found, held, confidence),
         model=model,
         lags=lags,
-        x=held.names[0],
-        y=held.names[1],
-        waves=tuple(float(one) for one in held.time),
+        x=held.names["x"],
+        y=held.names["y"],
+        z=held.names.get("z", ""),
+        waves=tuple(float(one) for one in held.waves),
+        subgroups=tuple(held.groups),
         n_clients=len(held.clients),
-        estimates=fitted,
+        estimates=found,
         data=held,
+        specification=specification,
         confidence=confidence,
-        messages=(*held.messages, *fitted.messages, *_told(fitted.clusters)),
-        title=title,
+        messages=(*held.messages, *found.messages, *_told(found.clusters)),
+        title=MODELS[model][2],
     )
 
 
-def _refuse_too_few(held: Waves, model: str, least: int) -> None:
-    n, waves = len(held.clients), len(held.time)
-    variables = 2 * waves + held.covariates.shape[1]
-    if waves < least:
-        cut = f" {held.messages[0]}" if held.messages else ""
-        raise DesignError(
-            f"{model} needs {least} waves or more; there {'is' if waves == 1 else 'are'} {waves} "
-            f"that can be used.{cut}"
-        )
-    if n <= variables:
-        raise DesignError(
-            f"{waves} waves of two scores are {variables} variables, but only "
-            f"{plural(n, 'client')} have any: there must be more clients than variables. Name "
-            "fewer waves in waves=[...]."
-        )
-    twins = copies(held.values)
-    if twins is not None:
-        columns = [f"{of} at wave {t:g}" for of in held.names for t in held.time]
-        one, other = ([*columns, *held.covariates][i] for i in twins)
-        raise DesignError(f"{one} and {other} move exactly together; is one a copy of the other?")
+def _step(step: Any, lags: str, model: str) -> float:
+    """Return the time of a step, where the model can have one."""
+    if lags == "free":
+        raise DesignError("With step= lagged effects are the same at every step: lags='equal'.")
+    if model == "dynamic-panel":
+        raise DesignError("step= is not built for dynamic-panel; use ri-clpm.")
+    if finite(step, "step") <= 0:
+        raise DesignError(f"step must be a time above zero, such as 7 (days); it is {step}.")
+    return float(step)
 
 
-def _panel(
-    held: Waves, free: Any, lags: str, residuals: str, reliability: Any, model: str
-) -> Panel:
-    """Return what the model needs to know of the data; moments as all clients' would be."""
-    k = len(held.time)
-    if free.converged:
-        mean, variance = free.mu, np.diag(free.sigma)
-    else:
-        mean, variance = np.nanmean(held.values, axis=0), np.nanvar(held.values, axis=0)
-    by_score = variance[: 2 * k].reshape(2, k)
-    error = None
-    if reliability is not None:
-        if model == "dynamic-panel":
-            raise DesignError("reliability= is not built for dynamic-panel; use ri-clpm.")
-        if not isinstance(reliability, Mapping) or not {*reliability} <= {"x", "y"}:
-            raise DesignError("reliability must be such as {'x': 0.9, 'y': 0.85}.")
-        known = [within(reliability.get(v, 0.999999999), f"reliability['{v}']") for v in "xy"]
-        error = (1.0 - np.round(np.array(known), 8))[:, None] * by_score
-    return Panel(
-        time=held.time,
-        mean=mean[: 2 * k].reshape(2, k),
-        variance=by_score,
-        equal=lags == "equal",
-        same_residuals=residuals == "equal",
-        covariates={
-            str(name): (float(mean[2 * k + i]), float(variance[2 * k + i]))
-            for i, name in enumerate(held.covariates)
-        },
-        error=error,
-    )
+def _refuse_unfitting(covariates: Sequence[str], scores: Mapping[str, Any], model: str) -> None:
+    if "z" in scores and model == "dynamic-panel":
+        raise DesignError("dynamic-panel explains y by x alone; three scores go into ri-clpm.")
+    taken = [one for one in covariates if one in scores] if len(scores) > 2 else []
+    if taken:
+        raise DesignError(
+            f"A covariate is called '{taken[0]}', as one of three scores is in the result's terms; "
+            "rename that column."
+        )
 
 
 def _told(clusters: int | None) -> list[str]:

@@ -1,10 +1,12 @@
-"""The panel models of two variables, as structures: cells of matrices, and where they start.
+"""The panel models of two or three scores, as structures: cells of matrices, and their starts.
 
-Labels are the terms of the result; a wave stands behind in brackets: ``x_on_y[3]``.
+Labels are the terms of the result; a wave stands behind in brackets, a group behind an at sign:
+``x_on_y[3]@1``.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -12,19 +14,24 @@ import numpy as np
 
 from ..engine.structure import Cell, Structure
 
-PAIR = ("x", "y")
+EQUAL = ("lags", "residuals", "levels", "means")
+"""What may be the same in all groups."""
 
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """What a panel model needs to know of the data.
+    """What a panel model needs to know of the data (of one group).
 
     Attributes
     ----------
     time
         The time of each wave.
     mean, variance
-        Of each variable (a row each of x and y), by wave.
+        Of each score (a row each of x, y and z), by wave; where nobody has it, of its neighbours.
+    names
+        ``x``, ``y`` (and ``z``).
+    measured
+        Which scores (rows) anybody has at which waves; None where all.
     covariates
         Names of what is known of a client once, with their means and variances.
     equal
@@ -32,12 +39,14 @@ class Panel:
     same_residuals
         Whether variances and covariances of residuals are the same from the second wave on.
     error
-        The known error variances of the scores, a row a variable.
+        The known error variances of the scores, a row a score.
     """
 
     time: np.ndarray
     mean: np.ndarray
     variance: np.ndarray
+    names: Sequence[str] = ("x", "y")
+    measured: np.ndarray | None = None
     equal: bool = True
     same_residuals: bool = False
     covariates: Mapping[str, tuple[float, float]] = field(default_factory=dict)
@@ -47,6 +56,17 @@ class Panel:
     def waves(self) -> range:
         """The numbers of the waves, from 1."""
         return range(1, len(self.time) + 1)
+
+    def seen(self, v: str) -> list[int]:
+        """Return the numbers of the waves at which anybody has a score."""
+        there = None if self.measured is None else self.measured[self.names.index(v)]
+        return [t for t in self.waves if there is None or there[t - 1]]
+
+    def pairs(self) -> Iterator[tuple[str, str, str]]:
+        """Yield each pair of scores, and what stands behind the name of their covariance."""
+        for i, v in enumerate(self.names):
+            for before in self.names[:i]:
+                yield before, v, "" if len(self.names) == 2 else f"_{before}_{v}"
 
     def at(self, term: str, t: int, *, same: bool | None = None) -> str:
         """Return the label of a term at a wave, one for all waves where they are the same."""
@@ -59,33 +79,34 @@ class Panel:
 
 def observed_names(panel: Panel) -> list[str]:
     """Return the names of the observed variables: x by wave, y by wave, covariates."""
-    return [*(f"{v}{t}" for v in PAIR for t in panel.waves), *panel.covariates]
+    return [*(f"{v}{t}" for v in panel.names for t in panel.seen(v)), *panel.covariates]
 
 
-def _residuals(panel: Panel, share: float, of: str = "w") -> Iterator[Cell]:
-    """Yield variances and covariances of what is new at each wave; `of` begins its name."""
+def _residuals(panel: Panel, share: float) -> Iterator[Cell]:
+    """Yield variances and covariances of what is new at each wave."""
     for t in panel.waves:
-        part = share * panel.variance[:, t - 1]
-        for i, v in enumerate(PAIR):
-            name, label = f"{of}{v}{t}", panel.residual_at(f"var_{v}_within", t)
-            yield Cell("covariance", name, name, label, part[i])
-        label, value = panel.residual_at("cov_within", t), 0.1 * np.sqrt(part.prod())
-        yield Cell("covariance", f"{of}x{t}", f"{of}y{t}", label, value)
+        part = dict(zip(panel.names, share * panel.variance[:, t - 1], strict=True))
+        for v, value in part.items():
+            name, label = f"w{v}{t}", panel.residual_at(f"var_{v}_within", t)
+            yield Cell("covariance", name, name, label, value)
+        for v, other, behind in panel.pairs():
+            label, value = panel.residual_at(f"cov_within{behind}", t), part[v] * part[other]
+            yield Cell("covariance", f"w{v}{t}", f"w{other}{t}", label, 0.1 * np.sqrt(value))
 
 
-def _lags(panel: Panel, own: float, of: str = "w") -> Iterator[Cell]:
+def _lags(panel: Panel, own: float) -> Iterator[Cell]:
     for t in panel.waves[1:]:
-        for v in PAIR:
-            for before in PAIR:
+        for v in panel.names:
+            for before in panel.names:
                 label = panel.at(f"{v}_on_{before}", t)
                 start = own if v == before else 0.0
-                yield Cell("path", f"{of}{v}{t}", f"{of}{before}{t - 1}", label, start)
+                yield Cell("path", f"w{v}{t}", f"w{before}{t - 1}", label, start)
 
 
 def _measured(panel: Panel, *, means: bool) -> Iterator[Cell]:
     """Yield that a score is its within part, a known error, and (where asked) a mean by wave."""
-    for i, v in enumerate(PAIR):
-        for t in panel.waves:
+    for i, v in enumerate(panel.names):
+        for t in panel.seen(v):
             name = f"{v}{t}"
             yield Cell("loading", name, f"w{name}", value=1.0)
             if means:
@@ -113,15 +134,21 @@ def _covariates(panel: Panel, onto: Sequence[tuple[str, str, Sequence[str]]]) ->
                 yield Cell("path", latent, f"c_{z}", f"{term}_on_{z}{wave}", 0.0)
 
 
-def _free_covariances(latents: Mapping[str, tuple[str, float]]) -> Iterator[Cell]:
-    """Yield variances and covariances of latents; the mapping gives term and start variance."""
+def _free_covariances(latents: Mapping[str, tuple[str, float]], *, pair: bool) -> Iterator[Cell]:
+    """Yield variances and covariances of latents; the mapping gives term and start variance.
+
+    `pair` says that there are two scores, whose levels have one covariance.
+    """
     names = list(latents)
     for i, one in enumerate(names):
         term, variance = latents[one]
         yield Cell("covariance", one, one, f"var_{term}", variance)
         for other in names[:i]:
-            label = f"cov_{latents[other][0]}_{term}"
-            label = "cov_between" if label == "cov_x_between_y_between" else label
+            first = latents[other][0]
+            levels = first.endswith("_between") and term.endswith("_between")
+            label = f"cov_{first}_{term}"
+            if levels:
+                label = "cov_between" if pair else f"cov_between_{first[0]}_{term[0]}"
             yield Cell("covariance", one, other, label, 0.0)
 
 
@@ -130,11 +157,13 @@ def ri_clpm(panel: Panel) -> Structure:
     spread = panel.variance.mean(axis=1)
     cells = [*_measured(panel, means=True), *_lags(panel, 0.2), *_residuals(panel, 0.55)]
     cells += [
-        Cell("loading", f"{v}{t}", f"between_{v}", value=1.0) for v in PAIR for t in panel.waves
+        Cell("loading", f"{v}{t}", f"between_{v}", value=1.0)
+        for v in panel.names
+        for t in panel.seen(v)
     ]
-    levels = {f"between_{v}": (f"{v}_between", 0.4 * spread[i]) for i, v in enumerate(PAIR)}
-    cells += _free_covariances(levels)
-    cells += _covariates(panel, [(f"{v}_between", "", (f"between_{v}",)) for v in PAIR])
+    levels = {f"between_{v}": (f"{v}_between", 0.4 * spread[i]) for i, v in enumerate(panel.names)}
+    cells += _free_covariances(levels, pair=len(panel.names) == 2)
+    cells += _covariates(panel, [(f"{v}_between", "", (f"between_{v}",)) for v in panel.names])
     return _structure(panel, [*levels], cells)
 
 
@@ -142,11 +171,11 @@ def clpm(panel: Panel) -> Structure:
     """Return the cross-lagged panel model, in which nothing about a client is lasting."""
     cells = [*_measured(panel, means=True), *_lags(panel, 0.4), *_residuals(panel, 0.8)]
     later = panel.waves[1:]
-    onto = [(v, "[1]", [f"w{v}1"]) for v in PAIR]
+    onto = [(v, "[1]", [f"w{v}1"]) for v in panel.names]
     if panel.equal:
-        onto += [(v, "", [f"w{v}{t}" for t in later]) for v in PAIR]
+        onto += [(v, "", [f"w{v}{t}" for t in later]) for v in panel.names]
     else:
-        onto += [(v, f"[{t}]", [f"w{v}{t}"]) for v in PAIR for t in later]
+        onto += [(v, f"[{t}]", [f"w{v}{t}"]) for v in panel.names for t in later]
     cells += _covariates(panel, onto)
     return _structure(panel, [], cells)
 
@@ -158,7 +187,7 @@ def lcm_sr(panel: Panel) -> Structure:
     cells = [*_measured(panel, means=False), *_lags(panel, 0.2), *_residuals(panel, 0.55)]
     growth: dict[str, tuple[str, float]] = {}
     onto = []
-    for i, v in enumerate(PAIR):
+    for i, v in enumerate(panel.names):
         slope, first = np.polyfit(elapsed, panel.mean[i], 1)
         per_time = 0.1 * spread[i] / max(float((elapsed**2).mean()), 1e-12)
         growth[f"between_{v}"] = (f"{v}_between", 0.4 * spread[i])
@@ -166,10 +195,10 @@ def lcm_sr(panel: Panel) -> Structure:
         onto += [(f"{v}_{part}", "", (f"{part}_{v}",)) for part in ("between", "slope")]
         cells.append(Cell("mean", f"between_{v}", "", f"mean_{v}_between", first))
         cells.append(Cell("mean", f"slope_{v}", "", f"mean_{v}_slope", slope))
-        for t in panel.waves:
+        for t in panel.seen(v):
             cells.append(Cell("loading", f"{v}{t}", f"between_{v}", value=1.0))
             cells.append(Cell("loading", f"{v}{t}", f"slope_{v}", value=elapsed[t - 1]))
-    cells += [*_free_covariances(growth), *_covariates(panel, onto)]
+    cells += [*_free_covariances(growth, pair=len(panel.names) == 2), *_covariates(panel, onto)]
     return _structure(panel, [*growth], cells)
 
 
@@ -180,13 +209,13 @@ def dynamic_panel(panel: Panel) -> Structure:
     and the first y, and x may go with e of its own and of earlier waves.
     """
     waves, before = panel.waves, panel.waves[:-1]
-    size = {f"{v}{t}": panel.variance[i, t - 1] for i, v in enumerate(PAIR) for t in waves}
+    size = {f"{v}{t}": panel.variance[i, t - 1] for i, v in enumerate(panel.names) for t in waves}
     first = ["y1", *(f"x{t}" for t in before)]
     names = [name for name in observed_names(panel) if name != f"x{len(waves)}"]
     cells = [Cell("loading", one, f"w{one}", value=1.0) for one in size if one in names]
     cells += [
         Cell("intercept", f"{v}{t}", "", f"mean_{v}[{t}]", panel.mean[i, t - 1])
-        for i, v in enumerate(PAIR)
+        for i, v in enumerate(panel.names)
         for t in (before if v == "x" else waves)
     ]
     start = 0.2 * panel.variance[1].mean()
@@ -214,9 +243,30 @@ def dynamic_panel(panel: Panel) -> Structure:
 
 
 def _structure(panel: Panel, levels: list[str], cells: list[Cell]) -> Structure:
-    within = [f"w{v}{t}" for v in PAIR for t in panel.waves]
+    within = [f"w{v}{t}" for v in panel.names for t in panel.waves]
     latent = [*levels, *within, *(f"c_{z}" for z in panel.covariates)]
     return Structure(observed_names(panel), latent, cells)
+
+
+def of_group(structure: Structure, group: int, equal: frozenset[str]) -> Structure:
+    """Return the structure of a group: what is not the same in all bears the group's number."""
+    own = [cell.label != "" and _kind(cell.label) not in equal for cell in structure.cells]
+    cells = [
+        cell._replace(label=f"{cell.label}@{group}") if is_own else cell
+        for cell, is_own in zip(structure.cells, own, strict=True)
+    ]
+    return Structure(structure.observed, structure.latent, cells)
+
+
+def _kind(label: str) -> str:
+    """Return which of `EQUAL` a parameter belongs to; the covariates' own moments to none."""
+    if re.match(r"(mean|cov)\(", label):
+        return ""
+    if re.match(r"[xyz]_on_[xyz](\[|$)", label):
+        return "lags"
+    if re.match(r"(var_._within|cov_within)", label):
+        return "residuals"
+    return "means" if label.startswith("mean_") else "levels"
 
 
 MODELS: dict[str, tuple[Callable[[Panel], Structure], int, str]] = {

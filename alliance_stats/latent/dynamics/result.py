@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from ...core.results import Result
 from ...errors import DesignError
 from ...inference.distributions import chi2_upper
-from ...inference.rows import coefficient_rows, glance_row
+from ...inference.rows import coefficient_rows
 from ...multilevel import Comparison
-from ..engine.fit import Estimates
+from ..engine.fit import Estimates, difference
+from ..result import LatentFit
+from .fitting import Specification
+from .panel_models import EQUAL
 from .plots import plot_course, plot_paths
+from .readings import Readings, readings
 from .waves import Waves
 
 if TYPE_CHECKING:
@@ -25,15 +27,15 @@ if TYPE_CHECKING:
 
     from ...core.display.page import Block
 
-WAVE = re.compile(r"^(.*)\[(\d+|later)\]$")
-LAGS = ("x_on_x", "x_on_y", "y_on_x", "y_on_y")
-ORDER = (*LAGS, "x_between_on_", "y_between_on_", "x_slope_on_", "y_slope_on_", "x_on_", "y_on_",
-         "var_x_between", "var_y_between", "cov_between", "var_", "cov_", "mean_")  # fmt: skip
+NAME = re.compile(r"^([^\[@]*)(?:\[(\d+|later)\])?(?:@(\d+))?$")
+ORDER = (r"[xyz]_on_[xyz]$", r"._between_on_", r"._slope_on_", r"._on_", r"var_._between",
+         r"cov_between", r"var_", r"cov_", r"mean_")  # fmt: skip
+"""The order of terms: lagged effects, covariates, levels, what is new at a wave, means."""
 
 
 @dataclass(frozen=True, eq=False)
-class CrossLagged(Result):
-    """Two scores that lead and follow each other over waves; made by `fit_cross_lagged`.
+class CrossLagged(LatentFit):
+    """Scores that lead and follow each other over waves; made by `fit_cross_lagged`.
 
     Attributes
     ----------
@@ -42,19 +44,24 @@ class CrossLagged(Result):
         has one. ``x_on_y``: x on the y before, within clients where the model parts levels;
         ``cov_within``, ``var_x_within``, ``var_y_within``: of the first wave, and of what is new
         at each later one; ``var_x_between``, ``var_y_between``, ``cov_between``: of lasting
-        levels; ``mean_x``, ``mean_y``.
+        levels; ``mean_x``, ``mean_y``. Of three scores ``cov_within_x_z`` and so on. Of groups
+        also ``subgroup``, empty where a term is the same in all.
     model, lags
         Which model it is, and whether lagged effects are ``equal`` over waves.
-    x, y
-        The names of the scores.
+    x, y, z
+        The names of the scores; z is empty where there are two.
     waves
         The times of the waves.
+    subgroups
+        The groups that were compared; one without a name where there is one.
     n_clients
         How many clients have any value.
     estimates
         The fitted covariance structure.
     data
         The values it was fitted to.
+    specification
+        What is held equal.
     """
 
     table: pd.DataFrame
@@ -66,86 +73,43 @@ class CrossLagged(Result):
     n_clients: int
     estimates: Estimates
     data: Waves
+    specification: Specification
+    z: str = ""
+    subgroups: tuple[str, ...] = ("",)
     confidence: float = 0.95
     messages: tuple[str, ...] = ()
     title: str = "Cross-lagged panel model"
 
     @property
     def fewest(self) -> int:  # type: ignore[override]
-        """How many clients the terms are about."""
-        return self.n_clients
-
-    @property
-    def llf(self) -> float:
-        """The log-likelihood."""
-        return self.estimates.llf
-
-    @property
-    def chi2(self) -> float:
-        """Chi-square against the model without structure; NaN where that cannot be estimated."""
-        return self.estimates.chi2
-
-    @property
-    def chi2_df(self) -> int:
-        """The degrees of freedom of `chi2`."""
-        return self.estimates.chi2_df
-
-    @property
-    def params(self) -> pd.Series:
-        """All parameters by their names, those that `tidy` leaves out among them."""
-        return self.estimates.params
-
-    @property
-    def bse(self) -> pd.Series:
-        """The standard errors of all parameters."""
-        return self.estimates.bse
-
-    @property
-    def converged(self) -> bool:
-        """Whether the maximum of the likelihood was reached."""
-        return self.estimates.converged
-
-    @cached_property
-    def _indices(self) -> pd.Series:
-        return self.estimates.fit_indices()
-
-    def fit_indices(self) -> pd.Series:
-        """Return ``chi2, df, p_value, cfi, tli, rmsea`` (with 90 % limits), ``srmr, aic, bic``.
-
-        Where errors are robust or by cluster, ``chi2_scaled``, ``scaling`` and ``p_value_scaled``
-        follow (Yuan & Bentler 2000, as Mplus and lavaan have it).
-        """
-        return self._indices.copy()
-
-    def tidy(self) -> pd.DataFrame:
-        """Return one row a term (and wave)."""
-        return self.table.copy()
+        """How many clients the smallest group has."""
+        return min(int(self.data.of(group).sum()) for group in self.subgroups)
 
     def glance(self) -> pd.DataFrame:
         """Return model, size, likelihood and fit in one row."""
         size = {"n_waves": len(self.waves), "n_parameters": len(self.estimates.theta)}
-        row = glance_row(self, "model", "lags", "n_clients", **size, llf=self.llf)
-        fit = self._indices.rename({"p_value_scaled": "p_scaled"})
-        return pd.concat([row, fit.to_frame().T.set_axis([0])], axis=1)
+        size |= {"n_groups": len(self.subgroups)} if len(self.subgroups) > 1 else {}
+        return self._glance("model", "lags", "n_clients", **size)
 
     def term_labels(self) -> dict[str, str]:
-        """Return the terms with the names of the two scores."""
-        name = {"x": self.x, "y": self.y}
-        lags = {f"{a}_on_{b}": f"{name[a]} on {name[b]} before" for a in "xy" for b in "xy"}
-        spread = {
-            f"var_{a}_{level}": f"Variance of {name[a]} ({level} clients)"
-            for a in "xy"
-            for level in ("within", "between")
-        }
-        both = {
-            f"cov_{level}": f"Covariance of both ({level} clients)"
-            for level in ("within", "between")
-        }
-        return lags | spread | both | {f"mean_{a}": f"Mean of {name[a]}" for a in "xy"}
+        """Return the terms with the names of the scores."""
+        name = self.data.names
+        words = {f"{a}_on_{b}": f"{name[a]} on {name[b]} before" for a in name for b in name}
+        words |= {f"mean_{a}": f"Mean of {name[a]}" for a in name}
+        for level in ("within", "between"):
+            at = f"({level} clients)"
+            words |= {f"var_{a}_{level}": f"Variance of {name[a]} {at}" for a in name}
+            words[f"cov_{level}"] = f"Covariance of both {at}"
+            words |= {
+                f"cov_{level}_{a}_{b}": f"Covariance of {name[a]} and {name[b]} {at}"
+                for a in name
+                for b in name
+            }
+        return words
 
     def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
         """Return the terms without those that only describe waves, and the fit."""
-        of_waves = self.table["term"].str.match(r"mean_[xy]$|var_[xy]_within$")
+        of_waves = self.table["term"].str.match(r"mean_[xyz]$|var_[xyz]_within$")
         fit = self.glance().drop(columns=["model", "lags"])
         return [self._table(self.table[~of_waves], labels), self._table(fit, labels)]
 
@@ -161,98 +125,175 @@ class CrossLagged(Result):
         DataFrame
             As `tidy`; rows without ``wave`` are the mean over waves.
         """
-        terms = [term for term in LAGS if (self.table["term"] == term).any()]
-        structure, later = self.estimates.model.structures[0], len(self.waves) - 1
+        found = [self._standardised(g) for g in range(len(self.subgroups))]
+        return pd.concat(found, ignore_index=True)
+
+    def _standardised(self, g: int) -> pd.DataFrame:
+        """Return the standardised effects of one group."""
+        scores, later = [*self.data.names], len(self.data.time) - 1
+        terms = [f"{a}_on_{b}" for a in scores for b in scores if f"{a}_on_{b}" in self._lagged]
+        structure = self.estimates.model.structures[g]
         place = {name: i for i, name in enumerate(structure.latent)}
+        rows = np.array([[place[f"w{o[0]}{t}"] for t in range(2, later + 2)] for o in terms])
+        columns = np.array([[place[f"w{o[-1]}{t}"] for t in range(1, later + 1)] for o in terms])
 
         def standard(theta: np.ndarray) -> np.ndarray:
-            values = self.estimates.model.values(theta)
-            m = structure.moments(values)
+            m = structure.moments(self.estimates.model.values(theta, g))
             sd = np.sqrt(np.diag(m.omega))
-            out = []
-            for term in terms:
-                to, before = term[0], term[-1]
-                rows = [place[f"w{to}{t}"] for t in range(2, later + 2)]
-                columns = [place[f"w{before}{t}"] for t in range(1, later + 1)]
-                own = m.matrices["path"][rows, columns] * sd[columns] / sd[rows]
-                out.append(np.append(own, own.mean()))
-            return np.concatenate(out)
+            own = m.matrices["path"][rows, columns] * sd[columns] / sd[rows]
+            return np.hstack([own, own.mean(axis=1, keepdims=True)]).reshape(-1)
 
-        value, covariance = self.estimates.delta(standard)
-        table = coefficient_rows(
-            list(np.repeat(terms, later + 1)),
-            value,
-            np.sqrt(np.maximum(np.diag(covariance), 0.0)),
-            _df(self.estimates),
-            confidence=self.confidence,
-        )
-        return table.assign(wave=np.tile([*self.waves[1:], np.nan], len(terms)))
+        table = self._rows(np.repeat(terms, later + 1), standard)
+        table = table.assign(wave=np.tile([*self.data.time[1:], np.nan], len(terms)))
+        return table if self.data.group is None else table.assign(subgroup=self.subgroups[g])
+
+    @property
+    def _lagged(self) -> set[str]:
+        return {term for term in self.table["term"] if re.fullmatch(ORDER[0], term)}
+
+    def _rows(self, terms: Any, function: Callable[[np.ndarray], np.ndarray]) -> pd.DataFrame:
+        """Return rows of functions of the parameters, tested by the delta method."""
+        value, covariance = self.estimates.delta(function)
+        error = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+        df = degrees(self.estimates)
+        return coefficient_rows([*terms], value, error, df, confidence=self.confidence)
+
+    def group_differences(self) -> pd.DataFrame:
+        """Return how far the lagged effects of each group are from those of the first.
+
+        A row an effect and group, each tested by itself; whether all are the same tests
+        ``.compare`` with the fit in which ``equal=["lags"]``.
+
+        Returns
+        -------
+        DataFrame
+            As `tidy`, with ``wave`` and ``compared``.
+        """
+        if self.data.group is None:
+            raise DesignError("There is one group; name a column of groups in group=.")
+        rows = self.table[self.table["term"].isin(self._lagged) & (self.table["subgroup"] != "")]
+        if rows.empty:
+            raise DesignError("Lagged effects were held equal; leave 'lags' out of equal=.")
+        place = {name: i for i, name in enumerate(self.estimates.model.names)}
+        first = [name for name in place if name.endswith("@0") and _term(name) in self._lagged]
+        labels = [name.removesuffix("@0") for name in first]
+        base, found = [place[name] for name in first], []
+        for g, group in enumerate(self.subgroups[1:], 1):
+            own = [place[f"{label}@{g}"] for label in labels]
+
+            def apart(theta: np.ndarray, own: Any = own) -> np.ndarray:
+                return theta[own] - theta[base]
+
+            parted = [_parted(label, self.data.time) for label in labels]
+            table = self._rows([term for term, _, _ in parted], apart)
+            table = table.assign(wave=[wave for _, wave, _ in parted])
+            found.append(table.assign(compared=f"{group} minus {self.subgroups[0]}"))
+        return pd.concat(found, ignore_index=True)
+
+    def readings(self) -> Readings:
+        """Return the same data read in other ways: observed means, nothing lasting, at once.
+
+        What comes out if each client's mean over the sessions is taken for the lasting level; if
+        nothing lasting differed between clients (``clpm``); and what this fit says where x acts on
+        y within a session, or y on x.
+        """
+        return readings(self)
 
     def compare(self, other: Any) -> Comparison:
         """Return the likelihood-ratio test of this model and one nested in it (or the reverse).
 
-        Both must be fitted to the same clients, scores and waves. Where the smaller model sets
-        variances of levels to zero (``clpm`` in ``ri-clpm``), they lie at the edge of what they
-        may be, and the p value is too large (Stoel et al. 2006, doi 10.1037/1082-989X.11.4.439).
+        Both must be fitted to the same clients, scores and waves; they may differ in what is held
+        equal over waves and groups. Scaled (Satorra & Bentler 2001) where both chi-squares are.
+        Where the smaller model sets variances of levels to zero (``clpm`` in ``ri-clpm``), they lie
+        at the edge of what they may be, and the p value is too large (Stoel et al. 2006, doi
+        10.1037/1082-989X.11.4.439).
         """
         if not isinstance(other, CrossLagged):
             raise DesignError("compare needs another result of fit_cross_lagged.")
-        mine, theirs = self.data.values, other.data.values
-        if mine.shape != theirs.shape or not np.array_equal(mine, theirs, equal_nan=True):
-            raise DesignError("Both models must be fitted to the same scores, clients and waves.")
         small, large = sorted((self, other), key=lambda one: len(one.estimates.theta))
+        if not _same_data(small.data, large.data):
+            raise DesignError(
+                "Both models must be fitted to the same scores, clients, waves and groups."
+            )
         df = large.estimates.theta.size - small.estimates.theta.size
         edge = small.model != large.model
-        if df == 0 or (edge and "dynamic-panel" in (small.model, large.model)):
+        held = [
+            one.specification.restrictions(grouped=one.data.group is not None)
+            for one in (small, large)
+        ]
+        if df == 0 or (edge and "dynamic-panel" in (small.model, large.model)) or (
+            not held[0] >= held[1]
+        ):  # fmt: skip
             raise DesignError(
                 "Neither of the two models is a special case of the other; compare their .glance()."
             )
+        grouped = [one.data.group is not None for one in (small, large)]
+        scaled = grouped[0] == grouped[1] and large.estimates.scaling != 1.0
         statistic = max(small.estimates.deviance - large.estimates.deviance, 0.0)
+        p_value = chi2_upper(statistic, df)
+        if scaled:
+            statistic, df, p_value = difference(small.estimates, large.estimates)
         rows = [
-            {"model": one.model, "lags": one.lags, "n_parameters": len(one.estimates.theta),
-             "llf": one.llf, "aic": one.fit_indices()["aic"], "bic": one.fit_indices()["bic"]}
+            {"model": one.model, "lags": one.lags, "equal": ", ".join(one._equal_in_groups()),
+             "n_parameters": len(one.estimates.theta), "llf": one.llf,
+             "aic": one.fit_indices()["aic"], "bic": one.fit_indices()["bic"]}
             for one in (small, large)
         ]  # fmt: skip
+        models = pd.DataFrame(rows)
         notes = []
         if edge:
             notes.append(
                 "Variances set to zero lie at the edge of what they may be: the p value is too "
                 "large, so a small one stands, a large one says little."
             )
-        if self.estimates.clusters or self.estimates.scaling != 1.0:
+        if scaled:
+            notes.append("Scaled difference of chi-squares (Satorra & Bentler 2001).")
+        elif self.estimates.clusters:
             notes.append("The test is that of normal theory, without regard to clusters.")
         return Comparison(
-            models=pd.DataFrame(rows),
+            models=models if any(grouped) else models.drop(columns="equal"),
             statistic=statistic,
             df=df,
-            p_value=chi2_upper(statistic, df),
+            p_value=p_value,
             distribution=f"chi-square with {df} df",
             messages=tuple(notes),
         )
 
-    def course(self) -> pd.DataFrame:
-        """Return means of both scores by wave: observed (of who was there) and as implied.
+    def _equal_in_groups(self) -> list[str]:
+        if self.data.group is None:
+            return ["everything"]
+        return [one for one in EQUAL if one in self.specification.equal]
 
-        Columns ``score, wave, n, observed, implied, sd_observed, sd_implied``.
+    def course(self) -> pd.DataFrame:
+        """Return means of the scores by wave: observed (of who was there) and as implied.
+
+        Columns ``score, wave, n, observed, implied, sd_observed, sd_implied``; of groups also
+        ``subgroup``.
         """
-        implied, names = self.estimates.moments[0], self.estimates.model.structures[0].observed
-        place = {name: i for i, name in enumerate(names)}
         rows = []
-        for v, of, values in (("x", self.x, self.data.x), ("y", self.y, self.data.y)):
-            for t, wave in enumerate(self.waves):
-                column, i = values[:, t], place.get(f"{v}{t + 1}")
-                rows.append(
-                    {
-                        "score": of,
-                        "wave": wave,
-                        "n": int(np.isfinite(column).sum()),
-                        "observed": np.nanmean(column),
-                        "implied": np.nan if i is None else implied.mu[i],
-                        "sd_observed": np.nanstd(column),
-                        "sd_implied": np.nan if i is None else np.sqrt(implied.sigma[i, i]),
-                    }
-                )
-        return pd.DataFrame(rows)
+        for g, group in enumerate(self.subgroups):
+            implied, who = self.estimates.moments[g], self.data.of(group)
+            place = {name: i for i, name in enumerate(implied.structure.observed)}
+            for v, values in self.data.scores.items():
+                for t, wave in enumerate(self.data.time):
+                    column, i = values[who, t], place.get(f"{v}{t + 1}")
+                    n = int(np.isfinite(column).sum())
+                    if not n:
+                        continue
+                    rows.append(
+                        {
+                            "subgroup": group,
+                            "score": self.data.names[v],
+                            "wave": wave,
+                            "n": n,
+                            "observed": np.nanmean(column),
+                            "implied": np.nan if i is None else implied.mu[i],
+                            "sd_observed": np.nanstd(column),
+                            "sd_implied": np.nan if i is None else np.sqrt(implied.sigma[i, i]),
+                        }
+                    )
+        table = pd.DataFrame(rows)
+        return table.drop(columns="subgroup") if self.data.group is None else table
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the paths from wave to wave with their standardised estimates."""
@@ -263,40 +304,55 @@ class CrossLagged(Result):
         return plot_course(self, ax)
 
 
-def _df(estimates: Estimates) -> float:
+def _same_data(mine: Waves, theirs: Waves) -> bool:
+    """Tell whether both hold the same values; groups too, where both have any."""
+    if mine.values.shape != theirs.values.shape:
+        return False
+    if mine.group is not None and theirs.group is not None and (mine.group != theirs.group).any():
+        return False
+    return np.array_equal(mine.values, theirs.values, equal_nan=True)
+
+
+def degrees(estimates: Estimates) -> float:
+    """Return the degrees of freedom of a coefficient: clusters - 1; infinite without clusters."""
     return np.inf if estimates.clusters is None else float(estimates.clusters - 1)
 
 
-def _parted(name: str, time: np.ndarray) -> tuple[str, float]:
-    """Return the term of a parameter's name and its wave (missing where it has none)."""
-    found = WAVE.match(name)
+def _term(name: str) -> str:
+    return name.partition("@")[0].partition("[")[0]
+
+
+def _parted(name: str, time: np.ndarray) -> tuple[str, float, int | None]:
+    """Return the term of a parameter's name, its wave (missing where it has none), its group."""
+    found = NAME.match(name)
     if found is None:
-        return name, np.nan
-    return found[1], np.nan if found[2] == "later" else float(time[int(found[2]) - 1])
+        return name, np.nan, None
+    term, wave, group = found.groups()
+    at = np.nan if wave in (None, "later") else float(time[int(wave) - 1])
+    return term, at, None if group is None else int(group)
 
 
-def terms_table(estimates: Estimates, time: np.ndarray, confidence: float) -> pd.DataFrame:
+def terms_table(estimates: Estimates, held: Waves, confidence: float) -> pd.DataFrame:
     """Return the rows of ``tidy()``: what the model is about, without the rest of its covariances.
 
     Whether a variance is zero is not told by its z, so variances have none.
     """
-    kept = sorted(_terms(estimates.model.names), key=lambda one: one[0])
-    rows = [i for _, i in kept]
-    parted = [_parted(estimates.model.names[i], time) for i in rows]
+    names = estimates.model.names
+    kept = [i for i, name in enumerate(names) if "(" not in name]
+    first = {_term(name): i for i, name in reversed([*enumerate(names)])}
+    rank = {term: next(k for k, of in enumerate(ORDER) if re.match(of, term)) for term in
+            (_term(names[i]) for i in kept)}  # fmt: skip
+    kept.sort(key=lambda i: (rank[_term(names[i])], first[_term(names[i])]))
+    parted = [_parted(names[i], held.time) for i in kept]
     table = coefficient_rows(
-        [term for term, _ in parted],
-        estimates.theta[rows],
-        estimates.bse.to_numpy()[rows],
-        _df(estimates),
+        [term for term, _, _ in parted],
+        estimates.theta[kept],
+        estimates.bse.to_numpy()[kept],
+        degrees(estimates),
         confidence=confidence,
-    ).assign(wave=[wave for _, wave in parted])
+    ).assign(wave=[wave for _, wave, _ in parted])
+    if held.group is not None:
+        table["subgroup"] = ["" if g is None else held.groups[g] for _, _, g in parted]
     variance = table["term"].str.startswith("var_")
     table.loc[variance, ["statistic", "p_value"]] = np.nan
     return table
-
-
-def _terms(names: Any) -> Iterator[tuple[int, int]]:
-    """Yield rank and place of each parameter that is a term."""
-    for i, name in enumerate(names):
-        if "(" not in name:
-            yield next(k for k, start in enumerate(ORDER) if name.startswith(start)), i

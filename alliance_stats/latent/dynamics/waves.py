@@ -1,9 +1,10 @@
-"""Two scores of every client side by side at each wave, from a study, a long or a wide table."""
+"""Scores of every client side by side at each wave, from a study, a long or a wide table."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,242 +15,298 @@ from ...core.people import SESSION, refuse_repeats
 from ...errors import DesignError, listing, plural, require_columns
 from ...study.select import is_study
 from ...study.times import along
+from .grid import on_grid, reached, refuse_unusable, thinned, without_sparse
 
-PER_VARIABLE = 2
-"""A wave counts unless said where this many clients a variable (of those up to it) reached it."""
+Given = str | Sequence[str]
+DAYS = "days"
+"""The time of a study that is counted from the dates of its sessions."""
 
 
 @dataclass(frozen=True, eq=False)
 class Waves:
-    """Values of x and y, a row a client and a column a wave (NaN where missing).
+    """Values of each score, a row a client and a column a wave (NaN where missing).
 
     Attributes
     ----------
+    scores
+        ``x``, ``y`` (and ``z``) → values.
     time
-        The time of each wave, as in the data.
+        The time of each wave, as in the data; with a grid, of each of its points.
     covariates
         What is known of a client once.
     cluster
         The number of each client's cluster; None where nobody asked.
+    group
+        Each client's group; None where nobody asked.
+    names
+        ``x``, ``y`` (and ``z``) → what the scores are called.
     """
 
-    x: np.ndarray
-    y: np.ndarray
+    scores: Mapping[str, np.ndarray]
     time: np.ndarray
     clients: pd.Index
     covariates: pd.DataFrame
     cluster: np.ndarray | None
-    names: tuple[str, str]
+    group: np.ndarray | None
+    names: Mapping[str, str]
     messages: tuple[str, ...]
 
+    @cached_property
+    def measured(self) -> dict[str, np.ndarray]:
+        """Of each score, at which waves anybody has it."""
+        return {v: np.isfinite(own).any(axis=0) for v, own in self.scores.items()}
+
     @property
+    def columns(self) -> list[str]:
+        """The columns of `values` by their names in the models: ``x1``, ``x2``, ..."""
+        of_scores = [
+            f"{v}{t}" for v, seen in self.measured.items() for t in np.flatnonzero(seen) + 1
+        ]
+        return [*of_scores, *map(str, self.covariates)]
+
+    @cached_property
     def values(self) -> np.ndarray:
-        """All columns: x by wave, y by wave, covariates."""
-        return np.hstack([self.x, self.y, self.covariates.to_numpy(dtype=float)])
+        """All columns: scores by wave, where anybody has them, and covariates."""
+        own = [values[:, self.measured[v]] for v, values in self.scores.items()]
+        return np.hstack([*own, self.covariates.to_numpy(dtype=float)])
+
+    @property
+    def waves(self) -> np.ndarray:
+        """The times at which anything was measured."""
+        return self.time[np.any(list(self.measured.values()), axis=0)]
+
+    @property
+    def groups(self) -> list[str]:
+        """The groups; one without a name where nobody asked for any."""
+        return [""] if self.group is None else sorted(set(self.group))
+
+    def of(self, group: str) -> np.ndarray:
+        """Tell which clients belong to a group."""
+        return np.ones(len(self.clients), dtype=bool) if group == "" else self.group == group
 
 
-def waves_of(
-    data: Any,
-    x: str | Sequence[str],
-    y: str | Sequence[str],
-    *,
-    by: str,
-    time: str,
-    waves: Sequence[float] | None,
-    covariates: Sequence[str],
-    cluster: str | None,
-) -> Waves:
+@dataclass(frozen=True)
+class Asked:
+    """Which columns are asked for besides the scores."""
+
+    by: str
+    time: str
+    waves: Sequence[float] | None
+    covariates: Sequence[str]
+    cluster: str | None
+    group: str | None
+    step: float | None
+
+    @property
+    def more(self) -> list[str]:
+        """The columns that are known once a client."""
+        once = [*self.covariates, *([self.cluster] if self.cluster else [])]
+        return list(dict.fromkeys([*once, *([self.group] if self.group else [])]))
+
+
+def waves_of(data: Any, scores: Mapping[str, Given], asked: Asked) -> Waves:
     """Return the waves of a study or table, and what was left out of them."""
-    if isinstance(x, str) != isinstance(y, str):
+    if len({isinstance(given, str) for given in scores.values()}) > 1:
         raise DesignError(
-            "x and y must both be one name (long data, a row a client and wave) or both a list of "
-            "columns (wide data, a column a wave)."
+            f"{' and '.join(scores)} must all be one name (long data, a row a client and wave) or "
+            "all a list of columns (wide data, a column a wave)."
         )
     said: list[str] = []
-    chosen = waves is not None or not isinstance(x, str)
-    if not isinstance(x, str):
-        columns, people, names = _wide(data, list(x), list(y), by, covariates, cluster, waves)
+    if isinstance(scores["x"], str):
+        long, names = _long(data, {v: str(one) for v, one in scores.items()}, asked)
+        columns, people = _spread(long, [*scores], asked, said)
     else:
-        long, names = _long(data, x, str(y), by, time, covariates, cluster)
-        columns, people = _spread(long, waves, said)
-    return _checked(columns, people, names, covariates, cluster, chosen, said)
+        wide = {v: [str(one) for one in given] for v, given in scores.items()}
+        columns, people, names = _wide(data, wide, asked)
+        if asked.step is not None:
+            columns = {v: on_grid(frame, asked.step) for v, frame in columns.items()}
+    chosen = asked.waves is not None or not isinstance(scores["x"], str)
+    return _checked(columns, people, names, asked, chosen, said)
 
 
 def _wide(
-    data: Any,
-    x: list[str],
-    y: list[str],
-    by: str,
-    covariates: Sequence[str],
-    cluster: str | None,
-    waves: Sequence[float] | None,
-) -> tuple[dict[str, pd.DataFrame], pd.DataFrame, tuple[str, str]]:
+    data: Any, scores: Mapping[str, list[str]], asked: Asked
+) -> tuple[dict[str, pd.DataFrame], pd.DataFrame, dict[str, str]]:
     table = checked_table(data, "the wide table")
-    more = [*covariates, *([cluster] if cluster else [])]
-    require_columns(table.columns, [*x, *y, *more], what="the wide table")
-    if not x or len(x) != len(y):
-        raise DesignError(
-            f"x has {len(x)} columns and y {len(y)}; a wave has one of each, in the same order."
-        )
-    times = list(range(1, len(x) + 1)) if waves is None else list(waves)
-    if len(times) != len(x):
-        raise DesignError(f"waves must name the time of each of the {len(x)} columns of x.")
-    if by in table.columns:
-        refuse_repeats(table, [by], "The wide table")
-        table = table.set_index(by, drop=False)
+    everything = [one for of in scores.values() for one in of]
+    require_columns(table.columns, [*everything, *asked.more], what="the wide table")
+    sizes = {v: len(of) for v, of in scores.items()}
+    if not scores["x"] or len(set(sizes.values())) > 1:
+        told = " and ".join(f"{v} {'has ' if v == 'x' else ''}{n}{' columns' if v == 'x' else ''}"
+                            for v, n in sizes.items())  # fmt: skip
+        raise DesignError(f"{told}; a wave has one of each, in the same order.")
+    k = len(scores["x"])
+    times = list(range(1, k + 1)) if asked.waves is None else list(asked.waves)
+    if len(times) != k:
+        raise DesignError(f"waves must name the time of each of the {k} columns of x.")
+    if asked.by in table.columns:
+        refuse_repeats(table, [asked.by], "The wide table")
+        table = table.set_index(asked.by, drop=False)
     columns = {
-        name: pd.DataFrame(
+        v: pd.DataFrame(
             {at: numbers(table, one, "the wide table") for at, one in zip(times, of, strict=True)},
             index=table.index,
         )
-        for name, of in (("x", x), ("y", y))
+        for v, of in scores.items()
     }
-    return columns, table[more], (x[0].rstrip("0123456789_."), y[0].rstrip("0123456789_."))
+    names = {v: of[0].rstrip("0123456789_.") for v, of in scores.items()}
+    return columns, table[asked.more], names
 
 
 def _long(
-    data: Any,
-    x: str,
-    y: str,
-    by: str,
-    time: str,
-    covariates: Sequence[str],
-    cluster: str | None,
-) -> tuple[pd.DataFrame, tuple[str, str]]:
-    """Return long rows with the columns x, y, client, time, covariates and cluster."""
-    names = (x, y)
-    data, time = along(data, time), SESSION
+    data: Any, scores: Mapping[str, str], asked: Asked
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return long rows with the columns of the scores, client, time, and what is known once."""
+    by, names = asked.by, dict(scores)
+    if is_study(data) and asked.time == DAYS:
+        data = _with_days(data)
+    data, time = along(data, asked.time), SESSION
     if is_study(data):
-        parts = {"x": data.select(x), "y": data.select(y)}
-        names = (parts["x"].attrs["score"], parts["y"].attrs["score"])
-        for one in parts.values():
-            require_columns(one.columns, [by, time], what="the scores of the study")
-        keep = [one for one in ("therapist_id", "site_id", "condition") if one in parts["x"]]
-        people = pd.concat([part[[by, *keep]] for part in parts.values()])
-        people = people.groupby(by, observed=True, sort=False).first().reset_index()
-        both = [
-            part[[by, time, "score"]].rename(columns={"score": name})
-            for name, part in parts.items()
-        ]
-        table = both[0].merge(both[1], on=[by, time], how="outer").merge(people, on=by, how="left")
-        x, y = "x", "y"
-        if data.has("clients"):
-            own = data.tables["clients"]
-            more = [one for one in covariates if one in own and one not in table]
-            table = table.merge(own[["client_id", *more]], on="client_id", how="left")
+        table, names = _of_study(data, scores, asked)
+        scores = {v: v for v in scores}
     else:
         table = checked_table(data, "the data")
-    more = [*covariates, *([cluster] if cluster else [])]
-    require_columns(table.columns, [by, time, x, y, *more], what="the data")
-    if x == y:
-        raise DesignError(f"x and y are both '{x}'; name two different columns.")
+    require_columns(table.columns, [by, time, *scores.values(), *asked.more], what="the data")
+    for i, v in enumerate(scores):
+        for other in list(scores)[:i]:
+            if scores[v] == scores[other]:
+                raise DesignError(
+                    f"{other} and {v} are both '{scores[v]}'; name two different columns."
+                )
     keyed = table[table[by].notna() & table[time].notna()]
     refuse_repeats(keyed, [by, time], "The data")
     out = pd.DataFrame({"client": keyed[by], "time": numbers(keyed, time, "the data")})
-    out = out.assign(x=numbers(keyed, x, "the data"), y=numbers(keyed, y, "the data"))
-    return pd.concat([out, keyed[more]], axis=1), names
+    out = out.assign(**{v: numbers(keyed, one, "the data") for v, one in scores.items()})
+    clash = {one: f" {one}" for one in asked.more if one in out}
+    return pd.concat([out, keyed[asked.more].rename(columns=clash)], axis=1), names
+
+
+def _with_days(study: Any) -> Any:
+    """Return a study whose sessions have the days since the client's first."""
+    held = study.tables.get("sessions")
+    if held is None or "date" not in held or held["date"].isna().all():
+        raise DesignError(
+            "time='days' counts days by the dates of sessions, and the study has none; name a "
+            "column of times in time=."
+        )
+    date = pd.to_datetime(held["date"])
+    days = (date - date.groupby(held["client_id"]).transform("min")).dt.days
+    return study.with_tables(sessions=held.assign(**{DAYS: days}))
+
+
+def _of_study(
+    study: Any, scores: Mapping[str, str], asked: Asked
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return a study's scores side by side, a row a client and time, and what they are called."""
+    by, time = asked.by, SESSION
+    parts = {v: study.select(one) for v, one in scores.items()}
+    table = None
+    for v, one in parts.items():
+        require_columns(one.columns, [by, time], what="the scores of the study")
+        own = one[[by, time, "score"]].rename(columns={"score": v})
+        table = own if table is None else table.merge(own, on=[by, time], how="outer")
+    keep = [one for one in ("therapist_id", "site_id", "condition") if one in parts["x"]]
+    people = pd.concat([part[[by, *keep]] for part in parts.values()])
+    people = people.groupby(by, observed=True, sort=False).first().reset_index()
+    table = table.merge(people, on=by, how="left")
+    if study.has("clients"):
+        own = study.tables["clients"]
+        more = [one for one in asked.more if one in own and one not in table]
+        table = table.merge(own[["client_id", *more]], on="client_id", how="left")
+    return table, {v: part.attrs["score"] for v, part in parts.items()}
 
 
 def _spread(
-    long: pd.DataFrame, waves: Sequence[float] | None, said: list[str]
+    long: pd.DataFrame, scores: list[str], asked: Asked, said: list[str]
 ) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
     """Return a column a wave, and one row a client of what is known once."""
-    there = np.sort(long.loc[long[["x", "y"]].notna().any(axis=1), "time"].unique())
-    times = there if waves is None else np.asarray([float(one) for one in waves])
-    if waves is None and len(there) > 1 and bool((there == np.round(there)).all()):
+    there = np.sort(long.loc[long[scores].notna().any(axis=1), "time"].unique())
+    times = there if asked.waves is None else np.asarray([float(one) for one in asked.waves])
+    if asked.step is not None and len(there):
+        long = thinned(long, asked.step, scores, said)
+        there = np.sort(long["time"].unique())
+        times = there[0] + asked.step * np.arange(round((there[-1] - there[0]) / asked.step) + 1)
+        times = times[: len(times) if asked.waves is None else np.sum(times <= max(asked.waves))]
+    elif asked.waves is None and len(there) > 1 and bool((there == np.round(there)).all()):
         times = np.arange(there[0], there[-1] + 1)
     keyed = long.set_index(["client", "time"])
-    columns = {}
-    for name in ("x", "y"):
-        columns[name] = keyed[name].unstack("time").reindex(columns=times)  # noqa: PD010
-    rest = long.drop(columns=["x", "y", "time"])
+    columns = {v: keyed[v].unstack("time").reindex(columns=times) for v in scores}  # noqa: PD010
+    rest = long.drop(columns=[*scores, "time"])
     counts = rest.groupby("client").nunique()
     several = counts.columns[(counts > 1).any()]
     if len(several):
         said.append(
-            f"Some clients have several values of {listing(several)}; the first of each counts."
+            f"Some clients have several values of {listing(map(str.strip, several))}; the first of "
+            "each counts."
         )
-    return columns, rest.groupby("client", sort=True).first()
+    people = rest.groupby("client", sort=True).first()
+    return columns, people.rename(columns=str.strip)
 
 
 def _checked(
     columns: dict[str, pd.DataFrame],
     people: pd.DataFrame,
-    names: tuple[str, str],
-    covariates: Sequence[str],
-    cluster: str | None,
+    names: dict[str, str],
+    asked: Asked,
     chosen: bool,
     said: list[str],
 ) -> Waves:
     """Return the waves that can be used, or one sentence on the first that cannot."""
-    x, y = columns["x"], columns["y"]
-    time = x.columns.to_numpy(dtype=float)
-    if not chosen:
-        kept = _reached(x, y, len(covariates))
-        if kept < len(time):
-            said.append(
-                f"Waves {time[kept]:g} to {time[-1]:g} are left out: fewer than {PER_VARIABLE} "
-                "clients a variable reached them, which cannot carry their covariances; name them "
-                "in waves= to keep them."
-            )
-        x, y, time = x.iloc[:, :kept], y.iloc[:, :kept], time[:kept]
-    for name, frame in zip(names, (x, y), strict=True):
-        _refuse_unusable(name, frame)
-    empty = x.isna().all(axis=1) & y.isna().all(axis=1)
-    if empty.any():
+    people = people.reindex(columns["x"].index)
+    keep = ~np.all([frame.isna().all(axis=1) for frame in columns.values()], axis=0)
+    if not keep.all():
         said.append(
-            f"{plural(int(empty.sum()), 'client')} without any value of {names[0]} and {names[1]} "
-            f"left out: {listing(x.index[empty])}."
+            f"{plural(int((~keep).sum()), 'client')} without any value of "
+            f"{' and '.join(names.values())} left out: {listing(people.index[~keep])}."
         )
-    keep = ~empty
-    known = people.reindex(x.index)[keep]
-    Z = pd.DataFrame(
-        {one: numbers(known, one, "the data") for one in covariates}, index=known.index
-    )
-    for one in covariates:
-        if not np.nanstd(Z[one]) > 0:
-            raise DesignError(f"The covariate '{one}' does not vary over clients; leave it out.")
-    if len(time) > 1 and np.ptp(np.diff(time)) > 1e-9 * np.ptp(time):
+    if asked.group is not None:
+        lacking = people[asked.group].isna().to_numpy()
+        if (lacking & keep).any():
+            said.append(
+                f"{plural(int((lacking & keep).sum()), 'client')} without '{asked.group}' left out"
+                f": {listing(people.index[lacking & keep])}."
+            )
+        keep &= ~lacking
+    columns = {v: frame[keep] for v, frame in columns.items()}
+    known = people[keep]
+    group = None if asked.group is None else known[asked.group].astype(str).to_numpy()
+    if group is not None and len(set(group)) < 2:
+        raise DesignError(
+            f"'{asked.group}' has one value ({listing(sorted(set(group)))}); there is nothing to "
+            "compare."
+        )
+    if not chosen and asked.step is None:
+        columns = reached(columns, group, len(asked.covariates), said)
+    if asked.step is not None:
+        columns = without_sparse(columns, group, said)
+    for of in sorted(set(group)) if group is not None else [None]:
+        for v, frame in columns.items():
+            own = frame if of is None else frame[group == of]
+            refuse_unusable(names[v], own, of, gaps=asked.step is not None)
+    time = columns["x"].columns.to_numpy(dtype=float)
+    if asked.step is None and len(time) > 1 and np.ptp(np.diff(time)) > 1e-9 * np.ptp(time):
         said.append(
             f"The waves are not equally far apart ({listing(f'{one:g}' for one in time)}); each "
-            "step counts as one."
+            "step counts as one. step= takes their distances into account."
         )
     return Waves(
-        x=x[keep].to_numpy(),
-        y=y[keep].to_numpy(),
+        scores={v: frame.to_numpy() for v, frame in columns.items()},
         time=time,
-        clients=x.index[keep],
-        covariates=Z,
-        cluster=None if cluster is None else _clusters(known[cluster], cluster),
+        clients=known.index,
+        covariates=_covariates(known, asked.covariates),
+        cluster=None if asked.cluster is None else _clusters(known[asked.cluster], asked.cluster),
+        group=group,
         names=names,
         messages=tuple(said),
     )
 
 
-def _reached(x: pd.DataFrame, y: pd.DataFrame, others: int) -> int:
-    """Return how many waves in a row enough clients reached to carry their covariances."""
-    for k in range(1, x.shape[1] + 1):
-        n = min(int(frame.iloc[:, k - 1].notna().sum()) for frame in (x, y))
-        if 0 < n < PER_VARIABLE * (2 * k + others):
-            return k - 1
-    return x.shape[1]
-
-
-def _refuse_unusable(name: str, frame: pd.DataFrame) -> None:
-    for at, column in zip(frame.columns, frame.to_numpy().T, strict=True):
-        held = column[np.isfinite(column)]
-        where = f"{at:g}" if isinstance(at, int | float) else str(at)
-        if not len(held):
-            raise DesignError(
-                f"Wave {where} has no value of {name}: a wave needs both scores. Name the waves "
-                "that have both in waves=[...]."
-            )
-        if not held.std() > 1e-9 * max(float(np.abs(held).max()), 1e-300):
-            raise DesignError(
-                f"{name} does not vary at wave {where} ({plural(len(held), 'client')}, all "
-                f"{held[0]:g}), so nothing goes with it there. Leave that wave out with "
-                "waves=[...]."
-            )
+def _covariates(known: pd.DataFrame, wanted: Sequence[str]) -> pd.DataFrame:
+    Z = pd.DataFrame({one: numbers(known, one, "the data") for one in wanted}, index=known.index)
+    for one in wanted:
+        if not np.nanstd(Z[one]) > 0:
+            raise DesignError(f"The covariate '{one}' does not vary over clients; leave it out.")
+    return Z
 
 
 def _clusters(column: pd.Series, name: str) -> np.ndarray:

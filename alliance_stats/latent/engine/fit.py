@@ -18,7 +18,8 @@ from .likelihood import Likelihood
 from .maximise import maximise
 from .patterns import Sample
 from .saturated import Saturated, saturated
-from .structure import Cell, Model, Moments, Structure
+from .scaling import meat_of, scaling_factors
+from .structure import Model, Moments, Structure
 
 Array = npt.NDArray[np.float64]
 STEP = 1e-20
@@ -42,6 +43,8 @@ class Estimates:
     scaling
         What the chi-square of data that are not normal is divided by; 1 by normal theory, NaN where
         it cannot be had.
+    base_scaling
+        The same of the model in which no variable goes with another.
     clusters
         How many clusters the errors rest on; None where people are independent.
     """
@@ -55,6 +58,7 @@ class Estimates:
     converged: bool
     steps: int
     scaling: float = 1.0
+    base_scaling: float = 1.0
     clusters: int | None = None
 
     @property
@@ -98,13 +102,7 @@ class Estimates:
 
     def fit_indices(self) -> pd.Series:
         """Return chi-square and the indices of fit made of it."""
-        found = fit_indices(self)
-        if self.scaling != 1.0:
-            scaled = self.chi2 / self.scaling
-            more = {"chi2_scaled": scaled, "scaling": self.scaling}
-            more["p_value_scaled"] = chi2_upper(scaled, self.chi2_df)
-            found = pd.concat([found, pd.Series(more)]).rename(found.name)
-        return found
+        return fit_indices(self)
 
     def delta(self, function: Callable[[Array], Array]) -> tuple[Array, Array]:
         """Return functions of the parameters and the covariance of their errors."""
@@ -205,19 +203,32 @@ def estimate(
     free = tuple(saturated(sample) for sample in samples) if without_structure is None else (
         without_structure
     )  # fmt: skip
-    covariance, scaling, n_clusters = inverse, 1.0, None
+    covariance, scaling, n_clusters = inverse, (1.0, 1.0), None
     if errors == "robust" or clusters is not None:
         of_people = [likelihood.scores(found.theta, g) for g in range(len(samples))]
-        meat, n_clusters = _meat(of_people, clusters)
+        meat, n_clusters = meat_of(of_people, clusters)
         covariance = inverse @ meat @ inverse
-        scaling = _scaling(model, samples, free, float(np.trace(inverse @ meat)), clusters)
+        scaling = scaling_factors(model, samples, free, float(np.trace(inverse @ meat)), clusters)
     if not found.converged:
         text = "The likelihood's maximum was not reached; see .messages."
         warnings.warn(text, ConvergenceWarning, stacklevel=4)
     return Estimates(
         model, samples, found.theta, covariance, found.deviance, free, found.converged,
-        found.steps, scaling, n_clusters,
+        found.steps, *scaling, n_clusters,
     )  # fmt: skip
+
+
+def difference(more: Estimates, less: Estimates) -> tuple[float, int, float]:
+    """Return chi-square, df and p of what a model holds equal beyond another (scaled if both are).
+
+    The scaled difference: Satorra & Bentler (2001, doi 10.1007/BF02296192).
+    """
+    df = len(less.theta) - len(more.theta)
+    statistic = max(more.deviance - less.deviance, 0.0)
+    if np.isfinite(more.scaling) and (more.scaling != 1.0 or less.scaling != 1.0):
+        scale = (more.chi2_df * more.scaling - less.chi2_df * less.scaling) / df
+        statistic = statistic / scale if scale > 0 else np.nan
+    return statistic, df, chi2_upper(statistic, df) if np.isfinite(statistic) else np.nan
 
 
 def _inverse(information: Array, model: Model) -> Array:
@@ -234,62 +245,3 @@ def _inverse(information: Array, model: Model) -> Array:
             "waves or items."
         )
     return (vectors / values) @ vectors.T / np.outer(scale, scale)
-
-
-def _meat(scores: Sequence[Array], clusters: Sequence[Array] | None) -> tuple[Array, int | None]:
-    """Return the sum of the scores' products, and the number of clusters they are summed by."""
-    S = np.concatenate(scores)
-    if clusters is None:
-        return S.T @ S, None
-    _, code = np.unique(np.concatenate(list(clusters)), return_inverse=True)
-    n = int(code.max()) + 1
-    summed = np.zeros((n, S.shape[1]))
-    np.add.at(summed, code, S)
-    return summed.T @ summed * n / max(n - 1, 1), n
-
-
-def _scaling(
-    model: Model,
-    samples: Sequence[Sample],
-    free: Sequence[Saturated],
-    trace: float,
-    clusters: Sequence[Array] | None,
-) -> float:
-    """Return the factor of the chi-square, as Mplus and lavaan compute it with missing values.
-
-    It rests on the scores of each moment of the data; fewer units than moments say nothing of it.
-    """
-    moments = sum(s.p * (s.p + 3) // 2 for s in samples)
-    units = (
-        sum(s.n for s in samples) if clusters is None else len(np.unique(np.concatenate(clusters)))
-    )
-    df = moments - len(model.names)
-    if df <= 0 or units <= moments or not all(one.converged for one in free):
-        return np.nan
-    whole, of_people, inverses = 0.0, [], []
-    for sample, own in zip(samples, free, strict=True):
-        one = without_structure_model(own, sample.p)
-        likelihood = Likelihood(one, [sample])
-        inverses.append(np.linalg.inv(likelihood.hessian(one.start) / 2.0))
-        of_people.append(likelihood.scores(one.start, 0))
-    sizes = np.cumsum([0, *(len(inverse) for inverse in inverses)])
-    padded = [
-        np.hstack([np.zeros((len(S), a)), S, np.zeros((len(S), sizes[-1] - b))])
-        for S, a, b in zip(of_people, sizes[:-1], sizes[1:], strict=True)
-    ]
-    meat = _meat(padded, clusters)[0]
-    for inverse, a, b in zip(inverses, sizes[:-1], sizes[1:], strict=True):
-        whole += float(np.trace(inverse @ meat[a:b, a:b]))
-    return (whole - trace) / df
-
-
-def without_structure_model(found: Saturated, p: int) -> Model:
-    """Return the saturated model as a model, started at its maximum."""
-    names = [str(i) for i in range(p)]
-    cells = [Cell("intercept", one, "", f"m{one}", found.mu[i]) for i, one in enumerate(names)]
-    cells += [
-        Cell("residual", names[i], names[j], f"s{i},{j}", found.sigma[i, j])
-        for i in range(p)
-        for j in range(i + 1)
-    ]
-    return Model.of(Structure(names, (), cells))

@@ -30,33 +30,51 @@ def independence(samples: Sequence[Sample]) -> tuple[float, int]:
 
 
 def fit_indices(fit: Estimates) -> pd.Series:
-    """Return chi-square, its df and p, CFI, TLI, RMSEA with 90 % limits, SRMR, and criteria."""
+    """Return chi-square, its df and p, CFI, TLI, RMSEA with 90 % limits, SRMR, and criteria.
+
+    Where the chi-square is scaled, what is made of it follows.
+    """
     chi2, df, n = fit.chi2, fit.chi2_df, sum(sample.n for sample in fit.samples)
     base, base_parameters = independence(fit.samples)
-    base_chi2 = base - fit.saturated_deviance
     base_df = sum(s.p * (s.p + 3) // 2 for s in fit.samples) - base_parameters
-    excess, base_excess = max(chi2 - df, 0.0), max(base_chi2 - base_df, chi2 - df, 0.0)
-    known = df > 0 and np.isfinite(chi2)
+    base_chi2 = base - fit.saturated_deviance
     # several groups: RMSEA of the whole, by the square root of their number (Steiger 1998)
-    unit = np.sqrt(len(fit.samples) / (n * df)) if known else np.nan
-    low, high = rmsea_limits(chi2, df) if known else (np.nan, np.nan)
-    ratio = base_chi2 / base_df - 1.0 if base_df else np.nan
+    size = n / len(fit.samples)
+    own = _made_of(chi2, df, base_chi2, base_df, size)
     values = {
         "chi2": chi2,
         "df": df,
-        "p_value": chi2_upper(chi2, df) if known else np.nan,
+        "p_value": chi2_upper(chi2, df) if df > 0 and np.isfinite(chi2) else np.nan,
+        **own,
+        "srmr": srmr(fit),
+        "aic": fit.deviance + 2 * len(fit.theta),
+        "bic": fit.deviance + np.log(n) * len(fit.theta),
+    }
+    if fit.scaling != 1.0:
+        scaled = chi2 / fit.scaling
+        values |= {"chi2_scaled": scaled, "scaling": fit.scaling}
+        values["p_value_scaled"] = chi2_upper(scaled, df) if np.isfinite(scaled) else np.nan
+        more = _made_of(scaled, df, base_chi2 / fit.base_scaling, base_df, size)
+        values |= {f"{name}_scaled": more[name] for name in ("cfi", "tli", "rmsea")}
+    return pd.Series(values, dtype=float, name="fit")
+
+
+def _made_of(chi2: float, df: int, base_chi2: float, base_df: int, size: float) -> dict[str, float]:
+    """Return CFI, TLI, RMSEA and its limits from chi-squares of the model and of independence."""
+    if not np.isfinite(chi2) or not np.isfinite(base_chi2):
+        return dict.fromkeys(("cfi", "tli", "rmsea", "rmsea_low", "rmsea_high"), np.nan)
+    excess, base_excess = max(chi2 - df, 0.0), max(base_chi2 - base_df, chi2 - df, 0.0)
+    known = df > 0
+    unit = 1.0 / np.sqrt(size * df) if known else np.nan
+    low, high = rmsea_limits(chi2, df) if known else (np.nan, np.nan)
+    ratio = base_chi2 / base_df - 1.0 if base_df else np.nan
+    return {
         "cfi": 1.0 - excess / base_excess if base_excess > 0 else 1.0,
         "tli": (base_chi2 / base_df - chi2 / df) / ratio if known and ratio > 0 else np.nan,
         "rmsea": np.sqrt(excess) * unit,
         "rmsea_low": np.sqrt(low) * unit,
         "rmsea_high": np.sqrt(high) * unit,
-        "srmr": srmr(fit),
-        "aic": fit.deviance + 2 * len(fit.theta),
-        "bic": fit.deviance + np.log(n) * len(fit.theta),
     }
-    if not np.isfinite(chi2):
-        values["cfi"] = np.nan
-    return pd.Series(values, dtype=float, name="fit")
 
 
 def rmsea_limits(chi2: float, df: int) -> tuple[float, float]:

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 
 from ...core.arguments import checked_choice, checked_table, names, numbers, share
-from ...core.results import Result
 from ...errors import DesignError, listing, plural, require_columns
 from ...inference.distributions import half_width
-from ...inference.rows import coefficient_rows, glance_row
+from ...inference.rows import coefficient_rows
 from ..engine.fit import Estimates, estimate
 from ..engine.patterns import Sample, copies
+from ..result import LatentFit
 from .factor_structure import Factors
 from .plots import plot_loadings
 
@@ -29,7 +29,7 @@ EQUAL = ("loadings", "intercepts", "residuals", "means")
 
 
 @dataclass(frozen=True, eq=False)
-class FactorModel(Result):
+class FactorModel(LatentFit):
     """Items and the factors behind them; made by `fit_factor_model`.
 
     Attributes
@@ -58,44 +58,9 @@ class FactorModel(Result):
         """How many people the smallest group has."""
         return min(sample.n for sample in self.estimates.samples)
 
-    @property
-    def llf(self) -> float:
-        """The log-likelihood."""
-        return self.estimates.llf
-
-    @property
-    def chi2(self) -> float:
-        """Chi-square against the model without structure."""
-        return self.estimates.chi2
-
-    @property
-    def chi2_df(self) -> int:
-        """The degrees of freedom of `chi2`."""
-        return self.estimates.chi2_df
-
-    @property
-    def params(self) -> pd.Series:
-        """All parameters; behind ``@`` stands the number of the group."""
-        return self.estimates.params
-
-    @property
-    def bse(self) -> pd.Series:
-        """The standard errors of all parameters."""
-        return self.estimates.bse
-
-    def fit_indices(self) -> pd.Series:
-        """Return ``chi2, df, p_value, cfi, tli, rmsea`` (with 90 % limits), ``srmr, aic, bic``."""
-        return self.estimates.fit_indices()
-
-    def tidy(self) -> pd.DataFrame:
-        """Return one row a parameter."""
-        return self.table.copy()
-
     def glance(self) -> pd.DataFrame:
         """Return size and fit in one row."""
-        row = glance_row(self, "n_people", n_groups=len(self.subgroups), llf=self.llf)
-        fit = self.fit_indices().rename({"p_value_scaled": "p_scaled"})
-        return pd.concat([row, fit.to_frame().T.set_axis([0])], axis=1)
+        return self._glance("n_people", n_groups=len(self.subgroups))
 
     def term_labels(self) -> dict[str, str]:
         """Return the terms as they are; their names are those of the items."""

@@ -12,9 +12,8 @@ import pandas as pd
 from ...core.arguments import checked_choice, share
 from ...core.results import Result
 from ...errors import listing
-from ...inference.distributions import chi2_upper
 from ...inference.rows import glance_row, tidy_rows
-from ..engine.fit import Estimates, estimate
+from ..engine.fit import Estimates, difference, estimate
 from ..engine.patterns import Sample
 from ..engine.saturated import saturated
 from .answers import USUAL_RATERS, Answers, answers_of
@@ -268,19 +267,6 @@ def _refuse_unusable(held: Answers) -> None:
     if held.repeated:
         refuse_thin({"": next(iter(held.tables.values()))}, n * len(held.tables))
     refuse_thin(held.tables, n)
-
-
-def difference(more: Estimates, less: Estimates) -> tuple[float, int, float]:
-    """Return chi-square, df and p of what a model holds equal beyond another (scaled if both are).
-
-    The scaled difference: Satorra & Bentler (2001, doi 10.1007/BF02296192).
-    """
-    df = more.chi2_df - less.chi2_df
-    statistic = max(more.deviance - less.deviance, 0.0)
-    if np.isfinite(more.scaling) and (more.scaling != 1.0 or less.scaling != 1.0):
-        scale = (more.chi2_df * more.scaling - less.chi2_df * less.scaling) / df
-        statistic = statistic / scale if scale > 0 else np.nan
-    return statistic, df, chi2_upper(statistic, df) if np.isfinite(statistic) else np.nan
 
 
 def _steps(fits: Mapping[str, Estimates]) -> pd.DataFrame:

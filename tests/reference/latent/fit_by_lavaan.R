@@ -21,7 +21,8 @@ table <- parTable(fit)
 free <- table[table$free > 0 & table$label != "", ]
 free <- free[!duplicated(free$label), ]
 index <- c("chisq", "df", "cfi", "tli", "rmsea", "rmsea.ci.lower", "rmsea.ci.upper", "srmr",
-           "aic", "bic", if (args$estimator == "MLR") c("chisq.scaled", "chisq.scaling.factor"))
+           "aic", "bic", if (args$estimator == "MLR") c("chisq.scaled", "chisq.scaling.factor",
+             "cfi.scaled", "tli.scaled", "rmsea.scaled"))
 out <- list(
   llf = as.numeric(logLik(fit)), converged = lavInspect(fit, "converged"),
   chi2 = unname(fitMeasures(fit, "chisq")), df = unname(fitMeasures(fit, "df")),

@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from panels import CASES, call_of, panel
+from panels import CASES, call_of, panel, textbook_data
 
 import alliance_stats as al
 from alliance_stats.latent.engine.structure import Structure
@@ -50,9 +50,16 @@ def syntax(structure: Structure) -> str:
 def textbook() -> dict:
     """Return what lavaan says of the models written by hand."""
     with tempfile.TemporaryDirectory() as folder:
-        panel(**CASES["dropout-5"].draw).to_csv(Path(folder) / "data.csv", index=False)
+        textbook_data().to_csv(Path(folder) / "data.csv", index=False)
         subprocess.run(["Rscript", str(HERE / "textbook.R"), folder], check=True)
         return json.loads((Path(folder) / "textbook.json").read_text())
+
+
+def on_steps(data, fit):
+    """Return a table whose columns are called by the step at which they were measured."""
+    at = [int(one) for one in fit.waves]
+    new = {f"{v}{k}": f"{v}{t}" for v in "xy" for k, t in enumerate(at, 1)}
+    return data.rename(columns=new)
 
 
 def main(names: list[str]) -> None:
@@ -63,14 +70,23 @@ def main(names: list[str]) -> None:
         case = CASES[name]
         data = panel(**case.draw)
         fit = al.fit_cross_lagged(data, **call_of(case))
-        structure = fit.estimates.model.structures[0]
+        structures = fit.estimates.model.structures
+        blocks = [syntax(one) for one in structures]
+        if len(blocks) > 1:
+            blocks = [
+                f"group: {name}\n{text}" for name, text in zip(fit.subgroups, blocks, strict=True)
+            ]
+            data = data.sort_values("arm")  # lavaan numbers groups as they come
+        if "step" in case.call:
+            data = on_steps(data, fit)
         with tempfile.TemporaryDirectory() as folder:
             data.to_csv(Path(folder) / "data.csv", index=False)
-            (Path(folder) / "model.lav").write_text(syntax(structure))
+            (Path(folder) / "model.lav").write_text("\n".join(blocks) + "\n")
             options = {
                 "missing": bool(data.isna().any().any()),
                 "robust": case.call.get("errors") == "robust",
                 "cluster": case.call.get("cluster", ""),
+                "group": case.call.get("group", ""),
             }
             (Path(folder) / "options.json").write_text(json.dumps(options))
             script = str(HERE / "fit_by_lavaan.R")

@@ -44,6 +44,16 @@ CASES = {
     "clusters-4": Case(
         {"seed": 13, "waves": 4, "dropout": 0.1, "clusters": 60}, {"cluster": "therapist"}
     ),
+    "arms-5": Case({"seed": 16, "dropout": 0.08}, {"group": "arm"}),
+    "arms-5-equal": Case(
+        {"seed": 16, "dropout": 0.08}, {"group": "arm", "equal": ["lags", "residuals"]}
+    ),
+    "three-4": Case({"seed": 17, "waves": 4, "dropout": 0.08, "third": True}, {}),
+    "three-4-arms": Case(
+        {"seed": 18, "waves": 4, "third": True},
+        {"group": "arm", "equal": ["lags"], "lags": "free"},
+    ),
+    "apart-5": Case({"seed": 19, "dropout": 0.06}, {"waves": [1, 2, 3, 5, 8], "step": 1}),
     "dropout-16": Case({"seed": 14, "waves": 16, "dropout": 0.05, "clients": 600}, {}),
 }
 
@@ -58,8 +68,9 @@ def panel(
     slopes: bool = False,
     skewed: bool = False,
     clusters: int = 0,
+    third: bool = False,
 ) -> pd.DataFrame:
-    """Return a wide table: ``client_id, x1 ..., y1 ..., z, therapist``.
+    """Return a wide table: ``client_id, x1 ..., y1 ..., z, therapist, arm``; z1 ... of a third.
 
     Levels spread with SD 1 and correlate .3, z explains them; within clients x on x .3, x on y
     .1, y on x .2, y on y .35. Who drops out does so by the last x that was seen.
@@ -89,12 +100,36 @@ def panel(
     if holes:
         out[:, 1:][rng.random((clients, waves - 1, 2)) < holes] = np.nan
     columns = {f"{v}{t + 1}": out[:, t, i] for i, v in enumerate("xy") for t in range(waves)}
-    return pd.DataFrame(
-        {"client_id": np.arange(clients), **columns, "z": z, "therapist": therapist}
-    )
+    if third:
+        now = rng.normal(size=(clients, 1)) + 0.3 * np.nan_to_num(out[:, :, 0] - 3.0)
+        now += rng.normal(0, 0.8, (clients, waves))
+        now[:, 1:] += 0.4 * np.nan_to_num(out[:, :-1, 1] - 3.0)
+        now[np.isnan(out[:, :, 0])] = np.nan
+        columns |= {f"z{t + 1}": now[:, t] for t in range(waves)}
+    known = {"client_id": np.arange(clients), "z": z, "therapist": therapist}
+    return pd.DataFrame({**known, **columns, "arm": np.where(np.arange(clients) % 3, "A", "B")})
 
 
 def call_of(case: Case) -> dict:
     """Return the arguments of `fit_cross_lagged` for the table of a case."""
     waves = range(1, case.draw.get("waves", 5) + 1)
-    return {**{v: [f"{v}{t}" for t in waves] for v in "xy"}, **case.call}
+    scores = "xyz" if case.draw.get("third") else "xy"
+    return {**{v: [f"{v}{t}" for t in waves] for v in scores}, **case.call}
+
+
+TEXTBOOK = {
+    **{model: {"model": model} for model in ("ri-clpm", "lcm-sr", "clpm", "dynamic-panel")},
+    "three": {"z": [f"v{t}" for t in range(1, 6)]},
+    "groups": {"group": "arm", "equal": ["lags"]},
+    "steps": {"waves": [1, 2, 3, 5, 8], "step": 1},
+}
+"""The calls whose models are written by hand in `textbook.R`."""
+
+
+def textbook_data() -> pd.DataFrame:
+    """Return the panel of `textbook.R`: that of the case dropout-5, with a third score, v."""
+    data = panel(**CASES["dropout-5"].draw)
+    rng = np.random.default_rng(20)
+    for t in range(1, 6):
+        data[f"v{t}"] = 0.5 * data[f"x{t}"] - 0.3 * data[f"y{t}"] + rng.normal(size=len(data))
+    return data

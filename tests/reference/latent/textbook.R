@@ -90,6 +90,36 @@ dp <- '
   y3 ~~ x3 + x4
   y4 ~~ x4
 '
+# three scores; two groups with a label each; sessions 1, 2, 3, 5 and 8 with phantom variables
+three <- paste(c("bx =~ 1*x1 + 1*x2 + 1*x3 + 1*x4 + 1*x5",
+  "by =~ 1*y1 + 1*y2 + 1*y3 + 1*y4 + 1*y5", "bv =~ 1*v1 + 1*v2 + 1*v3 + 1*v4 + 1*v5",
+  "bx ~~ by + bv", "by ~~ bv", "x1 + x2 + x3 + x4 + x5 + y1 + y2 + y3 + y4 + y5 ~ 1",
+  "v1 + v2 + v3 + v4 + v5 ~ 1",
+  sprintf("w%s =~ 1*%s", paste0(rep(c("x", "y", "v"), each = 5), 1:5),
+          paste0(rep(c("x", "y", "v"), each = 5), 1:5)),
+  sprintf("%s ~~ 0*%s", paste0(rep(c("x", "y", "v"), each = 5), 1:5),
+          paste0(rep(c("x", "y", "v"), each = 5), 1:5)),
+  sprintf("wx%d ~ a*wx%d + b*wy%d + wxv*wv%d", 2:5, 1:4, 1:4, 1:4),
+  sprintf("wy%d ~ c*wx%d + d*wy%d + wyv*wv%d", 2:5, 1:4, 1:4, 1:4),
+  sprintf("wv%d ~ wvx*wx%d + wvy*wy%d + wvv*wv%d", 2:5, 1:4, 1:4, 1:4),
+  sprintf("wx%d ~~ wy%d + wv%d", 1:5, 1:5, 1:5), sprintf("wy%d ~~ wv%d", 1:5, 1:5),
+  sprintf("w%s ~~ 0*bx + 0*by + 0*bv", paste0(rep(c("x", "y", "v"), each = 5), 1:5))),
+  collapse = "\n")
+groups <- gsub("d*wy", "c(d, d)*wy", gsub("c*wx", "c(c, c)*wx", gsub("b*wy", "c(b, b)*wy",
+  gsub("a*wx", "c(a, a)*wx", ri, fixed = TRUE), fixed = TRUE), fixed = TRUE), fixed = TRUE)
+at <- c(1, 2, 3, 5, 8)
+phantom <- paste(c("bx =~ 1*x1 + 1*x2 + 1*x3 + 1*x4 + 1*x5",
+  "by =~ 1*y1 + 1*y2 + 1*y3 + 1*y4 + 1*y5", "bx ~~ by",
+  "x1 + x2 + x3 + x4 + x5 + y1 + y2 + y3 + y4 + y5 ~ 1",
+  sprintf("w%s%d =~ 1*%s%d", rep(c("x", "y"), each = 5), at, rep(c("x", "y"), each = 5), 1:5),
+  sprintf("w%s%d =~ 0*x1", rep(c("x", "y"), each = 3), c(4, 6, 7)),
+  sprintf("%s%d ~~ 0*%s%d", rep(c("x", "y"), each = 5), 1:5, rep(c("x", "y"), each = 5), 1:5),
+  sprintf("wx%d ~ a*wx%d + b*wy%d", 2:8, 1:7, 1:7),
+  sprintf("wy%d ~ c*wx%d + d*wy%d", 2:8, 1:7, 1:7),
+  "wx1 ~~ wx1", "wy1 ~~ wy1", "wx1 ~~ wy1",
+  sprintf("wx%d ~~ vx*wx%d", 2:8, 2:8), sprintf("wy%d ~~ vy*wy%d", 2:8, 2:8),
+  sprintf("wx%d ~~ vxy*wy%d", 2:8, 2:8),
+  sprintf("w%s%d ~~ 0*bx + 0*by", rep(c("x", "y"), each = 8), 1:8)), collapse = "\n")
 told <- function(fit) {
   e <- parTable(fit)
   e <- e[e$label %in% c("a", "b", "c", "d"), ]
@@ -105,6 +135,9 @@ out <- list(
   `ri-clpm` = told(sem(ri, d, missing = "ml", fixed.x = FALSE)),
   `lcm-sr` = told(sem(lcm, d, missing = "ml", fixed.x = FALSE)),
   clpm = told(sem(cl, d, missing = "ml", fixed.x = FALSE)),
-  `dynamic-panel` = told(sem(dp, d, missing = "ml", fixed.x = FALSE))
+  `dynamic-panel` = told(sem(dp, d, missing = "ml", fixed.x = FALSE)),
+  three = told(sem(three, d, missing = "ml", fixed.x = FALSE)),
+  groups = told(sem(groups, d, missing = "ml", fixed.x = FALSE, group = "arm")),
+  steps = told(sem(phantom, d, missing = "ml", fixed.x = FALSE))
 )
 write(toJSON(out, auto_unbox = TRUE, digits = 10), file.path(folder, "textbook.json"))

@@ -1,0 +1,162 @@
+"""Which waves can be used; and where sessions are not equally far apart, a grid of equal steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from ...errors import DesignError, listing, plural
+
+PER_VARIABLE = 2
+"""A wave counts unless said where this many clients a variable (of those up to it) reached it."""
+FEWEST = 10
+"""A grid ends at the last point at which this many clients have a value."""
+OFF = 1e-6
+"""The share of a step by which a wave's time may miss the grid."""
+VARYING = 3
+"""The fewest values of a score at a point of a grid."""
+LONGEST = 200
+"""The most points of a grid: more are finer than anybody measures."""
+
+
+def points(time: np.ndarray, first: float, step: float) -> np.ndarray:
+    """Return which point of the grid is nearest to each time."""
+    found = np.rint((time - first) / step).astype(int)
+    if found.max(initial=0) >= LONGEST:
+        raise DesignError(
+            f"step={step:g} makes {found.max() + 1} steps from the first to the last time; at most "
+            f"{LONGEST} can be modelled. Take a longer step, or fewer waves."
+        )
+    return found
+
+
+def on_grid(frame: pd.DataFrame, step: float) -> pd.DataFrame:
+    """Return a table of waves with a column for each point of the grid, empty between waves."""
+    time = frame.columns.to_numpy(dtype=float)
+    at = points(time, time[0], step)
+    off = np.abs(time - time[0] - step * at) > OFF * step
+    if off.any() or not (np.diff(at) > 0).all():
+        raise DesignError(
+            f"The waves ({listing(f'{one:g}' for one in time)}) must be apart by whole numbers of "
+            f"steps, in their order; step={step:g} does not do."
+        )
+    grid = pd.DataFrame(np.nan, index=frame.index, columns=time[0] + step * np.arange(at[-1] + 1))
+    grid.iloc[:, at] = frame.to_numpy()
+    return grid
+
+
+def thinned(
+    long: pd.DataFrame, step: float, scores: Sequence[str], said: list[str]
+) -> pd.DataFrame:
+    """Return long rows at the nearest points of a grid, one a client and point, up to its end."""
+    long = long[long[list(scores)].notna().any(axis=1)]
+    first = float(long["time"].min())
+    at = points(long["time"].to_numpy(), first, step)
+    off = np.abs(long["time"].to_numpy() - first - step * at)
+    long = long.assign(time=first + step * at, off=off)
+    if (off > OFF * step).any():
+        said.append(
+            f"Times count as the nearest of {first:g}, {first + step:g}, ...; they are "
+            f"{float(off.mean()):.2g} away on average."
+        )
+    ordered = long.sort_values("off", kind="stable")
+    twice = ordered.duplicated(["client", "time"])
+    if twice.any():
+        said.append(
+            f"{plural(int(twice.sum()), 'row')} of clients measured more than once within a step "
+            "left out; the nearest counts."
+        )
+    kept = ordered[~twice].drop(columns="off").sort_index()
+    counts = kept.groupby("time").size()
+    enough = counts.index[counts >= FEWEST]
+    if len(enough) and counts.index[-1] > enough[-1]:
+        late = kept["time"] > enough[-1]
+        said.append(
+            f"{plural(int(late.sum()), 'row')} after {enough[-1]:g} left out: fewer than {FEWEST} "
+            "clients have a value at any later point."
+        )
+        kept = kept[~late]
+    return kept
+
+
+def without_sparse(
+    columns: dict[str, pd.DataFrame], group: np.ndarray | None, said: list[str]
+) -> dict[str, pd.DataFrame]:
+    """Return the grid without points at which a score has too few values to vary."""
+    of = np.zeros(len(columns["x"]), dtype=int) if group is None else group
+    kept, lost = {}, 0
+    for v, frame in columns.items():
+        cells = frame.to_numpy(dtype=float).copy()
+        for one in np.unique(of):
+            rows = of == one
+            n = np.isfinite(cells[rows]).sum(axis=0)
+            spread = np.array([np.ptp(c[np.isfinite(c)]) if k else 0.0
+                               for c, k in zip(cells[rows].T, n, strict=True)])  # fmt: skip
+            sparse = (n > 0) & ((n < VARYING) | (spread == 0))
+            lost += int(n[sparse].sum())
+            cells[np.ix_(rows, sparse)] = np.nan
+        kept[v] = pd.DataFrame(cells, index=frame.index, columns=frame.columns)
+    if lost:
+        said.append(
+            f"{plural(lost, 'value')} left out, at points of the grid at which a score has fewer "
+            f"than {VARYING}, or does not vary."
+        )
+    return kept
+
+
+def reached(
+    columns: dict[str, pd.DataFrame],
+    group: np.ndarray | None,
+    others: int,
+    said: list[str],
+) -> dict[str, pd.DataFrame]:
+    """Return the waves in a row that enough clients (of each group) reached."""
+    time = columns["x"].columns.to_numpy(dtype=float)
+    of = np.zeros(len(columns["x"]), dtype=int) if group is None else group
+    kept = len(time)
+    for one in np.unique(of):
+        own = {v: frame[of == one] for v, frame in columns.items()}
+        kept = min(kept, _reached(own, others))
+    if kept < len(time):
+        said.append(
+            f"Waves {time[kept]:g} to {time[-1]:g} are left out: fewer than {PER_VARIABLE} "
+            f"clients a variable reached them{'' if group is None else ' in some group'}, which "
+            "cannot carry their covariances; name them in waves= to keep them."
+        )
+    return {v: frame.iloc[:, :kept] for v, frame in columns.items()}
+
+
+def _reached(columns: Mapping[str, pd.DataFrame], others: int) -> int:
+    """Return how many waves in a row enough clients reached to carry their covariances."""
+    width = len(next(iter(columns.values())).columns)
+    for k in range(1, width + 1):
+        n = min(int(frame.iloc[:, k - 1].notna().sum()) for frame in columns.values())
+        if 0 < n < PER_VARIABLE * (len(columns) * k + others):
+            return k - 1
+    return width
+
+
+def refuse_unusable(name: str, frame: pd.DataFrame, group: str | None, *, gaps: bool) -> None:
+    """Refuse a wave without values, or with one and the same; on a grid waves may be empty."""
+    of = "" if group is None else f" in the group '{group}'"
+    for at, column in zip(frame.columns, frame.to_numpy(dtype=float).T, strict=True):
+        held = column[np.isfinite(column)]
+        where = f"{at:g}" if isinstance(at, int | float) else str(at)
+        if not len(held):
+            if gaps:
+                continue
+            raise DesignError(
+                f"Wave {where} has no value of {name}{of}: a wave needs every score. Name the "
+                "waves that have them in waves=[...]."
+            )
+        if not gaps and not held.std() > 1e-9 * max(float(np.abs(held).max()), 1e-300):
+            raise DesignError(
+                f"{name} does not vary at wave {where}{of} ({plural(len(held), 'client')}, all "
+                f"{held[0]:g}), so nothing goes with it there. Leave that wave out with "
+                "waves=[...]."
+            )
+    flat = frame.to_numpy(dtype=float)
+    if gaps and not np.nanstd(flat) > 0:
+        raise DesignError(f"{name} never varies{of}, so nothing goes with it.")

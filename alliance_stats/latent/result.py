@@ -1,0 +1,74 @@
+"""What every fitted covariance structure can be asked, whatever it is a model of."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ..core.results import Result
+from ..inference.rows import glance_row
+
+if TYPE_CHECKING:
+    from .engine.fit import Estimates
+
+
+class LatentFit(Result):
+    """Likelihood, fit and parameters of a result that holds `estimates`."""
+
+    table: pd.DataFrame
+    estimates: Estimates
+
+    @property
+    def llf(self) -> float:
+        """The log-likelihood."""
+        return self.estimates.llf
+
+    @property
+    def chi2(self) -> float:
+        """Chi-square against the model without structure; NaN where that cannot be estimated."""
+        return self.estimates.chi2
+
+    @property
+    def chi2_df(self) -> int:
+        """The degrees of freedom of `chi2`."""
+        return self.estimates.chi2_df
+
+    @property
+    def params(self) -> pd.Series:
+        """All parameters by name, those that `tidy` leaves out too; behind ``@`` the group."""
+        return self.estimates.params
+
+    @property
+    def bse(self) -> pd.Series:
+        """The standard errors of all parameters."""
+        return self.estimates.bse
+
+    @property
+    def converged(self) -> bool:
+        """Whether the maximum of the likelihood was reached."""
+        return self.estimates.converged
+
+    @cached_property
+    def _indices(self) -> pd.Series:
+        return self.estimates.fit_indices()
+
+    def fit_indices(self) -> pd.Series:
+        """Return ``chi2, df, p_value, cfi, tli, rmsea`` (with 90 % limits), ``srmr, aic, bic``.
+
+        Where errors are robust or by cluster, ``chi2_scaled``, ``scaling`` and ``p_value_scaled``
+        follow (Yuan & Bentler 2000), and ``cfi_scaled, tli_scaled, rmsea_scaled``, which are made
+        of them as in Mplus and lavaan; the indices without that word are those of normal theory.
+        """
+        return self._indices.copy()
+
+    def tidy(self) -> pd.DataFrame:
+        """Return one row a term (and wave, and group)."""
+        return self.table.copy()
+
+    def _glance(self, *fields: str, **size: Any) -> pd.DataFrame:
+        """Return fields, sizes, log-likelihood and fit in one row."""
+        row = glance_row(self, *fields, **size, llf=self.llf)
+        fit = self._indices.rename({"p_value_scaled": "p_scaled"})
+        return pd.concat([row, fit.to_frame().T.set_axis([0])], axis=1)
