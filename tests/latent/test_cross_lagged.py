@@ -118,6 +118,21 @@ def test_standardised_effects_are_effects_times_the_ratio_of_spreads():
     assert row["estimate"] == pytest.approx(fit.params["x_on_y[2]"] * ratio, abs=EXACT)
 
 
+def test_correlations_are_those_of_the_covariances():
+    fit = al.fit_cross_lagged(wide(), **call())
+    table, p = fit.correlations(), fit.params
+    r = p["cov_between"] / np.sqrt(p["var_x_between"] * p["var_y_between"])
+    assert table.query("term == 'cor_between'")["estimate"].iloc[0] == pytest.approx(r)
+    own = table.query("term == 'cor_within' and wave == 3").iloc[0]
+    r = p["cov_within[3]"] / np.sqrt(p["var_x_within[3]"] * p["var_y_within[3]"])
+    assert own["estimate"] == pytest.approx(r)
+    below = al.fit_cross_lagged(wide(60, seed=1), model="lcm-sr", **call())
+    between = below.correlations().query("term == 'cor_between'")["estimate"]
+    assert between.isna().all() == (
+        min(below.params["var_x_between"], below.params["var_y_between"]) < 0
+    )
+
+
 def test_known_unreliability_moves_carry_over_up():
     rng = np.random.default_rng(5)
     data = wide(2000)
@@ -231,7 +246,11 @@ def test_at_once_is_the_same_model_in_other_words():
 
 def test_pictures_are_drawn():
     fit = al.fit_cross_lagged(wide(), **call())
-    assert len(fit.plot().texts) == 4 + 4 + 4  # boxes, arrows, numbers
+    assert len(fit.plot().texts) == 4 + 4 + 4 + 4  # boxes, arrows, numbers, correlations
+    third = {f"v{t}": np.random.default_rng(t).normal(size=200) for t in range(1, 6)}
+    arms = al.fit_cross_lagged(armed(waves=5, **third), group="arm", z=[*third], **call())
+    assert len(arms.plot().texts) == 6 + 9 + 9
+    assert len(arms.plot_course().get_legend().texts) == 6
     course = fit.course()
     assert course["n"].eq(200).all()
     np.testing.assert_allclose(course["observed"], course["implied"], atol=1e-6)

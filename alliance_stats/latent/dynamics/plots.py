@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,47 +13,86 @@ if TYPE_CHECKING:
 
     from .result import CrossLagged
 
-PLACES = {"x": 1.0, "y": 0.0}
-
 
 def plot_paths(result: CrossLagged, ax: Axes | None = None) -> Axes:
-    """Draw x above y at two neighbouring waves, an arrow an effect, mean over waves, in SDs.
+    """Draw scores one above the other at two neighbouring waves: effects in SDs, mean over waves.
 
-    An arrow is as wide as its effect is large; dashed where its interval holds zero.
+    An arrow is as wide as its effect is large; dashed where its interval holds zero (of groups:
+    in each). Of two scores the correlations of lasting levels stand on the left, those of what is
+    new at a wave on the right.
     """
+    names = result.data.names
+    rows = len(names) - 1
+    lines = len(result.subgroups)
     if ax is None:
         with house_style():
-            return plot_paths(result, new_axes(5.6, 3.0))
+            return plot_paths(result, new_axes(6.3, 1.4 + (1.3 + 0.25 * lines) * rows))
+    place = {v: float(rows - i) for i, v in enumerate(names)}
     table = result.standardised()
-    table = table[table["wave"].isna()].set_index("term")
-    names = {"x": result.x, "y": result.y}
-    for v, height in PLACES.items():
+    table = table[table["wave"].isna()]
+    for v, height in place.items():
         for at, when in ((0.0, "wave before"), (1.0, "wave")):
             box = {"boxstyle": "round,pad=0.5", "fc": "white", "ec": INK, "lw": 0.9}
-            words = f"{names[v]}\n{when}"
+            words = f"{_short(names[v])}\n{when}"
             ax.text(at, height, words, ha="center", va="center", fontsize=8, bbox=box, zorder=3)
-    for term, row in table.iterrows():
+    for term, own in table.groupby("term", sort=False):
         to, before = str(term)[0], str(term)[-1]
-        sure = row["conf_low"] > 0 or row["conf_high"] < 0
+        size = float(own["estimate"].abs().max())
+        sure = ((own["conf_low"] > 0) | (own["conf_high"] < 0)).any()
         arrow = {
             "arrowstyle": "-|>",
-            "lw": 0.8 + 4.0 * min(abs(row["estimate"]), 1.0),
+            "lw": 0.8 + 4.0 * min(size, 1.0),
             "ls": "-" if sure else (0, (4, 2)),
             "color": SERIES[0 if to == before else 1].color,
-            "shrinkA": 34,
-            "shrinkB": 34,
+            "shrinkA": 40,
+            "shrinkB": 40,
         }
-        ax.annotate("", (1.0, PLACES[to]), (0.0, PLACES[before]), arrowprops=arrow)
-        along = 0.5 if to == before else 0.34
-        height = PLACES[before] + along * (PLACES[to] - PLACES[before])
-        words = f"{row['estimate']:.2f} [{row['conf_low']:.2f}, {row['conf_high']:.2f}]"
+        ax.annotate("", (1.0, place[to]), (0.0, place[before]), arrowprops=arrow)
+        passed = int(abs(place[to] - place[before]))
+        along = {0: 0.5, 1: 0.36 if rows == 1 else 0.3, 2: 0.74}[passed]
+        height = place[before] + along * (place[to] - place[before])
         patch = {"fc": "white", "ec": "none", "alpha": 0.85, "pad": 1.0}
+        words = "\n".join(_number(row, lines > 1) for _, row in own.iterrows())
         ax.text(along, height, words, ha="center", va="center", fontsize=8, bbox=patch, zorder=4)
-    ax.set_xlim(-0.35, 1.35)
-    ax.set_ylim(-0.35, 1.35)
+    if rows == 1:
+        _correlations(result, ax, lines > 1)
+    ax.set_xlim(-0.55, 1.55)
+    ax.set_ylim(-0.4, rows + 0.4)
     ax.axis("off")
     ax.set_title("Standardised effects, mean over waves; dashed: interval holds 0", loc="left")
     return ax
+
+
+def _correlations(result: CrossLagged, ax: Axes, grouped: bool) -> None:
+    """Draw bent arrows for what goes together, between clients (left) and at a wave (right)."""
+    table = result.correlations()
+    table = table[table["wave"].isna()]
+    for term, at, bend, words in (
+        ("cor_between", -0.14, -0.5, "levels"),
+        ("cor_within", 1.12, 0.5, "new at a wave"),
+    ):
+        own = table[table["term"] == term]
+        if own.empty:
+            continue
+        style = {"arrowstyle": "<|-|>", "color": GREY, "lw": 1.0, "shrinkA": 16, "shrinkB": 16}
+        style["connectionstyle"] = f"arc3,rad={bend}"
+        ax.annotate("", (at, 1.0), (at, 0.0), arrowprops=style)
+        numbers = "\n".join(_number(row, grouped, limits=False) for _, row in own.iterrows())
+        beside = at - 0.24 if at < 0 else at + 0.24
+        ax.text(beside, 0.5, f"{words}\n{numbers}", ha="right" if at < 0 else "left",
+                va="center", fontsize=8)  # fmt: skip
+
+
+def _number(row: Any, grouped: bool, *, limits: bool = True) -> str:
+    of = f"{row['subgroup']}: " if grouped else ""
+    if not limits:
+        return f"{of}r = {row['estimate']:.2f}"
+    return f"{of}{row['estimate']:.2f} [{row['conf_low']:.2f}, {row['conf_high']:.2f}]"
+
+
+def _short(name: str) -> str:
+    """Return a score's name without what is usual: the total, rated by the client."""
+    return name.removesuffix("/client").removesuffix("/total")
 
 
 def plot_course(result: CrossLagged, ax: Axes | None = None) -> Axes:
@@ -65,12 +104,15 @@ def plot_course(result: CrossLagged, ax: Axes | None = None) -> Axes:
         with house_style():
             return plot_course(result, new_axes())
     course = result.course()
-    for k, (name, own) in enumerate(course.groupby("score", sort=False)):
-        middle, sd = own["observed"].mean(), own["sd_observed"].mean()
-        look = SERIES[k]
+    keys = ["score", "subgroup"] if "subgroup" in course else ["score"]
+    spread = course.groupby("score")[["observed", "sd_observed"]].mean()
+    for k, (name, own) in enumerate(course.groupby(keys, sort=False)):
+        middle, sd = spread.loc[name[0]]
+        look = SERIES[k % len(SERIES)]
+        words = ", ".join([_short(name[0]), *name[1:]])
         ax.plot(own["wave"], (own["implied"] - middle) / sd, color=look.color, ls=look.linestyle)
         ax.plot(
-            own["wave"], (own["observed"] - middle) / sd, look.marker, color=look.color, label=name
+            own["wave"], (own["observed"] - middle) / sd, look.marker, color=look.color, label=words
         )
     ax.axhline(0, color=GREY, lw=0.6)
     ax.set_xlabel("wave")

@@ -20,6 +20,7 @@ from .fitting import Specification
 from .panel_models import EQUAL
 from .plots import plot_course, plot_paths
 from .readings import Readings, readings
+from .standard import correlations, in_groups, standardised_effects
 from .waves import Waves
 
 if TYPE_CHECKING:
@@ -125,27 +126,20 @@ class CrossLagged(LatentFit):
         DataFrame
             As `tidy`; rows without ``wave`` are the mean over waves.
         """
-        found = [self._standardised(g) for g in range(len(self.subgroups))]
-        return pd.concat(found, ignore_index=True)
+        return in_groups(self, standardised_effects)
 
-    def _standardised(self, g: int) -> pd.DataFrame:
-        """Return the standardised effects of one group."""
-        scores, later = [*self.data.names], len(self.data.time) - 1
-        terms = [f"{a}_on_{b}" for a in scores for b in scores if f"{a}_on_{b}" in self._lagged]
-        structure = self.estimates.model.structures[g]
-        place = {name: i for i, name in enumerate(structure.latent)}
-        rows = np.array([[place[f"w{o[0]}{t}"] for t in range(2, later + 2)] for o in terms])
-        columns = np.array([[place[f"w{o[-1]}{t}"] for t in range(1, later + 1)] for o in terms])
+    def correlations(self) -> pd.DataFrame:
+        """Return what goes together: lasting levels, and what is new at each wave.
 
-        def standard(theta: np.ndarray) -> np.ndarray:
-            m = structure.moments(self.estimates.model.values(theta, g))
-            sd = np.sqrt(np.diag(m.omega))
-            own = m.matrices["path"][rows, columns] * sd[columns] / sd[rows]
-            return np.hstack([own, own.mean(axis=1, keepdims=True)]).reshape(-1)
+        ``cor_between`` of levels; ``cor_within`` by wave, and without ``wave`` the mean over waves
+        from the second on. Standard errors by the delta method.
 
-        table = self._rows(np.repeat(terms, later + 1), standard)
-        table = table.assign(wave=np.tile([*self.data.time[1:], np.nan], len(terms)))
-        return table if self.data.group is None else table.assign(subgroup=self.subgroups[g])
+        Returns
+        -------
+        DataFrame
+            As `tidy`.
+        """
+        return in_groups(self, correlations)
 
     @property
     def _lagged(self) -> set[str]:

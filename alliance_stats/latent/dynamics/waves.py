@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -149,7 +150,7 @@ def _wide(
         )
         for v, of in scores.items()
     }
-    names = {v: of[0].rstrip("0123456789_.") for v, of in scores.items()}
+    names = {v: re.sub(r"[_.]?\d+$", "", of[0]) for v, of in scores.items()}
     return columns, table[asked.more], names
 
 
