@@ -140,6 +140,32 @@ def _tell_written(written: Report) -> None:
 
 
 @app.command()
+def explore(
+    study: Study,
+    out: Annotated[Path, typer.Option(help="The page to write.", show_default=False)],
+    show_persons: Annotated[
+        bool,
+        typer.Option(
+            "--show-persons",
+            help="Show single clients, without ids: for the owner of the data; such a page must "
+            "not leave the clinic.",
+        ),
+    ] = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Write a page to look through a study: courses, ruptures by any rule, endings, rating gap."""
+    import alliance_stats as al
+
+    opened = al.open_study(_located(study))
+    written = opened.explore(show_persons=show_persons).save(out)
+    if not quiet:
+        typer.echo(f"The page is in {written}")
+        if not show_persons:
+            typer.echo("It shows means only; --show-persons makes the page of single clients.")
+
+
+@app.command()
 def validate(
     study: Study,
     html: Annotated[

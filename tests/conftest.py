@@ -1,6 +1,43 @@
-"""What holds for every test: a property may take its time on a busy machine."""
+"""What holds for every test: a property may take its time, and how a page is driven."""
 
+import shutil
+
+import pytest
 from hypothesis import settings
 
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Return a real browser without a network; where there is none, tests of pages are skipped."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip("No Chromium is installed here, so no page is driven (apt install chromium).")
+    driver = pytest.importorskip("playwright.sync_api", reason="playwright drives the pages")
+    with driver.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def tab(browser):
+    """Return a function that gives an empty tab; whatever it reports as an error fails the test."""
+    tabs, said = [], []
+
+    def opened(**options):
+        one = browser.new_context(**options).new_page()
+        one.set_default_timeout(20_000)
+        one.on("pageerror", lambda error: said.append(str(error)))
+        one.on("console", lambda line: said.append(line.text) if line.type == "error" else None)
+        tabs.append(one)
+        return one
+
+    yield opened
+    for one in tabs:
+        one.context.close()
+    assert said == []

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from ..explorer import Explorer
     from ..instruments import Registry
     from .codebook import Codebook
     from .labels import Labels
@@ -380,6 +381,50 @@ class Study:
         from .exporting import export
 
         return export(self, folder, format=format, wide=wide, overwrite=overwrite)
+
+    def explore(self, *, show_persons: bool = False) -> Explorer:
+        """Return a page to look through the study: courses, ruptures, endings, the rating gap.
+
+        It shows itself in a notebook; ``.save("page.html")`` writes it as one file that loads
+        nothing from anywhere. It needs ``alliance-stats[explore]`` (Vega-Lite draws it).
+
+        Parameters
+        ----------
+        show_persons
+            Show single clients, with numbers in place of ids (``.clients`` says who is who): one
+            by one or many at once, by therapist, measure and rater, with the ruptures that each
+            rule finds at parameters chosen on the page, endings, and the gap between client and
+            therapist. Such a page is for the owner of the data. Without it the page may be shared:
+            it holds means of all at sessions with five clients or more, and no number of people.
+
+        Returns
+        -------
+        Explorer
+            ``.save(path)``, ``.html``, ``.content`` (what the page holds), ``.clients``.
+
+        Raises
+        ------
+        AllianceStatsError
+            Where what draws the page is not installed.
+        DesignError
+            Where the study has no scores.
+
+        Notes
+        -----
+        The page holds no rule: what it marks was found by `detect_ruptures` beforehand, for every
+        combination of parameters that it offers.
+
+        Examples
+        --------
+        >>> import alliance_stats as al
+        >>> study = al.simulate_study(n_therapists=4, n_clients=12, seed=1)
+        >>> study.explore()
+        Explorer('simulated-1', means, 9 scores)
+        """
+        from importlib import import_module
+
+        # the page stands above the topics, and they above the study: it is asked for by name
+        return import_module("alliance_stats.explorer").explore(self, show_persons=show_persons)
 
     def codebook(self) -> Codebook:
         """Return the codebook: tables, columns, measures; `to_html` and `to_json` write it."""

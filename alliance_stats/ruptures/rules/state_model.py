@@ -65,10 +65,8 @@ def flag_states(courses: Courses, p: Mapping[str, Any]) -> Flags:
         estimates, said = _one_sample(courses, clients, p, found)
         notes = said if courses.replicates == 1 else []
     probability = np.clip(found.inside, SURE, 1 - SURE)
-    with np.errstate(invalid="ignore"):
-        flag = judged & (found.inside >= p["threshold"])
-    return Flags(
-        flag,
+    flags = Flags(
+        np.zeros(n, dtype=bool),
         np.log(probability / (1 - probability)),
         judged,
         np.where(judged, found.level, courses.value),
@@ -83,6 +81,14 @@ def flag_states(courses: Courses, p: Mapping[str, Any]) -> Flags:
         estimates=estimates,
         notes=tuple(notes),
     )
+    return at_threshold(flags, p["threshold"])
+
+
+def at_threshold(flags: Flags, threshold: float) -> Flags:
+    """Return the flags of the same states where they are probable from `threshold` on."""
+    with np.errstate(invalid="ignore"):
+        flag = flags.judged & (flags.session_columns["probability"] >= threshold)
+    return replace(flags, flag=flag)
 
 
 def _one_sample(
