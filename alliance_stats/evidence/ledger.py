@@ -25,7 +25,7 @@ from .published import pick_rows, published_folder, rows_digest
 
 CHECK_COLUMNS = (
     "claim", "topic", "tables", "expected", "tolerance", "recomputed", "holds", "verdict", "why",
-    "statement", "words", "number", "sources", "n_rows", "n_verified",
+    "statement", "words", "because", "number", "sources", "n_rows", "n_verified",
 )  # fmt: skip
 _STATEMENT = ("statement", "topic", "words", "verdict", "because", "would_change", "seal")
 _NUMBER = ("claim", "number", "rows", "analysis", "expected", "tolerance", "digest")
@@ -284,11 +284,11 @@ def check_claims(folder: str | Path | None = None, *, topic: str | None = None) 
     -------
     DataFrame
         One row a number: ``claim, topic, tables, expected, tolerance, recomputed, holds, verdict,
-        why, statement, words, number, sources`` (short names), ``n_rows, n_verified``. ``holds``
-        is false where the number is off by more than the tolerance, where a row it rests on has
-        changed, come or gone, or where sentence or verdict are not those it was sealed with;
-        ``why`` says which. That a number holds means that it is reproduced; whether the sentence
-        is true is what ``verdict`` says.
+        why, statement, words, because, number, sources`` (short names), ``n_rows, n_verified``.
+        ``holds`` is false where the number is off by more than the tolerance, where a row it
+        rests on has changed, come or gone, or where sentence or verdict are not those it was
+        sealed with; ``why`` says which. That a number holds means that it is reproduced; whether
+        the sentence is true is what ``verdict`` says.
 
     Examples
     --------
@@ -319,8 +319,9 @@ def _check(claim: Claim, folder: str | Path | None) -> dict[str, Any]:
         "claim": claim.claim, "topic": claim.about.topic, "tables": ", ".join(claim.tables),
         "expected": claim.expected, "tolerance": claim.tolerance, "recomputed": recomputed,
         "holds": not why, "verdict": claim.about.verdict, "why": why,
-        "statement": claim.about.statement, "words": claim.about.words, "number": claim.number,
-        "sources": sources, "n_rows": n_rows, "n_verified": n_verified,
+        "statement": claim.about.statement, "words": claim.about.words,
+        "because": claim.about.because, "number": claim.number, "sources": sources,
+        "n_rows": n_rows, "n_verified": n_verified,
     }  # fmt: skip
 
 

@@ -49,9 +49,20 @@ class Card:
         best, *others = self.reliabilities
         have = listing(f"{fact.kind} {fact.value:g}" for fact in others)
         also = f" The card also has {have}." if others else ""
-        also += ONE_DAY if best.kind in ("alpha", "omega") else ""
+        if best.kind in ("alpha", "omega"):
+            also += ONE_DAY + self._points_instead()
         words = f"Reliability {best.value:g}: {best.kind}, {self.source(best)}.{also}"
         return float(best.value), best.kind, words
+
+    def _points_instead(self) -> str:
+        """Return which published number of points may be used instead, where there is one."""
+        points = [fact.value for fact in self.measure.reliable_change if fact.scale == self.scale]
+        if not points:
+            return ""
+        return (
+            f" The card's published {points[0]:g} points do not depend on it "
+            '(criterion="published"): report both.'
+        )
 
     def published_change(self) -> tuple[float, str]:
         """Return the points that the card calls a reliable change, and where they are from."""

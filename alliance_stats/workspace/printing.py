@@ -10,6 +10,8 @@ from typing import Any
 import pandas as pd
 
 WIDTH = 100
+UNTESTED = ("not tested as worded", "no evidence found")
+"""Verdicts on a sentence that no row tests; the rows beside it are only near to it."""
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]+")
 
 
@@ -108,8 +110,12 @@ def claims_in_words(table: pd.DataFrame) -> Iterator[str]:
             said = row["words"]
             yield from _wrapped(f'"{safe(said)}"')
             yield f"  verdict on the claim: {safe(row['verdict'])}"
+            yield from _beneath(row.get("because"))
         mark = "?" if pd.isna(row["holds"]) else ("holds" if row["holds"] else "FAILS")
-        numbers = f"expected {row['expected']:.6g}, recomputed {row['recomputed']:.6g}"
+        numbers = (
+            f"expected {row['expected']:.6g} ± {row['tolerance']:.2g}, "
+            f"recomputed {row['recomputed']:.6g}"
+        )
         yield f"{mark:6} {safe(row['claim']):32} {numbers}"
         yield from _beneath(row.get("number"))
         yield from _beneath(row.get("why"))
@@ -122,9 +128,12 @@ def claims_in_words(table: pd.DataFrame) -> Iterator[str]:
 def sentences_in_words(sentences: pd.DataFrame) -> Iterator[str]:
     """Give a row a sentence: the verdict, the rows it rests on, how many were read."""
     width = max(len(word) for word in sentences["verdict"])
-    yield f"{'verdict':{width}}  {'rows':>4}  {'read':>4}  sentence"
+    yield f"{'verdict':{width}}  {'rows':>5}  {'read':>5}  sentence"
     for row in sentences.itertuples(index=False):
-        yield f"{safe(row.verdict):{width}}  {row.k:4}  {row.n_read:4}  {safe(row.words)}"
+        tests = row.verdict not in UNTESTED
+        k, n_read = (f"{n}" if tests else f"({n})" for n in (row.k, row.n_read))
+        yield f"{safe(row.verdict):{width}}  {k:>5}  {n_read:>5}  {safe(row.words)}"
+    yield "In brackets: rows near to the sentence, none of which tests it."
     yield ""
 
 

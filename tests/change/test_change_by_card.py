@@ -191,3 +191,13 @@ def test_therapists_without_clients_and_first_scores_all_alike():
     means = (20 - data["post"]).groupby(data["therapist_id"], observed=True).mean()
     assert alike.messages[0] == "All first scores are alike, so change is not adjusted for them."
     assert alike.therapists["observed"].to_numpy() == pytest.approx(means - alike.mean)
+
+
+def test_where_only_alpha_is_known_the_published_points_are_named_too():
+    data = pd.DataFrame({"a": [20.0, 25.0, 15.0], "b": [12.0, 24.0, 16.0]})
+    by_alpha = al.reliable_change(data, pre="a", post="b", measure="core-10").criterion
+    assert "published 6 points" in by_alpha.source
+    by_points = al.reliable_change(
+        data, pre="a", post="b", measure="core-10", criterion="published"
+    )
+    assert by_points.criterion.points == 6

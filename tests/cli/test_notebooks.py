@@ -1,6 +1,7 @@
 """Templated notebooks run on a study and become a page, or say why not."""
 
 import nbformat
+import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
@@ -39,6 +40,22 @@ def test_the_first_analysis_runs_on_a_study(call, tmp_path):
     assert "<script" not in page
     assert "<link" not in page
     assert sorted(p.name for p in tmp_path.iterdir()) == ["page.html", "study"]
+
+
+def names_after(template, last):
+    """Run a template's code on the demo, up to the cell that makes `last`, and give its names."""
+    names: dict[str, object] = {"display": lambda *_: None}
+    for cell in nbformat.read(notebooks.template_files()[template], as_version=4).cells:
+        if cell.cell_type == "code" and last not in names:
+            exec(cell.source.replace("%matplotlib inline\n", ""), names)
+    return names
+
+
+def test_templates_that_fit_one_model_fit_it_to_the_same_rows(capsys):
+    first = names_after("first-analysis", "fit")["fit"]
+    other = names_after("alliance-outcome", "main")["three"]
+    assert first.nobs == other.nobs
+    pd.testing.assert_series_equal(first.params, other.params)
 
 
 def test_the_first_analysis_names_the_measures_a_study_has(call, saved, tmp_path):

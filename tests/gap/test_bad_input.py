@@ -28,6 +28,14 @@ def test_a_gap_without_variance_is_described_and_told():
     assert any("same in every session" in message for message in found.messages)
 
 
+def test_a_rater_whose_scale_runs_backwards_is_told():
+    therapist = CLIENT + np.random.default_rng(1).normal(0, 0.2, 80)
+    found = al.rating_gap(scores(8 - therapist), replicates=20)
+    assert any("go against each other" in message for message in found.messages)
+    found = al.rating_gap(scores(therapist), replicates=20)
+    assert not any("go against each other" in message for message in found.messages)
+
+
 WIDE = BASE.assign(client=CLIENT, therapist=CLIENT - 0.5)
 COPIED = {
     "leads": lambda data: al.who_leads(data),

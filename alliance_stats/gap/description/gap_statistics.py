@@ -243,4 +243,10 @@ def _correlation_rows(
         else:
             *known, p = by.correlation(float(value), drawn[term], units, confidence)
             out[term] = _named(*known, df=float(units.n - 1), p_value=p)
+    if out["r_between"].get("conf_high", 0.0) < 0:  # both rate one alliance
+        messages.append(
+            f"Between dyads the two ratings go against each other (r_between "
+            f"{out['r_between']['estimate']:.2f}). Is a higher score the better alliance in both "
+            "forms? If one of them is reversed, no number here means anything."
+        )
     return out

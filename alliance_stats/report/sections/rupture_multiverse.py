@@ -127,16 +127,17 @@ def _in_words(many: Any, outcome: Score) -> str:
     shares = many.shares().set_index(["what", "where"])["n"]
     fitted = int(table["estimate"].notna().sum())
     median = table["estimate"].median()
-    joint = many.joint.set_index("statistic")["p_value"]["median"]
+    joint = many.joint.set_index("statistic").loc["median"]
     return (
         f"Of {plural(fitted, 'specification')} fitted, {shares['estimate', 'above zero']} give an "
         f"estimate above zero (a higher {outcome.title} after a {_effect(many)}), "
         f"{shares['interval', 'above zero']} with the whole 95% interval above zero and "
         f"{shares['interval', 'below zero']} with the whole interval below it. Estimates run from "
         f"{number(table['estimate'].min())} to {number(table['estimate'].max())} points, median "
-        f"{number(median)}. Were {_effect(many)}s and the {outcome.title} unrelated in time, so "
-        f"large a median would be had with {p_sentence(joint)}. Specifications are no sample of "
-        "anything: a share of them is no probability."
+        f"{number(median)}. The joint test asks of least-squares slopes within clients, whose "
+        f"median is {number(joint['observed'])}: were {_effect(many)}s and the {outcome.title} "
+        f"unrelated in time, so large a one would be had with {p_sentence(joint['p_value'])}. "
+        "Specifications are no sample of anything: a share of them is no probability."
     )
 
 
