@@ -62,6 +62,26 @@ def labelled(given: Any, column: pd.Series) -> pd.Series:
     return labels[name].shown(column) if name in labels else column
 
 
+def by_code(given: Any, column: pd.Series) -> list[Any]:
+    """Return the values of a column of a study (or of a table) in the order of their codes.
+
+    Words stand in the order of the codes that a file's labels gave them, numbers by size, other
+    words by letter: the first arm of a trial must not depend on how its arms are called.
+    """
+    known = (getattr(given, "labels", None) or {}).get(str(column.name), Labels()).values
+    coded = [word for _, word in sorted(known.items(), key=lambda pair: _place(pair[0]))]
+    at = {word: (-1.0, f"{n:09d}") for n, word in enumerate(coded)}
+    there = column.dropna().unique()
+    return sorted(there, key=lambda value: at.get(str(value)) or _place(value))
+
+
+def _place(value: Any) -> tuple[float, str]:
+    try:
+        return float(value), str(value)
+    except (TypeError, ValueError):
+        return float("inf"), str(value)
+
+
 def to_json(labels: Mapping[str, Labels]) -> dict[str, Any]:
     """Return labels as JSON holds them."""
     return {

@@ -12,6 +12,7 @@ from pandas.api import types
 from ..core.arguments import checked_table
 from ..core.people import CLIENT, THERAPIST
 from ..errors import ColumnError, DesignError, did_you_mean, listing, plural
+from ..study.labels import by_code
 from ..study.select import is_study
 from ..study.times import OCCASION, SESSION, in_order
 
@@ -145,7 +146,7 @@ def trial_rows(
         )
     return TrialRows(
         rows.reset_index(drop=True),
-        _arms(rows, reference),
+        _arms(by_code(study_or_data, rows[ARM].rename(arm)), reference),
         tuple(pd.unique(rows[TIME].sort_values(kind="stable"))),
         {str(name): int(n) for name, n in randomised.items()},
         score,
@@ -198,8 +199,7 @@ def _with_baseline(
     return rows.assign(**{BASELINE: rows[CLIENT].map(value)}), BASELINE
 
 
-def _arms(rows: pd.DataFrame, reference: Any) -> tuple[str, ...]:
-    arms = sorted(rows[ARM].unique())
+def _arms(arms: list[str], reference: Any) -> tuple[str, ...]:
     if len(arms) < 2:
         raise DesignError(f"Arms are compared, and the rows have one only: {listing(arms)}.")
     if reference is None:

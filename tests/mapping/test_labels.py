@@ -5,6 +5,7 @@ import pyreadstat
 import pytest
 
 import alliance_stats as al
+from alliance_stats.study.labels import by_code
 
 STUDY = """\
 name: s
@@ -113,6 +114,33 @@ def test_saved_combined_and_named_differently(tmp_path):
     assert "the values of 'sex' are called differently in the studies" in both.notes
 
 
+def test_arms_stand_in_the_order_of_their_codes_whatever_they_are_called(tmp_path):
+    """Usual care is 1, treatment 2: as in a file of codes, the first is what others are held to."""
+    arms, text = {1: "Usual care", 2: "Active"}, STUDY.replace("session: sitz", "occasion: sitz")
+    (tmp_path / "saved").mkdir()
+    labelled = al.open_study(study(tmp_path, ORDER, text, arm=arms, sitz={1: "pre", 2: "post"}))
+    labelled.save(tmp_path / "saved")
+    shares, estimates = [], []
+    for given in (labelled, al.open_study(tmp_path / "saved")):
+        found = al.compare_arms(given, outcome="phq-9")
+        assert found.tidy()["term"].tolist()[-1] == "Active - Usual care"
+        estimates.append(found.contrasts["estimate"].iloc[-1])
+        shares.append(al.dropout_incidence(given, by="condition", time="occasion").table)
+        assert list(dict.fromkeys(shares[-1]["by"])) == ["Usual care", "Active"]
+    clients = labelled.clients.assign(condition=labelled.clients["condition"].map(
+        {word: str(code) for code, word in arms.items()}
+    ))  # fmt: skip
+    coded = al.Study("codes", {**labelled.tables, "clients": clients})
+    estimates.append(al.compare_arms(coded, outcome="phq-9").contrasts["estimate"].iloc[-1])
+    assert estimates == pytest.approx(3 * estimates[:1])
+    pd.testing.assert_frame_equal(*shares)
+
+
+def test_numbers_are_in_order_of_size_and_not_of_letters():
+    values = pd.Series(["10", "2", "1", "b", "a", None], name="dose")
+    assert by_code(None, values) == ["1", "2", "10", "a", "b"]
+
+
 def test_an_occasion_or_a_rater_may_be_a_code_with_a_label(tmp_path):
     text = STUDY.replace("session: sitz", "occasion: sitz").replace("rater: client, ", "")
     text = text.replace("condition: arm", "rater: arm")
@@ -163,5 +191,5 @@ def test_a_draft_of_a_wide_file_too(tmp_path):
 def test_what_is_dropped_before_sharing_takes_its_labels_along(tmp_path):
     opened = al.open_study(study(tmp_path, ORDER))
     key = "correct horse battery staple"
-    assert set(al.pseudonymise(opened, key=key).labels) == {"sex"}
-    assert al.pseudonymise(opened, key=key, drop=["sex"]).labels == {}
+    assert set(al.pseudonymise(opened, key=key).labels) == {"sex", "condition"}
+    assert al.pseudonymise(opened, key=key, drop=["sex"]).labels.keys() == {"condition"}

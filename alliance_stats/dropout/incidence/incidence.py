@@ -12,7 +12,7 @@ from ...core.arguments import checked_choice, share
 from ...core.results import Result
 from ...errors import ColumnError, DesignError, listing, require_columns
 from ...inference.rows import glance_row, tidy_rows
-from ...study.labels import labelled
+from ...study.labels import by_code, labelled
 from ...study.times import OCCASION, SESSION, named
 from ..checks import number_of
 from ..endings import CENSORED, DROPOUT, along_time, endings, said_of, time_of_endings
@@ -158,7 +158,9 @@ def dropout_incidence(
     table, messages = _timed(study, by, clock, entry, measure, rater, whole=time == SESSION)
     messages += said_of(given, time)
     table, open_ = _watched(table, last_open or last_open_of(study), clock)
-    groups = [("all", table)] if by is None else list(table.groupby(by, observed=True))
+    groups = [("all", table)]
+    if by is not None:
+        groups = [(name, table[table[by] == name]) for name in by_code(given, table[by])]
     parts = [group_table(str(name), part, confidence) for name, part in groups]
     found = pd.concat(parts, ignore_index=True)[list(TABLE_COLUMNS)]
     if time == OCCASION:

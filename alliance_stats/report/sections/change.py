@@ -20,6 +20,7 @@ from ...errors import DesignError
 from ...inference.rows import mean_row
 from ...inference.shares import wilson
 from ...instruments.criteria import Criterion
+from ...study.labels import by_code
 from ...study.prepost import AFTER
 from ...study.select import ALLIANCE, measures_of
 from ..content import Block, Caution, Figure, Paragraph, Section
@@ -232,7 +233,7 @@ def _by_arm(
     data = found.data[found.data["category"].notna()]
     arm = data["client_id"].map(context.arms)
     rows = []
-    for name in sorted(set(context.arms)):
+    for name in by_code(context.study, context.arms):
         own = data[arm == name]
         better = own["category"].isin(["recovered", "improved"])
         kinds = {"improved": own[better], "deteriorated": own[own["category"] == "deteriorated"]}

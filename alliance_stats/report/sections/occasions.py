@@ -13,6 +13,7 @@ from ...core.display.formatting import p_sentence, percent, percent_interval
 from ...core.drawing import house_style, new_axes
 from ...description import mean_course
 from ...dropout.endings import along_time, endings
+from ...study.labels import by_code
 from ...study.times import OCCASION, in_order
 from ..content import Block, Paragraph
 from ..context import ARM, Context, Score
@@ -39,6 +40,9 @@ def score_blocks(context: Context, score: Score, key: str) -> list[Block]:
     if context.arms is not None and by == ARM:
         rows = rows.assign(**{ARM: rows["client_id"].map(context.arms)})
     course = mean_course(rows, time=OCCASION, by=None if by == "rater" else ARM)
+    if by == ARM:
+        course[ARM] = pd.Categorical(course[ARM], by_code(context.study, rows[ARM]), ordered=True)
+        course = course.sort_values(ARM, kind="stable")
     course = course[course["n"] >= SMALLEST_SHOWN].reset_index(drop=True)
     if course.empty:
         raise WithheldError("Fewer than five clients were measured at any occasion.")

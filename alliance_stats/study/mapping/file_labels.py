@@ -10,6 +10,8 @@ import pandas as pd
 from ..labels import Labels
 from .values import recoded
 
+ARM = "condition"
+
 
 def in_words(
     source: Any, series: pd.Series, column: str, known: Iterable[str], *, free: bool = False
@@ -31,7 +33,12 @@ def answer_labels(source: Any, column: str) -> dict[Any, str]:
 
 
 def labels_of(source: Any, names: Mapping[str, str]) -> dict[str, Labels]:
-    """Return what columns that come along, and their values, are called."""
+    """Return what columns that come along, and their values, are called.
+
+    The arms stand in the tables as words already; their codes say in which order.
+    """
+    arm = {ARM: source.columns[ARM]} if ARM in source.columns else {}
+    names = {**names, **arm}
     found = {}
     for name, column in names.items():
         recoded_here = {name, column} & set(source.spec.recode)
