@@ -32,6 +32,10 @@ _OF_A_TOTAL: dict[str, Any] = {
     "verified": {fact: {"status": False} for fact in _FACTS},
 }
 """What a card that gives a ``total`` need not say: nothing of it was read anywhere."""
+ONLY_A_TOTAL = (
+    "If only the instrument's total is known, four lines are enough: id, title, direction and "
+    "total: {low: 0, high: 80}, its lowest and highest value."
+)
 
 
 def read_card(path: Path) -> dict[str, Any]:
@@ -103,7 +107,8 @@ def _in_words(error: Any) -> str:
             if len(missing) == 1
             else f"the keys {_quoted(missing)} are"
         )
-        return f"{named} missing; found are {listing(error.instance, 30)}."
+        total = " " + ONLY_A_TOTAL if {"n_items", "scales"} <= set(missing) else ""
+        return f"{named} missing; found are {listing(error.instance, 30)}.{total}"
     if error.validator == "enum":
         allowed = error.validator_value
         return (

@@ -521,3 +521,23 @@ def test_an_own_measure_is_used_by_its_card(tmp_path):
     )
     assert rules(raw) == ["faulty_card"]
     assert len(raw.tables["scores"]) == 1
+
+
+def test_an_occasion_in_names_leaves_what_a_session_names(tmp_path):
+    """'bdi_{occasion}' fits 'bdi_s1' too, which is a session already."""
+    raw = study(
+        tmp_path,
+        """\
+        name: s
+        sources:
+          - file: w.csv
+            client_id: id
+            measures:
+              - {measure: bdi-ii, rater: client, score: "bdi_s{session}"}
+              - {measure: bdi-ii, rater: client, score: "bdi_{occasion}"}
+        """,
+        w="id,bdi_s1,bdi_s2,bdi_fu1\n1,20,18,9\n2,30,31,28\n",
+    )
+    assert sorted(raw.tables["scores"]["score"]) == [18, 20, 30, 31]
+    assert raw.tables["assessments"]["occasion"].unique().tolist() == ["fu1"]
+    assert sorted(raw.tables["assessments"]["score"]) == [9, 28]

@@ -370,3 +370,23 @@ def test_a_card_that_is_a_link_out_of_the_folder_is_not_read(own, target):
     (own / "linked.yaml").symlink_to(target)
     with pytest.raises(MeasureError, match=r"linked\.yaml (is a link|cannot be read|is not there)"):
         al.load_registry(own)
+
+
+def test_the_card_that_new_hands_out_is_one(tmp_path):
+    """Each card of the page in a new study's folder opens as it stands there."""
+    al.new_study(tmp_path / "study")
+    folder = tmp_path / "study" / "measures"
+    page = (folder / "README.md").read_text(encoding="utf-8")
+    for text in re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL):
+        name = re.search(r"id: (\S+)", text)[1]
+        (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+    assert {"my-scale", "my-total"} <= set(al.load_registry(folder))
+    rule = re.search(r"or: (\{kind: prorate.*\})", page)[1]
+    text = text.replace("total: {low: 0, high: 80}", "range: {low: 0, high: 80}")
+    (folder / "my-total.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(MeasureError, match="four lines are enough"):
+        al.load_registry(folder)
+    scale = (folder / "my-scale.yaml").read_text(encoding="utf-8")
+    (folder / "my-total.yaml").unlink()
+    (folder / "my-scale.yaml").write_text(scale.replace("{kind: all_items}", rule), "utf-8")
+    assert al.load_registry(folder)["my-scale"].missing_rule.kind == "prorate"

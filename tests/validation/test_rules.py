@@ -781,3 +781,18 @@ def test_a_date_that_comes_along_is_no_range(tmp_path):
     (tmp_path / "study.yaml").write_text("name: s\nsources:\n- {file: a.csv, client_id: pid}\n")
     told = al.validate(tmp_path).issues
     assert told.loc[told["rule"] == "number_as_text", "column"].tolist() == ["income"]
+
+
+def test_a_value_is_told_with_all_its_digits(tmp_path):
+    """Whoever looks for it in the file, or names it under missing:, needs it as it stands."""
+    study = tmp_path / "study.yaml"
+    text = (
+        "name: s\nsources:\n  - {file: a.csv, client_id: pid, occasion: o, MISSING"
+        "measures: [{measure: phq-9, rater: client, score: phq}]}\n"
+    )
+    study.write_text(text.replace("MISSING", ""))
+    (tmp_path / "a.csv").write_text("pid,o,phq\n1,pre,-0.24854609370231628\n2,pre,9\n")
+    issue = al.validate(tmp_path).issues.iloc[0]
+    assert "The score -0.24854609370231628 is outside" in issue["message"]
+    study.write_text(text.replace("MISSING", "missing: [-0.24854609370231628], "))
+    assert al.validate(tmp_path).ok

@@ -56,6 +56,9 @@ def blocks_of(source: Source) -> list[Block]:
                     filled = source.frame[list(block.columns)].notna().any(axis=1).to_numpy()
                     mine = rows if rater in card.raters else rows & filled
                     blocks += [replace(block, spec=by, rows=mine)] if mine.any() else []
+    # 'bdi_{occasion}' also fits what 'bdi_s{session}' names more closely
+    named = {column for block in blocks if not block.slot[1] for column in block.columns}
+    blocks = [b for b in blocks if not b.slot[1] or b.spec.occasion or not named >= {*b.columns}]
     for block in blocks:
         source.used.update(block.columns)
         source.notes.times |= dict.fromkeys(block.columns, when_of(block.slot))

@@ -237,8 +237,8 @@ def _score_outside(table: str, card: Any, scale: str, rows: np.ndarray) -> Findi
         column="score",
         many=f"{{n}} scores are outside the range of '{card.name}' ({scale}), {low:g} to "
         f"{high:g}: {{values}}; they are treated as missing.",
-        hint="Correct the score; if the file's scores are made in another way (a sum for a mean), "
-        "say so in a card of your own.",
+        hint="Correct the score, or name it under missing: in study.yaml; if the file's scores are "
+        "made in another way (a sum for a mean), say so in a card of your own.",
         topic=card.name,
         blank=True,
     )

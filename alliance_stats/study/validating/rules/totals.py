@@ -93,7 +93,7 @@ def _all_differ(
     return Finding(
         table,
         f"{len(rows):,} of {len(given):,} totals of {name} differ from what the items "
-        f"give{how}; the first is {shown(given[0])} in the file and {shown(made[0])} by the items.",
+        f"give{how}; the first is {shown(given[0])} in the file and {made[0]:g} by the items.",
         rows,
         column="score",
         hint="The file's totals are made in another way: by another key, as a mean, or from "
@@ -108,8 +108,7 @@ def _some_differ(
     for row, here, there in zip(rows, given, made, strict=True):
         yield Finding(
             table,
-            f"The total {shown(here)} of {name} differs from {shown(there)}, which its items "
-            "add up to.",
+            f"The total {shown(here)} of {name} differs from {there:g}, which its items add up to.",
             np.array([row]),
             column="score",
             many=f"{{n}} totals of {name} differ from what their items add up to.",

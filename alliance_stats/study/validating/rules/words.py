@@ -23,7 +23,7 @@ def shown(value: Any) -> str:
         if np.isnan(number):
             return ""
         whole = number.is_integer() and abs(number) < 1e15
-        return str(int(number)) if whole else f"{number:g}"
+        return str(int(number)) if whole else str(number)
     text = " ".join(str(value).split()) if not str(value).isspace() else str(value)
     outer = str(value)
     if outer != text and outer.strip() == text:
