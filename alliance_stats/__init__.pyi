@@ -164,6 +164,10 @@ from .ruptures import recommend_rule as recommend_rule
 from .ruptures import rupture_multiverse as rupture_multiverse
 from .ruptures import rupture_rules as rupture_rules
 from .ruptures import summarise_codes as summarise_codes
+from .sharing import ClinicFile as ClinicFile
+from .sharing import CombinedFit as CombinedFit
+from .sharing import clinic_file as clinic_file
+from .sharing import combine_clinics as combine_clinics
 from .simulation import simulate_study as simulate_study
 from .study import Study as Study
 from .study import ValidationReport as ValidationReport

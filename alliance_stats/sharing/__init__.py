@@ -1,0 +1,13 @@
+"""Data that may not leave: what a clinic may send for a joint model, and how files are combined.
+
+`columns` reads a clinic's model; `sums` and `curve` are the two forms of its likelihood; `exposure`
+and `audit` say what these would tell of people, `ledger` what two files would tell together, and
+`shared_file` is what is sent. `clinics` adds the likelihoods up, `closed_design` makes a design of
+them, and `combine` a fit.
+"""
+
+from .clinic_file import ClinicFile, clinic_file
+from .combine import combine_clinics
+from .combined_fit import CombinedFit
+
+__all__ = ["ClinicFile", "CombinedFit", "clinic_file", "combine_clinics"]

@@ -1,0 +1,207 @@
+"""What a clinic's file tells, and whether it may leave: counts, shares, sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from ..core.disclosure import FEW_VALUES
+from ..errors import listing
+from ..multilevel.engine.batches import Array
+from ..multilevel.formula.terms import INTERCEPT
+from .columns import ClinicColumns
+from .exposure import Exposure
+from .sums import Sums
+
+MOST_TOLD = 0.5
+MIN_CLIENTS = 5
+BITS = 0.5
+"""Share of what there is to know of whole numbers that a file may tell, in bits."""
+SEARCHED = (8, 7, 6, 5, 4, 3, 2, 1, 0)
+"""Digits that are tried, in order, where nobody named them."""
+
+
+@dataclass(frozen=True)
+class Standard:
+    """How much a file may tell."""
+
+    min_clients: int = MIN_CLIENTS
+    most_told: float = MOST_TOLD
+
+    @property
+    def usual(self) -> bool:
+        """Whether it is at least as strict as the default."""
+        return self.min_clients >= MIN_CLIENTS and self.most_told <= MOST_TOLD
+
+
+USUAL = Standard()
+
+
+def clients_behind(columns: ClinicColumns) -> dict[str, int]:
+    """Return for each term how many clients have another value of it than most rows have."""
+    people, everybody = columns.people, len(np.unique(columns.people))
+    found = {INTERCEPT: everybody}
+    for name, column in zip(columns.names[1:], columns.arrays[1:], strict=True):
+        values, counts = np.unique(column, return_counts=True)
+        usual = values[counts.argmax()] if len(values) <= FEW_VALUES or 0.0 in values else None
+        held = column != (0.0 if 0.0 in values and len(values) > FEW_VALUES else usual)
+        found[name] = len(np.unique(people[held])) if usual is not None else everybody
+    return found
+
+
+def about_columns(columns: ClinicColumns, standard: Standard) -> Iterator[str]:
+    """Yield what single columns would tell of few clients, whatever the file's kind."""
+    least = standard.min_clients
+    people, everybody = columns.people, len(np.unique(columns.people))
+    if everybody < 2 * least:
+        yield f"There are only {everybody} clients; {2 * least} are the fewest."
+    for name, count in clients_behind(columns).items():
+        if 0 < count < least:
+            yield f"'{name}' is carried by {count} of {everybody} clients only."
+    yield from _small_cells(columns, people, least)
+    for name, column in zip(
+        (*columns.names[1:], columns.outcome), (*columns.arrays[1:], columns.values), strict=True
+    ):
+        squares = np.bincount(people, (column - column.mean()) ** 2)
+        if squares.sum() > 0 and squares.max() > standard.most_told * squares.sum():
+            yield (
+                f"One client makes up {100 * squares.max() / squares.sum():.0f} % of the spread of "
+                f"'{name}': an outlier, whose value could be computed from the sums."
+            )
+
+
+def _small_cells(columns: ClinicColumns, people: Array, least: int) -> Iterator[str]:
+    """Yield cells of two columns of few values that hold some clients, but few."""
+    masks: list[tuple[str, Array]] = []
+    for name, column in zip(columns.names[1:], columns.arrays[1:], strict=True):
+        values = np.unique(column)
+        if 1 < len(values) <= FEW_VALUES:
+            of_value = [np.bincount(people[column == v], minlength=people.max() + 1) > 0
+                        for v in values]
+            masks += [(f"{name} = {v:g}", m) for v, m in zip(values, of_value, strict=True)]
+    for name, mask in masks:
+        if 0 < mask.sum() < least:
+            yield f"Only {int(mask.sum())} clients have {name}."
+    for (one, first), (other, second) in combinations(masks, 2):
+        both = int((first & second).sum())
+        if 0 < both < least and min(first.sum(), second.sum()) >= least:
+            yield f"Only {both} clients have {one} and {other}, which cross-products count."
+
+
+def about_sums(columns: ClinicColumns, sums: Sums, standard: Standard) -> list[str]:
+    """Return what sums by number of sessions would tell of few; nothing where they may be sent."""
+    units, least = columns.grouping.units, standard.min_clients
+    size = np.bincount(units)
+    means = np.stack([np.bincount(units, c) / size for c in columns.scaled()[:-1]])
+    raw = np.stack([np.bincount(units, c) / size for c in columns.arrays])
+    found, name = [], columns.groups[0]
+    for n, m in zip(sums.sessions, sums.clients, strict=True):
+        here = size == n
+        rank = int(np.linalg.matrix_rank(means[:, here], tol=1e-8 * np.sqrt(m)))
+        if m < least * rank:
+            found.append(
+                f"{m:.0f} of '{name}' have {n:.0f} sessions, and the file would hold {rank} "
+                f"different sums over them: fewer than {least} behind each."
+            )
+            continue
+        for term, values in zip(columns.names[1:], raw[1:, here], strict=True):
+            kinds, counts = np.unique(values, return_counts=True)
+            if 1 < len(kinds) <= FEW_VALUES and counts.min() < least:
+                found.append(
+                    f"Among the {m:.0f} of '{name}' with {n:.0f} sessions only {counts.min()} have "
+                    f"one value of '{term}'."
+                )
+    return found
+
+
+def about_curve(exposure: Exposure, digits: int, standard: Standard) -> list[str]:
+    """Return what a curve of so many digits would tell of single people; nothing where it may go."""
+    found = []
+    for name, shares in exposure.shares(digits).items():
+        over = int((shares > standard.most_told).sum())
+        if over:
+            found.append(
+                f"A reader who knows everybody's number of sessions could compute "
+                f"{_share(standard.most_told)} or more of the mean of {over} of {len(shares)} of "
+                f"'{name}' (at most {100 * shares.max():.0f} %)."
+            )
+    for name, (told, there) in exposure.bits(digits, standard.min_clients).items():
+        if told > BITS * there and standard.most_told < 1.0:
+            found.append(
+                f"The sums of '{name}', in whole steps, could be searched for: {told:.0f} bits are "
+                f"told of {there:.0f} that there are."
+            )
+    return found
+
+
+def _share(value: float) -> str:
+    return {0.5: "half"}.get(value, f"{100 * value:.0f} %")
+
+
+def enough_sessions(sizes: Sequence[int] | Array, least: int, rank: int) -> int | None:
+    """Return to how many sessions a client must be cut so that equally many are held by enough."""
+    sizes = np.asarray(sizes)
+    for most in range(int(sizes.max()), 0, -1):
+        counts = np.bincount(np.minimum(sizes, most))
+        if (counts[counts > 0] >= least * rank).all():
+            return most
+    return None
+
+
+def told(
+    columns: ClinicColumns,
+    exposure: Exposure | None,
+    digits: int | None,
+    standard: Standard,
+    earlier: int,
+    cost: dict[str, float],
+) -> dict[str, Any]:
+    """Return the page "what this file tells": numbers for a person to read."""
+    behind = clients_behind(columns)
+    counts = dict(zip(columns.groups, columns.grouping.sizes, strict=True))
+    whole = ", ".join(f"{size} groups of {name}" for name, size in counts.items())
+    said = [
+        f"Sums over {columns.n} rows of {len(np.unique(columns.people))} clients ({whole}).",
+        f"Numbers that could be read: means, spreads and correlations of {listing(columns.names[1:])}"
+        f" and {columns.outcome} in the clinic, counts of categories, how many clients had how "
+        "many sessions.",
+        "It holds no row, no id, no date, and no value of one person.",
+    ]
+    found: dict[str, Any] = {"clients behind each term": behind}
+    if exposure is None or digits is None:
+        said.append(
+            f"Every number that is about clients with equally many sessions is about at least "
+            f"{standard.min_clients} of them for each different sum."
+        )
+    else:
+        shares = exposure.shares(digits)
+        most = {name: round(float(of.max()), 3) for name, of in shares.items()}
+        mean = {name: round(float(of.mean()), 3) for name, of in shares.items()}
+        knowing = exposure.knowing_predictors(digits)
+        said.append(
+            "Someone who knew everybody's number of sessions could compute at most "
+            f"{100 * max(most.values()):.0f} % of the variance of one person's mean (on average "
+            f"{100 * max(mean.values()):.0f} %); someone who also knew every predictor of "
+            f"everybody exactly, on average {100 * knowing.mean():.0f} %."
+        )
+        said.append(
+            f"Numbers are rounded to {digits} decimals. In this clinic's own fit that moves "
+            f"coefficients by about {cost['standard_errors']:.2g} of their standard errors and the "
+            f"deviance by about {cost['deviance']:.2g}."
+        )
+        found["share of a person's mean that could be computed, at most"] = most
+        found["share of a person's mean that could be computed, on average"] = mean
+        found["the same for one who knows all predictors, on average"] = round(
+            float(knowing.mean()), 3
+        )
+        found["bits told of whole numbers, and bits there are"] = {
+            name: [round(t, 1), round(h, 1)] for name, (t, h) in exposure.bits(digits, standard.min_clients).items()
+        }
+    if earlier:
+        said.append(f"{earlier} other files about these clients were written before.")
+    found["settings"] = {"min_clients": standard.min_clients, "most_told": standard.most_told}
+    return {"in words": said} | found

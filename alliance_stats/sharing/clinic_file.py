@@ -1,0 +1,349 @@
+"""What a clinic may send for a joint model: the file, its audit, or why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from os import PathLike
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from ..core.arguments import checked_choice, flag, share, whole
+from ..core.disclosure import WithheldError
+from ..core.display.page import Block
+from ..core.outputs import keep_inputs, write_whole
+from ..core.results import Result
+from ..errors import DesignError
+from ..inference.rows import tidy_rows
+from ..multilevel.engine.batches import Array
+from . import audit
+from .audit import MIN_CLIENTS, MOST_TOLD, SEARCHED, USUAL, Standard
+from .columns import ClinicColumns, read_columns
+from .curve import Axis, Curve, fit_curve
+from .exposure import USUAL_ABOVE, USUAL_RATIO, Exposure
+from .ledger import Entry, Ledger, fingerprint, today
+from .rounding import moved_by
+from .shared_file import SharedFile
+from .sums import Sums, sums_of
+
+Kind = Literal["auto", "sums", "curve"]
+RATIOS = ((0.05, 5.0), (0.0, 1.0))
+"""From where to where a curve knows the variance of the lowest groups over that of residuals (an
+ICC of .05 to .83), and that of groups above them."""
+USUAL_RATIOS = (USUAL_RATIO, USUAL_ABOVE)
+MOST_DIGITS = 12
+
+
+@dataclass(frozen=True)
+class ClinicFile(Result):
+    """What a clinic sends for a joint model, and what it tells.
+
+    Attributes
+    ----------
+    path
+        Where the file is; None where only the audit was asked for.
+    file
+        What it holds.
+    findings
+        What the file tells beyond the default standard; empty under the defaults.
+    """
+
+    path: Path | None
+    file: SharedFile
+    findings: tuple[str, ...] = ()
+
+    title = "What this file tells"
+
+    @property
+    def messages(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The audit in sentences, and what goes beyond the default standard."""
+        return (*self.file.tells["in words"], *self.findings)
+
+    @property
+    def kind(self) -> str:
+        """``sums``, exact, or ``curve``, rounded to `digits`."""
+        return self.file.kind
+
+    @property
+    def digits(self) -> int | None:
+        """To which decimal a curve is rounded."""
+        return self.file.digits
+
+    def tidy(self) -> pd.DataFrame:
+        """Return a row a number of the audit: clients behind each term, shares of a person's mean.
+
+        The rows' names begin with ``clients behind`` or ``share of``.
+        """
+        tells = self.file.tells
+        rows = {f"clients behind {k}": v for k, v in tells["clients behind each term"].items()}
+        most = tells.get("share of a person's mean that could be computed, at most", {})
+        rows |= {f"share of one {name}'s mean, at most": v for name, v in most.items()}
+        return tidy_rows(list(rows), np.array(list(rows.values()), dtype=float))
+
+    def glance(self) -> pd.DataFrame:
+        """Return one row: clinic, kind, digits, rows and groups."""
+        numbers = {f"n_{k}": v for k, v in self.file.numbers.items() if k in self.file.model["groups"]}
+        row = {"clinic": self.file.clinic, "kind": self.kind, "digits": self.digits}
+        return pd.DataFrame([row | {"nobs": self.file.numbers["rows"]} | numbers])
+
+    def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
+        """Return what was written, and the numbers of the audit."""
+        where = "Nothing was written." if self.path is None else f"Written to {self.path}."
+        how = "exact sums" if self.digits is None else f"a curve rounded to {self.digits} decimals"
+        return [f"{where} {self.file.model['formula']}: {how}.", *super().shown(labels)]
+
+
+def clinic_file(
+    formula: str,
+    data: pd.DataFrame,
+    path: str | PathLike[str] | None,
+    *,
+    min_clients: int = MIN_CLIENTS,
+    clinic: str | None = None,
+    categories: Mapping[str, Sequence[str]] | None = None,
+    units: Mapping[str, str] | None = None,
+    kind: Kind = "auto",
+    digits: int | None = None,
+    ratios: Mapping[str, tuple[float, float]] | None = None,
+    most_told: float = MOST_TOLD,
+    reviewed: bool = False,
+    ledger: str | PathLike[str] | None = None,
+) -> ClinicFile:
+    """Write what a clinic may send for a joint multilevel model: sums, no rows; or say why not.
+
+    The person who puts the clinics together reads the files by `combine_clinics`. The file is JSON
+    that a data protection officer can read, and opens with what it tells.
+
+    Parameters
+    ----------
+    formula
+        The model all clinics agreed on, with an intercept and with one or two random terms without
+        correlations: ``(1 | client_id)``, ``(1 | client_id) + (1 | therapist_id)``,
+        ``(1 + x || client_id)``. Functions that learn from rows (``scale``, ``poly``) are refused.
+    data
+        The clinic's rows, one a session.
+    path
+        Where the file goes; None to see the audit only.
+    min_clients
+        The fewest clients that a number may be about.
+    clinic
+        The clinic's name in the joint model; by default that of the file.
+    categories
+        For columns of words all categories, the reference first, as all clinics agreed:
+        ``{"condition": ["CBT", "PDT"]}``, those this clinic has nobody in included.
+    units
+        In which unit columns are, in words; combining compares them.
+    kind
+        ``"sums"``: for two levels, sums by number of sessions, exact; needs many clients with
+        equally many sessions. ``"curve"``: the likelihood over a range of variance ratios,
+        rounded. ``"auto"``: sums where they may be sent, else a curve.
+    digits
+        To which decimal a curve is rounded (in units near each column's SD); by default as many,
+        up to 8, as the audit allows. Eight give the deviance to about 1e-6.
+    ratios
+        For a curve by group the least and largest variance of its intercepts relative to the
+        residual one; by default 0.05 to 5 for the lowest groups, 0 to 1 above. Slopes go from none
+        to the largest, by what they add to a row on average. A wide range tells more.
+    most_told
+        The largest share of the variance of one person's mean that somebody who knows all numbers
+        of sessions may be able to compute; also of a column's spread that one client may make up.
+    reviewed
+        With settings looser than the defaults: whoever answers for the data has read what the
+        file tells, and lets it go. Without it nothing is written then.
+    ledger
+        The folder beside whose data the ledger of sent files lies; by default that of `path`.
+
+    Returns
+    -------
+    ClinicFile
+        Shows the audit; ``.findings`` is what goes beyond the defaults.
+
+    Raises
+    ------
+    WithheldError
+        Where the file would tell of too few people, with the reasons and what helps. It is a
+        `DesignError`.
+    DesignError, ColumnError, FormulaError
+        Where the model cannot be shared by one file, or the rows do not carry it.
+
+    Notes
+    -----
+    Three-level curves tell much of therapists, who are few: with the defaults a clinic needs on the
+    order of a hundred of them. The page "Data that may not leave" says which attacks were tried.
+
+    Examples
+    --------
+    >>> import alliance_stats as al, numpy as np, pandas as pd
+    >>> rng = np.random.default_rng(1)
+    >>> client = np.repeat(np.arange(40), 8)
+    >>> data = pd.DataFrame({"client_id": client, "session": np.tile(np.arange(8.0), 40)})
+    >>> data["distress"] = 20 - data.session + rng.normal(0, 3, 40)[client] + rng.normal(0, 2, 320)
+    >>> found = al.clinic_file("distress ~ session + (1 | client_id)", data, None)
+    >>> found.kind, found.path is None
+    ('sums', True)
+    """
+    standard = Standard(whole(min_clients, "min_clients", 1), _told_share(most_told))
+    checked_choice("kind", kind, ("auto", "sums", "curve"))
+    if digits is not None:
+        digits = whole(digits, "digits", 0, MOST_DIGITS)
+    columns = read_columns(formula, data, categories or {})
+    _check_units(columns, units or {})
+    axes = _axes(columns, ratios or {})
+    book = _book(path, ledger)
+    people = book.people(columns)
+    body, exposure, digits, why = _body(columns, axes, kind, digits, standard)
+    usual = [max(axis.low, min(at, axis.high)) for axis, at in zip(axes, USUAL_RATIOS, strict=False)]
+    cross = body.contribution(usual, 0).cross
+    cost = moved_by([(body, digits)], cross, columns.n - len(columns.names))
+    file = SharedFile(
+        clinic=_name(clinic, path),
+        model=_model(columns, units or {}),
+        numbers={"rows": columns.n, "rows left out": columns.left_out}
+        | dict(zip(columns.groups, map(int, columns.grouping.sizes), strict=True)),
+        tells=audit.told(columns, exposure, digits, standard, book.earlier(people), cost),
+        shift=columns.shift,
+        unit=columns.unit,
+        body=body,
+        digits=digits,
+        version=version("alliance-stats"),
+    )
+    print_of = fingerprint(file.content()[file.kind])
+    model = columns.formula.text, columns.outcome
+    against = [
+        *audit.about_columns(columns, standard),
+        *why,
+        *book.forbids(*model, print_of, people, standard.min_clients),
+    ]
+    if against:
+        raise WithheldError(_refusal(against, columns, standard))
+    findings = () if standard.usual else tuple(_beyond(columns, body, exposure, digits))
+    if path is None:
+        return ClinicFile(None, file, findings)
+    if findings and not flag(reviewed, "reviewed"):
+        raise WithheldError(
+            "Nothing was written yet: with these settings the file tells more than the defaults "
+            f"allow. {' '.join(findings)} If whoever answers for the data lets it go, call again "
+            "with reviewed=True."
+        )
+    keep_inputs(path, Path(ledger) if ledger is not None else None)
+    written = Path(write_whole(path, file.written(), what="the clinic's file"))
+    book.write(Entry(today(), *model, print_of, str(written), people))
+    return ClinicFile(written, replace(file, path=str(written)), findings)
+
+
+def _told_share(value: float) -> float:
+    return 1.0 if value == 1 else share(value, "most_told")
+
+
+def _body(
+    columns: ClinicColumns,
+    axes: tuple[Axis, ...],
+    kind: Kind,
+    digits: int | None,
+    standard: Standard,
+) -> tuple[Sums | Curve, Exposure | None, int | None, list[str]]:
+    """Return the likelihood in the most exact form that may go, and what speaks against it."""
+    two_levels = len(axes) == 1
+    if kind == "sums" and not two_levels:
+        raise DesignError("Sums by number of sessions are for (1 | client_id) alone: kind='curve'.")
+    if two_levels and kind != "curve":
+        sums = sums_of(columns.scaled(), columns.grouping)
+        against = audit.about_sums(columns, sums, standard)
+        if not against or kind == "sums":
+            return sums, None, None, against
+    exposure = Exposure.of(columns, axes)
+    for tried in SEARCHED if digits is None else (digits,):
+        against = audit.about_curve(exposure, tried, standard)
+        if not against:
+            break
+    partition = columns.partition()
+    used = [*range(len(columns.names)), len(columns.names) + len(columns.further)]
+
+    def evaluate(at: Sequence[float]):  # type: ignore[no-untyped-def]
+        it = iter(at)
+        D = [np.diag([next(it) for _ in level.columns]) for level in columns.levels]
+        found = partition.contribution(columns.levels, D)
+        return replace(found, cross=found.cross[np.ix_(used, used)])
+
+    return fit_curve(evaluate, axes, tried).rounded(tried), exposure, tried, against
+
+
+def _beyond(
+    columns: ClinicColumns, body: Sums | Curve, exposure: Exposure | None, digits: int | None
+) -> list[str]:
+    """Return what the default standard would have refused."""
+    found = list(audit.about_columns(columns, USUAL))
+    if isinstance(body, Sums):
+        return found + audit.about_sums(columns, body, USUAL)
+    assert exposure is not None
+    assert digits is not None
+    return found + audit.about_curve(exposure, digits, USUAL)
+
+
+def _refusal(against: Sequence[str], columns: ClinicColumns, standard: Standard) -> str:
+    shown = " ".join(against[:4])
+    more = f" And {len(against) - 4} more reasons." if len(against) > 4 else ""
+    sizes: Array = np.bincount(columns.grouping.units)
+    cut = audit.enough_sessions(sizes, standard.min_clients, len(columns.names))
+    ways = ["leave terms out", "put rare categories together"]
+    if len(columns.groups) > 1:
+        ways.append(f"leave (1 | {columns.groups[-1]}) out, as therapists are few")
+    if cut is not None and cut < sizes.max():
+        ways.append(f"keep the first {cut} sessions of each client")
+    return f"Nothing was written: the file would tell of single people. {shown}{more} What helps: {'; '.join(ways)}."
+
+
+def _axes(columns: ClinicColumns, ratios: Mapping[str, tuple[float, float]]) -> tuple[Axis, ...]:
+    unknown = [name for name in ratios if name not in columns.groups]
+    if unknown:
+        raise DesignError(f"ratios= names '{unknown[0]}', which is no group of the model.")
+    partition, found = columns.partition(), []
+    for number, (group, level) in enumerate(zip(columns.groups, columns.levels, strict=True)):
+        low, high = ratios.get(group, RATIOS[min(number, 1)])
+        if not 0.0 <= low < high < float("inf"):
+            raise DesignError(f"ratios of '{group}' must go from zero or more to more than that.")
+        cross = partition.of_level(number)
+        for place in level.columns:
+            size = float(cross[place, place].max())
+            if place == 0:
+                found.append(Axis(low, high, 0.5 / size))
+            else:  # a slope: its variance in a row is what is compared, and may be none
+                square = float(cross[place, place].sum()) / columns.n
+                found.append(Axis(0.0, high / square, 0.5 / size))
+    return tuple(found)
+
+
+def _check_units(columns: ClinicColumns, units: Mapping[str, str]) -> None:
+    known = {*columns.names, columns.outcome, *columns.formula.columns}
+    wrong = [name for name in units if name not in known]
+    if wrong:
+        raise DesignError(f"units= names '{wrong[0]}', which the model does not use.")
+
+
+def _model(columns: ClinicColumns, units: Mapping[str, str]) -> dict[str, object]:
+    return {
+        "formula": columns.formula.text,
+        "outcome": columns.outcome,
+        "terms": list(columns.names),
+        "groups": list(columns.groups),
+        "effects": [list(of) for of in columns.effects],
+        "categories": columns.categories,
+        "units": {name: str(word) for name, word in units.items()},
+    }
+
+
+def _name(clinic: str | None, path: str | PathLike[str] | None) -> str:
+    if clinic is None:
+        return Path(path).stem if path is not None else "clinic"
+    if not isinstance(clinic, str) or not clinic.strip() or len(clinic) > 100:
+        raise DesignError("clinic= is the clinic's name, a text of up to 100 characters.")
+    return clinic.strip()
+
+
+def _book(path: str | PathLike[str] | None, ledger: str | PathLike[str] | None) -> Ledger:
+    folder = ledger if ledger is not None else Path(path).parent if path is not None else Path()
+    return Ledger.beside(folder)

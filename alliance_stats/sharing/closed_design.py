@@ -1,0 +1,243 @@
+"""A design without rows: what the files of several clinics tell of their joint model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from ..errors import DesignError, listing
+from ..multilevel.engine.basis import DEPENDENT, share_left
+from ..multilevel.engine.batches import Array
+from ..multilevel.engine.blocks import Effects
+from ..multilevel.engine.design import Design
+from ..multilevel.engine.grouping import Grouping
+from ..multilevel.engine.likelihood import Level
+from ..multilevel.formula.model_formula import parse_formula
+from ..multilevel.formula.terms import INTERCEPT, Columns
+from .clinics import Clinic, Clinics
+from .curve import Curve
+from .shared_file import SharedFile
+
+CLINIC = "clinic"
+NOBODY: Array = np.zeros(0)
+Between = Literal["shared", "fixed", "random"]
+EDGE = 1.02  # how near to the end of a range a search that wants to go on may stop
+
+
+@dataclass(frozen=True)
+class ClosedDesign(Design):
+    """Columns, levels and likelihood of a joint model; its columns have no rows.
+
+    Attributes
+    ----------
+    files
+        What the clinics sent.
+    """
+
+    files: tuple[SharedFile, ...] = ()
+
+    @property
+    def n(self) -> int:
+        """Number of rows in all clinics."""
+        return sum(file.numbers["rows"] for file in self.files)
+
+    def same_rows(self, other: Design) -> bool:
+        """Say whether the files are of the same clinics, rows and outcome, as far as they tell."""
+        return isinstance(other, ClosedDesign) and self._rows == other._rows
+
+    @property
+    def _rows(self) -> list[tuple[object, ...]]:
+        return sorted(
+            (f.clinic, f.numbers["rows"], f.model["outcome"], f.shift[-1], f.unit[-1])
+            for f in self.files
+        )
+
+
+def closed_design(files: Sequence[SharedFile], clinic: Between) -> ClosedDesign:
+    """Put the files of clinics together as one design.
+
+    Raises
+    ------
+    DesignError
+        Where the clinics together do not carry the model.
+    """
+    model, names = files[0].model, [file.clinic for file in files]
+    terms, further = list(model["terms"]), _further(model["effects"])
+    extra = [f"{CLINIC}[T.{name}]" for name in names[1:]] if clinic == "fixed" else []
+    fixed_names = [*terms, *extra]
+    rows = np.array([file.numbers["rows"] for file in files], dtype=float)
+    shift = rows @ np.stack([file.shift for file in files]) / rows.sum()
+    unit = np.stack([file.unit for file in files]).max(axis=0)
+    shift[0], unit[0] = 0.0, 1.0
+    parts = tuple(
+        Clinic(file.body, _turn(file, shift, unit, len(extra), at - 1, len(further)))
+        for at, file in enumerate(files)
+    )
+    clinics = Clinics(parts, clinic == "random")
+    kept, dropped = _independent(clinics, len(fixed_names))
+    p, k = len(fixed_names), len(fixed_names) + len(further) + 1
+    levels, effects = _levels(model["effects"], p)
+    groups = list(model["groups"])
+    if clinic == "random":
+        levels, effects = [*levels, Level((0,), (1,))], [*effects, Effects((INTERCEPT,), (), np.eye(1))]
+        groups.append(CLINIC)
+    basis = np.eye(p)
+    basis[0, 1 : len(terms)] = shift[1:-1]
+    scale = np.array([*unit[:-1], *np.ones(len(extra) + len(further)), unit[-1]])
+    return ClosedDesign(
+        formula=parse_formula(_formula(model["formula"], clinic)),
+        outcome=model["outcome"],
+        columns=(NOBODY,) * k,
+        fixed=tuple(kept),
+        fixed_names=tuple(fixed_names[i] for i in kept),
+        fixed_terms=Columns((), (), lambda table: ()),
+        fixed_basis=basis[np.ix_(kept, kept)],
+        outcome_shift=float(shift[-1]),
+        dropped=tuple(fixed_names[i] for i in dropped),
+        levels=tuple(levels),
+        effects=tuple(effects),
+        grouping=_grouping(groups, files, clinic),
+        terms=(),
+        weights=None,
+        scale=scale,
+        partition=clinics,  # type: ignore[arg-type]  # what is asked of it is the contribution
+        frame=pd.DataFrame(),
+        missing={},
+        rows_dropped=sum(file.numbers["rows left out"] for file in files),
+        notes=_notes(files, [fixed_names[i] for i in dropped]),
+        files=tuple(files),
+    )
+
+
+def _further(effects: Sequence[Sequence[str]]) -> list[str]:
+    """Return the random slopes, each once, as `ClinicColumns` orders them."""
+    return list(dict.fromkeys(e for of in effects for e in of if e != INTERCEPT))
+
+
+def _levels(effects: Sequence[Sequence[str]], p: int) -> tuple[list[Level], list[Effects]]:
+    places = {INTERCEPT: 0} | {name: p + i for i, name in enumerate(_further(effects))}
+    levels = [Level(tuple(places[e] for e in of), (1,) * len(of)) for of in effects]
+    return levels, [Effects(tuple(of), (), np.eye(len(of))) for of in effects]
+
+
+def _turn(
+    file: SharedFile, shift: Array, unit: Array, extra: int, own: int, further: int
+) -> Array:
+    """Return the matrix from a file's columns to the joint ones.
+
+    `own` is the place of the clinic's own intercept among the `extra` ones, if it has one.
+    """
+    size = len(file.shift)
+    found = np.zeros((size, size + extra + further))
+    joint = [*range(size - 1), found.shape[1] - 1]
+    for i, place in enumerate(joint):
+        found[i, place] = file.unit[i] / unit[i]
+        if i:
+            found[0, place] += (file.shift[i] - shift[i]) / unit[i]
+    if extra and own >= 0:
+        found[0, size - 1 + own] = 1.0
+    return found
+
+
+def _independent(clinics: Clinics, p: int) -> tuple[list[int], list[int]]:
+    """Return which columns of X stay, judged by those before them, and which do not."""
+    cross = clinics.totals[:p, :p]
+    size = np.sqrt(np.diag(cross))
+    scaled = cross / np.outer(*(np.where(size > 0, size, 1.0),) * 2)
+    kept: list[int] = []
+    for i in range(p):
+        if size[i] > 0 and share_left(scaled, kept, i) > DEPENDENT:
+            kept.append(i)
+    return kept, [i for i in range(p) if i not in kept]
+
+
+def _formula(text: str, clinic: Between) -> str:
+    return text + {"shared": "", "fixed": f" + {CLINIC}", "random": f" + (1 | {CLINIC})"}[clinic]
+
+
+def _grouping(groups: list[str], files: Sequence[SharedFile], clinic: Between) -> Grouping:
+    """Return the groups by number; who they are no file says."""
+    own = groups[:-1] if clinic == "random" else groups
+    sizes = [sum(file.numbers[name] for file in files) for name in own]
+    labels = [pd.RangeIndex(size) for size in sizes]
+    if clinic == "random":
+        labels.append(pd.Index([file.clinic for file in files]))
+    none = np.zeros(0, dtype=np.intp)
+    parents = tuple(none for _ in labels[1:])
+    return Grouping(
+        tuple(groups), tuple((name,) for name in groups), tuple(labels), parents, none, none
+    )
+
+
+def _notes(files: Sequence[SharedFile], dropped: Sequence[str]) -> tuple[str, ...]:
+    sizes = ", ".join(f"{file.clinic} {file.numbers['rows']:,} rows" for file in files)
+    found = [f"Fitted to the files of {len(files)} clinics ({sizes}); no rows were seen."]
+    left = sum(file.numbers["rows left out"] for file in files)
+    if left:
+        found.append(f"{left:,} rows were left out by the clinics for missing values.")
+    if dropped:
+        found.append(
+            f"{listing(dropped)}: a combination of the terms before it in the clinics together, "
+            "and left out."
+        )
+    versions = sorted({file.version for file in files})
+    if len(versions) > 1:
+        found.append(f"The files were written by different releases: {listing(versions)}.")
+    return tuple(found)
+
+
+def usable(design: ClosedDesign) -> list[tuple[float, float]]:
+    """Return the range of each variance ratio that every file knows."""
+    found = []
+    for at in range(design.files[0].body.ratios):
+        axes = [file.body.axes[at] for file in design.files if isinstance(file.body, Curve)]
+        low = max((axis.low for axis in axes), default=0.0)
+        found.append((low, min((axis.high for axis in axes), default=np.inf)))
+    return found
+
+
+def start_in(design: ClosedDesign) -> Array:
+    """Return a start of the search that every file knows.
+
+    Raises
+    ------
+    DesignError
+        Where the ranges of two files have nothing in common.
+    """
+    inside = []
+    for (low, high), (group, effect) in zip(usable(design), design.files[0].effects, strict=True):
+        if not low < high:
+            raise DesignError(
+                f"The files know the variance of '{effect}' for '{group}' over ranges that have "
+                "nothing in common: agree on ratios= and ask for them again."
+            )
+        inside.append(min(1.0, max(high / 4.0, 2.0 * low)) if high < np.inf else 1.0)
+    own = design.partition.random  # type: ignore[attr-defined]  # clinics as a level of their own
+    return np.sqrt([*inside, *([0.1] if own else [])])
+
+
+def check_ratios(design: ClosedDesign, ratios: Sequence[float]) -> None:
+    """Refuse an estimate at the end of what the files know.
+
+    Raises
+    ------
+    DesignError
+        Where a clinic's curve ends at the estimate, or before it.
+    """
+    effects = design.files[0].effects
+    for (low, high), ratio, (group, effect) in zip(
+        usable(design), ratios, effects, strict=False
+    ):
+        below = low > 0.0 and ratio < EDGE * low
+        if below or ratio > high / EDGE:
+            ask = (low / 10.0, high) if below else (low, 10.0 * high)
+            raise DesignError(
+                f"The variance of '{effect}' for '{group}', over that of the residuals, lies "
+                f"{'below' if below else 'above'} {low if below else high:.3g}, where the files of "
+                f"the clinics end. Ask each clinic for a file with ratios={{'{group}': "
+                f"({ask[0]:.3g}, {ask[1]:.3g})}}."
+            )

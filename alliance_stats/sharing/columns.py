@@ -1,0 +1,268 @@
+"""The columns of a clinic's model, as every clinic of the joint model has them.
+
+A joint model needs one meaning of each column in all clinics: the same terms, the same categories
+with the same reference, nothing computed from the rows of one clinic (a mean, knots). Columns are
+sent in whole: what is dependent or empty in one clinic need not be so in all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ..core.people import CLIENT, refuse_ids
+from ..errors import ColumnError, DesignError, listing
+from ..multilevel.checks import check_frame, check_numbers, check_rows_left, check_sizes
+from ..multilevel.engine.batches import Array
+from ..multilevel.engine.blocks import Pool, random_columns
+from ..multilevel.engine.crossproducts import cross_products
+from ..multilevel.engine.grouping import Grouping, arrange, factorise
+from ..multilevel.engine.likelihood import Level, Partition
+from ..multilevel.formula.model_formula import Formula, RandomTerm, parse_formula
+from ..multilevel.formula.table import Table
+from ..multilevel.formula.terms import INTERCEPT, build, complete_rows, response
+from ..multilevel.formula.tree import Call
+
+ROW_BY_ROW = frozenset(
+    "I log log2 log10 log1p exp expm1 sqrt abs sign sin cos tanh floor ceiling round pmin pmax"
+    .split()
+)
+"""Functions whose value in a row follows from that row alone."""
+MOST_RATIOS = 2
+ROUNDS = (
+    "A file can hold the likelihood for every value of one or two variance ratios. Correlated "
+    "random slopes, more random terms and outcomes that are no measurements would take several "
+    "rounds of mail, which are not built: keep to random terms such as (1 | client_id) + "
+    "(1 | therapist_id), or (1 + x || client_id)."
+)
+
+
+@dataclass(frozen=True)
+class ClinicColumns:
+    """The rows of one clinic, as the likelihood sees them.
+
+    Attributes
+    ----------
+    names, arrays
+        The columns of X as they are, the intercept first; none is left out.
+    outcome, values
+        The outcome's name and values.
+    shift, unit
+        What is taken off each column (X, then the outcome) and what it is divided by in the file.
+    groups, effects
+        The levels of the random terms, the lowest first, and the effects of each.
+    further
+        Columns of random slopes in their own units, which come between X and the outcome.
+    """
+
+    formula: Formula
+    names: tuple[str, ...]
+    arrays: tuple[Array, ...]
+    outcome: str
+    values: Array
+    shift: Array
+    unit: Array
+    grouping: Grouping
+    levels: tuple[Level, ...]
+    effects: tuple[tuple[str, ...], ...]
+    further: tuple[Array, ...]
+    categories: dict[str, list[str]]
+    frame: pd.DataFrame
+    left_out: int
+
+    @property
+    def n(self) -> int:
+        """Number of rows used."""
+        return len(self.values)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The names of the levels, the lowest first."""
+        return self.grouping.names
+
+    @property
+    def people(self) -> Array:
+        """The client of each row: numbers, whichever level clients are."""
+        if CLIENT in self.frame.columns:
+            return pd.factorize(self.frame[CLIENT])[0]
+        return self.grouping.of_rows(0)
+
+    def scaled(self) -> list[Array]:
+        """Return the columns of X and the outcome as the file has them."""
+        columns = (*self.arrays, self.values)
+        return [(c - s) / u for c, s, u in zip(columns, self.shift, self.unit, strict=True)]
+
+    def partition(self) -> Partition:
+        """Return the cross-products of each lowest unit: X, slopes, outcome."""
+        *X, y = self.scaled()
+        cross = cross_products((*X, *self.further, y), None, self.grouping, 0)
+        return Partition(cross, self.grouping.starts)
+
+
+def read_columns(
+    formula: str, data: pd.DataFrame, categories: Mapping[str, Sequence[str]]
+) -> ClinicColumns:
+    """Read the columns of a model from a clinic's rows.
+
+    Raises
+    ------
+    FormulaError, ColumnError, DesignError
+        Where the model or the rows are such that nothing can be shared.
+    """
+    parsed = parse_formula(formula).over(data.columns)
+    _check_formula(parsed)
+    check_frame(parsed, data)
+    data = _with_categories(parsed, data, categories)
+    refuse_ids(data, parsed.fixed.bare_columns() if parsed.fixed else ())
+    table, _, missing = complete_rows(parsed.columns, data)
+    check_rows_left(missing, len(table), len(data))
+    known = _categories(parsed, table.frame)
+    outcome, y = response(parsed, table)
+    names, arrays = _fixed(parsed, table, known)
+    grouping, terms = _groups(parsed, table)
+    pool = Pool(len(table))
+    pool.place(INTERCEPT, np.ones(len(table)))
+    levels, effects = random_columns(terms, table, pool)
+    _check_levels(grouping, levels)
+    check_numbers((*names, *pool.names, outcome), (*arrays, *pool.arrays, y), table.frame.index)
+    check_sizes(len(names), y, outcome, grouping, levels, measured=True)
+    further = tuple(pool.arrays[1:])
+    places = {0: 0} | {i: len(names) + i - 1 for i in range(1, len(pool.arrays))}
+    levels = tuple(Level(tuple(places[c] for c in lv.columns), lv.blocks) for lv in levels)
+    shift, unit = zip(*(_place(column) for column in (*arrays, y)), strict=True)
+    return ClinicColumns(
+        parsed,
+        names,
+        arrays,
+        outcome,
+        y,
+        np.array([0.0, *shift[1:]]),
+        np.array([1.0, *unit[1:]]),
+        grouping,
+        levels,
+        tuple(of.names for of in effects),
+        further,
+        known,
+        table.frame,
+        len(data) - len(table),
+    )
+
+
+def _check_formula(parsed: Formula) -> None:
+    fixed = parsed.fixed
+    if fixed is not None and not fixed.expansion.intercept:
+        raise DesignError("A joint model needs an intercept: leave '0 +' out of the fixed part.")
+    if not parsed.random:
+        raise DesignError("A joint multilevel model needs a random term such as (1 | client_id).")
+    parts = [parsed.response, *filter(None, [fixed]), *(term.part for term in parsed.random)]
+    if any(part.has_dot for part in parts):
+        raise DesignError("Name each predictor: '.' may stand for other columns in each clinic.")
+    for node in (node for part in parts for node in part.tree.walk()):
+        if isinstance(node, Call) and node.function not in ROW_BY_ROW:
+            raise DesignError(
+                f"{node.function}() may be computed from the rows of one clinic, and would mean "
+                "something else in each. Write numbers that all clinics agree on, such as "
+                "I((x - 20) / 5); name the categories of a column by categories=."
+            )
+    if any(term.multiple for term in parsed.random):
+        raise DesignError(f"Groups that share a row cannot be shared between clinics. {ROUNDS}")
+
+
+def _check_levels(grouping: Grouping, levels: Sequence[Level]) -> None:
+    if grouping.kind != "nested":
+        raise DesignError(
+            f"The groups {listing(grouping.names)} cross in these rows, and a file holds nested "
+            "groups only: keep each client under one therapist, or leave a term out."
+        )
+    sizes = [size for level in levels for size in level.blocks]
+    if max(sizes) > 1 or len(sizes) > MOST_RATIOS:
+        raise DesignError(ROUNDS)
+
+
+def _with_categories(
+    parsed: Formula, data: pd.DataFrame, categories: Mapping[str, Sequence[str]]
+) -> pd.DataFrame:
+    """Return the data with the categories that all clinics agreed on."""
+    for name, words in categories.items():
+        if name not in parsed.columns:
+            raise ColumnError(f"categories= names '{name}', which the formula does not use.")
+        words = [str(word) for word in words]
+        if len(set(words)) != len(words) or len(words) < 2:
+            raise ColumnError(f"The categories of '{name}' must be two different words or more.")
+        held = data[name].astype(object).where(data[name].notna())
+        unknown = sorted({str(v) for v in held.dropna()} - set(words))
+        if unknown:
+            raise ColumnError(
+                f"'{name}' holds {listing(unknown)}, and the categories agreed on are "
+                f"{listing(words)}. Recode the column, or agree on more."
+            )
+        coded = pd.Categorical(held.map(str, na_action="ignore"), categories=words)
+        data = data.assign(**{name: coded})
+    return data
+
+
+def _categories(parsed: Formula, frame: pd.DataFrame) -> dict[str, list[str]]:
+    """Return the categories of each column of words in the fixed part, the reference first."""
+    table = Table(frame)
+    grouping = {name for term in parsed.random for name in term.group}
+    fixed = parsed.fixed.columns if parsed.fixed else ()
+    found = {}
+    for name in fixed:
+        if name in grouping or table.is_number(name):
+            continue
+        column = frame[name]
+        if not isinstance(column.dtype, pd.CategoricalDtype):
+            column = column.astype("category")
+        found[name] = [str(word) for word in column.cat.categories]
+    return found
+
+
+def _fixed(
+    parsed: Formula, table: Table, categories: Mapping[str, Sequence[str]]
+) -> tuple[tuple[str, ...], tuple[Array, ...]]:
+    """Return X with a column for every category agreed on, held by a row of this clinic or not.
+
+    A row with each category is put below while the columns are made, and taken off again.
+    """
+    frame, n = table.frame, len(table)
+    coded = {
+        name: pd.Categorical(frame[name].map(str), categories=words)
+        for name, words in categories.items()
+    }
+    whole = frame.assign(**coded)
+    below = [
+        whole.iloc[[0]].assign(**{name: pd.Categorical([word], categories=words)})
+        for name, words in categories.items()
+        for word in words
+    ]
+    with_all = pd.concat([whole, *below], ignore_index=True) if below else whole
+    columns = build(parsed.fixed, Table(with_all))
+    return columns.names, tuple(array[:n] for array in columns.arrays)
+
+
+def _groups(parsed: Formula, table: Table) -> tuple[Grouping, list[list[RandomTerm]]]:
+    terms: dict[str, list[RandomTerm]] = {}
+    for term in parsed.random:
+        terms.setdefault(term.same_groups, []).append(term)
+    factors = [factorise(table, found[0].group) for found in terms.values()]
+    grouping = arrange(factors, table.frame)
+    named = {f.name: of for f, of in zip(factors, terms.values(), strict=True)}
+    return grouping, [named[name] for name in grouping.names]
+
+
+def _place(column: Array) -> tuple[float, float]:
+    """Return a round number near a column's mean, and one near its SD.
+
+    With these off, cross-products keep their digits. They tell no more than the sums do.
+    """
+    spread = float(column.std())
+    if not spread > 0.0:
+        return 0.0, 1.0
+    unit = 10.0 ** float(np.round(np.log10(spread) * 2.0) / 2.0)
+    unit = float(f"{unit:.1g}")
+    return float(np.round(column.mean() / unit) * unit), unit
+
+

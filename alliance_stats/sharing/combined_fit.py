@@ -1,0 +1,156 @@
+"""The joint model of several clinics: an ordinary multilevel fit that never saw a row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+import pandas as pd
+
+from ..errors import DesignError
+from ..multilevel import advice
+from ..multilevel.after_fit.compare import Comparison, compare
+from ..multilevel.engine.variances import RESIDUAL
+from ..multilevel.formula.terms import INTERCEPT
+from ..multilevel.result import MultilevelFit
+from .closed_design import ClosedDesign
+from .rounding import moved_by
+
+if TYPE_CHECKING:
+    from ..multilevel.engine.design import Design
+    from .shared_file import SharedFile
+
+TELLING = 1e-3  # an error of the deviance by rounding that is worth a sentence
+
+
+def _asks(what: str) -> Any:
+    """Return a method that says why it cannot answer."""
+
+    def refuse(self: CombinedFit, *arguments: object, **options: object) -> NoReturn:
+        raise DesignError(
+            f"{what} would need the rows, and those stayed in the clinics. Each clinic can compute "
+            "it with its own fit."
+        )
+
+    refuse.__doc__ = f"Refuse: {what[0].lower()}{what[1:]} would need the rows."
+    return refuse
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CombinedFit(MultilevelFit):
+    """The joint multilevel model of several clinics, from one file each.
+
+    Estimates, standard errors, tests, intervals, variances and comparisons are those of
+    `MultilevelFit` on the rows of all clinics together. What would need rows (fitted values,
+    random effects, residuals, bootstraps, robust errors, R-squared, marginal means) says so.
+
+    Attributes
+    ----------
+    design
+        The joint model, its likelihood that of the files.
+    """
+
+    design: Design
+
+    title = "Linear multilevel model of several clinics"
+
+    @property
+    def files(self) -> tuple[SharedFile, ...]:
+        """What the clinics sent."""
+        assert isinstance(self.design, ClosedDesign)
+        return self.design.files
+
+    @property
+    def clinics(self) -> pd.DataFrame:
+        """A row a clinic: ``clinic, kind, digits, rows`` and the number of groups by level."""
+        return pd.DataFrame(
+            [
+                {"clinic": f.clinic, "kind": f.kind, "digits": f.digits}
+                | {name: size for name, size in f.numbers.items() if name != "rows left out"}
+                for f in self.files
+            ]
+        )
+
+    @property
+    def messages(self) -> tuple[str, ...]:  # type: ignore[override]
+        """What a reader should know: which clinics, boundary, few groups, rounding."""
+        found = advice.about_search(self)
+        off, errors = self.rounding["deviance"], self.rounding["standard_errors"]
+        if off > TELLING:
+            found.append(
+                f"The files were rounded: the deviance is known to about {off:.2g}, coefficients "
+                f"to about {errors:.2g} of their standard errors."
+            )
+        return tuple(found)
+
+    @property
+    def rounding(self) -> dict[str, float]:
+        """How far rounding of the files moves the ``deviance``, and coefficients in SEs."""
+        p = self.optimum.profile
+        places = [*p.fixed, -1]
+        cross = p.contribution.cross[np.ix_(places, places)]
+        return moved_by(((f.body, f.digits) for f in self.files), cross, p.denominator)
+
+    @property
+    def fewest(self) -> int:  # type: ignore[override]
+        """How many clients the fewest are that a coefficient is about, in all clinics together."""
+        each = [file.tells.get("clients behind each term", {}) for file in self.files]
+        sums = [sum(int(of.get(name, 0)) for of in each) for name in self.design.fixed_names]
+        known = [total for total in sums if total > 0]
+        return min(known) if known else 0
+
+    def icc(self) -> pd.DataFrame:
+        """Return the share of the variance at each level; for random intercepts only."""
+        if any(set(of.names) != {INTERCEPT} for of in self.design.effects):
+            raise DesignError(
+                "With random slopes the shares depend on the predictors of every row, and those "
+                "stayed in the clinics; .varcomp holds the variances."
+            )
+        groups = list(self.design.grouping.names)
+        values = self.varcomp["vcov"].to_numpy()
+        part = values / values.sum()
+        above = np.append(np.cumsum(part[:-1][::-1])[::-1], np.nan)
+        return pd.DataFrame(
+            {"group": [*groups, RESIDUAL], "variance": values, "icc": part, "icc_above": above}
+        )
+
+    def compare(self, other: MultilevelFit) -> Comparison:
+        """Test a model against a smaller one, both from files of the same clinics and rows."""
+        found = compare(self, other)
+        off = sum(fit.rounding["deviance"] for fit in (self, other) if hasattr(fit, "rounding"))
+        if off <= TELLING:
+            return found
+        note = f"The files were rounded: the statistic is known to about {off:.2g}."
+        return replace(found, messages=(*found.messages, note))
+
+    def facts(self) -> dict[str, Any]:
+        """Return what sentences are filled from."""
+        return super().facts() | {"n_clinics": len(self.files)}
+
+    fittedvalues = property(_asks("Fitted values"))  # type: ignore[assignment]
+    resid = property(_asks("Residuals"))  # type: ignore[assignment]
+    random_effects = property(_asks("Predicted random effects"))  # type: ignore[assignment]
+    random_effects_sd = property(_asks("Predicted random effects"))  # type: ignore[assignment]
+    unit_effects = property(_asks("Predicted random effects"))  # type: ignore[assignment]
+    structure = property(_asks("How many sessions each client has"))  # type: ignore[assignment]
+    augment = _asks("Values for each row")
+    predict = _asks("A prediction for rows")
+    predict_interval = _asks("A prediction for rows")
+    simulate = _asks("New outcomes for the rows")
+    refit = _asks("A fit to another outcome")
+    bootstrap = _asks("A bootstrap")
+    robust = _asks("Cluster-robust standard errors")
+    r_squared = _asks("R-squared")
+    omitted_slopes = _asks("The search for slopes that were left out")
+    marginal_means = _asks("Marginal means (.test() takes any contrast of coefficients)")
+    contrasts = _asks("Contrasts of marginal means (.test() takes any contrast of coefficients)")
+    plot = _asks("A plot of groups or rows")
+
+    def __repr__(self) -> str:
+        return (
+            f"<CombinedFit: {self.formula}; {len(self.files)} clinics, {self.nobs} rows, "
+            f"log-likelihood {self.llf:.4f}>"
+        )
+
+

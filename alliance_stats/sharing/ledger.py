@@ -1,0 +1,154 @@
+"""What a clinic has sent before: a private file beside the study, and what it forbids.
+
+Two files of one clinic that differ by a few clients give these clients away by subtraction, and so
+do more files by sums and differences. The ledger holds who was in each file as fingerprints with a
+secret of the clinic, so that it is of no use to whoever finds it without the data; it must not be
+sent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..core.disclosure import SMALLEST_SHOWN, Disclosure
+from ..core.outputs import write_whole
+from ..core.people import CLIENT
+from ..errors import ReadError
+from .columns import ClinicColumns
+
+NAME = "shared-files.json"
+HOME = ".alliance-stats"
+WARNING = "Private: who was in which file that was sent. It stays with the study."
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file that was written: when, which model, and who was in it."""
+
+    when: str
+    formula: str
+    outcome: str
+    body: str
+    path: str
+    people: frozenset[tuple[str, str]]
+    """Fingerprints of each client and of the client's values of the outcome."""
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The files that were written from a study."""
+
+    path: Path
+    secret: str
+    entries: tuple[Entry, ...] = ()
+
+    @classmethod
+    def beside(cls, folder: str | PathLike[str]) -> Ledger:
+        """Open the ledger of a study's folder; a new one where there is none.
+
+        Raises
+        ------
+        ReadError
+            Where it cannot be read: what it forbids is then not known.
+        """
+        path = Path(folder) / HOME / NAME
+        if not path.exists():
+            return cls(path, secrets.token_hex(16))
+        try:
+            held = json.loads(path.read_text(encoding="utf-8"))
+            entries = tuple(
+                Entry(**{**one, "people": frozenset(map(tuple, one["people"]))})
+                for one in held["files"]
+            )
+            return cls(path, str(held["secret"]), entries)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ReadError(
+                f"'{path}' holds what was sent before and cannot be read ({error}): put a copy "
+                "back from a backup. Without it nobody knows what two files tell together."
+            ) from None
+
+    def people(self, columns: ClinicColumns) -> frozenset[tuple[str, str]]:
+        """Return the fingerprints of the clients of a model, with their outcomes."""
+        if CLIENT in columns.frame.columns:
+            ids = columns.frame[CLIENT].astype(str).to_numpy()
+        else:
+            lowest = columns.grouping.columns[0]
+            ids = columns.frame[list(lowest)].astype(str).agg("\x1f".join, axis=1).to_numpy()
+        rows = pd.DataFrame({"id": ids, "y": np.round(columns.values, 9)})
+        return frozenset(
+            (self._print(name), self._print(name, *map(repr, sorted(of.tolist()))))
+            for name, of in rows.groupby("id")["y"]
+        )
+
+    def _print(self, *words: str) -> str:
+        text = "\x1f".join((self.secret, *words))
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    def earlier(self, people: frozenset[tuple[str, str]]) -> int:
+        """Return how many files were written about some of these people."""
+        ids = {one for one, _ in people}
+        return sum(bool(ids & {one for one, _ in entry.people}) for entry in self.entries)
+
+    def forbids(
+        self, formula: str, outcome: str, body: str, people: frozenset[tuple[str, str]], least: int
+    ) -> list[str]:
+        """Return why a file would tell of few people beside those that were sent."""
+        found = []
+        same = [entry for entry in self.entries if entry.outcome == outcome]
+        for entry in same:
+            apart = {one for one, _ in people ^ entry.people}
+            which = f"'{entry.path}' of {entry.when}"
+            if 0 < len(apart) < least:
+                found.append(
+                    f"The file {which} has the same outcome and other rows of {len(apart)} "
+                    "clients: the difference of the two would tell of them. Send that one, or "
+                    f"wait until {least} clients have changed."
+                )
+            elif not apart and entry.formula == formula and entry.body != body:
+                found.append(
+                    f"The file {which} is of the same model and rows with other settings; two "
+                    "roundings tell more than one. Send that file again."
+                )
+        if not found and least >= SMALLEST_SHOWN:
+            shown = Disclosure()
+            for entry in same:
+                shown.shows(entry.people)
+            if not shown.shows(people):
+                found.append(
+                    "Sums and differences of the files that were written before and of this one "
+                    f"come down to fewer than {SMALLEST_SHOWN} clients. Send one of those."
+                )
+        return found
+
+    def write(self, entry: Entry) -> None:
+        """Add a file that was written."""
+        if any((e.body, e.people) == (entry.body, entry.people) for e in self.entries):
+            return
+        held: dict[str, Any] = {"what": WARNING, "secret": self.secret}
+        held["files"] = [
+            {**vars(one), "people": sorted(map(list, one.people))}
+            for one in (*self.entries, entry)
+        ]
+        content = json.dumps(held, indent=1).encode()
+        write_whole(self.path, content, what="the ledger of shared files", make_folder=True)
+
+
+def today() -> str:
+    """Return the day, for the ledger."""
+    return date.today().isoformat()
+
+
+def fingerprint(body: Sequence[Any] | dict[str, Any]) -> str:
+    """Return what tells one likelihood from another."""
+    return hashlib.blake2b(json.dumps(body).encode(), digest_size=16).hexdigest()
