@@ -4,7 +4,9 @@ import dataclasses
 import importlib
 import pkgutil
 import re
+import tempfile
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -98,6 +100,21 @@ def trial() -> pd.DataFrame:
     return before_and_after().assign(client_id=range(40), condition=arms)
 
 
+@cache
+def sessions() -> pd.DataFrame:
+    rng = np.random.default_rng(5)
+    client = np.repeat(np.arange(40), 6)
+    data = pd.DataFrame({"client_id": client, "session": np.tile(np.arange(6.0), 40)})
+    return data.assign(score=rng.normal(0, 2, 40)[client] + rng.normal(0, 2, 240))
+
+
+@cache
+def mail() -> Path:
+    path = Path(tempfile.mkdtemp()) / "clinic.json"
+    al.clinic_file("score ~ session + (1 | client_id)", sessions(), path)
+    return path
+
+
 def change_of_therapists() -> al.ChangeByTherapist:
     data = before_and_after().assign(therapist_id=[f"t{i % 10}" for i in range(40)])
     return al.change_by_therapist(data, pre="pre", post="post", direction="lower_is_better")
@@ -146,7 +163,19 @@ def surface() -> al.ResponseSurface:
     return al.fit_response_surface(dyads(), x="c", y="t", outcome="outcome")
 
 
-FRAMES = (alliance, nested, split, effects, before_and_after, at_risk, dyads, panel, items, trial)
+FRAMES = (
+    alliance,
+    nested,
+    split,
+    effects,
+    before_and_after,
+    at_risk,
+    dyads,
+    panel,
+    items,
+    trial,
+    sessions,
+)
 SCORED = {"alliance": "wai-sr", "outcome": "core-10"}
 
 RESULTS = {
@@ -158,10 +187,12 @@ RESULTS = {
     "AsymmetricChange": lambda: al.fit_asymmetric_change(study(), **SCORED),
     "Bootstrap": lambda: fit().bootstrap(5, seed=1),
     "ChangeByTherapist": change_of_therapists,
+    "ClinicFile": lambda: al.clinic_file("score ~ session + (1 | client_id)", sessions(), None),
     "ClinicallySignificantChange": lambda: al.clinically_significant_change(
         before_and_after(), pre="pre", post="post", reliability=0.9, cutoff_value=15
     ),
     "CoderReliability": lambda: al.coder_reliability(study()),
+    "CombinedFit": lambda: al.combine_clinics([mail()]),
     "Comparison": lambda: fit().compare(al.fit_multilevel("score ~ 1 + (1 | client_id)", nested())),
     "CompetingHazards": lambda: al.fit_competing_hazards("event ~ session", at_risk()),
     "Congruence": lambda: surface().congruence(),

@@ -29,6 +29,8 @@ REASONS = {
     "scan_identifiers": "looks at columns, not at courses",
     "change_by_therapist": "takes two columns, pre and post",
     "simulate_study": "makes sessions",
+    "clinic_file": "the formula names the time",
+    "combine_clinics": "the files name the time",
     "suggest_mapping": "finds the column of time itself",
     "mean_reliability": "takes a client's mean, in any order",
     "fit_response_surface": "takes time as a covariate",

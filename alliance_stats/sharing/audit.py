@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.disclosure import FEW_VALUES
+from ..core.disclosure import FEW_VALUES, fewest_behind
 from ..errors import listing
 from ..multilevel.engine.batches import Array
 from ..multilevel.formula.terms import INTERCEPT
@@ -17,8 +17,11 @@ from .columns import ClinicColumns
 from .exposure import Exposure
 from .sums import Sums
 
-MOST_TOLD = 0.5
 MIN_CLIENTS = 5
+MOST_TOLD = 1.0 / MIN_CLIENTS
+"""The share of a person's mean that is told where it is hidden in a sum over `MIN_CLIENTS`."""
+MOST_OF_SPREAD = 0.5
+"""The share of a column's spread that one client may make up (a dominance rule)."""
 BITS = 0.5
 """Share of what there is to know of whole numbers that a file may tell, in bits."""
 SEARCHED = (8, 7, 6, 5, 4, 3, 2, 1, 0)
@@ -42,14 +45,11 @@ USUAL = Standard()
 
 
 def clients_behind(columns: ClinicColumns) -> dict[str, int]:
-    """Return for each term how many clients have another value of it than most rows have."""
+    """Return for each term how few clients it is about, as `fewest_behind` counts; 0 for nobody."""
     people, everybody = columns.people, len(np.unique(columns.people))
     found = {INTERCEPT: everybody}
     for name, column in zip(columns.names[1:], columns.arrays[1:], strict=True):
-        values, counts = np.unique(column, return_counts=True)
-        usual = values[counts.argmax()] if len(values) <= FEW_VALUES or 0.0 in values else None
-        held = column != (0.0 if 0.0 in values and len(values) > FEW_VALUES else usual)
-        found[name] = len(np.unique(people[held])) if usual is not None else everybody
+        found[name] = fewest_behind([column], people) if np.ptp(column) > 0 else 0
     return found
 
 
@@ -61,13 +61,16 @@ def about_columns(columns: ClinicColumns, standard: Standard) -> Iterator[str]:
         yield f"There are only {everybody} clients; {2 * least} are the fewest."
     for name, count in clients_behind(columns).items():
         if 0 < count < least:
-            yield f"'{name}' is carried by {count} of {everybody} clients only."
+            yield f"'{name}', or a value of it, is carried by {count} of {everybody} clients only."
     yield from _small_cells(columns, people, least)
     for name, column in zip(
         (*columns.names[1:], columns.outcome), (*columns.arrays[1:], columns.values), strict=True
     ):
         squares = np.bincount(people, (column - column.mean()) ** 2)
-        if squares.sum() > 0 and squares.max() > standard.most_told * squares.sum():
+        if (
+            squares.sum() > 0
+            and squares.max() > max(MOST_OF_SPREAD, standard.most_told) * squares.sum()
+        ):
             yield (
                 f"One client makes up {100 * squares.max() / squares.sum():.0f} % of the spread of "
                 f"'{name}': an outlier, whose value could be computed from the sums."
@@ -80,12 +83,10 @@ def _small_cells(columns: ClinicColumns, people: Array, least: int) -> Iterator[
     for name, column in zip(columns.names[1:], columns.arrays[1:], strict=True):
         values = np.unique(column)
         if 1 < len(values) <= FEW_VALUES:
-            of_value = [np.bincount(people[column == v], minlength=people.max() + 1) > 0
-                        for v in values]
+            of_value = [
+                np.bincount(people[column == v], minlength=people.max() + 1) > 0 for v in values
+            ]
             masks += [(f"{name} = {v:g}", m) for v, m in zip(values, of_value, strict=True)]
-    for name, mask in masks:
-        if 0 < mask.sum() < least:
-            yield f"Only {int(mask.sum())} clients have {name}."
     for (one, first), (other, second) in combinations(masks, 2):
         both = int((first & second).sum())
         if 0 < both < least and min(first.sum(), second.sum()) >= least:
@@ -119,15 +120,15 @@ def about_sums(columns: ClinicColumns, sums: Sums, standard: Standard) -> list[s
 
 
 def about_curve(exposure: Exposure, digits: int, standard: Standard) -> list[str]:
-    """Return what a curve of so many digits would tell of single people; nothing where it may go."""
+    """Return what a curve of so many digits would tell of single people, if anything."""
     found = []
     for name, shares in exposure.shares(digits).items():
         over = int((shares > standard.most_told).sum())
         if over:
             found.append(
                 f"A reader who knows everybody's number of sessions could compute "
-                f"{_share(standard.most_told)} or more of the mean of {over} of {len(shares)} of "
-                f"'{name}' (at most {100 * shares.max():.0f} %)."
+                f"{100 * standard.most_told:.0f} % or more of the mean of {over} of {len(shares)} "
+                f"of '{name}' (at most {100 * shares.max():.0f} %)."
             )
     for name, (told, there) in exposure.bits(digits, standard.min_clients).items():
         if told > BITS * there and standard.most_told < 1.0:
@@ -136,10 +137,6 @@ def about_curve(exposure: Exposure, digits: int, standard: Standard) -> list[str
                 f"told of {there:.0f} that there are."
             )
     return found
-
-
-def _share(value: float) -> str:
-    return {0.5: "half"}.get(value, f"{100 * value:.0f} %")
 
 
 def enough_sessions(sizes: Sequence[int] | Array, least: int, rank: int) -> int | None:
@@ -166,9 +163,9 @@ def told(
     whole = ", ".join(f"{size} groups of {name}" for name, size in counts.items())
     said = [
         f"Sums over {columns.n} rows of {len(np.unique(columns.people))} clients ({whole}).",
-        f"Numbers that could be read: means, spreads and correlations of {listing(columns.names[1:])}"
-        f" and {columns.outcome} in the clinic, counts of categories, how many clients had how "
-        "many sessions.",
+        "Numbers that could be read: means, spreads and correlations of "
+        f"{listing(columns.names[1:])} and {columns.outcome} in the clinic, counts of categories, "
+        "how many clients had how many sessions.",
         "It holds no row, no id, no date, and no value of one person.",
     ]
     found: dict[str, Any] = {"clients behind each term": behind}
@@ -199,7 +196,8 @@ def told(
             float(knowing.mean()), 3
         )
         found["bits told of whole numbers, and bits there are"] = {
-            name: [round(t, 1), round(h, 1)] for name, (t, h) in exposure.bits(digits, standard.min_clients).items()
+            name: [round(t, 1), round(h, 1)]
+            for name, (t, h) in exposure.bits(digits, standard.min_clients).items()
         }
     if earlier:
         said.append(f"{earlier} other files about these clients were written before.")

@@ -7,35 +7,32 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import checked_choice, flag, share, whole
+from ..core.arguments import checked_choice, flag, is_number, share, shown, whole
 from ..core.disclosure import WithheldError
 from ..core.display.page import Block
 from ..core.outputs import keep_inputs, write_whole
 from ..core.results import Result
 from ..errors import DesignError
 from ..inference.rows import tidy_rows
-from ..multilevel.engine.batches import Array
 from . import audit
-from .audit import MIN_CLIENTS, MOST_TOLD, SEARCHED, USUAL, Standard
+from .audit import MIN_CLIENTS, USUAL, Standard
 from .columns import ClinicColumns, read_columns
-from .curve import Axis, Curve, fit_curve
+from .curve import Curve
 from .exposure import USUAL_ABOVE, USUAL_RATIO, Exposure
+from .form import Kind, axes_of, choose_form
 from .ledger import Entry, Ledger, fingerprint, today
 from .rounding import moved_by
 from .shared_file import SharedFile
-from .sums import Sums, sums_of
+from .sums import Sums
 
-Kind = Literal["auto", "sums", "curve"]
-RATIOS = ((0.05, 5.0), (0.0, 1.0))
-"""From where to where a curve knows the variance of the lowest groups over that of residuals (an
-ICC of .05 to .83), and that of groups above them."""
 USUAL_RATIOS = (USUAL_RATIO, USUAL_ABOVE)
 MOST_DIGITS = 12
+COARSE = 2  # digits so few that a more exact way is named
 
 
 @dataclass(frozen=True)
@@ -56,12 +53,15 @@ class ClinicFile(Result):
     file: SharedFile
     findings: tuple[str, ...] = ()
 
+    advice: tuple[str, ...] = ()
+    """What would make the file more exact."""
+
     title = "What this file tells"
 
     @property
     def messages(self) -> tuple[str, ...]:  # type: ignore[override]
         """The audit in sentences, and what goes beyond the default standard."""
-        return (*self.file.tells["in words"], *self.findings)
+        return (*self.file.tells["in words"], *self.findings, *self.advice)
 
     @property
     def kind(self) -> str:
@@ -86,7 +86,9 @@ class ClinicFile(Result):
 
     def glance(self) -> pd.DataFrame:
         """Return one row: clinic, kind, digits, rows and groups."""
-        numbers = {f"n_{k}": v for k, v in self.file.numbers.items() if k in self.file.model["groups"]}
+        numbers = {
+            f"n_{k}": v for k, v in self.file.numbers.items() if k in self.file.model["groups"]
+        }
         row = {"clinic": self.file.clinic, "kind": self.kind, "digits": self.digits}
         return pd.DataFrame([row | {"nobs": self.file.numbers["rows"]} | numbers])
 
@@ -109,7 +111,7 @@ def clinic_file(
     kind: Kind = "auto",
     digits: int | None = None,
     ratios: Mapping[str, tuple[float, float]] | None = None,
-    most_told: float = MOST_TOLD,
+    most_told: float | None = None,
     reviewed: bool = False,
     ledger: str | PathLike[str] | None = None,
 ) -> ClinicFile:
@@ -150,7 +152,8 @@ def clinic_file(
         to the largest, by what they add to a row on average. A wide range tells more.
     most_told
         The largest share of the variance of one person's mean that somebody who knows all numbers
-        of sessions may be able to compute; also of a column's spread that one client may make up.
+        of sessions may be able to compute: by default ``1 / min_clients``, as in a sum
+        over five people.
     reviewed
         With settings looser than the defaults: whoever answers for the data has read what the
         file tells, and lets it go. Without it nothing is written then.
@@ -186,22 +189,27 @@ def clinic_file(
     >>> found.kind, found.path is None
     ('sums', True)
     """
-    standard = Standard(whole(min_clients, "min_clients", 1), _told_share(most_told))
+    least = whole(min_clients, "min_clients", 1)
+    standard = Standard(least, 1.0 / least if most_told is None else _told_share(most_told))
     checked_choice("kind", kind, ("auto", "sums", "curve"))
     if digits is not None:
         digits = whole(digits, "digits", 0, MOST_DIGITS)
-    columns = read_columns(formula, data, categories or {})
-    _check_units(columns, units or {})
-    axes = _axes(columns, ratios or {})
+    words = _mapping(categories, "categories", "a column's words", ["CBT", "PDT"])
+    columns = read_columns(formula, data, words)
+    named = _mapping(units, "units", "what a column is measured in", "points")
+    _check_units(columns, named)
+    axes = axes_of(columns, _mapping(ratios, "ratios", "a group's range", (0.05, 5)))
     book = _book(path, ledger)
     people = book.people(columns)
-    body, exposure, digits, why = _body(columns, axes, kind, digits, standard)
-    usual = [max(axis.low, min(at, axis.high)) for axis, at in zip(axes, USUAL_RATIOS, strict=False)]
+    body, exposure, digits, why = choose_form(columns, axes, kind, digits, standard)
+    usual = [
+        max(axis.low, min(at, axis.high)) for axis, at in zip(axes, USUAL_RATIOS, strict=False)
+    ]
     cross = body.contribution(usual, 0).cross
     cost = moved_by([(body, digits)], cross, columns.n - len(columns.names))
     file = SharedFile(
         clinic=_name(clinic, path),
-        model=_model(columns, units or {}),
+        model=_model(columns, named),
         numbers={"rows": columns.n, "rows left out": columns.left_out}
         | dict(zip(columns.groups, map(int, columns.grouping.sizes), strict=True)),
         tells=audit.told(columns, exposure, digits, standard, book.earlier(people), cost),
@@ -212,17 +220,19 @@ def clinic_file(
         version=version("alliance-stats"),
     )
     print_of = fingerprint(file.content()[file.kind])
-    model = columns.formula.text, columns.outcome
+    entry = Entry(today(), columns.formula.text, columns.outcome, print_of, str(path), people)
     against = [
         *audit.about_columns(columns, standard),
         *why,
-        *book.forbids(*model, print_of, people, standard.min_clients),
+        *book.forbids(columns.outcome, people, standard.min_clients),
     ]
     if against:
         raise WithheldError(_refusal(against, columns, standard))
-    findings = () if standard.usual else tuple(_beyond(columns, body, exposure, digits))
+    beyond = [] if standard.usual else _beyond(columns, body, exposure, digits)
+    findings = (*beyond, *book.repeats(entry))
+    advice = _advice(columns, body, digits, standard)
     if path is None:
-        return ClinicFile(None, file, findings)
+        return ClinicFile(None, file, findings, advice)
     if findings and not flag(reviewed, "reviewed"):
         raise WithheldError(
             "Nothing was written yet: with these settings the file tells more than the defaults "
@@ -231,45 +241,38 @@ def clinic_file(
         )
     keep_inputs(path, Path(ledger) if ledger is not None else None)
     written = Path(write_whole(path, file.written(), what="the clinic's file"))
-    book.write(Entry(today(), *model, print_of, str(written), people))
-    return ClinicFile(written, replace(file, path=str(written)), findings)
+    book.write(entry)
+    return ClinicFile(written, replace(file, path=str(written)), findings, advice)
+
+
+def _mapping(value: object, name: str, what: str, such_as: object) -> Mapping[str, Any]:
+    """Return an argument that gives something for each of some names; none is empty."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping) or not all(isinstance(one, str) for one in value):
+        raise DesignError(
+            f"{name}= gives {what} by name, such as {{'name': {such_as!r}}}, not {shown(value)}."
+        )
+    return value
 
 
 def _told_share(value: float) -> float:
-    return 1.0 if value == 1 else share(value, "most_told")
+    return 1.0 if is_number(value) and value == 1 else share(value, "most_told")
 
 
-def _body(
-    columns: ClinicColumns,
-    axes: tuple[Axis, ...],
-    kind: Kind,
-    digits: int | None,
-    standard: Standard,
-) -> tuple[Sums | Curve, Exposure | None, int | None, list[str]]:
-    """Return the likelihood in the most exact form that may go, and what speaks against it."""
-    two_levels = len(axes) == 1
-    if kind == "sums" and not two_levels:
-        raise DesignError("Sums by number of sessions are for (1 | client_id) alone: kind='curve'.")
-    if two_levels and kind != "curve":
-        sums = sums_of(columns.scaled(), columns.grouping)
-        against = audit.about_sums(columns, sums, standard)
-        if not against or kind == "sums":
-            return sums, None, None, against
-    exposure = Exposure.of(columns, axes)
-    for tried in SEARCHED if digits is None else (digits,):
-        against = audit.about_curve(exposure, tried, standard)
-        if not against:
-            break
-    partition = columns.partition()
-    used = [*range(len(columns.names)), len(columns.names) + len(columns.further)]
-
-    def evaluate(at: Sequence[float]):  # type: ignore[no-untyped-def]
-        it = iter(at)
-        D = [np.diag([next(it) for _ in level.columns]) for level in columns.levels]
-        found = partition.contribution(columns.levels, D)
-        return replace(found, cross=found.cross[np.ix_(used, used)])
-
-    return fit_curve(evaluate, axes, tried).rounded(tried), exposure, tried, against
+def _advice(
+    columns: ClinicColumns, body: Sums | Curve, digits: int | None, standard: Standard
+) -> tuple[str, ...]:
+    if isinstance(body, Sums) or digits is None or digits > COARSE or len(columns.groups) > 1:
+        return ()
+    sizes = np.bincount(columns.grouping.units)
+    cut = audit.enough_sessions(sizes, standard.min_clients, len(columns.names))
+    if cut is None or cut < 2:
+        return ()
+    return (
+        f"With the first {cut} sessions of each client only, sums could be sent that are exact; "
+        "the model would then be about these sessions.",
+    )
 
 
 def _beyond(
@@ -287,34 +290,17 @@ def _beyond(
 def _refusal(against: Sequence[str], columns: ClinicColumns, standard: Standard) -> str:
     shown = " ".join(against[:4])
     more = f" And {len(against) - 4} more reasons." if len(against) > 4 else ""
-    sizes: Array = np.bincount(columns.grouping.units)
-    cut = audit.enough_sessions(sizes, standard.min_clients, len(columns.names))
+    sizes = np.sort(np.bincount(columns.grouping.units))[::-1]
+    cut = int(sizes[min(standard.min_clients, len(sizes)) - 1])
     ways = ["leave terms out", "put rare categories together"]
     if len(columns.groups) > 1:
         ways.append(f"leave (1 | {columns.groups[-1]}) out, as therapists are few")
-    if cut is not None and cut < sizes.max():
-        ways.append(f"keep the first {cut} sessions of each client")
-    return f"Nothing was written: the file would tell of single people. {shown}{more} What helps: {'; '.join(ways)}."
-
-
-def _axes(columns: ClinicColumns, ratios: Mapping[str, tuple[float, float]]) -> tuple[Axis, ...]:
-    unknown = [name for name in ratios if name not in columns.groups]
-    if unknown:
-        raise DesignError(f"ratios= names '{unknown[0]}', which is no group of the model.")
-    partition, found = columns.partition(), []
-    for number, (group, level) in enumerate(zip(columns.groups, columns.levels, strict=True)):
-        low, high = ratios.get(group, RATIOS[min(number, 1)])
-        if not 0.0 <= low < high < float("inf"):
-            raise DesignError(f"ratios of '{group}' must go from zero or more to more than that.")
-        cross = partition.of_level(number)
-        for place in level.columns:
-            size = float(cross[place, place].max())
-            if place == 0:
-                found.append(Axis(low, high, 0.5 / size))
-            else:  # a slope: its variance in a row is what is compared, and may be none
-                square = float(cross[place, place].sum()) / columns.n
-                found.append(Axis(0.0, high / square, 0.5 / size))
-    return tuple(found)
+    if cut < sizes[0]:
+        ways.append(f"keep the first {cut} sessions of each client, as few have more")
+    return (
+        f"Nothing was written: the file would tell of single people. {shown}{more} What helps: "
+        f"{'; '.join(ways)}."
+    )
 
 
 def _check_units(columns: ClinicColumns, units: Mapping[str, str]) -> None:

@@ -104,8 +104,10 @@ class Clinics:
     def totals(self) -> Array:
         """Cross-products of all columns at the least ratios that every file knows."""
         ratios = [
-            max(getattr(clinic.body, "axes", ())[i].low if isinstance(clinic.body, Curve) else 0.0
-                for clinic in self.clinics)
+            max(
+                getattr(clinic.body, "axes", ())[i].low if isinstance(clinic.body, Curve) else 0.0
+                for clinic in self.clinics
+            )
             for i in range(self.clinics[0].body.ratios)
         ]
         each = [clinic.contribution(ratios, 0).cross for clinic in self.clinics]

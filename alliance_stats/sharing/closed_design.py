@@ -83,7 +83,10 @@ def closed_design(files: Sequence[SharedFile], clinic: Between) -> ClosedDesign:
     levels, effects = _levels(model["effects"], p)
     groups = list(model["groups"])
     if clinic == "random":
-        levels, effects = [*levels, Level((0,), (1,))], [*effects, Effects((INTERCEPT,), (), np.eye(1))]
+        levels, effects = (
+            [*levels, Level((0,), (1,))],
+            [*effects, Effects((INTERCEPT,), (), np.eye(1))],
+        )
         groups.append(CLINIC)
     basis = np.eye(p)
     basis[0, 1 : len(terms)] = shift[1:-1]
@@ -124,9 +127,7 @@ def _levels(effects: Sequence[Sequence[str]], p: int) -> tuple[list[Level], list
     return levels, [Effects(tuple(of), (), np.eye(len(of))) for of in effects]
 
 
-def _turn(
-    file: SharedFile, shift: Array, unit: Array, extra: int, own: int, further: int
-) -> Array:
+def _turn(file: SharedFile, shift: Array, unit: Array, extra: int, own: int, further: int) -> Array:
     """Return the matrix from a file's columns to the joint ones.
 
     `own` is the place of the clinic's own intercept among the `extra` ones, if it has one.
@@ -229,9 +230,7 @@ def check_ratios(design: ClosedDesign, ratios: Sequence[float]) -> None:
         Where a clinic's curve ends at the estimate, or before it.
     """
     effects = design.files[0].effects
-    for (low, high), ratio, (group, effect) in zip(
-        usable(design), ratios, effects, strict=False
-    ):
+    for (low, high), ratio, (group, effect) in zip(usable(design), ratios, effects, strict=False):
         below = low > 0.0 and ratio < EDGE * low
         if below or ratio > high / EDGE:
             ask = (low / 10.0, high) if below else (low, 10.0 * high)

@@ -26,10 +26,10 @@ from ..multilevel.formula.table import Table
 from ..multilevel.formula.terms import INTERCEPT, build, complete_rows, response
 from ..multilevel.formula.tree import Call
 
-ROW_BY_ROW = frozenset(
-    "I log log2 log10 log1p exp expm1 sqrt abs sign sin cos tanh floor ceiling round pmin pmax"
-    .split()
-)
+ROW_BY_ROW = {
+    "I", "log", "log2", "log10", "log1p", "exp", "expm1", "sqrt", "abs", "sign", "sin", "cos",
+    "tanh", "floor", "ceiling", "round", "pmin", "pmax",
+}  # fmt: skip
 """Functions whose value in a row follows from that row alone."""
 MOST_RATIOS = 2
 ROUNDS = (
@@ -189,6 +189,8 @@ def _with_categories(
     for name, words in categories.items():
         if name not in parsed.columns:
             raise ColumnError(f"categories= names '{name}', which the formula does not use.")
+        if isinstance(words, str) or not isinstance(words, Sequence):
+            raise ColumnError(f"The categories of '{name}' are a list of words.")
         words = [str(word) for word in words]
         if len(set(words)) != len(words) or len(words) < 2:
             raise ColumnError(f"The categories of '{name}' must be two different words or more.")
@@ -214,9 +216,12 @@ def _categories(parsed: Formula, frame: pd.DataFrame) -> dict[str, list[str]]:
         if name in grouping or table.is_number(name):
             continue
         column = frame[name]
-        if not isinstance(column.dtype, pd.CategoricalDtype):
-            column = column.astype("category")
-        found[name] = [str(word) for word in column.cat.categories]
+        known = isinstance(column.dtype, pd.CategoricalDtype)
+        values = column.cat.categories if known else pd.unique(column)
+        words = [str(value) for value in values]
+        if len(set(words)) != len(words):
+            raise ColumnError(f"'{name}' holds different values that read alike: {listing(words)}.")
+        found[name] = words if known else sorted(words)
     return found
 
 
@@ -264,5 +269,3 @@ def _place(column: Array) -> tuple[float, float]:
     unit = 10.0 ** float(np.round(np.log10(spread) * 2.0) / 2.0)
     unit = float(f"{unit:.1g}")
     return float(np.round(column.mean() / unit) * unit), unit
-
-

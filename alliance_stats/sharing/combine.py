@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from itertools import pairwise
 from os import PathLike
@@ -9,7 +10,7 @@ from os import PathLike
 import numpy as np
 
 from ..core.arguments import checked_choice, flag
-from ..errors import DesignError, listing
+from ..errors import ArgumentError, DesignError, listing
 from ..multilevel.after_fit.inference import METHODS, Method
 from ..multilevel.engine.deviance import covariances
 from ..multilevel.fit import warn_of
@@ -37,7 +38,7 @@ def combine_clinics(
     Parameters
     ----------
     paths
-        The files, one or more a study; one a clinic.
+        The files, one a clinic.
     clinic
         What may differ between clinics besides what the predictors say: ``"shared"``, nothing (as
         when the rows lay together without a column for the clinic); ``"fixed"``, each clinic has
@@ -92,6 +93,9 @@ def combine_clinics(
         raise DesignError("Kenward-Roger needs a REML fit: use reml=True, or df='satterthwaite'.")
     if isinstance(paths, str | PathLike):
         paths = [paths]
+    paths = list(paths)
+    if not all(isinstance(path, str | PathLike) for path in paths):
+        raise ArgumentError("paths must be a list of the paths of files, such as ['a.json'].")
     files = [read_file(path) for path in paths]
     check_same(files)
     if clinic != "shared" and len(files) < 2:
@@ -126,6 +130,14 @@ def check_same(files: Sequence[SharedFile]) -> None:
         )
     for one, other in pairwise(files):
         _check_pair(one, other)
+    bodies = [json.dumps(file.content()[file.kind]) for file in files]
+    same = [at for at, body in enumerate(bodies) if body in bodies[:at]]
+    if same:
+        one = files[bodies.index(bodies[same[0]])]
+        raise DesignError(
+            f"'{one.path}' and '{files[same[0]].path}' hold the same numbers: one file under two "
+            "names."
+        )
 
 
 def _check_pair(one: SharedFile, other: SharedFile) -> None:
@@ -142,8 +154,9 @@ def _check_pair(one: SharedFile, other: SharedFile) -> None:
         if mine != others:
             raise DesignError(
                 f"{both} do not code '{name}' alike: {listing(mine or ['numbers'])} and "
-                f"{listing(others or ['numbers'])}, the reference first. Let every clinic write its "
-                f"file with the same categories={{'{name}': [...]}}, those it has nobody in included."
+                f"{listing(others or ['numbers'])}, the reference first. Let every clinic write "
+                f"its file with the same categories={{'{name}': [...]}}, those it has nobody in "
+                "included."
             )
     for what in ("outcome", "terms", "groups", "effects"):
         if a[what] != b[what]:
@@ -164,11 +177,11 @@ def _check_places(one: SharedFile, other: SharedFile) -> None:
         widest, least = max(one.unit[i], other.unit[i]), min(one.unit[i], other.unit[i])
         apart = abs(one.shift[i] - other.shift[i])
         flat = any(file.unit[i] == 1.0 and file.shift[i] == 0.0 for file in (one, other))
-        if i and not flat and name not in one.model["units"]:
-            if widest / least > FAR or apart > FAR * widest:
-                raise DesignError(
-                    f"'{name}' lies near {one.shift[i]:g} (spread about {one.unit[i]:g}) in "
-                    f"'{one.path}' and near {other.shift[i]:g} (spread about {other.unit[i]:g}) in "
-                    f"'{other.path}': is it in the same unit? If so, let every clinic say "
-                    f"units={{'{name}': '...'}}."
-                )
+        far = widest / least > FAR or apart > FAR * widest
+        if i and far and not flat and name not in one.model["units"]:
+            raise DesignError(
+                f"'{name}' lies near {one.shift[i]:g} (spread about {one.unit[i]:g}) in "
+                f"'{one.path}' and near {other.shift[i]:g} (spread about {other.unit[i]:g}) in "
+                f"'{other.path}': is it in the same unit? If so, let every clinic say "
+                f"units={{'{name}': '...'}}."
+            )

@@ -14,7 +14,7 @@ from ..multilevel.after_fit.compare import Comparison, compare
 from ..multilevel.engine.variances import RESIDUAL
 from ..multilevel.formula.terms import INTERCEPT
 from ..multilevel.result import MultilevelFit
-from .closed_design import ClosedDesign
+from .closed_design import CLINIC, ClosedDesign
 from .rounding import moved_by
 
 if TYPE_CHECKING:
@@ -96,9 +96,14 @@ class CombinedFit(MultilevelFit):
     def fewest(self) -> int:  # type: ignore[override]
         """How many clients the fewest are that a coefficient is about, in all clinics together."""
         each = [file.tells.get("clients behind each term", {}) for file in self.files]
-        sums = [sum(int(of.get(name, 0)) for of in each) for name in self.design.fixed_names]
-        known = [total for total in sums if total > 0]
-        return min(known) if known else 0
+        whole = [int(of.get(INTERCEPT, 0)) for of in each]
+        sums = [sum(int(of.get(name, 0)) for of in each) for name in self.files[0].model["terms"]]
+        own = [f"{CLINIC}[T.{file.clinic}]" in self.design.fixed_names for file in self.files]
+        return (
+            min([total for total in sums if total], default=0)
+            if not any(own)
+            else min(*whole, *(total for total in sums if total))
+        )
 
     def icc(self) -> pd.DataFrame:
         """Return the share of the variance at each level; for random intercepts only."""
@@ -152,5 +157,3 @@ class CombinedFit(MultilevelFit):
             f"<CombinedFit: {self.formula}; {len(self.files)} clinics, {self.nobs} rows, "
             f"log-likelihood {self.llf:.4f}>"
         )
-
-

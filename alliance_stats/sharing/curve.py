@@ -108,9 +108,7 @@ class Curve:
         """Return the clinic's contribution; beyond the curve its log-determinant is infinite."""
         sides = [
             axis.values(float(d), count)
-            for axis, d, count in zip(
-                self.axes, ratios, self.coefficients.shape[1:], strict=False
-            )
+            for axis, d, count in zip(self.axes, ratios, self.coefficients.shape[1:], strict=False)
         ]
         if len(sides) == 1:
             sides.append(np.array([[1.0], [0.0], [0.0]]))
@@ -151,7 +149,8 @@ def _second(table: Array, ratios: int) -> Array:
     return whole[:ratios, :ratios]
 
 
-Evaluate = Callable[[Sequence[float]], Contribution]
+Evaluate = Callable[[Sequence[float]], tuple[float, Array]]
+"""From ratios to the log-determinant and the cross-products of [X | y]."""
 
 
 def fit_curve(evaluate: Evaluate, axes: Sequence[Axis], digits: int) -> Curve:
@@ -174,7 +173,10 @@ def fit_curve(evaluate: Evaluate, axes: Sequence[Axis], digits: int) -> Curve:
         if len(sides) == 1:
             sides.append(np.ones((1, 1)))
         again = np.einsum("ai,pij,bj->pab", sides[0], coefficients, sides[1])
-        if float(np.abs(again - exact).max()) <= ROUNDING * 10.0**-digits + 1e-11 * np.abs(exact).max():
+        if (
+            float(np.abs(again - exact).max())
+            <= ROUNDING * 10.0**-digits + 1e-11 * np.abs(exact).max()
+        ):
             return Curve(tuple(axes), coefficients, _size_of(len(coefficients) - 1))
     raise DesignError(
         f"{LADDER[-1]} nodes a side do not hold the likelihood to {digits} digits: give a "
@@ -189,10 +191,10 @@ def _values(evaluate: Evaluate, points: Sequence[Array]) -> Array:
     found = []
     for a in first:
         for b in second:
-            c = evaluate([a] if b is None else [a, b])
+            logdet, cross = evaluate([a] if b is None else [a, b])
             if rows is None:
-                rows = np.triu_indices(len(c.cross))
-            found.append(np.append(c.logdet, c.cross[rows]))
+                rows = np.triu_indices(len(cross))
+            found.append(np.append(logdet, cross[rows]))
     table = np.array(found).reshape(len(first), len(second), -1)
     return np.moveaxis(table, -1, 0)
 

@@ -100,9 +100,16 @@ class Ledger:
         ids = {one for one, _ in people}
         return sum(bool(ids & {one for one, _ in entry.people}) for entry in self.entries)
 
-    def forbids(
-        self, formula: str, outcome: str, body: str, people: frozenset[tuple[str, str]], least: int
-    ) -> list[str]:
+    def repeats(self, entry: Entry) -> list[str]:
+        """Return where the same question was answered before with other settings."""
+        return [
+            f"The file '{one.path}' of {one.when} is of the same model and rows with other "
+            "settings; two roundings tell more than one."
+            for one in self.entries
+            if (one.formula, one.people) == (entry.formula, entry.people) and one.body != entry.body
+        ]
+
+    def forbids(self, outcome: str, people: frozenset[tuple[str, str]], least: int) -> list[str]:
         """Return why a file would tell of few people beside those that were sent."""
         found = []
         same = [entry for entry in self.entries if entry.outcome == outcome]
@@ -114,11 +121,6 @@ class Ledger:
                     f"The file {which} has the same outcome and other rows of {len(apart)} "
                     "clients: the difference of the two would tell of them. Send that one, or "
                     f"wait until {least} clients have changed."
-                )
-            elif not apart and entry.formula == formula and entry.body != body:
-                found.append(
-                    f"The file {which} is of the same model and rows with other settings; two "
-                    "roundings tell more than one. Send that file again."
                 )
         if not found and least >= SMALLEST_SHOWN:
             shown = Disclosure()
@@ -137,8 +139,7 @@ class Ledger:
             return
         held: dict[str, Any] = {"what": WARNING, "secret": self.secret}
         held["files"] = [
-            {**vars(one), "people": sorted(map(list, one.people))}
-            for one in (*self.entries, entry)
+            {**vars(one), "people": sorted(map(list, one.people))} for one in (*self.entries, entry)
         ]
         content = json.dumps(held, indent=1).encode()
         write_whole(self.path, content, what="the ledger of shared files", make_folder=True)

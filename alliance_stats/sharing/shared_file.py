@@ -1,4 +1,4 @@
-"""The file a clinic sends: JSON that a person can read, and that is not believed when it is read."""
+"""The file a clinic sends: JSON that a person can read, and that the program does not believe."""
 
 from __future__ import annotations
 

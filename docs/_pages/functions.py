@@ -24,6 +24,7 @@ TOPICS = {
     "gap": "The rating gap",
     "change": "Change",
     "evidence": "Evidence and claims",
+    "sharing": "Data that may not leave",
     "simulation": "Simulation",
     "datasets": "Datasets",
     "report": "Report and tables",

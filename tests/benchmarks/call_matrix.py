@@ -295,6 +295,9 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
         "scores": alliance(), "rules": ["drop_within_sd"], "replicates": 20},
     "rupture_rules": dict,
     "summarise_codes": lambda: {"data": study()},
+    "clinic_file": lambda: {
+        "formula": "score ~ session + (1 | client_id)", "data": alliance(), "path": None},
+    "combine_clinics": lambda: {"paths": [clinic_mail()]},
     "simulate_study": lambda: {"n_therapists": 4, "n_clients": 12, "planned_sessions": 4.0},
     "combine_studies": lambda: {"studies": {"a": study(), "b": study()}, "name": "both"},
     "open_study": lambda: {"path": study_folder()},
@@ -317,6 +320,16 @@ def plan_file() -> str:
         "alliance: wai-sr\noutcome: core-10\nprimary: {rule: drop_stricter_sd, k: 1.0}\n",
         encoding="utf-8",
     )
+    return str(path)
+
+
+@cache
+def clinic_mail() -> str:
+    """Return the file that a clinic would send."""
+    path = Path(tempfile.mkdtemp()) / "clinic.json"
+    rows = pd.DataFrame({"client_id": np.repeat(range(40), 6), "session": [*range(6)] * 40})
+    rows["score"] = np.random.default_rng(1).normal(4, 1, 240)
+    al.clinic_file("score ~ session + (1 | client_id)", rows, path)
     return str(path)
 
 

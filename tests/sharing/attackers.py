@@ -1,0 +1,159 @@
+"""Attacks on the files of clinics, as somebody would write them who has a file and this program.
+
+Each knows more than a coordinator does: how many sessions every client had, and who treated whom.
+What he wants to know is what the file is about: outcomes and predictors of single people.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import Bounds, LinearConstraint, lsq_linear, milp
+
+from alliance_stats.sharing.curve import Curve
+from alliance_stats.sharing.shared_file import SharedFile, read_file
+
+POINTS = 60
+
+
+def ratios(file: SharedFile, per_axis: int) -> list[list[float]]:
+    """Return points all over what a file knows."""
+    assert isinstance(file.body, Curve)
+    axes = [axis.points(per_axis) for axis in file.body.axes]
+    return (
+        [[float(d)] for d in axes[0]]
+        if len(axes) == 1
+        else [[float(a), float(b)] for a in axes[0] for b in axes[1]]
+    )
+
+
+def weights(sizes: np.ndarray, at: float) -> np.ndarray:
+    """Return what of each client's sum is left at a variance ratio: known from its sessions."""
+    return 1.0 / (1.0 + sizes * at)
+
+
+def sums_of_column(file: SharedFile, term: str, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (points, classes) weights of a column's sums by number of sessions, and the sums."""
+    columns = [*file.model["terms"], file.model["outcome"]]
+    place = columns.index(term)
+    numbers, held = np.unique(sizes, return_counts=True)
+    W, found = [], []
+    for (at,) in ratios(file, POINTS):
+        w = weights(numbers, at)
+        left = file.body.contribution([at], 0).cross[0, place]
+        found.append(left * file.unit[place] + file.shift[place] * (held * numbers) @ w)
+        W.append(w)
+    return np.array(W), np.array(found)
+
+
+def counts_by_sessions(path: Path, term: str, sizes: np.ndarray, seconds: float) -> np.ndarray:
+    """Search for the number of clients with a yes among those with equally many sessions."""
+    W, found = sums_of_column(read_file(path), term, sizes)
+    numbers, held = np.unique(sizes, return_counts=True)
+    return whole_numbers(W * numbers, found, np.zeros(len(held)), held, seconds)
+
+
+def scores_by_sessions(path: Path, sizes: np.ndarray, most: float, seconds: float) -> np.ndarray:
+    """Search for the mean of whole-numbered scores among clients with equally many sessions."""
+    file = read_file(path)
+    W, found = sums_of_column(file, file.model["outcome"], sizes)
+    numbers, held = np.unique(sizes, return_counts=True)
+    rows = numbers * held
+    return whole_numbers(W, found, np.zeros(len(rows)), rows * most, seconds) / rows
+
+
+def whole_numbers(
+    M: np.ndarray, found: np.ndarray, low: np.ndarray, high: np.ndarray, seconds: float
+) -> np.ndarray:
+    """Return the whole numbers that fit sums best, by mixed-integer programming."""
+    size = np.abs(M).max(axis=1)
+    M, found, k = M / size[:, None], found / size, M.shape[1]
+    start = lsq_linear(M, found, bounds=(low, high + 1e-9)).x
+    used = np.linspace(0, POINTS - 1, 16).astype(int)
+    A, b, free = M[used], found[used], np.eye(len(used))
+    problem = milp(
+        np.r_[np.zeros(k), np.ones(len(used))],
+        constraints=[
+            LinearConstraint(np.hstack([A, -free]), -np.inf, b),
+            LinearConstraint(np.hstack([A, free]), b, np.inf),
+        ],
+        integrality=np.r_[np.ones(k), np.zeros(len(used))],
+        bounds=Bounds(np.r_[low, np.zeros(len(used))], np.r_[high, np.full(len(used), np.inf)]),
+        options={"time_limit": seconds},
+    )
+    return np.asarray(np.round(start if problem.x is None else problem.x[:k]))
+
+
+def best_guess(M: np.ndarray, found: np.ndarray, root: np.ndarray, noise: float) -> np.ndarray:
+    """Return the means that fit sums best, given how they spread (``root root'``) and rounding.
+
+    The best linear reconstruction there is: sums that rounding drowned count for nothing.
+    """
+    overall = found[-1] / M[-1].sum()
+    U, s, V = np.linalg.svd(M @ root, full_matrices=False)
+    rest = U.T @ (found - M.sum(axis=1) * overall)
+    return overall + root @ (V.T @ (s / (s**2 + noise**2) * rest))
+
+
+def means_by_sessions(path: Path, sizes: np.ndarray, noise: float) -> np.ndarray:
+    """Invert a curve to the mean outcome of clients with equally many sessions."""
+    file = read_file(path)
+    W, found = sums_of_column(file, file.model["outcome"], sizes)
+    numbers, held = np.unique(sizes, return_counts=True)
+    root = np.diag(np.sqrt((0.6 + 1.0 / numbers) / held))
+    return best_guess(W * (numbers * held), found, root, noise)
+
+
+def means_of_clients(
+    path: Path, sizes: np.ndarray, therapists: np.ndarray, noise: float
+) -> np.ndarray:
+    """Invert a three-level curve to the mean outcome of every client."""
+    file = read_file(path)
+    count = therapists.max() + 1
+    M, found = [], []
+    for a, b in ratios(file, 24):
+        own = sizes * weights(sizes, a)
+        M.append(own / (1.0 + b * np.bincount(therapists, own, count))[therapists])
+        left = file.body.contribution([a, b], 0).cross[0, -1]
+        found.append(left * file.unit[-1] + file.shift[-1] * M[-1].sum())
+    alike = np.equal.outer(therapists, therapists)
+    root = np.linalg.cholesky(np.diag(0.6 + 1.0 / sizes) + 0.1 * alike)
+    return best_guess(np.array(M), np.array(found), root, noise)
+
+
+def difference(paths: Sequence[Path]) -> tuple[int, float]:
+    """Subtract two files of sums: number of clients between them, and their mean outcome."""
+    whole, less = (json.loads(Path(path).read_text()) for path in paths)
+    at = [name.split(" x ") for name in whole["sums"]["pairs"]].index(
+        ["Intercept", whole["model"]["outcome"]]
+    )
+    rows, sums = [], []
+    for held in (whole, less):
+        place = held["columns"][held["model"]["outcome"]]
+        n = held["numbers"]["rows"]
+        rows.append(n)
+        total = held["sums"]["sums over all rows"][at]
+        sums.append(total * place["divided by"] + n * place["taken off"])
+    gone = whole["numbers"]["client_id"] - less["numbers"]["client_id"]
+    return gone, (sums[0] - sums[1]) / (rows[0] - rows[1])
+
+
+def outlier(path: Path, term: str, known: float) -> float:
+    """Return the mean outcome of the one client with a value `known` of a predictor.
+
+    Nearly all of the predictor's spread is his, so its product with the outcome is about him.
+    """
+    file = read_file(path)
+    columns = [*file.model["terms"], file.model["outcome"]]
+    place = columns.index(term)
+    cross = file.body.contribution(
+        [file.body.axes[0].low] if isinstance(file.body, Curve) else [0.0], 0
+    )
+    C = cross.cross
+    slope = (C[place, -1] - C[0, place] * C[0, -1] / C[0, 0]) / (
+        C[place, place] - C[0, place] ** 2 / C[0, 0]
+    )
+    middle = C[0, -1] / C[0, 0]
+    at = (known - file.shift[place]) / file.unit[place] - C[0, place] / C[0, 0]
+    return float((middle + slope * at) * file.unit[-1] + file.shift[-1])

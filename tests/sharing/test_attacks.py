@@ -1,0 +1,159 @@
+"""Each attack succeeds on files that tell too much, and fails on those of the defaults.
+
+Where it succeeds the audit had said so, and nothing would have been written without a person's yes.
+"""
+
+import re
+
+import numpy as np
+import pytest
+
+import alliance_stats as al
+from alliance_stats.core.disclosure import WithheldError
+
+CHANCE = 0.1
+"""Share of people's means that a guess may have in common with them: the audit allows a fifth for
+the most exposed person, which is 0.03 to 0.1 over all."""
+LOOSE = {"most_told": 1, "digits": 8, "kind": "curve"}
+SECONDS = {"loose": 5.0, "default": 0.3}
+"""Where the curve tells the whole table it is found in less; else a search would have no end."""
+MODEL = "distress ~ session + (1 | client_id)"
+ARMS = "distress ~ session + condition + (1 | client_id)"
+THERAPISTS = "distress ~ session + (1 | client_id) + (1 | therapist_id)"
+
+
+def of_clients(data):
+    """Return sizes, therapists and mean outcomes of clients, in their order."""
+    people = data.groupby("client_id", sort=False)
+    by = people["therapist_id"].first().factorize()[0]
+    return people.size().to_numpy(), by, people["distress"].mean().to_numpy()
+
+
+def said(call, **options):
+    """Return what is said before a file is written."""
+    with pytest.raises(WithheldError) as found:
+        call(**options)
+    return str(found.value)
+
+
+def test_a_binary_predictor_is_found_only_where_the_audit_says_so(make_clinic, attackers, tmp_path):
+    right = {"loose": [], "default": [], "guess": []}
+    for seed in range(21, 23):
+        data = make_clinic(seed, each=8)
+        sizes, *_ = of_clients(data)
+        yes = (data.groupby("client_id", sort=False)["condition"].first() == "PDT").to_numpy()
+        numbers, held = np.unique(sizes, return_counts=True)
+        true = np.array([yes[sizes == n].sum() for n in numbers])
+        for how in ("loose", "default"):
+            path = tmp_path / f"{seed}-{how}.json"
+            options = {**LOOSE, "reviewed": True} if how == "loose" else {}
+            found = al.clinic_file(ARMS, data, path, ledger=tmp_path / path.stem, **options)
+            counts = attackers.counts_by_sessions(path, "condition[T.PDT]", sizes, SECONDS[how])
+            right[how].append((counts == true).mean())
+            assert any("'condition[T.PDT]', in whole steps" in f for f in found.findings) == (
+                how == "loose"
+            )
+        right["guess"].append((np.round(held * yes.mean()) == true).mean())
+    assert np.mean(right["loose"]) > 0.9  # nearly all of the table, exactly
+    assert np.mean(right["default"]) < np.mean(right["guess"]) + CHANCE
+
+
+def test_the_audit_speaks_before_a_loose_file_is_written(make_clinic, tmp_path):
+    path = tmp_path / "a.json"
+    words = said(lambda **o: al.clinic_file(ARMS, make_clinic(20), path, **o), **LOOSE)
+    assert words.startswith("Nothing was written yet: with these settings the file tells more")
+    assert "'condition[T.PDT]', in whole steps, could be searched for" in words
+    assert "reviewed=True" in words
+    assert not path.exists()
+    seen = al.clinic_file(ARMS, make_clinic(20), None, **LOOSE)
+    assert seen.findings
+    assert seen.path is None
+
+
+def test_membership_by_subtraction(three, attackers, tmp_path):
+    whole = three["Bern"]
+    gone = whole["client_id"].iloc[0]
+    less = whole[whole["client_id"] != gone]
+    al.clinic_file(MODEL, whole, tmp_path / "first.json")
+    words = said(lambda: al.clinic_file(MODEL, less, tmp_path / "second.json"))
+    assert "other rows of 1 clients: the difference of the two would tell of them" in words
+    assert not (tmp_path / "second.json").exists()
+    # what the ledger stands between: with one of its own for each file the client is told
+    al.clinic_file(MODEL, less, tmp_path / "second.json", ledger=tmp_path / "elsewhere")
+    paths = [tmp_path / "first.json", tmp_path / "second.json"]
+    true = whole.loc[whole["client_id"] == gone, "distress"].mean()
+    count, mean = attackers.difference(paths)
+    assert count == 1
+    np.testing.assert_allclose(mean, true)
+
+
+def test_a_therapists_mean(make_clinic, attackers, tmp_path):
+    small = make_clinic(30, therapists=10, each=12)
+    sizes, by, means = of_clients(small)
+    true = np.bincount(by, sizes * means) / np.bincount(by, sizes)
+    words = said(lambda: al.clinic_file(THERAPISTS, small, tmp_path / "no.json"))
+    assert re.search(r"of the mean of \d+ of 10 of 'therapist_id'", words)
+    assert "leave (1 | therapist_id) out, as therapists are few" in words
+    path = tmp_path / "loose.json"
+    found = al.clinic_file(THERAPISTS, small, path, **LOOSE, reviewed=True)
+    assert any("10 of 10 of 'therapist_id'" in finding for finding in found.findings)
+    guess = attackers.means_of_clients(path, sizes, by, noise=1e-7)
+    theirs = np.bincount(by, sizes * guess) / np.bincount(by, sizes)
+    assert np.corrcoef(theirs, true)[0, 1] > 0.9
+    # a two-level file of the same clinic knows nothing of therapists
+    path = tmp_path / "two.json"
+    two = al.clinic_file(MODEL, small, path, kind="curve", ledger=tmp_path / "two")
+    guess = attackers.means_by_sessions(path, sizes, noise=10.0**-two.digits)
+    numbers = np.unique(sizes)
+    of_client = guess[np.searchsorted(numbers, sizes)]
+    theirs = np.bincount(by, sizes * of_client) / np.bincount(by, sizes)
+    assert np.corrcoef(theirs, true)[0, 1] ** 2 < 0.5  # ten therapists: chance reaches .4
+
+
+def test_many_therapists_hide_each_other(make_clinic, attackers, tmp_path):
+    large = make_clinic(31, therapists=220, each=6)
+    sizes, by, means = of_clients(large)
+    path = tmp_path / "large.json"
+    found = al.clinic_file(THERAPISTS, large, path)
+    assert not found.findings
+    guess = attackers.means_of_clients(path, sizes, by, noise=10.0**-found.digits)
+    true = np.bincount(by, sizes * means) / np.bincount(by, sizes)
+    theirs = np.bincount(by, sizes * guess) / np.bincount(by, sizes)
+    assert np.corrcoef(theirs, true)[0, 1] ** 2 < CHANCE
+    assert np.corrcoef(guess, means)[0, 1] ** 2 < CHANCE
+
+
+def test_an_outlier(make_clinic, attackers, tmp_path):
+    data = make_clinic(32)
+    one = data["client_id"].iloc[0]
+    data["hours"] = np.where(data["client_id"] == one, 60.0, 1.0 + data["alliance_between"] / 10)
+    formula = "distress ~ hours + (1 | client_id)"
+    words = said(lambda: al.clinic_file(formula, data, tmp_path / "no.json"))
+    assert "One client makes up" in words
+    assert "of the spread of 'hours': an outlier" in words
+    path = tmp_path / "loose.json"
+    found = al.clinic_file(formula, data, path, **LOOSE, reviewed=True)
+    assert any("an outlier" in finding for finding in found.findings)
+    true = data.loc[data["client_id"] == one, "distress"].mean()
+    np.testing.assert_allclose(attackers.outlier(path, "hours", 60.0), true, atol=1.5)
+
+
+def test_inverting_a_curve_to_sums_by_number_of_sessions(make_clinic, attackers, tmp_path):
+    in_common = {"loose": [], "default": []}
+    for seed in range(40, 46):
+        data = make_clinic(seed, sessions=(3, 12))
+        sizes, _, means = of_clients(data)
+        numbers = np.unique(sizes)
+        true = np.array([means[sizes == n].mean() for n in numbers])
+        for how in in_common:
+            path = tmp_path / f"{seed}-{how}.json"
+            options = {**LOOSE, "digits": 12, "reviewed": True} if how == "loose" else {}
+            found = al.clinic_file(MODEL, data, path, ledger=tmp_path / path.stem, **options)
+            guess = attackers.means_by_sessions(path, sizes, noise=10.0**-found.digits)
+            of_client = guess[np.searchsorted(numbers, sizes)]
+            if how == "loose":
+                in_common[how].append(np.corrcoef(guess, true)[0, 1] ** 2)
+            else:
+                in_common[how].append(np.corrcoef(of_client, means)[0, 1] ** 2)
+    assert np.mean(in_common["loose"]) > 0.6  # sums of a few clients each, mostly
+    assert np.mean(in_common["default"]) < CHANCE
