@@ -164,7 +164,7 @@ def _grouping(groups: list[str], files: Sequence[SharedFile], clinic: Between) -
     """Return the groups by number; who they are no file says."""
     own = groups[:-1] if clinic == "random" else groups
     sizes = [sum(file.numbers[name] for file in files) for name in own]
-    labels = [pd.RangeIndex(size) for size in sizes]
+    labels: list[pd.Index] = [pd.RangeIndex(size) for size in sizes]
     if clinic == "random":
         labels.append(pd.Index([file.clinic for file in files]))
     none = np.zeros(0, dtype=np.intp)

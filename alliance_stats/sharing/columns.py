@@ -21,6 +21,7 @@ from ..multilevel.engine.blocks import Pool, random_columns
 from ..multilevel.engine.crossproducts import cross_products
 from ..multilevel.engine.grouping import Grouping, arrange, factorise
 from ..multilevel.engine.likelihood import Level, Partition
+from ..multilevel.formula.factors import check_categories
 from ..multilevel.formula.model_formula import Formula, RandomTerm, parse_formula
 from ..multilevel.formula.table import Table
 from ..multilevel.formula.terms import INTERCEPT, build, complete_rows, response
@@ -215,6 +216,7 @@ def _categories(parsed: Formula, frame: pd.DataFrame) -> dict[str, list[str]]:
     for name in fixed:
         if name in grouping or table.is_number(name):
             continue
+        check_categories(name, table)
         column = frame[name]
         known = isinstance(column.dtype, pd.CategoricalDtype)
         values = column.cat.categories if known else pd.unique(column)
@@ -233,13 +235,13 @@ def _fixed(
     A row with each category is put below while the columns are made, and taken off again.
     """
     frame, n = table.frame, len(table)
-    coded = {
-        name: pd.Categorical(frame[name].map(str), categories=words)
-        for name, words in categories.items()
-    }
-    whole = frame.assign(**coded)
+
+    def coded(name: str, words: Sequence[str]) -> pd.Categorical:
+        return pd.Categorical(words, categories=pd.Index(categories[name], dtype=object))
+
+    whole = frame.assign(**{name: coded(name, frame[name].map(str)) for name in categories})
     below = [
-        whole.iloc[[0]].assign(**{name: pd.Categorical([word], categories=words)})
+        whole.iloc[[0]].assign(**{name: coded(name, [word])})
         for name, words in categories.items()
         for word in words
     ]

@@ -19,6 +19,7 @@ from .rounding import moved_by
 
 if TYPE_CHECKING:
     from ..multilevel.engine.design import Design
+    from ..multilevel.outcomes.result import OutcomeFit
     from .shared_file import SharedFile
 
 TELLING = 1e-3  # an error of the deviance by rounding that is worth a sentence
@@ -120,10 +121,11 @@ class CombinedFit(MultilevelFit):
             {"group": [*groups, RESIDUAL], "variance": values, "icc": part, "icc_above": above}
         )
 
-    def compare(self, other: MultilevelFit) -> Comparison:
+    def compare(self, other: MultilevelFit | OutcomeFit) -> Comparison:
         """Test a model against a smaller one, both from files of the same clinics and rows."""
         found = compare(self, other)
-        off = sum(fit.rounding["deviance"] for fit in (self, other) if hasattr(fit, "rounding"))
+        both = [fit for fit in (self, other) if isinstance(fit, CombinedFit)]
+        off = sum(fit.rounding["deviance"] for fit in both)
         if off <= TELLING:
             return found
         note = f"The files were rounded: the statistic is known to about {off:.2g}."

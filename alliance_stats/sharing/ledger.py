@@ -87,7 +87,7 @@ class Ledger:
             ids = columns.frame[list(lowest)].astype(str).agg("\x1f".join, axis=1).to_numpy()
         rows = pd.DataFrame({"id": ids, "y": np.round(columns.values, 9)})
         return frozenset(
-            (self._print(name), self._print(name, *map(repr, sorted(of.tolist()))))
+            (self._print(str(name)), self._print(str(name), *map(repr, sorted(of.tolist()))))
             for name, of in rows.groupby("id")["y"]
         )
 

@@ -92,7 +92,7 @@ def learn_factor(node: Node, source: str, table: Table) -> Learned:
     if isinstance(node, Call) and FORMULA_FUNCTIONS[node.function].kind == "categories":
         return _called_categories(node, source, table)
     if isinstance(node, Name) and not table.is_number(node.column):
-        _check_categories(node.column, table)
+        check_categories(node.column, table)
         return _categories(node, source, table, Contrast(), None)
     values, again = _numbers(node, source, table)
     if values.ndim == 2:
@@ -143,7 +143,7 @@ def numbers_of(table: Table, name: str) -> Array:
 def _fail_text(node: Name, source: str, table: Table) -> NoReturn:
     dtype = table.frame[node.column].dtype
     if types.is_datetime64_any_dtype(dtype):
-        _check_categories(node.column, table)
+        check_categories(node.column, table)
     fail(
         f"The column '{node.column}' holds categories ({dtype}), and numbers are needed here.",
         source,
@@ -254,7 +254,7 @@ def _called_categories(node: Call, source: str, table: Table) -> Categories:
     if isinstance(argument, Name) and types.is_datetime64_any_dtype(
         table.frame[argument.column].dtype
     ):
-        _check_categories(argument.column, table)
+        check_categories(argument.column, table)
     found = _categories(node, source, table, contrast, levels)
     if node.function == "relevel":
         if settings.get("ref") is None:
@@ -326,7 +326,7 @@ def _cells(node: Node, source: str, table: Table) -> Callable[[Table], pd.Series
     return read
 
 
-def _check_categories(name: str, table: Table) -> None:
+def check_categories(name: str, table: Table) -> None:
     """Refuse dates, and numbers held as text, where they would become categories."""
     column = table.frame[name]
     if types.is_datetime64_any_dtype(column.dtype) or column.dtype.kind == "m":
