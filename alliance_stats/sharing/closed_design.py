@@ -13,23 +13,22 @@ from ..errors import DesignError, listing
 from ..multilevel.engine.basis import DEPENDENT, share_left
 from ..multilevel.engine.batches import Array
 from ..multilevel.engine.blocks import Effects
-from ..multilevel.engine.design import Design
 from ..multilevel.engine.grouping import Grouping
 from ..multilevel.engine.likelihood import Level
 from ..multilevel.formula.model_formula import parse_formula
 from ..multilevel.formula.terms import INTERCEPT, Columns
+from ..multilevel.partitions.absent import AbsentRows, SummedDesign
 from .clinics import Clinic, Clinics
 from .curve import Curve
 from .shared_file import SharedFile
 
 CLINIC = "clinic"
-NOBODY: Array = np.zeros(0)
 Between = Literal["shared", "fixed", "random"]
 EDGE = 1.02  # how near to the end of a range a search that wants to go on may stop
 
 
 @dataclass(frozen=True)
-class ClosedDesign(Design):
+class ClosedDesign(SummedDesign):
     """Columns, levels and likelihood of a joint model; its columns have no rows.
 
     Attributes
@@ -39,22 +38,6 @@ class ClosedDesign(Design):
     """
 
     files: tuple[SharedFile, ...] = ()
-
-    @property
-    def n(self) -> int:
-        """Number of rows in all clinics."""
-        return sum(file.numbers["rows"] for file in self.files)
-
-    def same_rows(self, other: Design) -> bool:
-        """Say whether the files are of the same clinics, rows and outcome, as far as they tell."""
-        return isinstance(other, ClosedDesign) and self._rows == other._rows
-
-    @property
-    def _rows(self) -> list[tuple[object, ...]]:
-        return sorted(
-            (f.clinic, f.numbers["rows"], f.model["outcome"], f.shift[-1], f.unit[-1])
-            for f in self.files
-        )
 
 
 def closed_design(files: Sequence[SharedFile], clinic: Between) -> ClosedDesign:
@@ -94,7 +77,7 @@ def closed_design(files: Sequence[SharedFile], clinic: Between) -> ClosedDesign:
     return ClosedDesign(
         formula=parse_formula(_formula(model["formula"], clinic)),
         outcome=model["outcome"],
-        columns=(NOBODY,) * k,
+        columns=AbsentRows("the files of clinics", k),  # type: ignore[arg-type]
         fixed=tuple(kept),
         fixed_names=tuple(fixed_names[i] for i in kept),
         fixed_terms=Columns((), (), lambda table: ()),
@@ -112,6 +95,7 @@ def closed_design(files: Sequence[SharedFile], clinic: Between) -> ClosedDesign:
         missing={},
         rows_dropped=sum(file.numbers["rows left out"] for file in files),
         notes=_notes(files, [fixed_names[i] for i in dropped]),
+        rows=int(rows.sum()),
         files=tuple(files),
     )
 

@@ -129,7 +129,8 @@ def read_columns(
     levels, effects = random_columns(terms, table, pool)
     _check_levels(grouping, levels)
     check_numbers((*names, *pool.names, outcome), (*arrays, *pool.arrays, y), table.frame.index)
-    check_sizes(len(names), y, outcome, grouping, levels, measured=True)
+    ends = float(y.min()), float(y.max())
+    check_sizes(len(names), len(y), ends, outcome, grouping, levels, measured=True)
     further = tuple(pool.arrays[1:])
     places = {0: 0} | {i: len(names) + i - 1 for i in range(1, len(pool.arrays))}
     levels = tuple(Level(tuple(places[c] for c in lv.columns), lv.blocks) for lv in levels)

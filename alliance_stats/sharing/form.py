@@ -79,13 +79,13 @@ def axes_of(columns: ClinicColumns, ratios: Mapping[str, tuple[float, float]]) -
     partition, found = columns.partition(), []
     for number, (group, level) in enumerate(zip(columns.groups, columns.levels, strict=True)):
         low, high = _range(ratios.get(group, RATIOS[min(number, 1)]), group)
-        cross = partition.of_level(number)
         for place in level.columns:
-            size = float(cross[place, place].max())
+            squares = partition.of_level(number, place, place)
+            size = float(squares.max())
             if place == 0:
                 found.append(Axis(low, high, 0.5 / size))
             else:  # a slope: its variance in a row is what is compared, and may be none
-                square = float(cross[place, place].sum()) / columns.n
+                square = float(squares.sum()) / columns.n
                 found.append(Axis(0.0, high / square, 0.5 / size))
     return tuple(found)
 
