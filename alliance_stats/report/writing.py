@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.disclosure import AT_THE_TOP, NOTHING_WITHHELD
-from ..core.display.figures import for_print, mark_synthetic, mask_texts, to_svg
+from ..core.display.figures import for_print, mark_synthetic, mask_texts, settle, to_svg
 from ..core.display.formatting import count
 from ..core.display.rendering import to_csv, write_frame
 from ..core.display.table import Table
@@ -37,6 +37,7 @@ def write_files(folder: Path, context: Context, sections: Sequence[Section]) -> 
         mask_texts(figure.canvas, names.mask)
         if synthetic:
             mark_synthetic(figure.canvas)
+        settle(figure.canvas)
     svgs = {figure.key: to_svg(figure.canvas) for figure in figures}
     prints = {figure.key: for_print(figure.canvas) for figure in figures}
     for name in ("figures", "tables"):

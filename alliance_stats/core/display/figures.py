@@ -28,6 +28,13 @@ def to_svg(canvas: Canvas) -> bytes:
     return _saved(canvas, "svg").replace(b"'DejaVu Sans'", FONTS.encode()).replace(b"\r\n", b"\n")
 
 
+def settle(canvas: Canvas) -> None:
+    """Lay the figure out for good, so that it is laid out once for all kinds of files."""
+    with house_style():
+        canvas.draw_without_rendering()
+    canvas.set_layout_engine("none")
+
+
 def for_print(canvas: Canvas) -> dict[str, bytes]:
     """Return the figure as journals take it: ``png`` at 300 dpi and ``pdf``."""
     return {kind: _saved(canvas, kind) for kind in ("png", "pdf")}

@@ -63,11 +63,15 @@ def rows_without_group(
 ) -> dict[str, np.ndarray]:
     """Return by group which rows lack one that they need: an effect's column is not zero there."""
     found: dict[str, np.ndarray] = {}
+    missing: dict[str, np.ndarray] = {}  # of each column once: many terms share one
     for term in formula.random:
         if term.label in membership or term.multiple:
             none = factor_of(term, table, membership).codes < 0
         else:
-            none = table.frame[list(term.group)].isna().any(axis=1).to_numpy()
+            for name in term.group:
+                if name not in missing:
+                    missing[name] = table.frame[name].isna().to_numpy()
+            none = np.any([missing[name] for name in term.group], axis=0)
         if not none.any():
             continue
         columns = build(term.part, table)
