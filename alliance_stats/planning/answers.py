@@ -13,7 +13,7 @@ from ..core.arguments import checked_choice, is_number, share, shown, whole
 from ..errors import DesignError
 from ..inference.distributions import half_width, t_quantile
 from . import simulated
-from .information import certainty
+from .information import Certainty, certainty
 from .result import ASSUMED, QUESTIONS, StudyPower, StudyPrecision
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ def power(
     of
         ``"arm"`` (a difference that is the same in every session), ``"arm_by_time"`` (in change a
         session), ``"within"`` (sessions around the client's own mean), ``"between"`` (clients),
-        ``"rupture"`` (a rupture on the next session), ``"gap"`` (mean of therapist minus client).
+        ``"rupture"`` (a rupture on the next session), ``"gap"`` (mean of therapist minus client),
+        ``"dropout"`` (difference of the last arm's share of dropout from the design's ``dropout``).
     method
         ``"analytic"`` or ``"simulation"``: studies are drawn and fitted with `fit_multilevel`.
     alpha
@@ -84,11 +85,16 @@ def power(
             f"effect must be a number other than 0, not {shown(effect)}: with no effect the power "
             "is alpha, however large the study."
         )
-    unit = _unit(design, standardised)
+    unit = 1.0 if of == "dropout" else _unit(design, standardised)
     points = effect * unit
-    known = certainty(design, of)
+    known = _known(design, of, points)
     table = pd.DataFrame(
-        [(e, *operating(e, known.std_error, known.df, alpha)) for e in points * CURVE],
+        [
+            (e, *operating(e, at.std_error, at.df, alpha))
+            for e in points * CURVE
+            if of != "dropout" or 0 < design.gone[-1] + e < 1
+            for at in [_known(design, of, e)]
+        ],
         columns=["effect", "power", "type_s", "type_m"],
     ).assign(mc_error=0.0, method="analytic")
     answer: dict[str, Any] = dict(
@@ -111,7 +117,7 @@ def power(
     columns = ["effect", "power", "mc_error", "type_s", "type_m", "method"]
     return StudyPower(
         design, of, float(points), std_error=known.std_error, df=known.df, table=table[columns],
-        alpha=alpha, messages=(*said, *design.messages), **answer,
+        alpha=alpha, messages=(*said, *_of_design(design, of)), **answer,
     )  # fmt: skip
 
 
@@ -140,11 +146,13 @@ def precision(
     """
     _check(design, of)
     share(confidence)
-    known = certainty(design, of)
+    known = _known(design, of)
     detectable = _detectable(known.std_error, known.df, 0.8, 1 - confidence)
     half = float(half_width(known.std_error, known.df, confidence))
-    said = (f"Degrees of freedom: {known.why}.", *_assumed(design, of), *design.messages)
-    return StudyPrecision(design, of, half, known.std_error, known.df, detectable, confidence, said)
+    said = [f"Degrees of freedom: {known.why}.", *_assumed(design, of), *_of_design(design, of)]
+    return StudyPrecision(
+        design, of, half, known.std_error, known.df, detectable, confidence, tuple(said)
+    )
 
 
 def required(
@@ -191,13 +199,15 @@ def required(
     _check(design, of)
     asked: dict[str, Any] = {"of": of, "alpha": alpha, "standardised": standardised}
     if what == "effect":
-        known = certainty(design, of)
+        known = _known(design, of)
         found = _detectable(known.std_error, known.df, power, alpha)
         return design.power(found, **asked | {"standardised": False})
     if effect is None or not is_number(effect) or effect == 0:
         raise DesignError(f"required needs effect=, a number other than 0, not {shown(effect)}.")
     _refuse_lists(design, what)
-    points = effect * _unit(design, standardised)
+    if of == "dropout" and what == "sessions":
+        raise DesignError("Dropout is counted once for each client: sessions decide nothing here.")
+    points = effect * (1.0 if of == "dropout" else _unit(design, standardised))
     each = design.arms if what == "n_therapists" and design.nested == "full" else 1
 
     def changed(step: int) -> StudyDesign:
@@ -206,7 +216,7 @@ def required(
 
     def reached(step: int) -> float:
         try:
-            known = certainty(changed(step), of)
+            known = _known(changed(step), of, points)
         except DesignError:
             if step * each >= getattr(design, what):
                 raise
@@ -214,6 +224,13 @@ def required(
         return operating(points, known.std_error, known.df, alpha)[0]
 
     return changed(_smallest(reached, power, what)).power(effect, **asked)
+
+
+def _known(design: StudyDesign, of: str, effect: float = 0.0) -> Certainty:
+    """Return how sure the estimate will be; of shares, that depends on the effect itself."""
+    if of == "dropout":
+        return certainty(design.about_dropout(effect), "arm")
+    return certainty(design, of)
 
 
 def _refuse_lists(design: StudyDesign, what: str) -> None:
@@ -297,11 +314,22 @@ def _assumed(design: StudyDesign, of: str) -> list[str]:
     said = [ASSUMED[of]] if of in ASSUMED else []
     if of == "rupture":
         said.append(f"A rupture comes in {design.rupture_rate:.1%} of sessions, by chance.")
+    if of == "dropout":
+        icc = design.about_dropout().icc_therapist
+        said.append(
+            f"Of the variance of dropout, therapists carry {icc:.3g}"
+            f"{', as of the outcome' if design.icc_dropout is None else ''} (icc_dropout=)."
+        )
     if of == "arm_by_time" and design.slope_sd_therapist == 0:
         said.append(
             "Therapists' clients all change alike: the best case, so try some SD of slopes."
         )
     return said
+
+
+def _of_design(design: StudyDesign, of: str) -> tuple[str, ...]:
+    """Return what the design says of itself; little of that bears on dropout."""
+    return design.notes if of == "dropout" else design.messages
 
 
 def _unit(design: StudyDesign, standardised: bool | None) -> float:
@@ -311,14 +339,8 @@ def _unit(design: StudyDesign, standardised: bool | None) -> float:
 
 def _check(design: StudyDesign, of: str) -> None:
     """Refuse a question that the design cannot be asked."""
-    if of == "dropout":
-        raise DesignError(
-            "Power for dropout is not planned here: its power depends on a hazard and on how much "
-            "therapists differ in it. al.dropout_sample_size says how many clients a prediction "
-            "of dropout needs."
-        )
-    checked_choice("of", of, (*QUESTIONS, "dropout"))
-    if of in ("arm", "arm_by_time") and design.arms < 2:
+    checked_choice("of", of, QUESTIONS)
+    if of in ("arm", "arm_by_time", "dropout") and design.arms < 2:
         raise DesignError(f"of='{of}' needs arms; the design says randomised='none'.")
     least = {"arm_by_time": 2, "within": 2, "rupture": 3}.get(of, 1)
     if design.sessions < least:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -70,6 +70,9 @@ class StudyDesign(Result):
         random).
     rupture_rate
         The share of sessions with a rupture, for ``of="rupture"``.
+    icc_dropout
+        The therapists' share of the variance of dropout (0 or 1 a client), for ``of="dropout"``;
+        by default their share of the outcome's.
     standardised
         Whether effects are given in SDs of the outcome in one session, and not in its points.
     notes
@@ -109,6 +112,7 @@ class StudyDesign(Result):
     caseloads: Any = field(default="equal", kw_only=True)
     dropout: Any = field(default=None, kw_only=True)
     rupture_rate: float = field(default=0.06, kw_only=True)
+    icc_dropout: float | None = field(default=None, kw_only=True)
     standardised: bool = field(default=False, kw_only=True)
     notes: tuple[str, ...] = field(default=(), kw_only=True)
 
@@ -157,8 +161,10 @@ class StudyDesign(Result):
             )
 
     def _check_variances(self) -> None:
-        for name in ("icc_client", "icc_therapist"):
+        for name in ("icc_client", "icc_therapist", "icc_dropout"):
             value = getattr(self, name)
+            if name == "icc_dropout" and value is None:
+                continue
             if not is_number(value) or not 0 <= value < 1:
                 raise DesignError(
                     f"{name} is a share of the outcome's variance, from 0 to below 1, not "
@@ -212,6 +218,25 @@ class StudyDesign(Result):
     def layout(self) -> Layout:
         """Who is with whom, in which arm, for how long."""
         return lay_out(self)
+
+    def about_dropout(self, effect: float = 0.0) -> StudyDesign:
+        """Return the plan whose one outcome is whether a client drops out, with its variance.
+
+        `effect` is the difference between the last arm's share of dropout and the others'.
+        """
+        base = float(self.gone[-1])
+        for what, share in (("dropout", base), ("dropout plus the effect", base + effect)):
+            if not 0 < share < 1:
+                raise DesignError(
+                    f"of='dropout' needs shares between 0 and 1; {what} is {share:.3g}. Give the "
+                    "design dropout=, the share who leave, and the difference from it as effect."
+                )
+        icc = self.icc_therapist if self.icc_dropout is None else self.icc_dropout
+        variance = np.mean([share * (1 - share) for share in (base, base + effect)])
+        return replace(
+            self, sessions=1, dropout=None, icc_client=0.0, icc_therapist=icc, slope_sd_client=0.0,
+            slope_sd_therapist=0.0, residual_sd=float(np.sqrt(variance * (1 - icc))),
+        )  # fmt: skip
 
     def parameters(self) -> dict[str, Any]:
         """Return the arguments that make this design."""

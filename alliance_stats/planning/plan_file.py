@@ -77,7 +77,9 @@ class PlanFile:
         design, of = self.design, self.asked["of"]
         who = {"therapist": "Therapists", "client": "Clients"}.get(design.randomised)
         how = f"{who} are randomised to {design.arms} arms." if who else "Nobody is randomised."
-        model = f"{analysis(design, of)} (fit_multilevel, REML, Satterthwaite)"
+        gaussian, logistic = "REML, Satterthwaite", "family='binomial', df='between-within'"
+        way = logistic if of == "dropout" else gaussian
+        model = f"{analysis(design, of)} (fit_multilevel, {way})"
         sections: dict[str, dict[str, str]] = {
             "Study information": {
                 "Title": self.words.get("title", MISSING),

@@ -25,6 +25,7 @@ QUESTIONS = {
     "between": "the effect of one SD between clients",
     "rupture": "the effect of a rupture on the next session",
     "gap": "the mean gap, therapist minus client",
+    "dropout": "the difference between arms in the share who drop out",
 }
 ASSUMED = {
     "arm": "The difference between arms is the same in every session.",
@@ -32,6 +33,8 @@ ASSUMED = {
     "rupture": "The effect is the same for every client; where it differs, the power is lower.",
     "between": "The predictor is known without error, and clients of one therapist are not alike "
     "in it.",
+    "dropout": "Who drops out is compared once, at the end, over all who began; the effect is a "
+    "difference of shares.",
 }
 """What a question takes for granted besides its design."""
 

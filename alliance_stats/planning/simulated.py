@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import beta
 
 from ..core.arguments import finite, whole
 from ..core.parallel import in_pieces
 from ..errors import DesignError
 from ..inference.distributions import t_two_sided
-from ..multilevel.fit import fitted
+from ..multilevel.fit import Asked, fitted, fitted_outcome
 from ..study import Study
 from ..study.truth import Truth
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 BATCH = 50
 """Studies that share the values of a predictor (of which the sums of squares are as expected)."""
+LOGISTIC = Asked("binomial")
 TERMS = {"arm": "arm", "arm_by_time": "arm_time", "gap": "Intercept"}
 
 
@@ -86,6 +88,8 @@ def draw(design: StudyDesign, rows: pd.DataFrame, rng: np.random.Generator) -> n
 
 def analysis(design: StudyDesign, of: str) -> str:
     """Return the formula of the analysis that is planned for."""
+    if of == "dropout":
+        return analysis(design.about_dropout(), "arm").replace("score", "dropout")
     layout = design.layout
     both = np.bincount(layout.therapist[layout.therapist >= 0]).max() > 1 or (
         design.nested == "one_arm"
@@ -126,7 +130,8 @@ def simulated_power(
     sizes = np.full(-(-replicates // BATCH), BATCH)
     sizes[-1] -= sizes.sum() - replicates
     seeds = np.random.SeedSequence(seed).spawn(len(sizes))
-    work = partial(_batch, design, effect, of, text, formula is not None)
+    asked = (design, effect, text, formula is not None)
+    work = partial(_dropouts, *asked) if of == "dropout" else partial(_batch, of, *asked)
     pieces = list(zip(sizes.tolist(), seeds, strict=True))
     found = np.concatenate(list(in_pieces(work, pieces, n_jobs=n_jobs)))
     good = found[np.isfinite(found[:, 1])]
@@ -139,7 +144,8 @@ def simulated_power(
     size = float(np.abs(estimate[hit]).mean() / abs(effect)) if hit.any() else np.nan
     answer = {"power": power, "type_s": wrong, "type_m": size, "replicates": len(good)}
     answer["mc_error"] = float(np.sqrt(max(power * (1 - power), 0.25 / len(good)) / len(good)))
-    told = [f"Each simulated study was fitted with {text}."]
+    yes_or_no = " (logistic, between-within df)" if of == "dropout" else ""
+    told = [f"Each simulated study was fitted with {text}{yes_or_no}."]
     if singular.any():
         told.append(
             f"A variance was estimated as zero in {singular.mean():.0%} of the simulated studies."
@@ -156,9 +162,9 @@ def simulated_power(
 
 
 def _batch(
+    of: str,
     design: StudyDesign,
     effect: float,
-    of: str,
     formula: str,
     without: bool,
     piece: tuple[int, np.random.SeedSequence],
@@ -183,6 +189,53 @@ def _batch(
         found[study, :3] = _tested(fit, score + effect * shift, place)
         if without:
             found[study, 3] = _tested(fit, score, place)[1]
+    return found
+
+
+def _dropouts(
+    design: StudyDesign,
+    effect: float,
+    formula: str,
+    without: bool,
+    piece: tuple[int, np.random.SeedSequence],
+) -> np.ndarray:
+    """Return the same of studies of who drops out; the estimate is the difference of shares.
+
+    A therapist's share is drawn from a beta distribution with the mean of the arm and the variance
+    of the plan: high or low in all arms alike where the therapist works in several.
+    """
+    n, seed = piece
+    rng = np.random.default_rng(seed)
+    plan = design.about_dropout(effect)
+    rows, _ = _with_predictor(plan, plan.layout.rows(), "arm", rng)
+    arm, whose = rows["arm"].to_numpy(), rows["therapist_id"].to_numpy()
+    base, precision = (
+        float(design.gone[-1]),
+        (1 - plan.icc_therapist) / max(plan.icc_therapist, 1e-12),
+    )
+
+    def drawn(shift: float) -> np.ndarray:
+        mean = base + shift * arm
+        rank = rng.random(whose.max() + 1)[whose]
+        alike = plan.icc_therapist == 0
+        own = mean if alike else beta.ppf(rank, mean * precision, (1 - mean) * precision)
+        return (rng.random(len(rows)) < np.where(whose >= 0, own, mean)).astype(float)
+
+    found = np.full((n, 4), np.nan)
+    for study in range(n):
+        for column, shift in ((1, effect), (3, 0.0))[: 1 + without]:
+            left = drawn(shift)
+            if column == 1:
+                found[study, 0] = left[arm == 1].mean() - left[arm == 0].mean()
+            try:
+                fit = fitted_outcome(
+                    formula, rows.assign(dropout=left), LOGISTIC, df="between-within"
+                )
+            except DesignError:  # nobody dropped out, or everybody
+                continue
+            if fit.converged:
+                found[study, column] = fit.pvalues["arm"]
+                found[study, 2] = fit.singular
     return found
 
 

@@ -49,7 +49,7 @@ def test_an_impossible_plan_is_one_sentence(more, said):
     ("asked", "said"),
     [
         ({"effect": 0}, "with no effect the power is alpha"),
-        ({"effect": 1, "of": "dropout"}, "al.dropout_sample_size"),
+        ({"effect": 1, "of": "dropout"}, "shares between 0 and 1; dropout is 0"),
         ({"effect": 1, "of": "rapture"}, "Did you mean 'rupture'"),
         ({"effect": 1, "alpha": 5}, "alpha must be a number between 0 and 1"),
         ({"effect": 1, "method": "simulated"}, "method must be one of"),
@@ -193,3 +193,25 @@ def test_a_pilot_gives_a_plan_with_its_own_variances():
     assert found.icc_therapist == pytest.approx(0.1, abs=0.08)  # 60 therapists
     assert found.gone[-1] == pytest.approx(0.2, abs=0.01)
     assert "planned-3" in found.messages[0]
+
+
+def test_power_for_dropout_is_that_of_two_shares_with_a_design_effect():
+    design = plan(n=60, each=4, dropout=0.3, icc_dropout=0.05)
+    found = design.power(-0.1, of="dropout")
+    variance = (0.3 * 0.7 + 0.2 * 0.8) / 120 * (1 + 3 * 0.05)
+    assert found.std_error == pytest.approx(np.sqrt(variance), rel=1e-9)  # the textbook's formula
+    assert found.df == 58
+    assert found.table["effect"].between(-0.3, 0.7).all()  # no share below 0
+    by_default = plan(n=60, each=4, dropout=0.3).power(-0.1, of="dropout")
+    assert any("as of the outcome" in message for message in by_default.messages)
+    with pytest.raises(DesignError, match="sessions decide nothing"):
+        design.required("sessions", effect=-0.1, of="dropout")
+
+
+@pytest.mark.parametrize("who", ["therapist", "client"])
+def test_simulated_power_for_dropout_agrees(who):
+    design = plan(n=30, each=8, dropout=0.3, icc_dropout=0.05, randomised=who)
+    found = design.power(-0.15, of="dropout", method="simulation", replicates=300, seed=4)
+    analytic = design.power(-0.15, of="dropout").power
+    assert abs(found.power - analytic) < 3 * found.mc_error
+    assert "logistic" in " ".join(found.messages)
