@@ -100,6 +100,7 @@ def draw_answers(
     *,
     item_sd: float,
     answer_sd: float,
+    item_means: Floats | float = 0.0,
     item_error: bool = False,
     rng: np.random.Generator,
 ) -> Floats:
@@ -113,12 +114,14 @@ def draw_answers(
         The position of each row's client; gives the client's lasting leaning on items.
     item_sd, answer_sd
         Spread of the leaning between clients and of single answers.
+    item_means
+        How far each item's answers lie from the form's mean.
     item_error
         Whether the score keeps the answers' errors, or they cancel out in it.
     """
     k = len(form.items)
     leaning = rng.normal(0.0, item_sd, (int(client.max(initial=-1)) + 1, k))
-    spread = leaning[client] + rng.normal(0.0, answer_sd, (len(level), k))
+    spread = item_means + leaning[client] + rng.normal(0.0, answer_sd, (len(level), k))
     top = (form.high - form.low) / form.step
     if item_error:
         steps = np.clip(np.rint((level[:, None] + spread - form.low) / form.step), 0.0, top)
