@@ -178,6 +178,9 @@ from .study import read_table as read_table
 from .study import scan_identifiers as scan_identifiers
 from .study import suggest_mapping as suggest_mapping
 from .study import validate as validate
+from .synthesis import SyntheticCheck as SyntheticCheck
+from .synthesis import check_synthetic as check_synthetic
+from .synthesis import synthetic_study as synthetic_study
 from .trials import ArmComparison as ArmComparison
 from .trials import compare_arms as compare_arms
 from .workspace import choose_measure as choose_measure

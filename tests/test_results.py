@@ -271,6 +271,7 @@ RESULTS = {
     "StudyPower": lambda: RESULTS["StudyDesign"]().power(0.8),
     "StudyPrecision": lambda: RESULTS["StudyDesign"]().precision(),
     "SurfaceBootstrap": lambda: surface().bootstrap(20, seed=1),
+    "SyntheticCheck": lambda: al.check_synthetic(study(), study()),
     "TrimAndFill": lambda: al.trim_and_fill(pool()),
     "TruthAndBias": lambda: al.fit_truth_and_bias(
         gap().pairs, truth="client", judgment="therapist", slopes="none"

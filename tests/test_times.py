@@ -31,6 +31,8 @@ REASONS = {
     "simulate_study": "makes sessions",
     "clinic_file": "the formula names the time",
     "combine_clinics": "the files name the time",
+    "synthetic_study": "draws sessions",
+    "check_synthetic": "compares two studies",
     "suggest_mapping": "finds the column of time itself",
     "mean_reliability": "takes a client's mean, in any order",
     "fit_response_surface": "takes time as a covariate",

@@ -17,9 +17,10 @@ from ..multilevel.fit import fitted
 from ..study import Study
 from .course import scores_of
 from .forms import Form, forms_of
+from .structure import held_sessions
 
 NEAR = 0.05  # share of real clients that are nearer than this to another real one
-SHARES = (0.25, 0.5, 0.75)  # of the sessions: where it is asked who is still in therapy
+SHARES = (0.25, 0.5, 0.75)  # of clients, whose number of sessions is compared
 FEWEST_ROWS = 50
 
 
@@ -31,7 +32,7 @@ class SyntheticCheck(Result):
     ----------
     likeness
         A row a number that a reader would take from either study: ``what`` (``variance``,
-        ``lag``, ``in therapy``, ``reason``), ``group, term, original, synthetic`` and, where it has
+        ``lag``, ``length``, ``reason``), ``group, term, original, synthetic`` and, where it has
         one, the original's ``std_error``. It shows estimates of the original: look before it is
         given away.
     disclosure
@@ -44,7 +45,7 @@ class SyntheticCheck(Result):
     disclosure: pd.DataFrame
     n_clients: int
     messages: tuple[str, ...] = ()
-    title = "Synthetic study"
+    title = "Synthetic study less its original"
 
     def tidy(self) -> pd.DataFrame:
         """Return the difference, synthetic less original, of every number."""
@@ -199,14 +200,11 @@ def _lagged(rows: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
 
 
 def _ends(study: Study) -> Told:
-    """Return who is still in therapy at some sessions, and why therapies ended."""
-    sessions = study.tables["sessions"]
-    if "attended" in sessions:
-        sessions = sessions[sessions["attended"] != False]  # noqa: E712
-    last = sessions.groupby("client_id")["session"].max()
+    """Return how long therapies lasted, and why they ended."""
+    last = held_sessions(study.tables["sessions"]).groupby("client_id")["session"].max()
     found: Told = {}
     for share in SHARES:
-        found["in therapy", "", f"sessions of which {share:.0%} have fewer"] = (
+        found["length", "", f"in sessions, {share:.0%} of clients below"] = (
             float(last.quantile(share)),
             np.nan,
         )

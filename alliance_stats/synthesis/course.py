@@ -26,7 +26,7 @@ from .structure import SCORED, Drawn
 
 ROUNDS = 15
 STEP = 0.6  # share of what is apart that parameters move by; a whole step would swing
-ENOUGH = 0.002  # distance of variances (as shares) and lags at which a search may end
+ENOUGH = 0.005  # distance of variances (as shares) and lags at which a search may end
 UNIT = 10.0  # sessions, so that variances of changes are of the size of those of levels
 STATIONARY = 0.95  # largest eigenvalue of what is carried over
 FEWEST_PAIRS = 30  # neighbouring sessions that a lagged effect needs
@@ -67,8 +67,13 @@ class Told:
 
     @property
     def size(self) -> float:
-        """The length of its variances and lags as one vector."""
-        parts = (np.diag(self.client), np.diag(self.therapist), np.diag(self.within), self.lag)
+        """The length of its course, variances of levels and lags as one vector.
+
+        A variance of changes may be one that carry-over alone makes larger than it is.
+        """
+        k = len(self.therapist)
+        levels = np.diag(self.client)[:k]
+        parts = (self.fixed, levels, np.diag(self.therapist), np.diag(self.within), self.lag)
         return float(np.sqrt(sum((part**2).sum() for part in parts)))
 
 
@@ -84,10 +89,11 @@ class Course:
     conditions: tuple[str, ...]
 
     def formula(self, *, slope: bool, therapists: bool) -> str:
-        """Return a model that tells of one score."""
+        """Return a model that tells of one score: the plain one, or the full one with slopes."""
         client = "(1 + time | client)" if slope else "(1 | client)"
         groups = f"{client} + (1 | therapist)" if therapists else client
-        return f"outcome ~ {' + '.join(self.terms)} + {groups}"
+        terms = self.terms if slope or not self.slopes else ("time",)
+        return f"outcome ~ {' + '.join(terms)} + {groups}"
 
 
 def scores_of(study: Study, forms: Sequence[Form], first: int) -> pd.DataFrame:
@@ -109,6 +115,7 @@ def scores_of(study: Study, forms: Sequence[Form], first: int) -> pd.DataFrame:
 
 def with_time(frame: pd.DataFrame, first: int) -> pd.DataFrame:
     """Return rows with the columns of the course; changes are counted in ten sessions."""
+    frame = frame[frame["session"] >= first]
     time = frame["session"].to_numpy(dtype=float) - first
     frame = frame.assign(time=time / UNIT, early=np.log1p(time))
     return frame.dropna(subset=["therapist"])
@@ -122,7 +129,8 @@ def learn_course(
     several = bool(scores.groupby("client").size().median() >= 3)
     terms = ("time", "early") if several else ("1",)
     if len(conditions) > 1:
-        scores = scores[scores["condition"].isin(conditions)]
+        known = scores["condition"].isin(conditions)  # of the rare ones no effect is learned
+        scores = scores.assign(condition=scores["condition"].where(known, conditions[0]))
         terms = (*terms, "condition", *(("condition:time",) if several else ()))
     values = scores[names]
     model = Course(
@@ -162,21 +170,34 @@ class _Noise:
     def draw(cls, drawn: Drawn, k: int, seed: Any) -> _Noise:
         rng = np.random.default_rng(seed)
         n, m = len(drawn.therapist), int(drawn.therapist.max()) + 1
-        return cls(
-            _apart(rng.standard_normal((n, 2 * k)), drawn.therapist),
-            rng.standard_normal((m, k)),
-            rng.standard_normal((len(drawn.sessions), k)),
-        )
+        people = rng.standard_normal((n, 2 * k)), rng.standard_normal((m, k))
+        client, therapist = _people(*people, drawn.therapist) if m > 1 else people
+        return cls(client, therapist, rng.standard_normal((len(drawn.sessions), k)))
 
 
-def _apart(noise: Array, therapist: Array) -> Array:
-    """Return clients' numbers without what therapists' clients have in common by chance.
+def _people(client: Array, therapist: Array, of_client: Array) -> tuple[Array, Array]:
+    """Return random numbers of clients and therapists whose moments are exactly those of chance.
 
-    Else a variance between therapists near zero could not be drawn.
+    What clients of a therapist have in common by chance would else hide a small variance between
+    therapists, or make one where none is.
     """
-    n = np.bincount(therapist)[therapist][:, None]
-    means = np.stack([np.bincount(therapist, column) for column in noise.T])[:, therapist].T / n
-    return np.where(n > 1, (noise - means) * np.sqrt(n / np.maximum(n - 1, 1)), noise)
+    n, m = np.bincount(of_client)[:, None], therapist.shape[1]
+    means = np.stack([np.bincount(of_client, column) for column in client.T], axis=1) / n
+    inside = client - means[of_client]
+    free = len(client) - len(n)
+    inside = _white(inside, free) if free > 2 * inside.shape[1] else inside
+    both = _white(np.hstack([therapist, means * np.sqrt(n)]), len(n) - 1)
+    return inside + (both[:, m:] / np.sqrt(n))[of_client], both[:, :m]
+
+
+def _white(values: Array, free: int) -> Array:
+    """Return columns with the mean 0, variance 1 and no correlation, where rows suffice."""
+    values = values - values.mean(axis=0)
+    if free <= 2 * values.shape[1]:
+        sd = np.sqrt((values**2).sum(axis=0) / max(free, 1))
+        return np.asarray(values / np.maximum(sd, 1e-9))
+    root = np.linalg.cholesky(values.T @ values / free)
+    return np.asarray(np.linalg.solve(root, values.T).T)
 
 
 def draw_scores(
@@ -260,7 +281,7 @@ def _told(
         client = np.pad(last.to_numpy(), (0, 2 - len(last)))
         client[0, 0] = level["client"].iloc[0, 0]
         above = float(level["therapist"].iloc[0, 0]) if therapists else 0.0
-        return found[0], client, above, found[0].scale
+        return found[-1], client, above, found[0].scale
 
     single = [parts(names[i], z[:, i]) for i in range(k)]
     client, therapist, within = np.zeros((2 * k, 2 * k)), np.zeros((k, k)), np.zeros((k, k))

@@ -71,22 +71,26 @@ class Drawn:
     condition: np.ndarray
     reason: np.ndarray
     sessions: pd.DataFrame
-    """``client, session, attended, date`` and, for each form, whether it is there and can be scored."""
+    """``client, session, attended, date`` and whether each form is there, and can be scored."""
 
 
 def learn_structure(study: Study, forms: Sequence[Form]) -> Structure:
     """Learn the shape of a study."""
     tables = study.tables
     clients, sessions = tables["clients"], tables["sessions"]
-    held = sessions[sessions["attended"] != False] if "attended" in sessions else sessions  # noqa: E712
-    last = held.groupby("client_id")["session"].max()
-    first = int(sessions["session"].min())
+    came = held_sessions(sessions)
+    reached = came.groupby("client_id")["session"].max()
+    longest = int(np.sort(reached.to_numpy())[-SMALLEST_SHOWN])  # nobody's own length
+    reached_by = came.groupby("session")["client_id"].nunique()
+    first = int(reached_by.index[reached_by >= SMALLEST_SHOWN].min())
+    held = came[came["session"].between(first, longest)]
+    last = reached.clip(first, longest)
     loads = clients.groupby("therapist_id")["client_id"].nunique()
     spread = max(float(loads.var() / loads.mean()) - 1.0, 0.0) if len(loads) > 1 else 0.0
     by_therapist, conditions = _conditions(clients)
     ends, hazards, reasons = _ends(last, tables.get("terminations"), first)
     rest = sessions[sessions["session"] > first]
-    missed = int((rest["attended"] == False).sum()) if "attended" in sessions else 0  # noqa: E712
+    missed = len(rest) - len(held_sessions(rest))
     share = 1.0 - missed / max(len(rest), 1) if missed >= SMALLEST_SHOWN else 1.0
     begins, gaps = _calendar(held)
     present, together = _present(study, forms, held, first, ends[-1])
@@ -107,6 +111,13 @@ def learn_structure(study: Study, forms: Sequence[Form]) -> Structure:
         present=present,
         together=together,
     )
+
+
+def held_sessions(sessions: pd.DataFrame) -> pd.DataFrame:
+    """Return the sessions that took place."""
+    if "attended" not in sessions:
+        return sessions
+    return sessions[sessions["attended"].astype(object) != False]  # noqa: E712
 
 
 def _sites(clients: pd.DataFrame) -> tuple[float, ...]:

@@ -299,6 +299,8 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
         "formula": "score ~ session + (1 | client_id)", "data": alliance(), "path": None},
     "combine_clinics": lambda: {"paths": [clinic_mail()]},
     "simulate_study": lambda: {"n_therapists": 4, "n_clients": 12, "planned_sessions": 4.0},
+    "synthetic_study": lambda: {"study": study()},
+    "check_synthetic": lambda: {"study": study(), "synthetic": study()},
     "combine_studies": lambda: {"studies": {"a": study(), "b": study()}, "name": "both"},
     "open_study": lambda: {"path": study_folder()},
     "pseudonymise": lambda: {"study": study(), "key": "correct horse battery staple"},

@@ -1,0 +1,123 @@
+"""A synthetic study: like its original, labelled, and telling of nobody."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import alliance_stats as al
+from alliance_stats.errors import DesignError
+
+NEAR = 0.10  # variance components of 5 % or more of the variance; the issue of being like it
+LARGE = 0.05
+CHANCE = 0.08  # three standard errors of a share of 5 % among a hundred clients, rounded up
+
+
+@pytest.fixture(scope="module")
+def original():
+    sizes = {"n_therapists": 20, "n_clients": 100, "planned_sessions": 10.0, "forecasts": False}
+    study = al.simulate_study(**sizes, observer_codes=False, principle_codes=False, seed=8)
+    clients = study.tables["clients"]
+    clients.loc[clients.index[:3], "condition"] = "waiting"  # three clients are nobody's business
+    return study.with_tables(clients=clients)
+
+
+@pytest.fixture(scope="module")
+def shown(original):
+    return al.synthetic_study(original, seed=1)
+
+
+@pytest.fixture(scope="module")
+def check(original, shown):
+    return al.check_synthetic(original, shown)
+
+
+def test_it_has_the_shape_of_the_original_and_is_a_valid_study(original, shown):
+    assert set(shown.tables) == set(original.tables) - {"events"}
+    assert len(shown.clients) == 100
+    assert len(shown.therapists) == 20
+    assert len(shown.sessions) == pytest.approx(len(original.sessions), rel=0.1)
+    assert al.validate(shown).ok
+    for name in ("clients", "sessions", "ratings"):
+        own, known = (set(one.tables[name].columns) for one in (shown, original))
+        assert own <= known
+    dates = [one.sessions["date"] for one in (shown, original)]
+    assert abs(dates[0].min() - dates[1].min()) < pd.Timedelta(days=120)
+
+
+def test_answers_keep_to_the_steps_and_range_of_each_form(original, shown):
+    for study in (original, shown):
+        values = study.ratings.groupby("measure")["value"].agg(["min", "max"])
+        assert values.loc["wai-sr"].tolist() == [1, 5]
+        assert values.loc["core-10"].tolist() == [0, 4]
+    assert (shown.ratings["value"].dropna() % 1 == 0).all()
+    gone = [one.ratings["value"].isna().mean() for one in (original, shown)]
+    np.testing.assert_allclose(*gone, atol=0.003)  # one answer in a hundred is missing
+
+
+def test_variances_lags_and_ends_are_near_those_of_the_original(check):
+    table = check.likeness
+    variances = table[table["what"] == "variance"]
+    share = variances["original"] / variances.groupby("term")["original"].transform("sum")
+    large = variances[share >= LARGE]
+    assert len(large) >= 6
+    np.testing.assert_allclose(large["synthetic"] / large["original"], 1.0, atol=NEAR)
+    lags = table[table["what"] == "lag"]
+    assert ((lags["synthetic"] - lags["original"]).abs() <= lags["std_error"]).all()
+    ends = table[table["what"] == "reason"]
+    assert ((ends["synthetic"] - ends["original"]).abs() <= 0.07).all()  # five rare ends went over
+
+
+def test_no_synthetic_client_is_nearer_than_another_sample_would_be(original, check):
+    told = check.disclosure.set_index("what")["value"]
+    assert told["nearer than real clients"] <= 0.05 + CHANCE
+    assert told["distance over that of real clients (median)"] > 0.85
+    assert told["copies of a course"] == 0
+    copied = al.check_synthetic(original, original).disclosure.set_index("what")["value"]
+    assert copied["nearer than real clients"] == 1.0  # the attack finds what there is to find
+    assert copied["copies of a course"] > 50
+
+
+def test_small_groups_and_the_longest_therapy_are_not_in_it(original, shown, check):
+    assert set(shown.clients["condition"]) == {"standard", "alliance-focused"}
+    assert check.disclosure.set_index("what")["value"]["rare values"] == 0
+    reached = original.sessions.groupby("client_id")["session"].max().sort_values()
+    assert shown.sessions["session"].max() <= reached.iloc[-5]
+    assert set(shown.clients["site_id"]) == {"S01", "S02", "S03"}  # numbered anew
+
+
+def test_every_page_says_that_it_is_synthetic(shown, tmp_path):
+    assert shown.synthetic
+    assert shown.notes[0].startswith("SYNTHETIC")
+    assert "events" in shown.notes[1]
+    shown.save(tmp_path / "shown")
+    again = al.open_study(tmp_path / "shown")
+    assert again.synthetic
+    assert again.notes == shown.notes
+    assert "Synthetic data" in (tmp_path / "shown" / "datapackage.json").read_text("utf-8")
+    assert "real" not in str(dict(again.truth))  # what it was made of is not written down
+
+
+def test_totals_without_therapists_conditions_or_dates_are_enough():
+    study = al.simulate_study(n_therapists=6, n_clients=40, planned_sessions=6.0, seed=2)
+    scores = study.scores.query("measure == 'core-10'").dropna(subset=["score"])
+    clients, sessions = study.tables["clients"][["client_id"]], study.tables["sessions"]
+    bare = al.Study(
+        "bare",
+        {"clients": clients, "sessions": sessions[["client_id", "session"]], "scores": scores},
+    )
+    one, again = (al.synthetic_study(bare, seed=3) for _ in range(2))
+    assert set(one.tables) == {"clients", "sessions", "scores"}
+    pd.testing.assert_frame_equal(one.scores, again.scores)
+    begun = [x.loc[x["session"] == 1, "score"].mean() for x in (one.scores, scores)]
+    assert begun[0] == pytest.approx(begun[1], abs=1.0)
+
+
+def test_what_is_too_small_or_has_no_scores_is_refused(original):
+    few = original.with_tables(clients=original.tables["clients"].iloc[:12])
+    with pytest.raises(DesignError, match="fewer than 20 clients"):
+        al.synthetic_study(few)
+    tables = {name: original.tables[name] for name in ("clients", "sessions")}
+    with pytest.raises(DesignError, match="scores at sessions"):
+        al.synthetic_study(al.Study("empty", tables))
+    with pytest.raises(DesignError, match="needs the table 'sessions'"):
+        al.synthetic_study(al.Study("people", {"clients": tables["clients"]}))
