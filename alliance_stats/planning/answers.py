@@ -114,6 +114,10 @@ def power(
         row |= {"effect": points, "method": "simulation"}
         table = pd.concat([table, pd.DataFrame([row])], ignore_index=True)
         answer |= {"method": "simulation", "seed": seed}
+    if design.pilot_draws:
+        averaged, told = _assurance(design, effect, of, alpha, standardised)
+        answer["assurance"] = averaged
+        said += told
     columns = ["effect", "power", "mc_error", "type_s", "type_m", "method"]
     return StudyPower(
         design, of, float(points), std_error=known.std_error, df=known.df, table=table[columns],
@@ -224,6 +228,23 @@ def required(
         return operating(points, known.std_error, known.df, alpha)[0]
 
     return changed(_smallest(reached, power, what)).power(effect, **asked)
+
+
+def _assurance(
+    design: StudyDesign, effect: float, of: str, alpha: float, standardised: bool | None
+) -> tuple[float, list[str]]:
+    """Return the power averaged over what the pilot's variances may be, and how far it varies."""
+    found = []
+    for drawn in design.pilot_draws:
+        one = replace(design, **dict(drawn), pilot_draws=())
+        points = effect * (1.0 if of == "dropout" else _unit(one, standardised))
+        known = _known(one, of, points)
+        found.append(operating(points, known.std_error, known.df, alpha)[0])
+    low, high = np.quantile(found, [0.1, 0.9])
+    return float(np.mean(found)), [
+        f"The pilot's variances are estimates: over {len(found)} studies like it, power is "
+        f"{np.mean(found):.3f} on average, and between {low:.3f} and {high:.3f} in eight of ten."
+    ]
 
 
 def _known(design: StudyDesign, of: str, effect: float = 0.0) -> Certainty:

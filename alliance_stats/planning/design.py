@@ -75,6 +75,9 @@ class StudyDesign(Result):
         by default their share of the outcome's.
     standardised
         Whether effects are given in SDs of the outcome in one session, and not in its points.
+    pilot_draws
+        Variances that a pilot might have found as well, each a mapping with some of the arguments
+        above: what `from_study` puts here, to average the power over them.
     notes
         Sentences of your own that belong to the plan, such as where an ICC is from.
 
@@ -114,6 +117,7 @@ class StudyDesign(Result):
     rupture_rate: float = field(default=0.06, kw_only=True)
     icc_dropout: float | None = field(default=None, kw_only=True)
     standardised: bool = field(default=False, kw_only=True)
+    pilot_draws: tuple[Mapping[str, float], ...] = field(default=(), kw_only=True, repr=False)
     notes: tuple[str, ...] = field(default=(), kw_only=True)
 
     title = "Planned study"
@@ -239,8 +243,8 @@ class StudyDesign(Result):
         )  # fmt: skip
 
     def parameters(self) -> dict[str, Any]:
-        """Return the arguments that make this design."""
-        return asdict(self)
+        """Return the arguments that make this design, without the draws of a pilot."""
+        return {name: value for name, value in asdict(self).items() if name != "pilot_draws"}
 
     # -- its display ---------------------------------------------------------------------------
 

@@ -6,17 +6,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.arguments import whole
 from ..errors import DesignError
+from ..multilevel.after_fit.prediction import simulate
 from ..multilevel.fit import fitted
 from ..study import Study
 from ..study.select import ScoreName
 
 if TYPE_CHECKING:
+    from ..multilevel.result import MultilevelFit
     from .design import StudyDesign
 
 
 def from_study(
-    cls: type[StudyDesign], study: Study, score: str, *, slopes: bool = False, **changes: Any
+    cls: type[StudyDesign],
+    study: Study,
+    score: str,
+    *,
+    slopes: bool = False,
+    draws: int = 100,
+    seed: int = 0,
+    **changes: Any,
 ) -> StudyDesign:
     """Take a plan from a pilot study: how alike are its clients, and how long do they stay?
 
@@ -28,6 +38,9 @@ def from_study(
         The outcome, as ``"core-10/total/client"``.
     slopes
         Whether clients and therapists differ in change a session too.
+    draws, seed
+        How many studies like the pilot are drawn (by its own model, from where) to see how unsure
+        its variances are; `power` then gives the ``.assurance`` too. 0 takes them as known.
     **changes
         Arguments of `StudyDesign` that are to be otherwise, such as ``randomised="therapist"``.
 
@@ -39,8 +52,9 @@ def from_study(
 
     Notes
     -----
-    A pilot's variances are estimates, and those of few therapists poor ones: vary
-    ``icc_therapist``.
+    A pilot's variances are estimates, and those of few therapists poor ones. Each study drawn gives
+    variances that a pilot like this might have found (a parametric bootstrap); the assurance is the
+    power averaged over them (O'Hagan, Stevens & Campbell 2005, doi 10.1002/pst.175).
 
     Examples
     --------
@@ -57,12 +71,8 @@ def from_study(
     rows = rows.assign(time=rows["session"].astype(float) - float(rows["session"].min()))
     part = " + time" if slopes else ""
     fit = fitted(f"score ~ time + (1{part} | client_id) + (1{part} | therapist_id)", rows)
-    spread = fit.varcomp[fit.varcomp["term2"].isna()].set_index(["group", "term1"])["vcov"]
-
-    def variance(group: str, term: str = "Intercept") -> float:
-        return float(spread.get((group, term), 0.0))
-
-    total = variance("client_id") + variance("therapist_id") + fit.scale
+    rng = np.random.default_rng(whole(seed, "seed", 0))
+    again = [fit.refit(simulate(fit, rng)) for _ in range(whole(draws, "draws", 0))]
     last = rows.groupby("client_id")["time"].max().to_numpy() + 1
     sessions = int(changes.get("sessions", np.median(last)))
     gone = (last[:, None] < np.arange(1, sessions + 1)).mean(axis=0)
@@ -73,11 +83,8 @@ def from_study(
         "clients_per_therapist": float(loads.mean()),
         "sessions": sessions,
         "randomised": "none",
-        "icc_client": variance("client_id") / total,
-        "icc_therapist": variance("therapist_id") / total,
-        "slope_sd_client": np.sqrt(variance("client_id", "time")),
-        "slope_sd_therapist": np.sqrt(variance("therapist_id", "time")),
-        "residual_sd": float(np.sqrt(fit.scale)),
+        **_variances(fit),
+        "pilot_draws": tuple(_variances(one) for one in again if one.converged),
         "caseloads": loads.value_counts(normalize=True).to_dict(),
         "dropout": gone.tolist(),
         "notes": (
@@ -86,3 +93,25 @@ def from_study(
         ),
     }
     return cls(**given | changes)
+
+
+def _variances(fit: MultilevelFit) -> dict[str, float]:
+    """Return a model's variances as the arguments of a plan."""
+    spread = fit.varcomp[fit.varcomp["term2"].isna()].set_index(["group", "term1"])["vcov"]
+    variances = {
+        (group, term): float(spread.get((group, term), 0.0))
+        for group in ("client_id", "therapist_id")
+        for term in ("Intercept", "time")
+    }
+    clients, therapists = (
+        variances["client_id", "Intercept"],
+        variances["therapist_id", "Intercept"],
+    )
+    total = clients + therapists + fit.scale
+    return {
+        "icc_client": clients / total,
+        "icc_therapist": therapists / total,
+        "slope_sd_client": float(np.sqrt(variances["client_id", "time"])),
+        "slope_sd_therapist": float(np.sqrt(variances["therapist_id", "time"])),
+        "residual_sd": float(np.sqrt(fit.scale)),
+    }

@@ -134,7 +134,7 @@ def read_plan(path: str | PathLike[str]) -> PlanFile:
     given = read_yaml(path).value
     if not isinstance(given, dict):
         raise DesignError(f"'{path.name}' must hold names and values, such as 'n_therapists: 40'.")
-    arguments = [one.name for one in fields(StudyDesign)]
+    arguments = [one.name for one in fields(StudyDesign) if one.name != "pilot_draws"]
     known = [*arguments, *ASKED, "power", *WORDS]
     for name in given:
         if name not in known:

@@ -59,6 +59,8 @@ class StudyPower(Result):
         simulated.
     false_positives
         Where a model of one's own was simulated: the share significant without any effect.
+    assurance
+        Where the variances are a pilot's: the power averaged over what they may be.
     """
 
     design: StudyDesign
@@ -76,6 +78,7 @@ class StudyPower(Result):
     alpha: float = 0.05
     method: str = "analytic"
     false_positives: float = float("nan")
+    assurance: float = float("nan")
     messages: tuple[str, ...] = ()
     picture = "plot"
 
@@ -87,8 +90,9 @@ class StudyPower(Result):
     def tidy(self) -> pd.DataFrame:
         """Return power, and what significant results will be like."""
         values = {"power": self.power, "type_s": self.type_s, "type_m": self.type_m}
-        if self.false_positives == self.false_positives:
-            values["false_positives"] = self.false_positives
+        for name in ("assurance", "false_positives"):
+            if (value := getattr(self, name)) == value:
+                values[name] = value
         errors = [self.mc_error if self.replicates else float("nan")]
         errors += [float("nan")] * (len(values) - 1)
         return tidy_rows(list(values), list(values.values()), errors)
@@ -97,6 +101,7 @@ class StudyPower(Result):
         """Return the words for the rows."""
         return {
             "power": f"Power at an effect of {self.effect:.3g}",
+            "assurance": "The same, averaged over what the pilot's variances may be",
             "type_s": "Wrong sign, of significant results",
             "type_m": "Exaggeration of significant results (times)",
             "false_positives": "Significant without any effect",

@@ -215,3 +215,23 @@ def test_simulated_power_for_dropout_agrees(who):
     analytic = design.power(-0.15, of="dropout").power
     assert abs(found.power - analytic) < 3 * found.mc_error
     assert "logistic" in " ".join(found.messages)
+
+
+def test_a_pilots_uncertainty_is_carried_into_the_power():
+    truth = plan(n=10, each=5, sessions=4, randomised="none")
+    pilot = truth.simulate(seed=8)
+    found = al.StudyDesign.from_study(pilot, "outcome", randomised="therapist", draws=30)
+    assert len(found.pilot_draws) == 30
+    shares = np.array([one["icc_therapist"] for one in found.pilot_draws])
+    assert shares.std() > 0.03  # ten therapists tell little
+    answer = found.power(0.8)
+    powers = [
+        al.StudyDesign.from_study(pilot, "outcome", randomised="therapist", draws=0, **one)
+        .power(0.8)
+        .power
+        for one in found.pilot_draws
+    ]
+    assert answer.assurance == pytest.approx(np.mean(powers))
+    assert "assurance" in set(answer.tidy()["term"])
+    known = al.StudyDesign.from_study(pilot, "outcome", randomised="therapist", draws=0)
+    assert np.isnan(known.power(0.8).assurance)
