@@ -61,12 +61,13 @@ def stacked_texts(frame: pd.DataFrame) -> tuple[list[str], pd.Series]:
     """
     import pandas as pd
 
-    text = [isinstance(kind, pd.StringDtype) for kind in frame.dtypes]
-    columns = [series for _, series in frame.loc[:, text].items()]
-    if not columns:
+    places = [n for n, kind in enumerate(frame.dtypes) if isinstance(kind, pd.StringDtype)]
+    if not places:
         return [], pd.Series([], dtype=object)
-    # sort=False, or pandas makes an index of each name to see whether to sort them
-    return [str(s.name) for s in columns], pd.concat(columns, ignore_index=True, sort=False)
+    # arrays, not Series: of many columns and few rows pandas' bookkeeping is most of the work
+    arrays: list[Any] = [frame.iloc[:, place].array for place in places]
+    stack = pd.Series(type(arrays[0])._concat_same_type(arrays))
+    return [str(frame.columns[place]) for place in places], stack
 
 
 def is_plain_number(kind: Any) -> bool:

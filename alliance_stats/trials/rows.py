@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from ..core.arguments import checked_table
+from ..core.arguments import checked_table, numbers, shown
 from ..core.people import CLIENT, THERAPIST
 from ..errors import ColumnError, DesignError, did_you_mean, listing, plural
 from ..study.labels import by_code
@@ -94,6 +94,7 @@ def trial_rows(
             time = SESSION if SESSION in data else OCCASION
     else:
         data, score = checked_table(study_or_data, "a trial's rows, or a study"), outcome
+    data = data.reset_index(drop=True)
     named = [CLIENT, outcome, arm, *([time] if time else [])]
     for name in named:
         if name not in data.columns:
@@ -105,7 +106,7 @@ def trial_rows(
             CLIENT: data[CLIENT],
             ARM: data[arm],
             TIME: data[time] if time else 0,
-            SCORE: pd.to_numeric(data[outcome]),
+            SCORE: numbers(data, outcome, "the rows of a trial"),
         }
     )
     if THERAPIST in data.columns and data[THERAPIST].notna().any():
@@ -176,12 +177,13 @@ def _with_baseline(
     if baseline is None:
         return rows, BASELINE
     if isinstance(baseline, str) and baseline in data.columns:
-        rows = rows.assign(**{BASELINE: pd.to_numeric(data.loc[rows.index, baseline])})
+        known = numbers(data.loc[rows.index], baseline, "the rows of a trial")
+        rows = rows.assign(**{BASELINE: known})
         return _without_baseline_rows(rows, baseline, notes), BASELINE
     before = rows[rows[TIME].astype(str) == str(baseline)]
     if not len(before):
         raise ColumnError(
-            f"baseline={baseline!r} is neither a column nor a time of the data; the times are "
+            f"baseline={shown(baseline)} is neither a column nor a time of the data; the times are "
             f"{listing(pd.unique(rows[TIME]))}."
         )
     if before[CLIENT].duplicated().any():
@@ -205,7 +207,7 @@ def _arms(arms: list[str], reference: Any) -> tuple[str, ...]:
     if reference is None:
         return tuple(arms)
     if str(reference) not in arms:
-        raise DesignError(f"There is no arm {reference!r}; the arms are {listing(arms)}.")
+        raise DesignError(f"There is no arm {shown(reference)}; the arms are {listing(arms)}.")
     return (str(reference), *(name for name in arms if name != str(reference)))
 
 

@@ -63,6 +63,8 @@ def answers_of(
     require_columns(frame.columns, [across, *items], what="the data")
     frame = frame.assign(**{item: numbers(frame, item, "the data") for item in items})
     frame = frame[frame[items].notna().any(axis=1) & frame[across].notna()]
+    if "session" in frame and (across in ("rater", "session") or _several(frame)):
+        frame = frame.assign(session=numbers(frame, "session", "the data"))
     said: list[str] = []
     if across == "rater":
         tables = _by_rater(frame, items, raters, sessions, said)
@@ -196,10 +198,15 @@ def _by_session(
     }
 
 
+def _several(frame: pd.DataFrame) -> bool:
+    """Return whether clients have several rows."""
+    return bool(frame["client_id"].duplicated().any())
+
+
 def _by_group(
     frame: pd.DataFrame, items: list[str], across: str, said: list[str]
 ) -> dict[str, pd.DataFrame]:
-    if frame["client_id"].duplicated().any():
+    if _several(frame):
         if "session" not in frame:
             raise DesignError(
                 "The data must have one row a client: rows of one client are not independent."

@@ -225,7 +225,7 @@ def fit_factor_model(
     held = frozenset(checked_choice("equal", one, EQUAL) for one in names(equal, "equal"))
     table, chosen = checked_table(data, "the data"), checked_factors(factors)
     items = list(dict.fromkeys(item for own in chosen.values() for item in own))
-    require_columns(table.columns, [*items, *([group] if group else [])], what="the data")
+    require_columns(table.columns, [*items, *([] if group is None else [group])], what="the data")
     said: list[str] = []
     values = pd.DataFrame(
         {item: numbers(table, item, "the data") for item in items}, index=table.index
@@ -236,10 +236,12 @@ def fit_factor_model(
     if not keep.all():
         why = "an answer" if missing == "listwise" else "every answer"
         said.append(
-            f"{plural(int((~keep).sum()), 'row')} lack {why}{' or the group' if group else ''} and "
+            f"{plural(int((~keep).sum()), 'row')} lack {why}{'' if group is None else ' or the group'} and "
             "are left out."
         )
     values = values[keep]
+    if values.empty:
+        raise DesignError(f"No row of the data holds answers to {listing(items)}.")
     of = pd.Series("", index=values.index) if group is None else table.loc[keep, group]
     samples = {str(name): values[of == name] for name in sorted(of.unique(), key=str)}
     refuse_thin(samples, len(items))

@@ -40,8 +40,11 @@ def labels_of(source: Any, names: Mapping[str, str]) -> dict[str, Labels]:
     arm = {ARM: source.columns[ARM]} if ARM in source.columns else {}
     names = {**names, **arm}
     found = {}
+    recoded_columns = set(source.spec.recode)
     for name, column in names.items():
-        recoded_here = {name, column} & set(source.spec.recode)
+        if column not in source.labels and column not in source.titles:
+            continue
+        recoded_here = {name, column} & recoded_columns
         values = {} if recoded_here else source.labels.get(column, {})
         found[name] = Labels(str(source.titles.get(column) or ""), values)
     return {name: labels for name, labels in found.items() if labels}

@@ -121,6 +121,7 @@ for _kind, _table in (
             WORDS.setdefault(_word, {})[_kind] = _meaning
 
 
+@lru_cache(maxsize=1024)  # of one name many things are asked, one after another
 def folded(text: str) -> str:
     """Return a text in small letters and digits alone, without accents."""
     plain = unicodedata.normalize("NFKD", text.casefold())

@@ -398,14 +398,15 @@ class Source:
         carry = self.spec.carry
         if carry is False:
             return renamed
+        here = set(self.frame.columns)
         names = [str(name) for name in self.frame.columns] if carry is True else list(carry)
         for name in names:
-            if name not in self.frame.columns and name not in self.told:
+            if name not in here and name not in self.told:
                 self.absent(name, "which 'carry' in study.yaml names")
                 self.told.add(name)
         left = {
             name: name
             for name in names
-            if name in self.frame.columns and name not in self.used and name not in fields_of(table)
+            if name in here and name not in self.used and name not in fields_of(table)
         }
         return left | renamed

@@ -116,6 +116,8 @@ def _ends(columns: Sequence[Cells]) -> Iterator[int]:
     """Yield where to cut, so that columns worked out together hold few words, or are one."""
     n_words = n_bytes = 0
     for position, cells in enumerate(columns):
+        if cells.numbers is not None:
+            continue  # has no words
         n_words, n_bytes = n_words + len(cells.words), n_bytes + cells.words.nbytes
         if position and (n_words > MOST_WORDS or n_bytes > _MOST_BYTES):
             yield position

@@ -222,7 +222,7 @@ def _check_cell_lengths(result: Words, file: str) -> None:
     """Refuse a cell so long that the file cannot be what it seems."""
     for name, cells in zip(result.header.names, result.columns, strict=True):
         codes, words = cells.codes, cells.words
-        if words.nbytes <= LONGEST_CELL:
+        if cells.numbers is not None or words.nbytes <= LONGEST_CELL:
             continue
         lengths = pc.utf8_length(words).to_numpy(zero_copy_only=False)
         longest = int(np.argmax(lengths))
