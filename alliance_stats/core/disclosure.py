@@ -14,8 +14,8 @@ and whatever the order. Empty groups are shown: that nobody dropped out is no nu
 
 Where a group is not shown, no number that is exact enough to compute its size is: no share, no
 standard deviation beside a standard error, no degrees of freedom. Estimates of means and models
-remain, rounded (`rounded`). Rare categories are put together (`Disclosure.parts`) before anything
-is computed of them. Persons are drawn only where the user asks for it.
+remain, rounded (`core.precision`). Rare categories are put together (`Disclosure.parts`) before
+anything is computed of them. Persons are drawn only where the user asks for it.
 
 What this does not cover: two reports of different states of one study, given to one reader, tell
 what changed between them; attackers who know the people behind most of a group know the rest; and
@@ -36,7 +36,10 @@ from ..errors import DesignError
 from .people import CLIENT, THERAPIST, ids_in
 
 SMALLEST_SHOWN = 5
-NOTE = "Withheld: what is about fewer than five people, or would tell of fewer beside the rest."
+NOTE = (
+    "Withheld: what is about fewer than five people, or would tell of fewer beside the rest. Means "
+    "beside it are rounded so that they do not tell it either."
+)
 AT_THE_TOP = (
     "Some numbers are withheld in this report: those about fewer than five people, and those from "
     "which such a number could be computed."
@@ -47,11 +50,8 @@ NOTHING_WITHHELD = (
 )
 OTHERS = "Others, put together because some are few"
 MOST_PATTERNS = 300
-SPREAD_TELLS_BELOW = 30
 FEW_VALUES = 4
 """A column with so many values or fewer may be one of categories, whatever they are called."""
-CORRELATION = r"(?:r|cor|icc)(?:[_ ]|$)"
-SPREAD = r"(?:sd|loa|standardised)[_ ]"
 ZERO = 1e-8
 """Sums of random weights of the size of one; rounding leaves 1e-12, chance reaches 1e-8 never."""
 
@@ -148,7 +148,7 @@ def _parted(
     return patterns, sizes, parent
 
 
-def _each_once(group: Iterable[Hashable]) -> frozenset[Hashable]:
+def each_once(group: Iterable[Hashable]) -> frozenset[Hashable]:
     """Return the people of a group; a column is made unique before Python looks at its cells."""
     return frozenset(group.unique() if isinstance(group, pd.Series) else group)
 
@@ -241,7 +241,7 @@ class Disclosure:
         if self.everything:
             return True
         ledger = self._ledgers.setdefault(of, _Ledger())
-        found = [_each_once(group) for group in groups]
+        found = [each_once(group) for group in groups]
         few = of == CLIENT.removesuffix("_id") and any(
             0 < len({self._persons.get(one, one) for one in group}) < SMALLEST_SHOWN
             for group in found
@@ -268,7 +268,7 @@ class Disclosure:
             those in `rows`. A number of sessions or ruptures is a sum over them, and does not
             tell how many have one.
         """
-        people = _each_once(rows["client_id"])
+        people = each_once(rows["client_id"])
         keys = [name for name in ("client_id", what) if name in rows.columns]
         columns = (rows[name].to_numpy(dtype=object) for name in keys)
         return (
@@ -291,7 +291,7 @@ class Disclosure:
 
     def people(self, group: Iterable[Hashable], one: str, many: str | None = None) -> str:
         """Return the size of a group in words: ``12 clients``, or that it is withheld."""
-        group, many = _each_once(group), many or one + "s"
+        group, many = each_once(group), many or one + "s"
         if self.shows(group, of="therapist" if one == "therapist" else "client"):
             return f"{len(group):,} {one if len(group) == 1 else many}"
         if len(group) < SMALLEST_SHOWN:
@@ -307,7 +307,7 @@ class Disclosure:
         what
             What they are or did: ``clients have two scores``.
         """
-        if not self.everything and len(_each_once(group)) < SMALLEST_SHOWN:
+        if not self.everything and len(each_once(group)) < SMALLEST_SHOWN:
             self.withheld = True
             raise WithheldError(
                 f"Fewer than five {what}: numbers about so few people are not shown."
@@ -333,7 +333,7 @@ class Disclosure:
             not even together they can be shown, nothing. Empty parts are left out where parts
             were put together, so that it is not told which are rare and which empty.
         """
-        every = {name: _each_once(group) for name, group in groups.items()}
+        every = {name: each_once(group) for name, group in groups.items()}
         whole = frozenset().union(*every.values()) if every else frozenset()
         if not self.shows(whole):
             return {}
@@ -374,53 +374,3 @@ def fewest_behind(columns: Iterable[np.ndarray], people: Any) -> int:
             reference &= which == 0
         found += [len(np.unique(people[rows])) for rows in apart]
     return min(*found, len(np.unique(people[reference])) or found[0])
-
-
-def rounded(frame: pd.DataFrame, digits: int = 2) -> pd.DataFrame:
-    """Return a table with its decimal numbers rounded, so that no size can be computed back."""
-    return frame.round(dict.fromkeys(frame.select_dtypes("float"), digits))
-
-
-def spread_tells(people: Iterable[Hashable]) -> bool:
-    """Return whether a standard deviation beside an interval tells how many people there are.
-
-    An interval's half width is about t * SD / sqrt(n). With seven people one more or less moves
-    it by a tenth, which any rounding shows; with thirty by less than what is left unsaid of the
-    sessions and of the therapists.
-    """
-    return len(_each_once(people)) < SPREAD_TELLS_BELOW
-
-
-def others_told(values: pd.DataFrame) -> bool:
-    """Return whether the means of some, beside those of all, give the means of a few others.
-
-    Seven times the mean of seven less five times the mean of five of them are two people's scores.
-    Means have two decimals, so that n / 100 is left open, a fourth of it in a mean of four: as
-    much as people differ by, or the others are told.
-    """
-    open_ = 0.01 * len(values) / (SMALLEST_SHOWN - 1)
-    return not bool((values.std() <= open_).all())
-
-
-def blurred(frame: pd.DataFrame, *, spread: bool = True) -> pd.DataFrame:
-    """Return rows of a model whose people are withheld, without what their number follows from.
-
-    Of a mean or slope the estimate and its interval are left. Either beside a standard error or
-    p value gives the degrees of freedom, and so does the interval of a correlation alone, whose
-    width is that of Fisher's z.
-
-    Parameters
-    ----------
-    spread
-        Whether standard deviations between people, and what is in units of them, may stand
-        beside the intervals (`spread_tells`).
-    """
-    told = ("df", "statistic", "sd", "std_error", "p_value")
-    blank = [name for name in told if name in frame.columns]
-    frame = rounded(frame.assign(**dict.fromkeys(blank, np.nan)), 3)
-    if "term" in frame.columns:
-        term, ends = frame["term"].astype(str), ["conf_low", "conf_high"]
-        frame.loc[term.str.match(CORRELATION), ends] = np.nan
-        if not spread:
-            frame.loc[term.str.match(SPREAD), ["estimate", *ends]] = np.nan
-    return frame

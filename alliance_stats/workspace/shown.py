@@ -15,10 +15,11 @@ from typing import Any
 
 import pandas as pd
 
-from ..core.disclosure import SMALLEST_SHOWN, SPREAD_TELLS_BELOW, blurred, rounded
+from ..core.disclosure import SMALLEST_SHOWN
 from ..core.display.figures import inline_svg, to_svg
 from ..core.display.formatting import p_value
 from ..core.drawing import figure_of
+from ..core.precision import SPREAD_TELLS_BELOW, blurred, without_sizes
 from ..core.results import Result
 from ..errors import DesignError
 from ..report.drawings import plot_course
@@ -109,7 +110,7 @@ class Course:
     def shared(self, _: Names) -> str:
         """Return the sessions with five clients or more, drawn."""
         enough = self.course[self.course["n"] >= SMALLEST_SHOWN]
-        return self._drawn(rounded(enough.assign(n=float("nan"))))
+        return self._drawn(without_sizes(enough, [False] * len(enough)))
 
     def _drawn(self, course: pd.DataFrame) -> str:
         try:

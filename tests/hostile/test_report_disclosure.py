@@ -318,3 +318,66 @@ def test_uncertainty_does_not_tell_how_many_people_there_are(stolen):
             if found := sizes_from_uncertainty(row, sd):
                 told[path.stem, row["term"]] = found
     assert told == {}
+
+
+UNITS = {"wai-sr": 1 / 12, "core-10": 1.0}  # of a mean of twelve answers, of a sum
+MEANS = {
+    "tables/alliance-course": "wai-sr",
+    "figures/alliance-course": "wai-sr",
+    "figures/gap-course": "wai-sr",
+    "tables/outcome-occasions": "core-10",
+    "figures/outcome-occasions": "core-10",
+}
+
+
+def sizes_from_means(means, unit, most):
+    """Return of how many people each mean can be: a sum of whole answers divided by them."""
+    step = next(s for s in (0.2, 0.1, 0.02, 0.01) if np.allclose(means / s, (means / s).round()))
+    return [
+        {n for n in range(FEW, most + 1) if abs(round(one * n / unit) * unit / n - one) <= step / 2}
+        for one in means
+    ]
+
+
+def test_means_do_not_tell_of_how_many_people_they_are(stolen):
+    """Five of seven were followed up: 16.2 points on average are 81 in five, and nothing in six."""
+    assert sizes_from_means(np.array([16.2, 14.01]), 1.0, 7)[0] == {5}
+    study, folder = stolen
+    hidden = 0
+    for name, measure in MEANS.items():
+        table = csv(folder, name)
+        means = [column for column in ("mean", "client", "therapist") if column in table]
+        for column in means if len(table) else []:
+            untold = table.loc[table["n"].isna(), column]
+            told = sizes_from_means(untold, UNITS[measure], len(study.clients))
+            assert all(len(sizes) == len(study.clients) - FEW + 1 for sizes in told), (name, told)
+            hidden += len(told)
+    assert hidden
+
+
+def test_sentences_give_no_p_value_beside_an_interval_of_withheld_df(stolen):
+    """Half the interval is t times the standard error, and the p value is that of t."""
+    said = re.compile(r"(−?[\d.]+) points \(95% CI \[(−?[\d.]+), (−?[\d.]+)\], p = (\.\d+)\)")
+    _, folder = stolen
+    if not csv(folder, "tables/outcome-model")["df"].isna().all():
+        return
+    for name, text in texts(folder).items():
+        assert not said.findall(text.replace("\u202f", " ")), name
+
+
+def test_a_number_withheld_in_one_table_stands_in_no_other(stolen):
+    _, folder = stolen
+    keys = ["rater", "scale"]
+    missing = csv(folder, "tables/missing").query("measure == 'WAI-SR'").set_index(keys)
+    level = csv(folder, "tables/alliance-reliability")
+    level = level.assign(rater=level["rater"].str.lower()).set_index(keys)
+    for one, other in (("n_scored", "n_sessions"), ("n_clients", "n_clients")):
+        both = missing[[one]].join(level[other].rename("other"), how="inner")
+        pd.testing.assert_series_equal(both[one], both["other"], check_names=False)
+
+
+def test_no_share_beside_a_count_gives_a_denominator_of_its_own(stolen):
+    """36 of the ruptures are repaired, a share of .679: 53 could be, so 15 came at the very end."""
+    _, folder = stolen
+    counted = csv(folder, "tables/rupture-chance")
+    assert not [column for column in counted if "share" in column]

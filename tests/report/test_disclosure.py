@@ -7,7 +7,8 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alliance_stats.core.disclosure import OTHERS, Disclosure, blurred
+from alliance_stats.core.disclosure import OTHERS, Disclosure
+from alliance_stats.core.precision import blurred
 from alliance_stats.report.sections import data
 
 PEOPLE = range(10)

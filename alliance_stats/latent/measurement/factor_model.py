@@ -235,10 +235,8 @@ def fit_factor_model(
         keep &= table[group].notna()
     if not keep.all():
         why = "an answer" if missing == "listwise" else "every answer"
-        said.append(
-            f"{plural(int((~keep).sum()), 'row')} lack {why}{'' if group is None else ' or the group'} and "
-            "are left out."
-        )
+        why += "" if group is None else " or the group"
+        said.append(f"{plural(int((~keep).sum()), 'row')} lack {why} and are left out.")
     values = values[keep]
     if values.empty:
         raise DesignError(f"No row of the data holds answers to {listing(items)}.")

@@ -9,11 +9,12 @@ import pandas as pd
 
 import alliance_stats as al
 
-from ...core.disclosure import SMALLEST_SHOWN, WithheldError, rounded
+from ...core.disclosure import SMALLEST_SHOWN, WithheldError
 from ...core.display import columns as col
 from ...core.display.formatting import interval, number
 from ...core.display.table import Table
 from ...core.drawing import house_style, new_axes
+from ...core.precision import rounded, without_sizes
 from ...description import mean_course, scale_reliability
 from ...errors import AllianceStatsError
 from ...study.times import OCCASION
@@ -70,9 +71,7 @@ def course_shown(context: Context, rows: pd.DataFrame) -> pd.DataFrame:
         )
     rated = dict(iter(rows.groupby(["rater", "session"], observed=True)))
     points = zip(course["rater"], course["session"], strict=True)
-    shown = [context.disclosure.shows_rows(rated[point]) for point in points]
-    exact = course[["n", "sd"]].where(pd.Series(shown), np.nan)
-    return rounded(course.assign(**exact))
+    return without_sizes(course, [context.disclosure.shows_rows(rated[point]) for point in points])
 
 
 def _course_table(shown: pd.DataFrame, score: Score, key: str) -> Table:

@@ -9,12 +9,13 @@ import pandas as pd
 
 from ...change.reliable import reliable_change
 from ...change.significant import ClinicallySignificantChange, judged_by_line
-from ...core.disclosure import NOTE, OTHERS, Disclosure, rounded
+from ...core.disclosure import NOTE, OTHERS, Disclosure
 from ...core.display import columns as col
 from ...core.display.formatting import count, interval, number, percent, percent_interval
 from ...core.display.table import Table
 from ...core.drawing import house_style, new_axes
 from ...core.people import SESSION
+from ...core.precision import rounded, stepped, unit_of
 from ...description import first_and_last
 from ...errors import DesignError
 from ...inference.rows import mean_row
@@ -110,8 +111,12 @@ def mean_change(
     """Return the mean change in words, where no criterion says whose change is reliable."""
     both = pairs.dropna(subset=["pre", "post"])
     change = (both["post"] - both["pre"]).to_numpy(dtype=float)
-    row = rounded(pd.DataFrame([mean_row(change)])).iloc[0]
-    means = rounded(both[["pre", "post"]].mean().to_frame().T).iloc[0]
+    row, means = pd.DataFrame([mean_row(change)]), both[["pre", "post"]].mean().to_frame().T
+    if not context.disclosure.shows(both["client_id"]):
+        unit = unit_of(both[["pre", "post"]].to_numpy().ravel())
+        row = stepped(row, ("estimate", "conf_low", "conf_high"), unit)
+        means = stepped(means, ("pre", "post"), unit)
+    row, means = rounded(row).iloc[0], rounded(means).iloc[0]
     draft.say([in_private(refusal)])
     draft.headline = (
         f"On the {score.title} {context.disclosure.people(both['client_id'], 'client')} went from "

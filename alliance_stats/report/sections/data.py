@@ -6,11 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from ...core.disclosure import SMALLEST_SHOWN, Disclosure, rounded
+from ...core.disclosure import SMALLEST_SHOWN, Disclosure
 from ...core.display import columns as col
 from ...core.display.formatting import count, number
 from ...core.drawing import house_style, new_axes
 from ...core.people import SESSION
+from ...core.precision import rounded
 from ...description import first_and_last, missing_by_session, missing_ratings, study_flow
 from ...description.flow import Stage, attended_sessions
 from ...errors import AllianceStatsError, plural
@@ -290,8 +291,10 @@ def missing_shown(context: Context, table: pd.DataFrame) -> pd.DataFrame:
         scored = own[own["score"].notna()]
         partial = own[own["score"].isna() & (own.get("n_answered", zero) > 0)]
         told = [disclosure.shows_rows(part, over=everybody) for part in (scored, partial)]
-        if not (every and all(told)):
-            out.loc[place, numbers] = float("nan")
+        # each count by itself, as the table of reliabilities shows them
+        hidden = [n for n, shown in zip(numbers[:2], told, strict=True) if not shown]
+        hidden += [] if every and all(told) else numbers[2:]
+        out.loc[place, hidden] = float("nan")
         if not disclosure.shows(scored["client_id"]):
             out.loc[place, "n_clients"] = float("nan")
         if not every:

@@ -8,18 +8,12 @@ import pandas as pd
 
 import alliance_stats as al
 
-from ...core.disclosure import (
-    OTHERS,
-    SMALLEST_SHOWN,
-    Disclosure,
-    WithheldError,
-    blurred,
-    rounded,
-)
+from ...core.disclosure import OTHERS, SMALLEST_SHOWN, Disclosure, WithheldError
 from ...core.display import columns as col
 from ...core.display.formatting import count, number, percent, percent_interval
 from ...core.display.table import Table
 from ...core.drawing import house_style, new_axes
+from ...core.precision import blurred, rounded
 from ...dropout.endings import endings
 from ...errors import plural
 from ...study.times import OCCASION

@@ -10,18 +10,12 @@ import pandas as pd
 
 import alliance_stats as al
 
-from ...core.disclosure import (
-    SMALLEST_SHOWN,
-    Disclosure,
-    blurred,
-    others_told,
-    rounded,
-    spread_tells,
-)
+from ...core.disclosure import SMALLEST_SHOWN, Disclosure
 from ...core.display import columns as col
 from ...core.display.formatting import interval, number, p_after_comma
 from ...core.display.table import Table
 from ...core.drawing import house_style, new_axes
+from ...core.precision import UNIT, blurred, others_told, spread_tells, unit_of, without_sizes
 from ...errors import plural
 from ...gap.wording import labels as gap_labels
 from ...study.times import OCCASION, in_order
@@ -157,9 +151,10 @@ def _course(found: Any, score: Score, context: Context) -> Figure | None:
         return None
     here = (found.pairs[found.pairs["session"] == one] for one in enough["session"])
     told = [context.disclosure.shows_rows(rows) for rows in here]
-    drawn = rounded(enough.assign(n=enough["n"].where(told, np.nan)))
+    enough.attrs = {UNIT: unit_of(found.pairs[["client", "therapist"]].to_numpy().ravel())}
+    drawn = without_sizes(enough, told)
     with house_style():
-        unsaid = rounded(enough.assign(n=np.nan))
+        unsaid = drawn.assign(n=np.nan)
         ax = replace(found, by_session=unsaid).plot(new_axes(6.3, 3.4))
         ax.set_ylabel(score.label)
     if context.time == OCCASION:

@@ -8,16 +8,10 @@ import pandas as pd
 
 import alliance_stats as al
 
-from ...core.disclosure import (
-    SMALLEST_SHOWN,
-    Disclosure,
-    WithheldError,
-    blurred,
-    rounded,
-    spread_tells,
-)
+from ...core.disclosure import SMALLEST_SHOWN, Disclosure, WithheldError
 from ...core.display import columns as col
 from ...core.display.formatting import count, number
+from ...core.precision import blurred, hiding_step, rounded, spread_tells, unit_of
 from ...gap.wording import labels as gap_labels
 from ..content import Block, Paragraph
 from ..context import Context, Score
@@ -161,7 +155,10 @@ def _success_frame(found: Any, disclosure: Disclosure) -> pd.DataFrame:
         if not disclosure.shows(seen, there):  # bias is forecast minus observed
             telling = ["observed", "bias", "conf_low", "conf_high"]
             row |= dict.fromkeys(telling, float("nan"))
+            if spread_tells(seen):  # pairs of one who did and one who did not: their number
+                row["auc"] = float("nan")
         if not disclosure.shows(seen):
-            row["n"] = float("nan")
+            row["n"], step = float("nan"), hiding_step(unit_of(own["forecast"]))
+            row["forecast"] = round(row["forecast"] / step) * step
         rows.append(row)
     return rounded(pd.DataFrame(rows))

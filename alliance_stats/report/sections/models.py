@@ -8,17 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...core.disclosure import (
-    SMALLEST_SHOWN,
-    Disclosure,
-    WithheldError,
-    blurred,
-    spread_tells,
-)
+from ...core.disclosure import SMALLEST_SHOWN, Disclosure, WithheldError
 from ...core.display import columns as col
 from ...core.display.formatting import count, number
 from ...core.display.labels import inside
 from ...core.display.table import Table
+from ...core.precision import blurred, spread_tells
 from ...multilevel.summary import DF_NOTES
 from ...study import Study
 from ..wording import table

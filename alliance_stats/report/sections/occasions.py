@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 import alliance_stats as al
 
-from ...core.disclosure import SMALLEST_SHOWN, WithheldError, rounded
+from ...core.disclosure import SMALLEST_SHOWN, WithheldError
 from ...core.display import columns as col
 from ...core.display.formatting import p_sentence, percent, percent_interval
 from ...core.drawing import house_style, new_axes
+from ...core.precision import rounded, without_sizes
 from ...description import mean_course
 from ...dropout.endings import along_time, endings
 from ...study.labels import by_code
@@ -50,8 +50,7 @@ def score_blocks(context: Context, score: Score, key: str) -> list[Block]:
         context.disclosure.shows_rows(rows[(rows[by] == one) & (rows[OCCASION] == occasion)])
         for one, occasion in zip(course[by], course[OCCASION], strict=True)
     ]
-    exact = course[["n", "sd"]].where(pd.Series(told), np.nan)
-    shown = rounded(course.assign(**exact)).assign(group=course[by].astype(str))
+    shown = without_sizes(course, told).assign(group=course[by].astype(str))
     order = [one for one in in_order(rows) if one in set(shown[OCCASION])]
     with house_style():
         ax = plot_occasions(shown, new_axes(6.4, 3.4), order=order, label=score.label)
@@ -90,13 +89,14 @@ def lost_blocks(context: Context, draft: Draft) -> list[Block]:
     end = in_order(context.study.tables["assessments"])[-1]
     draft.headline = f"Not measured any more by '{end}': {said}."
     tests = found.tests[found.tests["event"] == "dropout"] if len(found.tests) else found.tests
-    test = f"Gray's test: {p_sentence(float(tests['p_value'].iloc[0]))}." if len(tests) else ""
+    hidden = not all(told)  # a p value of few events tells how many
+    test = f"Gray's test: {p_sentence(float(tests['p_value'].iloc[0]))}."
+    test = test if len(tests) and not hidden else ""
     columns = (
         col.text("occasion", "Last measured at or before"),
         col.percent("incidence", "Lost"),
         col.percent_interval("conf_low", "conf_high"),
     )
     group = "" if by is None else "by"
-    hidden = not all(told)
     lost = table("lost", shown, columns, group=group, withheld=hidden, test=test)
     return [Paragraph(draft.headline), lost]

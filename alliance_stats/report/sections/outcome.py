@@ -8,13 +8,14 @@ import pandas as pd
 
 import alliance_stats as al
 
-from ...core.display.formatting import interval, number, p_sentence
+from ...core.display.formatting import interval, number, p_after_comma
+from ...core.precision import blurred
 from ...errors import DesignError
 from ...study.times import OCCASION
 from ..content import Block, Paragraph, Section
 from ..context import Context
 from .draft import Draft
-from .models import model_table, therapist_term, with_therapist
+from .models import model_table, sizes_told, therapist_term, with_therapist
 
 DF: Literal["satterthwaite"] = "satterthwaite"
 WITHIN, BETWEEN = "alliance_lag1_within", "alliance_lag1_between"
@@ -50,7 +51,8 @@ def model_blocks(context: Context, draft: Draft) -> list[Block]:
         fit, "outcome-model", words=words, disclosure=context.disclosure,
         alliance=alliance.title, outcome=outcome.title, rater=alliance.rater,
     )  # fmt: skip
-    tidy = fit.tidy()
+    told = sizes_told(fit, context.disclosure)
+    tidy = fit.tidy() if told else blurred(fit.tidy())
     own, usual = (_effect(tidy[tidy["term"] == term].iloc[0]) for term in (WITHIN, BETWEEN))
     draft.headline = (
         f"With an alliance one point higher than the client's usual, {outcome.title} at the next "
@@ -81,4 +83,4 @@ def session_pairs(context: Context) -> pd.DataFrame:
 
 def _effect(row: pd.Series) -> str:
     ends = interval(row["conf_low"], row["conf_high"])
-    return f"{number(row['estimate'])} points (95% CI {ends}, {p_sentence(row['p_value'])})"
+    return f"{number(row['estimate'])} points (95% CI {ends}{p_after_comma(row['p_value'])})"

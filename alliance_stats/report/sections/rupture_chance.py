@@ -38,9 +38,11 @@ def chance_blocks(
         col.number("ratio", "Found / expected"),
         col.p_value(),
     )
+    # a share has a denominator of its own: ruptures with a later session, sessions judged
+    counted = found.drop(columns=[name for name in found.columns if name.startswith("share")])
     shown = table(
         "rupture-chance",
-        found,
+        counted,
         columns,
         replicates=count(options.replicates),
         seed=options.seed,

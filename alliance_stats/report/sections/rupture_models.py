@@ -9,9 +9,9 @@ import pandas as pd
 
 import alliance_stats as al
 
-from ...core.disclosure import blurred
 from ...core.display import columns as col
 from ...core.display.formatting import count, decimals_for, number, p_after_comma
+from ...core.precision import blurred
 from ...errors import DesignError, ScoreError
 from ...multilevel.summary import DF_NOTES
 from ...study import Study

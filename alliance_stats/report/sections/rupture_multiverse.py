@@ -10,11 +10,12 @@ from typing import Any
 
 import alliance_stats as al
 
-from ...core.disclosure import SMALLEST_SHOWN, WithheldError, blurred
+from ...core.disclosure import SMALLEST_SHOWN, WithheldError
 from ...core.display import columns as col
 from ...core.display.formatting import count, number, p_sentence
 from ...core.display.table import Table
 from ...core.drawing import house_style
+from ...core.precision import blurred
 from ...errors import DesignError, plural
 from ...ruptures.multiverse.grid import expand, single
 from ...ruptures.multiverse.plan import AnalysisPlan
