@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import pickle
 import pkgutil
 import re
 import tempfile
@@ -315,6 +316,8 @@ def test_one_of_each_speaks_the_common_language(name):
     for table, frame in inputs().items():  # nothing that was given is changed
         pd.testing.assert_frame_equal(frame, given[table])
     tidy, glance = result.tidy(), result.glance()
+    elsewhere = pickle.loads(pickle.dumps(result))  # as processes and joblib hand it over
+    pd.testing.assert_frame_equal(elsewhere.tidy(), tidy)
     assert list(tidy.columns)[: len(TIDY_COLUMNS)] == list(TIDY_COLUMNS)
     assert len(tidy) >= 1
     assert set(tidy["effect"]) <= {"fixed", "random", "ran_vals"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -102,7 +103,7 @@ def least_squares(outcome: Array, columns: pd.DataFrame, confidence: float = 0.9
     return Linear(
         pd.Series(beta, index=terms),
         pd.DataFrame(covariance, index=terms, columns=terms),
-        lambda L: np.full(len(L), float(n - k)),
+        partial(_same_df, float(n - k)),
         n,
         scale,
         confidence=confidence,
@@ -144,9 +145,14 @@ def multilevel(
                 "rating a copy of the other, or a fixed step away from it?"
             ) from None
     names = list(fit.params.index)
-
-    def df_of(L: Array) -> Array:
-        return np.asarray(fit.inference.df(L @ fit.to_user_scale), dtype=float)
-
     covariance = fit.cov_params().loc[names, names]
+    df_of = partial(_df_of_fit, fit)
     return Linear(fit.params, covariance, df_of, fit.nobs, fit.scale, fit, confidence)
+
+
+def _same_df(df: float, L: Array) -> Array:
+    return np.full(len(L), df)
+
+
+def _df_of_fit(fit: Any, L: Array) -> Array:
+    return np.asarray(fit.inference.df(L @ fit.to_user_scale), dtype=float)

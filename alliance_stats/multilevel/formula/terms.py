@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -81,7 +82,27 @@ def build(part: Part | None, table: Table) -> Columns:
 
     values = {code: factor.values for code, factor in learned.items()}
     needed = () if part is None else part.columns
-    return Columns(tuple(names), arrays(values, len(table)), rebuild, needed)
+    again = _Again(rebuild, part, table.frame[list(needed)])
+    return Columns(tuple(names), arrays(values, len(table)), again, needed)
+
+
+@dataclass(frozen=True, eq=False)
+class _Again:
+    """Columns of new data; in another process what was learned of the rows is learned again."""
+
+    rebuild: Callable[[Table], tuple[Array, ...]]
+    part: Part | None
+    rows: pd.DataFrame
+
+    def __call__(self, new: Table) -> tuple[Array, ...]:
+        return self.rebuild(new)
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Part | None, pd.DataFrame]]:
+        return _learned_again, (self.part, self.rows)
+
+
+def _learned_again(part: Part | None, frame: pd.DataFrame) -> Callable[[Table], tuple[Array, ...]]:
+    return build(part, Table(frame)).rebuild
 
 
 def _choices(
