@@ -23,6 +23,7 @@ import pandas as pd
 from ..errors import AllianceStatsError, ArgumentError, ColumnError, did_you_mean, listing
 from .arguments import checked_table, is_number, share, shown
 from .people import one_spelling
+from .signatures import misfit
 
 ANSWERS = "ratings"
 """The table whose cells are judged one by one: what is no answer is set aside there."""
@@ -99,7 +100,7 @@ def asking(function: FunctionType) -> Callable[..., Any]:
         except TypeError as error:
             if hasattr(function, "__signature__"):  # it takes anything, and answers for itself
                 return function(*args, **kwargs)
-            raise ArgumentError(_misfit(function.__name__, signature, kwargs, error)) from None
+            raise ArgumentError(misfit(function.__name__, signature, args, kwargs, error)) from None
         given = bound.arguments
         for name, value in given.items():
             if isinstance(value, pd.DataFrame):
@@ -285,17 +286,3 @@ def _is_column(value: Any, tables: list[pd.DataFrame]) -> bool:
 
 def _are_columns(value: Any, tables: list[pd.DataFrame]) -> bool:
     return _each(lambda one: _is_text(one) or _is_column(one, tables))(value)
-
-
-def _misfit(
-    name: str, signature: inspect.Signature, kwargs: dict[str, Any], error: TypeError
-) -> str:
-    """Return what is wrong with the arguments as a whole: one too many, one missing."""
-    known = list(signature.parameters)
-    for argument in kwargs:
-        if argument not in known:
-            return (
-                f"{name} has no argument '{argument}'; it has {', '.join(known)}."
-                f"{did_you_mean(argument, known)}"
-            )
-    return f"{name}: {error}; its arguments are {', '.join(known)}."

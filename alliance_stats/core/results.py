@@ -18,6 +18,7 @@ from .display.journal import journal_table
 from .display.sentences import findings, methods_paragraph, what_was_done
 from .display.word import result_document
 from .outputs import write_whole
+from .signatures import answer_for_methods
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,6 +83,10 @@ class Result:
     """
     picture: str = ""
     """The method that draws the result, where a picture is the result."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        answer_for_methods(cls)
 
     @property
     def heading(self) -> str:

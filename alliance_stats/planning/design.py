@@ -13,6 +13,7 @@ import pandas as pd
 from ..core.arguments import checked_choice, finite, flag, is_number, names, shown, whole, within
 from ..core.drawing import look, new_axes
 from ..core.results import Result
+from ..core.signatures import answers_when_made
 from ..errors import DesignError
 from ..inference.rows import tidy_rows
 from . import answers, pilot, simulated
@@ -29,6 +30,7 @@ MOST = 1_000_000
 """No study has more clients, and no machine should be asked for them."""
 
 
+@answers_when_made
 @dataclass(frozen=True)
 class StudyDesign(Result):
     """How many therapists, clients and sessions does my question need?

@@ -7,6 +7,7 @@ from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from ..core.signatures import answer_for_methods
 from ..errors import DesignError, did_you_mean, listing
 from .frames import in_order, shared_copy
 from .tables import TABLES
@@ -42,6 +43,7 @@ _SLOTS = (
 )
 
 
+@answer_for_methods
 class Study:
     """One study: its canonical tables, the measures' cards, and what is known of its making.
 

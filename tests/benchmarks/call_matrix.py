@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import inspect
+import operator
 import os
 import re
 import sys
@@ -42,7 +43,8 @@ LEFT_OUT = {
     "run_notebook": "starts a kernel; its arguments are asked by tests/cli",
     "write_report": "writes a whole report; see tests/report",
 }
-UNTOUCHED = {"n_jobs", "progress"}  # a number of processes; a function to call back
+UNTOUCHED = {"n_jobs", "progress", "self", "design"}
+"""A number of processes, a function to call back, and whose method it is."""
 
 
 @cache
@@ -159,6 +161,14 @@ def split() -> tuple[Any, Any]:
     )
     model = smf.ols("y ~ score_within + score_between", split).fit()
     return model, al.mean_reliability(alliance(), "score")
+
+
+ICC = {"icc_client": 0.3, "icc_therapist": 0.05}
+
+
+@cache
+def design() -> al.StudyDesign:
+    return al.StudyDesign(12, 4, 3, **ICC)
 
 
 WAI = {"measure": "wai-sr", "scale": "total"}
@@ -310,6 +320,13 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
     "validate": lambda: {"path_or_study": study()},
     "choose_measure": lambda: {"study": study(), "wanted": "", "constructs": ["alliance"]},
     "list_templates": dict,
+    "StudyDesign": lambda: {
+        "n_therapists": 12, "clients_per_therapist": 4, "sessions": 3, **ICC},
+    "StudyDesign.power": lambda: {"design": design(), "effect": 0.5},
+    "StudyDesign.precision": lambda: {"design": design()},
+    "StudyDesign.required": lambda: {
+        "design": design(), "what": "n_therapists", "effect": 0.5},
+    "StudyDesign.simulate": lambda: {"design": design()},
     "needs": lambda: {"study": study(), "tables": ["terminations"]},
     "new_study": lambda: {"folder": tempfile.mkdtemp() + "/new"},
 }  # fmt: skip
@@ -476,7 +493,7 @@ class Tally:
 def cases(name: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yield argument, value in words, and the arguments of one hostile call."""
     valid = CALLS[name]()
-    function = getattr(al, name)
+    function = operator.attrgetter(name)(al)
     for parameter in inspect.signature(function).parameters.values():
         key = parameter.name
         if key in UNTOUCHED:
@@ -502,7 +519,7 @@ def cases(name: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
 def call(name: str, argument: str, what: str, arguments: dict[str, Any]) -> Outcome:
     """Make one call and judge what came of it."""
     began = time.process_time()
-    parameters = inspect.signature(getattr(al, name)).parameters
+    parameters = inspect.signature(operator.attrgetter(name)(al)).parameters
     first = [p for p, one in parameters.items() if one.kind is one.POSITIONAL_ONLY]
     positional = [arguments.pop(p) for p in first if p in arguments]
     for p, one in parameters.items():
@@ -512,7 +529,7 @@ def call(name: str, argument: str, what: str, arguments: dict[str, Any]) -> Outc
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         try:
-            getattr(al, name)(*positional, **arguments)
+            operator.attrgetter(name)(al)(*positional, **arguments)
             verdict, text, place = "accepted", "", ""
         except al.AllianceStatsError as error:
             text, place = str(error), at(error)

@@ -1,7 +1,8 @@
 """From findings to problems: each cell once, in its file, and no more sentences than one reads.
 
 A few cells of a column are told one by one. Where the same thing holds for more of them than
-`MOST_SINGLE`, they become one problem that lists all rows.
+`MOST_SINGLE`, or the very same words for more than `MOST_ALIKE`, they become one problem that lists
+all rows.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from .view import StudyView
 from .words import at_its_time, counted, shown
 
 MOST_SINGLE = 20
+MOST_ALIKE = 3
 Cell = tuple[str, str, str]  # file, sheet, column
 Group = tuple[str, str, str, str, str, str, str]  # level, rule, table, file, sheet, column, topic
 
@@ -212,9 +214,11 @@ def _of_cells(group: Group, parts: list[_Cells]) -> Iterable[Problem]:
     level, rule = group[:2]
     count = sum(len(part.rows) for part in parts)
     if count <= MOST_SINGLE:
-        for part in parts:
-            for row, value in zip(part.rows.tolist(), part.values, strict=True):
-                yield _problem(rule, level, part.finding, part.layout, row, value)
+        yield from _alike(
+            _problem(rule, level, part.finding, part.layout, row, value)
+            for part in parts
+            for row, value in zip(part.rows.tolist(), part.values, strict=True)
+        )
         return
     rows = np.unique(np.concatenate([part.rows for part in parts]))
     values = np.concatenate([part.values for part in parts])
@@ -224,6 +228,20 @@ def _of_cells(group: Group, parts: list[_Cells]) -> Iterable[Problem]:
     sentence = sentence.replace("{n}", f"{count:,}").replace("{values}", counted(values))
     sentence = at_its_time(sentence, lead.layout.when)
     yield replace(first, message=sentence, also_rows=tuple(rows[1:].tolist()))
+
+
+def _alike(problems: Iterable[Problem]) -> Iterable[Problem]:
+    """Yield problems, and those that say the same of many rows (one unknown code) as one."""
+    said: dict[str, list[Problem]] = {}
+    for problem in problems:
+        said.setdefault(problem.message, []).append(problem)
+    for same in said.values():
+        rows = sorted(problem.row for problem in same if problem.row is not None)
+        if len(same) > MOST_ALIKE and len(rows) == len(same):
+            first = min(same, key=lambda problem: problem.row or 0)
+            yield replace(first, also_rows=tuple(rows[1:]))
+        else:
+            yield from same
 
 
 def _folded(problems: list[Problem]) -> list[Problem]:
