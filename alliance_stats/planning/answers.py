@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import checked_choice, is_number, share, shown, whole
+from ..core.arguments import checked_choice, flag, is_number, share, shown, whole
 from ..errors import DesignError
 from ..inference.distributions import half_width, t_quantile
 from . import simulated
@@ -354,7 +354,7 @@ def _of_design(design: StudyDesign, of: str) -> tuple[str, ...]:
 
 
 def _unit(design: StudyDesign, standardised: bool | None) -> float:
-    use = design.standardised if standardised is None else standardised
+    use = design.standardised if standardised is None else flag(standardised, "standardised")
     return design.total_sd if use else 1.0
 
 

@@ -132,7 +132,10 @@ def checked_caseloads(given: Any, n_therapists: int) -> Any:
     if isinstance(given, Mapping):
         parts = list(given.values())
         if not given or not all(is_number(part) and part > 0 for part in parts):
-            raise DesignError("caseloads must name shares of therapists above 0, as {2: .5, 6: .5}")
+            raise DesignError(
+                "caseloads must name sizes with their shares of the therapists, above 0, such as "
+                "{2: .5, 6: .5}."
+            )
         if abs(sum(parts) - 1) > 1e-6:
             raise DesignError(f"The shares of caseloads must add to 1; they add to {sum(parts):g}.")
         return {whole(size, "A caseload", 1): float(part) for size, part in given.items()}

@@ -11,6 +11,7 @@ import pandas as pd
 from ..core.disclosure import SMALLEST_SHOWN, Disclosure
 from ..errors import DesignError, listing
 from ..study import Study
+from ..study.codebook import make_codebook
 from ..study.select import ALLIANCE, KEYS, OUTCOME, choose, measures_of
 from ..study.times import along, time_of
 
@@ -88,8 +89,15 @@ class Context:
 
     @cached_property
     def disclosure(self) -> Disclosure:
-        """Which groups of people the report may speak of; one ledger for all sections."""
-        return Disclosure.of(self.study.tables, everything=self.options.individual_courses)
+        """Which groups of people the report may speak of; one ledger for all sections.
+
+        It begins with those of whom the study's codebook speaks, for who reads both.
+        """
+        ledger = Disclosure.of(self.study.tables, everything=self.options.individual_courses)
+        if not ledger.everything:
+            make_codebook(self.study, ledger)
+            ledger.withheld = False  # here nothing is, so far
+        return ledger
 
     @property
     def time(self) -> str:

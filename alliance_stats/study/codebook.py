@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.disclosure import FEW_VALUES, SMALLEST_SHOWN, Disclosure
 from ..core.outputs import write_whole
+from ..core.precision import hiding_step, unit_of
 from .labels import Labels
 from .privacy.identifier_forms import are_free, are_names
 from .tables import TableSchema, table_schema
@@ -80,10 +81,14 @@ class Codebook:
         return f"<Codebook of {self.content['name']}: tables {tables}; measures {measures}>"
 
 
-def make_codebook(study: Study) -> Codebook:
-    """Return the codebook of `study`; see `Study.codebook`."""
+def make_codebook(study: Study, disclosure: Disclosure | None = None) -> Codebook:
+    """Return the codebook of `study`; see `Study.codebook`.
+
+    A report hands in its ledger, so that it shows nothing that would undo what a codebook of the
+    same study withholds.
+    """
     tables = study.tables
-    disclosure = Disclosure.of(study.tables)
+    disclosure = disclosure or Disclosure.of(study.tables)
     used = _forms(tables, disclosure)
     known = [name for name in used if name in study.measures]
     return Codebook(
@@ -130,7 +135,7 @@ class _People:
         self._each_occasion = disclosure.shows_occasions(frame)
 
     def of_rows(self, rows: pd.Index) -> frozenset[Any]:
-        return frozenset(self._ids[rows].dropna())
+        return frozenset(self._ids[rows].dropna().unique())
 
     def counted(self, rows: pd.Index) -> bool:
         """Return whether it may be shown how many people have some rows."""
@@ -173,11 +178,17 @@ def _column(
         "filled": len(filled) if told else None,
         "missing": len(missing) if told else None,
         "distinct": int(column.nunique()) if told and people.named(name, column) else None,
-        **({} if name in MIXED.get(schema.name, ()) else _values(name, column, people, labels)),
+        **(
+            {}
+            if name in MIXED.get(schema.name, ())
+            else _values(name, column, people, labels, told=told)
+        ),
     }
 
 
-def _values(name: str, column: pd.Series, people: _People, labels: Labels) -> dict[str, Any]:
+def _values(
+    name: str, column: pd.Series, people: _People, labels: Labels, *, told: bool
+) -> dict[str, Any]:
     """Return what the values are, without any that could point at one person."""
     from pandas.api import types
 
@@ -191,7 +202,9 @@ def _values(name: str, column: pd.Series, people: _People, labels: Labels) -> di
         return {"from_year": int(min(years)), "to_year": int(max(years))} if years else {}
     if types.is_numeric_dtype(column.dtype) and not types.is_bool_dtype(column.dtype):
         if filled.nunique() > FEW_VALUES:
-            return {"mean": float(f"{filled.astype(float).mean():.4g}")}
+            step = 0.0 if told else hiding_step(unit_of(filled))
+            mean = float(filled.astype(float).mean())
+            return {"mean": float(f"{round(mean / step) * step if step else mean:.4g}")}
         # the mean of 0 and 1 is a share: times the people, it counts those with a 1
         filled = filled.map(lambda value: f"{value:g}")
     levels = _levels(filled.astype(str))
