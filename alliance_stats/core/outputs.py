@@ -24,6 +24,15 @@ from .resources import at_home
 MARK = b"alliance_stats"
 """Stands at the head of every page, workbook and description that is written here."""
 
+DESCRIPTIONS = ("study.yaml", "study.yml", "datapackage.json")
+FOLDERS_UP = 3
+"""A study's own files lie beside its description, or in a folder or two below it."""
+DATA = {
+    ".csv", ".tsv", ".txt", ".dat", ".xlsx", ".xls", ".ods", ".sav", ".zsav", ".por", ".dta",
+    ".parquet", ".feather", ".rds", ".rdata", ".sas7bdat", ".json", ".yaml", ".yml", ".ipynb",
+    ".py", ".r", ".md",
+}  # fmt: skip
+
 _HOST = f"{zlib.crc32(platform.node().encode()):08x}"
 _SCRATCH = re.compile(r"\.alliance-([0-9a-f]{8})-(\d+)-.*")
 _JOURNAL = "journal.json"
@@ -58,6 +67,11 @@ def write_whole(
             return given
         if target.is_dir():
             raise IsADirectoryError(0, "it is a folder")
+        if target.is_file() and _would_be_lost(target):
+            raise AllianceStatsError(
+                f"'{given}' holds what alliance_stats did not write (data, a description, notes) "
+                "and would be lost; nothing was written. Name another file."
+            )
         if make_folder:
             target.parent.mkdir(parents=True, exist_ok=True)
         with scratch_beside(target) as scratch:
@@ -109,13 +123,21 @@ def keep_inputs(path: str | os.PathLike[str], folder: Path | None) -> None:
         )
 
 
+def _would_be_lost(path: Path) -> bool:
+    """Say whether a file is data, or lies in the folder of a study, and bears no mark of ours."""
+    folders = list(path.parents)[:FOLDERS_UP]
+    of_a_study = any((one / name).is_file() for one in folders for name in DESCRIPTIONS)
+    kept = of_a_study or path.suffix.lower() in DATA
+    return kept and path.stat().st_size > 0 and not _written_here(path)
+
+
 def _written_here(path: Path) -> bool:
     """Say whether a page or workbook bears our mark; descriptions and data never do."""
     kind = path.suffix.lower()
     if kind in {".html", ".htm"}:
         with path.open("rb") as stream:
             return b'name="generator" content="alliance_stats' in stream.read(4096)
-    if kind == ".xlsx":
+    if kind in {".xlsx", ".docx"}:
         try:
             with zipfile.ZipFile(path) as book:
                 return MARK in book.read("docProps/core.xml")

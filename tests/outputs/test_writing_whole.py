@@ -85,3 +85,24 @@ def test_a_study_is_not_saved_through_a_link(folder, tmp_path):
         al.open_study(folder).save(tmp_path / "target")
     with pytest.raises(al.AllianceStatsError, match="could not be saved"):
         al.open_study(folder).save(folder / "d.csv" / "target")
+
+
+@pytest.mark.parametrize("name", ["clients.csv", "study.yaml", "notes.html", "measures/my.docx"])
+def test_nothing_is_written_over_what_is_somebody_elses(tmp_path, name):
+    """No page or document of any function, wherever the study lies and under whatever link."""
+    (tmp_path / "measures").mkdir()
+    (tmp_path / "study.yaml").write_text("name: s\n", encoding="utf-8")
+    own = tmp_path / name
+    own.write_text("name: s\n", encoding="utf-8")
+    link = tmp_path.parent / f"{tmp_path.name}-link.html"
+    link.symlink_to(own)
+    design = al.StudyDesign(12, 4, 3, icc_client=0.3, icc_therapist=0.05)
+    for path in (own, link):
+        for write in (design.to_html, design.to_word):
+            with pytest.raises(al.AllianceStatsError, match="would be lost; nothing was written"):
+                write(path)
+    assert own.read_text(encoding="utf-8") == "name: s\n"
+    for write in (design.to_html, design.to_word):
+        written = tmp_path / f"ours.{'docx' if write == design.to_word else 'html'}"
+        write(written)
+        write(written)

@@ -53,6 +53,7 @@ def new_document(title: str, *, synthetic: bool = False) -> Any:
     style.paragraph_format.space_after = Pt(4)
     properties = document.core_properties
     properties.author = properties.last_modified_by = ""
+    properties.category = "alliance_stats"  # by which we know what we may write over
     properties.created = properties.modified = EPOCH
     properties.revision = 1
     properties.title = clean(title)
