@@ -6,6 +6,7 @@ was killed left behind is put right by the next one (`sweep`): a half exchange i
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import platform
@@ -24,6 +25,8 @@ from .resources import at_home
 MARK = b"alliance_stats"
 """Stands at the head of every page, workbook and description that is written here."""
 
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+LEAST_FREE = 64 * 1024
 DESCRIPTIONS = ("study.yaml", "study.yml", "datapackage.json")
 FOLDERS_UP = 3
 """A study's own files lie beside its description, or in a folder or two below it."""
@@ -160,8 +163,24 @@ def scratch_beside(target: Path) -> Iterator[Path]:
     scratch = Path(tempfile.mkdtemp(prefix=prefix, dir=target.parent))
     try:
         yield scratch
+    except AllianceStatsError:
+        raise
+    except Exception as error:
+        if _is_full(error, scratch):
+            raise AllianceStatsError(
+                f"There is no room for '{target}' on its disk (or for you there); what stood there "
+                "is as it was. Make room, or name a folder on another disk."
+            ) from None
+        raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _is_full(error: Exception, folder: Path) -> bool:
+    """Say whether it was for want of room; libraries have errors of their own for that."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        return True
+    return shutil.disk_usage(folder).free < LEAST_FREE
 
 
 def exchange(scratch: Path, target: Path, new: Iterable[str], gone: Iterable[str] = ()) -> None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -81,7 +82,7 @@ def test_a_full_disk_is_a_sentence_and_leaves_the_old(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(al.AllianceStatsError, match=r"No space left.*has room"):
+    with pytest.raises(al.AllianceStatsError, match=r"no room for .*Make room"):
         outputs.write_whole(tmp_path / "page.html", b"new", what="the page")
     assert contents(tmp_path) == {"page.html": "old"}
 
@@ -129,3 +130,19 @@ def test_saving_again_keeps_cards_and_tables_that_a_person_changed(tmp_path):
     with pytest.raises(al.AllianceStatsError, match=r"clients\.csv, not saved from here or ch"):
         study.save(folder)
     assert (folder / "clients.csv").read_text("utf-8").endswith("x,y,,\n")
+
+
+class LibraryError(Exception):
+    """What a library says of a file it could not write, without an errno."""
+
+
+@pytest.mark.parametrize(("free", "raised"), [(0, al.AllianceStatsError), (1e9, LibraryError)])
+def test_a_full_disk_is_told_whatever_a_library_makes_of_it(tmp_path, monkeypatch, free, raised):
+    def write():
+        with scratch_beside(tmp_path / "target"):
+            raise LibraryError("Unable to write data")
+
+    monkeypatch.setattr(outputs.shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    with pytest.raises(raised, match=r"no room|Unable"):
+        write()
+    assert not list(tmp_path.iterdir())

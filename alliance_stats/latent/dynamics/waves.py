@@ -101,8 +101,8 @@ class Asked:
     @property
     def more(self) -> list[str]:
         """The columns that are known once a client."""
-        once = [*self.covariates, *([self.cluster] if self.cluster else [])]
-        return list(dict.fromkeys([*once, *([self.group] if self.group else [])]))
+        once = [*self.covariates, self.cluster, self.group]
+        return list(dict.fromkeys(one for one in once if one is not None))
 
 
 def waves_of(data: Any, scores: Mapping[str, Given], asked: Asked) -> Waves:
