@@ -51,7 +51,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     assert write_whole(path, b"one", what="the page") == path
     with monkeypatch.context() as patched:
         patched.setattr("pathlib.Path.replace", _fails)
-        with pytest.raises(al.AllianceStatsError, match=r"The page could not be written.*no room"):
+        with pytest.raises(al.AllianceStatsError, match=r"There is no room for .*page\.html"):
             write_whole(path, b"two", what="the page")
     assert contents(tmp_path) == {path.relative_to(tmp_path): b"one"}
     with pytest.raises(al.AllianceStatsError, match="it is a folder"):
