@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from ..core.disclosure import SMALLEST_SHOWN, rounded
+from ..core.disclosure import SMALLEST_SHOWN
+from ..core.precision import without_sizes
 from ..description import mean_course
 from ..dropout.endings import endings
 from ..errors import AllianceStatsError, DesignError
@@ -203,9 +204,10 @@ def of_means(study: Study) -> dict[str, Any]:
     held = []
     for score in scores_in(walked):
         course = mean_course(_rows(walked, score)[["client_id", "session", "rater", "score"]])
-        course = rounded(course[course["n"] >= SMALLEST_SHOWN])
+        course = course[course["n"] >= SMALLEST_SHOWN]
         if course.empty:
             continue
+        course = without_sizes(course, [False] * len(course))
         held.append({
             **score.described(),
             "client": [0] * len(course),
