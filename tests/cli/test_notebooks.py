@@ -58,6 +58,12 @@ def test_templates_that_fit_one_model_fit_it_to_the_same_rows(capsys):
     pd.testing.assert_series_equal(first.params, other.params)
 
 
+def test_the_next_study_is_planned_from_this_one(capsys):
+    names = names_after("planning", "one")
+    assert 0 < names["power"].assurance < 1
+    assert "is found with a power of" in capsys.readouterr().out
+
+
 def test_the_first_analysis_names_the_measures_a_study_has(call, saved, tmp_path):
     words = ["run", "first-analysis", saved, "--out", tmp_path / "page.html", "-p", "outcome=phq-9"]
     code, _, err = call(*words)
