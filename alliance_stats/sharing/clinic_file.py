@@ -12,14 +12,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import checked_choice, flag, is_number, share, shown, whole
+from ..core.arguments import checked_choice, checked_table, flag, is_number, share, shown, whole
 from ..core.disclosure import WithheldError
 from ..core.display.page import Block
 from ..core.outputs import keep_inputs, write_whole
 from ..core.results import Result
 from ..errors import DesignError
 from ..inference.rows import tidy_rows
+from ..study import Study
 from . import audit
+from .agreement import Agreement, is_file_of_agreement, read_agreement, table_of
 from .audit import MIN_CLIENTS, USUAL, Standard
 from .columns import ClinicColumns, read_columns
 from .curve import Curve
@@ -101,14 +103,14 @@ class ClinicFile(Result):
 
 def clinic_file(
     formula: str,
-    data: pd.DataFrame,
+    data: pd.DataFrame | Study,
     path: str | PathLike[str] | None,
     *,
-    min_clients: int = MIN_CLIENTS,
+    min_clients: int | None = None,
     clinic: str | None = None,
     categories: Mapping[str, Sequence[str]] | None = None,
     units: Mapping[str, str] | None = None,
-    kind: Kind = "auto",
+    kind: Kind | None = None,
     digits: int | None = None,
     ratios: Mapping[str, tuple[float, float]] | None = None,
     most_told: float | None = None,
@@ -126,12 +128,15 @@ def clinic_file(
         The model all clinics agreed on, with an intercept and with one or two random terms without
         correlations: ``(1 | client_id)``, ``(1 | client_id) + (1 | therapist_id)``,
         ``(1 + x || client_id)``. Functions that learn from rows (``scale``, ``poly``) are refused.
+        Or the path of a YAML file with ``formula``, ``scores``, ``categories``, ``units`` and
+        settings, which the coordinator sends to all clinics.
     data
-        The clinic's rows, one a session.
+        The clinic's rows, one a session; or its study, whose scores the formula then names, by
+        the measure's id with ``_`` for ``-`` (``core_10``, ``wai_sr_within``) or as the file says.
     path
         Where the file goes; None to see the audit only.
     min_clients
-        The fewest clients that a number may be about.
+        The fewest clients that a number may be about; by default 5.
     clinic
         The clinic's name in the joint model; by default that of the file.
     categories
@@ -142,7 +147,7 @@ def clinic_file(
     kind
         ``"sums"``: for two levels, sums by number of sessions, exact; needs many clients with
         equally many sessions. ``"curve"``: the likelihood over a range of variance ratios,
-        rounded. ``"auto"``: sums where they may be sent, else a curve.
+        rounded. ``"auto"`` (the default): sums where they may be sent, else a curve.
     digits
         To which decimal a curve is rounded (in units near each column's SD); by default as many,
         up to 8, as the audit allows. Eight give the deviance to about 1e-6.
@@ -158,7 +163,8 @@ def clinic_file(
         With settings looser than the defaults: whoever answers for the data has read what the
         file tells, and lets it go. Without it nothing is written then.
     ledger
-        The folder beside whose data the ledger of sent files lies; by default that of `path`.
+        The folder beside whose data the ledger of sent files lies; by default the study's, or that
+        of `path`.
 
     Returns
     -------
@@ -189,14 +195,22 @@ def clinic_file(
     >>> found.kind, found.path is None
     ('sums', True)
     """
+    agreed = read_agreement(Path(formula)) if is_file_of_agreement(formula) else Agreement(formula)
+    min_clients = _either(min_clients, agreed, "min_clients", MIN_CLIENTS)
+    kind, digits = _either(kind, agreed, "kind", "auto"), _either(digits, agreed, "digits", None)
+    ratios = _either(ratios, agreed, "ratios", None)
+    if isinstance(data, Study):
+        ledger = ledger if ledger is not None else data.folder
+        data = table_of(data, agreed.formula, agreed.scores)
+    data = checked_table(data, "data")
     least = whole(min_clients, "min_clients", 1)
     standard = Standard(least, 1.0 / least if most_told is None else _told_share(most_told))
     checked_choice("kind", kind, ("auto", "sums", "curve"))
     if digits is not None:
         digits = whole(digits, "digits", 0, MOST_DIGITS)
     words = _mapping(categories, "categories", "a column's words", ["CBT", "PDT"])
-    columns = read_columns(formula, data, words)
-    named = _mapping(units, "units", "what a column is measured in", "points")
+    columns = read_columns(agreed.formula, data, {**agreed.categories, **words})
+    named = {**agreed.units, **_mapping(units, "units", "what a column is measured in", "points")}
     _check_units(columns, named)
     axes = axes_of(columns, _mapping(ratios, "ratios", "a group's range", (0.05, 5)))
     book = _book(path, ledger)
@@ -243,6 +257,11 @@ def clinic_file(
     written = Path(write_whole(path, file.written(), what="the clinic's file"))
     book.write(entry)
     return ClinicFile(written, replace(file, path=str(written)), findings, advice)
+
+
+def _either(given: Any, agreed: Agreement, name: str, usual: Any) -> Any:
+    """Return an argument: as given, else as agreed on, else as it is by default."""
+    return given if given is not None else agreed.settings.get(name, usual)
 
 
 def _mapping(value: object, name: str, what: str, such_as: object) -> Mapping[str, Any]:

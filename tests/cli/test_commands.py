@@ -29,7 +29,7 @@ def test_help_names_every_command_and_loads_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     commands = ("demo", "report", "validate", "new", "measures", "codebook", "run", "plan")
-    for command in (*commands, "preregister"):
+    for command in (*commands, "preregister", "share", "combine"):
         assert f"\n  {command} " in done.stdout
     assert done.stdout.rstrip().endswith("LOADED []")
     assert done.stderr == ""
