@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -119,20 +119,25 @@ def about_sums(columns: ClinicColumns, sums: Sums, standard: Standard) -> list[s
     return found
 
 
-def about_curve(exposure: Exposure, digits: int, standard: Standard) -> list[str]:
-    """Return what a curve of so many digits would tell of single people, if anything."""
-    found = []
+def about_curve(
+    exposure: Exposure, digits: Mapping[str, int], standard: Standard
+) -> dict[str, list[str]]:
+    """Return by column what a curve of so many digits would tell of single people, if anything."""
+    found: dict[str, list[str]] = {}
+    outcome = exposure.columns.outcome
     for name, shares in exposure.shares(digits).items():
         over = int((shares > standard.most_told).sum())
         if over:
-            found.append(
+            found.setdefault(name if name in digits else outcome, []).append(
                 f"A reader who knows everybody's number of sessions could compute "
-                f"{100 * standard.most_told:.0f} % or more of the mean of {over} of {len(shares)} "
-                f"of '{name}' (at most {100 * shares.max():.0f} %)."
+                f"{100 * standard.most_told:.0f} % or more of the mean "
+                f"{f'of {name} ' if name in digits else ''}of {over} of {len(shares)} of "
+                f"'{exposure.columns.groups[0] if name in digits else name}' "
+                f"(at most {100 * shares.max():.0f} %)."
             )
     for name, (told, there) in exposure.bits(digits, standard.min_clients).items():
         if told > BITS * there and standard.most_told < 1.0:
-            found.append(
+            found.setdefault(name, []).append(
                 f"The sums of '{name}', in whole steps, could be searched for: {told:.0f} bits are "
                 f"told of {there:.0f} that there are."
             )
@@ -152,7 +157,7 @@ def enough_sessions(sizes: Sequence[int] | Array, least: int, rank: int) -> int 
 def told(
     columns: ClinicColumns,
     exposure: Exposure | None,
-    digits: int | None,
+    digits: Mapping[str, int] | None,
     standard: Standard,
     earlier: int,
     cost: dict[str, float],
@@ -186,7 +191,9 @@ def told(
             f"everybody exactly, on average {100 * knowing.mean():.0f} %."
         )
         said.append(
-            f"Numbers are rounded to {digits} decimals. In this clinic's own fit that moves "
+            "Products of two columns are rounded to the fewer of their decimals ("
+            + ", ".join(f"{name} {count}" for name, count in digits.items())
+            + "). In this clinic's own fit that moves "
             f"coefficients by about {cost['standard_errors']:.2g} of their standard errors and the "
             f"deviance by about {cost['deviance']:.2g}."
         )

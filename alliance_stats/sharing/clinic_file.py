@@ -72,18 +72,19 @@ class ClinicFile(Result):
 
     @property
     def digits(self) -> int | None:
-        """To which decimal a curve is rounded."""
+        """To which decimal the most rounded column of a curve goes."""
         return self.file.digits
 
     def tidy(self) -> pd.DataFrame:
         """Return a row a number of the audit: clients behind each term, shares of a person's mean.
 
-        The rows' names begin with ``clients behind`` or ``share of``.
+        The rows' names begin with ``clients behind`` or ``share of a mean told``; for a group the
+        mean is that of the outcome, for a term that of the term.
         """
         tells = self.file.tells
         rows = {f"clients behind {k}": v for k, v in tells["clients behind each term"].items()}
         most = tells.get("share of a person's mean that could be computed, at most", {})
-        rows |= {f"share of one {name}'s mean, at most": v for name, v in most.items()}
+        rows |= {f"share of a mean told at most: {name}": v for name, v in most.items()}
         return tidy_rows(list(rows), np.array(list(rows.values()), dtype=float))
 
     def glance(self) -> pd.DataFrame:
@@ -97,7 +98,7 @@ class ClinicFile(Result):
     def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
         """Return what was written, and the numbers of the audit."""
         where = "Nothing was written." if self.path is None else f"Written to {self.path}."
-        how = "exact sums" if self.digits is None else f"a curve rounded to {self.digits} decimals"
+        how = "exact sums" if self.digits is None else "a rounded curve"
         return [f"{where} {self.file.model['formula']}: {how}.", *super().shown(labels)]
 
 
@@ -149,11 +150,11 @@ def clinic_file(
         equally many sessions. ``"curve"``: the likelihood over a range of variance ratios,
         rounded. ``"auto"`` (the default): sums where they may be sent, else a curve.
     digits
-        To which decimal a curve is rounded (in units near each column's SD); by default as many,
-        up to 8, as the audit allows. Eight give the deviance to about 1e-6.
+        To which decimal a curve is rounded (in units near each column's SD); by default for each
+        column as many, up to 8, as the audit allows. Eight give the deviance to about 1e-6.
     ratios
         For a curve by group the least and largest variance of its intercepts relative to the
-        residual one; by default 0.05 to 5 for the lowest groups, 0 to 1 above. Slopes go from none
+        residual one; by default 0.1 to 3 for the lowest groups, 0 to 1 above. Slopes go from none
         to the largest, by what they add to a row on average. A wide range tells more.
     most_told
         The largest share of the variance of one person's mean that somebody who knows all numbers
@@ -212,25 +213,25 @@ def clinic_file(
     columns = read_columns(agreed.formula, data, {**agreed.categories, **words})
     named = {**agreed.units, **_mapping(units, "units", "what a column is measured in", "points")}
     _check_units(columns, named)
-    axes = axes_of(columns, _mapping(ratios, "ratios", "a group's range", (0.05, 5)))
+    axes = axes_of(columns, _mapping(ratios, "ratios", "a group's range", (0.1, 3)))
     book = _book(path, ledger)
     people = book.people(columns)
-    body, exposure, digits, why = choose_form(columns, axes, kind, digits, standard)
+    body, exposure, chosen, why = choose_form(columns, axes, kind, digits, standard)
     usual = [
         max(axis.low, min(at, axis.high)) for axis, at in zip(axes, USUAL_RATIOS, strict=False)
     ]
     cross = body.contribution(usual, 0).cross
-    cost = moved_by([(body, digits)], cross, columns.n - len(columns.names))
+    off = body.variances if isinstance(body, Curve) else np.zeros(cross.shape)
+    cost = moved_by(off, cross, columns.n - len(columns.names))
     file = SharedFile(
         clinic=_name(clinic, path),
         model=_model(columns, named),
         numbers={"rows": columns.n, "rows left out": columns.left_out}
         | dict(zip(columns.groups, map(int, columns.grouping.sizes), strict=True)),
-        tells=audit.told(columns, exposure, digits, standard, book.earlier(people), cost),
+        tells=audit.told(columns, exposure, chosen, standard, book.earlier(people), cost),
         shift=columns.shift,
         unit=columns.unit,
         body=body,
-        digits=digits,
         version=version("alliance-stats"),
     )
     print_of = fingerprint(file.content()[file.kind])
@@ -242,9 +243,9 @@ def clinic_file(
     ]
     if against:
         raise WithheldError(_refusal(against, columns, standard))
-    beyond = [] if standard.usual else _beyond(columns, body, exposure, digits)
+    beyond = [] if standard.usual else _beyond(columns, body, exposure, chosen)
     findings = (*beyond, *book.repeats(entry))
-    advice = _advice(columns, body, digits, standard)
+    advice = _advice(columns, file, standard)
     if path is None:
         return ClinicFile(None, file, findings, advice)
     if findings and not flag(reviewed, "reviewed"):
@@ -279,10 +280,8 @@ def _told_share(value: float) -> float:
     return 1.0 if is_number(value) and value == 1 else share(value, "most_told")
 
 
-def _advice(
-    columns: ClinicColumns, body: Sums | Curve, digits: int | None, standard: Standard
-) -> tuple[str, ...]:
-    if isinstance(body, Sums) or digits is None or digits > COARSE or len(columns.groups) > 1:
+def _advice(columns: ClinicColumns, file: SharedFile, standard: Standard) -> tuple[str, ...]:
+    if file.digits is None or file.digits > COARSE or len(columns.groups) > 1:
         return ()
     sizes = np.bincount(columns.grouping.units)
     cut = audit.enough_sessions(sizes, standard.min_clients, len(columns.names))
@@ -295,7 +294,10 @@ def _advice(
 
 
 def _beyond(
-    columns: ClinicColumns, body: Sums | Curve, exposure: Exposure | None, digits: int | None
+    columns: ClinicColumns,
+    body: Sums | Curve,
+    exposure: Exposure | None,
+    digits: Mapping[str, int] | None,
 ) -> list[str]:
     """Return what the default standard would have refused."""
     found = list(audit.about_columns(columns, USUAL))
@@ -303,7 +305,7 @@ def _beyond(
         return found + audit.about_sums(columns, body, USUAL)
     assert exposure is not None
     assert digits is not None
-    return found + audit.about_curve(exposure, digits, USUAL)
+    return found + [s for of in audit.about_curve(exposure, digits, USUAL).values() for s in of]
 
 
 def _refusal(against: Sequence[str], columns: ClinicColumns, standard: Standard) -> str:

@@ -91,7 +91,8 @@ class CombinedFit(MultilevelFit):
         p = self.optimum.profile
         places = [*p.fixed, -1]
         cross = p.contribution.cross[np.ix_(places, places)]
-        return moved_by(((f.body, f.digits) for f in self.files), cross, p.denominator)
+        variances = self.design.partition.variances[np.ix_(places, places)]  # type: ignore[attr-defined]
+        return moved_by(variances, cross, p.denominator)
 
     @property
     def fewest(self) -> int:  # type: ignore[override]

@@ -86,11 +86,15 @@ class Curve:
         where there is one ratio. The log-determinant stands first.
     size
         Number of columns of [X | y].
+    digits
+        To how many decimals each column is rounded; a product to the fewer of its two. Empty where
+        nothing is.
     """
 
     axes: tuple[Axis, ...]
     coefficients: Array
     size: int
+    digits: tuple[int, ...] = ()
 
     @property
     def ratios(self) -> int:
@@ -132,12 +136,21 @@ class Curve:
         full[..., columns, rows] = packed
         return full
 
-    def rounded(self, digits: int) -> Curve:
+    def rounded(self, digits: Sequence[int]) -> Curve:
         """Return the curve with its coefficients rounded, empty degrees left out."""
-        found = np.round(self.coefficients, digits) + 0.0
+        of_pairs = np.minimum.outer(digits, digits)[np.triu_indices(self.size)]
+        power = 10.0 ** np.append(max(digits), of_pairs)[:, None, None]
+        found = np.round(self.coefficients * power) / power + 0.0
         used = [np.flatnonzero(found.any(axis=axis)) for axis in ((0, 2), (0, 1))]
         ends = [int(at[-1]) + 1 if len(at) else 1 for at in used]
-        return Curve(self.axes, found[:, : ends[0], : ends[1]], self.size)
+        return Curve(self.axes, found[:, : ends[0], : ends[1]], self.size, tuple(digits))
+
+    @property
+    def variances(self) -> Array:
+        """How uncertain rounding makes each cross-product: variances, (size, size)."""
+        degrees = np.maximum(np.array(self.coefficients.shape[1:]) / 2.0, 1.0)
+        fewer = np.minimum.outer(self.digits, self.digits).astype(float)
+        return np.asarray(float(np.prod(degrees)) / 12.0 * 10.0 ** (-2.0 * fewer))
 
 
 def _first(table: Array, ratios: int) -> Array:

@@ -16,6 +16,7 @@ methods, are safe where the bits told are fewer than what there is to know.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -37,6 +38,10 @@ USUAL_RATIO = 0.6
 USUAL_ABOVE = 0.1
 FEWEST_PAIRS = 10  # clients beyond one a class, below which a spread within classes is not known
 FLAT = 1e-9
+
+
+Digits = Mapping[str, int]
+"""To how many decimals each column is rounded, by its name."""
 
 
 @dataclass(frozen=True)
@@ -110,11 +115,12 @@ class Exposure:
         inside = float(((y - mean[units]) ** 2).sum()) / max(len(y) - len(mean), 1)
         return float(np.sqrt(inside)) or 1.0
 
-    def shares(self, digits: int) -> dict[str, Array]:
+    def shares(self, digits: Digits) -> dict[str, Array]:
         """Return by level the share of each person's mean outcome that could be computed."""
         own, above = self._spreads
         size, V = self._outcome
-        told = size**2 / (size**2 + (self.noise(digits) / self.residual_sd) ** 2)
+        outcome = self.noise(digits[self.columns.outcome])
+        told = size**2 / (size**2 + (outcome / self.residual_sd) ** 2)
         n, names = len(own), self.columns.groups
         mine = V[:, :n] * own
         total = own**2
@@ -128,8 +134,8 @@ class Exposure:
             found[names[1]] = told @ theirs**2 / (_summed((own * part) ** 2, self.above) + above**2)
         for name, spread in self._between().items():
             size, V = self._predictor
-            told = size**2 / (size**2 + (self.noise(digits) / spread) ** 2)
-            found[f"{names[0]} ({name})"] = told @ V**2
+            told = size**2 / (size**2 + (self.noise(digits[name]) / spread) ** 2)
+            found[name] = told @ V**2
         return found
 
     @cached_property
@@ -159,17 +165,18 @@ class Exposure:
         found = {name: self.spread(column) for name, column in named}
         return {name: spread for name, spread in found.items() if spread > FLAT}
 
-    def knowing_predictors(self, digits: int) -> Array:
+    def knowing_predictors(self, digits: Digits) -> Array:
         """Return the shares of clients' means for a reader who knows every predictor exactly."""
         own, _ = self._spreads
-        units = self.columns.grouping.units
-        means = [np.bincount(units, c) / self.sizes for c in self.columns.scaled()[:-1]]
-        W = np.vstack([self.weights * mean for mean in means]) * own
-        _, size, V = np.linalg.svd(W, full_matrices=False)
-        told = size**2 / (size**2 + (self.noise(digits) / self.residual_sd) ** 2)
-        return np.asarray(told @ V**2)
+        units, outcome, parts = self.columns.grouping.units, digits[self.columns.outcome], []
+        for name, column in zip(self.columns.names, self.columns.scaled()[:-1], strict=True):
+            mean = np.bincount(units, column) / self.sizes
+            noise = self.noise(min(digits[name], outcome)) / self.residual_sd
+            parts.append(self.weights * mean / noise)
+        _, size, V = np.linalg.svd(np.vstack(parts) * own, full_matrices=False)
+        return np.asarray((size**2 / (size**2 + 1.0)) @ V**2)
 
-    def bits(self, digits: int, least: int) -> dict[str, tuple[float, float]]:
+    def bits(self, digits: Digits, least: int) -> dict[str, tuple[float, float]]:
         """Return for each column of whole steps the bits that are told, and those there are.
 
         What there is to know are the column's sums in each class. Columns whose sums may be known,
@@ -189,7 +196,7 @@ class Exposure:
             variance = np.bincount(classes, (steps * spread / step) ** 2)
             there = 0.5 * np.log2(2.0 * np.pi * np.e * (variance + 1.0 / 12.0))
             size = self._predictor[0] * spread / unit
-            told = 0.5 * np.log2(1.0 + (size / self.noise(digits)) ** 2)
+            told = 0.5 * np.log2(1.0 + (size / self.noise(digits[name])) ** 2)
             found[name] = float(told.sum()), float(np.maximum(there, 0.0).sum())
         return found
 

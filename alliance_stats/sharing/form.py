@@ -20,9 +20,9 @@ from .exposure import Exposure
 from .sums import Sums, sums_of
 
 Kind = Literal["auto", "sums", "curve"]
-RATIOS = ((0.05, 5.0), (0.0, 1.0))
+RATIOS = ((0.1, 3.0), (0.0, 1.0))
 """From where to where a curve knows the variance of the lowest groups over that of residuals (an
-ICC of .05 to .83), and that of groups above them."""
+ICC of .09 to .75), and that of groups above them."""
 
 
 def choose_form(
@@ -31,7 +31,7 @@ def choose_form(
     kind: Kind,
     digits: int | None,
     standard: Standard,
-) -> tuple[Sums | Curve, Exposure | None, int | None, list[str]]:
+) -> tuple[Sums | Curve, Exposure | None, dict[str, int] | None, list[str]]:
     """Return the likelihood in the most exact form that may go, and what speaks against it."""
     two_levels = len(axes) == 1
     if kind == "sums" and not two_levels:
@@ -42,11 +42,17 @@ def choose_form(
         if not against or kind == "sums":
             return sums, None, None, against
     exposure = Exposure.of(columns, axes)
-    for tried in SEARCHED if digits is None else (digits,):
-        against = audit.about_curve(exposure, tried, standard)
+    names = (*columns.names, columns.outcome)
+    chosen = dict.fromkeys(names, SEARCHED[0] if digits is None else digits)
+    against = audit.about_curve(exposure, chosen, standard)
+    for fewer in SEARCHED[1:] if digits is None else ():
         if not against:
             break
-    return fit_curve(_likelihood(columns), axes, tried).rounded(tried), exposure, tried, against
+        chosen |= dict.fromkeys(against, fewer)
+        against = audit.about_curve(exposure, chosen, standard)
+    curve = fit_curve(_likelihood(columns), axes, max(chosen.values()))
+    why = [said for of in against.values() for said in of]
+    return curve.rounded([chosen[name] for name in names]), exposure, chosen, why
 
 
 def _likelihood(columns: ClinicColumns) -> Evaluate:

@@ -48,8 +48,6 @@ class SharedFile:
         What was taken off each column (the terms, then the outcome) and what it was divided by.
     body
         The likelihood.
-    digits
-        To which decimal the curve was rounded; None where sums are exact.
     """
 
     clinic: str
@@ -59,7 +57,6 @@ class SharedFile:
     shift: Array
     unit: Array
     body: Sums | Curve
-    digits: int | None
     version: str
     path: str = ""
 
@@ -67,6 +64,11 @@ class SharedFile:
     def kind(self) -> str:
         """``sums`` or ``curve``."""
         return "sums" if isinstance(self.body, Sums) else "curve"
+
+    @property
+    def digits(self) -> int | None:
+        """To which decimal the most rounded column of a curve goes; None where sums are exact."""
+        return min(self.body.digits) if isinstance(self.body, Curve) else None
 
     @property
     def effects(self) -> list[tuple[str, str]]:
@@ -98,7 +100,7 @@ class SharedFile:
         held[self.kind] = (
             _sums_out(self.body, columns)
             if isinstance(self.body, Sums)
-            else _curve_out(self.body, columns, self.effects, self.digits)
+            else _curve_out(self.body, columns, self.effects)
         )
         return held | {"seal": seal(held)}
 
@@ -143,9 +145,7 @@ def _sums_out(sums: Sums, columns: list[str]) -> dict[str, Any]:
     }
 
 
-def _curve_out(
-    curve: Curve, columns: list[str], effects: list[tuple[str, str]], digits: int | None
-) -> dict[str, Any]:
+def _curve_out(curve: Curve, columns: list[str], effects: list[tuple[str, str]]) -> dict[str, Any]:
     def rows(table: Array) -> list[Any]:
         plain = [_trimmed(row) for row in table.tolist()]
         while len(plain) > 1 and not plain[-1]:
@@ -157,7 +157,7 @@ def _curve_out(
 
     tables = dict(zip(_pair_names(columns), curve.coefficients[1:], strict=True))
     return {
-        "digits": digits,
+        "digits": dict(zip(columns, curve.digits, strict=True)),
         "variance ratios": [
             {
                 "group": group,
@@ -257,7 +257,6 @@ class _Reader:
         made_of = self.sums(body, columns) if kind == "sums" else self.curve(body, columns, ratios)
         if ratios != made_of.ratios:
             self.fail("its sums are not those of its random terms")
-        digits = body.get("digits") if kind == "curve" else None
         counts = self.part(held, "numbers", dict)
         wanted = ["rows", "rows left out", *model["groups"]]
         whole = {name: int(self.part(counts, name, float)) for name in wanted}
@@ -271,7 +270,6 @@ class _Reader:
             shift,
             unit,
             made_of,
-            int(digits) if isinstance(digits, int) else None,
             made.removeprefix("alliance_stats "),
             self.path,
         )
@@ -370,4 +368,8 @@ class _Reader:
         for table, into in zip(rows, found, strict=True):
             for row, place in zip(table, into, strict=False):
                 place[: len(row)] = self.numbers(row, "cross-products")
-        return Curve(tuple(axes), found, len(columns))
+        digits = self.part(held, "digits", dict)
+        each = [int(self.part(digits, name, float)) for name in columns]
+        if not all(0 <= one <= MOST_DEGREES for one in each):
+            self.fail("its digits cannot be")
+        return Curve(tuple(axes), found, len(columns), tuple(each))

@@ -110,19 +110,6 @@ def test_a_therapists_mean(make_clinic, attackers, tmp_path):
     assert np.corrcoef(theirs, true)[0, 1] ** 2 < 0.5  # ten therapists: chance reaches .4
 
 
-def test_many_therapists_hide_each_other(make_clinic, attackers, tmp_path):
-    large = make_clinic(31, therapists=220, each=6)
-    sizes, by, means = of_clients(large)
-    path = tmp_path / "large.json"
-    found = al.clinic_file(THERAPISTS, large, path)
-    assert not found.findings
-    guess = attackers.means_of_clients(path, sizes, by, noise=10.0**-found.digits)
-    true = np.bincount(by, sizes * means) / np.bincount(by, sizes)
-    theirs = np.bincount(by, sizes * guess) / np.bincount(by, sizes)
-    assert np.corrcoef(theirs, true)[0, 1] ** 2 < CHANCE
-    assert np.corrcoef(guess, means)[0, 1] ** 2 < CHANCE
-
-
 def test_an_outlier(make_clinic, attackers, tmp_path):
     data = make_clinic(32)
     one = data["client_id"].iloc[0]

@@ -70,6 +70,7 @@ def test_three_clinics_one_mail_each(clinics, capsys, monkeypatch):
     assert held == [*sorted(mails), "joint.html"]
     fit = al.combine_clinics(mails, clinic="fixed")
     each = [rows_of(clinics / name).assign(clinic=name) for name in ("Bern", "Kiel", "York")]
+    each = [rows.assign(client_id=rows["clinic"] + rows["client_id"].astype(str)) for rows in each]
     words = ["standard", "alliance-focused"]
     rows = pd.concat(each).assign(
         condition=lambda table: pd.Categorical(table["condition"], categories=words)
