@@ -29,6 +29,7 @@ from .columns import ClinicColumns
 
 NAME = "shared-files.json"
 HOME = ".alliance-stats"
+MADE_BY = "alliance_stats"  # who may write over it
 WARNING = "Private: who was in which file that was sent. It stays with the study."
 
 
@@ -137,7 +138,7 @@ class Ledger:
         """Add a file that was written."""
         if any((e.body, e.people) == (entry.body, entry.people) for e in self.entries):
             return
-        held: dict[str, Any] = {"what": WARNING, "secret": self.secret}
+        held: dict[str, Any] = {"made_by": MADE_BY, "what": WARNING, "secret": self.secret}
         held["files"] = [
             {**vars(one), "people": sorted(map(list, one.people))} for one in (*self.entries, entry)
         ]
