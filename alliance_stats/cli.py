@@ -165,6 +165,21 @@ def explore(
             typer.echo("It shows means only; --show-persons makes the page of single clients.")
 
 
+@app.command("app")
+def app_(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="A folder with files of a study; else they are dropped on the page."),
+    ] = None,
+    browser: Annotated[bool, typer.Option(help="Open it in the browser.")] = True,
+    debug: Debug = False,
+) -> None:
+    """Open a page on this machine: drop files, correct what was understood, get the report."""
+    from .app.server import serve
+
+    serve(folder, open_browser=browser, tell=typer.echo)
+
+
 @app.command()
 def validate(
     study: Study,

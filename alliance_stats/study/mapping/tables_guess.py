@@ -154,7 +154,7 @@ def _translate(frame: pd.DataFrame, guess: TableGuess, ours: str) -> bool:
     words = list(dict.fromkeys(as_word(value).strip() for value in codes_of(frame[theirs])[1]))
     if not 1 <= len(words) <= MOST_REASONS:
         return False
-    meant = {word: _meaning(word, allowed) for word in words}
+    meant = {word: meaning_of(word, allowed) for word in words}
     found = {word: us for word, us in meant.items() if us}
     if any(word != us for word, us in found.items()):
         guess.recode[ours] = {word: us for word, us in found.items() if word != us}
@@ -167,7 +167,7 @@ def _translate(frame: pd.DataFrame, guess: TableGuess, ours: str) -> bool:
     return bool(found)
 
 
-def _meaning(word: str, allowed: tuple[str, ...]) -> str:
+def meaning_of(word: str, allowed: tuple[str, ...]) -> str:
     """Return our word for one of theirs, empty where it is not known."""
     low = folded(word)
     if low in allowed:
