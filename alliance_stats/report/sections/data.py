@@ -150,12 +150,13 @@ def _row_boxes(context: Context, add: Any) -> tuple[int, int]:
 def account(context: Context) -> pd.DataFrame:
     """Return the rows of each table, without those that would tell of few people.
 
-    Whose rows were set aside is not always known: so each may be somebody else's.
+    Whose rows were set aside is not always known: so each may be somebody else's. Why they were,
+    with how many for each reason, stands in the private account.
     """
     report = getattr(context.study, "report", None)
     if report is None:
         return pd.DataFrame()
-    frame = report.rows.reset_index(drop=True).copy()
+    frame = report.rows.reset_index(drop=True).drop(columns="reasons")
     numbers = ["rows_in", "rows_kept", "rows_set_aside"]
     frame[numbers] = frame[numbers].astype(float)
     for place, row in frame.iterrows():

@@ -1,0 +1,30 @@
+"""An attacker with the report of a study read from files of which some rows are left out."""
+
+import re
+
+import alliance_stats as al
+
+
+def test_the_account_of_rows_gives_no_reason_that_counts_people(seven, tmp_path):
+    """Three of seven ends are left out: where the table hides it, no other cell may say it."""
+    folder = tmp_path / "study"
+    folder.mkdir()
+    ends = seven.terminations.assign(keep=[0] * 3 + [1] * 4)
+    ends.to_csv(folder / "ends.csv", index=False)
+    seven.clients.to_csv(folder / "clients.csv", index=False)
+    scores = seven.scores.query("measure == 'wai-sr' and scale == 'total' and rater == 'client'")
+    scores[["client_id", "session", "score"]].to_csv(folder / "wai.csv", index=False)
+    (folder / "study.yaml").write_text(
+        "name: filed\nsources:\n"
+        "  - {file: clients.csv, table: clients}\n"
+        "  - {file: ends.csv, table: terminations, where: {keep: 1}}\n"
+        "  - file: wai.csv\n    client_id: client_id\n    session: session\n"
+        "    measures: [{measure: wai-sr, rater: client, score: score, scored: mean}]\n",
+        encoding="utf-8",
+    )
+    al.write_report(folder, tmp_path / "report", replicates=5)
+    for path in (tmp_path / "report").rglob("*"):
+        if path.suffix in (".csv", ".html", ".md", ".json", ".svg"):
+            text = re.sub(r"<[^>]*>", " ", path.read_text(encoding="utf-8"))
+            told = re.findall(r"\b[1-4] (?:a )?(?:blank )?(?:rows?|ends?|clients?)\b", text)
+            assert told == [], path.name
