@@ -81,6 +81,7 @@ def without_sizes(course: pd.DataFrame, told: Iterable[bool]) -> pd.DataFrame:
     return rounded(shown.assign(**{name: course[name].where(told) for name in sizes}))
 
 
+PLAIN_MEANS = ("mean_gap", "loa_low", "loa_high")
 MEANS = ("mean", "conf_low", "conf_high", "client", "therapist", "gap")
 
 
@@ -110,7 +111,7 @@ def others_told(values: pd.DataFrame) -> bool:
     return not bool((values.std() <= open_).all())
 
 
-def blurred(frame: pd.DataFrame, *, spread: bool = True) -> pd.DataFrame:
+def blurred(frame: pd.DataFrame, *, spread: bool = True, unit: float = 0.0) -> pd.DataFrame:
     """Return rows of a model whose people are withheld, without what their number follows from.
 
     Of a mean or slope the estimate and its interval are left. Either beside a standard error or
@@ -122,6 +123,8 @@ def blurred(frame: pd.DataFrame, *, spread: bool = True) -> pd.DataFrame:
     spread
         Whether standard deviations between people, and what is in units of them, may stand
         beside the intervals (`spread_tells`).
+    unit
+        That of the scores, where everybody has one: then the terms `PLAIN_MEANS` are plain means.
     """
     told = ("df", "statistic", "sd", "std_error", "p_value")
     blank = [name for name in told if name in frame.columns]
@@ -131,4 +134,7 @@ def blurred(frame: pd.DataFrame, *, spread: bool = True) -> pd.DataFrame:
         frame.loc[term.str.match(CORRELATION), ends] = np.nan
         if not spread:
             frame.loc[term.str.match(SPREAD), ["estimate", *ends]] = np.nan
+        if unit:
+            hidden = stepped(frame, ["estimate", *ends], unit)
+            frame = frame.where(~term.isin(PLAIN_MEANS), hidden)
     return frame

@@ -155,3 +155,12 @@ def test_rows_of_occasions_are_counted_only_where_the_people_at_each_may_be():
     disclosure = Disclosure(range(7))
     assert not data._tells_no_few(disclosure, rows)
     assert data._tells_no_few(disclosure, rows.rename(columns={"occasion": "week"}))
+
+
+def test_a_mean_of_one_score_each_is_rounded_until_it_may_be_of_any_number():
+    tidy = pd.DataFrame({"term": ["mean_gap", "change"], "estimate": [-0.2463, -0.2463],
+                         "conf_low": [-0.5, -0.5], "conf_high": [0.013, 0.013]})  # fmt: skip
+    several, one_each = blurred(tidy), blurred(tidy, unit=1 / 12)
+    assert several["estimate"].tolist() == [-0.246, -0.246]
+    assert one_each["estimate"].round(9).tolist() == [-0.24, -0.246]
+    assert one_each["conf_high"].round(9).tolist() == [0.02, 0.013]

@@ -61,7 +61,9 @@ def gap_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     draft.say(found.messages)
     told = disclosure.shows_rows(found.pairs)
     few = spread_tells(found.pairs["client_id"])
-    tidy = found.tidy() if told else blurred(found.tidy(), spread=not few)
+    ratings = found.pairs[["client", "therapist"]].to_numpy().ravel()
+    unit = 0.0 if found.pairs["client_id"].duplicated().any() else unit_of(ratings)
+    tidy = found.tidy() if told else blurred(found.tidy(), spread=not few, unit=unit)
     values = tidy.set_index("term")
     clients = found.pairs["client_id"]
     one = "dyad" if found.n_dyads == clients.nunique() else "client"
