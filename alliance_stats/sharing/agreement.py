@@ -94,7 +94,7 @@ def table_of(study: Study, formula: str, scores: Mapping[str, str]) -> pd.DataFr
         Where a name is none of these.
     """
     names = parse_formula(formula).columns
-    wanted = {name: _whole(name) for name in names}
+    wanted = {name: whole_score(name) for name in names}
     measures = {str(m).replace("-", "_"): str(m) for m in study.scores["measure"].unique()}
     of = {base: scores.get(base, measures.get(base)) for base in dict.fromkeys(wanted.values())}
     found = {base: study.select(score) for base, score in of.items() if score is not None}
@@ -129,6 +129,6 @@ def table_of(study: Study, formula: str, scores: Mapping[str, str]) -> pd.DataFr
     return table
 
 
-def _whole(name: str) -> str:
+def whole_score(name: str) -> str:
     """Return the score that a name is a part of."""
     return next((name.removesuffix(part) for part in PARTS if name.endswith(part)), name)

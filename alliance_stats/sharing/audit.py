@@ -207,6 +207,6 @@ def told(
             for name, (t, h) in exposure.bits(digits, standard.min_clients).items()
         }
     if earlier:
-        said.append(f"{earlier} other files about these clients were written before.")
+        said.append(f"Other files about these clients that were written before: {earlier}.")
     found["settings"] = {"min_clients": standard.min_clients, "most_told": standard.most_told}
     return {"in words": said} | found

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..core import resources
 from ..core.arguments import checked_choice, checked_table, flag, is_number, share, shown, whole
 from ..core.disclosure import WithheldError
 from ..core.display.page import Block
@@ -21,7 +22,7 @@ from ..errors import DesignError
 from ..inference.rows import tidy_rows
 from ..study import Study
 from . import audit
-from .agreement import Agreement, is_file_of_agreement, read_agreement, table_of
+from .agreement import Agreement, is_file_of_agreement, read_agreement, table_of, whole_score
 from .audit import MIN_CLIENTS, USUAL, Standard
 from .columns import ClinicColumns, read_columns
 from .curve import Curve
@@ -182,8 +183,8 @@ def clinic_file(
 
     Notes
     -----
-    Three-level curves tell much of therapists, who are few: with the defaults a clinic needs on the
-    order of a hundred of them. The page "Data that may not leave" says which attacks were tried.
+    Three-level curves tell much of therapists, who are few: with the defaults a clinic needs many
+    dozens of them. The page "Data that may not leave" says which attacks were tried.
 
     Examples
     --------
@@ -201,7 +202,7 @@ def clinic_file(
     kind, digits = _either(kind, agreed, "kind", "auto"), _either(digits, agreed, "digits", None)
     ratios = _either(ratios, agreed, "ratios", None)
     if isinstance(data, Study):
-        ledger = ledger if ledger is not None else data.folder
+        ledger = ledger if ledger is not None or _shipped(data) else data.folder
         data = table_of(data, agreed.formula, agreed.scores)
     data = checked_table(data, "data")
     least = whole(min_clients, "min_clients", 1)
@@ -326,6 +327,7 @@ def _refusal(against: Sequence[str], columns: ClinicColumns, standard: Standard)
 
 def _check_units(columns: ClinicColumns, units: Mapping[str, str]) -> None:
     known = {*columns.names, columns.outcome, *columns.formula.columns}
+    known |= {whole_score(name) for name in known}
     wrong = [name for name in units if name not in known]
     if wrong:
         raise DesignError(f"units= names '{wrong[0]}', which the model does not use.")
@@ -349,6 +351,12 @@ def _name(clinic: str | None, path: str | PathLike[str] | None) -> str:
     if not isinstance(clinic, str) or not clinic.strip() or len(clinic) > 100:
         raise DesignError("clinic= is the clinic's name, a text of up to 100 characters.")
     return clinic.strip()
+
+
+def _shipped(study: Study) -> bool:
+    """Say whether a study is one of the package's own, of which nothing is remembered there."""
+    home = resources.folder("datasets").resolve()
+    return study.folder is not None and study.folder.resolve().is_relative_to(home)
 
 
 def _book(path: str | PathLike[str] | None, ledger: str | PathLike[str] | None) -> Ledger:

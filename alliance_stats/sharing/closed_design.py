@@ -160,7 +160,8 @@ def _grouping(groups: list[str], files: Sequence[SharedFile], clinic: Between) -
 
 def _notes(files: Sequence[SharedFile], dropped: Sequence[str]) -> tuple[str, ...]:
     sizes = ", ".join(f"{file.clinic} {file.numbers['rows']:,} rows" for file in files)
-    found = [f"Fitted to the files of {len(files)} clinics ({sizes}); no rows were seen."]
+    many = "clinics" if len(files) > 1 else "clinic"
+    found = [f"Fitted to the files of {len(files)} {many} ({sizes}); no rows were seen."]
     left = sum(file.numbers["rows left out"] for file in files)
     if left:
         found.append(f"{left:,} rows were left out by the clinics for missing values.")

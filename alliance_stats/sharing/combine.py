@@ -14,6 +14,7 @@ from ..errors import ArgumentError, DesignError, listing
 from ..multilevel.after_fit.inference import METHODS, Method
 from ..multilevel.engine.deviance import covariances
 from ..multilevel.fit import warn_of
+from .agreement import whole_score
 from .closed_design import CLINIC, Between, check_ratios, closed_design, start_in
 from .combined_fit import CombinedFit
 from .shared_file import SharedFile, read_file
@@ -178,7 +179,8 @@ def _check_places(one: SharedFile, other: SharedFile) -> None:
         apart = abs(one.shift[i] - other.shift[i])
         flat = any(file.unit[i] == 1.0 and file.shift[i] == 0.0 for file in (one, other))
         far = widest / least > FAR or apart > FAR * widest
-        if i and far and not flat and name not in one.model["units"]:
+        named = {name, whole_score(name)} & set(one.model["units"])
+        if i and far and not flat and not named:
             raise DesignError(
                 f"'{name}' lies near {one.shift[i]:g} (spread about {one.unit[i]:g}) in "
                 f"'{one.path}' and near {other.shift[i]:g} (spread about {other.unit[i]:g}) in "

@@ -109,7 +109,7 @@ def test_the_ledger_remembers_and_stays_private(three, tmp_path):
     again = al.clinic_file(MODEL, data, path)  # the same question has the same answer
     told = json.loads(first)["sums"], json.loads(path.read_text())["sums"]
     assert told[0] == told[1]
-    assert "1 other files about these clients were written before." in again.messages
+    assert "Other files about these clients that were written before: 1." in again.messages
     book = json.loads((tmp_path / ".alliance-stats" / "shared-files.json").read_text())
     assert len(book["files"]) == 1
     assert "Bern" not in json.dumps(book["files"][0]["people"])
