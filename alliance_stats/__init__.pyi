@@ -11,8 +11,10 @@ from .description import first_and_last as first_and_last
 from .description import mean_course as mean_course
 from .description import missing_by_session as missing_by_session
 from .description import missing_ratings as missing_ratings
+from .description import sample_table as sample_table
 from .description import scale_reliability as scale_reliability
 from .description import study_flow as study_flow
+from .description import trial_flow as trial_flow
 from .dropout import AllianceAndDropout as AllianceAndDropout
 from .dropout import CompetingHazards as CompetingHazards
 from .dropout import DropoutCox as DropoutCox

@@ -23,6 +23,8 @@ REASONS = {
     "missing_by_session": "counts appointments, which are sessions",
     "missing_ratings": "counts forms, in any order",
     "study_flow": "counts clients",
+    "sample_table": "describes who is in a study, before treatment",
+    "trial_flow": "counts clients; times= are those at which",
     "scale_reliability": "takes one form a client, in any order",
     "score": "scores each form by itself",
     "write_report": "finds out which time the study has",

@@ -39,6 +39,13 @@ class Stage:
         return self.__dict__["_who"]
 
 
+@dataclass(frozen=True)
+class ArmStage(Stage):
+    """A step on the way of the clients of one arm, `group`."""
+
+    group: str = ""
+
+
 def study_flow(
     study: Study, *, measure: str | None = None, scale: str | None = None, rater: str | None = None
 ) -> list[Stage]:

@@ -16,12 +16,19 @@ def adjusted_p(p: np.ndarray, adjust: Adjust, statistic: np.ndarray, df: np.ndar
                n_means: int) -> np.ndarray:  # fmt: skip
     """Return p values adjusted for their number; ``tukey`` for all pairs of `n_means` means.
 
+    Those that are missing stay so, and do not count.
+
     Examples
     --------
-    >>> p = np.array([0.01, 0.04, 0.03])
+    >>> p = np.array([0.01, 0.04, np.nan, 0.03])
     >>> adjusted_p(p, "holm", p, p, 3).round(2).tolist()
-    [0.03, 0.06, 0.06]
+    [0.03, 0.06, nan, 0.06]
     """
+    told = ~np.isnan(p)
+    if not told.all():
+        found = np.full(len(p), np.nan)
+        found[told] = adjusted_p(p[told], adjust, statistic[told], df[told], n_means)
+        return found
     if adjust == "holm":
         order = np.argsort(p, kind="stable")
         raised = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))

@@ -26,7 +26,7 @@ from .content import Section
 from .context import Context, Options
 from .manifest import changed_since
 from .place import account_place, check_place, move_into_place
-from .sections import FIRST_TOLD, SECTIONS, Entry
+from .sections import FIRST_TOLD, Entry, sections_of
 from .sections.draft import Draft
 from .writing import write_account, write_files
 
@@ -126,10 +126,10 @@ def write_report(
     folder = Path(out)
     check_place(folder)
     tell = progress or (lambda what, done, steps: None)
-    steps = len(SECTIONS) + 2
-    tell("Opening the study", 0, steps)
+    tell("Opening the study", 0, len(FIRST_TOLD) + 2)
     opened, source = _opened(study)
     context = Context(opened, chosen)
+    steps = len(sections_of(context)) + 2
     _check_named(context)
     place = account_place(source, folder, account)
     sections = tuple(_sections(context, strict, tell, steps))
@@ -193,12 +193,12 @@ def _opened(study: Study | str | os.PathLike[str]) -> tuple[Study, Path | None]:
 
 
 def _sections(context: Context, strict: bool, tell: Progress, steps: int) -> Iterator[Section]:
-    by_key = {entry.key: entry for entry in SECTIONS}
+    by_key = {entry.key: entry for entry in sections_of(context)}
     made = {}
-    for position, key in enumerate(FIRST_TOLD, 1):
+    for position, key in enumerate((key for key in FIRST_TOLD if key in by_key), 1):
         tell(by_key[key].title, position, steps)
         made[key] = make_section(by_key[key], context, strict=strict)
-    yield from (made[entry.key] for entry in SECTIONS)
+    yield from (made[key] for key in by_key)
 
 
 def make_section(entry: Entry, context: Context, *, strict: bool = False) -> Section:

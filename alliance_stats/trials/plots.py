@@ -17,7 +17,10 @@ APART = 0.06  # of the distance of two times, so that intervals do not hide one 
 
 
 def plot_means(means: pd.DataFrame, score: str, ax: Axes | None = None) -> Axes:
-    """Draw each arm's means with their intervals; the legend says how many were measured last."""
+    """Draw each arm's means with their intervals; the legend says how many were measured last.
+
+    Where `n` is missing, it says nothing of it.
+    """
     with house_style():
         ax = new_axes() if ax is None else ax
         times = list(dict.fromkeys(means[TIME]))
@@ -27,6 +30,7 @@ def plot_means(means: pd.DataFrame, score: str, ax: Axes | None = None) -> Axes:
         arms = list(dict.fromkeys(means[ARM]))
         for i, arm in enumerate(arms):
             rows, look = means[means[ARM] == arm], SERIES[i % len(SERIES)]
+            n = rows["n"].iloc[-1]
             x = np.array([places[time] for time in rows[TIME]]) + (i - (len(arms) - 1) / 2) * step
             below, above = rows["estimate"] - rows["conf_low"], rows["conf_high"] - rows["estimate"]
             ax.errorbar(
@@ -36,7 +40,7 @@ def plot_means(means: pd.DataFrame, score: str, ax: Axes | None = None) -> Axes:
                 color=look.color,
                 linestyle=look.linestyle,
                 marker=look.marker,
-                label=f"{arm} (n = {rows['n'].iloc[-1]} at the last)",
+                label=str(arm) + ("" if n != n else f" (n = {n:.0f} at the last)"),
             )
         if not numeric:
             ax.set_xticks(list(places.values()), [str(time) for time in times])

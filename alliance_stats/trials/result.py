@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 
 from ..core.arguments import checked_choice, finite, is_number
+from ..core.people import CLIENT
 from ..core.results import Result
 from ..errors import DesignError, listing
 from ..inference.distributions import half_width, t_two_sided, t_upper
+from ..inference.multiplicity import Adjust, adjusted_p, half_widths
 from ..inference.rows import glance_row, tidy_rows
 from ..multilevel.result import MultilevelFit
 from .plots import plot_means
@@ -56,7 +58,7 @@ class ArmComparison(Result):
     sd: float
     standardiser: str
     confidence: float
-    adjust: str
+    adjust: Adjust
     messages: tuple[str, ...] = ()
     title = "Arms compared"
 
@@ -66,24 +68,42 @@ class ArmComparison(Result):
         return self.data.score
 
     @property
-    def estimand(self) -> str:
-        """In words, what is estimated and what of those who left is assumed."""
-        n = sum(self.data.randomised.values())
-        used = self.fit.design.frame["client_id"].nunique()
+    def analysed(self) -> frozenset[Any]:
+        """The ids of the clients in the model."""
+        return frozenset(self.fit.design.frame[CLIENT])
+
+    @property
+    def left_out(self) -> dict[str, frozenset[Any]]:
+        """The ids of those randomised who are not in the model, by reason."""
+        gone, last = self.data.no_baseline, self.means[TIME].iloc[-1]
+        others = frozenset(self.data.allocated.index) - self.analysed - gone
+        after = " after the baseline" if self.data.has_baseline else ""
+        why = f"not measured at {last}" if self.method == "ancova" else f"never measured{after}"
+        return {why: who for why, who in (("no baseline", gone), (why, others)) if who}
+
+    @property
+    def question(self) -> str:
+        """In words, which difference is estimated, and what of those who left is assumed."""
         adjusted = ", adjusted for the baseline" if self.data.has_baseline else ""
         head = (
             f"The difference in mean {self.score} between arms as randomised{adjusted}, whatever "
-            f"treatment was received; {used} of {n} clients are in the model. "
+            "treatment was received. "
         )
         if self.method == "ancova":
             return head + (
-                "Those who were not measured at the last time are left out: taken to differ from "
-                "the others by nothing but arm and baseline."
+                "Those who were not measured then are left out: taken to differ from the others by "
+                "nothing but arm and baseline."
             )
         return head + (
             "Those who left are taken to go on, unseen, like clients of their arm with the same "
             "earlier scores (missing at random), as if they had stayed in treatment as others did."
         )
+
+    @property
+    def estimand(self) -> str:
+        """The `question`, and how many of those randomised the answer rests on."""
+        n = sum(self.data.randomised.values())
+        return f"{self.question} {len(self.analysed)} of {n} clients are in the model."
 
     @property
     def effect_sizes(self) -> pd.DataFrame:
@@ -98,12 +118,16 @@ class ArmComparison(Result):
         return found.assign(sd=self.sd)
 
     def sensitivity(
-        self, deltas: Sequence[float] | None = None, *, arms: Sequence[str] | None = None
+        self,
+        deltas: Sequence[float] | None = None,
+        *,
+        arms: Sequence[str] | None = None,
+        time: Any = None,
     ) -> pd.DataFrame:
         """Ask how much worse those who left must be for the last differences to change.
 
         The mean of an arm moves by a delta times the share of its clients who were not measured at
-        the last time: those are not like the others, but worse by delta (Carpenter & Kenward's
+        that time: those are not like the others, but worse by delta (Carpenter & Kenward's
         delta adjustment). Shares count as known.
 
         Parameters
@@ -112,11 +136,14 @@ class ArmComparison(Result):
             Points of the outcome added to the unmeasured; five steps up to one SD if left out.
         arms
             The arms in which they are added; all but the reference (the first) if left out.
+        time
+            At which time; the last if left out.
 
         Returns
         -------
         pandas.DataFrame
-            ``delta, term, estimate, std_error, df, conf_low, conf_high, p_value``.
+            ``delta, term, estimate, std_error, df, conf_low, conf_high, p_value, p_adjusted``;
+            intervals and ``p_adjusted`` by the comparison's own ``adjust``, within each delta.
         """
         if deltas is None:
             deltas = np.round(np.linspace(-1.0, 1.0, 9) * self.sd, 6).tolist()
@@ -126,37 +153,34 @@ class ArmComparison(Result):
             raise DesignError(
                 f"There is no arm {strange[0]!r}; the arms are {listing(self.data.arms)}."
             )
-        last = self.means[self.means[TIME] == self.means[TIME].iloc[-1]].set_index(ARM)
-        gone = 1.0 - last["share_measured"]
-        tables = []
-        own = self.contrasts[self.contrasts[TIME] == self.contrasts[TIME].iloc[-1]]
-        for delta in deltas:
-            shift = [
-                finite(delta, "deltas") * (gone[a] * (a in moved) - gone[b] * (b in moved))
-                for a, b in (term.split(" - ", 1) for term in own["term"])
-            ]
-            table = own[["term", "std_error", "df"]].assign(
-                estimate=own["estimate"] + shift, delta=float(delta)
+        times = list(self.means[TIME])
+        when = times[-1] if time is None else time
+        if when not in times:
+            raise DesignError(
+                f"There is no time {when!r}; the times are {listing(dict.fromkeys(times))}."
             )
-            half = half_width(table["std_error"], table["df"].to_numpy(), self.confidence)
-            table["conf_low"], table["conf_high"] = (
-                table["estimate"] - half,
-                table["estimate"] + half,
-            )
-            ratio = (table["estimate"] / table["std_error"]).to_numpy()
-            table["p_value"] = t_two_sided(ratio, table["df"].to_numpy())
-            tables.append(table)
-        columns = [
-            "delta",
-            "term",
-            "estimate",
-            "std_error",
-            "df",
-            "conf_low",
-            "conf_high",
-            "p_value",
-        ]
-        return pd.concat(tables, ignore_index=True)[columns]
+        gone = 1.0 - self.means[self.means[TIME] == when].set_index(ARM)["share_measured"]
+        own = self.contrasts[self.contrasts[TIME] == when]
+        pairs = [term.split(" - ", 1) for term in own["term"]]
+        share = np.array([gone[a] * (a in moved) - gone[b] * (b in moved) for a, b in pairs])
+        tables = [self._moved(own, finite(delta, "deltas"), share) for delta in deltas]
+        return pd.concat(tables, ignore_index=True)
+
+    def _moved(self, own: pd.DataFrame, delta: float, share: np.ndarray) -> pd.DataFrame:
+        """Return the comparisons of one time, moved by a delta for a share of the clients."""
+        estimate, df = own["estimate"] + delta * share, own["df"].to_numpy()
+        error = own["std_error"].to_numpy()
+        half = half_widths(error, df, self.confidence, self.adjust, len(self.data.arms))
+        ratio = (estimate / error).to_numpy()
+        p = t_two_sided(ratio, df)
+        return pd.DataFrame(
+            {
+                "delta": float(delta), "term": own["term"], "estimate": estimate,
+                "std_error": error, "df": df, "conf_low": estimate - half,
+                "conf_high": estimate + half, "p_value": p,
+                "p_adjusted": adjusted_p(p, self.adjust, ratio, df, len(self.data.arms)),
+            }
+        )  # fmt: skip
 
     def equivalence(self, low: float, high: float, *, alpha: float = 0.05) -> pd.DataFrame:
         """Test whether differences lie between two bounds (two one-sided tests).
@@ -165,16 +189,22 @@ class ArmComparison(Result):
         -------
         pandas.DataFrame
             ``term, time, estimate, conf_low, conf_high`` (of level ``1 - 2 alpha``), ``p_low,
-            p_high, p_value`` (the larger), ``equivalent``.
+            p_high, p_value`` (the larger), ``p_adjusted``, ``equivalent`` (by ``p_adjusted``).
+
+        Notes
+        -----
+        Of several comparisons at one time, p is adjusted as the comparison was (``adjust``); under
+        ``"tukey"``, which has no one-sided form, by Holm's method. Intervals hold together under
+        ``"bonferroni"`` and each by itself else.
         """
         if not (is_number(low) and is_number(high) and low < high):
             raise DesignError(f"Bounds must be two numbers, low and high, not {low!r}, {high!r}.")
-        found = self._against(alpha)
         t, df = self.contrasts, self.contrasts["df"].to_numpy()
-        found["p_low"] = t_upper(((t["estimate"] - low) / t["std_error"]).to_numpy(), df)
-        found["p_high"] = t_upper(((high - t["estimate"]) / t["std_error"]).to_numpy(), df)
-        found["p_value"] = found[["p_low", "p_high"]].max(axis=1)
-        return found.assign(low=low, high=high, equivalent=found["p_value"] < alpha)
+        p_low = t_upper(((t["estimate"] - low) / t["std_error"]).to_numpy(), df)
+        p_high = t_upper(((high - t["estimate"]) / t["std_error"]).to_numpy(), df)
+        found = self._against(alpha).assign(p_low=p_low, p_high=p_high)
+        found = self._one_sided(found, np.maximum(p_low, p_high))
+        return found.assign(low=low, high=high, equivalent=found["p_adjusted"] < alpha)
 
     def non_inferiority(
         self, margin: float, *, better: str = "lower", alpha: float = 0.025
@@ -192,22 +222,34 @@ class ArmComparison(Result):
         -------
         pandas.DataFrame
             ``term, time, estimate, conf_low, conf_high`` (of level ``1 - 2 alpha``), ``p_value``
-            (one-sided), ``non_inferior``.
+            (one-sided), ``p_adjusted`` (as in `equivalence`), ``non_inferior`` (by that).
         """
         checked_choice("better", better, ("lower", "higher"))
         if not finite(margin, "margin") > 0:
             raise DesignError(f"The margin must be above zero, not {margin!r}.")
-        found, sign = self._against(alpha), 1.0 if better == "lower" else -1.0
+        sign = 1.0 if better == "lower" else -1.0
         t, df = self.contrasts, self.contrasts["df"].to_numpy()
         apart = ((margin - sign * t["estimate"]) / t["std_error"]).to_numpy()
-        found["p_value"] = t_upper(apart, df)
-        return found.assign(margin=margin, non_inferior=found["p_value"] < alpha)
+        found = self._one_sided(self._against(alpha), t_upper(apart, df))
+        return found.assign(margin=margin, non_inferior=found["p_adjusted"] < alpha)
 
     def _against(self, alpha: float) -> pd.DataFrame:
+        """Return the differences with intervals of the level of two one-sided tests."""
         t = self.contrasts
+        if self.adjust == "bonferroni":
+            alpha = alpha / t["term"].nunique()
         half = half_width(t["std_error"], t["df"].to_numpy(), 1.0 - 2.0 * alpha)
         found = t[["term", TIME, "estimate"]].copy()
         return found.assign(conf_low=t["estimate"] - half, conf_high=t["estimate"] + half)
+
+    def _one_sided(self, found: pd.DataFrame, p: np.ndarray) -> pd.DataFrame:
+        """Add p values of one-sided tests, and those adjusted for the comparisons of a time."""
+        how: Adjust = "holm" if self.adjust == "tukey" else self.adjust
+        found = found.assign(p_value=p, p_adjusted=np.nan)
+        for _, rows in found.groupby(TIME, observed=True):
+            own = rows["p_value"].to_numpy()
+            found.loc[rows.index, "p_adjusted"] = adjusted_p(own, how, own, own, len(own))
+        return found
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the means of the arms over time, with their intervals and numbers."""

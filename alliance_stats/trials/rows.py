@@ -10,7 +10,7 @@ import pandas as pd
 from pandas.api import types
 
 from ..core.arguments import checked_table, numbers, shown
-from ..core.people import CLIENT, THERAPIST
+from ..core.people import CLIENT, THERAPIST, same_ids
 from ..errors import ColumnError, DesignError, did_you_mean, listing, plural
 from ..study.labels import by_code
 from ..study.select import is_study
@@ -33,8 +33,10 @@ class TrialRows:
         ``client_id, arm, time, outcome``, ``baseline`` and ``therapist_id`` where they are known.
     arms, times
         In order; ``arms`` begins with the reference, where one was named.
-    randomised
-        How many clients each arm has in the data, measured or not.
+    allocated
+        Each client's arm, measured or not.
+    no_baseline
+        Those who were left out because they have none.
     score
         What the outcome is called.
     notes
@@ -44,9 +46,15 @@ class TrialRows:
     rows: pd.DataFrame
     arms: tuple[str, ...]
     times: tuple[Any, ...]
-    randomised: dict[str, int]
+    allocated: pd.Series
+    no_baseline: frozenset[Any]
     score: str
     notes: tuple[str, ...]
+
+    @property
+    def randomised(self) -> dict[str, int]:
+        """How many clients each arm has, measured or not."""
+        return {str(name): int(n) for name, n in self.allocated.value_counts().items()}
 
     @property
     def has_baseline(self) -> bool:
@@ -87,11 +95,13 @@ def trial_rows(
     ColumnError, DesignError
         Where a column is missing, an arm changes within a client, or there are not two arms.
     """
+    everybody = None
     if is_study(study_or_data):
         data = study_or_data.select(outcome)
         score, outcome = str(data.attrs.get("score", outcome)), "score"
         if time is None:
             time = SESSION if SESSION in data else OCCASION
+        data, everybody = _with_arms(data, study_or_data, arm)
     else:
         data, score = checked_table(study_or_data, "a trial's rows, or a study"), outcome
     data = data.reset_index(drop=True)
@@ -128,15 +138,24 @@ def trial_rows(
             f"A client must be in one arm, the one randomised to; {len(who)} are in several "
             f"(first: {listing(who)})."
         )
-    randomised = rows.drop_duplicates(CLIENT)[ARM].value_counts().to_dict()
+    allocated = rows.drop_duplicates(CLIENT).set_index(CLIENT)[ARM]
+    if everybody is not None:
+        never = everybody[~everybody.index.isin(allocated.index)]
+        if len(never):
+            notes.append(
+                f"{plural(len(never), 'client')} of the arms have no such score at any time; they "
+                "are counted as randomised and in no mean."
+            )
+        allocated = pd.concat([allocated, never])
     rows, what = _with_baseline(rows, data, baseline, notes)
     missing = rows[SCORE].isna()
     if missing.any():
         notes.append(f"{plural(int(missing.sum()), 'row')} without an outcome were left out.")
         rows = rows[~missing]
+    gone: frozenset[Any] = frozenset()
     if what in rows and rows[what].isna().any():
-        gone = rows.loc[rows[what].isna(), CLIENT].nunique()
-        notes.append(f"{plural(gone, 'client')} without a baseline were left out.")
+        gone = frozenset(rows.loc[rows[what].isna(), CLIENT])
+        notes.append(f"{plural(len(gone), 'client')} without a baseline were left out.")
         rows = rows[rows[what].notna()]
     twice = rows.duplicated([CLIENT, TIME])
     if twice.any():
@@ -149,10 +168,21 @@ def trial_rows(
         rows.reset_index(drop=True),
         _arms(by_code(study_or_data, rows[ARM].rename(arm)), reference),
         tuple(pd.unique(rows[TIME].sort_values(kind="stable"))),
-        {str(name): int(n) for name, n in randomised.items()},
+        allocated,
+        gone,
         score,
         tuple(notes),
     )
+
+
+def _with_arms(data: pd.DataFrame, study: Study, arm: str) -> tuple[pd.DataFrame, pd.Series | None]:
+    """Return a study's scores with the arms, and everybody's arm, also of those without a score."""
+    clients = study.tables.get("clients", pd.DataFrame(columns=[CLIENT]))
+    if arm not in clients.columns:
+        return data, None
+    clients = same_ids(clients, data[CLIENT]).dropna(subset=[arm]).drop_duplicates(CLIENT)
+    own = clients.set_index(CLIENT)[arm].astype(str)
+    return data.assign(**{arm: data[CLIENT].map(own)}), own
 
 
 def _without_baseline_rows(rows: pd.DataFrame, baseline: str, notes: list[str]) -> pd.DataFrame:

@@ -191,7 +191,9 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
     "missing_by_session": lambda: {"study": study()},
     "missing_ratings": lambda: {"study": study()},
     "scale_reliability": lambda: {"study": study(), "measure": "wai-sr"},
+    "sample_table": lambda: {"study": study(), "by": "condition"},
     "study_flow": lambda: {"study": study()},
+    "trial_flow": lambda: {"study": study()},
     "compare_dropout_definitions": lambda: {
         "study": study(), "definitions": ["recorded", "premature"]},
     "define_dropout": lambda: {"study": ends(), "definition": "fewer_sessions", "k": 5},

@@ -59,6 +59,59 @@ def test_outcome_stands_by_occasion_and_arm(sections):
     assert "pre and post" in blocks(made["change"], "change-arms")[0].title
 
 
+def test_the_trial_comes_first_with_its_sample_flow_and_comparison(sections):
+    _, study, made = sections
+    trial_section = made["trial"]
+    assert next(iter(made)) == "trial"
+    sample = blocks(trial_section, "sample")[0].frame.set_index("label")
+    assert sample.loc["Clients", ["therapy n", "waiting n"]].tolist() == [60, 60]
+    rows = study.assessments.merge(study.clients).query("measure == 'phq-9' and occasion == 'pre'")
+    means = rows.groupby("condition")["score"].mean()
+    shown = sample.loc["PHQ-9 (client), pre, M (SD)", ["therapy mean", "waiting mean"]]
+    np.testing.assert_allclose(shown.tolist(), means, atol=0.006)  # two decimals are shown
+    found = al.compare_arms(
+        study, outcome="phq-9/total/client", baseline="pre", method="mmrm", reference="waiting"
+    )
+    table = next(b for b in blocks(trial_section, "arms") if hasattr(b, "frame")).frame
+    np.testing.assert_allclose(table["estimate"], found.contrasts["estimate"])
+    np.testing.assert_allclose(table["smd_estimate"], found.effect_sizes["estimate"])
+    assert "missing at random" in " ".join(getattr(b, "text", "") for b in trial_section.blocks)
+    flow = next(b for b in blocks(trial_section, "trial-flow") if hasattr(b, "frame")).frame
+    analysed = study.clients["condition"].where(study.clients["client_id"].isin(found.analysed))
+    shown = flow.set_index("label").loc["analysed"]
+    assert shown.to_dict() == analysed.value_counts().to_dict()
+    assert trial_section.headline.startswith("PHQ-9 at followup: therapy less waiting")
+
+
+def test_a_trial_of_few_withholds_what_tells_of_fewer(tmp_path):
+    study = trial(alliance=False)
+    kept = study.clients["client_id"] < 24
+    few = {name: table[table["client_id"] < 24] for name, table in study.tables.items()}
+    report = al.write_report(study.with_tables(**few), tmp_path / "r", replicates=5, strict=True)
+    assert kept.sum() == 24
+    (section,) = (one for one in report.sections if one.key == "trial")
+    flow = next(b for b in blocks(section, "trial-flow") if hasattr(b, "frame")).frame
+    numbers = flow[["therapy", "waiting"]].to_numpy()
+    assert not ((numbers > 0) & (numbers < 5)).any()
+    assert np.isnan(numbers).any()
+    table = next(b for b in blocks(section, "arms") if hasattr(b, "frame"))
+    assert "smd_estimate" not in table.frame
+    assert table.frame["df"].isna().all()
+    assert "clients are in the model" not in " ".join(
+        getattr(b, "text", "") for b in section.blocks
+    )
+
+
+def test_without_arms_there_is_no_trial_and_the_data_begin_with_the_sample(tmp_path):
+    study = trial(alliance=False)
+    alone = study.with_tables(clients=study.clients.drop(columns="condition"))
+    report = al.write_report(alone, tmp_path / "r", replicates=5, strict=True)
+    assert report.sections[0].key == "data"
+    sample = report.sections[0].blocks[0]
+    assert sample.key == "sample"
+    assert sample.frame.set_index("label").loc["Clients", "all n"] == 120
+
+
 def test_who_was_lost_is_told_by_arm(sections):
     _, study, made = sections
     assert made["dropout"].status == "complete"

@@ -41,6 +41,8 @@ STUDY_ONLY = {
     "scale_reliability": "reads items",
     "measurement_invariance": "reads items",
     "study_flow": "counts the study's own clients",
+    "sample_table": "counts the study's own clients",
+    "trial_flow": "counts the study's own clients",
     "choose_measure": "asks which measures a study has",
 }
 

@@ -135,23 +135,42 @@ def test_delta_moves_the_mean_by_the_share_of_those_who_left(repeated):
         repeated.sensitivity(arms=["act"])
 
 
-def test_bounds_agree_with_intervals(repeated):
+def test_bounds_agree_with_intervals(alone):
     low, high = -6.0, 3.0
-    found = repeated.equivalence(low, high)
-    inside = (found["conf_low"] > low) & (found["conf_high"] < high)
-    assert found["equivalent"].tolist() == inside.tolist()
-    assert 0 < inside.sum() < len(found)
-    for better, end in (("lower", "conf_high"), ("higher", "conf_low")):
-        worse = repeated.non_inferiority(2.0, better=better)
-        sign = 1 if better == "lower" else -1
-        assert worse["non_inferior"].tolist() == (sign * worse[end] < 2.0).tolist()
+    free, all_of_them = (
+        al.compare_arms(alone, method="mmrm", adjust=adjust, **OPTIONS)
+        for adjust in ("none", "bonferroni")
+    )
+    for comparison in (free, all_of_them):
+        found = comparison.equivalence(low, high)
+        inside = (found["conf_low"] > low) & (found["conf_high"] < high)
+        assert found["equivalent"].tolist() == inside.tolist()
+        assert 0 < inside.sum() < len(found)
+        for better, end in (("lower", "conf_high"), ("higher", "conf_low")):
+            worse = comparison.non_inferiority(2.0, better=better)
+            sign = 1 if better == "lower" else -1
+            assert worse["non_inferior"].tolist() == (sign * worse[end] < 2.0).tolist()
     for call in (
-        lambda: repeated.equivalence(3, -3),
-        lambda: repeated.non_inferiority(-1),
-        lambda: repeated.non_inferiority(1, better="less"),
+        lambda: free.equivalence(3, -3),
+        lambda: free.non_inferiority(-1),
+        lambda: free.non_inferiority(1, better="less"),
     ):
         with pytest.raises(al.AllianceStatsError):
             call()
+
+
+def test_bounds_and_deltas_are_adjusted_as_the_comparison_was(repeated):
+    for found in (repeated.equivalence(-6, 3), repeated.non_inferiority(2.0)):
+        for _, rows in found.groupby("time"):
+            small, large = np.sort(rows["p_value"])
+            np.testing.assert_allclose(
+                np.sort(rows["p_adjusted"]), np.minimum([2 * small, max(2 * small, large)], 1.0)
+            )
+    moved = repeated.sensitivity([0.0, 3.0])
+    last = repeated.contrasts[repeated.contrasts["time"] == 4]
+    for name in ("p_adjusted", "conf_low", "conf_high"):
+        np.testing.assert_allclose(moved.query("delta == 0")[name], last[name], rtol=1e-9)
+    assert (moved["p_adjusted"] >= moved["p_value"]).all()
 
 
 def test_who_is_in_the_comparison_is_said(alone):

@@ -122,9 +122,8 @@ def contrasts(
         half = half_widths(error, df, level, adjust, len(rows))
         table["conf_low"], table["conf_high"] = table["estimate"] - half, table["estimate"] + half
         p, t, df = table["p_value"].to_numpy(), table["statistic"].to_numpy(), np.asarray(df)
-        told = ~unknown
-        table["p_adjusted"] = np.nan
-        table.loc[told, "p_adjusted"] = adjusted_p(p[told], adjust, t[told], df[told], len(rows))
+        p = np.where(unknown, np.nan, p)
+        table["p_adjusted"] = adjusted_p(p, adjust, t, df, len(rows))
         table = _emptied(table, unknown)
         for name in grid.by:
             table[name] = grid.shown[name].iloc[rows[0]]

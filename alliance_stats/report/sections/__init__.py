@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..content import Section
 from ..context import Context
-from . import alliance, change, data, dropout, gap, outcome, ruptures
+from . import alliance, change, data, dropout, gap, outcome, ruptures, trial
 from .draft import Draft
 
 
@@ -21,6 +21,7 @@ class Entry:
 
 
 SECTIONS = (
+    Entry("trial", "The trial", trial.build),
     Entry("data", "The data", data.build),
     Entry("outcome", "Alliance and outcome", outcome.build),
     Entry("alliance", "Alliance over sessions", alliance.build),
@@ -30,8 +31,13 @@ SECTIONS = (
     Entry("change", "Outcome change", change.build),
 )
 
-FIRST_TOLD = ("dropout", "change", "ruptures", "gap", "alliance", "outcome", "data")
+FIRST_TOLD = ("trial", "dropout", "change", "ruptures", "gap", "alliance", "outcome", "data")
 """The order in which sections ask what they may show: what readers look for comes first.
 
 Where two numbers cannot both be shown, the later one is withheld.
 """
+
+
+def sections_of(context: Context) -> tuple[Entry, ...]:
+    """Return the sections of a study's report: one without arms is no trial."""
+    return SECTIONS if context.arms is not None else SECTIONS[1:]

@@ -22,6 +22,7 @@ from ..context import Context
 from ..drawings import plot_attendance, plot_flow
 from ..wording import figure, labels, table
 from .draft import Draft
+from .sample import sample_block
 
 LEVEL_WORDS, PURPOSES = labels("levels"), labels("purposes")
 NO_SESSIONS = {
@@ -35,6 +36,8 @@ PARTS = ("attended", "missed", "not_recorded")
 def build(context: Context, draft: Draft) -> Section:
     """Return the section."""
     study = context.study
+    if context.arms is None:  # else the trial's section begins with it
+        draft.attempt("The sample", lambda: [sample_block(context, draft)])
     draft.attempt("The flow of clients", lambda: flow_blocks(context, draft))
     draft.attempt("The account of rows", lambda: account_blocks(context))
     draft.attempt("The problems in the data", lambda: problem_blocks(study))

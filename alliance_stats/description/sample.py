@@ -1,0 +1,204 @@
+"""Who is in a study: therapists, clients, age and sex, and scores before treatment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ..core.arguments import names
+from ..core.people import CLIENT, THERAPIST, same_ids
+from ..errors import DesignError, listing, require_columns
+from ..study.labels import labelled
+from ..study.select import KEYS
+from ..study.times import OCCASION, SESSION, in_order, stage_of
+
+if TYPE_CHECKING:
+    from ..study import Study
+
+AGE_OR_SEX = re.compile(r"(age|alter|sex|gender|female|male|geschlecht)(_.*)?", re.IGNORECASE)
+MOST_LEVELS = 8
+"""Text of more values is no category that a table of the sample can show."""
+FEWEST_NUMBERS = 3
+"""Numbers of fewer values are codes of a category."""
+TREATED = ("mid", "post", "followup")
+EVERYBODY = "all"
+
+
+@dataclass(frozen=True)
+class Characteristic:
+    """One thing that is known of clients: numbers or categories, a value a client.
+
+    ``variable`` is a column of the clients, or a score whose ``when`` says at which time.
+    """
+
+    variable: str
+    when: str
+    values: pd.Series
+
+    @property
+    def numeric(self) -> bool:
+        """Whether it has a mean."""
+        return pd.api.types.is_float_dtype(self.values.dtype)
+
+
+def sample_table(
+    study: Study, *, by: str | None = None, columns: str | Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Who is in the study? Table 1 of a paper: therapists, clients, and what they were like before.
+
+    Parameters
+    ----------
+    study
+        A `Study`.
+    by
+        A column of the clients (``condition``, ``site_id``) for a description of each group.
+    columns
+        Columns of the clients that are described; those of age and sex if left out.
+
+    Returns
+    -------
+    DataFrame
+        `by`, then ``variable, level, when, n, share, mean, sd, n_missing``. Variables are
+        ``therapists`` and ``clients`` (numbers alone), each of `columns` (mean and SD of numbers;
+        a row a `level` of categories, with its share of those known), and each total score at the
+        first occasion, or at the first session. ``n_missing`` counts the clients without a value.
+        Clients without a value of `by` are left out; ``.attrs["messages"]`` counts them.
+
+    Notes
+    -----
+    There are no tests of differences between arms: randomisation makes any difference one of
+    chance (CONSORT 2010, item 15; doi 10.1136/bmj.c869).
+
+    Examples
+    --------
+    >>> import alliance_stats as al
+    >>> study = al.simulate_study(n_therapists=6, n_clients=30, seed=1)
+    >>> found = al.sample_table(study, by="condition")
+    >>> found.loc[found.variable == "clients", ["condition", "n"]].values.tolist()
+    [['alliance-focused', 14], ['standard', 16]]
+    """
+    group, messages = client_groups(study, by)
+    rows = []
+    for name, members in group.groupby(group, observed=True, sort=True):
+        rows += [{"group": name, **row} for row in _heads(study, members.index)]
+        for one in characteristics(study, columns, messages):
+            rows += [{"group": name, **row} for row in _described(one, members.index)]
+    found = pd.DataFrame(rows).rename(columns={"group": by or "group"})
+    if by is None:
+        found = found.drop(columns="group")
+    found.attrs["messages"] = tuple(dict.fromkeys(messages))
+    return found
+
+
+def client_groups(study: Study, by: str | None) -> tuple[pd.Series, list[str]]:
+    """Return each client's group (everybody's, without `by`), and what is said of those without."""
+    clients = study.table("clients").drop_duplicates(CLIENT).set_index(CLIENT)
+    if by is None:
+        return pd.Series(EVERYBODY, clients.index), []
+    require_columns(clients.columns, [by], what="the clients' table")
+    group = labelled(study, clients[by]).astype(object)
+    lost = int(group.isna().sum())
+    if lost == len(group):
+        raise DesignError(f"No client has a value of '{by}'.")
+    return group.dropna().map(str), [f"{lost} clients have no '{by}' and are left out."][: lost > 0]
+
+
+def _heads(study: Study, members: pd.Index) -> Iterator[dict[str, Any]]:
+    clients = study.table("clients")
+    if THERAPIST in clients.columns:
+        own = clients.loc[clients[CLIENT].isin(members), THERAPIST]
+        yield {**EMPTY, "variable": "therapists", "n": own.nunique(),
+               "n_missing": int(own.isna().sum())}  # fmt: skip
+    yield {**EMPTY, "variable": "clients", "n": len(members)}
+
+
+EMPTY = {
+    "variable": "", "level": "", "when": "", "n": 0, "share": np.nan, "mean": np.nan,
+    "sd": np.nan, "n_missing": 0,
+}  # fmt: skip
+
+
+def _described(one: Characteristic, members: pd.Index) -> Iterator[dict[str, Any]]:
+    values = one.values.reindex(members)
+    known = values.dropna()
+    row = {**EMPTY, "variable": one.variable, "when": one.when}
+    row |= {"n": len(known), "n_missing": len(values) - len(known)}
+    if one.numeric:
+        yield {**row, "mean": known.mean(), "sd": known.std()}
+        return
+    for level in sorted(one.values.dropna().unique()):
+        n = int((known == level).sum())
+        yield {**row, "level": level, "n": n, "share": n / len(known) if len(known) else np.nan}
+
+
+def characteristics(
+    study: Study, columns: str | Sequence[str] | None, messages: list[str]
+) -> list[Characteristic]:
+    """Return what is known of clients; what cannot be shown is told in `messages`."""
+    clients = study.table("clients").drop_duplicates(CLIENT).set_index(CLIENT)
+    if columns is None:
+        wanted = [name for name in clients.columns if AGE_OR_SEX.fullmatch(str(name))]
+    else:
+        wanted = names(columns, "columns")
+        require_columns(clients.columns, wanted, what="the clients' table")
+    found = []
+    for name in wanted:
+        values = _typed(labelled(study, clients[name]))
+        if pd.api.types.is_float_dtype(values.dtype) or values.nunique() <= MOST_LEVELS:
+            found.append(Characteristic(str(name), "", values))
+        else:
+            messages.append(f"'{name}' has {values.nunique()} values and is no category to show.")
+    return found + _scores_before(study, messages)
+
+
+def _typed(column: pd.Series) -> pd.Series:
+    """Return numbers as floats, and categories as text."""
+    numbers = pd.to_numeric(column.astype(object), errors="coerce")
+    if numbers.notna().sum() == column.notna().sum() and numbers.nunique() >= FEWEST_NUMBERS:
+        return numbers.astype(float)
+    if numbers.notna().sum() == column.notna().sum():
+        return numbers.map("{:g}".format, na_action="ignore").astype(object)
+    return column.astype(object).map(str, na_action="ignore")
+
+
+def _scores_before(study: Study, messages: list[str]) -> list[Characteristic]:
+    """Return the total scores at the first occasion, and of others at the first session."""
+    found: dict[str, Characteristic] = {}
+    held = study.tables.get("assessments")
+    if held is not None and held["score"].notna().any():
+        try:
+            first = in_order(held)[0]
+        except DesignError as error:
+            messages.append(str(error))
+        else:
+            if stage_of(str(first)) not in TREATED:
+                at = held[held[OCCASION].astype(object) == first]
+                found |= _of_scores(at, str(first), study)
+    scores = study.scores[study.scores["score"].notna()]
+    if len(scores):
+        first = scores[SESSION].min()
+        at = scores[scores[SESSION] == first]
+        found = {**_of_scores(at, f"session {first}", study), **found}
+    return [found[name] for name in sorted(found)]
+
+
+def _of_scores(rows: pd.DataFrame, when: str, study: Study) -> dict[str, Characteristic]:
+    """Return totals (every scale of a measure without one) by their name."""
+    found = {}
+    clients = study.table("clients")[CLIENT]
+    rows = same_ids(rows[rows["score"].notna()], clients)
+    for keys, own in rows.groupby(list(KEYS), observed=True, sort=False):
+        measure, scale, _ = map(str, keys)
+        scales = set(rows.loc[rows["measure"] == measure, "scale"].astype(str))
+        if scale == "total" or "total" not in scales:
+            if own[CLIENT].duplicated().any():
+                who = listing(own.loc[own[CLIENT].duplicated(), CLIENT].unique())
+                raise DesignError(f"Clients have two scores of {measure} at {when}: {who}.")
+            name = "/".join(map(str, keys))
+            found[name] = Characteristic(name, when, own.set_index(CLIENT)["score"].astype(float))
+    return found

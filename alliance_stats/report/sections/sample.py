@@ -1,0 +1,139 @@
+"""Table 1: who is in the study, in one column or in one for each arm."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...core.disclosure import OTHERS, SMALLEST_SHOWN, rounded
+from ...core.display import columns as col
+from ...core.display import formatting as fmt
+from ...core.display.table import Column, Table
+from ...core.people import CLIENT, THERAPIST
+from ...description.sample import EVERYBODY, Characteristic, characteristics
+from ...study.select import ScoreName
+from ..context import Context
+from ..wording import table
+from .draft import Draft
+
+Group = frozenset[Hashable]
+MISSING = "withheld"
+
+
+def sample_block(context: Context, draft: Draft) -> Table:
+    """Return therapists, clients, age and sex, and scores before treatment, by arm."""
+    groups = arms_of(context)
+    said: list[str] = []
+    found = characteristics(context.study, None, said)
+    draft.say(said)
+    rows = _heads(context, groups)
+    for one in found:
+        rows += (_mean if one.numeric else _levels)(context, one, groups)
+    frame = pd.DataFrame(rows)
+    means = frame["kind"] == "mean"
+    frame = pd.concat([rounded(frame[means]), rounded(frame[~means], 3)]).sort_index()
+    columns = [_column(name, "All" if name == EVERYBODY else name) for name in groups]
+    cells = [column.write(row) for _, row in frame.iterrows() for column in columns]
+    return table("sample", frame, (col.text("label", ""), *columns), withheld=MISSING in cells)
+
+
+def arms_of(context: Context) -> dict[str, Group]:
+    """Return the clients of each arm; without arms, all of them as one group."""
+    if context.arms is None:
+        return {EVERYBODY: context.disclosure.everybody}
+    arms = context.arms
+    return {str(name): frozenset(arms.index[arms == name]) for name in sorted(set(arms))}
+
+
+def _heads(context: Context, groups: Mapping[str, Group]) -> list[dict[str, Any]]:
+    clients, shows = context.study.table("clients"), context.disclosure.shows
+    treats = {}
+    if THERAPIST in clients.columns:
+        for name, members in groups.items():
+            own = clients.loc[clients[CLIENT].isin(members), THERAPIST].dropna()
+            treats[name] = {"n": own.nunique() if shows(own, of="therapist") else np.nan}
+    heads = {name: {"n": len(own) if shows(own) else np.nan} for name, own in groups.items()}
+    return [_row("Therapists", treats)] * bool(treats) + [_row("Clients", heads)]
+
+
+def _row(label: str, cells: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    """Return a row whose cells are columns of numbers: ``therapy n``, ``therapy mean``, ..."""
+    values = {f"{group} {part}": n for group, cell in cells.items() for part, n in cell.items()}
+    return {"label": label, "kind": "mean" if "M (SD)" in label else "n", **values}
+
+
+def _without(context: Context, without: Mapping[str, Group]) -> list[dict[str, Any]]:
+    """Return a row of those without a value, where there are any."""
+    if not any(without.values()):
+        return []
+    shows = context.disclosure.shows
+    cells = {name: {"n": len(own) if shows(own) else np.nan} for name, own in without.items()}
+    return [_row("– missing", cells)]
+
+
+def _mean(context: Context, one: Characteristic, groups: Mapping[str, Group]) -> list[Any]:
+    """Return the row of means and SDs, and one of those without a value."""
+    cells, without = {}, {}
+    for name, members in groups.items():
+        values = one.values.reindex(list(members)).dropna()
+        known = frozenset(values.index)
+        without[name] = members - known
+        told = context.disclosure.shows(known, without[name])
+        enough = len(known) >= SMALLEST_SHOWN or context.disclosure.everything
+        cells[name] = {
+            "mean": float(values.mean()) if enough else np.nan,
+            "sd": float(values.std()) if told else np.nan,
+        }
+    return [_row(f"{_words(context, one)}, M (SD)", cells), *_without(context, without)]
+
+
+def _levels(context: Context, one: Characteristic, groups: Mapping[str, Group]) -> list[Any]:
+    """Return a row a category, with those put together that are few, and one of the missing."""
+    levels = [*sorted(one.values.dropna().unique()), OTHERS]
+    cells: dict[str, dict[str, dict[str, float]]] = {level: {} for level in levels}
+    without = {}
+    for name, members in groups.items():
+        values = one.values.reindex(list(members)).dropna()
+        known = frozenset(values.index)
+        own = {level: frozenset(values.index[values == level]) for level in levels[:-1]}
+        parts = {OTHERS: frozenset(), **context.disclosure.parts(own)}
+        for level in levels:
+            there = level in parts and len(parts) > 1
+            n = len(parts[level]) if there else np.nan
+            cells[level][name] = {"n": n, "share": n / len(known) if known else np.nan}
+        without[name] = members - known
+    if not any(cell["n"] > 0 for cell in cells[OTHERS].values()):
+        del cells[OTHERS]
+    label = _words(context, one)
+    rows = [_row(f"{label}: {level}", cell) for level, cell in cells.items()]
+    return [*rows, *_without(context, without)]
+
+
+def _words(context: Context, one: Characteristic) -> str:
+    """Return what a characteristic is called: a score with its time, a column by its label."""
+    name = ScoreName(one.variable)
+    if one.when:
+        scale = "" if name.scale == "total" else f" {name.scale}"
+        return f"{str(name.measure).upper()}{scale} ({name.rater}), {one.when}"
+    labels = context.study.labels
+    title = labels[one.variable].title if one.variable in labels else ""
+    return title or one.variable.replace("_", " ").capitalize()
+
+
+def _column(name: str, label: str) -> Column:
+    """Return a column that writes ``12 (34.3%)``, ``18.20 (4.10)``, or a number alone."""
+
+    def write(row: pd.Series) -> str:
+        n, share, mean, sd = (row.get(f"{name} {part}") for part in ("n", "share", "mean", "sd"))
+        first, second = (mean, sd) if row["kind"] == "mean" else (n, share)
+        if fmt.is_missing(first):
+            return MISSING
+        whole, part = (
+            (fmt.number, fmt.number) if row["kind"] == "mean" else (fmt.count, fmt.percent)
+        )
+        return whole(first) + ("" if fmt.is_missing(second) else f" ({part(second)})")
+
+    return Column(label, write)

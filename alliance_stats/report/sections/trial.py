@@ -1,0 +1,251 @@
+"""The trial: who was allocated and stayed, and how the arms compare."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+import alliance_stats as al
+
+from ...core.disclosure import SMALLEST_SHOWN, WithheldError, blurred, rounded
+from ...core.display import columns as col
+from ...core.display import formatting as fmt
+from ...core.display.table import Column, Table
+from ...core.drawing import house_style, new_axes
+from ...errors import DesignError
+from ...multilevel.summary import DF_NOTES
+from ...study.select import ScoreName
+from ...study.times import OCCASION, in_order, stage_of
+from ...trials.plots import plot_means
+from ..content import Block, Caution, Paragraph, Section
+from ..context import ARM, Context, Score
+from ..wording import figure, table
+from .draft import Draft
+from .sample import arms_of, sample_block
+from .trial_flow import flow_blocks
+
+MOST_REPEATED = 6
+"""Times after the baseline up to which a covariance of each two is estimated."""
+CONTROL = re.compile(
+    r"wait|tau\b|control|usual|standard|placebo|kontroll|warte|wl\b", re.IGNORECASE
+)
+BEFORE_TREATMENT = (None, "screening", "intake", "pre")
+NOT_RANDOMISED = (
+    "A difference between arms is one of their treatments where clients were randomised; where "
+    "they were not, whatever else differs between the arms is in it."
+)
+ADJUSTED = {
+    "holm": "Holm's method", "bonferroni": "Bonferroni's", "tukey": "Tukey's", "none": "nothing",
+}  # fmt: skip
+MODELS = {
+    "mmrm": "repeated measures with an unstructured covariance",
+    "growth": "straight lines over the sessions that differ between clients",
+    "ancova": "the comparison at one time",
+}
+
+
+def build(context: Context, draft: Draft) -> Section:
+    """Return the section."""
+    draft.attempt("The sample", lambda: [sample_block(context, draft)])
+    score = context.outcome
+    found: list[Any] = []
+
+    def compared() -> list[Block | None]:
+        found.append(compare(context, score, draft))
+        return comparison_blocks(context, found[0], score, draft)
+
+    parts: list[Block | None] = []
+    draft.attempt("The comparison of the arms", lambda: _held(compared, parts))
+    draft.attempt("The flow of the trial", lambda: flow_blocks(context, score, *found))
+    draft.add(*parts)
+    return draft.finish()
+
+
+def _held(make: Callable[[], list[Block | None]], parts: list[Block | None]) -> list[Block]:
+    """Keep blocks for later: the flow stands before the comparison, and is of whom it analysed."""
+    parts += make()
+    return []
+
+
+def compare(context: Context, score: Score, draft: Draft) -> Any:
+    """Return the arms compared by the richest model that the data carry.
+
+    All occasions where they are few enough, straight lines over sessions, else the last time alone.
+    """
+    name = str(ScoreName.of(score.measure, score.scale, score.rater))
+    rows = context.study.select(name)
+    rows = rows[rows["score"].notna()]
+    occasions = OCCASION in rows.columns
+    times = list(in_order(rows)) if occasions else sorted(rows["session"].unique())
+    before = not occasions or stage_of(str(times[0])) in BEFORE_TREATMENT
+    baseline = times[0] if before and len(times) > 1 else None
+    left = len(times) - (baseline is not None)
+    methods: list[Literal["mmrm", "growth", "ancova"]] = ["ancova"]
+    if left > 1 and (not occasions or left <= MOST_REPEATED):
+        methods.insert(0, "mmrm" if occasions else "growth")
+    control = [arm for arm in arms_of(context) if CONTROL.search(arm)]
+    refusals = []
+    for method in methods:
+        try:
+            found = al.compare_arms(
+                context.study, outcome=name, arm=ARM, baseline=baseline, method=method,
+                reference=control[0] if len(control) == 1 else None,
+            )  # fmt: skip
+        except DesignError as error:
+            refusals.append(error)
+            continue
+        if found.fit.converged or method == methods[-1]:
+            draft.say(found.messages)
+            draft.used.update(method=method, formula=found.fit.formula, adjust=found.adjust)
+            return found
+    raise refusals[-1]
+
+
+def comparison_blocks(
+    context: Context, found: Any, score: Score, draft: Draft
+) -> list[Block | None]:
+    """Return the arms' means and differences, effect sizes and sensitivity, in words and tables."""
+    means, told = means_shown(context, found)
+    differences = differences_shown(found, means, told)
+    if differences.empty:
+        raise WithheldError("At no time five clients of each arm were measured.")
+    draft.headline = _headline(found, differences, score)
+    how = (
+        f'al.compare_arms(method="{found.method}"): {MODELS[found.method]}; '
+        f'"{found.fit.formula}", {DF_NOTES[found.fit.df_method]}.'
+    )
+    with house_style():
+        ax = plot_means(means, score.label, new_axes(6.4, 3.4))
+    several = len(set(means["time"])) > 1
+    drawn = figure("arms", ax, data=means, score=score.title) if several else None
+    return [
+        Paragraph(f"{draft.headline} {found.estimand if told else found.question}"),
+        table(
+            "arms-means", means, MEANS, group="time" if several else "", withheld=not told,
+            score=score.title, how=how,
+        ),
+        drawn,
+        table(
+            "arms", differences, _columns(differences, told), group="time" if several else "",
+            withheld=not told, score=score.title, adjust=ADJUSTED[found.adjust],
+            sizes=f"SMD: the difference divided by the {found.standardiser}." if told else "",
+        ),
+        _sensitivity(found, score) if told else None,
+        Caution(NOT_RANDOMISED),
+    ]  # fmt: skip
+
+
+def means_shown(context: Context, found: Any) -> tuple[pd.DataFrame, bool]:
+    """Return the means of five clients or more, and whether all numbers of clients may be told."""
+    data, shows = found.data, context.disclosure.shows
+    means = found.means.rename(columns={"n": "n_measured"})
+    if found.method == "growth":
+        means = means[means["time"] == data.last_common_time()]
+    rows, told = [], True
+    for row in means.to_dict("records"):
+        own = data.rows[(data.rows["arm"] == row["arm"]) & (data.rows["time"] == row["time"])]
+        people = frozenset(own["client_id"]) & found.analysed
+        told &= shows(people)
+        if len(people) >= SMALLEST_SHOWN or context.disclosure.everything:
+            rows.append({**row, "n": float(len(people)) if shows(people) else np.nan})
+    for own in arms_of(context).values():
+        told &= shows(own & found.analysed)
+    shown = rounded(pd.DataFrame(rows, columns=[*means.columns, "n"]))
+    shown["time"] = shown["time"].map(_when(found))
+    return shown[["arm", "time", "n", "estimate", "conf_low", "conf_high"]], bool(told)
+
+
+def _when(found: Any) -> Callable[[Any], str]:
+    return lambda time: f"session {time:g}" if isinstance(time, int | float) else str(time)
+
+
+def differences_shown(found: Any, means: pd.DataFrame, told: bool) -> pd.DataFrame:
+    """Return the differences at times at which both means are shown, with sizes in SDs."""
+    sizes = found.effect_sizes[["estimate", "conf_low", "conf_high"]].add_prefix("smd_")
+    table = pd.concat([found.contrasts, sizes], axis=1).assign(
+        time=found.contrasts["time"].map(_when(found))
+    )
+    there = set(zip(means["arm"], means["time"], strict=True))
+    keep = [
+        all((arm, time) in there for arm in term.split(" - ", 1)) and estimate == estimate
+        for term, time, estimate in zip(
+            table["term"], table["time"], table["estimate"], strict=True
+        )
+    ]
+    kept = table[keep].reset_index(drop=True)
+    if told:
+        return kept
+    return blurred(kept).drop(columns=[*sizes.columns, "p_adjusted"])
+
+
+def _headline(found: Any, differences: pd.DataFrame, score: Score) -> str:
+    last = differences[differences["time"] == differences["time"].iloc[-1]]
+    parts = []
+    for row in last.to_dict("records"):
+        first, second = row["term"].split(" - ", 1)
+        size = row.get("smd_estimate", np.nan)
+        smd = "" if np.isnan(size) else f"; standardised {fmt.number(size)} " + fmt.interval(
+            row["smd_conf_low"], row["smd_conf_high"])  # fmt: skip
+        p = row.get("p_adjusted", np.nan)
+        tested = "" if np.isnan(p) else f"; {fmt.p_sentence(p)}"
+        parts.append(
+            f"{first} less {second} {fmt.number(row['estimate'])} points (95% CI "
+            f"{fmt.interval(row['conf_low'], row['conf_high'])}{smd}{tested})"
+        )
+    adjusted = " (p adjusted)" if len(parts) > 1 and "p_adjusted" in last else ""
+    return f"{score.title} at {last['time'].iloc[0]}: {'; '.join(parts)}{adjusted}."
+
+
+MEANS = (
+    col.text("arm", "Arm"),
+    col.count("n", "n measured"),
+    col.number("estimate", "Mean"),
+    col.interval(),
+)
+
+
+def _columns(differences: pd.DataFrame, told: bool) -> tuple[Column, ...]:
+    digits = fmt.decimals_for(differences["std_error"]) if told else 2
+    first = (
+        col.text("term", "Arms"),
+        col.number("estimate", "Difference", digits),
+        col.interval(digits=digits),
+    )
+    if not told:
+        return first
+    return (
+        *first,
+        col.number("smd_estimate", "SMD"),
+        col.interval("smd_conf_low", "smd_conf_high", label="95% CI of SMD"),
+        col.degrees(),
+        col.p_value(),
+        col.p_value("p_adjusted", "p adjusted"),
+    )
+
+
+def _sensitivity(found: Any, score: Score) -> Table | None:
+    """Return the differences where those not measured are worse, or better, by up to an SD."""
+    time = found.means["time"].iloc[-1]
+    if found.method == "growth":
+        time = found.data.last_common_time()
+    last = found.means[found.means["time"] == time]
+    if (last["share_measured"] == 1).all():
+        return None
+    steps = np.array([-1.0, -0.5, 0.0, 0.5, 1.0])
+    frame = found.sensitivity((steps * found.sd).tolist(), time=time)
+    columns = (
+        col.number("delta", "Added to the unmeasured"),
+        col.text("term", "Arms"),
+        col.number("estimate", "Difference"),
+        col.interval(),
+        col.p_value("p_adjusted", "p adjusted"),
+    )
+    arms = list(found.data.arms[1:])
+    return table(
+        "arms-sensitivity", frame, columns, score=score.title, arms=", ".join(arms),
+        when=_when(found)(time),
+    )  # fmt: skip
