@@ -187,9 +187,15 @@ def test_cox_says_what_it_cannot_do():
         al.fit_dropout_cox("event ~ 0 + C(arm)", rows().assign(arm=rows()["c"] % 2))
     with pytest.raises(al.DesignError, match="both sides"):
         al.fit_dropout_cox("event ~ C(event)", rows())
-    parted = rows().assign(mark=lambda d: d["event"] * (d["therapist_id"] < 15) * 1.0)
+    parted = rows().assign(mark=lambda d: (1 - d["event"]) * (d["therapist_id"] < 15) * 1.0)
     found = al.fit_dropout_cox("event ~ mark", parted)
     assert any("infinity" in m for m in found.messages)
+    parted["mark"] = (
+        parted["event"] * (parted["therapist_id"] < 15) * 1.0
+    )  # coxph: 4.395345, robust error 0.2301195
+    found = al.fit_dropout_cox("event ~ mark", parted)
+    assert found.params["mark"] == pytest.approx(4.395345, rel=COX)
+    assert found.bse["mark"] == pytest.approx(0.2301195, rel=COX)
     far = al.fit_dropout_cox("event ~ x", rows().assign(x=lambda d: d["x"] + 3e7))
     near = al.fit_dropout_cox("event ~ x", rows())
     np.testing.assert_allclose([far.params["x"], far.bse["x"]], [near.params["x"], near.bse["x"]],

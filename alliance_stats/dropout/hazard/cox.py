@@ -1,20 +1,23 @@
-"""Cox's model of dropout by statsmodels, to compare with the discrete-time hazard."""
+"""Cox's model of dropout: of sessions as they are counted, or of times as they are measured."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from ...core.arguments import checked_choice, checked_table, numbers, share
-from ...core.people import refuse_ids
+from ...core.arguments import checked_choice, checked_table, names, numbers, share
+from ...core.people import SESSION, refuse_ids
 from ...core.results import Result
 from ...errors import ColumnError, DesignError, listing, require_columns
-from ...inference.rows import glance_row
-from ...study.times import SESSION, along
+from ...inference.rows import coefficient_rows, glance_row
+from ...multilevel.engine.batches import Array
+from ...study.times import along
 from ..leakage.lookahead import refuse_late_predictors, refuse_outcome
+from .changing import Change, Function, changes_over_time
+from .durations import start_and_stop
 from .fit import complete_rows, fewest_clients, outcome_and_predictors, parsed_hazard
 from .fit_checks import (
     INTERCEPT,
@@ -26,6 +29,9 @@ from .fit_checks import (
     told,
 )
 from .links import ratio_rows
+from .partial_likelihood import Maximum, Observed, fit_partial_likelihood
+
+THERAPIST = "therapist_id"
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,12 @@ class DropoutCox(Result):
     params, bse, naive_bse
         Log hazard ratios, their robust standard errors, and those that take clients of one
         therapist as independent.
+    cov
+        Covariance of `params`, that of `bse`.
+    strata
+        The columns within whose groups alone clients are compared.
+    varying
+        Term → the term that its coefficient changes by, and the function of time.
     """
 
     formula: str
@@ -54,10 +66,38 @@ class DropoutCox(Result):
     runaway: tuple[str, ...] = ()
     title: str = "Cox model of dropout (partial likelihood)"
     fewest: int | None = None
+    cov: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
+    strata: tuple[str, ...] = ()
+    varying: Mapping[str, tuple[str, Function]] = field(default_factory=dict)
 
     def tidy(self, *, exponentiate: bool = False) -> pd.DataFrame:
         """Return one row a term; `exponentiate` gives hazard ratios."""
         return ratio_rows(self, exponentiate)
+
+    def ratios_at(self, times: Sequence[float]) -> pd.DataFrame:
+        """Return the hazard ratios of the terms that change over time, at some times.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``term, time, estimate, std_error`` (of its log), ``conf_low, conf_high, p_value``.
+        """
+        rows = []
+        for term, (product, function) in self.varying.items():
+            for time in times:
+                weight = np.array([1.0, float(function(np.array([float(time)]))[0])])
+                own = [term, product]
+                error = np.sqrt(weight @ self.cov.loc[own, own].to_numpy() @ weight)
+                row = coefficient_rows(
+                    [term], [weight @ self.params[own]], [error], confidence=self.confidence
+                )
+                rows.append(row.assign(time=time))
+        if not rows:
+            raise DesignError("No term changes over time; name one with varying=.")
+        found = pd.concat(rows, ignore_index=True)
+        ends = ["estimate", "conf_low", "conf_high"]
+        found[ends] = np.exp(found[ends])
+        return found[["term", "time", "estimate", "std_error", "conf_low", "conf_high", "p_value"]]
 
     def glance(self) -> pd.DataFrame:
         """Return one row: size and partial log-likelihood."""
@@ -68,97 +108,172 @@ def fit_dropout_cox(
     formula: str,
     data: pd.DataFrame,
     *,
-    cluster: str | None = "therapist_id",
+    cluster: str | None = THERAPIST,
     ties: str = "efron",
     confidence: float = 0.95,
     time: str = SESSION,
+    duration: str | None = None,
+    entry: str | None = None,
+    strata: str | Sequence[str] | None = None,
+    varying: Mapping[str, str | float | Function] | None = None,
 ) -> DropoutCox:
-    """Does a model in continuous time say the same as the discrete-time hazard?
+    """What raises or lowers the chance of leaving, where time is measured rather than counted?
 
     Parameters
     ----------
     formula
         ``event ~ alliance_within + alliance_between``: no intercept is estimated and no random
-        intercept allowed. The baseline is free, so ``session`` is not a predictor.
+        intercept allowed. The baseline is free, so time is not a predictor.
     data
-        Person-period rows with ``session``: a row spans the time from session - 1 to session.
+        With `duration`: a row a client, with how long and whether it happened (0/1); or, with
+        `entry` too, several rows a client, each of a time in which the predictors stay the same.
+        Without it person-period rows with ``session``: a row spans the time from session - 1 to
+        session.
     cluster
         A column whose groups make the standard errors robust; None for independent rows.
     ties
         ``efron`` or ``breslow``. Sessions are whole numbers and so are full of ties, which is why
-        the discrete-time hazard with ``link="cloglog"`` is the better model of the two.
+        for them the discrete-time hazard with ``link="cloglog"`` is the better model of the two.
     time
-        The column that counts along time in place of ``session``: ``"occasion"``, by its order, or
-        one of numbers, such as ``"week"``.
+        Of person-period rows the column that counts along time in place of ``session``:
+        ``"occasion"``, by its order, or one of numbers, such as ``"week"``.
+    duration
+        The column of the time until the event, or until somebody was last known to be without it.
+    entry
+        The column of the time from which a row is at risk; 0 if left out.
+    strata
+        Columns whose groups each have a baseline of their own; compared is within them only.
+    varying
+        Predictors whose coefficient changes over time, and how: ``{"condition": "log"}`` (with the
+        logarithm of time), ``"linear"``, a number (another coefficient after that time), or a
+        function of an array of times. The change is a term of its own
+        (``condition[T.cbt]:log(weeks)``), and its test one of proportional hazards.
 
     Returns
     -------
     DropoutCox
+        ``.ratios_at([1, 6, 12])`` has the hazard ratios of what changes over time.
 
     Notes
     -----
-    ``0 +`` changes nothing, since no intercept is estimated. statsmodels' ``PHReg`` with
-    start-stop rows. The robust errors after Lin & Wei (1989, doi 10.1080/01621459.1989.10478874)
-    are our own: those of ``PHReg`` do not follow Efron's weights, and are missing where a row
-    outlasts the last event.
+    ``0 +`` changes nothing, since no intercept is estimated. The likelihood is our own, also with
+    coefficients that change: R's ``coxph`` with ``tt()`` gives the same. Errors robust to clusters
+    after Lin & Wei (1989, doi 10.1080/01621459.1989.10478874).
 
     Examples
     --------
-    >>> import alliance_stats as al
+    >>> import alliance_stats as al, pandas as pd
     >>> data = al.person_period(al.load_dataset("demo-trial"))
     >>> fit = al.fit_dropout_cox("event ~ alliance_within + alliance_between", data)
     >>> fit.params.index.tolist()
     ['alliance_within', 'alliance_between']
+
+    A row a client, weeks in therapy:
+
+    >>> clients = pd.DataFrame({"weeks": [3, 5, 5, 8, 9.5, 12], "left": [1, 1, 0, 1, 1, 0],
+    ...                         "age": [20, 31, 45, 28, 50, 41]})
+    >>> fit = al.fit_dropout_cox("left ~ age", clients, duration="weeks", cluster=None)
+    >>> fit.tidy(exponentiate=True)["estimate"].round(2).tolist()
+    [0.87]
     """
-    data = along(data, time)
     share(confidence)
     checked_choice("ties", ties, ("efron", "breslow"))
+    if duration is None and entry is not None:
+        raise DesignError("entry= goes with duration=, the column of when each row ends.")
+    data = along(data, time) if duration is None else data
     parsed, group = parsed_hazard(formula, data)
     if group:
         raise DesignError("A Cox model here takes no random term; use cluster= for therapists.")
     data = checked_table(data, "data")
-    require_columns(data.columns, ["session"], what="the person-period rows")
-    used, messages = complete_rows(parsed, data, cluster)
+    by = [] if strata is None else names(strata, "strata")
+    require_columns(data.columns, by, what="the data")
+    messages = []
+    if cluster == THERAPIST and duration is not None and cluster not in data.columns:
+        cluster = None
+        messages.append(f"There is no column '{THERAPIST}': rows count as independent.")
+    clock = [SESSION] if duration is None else [duration, *([entry] if entry else [])]
+    require_columns(data.columns, clock, what="the person-period rows")
+    used, said = complete_rows(
+        parsed, data, cluster, *by, *clock[: 2 * bool(duration)], repeats=duration is not None
+    )
+    messages += said
     fixed = parsed.fixed.columns if parsed.fixed else ()
     refuse_outcome(fixed, parsed.response.columns)
     refuse_ids(data, parsed.fixed.bare_columns() if parsed.fixed else ())
-    refuse_late_predictors(data, fixed, parsed.response.columns[0])
+    if duration is None:
+        refuse_late_predictors(data, fixed, parsed.response.columns[0])
     y, x, _ = outcome_and_predictors(parsed, used)
     others = x.drop(columns=[c for c in (INTERCEPT,) if c in x.columns])
-    if others.shape[1] == 0 or "session" in fixed:
+    if others.shape[1] == 0 or set(clock) & set(fixed):
         raise DesignError(
-            "A Cox model needs predictors other than 'session': time is its free baseline."
+            f"A Cox model needs predictors other than '{clock[0]}': time is its free baseline."
         )
-    stop = _sessions(used)
-    # The baseline stands for the intercept, so a predictor must differ from a constant.
-    scaled = standardised(others.assign(**{INTERCEPT: 1.0}))[0][:, :-1]
-    size = others.std(ddof=0).to_numpy()
-    naive = _partial_likelihood(stop, scaled, y, ties)
-    with np.errstate(all="ignore"):  # of a coefficient that runs to infinity they are NaN
-        errors = naive.bse
-    groups = None
+    if duration is None:
+        stop = _sessions(used)
+        start = stop - 1.0
+    else:
+        start, stop = start_and_stop(used, duration, entry)
+    stratum = used.groupby(by, sort=False).ngroup().to_numpy() if by else np.zeros(len(y))
+    changes = changes_over_time(varying, others, clock[0], np.unique(stop[y == 1]))
+    found, size = _maximum((start, stop, y, stratum), others, changes, ties)
+    every = others.assign(**{c.name: others[c.term] * c.spread for c in changes})
+    covariance, groups = found.covariance, None
     if cluster:
         refuse_one_group(used[cluster])
         groups = pd.factorize(used[cluster])[0]
-        with np.errstate(all="ignore"):
-            scores = _scores(scaled, y, stop, np.asarray(naive.params), ties)
-            errors = _robust_errors(scores, groups, naive.cov_params())
+        covariance = _robust(found.scores, groups, found.covariance)
     n_groups = int(groups.max()) + 1 if groups is not None else 0
-    params = pd.Series(naive.params / size, others.columns)
-    naive_bse = pd.Series(naive.bse / size, others.columns)
-    runaway = runaways(others, params, naive_bse)
+    with np.errstate(invalid="ignore"):
+        params, bse, naive_bse = (
+            pd.Series(values / size, every.columns)
+            for values in (
+                found.params, np.sqrt(np.diag(covariance)), np.sqrt(np.diag(found.covariance))
+            )
+        )  # fmt: skip
+    runaway = runaways(every, params, naive_bse)
     messages += told(runaway)
-    messages += few_events(int(y.sum()), others.shape[1])
+    messages += few_events(int(y.sum()), every.shape[1])
     if groups is not None:
         messages += few_groups(n_groups, "take a random intercept (fit_dropout_hazard) instead")
     return DropoutCox(
-        formula, params, pd.Series(errors / size, others.columns), naive_bse, ties, cluster or "",
-        n_groups, len(y), int(y.sum()), float(naive.llf), confidence, tuple(messages),
+        formula, params, bse, naive_bse, ties, cluster or "",
+        n_groups, len(y), int(y.sum()), found.llf, confidence, tuple(messages),
         tuple(runaway), fewest=fewest_clients(others, y, used),
+        cov=pd.DataFrame(covariance / np.outer(size, size), every.columns, every.columns),
+        strata=tuple(by), varying={c.term: (c.name, c.function) for c in changes},
     )  # fmt: skip
 
 
-def _sessions(used: pd.DataFrame) -> np.ndarray:
+def _maximum(
+    observed: tuple[Array, Array, Array, Array],
+    others: pd.DataFrame,
+    changes: Sequence[Change],
+    ties: str,
+) -> tuple[Maximum, Array]:
+    """Return the maximum for scaled columns, those that change behind the others, and the scales.
+
+    `observed` is start, stop, event and stratum of each row.
+    """
+    times = np.unique(observed[1][observed[2] == 1])
+    # The baseline stands for the intercept, so a predictor must differ from a constant.
+    scaled = standardised(others.assign(**{INTERCEPT: 1.0}))[0][:, :-1]
+    size = others.std(ddof=0).to_numpy()
+    places = [others.columns.get_loc(change.term) for change in changes]
+    spread = np.array([change.spread for change in changes])
+    functions = [change.function(times) / change.spread for change in changes]
+    at_events = np.column_stack([np.ones((len(times), others.shape[1])), *functions])
+    rows = Observed(
+        *observed,
+        x=np.hstack([scaled, scaled[:, places]]),
+        over_time=np.arange(at_events.shape[1]) >= others.shape[1],
+        at_events=at_events,
+        times=times,
+        ties=ties,
+    )
+    return fit_partial_likelihood(rows), np.concatenate([size, size[places] * spread])
+
+
+def _sessions(used: pd.DataFrame) -> Array:
     """Return the session numbers, which are the clock."""
     stop = numbers(used, "session", "the person-period rows")
     wrong = ~(stop > 0)
@@ -170,47 +285,8 @@ def _sessions(used: pd.DataFrame) -> np.ndarray:
     return stop
 
 
-def _partial_likelihood(stop: np.ndarray, x: np.ndarray, y: np.ndarray, ties: str) -> Any:
-    """Fit by statsmodels; what it warns of is told in our own words."""
-    import warnings
-
-    import statsmodels.api as sm
-
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        # PHReg counts a row as at risk at its very time of entry; half a session avoids that.
-        try:
-            return sm.PHReg(stop, x, status=y, entry=stop - 0.5, ties=ties).fit()
-        except np.linalg.LinAlgError:
-            raise DesignError(
-                "The partial likelihood has no maximum: some predictor parts those who left from "
-                "all others at their sessions. Merge categories or leave it out."
-            ) from None
-
-
-def _scores(
-    x: np.ndarray, y: np.ndarray, session: np.ndarray, beta: np.ndarray, ties: str
-) -> np.ndarray:
-    """Return each row's score residual; a row is at risk at its own session and at no other."""
-    eta = (x - x.mean(axis=0)) @ beta
-    risk = np.exp(eta - eta.max(initial=0.0))
-    out = np.zeros(x.shape)
-    for now in np.unique(session[y == 1]):
-        at = np.flatnonzero(session == now)
-        event = y[at] == 1
-        deaths = int(event.sum())
-        # Efron takes a share of the events out of the risk set, one more at each step.
-        steps = np.arange(deaths) / deaths if ties == "efron" else np.zeros(deaths)
-        for taken in steps:
-            weight = risk[at] * np.where(event, 1 - taken, 1.0)
-            away = x[at] - weight @ x[at] / weight.sum()
-            out[at] -= (weight / weight.sum())[:, None] * away
-            out[at[event]] += away[event] / deaths
-    return out
-
-
-def _robust_errors(scores: np.ndarray, groups: np.ndarray, cov: np.ndarray) -> np.ndarray:
-    """Return standard errors from the sums of scores within groups."""
+def _robust(scores: Array, groups: Array, covariance: Array) -> Array:
+    """Return the covariance from the sums of scores within groups."""
     sums = np.zeros((int(groups.max()) + 1, scores.shape[1]))
     np.add.at(sums, groups, scores)
-    return np.sqrt(np.diag(cov @ (sums.T @ sums) @ cov))
+    return np.asarray(covariance @ (sums.T @ sums) @ covariance)

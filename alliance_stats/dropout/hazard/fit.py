@@ -20,6 +20,7 @@ from ...multilevel.outcomes.meaning import LATENT
 from ...multilevel.outcomes.reading import Asked
 from ...multilevel.outcomes.result import OutcomeFit
 from ..leakage.lookahead import refuse_late_predictors, refuse_outcome
+from .durations import by_whole_times
 from .fit_checks import (
     few_events,
     few_groups,
@@ -44,6 +45,8 @@ def fit_dropout_hazard(
     nodes: int | None = None,
     guard: bool = True,
     confidence: float = 0.95,
+    duration: str | None = None,
+    entry: str | None = None,
 ) -> DropoutHazard:
     """What raises or lowers the chance that a client does not come back after a session?
 
@@ -54,7 +57,8 @@ def fit_dropout_hazard(
         left-hand side is 0/1; the right one may use ``C(...)``, interactions and ``bs(session,
         df=4)``. One random intercept is allowed.
     data
-        One row a client and session at risk, from `person_period`.
+        One row a client and session at risk, from `person_period`; with `duration` one row a
+        client, with how long and whether it happened.
     link
         ``logit`` (odds ratios) or ``cloglog`` (hazard ratios of a proportional-hazards model in
         continuous time).
@@ -67,6 +71,12 @@ def fit_dropout_hazard(
         Refuse predictors that know what comes after the session they stand at (needs the columns
         ``client_id`` and ``session``): the outcome itself, how the therapy ended and after how
         many sessions, summaries of the whole therapy, the next session's value, in whatever unit.
+    duration
+        Of a table with one row a client: the column of the whole sessions (weeks, ...) until the
+        event, or until somebody was last known to be without it. Each client is repeated for the
+        times at risk, and in the formula the column counts them.
+    entry
+        With `duration`: the column of the time after which a row is at risk; 0 if left out.
 
     Returns
     -------
@@ -98,15 +108,21 @@ def fit_dropout_hazard(
         whole(nodes, "nodes", 2, MOST_NODES)
     checked_choice("link", link, LINKS)
     parsed, group = parsed_hazard(formula, data)
+    if duration is None and entry is not None:
+        raise DesignError("entry= goes with duration=, the column of when each row ends.")
+    lacking: list[str] = []
+    if duration is not None:
+        data, lacking = _repeated(parsed, data, cluster, duration, entry)
     if group and cluster:
         raise DesignError(
             f"Give either a random intercept, (1 | {group}), or cluster='{cluster}', not both."
         )
     used, messages = complete_rows(parsed, data, cluster)
+    messages = [*lacking, *messages]
     fixed = parsed.fixed.columns if parsed.fixed else ()
     refuse_outcome(fixed, parsed.response.columns)
     refuse_ids(data, parsed.fixed.bare_columns() if parsed.fixed else ())
-    if guard:
+    if guard and duration is None:
         refuse_late_predictors(data, fixed, parsed.response.columns[0])
     y, x, terms = outcome_and_predictors(parsed, used)
     messages += list(data.attrs.get("messages", ()))
@@ -128,6 +144,17 @@ def fit_dropout_hazard(
     )  # fmt: skip
 
 
+def _repeated(
+    parsed: Formula, data: pd.DataFrame, cluster: str | None, duration: str, entry: str | None
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return a row a client and time at risk, of the rows without missing values."""
+    clock = [duration, *([entry] if entry else [])]
+    require_columns(data.columns, clock, what="the data")
+    event = parsed.response.columns[0]
+    used, said = complete_rows(parsed, data, cluster, *clock, repeats=True)
+    return by_whole_times(used, duration, entry, event), said
+
+
 def parsed_hazard(formula: str, data: pd.DataFrame) -> tuple[Formula, str]:
     """Return the formula, and the group of its random intercept ("" without one)."""
     if not isinstance(formula, str):
@@ -144,13 +171,18 @@ def parsed_hazard(formula: str, data: pd.DataFrame) -> tuple[Formula, str]:
 
 
 def complete_rows(
-    parsed: Formula, data: pd.DataFrame, cluster: str | None
+    parsed: Formula, data: pd.DataFrame, cluster: str | None, *more: str, repeats: bool = False
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Return the rows without missing values in any variable used, and what was left out."""
-    refuse_repeats(data, ["client_id", "session"], "Person-period rows")
+    """Return the rows without missing values in any variable used, and what was left out.
+
+    `more` are further columns that are used; with `repeats` rows are no sessions, and a client may
+    have several.
+    """
+    if not repeats:
+        refuse_repeats(data, ["client_id", "session"], "Person-period rows")
     if cluster is not None:
         require_columns(data.columns, [cluster], what="the data")
-    columns = list(dict.fromkeys([*parsed.columns, *([cluster] if cluster else [])]))
+    columns = list(dict.fromkeys([*parsed.columns, *([cluster] if cluster else []), *more]))
     gaps = data[columns].isna()
     keep = ~gaps.any(axis=1)
     messages = []

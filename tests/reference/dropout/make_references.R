@@ -68,3 +68,30 @@ write_json(list(
                std_error = mg$std.err[, 2], test = one(mgtest)),
   cox_efron = cx(cox), cox_breslow = cx(breslow), cox_two = two),
   "further.json", digits = 14, auto_unbox = TRUE, pretty = TRUE)
+
+# durations.json: times as they are measured, from survival's own data (lung cancer, veterans).
+v <- veteran
+v$id <- seq_len(nrow(v))
+write.csv(v[, c("id", "time", "status", "trt", "celltype", "karno", "age")], "veteran.csv",
+          row.names = FALSE)
+cox_of <- function(f) list(beta = unname(coef(f)), llf = f$loglik[2],
+                           se = unname(sqrt(diag(if (is.null(f$naive.var)) f$var else f$naive.var))),
+                           robust = unname(sqrt(diag(f$var))))
+pieces <- survSplit(Surv(time, status) ~ ., v, cut = c(30, 90), episode = "part", id = "who")
+pieces$late <- pieces$karno * (pieces$part > 1)
+write.csv(pieces[, c("who", "tstart", "time", "status", "trt", "karno", "late")],
+          "veteran_pieces.csv", row.names = FALSE)
+log_time <- function(x, t, ...) x * log(t)
+write_json(list(
+  made_with = list(R = R.version.string, survival = as.character(packageVersion("survival"))),
+  efron = cox_of(coxph(Surv(time, status) ~ trt + karno, v, cluster = celltype)),
+  breslow = cox_of(coxph(Surv(time, status) ~ trt + karno, v, ties = "breslow",
+                         cluster = celltype)),
+  strata = cox_of(coxph(Surv(time, status) ~ trt + karno + strata(celltype), v)),
+  log = cox_of(coxph(Surv(time, status) ~ trt + karno + tt(karno), v, tt = log_time)),
+  log_strata = cox_of(coxph(Surv(time, status) ~ trt + karno + tt(karno) + strata(celltype), v,
+                            tt = log_time)),
+  after = cox_of(coxph(Surv(time, status) ~ trt + karno + tt(karno), v,
+                       tt = function(x, t, ...) x * (t > 90))),
+  pieces = cox_of(coxph(Surv(tstart, time, status) ~ trt + karno + late, pieces, cluster = who))),
+  "durations.json", digits = 14, auto_unbox = TRUE, pretty = TRUE)

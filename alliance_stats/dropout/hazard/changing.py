@@ -1,0 +1,65 @@
+"""Coefficients that change over time: by which function, and what the change is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...core.arguments import is_number
+from ...errors import DesignError, did_you_mean, listing
+from ...multilevel.engine.batches import Array
+
+Function = Callable[[Array], Array]
+"""Of time: what a coefficient that changes is multiplied by."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A term whose coefficient changes, what that is called, and the function of time."""
+
+    term: str
+    name: str
+    function: Function
+    spread: float
+
+
+def changes_over_time(
+    varying: Mapping[str, Any] | None, x: pd.DataFrame, clock: str, times: Array
+) -> list[Change]:
+    """Return the coefficients that change over time, with the spread of their function."""
+    changes = []
+    for variable, how in (varying or {}).items():
+        own = [c for c in x.columns if c == variable or c.startswith(f"{variable}[")]
+        if not own:
+            raise DesignError(
+                f"varying= names '{variable}', which is no term of the formula; the terms are "
+                f"{listing(x.columns)}.{did_you_mean(variable, x.columns)}"
+            )
+        function, name = _function(how, clock)
+        values = np.asarray(function(times), dtype=float)
+        spread = float(values.std())
+        if values.shape != times.shape or not np.isfinite(values).all() or not spread > 0:
+            raise DesignError(
+                f"The function of time for '{variable}' must be finite at the times of events "
+                f"({times[0]:g} to {times[-1]:g}), and not the same at all of them."
+            )
+        changes += [Change(c, f"{c}:{name}", function, spread) for c in own]
+    return changes
+
+
+def _function(how: Any, clock: str) -> tuple[Function, str]:
+    if how == "linear":
+        return np.asarray, clock
+    if how == "log":
+        return np.log, f"log({clock})"
+    if is_number(how):
+        return (lambda times: (np.asarray(times) > how).astype(float)), f"({clock} > {how:g})"
+    if callable(how):
+        return how, f"{getattr(how, '__name__', 'f').replace('<lambda>', 'f')}({clock})"
+    raise DesignError(
+        f"varying= takes 'linear', 'log', a number or a function of time, not {how!r}."
+    )

@@ -1,0 +1,149 @@
+"""Times as they are measured: Cox against R's survival, and the hazard against rows by hand."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import alliance_stats as al
+
+REFERENCE = Path(__file__).parents[1] / "reference" / "dropout"
+FOUND = json.loads((REFERENCE / "durations.json").read_text())
+SAME = 1e-6  # coxph stops where the log-likelihood moves by 1e-9 of itself
+
+
+@pytest.fixture(scope="module")
+def veteran():
+    return pd.read_csv(REFERENCE / "veteran.csv")
+
+
+def agrees(fit, reference, robust=False):
+    np.testing.assert_allclose(fit.params, reference["beta"], rtol=SAME)
+    np.testing.assert_allclose(fit.naive_bse, reference["se"], rtol=SAME)
+    np.testing.assert_allclose(fit.bse, reference["robust" if robust else "se"], rtol=SAME)
+    assert fit.llf == pytest.approx(reference["llf"], rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("efron", {"cluster": "celltype"}),
+        ("breslow", {"cluster": "celltype", "ties": "breslow"}),
+        ("strata", {"strata": "celltype"}),
+        ("log", {"varying": {"karno": "log"}}),
+        ("log_strata", {"varying": {"karno": "log"}, "strata": ["celltype"]}),
+        ("after", {"varying": {"karno": 90}}),
+    ],
+)
+def test_times_equal_r(veteran, name, options):
+    fit = al.fit_dropout_cox("status ~ trt + karno", veteran, duration="time", **options)
+    agrees(fit, FOUND[name], robust="cluster" in options)
+
+
+def test_pieces_of_time_equal_r():
+    pieces = pd.read_csv(REFERENCE / "veteran_pieces.csv").rename(columns={"who": "client_id"})
+    fit = al.fit_dropout_cox(
+        "status ~ trt + karno + late", pieces, duration="time", entry="tstart", cluster="client_id"
+    )
+    agrees(fit, FOUND["pieces"], robust=True)
+    with pytest.raises(al.DesignError, match=r"overlap in time.*entry="):
+        al.fit_dropout_cox("status ~ karno", pieces, duration="time", cluster=None)
+
+
+def test_sessions_are_pieces_of_one():
+    rows = pd.read_csv(REFERENCE / "person_period.csv")
+    rows = rows.assign(
+        client_id=rows["therapist_id"] * 1000 + rows["c"], before=rows["session"] - 1
+    )
+    counted = al.fit_dropout_cox("event ~ x", rows)
+    timed = al.fit_dropout_cox("event ~ x", rows, duration="session", entry="before")
+    np.testing.assert_allclose(counted.params, timed.params, rtol=1e-12)
+    np.testing.assert_allclose(counted.bse, timed.bse, rtol=1e-12)
+
+
+def test_a_ratio_that_changes_is_told_at_each_time(veteran):
+    fit = al.fit_dropout_cox(
+        "status ~ trt + karno", veteran, duration="time", cluster=None, varying={"karno": "log"}
+    )
+    assert fit.params.index.tolist() == ["trt", "karno", "karno:log(time)"]
+    found = fit.ratios_at([1, 100])
+    main, change = fit.params["karno"], fit.params["karno:log(time)"]
+    np.testing.assert_allclose(found["estimate"], np.exp(main + change * np.log([1, 100])))
+    assert found["std_error"].iloc[0] == pytest.approx(fit.bse["karno"])
+    same = al.fit_dropout_cox(
+        "status ~ trt + karno", veteran, duration="time", cluster=None, varying={"karno": np.log}
+    )
+    np.testing.assert_allclose(same.params, fit.params)
+    plain = al.fit_dropout_cox("status ~ karno", veteran, duration="time", cluster=None)
+    with pytest.raises(al.DesignError, match="varying="):
+        plain.ratios_at([1])
+
+
+def test_an_effect_that_changes_is_found_again():
+    """Hazard ratio 4 until time 1, and 1 from then on."""
+    rng = np.random.default_rng(8)
+    arm = np.arange(4000) % 2
+    first = rng.exponential(1 / (0.5 * 4.0**arm))
+    time = np.where(first < 1, first, 1 + rng.exponential(2.0, 4000))
+    data = pd.DataFrame({"arm": arm, "left": (time < 3).astype(int), "time": np.minimum(time, 3)})
+    fit = al.fit_dropout_cox(
+        "left ~ arm", data, duration="time", cluster=None, varying={"arm": 1.0}
+    )
+    found = fit.ratios_at([0.5, 2.0])
+    truth = np.array([4.0, 1.0])
+    assert ((found["conf_low"] < truth) & (truth < found["conf_high"])).all()
+    assert found["std_error"].max() < 0.1
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"varying": {"age": "log"}}, "no term of the formula"),
+        ({"varying": {"karno": "square"}}, "'linear', 'log'"),
+        ({"varying": {"karno": 1e9}}, "not the same at all"),
+        ({"duration": None, "entry": "age"}, "goes with duration="),
+        ({"strata": "site"}, "column site"),
+        ({"duration": "nought"}, "numbers above 0; 137 of"),
+    ],
+)
+def test_what_cannot_be_asked_of_durations(veteran, options, text):
+    data = veteran.assign(nought=0.0)
+    with pytest.raises(al.AllianceStatsError, match=text):
+        al.fit_dropout_cox("status ~ karno", data, **{"duration": "time", **options})
+
+
+def test_time_is_no_predictor_and_a_missing_therapist_is_told(veteran):
+    with pytest.raises(al.DesignError, match="free baseline"):
+        al.fit_dropout_cox("status ~ karno + time", veteran, duration="time")
+    fit = al.fit_dropout_cox("status ~ karno", veteran, duration="time")
+    assert "rows count as independent" in fit.messages[0]
+    gone = al.fit_dropout_cox(
+        "status ~ karno", veteran.assign(time=veteran["time"].where(veteran["id"] > 2)),
+        duration="time", cluster=None,
+    )  # fmt: skip
+    assert "2 of 137 rows lack a value (time 2)" in gone.messages[0]
+
+
+def test_the_hazard_repeats_clients_itself(veteran):
+    weeks = veteran.assign(week=np.ceil(veteran["time"] / 30).clip(upper=10).astype(int))
+    weeks["status"] = weeks["status"].where(veteran["time"] <= 300, 0)
+    found = al.fit_dropout_hazard("status ~ week + karno", weeks, duration="week")
+    rows = pd.concat(
+        [
+            pd.DataFrame(
+                {"week": range(1, row.week + 1), "karno": row.karno,
+                 "status": [0] * (row.week - 1) + [row.status]}
+            )
+            for row in weeks.itertuples()
+        ]
+    )  # fmt: skip
+    by_hand = al.fit_dropout_hazard("status ~ week + karno", rows, guard=False)
+    np.testing.assert_allclose(found.params, by_hand.params)
+    np.testing.assert_allclose(found.bse, by_hand.bse)
+    assert found.nobs == weeks["week"].sum()
+    with pytest.raises(al.ColumnError, match=r"numpy\.ceil"):
+        al.fit_dropout_hazard(
+            "status ~ karno", weeks.assign(week=weeks["week"] + 0.5), duration="week"
+        )
