@@ -18,6 +18,7 @@ from ..instruments.scale_card import card_of, direction_of
 from ..study.judged import alpha_here
 from ..study.prepost import first_and_last
 from ..study.select import ScoreName, is_study
+from ..study.splitting import with_group
 
 if TYPE_CHECKING:
     from ..study import Study
@@ -45,10 +46,15 @@ class ReliableChanges(CriterionTable):
         return tuple(self.attrs["reliable_change"]["messages"])
 
     def tidy(self) -> pd.DataFrame:
-        """Return the share of each category, of the clients with both scores."""
-        judged = self["category"].dropna()
-        counts = {name: int((judged == name).sum()) for name in CATEGORIES}
-        return share_rows(counts, len(judged))
+        """Return the share of each category, of the clients with both scores; by ``group``."""
+        by = self.attrs["reliable_change"].get("by")
+        judged = self.dropna(subset=["category"])
+        groups = [("", judged)] if by is None else judged.groupby(by, observed=True, sort=True)
+        rows = []
+        for name, own in groups:
+            counts = {kind: int((own["category"] == kind).sum()) for kind in CATEGORIES}
+            rows.append(share_rows(counts, len(own)).assign(group=str(name)))
+        return pd.concat(rows, ignore_index=True)
 
     def glance(self) -> pd.DataFrame:
         """Return one row: clients, those judged, and the criterion."""
@@ -71,6 +77,7 @@ def reliable_change(
     rater: str = "client",
     criterion: str | Criterion = "card",
     time: str | None = None,
+    by: str | None = None,
 ) -> ReliableChanges:
     """Has each client changed by more than measurement error?
 
@@ -111,6 +118,9 @@ def reliable_change(
     time
         Of a `Study`: along which time its first and last score are found, as `first_and_last`
         takes it.
+    by
+        A column of the clients (``condition``, ``site_id``), which stands in the answer and whose
+        groups have shares of their own in ``.tidy()``. All are judged by one criterion.
 
     Returns
     -------
@@ -149,11 +159,15 @@ def reliable_change(
         table = first_and_last(study, measure=measure, scale=scale, rater=rater, time=time, **when)
         pre, post = "pre", "post"
         name, scale, rater = ScoreName(table.attrs["score"]).chosen
+        if by is not None:
+            table = with_group(table, study, by)
         own_alpha = partial(alpha_here, study, name, scale, rater)
         measure = study.measures.get(name, name)
     card = None if measure is None else card_of(measure, scale)
     direction, told_direction = direction_of(direction, card, table)
     first, last = scores_of(table, pre, post)
+    if by is not None:
+        require_columns(table.columns, [by], what="the data")
     for made in MADE:
         if made in (pre, post):
             raise ColumnError(
@@ -172,6 +186,7 @@ def reliable_change(
         "critical": used.critical,
         "direction": direction,
         "smallest_reliable_change_jt": used.points,
+        "by": by,
         "rows": len(out),
         "rows_without_both_scores": int(out["category"].isna().sum()),
         "messages": (*used.messages, *told_direction),

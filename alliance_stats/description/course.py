@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from ..core.arguments import numbers, share
-from ..core.people import refuse_repeats, same_ids
+from ..core.people import refuse_repeats
 from ..core.precision import UNIT, unit_of
 from ..errors import AllianceStatsWarning, require_columns
 from ..inference.distributions import half_width
 from ..study.select import KEYS, choose, is_study
+from ..study.splitting import with_group
 from ..study.times import SESSION, along, named
 
 if TYPE_CHECKING:
@@ -75,7 +76,9 @@ def mean_course(
     """
     share(confidence)
     chosen, name = choose(along(scores, time), measure, scale, rater, settle=KEYS[:2])
-    rows, messages = _rows(chosen if by is None else _with_group(chosen, scores, by), by)
+    if by is not None and is_study(scores):
+        chosen = with_group(chosen, scores, by)
+    rows, messages = _rows(chosen, by)
     keys = ["rater", SESSION] if by is None else [by, "rater", SESSION]
     groups = rows.groupby(keys, observed=True, sort=True)["score"]
     out = groups.agg(n="size", mean="mean", sd="std").reset_index()
@@ -86,16 +89,6 @@ def mean_course(
     for message in messages:
         warnings.warn(message, AllianceStatsWarning, stacklevel=3)
     return out
-
-
-def _with_group(rows: pd.DataFrame, given: Study | pd.DataFrame, by: str) -> pd.DataFrame:
-    """Add each client's group, which for a study stands in its table of clients."""
-    if not is_study(given):
-        return rows
-    clients = given.table("clients")
-    require_columns(clients.columns, [by], what="the clients' table")
-    known = same_ids(clients, rows["client_id"]).set_index("client_id")[by]
-    return rows.assign(**{by: rows["client_id"].map(known)})
 
 
 def _rows(scores: pd.DataFrame, by: str | None) -> tuple[pd.DataFrame, tuple[str, ...]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ..study.select import KEYS, choose
+from ..study.splitting import each_group
 from ..study.times import OCCASION, along, time_of
 
 if TYPE_CHECKING:
@@ -119,8 +120,16 @@ def attended_sessions(study: Study) -> pd.DataFrame | None:
     return sessions[sessions["attended"].astype("boolean").fillna(True).to_numpy(dtype=bool)]
 
 
-def missing_by_session(study: Study) -> pd.DataFrame:
+def missing_by_session(study: Study, *, by: str | None = None) -> pd.DataFrame:
     """How many of the clients still in therapy came to each session?
+
+    Parameters
+    ----------
+    study
+        A `Study`.
+    by
+        A column of the clients (``condition``, ``site_id``) for the numbers of each group; it
+        stands first in the table.
 
     Returns
     -------
@@ -130,6 +139,8 @@ def missing_by_session(study: Study) -> pd.DataFrame:
         row at all although a later one exists). ``attended + missed + not_recorded`` is
         ``in_therapy``. Empty where the study has no sessions.
     """
+    if by is not None:
+        return each_group(missing_by_session, study, by)
     columns = ["session", "in_therapy", "attended", "missed", "not_recorded"]
     sessions = study.tables.get("sessions")
     if sessions is None or sessions.empty:
@@ -154,8 +165,16 @@ def missing_by_session(study: Study) -> pd.DataFrame:
     return out.reset_index()
 
 
-def missing_ratings(study: Study) -> pd.DataFrame:
+def missing_ratings(study: Study, *, by: str | None = None) -> pd.DataFrame:
     """How many of the sessions that took place were rated, by each rater on each scale?
+
+    Parameters
+    ----------
+    study
+        A `Study`.
+    by
+        A column of the clients (``condition``, ``site_id``) for the numbers of each group; it
+        stands first in the table.
 
     Returns
     -------
@@ -165,6 +184,8 @@ def missing_ratings(study: Study) -> pd.DataFrame:
         (nothing answered), ``share_missing`` (no score, of `n_sessions`) and ``n_clients`` with
         at least one score. Without a sessions table, the sessions are those anybody rated.
     """
+    if by is not None:
+        return each_group(missing_ratings, study, by)
     scores = study.scores
     came = attended_sessions(study)
     pairs = scores if came is None else came

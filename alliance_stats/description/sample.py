@@ -15,6 +15,7 @@ from ..core.people import CLIENT, THERAPIST, same_ids
 from ..errors import DesignError, listing, require_columns
 from ..study.labels import labelled
 from ..study.select import KEYS
+from ..study.splitting import groups_of
 from ..study.times import OCCASION, SESSION, in_order, stage_of
 
 if TYPE_CHECKING:
@@ -100,12 +101,9 @@ def client_groups(study: Study, by: str | None) -> tuple[pd.Series, list[str]]:
     clients = study.table("clients").drop_duplicates(CLIENT).set_index(CLIENT)
     if by is None:
         return pd.Series(EVERYBODY, clients.index), []
-    require_columns(clients.columns, [by], what="the clients' table")
-    group = labelled(study, clients[by]).astype(object)
-    lost = int(group.isna().sum())
-    if lost == len(group):
-        raise DesignError(f"No client has a value of '{by}'.")
-    return group.dropna().map(str), [f"{lost} clients have no '{by}' and are left out."][: lost > 0]
+    group = groups_of(study, by)
+    lost = len(clients) - len(group)
+    return group, [f"{lost} clients have no '{by}' and are left out."][: lost > 0]
 
 
 def _heads(study: Study, members: pd.Index) -> Iterator[dict[str, Any]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from .select import choose, scale_of
+from .splitting import each_group
 
 if TYPE_CHECKING:
     from .study import Study
@@ -48,7 +50,9 @@ def feldt_interval(
     return float(low), float(high)
 
 
-def scale_reliability(study: Study, *, measure: str | None = None) -> pd.DataFrame:
+def scale_reliability(
+    study: Study, *, measure: str | None = None, by: str | None = None
+) -> pd.DataFrame:
     """How consistently do the items of each scale measure one thing, in these data?
 
     Parameters
@@ -58,6 +62,9 @@ def scale_reliability(study: Study, *, measure: str | None = None) -> pd.DataFra
     measure
         One measure, scale or rater (``"wai-sr"``, ``"wai-sr/task"``, ``"wai-sr//therapist"``); by
         default all of the study's.
+    by
+        A column of the clients (``condition``, ``site_id``) for the numbers of each group; it
+        stands first in the table.
 
     Returns
     -------
@@ -72,6 +79,8 @@ def scale_reliability(study: Study, *, measure: str | None = None) -> pd.DataFra
     rows are independent and the value speaks of differences between clients. It says nothing
     about how well changes from session to session are measured.
     """
+    if by is not None:
+        return each_group(partial(scale_reliability, measure=measure), study, by)
     rows: list[dict[str, Any]] = []
     ratings = study.tables.get("ratings")
     if ratings is None or ratings.empty:

@@ -280,6 +280,26 @@ class Study:
             changed.__dict__["_scores"] = self._scores  # what they are made of is the same
         return changed
 
+    def split(self, by: str = "condition") -> dict[str, Study]:
+        """Return a study for each group of clients, by its name: for what takes no ``by=``.
+
+        Parameters
+        ----------
+        by
+            A column of the clients: ``condition``, ``site_id``. Clients without a value of it are
+            in none of the studies.
+
+        Examples
+        --------
+        >>> import alliance_stats as al
+        >>> study = al.load_dataset("demo-trial")
+        >>> {arm: len(part.clients) for arm, part in study.split("condition").items()}
+        {'alliance-focused': 154, 'standard': 166}
+        """
+        from .splitting import split
+
+        return split(self, by)
+
     def _with(self, **changes: Any) -> Study:
         values = {name: self.__dict__[name] for name in _SLOTS if not name.startswith("_")}
         values |= {"tables": self._frames, "measures": self._registry}
