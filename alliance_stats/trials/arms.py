@@ -9,24 +9,28 @@ import numpy as np
 import pandas as pd
 
 from ..core.arguments import checked_choice, level_of
-from ..core.people import CLIENT, THERAPIST
-from ..errors import DesignError, SingularFitWarning
+from ..core.people import CLIENT
+from ..errors import ConvergenceWarning, DesignError, SingularFitWarning
 from ..inference.multiplicity import ADJUST, Adjust
+from ..multilevel.engine.structured import MOST_OCCASIONS
 from ..multilevel.fit import fit_multilevel
 from ..multilevel.result import MultilevelFit
 from .result import ArmComparison
-from .rows import ARM, BASELINE, SCORE, TIME, TrialRows, standardiser, therapists, trial_rows
+from .rows import ARM, BASELINE, SCORE, TIME, TrialRows, standardiser, trial_rows
+from .therapists import slopes_of_therapists, therapists
 
 if TYPE_CHECKING:
     from ..study import Study
 
 Method = Literal["ancova", "mmrm", "growth"]
 METHODS = ("ancova", "mmrm", "growth")
-THERAPISTS_ALIKE = (
-    "Therapists differ in level only. Where they also differ in how their clients change, and arms "
-    "have different therapists, intervals over several times are too narrow: method='ancova' is "
-    "not touched by that."
+LEVEL_ALONE = (
+    "Therapists differ in level here; whether they differ in how their clients change could not be "
+    "told from zero. With few therapists that says little, and intervals over several times may "
+    "be too narrow: method='ancova' is not touched by that."
 )
+SLOPES_KEPT = "Therapists differ in level and in how their clients change: both are in the model."
+SLOPES_ALONE = "Therapists differ in how their clients change, and that is in the model."
 DF = ("satterthwaite", "kenward-roger")
 
 
@@ -95,8 +99,9 @@ def compare_arms(
     -----
     Mallinckrodt et al. (2008), doi 10.1177/009286150804200402,
     for repeated measures as the primary analysis; with a baseline, mean and covariate are
-    estimated at each time. Where nobody changes therapist the therapists' variance is estimated
-    beside the covariance of clients' residuals.
+    estimated at each time. Where nobody changes therapist therapists are in the model, over several
+    times with differences in level and in change: where a variance or correlation runs to its
+    bound, the likeliest of fewer terms is kept (``.messages`` says which), level alone at last.
 
     Examples
     --------
@@ -117,17 +122,23 @@ def compare_arms(
     data = trial_rows(
         study_or_data, outcome=outcome, arm=arm, baseline=baseline, time=time, reference=reference
     )
+    if method == "mmrm" and len(data.times) > MOST_OCCASIONS:
+        raise DesignError(
+            f"method='mmrm' takes at most {MOST_OCCASIONS} times, and there are {len(data.times)}: "
+            "take method='growth', or rows of fewer times."
+        )
     if method != "ancova" and len(data.times) < 2:
         raise DesignError(
             f"method='{method}' needs two or more times after the baseline; name them with time=."
         )
     last = data.last_common_time()
     rows = data.rows if method != "ancova" else data.rows[data.rows[TIME] == last]
-    rows, term, note = therapists(rows)
+    rows, level, note = therapists(rows, method)
     rows = rows.assign(**{ARM: pd.Categorical(rows[ARM], data.arms)})
-    with warnings.catch_warnings():  # the messages tell it; nobody wrote that term
+    with warnings.catch_warnings():  # the messages tell it; nobody wrote those terms
         warnings.simplefilter("ignore", SingularFitWarning)
-        fit = _fit(data, rows, method, term, df)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        fit, change = _with_therapists(data, rows, method, level, df)
     times = (last,) if method == "ancova" else data.times
     asked: dict[str, Any] = {"confidence": confidence, **_places(method, times)}
     means = fit.marginal_means(ARM, **asked)
@@ -137,7 +148,7 @@ def compare_arms(
     if TIME not in means:
         means, contrasts = means.assign(**{TIME: times[0]}), contrasts.assign(**{TIME: times[0]})
     size, what = standardiser(data)
-    said = (*data.notes, *_of_means(means, data, times), note, *_of_fit(fit))
+    said = (*data.notes, *_of_means(means, data, times), note, change, *_of_fit(fit))
     return ArmComparison(
         method=method,
         data=data,
@@ -150,6 +161,37 @@ def compare_arms(
         adjust=adjust,
         messages=tuple(filter(None, said)),
     )
+
+
+def _with_therapists(
+    data: TrialRows, rows: pd.DataFrame, method: str, level: str, df: Any
+) -> tuple[MultilevelFit, str]:
+    """Return the fit with the therapists' terms that the rows carry, and what is said of them.
+
+    Over several times therapists differ in level and in change, correlated, where no variance or
+    correlation runs to its bound; else in that of level and change, uncorrelated, level alone and
+    change alone whose likelihood is highest of those that have no bound; else in level alone.
+    """
+    if not level or method == "ancova":
+        return _fit(data, rows, method, level, df), ""
+    rows, terms = slopes_of_therapists(rows, data.times, level)
+    found = []
+    for term, words in zip(
+        terms, (SLOPES_KEPT, SLOPES_KEPT, SLOPES_ALONE, LEVEL_ALONE), strict=True
+    ):
+        try:
+            fit = _fit(data, rows, method, term, df)
+        except DesignError:  # more variances than so few therapists can tell
+            if term == terms[-1]:
+                raise
+            continue
+        if fit.converged and not fit.singular:
+            found.append((fit, words))
+            if term == terms[0]:
+                break
+    if not found:
+        return fit, LEVEL_ALONE
+    return max(found, key=lambda one: one[0].llf)
 
 
 def _fit(data: TrialRows, rows: pd.DataFrame, method: str, term: str, df: Any) -> MultilevelFit:
@@ -173,8 +215,6 @@ def _fit(data: TrialRows, rows: pd.DataFrame, method: str, term: str, df: Any) -
 def _of_fit(fit: MultilevelFit) -> list[str]:
     """Return what must be known of the model itself."""
     said = [fit.few_groups_note if len(fit.design.levels) > 1 else ""]
-    if THERAPIST in fit.n_groups and TIME in fit.design.formula.columns:
-        said.append(THERAPISTS_ALIKE)
     if not fit.converged:
         said.append(fit.convergence_note)
     if fit.singular:

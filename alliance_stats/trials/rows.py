@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from ..core.arguments import checked_table, numbers, shown
+from ..core.arguments import checked_table, is_number, numbers, shown
 from ..core.people import CLIENT, THERAPIST, same_ids
 from ..errors import ColumnError, DesignError, did_you_mean, listing, plural
 from ..study.labels import by_code
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ..study import Study
 
 SCORE, ARM, TIME, BASELINE = "outcome", "arm", "time", "baseline"
-GIVEN, NOBODY = "by_therapist", "nobody"
 
 
 @dataclass(frozen=True)
@@ -210,7 +209,10 @@ def _with_baseline(
         known = numbers(data.loc[rows.index], baseline, "the rows of a trial")
         rows = rows.assign(**{BASELINE: known})
         return _without_baseline_rows(rows, baseline, notes), BASELINE
-    before = rows[rows[TIME].astype(str) == str(baseline)]
+    there = rows[TIME].astype(str) == str(baseline)
+    if is_number(baseline) and types.is_numeric_dtype(rows[TIME].dtype):
+        there |= rows[TIME] == baseline  # 0 is 0.0 too
+    before = rows[there]
     if not len(before):
         raise ColumnError(
             f"baseline={shown(baseline)} is neither a column nor a time of the data; the times are "
@@ -219,7 +221,7 @@ def _with_baseline(
     if before[CLIENT].duplicated().any():
         raise DesignError(f"Clients have several outcomes at the baseline {baseline!r}.")
     value = before.set_index(CLIENT)[SCORE]
-    rows = rows[rows[TIME].astype(str) != str(baseline)]
+    rows = rows[~there]
     if isinstance(rows[TIME].dtype, pd.CategoricalDtype):
         rows = rows.assign(**{TIME: rows[TIME].cat.remove_unused_categories()})
     never = len(set(before[CLIENT]) - set(rows.loc[rows[SCORE].notna(), CLIENT]))
@@ -239,37 +241,6 @@ def _arms(arms: list[str], reference: Any) -> tuple[str, ...]:
     if str(reference) not in arms:
         raise DesignError(f"There is no arm {shown(reference)}; the arms are {listing(arms)}.")
     return (str(reference), *(name for name in arms if name != str(reference)))
-
-
-def therapists(rows: pd.DataFrame) -> tuple[pd.DataFrame, str, str]:
-    """Return rows and the random term of therapists ("" without them), and what is said of them.
-
-    Arms without therapists stay: their rows have no effect of a therapist.
-    """
-    if THERAPIST not in rows:
-        return rows, "", ""
-    several = rows[[CLIENT, THERAPIST]].dropna().drop_duplicates()[CLIENT].duplicated()
-    if several.any():
-        note = (
-            f"{plural(int(several.sum()), 'client')} had several therapists, so therapists are "
-            "left out of this model; al.fit_multilevel fits groups that cross."
-        )
-        return rows, "", note
-    own = rows.groupby(CLIENT)[THERAPIST].transform("first")
-    per = own.groupby(own).size()
-    if len(per) < 3:
-        return rows, "", f"{plural(len(per), 'therapist')}: too few for a variance between them."
-    known = own.notna()
-    if known.all():
-        return rows.assign(**{THERAPIST: own}), f" + (1 | {THERAPIST})", ""
-    rows = rows.assign(**{THERAPIST: own.fillna(NOBODY), GIVEN: known.astype(float)})
-    without = sorted(rows.loc[~known, ARM].unique())
-    count = plural(rows.loc[~known, CLIENT].nunique(), "client")
-    note = (
-        f"{count} without a therapist (arms: {listing(without)}); therapists differ among the "
-        "others only."
-    )
-    return rows, f" + (0 + {GIVEN} | {THERAPIST})", note
 
 
 def standardiser(data: TrialRows) -> tuple[float, str]:

@@ -93,6 +93,9 @@ def test_a_baseline_at_a_time_is_the_same_as_a_column(alone, repeated):
     long = pd.concat([before.assign(distress=before["baseline"]), alone]).drop(columns="baseline")
     found = al.compare_arms(long, method="mmrm", **{**OPTIONS, "baseline": 0})
     pd.testing.assert_frame_equal(found.contrasts, repeated.contrasts, rtol=1e-5)
+    decimal = long.assign(occasion=long["occasion"].astype(float))
+    found = al.compare_arms(decimal, **{**OPTIONS, "baseline": 0})
+    assert found.data.times == (1.0, 2.0, 3.0, 4.0)
 
 
 def test_therapists_in_all_arms_and_in_some(trial):
@@ -260,3 +263,60 @@ def test_a_baseline_in_a_column_of_its_own_is_no_outcome_beside():
 def test_sentences_tell_the_adjusted_p_too():
     found = al.compare_arms(three_arms(), outcome="score", baseline="pre", time="week")
     assert found.text().count("adjusted p") == 3
+
+
+def changing(slope_sd, per=8, therapists=20, seed=5):
+    """Clients of therapists who differ in level and, by `slope_sd`, in change; two arms."""
+    rng = np.random.default_rng(seed)
+    therapist = np.repeat(np.arange(therapists), per)
+    n, times = len(therapist), np.arange(4.0)
+    level = rng.normal(size=therapists)[therapist] + rng.normal(size=n)
+    slope = slope_sd * rng.normal(size=therapists)[therapist] + 0.3 * rng.normal(size=n)
+    y = level[:, None] + slope[:, None] * times + rng.normal(size=(n, 4))
+    client = np.repeat(np.arange(n), 4)
+    rows = {"client_id": client, "therapist_id": therapist[client], "week": np.tile(times, n)}
+    arm = np.where(therapist % 2, "cbt", "wait")[client]
+    return pd.DataFrame({**rows, "condition": arm, "score": y.ravel()})
+
+
+@pytest.mark.parametrize("method", ["mmrm", "growth"])
+def test_therapists_differ_in_change_where_the_data_show_it(method):
+    options = {"outcome": "score", "baseline": 0, "time": "week", "method": method}
+    found = al.compare_arms(changing(0.6), **options)
+    assert "level and in how their clients change" in " ".join(found.messages)
+    time = "week" if method == "growth" else "C(week)"
+    more = " + (1 + week | client_id)" if method == "growth" else ""
+    rows = changing(0.6).assign(middle=lambda d: d["week"] - 2)
+    rows["pre"] = rows["score"].where(rows["week"] == 0).groupby(rows["client_id"]).transform("max")
+    each = "pre" if method == "growth" else "pre * C(week)"
+    structure = {} if method == "growth" else {"residual": "unstructured", "time": "week"}
+    by_hand = al.fit_multilevel(
+        f"score ~ condition * {time} + {each}{more} + (1 + middle | therapist_id)",
+        rows[rows["week"] > 0].assign(condition=lambda d: d["condition"] == "wait"),
+        **structure,
+    )
+    assert found.fit.llf == pytest.approx(by_hand.llf, abs=1e-5)
+    level = al.compare_arms(changing(0.0, seed=2), **options)
+    assert "in how their clients change" not in level.fit.formula
+    last = found.contrasts["df"].iloc[-1]
+    assert last < 25  # therapists, not clients, say how sure the difference at the end is
+
+
+def test_clients_who_changed_therapist_count_for_that_of_each_measurement():
+    rows = changing(0.0)
+    moved = rows["client_id"].isin(range(0, 160, 5)) & (rows["week"] > 1)
+    rows["therapist_id"] = rows["therapist_id"].where(~moved, (rows["therapist_id"] + 2) % 20)
+    options = {"outcome": "score", "baseline": 0, "time": "week"}
+    found = al.compare_arms(rows, method="growth", **options)
+    assert found.fit.grouping == "crossed"
+    assert "32 clients had several therapists: each" in " ".join(found.messages)
+    without = al.compare_arms(rows, method="mmrm", **options)
+    assert "therapist_id" not in without.fit.n_groups
+    assert "'growth' and 'ancova'" in " ".join(without.messages)
+
+
+def test_more_times_than_a_covariance_can_have_are_refused_with_another_method():
+    rows = changing(0.0, therapists=6)
+    many = pd.concat([rows.assign(week=rows["week"] + 4 * i) for i in range(6)])
+    with pytest.raises(al.DesignError, match="method='growth'"):
+        al.compare_arms(many, outcome="score", baseline=0, time="week", method="mmrm")
