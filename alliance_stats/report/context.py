@@ -111,13 +111,22 @@ class Context:
 
     @cached_property
     def arms(self) -> pd.Series | None:
-        """Each client's arm, where the study has two or more of five clients and more."""
+        """Each client's arm, where the study has two or more of five clients and more.
+
+        In a report for the owner of the data, of two.
+        """
+        least = 2 if self.options.individual_courses else SMALLEST_SHOWN
+        arms = self.arms_held
+        sizes = arms.value_counts()
+        return arms if len(sizes) > 1 and sizes.min() >= least else None
+
+    @cached_property
+    def arms_held(self) -> pd.Series:
+        """Each client's arm, however few an arm has."""
         clients = self.study.tables.get("clients")
         if clients is None or ARM not in clients.columns:
-            return None
-        arms = clients.dropna(subset=[ARM]).set_index("client_id")[ARM].astype(str)
-        sizes = arms.value_counts()
-        return arms if len(sizes) > 1 and sizes.min() >= SMALLEST_SHOWN else None
+            return pd.Series(dtype=object)
+        return clients.dropna(subset=[ARM]).set_index("client_id")[ARM].astype(str)
 
     def card(self, measure: str) -> Any:
         """Return the card of a measure, or None for one without a card."""

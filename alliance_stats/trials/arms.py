@@ -17,7 +17,13 @@ from ..multilevel.fit import fit_multilevel
 from ..multilevel.result import MultilevelFit
 from .result import ArmComparison
 from .rows import ARM, BASELINE, SCORE, TIME, TrialRows, standardiser, trial_rows
-from .therapists import slopes_of_therapists, therapists
+from .therapists import (
+    CLUSTER,
+    changes_therapist,
+    clustered,
+    slopes_of_therapists,
+    therapists,
+)
 
 if TYPE_CHECKING:
     from ..study import Study
@@ -26,11 +32,15 @@ Method = Literal["ancova", "mmrm", "growth"]
 METHODS = ("ancova", "mmrm", "growth")
 LEVEL_ALONE = (
     "Therapists differ in level here; whether they differ in how their clients change could not be "
-    "told from zero. With few therapists that says little, and intervals over several times may "
-    "be too narrow: method='ancova' is not touched by that."
+    "told from zero."
+)
+TOO_NARROW = (
+    "If they do, intervals over several times are too narrow: errors='robust' and method='ancova' "
+    "are not touched by that."
 )
 SLOPES_KEPT = "Therapists differ in level and in how their clients change: both are in the model."
 SLOPES_ALONE = "Therapists differ in how their clients change, and that is in the model."
+ERRORS = ("model", "robust")
 DF = ("satterthwaite", "kenward-roger")
 
 
@@ -45,6 +55,7 @@ def compare_arms(
     reference: Any = None,
     adjust: Adjust = "holm",
     df: Literal["satterthwaite", "kenward-roger"] = "satterthwaite",
+    errors: Literal["model", "robust"] | None = None,
     confidence: float = 0.95,
 ) -> ArmComparison:
     """Compare the arms of a trial on one outcome.
@@ -80,6 +91,10 @@ def compare_arms(
         ``"tukey"``.
     df
         As `fit_multilevel` takes it; ``"kenward-roger"`` is advised with few therapists.
+    errors
+        ``"robust"``: standard errors hold whatever clients of one therapist have in common (CR2,
+        with Satterthwaite's df), as ``fit.robust``; ``"model"``: as the model's own terms of
+        therapists have it. Robust, if left out, over several times and with therapists.
     confidence
         Level of the intervals.
 
@@ -102,6 +117,8 @@ def compare_arms(
     estimated at each time. Where nobody changes therapist therapists are in the model, over several
     times with differences in level and in change: where a variance or correlation runs to its
     bound, the likeliest of fewer terms is kept (``.messages`` says which), level alone at last.
+    What that misses is why errors are then robust to therapists: the documentation's page on
+    coverage has how often arms that do not differ are told apart.
 
     Examples
     --------
@@ -118,6 +135,7 @@ def compare_arms(
     checked_choice("method", method, METHODS)
     checked_choice("adjust", adjust, ADJUST)
     checked_choice("df", df, DF)
+    checked_choice("errors", errors, (None, *ERRORS))
     level_of(confidence)
     data = trial_rows(
         study_or_data, outcome=outcome, arm=arm, baseline=baseline, time=time, reference=reference
@@ -134,6 +152,11 @@ def compare_arms(
     last = data.last_common_time()
     rows = data.rows if method != "ancova" else data.rows[data.rows[TIME] == last]
     rows, level, note = therapists(rows, method)
+    robust = errors == "robust" or (
+        errors is None and method != "ancova" and bool(level) and not changes_therapist(rows)
+    )
+    if robust:
+        rows, note = clustered(rows, note)
     rows = rows.assign(**{ARM: pd.Categorical(rows[ARM], data.arms)})
     with warnings.catch_warnings():  # the messages tell it; nobody wrote those terms
         warnings.simplefilter("ignore", SingularFitWarning)
@@ -141,6 +164,9 @@ def compare_arms(
         fit, change = _with_therapists(data, rows, method, level, df)
     times = (last,) if method == "ancova" else data.times
     asked: dict[str, Any] = {"confidence": confidence, **_places(method, times)}
+    asked["cluster"] = CLUSTER if robust else None
+    if change == LEVEL_ALONE and not robust:
+        change += f" {TOO_NARROW}"
     means = fit.marginal_means(ARM, **asked)
     contrasts = fit.contrasts(
         ARM, **asked, adjust=adjust, reference=None if reference is None else str(reference)

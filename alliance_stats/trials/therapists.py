@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from ..core.people import CLIENT, THERAPIST
-from ..errors import listing, plural
+from ..errors import DesignError, listing, plural
 from .rows import ARM, TIME
 
 GIVEN, NOBODY, CHANGE = "by_therapist", "nobody", "time_since_middle"
+CLUSTER = "cluster"
 
 
 def therapists(rows: pd.DataFrame, method: str) -> tuple[pd.DataFrame, str, str]:
@@ -22,8 +23,7 @@ def therapists(rows: pd.DataFrame, method: str) -> tuple[pd.DataFrame, str, str]
     """
     if THERAPIST not in rows:
         return rows, "", ""
-    several = rows[[CLIENT, THERAPIST]].dropna().drop_duplicates()[CLIENT].duplicated()
-    changed, note = int(several.sum()), ""
+    changed, note = changes_therapist(rows), ""
     own = rows.groupby(CLIENT)[THERAPIST].transform("first")
     if changed and method == "mmrm":
         note = (
@@ -43,7 +43,9 @@ def therapists(rows: pd.DataFrame, method: str) -> tuple[pd.DataFrame, str, str]
     known = own.notna()
     if known.all():
         return rows.assign(**{THERAPIST: own}), f" + (1 | {THERAPIST})", note
-    rows = rows.assign(**{THERAPIST: own.fillna(NOBODY), GIVEN: known.astype(float)})
+    rows = rows.assign(
+        **{THERAPIST: own.astype(object).where(known, NOBODY), GIVEN: known.astype(float)}
+    )
     without = sorted(rows.loc[~known, ARM].unique())
     count = plural(rows.loc[~known, CLIENT].nunique(), "client")
     note += " " * bool(note) + (
@@ -51,6 +53,40 @@ def therapists(rows: pd.DataFrame, method: str) -> tuple[pd.DataFrame, str, str]
         "others only."
     )
     return rows, f" + (0 + {GIVEN} | {THERAPIST})", note
+
+
+def changes_therapist(rows: pd.DataFrame) -> int:
+    """Return how many clients had several therapists."""
+    if THERAPIST not in rows:
+        return 0
+    known = rows.loc[rows[THERAPIST] != NOBODY, [CLIENT, THERAPIST]].dropna()
+    return int(known.drop_duplicates()[CLIENT].duplicated().sum())
+
+
+def clustered(rows: pd.DataFrame, note: str) -> tuple[pd.DataFrame, str]:
+    """Return rows with what errors are robust to, and what is said of it.
+
+    That is the therapist, or the client without one.
+
+    Raises
+    ------
+    DesignError
+        Where clients changed therapist, so that no therapist has whole clients.
+    """
+    several = changes_therapist(rows)
+    if several:
+        raise DesignError(
+            f"errors='robust' needs each client under one therapist; {several} had several. "
+            "method='growth' with errors='model' takes that of each measurement."
+        )
+    alone = "client " + rows[CLIENT].astype(str)
+    own = rows[THERAPIST] if THERAPIST in rows else pd.Series(NOBODY, rows.index)
+    own = own.where(own != NOBODY).groupby(rows[CLIENT]).transform("first")
+    what = f"therapists ({own.nunique()} of them)" if own.notna().any() else "clients"
+    if own.notna().any() and own.isna().any():
+        what += ", and clients without one"
+    cluster = ("therapist " + own.astype(str)).where(own.notna(), alone)
+    return rows.assign(**{CLUSTER: cluster}), f"{note} Errors are robust to {what}.".strip()
 
 
 def slopes_of_therapists(

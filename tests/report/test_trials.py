@@ -169,3 +169,15 @@ def test_a_mean_change_is_told_where_no_reliability_is_known(tmp_path):
     assert f"change {change:.2f} [".replace("-", "\N{MINUS SIGN}") in section.headline
     assert any("reliab" in getattr(block, "text", "") for block in section.blocks)
     assert section.status == "complete"
+
+
+def test_arms_of_few_are_compared_for_the_owner_alone(tmp_path):
+    study = trial(alliance=False)
+    few = {name: table[table["client_id"] < 8] for name, table in study.tables.items()}
+    few = study.with_tables(**few)
+    public = al.write_report(few, tmp_path / "public", replicates=5)
+    assert public.sections[0].key == "data"
+    assert any("fewer than five" in getattr(b, "text", "") for b in public.sections[0].blocks)
+    own = al.write_report(few, tmp_path / "own", replicates=5, individual_courses=True)
+    assert own.sections[0].key == "trial"
+    assert blocks(own.sections[0], "sample")[0].frame["therapy n"].tolist()[1] == 4

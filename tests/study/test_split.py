@@ -53,3 +53,16 @@ def test_reliable_change_by_arm_has_one_criterion(study):
     np.testing.assert_allclose(again.tidy()["estimate"], shares["estimate"])
     with pytest.raises(al.ColumnError, match="arm"):
         al.reliable_change(table, pre="pre", post="post", by="arm", reliability=0.8)
+
+
+def test_dropout_by_definition_and_arm_is_counted_by_hand(study):
+    asked = {"definitions": ["recorded", "median_split"], "by": "condition"}
+    found = al.compare_dropout_definitions(study, **asked)
+    ends = study.terminations.merge(study.clients[["client_id", "condition"]])
+    left = (ends["reason"] == "dropout").groupby(ends["condition"]).sum()
+    own = found.rates[found.rates["definition"] == "recorded"].set_index("condition")
+    assert own["n_dropout"].to_dict() == left.to_dict()
+    every = al.compare_dropout_definitions(study, definitions=["recorded", "median_split"])
+    summed = found.rates.groupby("definition")["n_dropout"].sum()
+    assert summed.to_dict() == every.rates.set_index("definition")["n_dropout"].to_dict()
+    assert set(found.tidy()["group"]) == set(left.index)

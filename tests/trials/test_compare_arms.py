@@ -320,3 +320,48 @@ def test_more_times_than_a_covariance_can_have_are_refused_with_another_method()
     many = pd.concat([rows.assign(week=rows["week"] + 4 * i) for i in range(6)])
     with pytest.raises(al.DesignError, match="method='growth'"):
         al.compare_arms(many, outcome="score", baseline=0, time="week", method="mmrm")
+
+
+def test_robust_errors_are_those_of_the_fit_itself():
+    rows = changing(0.4)
+    options = {"outcome": "score", "baseline": 0, "time": "week"}
+    found = al.compare_arms(rows, method="mmrm", **options)
+    again = found.fit.contrasts("arm", by="time", cluster="cluster")
+    own = found.fit.contrasts("arm", by="time")
+    rows["pre"] = rows["score"].where(rows["week"] == 0).groupby(rows["client_id"]).transform("max")
+    after = rows[rows["week"] > 0].assign(middle=lambda d: d["week"] - 2)
+    after = after.assign(
+        condition=pd.Categorical(after["condition"], ["cbt", "wait"]),
+        week=pd.Categorical(after["week"], [3.0, 1.0, 2.0]),
+    )
+    fit = al.fit_multilevel(
+        "score ~ condition * C(week) + pre * C(week) + (1 + middle | therapist_id)", after,
+        residual="unstructured", time="week",
+    )  # fmt: skip
+    by_hand = fit.robust("therapist_id").tidy().set_index("term").loc["condition[T.wait]"]
+    last = found.contrasts.iloc[-1]
+    for name in ("estimate", "std_error", "df"):
+        assert last[name] == pytest.approx(by_hand[name], rel=1e-3)  # two searches
+        np.testing.assert_allclose(found.contrasts[name], again[name])
+    assert not np.allclose(own["std_error"], again["std_error"])
+    model = al.compare_arms(rows, method="mmrm", errors="model", **options)
+    np.testing.assert_allclose(model.contrasts["std_error"], own["std_error"], rtol=1e-4)
+    assert "robust to therapists (20 of them)" in " ".join(found.messages)
+    moved = rows.assign(therapist_id=(rows["therapist_id"] + 2 * (rows["week"] > 1)) % 20)
+    with pytest.raises(al.DesignError, match="under one therapist"):
+        al.compare_arms(moved, method="growth", errors="robust", **options)
+
+
+def test_clients_without_a_therapist_are_clusters_of_their_own():
+    rows = changing(0.4)
+    some = rows.assign(
+        therapist_id=rows["therapist_id"].where(rows["condition"] == "cbt"),
+        cluster=np.where(rows["condition"] == "cbt", rows["therapist_id"], 100 + rows["client_id"]),
+    )
+    options = {"outcome": "score", "baseline": 0, "time": "week", "method": "growth"}
+    found = al.compare_arms(some, **options)
+    assert "and clients without one" in " ".join(found.messages)
+    assert found.fit.n_groups["therapist_id"] == 11  # ten, and nobody
+    alone = found.fit.contrasts("arm", by="time", at={"time": [3.0]}, cluster="cluster")
+    assert found.contrasts["std_error"].iloc[-1] == pytest.approx(alone["std_error"].iloc[-1])
+    assert 10 < found.contrasts["df"].iloc[-1] < 40

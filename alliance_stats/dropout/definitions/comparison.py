@@ -12,12 +12,13 @@ import pandas as pd
 from ...core.arguments import names, share
 from ...core.people import SESSION
 from ...core.results import Result
-from ...errors import AllianceStatsError, DesignError, listing
+from ...errors import AllianceStatsError, DesignError, listing, require_columns
 from ...inference.distributions import half_width
 from ...inference.rows import glance_row, tidy_rows
 from ...inference.shares import wilson
 from ...study import Study
-from ...study.select import alliance_of
+from ...study.select import alliance_of, is_study
+from ...study.splitting import with_group
 from ..checks import study_or_table
 from ..endings import CENSORED, DROPOUT, along_time, time_of_endings
 from ..incidence.incidence import dropout_incidence, last_open_of
@@ -65,7 +66,8 @@ class DropoutDefinitions(Result):
         """Return the rate under each definition."""
         own = self.rates
         limits = own[["conf_low", "conf_high"]]
-        return tidy_rows(own["definition"], own["rate"], **limits)
+        group = "" if own.columns[0] == "definition" else own.iloc[:, 0].astype(str)
+        return tidy_rows(own["definition"], own["rate"], group=group, **limits)
 
     def glance(self) -> pd.DataFrame:
         """Return one row: how many definitions, and how far the rates and kappas spread."""
@@ -86,6 +88,7 @@ def compare_dropout_definitions(
     definitions: Asked | list[str] | None = None,
     confidence: float = 0.95,
     time: str = SESSION,
+    by: str | None = None,
 ) -> DropoutDefinitions:
     """How much does the dropout rate, and what goes with dropout, hang on the definition?
 
@@ -102,6 +105,9 @@ def compare_dropout_definitions(
     time
         The column that counts along time in place of ``session``: ``"occasion"``, by its order, or
         one of numbers, such as ``"week"``.
+    by
+        A column of the clients (``condition``, ``site_id``) for the rates of each group, which then
+        stands first in ``.rates``. Everybody is judged at once, so that a median is that of all.
 
     Returns
     -------
@@ -128,8 +134,13 @@ def compare_dropout_definitions(
     tables, messages = _tables(study, definitions, counted)
     columns = [t.set_index("client_id")["reason"].rename(name) for name, t in tables.items()]
     clients = pd.concat(columns, axis=1).rename_axis("client_id").reset_index()
+    judged = {name: _by_group(table, study, by) for name, table in tables.items()}
     rates = pd.DataFrame(
-        [_rate(name, table, confidence, last_open_of(study)) for name, table in tables.items()]
+        [
+            group | _rate(name, own, confidence, last_open_of(study))
+            for name, groups in judged.items()
+            for group, own in groups
+        ]
     )
     pairs = [_pair(clients, a, b, confidence) for a, b in combinations(tables, 2)]
     fields = ["first", "second", "n", "both", "only_first", "only_second", "neither",
@@ -139,6 +150,18 @@ def compare_dropout_definitions(
         rates, pd.DataFrame(pairs, columns=fields), answers, clients, confidence,
         tuple(messages + why),
     )  # fmt: skip
+
+
+def _by_group(
+    table: pd.DataFrame, study: Study | pd.DataFrame, by: str | None
+) -> list[tuple[dict[str, Any], pd.DataFrame]]:
+    """Return the ends in each group with what names it; all of them together without `by`."""
+    if by is None:
+        return [({}, table)]
+    if is_study(study):
+        table = with_group(table, study, by)
+    require_columns(table.columns, [by], what="the ends of therapy")
+    return [({by: name}, own) for name, own in table.groupby(by, observed=True, sort=True)]
 
 
 def _tables(

@@ -100,9 +100,8 @@ def cluster_robust(fit: MultilevelFit, cluster: str | None = None) -> RobustFit:
     DesignError
         Where the clusters would cut through a group of the model.
     """
-    codes, name = _clusters(fit, cluster)
-    clusters = list(_read(fit, codes))
-    found = BiasReduced(clusters, fit.optimum.profile.unscaled)
+    found, name = bias_reduced(fit, cluster)
+    clusters = found.clusters
     user = fit.to_user_scale @ found.covariance @ fit.to_user_scale.T
     names = list(fit.params.index)
     df = pd.Series(found.degrees_of_freedom(fit.to_user_scale), index=names)
@@ -123,15 +122,20 @@ def cluster_robust(fit: MultilevelFit, cluster: str | None = None) -> RobustFit:
     )
 
 
+def bias_reduced(fit: MultilevelFit, cluster: str | None) -> tuple[BiasReduced, str]:
+    """Return the robust covariance (of the scaled coefficients) and the name of the clusters."""
+    codes, name = _clusters(fit, cluster)
+    return BiasReduced(list(_read(fit, codes)), fit.optimum.profile.unscaled), name
+
+
 def _clusters(fit: MultilevelFit, cluster: str | None) -> tuple[Indices, str]:
     """Return each row's cluster and the name of the clustering."""
     grouping, frame = fit.design.grouping, fit.design.frame
     top = len(grouping.names) - 1
     if isinstance(grouping, CrossedGrouping):
         return _around_all(fit, grouping, cluster)
-    rows = grouping.of_rows(top)
     if cluster is None or cluster == grouping.names[top]:
-        return rows, grouping.names[top]
+        return grouping.of_rows(top), grouping.names[top]
     if cluster in grouping.names:
         raise DesignError(
             f"The model lets groups of '{cluster}' depend on each other through "
@@ -148,14 +152,20 @@ def _clusters(fit: MultilevelFit, cluster: str | None) -> tuple[Indices, str]:
     codes = pd.factorize(frame[cluster])[0]
     if (codes < 0).any():
         raise DesignError(f"The cluster '{cluster}' is missing in {int((codes < 0).sum())} rows.")
-    several = pd.DataFrame({"group": rows, "code": codes}).drop_duplicates()["group"]
-    cut = several[several.duplicated()].unique()
-    if len(cut):
-        raise DesignError(
-            f"The clusters of '{cluster}' cut through {len(cut)} groups of "
-            f"'{grouping.names[top]}' (first: {listing(grouping.labels[top][cut])}); every group "
-            "must lie in one cluster."
-        )
+    for number, level in enumerate(fit.design.levels):
+        rows = grouping.of_rows(number)
+        # a group whose columns are zero (clients without a therapist) has nothing in common
+        held = np.full(len(rows), number == 0)  # of the lowest residuals may be correlated
+        for place in level.columns:
+            held |= fit.design.columns[place] != 0
+        pairs = pd.DataFrame({"group": rows, "code": codes})[held].drop_duplicates()["group"]
+        cut = pairs[pairs.duplicated()].unique()
+        if len(cut):
+            raise DesignError(
+                f"The clusters of '{cluster}' cut through {len(cut)} groups of "
+                f"'{grouping.names[number]}' (first: {listing(grouping.labels[number][cut])}); "
+                "every group must lie in one cluster."
+            )
     return codes, cluster
 
 

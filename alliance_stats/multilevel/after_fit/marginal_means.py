@@ -8,7 +8,7 @@ numbers stand at their mean, unless `at` says otherwise: Searle, Speed & Millike
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from ..engine.batches import Array
 from ..formula.factors import Categories, learn_factor
 from ..formula.terms import Table
 from ..formula.tree import Name
+from .cluster_robust import bias_reduced
 
 if TYPE_CHECKING:
     from ..result import MultilevelFit
@@ -34,6 +35,7 @@ def marginal_means(
     *,
     by: str | Sequence[str] | None = None,
     at: Mapping[str, Any] | None = None,
+    cluster: str | None = None,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
     """Return the mean that the coefficients give to each category.
@@ -48,6 +50,8 @@ def marginal_means(
         Categories within which the means are wanted (``"occasion"``).
     at
         Values of other predictors: one value, or several over which means are taken.
+    cluster
+        Standard errors robust to clusters, as `robust` takes them, in place of the model's own.
     confidence
         Level of the intervals.
 
@@ -61,7 +65,7 @@ def marginal_means(
     grid = _Grid(fit, names_of(factor, "factor"), [] if by is None else names_of(by, "by"), at)
     level = level_of(confidence)
     L, estimate = grid.means, grid.values(fit)
-    error, df = _errors(fit, L)
+    error, df = _errors(fit, cluster)(L)
     found = coefficient_rows(grid.terms, estimate, error, df, group=grid.groups, confidence=level)
     found["effect"] = "mean"
     return pd.concat([_emptied(found, grid.undetermined(grid.missing)), grid.shown], axis=1)
@@ -75,13 +79,14 @@ def contrasts(
     at: Mapping[str, Any] | None = None,
     reference: Any = None,
     adjust: Adjust = "holm",
+    cluster: str | None = None,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
     """Compare the means of categories, two at a time.
 
     Parameters
     ----------
-    factor, by, at
+    factor, by, at, cluster
         As `marginal_means` takes them.
     reference
         Compare every category with this one; if left out, all pairs are compared.
@@ -107,14 +112,14 @@ def contrasts(
     own = list(dict.fromkeys(labels))
     if reference is not None and str(reference) not in own:
         raise DesignError(f"'{factor}' has no category {reference!r}; it has {listing(own)}.")
-    tables = []
+    errors, tables = _errors(fit, cluster), []
     for rows in grid.blocks:
         pairs = _pairs([labels[row] for row in rows], reference)
         L = np.array([grid.means[rows[a]] - grid.means[rows[b]] for a, b in pairs])
         unknown = grid.undetermined(
             np.array([grid.missing[rows[a]] - grid.missing[rows[b]] for a, b in pairs])
         )
-        error, df = _errors(fit, L)
+        error, df = errors(L)
         terms = [f"{labels[rows[a]]} - {labels[rows[b]]}" for a, b in pairs]
         table = coefficient_rows(
             terms, L @ fit.params.to_numpy(), error, df, group=grid.groups[rows[0]]
@@ -148,11 +153,19 @@ def _pairs(labels: list[str], reference: Any) -> list[tuple[int, int]]:
     return [(i, at) for i in range(len(labels)) if i != at]
 
 
-def _errors(fit: MultilevelFit, L: Array) -> tuple[Array, Array]:
-    """Return standard errors and degrees of freedom of combinations (rows) of coefficients."""
-    covariance = fit.coefficients.covariance
-    error = np.sqrt(np.einsum("ia,ab,ib->i", L, covariance, L))
-    return error, fit.inference.df(L @ fit.to_user_scale)
+def _errors(fit: MultilevelFit, cluster: str | None) -> Callable[[Array], tuple[Array, Array]]:
+    """Return what gives standard errors and df of combinations (rows) of coefficients."""
+    robust = None if cluster is None else bias_reduced(fit, cluster)[0]
+
+    def of(L: Array) -> tuple[Array, Array]:
+        scaled = L @ fit.to_user_scale
+        if robust is not None:
+            variance = np.einsum("ia,ab,ib->i", scaled, robust.covariance, scaled)
+            return np.sqrt(variance), robust.degrees_of_freedom(scaled)
+        variance = np.einsum("ia,ab,ib->i", L, fit.coefficients.covariance, L)
+        return np.sqrt(variance), fit.inference.df(scaled)
+
+    return of
 
 
 class _Grid:

@@ -30,6 +30,10 @@ NO_SESSIONS = {
     OCCASION: "The study was measured at occasions and holds no sessions: attendance, ruptures and "
     "what follows from one session to the next need sessions.",
 }
+FEW_IN_ARM = (
+    "The clients are in arms, of which one has fewer than five: nothing is told by arm in a report "
+    "that may travel."
+)
 PARTS = ("attended", "missed", "not_recorded")
 
 
@@ -38,6 +42,7 @@ def build(context: Context, draft: Draft) -> Section:
     study = context.study
     if context.arms is None:  # else the trial's section begins with it
         draft.attempt("The sample", lambda: [sample_block(context, draft)])
+        draft.add(Caution(FEW_IN_ARM) if len(set(context.arms_held)) > 1 else None)
     draft.attempt("The flow of clients", lambda: flow_blocks(context, draft))
     draft.attempt("The account of rows", lambda: account_blocks(context))
     draft.attempt("The problems in the data", lambda: problem_blocks(study))
