@@ -14,6 +14,7 @@ from ...core.display import formatting as fmt
 from ...core.display.table import Column, Table
 from ...core.people import CLIENT, THERAPIST
 from ...description.sample import EVERYBODY, Characteristic, characteristics
+from ...study.labels import by_code
 from ...study.select import ScoreName
 from ..context import Context
 from ..wording import table
@@ -45,7 +46,8 @@ def arms_of(context: Context) -> dict[str, Group]:
     if context.arms is None:
         return {EVERYBODY: context.disclosure.everybody}
     arms = context.arms
-    return {str(name): frozenset(arms.index[arms == name]) for name in sorted(set(arms))}
+    order = by_code(context.study, arms)
+    return {str(name): frozenset(arms.index[arms == name]) for name in order}
 
 
 def _heads(context: Context, groups: Mapping[str, Group]) -> list[dict[str, Any]]:
