@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...core.disclosure import OTHERS, SMALLEST_SHOWN, rounded
+from ...core.disclosure import OTHERS, SMALLEST_SHOWN
 from ...core.display import columns as col
 from ...core.display import formatting as fmt
 from ...core.display.table import Column, Table
 from ...core.people import CLIENT, THERAPIST
+from ...core.precision import hiding_step, rounded, unit_of
 from ...description.sample import EVERYBODY, Characteristic, characteristics
 from ...study.labels import by_code
 from ...study.select import ScoreName
@@ -84,11 +85,11 @@ def _mean(context: Context, one: Characteristic, groups: Mapping[str, Group]) ->
         known = frozenset(values.index)
         without[name] = members - known
         told = context.disclosure.shows(known, without[name])
-        enough = len(known) >= SMALLEST_SHOWN or context.disclosure.everything
-        cells[name] = {
-            "mean": float(values.mean()) if enough else np.nan,
-            "sd": float(values.std()) if told else np.nan,
-        }
+        mean = float(values.mean()) if told or len(known) >= SMALLEST_SHOWN else np.nan
+        if not told:  # an exact mean tells of how many it is
+            step = hiding_step(unit_of(values))
+            mean = round(mean / step) * step if mean == mean else mean
+        cells[name] = {"mean": mean, "sd": float(values.std()) if told else np.nan}
     return [_row(f"{_words(context, one)}, M (SD)", cells), *_without(context, without)]
 
 

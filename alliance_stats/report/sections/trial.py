@@ -11,11 +11,12 @@ import pandas as pd
 
 import alliance_stats as al
 
-from ...core.disclosure import SMALLEST_SHOWN, WithheldError, blurred, rounded
+from ...core.disclosure import SMALLEST_SHOWN, WithheldError
 from ...core.display import columns as col
 from ...core.display import formatting as fmt
 from ...core.display.table import Column, Table
 from ...core.drawing import house_style, new_axes
+from ...core.precision import blurred, rounded, stepped, unit_of
 from ...errors import DesignError
 from ...multilevel.summary import DF_NOTES
 from ...study.select import ScoreName
@@ -139,6 +140,9 @@ def comparison_blocks(
     ]  # fmt: skip
 
 
+ENDS_OF = ("estimate", "conf_low", "conf_high")
+
+
 def means_shown(context: Context, found: Any) -> tuple[pd.DataFrame, bool]:
     """Return the means of five clients or more, and whether all numbers of clients may be told."""
     data, shows = found.data, context.disclosure.shows
@@ -154,7 +158,8 @@ def means_shown(context: Context, found: Any) -> tuple[pd.DataFrame, bool]:
             rows.append({**row, "n": float(len(people)) if shows(people) else np.nan})
     for own in arms_of(context).values():
         told &= shows(own & found.analysed)
-    shown = rounded(pd.DataFrame(rows, columns=[*means.columns, "n"]))
+    shown = pd.DataFrame(rows, columns=[*means.columns, "n"])
+    shown = rounded(shown if told else stepped(shown, ENDS_OF, unit_of(data.rows["outcome"])))
     shown["time"] = shown["time"].map(_when(found))
     return shown[["arm", "time", "n", "estimate", "conf_low", "conf_high"]], bool(told)
 
@@ -179,6 +184,7 @@ def differences_shown(found: Any, means: pd.DataFrame, told: bool) -> pd.DataFra
     kept = table[keep].reset_index(drop=True)
     if told:
         return kept
+    kept = stepped(kept, ENDS_OF, unit_of(found.data.rows["outcome"]))
     return blurred(kept).drop(columns=[*sizes.columns, "p_adjusted"])
 
 
