@@ -90,8 +90,9 @@ def lost_blocks(context: Context, draft: Draft) -> list[Block]:
     draft.headline = f"Not measured any more by '{end}': {said}."
     tests = found.tests[found.tests["event"] == "dropout"] if len(found.tests) else found.tests
     hidden = not all(told)  # a p value of few events tells how many
-    test = f"Gray's test: {p_sentence(float(tests['p_value'].iloc[0]))}."
-    test = test if len(tests) and not hidden else ""
+    test = ""
+    if len(tests) and not hidden:
+        test = f"Gray's test: {p_sentence(float(tests['p_value'].iloc[0]))}."
     columns = (
         col.text("occasion", "Last measured at or before"),
         col.percent("incidence", "Lost"),
