@@ -259,6 +259,8 @@ the mean standard error over the true one.
   differ in change. A rule that keeps their change where the data show it cannot see all of it.
 - So `al.compare_arms` takes errors robust to therapists (CR2) over several times, which do not
   depend on seeing it; `errors="model"` has those of the rule alone.
+- Eight therapists, in one arm only, are few: there no way is sure to hold what it promises, the
+  comparison at one time neither.
 - The comparison at one time has no change in it.
 <!-- end of arms -->
 """
