@@ -10,7 +10,8 @@ import pytest
 import alliance_stats as al
 
 HERE = Path(__file__).parents[1] / "reference" / "latent"
-HOLZINGER = json.loads((HERE / "factor_references.json").read_text())["holzinger"]
+REFERENCES = json.loads((HERE / "factor_references.json").read_text())
+HOLZINGER, LEVELS = REFERENCES["holzinger"], REFERENCES["levels"]
 FACTORS = {
     "visual": ["x1", "x2", "x3"],
     "textual": ["x4", "x5", "x6"],
@@ -90,6 +91,49 @@ def test_means_of_factors_are_seen_where_intercepts_are_equal(answers):
     for factor in ("task", "bond"):
         true, name = 0.3, f"{factor}~1@1"
         assert abs(fit.params[name] - true) < 3.5 * fit.bse[name]
+
+
+def test_two_levels_are_those_of_lavaan(answers):
+    fit = al.fit_factor_model(answers.sessions(6), answers.FACTORS, by="client_id")
+    there, indices = LEVELS["fit"], fit.fit_indices()
+    assert fit.llf == pytest.approx(there["logl"], abs=NEAR)
+    chi2 = 2 * (LEVELS["free"] - there["logl"])  # lavaan's own stops short of its maximum
+    assert (fit.chi2, fit.chi2_df) == (pytest.approx(chi2, abs=1e-3), there["df"])
+    assert there["chisq"] < fit.chi2 < there["chisq"] + 0.01
+    for index in ("cfi", "tli", "rmsea", "aic", "bic", "srmr_within", "srmr_between"):
+        assert indices[index] == pytest.approx(there[index], abs=1e-3), index
+    table = fit.tidy().set_index(["term", "level"])
+    for row in LEVELS["loadings"]:
+        if row["se"] > 0:
+            own = table.loc[
+                (f"{row['lhs']}=~{row['rhs']}", ["within", "between"][row["level"] - 1])
+            ]
+            assert own["estimate"] == pytest.approx(row["est"], abs=1e-3)
+            assert own["std_error"] == pytest.approx(row["se"], abs=1e-3)
+    omega = fit.omega().query("factor == 'bond'").set_index("level")
+    for row in LEVELS["omega"]:
+        own = omega.loc[row["lhs"].removeprefix("omega_")]
+        assert own["omega"] == pytest.approx(row["est"], abs=1e-3)
+        assert own["std_error"] == pytest.approx(row["se"], abs=1e-3)
+
+
+def test_two_levels_of_a_study_and_what_cannot_have_two(answers):
+    study = al.simulate_study(n_therapists=20, n_clients=120, seed=3)
+    fit = al.fit_factor_model(study, measure="wai-sr/bond", by="client_id")
+    assert fit.omega()["level"].tolist() == ["within", "between"]
+    assert fit.heading.endswith("wai-sr/bond")
+    first = al.fit_factor_model(study, measure="wai-sr/bond")
+    assert "first session" in first.messages[0]
+    data = answers.sessions(6)
+    fixed = data.assign(i1=data.groupby("client_id")["i1"].transform("first"))
+    for table, more, said in (
+        (fixed, {}, "i1 does not vary within clients"),
+        (data[data["client_id"] < 6], {}, "6 clients"),
+        (data, {"group": "client_id"}, "one group"),
+        (data.drop(columns="client_id"), {}, "must have the column client_id"),
+    ):
+        with pytest.raises(al.AllianceStatsError, match=said):
+            al.fit_factor_model(table, answers.FACTORS, by="client_id", **more)
 
 
 def test_the_picture_is_drawn(fit):

@@ -171,6 +171,7 @@ def estimate(
     errors: str = "normal",
     clusters: Sequence[Array] | None = None,
     without_structure: Sequence[Saturated] | None = None,
+    bounded: bool = True,
 ) -> Estimates:
     """Return the fitted model.
 
@@ -185,9 +186,11 @@ def estimate(
         Of each group, the number of each person's cluster; scores are then summed by cluster.
     without_structure
         The saturated models, where they are known already.
+    bounded
+        Whether the model can have as many parameters as the samples have moments, at most.
     """
     moments = sum(s.p * (s.p + 3) // 2 for s in samples)
-    if len(model.names) > moments:
+    if bounded and len(model.names) > moments:
         raise DesignError(
             f"The model has {len(model.names)} parameters, but the data only {moments} means, "
             "variances and covariances. Use a simpler model, or more waves or items."

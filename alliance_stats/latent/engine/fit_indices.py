@@ -40,7 +40,7 @@ def fit_indices(fit: Estimates) -> pd.Series:
     base_chi2 = base - fit.saturated_deviance
     # several groups: RMSEA of the whole, by the square root of their number (Steiger 1998)
     size = n / len(fit.samples)
-    own = _made_of(chi2, df, base_chi2, base_df, size)
+    own = made_of(chi2, df, base_chi2, base_df, size)
     values = {
         "chi2": chi2,
         "df": df,
@@ -54,12 +54,12 @@ def fit_indices(fit: Estimates) -> pd.Series:
         scaled = chi2 / fit.scaling
         values |= {"chi2_scaled": scaled, "scaling": fit.scaling}
         values["p_value_scaled"] = chi2_upper(scaled, df) if np.isfinite(scaled) else np.nan
-        more = _made_of(scaled, df, base_chi2 / fit.base_scaling, base_df, size)
+        more = made_of(scaled, df, base_chi2 / fit.base_scaling, base_df, size)
         values |= {f"{name}_scaled": more[name] for name in ("cfi", "tli", "rmsea")}
     return pd.Series(values, dtype=float, name="fit")
 
 
-def _made_of(chi2: float, df: int, base_chi2: float, base_df: int, size: float) -> dict[str, float]:
+def made_of(chi2: float, df: int, base_chi2: float, base_df: int, size: float) -> dict[str, float]:
     """Return CFI, TLI, RMSEA and its limits from chi-squares of the model and of independence."""
     if not np.isfinite(chi2) or not np.isfinite(base_chi2):
         return dict.fromkeys(("cfi", "tli", "rmsea", "rmsea_low", "rmsea_high"), np.nan)

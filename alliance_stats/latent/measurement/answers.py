@@ -14,7 +14,7 @@ from ...core.people import refuse_repeats
 from ...errors import DesignError, listing, plural, require_columns
 from ...study.item_table import item_table, items_card
 from ...study.select import is_study, name_of, scale_of
-from .factor_model import checked_factors
+from .checks import checked_factors
 
 USUAL_RATERS = ("client", "therapist")
 BEYOND, AT_END = 0.02, 0.1
@@ -55,7 +55,7 @@ def answers_of(
 ) -> Answers:
     """Return the answers of a study or table under the conditions asked for."""
     if is_study(data):
-        frame, chosen, scored, of = _of_study(data, measure, factors, across, raters)
+        frame, chosen, scored, of = of_study(data, measure, factors, across, raters)
     else:
         frame, chosen, of = checked_table(data, "the data"), checked_factors(factors), ""
         frame = frame.assign(client_id=np.arange(len(frame))) if "client_id" not in frame else frame
@@ -77,7 +77,7 @@ def answers_of(
     return Answers(chosen, tables, across in ("rater", "session"), scored, of, tuple(said))
 
 
-def _of_study(
+def of_study(
     study: Any, measure: str | None, factors: Any, across: str, raters: Sequence[str]
 ) -> tuple[pd.DataFrame, dict[str, list[str]], str, str]:
     """Return long answers of a study (a row a client, session and rater), and their factors."""

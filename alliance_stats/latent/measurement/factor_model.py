@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -14,16 +13,21 @@ from ...core.arguments import checked_choice, checked_table, names, numbers, sha
 from ...errors import DesignError, listing, plural, require_columns
 from ...inference.distributions import half_width
 from ...inference.rows import coefficient_rows
+from ...study.select import is_study
 from ..engine.fit import Estimates, estimate
-from ..engine.patterns import Sample, copies
+from ..engine.patterns import Sample
 from ..result import LatentFit
+from .answers import of_study
+from .checks import checked_factors, refuse_thin, signs
 from .factor_structure import Factors
 from .plots import plot_loadings
+from .two_levels import fit_levels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from ...core.display.page import Block
+    from ...study import Study
 
 EQUAL = ("loadings", "intercepts", "residuals", "means")
 
@@ -37,7 +41,7 @@ class FactorModel(LatentFit):
     table
         ``tidy()``: terms as lavaan writes them (``task=~i1`` a loading, ``i1~1`` an intercept,
         ``i1~~i1`` a variance, ``task~~goal`` a covariance), and ``subgroup``, empty where a
-        parameter is the same in all.
+        parameter is the same in all; of two levels ``level``, within or between clients.
     factors
         Factor → its items.
     subgroups
@@ -52,10 +56,14 @@ class FactorModel(LatentFit):
     confidence: float = 0.95
     messages: tuple[str, ...] = ()
     title: str = "Factor model"
+    score: str = ""
+    levels: bool = False
 
     @property
     def fewest(self) -> int:  # type: ignore[override]
         """How many people the smallest group has."""
+        if self.levels:
+            return self.n_people
         return min(sample.n for sample in self.estimates.samples)
 
     def glance(self) -> pd.DataFrame:
@@ -76,55 +84,85 @@ class FactorModel(LatentFit):
         Returns
         -------
         DataFrame
-            As `tidy`, with ``subgroup``; standard errors by the delta method.
+            As `tidy`, with ``subgroup`` (or ``level``); standard errors by the delta method.
         """
         parts = []
+        order = self._items
+        at = [
+            (order.index(item), f)
+            for f, items in enumerate(self.factors.values())
+            for item in items
+        ]
+        rows, columns = (np.array(one) for one in zip(*at, strict=True))
+        terms = [f"{factor}=~{item}" for factor, items in self.factors.items() for item in items]
         for g, name in enumerate(self.subgroups):
-            structure = self.estimates.model.structures[g]
-            at = [
-                (structure.observed.index(item), list(structure.latent).index(factor))
-                for factor, items in self.factors.items()
-                for item in items
-            ]
-            rows, columns = (np.array(one) for one in zip(*at, strict=True))
 
-            def loadings(theta: Any, g: int = g, rows: Any = rows, columns: Any = columns) -> Any:
-                m = self.estimates.model.structures[g].moments(
-                    self.estimates.model.values(theta, g)
-                )
-                spread = np.sqrt(np.diag(m.omega))[columns] / np.sqrt(np.diag(m.sigma))[rows]
-                return m.matrices["loading"][rows, columns] * spread
+            def loadings(theta: Any, g: int = g) -> Any:
+                L, phi, sigma = self._parts(g, theta)
+                return L[rows, columns] * _root(phi)[columns] / _root(np.diag(sigma))[rows]
 
             value, covariance = self.estimates.delta(loadings)
-            terms = [
-                f"{factor}=~{item}" for factor, items in self.factors.items() for item in items
-            ]
             error = np.sqrt(np.maximum(np.diag(covariance), 0.0))
             table = coefficient_rows(terms, value, error, confidence=self.confidence)
-            parts.append(table.assign(subgroup=name))
+            parts.append(table.assign(**{self._by: name}))
         return pd.concat(parts, ignore_index=True)
+
+    @property
+    def _by(self) -> str:
+        return "level" if self.levels else "subgroup"
+
+    @property
+    def _items(self) -> list[str]:
+        return list(dict.fromkeys(item for items in self.factors.values() for item in items))
+
+    def _parts(self, g: int, theta: Any) -> tuple[Any, Any, Any]:
+        """Return loadings, variances of factors and covariances of items of a group or level."""
+        model, between = self.estimates.model, self.levels and g == 1
+        k = g if not between else len(model.structures) - 1
+        m = model.structures[k].moments(model.values(theta, k))
+        latent = {name: i for i, name in enumerate(m.structure.latent)}
+        behind = " (between)" if between else ""
+        columns = [latent[f"{factor}{behind}"] for factor in self.factors]
+        if between:
+            rows = [latent[f"{item}{behind}"] for item in self._items]
+            loading, sigma = m.matrices["path"], m.omega
+        else:
+            rows = [m.structure.observed.index(item) for item in self._items]
+            loading, sigma = m.matrices["loading"], m.sigma
+        return (
+            loading[np.ix_(rows, columns)],
+            np.diag(m.omega)[columns],
+            sigma[np.ix_(rows, rows)],
+        )
 
     def omega(self) -> pd.DataFrame:
         """Return how reliable the sum (or mean) of each factor's items is.
 
         Omega: the share of the sum's variance that comes from the factor (McDonald 1999); standard
-        error by the delta method, interval on the logit scale (Raykov & Marcoulides 2011).
+        error by the delta method, interval on the logit scale (Raykov & Marcoulides 2011). Of two
+        levels one each (Geldhof, Preacher & Zyphur 2014, doi 10.1037/a0032138): within, of a
+        session's deviation from the client's level; between, of the levels themselves.
 
         Returns
         -------
         DataFrame
-            A row a factor and group: ``factor, subgroup, n_items, omega, std_error, conf_low,
-            conf_high``.
+            A row a factor and group (or ``level``): ``factor, subgroup, n_items, omega, std_error,
+            conf_low, conf_high``.
         """
-        rows = []
+        rows, order = [], self._items
         for g, name in enumerate(self.subgroups):
-            for factor, items in self.factors.items():
-                share_of = partial(_share_of_factor, self.estimates, g, factor, items)
+            for f, (factor, items) in enumerate(self.factors.items()):
+                own = [order.index(item) for item in items]
+
+                def share_of(theta: Any, g: int = g, f: int = f, own: Any = own) -> Any:
+                    L, phi, sigma = self._parts(g, theta)
+                    return L[own, f].sum() ** 2 * phi[f] / sigma[np.ix_(own, own)].sum()
+
                 value, covariance = self.estimates.delta(share_of)
                 omega, error = float(value[0]), float(np.sqrt(covariance[0, 0]))
                 low, high = _limits(omega, error, self.confidence)
                 rows.append(
-                    {"factor": factor, "subgroup": name, "n_items": len(items), "omega": omega,
+                    {"factor": factor, self._by: name, "n_items": len(items), "omega": omega,
                      "std_error": error, "conf_low": low, "conf_high": high}
                 )  # fmt: skip
         return pd.DataFrame(rows)
@@ -134,13 +172,9 @@ class FactorModel(LatentFit):
         return plot_loadings(self, ax)
 
 
-def _share_of_factor(fit: Estimates, g: int, factor: str, items: list[str], theta: Any) -> Any:
-    structure = fit.model.structures[g]
-    m = structure.moments(fit.model.values(theta, g))
-    rows = [structure.observed.index(item) for item in items]
-    f = list(structure.latent).index(factor)
-    true = m.matrices["loading"][rows, f].sum() ** 2 * m.omega[f, f]
-    return true / m.sigma[np.ix_(rows, rows)].sum()
+def _root(variance: Any) -> Any:
+    """Return standard deviations; NaN where a variance is estimated below zero."""
+    return np.sqrt(np.where(variance.real > 0, variance, np.nan))
 
 
 def _limits(omega: float, error: float, confidence: float) -> tuple[float, float]:
@@ -155,9 +189,11 @@ def _limits(omega: float, error: float, confidence: float) -> tuple[float, float
 
 
 def fit_factor_model(
-    data: pd.DataFrame,
-    factors: Mapping[str, Sequence[str]],
+    data: Study | pd.DataFrame,
+    factors: Mapping[str, Sequence[str]] | None = None,
     *,
+    measure: str | None = None,
+    by: str | None = None,
     group: str | None = None,
     equal: Sequence[str] = (),
     missing: Literal["fiml", "listwise"] = "fiml",
@@ -170,10 +206,17 @@ def fit_factor_model(
     Parameters
     ----------
     data
-        A row a person, a column an item (of one form each; several sessions of a client are no
-        independent rows).
+        A `Study` with items; or a table with a row a person and a column an item (of one form
+        each; several sessions of a client are no independent rows, but see `by`).
     factors
-        ``{"task": ["i1", "i2", "i3"], ...}``.
+        ``{"task": ["i1", "i2", "i3"], ...}``; of a study, numbers of items, else its subscales.
+    measure
+        Of a study: ``"wai-sr"``, ``"wai-sr/bond/therapist"``. Without `by` the first session of
+        each client counts.
+    by
+        A column of clients who have several rows: two levels are modelled, what varies within
+        clients from session to session and what lasts, each with factors and loadings of its own.
+        Rows that lack an answer are left out there.
     group
         A column of groups that are fitted together.
     equal
@@ -202,8 +245,8 @@ def fit_factor_model(
     Notes
     -----
     Maximum likelihood of continuous, normal answers; five answers or more come near to that
-    (Rhemtulla, Brosseau-Liard & Savalei 2012, doi 10.1037/a0029315), with ``errors="robust"``.
-    Compared with lavaan in ``tests/reference/latent``.
+    (Rhemtulla, Brosseau-Liard & Savalei 2012, doi 10.1037/a0029315), with ``errors="robust"``
+    (of two levels by client). Compared with lavaan in ``tests/reference/latent``.
 
     Examples
     --------
@@ -223,23 +266,31 @@ def fit_factor_model(
     checked_choice("errors", errors, ("normal", "robust"))
     checked_choice("identify", identify, ("marker", "variance"))
     held = frozenset(checked_choice("equal", one, EQUAL) for one in names(equal, "equal"))
-    table, chosen = checked_table(data, "the data"), checked_factors(factors)
+    table, chosen, of_score, said = _answers(data, factors, measure, by)
     items = list(dict.fromkeys(item for own in chosen.values() for item in own))
-    require_columns(table.columns, [*items, *([] if group is None else [group])], what="the data")
-    said: list[str] = []
+    extra = [one for one in (group, by) if one is not None]
+    require_columns(table.columns, [*items, *extra], what="the data")
+    if by is not None and (group is not None or held or identify == "variance"):
+        raise DesignError(
+            "by= fits two levels of one group with markers; leave out group=, equal=, identify=."
+        )
     values = pd.DataFrame(
         {item: numbers(table, item, "the data") for item in items}, index=table.index
     )
-    keep = values.notna().all(axis=1) if missing == "listwise" else values.notna().any(axis=1)
-    if group is not None:
-        keep &= table[group].notna()
+    listwise = missing == "listwise" or by is not None
+    keep = values.notna().all(axis=1) if listwise else values.notna().any(axis=1)
+    keep &= table[extra].notna().all(axis=1)
     if not keep.all():
-        why = "an answer" if missing == "listwise" else "every answer"
+        why = "an answer" if listwise else "every answer"
         why += "" if group is None else " or the group"
+        why += "" if by is None else f" or '{by}'"
         said.append(f"{plural(int((~keep).sum()), 'row')} lack {why} and are left out.")
     values = values[keep]
     if values.empty:
         raise DesignError(f"No row of the data holds answers to {listing(items)}.")
+    more = {"confidence": share(confidence), "score": of_score}
+    if by is not None:
+        return _of_levels(values, table.loc[keep, by], chosen, errors, said, more)
     of = pd.Series("", index=values.index) if group is None else table.loc[keep, group]
     samples = {str(name): values[of == name] for name in sorted(of.unique(), key=str)}
     refuse_thin(samples, len(items))
@@ -256,60 +307,53 @@ def fit_factor_model(
         shape.model(), [Sample.of(own.to_numpy()) for own in samples.values()], errors=errors
     )
     return FactorModel(
-        table=_table(fitted, list(samples), confidence=share(confidence)),
+        table=_table(fitted, list(samples), confidence=more["confidence"]),
         factors=chosen,
         subgroups=tuple(samples),
         n_people=len(values),
         estimates=fitted,
-        confidence=confidence,
         messages=(*said, *fitted.messages),
+        **more,
     )
 
 
-def checked_factors(factors: Any) -> dict[str, list[str]]:
-    """Return factors with their items, or say what is wrong with them."""
-    if not isinstance(factors, Mapping) or not factors:
-        raise DesignError("factors must be such as {'task': ['i1', 'i2', 'i3']}.")
-    chosen = {str(name): names(items, f"factors['{name}']") for name, items in factors.items()}
-    for name, items in chosen.items():
-        if len(items) < 2:
-            raise DesignError(
-                f"The factor '{name}' has {len(items)} item; what an item measures shows only in "
-                "what it shares with others, so a factor needs two or more, three where it stands "
-                "alone."
-            )
-    return chosen
+def _answers(
+    data: Any, factors: Any, measure: str | None, by: str | None
+) -> tuple[pd.DataFrame, dict[str, list[str]], str, list[str]]:
+    """Return answers, factors, the score they are of, and what was left out of them."""
+    if not is_study(data):
+        return checked_table(data, "the data"), checked_factors(factors), "", []
+    frame, chosen, _, score = of_study(data, measure, factors, "", ())
+    if by is not None:
+        return frame, chosen, score, []
+    first = frame.groupby("client_id")["session"].transform("min")
+    said = ["The first session of each client counts; by='client_id' takes all."]
+    return frame[frame["session"] == first], chosen, score, said
 
 
-def signs(factors: Mapping[str, Sequence[str]], values: pd.DataFrame) -> dict[str, float]:
-    """Return -1 for items that go against the first of their factor."""
-    return {
-        item: -1.0 if values[item].corr(values[items[0]]) < 0 else 1.0
-        for items in factors.values()
-        for item in items
-    }
-
-
-def refuse_thin(samples: Mapping[str, pd.DataFrame], n_variables: int) -> None:
-    """Refuse groups with too few people, and items that nobody or everybody answers alike."""
-    for name, own in samples.items():
-        of = f"The group '{name}' has" if name else "There are"
-        if len(own) <= n_variables:
-            raise DesignError(
-                f"{of} {plural(len(own), 'row')} with answers; {n_variables} items need more rows "
-                "than items. Leave it out, join groups, or use fewer items."
-            )
-        flat = own.columns[~(own.std() > 1e-9 * own.abs().max())]
-        if len(flat):
-            where = f" in the group '{name}'" if name else ""
-            raise DesignError(
-                f"{listing(flat)} does not vary{where} (or nobody answered), so nothing can go "
-                "with it; leave it out."
-            )
-        twins = copies(own.to_numpy(dtype=float))
-        if twins is not None:
-            one, other = (own.columns[i] for i in twins)
-            raise DesignError(f"{one} and {other} move exactly together; is one a copy?")
+def _of_levels(
+    values: pd.DataFrame,
+    clients: pd.Series,
+    chosen: dict[str, list[str]],
+    errors: str,
+    said: list[str],
+    more: dict[str, Any],
+) -> FactorModel:
+    """Return the model of two levels, within and between clients."""
+    fitted = fit_levels(values, clients, chosen, errors)
+    levels = ["within", "between"]
+    table = _table(fitted, levels, confidence=more["confidence"])
+    return FactorModel(
+        table=table.rename(columns={"subgroup": "level"}),
+        factors=chosen,
+        subgroups=tuple(levels),
+        n_people=clients.nunique(),
+        estimates=fitted,
+        messages=(*said, *fitted.messages),
+        title="Factor model within and between clients",
+        levels=True,
+        **more,
+    )
 
 
 def _table(fit: Estimates, subgroups: list[str], confidence: float) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from ..engine.fit import Estimates, difference, estimate
 from ..engine.patterns import Sample
 from ..engine.saturated import saturated
 from .answers import USUAL_RATERS, Answers, answers_of
-from .factor_model import refuse_thin, signs
+from .checks import refuse_thin, signs
 from .factor_structure import Factors
 from .in_points import in_points
 from .plots import plot_shifts

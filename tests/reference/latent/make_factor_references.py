@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 import pandas as pd
-from answers import FACTORS, dyads, groups
+from answers import FACTORS, dyads, groups, sessions
 from make_references import HERE, plain, syntax
 
 from alliance_stats.latent.measurement.answers import answers_of
@@ -85,6 +85,14 @@ def steps_of(data, across: str, *, robust: bool = False) -> dict:
     return found
 
 
+def levels() -> dict:
+    """Return lavaan's model of two levels."""
+    with tempfile.TemporaryDirectory() as folder:
+        sessions(6).to_csv(Path(folder) / "levels.csv", index=False)
+        subprocess.run(["Rscript", str(HERE / "levels.R"), folder], check=True)
+        return json.loads((Path(folder) / "levels.json").read_text())
+
+
 def main() -> None:
     """Write the file."""
     with tempfile.TemporaryDirectory() as folder:
@@ -92,6 +100,7 @@ def main() -> None:
         holzinger = json.loads((Path(folder) / "holzinger.json").read_text())
     found = {
         "holzinger": holzinger,
+        "levels": levels(),
         "groups": steps_of(groups(1, missing=0.08), "clinic"),
         "groups robust": steps_of(groups(2), "clinic", robust=True),
         "dyads": steps_of(dyads(3), "rater"),

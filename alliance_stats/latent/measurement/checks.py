@@ -1,0 +1,58 @@
+"""What is asked of items and factors before a model is fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from ...core.arguments import names
+from ...errors import DesignError, listing, plural
+from ..engine.patterns import copies
+
+
+def checked_factors(factors: Any) -> dict[str, list[str]]:
+    """Return factors with their items, or say what is wrong with them."""
+    if not isinstance(factors, Mapping) or not factors:
+        raise DesignError("factors must be such as {'task': ['i1', 'i2', 'i3']}.")
+    chosen = {str(name): names(items, f"factors['{name}']") for name, items in factors.items()}
+    for name, items in chosen.items():
+        if len(items) < 2:
+            raise DesignError(
+                f"The factor '{name}' has {len(items)} item; what an item measures shows only in "
+                "what it shares with others, so a factor needs two or more, three where it stands "
+                "alone."
+            )
+    return chosen
+
+
+def signs(factors: Mapping[str, Sequence[str]], values: pd.DataFrame) -> dict[str, float]:
+    """Return -1 for items that go against the first of their factor."""
+    return {
+        item: -1.0 if values[item].corr(values[items[0]]) < 0 else 1.0
+        for items in factors.values()
+        for item in items
+    }
+
+
+def refuse_thin(samples: Mapping[str, pd.DataFrame], n_variables: int) -> None:
+    """Refuse groups with too few people, and items that nobody or everybody answers alike."""
+    for name, own in samples.items():
+        of = f"The group '{name}' has" if name else "There are"
+        if len(own) <= n_variables:
+            raise DesignError(
+                f"{of} {plural(len(own), 'row')} with answers; {n_variables} items need more rows "
+                "than items. Leave it out, join groups, or use fewer items."
+            )
+        flat = own.columns[~(own.std() > 1e-9 * own.abs().max())]
+        if len(flat):
+            where = f" in the group '{name}'" if name else ""
+            raise DesignError(
+                f"{listing(flat)} does not vary{where} (or nobody answered), so nothing can go "
+                "with it; leave it out."
+            )
+        twins = copies(own.to_numpy(dtype=float))
+        if twins is not None:
+            one, other = (own.columns[i] for i in twins)
+            raise DesignError(f"{one} and {other} move exactly together; is one a copy?")
