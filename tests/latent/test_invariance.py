@@ -90,6 +90,39 @@ def test_a_loading_that_differs_is_found_and_its_intercept_freed_with_it(answers
     assert abs(row["estimate"] - true) < 3.5 * row["std_error"]
 
 
+def test_the_verdict_says_how_far_and_what_it_comes_to(answers):
+    shifted = al.measurement_invariance(
+        answers.dyads(7, n=600, shift=PLANTED), factors=answers.FACTORS
+    )
+    alike, differ, points = shifted.verdict()
+    assert alike == (
+        "Client and therapist use the items alike in their loadings (metric invariance): what goes "
+        "with the factor may be compared, means may not."
+    )
+    assert differ.startswith("The intercepts differ, of i3: chi2(6) = ")
+    row = shifted.in_points.set_index("item").loc["scale"]
+    assert f"of the mean gap of {row['gap']:.2f} points".replace("-", "−") in points
+    for said in (alike, differ, points):
+        assert said in shifted.text()
+        assert said in shifted.summary().replace("\n", " ")
+    same = of(answers, "dyads").verdict()
+    assert len(same) == 1
+    assert "(strict invariance): means may be compared" in same[0]
+
+
+def test_forms_are_tested_for_it_and_the_gap_knows():
+    study = al.simulate_study(n_therapists=20, n_clients=120, seed=5)
+    forms = al.check_parallel_forms(study, measure="wai-sr/bond", replicates=5)
+    own = al.measurement_invariance(study, measure="wai-sr/bond")
+    pd.testing.assert_frame_equal(forms.invariance.steps, own.steps)
+    assert forms.glance()["holds"].tolist() == [own.holds]
+    assert own.verdict()[-1] in forms.summary().replace("\n", " ")
+    few = al.simulate_study(n_therapists=4, n_clients=14, seed=5)
+    thin = al.check_parallel_forms(few, measure="wai-sr", replicates=5)
+    assert thin.invariance is None
+    assert any("could not be tested" in message for message in thin.messages)
+
+
 def test_forms_that_measure_the_same_add_nothing(answers):
     found = of(answers, "dyads")
     assert found.holds == "strict"

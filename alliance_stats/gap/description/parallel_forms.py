@@ -13,6 +13,7 @@ from ...core.display.page import MEANINGS
 from ...errors import DesignError
 from ...inference.cluster_bootstrap import percentiles
 from ...inference.rows import glance_row, tidy_rows
+from ...latent import MeasurementInvariance, measurement_invariance
 from ...study import Study
 from ...study.select import ScoreName, name_of
 from .. import checks
@@ -40,6 +41,8 @@ class ParallelForms(AboutDyads):
         A row an item: ``item, client, therapist, gap, r_within, r_between``.
     known
         What is known of the forms' invariance.
+    invariance
+        What `measurement_invariance` says of these data; None where they are too few for it.
     """
 
     table: pd.DataFrame
@@ -47,18 +50,21 @@ class ParallelForms(AboutDyads):
     known: str
     n_dyads: int
     n_sessions: int
+    invariance: MeasurementInvariance | None = None
     messages: tuple[str, ...] = ()
     title: str = "Do both forms measure the same?"
     score: str = ""
 
     def glance(self) -> pd.DataFrame:
-        """Return numbers of dyads, sessions and items in one row."""
-        return glance_row(self, "n_dyads", "n_sessions", n_items=len(self.items))
+        """Return numbers of dyads, sessions and items, and how far invariance holds, in one row."""
+        holds = {} if self.invariance is None else {"holds": self.invariance.holds}
+        return glance_row(self, "n_dyads", "n_sessions", n_items=len(self.items), **holds)
 
     def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
-        """Return the table, what its terms mean, and what is known."""
+        """Return the table, what its terms mean, whether items are used alike, what is known."""
         meaning = self._table(explained("parallel_forms"), labels, MEANINGS)
-        return [*super().shown(labels), meaning, self.known]
+        tested = [] if self.invariance is None else self.invariance.shown(labels)[:2]
+        return [*super().shown(labels), meaning, *tested, self.known]
 
 
 def check_parallel_forms(
@@ -74,7 +80,8 @@ def check_parallel_forms(
 
     A gap between two scores is a gap between two persons only where the forms run parallel. With
     items, reliabilities are found at each level: of differences between dyads, and of movements
-    from session to session, which is what correlations within dyads rest on.
+    from session to session, which is what correlations within dyads rest on. Whether both use the
+    items alike is asked of one session of each dyad (`measurement_invariance`).
 
     Parameters
     ----------
@@ -144,15 +151,29 @@ def check_parallel_forms(
     ]
     of = wording("parallel_forms_known").items()
     known = next(text for name, text in of if measure.startswith(name))
+    invariance = _invariance(study, score, messages)
     return ParallelForms(
         table=pd.concat(rows, ignore_index=True),
         items=_items(sums),
         known=known,
         n_dyads=len(sums.n),
         n_sessions=sums.n_sessions,
+        invariance=invariance,
         messages=tuple(messages),
         score=score,
     )
+
+
+def _invariance(
+    study: Study, score: ScoreName, messages: list[str]
+) -> MeasurementInvariance | None:
+    """Return whether both use the items alike; of a total score, with its subscales as factors."""
+    parts = [str(score.measure)] + ([] if score.scale == "total" else [str(score.scale)])
+    try:
+        return measurement_invariance(study, measure="/".join(parts))
+    except DesignError as error:
+        messages.append(f"Whether both use the items alike could not be tested. {error}")
+        return None
 
 
 def _row(

@@ -21,6 +21,7 @@ from .checks import refuse_thin, signs
 from .factor_structure import Factors
 from .in_points import in_points
 from .plots import plot_shifts
+from .verdict import verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,8 +83,8 @@ class MeasurementInvariance(Result):
     def holds(self) -> str:
         """The last step that holds; empty where not even the form does."""
         held = ""
-        for step, verdict in self.steps[["step", "verdict"]].itertuples(index=False):
-            if verdict == NOT:
+        for step, said in self.steps[["step", "verdict"]].itertuples(index=False):
+            if said == NOT:
                 break
             held = step
         return held
@@ -110,9 +111,21 @@ class MeasurementInvariance(Result):
         )
 
     def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
-        """Return the steps, the items of those that did not hold, and what they add in points."""
+        """Return the verdict, the steps, the items of those that failed, and what they add."""
         tables = [self.steps, self.items, self.in_points]
-        return [self._table(one, labels) for one in tables if not one.empty]
+        return [
+            " ".join(self.verdict()),
+            *(self._table(one, labels) for one in tables if not one.empty),
+        ]
+
+    def verdict(self) -> list[str]:
+        """Return what the steps say of comparing means, and what it comes to in points."""
+        return verdict(self)
+
+    def text(self, labels: Mapping[str, str] | None = None) -> str:
+        """Return the verdict, the items' parts and what was done, in sentences."""
+        heading, *rest = super().text(labels).splitlines()
+        return "\n".join([heading, *self.verdict(), *rest])
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw each item's mean gap, and what of it comes from how the item is used."""

@@ -22,7 +22,7 @@ DYADS = "dyads have a session that both rated"
 """Of whom there must be five, before anything is said of their gap."""
 
 FORM_TERMS, TRUTH_TERMS = map(gap_labels, ("parallel_forms", "truth_and_bias"))
-TARGET_WORDS = labels("forecasts")
+TARGET_WORDS, STEP_WORDS = labels("forecasts"), labels("invariance")
 
 
 def form_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
@@ -43,7 +43,29 @@ def form_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
         col.number("estimate", "Estimate", bounded=True),
         col.interval(bounded=True),
     )
-    return [table("gap-forms", frame, columns, score=score.title, known=found.known)]
+    blocks: list[Block] = [table("gap-forms", frame, columns, score=score.title, known=found.known)]
+    return blocks if found.invariance is None else blocks + _same_use(found.invariance, score)
+
+
+def _same_use(found: al.MeasurementInvariance, score: Score) -> list[Block]:
+    """Return whether both use the items alike, and what that adds to the gap in points.
+
+    It takes more dyads than both have items, so that nobody stands out of it; how many is not said.
+    """
+    frame = found.steps.assign(label=found.steps["step"].map(STEP_WORDS))
+    columns = (
+        col.text("label", "Held equal"),
+        col.number("chi2", "χ²"),
+        col.number("df", "df", 0),
+        col.number("cfi", "CFI", 3, bounded=True),
+        col.number("rmsea", "RMSEA", 3, bounded=True),
+        col.number("delta_chi2", "Δχ²"),
+        col.number("delta_df", "Δdf", 0),
+        col.p_value(),
+        col.text("verdict", "Verdict"),
+    )
+    said = Paragraph(" ".join(found.verdict()))
+    return [said, table("gap-invariance", frame, columns, score=score.title)]
 
 
 def truth_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
