@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -53,10 +53,18 @@ def _both_halves(lower: Array) -> Array:
 
 def by_moments(sample: Sample, mu: Array, sigma: Array) -> tuple[float, Array, Array]:
     """Return the deviance of a sample with its gradients by Sigma and mu."""
-    G, g, total = np.zeros_like(sigma), np.zeros_like(mu), 0.0
-    for part in parts(sample, mu, sigma):
+    return _summed(parts(sample, mu, sigma), len(mu))
+
+
+def _summed(of: Iterable[Part], p: int) -> tuple[float, Array, Array]:
+    """Return the deviance of patterns with its gradients by Sigma and mu."""
+    G, g, total = np.zeros((p, p)), np.zeros(p), 0.0
+    for part in of:
         o, n = part.pattern.observed, part.pattern.n
-        G[np.ix_(o, o)] += n * (part.W - part.WTW)
+        if len(o) == p:
+            G += n * (part.W - part.WTW)
+        else:
+            G[o[:, None], o] += n * (part.W - part.WTW)
         g[o] -= 2.0 * n * (part.W @ part.d)
         total += part.deviance
     return total, G, g
@@ -85,14 +93,26 @@ class Likelihood:
 
     def __init__(self, model: Model, samples: Sequence[Sample]) -> None:
         self.model, self.samples = model, samples
+        self._last: tuple[bytes, list[tuple[Moments, list[Part]]]] | None = None
+
+    def _at(self, theta: Array) -> list[tuple[Moments, list[Part]]]:
+        """Return moments and patterns of each group; those of the last point are remembered."""
+        key = theta.tobytes()
+        if self._last is None or self._last[0] != key:
+            implied = self.model.moments(theta)
+            found = [
+                (m, list(parts(sample, m.mu, m.sigma)))
+                for m, sample in zip(implied, self.samples, strict=True)
+            ]
+            self._last = key, found
+        return self._last[1]
 
     def deviance(self, theta: Array) -> tuple[float, Array]:
         """Return the deviance and its gradient; infinite where Sigma is not positive definite."""
         total, gradient = 0.0, np.zeros(len(theta))
         try:
-            implied = self.model.moments(theta)
-            for sample, m, C in zip(self.samples, implied, self.model.combine, strict=True):
-                own, G, g = by_moments(sample, m.mu, m.sigma)
+            for (m, found), C in zip(self._at(theta), self.model.combine, strict=True):
+                own, G, g = _summed(found, len(m.mu))
                 total += own
                 gradient += C.T @ m.gradient(G, g)
         except np.linalg.LinAlgError:
@@ -102,11 +122,9 @@ class Likelihood:
     def information(self, theta: Array) -> Array:
         """Return the expected second derivatives of the deviance (positive where identified)."""
         H = np.zeros((len(theta), len(theta)))
-        for sample, m, C in zip(
-            self.samples, self.model.moments(theta), self.model.combine, strict=True
-        ):
+        for (m, found), C in zip(self._at(theta), self.model.combine, strict=True):
             of_cells = np.zeros((len(m.u), len(m.u)))
-            for part in parts(sample, m.mu, m.sigma):
+            for part in found:
                 X = m.X[part.pattern.observed]
                 K = X.T @ part.W @ X
                 _curvature(m, X, K, K).add_to(of_cells, part.pattern.n)
@@ -116,29 +134,24 @@ class Likelihood:
     def hessian(self, theta: Array) -> Array:
         """Return the second derivatives of the deviance as observed."""
         H = np.zeros((len(theta), len(theta)))
-        for sample, m, C in zip(
-            self.samples, self.model.moments(theta), self.model.combine, strict=True
-        ):
+        for (m, found), C in zip(self._at(theta), self.model.combine, strict=True):
             of_cells = np.zeros((len(m.u), len(m.u)))
-            G, g = np.zeros_like(m.sigma), np.zeros_like(m.mu)
-            for part in parts(sample, m.mu, m.sigma):
-                o, n = part.pattern.observed, part.pattern.n
-                X = m.X[o]
+            _, G, g = _summed(found, len(m.mu))
+            for part in found:
+                X = m.X[part.pattern.observed]
                 K = X.T @ part.W @ X
                 M = 2.0 * X.T @ part.WTW @ X - K
-                Wd = part.W @ part.d
-                _curvature(m, X, K, M, X.T @ Wd).add_to(of_cells, n)
-                G[np.ix_(o, o)] += n * (part.W - part.WTW)
-                g[o] -= 2.0 * n * Wd
+                y = X.T @ (part.W @ part.d)
+                _curvature(m, X, K, M, y).add_to(of_cells, part.pattern.n)
             H += C.T @ (of_cells + m.bending(G, g)) @ C
         return (H + H.T) / 2.0
 
     def scores(self, theta: Array, group: int) -> Array:
         """Return each person's gradient of the log-likelihood, a row a person of the group."""
         sample, C = self.samples[group], self.model.combine[group]
-        m = self.model.moments(theta)[group]
+        m, found = self._at(theta)[group]
         out = np.zeros((sample.n, len(m.u)))
-        for part in parts(sample, m.mu, m.sigma):
+        for part in found:
             o, rows = part.pattern.observed, part.pattern.rows
             X = m.X[o]
             z = (sample.values[np.ix_(rows, o)] - m.mu[o]) @ part.W @ X

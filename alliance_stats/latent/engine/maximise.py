@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import lapack
 
 from .likelihood import Likelihood
 
@@ -15,6 +16,8 @@ NEAR = 0.5
 DONE = 1e-10
 """Expected gain below which the maximum is reached."""
 STEPS = 200
+SOUND = 1e-3
+"""Second derivatives whose factor has a smaller diagonal are taken apart by eigenvalues."""
 
 
 class Maximum(NamedTuple):
@@ -53,10 +56,15 @@ def _direction(H: Array, gradient: Array) -> tuple[Array, float, bool]:
     """Return the step, its expected gain, and whether the second derivatives are positive."""
     scale = np.sqrt(np.abs(np.diag(H)))
     scale[scale == 0] = 1.0
-    values, vectors = np.linalg.eigh(H / np.outer(scale, scale))
-    positive = bool(values[0] > 0)
-    within = vectors.T @ (gradient / scale)
-    step = -(vectors @ (within / np.maximum(np.abs(values), 1e-8))) / scale
+    scaled = H / np.outer(scale, scale)
+    L, failed = lapack.dpotrf(scaled, lower=1)
+    positive = not failed
+    if positive and np.diag(L).min() > SOUND:
+        step = -lapack.dpotrs(L, gradient / scale, lower=1)[0] / scale
+    else:
+        values, vectors = np.linalg.eigh(scaled)
+        within = vectors.T @ (gradient / scale)
+        step = -(vectors @ (within / np.maximum(np.abs(values), 1e-8))) / scale
     return step, float(-gradient @ step / 2.0), positive
 
 

@@ -156,6 +156,19 @@ class Structure:
             [self.place(c)[1] if c.matrix in carries else -1 for c in self.free], dtype=int
         )
 
+    def _of(self, *kinds: str) -> tuple[Array, Array, Array]:
+        """Return which free cells are of these matrices, with their rows and columns."""
+        own = [i for i, cell in enumerate(self.free) if cell.matrix in kinds]
+        at = [self.place(self.free[i]) for i in own]
+        ends = ([place[k] for place in at] for k in (0, -1))
+        row, column = (np.array(one, dtype=int) for one in ends)
+        return np.array(own, dtype=int), row, column
+
+    @cached_property
+    def _carriers(self) -> tuple[Array, Array, Array]:
+        """The cells that carry a latent to something, with their rows and columns."""
+        return self._of("loading", "path")
+
     @cached_property
     def _moves_mean(self) -> Array:
         return np.array([float(c.matrix in ("intercept", "mean")) for c in self.free])
@@ -200,16 +213,14 @@ class Moments:
     def _turns(self) -> tuple[Array, Array]:
         m = len(self.structure.latent)
         r, s = (np.zeros((len(self.u), self.X.shape[1])) for _ in range(2))
-        for j, cell in enumerate(self.structure.free):
-            place = self.structure.place(cell)
-            a, b = place[0], place[-1]
-            if cell.matrix in ("loading", "path"):
-                r[j, :m], r[j, m : 2 * m] = self.A[b], self.omega[b]
-            if cell.matrix == "path":
-                s[j, m : 2 * m] = self.A[:, a]
-            if cell.matrix == "covariance":
-                r[j, m : 2 * m] = self.half[j] * self.A[:, b]
-                s[j, m : 2 * m] = self.half[j] * self.A[:, a]
+        carry, row, column = self.structure._carriers
+        r[carry, :m], r[carry, m : 2 * m] = self.A[column], self.omega[column]
+        path, row, column = self.structure._of("path")
+        s[path, m : 2 * m] = self.A[:, row].T
+        free, row, column = self.structure._of("covariance")
+        half = self.half[free, None]
+        r[free, m : 2 * m] = half * self.A[:, column].T
+        s[free, m : 2 * m] = half * self.A[:, row].T
         return r, s
 
     @cached_property
@@ -217,11 +228,11 @@ class Moments:
         """How the latent level behind each cell (column) moves with each cell (row)."""
         carried = self.structure._level
         out = np.zeros((len(self.u), len(self.u)))
-        for j, cell in enumerate(self.structure.free):
-            if cell.matrix in ("path", "mean"):
-                place = self.structure.place(cell)
-                by = self.level[place[1]] if cell.matrix == "path" else 1.0
-                out[j] = np.where(carried >= 0, self.A[carried, place[0]] * by, 0.0)
+        behind = np.flatnonzero(carried >= 0)
+        for kind in ("path", "mean"):
+            own, row, column = self.structure._of(kind)
+            by = self.level[column] if kind == "path" else np.ones(len(own))
+            out[np.ix_(own, behind)] = self.A[np.ix_(carried[behind], row)].T * by[:, None]
         return out
 
 
