@@ -62,6 +62,23 @@ def test_change(place, tmp_path):
     assert "shrunken" in text
 
 
+def test_who_leads(place, tmp_path):
+    text = page("who-leads", place, tmp_path, group="condition", waves=[1, 2, 3, 4])
+    assert "Lagged effects the same at every session: chi2(" in text
+    assert "Lagged effects the same in all groups: chi2(" in text
+    assert "nothing lasting" in text
+    assert "not to be had from these data. " not in text
+
+
+def test_same_measure(tmp_path):
+    made = al.simulate_study(n_therapists=20, n_clients=120, seed=5)
+    made.save(tmp_path / "clinic")
+    text = page("same-measure", tmp_path / "clinic", tmp_path, measure="wai-sr/bond")
+    assert "use the items alike" in text
+    assert text.count("between") >= 2
+    assert "not to be had from these data. " not in text
+
+
 def test_replication_shows_every_verdict(tmp_path):
     text = page("replication", "demo-trial", tmp_path)
     assert "3.84 ≠ 3.482" in text
@@ -85,6 +102,8 @@ LACKING = {
     "rupture-repair": ("scores", "an alliance measure by the client"),
     "dropout": ("terminations", "no table 'terminations'"),
     "rating-gap": ("therapist", "an alliance measure by the therapist"),
+    "who-leads": ("scores", "an alliance measure by the client"),
+    "same-measure": ("items", "no table 'ratings'"),
     "change": ("scores", "an outcome measure or a measure of function by the client"),
     "replication": ("scores", "an outcome measure or a measure of function by the client"),
     "synthesis": ("effects", "no table 'effects'"),
@@ -96,7 +115,7 @@ def without(study, what):
         return study.with_tables(scores=study.scores.query("rater != 'therapist'"))
     if what == "scores":
         return study.with_tables(scores=None, assessments=None)
-    return study.with_tables(**{what: None})
+    return study.with_tables(**{what: None}) if what != "items" else study
 
 
 def test_every_template_has_its_case():

@@ -47,6 +47,9 @@ def test_the_scaled_difference_is_that_of_the_formula(answers):
     there = {step: one["fit"] for step, one in REFERENCES["groups robust"].items()}
     small, large = there["scalar"], there["metric"]
     df = small["df"] - large["df"]
+    for index in ("cfi", "rmsea"):
+        scaled = [step["fit"][f"{index}.scaled"] for step in REFERENCES["groups robust"].values()]
+        np.testing.assert_allclose(steps[f"{index}_scaled"], scaled, atol=NEAR)
     scale = (
         small["df"] * small["chisq.scaling.factor"] - large["df"] * large["chisq.scaling.factor"]
     )

@@ -38,6 +38,7 @@ STEPS = {
 CFI, CLOSE = 0.90, 0.05
 """A form fits badly where CFI is below the one, or all of RMSEA's interval above the other."""
 NOT = "not invariant"
+SCALED = ("cfi_scaled", "rmsea_scaled")
 TEST = ("delta_chi2", "delta_df", "p_value")
 
 
@@ -51,7 +52,9 @@ class MeasurementInvariance(Result):
         A row a step, each with more held equal than the one before: ``configural`` (the same items
         on the same factors), ``metric`` (loadings), ``scalar`` (intercepts, too), ``strict``
         (residual variances, too); ``chi2, df, cfi, rmsea, srmr``, the difference to the step before
-        (``delta_chi2, delta_df, p_value, delta_cfi``) and ``verdict``.
+        (``delta_chi2, delta_df, p_value, delta_cfi``) and ``verdict``. With ``errors="robust"``
+        the differences are scaled; ``chi2``, ``cfi`` and ``rmsea`` are those of normal theory,
+        ``cfi_scaled`` and ``rmsea_scaled`` stand beside them.
     items
         Of the steps that did not hold, what freeing each item alone gains: ``step, item,
         delta_chi2, delta_df, p_value``, and ``freed``: whether it is free in the partial model.
@@ -289,6 +292,8 @@ def _steps(fits: Mapping[str, Estimates]) -> pd.DataFrame:
         row = {"step": step, "chi2": own["chi2"], "df": int(own["df"]), "cfi": own["cfi"],
                "rmsea": own["rmsea"], "srmr": own["srmr"], "delta_chi2": np.nan,
                "delta_df": np.nan, "p_value": np.nan, "delta_cfi": np.nan}  # fmt: skip
+        if "cfi_scaled" in own:
+            row |= {name: own[name] for name in SCALED}
         if before is not None:
             test = difference(fit, fits[before])
             row |= dict(zip(TEST, test, strict=True))
@@ -296,6 +301,8 @@ def _steps(fits: Mapping[str, Estimates]) -> pd.DataFrame:
         rows.append(row)
         before = step
     table = pd.DataFrame(rows)
+    if set(SCALED) & {*table} and table[list(SCALED)].isna().all(axis=None):
+        table = table.drop(columns=list(SCALED))
     form = fits["configural"].fit_indices()
     fits_well = form["cfi"] >= CFI and form["rmsea_low"] <= CLOSE
     first = "cannot fail" if form["df"] == 0 else "fits" if fits_well else "fits badly"
