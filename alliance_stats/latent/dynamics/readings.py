@@ -30,7 +30,7 @@ class Readings(Result):
         ``tidy()`` with ``reading``: ``latent levels`` (the model itself), ``observed means`` (each
         client's mean over the sessions taken for the level), ``nothing lasting`` (no levels, the
         cross-lagged panel model), ``x at once`` and ``y at once`` (the model itself, where the one
-        score acts on the other within the session; term ``y_on_x_now``).
+        score acts on the other within the session; term ``y_on_x_now``, mean over sessions).
     """
 
     table: pd.DataFrame

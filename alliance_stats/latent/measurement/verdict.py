@@ -54,9 +54,9 @@ def verdict(found: MeasurementInvariance) -> list[str]:
 def _in_points(row: pd.Series) -> str:
     limits = interval(row["conf_low"], row["conf_high"])
     return (
-        f"With those set free, of the mean gap of {number(row['gap'])} points ({row['compared']}) "
-        f"{number(row['estimate'])} {limits} come from how the items are used and "
-        f"{number(row['from_people'])} from the people."
+        f"With the items that differ set free, of the mean gap of {number(row['gap'])} points "
+        f"({row['compared']}) {number(row['estimate'])} {limits} come from how the items are used "
+        f"and {number(row['from_people'])} from the people."
     )
 
 
