@@ -42,10 +42,11 @@ class Specification:
 def fitted(held: Waves, asked: Specification) -> Estimates:
     """Return the estimates of a panel model."""
     make = MODELS[asked.model][0]
-    structures, samples, free, clusters = [], [], [], []
+    structures, samples, free = [], [], []
+    clusters: list[Any] = []
     for k, group in enumerate(held.groups):
         who = held.of(group)
-        columns = np.flatnonzero(np.isfinite(held.values[who]).any(axis=0))
+        columns = [*np.flatnonzero(np.isfinite(held.values[who]).any(axis=0))]
         own, sample, keep = _without_structure(held, who, columns)
         structure = make(_panel(held, who, own, [held.columns[i] for i in columns], asked))
         if len(structure.observed) < len(columns):  # the last x of a dynamic panel explains nothing

@@ -107,9 +107,10 @@ def plot_course(result: CrossLagged, ax: Axes | None = None) -> Axes:
     keys = ["score", "subgroup"] if "subgroup" in course else ["score"]
     spread = course.groupby("score")[["observed", "sd_observed"]].mean()
     for k, (name, own) in enumerate(course.groupby(keys, sort=False)):
-        middle, sd = spread.loc[name[0]]
+        score, *group = map(str, name)
+        middle, sd = spread.loc[score]
         look = SERIES[k % len(SERIES)]
-        words = ", ".join([_short(name[0]), *name[1:]])
+        words = ", ".join([_short(score), *group])
         ax.plot(own["wave"], (own["implied"] - middle) / sd, color=look.color, ls=look.linestyle)
         ax.plot(
             own["wave"], (own["observed"] - middle) / sd, look.marker, color=look.color, label=words

@@ -83,7 +83,9 @@ class Waves:
 
     def of(self, group: str) -> np.ndarray:
         """Tell which clients belong to a group."""
-        return np.ones(len(self.clients), dtype=bool) if group == "" else self.group == group
+        if self.group is None:
+            return np.ones(len(self.clients), dtype=bool)
+        return np.asarray(self.group == group)
 
 
 @dataclass(frozen=True)
@@ -201,11 +203,13 @@ def _of_study(
     """Return a study's scores side by side, a row a client and time, and what they are called."""
     by, time = asked.by, SESSION
     parts = {v: study.select(one) for v, one in scores.items()}
-    table = None
+    sides = []
     for v, one in parts.items():
         require_columns(one.columns, [by, time], what="the scores of the study")
-        own = one[[by, time, "score"]].rename(columns={"score": v})
-        table = own if table is None else table.merge(own, on=[by, time], how="outer")
+        sides.append(one[[by, time, "score"]].rename(columns={"score": v}))
+    table = sides[0]
+    for own in sides[1:]:
+        table = table.merge(own, on=[by, time], how="outer")
     keep = [one for one in ("therapist_id", "site_id", "condition") if one in parts["x"]]
     people = pd.concat([part[[by, *keep]] for part in parts.values()])
     people = people.groupby(by, observed=True, sort=False).first().reset_index()

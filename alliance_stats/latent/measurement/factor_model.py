@@ -288,7 +288,7 @@ def fit_factor_model(
     values = values[keep]
     if values.empty:
         raise DesignError(f"No row of the data holds answers to {listing(items)}.")
-    more = {"confidence": share(confidence), "score": of_score}
+    more: dict[str, Any] = {"confidence": share(confidence), "score": of_score}
     if by is not None:
         return _of_levels(values, table.loc[keep, by], chosen, errors, said, more)
     of = pd.Series("", index=values.index) if group is None else table.loc[keep, group]
