@@ -86,11 +86,23 @@ def speed(*, with_r: bool) -> dict:
 
 def coverage(replicates: int) -> dict:
     """Return how often 95 % intervals hold the truth where clients leave by what was seen."""
+    apart = {**{v: [f"{v}{t}" for t in (1, 2, 4, 5, 8)] for v in "xy"}}
+    designs = {
+        "6 sessions": (6, columns(6)),
+        "sessions 1, 2, 4, 5 and 8": (8, {**apart, "waves": [1, 2, 4, 5, 8], "step": 1}),
+    }
+    return {
+        "replicates": replicates,
+        **{name: _covered(replicates, *one) for name, one in designs.items()},
+    }
+
+
+def _covered(replicates: int, waves: int, given: dict) -> dict:
     held = dict.fromkeys(TRUE, 0)
     bias, errors = {term: [] for term in TRUE}, {term: [] for term in TRUE}
     for r in range(replicates):
-        fit = al.fit_cross_lagged(panel(10_000 + r, 200, 6, dropout=0.12), **columns(6))
-        table = fit.tidy().set_index("term")
+        data = panel(10_000 + r, 200, waves, dropout=0.72 / waves)
+        table = al.fit_cross_lagged(data, **given).tidy().set_index("term")
         for term, value in TRUE.items():
             row = table.loc[term]
             held[term] += bool(row["conf_low"] < value < row["conf_high"])
@@ -101,8 +113,8 @@ def coverage(replicates: int) -> dict:
                "sd": float(np.std(bias[term])), "mean_error": float(np.mean(errors[term]))}
         for term in TRUE
     }  # fmt: skip
-    print(pd.DataFrame(rows).T.round(4))
-    return {"replicates": replicates, "terms": rows}
+    print(pd.DataFrame(rows).T.round(4), flush=True)
+    return rows
 
 
 def alarms(replicates: int) -> dict:

@@ -149,7 +149,8 @@ def refuse_unusable(name: str, frame: pd.DataFrame, group: str | None, *, gaps: 
                 continue
             raise DesignError(
                 f"Wave {where} has no value of {name}{of}: a wave needs every score. Name the "
-                "waves that have them in waves=[...]."
+                "waves that have them in waves=[...], or a step= where waves are not equally far "
+                "apart."
             )
         if not gaps and not held.std() > 1e-9 * max(float(np.abs(held).max()), 1e-300):
             raise DesignError(
