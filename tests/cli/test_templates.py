@@ -105,6 +105,7 @@ LACKING = {
     "who-leads": ("scores", "an alliance measure by the client"),
     "same-measure": ("items", "no table 'ratings'"),
     "change": ("scores", "an outcome measure or a measure of function by the client"),
+    "planning": ("scores", "an outcome measure or a measure of function by the client"),
     "replication": ("scores", "an outcome measure or a measure of function by the client"),
     "synthesis": ("effects", "no table 'effects'"),
 }
