@@ -231,6 +231,7 @@ def fit_multilevel(  # type: ignore[misc]  # what is asked of a family is asked 
     True
     """
     source = None if isinstance(data, pd.DataFrame) else source_of(data)
+    rows: Any = data
     checked_choice("family", family, FAMILIES)
     if source is not None:
         refuse_for_partitions(
@@ -253,7 +254,7 @@ def fit_multilevel(  # type: ignore[misc]  # what is asked of a family is asked 
         )
         asked = Asked(family, link, trials, offset, zero)
         of: dict[str, Any] = {"weights": weights, "df": df, "method": method, "nodes": nodes}
-        outcome = fitted_outcome(formula, data, asked, **of)
+        outcome = fitted_outcome(formula, rows, asked, **of)
         warn_of(outcome, stacklevel=3)
         return outcome
     refuse_for_outcomes(link=link, trials=trials, offset=offset, nodes=nodes, zero=zero != "none")
@@ -280,10 +281,10 @@ def fit_multilevel(  # type: ignore[misc]  # what is asked of a family is asked 
         if slopes != "none":
             raise DesignError("slopes= needs residual='independent' or 'ar1' without residual_by=.")
         structure = (time, residual_by, by if residual == "unstructured" else None)
-        fit = _fit_structured(formula, data, structure, options)
+        fit = _fit_structured(formula, rows, structure, options)
     else:
         options |= {"slopes": slopes, "time": time, "prior": prior, "saturated": saturated}
-        fit = fitted(formula, data, **options)
+        fit = fitted(formula, rows, **options)
     warn_of(fit, stacklevel=3)
     return fit
 

@@ -233,14 +233,15 @@ def draw_scores(
 
 
 def _fixed_columns(course: Course, frame: pd.DataFrame) -> Array:
-    columns = [np.ones(len(frame))]
+    columns: list[Array] = [np.ones(len(frame))]
     time = frame["time"].to_numpy(dtype=float)
     if course.slopes:
         columns += [time, frame["early"].to_numpy(dtype=float)]
     if len(course.conditions) > 1:
-        arms = [(frame["condition"] == name).to_numpy(float) for name in course.conditions[1:]]
+        arm = frame["condition"].to_numpy()
+        arms: list[Array] = [(arm == name).astype(float) for name in course.conditions[1:]]
         columns += arms
-        columns += [arm * time for arm in arms] if course.slopes else []
+        columns += [one * time for one in arms] if course.slopes else []
     return np.stack(columns, axis=1)
 
 
@@ -279,8 +280,8 @@ def _told(
             found.append(fits[name])
         level, last = found[0].random_covariances, found[-1].random_covariances["client"]
         client = np.pad(last.to_numpy(), (0, 2 - len(last)))
-        client[0, 0] = level["client"].iloc[0, 0]
-        above = float(level["therapist"].iloc[0, 0]) if therapists else 0.0
+        client[0, 0] = level["client"].to_numpy()[0, 0]
+        above = float(level["therapist"].to_numpy()[0, 0]) if therapists else 0.0
         return found[-1], client, above, found[0].scale
 
     single = [parts(names[i], z[:, i]) for i in range(k)]

@@ -65,26 +65,32 @@ def forms_of(study: Study) -> tuple[list[Form], list[str]]:
     scores = study.scores.dropna(subset=["score"])
     if not len(scores):
         return [], []
-    sizes = scores.groupby(["measure", "rater", "scale"], observed=True).size()
+    sizes: dict[tuple[str, str], dict[str, int]] = {}
+    for measure, rater, scale in zip(
+        scores["measure"], scores["rater"], scores["scale"], strict=True
+    ):
+        own = sizes.setdefault((str(measure), str(rater)), {})
+        own[str(scale)] = own.get(str(scale), 0) + 1
     ratings = study.tables.get("ratings", pd.DataFrame(columns=["measure", "rater"]))
     answered = set(zip(ratings["measure"], ratings["rater"], strict=True))
     found, left = [], []
-    for (measure, rater), scales in sizes.groupby(level=[0, 1]):
-        names = scales.droplevel([0, 1])
+    for (measure, rater), names in sorted(sizes.items()):
         try:
             answers = instrument(study.measures[measure], raters=[rater])
         except (MeasureError, KeyError):
             answers = None
-        if answers is not None and answers.scale in names.index:
-            names = names[[answers.scale]]
-        with_items = (measure, rater) in answered and answers is not None
+        whole = answers is not None and answers.scale in names
         for scale, n in names.items():
+            if whole and answers is not None and scale != answers.scale:
+                continue  # what a total holds already
             if n < FEWEST_SCORES:
                 left.append(f"{measure}/{scale}/{rater} ({n} scores)")
                 continue
             values = scores.query("measure == @measure and rater == @rater and scale == @scale")
             form = _form((measure, str(scale), rater), answers, values["score"].to_numpy(float))
-            found.append((n, _with_items(form, answers, ratings, values) if with_items else form))
+            if answers is not None and (measure, rater) in answered:
+                form = _with_items(form, answers, ratings, values)
+            found.append((n, form))
     found.sort(key=lambda pair: -pair[0])
     left += [form.name for _, form in found[MOST_FORMS:]]
     return [form for _, form in found[:MOST_FORMS]], left

@@ -174,7 +174,7 @@ def _tables(
         found["therapists"] = people.assign(site_id=sites[drawn.site]) if s.sites else people
     if study.has("terminations") and (drawn.reason != "").any():
         last = rows.groupby("client")["session"].max().to_numpy()
-        ends = {"client_id": client, "last_session": last, "reason": drawn.reason}
+        ends: dict[str, Any] = {"client_id": client, "last_session": last, "reason": drawn.reason}
         ends |= {"definition": "synthetic", "judged_by": "therapist"}
         found["terminations"] = pd.DataFrame(ends)[drawn.reason != ""].reset_index(drop=True)
     blocks = [_block(form, made, client, drawn, rng) for form in forms]

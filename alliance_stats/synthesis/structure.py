@@ -135,7 +135,8 @@ def _conditions(clients: pd.DataFrame) -> tuple[bool, dict[str, float]]:
     sizes = clients["condition"].astype(str).value_counts()
     shown = sizes[sizes >= SMALLEST_SHOWN]
     each = clients.groupby("therapist_id")["condition"].nunique()
-    return bool((each <= 1).all()), (shown / shown.sum()).to_dict()
+    shares = {str(name): float(share) for name, share in (shown / shown.sum()).items()}
+    return bool((each <= 1).all()), shares
 
 
 def _ends(
@@ -148,11 +149,14 @@ def _ends(
         reason = told.set_index("client_id")["reason"].reindex(last.index).fillna("")
     sizes = reason[reason != ""].value_counts()
     known = sizes[sizes >= SMALLEST_SHOWN]
-    overall = (known / known.sum()).to_dict()
+    overall = {str(word): float(share) for word, share in (known / known.sum()).items()}
     numbers = np.arange(first, int(last.max()) + 1)
     ended = np.array([(last == number).sum() for number in numbers])
     at_risk = ended[::-1].cumsum()[::-1]
-    ends, hazards, reasons, begin = [], [], [], 0
+    ends: list[int] = []
+    hazards: list[float] = []
+    reasons: list[dict[str, float]] = []
+    begin = 0
     for place in range(len(numbers)):
         n = int(ended[begin : place + 1].sum())
         if n < ENDS_A_SPAN and place < len(numbers) - 1:

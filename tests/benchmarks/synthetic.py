@@ -2,7 +2,7 @@
 
     python tests/benchmarks/synthetic.py [--originals 10] [--seeds 10]
 
-Each original is a simulated study of 25 therapists and 160 clients (client and therapist rate the
+Each original is a simulated study of 20 therapists and 100 clients (client and therapist rate the
 alliance, the client distress); of each so many synthetic studies are drawn. Variance components
 are those of ``score ~ time + (1 | client) + (1 | therapist)``, lag effects those of each score of
 the session before on each other score, within clients. Disclosure: the share of synthetic clients
@@ -22,7 +22,7 @@ import pandas as pd
 
 import alliance_stats as al
 
-SIZES = {"n_therapists": 25, "n_clients": 160, "observer_codes": False, "principle_codes": False}
+SIZES = {"n_therapists": 20, "n_clients": 100, "planned_sessions": 10.0}
 LARGE = 0.05  # share of the total variance from which a component is asked to be within 10 %
 
 

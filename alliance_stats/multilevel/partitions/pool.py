@@ -102,6 +102,10 @@ class PackedPartition(Partition):
         The combinations of the kept columns that the partition's columns are.
     """
 
+    packed: Array
+    size: int
+    turn: Array
+
     def __init__(
         self, packed: Array, starts: tuple[Array, ...], size: int, turn: Array | None = None
     ) -> None:

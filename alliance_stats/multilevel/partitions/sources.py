@@ -25,8 +25,13 @@ Work = Callable[[pd.DataFrame], Found]
 class Source(Protocol):
     """Data in partitions."""
 
-    where: str
-    columns: tuple[str, ...]
+    @property
+    def where(self) -> str:
+        """What a reader calls them."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of each."""
 
     def __len__(self) -> int:
         """Return the number of partitions."""

@@ -87,8 +87,8 @@ class Summing:
         groups = list(dict.fromkeys(name for t in self.formula.random for name in t.group))
         codes, first = self._units(table)
         units = table.frame[groups].iloc[first].reset_index(drop=True)
-        coded = units.select_dtypes("category")
-        units = units.assign(**{n: coded[n].astype(coded[n].cat.categories.dtype) for n in coded})
+        for name in units.select_dtypes("category"):  # parts need not have the same categories
+            units[name] = units[name].astype(units[name].cat.categories.dtype)
         y = columns[-1] + self.centres[-1] if columns else np.zeros(0)
         return Sums(
             units,
@@ -103,7 +103,7 @@ class Summing:
 
     def raw(self, table: Table) -> tuple[list[str], list[Array]]:
         """Return the columns of the formula and the outcome, as they are."""
-        found = {}
+        found: dict[str, Array] = {}
         for columns in self.made_by:
             found.update(zip(columns.names, columns.rebuild(table), strict=True))
         y = learn_outcome(self.formula.response.tree, self.formula.text, table)
@@ -136,7 +136,7 @@ class Summing:
         add_up, pack = summing(codes, np.arange(n)), Packing.of(len(columns))
         product = np.empty(len(codes))
         found = []
-        for i, j in zip(pack.rows, pack.columns, strict=True):
+        for i, j in zip(pack.rows.tolist(), pack.columns.tolist(), strict=True):
             ones = i == 0  # the column of ones need not be multiplied with
             found.append(
                 add_up(columns[j] if ones else np.multiply(columns[i], columns[j], out=product))
