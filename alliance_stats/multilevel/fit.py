@@ -35,7 +35,7 @@ from .outcomes import inference as outcome_inference
 from .outcomes.reading import FAMILIES, Asked, read_model
 from .outcomes.result import METHODS as APPROXIMATIONS
 from .outcomes.result import OutcomeFit
-from .partitions.design import summed_design
+from .partitions.design import start_of, summed_design
 from .partitions.sources import source_of
 from .random_slopes import check_slopes, fit_varying, start_near
 from .result import MultilevelFit, Prior
@@ -276,7 +276,8 @@ def fit_multilevel(  # type: ignore[misc]  # what is asked of a family is asked 
     if source is not None:
         parsed = parse_formula(formula).over(source.columns)
         sums = summed_design(parsed, source, saturated=saturated, progress=progress)
-        fit = MultilevelFit.of_design(sums, reml=reml, df=tests, prior=prior)
+        start = start_of(sums, reml) if prior is None else None
+        fit = MultilevelFit.of_design(sums, reml=reml, df=tests, prior=prior, theta=start)
     elif residual == "unstructured" or residual_by is not None:
         if slopes != "none":
             raise DesignError("slopes= needs residual='independent' or 'ar1' without residual_by=.")

@@ -130,19 +130,25 @@ def workers_table(folder: Path) -> None:
     import alliance_stats as al
 
     print(f"\n{folder.name} sessions, a Dask DataFrame\n")
-    print("| workers | wall s | log-likelihood |\n|---|---|---|")
+    print("| workers | wall s | CPU s in workers | CPU s here | log-likelihood |")
+    print("|---|---|---|---|---|")
     for n, lost in ((1, False), (2, False), (2, True)):
         setup = {"threads_per_worker": 1, "dashboard_address": None, "memory_limit": "4GB"}
         with LocalCluster(n_workers=n, **setup) as cluster, Client(cluster) as client:
             data = frames.read_parquet(folder, split_row_groups=True)
             client.run(lambda: __import__("alliance_stats").fit_multilevel)  # imports are not timed
-            begun = time.perf_counter()
+            begun, here = time.perf_counter(), time.process_time()
+            before = sum(client.run(time.process_time).values())
             if lost:
                 pid = next(iter(client.run(os.getpid).values()))
                 client.loop.call_later(2.0, os.kill, pid, 9)
             fit = al.fit_multilevel(FORMULA, data)
-            told = f"{n}, one of them killed after 2 s" if lost else str(n)
-            print(f"| {told} | {time.perf_counter() - begun:.1f} | {fit.llf:.6f} |", flush=True)
+            wall, own = time.perf_counter() - begun, time.process_time() - here
+            there = sum(client.run(time.process_time).values()) - before
+            told, there = (
+                (f"{n}, one of them killed after 2 s", "") if lost else (n, f"{there:.1f}")
+            )
+            print(f"| {told} | {wall:.1f} | {there} | {own:.1f} | {fit.llf:.6f} |", flush=True)
 
 
 def pieces_table() -> None:

@@ -10,6 +10,7 @@ import pytest
 import alliance_stats as al
 from alliance_stats.core.parallel import in_pieces, workers
 from alliance_stats.errors import ColumnError, DesignError, FormulaError, ReadError
+from alliance_stats.multilevel.partitions.design import start_of
 
 SAME = 1e-8  # the same likelihood from other sums; what a search leaves open is far below
 FORMULAS = {
@@ -129,6 +130,26 @@ def test_categories_that_one_partition_alone_holds_are_found(tmp_path):
     one, other = (al.fit_multilevel("y ~ arm + kind + (1|client)", d) for d in (rows, tmp_path))
     assert list(other.params.index) == ["Intercept", "arm[T.wait]", "kind[T.a]", "kind[T.m]"]
     assert_same(one, other)
+
+
+def test_a_search_begins_where_a_tenth_of_the_groups_ends(rows, folder, monkeypatch):
+    formula = "y ~ session + (1 | client_id) + (1 | therapist_id)"
+    whole = al.fit_multilevel(formula, folder)
+    assert start_of(whole.design, True) is None
+    monkeypatch.setattr("alliance_stats.multilevel.engine.likelihood.PIECE", 8)
+    monkeypatch.setattr("alliance_stats.multilevel.partitions.design.MANY", 5)
+    begun = al.fit_multilevel(formula, folder)
+    assert start_of(begun.design, True) is not None
+    assert_same(whole, begun)
+
+
+def test_a_partition_without_complete_rows_tells_nothing_and_is_counted(rows, tmp_path):
+    rows.head(40).assign(y=np.nan).to_parquet(tmp_path / "0.parquet")
+    rows.to_parquet(tmp_path / "1.parquet")
+    fit = al.fit_multilevel("y ~ session + (1 | client_id)", tmp_path)
+    same = al.fit_multilevel("y ~ session + (1 | client_id)", rows)
+    assert fit.llf == pytest.approx(same.llf, rel=SAME)
+    assert "40 of" in fit.messages[0]
 
 
 @pytest.mark.parametrize(

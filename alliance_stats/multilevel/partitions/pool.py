@@ -162,6 +162,11 @@ class PackedPartition(Partition):
         starts = self.starts[0] if self.starts else np.zeros(1, dtype=np.intp)
         return sum_children(self.cross[rows, columns], starts)
 
+    def beginning(self, groups: int) -> tuple[slice, Partition]:
+        """Return the lowest units of the first top-level groups, and their partition."""
+        units, starts = next(iter(self._spans([0, groups])))
+        return units, self._part(units, starts)
+
     def _part(self, units: slice, starts: tuple[Array, ...]) -> Partition:
         return Partition(self._unpacked(units), starts)
 

@@ -36,8 +36,8 @@ class Source(Protocol):
     def __len__(self) -> int:
         """Return the number of partitions."""
 
-    def load(self, number: int, columns: Sequence[str]) -> pd.DataFrame:
-        """Return some columns of one partition."""
+    def begin(self, number: int, columns: Sequence[str], rows: int) -> pd.DataFrame:
+        """Return the first rows of one partition."""
 
     def each(self, work: Work[Found], columns: Sequence[str], progress: str) -> Iterator[Found]:
         """Yield what `work` makes of each partition's columns, in their order."""
@@ -104,33 +104,34 @@ class ParquetFolder:
     def __len__(self) -> int:
         return len(self.groups)
 
-    def load(self, number: int, columns: Sequence[str]) -> pd.DataFrame:
-        """Return some columns of one row group."""
-        return self._loader(columns)(self.groups[number])
+    def begin(self, number: int, columns: Sequence[str], rows: int) -> pd.DataFrame:
+        """Return the first rows of one row group."""
+        return self._loader(columns, rows)(self.groups[number])
 
     def each(self, work: Work[Found], columns: Sequence[str], progress: str) -> Iterator[Found]:
         """Yield what `work` makes of each row group, in their order."""
         loader = self._loader(columns)
         yield from in_pieces(_Chained(loader, work), self.groups, progress=progress)
 
-    def _loader(self, columns: Sequence[str]) -> _Loader:
-        return _Loader(tuple(columns), self.schema)
+    def _loader(self, columns: Sequence[str], rows: int | None = None) -> _Loader:
+        return _Loader(tuple(columns), self.schema, rows)
 
 
 @dataclass(frozen=True)
 class _Loader:
-    """Reads columns of a row group."""
+    """Reads columns of a row group, or of its first rows."""
 
     columns: tuple[str, ...]
     schema: Any
+    rows: int | None = None
 
     def __call__(self, group: Any) -> pd.DataFrame:
         import pyarrow as pa
 
         try:
-            table = group.to_table(
-                schema=self.schema, columns=list(self.columns), use_threads=False
-            )
+            how = {"schema": self.schema, "columns": list(self.columns), "use_threads": False}
+            rows = group.scanner(**how)
+            table = rows.to_table() if self.rows is None else rows.head(self.rows)
         except (pa.ArrowException, OSError) as error:
             raise ReadError(
                 f"'{Path(group.path).name}' cannot be read: {error}.",
@@ -162,9 +163,10 @@ class DaskFrame:
     def __len__(self) -> int:
         return int(self.data.npartitions)
 
-    def load(self, number: int, columns: Sequence[str]) -> pd.DataFrame:
-        """Return some columns of one partition."""
-        found: pd.DataFrame = self.data[list(columns)].partitions[number].compute()
+    def begin(self, number: int, columns: Sequence[str], rows: int) -> pd.DataFrame:
+        """Return the first rows of one partition."""
+        part = self.data[list(columns)].partitions[number]
+        found: pd.DataFrame = part.map_partitions(pd.DataFrame.head, rows).compute()
         return found
 
     def each(self, work: Work[Found], columns: Sequence[str], progress: str) -> Iterator[Found]:
