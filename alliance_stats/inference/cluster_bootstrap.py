@@ -94,8 +94,7 @@ def clusters(therapists: pd.Series | None, clients: Array) -> Clusters:
 
     Both hold a value for each dyad, which is one client with one therapist.
     """
-    own, names = pd.factorize(np.asarray(clients))
-    n_dyads = len(names)
+    own, people = pd.factorize(np.asarray(clients))
     if therapists is None:
         return _judged(Clusters(own, "dyads"))
     unknown = int(therapists.isna().sum())
@@ -119,7 +118,7 @@ def clusters(therapists: pd.Series | None, clients: Array) -> Clusters:
             "the unit; intervals are about clients of these therapists, not about therapists in "
             "general.",
         )
-    crossed = own if n_dyads < len(own) else None
+    crossed = own if len(people) < len(own) else None
     return _judged(Clusters(np.asarray(codes), "therapists", clients=crossed))
 
 

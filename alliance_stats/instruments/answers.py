@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..errors import ColumnError, MeasureError, listing, require_columns
 from .registry import Registry
 
-Codes = NDArray[np.int64]
+Codes = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def _wide_block(
 
 def key_of(column: pd.Series, name: str) -> Key:
     """Return a column as codes; sessions in their order, other labels as they first appear."""
-    codes, labels = pd.factorize(column, sort=False)
+    codes, labels = _factorized(column)
     if (codes < 0).any():
         rows = np.flatnonzero(codes < 0)
         raise ColumnError(
@@ -156,9 +156,25 @@ def key_of(column: pd.Series, name: str) -> Key:
     return _in_order(key) if pd.api.types.is_numeric_dtype(key.labels.dtype) else key
 
 
+def _factorized(column: pd.Series) -> tuple[Codes, Any]:
+    """Return codes and labels as they first appear, looking up each run of one value once."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        plain = column.cat.codes.to_numpy()
+    elif isinstance(column.dtype, np.dtype) and column.dtype.kind in "iu":
+        plain = column.to_numpy()
+    else:
+        return pd.factorize(column, sort=False)
+    first = np.flatnonzero(np.concatenate([[True], plain[1:] != plain[:-1]])[: len(plain)])
+    codes, labels = pd.factorize(column.iloc[first], sort=False)
+    codes = codes.astype(np.int32)  # as many labels as there are runs at most
+    return np.repeat(codes, np.diff(first, append=len(plain))), labels
+
+
 def _in_order(key: Key) -> Key:
     order = np.argsort(key.labels.to_numpy(), kind="stable")
-    rank = np.empty(len(order), dtype=np.int64)
+    if (order == np.arange(len(order))).all():
+        return key
+    rank = np.empty(len(order), dtype=key.codes.dtype)
     rank[order] = np.arange(len(order))
     return Key(rank[key.codes], key.labels.take(order))
 
@@ -167,12 +183,13 @@ def canonical(key: Key, registry: Registry) -> Key:
     """Return the key with every spelling of a measure replaced by its id."""
     ids = [registry.find(label).name for label in key.labels]
     codes, labels = pd.factorize(np.array(ids, dtype=object))
-    return Key(codes[key.codes] if len(codes) else key.codes, pd.Index(labels))
+    alone = len(labels) == len(key.labels)  # no two spellings of one
+    return Key(key.codes if alone else codes[key.codes], pd.Index(labels))
 
 
 def constant(label: str, n_rows: int) -> Key:
     """Return a key that is the same in every row."""
-    return Key(np.zeros(n_rows, dtype=np.int64), pd.Index([label]))
+    return Key(np.zeros(n_rows, dtype=np.int32), pd.Index([label]))
 
 
 def item_numbers(column: pd.Series) -> Codes:

@@ -37,7 +37,7 @@ class Cleaned:
 
 @dataclass(frozen=True)
 class _ItemFacts:
-    """What the cards say of each item, for each answer."""
+    """What the cards say of each item, for each answer; one number where it is one for all."""
 
     low: Floats
     high: Floats
@@ -62,9 +62,11 @@ def clean(
     outside = (value < facts.low) | (value > facts.high)
     uneven = off_the_grid(value, facts.low, facts.step) & ~outside
     set_aside = _set_aside(answers, units, outside, uneven, cards)
-    value = np.where(outside | uneven, np.nan, value)
+    if set_aside:
+        value = np.where(outside | uneven, np.nan, value)
     turned = facts.reversed & ~_turned_before(answers, cards, already_reversed)
-    value = np.where(turned, facts.low + facts.high - value, value)
+    if turned.any():
+        value = np.where(turned, facts.low + facts.high - value, value)
     return Cleaned(answers.item, value, ~np.isnan(value), set_aside)
 
 
@@ -81,9 +83,20 @@ def _item_facts(cards: list[Measure], measure: Codes, item: Codes) -> _ItemFacts
         step[row] = np.nan if card.step is None else card.step
         turn[row, list(card.reversed_items)] = True
         on_card[row, 1 : card.n_items + 1] = True
-    place = measure * width + np.where((item >= 0) & (item < width), item, 0)
+    inside = len(item) > 0 and item.min() >= 0 and item.max() < width
+    place = item if inside else np.where((item >= 0) & (item < width), item, 0)
+    place = place if len(cards) < 2 else measure * width + place
     tables = (low, high, step, turn, on_card)
-    return _ItemFacts(*(table.reshape(-1).take(place) for table in tables))
+    return _ItemFacts(*(_looked_up(table, place, on_card) for table in tables))
+
+
+def _looked_up(table: Any, place: Codes, on_card: Flags) -> Any:
+    """Return a table's entry for each answer, or the one that all items on the cards have."""
+    own = table[on_card]
+    same = (own == own[:1]) | (np.isnan(own) & np.isnan(own[:1]))
+    if len(own) and same.all() and table is not on_card:
+        return own[0]
+    return table.reshape(-1).take(place)
 
 
 def _refuse_unknown_items(answers: Answers, cards: list[Measure], on_card: Flags) -> None:
@@ -128,7 +141,9 @@ def _turned_before(
     table = np.array(
         [[any((n, str(rater)) in pairs for n in own) for own in names] for rater in raters.labels]
     ).reshape(len(raters.labels), len(cards))
-    return table[raters.codes, measures.codes] if table.size else np.bool_(False)
+    if not table.any() or table.all():
+        return np.bool_(table.any())
+    return table[raters.codes, measures.codes]
 
 
 def _set_aside(

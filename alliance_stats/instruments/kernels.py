@@ -7,10 +7,12 @@ unit.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+Ints = NDArray[np.integer[Any]]
 Floats = NDArray[np.float64]
 
 STEP_TOLERANCE = 1e-9
@@ -56,6 +58,11 @@ def highest_answer(
 
 def off_the_grid(value: Floats, low: Floats, step: Floats) -> NDArray[np.bool_]:
     """Return which values are not ``low`` plus a whole number of steps; no step, no grid."""
-    steps = (value - low) / step
+    if np.ndim(step) == 0 and np.isnan(step):
+        return np.zeros(len(value), dtype=bool)
+    whole = np.ndim(low) == 0 and np.ndim(step) == 0 and step == 1 and float(low).is_integer()
+    steps = value if whole else (value - low) / step
     with np.errstate(invalid="ignore"):
-        return np.abs(steps - np.rint(steps)) > STEP_TOLERANCE
+        apart = np.rint(steps)
+        np.subtract(steps, apart, out=apart)
+        return np.abs(apart, out=apart) > STEP_TOLERANCE

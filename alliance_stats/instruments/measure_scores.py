@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +13,12 @@ from .card import Measure
 from .facts import MissingRule, Scale
 from .kernels import complete_sum, count_and_sum, highest_answer
 
-Ints = NDArray[np.int64]
+Ints = NDArray[np.integer[Any]]
 Floats = NDArray[np.float64]
+
+
+DENSE = 4
+"""A table of units by items may be so many times as large as the answers in it."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +42,40 @@ class MeasureAnswers:
             result = self._items(scale, method)
         return result[0] * scale.multiply, result[1]
 
-    def _items(self, scale: Scale, method: str | None) -> tuple[Floats, Ints]:
+    @cached_property
+    def _forms(self) -> Floats | None:
+        """The answers, a row a unit and a column an item, NaN where there is none.
+
+        None where decimals make the order of adding matter, or most of the table were empty.
+        """
+        n = self.card.n_items
+        if self.card.step != 1 or self.n_units * n > DENSE * len(self.value):
+            return None
+        if len(self.value) == self.n_units * n:
+            item = self.item.reshape(-1, n)
+            in_order = (self.unit[::n] == np.arange(self.n_units)).all()
+            if in_order and (item == np.arange(1, n + 1)).all():  # then units follow each other
+                return self.value.reshape(-1, n)
+        forms = np.full(self.n_units * n, np.nan)
+        forms[self.unit * n + (self.item - 1)] = self.value
+        return forms.reshape(self.n_units, n)
+
+    def _count_and_sum(self, scale: Scale) -> tuple[Ints, Floats]:
+        """Return how many items of a scale each unit has answered, and their sum."""
+        if self._forms is not None:
+            whole = len(scale) == self.card.n_items
+            own = self._forms if whole else self._forms[:, np.array(scale.items) - 1]
+            if len(self.value) == self._forms.size:
+                return np.full(self.n_units, len(scale.items)), own.sum(axis=1)
+            return (~np.isnan(own)).sum(axis=1), np.nansum(own, axis=1)
         unit, value = self.unit, self.value
         if len(scale) < self.card.n_items:
             mine = self._has(scale.items)
             unit, value = unit[mine], value[mine]
-        counts, sums = count_and_sum(unit, value, self.n_units)
+        return count_and_sum(unit, value, self.n_units)
+
+    def _items(self, scale: Scale, method: str | None) -> tuple[Floats, Ints]:
+        counts, sums = self._count_and_sum(scale)
         expected = len(scale) - self._left_out(scale)
         full = complete_sum(
             counts,

@@ -237,7 +237,9 @@ def _answers_of(
 ) -> MeasureAnswers:
     members, unit, rows = units.of_measure(code)
     usable = cleaned.usable[rows]
-    unit, item, value = unit[usable], cleaned.item[rows][usable], cleaned.value[rows][usable]
+    item, value = cleaned.item[rows], cleaned.value[rows]
+    if not usable.all():
+        unit, item, value = unit[usable], item[usable], value[usable]
     if card.step != 1:  # decimals: add up in the order of the items, whatever order rows have
         order = np.lexsort((item, unit))
         unit, item, value = unit[order], item[order], value[order]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ..errors import MeasureError, listing
 from .answers import Answers, Codes
@@ -23,11 +24,14 @@ class Units:
         Column → the code of each unit. Units are ordered by client, session, rater, measure.
     unit
         For each answer the position of its unit.
+    run
+        For each answer but the first, whether the one before is of the same unit.
     """
 
     labels: dict[str, pd.Index]
     codes: dict[str, Codes]
     unit: Codes
+    run: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.codes["measure"])
@@ -53,11 +57,18 @@ class Units:
 
 def group_units(answers: Answers) -> Units:
     """Return the units of the answers."""
-    combined = np.zeros(len(answers.item), dtype=np.int64)
+    n = len(answers.item)
     sizes = {name: max(len(key.labels), 1) for name, key in answers.keys.items()}
     _refuse_overflow(sizes)
+    # answers of a form stand together as a rule: only the first of each has to be looked up
+    run = np.ones(max(n - 1, 0), dtype=bool)
+    for key in answers.keys.values():
+        if len(key.labels) > 1:
+            run &= key.codes[1:] == key.codes[:-1]
+    first = np.flatnonzero(np.concatenate([[True], ~run])[:n])
+    combined = np.zeros(len(first), dtype=np.int64)
     for name, key in answers.keys.items():
-        combined = combined * sizes[name] + key.codes
+        combined = combined * sizes[name] + key.codes[first]
     found, distinct = pd.factorize(combined, sort=False)
     order = np.argsort(distinct, kind="stable")
     rank = np.empty(len(order), dtype=np.int64)
@@ -68,14 +79,16 @@ def group_units(answers: Answers) -> Units:
         rest, codes[name] = np.divmod(rest, sizes[name])
     ordered = {name: codes[name] for name in sizes}
     labels = {name: key.labels for name, key in answers.keys.items()}
-    return Units(labels, ordered, rank[found])
+    unit = np.repeat(rank[found], np.diff(first, append=n))
+    return Units(labels, ordered, unit, run)
 
 
 def refuse_twice(units: Units, item: Codes) -> None:
     """Refuse an item that is answered twice in a unit."""
-    pair = units.unit * (int(item.max(initial=0)) + 1) + item
-    if (np.diff(pair) > 0).all():
+    n_runs = len(item) - np.count_nonzero(units.run)
+    if n_runs == len(units) and (~units.run | (item[1:] > item[:-1])).all():
         return
+    pair = units.unit * (int(item.max(initial=0)) + 1) + item
     twice = pd.Series(pair).duplicated().to_numpy()
     if twice.any():
         rows = np.flatnonzero(twice)

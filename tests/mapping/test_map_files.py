@@ -541,3 +541,30 @@ def test_an_occasion_in_names_leaves_what_a_session_names(tmp_path):
     assert sorted(raw.tables["scores"]["score"]) == [18, 20, 30, 31]
     assert raw.tables["assessments"]["occasion"].unique().tolist() == ["fu1"]
     assert sorted(raw.tables["assessments"]["score"]) == [9, 28]
+
+
+def test_sessions_in_names_become_rows_client_by_client_each_with_its_cell(tmp_path):
+    columns = [f"phq_s{s}_{item}" for s in (2, 1) for item in range(1, 10)]
+    rows = [["a", *["0"] * 9, *["1"] * 9], ["b", *["2"] * 9, *[""] * 9]]
+    text = "\n".join(",".join(row) for row in [["pid", *columns], *rows]) + "\n"
+    raw = study(
+        tmp_path,
+        """\
+        name: s
+        sources:
+          - file: w.csv
+            client_id: pid
+            measures: [{measure: phq-9, rater: client, items: "phq_s{session}_{item}"}]
+        """,
+        w=text,
+    )
+    table, origin = raw.tables["ratings"], raw.origins["ratings"]
+    forms = table.iloc[::9]
+    assert list(zip(forms["client_id"], forms["session"], forms["value"], strict=True)) == [
+        ("a", 1, 1.0), ("a", 2, 0.0), ("b", 2, 2.0)
+    ]  # fmt: skip
+    for at in (0, 10, 26):
+        session, item = table["session"][at], table["item"][at]
+        columns_of = origin.layouts[origin.layout[at]].columns
+        assert columns_of["value"] == f"phq_s{session}_{item}"
+        assert origin.row[at] == (2 if at < 18 else 3)

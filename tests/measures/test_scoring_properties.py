@@ -120,3 +120,23 @@ def test_any_table_gives_scores_or_a_sentence(data):
     )
     measure = data.draw(st.sampled_from([None, "phq-9", "oq-45", "gaf"]))
     assert outcome(frame, measure) in ("scores", "a sentence")
+
+
+def test_answers_laid_out_in_any_way_give_the_same_scores():
+    """Whole forms in order are added up as a table; others, and mostly empty ones, one by one."""
+    rng = np.random.default_rng(3)
+    units = pd.MultiIndex.from_product([range(40), range(3), range(1, 46)])
+    whole = units.to_frame(index=False, name=["client_id", "session", "item"])
+    whole = whole.assign(rater="client", measure="oq-45", value=rng.integers(0, 5, len(whole)))
+    key = ["client_id", "session", "scale"]
+    scores = al.score(whole).sort_values(key, ignore_index=True)
+    mixed = al.score(whole.sample(frac=1, random_state=1)).sort_values(key, ignore_index=True)
+    pd.testing.assert_frame_equal(scores, mixed)
+    by_hand = whole.assign(value=whole["value"].where(
+        ~whole["item"].isin(al.measure("oq-45").reversed_items), 4 - whole["value"]
+    )).groupby(["client_id", "session"])["value"].sum()  # fmt: skip
+    total = scores[scores["scale"] == "total"].set_index(["client_id", "session"])["score"]
+    assert (total == by_hand).all()
+    few = whole[rng.random(len(whole)) < 0.1]
+    counts = al.score(few).query("scale == 'total'").set_index(["client_id", "session"])
+    assert (counts["n_answered"] == few.groupby(["client_id", "session"]).size()).all()

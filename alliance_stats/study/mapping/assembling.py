@@ -60,6 +60,8 @@ def _put(result: Assembled, parts: list[Part]) -> None:
 
 def _joined(parts: list[Part]) -> Part:
     """Return parts of one table as one part."""
+    if len(parts) == 1 and parts[0].rows.dtype == np.int32:
+        return replace(parts[0], frame=stacked([parts[0].frame]))
     layouts = [layout for part in parts for layout in part.layouts]
     starts = np.cumsum([0, *(len(part.layouts) for part in parts)], dtype=np.int32)
 

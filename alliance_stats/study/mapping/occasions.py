@@ -8,18 +8,14 @@ import numpy as np
 import pandas as pd
 
 from ...errors import AllianceStatsError
+from .long_rows import block_part, long_frame
 from .patterns import when_of
 from .people import client_rows, therapist_rows, with_the_client
 from .source import Source
 from .tables_of import blank_rows, no_session, settled, tables_for
 from .values import categories_of
 from .vocabulary import fields_of
-from .wide import (
-    Block,
-    block_part,
-    long_frame,
-    matrix,
-)
+from .wide import Block, matrix
 
 KEYS = ("client_id", "occasion", "rater", "measure", "scale", "score")
 

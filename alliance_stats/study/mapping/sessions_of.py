@@ -11,18 +11,13 @@ import pandas as pd
 from ...errors import plural
 from .assembling import stacked
 from .gathering import Part
+from .long_rows import block_part, courses_of, long_frame
 from .occasions import read_occasions, repeated_keys
 from .people import client_rows, first_of, therapist_rows
 from .source import Source
 from .tables_of import blank_rows, no_session, settled, table_part, tables_for, with_further
 from .vocabulary import fields_of
-from .wide import (
-    Block,
-    block_part,
-    blocks_of,
-    long_frame,
-    matrix,
-)
+from .wide import Block, blocks_of, matrix
 
 _EXACT = 2.0**53
 """From here on a float does not hold each whole number."""
@@ -81,23 +76,27 @@ def _sessions(source: Source, blocks: list[Block]) -> None:
     _count_lost(source, blocks, tables, blank, usable, client_only)
     usable &= ~client_only
     held: dict[int, tuple[np.ndarray, str]] = {}
+    courses = courses_of(source, blocks, tables)
     for block, table in zip(blocks, tables, strict=True):
-        cells = matrix(source, block)
         own = block.slot[0]
-        if own is None and session is None:
+        mine = usable if block.rows is None else usable & block.rows
+        if own is not None:
+            course = courses[table, id(block.spec), block.parts]
+            here = mine & ~np.isnan(matrix(source, block, course.place(block))).all(axis=1)
+            course.hold(block, here)
+            _hold(held, own, here, block.columns[0])
+            continue
+        cells = matrix(source, block)
+        if session is None:
             no_session(source, block)
             continue
-        mine = usable if block.rows is None else usable & block.rows
-        filled = ~np.isnan(cells).all(axis=1)
-        here = mine & (filled if own is not None else filled | ~again)
-        if own is None:
-            empty = int(np.count_nonzero(mine & ~here))
-            reason = "an empty form beside another row of the session"
-            source.gathered.leave_out(table, reason, empty * len(block.parts), source.file.file)
-        keys = {"client_id": client, "session": session if own is None else np.int64(own)}
+        here = mine & (~np.isnan(cells).all(axis=1) | ~again)
+        empty = int(np.count_nonzero(mine & ~here))
+        reason = "an empty form beside another row of the session"
+        source.gathered.leave_out(table, reason, empty * len(block.parts), source.file.file)
+        keys = {"client_id": client, "session": session}
         _add_long(source, table, block, keys, cells, np.flatnonzero(here))
-        if own is not None:
-            _hold(held, own, here, block.columns[0])
+    source.gathered.parts += [course.part(source, client) for course in courses.values()]
     for name, columns in source.spread.items():
         for (number, _), column in columns.items():
             if number is not None:

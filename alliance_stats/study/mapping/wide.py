@@ -1,7 +1,7 @@
 """Sources with measures: item columns become ratings, total columns become scores.
 
-The work is done on blocks: one block is one measure by one rater, a matrix of rows by items.
-A block is turned into long rows with NumPy alone, so that a million ratings cost little.
+The work is done on blocks: one block is one measure by one rater, a matrix of rows by items, which
+`long_rows` turns into a row an answer.
 """
 
 from __future__ import annotations
@@ -15,13 +15,10 @@ import pandas as pd
 from ...errors import MeasureError, did_you_mean, listing
 from .answer_labels import answers_by_labels
 from .file_labels import in_words
-from .gathering import Part
 from .patterns import Match, Pattern, Slot, when_of
 from .source import Source
 from .spec import MeasureSpec
-from .values import as_word, codes_of, numbers, recoded, text_index, without_codes
-
-_WHEN: tuple[str, ...] = ("client_id", "session", "occasion", "time", "week")
+from .values import as_word, codes_of, numbers, recoded, without_codes
 
 
 @dataclass(frozen=True)
@@ -210,11 +207,14 @@ def _slot(match: Match, spec: MeasureSpec) -> Slot:
 # -- from columns to long rows ----------------------------------------------------------------
 
 
-def matrix(source: Source, block: Block) -> np.ndarray:
-    """Return the block's cells as numbers; a cell that is none is named and becomes missing."""
+def matrix(source: Source, block: Block, cells: np.ndarray | None = None) -> np.ndarray:
+    """Return the block's cells as numbers; a cell that is none is named and becomes missing.
+
+    They are put into `cells`, where given.
+    """
     codes = source.spec.missing if block.spec.missing is None else block.spec.missing
     table = "ratings" if block.is_items else "scores"
-    cells = np.empty((len(source), len(block.columns)))
+    cells = np.empty((len(source), len(block.columns))) if cells is None else cells
     for position, column in enumerate(block.columns):
         series = source.frame[column]
         cleaned = without_codes(series, codes)
@@ -243,7 +243,9 @@ def matrix(source: Source, block: Block) -> np.ndarray:
         if codes and cleaned is not series:
             _warn_of_possible_values(source, block, position, series, codes)
         cells[:, position] = values
-    return cells if block.is_items else cells * _factor(source, block)
+    if not block.is_items:
+        cells *= _factor(source, block)
+    return cells
 
 
 def _hint_of_words(series: pd.Series, values: np.ndarray, bad: np.ndarray) -> str:
@@ -336,62 +338,3 @@ def _limits(source: Source, block: Block, position: int) -> tuple[float, float] 
     count = scale.n_expected if scale.method in ("sum", "sum_of") else 1
     low, high = (scale.multiply * count * end for end in card.range)
     return low, high
-
-
-def long_frame(
-    keys: dict[str, Any], block: Block, cells: np.ndarray, at: np.ndarray
-) -> tuple[pd.DataFrame, np.ndarray]:
-    """Return the chosen rows of a block as long rows, and which file row each came from.
-
-    Parameters
-    ----------
-    keys
-        Our key columns (``client_id`` and ``session`` or ``occasion``), one value a file row.
-    at
-        Positions of the file rows that are used.
-    """
-    n_parts = len(block.parts)
-    positions = np.repeat(at, n_parts)
-    n = len(positions)
-    data: dict[str, Any] = {}
-    for name, values in keys.items():
-        data[name] = _repeated(values, positions)
-    data["rater"] = _constant(block.spec.rater, n)
-    data["measure"] = _constant(block.spec.measure, n)
-    chosen = cells if len(at) == len(cells) else cells[at]
-    if block.is_items:
-        data["item"] = np.tile(np.array(block.parts, dtype="int64"), len(at))
-        data["value"] = chosen.ravel()
-    else:
-        data["scale"] = _constant(str(block.parts[0]), n)
-        data["score"] = chosen.ravel()
-    return pd.DataFrame(data, copy=False), positions
-
-
-def _repeated(values: Any, positions: np.ndarray) -> Any:
-    values = values.array if isinstance(values, pd.Series) else values
-    if isinstance(values, np.ndarray | pd.api.extensions.ExtensionArray):
-        return values.take(positions)
-    return np.full(len(positions), values)
-
-
-def _constant(word: str, n: int) -> pd.Categorical:
-    return pd.Categorical.from_codes(np.zeros(n, dtype=np.int8), text_index([word]))
-
-
-def block_part(
-    source: Source, table: str, block: Block, frame: pd.DataFrame, positions: np.ndarray
-) -> Part:
-    """Return long rows as a part of a table.
-
-    What a row holds stands in one column of the file, and so does what the column's name says.
-    """
-    whole = source.found(_WHEN)
-    said = ["rater", "measure", *(("item", "value") if block.is_items else ("scale", "score"))]
-    said += [name for name, own in zip(("session", "occasion"), block.slot, strict=True) if own]
-    layouts = tuple(
-        source.layout(whole | dict.fromkeys(said, column), when_of(block.slot))
-        for column in block.columns
-    )
-    layout = np.tile(np.arange(len(layouts), dtype=np.int32), len(frame) // len(layouts))
-    return Part(table, frame, source.rows[positions], layouts, layout)

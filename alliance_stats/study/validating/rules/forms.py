@@ -69,9 +69,16 @@ def _forms(view: StudyView, card: Any, rater: str, chosen: np.ndarray) -> Forms:
         form = one = np.arange(len(client))
     whole = bool(chosen.all())
     rows = slice(None) if whole else runs.rows(chosen)
-    item = view.numbers("ratings", "item")[rows].astype(np.int64)
-    answers = np.full((len(one), len(card.items)), np.nan, dtype=np.float32)
-    answers[np.repeat(form, length), item - 1] = view.numbers("ratings", "value")[rows]
+    item = view.numbers("ratings", "item")[rows]
+    value = view.numbers("ratings", "value")[rows]
+    n = len(card.items)
+    regular = form is one and bool((length == n).all())
+    if regular and (item.reshape(-1, n) == np.arange(1, n + 1)).all():
+        answers = value.astype(np.float32).reshape(-1, n)
+    else:
+        answers = np.full(len(one) * n, np.nan, dtype=np.float32)
+        answers[np.repeat(form * n - 1, length) + item.astype(np.int64)] = value
+        answers = answers.reshape(len(one), n)
     return Forms(card, rater, answers, start[one], client[one], session[one])
 
 

@@ -159,6 +159,8 @@ class StudyView:
         """Return the table's clients as codes of the `reference` table (-1: not in it)."""
         own, other = self.codes(table, "client_id"), self.codes(reference, "client_id")
         translate = pd.Index(other.values).get_indexer(pd.Index(own.values))
+        if (translate == np.arange(len(translate))).all():
+            return own.codes
         return np.append(translate, -1)[own.codes]
 
     def session_lookup(self, mask: np.ndarray | None = None) -> SessionSet:
