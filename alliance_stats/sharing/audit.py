@@ -15,6 +15,7 @@ from ..multilevel.engine.batches import Array
 from ..multilevel.formula.terms import INTERCEPT
 from .columns import ClinicColumns
 from .exposure import Exposure
+from .noise import Budget
 from .sums import Sums
 
 MIN_CLIENTS = 5
@@ -142,6 +143,24 @@ def about_curve(
                 f"told of {there:.0f} that there are."
             )
     return found
+
+
+def about_noise(budget: Budget, spent: float, cost: Mapping[str, float]) -> dict[str, Any]:
+    """Return what is told with noise: nothing but the budget, all that was spent, and the cost."""
+    moved = cost["standard_errors"]
+    said = [
+        f"The sums hold noise of a privacy budget of epsilon {budget.epsilon:g}, delta "
+        f"{budget.delta:g}, for one client more or less with at most {budget.most_sessions} "
+        f"sessions; files before spent {spent:g}, which adds up to {spent + budget.epsilon:g}. "
+        "Numbers of rows and clients are those of the noisy sums.",
+        "In this clinic's own fit the noise moves coefficients by "
+        + (
+            f"up to {moved:.2g} of their standard errors."
+            if np.isfinite(moved)
+            else "more than there is: nothing can be estimated from it alone."
+        ),
+    ]
+    return {"in words": said, "clients behind each term": {}}
 
 
 def enough_sessions(sizes: Sequence[int] | Array, least: int, rank: int) -> int | None:

@@ -29,6 +29,7 @@ from .curve import Curve
 from .exposure import USUAL_ABOVE, USUAL_RATIO, Exposure
 from .form import Kind, axes_of, choose_form
 from .ledger import Entry, Ledger, fingerprint, today
+from .noise import Budget, bounded
 from .rounding import moved_by
 from .shared_file import SharedFile
 from .sums import Sums
@@ -116,6 +117,8 @@ def clinic_file(
     digits: int | None = None,
     ratios: Mapping[str, tuple[float, float]] | None = None,
     most_told: float | None = None,
+    noise: tuple[float, float, int] | None = None,
+    bounds: Mapping[str, tuple[float, float]] | None = None,
     reviewed: bool = False,
     ledger: str | PathLike[str] | None = None,
 ) -> ClinicFile:
@@ -161,6 +164,12 @@ def clinic_file(
         The largest share of the variance of one person's mean that somebody who knows all numbers
         of sessions may be able to compute: by default ``1 / min_clients``, as in a sum
         over five people.
+    noise
+        Differential privacy for two-level models: ``(epsilon, delta, most sessions of a client)``.
+        The sums get noise by that budget (Balle & Wang 2018); what it costs in standard errors is
+        shown, and with less than tens of thousands of clients it is much.
+    bounds
+        With `noise` the ends of each column's scale: ``{"distress": (0, 40)}``.
     reviewed
         With settings looser than the defaults: whoever answers for the data has read what the
         file tells, and lets it go. Without it nothing is written then.
@@ -214,22 +223,29 @@ def clinic_file(
     columns = read_columns(agreed.formula, data, {**agreed.categories, **words})
     named = {**agreed.units, **_mapping(units, "units", "what a column is measured in", "points")}
     _check_units(columns, named)
+    budget = None if noise is None else Budget.of(noise)
+    if budget is not None:
+        columns = bounded(columns, _mapping(bounds, "bounds", "the ends of a scale", (0, 40)))
     axes = axes_of(columns, _mapping(ratios, "ratios", "a group's range", (0.1, 3)))
     book = _book(path, ledger)
     people = book.people(columns)
-    body, exposure, chosen, why = choose_form(columns, axes, kind, digits, standard)
+    body, exposure, chosen, why = choose_form(columns, axes, kind, digits, standard, budget)
     usual = [
         max(axis.low, min(at, axis.high)) for axis, at in zip(axes, USUAL_RATIOS, strict=False)
     ]
+    numbers = _numbers(columns, body)
     cross = body.contribution(usual, 0).cross
-    off = body.variances if isinstance(body, Curve) else np.zeros(cross.shape)
-    cost = moved_by(off, cross, columns.n - len(columns.names))
+    cost = moved_by(body.variances, cross, numbers["rows"] - len(columns.names))
+    earlier = book.earlier(people)
+    if budget is None:
+        tells = audit.told(columns, exposure, chosen, standard, earlier, cost)
+    else:
+        tells = audit.about_noise(budget, book.spent(people), cost)
     file = SharedFile(
         clinic=_name(clinic, path),
         model=_model(columns, named),
-        numbers={"rows": columns.n, "rows left out": columns.left_out}
-        | dict(zip(columns.groups, map(int, columns.grouping.sizes), strict=True)),
-        tells=audit.told(columns, exposure, chosen, standard, book.earlier(people), cost),
+        numbers=numbers,
+        tells=tells,
         shift=columns.shift,
         unit=columns.unit,
         body=body,
@@ -237,6 +253,8 @@ def clinic_file(
     )
     print_of = fingerprint(file.content()[file.kind])
     entry = Entry(today(), columns.formula.text, columns.outcome, print_of, str(path), people)
+    if budget is not None:
+        entry = replace(entry, epsilon=budget.epsilon)
     against = [
         *audit.about_columns(columns, standard),
         *why,
@@ -264,6 +282,15 @@ def clinic_file(
 def _either(given: Any, agreed: Agreement, name: str, usual: Any) -> Any:
     """Return an argument: as given, else as agreed on, else as it is by default."""
     return given if given is not None else agreed.settings.get(name, usual)
+
+
+def _numbers(columns: ClinicColumns, body: Sums | Curve) -> dict[str, int]:
+    """Return how many rows and groups there are; with noise as far as the noisy sums tell it."""
+    if isinstance(body, Sums) and body.noise:
+        rows, groups = body.clients @ body.sessions, body.clients.sum()
+        return {"rows": round(rows), "rows left out": 0, columns.groups[0]: round(groups)}
+    sizes = dict(zip(columns.groups, map(int, columns.grouping.sizes), strict=True))
+    return {"rows": columns.n, "rows left out": columns.left_out} | sizes
 
 
 def _mapping(value: object, name: str, what: str, such_as: object) -> Mapping[str, Any]:
@@ -303,7 +330,7 @@ def _beyond(
     """Return what the default standard would have refused."""
     found = list(audit.about_columns(columns, USUAL))
     if isinstance(body, Sums):
-        return found + audit.about_sums(columns, body, USUAL)
+        return found if body.noise else found + audit.about_sums(columns, body, USUAL)
     assert exposure is not None
     assert digits is not None
     return found + [s for of in audit.about_curve(exposure, digits, USUAL).values() for s in of]

@@ -90,9 +90,8 @@ class Clinics:
         """How uncertain rounding makes each of the joint model's cross-products."""
         found = np.zeros((self.clinics[0].turn.shape[1],) * 2)
         for clinic in self.clinics:
-            if isinstance(clinic.body, Curve):
-                T = clinic.turn**2
-                found += T.T @ clinic.body.variances @ T
+            T = clinic.turn**2
+            found += T.T @ clinic.body.variances @ T
         return found
 
     def turned(self, turn: Array) -> Clinics:

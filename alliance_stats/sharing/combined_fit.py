@@ -80,10 +80,15 @@ class CombinedFit(MultilevelFit):
         off, errors = self.rounding["deviance"], self.rounding["standard_errors"]
         if off > TELLING:
             found.append(
-                f"The files were rounded: the deviance is known to about {off:.2g}, coefficients "
-                f"to about {errors:.2g} of their standard errors."
+                f"The files were {self._blurred}: the deviance is known to about {off:.2g}, "
+                f"coefficients to about {errors:.2g} of their standard errors."
             )
         return tuple(found)
+
+    @property
+    def _blurred(self) -> str:
+        noise = any(getattr(file.body, "noise", 0.0) for file in self.files)
+        return "given noise, which standard errors do not hold" if noise else "rounded"
 
     @property
     def rounding(self) -> dict[str, float]:
@@ -129,7 +134,7 @@ class CombinedFit(MultilevelFit):
         off = sum(fit.rounding["deviance"] for fit in both)
         if off <= TELLING:
             return found
-        note = f"The files were rounded: the statistic is known to about {off:.2g}."
+        note = f"The files were {self._blurred}: the statistic is known to about {off:.2g}."
         return replace(found, messages=(*found.messages, note))
 
     def facts(self) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from .audit import SEARCHED, Standard
 from .columns import ClinicColumns
 from .curve import Axis, Curve, Evaluate, fit_curve
 from .exposure import Exposure
+from .noise import Budget, noisy
 from .sums import Sums, sums_of
 
 Kind = Literal["auto", "sums", "curve"]
@@ -31,13 +32,18 @@ def choose_form(
     kind: Kind,
     digits: int | None,
     standard: Standard,
+    budget: Budget | None = None,
 ) -> tuple[Sums | Curve, Exposure | None, dict[str, int] | None, list[str]]:
     """Return the likelihood in the most exact form that may go, and what speaks against it."""
     two_levels = len(axes) == 1
     if kind == "sums" and not two_levels:
         raise DesignError("Sums by number of sessions are for (1 | client_id) alone: kind='curve'.")
+    if budget is not None and (not two_levels or kind == "curve"):
+        raise DesignError("noise= is for sums of two levels: (1 | client_id) alone, kind='auto'.")
     if two_levels and kind != "curve":
         sums = sums_of(columns.scaled(), columns.grouping)
+        if budget is not None:  # the noise hides what few clients in a class would tell
+            return noisy(sums, budget), None, None, []
         against = audit.about_sums(columns, sums, standard)
         if not against or kind == "sums":
             return sums, None, None, against

@@ -44,6 +44,8 @@ class Entry:
     path: str
     people: frozenset[tuple[str, str]]
     """Fingerprints of each client and of the client's values of the outcome."""
+    epsilon: float = 0.0
+    """The privacy budget it spent, where it holds noise."""
 
 
 @dataclass(frozen=True)
@@ -101,13 +103,20 @@ class Ledger:
         ids = {one for one, _ in people}
         return sum(bool(ids & {one for one, _ in entry.people}) for entry in self.entries)
 
+    def spent(self, people: frozenset[tuple[str, str]]) -> float:
+        """Return the privacy budget that earlier files about these people spent, by addition."""
+        ids = {one for one, _ in people}
+        return sum(e.epsilon for e in self.entries if ids & {one for one, _ in e.people})
+
     def repeats(self, entry: Entry) -> list[str]:
         """Return where the same question was answered before with other settings."""
         return [
             f"The file '{one.path}' of {one.when} is of the same model and rows with other "
             "settings; two roundings tell more than one."
             for one in self.entries
-            if (one.formula, one.people) == (entry.formula, entry.people) and one.body != entry.body
+            if (one.formula, one.people) == (entry.formula, entry.people)
+            and one.body != entry.body
+            and not (one.epsilon and entry.epsilon)
         ]
 
     def forbids(self, outcome: str, people: frozenset[tuple[str, str]], least: int) -> list[str]:

@@ -23,6 +23,8 @@ def moved_by(variances: Array, cross: Array, denominator: int) -> dict[str, floa
     beta = inverse @ cross[:-1, -1]
     variance = float(cross[-1, -1] - beta @ cross[:-1, -1]) / denominator
     squares = np.append(-beta, 1.0) ** 2
+    if not (variance > 0.0 and np.diag(inverse).min() >= 0.0):  # noise drowned what there was
+        return {"deviance": float("inf"), "standard_errors": float("inf")}
     moved = np.sqrt(inverse**2 @ (variances[:-1] @ squares))
     used = np.diag(inverse) > 0
     both = 2.0 * squares @ variances @ squares - squares**2 @ np.diag(variances)

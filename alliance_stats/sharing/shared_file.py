@@ -136,6 +136,7 @@ def _sums_out(sums: Sums, columns: list[str]) -> dict[str, Any]:
     at = np.triu_indices(sums.size)
     classes = zip(sums.sessions, sums.clients, sums.outer, strict=True)
     return {
+        "sd of the noise": sums.noise,
         "pairs": _pair_names(columns),
         "sums over all rows": sums.total[at].tolist(),
         "by number of sessions": [
@@ -338,11 +339,15 @@ class _Reader:
         if not classes:
             self.fail("it holds no clients")
         one = "by number of sessions"
+        noise = float(self.part(held, "sd of the noise", float))
+        if noise < 0.0:
+            self.fail("the SD of its noise is below zero")
         return Sums(
             self.full(held.get("sums over all rows"), size, "sums over all rows"),
             self.numbers([self.part(c, "sessions", float) for c in classes], one),
             self.numbers([self.part(c, "clients", float) for c in classes], one),
             np.array([self.full(c.get("sums of products"), size, one) for c in classes]),
+            noise,
         )
 
     def curve(self, held: dict[str, Any], columns: list[str], ratios: int) -> Curve:

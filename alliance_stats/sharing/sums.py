@@ -30,14 +30,25 @@ class Sums:
         The numbers of sessions there are, and how many clients have each.
     outer
         (classes, k, k): the sum of the outer products of these clients' column sums.
+    noise
+        The SD of the noise in each sum, of columns scaled by their bounds; zero where there is
+        none.
     """
 
     total: Array
     sessions: Array
     clients: Array
     outer: Array
+    noise: float = 0.0
 
     ratios = 1
+
+    @property
+    def variances(self) -> Array:
+        """How uncertain noise makes each cross-product, at most: variances, (size, size)."""
+        found = np.full((self.size, self.size), self.noise**2 * (1.0 + len(self.sessions)))
+        found[0, 0] = self.noise**2
+        return found
 
     @property
     def size(self) -> int:
