@@ -8,8 +8,10 @@ from typing import Any
 from ..core.arguments import is_number
 from ..errors import AllianceStatsError
 from ..instruments import load_registry
+from ..study.mapping.vocabulary import OPEN_TABLES
 from ..study.origin import Problem
 from ..study.validating.problem_words import all_rows, place_in_words
+from ..study.validating.report import ValidationReport
 from ..study.validating.source_cells import records
 from .columns import ENDINGS, ITEMS, REASONS, ROLES, SCORE, Use, uses
 from .desk import Desk
@@ -35,7 +37,7 @@ def view(desk: Desk) -> dict[str, Any]:
             "broken": [{"file": file, "why": why} for file, why in sorted(desk.broken.items())],
             "doubts": [one for each in desk.doubts.values() for one in each],
             "counts": report.counts() if report is not None else None,
-            "usable": report is not None and report.ok and bool(report.rows["rows_kept"].sum()),
+            "usable": report is not None and report.ok and _has_answers(report),
             "rows": [] if report is None else report.rows.to_dict("records"),
             "problems": [_problem(desk, one) for one in problems[:MOST_PROBLEMS]],
             "more_problems": max(0, len(problems) - MOST_PROBLEMS),
@@ -45,6 +47,12 @@ def view(desk: Desk) -> dict[str, Any]:
             "measures": [{"name": one, "title": registry[one].title} for one in sorted(registry)],
             "raters": [*RATERS, *(desk.mapping.get("raters") or {})],
         }
+
+
+def _has_answers(report: ValidationReport) -> bool:
+    """Return whether anything was measured or told: ids and sessions alone give no report."""
+    rows = report.rows.set_index("table")["rows_kept"].drop(list(OPEN_TABLES), errors="ignore")
+    return bool(rows.sum())
 
 
 def _file(desk: Desk, file: str, sheet: str) -> dict[str, Any]:

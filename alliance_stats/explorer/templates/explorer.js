@@ -67,6 +67,7 @@
     });
     const before = $("rule").value;
     fill($("rule"), [["", "None"], ...options], true);
+    $("rule").closest("fieldset").hidden = options.every(([, , off]) => off); // a score that is no alliance
     if (!before && options.length && !$("rule").dataset.asked) {
       const first = options.find(([, , off]) => !off);
       if (first) $("rule").value = first[0];
@@ -142,7 +143,7 @@
     const own = scoreNow(), therapist = $("therapist").value, which = $("which").value;
     return data.clients.map((client, at) => ({ ...client, at })).filter((client) =>
       own.of.has(client.at) && (!therapist || client.therapist === therapist) &&
-      (which === "" || (which === "rupture" && what.episodes && what.episodes.has(client.at)) ||
+      (which === "" || (!what.episodes && !which.startsWith("end:")) || (which === "rupture" && what.episodes && what.episodes.has(client.at)) ||
        (which === "none" && what.episodes && !what.episodes.has(client.at)) ||
        (client.end && which === "end:" + client.end.reason)));
   }
