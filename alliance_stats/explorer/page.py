@@ -95,8 +95,8 @@ class Explorer:
         return (
             f'<iframe title="{escape(self.name)}" srcdoc="{escape(self.html)}" '
             f'style="width:100%;height:{HEIGHT}px;border:0" sandbox="allow-scripts"></iframe>'
-            '<p style="font-size:.8em">Where nothing stands above, trust the notebook: JupyterLab shows '
-            "no page of a notebook that another machine ran.</p>"
+            '<p style="font-size:.8em">Where nothing stands above, trust the notebook: JupyterLab '
+            "shows no page of a notebook that was run elsewhere.</p>"
         )
 
 
