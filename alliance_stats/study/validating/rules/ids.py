@@ -32,10 +32,20 @@ def spellings(view: StudyView, column: str) -> dict[str, list[str]]:
     return found
 
 
+def _surely_apart(texts: set[str]) -> bool:
+    """Return whether no two ids are alike, told from all at once: most studies' are plain."""
+    joined = "\n".join(texts)
+    plain = joined.isascii() and "\n0" not in f"\n{joined}"
+    return plain and len(joined.split()) == len(set(joined.casefold().split())) == len(texts)
+
+
 def _spellings(view: StudyView, column: str) -> dict[str, list[str]]:
     tables = [table for table in TABLES if view.has(table, column)]
+    texts = {text for table in tables for text in view.codes(table, column).values}
+    if _surely_apart(texts):
+        return {}
     found: dict[str, set[str]] = defaultdict(set)
-    for text in {text for table in tables for text in view.codes(table, column).values}:
+    for text in texts:
         found[plain_id(text)].add(text)
     suspect = {plain: texts for plain, texts in sorted(found.items()) if len(texts) > 1}
     if not suspect:

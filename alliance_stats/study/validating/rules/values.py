@@ -73,6 +73,8 @@ def _text(series: pd.Series, field: Field, table: str) -> Typed:
         if all(isinstance(value, str) and value.strip() for value in categories):
             return series, []
         series = series.astype(object)
+    if isinstance(series.dtype, pd.StringDtype) and not (series.str.strip() == "").any():
+        return series, []
     codes, values = pd.factorize(series)
     texts = [_as_text(value) for value in values]
     if series.dtype != object and all(
