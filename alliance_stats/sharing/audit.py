@@ -160,7 +160,8 @@ def about_noise(budget: Budget, spent: float, cost: Mapping[str, float]) -> dict
             else "more than there is: nothing can be estimated from it alone."
         ),
     ]
-    return {"in words": said, "clients behind each term": {}}
+    known = {"epsilon": budget.epsilon, "delta": budget.delta, "epsilon spent before": spent}
+    return {"in words": said, "clients behind each term": {}, "privacy budget": known}
 
 
 def enough_sessions(sizes: Sequence[int] | Array, least: int, rank: int) -> int | None:

@@ -81,12 +81,13 @@ class ClinicFile(Result):
         """Return a row a number of the audit: clients behind each term, shares of a person's mean.
 
         The rows' names begin with ``clients behind`` or ``share of a mean told``; for a group the
-        mean is that of the outcome, for a term that of the term.
+        mean is that of the outcome, for a term that of the term. With noise the privacy budget.
         """
         tells = self.file.tells
         rows = {f"clients behind {k}": v for k, v in tells["clients behind each term"].items()}
         most = tells.get("share of a person's mean that could be computed, at most", {})
         rows |= {f"share of a mean told at most: {name}": v for name, v in most.items()}
+        rows |= tells.get("privacy budget", {})
         return tidy_rows(list(rows), np.array(list(rows.values()), dtype=float))
 
     def glance(self) -> pd.DataFrame:
@@ -101,6 +102,8 @@ class ClinicFile(Result):
         """Return what was written, and the numbers of the audit."""
         where = "Nothing was written." if self.path is None else f"Written to {self.path}."
         how = "exact sums" if self.digits is None else "a rounded curve"
+        if getattr(self.file.body, "noise", 0.0):
+            how = "sums with noise"
         return [f"{where} {self.file.model['formula']}: {how}.", *super().shown(labels)]
 
 

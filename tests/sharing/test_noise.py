@@ -61,6 +61,8 @@ def test_a_file_with_noise(three, tmp_path):
     first = al.clinic_file(MODEL, three["Bern"], path, **options)
     assert any("epsilon 1, delta 1e-05" in message for message in first.messages)
     assert any("files before spent 0, which adds up to 1" in m for m in first.messages)
+    assert "epsilon" in str(first)
+    assert first.tidy()["term"].tolist() == ["epsilon", "delta", "epsilon spent before"]
     held = json.loads(path.read_text())
     assert len(held["sums"]["by number of sessions"]) == 10  # those that nobody has too
     assert held["what this file tells"]["clients behind each term"] == {}
