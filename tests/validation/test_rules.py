@@ -662,6 +662,12 @@ def test_amounts_as_text(examine, tables):
     assert kept["clients"]["income"].tolist() == clients["income"].tolist()
 
 
+def test_a_day_with_a_time_of_the_clock_is_no_range(examine, tables):
+    days = ["1583-01-01T00:00:00.000000", "2026-01-05 10:00"] * 6
+    report, _ = examine(clients=tables["clients"].assign(entered=days, left="2026-01-05"))
+    assert not report.problems
+
+
 def test_one_wrong_therapist_id_is_one_problem(examine, tables):
     therapist = tables["clients"].set_index("client_id")["therapist_id"]
     sessions = tables["sessions"]

@@ -15,7 +15,7 @@ from .words import counted
 
 AMOUNT = re.compile(
     r"[£$€¥%]\s*\d|\d\s*[£$€¥%]|^[<>≤≥~]\s*\d"
-    r"|^(?!\d{1,4}-\d{1,2}-\d{1,4}\b)\d+[.,\d]*\s*(-|–|to)\s*\d"  # a range, and no date
+    r"|^(?!\d{1,4}-\d{1,2}-\d{1,4}(?!\d))\d+[.,\d]*\s*(-|–|to)\s*\d"  # a range, and no date
 )
 MOSTLY = 0.5
 
