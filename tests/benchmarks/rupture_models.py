@@ -6,6 +6,8 @@ Without ruptures and without any effect, each test should be significant at 5 % 
 With ruptures whose effect on the next session is known, estimates should average to it and their
 intervals cover it in 95 %; so too where clients differ in the effect, a mean of zero among them.
 Where repairs act as well, a fall dates some wrong: is the state model the correction?
+Where the outcome follows the alliance point by point and nothing ruptures, there is no effect of
+ruptures to find, though flagged sessions are low ones (``worlds``).
 ``--write`` puts the tables into docs/rupture-models.md; with ``--only NAME`` that table alone.
 """
 
@@ -14,6 +16,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +37,8 @@ REPAIR = -1.5
 """Points of outcome, at the session after a planted repair."""
 LONGER, CLOSING = 3.0, 0.4
 """Depth of ruptures that last, in SDs as above, and their probability to close in a session."""
+SLOPE, ERROR = -1.5, 0.2
+"""Points of outcome for each of the alliance before, where nothing ruptures; SD of its error."""
 GRID = {"rule": ["drop_within_sd", "drop_pooled_sd"], "k": [1.0, 1.5], "levels": [2]}
 FOUND: dict[str, dict[str, Any]] = {
     "found by the rule": {"rule": "drop_stricter_sd", "k": 2.0},
@@ -244,6 +249,65 @@ def _row(table: pd.DataFrame, term: str, name: str) -> tuple[str, float, float, 
     return name, float(row["estimate"]), float(row["conf_low"]), float(row["conf_high"])
 
 
+def linear_study(rng: np.random.Generator) -> pd.DataFrame:
+    """Return courses without ruptures whose outcome follows the alliance of the session before.
+
+    The alliance is rated with error.
+    """
+    data = study(rng, ruptures=False)
+    alliance = data["bond"].to_numpy().reshape(CLIENTS, SESSIONS)
+    outcome = data["distress"].to_numpy().reshape(CLIENTS, SESSIONS).copy()
+    outcome[:, 1:] += SLOPE * (alliance - 5)[:, :-1]
+    rated = alliance + rng.normal(0, ERROR, alliance.shape)
+    return data.assign(bond=rated.ravel(), distress=outcome.ravel())
+
+
+def worlds_of(rng: np.random.Generator, number: int) -> Iterator[tuple[Any, ...]]:
+    """Yield world, estimate, score beside it or not, truth, estimate and interval."""
+    columns = {"alliance": "bond", "outcome": "distress"}
+    measures = {"alliance": "wai-sr", "outcome": "core-10"}
+    made = al.simulate_study(rupture_rate=0.0, seed=number + 1)
+    fall, states = {"rule": "drop_stricter_sd", "k": 1.0}, {"rule": "state_model"}
+    larger = FOUND["found by the rule"]
+    for world, data, both, truth, ways in (
+        ("linear", linear_study(rng), columns, 0.0, (fall, larger, states)),
+        ("linear, `simulate_study`", made, measures, 0.0, (fall, larger)),
+        ("ruptures act", repaired_study(rng), columns, EFFECT, (fall, larger, states)),
+    ):
+        for beside, way in product((True, False), ways):
+            given = {**both, **way, "adjust_for_alliance": beside}
+            model = al.fit_rupture_repair(data, **given, levels=2, reverse=False)
+            own = model.table[model.table["model"] == "outcome, 2 levels"]
+            size = f", k = {way['k']:.0f}" if "k" in way else ""
+            name, *numbers = _row(own, "rupture_lag1_within", f"`{way['rule']}`{size}")
+            yield world, name, beside, truth, *numbers
+    lasting = study(rng, ruptures=True, lasting=True)
+    for world, data, both, truth in (
+        ("linear", linear_study(rng), columns, 0.0),
+        ("linear, `simulate_study`", made, measures, 0.0),
+        ("ruptures act", lasting, columns, EFFECT),
+    ):
+        for beside in (True, False):
+            given = {**both, **(fall if truth == 0 else larger), "adjust_for_alliance": beside}
+            around = al.fit_event_study(data, **given, seed=number).tidy()
+            name, *numbers = _row(around, "difference: step", "event study, step")
+            yield world, name, beside, truth, *numbers
+
+
+def worlds_table(replicates: int, seed: int = 5) -> pd.DataFrame:
+    """Return bias and coverage with the alliance score beside the rupture, and without it."""
+    rows = [
+        row
+        for number, rng in enumerate(_streams(seed, replicates))
+        for row in worlds_of(rng, number)
+    ]
+    by = ["world", "found by", "score beside", "truth"]
+    table = pd.DataFrame(rows, columns=[*by, "mean", "low", "high"])
+    table["score beside"] = table["score beside"].map({True: "yes", False: "no"})
+    table["coverage"] = table["truth"].between(table["low"], table["high"]).astype(float)
+    return table.groupby(by, sort=False)[["mean", "coverage"]].mean().reset_index()
+
+
 def null_table(replicates: int, seed: int = 1) -> pd.DataFrame:
     """Return how often each test is significant at 5 % where there is nothing to find."""
     found: dict[str, list[float]] = {}
@@ -302,6 +366,7 @@ def main(*arguments: str) -> int:
         "truth": truth_table,
         "varying": varying_table,
         "repairs": repairs_table,
+        "worlds": worlds_table,
     }
     if "--only" in arguments:
         name = arguments[arguments.index("--only") + 1]

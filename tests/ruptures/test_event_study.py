@@ -23,12 +23,13 @@ def course(values, ruptures=(), free=()):
 
 def test_a_window_is_cut_at_the_ruptures_beside_it():
     one = course(range(12), ruptures=[3, 6])
-    clock, value = one.around(3, before=5, after=5, lag=0)
+    window = one.around(3, before=5, after=5, lag=0)
+    clock, value = window["clock"], window["value"]
     assert clock.tolist() == [-2, -1, 0, 1, 2]  # session 6 is the next rupture
     assert value.tolist() == [0, 1, 2, 3, 4]
-    clock, _ = one.around(6, before=5, after=2, lag=0)
+    clock = one.around(6, before=5, after=2, lag=0)["clock"]
     assert clock.tolist() == [-3, -2, -1, 0, 1, 2]
-    clock, _ = one.around(3, before=2, after=5, lag=1)
+    clock = one.around(3, before=2, after=5, lag=1)["clock"]
     assert clock.tolist() == [-2, -1, 0, 1, 2]  # the clock begins one session later
 
 
@@ -65,9 +66,9 @@ def test_a_matched_pseudo_event_has_the_nearest_level_before():
 
 def test_the_window_of_a_pseudo_event_keeps_out_of_those_of_ruptures():
     one = course(range(20), ruptures=[4, 16])
-    clock, _ = one.around(10, before=3, after=3, lag=0, clear=True)
+    clock = one.around(10, before=3, after=3, lag=0, clear=True)["clock"]
     assert clock.tolist() == [-2, -1, 0, 1, 2]  # sessions 8 to 12: 1-7 and 13-19 are taken
-    clock, _ = one.around(10, before=3, after=3, lag=1, clear=True)
+    clock = one.around(10, before=3, after=3, lag=1, clear=True)["clock"]
     assert clock.tolist() == [-2, -1, 0, 1, 2]  # sessions 9 to 13 about 11
 
 

@@ -17,6 +17,7 @@ from alliance_stats.ruptures.multiverse.joint_test import take_apart, turned
 ROOT = Path(__file__).resolve().parents[2]
 BOTH = {"alliance": "bond", "outcome": "distress"}
 GRID = {
+    "adjust_for_alliance": [False],
     "rule": ["drop_within_sd", "drop_pooled_sd"],
     "k": [1.0, 1.5],
     "levels": [2, 3],
@@ -43,7 +44,7 @@ def data(script):
 
 @pytest.fixture(scope="module")
 def many(data):
-    primary = {"rule": "drop_within_sd", "k": 1.5}
+    primary = {"rule": "drop_within_sd", "k": 1.5, "adjust_for_alliance": False}
     return al.rupture_multiverse(
         data, **BOTH, grid=GRID, primary=primary, permutations=99, seed=4, n_jobs=1
     )
@@ -120,6 +121,19 @@ def test_the_weights_give_the_within_client_least_squares_slope(data, many):
     assert equal["estimate_within"].tolist() == pytest.approx(equal["estimate"].tolist(), rel=CLOSE)
 
 
+def test_the_weights_hold_the_alliance_score_beside_the_rupture(data):
+    grid = {"rule": "drop_within_sd", "k": 1.0, "levels": 2}
+    row = al.rupture_multiverse(data, **BOTH, grid=grid, permutations=0).specifications.iloc[0]
+    assert row["adjust_for_alliance"]
+    rows = al.fit_rupture_repair(data, **BOTH, rule="drop_within_sd", levels=2, reverse=False).rows
+    columns = ["rupture_lag1", "repair_lag1", "alliance_lag1", "session"]
+    used = rows.dropna(subset=["outcome", *columns])
+    dummies = pd.get_dummies(used["client_id"].astype(str), dtype=float).to_numpy()
+    x = np.column_stack([used[columns].to_numpy(float), dummies])
+    slope = np.linalg.lstsq(x, used["outcome"].to_numpy(), rcond=None)[0][0]
+    assert row["estimate_within"] == pytest.approx(slope, rel=SAME)
+
+
 def test_with_the_outcome_before_the_weights_hold_its_slope(data, many):
     row = many.specifications.query("rule == 'drop_within_sd' and k == 1.0 and levels == 2").iloc[1]
     assert row["lagged_outcome"]
@@ -161,7 +175,7 @@ def test_the_same_seed_gives_the_same_numbers_on_two_processes(data, many):
         data,
         **BOTH,
         grid=GRID,
-        primary={"rule": "drop_within_sd", "k": 1.5},
+        primary={"rule": "drop_within_sd", "k": 1.5, "adjust_for_alliance": False},
         permutations=99,
         seed=4,
         n_jobs=2,

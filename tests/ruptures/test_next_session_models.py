@@ -224,6 +224,7 @@ def differing(seed=6):
 def test_effects_that_differ_between_clients_vary_by_default_and_are_told():
     data = differing()
     options = {"rule": "drop_points", "points": 1.2, "levels": 2, "reverse": False}
+    options["adjust_for_alliance"] = False
     each = al.fit_rupture_repair(data, **BOTH, **options)
     same = al.fit_rupture_repair(data, **BOTH, **options, slopes="none")
     assert "(0 + rupture_lag1_within | client_id)" in each.fits["outcome, 2 levels"].formula

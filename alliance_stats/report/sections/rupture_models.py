@@ -104,6 +104,8 @@ def _words(terms: pd.Index) -> dict[str, str]:
         for ending, place in labels("places").items():
             what = event.capitalize() if ending == "within" else f"Share with a {event}"
             words[f"{event}_lag1_{ending}"] = f"{what} at the session before, {place}"
+    for ending, place in labels("places").items():
+        words[f"alliance_lag1_{ending}"] = f"Alliance score of the session before, {place}"
     return {term: words[term] for term in terms if term in words}
 
 
@@ -114,7 +116,7 @@ def _in_words(fit: Any, outcome: Score, *, told: bool) -> str:
     return (
         f"After a session in which a rupture begins the next session's {outcome.title} is "
         f"{number(abs(row['estimate']))} points {worse} than after the same client's other "
-        "sessions, at the same session number "
+        "sessions, at the same session number and the same alliance score "
         f"(95% CI {number(row['conf_low'])} to {number(row['conf_high'])}{p}). This is an "
         "association in time, not a proof of cause."
     )

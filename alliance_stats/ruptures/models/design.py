@@ -18,6 +18,15 @@ DETRENDINGS = ("covariate", "none", "predictor")
 LEVELS = (2, 3)
 SLOPES = ("all", "none")
 LEAST_CLIENTS = 5
+BEYOND_THE_SCORE = {
+    True: "The alliance score of the rupture's session stands beside the rupture: the coefficient of "
+    "a rupture is what it has beyond its low score. Of ruptures found by a fall, part of a true "
+    "effect goes to the score; rule='state_model' divides it right (docs/rupture-models.md).",
+    False: "Without the alliance score of the same session the coefficient of a rupture cannot be "
+    "told from the effect of a low alliance, which needs no rupture (adjust_for_alliance=True "
+    "puts it beside).",
+}
+"""What a rupture's coefficient is beside, or without, the alliance score."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,10 @@ class Choices:
     slopes
         ``"all"``: every effect within clients may vary between them (as `fit_multilevel` has it);
         ``"none"``: each is the same for all clients.
+    adjust_for_alliance
+        Whether the alliance score of the predictors' session stands beside them in models of the
+        outcome. A session flagged by its score is one of low alliance: without the score its
+        coefficient is that of a low alliance too.
     """
 
     predictors: tuple[str, ...]
@@ -53,6 +66,7 @@ class Choices:
     detrending: str = "covariate"
     lagged_outcome: bool = False
     slopes: str = "all"
+    adjust_for_alliance: bool = False
 
     def __post_init__(self) -> None:
         for name, allowed in (
@@ -61,15 +75,26 @@ class Choices:
             ("detrending", DETRENDINGS),
             ("lagged_outcome", (True, False)),
             ("slopes", SLOPES),
+            ("adjust_for_alliance", (True, False)),
         ):
             checked_choice(name, getattr(self, name), allowed)
         whole(self.lag, "lag", 1)
+
+    def predictors_of(self, response: str) -> tuple[str, ...]:
+        """The predictors of a model of this response, the alliance score among them or not."""
+        beside = self.adjust_for_alliance and response == "outcome"
+        return (*self.predictors, "alliance") if beside else self.predictors
 
     @property
     def of_interest(self) -> str:
         """The term of the first predictor's within-client part (or of the raw predictor)."""
         name = f"{self.predictors[0]}_lag{self.lag}"
         return name if self.centring == "none" else f"{name}_within"
+
+
+def adjusts(asked: bool | None, needs: str) -> bool:
+    """Return whether the alliance score enters: where not said, with rules that read scores."""
+    return needs == "scores" if asked is None else asked
 
 
 def slopes_of(random_slope: Any) -> str:
@@ -105,7 +130,7 @@ def model_data(
     Client means are those of the rows that enter the model. Columns named in `keep` are carried
     along.
     """
-    names = [f"{name}_lag{c.lag}" for name in c.predictors]
+    names = [f"{name}_lag{c.lag}" for name in c.predictors_of(response)]
     own = f"{response}_lag{c.lag}"
     groups, parts, therapist = of_levels(c.levels, together)
     needed = [response, *names, *([own] if c.lagged_outcome else []), *groups]

@@ -18,7 +18,7 @@ from ..parameters import check_seed
 from ..result import Ruptures
 from ..rules import find_rule
 from .clustered import contrast_rows, least_squares
-from .design import LEAST_CLIENTS
+from .design import BEYOND_THE_SCORE, LEAST_CLIENTS, adjusts
 from .event_windows import Course, windows
 from .plots import plot_event_study
 from .session_table import session_table
@@ -103,6 +103,7 @@ def fit_event_study(
     min_each: int = 2,
     lag: int | None = None,
     pseudo: str = "random",
+    adjust_for_alliance: bool | None = None,
     seed: int = 0,
     subscale: str | None = None,
     rater: str | None = None,
@@ -139,6 +140,11 @@ def fit_event_study(
         what ruptures are compared with);
         ``"matched"``: the one whose level just before is nearest to that before the rupture, which
         guards against regression to the mean.
+    adjust_for_alliance
+        Whether the alliance score `lag` sessions before each value enters, with one slope (term
+        ``alliance``). Without it the outcome steps where it follows the alliance point by point
+        and nothing ruptured, as in `fit_rupture_repair`. None: for the outcome, with rules that
+        read scores. The plotted course is as observed.
     seed
         Of the choice of pseudo-events.
     events, codes
@@ -184,8 +190,11 @@ def fit_event_study(
         events=events,
         codes=codes,
     )
+    checked_choice("adjust_for_alliance", adjust_for_alliance, (None, True, False))
+    by_score = find_rule(rule).needs == "scores"
+    beside = series == "outcome" and adjusts(adjust_for_alliance, find_rule(rule).needs)
     rows, counts = windows(
-        _courses(table.rows, table.found, series),
+        _courses(table.rows, table.found, series, lag if beside else None),
         before=before,
         after=after,
         least=min_each,
@@ -195,8 +204,8 @@ def fit_event_study(
     )
     counts["ruptures"] = len(table.found.episodes)
     _require(rows, counts, min_each)
-    circular = series == "alliance" and find_rule(rule).needs == "scores"
     settings = {"series": series, "before": before, "after": after, "lag": lag, "pseudo": pseudo}
+    settings["adjust_for_alliance"] = beside
     return EventStudy(
         _estimate(rows),
         mean_course(rows),
@@ -205,7 +214,7 @@ def fit_event_study(
         counts,
         rows["client_id"].nunique(),
         settings,
-        _messages(counts, circular, table.messages),
+        (*_messages(counts, series == "alliance" and by_score, table.messages), *_beside(settings)),
         score=table.score,
     )
 
@@ -225,13 +234,22 @@ def _check(series, outcome, pseudo, before, after, min_each, lag) -> None:
         )
 
 
-def _courses(rows: pd.DataFrame, found: Ruptures, series: str) -> dict[object, Course]:
-    """Return, for each client with a rupture, the series, the ruptures and the free sessions."""
+def _courses(
+    rows: pd.DataFrame, found: Ruptures, series: str, beside: int | None
+) -> dict[object, Course]:
+    """Return, for each client with a rupture, the series, the ruptures and the free sessions.
+
+    With `beside`, also the alliance so many sessions before; sessions without it are left out.
+    """
     sessions = found.sessions
     free = sessions[sessions["judged"] & (sessions["episode"] < 0)]
     free_of = {client: part["session"].to_numpy() for client, part in free.groupby("client_id")}
     start = found.episodes.groupby("client_id")["rupture_session"]
     rupture_of = {client: np.sort(part.to_numpy()) for client, part in start}
+    if beside is not None:
+        earlier = rows[["client_id", "session", "alliance"]].dropna()
+        earlier = earlier.assign(session=earlier["session"] + beside, _beside=earlier["alliance"])
+        rows = rows.merge(earlier.drop(columns="alliance"), on=["client_id", "session"])
     seen = rows.dropna(subset=[series]).sort_values(["client_id", "session"], kind="stable")
     none = np.zeros(0, dtype=np.int64)
     return {
@@ -240,6 +258,7 @@ def _courses(rows: pd.DataFrame, found: Ruptures, series: str) -> dict[object, C
             part[series].to_numpy(dtype=float),
             rupture_of[client],
             free_of.get(client, none),
+            None if beside is None else part["_beside"].to_numpy(dtype=float),
         )
         for client, part in seen.groupby("client_id")
         if client in rupture_of
@@ -264,7 +283,9 @@ def _estimate(rows: pd.DataFrame) -> pd.DataFrame:
     both: list[tuple[str, np.ndarray]] = [("rupture", real)]
     if (real == 0).any():
         both.append(("pseudo", 1 - real))
-    x = _within(np.column_stack([parts * weight for _, weight in both]), rows["event"])
+    held = [name for name in ("alliance",) if name in rows]
+    columns = [*(parts * weight for _, weight in both), rows[held].to_numpy(dtype=float)]
+    x = _within(np.column_stack(columns), rows["event"])
     y = _within(rows["value"].to_numpy(dtype=float)[:, None], rows["event"])[:, 0]
     if np.linalg.matrix_rank(x) < x.shape[1]:
         raise DesignError(
@@ -272,11 +293,11 @@ def _estimate(rows: pd.DataFrame) -> pd.DataFrame:
             "raise min_each."
         )
     coef, covariance, n_clients = least_squares(x, y, pd.factorize(rows["client_id"])[0])
-    names = [f"{kind}: {part}" for kind, _ in both for part in PARTS]
+    names = [*(f"{kind}: {part}" for kind, _ in both for part in PARTS), *held]
     contrasts = np.eye(len(names))
     if len(both) == 2:
-        names += [f"difference: {part}" for part in PARTS]
-        contrasts = np.vstack([contrasts, contrasts[:3] - contrasts[3:]])
+        names[6:6] = [f"difference: {part}" for part in PARTS]
+        contrasts = np.insert(contrasts, 6, contrasts[:3] - contrasts[3:6], axis=0)
     return contrast_rows(names, coef, covariance, n_clients - 1, contrasts)
 
 
@@ -299,6 +320,13 @@ def mean_course(rows: pd.DataFrame) -> pd.DataFrame:
     table = table.assign(conf_low=table["mean"] - half, conf_high=table["mean"] + half)
     columns = ["kind", "clock", "mean", "conf_low", "conf_high", "size"]
     return table[columns].rename(columns={"size": "n"})
+
+
+def _beside(settings: dict[str, Any]) -> tuple[str, ...]:
+    """Say what a step of the outcome is with, or without, the alliance score beside it."""
+    if settings["series"] != "outcome":
+        return ()
+    return (BEYOND_THE_SCORE[settings["adjust_for_alliance"]],)
 
 
 def _messages(counts: dict[str, int], circular: bool, before: tuple[str, ...]) -> tuple[str, ...]:

@@ -14,17 +14,21 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Course:
-    """One client: session numbers with the series, ruptures, and sessions outside any episode."""
+    """One client: sessions with the series, ruptures, and sessions outside any episode.
+
+    `alliance` is the score at the session that acts on this one's value, where it is held constant.
+    """
 
     session: Integers
     value: Floats
     ruptures: Integers
     free: Integers
+    alliance: Floats | None = None
 
     def around(
         self, event: int, before: int, after: int, lag: int, *, clear: bool = False
-    ) -> tuple[Integers, Floats]:
-        """Return clock and values of a window, cut at the rupture before and the one after.
+    ) -> dict[str, Integers | Floats]:
+        """Return clock and values (and the alliance) of a window, cut at the rupture before and the one after.
 
         The clock is zero at `lag` sessions after the event. The window ends before the next
         rupture can act (censoring), and begins after the rupture before has begun to act. With
@@ -38,7 +42,8 @@ class Course:
         first = max(zero - before, earlier[-1] + lag + course if earlier.size else -(2**40))
         last = min(zero + after, later[0] + lag - ramp - 1 if later.size else 2**40)
         inside = (self.session >= first) & (self.session <= last)
-        return self.session[inside] - zero, self.value[inside]
+        found = {"clock": self.session[inside] - zero, "value": self.value[inside]}
+        return found if self.alliance is None else {**found, "alliance": self.alliance[inside]}
 
 
 def usable(clock: Integers, least: int) -> bool:
@@ -92,6 +97,8 @@ def windows(
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """Return one row an event and session: ``client_id, event, kind, clock, value``.
 
+    With the alliance held constant, ``alliance`` too.
+
     Also how many events there were, were used, and had no pseudo-event.
     """
     parts: list[pd.DataFrame] = []
@@ -101,15 +108,14 @@ def windows(
         real = [int(s) for s in course.ruptures]
         cut = {s: course.around(s, before, after, lag) for s in real}
         cut |= {s: course.around(s, before, after, lag, clear=True) for s in map(int, course.free)}
-        good = [s for s in real if usable(cut[s][0], least)]
-        able = [int(s) for s in course.free if usable(cut[int(s)][0], least)]
+        good = [s for s in real if usable(cut[s]["clock"], least)]
+        able = [int(s) for s in course.free if usable(cut[int(s)]["clock"], least)]
         pseudo = choose_pseudo(course, good, able, lag=lag, matched=matched, rng=rng)
         counts["ruptures"] += len(real)
         counts["used"] += len(good)
         counts["pseudo"] += len(pseudo)
         for kind, events in (("rupture", good), ("pseudo", pseudo)):
             for event in events:
-                clock, value = cut[event]
                 parts.append(
                     pd.DataFrame(
                         {
@@ -117,8 +123,7 @@ def windows(
                             "event": number,
                             "event_session": event,
                             "kind": kind,
-                            "clock": clock,
-                            "value": value,
+                            **cut[event],
                         }
                     )
                 )

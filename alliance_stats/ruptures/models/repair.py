@@ -19,7 +19,7 @@ from ...multilevel.outcomes.result import OutcomeFit
 from ...study.times import SESSION, along
 from ..result import Ruptures
 from ..rules import find_rule
-from .design import Choices, ModelData, lagged, model_data, slopes_of
+from .design import BEYOND_THE_SCORE, Choices, ModelData, adjusts, lagged, model_data, slopes_of
 from .plots import plot_coefficients
 from .session_table import SessionTable, session_table
 
@@ -122,6 +122,7 @@ def fit_rupture_repair(
     size: bool = False,
     lagged_outcome: bool = False,
     slopes: str = "all",
+    adjust_for_alliance: bool | None = None,
     detrending: str = "covariate",
     centring: str = "client",
     reverse: bool = True,
@@ -176,6 +177,13 @@ def fit_rupture_repair(
         within clients, the course over sessions among them, as far as the data carry it (the rule
         is `fit_multilevel`'s); rows ``sd`` of ``.tidy()`` and ``.messages`` say how much.
         ``"none"``: one effect for all; where clients do differ, intervals are then too narrow.
+    adjust_for_alliance
+        Whether the alliance score of the rupture's session enters the models of the outcome too
+        (``alliance_lag1_within``). Without it, a session flagged by its score is a session of low
+        alliance, and where the outcome follows the alliance point by point, with no rupture at
+        all, "a rupture's effect" is found (docs/rupture-models.md, "With a linear effect and no
+        ruptures"). With it, ``rupture`` is what a rupture has beyond its score. None: with rules
+        that read scores, not with reports and codes.
     detrending, centring
         See `Choices`: ``"covariate"``, ``"none"`` or ``"predictor"``; ``"client"`` or ``"none"``.
     reverse
@@ -245,6 +253,7 @@ def fit_rupture_repair(
         detrending=detrending,
         lagged_outcome=lagged_outcome,
         slopes=slopes if random_slope is None else slopes_of(random_slope),
+        adjust_for_alliance=adjusts(adjust_for_alliance, find_rule(rule).needs),
     )
     together = lagged(rows, [*predictors, "outcome", "alliance"], lag)
     fits, estimates, notes = _fit_all(together, c, _levels(together, levels), reverse, df)
@@ -332,6 +341,7 @@ def _start(table: SessionTable, c: Choices, fits: Mapping[str, Any]) -> list[str
         )
     if c.centring == "none":
         found.append("Predictors are not centred: their slopes mix effects within and between.")
+    found.append(BEYOND_THE_SCORE[c.adjust_for_alliance])
     reverse = [fit for name, fit in fits.items() if name.startswith("reverse: rupture")]
     if reverse:
         found.append(RUPTURE_AS_RESPONSE[isinstance(reverse[0], OutcomeFit)])

@@ -99,7 +99,8 @@ def answer(
     for one in task.specifications:
         k = one.model["lag"]
         if k not in together:
-            columns = [n for n in (*question.predictors, question.response, ROW) if n in rows]
+            wanted = (*question.predictors, question.response, "alliance", ROW)
+            columns = [name for name in wanted if name in rows]
             together[k] = pd.DataFrame(lagged(rows, columns, k)).astype(ids)
         given, near = _fit(together[k], one, question, counts, near)
         answers.append(given)
@@ -166,7 +167,7 @@ def within_weights(data: ModelData) -> tuple[npt.NDArray[np.int64], Floats]:
     c, rows = data.choices, data.rows
     client = pd.factorize(rows["client_id"])[0]
     suffix = "_within" if c.detrending == "predictor" and c.centring == "client" else ""
-    names = [f"{name}_lag{c.lag}{suffix}" for name in c.predictors]
+    names = [f"{name}_lag{c.lag}{suffix}" for name in c.predictors_of(data.response)]
     others = [rows[name].to_numpy(dtype=float) for name in names[1:]]
     if c.detrending == "covariate":
         others.append(rows["session"].to_numpy(dtype=float))

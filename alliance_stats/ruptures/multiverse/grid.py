@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 from ...errors import DesignError, did_you_mean, listing
-from ..models.design import Choices, slopes_of
+from ..models.design import Choices, adjusts, slopes_of
 from ..parameters import complete
 from ..rules import REGISTRY, find_rule
 
@@ -19,6 +19,7 @@ MODEL_CHOICES: dict[str, Any] = {
     "detrending": "covariate",
     "lagged_outcome": False,
     "slopes": "all",
+    "adjust_for_alliance": None,
 }
 """Choices of the model, with what is taken where the grid does not name them."""
 
@@ -96,11 +97,13 @@ def expand(grid: Mapping[str, Any]) -> list[Specification]:
         for values in product(*(options[name] for name in model_names))
     ]
     for model in models:
-        Choices(("rupture",), **model)  # refuses what cannot be, before anything is fitted
+        Choices(("rupture",), **{**model, "adjust_for_alliance": adjusts(model["adjust_for_alliance"], "scores")})  # refuses what cannot be, before anything is fitted
     found: dict[tuple[Any, ...], Specification] = {}
     for rule, parameters in _rules(options):
-        for model in models:
-            one = Specification(rule, parameters, model)
+        needs = find_rule(rule).needs
+        for asked in models:
+            beside = adjusts(asked["adjust_for_alliance"], needs)
+            one = Specification(rule, parameters, {**asked, "adjust_for_alliance": beside})
             found.setdefault(one.key, one)
             if len(found) > MOST:
                 raise DesignError(f"The grid spans more than {MOST} specifications; narrow it.")

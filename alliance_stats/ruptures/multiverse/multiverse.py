@@ -13,6 +13,7 @@ from ...core.arguments import checked_choice, whole
 from ...core.parallel import in_pieces, workers
 from ...errors import DesignError
 from ...study.times import SESSION, along
+from ..models.design import BEYOND_THE_SCORE
 from ..models.session_table import read_ratings
 from ..parameters import check_seed
 from ..reading import table_of
@@ -71,9 +72,11 @@ def rupture_multiverse(
     grid
         Choice → options. ``rule`` (names, or mappings that fix parameters of that rule alone),
         any parameter of rules (``k``, ``repair_window``, ``max_gap``, ...), and of the model
-        ``lag``, ``levels``, ``centring``, ``detrending``, ``lagged_outcome``, ``slopes``. A
-        parameter applies to the rules that have it. Without it: three rules × k of 1, 1.5, 2 ×
-        detrending × levels × lagged outcome (72 specifications).
+        ``lag``, ``levels``, ``centring``, ``detrending``, ``lagged_outcome``, ``slopes``,
+        ``adjust_for_alliance``. A parameter applies to the rules that have it. Without it: three
+        rules × k of 1, 1.5, 2 × detrending × levels × lagged outcome (72 specifications), the
+        alliance score beside the rupture in all: estimates with it and without it answer two
+        questions, and have no common median.
     effect
         ``"rupture"`` (default), ``"repair"``, ``"rupture_size"``, ``"repair_size"``: at the
         session before, within clients.
@@ -176,7 +179,7 @@ def rupture_multiverse(
         seed,
         differences,
         stated,
-        _messages(table, differences, permutations, circular),
+        _messages(table, differences, permutations, circular, question),
         score=score,
     )
 
@@ -280,9 +283,21 @@ def _varying(table: pd.DataFrame, specifications: list[Specification]) -> tuple[
 
 
 def _messages(
-    table: pd.DataFrame, differences: pd.DataFrame, permutations: int, circular: bool
+    table: pd.DataFrame,
+    differences: pd.DataFrame,
+    permutations: int,
+    circular: bool,
+    question: Question,
 ) -> tuple[str, ...]:
     found = [CIRCULAR] if circular else []
+    if question.response == "outcome":
+        with_score = table["adjust_for_alliance"].astype(bool)
+        found += [BEYOND_THE_SCORE[beside] for beside in (True, False) if (with_score == beside).any()]
+        if with_score.nunique() > 1:
+            found.append(
+                "Specifications with the alliance score and without it answer two questions: "
+                "shares, median and joint test over both are about neither (.by_choice())."
+            )
     failed = table["estimate"].isna()
     if failed.any():
         reasons = table.loc[failed, "message"].value_counts()

@@ -30,7 +30,8 @@ class AnalysisPlan:
         The measures (or columns).
     primary
         The one specification that answers the question: ``rule``, its parameters, ``lag``,
-        ``levels``, ``centring``, ``detrending``, ``lagged_outcome``, ``slopes``.
+        ``levels``, ``centring``, ``detrending``, ``lagged_outcome``, ``slopes``,
+        ``adjust_for_alliance``.
     effect
         ``rupture``, ``repair``, ``rupture_size`` or ``repair_size``.
     response
