@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import nan, sqrt
+from math import isnan, nan, sqrt
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,24 @@ def wilson(n: float, of: float, confidence: float = 0.95) -> tuple[float, float]
     middle = (p + z * z / (2 * of)) / weight
     half = z / weight * sqrt(p * (1 - p) / of + z * z / (4 * of * of))
     return max(middle - half, 0.0), min(middle + half, 1.0)
+
+
+def clustered(
+    share: float, error: float, of: float, clusters: int, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Return Wilson's interval of a share of `of` things that come in so many clusters.
+
+    The denominator is the effective one, share (1 - share) / error^2, with the clustered standard
+    error. A share of nothing or of all has a standard error of zero, which says nothing of how
+    things go together in clusters: there each cluster counts once.
+    """
+    if not of or not clusters or isnan(share):
+        return nan, nan
+    if error > 0 and 0 < share < 1:
+        effective = min(share * (1 - share) / error**2, of)
+    else:
+        effective = min(of, clusters)
+    return wilson(min(max(share, 0.0), 1.0) * effective, effective, confidence)
 
 
 def share_rows(counts: Mapping[str, int], of: int, confidence: float = 0.95) -> pd.DataFrame:

@@ -97,7 +97,7 @@ def detect_ruptures(
     **parameters
         The rule's parameters (`rupture_rules`). Those of every rule: ``repair_level`` (share of
         the fall to be regained, 0.5 in most rules, or ``"threshold"``), ``repair_window``
-        (session numbers within which a repair counts; None: to the end), ``min_sessions``,
+        (session numbers within which a repair counts; None: as far as followed), ``min_sessions``,
         ``max_gap`` (largest difference of session numbers across which sessions are compared or
         followed; 1: adjacent only; None: any), ``direction`` (``"higher_is_better"`` or
         ``"lower_is_better"``), ``rater``, ``range`` (lowest and highest possible score, for flags
@@ -122,9 +122,12 @@ def detect_ruptures(
 
     Notes
     -----
-    An episode is *repaired*, *unrepaired* or *censored*; the last means that the data ended
-    before a repair could be seen (fewer sessions than the window were observed after it;
-    without a window: none). A client's class is the worst of: unrepaired, censored, repaired,
+    An episode is followed to the end of the ratings, or to the first gap of more than ``max_gap``:
+    with ``max_gap=1`` a missed session ends it. It is *repaired*, *unrepaired* or *censored*; the
+    last means that it was not followed far enough (fewer sessions than the window were observed
+    after it; without a window: none). Without a window an episode followed for a single session can
+    be *unrepaired*; ``repair_window=3`` calls so only what was followed for three, and
+    ``.repair_times()`` needs no such choice. A client's class is the worst of: unrepaired, censored, repaired,
     none; clients who cannot be judged are ``too_few_sessions``. Classes are made from the same
     course they describe: do not use them as if they had been known at the start of therapy.
 

@@ -8,9 +8,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..inference.distributions import half_width
 from ..inference.rows import tidy_rows
+from ..inference.shares import clustered
 from .courses import Floats
+
+TOLD = (1, 2, 3)
+"""Sessions after a rupture of which the summary says how many were repaired by then."""
+REPAIR_COLUMNS = (
+    "sessions",
+    "n_at_risk",
+    "n_repaired",
+    "n_censored",
+    "repaired",
+    "std_error",
+    "conf_low",
+    "conf_high",
+)
 
 
 def ratio(part: Floats, whole: Floats) -> tuple[float, float]:
@@ -31,32 +44,71 @@ def ratio(part: Floats, whole: Floats) -> tuple[float, float]:
     return float(estimate), float(np.sqrt(n / (n - 1) * squares) / whole.sum())
 
 
-def describe(clients: pd.DataFrame) -> pd.DataFrame:
-    """Return the tidy table of rates from the table of clients."""
+def describe(clients: pd.DataFrame, episodes: pd.DataFrame) -> pd.DataFrame:
+    """Return the tidy table of rates from the tables of clients and episodes."""
     judged = (clients["n_judged"] > 0).astype(float).to_numpy()
-    ruptures, repaired, unrepaired = (
-        clients[f"n_{name}"].to_numpy(dtype=float, na_value=np.nan)
-        for name in ("ruptures", "repaired", "unrepaired")
-    )
+    ruptures = clients["n_ruptures"].to_numpy(dtype=float, na_value=np.nan)
     some = np.where(np.isnan(ruptures), np.nan, ruptures > 0).astype(float)
-    return share_rows(
+    rates = share_rows(
         {
             "ruptures_per_session": (ruptures, clients["n_judged"].to_numpy(dtype=float)),
             "clients_with_rupture": (some, judged),
-            "repaired": (repaired, repaired + unrepaired),
         }
     )
+    times = repair_times(episodes)
+    told = times[times["sessions"].isin(TOLD)]
+    back = tidy_rows(
+        [f"repaired_within_{n}" for n in told["sessions"]],
+        told["repaired"],
+        told["std_error"],
+        conf_low=told["conf_low"],
+        conf_high=told["conf_high"],
+        df=np.inf,
+    )
+    return pd.concat([rates, back], ignore_index=True) if len(told) else rates
+
+
+def repair_times(episodes: pd.DataFrame) -> pd.DataFrame:
+    """Return, by session numbers after the rupture, how many were at risk and repaired.
+
+    ``repaired`` is 1 - Kaplan-Meier; its standard error is that of the sum of clients'
+    influences on the log of what is left (delta method), the interval Wilson's with the effective
+    number of ruptures. Followed to its end, an episode that was not repaired is censored there.
+    """
+    episodes = episodes[episodes["last_session"] > episodes["rupture_session"]]
+    back = (episodes["outcome"] == "repaired").to_numpy()
+    start = episodes["rupture_session"].to_numpy(dtype=float)
+    time = episodes["last_session"].to_numpy(dtype=float) - start
+    who = pd.factorize(episodes["client_id"])[0]
+    n_clients = int(who.max()) + 1 if who.size else 0
+    influence, left, rows = np.zeros(n_clients), 1.0, []
+    for t in np.unique(time):
+        here = time >= t
+        ends = back & (time == t)
+        at_risk = int(here.sum())
+        share = ends.sum() / at_risk
+        if share < 1:
+            away = (ends - share * here) / (at_risk * (1 - share))
+            influence += np.bincount(who, away, n_clients)
+        left *= 1 - share
+        few = n_clients / (n_clients - 1) if n_clients > 1 else np.nan
+        error = float(left * np.sqrt(few * np.square(influence).sum()))
+        clusters = np.unique(who[here]).size
+        low, high = clustered(1 - left, error, len(episodes), clusters)
+        numbers = (int(t), at_risk, int(ends.sum()), int((~back & (time == t)).sum()))
+        rows.append((*numbers, 1 - left, error, low, high))
+    return pd.DataFrame(rows, columns=list(REPAIR_COLUMNS))
 
 
 def share_rows(pairs: Mapping[str, tuple[Any, Any]]) -> pd.DataFrame:
-    """Return rows of ``tidy()`` for shares, each part over whole, with intervals in 0 to 1."""
+    """Return rows of ``tidy()`` for shares, each part over whole, with Wilson's intervals.
+
+    The standard errors are over clients, and so is the denominator that the intervals count with.
+    """
     estimate, error = np.array([ratio(part, whole) for part, whole in pairs.values()]).T
-    half = half_width(error)
-    return tidy_rows(
-        list(pairs),
-        estimate,
-        error,
-        df=np.inf,
-        conf_low=np.clip(estimate - half, 0, 1),
-        conf_high=np.clip(estimate + half, 0, 1),
-    )
+    limits = [
+        clustered(share, spread, float(np.nansum(whole)), int((whole > 0).sum()))
+        for share, spread, (_, whole) in zip(estimate, error, pairs.values(), strict=True)
+    ]
+    low, high = np.array(limits).T
+    return tidy_rows(list(pairs), estimate, error, df=np.inf, conf_low=low, conf_high=high)

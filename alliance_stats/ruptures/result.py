@@ -13,7 +13,7 @@ from ..inference.rows import glance_row
 from . import plots
 from .episodes import OUTCOMES
 from .performance.calibration import beside_reports
-from .rates import describe
+from .rates import describe, repair_times
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +40,9 @@ class Ruptures(Result):
         ``repair_session`` (missing where there was none), ``last_session`` (the last session
         followed), ``pre_level``, ``nadir_level``, ``depth`` (pre-level to nadir, positive, in
         points of the scale), ``length`` (session numbers from rupture to repair, or to the end
-        of what was followed, that one included), ``outcome``.
+        of what was followed, that one included), ``outcome``: ``repaired``; ``unrepaired`` (not
+        repaired in what was followed of it, one session at least, or the ``repair_window``);
+        ``censored`` (not followed far enough: a missed session or the end of the ratings).
     clients
         One row a client: ``n_sessions`` (observed), ``n_judged``, ``n_ruptures``,
         ``n_repaired``, ``n_unrepaired``, ``n_censored`` (missing, not 0, where no session could be
@@ -90,11 +92,29 @@ class Ruptures(Result):
         """Return rates with clients as the unit of sampling.
 
         Terms: ``ruptures_per_session`` (ruptures over judged sessions), ``clients_with_rupture``
-        (share of judged clients), ``repaired`` (share of ruptures whose outcome was observed).
-        Standard errors are those of a ratio over clients; intervals are normal and kept within
-        0 and 1.
+        (share of judged clients), ``repaired_within_1``, ``_2``, ``_3`` (share of ruptures repaired
+        so many session numbers later, by Kaplan-Meier: see `repair_times`). Standard errors are
+        over clients, intervals Wilson's with the number of ruptures or sessions that these errors
+        amount to.
         """
-        return describe(self.clients)
+        return describe(self.clients, self.episodes)
+
+    def repair_times(self) -> pd.DataFrame:
+        """Return how soon ruptures were repaired, with how many were still followed.
+
+        Ruptures are followed for unequal times: to the end of the ratings, to the first missed
+        session (``max_gap``), or to the end of ``repair_window``. The share repaired among those
+        whose outcome was observed depends on that; the time to repair does not.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a number of ``sessions`` after the rupture (differences of session numbers):
+            ``n_at_risk`` (ruptures followed so far and not repaired before), ``n_repaired``,
+            ``n_censored`` (followed no further), ``repaired`` (share repaired by then,
+            1 - Kaplan-Meier), ``std_error`` (over clients), ``conf_low``, ``conf_high``.
+        """
+        return repair_times(self.episodes)
 
     def glance(self) -> pd.DataFrame:
         """Return one row: how many clients, sessions, ruptures, repairs."""

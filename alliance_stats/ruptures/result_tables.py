@@ -19,6 +19,17 @@ CLASSES = ("none", "repaired", "censored", "unrepaired", "too_few_sessions")
 AT_CEILING = 0.5
 """Share of sessions at the end of the scale from which a client counts as at ceiling or floor."""
 
+LASTING = {
+    **{(f"drop_{unit}_sd", 0.5): 50 for unit in ("within", "pooled", "stricter")},
+    ("drop_reliable_change", 0.5): 48,
+    ("drop_running_mean", 0.6): 40,
+    ("drop_trend", 0.8): 74,
+    ("control_chart", 0.7): 56,
+    ("cusum", 0.7): 51,
+    ("sudden_loss", 0.5): 46,
+}
+"""Per cent of lasting falls called repaired, at the levels that are defaults (the page on rules)."""
+
 
 def build(
     series: ScoreTable,
@@ -43,7 +54,7 @@ def build(
         rule.unit,
         limits,
         dict(flags.estimates),
-        (*flags.notes, *series.notes, *_messages(series, courses, flags, clients, rule, p)),
+        (*flags.notes, *series.notes, *_messages(series, courses, flags, clients, rule, p, episodes)),
         series.score_name,
     )
 
@@ -207,6 +218,7 @@ def _messages(
     clients: pd.DataFrame,
     rule: Rule,
     p: Mapping[str, Any],
+    episodes: Episodes,
 ) -> tuple[str, ...]:
     found = []
     missing = int((~series.observed).sum())
@@ -226,6 +238,13 @@ def _messages(
                 f"{lonely} sessions follow a gap of more than {p['max_gap']} session number(s); "
                 "nothing is compared or followed across it."
             )
+    found += _followed(courses, episodes, p)
+    if said := LASTING.get((rule.name, p["repair_level"])):
+        found.append(
+            f"A rupture counts as repaired when {p['repair_level']:.0%} of the fall is regained; in "
+            f"simulated courses {said} % of the ruptures found that were never repaired are called "
+            "repaired so (docs/rupture-rules.md)."
+        )
     found += _below_the_worst(courses, flags, rule, p)
     found += [
         f"{int(clients[end].sum())} of {len(clients)} clients have half of their sessions or more "
@@ -234,6 +253,28 @@ def _messages(
         if end in clients and clients[end].any()
     ]
     return tuple(found)
+
+
+def _followed(courses: Courses, found: Episodes, p: Mapping[str, Any]) -> list[str]:
+    """Tell how far ruptures without a repair were followed, and what ended that."""
+    open_ = found.repair < 0
+    if not open_.any():
+        return []
+    after = np.append(courses.client[1:] == courses.client[:-1], False)  # a later session was rated
+    censored, unrepaired = open_ & (found.outcome == 2), open_ & (found.outcome == 1)
+    short = unrepaired & (courses.session[found.last] - courses.session[found.rupture] == 1)
+    said = [
+        f"Of {found.rupture.size} ruptures {int(censored.sum())} were not followed far enough to "
+        f"tell (censored): {int((censored & after[found.last]).sum())} by a missed session, the "
+        "others by the end of the ratings."
+    ] * bool(censored.any())
+    if p["repair_window"] is None and short.any():
+        said.append(
+            f"{int(short.sum())} of the {int(unrepaired.sum())} ruptures called unrepaired were "
+            "followed for one session only; repair_window=3 calls so what was followed for three, "
+            "and .repair_times() counts how many were still followed."
+        )
+    return said
 
 
 def _below_the_worst(courses: Courses, flags: Flags, rule: Rule, p: Mapping[str, Any]) -> list[str]:

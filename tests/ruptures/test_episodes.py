@@ -209,7 +209,7 @@ def test_rates_take_clients_as_the_unit():
     error = np.sqrt(2 * ((1 / 3) ** 2 + (1 / 3) ** 2)) / 6
     assert tidy.loc["ruptures_per_session", "std_error"] == pytest.approx(error)
     assert tidy.loc["clients_with_rupture", "estimate"] == 0.5
-    assert tidy.loc["repaired", "estimate"] == 1
+    assert tidy.loc["repaired_within_1", "estimate"] == 1
 
 
 def test_the_result_says_what_it_is():

@@ -42,7 +42,7 @@ def test_rates_are_of_those_who_could_be_judged(scores):
     rates = found.tidy().set_index("term")["estimate"]
     assert rates["clients_with_rupture"] == 1 / 2
     assert rates["ruptures_per_session"] == pytest.approx(1 / 6)  # sessions 2-5 and 2-3
-    assert rates["repaired"] == 1
+    assert rates["repaired_within_1"] == 1
 
 
 def test_the_range_of_a_study_is_that_of_the_card():

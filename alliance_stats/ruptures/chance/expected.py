@@ -18,6 +18,7 @@ from ..parameters import check_seed
 from ..reference_and_unit import retest_reliability
 from ..rules import Rule, find_rule
 from . import ar1
+from .table import ChanceTable
 
 if TYPE_CHECKING:
     from ...study import Study
@@ -44,7 +45,7 @@ def expected_by_chance(
     progress: bool = False,
     time: str = SESSION,
     **parameters: Any,
-) -> pd.DataFrame:
+) -> ChanceTable:
     """Are there more ruptures, and more repairs, than chance alone would bring?
 
     A high session followed by an average one looks like a rupture, and an unusually low session
@@ -78,11 +79,13 @@ def expected_by_chance(
 
     Returns
     -------
-    pandas.DataFrame
-        A row each for ``rupture`` and ``repair`` (index, and column ``event``): ``observed``,
+    ChanceTable
+        A DataFrame that shows itself with its ``.messages`` (``.summary()``, ``.text()``). A row
+        each for ``rupture`` and ``repair`` (index, and column ``event``): ``observed``,
         ``expected`` (mean over replicates), ``ratio`` (observed / expected), ``p_value``
-        (one-sided: (1 + replicates with at least as many) / (replicates + 1)), ``conf_low``,
-        ``conf_high`` (the middle 95 % of counts under the null), and the same for the share
+        (one-sided: (1 + replicates with at least as many) / (replicates + 1)), ``null_low``,
+        ``null_high`` (the middle 95 % of counts without ruptures: no interval of what was
+        observed; also under their older names ``conf_low``, ``conf_high``), and the same for the share
         (ruptures per judged session; repaired among ruptures whose outcome was observed):
         ``share_observed``, ``share_expected``, ``share_p_value``. The share is the one to read
         for repairs: more ruptures bring more repairs by themselves. ``.attrs`` holds the rule,
@@ -120,8 +123,8 @@ def expected_by_chance(
     ...     }
     ... )
     >>> table = al.expected_by_chance(scores, rule="drop_within_sd", replicates=99, seed=1)
-    >>> bool(table.loc["rupture", "conf_low"] < table.loc["rupture", "expected"])
-    True
+    >>> table.loc["rupture", ["observed", "expected", "p_value"]].round(2).tolist()
+    [147, 149.97, 0.71]
     """
     scores = along(scores, time, whole=True)
     chosen = find_rule(rule)
@@ -159,7 +162,7 @@ def expected_by_chance(
         "phi": None if drift is None else drift.phi,
         "messages": _messages(courses, drift, p["range"]),
     }
-    return table
+    return ChanceTable.of(table)
 
 
 def fit_null(courses: Courses, null: str) -> ar1.Drift | None:
@@ -320,7 +323,9 @@ def _compare(
         "expected": expected,
         "ratio": observed / expected if expected > 0 else np.nan,
         "p_value": _as_many(held, observed, least=0.0),
-        "conf_low": float(low),
+        "null_low": float(low),
+        "null_high": float(high),
+        "conf_low": float(low),  # older names of the two
         "conf_high": float(high),
         "share_observed": float(share),
         "share_expected": float(held_shares.mean()) if held_shares.size else np.nan,

@@ -1,0 +1,104 @@
+"""Observed beside expected: the table of `expected_by_chance`, and how it shows itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Self
+
+import pandas as pd
+
+from ...core.display.formatting import p_sentence
+from ...core.display.sentences import what_was_done
+from ...core.results import Result
+from ...inference.rows import glance_row, tidy_rows
+
+if TYPE_CHECKING:
+    from ...core.display.page import Block
+
+WORDS = {
+    "event": "Events",
+    "observed": "Found",
+    "expected": "Expected",
+    "null_low": "Without ruptures, from",
+    "null_high": "to (middle 95%)",
+    "ratio": "Found / expected",
+    "count_p_value": "p (one-sided: as many or more)",
+}
+SHARE_WORDS = {
+    "event": "Share",
+    "share_observed": "Found",
+    "share_expected": "Expected",
+    "share_p_value": "p (one-sided: as large or larger)",
+}
+
+
+class ChanceTable(pd.DataFrame):
+    """A row each for ruptures and repairs, found and expected; made by `expected_by_chance`.
+
+    A DataFrame that shows itself with what the null assumes. A table made from it (by ``.T``, say)
+    is a plain one.
+    """
+
+    term_labels, summary = Result.term_labels, Result.summary
+    methods, to_word = Result.methods, Result.to_word
+    facts, _done, _table, _notes = Result.facts, Result._done, Result._table, Result._notes
+    _level, picture = Result._level, ""
+    title = "Ruptures and repairs found, and expected of courses without ruptures"
+
+    @classmethod
+    def of(cls, table: pd.DataFrame) -> Self:
+        """Return a table, whose ``attrs`` say how it was made, as one of these."""
+        made = cls(table)
+        made.attrs.update(table.attrs)
+        return made
+
+    @property
+    def heading(self) -> str:
+        """What this is, and of which score where that is known."""
+        score = self.attrs.get("score")
+        return f"{self.title}: {score}" if score else self.title
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """What the null assumes, and where it rejects too often."""
+        return tuple(self.attrs["messages"])
+
+    def text(self, labels: Mapping[str, str] | None = None) -> str:
+        """Return the counts in sentences, and what was done."""
+        said = [
+            f"{(labels or {}).get(str(row['event']), str(row['event']).capitalize() + 's')}: "
+            f"{row['observed']} found, {row['expected']:.1f} expected without any (95% of draws: "
+            f"{row['null_low']:.0f} to {row['null_high']:.0f}), one-sided "
+            f"{p_sentence(row['p_value'])}."
+            for _, row in self.iterrows()
+        ]
+        return "\n".join([f"{self.heading}.", *said, what_was_done(*self._done())])
+
+    def tidy(self) -> pd.DataFrame:
+        """Return a row an event: the count, and its one-sided p value; ``null_low`` to
+        ``null_high`` is where the middle 95 % of counts lie without ruptures."""
+        more = {name: self[name].array for name in ("expected", "null_low", "null_high", "ratio")}
+        return tidy_rows(
+            list(self["event"]), self["observed"], p_value=self["p_value"].array, **more
+        )
+
+    def glance(self) -> pd.DataFrame:
+        """Return one row: the rule, the null and how often it was drawn, counts of ruptures."""
+        found = self.loc["rupture", ["observed", "expected", "ratio", "p_value"]]
+        made = {name: self.attrs[name] for name in ("rule", "null", "replicates", "seed", "phi")}
+        return glance_row(self, **made, **found)
+
+    def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
+        """Return the counts, and the shares."""
+        plain = pd.DataFrame(self).rename(columns={"p_value": "count_p_value"})
+        plain["event"] = ["Ruptures", "Repairs"]
+        counts = self._table(plain[list(WORDS)], {**WORDS, **(labels or {})}, "Counts")
+        plain["event"] = ["Ruptures per judged session", "Repaired, of those repaired or not"]
+        words = {**SHARE_WORDS, **(labels or {})}
+        return [counts, self._table(plain[list(SHARE_WORDS)], words, "Shares")]
+
+    def __str__(self) -> str:
+        return str.__str__(self.summary())
+
+    def _repr_html_(self) -> str:
+        return Result.to_html(self)
