@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..preparation.components import by_anova, summarise
-from .after_fit.omitted_slopes import message
+from .after_fit import neighbours, omitted_slopes
 from .engine.batches import Array, Indices
 from .engine.deviance import factors
 from .formula.terms import INTERCEPT
@@ -64,7 +64,13 @@ def structure(fit: NestedFit) -> pd.DataFrame:
 
 def messages(fit: MultilevelFit) -> list[str]:
     """Collect everything a reader of the result should know."""
-    return [*about_search(fit), *_residual(fit), *about_data(fit), *message(fit.omitted_slopes())]
+    return [
+        *about_search(fit),
+        *_residual(fit),
+        *about_data(fit),
+        *omitted_slopes.message(fit.omitted_slopes()),
+        *neighbours.message(neighbours.lag_one(fit)),
+    ]
 
 
 def about_search(fit: MultilevelFit | OutcomeFit) -> list[str]:

@@ -16,6 +16,7 @@ from ..engine.batches import Array
 from ..engine.grouping import CrossedGrouping
 from ..formula.terms import INTERCEPT
 from .influence import influence
+from .neighbours import TIME, LagOne, lag_one, message
 from .plots import residuals_data
 
 if TYPE_CHECKING:
@@ -94,7 +95,8 @@ class ModelCheck(Result):
 def check_model(fit: MultilevelFit) -> ModelCheck:
     """What would a reviewer ask of this model, and what is the answer in numbers?
 
-    How residuals and random effects are spread, which therapist or client carries the coefficients,
+    How residuals and random effects are spread, whether residuals of neighbouring sessions are alike
+    (a score test against AR(1) residuals, where ``session`` is in the model), which therapist or client carries the coefficients,
     whether predictors can be told apart, and whether residuals spread alike under all therapists.
     No number here says that an assumption is met: a small sample hides what a large one shows, and
     predicted random effects look more normal than the effects are, because they are shrunken.
@@ -138,8 +140,10 @@ def check_model(fit: MultilevelFit) -> ModelCheck:
     inflation = _inflation(fit)
     top = fit.design.grouping.names[-1]
     spread = _spread(fit, residuals["residual"].to_numpy(), top) if nested else pd.DataFrame()
+    neighbours = lag_one(fit)
     parts = [
         *_of_residuals(residuals),
+        *_of_neighbours(neighbours),
         *_of_spread(spread, top),
         *_of_effects(effects),
         *_of_inflation(inflation),
@@ -149,6 +153,12 @@ def check_model(fit: MultilevelFit) -> ModelCheck:
     notes = ["Groups are left out with variances and correlations held as estimated from all."]
     if not nested:
         notes = ["Groups cross, so that none can be left out by its cross-products alone."]
+    if neighbours is None and fit.autocorrelation is None and not fit.structured:
+        notes.append(
+            f"Whether residuals of neighbouring sessions are alike was not asked: that needs whole "
+            f"numbers '{TIME}' in the model, one row a session and nested groups."
+        )
+    notes += message(neighbours)
     return ModelCheck(table, moved, spread, inflation, residuals, effects, top, tuple(notes))
 
 
@@ -205,6 +215,14 @@ def _of_residuals(data: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
         "Residuals", "rank correlation of size and fitted value", fan, "",
         "above 0: spread grows with the level; below 0: a ceiling",
     )  # fmt: skip
+
+
+def _of_neighbours(test: LagOne | None) -> Iterator[tuple[Any, ...]]:
+    if test is None:
+        return
+    reads = "0 where neighbours are not alike; else residual='ar1'"
+    yield ("Residuals", "lag-1 correlation", test.correlation, TIME, reads)
+    yield ("Residuals", "score test of it, p", test.p_value, TIME, "against an AR(1)")
 
 
 def _of_spread(spread: pd.DataFrame, level: str) -> Iterator[tuple[Any, ...]]:

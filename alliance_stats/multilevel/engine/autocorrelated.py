@@ -172,7 +172,7 @@ def _fit_at(
     logdet = float(near.weights(rho)[2][0])
     best = minimise(lambda at: _raised(profile_at(white, at, reml), logdet), design.levels, theta)
     profile = profile_with_correlation(design, near, rho, best.theta, reml)
-    slope, curvature = _profiled(profile, design.levels, best.theta)
+    slope, curvature = profiled(profile, design.levels, best.theta)
     return _Point(rho, white, best, profile, slope, curvature)
 
 
@@ -210,7 +210,7 @@ def _jacobian_beside(levels: Sequence[Level], theta: Array) -> Array:
     return jacobian
 
 
-def _profiled(profile: Profile, levels: Sequence[Level], theta: Array) -> tuple[float, float]:
+def profiled(profile: Profile, levels: Sequence[Level], theta: Array) -> tuple[float, float]:
     """Return slope and curvature in the correlation with the variances profiled out."""
     gradient, hessian = chain_beside(levels, theta, profile.gradient, profile.hessian)
     side = hessian[0, 1:]

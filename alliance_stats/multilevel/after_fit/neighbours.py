@@ -1,0 +1,74 @@
+"""Do residuals of neighbouring sessions resemble each other, where the model says they do not?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from pandas.api.types import is_numeric_dtype
+
+from ...errors import DesignError
+from ...inference.distributions import chi2_upper
+from ..engine.autocorrelated import profile_with_correlation, profiled
+from ..engine.grouping import CrossedGrouping
+from ..engine.residual import find_neighbours
+
+if TYPE_CHECKING:
+    from ..result import MultilevelFit
+
+TIME = "session"
+"""The column that is asked for neighbours, where it is in the model."""
+CLEAR = 0.001
+"""p value from which a result says it unasked."""
+
+
+class LagOne(NamedTuple):
+    """The score test of a lag-1 correlation of the residuals."""
+
+    correlation: float
+    statistic: float
+    p_value: float
+
+
+def lag_one(fit: MultilevelFit) -> LagOne | None:
+    """Test whether residuals a session apart correlate, by the restricted likelihood at zero.
+
+    The score test of phi = 0 against an AR(1) (``residual="ar1"``), the variances profiled out, so
+    that what a random slope of the session takes up, and the likeness that taking away clients'
+    means removes, are paid for. The correlation is one Newton step from zero. None where nothing can
+    be asked: no whole numbers ``session`` in the model, groups that cross, residuals that have a
+    covariance already.
+    """
+    design = fit.design
+    asked = fit.autocorrelation is None and not fit.structured and TIME in design.frame.columns
+    if not asked or isinstance(design.grouping, CrossedGrouping):
+        return None
+    column = design.frame[TIME]
+    if not is_numeric_dtype(column.dtype) or len(column) != design.n:
+        return None
+    values = column.to_numpy(dtype=float)
+    try:
+        near = find_neighbours(design, TIME, values)
+    except DesignError:  # two rows at one time, or one row a client: nobody has neighbours
+        return None
+    gaps = near.gaps[near.later]
+    if not (gaps >= 1).all() or not (gaps == 1).any():
+        return None
+    profile = profile_with_correlation(design, near, 0.0, fit.optimum.theta, fit.reml)
+    slope, curvature = profiled(profile, design.levels, fit.optimum.theta)
+    if not (np.isfinite([slope, curvature]).all() and curvature > 0):
+        return None
+    statistic = slope**2 / (2 * curvature)
+    return LagOne(-slope / curvature, float(statistic), chi2_upper(float(statistic), 1.0))
+
+
+def message(test: LagOne | None) -> list[str]:
+    """Say where residuals of neighbouring sessions are clearly alike."""
+    if test is None or test.p_value >= CLEAR or test.correlation <= 0:
+        return []
+    return [
+        f"Residuals of neighbouring sessions resemble each other (lag-1 correlation about "
+        f"{test.correlation:.2f}, score test p < .001): intervals of what runs along sessions, "
+        f"'{TIME}' first, are too narrow, and trends seem to differ. residual='ar1', "
+        f"time='{TIME}' takes it into the model."
+    ]
