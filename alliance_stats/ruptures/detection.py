@@ -31,6 +31,8 @@ def apply(courses: Courses, rule: Rule, p: Mapping[str, Any]) -> tuple[Flags, Ep
     if short.any():
         enough = ~courses.spread(short).astype(bool)
         flags = replace(flags, flag=flags.flag & enough, judged=flags.judged & enough)
+    if flags.no_unit is not None and flags.no_unit.any():
+        flags = replace(flags, judged=flags.judged & ~courses.spread(flags.no_unit).astype(bool))
     return flags, follow(courses, flags, p)
 
 
@@ -128,7 +130,8 @@ def detect_ruptures(
     after it; without a window: none). Without a window an episode followed for a single session can
     be *unrepaired*; ``repair_window=3`` calls so only what was followed for three, and
     ``.repair_times()`` needs no such choice. A client's class is the worst of: unrepaired, censored, repaired,
-    none; clients who cannot be judged are ``too_few_sessions``. Classes are made from the same
+    none; clients who cannot be judged are ``too_few_sessions``, or ``no_spread`` where their scores
+    never move and a rule counts falls in units of the client's own spread. Classes are made from the same
     course they describe: do not use them as if they had been known at the start of therapy.
 
     Examples

@@ -46,7 +46,8 @@ class Ruptures(Result):
     clients
         One row a client: ``n_sessions`` (observed), ``n_judged``, ``n_ruptures``,
         ``n_repaired``, ``n_unrepaired``, ``n_censored`` (missing, not 0, where no session could be
-        judged), ``first_rupture``, ``class``; with
+        judged), ``first_rupture``, ``class`` (``none``,
+        ``repaired``, ``censored``, ``unrepaired``, ``too_few_sessions``, ``no_spread``); with
         ``range``: ``share_ceiling``, ``share_floor``, ``ceiling``, ``floor``.
     rule, parameters
         The rule's name, and every parameter with its value.

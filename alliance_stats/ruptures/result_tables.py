@@ -13,22 +13,13 @@ from .courses import Courses, Integers
 from .episodes import OUTCOMES, Episodes
 from .reading import ScoreTable
 from .result import Ruptures
+from .result_messages import ends_of, messages
 from .rules import Flags, Rule
 
-CLASSES = ("none", "repaired", "censored", "unrepaired", "too_few_sessions")
+CLASSES = ("none", "repaired", "censored", "unrepaired", "too_few_sessions", "no_spread")
+NOT_JUDGED = CLASSES[4:]
 AT_CEILING = 0.5
 """Share of sessions at the end of the scale from which a client counts as at ceiling or floor."""
-
-LASTING = {
-    **{(f"drop_{unit}_sd", 0.5): 50 for unit in ("within", "pooled", "stricter")},
-    ("drop_reliable_change", 0.5): 48,
-    ("drop_running_mean", 0.6): 40,
-    ("drop_trend", 0.8): 74,
-    ("control_chart", 0.7): 56,
-    ("cusum", 0.7): 51,
-    ("sudden_loss", 0.5): 46,
-}
-"""Per cent of lasting falls called repaired, at the levels that are defaults (the page on rules)."""
 
 
 def build(
@@ -54,7 +45,11 @@ def build(
         rule.unit,
         limits,
         dict(flags.estimates),
-        (*flags.notes, *series.notes, *_messages(series, courses, flags, clients, rule, p, episodes)),
+        (
+            *flags.notes,
+            *series.notes,
+            *messages(series, courses, flags, clients, rule, p, episodes),
+        ),
         series.score_name,
     )
 
@@ -85,7 +80,7 @@ def _sessions(
         columns = {k: _fill(v, series.observed) for k, v in columns.items()}
     score = series.score if rule.needs == "scores" else np.full(series.session.size, np.nan)
     if p["range"] is not None and rule.needs == "scores":
-        best, worst = _ends(p)
+        best, worst = ends_of(p)
         columns |= {"at_ceiling": score == best, "at_floor": score == worst}
     table = pd.DataFrame(
         {"client_id": series.client_id, "session": series.session, "score": score, **columns},
@@ -150,6 +145,9 @@ def _clients(
     first = np.zeros(n, dtype=np.int64)
     first[client[::-1]] = courses.session[found.rupture[::-1]]
     total = np.sum(counts, axis=0)
+    flat = np.zeros(n, dtype=bool)
+    if flags.no_unit is not None:
+        flat[who] = flags.no_unit & (courses.length >= p["min_sessions"])
     table = pd.DataFrame(
         {
             "client_id": series.ids,
@@ -158,7 +156,7 @@ def _clients(
             "n_ruptures": _known(total, judged),
             **{f"n_{name}": _known(n, judged) for name, n in zip(OUTCOMES, counts, strict=True)},
             "first_rupture": pd.arrays.IntegerArray(first, np.asarray(total == 0)),
-            "class": words(CLASSES, _classes(judged, counts)),
+            "class": words(CLASSES, _classes(judged, counts, flat)),
         }
     )
     for name, values in flags.client_columns.items():
@@ -184,20 +182,14 @@ def _per_client(values: npt.NDArray, who: Integers, n: int) -> npt.NDArray:
     return filled
 
 
-def _classes(judged: Integers, counts: list[Integers]) -> Integers:
+def _classes(judged: Integers, counts: list[Integers], flat: npt.NDArray[np.bool_]) -> Integers:
     repaired, unrepaired, censored = (count > 0 for count in counts)
     worst = np.select([unrepaired, censored, repaired], [3, 2, 1], 0)
-    return np.where(judged == 0, 4, worst).astype(np.int64)
-
-
-def _ends(p: Mapping[str, Any]) -> tuple[float, float]:
-    """Return the best and the worst possible score."""
-    low, high = p["range"]
-    return (high, low) if p["direction"] == "higher_is_better" else (low, high)
+    return np.where(judged == 0, np.where(flat, 5, 4), worst).astype(np.int64)
 
 
 def _extremes(series: ScoreTable, p: Mapping[str, Any]) -> dict[str, npt.NDArray]:
-    best, worst = _ends(p)
+    best, worst = ends_of(p)
     n = np.maximum(np.bincount(series.code[series.observed], minlength=series.n_clients), 1)
     share = {
         name: np.bincount(series.code[series.score == end], minlength=series.n_clients) / n
@@ -209,86 +201,3 @@ def _extremes(series: ScoreTable, p: Mapping[str, Any]) -> dict[str, npt.NDArray
         "ceiling": share["ceiling"] >= AT_CEILING,
         "floor": share["floor"] >= AT_CEILING,
     }
-
-
-def _messages(
-    series: ScoreTable,
-    courses: Courses,
-    flags: Flags,
-    clients: pd.DataFrame,
-    rule: Rule,
-    p: Mapping[str, Any],
-    episodes: Episodes,
-) -> tuple[str, ...]:
-    found = []
-    missing = int((~series.observed).sum())
-    if missing:
-        what = "score" if rule.needs == "scores" else "codes"
-        found.append(f"{missing} of {series.session.size} sessions have no {what}: unobserved.")
-    unable = int((clients["n_judged"] == 0).sum())
-    if unable:
-        found.append(
-            f"{unable} of {len(clients)} clients could not be judged (class too_few_sessions): "
-            f"fewer than {p['min_sessions']} observed sessions, or none the rule can compare."
-        )
-    if p["max_gap"] is not None:
-        lonely = int((~courses.linked(p["max_gap"])).sum() - courses.start.size)
-        if lonely:
-            found.append(
-                f"{lonely} sessions follow a gap of more than {p['max_gap']} session number(s); "
-                "nothing is compared or followed across it."
-            )
-    found += _followed(courses, episodes, p)
-    if said := LASTING.get((rule.name, p["repair_level"])):
-        found.append(
-            f"A rupture counts as repaired when {p['repair_level']:.0%} of the fall is regained; in "
-            f"simulated courses {said} % of the ruptures found that were never repaired are called "
-            "repaired so (docs/rupture-rules.md)."
-        )
-    found += _below_the_worst(courses, flags, rule, p)
-    found += [
-        f"{int(clients[end].sum())} of {len(clients)} clients have half of their sessions or more "
-        f"at the {end} of the scale; their falls and rises are cut off."
-        for end in ("ceiling", "floor")
-        if end in clients and clients[end].any()
-    ]
-    return tuple(found)
-
-
-def _followed(courses: Courses, found: Episodes, p: Mapping[str, Any]) -> list[str]:
-    """Tell how far ruptures without a repair were followed, and what ended that."""
-    open_ = found.repair < 0
-    if not open_.any():
-        return []
-    after = np.append(courses.client[1:] == courses.client[:-1], False)  # a later session was rated
-    censored, unrepaired = open_ & (found.outcome == 2), open_ & (found.outcome == 1)
-    short = unrepaired & (courses.session[found.last] - courses.session[found.rupture] == 1)
-    said = [
-        f"Of {found.rupture.size} ruptures {int(censored.sum())} were not followed far enough to "
-        f"tell (censored): {int((censored & after[found.last]).sum())} by a missed session, the "
-        "others by the end of the ratings."
-    ] * bool(censored.any())
-    if p["repair_window"] is None and short.any():
-        said.append(
-            f"{int(short.sum())} of the {int(unrepaired.sum())} ruptures called unrepaired were "
-            "followed for one session only; repair_window=3 calls so what was followed for three, "
-            "and .repair_times() counts how many were still followed."
-        )
-    return said
-
-
-def _below_the_worst(courses: Courses, flags: Flags, rule: Rule, p: Mapping[str, Any]) -> list[str]:
-    """Tell of sessions in which no score the scale has would be a rupture."""
-    if p["range"] is None or rule.needs != "scores":
-        return []
-    worst = courses.sign * _ends(p)[1]
-    with np.errstate(invalid="ignore"):
-        hidden = flags.judged & (flags.threshold < worst - courses.noise)
-    if not hidden.any():
-        return []
-    clients = np.unique(courses.client[hidden]).size
-    return [
-        f"In {int(hidden.sum())} of {int(flags.judged.sum())} judged sessions (of {clients} "
-        f"clients) the score that would be a rupture lies beyond the worst the scale has "
-        f"({_ends(p)[1]:g}): no fall of this size can be seen there."
-    ]

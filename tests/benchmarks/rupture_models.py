@@ -86,7 +86,8 @@ def study(rng: np.random.Generator, *, ruptures: bool, lasting: bool = False) ->
 def tests_of(data: pd.DataFrame, seed: int) -> Iterator[tuple[str, float]]:
     """Yield the name and the p value of each test."""
     both = {"alliance": "bond", "outcome": "distress"}
-    model = al.fit_rupture_repair(data, **both)
+    alone: dict[str, Any] = {"adjust_for_alliance": False}
+    model = al.fit_rupture_repair(data, **both, **alone)
     for levels in (2, 3):
         yield (
             f"next outcome after rupture, {levels} levels",
@@ -100,7 +101,8 @@ def tests_of(data: pd.DataFrame, seed: int) -> Iterator[tuple[str, float]]:
         "reverse: rupture after outcome",
         _p(model, "reverse: rupture, 2 levels", "outcome_lag1_within"),
     )
-    before = al.fit_rupture_repair(data, **both, levels=2, lagged_outcome=True, reverse=False)
+    asked = {"levels": 2, "lagged_outcome": True, "reverse": False}
+    before = al.fit_rupture_repair(data, **both, **alone, **asked)
     yield (
         "next outcome after rupture, outcome before in the model",
         _p(before, "outcome, 2 levels", "rupture_lag1_within"),
@@ -109,11 +111,14 @@ def tests_of(data: pd.DataFrame, seed: int) -> Iterator[tuple[str, float]]:
     yield "falls equal rises (first differences)", change.equality["p_value"]
     summed = al.fit_asymmetric_change(data, **both, method="cumulative")
     yield "falls equal rises (cumulative)", summed.equality["p_value"]
-    around = al.fit_event_study(data, **both, seed=seed).tidy().set_index("term")["p_value"]
+    around = al.fit_event_study(data, **both, **alone, seed=seed)
+    around = around.tidy().set_index("term")["p_value"]
     yield "event study: difference of steps", float(around["difference: step"])
     later = al.fit_rupture_outcome(data, **both, landmark=6).tidy().set_index("term")["p_value"]
     yield "landmark: unrepaired against none", float(later["class: unrepaired"])
-    many = al.rupture_multiverse(data, **both, grid=GRID, permutations=99, seed=seed, n_jobs=1)
+    many = al.rupture_multiverse(
+        data, **both, grid=GRID | alone, permutations=99, seed=seed, n_jobs=1
+    )
     for name, p_value in many.joint.set_index("statistic")["p_value"].items():
         yield f"multiverse, joint: {name}", float(p_value)
 
@@ -170,7 +175,7 @@ def repairs_table(replicates: int, seed: int = 4) -> pd.DataFrame:
         for way, given in {"known": known, **FOUND}.items():
             model = al.fit_rupture_repair(
                 data, alliance="bond", outcome="distress", levels=2, reverse=False, slopes="none",
-                **given,
+                adjust_for_alliance=False, **given,
             )  # fmt: skip
             for event, truth in (("rupture", EFFECT), ("repair", REPAIR)):
                 own = model.table[model.table["model"] == "outcome, 2 levels"]
@@ -239,7 +244,7 @@ def varying_table(replicates: int, seed: int = 3) -> pd.DataFrame:
 
 def _way(way: str, data: pd.DataFrame) -> dict[str, Any]:
     if way != "known":
-        return FOUND["found by the rule"]
+        return {**FOUND["found by the rule"], "adjust_for_alliance": False}
     planted = data.loc[data["planted"], ["client_id", "session"]]
     return {"rule": "direct_report", "events": planted.assign(rater="client", kind="rupture")}
 

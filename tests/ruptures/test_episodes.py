@@ -122,7 +122,8 @@ def test_a_constant_course_has_no_rupture_by_any_rule():
     ]:
         found = al.detect_ruptures(course([4.2] * 12), rule=rule)
         assert found.episodes.empty, rule
-        assert found.clients.loc[0, "class"] == "none", rule
+        own_unit = rule not in ("drop_points", "sudden_loss", "state_model")
+        assert found.clients.loc[0, "class"] == ("no_spread" if own_unit else "none"), rule
 
 
 def test_clients_who_cannot_be_judged_are_a_class_and_stay():

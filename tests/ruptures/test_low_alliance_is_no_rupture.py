@@ -54,9 +54,7 @@ def test_the_multiverse_holds_the_score_and_can_be_asked_for_both(study):
 
 def test_reports_are_not_adjusted_unless_asked():
     study = al.simulate_study(n_therapists=6, n_clients=60, client_sensitivity=0.9, seed=2)
-    model = al.fit_rupture_repair(
-        study, **MEASURES, rule="direct_report", levels=2, reverse=False
-    )
+    model = al.fit_rupture_repair(study, **MEASURES, rule="direct_report", levels=2, reverse=False)
     assert "alliance_lag1_within" not in model.fits["outcome, 2 levels"].params.index
     assert model.choices.adjust_for_alliance is False
 

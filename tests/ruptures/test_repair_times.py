@@ -18,9 +18,7 @@ SURVIVAL = {  # tests/reference/ruptures/repair_times.R: robust standard errors 
 @pytest.fixture(scope="module")
 def found():
     study = al.open_study("demo-trial")
-    return al.detect_ruptures(
-        study, measure="wai-sr/total/client", rule="drop_within_sd", k=1.5
-    )
+    return al.detect_ruptures(study, measure="wai-sr/total/client", rule="drop_within_sd", k=1.5)
 
 
 def test_the_time_to_repair_is_kaplan_meier_with_survivals_errors(found):

@@ -95,9 +95,10 @@ class ModelCheck(Result):
 def check_model(fit: MultilevelFit) -> ModelCheck:
     """What would a reviewer ask of this model, and what is the answer in numbers?
 
-    How residuals and random effects are spread, whether residuals of neighbouring sessions are alike
-    (a score test against AR(1) residuals, where ``session`` is in the model), which therapist or client carries the coefficients,
-    whether predictors can be told apart, and whether residuals spread alike under all therapists.
+    How residuals and random effects are spread, whether residuals of neighbouring sessions are
+    alike (a score test against AR(1) residuals, where the data have a column ``session``), which
+    therapist or client carries the coefficients, whether predictors can be told apart, and whether
+    residuals spread alike under all therapists.
     No number here says that an assumption is met: a small sample hides what a large one shows, and
     predicted random effects look more normal than the effects are, because they are shrunken.
 
@@ -155,8 +156,8 @@ def check_model(fit: MultilevelFit) -> ModelCheck:
         notes = ["Groups cross, so that none can be left out by its cross-products alone."]
     if neighbours is None and fit.autocorrelation is None and not fit.structured:
         notes.append(
-            f"Whether residuals of neighbouring sessions are alike was not asked: that needs whole "
-            f"numbers '{TIME}' in the model, one row a session and nested groups."
+            f"Whether residuals of neighbouring sessions are alike was not asked: that needs a "
+            f"column of whole numbers '{TIME}' in the data, one row a session and nested groups."
         )
     notes += message(neighbours)
     return ModelCheck(table, moved, spread, inflation, residuals, effects, top, tuple(notes))

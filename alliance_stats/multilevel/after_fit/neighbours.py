@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..result import MultilevelFit
 
 TIME = "session"
-"""The column that is asked for neighbours, where it is in the model."""
+"""The column that is asked for neighbours, where the data have it."""
 CLEAR = 0.001
 """p value from which a result says it unasked."""
 
@@ -35,8 +35,8 @@ def lag_one(fit: MultilevelFit) -> LagOne | None:
 
     The score test of phi = 0 against an AR(1) (``residual="ar1"``), the variances profiled out, so
     that what a random slope of the session takes up, and the likeness that taking away clients'
-    means removes, are paid for. The correlation is one Newton step from zero. None where nothing can
-    be asked: no whole numbers ``session`` in the model, groups that cross, residuals that have a
+    means removes, are paid for. The correlation is one Newton step from zero. None where nothing
+    can be asked: no whole numbers ``session`` in the data, groups that cross, residuals that have a
     covariance already.
     """
     design = fit.design

@@ -13,6 +13,7 @@ from ...core.display import columns as col
 from ...core.display.formatting import count, percent
 from ...core.display.table import Table
 from ...errors import plural
+from ...ruptures.result_tables import NOT_JUDGED
 from ...study.times import along
 from ..content import Block, Caution, Paragraph, Section
 from ..context import Context, Score
@@ -111,7 +112,7 @@ def _episodes_told(found: Any, disclosure: Disclosure) -> bool:
 
 def _headline(found: Any, disclosure: Disclosure) -> str:
     clients = found.clients
-    judged = clients[clients["class"] != "too_few_sessions"]
+    judged = clients[~clients["class"].isin(NOT_JUDGED)]
     ruptured = judged[judged["n_ruptures"] > 0]
     if not len(judged) or not disclosure.shows(judged["client_id"], ruptured["client_id"]):
         none = clients.loc[clients["class"] == "none", "client_id"]

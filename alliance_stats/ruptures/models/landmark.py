@@ -16,6 +16,7 @@ from ...inference.rows import glance_row
 from ...study.times import SESSION, along
 from ..reading import table_of, therapist_of_client
 from ..result import Ruptures
+from ..result_tables import NOT_JUDGED
 from .clustered import contrast_rows
 from .design import SLOPES
 from .plots import plot_classes
@@ -179,7 +180,7 @@ def _one_row_a_client(ratings: pd.DataFrame, found: Ruptures, landmark: int) -> 
     seen = ratings.dropna(subset=["outcome"]).sort_values(["client_id", "session"], kind="stable")
     first = seen[seen["session"] <= landmark].groupby("client_id")["outcome"].first()
     later = seen[seen["session"] > landmark].groupby("client_id")["outcome"].last()
-    clients = found.clients[found.clients["class"] != "too_few_sessions"].copy()
+    clients = found.clients[~found.clients["class"].isin(NOT_JUDGED)].copy()
     clients["class"] = clients["class"].astype(str).replace({"censored": "open"})
     rows = clients[["client_id", "class", "n_sessions"]].assign(
         baseline=clients["client_id"].map(first), later=clients["client_id"].map(later)

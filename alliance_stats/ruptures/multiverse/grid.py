@@ -97,7 +97,10 @@ def expand(grid: Mapping[str, Any]) -> list[Specification]:
         for values in product(*(options[name] for name in model_names))
     ]
     for model in models:
-        Choices(("rupture",), **{**model, "adjust_for_alliance": adjusts(model["adjust_for_alliance"], "scores")})  # refuses what cannot be, before anything is fitted
+        Choices(
+            ("rupture",),
+            **{**model, "adjust_for_alliance": adjusts(model["adjust_for_alliance"], "scores")},
+        )  # refuses what cannot be, before anything is fitted
     found: dict[tuple[Any, ...], Specification] = {}
     for rule, parameters in _rules(options):
         needs = find_rule(rule).needs

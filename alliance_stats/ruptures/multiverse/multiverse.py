@@ -292,7 +292,9 @@ def _messages(
     found = [CIRCULAR] if circular else []
     if question.response == "outcome":
         with_score = table["adjust_for_alliance"].astype(bool)
-        found += [BEYOND_THE_SCORE[beside] for beside in (True, False) if (with_score == beside).any()]
+        found += [
+            BEYOND_THE_SCORE[beside] for beside in (True, False) if (with_score == beside).any()
+        ]
         if with_score.nunique() > 1:
             found.append(
                 "Specifications with the alliance score and without it answer two questions: "

@@ -18,6 +18,7 @@ from ...study.times import SESSION, along
 from ..detection import detect_ruptures
 from ..plots import plot_agreement
 from ..result import Ruptures
+from ..result_tables import NOT_JUDGED
 from ..rules import COMMON, find_rule
 from .kappa import four_cells, kappa
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from ...study import Study
 
 Spec = str | Mapping[str, Any] | Ruptures
-UNJUDGED = "too_few_sessions"
 DEFAULT_RULES = (
     "drop_within_sd",
     "drop_pooled_sd",
@@ -97,7 +97,7 @@ class RuleAgreement(Result):
     def glance(self) -> pd.DataFrame:
         """Return one row: rules, clients, and how many judged clients change class."""
         given = self.classes.drop(columns="client_id")
-        judged = given.mask(given == UNJUDGED)
+        judged = given.mask(given.isin(NOT_JUDGED))
         changing = judged.apply(lambda row: len(set(row.dropna())) > 1, axis=1)
         return glance_row(
             self,
@@ -275,7 +275,7 @@ def _class_changes(one: Ruptures, other: Ruptures) -> tuple[int, int, int]:
     """Return clients judged by both rules, those of another class, those judged by one only."""
     columns = ["client_id", "class"]
     both = one.clients[columns].merge(other.clients[columns], on="client_id").dropna()
-    able_x, able_y = both["class_x"] != UNJUDGED, both["class_y"] != UNJUDGED
+    able_x, able_y = (~both[f"class_{one}"].isin(NOT_JUDGED) for one in "xy")
     judged = both[able_x & able_y]
     changed = int((judged["class_x"] != judged["class_y"]).sum())
     return len(judged), changed, int((able_x != able_y).sum())

@@ -43,6 +43,8 @@ class Flags:
         One value a client, for charts.
     client_columns, session_columns
         Further columns, one value a client or a session.
+    no_unit
+        Clients whose own scores give no unit to count a fall in (they never move): not judged.
     estimates
         What a rule with a model has estimated; those that are parameters of the rule stand in the
         result's parameters too.
@@ -61,6 +63,7 @@ class Flags:
     limits: Mapping[str, Any] | None = None
     client_columns: Mapping[str, Any] = field(default_factory=dict)
     session_columns: Mapping[str, Floats] = field(default_factory=dict)
+    no_unit: Booleans | None = None
     estimates: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 

@@ -125,7 +125,8 @@ def flag_shifts(courses: Courses, p: Mapping[str, Any]) -> Flags:
         flag = starts & judged & (fall > courses.noise)
         flag &= below(level, track, p["k"] * unit, -1.0)
         distance = np.where(judged, divide(fall, unit, courses.noise), np.nan)
-    return Flags(flag, distance, judged, level, level - p["k"] * unit, track=track)
+    flat = courses.squares <= courses.noise**2
+    return Flags(flag, distance, judged, level, level - p["k"] * unit, track=track, no_unit=flat)
 
 
 RULES = (

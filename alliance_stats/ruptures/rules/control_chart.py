@@ -132,7 +132,7 @@ def no_width(courses: Courses, chart: Chart) -> tuple[str, ...]:
         return ()
     return (
         f"{count} of {courses.start.size} clients have moving ranges of zero, so their chart has "
-        "no width: none of their sessions is flagged.",
+        "no width: none of their sessions is judged.",
     )
 
 
@@ -156,6 +156,7 @@ def flag_beyond_limits(courses: Courses, p: Mapping[str, Any]) -> Flags:
         level - p["k"] * sigma,
         moving_threshold=True,
         limits=chart_limits(courses, chart, half),
+        no_unit=chart.sigma <= courses.noise,
         notes=no_width(courses, chart),
     )
 

@@ -58,6 +58,7 @@ def flag_sum(courses: Courses, p: Mapping[str, Any]) -> Flags:
             **chart_limits(courses, chart, np.full(courses.start.size, np.nan)),
             "decision_interval": np.full(courses.start.size, float(p["k"])),
         },
+        no_unit=chart.sigma <= courses.noise,
         notes=no_width(courses, chart),
     )
 

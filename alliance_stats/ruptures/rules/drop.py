@@ -5,7 +5,7 @@ With reference level R_it and unit u_i (`yardsticks`), session t of client i is 
     R_it - x_it >= k * u_i     (scores turned so that higher is better),
 
 and ``distance`` is (R_it - x_it) / u_i. Equality counts. A client whose scores never move has no
-unit and no rupture. A session has no verdict where its reference was not observed: the first
+unit and is not judged. A session has no verdict where its reference was not observed: the first
 session, and a session after a gap of more than `max_gap` session numbers.
 """
 
@@ -30,7 +30,9 @@ def flag_falls(courses: Courses, p: Mapping[str, Any]) -> Flags:
         flag = below(level, courses.value, cut, courses.noise)
         distance = divide(level - courses.value, unit, courses.noise)
         judged = ~(np.isnan(level) | np.isnan(unit))
-        return Flags(flag, distance, judged, level, level - cut, notes=_notes(courses, p))
+        flat = np.broadcast_to(unit, courses.value.shape)[courses.start] <= courses.noise
+        notes = _notes(courses, p)
+        return Flags(flag, distance, judged, level, level - cut, no_unit=flat, notes=notes)
 
 
 def _notes(courses: Courses, p: Mapping[str, Any]) -> tuple[str, ...]:

@@ -68,6 +68,7 @@ def flag_average(courses: Courses, p: Mapping[str, Any]) -> Flags:
         track=level + average,
         moving_threshold=True,
         limits=chart_limits(courses, chart, settled),
+        no_unit=chart.sigma <= courses.noise,
         notes=no_width(courses, chart),
     )
 

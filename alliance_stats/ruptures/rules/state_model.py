@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from ...errors import listing
 from ..courses import Courses, Floats, Integers
 from ..states import shrinking
 from ..states.blocks import Unit, blocks, ends, unit_of
@@ -133,7 +134,24 @@ def _one_sample(
             "n_passes": best.passes,
         }
     )
-    return estimates, _notes(estimates, known)
+    assumed = [] if p["range"] is not None else _assumed_ends(courses, end)
+    return estimates, [*_notes(estimates, known), *assumed]
+
+
+def _assumed_ends(courses: Courses, end: Integers) -> list[str]:
+    """Say which scores are taken for ends of the scale where its range is not known."""
+    at = [
+        float(courses.sign * courses.value[end == side][0])
+        for side in (1, -1)
+        if (end == side).any()
+    ]
+    if not at:
+        return []
+    return [
+        f"The range of the scale is not known: {listing(f'{value:g}' for value in sorted(at))}, "
+        "where many scores lie, counts as its end (that or anything beyond). Give range= where "
+        "it is known."
+    ]
 
 
 def _between_therapists(

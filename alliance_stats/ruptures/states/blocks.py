@@ -12,9 +12,9 @@ from .passes import Block
 
 CLIENTS = 128
 """Clients passed through at once: their tables then stay in the processor's cache."""
-PILED = 0.02
-"""Share of scores exactly at the highest (or lowest) score from which it is an end of the scale,
-where the scale's range is not known."""
+PILED, TIES = 0.02, 5
+"""Share, and number, of scores exactly at the highest (or lowest) score from which it is an end of
+the scale, where the scale's range is not known."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,11 @@ def ends(courses: Courses, limits: tuple[float, float] | None) -> Integers:
         low, high = sorted(courses.sign * limit for limit in limits)
         return (x >= high - slack).astype(np.int64) - (x <= low + slack)
     top, bottom = x >= x.max() - slack, x <= x.min() + slack
-    return top.astype(np.int64) * (top.mean() >= PILED) - bottom * (bottom.mean() >= PILED)
+    return top.astype(np.int64) * _piled(top) - bottom * _piled(bottom)
+
+
+def _piled(there: Booleans) -> bool:
+    return bool(there.mean() >= PILED and there.sum() >= TIES)
 
 
 def blocks(
