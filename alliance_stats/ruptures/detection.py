@@ -129,10 +129,11 @@ def detect_ruptures(
     last means that it was not followed far enough (fewer sessions than the window were observed
     after it; without a window: none). Without a window an episode followed for a single session can
     be *unrepaired*; ``repair_window=3`` calls so only what was followed for three, and
-    ``.repair_times()`` needs no such choice. A client's class is the worst of: unrepaired, censored, repaired,
-    none; clients who cannot be judged are ``too_few_sessions``, or ``no_spread`` where their scores
-    never move and a rule counts falls in units of the client's own spread. Classes are made from the same
-    course they describe: do not use them as if they had been known at the start of therapy.
+    ``.repair_times()`` needs no such choice. A client's class is the worst of: unrepaired,
+    censored, repaired, none; clients who cannot be judged are ``too_few_sessions``, or
+    ``no_spread`` where their scores never move and a rule counts falls in units of the client's
+    own spread. Classes are made from the same course they describe: do not use them as if they had
+    been known at the start of therapy.
 
     Examples
     --------

@@ -24,6 +24,7 @@ REPAIR_COLUMNS = (
     "conf_low",
     "conf_high",
 )
+_CLOSING = ("closing", "closing_low", "closing_high")
 
 
 def ratio(part: Floats, whole: Floats) -> tuple[float, float]:
@@ -66,6 +67,39 @@ def describe(clients: pd.DataFrame, episodes: pd.DataFrame) -> pd.DataFrame:
         df=np.inf,
     )
     return pd.concat([rates, back], ignore_index=True) if len(told) else rates
+
+
+def describe_probable(
+    clients: pd.DataFrame, sessions: pd.DataFrame, estimates: Mapping[str, Any]
+) -> pd.DataFrame:
+    """Return the tidy table of rates that probabilities expect, in place of counts of flags.
+
+    Standard errors add what is left open by the parameters to the differences between clients;
+    they are missing where the parameters' errors are. ``repaired_within_n`` is 1 - (1 - closing)^n.
+    """
+    begins = sessions.groupby("client_id", sort=False)["probability_begins"].sum()
+    judged = clients["n_judged"].to_numpy(dtype=float)
+    some = (judged > 0).astype(float)
+    number = begins.reindex(clients["client_id"]).to_numpy(dtype=float)
+    pairs = {
+        "ruptures_per_session": (np.where(some > 0, number, np.nan), judged),
+        "clients_with_rupture": (clients["probability"].to_numpy(dtype=float), some),
+    }
+    rows = []
+    for (term, (part, whole)), name in zip(pairs.items(), ("ruptures", "clients"), strict=True):
+        share, error = ratio(part, whole)
+        error = float(np.hypot(error, share * estimates.get(f"{name}_relative_error", np.nan)))
+        limits = (
+            clustered(share, error, whole.sum(), int(some.sum())) if error > 0 else (np.nan,) * 2
+        )
+        rows.append((term, share, error, *limits))
+    left, low, high = (1 - estimates.get(k, np.nan) for k in _CLOSING)
+    error = estimates.get("closing_error", np.nan)
+    for n in TOLD:
+        spread = n * left ** (n - 1) * error
+        rows.append((f"repaired_within_{n}", 1 - left**n, spread, 1 - low**n, 1 - high**n))
+    term, estimate, spread, low, high = zip(*rows, strict=True)
+    return tidy_rows(term, estimate, spread, df=np.inf, conf_low=low, conf_high=high)
 
 
 def repair_times(episodes: pd.DataFrame) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from ..inference.rows import glance_row
 from . import plots
 from .episodes import OUTCOMES
 from .performance.calibration import beside_reports
-from .rates import describe, repair_times
+from .rates import describe, describe_probable, repair_times
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,6 +48,7 @@ class Ruptures(Result):
         ``n_repaired``, ``n_unrepaired``, ``n_censored`` (missing, not 0, where no session could be
         judged), ``first_rupture``, ``class`` (``none``,
         ``repaired``, ``censored``, ``unrepaired``, ``too_few_sessions``, ``no_spread``); with
+        the rule ``state_model``: ``probability`` (that the client had a rupture at all); with
         ``range``: ``share_ceiling``, ``share_floor``, ``ceiling``, ``floor``.
     rule, parameters
         The rule's name, and every parameter with its value.
@@ -96,9 +97,18 @@ class Ruptures(Result):
         (share of judged clients), ``repaired_within_1``, ``_2``, ``_3`` (share of ruptures repaired
         so many session numbers later, by Kaplan-Meier: see `repair_times`). Standard errors are
         over clients, intervals Wilson's with the number of ruptures or sessions that these errors
-        amount to.
+        amount to. With the rule ``state_model`` the rates are those its probabilities expect, with the
+        parameters' uncertainty in their errors, and repairs follow from ``closing``.
         """
+        if "probability" in self.clients:
+            return describe_probable(self.clients, self.sessions, self.estimates)
         return describe(self.clients, self.episodes)
+
+    def _done(self) -> tuple[str, dict[str, Any]]:
+        kind, facts = super()._done()
+        if "depth" not in self.estimates:
+            return kind, facts
+        return "RupturesOfStates", {**self.estimates, **self.parameters, **facts}
 
     def repair_times(self) -> pd.DataFrame:
         """Return how soon ruptures were repaired, with how many were still followed.

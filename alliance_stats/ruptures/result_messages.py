@@ -68,7 +68,7 @@ def messages(
                 "nothing is compared or followed across it."
             )
     found += _depth(courses, flags, episodes, rule, p)
-    found += _followed(courses, episodes, p)
+    found += _followed(courses, episodes, rule, p)
     if said := LASTING.get((rule.name, p["repair_level"])):
         found.append(
             f"A rupture counts as repaired when {p['repair_level']:.0%} of the fall is regained; in "
@@ -105,9 +105,9 @@ def _depth(
     return [f"{said} ({share:.0%} of the scale's range){little}."]
 
 
-def _followed(courses: Courses, found: Episodes, p: Mapping[str, Any]) -> list[str]:
+def _followed(courses: Courses, found: Episodes, rule: Rule, p: Mapping[str, Any]) -> list[str]:
     """Tell how far ruptures without a repair were followed, and what ended that."""
-    open_ = found.repair < 0
+    open_ = (found.repair < 0) & (rule.name != "state_model")  # whose repairs are probabilities
     if not open_.any():
         return []
     after = np.append(courses.client[1:] == courses.client[:-1], False)  # a later session was rated

@@ -91,6 +91,7 @@ def test_each_row_is_what_the_single_model_gives(data, many):
             k=row["k"],
             levels=int(row["levels"]),
             lagged_outcome=bool(row["lagged_outcome"]),
+            adjust_for_alliance=False,
             reverse=False,
         )
         fits = single.table[single.table["model"] == f"outcome, {row['levels']} levels"]

@@ -75,8 +75,10 @@ class ChanceTable(pd.DataFrame):
         return "\n".join([f"{self.heading}.", *said, what_was_done(*self._done())])
 
     def tidy(self) -> pd.DataFrame:
-        """Return a row an event: the count, and its one-sided p value; ``null_low`` to
-        ``null_high`` is where the middle 95 % of counts lie without ruptures."""
+        """Return a row an event: the count and its one-sided p value.
+
+        ``null_low`` to ``null_high`` is where the middle 95 % of counts lie without ruptures.
+        """
         more = {name: self[name].array for name in ("expected", "null_low", "null_high", "ratio")}
         return tidy_rows(
             list(self["event"]), self["observed"], p_value=self["p_value"].array, **more

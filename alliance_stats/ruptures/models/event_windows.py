@@ -28,7 +28,7 @@ class Course:
     def around(
         self, event: int, before: int, after: int, lag: int, *, clear: bool = False
     ) -> dict[str, Integers | Floats]:
-        """Return clock and values (and the alliance) of a window, cut at the rupture before and the one after.
+        """Return clock, values (and alliance) of a window cut at the ruptures beside it.
 
         The clock is zero at `lag` sessions after the event. The window ends before the next
         rupture can act (censoring), and begins after the rupture before has begun to act. With

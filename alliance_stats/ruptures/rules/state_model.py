@@ -22,21 +22,27 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import listing
 from ..courses import Courses, Floats, Integers
 from ..states import shrinking
 from ..states.blocks import Unit, blocks, ends, unit_of
-from ..states.estimation import LOG_ODDS, Fit, by_opening, fit, shifted, smooth
+from ..states.estimation import (
+    LOG_ODDS,
+    NOTHING,
+    Fit,
+    by_opening,
+    fit,
+    shifted,
+    smooth_at,
+)
+from ..states.expectations import any_rupture, errors_of
 from ..states.model import ALIKE, VARIATION, bend, unbend
+from ..states.notes import MANY_AT_ENDS, Told, notes
 from .base import Flags, Rule
 
 CLIENTS_TO_FIT = 2000
 """So many clients, evenly spread over all, are enough to estimate what is common to all."""
-FEW = 30
-"""With fewer clients the penalties weigh as much as the data."""
-MANY_AT_ENDS = 0.1
-"""With a larger share of scores at an end of the scale one SD holds for all clients: one who stays
-at an end shows no spread, and no size of it can be told from another."""
+MOST_COMPARED = 500
+"""Clients up to which the model without ruptures is fitted too; with more, intervals tell."""
 SURE = 1e-12
 GIVEN = ("depth", "opening", "closing", "phi", "power")
 
@@ -49,6 +55,7 @@ class _Found:
     begins: Floats
     ends: Floats
     level: Floats
+    any: Floats
     opening: Floats | None = None
 
 
@@ -57,14 +64,13 @@ def flag_states(courses: Courses, p: Mapping[str, Any]) -> Flags:
     n = courses.session.size
     able = courses.length >= max(p["min_sessions"], 2)
     judged = courses.spread(able).astype(bool) & (courses.position > 0)
-    found = _Found(*(np.where(judged, 0.0, np.nan) for _ in range(4)))
-    notes: list[str] = []
+    found = _Found(*(np.where(judged, 0.0, np.nan) for _ in range(4)), np.where(able, 0.0, np.nan))
+    said: list[str] = []
     estimates: dict[str, Any] = {}
     each = courses.start.size // courses.replicates
     for sample in range(courses.replicates):
         clients = np.flatnonzero(able[sample * each : (sample + 1) * each]) + sample * each
         estimates, said = _one_sample(courses, clients, p, found)
-        notes = said if courses.replicates == 1 else []
     probability = np.clip(found.inside, SURE, 1 - SURE)
     flags = Flags(
         np.zeros(n, dtype=bool),
@@ -73,14 +79,15 @@ def flag_states(courses: Courses, p: Mapping[str, Any]) -> Flags:
         np.where(judged, found.level, courses.value),
         np.full(n, np.nan),
         moving_threshold=True,
-        client_columns={} if found.opening is None else {"opening": found.opening},
+        client_columns={"probability": found.any}
+        | ({} if found.opening is None else {"opening": found.opening}),
         session_columns={
             "probability": found.inside,
             "probability_begins": found.begins,
             "probability_ends": found.ends,
         },
         estimates=estimates,
-        notes=tuple(notes),
+        notes=tuple(said) if courses.replicates == 1 else (),
     )
     return at_threshold(flags, p["threshold"])
 
@@ -107,7 +114,9 @@ def _one_sample(
         known["depth"] = known["depth"] / unit.sd
     at_ends = float(np.mean(end[rows] != 0))
     known |= {"sd_sd": ALIKE / 2} if at_ends > MANY_AT_ENDS else {}
-    best = fit([block for block, _, _ in blocks(courses, chosen, unit, end)], known)
+    alone = courses.replicates == 1
+    own_blocks = [block for block, _, _ in blocks(courses, chosen, unit, end)]
+    best = fit(own_blocks, known, errors=alone)
     between = {} if "opening" in known else _between_therapists(courses, clients, unit, end, best)
     opening = between.pop("opening", None)
     if opening is not None:
@@ -116,7 +125,9 @@ def _one_sample(
         own = best.states
         if opening is not None:
             own = replace(own, opening=opening[courses.client[where[0]]])
-        posterior = smooth(block, own)
+        posterior, nodes = smooth_at(block, own)
+        if alone:
+            found.any[courses.client[where[0]]] = any_rupture(block, own, posterior, nodes)
         later = there & (np.arange(there.shape[0])[:, None] > 0)
         for name in ("inside", "begins", "ends"):
             getattr(found, name)[where[later]] = np.clip(getattr(posterior, name), 0, 1)[later]
@@ -126,6 +137,11 @@ def _one_sample(
     estimates = (
         _in_points(best, unit, courses.sign)
         | between
+        | (
+            _compared(best, own_blocks, known) | errors_of(best, own_blocks, unit.sd)
+            if alone
+            else {}
+        )
         | {
             "n_clients": int(chosen.size),
             "at_ends": at_ends,
@@ -134,24 +150,27 @@ def _one_sample(
             "n_passes": best.passes,
         }
     )
-    assumed = [] if p["range"] is not None else _assumed_ends(courses, end)
-    return estimates, [*_notes(estimates, known), *assumed]
+    x = courses.value[rows]
+    told = Told(
+        [name for name in known if name in GIVEN],
+        int(np.unique(np.round(x / max(courses.noise, 1e-9))).size),
+        [] if p["range"] is not None else _assumed_ends(courses, end),
+    )
+    return estimates, notes(estimates, told) if alone else []
 
 
-def _assumed_ends(courses: Courses, end: Integers) -> list[str]:
-    """Say which scores are taken for ends of the scale where its range is not known."""
-    at = [
-        float(courses.sign * courses.value[end == side][0])
-        for side in (1, -1)
-        if (end == side).any()
-    ]
-    if not at:
-        return []
-    return [
-        f"The range of the scale is not known: {listing(f'{value:g}' for value in sorted(at))}, "
-        "where many scores lie, counts as its end (that or anything beyond). Give range= where "
-        "it is known."
-    ]
+def _compared(best: Fit, own: list[Any], known: Mapping[str, float]) -> dict[str, float]:
+    """Return twice the log of the likelihood over that of the model without ruptures."""
+    if "opening" in known or sum(block.x.shape[1] for block in own) > MOST_COMPARED:
+        return {}
+    none = fit(own, {"depth": 2.0, "closing": 0.5, **known, "opening": NOTHING})
+    return {"likelihood_ratio": 2 * (best.log_likelihood - none.log_likelihood)}
+
+
+def _assumed_ends(courses: Courses, end: Integers) -> list[float]:
+    """Return the scores that are taken for ends of the scale where its range is not known."""
+    sides = [side for side in (1, -1) if (end == side).any()]
+    return sorted(float(courses.sign * courses.value[end == side][0]) for side in sides)
 
 
 def _between_therapists(
@@ -197,38 +216,6 @@ def _in_points(best: Fit, unit: Unit, sign: float) -> dict[str, float]:
         "trend_sd": float(s.trend_sd * step),
         "middle_session": unit.middle,
     }
-
-
-def _notes(estimates: Mapping[str, Any], known: Mapping[str, float]) -> list[str]:
-    e, given = estimates, [name for name in known if name in GIVEN]
-    said = [
-        f"State model of {e['n_clients']} clients: a rupture is {e['depth']:.3g} points deep "
-        f"({e['depth'] / e['within_sd']:.2g} within-client SDs), opens in {e['opening']:.1%} of "
-        f"sessions and closes with probability {e['closing']:.2g} a session; phi "
-        f"{e['phi']:.2g}." + (f" Given, not estimated: {', '.join(given)}." if given else ""),
-        f"SDs differ between clients: their logarithms by {e['within_sd_sd']:.2g}."
-        if e["within_sd_sd"]
-        else f"One SD holds for all clients: {e['at_ends']:.0%} of the scores stand at an end of "
-        f"the scale, and where more than {MANY_AT_ENDS:.0%} do, clients' own SDs cannot be told.",
-    ]
-    if "opening_sd" in e:
-        said.append(
-            f"Between {e['n_therapists']} therapists the log odds that a rupture opens have an SD "
-            f"of {e['opening_sd']:.2g}; each therapist's, shrunk by it, is used for the clients "
-            "(.clients, column 'opening')."
-        )
-    if not e["converged"]:
-        said.append(
-            f"The search for the parameters did not settle in {e['n_passes']} passes; hold the "
-            "probabilities against those of a larger or longer study before using them."
-        )
-    if e["n_clients"] < FEW:
-        said.append(
-            f"With {e['n_clients']} client(s) depth, opening and closing rest mostly on what the "
-            "model assumes of ruptures beforehand; give them from a larger study where there is "
-            "one."
-        )
-    return said
 
 
 RULES = (

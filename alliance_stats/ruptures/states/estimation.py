@@ -38,6 +38,10 @@ moved all the way, they go to and fro."""
 SETTLED = 2e-5
 """Change of the log likelihood per session between two rounds at which the points are left."""
 TINY = 1e-30
+NOTHING = 1e-9
+"""Probability to open of a model without ruptures."""
+STEP = 1e-2
+"""Step of the parameters as searched for, in which the curvature is looked up."""
 LEAST = 1e-12
 """What keeps variances above nothing, where all weight lies on one point."""
 LEAST_RATIO = 0.05
@@ -74,12 +78,17 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Fit:
-    """Estimates as searched for, and whether the search ended where it should."""
+    """Estimates as searched for, and whether the search ended where it should.
+
+    `covariance` is the inverse of the curvature of the penalised likelihood, zero for parameters that
+    were given; None where it was not asked for or is none.
+    """
 
     theta: Floats
     log_likelihood: float
     converged: bool
     passes: int
+    covariance: Floats | None = None
 
     @property
     def states(self) -> States:
@@ -258,6 +267,21 @@ class _Search:
         slope[-1] += (1 - (power - 1) ** 2) * sum(by_power(b, one, power) for b, one in pairs)
         return -value / self.n_sessions, -slope[self.free] / self.n_sessions
 
+    def covariance(self, theta: Floats) -> Floats | None:
+        """Return the inverse of the curvature at theta, from slopes a step away."""
+        values = theta[self.free]
+        here = self.objective(values)[1]
+        rows = [self.objective(values + step)[1] - here for step in STEP * np.eye(values.size)]
+        curvature = np.array(rows) * self.n_sessions / STEP
+        try:
+            inverse = np.linalg.inv((curvature + curvature.T) / 2)
+            np.linalg.cholesky(inverse)
+        except np.linalg.LinAlgError:
+            return None
+        found = np.zeros((theta.size, theta.size))
+        found[np.ix_(self.free, self.free)] = inverse
+        return found
+
     def lay_again(self, theta: Floats, share: float) -> None:
         """Lay the points by a pass; moved by a share alone, they do not go to and fro."""
         s = to_states(theta)
@@ -302,10 +326,13 @@ class _Search:
         return self.at(values), last, curvature, converged
 
 
-def fit(blocks: Sequence[Block], known: Mapping[str, float] | None = None) -> Fit:
+def fit(
+    blocks: Sequence[Block], known: Mapping[str, float] | None = None, *, errors: bool = False
+) -> Fit:
     """Return the parameters with the largest penalised likelihood.
 
-    `known` parameters (by name, in the unit of the blocks) stay as they are.
+    `known` parameters (by name, in the unit of the blocks) stay as they are. With `errors` the
+    curvature is looked up by a pass for each parameter.
     """
     theta = START.copy()
     for name, value in (known or {}).items():
@@ -319,7 +346,8 @@ def fit(blocks: Sequence[Block], known: Mapping[str, float] | None = None) -> Fi
     search = _Search(blocks, theta, free)
     theta, value, _, converged = search.settle(curvature, ROUNDS)
     likelihood = -value * search.n_sessions - float(penalty(theta))
-    return Fit(theta, likelihood, converged, passes + search.passes)
+    covariance = search.covariance(theta) if errors else None
+    return Fit(theta, likelihood, converged, passes + search.passes, covariance)
 
 
 def by_opening(block: Block, states: States) -> Floats:
@@ -338,6 +366,11 @@ def shifted(probability: float, by: Floats | float) -> Any:
 
 def smooth(block: Block, states: States, *, rounds: int = 3) -> Posterior:
     """Return the posterior of a block's sessions, points laid about each client's own."""
+    return smooth_at(block, states, rounds=rounds)[0]
+
+
+def smooth_at(block: Block, states: States, *, rounds: int = 3) -> tuple[Posterior, Nodes]:
+    """Return the posterior of a block's sessions, and the points it rests on."""
     block = block.bent(states.power)
     evidence = without_ruptures(block, states)
     for number in range(rounds):
@@ -345,4 +378,4 @@ def smooth(block: Block, states: States, *, rounds: int = 3) -> Posterior:
         found = run(block, nodes, states, MOST_EVIDENCE)
         if number < rounds - 1:
             evidence = after_pass(nodes, found.node, states)
-    return found
+    return found, nodes
