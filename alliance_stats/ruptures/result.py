@@ -97,8 +97,8 @@ class Ruptures(Result):
         (share of judged clients), ``repaired_within_1``, ``_2``, ``_3`` (share of ruptures repaired
         so many session numbers later, by Kaplan-Meier: see `repair_times`). Standard errors are
         over clients, intervals Wilson's with the number of ruptures or sessions that these errors
-        amount to. With the rule ``state_model`` the rates are those its probabilities expect, with the
-        parameters' uncertainty in their errors, and repairs follow from ``closing``.
+        amount to. With the rule ``state_model`` the rates are those its probabilities expect, with
+        the parameters' uncertainty in their errors, and repairs follow from ``closing``.
         """
         if "probability" in self.clients:
             return describe_probable(self.clients, self.sessions, self.estimates)

@@ -24,7 +24,7 @@ LASTING = {
     ("cusum", 0.7): 51,
     ("sudden_loss", 0.5): 46,
 }
-"""Per cent of lasting falls called repaired, at the levels that are defaults (the page on rules)."""
+"""Per cent of lasting falls called repaired, at the default levels (docs/rupture-rules.md)."""
 
 
 def ends_of(p: Mapping[str, Any]) -> tuple[float, float]:
@@ -51,8 +51,8 @@ def messages(
     flat = int((clients["class"] == "no_spread").sum())
     if flat:
         found.append(
-            f"{flat} of {len(clients)} clients have scores that never move, and so no unit in which "
-            "to count a fall: not judged (class no_spread), and in no share."
+            f"{flat} of {len(clients)} clients have scores that never move, and so no unit in "
+            "which to count a fall: not judged (class no_spread), and in no share."
         )
     unable = int((clients["n_judged"] == 0).sum()) - flat
     if unable:
@@ -71,8 +71,8 @@ def messages(
     found += _followed(courses, episodes, rule, p)
     if said := LASTING.get((rule.name, p["repair_level"])):
         found.append(
-            f"A rupture counts as repaired when {p['repair_level']:.0%} of the fall is regained; in "
-            f"simulated courses {said} % of the ruptures found that were never repaired are called "
+            f"A rupture counts as repaired when {p['repair_level']:.0%} of the fall is regained; "
+            f"in simulated courses {said} % of the ruptures found that were never repaired are called "
             "repaired so (docs/rupture-rules.md)."
         )
     found += _below_the_worst(courses, flags, rule, p)

@@ -295,7 +295,7 @@ def _messages(
         found += [
             BEYOND_THE_SCORE[beside] for beside in (True, False) if (with_score == beside).any()
         ]
-        if with_score.nunique() > 1:
+        if with_score.any() and not with_score.all():
             found.append(
                 "Specifications with the alliance score and without it answer two questions: "
                 "shares, median and joint test over both are about neither (.by_choice())."

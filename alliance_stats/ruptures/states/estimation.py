@@ -80,8 +80,8 @@ class Evidence:
 class Fit:
     """Estimates as searched for, and whether the search ended where it should.
 
-    `covariance` is the inverse of the curvature of the penalised likelihood, zero for parameters that
-    were given; None where it was not asked for or is none.
+    `covariance` is the inverse of the curvature of the penalised likelihood, zero for parameters
+    that were given; None where it was not asked for or is none.
     """
 
     theta: Floats

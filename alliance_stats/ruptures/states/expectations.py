@@ -71,8 +71,7 @@ def _slope(log_odds: float) -> float:
 
 
 def _of_numbers(best: Fit, blocks: Sequence[Block], errors: dict[str, float]) -> dict[str, float]:
-    """Return, relative to their size, the errors of the expected numbers of ruptures and clients."""
-
+    """Return the errors of the expected numbers of ruptures and clients over their size."""
     laid = [settled(block, best.states) for block in blocks]
 
     def numbers(theta: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""What the state model says of itself: what was estimated, how surely, and where not to trust it."""
+"""What the state model says of itself: estimates, how sure they are, where not to trust them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ SKEWED = 1.3
 """Power of the scores from which their lower tail is long: in simulated courses that are normal it
 lies between .9 and 1.1, in those with skewed drift between 1.5 and 1.7."""
 NEEDED = 5.0
-"""Likelihood ratio below which the data do without ruptures: in 27 of 28 simulated studies of 60 and of
-200 clients whose courses are as assumed and have none it was lower (4.4 the highest)."""
+"""Likelihood ratio below which the data do without ruptures: it was lower in all of 28 simulated
+studies of 15, 60 and 200 clients whose courses are as assumed and have none (4.4 the highest)."""
 FEW_VALUES = 7
 MANY_AT_ENDS = 0.1
 """With a larger share of scores at an end of the scale one SD holds for all clients: one who stays
@@ -39,9 +39,9 @@ def _skew(e: Mapping[str, Any]) -> list[str]:
     if e["power"] < SKEWED:
         return []
     return [
-        f"The scores have a long lower tail (power {e['power']:.2f}): where drift itself is skewed, "
-        "probabilities are much too high, and so are counts of ruptures. Use them as ranks, not as "
-        "probabilities (docs/methods/state-model.md)."
+        f"The scores have a long lower tail (power {e['power']:.2f}): where drift itself is "
+        "skewed, probabilities are probably much too high, and so are counts of ruptures. Use them as "
+        "ranks, not as probabilities (docs/methods/state-model.md)."
     ]
 
 
@@ -74,9 +74,9 @@ def _needed(e: Mapping[str, Any]) -> list[str]:
         return []
     return [
         f"The scores are nearly as probable without any rupture (twice the log of the likelihood "
-        f"ratio: {ratio:.1f}; below {NEEDED:g} in 27 of 28 simulated studies without ruptures): they "
-        "are no evidence that there are any, and depth, opening and closing rest on what the model "
-        "expects of ruptures."
+        f"ratio: {ratio:.1f}; below {NEEDED:g} in all of 28 simulated studies without ruptures): "
+        "they are no evidence that there are any, and depth, opening and closing rest on what "
+        "the model expects of ruptures."
     ]
 
 
@@ -101,8 +101,8 @@ def _size(e: Mapping[str, Any]) -> list[str]:
         )
     elif e["n_clients"] < NOT_MANY:
         said.append(
-            f"With {e['n_clients']} clients depth, opening and closing are rough: studies of 60 are "
-            "off by .5 to .7 in the log odds of their probabilities, either way."
+            f"With {e['n_clients']} clients depth, opening and closing are rough: studies of 60 "
+            "are off by .5 to .7 in the log odds of their probabilities, either way."
         )
     return said
 
@@ -111,9 +111,9 @@ def _scores(e: Mapping[str, Any], told: Told) -> list[str]:
     said = []
     if told.values <= FEW_VALUES:
         said.append(
-            f"The scores take {told.values} values only, and the model takes them for continuous: of "
-            "single items answered 1 to 5, without ruptures, 22 to 28 % of the clients were flagged "
-            "in four of ten simulated studies. Prefer the mean of several items."
+            f"The scores take {told.values} values only, and the model takes them for continuous: "
+            "of single items answered 1 to 5, without ruptures, 22 to 28 % of the clients were "
+            "flagged in four of ten simulated studies. Prefer the mean of several items."
         )
     if told.ends:
         said.append(
