@@ -72,8 +72,8 @@ def messages(
     if said := LASTING.get((rule.name, p["repair_level"])):
         found.append(
             f"A rupture counts as repaired when {p['repair_level']:.0%} of the fall is regained; "
-            f"in simulated courses {said} % of the ruptures found that were never repaired are called "
-            "repaired so (docs/rupture-rules.md)."
+            f"in simulated courses {said} % of the ruptures found that were never repaired are "
+            "called repaired so (docs/rupture-rules.md)."
         )
     found += _below_the_worst(courses, flags, rule, p)
     found += [

@@ -40,8 +40,8 @@ def _skew(e: Mapping[str, Any]) -> list[str]:
         return []
     return [
         f"The scores have a long lower tail (power {e['power']:.2f}): where drift itself is "
-        "skewed, probabilities are probably much too high, and so are counts of ruptures. Use them as "
-        "ranks, not as probabilities (docs/methods/state-model.md)."
+        "skewed, probabilities are probably much too high, and so are counts of ruptures. Use them "
+        "as ranks, not as probabilities (docs/methods/state-model.md)."
     ]
 
 
