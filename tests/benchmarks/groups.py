@@ -114,7 +114,11 @@ def study(therapists: int, rng: np.random.Generator) -> tuple[pd.DataFrame, np.n
 
 
 def wald(fit: al.MultilevelFit) -> tuple[float, float]:
-    """Return the interval of the therapists' SD from the curvature of the likelihood."""
+    """Return the interval of the therapists' SD from the curvature of the likelihood.
+
+    At an SD of zero the slope of the likelihood in the SD is zero, but not its curvature, twice the
+    slope in the variance: the interval runs from zero to 1.96 of the errors that gives.
+    """
     sd = fit.varcomp["sdcor"].iloc[1]
     best = fit.optimum
     spread = Satterthwaite(best.profile, fit.design.levels, best.theta).variance_parameters
@@ -278,8 +282,9 @@ estimate, and mean rank correlation of predicted with true effects; in brackets 
 
 {table}
 
-- Wald intervals of a standard deviation are symmetric and know no zero; where the estimate is zero
-  they have no width. Report the profile interval.
+- Wald intervals of a standard deviation are symmetric and know no zero. Where the estimate is zero they run
+  from zero up by the curvature in the SD there (the slope in the variance), which no theory backs; that
+  they cover is luck. Report the profile interval.
 - Percentiles of the bootstrap cover less than they promise: they start from an estimate that is as
   often too small as too large.
 - The penalty is for a variance that would be estimated as zero, and for what rests on it. It makes

@@ -165,7 +165,14 @@ BOTH = ("sensitivity", "ppv")
 def error_tables() -> Iterator[str]:
     """Yield the tables of sensitivity, predictive value, alarms and delay."""
     full = ("sensitivity", "ppv", "false_alarms", "flagged_outside", "delay", "judged")
-    words = ("found", "PPV", "clients alarmed", "sessions flagged outside", "delay", "judged")
+    words = (
+        "found",
+        "episode-PPV",
+        "clients alarmed",
+        "sessions flagged outside",
+        "delay",
+        "judged",
+    )
     yield from ("### The typical design", "")
     rows = [
         [label, *(_shown(assess(name, given, TYPICAL), key) for key in full)]
@@ -179,7 +186,7 @@ def error_tables() -> Iterator[str]:
         ("By number of sessions", SESSIONS, [f"{c.length} sessions" for c in SESSIONS]),
         ("By autocorrelation", TIES, [f"r = {c.phi:g}" for c in TIES]),
     ):
-        yield from ("", f"### {title}", "", "Each cell: found / PPV.", "")
+        yield from ("", f"### {title}", "", "Each cell: found / episode-PPV.", "")
         yield from rates(cells, heads, BOTH)
     yield from ("", "### Sessions until it is seen", "")
     yield "From the first session of a rupture to the first that is flagged, by how long it lasts."
@@ -284,11 +291,13 @@ def page() -> Iterator[str]:
         "values 1 to 4, the more the fewer episodes a rule has; of the others at most 1. No "
         "ceiling, no missing sessions. With 8 sessions `min_sessions` is at most 6.",
         "",
-        "*Found* (sensitivity): ruptures of which a session is flagged. *PPV* (positive "
-        "predictive value): episodes that begin within a rupture. *Clients alarmed*: clients "
-        "without a rupture who get an episode. *Sessions flagged outside*: of judged sessions "
-        "outside ruptures. *Delay*: sessions from the first of a rupture to the first flagged. "
-        "*Judged*: clients.",
+        "*Found* (sensitivity): ruptures of which a session is flagged. *Episode-PPV* (positive "
+        "predictive value): episodes that begin within a rupture; a session-PPV, the share of "
+        "flagged sessions that are in one, is another number and stands on [the page of the state "
+        "model](methods/state-model.md). *Clients alarmed*: clients without a rupture who get an "
+        "episode. *Sessions flagged outside*: of judged sessions outside ruptures. *Delay*: "
+        "sessions from the first of a rupture to the first flagged. *Judged*: the share of clients "
+        "of whom any session could be judged. `state_model` is at its default threshold of .5.",
         "",
     )
     yield from error_tables()

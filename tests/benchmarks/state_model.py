@@ -337,21 +337,29 @@ def tables(clients: int) -> dict[str, str]:
             of = rules[rules["what"] == what]
             gain = of["model's PPV"] - of["rule's PPV"]
             best, least = of.loc[of["rule's PPV"].idxmax()], of.loc[gain.idxmin()]
-            against.append([name, WHAT[what], *_beside(best), f"{(gain > 0).sum()} of {len(of)}"])
+            shown = [percent(own[key]) for key in ("sensitivity", "ppv")]
+            default = " / ".join(shown) if what == "inside" else "-"
+            beaten = f"{(gain > 0).sum()} of {len(of)}"
+            against.append([name, WHAT[what], *_beside(best), default, beaten])
             gains.append([name, WHAT[what], *_beside(least)])
         print(name, own, flush=True, file=sys.stderr)
-    head = ["courses", "in rupture", "sensitivity", "PPV", "intercept", "slope", "Brier"]
+    head = ["courses", "in rupture", "sensitivity", "session-PPV", "intercept", "slope", "Brier"]
     beside = [
         "courses",
         "of sessions",
         "rule",
         "its sensitivity",
-        "its PPV",
-        "the model's PPV there",
+        "its session-PPV",
+        "the model's there, threshold chosen for it",
     ]
     return {
         "calibration": "\n".join(table([*head, "Brier of the base rate"], own_rows)),
-        "best": "\n".join(table([*beside, "rules the model beats"], against)),
+        "best": "\n".join(
+            table(
+                [*beside, "the model at .5: sensitivity / session-PPV", "rules the model beats"],
+                against,
+            )
+        ),
         "least": "\n".join(table(beside, gains)),
     }
 
