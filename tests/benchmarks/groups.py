@@ -282,9 +282,9 @@ estimate, and mean rank correlation of predicted with true effects; in brackets 
 
 {table}
 
-- Wald intervals of a standard deviation are symmetric and know no zero. Where the estimate is zero they run
-  from zero up by the curvature in the SD there (the slope in the variance), which no theory backs; that
-  they cover is luck. Report the profile interval.
+- Wald intervals of a standard deviation are symmetric and know no zero. Where the estimate is zero
+  they run from zero up by the curvature in the SD there (the slope in the variance), which no
+  theory backs; that they cover is luck. Report the profile interval.
 - Percentiles of the bootstrap cover less than they promise: they start from an estimate that is as
   often too small as too large.
 - The penalty is for a variance that would be estimated as zero, and for what rests on it. It makes
