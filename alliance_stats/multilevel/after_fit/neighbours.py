@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from ...errors import DesignError
@@ -40,8 +41,10 @@ def lag_one(fit: MultilevelFit) -> LagOne | None:
     covariance already.
     """
     design = fit.design
-    asked = fit.autocorrelation is None and not fit.structured and TIME in design.frame.columns
-    if not asked or isinstance(design.grouping, CrossedGrouping):
+    has_rows = isinstance(design.frame, pd.DataFrame)  # else the fit kept sums only
+    if not has_rows or fit.autocorrelation is not None or fit.structured:
+        return None
+    if TIME not in design.frame.columns or isinstance(design.grouping, CrossedGrouping):
         return None
     column = design.frame[TIME]
     if not is_numeric_dtype(column.dtype) or len(column) != design.n:
