@@ -70,7 +70,9 @@ def read_agreement(path: Path) -> Agreement:
         raise DesignError(f"'{wrong[0]}' of '{path.name}' must hold names and values.")
     return Agreement(
         given["formula"],
-        *(given.get(name, {}) for name in ("scores", "categories", "units")),
+        scores=given.get("scores", {}),
+        categories=given.get("categories", {}),
+        units=given.get("units", {}),
         settings={name: given[name] for name in SETTINGS if name in given},
     )
 

@@ -7,7 +7,7 @@ sent in whole: what is dependent or empty in one clinic need not be so in all.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -237,12 +237,14 @@ def _fixed(
     """
     frame, n = table.frame, len(table)
 
-    def coded(name: str, words: Sequence[str]) -> pd.Categorical:
-        return pd.Categorical(words, categories=pd.Index(categories[name], dtype=object))
+    kinds = {name: pd.CategoricalDtype(list(words)) for name, words in categories.items()}
 
-    whole = frame.assign(**{name: coded(name, frame[name].map(str)) for name in categories})
+    def coded(name: str, words: Iterable[str]) -> pd.Series:
+        return pd.Series(list(words), dtype=object).astype(kinds[name])
+
+    whole = frame.assign(**{name: coded(name, map(str, frame[name])).array for name in categories})
     below = [
-        whole.iloc[[0]].assign(**{name: coded(name, [word])})
+        whole.iloc[[0]].assign(**{name: coded(name, [word]).array})
         for name, words in categories.items()
         for word in words
     ]

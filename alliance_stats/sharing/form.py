@@ -44,9 +44,9 @@ def choose_form(
         sums = sums_of(columns.scaled(), columns.grouping)
         if budget is not None:  # the noise hides what few clients in a class would tell
             return noisy(sums, budget), None, None, []
-        against = audit.about_sums(columns, sums, standard)
-        if not against or kind == "sums":
-            return sums, None, None, against
+        few = audit.about_sums(columns, sums, standard)
+        if not few or kind == "sums":
+            return sums, None, None, few
     exposure = Exposure.of(columns, axes)
     names = (*columns.names, columns.outcome)
     chosen = dict.fromkeys(names, SEARCHED[0] if digits is None else digits)
