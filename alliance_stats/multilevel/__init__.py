@@ -11,6 +11,8 @@ which put them together. `random_slopes` chooses which effects vary. `after_fit`
 can be asked, a module a question: `inference`, `omitted_slopes`, `profiling`, `bootstrap`,
 `prediction` and others.
 
+`partitions` makes the same design from data larger than memory, of which only sums are kept.
+
 `outcomes` holds the models of yes/no, counts and ordered answers: `families`, `reading` (from data
 to a problem), `integral` and `modes` (the likelihood of some top-level groups), `maximise` (the
 climb and the ladder of nodes), then `result` and what it can be asked.

@@ -26,6 +26,7 @@ TOPICS = {
     "evidence": "Evidence and claims",
     "sharing": "Data that may not leave",
     "simulation": "Simulation",
+    "synthesis": "Synthetic studies",
     "datasets": "Datasets",
     "report": "Report and tables",
     "workspace": "Workspace and notebooks",
