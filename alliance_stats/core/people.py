@@ -21,6 +21,8 @@ from ..errors import DesignError, listing, plural
 CLIENT, THERAPIST, SESSION = "client_id", "therapist_id", "session"
 ID_COLUMNS = (CLIENT, THERAPIST, "site_id", "coder_id")
 """The columns of a study's tables that name a person or a place."""
+OTHERS = frozenset({"synthetic"})
+"""Arguments that hold other people by design, whose ids need not be those of the first."""
 SEVERAL = 10
 """Fewer categories than this may well be one a client, in a small study."""
 
@@ -206,6 +208,7 @@ def one_spelling(given: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
         Where two arguments share no client, or ids that only look alike are all that is left.
     """
     changed: dict[str, pd.DataFrame] = {}
+    given = {name: value for name, value in given.items() if name not in OTHERS}
     frames = [value for value in given.values() if isinstance(value, pd.DataFrame)]
     if not frames and sum(hasattr(value, "tables") for value in given.values()) < 2:
         return changed  # a study alone: its ids were written alike when it was opened

@@ -156,25 +156,28 @@ def _ends(
     ends: list[int] = []
     hazards: list[float] = []
     reasons: list[dict[str, float]] = []
-    begin = 0
-    for place in range(len(numbers)):
-        n = int(ended[begin : place + 1].sum())
-        if n < ENDS_A_SPAN and place < len(numbers) - 1:
-            continue
-        if n < SMALLEST_SHOWN and ends:
-            begin_of_last = 0 if len(ends) == 1 else ends[-2] - first + 1
-            ends.pop(), hazards.pop(), reasons.pop()
-            begin = begin_of_last
-            n = int(ended[begin : place + 1].sum())
-        inside = reason[(last >= numbers[begin]) & (last <= numbers[place])]
-        count = inside.value_counts()
-        ends.append(int(numbers[place]))
-        hazards.append(n / float(at_risk[begin : place + 1].sum()))
-        total = sum(count.get(word, 0) for word in overall) + SMOOTH
-        shares = {w: (count.get(w, 0) + SMOOTH * p) / total for w, p in overall.items()}
-        reasons.append(shares)
-        begin = place + 1
+    for begin, stop in _spans(ended):
+        n = int(ended[begin:stop].sum())
+        shown = n if n >= SMALLEST_SHOWN else 0
+        inside = reason[last.between(numbers[begin], numbers[stop - 1])].value_counts()
+        total = sum(inside.get(word, 0) for word in overall) + SMOOTH
+        ends.append(int(numbers[stop - 1]))
+        hazards.append(shown / float(at_risk[begin:stop].sum()))
+        reasons.append({w: (inside.get(w, 0) + SMOOTH * p) / total for w, p in overall.items()})
     return tuple(ends), tuple(hazards), tuple(reasons)
+
+
+def _spans(ended: np.ndarray) -> list[tuple[int, int]]:
+    """Return spans of sessions of about one hazard; a session that ends many is one of its own."""
+    found, begin = [], 0
+    for place, n in enumerate(ended):
+        if n >= ENDS_A_SPAN and place > begin:
+            found.append((begin, place))
+            begin = place
+        if ended[begin : place + 1].sum() >= ENDS_A_SPAN or place == len(ended) - 1:
+            found.append((begin, place + 1))
+            begin = place + 1
+    return found
 
 
 def _calendar(held: pd.DataFrame) -> tuple[dict[pd.Period, float], tuple[float, float]]:

@@ -108,8 +108,24 @@ def test_totals_without_therapists_conditions_or_dates_are_enough():
     one, again = (al.synthetic_study(bare, seed=3) for _ in range(2))
     assert set(one.tables) == {"clients", "sessions", "scores"}
     pd.testing.assert_frame_equal(one.scores, again.scores)
+    of = {n: t.assign(client_id="anna " + t["client_id"]) for n, t in bare.tables.items()}
+    named = bare.with_tables(**of)  # ids that no synthetic client has
+    assert al.check_synthetic(named, one).glance()["copies"].item() == 0
     begun = [x.loc[x["session"] == 1, "score"].mean() for x in (one.scores, scores)]
     assert begun[0] == pytest.approx(begun[1], abs=1.0)
+
+
+def test_a_planned_number_of_sessions_stays_one():
+    rng = np.random.default_rng(1)
+    client = np.repeat(np.arange(40), 6)
+    rows = pd.DataFrame({"client_id": np.char.add("P", client.astype(str)), "session": 0})
+    rows["session"] = np.tile(np.arange(6), 40)
+    score = np.round(20 + rng.normal(0, 3, 40)[client] + rng.normal(0, 2, 240), 1)
+    scores = rows.assign(rater="client", measure="own", scale="total", score=score)[5:]
+    tables = {"clients": rows[["client_id"]].drop_duplicates(), "sessions": rows[5:]}
+    made = al.synthetic_study(al.Study("trial", tables | {"scores": scores}))
+    assert (made.sessions.groupby("client_id")["session"].max() == 5).all()
+    assert made.sessions["session"].min() == 0
 
 
 def test_what_is_too_small_or_has_no_scores_is_refused(original):
