@@ -16,6 +16,7 @@ from ..multilevel.engine.blocks import Effects
 from ..multilevel.engine.grouping import Grouping
 from ..multilevel.engine.likelihood import Level
 from ..multilevel.formula.model_formula import parse_formula
+from ..multilevel.formula.table import Table
 from ..multilevel.formula.terms import INTERCEPT, Columns
 from ..multilevel.partitions.absent import AbsentRows, SummedDesign
 from .clinics import Clinic, Clinics
@@ -80,7 +81,7 @@ def closed_design(files: Sequence[SharedFile], clinic: Between) -> ClosedDesign:
         columns=AbsentRows("the files of clinics", k),  # type: ignore[arg-type]
         fixed=tuple(kept),
         fixed_names=tuple(fixed_names[i] for i in kept),
-        fixed_terms=Columns((), (), lambda table: ()),
+        fixed_terms=Columns((), (), _no_columns),
         fixed_basis=basis[np.ix_(kept, kept)],
         outcome_shift=float(shift[-1]),
         dropped=tuple(fixed_names[i] for i in dropped),
@@ -98,6 +99,11 @@ def closed_design(files: Sequence[SharedFile], clinic: Between) -> ClosedDesign:
         rows=int(rows.sum()),
         files=tuple(files),
     )
+
+
+def _no_columns(table: Table) -> tuple[Array, ...]:
+    """Return what a design without rows makes of new rows."""
+    return ()
 
 
 def _further(effects: Sequence[Sequence[str]]) -> list[str]:
