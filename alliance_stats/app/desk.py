@@ -120,9 +120,8 @@ class Desk:
     def _forget(self, name: str) -> None:
         self.broken.pop(name, None)
         self.doubts.pop(name, None)
-        for held in (self.tables, self.why):
-            for key in [key for key in held if key[0] == name]:
-                del held[key]  # type: ignore[attr-defined]
+        self.tables = {key: one for key, one in self.tables.items() if key[0] != name}
+        self.why = {key: one for key, one in self.why.items() if key[0] != name}
 
     def _take_out(self, name: str) -> None:
         kept = [one for one in self.mapping["sources"] if one.get("file") != name]

@@ -113,7 +113,7 @@ def _words(desk: Desk, file: str, sheet: str, column: str) -> list[dict[str, str
 
 
 def _problem(desk: Desk, problem: Problem) -> dict[str, Any]:
-    shown = {
+    shown: dict[str, Any] = {
         "level": problem.level,
         "place": place_in_words(problem),
         "message": problem.message,

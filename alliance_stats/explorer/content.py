@@ -105,11 +105,11 @@ def of_persons(study: Study) -> tuple[dict[str, Any], pd.DataFrame]:
             "session": rows["session"].tolist(),
             "score": [float(f"{one:.{DIGITS}g}") for one in rows["score"]],
         })  # fmt: skip
-    for at, score, rule in _searches(scores):
+    for at, own, rule in _searches(scores):
         seen: dict[str, Any] = {"reason": TOO_LARGE}
         if found.judged < MOST_JUDGED:
             seen = search(
-                walked, rule, score.name if score else "", found, getattr(score, "low_high", None)
+                walked, rule, own.name if own else "", found, own.low_high if own else None
             )
         if "reason" not in seen:
             who = place.loc[seen.pop("client_id").astype(object)]
@@ -183,15 +183,18 @@ def _ends(study: Study) -> tuple[pd.DataFrame, str]:
 
 
 def _people(clients: pd.DataFrame, ends: pd.DataFrame) -> list[dict[str, Any]]:
-    people = []
-    for row in clients.itertuples(index=False):
-        end = ends.loc[row.client_id] if row.client_id in ends.index else None
-        known = end is not None and end["last_session"] == end["last_session"]
-        whole = (
-            {"session": float(end["last_session"]), "reason": str(end["reason"])} if known else None
+    dated = ends.dropna(subset=["last_session"])
+    told = {
+        who: {"session": float(last), "reason": str(reason)}
+        for who, last, reason in zip(
+            dated.index, dated["last_session"], dated["reason"], strict=True
         )
-        people.append({"label": row.client, "therapist": row.therapist, "end": whole})
-    return people
+    }
+    people = zip(clients["client_id"], clients["client"], clients["therapist"], strict=True)
+    return [
+        {"label": label, "therapist": therapist, "end": told.get(who)}
+        for who, label, therapist in people
+    ]
 
 
 def of_means(study: Study) -> dict[str, Any]:
