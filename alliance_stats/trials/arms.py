@@ -185,6 +185,7 @@ def compare_arms(
         standardiser=what,
         confidence=confidence,
         adjust=adjust,
+        errors="robust" if robust else "model",
         messages=tuple(filter(None, said)),
     )
 

@@ -46,6 +46,8 @@ class ArmComparison(Result):
     contrasts
         A row a pair and time: ``term, estimate, std_error, statistic, df, p_value, conf_low,
         conf_high, p_adjusted, time``.
+    errors
+        ``model``, or ``robust`` to therapists (to clients, where there are none).
     sd, standardiser
         What `effect_sizes` divides by, and what that is.
     """
@@ -59,6 +61,7 @@ class ArmComparison(Result):
     standardiser: str
     confidence: float
     adjust: Adjust
+    errors: str = "model"
     messages: tuple[str, ...] = ()
     title = "Arms compared"
 
@@ -267,4 +270,6 @@ class ArmComparison(Result):
         """Return method and sizes in one row."""
         n = sum(self.data.randomised.values())
         more: dict[str, Any] = {"arms": len(self.data.arms), "times": self.means[TIME].nunique()}
-        return glance_row(self, "method", "adjust", "sd", **more, randomised=n, nobs=self.fit.nobs)
+        return glance_row(
+            self, "method", "adjust", "errors", "sd", **more, randomised=n, nobs=self.fit.nobs
+        )

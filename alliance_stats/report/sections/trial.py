@@ -42,6 +42,7 @@ NOT_RANDOMISED = (
 ADJUSTED = {
     "holm": "Holm's method", "bonferroni": "Bonferroni's", "tukey": "Tukey's", "none": "nothing",
 }  # fmt: skip
+ROBUST = "standard errors robust to therapists (CR2) with their degrees of freedom"
 MODELS = {
     "mmrm": "repeated measures with an unstructured covariance",
     "growth": "straight lines over the sessions that differ between clients",
@@ -115,9 +116,10 @@ def comparison_blocks(
     if differences.empty:
         raise WithheldError("At no time five clients of each arm were measured.")
     draft.headline = _headline(found, differences, score)
+    errors = DF_NOTES[found.fit.df_method] if found.errors == "model" else ROBUST
     how = (
         f'al.compare_arms(method="{found.method}"): {MODELS[found.method]}; '
-        f'"{found.fit.formula}", {DF_NOTES[found.fit.df_method]}.'
+        f'"{found.fit.formula}", {errors}.'
     )
     with house_style():
         ax = plot_means(means, score.label, new_axes(6.4, 3.4))
