@@ -98,8 +98,8 @@ def describe_probable(
     for n in TOLD:
         spread = n * left ** (n - 1) * error
         rows.append((f"repaired_within_{n}", 1 - left**n, spread, 1 - low**n, 1 - high**n))
-    term, estimate, spread, low, high = zip(*rows, strict=True)
-    return tidy_rows(term, estimate, spread, df=np.inf, conf_low=low, conf_high=high)
+    terms, estimate, errors, lows, highs = zip(*rows, strict=True)
+    return tidy_rows(terms, estimate, errors, df=np.inf, conf_low=lows, conf_high=highs)
 
 
 def repair_times(episodes: pd.DataFrame) -> pd.DataFrame:

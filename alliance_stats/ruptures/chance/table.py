@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
 
@@ -72,7 +72,8 @@ class ChanceTable(pd.DataFrame):
             f"{p_sentence(row['p_value'])}."
             for _, row in self.iterrows()
         ]
-        return "\n".join([f"{self.heading}.", *said, what_was_done(*self._done())])
+        me: Any = self
+        return "\n".join([f"{self.heading}.", *said, what_was_done(*me._done())])
 
     def tidy(self) -> pd.DataFrame:
         """Return a row an event: the count and its one-sided p value.
@@ -92,15 +93,18 @@ class ChanceTable(pd.DataFrame):
 
     def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
         """Return the counts, and the shares."""
+        me: Any = self
         plain = pd.DataFrame(self).rename(columns={"p_value": "count_p_value"})
         plain["event"] = ["Ruptures", "Repairs"]
-        counts = self._table(plain[list(WORDS)], {**WORDS, **(labels or {})}, "Counts")
+        counts = me._table(plain[list(WORDS)], {**WORDS, **(labels or {})}, "Counts")
         plain["event"] = ["Ruptures per judged session", "Repaired, of those repaired or not"]
         words = {**SHARE_WORDS, **(labels or {})}
-        return [counts, self._table(plain[list(SHARE_WORDS)], words, "Shares")]
+        return [counts, me._table(plain[list(SHARE_WORDS)], words, "Shares")]
 
     def __str__(self) -> str:
-        return str.__str__(self.summary())
+        me: Any = self
+        return str.__str__(me.summary())
 
     def _repr_html_(self) -> str:
-        return Result.to_html(self)
+        me: Any = self
+        return Result.to_html(me)

@@ -91,5 +91,6 @@ def _of_numbers(best: Fit, blocks: Sequence[Block], errors: dict[str, float]) ->
             k = NAMES.index(name)
             step = MOVED * errors[name] * np.eye(len(NAMES))[k]
             slopes[:, k] = (numbers(best.theta + step) - here) / (MOVED * errors[name])
-    spread = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", slopes, best.covariance, slopes), 0.0))
+    variance = np.diag(slopes @ np.asarray(best.covariance) @ slopes.T)
+    spread = np.sqrt(np.maximum(variance, 0.0))
     return {"ruptures_relative_error": float(spread[0]), "clients_relative_error": float(spread[1])}
