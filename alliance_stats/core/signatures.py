@@ -80,5 +80,6 @@ def answer_for_methods(kind: Class) -> Class:
 
 def answers_when_made(kind: Class) -> Class:
     """Let a class answer so where it is called; for classes that people call themselves."""
-    setattr(kind, "__init__", answering(kind.__init__, kind.__name__))  # noqa: B010
+    made = answering(kind.__init__, kind.__name__)  # type: ignore[misc]  # of the class, not of one
+    setattr(kind, "__init__", made)  # noqa: B010
     return kind

@@ -236,7 +236,8 @@ def _assurance(
     """Return the power averaged over what the pilot's variances may be, and how far it varies."""
     found = []
     for drawn in design.pilot_draws:
-        one = replace(design, **dict(drawn), pilot_draws=())
+        changes: dict[str, Any] = {**drawn, "pilot_draws": ()}
+        one = replace(design, **changes)
         points = effect * (1.0 if of == "dropout" else _unit(one, standardised))
         known = _known(one, of, points)
         found.append(operating(points, known.std_error, known.df, alpha)[0])

@@ -49,8 +49,8 @@ def with_group(table: pd.DataFrame, study: Study, by: str) -> pd.DataFrame:
     """Return a table with the group of each row's client, and what it says of itself."""
     groups = groups_of(study, by)
     known = pd.DataFrame({CLIENT: groups.index, by: groups.to_numpy()})
-    known = same_ids(known, table[CLIENT]).set_index(CLIENT)[by]
-    out = table.assign(**{by: table[CLIENT].map(known)})
+    group_of = same_ids(known, table[CLIENT]).set_index(CLIENT)[by]
+    out = table.assign(**{by: table[CLIENT].map(group_of)})
     out.attrs.update(table.attrs)
     return out
 

@@ -102,7 +102,7 @@ def slopes_of_therapists(
     else:
         when = rows[TIME].map(dict(zip(times, range(len(times)), strict=True))).astype(float)
     given = rows.get(GIVEN, 1.0)
-    rows = rows.assign(**{CHANGE: given * (when - np.mean(sorted(set(when))))})
+    rows = rows.assign(**{CHANGE: given * (when - float(np.mean(sorted(set(when)))))})
     first = f"0 + {GIVEN}" if GIVEN in rows else "1"
     return rows, [
         f" + ({first} + {CHANGE} | {THERAPIST})",

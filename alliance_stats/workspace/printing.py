@@ -129,10 +129,10 @@ def sentences_in_words(sentences: pd.DataFrame) -> Iterator[str]:
     """Give a row a sentence: the verdict, the rows it rests on, how many were read."""
     width = max(len(word) for word in sentences["verdict"])
     yield f"{'verdict':{width}}  {'rows':>5}  {'read':>5}  sentence"
-    for row in sentences.itertuples(index=False):
-        tests = row.verdict not in UNTESTED
-        k, n_read = (f"{n}" if tests else f"({n})" for n in (row.k, row.n_read))
-        yield f"{safe(row.verdict):{width}}  {k:>5}  {n_read:>5}  {safe(row.words)}"
+    for row in sentences.to_dict("records"):
+        tests = row["verdict"] not in UNTESTED
+        k, n_read = (str(n) if tests else f"({n})" for n in (row["k"], row["n_read"]))
+        yield f"{safe(row['verdict']):{width}}  {k:>5}  {n_read:>5}  {safe(row['words'])}"
     yield "In brackets: rows near to the sentence, none of which tests it."
     yield ""
 

@@ -258,7 +258,7 @@ def _maximum(
     # The baseline stands for the intercept, so a predictor must differ from a constant.
     scaled = standardised(others.assign(**{INTERCEPT: 1.0}))[0][:, :-1]
     size = others.std(ddof=0).to_numpy()
-    places = [others.columns.get_loc(change.term) for change in changes]
+    places = others.columns.get_indexer(pd.Index([change.term for change in changes]))
     spread = np.array([change.spread for change in changes])
     functions = [change.function(times) / change.spread for change in changes]
     at_events = np.column_stack([np.ones((len(times), others.shape[1])), *functions])

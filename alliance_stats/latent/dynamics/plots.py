@@ -108,7 +108,7 @@ def plot_course(result: CrossLagged, ax: Axes | None = None) -> Axes:
     spread = course.groupby("score")[["observed", "sd_observed"]].mean()
     for k, (name, own) in enumerate(course.groupby(keys, sort=False)):
         score, *group = map(str, name)
-        middle, sd = spread.loc[score]
+        middle, sd = spread.loc[score].to_numpy(dtype=float)
         look = SERIES[k % len(SERIES)]
         words = ", ".join([_short(score), *group])
         ax.plot(own["wave"], (own["implied"] - middle) / sd, color=look.color, ls=look.linestyle)

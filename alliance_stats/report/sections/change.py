@@ -116,13 +116,13 @@ def mean_change(
         unit = unit_of(both[["pre", "post"]].to_numpy().ravel())
         row = stepped(row, ("estimate", "conf_low", "conf_high"), unit)
         means = stepped(means, ("pre", "post"), unit)
-    row, means = rounded(row).iloc[0], rounded(means).iloc[0]
+    told, at = (rounded(one).to_dict("records")[0] for one in (row, means))
     draft.say([in_private(refusal)])
     draft.headline = (
         f"On the {score.title} {context.disclosure.people(both['client_id'], 'client')} went from "
-        f"{number(means['pre'])} to {number(means['post'])} points on average "
-        f"({occasions_in_words(both)}): change {number(row['estimate'])} "
-        f"{interval(row['conf_low'], row['conf_high'])}."
+        f"{number(at['pre'])} to {number(at['post'])} points on average "
+        f"({occasions_in_words(both)}): change {number(told['estimate'])} "
+        f"{interval(told['conf_low'], told['conf_high'])}."
     )
     together = ARMS_TOGETHER if context.arms is not None else NO_COMPARISON
     why = f"Whose change is reliable is not told. {in_public(refusal)}"

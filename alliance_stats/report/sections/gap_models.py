@@ -181,6 +181,6 @@ def _success_frame(found: Any, disclosure: Disclosure) -> pd.DataFrame:
                 row["auc"] = float("nan")
         if not disclosure.shows(seen):
             row["n"], step = float("nan"), hiding_step(unit_of(own["forecast"]))
-            row["forecast"] = round(row["forecast"] / step) * step
+            row["forecast"] = round(float(tidy["estimate"][f"{target}:forecast"]) / step) * step
         rows.append(row)
     return rounded(pd.DataFrame(rows))

@@ -87,7 +87,8 @@ def flow_shown(context: Context, stages: list[ArmStage]) -> pd.DataFrame:
         if any(n == n and (n or label not in OTHERWISE) for n in cells.values())
     ]
     order = {key: place for place, (_, keys) in enumerate(BOXES) for key in keys}
-    return pd.DataFrame(sorted(found, key=lambda row: order[row["key"]]))
+    found.sort(key=lambda row: order[row["key"]])
+    return pd.DataFrame(found)
 
 
 BOXES = (

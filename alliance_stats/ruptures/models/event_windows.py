@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,7 @@ class Course:
 
     def around(
         self, event: int, before: int, after: int, lag: int, *, clear: bool = False
-    ) -> dict[str, Integers | Floats]:
+    ) -> dict[str, Any]:
         """Return clock, values (and alliance) of a window cut at the ruptures beside it.
 
         The clock is zero at `lag` sessions after the event. The window ends before the next

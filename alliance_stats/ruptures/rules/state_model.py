@@ -64,7 +64,8 @@ def flag_states(courses: Courses, p: Mapping[str, Any]) -> Flags:
     n = courses.session.size
     able = courses.length >= max(p["min_sessions"], 2)
     judged = courses.spread(able).astype(bool) & (courses.position > 0)
-    found = _Found(*(np.where(judged, 0.0, np.nan) for _ in range(4)), np.where(able, 0.0, np.nan))
+    inside, begins, ends, level = (np.where(judged, 0.0, np.nan) for _ in range(4))
+    found = _Found(inside, begins, ends, level, any=np.where(able, 0.0, np.nan))
     said: list[str] = []
     estimates: dict[str, Any] = {}
     each = courses.start.size // courses.replicates

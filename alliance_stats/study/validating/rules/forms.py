@@ -76,9 +76,8 @@ def _forms(view: StudyView, card: Any, rater: str, chosen: np.ndarray) -> Forms:
     if regular and (item.reshape(-1, n) == np.arange(1, n + 1)).all():
         answers = value.astype(np.float32).reshape(-1, n)
     else:
-        answers = np.full(len(one) * n, np.nan, dtype=np.float32)
-        answers[np.repeat(form * n - 1, length) + item.astype(np.int64)] = value
-        answers = answers.reshape(len(one), n)
+        answers = np.full((len(one), n), np.nan, dtype=np.float32)
+        answers.reshape(-1)[np.repeat(form * n - 1, length) + item.astype(np.int64)] = value
     return Forms(card, rater, answers, start[one], client[one], session[one])
 
 
