@@ -223,6 +223,33 @@ def test_sessions_not_equally_far_apart_have_the_effects_of_a_step():
     assert "nearest" in weeks.messages[0]
 
 
+def measured_apart(late):
+    """Return scores by day, y in a row of its own a day later for a share of them."""
+    rows = long(wide(200, 4), 4).assign(day=lambda d: 7 * d["session"])
+    late = np.random.default_rng(3).random(len(rows)) < late
+    after = rows.loc[late, ["client_id", "day", "y"]].assign(day=lambda d: d["day"] + 1)
+    return pd.concat([rows.assign(y=rows["y"].mask(late)), after])
+
+
+@pytest.mark.parametrize("late", [0.4, 1.0])
+def test_scores_of_one_step_need_not_be_of_one_day(late):
+    rows = measured_apart(late)
+    fit = al.fit_cross_lagged(rows, x="x", y="y", time="day", step=7)
+    same_day = al.fit_cross_lagged(long(wide(200, 4), 4), x="x", y="y", residuals="equal")
+    assert fit.llf == pytest.approx(same_day.llf, abs=1e-6)
+    assert not any("left out" in message for message in fit.messages)
+    assert f"on average: x 0, y {0.41 if late < 1 else 1}" in fit.messages[0]
+
+
+def test_values_left_out_within_a_step_are_counted_by_score():
+    rows = measured_apart(0.4)
+    again = rows[rows["y"].notna()].head(30).assign(day=lambda d: d["day"] + 2, y=99.0)
+    rows = pd.concat([rows, again.assign(x=np.nan)]).sample(frac=1, random_state=1)
+    fit = al.fit_cross_lagged(rows, x="x", y="y", time="day", step=7)
+    assert not (fit.data.scores["y"] == 99).any()
+    assert any("left out: 30 of y; of each score the nearest" in one for one in fit.messages)
+
+
 def test_readings_part_what_lasts_from_what_carries_over():
     found = al.fit_cross_lagged(wide(1500, 5), **call()).readings()
     values = found.wide()

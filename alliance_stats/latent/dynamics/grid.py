@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -48,34 +48,42 @@ def on_grid(frame: pd.DataFrame, step: float) -> pd.DataFrame:
 
 
 def thinned(
-    long: pd.DataFrame, step: float, scores: Sequence[str], said: list[str]
+    long: pd.DataFrame, step: float, names: Mapping[str, str], said: list[str]
 ) -> pd.DataFrame:
-    """Return long rows at the nearest points of a grid, one a client and point, up to its end."""
-    long = long[long[list(scores)].notna().any(axis=1)]
+    """Return a row a client and point of a grid, up to its end: of each score the nearest value.
+
+    Scores need not be measured on the same day: each counts by itself.
+    """
+    scores = [*names]
+    long = long[long[scores].notna().any(axis=1)]
     first = float(long["time"].min())
     at = points(long["time"].to_numpy(), first, step)
     off = np.abs(long["time"].to_numpy() - first - step * at)
-    long = long.assign(time=first + step * at, off=off)
+    # of two values equally near the earlier counts, in whatever order the rows come
+    near = long.assign(off=off, point=first + step * at).sort_values(["off", "time"], kind="stable")
+    near = near.assign(time=near["point"])
+    cells = near.groupby(["client", "time"], sort=False, observed=True)
+    kept = cells[scores].first().reset_index()
     if (off > OFF * step).any():
+        away = [f"{names[v]} {near['off'][near[v].notna()].mean():.2g}" for v in scores]
         said.append(
-            f"Times count as the nearest of {first:g}, {first + step:g}, ...; they are "
-            f"{float(off.mean()):.2g} away on average."
+            f"Times count as the nearest of {first:g}, {first + step:g}, ...; they are away on "
+            f"average: {listing(away)}."
         )
-    ordered = long.sort_values("off", kind="stable")
-    twice = ordered.duplicated(["client", "time"])
-    if twice.any():
+    lost = [(names[v], int(long[v].notna().sum() - kept[v].notna().sum())) for v in scores]
+    if any(n for _, n in lost):
+        told = listing(f"{n} of {name}" for name, n in lost if n)
         said.append(
-            f"{plural(int(twice.sum()), 'row')} of clients measured more than once within a step "
-            "left out; the nearest counts."
+            f"Values of clients measured more than once within a step left out: {told}; of each "
+            "score the nearest counts."
         )
-    kept = ordered[~twice].drop(columns="off").sort_index()
     counts = kept.groupby("time").size()
     enough = counts.index[counts >= FEWEST]
     if len(enough) and counts.index[-1] > enough[-1]:
         late = kept["time"] > enough[-1]
         said.append(
-            f"{plural(int(late.sum()), 'row')} after {enough[-1]:g} left out: fewer than {FEWEST} "
-            "clients have a value at any later point."
+            f"{plural(int(kept.loc[late, scores].notna().sum().sum()), 'value')} after "
+            f"{enough[-1]:g} left out: fewer than {FEWEST} clients have one at any later point."
         )
         kept = kept[~late]
     return kept

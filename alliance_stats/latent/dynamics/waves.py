@@ -117,7 +117,7 @@ def waves_of(data: Any, scores: Mapping[str, Given], asked: Asked) -> Waves:
     said: list[str] = []
     if isinstance(scores["x"], str):
         long, names = _long(data, {v: str(one) for v, one in scores.items()}, asked)
-        columns, people = _spread(long, [*scores], asked, said)
+        columns, people = _spread(long, names, asked, said)
     else:
         wide = {v: [str(one) for one in given] for v, given in scores.items()}
         columns, people, names = _wide(data, wide, asked)
@@ -222,13 +222,15 @@ def _of_study(
 
 
 def _spread(
-    long: pd.DataFrame, scores: list[str], asked: Asked, said: list[str]
+    long: pd.DataFrame, names: Mapping[str, str], asked: Asked, said: list[str]
 ) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
     """Return a column a wave, and one row a client of what is known once."""
+    scores = [*names]
+    rest = long.drop(columns=[*scores, "time"])
     there = np.sort(long.loc[long[scores].notna().any(axis=1), "time"].unique())
     times = there if asked.waves is None else np.asarray([float(one) for one in asked.waves])
     if asked.step is not None and len(there):
-        long = thinned(long, asked.step, scores, said)
+        long = thinned(long, asked.step, names, said)
         there = np.sort(long["time"].unique())
         times = there[0] + asked.step * np.arange(round((there[-1] - there[0]) / asked.step) + 1)
         times = times[: len(times) if asked.waves is None else np.sum(times <= max(asked.waves))]
@@ -236,7 +238,6 @@ def _spread(
         times = np.arange(there[0], there[-1] + 1)
     keyed = long.set_index(["client", "time"])
     columns = {v: keyed[v].unstack("time").reindex(columns=times) for v in scores}  # noqa: PD010
-    rest = long.drop(columns=[*scores, "time"])
     counts = rest.groupby("client").nunique()
     several = counts.columns[(counts > 1).any()]
     if len(several):
