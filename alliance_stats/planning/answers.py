@@ -12,7 +12,7 @@ import pandas as pd
 from ..core.arguments import checked_choice, flag, is_number, share, shown, whole
 from ..errors import DesignError
 from ..inference.distributions import half_width, t_quantile
-from . import simulated
+from . import dropout, simulated
 from .information import Certainty, certainty
 from .result import ASSUMED, QUESTIONS, StudyPower, StudyPrecision
 
@@ -92,7 +92,7 @@ def power(
         [
             (e, *operating(e, at.std_error, at.df, alpha))
             for e in points * CURVE
-            if of != "dropout" or 0 < design.gone[-1] + e < 1
+            if of != "dropout" or 0 < dropout.shares(design)[0] + e < 1
             for at in [_known(design, of, e)]
         ],
         columns=["effect", "power", "type_s", "type_m"],
@@ -151,7 +151,7 @@ def precision(
     _check(design, of)
     share(confidence)
     known = _known(design, of)
-    detectable = _detectable(known.std_error, known.df, 0.8, 1 - confidence)
+    detectable = _smallest_effect(design, of, 0.8, 1 - confidence)
     half = float(half_width(known.std_error, known.df, confidence))
     said = [f"Degrees of freedom: {known.why}.", *_assumed(design, of), *_of_design(design, of)]
     return StudyPrecision(
@@ -203,8 +203,12 @@ def required(
     _check(design, of)
     asked: dict[str, Any] = {"of": of, "alpha": alpha, "standardised": standardised}
     if what == "effect":
-        known = _known(design, of)
-        found = _detectable(known.std_error, known.df, power, alpha)
+        found = _smallest_effect(design, of, power, alpha)
+        if np.isnan(found):
+            raise DesignError(
+                f"No fall in dropout is found with a power of {power:g}, not even to none at all; "
+                "more therapists or clients are needed."
+            )
         return design.power(found, **asked | {"standardised": False})
     if effect is None or not is_number(effect) or effect == 0:
         raise DesignError(f"required needs effect=, a number other than 0, not {shown(effect)}.")
@@ -251,7 +255,7 @@ def _assurance(
 def _known(design: StudyDesign, of: str, effect: float = 0.0) -> Certainty:
     """Return how sure the estimate will be; of shares, that depends on the effect itself."""
     if of == "dropout":
-        return certainty(design.about_dropout(effect), "arm")
+        return dropout.certainty(design, effect)
     return certainty(design, of)
 
 
@@ -320,15 +324,24 @@ def operating(
     return power, float(below.mean()) / chance, float(size.mean()) / chance / shift
 
 
-def _detectable(std_error: float, df: float, power: float, alpha: float) -> float:
+def _smallest_effect(design: StudyDesign, of: str, power: float, alpha: float) -> float:
+    """Return the smallest effect that is found with this power (of dropout, a fall)."""
+    if power <= alpha:
+        raise DesignError(f"power must lie above alpha ({alpha:g}), not {power:g}.")
+    if of == "dropout":
+
+        def power_at(effect: float) -> float:
+            known = dropout.certainty(design, effect)
+            return operating(effect, known.std_error, known.df, alpha)[0]
+
+        return dropout.smallest(design, power_at, power)
+    known = certainty(design, of)
     from scipy.optimize import brentq
 
     def short(shift: float) -> float:
-        return operating(shift, 1.0, df, alpha)[0] - power
+        return operating(shift, 1.0, known.df, alpha)[0] - power
 
-    if power <= alpha:
-        raise DesignError(f"power must lie above alpha ({alpha:g}), not {power:g}.")
-    return float(brentq(short, 1e-6, 1e4)) * std_error
+    return float(brentq(short, 1e-6, 1e4)) * known.std_error
 
 
 def _assumed(design: StudyDesign, of: str) -> list[str]:
@@ -337,9 +350,10 @@ def _assumed(design: StudyDesign, of: str) -> list[str]:
     if of == "rupture":
         said.append(f"A rupture comes in {design.rupture_rate:.1%} of sessions, by chance.")
     if of == "dropout":
-        icc = design.about_dropout().icc_therapist
+        icc = dropout.icc_of(design)
         said.append(
-            f"Of the variance of dropout, therapists carry {icc:.3g}"
+            f"Of the clients of the first arm {dropout.shares(design)[0]:.1%} drop out, and of the "
+            f"variance of dropout therapists carry {icc:.3g}"
             f"{', as of the outcome' if design.icc_dropout is None else ''} (icc_dropout=)."
         )
     if of == "arm_by_time" and design.slope_sd_therapist == 0:

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import checked_choice, finite, flag, is_number, names, shown, whole, within
+from ..core.arguments import (
+    checked_choice,
+    finite,
+    flag,
+    is_number,
+    names,
+    share,
+    shown,
+    whole,
+    within,
+)
 from ..core.drawing import look, new_axes
 from ..core.results import Result
 from ..core.signatures import answers_when_made
@@ -72,6 +82,9 @@ class StudyDesign(Result):
         random).
     rupture_rate
         The share of sessions with a rupture, for ``of="rupture"``.
+    dropout_share
+        The share of clients who drop out, for ``of="dropout"``; by default those who have left
+        before the last session.
     icc_dropout
         The therapists' share of the variance of dropout (0 or 1 a client), for ``of="dropout"``;
         by default their share of the outcome's.
@@ -117,6 +130,7 @@ class StudyDesign(Result):
     caseloads: Any = field(default="equal", kw_only=True)
     dropout: Any = field(default=None, kw_only=True)
     rupture_rate: float = field(default=0.06, kw_only=True)
+    dropout_share: float | None = field(default=None, kw_only=True)
     icc_dropout: float | None = field(default=None, kw_only=True)
     standardised: bool = field(default=False, kw_only=True)
     pilot_draws: tuple[Mapping[str, float], ...] = field(default=(), kw_only=True, repr=False)
@@ -150,6 +164,8 @@ class StudyDesign(Result):
         self._check_arms()
         self._check_variances()
         within(self.rupture_rate, "rupture_rate")
+        if self.dropout_share is not None:
+            share(self.dropout_share, "dropout_share")
         put("caseloads", checked_caseloads(self.caseloads, self.n_therapists))
         checked_dropout(self.dropout, self.sessions)
 
@@ -224,25 +240,6 @@ class StudyDesign(Result):
     def layout(self) -> Layout:
         """Who is with whom, in which arm, for how long."""
         return lay_out(self)
-
-    def about_dropout(self, effect: float = 0.0) -> StudyDesign:
-        """Return the plan whose one outcome is whether a client drops out, with its variance.
-
-        `effect` is the difference between the last arm's share of dropout and the others'.
-        """
-        base = float(self.gone[-1])
-        for what, share in (("dropout", base), ("dropout plus the effect", base + effect)):
-            if not 0 < share < 1:
-                raise DesignError(
-                    f"of='dropout' needs shares between 0 and 1; {what} is {share:.3g}. Give the "
-                    "design dropout=, the share who leave, and the difference from it as effect."
-                )
-        icc = self.icc_therapist if self.icc_dropout is None else self.icc_dropout
-        variance = np.mean([share * (1 - share) for share in (base, base + effect)])
-        return replace(
-            self, sessions=1, dropout=None, icc_client=0.0, icc_therapist=icc, slope_sd_client=0.0,
-            slope_sd_therapist=0.0, residual_sd=float(np.sqrt(variance * (1 - icc))),
-        )  # fmt: skip
 
     def parameters(self) -> dict[str, Any]:
         """Return the arguments that make this design, without the draws of a pilot."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from ..core.arguments import whole
 from ..errors import DesignError
@@ -73,6 +74,8 @@ def from_study(
     fit = fitted(f"score ~ time + (1{part} | client_id) + (1{part} | therapist_id)", rows)
     rng = np.random.default_rng(whole(seed, "seed", 0))
     again = [fit.refit(simulate(fit, rng)) for _ in range(whole(draws, "draws", 0))]
+    likely = [_variances(one) for one in again if one.converged]
+    left, drawn, why = _dropout(study, rows, len(likely), rng)
     last = rows.groupby("client_id")["time"].max().to_numpy() + 1
     sessions = int(changes.get("sessions", np.median(last)))
     gone = (last[:, None] < np.arange(1, sessions + 1)).mean(axis=0)
@@ -84,15 +87,49 @@ def from_study(
         "sessions": sessions,
         "randomised": "none",
         **_variances(fit),
-        "pilot_draws": tuple(_variances(one) for one in again if one.converged),
+        **left,
+        "pilot_draws": tuple(one | more for one, more in zip(likely, drawn, strict=True)),
         "caseloads": loads.value_counts(normalize=True).to_dict(),
         "dropout": gone.tolist(),
         "notes": (
             f"Variances, caseloads and lengths are those of '{study.name}' ({name}; {len(loads)} "
             f"therapists, {len(last)} clients): estimates, so vary them.",
+            *why,
         ),
     }
     return cls(**given | changes)
+
+
+def _dropout(
+    study: Study, rows: pd.DataFrame, draws: int, rng: np.random.Generator
+) -> tuple[dict[str, float], list[dict[str, float]], list[str]]:
+    """Return the pilot's share of dropout and how alike therapists' clients are in it, and draws.
+
+    Both are those of a model of the 0 and 1 of each client whose therapy is over.
+    """
+    if not study.has("terminations"):
+        return (
+            {},
+            [{}] * draws,
+            [
+                "Why clients left the pilot is not known: for of='dropout' every client whose "
+                "scores end before the last session counts, unless dropout_share= is given."
+            ],
+        )
+    ends = study.table("terminations")[["client_id", "reason"]].drop_duplicates("client_id")
+    ends = ends.merge(rows[["client_id", "therapist_id"]].drop_duplicates("client_id"))
+    left = ends.assign(left=(ends["reason"] == "dropout").astype(float))
+    if left["left"].nunique() < 2:
+        return {}, [{}] * draws, []
+    fit = fitted("left ~ 1 + (1 | therapist_id)", left)
+
+    def found(one: MultilevelFit) -> dict[str, float]:
+        between = float(one.random_covariances["therapist_id"].iloc[0, 0])
+        share = float(np.clip(one.params["Intercept"], 0.01, 0.99))
+        return {"dropout_share": share, "icc_dropout": between / (between + one.scale)}
+
+    again = [found(fit.refit(simulate(fit, rng))) for _ in range(draws)]
+    return found(fit), again, []
 
 
 def _variances(fit: MultilevelFit) -> dict[str, float]:

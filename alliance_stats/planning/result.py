@@ -87,6 +87,13 @@ class StudyPower(Result):
         """The question in words."""
         return f"Power for {QUESTIONS[self.of]}"
 
+    @property
+    def size(self) -> str:
+        """The effect with its unit."""
+        if self.of == "dropout":
+            return f"{self.effect:.3g} (of a share)"
+        return f"{self.effect:.3g} points ({self.effect / self.design.total_sd:.3g} SD)"
+
     def tidy(self) -> pd.DataFrame:
         """Return power, and what significant results will be like."""
         values = {"power": self.power, "type_s": self.type_s, "type_m": self.type_m}
@@ -100,7 +107,7 @@ class StudyPower(Result):
     def term_labels(self) -> dict[str, str]:
         """Return the words for the rows."""
         return {
-            "power": f"Power at an effect of {self.effect:.3g}",
+            "power": f"Power at an effect of {self.size}",
             "assurance": "The same, averaged over what the pilot's variances may be",
             "type_s": "Wrong sign, of significant results",
             "type_m": "Exaggeration of significant results (times)",
@@ -123,7 +130,7 @@ class StudyPower(Result):
         said += f" in {self.design.sessions} session{'s' * (self.design.sessions > 1)}"
         how = f" ± {self.mc_error:.3f} (Monte Carlo)" if self.replicates else ""
         return (
-            f"{said}, {QUESTIONS[self.of]}, if it is {self.effect:.3g}, is found with a power of "
+            f"{said}, {QUESTIONS[self.of]}, if it is {self.size}, is found with a power of "
             f"{self.power:.3f}{how} (two-sided, alpha {self.alpha:g}; standard error "
             f"{self.std_error:.3g}, {self.df:.4g} degrees of freedom)."
         )
@@ -149,7 +156,8 @@ class StudyPower(Result):
                 label="simulation, ± 3 Monte Carlo errors",
             )
             ax.legend(loc="lower right")
-        ax.set(xlabel="Effect", ylabel="Power", ylim=(0, 1.02))
+        unit = "difference of shares" if self.of == "dropout" else "points"
+        ax.set(xlabel=f"Effect ({unit})", ylabel="Power", ylim=(0, 1.02))
         in_percent(ax.yaxis)
         return ax
 

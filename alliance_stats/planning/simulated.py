@@ -7,22 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import beta
 
 from ..core.arguments import finite, whole
 from ..core.parallel import in_pieces
 from ..errors import DesignError
 from ..inference.distributions import t_two_sided
-from ..multilevel.fit import Asked, fitted, fitted_outcome
+from ..multilevel.fit import fitted
 from ..study import Study
 from ..study.truth import Truth
+from . import dropout
 
 if TYPE_CHECKING:
     from .design import StudyDesign
 
 BATCH = 50
 """Studies that share the values of a predictor (of which the sums of squares are as expected)."""
-LOGISTIC = Asked("binomial")
 TERMS = {"arm": "arm", "arm_by_time": "arm_time", "gap": "Intercept"}
 
 
@@ -89,7 +88,7 @@ def draw(design: StudyDesign, rows: pd.DataFrame, rng: np.random.Generator) -> n
 def analysis(design: StudyDesign, of: str) -> str:
     """Return the formula of the analysis that is planned for."""
     if of == "dropout":
-        return analysis(design.about_dropout(), "arm").replace("score", "dropout")
+        return dropout.formula_of(design)
     layout = design.layout
     both = np.bincount(layout.therapist[layout.therapist >= 0]).max() > 1 or (
         design.nested == "one_arm"
@@ -199,44 +198,9 @@ def _dropouts(
     without: bool,
     piece: tuple[int, np.random.SeedSequence],
 ) -> np.ndarray:
-    """Return the same of studies of who drops out; the estimate is the difference of shares.
-
-    A therapist's share is drawn from a beta distribution with the mean of the arm and the variance
-    of the plan: high or low in all arms alike where the therapist works in several.
-    """
-    n, seed = piece
-    rng = np.random.default_rng(seed)
-    plan = design.about_dropout(effect)
-    rows, _ = _with_predictor(plan, plan.layout.rows(), "arm", rng)
-    arm, whose = rows["arm"].to_numpy(), rows["therapist_id"].to_numpy()
-    base, precision = (
-        float(design.gone[-1]),
-        (1 - plan.icc_therapist) / max(plan.icc_therapist, 1e-12),
-    )
-
-    def drawn(shift: float) -> np.ndarray:
-        mean = base + shift * arm
-        rank = rng.random(whose.max() + 1)[whose]
-        alike = plan.icc_therapist == 0
-        own = mean if alike else beta.ppf(rank, mean * precision, (1 - mean) * precision)
-        return (rng.random(len(rows)) < np.where(whose >= 0, own, mean)).astype(float)
-
-    found = np.full((n, 4), np.nan)
-    for study in range(n):
-        for column, shift in ((1, effect), (3, 0.0))[: 1 + without]:
-            left = drawn(shift)
-            if column == 1:
-                found[study, 0] = left[arm == 1].mean() - left[arm == 0].mean()
-            try:
-                fit = fitted_outcome(
-                    formula, rows.assign(dropout=left), LOGISTIC, df="between-within"
-                )
-            except DesignError:  # nobody dropped out, or everybody
-                continue
-            if fit.converged:
-                found[study, column] = fit.pvalues["arm"]
-                found[study, 2] = fit.singular
-    return found
+    n, rng = piece[0], np.random.default_rng(piece[1])
+    rows, _ = _with_predictor(design, dropout.in_one_session(design).layout.rows(), "arm", rng)
+    return dropout.tested_studies(design, rows, effect, formula, n, rng, without=without)
 
 
 def _tested(fit: Any, score: np.ndarray, place: int) -> tuple[float, float, bool]:

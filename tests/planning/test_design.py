@@ -235,3 +235,38 @@ def test_a_pilots_uncertainty_is_carried_into_the_power():
     assert "assurance" in set(answer.tidy()["term"])
     known = al.StudyDesign.from_study(pilot, "outcome", randomised="therapist", draws=0)
     assert np.isnan(known.power(0.8).assurance)
+
+
+def test_the_smallest_fall_in_dropout_has_the_power_asked_for():
+    design = plan(n=20, each=8, dropout=0.25)
+    found = design.required("effect", power=0.8, of="dropout")
+    assert found.effect < 0
+    assert found.power == pytest.approx(0.8, abs=1e-6)
+    assert design.precision(of="dropout").detectable == pytest.approx(found.effect)
+    with pytest.raises(DesignError, match="not even to none at all"):
+        plan(n=20, each=8, dropout=0.05).required("effect", power=0.8, of="dropout")
+
+
+def test_dropout_with_therapists_in_one_arm_has_their_variance_there_only():
+    design = plan(n=20, each=10, dropout=0.1, icc_dropout=0.3, nested="one_arm")
+    found = design.power(0.2, of="dropout")
+    variance = 0.1 * 0.9 / 200 + 0.3 * 0.7 / 200 * (1 + 9 * 0.3)
+    assert found.std_error == pytest.approx(np.sqrt(variance), rel=1e-9)
+    rng, means = np.random.default_rng(3), []
+    for _ in range(2000):
+        own = rng.beta(0.3 * 7 / 3, 0.7 * 7 / 3, 20)
+        means.append(rng.binomial(10, own).mean() / 10 - rng.binomial(200, 0.1) / 200)
+    assert np.std(means) == pytest.approx(found.std_error, rel=0.06)  # 2,000 draws: 1.6 %
+    with pytest.raises(DesignError, match="no difference of shares"):
+        design.power(0.2, of="dropout", method="simulation", replicates=2)
+
+
+def test_a_pilots_dropout_is_that_of_its_terminations():
+    pilot = al.load_dataset("demo-trial")
+    found = al.StudyDesign.from_study(pilot, "core-10", randomised="therapist", draws=10)
+    left = (pilot.table("terminations")["reason"] == "dropout").mean()
+    assert found.dropout_share == pytest.approx(left, abs=0.02)  # weighted by therapist
+    assert np.std([one["dropout_share"] for one in found.pilot_draws]) > 0.01
+    answer = found.power(-0.15, of="dropout")
+    assert 0 < answer.assurance < 1
+    assert any("25." in message and "drop out" in message for message in answer.messages)
