@@ -147,3 +147,49 @@ def test_the_hazard_repeats_clients_itself(veteran):
         al.fit_dropout_hazard(
             "status ~ karno", weeks.assign(week=weeks["week"] + 0.5), duration="week"
         )
+
+
+@pytest.mark.parametrize("product", ["cell*karno", "karno*cell"])
+def test_what_changes_over_time_is_the_same_whichever_factor_stands_first(veteran, product):
+    data = veteran.assign(cell=veteran["celltype"].astype(str).str[:1])
+    fit = al.fit_dropout_cox(
+        f"status ~ {product}", data, duration="time", cluster=None, varying={"cell": "log"}
+    )
+    changing = [term for term in fit.params.index if term.endswith(":log(time)")]
+    assert changing == [f"{main}:log(time)" for main in fit.varying]
+    assert not any("karno" in term for term in changing)
+    plain = al.fit_dropout_cox(
+        "status ~ cell*karno", data, duration="time", cluster=None, varying={"cell": "log"}
+    )
+    assert fit.llf == pytest.approx(plain.llf, abs=1e-8)  # one model, two orders of its terms
+
+
+@pytest.mark.parametrize("how", ["log", lambda times: 1 / times])
+def test_no_ratio_stands_at_a_time_where_its_function_is_not_finite(veteran, how):
+    fit = al.fit_dropout_cox(
+        "status ~ karno", veteran, duration="time", cluster=None, varying={"karno": how}
+    )
+    with pytest.raises(al.DesignError, match=r"'karno' changes is -?inf at time 0"):
+        fit.ratios_at([0, 1])
+
+
+@pytest.mark.parametrize("model", [al.fit_dropout_cox, al.fit_dropout_hazard])
+def test_who_has_left_is_no_longer_at_risk(model):
+    pieces = pd.DataFrame({"client_id": [1, 1, 2, 2, 3], "start": [0, 2, 0, 2, 0]})
+    pieces = pieces.assign(weeks=[2, 4, 2, 5, 3], age=[20, 20, 31, 31, 45], left=[1, 1, 0, 1, 0])
+    asked = {"duration": "weeks", "entry": "start", "cluster": None}
+    with pytest.raises(al.DesignError, match=r"1 row of 1 client \(first: 1\) begin"):
+        model("left ~ age", pieces.iloc[::-1], **asked)
+    assert model("left ~ age", pieces.drop(index=1), **asked).n_events == 2
+
+
+def test_the_methods_say_strata_what_changes_and_robust_errors(veteran):
+    told = al.fit_dropout_cox(
+        "status ~ karno", veteran, duration="time", cluster="celltype", strata="trt",
+        varying={"karno": "log"},
+    ).methods()  # fmt: skip
+    assert "stratified by trt" in told
+    assert "change over time (karno:log(time))" in told
+    assert "robust to 4 groups of celltype (Lin & Wei 1989" in told
+    plain = al.fit_dropout_cox("status ~ karno", veteran, duration="time", cluster=None).methods()
+    assert "events; standard errors take rows as independent." in plain

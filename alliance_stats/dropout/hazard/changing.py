@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,12 +28,22 @@ class Change:
 
 
 def changes_over_time(
-    varying: Mapping[str, Any] | None, x: pd.DataFrame, clock: str, times: Array
+    varying: Mapping[str, Any] | None,
+    x: pd.DataFrame,
+    main: Collection[str],
+    clock: str,
+    times: Array,
 ) -> list[Change]:
-    """Return the coefficients that change over time, with the spread of their function."""
+    """Return the coefficients that change over time, with the spread of their function.
+
+    A variable stands for its `main` effects, of which a factor has several; an interaction changes
+    where it is itself named, so that the order of its factors does not matter.
+    """
     changes = []
     for variable, how in (varying or {}).items():
-        own = [c for c in x.columns if c == variable or c.startswith(f"{variable}[")]
+        own = [
+            c for c in x.columns if c == variable or (c in main and c.startswith(f"{variable}["))
+        ]
         if not own:
             raise DesignError(
                 f"varying= names '{variable}', which is no term of the formula; the terms are "
@@ -49,6 +59,18 @@ def changes_over_time(
             )
         changes += [Change(c, f"{c}:{name}", function, spread) for c in own]
     return changes
+
+
+def value_at(time: float, term: str, function: Function) -> float:
+    """Return what a coefficient that changes is multiplied by at one time."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = float(np.asarray(function(np.array([time])), dtype=float)[0])
+    if not np.isfinite(value):
+        raise DesignError(
+            f"The function of time by which '{term}' changes is {value:g} at time {time:g}, so "
+            "there is no hazard ratio; ask for times at which it is finite."
+        )
+    return value
 
 
 def _function(how: Any, clock: str) -> tuple[Function, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,8 +17,8 @@ from ...inference.rows import coefficient_rows, glance_row
 from ...multilevel.engine.batches import Array
 from ...study.times import along
 from ..leakage.lookahead import refuse_late_predictors, refuse_outcome
-from .changing import Change, Function, changes_over_time
-from .durations import start_and_stop
+from .changing import Change, Function, changes_over_time, value_at
+from .durations import refuse_rows_after_the_event, start_and_stop
 from .fit import complete_rows, fewest_clients, outcome_and_predictors, parsed_hazard
 from .fit_checks import (
     INTERCEPT,
@@ -32,6 +33,7 @@ from .links import ratio_rows
 from .partial_likelihood import Maximum, Observed, fit_partial_likelihood
 
 THERAPIST = "therapist_id"
+LIN_AND_WEI = "Lin & Wei 1989, doi 10.1080/01621459.1989.10478874"
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ class DropoutCox(Result):
     def ratios_at(self, times: Sequence[float]) -> pd.DataFrame:
         """Return the hazard ratios of the terms that change over time, at some times.
 
+        Times at which the function of time is not finite (0 with a logarithm) are refused.
+
         Returns
         -------
         pandas.DataFrame
@@ -85,7 +89,7 @@ class DropoutCox(Result):
         rows = []
         for term, (product, function) in self.varying.items():
             for time in times:
-                weight = np.array([1.0, float(function(np.array([float(time)]))[0])])
+                weight = np.array([1.0, value_at(float(time), term, function)])
                 own = [term, product]
                 error = np.sqrt(weight @ self.cov.loc[own, own].to_numpy() @ weight)
                 row = coefficient_rows(
@@ -102,6 +106,22 @@ class DropoutCox(Result):
     def glance(self) -> pd.DataFrame:
         """Return one row: size and partial log-likelihood."""
         return glance_row(self, "nobs", "n_events", "n_clusters", "ties", "llf")
+
+    def facts(self) -> dict[str, Any]:
+        """Return what sentences are filled from: strata, what changes and robust errors too."""
+        further = []
+        if self.strata:
+            further.append(f"stratified by {' and '.join(self.strata)}")
+        if self.varying:
+            changes = [product for product, _ in self.varying.values()]
+            further.append(f"with coefficients that change over time ({', '.join(changes)})")
+        errors = (
+            f"are robust to {self.n_clusters} groups of {self.cluster} ({LIN_AND_WEI})"
+            if self.cluster
+            else "take rows as independent"
+        )
+        told = "".join(f", {each}" for each in further)
+        return super().facts() | {"further": told, "errors": errors}
 
 
 def fit_dropout_cox(
@@ -126,7 +146,8 @@ def fit_dropout_cox(
         intercept allowed. The baseline is free, so time is not a predictor.
     data
         With `duration`: a row a client, with how long and whether it happened (0/1); or, with
-        `entry` too, several rows a client, each of a time in which the predictors stay the same.
+        `entry` too, several rows a client, each of a time in which the predictors stay the same
+        (the event then stands in the last).
         Without it person-period rows with ``session``: a row spans the time from session - 1 to
         session.
     cluster
@@ -147,7 +168,9 @@ def fit_dropout_cox(
         Predictors whose coefficient changes over time, and how: ``{"condition": "log"}`` (with the
         logarithm of time), ``"linear"``, a number (another coefficient after that time), or a
         function of an array of times. The change is a term of its own
-        (``condition[T.cbt]:log(weeks)``), and its test one of proportional hazards.
+        (``condition[T.cbt]:log(weeks)``), and its test one of proportional hazards. In
+        ``condition * age`` the coefficient of ``condition`` changes; an interaction changes where
+        its own term is named, as it stands in ``.params``.
 
     Returns
     -------
@@ -202,7 +225,7 @@ def fit_dropout_cox(
     refuse_ids(data, parsed.fixed.bare_columns() if parsed.fixed else ())
     if duration is None:
         refuse_late_predictors(data, fixed, parsed.response.columns[0])
-    y, x, _ = outcome_and_predictors(parsed, used)
+    y, x, terms = outcome_and_predictors(parsed, used)
     others = x.drop(columns=[c for c in (INTERCEPT,) if c in x.columns])
     if others.shape[1] == 0 or set(clock) & set(fixed):
         raise DesignError(
@@ -213,8 +236,9 @@ def fit_dropout_cox(
         start = stop - 1.0
     else:
         start, stop = start_and_stop(used, duration, entry)
+        refuse_rows_after_the_event(used, start, y)
     stratum = used.groupby(by, sort=False).ngroup().to_numpy() if by else np.zeros(len(y))
-    changes = changes_over_time(varying, others, clock[0], np.unique(stop[y == 1]))
+    changes = changes_over_time(varying, others, terms.main, clock[0], np.unique(stop[y == 1]))
     found, size = _maximum((start, stop, y, stratum), others, changes, ties)
     every = others.assign(**{c.name: others[c.term] * c.spread for c in changes})
     covariance, groups = found.covariance, None

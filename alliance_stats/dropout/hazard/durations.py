@@ -48,6 +48,23 @@ def _refuse_overlaps(client: pd.Series, start: Array, stop: Array, entry: str | 
         )
 
 
+def refuse_rows_after_the_event(data: pd.DataFrame, start: Array, event: Array) -> None:
+    """Refuse clients at risk again after their event; several of one are no independent times."""
+    if CLIENT not in data.columns:
+        return
+    rows = pd.DataFrame({"client": data[CLIENT].to_numpy(), "start": start, "event": event == 1})
+    rows = rows.sort_values(["client", "start"], kind="stable")
+    before = rows.groupby("client", sort=False)["event"].cumsum() - rows["event"]
+    late = rows.loc[before > 0, "client"]
+    if len(late):
+        who = late.unique()
+        raise DesignError(
+            f"{plural(len(late), 'row')} of {plural(len(who), 'client')} (first: {listing(who)}) "
+            "begin after the client's event: who has left is no longer at risk. Leave those rows "
+            "out, or give a second therapy a client_id of its own and cluster= by the person."
+        )
+
+
 def by_whole_times(
     data: pd.DataFrame, duration: str, entry: str | None, event: str
 ) -> pd.DataFrame:
@@ -56,6 +73,7 @@ def by_whole_times(
     The column `duration` then counts the times, and ``session`` with it.
     """
     start, stop = start_and_stop(data, duration, entry)
+    refuse_rows_after_the_event(data, start, data[event].to_numpy())
     parts = (start != np.floor(start)) | (stop != np.floor(stop))
     if parts.any():
         raise ColumnError(

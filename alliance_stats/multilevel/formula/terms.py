@@ -27,12 +27,16 @@ INTERCEPT = "Intercept"
 
 @dataclass(frozen=True)
 class Columns:
-    """Columns of a model matrix, how to make them of new data, and which `columns` that takes."""
+    """Columns of a model matrix, how to make them of new data, and which `columns` that takes.
+
+    `main` names those that are of one factor alone: neither the intercept nor an interaction.
+    """
 
     names: tuple[str, ...]
     arrays: tuple[Array, ...]
     rebuild: Callable[[Table], tuple[Array, ...]]
     columns: tuple[str, ...] = ()
+    main: frozenset[str] = frozenset()
 
     def named_arrays(self) -> Iterator[tuple[str, Array]]:
         """Go through the columns with their names."""
@@ -54,11 +58,12 @@ def build(part: Part | None, table: Table) -> Columns:
     used = {node.code: node for term in expansion.terms for node in term}
     learned = {code: learn_factor(node, source, table) for code, node in used.items()}
     codings = expansion.codings(categories_among(learned))
-    names = [INTERCEPT] * expansion.intercept
+    names, main = [INTERCEPT] * expansion.intercept, set()
     for term, full in zip(expansion.terms, codings, strict=True):
         each = {node.code: learned[node.code].columns(full.get(node.code, True)) for node in term}
         for chosen in _choices(expansion, each):
             names.append(":".join(each[node.code][chosen[node.code]] for node in term))
+            main |= {names[-1]} if len(term) == 1 else set()
     twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
     if twice is not None:
         raise DesignError(f"Two different columns of the model are called '{twice}'; rename one.")
@@ -83,7 +88,7 @@ def build(part: Part | None, table: Table) -> Columns:
     values = {code: factor.values for code, factor in learned.items()}
     needed = () if part is None else part.columns
     again = _Again(rebuild, part, table.frame[list(needed)])
-    return Columns(tuple(names), arrays(values, len(table)), again, needed)
+    return Columns(tuple(names), arrays(values, len(table)), again, needed, frozenset(main))
 
 
 @dataclass(frozen=True, eq=False)
