@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,6 +16,7 @@ from ..inference.multiplicity import ADJUST, Adjust
 from ..multilevel.engine.structured import MOST_OCCASIONS
 from ..multilevel.fit import fit_multilevel
 from ..multilevel.result import MultilevelFit
+from .lines import within_reach
 from .result import ArmComparison
 from .rows import ARM, BASELINE, SCORE, TIME, TrialRows, standardiser, trial_rows
 from .therapists import (
@@ -80,7 +82,7 @@ def compare_arms(
         ``"ancova"``: one time alone, the last at which half of each arm were measured.
         ``"mmrm"``: all times, a mean for each arm and time, and an unstructured covariance of each
         client's residuals. ``"growth"``: straight lines over the times as numbers, which differ
-        between clients.
+        between clients; shown where five of each arm (or half) were measured, then or beyond.
     time
         The column of the occasions; of a study its sessions, or occasions where it has none.
         Without it each client has one row.
@@ -174,13 +176,18 @@ def compare_arms(
     if TIME not in means:
         means, contrasts = means.assign(**{TIME: times[0]}), contrasts.assign(**{TIME: times[0]})
     size, what = standardiser(data)
-    said = (*data.notes, *_of_means(means, data, times), note, change, *_of_fit(fit))
+    means, contrasts = _told(means, data), _with_pairs(contrasts, means, reference)
+    if method == "growth":
+        means, contrasts, seen = within_reach(means, contrasts, data, adjust)
+    else:
+        seen = _of_means(means, data, times)
+    said = (*data.notes, *seen, note, change, *_of_fit(fit))
     return ArmComparison(
         method=method,
         data=data,
         fit=fit,
-        means=_told(means, data),
-        contrasts=contrasts.drop(columns=["effect", "group"]),
+        means=means,
+        contrasts=contrasts,
         sd=size,
         standardiser=what,
         confidence=confidence,
@@ -285,3 +292,19 @@ def _told(means: pd.DataFrame, data: TrialRows) -> pd.DataFrame:
     found["share_measured"] = found["n"] / np.maximum(found["randomised"], 1)
     first = [ARM, TIME, "n", "randomised", "share_measured"]
     return found[[*first, *(name for name in found.columns if name not in first)]]
+
+
+def _with_pairs(contrasts: pd.DataFrame, means: pd.DataFrame, reference: Any) -> pd.DataFrame:
+    """Return the differences with the two arms of each, in the order of `MultilevelFit.contrasts`.
+
+    Arms are not read from the terms: their names may hold " - " themselves.
+    """
+    arms = list(dict.fromkeys(means[ARM]))
+    pairs = [(late, early) for early, late in itertools.combinations(arms, 2)]
+    if reference is not None:
+        pairs = [(arm, str(reference)) for arm in arms if arm != str(reference)]
+    found = contrasts.drop(columns=["effect", "group"])
+    each = pairs * (len(found) // len(pairs))
+    found.insert(1, ARM, [arm for arm, _ in each])
+    found.insert(2, "versus", [other for _, other in each])
+    return found

@@ -30,7 +30,7 @@ def plot_means(means: pd.DataFrame, score: str, ax: Axes | None = None) -> Axes:
         arms = list(dict.fromkeys(means[ARM]))
         for i, arm in enumerate(arms):
             rows, look = means[means[ARM] == arm], SERIES[i % len(SERIES)]
-            n = rows["n"].iloc[-1]
+            n = rows.loc[rows["estimate"].notna(), "n"].iloc[-1:].sum(min_count=1)
             x = np.array([places[time] for time in rows[TIME]]) + (i - (len(arms) - 1) / 2) * step
             below, above = rows["estimate"] - rows["conf_low"], rows["conf_high"] - rows["estimate"]
             ax.errorbar(

@@ -44,8 +44,8 @@ class ArmComparison(Result):
         A row an arm and time: ``arm, time, n`` (participants measured then), ``randomised,
         share_measured, estimate, std_error, df, conf_low, conf_high``.
     contrasts
-        A row a pair and time: ``term, estimate, std_error, statistic, df, p_value, conf_low,
-        conf_high, p_adjusted, time``.
+        A row a pair and time: ``term, arm, versus, estimate, std_error, statistic, df, p_value,
+        conf_low, conf_high, p_adjusted, time``; ``arm`` less ``versus``.
     errors
         ``model``, or ``robust`` to therapists (to clients, where there are none).
     sd, standardiser
@@ -127,7 +127,7 @@ class ArmComparison(Result):
         arms: Sequence[str] | None = None,
         time: Any = None,
     ) -> pd.DataFrame:
-        """Ask how much worse those who left must be for the last differences to change.
+        """Ask how much worse those who left must be for the differences to change.
 
         The mean of an arm moves by a delta times the share of its clients who were not measured at
         that time: those are not like the others, but worse by delta (Carpenter & Kenward's
@@ -136,11 +136,12 @@ class ArmComparison(Result):
         Parameters
         ----------
         deltas
-            Points of the outcome added to the unmeasured; five steps up to one SD if left out.
+            Points of the outcome added to the unmeasured; nine steps from one SD below zero to one
+            above if left out.
         arms
             The arms in which they are added; all but the reference (the first) if left out.
         time
-            At which time; the last if left out.
+            At which time; the last at which half of each arm were measured if left out.
 
         Returns
         -------
@@ -157,14 +158,19 @@ class ArmComparison(Result):
                 f"There is no arm {strange[0]!r}; the arms are {listing(self.data.arms)}."
             )
         times = list(self.means[TIME])
-        when = times[-1] if time is None else time
+        when = self.data.last_common_time() if time is None else time
         if when not in times:
             raise DesignError(
                 f"There is no time {when!r}; the times are {listing(dict.fromkeys(times))}."
             )
         gone = 1.0 - self.means[self.means[TIME] == when].set_index(ARM)["share_measured"]
         own = self.contrasts[self.contrasts[TIME] == when]
-        pairs = [term.split(" - ", 1) for term in own["term"]]
+        if own["estimate"].isna().all():
+            raise DesignError(
+                f"No difference is estimated at {when}: too few were measured. Name another time "
+                "with time=."
+            )
+        pairs = zip(own[ARM], own["versus"], strict=True)
         share = np.array([gone[a] * (a in moved) - gone[b] * (b in moved) for a, b in pairs])
         tables = [self._moved(own, finite(delta, "deltas"), share) for delta in deltas]
         return pd.concat(tables, ignore_index=True)
@@ -186,7 +192,7 @@ class ArmComparison(Result):
         )  # fmt: skip
 
     def equivalence(self, low: float, high: float, *, alpha: float = 0.05) -> pd.DataFrame:
-        """Test whether differences lie between two bounds (two one-sided tests).
+        """Test whether the differences that are estimated lie between two bounds (TOST).
 
         Returns
         -------
@@ -202,7 +208,8 @@ class ArmComparison(Result):
         """
         if not (is_number(low) and is_number(high) and low < high):
             raise DesignError(f"Bounds must be two numbers, low and high, not {low!r}, {high!r}.")
-        t, df = self.contrasts, self.contrasts["df"].to_numpy()
+        t = self._estimated
+        df = t["df"].to_numpy()
         p_low = t_upper(((t["estimate"] - low) / t["std_error"]).to_numpy(), df)
         p_high = t_upper(((high - t["estimate"]) / t["std_error"]).to_numpy(), df)
         found = self._against(alpha).assign(p_low=p_low, p_high=p_high)
@@ -231,14 +238,20 @@ class ArmComparison(Result):
         if not finite(margin, "margin") > 0:
             raise DesignError(f"The margin must be above zero, not {margin!r}.")
         sign = 1.0 if better == "lower" else -1.0
-        t, df = self.contrasts, self.contrasts["df"].to_numpy()
+        t = self._estimated
+        df = t["df"].to_numpy()
         apart = ((margin - sign * t["estimate"]) / t["std_error"]).to_numpy()
         found = self._one_sided(self._against(alpha), t_upper(apart, df))
         return found.assign(margin=margin, non_inferior=found["p_adjusted"] < alpha)
 
+    @property
+    def _estimated(self) -> pd.DataFrame:
+        """The differences without those that are left empty."""
+        return self.contrasts[self.contrasts["estimate"].notna()].reset_index(drop=True)
+
     def _against(self, alpha: float) -> pd.DataFrame:
         """Return the differences with intervals of the level of two one-sided tests."""
-        t = self.contrasts
+        t = self._estimated
         if self.adjust == "bonferroni":
             alpha = alpha / t["term"].nunique()
         half = half_width(t["std_error"], t["df"].to_numpy(), 1.0 - 2.0 * alpha)
@@ -260,7 +273,7 @@ class ArmComparison(Result):
 
     def tidy(self) -> pd.DataFrame:
         """Return one row a comparison of two arms; ``group``: the time, where there are several."""
-        rest = self.contrasts.drop(columns=["term", TIME])
+        rest = self.contrasts.drop(columns=["term", ARM, "versus", TIME])
         columns: dict[str, Any] = {str(name): values for name, values in rest.items()}
         times = self.contrasts[TIME]
         group = times.astype(str) if times.duplicated().sum() < len(times) - 1 else ""

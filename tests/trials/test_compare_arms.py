@@ -365,3 +365,41 @@ def test_clients_without_a_therapist_are_clusters_of_their_own():
     alone = found.fit.contrasts("arm", by="time", at={"time": [3.0]}, cluster="cluster")
     assert found.contrasts["std_error"].iloc[-1] == pytest.approx(alone["std_error"].iloc[-1])
     assert 10 < found.contrasts["df"].iloc[-1] < 40
+
+
+def test_lines_are_shown_as_far_as_clients_of_both_arms_were_measured():
+    rows = three_arms(weeks=tuple(range(0, 40, 4)))
+    kept = rows["week"] <= np.where(rows["condition"] == "c", 12, 28)
+    few = rows["client_id"] < 6  # two of each arm stay to the end
+    found = al.compare_arms(
+        rows[kept | few], outcome="score", baseline=0, time="week", method="growth"
+    )
+    shown = found.means[found.means["estimate"].notna()].groupby("arm")["time"].max()
+    assert shown.to_dict() == {"a": 28, "b": 28, "c": 12}
+    last = found.contrasts[found.contrasts["estimate"].notna()].groupby("term")["time"].max()
+    assert last.to_dict() == {"b - a": 28, "c - a": 12, "c - b": 12}
+    assert found.contrasts.query("time == 36")[["p_value", "p_adjusted"]].isna().all(axis=None)
+    alone = found.contrasts.query("time == 28 and term == 'b - a'").iloc[0]
+    assert alone["p_adjusted"] == alone["p_value"]  # the only one of its time
+    assert "line of the arm 'c' is shown from 4 to 12" in " ".join(found.messages)
+    moved = found.sensitivity([0.0])
+    common = found.contrasts.query("time == 12")
+    np.testing.assert_allclose(moved["estimate"], common["estimate"])
+    with pytest.raises(al.DesignError, match="No difference is estimated at 36"):
+        found.sensitivity(time=36)
+    assert found.equivalence(-2, 2)["time"].max() == 28
+    assert "(n = 2 at" not in "".join(found.plot().get_legend_handles_labels()[1])
+
+
+def test_arms_may_be_called_anything(alone):
+    names = {"cbt": "cbt - online", "wait": "wait - 8 weeks", "dynamic": "dynamic"}
+    named = alone.assign(condition=alone["condition"].map(names))
+    for reference, of in (("wait - 8 weeks", "wait"), (None, None)):
+        found = al.compare_arms(named, **{**OPTIONS, "reference": reference})
+        plain = al.compare_arms(alone, **{**OPTIONS, "reference": of})
+        np.testing.assert_allclose(
+            found.sensitivity([2.0])["estimate"], plain.sensitivity([2.0])["estimate"]
+        )
+        assert (found.contrasts["arm"] + " - " + found.contrasts["versus"]).equals(
+            found.contrasts["term"]
+        )

@@ -178,9 +178,9 @@ def differences_shown(found: Any, means: pd.DataFrame, told: bool) -> pd.DataFra
     )
     there = set(zip(means["arm"], means["time"], strict=True))
     keep = [
-        all((arm, time) in there for arm in term.split(" - ", 1)) and estimate == estimate
-        for term, time, estimate in zip(
-            table["term"], table["time"], table["estimate"], strict=True
+        {(arm, time), (other, time)} <= there and estimate == estimate
+        for arm, other, time, estimate in table[["arm", "versus", "time", "estimate"]].itertuples(
+            index=False
         )
     ]
     kept = table[keep].reset_index(drop=True)
@@ -194,7 +194,7 @@ def _headline(found: Any, differences: pd.DataFrame, score: Score) -> str:
     last = differences[differences["time"] == differences["time"].iloc[-1]]
     parts = []
     for row in last.to_dict("records"):
-        first, second = row["term"].split(" - ", 1)
+        first, second = row["arm"], row["versus"]
         size = row.get("smd_estimate", np.nan)
         smd = "" if np.isnan(size) else f"; standardised {fmt.number(size)} " + fmt.interval(
             row["smd_conf_low"], row["smd_conf_high"])  # fmt: skip
@@ -237,11 +237,10 @@ def _columns(differences: pd.DataFrame, told: bool) -> tuple[Column, ...]:
 
 def _sensitivity(found: Any, score: Score) -> Table | None:
     """Return the differences where those not measured are worse, or better, by up to an SD."""
-    time = found.means["time"].iloc[-1]
-    if found.method == "growth":
-        time = found.data.last_common_time()
+    time = found.data.last_common_time()
     last = found.means[found.means["time"] == time]
-    if (last["share_measured"] == 1).all():
+    own = found.contrasts[found.contrasts["time"] == time]
+    if (last["share_measured"] == 1).all() or own["estimate"].isna().all():
         return None
     steps = np.array([-1.0, -0.5, 0.0, 0.5, 1.0])
     frame = found.sensitivity((steps * found.sd).tolist(), time=time)
