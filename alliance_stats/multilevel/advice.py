@@ -69,7 +69,7 @@ def messages(fit: MultilevelFit) -> list[str]:
         *_residual(fit),
         *about_data(fit),
         *omitted_slopes.message(fit.omitted_slopes()),
-        *neighbours.message(neighbours.lag_one(fit)),
+        *neighbours.message(neighbours.lag_one(fit, neighbours.CLEAR)),
     ]
 
 

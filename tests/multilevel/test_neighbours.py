@@ -37,13 +37,13 @@ def test_what_is_ignored_is_found_and_told():
     fit = al.fit_multilevel(FORMULA, data)
     with_it = al.fit_multilevel(FORMULA, data, residual="ar1", time="session")
     test = lag_one(fit)
-    assert test.correlation == pytest.approx(with_it.phi, abs=0.05)  # one step from zero
+    assert test.correlation == pytest.approx(with_it.phi, abs=1e-4)  # the same likelihood
     assert test.statistic == pytest.approx(2 * (with_it.llf - fit.llf), rel=0.15)
     assert len(told(fit)) == 1
     assert told(with_it) == []
     assert lag_one(with_it) is None
-    check = al.check_model(fit).table.set_index("what")["value"]
-    assert check["lag-1 correlation"] == test.correlation
+    row = al.check_model(fit).tidy().set_index("term").loc["Residuals: lag-1 correlation"]
+    assert (row["estimate"], row["p_value"]) == (test.correlation, test.p_value)
     assert "residual='ar1'" in al.check_model(fit).messages[-1]
 
 
@@ -60,3 +60,23 @@ def test_without_sessions_in_the_model_it_is_said_that_nothing_was_asked():
     fit = al.fit_multilevel("y ~ 1 + (1 | client_id)", drifting(0.3).drop(columns="session"))
     assert lag_one(fit) is None
     assert any("was not asked" in m for m in al.check_model(fit).messages)
+
+
+@pytest.mark.filterwarnings("ignore::alliance_stats.SingularFitWarning")
+@pytest.mark.parametrize(
+    ("phi", "formula", "nlme"),
+    [
+        (-0.4, "y ~ session + (1 | client_id)", -0.2544533),
+        (-0.4, "y ~ session + (1 + session | client_id)", -0.4193948),
+        (-0.8, "y ~ session + (1 + session | client_id)", -0.7961743),  # no hill at zero
+    ],
+)
+def test_neighbours_that_go_against_each_other_are_told(phi, formula, nlme):
+    """As nlme 3.1's lme with corAR1(form = ~ session | client_id), by REML."""
+    fit = al.fit_multilevel(formula, drifting(phi))
+    test = lag_one(fit)
+    assert test.correlation == pytest.approx(nlme, abs=2e-5)  # both stop near the maximum
+    assert test.p_value < 1e-12
+    said = [m for m in fit.messages if "go against each other (lag-1 correlation" in m]
+    assert said == [al.check_model(fit).messages[-1]]
+    assert told(fit) == []

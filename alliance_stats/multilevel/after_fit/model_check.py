@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ...core.display.page import Block
     from ..result import MultilevelFit
 
+LAG_ONE = "lag-1 correlation"
 ENOUGH = 8
 """Rows from which the spread of one group's residuals is looked at."""
 
@@ -37,8 +38,8 @@ class ModelCheck(Result):
     ----------
     table
         A row a question: ``about`` (residuals, random effects, collinearity, influence), ``what``,
-        ``value``, ``where`` (the term, level or group it is about) and ``reads`` (how the number
-        is read).
+        ``value``, ``where`` (the term, level or group it is about), ``reads`` (how the number
+        is read) and ``p_value`` (of the lag-1 correlation, the one that is tested).
     influence
         A row a group of each level, as `influence` gives it; empty where groups cross.
     spread
@@ -67,7 +68,8 @@ class ModelCheck(Result):
         """Return one row a question; ``where`` says what it is about, ``reads`` how it is read."""
         terms = self.table["about"] + ": " + self.table["what"]
         more = {name: self.table[name] for name in ("where", "reads")}
-        return tidy_rows(terms, self.table["value"], **more)
+        tested = self.table["p_value"].to_numpy()
+        return tidy_rows(terms, self.table["value"], p_value=tested, **more)
 
     def glance(self) -> pd.DataFrame:
         """Return one row: the largest influence of a group and the largest inflation."""
@@ -151,6 +153,8 @@ def check_model(fit: MultilevelFit) -> ModelCheck:
         *_of_influence(moved),
     ]
     table = pd.DataFrame(parts, columns=["about", "what", "value", "where", "reads"])
+    p_value = np.nan if neighbours is None else neighbours.p_value
+    table["p_value"] = np.where(table["what"] == LAG_ONE, p_value, np.nan)
     notes = ["Groups are left out with variances and correlations held as estimated from all."]
     if not nested:
         notes = ["Groups cross, so that none can be left out by its cross-products alone."]
@@ -221,9 +225,8 @@ def _of_residuals(data: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
 def _of_neighbours(test: LagOne | None) -> Iterator[tuple[Any, ...]]:
     if test is None:
         return
-    reads = "0 where neighbours are not alike; else residual='ar1'"
-    yield ("Residuals", "lag-1 correlation", test.correlation, TIME, reads)
-    yield ("Residuals", "score test of it, p", test.p_value, TIME, "against an AR(1)")
+    reads = "0 where neighbours are not alike; above 0: residual='ar1'; p by the score test"
+    yield ("Residuals", LAG_ONE, test.correlation, TIME, reads)
 
 
 def _of_spread(spread: pd.DataFrame, level: str) -> Iterator[tuple[Any, ...]]:

@@ -10,7 +10,7 @@ from pandas.api.types import is_numeric_dtype
 
 from ...errors import DesignError
 from ...inference.distributions import chi2_upper
-from ..engine.autocorrelated import profile_with_correlation, profiled
+from ..engine.autocorrelated import most_likely_correlation, profile_with_correlation, profiled
 from ..engine.grouping import CrossedGrouping
 from ..engine.residual import find_neighbours
 
@@ -31,14 +31,16 @@ class LagOne(NamedTuple):
     p_value: float
 
 
-def lag_one(fit: MultilevelFit) -> LagOne | None:
+def lag_one(fit: MultilevelFit, below: float = 1.0) -> LagOne | None:
     """Test whether residuals a session apart correlate, by the restricted likelihood at zero.
 
-    The score test of phi = 0 against an AR(1) (``residual="ar1"``), the variances profiled out, so
-    that what a random slope of the session takes up, and the likeness that taking away clients'
-    means removes, are paid for. The correlation is one Newton step from zero. None where nothing
-    can be asked: no whole numbers ``session`` in the data, groups that cross, residuals that have a
-    covariance already.
+    The score test of phi = 0 against an AR(1) (``residual="ar1"``), the variances profiled out (the
+    likelihood ratio where the likelihood is no hill at zero), so that what a random slope of the
+    session takes up, and the likeness that taking away clients' means removes, are paid for. The
+    correlation is the most likely one, of one session, on the side the score points to; NaN where
+    p is not as small as `below`. None where nothing can be asked: no whole numbers ``session`` in
+    the data, groups that cross, residuals that have a covariance already, and likeness below zero
+    at gaps that are no multiples of the usual one.
     """
     design = fit.design
     has_rows = isinstance(design.frame, pd.DataFrame)  # else the fit kept sums only
@@ -59,19 +61,40 @@ def lag_one(fit: MultilevelFit) -> LagOne | None:
         return None
     profile = profile_with_correlation(design, near, 0.0, fit.optimum.theta, fit.reml)
     slope, curvature = profiled(profile, design.levels, fit.optimum.theta)
-    if not (np.isfinite([slope, curvature]).all() and curvature > 0):
+    if not np.isfinite([slope, curvature]).all() or slope == 0:
         return None
-    statistic = slope**2 / (2 * curvature)
-    return LagOne(-slope / curvature, float(statistic), chi2_upper(float(statistic), 1.0))
+    if slope > 0 and (gaps != np.floor(gaps)).any():
+        return None  # no power of a negative correlation
+    plain = curvature > 0  # else the likelihood bends the other way at zero: its ratio is the test
+    statistic = slope**2 / (2 * curvature) if plain else np.nan
+    rho = np.nan
+    if not plain or chi2_upper(float(statistic), 1.0) <= below:
+        start = -slope / curvature if plain else -np.sign(slope) / 2
+        rho, there = most_likely_correlation(
+            design, near, reml=fit.reml, theta=fit.optimum.theta, start=start
+        )
+        statistic = statistic if plain else fit.optimum.profile.deviance - there
+    if not np.isfinite(statistic):
+        return None
+    correlation = np.sign(rho) * near.per_unit_of_time(abs(rho))
+    return LagOne(float(correlation), float(statistic), chi2_upper(float(statistic), 1.0))
 
 
 def message(test: LagOne | None) -> list[str]:
-    """Say where residuals of neighbouring sessions are clearly alike."""
-    if test is None or test.p_value >= CLEAR or test.correlation <= 0:
+    """Say where residuals of neighbouring sessions are clearly alike, or clearly unlike."""
+    if test is None or test.p_value >= CLEAR or not np.isfinite(test.correlation):
         return []
+    if test.correlation < 0:
+        return [
+            f"Residuals of neighbouring sessions go against each other (lag-1 correlation about "
+            f"{test.correlation:.2f}, p < .001): intervals of what runs along sessions, "
+            f"'{TIME}' first, are too wide, those of what alternates too narrow. Look whether "
+            "raters, forms or settings alternate; residual='ar1' takes no correlation below zero, "
+            "fit.robust() gives errors that do not rest on it."
+        ]
     return [
         f"Residuals of neighbouring sessions resemble each other (lag-1 correlation about "
-        f"{test.correlation:.2f}, score test p < .001): intervals of what runs along sessions, "
+        f"{test.correlation:.2f}, p < .001): intervals of what runs along sessions, "
         f"'{TIME}' first, are too narrow, and trends seem to differ. residual='ar1', "
         f"time='{TIME}' takes it into the model."
     ]

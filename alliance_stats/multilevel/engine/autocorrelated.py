@@ -32,6 +32,7 @@ from .residual import HIGHEST, Neighbours, whiten, whitened_state
 
 GRID = (0.0, 0.3, 0.6, 0.85)
 PRECISION = 1e-9  # of the correlation
+COARSE = 1e-5  # of a correlation that is told and not fitted with
 MAX_STEPS = 60
 
 
@@ -143,6 +144,30 @@ def fit_autocorrelated(
         here.best.on_boundary,
     )
     return here.design, best, Autocorrelation(near, here.rho, here.profile, here.curvature)
+
+
+def most_likely_correlation(
+    design: Design, near: Neighbours, *, reml: bool, theta: Array, start: float
+) -> tuple[float, float]:
+    """Return the correlation at the median gap on the side of `start`, and the deviance there.
+
+    It may be below zero, where gaps are whole multiples of the median gap. NaN where the search
+    does not end.
+    """
+    side = np.sign(start)
+    low, high = sorted((0.0, side * HIGHEST))
+    rho = side * min(abs(start), 0.9)
+    for _ in range(MAX_STEPS):
+        here = _fit_at(design, near, reml, rho, theta)
+        if not np.isfinite([here.slope, here.curvature]).all():
+            break
+        low, high = (low, rho) if here.slope > 0 else (rho, high)
+        step = here.slope / here.curvature if here.curvature > 0 else np.inf
+        new = rho - step if low <= rho - step <= high else (low + high) / 2.0
+        if abs(new - rho) < COARSE:
+            return float(new), here.best.profile.deviance
+        rho, theta = new, here.best.theta
+    return float("nan"), float("nan")
 
 
 def _begin(
