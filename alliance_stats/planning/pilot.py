@@ -124,7 +124,7 @@ def _dropout(
     fit = fitted("left ~ 1 + (1 | therapist_id)", left)
 
     def found(one: MultilevelFit) -> dict[str, float]:
-        between = float(one.random_covariances["therapist_id"].iloc[0, 0])
+        between = float(one.random_covariances["therapist_id"].to_numpy()[0, 0])
         share = float(np.clip(one.params["Intercept"], 0.01, 0.99))
         return {"dropout_share": share, "icc_dropout": between / (between + one.scale)}
 
