@@ -40,6 +40,7 @@ STUDY_ONLY = {
     "check_parallel_forms": "reads items",
     "scale_reliability": "reads items",
     "measurement_invariance": "reads items",
+    "fit_factor_model": "reads items",
     "study_flow": "counts the study's own clients",
     "sample_table": "counts the study's own clients",
     "trial_flow": "counts the study's own clients",
