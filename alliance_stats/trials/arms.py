@@ -76,8 +76,8 @@ def compare_arms(
     arm
         The column of the arms.
     baseline
-        What outcomes are adjusted for: a column, or the time at which it was measured (``"pre"``,
-        0); rows of that time are then no outcomes.
+        What outcomes are adjusted for: a column with one value a client (in one row or in all),
+        or the time at which it was measured (``"pre"``, 0); rows of that time are then no outcomes.
     method
         ``"ancova"``: one time alone, the last at which half of each arm were measured.
         ``"mmrm"``: all times, a mean for each arm and time, and an unstructured covariance of each
@@ -264,6 +264,11 @@ def _of_means(means: pd.DataFrame, data: TrialRows, times: tuple[Any, ...]) -> l
             f"Arms are compared at {times[-1]}, the last time at which half of each arm were "
             f"measured; times go on to {data.times[-1]}."
         )
+    said += [
+        f"Nobody of the arm '{arm}' was measured at {times[-1]}: it is in no comparison."
+        for arm in data.arms
+        if arm not in set(means[ARM].astype(str))
+    ]
     nobody = means[means["estimate"].isna()].to_dict("records")
     return said + [
         f"Nobody of the arm '{row[ARM]}' was measured at {row[TIME]}: that mean and its "

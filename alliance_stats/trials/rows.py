@@ -31,7 +31,7 @@ class TrialRows:
     rows
         ``client_id, arm, time, outcome``, ``baseline`` and ``therapist_id`` where they are known.
     arms, times
-        In order; ``arms`` begins with the reference, where one was named.
+        In order; ``arms``, those with an outcome, begin with the reference, where one was named.
     allocated
         Each client's arm, measured or not.
     no_baseline
@@ -165,7 +165,7 @@ def trial_rows(
         )
     return TrialRows(
         rows.reset_index(drop=True),
-        _arms(by_code(study_or_data, rows[ARM].rename(arm)), reference),
+        _arms(by_code(study_or_data, allocated.rename(arm)), rows, reference, notes),
         tuple(pd.unique(rows[TIME].sort_values(kind="stable"))),
         allocated,
         gone,
@@ -206,8 +206,19 @@ def _with_baseline(
     if baseline is None:
         return rows, BASELINE
     if isinstance(baseline, str) and baseline in data.columns:
-        known = numbers(data.loc[rows.index], baseline, "the rows of a trial")
-        rows = rows.assign(**{BASELINE: known})
+        known = pd.Series(
+            numbers(data.loc[rows.index], baseline, "the rows of a trial"), rows.index
+        )
+        of_client = known.groupby(rows[CLIENT])
+        values = of_client.nunique()
+        several = values.index[values > 1]
+        if len(several):
+            raise DesignError(
+                f"A baseline is one value a client; {plural(len(several), 'client')} have several "
+                f"in '{baseline}' (first: {listing(several)}). Give the one from before treatment "
+                "in all rows, or name the time at which it was measured."
+            )
+        rows = rows.assign(**{BASELINE: of_client.transform("first")})
         return _without_baseline_rows(rows, baseline, notes), BASELINE
     there = rows[TIME].astype(str) == str(baseline)
     if is_number(baseline) and types.is_numeric_dtype(rows[TIME].dtype):
@@ -233,11 +244,25 @@ def _with_baseline(
     return rows.assign(**{BASELINE: rows[CLIENT].map(value)}), BASELINE
 
 
-def _arms(arms: list[str], reference: Any) -> tuple[str, ...]:
+def _arms(
+    allocated: list[str], rows: pd.DataFrame, reference: Any, notes: list[str]
+) -> tuple[str, ...]:
+    """Return the arms that have rows, the reference first, and note those that have none."""
+    arms = [name for name in allocated if name in set(rows[ARM])]
+    unseen = [name for name in allocated if name not in arms]
+    what = "an outcome" + " and a baseline" * (BASELINE in rows)
+    why = f"Nobody of the arm{'s' * (len(unseen) > 1)} {listing(unseen)} has {what}"
+    if unseen:
+        notes.append(f"{why}: in no mean and no comparison, and counted as randomised.")
     if len(arms) < 2:
-        raise DesignError(f"Arms are compared, and the rows have one only: {listing(arms)}.")
+        raise DesignError(
+            f"Arms are compared, and the rows have one only: {listing(arms)}."
+            + f" {why}." * bool(unseen)
+        )
     if reference is None:
         return tuple(arms)
+    if str(reference) in unseen:
+        raise DesignError(f"The reference {shown(reference)} cannot be compared with: {why}.")
     if str(reference) not in arms:
         raise DesignError(f"There is no arm {shown(reference)}; the arms are {listing(arms)}.")
     return (str(reference), *(name for name in arms if name != str(reference)))

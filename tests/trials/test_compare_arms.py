@@ -403,3 +403,32 @@ def test_arms_may_be_called_anything(alone):
         assert (found.contrasts["arm"] + " - " + found.contrasts["versus"]).equals(
             found.contrasts["term"]
         )
+
+
+def test_a_baseline_is_one_value_a_client(alone, repeated):
+    first = ~alone["client_id"].duplicated()
+    late = alone["occasion"] != 3
+    for known in (first, late):
+        some = alone.assign(baseline=alone["baseline"].where(known))
+        found = al.compare_arms(some, method="mmrm", **OPTIONS)
+        pd.testing.assert_frame_equal(found.contrasts, repeated.contrasts)
+        assert "without a baseline" not in " ".join(found.messages)
+    varying = alone.assign(baseline=alone["baseline"] + alone["occasion"])
+    with pytest.raises(al.DesignError, match="one value a client; 90 clients have several"):
+        al.compare_arms(varying, method="mmrm", **OPTIONS)
+
+
+def test_an_arm_that_nobody_measured_is_named(alone):
+    wait = alone["condition"] == "wait"
+    some = alone.assign(distress=alone["distress"].where(~wait))
+    found = al.compare_arms(some, **{**OPTIONS, "reference": "cbt"})
+    assert "Nobody of the arm wait has an outcome and a baseline" in " ".join(found.messages)
+    assert "of 90 clients are in the model" in found.estimand
+    assert found.contrasts["term"].tolist() == ["dynamic - cbt"]
+    with pytest.raises(al.DesignError, match="'wait' cannot be compared with"):
+        al.compare_arms(some, **OPTIONS)
+    with pytest.raises(al.DesignError, match="Nobody of the arm wait has"):
+        al.compare_arms(some[some["condition"] != "dynamic"], **{**OPTIONS, "reference": None})
+    late = alone[np.where(wait, alone["occasion"] < 2, alone["occasion"] > 1)]
+    found = al.compare_arms(late, **{**OPTIONS, "reference": "cbt"})
+    assert "Nobody of the arm 'wait' was measured at 4" in " ".join(found.messages)
