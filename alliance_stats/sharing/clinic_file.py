@@ -238,7 +238,9 @@ def clinic_file(
     ]
     numbers = _numbers(columns, body)
     cross = body.contribution(usual, 0).cross
-    cost = moved_by(body.variances, cross, numbers["rows"] - len(columns.names))
+    every = np.eye(len(cross))
+    unsure = [(body.variances(usual), every)]
+    cost = moved_by(unsure, cross, numbers["rows"] - len(columns.names))
     earlier = book.earlier(people)
     if budget is None:
         tells = audit.told(columns, exposure, chosen, standard, earlier, cost)

@@ -17,6 +17,7 @@ from ..multilevel.engine.batches import WHOLE, Array
 from ..multilevel.engine.elimination import State, eliminate
 from ..multilevel.engine.likelihood import Contribution, Level
 from .curve import Curve
+from .rounding import Uncertain
 from .sums import Sums
 
 ONE = ((0, 0),)
@@ -85,13 +86,20 @@ class Clinics:
             )
         )
 
-    @property
-    def variances(self) -> Array:
-        """How uncertain rounding makes each of the joint model's cross-products."""
-        found = np.zeros((self.clinics[0].turn.shape[1],) * 2)
+    def uncertain(self, covariances: Sequence[Array]) -> list[Uncertain]:
+        """Return how uncertain each file's cross-products are, and how they enter the joint ones.
+
+        Where clinics are a level, what an error does goes through its elimination.
+        """
+        below = covariances[:-1] if self.random else covariances
+        ratios, found = [float(d) for D in below for d in np.diag(D)], []
         for clinic in self.clinics:
-            T = clinic.turn**2
-            found += T.T @ clinic.body.variances @ T
+            T = clinic.turn
+            if self.random:
+                d, own = float(covariances[-1][0, 0]), clinic.contribution(ratios, 0).cross[0]
+                T = T - np.outer(T[:, 0], own) * d / (1.0 + d * own[0])
+            T = T if self.turn is None else T @ self.turn
+            found.append((clinic.body.variances(ratios), T))
         return found
 
     def turned(self, turn: Array) -> Clinics:

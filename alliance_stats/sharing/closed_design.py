@@ -41,6 +41,11 @@ class ClosedDesign(SummedDesign):
     files: tuple[SharedFile, ...] = ()
 
 
+def noisy(files: Sequence[SharedFile]) -> bool:
+    """Say whether a file holds noise with a privacy budget."""
+    return any(getattr(file.body, "noise", 0.0) for file in files)
+
+
 def closed_design(files: Sequence[SharedFile], clinic: Between) -> ClosedDesign:
     """Put the files of clinics together as one design.
 
@@ -63,6 +68,12 @@ def closed_design(files: Sequence[SharedFile], clinic: Between) -> ClosedDesign:
     )
     clinics = Clinics(parts, clinic == "random")
     kept, dropped = _independent(clinics, len(fixed_names))
+    if dropped and noisy(files):
+        raise DesignError(
+            f"The noise in the files drowns {listing([fixed_names[i] for i in dropped])}: of its "
+            "sums of squares, with noise, nothing is left beside the terms before it, so the "
+            "model cannot be estimated. More clients or a larger epsilon are needed."
+        )
     p, k = len(fixed_names), len(fixed_names) + len(further) + 1
     levels, effects = _levels(model["effects"], p)
     groups = list(model["groups"])

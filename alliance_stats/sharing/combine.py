@@ -60,8 +60,8 @@ def combine_clinics(
     ReadError
         Where a file is none, was cut or changed, or is of another edition; it is named.
     DesignError
-        Where files do not hold the same model (formula, categories, units), one came twice, or
-        the estimates lie beyond what the files know.
+        Where files do not hold the same model (formula, categories, units), one came twice, the
+        estimates lie beyond what the files know, or noise leaves nothing to estimate from.
 
     Warns
     -----
@@ -72,6 +72,10 @@ def combine_clinics(
     -----
     The likelihood is a sum over groups of the highest level, and a file holds one clinic's part of
     it for every value of the variance ratios; see the page "Data that may not leave".
+
+    Files with noise (differential privacy): the noise's variance, carried over to the coefficients
+    to first order, is in their covariance, as far as it moves none of them by more than half a
+    standard error; beyond that standard errors, df, p values and intervals are left empty.
 
     Examples
     --------

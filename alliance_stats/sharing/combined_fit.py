@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -11,18 +12,32 @@ import pandas as pd
 from ..errors import DesignError
 from ..multilevel import advice
 from ..multilevel.after_fit.compare import Comparison, compare
+from ..multilevel.engine.deviance import covariances
 from ..multilevel.engine.variances import RESIDUAL
 from ..multilevel.formula.terms import INTERCEPT
 from ..multilevel.result import MultilevelFit
-from .closed_design import CLINIC, ClosedDesign
-from .rounding import moved_by
+from .closed_design import CLINIC, ClosedDesign, noisy
+from .rounding import LIMIT, Drowned, WithNoise, moved_by, moved_together
 
 if TYPE_CHECKING:
+    from ..multilevel.after_fit.inference import Inference
+    from ..multilevel.engine.batches import Array
     from ..multilevel.engine.design import Design
     from ..multilevel.outcomes.result import OutcomeFit
+    from .rounding import Uncertain
     from .shared_file import SharedFile
 
 TELLING = 1e-3  # an error of the deviance by rounding that is worth a sentence
+
+
+NOISE_MAY = " The noise in the files can be the cause, whatever the model."
+
+
+def _far(errors: float) -> str:
+    """Say how far noise moves coefficients."""
+    if not np.isfinite(errors):
+        return "more than there is to estimate them from"
+    return f"about {errors:.2g} of their standard errors"
 
 
 def _asks(what: str) -> Any:
@@ -56,6 +71,26 @@ class CombinedFit(MultilevelFit):
 
     title = "Linear multilevel model of several clinics"
 
+    @classmethod
+    def of_design(cls, design: Design, **how: Any) -> MultilevelFit:  # type: ignore[override]
+        """Fit a joint design; where noise left nothing to fit, the noise is named.
+
+        Raises
+        ------
+        DesignError
+            Where no residual variance is left.
+        """
+        try:
+            return super().of_design(design, **how)
+        except (DesignError, np.linalg.LinAlgError) as error:
+            if not (isinstance(design, ClosedDesign) and noisy(design.files)):
+                raise
+            raise DesignError(
+                "The noise in the files drowns what they tell: with it the sums have no residual "
+                "variance left, so the model cannot be estimated. More clients or a larger epsilon "
+                "are needed."
+            ) from error
+
     @property
     def files(self) -> tuple[SharedFile, ...]:
         """What the clinics sent."""
@@ -78,26 +113,64 @@ class CombinedFit(MultilevelFit):
         """What a reader should know: which clinics, boundary, few groups, rounding."""
         found = advice.about_search(self)
         off, errors = self.rounding["deviance"], self.rounding["standard_errors"]
-        if off > TELLING:
+        if self.drowned:
             found.append(
-                f"The files were {self._blurred}: the deviance is known to about {off:.2g}, "
+                f"The files were given noise that moves coefficients by {_far(errors)}, more than "
+                f"the {LIMIT:g} that can be allowed for: standard errors, df, p values and "
+                "intervals are left empty, and estimates, SDs and likelihoods show noise. More "
+                "clients or a larger epsilon are needed."
+            )
+        elif off > TELLING:
+            blurred = "given noise, which standard errors hold" if self.noisy else "rounded"
+            found.append(
+                f"The files were {blurred}: the deviance is known to about {off:.2g}, "
                 f"coefficients to about {errors:.2g} of their standard errors."
             )
         return tuple(found)
 
     @property
-    def _blurred(self) -> str:
-        noise = any(getattr(file.body, "noise", 0.0) for file in self.files)
-        return "given noise, which standard errors do not hold" if noise else "rounded"
+    def noisy(self) -> bool:
+        """Whether a file holds noise with a privacy budget."""
+        return noisy(self.files)
+
+    @property
+    def drowned(self) -> bool:
+        """Whether noise moves coefficients too far for a standard error to hold it."""
+        return self.noisy and self.rounding["standard_errors"] > LIMIT
+
+    @cached_property
+    def inference(self) -> Inference:
+        """The method of inference, with the variance of noise; empty where that is too large."""
+        if self.drowned:
+            return Drowned(len(self.design.fixed))
+        inner = super().inference
+        return WithNoise(inner, moved_together(*self._uncertain)) if self.noisy else inner
+
+    @property
+    def singular_note(self) -> str:  # type: ignore[override]
+        """Which random effects are on the boundary, and what that means."""
+        return advice.singular_note(self) + (NOISE_MAY if self.noisy else "")
+
+    @property
+    def convergence_note(self) -> str:  # type: ignore[override]
+        """How far from a minimum the search ended."""
+        return advice.convergence_note(self) + (NOISE_MAY if self.noisy else "")
 
     @property
     def rounding(self) -> dict[str, float]:
         """How far rounding of the files moves the ``deviance``, and coefficients in SEs."""
-        p = self.optimum.profile
+        return moved_by(*self._uncertain)
+
+    @property
+    def _uncertain(self) -> tuple[list[Uncertain], Array, int]:
+        """How uncertain the files are, the cross-products of [X | y], and their denominator."""
+        p, levels = self.optimum.profile, self.design.levels
         places = [*p.fixed, -1]
-        cross = p.contribution.cross[np.ix_(places, places)]
-        variances = self.design.partition.variances[np.ix_(places, places)]  # type: ignore[attr-defined]
-        return moved_by(variances, cross, p.denominator)
+        files = self.design.partition.uncertain(  # type: ignore[attr-defined]
+            covariances(levels, self.optimum.theta)
+        )
+        own = [(variances, turn[:, places]) for variances, turn in files]
+        return own, p.contribution.cross[np.ix_(places, places)], p.denominator
 
     @property
     def fewest(self) -> int:  # type: ignore[override]
@@ -127,6 +200,15 @@ class CombinedFit(MultilevelFit):
             {"group": [*groups, RESIDUAL], "variance": values, "icc": part, "icc_above": above}
         )
 
+    def profile_ci(self, *arguments: Any, **options: Any) -> Any:
+        """Return profile intervals; the likelihood of files with noise does not hold the noise."""
+        if self.noisy:
+            raise DesignError(
+                "The likelihood of files with noise does not know of the noise, so its profile "
+                "gives intervals that are too short; use .conf_int()."
+            )
+        return super().profile_ci(*arguments, **options)
+
     def compare(self, other: MultilevelFit | OutcomeFit) -> Comparison:
         """Test a model against a smaller one, both from files of the same clinics and rows."""
         found = compare(self, other)
@@ -134,8 +216,12 @@ class CombinedFit(MultilevelFit):
         off = sum(fit.rounding["deviance"] for fit in both)
         if off <= TELLING:
             return found
-        note = f"The files were {self._blurred}: the statistic is known to about {off:.2g}."
-        return replace(found, messages=(*found.messages, note))
+        what = "given noise" if any(fit.noisy for fit in both) else "rounded"
+        note = f"The files were {what}: the statistic is known to about {off:.2g}."
+        p_value = found.p_value
+        if any(fit.noisy for fit in both) and off > LIMIT:
+            note, p_value = f"{note[:-1]}, so no p value is given.", float("nan")
+        return replace(found, p_value=p_value, messages=(*found.messages, note))
 
     def facts(self) -> dict[str, Any]:
         """Return what sentences are filled from."""

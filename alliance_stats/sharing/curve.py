@@ -145,9 +145,8 @@ class Curve:
         ends = [int(at[-1]) + 1 if len(at) else 1 for at in used]
         return Curve(self.axes, found[:, : ends[0], : ends[1]], self.size, tuple(digits))
 
-    @property
-    def variances(self) -> Array:
-        """How uncertain rounding makes each cross-product: variances, (size, size)."""
+    def variances(self, ratios: Sequence[float]) -> Array:
+        """Return how uncertain rounding makes each cross-product: variances, (size, size)."""
         degrees = np.maximum(np.array(self.coefficients.shape[1:]) / 2.0, 1.0)
         fewer = np.minimum.outer(self.digits, self.digits).astype(float)
         return np.asarray(float(np.prod(degrees)) / 12.0 * 10.0 ** (-2.0 * fewer))

@@ -43,12 +43,19 @@ class Sums:
 
     ratios = 1
 
-    @property
-    def variances(self) -> Array:
-        """How uncertain noise makes each cross-product, at most: variances, (size, size)."""
-        found = np.full((self.size, self.size), self.noise**2 * (1.0 + len(self.sessions)))
-        found[0, 0] = self.noise**2
-        return found
+    def variances(self, ratios: Sequence[float]) -> Array:
+        """Return how uncertain noise makes each cross-product left: variances, (size, size).
+
+        Sums of a number n of sessions hold noise of n times its SD, those with the intercept (the
+        total has the same) are weighed ``1/n - d/(1 + n d)``; numbers of clients hold the SD over
+        the most sessions.
+        """
+        n = self.sessions
+        left = 1.0 / (1.0 + n * float(ratios[0]))
+        found = np.full((self.size, self.size), 1.0 + ((1.0 - left) ** 2).sum())
+        found[0] = found[:, 0] = (left**2).sum()
+        found[0, 0] = ((left * n / n.max()) ** 2).sum()
+        return np.asarray(self.noise**2 * found)
 
     @property
     def size(self) -> int:

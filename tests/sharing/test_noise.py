@@ -1,6 +1,7 @@
 """Noise with a privacy budget: as much as the budget asks, and what it costs is said."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,8 +9,11 @@ import pytest
 from scipy import stats
 
 import alliance_stats as al
+from alliance_stats.sharing.closed_design import closed_design, start_in
 from alliance_stats.sharing.columns import read_columns
-from alliance_stats.sharing.noise import Budget, bounded
+from alliance_stats.sharing.combined_fit import CombinedFit
+from alliance_stats.sharing.noise import Budget, bounded, noisy
+from alliance_stats.sharing.shared_file import read_file
 from alliance_stats.sharing.sums import sums_of
 
 MODEL = "distress ~ session + (1 | client_id)"
@@ -83,7 +87,69 @@ def test_a_wide_budget_costs_little_and_says_how_much(three, tmp_path):
     off = ((fit.params - reference.params) / reference.bse).abs().max()
     assert 0 < off < 5 * fit.rounding["standard_errors"]
     assert fit.rounding["standard_errors"] < 0.1
-    assert any("given noise, which standard errors do not hold" in m for m in fit.messages)
+    assert any("given noise, which standard errors hold" in m for m in fit.messages)
+
+
+FIT = {"reml": True, "df": "satterthwaite"}
+REDRAWN = 60
+SPREAD = 3 / np.sqrt(2 * REDRAWN)
+"""Three standard errors of an SD of so many draws, as a share of it."""
+
+
+def joint(files, epsilon):
+    """Fit files whose sums are given noise of a budget."""
+    budget = Budget(epsilon, 1e-5, 10)
+    drawn = [replace(file, body=noisy(replace(file.body, noise=0.0), budget)) for file in files]
+    design = closed_design(drawn, "shared")
+    return CombinedFit.of_design(design, theta=start_in(design), **FIT)
+
+
+@pytest.fixture
+def all_but_exact(three, tmp_path, monkeypatch):
+    """Two clinics' files whose noise is next to none; what noise they get is always the same."""
+    options = {"noise": (1e9, 1e-5, 10), "bounds": BOUNDS}
+    paths = [tmp_path / f"{name}.json" for name in ("Kiel", "York")]
+    for path in paths:
+        al.clinic_file(MODEL, three[path.stem], path, **options)
+    rng = np.random.default_rng(1)
+    monkeypatch.setattr(np.random, "default_rng", lambda *seed: rng)
+    return [read_file(path) for path in paths]
+
+
+def test_standard_errors_hold_the_noise(all_but_exact):
+    exact = joint(all_but_exact, 1e9)
+    fits = [joint(all_but_exact, 1e4) for _ in range(REDRAWN)]
+    noise = np.std([fit.params for fit in fits], axis=0, ddof=1)
+    added = np.sqrt(np.mean([fit.bse**2 for fit in fits], axis=0) - exact.bse.to_numpy() ** 2)
+    assert 0.1 < (noise / exact.bse).max() < 0.5
+    np.testing.assert_allclose(added[1], noise[1], rtol=SPREAD + 0.1)  # and to first order only
+    worst = [fit.rounding["standard_errors"] for fit in fits]
+    np.testing.assert_allclose(np.mean(worst), (noise / exact.bse).max(), rtol=SPREAD + 0.1)
+    np.testing.assert_allclose(fits[0].test(np.eye(2)).tidy()["std_error"], fits[0].bse)
+
+
+def test_tests_that_noise_drowned_are_left_empty(all_but_exact):
+    fit = joint(all_but_exact, 400.0)
+    rows = fit.tidy().iloc[:2]
+    assert rows["estimate"].notna().all()
+    assert rows[["std_error", "df", "p_value", "conf_low", "conf_high"]].isna().all(axis=None)
+    assert np.isnan(fit.test(["session"]).tidy()["p_value"]).all()
+    assert any("left empty" in m and "noise" in m and "larger epsilon" in m for m in fit.messages)
+    with pytest.raises(al.DesignError, match="does not know of the noise"):
+        fit.profile_ci()
+
+
+def test_a_model_that_noise_drowned_names_the_noise(all_but_exact):
+    said = set()
+    for _ in range(20):
+        try:
+            fit = joint(all_but_exact, 1.0)
+        except al.DesignError as error:
+            said.add(str(error).split(":")[0])
+        else:
+            assert fit.drowned
+    assert said
+    assert all(sentence.startswith("The noise in the files drowns") for sentence in said)
 
 
 @pytest.mark.parametrize(
