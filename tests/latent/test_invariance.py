@@ -1,6 +1,7 @@
 """Measurement invariance: lavaan's numbers for each step, planted shifts, and bad input."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ DATA = {
     "dyads": lambda a: (a.dyads(3), "rater", "normal"),
     "dyads missing": lambda a: (a.dyads(4, missing=0.08), "rater", "normal"),
 }
+STEPS = ["configural", "metric", "scalar", "strict"]
 NEAR = 1e-4  # lavaan's search ends within 1e-6 of ours
 PLANTED = 0.5
 
@@ -62,7 +64,12 @@ def test_two_schools_differ_in_intercepts_as_published(answers):
     steps = found.steps.set_index("step")
     for step, there in HOLZINGER["steps"].items():
         assert steps.loc[step, "chi2"] == pytest.approx(there["chisq"], abs=1e-3)
-    assert steps["verdict"].tolist() == ["fits badly", "invariant", "not invariant", "invariant"]
+    assert steps["verdict"].tolist() == [
+        "fits badly",
+        "no difference found",
+        "not invariant",
+        "not judged",
+    ]
     assert found.holds == "metric"
     assert found.items.query("freed")["item"].tolist() == ["x3", "x7"]
 
@@ -97,20 +104,58 @@ def test_the_verdict_says_how_far_and_what_it_comes_to(answers):
     shifted = al.measurement_invariance(
         answers.dyads(7, n=600, shift=PLANTED), factors=answers.FACTORS
     )
-    alike, differ, points = shifted.verdict()
+    alike, differ, missed, points = shifted.verdict()
     assert alike == (
-        "Client and therapist use the items alike in their loadings (metric invariance): what goes "
-        "with the factor may be compared, means may not."
+        "No difference between client and therapist was found in the loadings of the items (metric "
+        "invariance not rejected, n = 600); that they are alike is assumed, not shown, where what "
+        "goes with the factor is compared, and means may not be compared."
     )
     assert differ.startswith("The intercepts differ, of i3: chi2(6) = ")
     row = shifted.in_points.set_index("item").loc["scale"]
     assert f"of the mean gap of {row['gap']:.2f} points".replace("-", "−") in points
-    for said in (alike, differ, points):
+    for said in (alike, differ, missed, points):
         assert said in shifted.text()
         assert said in shifted.summary().replace("\n", " ")
-    same = of(answers, "dyads").verdict()
-    assert len(same) == 1
-    assert "(strict invariance): means may be compared" in same[0]
+
+
+def few_in_three_groups(seed=1, n=150, shift=0.4):
+    """Return answers of three groups, of which the last answers the second item higher."""
+    rng = np.random.default_rng(seed)
+    factor, group = rng.normal(size=n), np.array(["a", "b", "c"])[np.arange(n) % 3]
+    items = {f"i{k}": 3 + 0.8 * factor + rng.normal(0, 0.7, n) for k in range(1, 5)}
+    data = pd.DataFrame({**items, "clinic": group})
+    return data.assign(i2=data["i2"] + shift * (group == "c"))
+
+
+def test_what_was_not_found_is_not_said_to_be_absent():
+    found = al.measurement_invariance(
+        few_in_three_groups(), factors={"bond": [f"i{k}" for k in range(1, 5)]}, across="clinic"
+    )
+    assert found.holds in ("scalar", "strict")
+    said = " ".join(found.verdict())
+    assert "may be compared" not in said
+    assert "alike is assumed, not shown" in said
+    assert "n = 50, 50 and 50" in said
+    points = found.in_points.query("compared == 'c minus a'").set_index("item")
+    assert points.loc["i2", "conf_low"] < 0.4 < points.loc["i2", "conf_high"]
+    farthest = found.in_points[["conf_low", "conf_high"]].abs().max(axis=None)
+    assert f"differ by up to {farthest:.2f} points" in said
+    # what the scale's gap owes to items that are held equal is an assumption, no number
+    assert np.isnan(points.loc["scale", "estimate"])
+
+
+def test_two_rules_that_disagree_are_both_told():
+    steps = pd.DataFrame(
+        {"verdict": ["fits", *["no difference found"] * 3], "delta_cfi": [np.nan, 0, -0.028, 0]}
+        | {"delta_df": 6, "delta_chi2": 11.0, "p_value": 0.09, "step": STEPS}
+    )
+    found = al.measurement_invariance(
+        few_in_three_groups(), factors={"bond": ["i1", "i2", "i3", "i4"]}, across="clinic"
+    )
+    fell = " ".join(replace(found, steps=steps).verdict())
+    assert "the intercepts differ: CFI falls by 0.028, more than 0.01 (chi2(6) = 11.00" in fell
+    failed = steps.assign(delta_cfi=-0.004, verdict=["fits", *["not invariant"] * 3])
+    assert "CFI falls by 0.004, not more than" in " ".join(replace(found, steps=failed).verdict())
 
 
 def test_forms_are_tested_for_it_and_the_gap_knows():
@@ -126,11 +171,12 @@ def test_forms_are_tested_for_it_and_the_gap_knows():
     assert any("could not be tested" in message for message in thin.messages)
 
 
-def test_forms_that_measure_the_same_add_nothing(answers):
+def test_forms_that_measure_the_same_have_an_interval_for_each_item(answers):
     found = of(answers, "dyads")
     assert found.holds == "strict"
-    assert (found.in_points["estimate"] == 0).all()
-    assert found.in_points["std_error"].isna().all()
+    items = found.in_points[found.in_points["item"] != "scale"]
+    assert not items["freed"].any()
+    assert (items["estimate"].abs() < 3.5 * items["std_error"]).all()
 
 
 def test_the_sum_of_items_counts_in_its_own_points(answers):

@@ -2,18 +2,57 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ...errors import ConvergenceWarning, DesignError
 from ...inference.distributions import half_width
 from ..engine.fit import Estimates
 from .factor_structure import Factors
+from .steps import STEPS, Compared, Freed
 
 
-def in_points(shape: Factors, fit: Estimates, scored: str, confidence: float) -> pd.DataFrame:
+def in_points(
+    compared: Compared, partial: Estimates, freed: Freed, confidence: float
+) -> pd.DataFrame:
     """Return for each condition beyond the first, by item and for the scale, gap and its parts.
+
+    Items that the partial model holds equal are set free one at a time, as far as another item of
+    their factor stays equal.
+    """
+    scored, equal = compared.held.scored, STEPS["scalar"]
+    table = _parts(compared.shape(equal, freed), partial, scored, confidence)
+    own = {item for _, item in freed}
+    for item in compared.shape(equal).items:
+        of = [items for items in compared.held.factors.values() if item in items]
+        if item in own or not all({*items} - own - {item} for items in of):
+            continue
+        more = freed | {("intercept", item)}
+        fit = _settled(compared, more)
+        if fit is None:
+            continue
+        alone = _parts(compared.shape(equal, more), fit, scored, confidence)
+        table = table.where(table["item"] != item, alone)
+    is_own = table["item"].isin(own) | ((table["item"] == "scale") & bool(own))
+    return table.assign(freed=is_own)
+
+
+def _settled(compared: Compared, freed: Freed) -> Estimates | None:
+    """Return the fit in which an item more is free, where the data settle it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        try:
+            fit = compared.fit(STEPS["scalar"], freed)
+        except DesignError:
+            return None
+    return fit if fit.converged else None
+
+
+def _parts(shape: Factors, fit: Estimates, scored: str, confidence: float) -> pd.DataFrame:
+    """Return gap and parts as one model has them.
 
     Item i under condition k has the mean ``nu_ik + lambda_ik kappa_k``; the first has
     ``kappa = 0``. What comes from the item: ``nu_ik - nu_i0 + (lambda_ik - lambda_i0) kappa_k``.
@@ -32,8 +71,8 @@ def in_points(shape: Factors, fit: Estimates, scored: str, confidence: float) ->
         value, covariance = fit.delta(parts)
         error = np.sqrt(np.maximum(np.diag(covariance), 0.0))[n + 1 :]
         estimate = value[n + 1 :]
-        found = np.abs(error) > 1e-12  # what is held equal adds nothing, and is no estimate
-        estimate, error = np.where(found, estimate, 0.0), np.where(found, error, np.nan)
+        found = np.abs(error) > 1e-12  # what is held equal adds nothing by assumption: no estimate
+        estimate, error = np.where(found, estimate, np.nan), np.where(found, error, np.nan)
         half = half_width(error, np.inf, confidence)
         tables.append(
             pd.DataFrame(

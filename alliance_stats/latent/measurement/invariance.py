@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
 import pandas as pd
 
 from ...core.arguments import checked_choice, share
 from ...core.results import Result
 from ...errors import listing
 from ...inference.rows import glance_row, tidy_rows
-from ..engine.fit import Estimates, difference, estimate
-from ..engine.patterns import Sample
-from ..engine.saturated import saturated
+from ..engine.fit import Estimates
 from .answers import USUAL_RATERS, Answers, answers_of
-from .checks import refuse_thin, signs
-from .factor_structure import Factors
+from .checks import refuse_thin
 from .in_points import in_points
 from .plots import plot_shifts
+from .steps import NOT, STEPS, Compared, Freed, partial_model, table_of
 from .verdict import verdict
 
 if TYPE_CHECKING:
@@ -28,18 +25,6 @@ if TYPE_CHECKING:
 
     from ...core.display.page import Block
     from ...study import Study
-
-STEPS = {
-    "configural": frozenset(),
-    "metric": frozenset({"loadings"}),
-    "scalar": frozenset({"loadings", "intercepts"}),
-    "strict": frozenset({"loadings", "intercepts", "residuals"}),
-}
-CFI, CLOSE = 0.90, 0.05
-"""A form fits badly where CFI is below the one, or all of RMSEA's interval above the other."""
-NOT = "not invariant"
-SCALED = ("cfi_scaled", "rmsea_scaled")
-TEST = ("delta_chi2", "delta_df", "p_value")
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,16 +37,20 @@ class MeasurementInvariance(Result):
         A row a step, each with more held equal than the one before: ``configural`` (the same items
         on the same factors), ``metric`` (loadings), ``scalar`` (intercepts, too), ``strict``
         (residual variances, too); ``chi2, df, cfi, rmsea, srmr``, the difference to the step before
-        (``delta_chi2, delta_df, p_value, delta_cfi``) and ``verdict``. With ``errors="robust"``
-        the differences are scaled; ``chi2``, ``cfi`` and ``rmsea`` are those of normal theory,
-        ``cfi_scaled`` and ``rmsea_scaled`` stand beside them.
+        (``delta_chi2, delta_df, p_value, delta_cfi``) and ``verdict``: ``no difference found``
+        (which is not that there is none), ``not invariant``, and below that ``not judged``. With
+        ``errors="robust"`` the differences are scaled; ``chi2``, ``cfi`` and ``rmsea`` are those of
+        normal theory, ``cfi_scaled`` and ``rmsea_scaled`` stand beside them.
     items
-        Of the steps that did not hold, what freeing each item alone gains: ``step, item,
+        Of the steps whose test fell below .05, what freeing each item alone gains: ``step, item,
         delta_chi2, delta_df, p_value``, and ``freed``: whether it is free in the partial model.
     in_points
         A row an item and one for the scale: the mean ``gap`` (second condition minus first, as all
         would have it), ``estimate``: what of it comes from how the items are used, with
-        ``std_error, conf_low, conf_high``, and ``from_people``, the rest.
+        ``std_error, conf_low, conf_high``, and ``from_people``, the rest. ``freed``: whether the
+        item is free in the partial model; any other is set free alone beside those, so that its
+        interval tells what may have been missed. The scale's row adds up what is free in the
+        partial model, and is empty where nothing is.
     partial
         The model in which only the items found are free; `in_points` rests on it.
     """
@@ -80,11 +69,16 @@ class MeasurementInvariance(Result):
     @property
     def fewest(self) -> int:  # type: ignore[override]
         """How many people the smallest condition has."""
-        return min(sample.n for sample in self.partial.samples)
+        return min(self.sizes)
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many people each condition has; one number where they are the same people."""
+        return [sample.n for sample in self.partial.samples]
 
     @property
     def holds(self) -> str:
-        """The last step that holds; empty where not even the form does."""
+        """The last step at which no difference was found; that there is none it does not show."""
         held = ""
         for step, said in self.steps[["step", "verdict"]].itertuples(index=False):
             if said == NOT:
@@ -189,11 +183,12 @@ def measurement_invariance(
     Nested models by full information maximum likelihood, each tested against the step before by
     chi-square. A step
     is "not invariant" where its p value is below .05 by Holm's rule over the three tests, so that
-    forms that do measure the same are called different in 5 % of studies; ``delta_cfi`` below
-    -.01 is the other usual rule (Cheung & Rensvold 2002, doi 10.1207/S15328007SEM0902_5). Where a
-    step fails, items are freed one by one, most telling first, as long as the next gains more than
-    chance among all would (Bonferroni), and two of each factor stay equal. Which items differ is
-    known only against the rest: most are taken to be alike.
+    forms that do measure the same are called different in 5 % of studies; a larger p is no proof
+    of the opposite, least with few people. ``delta_cfi`` below -.01 is the other usual rule
+    (Cheung & Rensvold 2002, doi 10.1207/S15328007SEM0902_5); `verdict` says where both disagree.
+    Where a step fails, items are freed one by one, most telling first, as long as the next gains
+    more than chance among all would (Bonferroni), and two of each factor stay equal. Which items
+    differ is known only against the rest: most are taken to be alike.
 
     An item's part is its difference of intercepts, and that of loadings at the second condition's
     mean: what its mean would move by if that side used the item as the first does. Intervals take
@@ -222,10 +217,10 @@ def measurement_invariance(
     _refuse_unusable(held)
     compared = Compared(held, errors)
     fits = {step: compared.fit(equal) for step, equal in STEPS.items()}
-    steps = _steps(fits)
-    found, rows = _partial(compared, steps)
+    steps = table_of(fits)
+    found, rows = partial_model(compared, steps)
     partial = compared.fit(STEPS["scalar"], found) if found else fits["scalar"]
-    points = in_points(compared.shape(STEPS["scalar"], found), partial, held.scored, confidence)
+    points = in_points(compared, partial, found, confidence)
     return MeasurementInvariance(
         steps=steps,
         items=rows,
@@ -239,45 +234,6 @@ def measurement_invariance(
     )
 
 
-class Compared:
-    """Models of the same answers with more and more held equal."""
-
-    def __init__(self, held: Answers, errors: str) -> None:
-        self.held, self.errors = held, errors
-        self.samples = [Sample.of(v[np.isfinite(v).any(axis=1)]) for v in held.values]
-        self.free = [saturated(sample) for sample in self.samples]
-        tables = list(held.tables.values())
-        self.mean = np.stack([table.mean().to_numpy(dtype=float) for table in tables])
-        self.sd = np.stack([table.std(ddof=0).to_numpy(dtype=float) for table in tables])
-        self.sign = signs(held.factors, pd.concat(tables))
-        self.known: dict[str, float] = {}
-
-    def shape(
-        self, equal: frozenset[str], freed: frozenset[tuple[str, str]] = frozenset()
-    ) -> Factors:
-        """Return the factors with what is held equal."""
-        order = list(next(iter(self.held.tables.values())).columns)
-        shape = Factors(
-            self.held.factors, list(self.held.tables), self.mean, self.sd, self.held.repeated,
-            equal, freed, known=self.known, sign=self.sign,
-        )  # fmt: skip
-        at = [order.index(item) for item in shape.items]
-        return replace(shape, mean=self.mean[:, at], sd=self.sd[:, at])
-
-    def fit(
-        self, equal: frozenset[str], freed: frozenset[tuple[str, str]] = frozenset()
-    ) -> Estimates:
-        """Return the model fitted, started at the one before."""
-        fitted = estimate(
-            self.shape(equal, freed).model(),
-            self.samples,
-            errors=self.errors,
-            without_structure=self.free,
-        )
-        self.known = dict(zip(fitted.model.names, fitted.theta, strict=True))
-        return fitted
-
-
 def _refuse_unusable(held: Answers) -> None:
     n = len(next(iter(held.tables.values())).columns)
     if held.repeated:
@@ -285,96 +241,7 @@ def _refuse_unusable(held: Answers) -> None:
     refuse_thin(held.tables, n)
 
 
-def _steps(fits: Mapping[str, Estimates]) -> pd.DataFrame:
-    rows, before = [], None
-    for step, fit in fits.items():
-        own = fit.fit_indices()
-        row = {"step": step, "chi2": own["chi2"], "df": int(own["df"]), "cfi": own["cfi"],
-               "rmsea": own["rmsea"], "srmr": own["srmr"], "delta_chi2": np.nan,
-               "delta_df": np.nan, "p_value": np.nan, "delta_cfi": np.nan}  # fmt: skip
-        if "cfi_scaled" in own:
-            row |= {name: own[name] for name in SCALED}
-        if before is not None:
-            test = difference(fit, fits[before])
-            row |= dict(zip(TEST, test, strict=True))
-            row["delta_cfi"] = own["cfi"] - rows[-1]["cfi"]
-        rows.append(row)
-        before = step
-    table = pd.DataFrame(rows)
-    if set(SCALED) & {*table} and table[list(SCALED)].isna().all(axis=None):
-        table = table.drop(columns=list(SCALED))
-    form = fits["configural"].fit_indices()
-    fits_well = form["cfi"] >= CFI and form["rmsea_low"] <= CLOSE
-    first = "cannot fail" if form["df"] == 0 else "fits" if fits_well else "fits badly"
-    words = [NOT if bad else "invariant" for bad in _below(table["p_value"].to_numpy()[1:])]
-    return table.assign(verdict=[first, *words])
-
-
-def _below(p: np.ndarray) -> list[bool]:
-    """Return which p values are below .05 by Holm's rule."""
-    order = np.argsort(np.nan_to_num(p, nan=1.0))
-    out, going = [False] * len(p), True
-    for rank, i in enumerate(order):
-        going = going and bool(p[i] < 0.05 / (len(p) - rank))
-        out[i] = going
-    return out
-
-
-def _partial(
-    compared: Compared, steps: pd.DataFrame
-) -> tuple[frozenset[tuple[str, str]], pd.DataFrame]:
-    """Return what is to be freed, found item by item, and the table of the search."""
-    freed: frozenset[tuple[str, str]] = frozenset()
-    verdict = steps.set_index("step")["verdict"]
-    tables = []
-    for step, kind in (("metric", "loading"), ("scalar", "intercept")):
-        if verdict[step] != NOT:
-            continue
-        # an item whose loading differs may have an intercept of its own, too
-        freed |= {("intercept", item) for _, item in freed} if step == "scalar" else set()
-        table, freed = _search(compared, STEPS[step], kind, freed)
-        tables.append(table.assign(step=step))
-    if verdict["scalar"] != NOT:
-        freed |= {("intercept", item) for _, item in freed}
-    columns = ["step", "item", "delta_chi2", "delta_df", "p_value", "freed"]
-    if not tables:
-        return freed, pd.DataFrame(columns=columns)
-    return freed, pd.concat(tables, ignore_index=True)[columns]
-
-
-def _search(
-    compared: Compared, equal: frozenset[str], kind: str, freed: frozenset[tuple[str, str]]
-) -> tuple[pd.DataFrame, frozenset[tuple[str, str]]]:
-    """Free the item that gains most, again and again, while the gain is more than chance's."""
-    factors = compared.held.factors
-    first: pd.DataFrame | None = None
-    base = compared.fit(equal, freed)
-    while True:
-        open_ = [
-            item
-            for items in factors.values()
-            if sum((kind, one) not in freed for one in items) > 2
-            for item in items
-            if (kind, item) not in freed
-        ]
-        rows = []
-        for item in open_:
-            test = difference(base, compared.fit(equal, freed | {(kind, item)}))
-            rows.append({"item": item, **dict(zip(TEST, test, strict=True))})
-        if not rows:
-            break
-        table = pd.DataFrame(rows)
-        first = table if first is None else first
-        best = table.iloc[int(table["p_value"].argmin())]
-        if not best["p_value"] < 0.05 / len(table):
-            break
-        freed |= {(kind, best["item"])}
-        base = compared.fit(equal, freed)
-    shown = pd.DataFrame() if first is None else first
-    return shown.assign(freed=[(kind, item) in freed for item in shown.get("item", ())]), freed
-
-
-def _told(steps: pd.DataFrame, freed: frozenset[tuple[str, str]]) -> list[str]:
+def _told(steps: pd.DataFrame, freed: Freed) -> list[str]:
     said = []
     if steps["verdict"][0] == "fits badly":
         said.append(

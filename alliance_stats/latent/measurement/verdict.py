@@ -8,24 +8,27 @@ import pandas as pd
 
 from ...core.display.formatting import interval, number, p_sentence
 from ...errors import listing
+from .steps import NOT, OPEN
 
 if TYPE_CHECKING:
     from .invariance import MeasurementInvariance
 
 HELD = {"metric": "loadings", "scalar": "intercepts", "strict": "residual variances"}
 """What each step holds equal beyond the one before."""
-MEANING = {
-    "configural": "neither how items go with their factor nor their means may be compared",
-    "metric": "what goes with the factor may be compared, means may not",
-    "scalar": "means may be compared",
-    "strict": "means may be compared, and observed scores are equally reliable given the factor",
+ASSUMED = {
+    "metric": "what goes with the factor is compared, and means may not be compared",
+    "scalar": "means are compared",
+    "strict": "means are compared, and the reliability of observed scores",
 }
+"""What rests on it that no difference was found."""
+FALLS = -0.01
+"""A step differs by the rule of Cheung & Rensvold (2002) where CFI falls by more."""
 
 
 def verdict(found: MeasurementInvariance) -> list[str]:
     """Return one sentence a question: how far it holds, where it fails, what that adds."""
     steps = found.steps.set_index("step")
-    who = " and ".join(found.conditions) if len(found.conditions) < 4 else "All groups"
+    who = _and([*found.conditions]) if len(found.conditions) < 4 else "all groups"
     said = []
     if steps.loc["configural", "verdict"] == "fits badly":
         said.append(
@@ -34,21 +37,56 @@ def verdict(found: MeasurementInvariance) -> list[str]:
             f"{number(steps.loc['configural', 'rmsea'], 3)}), so what is compared is not clear."
         )
     held = found.holds or "configural"
-    same = [HELD[step] for step in list(HELD)[: list(steps.index).index(held)]]
-    start = f"{who[:1].upper()}{who[1:]} use the items alike in their {_and(same)}"
-    start = start if same else f"{who[:1].upper()}{who[1:]} do not use the items alike"
-    said.append(f"{start} ({held} invariance): {MEANING[held]}.")
+    same = _and([HELD[step] for step in list(HELD)[: list(steps.index).index(held)]])
+    said.append(
+        f"No difference between {who} was found in the {same} of the items ({held} invariance not "
+        f"rejected, n = {_and([str(n) for n in found.sizes])}); that they are alike is assumed, "
+        f"not shown, where {ASSUMED[held]}."
+        if same
+        else f"{who[:1].upper()}{who[1:]} do not use the items alike (configural invariance): "
+        "neither how items go with their factor nor their means may be compared."
+    )
     for step, row in steps.iloc[1:].iterrows():
-        if row["verdict"] == "not invariant":
-            items = found.items.loc[(found.items["step"] == step) & found.items["freed"], "item"]
-            of = f", of {listing(items, 12)}" if len(items) else ""
-            test = f"chi2({row['delta_df']:.0f}) = {number(row['delta_chi2'], 2)}"
-            p = p_sentence(row["p_value"]).replace("\u00a0", " ")
-            said.append(f"The {HELD[str(step)]} differ{of}: {test}, {p}.")
+        said += _step(found, str(step), row)
+    said += _missed(found.in_points)
     scales = found.in_points[found.in_points["item"] == "scale"]
     for _, row in scales[scales["std_error"].notna()].iterrows():
         said.append(_in_points(row))
     return said
+
+
+def _step(found: MeasurementInvariance, step: str, row: pd.Series) -> list[str]:
+    """Return where a step fails, or where its test and the fall of CFI disagree."""
+    if row["verdict"] == OPEN:
+        return []
+    failed, falls = row["verdict"] == NOT, row["delta_cfi"] < FALLS
+    by = number(abs(row["delta_cfi"]), 3)
+    p = p_sentence(row["p_value"]).replace("\u00a0", " ")
+    test = f"chi2({row['delta_df']:.0f}) = {number(row['delta_chi2'], 2)}, {p}"
+    if not failed:
+        rule = (
+            f"By the other usual rule the {HELD[step]} differ: CFI falls by {by}, more than 0.01 "
+            f"({test}); few people may be why the test does not say so."
+        )
+        return [rule] if falls else []
+    items = found.items.loc[(found.items["step"] == step) & found.items["freed"], "item"]
+    of = f", of {listing(items, 12)}" if len(items) else ""
+    but = "" if falls else f" (CFI falls by {by}, not more than the 0.01 of the other usual rule)"
+    return [f"The {HELD[step]} differ{of}: {test}{but}."]
+
+
+def _missed(points: pd.DataFrame) -> list[str]:
+    """Return by how much an item that is held equal could differ all the same."""
+    rows = points[~points["freed"] & points["std_error"].notna()]
+    if rows.empty:
+        return []
+    reach = rows[["conf_low", "conf_high"]].abs().max(axis=1)
+    row = rows.loc[reach.idxmax()]
+    return [
+        f"What may have been missed: an item held equal could, by its interval when set free "
+        f"alone, differ by up to {number(reach.max())} points ({row['item']}, {row['compared']}: "
+        f"{number(row['estimate'])} {interval(row['conf_low'], row['conf_high'])})."
+    ]
 
 
 def _in_points(row: pd.Series) -> str:
