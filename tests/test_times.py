@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
+from alliance_stats.study.stages import stage_of
 
 REASONS = {
     "decompose": "the column of time is named by detrend=",
@@ -349,3 +350,17 @@ def test_a_study_says_what_has_no_such_time():
     with pytest.warns(al.AllianceStatsWarning, match=r"scores have no 'week' and are left out"):
         course = al.mean_course(trial().with_tables(assessments=some), measure="phq-9", time="week")
     assert course["week"].tolist() == [0, 6]
+
+
+@pytest.mark.parametrize(
+    ("label", "stage"),
+    [
+        ("Eingang", "intake"), ("Beginn", "pre"), ("vor der Therapie", "pre"),
+        ("Voormeting", "pre"),
+        ("Verlauf", "mid"), ("Mitte", "mid"), ("Nachmessung", "post"), ("Entlassung", "post"),
+        ("después", "post"), ("after treatment", "post"), ("6-Monats-Katamnese", "followup"),
+        ("3 Monate nach Therapie", None), ("nach Sitzung", None), ("Zeit A", None),
+    ],
+)  # fmt: skip
+def test_the_stage_a_label_names(label, stage):
+    assert stage_of(label) == stage

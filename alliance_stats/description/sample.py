@@ -16,7 +16,8 @@ from ..errors import DesignError, listing, require_columns
 from ..study.labels import labelled
 from ..study.select import KEYS
 from ..study.splitting import groups_of
-from ..study.times import OCCASION, SESSION, in_order, stage_of
+from ..study.stages import stage_of
+from ..study.times import OCCASION, SESSION, in_order
 
 if TYPE_CHECKING:
     from ..study import Study

@@ -9,7 +9,8 @@ import pandas as pd
 from ..core.people import refuse_repeats
 from ..errors import ScoreError, did_you_mean, listing, require_columns
 from .select import choose, is_study, name_of, scores_of
-from .times import OCCASION, SESSION, along, in_order, stage_of
+from .stages import stage_of
+from .times import OCCASION, SESSION, along, in_order
 
 if TYPE_CHECKING:
     from .study import Study

@@ -18,18 +18,12 @@ from ..core.arguments import shown
 from ..core.people import SESSION, same_ids
 from ..errors import AllianceStatsWarning, ColumnError, DesignError, listing, require_columns
 from .select import is_study
+from .stages import NAMES, is_relative, place_of
 
 if TYPE_CHECKING:
     from .study import Study
 
 OCCASION = "occasion"
-NAMES = ("screening", "intake", "pre", "mid", "post", "followup")
-WORDS = (
-    "screening", "intake baseline", "pre pretest prä", "mid interim",
-    "post posttest postrx end termination discharge", "followup follow fu catamnesis katamnese",
-)  # fmt: skip
-STAGES = {word: place for place, words in enumerate(WORDS) for word in words.split()}
-"""Words of occasions, in the order in which a treatment passes them."""
 BETWEEN = "mid"
 """Where occasions that are numbered (``week 4``) stand among those that have a name."""
 WHOLE_NEEDED = (
@@ -118,21 +112,43 @@ def in_order(rows: pd.DataFrame, time: str = OCCASION) -> list[Any]:
     each occasion has one; else that of what the labels say (``pre``, ``mid``, ``post``,
     ``followup``; ``t1``, ``week 12``). Labels of which nothing is known are refused.
     """
+    order, unplaced = _ordered(rows, time)
+    if unplaced:
+        raise DesignError(
+            f"The order of the occasions is not known: {listing(unplaced)}. Say "
+            f"when they are by time: or week: (a column of numbers), or make '{time}' an ordered "
+            "categorical: pd.Categorical(values, [first, second, ...], ordered=True)."
+        )
+    return order
+
+
+def without_order(rows: pd.DataFrame, time: str = OCCASION) -> list[Any]:
+    """Return the occasions in a table that `in_order` would refuse; empty where it knows all."""
+    return _ordered(rows, time)[1]
+
+
+def _ordered(rows: pd.DataFrame, time: str) -> tuple[list[Any], list[Any]]:
+    """Return the occasions in their order, and those whose place is not known."""
     if "score" in rows.columns:  # an occasion at which nobody has a score has no place
         held = rows.loc[rows["score"].notna(), time]
         rows = rows[rows[time].isin(set(held))]
     column = rows[time]
     if isinstance(column.dtype, pd.CategoricalDtype) and column.cat.ordered:
         there = set(column.dropna())
-        return [one for one in column.cat.categories if one in there]
+        return [one for one in column.cat.categories if one in there], []
     labels = list(pd.unique(column.dropna().astype(object)))
     for clock in ("time", "week"):
         if clock == time or clock not in rows.columns:
             continue
         at = pd.to_numeric(rows[clock], errors="coerce").groupby(column.astype(object)).median()
         if at.notna().all() and set(at.index) == set(labels) and at.is_unique:
-            return list(at.sort_values().index)
+            return list(at.sort_values().index), []
     places = {label: _place(str(label)) for label in labels}
+    return sorted(labels, key=lambda label: (places[label] or ())[:2]), _unplaced(places)
+
+
+def _unplaced(places: dict[Any, Any]) -> list[Any]:
+    """Return the labels whose place among the others is not known."""
     unknown = [label for label, place in places.items() if place is None]
     twice = [label for label, place in places.items() if list(places.values()).count(place) > 1]
     found = [place for place in places.values() if place is not None]
@@ -140,31 +156,18 @@ def in_order(rows: pd.DataFrame, time: str = OCCASION) -> list[Any]:
     stages, middle = {stage for stage, *_ in found}, NAMES.index(BETWEEN)
     # numbers alone may run past the end of treatment: where it comes among them nobody said
     open_ = "" in stems and max(stages) > middle == min(stages)
-    if unknown or twice or open_ or len(stems) > 1:
-        raise DesignError(
-            f"The order of the occasions is not known: {listing(unknown or twice or labels)}. Say "
-            f"when they are by time: or week: (a column of numbers), or make '{time}' an ordered "
-            "categorical: pd.Categorical(values, [first, second, ...], ordered=True)."
-        )
-    return sorted(labels, key=lambda label: (places[label] or ())[:2])
-
-
-def stage_of(label: str) -> str | None:
-    """Return the stage of treatment that a label names, in one word each; None where none."""
-    words = re.findall(r"[^\W\d_]+", label.casefold())
-    found = next((STAGES[one] for one in ("".join(words), *words) if one in STAGES), None)
-    return None if found is None else NAMES[found]
+    return unknown or twice or (list(places) if open_ or len(stems) > 1 else [])
 
 
 def _place(label: str) -> tuple[int, float, str | None] | None:
     """Return stage, number, and the word of one that is only numbered; None where unknown."""
     number = re.search(r"-?\d+(?:\.\d+)?", label)
-    stage = stage_of(label)
-    if stage is None and number is None:
+    stage = place_of(label)
+    if stage is None and (number is None or is_relative(label)):
         return None
     at = float(number.group()) if number else 0.0
     if stage is not None:
-        return NAMES.index(stage), at, None
+        return stage, at, None
     return NAMES.index(BETWEEN), at, "".join(re.findall(r"[^\W\d_]+", label.casefold()))
 
 

@@ -33,7 +33,8 @@ def test_a_time_that_falls_while_sessions_rise(tmp_path):
 def test_a_time_that_falls_while_occasions_follow_each_other(tmp_path):
     source = f"- {{file: a.csv, client_id: id, occasion: when, time: week, {PHQ}}}"
     times = "id,when,week,phq\na,pre,8,9\na,post,0,8\nb,post,8,1\nb,pre,0,7\nb,other,-3,7\n"
-    (found,) = told(tmp_path, source, "time_unit: week\n", a=times)
+    found, order = told(tmp_path, source, "time_unit: week\n", a=times)
+    assert order[1] == "occasion_order_unknown"
     assert found[:5] == ("warning", "occasions_out_of_order", "a.csv", 2, "week")
     assert "client a do not follow their occasions: occasion 'pre' at 8" in found[5]
 
@@ -123,3 +124,28 @@ def test_a_session_of_one_and_a_half(tmp_path):
         "error", "not_a_whole_number", "a.csv", 3, "n",
         "'1.5' in column 'n' is not a whole number. It cannot be used.",
     )  # fmt: skip
+
+
+def test_occasions_of_known_order_are_not_told(tmp_path):
+    source = f"- {{file: a.csv, client_id: id, occasion: when, {PHQ}}}"
+    rows = "id,when,phq\na,Prä,9\na,Zwischenmessung,8\na,nach Therapie,7\na,6-Monats-Katamnese,7\n"
+    assert told(tmp_path, source, a=rows) == []
+
+
+def test_an_occasion_of_unknown_order_is_told_with_the_line_that_mends_it(tmp_path):
+    source = f"- {{file: a.csv, client_id: id, occasion: when, {PHQ}}}"
+    rows = "id,when,phq\na,Prä,9\na,Mitte,8\na,Post,7\nb,Praä,9\nb,Zeit B,9\n"
+    (told_once,) = told(tmp_path, source, a=rows)
+    assert told_once[:5] == ("warning", "occasion_order_unknown", "a.csv", 5, "when")
+    assert "because of Praä, Zeit B ('Praä' is most like 'Prä')" in told_once[5]
+    (problem,) = al.validate(tmp_path).problems
+    assert "write recode: {occasion: {Praä: Prä, Zeit B: '?'}}" in problem.hint
+    mended = source.replace(PHQ, f"recode: {{occasion: {{Praä: Prä, Zeit B: fu}}}}, {PHQ}")
+    assert told(tmp_path, mended, a=rows) == []
+
+
+def test_two_words_for_one_stage_are_not_taken_for_a_mistyped_one(tmp_path):
+    source = f"- {{file: a.csv, client_id: id, occasion: when, {PHQ}}}"
+    rows = "id,when,phq\na,Prä,9\na,Ende,8\na,Entlassung,7\n"
+    (problem,) = told(tmp_path, source, a=rows)
+    assert "because of Ende, Entlassung. What" in problem[5]

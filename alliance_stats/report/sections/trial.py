@@ -20,7 +20,8 @@ from ...core.precision import blurred, rounded, stepped, unit_of
 from ...errors import DesignError
 from ...multilevel.summary import DF_NOTES
 from ...study.select import ScoreName
-from ...study.times import OCCASION, in_order, stage_of
+from ...study.stages import stage_of
+from ...study.times import OCCASION, in_order
 from ...trials.plots import plot_means
 from ..content import Block, Caution, Paragraph, Section
 from ..context import ARM, Context, Score

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from ..stages import without_accents, words_for
+from ..tables import OCCASIONS
+
 _NOT_PLAIN = re.compile(r"[^a-z0-9]")
 _NR = r"(?:id|nr|no|num|number|code|key|nummer|numero|kennung|chiffre|kurzel)"
 _BEFORE = rf"(?:{_NR}(?:de|del|du)?|n)?"
@@ -92,13 +95,7 @@ RATERS = {
     "client": "c cl clt client cliente klient patient pat pt p k kl cf deelnemer paciente",
     "observer": "o obs observer rater beobachter observador",
 }
-OCCASIONS = {
-    "intake": "intake aufnahme erstgesprach",
-    "pre": "pre prae vor voor avant antes baseline bl",
-    "mid": "mid mitte zwischen",
-    "post": "post nach na apres despues",
-    "followup": "fu followup katamnese suivi seguimiento",
-}
+OCCASION_WORDS = {name: words_for(name) for name in OCCASIONS}
 NUMBERED = "followup"
 """The occasion of which there may be several, by number (``fu1``, ``fu2``)."""
 _SESSION = "s ses sess session sitzung sitz stunde zitting sessie seance sesion visit"
@@ -110,7 +107,7 @@ WORDS: dict[str, dict[str, str]] = {}
 """Word → what it may mean (``rater``, ``occasion``, ``session``, ``time``, ``item``, ``scale``)."""
 for _kind, _table in (
     ("rater", RATERS),
-    ("occasion", OCCASIONS),
+    ("occasion", OCCASION_WORDS),
     ("session", {"session": _SESSION}),
     ("time", {"session": _TIME}),
     ("item", {"item": _ITEM}),
@@ -124,8 +121,7 @@ for _kind, _table in (
 @lru_cache(maxsize=1024)  # of one name many things are asked, one after another
 def folded(text: str) -> str:
     """Return a text in small letters and digits alone, without accents."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
-    return _NOT_PLAIN.sub("", plain)
+    return _NOT_PLAIN.sub("", without_accents(text))
 
 
 def roles_of(name: str, *, sure: bool = True) -> list[str]:
