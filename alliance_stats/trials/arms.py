@@ -23,6 +23,7 @@ from .therapists import (
     CLUSTER,
     changes_therapist,
     clustered,
+    of_therapists,
     slopes_of_therapists,
     therapists,
 )
@@ -32,16 +33,6 @@ if TYPE_CHECKING:
 
 Method = Literal["ancova", "mmrm", "growth"]
 METHODS = ("ancova", "mmrm", "growth")
-LEVEL_ALONE = (
-    "Therapists differ in level here; whether they differ in how their clients change could not be "
-    "told from zero."
-)
-TOO_NARROW = (
-    "If they do, intervals over several times are too narrow: errors='robust' and method='ancova' "
-    "are not touched by that."
-)
-SLOPES_KEPT = "Therapists differ in level and in how their clients change: both are in the model."
-SLOPES_ALONE = "Therapists differ in how their clients change, and that is in the model."
 ERRORS = ("model", "robust")
 DF = ("satterthwaite", "kenward-roger")
 
@@ -163,12 +154,10 @@ def compare_arms(
     with warnings.catch_warnings():  # the messages tell it; nobody wrote those terms
         warnings.simplefilter("ignore", SingularFitWarning)
         warnings.simplefilter("ignore", ConvergenceWarning)
-        fit, change = _with_therapists(data, rows, method, level, df)
+        fit = _with_therapists(data, rows, method, level, df)
     times = (last,) if method == "ancova" else data.times
     asked: dict[str, Any] = {"confidence": confidence, **_places(method, times)}
     asked["cluster"] = CLUSTER if robust else None
-    if change == LEVEL_ALONE and not robust:
-        change += f" {TOO_NARROW}"
     means = fit.marginal_means(ARM, **asked)
     contrasts = fit.contrasts(
         ARM, **asked, adjust=adjust, reference=None if reference is None else str(reference)
@@ -181,7 +170,8 @@ def compare_arms(
         means, contrasts, seen = within_reach(means, contrasts, data, adjust)
     else:
         seen = _of_means(means, data, times)
-    said = (*data.notes, *seen, note, change, *_of_fit(fit))
+    change = of_therapists(fit, robust) if level and method != "ancova" else ""
+    said = (*data.notes, *seen, note, change, *_of_fit(fit, robust))
     return ArmComparison(
         method=method,
         data=data,
@@ -199,20 +189,18 @@ def compare_arms(
 
 def _with_therapists(
     data: TrialRows, rows: pd.DataFrame, method: str, level: str, df: Any
-) -> tuple[MultilevelFit, str]:
-    """Return the fit with the therapists' terms that the rows carry, and what is said of them.
+) -> MultilevelFit:
+    """Return the fit with the therapists' terms that the rows carry.
 
     Over several times therapists differ in level and in change, correlated, where no variance or
     correlation runs to its bound; else in that of level and change, uncorrelated, level alone and
     change alone whose likelihood is highest of those that have no bound; else in level alone.
     """
     if not level or method == "ancova":
-        return _fit(data, rows, method, level, df), ""
+        return _fit(data, rows, method, level, df)
     rows, terms = slopes_of_therapists(rows, data.times, level)
     found = []
-    for term, words in zip(
-        terms, (SLOPES_KEPT, SLOPES_KEPT, SLOPES_ALONE, LEVEL_ALONE), strict=True
-    ):
+    for term in terms:
         try:
             fit = _fit(data, rows, method, term, df)
         except DesignError:  # more variances than so few therapists can tell
@@ -220,12 +208,10 @@ def _with_therapists(
                 raise
             continue
         if fit.converged and not fit.singular:
-            found.append((fit, words))
+            found.append(fit)
             if term == terms[0]:
                 break
-    if not found:
-        return fit, LEVEL_ALONE
-    return max(found, key=lambda one: one[0].llf)
+    return max(found, key=lambda one: one.llf) if found else fit
 
 
 def _fit(data: TrialRows, rows: pd.DataFrame, method: str, term: str, df: Any) -> MultilevelFit:
@@ -246,9 +232,9 @@ def _fit(data: TrialRows, rows: pd.DataFrame, method: str, term: str, df: Any) -
     return fit_multilevel(formula, rows, residual="unstructured", time=TIME, df=df)
 
 
-def _of_fit(fit: MultilevelFit) -> list[str]:
-    """Return what must be known of the model itself."""
-    said = [fit.few_groups_note if len(fit.design.levels) > 1 else ""]
+def _of_fit(fit: MultilevelFit, robust: bool) -> list[str]:
+    """Return what must be known of the model itself; robust errors have df of their own."""
+    said = [fit.few_groups_note if len(fit.design.levels) > 1 and not robust else ""]
     if not fit.converged:
         said.append(fit.convergence_note)
     if fit.singular:

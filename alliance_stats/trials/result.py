@@ -10,22 +10,24 @@ import numpy as np
 import pandas as pd
 
 from ..core.arguments import checked_choice, finite, is_number
-from ..core.people import CLIENT
+from ..core.people import CLIENT, THERAPIST
 from ..core.results import Result
 from ..errors import DesignError, listing
 from ..inference.distributions import half_width, t_two_sided, t_upper
 from ..inference.multiplicity import Adjust, adjusted_p, half_widths
 from ..inference.rows import glance_row, tidy_rows
 from ..multilevel.result import MultilevelFit
+from ..multilevel.summary import DF_NOTES
 from .plots import plot_means
 from .rows import ARM, TIME, TrialRows
+from .therapists import terms_of_therapists
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WORDS = {
-    "ancova": "comparison at the last time",
-    "mmrm": "repeated measures, unstructured covariance",
+    "ancova": "a linear model of the outcomes at one time",
+    "mmrm": "a linear model of all times with an unstructured residual covariance",
     "growth": "straight lines that differ between clients",
 }
 
@@ -278,6 +280,31 @@ class ArmComparison(Result):
         times = self.contrasts[TIME]
         group = times.astype(str) if times.duplicated().sum() < len(times) - 1 else ""
         return tidy_rows(self.contrasts["term"], group=group, **columns)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what sentences are filled from: also therapists, baseline, errors and df."""
+        ways = terms_of_therapists(self.fit)
+        each = " at each time" if self.method == "mmrm" else ""
+        errors = DF_NOTES[self.fit.df_method]
+        if self.errors == "robust":
+            who = "therapists" if THERAPIST in self.data.rows else "clients"
+            errors = (
+                f"standard errors robust to {who} (CR2) with Satterthwaite's degrees of freedom "
+                "(Tipton 2015, doi 10.1037/met0000011)"
+            )
+        elif self.fit.df_method != "kenward-roger":
+            errors = f"the model's standard errors and {errors}"
+        return super().facts() | {
+            "method": WORDS[self.method],
+            "therapists": f"the model lets therapists differ {ways}"
+            if ways
+            else "no term of therapists",
+            "baseline": f"adjusted for the baseline{each}"
+            if self.data.has_baseline
+            else "without a baseline",
+            "errors": errors,
+            "analysed": len(self.analysed),
+        }
 
     def glance(self) -> pd.DataFrame:
         """Return method and sizes in one row."""

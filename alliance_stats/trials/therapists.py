@@ -7,12 +7,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..core.display.journal import written
 from ..core.people import CLIENT, THERAPIST
 from ..errors import DesignError, listing, plural
+from ..multilevel.result import MultilevelFit
 from .rows import ARM, TIME
 
 GIVEN, NOBODY, CHANGE = "by_therapist", "nobody", "time_since_middle"
 CLUSTER = "cluster"
+NO_CHANGE = "Whether they differ in how their clients change could not be told from zero."
+TOO_NARROW = (
+    "If they do, intervals over several times are too narrow: errors='robust' and method='ancova' "
+    "are not touched by that."
+)
 
 
 def therapists(rows: pd.DataFrame, method: str) -> tuple[pd.DataFrame, str, str]:
@@ -110,3 +117,31 @@ def slopes_of_therapists(
         f" + (0 + {CHANGE} | {THERAPIST})",
         level,
     ]
+
+
+def terms_of_therapists(fit: MultilevelFit) -> str:
+    """Return in which ways the model lets therapists differ, each with its SD; "" in none.
+
+    What is in a model may be zero: the estimates are told and no verdict on them.
+    """
+    rows = fit.tidy().query("effect == 'random' and group == @THERAPIST")
+    spread = dict(zip(rows["term"], rows["estimate"], strict=True))
+    ways = {
+        "sd Intercept": "level",
+        f"sd {GIVEN}": "level",
+        f"sd {CHANGE}": "how their clients change for each step of time",
+    }
+    return " and ".join(
+        f"in {words} (estimated SD {written(spread[term])})"
+        for term, words in ways.items()
+        if term in spread
+    )
+
+
+def of_therapists(fit: MultilevelFit, robust: bool) -> str:
+    """Return what is said of therapists in a model over several times."""
+    ways = terms_of_therapists(fit)
+    said = f"The model lets therapists differ {ways}."
+    if "how their clients change" in ways:
+        return said
+    return f"{said} {NO_CHANGE}" + f" {TOO_NARROW}" * (not robust)

@@ -219,7 +219,7 @@ def _level_alone(data: pd.DataFrame, method: str, options: dict[str, Any]) -> pd
     """Return the contrasts where therapists may differ in level only."""
     from alliance_stats.trials import arms
 
-    rule, arms._with_therapists = arms._with_therapists, lambda *a: (arms._fit(*a), "")
+    rule, arms._with_therapists = arms._with_therapists, arms._fit
     try:
         return al.compare_arms(data, method=method, errors="model", **options).contrasts
     finally:

@@ -283,7 +283,11 @@ def changing(slope_sd, per=8, therapists=20, seed=5):
 def test_therapists_differ_in_change_where_the_data_show_it(method):
     options = {"outcome": "score", "baseline": 0, "time": "week", "method": method}
     found = al.compare_arms(changing(0.6), **options)
-    assert "level and in how their clients change" in " ".join(found.messages)
+    spread = found.fit.tidy().query("group == 'therapist_id'").set_index("term")["estimate"]
+    said = next(m for m in found.messages if m.startswith("The model lets therapists differ"))
+    for words, term in (("level", "Intercept"), ("each step of time", "time_since_middle")):
+        number = float(said.split(f"{words} (estimated SD ")[1].split(")")[0])
+        assert number == pytest.approx(spread[f"sd {term}"], rel=0.01)  # three digits
     time = "week" if method == "growth" else "C(week)"
     more = " + (1 + week | client_id)" if method == "growth" else ""
     rows = changing(0.6).assign(middle=lambda d: d["week"] - 2)
@@ -432,3 +436,34 @@ def test_an_arm_that_nobody_measured_is_named(alone):
     late = alone[np.where(wait, alone["occasion"] < 2, alone["occasion"] > 1)]
     found = al.compare_arms(late, **{**OPTIONS, "reference": "cbt"})
     assert "Nobody of the arm 'wait' was measured at 4" in " ".join(found.messages)
+
+
+def test_what_the_model_lets_differ_is_no_verdict():
+    rows = changing(0.0, therapists=8)
+    rows["score"] = np.random.default_rng(11).normal(size=len(rows))  # therapists are all alike
+    options = {"outcome": "score", "baseline": 0, "time": "week", "method": "mmrm"}
+    robust, own = (al.compare_arms(rows, errors=errors, **options) for errors in (None, "model"))
+    for found in (robust, own):
+        said = " ".join(found.messages)
+        assert "The model lets therapists differ in" in said
+        assert "Therapists differ" not in said
+        assert "(estimated SD 0" in said
+    assert "(1 | therapist_id)" in robust.fit.formula  # robust errors leave the terms in
+    assert "kenward-roger" not in " ".join(robust.messages)  # they have df of their own
+    assert "kenward-roger" in " ".join(own.messages)
+
+
+def test_methods_tell_therapists_errors_and_baseline(trial, repeated):
+    robust = al.compare_arms(trial, method="mmrm", **OPTIONS).methods()
+    for words in (
+        "in level (estimated SD", "robust to therapists (CR2) with Satterthwaite's degrees",
+        "adjusted for the baseline at each time", "of 90 of 90 randomised",
+    ):  # fmt: skip
+        assert words in robust
+    plain = repeated.methods()
+    assert "no term of therapists" in plain
+    assert "the model's standard errors and Satterthwaite's degrees" in plain
+    options = {"outcome": "distress", "time": "occasion", "df": "kenward-roger"}
+    last = al.compare_arms(trial, **options).methods()
+    assert "without a baseline" in last
+    assert "; Kenward-Roger's standard errors and degrees of freedom;" in last

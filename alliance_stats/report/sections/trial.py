@@ -18,7 +18,6 @@ from ...core.display.table import Column, Table
 from ...core.drawing import house_style, new_axes
 from ...core.precision import blurred, rounded, stepped, unit_of
 from ...errors import DesignError
-from ...multilevel.summary import DF_NOTES
 from ...study.select import ScoreName
 from ...study.stages import stage_of
 from ...study.times import OCCASION, in_order
@@ -43,7 +42,6 @@ NOT_RANDOMISED = (
 ADJUSTED = {
     "holm": "Holm's method", "bonferroni": "Bonferroni's", "tukey": "Tukey's", "none": "nothing",
 }  # fmt: skip
-ROBUST = "standard errors robust to therapists (CR2) with their degrees of freedom"
 MODELS = {
     "mmrm": "repeated measures with an unstructured covariance",
     "growth": "straight lines over the sessions that differ between clients",
@@ -117,10 +115,9 @@ def comparison_blocks(
     if differences.empty:
         raise WithheldError("At no time five clients of each arm were measured.")
     draft.headline = _headline(found, differences, score)
-    errors = DF_NOTES[found.fit.df_method] if found.errors == "model" else ROBUST
     how = (
         f'al.compare_arms(method="{found.method}"): {MODELS[found.method]}; '
-        f'"{found.fit.formula}", {errors}.'
+        f'"{found.fit.formula}", {found.facts()["errors"]}.'
     )
     with house_style():
         ax = plot_means(means, score.label, new_axes(6.4, 3.4))
