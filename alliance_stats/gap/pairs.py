@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..core.arguments import names
 from ..core.people import reuse_hint
-from ..errors import ColumnError, DesignError, listing, require_columns
+from ..errors import ColumnError, DesignError, listing, plural, require_columns
 from ..study import Study
 from ..study.select import KEYS, ScoreName, choose, is_study, name_of, scores_of
 from .about_dyads import clients_of_several, several_therapists
@@ -87,9 +87,10 @@ def paired_ratings(
     ):
         require_one_scale(pairs["client"], pairs["therapist"], raters)
     pairs["gap"] = pairs["therapist"] - pairs["client"]
+    alone = _alone(sides, pairs, raters)
     pairs = with_therapist(pairs, chosen, study, messages)
     pairs = pairs.sort_values(_KEY, kind="stable", ignore_index=True)
-    pairs.attrs |= {"messages": (*_alone(sides, pairs, raters), *messages), "score": str(score)}
+    pairs.attrs |= {"messages": (*alone, *messages), "score": str(score)}
     return pairs
 
 
@@ -168,7 +169,11 @@ def _refuse_duplicates(scores: pd.DataFrame) -> None:
 def with_therapist(
     pairs: pd.DataFrame, scores: pd.DataFrame, study: Study | None, messages: list[str]
 ) -> pd.DataFrame:
-    """Add the therapist: of the scores' rows, else of the session, else of the client."""
+    """Add the therapist: of the scores' rows, else of the session, else of the client.
+
+    Else of the client's sessions around it, which `messages` counts; between two therapists a
+    session is left out, the others keep their place in the index.
+    """
     own = pairs.merge(_therapists_of(scores, _KEY), on=_KEY, how="left", validate="one_to_one")
     if study is not None:
         for table, key in (("sessions", _KEY), ("clients", ["client_id"])):
@@ -179,13 +184,14 @@ def with_therapist(
             found = found.rename(columns={"therapist_id": "further"})
             further = pairs[key].merge(found, on=key, how="left")["further"]
             if table == "clients" and "therapist_id" in own:
-                _tell_differing(own, further, messages)
+                differ = _tell_differing(own, further, messages)
+                further = further.where(~own["client_id"].isin(differ))  # the table knows one only
             own["therapist_id"] = own["therapist_id"].astype(object).where(
                 own["therapist_id"].notna(), further.astype(object)
             ) if "therapist_id" in own else further  # fmt: skip
     if "therapist_id" not in own or own["therapist_id"].isna().all():
         return pairs
-    own = _filled(own)
+    own = _filled(own, messages)
     own["therapist_id"] = own["therapist_id"].infer_objects()
     moved = clients_of_several(own)
     if len(moved):
@@ -209,23 +215,47 @@ def _therapists_of(source: pd.DataFrame, key: list[str]) -> pd.DataFrame:
     return known
 
 
-def _tell_differing(own: pd.DataFrame, further: pd.Series, messages: list[str]) -> None:
+def _tell_differing(own: pd.DataFrame, further: pd.Series, messages: list[str]) -> Sequence[Any]:
+    """Tell and return the clients whose sessions name another than the table of clients does."""
     both = own["therapist_id"].notna() & further.notna()
     differ = both & (own["therapist_id"].astype(object) != further.astype(object))
-    if differ.any():
-        who = own.loc[differ, "client_id"].unique()
+    who = own.loc[differ, "client_id"].drop_duplicates().tolist()
+    if len(who):
         messages.append(
             f"{int(differ.sum())} sessions of {len(who)} clients ({listing(who)}) were held by "
             "another therapist than the table `clients` names; the session's therapist counts."
         )
+    return who
 
 
-def _filled(own: pd.DataFrame) -> pd.DataFrame:
-    """Give a session without a named therapist the one of the client's session before, or after."""
+def _filled(own: pd.DataFrame, messages: list[str]) -> pd.DataFrame:
+    """Give sessions without a therapist the one of those around; leave out those between two."""
     if own["therapist_id"].notna().all():
         return own
     groups = own.sort_values(_KEY, kind="stable").groupby("client_id")["therapist_id"]
-    return own.assign(therapist_id=groups.transform(lambda each: each.ffill().bfill()))
+    before, after = groups.ffill().reindex(own.index), groups.bfill().reindex(own.index)
+    between = before.notna() & after.notna() & (before != after)
+    found = own.assign(therapist_id=before.where(before.notna(), after).where(~between))
+    _tell_nameless(
+        own[own["therapist_id"].isna() & found["therapist_id"].notna()],
+        "they count as held by the therapist of the client's sessions before or after",
+        messages,
+    )
+    _tell_nameless(
+        own[between],
+        "they lie between sessions with two different therapists and are left out",
+        messages,
+    )
+    return found[~between]
+
+
+def _tell_nameless(rows: pd.DataFrame, what: str, messages: list[str]) -> None:
+    who = rows["client_id"].unique()
+    if len(who):
+        messages.append(
+            f"{plural(len(rows), 'session')} of {plural(len(who), 'client')} ({listing(who)}) "
+            f"without a named therapist: {what}."
+        )
 
 
 def _alone(

@@ -127,3 +127,41 @@ def test_forms_and_the_report_take_the_therapist_of_each_session():
     section = gap.build(Context(study, Options()), Draft("gap", "Rating gap"))
     assert section.status == "complete"
     assert "48 clients" in section.headline
+
+
+def test_sessions_without_a_named_therapist_are_counted_and_none_is_guessed_between_two():
+    data = scores(therapists=6, moved=0.5)
+    several = data.groupby("client_id")["therapist_id"].transform("nunique") > 1
+    between = several & data["session"].eq(3)  # of two therapists
+    inside = ~several & data["session"].eq(4)
+    first = several & data["session"].eq(1)
+    holes = data["therapist_id"].mask(between | inside | first)
+    pairs = paired_ratings(data.assign(therapist_id=holes), measure=None, scale=None)
+    said = " ".join(pairs.attrs["messages"])
+    n, left = (inside | first).sum() // 2, between.sum() // 2
+    clients = data["client_id"].nunique()
+    assert f"{n} sessions of {clients} clients" in said
+    assert f"{left} sessions of {left} clients" in said
+    assert "between sessions with two different therapists and are left out" in said
+    assert len(pairs) == 6 * clients - left
+    true = data.drop_duplicates(["client_id", "session"]).rename(columns={"therapist_id": "who"})
+    found = pairs.merge(true[["client_id", "session", "who"]])
+    assert (found["therapist_id"] == found["who"]).all()
+    assert pairs.index.equals(pd.RangeIndex(len(pairs)))
+
+
+def test_the_table_of_clients_names_no_session_of_a_client_who_changed():
+    study = al.load_dataset("demo-trial")
+    score = {"measure": "wai-sr", "scale": "total"}
+    plain = paired_ratings(study, **score)
+    rated = plain.groupby("client_id")["session"].apply(list)
+    client = rated[rated.str.len() > 5].index[0]
+    later = rated[client][2:]
+    sessions = study.tables["sessions"].copy()
+    named = sessions["client_id"].eq(client) & sessions["session"].isin(later)
+    sessions["therapist_id"] = np.where(named, "another", None)
+    sessions.loc[named & sessions["session"].eq(later[1]), "therapist_id"] = None
+    pairs = paired_ratings(study.with_tables(sessions=sessions), **score)
+    held = pairs.query("client_id == @client").set_index("session")["therapist_id"]
+    assert held.loc[later[1]] == "another"
+    assert len(pairs) == len(plain)

@@ -80,7 +80,7 @@ def _sums(study: Study, complete: pd.DataFrame, items: list[int], incomplete: in
     keys = complete.index.to_frame(index=False)
     keys = with_therapist(keys, keys, study, messages)
     codes, _ = pd.factorize(dyads_of(keys), sort=True)
-    values = complete.to_numpy(dtype=float)
+    values = complete.to_numpy(dtype=float)[keys.index]
     n = np.bincount(codes).astype(float)
     means = np.stack([np.bincount(codes, column) / n for column in values.T], axis=1)
     order = np.argsort(codes, kind="stable")
