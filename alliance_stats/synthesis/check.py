@@ -11,13 +11,13 @@ import pandas as pd
 
 from ..core.disclosure import SMALLEST_SHOWN
 from ..core.results import Result
-from ..errors import DesignError
+from ..errors import DesignError, listing
 from ..inference.rows import tidy_rows
 from ..multilevel.fit import fitted
 from ..study import Study
 from .course import scores_of
 from .forms import Form, forms_of
-from .structure import held_sessions
+from .structure import held_sessions, with_own_groups
 
 NEAR = 0.05  # share of real clients that are nearer than this to another real one
 SHARES = (0.25, 0.5, 0.75)  # of clients, whose number of sessions is compared
@@ -32,9 +32,9 @@ class SyntheticCheck(Result):
     ----------
     likeness
         A row a number that a reader would take from either study: ``what`` (``variance``,
-        ``lag``, ``length``, ``reason``), ``group, term, original, synthetic`` and, where it has
-        one, the original's ``std_error``. It shows estimates of the original: look before it is
-        given away.
+        ``lag``, ``length``, ``reason``, ``clients``, ``arm``), ``group, term, original,
+        synthetic`` and, where it has one, the original's ``std_error``. It shows estimates of the
+        original: look before it is given away.
     disclosure
         ``what, value, expected``: synthetic clients who are nearer to a real one than nearly all
         real clients are to each other, courses that are copies, and values that fewer than five
@@ -116,7 +116,7 @@ def check_synthetic(study: Study, synthetic: Study) -> SyntheticCheck:
     first = int(study.tables["sessions"]["session"].min())
     both = [_scores(one, forms, first) for one in (study, synthetic)]
     told = [
-        {**_models(rows, forms), **_ends(one)}
+        {**_models(rows, forms), **_ends(one), **_people(one)}
         for rows, one in zip(both, (study, synthetic), strict=True)
     ]
     rows = [
@@ -136,10 +136,25 @@ def check_synthetic(study: Study, synthetic: Study) -> SyntheticCheck:
         ],
         columns=["what", "value", "expected"],
     )
-    n = len(synthetic.tables["clients"])
-    return SyntheticCheck(
-        pd.DataFrame(rows, columns=columns), disclosure, n, tuple(_said(near, copies, rare, n))
-    )
+    likeness, n = pd.DataFrame(rows, columns=columns), len(synthetic.tables["clients"])
+    said = (*_lost(likeness), *_said(near, copies, rare, n))
+    return SyntheticCheck(likeness, disclosure, n, said)
+
+
+def _lost(likeness: pd.DataFrame) -> list[str]:
+    """Say where clients or whole arms of the original are not in the synthetic study."""
+    table = likeness.set_index("what")
+    clients, said = table.loc["clients"], []
+    if clients["original"] != clients["synthetic"]:
+        said.append(
+            f"The synthetic study has {clients['synthetic']:.0f} clients, the original "
+            f"{clients['original']:.0f}."
+        )
+    arms = likeness[likeness["what"] == "arm"]
+    gone = arms.loc[arms["synthetic"].isna(), "term"].tolist()
+    if gone:
+        said.append(f"Arms of the original that the synthetic study has not: {listing(gone)}.")
+    return said
 
 
 def _said(near: float, copies: int, rare: Sequence[str], n: int) -> list[str]:
@@ -162,7 +177,8 @@ def _said(near: float, copies: int, rare: Sequence[str], n: int) -> list[str]:
 def _scores(study: Study, forms: Sequence[Form], first: int) -> pd.DataFrame:
     clients = study.tables["clients"]
     if "therapist_id" not in clients:
-        study = study.with_tables(clients=clients.assign(therapist_id="T"))
+        clients = clients.assign(therapist_id="T")
+    study = study.with_tables(clients=with_own_groups(clients))
     frame = scores_of(study, forms, first)
     names = {form.name: f"f{place}" for place, form in enumerate(forms)}
     return frame.rename(columns=names)
@@ -215,6 +231,19 @@ def _ends(study: Study) -> Told:
             share = n / reasons.sum()
             error = float(np.sqrt(share * (1 - share) / reasons.sum()))
             found["reason", "", str(reason)] = (float(share), error)
+    return found
+
+
+def _people(study: Study) -> Told:
+    """Return how many clients there are, and the share of each arm of five or more."""
+    clients = study.tables["clients"]
+    found: Told = {("clients", "", "number"): (float(len(clients)), np.nan)}
+    if "condition" in clients:
+        arms = clients["condition"].value_counts()
+        for arm, n in arms[arms >= SMALLEST_SHOWN].items():
+            share = n / arms.sum()
+            error = float(np.sqrt(share * (1 - share) / arms.sum()))
+            found["arm", "", str(arm)] = (float(share), error)
     return found
 
 

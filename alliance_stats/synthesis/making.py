@@ -17,7 +17,7 @@ from ..study.truth import Truth
 from .course import draw_scores, learn_course, scores_of
 from .forms import Form, forms_of
 from .occasions import draw_occasions, learn_occasions
-from .structure import SCORED, Drawn, Structure, draw_structure, learn_structure
+from .structure import SCORED, Drawn, Structure, draw_structure, learn_structure, with_own_groups
 
 FEWEST_CLIENTS = 20
 MADE = ("therapists", "clients", "sessions", "ratings", "scores", "terminations", "assessments")
@@ -56,13 +56,14 @@ def synthetic_study(study: Study, *, seed: int = 0) -> Study:
 
     Notes
     -----
-    Held: caseloads, sites and conditions (shares of five or more), the hazard of each end over
-    spans of sessions, the calendar, missing forms and answers, the range and steps of each form;
-    of scores the course by condition, variances and covariances between therapists, clients
-    (level and change) and sessions, and what is carried from session to session. The parameters of
-    scores are found by indirect inference: multilevel models fitted to the draw give what they give
-    in the original. Not held: who drops out by what they said, clients who change therapist, what
-    is not normal (ruptures), further columns and tables.
+    Held: caseloads, clients without a therapist (five or more), sites and conditions (shares of
+    five or more), the hazard of each end over spans of sessions, the calendar, missing forms and
+    answers, the range and steps of each form; of scores the course by condition, variances and
+    covariances between therapists, clients (level and change) and sessions, and what is carried
+    from session to session. The parameters of scores are found by indirect inference: multilevel
+    models fitted to the draw give what they give in the original. Not held: who drops out by what
+    they said, clients who change therapist, what is not normal (ruptures), further columns and
+    tables.
 
     Gourieroux, Monfort & Renault (1993), doi 10.1002/jae.3950080507.
 
@@ -86,7 +87,8 @@ def synthetic_study(study: Study, *, seed: int = 0) -> Study:
     streams = np.random.SeedSequence(seed).spawn(4)
     drawn = draw_structure(structure, forms, np.random.default_rng(streams[0]))
     scores = scores_of(original, forms, structure.first)
-    course = learn_course(scores, forms, tuple(structure.conditions), drawn, streams[1])
+    arms = tuple(dict.fromkeys([*structure.conditions, *structure.alone]))
+    course = learn_course(scores, forms, arms, drawn, streams[1])
     made = draw_scores(course, forms, drawn, streams[1])
     tables = _tables(original, structure, forms, drawn, made, np.random.default_rng(streams[2]))
     occasions = learn_occasions(original, forms, scores)
@@ -101,13 +103,16 @@ def synthetic_study(study: Study, *, seed: int = 0) -> Study:
         measures=study.measures,
         synthetic=True,
         raters=study.raters,
-        notes=tuple(_notes(study, left)),
+        notes=tuple(_notes(study, original, left)),
         truth=Truth(parameters=parameters),
     )
 
 
 def _checked(study: Study) -> Study:
-    """Return the study with one therapist where none is known; refuse one that is too small."""
+    """Return the study with one therapist where none is known; refuse one that is too small.
+
+    Clients without a therapist are groups of one; where they are fewer than five, they go.
+    """
     for name in ("clients", "sessions"):
         if not study.has(name):
             raise DesignError(f"A synthetic study needs the table '{name}'; the study has none.")
@@ -119,10 +124,12 @@ def _checked(study: Study) -> Study:
         )
     if "therapist_id" not in clients or clients["therapist_id"].nunique() < SMALLEST_SHOWN:
         clients = clients.assign(therapist_id="T")
-    return study.with_tables(clients=clients.dropna(subset=["therapist_id"]))
+    if clients["therapist_id"].isna().sum() < SMALLEST_SHOWN:
+        clients = clients.dropna(subset=["therapist_id"])
+    return study.with_tables(clients=with_own_groups(clients))
 
 
-def _notes(study: Study, left: Sequence[str]) -> list[str]:
+def _notes(study: Study, used: Study, left: Sequence[str]) -> list[str]:
     said = [
         "SYNTHETIC: every row was drawn from models of another study, none is of a real person. It "
         "shows that code runs and what its tables look like; it is no evidence about patients.",
@@ -130,6 +137,11 @@ def _notes(study: Study, left: Sequence[str]) -> list[str]:
     tables = [name for name in study.tables if name not in MADE]
     if tables:
         said.append(f"Tables of the original that were not made: {listing(tables, 20)}.")
+    if len(used.tables["clients"]) < len(study.tables["clients"]):
+        said.append(
+            f"Fewer than {SMALLEST_SHOWN} clients of the original have no therapist; they were "
+            "left out."
+        )
     if left:
         said.append(f"Scores of the original that were not made: {listing(left, 20)}.")
     return said
@@ -150,11 +162,12 @@ def _tables(
 ) -> dict[str, pd.DataFrame]:
     """Return the tables of the synthetic study."""
     client, therapist = _ids("C", s.n_clients), _ids("T", s.n_therapists)
+    of_client = np.append(therapist.astype(object), np.full(s.n_alone, None))[drawn.therapist]
     alone = s.n_therapists < SMALLEST_SHOWN
     sites = _ids("S", max(len(s.sites), 1))
     who: dict[str, Any] = {"client_id": client}
     if not alone:
-        who["therapist_id"] = therapist[drawn.therapist]
+        who["therapist_id"] = of_client
     if s.sites:
         who["site_id"] = sites[drawn.site[drawn.therapist]]
     if s.conditions:
@@ -163,7 +176,7 @@ def _tables(
     keys = {"client_id": client[rows["client"]], "session": rows["session"].to_numpy()}
     sessions = pd.DataFrame(keys)
     if not alone:
-        sessions["therapist_id"] = therapist[drawn.therapist[rows["client"]]]
+        sessions["therapist_id"] = of_client[rows["client"]]
     if "date" in rows:
         sessions["date"] = rows["date"].to_numpy()
     if s.attended is not None:
@@ -171,7 +184,9 @@ def _tables(
     found = {"clients": pd.DataFrame(who), "sessions": sessions}
     if not alone:
         people = pd.DataFrame({"therapist_id": therapist})
-        found["therapists"] = people.assign(site_id=sites[drawn.site]) if s.sites else people
+        found["therapists"] = (
+            people.assign(site_id=sites[drawn.site[: len(therapist)]]) if s.sites else people
+        )
     if study.has("terminations") and (drawn.reason != "").any():
         last = rows.groupby("client")["session"].max().to_numpy()
         ends: dict[str, Any] = {"client_id": client, "last_session": last, "reason": drawn.reason}

@@ -18,6 +18,7 @@ from .forms import Form
 
 ENDS_A_SPAN = 20  # therapies that end within a span of sessions of one hazard
 SCORED = "scored: "
+ALONE = "nobody sees "  # before the id of a client without a therapist, as a group of one
 SMOOTH = 5.0  # sessions' worth of the overall rate in each session's own
 
 
@@ -27,6 +28,9 @@ class Structure:
 
     Attributes
     ----------
+    n_alone, alone
+        Number of clients without a therapist, and their shares by condition; they count in
+        `n_clients`, and `conditions` is about the others.
     sites, conditions
         Shares of therapists by site (numbered anew) and of clients by condition; empty where
         unknown. `by_therapist`: a therapist works in one condition.
@@ -47,8 +51,10 @@ class Structure:
 
     n_therapists: int
     n_clients: int
+    n_alone: int
     sites: tuple[float, ...]
     conditions: dict[str, float]
+    alone: dict[str, float]
     by_therapist: bool
     spread: float
     first: int
@@ -64,7 +70,7 @@ class Structure:
 
 @dataclass(frozen=True)
 class Drawn:
-    """One study's people and sessions, no scores."""
+    """One study's people and sessions, no scores; whom nobody sees has a number of his own."""
 
     therapist: np.ndarray
     site: np.ndarray
@@ -72,6 +78,17 @@ class Drawn:
     reason: np.ndarray
     sessions: pd.DataFrame
     """``client, session, attended, date`` and whether each form is there, and can be scored."""
+
+
+def with_own_groups(clients: pd.DataFrame) -> pd.DataFrame:
+    """Return clients, those without a therapist as groups of one.
+
+    So are clients of an arm without therapists coded in partially nested models (Bauer, Sterba &
+    Hallfors 2008, doi 10.1080/00273170802034810).
+    """
+    alone = clients["therapist_id"].isna()
+    own = ALONE + clients["client_id"].astype(str)
+    return clients.assign(therapist_id=clients["therapist_id"].astype(object).where(~alone, own))
 
 
 def learn_structure(study: Study, forms: Sequence[Form]) -> Structure:
@@ -85,9 +102,12 @@ def learn_structure(study: Study, forms: Sequence[Form]) -> Structure:
     first = int(reached_by.index[reached_by >= SMALLEST_SHOWN].min())
     held = came[came["session"].between(first, longest)]
     last = reached.clip(first, longest)
-    loads = clients.groupby("therapist_id")["client_id"].nunique()
+    is_alone = clients["therapist_id"].astype(str).str.startswith(ALONE)
+    seen = clients[~is_alone]
+    loads = seen.groupby("therapist_id")["client_id"].nunique()
     spread = max(float(loads.var() / loads.mean()) - 1.0, 0.0) if len(loads) > 1 else 0.0
-    by_therapist, conditions = _conditions(clients)
+    by_therapist, conditions = _conditions(seen)
+    _, alone = _conditions(clients[is_alone])
     ends, hazards, reasons = _ends(last, tables.get("terminations"), first)
     rest = sessions[sessions["session"] > first]
     missed = len(rest) - len(held_sessions(rest))
@@ -97,8 +117,10 @@ def learn_structure(study: Study, forms: Sequence[Form]) -> Structure:
     return Structure(
         n_therapists=len(loads),
         n_clients=len(clients),
+        n_alone=int(is_alone.sum()),
         sites=_sites(clients),
-        conditions=conditions,
+        conditions=conditions or alone,
+        alone=alone or conditions,
         by_therapist=by_therapist,
         spread=spread,
         first=first,
@@ -225,16 +247,19 @@ def _present(
 def draw_structure(s: Structure, forms: Sequence[Form], rng: np.random.Generator) -> Drawn:
     """Draw people, sessions and which forms are there."""
     weight = rng.gamma(_shape(s), size=s.n_therapists) + 1e-12
-    more = rng.multinomial(max(s.n_clients - s.n_therapists, 0), weight / weight.sum())
+    n_seen = s.n_clients - s.n_alone
+    more = rng.multinomial(max(n_seen - s.n_therapists, 0), weight / weight.sum())
     loads = 1 + more
-    therapist = np.repeat(np.arange(s.n_therapists), loads)[: s.n_clients]
-    site = rng.choice(len(s.sites), s.n_therapists, p=s.sites) if s.sites else np.zeros(0, int)
+    therapist = np.repeat(np.arange(s.n_therapists), loads)[:n_seen]
+    groups = s.n_therapists + s.n_alone
+    site = rng.choice(len(s.sites), groups, p=s.sites) if s.sites else np.zeros(0, int)
     condition = np.zeros(s.n_clients, dtype=object)
     if s.conditions:
-        names, shares = list(s.conditions), list(s.conditions.values())
-        size = s.n_therapists if s.by_therapist else s.n_clients
-        condition = rng.choice(np.array(names, dtype=object), size, p=shares)
-        condition = condition[therapist] if s.by_therapist else condition
+        size = s.n_therapists if s.by_therapist else n_seen
+        drawn = _words(s.conditions, size, rng)
+        drawn = drawn[therapist] if s.by_therapist else drawn
+        condition = np.concatenate([drawn, _words(s.alone, s.n_alone, rng)])
+    therapist = np.append(therapist, np.arange(s.n_therapists, groups))
     length, reason = _lengths(s, rng)
     client = np.repeat(np.arange(s.n_clients), length)
     session = s.first + np.arange(len(client)) - np.repeat(np.cumsum(length) - length, length)
@@ -250,9 +275,13 @@ def draw_structure(s: Structure, forms: Sequence[Form], rng: np.random.Generator
     return Drawn(therapist, site, condition, reason, sessions)
 
 
+def _words(shares: dict[str, float], n: int, rng: np.random.Generator) -> np.ndarray:
+    return rng.choice(np.array(list(shares), dtype=object), n, p=list(shares.values()))
+
+
 def _shape(s: Structure) -> float:
     """Return the gamma shape of therapists' shares that spreads caseloads as the study's."""
-    mean = s.n_clients / s.n_therapists
+    mean = (s.n_clients - s.n_alone) / s.n_therapists
     return float(np.clip((mean - 1.0) / s.spread, 0.2, 1e3)) if s.spread > 0 else 1e3
 
 

@@ -128,6 +128,52 @@ def test_a_planned_number_of_sessions_stays_one():
     assert made.sessions["session"].min() == 0
 
 
+@pytest.fixture(scope="module")
+def treated():
+    """A trial; the second of its arms is the one that therapists are taken from."""
+    sizes = {"n_therapists": 10, "n_clients": 60, "planned_sessions": 6.0, "forecasts": False}
+    study = al.simulate_study(**sizes, observer_codes=False, principle_codes=False, seed=3)
+    clients = study.tables["clients"]
+    arms = np.repeat(["treated", "waiting"], [24, 36])
+    one = study.tables["ratings"].query("measure == 'core-10'")  # a single score is drawn sooner
+    return study.with_tables(clients=clients.assign(condition=arms), ratings=one)
+
+
+def without_therapists(study, whom):
+    tables = {name: study.tables[name].copy() for name in ("clients", "sessions")}
+    for table in tables.values():
+        table.loc[table["client_id"].isin(whom), "therapist_id"] = None
+    return study.with_tables(**tables)
+
+
+def test_an_arm_without_therapists_stays(treated):
+    clients = treated.tables["clients"]
+    waiting = clients.loc[clients["condition"] == "waiting", "client_id"]
+    study = without_therapists(treated, waiting)
+    shown = al.synthetic_study(study, seed=1)
+    seen = shown.clients["therapist_id"].notna()
+    assert (shown.clients["condition"] == np.where(seen, "treated", "waiting")).all()
+    assert (~seen).sum() == 36
+    assert shown.clients["therapist_id"].nunique() == len(shown.therapists)
+    assert al.validate(shown).ok
+    check = al.check_synthetic(study, shown)
+    rows = check.likeness.set_index("what").loc[["clients", "arm"]]
+    np.testing.assert_allclose(rows["synthetic"], rows["original"])
+    kept = ["clients", "sessions", "ratings", "terminations"]
+    half = {name: shown.tables[name] for name in kept}
+    half = {n: t[t["client_id"].isin(shown.clients["client_id"][seen])] for n, t in half.items()}
+    said = al.check_synthetic(study, shown.with_tables(**half)).messages
+    assert "The synthetic study has 24 clients, the original 60." in said
+    assert "Arms of the original that the synthetic study has not: waiting." in said
+
+
+def test_a_few_without_a_therapist_are_left_out_and_that_is_told(treated):
+    study = without_therapists(treated, treated.tables["clients"]["client_id"].head(3))
+    shown = al.synthetic_study(study, seed=1)
+    assert len(shown.clients) == 57
+    assert any(note.startswith("Fewer than 5 clients") for note in shown.notes)
+
+
 def test_what_is_too_small_or_has_no_scores_is_refused(original):
     few = original.with_tables(clients=original.tables["clients"].iloc[:12])
     with pytest.raises(DesignError, match="fewer than 20 clients"):
