@@ -14,6 +14,7 @@ from ..study import Study
 from ..study.codebook import make_codebook
 from ..study.select import ALLIANCE, KEYS, OUTCOME, choose, measures_of
 from ..study.times import along, time_of
+from .plan import planned_outcome
 
 ARM = "condition"
 RATERS = ("client", "therapist")
@@ -140,7 +141,46 @@ class Context:
     @cached_property
     def outcome(self) -> Score:
         """The outcome score the report is about; raises where the study has none."""
-        return self._score(OUTCOME, self.options.outcome, "client")
+        return self._score(OUTCOME, self.options.outcome or self._planned, "client")
+
+    @cached_property
+    def other_outcomes(self) -> tuple[Score, ...]:
+        """The scores of the study's other outcome measures, those with most forms first."""
+        names = measures_of(self.study, OUTCOME, rater="client")
+        return tuple(
+            self._score(OUTCOME, name, "client") for name in names if name != self.outcome.measure
+        )
+
+    @property
+    def outcome_choice(self) -> str:
+        """How the outcome was chosen, in a sentence or two, and which others there are."""
+        chosen, others = self.outcome.title, [score.title for score in self.other_outcomes]
+        beside = f"; the study also has {listing(others, 8)}" if others else ""
+        if self.options.outcome is not None:
+            return f"The outcome, {chosen}, was asked for by the one who made the report{beside}."
+        if self._planned:
+            return f"The outcome, {chosen}, is that of the analysis plan in the study{beside}."
+        if not others:
+            return f"The outcome is the {chosen}, the only outcome measure of the study."
+        return (
+            f"The outcome, {chosen}, was chosen by counting: no other outcome of the study (it "
+            f"also has {listing(others, 8)}) has more scores, those by clients counted first. That "
+            "is no reason of substance: name the outcome that was meant beforehand in the study's "
+            "analysis plan, or by --outcome (outcome= in Python)."
+        )
+
+    @property
+    def counted_of(self) -> int:
+        """Of how many outcomes this one was chosen by counting alone; 0 where it was not."""
+        named = self.options.outcome is not None or self._planned
+        return 0 if named or not self.other_outcomes else 1 + len(self.other_outcomes)
+
+    @cached_property
+    def _planned(self) -> str | None:
+        """The outcome of the study's plan, where the study has scores of it."""
+        name = planned_outcome(self.study)
+        held = measures_of(self.study, OUTCOME)
+        return name if name and name.partition("/")[0] in held else None
 
     @cached_property
     def compared(self) -> Score:

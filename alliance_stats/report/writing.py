@@ -15,6 +15,7 @@ from ..core.display.formatting import count
 from ..core.display.rendering import to_csv, write_frame
 from ..core.display.table import Table
 from ..core.outputs import keep_inputs
+from ..errors import AllianceStatsError
 from . import manifest
 from .content import Figure, Section
 from .context import Context
@@ -57,7 +58,7 @@ def write_files(folder: Path, context: Context, sections: Sequence[Section]) -> 
     pngs = {key: kinds["png"] for key, kinds in prints.items()}
     word = report_document(title, sections, pngs, synthetic=synthetic, facts=sizes, footer=footer)
     (folder / "report.docx").write_bytes(word)
-    told = methods_text(title, sections, footer)
+    told = methods_text(title, sections, [*footer, *_choices(context, names)])
     (folder / "methods.md").write_text(told, encoding="utf-8", newline="\n", errors="replace")
     page = render(
         title=title,
@@ -73,6 +74,14 @@ def write_files(folder: Path, context: Context, sections: Sequence[Section]) -> 
     (folder / "index.html").write_text(page, encoding="utf-8", newline="\n", errors="replace")
     _write_manifest(folder, context, sections, names, made)
     return made
+
+
+def _choices(context: Context, names: Names) -> list[str]:
+    """Return how the outcome was chosen, where the study has one."""
+    try:
+        return [names.mask(context.outcome_choice)]
+    except AllianceStatsError:
+        return []
 
 
 def titled(svg: bytes, figure: Figure, synthetic: bool) -> bytes:

@@ -48,7 +48,7 @@ def test_a_path_out_of_the_study_is_refused(folder, written):
 
 
 def test_a_plan_by_a_link_is_refused_by_the_report_and_not_quoted(folder):
-    from alliance_stats.report.sections.rupture_plan import plan_of
+    from alliance_stats.report.plan import plan_of
 
     (folder / "plan.yaml").symlink_to(folder.parent / "outside")
     with pytest.raises(al.DesignError, match="leads out of the study's folder") as refused:

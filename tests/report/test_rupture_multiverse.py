@@ -7,11 +7,11 @@ import alliance_stats as al
 from alliance_stats.core.display.table import Table
 from alliance_stats.report.content import Caution, Figure
 from alliance_stats.report.context import Context, Options
+from alliance_stats.report.plan import plan_of
 from alliance_stats.report.sections import (
     SECTIONS,
     rupture_models,
     rupture_multiverse,
-    rupture_plan,
 )
 from alliance_stats.report.sections.draft import Draft
 
@@ -103,7 +103,7 @@ def test_a_plan_that_was_changed_is_refused_by_its_name_alone(study, tmp_path):
     path = tmp_path / "study" / "analysis_plan.yaml"
     path.write_text(path.read_text(encoding="utf-8").replace("k: 1.0", "k: 3.0"), encoding="utf-8")
     with pytest.raises(al.DesignError, match="was changed after") as raised:
-        rupture_plan.plan_of(changed)
+        plan_of(changed)
     assert str(tmp_path) not in str(raised.value)
 
 

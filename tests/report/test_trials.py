@@ -5,6 +5,9 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
+from alliance_stats.report.build import make_section
+from alliance_stats.report.context import Context, Options
+from alliance_stats.report.sections import SECTIONS
 
 WEEKS = {"pre": 0, "mid": 6, "post": 12, "followup": 24}
 
@@ -89,6 +92,7 @@ def test_a_trial_of_few_withholds_what_tells_of_fewer(tmp_path):
     few = {name: table[table["client_id"] < 24] for name, table in study.tables.items()}
     report = al.write_report(study.with_tables(**few), tmp_path / "r", replicates=5, strict=True)
     assert kept.sum() == 24
+    assert "the only outcome measure" in (tmp_path / "r" / "methods.md").read_text(encoding="utf-8")
     (section,) = (one for one in report.sections if one.key == "trial")
     flow = next(b for b in blocks(section, "trial-flow") if hasattr(b, "frame")).frame
     numbers = flow[["therapy", "waiting"]].to_numpy()
@@ -100,6 +104,31 @@ def test_a_trial_of_few_withholds_what_tells_of_fewer(tmp_path):
     assert "clients are in the model" not in " ".join(
         getattr(b, "text", "") for b in section.blocks
     )
+
+
+def test_the_choice_among_outcomes_is_told_and_a_plan_goes_first(tmp_path):
+    study = trial(alliance=False)
+    rows = study.assessments[study.assessments["occasion"].isin(["pre", "post"])]
+    first = rows.assign(score=rows["score"] * 2, measure="bdi-ii")
+    rows = pd.concat([rows, first.iloc[:-7]])  # the PHQ-9 has more scores
+    study.with_tables(assessments=rows).save(tmp_path / "study")
+    said = {}
+    for name, asked in {"counted": None, "asked": "bdi-ii", "planned": None}.items():
+        if name == "planned":
+            plan = tmp_path / "study" / "analysis-plan.yaml"
+            plan.write_text("alliance:\noutcome: bdi-ii\n", encoding="utf-8")
+        context = Context(al.open_study(tmp_path / "study"), Options(outcome=asked))
+        section = make_section(SECTIONS[0], context, strict=True)
+        said[name] = [getattr(block, "text", "") for block in section.blocks]
+        at = [text.startswith(section.headline) for text in said[name]].index(True)
+        assert said[name].index(context.outcome_choice) < at
+        first, other = ("PHQ-9", "BDI-II") if name == "counted" else ("BDI-II", "PHQ-9")
+        assert section.headline.startswith(f"{first} at post")
+        assert ("chosen by counting" in section.headline) == (name == "counted")
+        assert any(f"{other} at post: therapy less waiting" in text for text in said[name])
+    assert any("it also has BDI-II) has more scores" in text for text in said["counted"])
+    assert any("was asked for" in text for text in said["asked"])
+    assert any("that of the analysis plan" in text for text in said["planned"])
 
 
 def test_without_arms_there_is_no_trial_and_the_data_begin_with_the_sample(tmp_path):

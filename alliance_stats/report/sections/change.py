@@ -49,6 +49,8 @@ def build(context: Context, draft: Draft) -> Section:
     """Return the section."""
     score = context.outcome
     draft.used.update(measure=score.measure, scale=score.scale)
+    if context.counted_of and context.arms is None:  # that of a trial says it where it compares
+        draft.add(Caution(context.outcome_choice))
     draft.attempt("Outcome change", lambda: change_blocks(context, score, draft))
     if not measures_of(context.study, ALLIANCE) and context.time == SESSION:
         draft.attempt(

@@ -21,10 +21,11 @@ from ...ruptures.multiverse.grid import expand, single
 from ...ruptures.multiverse.plan import AnalysisPlan
 from ..content import Block, Figure, Paragraph
 from ..context import Context, Score
+from ..plan import plan_of
 from ..wording import figure, labels, table
 from .draft import Draft
 from .rupture_models import able_levels, outcome_of, series
-from .rupture_plan import departure_blocks, plan_of
+from .rupture_plan import departure_blocks
 
 GRID: dict[str, list[Any]] = {
     "rule": ["drop_within_sd", "drop_pooled_sd", "drop_stricter_sd"],

@@ -1,54 +1,22 @@
-"""The analysis plan in a study's folder, and what was done otherwise."""
+"""Whether the analysis plan in a study's folder was followed, and what was done otherwise."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-import alliance_stats as al
-
 from ...core.display import columns as col
-from ...core.yaml_reading import read_yaml
-from ...errors import DesignError, ReadError, plural
+from ...errors import plural
 from ...ruptures.multiverse.grid import Specification
 from ...ruptures.multiverse.plan import AnalysisPlan
 from ...ruptures.parameters import complete
 from ...ruptures.rules import find_rule
-from ...study import Study
-from ...study.mapping.paths import inside
 from ..content import Block, Caution, Paragraph
 from ..context import Score
+from ..plan import PLAN_NAMES
 from ..wording import table
-
-PLAN_NAMES = ("analysis_plan.yaml", "analysis-plan.yaml", "plan.yaml")
-
-
-def plan_of(study: Study) -> AnalysisPlan | None:
-    """Return the plan that lies in the study's folder; None where none does."""
-    folder = getattr(study, "folder", None)
-    paths = [Path(folder) / name for name in PLAN_NAMES] if folder else []
-    path = next((path for path in paths if path.is_file()), None)
-    if path is None:
-        return None
-    try:
-        inside(path.parent, path.name)
-        return None if _empty(path) else al.read_analysis_plan(path)
-    except ReadError as error:
-        raise DesignError(f"The analysis plan was not read. {error}") from None
-    except DesignError as error:
-        raise DesignError(str(error).replace(str(path), path.name)) from None
-
-
-def _empty(path: Path) -> bool:
-    """Tell whether a plan still waits to be filled in, as that of a new study does."""
-    try:
-        content = read_yaml(path).value
-    except ReadError:
-        return False  # reading it as a plan says what is wrong
-    return isinstance(content, dict) and not content.get("alliance") and not content.get("outcome")
 
 
 def departures(

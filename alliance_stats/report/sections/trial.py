@@ -17,7 +17,7 @@ from ...core.display import formatting as fmt
 from ...core.display.table import Column, Table
 from ...core.drawing import house_style, new_axes
 from ...core.precision import blurred, rounded, stepped, unit_of
-from ...errors import DesignError
+from ...errors import AllianceStatsError, DesignError
 from ...study.select import ScoreName
 from ...study.stages import stage_of
 from ...study.times import OCCASION, in_order
@@ -25,10 +25,12 @@ from ...trials.plots import plot_means
 from ..content import Block, Caution, Paragraph, Section
 from ..context import ARM, Context, Score
 from ..wording import figure, table
-from .draft import Draft
+from .draft import Draft, in_public
 from .sample import arms_of, sample_block
 from .trial_flow import flow_blocks
 
+MOST_OTHERS = 4
+"""Other outcomes that are compared too; the rest is named."""
 MOST_REPEATED = 6
 """Times after the baseline up to which a covariance of each two is estimated."""
 CONTROL = re.compile(
@@ -62,7 +64,11 @@ def build(context: Context, draft: Draft) -> Section:
     parts: list[Block | None] = []
     draft.attempt("The comparison of the arms", lambda: _held(compared, parts))
     draft.attempt("The flow of the trial", lambda: flow_blocks(context, score, *found))
+    if context.other_outcomes:
+        draft.add(Caution(context.outcome_choice))
     draft.add(*parts)
+    if found:
+        draft.add(_others(context))
     return draft.finish()
 
 
@@ -106,6 +112,30 @@ def compare(context: Context, score: Score, draft: Draft) -> Any:
     raise refusals[-1]
 
 
+def _others(context: Context) -> Block | None:
+    """Return what the comparison gives for the study's other outcomes, a sentence each.
+
+    The people behind each outcome are not told, so that what later sections may tell stays.
+    """
+    said = []
+    for score in context.other_outcomes[:MOST_OTHERS]:
+        try:
+            found = compare(context, score, Draft("other", score.title))
+            means, told = means_shown(context, found, tell=False)
+            differences = differences_shown(found, means, told)
+        except AllianceStatsError as error:
+            said.append(f"{score.title}: not compared. {in_public(error)}")
+            continue
+        said.append(
+            _headline(found, differences, score)
+            if len(differences)
+            else f"{score.title}: at no time five clients of each arm were measured."
+        )
+    if not said:
+        return None
+    return Paragraph(f"The other outcomes, by the same comparison: {' '.join(said)}")
+
+
 def comparison_blocks(
     context: Context, found: Any, score: Score, draft: Draft
 ) -> list[Block | None]:
@@ -115,6 +145,8 @@ def comparison_blocks(
     if differences.empty:
         raise WithheldError("At no time five clients of each arm were measured.")
     draft.headline = _headline(found, differences, score)
+    if context.counted_of:
+        draft.headline += f" (One of {context.counted_of} outcomes, chosen by counting scores.)"
     how = (
         f'al.compare_arms(method="{found.method}"): {MODELS[found.method]}; '
         f'"{found.fit.formula}", {found.facts()["errors"]}.'
@@ -143,9 +175,13 @@ def comparison_blocks(
 ENDS_OF = ("estimate", "conf_low", "conf_high")
 
 
-def means_shown(context: Context, found: Any) -> tuple[pd.DataFrame, bool]:
-    """Return the means of five clients or more, and whether all numbers of clients may be told."""
-    data, shows = found.data, context.disclosure.shows
+def means_shown(context: Context, found: Any, *, tell: bool = True) -> tuple[pd.DataFrame, bool]:
+    """Return the means of five clients or more, and whether all numbers of clients may be told.
+
+    With ``tell=False`` they are not asked for, and told to the owner of the data alone.
+    """
+    data, disclosure = found.data, context.disclosure
+    shows = disclosure.shows if tell else lambda *_: disclosure.everything
     means = found.means.rename(columns={"n": "n_measured"})
     if found.method == "growth":
         means = means[means["time"] == data.last_common_time()]
