@@ -149,3 +149,45 @@ def test_two_words_for_one_stage_are_not_taken_for_a_mistyped_one(tmp_path):
     rows = "id,when,phq\na,Prä,9\na,Ende,8\na,Entlassung,7\n"
     (problem,) = told(tmp_path, source, a=rows)
     assert "because of Ende, Entlassung. What" in problem[5]
+
+
+ARMS = f"- {{file: a.csv, client_id: id, occasion: when, condition: arm, {PHQ}}}"
+
+
+def test_an_arm_in_other_case_or_with_blanks_is_no_further_arm(tmp_path):
+    rows = "id,when,arm,phq\na,pre,KVT,9\na,post,kvt ,8\nb,pre,TAU,9\nc,pre,KVT,9\n"
+    (problem,) = told(tmp_path, ARMS, a=rows)
+    assert problem == (
+        "info", "spelled_differently", "a.csv", 3, "arm",
+        "Words of 'arm' that differ only in case and blanks are taken as one: 'kvt ' as 'KVT' "
+        "(1 row).",
+    )  # fmt: skip
+    assert set(al.open_study(tmp_path).tables["clients"]["condition"]) == {"KVT", "TAU"}
+
+
+def test_a_client_of_two_arms_is_told_with_the_arms(tmp_path):
+    rows = "id,when,arm,phq\na,pre,KVT,9\na,post,TAU,8\nb,pre,TAU,9\n"
+    (problem,) = told(tmp_path, ARMS, a=rows)
+    assert problem[:2] == ("warning", "varies_within_client")
+    assert "for client a (KVT, TAU); the first is used" in problem[5]
+
+
+def test_words_for_nothing_given_are_missing_and_told_once(tmp_path):
+    source = f"- {{file: a.csv, client_id: id, occasion: when, {PHQ}}}"
+    rows = "id,when,phq\na,pre,k.A.\na,post,8\nb,pre,k.A.\nb,post,keine Angabe\nc,pre,-\n"
+    (problem,) = told(tmp_path, source, a=rows)
+    assert problem[:2] == ("info", "missing_words")
+    assert "'k.A.' in 'phq' (2 cells), 'keine Angabe' in 'phq' (1 cell)" in problem[5]
+    named = source.replace(PHQ, f"missing_words: [NA], {PHQ}")
+    assert {rule for _, rule, *_ in told(tmp_path, named, a=rows)} == {"not_a_number"}
+
+
+def test_a_total_filled_in_from_items_at_an_occasion_is_not_told(tmp_path):
+    source = """\
+        - file: a.csv
+          client_id: id
+          measures: [{measure: phq-9, rater: client, items: "phq_{occasion}_{item}"}]
+        """
+    names = ",".join(f"phq_pre_{item}" for item in range(1, 10))
+    assert told(tmp_path, source, a=f"id,{names}\na,1,1,0,0,2,1,2,2,\nb,1,1,0,0,2,1,2,2,1\n") == []
+    assert al.open_study(tmp_path).tables["assessments"]["score"].tolist() == [10.125, 10.0]

@@ -102,7 +102,12 @@ def _name_changing(source: Source, frame: pd.DataFrame, name: str) -> None:
     if not len(odd):
         return
     at = np.flatnonzero(frame["client_id"].isin(odd).to_numpy())
-    shown = ", ".join(str(client) for client in odd[:5])
+    shown = ", ".join(
+        f"{client} ({', '.join(map(str, values.dropna().unique()))})"
+        for client, values in frame[frame["client_id"].isin(odd[:5])]
+        .astype({"client_id": object})
+        .groupby("client_id", sort=False)[name]
+    )
     more = f" and {len(odd) - 5} more" if len(odd) > 5 else ""
     source.notes.add(
         "varies_within_client",

@@ -6,10 +6,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ...errors import MeasureError, ReadError, did_you_mean, listing
+from ...errors import MeasureError, ReadError, did_you_mean, listing, plural
 from ..labels import together
 from ..origin import BESIDE, Problem, RawStudy
 from ..reading import Loaded, load
+from ..reading.cells import WRITTEN_MISSING
 from ..reading.loaded import Conventions
 from .assembling import assemble
 from .describing import read_description
@@ -254,6 +255,24 @@ def _note_reading(spec: SourceSpec, loaded: Loaded, raw: RawStudy, gathered: Gat
                 f"Above the names of the columns stands {listing(map(repr, titles))}, which is "
                 "read as a title.",
                 "If that is a row of data, give the columns names in the row above it.",
+                file=file.file,
+                sheet=file.sheet,
+            )
+        )
+    written = [
+        f"'{word}' in '{column}' ({plural(n, 'cell')})"
+        for column, words in loaded.notes["missing_words"].items()
+        for word, n in words.items()
+        if word.casefold() in WRITTEN_MISSING
+    ]
+    if written and spec.missing_words is None:
+        raw.problems.append(
+            Problem(
+                "info",
+                "missing_words",
+                f"Read as missing: {listing(written)}.",
+                "If such a word is a value of its own, say in study.yaml which words mean that "
+                "nothing was given: missing_words: [NA].",
                 file=file.file,
                 sheet=file.sheet,
             )

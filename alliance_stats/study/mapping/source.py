@@ -11,7 +11,7 @@ import pandas as pd
 from ...errors import did_you_mean, listing
 from ..origin import Layout, Written
 from ..reading import Loaded
-from .file_labels import in_words
+from .file_labels import in_one_spelling, in_words
 from .gathering import Gathered, Part
 from .noting import Notes
 from .patterns import Match, PatternError, Slot, parse_pattern, when_of
@@ -354,9 +354,10 @@ class Source:
     def _labelled(self, series: pd.Series, table: str, name: str, column: str) -> pd.Series:
         """Return codes as their labels where these are words we know, or the column holds words."""
         free = name in ("occasion", "condition", "training")
-        return in_words(
+        words = in_words(
             self, series, column, OCCASIONS if free else enum_of(table, name), free=free
         )
+        return in_one_spelling(self, words, table, column) if free else words
 
     def part(
         self,

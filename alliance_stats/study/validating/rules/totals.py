@@ -125,8 +125,12 @@ def _some_differ(
 )
 def broken_sum(view: StudyView) -> Iterator[Finding]:
     """Find sums such as 12.4 of a measure whose answers are whole numbers."""
-    items = view.has("ratings", "measure", "occasion")
-    answered = set(view.codes("ratings", "measure").values) if items else set()
+    answered = {
+        measure
+        for items in ("ratings", "given_items")
+        if view.has(items, "measure", "occasion")
+        for measure in view.codes(items, "measure").used()
+    }
     for table in SCORES:
         if not view.has(table, "measure", "scale", "score"):
             continue
