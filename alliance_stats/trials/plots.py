@@ -17,7 +17,7 @@ APART = 0.06  # of the distance of two times, so that intervals do not hide one 
 
 
 def plot_means(means: pd.DataFrame, score: str, ax: Axes | None = None) -> Axes:
-    """Draw each arm's means with their intervals; the legend says how many were measured last.
+    """Draw each arm's means with their intervals; the legend says how many at the last shown.
 
     Where `n` is missing, it says nothing of it.
     """
@@ -40,7 +40,7 @@ def plot_means(means: pd.DataFrame, score: str, ax: Axes | None = None) -> Axes:
                 color=look.color,
                 linestyle=look.linestyle,
                 marker=look.marker,
-                label=str(arm) + ("" if n != n else f" (n = {n:.0f} at the last)"),
+                label=str(arm) + ("" if n != n else f" (n = {n:.0f} at the last shown)"),
             )
         if not numeric:
             ax.set_xticks(list(places.values()), [str(time) for time in times])

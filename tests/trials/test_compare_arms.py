@@ -392,7 +392,8 @@ def test_lines_are_shown_as_far_as_clients_of_both_arms_were_measured():
     with pytest.raises(al.DesignError, match="No difference is estimated at 36"):
         found.sensitivity(time=36)
     assert found.equivalence(-2, 2)["time"].max() == 28
-    assert "(n = 2 at" not in "".join(found.plot().get_legend_handles_labels()[1])
+    legend = "".join(found.plot().get_legend_handles_labels()[1])
+    assert "c (n = 20 at the last shown)" in legend
 
 
 def test_arms_may_be_called_anything(alone):
