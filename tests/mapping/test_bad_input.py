@@ -191,3 +191,13 @@ def test_a_total_filled_in_from_items_at_an_occasion_is_not_told(tmp_path):
     names = ",".join(f"phq_pre_{item}" for item in range(1, 10))
     assert told(tmp_path, source, a=f"id,{names}\na,1,1,0,0,2,1,2,2,\nb,1,1,0,0,2,1,2,2,1\n") == []
     assert al.open_study(tmp_path).tables["assessments"]["score"].tolist() == [10.125, 10.0]
+
+
+def test_rows_an_occasion_without_a_score_are_no_clients_listed_twice(tmp_path):
+    source = "- {file: a.csv, client_id: id, occasion: when, condition: arm}"
+    rows = "id,when,arm,sum\na,pre,KVT,9\na,post,KVT,8\nb,pre,TAU,9\n"
+    missing, *others = told(tmp_path, source, a=rows)
+    assert missing[:2] == ("error", "no_scores")
+    assert missing[5].startswith("No column of scores was recognised: 'when' says")
+    assert not [rule for _, rule, *_ in others if rule == "duplicate_key"]
+    assert told(tmp_path, source, a="id,when,arm\na,pre,KVT\nb,pre,TAU\n")[0][0] == "info"

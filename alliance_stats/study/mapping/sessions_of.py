@@ -42,9 +42,37 @@ def read_open_source(source: Source) -> None:
         read_occasions(source, by_occasion)
     elif blocks:
         read_occasions(source, blocks)
-    elif not source.spec.measures:
+    elif not source.spec.measures and not _without_scores(source):
         source.gathered.parts.append(table_part(source, "clients"))
     source.name_repeated()
+
+
+def _without_scores(source: Source) -> bool:
+    """Take from rows an occasion without a score what they say of the clients, and tell it.
+
+    Returns whether the rows are such: a client in several of them is no client listed twice.
+    """
+    when = next((name for name in ("occasion", "time", "week") if source.has(name)), "")
+    client = source.ids("client_id")
+    usable = ~blank_rows(source, client)
+    if (
+        not when
+        or not repeated_keys(client, np.zeros(len(client)), usable & (client.codes >= 0)).any()
+    ):
+        return False
+    source.notes.add(
+        "no_scores",
+        f"No column of scores was recognised: '{source.columns.get(when, when)}' says that the "
+        "rows are measurements of clients, and nothing says what was measured.",
+        hint="Name the columns that hold scores or answers under measures: of the file in "
+        "study.yaml, as in - {measure: phq-9, rater: client, score: <column>}. An instrument that "
+        "is not known needs a card in the folder 'measures'.",
+        table="assessments",
+        column=source.columns.get(when, when),
+    )
+    client_rows(source, client, np.flatnonzero(usable))
+    therapist_rows(source, np.flatnonzero(usable))
+    return True
 
 
 def _without_client(source: Source) -> None:
