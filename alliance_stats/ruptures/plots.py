@@ -19,6 +19,7 @@ from ..errors import DesignError, did_you_mean, listing
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from .chance.table import ChanceTable
     from .observers.agreement import RuleAgreement
     from .observers.recognition import ReportAgreement
     from .result import Ruptures
@@ -281,6 +282,28 @@ def plot_agreement(
     ax.set_yticks(range(len(table)), table.index, fontsize=8)
     n = len(agreement.classes)
     ax.set_title(f"{column.capitalize()} between rules, n = {n} clients", fontsize=10)
+    return ax
+
+
+def plot_chance(table: ChanceTable, *, ax: Axes | None = None) -> Axes:
+    """Draw ruptures and repairs found, on the counts of courses without ruptures."""
+    if table["null_low"].isna().any():
+        raise DesignError("No session could be judged, so there is nothing to draw against chance.")
+    ax = new_axes(height=2.0) if ax is None else ax
+    rows = np.arange(len(table))[::-1]
+    ax.barh(
+        rows, table["null_high"] - table["null_low"], left=table["null_low"], height=0.45,
+        color=PALE, label="Without ruptures: middle 95 %",
+    )  # fmt: skip
+    ax.vlines(table["expected"], rows - 0.225, rows + 0.225, color=GREY, label="Expected")
+    for row, event, found in zip(rows, table["event"], table["observed"], strict=True):
+        color, marker = (RUPTURE, "v") if event == "rupture" else (REPAIR, "^")
+        ax.plot(found, row, marker, color=color, ms=8, label=f"{event.capitalize()}s found")
+    ax.set_yticks(rows, [f"{event.capitalize()}s" for event in table["event"]])
+    ax.set_ylim(-0.6, len(table) - 0.4)
+    ax.set_xlim(left=0)
+    ax.set_xlabel("Number in all clients")
+    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
     return ax
 
 

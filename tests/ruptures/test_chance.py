@@ -255,6 +255,33 @@ def test_permutation_keeps_dips_of_one_session_and_so_cannot_see_them():
     assert 0.8 < table.loc["rupture", "ratio"] < 1.2
 
 
+@pytest.mark.parametrize("null", ["ar1", "permutation"])
+def test_where_no_session_can_be_judged_nothing_is_held_against_chance(null):
+    data = frame(np.repeat(np.arange(20.0)[:, None], 6, axis=1))
+    table = al.expected_by_chance(data, rule="drop_within_sd", replicates=19, null=null)
+    assert table["observed"].tolist() == [0, 0]
+    assert table.drop(columns=["event", "observed"]).isna().all(axis=None)
+    assert len(table.messages) == 1
+    assert "could judge no session" in table.messages[0]
+    assert "Ruptures: no session could be judged." in table.text()
+    assert "could judge no session" in str(table)
+    with pytest.raises(al.DesignError, match="nothing to draw"):
+        table.plot()
+
+
+def test_the_picture_has_what_was_found_on_what_was_expected():
+    same = {"rule": "drop_pooled_sd", "k": 3, "replicates": 99, "seed": 1}
+    table = al.expected_by_chance(planted_dips(), **same)
+    ax = table.plot()
+    found = {line.get_label(): line.get_xdata()[0] for line in ax.lines}
+    assert found == {
+        "Ruptures found": table.loc["rupture", "observed"],
+        "Repairs found": table.loc["repair", "observed"],
+    }
+    ends = [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in ax.patches]
+    np.testing.assert_allclose(ends, table[["null_low", "null_high"]])  # the same numbers
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

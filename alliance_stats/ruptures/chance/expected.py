@@ -87,10 +87,11 @@ def expected_by_chance(
         ``null_high`` (the middle 95 % of counts without ruptures: no interval of what was
         observed; also under their older names ``conf_low``, ``conf_high``), and the same for the
         share (ruptures per judged session; repaired among ruptures whose outcome was observed):
-        ``share_observed``, ``share_expected``, ``share_p_value``. The share is the one to read
-        for repairs: more ruptures bring more repairs by themselves. ``.attrs`` holds the rule,
-        its parameters, the null, the replicates, the seed, ``messages`` (what the null assumes)
-        and, for ``"ar1"``, the ``phi`` used.
+        ``share_observed``, ``share_expected``, ``share_p_value``. The share is the one to read for
+        repairs: more ruptures bring more repairs by themselves. All but ``observed`` is NaN where
+        no session can be judged. ``.attrs`` holds the rule, its parameters, the null, the
+        replicates, the seed, ``messages`` (what the null assumes) and, for ``"ar1"``, the ``phi``
+        used; ``.plot()`` draws the counts against chance.
 
     Notes
     -----
@@ -152,6 +153,13 @@ def expected_by_chance(
     drawn, ratio = (np.concatenate(parts) for parts in zip(*found, strict=True))
     away = None if drift is None else ratio - ar1.lag_ratio(courses)
     table = summarise(observed, drawn, away)
+    said = _messages(courses, drift, p["range"])
+    if not observed[0]:
+        table.loc[:, table.columns.difference(["event", "observed"])] = np.nan
+        said = (
+            f"The rule '{rule}' could judge no session (as where scores never move): with nothing "
+            "that could be found, nothing is held against chance.",
+        )
     table.attrs = {
         "rule": rule,
         "parameters": dict(p),
@@ -160,7 +168,7 @@ def expected_by_chance(
         "seed": seed,
         "score": str(series.score_name),
         "phi": None if drift is None else drift.phi,
-        "messages": _messages(courses, drift, p["range"]),
+        "messages": said,
     }
     return ChanceTable.of(table)
 

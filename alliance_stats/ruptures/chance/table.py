@@ -13,6 +13,8 @@ from ...core.results import Result
 from ...inference.rows import glance_row, tidy_rows
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from ...core.display.page import Block
 
 WORDS = {
@@ -67,6 +69,9 @@ class ChanceTable(pd.DataFrame):
         """Return the counts in sentences, and what was done."""
         said = [
             f"{(labels or {}).get(str(row['event']), str(row['event']).capitalize() + 's')}: "
+            "no session could be judged."
+            if pd.isna(row["p_value"])
+            else f"{(labels or {}).get(str(row['event']), str(row['event']).capitalize() + 's')}: "
             f"{row['observed']} found, {row['expected']:.1f} expected without any (95% of draws: "
             f"{row['null_low']:.0f} to {row['null_high']:.0f}), one-sided "
             f"{p_sentence(row['p_value'])}."
@@ -100,6 +105,12 @@ class ChanceTable(pd.DataFrame):
         plain["event"] = ["Ruptures per judged session", "Repaired, of those repaired or not"]
         words = {**SHARE_WORDS, **(labels or {})}
         return [counts, me._table(plain[list(SHARE_WORDS)], words, "Shares")]
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:  # type: ignore[override]
+        """Draw what was found against the middle 95 % of courses without ruptures."""
+        from ..plots import plot_chance
+
+        return plot_chance(self, ax=ax)
 
     def __str__(self) -> str:
         me: Any = self
