@@ -38,11 +38,13 @@ from .people import CLIENT, THERAPIST, ids_in
 SMALLEST_SHOWN = 5
 NOTE = (
     "Withheld: what is about fewer than five people, or would tell of fewer beside the rest. Means "
-    "beside it are rounded so that they do not tell it either."
+    "beside it are rounded so that they do not tell it either, in coarse steps where marked ≈."
 )
 AT_THE_TOP = (
     "Some numbers are withheld in this report: those about fewer than five people, and those from "
-    "which such a number could be computed."
+    "which such a number could be computed. Means beside them are rounded for the same reason, and "
+    "marked ≈ (in sentences: about). The owner of the data makes the page on which every number is "
+    "exact with --show-persons (individual_courses=True in Python); it must not leave the clinic."
 )
 NOTHING_WITHHELD = (
     "PRIVATE: nothing is withheld in this report, and single persons are drawn. It is for the "

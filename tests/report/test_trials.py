@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
+from alliance_stats.core.display.rendering import cells
 from alliance_stats.report.build import make_section
 from alliance_stats.report.context import Context, Options
 from alliance_stats.report.sections import SECTIONS
@@ -94,12 +95,19 @@ def test_a_trial_of_few_withholds_what_tells_of_fewer(tmp_path):
     assert kept.sum() == 24
     assert "the only outcome measure" in (tmp_path / "r" / "methods.md").read_text(encoding="utf-8")
     (section,) = (one for one in report.sections if one.key == "trial")
-    flow = next(b for b in blocks(section, "trial-flow") if hasattr(b, "frame")).frame
+    flow = flow_table = next(b for b in blocks(section, "trial-flow") if hasattr(b, "frame")).frame
     numbers = flow[["therapy", "waiting"]].to_numpy()
     assert not ((numbers > 0) & (numbers < 5)).any()
     assert np.isnan(numbers).any()
     table = next(b for b in blocks(section, "arms") if hasattr(b, "frame"))
     assert "smd_estimate" not in table.frame
+    shown = cells(table)
+    assert shown.iloc[:, 1:].map(lambda text: text.startswith("\u2248 ")).all(axis=None)
+    assert "waiting about " in section.headline
+    assert "p adjusted" not in table.how
+    page = (tmp_path / "r" / "index.html").read_text(encoding="utf-8")
+    assert "exact with --show-persons" in page.split("In brief")[0]
+    assert "measured: followup" in set(flow_table["label"])  # withheld, and not left out
     assert table.frame["df"].isna().all()
     assert "clients are in the model" not in " ".join(
         getattr(b, "text", "") for b in section.blocks

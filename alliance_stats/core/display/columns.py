@@ -42,11 +42,23 @@ def count(name: str, label: str, *, spanner: str = "") -> Column:
     return Column(label, write, spanner=spanner)
 
 
-def number(name: str, label: str, digits: int | str = 2, *, bounded: bool | str = False) -> Column:
-    """Return numbers; `digits` and `bounded` may name the column that says it row by row."""
+def number(
+    name: str,
+    label: str,
+    digits: int | str = 2,
+    *,
+    bounded: bool | str = False,
+    about: bool | str = False,
+) -> Column:
+    """Return numbers; `digits` and `bounded` may name the column that says it row by row.
+
+    With `about` they are marked as rounded: all, or those in whose row the number of people that
+    it names is not there.
+    """
 
     def write(row: pd.Series) -> str:
-        return fmt.number(row[name], _digits(row, digits), bounded=_bounded(row, bounded))
+        told = fmt.number(row[name], _digits(row, digits), bounded=_bounded(row, bounded))
+        return _about(row, about, row[name]) + told
 
     return Column(label, write)
 
@@ -58,13 +70,15 @@ def interval(
     digits: int | str = 2,
     *,
     bounded: bool | str = False,
+    about: bool | str = False,
 ) -> Column:
-    """Return intervals in brackets; `digits` and `bounded` as in `number`."""
+    """Return intervals in brackets; `digits`, `bounded` and `about` as in `number`."""
 
     def write(row: pd.Series) -> str:
-        return fmt.interval(
+        told = fmt.interval(
             row[low], row[high], _digits(row, digits), bounded=_bounded(row, bounded)
         )
+        return _about(row, about, row[low]) + told
 
     return Column(label, write)
 
@@ -115,6 +129,12 @@ def _only_fixed(column: Column) -> Column:
 
 def _digits(row: pd.Series, digits: int | str) -> int:
     return int(row[digits]) if isinstance(digits, str) else digits
+
+
+def _about(row: pd.Series, about: bool | str, value: Any) -> str:
+    """Return the mark of a number that is rounded so that no number of people follows from it."""
+    rounded = fmt.is_missing(row[about]) if isinstance(about, str) else about
+    return f"{fmt.ABOUT} " if rounded and not fmt.is_missing(value) else ""
 
 
 def _bounded(row: pd.Series, bounded: bool | str) -> bool:

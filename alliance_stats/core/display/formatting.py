@@ -10,6 +10,8 @@ import math
 from typing import Any
 
 MISSING = "–"
+ABOUT = "\N{ALMOST EQUAL TO}"
+"""Stands before a number rounded so that no number of people follows from it."""
 MINUS = "−"
 
 

@@ -86,9 +86,9 @@ def _course_table(shown: pd.DataFrame, score: Score, key: str) -> Table:
         (
             col.count("session", "Session"),
             col.count("n", "n"),
-            col.number("mean", "Mean"),
+            col.number("mean", "Mean", about="n"),
             col.number("sd", "SD"),
-            col.interval(label="95% CI of the mean"),
+            col.interval(label="95% CI of the mean", about="n"),
         ),
         group="rater",
         withheld=shown["n"].isna().any(),

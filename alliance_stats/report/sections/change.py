@@ -114,7 +114,9 @@ def mean_change(
     both = pairs.dropna(subset=["pre", "post"])
     change = (both["post"] - both["pre"]).to_numpy(dtype=float)
     row, means = pd.DataFrame([mean_row(change)]), both[["pre", "post"]].mean().to_frame().T
+    about = ""
     if not context.disclosure.shows(both["client_id"]):
+        about = "about "
         unit = unit_of(both[["pre", "post"]].to_numpy().ravel())
         row = stepped(row, ("estimate", "conf_low", "conf_high"), unit)
         means = stepped(means, ("pre", "post"), unit)
@@ -122,8 +124,8 @@ def mean_change(
     draft.say([in_private(refusal)])
     draft.headline = (
         f"On the {score.title} {context.disclosure.people(both['client_id'], 'client')} went from "
-        f"{number(at['pre'])} to {number(at['post'])} points on average "
-        f"({occasions_in_words(both)}): change {number(told['estimate'])} "
+        f"{about}{number(at['pre'])} to {about}{number(at['post'])} points on average "
+        f"({occasions_in_words(both)}): change {about}{number(told['estimate'])} "
         f"{interval(told['conf_low'], told['conf_high'])}."
     )
     together = ARMS_TOGETHER if context.arms is not None else NO_COMPARISON

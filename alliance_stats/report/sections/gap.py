@@ -15,7 +15,15 @@ from ...core.display import columns as col
 from ...core.display.formatting import interval, number, p_after_comma
 from ...core.display.table import Table
 from ...core.drawing import house_style, new_axes
-from ...core.precision import UNIT, blurred, others_told, spread_tells, unit_of, without_sizes
+from ...core.precision import (
+    PLAIN_MEANS,
+    UNIT,
+    blurred,
+    others_told,
+    spread_tells,
+    unit_of,
+    without_sizes,
+)
 from ...errors import plural
 from ...gap.wording import labels as gap_labels
 from ...study.times import OCCASION, in_order
@@ -132,13 +140,14 @@ def _table(
     frame = tidy.reset_index(drop=True).assign(
         label=[text.replace("session", time) for text in words],
         bounded=tidy["term"].isin(AT_MOST_ONE).to_numpy(),
+        told=np.where(tidy["term"].isin(PLAIN_MEANS) & bool(facts["withheld"]), np.nan, 1.0),
         digits=[3 if term == "change_per_session" else 2 for term in tidy["term"]],
     )
     columns = (
         col.text("label", "Quantity"),
-        col.number("estimate", "Estimate", "digits", bounded="bounded"),
+        col.number("estimate", "Estimate", "digits", bounded="bounded", about="told"),
         col.number("std_error", "SE", "digits", bounded="bounded"),
-        col.interval(digits="digits", bounded="bounded"),
+        col.interval(digits="digits", bounded="bounded", about="told"),
     )
     first, second = pair.values()
     called = {"score": score.title, "scale": score.scale, "first": first, "second": second}

@@ -24,9 +24,9 @@ from .draft import Draft
 COLUMNS = (
     col.text("occasion", "Occasion"),
     col.count("n", "n"),
-    col.number("mean", "Mean"),
+    col.number("mean", "Mean", about="n"),
     col.number("sd", "SD"),
-    col.interval(label="95% CI of the mean"),
+    col.interval(label="95% CI of the mean", about="n"),
 )
 
 

@@ -137,6 +137,8 @@ def _column(name: str, label: str) -> Column:
         whole, part = (
             (fmt.number, fmt.number) if row["kind"] == "mean" else (fmt.count, fmt.percent)
         )
-        return whole(first) + ("" if fmt.is_missing(second) else f" ({part(second)})")
+        if fmt.is_missing(second):  # a mean without its SD is one of people who are not told
+            return f"{fmt.ABOUT} {whole(first)}" if row["kind"] == "mean" else whole(first)
+        return f"{whole(first)} ({part(second)})"
 
     return Column(label, write)

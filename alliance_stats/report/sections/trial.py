@@ -158,13 +158,14 @@ def comparison_blocks(
     return [
         Paragraph(f"{draft.headline} {found.estimand if told else found.question}"),
         table(
-            "arms-means", means, MEANS, group="time" if several else "", withheld=not told,
-            score=score.title, how=how,
+            "arms-means", means, _mean_columns(told), group="time" if several else "",
+            withheld=not told, score=score.title, how=how,
         ),
         drawn,
         table(
             "arms", differences, _columns(differences, told), group="time" if several else "",
-            withheld=not told, score=score.title, adjust=ADJUSTED[found.adjust],
+            withheld=not told, score=score.title,
+            adjusted=f"; p adjusted within a time by {ADJUSTED[found.adjust]}" if told else "",
             sizes=f"SMD: the difference divided by the {found.standardiser}." if told else "",
         ),
         _sensitivity(found, score) if told else None,
@@ -226,6 +227,7 @@ def differences_shown(found: Any, means: pd.DataFrame, told: bool) -> pd.DataFra
 
 def _headline(found: Any, differences: pd.DataFrame, score: Score) -> str:
     last = differences[differences["time"] == differences["time"].iloc[-1]]
+    about = "" if "smd_estimate" in last else "about "  # sizes stand beside exact numbers alone
     parts = []
     for row in last.to_dict("records"):
         first, second = row["arm"], row["versus"]
@@ -235,27 +237,28 @@ def _headline(found: Any, differences: pd.DataFrame, score: Score) -> str:
         p = row.get("p_adjusted", np.nan)
         tested = "" if np.isnan(p) else f"; {fmt.p_sentence(p)}"
         parts.append(
-            f"{first} less {second} {fmt.number(row['estimate'])} points (95% CI "
+            f"{first} less {second} {about}{fmt.number(row['estimate'])} points (95% CI "
             f"{fmt.interval(row['conf_low'], row['conf_high'])}{smd}{tested})"
         )
     adjusted = " (p adjusted)" if len(parts) > 1 and "p_adjusted" in last else ""
     return f"{score.title} at {last['time'].iloc[0]}: {'; '.join(parts)}{adjusted}."
 
 
-MEANS = (
-    col.text("arm", "Arm"),
-    col.count("n", "n measured"),
-    col.number("estimate", "Mean"),
-    col.interval(),
-)
+def _mean_columns(told: bool) -> tuple[Column, ...]:
+    return (
+        col.text("arm", "Arm"),
+        col.count("n", "n measured"),
+        col.number("estimate", "Mean", about=not told),
+        col.interval(about=not told),
+    )
 
 
 def _columns(differences: pd.DataFrame, told: bool) -> tuple[Column, ...]:
     digits = fmt.decimals_for(differences["std_error"]) if told else 2
     first = (
         col.text("term", "Arms"),
-        col.number("estimate", "Difference", digits),
-        col.interval(digits=digits),
+        col.number("estimate", "Difference", digits, about=not told),
+        col.interval(digits=digits, about=not told),
     )
     if not told:
         return first

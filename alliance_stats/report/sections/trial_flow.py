@@ -22,6 +22,7 @@ from ..drawings import plot_flow
 from ..wording import figure, table
 from .sample import arms_of
 
+PARTS = (*ENDS, "left_out")
 MOST_DRAWN = 4
 LETTERS = 110
 """About as many stand in a line across the whole width of a flow."""
@@ -70,7 +71,7 @@ def flow_shown(context: Context, stages: list[ArmStage]) -> pd.DataFrame:
     for arm in dict.fromkeys(stage.group for stage in stages):
         own = [stage for stage in stages if stage.group == arm]
         for stage in own:
-            if stage.key not in (*ENDS, "not_analysed", "left_out"):
+            if stage.key not in (*PARTS, "not_analysed"):
                 shown = float(stage.clients) if context.disclosure.shows(stage.people) else np.nan
                 rows.setdefault((stage.key, stage.label), {})[arm] = shown
         for keys, others in zip((tuple(ENDS), ("left_out",)), OTHERWISE, strict=True):
@@ -84,7 +85,8 @@ def flow_shown(context: Context, stages: list[ArmStage]) -> pd.DataFrame:
     found: list[dict[str, Any]] = [
         {"key": key, "label": label, **cells}
         for (key, label), cells in rows.items()
-        if any(n == n and (n or label not in OTHERWISE) for n in cells.values())
+        if key not in PARTS  # of these withheld is said; of a part not even that there is one
+        or any(n == n and (n or label not in OTHERWISE) for n in cells.values())
     ]
     order = {key: place for place, (_, keys) in enumerate(BOXES) for key in keys}
     found.sort(key=lambda row: order[row["key"]])
@@ -112,9 +114,8 @@ def trial_boxes(frame: pd.DataFrame, arms: list[str]) -> pd.DataFrame:
                 continue
             lines = [
                 wrapped
-                for label, n in zip(part["label"], part[arm], strict=True)
-                if (n == n or head in ("Allocated", "Measured"))
-                and not (n == 0 and label in OTHERWISE)
+                for key, label, n in zip(part["key"], part["label"], part[arm], strict=True)
+                if (n == n or key not in PARTS) and not (n == 0 and label in OTHERWISE)
                 for wrapped in wrap(f"{label.removeprefix('measured: ')}: {_n(n)}", wide)
             ]
             text = "\n".join([arm if head == "Allocated" else head, *lines])
