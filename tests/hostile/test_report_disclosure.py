@@ -398,3 +398,48 @@ def test_no_share_beside_a_count_gives_a_denominator_of_its_own(stolen):
     _, folder = stolen
     counted = csv(folder, "tables/rupture-chance")
     assert not [column for column in counted if "share" in column]
+
+
+HIGHEST = 40  # of a sum of the ten answers of the CORE-10
+
+
+def left_over(n, mean, sd, judged, digits=3):
+    """Return the scores that one to four others may have, given the SD of all but them.
+
+    All have whole scores, so that mean and SD of all give their sum and few sums of squares.
+    """
+    total, squares = round(n * mean), np.arange(n * HIGHEST**2 + 1)
+    spread = np.sqrt(np.maximum(squares - total**2 / n, 0) / (n - 1))
+    squares = squares[np.abs(spread - sd) <= 0.005]
+    found = []
+    for few in range(1, min(FEW, n - 1)):
+        sets = itertools.combinations_with_replacement(range(HIGHEST + 1), few)
+        others = np.array(list(sets))
+        rest, left = n - few, squares[:, None] - (others**2).sum(axis=1)
+        variance = (left - (total - others.sum(axis=1)) ** 2 / rest) / (rest - 1)
+        same = np.abs(np.sqrt(np.maximum(variance, 0)) - judged) <= 0.5 * 10.0**-digits
+        found += [tuple(one) for one in others[same.any(axis=0)]]
+    return found
+
+
+def test_no_sd_beside_that_of_all_gives_the_scores_of_those_without_a_second(stolen):
+    """The SD that judges change is of those with two scores; whole scores do the rest."""
+    study, folder = stolen
+    pairs = al.first_and_last(study, measure="core-10").dropna(subset="pre")
+    lack, both = pairs[pairs["post"].isna()], pairs.dropna(subset="post")
+    before = csv(folder, "tables/outcome-occasions").query("occasion == 'pre'").iloc[0]
+    if 0 < len(lack) < FEW:  # he finds them where he has that SD
+        found = left_over(before["n"], before["mean"], before["sd"], both["pre"].std().round(3))
+        assert tuple(sorted(lack["pre"].astype(int))) in found
+    if "two scores" in change_groups(study, csv(folder, "tables/change")):
+        return
+    run = (folder / "run.json").read_text(encoding="utf-8")
+    assert not re.search(r'"(?:sd|points|smallest_change)": ', run)
+    for name, text in texts(folder).items():
+        if not name.startswith("figures/") and name != "run.json":
+            assert not re.search(r"SD [\d.]+ of the first|more than [\d.]+ points", text), name
+
+
+def test_the_sd_of_five_of_seven_gives_the_other_two():
+    """23.43 (3.74) of seven, and 1.96 x 2.49 x sqrt(0.2) = 2.183 points: who are the others?"""
+    assert left_over(7, 23.43, 3.74, 2.490) == [(25, 30)]

@@ -29,7 +29,7 @@ from ..context import Context, Score
 from ..drawings import plot_pre_post
 from ..wording import figure, labels, table
 from .alliance import course_blocks
-from .criterion import judged, other_criteria
+from .criterion import in_words, judged, other_criteria, used_of
 from .draft import Draft, in_private, in_public
 from .occasions import score_blocks
 
@@ -79,16 +79,17 @@ def change_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     except DesignError as refusal:  # no reliability is known: how much they changed is, still
         return mean_change(context, pairs, score, draft, refusal)
     found = _judge(pairs, score, criterion)
-    draft.used.update(
-        criterion=criterion.as_dict(), reliability=criterion.reliability, cutoff=criterion.cutoff,
-        smallest_change=criterion.points,
-    )  # fmt: skip
+    told = disclosure.shows(both)
+    used = used_of(criterion, told=told)
+    draft.used.update(criterion=used, reliability=criterion.reliability, cutoff=criterion.cutoff)
+    if "points" in used:
+        draft.used["smallest_change"] = used["points"]
     draft.say(found.messages)
     shown = classes_shown(found, disclosure)
     draft.headline = _headline(found, score, disclosure)
     how = (
         "al.reliable_change" if criterion.cutoff is None else "al.clinically_significant_change"
-    ) + f", {criterion_in_words(criterion)} {cutoff_words} Intervals by Wilson."
+    ) + f", {in_words(criterion, told=told)} {cutoff_words} Intervals by Wilson."
     when = occasions_in_words(pairs)
     intro = (
         f"Of {disclosure.people(pairs['client_id'], 'client')} {disclosure.people(both, 'client')} "
@@ -131,18 +132,6 @@ def mean_change(
     together = ARMS_TOGETHER if context.arms is not None else NO_COMPARISON
     why = f"Whose change is reliable is not told. {in_public(refusal)}"
     return [Paragraph(f"{draft.headline} {together}"), Caution(why)]
-
-
-def criterion_in_words(criterion: Criterion) -> str:
-    """Return what a change had to exceed, and where its numbers are from, for a reader."""
-    if criterion.method == "points":
-        return f"{criterion.source} Nothing here about the SD of these clients."
-    return (
-        f"Jacobson and Truax: a change counts where it exceeds {number(criterion.points)} points "
-        f"(1.96 × SD × √(2(1 − reliability)); SD {number(criterion.sd)} of the first scores here). "
-        f"{criterion.source} A published reliability holds for its own population, whose SD may "
-        "not be the one here."
-    )
 
 
 def occasions_in_words(pairs: pd.DataFrame) -> str:

@@ -13,6 +13,7 @@ from ...core.disclosure import Disclosure
 from ...core.display import columns as col
 from ...core.display.formatting import number
 from ...core.display.table import Table
+from ...instruments.change_formulas import METHODS
 from ...instruments.criteria import Criterion
 from ...instruments.scale_card import Card
 from ...study.judged import alpha_here, judged_pairs
@@ -28,6 +29,49 @@ def judged(context: Context, score: Score, pairs: pd.DataFrame) -> tuple[Criteri
     found, _ = judged_pairs(context.study, pairs, criterion=context.options.criterion)
     line, words = cutoff_of(context, score)
     return replace(found, cutoff=line), words
+
+
+def used_of(criterion: Criterion, *, told: bool) -> dict[str, Any]:
+    """Return what `run.json` may hold of a criterion.
+
+    Its SD is that of the first scores of those with both scores, and its points follow from it.
+    Beside mean and SD of all who have a first score either gives the sum of squares of the others,
+    whole numbers: their single scores. So both go with the number of those judged.
+    """
+    used = criterion.as_dict()
+    if told or criterion.method == "points":
+        return used
+    return {name: value for name, value in used.items() if name not in ("sd", "points")}
+
+
+def in_short(criterion: Criterion, *, told: bool) -> str:
+    """Return a criterion in a line, its SD and points only where they may be told."""
+    if told or criterion.method == "points":
+        return str(criterion)
+    title, whose = METHODS[criterion.method].title, f"({criterion.kind})"
+    reliability = f"reliability {criterion.reliability:.4g} {whose}"
+    return f"{title}; {reliability}, SD of the first scores here"
+
+
+def in_words(criterion: Criterion, *, told: bool) -> str:
+    """Return what a change had to exceed, and where its numbers are from, for a reader."""
+    if criterion.method == "points":
+        return f"{criterion.source} Nothing here about the SD of these clients."
+    more, sd = "1.96 × SD × √(2(1 − reliability))", "SD of the first scores here"
+    limit = f"{more}; {sd}, which is withheld"
+    if told:
+        limit = (
+            f"{number(criterion.points)} points ({more}; SD {number(criterion.sd)} of the first "
+            "scores here)"
+        )
+    source = criterion.source
+    if criterion.kind == "alpha here":  # its own sentence holds the number of forms
+        alpha = number(criterion.reliability, bounded=True)
+        source = f"Reliability {alpha}: Cronbach's alpha of the first complete forms here."
+    return (
+        f"Jacobson and Truax: a change counts where it exceeds {limit}. {source} A published "
+        "reliability holds for its own population, whose SD may not be the one here."
+    )
 
 
 def cutoff_of(context: Context, score: Score) -> tuple[float | None, str]:

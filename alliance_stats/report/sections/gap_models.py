@@ -16,6 +16,7 @@ from ...gap.wording import labels as gap_labels
 from ..content import Block, Paragraph
 from ..context import Context, Score
 from ..wording import labels, table
+from .criterion import in_short, used_of
 from .draft import Draft
 
 DYADS = "dyads have a session that both rated"
@@ -128,7 +129,16 @@ def success_blocks(context: Context, draft: Draft) -> list[Block]:
         criterion=context.options.criterion,
     )
     draft.say(found.messages)
-    draft.used["success"] = found.used
+    pairs = al.first_and_last(
+        context.study, measure=outcome.measure, scale=outcome.scale, rater=outcome.rater
+    ).dropna(subset=["pre", "post"])
+    told = context.disclosure.shows(pairs["client_id"])
+    kept = used_of(found.criterion, told=told)
+    draft.used["success"] = {
+        name: value
+        for name, value in found.used.items()
+        if name in kept or name in ("measure", "scale")
+    }
     frame = _success_frame(found, context.disclosure)
     text = (
         "A second gap, on a scale of its own and never to be drawn on one axis with the first: "
@@ -151,7 +161,7 @@ def success_blocks(context: Context, draft: Draft) -> list[Block]:
         columns,
         withheld=frame.isna().any(axis=None),
         outcome=outcome.title,
-        criterion=found.criterion,
+        criterion=in_short(found.criterion, told=told),
     )
     return [Paragraph(text), shown]
 
