@@ -102,6 +102,16 @@ class Clinics:
             found.append((clinic.body.variances(ratios), T))
         return found
 
+    def redrawn(self, rng: np.random.Generator) -> Clinics:
+        """Return the clinics with what rounding may have been made of."""
+        each = [
+            replace(clinic, body=clinic.body.redrawn(rng))
+            if isinstance(clinic.body, Curve)
+            else clinic
+            for clinic in self.clinics
+        ]
+        return replace(self, clinics=tuple(each))
+
     def turned(self, turn: Array) -> Clinics:
         """Return the clinics with other columns: these times a matrix."""
         return replace(self, turn=turn if self.turn is None else self.turn @ turn)

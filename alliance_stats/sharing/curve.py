@@ -12,7 +12,7 @@ are left out.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -144,6 +144,18 @@ class Curve:
         used = [np.flatnonzero(found.any(axis=axis)) for axis in ((0, 2), (0, 1))]
         ends = [int(at[-1]) + 1 if len(at) else 1 for at in used]
         return Curve(self.axes, found[:, : ends[0], : ends[1]], self.size, tuple(digits))
+
+    def redrawn(self, rng: np.random.Generator) -> Curve:
+        """Return another curve that rounding may have been made of: moved within its last digits.
+
+        A curve that was not rounded is returned as it is.
+        """
+        if not self.digits:
+            return self
+        fewer = np.minimum.outer(self.digits, self.digits)[np.triu_indices(self.size)]
+        last = 10.0 ** -np.append(max(self.digits), fewer)[:, None, None]
+        moved = rng.uniform(-0.5, 0.5, self.coefficients.shape) * last
+        return replace(self, coefficients=self.coefficients + moved)
 
     def variances(self, ratios: Sequence[float]) -> Array:
         """Return how uncertain rounding makes each cross-product: variances, (size, size)."""

@@ -147,3 +147,23 @@ def test_fewer_digits_cost_what_is_said(uneven, send):
     off = ((fit.params - reference.params[fit.params.index]) / fit.bse).abs().max()
     assert CURVE < off < fit.rounding["standard_errors"] < 0.05
     assert any("were rounded" in message for message in fit.messages)
+
+
+def test_what_rounding_does_to_variances_and_df_is_said(uneven, send):
+    said, apart = [], []
+    for digits in (1, 2):
+        fit = al.combine_clinics(send(TWO, uneven, **{**LOOSE, "digits": digits}), clinic="fixed")
+        reference = pooled(uneven, TWO, "fixed")
+        known = fit.rounding_by_redrawing
+        said.append([known["sds"], known["standard_errors"], np.log(known["df"])])
+        names = fit.params.index
+        pairs = [(f.varcomp["sdcor"], f.bse[names], f.df[names]) for f in (fit, reference)]
+        apart.append([np.abs(np.log(a / b)).max() for a, b in zip(*pairs, strict=True)])
+        words = f"standard errors themselves to about {100 * known['standard_errors']:.2g} %"
+        assert any(words in m and "df to a factor" in m for m in fit.messages)
+    said, apart = np.array(said), np.array(apart)
+    assert (apart < 3 * said).all()  # three root mean squares
+    assert (apart > said / 30).all()
+    assert (said[1] < said[0] / 3).all()
+    exact = al.combine_clinics(send(TWO, uneven, **{**LOOSE, "digits": 8}), clinic="fixed")
+    assert not any("df to a factor" in m for m in exact.messages)
