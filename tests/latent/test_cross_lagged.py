@@ -80,6 +80,23 @@ def test_a_study_goes_in_directly_and_clients_who_left_count():
     assert fit.tidy()["df"].eq(14).all()
 
 
+def test_the_methods_name_clusters_and_groups():
+    data = long(wide()).assign(team=lambda d: d["client_id"].str[1:].astype(int) % 40)
+    data["arm"] = np.where(data["team"] < 20, "a", "b")
+    fit = al.fit_cross_lagged(data, x="x", y="y", cluster="team", group="arm", equal=["lags"])
+    said = fit.methods()
+    assert "200 clients in 2 groups (the same in all: lags) by full" in said
+    assert "clients of one team being alike (40 clusters, t with 39 degrees of freedom)" in said
+
+
+def test_improper_solutions_name_scores_and_waves():
+    data = long(wide(60, seed=1)).rename(columns={"x": "bond", "y": "distress"})
+    fit = al.fit_cross_lagged(data, x="bond", y="distress", model="lcm-sr")
+    said = " ".join(message for message in fit.messages if "Improper" in message)
+    assert "below zero, of the trend of distress (" in said
+    assert not any(name in said for name in ("between_", "slope_", "wx", "wy"))
+
+
 def test_a_study_counts_days_by_its_dates():
     study = al.simulate_study(n_therapists=15, n_clients=150, seed=4)
     weeks = al.fit_cross_lagged(study, x="wai-sr", y="core-10", time="days", step=14, waves=[42])
@@ -149,7 +166,7 @@ def test_a_negative_variance_is_told():
     fit = al.fit_cross_lagged(wide(60, seed=1), model="lcm-sr", **call())
     value = fit.params["var_y_slope"]
     assert value < 0
-    assert f"below zero, of slope_y ({value:.3g});" in " ".join(fit.messages)
+    assert f"below zero, of the trend of y ({value:.3g});" in " ".join(fit.messages)
 
 
 def test_a_correlation_of_one_or_more_is_told():
@@ -157,7 +174,7 @@ def test_a_correlation_of_one_or_more_is_told():
     slope, level = fit.params["var_x_slope"], fit.params["var_x_between"]
     r = fit.params["cov_x_between_x_slope"] / np.sqrt(slope * level)
     assert r > 1
-    assert f"slope_x and between_x ({r:.2f})" in " ".join(fit.messages)
+    assert f"the trend of x and the lasting level of x ({r:.2f})" in " ".join(fit.messages)
 
 
 def armed(n=200, waves=4, **more):

@@ -129,11 +129,29 @@ def test_two_levels_of_a_study_and_what_cannot_have_two(answers):
     for table, more, said in (
         (fixed, {}, "i1 does not vary within clients"),
         (data[data["client_id"] < 6], {}, "6 clients"),
+        (data.groupby("client_id").head(1), {}, "clients with .* rows .*several rows of many"),
         (data, {"group": "client_id"}, "one group"),
         (data.drop(columns="client_id"), {}, "must have the column client_id"),
     ):
         with pytest.raises(al.AllianceStatsError, match=said):
             al.fit_factor_model(table, answers.FACTORS, by="client_id", **more)
+
+
+def test_the_methods_name_levels_rows_and_losses(answers, schools):
+    data = answers.sessions(6)
+    data.iloc[::7, data.columns.get_loc("i1")] = np.nan
+    complete = data[answers.ITEMS].notna().all(axis=1)
+    n, lost = int(complete.sum()), int((~complete).sum())
+    clients = data.loc[complete, "client_id"].nunique()
+    fit = al.fit_factor_model(data, answers.FACTORS, by="client_id", errors="robust")
+    said = fit.methods()
+    assert "of two levels" in said
+    assert f"fitted to {n} complete rows of {clients} clients ({lost} rows left out)" in said
+    assert "by maximum likelihood. Standard errors are robust by client." in said
+    assert "group" not in said
+    assert fit.glance()[["n_rows", "n_groups"]].iloc[0].tolist() == [n, 1]
+    two = al.fit_factor_model(schools, FACTORS, group="school").methods()
+    assert "the answers of 301 people in 2 groups by full information maximum likelihood" in two
 
 
 def test_the_picture_is_drawn(fit):

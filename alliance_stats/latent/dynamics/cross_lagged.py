@@ -147,7 +147,7 @@ def fit_cross_lagged(
     held = waves_of(data, scores, asked)
     refuse_too_few(held, model)
     residuals = "equal" if step is not None else residuals
-    specification = Specification(model, lags, residuals, same, reliability, errors)
+    specification = Specification(model, lags, residuals, same, reliability, errors, cluster or "")
     found = fitted(held, specification)
     return CrossLagged(
         table=terms_table(found, held, confidence),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ class Specification:
     equal: frozenset[str] = frozenset()
     reliability: Mapping[str, float] | None = None
     errors: str = "normal"
+    cluster: str = ""
 
     def restrictions(self, *, grouped: bool) -> frozenset[str]:
         """Return what is held equal: of a model nested in another, that and more."""
@@ -52,6 +53,7 @@ def fitted(held: Waves, asked: Specification) -> Estimates:
         if len(structure.observed) < len(columns):  # the last x of a dynamic panel explains nothing
             columns = [held.columns.index(name) for name in structure.observed]
             own, sample, keep = _without_structure(held, who, columns)
+        structure = replace(structure, words=_words(held, structure.latent, group))
         structures.append(of_group(structure, k, asked.equal) if group else structure)
         samples.append(sample)
         free.append(own)
@@ -105,6 +107,21 @@ def _named(held: Waves, column: str) -> str:
     if column in held.covariates:
         return column
     return f"{held.names[column[0]]} at wave {held.time[int(column[1:]) - 1]:g}"
+
+
+def _words(held: Waves, latent: Sequence[str], group: str) -> dict[str, str]:
+    """Return what the latents of a panel model are called in sentences."""
+    said = {"level": f"the lasting level of {held.names['y']}"}
+    for v, name in held.names.items():
+        said |= {
+            f"between_{v}": f"the lasting level of {name}",
+            f"slope_{v}": f"the trend of {name}",
+        }
+        for t, wave in enumerate(held.time, 1):
+            said[f"w{v}{t}"] = f"{'' if t == 1 else 'what is new in '}{name} at wave {wave:g}"
+    said |= {f"c_{one}": str(one) for one in held.covariates}
+    behind = f" in the group '{group}'" if group else ""
+    return {name: f"{said[name]}{behind}" for name in latent}
 
 
 def _panel(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -255,7 +255,7 @@ def of_group(structure: Structure, group: int, equal: frozenset[str]) -> Structu
         cell._replace(label=f"{cell.label}@{group}") if is_own else cell
         for cell, is_own in zip(structure.cells, own, strict=True)
     ]
-    return Structure(structure.observed, structure.latent, cells)
+    return replace(structure, cells=cells)
 
 
 def _kind(label: str) -> str:

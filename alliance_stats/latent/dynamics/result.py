@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ...errors import DesignError
+from ...errors import DesignError, listing
 from ...inference.distributions import chi2_upper
 from ...inference.rows import coefficient_rows
 from ...multilevel import Comparison
@@ -91,6 +91,23 @@ class CrossLagged(LatentFit):
         size = {"n_waves": len(self.waves), "n_parameters": len(self.estimates.theta)}
         size |= {"n_groups": len(self.subgroups)} if len(self.subgroups) > 1 else {}
         return self._glance("model", "lags", "n_clients", **size)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what sentences are filled from: the glance, groups, and what errors rest on."""
+        clusters, cluster = self.estimates.clusters, self.specification.cluster
+        groups, equal = len(self.subgroups), sorted(self.specification.equal)
+        same = f" (the same in all: {listing(equal)})" if equal else ""
+        of = f" in {groups} groups{same}" if groups > 1 else ""
+        if cluster and clusters:
+            errors = (
+                f" Standard errors allow for clients of one {cluster} being alike ({clusters} "
+                f"clusters, t with {clusters - 1} degrees of freedom)."
+            )
+        elif self.specification.errors == "robust":
+            errors = " Standard errors are robust."
+        else:
+            errors = ""
+        return super().facts() | {"groups_told": of, "errors_told": errors}
 
     def term_labels(self) -> dict[str, str]:
         """Return the terms with the names of the scores."""

@@ -144,7 +144,7 @@ def improper(structure: Structure, implied: Moments) -> list[str]:
     """Return what cannot be: variances below zero, correlations of one or more."""
     said = []
     for kind, of in (("covariance", structure.latent), ("residual", structure.observed)):
-        names = np.array(of, dtype=object)
+        names = np.array([structure.words.get(name, name) for name in of], dtype=object)
         C = implied.matrices[kind]
         variance = np.diag(C)
         below = [f"{names[i]} ({variance[i]:.3g})" for i in np.flatnonzero(variance < 0)]

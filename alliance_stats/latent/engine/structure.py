@@ -42,11 +42,15 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Structure:
-    """The model of one group of people: what is observed, what is latent, and its cells."""
+    """The model of one group of people: what is observed, what is latent, and its cells.
+
+    `words` holds what variables are called in sentences, where that is not their name.
+    """
 
     observed: Sequence[str]
     latent: Sequence[str]
     cells: Sequence[Cell]
+    words: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:

@@ -21,7 +21,7 @@ from .answers import of_study
 from .checks import checked_factors, refuse_thin, signs
 from .factor_structure import Factors
 from .plots import plot_loadings
-from .two_levels import fit_levels
+from .two_levels import LevelEstimates, fit_levels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,6 +46,8 @@ class FactorModel(LatentFit):
         Factor → its items.
     subgroups
         The groups that were compared; one without a name where there is one.
+    n_left_out
+        How many rows were left out, for want of an answer or of what they belong to.
     """
 
     table: pd.DataFrame
@@ -58,6 +60,9 @@ class FactorModel(LatentFit):
     title: str = "Factor model"
     score: str = ""
     levels: bool = False
+    n_left_out: int = 0
+    listwise: bool = False
+    errors: str = "normal"
 
     @property
     def fewest(self) -> int:  # type: ignore[override]
@@ -67,8 +72,28 @@ class FactorModel(LatentFit):
         return min(sample.n for sample in self.estimates.samples)
 
     def glance(self) -> pd.DataFrame:
-        """Return size and fit in one row."""
+        """Return size and fit in one row; of two levels ``n_rows``, too."""
+        if isinstance(self.estimates, LevelEstimates):
+            return self._glance("n_people", n_rows=self.estimates.n_rows, n_groups=1)
         return self._glance("n_people", n_groups=len(self.subgroups))
+
+    def facts(self) -> dict[str, Any]:
+        """Return what sentences are filled from: the glance, which answers count, and how."""
+        groups = f" in {len(self.subgroups)} groups" if len(self.subgroups) > 1 else ""
+        kind, rows = "A confirmatory factor model", f"the answers of {self.n_people} people{groups}"
+        if isinstance(self.estimates, LevelEstimates):
+            kind += (
+                " of two levels, with factors and loadings of its own within and between clients,"
+            )
+            rows = f"{self.estimates.n_rows} complete rows of {self.n_people} clients"
+        elif self.listwise:
+            rows = f"the complete answers of {self.n_people} people{groups}"
+        how = "" if self.listwise else "full information "
+        lost = f" ({plural(self.n_left_out, 'row')} left out)" if self.n_left_out else ""
+        by = " by client" if self.levels else ""
+        robust = f" Standard errors are robust{by}." if self.errors == "robust" else ""
+        done = f"{kind} was fitted to {rows}{lost} by {how}maximum likelihood.{robust}"
+        return super().facts() | {"done": done}
 
     def term_labels(self) -> dict[str, str]:
         """Return the terms as they are; their names are those of the items."""
@@ -288,9 +313,10 @@ def fit_factor_model(
     values = values[keep]
     if values.empty:
         raise DesignError(f"No row of the data holds answers to {listing(items)}.")
-    more: dict[str, Any] = {"confidence": share(confidence), "score": of_score}
+    more: dict[str, Any] = {"confidence": share(confidence), "score": of_score, "errors": errors,
+                            "n_left_out": int((~keep).sum()), "listwise": listwise}  # fmt: skip
     if by is not None:
-        return _of_levels(values, table.loc[keep, by], chosen, errors, said, more)
+        return _of_levels(values, table.loc[keep, by], chosen, said, more)
     of = pd.Series("", index=values.index) if group is None else table.loc[keep, group]
     samples = {str(name): values[of == name] for name in sorted(of.unique(), key=str)}
     refuse_thin(samples, len(items))
@@ -335,12 +361,11 @@ def _of_levels(
     values: pd.DataFrame,
     clients: pd.Series,
     chosen: dict[str, list[str]],
-    errors: str,
     said: list[str],
     more: dict[str, Any],
 ) -> FactorModel:
     """Return the model of two levels, within and between clients."""
-    fitted = fit_levels(values, clients, chosen, errors)
+    fitted = fit_levels(values, clients, chosen, more["errors"])
     levels = ["within", "between"]
     table = _table(fitted, levels, confidence=more["confidence"])
     return FactorModel(

@@ -100,13 +100,13 @@ def fit_levels(
 ) -> LevelEstimates:
     """Return the model in which each level has factors of its own."""
     items = list(values.columns)
-    samples, roots, codes = _parted(values.to_numpy(), pd.factorize(clients)[0])
     p, n_clients = len(items), int(clients.nunique())
-    if samples[0].n <= p or n_clients <= p:
+    if len(values) - n_clients <= p or n_clients <= p:
         raise DesignError(
             f"{plural(n_clients, 'client')} with {plural(len(values), 'row')} of complete answers: "
             f"two levels of {p} items need more clients than items, and several rows of many."
         )
+    samples, roots, codes = _parted(values.to_numpy(), pd.factorize(clients)[0])
     within = np.diag(samples[0].values.T @ samples[0].values / samples[0].n)
     means = np.vstack([s.values / root for s, root in zip(samples[1:], roots[1:], strict=True)])
     still = within <= 1e-12 * np.maximum(means.var(axis=0), np.abs(means).max(axis=0) * 1e-6)

@@ -81,7 +81,7 @@ def _missed(points: pd.DataFrame) -> list[str]:
     if rows.empty:
         return []
     reach = rows[["conf_low", "conf_high"]].abs().max(axis=1)
-    row = rows.loc[reach.idxmax()]
+    row = rows.iloc[int(reach.to_numpy().argmax())]
     return [
         f"What may have been missed: an item held equal could, by its interval when set free "
         f"alone, differ by up to {number(reach.max())} points ({row['item']}, {row['compared']}: "
