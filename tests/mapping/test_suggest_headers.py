@@ -272,3 +272,28 @@ def test_the_draft_shows_itself_as_two_tables():
     html = draft._repr_html_()
     assert html.index("Placed") < html.index("wai1 ... wai12") < html.index("Not placed")
     assert "<script>" not in al.suggest_mapping(frame.assign(**{"<script>": 1}))._repr_html_()
+
+
+def test_a_measure_and_a_word_for_a_total_place_a_column_with_a_few_slips():
+    rows = {
+        "Code": range(40),
+        "Zeitpunkt": ["Prä", "Post"] * 20,
+        "BDI-II Summe": [10, 20, 99, 72] + [8] * 36,
+        "PHQ9 Summenwert": [10, 20] * 20,
+        "WAI-SR Mittelwert": [3.5, 4.25] * 20,
+        "GAD-7 Mittelwert": [1.5, 2.25] * 20,
+    }
+    draft = al.suggest_mapping(pd.DataFrame(rows))
+    (source,) = draft["sources"]
+    assert [(one["measure"], one["score"]) for one in source["measures"]] == [
+        ("bdi-ii", "BDI-II Summe"), ("phq-9", "PHQ9 Summenwert"), ("wai-sr", "WAI-SR Mittelwert"),
+    ]  # fmt: skip
+    assert source["missing"] == [99]
+    assert "bdi-ii in BDI-II Summe: outside its range of 0 to 63: 72" in draft.doubts
+    assert "a mean of gad-7" in draft.unplaced["GAD-7 Mittelwert"]
+
+
+def test_a_total_mostly_beyond_its_range_is_not_placed():
+    rows = {"Code": range(40), "Zeitpunkt": ["Prä", "Post"] * 20, "BDI-II Summe": [70, 8] * 20}
+    draft = al.suggest_mapping(pd.DataFrame(rows))
+    assert "runs from 0 to 63" in draft.unplaced["BDI-II Summe"]

@@ -19,6 +19,9 @@ SUSPECTS = (-9, -99, -999, -1, -8, -7, 9, 99, 999, 88, 77, 98, 97)
 TYPING_ERRORS = 0.01
 """Share of answers that may lie outside a form's range and still be typing errors."""
 
+FEW = 0.05
+"""Share of totals that may lie outside a scale's range where the name says which scale it is."""
+
 ENOUGH = 0.8
 """Share of a form's items that must have a column."""
 
@@ -34,6 +37,8 @@ class Answers:
     slips: np.ndarray
     labels: dict[Any, str] = field(default_factory=dict)
     """Code → label, where all of the columns share them."""
+    cells: np.ndarray = field(default_factory=lambda: np.empty(0))
+    """The answers themselves, each as often as it was given."""
 
     @classmethod
     def of(cls, frame: pd.DataFrame, columns: Iterable[str]) -> Answers:
@@ -44,12 +49,13 @@ class Answers:
         block = frame.loc[:, plain].to_numpy(dtype=float).ravel()
         others = (series for _, series in frame.loc[:, ~plain].drop(columns=texts).items())
         found = np.concatenate([block, *(numbers(one)[0] for one in (stack, *others))])
-        values, counts = np.unique(found[~np.isnan(found)], return_counts=True)
+        cells = found[~np.isnan(found)]
+        values, counts = np.unique(cells, return_counts=True)
         rarest = np.argsort(counts, kind="stable")
         rare = np.zeros(len(values), dtype=bool)
         rare[rarest[np.cumsum(counts[rarest]) <= TYPING_ERRORS * counts.sum()]] = True
         slip = rare & ~np.isin(values, SUSPECTS)
-        return cls(values[~slip], values[slip])
+        return cls(values[~slip], values[slip], cells=cells)
 
     @property
     def span(self) -> str:
@@ -63,6 +69,16 @@ class Answers:
         low, high = limits
         inside = (self.values >= low) & (self.values <= high)
         return bool(inside.any()) and all(v in SUSPECTS for v in self.values[~inside])
+
+    def outside(self, limits: Any) -> np.ndarray:
+        """Return the answers beyond the limits that are no codes for missing."""
+        low, high = limits
+        odd = (self.cells < low) | (self.cells > high)
+        return self.cells[odd & ~np.isin(self.cells, SUSPECTS)]
+
+    def nearly_within(self, limits: Any) -> bool:
+        """Return whether all answers but a few lie within limits."""
+        return len(self.outside(limits)) <= FEW * len(self.cells)
 
     def codes(self, limits: Any) -> tuple[int, ...]:
         """Return the answers beyond the limits, which must be codes for missing."""

@@ -17,7 +17,7 @@ import pandas as pd
 from ...errors import listing
 from .answer_labels import answers_from
 from .answers_guess import Answers, fitting_cards, number_columns, sums_of
-from .names import Known, Named, measures_in, scale_in
+from .names import MEAN_WORDS, Known, Named, measures_in, scale_in
 from .patterns import parse_pattern
 from .shapes import Family, families_of
 
@@ -315,7 +315,15 @@ def _total(
     able = [(card, scale) for card in cards if (scale := scale_in(named.scale, card.scales))]
     if not able:
         raise UnplacedError(f"names {_labels(cards)}, but no scale of it")
-    fitting = [(card, scale) for card, scale in able if answers.within(card.scale_range(scale))]
+    if named.scale in MEAN_WORDS:
+        able = [pair for pair in able if pair[0].scales[pair[1]].method != "sum"]
+        if not able:
+            raise UnplacedError(f"names a mean of {_labels(cards)}, whose score is a sum")
+    ranges = [card.scale_range(scale) for card, scale in able]
+    fitting = [pair for pair, limits in zip(able, ranges, strict=True) if answers.within(limits)]
+    if not fitting:
+        near = zip(able, ranges, strict=True)
+        fitting = [pair for pair, limits in near if answers.nearly_within(limits)]
     if not fitting:
         card, scale = able[0]
         low, high = card.scale_range(scale)
@@ -329,10 +337,15 @@ def _total(
     others = [each.name for each, _ in able if each.name != card.name]
     if others and card.name not in used:
         doubt = "; ".join(filter(None, [doubt, f"could also be {', '.join(others)}"]))
+    limits = card.scale_range(scale)
+    odd = sorted({f"{value:g}" for value in answers.outside(limits)})
+    if odd:
+        beyond = f"outside its range of {limits[0]:g} to {limits[1]:g}: {listing(odd)}"
+        doubt = "; ".join(filter(None, [doubt, beyond]))
     text = family.pattern({} if session is None else {session: "session"})
     entry: dict[str, Any] = {"measure": card.name, "rater": whose}
     entry["score"] = text if scale == "total" else {scale: text}
-    return Guess(entry, family.names, doubt, answers.codes(card.scale_range(scale)))
+    return Guess(entry, family.names, doubt, answers.codes(limits))
 
 
 def _only_its_own(guess: Guess, all_names: Iterable[str]) -> Guess:

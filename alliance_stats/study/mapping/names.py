@@ -101,7 +101,15 @@ NUMBERED = "followup"
 _SESSION = "s ses sess session sitzung sitz stunde zitting sessie seance sesion visit"
 _TIME = "t tp time zeit w week woche wave welle m month monat"
 _ITEM = "i it item q question frage f vraag pregunta"
-_TOTAL = "total tot totaal totale sum sumscore score summe suma gesamt ges gesamtwert mean mw avg"
+_SUM = (
+    "total tot totaal totale sum sumscore score summe suma gesamt ges gesamtwert summenwert "
+    "summenscore gesamtscore gesamtsumme rohwert totalscore somscore totaalscore puntuacion"
+)
+MEAN_WORDS = (
+    "mean", "mw", "avg", "mittelwert", "average", "gemiddelde", "moyenne", "media",
+)  # fmt: skip
+"""Words for a total that say it is a mean: of a measure that is summed it is another number."""
+_TOTAL = f"{_SUM} {' '.join(MEAN_WORDS)}"
 
 WORDS: dict[str, dict[str, str]] = {}
 """Word → what it may mean (``rater``, ``occasion``, ``session``, ``time``, ``item``, ``scale``)."""
