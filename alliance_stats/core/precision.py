@@ -8,6 +8,7 @@ an interval. What is left is rounded, or blank.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterable
 
 import numpy as np
@@ -138,3 +139,58 @@ def blurred(frame: pd.DataFrame, *, spread: bool = True, unit: float = 0.0) -> p
             hidden = stepped(frame, ["estimate", *ends], unit)
             frame = frame.where(~term.isin(PLAIN_MEANS), hidden)
     return frame
+
+
+SLOPES = re.compile(
+    r"change(_per_session)?|rise|fall|rise \+ fall|slope_before|step|slope_after"
+    r"|truth_force(_disattenuated)?|[xyz]_on_[xyz](_now)?|difference_standardised"
+    r"|(carry_over|from_other|from_other_in_all|same_session)(_standardised)?|.+=~.+"
+)
+"""Terms of ours that are effects: slopes, changes, loadings."""
+PLAIN = re.compile(r"mean_\w+|gap_from_items.*|.+~1")
+ANCHORS = re.compile(r"Intercept|directional_bias|b0")
+"""Where a model has one of these, its other coefficients are differences or slopes."""
+BOUNDED = re.compile(r"(r|cor|icc|latent_cor|reliability)(_\w+)?|\w+_(share|reciprocity)")
+"""Shares and correlations: how wide their intervals are says of how many people they are."""
+ALL_SLOPES = ("DropoutCox", "AsymmetricChange", "EventStudy")
+"""Results without an intercept; their terms are called as columns of the data are."""
+
+
+def for_page(tidy: pd.DataFrame, kind: str, people: int) -> pd.DataFrame:
+    """Return the terms that the page of a notebook may show, each as exact as it may be.
+
+    Every estimate is rounded with its interval to a fifth of the half width or more. A plain mean
+    gives no denominator then, and an interval beside a standard deviation the number of people to
+    a fifth at best; what rounding adds is less than half a standard error. Of fewer than
+    `SPREAD_TELLS_BELOW` people that is too much still: what is not known to be a mean, a slope, a
+    gap, share or correlation stays out, standard deviations and variances of any name with it.
+
+    Examples
+    --------
+    >>> rows = {"effect": ["fixed", "random"], "term": ["Intercept", "sd"],
+    ...         "estimate": [13.923, 5.664], "conf_low": [10.5, None], "conf_high": [17.345, None]}
+    >>> for_page(pd.DataFrame(rows), "MultilevelFit", 13).iloc[:, 1:].values.tolist()
+    [['Intercept', 14.0, 10.0, 17.0]]
+    """
+    # "dropout: session" is about one of several ends, "client:carry_over" about one rater's scores
+    terms = [re.sub(r"^(.*: |(client|therapist)(_rating)?:)", "", str(t)) for t in tidy["term"]]
+    frame = blurred(tidy, spread=people >= SPREAD_TELLS_BELOW)
+    frame.loc[_each(terms, BOUNDED), ["conf_low", "conf_high"]] = np.nan
+    if people < SPREAD_TELLS_BELOW:
+        known = _each(terms, PLAIN, SLOPES, BOUNDED)
+        if kind in ALL_SLOPES or _each(terms, ANCHORS).any():
+            known[:] = True
+        frame = frame[known & (frame["effect"] == "fixed").to_numpy()]
+    numbers = frame[["estimate", "conf_low", "conf_high"]].astype(float)
+    half = (numbers["conf_high"] - numbers["conf_low"]) / 2
+    steps = half.map(_step, na_action="ignore").astype(float)
+    coarse = numbers.div(steps, axis="index").round().mul(steps, axis="index").round(9)
+    return frame.assign(**coarse.where(steps.notna(), numbers.round(2), axis="index"))
+
+
+def _step(half_width: float) -> float:
+    return hiding_step(half_width) if np.isfinite(half_width) else np.nan
+
+
+def _each(terms: Iterable[str], *patterns: re.Pattern[str]) -> np.ndarray:
+    return np.array([any(p.fullmatch(one) for p in patterns) for one in terms], dtype=bool)

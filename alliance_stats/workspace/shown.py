@@ -19,7 +19,7 @@ from ..core.disclosure import SMALLEST_SHOWN
 from ..core.display.figures import inline_svg, to_svg
 from ..core.display.formatting import p_value
 from ..core.drawing import figure_of
-from ..core.precision import SPREAD_TELLS_BELOW, blurred, without_sizes
+from ..core.precision import for_page, without_sizes
 from ..core.results import Result
 from ..errors import DesignError
 from ..report.drawings import plot_course
@@ -80,12 +80,15 @@ class Terms:
         return self._html(self.result.tidy(**self.options), self.columns)
 
     def shared(self, _: Names) -> str:
-        """Return the terms as a report shows them without sizes; none about fewer than five."""
+        """Return the terms no number of people follows from; none about fewer than five."""
         fewest = self.result.fewest or 0
         if fewest < SMALLEST_SHOWN:
             return ""
-        table = blurred(self.result.tidy(**self.options), spread=fewest >= SPREAD_TELLS_BELOW)
+        tidy = self.result.tidy(**self.options)
+        table = for_page(tidy, type(self.result).__name__, fewest)
         told = table[table["estimate"].notna()]
+        if told.empty:
+            return ""
         return self._html(told, tuple(n for n in self.columns or TERMS if n in TERMS))
 
     def _html(self, table: pd.DataFrame, columns: tuple[str, ...]) -> str:

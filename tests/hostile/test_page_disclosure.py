@@ -13,8 +13,10 @@ import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_notebook
+from scipy import stats
 
 import alliance_stats as al
+from alliance_stats.core.precision import for_page
 from alliance_stats.report.naming import Names
 from alliance_stats.workspace import notebooks
 from alliance_stats.workspace.sharing import LEFT_OUT, NO_PERSONS, shareable
@@ -76,6 +78,59 @@ def test_terms_of_a_result_tell_no_size(study):
             assert not spread.any()
         alone = table["term"].astype(str).str.match("(?:r|cor|icc)(?:[_ ]|$)")  # Fisher's z
         assert table.loc[alone].filter(like="conf_").isna().all(axis=None)
+
+
+def sizes_that_fit(row, sd=None):
+    """Return the numbers of people with whole scores that an attacker cannot rule out."""
+    mean, low, high = (float(row[name]) for name in ("estimate", "conf_low", "conf_high"))
+    written = [f"{one:.10f}".rstrip("0") for one in (mean, low, high)]
+    exact = 10.0 ** -max(len(one.split(".")[1]) for one in written) / 2
+    step = max(exact, 0.05 * (high - low))  # the rule is known to him: a fifth of the half width
+    n = np.arange(5, 100)
+    of_sums = np.floor((mean + step) * n) >= np.ceil((mean - step) * n)
+    if sd is None:
+        return n[of_sums]
+    half = stats.t.ppf(0.975, n - 1) * sd / np.sqrt(n)
+    return n[of_sums & (np.abs(half - (high - low) / 2) <= step)]
+
+
+@pytest.mark.filterwarnings("ignore::alliance_stats.errors.SingularFitWarning")
+@pytest.mark.parametrize("people", [13, 40])
+def test_no_mean_beside_a_standard_deviation_gives_the_number_of_people(people):
+    rng = np.random.default_rng(people)
+    ids = np.arange(people)
+    data = pd.DataFrame({"post": rng.integers(4, 26, people).astype(float), "client_id": ids})
+    data["therapist_id"] = ids % 4
+    fit = al.fit_multilevel("post ~ 1 + (1 | therapist_id)", data)
+    whole = fit.tidy().set_index("term")
+    sd = float(np.sqrt(fit.scale))
+    assert list(sizes_that_fit(whole.loc["Intercept"], sd)) != []
+    (table,) = pd.read_html(StringIO(shareable(fit, Names(()))))
+    table = table.set_index("term")
+    assert len(sizes_that_fit(table.loc["Intercept"], sd if people >= 30 else None)) >= 5
+    assert ("sd" in table.index) == (people >= 30)
+    halves = data.assign(arm=np.where(ids % 2, "a", "b"))
+    cells = al.fit_multilevel("post ~ 0 + arm + (1 | therapist_id)", halves)
+    assert cells.fewest < 30
+    assert shareable(cells, Names(())) == ""  # a mean under any other name
+
+
+SPREADS = ("sd_between_dyads", "client_rating:dyad_variance", "session_variance", "cov_within",
+           "latent_sd_level", "sd_item_gaps", "var_x_within", "a~~a", "loa_low",
+           "standardised_gap", "anything")  # fmt: skip
+
+
+def test_of_fewer_than_thirty_only_what_is_listed_passes():
+    effects = ("mean_gap", "change_per_session", "client:carry_over", "dyad_share", "r_between")
+    rows = pd.DataFrame({"effect": "fixed", "term": [*SPREADS, *effects],
+                         "estimate": 0.4567, "conf_low": 0.1234, "conf_high": 0.7654})  # fmt: skip
+    shown = for_page(rows, "Any", 29).set_index("term")
+    assert set(shown.index) == set(effects)
+    assert shown.loc["mean_gap"].tolist()[1:] == [0.5, 0.1, 0.8]
+    assert shown.loc[["dyad_share", "r_between"], "conf_low"].isna().all()
+    random = rows.assign(effect="random", term="cov Intercept session").head(1)
+    assert for_page(pd.concat([rows, random]), "Any", 29)["effect"].eq("fixed").all()
+    assert len(for_page(rows, "Any", 30)) == len(rows)
 
 
 @pytest.mark.parametrize("few", [1, 3, 4])
