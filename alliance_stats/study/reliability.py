@@ -96,6 +96,20 @@ def scale_reliability(
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
+def alpha_forms(study: Study, measure: str, rater: str, scale: str) -> pd.DataFrame:
+    """Return the forms that an alpha of `scale_reliability` is of: one row a client, by id.
+
+    Columns are the scale's items, reversed ones turned; empty where an item is not in the data.
+    """
+    ratings, card = study.tables.get("ratings"), study.measures[measure]
+    items = list(card.scales[scale].items)
+    if ratings is None:
+        return pd.DataFrame(columns=items)
+    part = ratings[(ratings["measure"] == measure) & (ratings["rater"] == rater)]
+    wide = _first_forms(part, card, _is_reversed(study, measure, rater))
+    return _complete(wide, items) if set(items) <= set(wide.columns) else wide[:0]
+
+
 _COLUMNS = ["measure", "rater", "scale", "n_items", "n", "alpha", "conf_low", "conf_high", "reason"]
 
 
@@ -123,13 +137,18 @@ def _row(measure: str, rater: str, scale: Any, forms: pd.DataFrame) -> dict[str,
     if len(items) < 2 or missing:
         reason = "single item" if len(items) < 2 else f"{len(missing)} items are not in the data"
         return {**row, "n": 0, **_NOTHING, "reason": reason}
-    complete = forms[items].dropna()
-    first = complete[~complete.index.get_level_values("client_id").duplicated()]
+    first = _complete(forms, items)
     if len(first) < SMALLEST_N:
         return {**row, "n": len(first), **_NOTHING, "reason": f"fewer than {SMALLEST_N} clients"}
     if float(first.sum(axis=1).var()) == 0:
         return {**row, "n": len(first), **_NOTHING, "reason": "all forms have the same total"}
     return {**row, "n": len(first), **cronbach_alpha(first), "reason": ""}
+
+
+def _complete(forms: pd.DataFrame, items: list[int]) -> pd.DataFrame:
+    """Return each client's first form with every item answered."""
+    complete = forms[items].dropna().droplevel("session")
+    return complete[~complete.index.duplicated()]
 
 
 _NOTHING = {"alpha": np.nan, "conf_low": np.nan, "conf_high": np.nan}

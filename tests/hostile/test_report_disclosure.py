@@ -89,6 +89,7 @@ def groups_behind(study, folder):
     for row in shown(csv(folder, "tables/missing"), "n_clients"):
         of = (row["measure"], row["rater"], row["scale"])
         found[f"scored {of}"] = set(keys.loc[[of]])
+    found |= alpha_groups(study, csv(folder, "tables/alliance-reliability"))
     drop = last.reindex(ends.index[ends == "dropout"])
     for row in shown(csv(folder, "figures/dropout"), "incidence"):
         found[f"dropped by {row['time']}"] = set(drop.index[drop <= row["time"]])
@@ -131,6 +132,21 @@ def rupture_groups(study, total, table):
         for name in shown
         if name in set(own["class"]) and name != "too_few_sessions"
     }
+
+
+def alpha_groups(study, table):
+    """Feldt's interval gives the number of forms, one a client: those with every item answered."""
+    forms = study.ratings.dropna(subset="value").query("measure == 'wai-sr'")
+    scales, found = study.measures["wai-sr"].scales, {}
+    for row in table[table["alpha_low"].notna()].to_dict("records"):
+        own = forms[(forms["rater"] == row["rater"].lower())
+                    & forms["item"].isin(scales[row["scale"]].items)]  # fmt: skip
+        answered = own.groupby(["client_id", "session"])["item"].nunique()
+        complete = answered[answered == len(scales[row["scale"]].items)].index.get_level_values(
+            "client_id"
+        )
+        found[f"alpha {row['rater']} {row['scale']}"] = set(complete)
+    return found
 
 
 def change_groups(study, table):
@@ -443,3 +459,10 @@ def test_no_sd_beside_that_of_all_gives_the_scores_of_those_without_a_second(sto
 def test_the_sd_of_five_of_seven_gives_the_other_two():
     """23.43 (3.74) of seven, and 1.96 x 2.49 x sqrt(0.2) = 2.183 points: who are the others?"""
     assert left_over(7, 23.43, 3.74, 2.490) == [(25, 30)]
+
+
+def test_no_spread_of_few_people_stands_beside_a_withheld_number(stolen):
+    _, folder = stolen
+    table = csv(folder, "tables/alliance-reliability")
+    few = table[table["n_clients"].isna()] if len(stolen[0].clients) < 30 else table[:0]
+    assert few[["sd_between", "sd_within", "mean_reliability"]].isna().all(axis=None)

@@ -14,9 +14,10 @@ from ...core.display import columns as col
 from ...core.display.formatting import interval, number
 from ...core.display.table import Table
 from ...core.drawing import house_style, new_axes
-from ...core.precision import rounded, without_sizes
+from ...core.precision import rounded, spread_tells, without_sizes
 from ...description import mean_course, scale_reliability
 from ...errors import AllianceStatsError
+from ...study.reliability import alpha_forms
 from ...study.times import OCCASION
 from ..content import Block, Caution, Paragraph, Section
 from ..context import Context, Score
@@ -100,7 +101,7 @@ def reliability_blocks(context: Context, score: Score, draft: Draft) -> list[Blo
     """Return level, spread and reliability by rater and scale."""
     alphas = scale_reliability(context.study, measure=score.measure)
     rows = [
-        {**_level(context, score, rater, scale, draft), **_alpha(alphas, rater, scale)}
+        {**_level(context, score, rater, scale, draft), **_alpha(context, alphas, rater, scale)}
         for rater, scale in _parts(context, score)
     ]
     frame = pd.DataFrame([row for row in rows if row["n_clients"] >= SMALLEST_SHOWN])
@@ -134,7 +135,8 @@ def reliability_blocks(context: Context, score: Score, draft: Draft) -> list[Blo
             frame.assign(rater=frame["rater"].str.capitalize()),
             columns,
             group="rater",
-            withheld=frame[["n_clients", "n_sessions"]].isna().any(axis=None),
+            withheld=frame[["n_clients", "n_sessions"]].isna().any(axis=None)
+            or frame.loc[frame["alpha"].notna(), "alpha_low"].isna().any(),
             score=score.title,
             reasons=" ".join(why),
         )
@@ -164,6 +166,7 @@ def _level(context: Context, score: Score, rater: str, scale: str, draft: Draft)
         "clients_told": context.disclosure.shows(rows["client_id"]),
         "sessions_told": context.disclosure.shows_rows(rows, over=context.disclosure.everybody),
     }
+    few = not counts["clients_told"] and spread_tells(rows["client_id"])
     try:
         fit = al.fit_multilevel(f"score ~ 1 + (1 | client_id){therapist_term(rows)}", rows, df=DF)
         reliability = al.mean_reliability(rows, "score").reliability
@@ -174,18 +177,21 @@ def _level(context: Context, score: Score, rater: str, scale: str, draft: Draft)
     total = sum(parts.values())
     between = parts.get("client_id", 0.0) + parts.get("therapist_id", 0.0)
     has_therapist = "therapist_id" in parts
-    return {
-        **counts,
+    spreads = {
         "mean": float(fit.params.iloc[0]),
         "sd_between": np.sqrt(between),
         "sd_within": np.sqrt(parts["Residual"]),
         "icc_client": between / total,
         "icc_therapist": parts["therapist_id"] / total if has_therapist else np.nan,
         "mean_reliability": reliability,
-        "reason": "",
     }
+    if few:
+        spreads |= dict.fromkeys(TELLING, np.nan)
+    return {**counts, **spreads, "reason": ""}
 
 
+TELLING = ("sd_between", "sd_within", "mean_reliability")
+"""What of few people tells how many they are, beside what else is shown of them."""
 SPREADS = ("mean", "sd_between", "sd_within", "icc_client", "icc_therapist", "mean_reliability")
 
 
@@ -196,11 +202,16 @@ def variance_parts(fit: Any) -> dict[str, float]:
     return {str(row.group): float(row.vcov) for row in own.itertuples(index=False)}
 
 
-def _alpha(alphas: pd.DataFrame, rater: str, scale: str) -> dict[str, Any]:
+def _alpha(context: Context, alphas: pd.DataFrame, rater: str, scale: str) -> dict[str, Any]:
+    """Return alpha; its interval only where its number of clients may be told, which it gives."""
     found = alphas[(alphas["rater"] == rater) & (alphas["scale"] == scale)]
-    if found.empty:
-        return {"alpha": np.nan, "alpha_low": np.nan, "alpha_high": np.nan}
-    row = found.iloc[0]
+    row = dict.fromkeys(("alpha", "conf_low", "conf_high"), np.nan)
+    if len(found):
+        row = found.iloc[0].to_dict()
+    if row["alpha"] == row["alpha"]:
+        forms = alpha_forms(context.study, row["measure"], rater, scale)
+        if not context.disclosure.shows(forms.index):
+            row |= {"conf_low": np.nan, "conf_high": np.nan}
     return {"alpha": row["alpha"], "alpha_low": row["conf_low"], "alpha_high": row["conf_high"]}
 
 
@@ -219,8 +230,9 @@ def _headline(score: Score, row: pd.Series) -> str:
         "sessions lies between clients"
     )
     if row["alpha"] == row["alpha"]:
-        ends = interval(row["alpha_low"], row["alpha_high"], bounded=True)
-        text += f"; α = {number(row['alpha'], bounded=True)} {ends}"
+        text += f"; α = {number(row['alpha'], bounded=True)}"
+    if row["alpha_low"] == row["alpha_low"]:
+        text += f" {interval(row['alpha_low'], row['alpha_high'], bounded=True)}"
     return text + "."
 
 
