@@ -23,6 +23,7 @@ from .document import methods_text, report_document
 from .naming import Names, shareable
 from .page import render
 from .place import ACCOUNTS
+from .sections import left_out
 
 
 def write_files(folder: Path, context: Context, sections: Sequence[Section]) -> str:
@@ -176,6 +177,7 @@ def _footer(made: str, context: Context) -> list[str]:
         f"{versions['python']}, {libraries}); seed {context.options.seed}. Options "
         "stand in run.json beside this page; inputs with hashes and every row set aside in the "
         "private account, which stays with the study.",
+        *filter(None, [left_out(context)]),
         "Numbers about fewer than five people, or from which one could be computed, are not shown. "
         "Intervals are 95% intervals. Estimates of associations are not proofs of cause.",
     ]

@@ -8,7 +8,7 @@ import alliance_stats as al
 from alliance_stats.core.display.rendering import cells
 from alliance_stats.report.build import make_section
 from alliance_stats.report.context import Context, Options
-from alliance_stats.report.sections import SECTIONS
+from alliance_stats.report.sections import SECTIONS, left_out
 
 WEEKS = {"pre": 0, "mid": 6, "post": 12, "followup": 24}
 
@@ -160,21 +160,24 @@ def test_who_was_lost_is_told_by_arm(sections):
     np.testing.assert_allclose(found, here[found.index], atol=0.001)
 
 
-def test_what_needs_sessions_says_so(sections):
-    alliance, _, made = sections
+def test_what_needs_sessions_is_left_out_and_told_once(sections):
+    alliance, study, made = sections
     texts = " ".join(getattr(b, "text", "") for s in made.values() for b in s.blocks)
     assert "holds no sessions" in texts
-    if alliance:
-        assert "none at sessions" in made["ruptures"].reason
-        assert "needs sessions" in texts
-    else:
-        assert "it has phq-9" in made["ruptures"].reason
+    assert not {"outcome", "ruptures"} & set(made)
+    assert ("gap" in made) is alliance
+    context = Context(study, Options())
+    assert left_out(context).count("Ruptures and repairs") == 1
+    assert ("Rating gap" in left_out(context)) is not alliance
+    assert "time='occasion'" not in texts + "".join(s.reason for s in made.values())
+    assert alliance or "it has phq-9" in made["alliance"].reason
+    with_sessions = Context(al.simulate_study(n_therapists=3, n_clients=6, seed=1), Options())
+    assert left_out(with_sessions) == ""
 
 
 def test_the_alliance_at_occasions_has_its_course_and_its_gap(sections):
     alliance, _, made = sections
     if not alliance:
-        assert made["gap"].status == "not possible"
         return
     course = blocks(made["alliance"], "alliance-occasions")[-1].frame
     assert course["occasion"].tolist() == ["mid", "post"] * 2
@@ -206,6 +209,12 @@ def test_a_mean_change_is_told_where_no_reliability_is_known(tmp_path):
     assert f"change {change:.2f} [".replace("-", "\N{MINUS SIGN}") in section.headline
     assert any("reliab" in getattr(block, "text", "") for block in section.blocks)
     assert section.status == "complete"
+
+
+def test_the_share_that_changed_has_its_denominator(sections):
+    _, study, made = sections
+    pairs = al.first_and_last(study.assessments, measure="phq-9").dropna(subset=["pre", "post"])
+    assert f", of the {len(pairs)} of 120 clients with both scores " in made["change"].headline
 
 
 def test_arms_of_few_are_compared_for_the_owner_alone(tmp_path):

@@ -19,7 +19,7 @@ from ...description import mean_course, scale_reliability
 from ...errors import AllianceStatsError
 from ...study.reliability import alpha_forms
 from ...study.times import OCCASION
-from ..content import Block, Caution, Paragraph, Section
+from ..content import Block, Paragraph, Section
 from ..context import Context, Score
 from ..drawings import plot_course
 from ..naming import without_data
@@ -36,6 +36,8 @@ def build(context: Context, draft: Draft) -> Section:
     score = context.alliance
     draft.used.update(measure=score.measure, scale=score.scale, rater=score.rater)
     by_occasion = context.time == OCCASION
+    if by_occasion:
+        draft.title = "Alliance over occasions"
     draft.attempt(
         "The course of the alliance",
         lambda: (
@@ -45,9 +47,7 @@ def build(context: Context, draft: Draft) -> Section:
         ),
     )
     draft.attempt("Level and reliability", lambda: reliability_blocks(context, score, draft))
-    if by_occasion:
-        draft.add(Caution("A line over sessions needs sessions; the alliance has occasions here."))
-    else:
+    if not by_occasion:
         draft.attempt("The model of the course", lambda: model_blocks(context, score, draft))
     return draft.finish()
 

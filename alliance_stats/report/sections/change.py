@@ -280,13 +280,14 @@ def _headline(found: ClinicallySignificantChange, score: Score, disclosure: Disc
     every, category = data["client_id"], data["category"]
     better = every[category.isin(["recovered", "improved"])]
     worse = every[category == "deteriorated"]
-    text = f"On the {score.title} {disclosure.people(every, 'client')} could be judged"
-    if disclosure.shows(every, better):
-        text += (
-            f", {percent(len(better) / len(every))} improved reliably (with or without recovery)"
-        )
-    else:
-        return f"{text}."
+    whole = disclosure.everybody
+    if not disclosure.shows(every, better):
+        return f"On the {score.title} {disclosure.people(every, 'client')} could be judged."
+    of = f" of {count(len(whole))}" if len(whole) > len(every) and disclosure.shows(whole) else ""
+    text = (
+        f"On the {score.title}, of the {count(len(every))}{of} clients with both scores "
+        f"{percent(len(better) / len(every))} improved reliably (with or without recovery)"
+    )
     if not disclosure.shows(worse):
         return f"{text}; how many deteriorated is withheld."
     shares = percent(len(worse) / len(every)), percent_interval(*wilson(len(worse), len(every)))
