@@ -1,14 +1,18 @@
 """What the section on ruptures says follows from its numbers, and gives no small class away."""
 
 from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import alliance_stats as al
 from alliance_stats.core.disclosure import OTHERS, Disclosure
+from alliance_stats.report.context import Options
 from alliance_stats.report.sections import rupture_chance
 from alliance_stats.report.sections import ruptures as section
+from alliance_stats.report.sections.draft import Draft
 
 
 @pytest.mark.parametrize(
@@ -65,3 +69,15 @@ def test_the_rule_is_said_in_words_and_its_formula_beside_the_table():
     found.parameters["repair_level"] = 0.5
     assert "repaired: 50% of the fall regained" in section._stated(found, score).text
     assert formula in section._classes(found, disclosure).how
+
+
+def test_where_no_session_is_judged_no_verdict_stands_beside_chance():
+    rows = pd.DataFrame({"client_id": np.repeat(range(12), 6), "session": [*range(1, 7)] * 12})
+    context: Any = SimpleNamespace(options=Options(replicates=9))
+    score: Any = SimpleNamespace(direction="higher_is_better")
+    draft = Draft("ruptures", "Ruptures")
+    rule = {"rule": "drop_within_sd"}
+    found = rupture_chance.chance_blocks(context, score, rows.assign(score=4.0), rule, draft)
+    assert found == []
+    assert draft.headline == ""
+    assert "could judge no session" in draft._messages[0]

@@ -30,6 +30,8 @@ def chance_blocks(
     )
     draft.say(found.attrs["messages"])
     draft.used.update(null=found.attrs["null"], replicates=options.replicates, seed=options.seed)
+    if found["expected"].isna().all():  # no session was judged, as was just said
+        return []
     columns = (
         col.text("event", "Kind", words=labels("rupture_events")),
         col.count("observed", "Found"),
