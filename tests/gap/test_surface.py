@@ -34,6 +34,14 @@ def planted(seed=0, n=400, **b):
     return pd.DataFrame({"client": x + 4, "therapist": y + 4, "outcome": z})
 
 
+def test_a_surface_that_few_clients_cannot_tell_is_refused():
+    rng = np.random.default_rng(2)
+    data = planted(n=60).assign(client_id=np.arange(60) % 5)
+    data["client"] += rng.normal(0, 1, 5)[data["client_id"]]
+    with pytest.raises(al.DesignError, match="cannot tell b5 of the surface between clients"):
+        al.fit_response_surface(data, by="client_id", part="both", **COLUMNS)
+
+
 # -- published fixtures --------------------------------------------------------------------------
 
 

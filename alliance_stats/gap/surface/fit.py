@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from ...core.arguments import checked_choice, flag
-from ...errors import DesignError, require_columns
+from ...errors import DesignError, listing, require_columns
 from .. import linear, model_rows
 from ..model_rows import grouping, require_one_scale, require_variance
-from .design import Specification, design, fit_design
+from .design import Part, Specification, design, fit_design
 from .result import ResponseSurface
 
 PARTS = ("total", "within", "between", "both")
@@ -175,6 +175,7 @@ def fit_response_surface(
     frame, parts = design(rows, spec)
     found = fit_design(frame, spec)
     if found.fit is not None:
+        _require_whole(found, parts, rows["level1"].nunique())
         messages += _told(found.fit.messages, spec)
     if not cluster:
         model_rows.note_clusters(data, levels, messages)
@@ -182,6 +183,19 @@ def fit_response_surface(
     if part in ("between", "both"):
         reliability = _reliability(rows, (x, y), messages)
     return ResponseSurface(spec, found, frame, parts, rows, tuple(messages), reliability)
+
+
+def _require_whole(found: linear.Linear, parts: Sequence[Part], groups: int) -> None:
+    """Raise where the multilevel fit left a coefficient out that follows from the others."""
+    for part in parts:
+        lost = [name.split("_")[-1] for name in part.columns if name not in found.params.index]
+        if lost:
+            where = f" {part.group} clients" if part.group else ""
+            simpler = "fit part='within', or " if part.group == "between" else ""
+            raise DesignError(
+                f"The ratings of {groups} clients or dyads cannot tell {listing(lost)} of the "
+                f"surface{where} from its other coefficients: {simpler}use more of them."
+            )
 
 
 def _reliability(
