@@ -192,6 +192,8 @@ def told(
         f"{listing(columns.names[1:])} and {columns.outcome} in the clinic, counts of categories, "
         "how many clients had how many sessions.",
         "It holds no row, no id, no date, and no value of one person.",
+        "How many rows it is about can be read out of any such file. Beside another count of the "
+        "same clients' forms, such as a codebook's, it tells how many forms are not in it.",
     ]
     found: dict[str, Any] = {"clients behind each term": behind}
     if exposure is None or digits is None:

@@ -290,12 +290,15 @@ def _either(given: Any, agreed: Agreement, name: str, usual: Any) -> Any:
 
 
 def _numbers(columns: ClinicColumns, body: Sums | Curve) -> dict[str, int]:
-    """Return how many rows and groups there are; with noise as far as the noisy sums tell it."""
+    """Return how many rows and groups there are; with noise as far as the noisy sums tell it.
+
+    The likelihood holds the rows; those left out may be one person's form, and are told in tens.
+    """
     if isinstance(body, Sums) and body.noise:
         rows, groups = float(body.clients @ body.sessions), float(body.clients.sum())
         return {"rows": round(rows), "rows left out": 0, columns.groups[0]: round(groups)}
     sizes = dict(zip(columns.groups, map(int, columns.grouping.sizes), strict=True))
-    return {"rows": columns.n, "rows left out": columns.left_out} | sizes
+    return {"rows": columns.n, "rows left out": round(columns.left_out, -1)} | sizes
 
 
 def _mapping(value: object, name: str, what: str, such_as: object) -> Mapping[str, Any]:

@@ -181,7 +181,7 @@ def _notes(files: Sequence[SharedFile], dropped: Sequence[str]) -> tuple[str, ..
     found = [f"Fitted to the files of {len(files)} {many} ({sizes}); no rows were seen."]
     left = sum(file.numbers["rows left out"] for file in files)
     if left:
-        found.append(f"{left:,} rows were left out by the clinics for missing values.")
+        found.append(f"About {left:,} rows were left out by the clinics for missing values.")
     if dropped:
         found.append(
             f"{listing(dropped)}: a combination of the terms before it in the clinics together, "

@@ -41,7 +41,7 @@ class SharedFile:
         ``formula, outcome, terms, groups, effects, categories, units``: what must be the same in
         all clinics.
     numbers
-        ``rows``, ``rows left out`` and the number of groups of each level.
+        ``rows``, ``rows left out`` (to the nearest ten) and the number of groups of each level.
     tells
         The audit: sentences and numbers.
     shift, unit

@@ -95,11 +95,16 @@ def test_categories_must_be_those_agreed_on(three):
         al.clinic_file(MODEL, three["Bern"], None, categories={"condition": ["CBT", "PDT"]})
 
 
-def test_missing_values_are_counted(three, tmp_path):
+def test_missing_values_are_counted_in_tens(three, tmp_path):
     data = three["Bern"].copy()
     data.loc[data.index[::8], "distress"] = np.nan
     found = al.clinic_file(MODEL, data, tmp_path / "a.json")
-    assert found.file.numbers == {"rows": 448, "rows left out": 64, "client_id": 64}
+    assert found.file.numbers == {"rows": 448, "rows left out": 60, "client_id": 64}
+    one = three["Bern"].copy()
+    one.loc[one.index[0], "distress"] = np.nan
+    told = al.clinic_file(MODEL, one, tmp_path / "b.json", kind="curve").file
+    assert told.numbers["rows left out"] == 0  # one form is one person's
+    assert "Beside another count" in " ".join(told.tells["in words"])
 
 
 def test_the_ledger_remembers_and_stays_private(three, tmp_path):
