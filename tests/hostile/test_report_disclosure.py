@@ -17,6 +17,7 @@ import pytest
 from scipy.stats import t as student
 
 import alliance_stats as al
+from alliance_stats.report.sections.criterion import _whole_columns
 
 FEW = 5
 OUTSIDE = 1e-6  # how far a vector of ones lies from a span it is not in: 0.1 or more
@@ -466,3 +467,19 @@ def test_no_spread_of_few_people_stands_beside_a_withheld_number(stolen):
     table = csv(folder, "tables/alliance-reliability")
     few = table[table["n_clients"].isna()] if len(stolen[0].clients) < 30 else table[:0]
     assert few[["sd_between", "sd_within", "mean_reliability"]].isna().all(axis=None)
+
+
+def test_nothing_withheld_stands_beside_a_printed_zero_of_another_criterion(stolen):
+    """By one criterion nobody deteriorated, by the next it is withheld: so one to four did."""
+    _, folder = stolen
+    counted = csv(folder, "tables/change-criteria")
+    for column in {"n_improved", "n_deteriorated", "share_improved"} & set(counted):
+        assert counted[column].isna().all() or counted[column].notna().all()
+
+
+def test_a_withheld_count_blanks_its_column_alone():
+    frame = pd.DataFrame({"n_improved": [9.0, 12.0], "share_improved": [0.3, 0.4],
+                          "n_deteriorated": [0.0, np.nan]})  # fmt: skip
+    told = _whole_columns(frame.copy())
+    assert told["n_deteriorated"].isna().all()
+    pd.testing.assert_frame_equal(told.iloc[:, :2], frame.iloc[:, :2])

@@ -118,7 +118,7 @@ def other_criteria(
     sign = -1.0 if score.direction == "lower_is_better" else 1.0
     better = (sign * (pairs["post"] - pairs["pre"])).set_axis(pairs["client_id"]).dropna()
     counted = [{**row, **_counts(better, row, context.disclosure)} for row in rows]
-    frame = pd.DataFrame(counted)
+    frame = _whole_columns(pd.DataFrame(counted))
     if frame[["n_improved", "n_deteriorated"]].isna().all(axis=None):
         return None
     return _table(frame, score)
@@ -148,6 +148,18 @@ def _counts(better: pd.Series, row: dict[str, Any], disclosure: Disclosure) -> d
         told = disclosure.shows(better.index, changed)
         counts[f"n_{name}"] = float(len(changed)) if told else float("nan")
     return {**counts, "share_improved": counts["n_improved"] / len(better)}
+
+
+def _whole_columns(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the counts, a column of them blank where one is withheld.
+
+    Nobody is told, so beside a printed 0 what is withheld would be one to four.
+    """
+    improved = ["n_improved", "share_improved"]
+    for columns in (improved, ["n_deteriorated"]):
+        if frame[columns[0]].isna().any():
+            frame[columns] = np.nan
+    return frame
 
 
 def _table(frame: pd.DataFrame, score: Score) -> Table:

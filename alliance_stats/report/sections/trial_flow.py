@@ -26,7 +26,7 @@ PARTS = (*ENDS, "left_out")
 MOST_DRAWN = 4
 LETTERS = 110
 """About as many stand in a line across the whole width of a flow."""
-OTHERWISE = ("ended otherwise", "not analysed: other reasons")
+OTHERWISE = (OTHERS.lower(), f"not analysed: {OTHERS.lower()}")
 """Ends, and reasons of not being analysed, that are put together because some are few."""
 ELIGIBLE = (
     "Who was assessed for eligibility, and why others were not randomised, is in no table of a "
