@@ -14,6 +14,7 @@ from . import plots
 from .episodes import OUTCOMES
 from .performance.calibration import beside_reports
 from .rates import describe, describe_probable, repair_times
+from .repair_table import RepairTimes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -125,7 +126,7 @@ class Ruptures(Result):
             ``n_censored`` (followed no further), ``repaired`` (share repaired by then,
             1 - Kaplan-Meier), ``std_error`` (over clients), ``conf_low``, ``conf_high``.
         """
-        return repair_times(self.episodes)
+        return RepairTimes(repair_times(self.episodes))
 
     def glance(self) -> pd.DataFrame:
         """Return one row: how many clients, sessions, ruptures, repairs."""

@@ -33,6 +33,16 @@ def test_the_time_to_repair_is_kaplan_meier_with_survivals_errors(found):
     assert tidy["repaired_within_2"] == times.loc[2, "repaired"]
 
 
+def test_the_times_show_all_of_themselves_and_stay_a_table(found):
+    times = found.repair_times()
+    with pd.option_context("display.width", 40, "display.max_columns", 3):
+        text = str(times)
+    assert "..." not in text
+    assert "46.5%" in text
+    assert "Repaired by then" in times._repr_html_()
+    assert type(times.set_index("sessions")) is pd.DataFrame
+
+
 def test_what_ended_the_following_is_told(found):
     said = " ".join(found.messages)
     assert "Of 265 ruptures 80 were not followed far enough to tell (censored): 52 by a" in said
