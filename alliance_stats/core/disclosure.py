@@ -294,10 +294,12 @@ class Disclosure:
     def people(self, group: Iterable[Hashable], one: str, many: str | None = None) -> str:
         """Return the size of a group in words: ``12 clients``, or that it is withheld."""
         group, many = each_once(group), many or one + "s"
+        if not group and not self.everything:  # beside "0" the words for few would be one to four
+            return f"few or no {many}"
         if self.shows(group, of="therapist" if one == "therapist" else "client"):
             return f"{len(group):,} {one if len(group) == 1 else many}"
         if len(group) < SMALLEST_SHOWN:
-            return f"fewer than five {many}"
+            return f"few or no {many}"
         below = (len(group) - SMALLEST_SHOWN) // 10 * 10
         return f"more than {below} {many}" if below else f"five or more {many}"
 
@@ -311,9 +313,7 @@ class Disclosure:
         """
         if not self.everything and len(each_once(group)) < SMALLEST_SHOWN:
             self.withheld = True
-            raise WithheldError(
-                f"Fewer than five {what}: numbers about so few people are not shown."
-            )
+            raise WithheldError(f"Few {what}, or none: numbers about so few people are not shown.")
 
     def parts(
         self, groups: Mapping[str, Iterable[Hashable]], *, last: str = ""

@@ -10,6 +10,7 @@ import json
 import re
 import zipfile
 from html import unescape
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,10 @@ import pytest
 from scipy.stats import t as student
 
 import alliance_stats as al
+from alliance_stats.core.disclosure import OTHERS, Disclosure
 from alliance_stats.report.sections.criterion import _whole_columns
+from alliance_stats.report.sections.data import problem_blocks
+from alliance_stats.report.sections.trial_flow import OTHERWISE
 
 FEW = 5
 OUTSIDE = 1e-6  # how far a vector of ones lies from a span it is not in: 0.1 or more
@@ -483,3 +487,21 @@ def test_a_withheld_count_blanks_its_column_alone():
     told = _whole_columns(frame.copy())
     assert told["n_deteriorated"].isna().all()
     pd.testing.assert_frame_equal(told.iloc[:, :2], frame.iloc[:, :2])
+
+
+def test_kinds_of_problems_that_few_rows_have_are_not_listed():
+    """A row of the table is there because somebody has the problem: few are one to four."""
+    issues = [("warning", "clients", rule) for rule, n in (("rare", 4), ("often", 5))
+              for _ in range(n)]  # fmt: skip
+    frame = pd.DataFrame(issues, columns=["level", "table", "rule"])
+    for found in (frame, frame[frame["rule"] == "rare"]):
+        study = SimpleNamespace(report=SimpleNamespace(issues=found))
+        context = SimpleNamespace(study=study, disclosure=Disclosure(range(60)))
+        block = problem_blocks(context)[0]
+        told = block.frame["rule"].tolist() if hasattr(block, "frame") else [block.text]
+        assert told in (["often"], ["Validation found few problems of each kind, or none."])
+
+
+def test_a_flow_says_of_ends_put_together_no_more_than_that():
+    """Who completed did not "end otherwise"."""
+    assert all(one.endswith(OTHERS.lower()) for one in OTHERWISE)

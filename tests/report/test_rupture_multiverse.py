@@ -126,13 +126,13 @@ def test_a_few_ruptured_clients_have_no_model(study):
     rule = {"rule": "drop_stricter_sd", "k": 9.0}
     context = Context(study, Options(replicates=5, rupture_parameters={"k": 9.0}))
     draft = Draft("ruptures", "Ruptures and repairs", strict=True)
-    with pytest.raises(al.DesignError, match="Fewer than five clients have a rupture"):
+    with pytest.raises(al.DesignError, match="Few clients have a rupture"):
         rupture_models.model_blocks(context, context.alliance, rule, draft)
     entry = next(entry for entry in SECTIONS if entry.key == "ruptures")
     section = entry.build(context, Draft(entry.key, entry.title, strict=True))
     keys = {getattr(block, "key", "") for block in section.blocks}
     assert not {"rupture-model", "rupture-multiverse"} & keys
-    assert any(isinstance(b, Caution) and "Fewer than five" in b.text for b in section.blocks)
+    assert any(isinstance(b, Caution) and "Few clients have" in b.text for b in section.blocks)
 
 
 def test_the_plan_of_a_new_study_counts_only_when_it_is_filled_in(study, tmp_path):

@@ -39,13 +39,12 @@ PARTS = ("attended", "missed", "not_recorded")
 
 def build(context: Context, draft: Draft) -> Section:
     """Return the section."""
-    study = context.study
     if context.arms is None:  # else the trial's section begins with it
         draft.attempt("The sample", lambda: [sample_block(context, draft)])
         draft.add(Caution(FEW_IN_ARM) if len(set(context.arms_held)) > 1 else None)
     draft.attempt("The flow of clients", lambda: flow_blocks(context, draft))
     draft.attempt("The account of rows", lambda: account_blocks(context))
-    draft.attempt("The problems in the data", lambda: problem_blocks(study))
+    draft.attempt("The problems in the data", lambda: problem_blocks(context))
     draft.attempt("Attendance", lambda: attendance_blocks(context))
     draft.attempt("Missing ratings", lambda: missing_blocks(context))
     return draft.finish()
@@ -201,9 +200,9 @@ def account_blocks(context: Context) -> list[Block | None]:
     return [table("rows", frame, columns, withheld=frame.isna().any(axis=None))]
 
 
-def problem_blocks(study: Study) -> list[Block | None]:
-    """Return what validation found, by rule."""
-    report = getattr(study, "report", None)
+def problem_blocks(context: Context) -> list[Block | None]:
+    """Return what validation found, by rule; nothing of rules that few rows break, or none."""
+    report = getattr(context.study, "report", None)
     if report is None:
         return []
     if report.issues.empty:
@@ -214,6 +213,10 @@ def problem_blocks(study: Study) -> list[Block | None]:
         .rename("problems")
         .reset_index()
     )
+    if not context.disclosure.everything:
+        counted = counted[counted["problems"] >= SMALLEST_SHOWN].reset_index(drop=True)
+    if counted.empty:
+        return [Paragraph("Validation found few problems of each kind, or none.")]
     bands = [0, SMALLEST_SHOWN, 4 * SMALLEST_SHOWN, float("inf")]
     words = ["fewer than 5", "5 to 19", "20 or more"]
     counted["problems"] = pd.cut(counted["problems"], bands, right=False, labels=words).astype(str)
