@@ -184,12 +184,12 @@ def for_page(tidy: pd.DataFrame, kind: str, people: int) -> pd.DataFrame:
     numbers = frame[["estimate", "conf_low", "conf_high"]].astype(float)
     half = (numbers["conf_high"] - numbers["conf_low"]) / 2
     steps = half.map(_step, na_action="ignore").astype(float)
-    coarse = numbers.div(steps, axis="index").round().mul(steps, axis="index").round(9)
+    coarse = numbers.div(steps, axis="index").round().mul(steps, axis="index").round(9) + 0.0
     return frame.assign(**coarse.where(steps.notna(), numbers.round(2), axis="index"))
 
 
 def _step(half_width: float) -> float:
-    return hiding_step(half_width) if np.isfinite(half_width) else np.nan
+    return hiding_step(half_width * 100) / 100 if np.isfinite(half_width) else np.nan
 
 
 def _each(terms: Iterable[str], *patterns: re.Pattern[str]) -> np.ndarray:

@@ -128,6 +128,10 @@ def test_of_fewer_than_thirty_only_what_is_listed_passes():
     assert set(shown.index) == set(effects)
     assert shown.loc["mean_gap"].tolist()[1:] == [0.5, 0.1, 0.8]
     assert shown.loc[["dyad_share", "r_between"], "conf_low"].isna().all()
+    small = rows.tail(4).head(1).assign(estimate=-0.0021, conf_low=-0.022, conf_high=0.019)
+    near = for_page(small, "Any", 29).iloc[0, 2:].tolist()
+    assert near == [0.0, -0.02, 0.02]
+    assert not np.signbit(near[0])
     random = rows.assign(effect="random", term="cov Intercept session").head(1)
     assert for_page(pd.concat([rows, random]), "Any", 29)["effect"].eq("fixed").all()
     assert len(for_page(rows, "Any", 30)) == len(rows)
