@@ -16,6 +16,7 @@ methods, are safe where the bits told are fewer than what there is to know.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -194,7 +195,7 @@ class Exposure:
             whole = np.abs(column - mean[units]).max() < FLAT
             steps = np.ones(len(self.sizes)) if whole else self.sizes
             variance = np.bincount(classes, (steps * spread / step) ** 2)
-            there = 0.5 * np.log2(2.0 * np.pi * np.e * (variance + 1.0 / 12.0))
+            there = 0.5 * np.log2(2.0 * np.pi * math.e * (variance + 1.0 / 12.0))
             size = self._predictor[0] * spread / unit
             told = 0.5 * np.log2(1.0 + (size / self.noise(digits[name])) ** 2)
             found[name] = float(told.sum()), float(np.maximum(there, 0.0).sum())
