@@ -128,4 +128,4 @@ def _drawing() -> str:
     import vl_convert
 
     # what would end the element that holds the script is written so that it does not
-    return vl_convert.javascript_bundle().replace("</script", r"<\/script")
+    return vl_convert.javascript_bundle().replace("</script", r"<\/script")  # type: ignore[call-arg]

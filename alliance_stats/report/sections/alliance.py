@@ -205,9 +205,9 @@ def variance_parts(fit: Any) -> dict[str, float]:
 def _alpha(context: Context, alphas: pd.DataFrame, rater: str, scale: str) -> dict[str, Any]:
     """Return alpha; its interval only where its number of clients may be told, which it gives."""
     found = alphas[(alphas["rater"] == rater) & (alphas["scale"] == scale)]
-    row = dict.fromkeys(("alpha", "conf_low", "conf_high"), np.nan)
+    row: dict[str, Any] = dict.fromkeys(("alpha", "conf_low", "conf_high"), np.nan)
     if len(found):
-        row = found.iloc[0].to_dict()
+        row = {str(name): value for name, value in found.iloc[0].items()}
     if row["alpha"] == row["alpha"]:
         forms = alpha_forms(context.study, row["measure"], rater, scale)
         if not context.disclosure.shows(forms.index):
