@@ -307,8 +307,11 @@ def _check(claim: Claim, folder: str | Path | None) -> dict[str, Any]:
     recomputed, sources, n_rows, n_verified = np.nan, "", 0, 0
     try:
         rows = claim_rows(claim, folder)
-        sources = "; ".join(dict.fromkeys(rows["label"].fillna(rows["study_id"]).astype(str)))
         n_rows, n_verified = len(rows), int(rows["verified"].sum())
+        names = rows["label"].fillna(rows["study_id"]).astype(str)
+        if n_verified:
+            names += np.where(rows["verified"].astype(bool), "", " (not read)")
+        sources = "; ".join(dict.fromkeys(names))
         with np.errstate(all="ignore"):
             recomputed = float(ANALYSES[claim.analysis](rows))
         why = _complaint(claim, recomputed, rows_digest(rows))

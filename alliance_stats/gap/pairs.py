@@ -268,6 +268,7 @@ def _alone(
     lost = sorted(everybody - set(pairs["client_id"]), key=str)
     whole = f" {len(lost)} dyads lose all their sessions: {listing(lost)}." if lost else ""
     return (
-        f"{alone['client']} sessions rated by the {raters[0]} alone and {alone['therapist']} by "
-        f"the {raters[1]} alone are left out; {len(pairs)} sessions were rated by both.{whole}",
+        f"{alone['client']} sessions with a score from the {raters[0]} alone and "
+        f"{alone['therapist']} from the {raters[1]} alone are left out (a form with too few "
+        f"answers has none); {len(pairs)} sessions have both.{whole}",
     )

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 MOST_LEVELS = 12
 """A text column with more distinct values is described by their number alone."""
+LENGTHS = ("session", "last_session")
+"""How long each client stayed: the mean of the numbers of all sessions is a sum of squares of these
+lengths, and the largest number is one person's."""
 
 FURTHER = "A further column of this study."
 
@@ -170,6 +173,10 @@ def _column(
     ours = {field.name: field for field in schema.fields}.get(name)
     filled, missing = column.index[column.notna()], column.index[column.isna()]
     told = people.told(filled) and people.told(missing)
+    mixed = name in MIXED.get(schema.name, ())
+    values = {} if mixed else _values(name, column, people, labels, told=told)
+    hidden = name in LENGTHS or values.get("levels") == {}
+    counted = told and not hidden and people.named(name, column)
     return {
         "name": name,
         "description": ours.description if ours else labels.title or FURTHER,
@@ -177,12 +184,8 @@ def _column(
         "allowed": list(ours.enum) if ours and ours.enum else (ours.limits if ours else ""),
         "filled": len(filled) if told else None,
         "missing": len(missing) if told else None,
-        "distinct": int(column.nunique()) if told and people.named(name, column) else None,
-        **(
-            {}
-            if name in MIXED.get(schema.name, ())
-            else _values(name, column, people, labels, told=told)
-        ),
+        "distinct": int(column.nunique()) if counted else None,
+        **values,
     }
 
 
@@ -195,7 +198,11 @@ def _values(
     filled = column.dropna()
     if labels.cover(filled):
         column = filled = filled.map(labels.word)
-    if name.endswith("_id") or len(people.of_rows(filled.index)) < SMALLEST_SHOWN:
+    if (
+        name in LENGTHS
+        or name.endswith("_id")
+        or len(people.of_rows(filled.index)) < SMALLEST_SHOWN
+    ):
         return {}
     if types.is_datetime64_any_dtype(column.dtype):
         years = [year for year, rows in _levels(filled.dt.year) if people.counted(rows)]
@@ -214,6 +221,8 @@ def _values(
         return {}
     shown = {str(v): len(people.of_rows(rows)) for v, rows in levels if people.counted(rows)}
     rare = len(levels) - len(shown)
+    if not shown:  # how many levels there are would tell how few have each
+        return {"levels": {}}
     return {"levels": shown, **({"rare_levels": rare} if rare else {})}
 
 

@@ -161,8 +161,8 @@ def test_what_one_rated_alone_is_counted():
     client[1, 1:3] = np.nan
     found = al.rating_gap(long(client, therapist))
     assert found.messages[0] == (
-        "1 sessions rated by the client alone and 2 by the therapist alone are left out; "
-        "93 sessions were rated by both."
+        "1 sessions with a score from the client alone and 2 from the therapist alone are left out "
+        "(a form with too few answers has none); 93 sessions have both."
     )
 
 

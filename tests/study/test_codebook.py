@@ -86,7 +86,8 @@ def test_no_id_no_single_day_and_no_rare_level_is_shown(study, tmp_path):
     table = next(one for one in content["tables"] if one["name"] == "clients")
     condition = next(one for one in table["columns"] if one["name"] == "condition")
     assert condition["levels"] == {}  # all 30 less the 26 would tell the 4
-    assert condition["rare_levels"] == 2
+    assert condition["distinct"] is None  # nor would how many arms there are
+    assert "rare_levels" not in condition
 
 
 def test_text_from_data_is_escaped():
@@ -183,3 +184,13 @@ def test_one_form_missed_is_not_told_by_those_of_another_rater(study):
     }
     assert None in forms.values()
     assert "a number withheld of forms with answers" in book._page("page")
+
+
+def test_how_long_each_client_stayed_does_not_follow_from_the_codebook(study):
+    tables = {table["name"]: table["columns"] for table in study.codebook().content["tables"]}
+    for columns in tables.values():
+        for column in columns:
+            if column["name"] in ("session", "last_session"):
+                assert column["distinct"] is None  # the longest therapy, one person's
+                assert "mean" not in column  # of all sessions: a sum of squares of the lengths
+                assert "levels" not in column

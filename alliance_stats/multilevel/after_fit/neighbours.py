@@ -94,7 +94,7 @@ def message(test: LagOne | None) -> list[str]:
         ]
     return [
         f"Residuals of neighbouring sessions resemble each other (lag-1 correlation about "
-        f"{test.correlation:.2f}, p < .001): intervals of what runs along sessions, "
-        f"'{TIME}' first, are too narrow, and trends seem to differ. residual='ar1', "
-        f"time='{TIME}' takes it into the model."
+        f"{test.correlation:.2f}, p < .001): where the trend along '{TIME}' is one for all, its "
+        "interval is too narrow; where it varies between clients it has taken this up in part, "
+        f"and the SD of trends is too large. residual='ar1', time='{TIME}' takes it into the model."
     ]

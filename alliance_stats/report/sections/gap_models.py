@@ -79,7 +79,9 @@ def truth_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     ).pairs  # fmt: skip
     context.disclosure.require(pairs["client_id"], DYADS)
     levels = ["client_id"]
-    if "therapist_id" in pairs and len(pairs["therapist_id"].dropna().unique()) > 1:
+    therapists = pairs["therapist_id"].dropna() if "therapist_id" in pairs else pd.Series()
+    many = len(therapists.unique()) > 1 and context.disclosure.shows(therapists, of="therapist")
+    if many:  # degrees of freedom near one tell that there are two
         levels.append("therapist_id")
     found = al.fit_truth_and_bias(pairs, truth="client", judgment="therapist", by=levels)
     draft.say(found.messages)

@@ -86,10 +86,10 @@ def in_words(term: object, words: Mapping[str, str]) -> str:
 def sizes_told(fit: Any, disclosure: Disclosure) -> bool:
     """Return whether a fit's numbers of people and rows may be shown; raise where few are in it."""
     used = fit.design.frame
-    if used["client_id"].nunique() < SMALLEST_SHOWN:
+    if min(used["client_id"].nunique(), fit.fewest) < SMALLEST_SHOWN:
         raise WithheldError(
-            "Fewer than five clients have what the model needs: numbers about so few people are "
-            "not shown."
+            "Few clients have what the model needs, or one of its coefficients is about few: "
+            "numbers about so few people are not shown."
         )
     groups = disclosure.shows_rows(used, "session")
     if "therapist_id" in used.columns:

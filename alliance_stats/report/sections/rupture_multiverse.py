@@ -57,9 +57,10 @@ def multiverse_blocks(
         seed=options.seed,
     )
     fitted = many.specifications.dropna(subset=["estimate"])
-    if not len(fitted) or fitted["n_clients"].min() < SMALLEST_SHOWN:
+    if not len(fitted) or fitted["n_behind"].min() < SMALLEST_SHOWN:
         raise WithheldError(
-            "Fewer than five clients can be modelled: numbers about so few people are not shown."
+            "Few clients can be modelled, or have what one of the specifications is about: numbers "
+            "about so few people are not shown."
         )
     draft.say(many.messages)
     how = _how(many, plan)

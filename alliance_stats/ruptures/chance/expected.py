@@ -211,14 +211,16 @@ def _messages(
         )
     said = [
         f"The null assumes normal scores about each client's own straight trend, with one "
-        f"autocorrelation ({phi:.2f}) for all clients."
+        f"autocorrelation ({phi:.2f}) for all clients.",
+        "Real ruptures widen the spread that the null keeps, and hide behind it in part: a large p "
+        "says that the counts can be had without ruptures, not that there were none.",
     ]
     share = 0.0 if limits is None else float(np.isin(courses.sign * courses.value, limits).mean())
     if share >= MANY_AT_AN_END:
         said.append(
             f"{100 * share:.0f} % of the scores are the lowest or highest the scale has. Scores "
-            "cut off so are not normal, and the null then rejects too often; read small p values "
-            "so."
+            "cut off so are not normal, and under some rules the null then rejects too often; "
+            "read small p values so."
         )
     if abs(phi) >= ar1.PHI_LIMIT:
         said.append(

@@ -109,7 +109,14 @@ def answer(
 
 def _nothing(reason: str, **known: Any) -> Answer:
     numbers = dict.fromkeys(NUMBERS, np.nan)
-    more = {"nobs": 0, "n_clients": 0, "converged": False, "singular": False, "message": reason}
+    more = {
+        "nobs": 0,
+        "n_clients": 0,
+        "n_behind": 0,
+        "converged": False,
+        "singular": False,
+        "message": reason,
+    }
     none = np.zeros(0, dtype=np.int64)
     return Answer({**numbers, "n_ruptures": 0, "n_repaired": 0, **more, **known}, none, none * 0.0)
 
@@ -149,6 +156,7 @@ def _fit(
         "estimate_within": float(weights @ together[question.response].to_numpy()[rows]),
         "nobs": fit.nobs,
         "n_clients": fit.n_groups["client_id"],
+        "n_behind": fit.fewest,
         **counts,
         "converged": fit.converged,
         "singular": fit.singular,

@@ -29,8 +29,9 @@ class Multiverse(Result):
         One row a specification: ``specification`` (a number), every choice by name, ``term``,
         ``estimate, std_error, df, p_value, conf_low, conf_high`` (of the multilevel model),
         ``estimate_within`` (the within-client least-squares slope, which the joint test uses),
-        ``nobs, n_clients, n_ruptures, n_repaired, converged, singular``, ``message`` (why there
-        is no estimate), ``primary`` and ``planned`` (in the plan's grid).
+        ``nobs, n_clients, n_behind`` (the fewest that a coefficient is about), ``n_ruptures,
+        n_repaired, converged, singular``, ``message`` (why there is no estimate),
+        ``primary`` and ``planned`` (in the plan's grid).
     joint
         One row a statistic of the curve: ``statistic, n_specifications, observed, expected,
         p_value``.
