@@ -51,7 +51,8 @@ def power(
         ``"arm"`` (a difference that is the same in every session), ``"arm_by_time"`` (in change a
         session), ``"within"`` (sessions around the client's own mean), ``"between"`` (clients),
         ``"rupture"`` (a rupture on the next session), ``"gap"`` (mean of therapist minus client),
-        ``"dropout"`` (difference of the last arm's share of dropout from the design's ``dropout``).
+        ``"dropout"`` (difference of the last arm's share of dropout from the design's
+        ``dropout_share``, or ``dropout`` where that is not given).
     method
         ``"analytic"`` or ``"simulation"``: studies are drawn and fitted with `fit_multilevel`.
     alpha
@@ -176,7 +177,7 @@ def required(
     Parameters
     ----------
     what
-        What may change.
+        What may change; the smallest ``"effect"`` on dropout is a fall.
     power, effect, of, alpha, standardised
         The power wanted, and the rest as in `power`.
 

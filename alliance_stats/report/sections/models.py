@@ -84,7 +84,10 @@ def in_words(term: object, words: Mapping[str, str]) -> str:
 
 
 def sizes_told(fit: Any, disclosure: Disclosure) -> bool:
-    """Return whether a fit's numbers of people and rows may be shown; raise where few are in it."""
+    """Return whether a fit's sizes may be shown; raise where few people are behind it.
+
+    Behind it, or behind one of its coefficients: a rupture of one client is that client's.
+    """
     used = fit.design.frame
     if min(used["client_id"].nunique(), fit.fewest) < SMALLEST_SHOWN:
         raise WithheldError(
