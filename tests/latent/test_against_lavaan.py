@@ -20,6 +20,7 @@ SCALED = {"chisq": "chi2", "rmsea.ci.lower": "rmsea_low", "rmsea.ci.upper": "rms
 
 
 CASES = [name for name in REFERENCES if name != "textbook"]
+PUBLISHED = json.loads((HERE / "published.json").read_text())  # the example of the model's authors
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +66,17 @@ def test_models_are_those_of_the_literature_written_by_hand(panels, name):
     for term, value in there["estimates"].items():
         assert here.params[term] == pytest.approx(value, abs=NEAR)
         assert here.bse[term] == pytest.approx(there["errors"][term], abs=NEAR)
+
+
+@pytest.mark.parametrize("lags", ["free", "equal"])
+def test_the_example_of_the_models_authors(answers, lags):
+    moments = (PUBLISHED[name] for name in ("n", "means", "covariances", "columns"))
+    persons = answers.with_moments(*moments).assign(client_id=range(PUBLISHED["n"]))
+    waves = {name: [f"{name}{wave}" for wave in range(1, 6)] for name in "xy"}
+    here, there = al.fit_cross_lagged(persons, lags=lags, **waves), PUBLISHED[lags]
+    assert (here.chi2, here.chi2_df) == (pytest.approx(there["chisq"], abs=SAME), there["df"])
+    assert here.llf == pytest.approx(there["logl"], abs=SAME)
+    rows = here.tidy().drop_duplicates("term").set_index("term")  # of free lags, the second wave's
+    rows = rows.loc[["x_on_x", "x_on_y", "y_on_x", "y_on_y"]]
+    assert rows["estimate"].tolist() == pytest.approx(there["estimates"], abs=NEAR)
+    assert rows["std_error"].tolist() == pytest.approx(there["errors"], abs=NEAR)
