@@ -28,6 +28,8 @@ CHECK_COLUMNS = (
     "statement", "words", "because", "number", "sources", "n_rows", "n_verified",
 )  # fmt: skip
 _STATEMENT = ("statement", "topic", "words", "verdict", "because", "would_change", "seal")
+NO_EVIDENCE = ("none", "control")
+"""Kinds of rows that are no evidence on a sentence: a search without result, no therapy."""
 _NUMBER = ("claim", "number", "rows", "analysis", "expected", "tolerance", "digest")
 
 
@@ -213,8 +215,9 @@ def claims(folder: str | Path | None = None, *, by: str = "number") -> pd.DataFr
         whether in the full text, the abstract or a data set).
 
         By sentence: ``statement, topic, words, verdict, meaning`` (of the verdict), ``k`` (rows
-        its numbers rest on, each counted once; a search without result is none), ``n_read`` (of
-        them, read in the source), ``n_numbers, because, would_change, sources``.
+        its numbers rest on, each counted once; a search without result is none, and neither is
+        an arm without therapy, which a sentence on therapy is not about), ``n_read`` (of them,
+        read in the source), ``n_numbers, because, would_change, sources``.
 
     Examples
     --------
@@ -253,7 +256,7 @@ def _sentences(found: list[tuple[Claim, pd.DataFrame]], verdicts: dict[str, str]
     entries = []
     for about, parts in resting.items():
         rows = pd.concat(parts).drop_duplicates(["table", "study_id"])
-        rows = rows[rows["kind"] != "none"]
+        rows = rows[~rows["kind"].isin(NO_EVIDENCE)]
         entries.append(
             {
                 "statement": about.statement, "topic": about.topic, "words": about.words,

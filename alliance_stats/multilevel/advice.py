@@ -27,6 +27,7 @@ FEW_GROUPS = 20
 10.1007/s10648-014-9287-x, discuss how few are few)."""
 MANY_SINGLES = 0.25  # share of parents with one child that is worth a sentence
 OFF_CENTRE = 1e-6  # a mean within a unit beyond this many SDs is not rounding
+ROUNDED = 0.005  # two shares nearer than this are printed as the same per cent
 MIXED = (0.05, 0.95)  # a share of variance between groups inside this range mixes two levels
 
 
@@ -106,15 +107,18 @@ def _residual(fit: MultilevelFit) -> list[str]:
 
 
 def _lags(fit: NestedFit) -> list[str]:
-    """Say which share of the rows had no predecessor, as `alliance_stats.lag` counted them."""
-    lost = fit.design.frame.attrs.get("lag_report", {}).get("share_lost_by_column", {})
-    columns = fit.design.formula.columns
-    return [
-        f"{100 * share:.0f} % of the rows have no previous value of '{column}' to lag from (first "
-        "sessions among them); they do not enter the model."
-        for column, share in lost.items()
-        if share > 0 and any(name.startswith(f"{column}_lag") for name in columns)
-    ]
+    """Say which share of the rows had no predecessor, and which did not enter the model in all."""
+    report = fit.design.frame.attrs.get("lag_report", {})
+    columns, said = fit.design.formula.columns, []
+    for column, share in report.get("share_lost_by_column", {}).items():
+        if share > 0 and any(name.startswith(f"{column}_lag") for name in columns):
+            out = 1 - fit.design.n / report["rows"]
+            more = f"with what else is missing {out:.0%}" if out > share + ROUNDED else "they"
+            said.append(
+                f"{share:.0%} of the {report['rows']} rows have no previous value of '{column}' to "
+                f"lag from (first sessions among them); {more} do not enter the model."
+            )
+    return said
 
 
 def convergence_note(fit: MultilevelFit) -> str:

@@ -1,5 +1,7 @@
 """The notebooks of the claims run without warning, are saved whole, and end with the check."""
 
+import html
+import re
 from pathlib import Path
 
 import nbformat
@@ -35,6 +37,23 @@ def test_the_notebook_is_saved_with_its_outputs_and_ends_with_the_check(path):
     for part in ("## The published numbers", "## Synthesis", "**simulated**", "## The verdict",
                  "## What this does not show"):  # fmt: skip
         assert part in words
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_saved_outputs_say_what_the_ledger_says(path):
+    saved = " ".join(
+        html.unescape(re.sub("<[^>]+>", " ", output.get("data", {}).get("text/html", "")))
+        for cell in read(path).cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+    )
+    saved = " ".join(saved.split())
+    ledger = al.claims()[al.claims()["topic"] == path.stem]
+    for column in ("claim", "number", "words", "verdict", "because", "would_change"):
+        for said in ledger[column].unique():
+            assert " ".join(said.split()) in saved, f"run {path.name} anew and save it"
+    for expected in ledger["expected"]:
+        assert f" {expected:.3f} " in saved
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -90,5 +90,16 @@ def test_lags_lost_are_told(draw_sessions):
     share = lagged["within_lag1"].isna().mean()
     told = [m for m in fit.messages if "no previous value of 'within'" in m]
     assert told
-    assert told[0].startswith(f"{100 * share:.0f} %")
+    assert told[0].startswith(f"{share:.0%} of the {len(lagged)} rows")
+    assert "; they do not enter the model." in told[0]
     assert isinstance(fit.structure, pd.DataFrame)
+
+
+def test_rows_lost_for_other_reasons_are_in_the_share_that_does_not_enter(draw_sessions):
+    lagged = al.lag(draw_sessions(), "within", by="client")
+    some = lagged.index % 5 == 0
+    fit = al.fit_multilevel(
+        "y ~ within_lag1 + (1 | client)", lagged.assign(y=lagged["y"].mask(some))
+    )
+    lost = (lagged["within_lag1"].isna() | some).mean()
+    assert any(f"with what else is missing {lost:.0%} do not enter" in m for m in fit.messages)
