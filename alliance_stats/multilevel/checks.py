@@ -93,7 +93,9 @@ def check_sizes(
     are the outcome's lowest and highest value in the `n` rows.
     """
     if ends[0] == ends[1]:
-        raise DesignError(f"The outcome '{outcome}' has the same value, {ends[0]:g}, in every row.")
+        raise DesignError(
+            f"The outcome '{outcome}' has the same value, {ends[0]:g}, in all {n} rows."
+        )
     if n <= p:
         raise DesignError(f"The model has {p} coefficients but only {n} complete rows.")
     for name, size, level in zip(grouping.names, grouping.sizes, levels, strict=True):

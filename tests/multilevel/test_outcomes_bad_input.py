@@ -34,8 +34,28 @@ OUTCOMES = {
         {"y": lambda d: d["count"] + 0.5},
         {"family": "poisson"},
     ),
-    "'y' has the same value, 0, in every row": ("y ~ x", {"y": 0}, {"family": "poisson"}),
-    "'y' has the same value, 1, in every row": ("y ~ x", {"y": 1}, {"family": "binomial"}),
+    "1 or more; 'n' is of type": (
+        "k ~ x",
+        {"n": lambda d: d.n.astype(str)},
+        {"family": "binomial", "trials": "n"},
+    ),
+    "None of the 96 groups of 'client_id' with several answers has two that differ in 'y'": (
+        "y ~ x",
+        {"y": lambda d: d.client_id.rank(method="dense") % 2},
+        {"family": "binomial"},
+    ),
+    "None of the 96 groups of 'client_id' with several answers has two that differ in 'k'": (
+        "k ~ x",
+        {"k": lambda d: d.n * (d.client_id.rank(method="dense") % 2)},
+        {"family": "binomial", "trials": "n"},
+    ),
+    "None of the 96 groups of 'client_id' with several answers has two that differ in 'rating'": (
+        "rating ~ x",
+        {"rating": lambda d: d.client_id.rank(method="dense") % 3},
+        {"family": "ordinal"},
+    ),
+    "'y' has the same value, 0, in all 548 rows": ("y ~ x", {"y": 0}, {"family": "poisson"}),
+    "'y' has the same value, 1, in all 548 rows": ("y ~ x", {"y": 1}, {"family": "binomial"}),
     "Say which is the yes": (
         "yes ~ x",
         {"yes": lambda d: d.yes.map({0: "no", 1: "yes"})},
@@ -66,6 +86,16 @@ OUTCOMES = {
         "count ~ x",
         {"minutes": lambda d: d.minutes.where(d.index > 4, 0)},
         {"family": "poisson", "offset": "log(minutes)"},
+    ),
+    "The offset is not finite (the log of an exposure of zero is not": (
+        "count ~ x",
+        {},
+        {"family": "poisson", "offset": [-np.inf] * 548},
+    ),
+    "The offset 'minutes' reaches from": (
+        "count ~ x",
+        {},
+        {"family": "poisson", "offset": "minutes"},
     ),
     "offset= names the column 'exposure'": (
         "count ~ x",
@@ -146,6 +176,32 @@ def test_a_category_in_which_all_say_yes_is_separation_too():
     data["yes"] = data["yes"].where(data["arm"] == "a", 1)
     with pytest.raises(al.DesignError, match=r"'arm\[T.b\]' tells yes and no apart"):
         fitted("yes ~ arm", data, family="binomial")
+
+
+def test_counts_behind_a_hurdle_are_separated_by_their_ones():
+    data = sessions()
+    data["z"] = ((data["count"] < 2) & (data.index % 3 == 0)) * 1.0
+    with pytest.raises(al.DesignError, match=r"'z' tells rows with nothing but ones"):
+        fitted("count ~ x + z", data, family="poisson", zero="hurdle")
+    data["z"] = ((data["count"] == 0) & (data.index % 3 == 0)) * 1.0
+    with pytest.raises(al.DesignError, match=r"only the \d+ of 548 rows .* there 'z' cannot be"):
+        fitted("count ~ x + z", data, family="poisson", zero="hurdle")
+
+
+def test_an_answer_that_nobody_gave_is_told():
+    data = sessions()
+    data["rating"] = data["rating"].replace(2, 1)
+    fit = fitted("rating ~ x", data, family="ordinal")
+    assert any("Nobody gave the answer 2 of 'rating'" in message for message in fit.messages)
+    tens = fitted("rating ~ x", data.assign(rating=10 * data["rating"]), family="ordinal")
+    assert not any("Nobody" in message for message in tens.messages)
+
+
+def test_groups_some_of_which_say_one_thing_only_are_no_matter():
+    data = sessions()
+    first = data["client_id"].unique()[:40]
+    data["yes"] = data["yes"].where(~data["client_id"].isin(first), 1)
+    assert fitted("yes ~ x", data, family="binomial").converged
 
 
 def test_a_strong_predictor_is_no_separation():

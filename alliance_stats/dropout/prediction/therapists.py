@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ...errors import DesignError
 from ...inference.distributions import half_width, t_two_sided
 from ...multilevel.fit import fitted_outcome
 from ...multilevel.outcomes.reading import Asked
@@ -123,7 +124,10 @@ def _calibration(data: Predictions, confidence: float) -> tuple[float, ...] | st
         return f"{k} therapists are too few to say how they differ; {LEAST_THERAPISTS} are needed."
     rows = pd.DataFrame({"left": data.y, "said": logit(data.p), "therapist_id": data.cluster})
     asked = Asked("binomial", offset="said")
-    fit = fitted_outcome("left ~ 1 + (1 | therapist_id)", rows, asked)
+    try:
+        fit = fitted_outcome("left ~ 1 + (1 | therapist_id)", rows, asked)
+    except DesignError:  # each therapist's clients all left or all stayed
+        return "how much therapists differ cannot be told from these clients."
     if not fit.converged:
         return "the model of therapists did not converge."
     at, sd = float(fit.params.iloc[0]), float(fit.varcomp["sdcor"].iloc[0])

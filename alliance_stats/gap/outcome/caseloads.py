@@ -89,8 +89,8 @@ def ranks(
         fit = fitted_outcome("observed ~ 1 + (1 | therapist_id)", part, Asked("binomial"))
     except DesignError:
         messages.append(
-            "Therapists' outcomes cannot be shrunken and ranked: with about one client each, "
-            "therapists cannot be told from their clients."
+            "Therapists' outcomes cannot be shrunken and ranked: with about one client each, or "
+            "clients of one therapist who all end alike, therapists cannot be told from clients."
         )
         table[["shrunken", "rank_forecast", "rank_observed"]] = np.nan
         return table.reset_index()[list(COLUMNS)], nothing

@@ -8,6 +8,8 @@ import numpy as np
 
 from ...errors import listing
 from ..advice import FEW_GROUPS, about_data, about_search
+from .answers import told_gaps
+from .ordinal import Ordinal
 
 if TYPE_CHECKING:
     from .result import OutcomeFit
@@ -18,7 +20,12 @@ TOLD = 0.005  # share of a standard deviation by which Laplace's must differ to 
 
 def messages(fit: OutcomeFit) -> list[str]:
     """Collect everything a reader of the result should know."""
-    return [*about_search(fit), *_size(fit), *_laplace(fit), *about_data(fit)]
+    gaps = (
+        told_gaps(fit.model.family.categories, fit.design.outcome)
+        if isinstance(fit.model.family, Ordinal)
+        else []
+    )
+    return [*about_search(fit), *_size(fit), *_laplace(fit), *gaps, *about_data(fit)]
 
 
 def singular_note(fit: OutcomeFit) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.arguments import checked_choice
-from ...errors import ColumnError, DesignError, did_you_mean, listing, plural
+from ...errors import ColumnError, DesignError, did_you_mean, listing
 from ..engine.batches import Array
 from ..engine.design import Design, make_design
 from ..engine.grouping import CrossedGrouping
@@ -17,7 +17,16 @@ from ..formula.factors import learn_outcome
 from ..formula.model_formula import Formula, Part, parse_formula
 from ..formula.table import Table
 from ..formula.terms import INTERCEPT
-from ..formula.tree import Name
+from .answers import (
+    categories_of,
+    check_one_row_groups,
+    outcome_of,
+    refuse,
+    refuse_empty_categories,
+    refuse_flat_above_zero,
+    refuse_groups_alike,
+    refuse_words,
+)
 from .families import Binomial, ExtraZeros, Family, NegativeBinomial, Outcome, Poisson
 from .integral import Shape
 from .maximise import Problem
@@ -35,6 +44,7 @@ COUNTS = ("poisson", "negative_binomial")
 ZEROS = ("none", "inflated", "hurdle")
 MOST_EFFECTS = 3  # correlated effects of a client; the nodes are a power of their number
 OFFSET = "(offset)"
+LARGEST_SPAN = 20.0  # of logs of exposures: a second and fifteen years
 
 
 @dataclass(frozen=True)
@@ -130,23 +140,26 @@ def read_model(
     formula.check_columns(data.columns)
     frame, categories = data, None
     if asked.family == "ordinal":
-        frame, categories = _categories(formula, data)
+        frame, categories = categories_of(formula, data)
     elif asked.family == "binomial":
-        _refuse_words(formula, data)
+        refuse_words(formula, data)
     frame, offset = _offset_of(asked.offset, frame)
     further = list(offset.columns) if offset is not None else []
     if asked.trials is not None:
         _refuse_missing_column(asked.trials, frame, "trials")
         further.append(asked.trials)
     design = make_design(formula, frame, weights, measured=False, further=further)
-    outcome = _outcome(design, asked)
-    _refuse_empty_categories(outcome, categories, design)
+    outcome = outcome_of(design, asked)
+    refuse_empty_categories(outcome, categories, design)
     family = family_of(asked, categories)
     shift = np.zeros(design.n) if offset is None else _offset_values(offset, design, asked)
     names, X = _fixed(design, asked)
     scale = _root_mean_squares(X)
     Z, effect_scale, shape = _random(design, len(names), len(family.own_names), asked)
     X, Z = X / scale, Z / effect_scale
+    check_one_row_groups(design, asked)
+    refuse_groups_alike(design, asked, outcome)
+    refuse_flat_above_zero(design, asked, outcome, names, X)
     pieces = pieces_of(design, family, outcome, shift, X, Z, _above(design))
     problem = Problem(family, shape, pieces)
     return Model(asked, design, family, outcome, shift, X, Z, scale, effect_scale, names, problem)
@@ -161,133 +174,6 @@ def family_of(asked: Asked, categories: Sequence[str] | None = None) -> Family:
         return Ordinal(tuple(categories or ()), asked.link)
     counts = Poisson() if asked.family == "poisson" else NegativeBinomial()
     return counts if asked.zero == "none" else ExtraZeros(counts, asked.zero)
-
-
-# -- the outcome ---------------------------------------------------------------------------------
-
-
-def _categories(formula: Formula, data: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Number the categories of an ordered outcome from 1 on."""
-    tree = formula.response.tree
-    if not isinstance(tree, Name):
-        raise DesignError(
-            f"An ordinal outcome is one column, not '{tree.label}'; make that column first."
-        )
-    name = tree.column
-    column = data[name]
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        if not column.cat.ordered:
-            raise ColumnError(
-                f"The categories of '{name}' have no order; make it one with "
-                f"data['{name}'].cat.as_ordered() (now: {listing(column.cat.categories, 8)})."
-            )
-        codes = column.cat.codes.to_numpy().astype(float)
-        codes[codes < 0] = np.nan
-        known = list(column.cat.categories)
-    elif pd.api.types.is_numeric_dtype(column.dtype):
-        values = column.to_numpy(dtype=float, na_value=np.nan)
-        known = np.unique(values[~np.isnan(values)]).tolist()
-        if any(value != round(value) for value in known):
-            raise ColumnError(
-                f"An ordinal outcome holds the numbers of categories; '{name}' holds "
-                f"{int((values != np.round(values))[~np.isnan(values)].sum())} that are no whole "
-                "numbers. For measurements use family='gaussian'."
-            )
-        codes = np.searchsorted(known, values).astype(float)
-        codes[np.isnan(values)] = np.nan
-        known = [f"{value:g}" for value in known]
-    else:
-        raise ColumnError(
-            f"The order of the answers in '{name}' (text) is not known; make it an ordered "
-            f"category: pd.Categorical(data['{name}'], categories=[...], ordered=True)."
-        )
-    if len(set(codes[~np.isnan(codes)])) == 1:
-        only = known[int(codes[~np.isnan(codes)][0])]
-        raise ColumnError(f"'{name}' holds one category only, {only}, in all {len(data)} rows.")
-    return data.assign(**{name: codes + 1.0}), [str(value) for value in known]
-
-
-def _refuse_words(formula: Formula, data: pd.DataFrame) -> None:
-    """Refuse a yes and no in words, of which nobody but the user knows which is the yes."""
-    tree = formula.response.tree
-    if isinstance(tree, Name) and not pd.api.types.is_numeric_dtype(data[tree.column].dtype):
-        words = data[tree.column].dropna().unique()
-        one, name = words[0] if len(words) else "yes", tree.column
-        raise ColumnError(
-            f"'{name}' must hold yes and no as 1 and 0; it holds {listing(words)}. Say which is "
-            f"the yes: data['{name}'] = (data['{name}'] == {str(one)!r}).astype(int)."
-        )
-
-
-def _refuse_empty_categories(
-    outcome: Outcome, categories: Sequence[str] | None, design: Design
-) -> None:
-    if categories is None:
-        return
-    counts = np.bincount(outcome.y.astype(int), minlength=len(categories))
-    empty = [name for name, n in zip(categories, counts, strict=True) if not n]
-    if empty:
-        raise ColumnError(
-            f"Nobody in the {design.n} rows used gave the answer {listing(empty)} of "
-            f"'{design.outcome}', so nothing can be said of its thresholds. Join or remove it "
-            "(.cat.remove_unused_categories())."
-        )
-
-
-def _outcome(design: Design, asked: Asked) -> Outcome:
-    """Return the outcome, once it is known to be what its family takes."""
-    name = design.outcome
-    y = design.columns[-1] + design.outcome_shift
-    y = np.where(np.abs(y - np.round(y)) < 1e-9, np.round(y), y)
-    trials = np.ones(design.n)
-    if asked.family == "ordinal":
-        return Outcome(y - 1.0, trials)
-    what = "yes and no as 1 and 0" if asked.family == "binomial" else "counts"
-    if asked.trials is not None:
-        trials, what = design.frame[asked.trials].to_numpy(dtype=float), "numbers of successes"
-        _refuse(
-            (trials < 1) | (trials != np.round(trials)) | ~np.isfinite(trials),
-            design,
-            f"trials= needs whole numbers of 1 or more, and '{asked.trials}' holds others",
-        )
-    _refuse(y < 0, design, f"'{name}' must hold {what}, and is negative")
-    _refuse(y != np.round(y), design, f"'{name}' must hold {what}, and holds no whole numbers")
-    if asked.family == "binomial":
-        above = y > trials
-        if asked.trials is None:
-            _refuse(
-                above,
-                design,
-                f"'{name}' must hold {what} (for k of n name the column of n in trials=), and is "
-                "above 1",
-            )
-        _refuse(above, design, f"'{name}' is above its number of trials, '{asked.trials}',")
-        if (y == 0).all() or (y == trials).all():
-            which = "none" if (y == 0).all() else "all"
-            raise DesignError(
-                f"'{name}' says {which} in every one of {design.n} rows; there is nothing to "
-                "explain."
-            )
-    return Outcome(y, trials)
-
-
-def check_one_row_groups(design: Design, asked: Asked) -> None:
-    """Refuse an effect of every row where a row is one yes or no, or one answer."""
-    single = asked.family == "ordinal" or (asked.family == "binomial" and asked.trials is None)
-    lowest = design.grouping
-    if single and lowest.sizes[0] == design.n:
-        raise DesignError(
-            f"Every group of '{lowest.names[0]}' has one row, and one yes or no (or one answer) "
-            "says nothing of differences between groups. Leave "
-            f"(… | {lowest.names[0]}) out, or check that it really groups the rows."
-        )
-
-
-def _refuse(wrong: Array, design: Design, sentence: str) -> None:
-    rows = np.flatnonzero(wrong)
-    if len(rows):
-        where = listing(design.frame.index[rows])
-        raise ColumnError(f"{sentence} in {plural(len(rows), 'row')} (index {where}).")
 
 
 # -- trials and offset ---------------------------------------------------------------------------
@@ -325,12 +211,20 @@ def _offset_of(
 def _offset_values(offset: Part, design: Design, asked: Asked) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         values = learn_outcome(offset.tree, offset.source, Table(design.frame))
-    _refuse(
+    named = "The offset" if OFFSET in offset.text else f"The offset '{offset.text.strip('`')}'"
+    refuse(
         ~np.isfinite(values),
         design,
-        f"The offset '{offset.text}' is not finite (the log of an exposure of zero is not: leave "
-        "rows without exposure out)",
+        f"{named} is not finite (the log of an exposure of zero is not: leave rows without "
+        "exposure out)",
     )
+    low, high = float(values.min()), float(values.max())
+    if asked.family in COUNTS and high - low > LARGEST_SPAN:
+        raise DesignError(
+            f"{named} reaches from {low:g} to {high:g}, and stands on the scale of the logarithm: "
+            f"that is exposures which differ by a factor of {np.exp(min(high - low, 700.0)):.0e}. "
+            "Give the log of the exposure, such as offset='log(minutes)'."
+        )
     return values
 
 
@@ -367,7 +261,6 @@ def _random(
             f"family='{asked.family}' takes two levels of groups, such as clients within "
             f"therapists; the formula has {listing(grouping.names)}. Leave one of them out."
         )
-    check_one_row_groups(design, asked)
     names = design.effects[0].names
     if len(names) > MOST_EFFECTS:
         raise DesignError(

@@ -89,8 +89,9 @@ def refuse_separation(model: Model) -> None:
     if not found:
         return
     names = listing([f"'{name}'" for name in found])
+    least = "ones (of those above zero)" if model.asked.zero == "hurdle" else "zeros"
     what = {"binomial": "yes and no apart", "ordinal": "the categories apart"}.get(
-        model.asked.family, "rows with nothing but zeros apart"
+        model.asked.family, f"rows with nothing but {least} apart"
     )
     raise DesignError(
         f"{names} {'tells' if len(found) == 1 else 'tell'} {what} without error in some or all of "
@@ -141,6 +142,9 @@ def _directions(model: Model) -> tuple[Array, Array]:
     if model.asked.family == "binomial":
         yes, no = outcome.y == outcome.trials, outcome.y == 0
         return np.concatenate([X[yes], -X[no]]), X[~yes & ~no]
+    if model.asked.zero == "hurdle":  # the counts are those above zero, and one is their least
+        one = outcome.y == 1
+        return (-X[one] if one.any() else none), X[outcome.y > 1]
     if model.asked.family != "ordinal":
         zero = outcome.y == 0
         return (-X[zero] if zero.any() else none), X[~zero]
