@@ -9,11 +9,12 @@ import pandas as pd
 from scipy.stats import t
 
 from ..core.arguments import flag, is_number, numbers
-from ..core.people import reuse_hint
+from ..core.people import CLIENT, reuse_hint
 from ..errors import ColumnError, DesignError, listing, require_columns
 from ..instruments.criteria import ROUNDING
 from ..instruments.scale_card import card_of, direction_of, sign_of
 from ..study.select import cards_of, choose
+from ..study.splitting import parts_of, with_group, without_group
 from ..study.times import SESSION, along, named
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def sudden_gains(
     scale: str | None = None,
     rater: str | None = None,
     time: str = SESSION,
+    by: str | None = None,
 ) -> pd.DataFrame:
     """Between which sessions did a client improve suddenly, by much, and lastingly?
 
@@ -64,6 +66,9 @@ def sudden_gains(
     time
         The column that counts along time in place of ``session``: ``"occasion"``, by its order, or
         one of numbers, such as ``"week"``.
+    by
+        A column of the clients (``condition``, ``site_id``), which then stands first in the answer;
+        ``.attrs["sudden_gains"]["groups"]`` counts in each group.
 
     Returns
     -------
@@ -74,7 +79,9 @@ def sudden_gains(
         ``.attrs["sudden_gains"]`` counts clients, pairs of sessions looked at, pairs that could not
         be judged, and rows without client, session or score. ``gains_of_clients`` in it has each
         client's number of gains, NaN (not 0) where no pair could be judged; ``gains`` their sum,
-        NaN where none could; ``messages`` says why. ``.attrs["score"]`` names the score.
+        NaN where none could; ``messages`` says why. ``groups`` has for each group (of `by`; else
+        for "" alone) its ``clients``, those ``judged``, those ``with_gain``, and ``gains``.
+        ``.attrs["score"]`` names the score.
 
     Notes
     -----
@@ -139,16 +146,30 @@ def sudden_gains(
                              "session_after": session + 1, **found,
                              **_reversal(values, session, found, sign)})  # fmt: skip
     out = named(pd.DataFrame(rows, columns=list(COLUMNS)), given, time)
+    of_clients = pd.Series(counts, name="gains", dtype=float).rename_axis(CLIENT).reset_index()
+    if by is not None:
+        of_clients = with_group(of_clients, given, by)
+        out.insert(0, by, out[CLIENT].map(of_clients.set_index(CLIENT)[by]))
     out.attrs["sudden_gains"] = {
         "clients": int(used["client_id"].nunique()), "pairs": pairs, "not_judged": pairs - judged,
         "rows_without_client_or_session": int((~whole).sum()),
         "rows_without_score": int((whole & kept["score"].isna()).sum()),
         "points": points, "percent": percent, "losses": losses, "direction": direction,
         "gains": float(len(out)) if judged else np.nan, "gains_of_clients": counts,
-        "messages": (*told, *_unjudged(counts, min_around)),
+        "groups": {name: _counted(own["gains"]) for name, own in parts_of(of_clients, by)},
+        "messages": (*told, *_unjudged(counts, min_around), *without_group(of_clients, by)),
     }  # fmt: skip
     out.attrs["score"] = str(name)
     return out
+
+
+def _counted(gains: pd.Series) -> dict[str, float]:
+    """Count the clients of a group, those who could be judged, and their gains."""
+    judged = gains.dropna()
+    return {
+        "clients": len(gains), "judged": len(judged), "with_gain": int((judged > 0).sum()),
+        "gains": float(judged.sum()) if len(judged) else np.nan,
+    }  # fmt: skip
 
 
 def _check_options(points: float, percent: float, min_around: int) -> None:

@@ -14,11 +14,11 @@ from ..core.results import Result
 from ..errors import ColumnError, DesignError, require_columns
 from ..inference.shares import share_rows
 from ..instruments.criteria import CATEGORIES, Criterion, CriterionTable, criterion_of
-from ..instruments.scale_card import card_of, direction_of
+from ..instruments.scale_card import Card, card_of, direction_of
 from ..study.judged import alpha_here
 from ..study.prepost import first_and_last
 from ..study.select import ScoreName, is_study
-from ..study.splitting import with_group
+from ..study.splitting import parts_of, with_group, without_group
 
 if TYPE_CHECKING:
     from ..study import Study
@@ -49,11 +49,10 @@ class ReliableChanges(CriterionTable):
         """Return the share of each category, of the clients with both scores; by ``group``."""
         by = self.attrs["reliable_change"].get("by")
         judged = self.dropna(subset=["category"])
-        groups = [("", judged)] if by is None else judged.groupby(by, observed=True, sort=True)
         rows = []
-        for name, own in groups:
+        for name, own in parts_of(judged, by):
             counts = {kind: int((own["category"] == kind).sum()) for kind in CATEGORIES}
-            rows.append(share_rows(counts, len(own)).assign(group=str(name)))
+            rows.append(share_rows(counts, len(own)).assign(group=name))
         return pd.concat(rows, ignore_index=True)
 
     def glance(self) -> pd.DataFrame:
@@ -151,23 +150,14 @@ def reliable_change(
     own_alpha = None
     table: Any = data
     if is_study(data):
-        study = data
-        if measure is None:
-            raise DesignError("Of a study, name the score: measure= (scale=, rater=).")
-        usual = {pre, post} <= {None, "pre", "post"}
-        when = {} if usual else {"pre": pre, "post": post}
-        table = first_and_last(study, measure=measure, scale=scale, rater=rater, time=time, **when)
+        table = pairs_of(data, measure, scale, rater, pre, post, time)
         pre, post = "pre", "post"
-        name, scale, rater = ScoreName(table.attrs["score"]).chosen
-        if by is not None:
-            table = with_group(table, study, by)
-        own_alpha = partial(alpha_here, study, name, scale, rater)
-        measure = study.measures.get(name, name)
-    card = None if measure is None else card_of(measure, scale)
+        own_alpha = partial(alpha_here, data, *ScoreName(table.attrs["score"]).chosen)
+    card = card_for(data, table, measure, scale)
     direction, told_direction = direction_of(direction, card, table)
     first, last = scores_of(table, pre, post)
     if by is not None:
-        require_columns(table.columns, [by], what="the data")
+        table = with_group(table, data, by)
     for made in MADE:
         if made in (pre, post):
             raise ColumnError(
@@ -189,10 +179,37 @@ def reliable_change(
         "by": by,
         "rows": len(out),
         "rows_without_both_scores": int(out["category"].isna().sum()),
-        "messages": (*used.messages, *told_direction),
+        "messages": (*used.messages, *told_direction, *without_group(out, by)),
     }
     out.attrs["criterion"] = asdict(used)
     return out
+
+
+def pairs_of(
+    study: Study,
+    measure: str | None,
+    scale: str,
+    rater: str,
+    pre: str | None,
+    post: str | None,
+    time: str | None,
+) -> pd.DataFrame:
+    """Return the first and last scores of a study's clients, as ``pre`` and ``post``."""
+    if measure is None:
+        raise DesignError("Of a study, name the score: measure= (scale=, rater=).")
+    usual = {pre, post} <= {None, "pre", "post"}
+    when = {} if usual else {"pre": pre, "post": post}
+    return first_and_last(study, measure=measure, scale=scale, rater=rater, time=time, **when)
+
+
+def card_for(
+    data: pd.DataFrame | Study, table: pd.DataFrame, measure: str | None, scale: str
+) -> Card | None:
+    """Return the card of a measure that was named; of a study the one of the score chosen."""
+    if not is_study(data):
+        return None if measure is None else card_of(measure, scale)
+    name, scale, _ = ScoreName(table.attrs["score"]).chosen
+    return card_of(data.measures.get(name, name), scale)
 
 
 def scores_of(data: pd.DataFrame, pre: Any, post: Any) -> tuple[np.ndarray, np.ndarray]:

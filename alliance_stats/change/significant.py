@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,10 +15,15 @@ from ..inference.rows import tidy_rows
 from ..inference.shares import wilson
 from ..instruments.change_formulas import cutoff
 from ..instruments.criteria import ROUNDING, Criterion
-from ..instruments.scale_card import card_of, direction_of
-from .reliable import ReliableChanges, reliable_change, scores_of
+from ..study.select import is_study
+from ..study.splitting import parts_of, stacked
+from .reliable import ReliableChanges, card_for, reliable_change, scores_of
+
+if TYPE_CHECKING:
+    from ..study import Study
 
 CLASSES = ("recovered", "improved", "unchanged", "deteriorated")
+DENOMINATORS = ("all", "clinical_at_intake", "with_intake")
 CRITERIA = ("a", "b", "c")
 BETTER = ("recovered", "improved")
 NO_LAST = "no_last_score"
@@ -43,7 +48,7 @@ class ClinicallySignificantChange(Result):
         (Wilson). ``all`` are all clients with both scores (completers, where the last score is
         one of the end), ``clinical_at_intake`` those of them who could recover, ``with_intake``
         everybody with a first score: who has no last one has a row of its own there
-        (``no_last_score``), for nothing was shown of them.
+        (``no_last_score``), for nothing was shown of them. With `by` the group stands first.
     cutoff
         The line between the clinical and the functional population.
     options
@@ -61,29 +66,29 @@ class ClinicallySignificantChange(Result):
     title: str = "Clinically significant change"
 
     def tidy(self) -> pd.DataFrame:
-        """Return one row a category and denominator; the estimate is a share."""
+        """Return one row a category and denominator, by ``group``; the estimate is a share."""
         table = self.table
         return tidy_rows(
             table["denominator"] + ": " + table["category"],
             table["share"],
             np.sqrt(table["share"] * (1 - table["share"]) / table["n_of"]),
+            group="" if table.columns[0] == "denominator" else table.iloc[:, 0],
             **table[["conf_low", "conf_high"]],
         )
 
     def glance(self) -> pd.DataFrame:
         """Return one row: clients, cut-off and the choices made."""
-        n = int(self.data["category"].notna().sum())
-        begun = int(self.table.query("denominator == 'with_intake'")["n_of"].iloc[0])
-        clinical = int((self.data["clinical_at_intake"] & self.data["category"].notna()).sum())
-        row = {"n": n, "n_clinical_at_intake": clinical, "n_with_intake": begun}
+        once = self.table[self.table["category"] == CLASSES[0]]  # a row a denominator and group
+        of = once.groupby("denominator")["n_of"].sum()
+        row = {"n": of["all"]} | {f"n_{name}": of[name] for name in DENOMINATORS[1:]}
         return pd.DataFrame([{**row, "cutoff": self.cutoff, **self.options}])
 
 
 def clinically_significant_change(
-    data: pd.DataFrame,
+    data: pd.DataFrame | Study,
     *,
-    pre: str,
-    post: str,
+    pre: str | None = None,
+    post: str | None = None,
     reliability: float | None = None,
     clinical: tuple[float, float] | None = None,
     functional: tuple[float, float] | None = None,
@@ -95,15 +100,18 @@ def clinically_significant_change(
     confidence: float = 0.95,
     measure: str | None = None,
     scale: str = "total",
+    rater: str = "client",
+    time: str | None = None,
+    by: str | None = None,
 ) -> ClinicallySignificantChange:
     """How many clients changed reliably, and how many of them crossed into the healthy range?
 
     Parameters
     ----------
-    data, pre, post, reliability, sd, method, direction, measure, scale
-        As in `reliable_change`. With `measure`, the card's cut-off is used where neither
-        populations nor `cutoff_value` are given; what was taken from the card, with its source
-        and whether somebody read it there, is in ``messages``.
+    data, pre, post, reliability, sd, method, direction, measure, scale, rater, time
+        As in `reliable_change`, a `Study` too. With `measure`, the card's cut-off is used where
+        neither populations nor `cutoff_value` are given; what was taken from the card, with its
+        source and whether somebody read it there, is in ``messages``.
     clinical, functional
         ``(mean, sd)`` of the two populations, on the measure's scale.
     criterion
@@ -112,6 +120,9 @@ def clinically_significant_change(
         A published cut-off to use instead of `criterion`; a score at it is clinical.
     confidence
         Level of the Wilson intervals.
+    by
+        A column of the clients (``condition``, ``site_id``) for the shares of each group. All are
+        judged by one criterion and one cut-off.
 
     Notes
     -----
@@ -141,9 +152,14 @@ def clinically_significant_change(
     """
     checked_choice("criterion", criterion, CRITERIA)
     share(confidence)
-    card = None if measure is None else card_of(measure, scale)
-    direction, told_direction = direction_of(direction, card, data)
-    lower = direction == "lower_is_better"
+    changed = reliable_change(
+        data, pre=pre, post=post, reliability=reliability, sd=sd, method=method,
+        direction=direction, measure=measure, scale=scale, rater=rater, time=time, by=by,
+    )  # fmt: skip
+    if is_study(data):
+        pre, post = "pre", "post"
+    card = card_for(data, changed, measure, scale)
+    lower = changed.attrs["reliable_change"]["direction"] == "lower_is_better"
     source, told, at_line_is_clinical = criterion, "", True
     if cutoff_value is not None:
         if not is_number(cutoff_value):
@@ -157,15 +173,7 @@ def clinically_significant_change(
         at_line_is_clinical = lower  # a card says 'so much or more': the line is the upper group's
     else:
         line = cutoff(criterion, clinical, functional, lower_is_better=lower)
-    changed = reliable_change(
-        data, pre=pre, post=post, reliability=reliability, sd=sd, method=method,
-        direction=direction, measure=measure, scale=scale,
-    )  # fmt: skip
-    messages = [
-        *told_direction,
-        *([told] if told else []),
-        *([HA_CUTOFF] if method == "HA" else []),
-    ]
+    messages = [*([told] if told else []), *([HA_CUTOFF] if method == "HA" else [])]
     return judged_by_line(
         changed, pre, post, line, source=source, at_line_is_clinical=at_line_is_clinical,
         confidence=confidence, messages=tuple(messages),
@@ -174,8 +182,8 @@ def clinically_significant_change(
 
 def judged_by_line(
     changed: ReliableChanges,
-    pre: str,
-    post: str,
+    pre: str | None,
+    post: str | None,
     line: float,
     *,
     source: str = "given",
@@ -188,13 +196,18 @@ def judged_by_line(
     out = _classified(
         changed, pre, post, line, account["direction"] == "lower_is_better", at_line_is_clinical
     )
-    table = _shares(out, scores_of(out, pre, post)[0], confidence)
+    by = account["by"]
+    parts = parts_of(out, by)
+    table = stacked([(name, _shares(own, pre, post, confidence)) for name, own in parts], by)
     options = {
         "criterion": source,
         **{name: account[name] for name in
            ("method", "reliability", "sd", "direction", "smallest_reliable_change_jt")},
     }  # fmt: skip
-    told = [*account["messages"], *messages, *_missing(table, len(changed))]
+    told = [*account["messages"], *messages]
+    for name, own in parts_of(table, by):
+        rows = len(changed) if by is None else int((changed[by].map(str) == name).sum())
+        told += [f"{by} {name}: {said}" if by else said for said in _missing(own, rows)]
     named = replace(changed.criterion, cutoff=line if np.isfinite(line) else None)
     return ClinicallySignificantChange(out, table, line, options, named, tuple(told))
 
@@ -221,8 +234,8 @@ def _missing(table: pd.DataFrame, rows: int) -> list[str]:
 
 def _classified(
     changed: pd.DataFrame,
-    pre: str,
-    post: str,
+    pre: str | None,
+    post: str | None,
     line: float,
     lower: bool,
     at_line_is_clinical: bool,
@@ -247,10 +260,10 @@ def _on_clinical_side(
     return np.where(at, at_line_is_clinical, beyond)
 
 
-def _shares(data: pd.DataFrame, first: np.ndarray, confidence: float) -> pd.DataFrame:
+def _shares(data: pd.DataFrame, pre: Any, post: Any, confidence: float) -> pd.DataFrame:
     """Return every category's share of the three denominators."""
     judged = data[data["category"].notna()]
-    begun = data[~np.isnan(first)]
+    begun = data[~np.isnan(scores_of(data, pre, post)[0])]
     named = begun["category"].astype(object).where(begun["category"].notna(), NO_LAST)
     parts = {
         "all": judged["category"],

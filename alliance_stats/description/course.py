@@ -13,7 +13,7 @@ from ..core.people import refuse_repeats
 from ..core.precision import UNIT, unit_of
 from ..errors import AllianceStatsWarning, require_columns
 from ..inference.distributions import half_width
-from ..study.select import KEYS, choose, is_study
+from ..study.select import KEYS, choose
 from ..study.splitting import with_group
 from ..study.times import SESSION, along, named
 
@@ -76,7 +76,7 @@ def mean_course(
     """
     share(confidence)
     chosen, name = choose(along(scores, time), measure, scale, rater, settle=KEYS[:2])
-    if by is not None and is_study(scores):
+    if by is not None:
         chosen = with_group(chosen, scores, by)
     rows, messages = _rows(chosen, by)
     keys = ["rater", SESSION] if by is None else [by, "rater", SESSION]

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DesignError
+from ..study.splitting import with_group, without_group
 from ..study.times import SESSION, along
 from .courses import Courses, Floats
 from .episodes import Episodes, follow
@@ -70,6 +71,7 @@ def detect_ruptures(
     events: pd.DataFrame | None = None,
     codes: pd.DataFrame | None = None,
     time: str = SESSION,
+    by: str | None = None,
     **parameters: Any,
 ) -> Ruptures:
     """In which sessions did the alliance rupture, and was it repaired?
@@ -109,6 +111,9 @@ def detect_ruptures(
         The column that counts along time in place of ``session``: ``"occasion"``, by its order, or
         one of numbers, such as ``"week"``. It then stands in
         the columns called ``session``. Decimals are refused: neighbours are found by whole numbers.
+    by
+        A column of the clients (``condition``, ``site_id``), which then stands in ``.clients`` and
+        whose groups have rates of their own in ``.tidy()``. All are judged at once, by one SD.
 
     Returns
     -------
@@ -147,6 +152,7 @@ def detect_ruptures(
        rupture_session  repair_session  depth   outcome
     0                3               4    2.2  repaired
     """
+    given = scores
     scores, events, codes = (along(one, time, whole=True) for one in (scores, events, codes))
     chosen = find_rule(rule)
     series, marks, p = prepare(
@@ -162,7 +168,12 @@ def detect_ruptures(
     courses = series.courses(p["direction"], marks)
     require_enough(courses, chosen, p)
     flags, episodes = apply(courses, chosen, p)
-    return build(series, courses, flags, episodes, chosen, p)
+    found = build(series, courses, flags, episodes, chosen, p)
+    if by is None:
+        return found
+    clients = with_group(found.clients, given, by)
+    messages = (*found.messages, *without_group(clients, by))
+    return replace(found, clients=clients, messages=messages, by=by)
 
 
 def require_enough(courses: Courses, rule: Rule, p: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..core.results import Result
 from ..inference.rows import glance_row
+from ..study.splitting import parts_of
 from . import plots
 from .episodes import OUTCOMES
 from .performance.calibration import beside_reports
@@ -64,6 +65,8 @@ class Ruptures(Result):
         What could not be judged, and why.
     score
         The score whose course was judged, ``measure/scale/rater``; empty where nothing names it.
+    by
+        The column of `clients` whose groups have rates of their own in `tidy`; None without.
     """
 
     sessions: pd.DataFrame
@@ -76,6 +79,7 @@ class Ruptures(Result):
     estimates: Mapping[str, Any] = field(default_factory=dict)
     messages: tuple[str, ...] = ()
     score: str = ""
+    by: str | None = None
 
     @property
     def title(self) -> str:  # type: ignore[override]
@@ -92,7 +96,7 @@ class Ruptures(Result):
         )
 
     def tidy(self) -> pd.DataFrame:
-        """Return rates with clients as the unit of sampling.
+        """Return rates with clients as the unit of sampling, by ``group`` where one was named.
 
         Terms: ``ruptures_per_session`` (ruptures over judged sessions), ``clients_with_rupture``
         (share of judged clients), ``repaired_within_1``, ``_2``, ``_3`` (share of ruptures repaired
@@ -101,9 +105,19 @@ class Ruptures(Result):
         amount to. With the rule ``state_model`` the rates are those its probabilities expect, with
         the parameters' uncertainty in their errors, and repairs follow from ``closing``.
         """
+        parts = parts_of(self.clients, self.by)
+        rates = [self._rates(own).assign(group=name) for name, own in parts]
+        return pd.concat(rates, ignore_index=True)
+
+    def _rates(self, clients: pd.DataFrame) -> pd.DataFrame:
+        """Return the rates of some of the clients."""
+        sessions, episodes = (
+            table[table["client_id"].isin(clients["client_id"])]
+            for table in (self.sessions, self.episodes)
+        )
         if "probability" in self.clients:
-            return describe_probable(self.clients, self.sessions, self.estimates)
-        return describe(self.clients, self.episodes)
+            return describe_probable(clients, sessions, self.estimates)
+        return describe(clients, episodes)
 
     def _done(self) -> tuple[str, dict[str, Any]]:
         kind, facts = super()._done()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from ..core.people import CLIENT, THERAPIST, same_ids
-from ..errors import DesignError, require_columns
+from ..errors import DesignError, listing, plural, require_columns
 from .labels import labelled
+from .select import is_study
 
 if TYPE_CHECKING:
     from .study import Study
@@ -35,19 +36,38 @@ def split(study: Study, by: str) -> dict[str, Study]:
     return found
 
 
-def groups_of(study: Study, by: str) -> pd.Series:
-    """Return each client's group in words, of those who have one, by id."""
-    clients = study.table("clients").drop_duplicates(CLIENT).set_index(CLIENT)
-    require_columns(clients.columns, [by], what="the clients' table")
-    group = labelled(study, clients[by]).astype(object).dropna()
+def groups_of(source: Study | pd.DataFrame, by: str) -> pd.Series:
+    """Return each client's group in words, of those who have one, by id.
+
+    A study has it in its table of clients; a table of scores or ends in its rows, where a client is
+    in one group.
+    """
+    study = is_study(source)
+    rows = source.table("clients").drop_duplicates(CLIENT) if study else source
+    what = "the clients' table" if study else "the data"
+    require_columns(rows.columns, [CLIENT, by], what=what)
+    pairs = rows[[CLIENT, by]].dropna().drop_duplicates()
+    several = pairs[CLIENT].duplicated(keep=False)
+    if several.any():
+        who = pd.unique(pairs.loc[several, CLIENT])
+        raise DesignError(
+            f"'{by}' groups clients, and {plural(len(who), 'client')} had several values of it "
+            f"(first: {listing(who)}). Give each client one."
+        )
+    group = labelled(source, pairs.set_index(CLIENT)[by]).astype(object)
     if group.empty:
         raise DesignError(f"No client has a value of '{by}'.")
     return group.map(str)
 
 
-def with_group(table: pd.DataFrame, study: Study, by: str) -> pd.DataFrame:
-    """Return a table with the group of each row's client, and what it says of itself."""
-    groups = groups_of(study, by)
+def with_group(table: pd.DataFrame, source: Study | pd.DataFrame, by: str) -> pd.DataFrame:
+    """Return a table with the group of each row's client, and what it says of itself.
+
+    A table that was given with its groups keeps them.
+    """
+    if not is_study(source) and by in table.columns:
+        return table
+    groups = groups_of(source, by)
     known = pd.DataFrame({CLIENT: groups.index, by: groups.to_numpy()})
     group_of = same_ids(known, table[CLIENT]).set_index(CLIENT)[by]
     out = table.assign(**{by: table[CLIENT].map(group_of)})
@@ -55,9 +75,27 @@ def with_group(table: pd.DataFrame, study: Study, by: str) -> pd.DataFrame:
     return out
 
 
-def each_group(make: Callable[[Study], pd.DataFrame], study: Study, by: str) -> pd.DataFrame:
+def parts_of(table: pd.DataFrame, by: str | None) -> list[tuple[str, pd.DataFrame]]:
+    """Return the rows of each group with its name; all rows, named "", without `by`."""
+    if by is None:
+        return [("", table)]
+    return [(str(name), own) for name, own in table.groupby(by, observed=True, sort=True)]
+
+
+def stacked(parts: Iterable[tuple[str, pd.DataFrame]], by: str | None) -> pd.DataFrame:
     """Return the tables of the groups below one another, the group in front."""
-    parts = [made.assign(**{by: name}) for name, made in
-             ((name, make(part)) for name, part in split(study, by).items())]  # fmt: skip
-    table = pd.concat(parts, ignore_index=True)
+    if by is None:
+        return pd.concat([made for _, made in parts], ignore_index=True)
+    table = pd.concat([made.assign(**{by: name}) for name, made in parts], ignore_index=True)
     return table[[by, *(name for name in table.columns if name != by)]]
+
+
+def without_group(clients: pd.DataFrame, by: str | None) -> list[str]:
+    """Say how many of the clients (a row each) are in no group; nothing where all are in one."""
+    lost = 0 if by is None else int(clients[by].isna().sum())
+    return [f"{plural(lost, 'client')} without a '{by}' are in no group's numbers."][: lost > 0]
+
+
+def each_group(make: Callable[[Study], pd.DataFrame], study: Study, by: str) -> pd.DataFrame:
+    """Return what is made of the study of each group, the group in front."""
+    return stacked(((name, make(part)) for name, part in split(study, by).items()), by)

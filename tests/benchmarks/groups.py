@@ -30,6 +30,7 @@ CLIENTS, SESSIONS, CHANGE = 20_000, 15, 0.1
 RANDOM = "(1 + aw | client_id) + (1 | {})"
 FORMULA = "y ~ session + aw + ab + " + RANDOM
 LIMITS = {500: 6.0, 2000: 30.0}
+PER_THERAPIST, PER_CLIENT = 8, 6
 FEW, THERAPIST_SD, CLIENT_SD, RESIDUAL_SD = (5, 8, 12, 20), 1.5, 3.0, 3.0
 
 
@@ -105,8 +106,8 @@ def insteval(path: str) -> None:
 
 def study(therapists: int, rng: np.random.Generator) -> tuple[pd.DataFrame, np.ndarray]:
     """Draw eight clients a therapist with six sessions each."""
-    therapist = np.repeat(np.arange(therapists), 8)
-    client = np.repeat(np.arange(len(therapist)), 6)
+    therapist = np.repeat(np.arange(therapists), PER_THERAPIST)
+    client = np.repeat(np.arange(len(therapist)), PER_CLIENT)
     skill = THERAPIST_SD * rng.normal(size=therapists)
     level = skill[therapist] + CLIENT_SD * rng.normal(size=len(therapist))
     y = 20 + level[client] + RESIDUAL_SD * rng.normal(size=len(client))
@@ -128,42 +129,82 @@ def wald(fit: al.MultilevelFit) -> tuple[float, float]:
     return max(sd - 1.96 * error, 0.0), sd + 1.96 * error
 
 
+def therapists_sd(mean_squares: np.ndarray, therapists: int) -> np.ndarray:
+    """Return the REML estimate of the therapists' SD from mean squares of a balanced study.
+
+    Mean squares (therapists, clients, sessions; draws) are all that such a study says. Where the
+    clients' is below the sessions', both are one; a difference below zero is zero.
+    """
+    of_therapist, of_client, of_session = mean_squares
+    _, client, session = (degrees := _degrees(therapists))
+    together = (client * of_client + session * of_session) / sum(degrees[1:])
+    below = np.where(of_client < of_session, together, of_client)
+    return np.sqrt(np.maximum(of_therapist - below, 0.0) / (PER_THERAPIST * PER_CLIENT))
+
+
+def _degrees(therapists: int) -> tuple[int, int, int]:
+    clients = therapists * PER_THERAPIST
+    return therapists - 1, clients - therapists, clients * (PER_CLIENT - 1)
+
+
+def booted(fit: al.MultilevelFit, draws: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the ends of ``fit.bootstrap``'s interval of the therapists' SD, without refits.
+
+    Draws of a balanced study are draws of its mean squares, which are independent.
+    """
+    client, therapist, session = fit.varcomp["vcov"]
+    below = session + PER_CLIENT * client
+    expected = np.array([below + PER_CLIENT * PER_THERAPIST * therapist, below, session])
+    size = fit.n_groups["therapist"]
+    degrees = np.array(_degrees(size))[:, None]
+    drawn = expected[:, None] * rng.chisquare(degrees, (3, draws)) / degrees
+    return np.quantile(therapists_sd(drawn, size), [0.025, 0.975])
+
+
+def one_of_few(therapists: int, number: int, draws: int, seed: int) -> list[float]:
+    """Return what one study of few therapists gives; its number decides what is drawn."""
+    rng = np.random.default_rng([seed, therapists, number])
+    data, skill = study(therapists, rng)
+    formula = "y ~ 1 + (1 | client) + (1 | therapist)"
+    plain = al.fit_multilevel(formula, data)
+    kept = al.fit_multilevel(formula, data, prior="boundary")
+    profile = plain.profile_ci(["sd Intercept"]).set_index("group").loc["therapist"]
+    ends = [
+        wald(plain),
+        (profile["conf_low"], profile["conf_high"]),
+        booted(plain, draws, rng),
+        wald(kept),
+    ]
+    held = [low <= THERAPIST_SD <= high for low, high in ends]
+    both = [pd.Series(f.random_effects["therapist"]["Intercept"]) for f in (plain, kept)]
+    ranks = [modes.sort_index().corr(pd.Series(skill), "spearman") for modes in both]
+    sds = [f.varcomp["sdcor"].iloc[1] for f in (plain, kept)]
+    return [plain.singular, *held, *sds, *ranks]
+
+
 def few(studies: int, draws: int, seed: int) -> str:
     """Return the table of intervals of the therapists' SD, and of ranks."""
+    rows = {
+        therapists: [one_of_few(therapists, number, draws, seed) for number in range(studies)]
+        for therapists in FEW
+    }
+    return table_of_few(rows)
+
+
+def table_of_few(rows: dict[int, list[list[float]]]) -> str:
+    """Return the lines of that table; ranks are missing where all effects are zero."""
     lines = [
         "| therapists | estimated as zero | Wald | profile | bootstrap | Wald with the penalty | "
         "mean estimate (penalty) | ranks (penalty) |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    rng = np.random.default_rng(seed)
-    formula = "y ~ 1 + (1 | client) + (1 | therapist)"
-    for therapists in FEW:
-        rows = []
-        for number in range(studies):
-            data, skill = study(therapists, rng)
-            plain = al.fit_multilevel(formula, data)
-            kept = al.fit_multilevel(formula, data, prior="boundary")
-            profile = plain.profile_ci(["sd Intercept"]).set_index("group").loc["therapist"]
-            drawn = plain.bootstrap(draws, seed=number)
-            places = drawn.terms["group"].eq("therapist").to_numpy()
-            low, high = drawn.conf_int().to_numpy()[places][0]
-            ends = [
-                wald(plain),
-                (profile["conf_low"], profile["conf_high"]),
-                (low, high),
-                wald(kept),
-            ]
-            held = [low <= THERAPIST_SD <= high for low, high in ends]
-            both = [pd.Series(f.random_effects["therapist"]["Intercept"]) for f in (plain, kept)]
-            ranks = [modes.sort_index().corr(pd.Series(skill), "spearman") for modes in both]
-            sds = [f.varcomp["sdcor"].iloc[1] for f in (plain, kept)]
-            rows.append([plain.singular, *held, *sds, *ranks])
-        zero, *shares, sd, sd_kept, rank, rank_kept = np.nanmean(np.array(rows, float), axis=0)
-        told = " | ".join(f"{100 * share:.0f} %" for share in (zero, *shares))
+    for therapists, studies in rows.items():
+        means = np.nanmean(np.array(studies, float), axis=0)
+        zero, *shares, sd, sd_kept, rank, rank_kept = means
+        told = " | ".join(f"{100 * share:.1f} %" for share in (zero, *shares))
         lines.append(
             f"| {therapists} | {told} | {sd:.2f} ({sd_kept:.2f}) | {rank:.2f} ({rank_kept:.2f}) |"
         )
-        print(lines[-1], flush=True)
     return "\n".join(lines)
 
 
@@ -322,7 +363,7 @@ def main() -> None:
     parser.add_argument("--lme4", action="store_true")
     parser.add_argument("--few", type=int, default=0)
     parser.add_argument("--arms", type=int, default=0)
-    parser.add_argument("--draws", type=int, default=200)
+    parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=20240609)
     parser.add_argument("--write", type=Path)
     parser.add_argument("--insteval")

@@ -66,3 +66,77 @@ def test_dropout_by_definition_and_arm_is_counted_by_hand(study):
     summed = found.rates.groupby("definition")["n_dropout"].sum()
     assert summed.to_dict() == every.rates.set_index("definition")["n_dropout"].to_dict()
     assert set(found.tidy()["group"]) == set(left.index)
+
+
+def arms_of(study):
+    return study.clients[["client_id", "condition"]].drop_duplicates()
+
+
+def test_ruptures_by_arm_are_those_of_the_parts(study):
+    rule = {"rule": "drop_points", "points": 1.0, "measure": "wai-sr/total/client"}
+    found = al.detect_ruptures(study, by="condition", **rule)
+    rates = found.tidy()
+    for name, part in study.split("condition").items():
+        own = rates[rates["group"] == name].drop(columns="group").reset_index(drop=True)
+        alone = al.detect_ruptures(part, **rule).tidy().drop(columns="group")
+        pd.testing.assert_frame_equal(own, alone)
+    assert found.glance().equals(al.detect_ruptures(study, **rule).glance())
+    rows = study.select("wai-sr/total/client").drop(columns="condition", errors="ignore")
+    again = al.detect_ruptures(rows.merge(arms_of(study)), by="condition", **rule)
+    pd.testing.assert_frame_equal(again.tidy(), rates)
+    with pytest.raises(al.ColumnError, match="arm"):
+        al.detect_ruptures(study, by="arm", **rule)
+
+
+def test_sudden_gains_by_arm_are_those_of_the_parts(study):
+    asked = {"points": 4.0, "measure": "core-10/total/client"}
+    found = al.sudden_gains(study, by="condition", **asked)
+    assert found.columns[0] == "condition"
+    groups = found.attrs["sudden_gains"]["groups"]
+    for name, part in study.split("condition").items():
+        alone = al.sudden_gains(part, **asked)
+        own = found[found["condition"] == name].drop(columns="condition").reset_index(drop=True)
+        pd.testing.assert_frame_equal(own, alone, check_dtype=False)
+        each = pd.Series(alone.attrs["sudden_gains"]["gains_of_clients"])
+        assert groups[name] == {
+            "clients": len(each), "judged": each.notna().sum(), "with_gain": (each > 0).sum(),
+            "gains": len(alone),
+        }  # fmt: skip
+
+
+def test_clinically_significant_change_by_arm_has_one_line(study):
+    every = al.clinically_significant_change(study, measure="core-10", cutoff_value=15)
+    given = {"reliability": 0.9, "sd": every.criterion.sd, "cutoff_value": 15}
+    found = al.clinically_significant_change(study, measure="core-10", by="condition", **given)
+    assert found.table.columns[0] == "condition"
+    assert found.glance()["n"].item() == every.glance()["n"].item()
+    for name, part in study.split("condition").items():
+        alone = al.clinically_significant_change(part, measure="core-10", **given)
+        own = found.table[found.table["condition"] == name].drop(columns="condition")
+        pd.testing.assert_frame_equal(own.reset_index(drop=True), alone.table)
+        told = found.tidy().query("group == @name")
+        assert told["estimate"].tolist() == own["share"].tolist()
+        assert any(said.startswith(f"condition {name}: ") for said in found.messages)
+
+
+def test_who_has_no_group_is_in_no_group_and_counted(study):
+    clients = study.tables["clients"].copy()
+    clients.loc[clients.index[:5], "condition"] = None
+    partly = study.with_tables(clients=clients)
+    line = "5 clients without a 'condition' are in no group's numbers."
+    found = al.clinically_significant_change(
+        partly, measure="core-10", by="condition", cutoff_value=15
+    )
+    assert line in found.messages
+    assert found.table.query("denominator == 'all'").groupby("condition")["n_of"].first().sum() < (
+        found.data["category"].notna().sum()
+    )
+    rule = {"rule": "drop_points", "measure": "wai-sr/total/client"}
+    assert line in al.detect_ruptures(partly, by="condition", **rule).messages
+
+
+def test_a_client_of_two_groups_is_refused(study):
+    rows = study.select("wai-sr/total/client").assign(wing="a")
+    rows.loc[rows.index[0], "wing"] = "b"
+    with pytest.raises(al.DesignError, match="'wing' groups clients, and 1 client had several"):
+        al.detect_ruptures(rows, rule="drop_points", by="wing")

@@ -12,13 +12,13 @@ import pandas as pd
 from ...core.arguments import names, share
 from ...core.people import SESSION
 from ...core.results import Result
-from ...errors import AllianceStatsError, DesignError, listing, require_columns
+from ...errors import AllianceStatsError, DesignError, listing
 from ...inference.distributions import half_width
 from ...inference.rows import glance_row, tidy_rows
 from ...inference.shares import wilson
 from ...study import Study
-from ...study.select import alliance_of, is_study
-from ...study.splitting import with_group
+from ...study.select import alliance_of
+from ...study.splitting import parts_of, with_group
 from ..checks import study_or_table
 from ..endings import CENSORED, DROPOUT, along_time, time_of_endings
 from ..incidence.incidence import dropout_incidence, last_open_of
@@ -134,12 +134,13 @@ def compare_dropout_definitions(
     tables, messages = _tables(study, definitions, counted)
     columns = [t.set_index("client_id")["reason"].rename(name) for name, t in tables.items()]
     clients = pd.concat(columns, axis=1).rename_axis("client_id").reset_index()
-    judged = {name: _by_group(table, study, by) for name, table in tables.items()}
+    if by is not None:
+        tables = {name: with_group(table, study, by) for name, table in tables.items()}
     rates = pd.DataFrame(
         [
-            group | _rate(name, own, confidence, last_open_of(study))
-            for name, groups in judged.items()
-            for group, own in groups
+            ({} if by is None else {by: group}) | _rate(name, own, confidence, last_open_of(study))
+            for name, table in tables.items()
+            for group, own in parts_of(table, by)
         ]
     )
     pairs = [_pair(clients, a, b, confidence) for a, b in combinations(tables, 2)]
@@ -150,18 +151,6 @@ def compare_dropout_definitions(
         rates, pd.DataFrame(pairs, columns=fields), answers, clients, confidence,
         tuple(messages + why),
     )  # fmt: skip
-
-
-def _by_group(
-    table: pd.DataFrame, study: Study | pd.DataFrame, by: str | None
-) -> list[tuple[dict[str, Any], pd.DataFrame]]:
-    """Return the ends in each group with what names it; all of them together without `by`."""
-    if by is None:
-        return [({}, table)]
-    if is_study(study):
-        table = with_group(table, study, by)
-    require_columns(table.columns, [by], what="the ends of therapy")
-    return [({by: name}, own) for name, own in table.groupby(by, observed=True, sort=True)]
 
 
 def _tables(

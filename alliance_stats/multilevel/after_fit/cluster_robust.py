@@ -152,10 +152,11 @@ def _clusters(fit: MultilevelFit, cluster: str | None) -> tuple[Indices, str]:
     codes = pd.factorize(frame[cluster])[0]
     if (codes < 0).any():
         raise DesignError(f"The cluster '{cluster}' is missing in {int((codes < 0).sum())} rows.")
+    correlated = fit.residual in ("ar1", "unstructured")  # residuals, within the lowest groups
     for number, level in enumerate(fit.design.levels):
         rows = grouping.of_rows(number)
         # a group whose columns are zero (clients without a therapist) has nothing in common
-        held = np.full(len(rows), number == 0)  # of the lowest residuals may be correlated
+        held = np.full(len(rows), number == 0 and correlated)
         for place in level.columns:
             held |= fit.design.columns[place] != 0
         pairs = pd.DataFrame({"group": rows, "code": codes})[held].drop_duplicates()["group"]
