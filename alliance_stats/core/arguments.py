@@ -29,7 +29,7 @@ def is_number(value: object) -> bool:
 def shown(value: object) -> str:
     """Return a value as it stands in a message: short, and nobody's address in memory."""
     if value is None or isinstance(value, str | bytes | bool | int | float | complex | np.generic):
-        text = repr(value)
+        text = repr(value.item() if isinstance(value, np.generic) else value)
     elif isinstance(value, type) or callable(value):
         kind = "class" if isinstance(value, type) else "function"
         return f"the {kind} {getattr(value, '__name__', '')}".strip()
@@ -147,8 +147,8 @@ def numbers(data: pd.DataFrame, column: Any, what: str) -> np.ndarray:
     if bad.any():
         raise ColumnError(
             f"Column '{column}' of {what} must hold finite numbers; {int(bad.sum())} rows do not "
-            f"(first value {cells[bad].iloc[0]!r}; rows {listing(data.index[bad])}). Correct them "
-            "or set them missing."
+            f"(first value {shown(cells[bad].iloc[0])}; rows {listing(data.index[bad])}). Correct "
+            "them or set them missing."
         )
     if values is None:
         return np.full(len(cells), np.nan)

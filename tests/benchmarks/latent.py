@@ -4,12 +4,13 @@
     python tests/benchmarks/latent.py coverage [--replicates 1000]
     python tests/benchmarks/latent.py alarms [--replicates 1000]
     python tests/benchmarks/latent.py planted [--replicates 250]
+    python tests/benchmarks/latent.py few [--replicates 200]
 
 `speed` fits the random intercept cross-lagged panel model to 600 clients over 16 sessions with
 dropout, here and in lavaan (model written by hand, its defaults, `missing = "ml"`), and to 5,000
 clients over 30 sessions here; processor time, the best of three runs, lavaan's of two. `coverage`,
-`alarms` and `planted` draw studies whose truth is known. What was measured stands in
-docs/methods/latent-benchmark.md.
+`alarms`, `planted` and `few` (how large the chi-square is where clients are few) draw studies whose
+truth is known. What was measured stands in docs/methods/latent-benchmark.md and latent.md.
 """
 
 from __future__ import annotations
@@ -174,10 +175,28 @@ def planted(replicates: int) -> dict:
     return out
 
 
+def few(replicates: int) -> dict:
+    """Return how often a true model is rejected where clients are few for so many variables."""
+    found = {}
+    for n, waves in ((100, 8), (160, 8), (320, 8), (640, 8), (200, 15)):
+        rows = []
+        for seed in range(replicates):
+            data = panel(seed, n, waves, dropout=0.08)
+            rows.append(al.fit_cross_lagged(data, **columns(waves)).fit_indices())
+        table = pd.DataFrame(rows)
+        found[f"{n} x {waves}"] = {
+            "rejected": float((table["p_value"] < 0.05).mean()),
+            "ratio": float((table["chi2"] / table["df"]).mean()),
+            "cfi": float(table["cfi"].mean()),
+        }
+        print(n, waves, found[f"{n} x {waves}"], flush=True)
+    return found
+
+
 def main() -> None:
     """Run what is asked for, and keep its numbers."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["speed", "coverage", "alarms", "planted"])
+    parser.add_argument("what", choices=["speed", "coverage", "alarms", "planted", "few"])
     parser.add_argument("--replicates", type=int, default=1000)
     parser.add_argument("--no-r", action="store_true")
     given = parser.parse_args()
@@ -186,6 +205,7 @@ def main() -> None:
         "coverage": lambda: coverage(given.replicates),
         "alarms": lambda: alarms(given.replicates),
         "planted": lambda: planted(given.replicates),
+        "few": lambda: few(given.replicates),
     }
     print(json.dumps(run[given.what](), indent=1))
 

@@ -314,6 +314,12 @@ def bad(**more):
         (bad(y=lambda d: d["y"].where(d["session"] != 2)), {}, "Wave 2 has no value of y"),
         (bad(y=lambda d: d["y"].where(d["session"] != 2, 7)), {}, "y does not vary at wave 2"),
         (bad().head(0), {}, "there are 0"),
+        (bad(y=3.0), {}, "y never varies, so"),
+        (bad(y=lambda d: 0.0), {}, "y never varies, so"),
+        (bad(t=1), {"cluster": "t"}, "errors cannot rest on one cluster"),
+        (bad(x=lambda d: d["x"].where(d.index != 0, np.inf)), {}, r"\(first value inf; rows 0\)"),
+        (bad(g=lambda d: np.where(d["client_id"].isin(["c1", "c2", "c3", "c4", "c5"]), "A", "B")),
+         {"group": "g"}, "as waves from 2 on .* in the group 'A', which .* keep them.$"),
         (bad(x=lambda d: d["x"].astype(str) + "a"), {}, "must hold finite numbers"),
         (pd.concat([bad(), bad().head(2)]), {}, "one row for each client_id and session"),
         (bad(), {"y": "x"}, "x and y are both 'x'"),
@@ -324,7 +330,7 @@ def bad(**more):
         (bad(z=1.0), {"covariates": ["z"]}, "does not vary over clients"),
         (bad(), {"model": "riclpm"}, "Did you mean 'ri-clpm'"),
         (bad(), {"reliability": {"x": 1.2}}, "between 0 and 1"),
-        (bad(t=None), {"cluster": "t"}, "have no value of 't'"),
+        (bad(t=None), {"cluster": "t"}, "without a value of 't'"),
         (bad(g="A"), {"group": "g"}, "'g' has one value"),
         (bad(g=lambda d: np.where(d["client_id"].isin(["c1", "c2", "c3", "c4", "c5"]), "A", "B")),
          {"group": "g", "waves": [1, 2, 3]}, "only 5 clients in the group 'A'"),
@@ -355,6 +361,29 @@ def test_a_client_with_nothing_is_counted():
     fit = al.fit_cross_lagged(data, **call())
     assert fit.n_clients == 199
     assert "1 client without any value of x and y left out: c3." in fit.messages
+
+
+def test_clients_too_few_for_a_chi_square_are_told():
+    few, many = (al.fit_cross_lagged(wide(n), **call()) for n in (60, 200))
+    assert any("60 clients are few" in one for one in few.messages)
+    assert not any("are few" in one for one in many.messages)
+
+
+def test_a_score_of_two_values_is_told():
+    data = long(wide()).assign(y=lambda d: (d["y"] > d["y"].mean()).astype(int))
+    fit = al.fit_cross_lagged(data, x="x", y="y")
+    assert [one for one in fit.messages if one.startswith("y has two values only")]
+    assert not [one for one in al.fit_cross_lagged(long(wide()), x="x", y="y").messages
+                if "values only" in one]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("model", "source"),
+    [("ri-clpm", "Hamaker"), ("lcm-sr", "Curran"), ("dynamic-panel", "Allison")],
+)
+def test_the_methods_name_the_source_of_the_model(model, source):
+    said = al.fit_cross_lagged(long(wide()), x="x", y="y", model=model).methods()
+    assert f"Sources of the method: {source}" in said
 
 
 def test_nothing_that_was_given_is_changed():

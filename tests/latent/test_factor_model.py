@@ -158,6 +158,35 @@ def test_the_picture_is_drawn(fit):
     assert len(fit.plot().get_yticks()) == 9
 
 
+def test_two_levels_are_drawn_and_told_apart(answers):
+    levels = al.fit_factor_model(answers.sessions(6), answers.FACTORS, by="client_id")
+    drawn = [one.get_text() for one in levels.plot().get_legend().get_texts()]
+    assert drawn == ["within", "between"]
+    told = levels.text().splitlines()
+    assert len({*told}) == len(told)
+    assert [line for line in told if "(within)" in line]
+
+
+def test_a_pair_that_nobody_answered_leaves_no_chi_square(schools):
+    half = np.arange(len(schools)) % 2 == 0
+    apart = schools.assign(x1=schools["x1"].where(half), x2=schools["x2"].where(~half))
+    fit = al.fit_factor_model(apart, FACTORS)
+    assert np.isnan(fit.chi2)
+    assert any("pairs that nobody has both" in one for one in fit.messages)
+
+
+def test_items_of_few_answers_are_told(schools):
+    coarse = schools.assign(x1=(schools["x1"] > 5).astype(int))
+    said = al.fit_factor_model(coarse, FACTORS).messages
+    assert [one for one in said if one.startswith("x1: 3 different answers or fewer")]
+
+
+def test_one_row_lacks_and_several_lack(schools):
+    one = schools.assign(x1=schools["x1"].where(schools.index != schools.index[0]))
+    fit = al.fit_factor_model(one, FACTORS, missing="listwise")
+    assert fit.messages[0] == "1 row lacks an answer and is left out."
+
+
 @pytest.mark.parametrize(
     ("change", "arguments", "said"),
     [
@@ -168,6 +197,7 @@ def test_the_picture_is_drawn(fit):
         ({"x2": 3.0}, {}, "x2 does not vary"),
         ({"x2": "a"}, {}, "must hold finite numbers"),
         ({"g": ["A"] * 5 + ["B"] * 296}, {"group": "g"}, "The group 'A' has 5 rows"),
+        ({"g": ["A"] * 10 + ["B"] * 291}, {"group": "g"}, "9 items need 18 or more"),
         ({}, {"equal": ["loading"]}, "Did you mean 'loadings'"),
         ({"x9": lambda d: d["x8"]}, {}, "x8 and x9 move exactly together"),
     ],

@@ -108,7 +108,7 @@ def test_the_verdict_says_how_far_and_what_it_comes_to(answers):
     assert alike == (
         "No difference between client and therapist was found in the loadings of the items (metric "
         "invariance not rejected, n = 600); that they are alike is assumed, not shown, where what "
-        "goes with the factor is compared, and means may not be compared."
+        "goes with the factor is compared (means may not be)."
     )
     assert differ.startswith("The intercepts differ, of i3: chi2(6) = ")
     row = shifted.in_points.set_index("item").loc["scale"]
@@ -205,24 +205,46 @@ def test_the_picture_is_drawn(answers):
     assert len(found.plot().get_yticks()) == 9
 
 
+def test_three_conditions_are_all_drawn_and_told_apart(answers):
+    data = answers.groups(1)
+    data["clinic"] = [f"c{i % 3}" for i in range(len(data))]
+    found = al.measurement_invariance(data, factors=answers.FACTORS, across="clinic")
+    axes = found.plot()
+    assert len(axes.get_legend().get_texts()) == 4  # gap and part of two comparisons
+    told = found.text().splitlines()
+    assert len({*told}) == len(told)
+
+
+def test_an_item_that_one_rater_answers_the_other_way_round_is_named(answers):
+    data = answers.dyads(3)
+    turned = data["i2"].where(data["rater"] == "client", 8 - data["i2"])
+    found = al.measurement_invariance(data.assign(i2=turned), factors=answers.FACTORS)
+    assert found.items.query("freed")["item"].iloc[0] == "i2"
+
+
 def small(answers, n=99):
     return answers.dyads(3, n=n)
 
 
-def on_another_range(answers):
+def on_another_range(answers, rate=lambda v: (v * 7 / 5).round()):
     data = small(answers, 200)
     items = answers.ITEMS
     data[items] = data[items].round().clip(1, 5)
     therapist = data["rater"] == "therapist"
-    data.loc[therapist, items] = (data.loc[therapist, items] * 7 / 5).round()
+    data.loc[therapist, items] = rate(data.loc[therapist, items])
     return data
 
 
 @pytest.mark.parametrize(
     ("data", "arguments", "said"),
     [
-        (lambda a: small(a, 5), {}, "There are 5 rows with answers; 16 items need more"),
+        (lambda a: small(a, 5), {}, "There are 5 rows with answers; 16 items need 32 or more"),
         (lambda a: small(a).query("rater == 'client'"), {}, "no answers of rater 'therapist'"),
+        (
+            lambda a: on_another_range(a, rate=lambda v: (v * 20).round()),
+            {},
+            "answers are on different ranges: client 1 to 5, therapist 20 to 100",
+        ),
         (on_another_range, {}, "answers are on different ranges: client 1 to 5, therapist 1 to 7"),
         (lambda a: small(a), {"factors": {"bond": ["i5"]}}, "has 1 item"),
         (lambda a: small(a), {"factors": None}, "factors must be such as"),

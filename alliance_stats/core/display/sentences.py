@@ -58,7 +58,7 @@ def _sentence(table: Table, row: pd.Series, confidence: float) -> str:
         numbers.append(fmt.p_sentence(row["p_value"]).replace("\u00a0", " "))
     if not fmt.is_missing(row.get("p_adjusted")):
         numbers.append(f"adjusted {fmt.p_sentence(row['p_adjusted'])}".replace("\u00a0", " "))
-    said = [row.get(column) for column in ("where", "reading", "subgroup")]
+    said = [row.get(column) for column in ("where", "reading", "level", "subgroup", "compared")]
     places = [word for word in said if isinstance(word, str) and word]
     if not fmt.is_missing(row.get("wave")):
         places.append(f"wave {row['wave']:g}")
@@ -94,7 +94,8 @@ def methods_paragraph(kind: str, facts: Mapping[str, Any], confidence: float) ->
     )
     sources = _entries()[kind].get("sources", [])
     if sources:
-        said.append(f"Sources of the method: {'; '.join(sources)}.")
+        told = "; ".join(one.format_map(facts) for one in sources)
+        said.append(f"Sources of the method: {told}.")
     return " ".join(said)
 
 

@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from ...core.arguments import checked_choice, finite, share
 from ...core.arguments import names as list_of_names
-from ...errors import DesignError
+from ...errors import DesignError, listing
 from ...inference.cluster_bootstrap import FEW_CLUSTERS
+from ..engine.fit import Estimates
+from ..engine.patterns import coarse
 from .fitting import Specification, fitted, refuse_too_few
 from .panel_models import EQUAL, MODELS
 from .result import CrossLagged, terms_table
-from .waves import Asked, waves_of
+from .waves import Asked, Waves, waves_of
 
 if TYPE_CHECKING:
     from ...study import Study
 
+FEW_CLIENTS = 10
+"""Below so many clients a variable the chi-square is too large by a tenth and more."""
 Words = Literal["ri-clpm", "clpm", "lcm-sr", "dynamic-panel"]
 
 
@@ -163,7 +168,7 @@ def fit_cross_lagged(
         data=held,
         specification=specification,
         confidence=confidence,
-        messages=(*held.messages, *found.messages, *_told(found.clusters)),
+        messages=(*held.messages, *found.messages, *_told(found, held)),
         title=MODELS[model][2],
     )
 
@@ -190,10 +195,25 @@ def _refuse_unfitting(covariates: Sequence[str], scores: Mapping[str, Any], mode
         )
 
 
-def _told(clusters: int | None) -> list[str]:
-    if clusters is None or clusters >= FEW_CLUSTERS:
-        return []
-    return [
-        f"Standard errors rest on {clusters} clusters; with fewer than {FEW_CLUSTERS} they are too "
-        "small."
-    ]
+def _told(found: Estimates, held: Waves) -> list[str]:
+    """Return what stands behind errors and chi-square that is too little for them."""
+    said = []
+    if found.clusters is not None and found.clusters < FEW_CLUSTERS:
+        said.append(
+            f"Standard errors rest on {found.clusters} clusters; with fewer than {FEW_CLUSTERS} "
+            "they are too small."
+        )
+    stacked = np.column_stack([own.ravel() for own in held.scores.values()])
+    two = [[*held.names.values()][i] for i in coarse(stacked, 2)]
+    if two:
+        said.append(
+            f"{listing(two)} has two values only, and scores are taken as continuous: read effects "
+            "as differences of shares, with errors='robust'."
+        )
+    n, p = len(held.clients), held.values.shape[1]
+    if n < FEW_CLIENTS * p and np.isfinite(found.chi2):
+        said.append(
+            f"{n} clients are few for the chi-square of {p} variables (waves times scores): it "
+            "comes out too large, and CFI and RMSEA of it too bad."
+        )
+    return said

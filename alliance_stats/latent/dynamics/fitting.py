@@ -14,6 +14,7 @@ from ..engine.fit import Estimates, estimate
 from ..engine.patterns import Sample, copies
 from ..engine.saturated import Saturated, saturated
 from ..engine.structure import Model
+from .grid import LEFT_OUT
 from .panel_models import EQUAL, MODELS, Panel, of_group
 from .waves import Waves
 
@@ -81,10 +82,10 @@ def refuse_too_few(held: Waves, model: str) -> None:
     """Refuse too few waves or clients, and scores that say the same."""
     least, waves = MODELS[model][1], len(held.waves)
     if waves < least:
-        cut = f" {held.messages[0]}" if held.messages else ""
+        cut = [f"{one[:1].lower()}{one[1:]}" for one in held.messages if one.startswith(LEFT_OUT)]
         raise DesignError(
             f"{model} needs {least} waves or more; there {'is' if waves == 1 else 'are'} {waves} "
-            f"that can be used.{cut}"
+            f"that can be used{f', as {cut[0]}' if cut else '.'}"
         )
     for group in held.groups:
         values = held.values[held.of(group)]

@@ -8,15 +8,18 @@ import numpy as np
 import pandas as pd
 
 from ...errors import DesignError, listing, plural
+from ..engine.patterns import PER_VARIABLE
 
-PER_VARIABLE = 2
-"""A wave counts unless said where this many clients a variable (of those up to it) reached it."""
 FEWEST = 10
 """A grid ends at the last point at which this many clients have a value."""
+FLAT = 1e-9
+"""Scores whose spread is this share of their size do not vary."""
 OFF = 1e-6
 """The share of a step by which a wave's time may miss the grid."""
 VARYING = 3
 """The fewest values of a score at a point of a grid."""
+LEFT_OUT = "Waves from"
+"""How the message on waves that too few reached begins."""
 LONGEST = 200
 """The most points of a grid: more are finer than anybody measures."""
 
@@ -123,15 +126,16 @@ def reached(
     """Return the waves in a row that enough clients (of each group) reached."""
     time = columns["x"].columns.to_numpy(dtype=float)
     of = np.zeros(len(columns["x"]), dtype=int) if group is None else group
-    kept = len(time)
+    kept, least = len(time), None
     for one in np.unique(of):
-        own = {v: frame[of == one] for v, frame in columns.items()}
-        kept = min(kept, _reached(own, others))
+        own = _reached({v: frame[of == one] for v, frame in columns.items()}, others)
+        kept, least = (own, one) if own < kept else (kept, least)
     if kept < len(time):
+        where = "" if group is None else f" in the group '{least}'"
         said.append(
-            f"Waves {time[kept]:g} to {time[-1]:g} are left out: fewer than {PER_VARIABLE} "
-            f"clients a variable reached them{'' if group is None else ' in some group'}, which "
-            "cannot carry their covariances; name them in waves= to keep them."
+            f"{LEFT_OUT} {time[kept]:g} on are left out: fewer than {PER_VARIABLE} clients a "
+            f"variable reached that far{where}, which cannot "
+            "carry covariances; name them in waves= to keep them."
         )
     return {v: frame.iloc[:, :kept] for v, frame in columns.items()}
 
@@ -149,6 +153,9 @@ def _reached(columns: Mapping[str, pd.DataFrame], others: int) -> int:
 def refuse_unusable(name: str, frame: pd.DataFrame, group: str | None, *, gaps: bool) -> None:
     """Refuse a wave without values, or with one and the same; on a grid waves may be empty."""
     of = "" if group is None else f" in the group '{group}'"
+    flat = frame.to_numpy(dtype=float)
+    if np.isfinite(flat).any() and not np.nanstd(flat) > FLAT * np.nanmax(np.abs(flat)):
+        raise DesignError(f"{name} never varies{of}, so nothing goes with it; take another score.")
     for at, column in zip(frame.columns, frame.to_numpy(dtype=float).T, strict=True):
         held = column[np.isfinite(column)]
         where = f"{at:g}" if isinstance(at, int | float) else str(at)
@@ -160,12 +167,9 @@ def refuse_unusable(name: str, frame: pd.DataFrame, group: str | None, *, gaps: 
                 "waves that have them in waves=[...], or a step= where waves are not equally far "
                 "apart."
             )
-        if not gaps and not held.std() > 1e-9 * max(float(np.abs(held).max()), 1e-300):
+        if not gaps and not held.std() > FLAT * float(np.abs(held).max()):
             raise DesignError(
                 f"{name} does not vary at wave {where}{of} ({plural(len(held), 'client')}, all "
                 f"{held[0]:g}), so nothing goes with it there. Leave that wave out with "
                 "waves=[...]."
             )
-    flat = frame.to_numpy(dtype=float)
-    if gaps and not np.nanstd(flat) > 0:
-        raise DesignError(f"{name} never varies{of}, so nothing goes with it.")

@@ -16,6 +16,9 @@ from ..engine.structure import Cell, Structure
 
 EQUAL = ("lags", "residuals", "levels", "means")
 """What may be the same in all groups."""
+HAMAKER = "Hamaker, Kuiper & Grasman 2015, doi 10.1037/a0038889"
+CURRAN = "Curran et al. 2014, doi 10.1037/a0035297"
+ALLISON = "Allison, Williams & Moral-Benito 2017, doi 10.1177/2378023117710578"
 
 
 @dataclass(frozen=True, eq=False)
@@ -269,10 +272,10 @@ def _kind(label: str) -> str:
     return "means" if label.startswith("mean_") else "levels"
 
 
-MODELS: dict[str, tuple[Callable[[Panel], Structure], int, str]] = {
-    "ri-clpm": (ri_clpm, 3, "Random intercept cross-lagged panel model"),
-    "clpm": (clpm, 2, "Cross-lagged panel model"),
-    "lcm-sr": (lcm_sr, 4, "Latent curve model with structured residuals"),
-    "dynamic-panel": (dynamic_panel, 3, "Dynamic panel model with predetermined x"),
+MODELS: dict[str, tuple[Callable[[Panel], Structure], int, str, str]] = {
+    "ri-clpm": (ri_clpm, 3, "Random intercept cross-lagged panel model", HAMAKER),
+    "clpm": (clpm, 2, "Cross-lagged panel model", HAMAKER),
+    "lcm-sr": (lcm_sr, 4, "Latent curve model with structured residuals", CURRAN),
+    "dynamic-panel": (dynamic_panel, 3, "Dynamic panel model with predetermined x", ALLISON),
 }
-"""The structure, how many waves it needs at least, and its title."""
+"""The structure, how many waves it needs at least, its title, and its source."""

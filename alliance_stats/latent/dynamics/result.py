@@ -17,7 +17,7 @@ from ...multilevel import Comparison
 from ..engine.fit import Estimates, difference
 from ..result import LatentFit
 from .fitting import Specification
-from .panel_models import EQUAL
+from .panel_models import EQUAL, MODELS
 from .plots import plot_course, plot_paths
 from .readings import Readings, readings
 from .standard import correlations, in_groups, standardised_effects
@@ -107,7 +107,8 @@ class CrossLagged(LatentFit):
             errors = " Standard errors are robust."
         else:
             errors = ""
-        return super().facts() | {"groups_told": of, "errors_told": errors}
+        told = {"groups_told": of, "errors_told": errors, "source": MODELS[self.model][3]}
+        return super().facts() | told
 
     def term_labels(self) -> dict[str, str]:
         """Return the terms with the names of the scores."""

@@ -316,9 +316,16 @@ def _covariates(known: pd.DataFrame, wanted: Sequence[str]) -> pd.DataFrame:
 
 
 def _clusters(column: pd.Series, name: str) -> np.ndarray:
-    if column.isna().any():
+    lacking = column.index[column.isna()]
+    if len(lacking):
         raise DesignError(
-            f"{plural(int(column.isna().sum()), 'client')} have no value of '{name}' "
-            f"({listing(column.index[column.isna()])}); each client belongs to one cluster."
+            f"{plural(len(lacking), 'client')} without a value of '{name}' "
+            f"({listing(lacking)}): each client belongs to one cluster."
         )
-    return pd.factorize(column)[0]
+    codes = pd.factorize(column)[0]
+    if codes.max(initial=0) < 1:
+        raise DesignError(
+            f"All clients have one value of '{name}', and errors cannot rest on one cluster; leave "
+            "out cluster=."
+        )
+    return codes

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
+PER_VARIABLE = 2
+"""The fewest people a variable (of those that go together) that carry covariances."""
 SAME = 1e-9
 """Two columns whose squared correlation is nearer to one say the same."""
 
@@ -38,6 +40,11 @@ def copies(values: Array) -> tuple[int, int] | None:
         r = (z.T @ z) ** 2 / (products * products.T)
     found = np.argwhere(np.tril(r > 1 - SAME, -1))
     return (int(found[0][1]), int(found[0][0])) if len(found) else None
+
+
+def coarse(values: Array, most: int) -> list[int]:
+    """Return the columns with no more than so many different values."""
+    return [i for i, own in enumerate(values.T) if len(np.unique(own[np.isfinite(own)])) <= most]
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,7 +36,10 @@ class Saturated:
 
 
 def saturated(sample: Sample) -> Saturated:
-    """Return the saturated model of a sample; not converged where the data do not settle it."""
+    """Return the saturated model of a sample; not converged where the data do not settle it.
+
+    They do not where nobody has both of two variables: any covariance of these does as well.
+    """
     ordered = np.argsort(-sample.counts, kind="stable")
     seen = np.isfinite(sample.values)[:, ordered]
     nested = bool((seen[:, 1:] <= seen[:, :-1]).all())
@@ -46,6 +49,9 @@ def saturated(sample: Sample) -> Saturated:
         mu, sigma = mu[back], sigma[np.ix_(back, back)]
     else:
         mu, sigma = _by_pairs(sample.values)
+    together = seen.T.astype(float) @ seen
+    if not together.all():
+        return Saturated(mu, sigma, np.nan, False)
     try:
         if nested and sample.counts.min() > sample.p:
             return Saturated(mu, sigma, by_moments(sample, mu, sigma)[0], True)

@@ -20,6 +20,8 @@ USUAL_RATERS = ("client", "therapist")
 BEYOND, AT_END = 0.02, 0.1
 """A scale ends where a rater gives this share of the answers, and nobody more, while of the other's
 answers that share lies beyond."""
+FAR_BEYOND = 0.2
+"""Or where this share of the other's answers lies beyond, however few are at the end."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,7 +233,8 @@ def _refuse_other_range(tables: Mapping[str, pd.DataFrame]) -> None:
     for sign in (1, -1):
         for own, beside in ((sign * first, sign * second), (sign * second, sign * first)):
             end = own.max()
-            if (own == end).mean() > AT_END and (beside > end).mean() > BEYOND:
+            beyond = (beside > end).mean()
+            if beyond > FAR_BEYOND or (beyond > BEYOND and (own == end).mean() > AT_END):
                 raise DesignError(
                     f"The raters' answers are on different ranges: {one} {first.min():g} to "
                     f"{first.max():g}, {other} {second.min():g} to {second.max():g}. Put both on "

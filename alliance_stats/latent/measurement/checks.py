@@ -9,7 +9,10 @@ import pandas as pd
 
 from ...core.arguments import names
 from ...errors import DesignError, listing, plural
-from ..engine.patterns import copies
+from ..engine.patterns import PER_VARIABLE, coarse, copies
+
+FEW_ANSWERS = 3
+"""Items with no more different answers are far from continuous."""
 
 
 def checked_factors(factors: Any) -> dict[str, list[str]]:
@@ -36,14 +39,27 @@ def signs(factors: Mapping[str, Sequence[str]], values: pd.DataFrame) -> dict[st
     }
 
 
+def coarse_items(values: pd.DataFrame) -> list[str]:
+    """Return what is said of items with so few different answers that they are not continuous."""
+    few = values.columns[coarse(values.to_numpy(dtype=float), FEW_ANSWERS)]
+    if not len(few):
+        return []
+    return [
+        f"{listing(few)}: {FEW_ANSWERS} different answers or fewer, taken as continuous and "
+        "normal, which understates loadings and upsets tests; models of ordinal items (thresholds) "
+        "are in lavaan and Mplus."
+    ]
+
+
 def refuse_thin(samples: Mapping[str, pd.DataFrame], n_variables: int) -> None:
-    """Refuse groups with too few people, and items that nobody or everybody answers alike."""
+    """Refuse groups with fewer than two people an item, and items that do not vary."""
     for name, own in samples.items():
         of = f"The group '{name}' has" if name else "There are"
-        if len(own) <= n_variables:
+        if len(own) < PER_VARIABLE * n_variables:
+            remedy = "leave it out, join groups, or use" if name else "use"
             raise DesignError(
-                f"{of} {plural(len(own), 'row')} with answers; {n_variables} items need more rows "
-                "than items. Leave it out, join groups, or use fewer items."
+                f"{of} {plural(len(own), 'row')} with answers; {n_variables} items need "
+                f"{PER_VARIABLE * n_variables} or more: {remedy} fewer items."
             )
         flat = own.columns[~(own.std() > 1e-9 * own.abs().max())]
         if len(flat):

@@ -18,7 +18,7 @@ from ..engine.fit import Estimates, estimate
 from ..engine.patterns import Sample
 from ..result import LatentFit
 from .answers import of_study
-from .checks import checked_factors, refuse_thin, signs
+from .checks import checked_factors, coarse_items, refuse_thin, signs
 from .factor_structure import Factors
 from .plots import plot_loadings
 from .two_levels import LevelEstimates, fit_levels
@@ -129,11 +129,12 @@ class FactorModel(LatentFit):
             value, covariance = self.estimates.delta(loadings)
             error = np.sqrt(np.maximum(np.diag(covariance), 0.0))
             table = coefficient_rows(terms, value, error, confidence=self.confidence)
-            parts.append(table.assign(**{self._by: name}))
+            parts.append(table.assign(**{self.parts: name}))
         return pd.concat(parts, ignore_index=True)
 
     @property
-    def _by(self) -> str:
+    def parts(self) -> str:
+        """The column that tells rows of groups, or of levels, apart."""
         return "level" if self.levels else "subgroup"
 
     @property
@@ -187,7 +188,7 @@ class FactorModel(LatentFit):
                 omega, error = float(value[0]), float(np.sqrt(covariance[0, 0]))
                 low, high = _limits(omega, error, self.confidence)
                 rows.append(
-                    {"factor": factor, self._by: name, "n_items": len(items), "omega": omega,
+                    {"factor": factor, self.parts: name, "n_items": len(items), "omega": omega,
                      "std_error": error, "conf_low": low, "conf_high": high}
                 )  # fmt: skip
         return pd.DataFrame(rows)
@@ -309,10 +310,13 @@ def fit_factor_model(
         why = "an answer" if listwise else "every answer"
         why += "" if group is None else " or the group"
         why += "" if by is None else f" or '{by}'"
-        said.append(f"{plural(int((~keep).sum()), 'row')} lack {why} and are left out.")
+        n = int((~keep).sum())
+        verb, are = ("lacks", "is") if n == 1 else ("lack", "are")
+        said.append(f"{plural(n, 'row')} {verb} {why} and {are} left out.")
     values = values[keep]
     if values.empty:
         raise DesignError(f"No row of the data holds answers to {listing(items)}.")
+    said += coarse_items(values)
     more: dict[str, Any] = {"confidence": share(confidence), "score": of_score, "errors": errors,
                             "n_left_out": int((~keep).sum()), "listwise": listwise}  # fmt: skip
     if by is not None:

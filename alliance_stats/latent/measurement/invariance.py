@@ -14,7 +14,7 @@ from ...errors import listing
 from ...inference.rows import glance_row, tidy_rows
 from ..engine.fit import Estimates
 from .answers import USUAL_RATERS, Answers, answers_of
-from .checks import refuse_thin
+from .checks import coarse_items, refuse_thin
 from .in_points import in_points
 from .plots import plot_shifts
 from .steps import NOT, STEPS, Compared, Freed, partial_model, table_of
@@ -229,7 +229,12 @@ def measurement_invariance(
         conditions=tuple(held.tables),
         n_people=sum(sample.n for sample in partial.samples),
         partial=partial,
-        messages=(*held.messages, *_told(steps, found), *partial.messages),
+        messages=(
+            *held.messages,
+            *coarse_items(pd.concat(held.tables)),
+            *_told(steps, found),
+            *partial.messages,
+        ),
         score=held.of,
     )
 

@@ -22,7 +22,7 @@ def plot_loadings(result: FactorModel, ax: Axes | None = None) -> Axes:
     if ax is None:
         with house_style():
             return plot_loadings(result, new_axes(6.3, 0.8 + 0.28 * len(terms)))
-    for k, (name, own) in enumerate(table.groupby("subgroup", sort=False)):
+    for k, (name, own) in enumerate(table.groupby(result.parts, sort=False)):
         height = -np.arange(len(terms)) - 0.12 * (k - (len(result.subgroups) - 1) / 2)
         reach = [own["estimate"] - own["conf_low"], own["conf_high"] - own["estimate"]]
         look = SERIES[k % len(SERIES)]
@@ -33,26 +33,34 @@ def plot_loadings(result: FactorModel, ax: Axes | None = None) -> Axes:
     ax.axvline(0, color=GREY, lw=0.6)
     ax.set_xlabel("standardised loading")
     if len(result.subgroups) > 1:
-        ax.legend()
+        ax.legend(loc="lower left")
     return ax
 
 
 def plot_shifts(result: MeasurementInvariance, ax: Axes | None = None) -> Axes:
-    """Draw each item's mean gap, and the part of it that comes from the item and not the people."""
+    """Draw each item's mean gap, and the part of it that comes from the item and not the people.
+
+    A gap is a hollow mark, its part a full one with its interval, in a colour a comparison.
+    """
     table = result.in_points
-    one = table[table["compared"] == table["compared"].iloc[0]]
+    compared = [*table["compared"].unique()]
+    items = [*table["item"].unique()]
     if ax is None:
         with house_style():
-            return plot_shifts(result, new_axes(6.3, 0.9 + 0.3 * len(one)))
-    height = -np.arange(len(one))
-    ax.plot(one["gap"], height, "o", color=SERIES[0].color, label="mean gap")
-    reach = np.nan_to_num([one["estimate"] - one["conf_low"], one["conf_high"] - one["estimate"]])
-    ax.errorbar(
-        one["estimate"], height - 0.18, xerr=reach, fmt=SERIES[1].marker, color=SERIES[1].color,
-        label="of it, from how the item is used",
-    )  # fmt: skip
-    ax.set_yticks(height, one["item"])
+            tall = 0.3 * len(items) * max(1.0, 0.7 * len(compared))
+            return plot_shifts(result, new_axes(6.3, 0.9 + tall))
+    for k, (name, one) in enumerate(table.groupby("compared", sort=False)):
+        look, of = SERIES[k % len(SERIES)], "" if len(compared) == 1 else f"{name}: "
+        height = -np.arange(len(items)) - 0.7 * k / len(compared)
+        style = {"color": look.color, "ls": "none", "marker": look.marker}
+        ax.plot(one["gap"], height, mfc="white", label=f"{of}mean gap", **style)
+        reach = [one["estimate"] - one["conf_low"], one["conf_high"] - one["estimate"]]
+        ax.errorbar(
+            one["estimate"], height - 0.18, xerr=np.nan_to_num(reach),
+            label=f"{of}of it, from how the item is used", **style,
+        )  # fmt: skip
+    ax.set_yticks(-np.arange(len(items)), items)
     ax.axvline(0, color=GREY, lw=0.6)
-    ax.set_xlabel(f"points: {one['compared'].iloc[0]}")
+    ax.set_xlabel("points" if len(compared) > 1 else f"points: {compared[0]}")
     ax.legend()
     return ax

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..engine.fit import Estimates, difference, estimate
+from ..engine.likelihood import Likelihood
 from ..engine.patterns import Sample
 from ..engine.saturated import saturated
 from .answers import Answers
@@ -56,14 +57,13 @@ class Compared:
         return replace(shape, mean=self.mean[:, at], sd=self.sd[:, at])
 
     def fit(self, equal: frozenset[str], freed: Freed = frozenset()) -> Estimates:
-        """Return the model fitted, started at the one before."""
-        fitted = estimate(
-            self.shape(equal, freed).model(),
-            self.samples,
-            errors=self.errors,
-            without_structure=self.free,
-        )
-        self.known = dict(zip(fitted.model.names, fitted.theta, strict=True))
+        """Return the model fitted, started at the one before where that can be a start."""
+        model = self.shape(equal, freed).model()
+        if not np.isfinite(Likelihood(model, self.samples).deviance(model.start)[0]):
+            model = replace(self.shape(equal, freed), known={}).model()
+        fitted = estimate(model, self.samples, errors=self.errors, without_structure=self.free)
+        if fitted.converged:
+            self.known = dict(zip(fitted.model.names, fitted.theta, strict=True))
         return fitted
 
 

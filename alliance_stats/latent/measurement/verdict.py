@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 HELD = {"metric": "loadings", "scalar": "intercepts", "strict": "residual variances"}
 """What each step holds equal beyond the one before."""
 ASSUMED = {
-    "metric": "what goes with the factor is compared, and means may not be compared",
+    "metric": "what goes with the factor is compared (means may not be)",
     "scalar": "means are compared",
-    "strict": "means are compared, and the reliability of observed scores",
+    "strict": "means and reliabilities are compared",
 }
 """What rests on it that no difference was found."""
 FALLS = -0.01
