@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from .display.page import Block
+    from .display.table import Table
 
 TIDY_COLUMNS: dict[str, str] = {
     "effect": "'fixed' for a coefficient or quantity, 'random' for how random effects spread: the "
@@ -83,6 +84,10 @@ class Result:
     """
     picture: str = ""
     """The method that draws the result, where a picture is the result."""
+    _ratio: str = ""
+    """What the exponential of a coefficient is (``OR``, ``HR``, ``RR``), where it is shown."""
+    _letter: str = ""
+    """The letter of a statistic that is no t and no z, as ``χ²``."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -150,8 +155,7 @@ class Result:
         labels
             As in `summary`.
         """
-        words = self.term_labels() | dict(labels or {})
-        said = findings(self.tidy(), labels=words, confidence=self._level)
+        said = findings(self.tidy(), lambda rows: self._table(rows, labels), self._level)
         return "\n".join([f"{self.heading}.", *said, what_was_done(*self._done())])
 
     def methods(self) -> str:
@@ -172,9 +176,16 @@ class Result:
 
     def _table(
         self, frame: pd.DataFrame, labels: Mapping[str, str] | None, title: str = ""
-    ) -> Block:
+    ) -> Table:
         words = self.term_labels() | dict(labels or {})
-        return journal_table(frame, title=title, labels=words, confidence=self._level)
+        return journal_table(
+            frame,
+            title=title,
+            labels=words,
+            confidence=self._level,
+            ratio=self._ratio,
+            letter=self._letter,
+        )
 
     @property
     def _level(self) -> float:

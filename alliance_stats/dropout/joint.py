@@ -54,6 +54,11 @@ class AllianceAndDropout(Result):
         """How many people the fewest are that a coefficient of the hazard is about."""
         return self.hazard.fewest
 
+    @property
+    def _ratio(self) -> str:  # type: ignore[override]
+        """What the exponential of a coefficient of the hazard is."""
+        return self.hazard._ratio
+
     def tidy(self) -> pd.DataFrame:
         """Return the terms of the hazard model."""
         return self.hazard.tidy()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from ..core.display import formatting as fmt
 from ..core.results import Result
 from ..inference.rows import glance_row
 
@@ -67,8 +68,38 @@ class LatentFit(Result):
         """Return one row a term (and wave, and group)."""
         return self.table.copy()
 
+    def _fit_in_words(self, *sizes: str) -> str:
+        """Return the fit as a paper has it; first how much was fitted, by columns of the glance."""
+        row = self.glance().iloc[0]
+        one_group = row.get("n_groups") == 1
+        told = [n for n in sizes if n in row and not (one_group and n == "n_groups")]
+        size = ", ".join(f"{fmt.count(row[n])} {n.removeprefix('n_')}" for n in told)
+        said = [
+            f"SRMR = {fmt.number(row['srmr'], 3, bounded=True)}",
+            *(f"{n.upper()} = {fmt.number(row[n], 1)}" for n in ("aic", "bic")),
+            f"log-likelihood {fmt.number(row['llf'], 1)}",
+        ]
+        return f"{size}. {'; '.join([*_tested(row), *said])}."
+
     def _glance(self, *fields: str, **size: Any) -> pd.DataFrame:
         """Return fields, sizes, log-likelihood and fit in one row."""
         row = glance_row(self, *fields, **size, llf=self.llf)
         fit = self._indices.rename({"p_value_scaled": "p_scaled"})
         return pd.concat([row, fit.to_frame().T.set_axis([0])], axis=1)
+
+
+def _tested(row: pd.Series) -> list[str]:
+    """Return the test of the fit and the indices made of it; none where nothing can fail."""
+    if not row["df"] > 0:
+        return ["χ²(0) = 0 (the model cannot fail)"]
+    scaled = "chi2_scaled" in row
+    behind, kind, p = ("_scaled", "scaled χ²", "p_scaled") if scaled else ("", "χ²", "p_value")
+    test = f"{kind}({fmt.degrees(row['df'])}) = {fmt.number(row['chi2' + behind], 2)}"
+    ends = fmt.interval(row["rmsea_low"], row["rmsea_high"], 3, bounded=True)
+    limits = "" if scaled else f", 90% CI {ends}"
+    indices = [
+        f"{n.upper()} = {fmt.number(row[n + behind], 3, bounded=True)}"
+        for n in ("cfi", "tli", "rmsea")
+    ]
+    return [f"{test}, {fmt.p_sentence(row[p])}".replace("\u00a0", " "), *indices[:2],
+            f"{indices[2]}{limits}"]  # fmt: skip

@@ -341,5 +341,5 @@ class StudyDesign(Result):
             ax.bar(place, there, width * 0.95, color=look("", arm).color, label=name)
         ax.set(xlabel="Session", ylabel="Clients", xticks=at if self.sessions <= 20 else at[::5])
         if self.arms > 1:
-            ax.legend()
+            ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
         return ax

@@ -56,6 +56,11 @@ class CorrectedBetween(Result):
             conf_high=[self.conf_high, np.nan],
         )
 
+    def term_labels(self) -> dict[str, str]:
+        """Return which of both effects is corrected."""
+        name = f"{self.column}_between"
+        return {name: "Corrected", f"{name} (observed)": "As observed"}
+
     def glance(self) -> pd.DataFrame:
         """Return one row: the reliability and the effects."""
         row = {

@@ -80,6 +80,14 @@ class MeanReliability(Result):
         estimate, lows, highs = zip(*rows.values(), strict=True)
         return tidy_rows(list(rows), estimate, conf_low=lows, conf_high=highs)
 
+    def term_labels(self) -> dict[str, str]:
+        """Return what the variances are called, whatever the groups are."""
+        group = self.by.removesuffix("_id").replace("_", " ")
+        return {
+            "variance_between": f"Variance between {group} means",
+            "variance_within": f"Variance within each {group}",
+        }
+
     def glance(self) -> pd.DataFrame:
         """Return one row: the numbers of clients and sessions and the method."""
         sizes = self.clients["n_sessions"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -20,6 +21,11 @@ from .table import Column, Table
 SHOWN = ("estimate", "std_error", "conf_low", "conf_high", "statistic", "df", "p_value")
 ROWS = 60
 """So many rows are shown; a table that is longer says how many there are."""
+INTERCEPT = "Intercept"
+MOST = 10_000
+"""A ratio above is written as that: no data tell it."""
+NINETY = ("rmsea",)
+"""Quantities whose limits are at 90 % by convention, whatever the level of the others."""
 
 
 def journal_table(
@@ -28,6 +34,8 @@ def journal_table(
     title: str = "",
     labels: Mapping[str, str] | None = None,
     confidence: float = 0.95,
+    ratio: str = "",
+    letter: str = "",
 ) -> Table:
     """Return a table of a result as it is read.
 
@@ -41,6 +49,10 @@ def journal_table(
         Words for terms and columns.
     confidence
         Level of ``conf_low`` and ``conf_high``.
+    ratio
+        What the exponential of a coefficient is, to be shown beside it; empty for none.
+    letter
+        The letter of the statistic, where it is neither t nor z.
     """
     note = ""
     if len(frame) > ROWS:
@@ -55,7 +67,7 @@ def journal_table(
     others = [name for name in _others(rows) if name not in ("part", "label")]
     columns = (
         col.text("label", ""),
-        *_numbers(rows, confidence),
+        *_numbers(rows, confidence, ratio, letter),
         *_any_columns(rows[others], labels, confidence),
     )
     group = "part" if len(order) > 1 or next(iter(order), "") else ""
@@ -90,9 +102,9 @@ def _parts(rows: pd.DataFrame, labels: Mapping[str, str] | None) -> tuple[list[s
         else:
             part = level_of(term) if levels and term not in given else ""
             name = label_of(term, labels, level=not part)
-        if not part and (levels or not fixed.all()):
+        if not part and (kinds.eq("random").any() or (levels and terms.eq(INTERCEPT).any())):
             part = "Fixed effects"
-        elif not part and heads:
+        elif not part and (heads or levels or not fixed.all()):
             part = "Overall"
         parts.append(": ".join(word for word in (model if several else "", part) if word))
         names.append(name)
@@ -107,15 +119,13 @@ def _in_order(parts: list[str]) -> list[str]:
     return sorted(found, key=lambda part: (first[model[part]], part.endswith("Random effects")))
 
 
-def _numbers(rows: pd.DataFrame, confidence: float) -> list[Column]:
+def _numbers(rows: pd.DataFrame, confidence: float, ratio: str, letter: str) -> list[Column]:
     """Return the columns that all results share, those without any value left out."""
     there = [name for name in SHOWN if name in rows and rows[name].notna().any()]
     digits = fmt.decimals_for(rows["std_error"]) if "std_error" in there else 2
-    kept = [
-        col.cell(
-            "estimate", "Estimate", lambda row: fmt.number(row["estimate"], _digits(row, digits))
-        )
-    ]
+    kept = [Column("Estimate", lambda row: _estimate(row, there, digits))]
+    if letter and rows["estimate"].equals(rows["statistic"]):
+        kept = []  # a test of several at once: its statistic stands in its own column
     if "std_error" in there:
         kept.append(
             col.cell(
@@ -124,9 +134,13 @@ def _numbers(rows: pd.DataFrame, confidence: float) -> list[Column]:
         )
     if "conf_low" in there or "conf_high" in there:
         kept.append(_interval(confidence, digits))
+    if ratio and "conf_low" in there:
+        kept.append(_ratio(ratio, confidence))
     if "statistic" in there:
         kept.append(
-            col.cell("statistic", _letter(rows), lambda row: fmt.number(row["statistic"], 2))
+            col.cell(
+                "statistic", letter or _letter(rows), lambda row: fmt.number(row["statistic"], 2)
+            )
         )
     if "df" in there and rows["df"].map(math.isfinite).any():
         kept.append(col.cell("df", "df", lambda row: fmt.degrees(row["df"])))
@@ -167,6 +181,34 @@ def _interval(confidence: float, digits: int) -> Column:
     return Column(f"{100 * confidence:g}% CI", write)
 
 
+def _estimate(row: pd.Series, there: list[str], digits: int) -> str:
+    """Return the estimate; a dash where nothing of the row could be computed."""
+    if not fmt.is_missing(row["estimate"]):
+        return fmt.number(row["estimate"], _digits(row, digits))
+    return fmt.MISSING if row[there].isna().all() else ""
+
+
+def _ratio(name: str, confidence: float) -> Column:
+    """Return coefficients as ratios with their intervals; an intercept is none."""
+
+    def write(row: pd.Series) -> str:
+        ends = [row["estimate"], row["conf_low"], row["conf_high"]]
+        other = str(row["term"]).endswith(INTERCEPT) or "|" in str(row["term"])
+        if other or fmt.is_missing(row.get("statistic")) or any(map(fmt.is_missing, ends)):
+            return ""
+        at, low, high = (_size(value) for value in ends)
+        return f"{at} [{low}, {high}]"
+
+    return Column(f"{name} [{100 * confidence:g}% CI]", write)
+
+
+def _size(log: float) -> str:
+    """Return the exponential with two decimals; what is beyond them as that."""
+    if log > math.log(MOST):
+        return f"> {MOST:,}"
+    return "< 0.01" if log < math.log(0.005) else fmt.number(math.exp(log), 2)
+
+
 def _others(rows: pd.DataFrame) -> list[str]:
     """Return the columns beyond the glossary that tell rows apart inside their groups."""
     known = {"effect", "group", "term", *SHOWN}
@@ -190,7 +232,9 @@ def _any_columns(
     columns = []
     for name in map(str, frame.columns):
         values = frame[name]
-        if values.isna().all() or (name == "conf_high" and "conf_low" in frame):
+        stem = name.removesuffix("_low").removesuffix("_high")
+        pair = stem != name and {f"{stem}_low", f"{stem}_high"} <= set(frame.columns)
+        if values.isna().all() or (pair and name.endswith("_high")):
             continue
         label = (labels or {}).get(name, label_of(name))
         if name == "conf_low" and "conf_high" in frame:
@@ -198,6 +242,11 @@ def _any_columns(
                 col.cell(name, f"{100 * confidence:g}% CI", lambda row: fmt.interval(
                     row["conf_low"], row["conf_high"], 3 if abs(row["conf_low"]) < 1 else 2))
             )  # fmt: skip
+        elif pair:
+            level = 90 if stem in NINETY else 100 * confidence
+            own = f"{level:g}% CI" if stem in frame else f"{level:g}%"
+            label = (labels or {}).get(stem, label_of(stem))
+            columns.append(Column(f"{label} {own}", partial(_limits, stem)))
         elif pd.api.types.is_bool_dtype(values):
             columns.append(col.value(name, label, lambda value: "yes" if value else "no"))
         elif not pd.api.types.is_numeric_dtype(values):
@@ -211,6 +260,12 @@ def _any_columns(
     return tuple(columns)
 
 
+def _limits(stem: str, row: pd.Series) -> str:
+    """Return both limits of a quantity in brackets; empty where there are none."""
+    ends = [row[f"{stem}_low"], row[f"{stem}_high"]]
+    return "" if all(map(fmt.is_missing, ends)) else f"[{', '.join(map(written, ends))}]"
+
+
 def written(value: Any) -> str:
     """Return one number that stands alone: whole as it is, else three digits that count.
 
@@ -221,5 +276,7 @@ def written(value: Any) -> str:
     """
     if fmt.is_missing(value) or not math.isfinite(value) or float(value).is_integer():
         return fmt.number(value, 0)
+    if abs(value) < 0.5e-6:
+        return "0"
     size = 0 if not value else math.floor(math.log10(abs(value)))
     return fmt.number(value, max(1, min(2 - size, 6)))

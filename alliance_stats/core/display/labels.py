@@ -16,9 +16,32 @@ PARTS = {
 
 _SHORT = {
     name.lower(): name
-    for name in ("AUC", "ICI", "ICC", "PPV", "SD", "AIC", "BIC", "n", "CFI", "TLI", "RMSEA", "SRMR")
+    for name in (
+        "AUC",
+        "ICI",
+        "ICC",
+        "PPV",
+        "SD",
+        "AIC",
+        "BIC",
+        "n",
+        "CFI",
+        "TLI",
+        "RMSEA",
+        "SRMR",
+        "r",
+    )
 }
-_SHORT |= {"llf": "log-likelihood", "tau2": "τ²", "i2": "I²", "chi2": "χ²", "I2": "I²", "df": "df"}
+_SHORT |= {
+    "brier": "Brier",
+    "llf": "log-likelihood",
+    "tau2": "τ²",
+    "i2": "I²",
+    "chi2": "χ²",
+    "I2": "I²",
+    "df": "df",
+}
+_OF_ID = re.compile(r"_id(?![A-Za-z])")
 _LAG = re.compile(r"_lag(\d+)(?=_|$)")
 _LEVEL = re.compile(r"^C?\(?([^\[\]]+?)\)?\[(?:T\.)?(.+)\]$")
 
@@ -104,7 +127,7 @@ def random_label(term: str, group: str, labels: Mapping[str, str] | None = None)
 
 def _plain(name: str) -> str:
     """Return a name as words: an underscore is a blank, and the first letter is large."""
-    known = [_SHORT.get(word, word) for word in name.removesuffix("_id").split("_")]
+    known = [_SHORT.get(word, word) for word in _OF_ID.sub("", name).split("_")]
     words = " ".join(known).strip()
     symbol = not re.search(r"[a-z]{3}", name) or known[0] in _SHORT.values()
     return words if symbol else words[:1].upper() + words[1:]

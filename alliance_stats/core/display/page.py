@@ -18,10 +18,13 @@ MEANINGS = "What the terms mean"
 
 GRAVE = re.compile(
     r"do not report|did not converge|not converged|cannot be trusted|no estimate|singular|"
-    r"estimated as zero|separat|too few|not be read|biased",
+    r"estimated as zero|separat|too few(?! answers)|not be read|biased",
     re.IGNORECASE,
 )
 """Words of messages that change how a number is read; they stand above the fold."""
+
+_HYPHEN = re.compile(r"(?:(?<=^)|(?<=[\s\[])|(?<=\s\())-(?=\.?\d)", re.MULTILINE)
+"""A hyphen that stands for a minus: at the start of a number, not in a range or an option."""
 
 STYLE = (
     "<style>.alliance-result{color:inherit;font:inherit;max-width:64em;overflow-x:auto}"
@@ -44,11 +47,24 @@ def as_text(heading: str, blocks: Sequence[Block], notes: Sequence[str]) -> str:
     parts = [heading] if heading else []
     for block in blocks:
         if isinstance(block, str):
-            parts.append(block)
+            parts.append(with_minus(block))
             continue
         lines = [block.title] if block.title else []
         parts.append("\n".join([*lines, _aligned(block), *([block.note] if block.note else [])]))
-    return "\n\n".join([*parts, *(f"Note: {note}" for note in notes)])
+    return "\n\n".join([*parts, *(f"Note: {with_minus(note)}" for note in notes)])
+
+
+def with_minus(words: str) -> str:
+    """Return sentences with minus signs before negative numbers, as tables have them.
+
+    Lines of code (formulas, calls) stay as they were typed.
+
+    Examples
+    --------
+    >>> with_minus("slope -0.29 to 0.56 (-1 in 2-3 clients)")
+    'slope −0.29 to 0.56 (−1 in 2-3 clients)'
+    """
+    return "\n".join(line if "~" in line else _HYPHEN.sub("−", line) for line in words.split("\n"))
 
 
 def _aligned(table: Table) -> str:
@@ -72,10 +88,10 @@ def as_html(heading: str, blocks: Sequence[Block], notes: Sequence[str], picture
     """Return the blocks for a notebook: grave notes above, the others folded below."""
     parts = [f"<strong>{escape(heading)}</strong>"]
     grave = [note for note in notes if GRAVE.search(note)]
-    parts += [f"<p>⚠ {escape(note)}</p>" for note in grave]
+    parts += [f"<p>⚠ {escape(with_minus(note))}</p>" for note in grave]
     for block in blocks:
         if isinstance(block, str):
-            parts.append(f"<p>{escape(block)}</p>")
+            parts.append(f"<p>{escape(with_minus(block))}</p>")
             continue
         if block.title == MEANINGS:
             parts.append(_folded(MEANINGS, to_html(block)))
@@ -87,7 +103,7 @@ def as_html(heading: str, blocks: Sequence[Block], notes: Sequence[str], picture
         parts.append(f'<div class="picture">{picture}</div>')
     rest = [note for note in notes if note not in grave]
     if rest:
-        items = "".join(f"<li>{escape(note)}</li>" for note in rest)
+        items = "".join(f"<li>{escape(with_minus(note))}</li>" for note in rest)
         named = "1 note" if len(rest) == 1 else f"{len(rest)} notes"
         parts.append(_folded(named, f"<ul>{items}</ul>"))
     return f'<div class="alliance-result">{STYLE}{"".join(parts)}</div>'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.metadata import version
 from math import isfinite
@@ -14,19 +14,20 @@ import pandas as pd
 
 from ..yaml_reading import read_yaml
 from . import formatting as fmt
-from .journal import journal_table, written
+from .journal import written
 from .table import Table
 
 SENTENCES = 30
 """So many terms are told in sentences; of more it says how many there are."""
+SIGNS = ("t", "z", "F", "χ²", "Statistic")
 
 
 def findings(
-    tidy: pd.DataFrame, *, labels: Mapping[str, str] | None, confidence: float
+    tidy: pd.DataFrame, as_table: Callable[[pd.DataFrame], Table], confidence: float
 ) -> list[str]:
     """Return one sentence a term: its estimate, interval, test and p value, where there are any."""
     told = tidy[tidy["effect"].ne("random") & tidy["estimate"].notna()]
-    table = journal_table(told.head(SENTENCES), labels=labels, confidence=confidence)
+    table = as_table(told.head(SENTENCES))
     said = [_sentence(table, row, confidence) for _, row in table.frame.iterrows()]
     if len(told) > SENTENCES:
         said.append(f"{len(told) - SENTENCES} more terms stand in the table.")
@@ -38,32 +39,49 @@ def _sentence(table: Table, row: pd.Series, confidence: float) -> str:
     part = str(row["part"]).removesuffix("Fixed effects").removesuffix(": ") if table.group else ""
     part = "" if part == "Overall" else part
     name = f"{part}: {row['label']}" if part else row["label"]
-    tested = not fmt.is_missing(row.get("p_value"))
-    statistic = row.get("statistic")
-    coefficient = tested and cell.get("SE") and not fmt.is_missing(statistic)
-    numbers = [f"{'b' if coefficient else 'estimate'} = {cell['Estimate']}"]
-    if cell.get("SE"):
-        numbers.append(f"SE = {cell['SE']}")
-    interval = cell.get(f"{100 * confidence:g}% CI")
-    if interval:
-        numbers.append(f"{100 * confidence:g}% CI {interval}")
-    if not fmt.is_missing(statistic) and tested:
-        df: Any = row.get("df")
-        finite = not fmt.is_missing(df) and isfinite(df)
-        letter = f"t({fmt.degrees(df)})" if finite else "z"
-        if not cell.get("SE"):
-            letter = f"statistic ({fmt.degrees(df)} df)" if finite else "statistic"
-        numbers.append(f"{letter} = {fmt.number(statistic, 2)}")
-    if tested:
-        numbers.append(fmt.p_sentence(row["p_value"]).replace("\u00a0", " "))
-    if not fmt.is_missing(row.get("p_adjusted")):
-        numbers.append(f"adjusted {fmt.p_sentence(row['p_adjusted'])}".replace("\u00a0", " "))
     said = [row.get(column) for column in ("where", "reading", "level", "subgroup", "compared")]
     places = [word for word in said if isinstance(word, str) and word]
     if not fmt.is_missing(row.get("wave")):
         places.append(f"wave {row['wave']:g}")
     about = f" ({', '.join(places)})" if places else ""
+    numbers = [*_estimate(cell, row, confidence), *_test(cell, row)]
     return f"{name}{about}: {', '.join(numbers)}."
+
+
+def _estimate(cell: Mapping[str, str], row: pd.Series, confidence: float) -> list[str]:
+    """Return the estimate with its error and interval, and as a ratio where it is one."""
+    coefficient = cell.get("SE") and cell.get("p")
+    numbers = []
+    if cell.get("Estimate"):
+        numbers.append(f"{'b' if coefficient else 'estimate'} = {cell['Estimate']}")
+    if cell.get("SE"):
+        numbers.append(f"SE = {cell['SE']}")
+    level = f"{100 * confidence:g}% CI"
+    if cell.get(level):
+        numbers.append(f"{level} {cell[level]}")
+    for label, written_as in cell.items():
+        ratio, _, rest = label.partition(" [")
+        if rest and written_as:
+            numbers.append(f"{ratio} = {written_as.replace(' [', f', {level} [')}")
+    return numbers
+
+
+def _test(cell: Mapping[str, str], row: pd.Series) -> list[str]:
+    """Return the statistic with its degrees of freedom, and p."""
+    numbers = []
+    df: Any = row.get("df")
+    finite = not fmt.is_missing(df) and isfinite(df)
+    letter = next((sign for sign in SIGNS if cell.get(sign)), "")
+    if letter and cell.get("p"):
+        own = letter if letter not in ("t", "z", "Statistic") else "t" if finite else "z"
+        if letter == "Statistic" and not cell.get("SE"):
+            own = "statistic"
+        numbers.append(f"{own}{f'({fmt.degrees(df)})' if finite else ''} = {cell[letter]}")
+    if cell.get("p"):
+        numbers.append(fmt.p_sentence(row["p_value"]).replace("\u00a0", " "))
+    if not fmt.is_missing(row.get("p_adjusted")):
+        numbers.append(f"adjusted {fmt.p_sentence(row['p_adjusted'])}".replace("\u00a0", " "))
+    return numbers
 
 
 @cache

@@ -35,6 +35,11 @@ class CompetingHazards(Result):
         """How many people the fewest are that a coefficient of any end is about."""
         return min((fit.fewest or 0) for fit in self.fits.values())
 
+    @property
+    def _ratio(self) -> str:  # type: ignore[override]
+        """What the exponential of a coefficient is, the same in every model."""
+        return next(iter(self.fits.values()))._ratio
+
     def tidy(self, *, exponentiate: bool = False) -> pd.DataFrame:
         """Return the terms of every model; ``term`` is ``end: term``."""
         parts = []

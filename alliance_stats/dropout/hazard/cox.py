@@ -72,6 +72,8 @@ class DropoutCox(Result):
     strata: tuple[str, ...] = ()
     varying: Mapping[str, tuple[str, Function]] = field(default_factory=dict)
 
+    _ratio = "HR"
+
     def tidy(self, *, exponentiate: bool = False) -> pd.DataFrame:
         """Return one row a term; `exponentiate` gives hazard ratios."""
         return ratio_rows(self, exponentiate)

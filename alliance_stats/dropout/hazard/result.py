@@ -72,6 +72,11 @@ class DropoutHazard(Result):
         half = half_width(self.bse, confidence=self.confidence)
         return pd.DataFrame({"low": self.params - half, "high": self.params + half})
 
+    @property
+    def _ratio(self) -> str:  # type: ignore[override]
+        """An odds ratio under the logit link, a hazard ratio under the other."""
+        return "OR" if self.link == "logit" else "HR"
+
     def tidy(self, *, exponentiate: bool = False) -> pd.DataFrame:
         """Return one row a term; `exponentiate` gives odds ratios (logit) or hazard ratios.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,11 @@ class SurfaceBootstrap(Result):
     failed: int
     messages: tuple[str, ...] = ()
     title: str = "Cluster bootstrap of a response surface"
+    words: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def term_labels(self) -> dict[str, str]:
+        """Return what the surface calls its coefficients."""
+        return dict(self.words)
 
     def tidy(self) -> pd.DataFrame:
         """Return estimate, SD of the draws and 95 % percentile interval of each term."""
@@ -95,6 +101,7 @@ def bootstrap(
         n,
         int((~good).sum()),
         tuple(messages),
+        words=result.term_labels(),
     )
 
 

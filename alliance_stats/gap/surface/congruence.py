@@ -19,6 +19,7 @@ from ...inference.cluster_bootstrap import percentiles
 from ...inference.distributions import f_upper, half_width
 from ...inference.rows import coefficient_rows, tidy_rows
 from ..wording import caveats
+from ..wording import labels as term_words
 from . import geometry
 from .congruence_words import KEPT, SHOWN, one_rating, words_of
 
@@ -74,7 +75,13 @@ class Congruence(Result):
 
     def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
         """Return verdict and conditions."""
-        return [self.words, self._table(self.table, labels)]
+        told = self.table.drop(columns="contradicted")
+        told["condition"] = told["condition"].map(self.term_labels())
+        return [self.words, self._table(told, labels)]
+
+    def term_labels(self) -> dict[str, str]:
+        """Return what the conditions are about."""
+        return {**term_words("response_surface"), "overall": "All terms together (F)"}
 
 
 def congruence(

@@ -129,8 +129,8 @@ class CrossLagged(LatentFit):
     def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
         """Return the terms without those that only describe waves, and the fit."""
         of_waves = self.table["term"].str.match(r"mean_[xyz]$|var_[xyz]_within$")
-        fit = self.glance().drop(columns=["model", "lags"])
-        return [self._table(self.table[~of_waves], labels), self._table(fit, labels)]
+        shown = self._table(self.table[~of_waves], labels)
+        return [shown, self._fit_in_words("n_clients", "n_groups", "n_waves", "n_parameters")]
 
     def standardised(self) -> pd.DataFrame:
         """Return the lagged effects in standard deviations, by wave and as their mean over waves.

@@ -96,12 +96,12 @@ class FactorModel(LatentFit):
         return super().facts() | {"done": done}
 
     def term_labels(self) -> dict[str, str]:
-        """Return the terms as they are; their names are those of the items."""
-        return {term: term for term in self.table["term"]}
+        """Return the terms in words; items and factors keep their names."""
+        return {term: _in_words(term, self.factors) for term in self.table["term"]}
 
     def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
         """Return the parameters, and the fit."""
-        return [self._table(self.tidy(), labels), self._table(self.glance(), labels)]
+        return [self._table(self.tidy(), labels), self._fit_in_words("n_people", "n_groups")]
 
     def standardised(self) -> pd.DataFrame:
         """Return loadings where factors and items have a standard deviation of one.
@@ -383,6 +383,25 @@ def _of_levels(
         levels=True,
         **more,
     )
+
+
+def _in_words(term: str, factors: Mapping[str, Sequence[str]]) -> str:
+    """Return a term of lavaan's language in words.
+
+    Examples
+    --------
+    >>> [_in_words(t, {"f": ["a"]}) for t in ("f=~a", "f~~f", "a~~a", "a~~b", "a~1")]
+    ['f → a', 'Variance of f', 'Residual variance of a', 'Covariance of a and b', 'Intercept of a']
+    """
+    if "=~" in term:
+        return term.replace("=~", " → ")
+    one, _, other = term.partition("~~")
+    if other and one != other:
+        return f"Covariance of {one} and {other}"
+    if other:
+        return f"Variance of {one}" if one in factors else f"Residual variance of {one}"
+    name = term.removesuffix("~1")
+    return f"Mean of {name}" if name in factors else f"Intercept of {name}"
 
 
 def _table(fit: Estimates, subgroups: list[str], confidence: float) -> pd.DataFrame:

@@ -47,6 +47,7 @@ class Comparison(Result):
     distribution: str
     messages: tuple[str, ...] = ()
     title = "Likelihood-ratio test"
+    _letter = "χ²"
 
     def tidy(self) -> pd.DataFrame:
         """Return the test in one row."""

@@ -79,9 +79,11 @@ class ModelCheck(Result):
 
     def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
         """Return the questions with their numbers, and who moves the coefficients most."""
-        blocks = super().shown(labels)
+        rows = self.tidy()
+        blocks: list[Block] = [self._table(rows.assign(where=_in_words(rows["where"])), labels)]
         if len(self.influence):
             most = self.influence.nlargest(5, "cooks_distance")
+            most = most.assign(level=_in_words(most["level"]))
             title = "The five groups whose leaving out moves the coefficients most"
             words = {"cooks_distance": "Cook's distance", "moved_se": "Moved (SE)"}
             blocks.append(self._table(most, words | dict(labels or {}), title))
@@ -92,6 +94,11 @@ class ModelCheck(Result):
         from .model_check_plot import plot_check
 
         return plot_check(self, ax)
+
+
+def _in_words(places: pd.Series) -> pd.Series:
+    """Return places with groups as they are called: ``client`` where the column is client_id."""
+    return places.str.replace(r"_id\b", "", regex=True)
 
 
 def check_model(fit: MultilevelFit) -> ModelCheck:

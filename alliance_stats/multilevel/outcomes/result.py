@@ -303,6 +303,11 @@ class OutcomeFit(NestedFit):
 
     # -- the three verbs ---------------------------------------------------------------------
 
+    @property
+    def _ratio(self) -> str:  # type: ignore[override]
+        """An odds ratio under the logit link, a rate ratio of counts; else none."""
+        return {"logit": "OR", "log": "RR"}.get(self.link, "")
+
     def tidy(self) -> pd.DataFrame:
         """Return one row a term: coefficients, then sds and correlations, then the size."""
         found = [

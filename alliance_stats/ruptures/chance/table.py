@@ -44,7 +44,7 @@ class ChanceTable(pd.DataFrame):
     term_labels, summary = Result.term_labels, Result.summary
     methods, to_word = Result.methods, Result.to_word
     facts, _done, _table, _notes = Result.facts, Result._done, Result._table, Result._notes
-    _level, picture = Result._level, ""
+    _level, picture, _ratio, _letter = Result._level, "", "", ""
     title = "Ruptures and repairs found, and expected of courses without ruptures"
 
     @classmethod

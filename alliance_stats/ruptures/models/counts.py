@@ -71,6 +71,8 @@ class RuptureCount(Result):
     title: str = "Number of ruptures with exposure"
     score: str = ""
 
+    _ratio = "RR"
+
     def tidy(self, *, exponentiate: bool = False) -> pd.DataFrame:
         """Return one row a coefficient (a log rate ratio), or as rate ratios."""
         table = self.table[list(TIDY_COLUMNS)]

@@ -25,6 +25,12 @@ from .fitting import Answer
 Floats = npt.NDArray[np.float64]
 
 BATCH = 250
+JOINT = {
+    "median": "Median estimate",
+    "n_significant": "Estimates beyond 1.96 SE",
+    "mean_z": "Mean z",
+}
+"""The joint statistics, and what they are called."""
 """Rearrangements held in memory at once."""
 
 
@@ -92,7 +98,7 @@ def joint_test(
     median and the mean z are counted from their mean over the rearrangements.
     """
     able = [a for a in answers if a.rows.size and np.isfinite(a.numbers["std_error"])]
-    table = pd.DataFrame({"statistic": ["median", "n_significant", "mean_z"]})
+    table = pd.DataFrame({"statistic": list(JOINT)})
     if not able or permutations < 1:
         empty = dict.fromkeys(("observed", "expected", "p_value"), np.nan)
         return table.assign(n_specifications=len(able), **empty), np.zeros(0)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ...core.results import Result
 from ...inference.rows import glance_row, tidy_rows
+from .joint_test import JOINT
 from .plan import AnalysisPlan
 from .plot import plot_curve
 
@@ -132,7 +133,7 @@ class Multiverse(Result):
             maximum=estimate.max(),
             share_above_zero=shares["interval", "above zero"],
             share_below_zero=shares["interval", "below zero"],
-            **{f"p_{name}": joint[name] for name in ("median", "n_significant", "mean_z")},
+            **{f"p_{name}": joint[name] for name in JOINT},
             permutations=self.permutations,
             seed=self.seed,
         )
@@ -150,7 +151,8 @@ class Multiverse(Result):
         if len(own):
             blocks.append(self._table(own, labels, "Primary specification"))
         blocks.append(self._table(self.shares(), labels, "Shares of specifications"))
-        blocks.append(self._table(self.joint, labels, "Joint permutation test"))
+        joint = self.joint.assign(statistic=self.joint["statistic"].map(JOINT))
+        blocks.append(self._table(joint, labels, "Joint permutation test"))
         if len(self.differences):
             blocks.append(self._table(self.differences, labels, "Otherwise than planned"))
         return blocks

@@ -69,6 +69,11 @@ class PrinciplesAndRepair(Result):
     title: str = "Principles in a session in rupture and repair by the next"
     score: str = ""
 
+    @property
+    def _ratio(self) -> str:  # type: ignore[override]
+        """An odds ratio, unless the model is linear."""
+        return "" if self.method == "linear" else "OR"
+
     def tidy(self, *, exponentiate: bool = False) -> pd.DataFrame:
         """Return one row a principle; `exponentiate` gives odds ratios."""
         table = self.table[[*TIDY_COLUMNS, "p_holm"]]

@@ -1,0 +1,108 @@
+"""What a reader of a result sees: ratios, letters, dashes, intervals, minus signs."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import alliance_stats as al
+from alliance_stats.core.display.journal import journal_table, written
+from alliance_stats.core.display.page import as_html, as_text, with_minus
+from alliance_stats.core.display.rendering import cells
+from alliance_stats.core.display.sentences import findings
+from alliance_stats.inference.rows import coefficient_rows, tidy_rows
+
+LOG_TWO = 0.6931471805599453
+
+
+def shown(frame: pd.DataFrame, **options: str) -> pd.DataFrame:
+    table = journal_table(frame, **options)
+    found = cells(table)
+    return found.set_axis([column.label for column in table.columns], axis=1)
+
+
+def odds() -> pd.DataFrame:
+    return coefficient_rows(["Intercept", "session", "zero:Intercept"], [0.5, LOG_TWO, 1], 0.1)
+
+
+def test_a_log_odds_ratio_stands_beside_the_odds_ratio_and_an_intercept_does_not():
+    column = shown(odds(), ratio="OR")["OR [95% CI]"]
+    # exp(log 2 ± 1.96 × 0.1), by hand
+    assert column.tolist() == ["", "2.00 [1.64, 2.43]", ""]
+
+
+def test_sentences_have_the_ratio_too():
+    said = findings(odds(), lambda rows: journal_table(rows, ratio="OR"), 0.95)
+    assert "OR = 2.00, 95% CI [1.64, 2.43], z = 6.93" in said[1]
+    assert "OR" not in said[0]
+
+
+def test_a_ratio_that_no_data_tell_is_not_written_out():
+    rows = coefficient_rows(["slope"], [47.0], [34.0])
+    assert shown(rows, ratio="HR")["HR [95% CI]"].tolist() == ["> 10,000 [< 0.01, > 10,000]"]
+
+
+def test_a_test_of_several_at_once_has_its_letter_and_is_no_estimate():
+    row = tidy_rows("likelihood ratio", 11.79, statistic=11.79, df=1.0, p_value=0.0006)
+    assert shown(row, letter="χ²").columns.tolist() == ["", "χ²", "df", "p"]
+    said = findings(row, lambda rows: journal_table(rows, letter="χ²"), 0.95)
+    assert said == ["Likelihood ratio: χ²(1) = 11.79, p < .001."]
+
+
+def test_a_row_of_which_nothing_could_be_computed_has_a_dash():
+    rows = tidy_rows(["a", "b"], [0.5, np.nan], [0.1, np.nan])
+    assert shown(rows)["Estimate"].tolist() == ["0.50", "–"]
+
+
+def test_two_limits_are_one_interval_and_those_of_rmsea_are_at_90_percent():
+    row = {"tau2": 0.25, "tau2_low": 0.125, "tau2_high": 0.5, "rmsea_low": 0.0, "rmsea_high": 0.5}
+    table = shown(pd.DataFrame([{**row, "rmsea": 0.25}]))
+    assert table.loc[0, "τ² 95% CI"] == "[0.125, 0.500]"
+    assert table.loc[0, "RMSEA 90% CI"] == "[0, 0.500]"
+    assert not any("low" in name or "high" in name for name in table)
+
+
+def test_quantities_about_levels_are_not_called_fixed_effects():
+    rows = tidy_rows(["r_within", "r_between", "kappa"], [0.5, 0.4, 0.3])
+    assert set(journal_table(rows).frame["part"]) == {
+        "Within clients", "Between clients", "Overall",
+    }  # fmt: skip
+    model = tidy_rows(["Intercept", "alliance_within"], [0.5, 0.4])
+    assert journal_table(model).frame["part"].tolist() == ["Fixed effects", "Within clients"]
+
+
+def test_what_is_zero_but_for_rounding_is_zero():
+    assert written(2.2e-12) == "0"
+    assert written(0.000012) == "0.000012"
+
+
+@pytest.mark.parametrize(
+    ("typed", "printed"),
+    [
+        ("from -0.3 to 0.5", "from −0.3 to 0.5"),
+        ("[-1, 2] (-.5)", "[−1, 2] (−.5)"),
+        ("2-3 sessions on 2026-11-30, range=(-1, 5)", "2-3 sessions on 2026-11-30, range=(-1, 5)"),
+        ("y ~ x - 1 + I(-2)", "y ~ x - 1 + I(-2)"),
+    ],
+)
+def test_a_hyphen_before_a_number_is_a_minus_but_not_in_ranges_and_code(typed, printed):
+    assert with_minus(typed) == printed
+    assert printed in as_text("", [typed], [])
+    assert "−0.5" in as_text("", [], ["at -0.5"])
+    assert "−0.5" in as_html("", [], ["at -0.5"])
+
+
+def test_a_form_with_too_few_answers_is_no_grave_note():
+    page = as_html("", [], ["a form with too few answers has none", "too few clusters"])
+    assert page.index("⚠ too few clusters") < page.index("a form with too few answers")
+    assert page.count("⚠") == 1
+
+
+def test_parts_of_factor_models_are_called_by_words():
+    rng = np.random.default_rng(3)
+    items = rng.normal(size=(80, 1)) + rng.normal(size=(80, 3))
+    fit = al.fit_factor_model(pd.DataFrame(items, columns=list("abc")), {"bond": list("abc")})
+    text = str(fit)
+    assert "bond → b" in text
+    assert "Residual variance of a" in text
+    assert "=~" not in text
+    assert "the model cannot fail" in text
