@@ -118,9 +118,11 @@ from .multilevel import fit_ladder as fit_ladder
 from .multilevel import fit_multilevel as fit_multilevel
 from .multilevel import list_formula_functions as list_formula_functions
 from .multilevel import register_formula_function as register_formula_function
+from .planning import PlanCheck as PlanCheck
 from .planning import StudyDesign as StudyDesign
 from .planning import StudyPower as StudyPower
 from .planning import StudyPrecision as StudyPrecision
+from .planning import check_plan as check_plan
 from .preparation import CorrectedBetween as CorrectedBetween
 from .preparation import MeanReliability as MeanReliability
 from .preparation import correct_between as correct_between

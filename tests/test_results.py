@@ -109,6 +109,15 @@ def sessions() -> pd.DataFrame:
     return data.assign(score=rng.normal(0, 2, 40)[client] + rng.normal(0, 2, 240))
 
 
+def design_file() -> Path:
+    path = Path(tempfile.mkdtemp()) / "design.yaml"
+    path.write_text(
+        "n_therapists: 8\nclients_per_therapist: 3\nsessions: 4\nicc_client: .4\n"
+        "icc_therapist: .05\neffect: 1\nmodel: score ~ session + (1 | client_id)\n"
+    )
+    return path
+
+
 @cache
 def mail() -> Path:
     path = Path(tempfile.mkdtemp()) / "clinic.json"
@@ -268,6 +277,7 @@ RESULTS = {
     ),
     "Ruptures": lambda: al.detect_ruptures(alliance(), rule="drop_within_sd"),
     "SelectionModel": lambda: al.selection_model(pool()),
+    "PlanCheck": lambda: al.check_plan(design_file(), fit()),
     "StudyDesign": lambda: al.StudyDesign(8, 3, 4, icc_client=0.4, icc_therapist=0.05),
     "StudyPower": lambda: RESULTS["StudyDesign"]().power(0.8),
     "StudyPrecision": lambda: RESULTS["StudyDesign"]().precision(),

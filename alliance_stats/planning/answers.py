@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -11,15 +12,19 @@ import pandas as pd
 
 from ..core.arguments import checked_choice, flag, is_number, share, shown, whole
 from ..errors import DesignError
-from ..inference.distributions import half_width, t_quantile
-from . import dropout, simulated
-from .information import Certainty, certainty
+from ..inference.distributions import half_width
+from . import dropout, simulated, variance
+from .chances import chances, smallest_effect, unit_of_effect
+from .curve import OPERATING, curve, refuse_lists, varied_over
+from .information import certainty
 from .result import ASSUMED, QUESTIONS, StudyPower, StudyPrecision
 
 if TYPE_CHECKING:
     from .design import StudyDesign
 
-Question = Literal["arm", "arm_by_time", "within", "between", "rupture", "dropout", "gap"]
+Question = Literal[
+    "arm", "arm_by_time", "within", "between", "rupture", "dropout", "gap", "therapists"
+]
 METHODS = ("analytic", "simulation")
 MOST = {"n_therapists": 20_000, "clients_per_therapist": 2000, "sessions": 200}
 """Where a search for the number required ends."""
@@ -39,6 +44,10 @@ def power(
     seed: int = 0,
     formula: str | None = None,
     n_jobs: int | None = None,
+    mc_error: float | None = None,
+    resume: str | PathLike[str] | None = None,
+    progress: bool = False,
+    over: Mapping[str, Sequence[float]] | None = None,
 ) -> StudyPower:
     """How likely is a significant result, if the effect is this large?
 
@@ -52,7 +61,8 @@ def power(
         session), ``"within"`` (sessions around the client's own mean), ``"between"`` (clients),
         ``"rupture"`` (a rupture on the next session), ``"gap"`` (mean of therapist minus client),
         ``"dropout"`` (difference of the last arm's share of dropout from the design's
-        ``dropout_share``, or ``dropout`` where that is not given).
+        ``dropout_share``, or ``dropout`` where that is not given), ``"therapists"`` (their share of
+        the variance in one session, in place of the design's ``icc_therapist``).
     method
         ``"analytic"`` or ``"simulation"``: studies are drawn and fitted with `fit_multilevel`.
     alpha
@@ -65,6 +75,17 @@ def power(
     formula
         A model of your own to analyse the simulated studies with, with the columns ``score, arm,
         time, predictor, client_id, therapist_id``: shows what a wrong model costs.
+    mc_error
+        Where the simulation may end early: as soon as the power's Monte Carlo error is this small.
+    resume
+        A file in which the simulated studies are kept as they are made. If the simulation is
+        stopped, the same call goes on from there.
+    progress
+        Whether a bar shows how far the simulation is.
+    over
+        What the table and picture vary: one or two of the design's arguments and ``"effect"``, with
+        the values of each, such as ``{"n_therapists": [20, 40, 80], "icc_therapist": [0, 0.05]}``.
+        Each by formula; by default the effect.
 
     Returns
     -------
@@ -77,6 +98,9 @@ def power(
     >>> found = design.power(0.6, of="arm")
     >>> round(found.power, 2), found.df
     (0.94, 38.0)
+    >>> both = {"n_therapists": [20, 40], "icc_therapist": [0.0, 0.1]}
+    >>> design.power(0.6, of="arm", over=both).table["power"].round(2).tolist()
+    [0.85, 0.61, 0.99, 0.87]
     """
     _check(design, of)
     checked_choice("method", method, METHODS)
@@ -86,22 +110,15 @@ def power(
             f"effect must be a number other than 0, not {shown(effect)}: with no effect the power "
             "is alpha, however large the study."
         )
-    unit = 1.0 if of == "dropout" else _unit(design, standardised)
+    unit = unit_of_effect(design, of, standardised)
     points = effect * unit
-    known = _known(design, of, points)
-    table = pd.DataFrame(
-        [
-            (e, *operating(e, at.std_error, at.df, alpha))
-            for e in points * CURVE
-            if of != "dropout" or 0 < dropout.shares(design)[0] + e < 1
-            for at in [_known(design, of, e)]
-        ],
-        columns=["effect", "power", "type_s", "type_m"],
-    ).assign(mc_error=0.0, method="analytic")
-    answer: dict[str, Any] = dict(
-        zip(("power", "type_s", "type_m"), operating(points, known.std_error, known.df, alpha),
-            strict=True), mc_error=0.0, replicates=0, seed=None,
-    )  # fmt: skip
+    known, likely = chances(design, of, points, alpha)
+    varied: Mapping[str, Sequence[float]] = {"effect": (effect * CURVE).tolist()}
+    if over is not None:
+        varied = varied_over(over)
+    table = curve(design, effect, of, alpha, standardised, varied)
+    answer: dict[str, Any] = dict(zip(OPERATING, likely, strict=True))
+    answer |= {"mc_error": 0.0, "replicates": 0, "seed": None}
     said = [f"Degrees of freedom: {known.why}.", *_assumed(design, of)]
     if unit != 1:
         said.insert(0, f"The effect of {effect:g} SD of one session is {points:.3g} points.")
@@ -109,20 +126,22 @@ def power(
         asked: dict[str, Any] = {"formula": formula}
         asked |= {"replicates": whole(replicates, "replicates", 2)}
         asked |= {"seed": whole(seed, "seed", 0), "n_jobs": n_jobs, "alpha": alpha}
+        asked |= {"resume": resume, "progress": flag(progress, "progress")}
+        asked |= {"enough": None if mc_error is None else share(mc_error, "mc_error")}
         answer, told = simulated.simulated_power(design, points, of, **asked)
         said += told
-        row = {name: answer[name] for name in ("power", "type_s", "type_m", "mc_error")}
+        row = {name: answer[name] for name in (*OPERATING, "mc_error")}
         row |= {"effect": points, "method": "simulation"}
+        row |= {name: getattr(design, name) for name in varied if name != "effect"}
         table = pd.concat([table, pd.DataFrame([row])], ignore_index=True)
         answer |= {"method": "simulation", "seed": seed}
     if design.pilot_draws:
         averaged, told = _assurance(design, effect, of, alpha, standardised)
         answer["assurance"] = averaged
         said += told
-    columns = ["effect", "power", "mc_error", "type_s", "type_m", "method"]
     return StudyPower(
-        design, of, float(points), std_error=known.std_error, df=known.df, table=table[columns],
-        alpha=alpha, messages=(*said, *_of_design(design, of)), **answer,
+        design, of, float(points), std_error=known.std_error, df=known.df, table=table,
+        varied=tuple(varied), alpha=alpha, messages=(*said, *_of_design(design, of)), **answer,
     )  # fmt: skip
 
 
@@ -151,9 +170,13 @@ def precision(
     """
     _check(design, of)
     share(confidence)
-    known = _known(design, of)
-    detectable = _smallest_effect(design, of, 0.8, 1 - confidence)
-    half = float(half_width(known.std_error, known.df, confidence))
+    detectable = smallest_effect(design, of, 0.8, 1 - confidence)
+    if of == "therapists":
+        known = variance.certainty(design, design.icc_therapist)
+        half = variance.half_width(design, confidence)
+    else:
+        known = dropout.certainty(design) if of == "dropout" else certainty(design, of)
+        half = float(half_width(known.std_error, known.df, confidence))
     said = [f"Degrees of freedom: {known.why}.", *_assumed(design, of), *_of_design(design, of)]
     return StudyPrecision(
         design, of, half, known.std_error, known.df, detectable, confidence, tuple(said)
@@ -204,7 +227,7 @@ def required(
     _check(design, of)
     asked: dict[str, Any] = {"of": of, "alpha": alpha, "standardised": standardised}
     if what == "effect":
-        found = _smallest_effect(design, of, power, alpha)
+        found = smallest_effect(design, of, power, alpha)
         if np.isnan(found):
             raise DesignError(
                 f"No fall in dropout is found with a power of {power:g}, not even to none at all; "
@@ -213,10 +236,10 @@ def required(
         return design.power(found, **asked | {"standardised": False})
     if effect is None or not is_number(effect) or effect == 0:
         raise DesignError(f"required needs effect=, a number other than 0, not {shown(effect)}.")
-    _refuse_lists(design, what)
+    refuse_lists(design, what)
     if of == "dropout" and what == "sessions":
         raise DesignError("Dropout is counted once for each client: sessions decide nothing here.")
-    points = effect * (1.0 if of == "dropout" else _unit(design, standardised))
+    points = effect * unit_of_effect(design, of, standardised)
     each = design.arms if what == "n_therapists" and design.nested == "full" else 1
 
     def changed(step: int) -> StudyDesign:
@@ -225,12 +248,11 @@ def required(
 
     def reached(step: int) -> float:
         try:
-            known = _known(changed(step), of, points)
+            return chances(changed(step), of, points, alpha)[1][0]
         except DesignError:
             if step * each >= getattr(design, what):
                 raise
             return 0.0  # too few to be a study
-        return operating(points, known.std_error, known.df, alpha)[0]
 
     return changed(_smallest(reached, power, what)).power(effect, **asked)
 
@@ -243,36 +265,12 @@ def _assurance(
     for drawn in design.pilot_draws:
         changes: dict[str, Any] = {**drawn, "pilot_draws": ()}
         one = replace(design, **changes)
-        points = effect * (1.0 if of == "dropout" else _unit(one, standardised))
-        known = _known(one, of, points)
-        found.append(operating(points, known.std_error, known.df, alpha)[0])
+        found.append(chances(one, of, effect * unit_of_effect(one, of, standardised), alpha)[1][0])
     low, high = np.quantile(found, [0.1, 0.9])
     return float(np.mean(found)), [
         f"The pilot's variances are estimates: over {len(found)} studies like it, power is "
         f"{np.mean(found):.3f} on average, and between {low:.3f} and {high:.3f} in eight of ten."
     ]
-
-
-def _known(design: StudyDesign, of: str, effect: float = 0.0) -> Certainty:
-    """Return how sure the estimate will be; of shares, that depends on the effect itself."""
-    if of == "dropout":
-        return dropout.certainty(design, effect)
-    return certainty(design, of)
-
-
-def _refuse_lists(design: StudyDesign, what: str) -> None:
-    """What is listed one by one has one size."""
-    lists = isinstance(design.caseloads, tuple), not isinstance(design.caseloads, str)
-    fixed = {
-        "n_therapists": lists[0] and "caseloads",
-        "clients_per_therapist": lists[1] and "caseloads",
-        "sessions": isinstance(design.dropout, Iterable) and "dropout",
-    }.get(what)
-    if fixed:
-        raise DesignError(
-            f"{what} cannot vary while {fixed} are listed; give {fixed} in a form that fits any "
-            "number ('equal', shares of sizes; one share that leaves)."
-        )
 
 
 def _smallest(reached: Callable[[int], float], wanted: float, what: str) -> int:
@@ -290,59 +288,6 @@ def _smallest(reached: Callable[[int], float], wanted: float, what: str) -> int:
         middle = (low + high) // 2
         low, high = (low, middle) if reached(middle) >= wanted else (middle, high)
     return high
-
-
-def operating(
-    effect: float, std_error: float, df: float, alpha: float
-) -> tuple[float, float, float]:
-    """Return power, type S and type M of a two-sided t test.
-
-    The power is from the noncentral t. Given the standard error estimated, the estimate is normal,
-    so that signs and sizes of significant estimates are a mean over the errors' chi-square.
-
-    Examples
-    --------
-    >>> [round(number, 3) for number in operating(0.1, 3.28, float("inf"), 0.05)]
-    [0.05, 0.464, 76.689]
-    """
-    from scipy import special, stats
-
-    critical, shift = float(t_quantile(1 - alpha / 2, df)), abs(effect) / std_error
-    if np.isinf(df):
-        spread = np.ones(1)
-    else:
-        at = (np.arange(2000) + 0.5) / 2000
-        spread = np.sqrt(special.chdtri(df, 1 - at) / df)
-    bound = critical * spread
-    above, below = stats.norm.sf(bound - shift), stats.norm.cdf(-bound - shift)
-    chance = float((above + below).mean())
-    size = shift * (above - below) + stats.norm.pdf(bound - shift) + stats.norm.pdf(bound + shift)
-    exact = chance
-    if np.isfinite(df):
-        upper = 1 - special.nctdtr(df, shift, critical)
-        exact = float(upper + special.nctdtr(df, shift, -critical))
-    power = exact if np.isfinite(exact) else chance
-    return power, float(below.mean()) / chance, float(size.mean()) / chance / shift
-
-
-def _smallest_effect(design: StudyDesign, of: str, power: float, alpha: float) -> float:
-    """Return the smallest effect that is found with this power (of dropout, a fall)."""
-    if power <= alpha:
-        raise DesignError(f"power must lie above alpha ({alpha:g}), not {power:g}.")
-    if of == "dropout":
-
-        def power_at(effect: float) -> float:
-            known = dropout.certainty(design, effect)
-            return operating(effect, known.std_error, known.df, alpha)[0]
-
-        return dropout.smallest(design, power_at, power)
-    known = certainty(design, of)
-    from scipy.optimize import brentq
-
-    def short(shift: float) -> float:
-        return operating(shift, 1.0, known.df, alpha)[0] - power
-
-    return float(brentq(short, 1e-6, 1e4)) * known.std_error
 
 
 def _assumed(design: StudyDesign, of: str) -> list[str]:
@@ -369,11 +314,6 @@ def _of_design(design: StudyDesign, of: str) -> tuple[str, ...]:
     return design.notes if of == "dropout" else design.messages
 
 
-def _unit(design: StudyDesign, standardised: bool | None) -> float:
-    use = design.standardised if standardised is None else flag(standardised, "standardised")
-    return design.total_sd if use else 1.0
-
-
 def _check(design: StudyDesign, of: str) -> None:
     """Refuse a question that the design cannot be asked."""
     checked_choice("of", of, QUESTIONS)
@@ -382,5 +322,7 @@ def _check(design: StudyDesign, of: str) -> None:
     least = {"arm_by_time": 2, "within": 2, "rupture": 3}.get(of, 1)
     if design.sessions < least:
         raise DesignError(f"of='{of}' needs {least} sessions or more, not {design.sessions}.")
+    if of == "therapists":
+        variance.check(design)
     if of == "gap" and design.nested == "one_arm":
         raise DesignError("of='gap' needs a therapist for every client; one arm has none.")

@@ -80,6 +80,10 @@ class StudyDesign(Result):
         the share that has left before each session, ``[0, .1, .2, .25]``, or is still there,
         ``[1, .9, .8, .75]``. Who leaves does not depend on what nobody measured (missing at
         random).
+    dropout_odds_ratio
+        How many times as likely (odds) a client is to leave after a session who is one SD higher in
+        it: in the predictor, for ``"within"`` and ``"between"`` (the alliance, where it is one),
+        in the outcome else. Counts in simulations; below 1, the low ones leave.
     rupture_rate
         The share of sessions with a rupture, for ``of="rupture"``.
     dropout_share
@@ -129,6 +133,7 @@ class StudyDesign(Result):
     residual_sd: float = field(default=1.0, kw_only=True)
     caseloads: Any = field(default="equal", kw_only=True)
     dropout: Any = field(default=None, kw_only=True)
+    dropout_odds_ratio: float = field(default=1.0, kw_only=True)
     rupture_rate: float = field(default=0.06, kw_only=True)
     dropout_share: float | None = field(default=None, kw_only=True)
     icc_dropout: float | None = field(default=None, kw_only=True)
@@ -164,6 +169,11 @@ class StudyDesign(Result):
         self._check_arms()
         self._check_variances()
         within(self.rupture_rate, "rupture_rate")
+        if not is_number(self.dropout_odds_ratio) or not 0 < self.dropout_odds_ratio < np.inf:
+            raise DesignError(
+                "dropout_odds_ratio must be a number above 0 (1 where leaving does not depend on "
+                f"scores), not {shown(self.dropout_odds_ratio)}."
+            )
         if self.dropout_share is not None:
             share(self.dropout_share, "dropout_share")
         put("caseloads", checked_caseloads(self.caseloads, self.n_therapists))
@@ -273,6 +283,12 @@ class StudyDesign(Result):
                 f"{self.gone[-1]:.0%} leave before the last session, alike in all arms, "
                 "and what they would have said can be told from what they did (missing at random)."
             )
+            if self.dropout_odds_ratio != 1:
+                said.append(
+                    f"The odds of leaving are multiplied by {self.dropout_odds_ratio:g} for each "
+                    "SD in the session before: in simulations; the formula takes the same curve "
+                    "with leaving by chance."
+                )
         if self.randomised == "client" and self.nested == "full":
             said.append("Therapists do not differ in how much better one arm is than the other.")
         mean = float((self.layout.therapist >= 0).sum() / self.n_therapists)

@@ -13,6 +13,7 @@ from ..multilevel.after_fit.prediction import simulate
 from ..multilevel.fit import fitted
 from ..study import Study
 from ..study.select import ScoreName
+from ..study.times import along
 
 if TYPE_CHECKING:
     from ..multilevel.result import MultilevelFit
@@ -24,6 +25,7 @@ def from_study(
     study: Study,
     score: str,
     *,
+    time: str = "session",
     slopes: bool = False,
     draws: int = 100,
     seed: int = 0,
@@ -37,6 +39,9 @@ def from_study(
         The pilot.
     score
         The outcome, as ``"core-10/total/client"``.
+    time
+        ``"session"``, or where the outcome was measured at ``"occasion"``, whose places in their
+        order count as sessions; a study without session scores goes by its occasions.
     slopes
         Whether clients and therapists differ in change a session too.
     draws, seed
@@ -65,7 +70,7 @@ def from_study(
     >>> 0 < design.icc_therapist < design.icc_client
     True
     """
-    rows = study.select(score)
+    rows = along(study, time).select(score)
     if "session" not in rows or "therapist_id" not in rows:
         raise DesignError(f"A plan needs '{score}' at sessions, and who the therapists are.")
     rows = rows.dropna(subset=["score", "therapist_id", "session"])

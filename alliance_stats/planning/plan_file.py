@@ -10,17 +10,19 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from ..core.display.figures import picture_of
 from ..core.display.page import Block, whole
 from ..core.display.word import result_document
 from ..core.outputs import write_whole
 from ..core.yaml_reading import read_yaml
 from ..errors import DesignError, did_you_mean, listing
+from ..multilevel.formula.model_formula import parse_formula
 from .design import StudyDesign
 from .result import QUESTIONS, StudyPower
 from .simulated import analysis
 
 ASKED = ("effect", "of", "alpha")
-WORDS = ("title", "hypotheses", "outcome", "exclusions")
+WORDS = ("title", "hypotheses", "outcome", "exclusions", "model")
 MISSING = "[to be written]"
 
 
@@ -35,7 +37,7 @@ class PlanFile:
     wanted
         The power that is to be reached.
     words
-        ``title, hypotheses, outcome, exclusions``, as far as the file has them.
+        ``title, hypotheses, outcome, exclusions, model``, as far as the file has them.
     path, fingerprint
         The file, and its SHA-256, which shows later that it is the one registered.
     """
@@ -51,6 +53,34 @@ class PlanFile:
     def power(self) -> StudyPower:
         """The power of the design."""
         return self.design.power(**self.asked)
+
+    @cached_property
+    def curves(self) -> StudyPower | None:
+        """Power over more and fewer therapists, whose clients are less and more alike.
+
+        None where each therapist's caseload is listed, and where the therapists' share is asked
+        for itself.
+        """
+        design, n = self.design, self.design.n_therapists
+        if isinstance(design.caseloads, tuple) or self.asked["of"] == "therapists":
+            return None
+        each, least = design.arms, 2 * design.arms
+        sizes = sorted(
+            {max(least, each * round(n * part / each)) for part in (0.5, 0.75, 1, 1.5, 2)}
+        )
+        alike = sorted({0.0, design.icc_therapist, 2 * design.icc_therapist})
+        shares = [one for one in alike if one + design.icc_client < 1]
+        return design.power(**self.asked, over={"n_therapists": sizes, "icc_therapist": shares})
+
+    @property
+    def model(self) -> str:
+        """The formula that will be fitted: the file's, or that of the plan's own columns."""
+        return self.words.get("model") or analysis(self.design, self.asked["of"])
+
+    @property
+    def df(self) -> str:
+        """How its coefficient will be tested."""
+        return "between-within" if self.asked["of"] == "dropout" else "satterthwaite"
 
     @property
     def needed(self) -> str:
@@ -68,6 +98,9 @@ class PlanFile:
         said = f"<p>{escape(self.power.sentence())} {escape(self.needed)}</p>"
         said += f"<p>{escape(self.power.methods())}</p>"
         parts = [one.to_html() for one in (self.design, self.power, precision)]
+        if self.curves is not None:
+            told = "Power with more or fewer therapists, less or more alike"
+            parts.append(f"<h2>{told}</h2>{picture_of(self.curves, 'plot')}")
         notes = "".join(f"<li>{escape(note)}</li>" for note in self.power.messages)
         markup = f"<h1>{escape(heading)}</h1>{said}{''.join(parts)}<h2>Assumptions</h2>"
         self._write(path, whole(heading, f"{markup}<ul>{notes}</ul>").encode(), "the page")
@@ -77,9 +110,8 @@ class PlanFile:
         design, of = self.design, self.asked["of"]
         who = {"therapist": "Therapists", "client": "Clients"}.get(design.randomised)
         how = f"{who} are randomised to {design.arms} arms." if who else "Nobody is randomised."
-        gaussian, logistic = "REML, Satterthwaite", "family='binomial', df='between-within'"
-        way = logistic if of == "dropout" else gaussian
-        model = f"{analysis(design, of)} (fit_multilevel, {way})"
+        way = "family='binomial'" if of == "dropout" else "REML"
+        model = f"{self.model} (fit_multilevel, {way}, df='{self.df}')"
         sections: dict[str, dict[str, str]] = {
             "Study information": {
                 "Title": self.words.get("title", MISSING),
@@ -123,7 +155,8 @@ def read_plan(path: str | PathLike[str]) -> PlanFile:
     path
         A file with the arguments of `StudyDesign` by name, ``effect``, and, where it is not a
         difference of arms, ``of``; further ``alpha``, ``power`` (wanted; .8), ``title``,
-        ``hypotheses``, ``outcome``, ``exclusions``.
+        ``hypotheses``, ``outcome``, ``exclusions``, and ``model``, the formula that will be fitted,
+        with the columns of the data.
 
     Raises
     ------
@@ -145,6 +178,8 @@ def read_plan(path: str | PathLike[str]) -> PlanFile:
     missing = [name for name in (*needed, "effect") if name not in given]
     if missing:
         raise DesignError(f"'{path.name}' must also say {listing(missing, 9)}.")
+    if "model" in given:
+        parse_formula(str(given["model"]))
     return PlanFile(
         path,
         StudyDesign(**{name: given[name] for name in arguments if name in given}),

@@ -26,6 +26,24 @@ QUESTIONS = {
     "rupture": "the effect of a rupture on the next session",
     "gap": "the mean gap, therapist minus client",
     "dropout": "the difference between arms in the share who drop out",
+    "therapists": "the therapists' share of the variance",
+}
+SHARES = ("dropout", "therapists")
+"""Questions about a share, which has no points and no SD."""
+AXES = {
+    "n_therapists": "Therapists",
+    "clients_per_therapist": "Clients of a therapist",
+    "sessions": "Sessions",
+    "icc_client": "Clients' share of the variance",
+    "icc_therapist": "Therapists' share of the variance",
+    "slope_sd_client": "SD of clients' change a session",
+    "slope_sd_therapist": "SD of therapists' change a session",
+    "residual_sd": "Residual SD",
+    "dropout": "Share that leaves",
+    "dropout_odds_ratio": "Odds ratio of leaving",
+    "rupture_rate": "Share of sessions with a rupture",
+    "dropout_share": "Share that drops out",
+    "icc_dropout": "Therapists' share of the variance of dropout",
 }
 ASSUMED = {
     "arm": "The difference between arms is the same in every session.",
@@ -35,6 +53,8 @@ ASSUMED = {
     "in it.",
     "dropout": "Who drops out is compared once, at the end, over all who began; the effect is a "
     "difference of shares.",
+    "therapists": "The test is one-sided, as no variance is below zero (F of the therapists over "
+    "their clients; with unequal caseloads or lengths nearly F).",
 }
 """What a question takes for granted besides its design."""
 
@@ -55,8 +75,10 @@ class StudyPower(Result):
         Among significant results: the share with the wrong sign, and how many times too large the
         estimate is on average (Gelman & Carlin 2014).
     table
-        ``effect, power, mc_error, type_s, type_m, method``: the curve over effects, and what was
-        simulated.
+        ``effect, power, mc_error, type_s, type_m, method``, before them what else was varied: the
+        curve, and what was simulated.
+    varied
+        What the table goes over: the effect, or what ``over=`` named.
     false_positives
         Where a model of one's own was simulated: the share significant without any effect.
     assurance
@@ -75,6 +97,7 @@ class StudyPower(Result):
     table: pd.DataFrame
     replicates: int
     seed: int | None
+    varied: tuple[str, ...] = ("effect",)
     alpha: float = 0.05
     method: str = "analytic"
     false_positives: float = float("nan")
@@ -90,16 +113,15 @@ class StudyPower(Result):
     @property
     def size(self) -> str:
         """The effect with its unit."""
-        if self.of == "dropout":
-            return f"{self.effect:.3g} (of a share)"
+        if self.of in SHARES:
+            of = "a share" if self.of == "dropout" else "one session's variance"
+            return f"{self.effect:.3g} (of {of})"
         return f"{self.effect:.3g} points ({self.effect / self.design.total_sd:.3g} SD)"
 
     def tidy(self) -> pd.DataFrame:
         """Return power, and what significant results will be like."""
-        values = {"power": self.power, "type_s": self.type_s, "type_m": self.type_m}
-        for name in ("assurance", "false_positives"):
-            if (value := getattr(self, name)) == value:
-                values[name] = value
+        names = ("power", "type_s", "type_m", "assurance", "false_positives")
+        values = {name: value for name in names if (value := getattr(self, name)) == value}
         errors = [self.mc_error if self.replicates else float("nan")]
         errors += [float("nan")] * (len(values) - 1)
         return tidy_rows(list(values), list(values.values()), errors)
@@ -129,9 +151,10 @@ class StudyPower(Result):
         said = f"With {sizes['n_therapists']} therapists and {sizes['n_clients']} clients"
         said += f" in {self.design.sessions} session{'s' * (self.design.sessions > 1)}"
         how = f" ± {self.mc_error:.3f} (Monte Carlo)" if self.replicates else ""
+        sided = "one" if self.of == "therapists" else "two"
         return (
             f"{said}, {QUESTIONS[self.of]}, if it is {self.size}, is found with a power of "
-            f"{self.power:.3f}{how} (two-sided, alpha {self.alpha:g}; standard error "
+            f"{self.power:.3f}{how} ({sided}-sided, alpha {self.alpha:g}; standard error "
             f"{self.std_error:.3g}, {self.df:.4g} degrees of freedom)."
         )
 
@@ -141,23 +164,31 @@ class StudyPower(Result):
         return super().facts() | {"by": by if self.replicates else "formula"}
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
-        """Draw power over the size of the effect."""
+        """Draw power over the effect, or over what was varied: the second as a line a value."""
         ax = new_axes() if ax is None else ax
+        along, *beside = self.varied
         curve = self.table[self.table["method"] == "analytic"]
         ax.axhline(0.8, color=PALE, linewidth=0.8)
-        ax.plot(curve["effect"], curve["power"], color=look("", 0).color, label="formula")
+        lines = curve.groupby(beside[0]) if beside else [("formula", curve)]
+        for place, (value, line) in enumerate(lines):
+            label = f"{AXES.get(beside[0], beside[0])}: {value:.4g}" if beside else str(value)
+            like = look("", place)
+            marker = "" if along == "effect" else like.marker
+            ax.plot(line[along], line["power"], color=like.color, marker=marker, label=label)
         if self.replicates:
             ax.errorbar(
-                [self.effect],
+                [self.effect if along == "effect" else getattr(self.design, along)],
                 [self.power],
                 yerr=3 * self.mc_error,
-                color=look("", 1).color,
-                fmt=look("", 1).marker,
+                color=look("", len(lines)).color,
+                fmt=look("", len(lines)).marker,
                 label="simulation, ± 3 Monte Carlo errors",
             )
-            ax.legend(loc="lower right")
-        unit = "difference of shares" if self.of == "dropout" else "points"
-        ax.set(xlabel=f"Effect ({unit})", ylabel="Power", ylim=(0, 1.02))
+        if beside or self.replicates:
+            ax.legend(loc="best")
+        effect = {"dropout": "difference of shares", "therapists": "share of the variance"}
+        label = f"Effect ({effect.get(self.of, 'points')})"
+        ax.set(xlabel=AXES.get(along, label), ylabel="Power", ylim=(0, 1.02))
         in_percent(ax.yaxis)
         return ax
 

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from ..core.arguments import finite, whole
-from ..core.parallel import in_pieces
+from ..core.parallel import in_pieces, shown_while, workers
 from ..errors import DesignError
-from ..inference.distributions import t_two_sided
+from ..inference.distributions import chi2_upper, t_two_sided
 from ..multilevel.fit import fitted
 from ..study import Study
 from ..study.truth import Truth
 from . import dropout
+from .leaving import leaves_by_scores, planned_rows, still_there
+from .record import Record
 
 if TYPE_CHECKING:
+    from ..multilevel.result import MultilevelFit
     from .design import StudyDesign
+
+Piece = tuple[int, np.random.SeedSequence]
 
 BATCH = 50
 """Studies that share the values of a predictor (of which the sums of squares are as expected)."""
+LEAST = 4
+"""Batches before a simulation may end early: an error of so few studies is itself a guess."""
 TERMS = {"arm": "arm", "arm_by_time": "arm_time", "gap": "Intercept"}
 
 
@@ -48,9 +58,11 @@ def simulate(design: StudyDesign, seed: int = 0, *, effect: float = 0.0) -> Stud
     24
     """
     rng = np.random.default_rng(whole(seed, "seed", 0))
-    rows = design.layout.rows()
+    rows = planned_rows(design)
     finite(effect, "effect")
-    score = draw(design, rows, rng) + effect * (rows["arm"] == design.arms - 1)
+    score = draw(design, rows, rng) + effect * (rows["arm"] == design.arms - 1).to_numpy()
+    there = still_there(design, rows, score, rng)
+    rows, score = rows[there].reset_index(drop=True), score[there]
     client = "C" + (rows["client_id"] + 1).astype(str).str.zfill(5)
     therapist = ("T" + (rows["therapist_id"] + 1).astype(str).str.zfill(4)).where(
         rows["therapist_id"] >= 0
@@ -95,6 +107,13 @@ def analysis(design: StudyDesign, of: str) -> str:
     )
     several = layout.length.max() > 1
     fixed = {"arm": "arm", "arm_by_time": "arm + time + arm_time", "gap": "1"}.get(of, "predictor")
+    if of == "therapists":
+        fixed = "arm" if design.arms > 1 else "1"
+        if not several:
+            raise DesignError(
+                "of='therapists' is simulated with several sessions; of one, method='analytic' is "
+                "the F test itself."
+            )
     if of != "arm_by_time" and design.sessions > 1 and (of != "gap" or design.has_slopes):
         fixed += " + time"
     parts = [fixed]
@@ -123,16 +142,35 @@ def simulated_power(
     seed: int,
     n_jobs: int | None,
     alpha: float,
+    enough: float | None = None,
+    resume: str | PathLike[str] | None = None,
+    progress: bool = False,
 ) -> tuple[dict[str, Any], list[str]]:
     """Return power, type S and type M of simulated studies, and what is to be told of them."""
+    if of == "therapists" and formula is not None:
+        raise DesignError("of='therapists' tests the plan's own model; leave out formula=.")
     text = analysis(design, of) if formula is None else formula
     sizes = np.full(-(-replicates // BATCH), BATCH)
     sizes[-1] -= sizes.sum() - replicates
     seeds = np.random.SeedSequence(seed).spawn(len(sizes))
-    asked = (design, effect, text, formula is not None)
-    work = partial(_dropouts, *asked) if of == "dropout" else partial(_batch, of, *asked)
+    work = partial(WORK.get(of, partial(_batch, of)), design, effect, text, formula is not None)
+    record = None
+    if resume is not None:
+        asked = {"effect": effect, "of": of, "formula": text, "seed": seed}
+        record = Record(resume, asked | design.parameters())
     pieces = list(zip(sizes.tolist(), seeds, strict=True))
-    found = np.concatenate(list(in_pieces(work, pieces, n_jobs=n_jobs)))
+    done: list[np.ndarray] = []
+    for piece in shown_while(
+        _studies(work, pieces, n_jobs, record), len(pieces), "Simulating" * progress
+    ):
+        done.append(piece)
+        if (
+            enough is not None
+            and len(done) >= LEAST
+            and _mc_error(np.concatenate(done), alpha) <= enough
+        ):
+            break
+    found = np.concatenate(done)
     good = found[np.isfinite(found[:, 1])]
     if not len(good):
         raise DesignError("No simulated study could be fitted; look at the formula and the design.")
@@ -140,17 +178,24 @@ def simulated_power(
     hit = p_value < alpha
     power = float(hit.mean())
     wrong = float((np.sign(estimate[hit]) != np.sign(effect)).mean()) if hit.any() else np.nan
+    if of == "therapists":
+        wrong = np.nan  # a variance has no sign
     size = float(np.abs(estimate[hit]).mean() / abs(effect)) if hit.any() else np.nan
     answer = {"power": power, "type_s": wrong, "type_m": size, "replicates": len(good)}
-    answer["mc_error"] = float(np.sqrt(max(power * (1 - power), 0.25 / len(good)) / len(good)))
-    yes_or_no = " (logistic, between-within df)" if of == "dropout" else ""
-    told = [f"Each simulated study was fitted with {text}{yes_or_no}."]
+    answer["mc_error"] = _mc_error(good, alpha)
+    how = {
+        "dropout": " (logistic, between-within df)",
+        "therapists": ", and tested by its likelihood ratio to the model without therapists",
+    }.get(of, "")
+    told = [f"Each simulated study was fitted with {text}{how}."]
     if singular.any():
         told.append(
             f"A variance was estimated as zero in {singular.mean():.0%} of the simulated studies."
         )
-    if len(good) < replicates:
-        told.append(f"{replicates - len(good)} of {replicates} studies could not be fitted.")
+    if len(good) < len(found):
+        told.append(f"{len(found) - len(good)} of {len(found)} studies could not be fitted.")
+    if len(found) < replicates:
+        told.append(f"It ended after {len(found)} studies, with a Monte Carlo error of {enough:g}.")
     if formula is not None:
         answer["false_positives"] = float((p_without < alpha).mean())
         told.append(
@@ -158,6 +203,36 @@ def simulated_power(
             f"significant, where {alpha:.1%} should be."
         )
     return answer, told
+
+
+def _mc_error(found: np.ndarray, alpha: float) -> float:
+    """Return the standard error of the power; above zero also where all or none are significant."""
+    p_value = found[np.isfinite(found[:, 1]), 1]
+    if not len(p_value):
+        return np.inf
+    power = float((p_value < alpha).mean())
+    return float(np.sqrt(max(power * (1 - power), 0.25 / len(p_value)) / len(p_value)))
+
+
+def _studies(
+    work: Callable[[Piece], np.ndarray],
+    pieces: Sequence[Piece],
+    n_jobs: int | None,
+    record: Record | None,
+) -> Iterator[np.ndarray]:
+    """Yield the studies of each piece, in their order, a round at a time so that one may stop."""
+    kept = {} if record is None else record.kept
+    step = 4 * workers(n_jobs)
+    for first in range(0, len(pieces), step):
+        places = range(first, min(first + step, len(pieces)))
+        new = [at for at in places if len(kept.get(at, ())) != pieces[at][0]]
+        for at, found in zip(
+            new, in_pieces(work, [pieces[at] for at in new], n_jobs=n_jobs), strict=True
+        ):
+            kept[at] = found
+            if record is not None:
+                record.keep(at, found)
+        yield from (kept[at] for at in places)
 
 
 def _batch(
@@ -171,23 +246,31 @@ def _batch(
     """Return estimate, p value, whether singular, and p without effect, a row a study."""
     n, seed = piece
     rng = np.random.default_rng(seed)
-    rows = design.layout.rows()
-    rows, x = _with_predictor(design, rows, of, rng)
     term = TERMS.get(of, "predictor")
+    rows, x = _with_predictor(design, planned_rows(design), of, rng)
     shift = np.ones(len(rows)) if x is None else x
-    fit = fitted(formula, rows.assign(score=draw(design, rows, rng) + effect * shift))
-    if term not in fit.names:
-        raise DesignError(
-            f"The formula must hold the term '{term}', whose effect is planned for; it has "
-            f"{', '.join(fit.names)}."
-        )
-    place = list(fit.names).index(term)
     found = np.full((n, 4), np.nan)
+    fit = None
     for study in range(n):
         score = draw(design, rows, rng)
-        found[study, :3] = _tested(fit, score + effect * shift, place)
-        if without:
-            found[study, 3] = _tested(fit, score, place)[1]
+        for column, change in ((1, effect * shift), (3, 0.0))[: 1 + without]:
+            outcome = score + change
+            if fit is None or leaves_by_scores(design):
+                decides = shift * design.total_sd if of in ("within", "between") else outcome
+                there = still_there(design, rows, decides, rng)
+                fit = fitted(formula, rows[there].assign(score=outcome[there]))
+            else:
+                fit = fit.refit(outcome)
+            if term not in fit.names:
+                raise DesignError(
+                    f"The formula must hold the term '{term}', whose effect is planned for; it has "
+                    f"{', '.join(fit.names)}."
+                )
+            got = _tested(fit, list(fit.names).index(term))
+            if column == 1:
+                found[study, :3] = got
+            else:
+                found[study, 3] = got[1]
     return found
 
 
@@ -203,13 +286,40 @@ def _dropouts(
     return dropout.tested_studies(design, rows, effect, formula, n, rng, without=without)
 
 
-def _tested(fit: Any, score: np.ndarray, place: int) -> tuple[float, float, bool]:
-    again = fit.refit(score)
-    got = again.coefficients
-    if not again.converged:
+def _therapists(
+    design: StudyDesign,
+    effect: float,
+    formula: str,
+    without: bool,
+    piece: tuple[int, np.random.SeedSequence],
+) -> np.ndarray:
+    """Return the therapists' share, p of the likelihood ratio to a model without, as `_batch`."""
+    n, rng = piece[0], np.random.default_rng(piece[1])
+    one = replace(design, icc_therapist=effect)
+    rows, _ = _with_predictor(one, one.layout.rows(), "arm" if one.arms > 1 else "gap", rng)
+    fit = fitted(formula, rows.assign(score=draw(one, rows, rng)))
+    null = fitted(formula.rsplit(" + (", 1)[0], rows.assign(score=draw(one, rows, rng)))
+    found = np.full((n, 4), np.nan)
+    for study in range(n):
+        score = draw(one, rows, rng)
+        full, less = fit.refit(score), null.refit(score)
+        if full.converged and less.converged:
+            variances = full.varcomp.set_index("group")["vcov"]
+            p = chi2_upper(2 * (full.llf - less.llf), 1) / 2  # half of the chance lies at zero
+            found[study, :3] = variances["therapist_id"] / variances.sum(), p, full.singular
+    return found
+
+
+WORK = {"dropout": _dropouts, "therapists": _therapists}
+"""How studies are drawn and tested for questions that are not about a coefficient."""
+
+
+def _tested(fit: MultilevelFit, place: int) -> tuple[float, float, bool]:
+    got = fit.coefficients
+    if not fit.converged:
         return np.nan, np.nan, False
     p = t_two_sided(got.params[place] / got.bse[place], got.df[place])
-    return float(got.params[place]), float(p), again.singular
+    return float(got.params[place]), float(p), fit.singular
 
 
 def _with_predictor(

@@ -324,6 +324,7 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
     "list_templates": dict,
     "StudyDesign": lambda: {
         "n_therapists": 12, "clients_per_therapist": 4, "sessions": 3, **ICC},
+    "check_plan": lambda: {"plan": design_file(), "done": study()},
     "StudyDesign.power": lambda: {"design": design(), "effect": 0.5},
     "StudyDesign.precision": lambda: {"design": design()},
     "StudyDesign.required": lambda: {
@@ -341,6 +342,14 @@ def plan_file() -> str:
         "alliance: wai-sr\noutcome: core-10\nprimary: {rule: drop_stricter_sd, k: 1.0}\n",
         encoding="utf-8",
     )
+    return str(path)
+
+
+@cache
+def design_file() -> str:
+    path = Path(tempfile.mkdtemp()) / "design.yaml"
+    numbers = "n_therapists: 12\nclients_per_therapist: 4\nsessions: 3\neffect: 1\n"
+    path.write_text(f"{numbers}icc_client: 0.4\nicc_therapist: 0.05\n", encoding="utf-8")
     return str(path)
 
 

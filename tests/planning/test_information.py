@@ -6,7 +6,7 @@ import pytest
 import alliance_stats as al
 from alliance_stats.multilevel.fit import fitted
 from alliance_stats.planning import simulated
-from alliance_stats.planning.answers import operating
+from alliance_stats.planning.chances import operating
 from alliance_stats.planning.information import certainty, degrees_of_freedom
 
 SHARES = {"icc_client": 0.4, "icc_therapist": 0.1}

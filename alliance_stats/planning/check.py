@@ -1,0 +1,188 @@
+"""Was the plan followed? A design file beside what was fitted, choice by choice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ..core.arguments import shown
+from ..core.results import Result
+from ..errors import DesignError, plural
+from ..inference.rows import tidy_rows
+from ..multilevel.formula.model_formula import Formula, Part, parse_formula
+from ..multilevel.nested_fit import NestedFit
+from ..study import Study
+from .plan_file import PlanFile, read_plan
+
+if TYPE_CHECKING:
+    from ..core.display.page import Block
+
+
+GROUPS = {"therapist_id": "therapists", "client_id": "clients"}
+
+
+@dataclass(frozen=True)
+class PlanCheck(Result):
+    """What was done otherwise than a design file says.
+
+    Attributes
+    ----------
+    table
+        A row a choice: ``choice, planned, done, as_planned``.
+    plan, fingerprint
+        The file's name and the SHA-256 of what it holds now: compare it with the registration.
+    """
+
+    plan: str
+    fingerprint: str
+    table: pd.DataFrame
+    messages: tuple[str, ...] = ()
+
+    title = "Was the plan followed?"
+
+    @property
+    def deviations(self) -> pd.DataFrame:
+        """The choices that differ: ``choice, planned, done``."""
+        return self.table.loc[~self.table["as_planned"], ["choice", "planned", "done"]]
+
+    def sentence(self) -> str:
+        """Say whether the plan was followed, and what its fingerprint is."""
+        differ = self.deviations["choice"].tolist()
+        name = f"The plan '{self.plan}' (SHA-256 {self.fingerprint[:16]}...)"
+        if not differ:
+            return f"{name} was followed."
+        return f"{name} was departed from in {plural(len(differ), 'choice')}: {', '.join(differ)}."
+
+    def tidy(self) -> pd.DataFrame:
+        """Return a row a choice, 1 where it was made as planned."""
+        kept = self.table["as_planned"].astype(float)
+        return tidy_rows(self.table["choice"].tolist(), kept.tolist())
+
+    def glance(self) -> pd.DataFrame:
+        """Return one row: how many choices, and how many of them as planned."""
+        kept = int(self.table["as_planned"].sum())
+        return pd.DataFrame([{"choices": len(self.table), "as_planned": kept}])
+
+    def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
+        """Return the answer and the table of all choices."""
+        words = self.table["as_planned"].map({True: "yes", False: "no"})
+        return [self.sentence(), self._table(self.table.assign(as_planned=words), labels)]
+
+    def facts(self) -> dict[str, Any]:
+        """Return what sentences are filled from."""
+        return super().facts() | {"sentence": self.sentence()}
+
+
+def check_plan(plan: str | PathLike[str], done: NestedFit | Study) -> PlanCheck:
+    """Was a study done, and its model fitted, as the registered design file says?
+
+    Parameters
+    ----------
+    plan
+        The design file (see the how-to on planning), of which ``alliance-stats preregister`` wrote
+        the registration.
+    done
+        What `fit_multilevel` returned: its model, test and sizes are compared. Or a `Study`, of
+        which only sizes can be.
+
+    Returns
+    -------
+    PlanCheck
+        The model is compared as written in the file's ``model`` (with the columns of the data, in
+        any order of terms); without it, only its groups and their slopes are.
+
+    Raises
+    ------
+    DesignError, ReadError
+        Where the file is no plan, or `done` neither a model nor a study.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import alliance_stats as al
+    >>> study = al.load_dataset("demo-trial")
+    >>> file = Path(tempfile.mkdtemp()) / "design.yaml"
+    >>> _ = file.write_text('''
+    ... n_therapists: 40
+    ... clients_per_therapist: 8
+    ... sessions: 12
+    ... icc_client: 0.4
+    ... icc_therapist: 0.05
+    ... effect: 3
+    ... model: score ~ condition + session + (1 | client_id) + (1 | therapist_id)
+    ... ''')
+    >>> rows = study.select("core-10").dropna(subset=["score"])
+    >>> fit = al.fit_multilevel("score ~ condition * session + (1 | therapist_id/client_id)", rows)
+    >>> check = al.check_plan(file, fit)
+    >>> check.deviations["choice"].tolist()
+    ['model', 'clients', 'sessions held']
+    """
+    read = read_plan(plan)
+    if isinstance(done, NestedFit):
+        rows = [*_model(read, done), *_sizes(read, done.n_groups, done.nobs)]
+    elif isinstance(done, Study):
+        held = done.table("sessions")
+        counted = {group: held[group].nunique() for group in GROUPS if group in held}
+        rows = _sizes(read, counted, len(held))
+    else:
+        raise DesignError(
+            f"check_plan compares what fit_multilevel returned, or a study, not {shown(done)}."
+        )
+    table = pd.DataFrame(rows, columns=["choice", "planned", "done", "as_planned"])
+    return PlanCheck(read.path.name, read.fingerprint, table.astype({"as_planned": bool}))
+
+
+Row = tuple[str, str, str, bool]
+
+
+def _model(read: PlanFile, done: NestedFit) -> list[Row]:
+    """Compare the model, and how its coefficient is tested."""
+    planned, fitted = parse_formula(read.model), done.design.formula
+    if "model" in read.words:
+        rows = [("model", read.model, done.formula, _meaning(planned) == _meaning(fitted))]
+    else:
+        groups = [_groups(formula) for formula in (planned, fitted)]
+        words = [", ".join(f"{name} ({n})" for name, n in sorted(one.items())) for one in groups]
+        rows = [("groups (random effects of each)", *words, groups[0] == groups[1])]
+    return [*rows, ("degrees of freedom", read.df, done.df_method, read.df == done.df_method)]
+
+
+def _meaning(formula: Formula) -> tuple[Any, ...]:
+    """Return what a formula says, however its terms are written and ordered."""
+
+    def terms(part: Part | None) -> tuple[bool, frozenset[frozenset[str]]]:
+        if part is None:
+            return True, frozenset()
+        products = (frozenset(node.code for node in term) for term in part.expansion.terms)
+        return part.expansion.intercept, frozenset(products)
+
+    random = {(one.group[0], terms(one.part), one.correlated) for one in formula.random}
+    return formula.response.text, terms(formula.fixed), frozenset(random)
+
+
+def _groups(formula: Formula) -> dict[str, int]:
+    """Return how many effects vary over each grouping."""
+    found: dict[str, int] = {}
+    for one in formula.random:
+        effects = len(one.part.expansion.terms) + one.part.expansion.intercept
+        found[one.group[0]] = found.get(one.group[0], 0) + effects
+    return found
+
+
+def _sizes(read: PlanFile, groups: Mapping[str, int], sessions: int) -> list[Row]:
+    """Compare how many there were of each."""
+    layout = read.design.layout
+    planned = {"therapist_id": read.design.n_therapists, "client_id": layout.n_clients}
+    rows = [
+        (word, planned[name], count)
+        for label, count in groups.items()
+        for name, word in GROUPS.items()
+        if name == label.split(":")[0]
+    ]
+    rows.append(("sessions held", int(layout.length.sum()), sessions))
+    return [(word, f"{wanted:,}", f"{count:,}", wanted == count) for word, wanted, count in rows]

@@ -1,0 +1,82 @@
+"""Power over what may vary: the table and the picture of one or two numbers of a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ..core.arguments import is_number, shown
+from ..errors import DesignError, did_you_mean, listing
+from . import dropout
+from .chances import chances, unit_of_effect
+from .result import AXES, SHARES
+
+if TYPE_CHECKING:
+    from .design import StudyDesign
+
+OPERATING = ("power", "type_s", "type_m")
+COLUMNS = ("power", "mc_error", "type_s", "type_m", "method")
+
+
+def varied_over(over: object) -> dict[str, Sequence[float]]:
+    """Return the arguments a table goes over, each with its values."""
+    known = ("effect", *AXES)
+    if not isinstance(over, Mapping) or not 1 <= len(over) <= 2:
+        raise DesignError(
+            "over must name one or two of a design's numbers with their values, such as "
+            f"{{'n_therapists': [20, 40, 80]}}, not {shown(over)}."
+        )
+    for name, values in over.items():
+        if name not in known:
+            raise DesignError(
+                f"over cannot vary {shown(name)}; it may vary {listing(known, 20)}."
+                f"{did_you_mean(str(name), known)}"
+            )
+        if isinstance(values, str) or not len(values) or not all(map(is_number, values)):
+            raise DesignError(f"over needs numbers for '{name}', not {shown(values)}.")
+    return dict(over)
+
+
+def curve(
+    design: StudyDesign, effect: float, of: str, alpha: float, standardised: bool | None,
+    varied: Mapping[str, Sequence[float]],
+) -> pd.DataFrame:  # fmt: skip
+    """Return power by formula for each combination of values."""
+    rows: list[dict[str, Any]] = []
+    for values in product(*varied.values()):
+        at = dict(zip(varied, values, strict=True))
+        changes = {name: value for name, value in at.items() if name != "effect"}
+        for name in changes:
+            refuse_lists(design, name)
+        one = replace(design, **changes, pilot_draws=()) if changes else design
+        points = at.get("effect", effect) * unit_of_effect(one, of, standardised)
+        if of in SHARES and not 0 < _share_after(one, of, points) < 1:
+            continue
+        found = chances(one, of, points, alpha)[1]
+        rows.append(changes | {"effect": points} | dict(zip(OPERATING, found, strict=True)))
+    table = pd.DataFrame(rows).assign(mc_error=0.0, method="analytic")
+    return table[[*(n for n in varied if n != "effect"), "effect", *COLUMNS]]
+
+
+def _share_after(design: StudyDesign, of: str, effect: float) -> float:
+    """Return the share that an effect on a share leads to."""
+    return effect if of == "therapists" else dropout.shares(design)[0] + effect
+
+
+def refuse_lists(design: StudyDesign, what: str) -> None:
+    """What is listed one by one has one size."""
+    lists = isinstance(design.caseloads, tuple), not isinstance(design.caseloads, str)
+    fixed = {
+        "n_therapists": lists[0] and "caseloads",
+        "clients_per_therapist": lists[1] and "caseloads",
+        "sessions": isinstance(design.dropout, Iterable) and "dropout",
+    }.get(what)
+    if fixed:
+        raise DesignError(
+            f"{what} cannot vary while {fixed} are listed; give {fixed} in a form that fits any "
+            "number ('equal', shares of sizes; one share that leaves)."
+        )

@@ -1,0 +1,97 @@
+"""A registered plan beside what was done: what differs is named, and nothing else."""
+
+import hashlib
+
+import pytest
+
+import alliance_stats as al
+from alliance_stats.errors import AllianceStatsError
+
+PLAN = """
+n_therapists: 40
+clients_per_therapist: 8
+sessions: 12
+icc_client: 0.4
+icc_therapist: 0.05
+effect: 3
+"""
+MODEL = "model: score ~ condition*session + (1 | client_id) + (1 | therapist_id)\n"
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return al.load_dataset("demo-trial").select("core-10").dropna(subset=["score"])
+
+
+@pytest.fixture
+def plan(tmp_path):
+    def written(text):
+        path = tmp_path / "design.yaml"
+        path.write_text(text)
+        return path
+
+    return written
+
+
+def choices(check):
+    return check.deviations["choice"].tolist()
+
+
+def test_a_model_is_the_same_however_it_is_written(rows, plan):
+    again = "score ~ session + condition + session:condition + (1 | therapist_id/client_id)"
+    check = al.check_plan(plan(PLAN + MODEL), al.fit_multilevel(again, rows))
+    assert choices(check) == ["clients", "sessions held"]  # 319 of 320 have a score
+    held = check.table.set_index("choice")
+    assert held.loc["clients", ["planned", "done"]].tolist() == ["320", "319"]
+    assert held.loc["therapists", "as_planned"]
+
+
+@pytest.mark.parametrize(
+    ("formula", "df"),
+    [
+        ("condition + session + (1 | client_id) + (1 | therapist_id)", "satterthwaite"),
+        ("condition * session + (session | client_id) + (1 | therapist_id)", "satterthwaite"),
+        ("condition * session + (1 | client_id) + (1 | therapist_id)", "kenward-roger"),
+    ],
+)  # fmt: skip
+def test_another_model_or_test_is_told(rows, plan, formula, df):
+    check = al.check_plan(plan(PLAN + MODEL), al.fit_multilevel(f"score ~ {formula}", rows, df=df))
+    wanted = "model" if df == "satterthwaite" else "degrees of freedom"
+    assert choices(check) == [wanted, "clients", "sessions held"]
+    assert f"departed from in 3 choices: {wanted}, clients" in check.sentence()
+
+
+def test_without_a_model_in_the_file_the_groups_are_compared(rows, plan):
+    without = al.fit_multilevel("score ~ condition + (1 | client_id)", rows)
+    assert choices(al.check_plan(plan(PLAN), without))[0] == "groups (random effects of each)"
+    with_both = al.fit_multilevel("score ~ condition + (1 | therapist_id/client_id)", rows)
+    assert choices(al.check_plan(plan(PLAN), with_both)) == ["clients", "sessions held"]
+
+
+def test_of_a_study_sizes_are_compared_and_the_fingerprint_is_the_files(plan):
+    study = al.load_dataset("demo-trial")
+    path = plan(PLAN)
+    check = al.check_plan(path, study)
+    assert choices(check) == ["sessions held"]
+    assert check.fingerprint == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert check.fingerprint[:16] in check.sentence()
+
+
+def test_a_plan_that_was_followed_is_said_to_be(plan):
+    text = PLAN.replace("_therapists: 40", "_therapists: 8").replace("sessions: 12", "sessions: 4")
+    path = plan(text.replace("clients_per_therapist: 8", "clients_per_therapist: 3"))
+    design = al.StudyDesign(8, 3, 4, icc_client=0.3, icc_therapist=0.4)
+    drawn = design.simulate(2).select("outcome")
+    formula = "score ~ condition + session + (1 | client_id) + (1 | therapist_id)"
+    check = al.check_plan(path, al.fit_multilevel(formula, drawn))
+    assert check.table["as_planned"].all()
+    assert check.sentence().endswith("was followed.")
+
+
+def test_what_is_no_plan_or_no_model_is_one_sentence(rows, plan):
+    with pytest.raises(AllianceStatsError, match="compares what fit_multilevel returned"):
+        al.check_plan(plan(PLAN), rows)
+    with pytest.raises(AllianceStatsError, match="is not there"):
+        al.check_plan("no-such.yaml", al.load_dataset("demo-trial"))
+    with pytest.raises(AllianceStatsError, match="formula"):
+        al.check_plan(plan(PLAN + "model: score\n"), al.load_dataset("demo-trial"))
