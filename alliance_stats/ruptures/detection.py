@@ -132,9 +132,9 @@ def detect_ruptures(
     An episode is followed to the end of the ratings, or to the first gap of more than ``max_gap``:
     with ``max_gap=1`` a missed session ends it. It is *repaired*, *unrepaired* or *censored*; the
     last means that it was not followed far enough (fewer sessions than the window were observed
-    after it; without a window: none). Without a window an episode followed for a single session can
-    be *unrepaired*; ``repair_window=3`` calls so only what was followed for three, and
-    ``.repair_times()`` needs no such choice. A client's class is the worst of: unrepaired,
+    after it; without a window: fewer than three, see docs/rupture-rules.md), while a repair counts
+    from the first session on: a share of repairs is that of ``.repair_times()``, which needs no
+    such choice. A client's class is the worst of: unrepaired,
     censored, repaired, none; clients who cannot be judged are ``too_few_sessions``, or
     ``no_spread`` where their scores never move and a rule counts falls in units of the client's
     own spread. Classes are made from the same course they describe: do not use them as if they had

@@ -10,8 +10,8 @@ lowest level so far L_t, it is repaired at the first session with
 (``repair_level`` 0.5: half the fall regained; 1: back at the pre-level), or, with
 ``repair_level="threshold"``, at the first session back above the level at which a session is
 flagged. Flagged sessions within an open episode belong to it. Not repaired, it is *censored*
-where fewer sessions than the window (without a window: none) were observed after the rupture in
-its run, else *unrepaired*.
+where fewer sessions than the window (without a window: `FOLLOWED`) were observed after the
+rupture in its run, else *unrepaired*.
 """
 
 from __future__ import annotations
@@ -26,6 +26,12 @@ from .courses import Booleans, Courses, Floats, Integers
 from .rules.base import ROUNDING, Flags
 
 OUTCOMES = ("repaired", "unrepaired", "censored")
+FOLLOWED = 3
+"""Sessions without a repair that it takes, where there is no window, to call a rupture unrepaired.
+
+After one session a fifth of the ruptures that will be repaired are called so, after three 3 %; the
+price is that most of those never repaired stay open (docs/rupture-rules.md).
+"""
 
 
 @dataclass(frozen=True)
@@ -175,7 +181,7 @@ class _Walker:
         for state, _ in closed[1:]:
             done = _join(done, state)
         repair = np.concatenate([where for _, where in closed])
-        wanted = 1 if self.window is None else self.window
+        wanted = FOLLOWED if self.window is None else self.window
         outcome = np.where(repair >= 0, 0, np.where(done.followed < wanted, 2, 1))
         last = np.where(repair >= 0, repair, np.maximum(done.now - 1, done.rupture))
         order = np.argsort(done.rupture, kind="stable")

@@ -14,6 +14,8 @@ from .courses import Floats
 
 TOLD = (1, 2, 3)
 """Sessions after a rupture of which the summary says how many were repaired by then."""
+SOON = TOLD[-1]
+"""Sessions within which a repair is compared with chance."""
 REPAIR_COLUMNS = (
     "sessions",
     "n_at_risk",

@@ -43,7 +43,7 @@ class Ruptures(Result):
         followed), ``pre_level``, ``nadir_level``, ``depth`` (pre-level to nadir, positive, in
         points of the scale), ``length`` (session numbers from rupture to repair, or to the end
         of what was followed, that one included), ``outcome``: ``repaired``; ``unrepaired`` (not
-        repaired in what was followed of it, one session at least, or the ``repair_window``);
+        repaired in what was followed of it, three sessions at least, or the ``repair_window``);
         ``censored`` (not followed far enough: a missed session or the end of the ratings).
     clients
         One row a client: ``n_sessions`` (observed), ``n_judged``, ``n_ruptures``,

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from .courses import Courses
-from .episodes import Episodes
+from .episodes import FOLLOWED, Episodes
 from .reading import ScoreTable
 from .rules import Flags, Rule
 
@@ -108,23 +108,18 @@ def _depth(
 def _followed(courses: Courses, found: Episodes, rule: Rule, p: Mapping[str, Any]) -> list[str]:
     """Tell how far ruptures without a repair were followed, and what ended that."""
     open_ = (found.repair < 0) & (rule.name != "state_model")  # whose repairs are probabilities
-    if not open_.any():
+    censored = open_ & (found.outcome == 2)
+    if not censored.any():
         return []
     after = np.append(courses.client[1:] == courses.client[:-1], False)  # a later session was rated
-    censored, unrepaired = open_ & (found.outcome == 2), open_ & (found.outcome == 1)
-    short = unrepaired & (courses.session[found.last] - courses.session[found.rupture] == 1)
-    said = [
-        f"Of {found.rupture.size} ruptures {int(censored.sum())} were not followed far enough to "
-        f"tell (censored): {int((censored & after[found.last]).sum())} by a missed session, the "
-        "others by the end of the ratings."
-    ] * bool(censored.any())
-    if p["repair_window"] is None and short.any():
-        said.append(
-            f"{int(short.sum())} of the {int(unrepaired.sum())} ruptures called unrepaired were "
-            "followed for one session only; repair_window=3 calls so what was followed for three, "
-            "and .repair_times() counts how many were still followed."
-        )
-    return said
+    wanted = p["repair_window"] or FOLLOWED
+    return [
+        f"Of {found.rupture.size} ruptures {int(censored.sum())} were followed for fewer than "
+        f"{wanted} session(s) without a repair, neither repaired nor unrepaired (censored): "
+        f"{int((censored & after[found.last]).sum())} by a missed session, the others by the end "
+        "of the ratings. Repairs count from the first session on, so that the share repaired of "
+        "the other ruptures is too high: .repair_times() has it right."
+    ]
 
 
 def _below_the_worst(courses: Courses, flags: Flags, rule: Rule, p: Mapping[str, Any]) -> list[str]:

@@ -19,6 +19,8 @@ import numpy as np
 
 import alliance_stats as al
 from alliance_stats.ruptures.courses import Courses
+from alliance_stats.ruptures.detection import apply
+from alliance_stats.ruptures.episodes import FOLLOWED
 from alliance_stats.ruptures.parameters import complete
 from alliance_stats.ruptures.performance.planting import (
     CANDIDATES,
@@ -57,6 +59,12 @@ MORE_SENSITIVE: dict[str, dict[str, Any]] = {
     "cusum": {"k": 3.0},
     "sudden_loss": {"percent": 1.0},
 }
+FOLLOWING = REPAIRED[:6]
+"""Rules whose unrepaired ruptures are looked at."""
+ASKED = (1, 2, 3, 4)
+"""Sessions without a repair before a rupture is called unrepaired."""
+MISSING = 0.15
+"""Share of sessions missing where ruptures are followed."""
 LEVELS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, "threshold")
 
 
@@ -223,6 +231,53 @@ def repair_table() -> Iterator[str]:
     yield from table(["rule", *(f"{level}" for level in LEVELS)], rows)
 
 
+def thinned(truth: Planted, rng: np.random.Generator) -> Planted:
+    """Return the courses with 15 % of the sessions missing, ended by any of the last eleven."""
+    courses, clients = truth.courses, truth.courses.client
+    lasts = rng.integers(6, TYPICAL.length + 1, courses.start.size)[clients]
+    kept = np.flatnonzero((courses.session <= lasts) & (rng.random(clients.size) > MISSING))
+    start = np.unique(clients[kept], return_index=True)[1]
+    seen = Courses(courses.session[kept], courses.value[kept], start)
+    return replace(truth, courses=seen, inside=truth.inside[kept])
+
+
+def left_open(name: str, cells: Sequence[Cell], clients: int = 1000) -> dict[int, list[float]]:
+    """Return what becomes of ruptures found, by the sessions that `unrepaired` asks for.
+
+    Shares called unrepaired: of those never repaired, of those repaired some time; then the share
+    of those called unrepaired that are never repaired.
+    """
+    rule = find_rule(name)
+    short = {"min_sessions": min(rule.parameters["min_sessions"], 6)}
+    p, parts = complete(rule, {**MORE_SENSITIVE.get(name, {}), **short}), []
+    for cell in cells:
+        seen = thinned(planted(cell, clients, 0.5), np.random.default_rng(7))
+        _, episodes = apply(seen.courses, rule, p)
+        which = seen.inside[episodes.rupture]
+        inside = np.flatnonzero(which >= 0)
+        number, first = np.unique(which[inside], return_index=True)
+        found = inside[first]
+        followed = episodes.last[found] - episodes.rupture[found]
+        back = episodes.repair[found] >= 0
+        parts.append(np.column_stack([seen.repair[number] < 0, back, followed]))
+    never, back, followed = np.concatenate(parts).T
+    called = {n: (back == 0) & (followed >= n) for n in ASKED}
+    return {
+        n: [float(one[never == truth].mean()) for truth in (1, 0)] + [float(never[one].mean())]
+        for n, one in called.items()
+    }
+
+
+def unrepaired_table() -> Iterator[str]:
+    """Yield the table of how long a rupture is followed before it is called unrepaired."""
+    cells, rows = tuple(repair_cells()), []
+    for name in FOLLOWING:
+        found = left_open(name, cells)
+        shown = {n: " / ".join(map(percent, numbers)) for n, numbers in found.items()}
+        rows.append([name, *(f"**{s}**" if n == FOLLOWED else s for n, s in shown.items())])
+    yield from table(["rule", *(f"{n}" for n in ASKED)], rows)
+
+
 def conclusions() -> Iterator[str]:
     """Yield what the numbers say, with the numbers."""
 
@@ -324,6 +379,24 @@ def page() -> Iterator[str]:
         "points of it, which calls fewer lasting falls repaired; `sudden_loss` and `change_point` "
         "keep half of the fall, as reversals of sudden gains have it. Where the question is who "
         "was *not* repaired, a level of .7 to .8 errs least over both kinds.",
+        "",
+        "## When is a rupture unrepaired?",
+        "",
+        "A rupture without a repair is *unrepaired* where it was followed for so many sessions, "
+        "and *censored* (neither) where the ratings ended or a session was missed before. Each cell: "
+        "ruptures never repaired that are called unrepaired / ruptures repaired some time that are "
+        "called so / of those called unrepaired, those never repaired; per cent, bold: the default "
+        "without `repair_window`. The courses of the last table, with "
+        f"{percent(MISSING)} % of sessions missing and ratings that end after 6 to 16 sessions.",
+        "",
+    )
+    yield from unrepaired_table()
+    yield from (
+        "",
+        "After one session a fifth of the ruptures that will be repaired are called unrepaired; "
+        "after three few are, and of those called so nine in ten are. The price is that most of "
+        "those never repaired stay open. Repairs count from the first session on, so that repaired "
+        "among repaired and unrepaired is too high a share: read `.repair_times()`.",
         "",
         "## The rules",
         "",

@@ -313,6 +313,58 @@ def worlds_table(replicates: int, seed: int = 5) -> pd.DataFrame:
     return table.groupby(by, sort=False)[["mean", "coverage"]].mean().reset_index()
 
 
+def unrepaired_study(rng: np.random.Generator) -> pd.DataFrame:
+    """Return courses with one early rupture in 60 % of the clients, of which half last.
+
+    Those that last raise the outcome by `EFFECT` from the session after they begin.
+    """
+    data = study(rng, ruptures=False)
+    time = np.arange(SESSIONS)
+    begin = rng.integers(1, 4, CLIENTS)[:, None]
+    has, repaired = rng.random((2, CLIENTS, 1)) < np.array([0.6, 0.5])[:, None, None]
+    end = np.where(repaired, begin + rng.integers(1, 3, (CLIENTS, 1)), SESSIONS)
+    fallen = (time >= begin) & (time < end) & has
+    worse = has & ~repaired & (time > begin)
+    return data.assign(
+        bond=data["bond"] - DEPTH * 0.4 * fallen.ravel(),
+        distress=data["distress"] + EFFECT * worse.ravel(),
+    )
+
+
+def landmark_of(data: pd.DataFrame, k: float) -> Iterator[tuple[str, str, float, float, float]]:
+    """Yield class, score beside it or not, estimate and interval of a landmark's comparison."""
+    found = al.fit_rupture_outcome(
+        data, alliance="bond", outcome="distress", landmark=6, k=k, slopes="none"
+    )
+    early = data[data["session"] <= found.landmark].groupby("client_id")["bond"].mean()
+    rows = found.rows.assign(score=found.rows["client_id"].map(early))
+    names = [name for name in found.counts["class"] if name != "none"]
+    rows = rows.assign(**{f"class_{name}": 1.0 * (rows["class"] == name) for name in names})
+    for beside, more in (("no", ""), ("mean by the landmark", " + score")):
+        terms = " + ".join(f"class_{name}" for name in names)
+        fit = al.fit_multilevel(f"later ~ {terms} + baseline{more} + (1 | therapist_id)", rows)
+        for name in names:
+            _, *numbers = _row(fit.tidy(), f"class_{name}", name)
+            yield name, beside, *numbers
+
+
+def landmark_table(replicates: int, seed: int = 9) -> pd.DataFrame:
+    """Return bias and coverage of a landmark's classes, with the alliance beside and without."""
+    rows = []
+    for rng in _streams(seed, replicates):
+        for world, data, k, effect in (
+            ("linear", linear_study(rng), 1.0, 0.0),
+            ("those that last act", unrepaired_study(rng), 2.0, EFFECT),
+        ):
+            for name, beside, *numbers in landmark_of(data, k):
+                rows.append((world, name, beside, effect * (name == "unrepaired"), *numbers))
+    by = ["world", "class", "score beside", "truth"]
+    table = pd.DataFrame(rows, columns=[*by, "mean", "low", "high"])
+    table = table[table["class"] != "open"]  # a mixture: some of them will be repaired
+    table["coverage"] = table["truth"].between(table["low"], table["high"]).astype(float)
+    return table.groupby(by, sort=False)[["mean", "coverage"]].mean().reset_index()
+
+
 def null_table(replicates: int, seed: int = 1) -> pd.DataFrame:
     """Return how often each test is significant at 5 % where there is nothing to find."""
     found: dict[str, list[float]] = {}
@@ -372,6 +424,7 @@ def main(*arguments: str) -> int:
         "varying": varying_table,
         "repairs": repairs_table,
         "worlds": worlds_table,
+        "landmark": landmark_table,
     }
     if "--only" in arguments:
         name = arguments[arguments.index("--only") + 1]

@@ -77,6 +77,16 @@ def test_least_squares_without_therapists_and_levels_with_them():
     assert levels.fit.n_groups == {"therapist_id": 12}
 
 
+def test_what_the_classes_do_not_say_is_told():
+    data = staying()
+    late = data.copy()
+    late.loc[late["client_id"].eq(2) & late["session"].between(3, 5), "bond"] += 2.0
+    said = " ".join(later(late).messages)
+    assert "level of the alliance, too, which is not held beside the classes" in said
+    assert "1 clients are in the class 'open': by session 6 a rupture of theirs" in said
+    assert "'open'" not in " ".join(later(data).messages)
+
+
 def test_a_class_may_mean_more_with_one_therapist_than_with_another():
     data = staying(clients=120).assign(therapist_id=lambda f: f["client_id"] % 8)
     apart = np.random.default_rng(4).normal(0, 4, 8)[data["therapist_id"]]

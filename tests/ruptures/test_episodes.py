@@ -56,8 +56,15 @@ def test_the_first_session_cannot_be_a_rupture_and_the_last_is_censored():
     assert found.episodes["repair_session"].isna().all()
 
 
-def test_without_a_window_one_session_after_is_enough_to_call_it_unrepaired():
-    assert only(detect([5, 5, 3, 3.9]))["outcome"] == "unrepaired"
+@pytest.mark.parametrize(
+    ("n_after", "outcome"), [(1, "censored"), (2, "censored"), (3, "unrepaired")]
+)
+def test_without_a_window_three_sessions_without_a_repair_make_it_unrepaired(n_after, outcome):
+    assert only(detect([5, 5, 3, *[3.5] * n_after]))["outcome"] == outcome
+
+
+def test_without_a_window_a_late_repair_is_one():
+    assert only(detect([5, 5, 3, 3, 3, 3, 3, 5]))["outcome"] == "repaired"
 
 
 @pytest.mark.parametrize(("n_after", "outcome"), [(2, "censored"), (3, "unrepaired")])
@@ -101,7 +108,7 @@ def test_no_fall_and_no_repair_is_seen_across_an_unobserved_session():
 def test_an_episode_ends_where_observation_breaks_off():
     session = [1, 2, 4, 5]
     assert only(detect([5, 3, 5, 5], session))["outcome"] == "censored"
-    assert only(detect([5, 3, 3, 5], [1, 2, 3, 5]))["outcome"] == "unrepaired"
+    assert only(detect([5, 3, 3, 5], [1, 2, 3, 5], repair_window=1))["outcome"] == "unrepaired"
     windowed = only(detect([5, 3, 3, 5], [1, 2, 3, 5], repair_window=3))
     assert windowed["outcome"] == "censored"
 
@@ -150,7 +157,7 @@ def test_clients_who_cannot_be_judged_are_a_class_and_stay():
 
 def test_the_worst_outcome_gives_the_class():
     assert detect([5, 3, 5, 3]).clients.loc[0, "class"] == "censored"
-    assert detect([5, 3, 5, 3, 3.9]).clients.loc[0, "class"] == "unrepaired"
+    assert detect([5, 3, 5, 3, *[3.9] * 3]).clients.loc[0, "class"] == "unrepaired"
     assert detect([5, 5.5, 5]).clients.loc[0, "class"] == "none"
     both = detect([5, 3, 3, 5, 3], repair_window=1)
     assert both.episodes["outcome"].tolist() == ["unrepaired", "censored"]

@@ -150,7 +150,7 @@ def loop_episodes(rows, level, window, max_gap):
                 if back:
                     repair = session[u - 1]
                     break
-            wanted = 1 if window is None else window
+            wanted = 3 if window is None else window
             outcome = "repaired" if repair else "censored" if followed < wanted else "unrepaired"
             out.append((client, session[t], session[nadir], repair, round(pre - low, 6), outcome))
             t = u

@@ -12,9 +12,11 @@ import pandas as pd
 from ...core.arguments import checked_choice, whole
 from ...errors import DesignError
 from ...study.times import SESSION, along
-from ..courses import Courses, Floats
+from ..courses import Courses, Floats, Integers
 from ..detection import apply, prepare, require_enough
+from ..episodes import Episodes
 from ..parameters import check_seed
+from ..rates import SOON
 from ..reference_and_unit import retest_reliability
 from ..rules import Rule, find_rule
 from . import ar1
@@ -86,9 +88,9 @@ def expected_by_chance(
         (one-sided: (1 + replicates with at least as many) / (replicates + 1)), ``null_low``,
         ``null_high`` (the middle 95 % of counts without ruptures: no interval of what was
         observed; also under their older names ``conf_low``, ``conf_high``), and the same for the
-        share (ruptures per judged session; repaired among ruptures whose outcome was observed):
-        ``share_observed``, ``share_expected``, ``share_p_value``. The share is the one to read for
-        repairs: more ruptures bring more repairs by themselves. All but ``observed`` is NaN where
+        share (ruptures per judged session; repaired within three sessions, as ``repaired_within_3``
+        of `detect_ruptures`): ``share_observed``, ``share_expected``, ``share_p_value``. The share
+        is the one to read for repairs: more ruptures bring more repairs by themselves. All but ``observed`` is NaN where
         no session can be judged. ``.attrs`` holds the rule, its parameters, the null, the
         replicates, the seed, ``messages`` (what the null assumes) and, for ``"ar1"``, the ``phi``
         used; ``.plot()`` draws the counts against chance.
@@ -231,7 +233,7 @@ def _messages(
 
 
 def count(courses: Courses, rule: Rule, p: Mapping[str, Any]) -> Floats:
-    """Return, a row a replicate: judged sessions, ruptures, repaired and unrepaired episodes."""
+    """Return, a row a replicate: judged sessions, ruptures, repairs, the share soon repaired."""
     flags, episodes = apply(courses, rule, p)
     rows = courses.session.size // courses.replicates
     sample = episodes.rupture // rows
@@ -242,9 +244,22 @@ def count(courses: Courses, rule: Rule, p: Mapping[str, Any]) -> Floats:
             judged,
             np.bincount(sample, minlength=n),
             np.bincount(sample[episodes.outcome == 0], minlength=n),
-            np.bincount(sample[episodes.outcome == 1], minlength=n),
+            _soon_repaired(courses, episodes, sample),
         ]
     ).astype(float)
+
+
+def _soon_repaired(courses: Courses, episodes: Episodes, sample: Integers) -> Floats:
+    """Return each replicate's share repaired within `SOON` sessions, 1 - Kaplan-Meier."""
+    time = courses.session[episodes.last] - courses.session[episodes.rupture]
+    left = np.ones(courses.replicates)
+    for t in range(1, SOON + 1):
+        at_risk = np.bincount(sample[time >= t], minlength=left.size)
+        back = np.bincount(sample[(time == t) & (episodes.repair >= 0)], minlength=left.size)
+        left *= 1 - back / np.maximum(at_risk, 1)
+        if t == 1:
+            left[at_risk == 0] = np.nan
+    return 1 - left
 
 
 def stack(courses: Courses, copies: int) -> Courses:
@@ -297,18 +312,17 @@ def summarise(observed: Floats, drawn: Floats, away: Floats | None = None) -> pd
     `away` is how far each replicate's autocorrelation lies from that of the data.
     """
     rows = {
-        "rupture": (observed[1], drawn[:, 1], _share(observed, 1), _share(drawn.T, 1)),
-        "repair": (observed[2], drawn[:, 2], _share(observed, 2), _share(drawn.T, 2)),
+        "rupture": (observed[1], drawn[:, 1], _per_session(observed), _per_session(drawn.T)),
+        "repair": (observed[2], drawn[:, 2], observed[3], drawn[:, 3]),
     }
     table = {event: {"event": event, **_compare(*row, away)} for event, row in rows.items()}
     return pd.DataFrame.from_dict(table, orient="index")
 
 
-def _share(counts: Floats, which: int) -> Floats:
-    """Return ruptures per judged session (1), or repaired among those decided (2)."""
-    part, whole = (counts[1], counts[0]) if which == 1 else (counts[2], counts[2] + counts[3])
+def _per_session(counts: Floats) -> Floats:
+    """Return ruptures per judged session."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.true_divide(part, whole)
+        return np.true_divide(counts[1], counts[0])
 
 
 def _hold(values: Floats, away: Floats | None) -> Floats:

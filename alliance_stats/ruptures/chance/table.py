@@ -11,6 +11,7 @@ from ...core.display.formatting import p_sentence
 from ...core.display.sentences import what_was_done
 from ...core.results import Result
 from ...inference.rows import glance_row, tidy_rows
+from ..rates import SOON
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -102,7 +103,8 @@ class ChanceTable(pd.DataFrame):
         plain = pd.DataFrame(self).rename(columns={"p_value": "count_p_value"})
         plain["event"] = ["Ruptures", "Repairs"]
         counts = me._table(plain[list(WORDS)], {**WORDS, **(labels or {})}, "Counts")
-        plain["event"] = ["Ruptures per judged session", "Repaired, of those repaired or not"]
+        within = min(SOON, self.attrs["parameters"]["repair_window"] or SOON)
+        plain["event"] = ["Ruptures per judged session", f"Repaired within {within}"]
         words = {**SHARE_WORDS, **(labels or {})}
         return [counts, me._table(plain[list(SHARE_WORDS)], words, "Shares")]
 

@@ -14,6 +14,7 @@ from ...core.results import TIDY_COLUMNS, Result
 from ...errors import AllianceStatsWarning, DesignError
 from ...inference.rows import glance_row
 from ...study.times import SESSION, along
+from ..episodes import FOLLOWED
 from ..reading import table_of, therapist_of_client
 from ..result import Ruptures
 from ..result_tables import NOT_JUDGED
@@ -34,6 +35,12 @@ IMMORTAL = (
     "Classes are known at the landmark and outcomes come after it. A class of the whole course "
     "would not do: only who stays long enough can have a rupture, and only who stays longer can "
     "have it repaired, so 'repaired' would mean 'stayed' (immortal time)."
+)
+BETWEEN_CLIENTS = (
+    "Classes are compared between clients, who may differ in much else than their ruptures: in the "
+    "level of the alliance, too, which is not held beside the classes. Where the outcome follows "
+    "the alliance point by point and nothing ruptures, classes do not differ without it, and "
+    "beside them it takes part of a true effect away (docs/rupture-models.md)."
 )
 
 
@@ -163,11 +170,24 @@ def fit_rupture_outcome(
         f"{len(rows)} clients were judged by session {landmark} and have an outcome after it; "
         f"{gone} judged or rated by then are not in the comparison (no later or no first outcome, "
         "or too few sessions to judge).",
+        BETWEEN_CLIENTS,
+        *_open(rows, landmark, found),
     )
     return RuptureOutcome(
         table, _counts(rows), landmark, rows, found, fit, (*said, *found.messages, *notes),
         score=score,
     )  # fmt: skip
+
+
+def _open(rows: pd.DataFrame, landmark: int, found: Ruptures) -> list[str]:
+    """Tell how many have a rupture of which the landmark is too early to say what became of it."""
+    n = int((rows["class"] == "open").sum())
+    wanted = found.parameters["repair_window"] or FOLLOWED
+    return [
+        f"{n} clients are in the class 'open': by session {landmark} a rupture of theirs was "
+        f"followed for fewer than {wanted} session(s). They are not unrepaired, and some will be "
+        "repaired; a later landmark, or a shorter repair_window=, decides more of them."
+    ] * bool(n)
 
 
 def _until(table: pd.DataFrame | None, landmark: int) -> pd.DataFrame | None:
