@@ -172,6 +172,7 @@ def estimate(
     clusters: Sequence[Array] | None = None,
     without_structure: Sequence[Saturated] | None = None,
     bounded: bool = True,
+    make: Callable[[Model, Sequence[Sample]], Likelihood] = Likelihood,
 ) -> Estimates:
     """Return the fitted model.
 
@@ -188,6 +189,8 @@ def estimate(
         The saturated models, where they are known already.
     bounded
         Whether the model can have as many parameters as the samples have moments, at most.
+    make
+        The likelihood, where it is not that of the samples themselves.
     """
     moments = sum(s.p * (s.p + 3) // 2 for s in samples)
     if bounded and len(model.names) > moments:
@@ -195,7 +198,7 @@ def estimate(
             f"The model has {len(model.names)} parameters, but the data only {moments} means, "
             "variances and covariances. Use a simpler model, or more waves or items."
         )
-    likelihood = Likelihood(model, samples)
+    likelihood = make(model, samples)
     if not np.isfinite(likelihood.deviance(model.start)[0]):
         raise DesignError(
             "The model has no likelihood at its start; does a variable hardly vary, or do two say "

@@ -91,6 +91,9 @@ class Curvature(NamedTuple):
 class Likelihood:
     """The deviance (minus twice the log-likelihood) of a model for the samples of its groups."""
 
+    newton = True
+    """Whether second derivatives are cheap enough to search with."""
+
     def __init__(self, model: Model, samples: Sequence[Sample]) -> None:
         self.model, self.samples = model, samples
         self._last: tuple[bytes, list[tuple[Moments, list[Part]]]] | None = None

@@ -40,9 +40,11 @@ def maximise(likelihood: Likelihood, start: Array) -> Maximum:
         direction, gain, positive = _direction(H, gradient)
         if near and positive and gain < DONE:
             return Maximum(theta, value, H, True, steps)
+        if not likelihood.newton and gain < DONE:
+            break
         if near and not positive:  # a saddle: scoring leads on
             direction, gain, _ = _direction(likelihood.information(theta), gradient)
-        near = gain < NEAR
+        near = gain < NEAR and likelihood.newton
         moved = _along(likelihood, theta, value, gradient, direction)
         if moved is None:
             break

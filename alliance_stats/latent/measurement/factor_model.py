@@ -85,7 +85,8 @@ class FactorModel(LatentFit):
             kind += (
                 " of two levels, with factors and loadings of its own within and between clients,"
             )
-            rows = f"{self.estimates.n_rows} complete rows of {self.n_people} clients"
+            of = "complete rows" if self.listwise else "rows"
+            rows = f"{self.estimates.n_rows} {of} of {self.n_people} clients"
         elif self.listwise:
             rows = f"the complete answers of {self.n_people} people{groups}"
         how = "" if self.listwise else "full information "
@@ -242,7 +243,6 @@ def fit_factor_model(
     by
         A column of clients who have several rows: two levels are modelled, what varies within
         clients from session to session and what lasts, each with factors and loadings of its own.
-        Rows that lack an answer are left out there.
     group
         A column of groups that are fitted together.
     equal
@@ -303,7 +303,7 @@ def fit_factor_model(
     values = pd.DataFrame(
         {item: numbers(table, item, "the data") for item in items}, index=table.index
     )
-    listwise = missing == "listwise" or by is not None
+    listwise = missing == "listwise"
     keep = values.notna().all(axis=1) if listwise else values.notna().any(axis=1)
     keep &= table[extra].notna().all(axis=1)
     if not keep.all():

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
@@ -19,10 +19,12 @@ from ...errors import DesignError, plural
 from ...inference.distributions import chi2_upper
 from ..engine.fit import Estimates, estimate, improper
 from ..engine.fit_indices import made_of
+from ..engine.likelihood import Likelihood
 from ..engine.patterns import Sample
 from ..engine.saturated import Saturated
 from ..engine.structure import Cell, Model, Structure
 from .checks import signs
+from .two_level_likelihood import Answered, LevelLikelihood
 
 BETWEEN = " (between)"
 
@@ -103,23 +105,23 @@ def fit_levels(
     p, n_clients = len(items), int(clients.nunique())
     if len(values) - n_clients <= p or n_clients <= p:
         raise DesignError(
-            f"{plural(n_clients, 'client')} with {plural(len(values), 'row')} of complete answers: "
+            f"{plural(n_clients, 'client')} with {plural(len(values), 'row')} of answers: "
             f"two levels of {p} items need more clients than items, and several rows of many."
         )
-    samples, roots, codes = _parted(values.to_numpy(), pd.factorize(clients)[0])
-    within = np.diag(samples[0].values.T @ samples[0].values / samples[0].n)
-    means = np.vstack([s.values / root for s, root in zip(samples[1:], roots[1:], strict=True)])
+    codes, complete = pd.factorize(clients)[0], bool(values.notna().all(axis=None))
+    within, means, between = _spreads(values, codes)
     still = within <= 1e-12 * np.maximum(means.var(axis=0), np.abs(means).max(axis=0) * 1e-6)
     flat = [item for item, is_still in zip(items, still, strict=True) if is_still]
     if flat:
         raise DesignError(
             f"{flat[0]} does not vary within clients; it has one level. Leave it out."
         )
-    between = np.maximum(
-        means.var(axis=0) - within * float(np.mean(1 / roots[1:] ** 2)), 0.1 * within
-    )
     shape = _Shape(items, factors, signs(factors, values), within, between, means.mean(axis=0))
-    clusters = codes if errors == "robust" else None
+    samples, roots, whose = _parted(values.fillna(0.0).to_numpy(), codes)
+    answered = Answered.of(values.to_numpy(), codes)
+    if not complete:
+        whose = [np.arange(n_clients), *([np.empty(0, dtype=int)] * (len(samples) - 1))]
+    clusters = whose if errors == "robust" else None
     fitted, free, alone = (
         estimate(
             Model.of(*(shape.of(kind, root) for root in roots)),
@@ -127,12 +129,28 @@ def fit_levels(
             clusters=clusters if kind == "factors" else None,
             without_structure=[Saturated(np.zeros(p), np.eye(p), np.nan, False)] * len(samples),
             bounded=False,
+            make=Likelihood
+            if complete
+            else partial(
+                LevelLikelihood, answered=answered, most=roots[-1] ** 2, exact=kind == "factors"
+            ),
         )
         for kind in ("factors", "free", "alone")
     )
     own = {name: getattr(fitted, name) for name in fitted.__dataclass_fields__}
     own |= {"scaling": 1.0, "base_scaling": 1.0}
     return LevelEstimates(**own, free=free, alone=alone, n_rows=len(values))
+
+
+def _spreads(values: pd.DataFrame, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return each item's variance within clients, clients' means, and a start for that between."""
+    of_client = values.groupby(codes)
+    n, means = of_client.count(), of_client.mean()
+    left = (values - means.loc[codes].to_numpy()) ** 2
+    within = (left.sum() / np.maximum((n - 1).clip(lower=0).sum(), 1)).to_numpy()
+    extra = within * (1.0 / n.where(n > 0)).mean().to_numpy()
+    between = np.maximum(means.var(ddof=0).to_numpy() - extra, 0.1 * within)
+    return within, means.fillna(means.mean()).to_numpy(), between
 
 
 def _parted(values: np.ndarray, codes: np.ndarray) -> tuple[list[Sample], np.ndarray, list]:

@@ -55,15 +55,16 @@ def dyads(
     return pd.concat(parts, ignore_index=True)
 
 
-def sessions(seed: int, n: int = 150, deep: float = 0.3) -> pd.DataFrame:
+def sessions(seed: int, n: int = 150, deep: float = 0.3, missing: float = 0.0) -> pd.DataFrame:
     """Return one to seven sessions of n clients; factors spread with SD 1 between, .8 within."""
     rng = np.random.default_rng(seed)
     of = np.repeat(np.arange(n), rng.integers(1, 8, n))
     level = rng.normal(size=(n, 2)) @ np.array([[1.0, 0.5], [0.0, 0.87]])
     now = rng.normal(size=(len(of), 2)) @ np.array([[0.8, 0.2], [0.0, 0.77]])
     own = rng.normal(0, deep, (n, 8))[of] + rng.normal(0, 0.6, (len(of), 8))
-    data = pd.DataFrame(_answers(rng, level[of] + now, own), columns=ITEMS)
-    return data.assign(client_id=of)
+    values = _answers(rng, level[of] + now, own)
+    values[rng.random(values.shape) < missing] = np.nan
+    return pd.DataFrame(values, columns=ITEMS).assign(client_id=of)
 
 
 def schools() -> pd.DataFrame:

@@ -85,10 +85,10 @@ def steps_of(data, across: str, *, robust: bool = False) -> dict:
     return found
 
 
-def levels() -> dict:
+def levels(data: pd.DataFrame) -> dict:
     """Return lavaan's model of two levels."""
     with tempfile.TemporaryDirectory() as folder:
-        sessions(6).to_csv(Path(folder) / "levels.csv", index=False)
+        data.to_csv(Path(folder) / "levels.csv", index=False)
         subprocess.run(["Rscript", str(HERE / "levels.R"), folder], check=True)
         return json.loads((Path(folder) / "levels.json").read_text())
 
@@ -100,7 +100,8 @@ def main() -> None:
         holzinger = json.loads((Path(folder) / "holzinger.json").read_text())
     found = {
         "holzinger": holzinger,
-        "levels": levels(),
+        "levels": levels(sessions(6)),
+        "levels missing": levels(sessions(6, missing=0.1)),
         "groups": steps_of(groups(1, missing=0.08), "clinic"),
         "groups robust": steps_of(groups(2), "clinic", robust=True),
         "dyads": steps_of(dyads(3), "rater"),
