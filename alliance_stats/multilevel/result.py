@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -25,6 +25,7 @@ from .after_fit import (
 from .after_fit import compare as comparison
 from .after_fit import marginal_means as means
 from .after_fit import omitted_slopes as slopes
+from .after_fit import standardised as standardising
 from .after_fit.effects import UnitEffects, unit_effects
 from .after_fit.inference import Inference, KenwardRoger, Method, Normal, Satterthwaite
 from .engine import variances
@@ -283,8 +284,20 @@ class MultilevelFit(NestedFit):
     bootstrap = bootstrapping.bootstrap
     compare = comparison.compare
     r_squared = explained.explain
+    standardised = standardising.standardised
     omitted_slopes = slopes.omitted_slopes
     plot = plots.plot
+
+    def text(self, labels: Mapping[str, str] | None = None) -> str:
+        """Return the result in sentences, with each effect in SDs of the level it is about.
+
+        Parameters
+        ----------
+        labels
+            As in `summary`.
+        """
+        *said, done = super().text(labels).splitlines()
+        return "\n".join([*said, *standardising.in_words(self, dict(labels or {})), done])
 
     def refit(
         self, outcome: Sequence[float] | Array | pd.Series, *, reml: bool | None = None

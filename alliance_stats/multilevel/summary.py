@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..core.results import Z95
+from ..errors import plural
 
 if TYPE_CHECKING:
     from .nested_fit import NestedFit
@@ -27,7 +28,7 @@ def head(fit: NestedFit) -> str:
     lines = [
         f"{fit.estimator}; {TESTS[fit.df_method]}",
         f"Formula: {fit.formula}",
-        f"Rows: {fit.nobs}; groups: {groups(fit)}",
+        f"Rows: {fit.nobs:,} ({groups(fit)})",
         *fit.spread_lines(),
         f"Log-likelihood {fit.llf:.4f}; AIC {fit.aic:.2f}; BIC {fit.bic:.2f}",
     ]
@@ -36,8 +37,14 @@ def head(fit: NestedFit) -> str:
 
 def groups(fit: NestedFit) -> str:
     """Return the groups of each level with their numbers, and how they lie to each other."""
-    sizes = ", ".join(f"{name} {size}" for name, size in fit.n_groups.items())
+    sizes = ", ".join(_counted(name, size) for name, size in fit.n_groups.items())
     return sizes if fit.grouping == "nested" else f"{sizes} ({_GROUPING[fit.grouping]})"
+
+
+def _counted(name: str, size: int) -> str:
+    """Return ``303 clients`` for a column of ids, the column's name with the number for others."""
+    stem = name.removesuffix("_id")
+    return f"{name} {size:,}" if stem == name else plural(size, stem.replace("_", " "))
 
 
 def residual_lines(fit: MultilevelFit) -> list[str]:

@@ -133,7 +133,7 @@ def _undivided(fit: MultilevelFit) -> Explained:
     return Explained(fixed / total, 1.0 - fit.scale / total, parts, (), (note,))
 
 
-def _mean_of(values: Array, units: Indices) -> Array:
+def mean_of_groups(values: Array, units: Indices) -> Array:
     """Return each row's group mean."""
     return (np.bincount(units, values) / np.bincount(units))[units]
 
@@ -147,7 +147,7 @@ def _fixed_parts(
     rows: list[tuple[str, str, str, float]] = []
     names = fit.design.grouping.names
     for number in range(len(names)):
-        means = _mean_of(values, units[number])
+        means = mean_of_groups(values, units[number])
         where, group = ("between", names[number - 1]) if number else ("within", "")
         rows.append(("fixed", where, group, float(((values - means) ** 2).mean()) * spread))
         values = means
@@ -162,8 +162,8 @@ def _random_parts(
     design = fit.design
     name = design.grouping.names[number]
     Z = working_columns(design, number)
-    of_clients = np.stack([_mean_of(z, units[0]) for z in Z])
-    of_units = np.stack([_mean_of(z, units[number]) for z in Z])
+    of_clients = np.stack([mean_of_groups(z, units[0]) for z in Z])
+    of_units = np.stack([mean_of_groups(z, units[number]) for z in Z])
     within = mean_products(fit, number, Z - of_clients)
     between = mean_products(fit, number, of_clients - of_units)
     rows = [("slopes", "within", name, within)] if within > 0 else []
@@ -180,7 +180,7 @@ def _mixing(fit: MultilevelFit, units: Indices) -> tuple[str, ...]:
         total = float(values.var())
         if name not in fit.design.fixed_names or name == INTERCEPT or total == 0:
             continue
-        between = float(_mean_of(values, units).var()) / total
+        between = float(mean_of_groups(values, units).var()) / total
         if CENTRED < between < 1.0 - CENTRED:
             found.append(name)
     return tuple(found)
