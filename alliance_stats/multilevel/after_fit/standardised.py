@@ -37,8 +37,8 @@ def standardised(fit: MultilevelFit, *, confidence: float = 0.95) -> pd.DataFram
     A coefficient is multiplied by the SD of its predictor and divided by the SD of the outcome,
     both at the level at which the predictor varies. ``within`` is among the rows of the lowest
     groups; a predictor that is the same in all rows of a client counts clients (or therapists,
-    where it is the same in all of theirs), and the outcome's SD there takes in the levels above. A predictor
-    that varies within and between (a session's number) is counted in SDs of ``all rows``.
+    where it is the same in all of theirs), and the outcome's SD there takes in the levels above. A
+    predictor that varies within and between (a session's number) is counted in SDs of all rows.
     With two levels and split predictors this is the method "pseudo" of R's effectsize (Ben-Shachar,
     Lüdecke & Makowski 2020, doi 10.21105/joss.02815).
 
