@@ -5,6 +5,8 @@ person-periods of 200 therapists and, where R and lme4 are there, glmer(nAGQ = 9
 `python tests/benchmarks/dropout.py coverage 100` counts how often the intervals of cross-validated
 performance hold the truth, where features know nothing and where they know something.
 `python tests/benchmarks/dropout.py therapists` does so for a new therapist's AUC.
+`python tests/benchmarks/dropout.py frailty 60` fits hazards with and without a client's own
+intercept, where clients differ and where they do not.
 """
 
 import shutil
@@ -179,7 +181,45 @@ def _one_of_therapists(
     return therapists._discrimination(therapists.areas(data), 0.95)
 
 
+def frail_clients(seed: int, sd: float, *, falls: bool) -> pd.DataFrame:
+    """Return 600 clients of 30 therapists, whose hazard rises with sessions, or falls from one."""
+    rng, clients, last = np.random.default_rng(seed), 600, 24
+    session, therapist = np.arange(1, last + 1), np.arange(clients) % 30
+    x, z = rng.normal(size=(clients, last)), rng.normal(size=clients)
+    level = 0.5 * z + sd * rng.normal(size=clients) + 0.4 * rng.normal(size=30)[therapist]
+    course = -1.5 - 0.8 * np.log(session) if falls else -3.0 + 0.05 * session
+    leaves = rng.random((clients, last)) < 1 / (1 + np.exp(-(course - 0.5 * x + level[:, None])))
+    end = np.where(leaves.any(axis=1), leaves.argmax(axis=1), last - 1)
+    client, row = np.nonzero(np.arange(last) <= end[:, None])
+    columns = {"client_id": client, "therapist_id": therapist[client], "session": row + 1}
+    columns |= {"x": x[client, row], "z": z[client], "event": leaves[client, row].astype(int)}
+    return pd.DataFrame(columns)
+
+
+def frailty(runs: int) -> None:
+    """Print mean estimates with and without a client's own intercept; true: -.5 and .5."""
+    print("| hazard | SD of clients | baseline in the model | SD | `z` (sd) | `x` | p < .05 | "
+          "without it: `z` (sd) | `x` |\n|---|---|---|---|---|---|---|---|---|")  # fmt: skip
+    cases = [(sd, falls, "session") for falls in (False, True) for sd in (0.0, 1.5)]
+    for sd, falls, baseline in [*cases, (0.0, True, "log(session)"), (1.5, True, "log(session)")]:
+        found = []
+        for seed in range(runs):
+            data = frail_clients(seed, sd, falls=falls)
+            terms = f"event ~ {baseline} + x + z + (1 | therapist_id)"
+            fit = al.fit_dropout_hazard(terms + " + (1 | client_id)", data)
+            plain = al.fit_dropout_hazard(terms, data).params
+            found.append((fit.frailty**0.5, fit.params["z"], fit.params["x"],
+                          fit.frailty_p_value < 0.05, plain["z"], plain["x"]))  # fmt: skip
+        means, spread = np.mean(found, axis=0), np.std(found, axis=0)
+        print(f"| {'falls' if falls else 'rises'} | {sd:g} | `{baseline}` | {means[0]:.2f} | "
+              f"{means[1]:.2f} ({spread[1]:.2f}) | {means[2]:.2f} | {means[3]:.0%} | "
+              f"{means[4]:.2f} ({spread[4]:.2f}) | {means[5]:.2f} |", flush=True)  # fmt: skip
+
+
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["frailty"]:
+        frailty(int(sys.argv[2]))
+        sys.exit()
     if sys.argv[1:2] == ["therapists"]:
         new_therapists()
         sys.exit()

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import alliance_stats as al
 
@@ -30,6 +31,88 @@ def test_equals_lme4(link):
     assert np.sqrt(found.variance) == pytest.approx(reference["sd"], rel=ESTIMATE)
     latent = {"logit": np.pi**2 / 3, "cloglog": np.pi**2 / 6}[link]
     assert found.icc == pytest.approx(reference["sd"] ** 2 / (reference["sd"] ** 2 + latent), 1e-4)
+
+
+def clients() -> pd.DataFrame:
+    table = data()
+    return table.assign(client_id=table["therapist_id"].astype(str) + "-" + table["c"].astype(str))
+
+
+@pytest.mark.parametrize("link", ["logit", "cloglog"])
+def test_a_clients_own_intercept_equals_lme4(link):
+    reference = json.loads((REFERENCE / "references.json").read_text())["frailty"][link]
+    found = al.fit_dropout_hazard("event ~ x + (1 | client_id)", clients(), link=link)
+    assert found.converged
+    assert found.llf == pytest.approx(reference["llf"], abs=1e-6)  # lme4's at its 75 nodes
+    np.testing.assert_allclose(found.params, reference["beta"], rtol=2e-4)
+    np.testing.assert_allclose(found.bse, reference["se"], rtol=1e-3)
+    assert np.sqrt(found.frailty) == pytest.approx(reference["sd"], rel=1e-3)
+    plain = al.fit_dropout_hazard("event ~ x", clients(), link=link)
+    ratio = 2 * (reference["llf"] - plain.llf)
+    assert found.frailty_p_value == pytest.approx(0.5 * stats.chi2.sf(ratio, 1), abs=1e-4)
+    assert found.group == ""
+    assert found.therapists.empty
+    row = found.tidy().set_index("term").loc["sd Intercept"]
+    assert (row["group"], row["estimate"]) == ("client_id", np.sqrt(found.frailty))
+    assert any("hangs on the baseline" in message for message in found.messages)
+
+
+def frail(n: int, sd: float, therapists: int = 60) -> pd.DataFrame:
+    rng = np.random.default_rng(24)
+    last, therapist = 20, np.arange(n) % therapists
+    level = sd * rng.normal(size=n) + rng.normal(0, 0.5, therapists)[therapist]
+    x, z = rng.normal(size=(n, last)), rng.normal(size=n)
+    eta = -3.0 + 0.05 * np.arange(1, last + 1) - 0.5 * x + (level + 0.5 * z)[:, None]
+    leaves = rng.random((n, last)) < 1 / (1 + np.exp(-eta))
+    end = np.where(leaves.any(axis=1), leaves.argmax(axis=1), last - 1)
+    client, session = np.nonzero(np.arange(last) <= end[:, None])
+    return pd.DataFrame(
+        {
+            "event": leaves[client, session].astype(int), "session": session + 1,
+            "x": x[client, session], "z": z[client], "client_id": client,
+            "therapist_id": therapist[client],
+        }
+    )  # fmt: skip
+
+
+def test_clients_and_therapists_who_differ_both_come_back():
+    table = frail(4000, 1.5)
+    fit = al.fit_dropout_hazard(
+        "event ~ session + x + z + (1 | client_id) + (1 | therapist_id)", table
+    )
+    truth = np.array([-3.0, 0.05, -0.5, 0.5])
+    assert (np.abs(fit.params - truth) < 3.5 * fit.bse).all()
+    assert np.sqrt(fit.frailty) == pytest.approx(1.5, abs=0.35)
+    assert np.sqrt(fit.variance) == pytest.approx(0.5, abs=0.15)
+    assert fit.icc == pytest.approx(
+        fit.variance / (fit.variance + fit.frailty + np.pi**2 / 3), rel=1e-12
+    )
+    assert max(fit.frailty_p_value, fit.variance_p_value) < 0.001
+    # without it who stays looks like less risk: the course bends down, `z` loses its effect
+    plain = al.fit_dropout_hazard("event ~ session + x + z + (1 | therapist_id)", table)
+    assert plain.params["session"] < 0
+    assert plain.params["z"] < 0.4
+    # those still there are not those who began: the mean hazard follows what was seen
+    hazard = fit.predict(table, therapists="known")
+    by = table.assign(hazard=hazard).groupby("session")[["event", "hazard"]].mean()
+    assert np.abs(by["event"] - by["hazard"]).max() < 0.03
+    assert by["hazard"].iloc[-1] < 0.6 * by["hazard"].iloc[0]
+
+
+def test_the_hazard_of_those_there_is_that_of_a_sum_over_clients():
+    fit = al.fit_dropout_hazard("event ~ session + (1 | client_id)", frail(600, 1.5))
+    rows = pd.DataFrame({"client_id": 1, "session": [1, 2, 3, 4]})
+    z = np.linspace(-9, 9, 6001)
+    weight = np.exp(-(z**2) / 2)
+    eta = fit.params["Intercept"] + fit.params["session"] * rows["session"].to_numpy()[:, None]
+    leaves = 1 / (1 + np.exp(-(eta + np.sqrt(fit.frailty) * z)))
+    there = np.vstack([np.ones_like(z), np.cumprod(1 - leaves, axis=0)[:-1]]) * weight
+    expected = (leaves * there).sum(axis=1) / there.sum(axis=1)
+    np.testing.assert_allclose(fit.predict(rows), expected, atol=1e-6)
+    shuffled = rows.sample(frac=1, random_state=1)
+    np.testing.assert_allclose(fit.predict(shuffled), expected[shuffled.index], atol=1e-6)
+    with pytest.raises(al.DesignError, match="from 1 without gaps"):
+        fit.predict(rows.tail(2))
 
 
 def test_without_a_random_intercept_it_is_the_logistic_regression():
@@ -178,7 +261,7 @@ def test_planted_coefficients_and_frailty_come_back(link):
 
 def test_a_random_slope_or_two_groups_are_refused():
     for formula in ("event ~ x + (1 | therapist_id) + (1 | c)", "event ~ (1 | therapist_id/c)"):
-        with pytest.raises(al.FormulaError, match="one random intercept"):
+        with pytest.raises(al.FormulaError, match="one random intercept of a group"):
             al.fit_dropout_hazard(formula, data())
 
 

@@ -58,6 +58,34 @@ def test_what_a_coder_did_not_see_is_zero():
     assert found["resolution"].tolist() == [0.0, 0.0]
 
 
+def test_a_row_a_segment_holds_what_each_coder_saw_there():
+    table = codes(
+        [("a", 1, "x", 1, "withdrawal"), ("a", 1, "x", 1, "resolution"),
+         ("a", 1, "x", 3, "confrontation"), ("a", 1, "y", 3, "withdrawal")]
+    )  # fmt: skip
+    coded = pd.DataFrame({"client_id": "a", "session": [1, 1, 2], "coder_id": ["x", "y", "x"]})
+    found = al.summarise_codes(table, coded=coded, by="segment", segments=3)
+    assert len(found) == 9
+    assert found["segment"].tolist() == [1, 2, 3] * 3
+    assert found["withdrawal"].tolist() == [1, 0, 0, 0, 0, 1, 0, 0, 0]
+    assert found["confrontation"].tolist() == [0, 0, 1, 0, 0, 0, 0, 0, 0]
+    assert found["resolution"].tolist() == [1, 0, 0, 0, 0, 0, 0, 0, 0]
+    assert found["rupture"].tolist() == [1, 0, 1, 0, 0, 1, 0, 0, 0]
+    assert "was given" in found.attrs["messages"][0]
+    with pytest.raises(al.DesignError, match=r"2 codes .* none of 1 to 2: 3"):
+        al.summarise_codes(table, by="segment", segments=2)
+    with pytest.raises(al.DesignError, match="needs segments="):
+        al.summarise_codes(table, by="segment")
+    with pytest.raises(al.DesignError, match="goes with by='segment'"):
+        al.summarise_codes(table, segments=3)
+    with pytest.raises(al.DesignError, match="no table 'observer_codes'"):
+        al.summarise_codes(
+            pd.DataFrame({"client_id": ["a"], "session": 1, "coder_id": "x", "principle": "p",
+                          "extent": 1.0}),
+            by="segment", segments=3,
+        )  # fmt: skip
+
+
 def test_who_coded_what_is_said():
     table = codes([("a", 1, "x", 1, "withdrawal"), ("b", 1, "y", 1, "resolution")])
     found = al.summarise_codes(table)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ...core.people import CLIENT
+from ...errors import DesignError, require_columns
 from .links import inverse_link
 
 if TYPE_CHECKING:
@@ -56,6 +58,25 @@ def accumulated(
         ended += weight * np.cumsum(before * hazards, axis=2)
         total += weight
     return survival[client, place] / total, ended[:, client, place] / total
+
+
+def hazard_of_those_there(fit: DropoutHazard, data: pd.DataFrame, therapists: str) -> pd.Series:
+    """Return each row's hazard among clients like it who are still there, as `predict` says."""
+    rows, codes = in_order(data, CLIENT)
+    survival, _ = accumulated([fit], rows, codes, therapists)
+    there = pd.Series(survival, index=rows.index)
+    before = there.groupby(codes).shift(fill_value=1.0)
+    return (1.0 - there / before).loc[data.index].rename("hazard")
+
+
+def in_order(data: pd.DataFrame, by: str) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return rows in the order of sessions, which run from 1 without gaps, and who each is of."""
+    require_columns(data.columns, [by, "session"], what="the sessions to predict for")
+    rows = data.sort_values([by, "session"], kind="stable")
+    expected = rows.groupby(by, observed=True).cumcount() + 1
+    if (rows["session"].to_numpy() != expected.to_numpy()).any():
+        raise DesignError("Sessions must run from 1 without gaps for each client.")
+    return rows, pd.factorize(rows[by])[0]
 
 
 def _laid_out(

@@ -13,7 +13,7 @@ from ...core.results import Result
 from ...errors import ColumnError, DesignError, listing, require_columns
 from ..checks import number_of
 from ..endings import COMPETING, DROPOUT
-from .accumulation import accumulated
+from .accumulation import accumulated, in_order
 from .fit import fit_dropout_hazard
 from .result import DropoutHazard
 
@@ -81,12 +81,7 @@ class CompetingHazards(Result):
             ``.attrs["messages"]`` says how many clients those are.
         """
         checked_table(data, "data")
-        require_columns(data.columns, [by, "session"], what="the sessions to predict for")
-        rows = data.sort_values([by, "session"], kind="stable")
-        expected = rows.groupby(by, observed=True).cumcount() + 1
-        if (rows["session"].to_numpy() != expected.to_numpy()).any():
-            raise DesignError("Sessions must run from 1 without gaps for each client.")
-        codes = pd.factorize(rows[by])[0]
+        rows, codes = in_order(data, by)
         fits = list(self.fits.values())
         survival, ended = accumulated(fits, rows, codes, therapists)
         out = rows[[by, "session"]].reset_index(drop=True).assign(survival=survival)

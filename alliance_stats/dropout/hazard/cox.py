@@ -206,8 +206,8 @@ def fit_dropout_cox(
     if duration is None and entry is not None:
         raise DesignError("entry= goes with duration=, the column of when each row ends.")
     data = along(data, time) if duration is None else data
-    parsed, group = parsed_hazard(formula, data)
-    if group:
+    parsed, group, own = parsed_hazard(formula, data)
+    if group or own:
         raise DesignError("A Cox model here takes no random term; use cluster= for therapists.")
     data = checked_table(data, "data")
     by = [] if strata is None else names(strata, "strata")

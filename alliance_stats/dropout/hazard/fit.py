@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.stats import chi2
 
 from ...core.arguments import checked_choice, checked_table, share, whole
 from ...core.disclosure import fewest_behind
-from ...core.people import refuse_ids, refuse_repeats
+from ...core.people import CLIENT, refuse_ids, refuse_repeats
 from ...errors import ColumnError, DesignError, FormulaError, require_columns
 from ...inference.distributions import half_width
 from ...multilevel.fit import MOST_NODES, fitted_outcome
@@ -33,7 +34,13 @@ from .fit_checks import (
 from .result import DropoutHazard
 
 LINKS = ("logit", "cloglog")
-GROUP = "(group)"
+NO_THERAPISTS = pd.DataFrame(columns=["n", "events", "effect", "sd"])
+FRAILTY = (
+    "Clients differ in their hazard beyond the predictors by an SD of {sd:.2f} on the link's "
+    "scale. A client leaves once, so this is read from the course of the hazard alone, and hangs "
+    "on the baseline in the formula and on the normal distribution. Compare other baselines, such "
+    "as bs(session, df=4), and the fit without it."
+)
 
 
 def fit_dropout_hazard(
@@ -55,7 +62,8 @@ def fit_dropout_hazard(
     formula
         ``event ~ session + alliance_within + alliance_between + (1 | therapist_id)``. The
         left-hand side is 0/1; the right one may use ``C(...)``, interactions and ``bs(session,
-        df=4)``. One random intercept is allowed.
+        df=4)``. Random intercepts: of one group, such as therapists, and of clients themselves,
+        ``(1 | client_id)``.
     data
         One row a client and session at risk, from `person_period`; with `duration` one row a
         client, with how long and whether it happened.
@@ -87,11 +95,14 @@ def fit_dropout_hazard(
     Maximum likelihood. With a random intercept it is `fit_multilevel` with ``family="binomial"``,
     and the coefficients are conditional on the therapist; predictors that tell leaving from staying
     without error are refused. Without one there is nothing to integrate: a logistic regression
-    (statsmodels), whose coefficients are averages over therapists and smaller in size. There is
-    no intercept of the client, for who leaves does so once. The test of the variance is a
-    likelihood ratio against half a chi-squared with 1 df, half at 0; no interval of the variance
-    or the ICC is given. Predictors are centred and scaled inside and turned back. Singer & Willett
-    (1993, doi 10.3102/10769986018002155) describe the model.
+    (statsmodels), whose coefficients are averages over therapists and smaller in size. The test
+    of a variance is a likelihood ratio against half a chi-squared with 1 df, half at 0; no
+    interval of the variance or the ICC is given. Predictors are centred and scaled inside and
+    turned back. Singer & Willett (1993, doi 10.3102/10769986018002155) describe the model.
+
+    A client's own intercept is a frailty: those likely to leave do so first, so among those who
+    stay the hazard falls though nobody's does, and a predictor seems to lose its effect. It rests
+    on a form of the baseline, which is told; page "Dropout" has what it gave in simulations.
 
     Examples
     --------
@@ -107,15 +118,16 @@ def fit_dropout_hazard(
     if nodes is not None:
         whole(nodes, "nodes", 2, MOST_NODES)
     checked_choice("link", link, LINKS)
-    parsed, group = parsed_hazard(formula, data)
+    parsed, group, own = parsed_hazard(formula, data)
     if duration is None and entry is not None:
         raise DesignError("entry= goes with duration=, the column of when each row ends.")
     lacking: list[str] = []
     if duration is not None:
         data, lacking = _repeated(parsed, data, cluster, duration, entry)
-    if group and cluster:
+    if (group or own) and cluster:
         raise DesignError(
-            f"Give either a random intercept, (1 | {group}), or cluster='{cluster}', not both."
+            f"Give either a random intercept, (1 | {group or CLIENT}), or cluster='{cluster}', not "
+            "both."
         )
     used, messages = complete_rows(parsed, data, cluster)
     messages = [*lacking, *messages]
@@ -126,14 +138,15 @@ def fit_dropout_hazard(
         refuse_late_predictors(data, fixed, parsed.response.columns[0])
     y, x, terms = outcome_and_predictors(parsed, used)
     messages += list(data.attrs.get("messages", ()))
-    if group:
+    groups = [*([CLIENT] if own else []), *([group] if group else [])]
+    if groups:
         outcome = pd.Series(y, name=parsed.response.columns[0])
-        parts = _fit_with_frailty(outcome, x, used[group], link, nodes, confidence)
+        parts = _fit_with_intercepts(outcome, x, used[groups], link, nodes, confidence)
     else:
         parts = _fit_without(y, x, used[cluster] if cluster else None, link)
     runaway = runaways(x, parts["params"], parts.pop("naive_bse"))
     messages += told(runaway)
-    messages += _warnings_in_words(parts["converged"], group, parts["variance"])
+    messages += _warnings_in_words(parts, group)
     messages += few_events(int(y.sum()), x.shape[1])
     if cluster:
         messages += few_groups(parts["n_groups"])
@@ -155,19 +168,20 @@ def _repeated(
     return by_whole_times(used, duration, entry, event), said
 
 
-def parsed_hazard(formula: str, data: pd.DataFrame) -> tuple[Formula, str]:
-    """Return the formula, and the group of its random intercept ("" without one)."""
+def parsed_hazard(formula: str, data: pd.DataFrame) -> tuple[Formula, str, bool]:
+    """Return the formula, the group of its random intercept ("" without), and clients' own."""
     if not isinstance(formula, str):
         raise FormulaError(f"formula must be a text such as 'event ~ session', not {formula!r}.")
     parsed = parse_formula(formula)
-    plain = [t for t in parsed.random if t.part.is_intercept and len(t.group) == 1]
-    if len(parsed.random) > 1 or len(plain) < len(parsed.random):
+    plain = [t.group[0] for t in parsed.random if t.part.is_intercept and len(t.group) == 1]
+    own, groups = CLIENT in plain, [name for name in plain if name != CLIENT]
+    if len(groups) > 1 or len(groups) + own < len(parsed.random):
         raise FormulaError(
-            "A hazard formula may hold one random intercept, such as (1 | therapist_id); got\n"
-            f"  {formula}"
+            "A hazard formula may hold one random intercept of a group, such as (1 | "
+            f"therapist_id), and one of clients, (1 | {CLIENT}); got\n  {formula}"
         )
     checked_table(data, "data")
-    return parsed.over(data.columns), plain[0].group[0] if plain else ""
+    return parsed.over(data.columns), groups[0] if groups else "", own
 
 
 def complete_rows(
@@ -232,7 +246,7 @@ def _fit_without(
         "bse": pd.Series(np.sqrt(np.diag(cov)), index=x.columns),
         "naive_bse": pd.Series(np.sqrt(np.diag(naive)), index=x.columns),
         "cov": pd.DataFrame(cov, index=x.columns, columns=x.columns),
-        "therapists": pd.DataFrame(columns=["n", "events", "effect", "sd"]),
+        "therapists": NO_THERAPISTS,
         "variance": float("nan"),
         "variance_p_value": float("nan"),
         "icc": float("nan"),
@@ -262,28 +276,46 @@ def _glm(
         return plain, model.fit(cov_type="cluster", cov_kwds={"groups": codes})
 
 
-def _fit_with_frailty(
+def _fit_with_intercepts(
     y: pd.Series,
     x: pd.DataFrame,
-    groups: pd.Series,
+    groups: pd.DataFrame,
     link: str,
     nodes: int | None,
     confidence: float,
 ) -> dict[str, Any]:
-    name = str(groups.name)
-    if groups.nunique() < 2:
-        raise DesignError(
-            f"A random intercept of '{name}' needs at least two groups; there is "
-            f"{groups.nunique()}."
-        )
+    """Fit with random intercepts of the groups: clients, of whatever they lie in, or both."""
+    names = [str(name) for name in groups.columns]
+    for name in names:
+        if groups[name].nunique() < 2:
+            raise DesignError(
+                f"A random intercept of '{name}' needs at least two groups; there is "
+                f"{groups[name].nunique()}."
+            )
     scaled, back = standardised(x)
-    rows = pd.DataFrame(scaled, columns=x.columns)
-    rows[[str(y.name), GROUP]] = pd.DataFrame({0: y, 1: groups.to_numpy()})
-    terms = " + ".join(f"`{term}`" for term in x.columns)
-    formula = f"`{y.name}` ~ 0 + {terms} + (1 | `{GROUP}`)"
-    fit = fitted_outcome(formula, rows, Asked("binomial", link), nodes=nodes)
-    plain, _ = _glm(y.to_numpy(), scaled, link)
-    variance = float(fit.varcomp["vcov"].iloc[0])
+    # a predictor may have the name of a group
+    known = {name: name if name not in x.columns else f"({name})" for name in names}
+    columns = {known[name]: groups[name].to_numpy() for name in names}
+    rows = pd.DataFrame(scaled, columns=x.columns).assign(**{str(y.name): y.to_numpy()}, **columns)
+    terms = f"`{y.name}` ~ 0 + {' + '.join(f'`{term}`' for term in x.columns)}"
+
+    def fitted(kept: Iterable[str]) -> OutcomeFit:
+        random = "".join(f" + (1 | `{known[name]}`)" for name in kept)
+        return fitted_outcome(terms + random, rows, Asked("binomial", link), nodes=nodes)
+
+    fit = fitted(names)
+    found = fit.varcomp.set_index("group")["vcov"]
+    variances = {name: float(found[known[name]]) for name in names}
+
+    def p_value(name: str) -> float:
+        if not variances[name] > 0:  # both likelihoods are the same but for rounding
+            return 1.0
+        others = [other for other in names if other != name]
+        without = fitted(others).llf if others else _glm(y.to_numpy(), scaled, link)[0].llf
+        return 0.5 * float(chi2.sf(max(2 * (fit.llf - without), 0.0), 1))
+
+    group = next((name for name in names if name != CLIENT), "")
+    variance, frailty = (variances.get(name, float("nan")) for name in (group, CLIENT))
     cov = turned(fit.cov_params().to_numpy(), back)
     bse = pd.Series(np.sqrt(np.diag(cov)), index=x.columns)
     return {
@@ -291,14 +323,15 @@ def _fit_with_frailty(
         "bse": bse,
         "naive_bse": bse,
         "cov": pd.DataFrame(cov, index=x.columns, columns=x.columns),
-        "therapists": _therapists(name, groups, y, fit, confidence),
+        "therapists": _therapists(groups[group], known[group], y, fit, confidence)
+        if group
+        else NO_THERAPISTS,
         "variance": variance,
-        # At a variance of zero both likelihoods are the same but for rounding.
-        "variance_p_value": 0.5 * float(chi2.sf(2 * (fit.llf - plain.llf), 1))
-        if variance > 0
-        else 1.0,
-        "icc": variance / (variance + LATENT[link]),
-        "n_groups": len(fit.random_effects[GROUP]),
+        "variance_p_value": p_value(group) if group else float("nan"),
+        "icc": variance / (sum(variances.values()) + LATENT[link]),
+        "frailty": frailty,
+        "frailty_p_value": p_value(CLIENT) if CLIENT in variances else float("nan"),
+        "n_groups": groups[group].nunique() if group else 0,
         "llf": fit.llf,
         "aic": fit.aic,
         "converged": fit.converged,
@@ -306,16 +339,16 @@ def _fit_with_frailty(
 
 
 def _therapists(
-    name: str, groups: pd.Series, y: pd.Series, fit: OutcomeFit, confidence: float
+    groups: pd.Series, column: str, y: pd.Series, fit: OutcomeFit, confidence: float
 ) -> pd.DataFrame:
     """Return rows at risk, events and the conditional mode of each therapist."""
     own = y.groupby(groups.to_numpy(), sort=False).agg(["size", "sum"])
-    effect = fit.random_effects[GROUP]["Intercept"].loc[own.index].to_numpy()
-    spread = fit.random_effects_sd[GROUP]["Intercept"].loc[own.index].to_numpy()
+    effect = fit.random_effects[column]["Intercept"].loc[own.index].to_numpy()
+    spread = fit.random_effects_sd[column]["Intercept"].loc[own.index].to_numpy()
     half = half_width(spread, confidence=confidence)
     return pd.DataFrame(
         {
-            name: own.index.to_numpy(),
+            groups.name: own.index.to_numpy(),
             "n": own["size"].to_numpy(),
             "events": own["sum"].to_numpy().astype(int),
             "effect": effect,
@@ -326,13 +359,16 @@ def _therapists(
     )
 
 
-def _warnings_in_words(converged: bool, group: str, variance: float) -> list[str]:
+def _warnings_in_words(parts: dict[str, Any], group: str) -> list[str]:
     messages = []
-    if not converged:
+    if not parts["converged"]:
         messages.append("The optimiser stopped before the maximum; do not report this fit.")
-    if group and variance == 0:
-        messages.append(
-            f"The variance between groups of '{group}' is estimated as zero: the data show no "
-            "difference between them beyond chance, which with few groups says little."
-        )
+    for name, variance in ((group, parts["variance"]), (CLIENT, parts.get("frailty"))):
+        if variance == 0:
+            messages.append(
+                f"The variance between groups of '{name}' is estimated as zero: the data show no "
+                "difference between them beyond chance, which with few groups says little."
+            )
+    if (parts.get("frailty") or 0) > 0:
+        messages.append(FRAILTY.format(sd=parts["frailty"] ** 0.5))
     return messages

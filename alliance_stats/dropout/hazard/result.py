@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 
 from ...core.arguments import checked_choice, checked_table
+from ...core.people import CLIENT
 from ...core.results import Result
 from ...errors import require_columns
 from ...inference.distributions import half_width
 from ...inference.rows import glance_row, tidy_rows
 from ...multilevel.formula.terms import Columns, Table
+from .accumulation import hazard_of_those_there
 from .links import over_therapists, ratio_rows
 
 if TYPE_CHECKING:
@@ -34,7 +36,10 @@ class DropoutHazard(Result):
     variance
         Variance of the therapists' random intercept; NaN without one. No interval is given.
     icc
-        variance / (variance + latent variance), which is pi^2/3 for logit and pi^2/6 for cloglog.
+        variance / (variance + frailty + latent variance), which is pi^2/3 for logit and pi^2/6 for
+        cloglog.
+    frailty, frailty_p_value
+        Variance of the clients' own intercept, and the likelihood-ratio test of it; NaN without.
     converged
         Whether the gradient vanished at the end.
     therapists
@@ -66,6 +71,8 @@ class DropoutHazard(Result):
     runaway: tuple[str, ...] = ()
     title: str = "Discrete-time hazard of dropout"
     fewest: int | None = None
+    frailty: float = float("nan")
+    frailty_p_value: float = float("nan")
 
     def conf_int(self) -> pd.DataFrame:
         """Return Wald intervals of the coefficients, columns ``low`` and ``high``."""
@@ -83,16 +90,15 @@ class DropoutHazard(Result):
         Coefficients that run to infinity (``.runaway``) are NaN.
         """
         fixed = ratio_rows(self, exponentiate)
-        if not self.group:
-            return fixed
-        random = tidy_rows(
-            "sd Intercept",
-            np.sqrt(self.variance),
-            effect="random",
-            group=self.group,
-            p_value=self.variance_p_value,
-        )
-        return pd.concat([fixed, random], ignore_index=True)
+        random = [
+            tidy_rows("sd Intercept", np.sqrt(own), effect="random", group=group, p_value=p)
+            for group, own, p in (
+                (CLIENT, self.frailty, self.frailty_p_value),
+                (self.group, self.variance, self.variance_p_value),
+            )
+            if not np.isnan(own)
+        ]
+        return pd.concat([fixed, *random], ignore_index=True)
 
     def glance(self) -> pd.DataFrame:
         """Return one row: size, fit and the therapists' share of the variance."""
@@ -104,6 +110,7 @@ class DropoutHazard(Result):
             "link",
             "variance",
             "icc",
+            "frailty",
             "llf",
             "aic",
             "converged",
@@ -138,19 +145,23 @@ class DropoutHazard(Result):
     def intercepts(
         self, data: pd.DataFrame, therapists: str
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return each row's therapist's intercept, its spread, and the SD to average over."""
+        """Return each row's therapist's intercept, its spread, and the SD to average over.
+
+        Clients' own intercepts are averaged over, whoever the therapist is.
+        """
         checked_choice("therapists", therapists, PREDICT_FOR)
-        none = np.zeros(len(data))
+        none, own = np.zeros(len(data)), float(np.nan_to_num(self.frailty))
+        clients = np.full(len(data), np.sqrt(own))
         if not self.group or therapists == "average" or self.variance == 0:
-            return none, none, none
-        sd = np.full(len(data), np.sqrt(self.variance))
+            return none, none, clients
+        sd = np.full(len(data), np.sqrt(self.variance + own))
         if therapists == "new":
             return none, none, sd
         require_columns(data.columns, [self.group], what="the new data")
-        own = self.therapists.set_index(self.group)[["effect", "sd"]]
-        effect, spread = (data[self.group].map(own[c]).to_numpy(dtype=float) for c in own)
+        modes = self.therapists.set_index(self.group)[["effect", "sd"]]
+        effect, spread = (data[self.group].map(modes[c]).to_numpy(dtype=float) for c in modes)
         seen = np.isfinite(effect)
-        return np.where(seen, effect, 0.0), np.where(seen, spread, 0.0), np.where(seen, 0.0, sd)
+        return np.where(seen, effect, 0.0), np.where(seen, spread, 0.0), np.where(seen, clients, sd)
 
     def predict(self, data: pd.DataFrame, *, therapists: str = "new") -> pd.Series:
         """How likely is each client to leave after each of these sessions?
@@ -168,8 +179,12 @@ class DropoutHazard(Result):
         Returns
         -------
         Series
-            The hazard of each row, with the index of `data`.
+            The hazard of each row, with the index of `data`. With clients' own intercepts it is
+            averaged over those still there, who are not those who began: the rows then need
+            ``client_id`` and ``session``, from session 1 on without gaps.
         """
+        if self.frailty > 0:
+            return hazard_of_those_there(self, data, therapists)
         effect, _, sd = self.intercepts(data, therapists)
         eta = self.linear_predictor(data) + effect
         return pd.Series(over_therapists(self.link, eta, sd), index=data.index, name="hazard")

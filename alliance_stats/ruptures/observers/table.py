@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ...errors import DesignError
+from ...core.arguments import checked_choice, whole
+from ...errors import DesignError, listing, plural
 from ..reading import table_of
 from .event_checks import check_codes, check_principles, keyed
 
@@ -87,8 +88,10 @@ def summarise_codes(
     codes: pd.DataFrame | None = None,
     principles: pd.DataFrame | None = None,
     coded: pd.DataFrame | None = None,
+    by: str = "session",
+    segments: int | None = None,
 ) -> pd.DataFrame:
-    """What did the observers see in each session, over coders?
+    """What did the observers see in each session over coders, or in each segment?
 
     Parameters
     ----------
@@ -99,15 +102,21 @@ def summarise_codes(
     coded
         Who coded which session (``client_id, session, coder_id``); without it, taken from the
         tables, and ``.attrs["messages"]`` says how.
+    by
+        ``"session"``, or ``"segment"``: a row a segment and coder, to be fitted as a yes or no.
+    segments
+        With ``by="segment"``: into how many segments a session was cut. The table of codes does
+        not tell, since a segment without a marker leaves no row.
 
     Returns
     -------
     pandas.DataFrame
-        One row a coded session: ``client_id, session, n_coders``, then the mean over coders of
-        the number of segments with markers: ``withdrawal, confrontation, resolution``;
+        By session, one row a coded session: ``client_id, session, n_coders``, then the mean over
+        coders of the number of segments with markers: ``withdrawal, confrontation, resolution``;
         ``rupture`` (share of coders who saw withdrawal or confrontation), ``peak`` (highest
         rating of a rupture marker, where there are ratings), and one column a principle (mean
-        extent over coders).
+        extent over coders). By segment: ``client_id, session, coder_id, segment``, then as 1 and
+        0 ``withdrawal, confrontation, resolution`` and ``rupture``, one of the first two.
 
     Examples
     --------
@@ -117,10 +126,16 @@ def summarise_codes(
     ['client_id', 'session', 'n_coders', 'withdrawal']
     """
     marks, extents = tables_of(data, codes, principles)
-    by, how = coded_by(marks, extents, coded)
-    table = by.groupby(SESSION).size().rename("n_coders").reset_index()
+    who, how = coded_by(marks, extents, coded)
+    if checked_choice("by", by, ("session", "segment")) == "segment":
+        table = _by_segment(marks, who, segments)
+        table.attrs = {"messages": (how,)}
+        return table
+    if segments is not None:
+        raise DesignError("segments= goes with by='segment'.")
+    table = who.groupby(SESSION).size().rename("n_coders").reset_index()
     if marks is not None:
-        counts = counts_by_family(marks, by)
+        counts = counts_by_family(marks, who)
         counts["rupture"] = ((counts["withdrawal"] + counts["confrontation"]) > 0).astype(float)
         means = counts.groupby(SESSION)[[*FAMILIES, "rupture"]].mean().reset_index()
         table = table.merge(means, on=SESSION, how="left")
@@ -133,3 +148,32 @@ def summarise_codes(
         table = table.merge(mean.unstack("principle").reset_index(), on=SESSION, how="left")  # noqa: PD010
     table.attrs = {"messages": (how,)}
     return table
+
+
+def _by_segment(
+    codes: pd.DataFrame | None, who: pd.DataFrame, segments: int | None
+) -> pd.DataFrame:
+    """Return a row a segment and coder: whether each family was seen there."""
+    if codes is None:
+        raise DesignError("There is no table 'observer_codes', which holds the segments.")
+    if segments is None:
+        raise DesignError(
+            "by='segment' needs segments=, into how many a session was cut: fifty minutes in "
+            "segments of five are 10."
+        )
+    n, codes = whole(segments, "segments", 1), codes[codes["family"].notna()]
+    beyond = codes.loc[~codes["segment"].isin(range(1, n + 1)), "segment"]
+    if len(beyond):
+        raise DesignError(
+            f"{plural(len(beyond), 'code')} of 'observer_codes' stand in a segment that is none of "
+            f"1 to {n}: {listing(beyond.unique())}. Give segments= what a session was cut into."
+        )
+    key = [*SESSION, "coder_id", "segment"]
+    rows = who.merge(pd.DataFrame({"segment": range(1, n + 1)}), how="cross").sort_values(key)
+    seen = pd.crosstab([codes[name] for name in key], codes["family"]) > 0
+    table = rows.merge(seen.reindex(columns=FAMILIES), on=key, how="left").reset_index(drop=True)
+    for name in FAMILIES:
+        table[name] = table[name].eq(True).astype(int)
+    return table[key].assign(
+        **table[list(FAMILIES)], rupture=table[["withdrawal", "confrontation"]].max(axis=1)
+    )

@@ -4,9 +4,9 @@ suppressMessages({library(lme4); library(survival); library(jsonlite)})
 hazard <- read.csv("person_period.csv")
 control <- glmerControl(optimizer = "bobyqa", tolPwrss = 1e-12,
                         optCtrl = list(rhoend = 1e-9, maxfun = 1e5))
-fit_one <- function(link) {
-  f <- glmer(event ~ session + x + (1 | therapist_id), hazard, family = binomial(link),
-             nAGQ = 25, control = control)
+hazard$client_id <- paste(hazard$therapist_id, hazard$c)
+fit_one <- function(link, formula = event ~ session + x + (1 | therapist_id), nodes = 25) {
+  f <- glmer(formula, hazard, family = binomial(link), nAGQ = nodes, control = control)
   list(beta = unname(fixef(f)), se = unname(sqrt(diag(as.matrix(vcov(f))))),
        sd = unname(sqrt(unlist(VarCorr(f)))), llf = as.numeric(logLik(f)))
 }
@@ -20,8 +20,11 @@ out <- list(
   made_with = list(R = R.version.string, lme4 = as.character(packageVersion("lme4")),
                    survival = as.character(packageVersion("survival"))),
   calls = list(hazard = "glmer(event ~ session + x + (1 | therapist_id), binomial(link), nAGQ = 25)",
+               frailty = "glmer(event ~ x + (1 | client_id), binomial(link), nAGQ = 75)",
                incidence = "survfit(Surv(last_session, factor(reason)) ~ 1)"),
   logit = fit_one("logit"), cloglog = fit_one("cloglog"),
+  frailty = sapply(c("logit", "cloglog"), fit_one, event ~ x + (1 | client_id), 75,
+                   simplify = FALSE),
   incidence = list(time = s$time, n_at_risk = s$n.risk[, 1], dropout = s$pstate[, 2],
                    std_error = s$std.err[, 2]))
 write_json(out, "references.json", digits = 14, auto_unbox = TRUE, pretty = TRUE)
