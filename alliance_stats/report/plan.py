@@ -11,7 +11,10 @@ from ..ruptures.multiverse.plan import AnalysisPlan, read_analysis_plan
 from ..study import Study
 from ..study.mapping.paths import inside
 
-PLAN_NAMES = ("analysis_plan.yaml", "analysis-plan.yaml", "plan.yaml")
+FIXED_PLAN = "analysis-plan-fixed.yaml"
+"""What a new study calls its plan once it bears its day and fingerprint."""
+PLAN_NAMES = (FIXED_PLAN, "analysis_plan.yaml", "analysis-plan.yaml", "plan.yaml")
+"""Names of a plan in a study's folder; the first that is there counts."""
 
 
 def plan_of(study: Study) -> AnalysisPlan | None:

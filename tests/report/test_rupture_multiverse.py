@@ -107,6 +107,15 @@ def test_a_plan_that_was_changed_is_refused_by_its_name_alone(study, tmp_path):
     assert str(tmp_path) not in str(raised.value)
 
 
+def test_the_plan_that_a_new_study_has_fixed_goes_before_the_one_it_is_written_in(study, tmp_path):
+    folder = tmp_path / "study"
+    planned(study, folder)
+    al.read_analysis_plan(folder / "analysis_plan.yaml").save(folder / "analysis-plan-fixed.yaml")
+    loose = "alliance: wai-sr\noutcome: phq-9\nprimary: {rule: drop_stricter_sd, levels: 3}\n"
+    (folder / "analysis_plan.yaml").write_text(loose, encoding="utf-8")
+    assert plan_of(al.open_study(folder)).outcome == "core-10"
+
+
 def test_a_grid_too_large_for_a_report_is_left_to_the_user():
     grid = {"rule": "drop_stricter_sd", "k": [1 + i / 100 for i in range(201)]}
     plan = al.AnalysisPlan("wai-sr", "core-10", PLANNED, grid=grid)

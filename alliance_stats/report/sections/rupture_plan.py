@@ -15,7 +15,7 @@ from ...ruptures.parameters import complete
 from ...ruptures.rules import find_rule
 from ..content import Block, Caution, Paragraph
 from ..context import Score
-from ..plan import PLAN_NAMES
+from ..plan import FIXED_PLAN
 from ..wording import table
 
 
@@ -45,7 +45,7 @@ def departure_blocks(
             Caution(
                 "No analysis plan that is filled in lies in the study's folder, so the report "
                 "cannot tell what was meant before the data were opened. Save one there as "
-                f"{PLAN_NAMES[1]} (al.AnalysisPlan(...).save(path)) and the report marks what "
+                f"{FIXED_PLAN} (al.AnalysisPlan(...).save(path)) and the report marks what "
                 "differs from it."
             )
         ]
