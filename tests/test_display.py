@@ -6,7 +6,7 @@ import pytest
 
 import alliance_stats as al
 from alliance_stats.core.display.journal import journal_table, written
-from alliance_stats.core.display.page import as_html, as_text, with_minus
+from alliance_stats.core.display.page import as_html, as_text, typeset
 from alliance_stats.core.display.rendering import cells
 from alliance_stats.core.display.sentences import findings
 from alliance_stats.inference.rows import coefficient_rows, tidy_rows
@@ -81,11 +81,12 @@ def test_what_is_zero_but_for_rounding_is_zero():
         ("from -0.3 to 0.5", "from −0.3 to 0.5"),
         ("[-1, 2] (-.5)", "[−1, 2] (−.5)"),
         ("2-3 sessions on 2026-11-30, range=(-1, 5)", "2-3 sessions on 2026-11-30, range=(-1, 5)"),
+        ("invariance, chi2(2) = 4.73", "invariance, χ²(2) = 4.73"),
         ("y ~ x - 1 + I(-2)", "y ~ x - 1 + I(-2)"),
     ],
 )
 def test_a_hyphen_before_a_number_is_a_minus_but_not_in_ranges_and_code(typed, printed):
-    assert with_minus(typed) == printed
+    assert typeset(typed) == printed
     assert printed in as_text("", [typed], [])
     assert "−0.5" in as_text("", [], ["at -0.5"])
     assert "−0.5" in as_html("", [], ["at -0.5"])

@@ -40,6 +40,7 @@ class Figure:
     note: str = ""
     alt: str = ""
     data: pd.DataFrame | None = None
+    methods: str = ""
 
 
 Block: TypeAlias = Paragraph | Caution | Table | Figure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from typing import Any
@@ -60,18 +61,32 @@ def _add_figure(document: Any, figure: Figure, number: int, png: bytes) -> None:
         paragraph.add_run(clean(said))
 
 
-def methods_text(title: str, sections: Sequence[Section], footer: Iterable[str]) -> str:
-    """Return how each table and figure was made, as Markdown for a methods section."""
-    numbers = number_blocks(sections)
-    parts = [f"# Methods: {title}", *footer]
+SOURCE = re.compile(r"\(([^()]+? \d{4}), doi (10\.[^\s()]+)\)")
+"""A source as the sentences name it: (Names year, doi 10...)."""
+
+
+CODE = re.compile(r'(?<=[.;] )[^.;]*="[^.]*\.\s?')
+"""A sentence that tells what to type, which is no part of a paper."""
+
+
+def methods_text(title: str, sections: Sequence[Section], before: Sequence[str], made: str) -> str:
+    """Return a methods section to paste, as Markdown: paragraphs, software, references.
+
+    Parameters
+    ----------
+    before
+        Paragraphs that stand first: how the outcome was chosen.
+    made
+        Versions and seed, in a sentence.
+    """
+    parts = [f"# Methods: {title}", *before]
     for section in sections:
-        made = [
-            (f"Table {numbers.tables[b.key]}" if isinstance(b, Table)
-             else f"Figure {numbers.figures[b.key]}", b.title, b.how)
-            for b in section.blocks
-            if isinstance(b, Table | Figure) and b.how
-        ]  # fmt: skip
-        if made:
-            parts.append(f"## {section.title}")
-            parts += [f"**{name}. {called}.** {how}" for name, called, how in made]
-    return "\n\n".join(parts) + "\n"
+        said = [b.methods for b in section.blocks if isinstance(b, Table | Figure) and b.methods]
+        if said:
+            parts += [f"## {section.title}", " ".join(dict.fromkeys(said))]
+    parts += ["## Intervals and software", made]
+    text = "\n\n".join(parts)
+    sources = dict(SOURCE.findall(text))
+    listed = [f"- {names}. https://doi.org/{doi}" for names, doi in sorted(sources.items())]
+    text = CODE.sub("", SOURCE.sub(r"(\1)", text))
+    return "\n\n".join([text, *(["## References", "\n".join(listed)] if listed else [])]) + "\n"

@@ -25,6 +25,9 @@ from .page import render
 from .place import ACCOUNTS
 from .sections import left_out
 
+LIBRARIES = ("pandas", "scipy", "statsmodels", "pingouin")
+"""Libraries whose versions a reader needs to make the numbers again."""
+
 
 def write_files(folder: Path, context: Context, sections: Sequence[Section]) -> str:
     """Write page, tables, figures and run.json into an empty folder; return when."""
@@ -59,7 +62,7 @@ def write_files(folder: Path, context: Context, sections: Sequence[Section]) -> 
     pngs = {key: kinds["png"] for key, kinds in prints.items()}
     word = report_document(title, sections, pngs, synthetic=synthetic, facts=sizes, footer=footer)
     (folder / "report.docx").write_bytes(word)
-    told = methods_text(title, sections, [*footer, *_choices(context, names)])
+    told = methods_text(title, sections, _choices(context, names), _software(context))
     (folder / "methods.md").write_text(told, encoding="utf-8", newline="\n", errors="replace")
     page = render(
         title=title,
@@ -170,8 +173,7 @@ def facts(context: Context) -> list[tuple[str, str]]:
 
 def _footer(made: str, context: Context) -> list[str]:
     versions = manifest.versions()
-    libraries = ", ".join(f"{name} {versions[name]}" for name in ("pandas", "scipy", "statsmodels",
-                          "pingouin"))  # fmt: skip
+    libraries = ", ".join(f"{name} {versions[name]}" for name in LIBRARIES)
     return [
         f"Made {made} with alliance_stats {versions['alliance_stats']} (Python "
         f"{versions['python']}, {libraries}); seed {context.options.seed}. Options "
@@ -181,6 +183,17 @@ def _footer(made: str, context: Context) -> list[str]:
         "Numbers about fewer than five people, or from which one could be computed, are not shown. "
         "Intervals are 95% intervals. Estimates of associations are not proofs of cause.",
     ]
+
+
+def _software(context: Context) -> str:
+    """Return what a methods section says of intervals, versions and the seed."""
+    versions = manifest.versions()
+    libraries = ", ".join(f"{name} {versions[name]}" for name in LIBRARIES)
+    return (
+        "Intervals are 95% intervals. The analyses were made with alliance_stats "
+        f"{versions['alliance_stats']} (Python {versions['python']}, {libraries}); random numbers "
+        f"start from seed {context.options.seed}."
+    )
 
 
 def _now() -> str:

@@ -1,5 +1,7 @@
 """The report's words are data: each block has its own, and none is left over."""
 
+import re
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ SOURCE = "".join(p.read_text("utf-8") for p in Path(sections.__file__).parent.gl
 @pytest.mark.parametrize("kind", ["tables", "figures"])
 def test_the_words_of_a_block_are_known_and_used(kind):
     for key, words in read_yaml(PLACE / f"{kind}.yaml").value.items():
-        assert {"title", "how"} <= set(words) <= {"title", "how", "note"}
+        assert {"title", "how"} <= set(words) <= {"title", "how", "note", "methods"}
         assert f'"{key}"' in SOURCE
 
 
@@ -32,4 +34,17 @@ def test_every_block_of_a_report_has_its_words_filled_in(report):
     for block in shown:
         assert block.title
         assert block.how
-        assert not set("{}") & set(block.title + block.how + block.note)
+        assert not set("{}") & set(block.title + block.how + block.note + block.methods)
+
+
+def test_the_methods_are_paragraphs_of_a_paper_with_versions_and_references(report):
+    text = (report.folder / "methods.md").read_text(encoding="utf-8")
+    body, _, references = text.partition("## References")
+    assert "al." not in re.sub(r"et al\.", "", body)  # what to type stands in the report
+    assert "Table 1" not in body
+    assert "was estimated by a linear mixed model by REML" in body
+    assert f"alliance_stats {version('alliance_stats')}" in body
+    assert "- West & Kenny 2011. https://doi.org/10.1037/a0022936" in references
+    for line in references.strip().splitlines():  # who is listed is cited, and the other way round
+        assert f"({line[2:].partition('. https')[0]})" in body
+    assert "doi" not in body.replace("https://doi.org", "")

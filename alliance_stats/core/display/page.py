@@ -27,7 +27,10 @@ _HYPHEN = re.compile(r"(?:(?<=^)|(?<=[\s\[])|(?<=\s\())-(?=\.?\d)", re.MULTILINE
 """A hyphen that stands for a minus: at the start of a number, not in a range or an option."""
 
 STYLE = (
-    "<style>.alliance-result{color:inherit;font:inherit;max-width:64em;overflow-x:auto}"
+    "<style>.alliance-result{color:inherit;font:inherit;max-width:64em;overflow-x:auto;"
+    "container-type:inline-size}"
+    "@container (max-width:38em){.alliance-result table{font-size:.85em}"
+    ".alliance-result table :is(th,td){padding:.15em .3em}}"
     ".alliance-result table{border-collapse:collapse;border-top:1.5px solid;"
     "border-bottom:1.5px solid;margin:.4em 0;color:inherit;background:none}"
     ".alliance-result :is(th,td){padding:.15em .7em;text-align:right;border:none;"
@@ -47,24 +50,27 @@ def as_text(heading: str, blocks: Sequence[Block], notes: Sequence[str]) -> str:
     parts = [heading] if heading else []
     for block in blocks:
         if isinstance(block, str):
-            parts.append(with_minus(block))
+            parts.append(typeset(block))
             continue
         lines = [block.title] if block.title else []
         parts.append("\n".join([*lines, _aligned(block), *([block.note] if block.note else [])]))
-    return "\n\n".join([*parts, *(f"Note: {with_minus(note)}" for note in notes)])
+    return "\n\n".join([*parts, *(f"Note: {typeset(note)}" for note in notes)])
 
 
-def with_minus(words: str) -> str:
-    """Return sentences with minus signs before negative numbers, as tables have them.
+def typeset(words: str) -> str:
+    """Return sentences with the signs that tables have: a minus before negative numbers, χ².
 
     Lines of code (formulas, calls) stay as they were typed.
 
     Examples
     --------
-    >>> with_minus("slope -0.29 to 0.56 (-1 in 2-3 clients)")
+    >>> typeset("slope -0.29 to 0.56 (-1 in 2-3 clients)")
     'slope −0.29 to 0.56 (−1 in 2-3 clients)'
     """
-    return "\n".join(line if "~" in line else _HYPHEN.sub("−", line) for line in words.split("\n"))
+    return "\n".join(
+        line if "~" in line else _HYPHEN.sub("−", line).replace("chi2(", "χ²(")
+        for line in words.split("\n")
+    )
 
 
 def _aligned(table: Table) -> str:
@@ -88,10 +94,10 @@ def as_html(heading: str, blocks: Sequence[Block], notes: Sequence[str], picture
     """Return the blocks for a notebook: grave notes above, the others folded below."""
     parts = [f"<strong>{escape(heading)}</strong>"]
     grave = [note for note in notes if GRAVE.search(note)]
-    parts += [f"<p>⚠ {escape(with_minus(note))}</p>" for note in grave]
+    parts += [f"<p>⚠ {escape(typeset(note))}</p>" for note in grave]
     for block in blocks:
         if isinstance(block, str):
-            parts.append(f"<p>{escape(with_minus(block))}</p>")
+            parts.append(f"<p>{escape(typeset(block))}</p>")
             continue
         if block.title == MEANINGS:
             parts.append(_folded(MEANINGS, to_html(block)))
@@ -103,7 +109,7 @@ def as_html(heading: str, blocks: Sequence[Block], notes: Sequence[str], picture
         parts.append(f'<div class="picture">{picture}</div>')
     rest = [note for note in notes if note not in grave]
     if rest:
-        items = "".join(f"<li>{escape(with_minus(note))}</li>" for note in rest)
+        items = "".join(f"<li>{escape(typeset(note))}</li>" for note in rest)
         named = "1 note" if len(rest) == 1 else f"{len(rest)} notes"
         parts.append(_folded(named, f"<ul>{items}</ul>"))
     return f'<div class="alliance-result">{STYLE}{"".join(parts)}</div>'

@@ -38,6 +38,8 @@ class Table:
         What is shown of it.
     group
         A column of `frame` whose values become row groups; empty for none.
+    methods
+        The same as `how`, as a paper's methods section says it; empty where another table says it.
     """
 
     key: str
@@ -47,3 +49,4 @@ class Table:
     how: str
     note: str = ""
     group: str = ""
+    methods: str = ""

@@ -44,6 +44,8 @@ ARMS_TOGETHER = (
 DENOMINATORS = labels("change_denominators")
 ARM_CLASSES = {"improved": "Improved, recovered or not", "deteriorated": "Deteriorated"}
 
+JACOBSON_TRUAX = " (Jacobson & Truax 1991, doi 10.1037/0022-006X.59.1.12)"
+
 
 def build(context: Context, draft: Draft) -> Section:
     """Return the section."""
@@ -87,9 +89,8 @@ def change_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     draft.say(found.messages)
     shown = classes_shown(found, disclosure)
     draft.headline = _headline(found, score, disclosure)
-    how = (
-        "al.reliable_change" if criterion.cutoff is None else "al.clinically_significant_change"
-    ) + f", {in_words(criterion, told=told)} {cutoff_words} Intervals by Wilson."
+    rule = f"{in_words(criterion, told=told)} {cutoff_words}".strip()
+    after = JACOBSON_TRUAX if criterion.method != "points" else ""
     when = occasions_in_words(pairs)
     intro = (
         f"Of {disclosure.people(pairs['client_id'], 'client')} {disclosure.people(both, 'client')} "
@@ -98,7 +99,7 @@ def change_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     )
     blocks: list[Block | None] = [
         Paragraph(intro),
-        _table(shown, score, how, when)
+        _table(shown, score, rule, when, after)
         if len(shown)
         else Caution(f"How many clients changed, and how, is withheld. {NOTE}"),
         _by_arm(found, score, context, when),
@@ -202,7 +203,7 @@ def classes_shown(found: ClinicallySignificantChange, disclosure: Disclosure) ->
     return pd.DataFrame(rows, columns=columns)
 
 
-def _table(shown: pd.DataFrame, score: Score, how: str, when: str) -> Table:
+def _table(shown: pd.DataFrame, score: Score, rule: str, when: str, after: str) -> Table:
     columns = (
         col.text("category", "Class", words=labels("change_classes")),
         col.count("n", "n"),
@@ -218,7 +219,8 @@ def _table(shown: pd.DataFrame, score: Score, how: str, when: str) -> Table:
         withheld=hidden,
         score=score.title,
         when=when,
-        how=how,
+        rule=rule,
+        after=after,
     )
 
 

@@ -130,12 +130,7 @@ def incidence_blocks(context: Context, draft: Draft) -> list[Block | None]:
     with house_style():
         ax = plot_incidence(kept, new_axes(6.3, 3.6))
     draft.headline = _headline(kept)
-    how = (
-        "al.dropout_incidence: Aalen-Johansen with completion and every other end competing; "
-        "clients still in therapy are censored before their last session; pointwise 95% intervals "
-        "on the log(-log) scale, which take clients as independent."
-    )
-    drawn = figure("dropout", ax, data=kept[["time", *SHOWN]], how=how)
+    drawn = figure("dropout", ax, data=kept[["time", *SHOWN]])
     shown = kept.rename(columns={"time": "session"})[["session", *SHOWN]]
     columns = (
         col.count("session", "After session"),
@@ -143,7 +138,7 @@ def incidence_blocks(context: Context, draft: Draft) -> list[Block | None]:
         col.percent_interval("conf_low", "conf_high"),
         col.percent("one_minus_km", "1 − Kaplan-Meier"),
     )
-    return [Paragraph(draft.headline), drawn, table("dropout-incidence", shown, columns, how=how)]
+    return [Paragraph(draft.headline), drawn, table("dropout-incidence", shown, columns)]
 
 
 def incidence_shown(context: Context, table: pd.DataFrame) -> pd.DataFrame:

@@ -42,7 +42,13 @@ def model_table(
     frame = pd.concat([_fixed_rows(fixed, words), random], ignore_index=True)
     frame["correlation"] = frame["label"].str.startswith("Correlation")
     columns = (col.text("label", "Term"), *col.coefficients(fixed, bounded="correlation"))
-    facts |= {"how": how_fitted(fit, told=told), "note": _boundary(fit)}
+    model = model_in_words(fit, told=told)
+    how = (
+        f"al.fit_multilevel: {model}; log-likelihood {number(fit.llf, 1)}."
+        if told
+        else (f"al.fit_multilevel: {model}.")
+    )
+    facts |= {"how": how, "model": model, "note": _boundary(fit)}
     return table(key, frame, columns, group="part", withheld=not told, **facts)
 
 
@@ -100,19 +106,15 @@ def sizes_told(fit: Any, disclosure: Disclosure) -> bool:
     return groups
 
 
-def how_fitted(fit: Any, *, told: bool = True) -> str:
-    """Return formula, criterion, df and, where they may be told, sizes in one sentence."""
+def model_in_words(fit: Any, *, told: bool = True) -> str:
+    """Return kind, criterion, df, formula and, where they may be told, sizes, as papers say it."""
     criterion = "REML" if fit.reml else "maximum likelihood"
     names = {"client_id": "clients", "therapist_id": "therapists"}
     sizes = ", ".join(f"{count(n)} {names.get(str(k), str(k))}" for k, n in fit.n_groups.items())
-    told_words = (
-        f"{count(fit.nobs)} sessions, {sizes}; log-likelihood {number(fit.llf, 1)}."
-        if told
-        else "numbers of sessions and clients withheld."
-    )
+    told_words = f"{count(fit.nobs)} sessions, {sizes}" if told else "sizes withheld"
     return (
-        f'al.fit_multilevel("{fit.formula}"): linear mixed model, {criterion}, '
-        f"{DF_NOTES[fit.df_method]}; {told_words}"
+        f"linear mixed model by {criterion} with {DF_NOTES[fit.df_method]} "
+        f"({fit.formula}; {told_words})"
     )
 
 

@@ -113,10 +113,7 @@ def _how(many: Any, plan: AnalysisPlan | None) -> str:
         if plan is None
         else f"the grid of the study's analysis plan ({plan.created}, {plan.fingerprint})"
     )
-    return (
-        f"al.rupture_multiverse: {plural(len(table), 'specification')} of {source} ({varied}), "
-        "each fitted as al.fit_rupture_repair fits it."
-    )
+    return f"{plural(len(table), 'specification')} of {source} ({varied})"
 
 
 def _plain(value: Any) -> str:

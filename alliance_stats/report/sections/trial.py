@@ -147,10 +147,8 @@ def comparison_blocks(
     draft.headline = _headline(found, differences, score)
     if context.counted_of:
         draft.headline += f" (One of {context.counted_of} outcomes, chosen by counting scores.)"
-    how = (
-        f'al.compare_arms(method="{found.method}"): {MODELS[found.method]}; '
-        f'"{found.fit.formula}", {found.facts()["errors"]}.'
-    )
+    model = f"{MODELS[found.method]} ({found.fit.formula}), {found.facts()['errors']}"
+    how = f'al.compare_arms(method="{found.method}"): {model}.'
     with house_style():
         ax = plot_means(means, score.label, new_axes(6.4, 3.4))
     several = len(set(means["time"])) > 1
@@ -159,7 +157,7 @@ def comparison_blocks(
         Paragraph(f"{draft.headline} {found.estimand if told else found.question}"),
         table(
             "arms-means", means, _mean_columns(told), group="time" if several else "",
-            withheld=not told, score=score.title, how=how,
+            withheld=not told, score=score.title, how=how, model=model,
         ),
         drawn,
         table(

@@ -39,8 +39,8 @@ def table(
     withheld
         Whether a number of it is not shown, which the note then says.
     """
-    title, how, note = _filled("tables", key, withheld, facts)
-    return Table(key, title, frame, columns, how, note, group)
+    title, how, note, methods = _filled("tables", key, withheld, facts)
+    return Table(key, title, frame, columns, how, note, group, methods)
 
 
 def figure(
@@ -53,8 +53,8 @@ def figure(
     **facts: object,
 ) -> Figure:
     """Return a figure with its words from ``figures.yaml``; else as `table`."""
-    title, how, note = _filled("figures", key, withheld, facts)
-    return Figure(key, title, figure_of(ax), how, note, alt, data)
+    title, how, note, methods = _filled("figures", key, withheld, facts)
+    return Figure(key, title, figure_of(ax), how, note, alt, data, methods)
 
 
 @cache
@@ -64,6 +64,6 @@ def _read(name: str) -> Any:
 
 def _filled(kind: str, key: str, withheld: object, facts: dict[str, object]) -> tuple[str, ...]:
     words = _read(kind)[key]
-    texts = [words.get(part, "").format(**facts) for part in ("title", "how", "note")]
-    texts[-1] += f" {NOTE}" if withheld else ""
+    texts = [words.get(part, "").format(**facts) for part in ("title", "how", "note", "methods")]
+    texts[2] += f" {NOTE}" if withheld else ""
     return tuple(re.sub(" +", " ", text).strip() for text in texts)
