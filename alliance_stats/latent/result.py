@@ -103,3 +103,11 @@ def _tested(row: pd.Series) -> list[str]:
     ]
     return [f"{test}, {fmt.p_sentence(row[p])}".replace("\u00a0", " "), *indices[:2],
             f"{indices[2]}{limits}"]  # fmt: skip
+
+
+def clustered(cluster: str, clusters: int) -> str:
+    """Return in a sentence what errors by cluster rest on."""
+    return (
+        f" Standard errors allow for clients of one {cluster} being alike ({clusters} clusters, t "
+        f"with {clusters - 1} degrees of freedom)."
+    )

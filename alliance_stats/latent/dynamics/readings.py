@@ -131,9 +131,8 @@ def _without_levels(fit: CrossLagged) -> pd.DataFrame:
     """Return the lagged effects of the model in which nothing about a client is lasting."""
     found = fitted(fit.data, replace(fit.specification, model="clpm"))
     terms = [term for term in fit.params.index if term in fit._lagged]
-    df = np.inf if found.clusters is None else found.clusters - 1
     return coefficient_rows(
-        terms, found.params[terms], found.bse[terms], df, confidence=fit.confidence
+        terms, found.params[terms], found.bse[terms], found.df, confidence=fit.confidence
     )
 
 

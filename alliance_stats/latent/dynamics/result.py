@@ -15,7 +15,7 @@ from ...inference.distributions import chi2_upper
 from ...inference.rows import coefficient_rows
 from ...multilevel import Comparison
 from ..engine.fit import Estimates, difference
-from ..result import LatentFit
+from ..result import LatentFit, clustered
 from .fitting import Specification
 from .panel_models import EQUAL, MODELS
 from .plots import plot_course, plot_paths
@@ -99,10 +99,7 @@ class CrossLagged(LatentFit):
         same = f" (the same in all: {listing(equal)})" if equal else ""
         of = f" in {groups} groups{same}" if groups > 1 else ""
         if cluster and clusters:
-            errors = (
-                f" Standard errors allow for clients of one {cluster} being alike ({clusters} "
-                f"clusters, t with {clusters - 1} degrees of freedom)."
-            )
+            errors = clustered(cluster, clusters)
         elif self.specification.errors == "robust":
             errors = " Standard errors are robust."
         else:
@@ -167,7 +164,7 @@ class CrossLagged(LatentFit):
         """Return rows of functions of the parameters, tested by the delta method."""
         value, covariance = self.estimates.delta(function)
         error = np.sqrt(np.maximum(np.diag(covariance), 0.0))
-        df = degrees(self.estimates)
+        df = self.estimates.df
         return coefficient_rows([*terms], value, error, df, confidence=self.confidence)
 
     def group_differences(self) -> pd.DataFrame:
@@ -240,7 +237,7 @@ class CrossLagged(LatentFit):
                 "Neither of the two models is a special case of the other; compare their .glance()."
             )
         grouped = [one.data.group is not None for one in (small, large)]
-        scaled = grouped[0] == grouped[1] and large.estimates.scaling != 1.0
+        scaled = grouped[0] == grouped[1] and np.isfinite(large.estimates.trace)
         statistic = max(small.estimates.deviance - large.estimates.deviance, 0.0)
         p_value = chi2_upper(statistic, df)
         if scaled:
@@ -325,11 +322,6 @@ def _same_data(mine: Waves, theirs: Waves) -> bool:
     return np.array_equal(mine.values, theirs.values, equal_nan=True)
 
 
-def degrees(estimates: Estimates) -> float:
-    """Return the degrees of freedom of a coefficient: clusters - 1; infinite without clusters."""
-    return np.inf if estimates.clusters is None else float(estimates.clusters - 1)
-
-
 def _term(name: str) -> str:
     return name.partition("@")[0].partition("[")[0]
 
@@ -360,7 +352,7 @@ def terms_table(estimates: Estimates, held: Waves, confidence: float) -> pd.Data
         [term for term, _, _ in parted],
         estimates.theta[kept],
         estimates.bse.to_numpy()[kept],
-        degrees(estimates),
+        estimates.df,
         confidence=confidence,
     ).assign(wave=[wave for _, wave, _ in parted])
     if held.group is not None:

@@ -16,6 +16,7 @@ from ...core.people import SESSION, refuse_repeats
 from ...errors import DesignError, listing, plural, require_columns
 from ...study.select import is_study
 from ...study.times import along
+from ..engine.patterns import cluster_codes
 from .grid import on_grid, reached, refuse_unusable, thinned, without_sparse
 
 Given = str | Sequence[str]
@@ -300,7 +301,9 @@ def _checked(
         time=time,
         clients=known.index,
         covariates=_covariates(known, asked.covariates),
-        cluster=None if asked.cluster is None else _clusters(known[asked.cluster], asked.cluster),
+        cluster=None
+        if asked.cluster is None
+        else cluster_codes(known[asked.cluster], asked.cluster),
         group=group,
         names=names,
         messages=tuple(said),
@@ -313,19 +316,3 @@ def _covariates(known: pd.DataFrame, wanted: Sequence[str]) -> pd.DataFrame:
         if not np.nanstd(Z[one]) > 0:
             raise DesignError(f"The covariate '{one}' does not vary over clients; leave it out.")
     return Z
-
-
-def _clusters(column: pd.Series, name: str) -> np.ndarray:
-    lacking = column.index[column.isna()]
-    if len(lacking):
-        raise DesignError(
-            f"{plural(len(lacking), 'client')} without a value of '{name}' "
-            f"({listing(lacking)}): each client belongs to one cluster."
-        )
-    codes = pd.factorize(column)[0]
-    if codes.max(initial=0) < 1:
-        raise DesignError(
-            f"All clients have one value of '{name}', and errors cannot rest on one cluster; leave "
-            "out cluster=."
-        )
-    return codes

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ...errors import ConvergenceWarning, DesignError, listing
-from ...inference.distributions import chi2_upper
+from ...inference.distributions import chi2_upper, f_upper
 from .fit_indices import fit_indices
 from .likelihood import Likelihood
 from .maximise import maximise
@@ -47,6 +47,9 @@ class Estimates:
         The same of the model in which no variable goes with another.
     clusters
         How many clusters the errors rest on; None where people are independent.
+    trace
+        What the parameters vary by, against what normal theory says, summed over them; NaN by
+        normal theory. Of two nested models it scales the difference of their chi-squares.
     """
 
     model: Model
@@ -60,6 +63,7 @@ class Estimates:
     scaling: float = 1.0
     base_scaling: float = 1.0
     clusters: int | None = None
+    trace: float = np.nan
 
     @property
     def llf(self) -> float:
@@ -89,6 +93,11 @@ class Estimates:
         if not all(one.converged for one in self.saturated):
             return np.nan
         return sum(one.deviance for one in self.saturated)
+
+    @property
+    def df(self) -> float:
+        """The degrees of freedom of a coefficient: clusters - 1; infinite without clusters."""
+        return np.inf if self.clusters is None else float(self.clusters - 1)
 
     @property
     def chi2(self) -> float:
@@ -209,32 +218,39 @@ def estimate(
     free = tuple(saturated(sample) for sample in samples) if without_structure is None else (
         without_structure
     )  # fmt: skip
-    covariance, scaling, n_clusters = inverse, (1.0, 1.0), None
+    covariance, scaling, n_clusters, trace = inverse, (1.0, 1.0), None, np.nan
     if errors == "robust" or clusters is not None:
         of_people = [likelihood.scores(found.theta, g) for g in range(len(samples))]
         meat, n_clusters = meat_of(of_people, clusters)
         covariance = inverse @ meat @ inverse
-        scaling = scaling_factors(model, samples, free, float(np.trace(inverse @ meat)), clusters)
+        trace = float(np.trace(inverse @ meat))
+        scaling = scaling_factors(model, samples, free, trace, clusters)
     if not found.converged:
         text = "The likelihood's maximum was not reached; see .messages."
         warnings.warn(text, ConvergenceWarning, stacklevel=4)
     return Estimates(
         model, samples, found.theta, covariance, found.deviance, free, found.converged,
-        found.steps, *scaling, n_clusters,
+        found.steps, *scaling, n_clusters, trace,
     )  # fmt: skip
 
 
 def difference(more: Estimates, less: Estimates) -> tuple[float, int, float]:
     """Return chi-square, df and p of what a model holds equal beyond another (scaled if both are).
 
-    The scaled difference: Satorra & Bentler (2001, doi 10.1007/BF02296192).
+    The scaled difference: Satorra & Bentler (2001, doi 10.1007/BF02296192); in it the model
+    without structure cancels out, so that few clusters do for it. By clusters p is that of F with
+    clusters - 1 degrees of freedom.
     """
     df = len(less.theta) - len(more.theta)
     statistic = max(more.deviance - less.deviance, 0.0)
-    if np.isfinite(more.scaling) and (more.scaling != 1.0 or less.scaling != 1.0):
-        scale = (more.chi2_df * more.scaling - less.chi2_df * less.scaling) / df
+    if np.isfinite(more.trace) and np.isfinite(less.trace):
+        scale = (less.trace - more.trace) / df
         statistic = statistic / scale if scale > 0 else np.nan
-    return statistic, df, chi2_upper(statistic, df) if np.isfinite(statistic) else np.nan
+    if not np.isfinite(statistic):
+        return statistic, df, np.nan
+    if more.clusters is None:
+        return statistic, df, chi2_upper(statistic, df)
+    return statistic, df, f_upper(statistic / df, df, more.clusters - 1)
 
 
 def _inverse(information: Array, model: Model) -> Array:

@@ -8,6 +8,9 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
+
+from ...errors import DesignError, listing, plural
 
 Array = npt.NDArray[np.float64]
 PER_VARIABLE = 2
@@ -45,6 +48,23 @@ def copies(values: Array) -> tuple[int, int] | None:
 def coarse(values: Array, most: int) -> list[int]:
     """Return the columns with no more than so many different values."""
     return [i for i, own in enumerate(values.T) if len(np.unique(own[np.isfinite(own)])) <= most]
+
+
+def cluster_codes(column: pd.Series, name: str) -> npt.NDArray[np.int64]:
+    """Return the number of each client's cluster; two or more, and none without."""
+    lacking = column.index[column.isna()]
+    if len(lacking):
+        raise DesignError(
+            f"{plural(len(lacking), 'client')} without a value of '{name}' "
+            f"({listing(lacking)}): each client belongs to one cluster."
+        )
+    codes = pd.factorize(column)[0]
+    if codes.max(initial=0) < 1:
+        raise DesignError(
+            f"All clients have one value of '{name}', and errors cannot rest on one cluster; leave "
+            "out cluster=."
+        )
+    return codes
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ from ...core.people import refuse_repeats
 from ...errors import DesignError, listing, plural, require_columns
 from ...study.item_table import item_table, items_card
 from ...study.select import is_study, name_of, scale_of
+from ..engine.patterns import cluster_codes
 from .checks import checked_factors
 
 USUAL_RATERS = ("client", "therapist")
@@ -37,6 +38,7 @@ class Answers:
     scored: str
     of: str
     messages: tuple[str, ...]
+    clusters: list[np.ndarray] | None = None
 
     @property
     def values(self) -> list[np.ndarray]:
@@ -54,15 +56,17 @@ def answers_of(
     raters: Sequence[str],
     sessions: Sequence[float] | None,
     scored: str,
+    cluster: str | None = None,
 ) -> Answers:
     """Return the answers of a study or table under the conditions asked for."""
     if is_study(data):
-        frame, chosen, scored, of = of_study(data, measure, factors, across, raters)
+        frame, chosen, scored, of = of_study(data, measure, factors, across, raters, cluster)
     else:
         frame, chosen, of = checked_table(data, "the data"), checked_factors(factors), ""
         frame = frame.assign(client_id=np.arange(len(frame))) if "client_id" not in frame else frame
     items = list(dict.fromkeys(item for own in chosen.values() for item in own))
-    require_columns(frame.columns, [across, *items], what="the data")
+    further = [across] if cluster is None else [across, cluster]
+    require_columns(frame.columns, [*further, *items], what="the data")
     frame = frame.assign(**{item: numbers(frame, item, "the data") for item in items})
     frame = frame[frame[items].notna().any(axis=1) & frame[across].notna()]
     if "session" in frame and (across in ("rater", "session") or _several(frame)):
@@ -76,11 +80,30 @@ def answers_of(
         tables = _by_session(frame, items, sessions, said)
     else:
         tables = _by_group(frame, items, across, said)
-    return Answers(chosen, tables, across in ("rater", "session"), scored, of, tuple(said))
+    repeated = across in ("rater", "session")
+    of_rows = None if cluster is None else _clusters(frame, tables, cluster, repeated=repeated)
+    return Answers(chosen, tables, repeated, scored, of, tuple(said), of_rows)
+
+
+def _clusters(
+    frame: pd.DataFrame, tables: Mapping[str, pd.DataFrame], name: str, *, repeated: bool
+) -> list[np.ndarray]:
+    """Return the cluster of each row of the tables (of one, where they have the same rows)."""
+    if repeated:
+        rows = next(iter(tables.values())).index.get_level_values("client_id")
+        of = [frame.groupby("client_id")[name].first().reindex(rows)]
+    else:
+        of = [frame.loc[table.index, name] for table in tables.values()]
+    return np.split(cluster_codes(pd.concat(of), name), np.cumsum([len(one) for one in of])[:-1])
 
 
 def of_study(
-    study: Any, measure: str | None, factors: Any, across: str, raters: Sequence[str]
+    study: Any,
+    measure: str | None,
+    factors: Any,
+    across: str,
+    raters: Sequence[str],
+    cluster: str | None = None,
 ) -> tuple[pd.DataFrame, dict[str, list[str]], str, str]:
     """Return long answers of a study (a row a client, session and rater), and their factors."""
     if measure is None:
@@ -103,7 +126,7 @@ def of_study(
         for rater in whose
     ]
     frame = pd.concat(frames, ignore_index=True).rename(columns={i: f"item {i}" for i in items})
-    if across not in frame and study.has("clients"):
+    if not {across, cluster or across} <= {*frame} and study.has("clients"):
         frame = frame.merge(study.tables["clients"], on="client_id", how="left")
     return frame, chosen, scored, str(score)
 
@@ -245,3 +268,23 @@ def _refuse_other_range(tables: Mapping[str, pd.DataFrame]) -> None:
 def _flat(table: pd.DataFrame) -> np.ndarray:
     answers = table.to_numpy(dtype=float).ravel()
     return answers[np.isfinite(answers)]
+
+
+def clusters_by_group(clusters: pd.Series, of: pd.Series) -> list[Any]:
+    """Return the number of each row's cluster, by group."""
+    codes = cluster_codes(clusters, str(clusters.name))
+    return [codes[(of == name).to_numpy()] for name in sorted(of.unique(), key=str)]
+
+
+def rows_to_fit(
+    data: Any, factors: Any, measure: str | None, by: str | None, cluster: str | None
+) -> tuple[pd.DataFrame, dict[str, list[str]], str, list[str]]:
+    """Return answers, factors, the score they are of, and what was left out of them."""
+    if not is_study(data):
+        return checked_table(data, "the data"), checked_factors(factors), "", []
+    frame, chosen, _, score = of_study(data, measure, factors, "", (), cluster)
+    if by is not None:
+        return frame, chosen, score, []
+    first = frame.groupby("client_id")["session"].transform("min")
+    said = ["The first session of each client counts; by='client_id' takes all."]
+    return frame[frame["session"] == first], chosen, score, said

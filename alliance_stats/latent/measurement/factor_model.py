@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from ...core.arguments import checked_choice, checked_table, names, numbers, share
+from ...core.arguments import checked_choice, names, numbers, share
 from ...errors import DesignError, listing, plural, require_columns
-from ...inference.distributions import half_width
 from ...inference.rows import coefficient_rows
-from ...study.select import is_study
 from ..engine.fit import Estimates, estimate
 from ..engine.patterns import Sample
-from ..result import LatentFit
-from .answers import of_study
-from .checks import checked_factors, coarse_items, refuse_thin, signs
+from ..result import LatentFit, clustered
+from .answers import clusters_by_group, rows_to_fit
+from .checks import coarse_items, refuse_thin, signs
 from .factor_structure import Factors
 from .plots import plot_loadings
+from .reliability import reliabilities
 from .two_levels import LevelEstimates, fit_levels
 
 if TYPE_CHECKING:
@@ -63,6 +62,7 @@ class FactorModel(LatentFit):
     n_left_out: int = 0
     listwise: bool = False
     errors: str = "normal"
+    cluster: str = ""
 
     @property
     def fewest(self) -> int:  # type: ignore[override]
@@ -93,6 +93,8 @@ class FactorModel(LatentFit):
         lost = f" ({plural(self.n_left_out, 'row')} left out)" if self.n_left_out else ""
         by = " by client" if self.levels else ""
         robust = f" Standard errors are robust{by}." if self.errors == "robust" else ""
+        if not self.levels and self.estimates.clusters:
+            robust = clustered(self.cluster, self.estimates.clusters)
         done = f"{kind} was fitted to {rows}{lost} by {how}maximum likelihood.{robust}"
         return super().facts() | {"done": done}
 
@@ -113,7 +115,7 @@ class FactorModel(LatentFit):
             As `tidy`, with ``subgroup`` (or ``level``); standard errors by the delta method.
         """
         parts = []
-        order = self._items
+        order = self.items
         at = [
             (order.index(item), f)
             for f, items in enumerate(self.factors.values())
@@ -124,12 +126,14 @@ class FactorModel(LatentFit):
         for g, name in enumerate(self.subgroups):
 
             def loadings(theta: Any, g: int = g) -> Any:
-                L, phi, sigma = self._parts(g, theta)
+                L, phi, sigma = self.matrices(g, theta)
                 return L[rows, columns] * _root(phi)[columns] / _root(np.diag(sigma))[rows]
 
             value, covariance = self.estimates.delta(loadings)
             error = np.sqrt(np.maximum(np.diag(covariance), 0.0))
-            table = coefficient_rows(terms, value, error, confidence=self.confidence)
+            table = coefficient_rows(
+                terms, value, error, self.estimates.df, confidence=self.confidence
+            )
             parts.append(table.assign(**{self.parts: name}))
         return pd.concat(parts, ignore_index=True)
 
@@ -139,10 +143,11 @@ class FactorModel(LatentFit):
         return "level" if self.levels else "subgroup"
 
     @property
-    def _items(self) -> list[str]:
+    def items(self) -> list[str]:
+        """The items, each once."""
         return list(dict.fromkeys(item for items in self.factors.values() for item in items))
 
-    def _parts(self, g: int, theta: Any) -> tuple[Any, Any, Any]:
+    def matrices(self, g: int, theta: Any) -> tuple[Any, Any, Any]:
         """Return loadings, variances of factors and covariances of items of a group or level."""
         model, between = self.estimates.model, self.levels and g == 1
         k = g if not between else len(model.structures) - 1
@@ -151,10 +156,10 @@ class FactorModel(LatentFit):
         behind = " (between)" if between else ""
         columns = [latent[f"{factor}{behind}"] for factor in self.factors]
         if between:
-            rows = [latent[f"{item}{behind}"] for item in self._items]
+            rows = [latent[f"{item}{behind}"] for item in self.items]
             loading, sigma = m.matrices["path"], m.omega
         else:
-            rows = [m.structure.observed.index(item) for item in self._items]
+            rows = [m.structure.observed.index(item) for item in self.items]
             loading, sigma = m.matrices["loading"], m.sigma
         return (
             loading[np.ix_(rows, columns)],
@@ -176,23 +181,7 @@ class FactorModel(LatentFit):
             A row a factor and group (or ``level``): ``factor, subgroup, n_items, omega, std_error,
             conf_low, conf_high``.
         """
-        rows, order = [], self._items
-        for g, name in enumerate(self.subgroups):
-            for f, (factor, items) in enumerate(self.factors.items()):
-                own = [order.index(item) for item in items]
-
-                def share_of(theta: Any, g: int = g, f: int = f, own: Any = own) -> Any:
-                    L, phi, sigma = self._parts(g, theta)
-                    return L[own, f].sum() ** 2 * phi[f] / sigma[np.ix_(own, own)].sum()
-
-                value, covariance = self.estimates.delta(share_of)
-                omega, error = float(value[0]), float(np.sqrt(covariance[0, 0]))
-                low, high = _limits(omega, error, self.confidence)
-                rows.append(
-                    {"factor": factor, self.parts: name, "n_items": len(items), "omega": omega,
-                     "std_error": error, "conf_low": low, "conf_high": high}
-                )  # fmt: skip
-        return pd.DataFrame(rows)
+        return reliabilities(self)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the standardised loadings with their intervals."""
@@ -202,17 +191,6 @@ class FactorModel(LatentFit):
 def _root(variance: Any) -> Any:
     """Return standard deviations; NaN where a variance is estimated below zero."""
     return np.sqrt(np.where(variance.real > 0, variance, np.nan))
-
-
-def _limits(omega: float, error: float, confidence: float) -> tuple[float, float]:
-    if not 0 < omega < 1:
-        return np.nan, np.nan
-    logit, half = (
-        np.log(omega / (1 - omega)),
-        half_width(error / (omega * (1 - omega)), np.inf, confidence),
-    )
-    low, high = (1 / (1 + np.exp(-end)) for end in (logit - half, logit + half))
-    return float(low), float(high)
 
 
 def fit_factor_model(
@@ -225,6 +203,7 @@ def fit_factor_model(
     equal: Sequence[str] = (),
     missing: Literal["fiml", "listwise"] = "fiml",
     errors: Literal["normal", "robust"] = "normal",
+    cluster: str | None = None,
     identify: Literal["marker", "variance"] = "marker",
     confidence: float = 0.95,
 ) -> FactorModel:
@@ -253,6 +232,9 @@ def fit_factor_model(
         answered everything.
     errors
         ``"robust"``: standard errors and a scaled chi-square that do not need normal answers.
+    cluster
+        A column such as ``therapist_id``: standard errors and tests then hold where people of one
+        go together, with t of clusters - 1 degrees of freedom.
     identify
         ``"marker"``: the first item of each factor loads 1; ``"variance"``: factors have a
         variance of 1 (in the first group, where loadings are equal).
@@ -292,13 +274,15 @@ def fit_factor_model(
     checked_choice("errors", errors, ("normal", "robust"))
     checked_choice("identify", identify, ("marker", "variance"))
     held = frozenset(checked_choice("equal", one, EQUAL) for one in names(equal, "equal"))
-    table, chosen, of_score, said = _answers(data, factors, measure, by)
+    table, chosen, of_score, said = rows_to_fit(data, factors, measure, by, cluster)
     items = list(dict.fromkeys(item for own in chosen.values() for item in own))
     extra = [one for one in (group, by) if one is not None]
-    require_columns(table.columns, [*items, *extra], what="the data")
-    if by is not None and (group is not None or held or identify == "variance"):
+    require_columns(table.columns, [*items, *extra, *([cluster] if cluster else [])],
+                    what="the data")  # fmt: skip
+    if by is not None and (group or cluster or held or identify == "variance"):
         raise DesignError(
-            "by= fits two levels of one group with markers; leave out group=, equal=, identify=."
+            "by= fits two levels of one group with markers, clients being the clusters; leave out "
+            "group=, cluster=, equal=, identify=."
         )
     values = pd.DataFrame(
         {item: numbers(table, item, "the data") for item in items}, index=table.index
@@ -317,8 +301,14 @@ def fit_factor_model(
     if values.empty:
         raise DesignError(f"No row of the data holds answers to {listing(items)}.")
     said += coarse_items(values)
-    more: dict[str, Any] = {"confidence": share(confidence), "score": of_score, "errors": errors,
-                            "n_left_out": int((~keep).sum()), "listwise": listwise}  # fmt: skip
+    more: dict[str, Any] = {
+        "confidence": share(confidence),
+        "score": of_score,
+        "errors": errors,
+        "cluster": cluster or "",
+        "n_left_out": int((~keep).sum()),
+        "listwise": listwise,
+    }
     if by is not None:
         return _of_levels(values, table.loc[keep, by], chosen, said, more)
     of = pd.Series("", index=values.index) if group is None else table.loc[keep, group]
@@ -334,7 +324,10 @@ def fit_factor_model(
         sign=signs(chosen, values),
     )
     fitted = estimate(
-        shape.model(), [Sample.of(own.to_numpy()) for own in samples.values()], errors=errors
+        shape.model(),
+        [Sample.of(own.to_numpy()) for own in samples.values()],
+        errors=errors,
+        clusters=None if cluster is None else clusters_by_group(table.loc[keep, cluster], of),
     )
     return FactorModel(
         table=_table(fitted, list(samples), confidence=more["confidence"]),
@@ -345,20 +338,6 @@ def fit_factor_model(
         messages=(*said, *fitted.messages),
         **more,
     )
-
-
-def _answers(
-    data: Any, factors: Any, measure: str | None, by: str | None
-) -> tuple[pd.DataFrame, dict[str, list[str]], str, list[str]]:
-    """Return answers, factors, the score they are of, and what was left out of them."""
-    if not is_study(data):
-        return checked_table(data, "the data"), checked_factors(factors), "", []
-    frame, chosen, _, score = of_study(data, measure, factors, "", ())
-    if by is not None:
-        return frame, chosen, score, []
-    first = frame.groupby("client_id")["session"].transform("min")
-    said = ["The first session of each client counts; by='client_id' takes all."]
-    return frame[frame["session"] == first], chosen, score, said
 
 
 def _of_levels(
@@ -407,7 +386,11 @@ def _in_words(term: str, factors: Mapping[str, Sequence[str]]) -> str:
 def _table(fit: Estimates, subgroups: list[str], confidence: float) -> pd.DataFrame:
     parted = [name.partition("@") for name in fit.model.names]
     table = coefficient_rows(
-        [term for term, _, _ in parted], fit.theta, fit.bse.to_numpy(), confidence=confidence
+        [term for term, _, _ in parted],
+        fit.theta,
+        fit.bse.to_numpy(),
+        fit.df,
+        confidence=confidence,
     )
     which = [subgroups[int(k)] if k else "" for _, _, k in parted]
     table = table.assign(subgroup=which)

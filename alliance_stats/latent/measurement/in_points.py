@@ -73,7 +73,7 @@ def _parts(shape: Factors, fit: Estimates, scored: str, confidence: float) -> pd
         estimate = value[n + 1 :]
         found = np.abs(error) > 1e-12  # what is held equal adds nothing by assumption: no estimate
         estimate, error = np.where(found, estimate, np.nan), np.where(found, error, np.nan)
-        half = half_width(error, np.inf, confidence)
+        half = half_width(error, fit.df, confidence)
         tables.append(
             pd.DataFrame(
                 {

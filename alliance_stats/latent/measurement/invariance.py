@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
@@ -13,6 +13,7 @@ from ...core.results import Result
 from ...errors import listing
 from ...inference.rows import glance_row, tidy_rows
 from ..engine.fit import Estimates
+from ..result import clustered
 from .answers import USUAL_RATERS, Answers, answers_of
 from .checks import coarse_items, refuse_thin
 from .in_points import in_points
@@ -65,6 +66,7 @@ class MeasurementInvariance(Result):
     messages: tuple[str, ...] = ()
     title: str = "Measurement invariance"
     score: str = ""
+    cluster: str = ""
 
     @property
     def fewest(self) -> int:  # type: ignore[override]
@@ -107,6 +109,12 @@ class MeasurementInvariance(Result):
             self, "across", "n_people", "holds", gap=scale["gap"], gap_from_items=scale["estimate"]
         )
 
+    def facts(self) -> dict[str, Any]:
+        """Return what sentences are filled from: the glance, and what errors rest on."""
+        clusters = self.partial.clusters
+        told = clustered(self.cluster, clusters) if self.cluster and clusters else ""
+        return super().facts() | {"errors_told": told}
+
     def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
         """Return the verdict, the steps, the items of those that failed, and what they add."""
         tables = [self.steps, self.items, self.in_points]
@@ -139,6 +147,7 @@ def measurement_invariance(
     sessions: Sequence[float] | None = None,
     scored: Literal["mean", "sum"] = "mean",
     errors: Literal["normal", "robust"] = "normal",
+    cluster: str | None = None,
     confidence: float = 0.95,
 ) -> MeasurementInvariance:
     """Do both forms measure the same, and what of a gap between them comes from the items?
@@ -166,6 +175,11 @@ def measurement_invariance(
         study its card says it.
     errors
         ``"robust"``: tests that do not need normal answers (Satorra & Bentler 2001).
+    cluster
+        A column such as ``therapist_id`` (of a study also of its table of clients): tests and
+        intervals then hold where rows of one cluster go together. One therapist rates several
+        clients and has a way of using the items: without this, forms that measure the same are
+        called different far more often than in 5 % of studies.
     confidence
         Level of the intervals.
 
@@ -213,6 +227,7 @@ def measurement_invariance(
         raters=list(raters),
         sessions=sessions,
         scored=scored,
+        cluster=cluster,
     )
     _refuse_unusable(held)
     compared = Compared(held, errors)
@@ -236,6 +251,7 @@ def measurement_invariance(
             *partial.messages,
         ),
         score=held.of,
+        cluster=cluster or "",
     )
 
 

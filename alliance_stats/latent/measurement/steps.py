@@ -38,7 +38,13 @@ class Compared:
 
     def __init__(self, held: Answers, errors: str) -> None:
         self.held, self.errors = held, errors
-        self.samples = [Sample.of(v[np.isfinite(v).any(axis=1)]) for v in held.values]
+        keep = [np.isfinite(v).any(axis=1) for v in held.values]
+        self.samples = [Sample.of(v[k]) for v, k in zip(held.values, keep, strict=True)]
+        self.clusters = (
+            None
+            if held.clusters is None
+            else [own[k] for own, k in zip(held.clusters, keep, strict=True)]
+        )
         self.free = [saturated(sample) for sample in self.samples]
         tables = list(held.tables.values())
         self.mean = np.stack([table.mean().to_numpy(dtype=float) for table in tables])
@@ -61,7 +67,13 @@ class Compared:
         model = self.shape(equal, freed).model()
         if not np.isfinite(Likelihood(model, self.samples).deviance(model.start)[0]):
             model = replace(self.shape(equal, freed), known={}).model()
-        fitted = estimate(model, self.samples, errors=self.errors, without_structure=self.free)
+        fitted = estimate(
+            model,
+            self.samples,
+            errors=self.errors,
+            clusters=self.clusters,
+            without_structure=self.free,
+        )
         if fitted.converged:
             self.known = dict(zip(fitted.model.names, fitted.theta, strict=True))
         return fitted

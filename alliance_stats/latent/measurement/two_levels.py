@@ -46,6 +46,11 @@ class LevelEstimates(Estimates):
     n_rows: int = 0
 
     @property
+    def df(self) -> float:
+        """Infinite: clients are the people here, and no few clusters of them."""
+        return np.inf
+
+    @property
     def saturated_deviance(self) -> float:
         """The deviance of the model without structure; NaN where the data do not settle it."""
         return self.free.deviance if self.free is not None and self.free.converged else np.nan
