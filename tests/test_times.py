@@ -279,6 +279,7 @@ def test_what_asks_for_the_next_session_is_refused_unless_occasions_are_meant():
         (["post", "followup", "pre", "mid"], ["pre", "mid", "post", "followup"]),
         (["t3", "t10", "t1"], ["t1", "t3", "t10"]),
         (["12", "0", "3"], ["0", "3", "12"]),
+        (["once"], ["once"]),
         (["post", "week 8", "baseline", "week 4"], ["baseline", "week 4", "week 8", "post"]),
         (["follow-up 2", "follow-up 1", "Prä", "Post"], ["Prä", "Post", "follow-up 1",
                                                        "follow-up 2"]),
@@ -289,7 +290,16 @@ def test_the_order_of_occasions_is_what_their_labels_say(labels, order):
     assert al.mean_course(table, time="occasion")["occasion"].tolist() == order
 
 
-@pytest.mark.parametrize("labels", [["a", "b"], ["week 4", "month 3"], ["0", "12", "post"]])
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["a", "b"],
+        ["week 4", "month 3"],
+        ["0", "12", "post"],
+        ["post", "6 months", "pre"],
+        ["vor Therapie", "nach Therapie", "6 Monate"],
+    ],
+)
 def test_an_order_that_nobody_said_is_asked_for(labels):
     table = pd.DataFrame({"client_id": 1, "occasion": labels, "rater": "client", "score": 1.0})
     with pytest.raises(al.DesignError, match="order of the occasions is not known"):

@@ -1,7 +1,8 @@
 """Whatever layout ratings come in, the same arrays go out.
 
-`Answers` holds one row an answer: codes for who it belongs to, the item and the value. Long
-tables and tables with item columns both become `Answers`; scoring knows nothing of layouts.
+`Answers` holds runs of answers that stand together and belong to one unit: codes for who a run
+belongs to, and for each answer the item and the value. Long tables and tables with item columns
+both become `Answers`; scoring knows nothing of layouts.
 """
 
 from __future__ import annotations
@@ -27,20 +28,18 @@ class Key:
     codes: Codes
     labels: pd.Index
 
-    def repeat(self, times: int) -> Key:
-        """Return the key with each row repeated."""
-        return Key(np.repeat(self.codes, times), self.labels)
-
 
 @dataclass(frozen=True)
 class Answers:
-    """One row an answer.
+    """Answers, those that stand together and are of one unit as a run.
 
     Attributes
     ----------
     keys
-        The identifying columns: those of the unit (``client_id, session``), then ``rater`` and
-        ``measure``, in this order. The labels of ``measure`` are ids of the registry.
+        The identifying columns, a code a run: those of the unit (``client_id, session``), then
+        ``rater`` and ``measure``, in this order. The labels of ``measure`` are ids of the registry.
+    start
+        Where each run begins.
     item, value
         The item number and the answer; NaN where there is none or it is no number.
     not_numbers
@@ -50,10 +49,20 @@ class Answers:
     """
 
     keys: dict[str, Key]
+    start: Codes
     item: Codes
     value: NDArray[np.float64]
     not_numbers: dict[int, str]
     notes: tuple[str, ...] = ()
+
+    @property
+    def length(self) -> Codes:
+        """How many answers each run has."""
+        return np.diff(self.start, append=len(self.item))
+
+    def run_of(self, rows: Codes) -> Codes:
+        """Return the run of each of some answers."""
+        return np.searchsorted(self.start, rows, side="right") - 1
 
 
 def unit_columns(frame: pd.DataFrame, by: str | Sequence[str] | None) -> list[str]:
@@ -77,22 +86,25 @@ def from_long(
 ) -> Answers:
     """Return the answers of a table with one row an item."""
     notes: list[str] = []
-    keys = {name: key_of(frame[name], name) for name in by}
+    names = [*by, *(name for name in ("rater", "measure") if name in frame.columns)]
+    start = _starts([_plain(frame[name], name) for name in dict.fromkeys(names)], len(frame))
+    keys = {name: key_of(frame[name].iloc[start]) for name in by}
     if "rater" in frame.columns:
-        keys["rater"] = key_of(frame["rater"], "rater")
+        keys["rater"] = key_of(frame["rater"].iloc[start])
     else:
-        keys["rater"] = constant(rater, len(frame))
+        keys["rater"] = constant(rater, len(start))
         notes.append(f"The ratings name no rater; '{rater}' was taken.")
     if "measure" in frame.columns:
-        keys["measure"] = canonical(key_of(frame["measure"], "measure"), registry)
+        keys["measure"] = canonical(key_of(frame["measure"].iloc[start]), registry)
     elif measure is not None:
-        keys["measure"] = constant(measure, len(frame))
+        keys["measure"] = constant(measure, len(start))
     else:
         raise ColumnError(
             "The ratings name no measure: give the column 'measure', or say measure='wai-sr'."
         )
     value, not_numbers = numbers(frame["value"])
-    return Answers(keys, item_numbers(frame["item"]), value, not_numbers, tuple(notes))
+    item = item_numbers(frame["item"])
+    return Answers(keys, start, item, value, not_numbers, tuple(notes))
 
 
 def from_wide(
@@ -105,69 +117,78 @@ def from_wide(
 ) -> Answers:
     """Return the answers of a table with one row a client's session and a column an item."""
     notes: tuple[str, ...] = ()
-    unit = {name: key_of(frame[name], name) for name in by}
+    unit = {name: key_of(_whole(frame[name], name)) for name in by}
     if "rater" in frame.columns:
-        unit["rater"] = key_of(frame["rater"], "rater")
+        unit["rater"] = key_of(_whole(frame["rater"], "rater"))
     else:
         unit["rater"] = constant(rater, len(frame))
         notes = (f"The ratings name no rater; '{rater}' was taken.",)
-    blocks = [_wide_block(frame, unit, columns) for columns in families.values()]
     labels = pd.Index([registry.find(name).name for name in families])
-    sizes = [len(block.item) for block in blocks]
-    keys = {
-        name: Key(np.concatenate([b.keys[name].codes for b in blocks]), unit[name].labels)
-        for name in unit
-    }
-    keys["measure"] = Key(np.repeat(np.arange(len(blocks)), sizes), labels)
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    odd = {
-        int(start) + place: text
-        for start, block in zip(starts, blocks, strict=True)
-        for place, text in block.not_numbers.items()
-    }
-    item = np.concatenate([block.item for block in blocks])
-    return Answers(keys, item, np.concatenate([block.value for block in blocks]), odd, notes)
+    keys = {name: Key(np.tile(key.codes, len(families)), key.labels) for name, key in unit.items()}
+    keys["measure"] = Key(np.repeat(np.arange(len(families)), len(frame)), labels)
+    values, items, starts, at = [], [], [], 0
+    odd: dict[int, str] = {}
+    for columns in families.values():
+        value, texts = _wide_values(frame, columns)
+        odd |= {at + place: text for place, text in texts.items()}
+        starts.append(at + np.arange(len(frame)) * len(columns))
+        numbered = np.fromiter(columns, dtype=np.int64, count=len(columns))
+        items.append(np.tile(numbered, len(frame)))
+        values.append(value)
+        at += len(value)
+    start, item, value = (np.concatenate(parts) for parts in (starts, items, values))
+    return Answers(keys, start, item, value, odd, notes)
 
 
-def _wide_block(
-    frame: pd.DataFrame, unit: Mapping[str, Key], columns: Mapping[int, Any]
-) -> Answers:
-    n_rows, n_items = len(frame), len(columns)
-    value = np.empty((n_rows, n_items))
+def _wide_values(
+    frame: pd.DataFrame, columns: Mapping[int, Any]
+) -> tuple[NDArray[np.float64], dict[int, str]]:
+    n_items = len(columns)
+    value = np.empty((len(frame), n_items))
     odd: dict[int, str] = {}
     for position, column in enumerate(columns.values()):
         value[:, position], texts = numbers(frame[column])
         odd |= {row * n_items + position: text for row, text in texts.items()}
-    keys = {name: key.repeat(n_items) for name, key in unit.items()}
-    item = np.tile(np.fromiter(columns, dtype=np.int64, count=n_items), n_rows)
-    return Answers(keys, item, value.reshape(-1), odd)
+    return value.reshape(-1), odd
 
 
-def key_of(column: pd.Series, name: str) -> Key:
-    """Return a column as codes; sessions in their order, other labels as they first appear."""
-    codes, labels = _factorized(column)
-    if (codes < 0).any():
+def _plain(column: pd.Series, name: str) -> Codes:
+    """Return a column as whole numbers that differ where its values do; none may be empty."""
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iu":
+        return column.to_numpy()
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        codes = column.cat.codes.to_numpy()
+    else:
+        codes = pd.factorize(column, sort=False)[0]
+    if codes.min(initial=0) < 0:
         rows = np.flatnonzero(codes < 0)
         raise ColumnError(
             f"The column '{name}' of the ratings is empty in {len(rows)} rows (first at position "
             f"{listing(rows + 1)}); every answer must say whose it is."
         )
+    return codes
+
+
+def _whole(column: pd.Series, name: str) -> pd.Series:
+    """Return a column in which no cell is empty."""
+    _plain(column, name)
+    return column
+
+
+def _starts(keys: list[Codes], n: int) -> Codes:
+    """Return where a run of equal keys begins."""
+    new = np.zeros(n, dtype=bool)
+    new[:1] = True
+    for key in keys:
+        new[1:] |= key[1:] != key[:-1]
+    return np.flatnonzero(new)
+
+
+def key_of(column: pd.Series) -> Key:
+    """Return a column as codes; sessions in their order, other labels as they first appear."""
+    codes, labels = pd.factorize(column, sort=False)
     key = Key(codes, pd.Index(labels))
     return _in_order(key) if pd.api.types.is_numeric_dtype(key.labels.dtype) else key
-
-
-def _factorized(column: pd.Series) -> tuple[Codes, Any]:
-    """Return codes and labels as they first appear, looking up each run of one value once."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        plain = column.cat.codes.to_numpy()
-    elif isinstance(column.dtype, np.dtype) and column.dtype.kind in "iu":
-        plain = column.to_numpy()
-    else:
-        return pd.factorize(column, sort=False)
-    first = np.flatnonzero(np.concatenate([[True], plain[1:] != plain[:-1]])[: len(plain)])
-    codes, labels = pd.factorize(column.iloc[first], sort=False)
-    codes = codes.astype(np.int32)  # as many labels as there are runs at most
-    return np.repeat(codes, np.diff(first, append=len(plain))), labels
 
 
 def _in_order(key: Key) -> Key:

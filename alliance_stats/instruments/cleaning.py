@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,23 +27,17 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class Cleaned:
-    """Answers ready to be added up: `usable` ones have a value, reversed where the key says."""
+    """Answers to one measure ready to be added up: reversed where the key says; NaN where none.
 
+    `run` are the positions of the runs of answers, `length` how many answers each has. Where all
+    runs are of the same items in the same order, `value` has a row a run and a column an item, and
+    `item` is the one row of items; else there is one of each an answer.
+    """
+
+    run: Codes
+    length: Codes
     item: Codes
     value: Floats
-    usable: Flags
-    set_aside: list[dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class _ItemFacts:
-    """What the cards say of each item, for each answer; one number where it is one for all."""
-
-    low: Floats
-    high: Floats
-    step: Floats
-    reversed: Flags
-    on_card: Flags
 
 
 def clean(
@@ -51,138 +45,162 @@ def clean(
     units: Units,
     registry: Registry,
     already_reversed: bool | Collection[tuple[str, str]],
-) -> Cleaned:
-    """Return the answers with those that do not fit set aside, and reversed items turned."""
+) -> tuple[list[Cleaned], list[dict[str, Any]]]:
+    """Return the answers to each measure, and what was set aside because it does not fit.
+
+    Reversed items are turned.
+    """
     cards = [registry.find(name) for name in answers.keys["measure"].labels]
-    measure = answers.keys["measure"].codes
-    facts = _item_facts(cards, measure, answers.item)
-    _refuse_unknown_items(answers, cards, facts.on_card)
-    refuse_twice(units, answers.item)
-    value = _without_codes(answers.value, cards, measure)
-    outside = (value < facts.low) | (value > facts.high)
-    uneven = off_the_grid(value, facts.low, facts.step) & ~outside
-    set_aside = _set_aside(answers, units, outside, uneven, cards)
-    if set_aside:
-        value = np.where(outside | uneven, np.nan, value)
-    turned = facts.reversed & ~_turned_before(answers, cards, already_reversed)
-    if turned.any():
-        value = np.where(turned, facts.low + facts.high - value, value)
-    return Cleaned(answers.item, value, ~np.isnan(value), set_aside)
+    pairs = _pairs(already_reversed)
+    asked = [_asked(answers, code) for code in range(len(cards))]
+    for card, own in zip(cards, asked, strict=True):
+        _refuse_unknown_items(card, own)
+    refuse_twice(units, answers)
+    cleaned, set_aside = [], []
+    for card, own in zip(cards, asked, strict=True):
+        value, outside, uneven = _fitting(card, own)
+        set_aside += _set_aside(answers, units, card, own, outside, uneven)
+        turned = _turned(answers, card, own.run, pairs)
+        cleaned.append(replace(own, value=_reversed(card, own, value, turned)))
+    return cleaned, set_aside
 
 
-def _item_facts(cards: list[Measure], measure: Codes, item: Codes) -> _ItemFacts:
-    """Look each answer's item up in tables of measure by item number."""
-    width = max((card.n_items for card in cards), default=0) + 1
-    shape = (max(len(cards), 1), width)
-    low, high = np.full(shape, np.nan), np.full(shape, np.nan)
-    step = np.full(shape, np.nan)
-    turn, on_card = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
-    for row, card in enumerate(cards):
-        for number in card.items:
-            low[row, number], high[row, number] = card.item_range(number)
-        step[row] = np.nan if card.step is None else card.step
-        turn[row, list(card.reversed_items)] = True
-        on_card[row, 1 : card.n_items + 1] = True
-    inside = len(item) > 0 and item.min() >= 0 and item.max() < width
-    place = item if inside else np.where((item >= 0) & (item < width), item, 0)
-    place = place if len(cards) < 2 else measure * width + place
-    tables = (low, high, step, turn, on_card)
-    return _ItemFacts(*(_looked_up(table, place, on_card) for table in tables))
+def _asked(answers: Answers, code: int) -> Cleaned:
+    """Return the answers to one measure as they came."""
+    mine = answers.keys["measure"].codes == code
+    run = np.flatnonzero(mine)
+    length = answers.length[run]
+    together = len(run) == 0 or int(run[-1] - run[0]) == len(run) - 1
+    first = int(answers.start[run[0]]) if len(run) else 0
+    rows = slice(first, first + int(length.sum())) if together else np.repeat(mine, answers.length)
+    item, value = answers.item[rows], answers.value[rows]
+    n = int(length[0]) if len(run) else 0
+    if n and (length == n).all() and (item.reshape(-1, n) == item[:n]).all():
+        return Cleaned(run, length, item[:n], value.reshape(-1, n))
+    return Cleaned(run, length, item, value)
 
 
-def _looked_up(table: Any, place: Codes, on_card: Flags) -> Any:
-    """Return a table's entry for each answer, or the one that all items on the cards have."""
-    own = table[on_card]
-    same = (own == own[:1]) | (np.isnan(own) & np.isnan(own[:1]))
-    if len(own) and same.all() and table is not on_card:
-        return own[0]
-    return table.reshape(-1).take(place)
-
-
-def _refuse_unknown_items(answers: Answers, cards: list[Measure], on_card: Flags) -> None:
-    if on_card.all():
+def _refuse_unknown_items(card: Measure, own: Cleaned) -> None:
+    known = (own.item >= 1) & (own.item <= card.n_items)
+    if known.all() or not card.scales:
         return
-    codes = answers.keys["measure"].codes
-    for code, card in enumerate(cards):
-        wrong = ~on_card & (codes == code)
-        if wrong.any() and card.scales:
-            found = np.unique(answers.item[wrong])
-            raise MeasureError(
-                f"The ratings of '{card.name}' hold item {listing(found)} in {int(wrong.sum())} "
-                f"rows; its items are 1 to {card.n_items}. Check the item numbers, or whether "
-                "another form was used."
-            )
+    found = np.unique(own.item[~known])
+    rows = int((~known).sum()) * (len(own.run) if own.value.ndim == 2 else 1)
+    raise MeasureError(
+        f"The ratings of '{card.name}' hold item {listing(found)} in {rows} rows; its items are 1 "
+        f"to {card.n_items}. Check the item numbers, or whether another form was used."
+    )
 
 
-def _without_codes(value: Floats, cards: list[Measure], measure: Codes) -> Floats:
-    """Take out answers that the form itself defines as no answer."""
-    for code, card in enumerate(cards):
-        if card.missing_codes:
-            none = (measure == code) & np.isin(value, card.missing_codes)
-            value = np.where(none, np.nan, value)
-    return value
+def _fitting(card: Measure, own: Cleaned) -> tuple[Floats, Flags, Flags]:
+    """Return the answers that the form allows, and which lie outside or between its answers."""
+    value = own.value
+    if card.missing_codes:  # what the form itself defines as no answer
+        value = np.where(np.isin(value, card.missing_codes), np.nan, value)
+    low, high = _limits(card, own.item)
+    outside = (value < low) | (value > high)
+    step = np.nan if card.step is None else card.step
+    uneven = off_the_grid(value, low, step) & ~outside
+    if outside.any() or uneven.any():
+        value = np.where(outside | uneven, np.nan, value)
+    return value, outside, uneven
 
 
-def _turned_before(
-    answers: Answers, cards: list[Measure], already: bool | Collection[tuple[str, str]]
-) -> Flags | np.bool_:
-    """Return for which answers the file already holds the reversed value."""
+def _limits(card: Measure, item: Codes) -> tuple[Any, Any]:
+    """Return the lowest and highest answer to each item; one number where it is one for all."""
+    ends = np.array([card.item_range(number) for number in card.items], dtype=float)
+    if not len(ends) or (ends == ends[:1]).all():
+        return tuple(ends[0]) if len(ends) else (np.nan, np.nan)
+    table = np.full((card.n_items + 1, 2), np.nan)
+    table[1:] = ends
+    low, high = table[np.where((item < 1) | (item > card.n_items), 0, item)].T
+    return low, high
+
+
+def _reversed(card: Measure, own: Cleaned, value: Floats, turned: Flags) -> Floats:
+    """Return the answers with the reversed items of the runs that are `turned` turned."""
+    reverse = np.isin(own.item, list(card.reversed_items))
+    if not reverse.any() or not turned.any():
+        return value
+    low, high = (np.broadcast_to(end, own.item.shape) for end in _limits(card, own.item))
+    if value.ndim == 2 and turned.all():
+        value = value.copy() if np.shares_memory(value, own.value) else value
+        for column in np.flatnonzero(reverse):
+            value[:, column] = low[column] + high[column] - value[:, column]
+        return value
+    which = turned[:, None] if value.ndim == 2 else np.repeat(turned, own.length)
+    return np.where(reverse & which, low + high - value, value)
+
+
+def _pairs(already: bool | Collection[tuple[str, str]]) -> bool | set[tuple[str, str]]:
+    """Return measure and rater of the answers that the file holds reversed; True or False: all."""
     if isinstance(already, bool):
-        return np.bool_(already)
+        return already
     try:
-        pairs = {(folded(measure), str(rater)) for measure, rater in already}
+        return {(folded(measure), str(rater)) for measure, rater in already}
     except (TypeError, ValueError):
         raise DesignError(
             "already_reversed must be True, False, or a list of pairs such as "
             f"[('wai-sr', 'client')], not {shown(already)}."
         ) from None
-    raters, measures = answers.keys["rater"], answers.keys["measure"]
-    names = [{folded(n) for n in (card.name, *card.aliases)} for card in cards]
-    table = np.array(
-        [[any((n, str(rater)) in pairs for n in own) for own in names] for rater in raters.labels]
-    ).reshape(len(raters.labels), len(cards))
-    if not table.any() or table.all():
-        return np.bool_(table.any())
-    return table[raters.codes, measures.codes]
+
+
+def _turned(
+    answers: Answers, card: Measure, run: Codes, pairs: bool | set[tuple[str, str]]
+) -> Flags:
+    """Return for which runs reversed items are still to be turned."""
+    if isinstance(pairs, bool):
+        return np.full(len(run), not pairs)
+    names = {folded(name) for name in (card.name, *card.aliases)}
+    raters = answers.keys["rater"]
+    done = [any((name, str(rater)) in pairs for name in names) for rater in raters.labels]
+    return ~np.array(done, dtype=bool)[raters.codes[run]]
 
 
 def _set_aside(
-    answers: Answers, units: Units, outside: Flags, uneven: Flags, cards: list[Measure]
+    answers: Answers, units: Units, card: Measure, own: Cleaned, outside: Flags, uneven: Flags
 ) -> list[dict[str, Any]]:
-    """Return what was set aside: one record a measure, rater, item and reason."""
-    odd = np.zeros(len(outside), dtype=bool)
-    odd[list(answers.not_numbers)] = True
-    rows = np.flatnonzero(outside | uneven | odd)
-    if len(rows) == 0:
+    """Return what was set aside: one record a rater, item and reason."""
+    if not (answers.not_numbers or outside.any() or uneven.any()):
         return []
-    reason = np.select([outside[rows], uneven[rows]], ["out of range", "not an allowed step"], "")
+    rows = np.repeat(answers.start[own.run] - _begins(own.length), own.length)
+    rows += np.arange(len(rows))
+    odd = np.isin(rows, list(answers.not_numbers))
+    chosen = np.flatnonzero(outside.ravel() | uneven.ravel() | odd)
+    outside, uneven, odd, rows = (
+        each[chosen] for each in (outside.ravel(), uneven.ravel(), odd, rows)
+    )
+    reason = np.select(
+        [odd, outside, uneven], ["not a number", "out of range", "not an allowed step"], ""
+    )
     found = pd.DataFrame(
         {
-            "measure": answers.keys["measure"].codes[rows],
-            "rater": answers.keys["rater"].codes[rows],
+            "rater": answers.keys["rater"].codes[answers.run_of(rows)],
             "item": answers.item[rows],
-            "reason": np.where(odd[rows], "not a number", reason),
+            "reason": reason,
             "row": rows,
         }
     )
-    groups = found.groupby(["measure", "rater", "item", "reason"], sort=True)["row"]
-    return [_record(answers, units, cards, key, rows.to_numpy()) for key, rows in groups]
+    groups = found.groupby(["rater", "item", "reason"], sort=True)["row"]
+    return [_record(answers, units, card, key, own.to_numpy()) for key, own in groups]
 
 
-def _record(
-    answers: Answers, units: Units, cards: list[Measure], key: Any, rows: Codes
-) -> dict[str, Any]:
-    measure, rater, item, reason = key
+def _begins(length: Codes) -> Codes:
+    return np.cumsum(length) - length
+
+
+def _record(answers: Answers, units: Units, card: Measure, key: Any, rows: Codes) -> dict[str, Any]:
+    rater, item, reason = key
     if reason == "not a number":
         values: list[Any] = list(dict.fromkeys(answers.not_numbers[int(row)] for row in rows))
     else:
         values = np.unique(answers.value[rows]).tolist()
     return {
-        "measure": cards[measure].name,
+        "measure": card.name,
         "rater": str(answers.keys["rater"].labels[rater]),
         "item": int(item),
         "reason": str(reason),
         "rows": len(rows),
         "values": values[:SHOWN],
-        "first": units.in_words(units.unit[rows[:SHOWN]]),
+        "first": units.in_words(units.unit[answers.run_of(rows[:SHOWN])]),
     }

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 Ints = NDArray[np.integer[Any]]
 Floats = NDArray[np.float64]
 
+_PIECE = 1 << 16
 STEP_TOLERANCE = 1e-9
 """Rounding of a decimal step (0.1) in binary; far below any answer a form allows."""
 
@@ -59,10 +60,14 @@ def highest_answer(
 def off_the_grid(value: Floats, low: Floats, step: Floats) -> NDArray[np.bool_]:
     """Return which values are not ``low`` plus a whole number of steps; no step, no grid."""
     if np.ndim(step) == 0 and np.isnan(step):
-        return np.zeros(len(value), dtype=bool)
+        return np.zeros(np.shape(value), dtype=bool)
     whole = np.ndim(low) == 0 and np.ndim(step) == 0 and step == 1 and float(low).is_integer()
-    steps = value if whole else (value - low) / step
-    with np.errstate(invalid="ignore"):
-        apart = np.rint(steps)
-        np.subtract(steps, apart, out=apart)
-        return np.abs(apart, out=apart) > STEP_TOLERANCE
+    found = np.empty(np.shape(value), dtype=bool)
+    least = np.broadcast_to(low, found.shape)
+    rows = max(_PIECE // max(found[:1].size, 1), 1)
+    for at in range(0, len(found), rows):  # piece by piece: a piece stays in the cache
+        piece = slice(at, at + rows)
+        steps = value[piece] if whole else (value[piece] - least[piece]) / step
+        with np.errstate(invalid="ignore"):
+            found[piece] = np.abs(steps - np.rint(steps)) > STEP_TOLERANCE
+    return found

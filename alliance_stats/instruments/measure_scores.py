@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .card import Measure
+from .cleaning import Cleaned
 from .facts import MissingRule, Scale
 from .kernels import complete_sum, count_and_sum, highest_answer
 
@@ -23,14 +24,27 @@ DENSE = 4
 
 @dataclass(frozen=True)
 class MeasureAnswers:
-    """The usable answers to one instrument: one row an answer, units numbered from 0."""
+    """The answers to one instrument; `of_run` numbers the unit of each run of them from 0."""
 
     card: Measure
     rule: MissingRule
-    unit: Ints
-    item: Ints
-    value: Floats
+    cleaned: Cleaned
+    of_run: Ints
     n_units: int
+
+    @cached_property
+    def _rows(self) -> tuple[Ints, Ints, Floats]:
+        """The unit, item and value of each answer that is there."""
+        own = self.cleaned
+        value = own.value.ravel()
+        unit = np.repeat(self.of_run, own.length)
+        item = np.tile(own.item, len(own.run)) if own.value.ndim == 2 else own.item
+        there = ~np.isnan(value)
+        unit, item, value = unit[there], item[there], value[there]
+        if self.card.step != 1:  # decimals: add up in the order of items, whatever that of rows
+            order = np.lexsort((item, unit))
+            unit, item, value = unit[order], item[order], value[order]
+        return unit, item, value
 
     def score(self, scale: Scale, method: str | None = None) -> tuple[Floats, Ints]:
         """Return each unit's score (NaN where too few items are answered) and its answers."""
@@ -48,29 +62,47 @@ class MeasureAnswers:
 
         None where decimals make the order of adding matter, or most of the table were empty.
         """
-        n = self.card.n_items
-        if self.card.step != 1 or self.n_units * n > DENSE * len(self.value):
+        n, own = self.card.n_items, self.cleaned
+        if self.card.step != 1 or self.n_units * n > DENSE * own.value.size:
             return None
-        if len(self.value) == self.n_units * n:
-            item = self.item.reshape(-1, n)
-            in_order = (self.unit[::n] == np.arange(self.n_units)).all()
-            if in_order and (item == np.arange(1, n + 1)).all():  # then units follow each other
-                return self.value.reshape(-1, n)
+        if own.value.ndim == 2 and len(own.run) == self.n_units:
+            in_order = (self.of_run == np.arange(self.n_units)).all()
+            if in_order and np.array_equal(own.item, np.arange(1, n + 1)):
+                return own.value
+            forms = np.full((self.n_units, n), np.nan)
+            forms[self.of_run[:, None], own.item - 1] = own.value
+            return forms
+        unit, item, value = self._rows
         forms = np.full(self.n_units * n, np.nan)
-        forms[self.unit * n + (self.item - 1)] = self.value
+        forms[unit * n + (item - 1)] = value
         return forms.reshape(self.n_units, n)
+
+    @cached_property
+    def _complete(self) -> bool:
+        return self._forms is not None and not np.isnan(self._forms.sum())
+
+    @cached_property
+    def _answered(self) -> Floats:
+        """1 where an item of a unit is answered, else 0."""
+        return (~np.isnan(self._forms)).astype(float)
+
+    @cached_property
+    def _filled(self) -> Floats:
+        """The answers, 0 where there is none."""
+        return np.nan_to_num(self._forms)
 
     def _count_and_sum(self, scale: Scale) -> tuple[Ints, Floats]:
         """Return how many items of a scale each unit has answered, and their sum."""
         if self._forms is not None:
-            whole = len(scale) == self.card.n_items
-            own = self._forms if whole else self._forms[:, np.array(scale.items) - 1]
-            if len(self.value) == self._forms.size:
-                return np.full(self.n_units, len(scale.items)), own.sum(axis=1)
-            return (~np.isnan(own)).sum(axis=1), np.nansum(own, axis=1)
-        unit, value = self.unit, self.value
+            in_scale = np.zeros(self.card.n_items)
+            in_scale[np.array(scale.items) - 1] = 1.0
+            if self._complete:  # a product reads the table once, whichever items are asked
+                return np.full(self.n_units, len(scale.items)), self._forms @ in_scale
+            counts = self._answered @ in_scale
+            return counts.astype(np.int64), self._filled @ in_scale
+        unit, item, value = self._rows
         if len(scale) < self.card.n_items:
-            mine = self._has(scale.items)
+            mine = self._has(item, scale.items)
             unit, value = unit[mine], value[mine]
         return count_and_sum(unit, value, self.n_units)
 
@@ -92,19 +124,18 @@ class MeasureAnswers:
         optional = [item for item in self.card.not_applicable_items if item in scale]
         if not optional:
             return np.zeros(self.n_units, dtype=np.int64)
-        answered = np.bincount(self.unit[self._has(optional)], minlength=self.n_units)
+        unit, item, _ = self._rows
+        answered = np.bincount(unit[self._has(item, optional)], minlength=self.n_units)
         return len(optional) - answered
 
     def _domains(self, scale: Scale) -> tuple[Floats, Ints]:
         """Add up each domain's highest answer; every domain must be answered in full."""
+        unit, item, value = self._rows
         total = np.zeros(self.n_units)
         answered = np.zeros(self.n_units, dtype=np.int64)
         for domain in scale.domains:
             slots = np.vstack(
-                [
-                    highest_answer(self.unit, self.item, self.value, slot, self.n_units)
-                    for slot in domain
-                ]
+                [highest_answer(unit, item, value, slot, self.n_units) for slot in domain]
             )
             total = total + slots.max(axis=0)
             answered = answered + (~np.isnan(slots)).sum(axis=0)
@@ -119,8 +150,8 @@ class MeasureAnswers:
             total = np.where(enough, total, np.nan)
         return total, answered
 
-    def _has(self, items: object) -> NDArray[np.bool_]:
+    def _has(self, item: Ints, items: object) -> NDArray[np.bool_]:
         """Return which answers are to one of the items."""
         table = np.zeros(self.card.n_items + 1, dtype=bool)
         table[list(items)] = True  # type: ignore[call-overload]
-        return table[self.item]
+        return table[item]

@@ -15,7 +15,7 @@ from ..errors import ColumnError, MeasureError, listing
 from . import layout
 from .answers import Answers, from_long, from_wide, unit_columns
 from .card import Measure
-from .cleaning import Cleaned, clean
+from .cleaning import clean
 from .facts import MissingRule, Scale
 from .measure_scores import MeasureAnswers
 from .registry import Registry, load_registry
@@ -114,20 +114,22 @@ def score(
     _check_options(method, missing_rule)
     answers = _answers(ratings, card, known, items=items, rater=rater, by=by)
     units = group_units(answers)
-    cleaned = clean(answers, units, known, already_reversed)
+    cleaned, set_aside = clean(answers, units, known, already_reversed)
     blocks, not_scored = [], []
     for code, one in enumerate(map(known.find, answers.keys["measure"].labels)):
         if not one.scales:
-            rows = int((answers.keys["measure"].codes == code).sum())
+            rows = int(cleaned[code].length.sum())
             not_scored.append({"measure": one.name, "reason": one.why_not_scored(), "rows": rows})
             continue
         rule = one.missing_rule if missing_rule is None else _own_rule(missing_rule, one)
         wanted = _wanted(one, scales, strict=card is not None)
-        mine = _answers_of(units, cleaned, code, one, rule)
-        blocks.append(_score_block(units, code, mine, wanted, method))
+        members, number = units.renumbered(code)
+        of_run = number[units.unit[cleaned[code].run]]
+        mine = MeasureAnswers(one, rule, cleaned[code], of_run, len(members))
+        blocks.append(_score_block(members, mine, wanted, method))
     table = _table(units, blocks)
     table.attrs = {
-        "set_aside": cleaned.set_aside,
+        "set_aside": set_aside,
         "not_scored": not_scored,
         "notes": list(answers.notes),
     }
@@ -232,24 +234,9 @@ class _Block:
     answered: NDArray[np.int64]
 
 
-def _answers_of(
-    units: Units, cleaned: Cleaned, code: int, card: Measure, rule: MissingRule
-) -> MeasureAnswers:
-    members, unit, rows = units.of_measure(code)
-    usable = cleaned.usable[rows]
-    item, value = cleaned.item[rows], cleaned.value[rows]
-    if not usable.all():
-        unit, item, value = unit[usable], item[usable], value[usable]
-    if card.step != 1:  # decimals: add up in the order of the items, whatever order rows have
-        order = np.lexsort((item, unit))
-        unit, item, value = unit[order], item[order], value[order]
-    return MeasureAnswers(card, rule, unit, item, value, len(members))
-
-
 def _score_block(
-    units: Units, code: int, answers: MeasureAnswers, scales: list[Scale], method: str | None
+    members: NDArray[np.int64], answers: MeasureAnswers, scales: list[Scale], method: str | None
 ) -> _Block:
-    members = np.flatnonzero(units.codes["measure"] == code)
     results = [answers.score(scale, method) for scale in scales]
     shape = (len(members), len(scales))
     return _Block(

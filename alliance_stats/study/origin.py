@@ -140,6 +140,53 @@ class Layout:
 
 
 @dataclass(frozen=True)
+class Stepped:
+    """Whole numbers for long rows, kept a form at a time: ``first[form] + part[item]``.
+
+    Each piece is an array with a number a form and one with a number an item; rows follow each
+    other form by form. A million answers so cost what their forms do. Read by positions.
+    """
+
+    pieces: tuple[tuple[np.ndarray, np.ndarray], ...]
+
+    def __len__(self) -> int:
+        return sum(len(first) * len(part) for first, part in self.pieces)
+
+    def __getitem__(self, positions: Any) -> Any:
+        if np.ndim(positions) == 0 or np.asarray(positions).dtype == bool:
+            at = np.arange(len(self), dtype=np.int64)[positions]
+            return self[at] if np.ndim(at) else self[np.array([at])][0]
+        at = np.asarray(positions, dtype=np.int64)
+        found = np.empty(len(at), dtype=np.int32)
+        start = 0
+        for first, part in self.pieces:
+            stop = start + len(first) * len(part)
+            here = (at >= start) & (at < stop)
+            form, item = np.divmod(at[here] - start, len(part))
+            found[here] = first[form] + part[item]
+            start = stop
+        return found
+
+    @staticmethod
+    def of(first: np.ndarray, part: np.ndarray) -> np.ndarray | Stepped:
+        """Return the numbers of rows that have one part a form as an array, else kept by forms."""
+        first, part = first.astype(np.int32, copy=False), part.astype(np.int32, copy=False)
+        return first + part if len(part) == 1 else Stepped(((first, part),))
+
+    def __add__(self, number: int) -> Stepped:
+        return Stepped(tuple((first, part + np.int32(number)) for first, part in self.pieces))
+
+    @staticmethod
+    def joined(parts: list[np.ndarray | Stepped]) -> np.ndarray | Stepped:
+        """Return numbers one after the other; as an array where none are kept by forms."""
+        if not any(isinstance(part, Stepped) for part in parts):
+            return np.concatenate([np.asarray(part, dtype=np.int32) for part in parts])
+        none = np.zeros(1, dtype=np.int32)
+        pieces = [part.pieces if isinstance(part, Stepped) else ((part, none),) for part in parts]
+        return Stepped(tuple(piece for own in pieces for piece in own))
+
+
+@dataclass(frozen=True)
 class Origin:
     """Where the rows of one canonical table came from; parallel to the table's rows.
 
@@ -151,15 +198,15 @@ class Origin:
         For each row of the table, the position in `layouts` (int32).
     row
         For each row of the table, the row in its file as the file's own program counts it
-        (int32).
+        (int32). Both are read by positions; those of answers are kept a form at a time.
     filled
         Columns whose values came from other rows or files than the rest of their row (a client's
         sex that only the second session has): their own `row` and `layout`.
     """
 
     layouts: tuple[Layout, ...]
-    layout: np.ndarray
-    row: np.ndarray
+    layout: np.ndarray | Stepped
+    row: np.ndarray | Stepped
     filled: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
     @cached_property

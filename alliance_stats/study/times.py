@@ -18,7 +18,7 @@ from ..core.arguments import shown
 from ..core.people import SESSION, same_ids
 from ..errors import AllianceStatsWarning, ColumnError, DesignError, listing, require_columns
 from .select import is_study
-from .stages import NAMES, is_relative, place_of
+from .stages import NAMES, is_relative, place_of, words_in
 
 if TYPE_CHECKING:
     from .study import Study
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 OCCASION = "occasion"
 BETWEEN = "mid"
 """Where occasions that are numbered (``week 4``) stand among those that have a name."""
+LONG_UNITS = frozenset(
+    "month months mo mth mths monat monate monaten maand maanden mois mes meses year years yr yrs "
+    "jahr jahre jahren jaar jaren an ans annee annees ano anos".split()
+)
+"""Words for months and years: ``6 months`` beside ``post`` may lie before the end or after it."""
 WHOLE_NEEDED = (
     "neighbours are found by whole numbers. Round it, or number each client's measurements: "
     "data['number'] = data.groupby('client_id')[{time!r}].rank()"
@@ -137,6 +142,8 @@ def _ordered(rows: pd.DataFrame, time: str) -> tuple[list[Any], list[Any]]:
         there = set(column.dropna())
         return [one for one in column.cat.categories if one in there], []
     labels = list(pd.unique(column.dropna().astype(object)))
+    if len(labels) < 2:
+        return labels, []
     for clock in ("time", "week"):
         if clock == time or clock not in rows.columns:
             continue
@@ -154,8 +161,10 @@ def _unplaced(places: dict[Any, Any]) -> list[Any]:
     found = [place for place in places.values() if place is not None]
     stems = {word for *_, word in found if word is not None}
     stages, middle = {stage for stage, *_ in found}, NAMES.index(BETWEEN)
-    # numbers alone may run past the end of treatment: where it comes among them nobody said
+    # numbers alone, and months, may run past the end of treatment: where it comes among them
+    # nobody said
     open_ = "" in stems and max(stages) > middle == min(stages)
+    open_ = open_ or bool(stems & LONG_UNITS and NAMES.index("post") in stages)
     return unknown or twice or (list(places) if open_ or len(stems) > 1 else [])
 
 
@@ -168,7 +177,7 @@ def _place(label: str) -> tuple[int, float, str | None] | None:
     at = float(number.group()) if number else 0.0
     if stage is not None:
         return stage, at, None
-    return NAMES.index(BETWEEN), at, "".join(re.findall(r"[^\W\d_]+", label.casefold()))
+    return NAMES.index(BETWEEN), at, "".join(words_in(label))
 
 
 def _has_labels(column: pd.Series, time: str) -> bool:

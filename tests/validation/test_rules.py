@@ -484,9 +484,17 @@ def test_a_total_no_items_can_add_up_to(examine, tables):
     report, kept = examine(scores=changed(scores, 2, "score", 28.0))
     problem = only(report, "score_out_of_range")
     assert problem.message == (
-        "The score 28 is outside the range of 'phq-9' (total), 0 to 27; it is treated as missing."
+        "The score 28 is outside the range of 'phq-9' (total), 0 to 27; it is left out."
     )
-    assert kept["scores"]["score"].isna().sum() == 1
+    assert problem.level == "warning"
+    assert len(kept["scores"]) == len(scores) - 1
+    counted = report.rows.set_index("table").loc["scores"]
+    assert (counted["rows_set_aside"], "score_out_of_range" in counted["reasons"]) == (1, True)
+
+
+def test_a_column_of_impossible_totals_is_another_scale(examine, tables):
+    report, _ = examine(scores=_scores(tables, 28.0))
+    assert only(report, "score_out_of_range").level == "error"
 
 
 def _scores(tables, score):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..origin import BESIDE, Origin
+from ..origin import BESIDE, Origin, Stepped
 from ..tables import TABLES
 from .gathering import Gathered, Part
 from .people import first_of
@@ -60,15 +61,14 @@ def _put(result: Assembled, parts: list[Part]) -> None:
 
 def _joined(parts: list[Part]) -> Part:
     """Return parts of one table as one part."""
-    if len(parts) == 1 and parts[0].rows.dtype == np.int32:
+    if len(parts) == 1:
         return replace(parts[0], frame=stacked([parts[0].frame]))
     layouts = [layout for part in parts for layout in part.layouts]
     starts = np.cumsum([0, *(len(part.layouts) for part in parts)], dtype=np.int32)
 
-    def joined(places: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    def joined(places: list[tuple[Any, Any]]) -> tuple[Any, Any]:
         layout = [each + start for (_, each), start in zip(places, starts, strict=False)]
-        rows = [row.astype(np.int32, copy=False) for row, _ in places]
-        return np.concatenate(rows), np.concatenate(layout)
+        return Stepped.joined([row for row, _ in places]), Stepped.joined(layout)
 
     rows, layout = joined([(part.rows, part.layout) for part in parts])
     names = {name for part in parts for name in part.filled}

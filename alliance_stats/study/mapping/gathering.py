@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..labels import Labels
-from ..origin import Layout, Problem, SetAside
+from ..origin import Layout, Problem, SetAside, Stepped
 from .taking import Takings
 from .vocabulary import enum_of
 from .who import Who
@@ -25,13 +25,13 @@ class Part:
 
     table: str
     frame: pd.DataFrame
-    rows: np.ndarray
+    rows: np.ndarray | Stepped
     layouts: tuple[Layout, ...]
-    layout: np.ndarray  # for each row, the position in `layouts`
+    layout: np.ndarray | Stepped  # for each row, the position in `layouts`
     given: bool = True
     filled: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
-    def place(self, column: str) -> tuple[np.ndarray, np.ndarray]:
+    def place(self, column: str) -> tuple[np.ndarray | Stepped, np.ndarray | Stepped]:
         """Return the row and layout of each value of a column."""
         return self.filled.get(column, (self.rows, self.layout))
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..origin import Layout
+from ..origin import Layout, Stepped
 from .gathering import Part
 from .patterns import when_of
 from .source import Source
@@ -24,8 +24,8 @@ _WHEN: tuple[str, ...] = ("client_id", "session", "occasion", "time", "week")
 
 def long_frame(
     keys: dict[str, Any], block: Block, cells: np.ndarray, at: np.ndarray
-) -> tuple[pd.DataFrame, np.ndarray]:
-    """Return the chosen rows of a block as long rows, and which file row each came from.
+) -> pd.DataFrame:
+    """Return the chosen rows of a block as long rows.
 
     Parameters
     ----------
@@ -34,10 +34,9 @@ def long_frame(
     at
         Positions of the file rows that are used.
     """
-    n_parts = len(block.parts)
     held = {name: _taken(values, at) for name, values in keys.items()}
     chosen = cells if len(at) == len(cells) else cells[at]
-    return _frame(held, block, chosen), np.repeat(at, n_parts)
+    return _frame(held, block, chosen)
 
 
 def _frame(keys: dict[str, Any], block: Block, cells: np.ndarray) -> pd.DataFrame:
@@ -74,15 +73,16 @@ def _constant(word: str, n: int) -> pd.Categorical:
 
 
 def block_part(
-    source: Source, table: str, block: Block, frame: pd.DataFrame, positions: np.ndarray
+    source: Source, table: str, block: Block, frame: pd.DataFrame, at: np.ndarray
 ) -> Part:
-    """Return long rows as a part of a table.
+    """Return long rows as a part of a table; `at` are the rows of the file they came from.
 
     What a row holds stands in one column of the file, and so does what the column's name says.
     """
     layouts = _layouts(source, block)
-    layout = np.tile(np.arange(len(layouts), dtype=np.int32), len(frame) // len(layouts))
-    return Part(table, frame, source.rows[positions], layouts, layout)
+    own = np.arange(len(layouts))
+    rows = Stepped.of(source.rows[at], np.zeros_like(own))
+    return Part(table, frame, rows, layouts, Stepped.of(np.zeros_like(at), own))
 
 
 @dataclass(frozen=True)
@@ -119,9 +119,9 @@ class Course:
         cells = cells if len(at) == len(cells) else cells[at]
         frame = settled(_frame(keys, self.blocks[0], cells), self.table)
         layouts = tuple(one for block in self.blocks for one in _layouts(source, block))
-        own = np.arange(len(layouts), dtype=np.int32).reshape(-1, n_parts)
-        rows = source.rows[row].repeat(n_parts)
-        return Part(self.table, frame, rows, layouts, own[nth].ravel())
+        own = np.arange(n_parts)
+        rows = Stepped.of(source.rows[row], np.zeros_like(own))
+        return Part(self.table, frame, rows, layouts, Stepped.of(nth * n_parts, own))
 
 
 def courses_of(source: Source, blocks: list[Block], tables: list[str]) -> dict[Any, Course]:

@@ -15,7 +15,7 @@ from .source import Source
 from .tables_of import blank_rows, no_session, settled, tables_for
 from .values import categories_of
 from .vocabulary import fields_of
-from .wide import Block, matrix
+from .wide import Block, filled, matrix
 
 KEYS = ("client_id", "occasion", "rater", "measure", "scale", "score")
 
@@ -41,7 +41,7 @@ def read_occasions(source: Source, blocks: list[Block]) -> None:
             continue
         cells = matrix(source, block)
         mine = usable if block.rows is None else usable & block.rows
-        here = mine & (~np.isnan(cells).all(axis=1) | (False if own is not None else ~again))
+        here = mine & (filled(cells) | (False if own is not None else ~again))
         at = np.flatnonzero(here)
         if own is None:
             empty = int(np.count_nonzero(mine & ~here)) * len(block.parts)
@@ -50,11 +50,11 @@ def read_occasions(source: Source, blocks: list[Block]) -> None:
         which = occasion if own is None else categories_of(own, len(source))
         keys: dict[str, Any] = {"client_id": client, "occasion": which}
         keys |= carried if own is None else _spread(source, block)
-        frame, positions = long_frame(keys, block, cells, at)
-        part = block_part(source, table, block, settled(frame, table), positions)
+        frame = long_frame(keys, block, cells, at)
+        part = block_part(source, table, block, settled(frame, table), at)
         source.gathered.parts.append(part)
         if block.is_items:
-            frame, positions = _scored(source, block, frame, positions)
+            frame, positions = _scored(source, block, frame, at)
             places = source.found(keys) | columns
             places |= {"occasion": block.columns[0]} if own is not None else {}
             source.gathered.parts.append(
@@ -120,14 +120,13 @@ def _spread(source: Source, block: Block) -> dict[str, Any]:
 
 
 def _scored(
-    source: Source, block: Block, frame: pd.DataFrame, positions: np.ndarray
+    source: Source, block: Block, frame: pd.DataFrame, at: np.ndarray
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """Score items given at an occasion: ``assessments`` holds scores."""
     from ...instruments import score
 
     n_items = len(block.parts)
     forms = frame.iloc[::n_items].reset_index(drop=True)
-    at = positions[::n_items]
     long = frame[["rater", "measure", "item", "value"]].assign(
         client_id=np.repeat(np.arange(len(forms)), n_items), session=np.int64(1)
     )

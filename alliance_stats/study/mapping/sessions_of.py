@@ -17,7 +17,7 @@ from .people import client_rows, first_of, therapist_rows
 from .source import Source
 from .tables_of import blank_rows, no_session, settled, table_part, tables_for, with_further
 from .vocabulary import fields_of
-from .wide import Block, blocks_of, matrix
+from .wide import Block, blocks_of, filled, matrix
 
 _EXACT = 2.0**53
 """From here on a float does not hold each whole number."""
@@ -110,7 +110,7 @@ def _sessions(source: Source, blocks: list[Block]) -> None:
         mine = usable if block.rows is None else usable & block.rows
         if own is not None:
             course = courses[table, id(block.spec), block.parts]
-            here = mine & ~np.isnan(matrix(source, block, course.place(block))).all(axis=1)
+            here = mine & filled(matrix(source, block, course.place(block)))
             course.hold(block, here)
             _hold(held, own, here, block.columns[0])
             continue
@@ -118,7 +118,7 @@ def _sessions(source: Source, blocks: list[Block]) -> None:
         if session is None:
             no_session(source, block)
             continue
-        here = mine & (~np.isnan(cells).all(axis=1) | ~again)
+        here = mine & (filled(cells) | ~again)
         empty = int(np.count_nonzero(mine & ~here))
         reason = "an empty form beside another row of the session"
         source.gathered.leave_out(table, reason, empty * len(block.parts), source.file.file)
@@ -205,9 +205,8 @@ def _add_long(
     at: np.ndarray,
 ) -> None:
     keys = {name: _whole(values, at) for name, values in keys.items()}
-    frame, positions = long_frame(keys, block, cells, at)
-    frame = settled(frame, table)
-    source.gathered.parts.append(block_part(source, table, block, frame, positions))
+    frame = settled(long_frame(keys, block, cells, at), table)
+    source.gathered.parts.append(block_part(source, table, block, frame, at))
 
 
 def _whole(values: Any, at: np.ndarray) -> Any:

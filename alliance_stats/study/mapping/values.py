@@ -30,7 +30,7 @@ def none_bad() -> Bad:
 def codes_of(series: pd.Series) -> tuple[np.ndarray, list[Any]]:
     """Return a column as codes (-1 where missing) and its distinct values."""
     if isinstance(series.dtype, pd.CategoricalDtype):
-        return series.cat.codes.to_numpy(), list(series.cat.categories)
+        return series.cat.codes.to_numpy(), series.cat.categories.tolist()
     codes, values = pd.factorize(series)
     return codes, list(values)
 
@@ -46,9 +46,7 @@ def as_word(value: Any) -> str:
 
 def ids(series: pd.Series) -> pd.Categorical:
     """Return a column of ids as text categories; 101.0 is '101' (blanks: `trimmed`)."""
-    if isinstance(series.dtype, pd.CategoricalDtype) and all(
-        isinstance(word, str) for word in series.cat.categories
-    ):
+    if isinstance(series.dtype, pd.CategoricalDtype) and _are_texts(series.cat.categories):
         return series.array  # type: ignore[return-value]
     codes, values = codes_of(series)
     words = [as_word(value) for value in values]
@@ -58,6 +56,10 @@ def ids(series: pd.Series) -> pd.Categorical:
         table = np.array([where[word] for word in words] + [-1])
         codes = table[codes]
     return pd.Categorical.from_codes(codes, pd.Index(distinct, dtype=text_dtype()))
+
+
+def _are_texts(words: pd.Index) -> bool:
+    return isinstance(words.dtype, pd.StringDtype) or all(isinstance(w, str) for w in words)
 
 
 def trimmed(series: pd.Series) -> tuple[pd.Series, np.ndarray]:

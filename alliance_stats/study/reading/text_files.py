@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from ...errors import ReadError
 from ..origin import Problem
 from .cells import Cells, words_of
+from .digits import read_digits
 from .encodings import as_utf8
 from .fast import cells_of, read_fast
 from .headers import MOST_TITLES, Header, read_header, rows_above, titles_of
@@ -72,29 +73,36 @@ def read_text(path: Path, conventions: Conventions) -> Words:
         above,
         titles_of(records[:above]),
     )
-    table = (
-        None
-        if above
-        else read_fast(
-            text_bytes,
-            len(header.names),
-            delimiter,
-            header.n_rows,
-            sample=_some_records(sample, delimiter, 200)[header.n_rows :],
-            as_words=_words_only(header.names, conventions),
-        )
-    )
-    if table is None:
+    if above or not _read_regular(result, text_bytes, delimiter, sample, conventions):
         _read_slowly(result, text_bytes, delimiter, path.name)
-    else:
-        del text_bytes  # a large file: not both its text and its columns at once
-        first = header.n_rows + 1
-        result.rows = np.arange(first, first + table.num_rows, dtype=np.int32)
-        columns = table.columns
-        del table
-        result.columns = cells_of(columns)
     _check_cell_lengths(result, path.name)
     return result
+
+
+def _read_regular(
+    result: Words, data: bytes, delimiter: str, sample: str, conventions: Conventions
+) -> bool:
+    """Read a file in which each line is a record of as many cells; False for any other."""
+    header = result.header
+    given = (data, len(header.names), delimiter, header.n_rows)
+    records = _some_records(sample, delimiter, 200)[header.n_rows :]
+    as_words = _words_only(header.names, conventions)
+    columns = read_digits(*given, sample=records, as_words=as_words)
+    if columns is None:
+        table = read_fast(*given, sample=records, as_words=as_words)
+        if table is None:
+            return False
+        n_rows, arrays = table.num_rows, table.columns
+        del table
+        columns = cells_of(arrays)
+    else:
+        n_rows = max(
+            len(each) for each in (columns[0].codes, columns[0].numbers) if each is not None
+        )
+    first = header.n_rows + 1
+    result.columns = columns
+    result.rows = np.arange(first, first + n_rows, dtype=np.int32)
+    return True
 
 
 # -- delimiter and header ---------------------------------------------------------------------

@@ -114,6 +114,8 @@ def item_not_on_form(view: StudyView) -> Iterator[Finding]:
     measure, item = view.codes("ratings", "measure"), view.numbers("ratings", "item")
     cards = cards_of(view, "ratings")
     most = np.array([np.inf if card is None else len(card.items) for card in cards] + [np.inf])
+    if item.max(initial=0) <= most.min():
+        return
     rows = np.flatnonzero(item > most[measure.codes])
     for code in np.unique(measure.codes[rows]):
         chosen, card = rows[measure.codes[rows] == code], cards[code]

@@ -19,6 +19,7 @@ LONG_FORM = 8  # items a form must have before a pattern in it means something
 VERY_LONG_FORM = 20  # on a shorter form the middle answer throughout can be meant
 FEWEST_REVERSED = 2
 DISTINCT = 3  # different answers a pasted form must show: all fives recur by themselves
+_FIRST_LOOK = 8
 UNLIKELY = 0.01  # chance of so many equal neighbours below which somebody copied
 
 
@@ -65,7 +66,9 @@ def pasted_answers(view: StudyView) -> Iterator[Finding]:
         if n_items < LONG_FORM or len(forms.first) < 2:
             continue
         told: set[int] = set()
-        for order in (np.lexsort((forms.session, forms.client)), np.argsort(forms.first)):
+        by_client, by_file = np.lexsort((forms.session, forms.client)), np.argsort(forms.first)
+        once = np.array_equal(by_client, by_file)
+        for order in (by_client,) if once else (by_client, by_file):
             again, before = _like_the_one_before(forms.answers, order)
             fresh = [i for i, form in enumerate(again) if form not in told]
             told.update(int(again[i]) for i in fresh)
@@ -80,7 +83,11 @@ def _like_the_one_before(answers: np.ndarray, order: np.ndarray) -> tuple[np.nda
     themselves. Nothing is returned where chance alone gives as many equal neighbours.
     """
     here, before = order[1:], order[:-1]
-    different = (answers[here] != answers[before]).sum(axis=1)
+    # most neighbours differ in the first answers already, and need no further look
+    few = np.ascontiguousarray(answers[:, :_FIRST_LOOK])
+    near = np.flatnonzero((few[here] != few[before]).sum(axis=1) <= 2)
+    different = np.full(len(here), answers.shape[1])
+    different[near] = (answers[here[near]] != answers[before[near]]).sum(axis=1)
     close = np.flatnonzero(different <= 2)
     close = close[_n_distinct(answers[here[close]]) >= DISTINCT]
     same, one_off, two_off = np.bincount(different[close], minlength=3)

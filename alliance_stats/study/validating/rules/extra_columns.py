@@ -31,14 +31,14 @@ def number_as_text(view: StudyView) -> Iterator[Finding]:
     there = [table for table in TABLES if table in view.frames]
     # a column may come along with two tables: the fuller one tells of all its rows, once
     for table in sorted(there, key=lambda table: -len(view.frames[table])):
-        frame = view.frames[table]
         ours = {field.name for field in table_schema(table).fields}
+        frame = view.frames[table].drop(columns=ours, errors="ignore")
         texts, stack = stacked_texts(frame)
         codes = encode(stack)
         hits = codes.where(_is_amount(codes.values)).reshape(len(texts), len(frame))
         without = {name for name, hit in zip(texts, hits, strict=True) if not hit.any()}
         for column, kind in frame.dtypes.items():
-            if column in ours or kind.kind in "iufbM" or column in without:
+            if kind.kind in "iufbM" or column in without:
                 continue
             finding = _amounts(view, table, str(column))
             if finding is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,9 @@ HIDDEN_CODES = frozenset(
     | {9, 77, 88, 97, 98, 99, 777, 888, 997, 998, 999, 9999}
 )
 """Numbers that labs write for "no answer"."""
+_PIECE = 1 << 16
 OFTEN = 3  # a code for missing recurs in its column; a slip of the finger hardly ever does
+SLIPS = 0.1  # totals out of range up to this share are slips; more, and the column is another
 OFTEN_IN_FORM = 10  # or recurs over the columns of one form
 FEW_COLUMNS = 5  # of more columns one sentence speaks for all
 OFTEN_SHARE = 0.001  # in a long file, where all answers share one column
@@ -127,13 +130,20 @@ def _outside(
     if card.item_ranges:
         item = view.numbers(table, "item")[where].astype(np.int64)
         low, high = _limits(card)
-        out = (value < low[item]) | (value > high[item])
+        out_rows = np.flatnonzero((value < low[item]) | (value > high[item]))
     else:
-        out = (value < card.range.low) | (value > card.range.high)
-    out_rows = np.flatnonzero(out)
+        low, high = card.range
+        out_rows = _found(value, lambda part: (part < low) | (part > high))
     out_rows = out_rows[~np.isin(value[out_rows], card.missing_codes)]
     rows = out_rows if isinstance(where, slice) else where[out_rows]
     return rows, value[out_rows]
+
+
+def _found(values: np.ndarray, wrong: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Return where values are wrong, looked at piece by piece: a piece stays in the cache."""
+    starts = range(0, len(values), _PIECE)
+    found = [np.flatnonzero(wrong(values[at : at + _PIECE])) + at for at in starts]
+    return np.concatenate([np.empty(0, dtype=np.int64), *found])
 
 
 @rule(
@@ -165,7 +175,7 @@ def not_a_whole_answer(view: StudyView) -> Iterator[Finding]:
         value = view.numbers(table, "value")[where]
         if value.dtype.kind in "iu":
             continue
-        part = np.flatnonzero((value != np.rint(value)) & np.isfinite(value))
+        part = _found(value, lambda some: (some != np.rint(some)) & np.isfinite(some))
         rows = part if isinstance(where, slice) else where[part]
         yield from _impossible(
             view, table, card, rows, "is not a whole number", "are not whole numbers"
@@ -205,10 +215,15 @@ def _impossible(
     looks_for="a total that the measure's items cannot add up to",
 )
 def score_out_of_range(view: StudyView) -> Iterator[Finding]:
-    """Find totals outside what the scale allows."""
+    """Find totals outside what the scale allows: a slip is left out; many are another scale."""
     for table in SCORES:
         for card, scale, rows in _score_groups(view, table):
-            yield _score_outside(table, card, scale, rows)
+            names = view.frames[table]["scale"].eq(scale) & view.frames[table]["measure"].isin(
+                (card.name, *card.aliases)
+            )
+            slips = len(rows) <= max(1, SLIPS * int(names.sum()))
+            finding = _score_outside(table, card, scale, rows)
+            yield replace(finding, level="warning") if slips else finding
 
 
 def _score_groups(view: StudyView, table: str) -> Iterator[tuple[Any, str, np.ndarray]]:
@@ -232,13 +247,13 @@ def _score_outside(table: str, card: Any, scale: str, rows: np.ndarray) -> Findi
     return Finding(
         table,
         f"The score {{value}} is outside the range of '{card.name}' ({scale}), {low:g} to "
-        f"{high:g}; it is treated as missing.",
+        f"{high:g}; it is left out.",
         rows,
         column="score",
         many=f"{{n}} scores are outside the range of '{card.name}' ({scale}), {low:g} to "
-        f"{high:g}: {{values}}; they are treated as missing.",
+        f"{high:g}: {{values}}; they are left out.",
         hint="Correct the score, or name it under missing: in study.yaml; if the file's scores are "
         "made in another way (a sum for a mean), say so in a card of your own.",
         topic=card.name,
-        blank=True,
+        set_aside=True,
     )

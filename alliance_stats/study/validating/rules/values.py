@@ -70,7 +70,7 @@ def _text(series: pd.Series, field: Field, table: str) -> Typed:
     """Turn numbers into text (7.0 is '7') and blank text into missing; keep outer blanks."""
     if isinstance(series.dtype, pd.CategoricalDtype):
         categories = series.cat.categories
-        if all(isinstance(value, str) and value.strip() for value in categories):
+        if all(isinstance(value, str) and value.strip() for value in categories.tolist()):
             return series, []
         series = series.astype(object)
     if isinstance(series.dtype, pd.StringDtype) and not (series.str.strip() == "").any():
