@@ -27,8 +27,11 @@ OCCASION = "occasion"
 BETWEEN = "mid"
 """Where occasions that are numbered (``week 4``) stand among those that have a name."""
 LONG_UNITS = frozenset(
-    "month months mo mth mths monat monate monaten maand maanden mois mes meses year years yr yrs "
-    "jahr jahre jahren jaar jaren an ans annee annees ano anos".split()
+    (
+        *("month", "months", "mo", "mth", "mths", "monat", "monate", "monaten", "maand", "maanden"),
+        *("mois", "mes", "meses", "year", "years", "yr", "yrs", "jahr", "jahre", "jahren", "jaar"),
+        *("jaren", "an", "ans", "annee", "annees", "ano", "anos"),
+    )
 )
 """Words for months and years: ``6 months`` beside ``post`` may lie before the end or after it."""
 WHOLE_NEEDED = (

@@ -85,7 +85,7 @@ def test_twenty_planted_problems_are_told_twenty_times_each_where_it_is(tmp_path
         frame.loc[row, column] = 200 + n
         planted[row + 2, column] = 200 + n
     report = validate(_write(tmp_path, frame, kind, _yaml(keys, measures)))
-    told = report.issues[report.issues["level"] == "error"]
+    told = report.issues[report.issues["level"] != "info"]
     assert (told["rule"].str.contains("out_of_range")).all()
     places = zip(told["row"], told["column"], strict=True)
     assert dict(zip(places, told["value"], strict=True)) == planted

@@ -82,11 +82,15 @@
   }
 
   function scoreChoice(file, group, fresh) {
-    const measure = measureSelect(group.measure || state.measures[0].name), rater = raterSelect(group.rater || "client");
+    const measure = measureSelect(group.measure), rater = raterSelect(group.rater || "client");
     const occasion = make("input", { placeholder: "occasion: pre, post ...", value: group.occasion || "", size: 18, "aria-label": "Occasion" });
     const take = () => choose({ kind: "score", file: file.file, sheet: file.sheet, column: group.names[0], measure: measure.value, rater: rater.value, occasion: occasion.value.trim() });
-    if (!fresh) [measure, rater, occasion].forEach((one) => one.addEventListener("change", take));
-    return [make("span", {}, " of "), measure, rater, occasion, fresh ? make("button", { type: "button", onclick: take }, "Take it") : null];
+    if (fresh) {
+      measure.prepend(new Option("… which questionnaire", "", true, true));
+      rater.addEventListener("change", () => { if (measure.value) take(); });
+      measure.addEventListener("change", take);
+    } else [measure, rater, occasion].forEach((one) => one.addEventListener("change", take));
+    return [make("span", {}, " of "), measure, rater, occasion];
   }
 
   function wordsChoice(file, group) {

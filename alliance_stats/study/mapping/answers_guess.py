@@ -105,13 +105,18 @@ def fitting_cards(cards: Iterable[Any], items: set[int], answers: Answers) -> li
     ]
 
 
-def sums_of(card: Any, scale: str, answers: Answers) -> str:
-    """Return what to do where values are sums and the card takes means, or the other way round."""
-    key = card.scales[scale]
-    low, high = (end * len(key) for end in card.range)
-    if key.method == "mean" and answers.within((low, high)):
-        return "; these are sums: divide by the number of items, or map the items"
-    return ""
+def sums_of(able: list[tuple[Any, str]], answers: Answers) -> str:
+    """Return what to do where values are sums of items, and the cards that may be meant average."""
+    forms = [
+        card.name
+        for card, scale in able
+        if (key := card.scales[scale]).method == "mean"
+        and answers.within(tuple(end * len(key) for end in card.range))
+    ]
+    if not forms:
+        return ""
+    which = forms[0] if len(forms) == 1 else f"the one it is of {listing(forms)}"
+    return f"; these are sums: write the measure ({which}) with scored: sum"
 
 
 def number_columns(frame: pd.DataFrame) -> set[str]:

@@ -327,12 +327,19 @@ def _total(
     if not fitting:
         card, scale = able[0]
         low, high = card.scale_range(scale)
-        sums = sums_of(card, scale, answers)
+        sums = sums_of(able, answers)
         raise UnplacedError(
             f"names {card.name}/{scale}, which runs from {low:g} to {high:g}, and holds "
             f"{answers.span}{sums}"
         )
     card, scale = min(fitting, key=lambda pair: pair[0].name not in used)
+    lengths = {each.n_items for each, _ in fitting}
+    if card.name not in used and len(lengths) > 1 and named.cards != (card.name,):
+        forms = listing(each.name for each, _ in fitting)
+        raise UnplacedError(
+            f"names no form: it may be {forms}, which differ in their items; write measure: with "
+            "the one it is"
+        )
     whose, doubt = _whose(card, rater)
     others = [each.name for each, _ in able if each.name != card.name]
     if others and card.name not in used:

@@ -15,7 +15,9 @@ from ..reading.kinds import KINDS
 from .draft import MappingDraft, one_line
 from .families import Guess, guess_measures
 from .kinds_of_rows import EVENT, Kind, arms_of, kinds_of_rows
+from .likeness import like_placed
 from .names import ROLES, maybe_session, roles_of, tool_of
+from .source import ROW
 from .tables_guess import TableGuess, guess_table, may_end
 from .values import dates, whole_numbers
 from .vocabulary import fields_of
@@ -174,17 +176,35 @@ def _sort(file: str, sheet: str, frame: pd.DataFrame, registry: Any) -> _Sorting
     guesses, why = guess_measures(frame, left, registry, by_session=timed, notes=notes)
     table = None if guesses else guess_table(frame, left, roles, registry)
     if table is None:
-        result.source |= roles
+        result.source |= _of_rows(roles, doubts) if guesses else roles
         result.placed = {name: role for role, name in roles.items()}
         _add_measures(result, guesses, why, timed=timed or "occasion" in roles)
     else:
         _add_table(result, table, roles)
+    open_ = [name for name in names if name not in result.placed and name not in result.unplaced]
+    like = like_placed(open_, guesses)
+    words = dict.fromkeys(word for word, _ in like.values())
+    doubts += [f"'{word}' in the names of columns may be an occasion" for word in words]
     result.unplaced |= {
-        name: why.get(name) or _why(name)
-        for name in names
-        if name not in result.placed and name not in result.unplaced
+        name: like[name][1] if name in like else why.get(name) or _why(name) for name in open_
     }
+    if "client_id" not in result.source and "client_id" not in result.source.get("columns", {}):
+        doubts.append(
+            "no column was found that names the client; add client_id:, or "
+            f'client_id: "{ROW}" where each row is another client'
+        )
     return result
+
+
+def _of_rows(roles: dict[str, str], doubts: list[str]) -> dict[str, str]:
+    """Return the roles; rows of a file without ids and times are clients, one each."""
+    if {"client_id", "session", "occasion"} & set(roles):
+        return roles
+    doubts.append(
+        "no column was found that names the client; each row is taken for another client, whose id "
+        "is the number of the row"
+    )
+    return {"client_id": ROW, **roles}
 
 
 def _said(value: Any) -> str:
@@ -339,12 +359,8 @@ def _roles(
                 break
     if {"session", "occasion"} <= set(roles):
         doubts.append(f"'{roles.pop('occasion')}' may name occasions; sessions are taken")
-    if "client_id" not in roles:
-        doubts.append(
-            "no column was found that names the client; add client_id:, or "
-            'client_id: "{row}" where each row is another client'
-        )
-    elif not {"session", "occasion"} & set(roles) and frame[roles["client_id"]].duplicated().any():
+    timed = {"session", "occasion"} & set(roles)
+    if "client_id" in roles and not timed and frame[roles["client_id"]].duplicated().any():
         doubts.append(
             f"ids in '{roles['client_id']}' are there several times, and no column says when; add "
             "session: or occasion:, or the column that really names the client"
