@@ -89,7 +89,7 @@ def plot_course(
         )
     ax.set_ylabel(label)
     ax.legend(title="Rater", loc="best")
-    session_axis(ax, int(course["session"].max()))
+    session_axis(ax, course["session"])
     ax.set_xlabel(time.replace("_", " ").capitalize())
     counts = {rater: course[course["rater"] == rater].set_index("session")["n"] for rater in raters}
     told = {f"n {rater}": series for rater, series in counts.items() if series.notna().any()}
@@ -132,12 +132,13 @@ def plot_occasions(course: pd.DataFrame, ax: Axes, *, order: Sequence[str], labe
     return ax
 
 
-def session_axis(ax: Axes, last: int) -> None:
-    """Let the horizontal axis show whole sessions, from the first: 1, 5, 10 ..."""
+def session_axis(ax: Axes, sessions: pd.Series) -> None:
+    """Let the horizontal axis show whole sessions, from the first (0: an intake): 1, 5, 10 ..."""
+    first, last = min(1, int(sessions.min())), int(sessions.max())
     step = 1 if last <= 12 else 2 if last <= 16 else 5 if last <= 40 else 10
-    ticks = sorted({1, *range(step, last + 1, step)})
+    ticks = sorted({first, *range(step, last + 1, step)})
     ax.set_xticks(ticks)
-    ax.set_xlim(0.4, last + 0.6)
+    ax.set_xlim(first - 0.6, last + 0.6)
     ax.set_xlabel("Session")
 
 
@@ -186,7 +187,7 @@ def plot_attendance(drawn: pd.DataFrame, ax: Axes) -> Axes:
         floor += height
     ax.set_ylabel("Clients still in therapy")
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)
-    session_axis(ax, int(drawn["session"].max()))
+    session_axis(ax, drawn["session"])
     return ax
 
 
@@ -282,7 +283,7 @@ def plot_client_course(
             first = bool(np.isnan(repairs[:n]).all())
             _mark(ax, repair, score, "^", "#3a9d6e", "repair" if first else None)
     ax.set_ylabel(label)
-    session_axis(ax, int(sessions["session"].max()))
+    session_axis(ax, sessions["session"])
     if len(episodes):
         ax.legend(loc="best")
     return ax

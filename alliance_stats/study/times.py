@@ -113,6 +113,12 @@ def named(table: pd.DataFrame, given: Any, time: str) -> pd.DataFrame:
     return told.rename(columns={SESSION: time})
 
 
+def occasion_in_words(label: Any) -> str:
+    """Return an occasion as it stands in a sentence: a bare number needs the word."""
+    text = str(label)
+    return f"{OCCASION} {text}" if re.fullmatch(r"-?\d+(?:\.\d+)?", text) else text
+
+
 def in_order(rows: pd.DataFrame, time: str = OCCASION) -> list[Any]:
     """Return the occasions that stand in a table, in the order in which they come.
 

@@ -383,10 +383,10 @@ def page() -> Iterator[str]:
         "## When is a rupture unrepaired?",
         "",
         "A rupture without a repair is *unrepaired* where it was followed for so many sessions, "
-        "and *censored* (neither) where the ratings ended or a session was missed before. Each cell: "
-        "ruptures never repaired that are called unrepaired / ruptures repaired some time that are "
-        "called so / of those called unrepaired, those never repaired; per cent, bold: the default "
-        "without `repair_window`. The courses of the last table, with "
+        "and *censored* (neither) where the ratings ended or a session was missed before. Each "
+        "cell: ruptures never repaired that are called unrepaired / ruptures repaired some time "
+        "that are called so / of those called unrepaired, those never repaired; per cent, bold: "
+        "the default without `repair_window`. The courses of the last table, with "
         f"{percent(MISSING)} % of sessions missing and ratings that end after 6 to 16 sessions.",
         "",
     )

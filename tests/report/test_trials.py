@@ -9,6 +9,7 @@ from alliance_stats.core.display.rendering import cells
 from alliance_stats.report.build import make_section
 from alliance_stats.report.context import Context, Options
 from alliance_stats.report.sections import SECTIONS, left_out
+from alliance_stats.study.times import occasion_in_words
 
 WEEKS = {"pre": 0, "mid": 6, "post": 12, "followup": 24}
 
@@ -191,6 +192,21 @@ def test_a_course_over_occasions_or_weeks_is_drawn():
     weeks = trial().assessments.assign(week=lambda t: t["occasion"].map(WEEKS))
     course = al.mean_course(weeks.query("measure == 'phq-9'"), time="week")
     assert al.plot_course(course).get_xlabel().startswith("Week")
+
+
+def test_a_course_begins_at_the_intake():
+    scores = pd.DataFrame(
+        {"client_id": np.repeat(range(6), 3), "session": [0, 1, 2] * 6, "rater": "client"}
+    )
+    ax = al.plot_course(al.mean_course(scores.assign(score=np.arange(18.0))))
+    assert ax.get_xlim()[0] < 0
+    assert [round(tick) for tick in ax.get_xticks()] == [0, 1, 2]
+
+
+def test_an_occasion_that_is_a_number_is_named_as_one():
+    assert [occasion_in_words(one) for one in ("18", "1.5", "post", "week 4")] == [
+        "occasion 18", "occasion 1.5", "post", "week 4",
+    ]  # fmt: skip
 
 
 def test_the_flow_speaks_of_occasions():

@@ -24,6 +24,7 @@ from ...instruments.criteria import Criterion
 from ...study.labels import by_code
 from ...study.prepost import AFTER
 from ...study.select import ALLIANCE, measures_of
+from ...study.times import occasion_in_words
 from ..content import Block, Caution, Figure, Paragraph, Section
 from ..context import Context, Score
 from ..drawings import plot_pre_post
@@ -139,9 +140,11 @@ def occasions_in_words(pairs: pd.DataFrame) -> str:
     """Return which two scores are compared."""
     if pairs.attrs.get("source") == "sessions":
         return "first and last session with a score"
-    before = " or ".join(sorted(set(pairs.loc[pairs["pre"].notna(), "pre_when"])))
+    firsts = sorted(set(pairs.loc[pairs["pre"].notna(), "pre_when"]))
+    before = " or ".join(map(occasion_in_words, firsts))
     last = str(pairs["post_when"].iloc[0])
-    return f"{before} and {last}" + ("; follow-up is not used" if last in AFTER else "")
+    unused = "; follow-up is not used" if last in AFTER else ""
+    return f"{before} and {occasion_in_words(last)}{unused}"
 
 
 def who_is_missing(context: Context, pairs: pd.DataFrame) -> str:

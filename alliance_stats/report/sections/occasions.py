@@ -14,7 +14,7 @@ from ...core.precision import rounded, without_sizes
 from ...description import mean_course
 from ...dropout.endings import along_time, endings
 from ...study.labels import by_code
-from ...study.times import OCCASION, in_order
+from ...study.times import OCCASION, in_order, occasion_in_words
 from ..content import Block, Paragraph
 from ..context import ARM, Context, Score
 from ..drawings import plot_occasions
@@ -87,7 +87,9 @@ def lost_blocks(context: Context, draft: Draft) -> list[Block]:
         for row in last.itertuples()
     )
     end = in_order(context.study.tables["assessments"])[-1]
-    draft.headline = f"Not measured any more by '{end}': {said}."
+    named = occasion_in_words(end)
+    named = f"'{end}'" if named == end else named
+    draft.headline = f"Not measured any more by {named}: {said}."
     tests = found.tests[found.tests["event"] == "dropout"] if len(found.tests) else found.tests
     hidden = not all(told)  # a p value of few events tells how many
     test = ""

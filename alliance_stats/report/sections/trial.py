@@ -20,7 +20,7 @@ from ...core.precision import blurred, rounded, stepped, unit_of
 from ...errors import AllianceStatsError, DesignError
 from ...study.select import ScoreName
 from ...study.stages import stage_of
-from ...study.times import OCCASION, in_order
+from ...study.times import OCCASION, in_order, occasion_in_words
 from ...trials.plots import plot_means
 from ..content import Block, Caution, Paragraph, Section
 from ..context import ARM, Context, Score
@@ -200,7 +200,10 @@ def means_shown(context: Context, found: Any, *, tell: bool = True) -> tuple[pd.
 
 
 def _when(found: Any) -> Callable[[Any], str]:
-    return lambda time: f"session {time:g}" if isinstance(time, int | float) else str(time)
+    def when(time: Any) -> str:
+        return f"session {time:g}" if isinstance(time, int | float) else occasion_in_words(time)
+
+    return when
 
 
 def differences_shown(found: Any, means: pd.DataFrame, told: bool) -> pd.DataFrame:

@@ -90,9 +90,10 @@ def expected_by_chance(
         observed; also under their older names ``conf_low``, ``conf_high``), and the same for the
         share (ruptures per judged session; repaired within three sessions, as ``repaired_within_3``
         of `detect_ruptures`): ``share_observed``, ``share_expected``, ``share_p_value``. The share
-        is the one to read for repairs: more ruptures bring more repairs by themselves. All but ``observed`` is NaN where
-        no session can be judged. ``.attrs`` holds the rule, its parameters, the null, the
-        replicates, the seed, ``messages`` (what the null assumes) and, for ``"ar1"``, the ``phi``
+        is the one to read for repairs: more ruptures bring more repairs by themselves. All but
+        ``observed`` is NaN where no session can be judged. ``.attrs`` holds the rule, its
+        parameters, the null, the replicates, the seed, ``messages`` (what the null assumes) and,
+        for ``"ar1"``, the ``phi``
         used; ``.plot()`` draws the counts against chance.
 
     Notes
