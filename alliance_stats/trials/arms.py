@@ -78,7 +78,8 @@ def compare_arms(
         The column of the occasions; of a study its sessions, or occasions where it has none.
         Without it each client has one row.
     reference
-        The arm that all others are compared with; all pairs if left out.
+        The arm that all others are compared with; all pairs if left out, with the arm first whose
+        name says that it is a control (waiting list, usual treatment, placebo).
     adjust
         For several comparisons at one time: ``"none"``, ``"holm"``, ``"bonferroni"``,
         ``"tukey"``.

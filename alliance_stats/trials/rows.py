@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -244,10 +245,19 @@ def _with_baseline(
     return rows.assign(**{BASELINE: rows[CLIENT].map(value)}), BASELINE
 
 
+CONTROL = re.compile(
+    r"wait|tau\b|control|usual|standard|placebo|kontroll|warte|wl\b", re.IGNORECASE
+)
+"""Names by which an arm says that it is what the others are compared with."""
+
+
 def _arms(
     allocated: list[str], rows: pd.DataFrame, reference: Any, notes: list[str]
 ) -> tuple[str, ...]:
-    """Return the arms that have rows, the reference first, and note those that have none."""
+    """Return the arms that have rows, and note those that have none.
+
+    First stands the reference; where none is named the one arm whose name is that of a control.
+    """
     arms = [name for name in allocated if name in set(rows[ARM])]
     unseen = [name for name in allocated if name not in arms]
     what = "an outcome" + " and a baseline" * (BASELINE in rows)
@@ -260,7 +270,8 @@ def _arms(
             + f" {why}." * bool(unseen)
         )
     if reference is None:
-        return tuple(arms)
+        control = [name for name in arms if CONTROL.search(name)]
+        return tuple(sorted(arms, key=lambda name: [name] != control))
     if str(reference) in unseen:
         raise DesignError(f"The reference {shown(reference)} cannot be compared with: {why}.")
     if str(reference) not in arms:

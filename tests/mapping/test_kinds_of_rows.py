@@ -292,3 +292,28 @@ def test_a_card_may_have_a_form_of_a_rater_that_the_study_declares(tmp_path):
     assert opened.select("kid//parent")["score"].tolist() == [12]
     errors = [p for p in told(study(tmp_path, source, e="id,n,kid\n1,1,12\n")) if p[0] == "error"]
     assert [rule for _, rule, *_ in errors] == ["not_allowed"]
+
+
+def test_both_partners_of_a_couple_rate_and_keep_what_is_their_own(tmp_path):
+    sources = """\
+        - file: c.csv
+          client_id: couple
+          rater: {column: who, recode: {W: wife, H: husband}}
+          measures: [{measure: phq-9, score: phq, occasion: once}]
+        """
+    rows = """\
+        couple,who,married,age,phq
+        1,W,8,40,3
+        1,H,8,44,5
+        2,W,2,31,9
+        2,H,2,30,1
+        """
+    folder = study(tmp_path, sources, "raters: {wife: Wife, husband: Husband}\n", c=rows)
+    opened = al.open_study(folder)
+    assert opened.report.issues.empty
+    assert opened.clients["married"].tolist() == [8, 2]
+    assert "age" not in opened.clients  # one partner's age is not that of the couple
+    held = opened.assessments.set_index(["client_id", "rater"])
+    assert held.loc[("1", "husband"), ["age", "score"]].tolist() == [44, 5]
+    gap = al.rating_gap(opened, measure="phq-9", raters=("husband", "wife"))
+    assert gap.tidy().set_index("term").loc["mean_gap", "estimate"] == pytest.approx(3)  # wife minus husband

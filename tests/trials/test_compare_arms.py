@@ -468,3 +468,12 @@ def test_methods_tell_therapists_errors_and_baseline(trial, repeated):
     last = al.compare_arms(trial, **options).methods()
     assert "without a baseline" in last
     assert "; Kenward-Roger's standard errors and degrees of freedom;" in last
+
+
+@pytest.mark.parametrize("control", ["TAU", "waiting list", "usual care", "Kontrolle"])
+def test_an_arm_that_is_named_as_a_control_is_compared_with(control):
+    rng = np.random.default_rng(2)
+    rows = pd.DataFrame({"client_id": range(40), "condition": ["CBT", control] * 20})
+    found = al.compare_arms(rows.assign(score=rng.normal(size=40)), outcome="score")
+    assert found.contrasts["term"].tolist() == [f"CBT - {control}"]
+    assert found.data.arms == (control, "CBT")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -33,9 +32,6 @@ MOST_OTHERS = 4
 """Other outcomes that are compared too; the rest is named."""
 MOST_REPEATED = 6
 """Times after the baseline up to which a covariance of each two is estimated."""
-CONTROL = re.compile(
-    r"wait|tau\b|control|usual|standard|placebo|kontroll|warte|wl\b", re.IGNORECASE
-)
 BEFORE_TREATMENT = (None, "screening", "intake", "pre")
 NOT_RANDOMISED = (
     "A difference between arms is one of their treatments where clients were randomised; where "
@@ -94,14 +90,12 @@ def compare(context: Context, score: Score, draft: Draft) -> Any:
     methods: list[Literal["mmrm", "growth", "ancova"]] = ["ancova"]
     if left > 1 and (not occasions or left <= MOST_REPEATED):
         methods.insert(0, "mmrm" if occasions else "growth")
-    control = [arm for arm in arms_of(context) if CONTROL.search(arm)]
     refusals = []
     for method in methods:
         try:
             found = al.compare_arms(
-                context.study, outcome=name, arm=ARM, baseline=baseline, method=method,
-                reference=control[0] if len(control) == 1 else None,
-            )  # fmt: skip
+                context.study, outcome=name, arm=ARM, baseline=baseline, method=method
+            )
         except DesignError as error:
             refusals.append(error)
             continue
@@ -227,7 +221,9 @@ def differences_shown(found: Any, means: pd.DataFrame, told: bool) -> pd.DataFra
 
 
 def _headline(found: Any, differences: pd.DataFrame, score: Score) -> str:
-    last = differences[differences["time"] == differences["time"].iloc[-1]]
+    at = _when(found)(found.data.last_common_time())  # where `compare_arms` compares one time
+    at = at if at in set(differences["time"]) else differences["time"].iloc[-1]
+    last = differences[differences["time"] == at]
     about = "" if "smd_estimate" in last else "about "  # sizes stand beside exact numbers alone
     parts = []
     for row in last.to_dict("records"):

@@ -31,7 +31,8 @@ def read_occasions(source: Source, blocks: list[Block]) -> None:
     occasion = source.typed("assessments", "occasion")[0] if source.has("occasion") else None
     if occasion is None and source.has("time"):
         occasion = _named_by_time(source)
-    carried, columns = _carried(source) if occasion is not None else ({}, {})
+    carried, columns = _carried(source)
+    along = {name: values for name, values in carried.items() if name in columns}
     tables = tables_for(blocks, "given_items", "given_assessments", "assessments")
     again = repeated_keys(client, None if occasion is None else occasion.codes, usable)
     for block, table in zip(blocks, tables, strict=True):
@@ -49,7 +50,7 @@ def read_occasions(source: Source, blocks: list[Block]) -> None:
             source.gathered.leave_out("assessments", reason, empty, source.file.file)
         which = occasion if own is None else categories_of(own, len(source))
         keys: dict[str, Any] = {"client_id": client, "occasion": which}
-        keys |= carried if own is None else _spread(source, block)
+        keys |= carried if own is None else along | _spread(source, block)
         frame = long_frame(keys, block, cells, at)
         part = block_part(source, table, block, settled(frame, table), at)
         source.gathered.parts.append(part)

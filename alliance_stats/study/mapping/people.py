@@ -21,7 +21,7 @@ def client_rows(source: Source, client: pd.Categorical, at: np.ndarray) -> None:
     further = source.further("clients")
     if source.has("session"):
         further = {name: further[name] for name in source.own_of_clients if name in further}
-    elif source.has("occasion"):
+    else:
         further = with_the_client(source, further)
     data |= {name: source.frame[column] for name, column in further.items()}
     frame = settled(pd.DataFrame(data, index=source.frame.index).iloc[at], "clients")
@@ -38,6 +38,8 @@ def client_rows(source: Source, client: pd.Categorical, at: np.ndarray) -> None:
 def with_the_client(source: Source, columns: dict[str, str]) -> dict[str, str]:
     """Return those of some further columns that hold one value for each client."""
     client = source.ids("client_id").codes
+    if pd.Index(client[client >= 0]).is_unique:
+        return columns
     found = {}
     for name, column in columns.items():
         codes = pd.factorize(source.frame[column])[0]
