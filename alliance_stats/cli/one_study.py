@@ -169,13 +169,16 @@ def validate(
 @app.command()
 def new(
     folder: Annotated[Path, typer.Argument(help="A folder that does not exist or is empty.")],
+    messy: Annotated[
+        bool, typer.Option("--messy", help="With two made-up files with mistakes, to try it on.")
+    ] = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Make a study to fill in: study.yaml, empty tables, templated notebooks."""
     from ..workspace import new_study
 
-    written = new_study(folder)
+    written = new_study(folder, messy=messy)
     if not quiet:
         typer.echo(f"Made {folder} with {len(written)} files. Read {folder / 'README.md'} first.")
 

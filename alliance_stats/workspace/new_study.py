@@ -25,13 +25,16 @@ IGNORE_FILE = """\
 ITSELF = 'study_path = ".."             # the study this notebook belongs to'
 
 
-def new_study(folder: str | os.PathLike[str]) -> list[str]:
+def new_study(folder: str | os.PathLike[str], *, messy: bool = False) -> list[str]:
     """Make a folder with everything a study needs, to be filled in.
 
     Parameters
     ----------
     folder
         Must not exist, or be empty.
+    messy
+        Put two made-up files with mistakes into ``data`` in place of the empty tables, to try
+        everything on as the tutorial does.
 
     Returns
     -------
@@ -51,6 +54,10 @@ def new_study(folder: str | os.PathLike[str]) -> list[str]:
     with scratch_beside(target) as scratch:
         made = scratch / "study"
         _fill(made, target.name)
+        if messy:
+            shutil.rmtree(made / "data")
+            shutil.copytree(resources.folder("datasets") / "messy" / "files", made / "data")
+            (made / "data" / ".gitignore").write_text(IGNORE_FILE, encoding="utf-8")
         if target.exists():
             target.rmdir()
         made.rename(target)

@@ -236,6 +236,16 @@ def test_the_plan_of_a_new_study_must_be_filled_in_and_then_can_be_fixed(tmp_pat
     assert al.read_analysis_plan(fixed).alliance == "wai-sr"
 
 
+def test_a_messy_study_holds_the_mistakes_that_validation_is_to_find(tmp_path):
+    written = al.new_study(tmp_path / "study", messy=True)
+    data = [name for name in written if name.startswith("data/")]
+    assert data == ["data/.gitignore", "data/endings.xlsx", "data/sessions.csv"]
+    draft = al.suggest_mapping(tmp_path / "study")
+    said = str(draft)
+    assert "44 among the answers must be typing errors" in said
+    assert "-9 looked like a code for missing" in said
+
+
 def test_a_draft_of_the_mapping_finds_the_files_in_data(tmp_path):
     al.new_study(tmp_path / "study")
     sessions = tmp_path / "study" / "data" / "sessions.csv"
