@@ -363,6 +363,18 @@ def test_a_client_with_nothing_is_counted():
     assert "1 client without any value of x and y left out: c3." in fit.messages
 
 
+def test_a_model_that_leaves_x_free_takes_waves_that_more_clients_reached():
+    study = al.simulate_study(n_therapists=20, n_clients=160, seed=3)
+    free, parted = (
+        al.fit_cross_lagged(study, x="wai-sr", y="core-10", model=model)
+        for model in ("dynamic-panel", "clpm")
+    )
+    assert len(free.waves) < len(parted.waves)
+    n = int(np.isfinite(free.data.scores["x"][:, -1]).sum())
+    assert n >= 5 * 2 * len(free.waves)
+    assert "fewer than 5 clients a variable" in free.messages[0]
+
+
 def test_clients_too_few_for_a_chi_square_are_told():
     few, many = (al.fit_cross_lagged(wide(n), **call()) for n in (60, 200))
     assert any("60 clients are few" in one for one in few.messages)

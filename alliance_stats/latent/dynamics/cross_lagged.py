@@ -13,7 +13,7 @@ from ...core.arguments import names as list_of_names
 from ...errors import DesignError, listing
 from ...inference.cluster_bootstrap import FEW_CLUSTERS
 from ..engine.fit import Estimates
-from ..engine.patterns import coarse
+from ..engine.patterns import PER_VARIABLE, coarse
 from .fitting import Specification, fitted, refuse_too_few
 from .panel_models import EQUAL, MODELS
 from .result import CrossLagged, terms_table
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 FEW_CLIENTS = 10
 """Below so many clients a variable the chi-square is too large by a tenth and more."""
+FREE_PER_VARIABLE = 5
+"""A wave counts unless said where so many clients a variable reached it, of whom x is left free."""
 Words = Literal["ri-clpm", "clpm", "lcm-sr", "dynamic-panel"]
 
 
@@ -147,6 +149,7 @@ def fit_cross_lagged(
         cluster=cluster,
         group=group,
         step=None if step is None else _step(step, lags, model),
+        per_variable=FREE_PER_VARIABLE if model == "dynamic-panel" else PER_VARIABLE,
     )
     _refuse_unfitting(asked.covariates, scores, model)
     held = waves_of(data, scores, asked)

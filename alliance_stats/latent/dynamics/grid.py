@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from ...errors import DesignError, listing, plural
-from ..engine.patterns import PER_VARIABLE
 
 FEWEST = 10
 """A grid ends at the last point at which this many clients have a value."""
@@ -122,30 +121,31 @@ def reached(
     group: np.ndarray | None,
     others: int,
     said: list[str],
+    per_variable: int,
 ) -> dict[str, pd.DataFrame]:
     """Return the waves in a row that enough clients (of each group) reached."""
     time = columns["x"].columns.to_numpy(dtype=float)
     of = np.zeros(len(columns["x"]), dtype=int) if group is None else group
     kept, least = len(time), None
     for one in np.unique(of):
-        own = _reached({v: frame[of == one] for v, frame in columns.items()}, others)
+        own = _reached({v: frame[of == one] for v, frame in columns.items()}, others, per_variable)
         kept, least = (own, one) if own < kept else (kept, least)
     if kept < len(time):
         where = "" if group is None else f" in the group '{least}'"
         said.append(
-            f"{LEFT_OUT} {time[kept]:g} on are left out: fewer than {PER_VARIABLE} clients a "
+            f"{LEFT_OUT} {time[kept]:g} on are left out: fewer than {per_variable} clients a "
             f"variable reached that far{where}, which cannot "
             "carry covariances; name them in waves= to keep them."
         )
     return {v: frame.iloc[:, :kept] for v, frame in columns.items()}
 
 
-def _reached(columns: Mapping[str, pd.DataFrame], others: int) -> int:
+def _reached(columns: Mapping[str, pd.DataFrame], others: int, per_variable: int) -> int:
     """Return how many waves in a row enough clients reached to carry their covariances."""
     width = len(next(iter(columns.values())).columns)
     for k in range(1, width + 1):
         n = min(int(frame.iloc[:, k - 1].notna().sum()) for frame in columns.values())
-        if 0 < n < PER_VARIABLE * (len(columns) * k + others):
+        if 0 < n < per_variable * (len(columns) * k + others):
             return k - 1
     return width
 

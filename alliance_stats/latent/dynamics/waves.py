@@ -16,7 +16,7 @@ from ...core.people import SESSION, refuse_repeats
 from ...errors import DesignError, listing, plural, require_columns
 from ...study.select import is_study
 from ...study.times import along
-from ..engine.patterns import cluster_codes
+from ..engine.patterns import PER_VARIABLE, cluster_codes
 from .grid import on_grid, reached, refuse_unusable, thinned, without_sparse
 
 Given = str | Sequence[str]
@@ -100,6 +100,7 @@ class Asked:
     cluster: str | None
     group: str | None
     step: float | None
+    per_variable: int = PER_VARIABLE
 
     @property
     def more(self) -> list[str]:
@@ -283,7 +284,7 @@ def _checked(
             "compare."
         )
     if not chosen and asked.step is None:
-        columns = reached(columns, group, len(asked.covariates), said)
+        columns = reached(columns, group, len(asked.covariates), said, asked.per_variable)
     if asked.step is not None:
         columns = without_sparse(columns, group, said)
     for of in sorted(set(group)) if group is not None else [None]:

@@ -263,7 +263,7 @@ def _inverse(information: Array, model: Model) -> Array:
         named = [model.names[i] for i in np.argsort(-weight)[:4] if weight[i] > 0.1]
         raise DesignError(
             f"The data do not settle all parameters of the model (among them {listing(named)}): "
-            "it has more parameters than such data can tell apart. Use a simpler model, or more "
-            "waves or items."
+            "it has more parameters than such data can tell apart. Use a simpler model, "
+            "leave out waves or items that few have, or take more people."
         )
     return (vectors / values) @ vectors.T / np.outer(scale, scale)
