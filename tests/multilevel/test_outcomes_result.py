@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import special, stats
+from scipy import optimize, special, stats
 
 import alliance_stats as al
 
@@ -249,20 +249,56 @@ def test_equal_rows_are_counted_and_give_the_same_fit():
 
 
 def test_slopes_of_clients_may_be_correlated_or_not():
-    rng = np.random.default_rng(8)
-    client = np.repeat(np.arange(80), 12)
-    x = rng.normal(size=len(client))
-    u = rng.normal(size=(80, 2))
-    eta = 0.3 + u[client, 0] + (0.5 + 0.6 * u[client, 0] + 0.5 * u[client, 1]) * x
-    data = pd.DataFrame({"y": rng.poisson(np.exp(eta - 1)), "x": x, "client": client})
+    data = slopes()
     full = al.fit_multilevel("y ~ x + (1 + x | client)", data, family="poisson")
     apart = al.fit_multilevel("y ~ x + (1 + x || client)", data, family="poisson")
     assert full.converged
     assert full.varcomp["term2"].notna().sum() == 1
     assert full.varcomp["sdcor"].iloc[2] > 0.4
     assert full.compare(apart).p_value < 0.001
-    moved = al.fit_multilevel("y ~ x + (1 + x | client)", data.assign(x=x + 3), family="poisson")
+    moved = al.fit_multilevel(
+        "y ~ x + (1 + x | client)", data.assign(x=data.x + 3), family="poisson"
+    )
     assert moved.llf == pytest.approx(full.llf, abs=1e-4)  # the origin of x is no part of the model
+
+
+def slopes(n=80, rows=12) -> pd.DataFrame:
+    rng = np.random.default_rng(8)
+    client = np.repeat(np.arange(n), rows)
+    x = rng.normal(size=len(client))
+    u = rng.normal(size=(n, 2))
+    eta = 0.3 + u[client, 0] + (0.5 + 0.4 * u[client, 0] + 0.5 * u[client, 1]) * x
+    return pd.DataFrame({"y": rng.poisson(np.exp(eta - 1)), "x": x, "client": client})
+
+
+def test_a_correlation_has_the_likelihood_ratio_of_the_level_at_its_ends():
+    fit = al.fit_multilevel("y ~ x + (1 + x | client)", slopes(), family="poisson")
+    (row,) = fit.profile_ci(["cor Intercept x"]).to_dict("records")
+    assert row["conf_low"] < row["estimate"] < row["conf_high"]
+    shape, problem, points = fit.model.shape, fit.model.problem, fit.ladder.points
+
+    def least(rho: float) -> float:  # over coefficients and SDs, by differences
+        def deviance(z):
+            a, b = np.exp(z[2:])
+            at = np.array([z[0], z[1], a, b * rho, b * np.sqrt(1 - rho**2)])
+            return -2 * problem.evaluate(at, points).value
+
+        L = shape.factor(fit.best.point)
+        start = [*fit.best.point[:2], np.log(L[0, 0]), 0.5 * np.log((L[1] ** 2).sum())]
+        return optimize.minimize(deviance, start, method="BFGS", options={"gtol": 1e-4}).fun
+
+    for end in ("conf_low", "conf_high"):
+        assert least(row[end]) + 2 * fit.llf == pytest.approx(3.8415, abs=2e-3)
+
+
+def test_profiles_do_not_hang_on_the_order_of_effects():
+    data = slopes(60, 10).assign(i=1.0)
+    one = al.fit_multilevel("y ~ x + (1 + x | client)", data, family="poisson")
+    other = al.fit_multilevel("y ~ x + (0 + x + i | client)", data, family="poisson")
+    ends = ["conf_low", "conf_high"]
+    first = one.profile_ci(["cor Intercept x", "sd x"]).set_index("term")[ends]
+    second = other.profile_ci(["cor x i", "sd x"]).set_index("term")[ends]
+    np.testing.assert_allclose(first, second.loc[["sd x", "cor x i"]], atol=2e-4)
 
 
 def test_pictures_are_drawn():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,9 +14,12 @@ from ...inference.distributions import half_width
 from ..after_fit.profiling import Deviance, Parameter, chosen, profile_row
 from ..engine.batches import Array
 from ..engine.variances import variance_rows
+from .integral import Evaluation, Points
 from .maximise import SMALLEST, Problem, climb
+from .modes import NEAR
 
 NOTHING = 1e-3  # a standard deviation on the scale of a link that is none
+NEARLY_ONE = 1.0 - 1e-6
 
 if TYPE_CHECKING:
     from .result import OutcomeFit
@@ -41,11 +44,11 @@ def profile_ci(
     -------
     pandas.DataFrame
         ``effect, group, term, estimate, conf_low, conf_high, note``. A standard deviation whose
-        interval reaches zero has ``conf_low`` 0. Correlations are not profiled (NaN; use
-        ``fit.bootstrap()``).
+        interval reaches zero has ``conf_low`` 0. A correlation on its boundary has none (NaN, and
+        the reason in ``note``).
     """
     critical = float(half_width(1.0, confidence=share(confidence)))
-    found = chosen([*_standard_deviations(fit), *_coefficients(fit)], parameters)
+    found = chosen([*_of_random_effects(fit), *_coefficients(fit)], parameters)
     rows = [profile_row(one, -2.0 * fit.llf, critical) for one in found]
     for row in rows:
         if row["effect"] == "random" and float(row["conf_low"]) < NOTHING:  # type: ignore[arg-type]
@@ -68,30 +71,71 @@ def _coefficients(fit: OutcomeFit) -> list[Parameter]:
     ]
 
 
-def _standard_deviations(fit: OutcomeFit) -> list[Parameter]:
+def _of_random_effects(fit: OutcomeFit) -> list[Parameter]:
+    """Return standard deviations and correlations, in the order of `tidy`."""
     found, shape = [], fit.model.shape
-    for row in variance_rows(fit.varcomp).to_dict("records"):
-        kind, *rest = str(row["term"]).split(" ", 1)
-        group, estimate = str(row["group"]), float(row["estimate"])
-        if kind == "cor":
-            why = "Correlations are not profiled; use fit.bootstrap()."
-            found.append(Parameter("random", group, row["term"], estimate, 0.1, None, note=why))
-            continue
+    rows = variance_rows(fit.varcomp).to_dict("records")
+    for row, of in zip(rows, fit.varcomp.to_dict("records"), strict=True):
+        group, term, estimate = str(row["group"]), str(row["term"]), float(row["estimate"])
         number = list(fit.n_groups).index(group)
+        effects = list(fit.design.effects[number].names)
+        if isinstance(of["term2"], str):
+            pair = (effects.index(of["term1"]), effects.index(of["term2"]))
+            found.append(_correlation(fit, pair, group, term, estimate))
+            continue
         if number == 1:
             problem, at, place, size = fit.model.problem, fit.best.point, shape.total - 1, 1.0
         else:
-            effect = list(fit.design.effects[0].names).index(rest[0])
-            problem, at, place = _effect_first(fit, effect)
+            effect = effects.index(of["term1"])
+            problem, at, first = _in_front(fit, (effect,))
+            place = _place(fit, first, first)
             size = 1.0 / float(fit.model.effect_scale[effect])
         step = max(0.25 * estimate, 0.1 * size)
         held = _held(fit, problem, at, place, size)
-        found.append(
-            Parameter(
-                "random", group, str(row["term"]), estimate, step, held, lowest=SMALLEST * size
-            )
-        )
+        found.append(Parameter("random", group, term, estimate, step, held, lowest=SMALLEST * size))
     return found
+
+
+def _correlation(
+    fit: OutcomeFit, effects: tuple[int, int], group: str, term: str, estimate: float
+) -> Parameter:
+    """Return a correlation, held as the ratio of two elements of the factor's second row."""
+    if not abs(estimate) < NEARLY_ONE or fit.singular:
+        why = "A correlation on its boundary, or of a variance of zero, has no profile interval."
+        return Parameter("random", group, term, estimate, 0.1, None, note=why)
+    problem, last, first = _in_front(fit, effects)
+    leader, follower = (_place(fit, first + 1, first + side) for side in (1, 0))
+
+    def deviance(value: float) -> float:
+        nonlocal last
+        rho = float(np.clip(value, -NEARLY_ONE, NEARLY_ONE))
+        tied = _Tied(
+            problem.family, problem.shape, problem.pieces,
+            leader=leader, follower=follower, ratio=rho / float(np.sqrt(1.0 - rho**2)),
+        )  # fmt: skip
+        best = climb(tied, last, fit.ladder.points, fixed=(follower,))
+        last = best.point
+        return -2.0 * best.value
+
+    return Parameter("random", group, term, estimate, 0.15, deviance, lowest=-1.0, highest=1.0)
+
+
+@dataclass
+class _Tied(Problem):
+    """A problem in which one parameter is a multiple of another."""
+
+    leader: int = 0
+    follower: int = 0
+    ratio: float = 0.0
+
+    def evaluate(self, at: Array, points: Points, close: float = NEAR) -> Evaluation:
+        """Return log-likelihood and derivatives along with the parameter that follows."""
+        whole = at.copy()
+        whole[self.follower] = self.ratio * at[self.leader]
+        found = super().evaluate(whole, points, close)
+        turn = np.eye(len(at))
+        turn[self.follower, self.leader] = self.ratio
+        return Evaluation(found.value, turn.T @ found.gradient, turn.T @ found.hessian @ turn)
 
 
 def _held(fit: OutcomeFit, problem: Problem, at: Array, place: int, size: float) -> Deviance:
@@ -109,20 +153,25 @@ def _held(fit: OutcomeFit, problem: Problem, at: Array, place: int, size: float)
     return deviance
 
 
-def _effect_first(fit: OutcomeFit, effect: int) -> tuple[Problem, Array, int]:
-    """Return the problem with an effect before those it is correlated with, and its SD's place.
+def _place(fit: OutcomeFit, row: int, column: int) -> int:
+    """Return the place of an element of the lower-triangular factor."""
+    shape = fit.model.shape
+    return shape.of_factor.start + shape.pairs.index((row, column))
 
-    The first element of a lower-triangular factor is the SD of the first effect.
+
+def _in_front(fit: OutcomeFit, effects: tuple[int, ...]) -> tuple[Problem, Array, int]:
+    """Return the problem with effects before those they are correlated with, and the first place.
+
+    The first element of a lower-triangular factor is the SD of the first effect, and the second
+    row has the correlation of the first two.
     """
     shape, problem = fit.model.shape, fit.model.problem
-    block = {row for row, _ in shape.pairs if (row, effect) in shape.pairs} | {
-        column for row, column in shape.pairs if row == effect
-    }
+    block = {row for pair in shape.pairs if effects[0] in pair for row in pair}
     first = min(block)
-    order = list(range(shape.size))
-    order.insert(first, order.pop(effect))
-    if effect == first:
-        return problem, fit.best.point, shape.of_factor.start + shape.pairs.index((first, first))
+    order = [effect for effect in range(shape.size) if effect not in effects]
+    order[first:first] = effects
+    if order == list(range(shape.size)):
+        return problem, fit.best.point, first
     L = shape.factor(fit.best.point)[order]
     turned = np.linalg.cholesky(L @ L.T + 1e-12 * np.eye(len(L)))
     at = fit.best.point.copy()
@@ -131,5 +180,4 @@ def _effect_first(fit: OutcomeFit, effect: int) -> tuple[Problem, Array, int]:
         replace(piece, Z=piece.Z[:, order], above=order.index(piece.above))
         for piece in problem.pieces
     ]
-    place = shape.of_factor.start + shape.pairs.index((first, first))
-    return Problem(problem.family, shape, pieces), at, place
+    return Problem(problem.family, shape, pieces), at, first
