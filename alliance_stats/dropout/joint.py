@@ -102,7 +102,9 @@ def fit_alliance_and_dropout(
     Stage one: ``score ~ session + (1 + session | client_id)``, REML. Stage two: the discrete-time
     hazard on ``level`` (at session 0) and ``slope`` as expected of the client given the ratings
     up to and including that session, and on ``deviation``, that session's rating minus the one
-    expected. Modes from the whole course (the usual second stage) would know the session before
+    expected; it has no random intercepts, since the course has no level of therapists either
+    (errors are robust to them), and clients' differences are what it asks about. Modes from the
+    whole course (the usual second stage) would know the session before
     leaving too: with true log odds of -.9 for the deviation and none for level and slope, they
     gave -.06 for level and -3.9 for slope; so do modes dated by session when the deviation is
     left out (-.02 and -9.4). With all three the estimates were -.01, .06 and -.89 (20 runs of 500

@@ -53,7 +53,8 @@ def pool_effects(
     method
         ``REML``, ``ML``, ``DL`` (DerSimonian-Laird), ``EE`` (equal effects, no tau2) or, for
         proportions with counts, ``GLMM``: the binomial-normal model, in which no event is ever
-        corrected by a half.
+        corrected by a half. The others take each logit as normal with a known variance, since
+        published shares often come without counts.
     test
         ``knapp-hartung`` (t with an adjusted standard error; the default, since few studies make
         the Wald interval too short) or ``wald``. With `cluster`, ``knapp-hartung`` means a t with

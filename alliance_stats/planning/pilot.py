@@ -10,12 +10,13 @@ import pandas as pd
 from ..core.arguments import whole
 from ..errors import DesignError
 from ..multilevel.after_fit.prediction import simulate
-from ..multilevel.fit import fitted
+from ..multilevel.fit import Asked, fitted, fitted_outcome
 from ..study import Study
 from ..study.select import ScoreName
 from ..study.times import along
 
 if TYPE_CHECKING:
+    from ..multilevel.outcomes.result import OutcomeFit
     from ..multilevel.result import MultilevelFit
     from .design import StudyDesign
 
@@ -110,7 +111,8 @@ def _dropout(
 ) -> tuple[dict[str, float], list[dict[str, float]], list[str]]:
     """Return the pilot's share of dropout and how alike therapists' clients are in it, and draws.
 
-    Both are those of a model of the 0 and 1 of each client whose therapy is over.
+    Both are those of a multilevel logistic model of each client whose therapy is over, on the
+    scale of shares, which the plan is on: averaged over therapists.
     """
     if not study.has("terminations"):
         return (
@@ -126,14 +128,20 @@ def _dropout(
     left = ends.assign(left=(ends["reason"] == "dropout").astype(float))
     if left["left"].nunique() < 2:
         return {}, [{}] * draws, []
-    fit = fitted("left ~ 1 + (1 | therapist_id)", left)
+    try:
+        fit = fitted_outcome("left ~ 1 + (1 | therapist_id)", left, Asked("binomial"))
+    except DesignError as error:
+        share = {"dropout_share": float(left["left"].mean())}
+        return share, [share] * draws, [f"How alike clients of one therapist leave: {error}"]
 
-    def found(one: MultilevelFit) -> dict[str, float]:
-        between = float(one.random_covariances["therapist_id"].to_numpy()[0, 0])
-        share = float(np.clip(one.params["Intercept"], 0.01, 0.99))
-        return {"dropout_share": share, "icc_dropout": between / (between + one.scale)}
+    def found(one: OutcomeFit) -> dict[str, float]:
+        share = float(np.asarray(one.predict(left.head(1), average=True))[0])
+        alike = 0.0 if one.singular else float(one.icc(scale="observed")["icc"].iloc[0])
+        return {"dropout_share": float(np.clip(share, 0.01, 0.99)), "icc_dropout": alike}
 
-    again = [found(fit.refit(simulate(fit, rng))) for _ in range(draws)]
+    outcomes = [fit.simulate(rng) for _ in range(draws)]
+    alone = {0.0: {"dropout_share": 0.01}, 1.0: {"dropout_share": 0.99}}  # nobody left, or all did
+    again = [alone.get(one.mean()) or found(fit.refit(one)) for one in outcomes]
     return found(fit), again, []
 
 

@@ -13,6 +13,7 @@ from ..core.arguments import checked_choice, level_of
 from ..core.people import CLIENT
 from ..errors import ConvergenceWarning, DesignError, SingularFitWarning
 from ..inference.multiplicity import ADJUST, Adjust
+from ..multilevel.checks import about_few_values
 from ..multilevel.engine.structured import MOST_OCCASIONS
 from ..multilevel.fit import fit_multilevel
 from ..multilevel.result import MultilevelFit
@@ -172,7 +173,7 @@ def compare_arms(
     else:
         seen = _of_means(means, data, times)
     change = of_therapists(fit, robust) if level and method != "ancova" else ""
-    said = (*data.notes, *seen, note, change, *_of_fit(fit, robust))
+    said = (*data.notes, *_of_outcome(data), *seen, note, change, *_of_fit(fit, robust))
     return ArmComparison(
         method=method,
         data=data,
@@ -241,6 +242,19 @@ def _of_fit(fit: MultilevelFit, robust: bool) -> list[str]:
     if fit.singular:
         said.append(fit.singular_note)
     return said
+
+
+def _of_outcome(data: TrialRows) -> list[str]:
+    """Say what is compared where the outcome is a yes or no, or has few steps."""
+    values, n = np.unique(data.rows[SCORE].dropna().to_numpy(dtype=float), return_counts=True)
+    if set(values) <= {0.0, 1.0}:
+        return [
+            f"'{data.score}' holds only 0 and 1: means are shares, contrasts differences of "
+            "shares, by a linear model. For odds ratios, or differences of shares by a logistic "
+            f'one: fit_multilevel("{data.score} ~ arm + (1 | therapist_id)", data, '
+            'family="binomial"), .odds_ratios() and .average_effects().'
+        ]
+    return about_few_values(f"{data.score} ~ arm + (1 | therapist_id)", data.score, values, n)
 
 
 def _of_means(means: pd.DataFrame, data: TrialRows, times: tuple[Any, ...]) -> list[str]:

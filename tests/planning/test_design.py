@@ -261,6 +261,24 @@ def test_dropout_with_therapists_in_one_arm_has_their_variance_there_only():
         design.power(0.2, of="dropout", method="simulation", replicates=2)
 
 
+def test_a_pilots_therapists_differ_in_dropout_as_they_were_drawn():
+    found, pilot = [], plan(n=40, each=12).simulate(seed=1)
+    whose = pilot.table("clients")["therapist_id"].to_numpy()
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        own = dict(zip(np.unique(whose), rng.beta(2.25, 6.75, 40), strict=True))  # .25, ICC .10
+        left = rng.random(len(whose)) < [own[name] for name in whose]
+        ends = pilot.table("clients")[["client_id"]].assign(
+            last_session=5, reason=np.where(left, "dropout", "mutual")
+        )
+        ended = pilot.with_tables(terminations=ends)
+        design = al.StudyDesign.from_study(ended, "outcome", draws=0)
+        found.append((design.dropout_share, design.icc_dropout))
+    share, alike = np.mean(found, axis=0)
+    assert share == pytest.approx(0.25, abs=0.03)
+    assert alike == pytest.approx(0.10, abs=0.03)
+
+
 def test_a_pilots_dropout_is_that_of_its_terminations():
     pilot = al.load_dataset("demo-trial")
     found = al.StudyDesign.from_study(pilot, "core-10", randomised="therapist", draws=10)

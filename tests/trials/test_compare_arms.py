@@ -32,6 +32,15 @@ def repeated(alone):
     return al.compare_arms(alone, method="mmrm", **OPTIONS)
 
 
+def test_a_yes_or_no_is_told_with_the_call_of_its_model(alone):
+    better = alone.assign(better=(alone["distress"] < alone["baseline"]).astype(int))
+    found = al.compare_arms(better, **OPTIONS | {"outcome": "better", "baseline": None})
+    (said,) = [message for message in found.messages if "holds only 0 and 1" in message]
+    assert "differences of shares" in said
+    assert 'family="binomial"' in said
+    assert not any("only" in message for message in al.compare_arms(alone, **OPTIONS).messages)
+
+
 def test_ancova_is_least_squares(alone):
     found = al.compare_arms(alone, **OPTIONS)
     last = alone[alone["occasion"] == 4]

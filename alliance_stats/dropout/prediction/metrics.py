@@ -87,7 +87,11 @@ def scaled_brier(data: Predictions, w: np.ndarray) -> float:
 def weighted_logistic(
     x: np.ndarray, y: np.ndarray, w: np.ndarray, offset: np.ndarray | float = 0.0
 ) -> np.ndarray:
-    """Return maximum likelihood coefficients by Newton steps; NaN where there is no maximum."""
+    """Return maximum likelihood coefficients by Newton steps; NaN where there is no maximum.
+
+    No multilevel model: calibration is of predictions over all clients. Intervals draw therapists
+    (hence the weights); how therapists differ is asked in `therapists`.
+    """
     beta = np.zeros(x.shape[1])
     for _ in range(_STEPS):
         p = 1 / (1 + np.exp(-np.clip(x @ beta + offset, -35, 35)))
