@@ -85,9 +85,10 @@ def study(rng: np.random.Generator, *, ruptures: bool, lasting: bool = False) ->
 
 def tests_of(data: pd.DataFrame, seed: int) -> Iterator[tuple[str, float]]:
     """Yield the name and the p value of each test."""
-    both = {"alliance": "bond", "outcome": "distress"}
+    both: dict[str, Any] = {"alliance": "bond", "outcome": "distress"}
     alone: dict[str, Any] = {"adjust_for_alliance": False}
-    model = al.fit_rupture_repair(data, **both, **alone)
+    fall: dict[str, Any] = {**alone, "k": 1.0}  # the cut-off that flags most
+    model = al.fit_rupture_repair(data, **both, **fall)
     for levels in (2, 3):
         yield (
             f"next outcome after rupture, {levels} levels",
@@ -102,7 +103,7 @@ def tests_of(data: pd.DataFrame, seed: int) -> Iterator[tuple[str, float]]:
         _p(model, "reverse: rupture, 2 levels", "outcome_lag1_within"),
     )
     asked = {"levels": 2, "lagged_outcome": True, "reverse": False}
-    before = al.fit_rupture_repair(data, **both, **alone, **asked)
+    before = al.fit_rupture_repair(data, **both, **fall, **asked)
     yield (
         "next outcome after rupture, outcome before in the model",
         _p(before, "outcome, 2 levels", "rupture_lag1_within"),
@@ -111,11 +112,12 @@ def tests_of(data: pd.DataFrame, seed: int) -> Iterator[tuple[str, float]]:
     yield "falls equal rises (first differences)", change.equality["p_value"]
     summed = al.fit_asymmetric_change(data, **both, method="cumulative")
     yield "falls equal rises (cumulative)", summed.equality["p_value"]
-    around = al.fit_event_study(data, **both, **alone, seed=seed)
+    around = al.fit_event_study(data, **both, **fall, seed=seed)
     around = around.tidy().set_index("term")["p_value"]
     yield "event study: difference of steps", float(around["difference: step"])
-    later = al.fit_rupture_outcome(data, **both, landmark=6).tidy().set_index("term")["p_value"]
-    yield "landmark: unrepaired against none", float(later["class: unrepaired"])
+    later = al.fit_rupture_outcome(data, **both, landmark=6, k=1.0)
+    p_values = later.tidy().set_index("term")["p_value"]
+    yield "landmark: unrepaired against none", float(p_values["class: unrepaired"])
     many = al.rupture_multiverse(
         data, **both, grid=GRID | alone, permutations=99, seed=seed, n_jobs=1
     )

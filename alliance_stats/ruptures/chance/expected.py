@@ -93,8 +93,7 @@ def expected_by_chance(
         is the one to read for repairs: more ruptures bring more repairs by themselves. All but
         ``observed`` is NaN where no session can be judged. ``.attrs`` holds the rule, its
         parameters, the null, the replicates, the seed, ``messages`` (what the null assumes) and,
-        for ``"ar1"``, the ``phi``
-        used; ``.plot()`` draws the counts against chance.
+        for ``"ar1"``, the ``phi`` used; ``.plot()`` draws the counts against chance.
 
     Notes
     -----

@@ -140,7 +140,8 @@ RULES = (
         unit="larger of own and pooled within-client SD",
         source="Gumz et al. 2012, doi 10.1186/1471-2288-12-10",
         note="That the stricter of intra- and interindividual variability is taken, at 1 and at "
-        "2 SD, was read in the paper; which SD stands for the latter there was not.",
+        "2 SD, was read in the paper; which SD stands for the latter there was not. At 1 most "
+        "clients without a rupture get one: run k=2 too.",
     ),
     _variant(
         "drop_reliable_change",
