@@ -142,6 +142,11 @@ class NestedFit(Result):
         return -2.0 * self.llf + float(np.log(self.nobs)) * self.df_model
 
     @property
+    def unit(self) -> str:
+        """What coefficients and effects of groups are measured in, in words."""
+        return f"units of {self.design.outcome}"
+
+    @property
     def estimator(self) -> str:
         """How the variances were estimated, in words."""
         raise NotImplementedError

@@ -310,6 +310,7 @@ def test_pictures_are_drawn():
     ):
         ax = yes().plot(kind, **options)
         assert ax.get_xlabel()
+        assert ("log odds" in ax.get_xlabel()) == (kind in ("estimates", "caterpillar"))
         ax.figure.clear()
     with pytest.raises(al.DesignError, match="kind must be one of"):
         yes().plot("forest")

@@ -67,7 +67,7 @@ def plot_estimates(fit: MultilevelFit, *, ax: Axes | None = None, intercept: boo
     ax.plot(data["estimate"], places, "o", color=INK, markersize=5)
     ax.set_yticks(places, data["term"])
     ax.set_ylim(-0.7, len(data) - 0.3)
-    ax.set_xlabel(f"coefficient (units of {fit.design.outcome}) and 95 % interval")
+    ax.set_xlabel(f"coefficient ({fit.unit}) and 95 % interval")
     ax.set_title(_counts(fit), fontsize="small", color=GREY, loc="left")
     return ax
 
@@ -119,7 +119,7 @@ def plot_caterpillar(
         ax.set_yticks([])
         ax.set_ylabel(f"{name}, sorted")
     kind = "level" if shown == INTERCEPT else f"effect of {shown}"
-    ax.set_xlabel(f"deviation of the {kind} (units of {fit.design.outcome}), 95 % interval")
+    ax.set_xlabel(f"deviation of the {kind} ({fit.unit}), 95 % interval")
     ax.set_title(f"{len(data)} groups of {name}", fontsize="small", color=GREY, loc="left")
     return ax
 

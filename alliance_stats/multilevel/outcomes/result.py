@@ -28,6 +28,7 @@ from .starting import first_guess
 Method = Literal["quadrature", "laplace"]
 METHODS = ("quadrature", "laplace")
 SIZE = "log size"
+UNITS = {"logit": "log odds", "probit": "probits", "cloglog": "log hazard", "log": "log rate"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -95,6 +96,11 @@ class OutcomeFit(NestedFit):
     def kind(self) -> str:
         """Which outcomes' likelihoods this one can be compared with."""
         return "of counts" if self.link == "log" else f"of a {self.family} outcome"
+
+    @property
+    def unit(self) -> str:
+        """What coefficients and effects of groups are measured in, in words."""
+        return UNITS[self.link]
 
     @property
     def residual(self) -> str:
