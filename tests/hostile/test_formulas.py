@@ -210,10 +210,10 @@ def test_a_header_that_is_code_is_only_a_name_in_a_fit(places, tmp_path):
 @pytest.mark.parametrize("name", HUGE)
 @pytest.mark.parametrize("where", ["fixed part", "random part", "hazard", "meta-regression"])
 def test_what_is_too_large_is_answered_soon(where, name):
-    data, start = frame(), time.perf_counter()
+    data, start = frame(), time.process_time()
     with pytest.raises(al.AllianceStatsError) as caught:
         TAKES_FORMULAS[where](HUGE[name], data)
-    assert time.perf_counter() - start < SECONDS
+    assert time.process_time() - start < SECONDS
     assert len(str(caught.value)) < 21_000
 
 

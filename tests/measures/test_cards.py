@@ -347,10 +347,10 @@ def test_no_fault_is_worded_by_a_library(own):
 
 def test_loading_is_quick_the_second_time():
     al.load_registry()
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(100):
         al.measure("wai-sr")
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 @pytest.mark.parametrize(
