@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from ...core.display.page import MEANINGS
+from ...core.people import THERAPIST
 from ...errors import DesignError
-from ...inference.cluster_bootstrap import percentiles
+from ...inference.cluster_bootstrap import FEW_CLUSTERS, percentiles
 from ...inference.rows import glance_row, tidy_rows
 from ...latent import MeasurementInvariance, measurement_invariance
 from ...study import Study
@@ -81,7 +82,8 @@ def check_parallel_forms(
     A gap between two scores is a gap between two persons only where the forms run parallel. With
     items, reliabilities are found at each level: of differences between dyads, and of movements
     from session to session, which is what correlations within dyads rest on. Whether both use the
-    items alike is asked of one session of each dyad (`measurement_invariance`).
+    items alike is asked of one session of each dyad (`measurement_invariance`), with tests that
+    hold where a therapist rates several clients (from 20 therapists on).
 
     Parameters
     ----------
@@ -169,8 +171,12 @@ def _invariance(
 ) -> MeasurementInvariance | None:
     """Return whether both use the items alike; of a total score, with its subscales as factors."""
     parts = [str(score.measure)] + ([] if score.scale == "total" else [str(score.scale)])
+    clients = study.tables.get("clients", pd.DataFrame())
+    therapists = clients[THERAPIST].nunique() if THERAPIST in clients.columns else 0
+    # a therapist has a way of using the items, with all clients alike; of few, clusters tell little
+    cluster = THERAPIST if FEW_CLUSTERS <= therapists < len(clients) else None
     try:
-        return measurement_invariance(study, measure="/".join(parts))
+        return measurement_invariance(study, measure="/".join(parts), cluster=cluster)
     except DesignError as error:
         messages.append(f"Whether both use the items alike could not be tested. {error}")
         return None
