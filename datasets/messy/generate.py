@@ -21,7 +21,7 @@ def sessions(study: al.Study) -> pd.DataFrame:
     form = answers["measure"].map({"wai-sr": "wai", "phq-9": "phq"})
     form = form.where(answers["rater"] != "therapist", "waiT")
     answers["name"] = form + answers["item"].astype(str)
-    wide = answers.pivot(index=["client_id", "session"], columns="name", values="value")[ITEMS]
+    wide = answers.pivot(index=["client_id", "session"], columns="name", values="value")[ITEMS]  # noqa: PD010 - each item once
     wide = wide.reset_index().merge(study.sessions[["client_id", "session", "therapist_id"]])
     wide = wide.fillna(dict.fromkeys(ITEMS, -9))  # -9 for no answer
     wide.loc[20, "wai3"], wide.loc[31, "phq2"] = 44, 5  # a slip of the finger
