@@ -41,6 +41,7 @@ class Figure:
     alt: str = ""
     data: pd.DataFrame | None = None
     methods: str = ""
+    folded: bool = False
 
 
 Block: TypeAlias = Paragraph | Caution | Table | Figure

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..core.display.figures import inline_svg
 from ..core.display.rendering import to_html
 from ..core.display.table import Table
-from .content import Figure, Section
+from .content import Block, Figure, Paragraph, Section
 
 TEMPLATE = "report.html.j2"
 
@@ -33,6 +33,36 @@ def number_blocks(sections: Iterable[Section]) -> Numbered:
     return Numbered(
         {key: n for n, key in enumerate(tables, 1)}, {key: n for n, key in enumerate(figures, 1)}
     )
+
+
+def in_folds(blocks: Sequence[Block], numbers: Numbered) -> list[tuple[str, list[Block]]]:
+    """Return the blocks in order as parts: what a fold is called (empty: shown at once), and what.
+
+    A paragraph that introduces what is folded is folded with it; the first of a section and
+    cautions never are.
+    """
+    parts: list[tuple[bool, list[Block]]] = []
+    for place, block in enumerate(blocks):
+        behind = next((b for b in blocks[place:] if not isinstance(b, Paragraph)), None)
+        leads = isinstance(block, Paragraph) and place > 0
+        folded = getattr(behind if leads else block, "folded", False)
+        if parts and parts[-1][0] == folded:
+            parts[-1][1].append(block)
+        else:
+            parts.append((folded, [block]))
+    return [(_called(part, numbers) if folded else "", part) for folded, part in parts]
+
+
+def _called(blocks: Sequence[Block], numbers: Numbered) -> str:
+    """Return what stands in a fold, with the numbers of its tables and figures."""
+    named = [
+        f"Table {numbers.tables[b.key]}: {b.title}"
+        if isinstance(b, Table)
+        else f"Figure {numbers.figures[b.key]}: {b.title}"
+        for b in blocks
+        if isinstance(b, Table | Figure)
+    ]
+    return "; ".join(named)
 
 
 def render(
@@ -70,7 +100,7 @@ def render(
         alt = figure.alt or figure.title
         return Markup(inline_svg(svgs[figure.key], figure.key, alt))
 
-    environment.globals.update(table_html=table_html, figure_svg=figure_svg)
+    environment.globals.update(table_html=table_html, figure_svg=figure_svg, in_folds=in_folds)
     environment.tests.update(
         table=lambda block: isinstance(block, Table),
         figure=lambda block: isinstance(block, Figure),

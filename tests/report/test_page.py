@@ -99,7 +99,20 @@ def test_every_table_and_figure_says_how_it_was_made(report):
     blocks = [b for s in report.sections for b in s.blocks if isinstance(b, Table | Figure)]
     assert blocks
     assert [b.key for b in blocks if not b.how.strip()] == []
-    assert report.page.read_text(encoding="utf-8").count('<p class="how">') == len(blocks)
+    assert report.page.read_text(encoding="utf-8").count('<details class="how">') == len(blocks)
+
+
+def test_a_section_opens_with_its_answer_and_folds_what_comes_after(report):
+    page = report.page.read_text(encoding="utf-8")
+    told = re.sub(r"<svg.*?</svg>", "", page, flags=re.DOTALL)
+    folds = re.findall(r'<details class="more"><summary>(.*?)</summary>', told)
+    assert any("Table" in name for name in folds)
+    for section in told.split("<section ")[1:]:
+        shown = re.sub(r'<details class="more">.*?\n</details>\n', "", section, flags=re.DOTALL)
+        assert shown.count('<figure class="drawn"') <= 2
+        assert "<p>" in shown or "<figure" in shown
+    plain = re.sub(r'<details class="how">.*?</details>', "", told, flags=re.DOTALL)
+    assert not re.search(r"\bal\.[a-z]", plain)  # calls stand under How alone
 
 
 def test_a_table_of_many_columns_is_set_narrow_so_that_none_is_cut_off():

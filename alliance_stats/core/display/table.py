@@ -40,6 +40,8 @@ class Table:
         A column of `frame` whose values become row groups; empty for none.
     methods
         The same as `how`, as a paper's methods section says it; empty where another table says it.
+    folded
+        Whether a page shows it only when asked.
     """
 
     key: str
@@ -50,3 +52,4 @@ class Table:
     note: str = ""
     group: str = ""
     methods: str = ""
+    folded: bool = False

@@ -45,8 +45,7 @@ def departure_blocks(
             Caution(
                 "No analysis plan that is filled in lies in the study's folder, so the report "
                 "cannot tell what was meant before the data were opened. Save one there as "
-                f"{FIXED_PLAN} (al.AnalysisPlan(...).save(path)) and the report marks what "
-                "differs from it."
+                f"{FIXED_PLAN} and the report marks what differs from it."
             )
         ]
     found = departures(plan, own, score, outcome)

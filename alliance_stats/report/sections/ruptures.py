@@ -74,9 +74,8 @@ def _stated(found: Any, score: Score) -> Paragraph:
     return Paragraph(
         f"A rupture here is what one stated rule calls so in the {score.rater}s' {score.title} "
         f"{score.scale} scores: a {title[0].lower()}{title[1:]} ({_main_parameters(found)}). "
-        "There is no agreed rule: others find other ruptures in the "
-        "same data (al.compare_rules shows how many), and a fall of a score does not say what "
-        "happened in the session."
+        "There is no agreed rule: others find other ruptures in the same data, and a fall of a "
+        "score does not say what happened in the session."
     )
 
 
@@ -120,11 +119,11 @@ def _headline(found: Any, disclosure: Disclosure) -> str:
         if not disclosure.shows(disclosure.everybody, none):
             return "How many clients had a rupture is withheld."
         return (
-            f"The rule {found.rule} finds no rupture in {count(len(none))} of {count(every)} "
+            f"One stated rule finds no rupture in {count(len(none))} of {count(every)} "
             f"clients ({percent(len(none) / every)})."
         )
     text = (
-        f"By the rule {found.rule}, {count(len(ruptured))} of {count(len(judged))} clients "
+        f"By one stated rule, {count(len(ruptured))} of {count(len(judged))} clients "
         f"({percent(len(ruptured) / len(judged))}) had a rupture"
     )
     if not _episodes_told(found, disclosure):

@@ -146,9 +146,10 @@ def comparison_blocks(
     with house_style():
         ax = plot_means(means, score.label, new_axes(6.4, 3.4))
     several = len(set(means["time"])) > 1
+    asked = found.estimand if told else found.question
     drawn = figure("arms", ax, data=means, score=score.title) if several else None
     return [
-        Paragraph(f"{draft.headline} {found.estimand if told else found.question}"),
+        Paragraph(f"{draft.headline} {asked.replace(found.score, score.title)}"),
         table(
             "arms-means", means, _mean_columns(told), group="time" if several else "",
             withheld=not told, score=score.title, how=how, model=model,

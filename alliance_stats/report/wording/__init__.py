@@ -40,7 +40,8 @@ def table(
         Whether a number of it is not shown, which the note then says.
     """
     title, how, note, methods = _filled("tables", key, withheld, facts)
-    return Table(key, title, frame, columns, how, note, group, methods)
+    folded = bool(_read("tables")[key].get("folded"))
+    return Table(key, title, frame, columns, how, note, group, methods, folded)
 
 
 def figure(
@@ -54,7 +55,8 @@ def figure(
 ) -> Figure:
     """Return a figure with its words from ``figures.yaml``; else as `table`."""
     title, how, note, methods = _filled("figures", key, withheld, facts)
-    return Figure(key, title, figure_of(ax), how, note, alt, data, methods)
+    folded = bool(_read("figures")[key].get("folded"))
+    return Figure(key, title, figure_of(ax), how, note, alt, data, methods, folded)
 
 
 @cache
