@@ -1,12 +1,31 @@
-"""What holds for every test: a property may take its time, and how a page is driven."""
+"""What holds for every test: which go first, a property may take its time, how a page is driven."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+HERE = Path(__file__).parent
+LONGEST = (
+    "docs/test_site.py",
+    "cli/test_templates.py",
+    "report/test_build.py",
+    "docs/test_pages.py",
+    "hostile/test_report_disclosure.py",
+    "ruptures/test_state_model.py",
+    "test_docstrings.py",
+)
+"""A worker takes a file as a whole, so one that begins last with a long one ends alone."""
+
+
+def pytest_collection_modifyitems(items):
+    first = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: first.get(item.path.relative_to(HERE).as_posix(), len(first)))
+
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 

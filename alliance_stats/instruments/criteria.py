@@ -20,12 +20,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..core.arguments import checked_choice, finite, is_number
+from ..core.knowing_table import KnowingTable
 from ..errors import DesignError
 from .change_formulas import METHODS, Moments, difference_reliability
 from .scale_card import ONE_DAY, Card, sign_of
@@ -149,18 +150,8 @@ class Criterion:
         return m
 
 
-class CriterionTable(pd.DataFrame):
-    """A DataFrame that also holds the criterion by which its clients were judged.
-
-    A table made from it (by a merge, say) is a plain one.
-    """
-
-    @classmethod
-    def of(cls, table: pd.DataFrame) -> Self:
-        """Return a table, whose ``attrs`` hold the criterion's values, as one of these."""
-        made = cls(table)
-        made.attrs.update(table.attrs)
-        return made
+class CriterionTable(KnowingTable):
+    """A DataFrame that also holds the criterion by which its clients were judged, in ``attrs``."""
 
     @property
     def criterion(self) -> Criterion:

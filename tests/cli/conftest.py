@@ -1,9 +1,11 @@
 """The command line, called as a user does but in this process."""
 
+import nbformat
 import pytest
 
 import alliance_stats as al
 from alliance_stats import cli
+from alliance_stats.workspace import notebooks
 
 
 @pytest.fixture
@@ -28,3 +30,23 @@ def saved(tmp_path_factory):
     folder = tmp_path_factory.mktemp("studies") / "clinic"
     quick.save(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def names_after():
+    """Return a function that runs a template's code here, on the demo or what parameters say.
+
+    It runs up to the cell that makes `last`, and gives the names that are there then. A kernel of
+    its own takes seconds to start and is for what is asked of pages.
+    """
+
+    def run(template, last="", **parameters):
+        names = {"display": lambda *_: None}
+        for cell in nbformat.read(notebooks.template_files()[template], as_version=4).cells:
+            if cell.cell_type == "code" and last not in names:
+                exec(cell.source.replace("%matplotlib inline\n", ""), names)
+                if "parameters" in cell.metadata.get("tags", []):
+                    names.update(parameters)
+        return names
+
+    return run

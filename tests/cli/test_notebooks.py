@@ -42,23 +42,14 @@ def test_the_first_analysis_runs_on_a_study(call, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["page.html", "study"]
 
 
-def names_after(template, last):
-    """Run a template's code on the demo, up to the cell that makes `last`, and give its names."""
-    names: dict[str, object] = {"display": lambda *_: None}
-    for cell in nbformat.read(notebooks.template_files()[template], as_version=4).cells:
-        if cell.cell_type == "code" and last not in names:
-            exec(cell.source.replace("%matplotlib inline\n", ""), names)
-    return names
-
-
-def test_templates_that_fit_one_model_fit_it_to_the_same_rows(capsys):
+def test_templates_that_fit_one_model_fit_it_to_the_same_rows(names_after, capsys):
     first = names_after("first-analysis", "fit")["fit"]
     other = names_after("alliance-outcome", "main")["three"]
     assert first.nobs == other.nobs
     pd.testing.assert_series_equal(first.params, other.params)
 
 
-def test_the_next_study_is_planned_from_this_one(capsys):
+def test_the_next_study_is_planned_from_this_one(names_after, capsys):
     names = names_after("planning", "one")
     assert 0 < names["power"].assurance < 1
     assert "is found with a power of" in capsys.readouterr().out

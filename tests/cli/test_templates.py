@@ -125,19 +125,27 @@ def test_every_template_has_its_case():
 
 @pytest.mark.parametrize("template", [name for name, lack in LACKING.items() if lack])
 def test_what_a_template_cannot_do_without_is_one_line_with_the_remedy(
-    call, study, tmp_path, template
+    names_after, study, tmp_path, template
 ):
     what, said = LACKING[template]
-    without(study, what).save(tmp_path / "study")
-    words = ["run", template, tmp_path / "study", "--out", tmp_path / "page.html", "--quiet"]
-    words += ["-p", "effects_path="] if template == "synthesis" else []
-    code, out, err = call(*words)
+    given = {"study_path": str(without(study, what).save(tmp_path / "study"))}
+    with pytest.raises(al.StudyLacksError) as told:
+        names_after(template, **given, **({"effects_path": ""} if template == "synthesis" else {}))
+    sentence = str(told.value)
+    assert sentence.startswith("The study 'simulated-6' has ")
+    assert "\n" not in sentence
+    assert said in sentence
+    assert "to add it, " in sentence
+
+
+def test_what_a_study_lacks_is_the_one_line_of_the_command(call, study, tmp_path):
+    without(study, "terminations").save(tmp_path / "study")
+    page = tmp_path / "page.html"
+    code, out, err = call("run", "dropout", tmp_path / "study", "--out", page, "--quiet")
     assert (code, out) == (1, "")
-    assert err.startswith("Error: The study 'simulated-6' has ")
+    assert err.startswith("Error: The study 'simulated-6' has no table 'terminations'; to add it, ")
     assert err.count("\n") == 1
-    assert said in err
-    assert "to add it, " in err
-    assert not (tmp_path / "page.html").exists()
+    assert not page.exists()
 
 
 def test_what_can_be_left_out_is_left_out_with_a_sentence(study, tmp_path):
@@ -303,9 +311,9 @@ def test_a_trial_of_occasions_runs_where_no_session_is_asked_for(template, told,
 
 
 @pytest.mark.parametrize("template", ["rupture-repair", "first-analysis"])
-def test_what_follows_from_session_to_session_needs_sessions(template, trial, tmp_path):
+def test_what_follows_from_session_to_session_needs_sessions(names_after, template, trial):
     with pytest.raises(al.StudyLacksError, match="at occasions and none at sessions"):
-        page(template, trial, tmp_path)
+        names_after(template, study_path=str(trial))
 
 
 def test_the_gap_of_one_session_a_dyad(study, tmp_path):

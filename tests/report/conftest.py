@@ -22,17 +22,29 @@ def study():
 
 @pytest.fixture(scope="session")
 def worked_on():
-    """What each costly step was given while the report was made."""
+    """What each costly step, and who watches the progress, was given while the report was made."""
     return defaultdict(list)
 
 
 @pytest.fixture(scope="session")
-def report(study, worked_on, tmp_path_factory):
+def write(study):
+    """Return a function that writes the report into a folder, at one and the same time."""
+
+    def written(folder, **more):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+            return al.write_report(study, folder, replicates=REPLICATES, strict=True, **more)
+
+    return written
+
+
+@pytest.fixture(scope="session")
+def report(write, worked_on, tmp_path_factory):
     folder = tmp_path_factory.mktemp("reports") / "report"
     with pytest.MonkeyPatch.context() as patch:
         for step, (module, name) in COSTLY.items():
             patch.setattr(import_module(module), name, noting(module, name, worked_on[step]))
-        return al.write_report(study, folder, replicates=REPLICATES, strict=True)
+        return write(folder, progress=lambda *step: worked_on["progress"].append(step))
 
 
 def noting(module, name, given):

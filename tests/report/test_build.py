@@ -10,6 +10,16 @@ import alliance_stats as al
 from alliance_stats.report import build, place, writing
 
 
+@pytest.fixture
+def small(study, monkeypatch):
+    """Return a study; its report is of one section: where a report goes, no section decides."""
+    whole = build.sections_of
+    monkeypatch.setattr(
+        build, "sections_of", lambda context: [one for one in whole(context) if one.key == "data"]
+    )
+    return study.with_tables(ratings=None)
+
+
 def files(folder):
     return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
 
@@ -66,20 +76,19 @@ def test_the_private_account_is_refused_in_the_folder_that_is_shared(study, tmp_
     assert list(tmp_path.iterdir()) == []
 
 
-def test_two_reports_of_one_seed_are_the_same_bytes(study, tmp_path, monkeypatch):
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
-    few = study.with_tables(ratings=None, scores=study.scores)
-    first, second = (al.write_report(few, tmp_path / name, replicates=5) for name in "ab")
-    for name in files(first.folder):
-        assert (first.folder / name).read_bytes() == (second.folder / name).read_bytes(), name
+def test_two_reports_of_one_seed_are_the_same_bytes(report, write, tmp_path):
+    again = write(tmp_path / "again")
+    assert files(again.folder) == files(report.folder)
+    for name in files(report.folder):
+        assert (report.folder / name).read_bytes() == (again.folder / name).read_bytes(), name
 
 
-def test_a_second_report_takes_the_place_of_the_first(study, tmp_path):
+def test_a_second_report_takes_the_place_of_the_first(small, tmp_path):
     out = tmp_path / "out"
-    few = study.with_tables(ratings=None)
-    al.write_report(few, out, replicates=5)
+    al.write_report(small, out)
     before = files(out)
-    al.write_report(few, out, replicates=5)
+    assert "tables/endings.csv" in before
+    al.write_report(small, out)
     assert files(out) == before
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
@@ -93,13 +102,12 @@ def test_a_folder_with_anything_else_in_it_is_left_alone(study, tmp_path):
     assert files(out) == {"thesis.docx"}
 
 
-def test_a_file_put_into_a_report_keeps_it_from_being_replaced(study, tmp_path):
+def test_a_file_put_into_a_report_keeps_it_from_being_replaced(small, tmp_path):
     out = tmp_path / "out"
-    few = study.with_tables(ratings=None)
-    al.write_report(few, out, replicates=5)
+    al.write_report(small, out)
     (out / "notes.txt").write_text("mine")
     with pytest.raises(al.AllianceStatsError, match=r"notes\.txt"):
-        al.write_report(few, out)
+        al.write_report(small, out)
     assert (out / "notes.txt").read_text() == "mine"
 
 
@@ -128,17 +136,16 @@ def test_a_file_and_a_link_are_no_place_for_a_report(tmp_path):
     ("room", "step"),
     [(writing, "render"), (writing, "report_document"), (build, "move_into_place")],
 )
-def test_whatever_fails_half_way_leaves_nothing(study, tmp_path, monkeypatch, room, step):
+def test_whatever_fails_half_way_leaves_nothing(small, tmp_path, monkeypatch, room, step):
     def fail(*args, **kwargs):
         raise OSError("the disk is full")
 
-    few = study.with_tables(ratings=None)
-    al.write_report(few, tmp_path / "out", replicates=5)
+    al.write_report(small, tmp_path / "out")
     before = (tmp_path / "out" / "index.html").read_bytes()
     monkeypatch.setattr(room, step, fail)
     for out in ("new", "out"):
         with pytest.raises(OSError, match="disk is full"):
-            al.write_report(few, tmp_path / out, replicates=5)
+            al.write_report(small, tmp_path / out)
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
     assert (tmp_path / "out" / "index.html").read_bytes() == before
 
@@ -148,10 +155,8 @@ def test_an_unknown_option_is_told_with_the_nearest(study, tmp_path):
         al.write_report(study, tmp_path / "out", replicate=5)
 
 
-def test_progress_is_told_step_by_step(study, tmp_path):
-    steps = []
-    few = study.with_tables(ratings=None)
-    al.write_report(few, tmp_path / "out", replicates=5, progress=lambda *step: steps.append(step))
+def test_progress_is_told_step_by_step(report, worked_on):
+    steps = worked_on["progress"]
     assert [done for _, done, _ in steps] == list(range(steps[-1][2] + 1))
     assert steps[0][0] == "Opening the study"
 

@@ -30,9 +30,12 @@ def to_svg(canvas: Canvas) -> bytes:
 
 def settle(canvas: Canvas) -> None:
     """Lay the figure out for good, so that it is laid out once for all kinds of files."""
+    from matplotlib import rc_context
+
     with house_style():
         canvas.draw_without_rendering()
-    canvas.set_layout_engine("none")
+    with rc_context({"figure.autolayout": False, "figure.constrained_layout.use": False}):
+        canvas.set_layout_engine(None)  # what "none" leaves there has each file drawn twice
 
 
 def for_print(canvas: Canvas) -> dict[str, bytes]:

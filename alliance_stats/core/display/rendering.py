@@ -14,8 +14,9 @@ from .table import Column, Table
 
 def cells(table: Table) -> pd.DataFrame:
     """Return the table as the reader sees it: one text a cell, columns in order."""
+    rows = [row for _, row in table.frame.iterrows()]
     written = {
-        position: [column.write(row) for _, row in table.frame.iterrows()]
+        position: [column.write(row) for row in rows]
         for position, column in enumerate(table.columns)
     }
     return pd.DataFrame(written, index=range(len(table.frame)), dtype=object)

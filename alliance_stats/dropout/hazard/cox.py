@@ -233,22 +233,12 @@ def fit_dropout_cox(
         raise DesignError(
             f"A Cox model needs predictors other than '{clock[0]}': time is its free baseline."
         )
-    if duration is None:
-        stop = _sessions(used)
-        start = stop - 1.0
-    else:
-        start, stop = start_and_stop(used, duration, entry)
-        refuse_rows_after_the_event(used, start, y)
+    start, stop = _at_risk(used, y, duration, entry)
     stratum = used.groupby(by, sort=False).ngroup().to_numpy() if by else np.zeros(len(y))
     changes = changes_over_time(varying, others, terms.main, clock[0], np.unique(stop[y == 1]))
     found, size = _maximum((start, stop, y, stratum), others, changes, ties)
     every = others.assign(**{c.name: others[c.term] * c.spread for c in changes})
-    covariance, groups = found.covariance, None
-    if cluster:
-        refuse_one_group(used[cluster])
-        groups = pd.factorize(used[cluster])[0]
-        covariance = _robust(found.scores, groups, found.covariance)
-    n_groups = int(groups.max()) + 1 if groups is not None else 0
+    covariance, n_groups = _robust_to(cluster, used, found)
     with np.errstate(invalid="ignore"):
         params, bse, naive_bse = (
             pd.Series(values / size, every.columns)
@@ -259,7 +249,7 @@ def fit_dropout_cox(
     runaway = runaways(every, params, naive_bse)
     messages += told(runaway)
     messages += few_events(int(y.sum()), every.shape[1])
-    if groups is not None:
+    if n_groups:
         messages += few_groups(n_groups, "take a random intercept (fit_dropout_hazard) instead")
     return DropoutCox(
         formula, params, bse, naive_bse, ties, cluster or "",
@@ -268,6 +258,18 @@ def fit_dropout_cox(
         cov=pd.DataFrame(covariance / np.outer(size, size), every.columns, every.columns),
         strata=tuple(by), varying={c.term: (c.name, c.function) for c in changes},
     )  # fmt: skip
+
+
+def _at_risk(
+    used: pd.DataFrame, y: Array, duration: str | None, entry: str | None
+) -> tuple[Array, Array]:
+    """Return from when to when each row is at risk."""
+    if duration is None:
+        stop = _sessions(used)
+        return stop - 1.0, stop
+    start, stop = start_and_stop(used, duration, entry)
+    refuse_rows_after_the_event(used, start, y)
+    return start, stop
 
 
 def _maximum(
@@ -311,8 +313,13 @@ def _sessions(used: pd.DataFrame) -> Array:
     return stop
 
 
-def _robust(scores: Array, groups: Array, covariance: Array) -> Array:
-    """Return the covariance from the sums of scores within groups."""
-    sums = np.zeros((int(groups.max()) + 1, scores.shape[1]))
-    np.add.at(sums, groups, scores)
-    return np.asarray(covariance @ (sums.T @ sums) @ covariance)
+def _robust_to(cluster: str | None, used: pd.DataFrame, found: Maximum) -> tuple[Array, int]:
+    """Return the coefficients' covariance, from the sums of scores in clusters, and how many."""
+    if not cluster:
+        return found.covariance, 0
+    refuse_one_group(used[cluster])
+    groups = pd.factorize(used[cluster])[0]
+    n_groups = int(groups.max()) + 1
+    sums = np.zeros((n_groups, found.scores.shape[1]))
+    np.add.at(sums, groups, found.scores)
+    return np.asarray(found.covariance @ (sums.T @ sums) @ found.covariance), n_groups

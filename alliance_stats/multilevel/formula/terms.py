@@ -87,7 +87,7 @@ def build(part: Part | None, table: Table) -> Columns:
 
     values = {code: factor.values for code, factor in learned.items()}
     needed = () if part is None else part.columns
-    again = _Again(rebuild, part, table.frame[list(needed)])
+    again = _Again(rebuild, part, {name: table.frame[name].array.copy() for name in needed})
     return Columns(tuple(names), arrays(values, len(table)), again, needed, frozenset(main))
 
 
@@ -97,13 +97,13 @@ class _Again:
 
     rebuild: Callable[[Table], tuple[Array, ...]]
     part: Part | None
-    rows: pd.DataFrame
+    rows: Mapping[str, pd.api.extensions.ExtensionArray]
 
     def __call__(self, new: Table) -> tuple[Array, ...]:
         return self.rebuild(new)
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Part | None, pd.DataFrame]]:
-        return _learned_again, (self.part, self.rows)
+        return _learned_again, (self.part, pd.DataFrame(self.rows))
 
 
 def _learned_again(part: Part | None, frame: pd.DataFrame) -> Callable[[Table], tuple[Array, ...]]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from ...core.display.formatting import p_sentence
 from ...core.display.sentences import what_was_done
+from ...core.knowing_table import KnowingTable
 from ...core.results import Result
 from ...inference.rows import glance_row, tidy_rows
 from ..rates import SOON
@@ -35,11 +36,10 @@ SHARE_WORDS = {
 }
 
 
-class ChanceTable(pd.DataFrame):
+class ChanceTable(KnowingTable):
     """A row each for ruptures and repairs, found and expected; made by `expected_by_chance`.
 
-    A DataFrame that shows itself with what the null assumes. A table made from it (by ``.T``, say)
-    is a plain one.
+    A DataFrame that shows itself with what the null assumes.
     """
 
     term_labels, summary = Result.term_labels, Result.summary
@@ -47,13 +47,6 @@ class ChanceTable(pd.DataFrame):
     facts, _done, _table, _notes = Result.facts, Result._done, Result._table, Result._notes
     _level, picture, _ratio, _letter = Result._level, "", "", ""
     title = "Ruptures and repairs found, and expected of courses without ruptures"
-
-    @classmethod
-    def of(cls, table: pd.DataFrame) -> Self:
-        """Return a table, whose ``attrs`` say how it was made, as one of these."""
-        made = cls(table)
-        made.attrs.update(table.attrs)
-        return made
 
     @property
     def heading(self) -> str:
