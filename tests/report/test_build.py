@@ -11,12 +11,9 @@ from alliance_stats.report import build, place, writing
 
 
 @pytest.fixture
-def small(study, monkeypatch):
+def small(study, only):
     """Return a study; its report is of one section: where a report goes, no section decides."""
-    whole = build.sections_of
-    monkeypatch.setattr(
-        build, "sections_of", lambda context: [one for one in whole(context) if one.key == "data"]
-    )
+    only("data")
     return study.with_tables(ratings=None)
 
 

@@ -9,7 +9,7 @@ import pytest
 import alliance_stats as al
 from alliance_stats.core.display.table import Table
 from alliance_stats.report.context import Context, Options
-from alliance_stats.report.sections import change, models
+from alliance_stats.report.sections import change, models, ruptures
 from alliance_stats.report.sections.criterion import judged, other_criteria
 
 EXACT = 1e-9  # the same sums in another order
@@ -129,9 +129,13 @@ def test_differences_between_clients_are_those_of_one_therapist_where_therapists
     assert two[0] == "SD between clients: intercept"
 
 
-def test_figures_with_a_mark_a_person_are_drawn_only_where_asked_for(study, report, tmp_path):
+def test_figures_with_a_mark_a_person_are_drawn_only_where_asked_for(
+    study, report, only, tmp_path, monkeypatch
+):
     of_persons = {"client-course.svg", "change.svg", "gap-dyads.svg"}
     assert not of_persons & {p.name for p in (report.folder / "figures").iterdir()}
     scored = study.with_tables(ratings=None, scores=study.scores)
+    only("ruptures", "gap", "change")
+    monkeypatch.setattr(ruptures, "multiverse_blocks", lambda *_: [])  # it draws no person
     asked = al.write_report(scored, tmp_path / "few", replicates=5, individual_courses=True)
     assert of_persons <= {p.name for p in (asked.folder / "figures").iterdir()}

@@ -17,8 +17,9 @@ from alliance_stats.report.sections.draft import Draft
 ROUNDED = 0.006  # the table holds two decimals, and run.json four digits of the reliability
 
 
-def test_the_section_has_forms_truth_and_forecasts(tmp_path):
+def test_the_section_has_forms_truth_and_forecasts(only, tmp_path):
     study = al.load_dataset("demo-trial")
+    only("change", "gap")
     al.write_report(study, tmp_path / "report")
     tables = tmp_path / "report" / "tables"
     truth = pd.read_csv(tables / "gap-truth-and-bias.csv").set_index("term")
