@@ -111,8 +111,20 @@ def test_the_hazard_of_those_there_is_that_of_a_sum_over_clients():
     np.testing.assert_allclose(fit.predict(rows), expected, atol=1e-6)
     shuffled = rows.sample(frac=1, random_state=1)
     np.testing.assert_allclose(fit.predict(shuffled), expected[shuffled.index], atol=1e-6)
-    with pytest.raises(al.DesignError, match="from 1 without gaps"):
+    with pytest.raises(al.DesignError, match="Sessions must run from 1 without gaps"):
         fit.predict(rows.tail(2))
+
+
+def test_a_clients_own_intercept_counts_along_a_duration_too():
+    table = frail(600, 1.5)
+    ends = table.groupby("client_id").agg(weeks=("session", "max"), left=("event", "max"))
+    fit = al.fit_dropout_hazard(
+        "left ~ weeks + (1 | client_id)", ends.reset_index(), duration="weeks"
+    )
+    same = al.fit_dropout_hazard("event ~ session + (1 | client_id)", table)
+    assert fit.frailty == pytest.approx(same.frailty, rel=1e-6)
+    rows = table[["client_id", "session"]].rename(columns={"session": "weeks"})
+    np.testing.assert_allclose(fit.predict(rows), same.predict(table), atol=1e-8)
 
 
 def test_without_a_random_intercept_it_is_the_logistic_regression():

@@ -183,6 +183,7 @@ def test_draws_and_refits_recover_the_estimates():
 
 def test_profile_ends_have_the_likelihood_ratio_of_the_level():
     interval = yes().profile_ci(["x", "sd Intercept"]).set_index("term")
+    assert yes().profile_ci("random")["term"].tolist() == ["sd Intercept"]
     low, high = yes().conf_int().loc["x"]
     assert interval.loc["x", "conf_low"] == pytest.approx(low, abs=0.1 * yes().bse["x"])
     assert interval.loc["x", "conf_high"] == pytest.approx(high, abs=0.1 * yes().bse["x"])

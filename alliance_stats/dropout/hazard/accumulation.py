@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ...core.people import CLIENT
+from ...core.people import CLIENT, SESSION
 from ...errors import DesignError, require_columns
 from .links import inverse_link
 
@@ -62,20 +62,21 @@ def accumulated(
 
 def hazard_of_those_there(fit: DropoutHazard, data: pd.DataFrame, therapists: str) -> pd.Series:
     """Return each row's hazard among clients like it who are still there, as `predict` says."""
-    rows, codes = in_order(data, CLIENT)
+    rows, codes = in_order(data, CLIENT, fit.clock)
     survival, _ = accumulated([fit], rows, codes, therapists)
     there = pd.Series(survival, index=rows.index)
     before = there.groupby(codes).shift(fill_value=1.0)
     return (1.0 - there / before).loc[data.index].rename("hazard")
 
 
-def in_order(data: pd.DataFrame, by: str) -> tuple[pd.DataFrame, np.ndarray]:
+def in_order(data: pd.DataFrame, by: str, clock: str = SESSION) -> tuple[pd.DataFrame, np.ndarray]:
     """Return rows in the order of sessions, which run from 1 without gaps, and who each is of."""
-    require_columns(data.columns, [by, "session"], what="the sessions to predict for")
-    rows = data.sort_values([by, "session"], kind="stable")
+    require_columns(data.columns, [by, clock], what="the sessions to predict for")
+    rows = data.sort_values([by, clock], kind="stable")
     expected = rows.groupby(by, observed=True).cumcount() + 1
-    if (rows["session"].to_numpy() != expected.to_numpy()).any():
-        raise DesignError("Sessions must run from 1 without gaps for each client.")
+    if (rows[clock].to_numpy() != expected.to_numpy()).any():
+        what = "Sessions" if clock == SESSION else f"'{clock}'"
+        raise DesignError(f"{what} must run from 1 without gaps for each client.")
     return rows, pd.factorize(rows[by])[0]
 
 

@@ -11,7 +11,7 @@ from scipy.stats import chi2
 
 from ...core.arguments import checked_choice, checked_table, share, whole
 from ...core.disclosure import fewest_behind
-from ...core.people import CLIENT, refuse_ids, refuse_repeats
+from ...core.people import CLIENT, SESSION, refuse_ids, refuse_repeats
 from ...errors import ColumnError, DesignError, FormulaError, require_columns
 from ...inference.distributions import half_width
 from ...multilevel.fit import MOST_NODES, fitted_outcome
@@ -153,7 +153,7 @@ def fit_dropout_hazard(
     return DropoutHazard(
         formula=formula, link=link, group=group, nobs=len(y), n_events=int(y.sum()),
         confidence=confidence, terms=terms, runaway=tuple(runaway), messages=tuple(messages),
-        fewest=fewest_clients(x, y, used), **parts,
+        fewest=fewest_clients(x, y, used), clock=duration or SESSION, **parts,
     )  # fmt: skip
 
 

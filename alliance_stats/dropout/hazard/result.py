@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.arguments import checked_choice, checked_table
-from ...core.people import CLIENT
+from ...core.people import CLIENT, SESSION
 from ...core.results import Result
 from ...errors import require_columns
 from ...inference.distributions import half_width
@@ -40,6 +40,8 @@ class DropoutHazard(Result):
         cloglog.
     frailty, frailty_p_value
         Variance of the clients' own intercept, and the likelihood-ratio test of it; NaN without.
+    clock
+        The column that counts sessions (or weeks, ...).
     converged
         Whether the gradient vanished at the end.
     therapists
@@ -73,6 +75,7 @@ class DropoutHazard(Result):
     fewest: int | None = None
     frailty: float = float("nan")
     frailty_p_value: float = float("nan")
+    clock: str = SESSION
 
     def conf_int(self) -> pd.DataFrame:
         """Return Wald intervals of the coefficients, columns ``low`` and ``high``."""
@@ -181,7 +184,7 @@ class DropoutHazard(Result):
         Series
             The hazard of each row, with the index of `data`. With clients' own intercepts it is
             averaged over those still there, who are not those who began: the rows then need
-            ``client_id`` and ``session``, from session 1 on without gaps.
+            ``client_id`` and the clock's column, from session 1 on without gaps.
         """
         if self.frailty > 0:
             return hazard_of_those_there(self, data, therapists)

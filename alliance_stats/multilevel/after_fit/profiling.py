@@ -88,7 +88,7 @@ def chosen(found: list[Parameter], parameters: Sequence[str] | None) -> list[Par
     """Return the parameters that were asked for: by term, or by 'fixed' and 'random'."""
     if parameters is None:
         return found
-    parameters = list(parameters)
+    parameters = [parameters] if isinstance(parameters, str) else list(parameters)
     known = {name for one in found for name in (one.term, one.effect)}
     unknown = [name for name in parameters if name not in known]
     if unknown:
