@@ -31,13 +31,23 @@ class Cleaned:
 
     `run` are the positions of the runs of answers, `length` how many answers each has. Where all
     runs are of the same items in the same order, `value` has a row a run and a column an item, and
-    `item` is the one row of items; else there is one of each an answer.
+    `item` is the one row of items; else there is one of each an answer. Items that are still to be
+    turned in all runs are so by `sign` and `offset` (a number an item): that spares a copy.
     """
 
     run: Codes
     length: Codes
     item: Codes
     value: Floats
+    sign: Floats | None = None
+    offset: Floats | None = None
+
+    @property
+    def keyed(self) -> Floats:
+        """The answers with reversed items turned."""
+        if self.sign is None or self.offset is None:
+            return self.value
+        return self.offset + self.sign * self.value
 
 
 def clean(
@@ -61,7 +71,7 @@ def clean(
         value, outside, uneven = _fitting(card, own)
         set_aside += _set_aside(answers, units, card, own, outside, uneven)
         turned = _turned(answers, card, own.run, pairs)
-        cleaned.append(replace(own, value=_reversed(card, own, value, turned)))
+        cleaned.append(_reversed(card, own, value, turned))
     return cleaned, set_aside
 
 
@@ -117,19 +127,17 @@ def _limits(card: Measure, item: Codes) -> tuple[Any, Any]:
     return low, high
 
 
-def _reversed(card: Measure, own: Cleaned, value: Floats, turned: Flags) -> Floats:
+def _reversed(card: Measure, own: Cleaned, value: Floats, turned: Flags) -> Cleaned:
     """Return the answers with the reversed items of the runs that are `turned` turned."""
     reverse = np.isin(own.item, list(card.reversed_items))
     if not reverse.any() or not turned.any():
-        return value
+        return replace(own, value=value)
     low, high = (np.broadcast_to(end, own.item.shape) for end in _limits(card, own.item))
     if value.ndim == 2 and turned.all():
-        value = value.copy() if np.shares_memory(value, own.value) else value
-        for column in np.flatnonzero(reverse):
-            value[:, column] = low[column] + high[column] - value[:, column]
-        return value
+        sign, offset = np.where(reverse, -1.0, 1.0), np.where(reverse, low + high, 0.0)
+        return replace(own, value=value, sign=sign, offset=offset)
     which = turned[:, None] if value.ndim == 2 else np.repeat(turned, own.length)
-    return np.where(reverse & which, low + high - value, value)
+    return replace(own, value=np.where(reverse & which, low + high - value, value))
 
 
 def _pairs(already: bool | Collection[tuple[str, str]]) -> bool | set[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -36,7 +36,7 @@ class MeasureAnswers:
     def _rows(self) -> tuple[Ints, Ints, Floats]:
         """The unit, item and value of each answer that is there."""
         own = self.cleaned
-        value = own.value.ravel()
+        value = own.keyed.ravel()
         unit = np.repeat(self.of_run, own.length)
         item = np.tile(own.item, len(own.run)) if own.value.ndim == 2 else own.item
         there = ~np.isnan(value)
@@ -57,8 +57,8 @@ class MeasureAnswers:
         return result[0] * scale.multiply, result[1]
 
     @cached_property
-    def _forms(self) -> Floats | None:
-        """The answers, a row a unit and a column an item, NaN where there is none.
+    def _forms(self) -> Cleaned | None:
+        """The answers, a row a unit and a column an item of the card, NaN where there is none.
 
         None where decimals make the order of adding matter, or most of the table were empty.
         """
@@ -68,38 +68,44 @@ class MeasureAnswers:
         if own.value.ndim == 2 and len(own.run) == self.n_units:
             in_order = (self.of_run == np.arange(self.n_units)).all()
             if in_order and np.array_equal(own.item, np.arange(1, n + 1)):
-                return own.value
+                return own
             forms = np.full((self.n_units, n), np.nan)
-            forms[self.of_run[:, None], own.item - 1] = own.value
-            return forms
+            forms[self.of_run[:, None], own.item - 1] = own.keyed
+            return replace(own, value=forms, sign=None, offset=None)
         unit, item, value = self._rows
         forms = np.full(self.n_units * n, np.nan)
         forms[unit * n + (item - 1)] = value
-        return forms.reshape(self.n_units, n)
+        return replace(own, value=forms.reshape(self.n_units, n), sign=None, offset=None)
 
     @cached_property
-    def _complete(self) -> bool:
-        return self._forms is not None and not np.isnan(self._forms.sum())
-
-    @cached_property
-    def _answered(self) -> Floats:
-        """1 where an item of a unit is answered, else 0."""
-        return (~np.isnan(self._forms)).astype(float)
+    def _answered(self) -> Floats | None:
+        """1 where an item of a unit is answered, else 0; None where all are."""
+        there = ~np.isnan(self._table)
+        return None if there.all() else there.astype(float)
 
     @cached_property
     def _filled(self) -> Floats:
-        """The answers, 0 where there is none."""
-        return np.nan_to_num(self._forms)
+        """The answers as they came, 0 where there is none."""
+        return self._table if self._answered is None else np.nan_to_num(self._table)
+
+    @property
+    def _table(self) -> Floats:
+        return np.empty((0, 0)) if self._forms is None else self._forms.value
 
     def _count_and_sum(self, scale: Scale) -> tuple[Ints, Floats]:
         """Return how many items of a scale each unit has answered, and their sum."""
-        if self._forms is not None:
+        forms = self._forms
+        if forms is not None:
             in_scale = np.zeros(self.card.n_items)
             in_scale[np.array(scale.items) - 1] = 1.0
-            if self._complete:  # a product reads the table once, whichever items are asked
-                return np.full(self.n_units, len(scale.items)), self._forms @ in_scale
-            counts = self._answered @ in_scale
-            return counts.astype(np.int64), self._filled @ in_scale
+            turned = in_scale if forms.sign is None else in_scale * forms.sign
+            sums = self._filled @ turned  # which reads the table once, whatever items are asked
+            added = None if forms.offset is None else in_scale * forms.offset
+            if self._answered is None:
+                total = sums if added is None else sums + added.sum()
+                return np.full(self.n_units, len(scale.items)), total
+            counts = (self._answered @ in_scale).astype(np.int64)
+            return counts, sums if added is None else sums + self._answered @ added
         unit, item, value = self._rows
         if len(scale) < self.card.n_items:
             mine = self._has(item, scale.items)

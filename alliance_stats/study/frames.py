@@ -70,6 +70,14 @@ def stacked_texts(frame: pd.DataFrame) -> tuple[list[str], pd.Series]:
     return [str(frame.columns[place]) for place in places], stack
 
 
+def are_plain_words(values: list[Any]) -> bool:
+    """Return whether all values are texts, none empty, without a blank anywhere; asked at once."""
+    try:
+        return len("\0".join(values).split()) == 1 and "" not in values
+    except TypeError:  # not texts alone
+        return False
+
+
 def is_plain_number(kind: Any) -> bool:
     """Return whether a column of this dtype holds numbers as numpy does (NaN: missing)."""
     import numpy as np

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..frames import are_plain_words
 from ..reading.cells import text_dtype, to_numbers
 
 _LARGEST = 2**53
@@ -65,6 +66,8 @@ def _are_texts(words: pd.Index) -> bool:
 def trimmed(series: pd.Series) -> tuple[pd.Series, np.ndarray]:
     """Return a column without blanks around its texts, and the positions of the cells that had."""
     codes, values = codes_of(series)
+    if are_plain_words(values):
+        return series, none_bad()
     blank = [isinstance(value, str) and value != value.strip() for value in values]
     if not any(blank):
         return series, none_bad()

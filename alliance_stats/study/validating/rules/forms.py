@@ -74,7 +74,7 @@ def _forms(view: StudyView, card: Any, rater: str, chosen: np.ndarray) -> Forms:
     n = len(card.items)
     regular = form is one and bool((length == n).all())
     if regular and (item.reshape(-1, n) == np.arange(1, n + 1)).all():
-        answers = value.astype(np.float32).reshape(-1, n)
+        answers = value.reshape(-1, n)
     else:
         answers = np.full((len(one), n), np.nan, dtype=np.float32)
         answers.reshape(-1)[np.repeat(form * n - 1, length) + item.astype(np.int64)] = value

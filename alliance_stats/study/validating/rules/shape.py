@@ -84,6 +84,8 @@ def _plainly_right(series: pd.Series, field: Field) -> bool:
         there = not field.required or series.cat.codes.to_numpy().min(initial=0) >= 0
         return there and (not field.enum or set(words) <= set(field.enum)) and not field.limits
     if is_plain_number(series.dtype) and not field.enum:
+        if not field.required and not field.limits:
+            return True
         values = series.to_numpy()
         low, high = (values.min(), values.max()) if len(values) else (0, 0)
         if np.isnan(low):  # some are missing

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from ...frames import are_plain_words
 from ...tables import Field, TableSchema
 from .registry import Finding
 
@@ -69,8 +70,10 @@ def whole_numbers(frame: pd.DataFrame, schema: TableSchema) -> tuple[pd.DataFram
 def _text(series: pd.Series, field: Field, table: str) -> Typed:
     """Turn numbers into text (7.0 is '7') and blank text into missing; keep outer blanks."""
     if isinstance(series.dtype, pd.CategoricalDtype):
-        categories = series.cat.categories
-        if all(isinstance(value, str) and value.strip() for value in categories.tolist()):
+        categories = series.cat.categories.tolist()
+        if are_plain_words(categories) or all(
+            isinstance(value, str) and value.strip() for value in categories
+        ):
             return series, []
         series = series.astype(object)
     if isinstance(series.dtype, pd.StringDtype) and not (series.str.strip() == "").any():
