@@ -73,9 +73,10 @@ def stacked_texts(frame: pd.DataFrame) -> tuple[list[str], pd.Series]:
 def are_plain_words(values: list[Any]) -> bool:
     """Return whether all values are texts, none empty, without a blank anywhere; asked at once."""
     try:
-        return len("\0".join(values).split()) == 1 and "" not in values
+        joined = "\0".join(values)
     except TypeError:  # not texts alone
         return False
+    return joined.split() == [joined] and "" not in values
 
 
 def is_plain_number(kind: Any) -> bool:
