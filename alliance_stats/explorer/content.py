@@ -120,6 +120,7 @@ def of_persons(study: Study) -> tuple[dict[str, Any], pd.DataFrame]:
         "persons": True,
         "time": time_axis(study),
         "therapists": sorted(clients["therapist"].dropna().unique(), key=_last_number),
+        "arms": sorted(map(str, clients["arm"].dropna().unique())),
         "clients": _people(clients, ends),
         "scores": held,
         "rules": [about(REGISTRY[name]) for name in OFFERED],
@@ -151,15 +152,14 @@ def _searches(scores: list[Score]) -> Iterator[tuple[int, Score | None, Any]]:
 
 
 def _numbered(study: Study) -> pd.DataFrame:
-    """Return ``client_id, therapist_id, client, therapist``: numbers in place of ids."""
+    """Return ``client_id, therapist_id, client, therapist, arm``: numbers in place of ids."""
     everybody = study.scores["client_id"].dropna().drop_duplicates().to_frame()
     known = study.tables.get("clients")
-    if known is not None and "therapist_id" in known:
-        named = known.dropna(subset=["client_id"]).drop_duplicates("client_id")
-        whose = named.set_index("client_id")["therapist_id"]
-        everybody["therapist_id"] = everybody["client_id"].map(whose)
-    else:
-        everybody["therapist_id"] = None
+    for own, column in (("therapist_id", "therapist_id"), ("arm", "condition")):
+        everybody[own] = None
+        if known is not None and column in known:
+            named = known.dropna(subset=["client_id"]).drop_duplicates("client_id")
+            everybody[own] = everybody["client_id"].map(named.set_index("client_id")[column])
     everybody = everybody.sample(frac=1, random_state=SHUFFLE, ignore_index=True)
     everybody["client"] = [f"Client {n}" for n in range(1, len(everybody) + 1)]
     codes = pd.factorize(everybody["therapist_id"])[0]
@@ -190,10 +190,16 @@ def _people(clients: pd.DataFrame, ends: pd.DataFrame) -> list[dict[str, Any]]:
             dated.index, dated["last_session"], dated["reason"], strict=True
         )
     }
-    people = zip(clients["client_id"], clients["client"], clients["therapist"], strict=True)
+    arms = clients["arm"].astype(object).where(clients["arm"].notna(), None)
+    people = zip(clients["client_id"], clients["client"], clients["therapist"], arms, strict=True)
     return [
-        {"label": label, "therapist": therapist, "end": told.get(who)}
-        for who, label, therapist in people
+        {
+            "label": label,
+            "therapist": therapist,
+            "arm": None if arm is None else str(arm),
+            "end": told.get(who),
+        }
+        for who, label, therapist, arm in people
     ]
 
 
@@ -228,7 +234,8 @@ def of_means(study: Study) -> dict[str, Any]:
         "persons": False,
         "time": time_axis(study),
         "therapists": [],
-        "clients": [{"label": "Mean of all clients", "therapist": None, "end": None}],
+        "arms": [],
+        "clients": [{"label": "Mean of all clients", "therapist": None, "arm": None, "end": None}],
         "scores": held,
         "rules": [],
         "looked": [],

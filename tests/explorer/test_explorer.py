@@ -102,6 +102,14 @@ def test_scores_gap_and_endings_are_those_of_the_study(study, explorer):
     assert (explorer.clients["client_id"].map(whose) == explorer.clients["therapist_id"]).all()
 
 
+def test_each_client_has_their_arm_and_a_page_to_share_has_none(study, explorer):
+    arms = study.clients.set_index("client_id")["condition"]
+    told = [client["arm"] for client in explorer.content["clients"]]
+    assert told == explorer.clients["client_id"].map(arms).tolist()
+    assert explorer.content["arms"] == sorted(arms.unique())
+    assert study.explore().content["arms"] == []
+
+
 def test_no_id_is_on_the_page(explorer, study):
     for one in (explorer, study.explore()):
         packed = re.search(r'id="content">([^<]+)<', one.html).group(1)

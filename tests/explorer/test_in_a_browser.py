@@ -30,6 +30,18 @@ def test_it_draws_and_answers(explorer, study, tab, tmp_path):
     assert page.locator("#drawn svg").bounding_box()["width"] <= 1200
 
 
+def test_an_arm_is_chosen_as_a_therapist_is(explorer, tab, tmp_path):
+    page = tab(offline=True, viewport={"width": 1200, "height": 900})
+    page.goto(explorer.save(tmp_path / "page.html").as_uri())
+    page.wait_for_selector("#drawn svg")
+    arm = explorer.content["arms"][0]
+    page.select_option("#arm", arm)
+    page.wait_for_timeout(500)
+    own = sum(client["arm"] == arm for client in explorer.content["clients"])
+    assert 0 < own < len(explorer.clients)
+    assert page.inner_text("#drawn").count("Client ") == own
+
+
 def test_a_narrow_window_is_wide_enough(explorer, tab, tmp_path):
     page = tab(offline=True, viewport={"width": 360, "height": 700}, color_scheme="dark")
     page.goto(explorer.save(tmp_path / "page.html").as_uri())

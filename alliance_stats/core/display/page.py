@@ -45,6 +45,23 @@ STYLE = (
 )
 
 
+SERIF = "Charter,'Bitstream Charter','Source Serif 4',Georgia,'DejaVu Serif',serif"
+SANS = "'Source Sans 3','Helvetica Neue',Arial,'Liberation Sans','DejaVu Sans',sans-serif"
+OF_A_PAGE = (
+    ":root{color-scheme:light dark}html{font-size:17px}"
+    f"body{{margin:0 auto;max-width:46rem;padding:2.5rem 1.5rem 4rem;line-height:1.5;"
+    f"font-family:{SERIF}}}h1,h2,table,summary,strong{{font-family:{SANS}}}"
+    "h1{font-size:2rem;line-height:1.15;font-weight:650;margin:0 0 1.2rem}"
+    "h2{font-size:1.3rem;margin:3.2rem 0 .8rem;padding-top:.6rem;border-top:2px solid}"
+    ".alliance-result{margin:1.8rem 0 2.1rem}.alliance-result table{font-size:.8rem}"
+    ".alliance-result ul,summary{font-size:.86rem}"
+    "@media print{@page{size:A4;margin:18mm 17mm 20mm}html{font-size:10.5pt}"
+    "body{max-width:none;padding:0}details::details-content{content-visibility:visible;"
+    "block-size:auto}table,.picture{break-inside:avoid}}"
+)
+"""How a page of its own looks: as the report does."""
+
+
 def as_text(heading: str, blocks: Sequence[Block], notes: Sequence[str]) -> str:
     """Return the blocks for a console: aligned, nothing wider than its words."""
     parts = [heading] if heading else []
@@ -120,13 +137,12 @@ def _folded(name: str, markup: str) -> str:
 
 
 def whole(heading: str, markup: str) -> str:
-    """Return a display as a page of its own."""
+    """Return a display as a page of its own, in the letters of the report."""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="generator" content="alliance_stats">'
         '<meta name="viewport" content="width=device-width">'
-        f"<title>{escape(heading)}</title><style>:root{{color-scheme:light dark}}"
-        "body{font:11pt/1.4 Georgia,serif;margin:2em}</style></head>\n"
+        f"<title>{escape(heading)}</title><style>{OF_A_PAGE}</style></head>\n"
         f"<body>{markup}</body></html>\n"
     )
 

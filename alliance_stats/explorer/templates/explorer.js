@@ -140,9 +140,9 @@
   }
 
   function clientsNow(what) {
-    const own = scoreNow(), therapist = $("therapist").value, which = $("which").value;
+    const own = scoreNow(), therapist = $("therapist").value, arm = $("arm").value, which = $("which").value;
     return data.clients.map((client, at) => ({ ...client, at })).filter((client) =>
-      own.of.has(client.at) && (!therapist || client.therapist === therapist) &&
+      own.of.has(client.at) && (!therapist || client.therapist === therapist) && (!arm || client.arm === arm) &&
       (which === "" || (!what.episodes && !which.startsWith("end:")) || (which === "rupture" && what.episodes && what.episodes.has(client.at)) ||
        (which === "none" && what.episodes && !what.episodes.has(client.at)) ||
        (client.end && which === "end:" + client.end.reason)));
@@ -294,7 +294,7 @@
       own.forEach((one) => { count[one.outcome] += 1; });
     }
     const alone = clients.length === 1 && clients[0], end = alone && alone.end;
-    const who = alone ? [alone.label, alone.therapist, end && `ended after ${data.time.title.toLowerCase()} ${end.session} (${end.reason})`].filter(Boolean).join(", ") + ": " : "";
+    const who = alone ? [alone.label, alone.therapist, alone.arm, end && `ended after ${data.time.title.toLowerCase()} ${end.session} (${end.reason})`].filter(Boolean).join(", ") + ": " : "";
     $("told").textContent = who + `${plural(all, "rupture")}${alone ? "" : ` in ${ruptured} of ${plural(clients.length, "client")}`}` +
       (all ? ": " + count.map((n, at) => n ? n + " " + OUTCOMES[at] : "").filter(Boolean).join(", ") : "") + ".";
   }
@@ -362,17 +362,19 @@
 
   fill($("measure"), scales.map((one) => [one.key, one.title]));
   fill($("therapist"), [["", "all"], ...data.therapists.map((one) => [one, one])]);
+  fill($("arm"), [["", "all"], ...data.arms.map((one) => [one, one])]);
   const reasons = [...new Set(data.clients.filter((one) => one.end).map((one) => one.end.reason))].sort();
   fill($("which"), [["", "all"], ["rupture", "with a rupture"], ["none", "without a rupture"], ...reasons.map((one) => ["end:" + one, "ended: " + one])]);
   chooseRaters();
   chooseRules();
   if (!data.persons) document.querySelectorAll("#choices fieldset").forEach((box) => { box.hidden = !box.querySelector("#measure"); });
   if (!data.therapists.length) $("therapist").closest("label").hidden = true;
+  if (data.arms.length < 2) $("arm").closest("label").hidden = true;
   const again = (...before) => () => { before.forEach((one) => one()); page = 0; draw(); };
   $("measure").addEventListener("change", again(chooseRaters, chooseRules));
   $("rater").addEventListener("change", again(chooseRules));
   $("rule").addEventListener("change", again(() => { $("rule").dataset.asked = "1"; }, chooseParameters));
-  ["therapist", "which"].forEach((id) => $(id).addEventListener("change", again(() => { $("client").value = ""; })));
+  ["therapist", "arm", "which"].forEach((id) => $(id).addEventListener("change", again(() => { $("client").value = ""; })));
   ["client", "gap"].forEach((id) => $(id).addEventListener("change", again()));
   $("before").addEventListener("click", () => step(-1));
   $("after").addEventListener("click", () => step(1));
