@@ -22,6 +22,7 @@ from .result import ArmComparison
 from .rows import ARM, BASELINE, SCORE, TIME, TrialRows, standardiser, trial_rows
 from .therapists import (
     CLUSTER,
+    GIVEN,
     changes_therapist,
     clustered,
     of_therapists,
@@ -146,7 +147,7 @@ def compare_arms(
         )
     last = data.last_common_time()
     rows = data.rows if method != "ancova" else data.rows[data.rows[TIME] == last]
-    rows, level, note = therapists(rows, method)
+    rows, level, note = therapists(rows)
     robust = errors == "robust" or (
         errors is None and method != "ancova" and bool(level) and not changes_therapist(rows)
     )
@@ -209,7 +210,7 @@ def _with_therapists(
             if term == terms[-1]:
                 raise
             continue
-        if fit.converged and not fit.singular:
+        if fit.converged and not _at_a_bound(fit):
             found.append(fit)
             if term == terms[0]:
                 break
@@ -226,12 +227,27 @@ def _fit(data: TrialRows, rows: pd.DataFrame, method: str, term: str, df: Any) -
         return fit_multilevel(formula, rows, df=df)
     if method == "mmrm":
         each = f" + {BASELINE} * C({TIME})" if data.has_baseline else ""
-        formula = f"{SCORE} ~ {ARM} * C({TIME}){each}{term}"
+        formula = f"{SCORE} ~ {ARM} * C({TIME}){each}"
+        if term and changes_therapist(rows):  # the same model where groups cross
+            formula += f" + (0 + C({TIME}) | {CLIENT}){term}"
+            return fit_multilevel(formula, rows, allow_saturated=True, df=df)
+        formula += term
     else:
         formula = f"{SCORE} ~ {ARM}{before}{term}"
-        if term:
-            return fit_multilevel(formula, rows, df=df)
+        if term:  # clients without a therapist differ as they do, not as others beside theirs
+            return fit_multilevel(formula, rows, residual_by=ARM if GIVEN in rows else None, df=df)
     return fit_multilevel(formula, rows, residual="unstructured", time=TIME, df=df)
+
+
+def _at_a_bound(fit: MultilevelFit) -> bool:
+    """Return whether a variance ran to zero, or a correlation to one.
+
+    Effects of clients as many as their rows share the residual's variance, so that it says nothing
+    where theirs is zero.
+    """
+    shared = {CLIENT} if "C(" in "".join(fit.design.effects[0].names) else set()
+    names = fit.design.grouping.names
+    return bool({names[level] for level, _ in fit.optimum.on_boundary} - shared)
 
 
 def _of_fit(fit: MultilevelFit, robust: bool) -> list[str]:
@@ -239,7 +255,7 @@ def _of_fit(fit: MultilevelFit, robust: bool) -> list[str]:
     said = [fit.few_groups_note if len(fit.design.levels) > 1 and not robust else ""]
     if not fit.converged:
         said.append(fit.convergence_note)
-    if fit.singular:
+    if _at_a_bound(fit):
         said.append(fit.singular_note)
     return said
 

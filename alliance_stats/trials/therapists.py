@@ -22,22 +22,16 @@ TOO_NARROW = (
 )
 
 
-def therapists(rows: pd.DataFrame, method: str) -> tuple[pd.DataFrame, str, str]:
+def therapists(rows: pd.DataFrame) -> tuple[pd.DataFrame, str, str]:
     """Return rows and the random term of therapists ("" without them), and what is said of them.
 
     Arms without therapists stay: their rows have no effect of a therapist. Clients who changed
-    therapist have that of each measurement, where the model has residuals that are independent.
+    therapist have that of each measurement.
     """
     if THERAPIST not in rows:
         return rows, "", ""
     changed, note = changes_therapist(rows), ""
     own = rows.groupby(CLIENT)[THERAPIST].transform("first")
-    if changed and method == "mmrm":
-        note = (
-            f"{plural(changed, 'client')} had several therapists, so therapists are left out of "
-            "this model; method='growth' and 'ancova' take those of each measurement."
-        )
-        return rows, "", note
     if changed:
         own = rows[THERAPIST].where(rows[THERAPIST].notna(), own)
         note = (

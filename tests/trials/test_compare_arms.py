@@ -8,6 +8,7 @@ import pytest
 import statsmodels.formula.api as smf
 
 import alliance_stats as al
+from alliance_stats.trials import arms
 
 DATA = Path(__file__).parents[1] / "reference" / "multilevel" / "data" / "trial.csv.gz"
 SAME = 1e-6  # relative: a search ends where least squares has a closed form
@@ -115,7 +116,11 @@ def test_therapists_in_all_arms_and_in_some(trial):
     assert any("30 clients without a therapist (arms: wait)" in m for m in found.messages)
     by_hand = al.fit_multilevel(
         "distress ~ condition + baseline + (0 + given | therapist_id)",
-        some[some["occasion"] == 4].assign(given=lambda d: d["therapist_id"].notna() * 1.0),
+        some[some["occasion"] == 4].assign(
+            given=lambda d: d["therapist_id"].notna() * 1.0,
+            therapist_id=lambda d: d["therapist_id"].fillna("nobody"),
+        ),
+        residual_by="condition",
     )
     last = al.compare_arms(some, **OPTIONS)
     assert last.contrasts["estimate"].iloc[0] == pytest.approx(
@@ -323,9 +328,70 @@ def test_clients_who_changed_therapist_count_for_that_of_each_measurement():
     found = al.compare_arms(rows, method="growth", **options)
     assert found.fit.grouping == "crossed"
     assert "32 clients had several therapists: each" in " ".join(found.messages)
-    without = al.compare_arms(rows, method="mmrm", **options)
-    assert "therapist_id" not in without.fit.n_groups
-    assert "'growth' and 'ancova'" in " ".join(without.messages)
+    repeated = al.compare_arms(rows, method="mmrm", **options)
+    assert repeated.fit.grouping == "crossed"
+    assert repeated.fit.n_groups["therapist_id"] == 20
+    assert repeated.fit.converged
+    assert not any("singular" in said for said in repeated.messages)
+
+
+def test_repeated_measures_where_groups_cross_are_the_same_model(monkeypatch):
+    rows = changing(0.4)
+    options = {"outcome": "score", "baseline": 0, "time": "week", "method": "mmrm"}
+    nested = al.compare_arms(rows, errors="model", **options)
+    monkeypatch.setattr(arms, "changes_therapist", lambda rows: 1)
+    crossed = al.compare_arms(rows, errors="model", **options)
+    assert "(0 + C(time) | client_id)" in crossed.fit.formula
+    assert crossed.fit.llf == pytest.approx(nested.fit.llf, abs=1e-6)
+    for name in ("estimate", "std_error", "df"):
+        np.testing.assert_allclose(crossed.contrasts[name], nested.contrasts[name], rtol=1e-4)
+
+
+def one_arm(seed, per=6, therapists=8, alone=40):
+    """Draw one outcome each: clients of therapists in one arm, clients by themselves in another."""
+    rng = np.random.default_rng(seed)
+    therapist = np.repeat(np.arange(therapists), per)
+    treated = 10 + rng.normal(size=therapists)[therapist] + rng.normal(size=len(therapist))
+    names = [f"t{i}" for i in therapist] + [None] * alone
+    return pd.DataFrame(
+        {"client_id": range(len(names)), "therapist_id": names,
+         "condition": ["therapy"] * len(therapist) + ["waiting"] * alone,
+         "post": np.append(treated, 12 + 3 * rng.normal(size=alone))}
+    )  # fmt: skip
+
+
+def mean_squares(rows, per=6, therapists=8):
+    """Return the mean squares between and within therapists, and the variance of the others."""
+    means = rows.groupby("therapist_id")["post"].mean()
+    treated = rows.dropna(subset=["therapist_id"])
+    apart = treated["post"] - treated.groupby("therapist_id")["post"].transform("mean")
+    alone = rows.loc[rows["therapist_id"].isna(), "post"]
+    return per * means.var(), (apart**2).sum() / (therapists * (per - 1)), alone.var()
+
+
+def test_therapists_in_one_arm_leave_the_other_its_own_variance():
+    """Welch's comparison of therapists' means with clients, by pencil (Roberts & Roberts 2005)."""
+    rows = one_arm(1)
+    between, within, alone = mean_squares(rows)
+    assert between > within  # so that REML has the therapists' mean square
+    treated, other = between / 48, alone / 40
+    found = al.compare_arms(rows, outcome="post").contrasts.iloc[0]
+    assert found["std_error"] == pytest.approx(np.sqrt(treated + other), rel=1e-6)
+    df = (treated + other) ** 2 / (treated**2 / 7 + other**2 / 39)
+    assert found["df"] == pytest.approx(df, rel=1e-5)
+    robust = al.compare_arms(rows, outcome="post", errors="robust")
+    assert robust.contrasts["std_error"].iloc[0] == pytest.approx(found["std_error"], rel=1e-6)
+
+
+def test_one_therapist_variance_of_zero_leaves_welch_of_the_clients():
+    rows = one_arm(1)
+    even = rows.groupby("therapist_id")["post"].transform("mean").fillna(10) - 10
+    rows["post"] -= even  # no therapist differs from another
+    _, within, alone = mean_squares(rows)
+    treated, other = within * 40 / 47 / 48, alone / 40
+    found = al.compare_arms(rows, outcome="post")
+    assert found.contrasts["std_error"].iloc[0] == pytest.approx(np.sqrt(treated + other), rel=1e-6)
+    assert any("is estimated as zero" in said for said in found.messages)
 
 
 def test_more_times_than_a_covariance_can_have_are_refused_with_another_method():

@@ -312,10 +312,7 @@ def places_of(
         Where columns are missing, groups cross, or a client has two rows at one occasion.
     """
     if isinstance(design.grouping, CrossedGrouping):
-        raise DesignError(
-            "A covariance of the residuals needs groups that are nested, and that each row has; "
-            f"these are {listing(design.grouping.names)}."
-        )
+        raise DesignError(_for_groups_that_cross(design, time, by))
     if design.weights is not None:
         raise DesignError("Prior weights and a covariance of the residuals do not go together.")
     group, names = np.zeros(design.n, dtype=np.intp), [""]
@@ -346,6 +343,22 @@ def places_of(
     level = Level(tuple(range(G * T)), (T,) * G)
     labels = tuple(f"{g} {o}".strip() for g in names for o in occasions)
     return Places(group * T + occasion, unit, labels, level, True)
+
+
+def _for_groups_that_cross(design: Design, time: str | None, by: str | None) -> str:
+    """Say why residuals have no covariance of their own there, and what is the same model."""
+    why = (
+        "A covariance of the residuals goes into sums over each client's rows, and groups that "
+        f"cross ({listing(design.grouping.names)}) need the rows themselves: it needs groups that "
+        "are nested, and that each row has."
+    )
+    if time is None or by is not None:
+        return f"{why} Name those without a group, or take one group for each client."
+    return (
+        f"{why} The same model, exactly, is (0 + C({time}) | {design.grouping.names[0]}) in place "
+        "of residual='unstructured', with allow_saturated=True: the covariance of the residuals is "
+        "then that of its effects, with the residual variance added to each variance."
+    )
 
 
 def _codes(frame: pd.DataFrame, column: str) -> tuple[Indices, list[str]]:
