@@ -75,7 +75,8 @@ def compare_arms(
         ``"ancova"``: one time alone, the last at which half of each arm were measured.
         ``"mmrm"``: all times, a mean for each arm and time, and an unstructured covariance of each
         client's residuals. ``"growth"``: straight lines over the times as numbers, which differ
-        between clients; shown where five of each arm (or half) were measured, then or beyond.
+        between clients; shown where five of each arm (or half) were measured, then or beyond, and
+        at five times where each client has times of their own.
     time
         The column of the occasions; of a study its sessions, or occasions where it has none.
         Without it each client has one row.
@@ -145,6 +146,11 @@ def compare_arms(
         raise DesignError(
             f"method='{method}' needs two or more times after the baseline; name them with time=."
         )
+    if method == "ancova" and data.own_times:
+        raise DesignError(
+            "method='ancova' compares one time, and clients have times of their own "
+            f"({len(data.times)} of them): take method='growth', or rows of planned times."
+        )
     last = data.last_common_time()
     rows = data.rows if method != "ancova" else data.rows[data.rows[TIME] == last]
     rows, level, note = therapists(rows)
@@ -158,7 +164,7 @@ def compare_arms(
         warnings.simplefilter("ignore", SingularFitWarning)
         warnings.simplefilter("ignore", ConvergenceWarning)
         fit = _with_therapists(data, rows, method, level, df)
-    times = (last,) if method == "ancova" else data.times
+    times = (last,) if method == "ancova" else data.shown_times
     asked: dict[str, Any] = {"confidence": confidence, **_places(method, times)}
     asked["cluster"] = CLUSTER if robust else None
     means = fit.marginal_means(ARM, **asked)

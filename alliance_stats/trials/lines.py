@@ -28,13 +28,13 @@ def within_reach(
         few = min(ENOUGH, data.randomised[arm] / 2)
         times = [
             time
-            for time in data.times
+            for time in data.shown_times
             if min((own["first"] <= time).sum(), (own["last"] >= time).sum()) >= few
         ]
         reach[arm] = set(times)
         if not times:
             said.append(f"Too few of the arm '{arm}' were measured to show its line at any time.")
-        elif len(times) < len(data.times):
+        elif len(times) < len(data.shown_times):
             said.append(
                 f"The line of the arm '{arm}' is shown from {times[0]:g} to {times[-1]:g}: beyond "
                 f"fewer than {ENOUGH} of its clients (or half) were measured, and its means and "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ..study import Study
 
 SCORE, ARM, TIME, BASELINE = "outcome", "arm", "time", "baseline"
+SHOWN = 5  # times at which lines are compared where each client has times of their own
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,20 @@ class TrialRows:
         """Whether outcomes are adjusted for a baseline."""
         return BASELINE in self.rows
 
+    @cached_property
+    def own_times(self) -> bool:
+        """Whether clients were measured at times of their own, such as days since the beginning."""
+        return len(self.times) > 2 * int(self.rows[CLIENT].value_counts().max())
+
+    @cached_property
+    def shown_times(self) -> tuple[Any, ...]:
+        """The times; of those of clients' own, five from the first to the last common one."""
+        if not self.own_times:
+            return self.times
+        common = self.times[: self.times.index(self.last_common_time()) + 1]
+        places = np.linspace(0, len(common) - 1, SHOWN).round().astype(int)
+        return tuple(common[place] for place in dict.fromkeys(places))
+
     def last_common_time(self) -> Any:
         """Return the last time at which half of each arm were measured; else the very last."""
         n = self.measured()
@@ -69,14 +85,19 @@ class TrialRows:
         common = reached.index[reached == len(self.arms)]
         return max(common, key=self.times.index) if len(common) else self.times[-1]
 
+    def seen(self, arm: str, time: Any) -> frozenset[Any]:
+        """Return who of an arm was measured at a time; of times of their own, then or later."""
+        own = self.rows[self.rows[ARM] == arm]
+        there = own[TIME] >= time if self.own_times else own[TIME] == time
+        return frozenset(own.loc[there, CLIENT])
+
     def measured(self) -> pd.DataFrame:
-        """Return how many clients of each arm were measured at each time."""
-        return (
-            self.rows.groupby([ARM, TIME], sort=False, observed=True)[CLIENT]
-            .nunique()
-            .rename("n")
-            .reset_index()
-        )
+        """Return how many clients of each arm were measured at each time, as `seen` counts."""
+        counts = [
+            (arm, time, len(self.seen(arm, time))) for time in self.times for arm in self.arms
+        ]
+        found = pd.DataFrame(counts, columns=[ARM, TIME, "n"])
+        return found[found["n"] > 0].reset_index(drop=True)
 
 
 def trial_rows(

@@ -552,3 +552,31 @@ def test_an_arm_that_is_named_as_a_control_is_compared_with(control):
     found = al.compare_arms(rows.assign(score=rng.normal(size=40)), outcome="score")
     assert found.contrasts["term"].tolist() == [f"CBT - {control}"]
     assert found.data.arms == (control, "CBT")
+
+
+def test_times_of_clients_own_count_as_far_as_they_were_followed():
+    rng = np.random.default_rng(3)
+    rows = pd.concat(
+        pd.DataFrame(
+            {"client_id": client, "condition": "ab"[client % 2],
+             "day": np.append(0, np.unique(rng.integers(1, 120, rng.integers(2, 6))))}
+        )
+        for client in range(60)
+    )  # fmt: skip
+    rows["score"] = 20 - 0.05 * rows["day"] + rng.normal(0, 2, len(rows))
+    asked = {"outcome": "score", "baseline": 0, "time": "day"}
+    found = al.compare_arms(rows, method="growth", **asked)
+    ends = rows.groupby("client_id").agg({"day": "max", "condition": "first"})
+    last = found.data.last_common_time()
+    there = ends["day"].ge(last).groupby(ends["condition"]).mean()
+    assert there.min() >= 0.5
+    later = min(day for day in rows["day"] if day > last)
+    assert ends["day"].ge(later).groupby(ends["condition"]).mean().min() < 0.5
+    assert found.means["time"].nunique() == 5  # not a hundred days
+    assert found.means["time"].max() == last
+    at_end = found.means.query("time == @last").set_index("arm")
+    np.testing.assert_allclose(at_end["share_measured"], there[at_end.index])
+    moved = found.sensitivity([0.0, 2.0])["estimate"]
+    assert moved[1] - moved[0] == pytest.approx(2.0 * (1 - there["b"]))
+    with pytest.raises(al.DesignError, match="clients have times of their own"):
+        al.compare_arms(rows, **asked)

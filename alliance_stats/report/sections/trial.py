@@ -181,8 +181,7 @@ def means_shown(context: Context, found: Any, *, tell: bool = True) -> tuple[pd.
         means = means[means["time"] == data.last_common_time()]
     rows, told = [], True
     for row in means.to_dict("records"):
-        own = data.rows[(data.rows["arm"] == row["arm"]) & (data.rows["time"] == row["time"])]
-        people = frozenset(own["client_id"]) & found.analysed
+        people = data.seen(row["arm"], row["time"]) & found.analysed
         told &= shows(people)
         if len(people) >= SMALLEST_SHOWN or context.disclosure.everything:
             rows.append({**row, "n": float(len(people)) if shows(people) else np.nan})
