@@ -238,8 +238,28 @@ def test_questions_after_the_fit(changed):
     assert fit.icc()["icc"].sum() == pytest.approx(1.0)
     with pytest.raises(al.DesignError, match="name a column of the data"):
         fit.robust()
-    with pytest.raises(al.DesignError, match="needs groups that are nested"):
+    with pytest.raises(al.DesignError, match="Let clients differ in their course instead"):
         al.fit_multilevel(fit.formula, changed, residual="ar1", time="session")
+
+
+def test_a_covariance_of_occasions_where_groups_cross_is_written_as_effects(draw_sessions):
+    rows = draw_sessions(seed=6)
+    rows = rows[rows["session"].isin(sorted(rows["session"].unique())[:3])].reset_index(drop=True)
+    rows["y"] += 2 * (rows["therapist"].str[1:].astype(int) % 5)
+    fixed, options = "y ~ C(session) + within + (1 | therapist)", {"time": "session"}
+    nested = al.fit_multilevel(fixed, rows, residual="unstructured", by="client", **options)
+    formula = f"{fixed} + (0 + C(session) | client)"
+    same = al.fit_multilevel(formula, rows, allow_saturated=True)
+    assert same.llf == pytest.approx(nested.llf, abs=1e-7)
+    np.testing.assert_allclose(same.bse, nested.bse, rtol=1e-5)
+    np.testing.assert_allclose(same.df, nested.df, rtol=1e-4)
+    summed = same.random_covariances["client"].to_numpy() + same.scale * np.eye(3)
+    np.testing.assert_allclose(summed, nested.residual_covariance, rtol=1e-4, atol=1e-5)
+    late = rows["session"] > rows["session"].min()
+    moved = rows.assign(therapist=rows["therapist"].where(~late | (rows.index % 5 > 0), "t05"))
+    with pytest.raises(al.DesignError, match=r"\(0 \+ C\(session\) \| client\)"):
+        al.fit_multilevel(fixed, moved, residual="unstructured", by="client", **options)
+    assert al.fit_multilevel(formula, moved, allow_saturated=True).grouping == "crossed"
 
 
 def test_robust_tests_around_all_groups(changed):

@@ -20,116 +20,13 @@ from ..after_fit.inference import Inference, KenwardRoger, Method, Satterthwaite
 from .batches import Array, Indices
 from .design import Design
 from .deviance import Profile, covariances
-from .elimination import State
 from .grouping import CrossedGrouping
-from .likelihood import Level, Partition, contribute
-from .optimise import Optimum, minimise
+from .likelihood import Contribution, Level, Partition, contribute
+from .optimise import Optimum, free_elements, minimise
+from .patterns import Moments, Places, moments, state, whitened
 
+TOGETHER, LEAST = 0.9, 0.05  # where a search begins: covariances shrunken, nothing near zero
 MOST_OCCASIONS = 20  # 210 variances and covariances, more than any trial can tell
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where each row stands in the covariance of residuals.
-
-    Attributes
-    ----------
-    place
-        Each row's place in C.
-    unit
-        Each row's unit: residuals of different units are independent.
-    labels
-        What the places are called.
-    level
-        Which elements of C are free.
-    whole_units
-        Whether units are those of the lowest grouping, which then has no effects of its own.
-    """
-
-    place: Indices
-    unit: Indices
-    labels: tuple[str, ...]
-    level: Level
-    whole_units: bool
-
-
-@dataclass(frozen=True)
-class Moments:
-    """Sums over the units of one pattern: products of its rows' columns, by place and group."""
-
-    places: Indices
-    units: int
-    products: Array  # T, T, k, k, groups
-
-
-def moments(columns: Array, where: Places, groups: Indices, n_groups: int) -> list[Moments]:
-    """Add up products of columns (k, rows) within units, by the units' pattern and group."""
-    order = np.lexsort((where.place, where.unit))
-    unit, place = where.unit[order], where.place[order]
-    starts = np.flatnonzero(np.diff(unit, prepend=-1))
-    held = np.zeros((len(starts), len(where.labels)), dtype=bool)
-    held[np.repeat(np.arange(len(starts)), np.diff(starts, append=len(unit))), place] = True
-    patterns, of_unit = np.unique(held, axis=0, return_inverse=True)
-    found = []
-    for number, pattern in enumerate(patterns):
-        first = starts[np.flatnonzero(of_unit.ravel() == number)]
-        rows = order[first[:, None] + np.arange(pattern.sum())]
-        by_group = groups[rows[:, 0]]
-        T, k = rows.shape[1], len(columns)
-        products = np.zeros((T, T, k, k, n_groups))
-        for t in range(T):
-            for s in range(t + 1):
-                for a in range(k):
-                    values = columns[a, rows[:, t]] * columns[:, rows[:, s]]
-                    sums = [np.bincount(by_group, one, n_groups) for one in values]
-                    products[t, s, a] = sums
-                products[s, t] = np.swapaxes(products[t, s], 0, 1)
-        found.append(Moments(np.flatnonzero(pattern), len(rows), products))
-    return found
-
-
-def state(parts: Sequence[Moments], level: Level, C: Array, order: int) -> State:
-    """Return the cross-products through the inverse of C, with derivatives in its elements."""
-    k, groups = parts[0].products.shape[2], parts[0].products.shape[-1]
-    m = len(level.pairs)
-    begun = State.begin(np.zeros((k, k, groups)))
-    if order:
-        begun = replace(
-            begun,
-            cross1=np.zeros((m, k, k, groups)),
-            cross2=np.zeros((m, m, k, k, groups)),
-            logdet1=np.zeros(m),
-            logdet2=np.zeros((m, m)),
-        )
-    logdet, cross = 0.0, begun.cross
-    for part in parts:
-        own = C[np.ix_(part.places, part.places)]
-        sign, size = np.linalg.slogdet(own)
-        if not sign > 0:
-            return replace(begun, logdet=float("inf"))
-        inverse, T = np.linalg.inv(own), len(own)
-        logdet += part.units * float(size)
-        flat = part.products.reshape(T * T, -1)
-        cross += (inverse.ravel() @ flat).reshape(cross.shape)
-        if not order:
-            continue
-        at = {place: i for i, place in enumerate(part.places.tolist())}
-        free = [i for i, (a, b) in enumerate(level.pairs) if a in at and b in at]
-        moves = np.zeros((len(free), T, T))
-        for row, i in enumerate(free):
-            a, b = (at[place] for place in level.pairs[i])
-            moves[row, a, b] = moves[row, b, a] = 1.0
-        moved = inverse @ moves  # C^-1 dC
-        first = moved @ inverse
-        begun.cross1[free] -= (first.reshape(len(free), -1) @ flat).reshape(-1, *cross.shape)
-        begun.logdet1[free] += part.units * np.trace(moved, axis1=1, axis2=2)
-        second = np.einsum("iab,jbc->ijac", moved, first)
-        second = second + np.swapaxes(second, 2, 3)
-        bent = second.reshape(len(free) ** 2, -1) @ flat
-        begun.cross2[np.ix_(free, free)] += bent.reshape(len(free), len(free), *cross.shape)
-        traces = np.einsum("iab,jba->ij", moved, moved)
-        begun.logdet2[np.ix_(free, free)] -= part.units * traces
-    return replace(begun, logdet=logdet)
 
 
 class Absolute(Profile):
@@ -159,6 +56,89 @@ class Absolute(Profile):
         return self.logdet2 + self.sum_of_squares2
 
 
+class Scored(Absolute):
+    """A likelihood whose curvature is the expected one of V: enough to find the optimum by.
+
+    It needs no second derivatives of the cross-products, which with many occasions are many.
+    """
+
+    @cached_property
+    def hessian(self) -> Array:
+        """Minus the Hessian of ``log |V|``, which is what the deviance's is on average."""
+        return -self.contribution.logdet2
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What the likelihood needs of rows whose residuals have a covariance of their own.
+
+    Attributes
+    ----------
+    parts, narrow
+        Sums of products of all columns; and of those with random effects alone.
+    level, levels
+        The free elements of the covariance, and the random effects above the residuals.
+    starts
+        As in `Partition`.
+    size
+        The number of columns, and of the groups that parts are added up by.
+    """
+
+    parts: tuple[Moments, ...]
+    narrow: tuple[Moments, ...]
+    level: Level
+    levels: tuple[Level, ...]
+    starts: tuple[Indices, ...]
+    size: tuple[int, int]
+
+    @classmethod
+    def of(cls, design: Design, where: Places) -> Sums:
+        """Add up the rows of a design."""
+        units, starts, levels = design.grouping.units, design.partition.starts, design.levels
+        sizes = [len(design.grouping.order), *map(len, starts), 1]
+        if where.whole_units:
+            above = design.grouping.parents
+            parents = above[0] if above else np.zeros(sizes[0], dtype=np.intp)
+            units, sizes, levels, starts = parents[units], sizes[1:], levels[1:], starts[1:]
+        columns = scaled_columns(design)
+        used = [place for level in levels for place in level.columns]
+        return cls(
+            tuple(moments(columns, where, units)),
+            tuple(moments(columns[used], where, units)),
+            where.level,
+            tuple(levels),
+            tuple(starts),
+            (len(columns), sizes[0]),
+        )
+
+    @property
+    def everything(self) -> list[Level]:
+        """All that is searched for: the covariance's elements, and those of the random effects."""
+        return [self.level, *self.levels]
+
+    def contribution(self, theta: Array, order: int, *, narrow: bool = False) -> Contribution:
+        """Return what the rows add to the likelihood."""
+        C, *relative = covariances(self.everything, theta)
+        parts, (k, groups), levels = self.parts, self.size, list(self.levels)
+        if narrow:
+            parts, k = self.narrow, 0
+            for number, level in enumerate(levels):
+                columns = tuple(range(k, k + len(level.columns)))
+                levels[number], k = replace(level, columns=columns), k + len(columns)
+        begun = state(parts, self.level, C, order, (k, groups))
+        return contribute(Partition(begun.cross, self.starts), levels, relative, order, begin=begun)
+
+    def scored(self, theta: Array, fixed: Indices, n: int, reml: bool) -> Scored:
+        """Return the likelihood with its gradient and the expected curvature."""
+        curved = self.contribution(theta, 2, narrow=True).logdet2
+        return Scored(replace(self.contribution(theta, 1), logdet2=curved), fixed, n, reml)
+
+
+def scaled_columns(design: Design) -> Array:
+    """Return the columns as the fit works with them."""
+    return np.stack(design.columns) / design.scale[:, None]
+
+
 @dataclass(frozen=True)
 class ResidualCovariance:
     """The estimated covariance of the residuals.
@@ -169,15 +149,22 @@ class ResidualCovariance:
         Where each row stands in it.
     scaled
         The covariance, in units of the scaled outcome.
-    profile, theta
-        The likelihood at the optimum, with derivatives in the elements of the covariance (first)
-        and those of the random effects, and the free elements of their factors.
+    found, sums, theta
+        The likelihood at the optimum; what it is made of; and the free elements of the factors of
+        the covariance (first) and of the random effects.
     """
 
     where: Places
     scaled: Array
-    profile: Profile
+    found: Profile
+    sums: Sums
     theta: Array
+
+    @cached_property
+    def profile(self) -> Profile:
+        """The likelihood at the optimum, with all derivatives in the elements of the factors."""
+        everything = self.sums.contribution(self.theta, 2)
+        return Absolute(everything, self.found.fixed, self.found.n, self.found.reml)
 
     def inference(self, levels: Sequence[Level], method: Method) -> Inference:
         """Return the method of inference that counts all elements as estimated."""
@@ -257,36 +244,41 @@ def fit_structured(
         The design with its cross-products through the inverse covariance, the optimum of the
         random effects there, and the residuals' covariance.
     """
-    scaled = np.stack(design.columns) / design.scale[:, None]
-    units, starts, levels = design.grouping.units, design.partition.starts, design.levels
-    sizes = [len(design.grouping.order), *map(len, starts), 1]
-    if where.whole_units:
-        parents = design.grouping.parents[0] if design.grouping.parents else np.zeros(sizes[0], int)
-        units, sizes, levels, starts = parents[units], sizes[1:], levels[1:], starts[1:]
-    parts = moments(scaled, where, units, sizes[0])
-    everything = [where.level, *levels]
-
-    def evaluate(at: Array) -> Profile:
-        C, *relative = covariances(everything, at)
-        begun = state(parts, where.level, C, 2)
-        partition = Partition(begun.cross, tuple(starts))
-        return Absolute(
-            contribute(partition, levels, relative, 2, begin=begun), design.fixed, design.n, reml
-        )
-
-    best = minimise(evaluate, everything, theta)
+    sums = Sums.of(design, where)
+    if theta is None:
+        theta = near_the_residuals(design, where, sums)
+    best = minimise(
+        lambda at: sums.scored(at, design.fixed, design.n, reml), sums.everything, theta
+    )
     C = covariances([where.level], best.theta)[0]
-    by_unit = moments(scaled, where, design.grouping.units, len(design.grouping.order))
-    white = state(by_unit, where.level, C, 0)
-    design = replace(design, partition=Partition(white.cross, design.partition.starts))
+    white = whitened(scaled_columns(design), where, C, design.grouping.units)
+    design = replace(design, partition=Partition(white, design.partition.starts))
     own = best.theta[len(where.level.pairs) :]
     zeros = tuple((number - 1 + where.whole_units, a) for number, a in best.on_boundary if number)
-    covariance = ResidualCovariance(where, C, best.profile, best.theta)
+    covariance = ResidualCovariance(where, C, best.profile, sums, best.theta)
     converged = best.converged and not any(number == 0 for number, _ in best.on_boundary)
     here = Optimum(
         own, _known(design, own, best, reml), converged, best.slope, best.evaluations, zeros
     )
     return design, here, covariance
+
+
+def near_the_residuals(design: Design, where: Places, sums: Sums) -> Array:
+    """Return where to begin: the covariance of the residuals of least squares, place by place."""
+    columns = scaled_columns(design)
+    X, y = columns[list(design.fixed)].T, columns[-1]
+    rest = y - X @ np.linalg.lstsq(X, y, rcond=None)[0]
+    wide = np.zeros((int(where.unit.max()) + 1, len(where.labels)))
+    known = np.zeros_like(wide)
+    wide[where.unit, where.place], known[where.unit, where.place] = rest, 1.0
+    free = np.zeros((len(where.labels),) * 2)
+    for row, column in where.level.pairs:
+        free[row, column] = free[column, row] = 1.0 if row == column else TOGETHER
+    C = free * (wide.T @ wide) / np.maximum(known.T @ known, 1.0)
+    values, axes = np.linalg.eigh(C)
+    C = (axes * np.maximum(values, LEAST * values.max())) @ axes.T
+    above = [np.sqrt(LEAST) * np.eye(len(level.columns)) for level in sums.levels]
+    return free_elements(sums.everything, [np.linalg.cholesky(C), *above])
 
 
 def _known(design: Design, theta: Array, best: Optimum, reml: bool) -> Profile:
