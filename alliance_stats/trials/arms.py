@@ -111,9 +111,12 @@ def compare_arms(
     -----
     Mallinckrodt et al. (2008), doi 10.1177/009286150804200402,
     for repeated measures as the primary analysis; with a baseline, mean and covariate are
-    estimated at each time. Where nobody changes therapist therapists are in the model, over several
-    times with differences in level and in change: where a variance or correlation runs to its
-    bound, the likeliest of fewer terms is kept (``.messages`` says which), level alone at last.
+    estimated at each time. Therapists are in the model, those of each measurement where clients
+    changed. At one time each arm has a residual variance of its own where one has no therapists
+    (Roberts & Roberts 2005, doi 10.1191/1740774505cn076oa; Candlish et al. 2018, doi
+    10.1186/s12874-018-0559-x); over several times they differ in level and in change: where a
+    variance or correlation runs to its bound, the likeliest of fewer terms is kept (``.messages``
+    says which), level alone at last.
     What that misses is why errors are then robust to therapists: the documentation's page on
     coverage has how often arms that do not differ are told apart.
 
