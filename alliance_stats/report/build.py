@@ -116,9 +116,9 @@ def write_report(
     Examples
     --------
     >>> import alliance_stats as al, tempfile, pathlib
-    >>> study = al.simulate_study(n_therapists=6, n_clients=30, seed=1)
+    >>> study = al.simulate_study(n_therapists=3, n_clients=9, seed=1)
     >>> folder = pathlib.Path(tempfile.mkdtemp()) / "report"
-    >>> report = al.write_report(study, folder, replicates=20)
+    >>> report = al.write_report(study, folder)
     >>> report.page.name
     'index.html'
     """

@@ -140,7 +140,8 @@ def test_the_choice_among_outcomes_is_told_and_a_plan_goes_first(tmp_path):
     assert any("that of the analysis plan" in text for text in said["planned"])
 
 
-def test_without_arms_there_is_no_trial_and_the_data_begin_with_the_sample(tmp_path):
+def test_without_arms_there_is_no_trial_and_the_data_begin_with_the_sample(only, tmp_path):
+    only("trial", "data")
     study = trial(alliance=False)
     alone = study.with_tables(clients=study.clients.drop(columns="condition"))
     report = al.write_report(alone, tmp_path / "r", replicates=5, strict=True)
@@ -215,7 +216,8 @@ def test_the_flow_speaks_of_occasions():
     assert stages["rated"].clients == stages["dyads"].clients > 20
 
 
-def test_a_mean_change_is_told_where_no_reliability_is_known(tmp_path):
+def test_a_mean_change_is_told_where_no_reliability_is_known(only, tmp_path):
+    only("change")
     study = trial(alliance=False)
     rows = study.assessments.assign(measure="ham-d", rater="observer")
     report = al.write_report(study.with_tables(assessments=rows), tmp_path / "r", replicates=5)
@@ -233,7 +235,8 @@ def test_the_share_that_changed_has_its_denominator(sections):
     assert f", of the {len(pairs)} of 120 clients with both scores " in made["change"].headline
 
 
-def test_arms_of_few_are_compared_for_the_owner_alone(tmp_path):
+def test_arms_of_few_are_compared_for_the_owner_alone(only, tmp_path):
+    only("trial", "data")
     study = trial(alliance=False)
     few = {name: table[table["client_id"] < 8] for name, table in study.tables.items()}
     few = study.with_tables(**few)
