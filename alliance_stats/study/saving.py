@@ -173,6 +173,7 @@ def _resource(name: str, frame: pd.DataFrame, content: bytes, tables: set[str]) 
         "format": "csv",
         "mediatype": "text/csv",
         "encoding": "utf-8",
+        "dialect": {"delimiter": ","},  # or readers guess at it, from ids that hold others
         "bytes": len(content),
         "hash": _hash(content),
         "schema": resource_schema(name, frame, tables),

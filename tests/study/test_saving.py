@@ -122,6 +122,16 @@ def test_any_text_number_and_day_comes_back_as_it_was(ids, data, tmp_path_factor
             assert left.dropna().tolist() == right.dropna().tolist(), (name, label)
 
 
+def test_other_delimiters_within_ids_mislead_no_independent_reader(tmp_path):
+    clients = pd.DataFrame(
+        {"client_id": ["r-ce", "su=avd", 'ef;";5'],
+         "therapist_id": pd.Series([None] * 3, dtype=object), "remark": "=1+1",
+         "size": [None, -2.2e-309, None], "rank": [876412601899, 39120, -53042], "agreed": True}
+    )  # fmt: skip
+    folder = al.Study("any", {"clients": clients}).save(tmp_path / "x")
+    assert frictionless_errors(folder) == []
+
+
 def test_saving_again_replaces_the_old_package_and_its_tables(study, tmp_path):
     folder = study.save(tmp_path / "x")
     study.with_tables(events=None).save(folder)
