@@ -115,3 +115,11 @@ def test_a_missing_word_is_a_dash(value):
     table = make(pd.DataFrame({"name": [value]}, dtype=object), col.text("name", "Name"))
     assert cells(table).iloc[0, 0] == "–"
     assert "–" in to_text(table)
+
+
+def test_a_column_of_coefficients_without_any_value_is_left_out():
+    frame = pd.DataFrame({"estimate": [0.5], "conf_low": [0.1], "conf_high": [0.9]})
+    frame = frame.assign(std_error=np.nan, statistic=np.nan, df=np.nan, p_value=np.nan)
+    assert [column.label for column in col.coefficients(frame)] == ["b", "95% CI"]
+    told = frame.assign(std_error=0.2)
+    assert [column.label for column in col.coefficients(told)] == ["b", "SE", "95% CI"]

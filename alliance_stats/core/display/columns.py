@@ -106,18 +106,20 @@ def degrees(name: str = "df", label: str = "df") -> Column:
 def coefficients(frame: pd.DataFrame, *, bounded: bool | str = False) -> list[Column]:
     """Return the columns of a table of effects (estimate to p), decimals fitted to them.
 
-    Rows of ``part`` "Random effects" have an estimate only; their other cells stay empty.
+    Rows of ``part`` "Random effects" have an estimate only; their other cells stay empty. A column
+    without any value, as of a model whose sizes are withheld, is left out.
     """
     digits = fmt.decimals_for(frame["std_error"])
-    rest = (
-        number("std_error", "SE", digits),
-        interval(digits=digits),
-        number("statistic", "t"),
-        degrees(),
-        p_value(),
-    )
+    rest = {
+        "std_error": number("std_error", "SE", digits),
+        "conf_low": interval(digits=digits),
+        "statistic": number("statistic", "t"),
+        "df": degrees(),
+        "p_value": p_value(),
+    }
+    there = [column for name, column in rest.items() if frame[name].notna().any()]
     estimate = number("estimate", "b", digits, bounded=bounded)
-    return [estimate, *(_only_fixed(column) for column in rest)]
+    return [estimate, *(_only_fixed(column) for column in there)]
 
 
 def _only_fixed(column: Column) -> Column:
