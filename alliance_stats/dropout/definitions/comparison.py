@@ -241,7 +241,11 @@ def cohen_kappa(counts: np.ndarray, confidence: float) -> tuple[float, float, fl
 def _answers(
     study: Study | pd.DataFrame, tables: dict[str, pd.DataFrame], confidence: float
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Fit the same hazard under each definition."""
+    """Fit the same hazard under each definition.
+
+    Averages over therapists, errors robust to them: a variance of therapists, estimated anew under
+    each definition, would move ratios conditional on it by itself.
+    """
     from ..hazard.fit import fit_dropout_hazard
     from ..hazard.fit_checks import few_events
     from ..person_period import person_period
