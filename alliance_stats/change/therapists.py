@@ -78,7 +78,7 @@ class ChangeByTherapist(Result):
         ax.set_xticks([])
         ax.set_xlabel(f"Therapists ({len(rows)}; {rows['n_clients'].sum()} clients)")
         ax.set_ylabel("Improvement beyond the expected (points)")
-        ax.legend(frameon=False)
+        ax.legend(loc="best", frameon=False)
         ax.spines[["top", "right"]].set_visible(False)
         return ax
 

@@ -46,5 +46,5 @@ def plot_means(means: pd.DataFrame, score: str, ax: Axes | None = None) -> Axes:
             ax.set_xticks(list(places.values()), [str(time) for time in times])
         ax.set_xlabel("Time")
         ax.set_ylabel(score)
-        ax.legend()
+        ax.legend(loc="best")
     return ax

@@ -54,7 +54,7 @@ def plot_gap_by_session(result: RatingGap, ax: Axes | None = None) -> Axes:
     ax.set_xlabel("Session")
     ax.set_ylabel(f"{name}, mean over dyads (points)")
     ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(frameon=False)
+    ax.legend(loc="best", frameon=False)
     return ax
 
 

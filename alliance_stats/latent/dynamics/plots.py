@@ -119,6 +119,6 @@ def plot_course(result: CrossLagged, ax: Axes | None = None) -> Axes:
     ax.set_xlabel("wave")
     ax.set_ylabel("mean, in SDs of a wave")
     ax.set_xticks(np.asarray(result.waves)[:: max(len(result.waves) // 10, 1)])
-    ax.legend()
+    ax.legend(loc="best")
     ax.set_title("Points: observed; lines: implied for all clients", loc="left")
     return ax

@@ -89,7 +89,7 @@ def _influence(check: ModelCheck, ax: Axes) -> None:
                             textcoords="offset points", fontsize=7)  # fmt: skip
     ax.set_xlabel("Share of groups, most influential first")
     ax.set_ylabel("Cook's distance")
-    ax.legend()
+    ax.legend(loc="best")
 
 
 def _inflation(check: ModelCheck, ax: Axes) -> None:

@@ -98,5 +98,5 @@ def plot_curve(fit: OutcomeFit, *, variable: str, ax: Axes | None = None) -> Axe
     ax.plot(data["value"], data["average"], color=BLUE, linestyle="--", label="average of all")
     ax.set_xlabel(variable)
     ax.set_ylabel(f"expected {fit.design.outcome}")
-    ax.legend(frameon=False, fontsize="small")
+    ax.legend(loc="best", frameon=False, fontsize="small")
     return ax
