@@ -5,8 +5,8 @@
 Prints, for a long file (a row an answer), a wide one (a row a session) and a wider one (a row a
 client, thirteen sessions in the names of 585 columns; ten times the answers), the time of
 `open_study` and scoring as a multiple of `pandas.read_csv` of the same file, and the peak of
-memory as a multiple of the table's own. The aims: at most 5 times the time (3.2 is better), at
-most 4 times the memory.
+memory as a multiple of the table's own. The aims: at most 3.2 times the time for the long file,
+4 times for the wider one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import alliance_stats as al
 
 ITEMS = 45
 REVERSED = (1, 12, 13, 20, 21, 24, 31, 37, 43)
-MOST_TIME, MOST_MEMORY = 5.0, 4.0
+MOST_TIME, MOST_TIME_WIDER, MOST_MEMORY = 3.2, 4.0, 2.0
 REPEATS = 5
 
 LONG_YAML = """\
@@ -142,15 +142,16 @@ def report(name: str, file: Path) -> tuple[float, float]:
 
 
 def main() -> int:
-    """Run both studies; return 1 where an aim of the long file is missed."""
+    """Run the studies; return 1 where an aim is missed."""
     n_rows = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     with tempfile.TemporaryDirectory() as folder:
         long, wide = write_studies(Path(folder), n_rows)
         open_and_score(long.parent)  # imports are not what is measured
         cost, memory = report("long", long)
         report("wide", wide)
-        report("wider", write_wider(Path(folder) / "wider", 10 * n_rows))
-    return int(cost > MOST_TIME or memory > MOST_MEMORY)
+        wider, _ = report("wider", write_wider(Path(folder) / "wider", 10 * n_rows))
+    missed = cost > MOST_TIME or memory > MOST_MEMORY or wider > MOST_TIME_WIDER
+    return int(missed)
 
 
 if __name__ == "__main__":

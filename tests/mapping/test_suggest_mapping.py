@@ -171,3 +171,43 @@ def test_any_table_gives_a_draft_that_can_be_described(names, cells):
     draft = al.suggest_mapping(pd.DataFrame(dict.fromkeys(names, cells)))
     _, problems = describe(draft.mapping)
     assert [problem.message for problem in problems] == []
+
+
+def _drawn(n=30, **columns):
+    rng = np.random.default_rng(5)
+    return pd.DataFrame({name: rng.integers(*ends, n) for name, ends in columns.items()})
+
+
+def test_rows_of_answers_without_ids_are_clients(tmp_path):
+    frame = _drawn(bdi_pre=(0, 60), bdi_post=(0, 60))
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    draft = al.suggest_mapping(tmp_path)
+    assert draft["sources"][0]["client_id"] == "{row}"
+    assert any("each row is taken for another client" in doubt for doubt in draft.doubts)
+    (tmp_path / "study.yaml").write_text(draft.to_yaml(), encoding="utf-8")
+    assert len(al.open_study(tmp_path).clients) == len(frame)
+    timed = al.suggest_mapping(frame.assign(session=range(len(frame))))
+    assert "client_id" not in timed["sources"][0]
+
+
+def test_a_column_named_like_those_of_an_occasion_is_pointed_at():
+    frame = _drawn(code=(0, 9), bdi_prae=(0, 60), bdi_post=(0, 60), bdi_kat=(0, 60))
+    draft = al.suggest_mapping(frame.assign(code=range(len(frame))))
+    assert set(draft.unplaced) == {"bdi_kat"}
+    assert "with 'kat' in its place" in draft.unplaced["bdi_kat"]
+    assert any("'kat'" in doubt for doubt in draft.doubts)
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ((1, 6), "names no form: it may be wai, wai-sr, wai-s"),
+        ((40, 60), "the one it is of wai, wai-sr, wai-s) with scored: sum"),
+        ((150, 240), "write the measure (wai) with scored: sum"),
+    ],
+)
+def test_a_header_that_names_no_form_stays_open(values, reason):
+    frame = _drawn(WAI=values).assign(code=np.repeat(range(10), 3), session=[1, 2, 3] * 10)
+    draft = al.suggest_mapping(frame)
+    assert reason in draft.unplaced["WAI"]
+    assert "measures" not in draft["sources"][0]
