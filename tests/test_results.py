@@ -313,6 +313,26 @@ def assert_p_follows(df: float, t: float, p: str) -> None:
         assert low < told if p[0] == "<" else high > told
 
 
+def number_of(printed: str) -> float:
+    return float(printed.replace(",", "").replace("−", "-"))
+
+
+def assert_text_follows(text: str, tidy: pd.DataFrame) -> None:
+    """Numbers are read back out of the sentences: estimates are those of the table, p follows."""
+    for df, t, p in re.findall(r"t\(([\d.,]+)\) = (−?[\d.]+), p ([=<>] \.\d+)", text):
+        assert_p_follows(number_of(df), number_of(t), p)
+    for z, p in re.findall(r"\bz = (−?[\d.]+), p ([=<>] \.\d+)", text):
+        assert_p_follows(np.inf, number_of(z), p)
+    for df, statistic, p in re.findall(r"χ²\((\d+)\) = ([\d.]+), p ([=<>] \.\d+)", text):
+        value = stats.chi2.sf(float(statistic), int(df))
+        assert value < 0.001 if p[0] == "<" else abs(value - float(p[2:])) < 0.001
+    estimates = tidy["estimate"].dropna().to_numpy(dtype=float)
+    for printed in re.findall(r"\b(?:b|estimate) = (−?[\d,]+(?:\.\d+)?)(?=[,.]? )", text):
+        digits = len(printed.partition(".")[2])
+        step = 0.51 * 10.0**-digits
+        assert np.abs(estimates - number_of(printed)).min() <= step, printed
+
+
 def test_every_result_class_has_its_example():
     assert {kind.__name__ for kind in result_classes()} == set(RESULTS)
 
@@ -345,7 +365,6 @@ def test_one_of_each_speaks_the_common_language(name):
         assert not re.search(r">\s*(nan|NaN|None|&lt;NA&gt;)\s*<", page)
     assert r"\toprule" in result.to_latex()
     assert result.methods().startswith(result.text().splitlines()[-1])
-    for df, t, p in re.findall(r"t\(([\d.,]+)\) = (−?[\d.]+), p ([=<>] \.\d+)", result.text()):
-        assert_p_follows(float(df.replace(",", "")), float(t.replace("−", "-")), p)
+    assert_text_follows(result.text(), tidy)
     with pytest.raises(dataclasses.FrozenInstanceError):
         result.messages = ("another",)
