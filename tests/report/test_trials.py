@@ -8,7 +8,7 @@ import alliance_stats as al
 from alliance_stats.core.display.rendering import cells
 from alliance_stats.report.build import make_section
 from alliance_stats.report.context import Context, Options
-from alliance_stats.report.sections import SECTIONS, left_out
+from alliance_stats.report.sections import SECTIONS, left_out, sections_of
 from alliance_stats.study.times import occasion_in_words
 
 WEEKS = {"pre": 0, "mid": 6, "post": 12, "followup": 24}
@@ -172,9 +172,20 @@ def test_what_needs_sessions_is_left_out_and_told_once(sections):
     assert left_out(context).count("Ruptures and repairs") == 1
     assert ("Rating gap" in left_out(context)) is not alliance
     assert "time='occasion'" not in texts + "".join(s.reason for s in made.values())
-    assert alliance or "it has phq-9" in made["alliance"].reason
+    assert ("alliance" in made) is alliance
+    assert ("Alliance over sessions. The study has no scores" in left_out(context)) is not alliance
     with_sessions = Context(al.simulate_study(n_therapists=3, n_clients=6, seed=1), Options())
     assert left_out(with_sessions) == ""
+
+
+def test_a_study_of_an_outcome_alone_has_no_boxes_about_the_alliance():
+    study = al.simulate_study(n_therapists=6, n_clients=40, seed=3)
+    own = study.scores[study.scores["measure"] == "core-10"]
+    tables = dict.fromkeys(("ratings", "forecasts", "events", "observer_codes"))
+    context = Context(study.with_tables(**tables, scores=own), Options())
+    assert [entry.key for entry in sections_of(context)] == ["trial", "data", "dropout", "change"]
+    assert "Left out: Alliance and outcome; Alliance over sessions" in left_out(context)
+    assert "Rating gap" in left_out(context)
 
 
 def test_the_alliance_at_occasions_has_its_course_and_its_gap(sections):

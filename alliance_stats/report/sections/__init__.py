@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from ...errors import DesignError
 from ...study.times import OCCASION
 from ..content import Section
 from ..context import Context
 from . import alliance, change, data, dropout, gap, outcome, ruptures, trial
 from .draft import Draft
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -40,25 +45,56 @@ Where two numbers cannot both be shown, the later one is withheld.
 
 
 NEED_SESSIONS = ("outcome", "ruptures")
+NEED_ALLIANCE = ("outcome", "alliance", "ruptures")
 
 
 def sections_of(context: Context) -> tuple[Entry, ...]:
     """Return the sections of a study's report: one without arms is no trial."""
-    left = {*_without_sessions(context), *(("trial",) if context.arms is None else ())}
+    left = {*_without_sessions(context), *_without_alliance(context)[0]}
+    left |= set() if context.arms is not None else {"trial"}
     return tuple(entry for entry in SECTIONS if entry.key not in left)
 
 
 def left_out(context: Context) -> str:
-    """Return in a sentence what a study without sessions cannot be asked; empty for others."""
+    """Return in sentences what a study without sessions or alliance cannot be asked; else empty."""
+    told = []
     left = _without_sessions(context)
-    if not left:
-        return ""
-    titles = "; ".join(entry.title for entry in SECTIONS if entry.key in left)
-    raters = " (a gap needs two raters as well)" if "gap" in left else ""
-    return (
-        f"Left out, since this study was measured at occasions and has no sessions{raters}: "
-        f"{titles}; and what runs along sessions in other sections."
-    )
+    if left:
+        raters = " (a gap needs two raters as well)" if "gap" in left else ""
+        told.append(
+            f"Left out, since this study was measured at occasions and has no sessions{raters}: "
+            f"{_titles(left)}; and what runs along sessions in other sections."
+        )
+    missing, why = _without_alliance(context)
+    more = [key for key in missing if key not in left]
+    if more:
+        told.append(f"Left out: {_titles(more)}. {why}")
+    return " ".join(told)
+
+
+def _titles(keys: Collection[str]) -> str:
+    return "; ".join(entry.title for entry in SECTIONS if entry.key in keys)
+
+
+def _without_alliance(context: Context) -> tuple[tuple[str, ...], str]:
+    """Return the sections that have nothing to say without an alliance score, and why.
+
+    Where one was asked for by name, each section says what is wrong with it.
+    """
+    if context.options.alliance is not None or context.options.rater is not None:
+        return (), ""
+    try:
+        context.alliance  # noqa: B018 - it raises where there is none
+    except DesignError as error:
+        alone = _one_rater(context.study.scores) and context.study.tables.get("forecasts") is None
+        return (*NEED_ALLIANCE, "gap") if alone else NEED_ALLIANCE, str(error)
+    return (), ""
+
+
+def _one_rater(scores: pd.DataFrame) -> bool:
+    """Return whether nobody's scores can be set beside somebody else's."""
+    kept = scores.dropna(subset=["score"])
+    return bool((kept.groupby(["measure", "scale"], observed=True)["rater"].nunique() < 2).all())
 
 
 def _without_sessions(context: Context) -> tuple[str, ...]:
@@ -66,6 +102,5 @@ def _without_sessions(context: Context) -> tuple[str, ...]:
     if context.time != OCCASION:
         return ()
     tables = context.study.tables
-    raters = tables["assessments"].dropna(subset=["score"]).groupby(["measure", "scale"])["rater"]
-    one = tables.get("forecasts") is None and (raters.nunique() < 2).all()
+    one = tables.get("forecasts") is None and _one_rater(tables["assessments"])
     return (*NEED_SESSIONS, "gap") if one else NEED_SESSIONS
