@@ -42,9 +42,10 @@ def groups_of(source: Study | pd.DataFrame, by: str) -> pd.Series:
     A study has it in its table of clients; a table of scores or ends in its rows, where a client is
     in one group.
     """
-    study = is_study(source)
-    rows = source.table("clients").drop_duplicates(CLIENT) if study else source
-    what = "the clients' table" if study else "the data"
+    if is_study(source):
+        rows, what = source.table("clients").drop_duplicates(CLIENT), "the clients' table"
+    else:
+        rows, what = source, "the data"
     require_columns(rows.columns, [CLIENT, by], what=what)
     pairs = rows[[CLIENT, by]].dropna().drop_duplicates()
     several = pairs[CLIENT].duplicated(keep=False)

@@ -72,12 +72,18 @@ def _patterns(where: Places) -> list[tuple[Indices, Indices]]:
     return found
 
 
+def _by_group(rows: Indices, groups: Indices) -> tuple[Indices, Indices, Indices]:
+    """Return units' rows sorted by group, the groups that are there, and where each begins."""
+    rows = rows[np.argsort(groups[rows[:, 0]], kind="stable")]
+    present, starts = np.unique(groups[rows[:, 0]], return_index=True)
+    return rows, present, starts
+
+
 def moments(columns: Array, where: Places, groups: Indices) -> list[Moments]:
     """Add up products of columns (k, rows) within units, by the units' pattern and group."""
     found = []
     for places, rows in _patterns(where):
-        rows = rows[np.argsort(groups[rows[:, 0]], kind="stable")]
-        present, starts = np.unique(groups[rows[:, 0]], return_index=True)
+        rows, present, starts = _by_group(rows, groups)
         early, late = np.triu_indices(len(places))
         once = np.where(early == late, 0.5, 1.0)
         values, parts = columns[:, rows], []
@@ -96,13 +102,12 @@ def whitened(columns: Array, where: Places, C: Array, of_units: Indices) -> Arra
     k = len(columns)
     found = np.zeros((k, k, int(of_units.max()) + 1))
     for places, rows in _patterns(where):
+        rows, present, starts = _by_group(rows, of_units)
         values = columns[:, rows]
-        products = np.einsum(
-            "ant,bnt->nab", values @ np.linalg.inv(C[np.ix_(places, places)]), values
-        )
-        np.add.at(
-            found, (slice(None), slice(None), of_units[rows[:, 0]]), np.moveaxis(products, 0, 2)
-        )
+        turned = values @ np.linalg.inv(C[np.ix_(places, places)])
+        for a in range(k):  # a column at a time: products of all would be many
+            products = np.einsum("nt,bnt->bn", turned[a], values)
+            found[a][:, present] += np.add.reduceat(products, starts, axis=1)
     return found
 
 

@@ -128,7 +128,7 @@ class Sums:
         begun = state(parts, self.level, C, order, (k, groups))
         return contribute(Partition(begun.cross, self.starts), levels, relative, order, begin=begun)
 
-    def scored(self, theta: Array, fixed: Indices, n: int, reml: bool) -> Scored:
+    def scored(self, theta: Array, fixed: tuple[int, ...], n: int, reml: bool) -> Scored:
         """Return the likelihood with its gradient and the expected curvature."""
         curved = self.contribution(theta, 2, narrow=True).logdet2
         return Scored(replace(self.contribution(theta, 1), logdet2=curved), fixed, n, reml)
