@@ -105,6 +105,12 @@ class ArmComparison(Result):
         )
 
     @property
+    def variances(self) -> str:
+        """What is said of residual variances where each arm has its own; else nothing."""
+        apart = self.method == "ancova" and self.fit.residual == "by group"
+        return ", with a residual variance for each arm" if apart else ""
+
+    @property
     def estimand(self) -> str:
         """The `question`, and how many of those randomised the answer rests on."""
         n = sum(self.data.randomised.values())
@@ -295,7 +301,7 @@ class ArmComparison(Result):
         elif self.fit.df_method != "kenward-roger":
             errors = f"the model's standard errors and {errors}"
         return super().facts() | {
-            "method": WORDS[self.method],
+            "method": WORDS[self.method] + self.variances,
             "therapists": f"the model lets therapists differ {ways}"
             if ways
             else "no term of therapists",

@@ -379,6 +379,7 @@ def test_therapists_in_one_arm_leave_the_other_its_own_variance():
     assert found["std_error"] == pytest.approx(np.sqrt(treated + other), rel=1e-6)
     df = (treated + other) ** 2 / (treated**2 / 7 + other**2 / 39)
     assert found["df"] == pytest.approx(df, rel=1e-5)
+    assert "a residual variance for each arm" in al.compare_arms(rows, outcome="post").methods()
     robust = al.compare_arms(rows, outcome="post", errors="robust")
     assert robust.contrasts["std_error"].iloc[0] == pytest.approx(found["std_error"], rel=1e-6)
 

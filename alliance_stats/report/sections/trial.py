@@ -141,7 +141,9 @@ def comparison_blocks(
     draft.headline = _headline(found, differences, score)
     if context.counted_of:
         draft.headline += f" (One of {context.counted_of} outcomes, chosen by counting scores.)"
-    model = f"{MODELS[found.method]} ({found.fit.formula}), {found.facts()['errors']}"
+    model = (
+        f"{MODELS[found.method]}{found.variances} ({found.fit.formula}), {found.facts()['errors']}"
+    )
     how = f'al.compare_arms(method="{found.method}"): {model}.'
     with house_style():
         ax = plot_means(means, score.label, new_axes(6.4, 3.4))
