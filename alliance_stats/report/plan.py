@@ -7,6 +7,7 @@ from typing import Any
 
 from ..core.yaml_reading import read_yaml
 from ..errors import AllianceStatsError, DesignError, ReadError
+from ..planning.plan_file import PlanFile, read_plan
 from ..ruptures.multiverse.plan import AnalysisPlan, read_analysis_plan
 from ..study import Study
 from ..study.mapping.paths import inside
@@ -15,6 +16,17 @@ FIXED_PLAN = "analysis-plan-fixed.yaml"
 """What a new study calls its plan once it bears its day and fingerprint."""
 PLAN_NAMES = (FIXED_PLAN, "analysis_plan.yaml", "analysis-plan.yaml", "plan.yaml")
 """Names of a plan in a study's folder; the first that is there counts."""
+DESIGN = "design.yaml"
+"""The name of a registered design (`al.StudyDesign` in a file) in a study's folder."""
+
+
+def design_of(study: Study) -> PlanFile | None:
+    """Return the registered design that lies in the study's folder; None where none does."""
+    folder = getattr(study, "folder", None)
+    if folder is None or not (Path(folder) / DESIGN).is_file():
+        return None
+    inside(Path(folder), DESIGN)
+    return read_plan(Path(folder) / DESIGN)
 
 
 def plan_of(study: Study) -> AnalysisPlan | None:

@@ -22,6 +22,7 @@ from ..context import Context
 from ..drawings import plot_attendance, plot_flow
 from ..wording import figure, labels, table
 from .draft import Draft
+from .planned import planned_blocks
 from .sample import sample_block
 
 LEVEL_WORDS, PURPOSES = labels("levels"), labels("purposes")
@@ -42,6 +43,7 @@ def build(context: Context, draft: Draft) -> Section:
     if context.arms is None:  # else the trial's section begins with it
         draft.attempt("The sample", lambda: [sample_block(context, draft)])
         draft.add(Caution(FEW_IN_ARM) if len(set(context.arms_held)) > 1 else None)
+    draft.attempt("The registered design", lambda: planned_blocks(context))
     draft.attempt("The flow of clients", lambda: flow_blocks(context, draft))
     draft.attempt("The account of rows", lambda: account_blocks(context))
     draft.attempt("The problems in the data", lambda: problem_blocks(context))
