@@ -81,7 +81,7 @@ def _without_alliance(context: Context) -> tuple[tuple[str, ...], str]:
 
     Where one was asked for by name, each section says what is wrong with it.
     """
-    if context.options.alliance is not None or context.options.rater is not None:
+    if context.options.alliance is not None:
         return (), ""
     try:
         context.alliance  # noqa: B018 - it raises where there is none
