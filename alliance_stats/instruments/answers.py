@@ -136,8 +136,8 @@ def from_wide(
         items.append(np.tile(numbered, len(frame)))
         values.append(value)
         at += len(value)
-    start, item, value = (np.concatenate(parts) for parts in (starts, items, values))
-    return Answers(keys, start, item, value, odd, notes)
+    start, item = np.concatenate(starts), np.concatenate(items)
+    return Answers(keys, start, item, np.concatenate(values), odd, notes)
 
 
 def _wide_values(

@@ -171,15 +171,19 @@ def _set_aside(
     """Return what was set aside: one record a rater, item and reason."""
     if not (answers.not_numbers or outside.any() or uneven.any()):
         return []
-    rows = np.repeat(answers.start[own.run] - _begins(own.length), own.length)
-    rows += np.arange(len(rows))
-    odd = np.isin(rows, list(answers.not_numbers))
-    chosen = np.flatnonzero(outside.ravel() | uneven.ravel() | odd)
-    outside, uneven, odd, rows = (
-        each[chosen] for each in (outside.ravel(), uneven.ravel(), odd, rows)
+    every = np.repeat(answers.start[own.run] - _begins(own.length), own.length)
+    every += np.arange(len(every))
+    odd, outside, uneven = (
+        np.isin(every, list(answers.not_numbers)),
+        outside.ravel(),
+        uneven.ravel(),
     )
+    chosen = np.flatnonzero(outside | uneven | odd)
+    rows = every[chosen]
     reason = np.select(
-        [odd, outside, uneven], ["not a number", "out of range", "not an allowed step"], ""
+        [odd[chosen], outside[chosen], uneven[chosen]],
+        ["not a number", "out of range", "not an allowed step"],
+        "",
     )
     found = pd.DataFrame(
         {

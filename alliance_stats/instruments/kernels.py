@@ -57,7 +57,7 @@ def highest_answer(
     return highest
 
 
-def off_the_grid(value: Floats, low: Floats, step: Floats) -> NDArray[np.bool_]:
+def off_the_grid(value: Floats, low: Floats, step: Floats | float) -> NDArray[np.bool_]:
     """Return which values are not ``low`` plus a whole number of steps; no step, no grid."""
     if np.ndim(step) == 0 and np.isnan(step):
         return np.zeros(np.shape(value), dtype=bool)

@@ -73,9 +73,9 @@ class MeasureAnswers:
             forms[self.of_run[:, None], own.item - 1] = own.keyed
             return replace(own, value=forms, sign=None, offset=None)
         unit, item, value = self._rows
-        forms = np.full(self.n_units * n, np.nan)
-        forms[unit * n + (item - 1)] = value
-        return replace(own, value=forms.reshape(self.n_units, n), sign=None, offset=None)
+        table = np.full(self.n_units * n, np.nan)
+        table[unit * n + (item - 1)] = value
+        return replace(own, value=table.reshape(self.n_units, n), sign=None, offset=None)
 
     @cached_property
     def _answered(self) -> Floats | None:

@@ -156,8 +156,8 @@ def _filled(part: Part, known: Part, key: list[str]) -> Part:
         frame = frame.assign(**{name: values.where(here)})
         row, layout = known.place(name)
         filled[name] = (
-            np.where(here, row[at], part.rows),
-            np.where(here, layout[at] + len(part.layouts), part.layout).astype(np.int32),
+            np.where(here, row[at], part.rows[:]),
+            np.where(here, layout[at] + len(part.layouts), part.layout[:]).astype(np.int32),
         )
     return replace(part, frame=frame, filled=filled, layouts=part.layouts + known.layouts)
 

@@ -97,13 +97,13 @@ def _cut(body: bytes, width: int, delimiter: str) -> tuple[np.ndarray, np.ndarra
         return None
     begins = np.empty_like(ends)
     begins[0], begins[1:] = 0, ends[:-1] + 1
-    begins, ends = begins.reshape(lines, width), ends.reshape(lines, width)
+    firsts, lasts = begins.reshape(lines, width), ends.reshape(lines, width)
     returns = body.count(b"\r")
     if returns:  # each line must end with one, and no cell hold one
-        if returns != lines or (letters[ends[:, -1] - 1] != _RETURN).any():
+        if returns != lines or (letters[lasts[:, -1] - 1] != _RETURN).any():
             return None
-        ends[:, -1] -= 1
-    return begins, ends
+        lasts[:, -1] -= 1
+    return firsts, lasts
 
 
 def _numbers(
