@@ -85,7 +85,9 @@ def test_the_trial_comes_first_with_its_sample_flow_and_comparison(sections):
     analysed = study.clients["condition"].where(study.clients["client_id"].isin(found.analysed))
     shown = flow.set_index("label").loc["analysed"]
     assert shown.to_dict() == analysed.value_counts().to_dict()
-    assert trial_section.headline.startswith("PHQ-9 at followup: therapy less waiting")
+    last = found.data.last_common_time()  # half of each arm were measured then, at followup less
+    assert last == "post"
+    assert trial_section.headline.startswith(f"PHQ-9 at {last}: therapy less waiting")
 
 
 def test_a_trial_of_few_withholds_what_tells_of_fewer(tmp_path):
