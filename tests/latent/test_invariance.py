@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
+from alliance_stats.core.display.page import typeset
 
 HERE = Path(__file__).parents[1] / "reference" / "latent"
 REFERENCES = json.loads((HERE / "factor_references.json").read_text())
@@ -115,7 +116,7 @@ def test_the_verdict_says_how_far_and_what_it_comes_to(answers):
     assert f"of the mean gap of {row['gap']:.2f} points".replace("-", "−") in points
     for said in (alike, differ, missed, points):
         assert said in shifted.text()
-        assert said in shifted.summary().replace("\n", " ")
+        assert typeset(said) in shifted.summary().replace("\n", " ")
 
 
 def few_in_three_groups(seed=1, n=150, shift=0.4):

@@ -22,7 +22,11 @@ def test_estimates_are_the_tidy_rows(fit):
     ax = fit.plot("estimates")
     drawn = ax.lines[-1].get_xdata()
     np.testing.assert_array_equal(drawn, data["estimate"])
-    assert [label.get_text() for label in ax.get_yticklabels()] == list(data["term"])
+    named = {"within": "Alliance, own ups and downs"}
+    ax = fit.plot("estimates", labels=named)
+    words = [label.get_text() for label in ax.get_yticklabels()]
+    assert "Alliance, own ups and downs" in words
+    assert words == [named.get(term, term.capitalize()) for term in data["term"]]
 
 
 def test_caterpillar_is_sorted_and_holds_the_modes(fit):

@@ -5,12 +5,13 @@ What is drawn comes from the functions that end in ``_data``. Nothing is told by
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from ...core.display.labels import label_of
 from ...core.drawing import new_axes
 from ...core.results import Z95
 from ...errors import DesignError, did_you_mean, listing
@@ -57,15 +58,24 @@ def estimates_data(fit: MultilevelFit, intercept: bool = False) -> pd.DataFrame:
     return fixed if intercept else fixed[fixed["term"] != INTERCEPT].reset_index(drop=True)
 
 
-def plot_estimates(fit: MultilevelFit, *, ax: Axes | None = None, intercept: bool = False) -> Axes:
-    """Draw every coefficient with its 95 % interval; the intercept only on request."""
+def plot_estimates(
+    fit: MultilevelFit,
+    *,
+    ax: Axes | None = None,
+    intercept: bool = False,
+    labels: Mapping[str, str] | None = None,
+) -> Axes:
+    """Draw every coefficient with its 95 % interval; the intercept only on request.
+
+    Terms stand in words, as in the display; `labels` gives others, as in `summary`.
+    """
     data = estimates_data(fit, intercept)
     ax = new_axes(WIDTH, 1.3 + ROW * len(data)) if ax is None else ax
     places = np.arange(len(data))[::-1]
     ax.axvline(0.0, color=GREY, linewidth=0.8, linestyle=":")
     ax.hlines(places, data["conf_low"], data["conf_high"], color=INK, linewidth=1.4)
     ax.plot(data["estimate"], places, "o", color=INK, markersize=5)
-    ax.set_yticks(places, data["term"])
+    ax.set_yticks(places, [label_of(term, labels) for term in data["term"]])
     ax.set_ylim(-0.7, len(data) - 0.3)
     ax.set_xlabel(f"coefficient ({fit.unit}) and 95 % interval")
     ax.set_title(_counts(fit), fontsize="small", color=GREY, loc="left")
