@@ -42,11 +42,11 @@ REASONS = {
     "fit_actor_partner": "takes time as a covariate",
     "correct_between": "takes a fitted model",
     "compare_published": "compares numbers",
-    "clinically_significant_change": "takes two columns, pre and post",
     "run_notebook": "hands parameters to a notebook",
     "rupture_rules": "lists the rules",
     "model_table": "takes fitted models",
     "check_model": "takes a fitted model",
+    "check_plan": "takes a fitted model, or counts the sessions of a study",
     "fit_factor_model": "takes one form a row",
     "measurement_invariance": "compares what across= names: raters, sessions or a column",
 }
