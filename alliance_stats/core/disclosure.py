@@ -1,26 +1,30 @@
 """What may be said of people in files that travel: one place decides, and all of them ask it.
 
-The attacker has the whole folder of a report (page, tables, Word files, figures with their paths
-and marks, ``run.json``), knows this program, and may know the people. He adds and subtracts what
-is shown: totals and parts, nested tables, steps of curves, shares times their denominators. He
-wins where he is left with a number about one to four people.
+The attacker has everything that was written of a study (reports, codebook, pages of notebooks),
+knows this program, and may know the people. He adds and subtracts what is shown: totals and parts,
+nested tables, steps of curves, means times their numbers. He wins where he is left with a number
+about fewer than ten people.
 
-So a section does not ask "is this count small?", which says nothing of what it gives away beside
-another. It names the *group of people* behind a number, and `Disclosure.shows` keeps a ledger of
-the groups that were shown. A new group is shown only if no sum of shown groups, each added or
-subtracted any number of times, comes down to fewer than five people. That covers complements
-(everybody minus those shown), nested tables and steps of curves alike, through the whole report
-and whatever the order. Empty groups are shown: that nobody dropped out is no number of somebody.
+Ten is the default of those who check outputs of research for disclosure: of people in a cell and of
+residual degrees of freedom (``safe_threshold`` and ``safe_dof_threshold`` in the defaults of ACRO,
+read there; Preen et al. 2025, doi 10.1109/TP.2025.3566052, whose text was not read). It holds here
+for every count and every statistic alike, so that a study of fewer than ten has nothing to tell:
+what was measured and how stands in what travels, and no number.
 
-Where a group is not shown, no number that is exact enough to compute its size is: no share, no
-standard deviation beside a standard error, no degrees of freedom. Estimates of means and models
-remain, rounded (`core.precision`). Rare categories are put together (`Disclosure.parts`) before
-anything is computed of them. Persons are drawn only where the user asks for it.
+A section does not ask "is this count small?", which says nothing of what it gives away beside
+another. It names the *group of people* behind a number, and a ledger remembers the groups that were
+shown. A new one is shown only if no sum of shown groups, each added or subtracted any number of
+times, comes down to fewer than ten people. `Disclosure.shows` asks so of the number of people;
+`Disclosure.states` of a statistic, whose sum over some, beside that over others, would be a sum
+over those left. Where a statistic may stand and its number not, it is as exact as leaves the number
+open (`core.precision`). Empty groups are shown: that nobody dropped out is no number of somebody.
+Rows (sessions, answers) are counted in tens. Rare categories are put together (`Disclosure.parts`)
+before anything is computed of them. Persons are drawn only where the user asks for it.
 
 What this does not cover: two reports of different states of one study, given to one reader, tell
 what changed between them; attackers who know the people behind most of a group know the rest; and
-in ledgers of more than `MOST_PATTERNS` people that no two tables treat alike, sums of more than two
-groups that come down to three or four people are looked for only among people treated alike.
+sums that come down to people whom tables treat in more than four different ways are not looked for
+(in ledgers of more than `MOST_PATTERNS` such ways, in more than two).
 """
 
 from __future__ import annotations
@@ -35,21 +39,31 @@ import pandas as pd
 from ..errors import DesignError
 from .people import CLIENT, THERAPIST, ids_in
 
-SMALLEST_SHOWN = 5
+SMALLEST_SHOWN = 10
 NOTE = (
-    "Withheld: what is about fewer than five people, or would tell of fewer beside the rest. Means "
-    "beside it are rounded so that they do not tell it either, in coarse steps where marked ≈."
+    "Withheld: what is about fewer than ten people, or would tell of fewer beside the rest. "
+    "Estimates of people whose number is withheld are rounded so that they do not tell it."
 )
 AT_THE_TOP = (
-    "Some numbers are withheld in this report: those about fewer than five people, and those from "
-    "which such a number could be computed. Means beside them are rounded for the same reason, and "
-    "marked ≈ (in sentences: about). The owner of the data makes the page on which every number is "
-    "exact with --show-persons (individual_courses=True in Python); it must not leave the clinic."
+    "Some numbers are withheld in this report: those about fewer than ten people, and those from "
+    "which such a number could be computed. Estimates beside them are rounded for the same reason, "
+    "with their intervals to about a fifth of half their width. The owner of the data makes the "
+    "page on which every number is exact with --show-persons (individual_courses=True in Python); "
+    "it must not leave the clinic."
+)
+TOO_FEW = (
+    "Fewer than ten people are in this study, so nothing that travels tells a number of them: no "
+    "count, no mean, no model and no figure; each would be about few, or would tell of few beside "
+    "another. Here stands what was measured and how. The owner of the data sees everything with "
+    "--show-persons (individual_courses=True in Python); that page must not leave the clinic."
 )
 NOTHING_WITHHELD = (
     "PRIVATE: nothing is withheld in this report, and single persons are drawn. It is for the "
     "owner of the data and must not leave the clinic."
 )
+RARE = 5
+"""Of fewer people a model learns nothing (dropout prediction, synthetic studies), nor does a file
+of a clinic tell; what these give is checked by audits of their own."""
 OTHERS = "Others, put together because some are few"
 MOST_PATTERNS = 300
 FEW_VALUES = 4
@@ -59,7 +73,7 @@ ZERO = 1e-8
 
 
 class WithheldError(DesignError):
-    """A number that would tell of fewer than five people."""
+    """A number that would tell of fewer than ten people."""
 
 
 @dataclass
@@ -164,7 +178,7 @@ def _few_beside(shown: np.ndarray, row: np.ndarray, people: np.ndarray) -> bool:
 
 
 def _tells_of_few(sums: np.ndarray, sizes: np.ndarray) -> bool:
-    """Return whether some fewer than five people are told; those treated alike only together.
+    """Return whether some fewer than ten people are told; those treated alike only together.
 
     `sums` are those of the random vectors over the people of each pattern.
     """
@@ -196,7 +210,7 @@ class Disclosure:
     Parameters
     ----------
     clients, therapists
-        Everybody in the study. How many they are is shown first, where they are five or more.
+        Everybody in the study. How many they are is shown first, where they are ten or more.
     everything
         Withhold nothing: for the owner of the data, in a report that does not travel.
     persons
@@ -210,7 +224,12 @@ class Disclosure:
     >>> shown.shows(range(57)), shown.shows(range(40)), shown.shows(range(38))
     (False, True, False)
     >>> shown.people(range(57), "client"), shown.people(range(40), "client")
-    ('more than 50 clients', '40 clients')
+    ('more than 40 clients', '40 clients')
+
+    Their mean age may stand all the same, but none of all but two of them beside it:
+
+    >>> shown.states(range(57), "age"), shown.states(range(55), "age")
+    (True, False)
     """
 
     def __init__(
@@ -242,15 +261,41 @@ class Disclosure:
         """Return whether the sizes of all the groups may be shown, and remember that they are."""
         if self.everything:
             return True
-        ledger = self._ledgers.setdefault(of, _Ledger())
         found = [each_once(group) for group in groups]
-        few = of == CLIENT.removesuffix("_id") and any(
-            0 < len({self._persons.get(one, one) for one in group}) < SMALLEST_SHOWN
-            for group in found
-        )
-        shown = not few and ledger.admit(found)
-        self.withheld |= not shown
-        return shown
+        few = of == CLIENT.removesuffix("_id") and any(map(self._few, found))
+        return self._admits(of, found) if not few else self._withholds()
+
+    def states(self, people: Iterable[Hashable], *about: str) -> bool:
+        """Return whether a statistic of some values over people may stand, and remember it.
+
+        Parameters
+        ----------
+        about
+            Which values: ``core-10 pre``. Several, where one statistic rests on them: a mean change
+            tells the sum of the first scores to who knows that of the last.
+        """
+        if self.everything:
+            return True
+        group = each_once(people)
+        if not group or self._few(group):
+            return self._withholds()
+        return all(self._admits(f"statistic of {one}", [group]) for one in about)
+
+    def _few(self, group: frozenset[Hashable]) -> bool:
+        return 0 < len({self._persons.get(one, one) for one in group}) < SMALLEST_SHOWN
+
+    def _admits(self, ledger: str, groups: list[frozenset[Hashable]]) -> bool:
+        admitted = self._ledgers.setdefault(ledger, _Ledger()).admit(groups)
+        return admitted or self._withholds()
+
+    def _withholds(self) -> bool:
+        self.withheld = True
+        return False
+
+    @property
+    def tells_nothing(self) -> bool:
+        """Whether there are so few people that no number of theirs travels."""
+        return not self.everything and (not self.everybody or self._few(self.everybody))
 
     def shows_rows(
         self,
@@ -274,34 +319,33 @@ class Disclosure:
         keys = [name for name in ("client_id", what) if name in rows.columns]
         columns = (rows[name].to_numpy(dtype=object) for name in keys)
         return (
-            (self.everything or not 0 < len(people) < SMALLEST_SHOWN)
+            (self.everything or not self._few(people))
             and self.shows(people if over is None else over)
             and self.shows(zip(*columns, strict=True), of=what)
         )
 
-    def shows_occasions(self, table: pd.DataFrame) -> bool:
-        """Return whether the rows of a table that has some for each occasion may be counted.
+    def rows(self, table: pd.DataFrame) -> str:
+        """Return a number of rows in words: in tens, where ten people or more have some."""
+        n, few = self.tens(len(table)), self._few(each_once(table[CLIENT]))
+        if self.everything:
+            return f"{n:,.0f}"
+        return "withheld" if few or n != n else f"about {n:,.0f}"
 
-        Everybody is asked at each occasion, so thirteen rows of seven clients before and after
-        tell that one has none: what is counted are the people at each.
-        """
-        keys = [k for k in ("occasion", "measure", "rater", "scale") if k in table.columns]
-        if "occasion" not in keys or CLIENT not in table.columns:
-            return True
-        groups = table.groupby(keys, observed=True, dropna=False)[CLIENT]
-        return self.shows(*(people for _, people in groups))
+    def tens(self, rows: float) -> float:
+        """Return a number of rows: in tens, or for the owner of the data as it is."""
+        return float(rows) if self.everything else in_tens(rows)
 
     def people(self, group: Iterable[Hashable], one: str, many: str | None = None) -> str:
         """Return the size of a group in words: ``12 clients``, or that it is withheld."""
         group, many = each_once(group), many or one + "s"
-        if not group and not self.everything:  # beside "0" the words for few would be one to four
+        if not group and not self.everything:  # beside "0" the words for few would be one to nine
             return f"few or no {many}"
         if self.shows(group, of="therapist" if one == "therapist" else "client"):
             return f"{len(group):,} {one if len(group) == 1 else many}"
         if len(group) < SMALLEST_SHOWN:
             return f"few or no {many}"
         below = (len(group) - SMALLEST_SHOWN) // 10 * 10
-        return f"more than {below} {many}" if below else f"five or more {many}"
+        return f"more than {below} {many}" if below else f"ten or more {many}"
 
     def require(self, group: Iterable[Hashable], what: str) -> None:
         """Raise where a group is so small that nothing is said of it.
@@ -311,8 +355,9 @@ class Disclosure:
         what
             What they are or did: ``clients have two scores``.
         """
-        if not self.everything and len(each_once(group)) < SMALLEST_SHOWN:
-            self.withheld = True
+        group = each_once(group)
+        if not self.everything and (not group or self._few(group)):
+            self._withholds()
             raise WithheldError(f"Few {what}, or none: numbers about so few people are not shown.")
 
     def parts(
@@ -346,6 +391,21 @@ class Disclosure:
             return every
         kept = {name: every[name] for name in every if name in alone and every[name]}
         return {**kept, OTHERS: rest} if self.shows(rest) else {}
+
+
+def in_tens(rows: float) -> float:
+    """Return a number of rows as it may travel: whole tens of it; NaN where there is none.
+
+    Rows of nine people or fewer are not told apart so: who adds and subtracts such numbers is left
+    with ten rows or more, or with nothing.
+
+    Examples
+    --------
+    >>> in_tens(238), in_tens(9)
+    (230.0, nan)
+    """
+    tens = rows // 10 * 10.0
+    return tens if tens > 0 else float("nan")
 
 
 def fewest_behind(columns: Iterable[np.ndarray], people: Any) -> int:

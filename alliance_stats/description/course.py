@@ -10,7 +10,6 @@ import pandas as pd
 
 from ..core.arguments import numbers, share
 from ..core.people import refuse_repeats
-from ..core.precision import UNIT, unit_of
 from ..errors import AllianceStatsWarning, require_columns
 from ..inference.distributions import half_width
 from ..study.select import KEYS, choose
@@ -85,7 +84,7 @@ def mean_course(
     half = half_width(out["sd"] / np.sqrt(out["n"]), np.maximum(out["n"] - 1, 1), confidence)
     out = out.assign(conf_low=out["mean"] - half, conf_high=out["mean"] + half)
     out = named(out, scores, time)
-    out.attrs |= {"messages": messages, "score": str(name), UNIT: unit_of(rows["score"])}
+    out.attrs |= {"messages": messages, "score": str(name)}
     for message in messages:
         warnings.warn(message, AllianceStatsWarning, stacklevel=3)
     return out

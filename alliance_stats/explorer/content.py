@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from ..core.disclosure import SMALLEST_SHOWN
-from ..core.precision import without_sizes
+from ..core.precision import coarse
 from ..description import mean_course
 from ..dropout.endings import endings
 from ..errors import AllianceStatsError, DesignError
@@ -204,7 +204,7 @@ def _people(clients: pd.DataFrame, ends: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def of_means(study: Study) -> dict[str, Any]:
-    """Return means of all clients at sessions with five or more; no number of people.
+    """Return means of all clients at sessions with ten or more; no number of people.
 
     As on the page of a notebook (`workspace.sharing`): who reads it may have the report of the
     same study, whose sizes are kept by a ledger that knows nothing of this page.
@@ -216,7 +216,7 @@ def of_means(study: Study) -> dict[str, Any]:
         course = course[course["n"] >= SMALLEST_SHOWN]
         if course.empty:
             continue
-        course = without_sizes(course, [False] * len(course))
+        course = coarse(course)
         held.append({
             **score.described(),
             "client": [0] * len(course),
@@ -227,7 +227,7 @@ def of_means(study: Study) -> dict[str, Any]:
         })  # fmt: skip
     if not held:
         raise DesignError(
-            "At no session five clients or more were rated, so no mean can be shown to others; "
+            "At no session ten clients or more were rated, so no mean can be shown to others; "
             "--show-persons (show_persons=True) makes the page for the owner of the data."
         )
     return {

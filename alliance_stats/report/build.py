@@ -107,7 +107,7 @@ def write_report(
 
     Notes
     -----
-    The folder may be shared: no number in it is about fewer than five people, nor can one be
+    The folder may be shared: no number in it is about fewer than ten people, nor can one be
     computed from the others, and no person is named or drawn. With ``individual_courses=True``
     persons are drawn and nothing is withheld but ids: such a report is for the owner of the data.
     CSV files hold four significant digits. The private account holds places of rows in the files

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from ..core.disclosure import SMALLEST_SHOWN, Disclosure
+from ..core.people import CLIENT, SESSION
 from ..errors import DesignError, listing
 from ..study import Study
 from ..study.codebook import make_codebook
 from ..study.select import ALLIANCE, KEYS, OUTCOME, choose, measures_of
-from ..study.times import along, time_of
+from ..study.times import OCCASION, along, time_of
 from .plan import planned_outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ARM = "condition"
 RATERS = ("client", "therapist")
@@ -112,7 +116,7 @@ class Context:
 
     @cached_property
     def arms(self) -> pd.Series | None:
-        """Each client's arm, where the study has two or more of five clients and more.
+        """Each client's arm, where the study has two or more of ten clients and more.
 
         In a report for the owner of the data, of two.
         """
@@ -120,6 +124,21 @@ class Context:
         arms = self.arms_held
         sizes = arms.value_counts()
         return arms if len(sizes) > 1 and sizes.min() >= least else None
+
+    def states_mean(self, score: Score, time: Any, people: Iterable[Any]) -> bool:
+        """Return whether the mean of a score at a time over some people may stand.
+
+        Beside that of all who have one then, which comes first: it also stands on the explorer's
+        page and on those of notebooks.
+        """
+        name = (score.measure, score.scale, score.rater)
+        at, when = isinstance(time, str), OCCASION if isinstance(time, str) else SESSION
+        rows = self.study.tables["assessments"] if at else self.study.scores
+        rows = rows[(rows[when] == time) & rows["score"].notna()]
+        own = (rows[list(KEYS)].astype(str) == list(name)).all(axis=1)
+        about = f"{'/'.join(name)} {time if at else f'session {time:g}'}"
+        self.disclosure.states(rows.loc[own, CLIENT], about)
+        return self.disclosure.states(people, about)
 
     @cached_property
     def arms_held(self) -> pd.Series:

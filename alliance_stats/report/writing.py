@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from ..core.disclosure import AT_THE_TOP, NOTHING_WITHHELD
+from ..core.disclosure import AT_THE_TOP, NOTHING_WITHHELD, TOO_FEW, Disclosure
 from ..core.display.figures import for_print, mark_synthetic, mask_texts, settle, to_svg
 from ..core.display.formatting import count
 from ..core.display.rendering import to_csv, write_frame
@@ -69,8 +69,7 @@ def write_files(folder: Path, context: Context, sections: Sequence[Section]) -> 
         synthetic=synthetic,
         facts=sizes,
         notes=[names.mask(note) for note in getattr(study, "notes", ())]
-        + [AT_THE_TOP] * context.disclosure.withheld
-        + [NOTHING_WITHHELD] * (private and not synthetic),
+        + _at_the_top(context.disclosure, synthetic),
         sections=sections,
         svgs=svgs,
         footer=footer,
@@ -78,6 +77,15 @@ def write_files(folder: Path, context: Context, sections: Sequence[Section]) -> 
     (folder / "index.html").write_text(page, encoding="utf-8", newline="\n", errors="replace")
     _write_manifest(folder, context, sections, names, made)
     return made
+
+
+def _at_the_top(disclosure: Disclosure, synthetic: bool) -> list[str]:
+    """Return what a reader must know first: what is withheld, or that nothing is."""
+    if disclosure.everything:
+        return [] if synthetic else [NOTHING_WITHHELD]
+    if disclosure.tells_nothing:
+        return [TOO_FEW]
+    return [AT_THE_TOP] * disclosure.withheld
 
 
 def _choices(context: Context, names: Names) -> list[str]:
@@ -159,6 +167,8 @@ def write_account(
 def facts(context: Context) -> list[tuple[str, str]]:
     """Return the sizes at the top of the page."""
     tables, disclosure = context.study.tables, context.disclosure
+    if disclosure.tells_nothing:
+        return []
     named = (("therapists", "Therapists"), ("clients", "Clients"), ("sessions", "Sessions"),
              ("ratings", "Answers to items"))  # fmt: skip
     shown = []
@@ -167,7 +177,17 @@ def facts(context: Context) -> list[tuple[str, str]]:
             continue
         of = "therapist" if name == "therapists" else "client"
         told = disclosure.shows(tables[name][f"{of}_id"].dropna(), of=of)
-        shown.append((label, count(len(tables[name])) if told else "withheld"))
+        rows = name in ("sessions", "ratings")
+        shown.append(
+            (
+                label,
+                disclosure.rows(tables[name])
+                if rows
+                else count(len(tables[name]))
+                if told
+                else "withheld",
+            )
+        )
     return shown
 
 
@@ -180,7 +200,7 @@ def _footer(made: str, context: Context) -> list[str]:
         "stand in run.json beside this page; inputs with hashes and every row set aside in the "
         "private account, which stays with the study.",
         *filter(None, [left_out(context)]),
-        "Numbers about fewer than five people, or from which one could be computed, are not shown. "
+        "Numbers about fewer than ten people, or from which one could be computed, are not shown. "
         "Intervals are 95% intervals. Estimates of associations are not proofs of cause.",
     ]
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..core.disclosure import SMALLEST_SHOWN, Disclosure
+from ..core.disclosure import RARE, SMALLEST_SHOWN, Disclosure
 from ..core.outputs import write_whole
 from ..core.people import CLIENT
 from ..errors import ReadError
@@ -132,7 +132,7 @@ class Ledger:
                     "clients: the difference of the two would tell of them. Send that one, or "
                     f"wait until {least} clients have changed."
                 )
-        if not found and least >= SMALLEST_SHOWN:
+        if not found and same and least >= RARE:
             shown = Disclosure()
             for entry in same:
                 shown.shows(entry.people)

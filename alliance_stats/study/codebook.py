@@ -9,16 +9,17 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.disclosure import FEW_VALUES, SMALLEST_SHOWN, Disclosure
+import pandas as pd
+
+from ..core.disclosure import FEW_VALUES, SMALLEST_SHOWN, TOO_FEW, Disclosure, in_tens
 from ..core.outputs import write_whole
-from ..core.precision import hiding_step, unit_of
+from ..core.precision import coarse
+from ..inference.rows import mean_row
 from .labels import Labels
 from .privacy.identifier_forms import are_free, are_names
 from .tables import TableSchema, table_schema
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from ..instruments import Measure
     from .study import Study
 
@@ -47,7 +48,7 @@ class Codebook:
     content
         Everything as plain values: ``name, synthetic, notes, description, tables, measures``.
         Ids, dates of single sessions, lowest and highest values and free text are not in it, nor
-        a number of people from one to four, nor what would tell one (None: withheld). Levels
+        a number of people from one to nine, nor what would tell one (None: withheld). Levels
         count people.
     """
 
@@ -98,7 +99,7 @@ def make_codebook(study: Study, disclosure: Disclosure | None = None) -> Codeboo
         {
             "name": study.name,
             "synthetic": study.synthetic,
-            "notes": list(study.notes),
+            "notes": [*study.notes, *[TOO_FEW] * disclosure.tells_nothing],
             "tables": [
                 _table(table_schema(name), frame, disclosure, study.labels)
                 for name, frame in tables.items()
@@ -118,7 +119,7 @@ def _table(
         "name": schema.name,
         "title": schema.title,
         "description": schema.description,
-        "rows": len(frame) if people.told(frame.index) else None,
+        "rows": people.number(frame.index),
         "key": list(schema.primary_key),
         "refers_to": {key.table: list(key.fields) for key in schema.foreign_keys},
         "columns": [
@@ -135,14 +136,26 @@ class _People:
         self.of = next((of for of in ("client", "therapist") if f"{of}_id" in frame), "row")
         self._ids = frame[f"{self.of}_id"] if self.of != "row" else frame.index.to_series()
         self._disclosure = disclosure
-        self._each_occasion = disclosure.shows_occasions(frame)
+
+        self.one_each = bool(self._ids.is_unique)
+        """Whether each row is somebody else, so that rows count people."""
 
     def of_rows(self, rows: pd.Index) -> frozenset[Any]:
         return frozenset(self._ids[rows].dropna().unique())
 
     def counted(self, rows: pd.Index) -> bool:
         """Return whether it may be shown how many people have some rows."""
+        if self._disclosure.tells_nothing:
+            return False
         return self.of == "row" or self._disclosure.shows(self.of_rows(rows), of=self.of)
+
+    def number(self, rows: pd.Index) -> int | None:
+        """Return the number of some rows as it may be shown: of people, else in tens; or None."""
+        if self.one_each:
+            return len(rows) if self.counted(rows) else None
+        tens = in_tens(len(rows))
+        few = self._disclosure.tells_nothing or len(self.of_rows(rows)) < SMALLEST_SHOWN
+        return None if few or tens != tens else int(tens)
 
     def named(self, name: str, column: pd.Series) -> bool:
         """Return whether it may be shown how many different ids of people a column holds."""
@@ -150,20 +163,14 @@ class _People:
         people = column.dropna().unique()
         return of not in ("client", "therapist", "coder") or self._disclosure.shows(people, of=of)
 
-    def told(self, rows: pd.Index) -> bool:
-        """Return whether the number of some rows may be shown.
-
-        Where each is of somebody else it counts people, and the ledger decides; else it is enough
-        that five people or more have such rows.
-        """
-        people = self.of_rows(rows)
-        if self.of == "row" or not len(rows):
-            return True
-        if not self._each_occasion:
-            return False
-        if len(people) == len(rows):
-            return self._disclosure.shows(people, of=self.of)
-        return len(people) >= SMALLEST_SHOWN
+    def mean(self, about: str, column: pd.Series, *, exact: bool) -> dict[str, float]:
+        """Return the mean of numbers, coarse where their number is not told; else nothing."""
+        values = column.to_numpy(dtype=float)
+        if not self._disclosure.states(self.of_rows(column.index), about):
+            return {}
+        row = pd.DataFrame([mean_row(values)])
+        found = float((row if exact else coarse(row))["estimate"].iloc[0])
+        return {"mean": float(f"{found:.4g}")}
 
 
 def _column(
@@ -172,9 +179,12 @@ def _column(
     name = str(column.name)
     ours = {field.name: field for field in schema.fields}.get(name)
     filled, missing = column.index[column.notna()], column.index[column.isna()]
-    told = people.told(filled) and people.told(missing)
+    held, lack = people.number(filled), people.number(missing)
+    told = held is not None and (lack is not None or not people.one_each)
     mixed = name in MIXED.get(schema.name, ())
-    values = {} if mixed else _values(name, column, people, labels, told=told)
+    about = name if schema.name == "clients" else f"{schema.name} {name}"
+    exact = told and people.one_each
+    values = {} if mixed else _values(name, column, people, labels, about=about, exact=exact)
     hidden = name in LENGTHS or values.get("levels") == {}
     counted = told and not hidden and people.named(name, column)
     return {
@@ -182,15 +192,15 @@ def _column(
         "description": ours.description if ours else labels.title or FURTHER,
         "type": ours.type if ours else _kind(column),
         "allowed": list(ours.enum) if ours and ours.enum else (ours.limits if ours else ""),
-        "filled": len(filled) if told else None,
-        "missing": len(missing) if told else None,
+        "filled": held if told else None,
+        "missing": lack if exact else None,
         "distinct": int(column.nunique()) if counted else None,
         **values,
     }
 
 
 def _values(
-    name: str, column: pd.Series, people: _People, labels: Labels, *, told: bool
+    name: str, column: pd.Series, people: _People, labels: Labels, *, about: str, exact: bool
 ) -> dict[str, Any]:
     """Return what the values are, without any that could point at one person."""
     from pandas.api import types
@@ -209,9 +219,7 @@ def _values(
         return {"from_year": int(min(years)), "to_year": int(max(years))} if years else {}
     if types.is_numeric_dtype(column.dtype) and not types.is_bool_dtype(column.dtype):
         if filled.nunique() > FEW_VALUES:
-            step = 0.0 if told else hiding_step(unit_of(filled))
-            mean = float(filled.astype(float).mean())
-            return {"mean": float(f"{round(mean / step) * step if step else mean:.4g}")}
+            return people.mean(about, filled, exact=exact)
         # the mean of 0 and 1 is a share: times the people, it counts those with a 1
         filled = filled.map(lambda value: f"{value:g}")
     levels = _levels(filled.astype(str))
@@ -220,10 +228,9 @@ def _values(
     if len(levels) > MOST_LEVELS or written:
         return {}
     shown = {str(v): len(people.of_rows(rows)) for v, rows in levels if people.counted(rows)}
-    rare = len(levels) - len(shown)
     if not shown:  # how many levels there are would tell how few have each
         return {"levels": {}}
-    return {"levels": shown, **({"rare_levels": rare} if rare else {})}
+    return {"levels": shown, **({"rare_levels": True} if len(levels) > len(shown) else {})}
 
 
 def _levels(column: pd.Series) -> list[tuple[Any, pd.Index]]:
@@ -242,12 +249,10 @@ def _forms(
 ) -> dict[str, list[dict[str, Any]]]:
     """Return measure → how often each rater filled it in, over all tables that name measures.
 
-    A form counts where it has an answer: a blank one of a missed session does not. Forms that were
-    not filled in are somebody's, so their number may not follow from those that were (None).
+    A form counts where it has an answer: a blank one of a missed session does not. Forms are
+    counted in tens, so that those that were not filled in do not follow from those that were.
     """
     used: dict[str, list[dict[str, Any]]] = {}
-    if "sessions" in tables:  # whose number is shown: the sessions beside which forms are counted
-        disclosure.shows_rows(tables["sessions"])
     when = {"ratings": "session", "scores": "session", "assessments": "occasion"}
     for table, time in when.items():
         if table not in tables:
@@ -255,9 +260,9 @@ def _forms(
         answered = tables[table].dropna(subset=["value" if table == "ratings" else "score"])
         once = answered.drop_duplicates(["client_id", time, "rater", "measure"])
         for (measure, rater), forms in once.groupby(["measure", "rater"], observed=True):
-            counts = disclosure.shows_rows if time == "session" else disclosure.shows_occasions
+            number = _People(forms, disclosure).number(forms.index)
             used.setdefault(str(measure), []).append(
-                {"table": table, "rater": rater, "forms": len(forms) if counts(forms) else None}
+                {"table": table, "rater": rater, "forms": number}
             )
     return {name: used[name] for name in sorted(used)}
 

@@ -417,7 +417,7 @@ class Study:
             by one or many at once, by therapist, measure and rater, with the ruptures that each
             rule finds at parameters chosen on the page, endings, and the gap between client and
             therapist. Such a page is for the owner of the data. Without it the page may be shared:
-            it holds means of all at sessions with five clients or more, and no number of people.
+            it holds means of all at sessions with ten clients or more, and no number of people.
 
         Returns
         -------

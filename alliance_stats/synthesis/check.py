@@ -9,7 +9,7 @@ from itertools import permutations
 import numpy as np
 import pandas as pd
 
-from ..core.disclosure import SMALLEST_SHOWN
+from ..core.disclosure import RARE
 from ..core.results import Result
 from ..errors import DesignError, listing
 from ..inference.rows import tidy_rows
@@ -227,7 +227,7 @@ def _ends(study: Study) -> Told:
     ends = study.tables.get("terminations")
     if ends is not None:
         reasons = ends["reason"].value_counts()
-        for reason, n in reasons[reasons >= SMALLEST_SHOWN].items():
+        for reason, n in reasons[reasons >= RARE].items():
             share = n / reasons.sum()
             error = float(np.sqrt(share * (1 - share) / reasons.sum()))
             found["reason", "", str(reason)] = (float(share), error)
@@ -240,7 +240,7 @@ def _people(study: Study) -> Told:
     found: Told = {("clients", "", "number"): (float(len(clients)), np.nan)}
     if "condition" in clients:
         arms = clients["condition"].value_counts()
-        for arm, n in arms[arms >= SMALLEST_SHOWN].items():
+        for arm, n in arms[arms >= RARE].items():
             share = n / arms.sum()
             error = float(np.sqrt(share * (1 - share) / arms.sum()))
             found["arm", "", str(arm)] = (float(share), error)
@@ -289,5 +289,5 @@ def _rare(study: Study, synthetic: Study) -> list[str]:
         if real is None or made is None or column not in real or column not in made:
             continue
         n = real[column].value_counts()
-        found += [str(v) for v in made[column].dropna().unique() if n.get(v, 0) < SMALLEST_SHOWN]
+        found += [str(v) for v in made[column].dropna().unique() if n.get(v, 0) < RARE]
     return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from ..core.disclosure import SMALLEST_SHOWN
+from ..core.disclosure import RARE
 from ..errors import MeasureError
 from ..simulation.answers import Instrument, instrument
 from ..study import Study
@@ -115,7 +115,7 @@ def _with_items(form: Form, card: Instrument, ratings: pd.DataFrame, scored: pd.
     wide = wide.reindex(columns=list(card.items))
     known = wide.index.isin(pd.MultiIndex.from_frame(scored[["client_id", "session"]]))
     lacking = wide.isna().sum(axis=1)
-    unscored = float((~known).mean()) if (~known).sum() >= SMALLEST_SHOWN else 0.0
+    unscored = float((~known).mean()) if (~known).sum() >= RARE else 0.0
     turned = [item for item in card.items if item in card.reversed_items]
     wide[turned] = card.low + card.high - wide[turned]
     apart = wide.sub(wide.mean(axis=1), axis=0)

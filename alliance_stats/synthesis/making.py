@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.arguments import whole
-from ..core.disclosure import SMALLEST_SHOWN, WithheldError
+from ..core.disclosure import RARE, WithheldError
 from ..errors import DesignError, listing
 from ..simulation.answers import draw_answers
 from ..study import Study
@@ -122,9 +122,9 @@ def _checked(study: Study) -> Study:
             f"The study has fewer than {FEWEST_CLIENTS} clients: a model of so few tells of "
             "single ones, so nothing is made of it."
         )
-    if "therapist_id" not in clients or clients["therapist_id"].nunique() < SMALLEST_SHOWN:
+    if "therapist_id" not in clients or clients["therapist_id"].nunique() < RARE:
         clients = clients.assign(therapist_id="T")
-    if clients["therapist_id"].isna().sum() < SMALLEST_SHOWN:
+    if clients["therapist_id"].isna().sum() < RARE:
         clients = clients.dropna(subset=["therapist_id"])
     return study.with_tables(clients=with_own_groups(clients))
 
@@ -139,8 +139,7 @@ def _notes(study: Study, used: Study, left: Sequence[str]) -> list[str]:
         said.append(f"Tables of the original that were not made: {listing(tables, 20)}.")
     if len(used.tables["clients"]) < len(study.tables["clients"]):
         said.append(
-            f"Fewer than {SMALLEST_SHOWN} clients of the original have no therapist; they were "
-            "left out."
+            f"Fewer than {RARE} clients of the original have no therapist; they were left out."
         )
     if left:
         said.append(f"Scores of the original that were not made: {listing(left, 20)}.")
@@ -163,7 +162,7 @@ def _tables(
     """Return the tables of the synthetic study."""
     client, therapist = _ids("C", s.n_clients), _ids("T", s.n_therapists)
     of_client = np.append(therapist.astype(object), np.full(s.n_alone, None))[drawn.therapist]
-    alone = s.n_therapists < SMALLEST_SHOWN
+    alone = s.n_therapists < RARE
     sites = _ids("S", max(len(s.sites), 1))
     who: dict[str, Any] = {"client_id": client}
     if not alone:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..core.disclosure import SMALLEST_SHOWN
+from ..core.disclosure import RARE
 from ..study import Study
 from .forms import Form
 
@@ -97,9 +97,9 @@ def learn_structure(study: Study, forms: Sequence[Form]) -> Structure:
     clients, sessions = tables["clients"], tables["sessions"]
     came = held_sessions(sessions)
     reached = came.groupby("client_id")["session"].max()
-    longest = int(np.sort(reached.to_numpy())[-SMALLEST_SHOWN])  # nobody's own length
+    longest = int(np.sort(reached.to_numpy())[-RARE])  # nobody's own length
     reached_by = came.groupby("session")["client_id"].nunique()
-    first = int(reached_by.index[reached_by >= SMALLEST_SHOWN].min())
+    first = int(reached_by.index[reached_by >= RARE].min())
     held = came[came["session"].between(first, longest)]
     last = reached.clip(first, longest)
     is_alone = clients["therapist_id"].astype(str).str.startswith(ALONE)
@@ -111,7 +111,7 @@ def learn_structure(study: Study, forms: Sequence[Form]) -> Structure:
     ends, hazards, reasons = _ends(last, tables.get("terminations"), first)
     rest = sessions[sessions["session"] > first]
     missed = len(rest) - len(held_sessions(rest))
-    share = 1.0 - missed / max(len(rest), 1) if missed >= SMALLEST_SHOWN else 1.0
+    share = 1.0 - missed / max(len(rest), 1) if missed >= RARE else 1.0
     begins, gaps = _calendar(held)
     present, together = _present(study, forms, held, first, ends[-1])
     return Structure(
@@ -147,7 +147,7 @@ def _sites(clients: pd.DataFrame) -> tuple[float, ...]:
     if "site_id" not in clients or clients["site_id"].isna().all():
         return ()
     sizes = clients.groupby("site_id")["client_id"].nunique().sort_values(ascending=False)
-    shown = sizes[sizes >= SMALLEST_SHOWN]
+    shown = sizes[sizes >= RARE]
     return tuple((shown / shown.sum()).tolist())
 
 
@@ -155,7 +155,7 @@ def _conditions(clients: pd.DataFrame) -> tuple[bool, dict[str, float]]:
     if "condition" not in clients or clients["condition"].isna().all():
         return False, {}
     sizes = clients["condition"].astype(str).value_counts()
-    shown = sizes[sizes >= SMALLEST_SHOWN]
+    shown = sizes[sizes >= RARE]
     each = clients.groupby("therapist_id")["condition"].nunique()
     shares = {str(name): float(share) for name, share in (shown / shown.sum()).items()}
     return bool((each <= 1).all()), shares
@@ -170,7 +170,7 @@ def _ends(
         told = terminations.dropna(subset=["reason"]).drop_duplicates("client_id")
         reason = told.set_index("client_id")["reason"].reindex(last.index).fillna("")
     sizes = reason[reason != ""].value_counts()
-    known = sizes[sizes >= SMALLEST_SHOWN]
+    known = sizes[sizes >= RARE]
     overall = {str(word): float(share) for word, share in (known / known.sum()).items()}
     numbers = np.arange(first, int(last.max()) + 1)
     ended = np.array([(last == number).sum() for number in numbers])
@@ -180,7 +180,7 @@ def _ends(
     reasons: list[dict[str, float]] = []
     for begin, stop in _spans(ended):
         n = int(ended[begin:stop].sum())
-        shown = n if n >= SMALLEST_SHOWN else 0
+        shown = n if n >= RARE else 0
         inside = reason[last.between(numbers[begin], numbers[stop - 1])].value_counts()
         total = sum(inside.get(word, 0) for word in overall) + SMOOTH
         ends.append(int(numbers[stop - 1]))
@@ -207,13 +207,13 @@ def _calendar(held: pd.DataFrame) -> tuple[dict[pd.Period, float], tuple[float, 
         return {}, (0.0, 0.0)
     dates = held.dropna(subset=["date"]).sort_values(["client_id", "session"])
     begins = dates.groupby("client_id")["date"].min().dt.to_period("Q").value_counts()
-    shown = begins[begins >= SMALLEST_SHOWN]
+    shown = begins[begins >= RARE]
     shown = shown if len(shown) else begins.head(1)
     days = dates.groupby("client_id")["date"].diff().dt.days / dates.groupby("client_id")[
         "session"
     ].diff().clip(lower=1)
     logs = np.log(days[days > 0])
-    if len(logs) < SMALLEST_SHOWN:
+    if len(logs) < RARE:
         return (shown / shown.sum()).to_dict(), (float(np.log(7.0)), 0.0)
     return (shown / shown.sum()).to_dict(), (float(logs.mean()), float(logs.std()))
 

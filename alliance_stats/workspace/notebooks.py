@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from ..core import resources
+from ..core.disclosure import Disclosure
 from ..core.outputs import keep_inputs, write_whole
 from ..errors import AllianceStatsError, StudyLacksError, did_you_mean, listing
 from ..report.naming import Names
 from ..study import open_study
-from .sharing import NO_PERSONS, prepare, say_private, share
+from .sharing import NO_PERSONS, prepare, say_private, share, unrun
 
 TAG = "parameters"
 SECONDS_A_CELL = 1800
@@ -59,7 +60,8 @@ def run_notebook(
     show_persons
         Keep all output as it is: numbers of people, rows and figures of single persons, ids. Such
         a page must not leave the clinic. Without it a page shows terms of results, courses,
-        messages without data and cards of instruments, and leaves out everything else.
+        messages without data and cards of instruments, and leaves out everything else; of fewer
+        than ten people no cell is run.
 
     Returns
     -------
@@ -75,10 +77,15 @@ def run_notebook(
     values = {"study_path": str(_absolute(study)), **_parsed(parameters)}
     _inject(notebook, values, source)
     whole = show_persons or notebook.metadata.get(NO_PERSONS, False)
-    names = Names(()) if whole else Names.of(open_study(study))
-    if not whole:
+    opened = None if whole else open_study(study)
+    names = Names(()) if opened is None else Names.of(opened)
+    few = opened is not None and Disclosure.of(opened.tables).tells_nothing
+    if few:
+        unrun(notebook)
+    elif not whole:
         prepare(notebook, values["study_path"])
-    _execute(notebook, progress or (lambda what, done, steps: None))
+    if not few:
+        _execute(notebook, progress or (lambda what, done, steps: None))
     if not whole:
         share(notebook, names, values["study_path"])
     elif show_persons:

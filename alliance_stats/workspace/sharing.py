@@ -3,10 +3,11 @@
 A report keeps a ledger of the groups it told the sizes of. A page of the same study has readers in
 common with it, and two ledgers that do not know each other undo each other's suppression. So a page
 tells no number of people at all, neither small nor large. Of results it shows the terms, as a
-report does where sizes are withheld, if five people or more stand behind each (`Result.fewest`); of
-courses the sessions with five clients or more, without their numbers; of messages the sentences
-without data; of instruments their cards. All else that a cell prints or displays - frames, text,
-figures - never leaves the notebook's own kernel, whatever it holds.
+report does where sizes are withheld, if ten people or more stand behind each (`Result.fewest`); of
+courses the sessions with ten clients or more, without their numbers; of messages the sentences
+without data; of instruments their cards. Of fewer than ten people no cell is run at all. All else
+that a cell prints or displays - frames, text, figures - never leaves the notebook's own kernel,
+whatever it holds.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ..core.disclosure import TOO_FEW
 from ..core.results import Result
 from ..instruments import Measure
 from ..report.naming import Names
@@ -71,6 +73,17 @@ def say_private(notebook: Any) -> None:
     from nbformat.v4 import new_markdown_cell
 
     notebook.cells.insert(0, new_markdown_cell(PRIVATE))
+
+
+def unrun(notebook: Any) -> None:
+    """Leave text and code of a notebook, of a study so small that nothing of it may be shown."""
+    from nbformat.v4 import new_markdown_cell
+
+    notebook.cells.insert(0, new_markdown_cell(""))
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = []
+    notebook.cells[1:1] = [new_markdown_cell(f"{TOO_FEW} No cell below was run.")]
 
 
 def share(notebook: Any, names: Names, study: str) -> None:

@@ -19,7 +19,7 @@ from ..core.disclosure import SMALLEST_SHOWN
 from ..core.display.figures import inline_svg, to_svg
 from ..core.display.formatting import p_value
 from ..core.drawing import figure_of
-from ..core.precision import for_page, without_sizes
+from ..core.precision import coarse, for_page
 from ..core.results import Result
 from ..errors import DesignError
 from ..report.drawings import plot_course
@@ -80,7 +80,7 @@ class Terms:
         return self._html(self.result.tidy(**self.options), self.columns)
 
     def shared(self, _: Names) -> str:
-        """Return the terms no number of people follows from; none about fewer than five."""
+        """Return the terms no number of people follows from; none about fewer than ten."""
         fewest = self.result.fewest or 0
         if fewest < SMALLEST_SHOWN:
             return ""
@@ -111,9 +111,9 @@ class Course:
         return self._drawn(self.course)
 
     def shared(self, _: Names) -> str:
-        """Return the sessions with five clients or more, drawn."""
+        """Return the sessions with ten clients or more, drawn."""
         enough = self.course[self.course["n"] >= SMALLEST_SHOWN]
-        return self._drawn(without_sizes(enough, [False] * len(enough)))
+        return self._drawn(coarse(enough))
 
     def _drawn(self, course: pd.DataFrame) -> str:
         try:

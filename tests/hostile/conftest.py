@@ -33,7 +33,21 @@ def seven():
     return study.with_tables(ratings=ratings[~unrated])
 
 
-@pytest.fixture(scope="session", params=["seven", "sixty"])
+@pytest.fixture(scope="session")
+def twenty_five():
+    """Return twenty-five clients: some never rated by their therapist, some without a last score.
+
+    Those lack who would be left over, were both the mean of all and that of the rest told.
+    """
+    study = al.simulate_study(n_therapists=5, n_clients=25, seed=6)
+    ids = list(study.clients["client_id"])
+    ratings, posts = study.tables["ratings"], study.tables["assessments"]
+    unrated = (ratings["rater"] == "therapist") & ratings["client_id"].isin(ids[:3])
+    missed = (posts["occasion"] == "post") & posts["client_id"].isin(ids[3:6])
+    return study.with_tables(ratings=ratings[~unrated], assessments=posts[~missed])
+
+
+@pytest.fixture(scope="session", params=["twenty_five", "sixty"])
 def study(request):
-    """Return either."""
+    """Return either; of fewer than ten nothing is told at all (`test_few_people`)."""
     return request.getfixturevalue(request.param)

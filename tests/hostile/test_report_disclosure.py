@@ -1,7 +1,7 @@
 """An attacker with the whole folder of a report, who adds, subtracts and counts what it shows.
 
 He knows the program, so he knows which people stand behind a number that is shown, and tries to
-come down to a number about fewer than five of them. His linear algebra is least squares, which
+come down to a number about fewer than ten of them. His linear algebra is least squares, which
 shares nothing with the ledger that decides what is shown.
 """
 
@@ -10,7 +10,6 @@ import json
 import re
 import zipfile
 from html import unescape
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -18,12 +17,12 @@ import pytest
 from scipy.stats import t as student
 
 import alliance_stats as al
-from alliance_stats.core.disclosure import OTHERS, Disclosure
+from alliance_stats.core.disclosure import OTHERS
 from alliance_stats.report.sections.criterion import _whole_columns
-from alliance_stats.report.sections.data import problem_blocks
 from alliance_stats.report.sections.trial_flow import OTHERWISE
 
-FEW = 5
+FEW = 10
+ATOMS = 3  # patterns of people that he puts together
 OUTSIDE = 1e-6  # how far a vector of ones lies from a span it is not in: 0.1 or more
 PERSON = r"(?:clients?|dyads?|therapists?|dropouts?|people|persons?|events?|others|groups?)"
 
@@ -161,7 +160,7 @@ def change_groups(study, table):
     return {"two scores": set(pairs["client_id"])} if table["n_of"].notna().any() else {}
 
 
-def test_no_sum_of_what_is_shown_comes_down_to_fewer_than_five(stolen):
+def test_no_sum_of_what_is_shown_comes_down_to_fewer_than_ten(stolen):
     study, folder = stolen
     shown = groups_behind(study, folder) | codebook_groups(study)
     people = sorted(set().union(*shown.values()))
@@ -173,24 +172,27 @@ def test_no_sum_of_what_is_shown_comes_down_to_fewer_than_five(stolen):
     small |= {frozenset(ends.index[ends == reason]) for reason in set(ends)}
     small |= {frozenset([one]) for one in people}
     small |= {frozenset(pair) for pair in itertools.combinations(people, 2)}
-    told = []
+    alike = pd.DataFrame(matrix.T).groupby(list(range(len(matrix)))).indices.values()
+    atoms = [frozenset(people[at] for at in those) for those in alike if len(those) < FEW]
+    for n in range(1, ATOMS + 1):
+        small |= {frozenset().union(*some) for some in itertools.combinations(atoms, n)}
     small = [group for group in small if 0 < len(group) < FEW]
     targets = np.array([[one in group for one in people] for group in small], dtype=float)
     solution = np.linalg.lstsq(matrix.T, targets.T, rcond=None)[0]
     away = np.linalg.norm(matrix.T @ solution - targets.T, axis=0)
     told = [sorted(group) for group, far in zip(small, away, strict=True) if far < OUTSIDE]
     assert told == []
-    assert len(shown) > 1 or len(study.clients) < 10
+    assert len(shown) > 1 or len(study.clients) < FEW
 
 
-def test_no_text_counts_one_to_four_people(stolen):
+def test_no_text_counts_one_to_nine_people(stolen):
     _, folder = stolen
-    counted = re.compile(rf"(?<![\d.,\w-])([1-4]) (?:of [\d,]+ )?{PERSON}\b|n = [1-4]\b")
+    counted = re.compile(rf"(?<![\d.,\w-])([1-9]) (?:of [\d,]+ )?{PERSON}\b|n = [1-9]\b")
     found = {name: counted.findall(text) for name, text in texts(folder).items()}
     assert {name: hits for name, hits in found.items() if hits} == {}
 
 
-def test_no_column_that_counts_people_holds_one_to_four(stolen):
+def test_no_column_that_counts_people_holds_one_to_nine(stolen):
     _, folder = stolen
     counts = {"n", "n_of", "n_clients", "n_dropout", "n_at_risk", "n_improved", "n_deteriorated",
               "in_therapy", "attended", "missed", "not_recorded", "n_events", "events"}  # fmt: skip
@@ -208,7 +210,7 @@ def test_steps_of_the_curve_times_those_at_risk_are_no_few_dropouts(stolen):
     curve = csv(folder, "figures/dropout")
     if curve.empty:
         ends = study.terminations["reason"].astype(str)
-        assert 0 < (ends == "dropout").sum() < FEW
+        assert (ends == "dropout").sum() < 2 * FEW
         return
     n = len(study.clients)
     steps = np.diff(np.concatenate([[0], np.sort(curve["incidence"].unique())])) * n
@@ -216,7 +218,7 @@ def test_steps_of_the_curve_times_those_at_risk_are_no_few_dropouts(stolen):
     assert not {"n_at_risk", "n_events", "std_error"} & set(curve)
 
 
-def test_bars_of_attendance_differ_by_five_or_more_or_not_at_all(stolen):
+def test_bars_of_attendance_differ_by_ten_or_more_or_not_at_all(stolen):
     _, folder = stolen
     bars = csv(folder, "figures/attendance")
     if len(bars):
@@ -278,24 +280,6 @@ def test_no_mean_is_so_exact_that_its_denominator_is_told(stolen):
 
 
 IDS = ("Ann Bee", "Bee, C.", "dee@ward", "ward/4", "Ann")
-
-
-def test_no_mean_of_some_beside_that_of_all_gives_the_scores_of_the_others(stolen):
-    """At a session five of seven have both ratings: 7 times the one mean less 5 times the other."""
-    study, folder = stolen
-    shown = study.scores.query("measure == 'wai-sr' and scale == 'total'").dropna(subset="score")
-    rated = {
-        who: rows.groupby("session")["client_id"].agg(set)
-        for who, rows in shown.groupby("rater", observed=True)
-    }
-    course, both = csv(folder, "figures/alliance-course"), csv(folder, "figures/gap-course")
-    for session in both["session"] if len(both) else []:
-        dyads = rated["client"][session] & rated["therapist"][session]
-        for who in course.loc[course["session"] == session, "rater"] if len(course) else []:
-            others = rated[who][session] - dyads
-            unsure = len(dyads) * 0.01 / max(len(others), 1)  # two decimals, times as many
-            known = 0 < len(others) < FEW and unsure < 0.3  # points; people differ by twice that
-            assert not known, f"session {session}, {who}"
 
 
 def test_no_id_stands_in_any_file_whatever_it_is_made_of(tmp_path):
@@ -362,34 +346,38 @@ UNITS = {"wai-sr": 1 / 12, "core-10": 1.0}  # of a mean of twelve answers, of a 
 MEANS = {
     "tables/alliance-course": "wai-sr",
     "figures/alliance-course": "wai-sr",
-    "figures/gap-course": "wai-sr",
     "tables/outcome-occasions": "core-10",
     "figures/outcome-occasions": "core-10",
 }
 
 
-def sizes_from_means(means, unit, most):
-    """Return of how many people each mean can be: a sum of whole answers divided by them."""
-    step = next(s for s in (0.2, 0.1, 0.02, 0.01) if np.allclose(means / s, (means / s).round()))
-    return [
-        {n for n in range(FEW, most + 1) if abs(round(one * n / unit) * unit / n - one) <= step / 2}
-        for one in means
-    ]
+STEPS = [size * n for size in (10.0, 1.0, 0.1, 0.01) for n in (5, 2, 1)]
+
+
+def sizes_from_means(row, mean, unit, most):
+    """Return of how many people a mean can be: a sum of whole answers divided by them.
+
+    To what it was rounded shows in it and in the ends of its interval.
+    """
+    shown = np.array([row[mean], row["conf_low"], row["conf_high"]], dtype=float)
+    step = next(s for s in STEPS if np.allclose(shown / s, (shown / s).round(), atol=1e-6))
+    near = shown[0]
+    return {n for n in range(FEW, most + 1)
+            if abs(round(near * n / unit) * unit / n - near) <= step / 2}  # fmt: skip
 
 
 def test_means_do_not_tell_of_how_many_people_they_are(stolen):
-    """Five of seven were followed up: 16.2 points on average are 81 in five, and nothing in six."""
-    assert sizes_from_means(np.array([16.2, 14.01]), 1.0, 7)[0] == {5}
+    """A mean of 16.24 points of some of 25 people is one of 17, 21 or 25, and of no others."""
+    exact = {"mean": 16.24, "conf_low": 14.01, "conf_high": 18.47}
+    assert sizes_from_means(exact, "mean", 1.0, 25) == {17, 21, 25}
     study, folder = stolen
     hidden = 0
     for name, measure in MEANS.items():
         table = csv(folder, name)
-        means = [column for column in ("mean", "client", "therapist") if column in table]
-        for column in means if len(table) else []:
-            untold = table.loc[table["n"].isna(), column]
-            told = sizes_from_means(untold, UNITS[measure], len(study.clients))
-            assert all(len(sizes) == len(study.clients) - FEW + 1 for sizes in told), (name, told)
-            hidden += len(told)
+        for row in table[table["n"].isna()].to_dict("records") if len(table) else []:
+            told = sizes_from_means(row, "mean", UNITS[measure], len(study.clients))
+            assert len(told) == len(study.clients) - FEW + 1, (name, row)
+            hidden += 1
     assert hidden
 
 
@@ -422,6 +410,7 @@ def test_no_share_beside_a_count_gives_a_denominator_of_its_own(stolen):
 
 
 HIGHEST = 40  # of a sum of the ten answers of the CORE-10
+MOST_SEARCHED = 5  # people; more have too many sets of scores for a search
 
 
 def left_over(n, mean, sd, judged, digits=3):
@@ -433,7 +422,7 @@ def left_over(n, mean, sd, judged, digits=3):
     spread = np.sqrt(np.maximum(squares - total**2 / n, 0) / (n - 1))
     squares = squares[np.abs(spread - sd) <= 0.005]
     found = []
-    for few in range(1, min(FEW, n - 1)):
+    for few in range(1, min(MOST_SEARCHED, n - 1)):
         sets = itertools.combinations_with_replacement(range(HIGHEST + 1), few)
         others = np.array(list(sets))
         rest, left = n - few, squares[:, None] - (others**2).sum(axis=1)
@@ -448,10 +437,10 @@ def test_no_sd_beside_that_of_all_gives_the_scores_of_those_without_a_second(sto
     study, folder = stolen
     pairs = al.first_and_last(study, measure="core-10").dropna(subset="pre")
     lack, both = pairs[pairs["post"].isna()], pairs.dropna(subset="post")
-    before = csv(folder, "tables/outcome-occasions").query("occasion == 'pre'").iloc[0]
-    if 0 < len(lack) < FEW:  # he finds them where he has that SD
-        found = left_over(before["n"], before["mean"], before["sd"], both["pre"].std().round(3))
-        assert tuple(sorted(lack["pre"].astype(int))) in found
+    pre = pairs["pre"]
+    if 0 < len(lack) < MOST_SEARCHED:  # he finds them where he has that SD
+        exact = pre.mean().round(2), pre.std().round(2), both["pre"].std().round(3)
+        assert tuple(sorted(lack["pre"].astype(int))) in left_over(len(pre), *exact)
     if "two scores" in change_groups(study, csv(folder, "tables/change")):
         return
     run = (folder / "run.json").read_text(encoding="utf-8")
@@ -487,19 +476,6 @@ def test_a_withheld_count_blanks_its_column_alone():
     told = _whole_columns(frame.copy())
     assert told["n_deteriorated"].isna().all()
     pd.testing.assert_frame_equal(told.iloc[:, :2], frame.iloc[:, :2])
-
-
-def test_kinds_of_problems_that_few_rows_have_are_not_listed():
-    """A row of the table is there because somebody has the problem: few are one to four."""
-    issues = [("warning", "clients", rule) for rule, n in (("rare", 4), ("often", 5))
-              for _ in range(n)]  # fmt: skip
-    frame = pd.DataFrame(issues, columns=["level", "table", "rule"])
-    for found in (frame, frame[frame["rule"] == "rare"]):
-        study = SimpleNamespace(report=SimpleNamespace(issues=found))
-        context = SimpleNamespace(study=study, disclosure=Disclosure(range(60)))
-        block = problem_blocks(context)[0]
-        told = block.frame["rule"].tolist() if hasattr(block, "frame") else [block.text]
-        assert told in (["often"], ["Validation found few problems of each kind, or none."])
 
 
 def test_a_flow_says_of_ends_put_together_no_more_than_that():

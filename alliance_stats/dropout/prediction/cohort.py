@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from ...core.disclosure import OTHERS, SMALLEST_SHOWN
+from ...core.disclosure import OTHERS, RARE
 from ...errors import listing, plural
 from ...study import Study
 from ..leakage.association import dates_of
@@ -104,7 +104,7 @@ def _characteristics(x: pd.DataFrame, land: Landmark) -> str:
 
 def few_alike(column: pd.Series) -> bool:
     """Return whether a value, or its missing, is that of fewer than five clients."""
-    return bool(column.value_counts(dropna=False).min() < SMALLEST_SHOWN)
+    return bool(column.value_counts(dropna=False).min() < RARE)
 
 
 def rare_together(column: pd.Series) -> pd.Series:
@@ -114,8 +114,8 @@ def rare_together(column: pd.Series) -> pd.Series:
     """
     known = column.dropna().astype(str)
     counts = known.value_counts().sort_index().sort_values(kind="stable")
-    rare = int((counts < SMALLEST_SHOWN).sum())
-    rare += 0 < counts.iloc[:rare].sum() < SMALLEST_SHOWN
+    rare = int((counts < RARE).sum())
+    rare += 0 < counts.iloc[:rare].sum() < RARE
     return known.mask(known.isin(counts.index[:rare]), OTHERS).reindex(column.index)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from ...core.disclosure import SMALLEST_SHOWN
+from ...core.disclosure import RARE
 from ...errors import DesignError, listing, require_columns
 from ...study import Study
 from ..leakage import leaks
@@ -235,7 +235,7 @@ def _usable_features(
     together = [c for c in x.columns if x[c].dtype == object and few_alike(x[c])]
     x = x.assign(**{c: rare_together(x[c].fillna("missing")) for c in together})
     # Counted are the clients who have another value than most.
-    alike = [c for c in x.columns if x[c].value_counts().iloc[1:].sum() < SMALLEST_SHOWN]
+    alike = [c for c in x.columns if x[c].value_counts().iloc[1:].sum() < RARE]
     x = x.drop(columns=alike)
     messages = []
     if alike:

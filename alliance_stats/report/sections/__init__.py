@@ -10,7 +10,7 @@ from ...errors import DesignError
 from ...study.times import OCCASION
 from ..content import Section
 from ..context import Context
-from . import alliance, change, data, dropout, gap, outcome, ruptures, trial
+from . import alliance, change, data, dropout, gap, measured, outcome, ruptures, trial
 from .draft import Draft
 
 if TYPE_CHECKING:
@@ -37,19 +37,34 @@ SECTIONS = (
     Entry("change", "Outcome change", change.build),
 )
 
-FIRST_TOLD = ("trial", "dropout", "change", "ruptures", "gap", "alliance", "outcome", "data")
+FIRST_TOLD = (
+    "measured",
+    "trial",
+    "dropout",
+    "change",
+    "ruptures",
+    "gap",
+    "alliance",
+    "outcome",
+    "data",
+)
 """The order in which sections ask what they may show: what readers look for comes first.
 
 Where two numbers cannot both be shown, the later one is withheld.
 """
 
-
+MEASURED = Entry("measured", "What was measured, and how", measured.build)
 NEED_SESSIONS = ("outcome", "ruptures")
 NEED_ALLIANCE = ("outcome", "alliance", "ruptures")
 
 
 def sections_of(context: Context) -> tuple[Entry, ...]:
-    """Return the sections of a study's report: one without arms is no trial."""
+    """Return the sections of a study's report: one without arms is no trial.
+
+    Of fewer than ten people nothing is computed for a report that travels.
+    """
+    if context.disclosure.tells_nothing:
+        return (MEASURED,)
     left = {*_without_sessions(context), *_without_alliance(context)[0]}
     left |= set() if context.arms is not None else {"trial"}
     return tuple(entry for entry in SECTIONS if entry.key not in left)
@@ -57,7 +72,9 @@ def sections_of(context: Context) -> tuple[Entry, ...]:
 
 def left_out(context: Context) -> str:
     """Return in sentences what a study without sessions or alliance cannot be asked; else empty."""
-    told = []
+    told: list[str] = []
+    if context.disclosure.tells_nothing:
+        return ""
     left = _without_sessions(context)
     if left:
         raters = " (a gap needs two raters as well)" if "gap" in left else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +15,7 @@ from ...core.display import columns as col
 from ...core.display.formatting import interval, number
 from ...core.display.table import Table
 from ...core.drawing import house_style, new_axes
-from ...core.precision import rounded, spread_tells, without_sizes
+from ...core.precision import SPREAD_TELLS_BELOW, coarse, rounded
 from ...description import mean_course, scale_reliability
 from ...errors import AllianceStatsError
 from ...study.reliability import alpha_forms
@@ -25,7 +26,7 @@ from ..drawings import plot_course
 from ..naming import without_data
 from ..wording import figure, table
 from .draft import Draft
-from .models import model_table, therapist_term, with_therapist
+from .models import levels, model_table, shown_terms, therapist_term, with_therapist
 from .occasions import score_blocks
 
 DF: Literal["satterthwaite"] = "satterthwaite"
@@ -54,25 +55,30 @@ def build(context: Context, draft: Draft) -> Section:
 
 def course_blocks(context: Context, score: Score, key: str = "alliance-course") -> list[Block]:
     """Return the mean course by rater, as figure and table."""
-    shown = course_shown(context, context.rows(score, any_rater=True))
+    shown = course_shown(context, score, context.rows(score, any_rater=True))
     with house_style():
-        ax = plot_course(shown, new_axes(6.4, 3.7), label=score.label)
+        ax = plot_course(shown, new_axes(6.4, 3.7), label=score.label, smallest_n=0)
     course = figure(key, ax, data=shown, score=score.title)
     return [course, _course_table(shown, score, key)]
 
 
-def course_shown(context: Context, rows: pd.DataFrame) -> pd.DataFrame:
+def course_shown(context: Context, score: Score, rows: pd.DataFrame) -> pd.DataFrame:
     """Return the mean course without points of few people, and n and SD where they may be told."""
     course = mean_course(rows.dropna(subset=["session"]))
-    course = course[course["n"] >= SMALLEST_SHOWN].reset_index(drop=True)
+    if not context.disclosure.everything:
+        course = course[course["n"] >= SMALLEST_SHOWN].reset_index(drop=True)
     if course.empty:
         raise WithheldError(
-            "Fewer than five clients were rated at any session: numbers about so few people are "
+            "Fewer than ten clients were rated at any session: numbers about so few people are "
             "not shown."
         )
-    rated = dict(iter(rows.groupby(["rater", "session"], observed=True)))
-    points = zip(course["rater"], course["session"], strict=True)
-    return without_sizes(course, [context.disclosure.shows_rows(rated[point]) for point in points])
+    rated = dict(iter(rows.groupby(["rater", "session"], observed=True)["client_id"]))
+    keep, told = [], []
+    for point in zip(course["rater"], course["session"], strict=True):
+        of = replace(score, rater=str(point[0]))
+        keep.append(context.states_mean(of, point[1], rated[point]))
+        told.append(context.disclosure.shows(rated[point]))
+    return rounded(coarse(course, ~np.array(told)))[keep].reset_index(drop=True)
 
 
 def _course_table(shown: pd.DataFrame, score: Score, key: str) -> Table:
@@ -100,17 +106,25 @@ def _course_table(shown: pd.DataFrame, score: Score, key: str) -> Table:
 def reliability_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     """Return level, spread and reliability by rater and scale."""
     alphas = scale_reliability(context.study, measure=score.measure)
-    rows = [
-        {**_level(context, score, rater, scale, draft), **_alpha(context, alphas, rater, scale)}
+    least = 0 if context.disclosure.everything else SMALLEST_SHOWN
+    parts = [
+        (rater, scale, rows)
         for rater, scale in _parts(context, score)
+        if len((rows := _rated(context, score, rater, scale))["client_id"].unique()) >= least
     ]
-    frame = pd.DataFrame([row for row in rows if row["n_clients"] >= SMALLEST_SHOWN])
-    if frame.empty:
+    if not parts:
         raise WithheldError(
-            "Fewer than five clients were rated: numbers about so few people are not shown."
+            "Fewer than ten clients were rated: numbers about so few people are not shown."
         )
-    for of in ("clients", "sessions"):
-        frame[f"n_{of}"] = frame[f"n_{of}"].where(frame.pop(f"{of}_told"))
+    frame = pd.DataFrame(
+        {
+            "rater": rater,
+            "scale": scale,
+            **_level(context, rows, f"{rater} {scale}", draft),
+            **_alpha(context, alphas, rater, scale),
+        }
+        for rater, scale, rows in parts
+    )
     frame = rounded(frame)
     total = frame[(frame["scale"] == score.scale) & (frame["rater"] == score.rater)]
     if len(total):
@@ -154,38 +168,40 @@ def _parts(context: Context, score: Score) -> list[tuple[str, str]]:
     )
 
 
-def _level(context: Context, score: Score, rater: str, scale: str, draft: Draft) -> dict[str, Any]:
-    """Return means, spreads and shares of variance of one rater's scale."""
+def _rated(context: Context, score: Score, rater: str, scale: str) -> pd.DataFrame:
     rows = context.rows(Score(score.measure, scale, rater, score.title, score.direction))
-    rows = with_therapist(context.study, rows)
+    return with_therapist(context.study, rows)
+
+
+def _level(context: Context, rows: pd.DataFrame, name: str, draft: Draft) -> dict[str, Any]:
+    """Return means, spreads and shares of variance of one rater's scale."""
+    disclosure, people = context.disclosure, rows["client_id"]
+    told = disclosure.shows(people)
     counts = {
-        "rater": rater,
-        "scale": scale,
-        "n_clients": int(rows["client_id"].nunique()),
-        "n_sessions": len(rows),
-        "clients_told": context.disclosure.shows(rows["client_id"]),
-        "sessions_told": context.disclosure.shows_rows(rows, over=context.disclosure.everybody),
+        "n_clients": float(people.nunique()) if told else np.nan,
+        "n_sessions": disclosure.tens(len(rows)),
     }
-    few = not counts["clients_told"] and spread_tells(rows["client_id"])
     try:
         fit = al.fit_multilevel(f"score ~ 1 + (1 | client_id){therapist_term(rows)}", rows, df=DF)
         reliability = al.mean_reliability(rows, "score").reliability
     except AllianceStatsError as error:
         return {**counts, **dict.fromkeys(SPREADS, np.nan), "reason": without_data(str(error))}
-    draft.say(f"{rater} {scale}: {message}" for message in fit.messages)
+    draft.say(f"{name}: {message}" for message in fit.messages)
     parts = variance_parts(fit)
     total = sum(parts.values())
     between = parts.get("client_id", 0.0) + parts.get("therapist_id", 0.0)
-    has_therapist = "therapist_id" in parts
+    row = fit.tidy().iloc[[0]]
     spreads = {
-        "mean": float(fit.params.iloc[0]),
+        "mean": float((row if told else coarse(row))["estimate"].iloc[0]),
         "sd_between": np.sqrt(between),
         "sd_within": np.sqrt(parts["Residual"]),
         "icc_client": between / total,
-        "icc_therapist": parts["therapist_id"] / total if has_therapist else np.nan,
+        "icc_therapist": parts.get("therapist_id", np.nan) / total,
         "mean_reliability": reliability,
     }
-    if few:
+    if not disclosure.everything and levels(rows, "therapist_id") < SMALLEST_SHOWN:
+        spreads["icc_therapist"] = np.nan
+    if not told and people.nunique() < SPREAD_TELLS_BELOW:
         spreads |= dict.fromkeys(TELLING, np.nan)
     return {**counts, **spreads, "reason": ""}
 
@@ -245,7 +261,8 @@ def model_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     draft.say(fit.messages)
     draft.used["course_formula"] = formula
     words = {"session_from_1": "Change per session", "Intercept": "Level at session 1"}
-    slope = fit.tidy().query("effect == 'fixed' and term == 'session_from_1'").iloc[0]
+    terms, _ = shown_terms(fit, context.disclosure)
+    slope = terms.query("effect == 'fixed' and term == 'session_from_1'").iloc[0]
     text = (
         f"From session to session the {score.rater}s' {score.title} changes by "
         f"{number(slope['estimate'], 3)} points on average "

@@ -9,13 +9,13 @@ import pandas as pd
 
 from ...change.reliable import reliable_change
 from ...change.significant import ClinicallySignificantChange, judged_by_line
-from ...core.disclosure import NOTE, OTHERS, Disclosure
+from ...core.disclosure import NOTE, OTHERS, Disclosure, WithheldError
 from ...core.display import columns as col
 from ...core.display.formatting import count, interval, number, percent, percent_interval
 from ...core.display.table import Table
 from ...core.drawing import house_style, new_axes
 from ...core.people import SESSION
-from ...core.precision import rounded, stepped, unit_of
+from ...core.precision import coarse, rounded
 from ...description import first_and_last
 from ...errors import DesignError
 from ...inference.rows import mean_row
@@ -82,7 +82,7 @@ def change_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     except DesignError as refusal:  # no reliability is known: how much they changed is, still
         return mean_change(context, pairs, score, draft, refusal)
     found = _judge(pairs, score, criterion)
-    told = disclosure.shows(both)
+    told = _spread_stands(context, score, pairs)
     used = used_of(criterion, told=told)
     draft.used.update(criterion=used, reliability=criterion.reliability, cutoff=criterion.cutoff)
     if "points" in used:
@@ -116,14 +116,13 @@ def mean_change(
     """Return the mean change in words, where no criterion says whose change is reliable."""
     both = pairs.dropna(subset=["pre", "post"])
     change = (both["post"] - both["pre"]).to_numpy(dtype=float)
-    row, means = pd.DataFrame([mean_row(change)]), both[["pre", "post"]].mean().to_frame().T
+    row = pd.DataFrame([mean_row(change)]).assign(**both[["pre", "post"]].mean())
+    if not _spread_stands(context, score, pairs):
+        raise WithheldError("Beside the means of all who were measured it would tell of few.")
     about = ""
     if not context.disclosure.shows(both["client_id"]):
-        about = "about "
-        unit = unit_of(both[["pre", "post"]].to_numpy().ravel())
-        row = stepped(row, ("estimate", "conf_low", "conf_high"), unit)
-        means = stepped(means, ("pre", "post"), unit)
-    told, at = (rounded(one).to_dict("records")[0] for one in (row, means))
+        about, row = "about ", coarse(row, also=("pre", "post"))
+    at = told = rounded(row).to_dict("records")[0]
     draft.say([in_private(refusal)])
     draft.headline = (
         f"On the {score.title} {context.disclosure.people(both['client_id'], 'client')} went from "
@@ -134,6 +133,15 @@ def mean_change(
     together = ARMS_TOGETHER if context.arms is not None else NO_COMPARISON
     why = f"Whose change is reliable is not told. {in_public(refusal)}"
     return [Paragraph(f"{draft.headline} {together}"), Caution(why)]
+
+
+def _spread_stands(context: Context, score: Score, pairs: pd.DataFrame) -> bool:
+    """Return whether means and SDs of those with two scores may stand beside those of all."""
+    both = pairs.dropna(subset=["pre", "post"])
+    return all(
+        context.states_mean(score, both[f"{part}_when"].mode().iloc[0], both["client_id"])
+        for part in ("pre", "post")
+    )
 
 
 def occasions_in_words(pairs: pd.DataFrame) -> str:
@@ -249,7 +257,9 @@ def _by_arm(
             rows.append(
                 {"arm": name, "category": kind, **share, "conf_low": low, "conf_high": high}
             )
-    shown = pd.DataFrame(rows).dropna(subset=["share"]).reset_index(drop=True)
+    every = pd.DataFrame(rows)
+    known = every.groupby("category")["share"].transform(lambda share: share.notna().all())
+    shown = every[known].reset_index(drop=True)  # beside a 0, a missing row says one to nine
     if shown.empty:
         return None
     columns = (

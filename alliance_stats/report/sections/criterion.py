@@ -153,7 +153,7 @@ def _counts(better: pd.Series, row: dict[str, Any], disclosure: Disclosure) -> d
 def _whole_columns(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the counts, a column of them blank where one is withheld.
 
-    Nobody is told, so beside a printed 0 what is withheld would be one to four.
+    Nobody is told, so beside a printed 0 what is withheld would be one to nine.
     """
     improved = ["n_improved", "share_improved"]
     for columns in (improved, ["n_deteriorated"]):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from ...core.disclosure import SMALLEST_SHOWN, Disclosure
+from ...core.disclosure import SMALLEST_SHOWN, in_tens
 from ...core.display import columns as col
 from ...core.display.formatting import count, number
 from ...core.drawing import house_style, new_axes
@@ -14,7 +14,7 @@ from ...core.people import SESSION
 from ...core.precision import rounded
 from ...description import first_and_last, missing_by_session, missing_ratings, study_flow
 from ...description.flow import Stage, attended_sessions
-from ...errors import AllianceStatsError, plural
+from ...errors import AllianceStatsError
 from ...study import Study
 from ...study.times import OCCASION
 from ..content import Block, Caution, Paragraph, Section
@@ -32,8 +32,12 @@ NO_SESSIONS = {
     "what follows from one session to the next need sessions.",
 }
 FEW_IN_ARM = (
-    "The clients are in arms, of which one has fewer than five: nothing is told by arm in a report "
-    "that may travel."
+    "The clients are in arms. By arm nothing is told in a report that may travel: it would be "
+    "about few people, or tell of few beside the rest."
+)
+ACCOUNT = (
+    "How many rows were read and set aside, why, and what validation found stands in the private "
+    "account, which stays with the study."
 )
 PARTS = ("attended", "missed", "not_recorded")
 
@@ -45,8 +49,11 @@ def build(context: Context, draft: Draft) -> Section:
         draft.add(Caution(FEW_IN_ARM) if len(set(context.arms_held)) > 1 else None)
     draft.attempt("The registered design", lambda: planned_blocks(context))
     draft.attempt("The flow of clients", lambda: flow_blocks(context, draft))
-    draft.attempt("The account of rows", lambda: account_blocks(context))
-    draft.attempt("The problems in the data", lambda: problem_blocks(context))
+    if context.disclosure.everything:
+        draft.attempt("The account of rows", lambda: account_blocks(context))
+        draft.attempt("The problems in the data", lambda: problem_blocks(context))
+    else:  # whose the rows were is not always known: each may be somebody else's
+        draft.add(Paragraph(ACCOUNT))
     draft.attempt("Attendance", lambda: attendance_blocks(context))
     draft.attempt("Missing ratings", lambda: missing_blocks(context))
     return draft.finish()
@@ -66,7 +73,8 @@ def flow_blocks(context: Context, draft: Draft) -> list[Block]:
         alt="; ".join(str(text).replace("\n", " ") for text in boxes["text"]),
         data=boxes,
     )
-    return [Paragraph(f"{draft.headline} {_spread(context.study)}".strip()), flow]
+    spread = _spread(context.study) if context.disclosure.everything else ""
+    return [Paragraph(f"{draft.headline} {spread}".strip()), flow]
 
 
 def all_stages(context: Context) -> list[Stage]:
@@ -92,25 +100,24 @@ def all_stages(context: Context) -> list[Stage]:
 def _headline(context: Context, everybody: Stage) -> str:
     tables, disclosure = context.study.tables, context.disclosure
     words = f"The study holds {disclosure.people(everybody.people, 'client')}"
-    if len(tables.get("therapists", ())):
-        words += f" of {disclosure.people(tables['therapists']['therapist_id'], 'therapist')}"
-    sessions = tables.get("sessions")
-    if sessions is None or not disclosure.shows_rows(sessions):
-        return words + "."
-    return f"{words} and {plural(len(sessions), 'session')}."
+    therapists = tables.get("therapists", pd.DataFrame({"therapist_id": []}))["therapist_id"]
+    if len(therapists) and disclosure.shows(therapists, of="therapist"):
+        words += f" of {disclosure.people(therapists, 'therapist')}"
+    told = disclosure.rows(tables["sessions"]) if "sessions" in tables else "withheld"
+    return f"{words}." if told == "withheld" else f"{words} and {told} sessions."
 
 
 def _spread(study: Study) -> str:
     """Return sessions a client and clients a therapist, in words."""
     parts = []
     came = attended_sessions(study)
-    if came is not None and came["client_id"].nunique() >= 2 * SMALLEST_SHOWN:
+    if came is not None and len(came):
         per_client = came.groupby("client_id", observed=True).size()
         parts.append(f"came to a median of {number(per_client.median(), 0)} sessions")
     clients = study.tables.get("clients")
     if clients is not None and "therapist_id" in clients.columns:
         per_therapist = clients.groupby("therapist_id", observed=True).size()
-        if len(per_therapist) >= SMALLEST_SHOWN and per_therapist.median() >= SMALLEST_SHOWN:
+        if len(per_therapist):
             parts.append(f"a therapist saw a median of {number(per_therapist.median(), 0)} clients")
     return f"Clients {'; '.join(parts)}." if parts and came is not None else ""
 
@@ -131,8 +138,9 @@ def flow_boxes(context: Context, stages: list[Stage]) -> pd.DataFrame:
     last, row = _row_boxes(context, add)
     first, came = by_key["clients"], by_key["attended"]
     last = add(f"{first.label}: {shown(first.people)}", row, last)
-    if came.people < first.people:
-        add(f"never came: {shown(first.people - came.people)}", row, last, side=True)
+    never = first.people - came.people
+    if never and context.disclosure.shows(never):
+        add(f"never came: n = {count(len(never))}", row, last, side=True)
     last = add(f"{came.label}: {shown(came.people)}", row + 1, last)
     ends = [stage for stage in stages if stage.key in PURPOSES]
     for position, stage in enumerate(ends):
@@ -145,10 +153,8 @@ def flow_boxes(context: Context, stages: list[Stage]) -> pd.DataFrame:
 def _row_boxes(context: Context, add: Any) -> tuple[int, int]:
     """Add the boxes of rows read and kept; return the last one and the next free row."""
     rows = account(context)
-    if rows.empty:
+    if rows.empty or not context.disclosure.everything:
         return -1, 0
-    if rows.isna().any(axis=None):
-        return add("Rows read, set aside, kept: withheld", 0), 1
     total = rows[["rows_in", "rows_kept", "rows_set_aside"]].sum()
     first = add(f"Rows read: {count(total['rows_in'])}", 0)
     if total["rows_set_aside"]:
@@ -157,35 +163,11 @@ def _row_boxes(context: Context, add: Any) -> tuple[int, int]:
 
 
 def account(context: Context) -> pd.DataFrame:
-    """Return the rows of each table, without those that would tell of few people.
-
-    Whose rows were set aside is not always known: so each may be somebody else's. Why they were,
-    with how many for each reason, stands in the private account.
-    """
+    """Return the rows of each table that were read, kept and set aside."""
     report = getattr(context.study, "report", None)
     if report is None:
         return pd.DataFrame()
-    frame = report.rows.reset_index(drop=True).drop(columns="reasons")
-    numbers = ["rows_in", "rows_kept", "rows_set_aside"]
-    frame[numbers] = frame[numbers].astype(float)
-    for place, row in frame.iterrows():
-        if not _tells_no_few(context.disclosure, context.study.tables.get(row["table"])):
-            frame.loc[place, numbers] = float("nan")
-        elif 0 < row["rows_set_aside"] < SMALLEST_SHOWN:
-            frame.loc[place, ["rows_in", "rows_set_aside"]] = float("nan")
-    return frame
-
-
-def _tells_no_few(disclosure: Disclosure, table: pd.DataFrame | None) -> bool:
-    """Return whether the people who have rows in a table may be told."""
-    if table is None:
-        return True
-    columns = {"client_id": "client", "therapist_id": "therapist"}
-    return all(
-        disclosure.shows(table[column].dropna(), of=of)
-        for column, of in columns.items()
-        if column in table.columns
-    ) and disclosure.shows_occasions(table)
+    return report.rows.reset_index(drop=True).drop(columns="reasons")
 
 
 def account_blocks(context: Context) -> list[Block | None]:
@@ -199,11 +181,11 @@ def account_blocks(context: Context) -> list[Block | None]:
         col.count("rows_kept", "Kept"),
         col.count("rows_set_aside", "Set aside"),
     )
-    return [table("rows", frame, columns, withheld=frame.isna().any(axis=None))]
+    return [table("rows", frame, columns)]
 
 
 def problem_blocks(context: Context) -> list[Block | None]:
-    """Return what validation found, by rule; nothing of rules that few rows break, or none."""
+    """Return what validation found, by rule."""
     report = getattr(context.study, "report", None)
     if report is None:
         return []
@@ -215,19 +197,12 @@ def problem_blocks(context: Context) -> list[Block | None]:
         .rename("problems")
         .reset_index()
     )
-    if not context.disclosure.everything:
-        counted = counted[counted["problems"] >= SMALLEST_SHOWN].reset_index(drop=True)
-    if counted.empty:
-        return [Paragraph("Validation found few problems of each kind, or none.")]
-    bands = [0, SMALLEST_SHOWN, 4 * SMALLEST_SHOWN, float("inf")]
-    words = ["fewer than 5", "5 to 19", "20 or more"]
-    counted["problems"] = pd.cut(counted["problems"], bands, right=False, labels=words).astype(str)
     counted["rule"] = counted["rule"].astype(str).str.replace("_", " ")
     columns = (
         col.text("level", "Level", words=LEVEL_WORDS),
         col.text("table", "Table"),
         col.text("rule", "Rule"),
-        col.text("problems", "Problems"),
+        col.count("problems", "Problems"),
     )
     return [table("problems", counted, columns)]
 
@@ -260,9 +235,7 @@ def attendance_shown(context: Context, table: pd.DataFrame) -> pd.DataFrame:
         known = frozenset(sessions.loc[sessions["session"] == session, "client_id"])
         if not still or not shows(still):
             continue
-        divided = shows(there, known - there, still - known) and context.disclosure.shows_rows(
-            came[came["session"] == session]
-        )
+        divided = shows(there, known - there, still - known)
         parts = {name: row[name] if divided else float("nan") for name in PARTS}
         rows.append({"session": session, "in_therapy": row["in_therapy"], **parts})
     return pd.DataFrame(rows)
@@ -289,28 +262,22 @@ def missing_blocks(context: Context) -> list[Block | None]:
 
 
 def missing_shown(context: Context, table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table without the numbers of few people, or of few sessions."""
-    scores, disclosure = context.study.scores, context.disclosure
-    came = attended_sessions(context.study)
-    sessions = (scores if came is None else came)[["client_id", "session"]].drop_duplicates()
-    everybody = frozenset(sessions["client_id"])
-    every = disclosure.shows_rows(sessions)
-    keys = ["measure", "rater", "scale"]
-    numbers = ["n_scored", "n_incomplete", "n_missing", "share_missing"]
-    out = table.astype(dict.fromkeys(["n_sessions", "n_clients", *numbers], float))
-    zero = pd.Series(0, index=scores.index)
-    of = dict(iter(scores.groupby(keys, observed=True)))
-    for place, row in table.iterrows():
-        own = of.get(tuple(row[keys]), scores[:0])
-        scored = own[own["score"].notna()]
-        partial = own[own["score"].isna() & (own.get("n_answered", zero) > 0)]
-        told = [disclosure.shows_rows(part, over=everybody) for part in (scored, partial)]
-        # each count by itself, as the table of reliabilities shows them
-        hidden = [n for n, shown in zip(numbers[:2], told, strict=True) if not shown]
-        hidden += [] if every and all(told) else numbers[2:]
-        out.loc[place, hidden] = float("nan")
-        if not disclosure.shows(scored["client_id"]):
-            out.loc[place, "n_clients"] = float("nan")
-        if not every:
-            out.loc[place, "n_sessions"] = float("nan")
+    """Return the table in tens of sessions, and nothing of what few people filled in.
+
+    Whose the forms are that lack is not told, so their number is that of the sessions less those
+    scored, to about ten.
+    """
+    disclosure, numbers = context.disclosure, ["n_sessions", "n_scored"]
+    out = table.astype(dict.fromkeys([*numbers, "n_clients"], float))
+    if not disclosure.everything:
+        keys = ["measure", "rater", "scale"]
+        scores = context.study.scores.dropna(subset="score")
+        people = scores.groupby(keys, observed=True)["client_id"].agg(frozenset)
+        of = [people.get(tuple(row), frozenset()) for row in table[keys].itertuples(index=False)]
+        told = [disclosure.shows(one) for one in of]
+        out["n_clients"] = out["n_clients"].where(told)
+        out[numbers] = out[numbers].map(in_tens)
+        out["n_scored"] = out["n_scored"].where([len(one) >= SMALLEST_SHOWN for one in of])
+        out["share_missing"] = (1 - out["n_scored"] / out["n_sessions"]).round(2)
+        out[["n_incomplete", "n_missing"]] = float("nan")
     return rounded(out.assign(measure=out["measure"].astype(str).str.upper()), 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 import alliance_stats as al
@@ -13,15 +14,15 @@ from ...core.display import columns as col
 from ...core.display.formatting import count, number, percent, percent_interval
 from ...core.display.table import Table
 from ...core.drawing import house_style, new_axes
-from ...core.precision import blurred, rounded
+from ...core.precision import ENDS, for_page, rounded
 from ...dropout.endings import endings
-from ...errors import plural
 from ...study.times import OCCASION
 from ..content import Block, Caution, Paragraph, Section
 from ..context import Context
 from ..drawings import plot_incidence
 from ..wording import figure, labels, table
 from .draft import Draft
+from .models import levels
 from .occasions import lost_blocks
 
 REASONS, DEFINITIONS = labels("reasons"), labels("dropout_definitions")
@@ -143,7 +144,8 @@ def incidence_blocks(context: Context, draft: Draft) -> list[Block | None]:
 
 def incidence_shown(context: Context, table: pd.DataFrame) -> pd.DataFrame:
     """Return the incidence of dropout at the sessions by which as many left as may be told."""
-    drop = table[(table["event"] == "dropout") & (table["n_at_risk"] >= SMALLEST_SHOWN)]
+    least = 0 if context.disclosure.everything else SMALLEST_SHOWN
+    drop = table[(table["event"] == "dropout") & (table["n_at_risk"] >= least)]
     ends = endings(context.study)
     left = ends[ends["reason"] == "dropout"]
     context.disclosure.require(left["client_id"], "clients dropped out")
@@ -153,7 +155,7 @@ def incidence_shown(context: Context, table: pd.DataFrame) -> pd.DataFrame:
         told.append(len(by_then) > 0 and context.disclosure.shows(by_then))
     steps = drop[told].drop_duplicates("incidence")
     if steps.empty:
-        raise WithheldError("Between any two sessions fewer than five clients left.")
+        raise WithheldError("Between any two sessions fewer than ten clients left.")
     return rounded(steps.reset_index(drop=True), 3)
 
 
@@ -178,21 +180,40 @@ def hazard_blocks(context: Context, draft: Draft) -> list[Block | None]:
     draft.say(data.attrs.get("messages", ()))
     known = data.dropna(subset=["alliance_within", "alliance_between"])
     left = known.loc[known["event"] == 1, "client_id"]
-    context.disclosure.require(left, "clients dropped out after a rated session")
+    stayed = known.loc[~known["client_id"].isin(left), "client_id"]
+    for group in (left, stayed):
+        context.disclosure.require(group, "clients dropped out after a rated session, or did not")
     formula = "event ~ session + alliance_within + alliance_between"
     if "therapist_id" in known.columns and known["therapist_id"].nunique() >= 5:
         formula += " + (1 | therapist_id)"
     fit = al.fit_dropout_hazard(formula, known, link="logit")
     draft.say(fit.messages)
     draft.used.update(formula=formula, link="logit", measure=score.measure, rater=score.rater)
+    tidy, told = _odds(fit, data, known, context.disclosure)
+    row = tidy.set_index("term").loc["alliance_within"]
     return [
-        _hazard_words(fit, score.title),
-        _hazard_table(fit, data, known, score, context.disclosure),
+        _hazard_words(row, score.title),
+        _hazard_table(fit, tidy, known, score, context.disclosure, told=told),
     ]
 
 
-def _hazard_words(fit: Any, title: str) -> Paragraph:
-    row = fit.tidy(exponentiate=True).set_index("term").loc["alliance_within"]
+def _odds(
+    fit: Any, data: pd.DataFrame, known: pd.DataFrame, disclosure: Disclosure
+) -> tuple[pd.DataFrame, bool]:
+    """Return the odds ratios as they may stand, and whether numbers may stand beside them."""
+    people = known["client_id"].nunique()
+    few = fit.fewest < SMALLEST_SHOWN or people - len(fit.params) < SMALLEST_SHOWN
+    if few and not disclosure.everything:
+        raise WithheldError("A coefficient is about few clients, or they are few for the model.")
+    told = fit.nobs == len(known) and disclosure.shows_rows(known) and disclosure.shows_rows(data)
+    if told:
+        return fit.tidy(exponentiate=True).query("effect == 'fixed'"), True
+    tidy = for_page(fit.tidy(), type(fit).__name__, fit.fewest).query("effect == 'fixed'")
+    numbers = ["estimate", *ENDS]
+    return tidy.assign(**np.exp(tidy[numbers].astype(float)).round(2)), False
+
+
+def _hazard_words(row: pd.Series, title: str) -> Paragraph:
     return Paragraph(
         f"A session whose {title} lies one point above the client's level (as expected from the "
         "ratings up to that session) goes with "
@@ -202,7 +223,13 @@ def _hazard_words(fit: Any, title: str) -> Paragraph:
 
 
 def _hazard_table(
-    fit: Any, data: pd.DataFrame, known: pd.DataFrame, score: Any, disclosure: Disclosure
+    fit: Any,
+    tidy: pd.DataFrame,
+    known: pd.DataFrame,
+    score: Any,
+    disclosure: Disclosure,
+    *,
+    told: bool,
 ) -> Table:
     words = {
         "Intercept": f"Intercept (odds at session 0 and {score.title} 0)",
@@ -210,19 +237,17 @@ def _hazard_table(
         "alliance_within": f"{score.title}, this session against the client's level",
         "alliance_between": f"{score.title}, the client's level by then",
     }
-    used = known if fit.nobs == len(known) else known[:0]
-    told = len(used) and disclosure.shows_rows(used) and disclosure.shows_rows(data)
-    tidy = fit.tidy(exponentiate=True) if told else blurred(fit.tidy(exponentiate=True))
-    frame = tidy[tidy["effect"] == "fixed"].reset_index(drop=True)
+    frame = tidy.reset_index(drop=True)
     frame.insert(0, "label", [words.get(str(term), str(term)) for term in frame["term"]])
     left = known.loc[known["event"] == 1, "client_id"]
     sizes = (
-        f"{plural(fit.nobs, 'client-session')} at risk, {disclosure.people(left, 'dropout')}; "
+        f"{disclosure.rows(known)} client-sessions at risk, {disclosure.people(left, 'dropout')}; "
         if told
         else ""
     )
     therapists = ""
-    if fit.group:
+    enough = told and levels(known, "therapist_id") >= SMALLEST_SHOWN
+    if fit.group and (enough or disclosure.everything):
         therapists = (
             f"Therapists: SD {number(fit.variance**0.5)} of the log odds, ICC "
             f"{number(fit.icc, bounded=True)}. "

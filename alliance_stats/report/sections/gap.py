@@ -10,20 +10,12 @@ import pandas as pd
 
 import alliance_stats as al
 
-from ...core.disclosure import SMALLEST_SHOWN, Disclosure
+from ...core.disclosure import Disclosure, WithheldError
 from ...core.display import columns as col
 from ...core.display.formatting import interval, number, p_after_comma
 from ...core.display.table import Table
 from ...core.drawing import house_style, new_axes
-from ...core.precision import (
-    PLAIN_MEANS,
-    UNIT,
-    blurred,
-    others_told,
-    spread_tells,
-    unit_of,
-    without_sizes,
-)
+from ...core.precision import for_page, rounded
 from ...errors import plural
 from ...gap.wording import labels as gap_labels
 from ...study.times import OCCASION, in_order
@@ -67,13 +59,14 @@ def gap_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     disclosure = context.disclosure
     context.disclosure.require(found.pairs["client_id"], further.DYADS)
     draft.say(found.messages)
-    told = disclosure.shows_rows(found.pairs)
-    few = spread_tells(found.pairs["client_id"])
-    ratings = found.pairs[["client", "therapist"]].to_numpy().ravel()
-    unit = 0.0 if found.pairs["client_id"].duplicated().any() else unit_of(ratings)
-    tidy = found.tidy() if told else blurred(found.tidy(), spread=not few, unit=unit)
-    values = tidy.set_index("term")
     clients = found.pairs["client_id"]
+    if not _beside_the_means(found.pairs, score, context):
+        raise WithheldError(
+            "Beside the means of all who rated, the gap of those whom both rated would tell of few."
+        )
+    told = disclosure.shows_rows(found.pairs)
+    shown = found.tidy() if told else for_page(found.tidy(), "RatingGap", clients.nunique())
+    values = shown.set_index("term")
     one = "dyad" if found.n_dyads == clients.nunique() else "client"
     people = disclosure.people(clients, one)
     draft.headline = _headline(values, score, people, *pair.values())
@@ -83,11 +76,12 @@ def gap_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     )
     blocks: list[Block] = [
         Paragraph(text),
-        _table(tidy, score, context.time, pair, withheld=not told, **_how(found, told, disclosure)),
-        *filter(None, [_course(found, score, context)]),
+        _table(
+            shown, score, context.time, pair, withheld=not told, **_how(found, told, disclosure)
+        ),
     ]
     if context.options.individual_courses:
-        blocks.append(_scatter(found, values, score))
+        blocks += [_course(found, score, context), _scatter(found, values, score)]
     return blocks
 
 
@@ -124,7 +118,7 @@ def _how(found: Any, told: bool, disclosure: Disclosure) -> dict[str, str]:
     n = found.pairs["client_id"].nunique()
     whose = plural(n, "dyad" if n == found.n_dyads else "client")
     sizes = (
-        f"{plural(len(found.pairs), 'session')} that both rated, {whose}"
+        f"{disclosure.rows(found.pairs)} sessions that both rated, {whose}"
         if told
         else "sessions that both rated"
     )
@@ -140,55 +134,48 @@ def _table(
     frame = tidy.reset_index(drop=True).assign(
         label=[text.replace("session", time) for text in words],
         bounded=tidy["term"].isin(AT_MOST_ONE).to_numpy(),
-        told=np.where(tidy["term"].isin(PLAIN_MEANS) & bool(facts["withheld"]), np.nan, 1.0),
         digits=[3 if term == "change_per_session" else 2 for term in tidy["term"]],
     )
     columns = (
         col.text("label", "Quantity"),
-        col.number("estimate", "Estimate", "digits", bounded="bounded", about="told"),
+        col.number("estimate", "Estimate", "digits", bounded="bounded"),
         col.number("std_error", "SE", "digits", bounded="bounded"),
-        col.interval(digits="digits", bounded="bounded", about="told"),
+        col.interval(digits="digits", bounded="bounded"),
     )
     first, second = pair.values()
     called = {"score": score.title, "scale": score.scale, "first": first, "second": second}
     return table("gap", frame, columns, **called, **facts)
 
 
-def _course(found: Any, score: Score, context: Context) -> Figure | None:
-    enough = found.by_session[found.by_session["n"] >= SMALLEST_SHOWN]
-    if not context.disclosure.everything:
-        enough = enough[~enough["session"].isin(_of_the_others(found.pairs, score, context))]
-    if enough.empty:
-        return None
-    here = (found.pairs[found.pairs["session"] == one] for one in enough["session"])
-    told = [context.disclosure.shows_rows(rows) for rows in here]
-    enough.attrs = {UNIT: unit_of(found.pairs[["client", "therapist"]].to_numpy().ravel())}
-    drawn = without_sizes(enough, told)
+def _beside_the_means(pairs: pd.DataFrame, score: Score, context: Context) -> bool:
+    """Return whether the gap may stand beside the means of all who rated.
+
+    Where each dyad rated once it is the difference of two plain means, and the means of all at
+    that time stand elsewhere: those of the others would follow.
+    """
+    if pairs["client_id"].duplicated().any():
+        return True
+    times = in_order(context.study.tables["assessments"]) if context.time == OCCASION else None
+    return all(
+        context.states_mean(
+            replace(score, rater=rater), times[int(at) - 1] if times else at, own["client_id"]
+        )
+        for at, own in pairs.groupby("session")
+        for rater in context.pair(score)
+    )
+
+
+def _course(found: Any, score: Score, context: Context) -> Figure:
+    """Return the means of those whom both rated; the means of all stand with the alliance."""
+    drawn = rounded(found.by_session)
     with house_style():
-        unsaid = drawn.assign(n=np.nan)
-        ax = replace(found, by_session=unsaid).plot(new_axes(6.3, 3.4))
+        ax = replace(found, by_session=drawn.assign(n=np.nan)).plot(new_axes(6.3, 3.4))
         ax.set_ylabel(score.label)
     if context.time == OCCASION:
         order = in_order(context.study.tables["assessments"])
         ax.set_xticks(range(1, len(order) + 1), order)
         ax.set_xlabel("Occasion")
-    unsure = drawn["n"].isna().any()
-    return figure("gap-course", ax, data=drawn, withheld=unsure, score=score.title)
-
-
-def _of_the_others(pairs: pd.DataFrame, score: Score, context: Context) -> list[Any]:
-    """Return the sessions at which a few have one rating alone, and their scores would be told.
-
-    The course of the alliance has the means of all who rated a session.
-    """
-    rated = context.rows(score, any_rater=True)
-    found = []
-    for session, both in pairs.groupby("session"):
-        alone = rated[(rated["session"] == session) & ~rated["client_id"].isin(both["client_id"])]
-        few = alone["rater"].value_counts().between(1, SMALLEST_SHOWN - 1).any()
-        if few and others_told(both[["client", "therapist"]]):
-            found.append(session)
-    return found
+    return figure("gap-course", ax, data=drawn, score=score.title)
 
 
 def dyad_means(pairs: pd.DataFrame) -> pd.DataFrame:

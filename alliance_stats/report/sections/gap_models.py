@@ -10,8 +10,8 @@ import alliance_stats as al
 
 from ...core.disclosure import SMALLEST_SHOWN, Disclosure, WithheldError
 from ...core.display import columns as col
-from ...core.display.formatting import count, number
-from ...core.precision import blurred, hiding_step, rounded, spread_tells, unit_of
+from ...core.display.formatting import number
+from ...core.precision import for_page, rounded, step_of
 from ...gap.wording import labels as gap_labels
 from ..content import Block, Paragraph
 from ..context import Context, Score
@@ -20,7 +20,7 @@ from .criterion import in_short, used_of
 from .draft import Draft
 
 DYADS = "dyads have a session that both rated"
-"""Of whom there must be five, before anything is said of their gap."""
+"""Of whom there must be ten, before anything is said of their gap."""
 
 FORM_TERMS, TRUTH_TERMS = map(gap_labels, ("parallel_forms", "truth_and_bias"))
 TARGET_WORDS, STEP_WORDS = labels("forecasts"), labels("invariance")
@@ -32,11 +32,11 @@ def form_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
         context.study, measure=score.measure, scale=score.scale, seed=context.options.seed
     )
     draft.say(found.messages)
-    if found.n_dyads < SMALLEST_SHOWN:
+    if found.n_dyads < SMALLEST_SHOWN and not context.disclosure.everything:
         raise WithheldError(
-            "Fewer than five dyads answered every item: numbers about so few people are not shown."
+            "Fewer than ten dyads answered every item: numbers about so few people are not shown."
         )
-    tidy = blurred(found.tidy())
+    tidy = _as_shown(found, context.disclosure)
     frame = tidy[tidy["term"].isin(FORM_TERMS)]
     frame = frame.assign(label=frame["term"].map(FORM_TERMS)).reset_index(drop=True)
     columns = (
@@ -45,15 +45,26 @@ def form_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
         col.interval(bounded=True),
     )
     blocks: list[Block] = [table("gap-forms", frame, columns, score=score.title, known=found.known)]
-    return blocks if found.invariance is None else blocks + _same_use(found.invariance, score)
+    few = 0 if context.disclosure.everything else SMALLEST_SHOWN
+    if found.invariance is None or found.invariance.fewest < few:
+        return blocks
+    return blocks + _same_use(found.invariance, score, whole=context.disclosure.everything)
 
 
-def _same_use(found: al.MeasurementInvariance, score: Score) -> list[Block]:
+def _as_shown(found: Any, disclosure: Disclosure, *, told: bool = False) -> pd.DataFrame:
+    if told or disclosure.everything:
+        return pd.DataFrame(found.tidy())
+    return for_page(found.tidy(), type(found).__name__, found.fewest)
+
+
+def _same_use(found: al.MeasurementInvariance, score: Score, *, whole: bool) -> list[Block]:
     """Return whether both use the items alike, and what that adds to the gap in points.
 
-    It takes more dyads than both have items, so that nobody stands out of it; how many is not said.
+    It takes more dyads than both have items, so that nobody stands out of it; how many is not
+    said, which chi-square and RMSEA give together.
     """
     frame = found.steps.assign(label=found.steps["step"].map(STEP_WORDS))
+    frame = frame if whole else frame.assign(rmsea=float("nan"))
     columns = (
         col.text("label", "Held equal"),
         col.number("chi2", "χ²"),
@@ -85,9 +96,10 @@ def truth_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
         levels.append("therapist_id")
     found = al.fit_truth_and_bias(pairs, truth="client", judgment="therapist", by=levels)
     draft.say(found.messages)
+    if found.fewest < SMALLEST_SHOWN and not context.disclosure.everything:
+        raise WithheldError("A coefficient is about few dyads: nothing of it is shown.")
     told = context.disclosure.shows_rows(pairs) and found.n_rows == len(pairs)
-    few = spread_tells(pairs["client_id"])
-    tidy = found.tidy() if told else blurred(found.tidy(), spread=not few)
+    tidy = _as_shown(found, context.disclosure, told=told)
     # a correlation on its edge is not known; the messages say so
     frame = tidy[tidy["term"].isin(TRUTH_TERMS) & tidy["estimate"].notna()]
     between = frame["group"].map(
@@ -115,7 +127,7 @@ def truth_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
             first=first,
             second=second,
             levels="dyad and therapist" if len(levels) > 1 else "dyad",
-            sizes=f"{count(found.n_rows)} sessions; " if told else "",
+            sizes=f"{context.disclosure.rows(pairs)} sessions; " if told else "",
         ),
     ]
 
@@ -168,6 +180,10 @@ def success_blocks(context: Context, draft: Draft) -> list[Block]:
     return [Paragraph(text), shown]
 
 
+TELLING = ("observed", "bias", "conf_low", "conf_high", "auc")
+"""What gives the share of those with the outcome, or pairs of those with and without."""
+
+
 def _success_frame(found: Any, disclosure: Disclosure) -> pd.DataFrame:
     tidy = found.tidy().set_index("term")
     rows = []
@@ -176,9 +192,9 @@ def _success_frame(found: Any, disclosure: Disclosure) -> pd.DataFrame:
             continue
         own = found.clients[found.clients["target"] == target].dropna(subset=["observed"])
         seen, there = own["client_id"], own.loc[own["observed"] == 1, "client_id"]
-        if seen.nunique() < SMALLEST_SHOWN:
+        if seen.nunique() < SMALLEST_SHOWN and not disclosure.everything:
             raise WithheldError(
-                f"Fewer than five clients have a forecast of '{target}' and a known outcome: "
+                f"Fewer than ten clients have a forecast of '{target}' and a known outcome: "
                 "numbers about so few people are not shown."
             )
         bias = tidy.loc[f"{target}:bias"]
@@ -187,12 +203,8 @@ def _success_frame(found: Any, disclosure: Disclosure) -> pd.DataFrame:
         row |= {"bias": bias["estimate"], "auc": tidy["estimate"][f"{target}:auc"]}
         row |= {name: bias[name] for name in ("conf_low", "conf_high")}
         if not disclosure.shows(seen, there):  # bias is forecast minus observed
-            telling = ["observed", "bias", "conf_low", "conf_high"]
-            row |= dict.fromkeys(telling, float("nan"))
-            if spread_tells(seen):  # pairs of one who did and one who did not: their number
-                row["auc"] = float("nan")
-        if not disclosure.shows(seen):
-            row["n"], step = float("nan"), hiding_step(unit_of(own["forecast"]))
-            row["forecast"] = round(float(tidy["estimate"][f"{target}:forecast"]) / step) * step
+            step = step_of(2 * float(own["forecast"].std()) / len(own) ** 0.5)
+            forecast = round(row["forecast"] / step) * step
+            row |= dict.fromkeys(["n", *TELLING], float("nan")) | {"forecast": forecast}
         rows.append(row)
     return rounded(pd.DataFrame(rows))

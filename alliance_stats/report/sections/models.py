@@ -13,7 +13,7 @@ from ...core.display import columns as col
 from ...core.display.formatting import count, number
 from ...core.display.labels import inside
 from ...core.display.table import Table
-from ...core.precision import blurred, spread_tells
+from ...core.precision import SPREAD_TELLS_BELOW, for_page
 from ...multilevel.summary import DF_NOTES
 from ...study import Study
 from ..wording import table
@@ -33,16 +33,17 @@ def model_table(
     **facts
         What else the words of the table are filled from, as `wording.table` takes it.
     """
-    told = sizes_told(fit, disclosure)
-    tidy = fit.tidy() if told else blurred(fit.tidy())
+    tidy, told = shown_terms(fit, disclosure)
     fixed = tidy[tidy["effect"] == "fixed"]
     random = _variances(fit.varcomp, words)
-    if not told and spread_tells(fit.augment()["client_id"]):
-        random["estimate"] = np.nan
+    if not told and fit.fewest < SPREAD_TELLS_BELOW:
+        random = random[:0]
+    if not disclosure.everything and fit.n_groups.get("therapist_id", 0) < SMALLEST_SHOWN:
+        random = random[~random["label"].str.contains("between therapists")]
     frame = pd.concat([_fixed_rows(fixed, words), random], ignore_index=True)
     frame["correlation"] = frame["label"].str.startswith("Correlation")
     columns = (col.text("label", "Term"), *col.coefficients(fixed, bounded="correlation"))
-    model = model_in_words(fit, told=told)
+    model = model_in_words(fit, told=told, rows=disclosure.rows(fit.design.frame))
     how = (
         f"al.fit_multilevel: {model}; log-likelihood {number(fit.llf, 1)}."
         if told
@@ -89,29 +90,40 @@ def in_words(term: object, words: Mapping[str, str]) -> str:
     return {**default, **words}.get(str(term), str(term))
 
 
-def sizes_told(fit: Any, disclosure: Disclosure) -> bool:
-    """Return whether a fit's sizes may be shown; raise where few people are behind it.
+LEAST_LEFT = SMALLEST_SHOWN
+"""People a model must have beyond its coefficients, in a report that travels."""
 
-    Behind it, or behind one of its coefficients: a rupture of one client is that client's.
+
+def shown_terms(fit: Any, disclosure: Disclosure) -> tuple[pd.DataFrame, bool]:
+    """Return a fit's terms as they may stand, and whether its sizes may be told.
+
+    Raises where few people are behind it, or behind one of its coefficients (a rupture of one
+    client is that client's), or hardly more people than coefficients.
     """
+    if disclosure.everything:
+        return fit.tidy(), True
     used = fit.design.frame
-    if min(used["client_id"].nunique(), fit.fewest) < SMALLEST_SHOWN:
+    people = used["client_id"].nunique()
+    if fit.fewest < SMALLEST_SHOWN or people - len(fit.params) < LEAST_LEFT:
         raise WithheldError(
             "Few clients have what the model needs, or one of its coefficients is about few: "
             "numbers about so few people are not shown."
         )
-    groups = disclosure.shows_rows(used, "session")
-    if "therapist_id" in used.columns:
-        groups &= disclosure.shows(used["therapist_id"].dropna(), of="therapist")
-    return groups
+    told = disclosure.shows_rows(used, "session")
+    if "therapist_id" in fit.n_groups:
+        told &= disclosure.shows(used["therapist_id"].dropna(), of="therapist")
+    return (fit.tidy() if told else for_page(fit.tidy(), type(fit).__name__, fit.fewest)), told
 
 
-def model_in_words(fit: Any, *, told: bool = True) -> str:
-    """Return kind, criterion, df, formula and, where they may be told, sizes, as papers say it."""
+def model_in_words(fit: Any, *, told: bool = True, rows: str) -> str:
+    """Return kind, criterion, df, formula and, where they may be told, sizes, as papers say it.
+
+    `rows` is their number in words, as `Disclosure.rows` gives it.
+    """
     criterion = "REML" if fit.reml else "maximum likelihood"
     names = {"client_id": "clients", "therapist_id": "therapists"}
     sizes = ", ".join(f"{count(n)} {names.get(str(k), str(k))}" for k, n in fit.n_groups.items())
-    told_words = f"{count(fit.nobs)} sessions, {sizes}" if told else "sizes withheld"
+    told_words = f"{rows} sessions, {sizes}" if told else "sizes withheld"
     return (
         f"linear mixed model by {criterion} with {DF_NOTES[fit.df_method]} "
         f"({fit.formula}; {told_words})"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pandas as pd
 
 import alliance_stats as al
@@ -10,7 +13,7 @@ from ...core.disclosure import SMALLEST_SHOWN, WithheldError
 from ...core.display import columns as col
 from ...core.display.formatting import p_sentence, percent, percent_interval
 from ...core.drawing import house_style, new_axes
-from ...core.precision import rounded, without_sizes
+from ...core.precision import coarse, rounded
 from ...description import mean_course
 from ...dropout.endings import along_time, endings
 from ...study.labels import by_code
@@ -45,12 +48,16 @@ def score_blocks(context: Context, score: Score, key: str) -> list[Block]:
         course = course.sort_values(ARM, kind="stable")
     course = course[course["n"] >= SMALLEST_SHOWN].reset_index(drop=True)
     if course.empty:
-        raise WithheldError("Fewer than five clients were measured at any occasion.")
-    told = [
-        context.disclosure.shows_rows(rows[(rows[by] == one) & (rows[OCCASION] == occasion)])
-        for one, occasion in zip(course[by], course[OCCASION], strict=True)
-    ]
-    shown = without_sizes(course, told).assign(group=course[by].astype(str))
+        raise WithheldError("Fewer than ten clients were measured at any occasion.")
+    keep, told = [], []
+    for row in course.itertuples():
+        own = rows[(rows[by] == getattr(row, by)) & (rows[OCCASION] == row.occasion)]
+        of = replace(score, rater=str(row.rater))
+        keep.append(context.states_mean(of, row.occasion, own["client_id"]))
+        told.append(context.disclosure.shows(own["client_id"]))
+    shown = rounded(coarse(course, ~np.array(told)).assign(group=course[by].astype(str)))[keep]
+    if shown.empty:
+        raise WithheldError("Beside others no mean of an occasion can be shown.")
     order = [one for one in in_order(rows) if one in set(shown[OCCASION])]
     with house_style():
         ax = plot_occasions(shown, new_axes(6.4, 3.4), order=order, label=score.label)
@@ -79,7 +86,7 @@ def lost_blocks(context: Context, draft: Draft) -> list[Block]:
         told.append(context.disclosure.shows(left.loc[by_then, "client_id"]))
     shown = rounded(drop[told].reset_index(drop=True), 3)
     if shown.empty:
-        raise WithheldError("After any occasion fewer than five clients were lost.")
+        raise WithheldError("After any occasion fewer than ten clients were lost.")
     last = shown.groupby("by", sort=False).tail(1)
     said = "; ".join(
         f"{'' if by is None else f'{row.by}: '}{percent(row.incidence)} "

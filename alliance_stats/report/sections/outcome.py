@@ -9,13 +9,12 @@ import pandas as pd
 import alliance_stats as al
 
 from ...core.display.formatting import interval, number, p_after_comma
-from ...core.precision import blurred
 from ...errors import DesignError
 from ...study.times import OCCASION
 from ..content import Block, Paragraph, Section
 from ..context import Context
 from .draft import Draft
-from .models import model_table, sizes_told, therapist_term, with_therapist
+from .models import model_table, shown_terms, therapist_term, with_therapist
 
 DF: Literal["satterthwaite"] = "satterthwaite"
 WITHIN, BETWEEN = "alliance_lag1_within", "alliance_lag1_between"
@@ -51,8 +50,7 @@ def model_blocks(context: Context, draft: Draft) -> list[Block]:
         fit, "outcome-model", words=words, disclosure=context.disclosure,
         alliance=alliance.title, outcome=outcome.title, rater=alliance.rater,
     )  # fmt: skip
-    told = sizes_told(fit, context.disclosure)
-    tidy = fit.tidy() if told else blurred(fit.tidy())
+    tidy, _ = shown_terms(fit, context.disclosure)
     own, usual = (_effect(tidy[tidy["term"] == term].iloc[0]) for term in (WITHIN, BETWEEN))
     draft.headline = (
         f"With an alliance one point higher than the client's usual, {outcome.title} at the next "

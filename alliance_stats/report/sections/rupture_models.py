@@ -10,8 +10,7 @@ import pandas as pd
 import alliance_stats as al
 
 from ...core.display import columns as col
-from ...core.display.formatting import count, decimals_for, number, p_after_comma
-from ...core.precision import blurred
+from ...core.display.formatting import decimals_for, number, p_after_comma
 from ...errors import DesignError, ScoreError
 from ...multilevel.summary import DF_NOTES
 from ...study import Study
@@ -19,10 +18,11 @@ from ..content import Block, Paragraph
 from ..context import Context, Score
 from ..wording import labels, table
 from .draft import Draft
-from .models import levels, model_table, sizes_told
+from .models import levels, model_table, shown_terms
 
 DF: Literal["satterthwaite"] = "satterthwaite"
 LEAST_THERAPISTS = 5
+WITHIN, REVERSE = "rupture_lag1_within", "outcome_lag1_within"
 LEVEL_WORDS = {
     2: "two levels (sessions in clients)",
     3: "three levels (sessions in clients in therapists)",
@@ -91,9 +91,9 @@ def model_blocks(context: Context, score: Score, rule: dict[str, Any], draft: Dr
         disclosure=context.disclosure,
         outcome=outcome.title,
         levels=LEVEL_WORDS[n],
-        counting=counting_words(found, fit, context),
+        counting=COUNTING,
     )
-    said = Paragraph(_in_words(fit, outcome, told=sizes_told(fit, context.disclosure)))
+    said = Paragraph(_in_words(_term(shown_terms(fit, context.disclosure)[0], WITHIN), outcome))
     return [said, shown, *_reverse(found, score, outcome, n, context)]
 
 
@@ -109,9 +109,8 @@ def _words(terms: pd.Index) -> dict[str, str]:
     return {term: words[term] for term in terms if term in words}
 
 
-def _in_words(fit: Any, outcome: Score, *, told: bool) -> str:
-    row = _term(fit, "rupture_lag1_within")
-    p = p_after_comma(row["p_value"]) if told else ""
+def _in_words(row: pd.Series, outcome: Score) -> str:
+    p = p_after_comma(row["p_value"])
     worse = "higher" if row["estimate"] > 0 else "lower"
     return (
         f"After a session in which a rupture begins the next session's {outcome.title} is "
@@ -122,23 +121,16 @@ def _in_words(fit: Any, outcome: Score, *, told: bool) -> str:
     )
 
 
-def _term(fit: Any, term: str) -> pd.Series:
-    tidy = fit.tidy()
+def _term(tidy: pd.DataFrame, term: str) -> pd.Series:
     return tidy[(tidy["effect"] == "fixed") & (tidy["term"] == term)].iloc[0]
 
 
-def counting_words(found: Any, fit: Any, context: Context) -> str:
-    """Say which sessions stand before an outcome, and what counts as a rupture."""
-    scores = found.rows[found.rows["outcome"].notna()]
-    told = sizes_told(fit, context.disclosure) and context.disclosure.shows_rows(scores)
-    of_how_many = f"{count(fit.nobs)} of {count(len(scores))} outcome" if told else "Outcome"
-    return (
-        f"{of_how_many} scores {'' if told else 'that '}have a judged session right before them "
-        f"(by session number, never by row){'' if told else ' are used'}; the others are left "
-        "out. Counted as everywhere in this section: a rupture is the session in which one "
-        "begins, a repair the session that ends one; a further fall within an open rupture is no "
-        "rupture of its own."
-    )
+COUNTING = (
+    "Outcome scores that have a judged session right before them (by session number, never by row) "
+    "are used; the others are left out. Counted as everywhere in this section: a rupture is the "
+    "session in which one begins, a repair the session that ends one; a further fall within an "
+    "open rupture is no rupture of its own."
+)
 
 
 def _reverse(found: Any, score: Score, outcome: Score, n: int, context: Context) -> list[Block]:
@@ -150,16 +142,15 @@ def _reverse(found: Any, score: Score, outcome: Score, n: int, context: Context)
     fits = {label: found.fits[name] for name, label in names.items() if name in found.fits}
     if not fits:
         return []
+    shown = {label: shown_terms(fit, context.disclosure) for label, fit in fits.items()}
+    told = all(sizes for _, sizes in shown.values())
     rows = [
-        {"response": label, "nobs": fit.nobs, **_term(fit, "outcome_lag1_within")}
-        for label, fit in fits.items()
-    ]
+        {"response": label, "nobs": context.disclosure.tens(fits[label].nobs) if told else np.nan,
+         "digits": _digits(_term(fits[label].tidy(), REVERSE)["std_error"]),
+         **_term(tidy, REVERSE)}
+        for label, (tidy, _) in shown.items()
+    ]  # fmt: skip
     frame = pd.DataFrame(rows).drop(columns=["effect", "group"])
-    told = [sizes_told(fit, context.disclosure) for fit in fits.values()]
-    frame = frame.astype({"nobs": float})
-    frame["digits"] = [_digits(error) for error in frame["std_error"]]
-    if not all(told):
-        frame = blurred(frame.assign(nobs=np.nan))
     columns = (
         col.text("response", "At this session"),
         col.count("nobs", "Sessions"),
@@ -174,7 +165,7 @@ def _reverse(found: Any, score: Score, outcome: Score, n: int, context: Context)
             "rupture-reverse",
             frame,
             columns,
-            withheld=not all(told),
+            withheld=not told,
             score=score.title,
             outcome=outcome.title,
             how=" ".join(
@@ -183,7 +174,7 @@ def _reverse(found: Any, score: Score, outcome: Score, n: int, context: Context)
                 for label, fit in fits.items()
             ),
             levels=LEVEL_WORDS[n],
-            odds=_odds(found, n) if all(told) else "",
+            odds=_odds(found, n) if told else "",
             zero=_zero_variances(fits),
         )
     ]
@@ -194,7 +185,7 @@ def _odds(found: Any, n: int) -> str:
     fit = found.fits.get(f"reverse: rupture, {n} levels")
     if not isinstance(fit, al.OutcomeFit):
         return ""
-    row = fit.odds_ratios().set_index("term").loc["outcome_lag1_within"]
+    row = fit.odds_ratios().set_index("term").loc[REVERSE]
     return (
         f"Of a rupture, a yes or no, b is a log odds ratio: the odds are {number(row['estimate'])} "
         f"times as high for each point (95% CI {number(row['conf_low'])} to "

@@ -15,7 +15,7 @@ from ...core.display import columns as col
 from ...core.display.formatting import count, number, p_sentence
 from ...core.display.table import Table
 from ...core.drawing import house_style
-from ...core.precision import blurred
+from ...core.precision import coarse
 from ...errors import DesignError, plural
 from ...ruptures.multiverse.grid import expand, single
 from ...ruptures.multiverse.plan import AnalysisPlan
@@ -57,7 +57,8 @@ def multiverse_blocks(
         seed=options.seed,
     )
     fitted = many.specifications.dropna(subset=["estimate"])
-    if not len(fitted) or fitted["n_behind"].min() < SMALLEST_SHOWN:
+    least = 1 if context.disclosure.everything else SMALLEST_SHOWN
+    if not len(fitted) or fitted["n_behind"].min() < least:
         raise WithheldError(
             "Few clients can be modelled, or have what one of the specifications is about: numbers "
             "about so few people are not shown."
@@ -157,7 +158,7 @@ def _curve(many: Any, outcome: Score, how: str) -> Figure:
     return figure(
         "rupture-multiverse",
         ax,
-        data=blurred(curve_data(many).drop(columns=OF_PERSONS)),
+        data=coarse(curve_data(many).drop(columns=OF_PERSONS)),
         effect=_effect(many),
         outcome=outcome.title,
         how=how,

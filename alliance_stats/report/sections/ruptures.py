@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 import alliance_stats as al
@@ -183,9 +184,8 @@ def _counted(found: Any, group: frozenset[Any], disclosure: Disclosure) -> dict[
         .astype(float)
         .sum(min_count=1)
     )
-    return {
-        name: float(sums[name])
-        if disclosure.shows_rows(rows[name], what, over=group)
-        else float("nan")
+    told = {
+        name: float(sums[name]) if disclosure.shows_rows(rows[name], what, over=group) else np.nan
         for name, what in COUNTED.items()
     }
+    return told | {"n_sessions": disclosure.tens(told["n_sessions"])}

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...core.disclosure import OTHERS, SMALLEST_SHOWN
+from ...core.disclosure import OTHERS
 from ...core.display import columns as col
 from ...core.display import formatting as fmt
 from ...core.display.table import Column, Table
 from ...core.people import CLIENT, THERAPIST
-from ...core.precision import hiding_step, rounded, unit_of
+from ...core.precision import coarse, rounded
 from ...description.sample import EVERYBODY, Characteristic, characteristics
+from ...inference.rows import mean_row
 from ...study.labels import by_code
 from ...study.select import ScoreName
 from ..context import Context
@@ -74,22 +75,27 @@ def _without(context: Context, without: Mapping[str, Group]) -> list[dict[str, A
         return []
     shows = context.disclosure.shows
     cells = {name: {"n": len(own) if shows(own) else np.nan} for name, own in without.items()}
+    if not any(cell["n"] > 0 for cell in cells.values()):
+        return []  # beside nothing at all, a withheld number says that there are some
     return [_row("– missing", cells)]
 
 
 def _mean(context: Context, one: Characteristic, groups: Mapping[str, Group]) -> list[Any]:
     """Return the row of means and SDs, and one of those without a value."""
     cells, without = {}, {}
+    about = f"{one.variable} {one.when}".strip()
     for name, members in groups.items():
         values = one.values.reindex(list(members)).dropna()
         known = frozenset(values.index)
         without[name] = members - known
         told = context.disclosure.shows(known, without[name])
-        mean = float(values.mean()) if told or len(known) >= SMALLEST_SHOWN else np.nan
-        if not told:  # an exact mean tells of how many it is
-            step = hiding_step(unit_of(values))
-            mean = round(mean / step) * step if mean == mean else mean
-        cells[name] = {"mean": mean, "sd": float(values.std()) if told else np.nan}
+        mean, sd = float(values.mean()), float(values.std())
+        if not context.disclosure.states(known, about):
+            mean = sd = np.nan
+        elif not told:  # an exact mean tells of how many it is
+            row = pd.DataFrame([mean_row(values.to_numpy(dtype=float))])
+            mean, sd = float(coarse(row)["estimate"].iloc[0]), np.nan
+        cells[name] = {"mean": mean, "sd": sd}
     return [_row(f"{_words(context, one)}, M (SD)", cells), *_without(context, without)]
 
 

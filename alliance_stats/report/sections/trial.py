@@ -15,7 +15,7 @@ from ...core.display import columns as col
 from ...core.display import formatting as fmt
 from ...core.display.table import Column, Table
 from ...core.drawing import house_style, new_axes
-from ...core.precision import blurred, rounded, stepped, unit_of
+from ...core.precision import coarse, rounded
 from ...errors import AllianceStatsError, DesignError
 from ...study.select import ScoreName
 from ...study.stages import stage_of
@@ -123,7 +123,7 @@ def _others(context: Context) -> Block | None:
         said.append(
             _headline(found, differences, score)
             if len(differences)
-            else f"{score.title}: at no time five clients of each arm were measured."
+            else f"{score.title}: at no time ten clients of each arm were measured."
         )
     if not said:
         return None
@@ -137,7 +137,7 @@ def comparison_blocks(
     means, told = means_shown(context, found)
     differences = differences_shown(found, means, told)
     if differences.empty:
-        raise WithheldError("At no time five clients of each arm were measured.")
+        raise WithheldError("At no time ten clients of each arm were measured.")
     draft.headline = _headline(found, differences, score)
     if context.counted_of:
         draft.headline += f" (One of {context.counted_of} outcomes, chosen by counting scores.)"
@@ -168,11 +168,8 @@ def comparison_blocks(
     ]  # fmt: skip
 
 
-ENDS_OF = ("estimate", "conf_low", "conf_high")
-
-
 def means_shown(context: Context, found: Any, *, tell: bool = True) -> tuple[pd.DataFrame, bool]:
-    """Return the means of five clients or more, and whether all numbers of clients may be told.
+    """Return the means of ten clients or more, and whether all numbers of clients may be told.
 
     With ``tell=False`` they are not asked for, and told to the owner of the data alone.
     """
@@ -190,7 +187,7 @@ def means_shown(context: Context, found: Any, *, tell: bool = True) -> tuple[pd.
     for own in arms_of(context).values():
         told &= shows(own & found.analysed)
     shown = pd.DataFrame(rows, columns=[*means.columns, "n"])
-    shown = rounded(shown if told else stepped(shown, ENDS_OF, unit_of(data.rows["outcome"])))
+    shown = rounded(shown if told else coarse(shown).assign(n=shown["n"]))
     shown["time"] = shown["time"].map(_when(found))
     return shown[["arm", "time", "n", "estimate", "conf_low", "conf_high"]], bool(told)
 
@@ -218,8 +215,7 @@ def differences_shown(found: Any, means: pd.DataFrame, told: bool) -> pd.DataFra
     kept = table[keep].reset_index(drop=True)
     if told:
         return kept
-    kept = stepped(kept, ENDS_OF, unit_of(found.data.rows["outcome"]))
-    return blurred(kept).drop(columns=[*sizes.columns, "p_adjusted"])
+    return coarse(kept).drop(columns=[*sizes.columns, "p_adjusted"])
 
 
 def _headline(found: Any, differences: pd.DataFrame, score: Score) -> str:

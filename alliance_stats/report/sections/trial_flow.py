@@ -86,11 +86,16 @@ def flow_shown(context: Context, stages: list[ArmStage]) -> pd.DataFrame:
         {"key": key, "label": label, **cells}
         for (key, label), cells in rows.items()
         if key not in PARTS  # of these withheld is said; of a part not even that there is one
-        or any(n == n and (n or label not in OTHERWISE) for n in cells.values())
+        or any(n > 0 for n in cells.values())
+        or (label not in OTHERWISE and all(n == 0 for n in cells.values()))
     ]
     order = {key: place for place, (_, keys) in enumerate(BOXES) for key in keys}
     found.sort(key=lambda row: order[row["key"]])
-    return pd.DataFrame(found)
+    frame = pd.DataFrame(found)
+    arms = [name for name in frame.columns if name not in ("key", "label")]
+    hidden = frame[arms].isna().any(axis=1)  # beside a 0, what is withheld is one to nine
+    frame.loc[hidden, arms] = frame.loc[hidden, arms].replace(0.0, np.nan)
+    return frame
 
 
 BOXES = (
