@@ -1,4 +1,4 @@
-"""Studies that are easily told from: of seven, and of sixty with rare categories."""
+"""Studies that are easily told from: of 25, and of sixty with rare categories."""
 
 import pytest
 
@@ -21,16 +21,6 @@ def sixty():
     missed = (posts["occasion"] == "post") & posts["client_id"].isin(ids[30:33])
     return study.with_tables(terminations=ends, ratings=ratings[~unrated],
                              assessments=posts[~missed])  # fmt: skip
-
-
-@pytest.fixture(scope="session")
-def seven():
-    """Return seven clients, two of them never rated by their therapist."""
-    study = al.simulate_study(n_therapists=3, n_clients=7, seed=3)
-    ratings = study.tables["ratings"]
-    ids = study.clients["client_id"][:2]
-    unrated = (ratings["rater"] == "therapist") & ratings["client_id"].isin(ids)
-    return study.with_tables(ratings=ratings[~unrated])
 
 
 @pytest.fixture(scope="session")

@@ -86,7 +86,7 @@ def sizes_that_fit(row, sd=None):
     written = [f"{one:.10f}".rstrip("0") for one in (mean, low, high)]
     exact = 10.0 ** -max(len(one.split(".")[1]) for one in written) / 2
     step = max(exact, 0.05 * (high - low))  # the rule is known to him: a fifth of the half width
-    n = np.arange(5, 100)
+    n = np.arange(10, 100)
     of_sums = np.floor((mean + step) * n) >= np.ceil((mean - step) * n)
     if sd is None:
         return n[of_sums]
@@ -137,8 +137,8 @@ def test_of_fewer_than_thirty_only_what_is_listed_passes():
     assert len(for_page(rows, "Any", 30)) == len(rows)
 
 
-@pytest.mark.parametrize("few", [1, 3, 4])
-def test_a_coefficient_about_fewer_than_five_is_not_shown(sixty, few):
+@pytest.mark.parametrize("few", [1, 4, 9])
+def test_a_coefficient_about_fewer_than_ten_is_not_shown(sixty, few):
     ids = list(sixty.clients["client_id"])
     scores = sixty.scores.query("rater == 'client' and measure == 'wai-sr' and scale == 'total'")
     rows = scores.dropna(subset=["score"])
@@ -156,12 +156,12 @@ def test_a_coefficient_about_fewer_than_five_is_not_shown(sixty, few):
     assert "estimate" in shareable(most, Names(()))
 
 
-def test_a_course_has_no_point_of_fewer_than_five_and_no_number_of_clients():
-    course = pd.DataFrame({"rater": "client", "session": [1, 2, 3], "n": [50, 5, 4], "sd": 1.0,
+def test_a_course_has_no_point_of_fewer_than_ten_and_no_number_of_clients():
+    course = pd.DataFrame({"rater": "client", "session": [1, 2, 3], "n": [50, 10, 9], "sd": 1.0,
                            "mean": [1.0, 2.0, 3.0], "conf_low": 0.0, "conf_high": 4.0})  # fmt: skip
     drawn = BeautifulSoup(shareable(Course(course, "score"), Names(())), "html.parser")
     assert len([use for use in drawn.find_all("use") if "line2d" in use.parent.parent["id"]]) >= 2
-    assert not {"50", "4"} & {text.get_text(strip=True) for text in drawn.find_all("text")}
+    assert not {"50", "9"} & {text.get_text(strip=True) for text in drawn.find_all("text")}
     assert shareable(Course(course.tail(1), "score"), Names(())) == ""
 
 
@@ -200,23 +200,23 @@ ATTACKS = [
 ]
 
 
-def test_nothing_a_notebook_of_your_own_prints_or_displays_reaches_the_page(seven, tmp_path):
-    one = seven.clients["client_id"].iloc[0]
+def test_nothing_a_notebook_of_your_own_prints_or_displays_reaches_the_page(twenty_five, tmp_path):
+    one = twenty_five.clients["client_id"].iloc[0]
     first = new_code_cell(f"study_path = ''\nwho = '{one}'  # {one}")
     first.metadata["tags"] = ["parameters"]
     cells = [first, *map(new_code_cell, ATTACKS)]
     nbformat.write(new_notebook(cells=cells), tmp_path / "own.ipynb")
-    out = al.run_notebook(tmp_path / "own.ipynb", seven.save(tmp_path / "study"),
+    out = al.run_notebook(tmp_path / "own.ipynb", twenty_five.save(tmp_path / "study"),
                           tmp_path / "page.html")  # fmt: skip
     page = out.read_text(encoding="utf-8")
     shown = "".join(map(str, outputs(page)))
     assert str(SECRET) not in shown
     assert "<img" not in shown
     assert {one.get_text(strip=True) for one in outputs(page)} == {LEFT_OUT}
-    assert_counts_nobody(page, seven)
+    assert_counts_nobody(page, twenty_five)
 
 
-@pytest.mark.parametrize(("kind", "template"), [("seven", "change"), ("sixty", "rating-gap")])
+@pytest.mark.parametrize(("kind", "template"), [("twenty_five", "change"), ("sixty", "rating-gap")])
 def test_pages_of_shipped_notebooks_count_nobody(request, tmp_path, kind, template):
     study = request.getfixturevalue(kind)
     out = al.run_notebook(template, study.save(tmp_path / "study"), tmp_path / "page.html")
