@@ -394,18 +394,17 @@ class Disclosure:
 
 
 def in_tens(rows: float) -> float:
-    """Return a number of rows as it may travel: whole tens of it; NaN where there is none.
+    """Return a number of rows as it may travel: to the nearest ten; NaN where they are fewer.
 
-    Rows of nine people or fewer are not told apart so: who adds and subtracts such numbers is left
-    with ten rows or more, or with nothing.
+    Who adds and subtracts such numbers is left with tens, and does not know of any whether a few
+    rows are missing or none.
 
     Examples
     --------
     >>> in_tens(238), in_tens(9)
-    (230.0, nan)
+    (240.0, nan)
     """
-    tens = rows // 10 * 10.0
-    return tens if tens > 0 else float("nan")
+    return round(rows / 10) * 10.0 if rows >= 10 else float("nan")
 
 
 def fewest_behind(columns: Iterable[np.ndarray], people: Any) -> int:

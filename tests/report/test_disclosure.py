@@ -91,7 +91,7 @@ def test_nothing_is_told_of_fewer_than_ten():
 
 
 def test_rows_are_told_in_tens():
-    assert [in_tens(n) for n in (238, 230, 10)] == [230, 230, 10]
+    assert [in_tens(n) for n in (238, 236, 230, 10)] == [240, 240, 230, 10]
     assert np.isnan([in_tens(n) for n in (9, 1, 0)]).all()
 
 

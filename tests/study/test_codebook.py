@@ -21,11 +21,13 @@ def test_json_and_html_describe_every_table_column_and_measure(study, tmp_path):
     assert [one["name"] for one in content["tables"]] == list(study.tables)
     for one in content["tables"]:
         frame = study.tables[one["name"]]
-        assert one["rows"] == (None if one["name"] == "assessments" else len(frame))
+        several = "client_id" in frame and frame["client_id"].duplicated().any()
+        few = one["name"] == "therapists"  # of six nothing is counted
+        assert one["rows"] == (None if few else round(len(frame), -1) if several else len(frame))
         assert [column["name"] for column in one["columns"]] == list(frame.columns)
         assert f'id="table-{one["name"]}"' in page
         for column in one["columns"]:
-            if column["filled"] is not None:  # withheld where it would tell of few people
+            if column["missing"] is not None:  # withheld where it would tell of few people
                 assert column["filled"] + column["missing"] == len(frame)
             assert column["description"]
     assert [one["name"] for one in content["measures"]] == ["core-10", "wai-sr"]
@@ -48,7 +50,7 @@ def test_a_measure_comes_with_its_key_rules_licence_sources_and_marks(study):
 def test_forms_count_where_they_have_an_answer(study):
     ratings = study.ratings.copy()
     ids = ratings["client_id"].unique()
-    first = ratings["client_id"].isin(ids[:8]) & ratings["session"].eq(1)
+    first = ratings["client_id"].isin(ids[:20]) & ratings["session"].eq(1)
     ratings.loc[first & ratings["rater"].eq("client"), "value"] = float("nan")
     before, after = (
         {
@@ -62,7 +64,11 @@ def test_forms_count_where_they_have_an_answer(study):
             for each in (study, study.with_tables(ratings=ratings))
         )
     )
-    assert after["wai-sr", "client"] == before["wai-sr", "client"] - 8
+    given = study.ratings.dropna(subset="value").query("measure == 'wai-sr' and rater == 'client'")
+    forms = given[["client_id", "session"]].drop_duplicates()
+    lost = (forms["client_id"].isin(ids[:20]) & forms["session"].eq(1)).sum()
+    assert before["wai-sr", "client"] == round(len(forms), -1)
+    assert after["wai-sr", "client"] == round(len(forms) - lost, -1)
     assert after["wai-sr", "therapist"] == before["wai-sr", "therapist"]
     page = study.codebook()._repr_html_()
     said = f"{before['wai-sr', 'therapist']:,} forms with answers by the therapist"
@@ -81,11 +87,11 @@ def test_no_id_no_single_day_and_no_rare_level_is_shown(study, tmp_path):
     page = study.codebook().to_html(tmp_path / "book.html").read_text(encoding="utf-8")
     for identity in ("C01", "T01", "2021-0", "2022-0"):
         assert identity not in page
-    clients = study.clients.assign(condition=["usual"] * 26 + ["rare"] * 4)
+    clients = study.clients.assign(condition=["usual"] * 21 + ["rare"] * 9)
     content = study.with_tables(clients=clients).codebook().content
     table = next(one for one in content["tables"] if one["name"] == "clients")
     condition = next(one for one in table["columns"] if one["name"] == "condition")
-    assert condition["levels"] == {}  # all 30 less the 26 would tell the 4
+    assert condition["levels"] == {}  # all 30 less the 21 would tell the 9
     assert condition["distinct"] is None  # nor would how many arms there are
     assert "rare_levels" not in condition
 
@@ -120,8 +126,9 @@ def test_different_ids_less_a_level_are_not_one_person():
     events = pd.concat([events, events.assign(session=2)])  # so rows do not count people
     content = study.with_tables(events=events).codebook().content
     tables = {one["name"]: {c["name"]: c for c in one["columns"]} for one in content["tables"]}
-    shown = tables["events"]["client_id"]["distinct"], tables["events"]["kind"]["levels"]
-    assert shown in [(6, {}), (None, {"rupture": 5})]
+    events = tables["events"]
+    shown = events["client_id"]["distinct"], events["kind"].get("levels", {})
+    assert shown == (None, {})  # six are few
     therapists = {name: t["therapist_id"] for name, t in tables.items() if "therapist_id" in t}
     assert {one["distinct"] for one in therapists.values()} == {None}  # there are three
 
@@ -165,10 +172,11 @@ def test_forms_do_not_tell_who_gave_none(study, occasion):
     one = every["client_id"].eq(every["client_id"].iloc[0]) & every["occasion"].eq(occasion)
     content = study.with_tables(assessments=every[~one]).codebook().content
     forms = {f["table"]: f["forms"] for card in content["measures"] for f in card["forms"]}
-    assert forms["assessments"] is None
+    assert forms["assessments"] == 60
     table = next(one for one in content["tables"] if one["name"] == "assessments")
-    assert table["rows"] is None
-    assert {column["filled"] for column in table["columns"]} == {None}
+    assert table["rows"] == 60
+    assert {column["filled"] for column in table["columns"]} == {60}
+    assert {column["missing"] for column in table["columns"]} == {None}
 
 
 def test_one_form_missed_is_not_told_by_those_of_another_rater(study):
@@ -182,8 +190,7 @@ def test_one_form_missed_is_not_told_by_those_of_another_rater(study):
         for f in card["forms"]
         if f["table"] == "ratings"
     }
-    assert None in forms.values()
-    assert "a number withheld of forms with answers" in book._page("page")
+    assert all(n % 10 == 0 for n in forms.values())
 
 
 def test_how_long_each_client_stayed_does_not_follow_from_the_codebook(study):
