@@ -38,13 +38,15 @@ def test_the_section_has_forms_truth_and_forecasts(only, tmp_path):
 
 
 def test_a_small_count_is_hidden_with_what_would_tell_it():
-    targets = {"improved": 20, "unchanged": 17, "deteriorated": 3, "dropout": 12}
+    targets = {"improved": 20, "unchanged": 12, "deteriorated": 9, "dropout": 10}
     terms, clients = [], []
     for target, events in targets.items():
         values = {"forecast": 0.4, "observed": events / 40, "bias": 0.1, "auc": 0.6}
         terms += [{"term": f"{target}:{name}", "estimate": x} for name, x in values.items()]
-        seen = [float(n < events) if target != "unchanged" else float(n >= 23) for n in range(40)]
-        clients.append(pd.DataFrame({"client_id": range(40), "target": target, "observed": seen}))
+        seen = [float(n < events) if target != "unchanged" else float(n >= 28) for n in range(40)]
+        forecast = 0.4 + 0.1 * np.arange(40)
+        own = {"client_id": range(40), "target": target, "observed": seen, "forecast": forecast}
+        clients.append(pd.DataFrame(own))
     tidy = pd.DataFrame(terms).assign(conf_low=0.0, conf_high=0.2)
     found = SimpleNamespace(tidy=lambda: tidy, clients=pd.concat(clients))
     shown = gap_models._success_frame(found, Disclosure(range(40))).set_index("target")

@@ -4,6 +4,7 @@ import dataclasses
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.text import Text
@@ -225,17 +226,6 @@ def test_an_error_that_names_a_client_is_masked_on_the_page(study):
     assert (hidden.blocks[0].text, hidden.reason) == ("Not done (…).", "No ….")
 
 
-@pytest.mark.parametrize("n_clients", [1, 3])
-def test_a_study_of_few_people_shows_no_number_of_theirs(n_clients, tmp_path):
-    few = al.simulate_study(n_therapists=1, n_sites=1, n_clients=n_clients, seed=1)
-    written = al.write_report(few, tmp_path / "out", replicates=5, strict=True)
-    status = {section.key: section.status for section in written.sections}
-    assert status["ruptures"] == status["gap"] == status["change"] == "not possible"
-    page = written.page.read_text(encoding="utf-8")
-    assert "few or no clients" in page
-    assert not set(map(str, few.clients["client_id"])) & set(re.findall(r"[\w\-]+", page))
-
-
 def test_what_ruptures_are_told_from_is_not_their_outcome(study):
     context = Context(study, Options(alliance="core-10", outcome="core-10", replicates=5))
     ruptures = next(entry for entry in SECTIONS if entry.key == "ruptures")
@@ -310,11 +300,14 @@ def test_the_numbers_of_the_report_are_those_of_the_functions(study, report):
     tables = {b.key: b for s in report.sections for b in s.blocks if isinstance(b, Table)}
     scores = study.scores
     own = scores[(scores["measure"] == "wai-sr") & (scores["scale"] == "total")]
-    gap = al.rating_gap(study, measure="wai-sr", scale="total", seed=1).tidy()
-    shown = tables["gap"].frame
-    assert shown["estimate"].tolist() == pytest.approx(
-        gap["estimate"].tolist(), abs=ROUNDED, nan_ok=True
-    )
+    gap = al.rating_gap(study, measure="wai-sr", scale="total", seed=1).tidy().set_index("term")
+    shown = tables["gap"].frame.set_index("term")["estimate"]
+    exact = gap["estimate"].loc[shown.index]
+    half = (gap["conf_high"] - gap["conf_low"]).loc[shown.index] / 2
+    off = (half / 4).fillna(0) + ROUNDED  # rounded with their intervals where sizes are withheld
+    both = shown.notna() & exact.notna()
+    assert both.sum() > 5
+    assert (np.abs(shown - exact) <= off)[both].all()
     found = al.detect_ruptures(own[own["rater"] == "client"], rule="drop_stricter_sd")
     classes = tables["rupture-classes"].frame.set_index("class")
     counts = found.clients["class"].value_counts()

@@ -1,5 +1,6 @@
 """The multiverse of the section on ruptures, and what it says of an analysis plan."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -47,8 +48,9 @@ def test_the_diamond_is_the_model_of_the_table(shown):
     marked = curve[curve["primary"]]
     model = shown["rupture-model"].frame.set_index("term")
     row = model.loc["rupture_lag1_within"]
-    assert marked["estimate"].tolist() == pytest.approx([row["estimate"]], abs=ROUNDED)
-    assert marked["conf_low"].tolist() == pytest.approx([row["conf_low"]], abs=ROUNDED)
+    coarse = (marked["conf_high"] - marked["conf_low"]).iloc[0] / 8  # rounded as sizes are withheld
+    assert marked["estimate"].tolist() == pytest.approx([row["estimate"]], abs=coarse)
+    assert marked["conf_low"].tolist() == pytest.approx([row["conf_low"]], abs=coarse)
     assert marked["rule"].tolist() == ["drop_stricter_sd"]
 
 
@@ -68,10 +70,11 @@ def test_no_count_of_people_stands_in_what_is_drawn(shown):
 
 def test_the_reverse_is_that_of_the_function(study, shown):
     found = al.fit_rupture_repair(study, alliance="wai-sr", outcome="core-10", levels=3)
-    table = found.tidy().query("term == 'outcome_lag1_within'").set_index("model")["estimate"]
+    table = found.tidy().query("term == 'outcome_lag1_within'").set_index("model")
     frame = shown["rupture-reverse"].frame
-    expected = [table["reverse: rupture, 3 levels"], table["reverse: alliance, 3 levels"]]
-    assert frame["estimate"].tolist() == pytest.approx(expected, abs=ROUNDED)
+    exact = table.loc[["reverse: rupture, 3 levels", "reverse: alliance, 3 levels"]]
+    off = (exact["conf_high"] - exact["conf_low"]).to_numpy() / 8  # a quarter of half the width
+    assert (np.abs(frame["estimate"] - exact["estimate"].to_numpy()) <= off).all()
 
 
 def test_without_a_plan_the_report_says_so(study):

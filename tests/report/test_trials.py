@@ -58,7 +58,11 @@ def test_outcome_stands_by_occasion_and_arm(sections):
     means = rows.groupby(["condition", "occasion"])["score"].mean()
     found = shown.frame.set_index(["group", "occasion"])["mean"]
     assert len(found) == 8
-    np.testing.assert_allclose(found, means.loc[found.index], rtol=1e-3)  # four digits are shown
+    ends = shown.frame.set_index(["group", "occasion"])[["conf_low", "conf_high"]]
+    off = (ends["conf_high"] - ends["conf_low"]) / 6 + 0.006  # rounded where sizes are withheld
+    assert (np.abs(found - means.loc[found.index]) <= off).all()
+    told = shown.frame.set_index(["group", "occasion"])["n"].notna()
+    np.testing.assert_allclose(found[told], means.loc[found.index][told], rtol=1e-3)
     arms = blocks(made["change"], "change-arms")[0].frame
     assert set(arms["arm"]) == {"therapy", "waiting"}
     assert "pre and post" in blocks(made["change"], "change-arms")[0].title
@@ -78,13 +82,17 @@ def test_the_trial_comes_first_with_its_sample_flow_and_comparison(sections):
         study, outcome="phq-9/total/client", baseline="pre", method="mmrm", reference="waiting"
     )
     table = next(b for b in blocks(trial_section, "arms") if hasattr(b, "frame")).frame
-    np.testing.assert_allclose(table["estimate"], found.contrasts["estimate"])
-    np.testing.assert_allclose(table["smd_estimate"], found.effect_sizes["estimate"])
+    exact = found.contrasts  # a few lack a form, so sizes are withheld and estimates are rounded
+    off = (exact["conf_high"] - exact["conf_low"]) / 8
+    assert (np.abs(table["estimate"] - exact["estimate"]) <= off).all()
+    assert "smd_estimate" not in table
     assert "missing at random" in " ".join(getattr(b, "text", "") for b in trial_section.blocks)
     flow = next(b for b in blocks(trial_section, "trial-flow") if hasattr(b, "frame")).frame
-    analysed = study.clients["condition"].where(study.clients["client_id"].isin(found.analysed))
-    shown = flow.set_index("label").loc["analysed"]
-    assert shown.to_dict() == analysed.value_counts().to_dict()
+    for arm, own in study.clients.groupby("condition")["client_id"]:
+        analysed = int(own.isin(found.analysed).sum())
+        left = len(own) - analysed
+        shown = flow.set_index("label").loc["analysed", arm]
+        assert np.isnan(shown) if 0 < left < 10 else shown == analysed
     last = found.data.last_common_time()  # half of each arm were measured then, at followup less
     assert last == "post"
     assert trial_section.headline.startswith(f"PHQ-9 at {last}: therapy less waiting")
@@ -92,15 +100,15 @@ def test_the_trial_comes_first_with_its_sample_flow_and_comparison(sections):
 
 def test_a_trial_of_few_withholds_what_tells_of_fewer(tmp_path):
     study = trial(alliance=False)
-    kept = study.clients["client_id"] < 24
-    few = {name: table[table["client_id"] < 24] for name, table in study.tables.items()}
+    kept = study.clients["client_id"] < 48
+    few = {name: table[table["client_id"] < 48] for name, table in study.tables.items()}
     report = al.write_report(study.with_tables(**few), tmp_path / "r", replicates=5, strict=True)
-    assert kept.sum() == 24
+    assert kept.sum() == 48
     assert "the only outcome measure" in (tmp_path / "r" / "methods.md").read_text(encoding="utf-8")
     (section,) = (one for one in report.sections if one.key == "trial")
     flow = flow_table = next(b for b in blocks(section, "trial-flow") if hasattr(b, "frame")).frame
     numbers = flow[["therapy", "waiting"]].to_numpy()
-    assert not ((numbers > 0) & (numbers < 5)).any()
+    assert not ((numbers > 0) & (numbers < 10)).any()
     assert np.isnan(numbers).any()
     table = next(b for b in blocks(section, "arms") if hasattr(b, "frame"))
     assert "smd_estimate" not in table.frame
@@ -254,8 +262,7 @@ def test_arms_of_few_are_compared_for_the_owner_alone(only, tmp_path):
     few = {name: table[table["client_id"] < 8] for name, table in study.tables.items()}
     few = study.with_tables(**few)
     public = al.write_report(few, tmp_path / "public", replicates=5)
-    assert public.sections[0].key == "data"
-    assert any("fewer than five" in getattr(b, "text", "") for b in public.sections[0].blocks)
+    assert [section.key for section in public.sections] == ["measured"]
     own = al.write_report(few, tmp_path / "own", replicates=5, individual_courses=True)
     assert own.sections[0].key == "trial"
     assert blocks(own.sections[0], "sample")[0].frame["therapy n"].tolist()[1] == 4

@@ -15,7 +15,7 @@ from ...core.display import columns as col
 from ...core.display.formatting import count, number, p_sentence
 from ...core.display.table import Table
 from ...core.drawing import house_style
-from ...core.precision import coarse
+from ...core.precision import rounded
 from ...errors import DesignError, plural
 from ...ruptures.multiverse.grid import expand, single
 from ...ruptures.multiverse.plan import AnalysisPlan
@@ -36,7 +36,8 @@ GRID: dict[str, list[Any]] = {
 }
 MOST = 200
 """Specifications a report fits; a plan may state more, which take the user's own time."""
-OF_PERSONS = ["n_clients", "n_ruptures", "n_repaired", "nobs", "df", "message"]
+OF_PERSONS = ["n_clients", "n_behind", "n_ruptures", "n_repaired", "nobs", "df", "std_error",
+              "statistic", "p_value", "message"]  # fmt: skip
 
 
 def multiverse_blocks(
@@ -158,7 +159,7 @@ def _curve(many: Any, outcome: Score, how: str) -> Figure:
     return figure(
         "rupture-multiverse",
         ax,
-        data=coarse(curve_data(many).drop(columns=OF_PERSONS)),
+        data=rounded(curve_data(many).drop(columns=OF_PERSONS, errors="ignore"), 3),
         effect=_effect(many),
         outcome=outcome.title,
         how=how,
