@@ -77,7 +77,7 @@ class WithheldError(DesignError):
 
 
 @dataclass
-class _Ledger:
+class Ledger:
     """The groups of one kind of unit that were shown.
 
     The rows shown span a space of vectors over people. A group is told by them where its vector
@@ -87,6 +87,8 @@ class _Ledger:
     that the work grows with the tables of a report and hardly with its people.
     """
 
+    least: int = SMALLEST_SHOWN
+    """No sum of the groups shown comes down to fewer."""
     places: dict[Hashable, int] = field(default_factory=dict)
     patterns: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     sizes: np.ndarray = field(default_factory=lambda: np.zeros(0))
@@ -98,7 +100,7 @@ class _Ledger:
     def admit(self, groups: Iterable[frozenset[Hashable]]) -> bool:
         """Add all of the groups, or none where one of them would give somebody away."""
         groups = [group for group in groups if group]
-        if any(len(group) < SMALLEST_SHOWN for group in groups):
+        if any(len(group) < self.least for group in groups):
             return False
         held = [self._placed(group) for group in groups]
         self._grow()
@@ -114,14 +116,14 @@ class _Ledger:
             length = float(np.sqrt(sizes @ new**2))
             if length < ZERO * np.sqrt(len(patterns)):
                 continue  # told already by what is shown
-            if _few_beside(shown, row, sizes):
+            if _few_beside(shown, row, sizes, self.least):
                 return False
             shown = np.vstack([shown, row])
             basis = np.vstack([basis, new / length])
         if len(basis) > len(self.basis):
             sums = np.stack([np.bincount(patterns, w, len(sizes)) for w in self.weights])
             sums -= (sums @ basis.T @ basis) * sizes
-            if _tells_of_few(sums, sizes):
+            if _tells_of_few(sums, sizes, self.least):
                 return False
         self.patterns, self.sizes, self.basis, self.shown = patterns, sizes, basis, shown
         return True
@@ -169,20 +171,20 @@ def each_once(group: Iterable[Hashable]) -> frozenset[Hashable]:
     return frozenset(group.unique() if isinstance(group, pd.Series) else group)
 
 
-def _few_beside(shown: np.ndarray, row: np.ndarray, people: np.ndarray) -> bool:
+def _few_beside(shown: np.ndarray, row: np.ndarray, people: np.ndarray, least: int) -> bool:
     """Return whether a group and one that was shown lie within each other but for a few."""
     both, sizes, size = shown @ (people * row), shown @ people, people @ row
     nested = (both == sizes) | (both == size)
     apart = np.abs(sizes - size)
-    return bool((nested & (apart > 0) & (apart < SMALLEST_SHOWN)).any())
+    return bool((nested & (apart > 0) & (apart < least)).any())
 
 
-def _tells_of_few(sums: np.ndarray, sizes: np.ndarray) -> bool:
-    """Return whether some fewer than ten people are told; those treated alike only together.
+def _tells_of_few(sums: np.ndarray, sizes: np.ndarray, least: int) -> bool:
+    """Return whether some few people are told; those treated alike only together.
 
     `sums` are those of the random vectors over the people of each pattern.
     """
-    small = sizes < SMALLEST_SHOWN
+    small = sizes < least
     sizes, sums = sizes[small], sums[:, small]
     if len(sizes) <= MOST_PATTERNS:  # up to two patterns on either side: four people
         first, second = np.triu_indices(len(sizes), 1)
@@ -190,7 +192,7 @@ def _tells_of_few(sums: np.ndarray, sizes: np.ndarray) -> bool:
         sums = np.hstack([np.zeros((2, 1)), sums, sums[:, first] + sums[:, second]])
     else:
         sizes, sums = np.append(sizes, 0), np.hstack([sums, np.zeros((2, 1))])
-    sums, sizes = sums[:, sizes < SMALLEST_SHOWN], sizes[sizes < SMALLEST_SHOWN]
+    sums, sizes = sums[:, sizes < least], sizes[sizes < least]
     order = np.argsort(sums[0])
     sums, sizes = sums[:, order], sizes[order]
     start = np.searchsorted(sums[0], -sums[0] - ZERO)
@@ -199,7 +201,7 @@ def _tells_of_few(sums: np.ndarray, sizes: np.ndarray) -> bool:
         partners = np.arange(start[place], stop[place])
         together = sizes[partners] + sizes[place]
         zero = np.abs(sums[1, partners] + sums[1, place]) < ZERO
-        if (zero & (together > 0) & (together < SMALLEST_SHOWN)).any():
+        if (zero & (together > 0) & (together < least)).any():
             return True
     return False
 
@@ -242,7 +244,7 @@ class Disclosure:
     ) -> None:
         self.everything = everything
         self._persons = dict(persons or {})
-        self._ledgers: dict[str, _Ledger] = {}
+        self._ledgers: dict[str, Ledger] = {}
         self.withheld = False
         self.everybody = frozenset(clients)
         self.shows(self.everybody)
@@ -285,7 +287,7 @@ class Disclosure:
         return 0 < len({self._persons.get(one, one) for one in group}) < SMALLEST_SHOWN
 
     def _admits(self, ledger: str, groups: list[frozenset[Hashable]]) -> bool:
-        admitted = self._ledgers.setdefault(ledger, _Ledger()).admit(groups)
+        admitted = self._ledgers.setdefault(ledger, Ledger()).admit(groups)
         return admitted or self._withholds()
 
     def _withholds(self) -> bool:

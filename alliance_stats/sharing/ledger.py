@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..core.disclosure import RARE, SMALLEST_SHOWN, Disclosure
+from ..core.disclosure import RARE
+from ..core.disclosure import Ledger as Groups
 from ..core.outputs import write_whole
 from ..core.people import CLIENT
 from ..errors import ReadError
@@ -132,14 +133,14 @@ class Ledger:
                     "clients: the difference of the two would tell of them. Send that one, or "
                     f"wait until {least} clients have changed."
                 )
-        if not found and same and least >= RARE:
-            shown = Disclosure()
+        if not found and least >= RARE:
+            shown = Groups(RARE)
             for entry in same:
-                shown.shows(entry.people)
-            if not shown.shows(people):
+                shown.admit([entry.people])
+            if not shown.admit([people]):
                 found.append(
                     "Sums and differences of the files that were written before and of this one "
-                    f"come down to fewer than {SMALLEST_SHOWN} clients. Send one of those."
+                    f"come down to fewer than {RARE} clients. Send one of those."
                 )
         return found
 
