@@ -257,7 +257,7 @@ def test_the_share_that_changed_has_its_denominator(sections):
 
 
 def test_arms_of_few_are_compared_for_the_owner_alone(only, tmp_path):
-    only("trial", "data")
+    only("trial", "data", "measured")
     study = trial(alliance=False)
     few = {name: table[table["client_id"] < 8] for name, table in study.tables.items()}
     few = study.with_tables(**few)
