@@ -228,14 +228,14 @@ def _wanted(card: Measure, scales: str | Sequence[str] | None, *, strict: bool) 
 class _Block:
     """The scores of one measure: a row a unit, a column a scale."""
 
-    unit: NDArray[np.int64]
+    unit: NDArray[np.integer]
     scales: list[Scale]
     score: NDArray[np.float64]
     answered: NDArray[np.int64]
 
 
 def _score_block(
-    members: NDArray[np.int64], answers: MeasureAnswers, scales: list[Scale], method: str | None
+    members: NDArray[np.integer], answers: MeasureAnswers, scales: list[Scale], method: str | None
 ) -> _Block:
     results = [answers.score(scale, method) for scale in scales]
     shape = (len(members), len(scales))

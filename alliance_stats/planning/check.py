@@ -147,8 +147,8 @@ def _model(read: PlanFile, done: NestedFit) -> list[Row]:
         rows = [("model", read.model, done.formula, _meaning(planned) == _meaning(fitted))]
     else:
         groups = [_groups(formula) for formula in (planned, fitted)]
-        words = [", ".join(f"{name} ({n})" for name, n in sorted(one.items())) for one in groups]
-        rows = [("groups (random effects of each)", *words, groups[0] == groups[1])]
+        wanted, came = (", ".join(f"{g} ({n})" for g, n in sorted(one.items())) for one in groups)
+        rows = [("groups (random effects of each)", wanted, came, groups[0] == groups[1])]
     return [*rows, ("degrees of freedom", read.df, done.df_method, read.df == done.df_method)]
 
 

@@ -49,7 +49,7 @@ def curve(
     rows: list[dict[str, Any]] = []
     for values in product(*varied.values()):
         at = dict(zip(varied, values, strict=True))
-        changes = {name: value for name, value in at.items() if name != "effect"}
+        changes: dict[str, Any] = {name: value for name, value in at.items() if name != "effect"}
         for name in changes:
             refuse_lists(design, name)
         one = replace(design, **changes, pilot_draws=()) if changes else design

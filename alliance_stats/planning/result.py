@@ -170,8 +170,10 @@ class StudyPower(Result):
         curve = self.table[self.table["method"] == "analytic"]
         ax.axhline(0.8, color=PALE, linewidth=0.8)
         lines = curve.groupby(beside[0]) if beside else [("formula", curve)]
-        for place, (value, line) in enumerate(lines):
-            label = f"{AXES.get(beside[0], beside[0])}: {value:.4g}" if beside else str(value)
+        for place, (_, line) in enumerate(lines):
+            label = "formula"
+            if beside:
+                label = f"{AXES.get(beside[0], beside[0])}: {line[beside[0]].iloc[0]:.4g}"
             like = look("", place)
             marker = "" if along == "effect" else like.marker
             ax.plot(line[along], line["power"], color=like.color, marker=marker, label=label)

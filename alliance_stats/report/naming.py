@@ -86,7 +86,8 @@ def _masked(block: Block, names: Names) -> Block:
     mask = names.mask
     if isinstance(block, Caution | Paragraph):
         return replace(block, text=mask(block.text))
-    texts = {name: mask(getattr(block, name)) for name in ("title", "note", "how", "methods")}
+    words = ("title", "note", "how", "methods")
+    texts: dict[str, Any] = {name: mask(getattr(block, name)) for name in words}
     block = replace(block, **texts)
     if isinstance(block, Figure):
         data = None if block.data is None else _masked_frame(block.data, mask)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -52,7 +52,7 @@ def plot_shifts(result: MeasurementInvariance, ax: Axes | None = None) -> Axes:
     for k, (name, one) in enumerate(table.groupby("compared", sort=False)):
         look, of = SERIES[k % len(SERIES)], "" if len(compared) == 1 else f"{name}: "
         height = -np.arange(len(items)) - 0.7 * k / len(compared)
-        style = {"color": look.color, "ls": "none", "marker": look.marker}
+        style: dict[str, Any] = {"color": look.color, "ls": "none", "marker": look.marker}
         ax.plot(one["gap"], height, mfc="white", label=f"{of}mean gap", **style)
         reach = [one["estimate"] - one["conf_low"], one["conf_high"] - one["estimate"]]
         ax.errorbar(

@@ -152,7 +152,7 @@ def _spreads(values: pd.DataFrame, codes: np.ndarray) -> tuple[np.ndarray, np.nd
     of_client = values.groupby(codes)
     n, means = of_client.count(), of_client.mean()
     left = (values - means.loc[codes].to_numpy()) ** 2
-    within = (left.sum() / np.maximum((n - 1).clip(lower=0).sum(), 1)).to_numpy()
+    within: np.ndarray = (left.sum() / np.maximum((n - 1).clip(lower=0).sum(), 1)).to_numpy()
     extra = within * (1.0 / n.where(n > 0)).mean().to_numpy()
     between = np.maximum(means.var(ddof=0).to_numpy() - extra, 0.1 * within)
     return within, means.fillna(means.mean()).to_numpy(), between

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ...core.disclosure import SMALLEST_SHOWN, in_tens
@@ -275,9 +276,11 @@ def missing_shown(context: Context, table: pd.DataFrame) -> pd.DataFrame:
         people = scores.groupby(keys, observed=True)["client_id"].agg(frozenset)
         of = [people.get(tuple(row), frozenset()) for row in table[keys].itertuples(index=False)]
         told = [disclosure.shows(one) for one in of]
-        out["n_clients"] = out["n_clients"].where(told)
+        out["n_clients"] = out["n_clients"].where(np.array(told))
         out[numbers] = out[numbers].map(in_tens)
-        out["n_scored"] = out["n_scored"].where([len(one) >= SMALLEST_SHOWN for one in of])
+        out["n_scored"] = out["n_scored"].where(
+            np.array([len(one) >= SMALLEST_SHOWN for one in of])
+        )
         out["share_missing"] = (1 - out["n_scored"] / out["n_sessions"]).round(2)
         out[["n_incomplete", "n_missing"]] = float("nan")
     return rounded(out.assign(measure=out["measure"].astype(str).str.upper()), 3)

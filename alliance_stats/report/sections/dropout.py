@@ -190,7 +190,7 @@ def hazard_blocks(context: Context, draft: Draft) -> list[Block | None]:
     draft.say(fit.messages)
     draft.used.update(formula=formula, link="logit", measure=score.measure, rater=score.rater)
     tidy, told = _odds(fit, data, known, context.disclosure)
-    row = tidy.set_index("term").loc["alliance_within"]
+    row = tidy[tidy["term"] == "alliance_within"].iloc[0]
     return [
         _hazard_words(row, score.title),
         _hazard_table(fit, tidy, known, score, context.disclosure, told=told),
@@ -208,9 +208,10 @@ def _odds(
     told = fit.nobs == len(known) and disclosure.shows_rows(known) and disclosure.shows_rows(data)
     if told:
         return fit.tidy(exponentiate=True).query("effect == 'fixed'"), True
-    tidy = for_page(fit.tidy(), type(fit).__name__, fit.fewest).query("effect == 'fixed'")
+    tidy = for_page(fit.tidy(), type(fit).__name__, fit.fewest).query("effect == 'fixed'").copy()
     numbers = ["estimate", *ENDS]
-    return tidy.assign(**np.exp(tidy[numbers].astype(float)).round(2)), False
+    tidy[numbers] = np.exp(tidy[numbers].astype(float)).round(2)
+    return tidy, False
 
 
 def _hazard_words(row: pd.Series, title: str) -> Paragraph:

@@ -158,7 +158,9 @@ def _beside_the_means(pairs: pd.DataFrame, score: Score, context: Context) -> bo
     times = in_order(context.study.tables["assessments"]) if context.time == OCCASION else None
     return all(
         context.states_mean(
-            replace(score, rater=rater), times[int(at) - 1] if times else at, own["client_id"]
+            replace(score, rater=rater),
+            times[int(at) - 1] if times else at,  # type: ignore[arg-type]
+            own["client_id"],
         )
         for at, own in pairs.groupby("session")
         for rater in context.pair(score)

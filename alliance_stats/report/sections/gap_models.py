@@ -96,7 +96,7 @@ def truth_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
         levels.append("therapist_id")
     found = al.fit_truth_and_bias(pairs, truth="client", judgment="therapist", by=levels)
     draft.say(found.messages)
-    if found.fewest < SMALLEST_SHOWN and not context.disclosure.everything:
+    if (found.fewest or 0) < SMALLEST_SHOWN and not context.disclosure.everything:
         raise WithheldError("A coefficient is about few dyads: nothing of it is shown.")
     told = context.disclosure.shows_rows(pairs) and found.n_rows == len(pairs)
     tidy = _as_shown(found, context.disclosure, told=told)
@@ -204,7 +204,7 @@ def _success_frame(found: Any, disclosure: Disclosure) -> pd.DataFrame:
         row |= {name: bias[name] for name in ("conf_low", "conf_high")}
         if not disclosure.shows(seen, there):  # bias is forecast minus observed
             step = step_of(2 * float(own["forecast"].std()) / len(own) ** 0.5)
-            forecast = round(row["forecast"] / step) * step
+            forecast = round(float(tidy["estimate"][f"{target}:forecast"]) / step) * step
             row |= dict.fromkeys(["n", *TELLING], float("nan")) | {"forecast": forecast}
         rows.append(row)
     return rounded(pd.DataFrame(rows))

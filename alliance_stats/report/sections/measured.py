@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from ...core.disclosure import TOO_FEW
@@ -30,7 +32,10 @@ def measures_table(context: Context) -> Table:
     rows = []
     for name, raters in forms_of(context.study).groupby("measure", observed=True)["rater"]:
         card = context.card(str(name))
-        told = {"measure": str(name).upper(), "raters": ", ".join(sorted(set(map(str, raters))))}
+        told: dict[str, Any] = {
+            "measure": str(name).upper(),
+            "raters": ", ".join(sorted(set(map(str, raters)))),
+        }
         if card is not None:
             ends = f"{card.range.low:g} to {card.range.high:g}"
             told |= {"title": card.title, "items": float(card.n_items or "nan"), "answers": ends,
