@@ -135,12 +135,12 @@ def test_combined_the_persons_of_two_studies_stay_apart(tmp_path):
     assert clients["episode"].tolist() == [1, 2, 1, 1, 1]
 
 
-def test_five_courses_of_three_persons_are_about_three(tmp_path):
+def test_twelve_courses_of_six_persons_are_about_six(tmp_path):
     rows = "".join(f"p{n},{e},t1,1,{n}\n" for n in range(25) for e in (1, 2))
     opened = al.open_study(study(tmp_path, s="id,treatment,ther,n,phq\n" + rows))
     disclosure = Disclosure.of(opened.tables)
-    assert not disclosure.shows(["p1", "p1_e2", "p2", "p2_e2", "p3"])
-    assert disclosure.shows([f"p{n}" for n in range(6)])
+    assert not disclosure.shows([f"p{n}{e}" for n in range(6) for e in ("", "_e2")])
+    assert disclosure.shows([f"p{n}" for n in range(11)])
 
 
 @pytest.mark.parametrize("name", ["episode", "Episode_Nr", "treatment_no", "Behandlungsnummer"])

@@ -51,7 +51,7 @@ def test_a_small_class_is_put_together_with_others():
     shown = section._classes(found, disclosure).frame.set_index("class")["n"]
     assert shown.to_dict() == {"none": 15, "unrepaired": 17, "censored": 13, OTHERS: 11}
     said = section._headline(found, disclosure)  # 34 with a rupture less 17 and 13 would tell 4
-    assert said == "The rule drop_within_sd finds no rupture in 15 of 56 clients (26.8%)."
+    assert said == "One stated rule finds no rupture in 15 of 56 clients (26.8%)."
 
 
 def test_few_without_a_rupture_are_not_told_by_the_number_with_one():

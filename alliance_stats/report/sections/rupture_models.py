@@ -112,9 +112,12 @@ def _words(terms: pd.Index) -> dict[str, str]:
 def _in_words(row: pd.Series, outcome: Score) -> str:
     p = p_after_comma(row["p_value"])
     worse = "higher" if row["estimate"] > 0 else "lower"
+    size = f"{number(abs(row['estimate']))} points {worse} than"
+    if row["estimate"] == 0:  # a rounded one
+        size = "as high, as far as it is shown, as"
     return (
         f"After a session in which a rupture begins the next session's {outcome.title} is "
-        f"{number(abs(row['estimate']))} points {worse} than after the same client's other "
+        f"{size} after the same client's other "
         "sessions, at the same session number and the same alliance score "
         f"(95% CI {number(row['conf_low'])} to {number(row['conf_high'])}{p}). This is an "
         "association in time, not a proof of cause."

@@ -47,7 +47,8 @@ def build(context: Context, draft: Draft) -> Section:
         draft.say(found[0].messages)
         classes = _classes(found[0], context.disclosure)
         draft.headline = _headline(found[0], context.disclosure)
-        return [_stated(found[0], score), classes]
+        none = Caution("How many clients had which course is withheld.")
+        return [_stated(found[0], score), classes if len(classes.frame) else none]
 
     if not draft.attempt("The search for ruptures", detect):
         return draft.finish()
