@@ -11,6 +11,7 @@ import pandas as pd
 from ..core.disclosure import SMALLEST_SHOWN, Disclosure
 from ..core.people import CLIENT, SESSION
 from ..errors import DesignError, listing
+from ..ruptures.rules import RUPTURE_RULE
 from ..study import Study
 from ..study.codebook import make_codebook
 from ..study.select import ALLIANCE, KEYS, OUTCOME, choose, measures_of
@@ -56,7 +57,7 @@ class Options:
     cutoff: float | None = None
     criterion: str = "card"
     rater: str = "client"
-    rupture_rule: str = "drop_stricter_sd"
+    rupture_rule: str = RUPTURE_RULE
     rupture_parameters: dict[str, Any] = field(default_factory=dict)
     replicates: int = 1000
     seed: int = 0

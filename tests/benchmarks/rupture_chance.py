@@ -40,6 +40,9 @@ RULES: dict[str, dict[str, Any]] = {
     "change_point": {},
     "sudden_loss": {"percent_of": "range", "percent": 1.0, "range": (-50.0, 50.0)},
 }
+Asked = dict[Any, tuple[str, dict[str, Any]]]
+"""What is held against chance: a rule and its parameters."""
+OWN: Asked = {name: (name, given) for name, given in RULES.items()}
 Cell = tuple[int, float, str, float]
 CELLS: tuple[Cell, ...] = (
     *((length, phi, "ar1", 0.0) for length in (8, 16) for phi in (0.0, 0.3, 0.6)),
@@ -62,19 +65,21 @@ def draw(rng: np.random.Generator, length: int, phi: float, step: float) -> Cour
     return Courses(session, x.ravel(), np.arange(CLIENTS) * length)
 
 
-def p_values(courses: Courses, null: str, step: float, seed: int) -> Iterator[tuple[str, float]]:
+def p_values(
+    courses: Courses, null: str, step: float, seed: int, asked: Asked = OWN
+) -> Iterator[tuple[Any, float]]:
     """Yield each rule's p value for its number of ruptures."""
     drift = chance.fit_null(courses, null)
     grid = ar1.grid_of(courses, (-10.0, 2.0) if step else None)
     batches = list(chance.draw(courses, drift, grid, REPLICATES, seed))
     away = np.concatenate([ar1.lag_ratio(batch) for batch in batches]) - ar1.lag_ratio(courses)
-    for name, given in RULES.items():
+    for label, (name, given) in asked.items():
         rule = find_rule(name)
         p = chance._hold_reliability(courses, complete(rule, {"min_sessions": 6, **given}))
         observed = chance.count(courses, rule, p)[0]
         drawn = np.concatenate([chance.count(batch, rule, p) for batch in batches])
         table = chance.summarise(observed, drawn, None if drift is None else away)
-        yield name, float(table.loc["rupture", "p_value"])
+        yield label, float(table.loc["rupture", "p_value"])
 
 
 def rejected(cell: Cell, studies: int) -> dict[str, float]:

@@ -21,6 +21,7 @@ from ...study.select import is_study
 from ...study.times import SESSION, along
 from ..reading import table_of
 from ..result import Ruptures
+from ..rules import RUPTURE_RULE
 from .plots import plot_rates
 from .session_table import session_table
 
@@ -94,7 +95,7 @@ def fit_rupture_count(
     alliance: str,
     predictors: Sequence[str] | str,
     clients: pd.DataFrame | None = None,
-    rule: str = "drop_stricter_sd",
+    rule: str = RUPTURE_RULE,
     family: str = "poisson",
     subscale: str | None = None,
     rater: str | None = None,

@@ -16,7 +16,7 @@ from ...inference.rows import glance_row
 from ...study.times import SESSION, along
 from ..parameters import check_seed
 from ..result import Ruptures
-from ..rules import find_rule
+from ..rules import RUPTURE_RULE, find_rule
 from .clustered import contrast_rows, least_squares
 from .design import BEYOND_THE_SCORE, LEAST_CLIENTS, adjusts
 from .event_windows import Course, windows
@@ -97,7 +97,7 @@ def fit_event_study(
     alliance: str,
     outcome: str | None = None,
     series: str | None = None,
-    rule: str = "drop_stricter_sd",
+    rule: str = RUPTURE_RULE,
     before: int = 3,
     after: int = 3,
     min_each: int = 2,

@@ -18,6 +18,7 @@ from ..episodes import FOLLOWED
 from ..reading import table_of, therapist_of_client
 from ..result import Ruptures
 from ..result_tables import NOT_JUDGED
+from ..rules import RUPTURE_RULE
 from .clustered import contrast_rows
 from .design import SLOPES
 from .plots import plot_classes
@@ -99,7 +100,7 @@ def fit_rupture_outcome(
     alliance: str,
     outcome: str,
     landmark: int = 6,
-    rule: str = "drop_stricter_sd",
+    rule: str = RUPTURE_RULE,
     subscale: str | None = None,
     rater: str | None = None,
     outcome_subscale: str | None = None,

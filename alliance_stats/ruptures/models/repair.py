@@ -18,7 +18,7 @@ from ...multilevel.outcomes.reading import Asked
 from ...multilevel.outcomes.result import OutcomeFit
 from ...study.times import SESSION, along
 from ..result import Ruptures
-from ..rules import find_rule
+from ..rules import RUPTURE_RULE, find_rule
 from .design import BEYOND_THE_SCORE, Choices, ModelData, adjusts, lagged, model_data, slopes_of
 from .plots import plot_coefficients
 from .session_table import SessionTable, session_table
@@ -116,7 +116,7 @@ def fit_rupture_repair(
     *,
     alliance: str,
     outcome: str,
-    rule: str = "drop_stricter_sd",
+    rule: str = RUPTURE_RULE,
     lag: int = 1,
     levels: int | Sequence[int] | None = None,
     size: bool = False,

@@ -22,6 +22,7 @@ from ..models.plots import forest, tidy_up
 from ..models.session_table import detect, read_ratings
 from ..reading import table_of
 from ..result import Ruptures
+from ..rules import RUPTURE_RULE
 from .table import SESSION, summarise_codes, tables_of
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def fit_principles_repair(
     *,
     alliance: str,
     principles: pd.DataFrame | None = None,
-    rule: str = "drop_stricter_sd",
+    rule: str = RUPTURE_RULE,
     method: str = "logistic",
     subscale: str | None = None,
     rater: str | None = None,

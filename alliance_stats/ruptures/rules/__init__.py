@@ -22,7 +22,21 @@ from .base import COMMON, Flags, Rule
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["COMMON", "REGISTRY", "Flags", "Rule", "find_rule", "rupture_rules"]
+__all__ = [
+    "COMMON",
+    "REGISTRY",
+    "RUPTURE_RULE",
+    "Flags",
+    "Rule",
+    "find_rule",
+    "rupture_rules",
+]
+
+RUPTURE_RULE = "drop_stricter_sd"
+"""What models and the report take for a rupture unless told, at the parameters it has itself.
+
+docs/rupture-models.md shows why its cut-off is what it is.
+"""
 
 REGISTRY: dict[str, Rule] = {
     rule.name: rule

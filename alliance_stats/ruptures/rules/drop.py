@@ -136,12 +136,13 @@ RULES = (
         "Fall from the session before, against the larger of own and pooled SD",
         "x_i,t-1 - x_it >= k * max(s_i, pooled within-client SD)",
         scale="stricter_sd",
+        k=2.0,
         keep=("k",),
         unit="larger of own and pooled within-client SD",
         source="Gumz et al. 2012, doi 10.1186/1471-2288-12-10",
         note="That the stricter of intra- and interindividual variability is taken, at 1 and at "
         "2 SD, was read in the paper; which SD stands for the latter there was not. At 1 most "
-        "clients without a rupture get one: run k=2 too.",
+        "clients without a rupture get one, so 2 is the default.",
     ),
     _variant(
         "drop_reliable_change",
