@@ -7,6 +7,11 @@ import pytest
 import alliance_stats as al
 
 CLIENTS, SESSIONS, LAST = 600, 16, 2
+ERROR = 3 * (0.9 * 0.1 / 380) ** 0.5
+"""Three Monte Carlo standard errors, .046, of a share of .9: of the 600 ruptures the default finds
+about 380. Five seeds give .90 to .94 (1 SD, which finds 470, .92 to .95: a fall of 2 SD comes
+more often from a session that was high by chance, half of which is regained later).
+"""
 STEP = 0.1
 """A default may fall short of the best level of a coarse grid by so much of right dates."""
 CENTRED = ("drop_trend", "control_chart", "cusum")
@@ -51,7 +56,7 @@ def test_the_default_dates_repairs_about_as_well_as_any_level_could(rule):
 
 def test_the_whole_fall_regained_dates_less_than_half_of_them():
     assert dated_right("drop_stricter_sd", 4.0, repair_level=1) < 0.5
-    assert dated_right("drop_stricter_sd", 4.0) > 0.9
+    assert dated_right("drop_stricter_sd", 4.0) > 0.9 - ERROR
 
 
 def test_what_half_a_fall_costs_is_that_lasting_falls_are_more_often_called_repaired():
