@@ -301,6 +301,16 @@ def conclusions() -> Iterator[str]:
         f"those of three sessions, {percent(trend[1]['sensitivity'])} and "
         f"{percent(chart[1]['sensitivity'])} % of those of one."
     )
+    first, second = of("drop_stricter_sd, k=1"), of("drop_stricter_sd, k=2")
+    yield (
+        "- `drop_stricter_sd` is what models and the report take unless told, at "
+        f"k={find_rule('drop_stricter_sd').parameters['k']:g}: it finds "
+        f"{percent(second['sensitivity'])} % (k=1: {percent(first['sensitivity'])} %), "
+        f"{percent(second['ppv'])} % of its episodes are ruptures ({percent(first['ppv'])} %), and "
+        f"it alarms {percent(second['false_alarms'])} % of clients without one "
+        f"({percent(first['false_alarms'])} %). [How the cut-off was "
+        "chosen](rupture-models.md#why-falls-of-2-sd)."
+    )
     states = of("state_model")
     yield (
         f"- `state_model`, which reads whole courses of all clients at once, finds "
@@ -368,8 +378,8 @@ def page() -> Iterator[str]:
         "ruptures that were never repaired and are called so; bold: the rule's default. Per cent "
         "of ruptures found, mean over depths of 2, 3, 4 SD, durations of 1, 2, 4 sessions and r of "
         "0, .3, .6 (16 sessions, 1000 clients a design, half of the ruptures never repaired; Monte "
-        "Carlo standard error below 1). Charts with k = 2, `cusum` with k = 3, `drop_trend` with "
-        "k = 1.5.",
+        "Carlo standard error at most 2, as designs share their noise). Charts and "
+        "`drop_stricter_sd` with k = 2, `cusum` with k = 3, `drop_trend` with k = 1.5.",
         "",
     )
     yield from repair_table()

@@ -39,7 +39,7 @@ def test_run_json_says_what_went_in_and_how(study, report):
     assert set(run["outputs"]) == files(report.folder)
     used = {section["section"]: section["used"] for section in run["sections"]}
     assert used["ruptures"]["rule"] == "drop_stricter_sd"
-    assert used["ruptures"]["parameters"]["k"] == 1.0
+    assert used["ruptures"]["parameters"]["k"] == 2.0
     assert "therapist_id" in used["ruptures"]["formula"]
     assert all(section["status"] == "complete" for section in run["sections"])
 

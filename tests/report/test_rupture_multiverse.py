@@ -18,7 +18,7 @@ from alliance_stats.report.sections.draft import Draft
 
 ROUNDED = 5e-4  # a model whose number of clients is withheld is shown with three decimals
 RULE = {"rule": "drop_stricter_sd"}
-PLANNED = {"rule": "drop_stricter_sd", "k": 1.0, "levels": 3}
+PLANNED = {"rule": "drop_stricter_sd", "k": 2.0, "levels": 3}
 
 
 def blocks_of(study, rule=RULE):
@@ -87,15 +87,15 @@ def test_a_plan_gives_the_grid_and_the_primary_specification(study, tmp_path):
     blocks = blocks_of(planned(study, tmp_path / "study"))
     curve = blocks["rupture-multiverse"].data
     assert len(curve) == 2
-    assert curve.loc[curve["primary"], "k"].tolist() == [1.0]
+    assert curve.loc[curve["primary"], "k"].tolist() == [2.0]
     assert "rupture-plan" not in blocks
     assert "was followed" in blocks["Paragraph"].text
 
 
 def test_what_differs_from_the_plan_is_marked(study, tmp_path):
-    blocks = blocks_of(planned(study, tmp_path / "study", k=2.0, lagged_outcome=True))
+    blocks = blocks_of(planned(study, tmp_path / "study", k=1.0, lagged_outcome=True))
     frame = blocks["rupture-plan"].frame
-    expected = [("k", "2.0", "1.0"), ("lagged_outcome", "True", "False")]
+    expected = [("k", "1.0", "2.0"), ("lagged_outcome", "True", "False")]
     assert list(frame.itertuples(index=False, name=None)) == expected
     assert "departed from in 2 choices" in blocks["Caution"].text
     assert "the analysis plan's primary one" in blocks["rupture-multiverse"].note
@@ -104,7 +104,7 @@ def test_what_differs_from_the_plan_is_marked(study, tmp_path):
 def test_a_plan_that_was_changed_is_refused_by_its_name_alone(study, tmp_path):
     changed = planned(study, tmp_path / "study")
     path = tmp_path / "study" / "analysis_plan.yaml"
-    path.write_text(path.read_text(encoding="utf-8").replace("k: 1.0", "k: 3.0"), encoding="utf-8")
+    path.write_text(path.read_text(encoding="utf-8").replace("k: 2.0", "k: 3.0"), encoding="utf-8")
     with pytest.raises(al.DesignError, match="was changed after") as raised:
         plan_of(changed)
     assert str(tmp_path) not in str(raised.value)

@@ -9,6 +9,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 MONTE_CARLO = 0.03
 """About three standard errors of a share of a thousand or so ruptures or clients."""
+WHOLE_PER_CENT = 0.006
+"""Half a per cent, by which the page rounds, and the last digit."""
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +47,9 @@ def test_repairs_on_the_page_can_be_had_again(script, page):
     part = page[page.index("## When is a rupture repaired?") :]
     row = next(line for line in part.splitlines() if line.startswith("| drop_stricter_sd |"))
     found = [cell.strip(" *").split(" / ") for cell in row.split("|")[2:-1]]
-    at_half = script.repairs("drop_stricter_sd", 0.5, tuple(script.repair_cells()), clients=300)
+    at_half = script.repairs("drop_stricter_sd", 0.5, tuple(script.repair_cells()))
     shown = [int(number) / 100 for number in found[script.LEVELS.index(0.5)]]
-    assert shown == pytest.approx(at_half, abs=MONTE_CARLO)
+    # the same draws: with 300 clients a design ten seeds give SDs of .023 and .033, too much to
+    # tell one cut-off from another
+    assert shown == pytest.approx(at_half, abs=WHOLE_PER_CENT)
     assert "**" in row.split("|")[2 + script.LEVELS.index(0.5)]

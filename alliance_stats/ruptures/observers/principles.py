@@ -157,7 +157,7 @@ def fit_principles_repair(
     Examples
     --------
     >>> import alliance_stats as al
-    >>> study = al.simulate_study(n_therapists=20, n_clients=150, coded_share=0.3, seed=2)
+    >>> study = al.simulate_study(n_therapists=20, n_clients=300, coded_share=1.0, seed=2)
     >>> found = al.fit_principles_repair(study, alliance="wai-sr")
     >>> len(found.table)
     13
