@@ -8,9 +8,11 @@ import pytest
 
 import alliance_stats as al
 from alliance_stats.core.display.table import Table
+from alliance_stats.report.content import Caution
 from alliance_stats.report.context import Context, Options
 from alliance_stats.report.sections import change, models, ruptures
 from alliance_stats.report.sections.criterion import judged, other_criteria
+from alliance_stats.report.sections.draft import Draft
 
 EXACT = 1e-9  # the same sums in another order
 
@@ -116,6 +118,16 @@ def test_only_sessions_that_the_rule_judged_stand_before_an_outcome(study, conte
     fit = al.fit_rupture_repair(study, alliance="wai-sr", outcome="core-10", levels=3).fits
     assert fit["outcome, 3 levels"].nobs == len(before) < len(own)
     assert tables["rupture-chance"].frame["observed"].iloc[0] == begun
+
+
+def test_a_count_that_would_tell_of_a_few_is_withheld_with_what_chance_would_give(monkeypatch):
+    # one rupture of the demo is unrepaired
+    for later in ("model_blocks", "multiverse_blocks"):
+        monkeypatch.setattr(ruptures, later, lambda *_: [])
+    context = Context(al.open_study("demo-trial"), Options(replicates=5))
+    section = ruptures.build(context, Draft("ruptures", "Ruptures and repairs"))
+    assert "rupture-chance" not in {getattr(b, "key", "") for b in section.blocks}
+    assert ruptures.UNTOLD in [b.text for b in section.blocks if isinstance(b, Caution)]
 
 
 def test_differences_between_clients_are_those_of_one_therapist_where_therapists_have_their_own():

@@ -26,6 +26,10 @@ from .rupture_models import model_blocks
 from .rupture_multiverse import multiverse_blocks
 
 CLASS_WORDS = labels("rupture_classes")
+UNTOLD = (
+    "How many ruptures there are in all, and how many chance alone would give, is withheld: beside "
+    "the table it would tell of a few people. al.expected_by_chance says it to who holds the data."
+)
 RUPTURED = ("repaired", "unrepaired", "censored")
 
 
@@ -57,7 +61,7 @@ def build(context: Context, draft: Draft) -> Section:
             "What chance alone would give", lambda: chance_blocks(context, score, rows, rule, draft)
         )
     else:
-        draft.add(Caution("How many ruptures there are, and chance alone would give, is withheld."))
+        draft.add(Caution(UNTOLD))
     if options.individual_courses:
         draft.attempt("A client's course", lambda: course_blocks(found[0], score))
     modelled = draft.attempt(
