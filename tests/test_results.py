@@ -259,7 +259,7 @@ RESULTS = {
     "OutcomeGap": lambda: al.outcome_gap(study(), replicates=20),
     "ParallelForms": lambda: al.check_parallel_forms(study(), measure="wai-sr", replicates=20),
     "PooledEffects": pool,
-    "PrinciplesAndRepair": lambda: al.fit_principles_repair(study(), alliance="wai-sr"),
+    "PrinciplesAndRepair": lambda: al.fit_principles_repair(study(), alliance="wai-sr", k=1.0),
     "RatingGap": gap,
     "Readings": lambda: al.fit_cross_lagged(panel(), x="x", y="y").readings(),
     "Replication": lambda: al.compare_published(

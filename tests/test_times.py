@@ -138,7 +138,7 @@ STUDY_CALLS = {
     "person_period": {},
     "fit_alliance_and_dropout": {},
     "dropout_sensitivity": {"measure": "core-10", "deltas": [0.0], "imputations": 2},
-    "fit_principles_repair": {"alliance": "wai-sr"},
+    "fit_principles_repair": {"alliance": "wai-sr", "k": 1.0},  # many sessions in rupture
     "fit_rupture_count": {"alliance": "wai-sr", "predictors": "site_id"},
     "reliable_change": {"measure": "core-10"},
 }
