@@ -23,14 +23,12 @@ before anything is computed of them. Persons are drawn only where the user asks 
 
 What this does not cover: two reports of different states of one study, given to one reader, tell
 what changed between them; attackers who know the people behind most of a group know the rest; and
-sums that come down to people whom tables treat in more than four different ways are not looked for
-(in ledgers of more than `MOST_PATTERNS` such ways, in more than two).
+what sums are looked for stands in `core.shown_groups`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -38,8 +36,8 @@ import pandas as pd
 
 from ..errors import DesignError
 from .people import CLIENT, THERAPIST, ids_in
+from .shown_groups import SMALLEST_SHOWN, ZERO, Ledger
 
-SMALLEST_SHOWN = 10
 NOTE = (
     "Withheld: what is about fewer than ten people, or would tell of fewer beside the rest. "
     "Estimates of people whose number is withheld are rounded so that they do not tell it."
@@ -65,145 +63,17 @@ RARE = 5
 """Of fewer people a model learns nothing (dropout prediction, synthetic studies), nor does a file
 of a clinic tell; what these give is checked by audits of their own."""
 OTHERS = "Others, put together because some are few"
-MOST_PATTERNS = 300
 FEW_VALUES = 4
 """A column with so many values or fewer may be one of categories, whatever they are called."""
-ZERO = 1e-8
-"""Sums of random weights of the size of one; rounding leaves 1e-12, chance reaches 1e-8 never."""
 
 
 class WithheldError(DesignError):
     """A number that would tell of fewer than ten people."""
 
 
-@dataclass
-class Ledger:
-    """The groups of one kind of unit that were shown.
-
-    The rows shown span a space of vectors over people. A group is told by them where its vector
-    of ones lies in that space, that is where every vector at right angles to the space sums to
-    zero over the group. Two random such vectors tell it with certainty. People whom all groups
-    shown so far treat alike have one `pattern`; vectors of the space hold a number a pattern, so
-    that the work grows with the tables of a report and hardly with its people.
-    """
-
-    least: int = SMALLEST_SHOWN
-    """No sum of the groups shown comes down to fewer."""
-    places: dict[Hashable, int] = field(default_factory=dict)
-    patterns: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    sizes: np.ndarray = field(default_factory=lambda: np.zeros(0))
-    basis: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
-    shown: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
-    weights: np.ndarray = field(default_factory=lambda: np.zeros((2, 0)))
-    random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(20))
-
-    def admit(self, groups: Iterable[frozenset[Hashable]]) -> bool:
-        """Add all of the groups, or none where one of them would give somebody away."""
-        groups = [group for group in groups if group]
-        if any(len(group) < self.least for group in groups):
-            return False
-        held = [self._placed(group) for group in groups]
-        self._grow()
-        patterns, sizes, basis, shown = self.patterns, self.sizes, self.basis, self.shown
-        for people in held:
-            patterns, sizes, parent = _parted(patterns, sizes, people)
-            basis, shown = basis[:, parent], shown[:, parent]
-            row = np.zeros(len(sizes))
-            row[patterns[people]] = 1.0
-            new = row
-            for _ in range(2):  # once leaves rounding errors that grow with the ledger
-                new = new - basis.T @ (basis @ (sizes * new))
-            length = float(np.sqrt(sizes @ new**2))
-            if length < ZERO * np.sqrt(len(patterns)):
-                continue  # told already by what is shown
-            if _few_beside(shown, row, sizes, self.least):
-                return False
-            shown = np.vstack([shown, row])
-            basis = np.vstack([basis, new / length])
-        if len(basis) > len(self.basis):
-            sums = np.stack([np.bincount(patterns, w, len(sizes)) for w in self.weights])
-            sums -= (sums @ basis.T @ basis) * sizes
-            if _tells_of_few(sums, sizes, self.least):
-                return False
-        self.patterns, self.sizes, self.basis, self.shown = patterns, sizes, basis, shown
-        return True
-
-    def _placed(self, group: Iterable[Hashable]) -> np.ndarray:
-        places = self.places
-        return np.array([places.setdefault(one, len(places)) for one in group], dtype=np.int64)
-
-    def _grow(self) -> None:
-        """Let whoever is new be alike: in no group so far."""
-        more = len(self.places) - len(self.patterns)
-        if not more:
-            return
-        in_none = np.flatnonzero(~self.shown.any(axis=0))  # one pattern at most
-        if not len(in_none):
-            in_none = np.array([len(self.sizes)])
-            self.sizes = np.append(self.sizes, 0.0)
-            self.basis, self.shown = (np.pad(x, ((0, 0), (0, 1))) for x in (self.basis, self.shown))
-        self.sizes[in_none] += more
-        self.patterns = np.append(self.patterns, np.repeat(in_none, more))
-        self.weights = np.hstack([self.weights, self.random.normal(size=(2, more))])
-
-
-def _parted(
-    patterns: np.ndarray, sizes: np.ndarray, people: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Part the patterns of which a group holds some people only.
-
-    Returns each person's pattern, the patterns' sizes, and which pattern each was part of.
-    """
-    inside = np.bincount(patterns[people], minlength=len(sizes)).astype(float)
-    torn = np.flatnonzero((inside > 0) & (inside < sizes))
-    parent = np.append(np.arange(len(sizes)), torn)
-    renamed = np.arange(len(sizes))
-    renamed[torn] = len(sizes) + np.arange(len(torn))
-    patterns = patterns.copy()
-    patterns[people] = renamed[patterns[people]]
-    sizes = np.append(sizes, inside[torn])
-    sizes[torn] -= inside[torn]
-    return patterns, sizes, parent
-
-
 def each_once(group: Iterable[Hashable]) -> frozenset[Hashable]:
     """Return the people of a group; a column is made unique before Python looks at its cells."""
     return frozenset(group.unique() if isinstance(group, pd.Series) else group)
-
-
-def _few_beside(shown: np.ndarray, row: np.ndarray, people: np.ndarray, least: int) -> bool:
-    """Return whether a group and one that was shown lie within each other but for a few."""
-    both, sizes, size = shown @ (people * row), shown @ people, people @ row
-    nested = (both == sizes) | (both == size)
-    apart = np.abs(sizes - size)
-    return bool((nested & (apart > 0) & (apart < least)).any())
-
-
-def _tells_of_few(sums: np.ndarray, sizes: np.ndarray, least: int) -> bool:
-    """Return whether some few people are told; those treated alike only together.
-
-    `sums` are those of the random vectors over the people of each pattern.
-    """
-    small = sizes < least
-    sizes, sums = sizes[small], sums[:, small]
-    if len(sizes) <= MOST_PATTERNS:  # up to two patterns on either side: four people
-        first, second = np.triu_indices(len(sizes), 1)
-        sizes = np.concatenate([[0], sizes, sizes[first] + sizes[second]])
-        sums = np.hstack([np.zeros((2, 1)), sums, sums[:, first] + sums[:, second]])
-    else:
-        sizes, sums = np.append(sizes, 0), np.hstack([sums, np.zeros((2, 1))])
-    sums, sizes = sums[:, sizes < least], sizes[sizes < least]
-    order = np.argsort(sums[0])
-    sums, sizes = sums[:, order], sizes[order]
-    start = np.searchsorted(sums[0], -sums[0] - ZERO)
-    stop = np.searchsorted(sums[0], -sums[0] + ZERO)
-    for place in np.flatnonzero(stop > start):
-        partners = np.arange(start[place], stop[place])
-        together = sizes[partners] + sizes[place]
-        zero = np.abs(sums[1, partners] + sums[1, place]) < ZERO
-        if (zero & (together > 0) & (together < least)).any():
-            return True
-    return False
 
 
 class Disclosure:

@@ -22,9 +22,9 @@ import numpy as np
 import pandas as pd
 
 from ..core.disclosure import RARE
-from ..core.disclosure import Ledger as Groups
 from ..core.outputs import write_whole
 from ..core.people import CLIENT
+from ..core.shown_groups import Ledger as Groups
 from ..errors import ReadError
 from .columns import ClinicColumns
 

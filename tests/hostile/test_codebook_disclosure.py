@@ -1,28 +1,48 @@
-"""An attacker with a codebook, who computes from means of how many people they are."""
+"""An attacker with a codebook alone, who subtracts what it shows of a column from its total."""
+
+import itertools
 
 import numpy as np
 
-
-def test_a_mean_whose_number_is_withheld_may_be_of_any_number(sixty):
-    """Ages are whole: 38.47 of 58 people, two of whom tell none, is a sum in 58 and in few more."""
-    n = len(sixty.clients)
-    ages = 20.0 + np.arange(n) * 7 % 41
-    ages[:2] = np.nan
-    content = sixty.with_tables(clients=sixty.clients.assign(age=ages)).codebook().content
-    clients = next(table for table in content["tables"] if table["name"] == "clients")
-    told = next(column for column in clients["columns"] if column["name"] == "age")
-    assert told["filled"] is None
-    step = 10.0 ** -len(f"{told['mean']:g}".partition(".")[2])
-    fits = [abs(round(told["mean"] * some) / some - told["mean"]) <= step / 2
-            for some in range(10, n + 1)]  # fmt: skip
-    assert all(fits)
+import alliance_stats as al
 
 
-def test_rows_of_which_people_have_several_are_told_in_tens(sixty):
-    content = sixty.codebook().content
-    numbers = [
-        table["rows"] for table in content["tables"] if table["name"] in ("sessions", "ratings")
-    ]
-    numbers += [form["forms"] for card in content["measures"] for form in card["forms"]]
-    assert len(numbers) > 4
-    assert all(n is None or n % 10 == 0 for n in numbers)
+def rests(content, tables):
+    """Return what is left of each column's total without any of its levels, where it is few."""
+    found = []
+    for table in content["tables"]:
+        if not tables[table["name"]].get("client_id", np.zeros(2)).is_unique:
+            continue
+        for column in table["columns"]:
+            levels = list((column.get("levels") or {}).values())
+            for n in range(1, len(levels) + 1):
+                for some in itertools.combinations(levels, n):
+                    rest = (column["filled"] or 0) - sum(some)
+                    if 0 < rest < 10:
+                        found.append((table["name"], column["name"], column["filled"], some))
+    return found
+
+
+def test_no_total_less_any_levels_comes_down_to_fewer_than_ten():
+    found, levels = [], 0
+    for seed in range(100, 120):
+        study = al.simulate_study(
+            n_clients=60, n_therapists=12, seed=seed, dropout_hazard=0.05, planned_sessions=8
+        )
+        rng = np.random.default_rng(seed)
+        clients = study.clients.assign(
+            sex=rng.choice(["f", "m"], 60),
+            job=rng.choice(["yes", "no", "sick"], 60, p=[0.55, 0.35, 0.1]),
+        )
+        study = study.with_tables(clients=clients)
+        content = study.codebook().content
+        tables = {name: study.tables[name] for name in ("clients", "terminations")}
+        content["tables"] = [one for one in content["tables"] if one["name"] in tables]
+        found += rests(content, tables)
+        levels += sum(
+            len(column.get("levels") or {})
+            for one in content["tables"]
+            for column in one["columns"]
+        )
+    assert not found
+    assert levels > 60  # three a study: withholding everything would be no answer

@@ -186,3 +186,30 @@ def test_the_owner_of_the_data_may_see_everything():
     assert owner.parts({"a": [1], "b": [2, 3]}) == {"a": {1}, "b": {2, 3}}
     owner.require([1], "clients came")
     assert not owner.withheld
+
+
+def test_a_total_less_any_of_its_parts_is_not_few_in_whatever_ways_the_few_are_treated():
+    shown = Disclosure(range(60))
+    random = np.random.default_rng(3)
+    for _ in range(12):  # by then the six who are left are treated in six ways
+        shown.shows(np.flatnonzero(random.random(60) < 0.5).tolist())
+    assert shown.shows(range(34))
+    assert not shown.shows(range(34, 54))
+
+
+def test_a_part_that_follows_from_others_is_held_against_later_ones():
+    shown = Disclosure(range(400))
+    random = np.random.default_rng(3)
+    for _ in range(12):
+        shown.shows(np.flatnonzero(random.random(400) < 0.5).tolist())
+    arms = [[*range(12)], [*range(200, 212)]]
+    assert shown.shows(range(200), range(12, 200), range(212, 400))
+    assert shown.shows(*arms)
+    assert not shown.shows([*arms[0][2:], *arms[1][3:]])
+
+
+def test_what_two_parts_that_fill_a_whole_share_is_not_few():
+    shown = Disclosure(range(200))
+    assert shown.shows(range(100))
+    assert not shown.shows(range(96, 200))
+    assert shown.shows(range(90, 200))
