@@ -150,27 +150,17 @@ def simulated_power(
     if of == "therapists" and formula is not None:
         raise DesignError("of='therapists' tests the plan's own model; leave out formula=.")
     text = analysis(design, of) if formula is None else formula
-    sizes = np.full(-(-replicates // BATCH), BATCH)
-    sizes[-1] -= sizes.sum() - replicates
-    seeds = np.random.SeedSequence(seed).spawn(len(sizes))
     work = partial(WORK.get(of, partial(_batch, of)), design, effect, text, formula is not None)
     record = None
     if resume is not None:
         asked = {"effect": effect, "of": of, "formula": text, "seed": seed}
         record = Record(resume, asked | design.parameters())
-    pieces = list(zip(sizes.tolist(), seeds, strict=True))
-    done: list[np.ndarray] = []
-    for piece in shown_while(
-        _studies(work, pieces, n_jobs, record), len(pieces), "Simulating" * progress
-    ):
-        done.append(piece)
-        if (
-            enough is not None
-            and len(done) >= LEAST
-            and _mc_error(np.concatenate(done), alpha) <= enough
-        ):
-            break
-    found = np.concatenate(done)
+
+    def suffice(found: np.ndarray) -> bool:
+        return enough is not None and _mc_error(found, alpha) <= enough
+
+    words = "Simulating" if progress else ""
+    found = _drawn(work, replicates, seed, n_jobs, record, suffice, words)
     good = found[np.isfinite(found[:, 1])]
     if not len(good):
         raise DesignError("No simulated study could be fitted; look at the formula and the design.")
@@ -183,11 +173,7 @@ def simulated_power(
     size = float(np.abs(estimate[hit]).mean() / abs(effect)) if hit.any() else np.nan
     answer = {"power": power, "type_s": wrong, "type_m": size, "replicates": len(good)}
     answer["mc_error"] = _mc_error(good, alpha)
-    how = {
-        "dropout": " (logistic, between-within df)",
-        "therapists": ", and tested by its likelihood ratio to the model without therapists",
-    }.get(of, "")
-    told = [f"Each simulated study was fitted with {text}{how}."]
+    told = [f"Each simulated study was fitted with {text}{HOW.get(of, '')}."]
     if singular.any():
         told.append(
             f"A variance was estimated as zero in {singular.mean():.0%} of the simulated studies."
@@ -203,6 +189,28 @@ def simulated_power(
             f"significant, where {alpha:.1%} should be."
         )
     return answer, told
+
+
+def _drawn(
+    work: Callable[[Piece], np.ndarray],
+    replicates: int,
+    seed: int,
+    n_jobs: int | None,
+    record: Record | None,
+    suffice: Callable[[np.ndarray], bool],
+    words: str,
+) -> np.ndarray:
+    """Return what studies found, a row each: all of them, or as many as suffice."""
+    sizes = np.full(-(-replicates // BATCH), BATCH)
+    sizes[-1] -= sizes.sum() - replicates
+    seeds = np.random.SeedSequence(seed).spawn(len(sizes))
+    pieces = list(zip(sizes.tolist(), seeds, strict=True))
+    done: list[np.ndarray] = []
+    for piece in shown_while(_studies(work, pieces, n_jobs, record), len(pieces), words):
+        done.append(piece)
+        if len(done) >= LEAST and suffice(np.concatenate(done)):
+            break
+    return np.concatenate(done)
 
 
 def _mc_error(found: np.ndarray, alpha: float) -> float:
@@ -310,6 +318,11 @@ def _therapists(
     return found
 
 
+HOW = {
+    "dropout": " (logistic, between-within df)",
+    "therapists": ", and tested by its likelihood ratio to the model without therapists",
+}
+"""What is told of the analysis besides its formula."""
 WORK = {"dropout": _dropouts, "therapists": _therapists}
 """How studies are drawn and tested for questions that are not about a coefficient."""
 
