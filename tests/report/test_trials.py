@@ -225,6 +225,15 @@ def test_a_course_begins_at_the_intake():
     assert [round(tick) for tick in ax.get_xticks()] == [0, 1, 2]
 
 
+def test_an_interval_of_few_does_not_set_the_height_of_a_course():
+    course = pd.DataFrame(
+        {"rater": "client", "session": [1, 2, 3], "n": [40, 30, 2], "mean": [3.8, 3.9, 4.1],
+         "conf_low": [3.6, 3.6, -20], "conf_high": [4.0, 4.2, 28]}
+    )  # fmt: skip
+    low, high = al.plot_course(course, smallest_n=0).get_ylim()
+    assert (low, high) == (pytest.approx(3.6, abs=0.1), pytest.approx(4.2, abs=0.1))
+
+
 def test_an_occasion_that_is_a_number_is_named_as_one():
     assert [occasion_in_words(one) for one in ("18", "1.5", "post", "week 4")] == [
         "occasion 18", "occasion 1.5", "post", "week 4",
