@@ -92,7 +92,8 @@ def _tell_written(written: Report) -> None:
     for name in written.changed:
         typer.echo(f"Note: '{name}' was changed while the report was made from it.", err=True)
     for section in written.incomplete:
-        why = section.reason or "a part of it could not be computed; the report says which"
+        part = "is withheld" if section.withheld else "could not be computed"
+        why = section.reason or f"a part of it {part}; the report says which"
         typer.echo(f"Note: section '{section.title}': {why}", err=True)
 
 

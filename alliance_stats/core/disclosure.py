@@ -38,16 +38,15 @@ from ..errors import DesignError
 from .people import CLIENT, THERAPIST, ids_in
 from .shown_groups import SMALLEST_SHOWN, ZERO, Ledger
 
-NOTE = (
-    "Withheld: what is about fewer than ten people, or would tell of fewer beside the rest. "
-    "Estimates of people whose number is withheld are rounded so that they do not tell it."
-)
+NOTE = "What is withheld, and why, stands at the top of the report."
 AT_THE_TOP = (
     "Some numbers are withheld in this report: those about fewer than ten people, and those from "
     "which such a number could be computed. Estimates beside them are rounded for the same reason, "
     "with their intervals to about a fifth of half their width. The owner of the data makes the "
     "page on which every number is exact with --show-persons (individual_courses=True in Python); "
-    "it must not leave the clinic."
+    "it must not leave the clinic. Which of these reasons a number is withheld for is not said, on "
+    "purpose: that too would tell. Two reports of one study with different options are two sets of "
+    "numbers, and their difference may tell of few: give one reader one report."
 )
 TOO_FEW = (
     "Fewer than ten people are in this study, so nothing that travels tells a number of them: no "
@@ -165,6 +164,10 @@ class Disclosure:
         return False
 
     @property
+    def _many(self) -> bool:
+        return len(self.everybody) >= 2 * SMALLEST_SHOWN
+
+    @property
     def tells_nothing(self) -> bool:
         """Whether there are so few people that no number of theirs travels."""
         return not self.everything and (not self.everybody or self._few(self.everybody))
@@ -175,6 +178,7 @@ class Disclosure:
         what: str = "session",
         *,
         over: Iterable[Hashable] | None = None,
+        events: bool = False,
     ) -> bool:
         """Return whether a number of rows may be shown: sessions, ruptures, ...
 
@@ -186,14 +190,22 @@ class Disclosure:
             The clients over whom the rows are counted, those without one included; by default
             those in `rows`. A number of sessions or ruptures is a sum over them, and does not
             tell how many have one.
+        events
+            How many have one is told beside (clients with a rupture), so those beyond each
+            client's first are held to ten as well.
         """
         people = each_once(rows["client_id"])
         keys = [name for name in ("client_id", what) if name in rows.columns]
-        columns = (rows[name].to_numpy(dtype=object) for name in keys)
+        more = rows[rows.duplicated("client_id") & events]
+
+        def of(some: pd.DataFrame) -> Iterable[Hashable]:
+            return zip(*(some[name].to_numpy(dtype=object) for name in keys), strict=True)
+
         return (
             (self.everything or not self._few(people))
             and self.shows(people if over is None else over)
-            and self.shows(zip(*columns, strict=True), of=what)
+            and self.shows(of(rows), of=what)
+            and self.shows(of(more), of=f"{what} beyond the first")
         )
 
     def rows(self, table: pd.DataFrame) -> str:
@@ -211,9 +223,11 @@ class Disclosure:
         """Return the size of a group in words: ``12 clients``, or that it is withheld."""
         group, many = each_once(group), many or one + "s"
         if not group and not self.everything:  # beside "0" the words for few would be one to nine
-            return f"few or no {many}"
+            return f"few or no {many}" if self._many else f"a withheld number of {many}"
         if self.shows(group, of="therapist" if one == "therapist" else "client"):
             return f"{len(group):,} {one if len(group) == 1 else many}"
+        if not self._many:  # beside so small a total "ten or more" or "few" would tell who is not
+            return f"a withheld number of {many}"
         if len(group) < SMALLEST_SHOWN:
             return f"few or no {many}"
         below = (len(group) - SMALLEST_SHOWN) // 10 * 10

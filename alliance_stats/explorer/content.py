@@ -230,9 +230,11 @@ def of_means(study: Study) -> dict[str, Any]:
             "At no session ten clients or more were rated, so no mean can be shown to others; "
             "--show-persons (show_persons=True) makes the page for the owner of the data."
         )
+    time, reached = time_axis(study), {at for one in held for at in one["session"]}
+    words = [word * (at in reached) for at, word in enumerate(time["words"], 1)]
     return {
         "persons": False,
-        "time": time_axis(study),
+        "time": {**time, "words": words[: max(reached)]},  # none of what few came to
         "therapists": [],
         "arms": [],
         "clients": [{"label": "Mean of all clients", "therapist": None, "arm": None, "end": None}],

@@ -62,6 +62,8 @@ class Section:
         cannot carry it) or ``failed`` (an error of the program).
     messages
         What the functions said while they ran; goes into ``run.json``.
+    withheld
+        Whether all that is missing is withheld, as few people are behind it.
     used
         The choices that made the numbers (measure, rule, formula, seed); goes into ``run.json``.
     """
@@ -74,3 +76,4 @@ class Section:
     status: str = "complete"
     messages: tuple[str, ...] = ()
     used: dict[str, Any] = field(default_factory=dict)
+    withheld: bool = False

@@ -13,7 +13,7 @@ from ..core.people import CLIENT, SESSION
 from ..errors import DesignError, listing
 from ..ruptures.rules import RUPTURE_RULE
 from ..study import Study
-from ..study.codebook import make_codebook
+from ..study.codebook import Codebook, make_codebook
 from ..study.select import ALLIANCE, KEYS, OUTCOME, choose, measures_of
 from ..study.times import OCCASION, along, time_of
 from .plan import planned_outcome
@@ -99,11 +99,27 @@ class Context:
 
         It begins with those of whom the study's codebook speaks, for who reads both.
         """
+        return self._disclosure_and_codebook[0]
+
+    def levels(self, table: str, column: str) -> dict[str, int]:
+        """Return the levels of a column that the study's codebook shows; none, in no codebook."""
+        codebook = self._disclosure_and_codebook[1]
+        columns = [
+            one
+            for of in (codebook.content["tables"] if codebook else ())
+            if of["name"] == table
+            for one in of["columns"]
+        ]
+        return next((dict(c.get("levels", {})) for c in columns if c["name"] == column), {})
+
+    @cached_property
+    def _disclosure_and_codebook(self) -> tuple[Disclosure, Codebook | None]:
         ledger = Disclosure.of(self.study.tables, everything=self.options.individual_courses)
-        if not ledger.everything:
-            make_codebook(self.study, ledger)
-            ledger.withheld = False  # here nothing is, so far
-        return ledger
+        if ledger.everything:
+            return ledger, None
+        codebook = make_codebook(self.study, ledger)
+        ledger.withheld = False  # here nothing is, so far
+        return ledger, codebook
 
     @property
     def time(self) -> str:

@@ -23,12 +23,15 @@ def report_document(
     *,
     synthetic: bool,
     facts: Iterable[tuple[str, str]],
+    notes: Iterable[str] = (),
     footer: Iterable[str],
 ) -> bytes:
     """Return the page's sections as a Word document: headings, tables, figures, notes."""
     document = new_document(title, synthetic=synthetic)
     document.add_heading(clean(title), level=1)
     document.add_paragraph(clean("; ".join(f"{label}: {value}" for label, value in facts)))
+    for note in notes:
+        document.add_paragraph(clean(note))
     numbers = number_blocks(sections)
     for section in sections:
         document.add_heading(clean(section.title), level=2)

@@ -60,7 +60,11 @@ def write_files(folder: Path, context: Context, sections: Sequence[Section]) -> 
     made = _now()
     title, sizes, footer = names.mask(study.name), facts(context), _footer(made, context)
     pngs = {key: kinds["png"] for key, kinds in prints.items()}
-    word = report_document(title, sections, pngs, synthetic=synthetic, facts=sizes, footer=footer)
+    notes = [names.mask(note) for note in getattr(study, "notes", ())]
+    notes += _at_the_top(context.disclosure, synthetic)
+    word = report_document(
+        title, sections, pngs, synthetic=synthetic, facts=sizes, notes=notes, footer=footer
+    )
     (folder / "report.docx").write_bytes(word)
     told = methods_text(title, sections, _choices(context, names), _software(context))
     (folder / "methods.md").write_text(told, encoding="utf-8", newline="\n", errors="replace")
@@ -68,8 +72,7 @@ def write_files(folder: Path, context: Context, sections: Sequence[Section]) -> 
         title=title,
         synthetic=synthetic,
         facts=sizes,
-        notes=[names.mask(note) for note in getattr(study, "notes", ())]
-        + _at_the_top(context.disclosure, synthetic),
+        notes=notes,
         sections=sections,
         svgs=svgs,
         footer=footer,

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.disclosure import FEW_VALUES, fewest_behind
+from ..core.disclosure import FEW_VALUES, SMALLEST_SHOWN, fewest_behind
 from ..errors import listing
 from ..multilevel.engine.batches import Array
 from ..multilevel.formula.terms import INTERCEPT
@@ -174,6 +174,11 @@ def enough_sessions(sizes: Sequence[int] | Array, least: int, rank: int) -> int 
     return None
 
 
+def _at_least(clients: int, least: int) -> int:
+    """Return a number of clients that is reached: in tens, below ten the least there may be."""
+    return clients // 10 * 10 if clients >= SMALLEST_SHOWN else min(clients, least)
+
+
 def told(
     columns: ClinicColumns,
     exposure: Exposure | None,
@@ -183,14 +188,20 @@ def told(
     cost: dict[str, float],
 ) -> dict[str, Any]:
     """Return the page "what this file tells": numbers for a person to read."""
-    behind = clients_behind(columns)
+    least = standard.min_clients
+    behind = {k: _at_least(n, least) for k, n in clients_behind(columns).items()}
     counts = dict(zip(columns.groups, columns.grouping.sizes, strict=True))
     whole = ", ".join(f"{size} groups of {name}" for name, size in counts.items())
     said = [
         f"Sums over {columns.n} rows of {len(np.unique(columns.people))} clients ({whole}).",
         "Numbers that could be read: means, spreads and correlations of "
         f"{listing(columns.names[1:])} and {columns.outcome} in the clinic, counts of categories, "
-        "how many clients had how many sessions.",
+        "and exactly how many clients had how many sessions, also where these are fewer than "
+        "ten, and from them how many lack a form or have one only. The rule of ten of reports "
+        f"does not hold for this file: values are kept to {least} clients, numbers of sessions "
+        "are not.",
+        "Clients behind each term are told in tens, rounded down; fewer than ten as "
+        f"{least}, the least there may be.",
         "It holds no row, no id, no date, and no value of one person.",
         "How many rows it is about can be read out of any such file. Beside another count of the "
         "same clients' forms, such as a codebook's, it tells how many forms are not in it.",

@@ -31,6 +31,8 @@ lengths, and the largest number is one person's."""
 
 FURTHER = "A further column of this study."
 
+OURS = ("client_id", "therapist_id", "coder_id")
+
 MIXED = {
     "ratings": ("item", "value"),
     "scores": ("score", "n_answered", "n_items"),
@@ -159,9 +161,8 @@ class _People:
 
     def named(self, name: str, column: pd.Series) -> bool:
         """Return whether it may be shown how many different ids of people a column holds."""
-        of = name.removesuffix("_id")
-        people = column.dropna().unique()
-        return of not in ("client", "therapist", "coder") or self._disclosure.shows(people, of=of)
+        of, people = name.removesuffix("_id"), column.dropna().unique()
+        return name not in OURS or self._disclosure.shows(people, of=of)
 
     def mean(self, about: str, column: pd.Series, *, exact: bool) -> dict[str, float]:
         """Return the mean of numbers, coarse where their number is not told; else nothing."""
@@ -185,8 +186,7 @@ def _column(
     about = name if schema.name == "clients" else f"{schema.name} {name}"
     exact = told and people.one_each
     values = {} if mixed else _values(name, column, people, labels, about=about, exact=exact)
-    hidden = name in LENGTHS or values.get("levels") == {}
-    counted = told and not hidden and people.named(name, column)
+    counted = told and _all_told(name, column, values) and people.named(name, column)
     return {
         "name": name,
         "description": ours.description if ours else labels.title or FURTHER,
@@ -197,6 +197,19 @@ def _column(
         "distinct": int(column.nunique()) if counted else None,
         **values,
     }
+
+
+def _all_told(name: str, column: pd.Series, values: dict[str, Any]) -> bool:
+    """Return whether how many values there are tells no more than what is shown of them.
+
+    Words that are not shown may be names of people (supervisors, judges) or what few are; a number
+    of them would count these.
+    """
+    if name in OURS:
+        return True
+    if name.endswith("_id") or name in LENGTHS or values.get("rare_levels"):
+        return False
+    return bool(values.get("levels")) or "mean" in values or "from_year" in values
 
 
 def _values(

@@ -10,6 +10,7 @@ import json
 import re
 import zipfile
 from html import unescape
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -17,11 +18,12 @@ import pytest
 from scipy.stats import t as student
 
 import alliance_stats as al
-from alliance_stats.core.disclosure import OTHERS
+from alliance_stats.core.disclosure import OTHERS, Disclosure
 from alliance_stats.report.context import Context, Options
 from alliance_stats.report.sections.criterion import _whole_columns
 from alliance_stats.report.sections.draft import Draft
 from alliance_stats.report.sections.rupture_chance import chance_blocks
+from alliance_stats.report.sections.rupture_models import _reverse
 from alliance_stats.report.sections.trial_flow import OTHERWISE
 
 FEW = 10
@@ -487,3 +489,50 @@ def test_a_withheld_count_blanks_its_column_alone():
 def test_a_flow_says_of_ends_put_together_no_more_than_that():
     """Who completed did not "end otherwise"."""
     assert all(one.endswith(OTHERS.lower()) for one in OTHERWISE)
+
+
+@pytest.fixture(scope="module")
+def written_of_people(tmp_path_factory):
+    """Return a study with names and single persons' words in columns, its codebook and report."""
+    study = al.simulate_study(n_clients=60, n_therapists=12, seed=5, planned_sessions=6)
+    ends = study.tables["terminations"]
+    few, some = np.arange(len(ends)) < 3, np.arange(len(ends)) < 15
+    judged = np.where(few, "Dr. Huber", np.where(some, "team", "therapist"))
+    ends = ends.assign(
+        definition=np.where(few, "suicide attempt", np.where(some, "other", "simulated")),
+        judged_by=judged,
+        supervisor_id=[f"S{n % 7}" for n in range(len(ends))],
+    )
+    study = study.with_tables(terminations=ends)
+    folder = tmp_path_factory.mktemp("words") / "report"
+    al.write_report(study, folder, replicates=2)
+    return study, folder
+
+
+def test_no_word_of_few_stands_in_any_file(written_of_people):
+    study, folder = written_of_people
+    said = " ".join(texts(folder).values()) + str(study.codebook().content)
+    assert "Huber" not in said
+    assert "suicide" not in said
+    methods = (folder / "methods.md").read_text(encoding="utf-8")
+    assert "judged by withheld" in " ".join(methods.split())
+
+
+def test_a_codebook_does_not_count_words_that_it_withholds(written_of_people):
+    study, _ = written_of_people
+    tables = {one["name"]: one for one in study.codebook().content["tables"]}
+    columns = {one["name"]: one for one in tables["terminations"]["columns"]}
+    for name in ("supervisor_id", "judged_by", "definition"):
+        assert columns[name]["distinct"] is None, name
+
+
+def test_a_model_says_its_sizes_only_where_those_beside_it_do():
+    study = al.simulate_study(n_clients=80, n_therapists=8, seed=2)
+    found = al.fit_rupture_repair(study, alliance="wai-sr", outcome="core-10", levels=2)
+    score = SimpleNamespace(title="WAI-SR", scale="total")
+    context = SimpleNamespace(disclosure=Disclosure(everything=True))
+    for told in (True, False):
+        (table,) = _reverse(found, score, score, 2, context, told=told)
+        exact = table.frame[["nobs", "std_error", "df", "p_value"]].notna()
+        assert exact["std_error"].any() == told
+        assert exact.any(axis=None) == told

@@ -213,3 +213,20 @@ def test_what_two_parts_that_fill_a_whole_share_is_not_few():
     assert shown.shows(range(100))
     assert not shown.shows(range(96, 200))
     assert shown.shows(range(90, 200))
+
+
+def test_events_beyond_one_each_are_held_to_ten_where_who_has_one_is_told():
+    def ruptures(more):
+        clients = [*range(28), *range(more)]
+        return pd.DataFrame({"client_id": clients, "session": range(len(clients))})
+
+    for more, told in ((0, True), (7, False), (10, True)):
+        shown = Disclosure(range(42))
+        assert shown.shows_rows(ruptures(more), over=range(42), events=True) is told
+
+
+def test_of_fewer_than_twenty_not_even_the_size_of_the_size_is_told():
+    shown = Disclosure(range(12))
+    assert {shown.people(range(n), "client") for n in (0, 2, 11)} == {
+        "a withheld number of clients"
+    }

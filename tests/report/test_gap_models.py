@@ -1,6 +1,7 @@
 """The section of the rating gap: further parts, and no small count on the page."""
 
 import json
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 import alliance_stats as al
 from alliance_stats.core.disclosure import Disclosure
+from alliance_stats.latent.measurement.verdict import verdict
 from alliance_stats.report.context import Context, Options
 from alliance_stats.report.naming import without_data
 from alliance_stats.report.sections import gap, gap_models
@@ -96,3 +98,11 @@ def test_the_gap_of_a_couple_names_its_raters(tmp_path):
     words = " ".join(map(str, section.blocks))
     assert "therapist's" not in words
     assert "client's" not in words
+
+
+def test_sentences_on_invariance_tell_no_number_of_people_unless_asked():
+    study = al.simulate_study(n_clients=60, n_therapists=12, item_missing_rate=0.0, seed=7)
+    found = al.check_parallel_forms(study, measure="wai-sr", seed=0).invariance
+    exact, shown = " ".join(verdict(found)), " ".join(verdict(found, sizes=False))
+    assert re.search(r"n = \d|RMSEA", exact)
+    assert not re.search(r"n = \d|RMSEA", shown)

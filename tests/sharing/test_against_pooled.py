@@ -103,7 +103,8 @@ def test_what_a_fit_is_asked_needs_no_rows(three, send):
     )
     np.testing.assert_allclose(fit.icc()["icc"], reference.icc()["icc"])
     pd.testing.assert_frame_equal(fit.conf_int(), reference.conf_int().loc[fit.params.index])
-    assert fit.fewest >= reference.fewest  # who is at all references together no file says
+    # in tens, rounded down, a file; who is at all references together no file says
+    assert fit.fewest > reference.fewest - 10 * len(fit.files)
     assert "of 3 clinics, each of which sent sums and no rows" in fit.text()
 
 

@@ -25,22 +25,27 @@ FALLS = -0.01
 """A step differs by the rule of Cheung & Rensvold (2002) where CFI falls by more."""
 
 
-def verdict(found: MeasurementInvariance) -> list[str]:
-    """Return one sentence a question: how far it holds, where it fails, what that adds."""
+def verdict(found: MeasurementInvariance, *, sizes: bool = True) -> list[str]:
+    """Return one sentence a question: how far it holds, where it fails, what that adds.
+
+    Without `sizes` nothing in them tells how many there are: no n, and no RMSEA beside chi-square.
+    """
     steps = found.steps.set_index("step")
     who = _and([*found.conditions]) if len(found.conditions) < 4 else "all groups"
     said = []
     if steps.loc["configural", "verdict"] == "fits badly":
+        rmsea = f", RMSEA = {number(steps.loc['configural', 'rmsea'], 3)}" if sizes else ""
         said.append(
             f"The factors do not fit the items to begin with (CFI = "
-            f"{number(steps.loc['configural', 'cfi'], 3)}, RMSEA = "
-            f"{number(steps.loc['configural', 'rmsea'], 3)}), so what is compared is not clear."
+            f"{number(steps.loc['configural', 'cfi'], 3)}{rmsea}), so what is compared is not "
+            "clear."
         )
+    n = f", n = {_and([str(n) for n in found.sizes])}" if sizes else ""
     held = found.holds or "configural"
     same = _and([HELD[step] for step in list(HELD)[: list(steps.index).index(held)]])
     said.append(
         f"No difference between {who} was found in the {same} of the items ({held} invariance not "
-        f"rejected, n = {_and([str(n) for n in found.sizes])}); that they are alike is assumed, "
+        f"rejected{n}); that they are alike is assumed, "
         f"not shown, where {ASSUMED[held]}."
         if same
         else f"{who[:1].upper()}{who[1:]} do not use the items alike (configural invariance): "

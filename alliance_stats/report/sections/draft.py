@@ -34,6 +34,7 @@ class Draft:
         self._status = "complete"
         self._done = 0
         self._reason = self._why = ""
+        self._withheld = True  # whatever is missing, so far
 
     def add(self, *blocks: Block | None) -> None:
         """Add blocks; None is left out."""
@@ -68,7 +69,9 @@ class Draft:
         why = self._told(error)
         self._status = "failed" if "failed" in (status, self._status) else status
         self._why = self._why or why
-        self.add(Caution(f"{what} could not be computed. {why}"))
+        self._withheld &= isinstance(error, WithheldError)
+        missing = "is withheld" if isinstance(error, WithheldError) else "could not be computed"
+        self.add(Caution(f"{what} {missing}. {why}"))
         self._messages.append(f"{what}: {in_private(error)}")
 
     def finish(self) -> Section:
@@ -85,11 +88,13 @@ class Draft:
             status=status,
             messages=tuple(self._messages),
             used=self.used,
+            withheld=bool(self._why) and self._withheld,
         )
 
     def _nothing(self, status: str) -> str:
         """Return a headline for a section of which nothing could be computed."""
-        return f"Not computed. {self._why}" if self._why and status != "complete" else ""
+        how = "Withheld" if self._withheld else "Not computed"
+        return f"{how}. {self._why}" if self._why and status != "complete" else ""
 
 
 def in_public(error: Exception) -> str:

@@ -65,8 +65,8 @@ def ending_blocks(context: Context, draft: Draft) -> list[Block | None]:
         col.count("n", "Clients"),
         col.percent("share", "Share"),
     )
-    definitions = _words(ends, "definition")
-    judges = _words(ends, "judged_by")
+    definitions = _words(ends, "definition", context)
+    judges = _words(ends, "judged_by", context)
     draft.used.update(definition=definitions, judged_by=judges)
     return [
         table(
@@ -117,10 +117,16 @@ def _definition_told(clients: pd.DataFrame, name: str, disclosure: Disclosure) -
     return disclosure.shows(reason.index[reason.notna()], over, left)
 
 
-def _words(table: pd.DataFrame, column: str) -> str:
-    if column not in table.columns:
+def _words(ends: pd.DataFrame, column: str, context: Context) -> str:
+    """Return the levels of a column that the codebook shows; all others are "others"."""
+    if column not in ends.columns:
         return ""
-    return ", ".join(sorted(map(str, table[column].dropna().unique())))
+    every = sorted(map(str, ends[column].dropna().unique()))
+    levels = every if context.disclosure.everything else context.levels("terminations", column)
+    shown = [one for one in every if one in levels]
+    if shown:
+        return ", ".join(shown + ["others"] * (len(shown) < len(every)))
+    return "withheld" if every else ""
 
 
 def incidence_blocks(context: Context, draft: Draft) -> list[Block | None]:

@@ -13,6 +13,7 @@ from ...core.display import columns as col
 from ...core.display.formatting import number
 from ...core.precision import for_page, rounded, step_of
 from ...gap.wording import labels as gap_labels
+from ...latent.measurement.verdict import verdict
 from ..content import Block, Paragraph
 from ..context import Context, Score
 from ..wording import labels, table
@@ -61,7 +62,7 @@ def _same_use(found: al.MeasurementInvariance, score: Score, *, whole: bool) -> 
     """Return whether both use the items alike, and what that adds to the gap in points.
 
     It takes more dyads than both have items, so that nobody stands out of it; how many is not
-    said, which chi-square and RMSEA give together.
+    said, in the sentences either, which chi-square and RMSEA give together.
     """
     frame = found.steps.assign(label=found.steps["step"].map(STEP_WORDS))
     frame = frame if whole else frame.assign(rmsea=float("nan"))
@@ -76,7 +77,7 @@ def _same_use(found: al.MeasurementInvariance, score: Score, *, whole: bool) -> 
         col.p_value(),
         col.text("verdict", "Verdict"),
     )
-    said = Paragraph(" ".join(found.verdict()))
+    said = Paragraph(" ".join(verdict(found, sizes=whole)))
     return [said, table("gap-invariance", frame, columns, score=score.title)]
 
 

@@ -11,6 +11,7 @@ import alliance_stats as al
 
 from ...core.display import columns as col
 from ...core.display.formatting import decimals_for, number, p_after_comma
+from ...core.precision import for_page
 from ...errors import DesignError, ScoreError
 from ...multilevel.summary import DF_NOTES
 from ...study import Study
@@ -93,8 +94,9 @@ def model_blocks(context: Context, score: Score, rule: dict[str, Any], draft: Dr
         levels=LEVEL_WORDS[n],
         counting=COUNTING,
     )
-    said = Paragraph(_in_words(_term(shown_terms(fit, context.disclosure)[0], WITHIN), outcome))
-    return [said, shown, *_reverse(found, score, outcome, n, context)]
+    tidy, told = shown_terms(fit, context.disclosure)
+    said = Paragraph(_in_words(_term(tidy, WITHIN), outcome))
+    return [said, shown, *_reverse(found, score, outcome, n, context, told=told)]
 
 
 def _words(terms: pd.Index) -> dict[str, str]:
@@ -136,8 +138,13 @@ COUNTING = (
 )
 
 
-def _reverse(found: Any, score: Score, outcome: Score, n: int, context: Context) -> list[Block]:
-    """Return what the outcome goes before, where these models could be fitted."""
+def _reverse(
+    found: Any, score: Score, outcome: Score, n: int, context: Context, *, told: bool
+) -> list[Block]:
+    """Return what the outcome goes before, where these models could be fitted.
+
+    Exact, and with sizes, only where all three models may say theirs.
+    """
     names = {
         f"reverse: rupture, {n} levels": "A rupture begins (log odds)",
         f"reverse: alliance, {n} levels": f"{score.title} {score.scale} (points)",
@@ -146,7 +153,12 @@ def _reverse(found: Any, score: Score, outcome: Score, n: int, context: Context)
     if not fits:
         return []
     shown = {label: shown_terms(fit, context.disclosure) for label, fit in fits.items()}
-    told = all(sizes for _, sizes in shown.values())
+    told &= all(sizes for _, sizes in shown.values())
+    if not told:
+        shown = {
+            label: (for_page(fit.tidy(), type(fit).__name__, fit.fewest), False)
+            for label, fit in fits.items()
+        }
     rows = [
         {"response": label, "nobs": context.disclosure.tens(fits[label].nobs) if told else np.nan,
          "digits": _digits(_term(fits[label].tidy(), REVERSE)["std_error"]),

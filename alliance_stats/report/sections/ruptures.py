@@ -28,7 +28,7 @@ from .rupture_multiverse import multiverse_blocks
 CLASS_WORDS = labels("rupture_classes")
 UNTOLD = (
     "How many ruptures there are in all, and how many chance alone would give, is withheld: beside "
-    "the table it would tell of a few people. al.expected_by_chance says it to who holds the data."
+    "the table it would tell of a few people. Who holds the data sees it with --show-persons."
 )
 RUPTURED = ("repaired", "unrepaired", "censored")
 
@@ -110,7 +110,7 @@ def _episodes_told(found: Any, disclosure: Disclosure) -> bool:
     episodes = found.episodes
     repaired = episodes[episodes["outcome"] == "repaired"]
     return all(
-        disclosure.shows_rows(part, EPISODE, over=disclosure.everybody)
+        disclosure.shows_rows(part, EPISODE, over=disclosure.everybody, events=True)
         for part in (episodes, repaired)
     )
 
@@ -190,7 +190,9 @@ def _counted(found: Any, group: frozenset[Any], disclosure: Disclosure) -> dict[
         .sum(min_count=1)
     )
     told = {
-        name: float(sums[name]) if disclosure.shows_rows(rows[name], what, over=group) else np.nan
+        name: float(sums[name])
+        if disclosure.shows_rows(rows[name], what, over=group, events=what == EPISODE)
+        else np.nan
         for name, what in COUNTED.items()
     }
     return told | {"n_sessions": disclosure.tens(told["n_sessions"])}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core.disclosure import NOTE
+from ...core.display.formatting import MISSING
 from ...core.display.table import Column, Table
 from ...core.drawing import figure_of
 from ...core.yaml_reading import read_yaml
@@ -37,10 +38,13 @@ def table(
     Parameters
     ----------
     withheld
-        Whether a number of it is not shown, which the note then says.
+        Whether a number of it is not shown, which the note then says; columns in which nothing
+        is left are not shown then.
     """
     title, how, note, methods = _filled("tables", key, withheld, facts)
     folded = bool(_read("tables")[key].get("folded"))
+    if withheld:
+        columns = tuple(one for one in columns if _holds_something(one, frame))
     return Table(key, title, frame, columns, how, note, group, methods, folded)
 
 
@@ -57,6 +61,12 @@ def figure(
     title, how, note, methods = _filled("figures", key, withheld, facts)
     folded = bool(_read("figures")[key].get("folded"))
     return Figure(key, title, figure_of(ax), how, note, alt, data, methods, folded)
+
+
+def _holds_something(column: Column, frame: pd.DataFrame) -> bool:
+    """Return whether some cell of a column is written as more than missing or withheld."""
+    cells = {column.write(row).strip() for _, row in frame.iterrows()}
+    return not cells or not cells <= {"", MISSING, "withheld"}
 
 
 @cache
