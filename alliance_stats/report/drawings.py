@@ -19,10 +19,6 @@ from ..study.times import OCCASION
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SURE = 5
-"""Clients from which an interval sets the height of a course's picture."""
-SIDES = np.array([-1.0, 1.0])
-
 
 def plot_course(
     course: pd.DataFrame,
@@ -91,9 +87,10 @@ def plot_course(
             marker=style.marker,
             label=rater.capitalize(),
         )
-    sure = course[~(course["n"] < SURE)]  # an interval of few may run far beyond the scale
+    sure = course[~(course["n"] < 5)]  # an interval of few may run far beyond the scale
     ends = pd.concat([course["mean"], sure["conf_low"], sure["conf_high"]]).dropna()
-    ax.set_ylim(np.array([ends.min(), ends.max()]) + 0.08 * max(float(np.ptp(ends)), 0.1) * SIDES)
+    margin = 0.08 * max(float(np.ptp(ends)), 0.1)
+    ax.set_ylim(ends.min() - margin, ends.max() + margin)
     ax.set_ylabel(label)
     ax.legend(title="Rater", loc="best")
     session_axis(ax, course["session"])
