@@ -267,7 +267,8 @@ def _spans_few(basis: np.ndarray, sizes: np.ndarray, least: int) -> bool:
 
 def _reduced(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the reduced row echelon form, and the column of each row's leading one."""
-    rows, own = rows.copy(), []
+    rows = rows.copy()
+    own: list[int] = []
     for column in range(rows.shape[1]):
         done = len(own)
         if done == len(rows):

@@ -187,3 +187,14 @@ def test_the_command_writes_the_page(study, tmp_path, capsys):
     assert not left.value.code
     assert "It shows means only; --show-persons" in capsys.readouterr().out
     assert "This page may be shared" in target.read_text("utf-8")
+
+
+def test_words_of_occasions_that_few_came_to_are_not_in_a_page_that_travels(study):
+    occasions = study.with_tables(scores=None, ratings=None, sessions=None, events=None,
+                                  observer_codes=None, principle_codes=None)  # fmt: skip
+    rows = occasions.tables["assessments"]
+    few = rows[rows["client_id"].isin(rows["client_id"].unique()[:3])]
+    late = few[few["occasion"] == "post"].assign(occasion="follow-up 60")
+    content = occasions.with_tables(assessments=pd.concat([rows, late])).explore().content
+    assert content["time"]["words"] == ["pre"]  # ten; fewer have a last score
+    assert "follow-up 60" not in str(content)

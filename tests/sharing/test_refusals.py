@@ -150,3 +150,13 @@ def test_nothing_of_the_study_is_written_over(three, tmp_path):
     path.write_text('{"ours": 1}')
     with pytest.raises(al.AllianceStatsError, match="is a file of the study itself"):
         al.clinic_file(MODEL, three["Bern"], path, ledger=tmp_path)
+
+
+def test_a_file_tells_clients_behind_terms_in_tens_and_says_what_it_tells_exactly(three):
+    data = three["Bern"]
+    people = data["client_id"].unique()
+    file = al.clinic_file(MODEL, data[data["client_id"].isin(people[:57])], None).file
+    assert file.tells["clients behind each term"] == {"Intercept": 50, "session": 50}
+    said = " ".join(file.tells["in words"])
+    assert "exactly how many clients had how many sessions" in said
+    assert "The rule of ten of reports does not hold for this file" in said
