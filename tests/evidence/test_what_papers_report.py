@@ -234,9 +234,9 @@ def test_what_is_printed_holds_the_spread_of_the_effects():
     pool = al.pool_effects(rows, metric="r")
     for shown in (str(pool), pool._repr_html_()):
         for word in (
-            "τ² low",
+            "τ² 95% CI",
             "I²",
-            "Prediction low",
+            "Prediction 95%",
             "p (Q)",
             "Standard error and tests",
             "Fisher",
