@@ -11,8 +11,8 @@ def test_it_draws_and_answers(explorer, study, tab, tmp_path):
 
     found = al.detect_ruptures(study, rule="drop_stricter_sd", measure="wai-sr")
     assert page.inner_text("#told").startswith(f"{len(found.episodes)} ruptures in ")
-    page.locator("[data-parameter=k]").fill("5")  # the sixth value offered
-    stricter = al.detect_ruptures(study, rule="drop_stricter_sd", measure="wai-sr", k=2.0)
+    page.locator("[data-parameter=k]").fill("7")  # the last value offered
+    stricter = al.detect_ruptures(study, rule="drop_stricter_sd", measure="wai-sr", k=3.0)
     assert len(stricter.episodes) < len(found.episodes)
     said = page.inner_text("#told")
     assert said.startswith(f"{len(stricter.episodes)} rupture"), said

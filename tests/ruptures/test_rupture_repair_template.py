@@ -21,7 +21,7 @@ def test_the_template_runs_on_a_study(study, tmp_path, outcome):
         {"rule": "drop_stricter_sd", "k": 1.0},
         grid={"rule": ["drop_within_sd", "drop_stricter_sd"], "k": [1.0], "levels": [2]},
     ).save(tmp_path / "plan.yaml")
-    given = {"outcome": outcome, "permutations": 19, "plan_path": str(plan)}
+    given = {"outcome": outcome, "k": 1.0, "permutations": 19, "plan_path": str(plan)}
     page = al.run_notebook(
         "rupture-repair",
         tmp_path / "study",

@@ -49,7 +49,7 @@ def read_labelled(path: Path, kind: str, conventions: Conventions) -> Loaded:
     else:
         formats = meta.original_variable_types
         raw = pd.DataFrame({n: _without_user_missing(raw[n], n, meta, notes) for n in names})
-    columns = {name: _column(raw[name], formats.get(name, ""), _EPOCH[kind]) for name in names}
+    columns = {name: _column(raw[name], formats.get(name) or "", _EPOCH[kind]) for name in names}
     frame = pd.DataFrame(columns, index=pd.RangeIndex(len(raw)))
     rows = np.arange(1, len(raw) + 1, dtype=np.int32)
     faults = tuple(fault for name in names for fault in _lost_times(raw[name], frame[name], name))
