@@ -66,7 +66,7 @@ def power(
     method
         ``"analytic"`` or ``"simulation"``: studies are drawn and fitted with `fit_multilevel`.
     alpha
-        Of the two-sided test.
+        Of the test: two-sided, one-sided for ``"therapists"``, since no variance is below zero.
     standardised
         Whether the effect is in SDs; as the design says unless given.
     replicates, seed, n_jobs
@@ -229,9 +229,13 @@ def required(
     if what == "effect":
         found = smallest_effect(design, of, power, alpha)
         if np.isnan(found):
+            none = {
+                "dropout": ("fall in dropout", "to none at all"),
+                "therapists": ("share of the therapists", "all that clients leave"),
+            }[of]
             raise DesignError(
-                f"No fall in dropout is found with a power of {power:g}, not even to none at all; "
-                "more therapists or clients are needed."
+                f"No {none[0]} is found with a power of {power:g}, not even {none[1]}; more "
+                "therapists or clients are needed."
             )
         return design.power(found, **asked | {"standardised": False})
     if effect is None or not is_number(effect) or effect == 0:

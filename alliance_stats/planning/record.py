@@ -33,7 +33,7 @@ class Record:
         try:
             if json.loads(lines[0]) != asked:
                 raise ValueError
-        except (IndexError, ValueError):
+        except (IndexError, ValueError, RecursionError):
             raise DesignError(
                 f"'{self.path.name}' does not hold the studies of this simulation; name another "
                 "file, or ask for the same design, effect, question and seed again."
@@ -42,7 +42,7 @@ class Record:
             try:
                 at, studies = json.loads(line)
                 self.kept[int(at)] = np.array(studies, dtype=float).reshape(-1, 4)
-            except (ValueError, TypeError):
+            except (ValueError, TypeError, RecursionError):
                 continue
 
     def keep(self, at: int, studies: np.ndarray) -> None:
@@ -52,7 +52,8 @@ class Record:
     def _write(self, what: object, how: str) -> None:
         try:
             with self.path.open(how, encoding="utf-8") as file:
-                file.write(json.dumps(what) + "\n")
+                # a line of its own, also behind one that was not written to its end
+                file.write("\n" * (how == "a") + json.dumps(what))
         except OSError as error:
             raise DesignError(
                 f"The simulation could not be kept in '{self.path.name}': {error.strerror}."

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -150,7 +150,7 @@ def simulated_power(
     if of == "therapists" and formula is not None:
         raise DesignError("of='therapists' tests the plan's own model; leave out formula=.")
     text = analysis(design, of) if formula is None else formula
-    work = partial(WORK.get(of, partial(_batch, of)), design, effect, text, formula is not None)
+    work = partial(WORK.get(of, _batch), _Asked(design, effect, of, text, formula is not None))
     record = None
     if resume is not None:
         asked = {"effect": effect, "of": of, "formula": text, "seed": seed}
@@ -243,38 +243,38 @@ def _studies(
         yield from (kept[at] for at in places)
 
 
-def _batch(
-    of: str,
-    design: StudyDesign,
-    effect: float,
-    formula: str,
-    without: bool,
-    piece: tuple[int, np.random.SeedSequence],
-) -> np.ndarray:
+class _Asked(NamedTuple):
+    """What is simulated: a question to a design, and the model that answers it.
+
+    `without` asks for studies without the effect too, which a model of one's own needs.
+    """
+
+    design: StudyDesign
+    effect: float
+    of: str
+    formula: str
+    without: bool
+
+
+def _batch(asked: _Asked, piece: Piece) -> np.ndarray:
     """Return estimate, p value, whether singular, and p without effect, a row a study."""
-    n, seed = piece
-    rng = np.random.default_rng(seed)
-    term = TERMS.get(of, "predictor")
+    design, effect, of, formula, without = asked
+    n, rng = piece[0], np.random.default_rng(piece[1])
     rows, x = _with_predictor(design, planned_rows(design), of, rng)
     shift = np.ones(len(rows)) if x is None else x
     found = np.full((n, 4), np.nan)
-    fit = None
+    first = None  # of the same rows every study is a refit; where scores decide, rows differ
     for study in range(n):
         score = draw(design, rows, rng)
         for column, change in ((1, effect * shift), (3, 0.0))[: 1 + without]:
             outcome = score + change
-            if fit is None or leaves_by_scores(design):
+            if first is None or leaves_by_scores(design):
                 decides = shift * design.total_sd if of in ("within", "between") else outcome
                 there = still_there(design, rows, decides, rng)
-                fit = fitted(formula, rows[there].assign(score=outcome[there]))
+                fit = first = fitted(formula, rows[there].assign(score=outcome[there]))
             else:
-                fit = fit.refit(outcome)
-            if term not in fit.names:
-                raise DesignError(
-                    f"The formula must hold the term '{term}', whose effect is planned for; it has "
-                    f"{', '.join(fit.names)}."
-                )
-            got = _tested(fit, list(fit.names).index(term))
+                fit = first.refit(outcome)
+            got = _tested(fit, TERMS.get(of, "predictor"))
             if column == 1:
                 found[study, :3] = got
             else:
@@ -282,31 +282,21 @@ def _batch(
     return found
 
 
-def _dropouts(
-    design: StudyDesign,
-    effect: float,
-    formula: str,
-    without: bool,
-    piece: tuple[int, np.random.SeedSequence],
-) -> np.ndarray:
+def _dropouts(asked: _Asked, piece: Piece) -> np.ndarray:
+    """Return difference of shares, p value, whether singular, and p without effect, as `_batch`."""
+    design, effect, _, formula, without = asked
     n, rng = piece[0], np.random.default_rng(piece[1])
     rows, _ = _with_predictor(design, dropout.in_one_session(design).layout.rows(), "arm", rng)
     return dropout.tested_studies(design, rows, effect, formula, n, rng, without=without)
 
 
-def _therapists(
-    design: StudyDesign,
-    effect: float,
-    formula: str,
-    without: bool,
-    piece: tuple[int, np.random.SeedSequence],
-) -> np.ndarray:
+def _therapists(asked: _Asked, piece: Piece) -> np.ndarray:
     """Return the therapists' share, p of the likelihood ratio to a model without, as `_batch`."""
     n, rng = piece[0], np.random.default_rng(piece[1])
-    one = replace(design, icc_therapist=effect)
+    one = replace(asked.design, icc_therapist=asked.effect)
     rows, _ = _with_predictor(one, one.layout.rows(), "arm" if one.arms > 1 else "gap", rng)
-    fit = fitted(formula, rows.assign(score=draw(one, rows, rng)))
-    null = fitted(formula.rsplit(" + (", 1)[0], rows.assign(score=draw(one, rows, rng)))
+    drawn = rows.assign(score=draw(one, rows, rng))
+    fit, null = fitted(asked.formula, drawn), fitted(asked.formula.rsplit(" + (", 1)[0], drawn)
     found = np.full((n, 4), np.nan)
     for study in range(n):
         score = draw(one, rows, rng)
@@ -327,8 +317,14 @@ WORK = {"dropout": _dropouts, "therapists": _therapists}
 """How studies are drawn and tested for questions that are not about a coefficient."""
 
 
-def _tested(fit: MultilevelFit, place: int) -> tuple[float, float, bool]:
-    got = fit.coefficients
+def _tested(fit: MultilevelFit, term: str) -> tuple[float, float, bool]:
+    """Return a coefficient, its p value, and whether a variance was estimated as zero."""
+    if term not in fit.names:
+        raise DesignError(
+            f"The formula must hold the term '{term}', whose effect is planned for; it has "
+            f"{', '.join(fit.names)}."
+        )
+    place, got = list(fit.names).index(term), fit.coefficients
     if not fit.converged:
         return np.nan, np.nan, False
     p = t_two_sided(got.params[place] / got.bse[place], got.df[place])

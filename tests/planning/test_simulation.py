@@ -47,8 +47,14 @@ def test_a_stopped_simulation_goes_on_where_it_was(tmp_path, monkeypatch):
     again = simulated(plan(), replicates=250, resume=file)
     assert again.power == whole.power
     assert drawn == [50] * 3  # two of the five were there
+    drawn.clear()
+    assert simulated(plan(), replicates=250, resume=file).power == whole.power
+    assert drawn == []  # nothing was written behind the broken line
     with pytest.raises(DesignError, match="does not hold the studies of this simulation"):
         simulated(plan(sessions=4), resume=file)
+    file.write_text("[" * 100_000)
+    with pytest.raises(DesignError, match="does not hold the studies of this simulation"):
+        simulated(plan(), resume=file)
 
 
 def test_who_leaves_follows_the_scores_and_how_many_the_plan():

@@ -96,3 +96,9 @@ def test_what_cannot_be_asked_is_one_sentence(more, effect, said):
     given = {"n_therapists": 20, "clients_per_therapist": 6, "sessions": 4} | SHARES | more
     with pytest.raises(DesignError, match=said):
         al.StudyDesign(**given).power(effect, of="therapists")
+
+
+def test_where_no_share_suffices_that_is_said_of_therapists():
+    few = al.StudyDesign(2, 2, 4, icc_client=0.9, icc_therapist=0.01, randomised="none")
+    with pytest.raises(DesignError, match="not even all that clients leave"):
+        few.required("effect", power=0.95, of="therapists")

@@ -60,6 +60,9 @@ def words_of(column: Any) -> Cells:
     return Cells(codes.to_numpy(zero_copy_only=False), encoded.dictionary)
 
 
+NO_CELLS = words_of([])
+
+
 @dataclass
 class ColumnNotes:
     """What converting one column changed."""

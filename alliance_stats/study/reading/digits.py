@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .cells import Cells, words_of
+from .cells import NO_CELLS, Cells, words_of
 
 MOST_DIGITS = 3
 _SHORT = re.compile(r"(?:[1-9]\d{0,2}|0)?")
@@ -20,7 +20,6 @@ _CHUNK = 1 << 22
 _ONE_OTHER_IN = 20
 """So many columns of digits to each other one: texts are cut out one by one."""
 _ZERO, _NEWLINE, _RETURN = (ord(each) for each in "0\n\r")
-_NO_CELLS = words_of([])
 
 
 def read_digits(
@@ -60,7 +59,7 @@ def read_digits(
                 column += [body[a:b].decode() for a, b in zip(begins, ends, strict=True)]
             except UnicodeDecodeError:
                 return None
-    cells: list[Cells] = [_NO_CELLS] * width
+    cells: list[Cells] = [NO_CELLS] * width
     for position, column in zip(others, texts, strict=True):
         cells[position] = words_of(column)
     for n, position in enumerate(numeric):
@@ -141,6 +140,6 @@ def _column(parts: list[np.ndarray]) -> Cells:
     whole = np.concatenate(parts)
     blank = whole < 0 if whole.dtype.kind == "i" else None
     if blank is None or not blank.any():
-        return Cells(_NO_CELLS.codes, _NO_CELLS.words, whole.astype(np.int64))
+        return Cells(NO_CELLS.codes, NO_CELLS.words, whole.astype(np.int64))
     values = np.where(blank, np.nan, whole)
-    return Cells(_NO_CELLS.codes, _NO_CELLS.words, values)
+    return Cells(NO_CELLS.codes, NO_CELLS.words, values)

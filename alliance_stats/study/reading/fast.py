@@ -15,13 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from .cells import Cells, words_of
+from .cells import NO_CELLS, Cells
 
 _PLAIN = re.compile(r"-?(?:[1-9]\d{0,14})|0")
 _MOST_DIGITS = 15
 _BLOCK, _BLOCK_OF_A_COLUMN, _LARGEST_BLOCK = 1 << 20, 1 << 13, 1 << 28
 _WORDS = pa.dictionary(pa.int32(), pa.string())
-_NO_CELLS = words_of([])
 
 
 def read_fast(
@@ -147,13 +146,13 @@ def _cells(column: pa.ChunkedArray) -> Cells:
     whole = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     if isinstance(whole, pa.ChunkedArray):
         if not whole.num_chunks:
-            return _NO_CELLS
+            return NO_CELLS
         whole = whole.chunk(0)
     if isinstance(whole, pa.DictionaryArray):
         return Cells(whole.indices.to_numpy(zero_copy_only=False), whole.dictionary)
     if not len(whole):
-        return _NO_CELLS
-    return Cells(_NO_CELLS.codes, _NO_CELLS.words, whole.to_numpy(zero_copy_only=False))
+        return NO_CELLS
+    return Cells(NO_CELLS.codes, NO_CELLS.words, whole.to_numpy(zero_copy_only=False))
 
 
 def _has_blank_line(table: pa.Table) -> bool:
