@@ -14,7 +14,7 @@ from ..errors import ColumnError, DesignError, listing, require_columns
 from ..instruments.criteria import ROUNDING
 from ..instruments.scale_card import card_of, direction_of, sign_of
 from ..study.select import cards_of, choose
-from ..study.splitting import parts_of, with_group, without_group
+from ..study.splitting import about_groups, groups_of, parts_of, with_group
 from ..study.times import SESSION, along, named
 
 if TYPE_CHECKING:
@@ -147,8 +147,10 @@ def sudden_gains(
                              **_reversal(values, session, found, sign)})  # fmt: skip
     out = named(pd.DataFrame(rows, columns=list(COLUMNS)), given, time)
     of_clients = pd.Series(counts, name="gains", dtype=float).rename_axis(CLIENT).reset_index()
+    groups: list[str] = []
     if by is not None:
         of_clients = with_group(of_clients, given, by)
+        groups = sorted(groups_of(given, by).unique())
         out.insert(0, by, out[CLIENT].map(of_clients.set_index(CLIENT)[by]))
     out.attrs["sudden_gains"] = {
         "clients": int(used["client_id"].nunique()), "pairs": pairs, "not_judged": pairs - judged,
@@ -156,8 +158,9 @@ def sudden_gains(
         "rows_without_score": int((whole & kept["score"].isna()).sum()),
         "points": points, "percent": percent, "losses": losses, "direction": direction,
         "gains": float(len(out)) if judged else np.nan, "gains_of_clients": counts,
-        "groups": {name: _counted(own["gains"]) for name, own in parts_of(of_clients, by)},
-        "messages": (*told, *_unjudged(counts, min_around), *without_group(of_clients, by)),
+        "groups": {name: _counted(of_clients.iloc[:0]["gains"]) for name in groups}
+        | {name: _counted(own["gains"]) for name, own in parts_of(of_clients, by)},
+        "messages": (*told, *_unjudged(counts, min_around), *about_groups(of_clients, by, groups)),
     }  # fmt: skip
     out.attrs["score"] = str(name)
     return out

@@ -10,15 +10,16 @@ import numpy as np
 import pandas as pd
 
 from ..core.arguments import checked_table, numbers
+from ..core.people import CLIENT
 from ..core.results import Result
-from ..errors import ColumnError, DesignError, require_columns
+from ..errors import ColumnError, DesignError, listing, plural, require_columns
 from ..inference.shares import share_rows
 from ..instruments.criteria import CATEGORIES, Criterion, CriterionTable, criterion_of
 from ..instruments.scale_card import Card, card_of, direction_of
 from ..study.judged import alpha_here
 from ..study.prepost import first_and_last
 from ..study.select import ScoreName, is_study
-from ..study.splitting import parts_of, with_group, without_group
+from ..study.splitting import about_groups, groups_of, parts_of, with_group
 
 if TYPE_CHECKING:
     from ..study import Study
@@ -49,11 +50,11 @@ class ReliableChanges(CriterionTable):
     def tidy(self) -> pd.DataFrame:
         """Return the share of each category, of the clients with both scores; by ``group``."""
         by = self.attrs["reliable_change"].get("by")
-        judged = self.dropna(subset=["category"])
         rows = []
-        for name, own in parts_of(judged, by):
-            counts = {kind: int((own["category"] == kind).sum()) for kind in CATEGORIES}
-            rows.append(share_rows(counts, len(own)).assign(group=name))
+        for name, own in parts_of(self, by):
+            judged = own["category"].dropna()
+            counts = {kind: int((judged == kind).sum()) for kind in CATEGORIES}
+            rows.append(share_rows(counts, len(judged)).assign(group=name))
         return pd.concat(rows, ignore_index=True)
 
     def glance(self) -> pd.DataFrame:
@@ -157,8 +158,10 @@ def reliable_change(
     card = card_for(data, table, measure, scale)
     direction, told_direction = direction_of(direction, card, table)
     first, last = scores_of(table, pre, post)
+    groups: list[str] = []
     if by is not None:
         table = with_group(table, data, by)
+        groups = list(groups_of(data, by) if is_study(data) else table[by].dropna())
     for made in MADE:
         if made in (pre, post):
             raise ColumnError(
@@ -180,10 +183,27 @@ def reliable_change(
         "by": by,
         "rows": len(out),
         "rows_without_both_scores": int(out["category"].isna().sum()),
-        "messages": (*used.messages, *told_direction, *without_group(out, by)),
+        "messages": (
+            *used.messages,
+            *told_direction,
+            *several_rows(out),
+            *about_groups(out, by, groups, counted=out.dropna(subset=["category"])),
+        ),
     }
     out.attrs["criterion"] = asdict(used)
     return out
+
+
+def several_rows(table: pd.DataFrame) -> list[str]:
+    """Say where clients have several rows, each of which counts as a client."""
+    if CLIENT not in table.columns:
+        return []
+    ids = table[CLIENT].dropna()
+    who = ids[ids.duplicated()].unique()
+    return [
+        f"{plural(len(who), 'client')} ({listing(who)}) have several rows, and each row counts as "
+        "a client: give one row a client."
+    ][: len(who)]
 
 
 def pairs_of(

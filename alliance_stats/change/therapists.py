@@ -11,12 +11,13 @@ import pandas as pd
 
 from ..core.arguments import share
 from ..core.drawing import new_axes
+from ..core.people import trimmed
 from ..core.results import Result
 from ..errors import AllianceStatsWarning, DesignError
 from ..inference.distributions import half_width
 from ..inference.rows import tidy_rows
 from ..instruments.scale_card import card_of, direction_of, sign_of
-from .reliable import require_named, scores_of
+from .reliable import require_named, scores_of, several_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -138,7 +139,11 @@ def change_by_therapist(
     first, last = scores_of(data, pre, post)
     require_named(data, [therapist])
     frame = pd.DataFrame(
-        {"improvement": sign * (last - first), "first": first, "therapist_id": data[therapist]}
+        {
+            "improvement": sign * (last - first),
+            "first": first,
+            "therapist_id": trimmed(data[therapist]),
+        }
     ).dropna()
     if isinstance(frame["therapist_id"].dtype, pd.CategoricalDtype):
         frame["therapist_id"] = frame["therapist_id"].cat.remove_unused_categories()
@@ -178,5 +183,5 @@ def change_by_therapist(
         messages.append("The variance between therapists is estimated as zero.")
     return ChangeByTherapist(
         rows, between / (between + within), between, within, float(fit.params["Intercept"]),
-        confidence, (*messages, *told),
+        confidence, (*messages, *several_rows(data), *told),
     )  # fmt: skip

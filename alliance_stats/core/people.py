@@ -273,6 +273,28 @@ def _refuse_strangers(own: dict[str, Any], name: str, known: dict[str, Any], fir
         )
 
 
+def trimmed(column: pd.Series) -> pd.Series:
+    """Return ids or names of groups without blanks around them; a blank one is a missing one.
+
+    Cells that are no text stay as they are, and so does a column in which nothing is to be done.
+    """
+    try:
+        held = column.dropna().unique()
+    except TypeError:  # cells that hold lists are told of where they are used
+        return column
+    renamed = {one: one.strip() or None for one in held if isinstance(one, str)}
+    changed = {one: new for one, new in renamed.items() if new != one}
+    if not changed:
+        return column
+    cells = column.astype(object)
+    return cells.where(~cells.isin(list(changed)), cells.map(changed))
+
+
+def in_words(column: pd.Series) -> pd.Series:
+    """Return the names of groups as text, `trimmed`; the number 1.0 is called ``"1"``."""
+    return trimmed(column).astype(object).map(lambda one: str(_as_text(one)), na_action="ignore")
+
+
 def same_ids(table: pd.DataFrame, like: pd.Series) -> pd.DataFrame:
     """Return `table` with its client_id in the type of `like`, so that the two can be merged."""
     own = table["client_id"]

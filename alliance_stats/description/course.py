@@ -102,5 +102,7 @@ def _rows(scores: pd.DataFrame, by: str | None) -> tuple[pd.DataFrame, tuple[str
     lost = len(rows) - len(placed)
     told = [f"{lost} of {len(rows)} scores have no session or no rater and are in no mean."]
     alone = 0 if by is None else int(placed[by].isna().sum())
+    absent = [] if by is None else sorted(set(scores[by].dropna()) - set(placed[by]))
     none = [f"{alone} scores are of clients without a '{by}' and are in no mean."]
-    return placed, (*(told if lost else ()), *(none if alone else ()))
+    empty = [f"Nobody of {by} '{name}' has a score at a session." for name in absent]
+    return placed, (*(told if lost else ()), *(none if alone else ()), *empty)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DesignError
-from ..study.splitting import with_group, without_group
+from ..study.splitting import about_groups, groups_of, with_group
 from ..study.times import SESSION, along
 from .courses import Courses, Floats
 from .episodes import Episodes, follow
@@ -172,7 +172,7 @@ def detect_ruptures(
     if by is None:
         return found
     clients = with_group(found.clients, given, by)
-    messages = (*found.messages, *without_group(clients, by))
+    messages = (*found.messages, *about_groups(clients, by, groups_of(given, by)))
     return replace(found, clients=clients, messages=messages, by=by)
 
 

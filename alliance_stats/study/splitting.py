@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..core.people import CLIENT, THERAPIST, same_ids
+from ..core.people import CLIENT, THERAPIST, in_words, same_ids
 from ..errors import DesignError, listing, plural, require_columns
 from .labels import labelled
 from .select import is_study
@@ -47,6 +47,16 @@ def groups_of(source: Study | pd.DataFrame, by: str) -> pd.Series:
     else:
         rows, what = source, "the data"
     require_columns(rows.columns, [CLIENT, by], what=what)
+    known = pd.DataFrame({CLIENT: rows[CLIENT], by: in_words(labelled(source, rows[by]))}).dropna()
+    refuse_two_groups(known, by)
+    group = known.drop_duplicates(CLIENT).set_index(CLIENT)[by]
+    if group.empty:
+        raise DesignError(f"No client has a value of '{by}'.")
+    return group
+
+
+def refuse_two_groups(rows: pd.DataFrame, by: str) -> None:
+    """Raise `DesignError` where a client's rows are of several groups."""
     pairs = rows[[CLIENT, by]].dropna().drop_duplicates()
     several = pairs[CLIENT].duplicated(keep=False)
     if several.any():
@@ -55,10 +65,6 @@ def groups_of(source: Study | pd.DataFrame, by: str) -> pd.Series:
             f"'{by}' groups clients, and {plural(len(who), 'client')} had several values of it "
             f"(first: {listing(who)}). Give each client one."
         )
-    group = labelled(source, pairs.set_index(CLIENT)[by]).astype(object)
-    if group.empty:
-        raise DesignError(f"No client has a value of '{by}'.")
-    return group.map(str)
 
 
 def with_group(table: pd.DataFrame, source: Study | pd.DataFrame, by: str) -> pd.DataFrame:
@@ -67,6 +73,12 @@ def with_group(table: pd.DataFrame, source: Study | pd.DataFrame, by: str) -> pd
     A table that was given with its groups keeps them.
     """
     if not is_study(source) and by in table.columns:
+        own = in_words(table[by])
+        if own.isna().all():
+            raise DesignError(f"No client has a value of '{by}'.")
+        table = table.assign(**{by: own})
+        if CLIENT in table.columns:
+            refuse_two_groups(table, by)
         return table
     groups = groups_of(source, by)
     known = pd.DataFrame({CLIENT: groups.index, by: groups.to_numpy()})
@@ -91,10 +103,23 @@ def stacked(parts: Iterable[tuple[str, pd.DataFrame]], by: str | None) -> pd.Dat
     return table[[by, *(name for name in table.columns if name != by)]]
 
 
-def without_group(clients: pd.DataFrame, by: str | None) -> list[str]:
-    """Say how many of the clients (a row each) are in no group; nothing where all are in one."""
-    lost = 0 if by is None else int(clients[by].isna().sum())
-    return [f"{plural(lost, 'client')} without a '{by}' are in no group's numbers."][: lost > 0]
+def about_groups(
+    clients: pd.DataFrame,
+    by: str | None,
+    groups: Iterable[str],
+    *,
+    counted: pd.DataFrame | None = None,
+) -> list[str]:
+    """Say how many of the clients (a row each) are in no group, and which group has none of them.
+
+    `groups` are all that there should be; `counted` those clients who have scores, where not all.
+    """
+    if by is None:
+        return []
+    there = clients if counted is None else counted
+    lost, absent = int(clients[by].isna().sum()), sorted(set(groups) - set(there[by].dropna()))
+    said = [f"{plural(lost, 'client')} without a '{by}' are in no group's numbers."][: lost > 0]
+    return said + [f"Nobody of {by} '{name}' has scores to be counted." for name in absent]
 
 
 def each_group(make: Callable[[Study], pd.DataFrame], study: Study, by: str) -> pd.DataFrame:

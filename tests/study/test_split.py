@@ -140,3 +140,108 @@ def test_a_client_of_two_groups_is_refused(study):
     rows.loc[rows.index[0], "wing"] = "b"
     with pytest.raises(al.DesignError, match="'wing' groups clients, and 1 client had several"):
         al.detect_ruptures(rows, rule="drop_points", by="wing")
+
+
+def courses():
+    """Twenty clients of two arms, eight sessions each."""
+    rng = np.random.default_rng(2)
+    rows = pd.DataFrame({"client_id": np.repeat(range(20), 8), "session": [*range(1, 9)] * 20})
+    rows["condition"] = np.where(rows["client_id"] % 2, "wait", "cbt")
+    return rows.assign(score=rng.normal(20, 5, 160), rater="client")
+
+
+def ends():
+    rng = np.random.default_rng(2)
+    rows = pd.DataFrame({"client_id": range(40), "condition": ["cbt", "wait"] * 20})
+    return rows.assign(pre=rng.normal(30, 5, 40), post=rng.normal(22, 6, 40))
+
+
+def gains_by(rows):
+    return al.sudden_gains(rows, points=5, by="condition").attrs["sudden_gains"]
+
+
+CHANGE = {"pre": "pre", "post": "post", "reliability": 0.9, "by": "condition"}
+GROUPS = {
+    "gains": (courses, lambda rows: set(gains_by(rows)["groups"])),
+    "course": (courses, lambda rows: set(al.mean_course(rows, by="condition")["condition"])),
+    "ruptures": (
+        courses,
+        lambda rows: set(
+            al.detect_ruptures(rows, rule="drop_points", points=3, by="condition").tidy()["group"]
+        ),
+    ),
+    "change": (ends, lambda rows: set(al.reliable_change(rows, **CHANGE).tidy()["group"])),
+}
+
+
+@pytest.mark.parametrize("asked", GROUPS)
+def test_blanks_around_a_group_make_no_group_and_a_number_is_written_once(asked):
+    rows, ask = GROUPS[asked]
+    table = rows()
+    padded = table["condition"].where(table["client_id"] > 3, " cbt").where(table["client_id"] != 5)
+    padded[(table["client_id"] <= 3) & (table["client_id"] % 2 == 1)] = "wait "
+    if asked == "course":  # which warns of who has no group
+        padded = padded.fillna("wait")
+    assert ask(table.assign(condition=padded)) == {"cbt", "wait"}
+    if asked != "course":
+        assert ask(table.assign(condition=padded.fillna(" "))) == {"cbt", "wait"}
+    assert ask(table.assign(condition=table["client_id"] % 2 * 1.0)) == {"0", "1"}
+    with pytest.raises(al.DesignError, match="several values of it"):
+        ask(pd.concat([table, table.tail(1).assign(condition="act", session=9)]))
+    with pytest.raises(al.DesignError, match="No client has a value of 'condition'"):
+        ask(table.assign(condition=np.nan))
+
+
+def test_a_group_without_scores_is_named_and_counted_as_none():
+    rows = courses()
+    silent = rows.assign(score=rows["score"].where(rows["condition"] == "cbt"))
+    found = gains_by(silent)
+    assert found["groups"]["wait"]["clients"] == 0
+    line = "Nobody of condition 'wait' has scores to be counted."
+    assert line in found["messages"]
+    with pytest.warns(al.AllianceStatsWarning, match="Nobody of condition 'wait'"):
+        al.mean_course(silent, by="condition")
+    table = ends()
+    change = al.reliable_change(
+        table.assign(post=table["post"].where(table["condition"] == "cbt")), **CHANGE
+    )
+    assert line in change.messages
+    assert change.tidy().query("group == 'wait'")["estimate"].isna().all()
+
+
+def test_an_arm_of_a_study_without_ratings_is_named(study):
+    arm = study.clients.set_index("client_id")["condition"]
+    other, *_ = sorted(set(arm))
+    ratings = study.tables["ratings"]
+    partly = study.with_tables(ratings=ratings[ratings["client_id"].map(arm) != other])
+    asked = {"points": 0.5, "measure": "wai-sr", "rater": "client", "by": "condition"}
+    found = al.sudden_gains(partly, **asked).attrs["sudden_gains"]
+    assert found["groups"][other]["clients"] == 0
+    assert f"Nobody of condition '{other}' has scores to be counted." in found["messages"]
+
+
+def test_shares_of_groups_are_printed_under_their_groups():
+    found = al.clinically_significant_change(ends(), cutoff_value=20, **CHANGE)
+    for group in ("Cbt", "Wait"):
+        assert f"{group}: With intake" in str(found)
+        assert f"{group}: All: Recovered" in found.text()
+
+
+def test_rows_of_one_client_are_told_to_count_each():
+    table = pd.concat([ends(), ends().head(2)])
+    line = "2 clients (0, 1) have several rows, and each row counts as a client: give one row a "
+    for found in (
+        al.reliable_change(table, **CHANGE),
+        al.clinically_significant_change(table, cutoff_value=20, **CHANGE),
+        al.change_by_therapist(
+            table.assign(therapist_id=table["client_id"] % 5), pre="pre", post="post"
+        ),
+    ):
+        assert line + "client." in found.messages
+
+
+def test_a_blank_therapist_is_none():
+    table = ends().assign(therapist_id=lambda rows: ["a", "b ", "b", "c", " ", ""] * 6 + ["a"] * 4)
+    found = al.change_by_therapist(table, pre="pre", post="post")
+    assert found.therapists["therapist_id"].tolist() == ["a", "b", "c"]
+    assert "12 of 40 rows lack a score or a therapist." in found.messages

@@ -97,6 +97,7 @@ def _parts(rows: pd.DataFrame, labels: Mapping[str, str] | None) -> tuple[list[s
         elif term not in given and term.partition(":")[0] in heads:
             head, _, rest = term.partition(":")
             part, name = label_of(head.strip(), labels), label_of(rest.strip(), labels)
+            part = f"{label_of(whose, labels)}: {part}" if whose else part
         elif whose:
             part, name = label_of(whose, labels), label_of(term, labels)
         else:

@@ -18,7 +18,7 @@ from ...inference.rows import glance_row, tidy_rows
 from ...inference.shares import wilson
 from ...study import Study
 from ...study.select import alliance_of
-from ...study.splitting import parts_of, with_group
+from ...study.splitting import about_groups, groups_of, parts_of, with_group
 from ..checks import study_or_table
 from ..endings import CENSORED, DROPOUT, along_time, time_of_endings
 from ..incidence.incidence import dropout_incidence, last_open_of
@@ -136,6 +136,7 @@ def compare_dropout_definitions(
     clients = pd.concat(columns, axis=1).rename_axis("client_id").reset_index()
     if by is not None:
         tables = {name: with_group(table, study, by) for name, table in tables.items()}
+        messages += about_groups(with_group(clients, study, by), by, groups_of(study, by))
     rates = pd.DataFrame(
         [
             ({} if by is None else {by: group}) | _rate(name, own, confidence, last_open_of(study))
