@@ -94,15 +94,18 @@ def _named_by_time(source: Source) -> pd.Categorical:
 def _carried(source: Source) -> tuple[dict[str, Any], dict[str, str]]:
     """Return what else rows at occasions hold, and the columns it stands in.
 
-    What is one for a client goes with the client; the rest stays with the scores.
+    What is one for a client goes with the client; the rest stays with the scores: a therapist too
+    where a client changed.
     """
     columns = source.further("assessments")
     with_client = with_the_client(source, columns)
     columns = {name: column for name, column in columns.items() if name not in with_client}
     values = {name: source.frame[column].array for name, column in columns.items()}
     own = fields_of("assessments")
+    changing = source.columns.keys() & {"therapist_id"}
+    changing -= with_the_client(source, {name: source.columns[name] for name in changing}).keys()
     for name in (*own, *fields_of("sessions")):
-        elsewhere = name in KEYS or name in fields_of("clients")
+        elsewhere = name in KEYS or name in {*fields_of("clients")} - changing
         if not elsewhere and name not in values and source.has(name):
             table = "assessments" if name in own else "sessions"
             values[name] = source.typed(table, name)[0]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from .source import Source
 from .tables_of import settled
-from .vocabulary import fields_of
+from .vocabulary import OCCASIONS, fields_of
 
 
 def client_rows(source: Source, client: pd.Categorical, at: np.ndarray) -> None:
@@ -50,7 +50,8 @@ def with_the_client(source: Source, columns: dict[str, str]) -> dict[str, str]:
 
 
 def therapist_rows(source: Source, at: np.ndarray) -> None:
-    """Add a row a therapist where the file names them."""
+    """Add a row a therapist where the file names them, in a column or in one a session."""
+    _therapists_in_turn(source, at)
     if not source.has("therapist_id"):
         return
     names = [name for name in fields_of("therapists") if source.has(name)]
@@ -67,6 +68,23 @@ def therapist_rows(source: Source, at: np.ndarray) -> None:
             filled=filled,
         )
     )
+
+
+def _therapists_in_turn(source: Source, at: np.ndarray) -> None:
+    """Add whom columns a session or occasion name; a client's own therapist is the first."""
+    turns = source.spread.get("therapist_id", {})
+    ranks = {name: rank for rank, name in enumerate(OCCASIONS)}
+    for slot in sorted(turns, key=lambda slot: (slot[0] or 0, ranks.get(slot[1], len(ranks)))):
+        named, _ = source.typed("therapists", "therapist_id", column=turns[slot])
+        frame = pd.DataFrame({"client_id": source.ids("client_id"), "therapist_id": named})
+        frame = frame.iloc[at].dropna()
+        for table, key in (("clients", "client_id"), ("therapists", "therapist_id")):
+            once = frame.drop_duplicates(key)
+            own = settled(once if table == "clients" else once[[key]], table)
+            places = source.found(("client_id",)) | {"therapist_id": turns[slot]}
+            source.gathered.parts.append(
+                source.part(table, own, once.index.to_numpy(), places, given=False)
+            )
 
 
 def first_of(frame: pd.DataFrame, key: list[str]) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -272,9 +271,3 @@ def _sessions_in_names(
     rows, layout = source.rows[at], nth.astype(np.int32)
     part = Part("sessions", frame, rows, tuple(layouts), layout, given=False)
     source.gathered.parts.append(part)
-    if "therapist_id" in names:
-        known = frame[["client_id", "therapist_id"]].dropna().drop_duplicates("client_id")
-        first = known.index.to_numpy()
-        theirs = known.reset_index(drop=True)
-        one = replace(part, table="clients", frame=theirs, rows=rows[first], layout=layout[first])
-        source.gathered.parts.append(one)

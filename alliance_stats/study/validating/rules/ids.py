@@ -121,13 +121,13 @@ def client_under_two_therapists(view: StudyView) -> Iterator[Finding]:
         view,
         "client_id",
         "therapist_id",
-        tables=("clients", "sessions"),
+        tables=("clients", "sessions", "assessments"),
         sentence="Client {one} is under {n} therapists: {others}.",
         many="{n} rows name another therapist than the rest of the client's rows.",
         hint="If the therapist changed, leave it: scores stand under the therapist of their "
-        "session, models fit clients and therapists as groups that cross, the rating gap takes the "
-        "client with each therapist as a dyad, and what has one row a client takes the therapist "
-        "of the table 'clients'. Otherwise correct the id.",
+        "session or occasion, models fit clients and therapists as groups that cross, the rating "
+        "gap takes the client with each therapist as a dyad, and what has one row a client takes "
+        "the therapist of the table 'clients'. Otherwise correct the id.",
     )
 
 
