@@ -172,6 +172,25 @@ def test_who_was_lost_is_told_by_arm(sections):
     np.testing.assert_allclose(found, here[found.index], atol=0.001)
 
 
+def test_the_headline_is_about_the_end_or_says_withheld(only, tmp_path):
+    only("dropout")
+    study = trial(alliance=False)
+    waiting = study.clients.loc[study.clients["condition"] == "waiting", "client_id"]
+    early, later = waiting.iloc[:13], waiting.iloc[13:17]  # beside 13 these four are withheld
+    kept = study.assessments["occasion"].isin(["pre", "post", "followup"])
+    full = study.clients[["client_id"]].merge(study.assessments.loc[kept, ["occasion"]]
+                                              .drop_duplicates(), how="cross")  # fmt: skip
+    gone = full["client_id"].isin(early) & full["occasion"].ne("pre")
+    gone |= full["client_id"].isin(later) & full["occasion"].eq("followup")
+    rows = full[~gone].assign(rater="client", measure="phq-9", scale="total", score=12.0)
+    report = al.write_report(study.with_tables(assessments=rows), tmp_path / "r", replicates=5)
+    (section,) = report.sections
+    assert section.headline == "Not measured any more by 'followup': waiting: withheld."
+    frame = blocks(section, "lost")[0].frame
+    assert list(frame.columns) == ["by", "occasion", "incidence", "conf_low", "conf_high"]
+    assert frame[["occasion", "incidence"]].to_numpy().tolist() == [["pre", 0.217]]  # 13 of 60
+
+
 def test_what_needs_sessions_is_left_out_and_told_once(sections):
     alliance, study, made = sections
     texts = " ".join(getattr(b, "text", "") for s in made.values() for b in s.blocks)

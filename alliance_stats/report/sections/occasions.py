@@ -31,6 +31,8 @@ COLUMNS = (
     col.number("sd", "SD"),
     col.interval(label="95% CI of the mean", about="n"),
 )
+LOST = ["by", "occasion", "incidence", "conf_low", "conf_high"]
+"""What is told of an incidence: how many are at risk and leave at one occasion are few."""
 
 
 def score_blocks(context: Context, score: Score, key: str) -> list[Block]:
@@ -80,17 +82,22 @@ def lost_blocks(context: Context, draft: Draft) -> list[Block]:
     # nobody can be lost after the last occasion: there the share stands still
     drop = drop[drop["time"] < ends["last_session"].max()]
     left = ends[ends["reason"] == "dropout"]
-    told = []
-    for row in drop.itertuples():
+    told = pd.Series(False, drop.index)
+    for row in drop.sort_values("time", ascending=False, kind="stable").itertuples():
+        # the last first: what is shown earlier may forbid it, and it is the answer
         by_then = (whose[left.index] == row.by) & (left["last_session"] <= row.time)
-        told.append(context.disclosure.shows(left.loc[by_then, "client_id"]))
-    shown = rounded(drop[told].reset_index(drop=True), 3)
+        told[row.Index] = context.disclosure.shows(left.loc[by_then, "client_id"])
+    shown = rounded(drop.loc[told, LOST].reset_index(drop=True), 3)
     if shown.empty:
         raise WithheldError("After any occasion fewer than ten clients were lost.")
-    last = shown.groupby("by", sort=False).tail(1)
+    last = rounded(drop, 3).groupby("by", sort=False).tail(1)
     said = "; ".join(
-        f"{'' if by is None else f'{row.by}: '}{percent(row.incidence)} "
-        f"{percent_interval(row.conf_low, row.conf_high)}"
+        f"{'' if by is None else f'{row.by}: '}"
+        + (
+            f"{percent(row.incidence)} {percent_interval(row.conf_low, row.conf_high)}"
+            if told[row.Index]
+            else "withheld"
+        )
         for row in last.itertuples()
     )
     end = in_order(context.study.tables["assessments"])[-1]
@@ -98,7 +105,7 @@ def lost_blocks(context: Context, draft: Draft) -> list[Block]:
     named = f"'{end}'" if named == end else named
     draft.headline = f"Not measured any more by {named}: {said}."
     tests = found.tests[found.tests["event"] == "dropout"] if len(found.tests) else found.tests
-    hidden = not all(told)  # a p value of few events tells how many
+    hidden = not told.all()  # a p value of few events tells how many
     test = ""
     if len(tests) and not hidden:
         test = f"Gray's test: {p_sentence(float(tests['p_value'].iloc[0]))}."
