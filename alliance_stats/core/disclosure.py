@@ -18,7 +18,8 @@ times, comes down to fewer than ten people. `Disclosure.shows` asks so of the nu
 `Disclosure.states` of a statistic, whose sum over some, beside that over others, would be a sum
 over those left. Where a statistic may stand and its number not, it is as exact as leaves the number
 open (`core.precision`). Empty groups are shown: that nobody dropped out is no number of somebody.
-Rows (sessions, answers) are counted in tens. Rare categories are put together (`Disclosure.parts`)
+Rows (sessions, answers) are counted in tens of what
+comes together. Rare categories are put together (`Disclosure.parts`)
 before anything is computed of them. Persons are drawn only where the user asks for it.
 
 What this does not cover: two reports of different states of one study, given to one reader, tell
@@ -62,6 +63,7 @@ RARE = 5
 """Of fewer people a model learns nothing (dropout prediction, synthetic studies), nor does a file
 of a clinic tell; what these give is checked by audits of their own."""
 OTHERS = "Others, put together because some are few"
+TIMES = ("session", "occasion", "time")
 FEW_VALUES = 4
 """A column with so many values or fewer may be one of categories, whatever they are called."""
 
@@ -210,14 +212,23 @@ class Disclosure:
 
     def rows(self, table: pd.DataFrame) -> str:
         """Return a number of rows in words: in tens, where ten people or more have some."""
-        n, few = self.tens(len(table)), self._few(each_once(table[CLIENT]))
+        n = self.tens(table)
         if self.everything:
             return f"{n:,.0f}"
-        return "withheld" if few or n != n else f"about {n:,.0f}"
+        return "withheld" if n != n else f"about {n:,.0f}"
 
-    def tens(self, rows: float) -> float:
-        """Return a number of rows: in tens, or for the owner of the data as it is."""
-        return float(rows) if self.everything else in_tens(rows)
+    def tens(self, table: pd.DataFrame) -> float:
+        """Return a number of clients' rows: in tens of lots, or for the owner as it is.
+
+        Eight answers of each client, counted in tens, tell how many clients there are. So rows of
+        one time come together; where the number of clients is withheld, all of a client's.
+        """
+        if self.everything:
+            return float(len(table))
+        people = each_once(table[CLIENT])
+        if not people or self._few(people):
+            return float("nan")
+        return in_tens(len(table), most_together(table, self.shows(people)))
 
     def people(self, group: Iterable[Hashable], one: str, many: str | None = None) -> str:
         """Return the size of a group in words: ``12 clients``, or that it is withheld."""
@@ -247,7 +258,7 @@ class Disclosure:
             raise WithheldError(f"Few {what}, or none: numbers about so few people are not shown.")
 
     def parts(
-        self, groups: Mapping[str, Iterable[Hashable]], *, last: str = ""
+        self, groups: Mapping[str, Iterable[Hashable]], *, last: str = "", whole: bool = False
     ) -> dict[str, frozenset[Hashable]]:
         """Return the parts of a whole as they may be shown: rare ones are put together.
 
@@ -258,17 +269,19 @@ class Disclosure:
         last
             The part that readers miss least: rare ones are put together with it. Unless given,
             with the smallest that will do.
+        whole
+            The whole stands nowhere else, so that all parts put together tell it.
 
         Returns
         -------
         dict
             In the given order; the parts that cannot be shown alone as one, named `OTHERS`. Where
-            not even together they can be shown, nothing. Empty parts are left out where parts
-            were put together, so that it is not told which are rare and which empty.
+            none can be shown alone, or not even the others together, nothing. Empty parts are left
+            out where parts were put together, so that it is not told which are rare and which
+            empty.
         """
         every = {name: each_once(group) for name, group in groups.items()}
-        whole = frozenset().union(*every.values()) if every else frozenset()
-        if not self.shows(whole):
+        if not self.shows(frozenset().union(*every.values())):
             return {}
         by_size = sorted(every, key=lambda name: (name == last, -len(every[name])))
         alone = {name for name in by_size if self.shows(every[name])}
@@ -276,21 +289,34 @@ class Disclosure:
         if not rest:
             return every
         kept = {name: every[name] for name in every if name in alone and every[name]}
-        return {**kept, OTHERS: rest} if self.shows(rest) else {}
+        return {**kept, OTHERS: rest} if (kept or whole) and self.shows(rest) else {}
 
 
-def in_tens(rows: float) -> float:
-    """Return a number of rows as it may travel: to the nearest ten; NaN where they are fewer.
+def in_tens(rows: float, lot: int = 1) -> float:
+    """Return a number of rows as it may travel: to the nearest ten lots; NaN where they are fewer.
 
     Who adds and subtracts such numbers is left with tens, and does not know of any whether a few
-    rows are missing or none.
+    lots are missing or none.
 
     Examples
     --------
-    >>> in_tens(238), in_tens(9)
-    (240.0, nan)
+    >>> in_tens(238), in_tens(9), in_tens(456, lot=12)
+    (240.0, nan, 480.0)
     """
-    return round(rows / 10) * 10.0 if rows >= 10 else float("nan")
+    step = SMALLEST_SHOWN * lot
+    return round(rows / step) * float(step) if rows >= step else float("nan")
+
+
+def most_together(rows: pd.DataFrame, told: bool, of: str = CLIENT) -> int:
+    """Return how many rows come or lack together: those a person has at one time, at most.
+
+    Parameters
+    ----------
+    told
+        Whether it is told how many people have some; else all rows of a person come together.
+    """
+    times = [name for name in TIMES if name in rows.columns and told]
+    return int(rows.groupby([of, *times], observed=True, dropna=False).size().max())
 
 
 def fewest_behind(columns: Iterable[np.ndarray], people: Any) -> int:

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..core.disclosure import FEW_VALUES, SMALLEST_SHOWN, TOO_FEW, Disclosure, in_tens
+from ..core.disclosure import (
+    FEW_VALUES,
+    SMALLEST_SHOWN,
+    TOO_FEW,
+    Disclosure,
+    in_tens,
+    most_together,
+)
 from ..core.outputs import write_whole
 from ..core.precision import coarse
 from ..inference.rows import mean_row
@@ -137,6 +144,7 @@ class _People:
     def __init__(self, frame: pd.DataFrame, disclosure: Disclosure) -> None:
         self.of = next((of for of in ("client", "therapist") if f"{of}_id" in frame), "row")
         self._ids = frame[f"{self.of}_id"] if self.of != "row" else frame.index.to_series()
+        self._frame = frame.assign(**{f"{self.of}_id": self._ids})
         self._disclosure = disclosure
 
         self.one_each = bool(self._ids.is_unique)
@@ -155,9 +163,11 @@ class _People:
         """Return the number of some rows as it may be shown: of people, else in tens; or None."""
         if self.one_each:
             return len(rows) if self.counted(rows) else None
-        tens = in_tens(len(rows))
-        few = self._disclosure.tells_nothing or len(self.of_rows(rows)) < SMALLEST_SHOWN
-        return None if few or tens != tens else int(tens)
+        if self._disclosure.tells_nothing or len(self.of_rows(rows)) < SMALLEST_SHOWN:
+            return None
+        told, own = self.counted(rows), self._frame.loc[rows]
+        tens = in_tens(len(rows), most_together(own, told, f"{self.of}_id"))
+        return None if tens != tens else int(tens)
 
     def named(self, name: str, column: pd.Series) -> bool:
         """Return whether it may be shown how many different ids of people a column holds."""
@@ -209,7 +219,7 @@ def _all_told(name: str, column: pd.Series, values: dict[str, Any]) -> bool:
         return True
     if name.endswith("_id") or name in LENGTHS or values.get("rare_levels"):
         return False
-    return bool(values.get("levels")) or "mean" in values or "from_year" in values
+    return bool(values.get("levels"))  # of moments and amounts there may be one a row
 
 
 def _values(
@@ -270,7 +280,8 @@ def _forms(
     for table, time in when.items():
         if table not in tables:
             continue
-        answered = tables[table].dropna(subset=["value" if table == "ratings" else "score"])
+        answered = tables[table].reset_index(drop=True)
+        answered = answered.dropna(subset=["value" if table == "ratings" else "score"])
         once = answered.drop_duplicates(["client_id", time, "rater", "measure"])
         for (measure, rater), forms in once.groupby(["measure", "rater"], observed=True):
             number = _People(forms, disclosure).number(forms.index)

@@ -60,6 +60,20 @@ def test_few_without_a_rupture_are_not_told_by_the_number_with_one():
     assert section._headline(found, disclosure) == "How many clients had a rupture is withheld."
 
 
+def test_the_headline_says_what_the_table_below_it_says():
+    found, disclosure = found_with(too_few_sessions=25)
+    assert section._classes(found, disclosure).frame.set_index("class")["n"].max() == 25
+    assert section._headline(found, disclosure).startswith("No client has as many rated sessions")
+    found, disclosure = found_with(none=25)
+    said = section._headline(found, disclosure)
+    assert said == "By one stated rule, 0 of 25 clients (0.0%) had a rupture."
+
+
+def test_classes_that_are_all_put_together_make_no_table():
+    found, disclosure = found_with(none=6, repaired=6, unrepaired=6)
+    assert section._classes(found, disclosure).frame.empty
+
+
 def test_the_rule_is_said_in_words_and_its_formula_beside_the_table():
     found, disclosure = found_with(none=9, repaired=9)
     score = SimpleNamespace(rater="client", title="WAI-SR", scale="total")

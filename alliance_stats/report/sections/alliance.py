@@ -179,7 +179,7 @@ def _level(context: Context, rows: pd.DataFrame, name: str, draft: Draft) -> dic
     told = disclosure.shows(people)
     counts = {
         "n_clients": float(people.nunique()) if told else np.nan,
-        "n_sessions": disclosure.tens(len(rows)),
+        "n_sessions": disclosure.tens(rows),
     }
     try:
         fit = al.fit_multilevel(f"score ~ 1 + (1 | client_id){therapist_term(rows)}", rows, df=DF)

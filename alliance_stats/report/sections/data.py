@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...core.disclosure import SMALLEST_SHOWN, in_tens
 from ...core.display import columns as col
 from ...core.display.formatting import count, number
 from ...core.drawing import house_style, new_axes
@@ -222,7 +221,10 @@ def attendance_blocks(context: Context) -> list[Block | None]:
 
 
 def attendance_shown(context: Context, table: pd.DataFrame) -> pd.DataFrame:
-    """Return the sessions, and the parts of each, whose people may be told."""
+    """Return the sessions, and the parts of each, whose people may be told.
+
+    Beside a bar that is left out, one as long as that before says that few ended, and not none.
+    """
     sessions = context.study.tables["sessions"]
     came = attended_sessions(context.study)
     assert came is not None  # the table is there
@@ -239,7 +241,12 @@ def attendance_shown(context: Context, table: pd.DataFrame) -> pd.DataFrame:
         divided = shows(there, known - there, still - known)
         parts = {name: row[name] if divided else float("nan") for name in PARTS}
         rows.append({"session": session, "in_therapy": row["in_therapy"], **parts})
-    return pd.DataFrame(rows)
+    frame = pd.DataFrame(rows, columns=["session", "in_therapy", *PARTS])
+    if len(frame) < len(table):
+        frame = frame.drop_duplicates("in_therapy").reset_index(drop=True)
+    if frame["attended"].isna().any():
+        frame.loc[frame[[*PARTS]].eq(0).any(axis=1), [*PARTS]] = np.nan
+    return frame
 
 
 def missing_blocks(context: Context) -> list[Block | None]:
@@ -266,21 +273,21 @@ def missing_shown(context: Context, table: pd.DataFrame) -> pd.DataFrame:
     """Return the table in tens of sessions, and nothing of what few people filled in.
 
     Whose the forms are that lack is not told, so their number is that of the sessions less those
-    scored, to about ten.
+    scored, to about ten, where it is told how many clients have some.
     """
     disclosure, numbers = context.disclosure, ["n_sessions", "n_scored"]
     out = table.astype(dict.fromkeys([*numbers, "n_clients"], float))
     if not disclosure.everything:
         keys = ["measure", "rater", "scale"]
         scores = context.study.scores.dropna(subset="score")
-        people = scores.groupby(keys, observed=True)["client_id"].agg(frozenset)
-        of = [people.get(tuple(row), frozenset()) for row in table[keys].itertuples(index=False)]
-        told = [disclosure.shows(one) for one in of]
-        out["n_clients"] = out["n_clients"].where(np.array(told))
-        out[numbers] = out[numbers].map(in_tens)
-        out["n_scored"] = out["n_scored"].where(
-            np.array([len(one) >= SMALLEST_SHOWN for one in of])
-        )
-        out["share_missing"] = (1 - out["n_scored"] / out["n_sessions"]).round(2)
+        by_key = dict(list(scores.groupby(keys, observed=True)))
+        of = [by_key.get(tuple(row), scores[:0]) for row in table[keys].itertuples(index=False)]
+        told = np.array([disclosure.shows(one["client_id"]) for one in of])
+        out["n_clients"] = out["n_clients"].where(told)
+        came = attended_sessions(context.study)
+        came = scores if came is None else came
+        out["n_sessions"] = disclosure.tens(came.drop_duplicates(["client_id", "session"]))
+        out["n_scored"] = [disclosure.tens(one) for one in of]
+        out["share_missing"] = (1 - out["n_scored"] / out["n_sessions"]).round(2).where(told)
         out[["n_incomplete", "n_missing"]] = float("nan")
     return rounded(out.assign(measure=out["measure"].astype(str).str.upper()), 3)

@@ -160,7 +160,8 @@ def _reverse(
             for label, fit in fits.items()
         }
     rows = [
-        {"response": label, "nobs": context.disclosure.tens(fits[label].nobs) if told else np.nan,
+        {"response": label,
+         "nobs": context.disclosure.tens(fits[label].design.frame) if told else np.nan,
          "digits": _digits(_term(fits[label].tidy(), REVERSE)["std_error"]),
          **_term(tidy, REVERSE)}
         for label, (tidy, _) in shown.items()

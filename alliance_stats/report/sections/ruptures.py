@@ -119,10 +119,12 @@ def _headline(found: Any, disclosure: Disclosure) -> str:
     clients = found.clients
     judged = clients[~clients["class"].isin(NOT_JUDGED)]
     ruptured = judged[judged["n_ruptures"] > 0]
-    if not len(judged) or not disclosure.shows(judged["client_id"], ruptured["client_id"]):
+    if judged.empty:
+        return "No client has as many rated sessions as the rule needs."
+    if not disclosure.shows(judged["client_id"], ruptured["client_id"]):
         none = clients.loc[clients["class"] == "none", "client_id"]
         every = len(disclosure.everybody)
-        if not disclosure.shows(disclosure.everybody, none):
+        if none.empty or not disclosure.shows(disclosure.everybody, none):
             return "How many clients had a rupture is withheld."
         return (
             f"One stated rule finds no rupture in {count(len(none))} of {count(every)} "
@@ -132,7 +134,7 @@ def _headline(found: Any, disclosure: Disclosure) -> str:
         f"By one stated rule, {count(len(ruptured))} of {count(len(judged))} clients "
         f"({percent(len(ruptured) / len(judged))}) had a rupture"
     )
-    if not _episodes_told(found, disclosure):
+    if not len(found.episodes) or not _episodes_told(found, disclosure):
         return text + "."
     repaired = int((found.episodes["outcome"] == "repaired").sum())
     return (
@@ -195,4 +197,6 @@ def _counted(found: Any, group: frozenset[Any], disclosure: Disclosure) -> dict[
         else np.nan
         for name, what in COUNTED.items()
     }
-    return told | {"n_sessions": disclosure.tens(told["n_sessions"])}
+    if told["n_sessions"] == told["n_sessions"]:
+        told["n_sessions"] = disclosure.tens(rows["n_sessions"])
+    return told

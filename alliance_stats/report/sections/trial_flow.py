@@ -76,7 +76,7 @@ def flow_shown(context: Context, stages: list[ArmStage]) -> pd.DataFrame:
                 rows.setdefault((stage.key, stage.label), {})[arm] = shown
         for keys, others in zip((tuple(ENDS), ("left_out",)), OTHERWISE, strict=True):
             parts = {s.label: s.people for s in own if s.key in keys}
-            told = context.disclosure.parts(parts)
+            told = context.disclosure.parts(parts, whole=True)
             for label in parts:
                 n = float(len(told[label])) if label in told else np.nan
                 rows.setdefault((keys[0], label), {})[arm] = n
