@@ -156,7 +156,8 @@ class Result:
             As in `summary`.
         """
         said = findings(self.tidy(), lambda rows: self._table(rows, labels), self._level)
-        return "\n".join([f"{self.heading}.", *said, what_was_done(*self._done())])
+        unfit = [note for note in self._notes() if page.UNFIT.search(note)]
+        return "\n".join([f"{self.heading}.", *unfit, *said, what_was_done(*self._done())])
 
     def methods(self) -> str:
         """Return the paragraph of a methods section: what was done, versions, sources."""

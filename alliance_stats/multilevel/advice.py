@@ -174,7 +174,7 @@ def _on_boundary(design: Design, optimum: Optimum) -> list[tuple[int, int, float
 
 def few_groups_note(fit: MultilevelFit) -> str:
     """What to do where the top level has few groups; empty where it has enough."""
-    name, size = fit.design.grouping.names[-1], fit.design.grouping.sizes[-1]
+    name, size = list(fit.n_groups.items())[-1]
     if size >= FEW_GROUPS:
         return ""
     way_out = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ..core.people import CLIENT, THERAPIST, reused_ids
+from ..core.people import CLIENT, ID_COLUMNS, SESSION, THERAPIST, reused_ids
 from ..errors import ColumnError, DesignError, listing
 from .engine.batches import Array
 from .engine.grouping import Grouping
@@ -165,14 +165,31 @@ def check_effects(
 
 def about_reused_ids(data: pd.DataFrame, grouping: Grouping) -> list[str]:
     """Say where a group of clients is several people with one number, one of each therapist."""
-    used = [name for columns in grouping.columns for name in columns]
-    if CLIENT not in used or THERAPIST in used:
+    found = (reused_ids(data, one) for one in _clients_in(data, grouping))
+    return [
+        f"{each.fact}, and the model takes each id as one person: write "
+        f"(1 | {each.therapist}/{each.client}), or make the ids unique."
+        for each in found
+        if each is not None
+    ]
+
+
+def _clients_in(data: pd.DataFrame, grouping: Grouping) -> list[str]:
+    """Return the groups that may be clients: also by another name, where sessions show it.
+
+    Each has one row a session with each therapist; sites have more, and items, which every client
+    answers.
+    """
+    alone = [columns[0] for columns in grouping.columns if len(columns) == 1]
+    if THERAPIST in alone and grouping.kind == "nested":
         return []
-    found = reused_ids(data)
-    return [] if found is None else [
-        f"{found.fact}, and the model takes each id as one person: write "
-        f"(1 | {THERAPIST}/{CLIENT}), or make the ids unique."
-    ]  # fmt: skip
+    if CLIENT in alone:
+        return [CLIENT]
+    keys = {THERAPIST, SESSION}
+    if CLIENT in data.columns or not keys <= set(map(str, data.columns)):
+        return []
+    others = [name for name in alone if name not in ID_COLUMNS and name not in keys]
+    return [name for name in others if not data.duplicated([name, *sorted(keys)]).any()]
 
 
 def about_few_values(formula: str, outcome: str, values: Array, n: Array) -> list[str]:

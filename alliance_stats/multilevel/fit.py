@@ -147,14 +147,15 @@ def fit_multilevel(  # type: ignore[misc]  # what is asked of a family is asked 
         With ``residual="ar1"``: the column of session numbers or times; with ``"unstructured"``:
         of the occasions.
     residual_by
-        A column whose groups each have a residual variance (with ``"unstructured"``: a covariance)
-        of their own.
+        A column whose groups, two or more, each have a residual variance (with
+        ``"unstructured"``: a covariance) of their own.
     by
         With ``residual="unstructured"``: the column of those who were measured at the occasions.
     prior
         ``"boundary"`` keeps variances off zero where groups are few, by the penalty of Chung et
         al. (2013): a gamma(2.5, 0) on each standard deviation (of correlated effects, a Wishart),
-        as blme's ``blmer``. ``.llf`` is the likelihood at that estimate, without the penalty.
+        as blme's ``blmer``. ``.llf`` is the likelihood at that estimate, without the penalty. Two
+        groups are too few for it, and refused.
     allow_saturated
         Whether a group may have as many random effects as there are rows. Their variance and the
         residual's can then not be told apart; that is refused, unless you know why.

@@ -16,6 +16,7 @@ from ..core.results import Result
 from ..inference.distributions import half_width
 from . import advice
 from .after_fit import contrasts
+from .formula.terms import INTERCEPT
 from .summary import TESTS, groups, head, preparation
 
 if TYPE_CHECKING:
@@ -67,10 +68,23 @@ class NestedFit(Result):
         """Number of rows left out because of missing values."""
         return self.design.rows_dropped
 
-    @property
+    @cached_property
     def n_groups(self) -> dict[str, int]:
-        """Number of groups at each level, the lowest level first."""
-        return dict(zip(self.design.grouping.names, self.design.grouping.sizes, strict=True))
+        """Number of groups at each level, the lowest level first.
+
+        A group in whose rows all columns of its effects are zero stands for those without one, and
+        does not count.
+        """
+        design, found = self.design, {}
+        for number, (name, size) in enumerate(
+            zip(design.grouping.names, design.grouping.sizes, strict=True)
+        ):
+            places = design.levels[number].columns
+            if design.has_rows and places and INTERCEPT not in design.effects[number].names:
+                some = np.any([design.columns[place] != 0 for place in places], axis=0)
+                size = int((design.grouping.rows_in(number, some) > 0).sum())
+            found[name] = size
+        return found
 
     @property
     def grouping(self) -> str:

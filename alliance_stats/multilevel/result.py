@@ -31,7 +31,7 @@ from .after_fit.inference import Inference, KenwardRoger, Method, Normal, Satter
 from .engine import variances
 from .engine.autocorrelated import Autocorrelation, fit_autocorrelated
 from .engine.batches import Array
-from .engine.boundary import penalised
+from .engine.boundary import penalised, refuse_endless
 from .engine.coefficients import Coefficients
 from .engine.deviance import Profile, covariances, profile_at
 from .engine.optimise import Optimum, minimise
@@ -113,6 +113,8 @@ class MultilevelFit(NestedFit):
                 return found if prior is None else penalised(found, design.levels, at)
 
             best = minimise(evaluate, design.levels, theta)
+            if prior is not None and not best.converged:
+                refuse_endless(design, best.theta)
         else:
             design, best, ar1 = fit_autocorrelated(
                 design, neighbours, reml=reml, theta=theta, rho=rho

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.arguments import checked_choice, level_of
-from ..core.people import CLIENT
+from ..core.people import CLIENT, THERAPIST
 from ..errors import ConvergenceWarning, DesignError, SingularFitWarning
 from ..inference.multiplicity import ADJUST, Adjust
 from ..multilevel.checks import about_few_values
@@ -25,6 +25,7 @@ from .therapists import (
     GIVEN,
     changes_therapist,
     clustered,
+    lone_arms,
     of_therapists,
     slopes_of_therapists,
     therapists,
@@ -105,7 +106,7 @@ def compare_arms(
     ------
     ColumnError, DesignError
         Where the rows are no trial's: a column is missing, a client is in two arms, there is one
-        arm, or a client has two outcomes at one time.
+        arm, a client has two outcomes at one time, or the baseline is the same for all of an arm.
 
     Notes
     -----
@@ -158,7 +159,11 @@ def compare_arms(
     rows = data.rows if method != "ancova" else data.rows[data.rows[TIME] == last]
     rows, level, note = therapists(rows)
     robust = errors == "robust" or (
-        errors is None and method != "ancova" and bool(level) and not changes_therapist(rows)
+        errors is None
+        and method != "ancova"
+        and bool(level)
+        and not changes_therapist(rows)
+        and not lone_arms(rows)
     )
     if robust:
         rows, note = clustered(rows, note)
@@ -171,19 +176,21 @@ def compare_arms(
     asked: dict[str, Any] = {"confidence": confidence, **_places(method, times)}
     asked["cluster"] = CLUSTER if robust else None
     means = fit.marginal_means(ARM, **asked)
-    contrasts = fit.contrasts(
-        ARM, **asked, adjust=adjust, reference=None if reference is None else str(reference)
-    )
+    first = None if reference is None else data.arms[0]
+    contrasts = fit.contrasts(ARM, **asked, adjust=adjust, reference=first)
     if TIME not in means:
         means, contrasts = means.assign(**{TIME: times[0]}), contrasts.assign(**{TIME: times[0]})
     size, what = standardiser(data)
-    means, contrasts = _told(means, data), _with_pairs(contrasts, means, reference)
+    means, contrasts = _told(means, data), _with_pairs(contrasts, means, first)
     if method == "growth":
         means, contrasts, seen = within_reach(means, contrasts, data, adjust)
     else:
         seen = _of_means(means, data, times)
     change = of_therapists(fit, robust) if level and method != "ancova" else ""
-    said = (*data.notes, *_of_outcome(data), *seen, note, change, *_of_fit(fit, robust))
+    said = (
+        *data.notes, *_of_outcome(data), *_of_spread(rows), *seen, note, change,
+        *_of_fit(fit, robust),
+    )  # fmt: skip
     return ArmComparison(
         method=method,
         data=data,
@@ -244,7 +251,8 @@ def _fit(data: TrialRows, rows: pd.DataFrame, method: str, term: str, df: Any) -
     else:
         formula = f"{SCORE} ~ {ARM}{before}{term}"
         if term:  # clients without a therapist differ as they do, not as others beside theirs
-            return fit_multilevel(formula, rows, residual_by=ARM if GIVEN in rows else None, df=df)
+            apart = GIVEN in rows and not _alike(rows)
+            return fit_multilevel(formula, rows, residual_by=ARM if apart else None, df=df)
     return fit_multilevel(formula, rows, residual="unstructured", time=TIME, df=df)
 
 
@@ -261,7 +269,8 @@ def _at_a_bound(fit: MultilevelFit) -> bool:
 
 def _of_fit(fit: MultilevelFit, robust: bool) -> list[str]:
     """Return what must be known of the model itself; robust errors have df of their own."""
-    said = [fit.few_groups_note if len(fit.design.levels) > 1 and not robust else ""]
+    few = fit.design.grouping.names[-1] == THERAPIST and not robust
+    said = [fit.few_groups_note if few else ""]
     if not fit.converged:
         said.append(fit.convergence_note)
     if _at_a_bound(fit):
@@ -295,11 +304,27 @@ def _of_means(means: pd.DataFrame, data: TrialRows, times: tuple[Any, ...]) -> l
         for arm in data.arms
         if arm not in set(means[ARM].astype(str))
     ]
-    nobody = means[means["estimate"].isna()].to_dict("records")
+    left_empty = "that mean and its comparisons cannot be estimated and are left empty."
     return said + [
-        f"Nobody of the arm '{row[ARM]}' was measured at {row[TIME]}: that mean and its "
-        "comparisons cannot be estimated and are left empty."
-        for row in nobody
+        f"The rows of the arm '{row[ARM]}' at {row[TIME]} cannot be told from others: {left_empty}"
+        if row["n"]
+        else f"Nobody of the arm '{row[ARM]}' was measured at {row[TIME]}: {left_empty}"
+        for row in means[means["estimate"].isna()].to_dict("records")
+    ]
+
+
+def _alike(rows: pd.DataFrame) -> dict[str, float]:
+    """Return the arms whose clients all have one outcome, and that outcome."""
+    ends = rows.groupby(rows[ARM].astype(str))[SCORE].agg(["min", "max"])
+    return ends.loc[ends["min"] == ends["max"], "min"].to_dict()
+
+
+def _of_spread(rows: pd.DataFrame) -> list[str]:
+    """Say which arms have no spread of their own: the model has one for all."""
+    return [
+        f"All outcomes of the arm '{arm}' are {value:g}: they have no spread, and the model gives "
+        "them that of the others."
+        for arm, value in _alike(rows).items()
     ]
 
 
@@ -325,7 +350,9 @@ def _told(means: pd.DataFrame, data: TrialRows) -> pd.DataFrame:
     return found[[*first, *(name for name in found.columns if name not in first)]]
 
 
-def _with_pairs(contrasts: pd.DataFrame, means: pd.DataFrame, reference: Any) -> pd.DataFrame:
+def _with_pairs(
+    contrasts: pd.DataFrame, means: pd.DataFrame, reference: str | None
+) -> pd.DataFrame:
     """Return the differences with the two arms of each, in the order of `MultilevelFit.contrasts`.
 
     Arms are not read from the terms: their names may hold " - " themselves.
@@ -333,7 +360,7 @@ def _with_pairs(contrasts: pd.DataFrame, means: pd.DataFrame, reference: Any) ->
     arms = list(dict.fromkeys(means[ARM]))
     pairs = [(late, early) for early, late in itertools.combinations(arms, 2)]
     if reference is not None:
-        pairs = [(arm, str(reference)) for arm in arms if arm != str(reference)]
+        pairs = [(arm, reference) for arm in arms if arm != reference]
     found = contrasts.drop(columns=["effect", "group"])
     each = pairs * (len(found) // len(pairs))
     found.insert(1, ARM, [arm for arm, _ in each])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.drawing import SERIES, house_style, new_axes
+from ..core.drawing import house_style, look, new_axes
 from .rows import ARM, TIME
 
 if TYPE_CHECKING:
@@ -16,10 +17,13 @@ if TYPE_CHECKING:
 APART = 0.06  # of the distance of two times, so that intervals do not hide one another
 
 
-def plot_means(means: pd.DataFrame, score: str, ax: Axes | None = None) -> Axes:
+def plot_means(
+    means: pd.DataFrame, score: str, ax: Axes | None = None, *, arms: Iterable[str]
+) -> Axes:
     """Draw each arm's means with their intervals; the legend says how many at the last shown.
 
-    Where `n` is missing, it says nothing of it.
+    Where `n` is missing, it says nothing of it. Each of all the study's `arms` has the look of its
+    place by name, as in the study's other figures.
     """
     with house_style():
         ax = new_axes() if ax is None else ax
@@ -27,19 +31,20 @@ def plot_means(means: pd.DataFrame, score: str, ax: Axes | None = None) -> Axes:
         numeric = all(isinstance(time, int | float | np.number) for time in times)
         places = dict(zip(times, map(float, times) if numeric else range(len(times)), strict=True))
         step = min(np.diff(sorted(places.values())), default=1.0) * APART
-        arms = list(dict.fromkeys(means[ARM]))
-        for i, arm in enumerate(arms):
-            rows, look = means[means[ARM] == arm], SERIES[i % len(SERIES)]
+        looks = {arm: place for place, arm in enumerate(sorted(arms))}
+        drawn = list(dict.fromkeys(means[ARM]))
+        for i, arm in enumerate(drawn):
+            rows, style = means[means[ARM] == arm], look(arm, looks[arm])
             n = rows.loc[rows["estimate"].notna(), "n"].iloc[-1:].sum(min_count=1)
-            x = np.array([places[time] for time in rows[TIME]]) + (i - (len(arms) - 1) / 2) * step
+            x = np.array([places[time] for time in rows[TIME]]) + (i - (len(drawn) - 1) / 2) * step
             below, above = rows["estimate"] - rows["conf_low"], rows["conf_high"] - rows["estimate"]
             ax.errorbar(
                 x,
                 rows["estimate"],
                 yerr=np.stack([below, above]),
-                color=look.color,
-                linestyle=look.linestyle,
-                marker=look.marker,
+                color=style.color,
+                linestyle=style.linestyle,
+                marker=style.marker,
                 label=str(arm) + ("" if n != n else f" (n = {n:.0f} at the last shown)"),
             )
         if not numeric:

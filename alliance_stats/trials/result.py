@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import checked_choice, finite, is_number
+from ..core.arguments import checked_choice, finite, is_number, within
 from ..core.people import CLIENT, THERAPIST
 from ..core.results import Result
 from ..errors import DesignError, listing
@@ -19,7 +19,7 @@ from ..inference.rows import glance_row, tidy_rows
 from ..multilevel.result import MultilevelFit
 from ..multilevel.summary import DF_NOTES
 from .plots import plot_means
-from .rows import ARM, TIME, TrialRows
+from .rows import ARM, TIME, TrialRows, arm_called
 from .therapists import terms_of_therapists
 
 if TYPE_CHECKING:
@@ -30,6 +30,12 @@ WORDS = {
     "mmrm": "a linear model of all times with an unstructured residual covariance",
     "growth": "straight lines that differ between clients",
 }
+
+
+def _several(given: Any) -> list[Any]:
+    """Return one value as a list of one, and several as they are."""
+    one = isinstance(given, str) or not isinstance(given, Iterable)
+    return [given] if one else list(given)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +77,11 @@ class ArmComparison(Result):
     def score(self) -> str:  # type: ignore[override]
         """What was compared."""
         return self.data.score
+
+    @property
+    def several(self) -> bool:
+        """Whether there are several comparisons at one time, so that p values are adjusted."""
+        return len(self.data.arms) > 2
 
     @property
     def analysed(self) -> frozenset[Any]:
@@ -130,9 +141,9 @@ class ArmComparison(Result):
 
     def sensitivity(
         self,
-        deltas: Sequence[float] | None = None,
+        deltas: float | Sequence[float] | None = None,
         *,
-        arms: Sequence[str] | None = None,
+        arms: str | Sequence[str] | None = None,
         time: Any = None,
     ) -> pd.DataFrame:
         """Ask how much worse those who left must be for the differences to change.
@@ -144,27 +155,28 @@ class ArmComparison(Result):
         Parameters
         ----------
         deltas
-            Points of the outcome added to the unmeasured; nine steps from one SD below zero to one
-            above if left out.
+            Points of the outcome added to the unmeasured, one number or several; nine steps from
+            one SD below zero to one above if left out.
         arms
-            The arms in which they are added; all but the reference (the first) if left out.
+            The arm or arms in which they are added; all but the reference (the first) if left out.
         time
             At which time; the last at which half of each arm were measured if left out.
 
         Returns
         -------
         pandas.DataFrame
-            ``delta, term, estimate, std_error, df, conf_low, conf_high, p_value, p_adjusted``;
-            intervals and ``p_adjusted`` by the comparison's own ``adjust``, within each delta.
+            ``delta, time, term, estimate, std_error, df, conf_low, conf_high, p_value,
+            p_adjusted``; intervals and ``p_adjusted`` by the comparison's own ``adjust``, within
+            each delta.
         """
         if deltas is None:
             deltas = np.round(np.linspace(-1.0, 1.0, 9) * self.sd, 6).tolist()
-        moved = list(self.data.arms[1:] if arms is None else map(str, arms))
-        strange = [name for name in moved if name not in self.data.arms]
-        if strange:
-            raise DesignError(
-                f"There is no arm {strange[0]!r}; the arms are {listing(self.data.arms)}."
-            )
+        points = [finite(delta, "deltas") for delta in _several(deltas)]
+        if not points:
+            raise DesignError("deltas must hold one number or more: points of the outcome.")
+        moved = self.data.arms[1:]
+        if arms is not None:
+            moved = tuple(arm_called(name, self.data.arms) for name in _several(arms))
         times = list(self.means[TIME])
         when = self.data.last_common_time() if time is None else time
         if when not in times:
@@ -180,8 +192,7 @@ class ArmComparison(Result):
             )
         pairs = zip(own[ARM], own["versus"], strict=True)
         share = np.array([gone[a] * (a in moved) - gone[b] * (b in moved) for a, b in pairs])
-        tables = [self._moved(own, finite(delta, "deltas"), share) for delta in deltas]
-        return pd.concat(tables, ignore_index=True)
+        return pd.concat([self._moved(own, delta, share) for delta in points], ignore_index=True)
 
     def _moved(self, own: pd.DataFrame, delta: float, share: np.ndarray) -> pd.DataFrame:
         """Return the comparisons of one time, moved by a delta for a share of the clients."""
@@ -192,7 +203,7 @@ class ArmComparison(Result):
         p = t_two_sided(ratio, df)
         return pd.DataFrame(
             {
-                "delta": float(delta), "term": own["term"], "estimate": estimate,
+                "delta": delta, TIME: own[TIME], "term": own["term"], "estimate": estimate,
                 "std_error": error, "df": df, "conf_low": estimate - half,
                 "conf_high": estimate + half, "p_value": p,
                 "p_adjusted": adjusted_p(p, self.adjust, ratio, df, len(self.data.arms)),
@@ -259,6 +270,7 @@ class ArmComparison(Result):
 
     def _against(self, alpha: float) -> pd.DataFrame:
         """Return the differences with intervals of the level of two one-sided tests."""
+        within(alpha, "alpha", 0.0, 0.5)
         t = self._estimated
         if self.adjust == "bonferroni":
             alpha = alpha / t["term"].nunique()
@@ -277,11 +289,12 @@ class ArmComparison(Result):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the means of the arms over time, with their intervals and numbers."""
-        return plot_means(self.means, self.score, ax)
+        return plot_means(self.means, self.score, ax, arms=self.data.randomised)
 
     def tidy(self) -> pd.DataFrame:
         """Return one row a comparison of two arms; ``group``: the time, where there are several."""
-        rest = self.contrasts.drop(columns=["term", ARM, "versus", TIME])
+        left = [] if self.several else ["p_adjusted"]
+        rest = self.contrasts.drop(columns=["term", ARM, "versus", TIME, *left])
         columns: dict[str, Any] = {str(name): values for name, values in rest.items()}
         times = self.contrasts[TIME]
         group = times.astype(str) if times.duplicated().sum() < len(times) - 1 else ""
@@ -309,6 +322,7 @@ class ArmComparison(Result):
             if self.data.has_baseline
             else "without a baseline",
             "errors": errors,
+            "adjustment": f"; adjustment for several comparisons: {self.adjust}" * self.several,
             "analysed": len(self.analysed),
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import pandas as pd
 from pandas.api import types
 
 from ..core.arguments import checked_table, is_number, numbers, shown
-from ..core.people import CLIENT, THERAPIST, same_ids
+from ..core.people import CLIENT, THERAPIST, in_words, same_ids, trimmed
 from ..errors import ColumnError, DesignError, did_you_mean, listing, plural
 from ..study.labels import by_code
 from ..study.select import is_study
@@ -125,6 +126,8 @@ def trial_rows(
         data, everybody = _with_arms(data, study_or_data, arm)
     else:
         data, score = checked_table(study_or_data, "a trial's rows, or a study"), outcome
+    if data.empty:
+        raise DesignError("The trial has no rows.")
     data = data.reset_index(drop=True)
     named = [CLIENT, outcome, arm, *([time] if time else [])]
     for name in named:
@@ -134,16 +137,18 @@ def trial_rows(
             )
     rows = pd.DataFrame(
         {
-            CLIENT: data[CLIENT],
-            ARM: data[arm],
-            TIME: data[time] if time else 0,
+            CLIENT: trimmed(data[CLIENT]),
+            ARM: in_words(data[arm]),
+            TIME: trimmed(data[time]) if time else 0,
             SCORE: numbers(data, outcome, "the rows of a trial"),
         }
     )
-    if THERAPIST in data.columns and data[THERAPIST].notna().any():
-        rows[THERAPIST] = data[THERAPIST]
+    if THERAPIST in data.columns and trimmed(data[THERAPIST]).notna().any():
+        rows[THERAPIST] = trimmed(data[THERAPIST])
     if time and not types.is_numeric_dtype(rows[TIME].dtype):
-        rows[TIME] = pd.Categorical(rows[TIME], in_order(data, time), ordered=True)
+        rows[TIME] = pd.Categorical(
+            rows[TIME], in_order(data.assign(**{time: rows[TIME]}), time), ordered=True
+        )
     notes: list[str] = []
     lacking = rows[ARM].isna() | rows[CLIENT].isna()
     if lacking.any():
@@ -151,7 +156,8 @@ def trial_rows(
             f"{plural(int(lacking.sum()), 'row')} without a client or an arm were left out."
         )
         rows = rows[~lacking]
-    rows[ARM] = rows[ARM].astype(str)
+    if rows.empty:
+        raise DesignError(f"No row of the trial has a client and an arm in '{arm}'.")
     several = rows[[CLIENT, ARM]].drop_duplicates()[CLIENT].duplicated(keep=False)
     if several.any():
         who = pd.unique(rows[[CLIENT, ARM]].drop_duplicates()[CLIENT][several])
@@ -169,6 +175,10 @@ def trial_rows(
             )
         allocated = pd.concat([allocated, never])
     rows, what = _with_baseline(rows, data, baseline, notes)
+    timeless = rows[TIME].isna()
+    if timeless.any():
+        notes.append(f"{plural(int(timeless.sum()), 'row')} without a '{time}' were left out.")
+        rows = rows[~timeless]
     missing = rows[SCORE].isna()
     if missing.any():
         notes.append(f"{plural(int(missing.sum()), 'row')} without an outcome were left out.")
@@ -178,6 +188,12 @@ def trial_rows(
         gone = frozenset(rows.loc[rows[what].isna(), CLIENT])
         notes.append(f"{plural(len(gone), 'client')} without a baseline were left out.")
         rows = rows[rows[what].notna()]
+    if what in rows and (rows.groupby(ARM)[what].nunique() < 2).all():
+        raise DesignError(
+            f"The baseline {shown(baseline)} has one value for all of an arm: there is nothing in "
+            "it that outcomes could be adjusted for. Leave baseline= out, or name the score from "
+            "before treatment."
+        )
     twice = rows.duplicated([CLIENT, TIME])
     if twice.any():
         raise DesignError(
@@ -202,7 +218,7 @@ def _with_arms(data: pd.DataFrame, study: Study, arm: str) -> tuple[pd.DataFrame
     if arm not in clients.columns:
         return data, None
     clients = same_ids(clients, data[CLIENT]).dropna(subset=[arm]).drop_duplicates(CLIENT)
-    own = clients.set_index(CLIENT)[arm].astype(str)
+    own = in_words(clients.set_index(CLIENT)[arm]).dropna()
     return data.assign(**{arm: data[CLIENT].map(own)}), own
 
 
@@ -242,14 +258,14 @@ def _with_baseline(
             )
         rows = rows.assign(**{BASELINE: of_client.transform("first")})
         return _without_baseline_rows(rows, baseline, notes), BASELINE
-    there = rows[TIME].astype(str) == str(baseline)
+    there = rows[TIME].notna() & (rows[TIME].astype(str) == str(baseline))
     if is_number(baseline) and types.is_numeric_dtype(rows[TIME].dtype):
         there |= rows[TIME] == baseline  # 0 is 0.0 too
-    before = rows[there]
+    before, times = rows[there], pd.unique(rows[TIME].dropna())
     if not len(before):
         raise ColumnError(
             f"baseline={shown(baseline)} is neither a column nor a time of the data; the times are "
-            f"{listing(pd.unique(rows[TIME]))}."
+            f"{listing(times)}.{did_you_mean(baseline, [*times, *data.columns])}"
         )
     if before[CLIENT].duplicated().any():
         raise DesignError(f"Clients have several outcomes at the baseline {baseline!r}.")
@@ -282,6 +298,8 @@ def _arms(
     arms = [name for name in allocated if name in set(rows[ARM])]
     unseen = [name for name in allocated if name not in arms]
     what = "an outcome" + " and a baseline" * (BASELINE in rows)
+    if not arms:
+        raise DesignError(f"Nobody of the trial has {what} (arms: {listing(unseen)}).")
     why = f"Nobody of the arm{'s' * (len(unseen) > 1)} {listing(unseen)} has {what}"
     if unseen:
         notes.append(f"{why}: in no mean and no comparison, and counted as randomised.")
@@ -293,11 +311,25 @@ def _arms(
     if reference is None:
         control = [name for name in arms if CONTROL.search(name)]
         return tuple(sorted(arms, key=lambda name: [name] != control))
-    if str(reference) in unseen:
+    first = arm_called(reference, allocated)
+    if first in unseen:
         raise DesignError(f"The reference {shown(reference)} cannot be compared with: {why}.")
-    if str(reference) not in arms:
-        raise DesignError(f"There is no arm {shown(reference)}; the arms are {listing(arms)}.")
-    return (str(reference), *(name for name in arms if name != str(reference)))
+    return (first, *(name for name in arms if name != first))
+
+
+def arm_called(name: Any, arms: Sequence[str]) -> str:
+    """Return the arm that is named, in words or by its number.
+
+    Raises
+    ------
+    DesignError
+        Where there is none of that name.
+    """
+    word = in_words(pd.Series([name], dtype=object)).iloc[0]
+    if word not in arms:
+        hint = did_you_mean(name, arms)
+        raise DesignError(f"There is no arm {shown(name)}; the arms are {listing(arms)}.{hint}")
+    return str(word)
 
 
 def standardiser(data: TrialRows) -> tuple[float, str]:

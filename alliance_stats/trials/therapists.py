@@ -15,6 +15,7 @@ from .rows import ARM, TIME
 
 GIVEN, NOBODY, CHANGE = "by_therapist", "nobody", "time_since_middle"
 CLUSTER = "cluster"
+FEW = 10  # therapists below which robust errors are told to be rough
 NO_CHANGE = "Whether they differ in how their clients change could not be told from zero."
 TOO_NARROW = (
     "If they do, intervals over several times are too narrow: errors='robust' and method='ancova' "
@@ -38,22 +39,54 @@ def therapists(rows: pd.DataFrame) -> tuple[pd.DataFrame, str, str]:
             f"{plural(changed, 'client')} had several therapists: each measurement counts for that "
             "of its time."
         )
-    per = own.groupby(own).size()
-    if len(per) < 3:
-        return rows, "", f"{plural(len(per), 'therapist')}: too few for a variance between them."
+    notes = [note, *_about_arms(rows, own)]
+    n = own.nunique()
+    if n < 3:
+        notes.append(f"{plural(n, 'therapist')}: too few for a variance between them.")
+        return rows, "", " ".join(filter(None, notes))
     known = own.notna()
     if known.all():
-        return rows.assign(**{THERAPIST: own}), f" + (1 | {THERAPIST})", note
+        term = f" + (1 | {THERAPIST})"
+        return rows.assign(**{THERAPIST: own}), term, " ".join(filter(None, notes))
     rows = rows.assign(
         **{THERAPIST: own.astype(object).where(known, NOBODY), GIVEN: known.astype(float)}
     )
-    without = sorted(rows.loc[~known, ARM].unique())
-    count = plural(rows.loc[~known, CLIENT].nunique(), "client")
-    note += " " * bool(note) + (
-        f"{count} without a therapist (arms: {listing(without)}); therapists differ among the "
-        "others only."
-    )
-    return rows, f" + (0 + {GIVEN} | {THERAPIST})", note
+    return rows, f" + (0 + {GIVEN} | {THERAPIST})", " ".join(filter(None, notes))
+
+
+def _about_arms(rows: pd.DataFrame, own: pd.Series) -> list[str]:
+    """Say which arms have no therapists, which have some unnamed, and which have one alone.
+
+    `own` is each row's therapist.
+    """
+    without, unnamed, alone = [], [], []
+    for arm, part in own.groupby(rows[ARM], sort=True):
+        who = part.dropna().unique()
+        if not len(who):
+            without.append(arm)
+        elif part.isna().any():
+            unnamed.append(arm)
+        if len(who) == 1 and not (own[rows[ARM] != arm] == who[0]).any():
+            alone.append(f"'{arm}' ({who[0]})")
+    said, nameless = [], rows.loc[own.isna(), [ARM, CLIENT]].drop_duplicates()
+    if without:
+        n = plural(int(nameless[ARM].isin(without).sum()), "client")
+        said.append(
+            f"{n} without a therapist (arms: {listing(without)}); therapists differ among the "
+            "others only."
+        )
+    if unnamed:
+        n = plural(int(nameless[ARM].isin(unnamed).sum()), "client")
+        said.append(
+            f"{n} of arms that have therapists ({listing(unnamed)}) have no '{THERAPIST}' and "
+            "count as treated by nobody: fill in by whom they were."
+        )
+    if alone:
+        said.append(
+            f"One therapist treated all of {listing(alone)}: what the arm does cannot be told from "
+            "what that therapist does, by no analysis."
+        )
+    return said
 
 
 def changes_therapist(rows: pd.DataFrame) -> int:
@@ -64,30 +97,52 @@ def changes_therapist(rows: pd.DataFrame) -> int:
     return int(known.drop_duplicates()[CLIENT].duplicated().sum())
 
 
+def lone_arms(rows: pd.DataFrame) -> list[str]:
+    """Return the arms whose rows have one therapist in common: errors have nothing to differ in."""
+    n = clusters(rows).groupby(rows[ARM].astype(str)).nunique()
+    return [str(arm) for arm in n.index[n < 2]]
+
+
+def clusters(rows: pd.DataFrame) -> pd.Series:
+    """Return what errors are robust to: the therapist, or the client without one."""
+    own = _of_client(rows)
+    return ("therapist " + own.astype(str)).where(own.notna(), "client " + rows[CLIENT].astype(str))
+
+
+def _of_client(rows: pd.DataFrame) -> pd.Series:
+    own = rows[THERAPIST] if THERAPIST in rows else pd.Series(NOBODY, rows.index)
+    return own.where(own != NOBODY).groupby(rows[CLIENT]).transform("first")
+
+
 def clustered(rows: pd.DataFrame, note: str) -> tuple[pd.DataFrame, str]:
     """Return rows with what errors are robust to, and what is said of it.
-
-    That is the therapist, or the client without one.
 
     Raises
     ------
     DesignError
-        Where clients changed therapist, so that no therapist has whole clients.
+        Where clients changed therapist, so that no therapist has whole clients, or an arm has one
+        therapist alone.
     """
-    several = changes_therapist(rows)
+    several, alone = changes_therapist(rows), lone_arms(rows)
     if several:
         raise DesignError(
             f"errors='robust' needs each client under one therapist; {several} had several. "
             "method='growth' with errors='model' takes that of each measurement."
         )
-    alone = "client " + rows[CLIENT].astype(str)
-    own = rows[THERAPIST] if THERAPIST in rows else pd.Series(NOBODY, rows.index)
-    own = own.where(own != NOBODY).groupby(rows[CLIENT]).transform("first")
+    if alone:
+        raise DesignError(
+            "errors='robust' needs two therapists or more in each arm, and all clients of "
+            f"{listing(alone)} have one: how therapists differ cannot be seen there. Take "
+            "errors='model', which leaves it out."
+        )
+    own = _of_client(rows)
     what = f"therapists ({own.nunique()} of them)" if own.notna().any() else "clients"
     if own.notna().any() and own.isna().any():
         what += ", and clients without one"
-    cluster = ("therapist " + own.astype(str)).where(own.notna(), alone)
-    return rows.assign(**{CLUSTER: cluster}), f"{note} Errors are robust to {what}.".strip()
+    said = f"Errors are robust to {what}."
+    if 0 < own.nunique() < FEW:
+        said += " Of so few they are hardly known themselves: look at the degrees of freedom."
+    return rows.assign(**{CLUSTER: clusters(rows)}), f"{note} {said}".strip()
 
 
 def slopes_of_therapists(

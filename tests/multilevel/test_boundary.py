@@ -85,3 +85,17 @@ def test_a_model_as_large_as_its_data_is_fitted_where_asked(sessions):
     assert np.isfinite(fit.params).all()
     known = al.fit_multilevel("y ~ within + (1 | client)", first, allow_saturated=True)
     assert not any("which was allowed" in message for message in known.messages)
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_groups_so_few_that_the_penalty_has_no_end_are_refused(sessions, n):
+    """REML's likelihood falls with the sd's power n - coefficients between groups, here 1.
+
+    The penalty grows with its power 1.5.
+    """
+    group = sessions["client"].str[1:].astype(int) % n
+    data = sessions.assign(few=group, first=(group == 0) * 1.0)
+    formula = "y ~ " + "first + " * (n == 3) + "within + (1 | client) + (1 | few)"
+    with pytest.raises(al.DesignError, match=f"no estimate with {n} groups of 'few'"):
+        al.fit_multilevel(formula, data, prior="boundary")
+    assert al.fit_multilevel(formula, data, prior="boundary", reml=False).converged

@@ -195,7 +195,8 @@ def test_rows_with_all_columns_zero_need_no_group(weighted):
     whole, fit = (al.fit_multilevel(formula, data) for data in (named, missing))
     assert fit.grouping == "nested"
     assert fit.nobs == len(weighted)
-    assert fit.n_groups["therapist"] == whole.n_groups["therapist"] - 1
+    assert fit.n_groups == whole.n_groups  # "nobody" is none
+    assert fit.design.grouping.sizes[-1] == whole.design.grouping.sizes[-1] - 1
     pd.testing.assert_frame_equal(fit.tidy(), whole.tidy(), rtol=1e-5)
     n = int((therapy == 0).sum())
     assert any(f"{n} of {len(missing)} rows have no 'therapist'" in m for m in fit.messages)
@@ -306,3 +307,11 @@ def test_other_outcomes_need_nested_groups(changed):
     yes = changed.assign(yes=(changed["y"] > changed["y"].median()).astype(int))
     with pytest.raises(al.DesignError, match=r"needs nested groups.*18 of 60"):
         al.fit_multilevel(formula, yes, family="binomial")
+
+
+def test_a_group_that_is_only_ever_second_has_the_rows_it_shares(weighted):
+    """The note on groups with fewer rows than effects counts shared rows too."""
+    data = weighted.assign(second=np.where(weighted.index % 3 == 0, "only second", None))
+    fit = al.fit_multilevel("y ~ session + (1 | client) + (1 | mm(therapist, second))", data)
+    assert "only second" in fit.random_effects["mm(therapist, second)"].index
+    assert not any("fewer rows" in message for message in fit.messages)

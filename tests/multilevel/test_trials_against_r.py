@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
+from alliance_stats.multilevel.engine.structured import places_of
+from alliance_stats.multilevel.result import MultilevelFit
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "multilevel"
 EXPECTED = json.loads((REFERENCE / "trial.json").read_text())
@@ -77,13 +79,14 @@ def test_a_residual_variance_a_group(trial):
 def test_one_variance_for_all_groups_is_the_ordinary_model(trial):
     formula = "distress ~ condition + baseline + (1 | client_id)"
     plain = al.fit_multilevel(formula, trial)
-    one = al.fit_multilevel(formula, trial.assign(all="a"), residual_by="all")
+    where = places_of(plain.design, trial, time=None, by=None)
+    one = MultilevelFit.of_design(plain.design, reml=True, df="satterthwaite", where=where)
     assert one.llf == pytest.approx(plain.llf, abs=1e-8)
     np.testing.assert_allclose(one.bse, plain.bse, rtol=1e-6)
     np.testing.assert_allclose(one.df, plain.df, rtol=1e-5)
     np.testing.assert_allclose(one.resid, plain.resid, atol=1e-6)
     adjusted = al.fit_multilevel(formula, trial, df="kenward-roger")
-    one = al.fit_multilevel(formula, trial.assign(all="a"), residual_by="all", df="kenward-roger")
+    one = MultilevelFit.of_design(plain.design, reml=True, df="kenward-roger", where=where)
     np.testing.assert_allclose(one.bse, adjusted.bse, rtol=1e-6)
     np.testing.assert_allclose(one.df, adjusted.df, rtol=1e-5)
 
@@ -202,3 +205,18 @@ def test_wrong_questions_of_means(mixed):
     ):
         with pytest.raises(al.AllianceStatsError, match=said):
             call()
+
+
+def test_groups_without_a_residual_variance_of_their_own_are_refused(trial):
+    waiting = trial["condition"] == "wait"
+    flat = trial.assign(distress=trial["distress"].where(~waiting, 3.0))
+    for data, column, words in (
+        (trial.assign(all="a"), "all", "needs two groups or more, and all rows are of one"),
+        (trial.assign(own=range(len(trial))), "own", "has one value only where that is 0, 1, 2"),
+        (flat, "condition", "'distress' has one value only where that is wait"),
+    ):
+        with pytest.raises(al.DesignError, match=words):
+            al.fit_multilevel("distress ~ condition + (1 | client_id)", data, residual_by=column)
+    first = trial.assign(distress=trial["distress"].where(trial["occasion"] > 1, 3.0))
+    with pytest.raises(al.DesignError, match=r"Each 'occasion' .* one value only where that is 1"):
+        al.fit_multilevel(TERMS, first, residual="unstructured", time="occasion")

@@ -85,6 +85,22 @@ def test_models_say_what_one_number_stands_for(clinic, unique):
     assert fine.n_groups["client_id"] == 32
 
 
+def test_models_know_clients_by_any_name_and_no_site_for_one(clinic, unique):
+    fit = al.fit_multilevel
+    other = {"client_id": "klient", "therapist_id": "therapeut"}
+    told = fit("y ~ 1 + (1 | klient)", clinic.rename(columns={"client_id": "klient"})).messages
+    assert any("stand for 32 people" in m and "(1 | therapist_id/klient)" in m for m in told)
+    with pytest.raises(al.DesignError, match=r"write \(1 \| therapeut/klient\)"):
+        fit("y ~ x + (1 | klient) + (1 | therapeut)", clinic.rename(columns=other))
+    sites = unique.assign(team=unique["therapist_id"] % 4).drop(columns="client_id")
+    unseen = unique.rename(columns={"client_id": "klient"})
+    for fine in (fit("y ~ x + (1 | team)", sites), fit("y ~ x + (1 | klient)", unseen)):
+        assert not any("people" in m for m in fine.messages)
+    one = unique.assign(client_id=unique["client_id"].replace(21, 11))  # of therapists 1 and 2
+    told = fit("y ~ x + (1 | client_id) + (1 | therapist_id)", one).messages
+    assert any("1 client_id (11) is used again" in m and "2 people" in m for m in told)
+
+
 def test_refusals_of_sessions_that_come_twice_say_why(clinic):
     scores = clinic.rename(columns={"y": "score"})
     dyads = pd.concat([scores.assign(rater=rater) for rater in ("client", "therapist")])

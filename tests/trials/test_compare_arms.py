@@ -441,7 +441,7 @@ def test_clients_without_a_therapist_are_clusters_of_their_own():
     options = {"outcome": "score", "baseline": 0, "time": "week", "method": "growth"}
     found = al.compare_arms(some, **options)
     assert "and clients without one" in " ".join(found.messages)
-    assert found.fit.n_groups["therapist_id"] == 11  # ten, and nobody
+    assert found.fit.n_groups["therapist_id"] == 10  # nobody is none
     alone = found.fit.contrasts("arm", by="time", at={"time": [3.0]}, cluster="cluster")
     assert found.contrasts["std_error"].iloc[-1] == pytest.approx(alone["std_error"].iloc[-1])
     assert 10 < found.contrasts["df"].iloc[-1] < 40

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.arguments import LARGEST
-from ...errors import ColumnError, DesignError, FewClustersWarning, listing
+from ...errors import ColumnError, DesignError, listing
 from ..checks import number_of
 
 INTERCEPT = "Intercept"
@@ -93,10 +93,7 @@ def few_groups(n: int, advice: str = "take a random intercept instead") -> list[
     """Tell of robust errors from too few groups."""
     if n >= FEW_GROUPS:
         return []
-    return [
-        f"{FewClustersWarning.__name__}: robust standard errors from {n} groups are too small; "
-        f"{advice}."
-    ]
+    return [f"Robust standard errors from {n} groups are too small; {advice}."]
 
 
 def refuse_one_group(groups: pd.Series) -> None:

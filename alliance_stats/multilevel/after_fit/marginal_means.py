@@ -161,7 +161,8 @@ def _errors(fit: MultilevelFit, cluster: str | None) -> Callable[[Array], tuple[
         scaled = L @ fit.to_user_scale
         if robust is not None:
             variance = np.einsum("ia,ab,ib->i", scaled, robust.covariance, scaled)
-            return np.sqrt(variance), robust.degrees_of_freedom(scaled)
+            nothing = np.maximum(variance, 0.0)  # of an arm that does not vary, up to rounding
+            return np.sqrt(nothing), robust.degrees_of_freedom(scaled)
         variance = np.einsum("ia,ab,ib->i", L, fit.coefficients.covariance, L)
         return np.sqrt(variance), fit.inference.df(scaled)
 

@@ -14,12 +14,27 @@ from dataclasses import replace
 
 import numpy as np
 
+from ...errors import DesignError
 from .batches import Array
 from .block import directions
+from .design import Design
 from .deviance import Profile, covariances
 from .likelihood import Level
 
+ENDLESS = 1e6  # relative to the residual variance: no estimate, but a search that found no end
 WEIGHT = 1.5  # of -log|D| in the deviance: a gamma with shape 2.5 on an sd
+
+
+def refuse_endless(design: Design, theta: Array) -> None:
+    """Refuse groups so few that the penalty grows faster than their likelihood falls."""
+    for number, D in enumerate(covariances(design.levels, theta)):
+        if np.diag(D).max(initial=0.0) > ENDLESS:
+            name, size = design.grouping.names[number], design.grouping.sizes[number]
+            raise DesignError(
+                f"prior='boundary' has no estimate with {size} groups of '{name}': of so few, the "
+                "penalty makes the variance between them grow without end. Leave prior= out, or "
+                f"compare the groups with C({name}) among the predictors."
+            )
 
 
 def penalised(profile: Profile, levels: Sequence[Level], theta: Array) -> Profile:

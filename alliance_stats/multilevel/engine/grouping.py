@@ -26,9 +26,9 @@ from .crossed import LARGEST, CrossedPartition
 REUSED = 0.5  # share of ids in several groups above which ids that start anew are the likely reason
 HELD = 0.9  # share of ids under one group above that speaks for the same, where no time is known
 LEVELS = (
-    ("client", "patient", "person", "participant", "subject", "dyad", "couple"),
-    ("therapist", "counsel", "clinician", "provider", "practitioner"),
-    ("site", "centre", "center", "hospital", "team", "ward"),
+    ("client", "klient", "patient", "person", "participant", "subject", "dyad", "couple"),
+    ("therapist", "therapeut", "counsel", "clinician", "provider", "practitioner"),
+    ("site", "centre", "center", "hospital", "team", "ward", "klinik"),
 )
 """Words in the names of columns by level, the lowest first."""
 
@@ -99,10 +99,9 @@ class Grouping:
             units = parents[units]
         return units
 
-    def rows_in(self, level: int) -> Indices:
-        """Return the number of rows in each group of a level."""
-        rows = self.of_rows(level)
-        return np.bincount(rows[rows >= 0], minlength=self.sizes[level])
+    def rows_in(self, level: int, among: Indices | slice = slice(None)) -> Indices:
+        """Return the number of rows (of some) in each group of a level."""
+        return np.bincount(self.of_rows(level)[among], minlength=self.sizes[level])
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -159,6 +158,10 @@ class CrossedGrouping(Grouping):
     def of_rows(self, level: int) -> Indices:
         """Return each row's group at a level (of several the first), -1 where it has none."""
         return self.factors[level].codes
+
+    def rows_in(self, level: int, among: Indices | slice = slice(None)) -> Indices:
+        """Return the number of rows (of some) in each group of a level, shared ones in each."""
+        return np.asarray(self.weights[level][among].getnnz(axis=0))
 
     def to_rows(self, level: int, values: Array) -> Array:
         """Return for each row what its groups have, each by its weight."""

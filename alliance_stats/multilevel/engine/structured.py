@@ -310,9 +310,16 @@ def places_of(
     group, names = np.zeros(design.n, dtype=np.intp), [""]
     if by is not None:
         group, names = _codes(frame, by)
+        if len(names) < 2:
+            raise DesignError(
+                f"residual_by='{by}' needs two groups or more, and all rows are of one "
+                f"({names[0]}): leave it out."
+            )
     if time is None:
         level = Level(tuple(range(len(names))), (1,) * len(names))
-        return Places(group, np.arange(design.n), tuple(names), level, False)
+        where = Places(group, np.arange(design.n), tuple(names), level, False)
+        _refuse_places_without_variance(design, where, f"group of '{by}'")
+        return where
     occasion, occasions = _codes(frame, time)
     T = len(occasions)
     if T > MOST_OCCASIONS:
@@ -334,7 +341,21 @@ def places_of(
     G = len(names)
     level = Level(tuple(range(G * T)), (T,) * G)
     labels = tuple(f"{g} {o}".strip() for g in names for o in occasions)
-    return Places(group * T + occasion, unit, labels, level, True)
+    where = Places(group * T + occasion, unit, labels, level, True)
+    _refuse_places_without_variance(design, where, f"'{time}'" + f" and '{by}'" * (by is not None))
+    return where
+
+
+def _refuse_places_without_variance(design: Design, where: Places, what: str) -> None:
+    """Refuse places whose rows are one, or all alike: their residuals have no variance to find."""
+    values = pd.Series(design.columns[-1]).groupby(where.place)
+    flat = [where.labels[place] for place in np.flatnonzero(values.nunique() < 2)]
+    if flat:
+        raise DesignError(
+            f"Each {what} has a residual variance of its own, and '{design.outcome}' has one value "
+            f"only where that is {listing(flat)}. Leave those rows out, or give them no variance "
+            "of their own."
+        )
 
 
 def _for_groups_that_cross(design: Design, time: str | None, by: str | None) -> str:

@@ -72,7 +72,7 @@ class SummedGrouping(Grouping):
         """Return each row's unit at a level."""
         self._refuse()
 
-    def rows_in(self, level: int) -> Indices:
+    def rows_in(self, level: int, among: object = None) -> Indices:  # type: ignore[override]
         """Return the number of rows in each group of a level."""
         rows = self.rows
         for starts in self.starts[:level]:

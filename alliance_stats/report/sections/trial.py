@@ -146,7 +146,8 @@ def comparison_blocks(
     )
     how = f'al.compare_arms(method="{found.method}"): {model}.'
     with house_style():
-        ax = plot_means(means, score.label, new_axes(6.4, 3.4))
+        arms = found.data.randomised
+        ax = plot_means(means, score.label, new_axes(6.4, 3.4), arms=arms)
     several = len(set(means["time"])) > 1
     asked = found.estimand if told else found.question
     drawn = figure("arms", ax, data=means, score=score.title) if several else None
@@ -160,7 +161,9 @@ def comparison_blocks(
         table(
             "arms", differences, _columns(differences, told), group="time" if several else "",
             withheld=not told, score=score.title,
-            adjusted=f"; p adjusted within a time by {ADJUSTED[found.adjust]}" if told else "",
+            adjusted=f"; p adjusted within a time by {ADJUSTED[found.adjust]}"
+            if told and found.several
+            else "",
             sizes=f"SMD: the difference divided by the {found.standardiser}." if told else "",
         ),
         _sensitivity(found, score) if told else None,

@@ -1,0 +1,205 @@
+"""Trials as clinics send them: blanks, gaps, one therapist an arm, an arm that does not vary."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import alliance_stats as al
+
+ASKED = {"outcome": "score", "time": "week", "baseline": 0}
+METHODS = ["ancova", "mmrm", "growth"]
+
+
+@pytest.fixture
+def rows():
+    """Sixty clients of two arms and twelve therapists at four weeks."""
+    rng = np.random.default_rng(3)
+    client = np.repeat(np.arange(60), 4)
+    data = pd.DataFrame({"client_id": client, "week": np.tile([0.0, 4.0, 8.0, 12.0], 60)})
+    data["condition"] = np.where(client % 2, "wait", "cbt")
+    data["therapist_id"] = [f"t{one % 12}" for one in client]
+    return data.assign(score=rng.normal(0, 2, 60)[client] + rng.normal(0, 1, 240))
+
+
+@pytest.fixture
+def alone(rows):
+    return rows.drop(columns="therapist_id")
+
+
+@pytest.fixture
+def some(rows):
+    """The same with therapists in one arm only."""
+    return rows.assign(therapist_id=rows["therapist_id"].where(rows["condition"] == "cbt"))
+
+
+def said(found):
+    return " ".join(found.messages)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_rows_without_a_time_are_left_out_and_counted(alone, method):
+    gone = alone.index[[7, 9, 14]]
+    options = {**ASKED, "method": method}
+    found = al.compare_arms(alone.assign(week=alone["week"].drop(gone)), **options)
+    without = al.compare_arms(alone.drop(gone), **options)
+    assert "3 rows without a 'week' were left out." in found.messages
+    pd.testing.assert_frame_equal(found.contrasts, without.contrasts)
+
+
+def test_a_blank_occasion_is_none_and_blanks_around_one_are_nothing(alone):
+    words = alone.assign(week=alone["week"].map({0: "pre", 4: "mid", 8: "post", 12: "fu"}))
+    options = {**ASKED, "baseline": "pre", "method": "mmrm"}
+    clean = al.compare_arms(words, **options)
+    padded = al.compare_arms(words.assign(week=words["week"].replace("mid", " mid ")), **options)
+    pd.testing.assert_frame_equal(padded.contrasts, clean.contrasts)
+    blank = al.compare_arms(words.assign(week=words["week"].replace("mid", " ")), **options)
+    assert "60 rows without a 'week' were left out." in blank.messages
+
+
+def test_blanks_make_no_arm_no_client_and_no_therapist(rows):
+    clean = al.compare_arms(rows, **ASKED)
+    padded = (
+        rows["condition"]
+        .where(rows["client_id"] > 10, " cbt")
+        .where(rows["client_id"] % 2 == 0, "wait ")
+    )
+    found = al.compare_arms(rows.assign(condition=padded), **ASKED)
+    pd.testing.assert_frame_equal(found.contrasts, clean.contrasts)
+    empty = rows.assign(condition=rows["condition"].where(rows["client_id"] > 1, " "))
+    assert "8 rows without a client or an arm were left out." in said(
+        al.compare_arms(empty, **ASKED)
+    )
+    treated = (
+        rows["therapist_id"].where(rows["client_id"] >= 10, "").where(rows["client_id"] != 3, " ")
+    )
+    found = al.compare_arms(rows.assign(therapist_id=treated), **ASKED)
+    assert found.fit.n_groups == {"therapist_id": 12}
+    assert "10 clients of arms that have therapists (cbt, wait) have no 'therapist_id'" in said(
+        found
+    )
+
+
+def test_who_has_no_therapist_is_no_therapist_in_any_count(some):
+    for method in METHODS:
+        found = al.compare_arms(some, **ASKED, method=method, errors="model")
+        assert found.fit.n_groups["therapist_id"] == 6
+        assert "There are only 6 groups of 'therapist_id'" in said(found)
+        assert "6 therapists)" in str(found.fit)
+
+
+def test_an_arm_with_one_therapist_is_told_from_her_by_no_analysis(rows):
+    one_each = rows.assign(therapist_id=rows["condition"].map({"cbt": "a", "wait": "b"}))
+    three = one_each.assign(
+        therapist_id=one_each["therapist_id"].where(rows["client_id"] % 4 != 0, "c")
+    )
+    shared = rows.assign(therapist_id="a")
+    for data, arms in ((one_each, "'cbt' (a), 'wait' (b)"), (three, "'wait' (b)")):
+        for method in METHODS:
+            found = al.compare_arms(data, **ASKED, method=method)
+            assert f"One therapist treated all of {arms}" in said(found)
+            assert found.errors == "model"
+        with pytest.raises(al.DesignError, match="two therapists or more in each arm"):
+            al.compare_arms(data, **ASKED, errors="robust")
+    assert "One therapist treated" not in said(al.compare_arms(shared, **ASKED))
+    few = rows.assign(therapist_id=rows["client_id"] % 4)
+    assert "hardly known themselves" in said(al.compare_arms(few, **ASKED, errors="robust"))
+
+
+def test_a_baseline_without_spread_in_the_arms_adjusts_for_nothing(alone):
+    after = alone[alone["week"] > 0]
+    for before in (5.0, (after["condition"] == "cbt") * 5.0):
+        for method in METHODS:
+            with pytest.raises(al.DesignError, match="baseline 'pre' has one value for all"):
+                al.compare_arms(
+                    after.assign(pre=before), **{**ASKED, "baseline": "pre"}, method=method
+                )
+
+
+def test_a_table_without_rows_arms_or_outcomes_is_told_as_that(alone):
+    for data, words in (
+        (alone.head(0), "no rows"),
+        (alone.assign(condition=None), "No row of the trial has a client and an arm"),
+        (alone.assign(client_id=" "), "No row of the trial has a client and an arm"),
+        (alone.assign(score=np.nan), r"Nobody of the trial has an outcome \(arms: cbt, wait\)"),
+    ):
+        with pytest.raises(al.DesignError, match=words):
+            al.compare_arms(data, **{**ASKED, "baseline": None})
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_arm_that_does_not_vary_is_told_and_leaves_no_search_open(some, method):
+    flat = some.assign(score=some["score"].where(some["condition"] == "cbt", 5.0))
+    found = al.compare_arms(flat, outcome="score", time="week", method=method)
+    assert "All outcomes of the arm 'wait' are 5" in said(found)
+    assert "did not reach" not in said(found)
+    assert found.contrasts["p_value"].notna().all()
+
+
+def test_arms_of_numbers_are_named_by_them(alone):
+    coded = alone.assign(condition=alone["client_id"] % 2 * 1.0)
+    for reference in (1, 1.0, "1"):
+        found = al.compare_arms(coded, **ASKED, reference=reference)
+        assert found.contrasts["term"].tolist() == ["0 - 1"]
+    assert len(found.sensitivity([1.0], arms=[0])) == 1
+
+
+def test_a_name_in_other_letters_is_asked_after(alone):
+    words = alone.assign(week=alone["week"].map({0: "Pre", 4: "mid", 8: "post", 12: "fu"}))
+    for data, options, near in (
+        (alone, {"reference": "Wait"}, "wait"),
+        (words, {"baseline": "pre"}, "Pre"),
+        (alone, {"outcome": "Score"}, "score"),
+    ):
+        with pytest.raises(al.AllianceStatsError, match=f"Did you mean '{near}'"):
+            al.compare_arms(data, **{**ASKED, **options})
+    with pytest.raises(al.DesignError, match="Did you mean 'cbt'"):
+        al.compare_arms(alone, **ASKED).sensitivity(arms="CBT")
+
+
+@pytest.mark.parametrize("alpha", [0, -1, 0.5, 0.7, "x", None, np.nan])
+def test_an_alpha_that_is_none_is_refused(alone, alpha):
+    found = al.compare_arms(alone, **ASKED)
+    for ask in (lambda: found.equivalence(-1, 1, alpha=alpha),
+                lambda: found.non_inferiority(1, alpha=alpha)):  # fmt: skip
+        with pytest.raises(al.DesignError, match=r"alpha must be a number between 0 and 0.5"):
+            ask()
+
+
+def test_deltas_are_one_or_several_and_stand_with_their_time(alone):
+    found = al.compare_arms(alone[~((alone["client_id"] < 6) & (alone["week"] > 4))], **ASKED)
+    one, several = found.sensitivity(2, arms="cbt"), found.sensitivity([2.0], arms=["cbt"])
+    pd.testing.assert_frame_equal(one, several)
+    assert one["time"].tolist() == [12]
+    for deltas in ([], "much", [np.nan]):
+        with pytest.raises(al.DesignError, match="deltas must"):
+            found.sensitivity(deltas)
+
+
+def test_one_comparison_is_adjusted_for_nothing_in_words(alone):
+    found = al.compare_arms(alone, **ASKED)
+    assert "adjust" not in found.text().replace("adjusted for the baseline", "")
+    third = alone.assign(condition=np.array(["cbt", "act", "wait"])[alone["client_id"] % 3])
+    told = al.compare_arms(third, **ASKED).text()
+    assert "adjustment for several comparisons: holm" in told
+    assert told.count("adjusted p") == 3
+
+
+def test_an_arm_has_one_colour_whatever_the_reference(alone):
+    colours = []
+    for reference in ("cbt", "wait"):
+        ax = al.compare_arms(alone, **ASKED, method="mmrm", reference=reference).plot()
+        handles, labels = ax.get_legend_handles_labels()
+        colours.append(
+            {a[:3]: line.lines[0].get_color() for a, line in zip(labels, handles, strict=True)}
+        )
+    assert colours[0] == colours[1]
+    assert len(set(colours[0].values())) == 2
+
+
+def test_sentences_do_not_hide_a_search_that_did_not_end(alone):
+    found = al.compare_arms(alone, **ASKED)
+    note = "The search did not reach a minimum of the deviance. Do not report these estimates."
+    assert note not in found.text()
+    assert replace(found, messages=(note,)).text().splitlines()[1] == note
