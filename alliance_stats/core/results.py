@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .display import page
 from .display.figures import picture_of
 from .display.journal import journal_table
+from .display.labels import renamed
 from .display.sentences import findings, methods_paragraph, what_was_done
 from .display.word import result_document
 from .outputs import write_whole
@@ -111,6 +112,10 @@ class Result:
         """Return what terms are called, where their names do not say it."""
         return {}
 
+    def name_labels(self) -> dict[str, str]:
+        """Return what the scores are called that stand in the words of terms."""
+        return {}
+
     def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
         """Return what a reader sees, in order: tables, and paragraphs of plain text."""
         return [self._table(self.tidy(), labels)]
@@ -122,7 +127,8 @@ class Result:
         ----------
         labels
             Words for terms, as ``{"alliance_lag1_within": "Alliance, session before"}``; a
-            column's word serves its parts and lags too.
+            column's word serves its parts and lags too, a score's (``{"wai-sr/total/client":
+            "Alliance"}``) every term that names it.
         """
         text = page.as_text(self.heading, self.shown(labels), self._notes())
         return Summary.of(text, lambda: Result.to_html(self, labels=labels))
@@ -178,7 +184,9 @@ class Result:
     def _table(
         self, frame: pd.DataFrame, labels: Mapping[str, str] | None, title: str = ""
     ) -> Table:
-        words = self.term_labels() | dict(labels or {})
+        given = dict(labels or {})
+        names = self.name_labels() | given
+        words = {term: renamed(said, names) for term, said in self.term_labels().items()} | given
         return journal_table(
             frame,
             title=title,

@@ -7,10 +7,12 @@ missing; `dynamics` asks who leads within clients, `measurement` whether forms m
 from .dynamics.cross_lagged import fit_cross_lagged
 from .dynamics.readings import Readings
 from .dynamics.result import CrossLagged
+from .engine.patterns import FEWEST_CLUSTERS
 from .measurement.factor_model import FactorModel, fit_factor_model
 from .measurement.invariance import MeasurementInvariance, measurement_invariance
 
 __all__ = [
+    "FEWEST_CLUSTERS",
     "CrossLagged",
     "FactorModel",
     "MeasurementInvariance",

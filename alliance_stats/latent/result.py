@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -9,17 +10,36 @@ import pandas as pd
 
 from ..core.display import formatting as fmt
 from ..core.results import Result
+from ..inference.cluster_bootstrap import FEW_CLUSTERS
 from ..inference.rows import glance_row
 
 if TYPE_CHECKING:
     from .engine.fit import Estimates
 
 
-class LatentFit(Result):
+class Latent(Result):
+    """A result of what is not observed: what is wrong with its solution stands in every text."""
+
+    @property
+    def wrong(self) -> tuple[str, ...]:
+        """What is wrong with the solution: no maximum, no scaled test, what cannot be."""
+        raise NotImplementedError
+
+    def text(self, labels: Mapping[str, str] | None = None) -> str:
+        """Return the result in sentences, what was done, and what is wrong with the solution."""
+        return "\n".join([super().text(labels), *self.wrong])
+
+
+class LatentFit(Latent):
     """Likelihood, fit and parameters of a result that holds `estimates`."""
 
     table: pd.DataFrame
     estimates: Estimates
+
+    @property
+    def wrong(self) -> tuple[str, ...]:
+        """What is wrong with the solution, in sentences."""
+        return self.estimates.messages
 
     @property
     def llf(self) -> float:
@@ -61,6 +81,7 @@ class LatentFit(Result):
         Where errors are robust or by cluster, ``chi2_scaled``, ``scaling`` and ``p_value_scaled``
         follow (Yuan & Bentler 2000), and ``cfi_scaled, tli_scaled, rmsea_scaled``, which are made
         of them as in Mplus and lavaan; the indices without that word are those of normal theory.
+        All of them are NaN where nothing tells how large the scaled chi-square is (see `messages`).
         """
         return self._indices.copy()
 
@@ -92,8 +113,10 @@ def _tested(row: pd.Series) -> list[str]:
     """Return the test of the fit and the indices made of it; none where nothing can fail."""
     if not row["df"] > 0:
         return ["χ²(0) = 0 (the model cannot fail)"]
-    scaled = "chi2_scaled" in row
+    robust = "chi2_scaled" in row
+    scaled = robust and not fmt.is_missing(row["chi2_scaled"])
     behind, kind, p = ("_scaled", "scaled χ²", "p_scaled") if scaled else ("", "χ²", "p_value")
+    kind = f"normal-theory {kind}" if robust and not scaled else kind
     test = f"{kind}({fmt.degrees(row['df'])}) = {fmt.number(row['chi2' + behind], 2)}"
     ends = fmt.interval(row["rmsea_low"], row["rmsea_high"], 3, bounded=True)
     limits = "" if scaled else f", 90% CI {ends}"
@@ -103,6 +126,16 @@ def _tested(row: pd.Series) -> list[str]:
     ]
     return [f"{test}, {fmt.p_sentence(row[p])}".replace("\u00a0", " "), *indices[:2],
             f"{indices[2]}{limits}"]  # fmt: skip
+
+
+def few_clusters(found: Estimates) -> list[str]:
+    """Return in a sentence what stands behind errors of clusters that are few, if they are."""
+    if found.clusters is None or found.clusters >= FEW_CLUSTERS:
+        return []
+    return [
+        f"Standard errors and tests rest on {found.clusters} clusters; with fewer than "
+        f"{FEW_CLUSTERS} they are uncertain themselves, and errors tend to be too small."
+    ]
 
 
 def clustered(cluster: str, clusters: int) -> str:

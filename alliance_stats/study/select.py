@@ -78,6 +78,19 @@ class ScoreName(str):
         return self.parts[2]
 
     @property
+    def label(self) -> str:
+        """The score as tables and pictures have it: its measure in capitals, and who rated.
+
+        Examples
+        --------
+        >>> ScoreName("wai-sr/total/client").label, ScoreName("wai-sr/bond/therapist").label
+        ('WAI-SR (client)', 'WAI-SR bond (therapist)')
+        """
+        measure, scale, rater = self.parts
+        own = "" if scale == USUAL["scale"] else scale
+        return " ".join(filter(None, ((measure or "").upper(), own, rater and f"({rater})")))
+
+    @property
     def words(self) -> str:
         """The name in words: measure and scale, and by whom."""
         measure, scale, rater = self.parts

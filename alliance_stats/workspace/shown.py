@@ -26,7 +26,7 @@ from ..report.drawings import plot_course
 from ..report.naming import Names, without_data
 
 WIDTH = 100
-TERMS = ("model", "group", "term", "estimate", "conf_low", "conf_high")
+TERMS = ("model", "group", "reading", "term", "estimate", "conf_low", "conf_high")
 
 
 def to_read(table: pd.DataFrame) -> pd.DataFrame:

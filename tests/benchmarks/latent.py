@@ -5,12 +5,14 @@
     python tests/benchmarks/latent.py alarms [--replicates 1000]
     python tests/benchmarks/latent.py planted [--replicates 250]
     python tests/benchmarks/latent.py few [--replicates 200]
+    python tests/benchmarks/latent.py clusters [--replicates 100]
 
 `speed` fits the random intercept cross-lagged panel model to 600 clients over 16 sessions with
 dropout, here and in lavaan (model written by hand, its defaults, `missing = "ml"`), and to 5,000
 clients over 30 sessions here; processor time, the best of three runs, lavaan's of two. `coverage`,
-`alarms`, `planted` and `few` (how large the chi-square is where clients are few) draw studies whose
-truth is known. What was measured stands in docs/methods/latent-benchmark.md and latent.md.
+`alarms`, `planted`, `few` (how large the chi-square is where clients are few) and `clusters` (what
+cluster= does where therapists are few) draw studies whose truth is known. What was measured stands
+in docs/methods/latent-benchmark.md and latent.md.
 """
 
 from __future__ import annotations
@@ -28,11 +30,14 @@ import pandas as pd
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "reference" / "latent"))
-from answers import FACTORS, dyads, groups  # noqa: E402
+from answers import FACTORS, dyads, groups, of_therapists  # noqa: E402
 from panels import panel  # noqa: E402
 
 import alliance_stats as al  # noqa: E402
+from alliance_stats.latent.engine import patterns  # noqa: E402
 
+BOND = {"bond": ["i1", "i2", "i3", "i4"]}
+NOT = "not invariant"
 TRUE = {"x_on_x": 0.3, "x_on_y": 0.1, "y_on_x": 0.2, "y_on_y": 0.35}
 R_SCRIPT = """
 suppressMessages(library(lavaan))
@@ -144,7 +149,7 @@ def alarms(replicates: int) -> dict:
             if across == "clinic":
                 data["i3"] -= 0.5 * (data["clinic"] == "B")  # nothing planted
             steps = al.measurement_invariance(data, factors=FACTORS, across=across).steps
-            false += bool((steps["verdict"] == "not invariant").any())
+            false += bool((steps["verdict"] == NOT).any())
             by_step += steps["p_value"].to_numpy()[1:] < 0.05
         out[across] = {
             "false": false / replicates,
@@ -193,21 +198,47 @@ def few(replicates: int) -> dict:
     return found
 
 
+def clusters(replicates: int) -> dict:
+    """Return what tests say where each therapist has a way of using items, by number of them.
+
+    Eight clients a therapist. ``false``: forms that are alike are called different; ``innocent``:
+    beside an item that is .6 points higher (``found``) another is named.
+    """
+    out = {}
+    patterns.FEWEST_CLUSTERS = 2  # fewer than are allowed, to see why they are not
+    for n in (6, 10, 18, 30):
+        for style in (0.0, 0.25):
+            for cluster in (None, "therapist_id"):
+                counts = dict.fromkeys(("false", "found", "innocent"), 0)
+                for r in range(replicates):
+                    for shift in (0.0, 0.6):
+                        data = of_therapists(60_000 + 1_000 * n + r, n, style=style, shift=shift)
+                        found = al.measurement_invariance(data, factors=BOND, cluster=cluster)
+                        named = {*found.items.query("freed")["item"]}
+                        if shift:
+                            counts["found"] += "i2" in named
+                            counts["innocent"] += bool(named - {"i2"})
+                        else:
+                            counts["false"] += bool((found.steps["verdict"] == NOT).any())
+                shares = {name: count / replicates for name, count in counts.items()}
+                out[f"{n} therapists, style {style}, {cluster}"] = shares
+                print(n, style, cluster, shares, flush=True)
+    return out
+
+
 def main() -> None:
     """Run what is asked for, and keep its numbers."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["speed", "coverage", "alarms", "planted", "few"])
+    parser.add_argument("what", choices=[*COMMANDS])
     parser.add_argument("--replicates", type=int, default=1000)
     parser.add_argument("--no-r", action="store_true")
     given = parser.parse_args()
-    run = {
-        "speed": lambda: speed(with_r=not given.no_r),
-        "coverage": lambda: coverage(given.replicates),
-        "alarms": lambda: alarms(given.replicates),
-        "planted": lambda: planted(given.replicates),
-        "few": lambda: few(given.replicates),
-    }
-    print(json.dumps(run[given.what](), indent=1))
+    run = COMMANDS[given.what]
+    found = run(with_r=not given.no_r) if run is speed else run(given.replicates)
+    print(json.dumps(found, indent=1))
+
+
+COMMANDS = {run.__name__: run for run in (speed, coverage, alarms, planted, few, clusters)}
 
 
 if __name__ == "__main__":

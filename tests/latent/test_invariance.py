@@ -211,35 +211,20 @@ def test_the_picture_is_drawn(answers):
     assert len(found.plot().get_yticks()) == 9
 
 
-def of_therapists(seed):
-    """Return answers of 30 therapists with eight clients each, each with a way of using items."""
-    rng = np.random.default_rng(seed)
-    of = np.repeat(np.arange(30), 8)
-    factor = rng.multivariate_normal([0, 0], [[1, 0.4], [0.4, 1]], 240)
-    shared, parts = 0.3 * rng.normal(size=(240, 4)), []
-    for k, rater in enumerate(("client", "therapist")):
-        values = 4 + 0.7 * factor[:, [k]] + shared + 0.6 * rng.normal(size=(240, 4))
-        own = 0.4 * rng.normal(size=(240, 4))
-        values += 0.4 * rng.normal(size=(30, 4))[of] if k else own
-        parts.append(pd.DataFrame(values, columns=["i1", "i2", "i3", "i4"]).assign(rater=rater))
-    data = pd.concat(parts, ignore_index=True)
-    return data.assign(client_id=[*range(240)] * 2, therapist_id=[*of] * 2)
-
-
-def test_a_way_with_items_of_each_therapist_is_no_difference_between_raters():
+def test_a_way_with_items_of_each_therapist_is_no_difference_between_raters(answers):
     factors = {"bond": ["i1", "i2", "i3", "i4"]}
     p = {"": [], "therapist_id": []}
     for seed in range(12):
         for cluster, found in p.items():
             result = al.measurement_invariance(
-                of_therapists(seed), factors=factors, cluster=cluster or None
+                answers.of_therapists(seed), factors=factors, cluster=cluster or None
             )
             found.append(result.steps.set_index("step").loc["scalar", "p_value"])
     assert sum(np.array(p[""]) < 0.05) >= 4
     assert sum(np.array(p["therapist_id"]) < 0.05) <= 2
     assert "clients of one therapist_id being alike (30 clusters" in result.methods()
     one = al.fit_factor_model(
-        of_therapists(1).query("rater == 'therapist'"), factors, cluster="therapist_id"
+        answers.of_therapists(1).query("rater == 'therapist'"), factors, cluster="therapist_id"
     )
     assert one.tidy()["df"].unique().tolist() == [29]
     assert "(30 clusters, t with 29" in one.methods()

@@ -133,6 +133,21 @@ def _plain(name: str) -> str:
     return words if symbol else words[:1].upper() + words[1:]
 
 
+def renamed(words: str, names: Mapping[str, str]) -> str:
+    """Return words in which names of scores and columns are said as a reader knows them.
+
+    Examples
+    --------
+    >>> renamed("wai-sr on phq-9 before", {"wai-sr": "Alliance", "phq": "no part of a name"})
+    'Alliance on phq-9 before'
+    """
+    if not names:
+        return words
+    longest_first = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+    whole = rf"(?<![\w/-])(?:{longest_first})(?![\w/-])"
+    return re.sub(whole, lambda found: names[found[0]], words)
+
+
 def inside(words: str) -> str:
     """Return words as they stand inside a sentence: an abbreviation keeps its letters."""
     first = words.split(" ")[0]

@@ -11,10 +11,11 @@ import pandas as pd
 
 from ...core.display.page import MEANINGS
 from ...core.people import THERAPIST
-from ...errors import DesignError
-from ...inference.cluster_bootstrap import FEW_CLUSTERS, percentiles
+from ...errors import DesignError, plural
+from ...inference.cluster_bootstrap import percentiles
 from ...inference.rows import glance_row, tidy_rows
-from ...latent import MeasurementInvariance, measurement_invariance
+from ...latent import FEWEST_CLUSTERS, MeasurementInvariance, measurement_invariance
+from ...latent.result import few_clusters
 from ...study import Study
 from ...study.select import ScoreName, name_of
 from .. import checks
@@ -83,7 +84,7 @@ def check_parallel_forms(
     items, reliabilities are found at each level: of differences between dyads, and of movements
     from session to session, which is what correlations within dyads rest on. Whether both use the
     items alike is asked of one session of each dyad (`measurement_invariance`), with tests that
-    hold where a therapist rates several clients (from 20 therapists on).
+    hold where a therapist rates several clients (from ten therapists on).
 
     Parameters
     ----------
@@ -174,12 +175,20 @@ def _invariance(
     clients = study.tables.get("clients", pd.DataFrame())
     therapists = clients[THERAPIST].nunique() if THERAPIST in clients.columns else 0
     # a therapist has a way of using the items, with all clients alike; of few, clusters tell little
-    cluster = THERAPIST if FEW_CLUSTERS <= therapists < len(clients) else None
+    cluster = THERAPIST if FEWEST_CLUSTERS <= therapists < len(clients) else None
     try:
-        return measurement_invariance(study, measure="/".join(parts), cluster=cluster)
+        found = measurement_invariance(study, measure="/".join(parts), cluster=cluster)
     except DesignError as error:
         messages.append(f"Whether both use the items alike could not be tested. {error}")
         return None
+    messages += [*few_clusters(found.partial), *found.wrong]
+    if cluster is None and therapists < len(clients):
+        messages.append(
+            f"The test of items takes dyads as independent: {plural(therapists, 'therapist')} are "
+            f"fewer than the {FEWEST_CLUSTERS} that errors by therapist need, so that what one "
+            "therapist does with an item can pass for a difference between the forms."
+        )
+    return found
 
 
 def _row(

@@ -11,9 +11,9 @@ import pandas as pd
 from ...core.arguments import checked_choice, finite, share
 from ...core.arguments import names as list_of_names
 from ...errors import DesignError, listing
-from ...inference.cluster_bootstrap import FEW_CLUSTERS
 from ..engine.fit import Estimates
 from ..engine.patterns import PER_VARIABLE, coarse
+from ..result import few_clusters
 from .fitting import Specification, fitted, refuse_too_few
 from .panel_models import EQUAL, MODELS
 from .result import CrossLagged, terms_table
@@ -200,12 +200,7 @@ def _refuse_unfitting(covariates: Sequence[str], scores: Mapping[str, Any], mode
 
 def _told(found: Estimates, held: Waves) -> list[str]:
     """Return what stands behind errors and chi-square that is too little for them."""
-    said = []
-    if found.clusters is not None and found.clusters < FEW_CLUSTERS:
-        said.append(
-            f"Standard errors rest on {found.clusters} clusters; with fewer than {FEW_CLUSTERS} "
-            "they are too small."
-        )
+    said = few_clusters(found)
     stacked = np.column_stack([own.ravel() for own in held.scores.values()])
     two = [[*held.names.values()][i] for i in coarse(stacked, 2)]
     if two:

@@ -16,7 +16,7 @@ from ..engine.saturated import Saturated, saturated
 from ..engine.structure import Model
 from .grid import LEFT_OUT
 from .panel_models import EQUAL, MODELS, Panel, of_group
-from .waves import Waves
+from .waves import Waves, labels_of
 
 UNSAID = 1 - 1e-9
 """The reliability of a score of which nothing is said."""
@@ -112,8 +112,10 @@ def _named(held: Waves, column: str) -> str:
 
 def _words(held: Waves, latent: Sequence[str], group: str) -> dict[str, str]:
     """Return what the latents of a panel model are called in sentences."""
-    said = {"level": f"the lasting level of {held.names['y']}"}
-    for v, name in held.names.items():
+    labels = labels_of(held.names.values())
+    names = {v: labels.get(name, name) for v, name in held.names.items()}
+    said = {"level": f"the lasting level of {names['y']}"}
+    for v, name in names.items():
         said |= {
             f"between_{v}": f"the lasting level of {name}",
             f"slope_{v}": f"the trend of {name}",

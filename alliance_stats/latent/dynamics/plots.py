@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...core.display.labels import renamed
 from ...core.drawing import GREY, INK, SERIES, house_style, new_axes
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def plot_paths(result: CrossLagged, ax: Axes | None = None) -> Axes:
     in each). Of two scores the correlations of lasting levels stand on the left, those of what is
     new at a wave on the right.
     """
-    names = result.data.names
+    names, labels = result.data.names, result.name_labels()
     rows = len(names) - 1
     lines = len(result.subgroups)
     if ax is None:
@@ -33,7 +34,7 @@ def plot_paths(result: CrossLagged, ax: Axes | None = None) -> Axes:
     for v, height in place.items():
         for at, when in ((0.0, "wave before"), (1.0, "wave")):
             box = {"boxstyle": "round,pad=0.5", "fc": "white", "ec": INK, "lw": 0.9}
-            words = f"{_short(names[v])}\n{when}"
+            words = f"{renamed(names[v], labels)}\n{when}"
             ax.text(at, height, words, ha="center", va="center", fontsize=8, bbox=box, zorder=3)
     for term, own in table.groupby("term", sort=False):
         to, before = str(term)[0], str(term)[-1]
@@ -90,35 +91,34 @@ def _number(row: Any, grouped: bool, *, limits: bool = True) -> str:
     return f"{of}{row['estimate']:.2f} [{row['conf_low']:.2f}, {row['conf_high']:.2f}]"
 
 
-def _short(name: str) -> str:
-    """Return a score's name without what is usual: the total, rated by the client."""
-    return name.removesuffix("/client").removesuffix("/total")
-
-
 def plot_course(result: CrossLagged, ax: Axes | None = None) -> Axes:
     """Draw means by wave: points of those who were there, lines as implied for everybody.
 
-    Where they part, those who left differ from those who stayed.
+    Where they part, those who left differ from those who stayed. Bands are the intervals of what is
+    implied.
     """
     if ax is None:
         with house_style():
             return plot_course(result, new_axes())
-    course = result.course()
+    course, labels = result.course(), result.name_labels()
     keys = ["score", "subgroup"] if "subgroup" in course else ["score"]
     spread = course.groupby("score")[["observed", "sd_observed"]].mean()
     for k, (name, own) in enumerate(course.groupby(keys, sort=False)):
         score, *group = map(str, name)
         middle, sd = spread.loc[score].to_numpy(dtype=float)
         look = SERIES[k % len(SERIES)]
-        words = ", ".join([_short(score), *group])
-        ax.plot(own["wave"], (own["implied"] - middle) / sd, color=look.color, ls=look.linestyle)
-        ax.plot(
-            own["wave"], (own["observed"] - middle) / sd, look.marker, color=look.color, label=words
+        words = ", ".join([renamed(score, labels), *group])
+        line, seen, low, high = (
+            (own[name] - middle) / sd for name in ("implied", "observed", "conf_low", "conf_high")
         )
+        ax.fill_between(own["wave"], low, high, color=look.color, alpha=0.15, lw=0)
+        ax.plot(own["wave"], line, color=look.color, ls=look.linestyle)
+        ax.plot(own["wave"], seen, look.marker, color=look.color, label=words)
     ax.axhline(0, color=GREY, lw=0.6)
     ax.set_xlabel("wave")
     ax.set_ylabel("mean, in SDs of a wave")
     ax.set_xticks(np.asarray(result.waves)[:: max(len(result.waves) // 10, 1)])
     ax.legend(loc="best")
-    ax.set_title("Points: observed; lines: implied for all clients", loc="left")
+    level = f"{100 * result.confidence:g}% CI"
+    ax.set_title(f"Points: observed; lines: implied for all clients, {level}", loc="left")
     return ax

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ...core.results import Result
+from ...core.display.labels import renamed
 from ...errors import DesignError
 from ...inference.rows import coefficient_rows, glance_row
+from ..engine.fit import Estimates
+from ..result import Latent
 from .fitting import fitted
+from .waves import labels_of
 
 if TYPE_CHECKING:
     from .result import CrossLagged
@@ -21,7 +24,7 @@ LATENT, MEANS, NOTHING = "latent levels", "observed means", "nothing lasting"
 
 
 @dataclass(frozen=True, eq=False)
-class Readings(Result):
+class Readings(Latent):
     """Lagged effects under several readings of the same sessions; made by `CrossLagged.readings`.
 
     Attributes
@@ -40,6 +43,7 @@ class Readings(Result):
     n_clients: int
     confidence: float = 0.95
     messages: tuple[str, ...] = ()
+    wrong: tuple[str, ...] = ()
     title: str = "The same sessions, read in several ways"
 
     @property
@@ -69,6 +73,10 @@ class Readings(Result):
         lags = {f"{a}_on_{b}": f"{name[a]} on {name[b]} before" for a in name for b in name}
         return lags | {f"{a}_on_{b}_now": f"{name[a]} on {name[b]} now" for a in name for b in name}
 
+    def name_labels(self) -> dict[str, str]:
+        """Return what scores of a study are called."""
+        return labels_of((self.x, self.y, self.z))
+
 
 def readings(fit: CrossLagged) -> Readings:
     """Return the readings of a random intercept model (see `CrossLagged.readings`)."""
@@ -80,9 +88,11 @@ def readings(fit: CrossLagged) -> Readings:
     parts = [levels.assign(reading=LATENT)]
     if fit.data.waves.shape == fit.data.time.shape:  # on a grid, neighbours are mostly not there
         parts.append(_by_means(fit).assign(reading=MEANS))
-    parts.append(_without_levels(fit).assign(reading=NOTHING))
+    without = fitted(fit.data, replace(fit.specification, model="clpm"))
+    parts.append(_without_levels(fit, without).assign(reading=NOTHING))
     parts += _at_once(fit) if len(fit.data.names) == 2 else []
     table = pd.concat(parts, ignore_index=True)
+    wrong = (*fit.wrong, *(f"{NOTHING.capitalize()}: {one}" for one in without.messages))
     return Readings(
         table=table,
         x=fit.x,
@@ -90,7 +100,8 @@ def readings(fit: CrossLagged) -> Readings:
         z=fit.z,
         n_clients=fit.n_clients,
         confidence=fit.confidence,
-        messages=tuple(_in_words(fit, table)),
+        messages=(*_in_words(fit, table), *wrong),
+        wrong=wrong,
     )
 
 
@@ -127,9 +138,8 @@ def _by_means(fit: CrossLagged) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True)
 
 
-def _without_levels(fit: CrossLagged) -> pd.DataFrame:
+def _without_levels(fit: CrossLagged, found: Estimates) -> pd.DataFrame:
     """Return the lagged effects of the model in which nothing about a client is lasting."""
-    found = fitted(fit.data, replace(fit.specification, model="clpm"))
     terms = [term for term in fit.params.index if term in fit._lagged]
     return coefficient_rows(
         terms, found.params[terms], found.bse[terms], found.df, confidence=fit.confidence
@@ -162,7 +172,8 @@ def _at_once(fit: CrossLagged) -> Iterator[pd.DataFrame]:
 def _in_words(fit: CrossLagged, table: pd.DataFrame) -> Iterator[str]:
     """Yield what sets the readings apart."""
     values = table.pivot_table(index="term", columns="reading", values="estimate")
-    name, carried = fit.data.names, [f"{v}_on_{v}" for v in fit.data.names]
+    labels, carried = fit.name_labels(), [f"{v}_on_{v}" for v in fit.data.names]
+    name = {v: renamed(one, labels) for v, one in fit.data.names.items()}
     if MEANS in values:
         there = np.isfinite(np.stack([*fit.data.scores.values()])).any(axis=0).sum(axis=1)
         off = values[MEANS] - values[LATENT]

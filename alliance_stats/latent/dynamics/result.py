@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ...errors import DesignError, listing
-from ...inference.distributions import chi2_upper
+from ...inference.distributions import chi2_upper, half_width
 from ...inference.rows import coefficient_rows
 from ...multilevel import Comparison
 from ..engine.fit import Estimates, difference
@@ -21,7 +21,7 @@ from .panel_models import EQUAL, MODELS
 from .plots import plot_course, plot_paths
 from .readings import Readings, readings
 from .standard import correlations, in_groups, standardised_effects
-from .waves import Waves
+from .waves import Waves, labels_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -122,6 +122,10 @@ class CrossLagged(LatentFit):
                 for b in name
             }
         return words
+
+    def name_labels(self) -> dict[str, str]:
+        """Return what scores of a study are called."""
+        return labels_of(self.data.names.values())
 
     def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
         """Return the terms without those that only describe waves, and the fit."""
@@ -276,12 +280,13 @@ class CrossLagged(LatentFit):
     def course(self) -> pd.DataFrame:
         """Return means of the scores by wave: observed (of who was there) and as implied.
 
-        Columns ``score, wave, n, observed, implied, sd_observed, sd_implied``; of groups also
-        ``subgroup``.
+        Columns ``score, wave, n, observed, implied, sd_observed, sd_implied``, and the limits of
+        what is implied, ``conf_low, conf_high``; of groups also ``subgroup``.
         """
         rows = []
         for g, group in enumerate(self.subgroups):
             implied, who = self.estimates.moments[g], self.data.of(group)
+            half = self._half_width_of_means(g)
             place = {name: i for i, name in enumerate(implied.structure.observed)}
             for v, values in self.data.scores.items():
                 for t, wave in enumerate(self.data.time):
@@ -299,10 +304,22 @@ class CrossLagged(LatentFit):
                             "implied": np.nan if i is None else implied.mu[i],
                             "sd_observed": np.nanstd(column),
                             "sd_implied": np.nan if i is None else np.sqrt(implied.sigma[i, i]),
+                            "conf_low": np.nan if i is None else implied.mu[i] - half[i],
+                            "conf_high": np.nan if i is None else implied.mu[i] + half[i],
                         }
                     )
         table = pd.DataFrame(rows)
         return table.drop(columns="subgroup") if self.data.group is None else table
+
+    def _half_width_of_means(self, g: int) -> np.ndarray:
+        """Return half the intervals of the means that are implied for a group."""
+        model = self.estimates.model
+
+        def means(theta: np.ndarray) -> np.ndarray:
+            return model.structures[g].moments(model.values(theta, g)).mu
+
+        error = np.sqrt(np.maximum(np.diag(self.estimates.delta(means)[1]), 0.0))
+        return half_width(error, self.estimates.df, self.confidence)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the paths from wave to wave with their standardised estimates."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,7 +14,7 @@ import pandas as pd
 from ...core.arguments import checked_table, numbers
 from ...core.people import SESSION, refuse_repeats
 from ...errors import DesignError, listing, plural, require_columns
-from ...study.select import is_study
+from ...study.select import ScoreName, is_study
 from ...study.times import along
 from ..engine.patterns import PER_VARIABLE, cluster_codes
 from .grid import on_grid, reached, refuse_unusable, thinned, without_sparse
@@ -220,7 +220,12 @@ def _of_study(
         own = study.tables["clients"]
         more = [one for one in asked.more if one in own and one not in table]
         table = table.merge(own[["client_id", *more]], on="client_id", how="left")
-    return table, {v: part.attrs["score"] for v, part in parts.items()}
+    return table, {v: ScoreName(part.attrs["score"]) for v, part in parts.items()}
+
+
+def labels_of(names: Iterable[str]) -> dict[str, str]:
+    """Return what scores of a study are called in tables and pictures; columns keep their names."""
+    return {name: name.label for name in names if isinstance(name, ScoreName)}
 
 
 def _spread(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -142,7 +142,8 @@ class Estimates:
             units = "clusters" if self.clusters else "people"
             said.append(
                 f"There is no scaled chi-square: it needs more {units} than the data have means, "
-                "variances and covariances. The chi-square given is that of normal theory."
+                "variances and covariances, which fewer waves or items would have. The chi-square "
+                "and the indices given are those of normal theory."
             )
         for structure, implied in zip(self.model.structures, self.moments, strict=True):
             said += improper(structure, implied)
@@ -251,6 +252,26 @@ def difference(more: Estimates, less: Estimates) -> tuple[float, int, float]:
     if more.clusters is None:
         return statistic, df, chi2_upper(statistic, df)
     return statistic, df, f_upper(statistic / df, df, more.clusters - 1)
+
+
+def sameness(fit: Estimates, groups: Iterable[Sequence[str]]) -> tuple[float, int, float]:
+    """Return chi-square, df and p of parameters being the same in each group (Wald).
+
+    By clusters p is that of Hotelling's T2, for one difference that of t, with clusters - 1
+    degrees of freedom: the interval of a difference holds zero where p is above its level.
+    """
+    place = {name: i for i, name in enumerate(fit.model.names)}
+    pairs = [(place[one], place[first]) for first, *rest in groups for one in rest]
+    own, first = map(list, zip(*pairs, strict=True))
+    value, covariance = fit.delta(lambda theta: theta[own] - theta[first])
+    df = len(value)
+    statistic = float(value @ np.linalg.solve(covariance, value))
+    if fit.clusters is None:
+        return statistic, df, chi2_upper(statistic, df)
+    free = fit.clusters - df
+    if free < 1:
+        return statistic, df, np.nan
+    return statistic, df, f_upper(statistic * free / (fit.clusters - 1) / df, df, free)
 
 
 def _inverse(information: Array, model: Model) -> Array:

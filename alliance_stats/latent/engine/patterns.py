@@ -15,6 +15,8 @@ from ...errors import DesignError, listing, plural
 Array = npt.NDArray[np.float64]
 PER_VARIABLE = 2
 """The fewest people a variable (of those that go together) that carry covariances."""
+FEWEST_CLUSTERS = 10
+"""Fewer clusters say too little of how clusters differ for errors that allow for them."""
 SAME = 1e-9
 """Two columns whose squared correlation is nearer to one say the same."""
 
@@ -51,7 +53,7 @@ def coarse(values: Array, most: int) -> list[int]:
 
 
 def cluster_codes(column: pd.Series, name: str) -> npt.NDArray[np.int64]:
-    """Return the number of each client's cluster; two or more, and none without."""
+    """Return the number of each client's cluster; enough of them, and none without."""
     lacking = column.index[column.isna()]
     if len(lacking):
         raise DesignError(
@@ -59,10 +61,12 @@ def cluster_codes(column: pd.Series, name: str) -> npt.NDArray[np.int64]:
             f"({listing(lacking)}): each client belongs to one cluster."
         )
     codes = pd.factorize(column)[0]
-    if codes.max(initial=0) < 1:
+    n = int(codes.max(initial=0)) + 1
+    if n < FEWEST_CLUSTERS:
         raise DesignError(
-            f"All clients have one value of '{name}', and errors cannot rest on one cluster; leave "
-            "out cluster=."
+            f"'{name}' has {plural(n, 'value')}, and errors that allow for clusters need "
+            f"{FEWEST_CLUSTERS} or more; leave out cluster=, and say that clients of one {name} "
+            "count as if they were independent."
         )
     return codes
 

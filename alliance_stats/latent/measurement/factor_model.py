@@ -14,7 +14,7 @@ from ...errors import DesignError, listing, plural, require_columns
 from ...inference.rows import coefficient_rows
 from ..engine.fit import Estimates, estimate
 from ..engine.patterns import Sample
-from ..result import LatentFit, clustered
+from ..result import LatentFit, clustered, few_clusters
 from .answers import clusters_by_group, rows_to_fit
 from .checks import coarse_items, refuse_thin, signs
 from .factor_structure import Factors
@@ -335,7 +335,7 @@ def fit_factor_model(
         subgroups=tuple(samples),
         n_people=len(values),
         estimates=fitted,
-        messages=(*said, *fitted.messages),
+        messages=(*said, *few_clusters(fitted), *fitted.messages),
         **more,
     )
 

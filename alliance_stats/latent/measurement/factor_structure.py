@@ -62,6 +62,14 @@ class Factors:
         same = kind in self.equal and (KINDS.get(kind, ""), of) not in self.freed
         return name if same or len(self.conditions) == 1 else f"{name}@{k}"
 
+    def labels(self, kind: str, item: str) -> list[list[str]]:
+        """Return the labels of an item's intercept, or of each of its loadings, by condition."""
+        held = next(name for name, of_one in KINDS.items() if of_one == kind)
+        own = [f"{f}=~{item}" for f, items in self.factors.items() if item in items]
+        own = [f"{item}~1"] if kind == "intercept" else own
+        conditions = range(len(self.conditions))
+        return [[self.label(held, name, k, item) for k in conditions] for name in own]
+
     def model(self) -> Model:
         """Return the model, started at what is known of an earlier one."""
         cells = [list(self._cells(k)) for k in range(len(self.conditions))]

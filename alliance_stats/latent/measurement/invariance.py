@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
 from ...core.arguments import checked_choice, share
-from ...core.results import Result
 from ...errors import listing
 from ...inference.rows import glance_row, tidy_rows
 from ..engine.fit import Estimates
-from ..result import clustered
+from ..result import Latent, clustered, few_clusters
 from .answers import USUAL_RATERS, Answers, answers_of
 from .checks import coarse_items, refuse_thin
 from .in_points import in_points
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class MeasurementInvariance(Result):
+class MeasurementInvariance(Latent):
     """Whether items are used alike; made by `measurement_invariance`.
 
     Attributes
@@ -67,6 +66,8 @@ class MeasurementInvariance(Result):
     title: str = "Measurement invariance"
     score: str = ""
     cluster: str = ""
+    wrong: tuple[str, ...] = ()
+    confidence: float = 0.95
 
     @property
     def fewest(self) -> int:  # type: ignore[override]
@@ -100,7 +101,8 @@ class MeasurementInvariance(Result):
             conf_low=rows["conf_low"],
             conf_high=rows["conf_high"],
         )
-        return table.assign(gap=rows["gap"].to_numpy(), compared=rows["compared"].to_numpy())
+        more = ("gap", "from_people", "compared", "freed")
+        return table.assign(**{name: rows[name].to_numpy() for name in more})
 
     def glance(self) -> pd.DataFrame:
         """Return what was compared, the last step that holds, and the scale's gap in one row."""
@@ -235,6 +237,7 @@ def measurement_invariance(
     steps = table_of(fits)
     found, rows = partial_model(compared, steps)
     partial = compared.fit(STEPS["scalar"], found) if found else fits["scalar"]
+    wrong = (*partial.messages, *_wrong(fits, partial))
     points = in_points(compared, partial, found, confidence)
     return MeasurementInvariance(
         steps=steps,
@@ -247,9 +250,11 @@ def measurement_invariance(
         messages=(
             *held.messages,
             *coarse_items(pd.concat(held.tables)),
-            *_told(steps, found),
-            *partial.messages,
+            *_told(steps, found, partial),
+            *wrong,
         ),
+        wrong=wrong,
+        confidence=confidence,
         score=held.of,
         cluster=cluster or "",
     )
@@ -262,8 +267,16 @@ def _refuse_unusable(held: Answers) -> None:
     refuse_thin(held.tables, n)
 
 
-def _told(steps: pd.DataFrame, freed: Freed) -> list[str]:
-    said = []
+def _wrong(fits: Mapping[str, Estimates], partial: Estimates) -> Iterator[str]:
+    """Yield what is wrong with the solutions of the steps beside the model that points rest on."""
+    for step, fit in fits.items():
+        if fit is not partial:
+            more = [one for one in fit.messages if one not in partial.messages]
+            yield from (f"With what is held equal in the step {step}: {one}" for one in more)
+
+
+def _told(steps: pd.DataFrame, freed: Freed, partial: Estimates) -> list[str]:
+    said = few_clusters(partial)
     if steps["verdict"][0] == "fits badly":
         said.append(
             f"The factors fit badly to begin with (CFI {steps['cfi'][0]:.3f}, RMSEA "

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from ..engine.fit import Estimates, difference, estimate
+from ..engine.fit import Estimates, difference, estimate, sameness
 from ..engine.likelihood import Likelihood
 from ..engine.patterns import Sample
 from ..engine.saturated import saturated
@@ -139,7 +139,12 @@ def partial_model(compared: Compared, steps: pd.DataFrame) -> tuple[Freed, pd.Da
 def _search(
     compared: Compared, equal: frozenset[str], kind: str, freed: Freed
 ) -> tuple[pd.DataFrame, Freed]:
-    """Free the item that gains most, again and again, while the gain is more than chance's."""
+    """Free the item that gains most, again and again, while the gain is more than chance's.
+
+    Where errors are robust, an item is tested by the interval it would have: the scaled difference
+    of one parameter divides by a difference of two sums over all parameters, which few clusters
+    leave so uncertain that items without any difference are named.
+    """
     factors = compared.held.factors
     first: pd.DataFrame | None = None
     base = compared.fit(equal, freed)
@@ -153,7 +158,12 @@ def _search(
         ]
         rows = []
         for item in open_:
-            test = difference(base, compared.fit(equal, freed | {(kind, item)}))
+            more = freed | {(kind, item)}
+            fit = compared.fit(equal, more)
+            if np.isfinite(fit.trace):
+                test = sameness(fit, compared.shape(equal, more).labels(kind, item))
+            else:
+                test = difference(base, fit)
             rows.append({"item": item, **dict(zip(TEST, test, strict=True))})
         if not rows:
             break

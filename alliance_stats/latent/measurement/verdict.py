@@ -53,7 +53,7 @@ def verdict(found: MeasurementInvariance, *, sizes: bool = True) -> list[str]:
     )
     for step, row in steps.iloc[1:].iterrows():
         said += _step(found, str(step), row)
-    said += _missed(found.in_points)
+    said += [*_missed(found.in_points), *_at_odds(found)]
     scales = found.in_points[found.in_points["item"] == "scale"]
     for _, row in scales[scales["std_error"].notna()].iterrows():
         said.append(_in_points(row))
@@ -92,6 +92,44 @@ def _missed(points: pd.DataFrame) -> list[str]:
         f"alone, differ by up to {number(reach.max())} points ({row['item']}, {row['compared']}: "
         f"{number(row['estimate'])} {interval(row['conf_low'], row['conf_high'])})."
     ]
+
+
+def _at_odds(found: MeasurementInvariance) -> list[str]:
+    """Return which items the tests call different and their intervals do not, and the reverse."""
+    points, step = found.in_points, found.items["step"] == "scalar"
+    named = found.items.loc[step & found.items["freed"], "item"]
+    rows = points[(points["item"] != "scale") & points["std_error"].notna()]
+    rows = rows.assign(zero=(rows["conf_low"] <= 0) & (rows["conf_high"] >= 0))
+    nothing = rows.groupby("item", sort=False)["zero"].all()
+    said = []
+    hollow = [item for item in named if nothing.get(item, default=False)]
+    if hollow:
+        said.append(
+            f"Tests and points disagree: {listing(hollow, 12)} "
+            f"{'is' if len(hollow) == 1 else 'are'} named by the tests, but the interval of what "
+            f"that adds holds 0 ({_told(rows, hollow)}); little can be built on it."
+        )
+    apart = rows[~rows["freed"] & ~rows["zero"]]
+    if len(apart):
+        items = list(dict.fromkeys(apart["item"]))
+        said.append(
+            f"Tests and points disagree: {listing(items, 12)} "
+            f"{'is' if len(items) == 1 else 'are'} held equal, as the tests corrected for their "
+            f"number do not say otherwise, but set free alone the interval does not hold 0 "
+            f"({_told(apart, items)}); by chance {1 - found.confidence:.0%} of {len(rows)} such "
+            "intervals do not."
+        )
+    return said
+
+
+def _told(rows: pd.DataFrame, items: list[str]) -> str:
+    """Return items with their parts in points."""
+    own = rows[rows["item"].isin(items)]
+    return "; ".join(
+        f"{row['item']}, {row['compared']}: {number(row['estimate'])} "
+        f"{interval(row['conf_low'], row['conf_high'])}"
+        for _, row in own.iterrows()
+    )
 
 
 def _in_points(row: pd.Series) -> str:

@@ -125,8 +125,7 @@ def _words(context: Context, one: Characteristic) -> str:
     """Return what a characteristic is called: a score with its time, a column by its label."""
     name = ScoreName(one.variable)
     if one.when:
-        scale = "" if name.scale == "total" else f" {name.scale}"
-        return f"{str(name.measure).upper()}{scale} ({name.rater}), {one.when}"
+        return f"{name.label}, {one.when}"
     labels = context.study.labels
     title = labels[one.variable].title if one.variable in labels else ""
     return title or one.variable.replace("_", " ").capitalize()

@@ -55,6 +55,29 @@ def dyads(
     return pd.concat(parts, ignore_index=True)
 
 
+def of_therapists(
+    seed: int, therapists: int = 30, *, style: float = 0.4, shift: float = 0.0, clients: int = 8
+) -> pd.DataFrame:
+    """Return a row a client and rater, of therapists with as many clients each.
+
+    Each therapist answers each item by a way of her own (SD `style`), each client as much by one of
+    his; therapists answer the second item higher by `shift`.
+    """
+    rng = np.random.default_rng(seed)
+    n, items = therapists * clients, ITEMS[:4]
+    of = np.repeat(np.arange(therapists), clients)
+    factor = rng.multivariate_normal([0, 0], [[1, 0.4], [0.4, 1]], n)
+    shared, parts = 0.3 * rng.normal(size=(n, 4)), []
+    for k, rater in enumerate(("client", "therapist")):
+        values = 4 + 0.7 * factor[:, [k]] + shared + 0.6 * rng.normal(size=(n, 4))
+        own = rng.normal(size=(n, 4))
+        values += style * (rng.normal(size=(therapists, 4))[of] if k else own)
+        values[:, 1] += k * shift
+        parts.append(pd.DataFrame(values, columns=items).assign(rater=rater))
+    data = pd.concat(parts, ignore_index=True)
+    return data.assign(client_id=[*range(n)] * 2, therapist_id=[*of] * 2)
+
+
 def sessions(seed: int, n: int = 150, deep: float = 0.3, missing: float = 0.0) -> pd.DataFrame:
     """Return one to seven sessions of n clients; factors spread with SD 1 between, .8 within."""
     rng = np.random.default_rng(seed)
