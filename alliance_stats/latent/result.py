@@ -79,9 +79,9 @@ class LatentFit(Latent):
         """Return ``chi2, df, p_value, cfi, tli, rmsea`` (with 90 % limits), ``srmr, aic, bic``.
 
         Where errors are robust or by cluster, ``chi2_scaled``, ``scaling`` and ``p_value_scaled``
-        follow (Yuan & Bentler 2000), and ``cfi_scaled, tli_scaled, rmsea_scaled``, which are made
-        of them as in Mplus and lavaan; the indices without that word are those of normal theory.
-        All of them are NaN where nothing tells how large the scaled chi-square is (see `messages`).
+        follow (Yuan & Bentler 2000), and ``cfi_scaled, tli_scaled, rmsea_scaled`` (with limits),
+        which are made of them as in Mplus and lavaan; the indices without that word are those of
+        normal theory. All of them are NaN where there is no scaled chi-square (see `messages`).
         """
         return self._indices.copy()
 
@@ -118,8 +118,8 @@ def _tested(row: pd.Series) -> list[str]:
     behind, kind, p = ("_scaled", "scaled χ²", "p_scaled") if scaled else ("", "χ²", "p_value")
     kind = f"normal-theory {kind}" if robust and not scaled else kind
     test = f"{kind}({fmt.degrees(row['df'])}) = {fmt.number(row['chi2' + behind], 2)}"
-    ends = fmt.interval(row["rmsea_low"], row["rmsea_high"], 3, bounded=True)
-    limits = "" if scaled else f", 90% CI {ends}"
+    ends = (row[f"rmsea{behind}_{end}"] for end in ("low", "high"))
+    limits = f", 90% CI {fmt.interval(*ends, 3, bounded=True)}"
     indices = [
         f"{n.upper()} = {fmt.number(row[n + behind], 3, bounded=True)}"
         for n in ("cfi", "tli", "rmsea")

@@ -16,7 +16,8 @@ NEAR = 1e-4  # of estimates and standard errors, on which lavaan stops somewhat 
 SCALED = {"chisq": "chi2", "rmsea.ci.lower": "rmsea_low", "rmsea.ci.upper": "rmsea_high",
           "chisq.scaled": "chi2_scaled", "chisq.scaling.factor": "scaling",
           "cfi.scaled": "cfi_scaled", "tli.scaled": "tli_scaled",
-          "rmsea.scaled": "rmsea_scaled"}  # fmt: skip
+          "rmsea.scaled": "rmsea_scaled", "rmsea.ci.lower.scaled": "rmsea_scaled_low",
+          "rmsea.ci.upper.scaled": "rmsea_scaled_high"}  # fmt: skip
 
 
 CASES = [name for name in REFERENCES if name != "textbook"]

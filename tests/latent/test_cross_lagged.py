@@ -80,6 +80,37 @@ def test_a_study_goes_in_directly_and_clients_who_left_count():
     assert fit.tidy()["df"].eq(14).all()
 
 
+@pytest.fixture(scope="module")
+def clustered():
+    study = al.simulate_study(n_therapists=12, n_clients=120, seed=4)
+    given = {"x": "wai-sr", "y": "core-10", "cluster": "therapist_id"}
+    return al.fit_cross_lagged(study, waves=[1, 2, 3, 4], **given)
+
+
+def test_where_there_is_no_scaled_chi_square_that_of_normal_theory_is_shown(clustered):
+    fit = clustered.fit_indices()
+    assert np.isnan(fit["chi2_scaled"])  # 12 clusters, 44 moments
+    said = clustered.summary().replace("\n", " ")
+    assert f"normal-theory χ²(17) = {fit['chi2']:.2f}, p" in said
+    assert f"CFI = {fit['cfi']:.3f}".replace("0.", ".") in said
+    assert "There is no scaled chi-square" in said
+    assert "There is no scaled chi-square" in clustered.text()
+
+
+def test_scores_of_a_study_are_called_as_elsewhere_or_as_asked(clustered):
+    assert "WAI-SR (client) on CORE-10 (client) before" in clustered.text()
+    labels = {"wai-sr/total/client": "Alliance"}
+    for result in (clustered, clustered.readings()):
+        said = result.text(labels=labels)
+        assert "Alliance on CORE-10 (client) before" in said
+        assert "WAI-SR" not in said
+    for axes in (clustered.plot(), clustered.plot_course()):
+        legend = axes.get_legend()
+        texts = [one.get_text() for one in (*axes.texts, *(legend.texts if legend else ()))]
+        assert any("CORE-10 (client)" in one for one in texts)
+        assert not any("/" in one for one in texts)
+
+
 def test_the_methods_name_clusters_and_groups():
     data = long(wide()).assign(team=lambda d: d["client_id"].str[1:].astype(int) % 40)
     data["arm"] = np.where(data["team"] < 20, "a", "b")
@@ -166,7 +197,9 @@ def test_a_negative_variance_is_told():
     fit = al.fit_cross_lagged(wide(60, seed=1), model="lcm-sr", **call())
     value = fit.params["var_y_slope"]
     assert value < 0
-    assert f"below zero, of the trend of y ({value:.3g});" in " ".join(fit.messages)
+    said = f"below zero, of the trend of y ({value:.3g});"
+    assert said in " ".join(fit.messages)
+    assert said in fit.text()
 
 
 def test_a_correlation_of_one_or_more_is_told():
@@ -298,6 +331,10 @@ def test_pictures_are_drawn():
     course = fit.course()
     assert course["n"].eq(200).all()
     np.testing.assert_allclose(course["observed"], course["implied"], atol=1e-6)
+    own = fit.tidy().query("term == 'mean_x'")[["conf_low", "conf_high"]].to_numpy()
+    band = course.query("score == 'x'")[["conf_low", "conf_high"]].to_numpy()
+    np.testing.assert_allclose(band, own, atol=EXACT)  # the mean of a wave is a parameter here
+    assert len(fit.plot_course().collections) == 2
     assert len(fit.plot_course().lines) >= 4
 
 
@@ -316,7 +353,8 @@ def bad(**more):
         (bad().head(0), {}, "there are 0"),
         (bad(y=3.0), {}, "y never varies, so"),
         (bad(y=lambda d: 0.0), {}, "y never varies, so"),
-        (bad(t=1), {"cluster": "t"}, "errors cannot rest on one cluster"),
+        (bad(t=lambda d: d["client_id"].str[1:].astype(int) % 9), {"cluster": "t"},
+         "'t' has 9 values, and errors that allow for clusters need 10 or more"),
         (bad(x=lambda d: d["x"].where(d.index != 0, np.inf)), {}, r"\(first value inf; rows 0\)"),
         (bad(g=lambda d: np.where(d["client_id"].isin(["c1", "c2", "c3", "c4", "c5"]), "A", "B")),
          {"group": "g"}, "as waves from 2 on .* in the group 'A', which .* keep them.$"),

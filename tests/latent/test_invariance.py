@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import alliance_stats as al
 from alliance_stats.core.display.page import typeset
@@ -160,17 +161,19 @@ def test_two_rules_that_disagree_are_both_told():
 
 
 def test_forms_are_tested_for_it_and_the_gap_knows():
-    study = al.simulate_study(n_therapists=20, n_clients=120, seed=5)
+    study = al.simulate_study(n_therapists=10, n_clients=120, seed=5)
     forms = al.check_parallel_forms(study, measure="wai-sr/bond", replicates=5)
-    # 20 therapists rate several clients each: their own way of using the items is allowed for
+    # 10 therapists rate several clients each: their own way of using the items is allowed for
     own = al.measurement_invariance(study, measure="wai-sr/bond", cluster="therapist_id")
     pd.testing.assert_frame_equal(forms.invariance.steps, own.steps)
     assert forms.glance()["holds"].tolist() == [own.holds]
     assert own.verdict()[-1] in forms.summary().replace("\n", " ")
-    fewer = al.simulate_study(n_therapists=19, n_clients=120, seed=5)
+    assert any("10 clusters" in message for message in forms.messages)
+    fewer = al.simulate_study(n_therapists=9, n_clients=120, seed=5)
     forms = al.check_parallel_forms(fewer, measure="wai-sr/bond", replicates=5)
     own = al.measurement_invariance(fewer, measure="wai-sr/bond")
     pd.testing.assert_frame_equal(forms.invariance.steps, own.steps)
+    assert any("9 therapists are fewer than the 10" in message for message in forms.messages)
     few = al.simulate_study(n_therapists=4, n_clients=14, seed=5)
     thin = al.check_parallel_forms(few, measure="wai-sr", replicates=5)
     assert thin.invariance is None
@@ -230,6 +233,65 @@ def test_a_way_with_items_of_each_therapist_is_no_difference_between_raters(answ
     assert "(30 clusters, t with 29" in one.methods()
 
 
+@pytest.fixture(scope="module")
+def shifted(answers):
+    data = answers.of_therapists(2, 12, style=0.25, shift=0.8)
+    return al.measurement_invariance(
+        data, factors={"bond": ["i1", "i2", "i3", "i4"]}, cluster="therapist_id"
+    )
+
+
+def test_by_clusters_an_item_is_named_by_the_error_that_its_points_have(shifted):
+    assert shifted.items.query("freed")["item"].tolist() == ["i2"]
+    row = shifted.in_points.set_index("item").loc["i2"]
+    test = shifted.items.set_index("item").loc["i2"]
+    assert test["delta_chi2"] == pytest.approx((row["estimate"] / row["std_error"]) ** 2, rel=1e-4)
+    assert test["p_value"] == pytest.approx(
+        2 * stats.t.sf(np.sqrt(test["delta_chi2"]), 11), rel=1e-4
+    )
+    assert any("12 clusters" in message for message in shifted.messages)
+
+
+def test_several_differences_of_few_clusters_are_held_against_hotellings_distribution(answers):
+    data = answers.of_therapists(2, 12, style=0.25)
+    rows = data.assign(side=data["client_id"].mod(3))[data["rater"] == "client"]
+    found = al.measurement_invariance(
+        rows.assign(i2=rows["i2"] + 2.0 * (rows["side"] == 2)).drop(columns="rater"),
+        factors={"bond": ["i1", "i2", "i3", "i4"]}, across="side", cluster="therapist_id",
+    )  # fmt: skip
+    row = found.items.set_index("item").loc["i2"]
+    assert row["delta_df"] == 2
+    f = row["delta_chi2"] * (12 - 2) / (12 - 1) / 2
+    assert row["p_value"] == pytest.approx(stats.f.sf(f, 2, 10))
+
+
+def test_the_verdict_says_where_tests_and_points_disagree(shifted):
+    assert "disagree" not in " ".join(shifted.verdict())
+    points = shifted.in_points
+    there = points["item"] == "i2"
+    hollow = replace(
+        shifted, in_points=points.assign(conf_low=points["conf_low"].mask(there, -0.1))
+    )
+    assert "i2 is named by the tests, but the interval of what that adds holds 0" in " ".join(
+        hollow.verdict()
+    )
+    other = points["item"] == "i3"
+    limits = {
+        "conf_low": points["conf_low"].mask(other, 0.1),
+        "conf_high": points["conf_high"].mask(other, 0.3),
+    }
+    apart = replace(shifted, in_points=points.assign(**limits))
+    assert "i3 is held equal" in " ".join(apart.verdict())
+
+
+def test_improper_solutions_stand_in_the_text_of_whatever_step_they_are(answers):
+    data = answers.of_therapists(7, 3, style=0.8, clients=7)
+    found = al.measurement_invariance(data, factors={"bond": ["i1", "i2", "i3", "i4"]})
+    (improper,) = [one for one in found.messages if "Improper" in one]
+    assert improper.startswith("In the step configural: ")
+    assert improper in found.text()
+
+
 def test_three_conditions_are_all_drawn_and_told_apart(answers):
     data = answers.groups(1)
     data["clinic"] = [f"c{i % 3}" for i in range(len(data))]
@@ -281,7 +343,11 @@ def on_another_range(answers, rate=lambda v: (v * 7 / 5).round()):
             {"across": "clinic"},
             "The group 'B' has 5 rows",
         ),
-        (lambda a: small(a).assign(t=1), {"cluster": "t"}, "cannot rest on one cluster"),
+        (
+            lambda a: small(a).assign(t=lambda d: d["client_id"] % 9),
+            {"cluster": "t"},
+            "'t' has 9 values, and errors that allow for clusters need 10 or more",
+        ),
         (lambda a: small(a), {"cluster": "t"}, "must have the column t"),
         (lambda a: a.groups(1).assign(clinic="A"), {"across": "clinic"}, "has one value"),
         (lambda a: pd.concat([small(a), small(a).head(1)]), {}, "stand more than once|one row"),

@@ -24,7 +24,7 @@ ROWS = 60
 INTERCEPT = "Intercept"
 MOST = 10_000
 """A ratio above is written as that: no data tell it."""
-NINETY = ("rmsea",)
+NINETY = ("rmsea", "rmsea_scaled")
 """Quantities whose limits are at 90 % by convention, whatever the level of the others."""
 
 

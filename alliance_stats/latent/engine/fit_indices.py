@@ -56,6 +56,11 @@ def fit_indices(fit: Estimates) -> pd.Series:
         values["p_value_scaled"] = chi2_upper(scaled, df) if np.isfinite(scaled) else np.nan
         more = made_of(scaled, df, base_chi2 / fit.base_scaling, base_df, size)
         values |= {f"{name}_scaled": more[name] for name in ("cfi", "tli", "rmsea")}
+        # chi-square over its scaling factor is as large against its df as chi-square against theirs
+        own = df * fit.scaling
+        limits = rmsea_limits(chi2, own) if own > 0 and np.isfinite(scaled) else (np.nan, np.nan)
+        ends = (np.sqrt(end / (size * own)) for end in limits)
+        values |= dict(zip(("rmsea_scaled_low", "rmsea_scaled_high"), ends, strict=True))
     return pd.Series(values, dtype=float, name="fit")
 
 
@@ -77,7 +82,7 @@ def made_of(chi2: float, df: int, base_chi2: float, base_df: int, size: float) -
     }
 
 
-def rmsea_limits(chi2: float, df: int) -> tuple[float, float]:
+def rmsea_limits(chi2: float, df: float) -> tuple[float, float]:
     """Return the limits of the noncentrality of a chi-square."""
     from scipy import optimize, special
 

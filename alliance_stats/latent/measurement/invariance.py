@@ -272,7 +272,7 @@ def _wrong(fits: Mapping[str, Estimates], partial: Estimates) -> Iterator[str]:
     for step, fit in fits.items():
         if fit is not partial:
             more = [one for one in fit.messages if one not in partial.messages]
-            yield from (f"With what is held equal in the step {step}: {one}" for one in more)
+            yield from (f"In the step {step}: {one}" for one in more)
 
 
 def _told(steps: pd.DataFrame, freed: Freed, partial: Estimates) -> list[str]:

@@ -22,7 +22,8 @@ free <- table[table$free > 0 & table$label != "", ]
 free <- free[!duplicated(free$label), ]
 index <- c("chisq", "df", "cfi", "tli", "rmsea", "rmsea.ci.lower", "rmsea.ci.upper", "srmr",
            "aic", "bic", if (args$estimator == "MLR") c("chisq.scaled", "chisq.scaling.factor",
-             "cfi.scaled", "tli.scaled", "rmsea.scaled"))
+             "cfi.scaled", "tli.scaled", "rmsea.scaled", "rmsea.ci.lower.scaled",
+             "rmsea.ci.upper.scaled"))
 out <- list(
   llf = as.numeric(logLik(fit)), converged = lavInspect(fit, "converged"),
   chi2 = unname(fitMeasures(fit, "chisq")), df = unname(fitMeasures(fit, "df")),
