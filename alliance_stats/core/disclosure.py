@@ -29,7 +29,7 @@ what sums are looked for stands in `core.shown_groups`.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -347,3 +347,20 @@ def fewest_behind(columns: Iterable[np.ndarray], people: Any) -> int:
             reference &= which == 0
         found += [len(np.unique(people[rows])) for rows in apart]
     return min(*found, len(np.unique(people[reference])) or found[0])
+
+
+def fewest_of_model(
+    columns: Sequence[np.ndarray], people: Any, outcome: np.ndarray | None = None
+) -> int:
+    """Return how few people a model tells of: behind a coefficient, or beyond one each.
+
+    Of as many people as it has coefficients a model tells everybody's outcome.
+
+    Parameters
+    ----------
+    outcome
+        One of yes and no: few with an event are few people as well.
+    """
+    each = [*columns] if outcome is None else [*columns, outcome]
+    left = len(pd.unique(np.asarray(people))) - len(columns)
+    return max(min(fewest_behind(each, people), left), 0)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.arguments import level_of
-from ..core.disclosure import fewest_behind
+from ..core.disclosure import fewest_of_model
 from ..core.people import CLIENT
 from ..core.results import Result
 from ..inference.distributions import half_width
@@ -93,14 +93,14 @@ class NestedFit(Result):
 
     @cached_property
     def fewest(self) -> int:  # type: ignore[override]
-        """How many people the fewest are that a coefficient is about (see `fewest_behind`)."""
+        """How many people the fewest are that a coefficient is about (see `fewest_of_model`)."""
         design = self.design
         if not design.has_rows:  # who stands behind a coefficient cannot be counted
             return 0
         fixed = np.column_stack([design.columns[place] for place in design.fixed])
         known = CLIENT in design.frame.columns
         people = design.frame[CLIENT] if known else design.grouping.of_rows(0)
-        return fewest_behind((fixed @ design.fixed_basis).T, people)
+        return fewest_of_model((fixed @ design.fixed_basis).T, people)
 
     few_groups_note = property(advice.few_groups_note)
     structure = cached_property(advice.structure)

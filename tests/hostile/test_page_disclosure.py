@@ -5,6 +5,7 @@ prints or displays on its own must not leave the kernel, whatever it is.
 """
 
 import re
+from dataclasses import replace
 from io import StringIO
 
 import nbformat
@@ -154,6 +155,25 @@ def test_a_coefficient_about_fewer_than_ten_is_not_shown(sixty, few):
         assert shareable(fit, Names(())) == "", name
     most = al.fit_multilevel("score ~ session + (1 | client_id)", rows)
     assert "estimate" in shareable(most, Names(()))
+
+
+@pytest.mark.parametrize("people", [13, 14])
+def test_a_model_of_hardly_more_people_than_coefficients_is_not_shown(sixty, people):
+    """Of as many people as it has coefficients a model gives everybody's outcome back."""
+    scores = sixty.scores.query("rater == 'client' and measure == 'wai-sr' and scale == 'total'")
+    rows = scores.dropna(subset=["score"])
+    rows = rows[rows["client_id"].isin(sixty.clients["client_id"].iloc[:people])]
+    age = dict(zip(sixty.clients["client_id"], np.linspace(0, 1, 60) ** 2, strict=True))
+    rows = rows.assign(age=rows["client_id"].map(age), squared=rows["session"] ** 2)
+    fit = al.fit_multilevel("score ~ session + squared + age + (1 | client_id)", rows)
+    assert fit.fewest == people - 4
+    assert bool(shareable(fit, Names(()))) == (people == 14)
+
+
+def test_slopes_of_rises_and_falls_are_not_shown_of_hardly_more_people_than_slopes(sixty):
+    found = al.fit_asymmetric_change(sixty, alliance="wai-sr", outcome="core-10")
+    assert shareable(replace(found, n_clients=13), Names(()))
+    assert not shareable(replace(found, n_clients=12), Names(()))
 
 
 def test_a_course_has_no_point_of_fewer_than_ten_and_no_number_of_clients():

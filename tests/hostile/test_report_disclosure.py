@@ -5,10 +5,12 @@ come down to a number about fewer than ten of them. His linear algebra is least 
 shares nothing with the ledger that decides what is shown.
 """
 
+import contextlib
 import itertools
 import json
 import re
 import zipfile
+import zlib
 from html import unescape
 from types import SimpleNamespace
 
@@ -19,6 +21,7 @@ from scipy.stats import t as student
 
 import alliance_stats as al
 from alliance_stats.core.disclosure import OTHERS, Disclosure
+from alliance_stats.explorer.content import of_means
 from alliance_stats.report.context import Context, Options
 from alliance_stats.report.sections.criterion import _whole_columns
 from alliance_stats.report.sections.draft import Draft
@@ -53,9 +56,22 @@ def texts(folder):
             raw = re.sub(r"<style.*?</style>", " ", path.read_text(encoding="utf-8"), flags=re.S)
             said = re.findall(r'(?:aria-label|title|alt|data-[\w-]+)="([^"]*)"', raw)
             found[name] = unescape(" ".join([re.sub(r"<[^>]*>", " ", raw), *said]))
-        elif path.suffix not in (".png", ".pdf"):  # of these the texts were replaced as drawn
+        elif path.suffix == ".pdf":
+            found[name] = " | ".join(drawn_words(path.read_bytes()))
+        elif path.suffix != ".png":
             found[name] = path.read_text(encoding="utf-8")
     return found
+
+
+def drawn_words(pdf):
+    """Return the words drawn in a PDF: strings within the text blocks of its unpacked streams."""
+    words = []
+    for packed in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.S):
+        with contextlib.suppress(zlib.error):  # fonts and pictures are packed otherwise
+            for block in re.findall(rb"BT(.*?)ET", zlib.decompress(packed), re.S):
+                strings = re.findall(rb"\(((?:\\.|[^\\)])*)\)", block)
+                words.append(b"".join(strings).decode("latin-1"))
+    return words
 
 
 def csv(folder, name):
@@ -387,6 +403,41 @@ def test_means_do_not_tell_of_how_many_people_they_are(stolen):
             assert len(told) == len(study.clients) - FEW + 1, (name, row)
             hidden += 1
     assert hidden
+
+
+def test_pdfs_are_read_and_say_what_their_pictures_say(stolen):
+    _, folder = stolen
+    found = texts(folder)
+    pdfs = [name for name in found if name.endswith(".pdf")]
+    assert pdfs
+    for name in pdfs:
+        drawn = re.findall(r"n (?:= \d+|withheld)", found[name])
+        assert sorted(drawn) == sorted(
+            re.findall(r"n (?:= \d+|withheld)", found[name.replace(".pdf", ".svg")])
+        )
+        assert len(found[name]) > 20
+
+
+def test_an_explorer_beside_the_report_tells_nothing_more(stolen):
+    """Its means stand at the sessions of the report, no finer, and fit any number of people."""
+    study, folder = stolen
+    course = csv(folder, "figures/alliance-course")
+    items = {("wai-sr", "total"): 12, ("core-10", "total"): 1}
+    for held in of_means(study)["scores"]:
+        shown = pd.DataFrame({key: held[name] for key, name in
+                              (("session", "session"), ("mean", "score"), ("conf_low", "low"),
+                               ("conf_high", "high"))})  # fmt: skip
+        unit = 1 / items.get((held["measure"], held["scale"]), 4)
+        for row in shown.to_dict("records"):
+            told = sizes_from_means(row, "mean", unit, len(study.clients))
+            assert len(told) == len(study.clients) - FEW + 1, (held["rater"], held["scale"], row)
+        if (held["measure"], held["scale"]) != ("wai-sr", "total"):
+            continue
+        own = course[course["rater"] == held["rater"]]
+        assert shown["session"].tolist() == own["session"].tolist()
+        hidden = own["n"].isna().to_numpy()
+        same = ["mean", "conf_low", "conf_high"]
+        np.testing.assert_array_equal(shown.loc[hidden, same], own.loc[hidden, same])
 
 
 def test_sentences_give_no_p_value_beside_an_interval_of_withheld_df(stolen):

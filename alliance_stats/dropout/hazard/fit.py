@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.stats import chi2
 
 from ...core.arguments import checked_choice, checked_table, share, whole
-from ...core.disclosure import fewest_behind
+from ...core.disclosure import fewest_of_model
 from ...core.people import CLIENT, SESSION, refuse_ids, refuse_repeats
 from ...errors import ColumnError, DesignError, FormulaError, require_columns
 from ...inference.distributions import half_width
@@ -227,7 +227,7 @@ def fewest_clients(x: pd.DataFrame, y: np.ndarray, used: pd.DataFrame) -> int | 
     """Return how few clients a coefficient is about, and how few left; None where not known."""
     if "client_id" not in used.columns:
         return None
-    return fewest_behind([*x.to_numpy(dtype=float).T, y], used["client_id"])
+    return fewest_of_model(x.to_numpy(dtype=float).T, used["client_id"], y)
 
 
 def _fit_without(

@@ -207,9 +207,7 @@ def _odds(
     fit: Any, data: pd.DataFrame, known: pd.DataFrame, disclosure: Disclosure
 ) -> tuple[pd.DataFrame, bool]:
     """Return the odds ratios as they may stand, and whether numbers may stand beside them."""
-    people = known["client_id"].nunique()
-    few = fit.fewest < SMALLEST_SHOWN or people - len(fit.params) < SMALLEST_SHOWN
-    if few and not disclosure.everything:
+    if fit.fewest < SMALLEST_SHOWN and not disclosure.everything:
         raise WithheldError("A coefficient is about few clients, or they are few for the model.")
     told = fit.nobs == len(known) and disclosure.shows_rows(known) and disclosure.shows_rows(data)
     if told:

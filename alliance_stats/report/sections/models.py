@@ -90,10 +90,6 @@ def in_words(term: object, words: Mapping[str, str]) -> str:
     return {**default, **words}.get(str(term), str(term))
 
 
-LEAST_LEFT = SMALLEST_SHOWN
-"""People a model must have beyond its coefficients, in a report that travels."""
-
-
 def shown_terms(fit: Any, disclosure: Disclosure) -> tuple[pd.DataFrame, bool]:
     """Return a fit's terms as they may stand, and whether its sizes may be told.
 
@@ -103,8 +99,7 @@ def shown_terms(fit: Any, disclosure: Disclosure) -> tuple[pd.DataFrame, bool]:
     if disclosure.everything:
         return fit.tidy(), True
     used = fit.design.frame
-    people = used["client_id"].nunique()
-    if fit.fewest < SMALLEST_SHOWN or people - len(fit.params) < LEAST_LEFT:
+    if fit.fewest < SMALLEST_SHOWN:
         raise WithheldError(
             "Few clients have what the model needs, or one of its coefficients is about few: "
             "numbers about so few people are not shown."

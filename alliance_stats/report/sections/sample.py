@@ -84,6 +84,8 @@ def _mean(context: Context, one: Characteristic, groups: Mapping[str, Group]) ->
     """Return the row of means and SDs, and one of those without a value."""
     cells, without = {}, {}
     about = f"{one.variable} {one.when}".strip()
+    # that of all comes first: it also stands on the explorer's page and on those of notebooks
+    context.disclosure.states(one.values.dropna().index, about)
     for name, members in groups.items():
         values = one.values.reindex(list(members)).dropna()
         known = frozenset(values.index)

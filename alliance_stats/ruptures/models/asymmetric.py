@@ -72,8 +72,10 @@ class AsymmetricChange(Result):
 
     @property
     def fewest(self) -> int:  # type: ignore[override]
-        """How many clients the slopes are about: all have rises and falls."""
-        return self.n_clients
+        """How many clients there are beyond the slopes: all have rises and falls."""
+        if self.fit is not None:
+            return self.fit.fewest
+        return max(self.n_clients - 3, 0)  # a trend, rises and falls
 
     def tidy(self) -> pd.DataFrame:
         """Return one row a slope, and one for the sum of the two."""
