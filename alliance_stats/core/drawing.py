@@ -6,7 +6,7 @@ Every series differs in colour, line and marker, so that a grey print is as read
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -69,6 +69,11 @@ SERIES = (
 def look(name: str, position: int = 0) -> Look:
     """Return how a rater, or the series at `position`, is drawn."""
     return LOOKS.get(name, SERIES[position % len(SERIES)])
+
+
+def looks(groups: Iterable[str]) -> dict[str, Look]:
+    """Return how each of several groups is drawn: by its name, so that an arm has one look."""
+    return {name: look(name, place) for place, name in enumerate(sorted(set(groups)))}
 
 
 @contextmanager

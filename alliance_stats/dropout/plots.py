@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ..core.drawing import GREY, in_percent, look, new_axes
+from ..core.drawing import GREY, in_percent, looks, new_axes
 from .endings import DROPOUT
 from .time_scale import CLOCKS
 
@@ -39,9 +39,8 @@ def plot_incidence(result: DropoutIncidence, ax: Axes | None = None) -> Axes:
     enough = curves["n_at_risk"] >= FEWEST_DRAWN
     curves = curves[enough | (curves["time"] == 0)].reset_index(drop=True)
     groups = list(dict.fromkeys(curves["by"]))
-    for number, name in enumerate(groups):
-        part = curves[curves["by"] == name]
-        style = look(str(name), number)
+    for name in groups:
+        part, style = curves[curves["by"] == name], looks(map(str, groups))[str(name)]
         label = "Dropout" if len(groups) == 1 else str(name)
         ax.step(
             part["time"],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ..core.disclosure import SMALLEST_SHOWN, Disclosure
-from ..core.people import CLIENT, SESSION
+from ..core.people import CLIENT, SESSION, in_words
 from ..errors import DesignError, listing
 from ..ruptures.rules import RUPTURE_RULE
 from ..study import Study
@@ -163,7 +163,7 @@ class Context:
         clients = self.study.tables.get("clients")
         if clients is None or ARM not in clients.columns:
             return pd.Series(dtype=object)
-        return clients.dropna(subset=[ARM]).set_index("client_id")[ARM].astype(str)
+        return in_words(clients.set_index("client_id")[ARM]).dropna()
 
     def card(self, measure: str) -> Any:
         """Return the card of a measure, or None for one without a card."""

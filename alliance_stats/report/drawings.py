@@ -11,7 +11,7 @@ from pandas.api.types import is_numeric_dtype
 
 from ..core.arguments import finite, numbers
 from ..core.display.formatting import count
-from ..core.drawing import GREY, INK, PALE, SERIES, house_style, in_percent, look, new_axes
+from ..core.drawing import GREY, INK, PALE, SERIES, house_style, in_percent, look, looks, new_axes
 from ..core.people import SESSION
 from ..errors import DesignError, require_columns
 from ..study.times import OCCASION
@@ -121,7 +121,7 @@ def plot_occasions(course: pd.DataFrame, ax: Axes, *, order: Sequence[str], labe
     """
     groups = list(dict.fromkeys(course["group"]))
     for position, group in enumerate(groups):
-        part, style = course[course["group"] == group], look(str(group), position)
+        part, style = course[course["group"] == group], looks(map(str, groups))[str(group)]
         # beside one another, or the intervals of one hide those of another
         x = part["occasion"].map(list(order).index) + 0.08 * (position - (len(groups) - 1) / 2)
         reach = [part["mean"] - part["conf_low"], part["conf_high"] - part["mean"]]

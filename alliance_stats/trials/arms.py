@@ -316,7 +316,8 @@ def _of_means(means: pd.DataFrame, data: TrialRows, times: tuple[Any, ...]) -> l
 def _alike(rows: pd.DataFrame) -> dict[str, float]:
     """Return the arms whose clients all have one outcome, and that outcome."""
     ends = rows.groupby(rows[ARM].astype(str))[SCORE].agg(["min", "max"])
-    return ends.loc[ends["min"] == ends["max"], "min"].to_dict()
+    same = ends.loc[ends["min"] == ends["max"], "min"]
+    return {str(arm): float(value) for arm, value in same.items()}
 
 
 def _of_spread(rows: pd.DataFrame) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.drawing import house_style, look, new_axes
+from ..core.drawing import house_style, looks, new_axes
 from .rows import ARM, TIME
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ def plot_means(
 ) -> Axes:
     """Draw each arm's means with their intervals; the legend says how many at the last shown.
 
-    Where `n` is missing, it says nothing of it. Each of all the study's `arms` has the look of its
-    place by name, as in the study's other figures.
+    Where `n` is missing, it says nothing of it. Of all the study's `arms` each has a look of its
+    own, the one it has in the study's other figures.
     """
     with house_style():
         ax = new_axes() if ax is None else ax
@@ -31,10 +31,10 @@ def plot_means(
         numeric = all(isinstance(time, int | float | np.number) for time in times)
         places = dict(zip(times, map(float, times) if numeric else range(len(times)), strict=True))
         step = min(np.diff(sorted(places.values())), default=1.0) * APART
-        looks = {arm: place for place, arm in enumerate(sorted(arms))}
+        styles = looks(arms)
         drawn = list(dict.fromkeys(means[ARM]))
         for i, arm in enumerate(drawn):
-            rows, style = means[means[ARM] == arm], look(arm, looks[arm])
+            rows, style = means[means[ARM] == arm], styles[arm]
             n = rows.loc[rows["estimate"].notna(), "n"].iloc[-1:].sum(min_count=1)
             x = np.array([places[time] for time in rows[TIME]]) + (i - (len(drawn) - 1) / 2) * step
             below, above = rows["estimate"] - rows["conf_low"], rows["conf_high"] - rows["estimate"]

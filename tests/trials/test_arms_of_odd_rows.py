@@ -203,3 +203,12 @@ def test_sentences_do_not_hide_a_search_that_did_not_end(alone):
     note = "The search did not reach a minimum of the deviance. Do not report these estimates."
     assert note not in found.text()
     assert replace(found, messages=(note,)).text().splitlines()[1] == note
+
+
+def test_figures_of_ends_and_of_means_agree_on_the_colour_of_an_arm(alone):
+    ends = alone.drop_duplicates("client_id").assign(last_session=5, reason="dropout")
+    ax = al.dropout_incidence(ends, by="condition").plot()
+    drawn = {line.get_label(): line.get_color() for line in ax.lines}
+    means = al.compare_arms(alone, **ASKED, method="mmrm", reference="wait").plot()
+    for line, label in zip(*means.get_legend_handles_labels(), strict=True):
+        assert drawn[label.split(" ")[0]] == line.lines[0].get_color()

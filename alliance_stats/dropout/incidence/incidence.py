@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.arguments import checked_choice, share
+from ...core.people import in_words
 from ...core.results import Result
 from ...errors import ColumnError, DesignError, listing, require_columns
 from ...inference.rows import glance_row, tidy_rows
@@ -218,6 +219,7 @@ def _timed(
             )
     if by is not None:
         _check_groups(table, by)
+        table = table.assign(**{by: in_words(labelled(study, table[by]))})
         unknown = table[by].isna()
         if unknown.any():
             n = int(unknown.sum())
@@ -226,7 +228,6 @@ def _timed(
                 f"{'is' if n == 1 else 'are'} left out."
             )
             table = table[~unknown]
-        table = table.assign(**{by: labelled(study, table[by])})
     table, said = with_time(table, study, clock)
     table, late = with_entry(table, study, entry, clock, *score)
     if table.empty:

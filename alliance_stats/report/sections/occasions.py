@@ -13,6 +13,7 @@ from ...core.disclosure import SMALLEST_SHOWN, WithheldError
 from ...core.display import columns as col
 from ...core.display.formatting import p_sentence, percent, percent_interval
 from ...core.drawing import house_style, new_axes
+from ...core.people import in_words
 from ...core.precision import coarse, rounded
 from ...description import mean_course
 from ...dropout.endings import along_time, endings
@@ -77,7 +78,7 @@ def lost_blocks(context: Context, draft: Draft) -> list[Block]:
     found = al.dropout_incidence(context.study, by=by, time=OCCASION)
     draft.say(found.messages)
     ends = endings(along_time(context.study, OCCASION))
-    whose = pd.Series("all", ends.index) if by is None else ends[ARM].astype(str)
+    whose = pd.Series("all", ends.index) if by is None else in_words(ends[ARM])
     drop = found.table[found.table["event"] == "dropout"]
     # nobody can be lost after the last occasion: there the share stands still
     drop = drop[drop["time"] < ends["last_session"].max()]
