@@ -1,6 +1,9 @@
 """What holds for every test: which go first, a property may take its time, how a page is driven."""
 
+import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,6 +28,32 @@ LONGEST = (
 def pytest_collection_modifyitems(items):
     first = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: first.get(item.path.relative_to(HERE).as_posix(), len(first)))
+
+
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory):
+    """Return a path of Jupyter's on which the kernel python3 starts warm."""
+    folder = tmp_path_factory.mktemp("jupyter")
+    program, address = str(HERE / "warm_kernels.py"), str(folder / "door")
+    spec = {
+        "argv": [sys.executable, "-S", program, "start", address, "-f", "{connection_file}"],
+        "display_name": "Python 3",
+        "language": "python",
+        "metadata": {"debugger": False},
+    }
+    (folder / "kernels" / "python3").mkdir(parents=True)
+    (folder / "kernels" / "python3" / "kernel.json").write_text(json.dumps(spec), "utf-8")
+    words = [sys.executable, program, "serve", address]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout.readline() == "ready\n"
+        yield folder
+        server.terminate()
+
+
+@pytest.fixture
+def warm_kernels(warm, monkeypatch):
+    """Have the notebooks of a test run in kernels that start warm."""
+    monkeypatch.setenv("JUPYTER_PATH", str(warm))
 
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")

@@ -55,6 +55,7 @@ def test_the_next_study_is_planned_from_this_one(names_after, capsys):
     assert "is found with a power of" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("warm_kernels")
 def test_the_first_analysis_names_the_measures_a_study_has(call, saved, tmp_path):
     words = ["run", "first-analysis", saved, "--out", tmp_path / "page.html", "-p", "outcome=phq-9"]
     code, _, err = call(*words)
@@ -63,6 +64,7 @@ def test_the_first_analysis_names_the_measures_a_study_has(call, saved, tmp_path
     assert "{measure: phq-9, rater: client" in err
 
 
+@pytest.mark.usefixtures("warm_kernels")
 def test_parameters_reach_the_notebook(call, tmp_path):
     book = make(
         tmp_path / "own.ipynb",
@@ -94,6 +96,7 @@ def test_a_parameter_that_is_not_there_is_told(call, tmp_path, words, said):
     assert not (tmp_path / "o.html").exists()
 
 
+@pytest.mark.usefixtures("warm_kernels")
 def test_a_cell_that_fails_writes_nothing(call, tmp_path):
     book = make(tmp_path / "own.ipynb", new_code_cell("raise ValueError('too\\nbad')"))
     code, _, err = call("run", book, "demo-trial", "--out", tmp_path / "o.html")

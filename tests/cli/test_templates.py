@@ -14,7 +14,7 @@ import alliance_stats as al
 from alliance_stats.study.mapping.describing import describe
 from alliance_stats.workspace import cells, notebooks
 
-SHORT = {"dropout": ["replicates=20"], "rupture-repair": ["permutations=19"]}
+pytestmark = pytest.mark.usefixtures("warm_kernels")
 
 
 @pytest.fixture(scope="module")

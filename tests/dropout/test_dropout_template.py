@@ -1,8 +1,11 @@
 """The templated notebook on dropout runs on a study of its own."""
 
+import pytest
+
 import alliance_stats as al
 
 
+@pytest.mark.usefixtures("warm_kernels")
 def test_the_template_runs_and_says_that_the_data_are_synthetic(tmp_path):
     bare = dict.fromkeys(["forecasts", "observer_codes", "principle_codes"], False)
     study = al.simulate_study(n_therapists=10, n_clients=110, dropout_hazard=0.05, seed=6, **bare)

@@ -2,9 +2,12 @@
 
 import re
 
+import pytest
+
 import alliance_stats as al
 
 
+@pytest.mark.usefixtures("warm_kernels")
 def test_the_notebook_runs_and_finds_the_planted_truth(tmp_path):
     study = al.simulate_study(n_therapists=12, n_clients=90, seed=3)
     study.save(tmp_path / "study")

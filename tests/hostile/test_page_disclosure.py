@@ -220,6 +220,7 @@ ATTACKS = [
 ]
 
 
+@pytest.mark.usefixtures("warm_kernels")
 def test_nothing_a_notebook_of_your_own_prints_or_displays_reaches_the_page(twenty_five, tmp_path):
     one = twenty_five.clients["client_id"].iloc[0]
     first = new_code_cell(f"study_path = ''\nwho = '{one}'  # {one}")
@@ -236,6 +237,7 @@ def test_nothing_a_notebook_of_your_own_prints_or_displays_reaches_the_page(twen
     assert_counts_nobody(page, twenty_five)
 
 
+@pytest.mark.usefixtures("warm_kernels")
 @pytest.mark.parametrize(("kind", "template"), [("twenty_five", "change"), ("sixty", "rating-gap")])
 def test_pages_of_shipped_notebooks_count_nobody(request, tmp_path, kind, template):
     study = request.getfixturevalue(kind)

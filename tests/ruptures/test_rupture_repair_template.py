@@ -12,6 +12,7 @@ def study():
     return al.simulate_study(n_therapists=10, n_clients=90, coded_share=0.3, seed=3)
 
 
+@pytest.mark.usefixtures("warm_kernels")
 @pytest.mark.parametrize("outcome", ["core-10", ""])
 def test_the_template_runs_on_a_study(study, tmp_path, outcome):
     study.save(tmp_path / "study")
