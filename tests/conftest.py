@@ -56,6 +56,28 @@ def warm_kernels(warm, monkeypatch):
     monkeypatch.setenv("JUPYTER_PATH", str(warm))
 
 
+@pytest.fixture(scope="session")
+def small_grid():
+    """Have reports fit eight specifications of the section on ruptures, in place of 48.
+
+    Fitting 48 takes a third of a report's time; that a report fits them is asked by
+    `report/test_rupture_multiverse.py` alone.
+    """
+    from alliance_stats.report.sections import rupture_multiverse
+
+    small = {
+        "rule": ["drop_within_sd", "drop_stricter_sd"],
+        "k": [1.0],
+        "levels": [2, 3],
+        "detrending": ["covariate"],
+        "lagged_outcome": [False, True],
+    }
+    assert set(small) == set(rupture_multiverse.GRID)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rupture_multiverse, "GRID", small)
+        yield
+
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 

@@ -8,6 +8,11 @@ from alliance_stats import cli
 from alliance_stats.workspace import notebooks
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _quick(small_grid):
+    """What the command says does not depend on how many specifications a report fits."""
+
+
 @pytest.fixture
 def call(capsys):
     """Return a function: words → (exit code, stdout, stderr)."""

@@ -7,6 +7,11 @@ import alliance_stats as al
 RARE = {"mutual": 3, "transferred": 2, "administrative": 1, "ongoing": 4}
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _quick(small_grid):
+    """Whom a report tells of does not depend on how many specifications it fits."""
+
+
 @pytest.fixture(scope="session")
 def sixty():
     """Return sixty clients with rare endings, a few never rated, a few without a last score."""

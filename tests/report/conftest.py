@@ -16,6 +16,11 @@ COSTLY = {
 }
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _quick(small_grid):
+    """No test here asks how many specifications a report fits, but the one that undoes this."""
+
+
 @pytest.fixture(scope="session")
 def study():
     return al.simulate_study(n_therapists=12, n_clients=90, seed=4)
