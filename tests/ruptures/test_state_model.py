@@ -435,10 +435,13 @@ def test_therapists_with_more_ruptures_are_told_apart_and_shrunk(two_kinds):
 
 
 def test_clients_without_a_therapist_have_the_probability_of_all(two_kinds):
-    some = two_kinds["therapist_id"].mask(two_kinds["client_id"] == 7)
-    found = al.detect_ruptures(two_kinds.assign(therapist_id=some), rule="state_model")
+    ten_each = two_kinds[two_kinds["client_id"] % 20 < 10]
+    some = ten_each["therapist_id"].mask(ten_each["client_id"] == 7)
+    found = al.detect_ruptures(ten_each.assign(therapist_id=some), rule="state_model")
     assert found.clients["opening"][7] == pytest.approx(found.estimates["opening"])
-    given = al.detect_ruptures(two_kinds, rule="state_model", opening=0.05)
+    assert found.clients["opening"].nunique() == 13
+    few = two_kinds[two_kinds["client_id"] < 60]
+    given = al.detect_ruptures(few, rule="state_model", opening=0.05)
     assert "opening" not in given.clients
 
 
