@@ -29,7 +29,8 @@ def items_card(study: Study, measure: str) -> Measure:
 def item_table(study: Study, measure: str, rater: str, items: list[int]) -> pd.DataFrame:
     """Return a rater's answers, a row a client and session and a column an item.
 
-    Reversed items are turned unless the file holds them turned; impossible answers are missing.
+    Reversed items are turned unless the file holds them turned; impossible answers are missing, and
+    ``.attrs["impossible"]`` tells how many there were.
     """
     card, ratings = items_card(study, measure), study.tables.get("ratings")
     if ratings is None or ratings.empty:
@@ -56,8 +57,10 @@ def item_table(study: Study, measure: str, rater: str, items: list[int]) -> pd.D
     answers = answers.set_axis(pd.MultiIndex.from_frame(part[key]))
     wide = answers.unstack("item").reindex(columns=items)  # noqa: PD010 - keys are unique
     turned = (measure, rater) in study.already_reversed
+    given = int(wide.notna().sum().sum())
     for item in items:
         low, high = card.item_range(item)
         values = wide[item].where(wide[item].between(low, high))
         wide[item] = low + high - values if item in card.reversed_items and not turned else values
+    wide.attrs["impossible"] = given - int(wide.notna().sum().sum())
     return wide

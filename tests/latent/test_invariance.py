@@ -209,6 +209,19 @@ def test_a_study_goes_in_directly_across_raters_sessions_and_sites():
     assert sites.in_points["compared"].nunique() == 2
 
 
+def test_answers_of_another_range_than_the_card_are_refused_and_single_ones_counted():
+    study = al.simulate_study(n_therapists=10, n_clients=100, seed=1)
+    ratings = study.tables["ratings"]
+    therapist = ratings["rater"] == "therapist"
+    doubled = ratings.assign(value=ratings["value"].where(~therapist, 2 * ratings["value"]))
+    with pytest.raises(al.DesignError, match=r"\d+% of the therapists' answers .* another range"):
+        al.measurement_invariance(study.with_tables(ratings=doubled), measure="wai-sr/bond")
+    first = ratings[therapist & (ratings["item"] == 3)].index[:2]
+    two = ratings.assign(value=ratings["value"].where(~ratings.index.isin(first), 99))
+    found = al.measurement_invariance(study.with_tables(ratings=two), measure="wai-sr/bond")
+    assert "2 answers of the therapists beyond the card's range left out." in found.messages
+
+
 def test_the_picture_is_drawn(answers):
     found = al.measurement_invariance(answers.dyads(7, shift=PLANTED), factors=answers.FACTORS)
     assert len(found.plot().get_yticks()) == 9

@@ -60,9 +60,10 @@ def answers_of(
 ) -> Answers:
     """Return the answers of a study or table under the conditions asked for."""
     if is_study(data):
-        frame, chosen, scored, of = of_study(data, measure, factors, across, raters, cluster)
+        frame, chosen, scored, of, said = of_study(data, measure, factors, across, raters, cluster)
     else:
         frame, chosen, of = checked_table(data, "the data"), checked_factors(factors), ""
+        said = []
         frame = frame.assign(client_id=np.arange(len(frame))) if "client_id" not in frame else frame
     items = list(dict.fromkeys(item for own in chosen.values() for item in own))
     further = [across] if cluster is None else [across, cluster]
@@ -71,7 +72,6 @@ def answers_of(
     frame = frame[frame[items].notna().any(axis=1) & frame[across].notna()]
     if "session" in frame and (across in ("rater", "session") or _several(frame)):
         frame = frame.assign(session=numbers(frame, "session", "the data"))
-    said: list[str] = []
     if across == "rater":
         tables = _by_rater(frame, items, raters, sessions, said)
         if not is_study(data):  # a card has one range for all raters, and answers were held to it
@@ -104,8 +104,11 @@ def of_study(
     across: str,
     raters: Sequence[str],
     cluster: str | None = None,
-) -> tuple[pd.DataFrame, dict[str, list[str]], str, str]:
-    """Return long answers of a study (a row a client, session and rater), and their factors."""
+) -> tuple[pd.DataFrame, dict[str, list[str]], str, str, list[str]]:
+    """Return long answers of a study (a row a client, session and rater), and their factors.
+
+    Behind them how they are scored, the score's name, and which answers were left out.
+    """
     if measure is None:
         raise DesignError("measure= must name the measure of the study, such as 'wai-sr'.")
     score = name_of(measure)
@@ -121,14 +124,28 @@ def of_study(
     )
     items = sorted({i for own in numbered.values() for i in own})
     whose = list(raters) if across == "rater" else [score.rater or "client"]
-    frames = [
-        item_table(study, card.name, rater, items).reset_index().assign(rater=rater)
-        for rater in whose
-    ]
+    tables = {rater: item_table(study, card.name, rater, items) for rater in whose}
+    said = [one for rater, table in tables.items() for one in _impossible(rater, table, card.name)]
+    frames = [table.reset_index().assign(rater=rater) for rater, table in tables.items()]
     frame = pd.concat(frames, ignore_index=True).rename(columns={i: f"item {i}" for i in items})
     if not {across, cluster or across} <= {*frame} and study.has("clients"):
         frame = frame.merge(study.tables["clients"], on="client_id", how="left")
-    return frame, chosen, scored, str(score)
+    return frame, chosen, scored, str(score), said
+
+
+def _impossible(rater: str, table: pd.DataFrame, measure: str) -> list[str]:
+    """Return how many answers lie beyond their card's range; refuse those of another range."""
+    n = table.attrs["impossible"]
+    share = n / max(n + int(table.notna().sum().sum()), 1)
+    if share > FAR_BEYOND:
+        raise DesignError(
+            f"{share:.0%} of the {rater}s' answers to {measure} lie beyond the range of its card: "
+            "they are on another range. Put them on that of the card first; loadings and means "
+            "can be compared only there."
+        )
+    if not n:
+        return []
+    return [f"{plural(n, 'answer')} of the {rater}s beyond the card's range left out."]
 
 
 def _parts(card: Any) -> list[str]:
@@ -282,9 +299,9 @@ def rows_to_fit(
     """Return answers, factors, the score they are of, and what was left out of them."""
     if not is_study(data):
         return checked_table(data, "the data"), checked_factors(factors), "", []
-    frame, chosen, _, score = of_study(data, measure, factors, "", (), cluster)
+    frame, chosen, _, score, said = of_study(data, measure, factors, "", (), cluster)
     if by is not None:
-        return frame, chosen, score, []
+        return frame, chosen, score, said
     first = frame.groupby("client_id")["session"].transform("min")
-    said = ["The first session of each client counts; by='client_id' takes all."]
+    said.append("The first session of each client counts; by='client_id' takes all.")
     return frame[frame["session"] == first], chosen, score, said
