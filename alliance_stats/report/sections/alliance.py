@@ -30,6 +30,11 @@ from .models import levels, model_table, shown_terms, therapist_term, with_thera
 from .occasions import score_blocks
 
 DF: Literal["satterthwaite"] = "satterthwaite"
+ALPHA = "; Cronbach's alpha (Feldt's interval) is of each client's first complete form"
+ALPHA_HOW = (
+    " α: Cronbach's alpha by pingouin with Feldt's interval, at each client's first complete form, "
+    "so that every row is one client."
+)
 
 
 def build(context: Context, draft: Draft) -> Section:
@@ -129,10 +134,11 @@ def reliability_blocks(context: Context, score: Score, draft: Draft) -> list[Blo
     total = frame[(frame["scale"] == score.scale) & (frame["rater"] == score.rater)]
     if len(total):
         draft.headline = _headline(score, total.iloc[0])
+    times = "occasions" if context.time == OCCASION else "sessions"
     columns = (
         col.text("scale", "Scale"),
         col.count("n_clients", "Clients"),
-        col.count("n_sessions", "Sessions"),
+        col.count("n_sessions", times.capitalize()),
         col.number("mean", "Mean"),
         col.number("sd_between", "SD between"),
         col.number("sd_within", "SD within"),
@@ -153,6 +159,9 @@ def reliability_blocks(context: Context, score: Score, draft: Draft) -> list[Blo
             or frame.loc[frame["alpha"].notna(), "alpha_low"].isna().any(),
             score=score.title,
             reasons=" ".join(why),
+            times=times,
+            alpha=ALPHA if (known := frame["alpha"].notna().any()) else "",
+            alpha_how=ALPHA_HOW if known else "",
         )
     ]
 

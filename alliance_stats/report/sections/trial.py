@@ -159,8 +159,8 @@ def comparison_blocks(
         ),
         drawn,
         table(
-            "arms", differences, _columns(differences, told), group="time" if several else "",
-            withheld=not told, score=score.title,
+            "arms", differences, _columns(differences, told, found.several),
+            group="time" if several else "", withheld=not told, score=score.title,
             adjusted=f"; p adjusted within a time by {ADJUSTED[found.adjust]}"
             if told and found.several
             else "",
@@ -251,7 +251,7 @@ def _mean_columns(told: bool) -> tuple[Column, ...]:
     )
 
 
-def _columns(differences: pd.DataFrame, told: bool) -> tuple[Column, ...]:
+def _columns(differences: pd.DataFrame, told: bool, several: bool) -> tuple[Column, ...]:
     digits = fmt.decimals_for(differences["std_error"]) if told else 2
     first = (
         col.text("term", "Arms"),
@@ -266,7 +266,7 @@ def _columns(differences: pd.DataFrame, told: bool) -> tuple[Column, ...]:
         col.interval("smd_conf_low", "smd_conf_high", label="95% CI of SMD"),
         col.degrees(),
         col.p_value(),
-        col.p_value("p_adjusted", "p adjusted"),
+        *([col.p_value("p_adjusted", "p adjusted")] if several else []),
     )
 
 
@@ -284,7 +284,7 @@ def _sensitivity(found: Any, score: Score) -> Table | None:
         col.text("term", "Arms"),
         col.number("estimate", "Difference"),
         col.interval(),
-        col.p_value("p_adjusted", "p adjusted"),
+        col.p_value("p_adjusted", "p adjusted" if found.several else "p"),
     )
     arms = list(found.data.arms[1:])
     return table(
