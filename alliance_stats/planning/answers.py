@@ -115,7 +115,7 @@ def power(
     known, likely = chances(design, of, points, alpha)
     varied: Mapping[str, Sequence[float]] = {"effect": (effect * CURVE).tolist()}
     if over is not None:
-        varied = varied_over(over)
+        varied = varied_over(over, of)
     table = curve(design, effect, of, alpha, standardised, varied)
     answer: dict[str, Any] = dict(zip(OPERATING, likely, strict=True))
     answer |= {"mc_error": 0.0, "replicates": 0, "seed": None}

@@ -22,7 +22,7 @@ OPERATING = ("power", "type_s", "type_m")
 COLUMNS = ("power", "mc_error", "type_s", "type_m", "method")
 
 
-def varied_over(over: object) -> dict[str, Sequence[float]]:
+def varied_over(over: object, of: str) -> dict[str, Sequence[float]]:
     """Return the arguments a table goes over, each with its values."""
     known = ("effect", *AXES)
     if not isinstance(over, Mapping) or not 1 <= len(over) <= 2:
@@ -38,6 +38,11 @@ def varied_over(over: object) -> dict[str, Sequence[float]]:
             )
         if isinstance(values, str) or not len(values) or not all(map(is_number, values)):
             raise DesignError(f"over needs numbers for '{name}', not {shown(values)}.")
+    if of == "therapists" and "icc_therapist" in over:
+        raise DesignError(
+            "The effect of of='therapists' is their share of the variance: vary it as "
+            "over={'effect': [...]}, not as 'icc_therapist'."
+        )
     return dict(over)
 
 

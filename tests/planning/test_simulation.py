@@ -116,6 +116,7 @@ def test_the_table_goes_over_one_or_two_numbers_of_the_plan():
     [
         ({"over": {"n_therapist": [1]}}, "Did you mean 'n_therapists'"),
         ({"over": [3]}, "over must name one or two"),
+        ({"of": "therapists", "over": {"icc_therapist": [0.1]}}, "not as 'icc_therapist'"),
         ({"over": {"sessions": "abc"}}, "over needs numbers for 'sessions'"),
         ({"mc_error": 2}, "mc_error must be a number between 0 and 1"),
     ],

@@ -252,7 +252,7 @@ def _headline(score: Score, row: pd.Series) -> str:
     text = (
         f"{score.rater.capitalize()} rating ({score.title} {score.scale}): mean "
         f"{number(row['mean'])}; {number(100 * row['icc_client'], 0)}% of the variance of single "
-        "sessions lies between clients"
+        "ratings lies between clients"
     )
     if row["alpha"] == row["alpha"]:
         text += f"; α = {number(row['alpha'], bounded=True)}"

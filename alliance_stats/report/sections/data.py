@@ -266,7 +266,14 @@ def missing_blocks(context: Context) -> list[Block | None]:
         col.percent("share_missing", "Without score"),
         col.count("n_clients", "Clients"),
     )
-    return [table("missing", shown, columns, withheld=shown.isna().any(axis=None))]
+    keys = "the published keys of the measures and their rules for missing items;"
+    scored = (
+        f"Scores were computed by {keys}"
+        if context.study.has("ratings")
+        else "Scores were taken as given;"
+    )
+    hidden = shown.isna().any(axis=None)
+    return [table("missing", shown, columns, withheld=hidden, scored=scored)]
 
 
 def missing_shown(context: Context, table: pd.DataFrame) -> pd.DataFrame:

@@ -77,7 +77,12 @@ def gap_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     blocks: list[Block] = [
         Paragraph(text),
         _table(
-            shown, score, context.time, pair, withheld=not told, **_how(found, told, disclosure)
+            shown,
+            score,
+            context.time,
+            pair,
+            withheld=not told,
+            **_how(found, told, disclosure, context.time),
         ),
     ]
     if context.options.individual_courses:
@@ -106,7 +111,7 @@ def _headline(values: pd.DataFrame, score: Score, dyads: str, first: str, second
     )
 
 
-def _how(found: Any, told: bool, disclosure: Disclosure) -> dict[str, str]:
+def _how(found: Any, told: bool, disclosure: Disclosure, time: str) -> dict[str, str]:
     """Return sizes, and what the levels were that the data could tell apart."""
     top = found.unit == "therapists"
     levels = "dyads in therapists" if top else "dyads (therapists are not told apart)"
@@ -118,9 +123,9 @@ def _how(found: Any, told: bool, disclosure: Disclosure) -> dict[str, str]:
     n = found.pairs["client_id"].nunique()
     whose = plural(n, "dyad" if n == found.n_dyads else "client")
     sizes = (
-        f"{disclosure.rows(found.pairs)} sessions that both rated, {whose}"
+        f"{disclosure.rows(found.pairs)} {time}s that both rated, {whose}"
         if told
-        else "sessions that both rated"
+        else f"{time}s that both rated"
     )
     if "therapist_id" in found.pairs and found.n_therapists:
         sizes += f", {disclosure.people(found.pairs['therapist_id'].dropna(), 'therapist')}"
@@ -144,7 +149,7 @@ def _table(
     )
     first, second = pair.values()
     called = {"score": score.title, "scale": score.scale, "first": first, "second": second}
-    return table("gap", frame, columns, **called, **facts)
+    return table("gap", frame, columns, time=time, **called, **facts)
 
 
 def _beside_the_means(pairs: pd.DataFrame, score: Score, context: Context) -> bool:

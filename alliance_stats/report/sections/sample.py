@@ -40,7 +40,14 @@ def sample_block(context: Context, draft: Draft) -> Table:
     frame = pd.concat([rounded(frame[means]), rounded(frame[~means], 3)]).sort_index()
     columns = [_column(name, "All" if name == EVERYBODY else name) for name in groups]
     cells = [column.write(row) for _, row in frame.iterrows() for column in columns]
-    return table("sample", frame, (col.text("label", ""), *columns), withheld=MISSING in cells)
+    arms = context.arms is not None
+    return table(
+        "sample", frame, (col.text("label", ""), *columns), withheld=MISSING in cells,
+        by_arm=" by arm" if arms else "",
+        untested="No tests of differences between arms: where clients were randomised, any "
+        "difference is chance." if arms else "",
+        no_tests=" No tests of baseline differences were made." if arms else "",
+    )  # fmt: skip
 
 
 def arms_of(context: Context) -> dict[str, Group]:
