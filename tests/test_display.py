@@ -107,3 +107,8 @@ def test_parts_of_factor_models_are_called_by_words():
     assert "Residual variance of a" in text
     assert "=~" not in text
     assert "the model cannot fail" in text
+
+
+def test_a_number_too_small_to_be_seen_is_no_zero():
+    rows = tidy_rows(["type_s", "nothing", "rounding"], [0.00002, 0.0, 2e-16])
+    assert shown(rows)["Estimate"].tolist() == ["< 0.0001", "0", "0.0000"]

@@ -116,7 +116,6 @@ def test_the_table_goes_over_one_or_two_numbers_of_the_plan():
     [
         ({"over": {"n_therapist": [1]}}, "Did you mean 'n_therapists'"),
         ({"over": [3]}, "over must name one or two"),
-        ({"of": "therapists", "over": {"icc_therapist": [0.1]}}, "not as 'icc_therapist'"),
         ({"over": {"sessions": "abc"}}, "over needs numbers for 'sessions'"),
         ({"mc_error": 2}, "mc_error must be a number between 0 and 1"),
     ],
@@ -124,6 +123,11 @@ def test_the_table_goes_over_one_or_two_numbers_of_the_plan():
 def test_what_cannot_be_varied_is_one_sentence(more, said):
     with pytest.raises(DesignError, match=said):
         plan().power(0.8, method="simulation", **more)
+
+
+def test_the_share_that_is_the_effect_is_varied_as_the_effect():
+    with pytest.raises(DesignError, match="not as 'icc_therapist'"):
+        plan().power(0.1, of="therapists", over={"icc_therapist": [0.1]})
 
 
 def test_an_odds_ratio_is_above_zero():

@@ -186,7 +186,7 @@ def _estimate(row: pd.Series, there: list[str], digits: int) -> str:
     """Return the estimate; a dash where nothing of the row could be computed."""
     if not fmt.is_missing(value := row["estimate"]):
         text = fmt.number(value, few := _digits(row, digits))
-        if value and not text.strip("0."):  # too small to be seen, and not nothing
+        if value > 1e-12 and not text.strip("0."):  # too small to be seen, and not nothing
             return f"< {10.0**-few:.{few}f}"
         return text
     return fmt.MISSING if row[there].isna().all() else ""
