@@ -14,8 +14,8 @@ can be asked, a module a question: `inference`, `omitted_slopes`, `profiling`, `
 `partitions` makes the same design from data larger than memory, of which only sums are kept.
 
 `outcomes` holds the models of yes/no, counts and ordered answers: `families`, `reading` (from data
-to a problem), `integral` and `modes` (the likelihood of some top-level groups), `maximise` (the
-climb and the ladder of nodes), then `result` and what it can be asked.
+to a problem), `pieces`, `modes`, `nodes` and `integral` (the likelihood of some top-level groups),
+`maximise` (the climb and the ladder of nodes), then `result` and what it can be asked.
 """
 
 from .after_fit.bootstrap import Bootstrap

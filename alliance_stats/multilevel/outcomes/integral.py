@@ -14,68 +14,18 @@ ones included: they are sums of products of scores under the nodes' weights (Lou
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import NamedTuple
+from functools import reduce
+from itertools import product
+from operator import add
 
 import numpy as np
 
-from ..engine.batches import Array, Indices
-from .families import Density, Family, Outcome
-
-
-@dataclass(frozen=True)
-class Piece:
-    """Some top-level groups: their rows, sorted by unit, and where units and groups begin.
-
-    Attributes
-    ----------
-    X, Z
-        Columns of the coefficients and of the lowest level's effects, rows first.
-    weights
-        How often each row counts.
-    starts
-        The first row of each lowest unit.
-    parents
-        Where there is a level above: the first unit of each of its groups.
-    above
-        The place, among the lowest level's effects, of the intercept to which the level above
-        adds.
-    """
-
-    outcome: Outcome
-    X: Array
-    Z: Array
-    offset: Array
-    weights: Array
-    constant: float
-    starts: Indices
-    parents: Indices | None
-    above: int = 0
-
-    @property
-    def sizes(self) -> Indices:
-        """Rows of each unit."""
-        return np.diff(self.starts, append=len(self.X))
-
-    @property
-    def children(self) -> Indices:
-        """Units of each group above; one each where there is no level above."""
-        if self.parents is None:
-            return np.ones(len(self.starts), dtype=np.intp)
-        return np.diff(self.parents, append=len(self.starts))
-
-    @property
-    def parent_of(self) -> Indices:
-        """Each unit's group."""
-        children = self.children
-        return np.repeat(np.arange(len(children)), children)
-
-    def over_parents(self, values: Array) -> Array:
-        """Add up units, on the first axis, within their groups."""
-        if self.parents is None:
-            return values
-        return np.asarray(np.add.reduceat(values, self.parents, axis=0))
+from ..engine.batches import Array
+from .families import Density, Family
+from .nodes import Nodes, Points, rule
+from .pieces import Piece
 
 
 @dataclass(frozen=True)
@@ -119,66 +69,6 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Nodes:
-    """Where the nodes of every unit stand: centre and spread, and how they follow the top's.
-
-    Attributes
-    ----------
-    centre, root, slope
-        ``(units, q)``, ``(units, q, q)`` and ``(units, q)``: node ``x`` stands at ``centre + slope
-        (v - top_centre) + root x``.
-    top_centre, top_spread
-        One a group above.
-    moving
-        Whether the slope is used.
-    """
-
-    centre: Array
-    root: Array
-    slope: Array
-    top_centre: Array
-    top_spread: Array
-    moving: bool = False
-
-
-class Points(NamedTuple):
-    """How many nodes: of each of a client's effects, and of the top level.
-
-    `even` ones stand at equal distances over `REACH` SDs to each side. Where random effects are
-    much wider than the step of a single answer, they need fewer of them than Gauss-Hermite's rule:
-    their number grows with the SD, not with its square.
-    """
-
-    inner: int
-    top: int
-    even: bool = False
-
-
-REACH = 8.0
-
-
-@lru_cache(maxsize=64)
-def rule(nodes: int, size: int, even: bool = False) -> tuple[Array, Array]:
-    """Return Gauss-Hermite nodes in some dimensions and the log weights over the density there.
-
-    The weights are such that ``sum exp(w) g(x)`` is the integral of ``g`` itself. Corners whose
-    share of a normal integral is below rounding are left out.
-    """
-    if even:
-        step = 2.0 * REACH / (nodes - 1)
-        return np.linspace(-REACH, REACH, nodes)[None], np.full(nodes, np.log(step))
-    x, w = np.polynomial.hermite_e.hermegauss(nodes)
-    with np.errstate(divide="ignore"):
-        log_w = np.log(w) + 0.5 * x * x  # over exp(-x^2 / 2)
-        mass = np.log(w) - 0.5 * np.log(2.0 * np.pi)
-    grids = np.meshgrid(*[np.arange(nodes)] * size, indexing="ij")
-    which = np.stack([grid.ravel() for grid in grids])
-    kept = mass[which].sum(axis=0) > -(42.0 if size > 1 else 650.0)
-    which = which[:, kept]
-    return x[which], log_w[which].sum(axis=0)
-
-
-@dataclass(frozen=True)
 class Evaluation:
     """The log-likelihood at nodes and its derivatives."""
 
@@ -199,8 +89,8 @@ def evaluate(
 ) -> Evaluation:
     """Return log-likelihood, gradient and Hessian of a piece at nodes."""
     grid = _grid(piece, shape, at, nodes, points)
-    density, sums = _densities(piece, family, shape, at, grid)
-    posterior, value = _weights(piece, grid, sums, nodes.moving)
+    density, fits = _densities(piece, family, shape, at, grid)
+    posterior, value = _posterior(piece, grid, fits)
     if not np.isfinite(value):
         nothing = np.zeros((shape.total, shape.total))
         return Evaluation(-np.inf, nothing[0], nothing)
@@ -212,54 +102,38 @@ def moments(
 ) -> Nodes:
     """Return nodes at the posterior mean and SD of each unit's one effect."""
     grid = _grid(piece, shape, at, nodes, points)
-    _, sums = _densities(piece, family, shape, at, grid)
-    posterior, _ = _weights(piece, grid, sums, nodes.moving)
-    centre = np.einsum("uqm,um->uq", grid.c, posterior.marginal)
-    away = grid.c - centre[..., None]
-    spread = np.sqrt(np.einsum("uqm,um->uq", away * away, posterior.marginal))
+    _, fits = _densities(piece, family, shape, at, grid)
+    marginal = _posterior(piece, grid, fits)[0].moments(grid.w)[:, :, 0]
+    centre = np.einsum("uqok,uok->uq", grid.c, marginal)
+    away = grid.c - centre[..., None, None]
+    spread = np.sqrt(np.einsum("uqok,uok->uq", away * away, marginal))
     return Nodes(centre, spread[..., None], nodes.slope, nodes.top_centre, nodes.top_spread)
 
 
-def _weights(piece: Piece, grid: _Grid, sums: Array, moving: bool) -> tuple[_Posterior, float]:
-    """Return the nodes' posterior weights, and the log-likelihood."""
-    units, inner = len(grid.a), grid.a.shape[2]
-    log_joint = sums.reshape(units, inner, -1) - 0.5 * (grid.a**2).sum(axis=1)
-    p, by_unit = _shares(log_joint + grid.log_inner[:, None])
-    by_unit = by_unit + grid.unit_constant[:, None]
-    q, by_group = _shares(piece.over_parents(by_unit) + grid.log_top)
-    of_unit = np.repeat(q, piece.children, axis=0)
-    joint = p * of_unit[:, None, :]
-    marginal = joint.reshape(units, -1) if moving else joint.sum(axis=2)
-    return _Posterior(p, q, of_unit, joint, marginal), float(by_group.sum()) + piece.constant
-
-
-def _shares(logs: Array) -> tuple[Array, Array]:
-    """Return the exponentials divided by their sum over the second axis, and the log of it."""
-    peak = logs.max(axis=1, keepdims=True)
-    shares = np.exp(logs - peak)
-    total = shares.sum(axis=1, keepdims=True)
-    shares /= total
-    return shares, (peak + np.log(total))[:, 0]
-
-
-@dataclass(frozen=True)
-class _Posterior:
-    """Weights of the nodes: of units given the top's, of the top, and of both together."""
-
-    given: Array
-    top: Array
-    of_unit: Array
-    joint: Array
-    marginal: Array
+Polynomial = list[Array]
+"""In how far the top's effect is from where its nodes stand around; coefficients ``(units, …)``."""
 
 
 @dataclass(frozen=True)
 class _Grid:
-    """The nodes themselves: ``c`` (units, q, points), ``a`` (units, q, inner, outer), ``v``."""
+    """The nodes themselves.
+
+    Attributes
+    ----------
+    c
+        A unit's nodes, ``(units, q, planes, inner)``: a plane for each node of the top where they
+        move with it, one for all where they stay.
+    a
+        Each effect in units of its own spread. It is linear in the top's effect, and its square
+        and score so many more of its powers: no array over both levels' nodes is needed for them.
+    v, w
+        The top's nodes, ``(groups, outer)``, and for units how far they are from the centre.
+    """
 
     c: Array
-    a: Array
+    a: list[Polynomial]
     v: Array
+    w: Array
     log_inner: Array
     log_top: Array
     unit_constant: Array
@@ -274,37 +148,106 @@ def _grid(piece: Piece, shape: Shape, at: Array, nodes: Nodes, points: Points) -
     logdet = float(np.log(np.abs(np.diag(L))).sum())
     if shape.top:
         z, log_z = rule(points.top, 1)
-        v = nodes.top_centre[:, None] + nodes.top_spread[:, None] * z[0]
+        off = nodes.top_spread[:, None] * z[0]
+        v = nodes.top_centre[:, None] + off
         log_top = log_z + np.log(nodes.top_spread)[:, None] - 0.5 * (v / sd) ** 2
         log_top = log_top - np.log(abs(sd)) - 0.5 * np.log(2.0 * np.pi)
     else:
-        v, log_top = np.zeros((units, 1)), np.zeros((units, 1))
-    v_unit = np.repeat(v, piece.children, axis=0)
-    c = nodes.centre[:, :, None] + nodes.root @ x
+        off = v = log_top = np.zeros((units, 1))
+    w = np.repeat(off, piece.children, axis=0)
+    own = nodes.centre[:, :, None] + nodes.root @ x
+    lean = nodes.slope if nodes.moving else np.zeros((units, q))
+    c = own[:, :, None]
     if nodes.moving:
-        off = v_unit - np.repeat(nodes.top_centre, piece.children)[:, None]
-        c = c[..., None] + nodes.slope[:, :, None, None] * off[:, None, None, :]
-    else:
-        c = c[..., None]
-    away = np.repeat(c, 1 if nodes.moving else v.shape[1], axis=3)
-    away[:, piece.above] -= v_unit[:, None, :]
-    a = away * inverse[0, 0] if q == 1 else np.einsum("rc,uclk->urlk", inverse, away)
+        c = c + lean[:, :, None, None] * w[:, None, :, None]
+    away, lean = own.copy(), lean.copy()
+    away[:, piece.above] -= np.repeat(nodes.top_centre, piece.children)[:, None]
+    lean[:, piece.above] -= 1.0
+    g, h = np.tensordot(inverse, away, axes=(1, 1)), inverse @ lean.T
     roots = np.abs(np.diagonal(nodes.root, axis1=1, axis2=2))
     constant = np.log(roots).sum(axis=1) - logdet - 0.5 * q * np.log(2.0 * np.pi)
-    return _Grid(c.reshape(units, q, -1), a, v, log_inner, log_top, constant, inverse)
+    a = [[g[r], h[r, :, None]] for r in range(q)]
+    return _Grid(c, a, v, w, log_inner, log_top, constant, inverse)
 
 
 def _densities(
     piece: Piece, family: Family, shape: Shape, at: Array, grid: _Grid
 ) -> tuple[Density, Array]:
     """Return every row's density at its unit's nodes, and the units' sums of their logs."""
-    sizes = piece.sizes
-    eta = piece.Z[:, 0, None] * np.repeat(grid.c[:, 0], sizes, axis=0)
+    units, _, planes, inner = grid.c.shape
+    c, sizes = grid.c.reshape(units, shape.size, -1), piece.sizes
+    eta = piece.Z[:, 0, None] * np.repeat(c[:, 0], sizes, axis=0)
     for effect in range(1, shape.size):
-        eta += piece.Z[:, effect, None] * np.repeat(grid.c[:, effect], sizes, axis=0)
+        eta += piece.Z[:, effect, None] * np.repeat(c[:, effect], sizes, axis=0)
     eta += (piece.X @ at[: shape.coefficients] + piece.offset)[:, None]
     density = family.density(piece.outcome, eta, at[shape.of_own])
-    return density, np.add.reduceat(piece.weights[:, None] * density.value, piece.starts, axis=0)
+    return density, (piece.adding @ density.value).reshape(units, planes, inner)
+
+
+@dataclass(frozen=True)
+class _Posterior:
+    """Weights of the nodes.
+
+    Attributes
+    ----------
+    given
+        Of a unit's nodes given the top's, ``(units, outer, inner)``.
+    top, of_unit
+        Of the top's nodes, by group and by unit, ``(…, outer)``.
+    planes
+        How many planes of nodes a unit has.
+    """
+
+    given: Array
+    top: Array
+    of_unit: Array
+    planes: int
+
+    def by_plane(self, values: Array) -> Array:
+        """Cut the top's nodes, the second axis, by the plane of a unit's nodes they go with."""
+        return values.reshape(len(values), self.planes, -1, values.shape[2])
+
+    def moments(self, w: Array) -> Array:
+        """Return each node's weight times powers of `w` up to the fourth, added over the top's.
+
+        The shape is ``(units, planes, powers, inner)``.
+        """
+        powers = np.multiply.accumulate([self.of_unit, w, w, w, w])
+        return self.by_plane(np.moveaxis(powers, 0, -1)).swapaxes(2, 3) @ self.by_plane(self.given)
+
+
+def _posterior(piece: Piece, grid: _Grid, fits: Array) -> tuple[_Posterior, float]:
+    """Return the nodes' posterior weights, and the log-likelihood."""
+    square = _sum([_product(one, one) for one in grid.a])
+    log_joint = grid.w[:, :, None] * (-0.5 * square[1])[:, None]
+    log_joint += fits + (grid.log_inner - 0.5 * square[0])[:, None]
+    given, by_unit = _shares(log_joint)
+    by_unit = by_unit + grid.unit_constant[:, None] - 0.5 * square[2] * grid.w**2
+    top, by_group = _shares(piece.over_parents(by_unit) + grid.log_top)
+    of_unit = np.repeat(top, piece.children, axis=0)
+    value = float(by_group.sum()) + piece.constant
+    return _Posterior(given, top, of_unit, grid.c.shape[2]), value
+
+
+def _product(one: Polynomial, other: Polynomial) -> Polynomial:
+    found: Polynomial = [np.zeros(1)] * (len(one) + len(other) - 1)
+    for (i, x), (j, y) in product(enumerate(one), enumerate(other)):
+        found[i + j] = found[i + j] + x * y
+    return found
+
+
+def _sum(polynomials: Sequence[Polynomial]) -> Polynomial:
+    return [reduce(add, same) for same in zip(*polynomials, strict=True)]
+
+
+def _shares(logs: Array) -> tuple[Array, Array]:
+    """Turn logs into shares of the sum over the last axis, in place; return its log with them."""
+    peak = logs.max(axis=-1, keepdims=True)
+    logs -= peak
+    shares = np.exp(logs, out=logs)
+    total = shares.sum(axis=-1, keepdims=True)
+    shares /= total
+    return shares, (peak + np.log(total))[..., 0]
 
 
 def _derivatives(
@@ -316,37 +259,34 @@ def _derivatives(
     posterior: _Posterior,
 ) -> tuple[Array, Array]:
     """Return the exact gradient and Hessian at fixed nodes (Louis' formula, level by level)."""
-    p, q, joint, marginal = posterior.given, posterior.top, posterior.joint, posterior.marginal
-    units, inner, outer = joint.shape
-    f, m, total = shape.coefficients + shape.own, len(shape.pairs), shape.total
-    scores = _scores_of_rows(piece, shape, density)  # units, points, f
-    factor = _scores_of_factor(shape, grid)  # units, pairs, inner, outer
+    given, q, moments = posterior.given, posterior.top, posterior.moments(grid.w)
+    by_unit, marginal = moments.sum(axis=1).swapaxes(0, 1), moments[:, :, 0]
+    units, outer, _ = given.shape
+    f, total = shape.coefficients + shape.own, shape.total
+    scores = _scores_of_rows(piece, shape, density)  # f, units * points
+    factor = _scores_of_factor(shape, grid)
     hessian = np.zeros((total, total))
     hessian[:f, :f] = _curvature_of_rows(piece, shape, density, marginal)
-    hessian[shape.of_factor, shape.of_factor] = _curvature_of_factor(shape, grid, joint)
+    hessian[shape.of_factor, shape.of_factor] = _curvature_of_factor(shape, grid, by_unit)
     # products of a client's scores, and the mean scores at each node of the top level
-    flat = scores.reshape(-1, f)
-    hessian[:f, :f] += flat.T @ (flat * marginal.reshape(-1, 1))
+    hessian[:f, :f] += (scores * marginal.ravel()) @ scores.T
     means = np.empty((units, outer, total - shape.top))
-    per_node = scores.reshape(units, inner, -1, f)
-    if per_node.shape[2] == 1:
-        means[..., :f] = np.swapaxes(p, 1, 2) @ per_node[:, :, 0]
-    else:
-        means[..., :f] = np.einsum("ulk,ulkf->ukf", p, per_node)
-    weighted = factor * joint[:, None]
-    for i in range(m):
-        means[..., f + i] = np.einsum("ulk,ulk->uk", p, factor[:, i])
-        of_points = weighted[:, i].reshape((*marginal.shape, -1)).sum(axis=2)
-        cross = flat.T @ of_points.ravel()
+    by_node = np.moveaxis(scores.reshape(f, *marginal.shape), 0, -1)
+    means[..., :f] = (posterior.by_plane(given) @ by_node).reshape(units, outer, f)
+    for i, one in enumerate(factor):
+        constant, linear = np.moveaxis(given @ np.stack(one[:2], axis=-1), -1, 0)
+        means[..., f + i] = constant + grid.w * (linear + grid.w * one[2])
+        of_nodes = reduce(add, (x[:, None] * moments[:, :, d] for d, x in enumerate(one)))
+        cross = scores @ of_nodes.ravel()
         hessian[:f, f + i] += cross
         hessian[f + i, :f] += cross
-        for j in range(i + 1):
-            both = float((weighted[:, i] * factor[:, j]).sum())
+        for j, other in enumerate(factor[: i + 1]):
+            both = _expected(_product(one, other), by_unit)
             hessian[f + i, f + j] += both
             if i != j:
                 hessian[f + j, f + i] += both
-    flat = means.reshape(-1, f + m)
-    inside = slice(0, f + m)
+    flat = means.reshape(units * outer, -1)
+    inside = slice(0, means.shape[2])
     hessian[inside, inside] -= flat.T @ (flat * posterior.of_unit.reshape(-1, 1))
     groups = np.empty((len(q), outer, total))
     groups[..., inside] = piece.over_parents(means)
@@ -363,20 +303,18 @@ def _derivatives(
 
 def _scores_of_rows(piece: Piece, shape: Shape, density: Density) -> Array:
     """Return units' derivatives in coefficients and the family's own parameters, by point."""
-    first = density.first * piece.weights[:, None]
-    found = [
-        np.add.reduceat(piece.X[:, j, None] * first, piece.starts, axis=0)
-        for j in range(shape.coefficients)
-    ]
-    for own in density.own if density.own is not None else ():
-        each = np.broadcast_to(own, first.shape) * piece.weights[:, None]
-        found.append(np.add.reduceat(each, piece.starts, axis=0))
-    return np.stack(found, axis=-1)
+    first = density.first
+    found = (piece.adding_times(piece.X) @ first).reshape(shape.coefficients, -1)
+    if density.own is None:
+        return found
+    own = [(piece.adding @ np.broadcast_to(one, first.shape)).ravel() for one in density.own]
+    return np.concatenate([found, own])
 
 
 def _curvature_of_rows(piece: Piece, shape: Shape, density: Density, marginal: Array) -> Array:
     """Return the expected second derivatives in coefficients and own parameters."""
-    posterior = np.repeat(marginal, piece.sizes, axis=0) * piece.weights[:, None]
+    posterior = np.repeat(marginal.reshape(len(marginal), -1), piece.sizes, axis=0)
+    posterior *= piece.weights[:, None]
     p, f = shape.coefficients, shape.coefficients + shape.own
     found = np.empty((f, f))
     found[:p, :p] = piece.X.T @ (piece.X * (posterior * density.second).sum(axis=1)[:, None])
@@ -390,26 +328,26 @@ def _curvature_of_rows(piece: Piece, shape: Shape, density: Density, marginal: A
     return found
 
 
-def _scores_of_factor(shape: Shape, grid: _Grid) -> Array:
+def _scores_of_factor(shape: Shape, grid: _Grid) -> list[Polynomial]:
     """Return the derivatives of the effects' log density in the free elements of the factor."""
     a, inverse = grid.a, grid.inverse
-    if shape.size == 1:
-        return (a * a - 1.0) * inverse[0, 0]
-    b = np.einsum("cr,uclk->urlk", inverse, a)  # the transposed inverse times a
-    return np.stack(
-        [b[:, r] * a[:, c] - (inverse[r, r] if r == c else 0.0) for r, c in shape.pairs], axis=1
-    )
+    b = [_sum([[x * y for y in one] for x, one in zip(row, a, strict=True)]) for row in inverse.T]
+    found = [_product(b[r], a[c]) for r, c in shape.pairs]
+    for one, (r, c) in zip(found, shape.pairs, strict=True):
+        one[0] = one[0] - (inverse[r, r] if r == c else 0.0)
+    return found
 
 
-def _curvature_of_factor(shape: Shape, grid: _Grid, joint: Array) -> Array:
+def _expected(polynomial: Polynomial, moments: Array) -> float:
+    """Return the sum over units of a polynomial's expectation; moments' powers come first."""
+    return float(sum((x * m).sum() for x, m in zip(polynomial, moments, strict=False)))
+
+
+def _curvature_of_factor(shape: Shape, grid: _Grid, by_unit: Array) -> Array:
     """Return the expected second derivatives of the effects' log density in the factor."""
-    a, inverse, q = grid.a, grid.inverse, shape.size
-    if q == 1:
-        moments = np.array([[float((joint * a[:, 0] ** 2).sum())]])
-    else:
-        flat = np.moveaxis(a, 1, 0).reshape(q, -1)
-        moments = (flat * joint.ravel()) @ flat.T
-    precision, count = inverse.T @ inverse, float(len(a))
+    a, inverse = grid.a, grid.inverse
+    moments = np.array([[_expected(_product(x, y), by_unit) for y in a] for x in a])
+    precision, count = inverse.T @ inverse, float(by_unit.shape[1])
     ba = inverse.T @ moments
     found = np.empty((len(shape.pairs), len(shape.pairs)))
     for i, (r, c) in enumerate(shape.pairs):

@@ -17,9 +17,11 @@ import pandas as pd
 
 from ..engine.batches import Array
 from .families import Family
-from .integral import Evaluation, Nodes, Piece, Points, Shape, evaluate, moments
+from .integral import Evaluation, Shape, evaluate, moments
 from .modes import CLOSE as CLOSEST
 from .modes import NEAR, Modes, find_modes
+from .nodes import Nodes, Points
+from .pieces import Piece
 
 NODES = {1: (7, 11, 17, 25, 37, 55, 81, 121), 2: (5, 7, 9, 13, 19, 27, 39), 3: (5, 7, 9, 13, 17)}
 """Nodes of each of a client's effects on the steps of the ladder, by how many effects it has."""
@@ -34,6 +36,7 @@ BEND = 0.03  # standard errors between which second derivatives are taken
 ROUNDS = 3  # of a search by differences
 MANY = 8  # pieces from which on some of them give a start for all
 CLOSE = 3e-4  # distance to the maximum, in standard errors, from which one step ends the search
+NEARLY = 2e-3  # the same where more nodes follow, since the estimates moved by more than `STILL`
 STILL = 1e-4  # change of an estimate, in its standard errors, between steps of the ladder
 STILL_DEVIANCE = 1e-4
 SMALLEST = 1e-4  # standard deviation, in units of the linear predictor, that stands for zero
@@ -256,7 +259,7 @@ def climb_ladder(problem: Problem, start: Array, nodes: int | None = None) -> La
         points = Points(inner, inner if nodes is not None else top_nodes(inner, even), even)
         problem.means = None
         rough = nodes is None and inner < ROUGH_NODES
-        best = climb(problem, at, points, *((ROUGH, ROUGHLY) if rough else (STEPS, CLOSE)))
+        best = climb(problem, at, points, *((ROUGH, ROUGHLY) if rough else (STEPS, NEARLY)))
         if nodes is not None and np.isfinite(best.value):
             best = by_differences(problem, best, partial(_value_at, problem, points))
         change = -2.0 * (best.arrived - value)
@@ -276,8 +279,8 @@ def climb_ladder(problem: Problem, start: Array, nodes: int | None = None) -> La
         )
         at, value = best.point, best.value
         far = inner == LAST_HERMITE or (inner >= ROUGH_NODES // 2 and moved > FAR)
-        hermite = nodes is not None or even or size > 1 or problem.moves(problem.modes(at)[0])
-        if far and not hermite:
+        may = not still and nodes is None and not even and size == 1
+        if far and may and not problem.moves(problem.modes(at)[0]):
             rungs, even = list(EVEN), True
     return Ladder(best, points, pd.DataFrame(rows), still or nodes is not None)
 

@@ -12,7 +12,9 @@ import numpy as np
 
 from ..engine.batches import Array
 from .families import Family
-from .integral import Nodes, Piece, Shape
+from .integral import Shape
+from .nodes import Nodes
+from .pieces import Piece
 
 STEPS = 60
 LONGEST = 4.0  # prior SDs that one step may go
@@ -46,6 +48,7 @@ def find_modes(
     c = np.zeros((units, q)) if start is None else start.centre.copy()
     v = np.zeros(groups) if start is None else start.top_centre.copy()
     parent, sizes = piece.parent_of, piece.sizes
+    squares = (piece.Z[:, :, None] * piece.Z[:, None, :]).reshape(-1, q * q)
     old = np.full(groups, -np.inf)
     step_c, step_v = np.zeros_like(c), np.zeros_like(v)
     scale = np.ones(groups)
@@ -55,7 +58,7 @@ def find_modes(
         off = c.copy()
         off[:, e] -= v[parent]
         pull = off @ precision
-        fits = np.add.reduceat(piece.weights * d.value, piece.starts)
+        fits = piece.adding @ d.value
         value = piece.over_parents(fits - 0.5 * (pull * off).sum(axis=1))
         if shape.top:
             value = value - 0.5 * (v / sd) ** 2
@@ -68,12 +71,8 @@ def find_modes(
             if (scale[worse] > 1e-6).all():
                 continue
         old = value
-        first = (piece.weights * d.first)[:, None] * piece.Z
-        gradient = np.add.reduceat(first, piece.starts, axis=0) - pull
-        bent = -(piece.weights * d.second)[:, None, None] * (
-            piece.Z[:, :, None] * piece.Z[:, None, :]
-        )
-        W = np.add.reduceat(bent, piece.starts, axis=0)
+        gradient = piece.adding @ (d.first[:, None] * piece.Z) - pull
+        W = (piece.adding @ (-d.second[:, None] * squares)).reshape(units, q, q)
         if family.name != "binomial" or q > 1:
             W = _positive(W)
         H = W + precision
@@ -100,13 +99,13 @@ def find_modes(
             break
         scale = np.ones(groups)
     laplace = float(value.sum()) + piece.constant
-    laplace -= 0.5 * float(np.linalg.slogdet(H)[1].sum())
+    root = np.sqrt(1.0 / H) if q == 1 else np.linalg.cholesky(np.linalg.inv(H))
+    laplace += float(np.log(np.diagonal(root, axis1=1, axis2=2)).sum())
     laplace -= units * float(np.log(np.abs(np.diag(L))).sum())
     spread = np.ones(groups)
     if shape.top:
         laplace -= 0.5 * float(np.log(S).sum()) + groups * float(np.log(abs(sd)))
         spread = 1.0 / np.sqrt(S)
-    root = np.linalg.cholesky(_inverse(H))
     return Modes(Nodes(c, root, kappa, v, spread), laplace)
 
 
@@ -120,7 +119,3 @@ def _positive(W: Array) -> Array:
 
 def _solve(H: Array, right: Array) -> Array:
     return right / H if H.shape[1] == 1 else np.linalg.solve(H, right)
-
-
-def _inverse(H: Array) -> Array:
-    return 1.0 / H if H.shape[1] == 1 else np.linalg.inv(H)

@@ -3,17 +3,96 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from ..engine.batches import Array, Indices
 from ..engine.design import Design
 from .families import Family, Outcome
-from .integral import Piece
 
 PIECE = 7_500  # rows worked on together
 EQUAL = 0.75  # rows left, of 4,000, below which equal rows are counted instead of repeated
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some top-level groups: their rows, sorted by unit, and where units and groups begin.
+
+    Attributes
+    ----------
+    X, Z
+        Columns of the coefficients and of the lowest level's effects, rows first.
+    weights
+        How often each row counts.
+    starts
+        The first row of each lowest unit.
+    parents
+        Where there is a level above: the first unit of each of its groups.
+    above
+        The place, among the lowest level's effects, of the intercept to which the level above
+        adds.
+    """
+
+    outcome: Outcome
+    X: Array
+    Z: Array
+    offset: Array
+    weights: Array
+    constant: float
+    starts: Indices
+    parents: Indices | None
+    above: int = 0
+
+    @cached_property
+    def sizes(self) -> Indices:
+        """Rows of each unit."""
+        return np.diff(self.starts, append=len(self.X))
+
+    @cached_property
+    def children(self) -> Indices:
+        """Units of each group above; one each where there is no level above."""
+        if self.parents is None:
+            return np.ones(len(self.starts), dtype=np.intp)
+        return np.diff(self.parents, append=len(self.starts))
+
+    @cached_property
+    def parent_of(self) -> Indices:
+        """Each unit's group."""
+        return np.repeat(np.arange(len(self.children)), self.children)
+
+    @cached_property
+    def adding(self) -> sparse.csr_array:
+        """What adds up rows within units, each as often as it counts: ``adding @ rows``."""
+        ends = np.append(self.starts, len(self.X))
+        return sparse.csr_array((self.weights, np.arange(len(self.X)), ends))
+
+    def adding_times(self, columns: Array) -> sparse.csr_array:
+        """Return what adds up rows times each of these columns: one column's units, the next's."""
+        rows, number = columns.shape
+        ends = self.starts + rows * np.arange(number)[:, None]
+        return sparse.csr_array(
+            (
+                (columns * self.weights[:, None]).T.ravel(),
+                np.tile(np.arange(rows), number),
+                np.append(ends, rows * number),
+            ),
+            shape=(ends.size, rows),
+        )
+
+    @cached_property
+    def _joining(self) -> sparse.csr_array:
+        units = np.arange(len(self.starts))
+        first = units if self.parents is None else self.parents
+        return sparse.csr_array((np.ones(len(units)), units, np.append(first, len(units))))
+
+    def over_parents(self, values: Array) -> Array:
+        """Add up units, on the first axis, within their groups."""
+        found = self._joining @ values.reshape(len(values), -1)
+        return np.asarray(found.reshape(-1, *values.shape[1:]))
 
 
 def pieces_of(

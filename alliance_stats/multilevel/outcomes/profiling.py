@@ -14,9 +14,10 @@ from ...inference.distributions import half_width
 from ..after_fit.profiling import Deviance, Parameter, chosen, profile_row
 from ..engine.batches import Array
 from ..engine.variances import variance_rows
-from .integral import Evaluation, Points
+from .integral import Evaluation
 from .maximise import SMALLEST, Problem, climb
 from .modes import NEAR
+from .nodes import Points
 
 NOTHING = 1e-3  # a standard deviation on the scale of a link that is none
 NEARLY_ONE = 1.0 - 1e-6

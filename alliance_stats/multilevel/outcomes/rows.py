@@ -15,7 +15,7 @@ from ..engine.batches import Array
 from ..formula.factors import learn_outcome
 from ..formula.model_formula import parse_formula
 from ..formula.terms import Table
-from .integral import Nodes
+from .nodes import Nodes
 from .ordinal import Ordinal
 
 if TYPE_CHECKING:
