@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
+import signal
 import tempfile
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -211,7 +214,7 @@ def _execute(notebook: Any, progress: Callable[[str, int, int], None]) -> None:
             on_cell_execute=tell,
         )
         try:
-            client.execute()
+            _run(client)
             progress("Writing the page", steps, steps)
         except CellExecutionError as error:
             if error.ename == StudyLacksError.__name__:
@@ -224,6 +227,49 @@ def _execute(notebook: Any, progress: Callable[[str, int, int], None]) -> None:
             raise AllianceStatsError(
                 f"The notebook's kernel stopped ({type(error).__name__}), nothing was written."
             ) from error
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """A loop whose signals stay with whoever ran it: nbclient takes them and gives none back."""
+
+    def add_signal_handler(self, *_: Any) -> None:
+        raise RuntimeError("The signals are not for the notebook.")
+
+    def remove_signal_handler(self, *_: Any) -> bool:
+        return False
+
+
+def _run(client: Any) -> None:
+    """Run the cells; where the program is to end, end the kernel first."""
+    if threading.current_thread() is not threading.main_thread() or _runs_already():
+        client.execute()
+        return
+    asked: list[int] = []
+    with asyncio.Runner(loop_factory=_Loop) as runner:
+        loop = runner.get_loop()
+        task = loop.create_task(client.async_execute())
+
+        def end(number: int, _: Any) -> None:
+            asked.append(number)
+            client.shutdown_kernel = "immediate"  # a kernel that ends slowly tells of lost sockets
+            loop.call_soon_threadsafe(task.cancel)
+
+        before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            loop.run_until_complete(task)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            for number in asked:
+                signal.raise_signal(number)
+
+
+def _runs_already() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _last_line(text: str) -> str:

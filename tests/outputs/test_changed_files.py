@@ -1,13 +1,16 @@
 """What changes while it is read, or before it is marked, is told; no mark stands in another row."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
 
+import nbformat
 import openpyxl
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
 import alliance_stats as al
 from alliance_stats.study.reading import table
@@ -94,6 +97,35 @@ main(["demo", "--out", "report"])
     assert b"Exception ignored in" in run.stderr
     assert run.returncode == 143
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_notebook_that_is_ended_ends_as_a_shell_expects_and_leaves_no_kernel(tmp_path, number):
+    """The library that runs notebooks takes both signals for itself, and gives neither back."""
+    cells = [
+        "study_path = ''",
+        f"import os, time; open({str(tmp_path / 'kernel')!r}, 'w').write(str(os.getpid()))",
+        "time.sleep(60)",
+    ]
+    notebook = new_notebook(cells=[new_code_cell(one) for one in cells])
+    notebook.cells[0].metadata["tags"] = ["parameters"]
+    nbformat.write(notebook, tmp_path / "own.ipynb")
+    words = ["run", "own.ipynb", "demo-trial", "--out", "page.html", "--show-persons"]
+    code = f"from alliance_stats.cli import main; main({words!r})"
+    run = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stderr=subprocess.PIPE)
+    while not (tmp_path / "kernel").is_file() or not (tmp_path / "kernel").read_text():
+        assert run.poll() is None
+        time.sleep(0.05)
+    run.send_signal(number)
+    _, said = run.communicate()
+    assert run.returncode == 128 + number
+    assert said.decode().count("Error: ") == 1
+    assert b"nothing was written half" in said
+    assert b"Traceback" not in said
+    assert b"Task" not in said
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "kernel").read_text()), 0)
+    assert {path.name for path in tmp_path.iterdir()} == {"own.ipynb", "kernel"}
 
 
 def test_a_report_says_which_file_changed_while_it_was_made(folder, tmp_path_factory):
