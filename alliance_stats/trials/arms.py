@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..core.arguments import checked_choice, level_of
 from ..core.people import CLIENT, THERAPIST
-from ..errors import ConvergenceWarning, DesignError, SingularFitWarning
+from ..errors import ConvergenceWarning, DesignError, SingularFitWarning, listing
 from ..inference.multiplicity import ADJUST, Adjust
 from ..multilevel.checks import about_few_values
 from ..multilevel.engine.structured import MOST_OCCASIONS
@@ -157,6 +157,7 @@ def compare_arms(
         )
     last = data.last_common_time()
     rows = data.rows if method != "ancova" else data.rows[data.rows[TIME] == last]
+    _refuse_times_without_comparison(rows, method)
     rows, level, note = therapists(rows)
     robust = errors == "robust" or (
         errors is None
@@ -204,6 +205,22 @@ def compare_arms(
         errors="robust" if robust else "model",
         messages=tuple(filter(None, said)),
     )
+
+
+def _refuse_times_without_comparison(rows: pd.DataFrame, method: str) -> None:
+    """Refuse times at which one arm alone was measured, or all outcomes are alike."""
+    if method == "ancova" and rows[ARM].nunique() < 2:
+        raise DesignError(
+            f"At {rows[TIME].iloc[0]}, the last time, only the arm '{rows[ARM].iloc[0]}' was "
+            "measured, and at no time half of each arm: take rows of a time that has both."
+        )
+    ends = rows.groupby(TIME, observed=True)[SCORE].agg(["min", "max"])
+    alike = ends.index[ends["min"] == ends["max"]]
+    if method == "mmrm" and len(alike):
+        raise DesignError(
+            "method='mmrm' gives the outcomes of each time a variance, and they are all alike (or "
+            f"one) at {listing(alike)}: leave those rows out, or take method='growth'."
+        )
 
 
 def _with_therapists(

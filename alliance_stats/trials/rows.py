@@ -188,7 +188,7 @@ def trial_rows(
         gone = frozenset(rows.loc[rows[what].isna(), CLIENT])
         notes.append(f"{plural(len(gone), 'client')} without a baseline were left out.")
         rows = rows[rows[what].notna()]
-    if what in rows and (rows.groupby(ARM)[what].nunique() < 2).all():
+    if what in rows and len(rows) and (rows.groupby(ARM)[what].nunique() < 2).all():
         raise DesignError(
             f"The baseline {shown(baseline)} has one value for all of an arm: there is nothing in "
             "it that outcomes could be adjusted for. Leave baseline= out, or name the score from "

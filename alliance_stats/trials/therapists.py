@@ -83,8 +83,8 @@ def _about_arms(rows: pd.DataFrame, own: pd.Series) -> list[str]:
         )
     if alone:
         said.append(
-            f"One therapist treated all of {listing(alone)}: what the arm does cannot be told from "
-            "what that therapist does, by no analysis."
+            f"One therapist alone is named in {listing(alone)}: what the arm does cannot be told "
+            "from what that therapist does, by no analysis."
         )
     return said
 
@@ -131,8 +131,8 @@ def clustered(rows: pd.DataFrame, note: str) -> tuple[pd.DataFrame, str]:
         )
     if alone:
         raise DesignError(
-            "errors='robust' needs two therapists or more in each arm, and all clients of "
-            f"{listing(alone)} have one: how therapists differ cannot be seen there. Take "
+            "errors='robust' needs two therapists or more in each arm (or clients without one), "
+            f"and {listing(alone)} has one: how they differ cannot be seen there. Take "
             "errors='model', which leaves it out."
         )
     own = _of_client(rows)

@@ -98,11 +98,11 @@ def test_an_arm_with_one_therapist_is_told_from_her_by_no_analysis(rows):
     for data, arms in ((one_each, "'cbt' (a), 'wait' (b)"), (three, "'wait' (b)")):
         for method in METHODS:
             found = al.compare_arms(data, **ASKED, method=method)
-            assert f"One therapist treated all of {arms}" in said(found)
+            assert f"One therapist alone is named in {arms}" in said(found)
             assert found.errors == "model"
         with pytest.raises(al.DesignError, match="two therapists or more in each arm"):
             al.compare_arms(data, **ASKED, errors="robust")
-    assert "One therapist treated" not in said(al.compare_arms(shared, **ASKED))
+    assert "One therapist" not in said(al.compare_arms(shared, **ASKED))
     few = rows.assign(therapist_id=rows["client_id"] % 4)
     assert "hardly known themselves" in said(al.compare_arms(few, **ASKED, errors="robust"))
 
@@ -118,14 +118,29 @@ def test_a_baseline_without_spread_in_the_arms_adjusts_for_nothing(alone):
 
 
 def test_a_table_without_rows_arms_or_outcomes_is_told_as_that(alone):
+    week, cbt = alone["week"], alone["condition"] == "cbt"
+    apart = alone[((week == 12) & cbt) | ((week == 8) & ~cbt)]
     for data, words in (
         (alone.head(0), "no rows"),
         (alone.assign(condition=None), "No row of the trial has a client and an arm"),
         (alone.assign(client_id=" "), "No row of the trial has a client and an arm"),
         (alone.assign(score=np.nan), r"Nobody of the trial has an outcome \(arms: cbt, wait\)"),
+        (apart, "At 12.0, the last time, only the arm 'cbt' was measured"),
     ):
         with pytest.raises(al.DesignError, match=words):
             al.compare_arms(data, **{**ASKED, "baseline": None})
+    for lacking in ({"score": np.nan}, {"pre": np.nan}):
+        data = alone.assign(pre=1.0 * alone["client_id"]).assign(**lacking)
+        with pytest.raises(al.DesignError, match="Nobody of the trial has an outcome and a base"):
+            al.compare_arms(data, **{**ASKED, "baseline": "pre"})
+
+
+def test_a_time_at_which_all_are_alike_has_no_variance(alone):
+    at_first = alone.assign(score=alone["score"].where(alone["week"] > 0, 3.0))
+    at_last = alone[(alone["week"] < 12) | (alone["client_id"] == 3)]
+    for data, week in ((at_first, "0.0"), (at_last, "12.0")):
+        with pytest.raises(al.DesignError, match=rf"all alike \(or one\) at {week}"):
+            al.compare_arms(data, **{**ASKED, "baseline": None}, method="mmrm")
 
 
 @pytest.mark.parametrize("method", METHODS)

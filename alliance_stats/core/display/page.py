@@ -16,16 +16,18 @@ Block: TypeAlias = Table | str
 MEANINGS = "What the terms mean"
 """The title of a table that a page folds."""
 
+UNFIT = re.compile(
+    r"do not report|not to be trusted|improper solution|likelihood was not reached|did not settle",
+    re.IGNORECASE,
+)
+"""Words of messages after which numbers must not stand alone, not even in sentences."""
+
 GRAVE = re.compile(
-    r"do not report|did not converge|not converged|not to be trusted|cannot be trusted|improper|"
-    r"no estimate|singular|"
+    rf"{UNFIT.pattern}|did not converge|not converged|cannot be trusted|no estimate|singular|"
     r"estimated as zero|separat|too few(?! answers)|not be read|biased",
     re.IGNORECASE,
 )
 """Words of messages that change how a number is read; they stand above the fold."""
-
-UNFIT = re.compile(r"do not report|not to be trusted|improper solution", re.IGNORECASE)
-"""Words of messages after which numbers must not stand alone, not even in sentences."""
 
 _HYPHEN = re.compile(r"(?:(?<=^)|(?<=[\s\[])|(?<=\s\())-(?=\.?\d)", re.MULTILINE)
 """A hyphen that stands for a minus: at the start of a number, not in a range or an option."""
