@@ -157,7 +157,8 @@ def compare_arms(
         )
     last = data.last_common_time()
     rows = data.rows if method != "ancova" else data.rows[data.rows[TIME] == last]
-    _refuse_times_without_comparison(rows, method)
+    first = None if reference is None else data.arms[0]
+    _refuse_times_without_comparison(rows, method, first)
     rows, level, note = therapists(rows)
     robust = errors == "robust" or (
         errors is None
@@ -177,7 +178,6 @@ def compare_arms(
     asked: dict[str, Any] = {"confidence": confidence, **_places(method, times)}
     asked["cluster"] = CLUSTER if robust else None
     means = fit.marginal_means(ARM, **asked)
-    first = None if reference is None else data.arms[0]
     contrasts = fit.contrasts(ARM, **asked, adjust=adjust, reference=first)
     if TIME not in means:
         means, contrasts = means.assign(**{TIME: times[0]}), contrasts.assign(**{TIME: times[0]})
@@ -207,12 +207,15 @@ def compare_arms(
     )
 
 
-def _refuse_times_without_comparison(rows: pd.DataFrame, method: str) -> None:
-    """Refuse times at which one arm alone was measured, or all outcomes are alike."""
-    if method == "ancova" and rows[ARM].nunique() < 2:
+def _refuse_times_without_comparison(
+    rows: pd.DataFrame, method: str, reference: str | None
+) -> None:
+    """Refuse times at which one arm or no reference was measured, or all outcomes are alike."""
+    there = sorted(set(rows[ARM]))
+    if method == "ancova" and (len(there) < 2 or reference not in (None, *there)):
         raise DesignError(
-            f"At {rows[TIME].iloc[0]}, the last time, only the arm '{rows[ARM].iloc[0]}' was "
-            "measured, and at no time half of each arm: take rows of a time that has both."
+            f"At {rows[TIME].iloc[0]}, the last time, only {listing(there)} were measured, and at "
+            "no time half of each arm: take rows of a time that has the arms to be compared."
         )
     ends = rows.groupby(TIME, observed=True)[SCORE].agg(["min", "max"])
     alike = ends.index[ends["min"] == ends["max"]]

@@ -32,7 +32,7 @@ WORDS = {
 }
 
 
-def _several(given: Any) -> list[Any]:
+def _as_list(given: Any) -> list[Any]:
     """Return one value as a list of one, and several as they are."""
     one = isinstance(given, str) or not isinstance(given, Iterable)
     return [given] if one else list(given)
@@ -171,12 +171,12 @@ class ArmComparison(Result):
         """
         if deltas is None:
             deltas = np.round(np.linspace(-1.0, 1.0, 9) * self.sd, 6).tolist()
-        points = [finite(delta, "deltas") for delta in _several(deltas)]
+        points = [finite(delta, "deltas") for delta in _as_list(deltas)]
         if not points:
             raise DesignError("deltas must hold one number or more: points of the outcome.")
         moved = self.data.arms[1:]
         if arms is not None:
-            moved = tuple(arm_called(name, self.data.arms) for name in _several(arms))
+            moved = tuple(arm_called(name, self.data.arms) for name in _as_list(arms))
         times = list(self.means[TIME])
         when = self.data.last_common_time() if time is None else time
         if when not in times:

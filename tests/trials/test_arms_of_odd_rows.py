@@ -125,10 +125,14 @@ def test_a_table_without_rows_arms_or_outcomes_is_told_as_that(alone):
         (alone.assign(condition=None), "No row of the trial has a client and an arm"),
         (alone.assign(client_id=" "), "No row of the trial has a client and an arm"),
         (alone.assign(score=np.nan), r"Nobody of the trial has an outcome \(arms: cbt, wait\)"),
-        (apart, "At 12.0, the last time, only the arm 'cbt' was measured"),
+        (apart, "At 12.0, the last time, only cbt were measured"),
     ):
         with pytest.raises(al.DesignError, match=words):
             al.compare_arms(data, **{**ASKED, "baseline": None})
+    third = apart.assign(condition=apart["condition"].where(apart["client_id"] % 3 > 0, "act"))
+    late = third.assign(week=third["week"].where(third["condition"] == "wait", 12.0))
+    with pytest.raises(al.DesignError, match="only act, cbt were measured"):
+        al.compare_arms(late, **{**ASKED, "baseline": None}, reference="wait")
     for lacking in ({"score": np.nan}, {"pre": np.nan}):
         data = alone.assign(pre=1.0 * alone["client_id"]).assign(**lacking)
         with pytest.raises(al.DesignError, match="Nobody of the trial has an outcome and a base"):
