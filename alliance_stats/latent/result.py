@@ -118,8 +118,8 @@ def _tested(row: pd.Series) -> list[str]:
     behind, kind, p = ("_scaled", "scaled χ²", "p_scaled") if scaled else ("", "χ²", "p_value")
     kind = f"normal-theory {kind}" if robust and not scaled else kind
     test = f"{kind}({fmt.degrees(row['df'])}) = {fmt.number(row['chi2' + behind], 2)}"
-    ends = (row[f"rmsea{behind}_{end}"] for end in ("low", "high"))
-    limits = f", 90% CI {fmt.interval(*ends, 3, bounded=True)}"
+    low, high = (row[f"rmsea{behind}_{end}"] for end in ("low", "high"))
+    limits = f", 90% CI {fmt.interval(low, high, 3, bounded=True)}"
     indices = [
         f"{n.upper()} = {fmt.number(row[n + behind], 3, bounded=True)}"
         for n in ("cfi", "tli", "rmsea")

@@ -57,9 +57,10 @@ def fit_indices(fit: Estimates) -> pd.Series:
         more = made_of(scaled, df, base_chi2 / fit.base_scaling, base_df, size)
         values |= {f"{name}_scaled": more[name] for name in ("cfi", "tli", "rmsea")}
         # chi-square over its scaling factor is as large against its df as chi-square against theirs
-        own = df * fit.scaling
-        limits = rmsea_limits(chi2, own) if own > 0 and np.isfinite(scaled) else (np.nan, np.nan)
-        ends = (np.sqrt(end / (size * own)) for end in limits)
+        unscaled = df * fit.scaling
+        there = unscaled > 0 and np.isfinite(scaled)
+        limits = rmsea_limits(chi2, unscaled) if there else (np.nan, np.nan)
+        ends = (np.sqrt(end / (size * unscaled)) for end in limits)
         values |= dict(zip(("rmsea_scaled_low", "rmsea_scaled_high"), ends, strict=True))
     return pd.Series(values, dtype=float, name="fit")
 
