@@ -18,10 +18,9 @@ if TYPE_CHECKING:
 def in_order(table: str, frame: pd.DataFrame) -> pd.DataFrame:
     """Return a copy with the schema's columns first, in its order, then all others."""
     rank = {field.name: place for place, field in enumerate(table_schema(table).fields)}
-    places = sorted(
-        range(len(frame.columns)), key=lambda at: rank.get(str(frame.columns[at]), len(rank))
-    )
-    return shared_copy(frame if places == sorted(places) else frame.iloc[:, places])
+    ranks = [rank.get(str(name), len(rank)) for name in frame.columns]
+    places = sorted(range(len(ranks)), key=ranks.__getitem__)
+    return shared_copy(frame if ranks == sorted(ranks) else frame.iloc[:, places])
 
 
 def shared_copy(frame: pd.DataFrame) -> pd.DataFrame:

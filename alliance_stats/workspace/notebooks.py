@@ -232,10 +232,10 @@ def _execute(notebook: Any, progress: Callable[[str, int, int], None]) -> None:
 class _Loop(asyncio.SelectorEventLoop):
     """A loop whose signals stay with whoever ran it: nbclient takes them and gives none back."""
 
-    def add_signal_handler(self, *_: Any) -> None:
+    def add_signal_handler(self, *args: Any, **kwargs: Any) -> None:
         raise RuntimeError("The signals are not for the notebook.")
 
-    def remove_signal_handler(self, *_: Any) -> bool:
+    def remove_signal_handler(self, sig: int) -> bool:
         return False
 
 
@@ -260,8 +260,8 @@ def _run(client: Any) -> None:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-            for number in asked:
-                signal.raise_signal(number)
+            for once in asked:
+                signal.raise_signal(once)
 
 
 def _runs_already() -> bool:

@@ -399,8 +399,9 @@ class Source:
         carry = self.spec.carry
         if carry is False:
             return renamed
-        here = set(self.frame.columns)
-        names = [str(name) for name in self.frame.columns] if carry is True else list(carry)
+        held = list(self.frame.columns)
+        here = set(held)
+        names = [str(name) for name in held] if carry is True else list(carry)
         for name in names:
             if name not in here and name not in self.told:
                 self.absent(name, "which 'carry' in study.yaml names")
