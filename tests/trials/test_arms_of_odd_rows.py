@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
+from alliance_stats.core.drawing import looks
 
 ASKED = {"outcome": "score", "time": "week", "baseline": 0}
 METHODS = ["ancova", "mmrm", "growth"]
@@ -222,6 +223,10 @@ def test_sentences_do_not_hide_a_search_that_did_not_end(alone):
     note = "The search did not reach a minimum of the deviance. Do not report these estimates."
     assert note not in found.text()
     assert replace(found, messages=(note,)).text().splitlines()[1] == note
+
+
+def test_the_look_of_a_group_is_of_its_name_and_not_of_its_place():
+    assert looks(["wait", "cbt"]) == looks(["cbt", "wait", "cbt"])
 
 
 def test_figures_of_ends_and_of_means_agree_on_the_colour_of_an_arm(alone):
