@@ -17,8 +17,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from itertools import product
-from operator import add
+from itertools import accumulate, product
+from operator import add, mul
 
 import numpy as np
 
@@ -212,8 +212,8 @@ class _Posterior:
 
         The shape is ``(units, planes, powers, inner)``.
         """
-        powers = np.multiply.accumulate([self.of_unit, w, w, w, w])
-        return self.by_plane(np.moveaxis(powers, 0, -1)).swapaxes(2, 3) @ self.by_plane(self.given)
+        powers = np.stack(list(accumulate([self.of_unit, w, w, w, w], mul)), axis=-1)
+        return self.by_plane(powers).swapaxes(2, 3) @ self.by_plane(self.given)
 
 
 def _posterior(piece: Piece, grid: _Grid, fits: Array) -> tuple[_Posterior, float]:

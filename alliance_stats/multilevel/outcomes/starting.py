@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 STEPS = 40
 CLOSE = 1e-4
 FAR = 12.0  # a linear predictor beyond which separation is asked for
-FIRST_SD = 0.5
+FIRST_SD = 1.0
 LONGEST = 5.0  # how far one step may move a linear predictor
 
 
