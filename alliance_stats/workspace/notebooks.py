@@ -232,7 +232,7 @@ def _execute(notebook: Any, progress: Callable[[str, int, int], None]) -> None:
 class _Loop(asyncio.SelectorEventLoop):
     """A loop whose signals stay with whoever ran it: nbclient takes them and gives none back."""
 
-    def add_signal_handler(self, *args: Any, **kwargs: Any) -> None:
+    def add_signal_handler(self, *_: Any) -> None:  # type: ignore[override]
         raise RuntimeError("The signals are not for the notebook.")
 
     def remove_signal_handler(self, sig: int) -> bool:
