@@ -36,7 +36,7 @@ SHOWN = ["incidence", "conf_low", "conf_high", "one_minus_km"]
 
 def build(context: Context, draft: Draft) -> Section:
     """Return the section."""
-    draft.attempt("The ends of therapy", lambda: ending_blocks(context, draft))
+    draft.attempt("How therapies ended", lambda: ending_blocks(context, draft))
     draft.attempt("Dropout by definition", lambda: definition_blocks(context, draft))
     if context.time == OCCASION and context.study.tables.get("terminations") is None:
         draft.attempt("Who was lost to assessment", lambda: lost_blocks(context, draft))
@@ -56,7 +56,7 @@ def ending_blocks(context: Context, draft: Draft) -> list[Block | None]:
     reason = ends["reason"].astype(str)
     parts = disclosure.parts({name: ends.loc[reason == name, "client_id"] for name in REASONS})
     if not parts:
-        raise WithheldError("How many ended in which way is withheld.")
+        raise WithheldError("Of no way to end it is told how many ended so.")
     frame = pd.DataFrame({"reason": list(parts), "n": [len(group) for group in parts.values()]})
     frame = frame[frame["n"] > 0].reset_index(drop=True)
     frame["share"] = frame["n"] / frame["n"].sum()

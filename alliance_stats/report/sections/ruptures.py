@@ -28,7 +28,7 @@ from .rupture_multiverse import multiverse_blocks
 CLASS_WORDS = labels("rupture_classes")
 UNTOLD = (
     "How many ruptures there are in all, and how many chance alone would give, is withheld: beside "
-    "the table it would tell of a few people. Who holds the data sees it with --show-persons."
+    "the rest it would tell of a few people. Who holds the data sees it with --show-persons."
 )
 RUPTURED = ("repaired", "unrepaired", "censored")
 
