@@ -419,6 +419,18 @@ def test_clients_too_few_for_a_chi_square_are_told():
     assert not any("are few" in one for one in many.messages)
 
 
+@pytest.mark.parametrize(("n", "settled"), [(110, False), (300, True)])
+def test_without_a_maximum_of_the_model_without_structure_there_is_no_chi_square(n, settled):
+    data = wide(n, 8)
+    scores = data.columns[1:]
+    holes = np.random.default_rng(4).random((n, 8)) < np.linspace(0, 0.6, 8)  # few are there late
+    data[scores] = data[scores].mask(holes.repeat(2, axis=1))
+    fit = al.fit_cross_lagged(data, residuals="equal", **call(8))
+    assert np.isfinite(fit.chi2) == settled
+    told = any("without structure cannot be estimated" in one for one in fit.messages)
+    assert told != settled
+
+
 def test_a_score_of_two_values_is_told():
     data = long(wide()).assign(y=lambda d: (d["y"] > d["y"].mean()).astype(int))
     fit = al.fit_cross_lagged(data, x="x", y="y")

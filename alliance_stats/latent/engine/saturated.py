@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .likelihood import by_moments, parts
+from .likelihood import by_moments
 from .patterns import Sample
 
 Array = npt.NDArray[np.float64]
@@ -21,6 +21,8 @@ GAIN = 1e-9
 """The log-likelihood still to be gained at which EM stops."""
 MOST = 20_000
 """The most steps of EM."""
+EDGE = 1e-8
+"""Correlations with a smaller eigenvalue: EM runs to where Sigma is singular, and to no maximum."""
 START = 0.05
 """The smallest eigenvalue of the correlations that EM starts from."""
 
@@ -38,7 +40,8 @@ class Saturated:
 def saturated(sample: Sample) -> Saturated:
     """Return the saturated model of a sample; not converged where the data do not settle it.
 
-    They do not where nobody has both of two variables: any covariance of these does as well.
+    They do not where nobody has both of two variables: any covariance of these does as well; nor
+    where so few have some that the likelihood is largest where Sigma is singular.
     """
     ordered = np.argsort(-sample.counts, kind="stable")
     seen = np.isfinite(sample.values)[:, ordered]
@@ -88,16 +91,13 @@ def _by_pairs(values: Array) -> tuple[Array, Array]:
 
 
 def _em_step(sample: Sample, mu: Array, sigma: Array) -> tuple[Array, Array, float]:
-    """Return the moments after one step, and the deviance before it."""
-    n, deviance = sample.n, 0.0
-    shift, spread = np.zeros_like(mu), np.zeros_like(sigma)
-    for part in parts(sample, mu, sigma):
-        weight = part.pattern.n / n
-        across = sigma[:, part.pattern.observed]
-        shift += weight * (across @ (part.W @ part.d))
-        spread += weight * (across @ (part.WTW - part.W) @ across.T)
-        deviance += part.deviance
-    moved = sigma + spread - np.outer(shift, shift)
+    """Return the moments after one step, and the deviance before it.
+
+    What people are expected to have beyond what is seen is the gradient, seen through Sigma.
+    """
+    deviance, G, g = by_moments(sample, mu, sigma)
+    shift = sigma @ g / (-2.0 * sample.n)
+    moved = sigma - sigma @ G @ sigma / sample.n - np.outer(shift, shift)
     return mu + shift, (moved + moved.T) / 2.0, deviance
 
 
@@ -121,6 +121,9 @@ def _by_em(sample: Sample, mu: Array, sigma: Array) -> Saturated:
         two = _em_step(sample, *one[:2])
         x1, x2 = packed(*one[:2]), packed(*two[:2])
         r, v = x1 - x, x2 - 2.0 * x1 + x
+        of_edge = two[1] / np.outer(*[np.sqrt(np.diag(two[1]))] * 2)
+        if np.linalg.eigvalsh(of_edge)[0] < EDGE:
+            break
         length = float(np.sqrt((r @ r) / max(float(v @ v), 1e-300)))
         gained = one[2] - two[2]
         rate = min(1.0 - 1.0 / max(length, 1.0 + 1e-9), 0.9999)
