@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import inspect
 import pkgutil
 
 import pytest
@@ -16,6 +17,9 @@ def modules() -> list[str]:
 
 @pytest.mark.parametrize("name", modules())
 def test_examples_run(name):
+    module = importlib.import_module(name)
+    if ">>>" not in inspect.getsource(module):
+        return  # there is none; looking through all that a module holds takes time
     flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
-    outcome = doctest.testmod(importlib.import_module(name), optionflags=flags)
+    outcome = doctest.testmod(module, optionflags=flags)
     assert outcome.failed == 0

@@ -133,12 +133,15 @@ def rows_digest(rows: pd.DataFrame) -> str:
 
     The order of rows and columns does not enter it.
     """
+    needed = rows[["table", "study_id", "verified", *NUMBERS, *MEANING]]
     lines = [
         "|".join(
             [str(row["table"]), str(row["study_id"]), str(row["verified"])]
             + ["" if pd.isna(row[column]) else f"{row[column]:.10g}" for column in NUMBERS]
             + ["" if pd.isna(row[column]) else str(row[column]).strip() for column in MEANING]
         )
-        for row in rows.sort_values(["table", "study_id"]).to_dict("records")
+        for row in sorted(
+            needed.to_dict("records"), key=lambda row: (row["table"], row["study_id"])
+        )
     ]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]

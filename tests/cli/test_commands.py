@@ -80,12 +80,6 @@ def test_report_writes_a_page_and_says_where(call, saved, tmp_path):
     assert "Traceback" not in err
 
 
-def test_quiet_is_silent(call, saved, tmp_path):
-    code, out, err = call("report", saved, "--out", tmp_path / "out", "--quiet")
-    assert (code, out, err) == (0, "", "")
-    assert (tmp_path / "out" / "index.html").is_file()
-
-
 def test_a_study_that_is_not_there(call, tmp_path):
     code, _, err = call("report", tmp_path / "nowhere", "--out", tmp_path / "out")
     assert code == 1
