@@ -40,7 +40,7 @@ def _content(name: str, folder: str | Path | None) -> bytes:
 
 @lru_cache(maxsize=32)
 def _cells(name: str, content: bytes) -> pd.DataFrame:
-    """Return one table as the text it is, every row as long as the header."""
+    """Return one table as the text it is, blank cells missing, every row as long as the header."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -65,7 +65,8 @@ def _cells(name: str, content: bytes) -> pd.DataFrame:
                 f"Table '{name}', row {at} ({row[0]}): {len(row)} cells under {len(header)} "
                 "columns."
             )
-    return pd.DataFrame(rows, columns=header, dtype=str)
+    cells = pd.DataFrame(rows, columns=header, dtype=str)
+    return cells.mask(cells.apply(lambda column: column.str.strip() == ""))
 
 
 def read_published(name: str, folder: str | Path | None = None) -> pd.DataFrame:
@@ -75,7 +76,7 @@ def read_published(name: str, folder: str | Path | None = None) -> pd.DataFrame:
 
 def as_numbers(cells: pd.DataFrame, name: str) -> pd.DataFrame:
     """Return the rows with numbers as numbers and ``verified`` as true or false."""
-    table = cells.mask(cells.apply(lambda column: column.str.strip() == ""))
+    table = cells.copy()
     for column in (*NUMBERS, "year"):
         numbers = pd.to_numeric(table[column], errors="coerce").astype(float)
         odd = table.index[table[column].notna() & ~np.isfinite(numbers)]
