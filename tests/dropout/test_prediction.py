@@ -10,7 +10,7 @@ from alliance_stats.dropout.prediction.tripod import ITEMS
 
 BARE = dict.fromkeys(["forecasts", "observer_codes", "principle_codes"], False)
 COLUMNS = ("item", "section", "topic")  # of every item of the checklist
-QUICK = {"replicates": 40, "permutations": 2, "seed": 3}
+QUICK = {"replicates": 40, "permutations": 2, "inner_folds": 2, "seed": 3}
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +159,7 @@ def test_boosting_runs_with_progress(study):
     steps = []
     names = ["wai-sr_client_last", "condition"]
     found = al.predict_dropout(
-        study, models=["boosting"], features=names, folds=3, inner_folds=2,
+        study, models=["boosting"], features=names, folds=3,
         progress=lambda *step: steps.append(step), **QUICK,
     )  # fmt: skip
     assert found.predictions["boosting"].between(0, 1).all()
@@ -207,7 +207,7 @@ def test_an_item_of_the_checklist_holds_what_the_checklist_reads():
 def test_the_checklist_says_only_what_ran(study, found):
     small = al.predict_dropout(
         study, models=["boosting"], features=["wai-sr_client_last", "n_sessions"],
-        allow_leaks=True, folds=3, inner_folds=2, **QUICK,
+        allow_leaks=True, folds=3, **QUICK,
     )  # fmt: skip
     table = small.tripod().table.set_index("item")
     assert "ridge" not in table.loc["12c", "text"]
@@ -389,7 +389,7 @@ def test_the_order_of_rows_and_columns_changes_nothing(study):
     for name in ("clients", "therapists", "terminations", "sessions", "ratings", "assessments"):
         table = study.tables[name]
         tables[name] = table.iloc[rng.permutation(len(table)), ::-1].reset_index(drop=True)
-    settings = {"models": ["logistic"], "folds": 3, "inner_folds": 2, **QUICK}
+    settings = {"models": ["logistic"], "folds": 3, **QUICK}
     first = al.predict_dropout(study, **settings)
     again = al.predict_dropout(study.with_tables(**tables), **settings)
     pd.testing.assert_frame_equal(first.performance, again.performance)
