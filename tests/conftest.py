@@ -14,13 +14,16 @@ settings.load_profile("patient")
 
 HERE = Path(__file__).parent
 LONGEST = (
+    "ruptures/test_state_model.py",
     "docs/test_site.py",
     "cli/test_templates.py",
     "report/test_build.py",
     "docs/test_pages.py",
     "hostile/test_report_disclosure.py",
-    "ruptures/test_state_model.py",
     "test_docstrings.py",
+    "dropout/test_prediction.py",
+    "evidence/test_ledger.py",
+    "report/test_rupture_multiverse.py",
 )
 """A worker takes a file as a whole, so one that begins last with a long one ends alone."""
 
