@@ -350,7 +350,7 @@ def fewest_behind(columns: Iterable[np.ndarray], people: Any) -> int:
 
 
 def fewest_of_model(
-    columns: Sequence[np.ndarray], people: Any, outcome: np.ndarray | None = None
+    columns: Sequence[np.ndarray] | np.ndarray, people: Any, outcome: np.ndarray | None = None
 ) -> int:
     """Return how few people a model tells of: behind a coefficient, or beyond one each.
 

@@ -83,11 +83,13 @@ def lost_blocks(context: Context, draft: Draft) -> list[Block]:
     # nobody can be lost after the last occasion: there the share stands still
     drop = drop[drop["time"] < ends["last_session"].max()]
     left = ends[ends["reason"] == "dropout"]
-    told = pd.Series(False, drop.index)
-    for row in drop.sort_values("time", ascending=False, kind="stable").itertuples():
-        # the last first: what is shown earlier may forbid it, and it is the answer
-        by_then = (whose[left.index] == row.by) & (left["last_session"] <= row.time)
-        told[row.Index] = context.disclosure.shows(left.loc[by_then, "client_id"])
+    # the last first: what is shown earlier may forbid it, and it is the answer
+    back = drop.sort_values("time", ascending=False, kind="stable")
+    gone = [
+        left.loc[(whose[left.index] == row.by) & (left["last_session"] <= row.time), "client_id"]
+        for row in back.itertuples()
+    ]
+    told = pd.Series([context.disclosure.shows(one) for one in gone], back.index)[drop.index]
     shown = rounded(drop.loc[told, LOST].reset_index(drop=True), 3)
     if shown.empty:
         raise WithheldError("After any occasion fewer than ten clients were lost.")
@@ -96,10 +98,10 @@ def lost_blocks(context: Context, draft: Draft) -> list[Block]:
         f"{'' if by is None else f'{row.by}: '}"
         + (
             f"{percent(row.incidence)} {percent_interval(row.conf_low, row.conf_high)}"
-            if told[row.Index]
+            if is_told
             else "withheld"
         )
-        for row in last.itertuples()
+        for row, is_told in zip(last.itertuples(), told[last.index], strict=True)
     )
     end = in_order(context.study.tables["assessments"])[-1]
     named = occasion_in_words(end)

@@ -74,7 +74,9 @@ def _therapists_in_turn(source: Source, at: np.ndarray) -> None:
     """Add whom columns a session or occasion name; a client's own therapist is the first."""
     turns = source.spread.get("therapist_id", {})
     ranks = {name: rank for rank, name in enumerate(OCCASIONS)}
-    for slot in sorted(turns, key=lambda slot: (slot[0] or 0, ranks.get(slot[1], len(ranks)))):
+    for slot in sorted(
+        turns, key=lambda slot: (slot[0] or 0, ranks.get(slot[1] or "", len(ranks)))
+    ):
         named, _ = source.typed("therapists", "therapist_id", column=turns[slot])
         frame = pd.DataFrame({"client_id": source.ids("client_id"), "therapist_id": named})
         frame = frame.iloc[at].dropna()
