@@ -143,7 +143,7 @@ def numbers(data: pd.DataFrame, column: Any, what: str) -> np.ndarray:
     bad = cells.notna() if values is None else values.isna() & cells.notna()
     if values is not None:
         bad |= np.abs(values.to_numpy(dtype=float, na_value=np.nan)) > LARGEST
-        bad |= cells.map(lambda cell: isinstance(cell, (bool, np.bool_))).to_numpy(dtype=bool)
+        bad |= _truth(cells)
     if bad.any():
         raise ColumnError(
             f"Column '{column}' of {what} must hold finite numbers; {int(bad.sum())} rows do not "
@@ -153,6 +153,25 @@ def numbers(data: pd.DataFrame, column: Any, what: str) -> np.ndarray:
     if values is None:
         return np.full(len(cells), np.nan)
     return values.to_numpy(dtype=float, na_value=np.nan)
+
+
+def refuse_truth(cells: pd.Series, what: str, remedy: str = "") -> None:
+    """Raise `ColumnError` where a score holds True or False, which count as 1 and 0 elsewhere."""
+    truth = _truth(cells)
+    if truth.any():
+        raise ColumnError(
+            f"'{cells.name}' must hold numbers in {what}; {int(truth.sum())} rows hold True or "
+            f"False, which is no score. {remedy or 'Is it the column that is meant?'}"
+        )
+
+
+def _truth(cells: pd.Series) -> np.ndarray:
+    """Return which cells are True or False, in a column of them or among others."""
+    if pd.api.types.is_bool_dtype(cells.dtype):
+        return cells.notna().to_numpy(dtype=bool)
+    if cells.dtype.kind in "iufcmM" or isinstance(cells.dtype, pd.StringDtype):
+        return np.zeros(len(cells), dtype=bool)
+    return np.array([isinstance(cell, bool | np.bool_) for cell in cells], dtype=bool)
 
 
 def _may_be_numbers(cells: pd.Series) -> bool:

@@ -278,6 +278,8 @@ def trimmed(column: pd.Series) -> pd.Series:
 
     Cells that are no text stay as they are, and so does a column in which nothing is to be done.
     """
+    if types.is_numeric_dtype(column.dtype):
+        return column
     try:
         held = column.dropna().unique()
     except TypeError:  # cells that hold lists are told of where they are used

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import checked_choice, checked_table
+from ..core.arguments import checked_choice, checked_table, refuse_truth
 from ..core.people import reuse_hint
 from ..errors import ColumnError, DesignError, listing, require_columns
 from .about_dyads import clients_of_several, dyads_of
@@ -79,6 +79,7 @@ def numeric(data: pd.DataFrame, column: str) -> pd.Series:
             f"The column '{column}' holds dates, not numbers; turn it into a number first (days or "
             "sessions since the start)."
         )
+    refuse_truth(data[column], "the data")
     values = pd.to_numeric(data[column], errors="coerce").astype(float)
     bad = (values.isna() & data[column].notna()) | np.isinf(values)
     if bad.any():

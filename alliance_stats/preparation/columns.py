@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import shown
+from ..core.arguments import refuse_truth, shown
 from ..core.people import THERAPIST, reused_ids
 from ..errors import ColumnError, listing, require_columns
 
 WHAT = "the data"
+SCORE = "score"
 
 
 def names(columns: str | Iterable[str], *, argument: str) -> list[str]:
@@ -30,7 +31,10 @@ def names(columns: str | Iterable[str], *, argument: str) -> list[str]:
 
 
 def check_table(data: pd.DataFrame, wanted: Sequence[str]) -> None:
-    """Raise `ColumnError` unless `data` is a table that has each wanted column once."""
+    """Raise `ColumnError` unless `data` is a table that has each wanted column once.
+
+    A yes or no can be split and carried over as any other column; one named score is a mistake.
+    """
     if not isinstance(data, pd.DataFrame):
         raise ColumnError(
             f"The data must be a pandas DataFrame with one row a session; it is a "
@@ -43,6 +47,8 @@ def check_table(data: pd.DataFrame, wanted: Sequence[str]) -> None:
         raise ColumnError(
             f"The data have more than one column named {listing(twice)}; rename or drop the others."
         )
+    if SCORE in wanted:
+        refuse_truth(data[SCORE], WHAT)
 
 
 def numbers(data: pd.DataFrame, column: str) -> np.ndarray:

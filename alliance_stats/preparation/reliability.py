@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import shown
+from ..core.arguments import refuse_truth, shown
 from ..core.results import Result
 from ..errors import ColumnError
 from ..inference.rows import tidy_rows
@@ -171,6 +171,7 @@ def mean_reliability(
         if not isinstance(name, str):
             raise ColumnError(f"`{argument}` must be the name of one column; it is {shown(name)}.")
     col.check_table(data, list(dict.fromkeys([column, by])))
+    refuse_truth(data[column], col.WHAT)
     values = col.numbers(data, column)
     codes, ids, said = col.client_codes(data, [by])
     used = (codes >= 0) & ~np.isnan(values)

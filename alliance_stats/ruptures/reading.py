@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..core.arguments import refuse_truth
 from ..core.people import reuse_hint
 from ..errors import AllianceStatsError, ColumnError, DesignError, listing, require_columns
 from ..study.select import ScoreName, cards_of, choose, direction_of, is_study
@@ -230,7 +231,8 @@ def whole_sessions(frame: pd.DataFrame, what: str) -> Integers:
 def numbers_in(frame: pd.DataFrame, column: str, what: str) -> Floats:
     """Return a column as finite numbers or missing, or say what it holds instead."""
     values = frame[column]
-    if values.dtype.kind in NO_NUMBERS.replace("b", ""):
+    refuse_truth(values, what)
+    if values.dtype.kind in NO_NUMBERS:
         raise ColumnError(f"'{column}' must hold numbers in {what}; it holds {values.dtype}.")
     if pd.api.types.is_float_dtype(values) and isinstance(values.dtype, np.dtype):
         score = values.to_numpy(dtype=float)

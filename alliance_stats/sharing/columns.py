@@ -116,7 +116,7 @@ def read_columns(
     parsed = parse_formula(formula).over(data.columns)
     _check_formula(parsed)
     check_frame(parsed, data)
-    data = _with_categories(parsed, data, categories)
+    data = _with_categories(parsed, parsed.with_groups_trimmed(data), categories)
     refuse_ids(data, parsed.fixed.bare_columns() if parsed.fixed else ())
     table, _, missing = complete_rows(parsed.columns, data)
     check_rows_left(missing, len(table), len(data))

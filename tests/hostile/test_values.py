@@ -85,3 +85,55 @@ def test_a_formula_of_an_array_without_a_value_is_told(tmp_path):
     )
     found = al.validate(tmp_path).issues.query("rule == 'formula_without_value'")
     assert found["cell"].tolist() == ["C3"]
+
+
+def sessions_of_ten():
+    rng = np.random.default_rng(4)
+    ids = np.repeat([f"c{n}" for n in range(10)], 4)
+    frame = pd.DataFrame({"client_id": ids, "session": np.tile(range(1, 5), 10)})
+    level = np.repeat(rng.normal(4, 2, 10), 4)
+    return frame.assign(score=level + rng.normal(size=40), x=rng.normal(size=40))
+
+
+MODEL = "score ~ session + (1 | client_id)"
+SURFACE = {"x": "x", "y": "session", "outcome": "score", "by": None}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda rows: al.detect_ruptures(rows, rule="drop_points", points=1),
+        lambda rows: al.expected_by_chance(rows, rule="drop_within_sd", replicates=2),
+        lambda rows: al.decompose(rows, "score"),
+        lambda rows: al.lag(rows, "score"),
+        lambda rows: al.mean_reliability(rows.rename(columns={"score": "bond"}), "bond"),
+        lambda rows: al.fit_multilevel(MODEL, rows),
+        lambda rows: al.clinic_file(MODEL, rows, None),
+        lambda rows: al.fit_response_surface(rows, **SURFACE),
+    ],
+)
+@pytest.mark.parametrize("mixed", [False, True])
+def test_true_and_false_are_no_scores(call, mixed):
+    rows = sessions_of_ten()
+    truth = rows["score"] > 4
+    cells = truth.astype(object).mask(rows["session"] > 1, 3) if mixed else truth
+    with pytest.raises(al.ColumnError, match=r"(must|True|False|numbers)"):
+        call(rows.assign(score=cells))
+
+
+def test_a_yes_or_no_may_be_the_outcome_of_its_own_model_and_a_predictor():
+    rows = sessions_of_ten().assign(ruptured=lambda own: own["score"] > 4)
+    flat = {"family": "binomial", "df": "between-within"}
+    assert al.fit_multilevel("ruptured ~ session + (1 | client_id)", rows, **flat).nobs == len(rows)
+    assert al.fit_multilevel("score ~ ruptured + (1 | client_id)", rows).nobs == len(rows)
+    assert al.decompose(rows, "ruptured")["ruptured_between"].between(0, 1).all()
+
+
+@pytest.mark.parametrize("how", [{}, {"family": "binomial", "df": "between-within"}])
+def test_a_blank_id_is_a_missing_one_in_a_model_too(how):
+    rows = sessions_of_ten()
+    rows.loc[:3, "client_id"] = ["", " ", "c1 ", " c1"]
+    rows["score"] = rows["score"] > 4 if how else rows["score"]
+    fit = al.fit_multilevel(MODEL, rows, **how)
+    assert (fit.nobs, fit.glance()["n_client_id"].item()) == (38, 9)
+    assert "client_id 2." in str(fit.summary())

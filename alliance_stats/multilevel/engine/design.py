@@ -188,7 +188,7 @@ def make_design(
     rows = _complete_rows(formula, data, weights, membership or {}, further, units)
     table = rows.table
     refuse_ids(data, formula.fixed.bare_columns() if formula.fixed else ())
-    outcome, y = response(formula, table)
+    outcome, y = response(formula, table, measured=measured)
     check_numbers((outcome,), (y,), table.frame.index)
     fixed_terms = build(formula.fixed, table)
     grouping, terms = _levels(formula, table, membership or {}, units)
@@ -283,6 +283,7 @@ def _complete_rows(
             "ordinary regression, for example statsmodels.formula.api.ols."
         )
     check_frame(formula, data)
+    data = formula.with_groups_trimmed(data)
     prior = _prior_weights(data, weights)
     optional = optional_groups(formula, data, membership)
     variables = [name for name in (*formula.columns, *further) if name not in optional]

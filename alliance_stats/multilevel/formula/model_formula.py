@@ -12,6 +12,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
+import pandas as pd
+
+from ...core.people import trimmed
 from ...errors import ColumnError, FormulaError, did_you_mean, listing
 from .expansion import Expansion, expand
 from .functions import edition
@@ -190,6 +193,13 @@ class Formula:
                 start,
                 end,
             )
+
+    def with_groups_trimmed(self, data: pd.DataFrame) -> pd.DataFrame:
+        """Return the data with the names of their groups `trimmed`: a blank one is missing."""
+        groups = {name for term in self.random for name in term.group}
+        held = {name: data[name] for name in groups if name in data.columns}
+        new = {name: trimmed(cells) for name, cells in held.items()}
+        return data.assign(**{name: new[name] for name in new if new[name] is not held[name]})
 
     def _place(self, column: str) -> tuple[int, int]:
         """Return where a column is first named."""

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ...core.arguments import refuse_truth
 from ...errors import ColumnError, DesignError
 from ..engine.batches import Array
 from .expansion import Expansion
@@ -23,6 +24,7 @@ from .table import Table
 from .tree import Name
 
 INTERCEPT = "Intercept"
+YES_NO = "Of a yes or no, model the probability: family='binomial'."
 
 
 @dataclass(frozen=True)
@@ -122,8 +124,8 @@ def _choices(
         yield dict(zip(slowest_first, chosen, strict=True))
 
 
-def response(formula: Formula, table: Table) -> tuple[str, Array]:
-    """Return the outcome's name and values.
+def response(formula: Formula, table: Table, *, measured: bool = True) -> tuple[str, Array]:
+    """Return the outcome's name and values; a yes and no is none that is `measured`.
 
     Raises
     ------
@@ -136,6 +138,8 @@ def response(formula: Formula, table: Table) -> tuple[str, Array]:
             f"The outcome '{tree.column}' must hold numbers, but it is of type "
             f"{table.frame[tree.column].dtype}."
         )
+    if isinstance(tree, Name) and measured:
+        refuse_truth(table.frame[tree.column], "the data", YES_NO)
     return tree.label, learn_outcome(tree, formula.text, table)
 
 

@@ -26,7 +26,7 @@ MOST_VALUES = 1000
 
 def complete(formula: Formula, frame: pd.DataFrame) -> tuple[Table, dict[str, int]]:
     """Return a partition's complete rows, and what the others lack."""
-    table, _, missing = complete_rows(formula.columns, frame)
+    table, _, missing = complete_rows(formula.columns, formula.with_groups_trimmed(frame))
     lacking = sorted(optional_groups(formula, frame, {}) & set(missing))
     if lacking:
         raise DesignError(
