@@ -30,7 +30,8 @@ MADE = ("change", "rci", "category")
 class ReliableChanges(CriterionTable):
     """The clients' scores with ``change, rci, category``; made by `reliable_change`."""
 
-    term_labels, shown, summary = Result.term_labels, Result.shown, Result.summary
+    term_labels, name_labels = Result.term_labels, Result.name_labels
+    shown, summary = Result.shown, Result.summary
     text, methods, to_word = Result.text, Result.methods, Result.to_word
     facts, _done, _table, _notes = Result.facts, Result._done, Result._table, Result._notes
     _level, title, picture = Result._level, "Reliable change", ""

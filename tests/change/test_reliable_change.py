@@ -31,6 +31,12 @@ def test_jacobson_and_truax_worked_example():
     assert account["smallest_reliable_change_jt"] == pytest.approx(9.297, abs=5e-4)
 
 
+def test_the_shares_show_themselves_under_the_words_given():
+    options = {"pre": "before", "post": "after", "reliability": 0.8}
+    shown = al.reliable_change(frame(), **options).summary(labels={"improved": "Better"})
+    assert "Better" in shown
+
+
 def test_a_change_of_exactly_the_critical_value_is_no_reliable_change():
     sd, reliability = 10.0, 0.5  # standard error of difference exactly 10
     at = pd.DataFrame({"before": [0.0, 0.0], "after": [-19.6, -19.7]})

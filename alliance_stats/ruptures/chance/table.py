@@ -42,7 +42,7 @@ class ChanceTable(KnowingTable):
     A DataFrame that shows itself with what the null assumes.
     """
 
-    term_labels, summary = Result.term_labels, Result.summary
+    term_labels, name_labels, summary = Result.term_labels, Result.name_labels, Result.summary
     methods, to_word = Result.methods, Result.to_word
     facts, _done, _table, _notes = Result.facts, Result._done, Result._table, Result._notes
     _level, picture, _ratio, _letter = Result._level, "", "", ""
