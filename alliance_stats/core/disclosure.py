@@ -29,6 +29,7 @@ what sums are looked for stands in `core.shown_groups`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -362,5 +363,18 @@ def fewest_of_model(
         One of yes and no: few with an event are few people as well.
     """
     each = [*columns] if outcome is None else [*columns, outcome]
-    left = len(pd.unique(np.asarray(people))) - len(columns)
-    return max(min(fewest_behind(each, people), left), 0)
+    left = people_beyond(len(pd.unique(np.asarray(people))), len(columns))
+    return min(fewest_behind(each, people), left)
+
+
+def people_beyond(people: int, coefficients: int, outcomes: int = 1) -> int:
+    """Return how many people there are beyond one a coefficient, of each of a model's outcomes.
+
+    Examples
+    --------
+    A model of twelve items with 36 parameters has three for each:
+
+    >>> people_beyond(40, 5), people_beyond(40, 36, outcomes=12)
+    (35, 37)
+    """
+    return max(people - math.ceil(coefficients / outcomes), 0)

@@ -170,6 +170,43 @@ def test_a_model_of_hardly_more_people_than_coefficients_is_not_shown(sixty, peo
     assert bool(shareable(fit, Names(()))) == (people == 14)
 
 
+def panel(people, last):
+    """Return two scores of so many people at three times, of `last` of them at the third."""
+    rng = np.random.default_rng(2)
+    x, y = rng.normal(size=(2, people, 3)).cumsum(axis=2)
+    rows = pd.DataFrame({"client_id": np.repeat(range(people), 3), "x": x.ravel(), "y": y.ravel()})
+    rows = rows.assign(session=np.tile([1, 2, 3], people))
+    return rows[(rows["session"] < 3) | (rows["client_id"] < last)]
+
+
+@pytest.mark.parametrize(("last", "told"), [(9, False), (30, True)])
+def test_a_panel_model_with_a_session_of_few_is_not_shown(last, told):
+    fit = al.fit_cross_lagged(panel(30, last), x="x", y="y", model="clpm", waves=[1, 2, 3])
+    each = -(-len(fit.estimates.theta) // 6)  # two scores at three times
+    assert fit.fewest == max(last - each, 0)
+    assert bool(shareable(fit, Names(()))) == told
+
+
+@pytest.mark.parametrize("people", [12, 13])
+def test_a_factor_model_of_hardly_more_people_than_parameters_is_not_shown(people):
+    rng = np.random.default_rng(3)
+    values = rng.normal(size=(people, 1)) * 2 + rng.normal(size=(people, 4))
+    rows = pd.DataFrame(values, columns=list("abcd")).assign(client_id=range(people))
+    fit = al.fit_factor_model(rows, {"alliance": list("abcd")})
+    assert fit.fewest == people - 3  # twelve parameters of four items
+    assert bool(shareable(fit, Names(()))) == (people == 13)
+
+
+@pytest.mark.parametrize("people", [15, 16])
+def test_an_event_study_of_hardly_more_people_than_parts_is_not_shown(sixty, people):
+    found = al.fit_event_study(sixty, alliance="wai-sr", outcome="core-10")
+    each = [(c, k, t) for c in range(people) for k in ("rupture", "pseudo") for t in range(-3, 4)]
+    windows = pd.DataFrame(each, columns=["client_id", "kind", "clock"])
+    told = replace(found, windows=windows)
+    assert told.fewest == people - 6  # a step and two slopes of either kind
+    assert bool(shareable(told, Names(()))) == (people == 16)
+
+
 def test_slopes_of_rises_and_falls_are_not_shown_of_hardly_more_people_than_slopes(sixty):
     found = al.fit_asymmetric_change(sixty, alliance="wai-sr", outcome="core-10")
     assert shareable(replace(found, n_clients=13), Names(()))

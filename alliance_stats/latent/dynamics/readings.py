@@ -44,12 +44,13 @@ class Readings(Latent):
     confidence: float = 0.95
     messages: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
+    behind: int = 0
     title: str = "The same sessions, read in several ways"
 
     @property
     def fewest(self) -> int:  # type: ignore[override]
-        """How many clients the terms are about."""
-        return self.n_clients
+        """How few clients the model is about of which these are readings."""
+        return self.behind
 
     def tidy(self) -> pd.DataFrame:
         """Return one row a reading and effect."""
@@ -102,6 +103,7 @@ def readings(fit: CrossLagged) -> Readings:
         confidence=fit.confidence,
         messages=(*_in_words(fit, table), *wrong),
         wrong=wrong,
+        behind=fit.fewest,
     )
 
 

@@ -83,8 +83,8 @@ class CrossLagged(LatentFit):
 
     @property
     def fewest(self) -> int:  # type: ignore[override]
-        """How many clients the smallest group has."""
-        return min(int(self.data.of(group).sum()) for group in self.subgroups)
+        """How few clients have one of the scores, in one of the groups, beyond one a parameter."""
+        return self.estimates.fewest
 
     def glance(self) -> pd.DataFrame:
         """Return model, size, likelihood and fit in one row."""

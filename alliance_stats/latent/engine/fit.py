@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ...core.disclosure import people_beyond
 from ...errors import ConvergenceWarning, DesignError, listing
 from ...inference.distributions import chi2_upper, f_upper
 from .fit_indices import fit_indices
@@ -64,6 +65,17 @@ class Estimates:
     base_scaling: float = 1.0
     clusters: int | None = None
     trace: float = np.nan
+
+    @property
+    def fewest(self) -> int:
+        """How few people the model tells of: those with one variable, beyond one each.
+
+        As many parameters as values tell each value; of a group, its share of them.
+        """
+        return min(
+            people_beyond(int(one.counts.min()), len(self.theta), one.p * len(self.samples))
+            for one in self.samples
+        )
 
     @property
     def llf(self) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.arguments import checked_choice, names, numbers, share
+from ...core.disclosure import people_beyond
 from ...errors import DesignError, listing, plural, require_columns
 from ...inference.rows import coefficient_rows
 from ..engine.fit import Estimates, estimate
@@ -66,10 +67,11 @@ class FactorModel(LatentFit):
 
     @property
     def fewest(self) -> int:  # type: ignore[override]
-        """How many people the smallest group has."""
-        if self.levels:
-            return self.n_people
-        return min(sample.n for sample in self.estimates.samples)
+        """How few people have one of the items, in one of the groups, beyond one a parameter."""
+        if self.levels:  # rows of the estimates are no people there
+            items = len({item for of in self.factors.values() for item in of})
+            return people_beyond(self.n_people, len(self.estimates.theta), items)
+        return self.estimates.fewest
 
     def glance(self) -> pd.DataFrame:
         """Return size and fit in one row; of two levels ``n_rows``, too."""

@@ -71,8 +71,8 @@ class MeasurementInvariance(Latent):
 
     @property
     def fewest(self) -> int:  # type: ignore[override]
-        """How many people the smallest condition has."""
-        return min(self.sizes)
+        """How few people have one of the items, in one condition, beyond one a parameter."""
+        return self.partial.fewest
 
     @property
     def sizes(self) -> list[int]:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.arguments import checked_choice, whole
+from ...core.disclosure import fewest_of_model
 from ...core.results import TIDY_COLUMNS, Result
 from ...errors import DesignError
 from ...inference.distributions import half_width
@@ -68,8 +69,8 @@ class EventStudy(Result):
 
     @property
     def fewest(self) -> int:  # type: ignore[override]
-        """How many clients have ruptures, or pseudo-events where these are fewer."""
-        return int(self.windows.groupby("kind")["client_id"].nunique().min())
+        """How few clients a part of the course is about, or beyond one a part."""
+        return fewest_of_model(_columns(self.windows)[1].T, self.windows["client_id"])
 
     def tidy(self) -> pd.DataFrame:
         """Return one row a part of the course, for ruptures, pseudo-events and the difference."""
@@ -277,6 +278,24 @@ def _require(rows: pd.DataFrame, counts: dict[str, int], least: int) -> None:
 
 def _estimate(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the parts of the course by least squares with a level a event and CR2 errors."""
+    names, columns = _columns(rows)
+    x = _within(columns, rows["event"])
+    y = _within(rows["value"].to_numpy(dtype=float)[:, None], rows["event"])[:, 0]
+    if np.linalg.matrix_rank(x) < x.shape[1]:
+        raise DesignError(
+            "The windows are too short to tell a slope from a step: widen before= and after=, or "
+            "raise min_each."
+        )
+    coef, covariance, n_clients = least_squares(x, y, pd.factorize(rows["client_id"])[0])
+    contrasts = np.eye(len(names))
+    if f"pseudo: {PARTS[0]}" in names:
+        names[6:6] = [f"difference: {part}" for part in PARTS]
+        contrasts = np.insert(contrasts, 6, contrasts[:3] - contrasts[3:6], axis=0)
+    return contrast_rows(names, coef, covariance, n_clients - 1, contrasts)
+
+
+def _columns(rows: pd.DataFrame) -> tuple[list[str], np.ndarray]:
+    """Return the terms of the course, each kind's parts first, and their values in each row."""
     clock = rows["clock"].to_numpy(dtype=float)
     parts = np.column_stack([np.minimum(clock, 0), clock >= 0, np.maximum(clock, 0)])
     real: np.ndarray = (rows["kind"] == "rupture").to_numpy(dtype=float)[:, None]
@@ -285,20 +304,8 @@ def _estimate(rows: pd.DataFrame) -> pd.DataFrame:
         both.append(("pseudo", 1 - real))
     held = [name for name in ("alliance",) if name in rows]
     columns = [*(parts * weight for _, weight in both), rows[held].to_numpy(dtype=float)]
-    x = _within(np.column_stack(columns), rows["event"])
-    y = _within(rows["value"].to_numpy(dtype=float)[:, None], rows["event"])[:, 0]
-    if np.linalg.matrix_rank(x) < x.shape[1]:
-        raise DesignError(
-            "The windows are too short to tell a slope from a step: widen before= and after=, or "
-            "raise min_each."
-        )
-    coef, covariance, n_clients = least_squares(x, y, pd.factorize(rows["client_id"])[0])
     names = [*(f"{kind}: {part}" for kind, _ in both for part in PARTS), *held]
-    contrasts = np.eye(len(names))
-    if len(both) == 2:
-        names[6:6] = [f"difference: {part}" for part in PARTS]
-        contrasts = np.insert(contrasts, 6, contrasts[:3] - contrasts[3:6], axis=0)
-    return contrast_rows(names, coef, covariance, n_clients - 1, contrasts)
+    return names, np.column_stack(columns)
 
 
 def _within(values: np.ndarray, event: pd.Series) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.arguments import checked_choice, whole
+from ...core.disclosure import people_beyond
 from ...core.results import TIDY_COLUMNS, Result
 from ...errors import AllianceStatsWarning, DesignError
 from ...inference.rows import glance_row
@@ -76,8 +77,8 @@ class RuptureOutcome(Result):
 
     @property
     def fewest(self) -> int:  # type: ignore[override]
-        """How many clients are in the smallest class."""
-        return int(self.counts["n"].min())
+        """How few clients are in one of the classes, or beyond one a coefficient."""
+        return min(int(self.counts["n"].min()), people_beyond(len(self.rows), len(self.table)))
 
     def tidy(self) -> pd.DataFrame:
         """Return one row a coefficient."""
