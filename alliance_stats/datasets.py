@@ -75,9 +75,9 @@ def load_dataset(name: str) -> Study | pd.DataFrame:
         )
     found = shipped[name]
     if found.kind == "study":
-        from .study import open_study
+        from .study.opening import open_shipped
 
-        return open_study(found.path)
+        return open_shipped(found.path)
     from .study import read_table
 
     return read_table(found.path)

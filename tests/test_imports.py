@@ -63,6 +63,8 @@ def home_of(name: str, path: Path) -> str:
 
 def imports(node: ast.AST, when: str) -> Iterator[tuple[ast.Import | ast.ImportFrom, str]]:
     for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.expr):  # no import stands in one
+            continue
         inside = when
         if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
             inside = "in a function"

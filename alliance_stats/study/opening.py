@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..core.resources import at_home
 from .finding import find_study
 from .mapping import read_study
 from .study import Study
@@ -47,7 +49,18 @@ def open_study(path: str | PathLike[str]) -> Study:
     >>> study.synthetic
     True
     """
-    raw = read_study(find_study(path))
+    found = find_study(path)
+    return _opened(found) if found == at_home(path) else open_shipped(found)
+
+
+@cache
+def open_shipped(folder: Path) -> Study:
+    """Open a study that ships, once: its files do not change, and a study is a value."""
+    return _opened(folder)
+
+
+def _opened(path: Path) -> Study:
+    raw = read_study(path)
     report, tables = check(raw)
     report.raise_if_invalid()
     return _study(raw, report, tables)

@@ -146,6 +146,11 @@ def test_it_stays_small_and_open():
     assert al.open_study("demo-trial").equals(al.open_study(Path(DEMO)))
 
 
+def test_it_is_opened_once_by_name_and_by_its_path_anew(study):
+    assert al.open_study("demo-trial") is study
+    assert al.open_study(DEMO) is not study
+
+
 def test_it_can_be_saved_as_a_data_package_and_opened_again(study, tmp_path):
     again = al.open_study(study.save(tmp_path / "saved"))
     assert again.equals(study)
