@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WORDS = {
-    "ancova": "a linear model of the outcomes at one time",
+    "ancova": "a linear model of the outcomes{}",
     "mmrm": "a linear model of all times with an unstructured residual covariance",
     "growth": "straight lines that differ between clients",
 }
@@ -79,6 +79,11 @@ class ArmComparison(Result):
         return self.data.score
 
     @property
+    def heading(self) -> str:
+        """The title, the score, and when it was compared where that is one time."""
+        return super().heading + self.at
+
+    @property
     def several(self) -> bool:
         """Whether there are several comparisons at one time, so that p values are adjusted."""
         return len(self.data.arms) > 2
@@ -91,10 +96,10 @@ class ArmComparison(Result):
     @property
     def left_out(self) -> dict[str, frozenset[Any]]:
         """The ids of those randomised who are not in the model, by reason."""
-        gone, last = self.data.no_baseline, self.means[TIME].iloc[-1]
+        gone = self.data.no_baseline
         others = frozenset(self.data.allocated.index) - self.analysed - gone
         after = " after the baseline" if self.data.has_baseline else ""
-        why = f"not measured at {last}" if self.method == "ancova" else f"never measured{after}"
+        why = f"not measured{self.at}" if self.method == "ancova" else f"never measured{after}"
         return {why: who for why, who in (("no baseline", gone), (why, others)) if who}
 
     @property
@@ -102,18 +107,30 @@ class ArmComparison(Result):
         """In words, which difference is estimated, and what of those who left is assumed."""
         adjusted = ", adjusted for the baseline" if self.data.has_baseline else ""
         head = (
-            f"The difference in mean {self.score} between arms as randomised{adjusted}, whatever "
-            "treatment was received. "
+            f"The difference in mean {self.score}{self.at} between arms as randomised{adjusted}, "
+            "whatever treatment was received. "
         )
+        if self.data.no_baseline:
+            head += (
+                "Those without a baseline are left out: taken to differ from the others by nothing "
+                "but arm. "
+            )
         if self.method == "ancova":
+            known = "arm and baseline" if self.data.has_baseline else "arm"
             return head + (
                 "Those who were not measured then are left out: taken to differ from the others by "
-                "nothing but arm and baseline."
+                f"nothing but {known}."
             )
         return head + (
             "Those who left are taken to go on, unseen, like clients of their arm with the same "
             "earlier scores (missing at random), as if they had stayed in treatment as others did."
         )
+
+    @property
+    def at(self) -> str:
+        """When arms are compared, where that is one time of several: `` at post``; else nothing."""
+        one = self.method == "ancova" and self.data.timed
+        return f" at {self.means[TIME].iloc[-1]}" if one else ""
 
     @property
     def variances(self) -> str:
@@ -314,7 +331,7 @@ class ArmComparison(Result):
         elif self.fit.df_method != "kenward-roger":
             errors = f"the model's standard errors and {errors}"
         return super().facts() | {
-            "method": WORDS[self.method] + self.variances,
+            "method": WORDS[self.method].format(self.at) + self.variances,
             "therapists": f"the model lets therapists differ {ways}"
             if ways
             else "no term of therapists",

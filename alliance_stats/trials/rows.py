@@ -36,22 +36,31 @@ class TrialRows:
         ``client_id, arm, time, outcome``, ``baseline`` and ``therapist_id`` where they are known.
     arms, times
         In order; ``arms``, those with an outcome, begin with the reference, where one was named.
+    outcomes
+        The outcomes that `rows` are of, and those that lack a baseline.
+    befores
+        The baseline of each client who has one, measured after it or not.
     allocated
         Each client's arm, measured or not.
     no_baseline
         Those who were left out because they have none.
     score
         What the outcome is called.
+    timed
+        Whether rows say when they were measured.
     notes
         What was set aside.
     """
 
     rows: pd.DataFrame
+    outcomes: pd.DataFrame
+    befores: pd.Series
     arms: tuple[str, ...]
     times: tuple[Any, ...]
     allocated: pd.Series
     no_baseline: frozenset[Any]
     score: str
+    timed: bool
     notes: tuple[str, ...]
 
     @property
@@ -87,8 +96,11 @@ class TrialRows:
         return max(common, key=self.times.index) if len(common) else self.times[-1]
 
     def seen(self, arm: str, time: Any) -> frozenset[Any]:
-        """Return who of an arm was measured at a time; of times of their own, then or later."""
-        own = self.rows[self.rows[ARM] == arm]
+        """Return who of an arm was measured at a time; of times of their own, then or later.
+
+        Also those without a baseline: no analysis has them, and they are not unmeasured.
+        """
+        own = self.outcomes[self.outcomes[ARM] == arm]
         there = own[TIME] >= time if self.own_times else own[TIME] == time
         return frozenset(own.loc[there, CLIENT])
 
@@ -145,10 +157,13 @@ def trial_rows(
     )
     if THERAPIST in data.columns and trimmed(data[THERAPIST]).notna().any():
         rows[THERAPIST] = trimmed(data[THERAPIST])
-    if time and not types.is_numeric_dtype(rows[TIME].dtype):
-        rows[TIME] = pd.Categorical(
-            rows[TIME], in_order(data.assign(**{time: rows[TIME]}), time), ordered=True
-        )
+    timeless = rows[TIME].isna()
+    if time and types.is_numeric_dtype(rows[TIME].dtype):
+        numbers(data, time, "the rows of a trial")  # refuses a time without end
+    elif time:
+        asked = in_order(data.assign(**{time: rows[TIME]}), time)  # where anybody has a score
+        there = rows[TIME].where(rows[TIME].isin(asked))
+        rows[TIME] = pd.Categorical(there, asked, ordered=True)
     notes: list[str] = []
     lacking = rows[ARM].isna() | rows[CLIENT].isna()
     if lacking.any():
@@ -174,21 +189,23 @@ def trial_rows(
                 "are counted as randomised and in no mean."
             )
         allocated = pd.concat([allocated, never])
-    rows, what = _with_baseline(rows, data, baseline, notes)
-    timeless = rows[TIME].isna()
-    if timeless.any():
-        notes.append(f"{plural(int(timeless.sum()), 'row')} without a '{time}' were left out.")
-        rows = rows[~timeless]
-    missing = rows[SCORE].isna()
-    if missing.any():
-        notes.append(f"{plural(int(missing.sum()), 'row')} without an outcome were left out.")
-        rows = rows[~missing]
-    gone: frozenset[Any] = frozenset()
-    if what in rows and rows[what].isna().any():
-        gone = frozenset(rows.loc[rows[what].isna(), CLIENT])
+    rows, befores = _with_baseline(rows, data, baseline, notes)
+    timeless, missing = timeless[rows.index], rows[SCORE].isna()
+    notes += [
+        f"{plural(int(lacks.sum()), 'row')} {what} were left out."
+        for what, lacks in (
+            (f"with an empty '{time}'", timeless),
+            ("without an outcome", missing & ~timeless),
+        )
+        if lacks.any()
+    ]
+    rows = rows[~(timeless | missing)]
+    outcomes, gone = rows, frozenset[Any]()
+    if BASELINE in rows and rows[BASELINE].isna().any():
+        gone = frozenset(rows.loc[rows[BASELINE].isna(), CLIENT])
         notes.append(f"{plural(len(gone), 'client')} without a baseline were left out.")
-        rows = rows[rows[what].notna()]
-    if what in rows and len(rows) and (rows.groupby(ARM)[what].nunique() < 2).all():
+        rows = rows[rows[BASELINE].notna()]
+    if BASELINE in rows and len(rows) and (rows.groupby(ARM)[BASELINE].nunique() < 2).all():
         raise DesignError(
             f"The baseline {shown(baseline)} has one value for all of an arm: there is nothing in "
             "it that outcomes could be adjusted for. Leave baseline= out, or name the score from "
@@ -203,11 +220,14 @@ def trial_rows(
         )
     return TrialRows(
         rows.reset_index(drop=True),
+        outcomes,
+        befores,
         _arms(by_code(study_or_data, allocated.rename(arm)), rows, reference, notes),
         tuple(pd.unique(rows[TIME].sort_values(kind="stable"))),
         allocated,
         gone,
         score,
+        time is not None,
         tuple(notes),
     )
 
@@ -239,10 +259,13 @@ def _without_baseline_rows(rows: pd.DataFrame, baseline: str, notes: list[str]) 
 
 def _with_baseline(
     rows: pd.DataFrame, data: pd.DataFrame, baseline: Any, notes: list[str]
-) -> tuple[pd.DataFrame, str]:
-    """Add the baseline: a column of the data, or each client's outcome at that time."""
+) -> tuple[pd.DataFrame, pd.Series]:
+    """Add the baseline: a column of the data, or each client's outcome at that time.
+
+    Also returned are the clients' baselines themselves.
+    """
     if baseline is None:
-        return rows, BASELINE
+        return rows, pd.Series(dtype=float)
     if isinstance(baseline, str) and baseline in data.columns:
         known = pd.Series(
             numbers(data.loc[rows.index], baseline, "the rows of a trial"), rows.index
@@ -257,7 +280,7 @@ def _with_baseline(
                 "in all rows, or name the time at which it was measured."
             )
         rows = rows.assign(**{BASELINE: of_client.transform("first")})
-        return _without_baseline_rows(rows, baseline, notes), BASELINE
+        return _without_baseline_rows(rows, baseline, notes), of_client.first().dropna()
     there = rows[TIME].notna() & (rows[TIME].astype(str) == str(baseline))
     if is_number(baseline) and types.is_numeric_dtype(rows[TIME].dtype):
         there |= rows[TIME] == baseline  # 0 is 0.0 too
@@ -279,7 +302,7 @@ def _with_baseline(
             f"{plural(never, 'client')} with a baseline were never measured after it; they are "
             "counted as randomised and in no mean."
         )
-    return rows.assign(**{BASELINE: rows[CLIENT].map(value)}), BASELINE
+    return rows.assign(**{BASELINE: rows[CLIENT].map(value)}), value.dropna()
 
 
 CONTROL = re.compile(
@@ -298,6 +321,15 @@ def _arms(
     arms = [name for name in allocated if name in set(rows[ARM])]
     unseen = [name for name in allocated if name not in arms]
     what = "an outcome" + " and a baseline" * (BASELINE in rows)
+    alike: dict[str, list[str]] = {}
+    for name in allocated:
+        alike.setdefault(name.casefold(), []).append(name)
+    notes += [
+        f"The arms {listing(names)} differ in capital letters alone, and count as "
+        f"{len(names)}: if they are one, write it in one way."
+        for names in alike.values()
+        if len(names) > 1
+    ]
     if not arms:
         raise DesignError(f"Nobody of the trial has {what} (arms: {listing(unseen)}).")
     why = f"Nobody of the arm{'s' * (len(unseen) > 1)} {listing(unseen)} has {what}"
@@ -336,13 +368,15 @@ def standardiser(data: TrialRows) -> tuple[float, str]:
     """Return the SD that differences are divided by, and what it is.
 
     That of the baseline, pooled within arms, where there is one: it is the same for all occasions
-    and no treatment has touched it. Else that of the outcome at the first time.
+    and no treatment has touched it; of all who have one, also those never measured after it. Else
+    that of the outcome at the first time.
     """
-    per = data.rows.drop_duplicates(CLIENT) if data.has_baseline else data.rows
-    column, what = (BASELINE, "baseline") if data.has_baseline else (SCORE, "first occasion")
-    if not data.has_baseline:
-        per = per[per[TIME] == data.times[0]]
-    groups = per.groupby(ARM)[column]
+    if data.has_baseline:
+        values, arms, what = data.befores, data.befores.index.map(data.allocated), "baseline"
+    else:
+        first = data.rows[data.rows[TIME] == data.times[0]]
+        values, arms, what = first[SCORE], first[ARM], "first occasion"
+    groups = values.groupby(arms)
     n, variance = groups.size(), groups.var(ddof=1)
     pooled = float(((n - 1) * variance).sum() / (n - 1).sum())
     return float(np.sqrt(pooled)), f"SD of the {what}, pooled within arms"

@@ -163,6 +163,11 @@ def test_a_table_of_memberships_is_the_same_as_columns(shared):
     by_table = fit.predict(head, membership={"therapist": frame[frame["row"].isin(head.index)]})
     np.testing.assert_allclose(by_table, fit.fittedvalues[head.index], rtol=1e-9)
     np.testing.assert_allclose(by_columns.predict(head), by_table, rtol=1e-7)
+    for new in (head, head.drop(columns="therapist")):
+        for ask in (fit.predict, fit.predict_interval):
+            with pytest.raises(al.DesignError, match=r"give membership=\{'therapist': frame\} for"):
+                ask(new)
+        assert fit.predict(new, random_effects=False).notna().all()
 
 
 def test_membership_against_lme4_with_its_design_replaced():

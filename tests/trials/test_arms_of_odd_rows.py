@@ -45,7 +45,7 @@ def test_rows_without_a_time_are_left_out_and_counted(alone, method):
     options = {**ASKED, "method": method}
     found = al.compare_arms(alone.assign(week=alone["week"].drop(gone)), **options)
     without = al.compare_arms(alone.drop(gone), **options)
-    assert "3 rows without a 'week' were left out." in found.messages
+    assert "3 rows with an empty 'week' were left out." in found.messages
     pd.testing.assert_frame_equal(found.contrasts, without.contrasts)
 
 
@@ -56,7 +56,7 @@ def test_a_blank_occasion_is_none_and_blanks_around_one_are_nothing(alone):
     padded = al.compare_arms(words.assign(week=words["week"].replace("mid", " mid ")), **options)
     pd.testing.assert_frame_equal(padded.contrasts, clean.contrasts)
     blank = al.compare_arms(words.assign(week=words["week"].replace("mid", " ")), **options)
-    assert "60 rows without a 'week' were left out." in blank.messages
+    assert "60 rows with an empty 'week' were left out." in blank.messages
 
 
 def test_blanks_make_no_arm_no_client_and_no_therapist(rows):
@@ -236,3 +236,65 @@ def test_figures_of_ends_and_of_means_agree_on_the_colour_of_an_arm(alone):
     means = al.compare_arms(alone, **ASKED, method="mmrm", reference="wait").plot()
     for line, label in zip(*means.get_legend_handles_labels(), strict=True):
         assert drawn[label.split(" ")[0]] == line.lines[0].get_color()
+
+
+@pytest.fixture
+def without_baseline(alone):
+    """Every fourth client of one arm was not measured at the beginning; all were at the end."""
+    return alone[(alone["client_id"] % 8 != 0) | (alone["week"] > 0)]
+
+
+def test_who_lacks_a_baseline_alone_is_not_unmeasured(without_baseline):
+    found = al.compare_arms(without_baseline, **ASKED)
+    assert found.means["n"].tolist() == [30, 30]
+    assert found.means["share_measured"].tolist() == [1, 1]
+    one, other = found.sensitivity([0, 10])["estimate"]
+    assert one == other
+    assert len(found.analysed) == 52
+    for method in METHODS:
+        told = al.compare_arms(without_baseline, **ASKED, method=method).estimand
+        assert "Those without a baseline are left out" in told
+
+
+def test_differences_are_divided_by_the_baselines_of_all_randomised(alone):
+    lost = alone[(alone["client_id"] > 11) | (alone["week"] == 0)]
+    before = alone[alone["week"] == 0]
+    wide = lost[lost["week"] > 0].merge(before[["client_id", "score"]], on="client_id", how="right",
+                                        suffixes=("", "_before"))  # fmt: skip
+    wide["condition"] = np.where(wide["client_id"] % 2, "wait", "cbt")
+    pooled = np.sqrt(before.groupby("condition")["score"].var().mean())  # arms of one size
+    for data, baseline in ((lost, 0), (wide, "score_before")):
+        found = al.compare_arms(data, **{**ASKED, "baseline": baseline})
+        assert found.sd == pytest.approx(pooled)
+
+
+def test_the_time_of_one_comparison_is_told_wherever_it_is(alone):
+    found = al.compare_arms(alone, **ASKED)
+    for told in (str(found), found.text(), found.methods(), found.estimand):
+        assert " at 12.0" in told
+    assert found.left_out == {}
+    once = al.compare_arms(alone[alone["week"] == 12], outcome="score")
+    assert " at 0" not in str(once) + once.methods()
+
+
+def test_a_time_at_which_nobody_has_the_outcome_is_no_empty_time(alone):
+    words = alone.assign(week=alone["week"].map({0: "pre", 4: "mid", 8: "post", 12: "fu"}))
+    asked = {**ASKED, "baseline": "pre"}
+    unasked = words.assign(score=words["score"].where(words["week"] != "mid"))
+    messages = " ".join(al.compare_arms(unasked, **asked).messages)
+    assert "60 rows without an outcome were left out." in messages
+    assert "empty 'week'" not in messages
+
+
+def test_arms_that_differ_in_capitals_are_asked_after(alone):
+    odd = alone["condition"].where(alone["client_id"] % 4 != 0, "CBT")
+    assert "The arms CBT, cbt differ in capital letters alone" in said(
+        al.compare_arms(alone.assign(condition=odd), **ASKED)
+    )
+    assert "capital" not in said(al.compare_arms(alone, **ASKED))
+
+
+def test_a_time_without_end_is_refused(alone):
+    endless = alone.assign(week=alone["week"].replace(12.0, np.inf))
+    with pytest.raises(al.ColumnError, match=r"'week' .* must hold finite numbers; 60 rows do not"):
+        al.compare_arms(endless, **ASKED)

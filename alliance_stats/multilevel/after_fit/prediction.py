@@ -124,6 +124,8 @@ def _complete(
 ) -> NDArray[np.bool_]:
     """Return which rows have all that the prediction needs."""
     formula = fit.design.formula
+    if random_effects:
+        _refuse_without_memberships(fit, membership)
     needed = list(formula.fixed.columns) if formula.fixed else []
     if random_effects:
         for term in formula.random:
@@ -137,6 +139,22 @@ def _complete(
         )
     predictors = [name for name in needed if not _is_group(fit, name)]
     return newdata[predictors].notna().all(axis=1).to_numpy()
+
+
+def _refuse_without_memberships(fit: MultilevelFit, membership: Memberships) -> None:
+    """Refuse to take a column for groups whose weights the fit took from a table."""
+    of_columns = {term.label for term in fit.design.formula.random if term.multiple}
+    lacking = [
+        factor.name
+        for factor in getattr(fit.design.grouping, "factors", ())
+        if factor.members is not None and factor.name not in {*of_columns, *membership}
+    ]
+    if lacking:
+        raise DesignError(
+            f"The fit took the groups of {listing(lacking)} and their weights from membership=: "
+            f"give membership={{'{lacking[0]}': frame}} for the new rows, with columns row, "
+            f"{lacking[0]} and weight, or random_effects=False."
+        )
 
 
 def _is_group(fit: MultilevelFit, name: str) -> bool:

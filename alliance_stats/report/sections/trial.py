@@ -141,21 +141,24 @@ def comparison_blocks(
     draft.headline = _headline(found, differences, score)
     if context.counted_of:
         draft.headline += f" (One of {context.counted_of} outcomes, chosen by counting scores.)"
+    when = f" ({differences['time'].iloc[-1]})" if found.method == "ancova" else ""
     model = (
-        f"{MODELS[found.method]}{found.variances} ({found.fit.formula}), {found.facts()['errors']}"
+        f"{MODELS[found.method]}{when}{found.variances} ({found.fit.formula}), "
+        f"{found.facts()['errors']}"
     )
     how = f'al.compare_arms(method="{found.method}"): {model}.'
     with house_style():
         arms = found.data.randomised
         ax = plot_means(means, score.label, new_axes(6.4, 3.4), arms=arms)
     several = len(set(means["time"])) > 1
-    asked = found.estimand if told else found.question
+    asked = (found.estimand if told else found.question).replace(found.score, score.title)
     drawn = figure("arms", ax, data=means, score=score.title) if several else None
     return [
-        Paragraph(f"{draft.headline} {asked.replace(found.score, score.title)}"),
+        Paragraph(f"{draft.headline} {asked}"),
         table(
             "arms-means", means, _mean_columns(told), group="time" if several else "",
             withheld=not told, score=score.title, how=how, model=model,
+            asked=asked,
         ),
         drawn,
         table(
