@@ -270,9 +270,10 @@ def _categories(
     node: Node, source: str, table: Table, contrast: Contrast, levels: tuple[object, ...] | None
 ) -> Categories:
     read = _cells(node.arguments[0] if isinstance(node, Call) else node, source, table)
-    cells = read(table)
+    cells, codes = read(table), None
     if levels is None:
-        levels = tuple(pd.Categorical(cells).remove_unused_categories().categories)
+        found = pd.Categorical(cells).remove_unused_categories()
+        levels, codes = tuple(found.categories), found.codes.astype(np.intp)
     else:
         present = pd.unique(cells.dropna())
         unknown = [value for value in present if value not in levels]
@@ -304,7 +305,7 @@ def _categories(
             )
         return codes
 
-    return Categories(label, levels, contrast, again(table), again)
+    return Categories(label, levels, contrast, again(table) if codes is None else codes, again)
 
 
 def _cells(node: Node, source: str, table: Table) -> Callable[[Table], pd.Series]:
