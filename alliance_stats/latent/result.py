@@ -16,6 +16,8 @@ from ..inference.rows import glance_row
 if TYPE_CHECKING:
     from .engine.fit import Estimates
 
+_SRMR = {"srmr": "SRMR"} | {f"srmr_{n}": f"SRMR ({n} clients)" for n in ("within", "between")}
+
 
 class Latent(Result):
     """A result of what is not observed: what is wrong with its solution stands in every text."""
@@ -96,7 +98,7 @@ class LatentFit(Latent):
         told = [n for n in sizes if n in row and not (one_group and n == "n_groups")]
         size = ", ".join(f"{fmt.count(row[n])} {n.removeprefix('n_')}" for n in told)
         said = [
-            f"SRMR = {fmt.number(row['srmr'], 3, bounded=True)}",
+            *(f"{_SRMR[n]} = {fmt.number(row[n], 3, bounded=True)}" for n in _SRMR if n in row),
             *(f"{n.upper()} = {fmt.number(row[n], 1)}" for n in ("aic", "bic")),
             f"log-likelihood {fmt.number(row['llf'], 1)}",
         ]

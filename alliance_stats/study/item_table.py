@@ -40,7 +40,7 @@ def item_table(study: Study, measure: str, rater: str, items: list[int]) -> pd.D
     if part.empty:
         there = pd.unique(ratings.loc[ratings["rater"] == rater, "measure"])
         raise DesignError(
-            f"The {rater}s have no items of {measure} in this study, only of "
+            f"Rater '{rater}' has no items of {measure} in this study, only of "
             f"{listing(there) or 'nothing'}.{did_you_mean(measure, there)}"
         )
     key = ["client_id", "session", "item"]

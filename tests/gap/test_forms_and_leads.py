@@ -102,7 +102,7 @@ def test_the_same_sessions_give_the_correlation_of_the_description():
     [
         ({"measure": "wai-s"}, "Did you mean 'wai-sr'"),
         ({"measure": "wai-sr", "scale": "bonds"}, "Did you mean 'bond'"),
-        ({"measure": "core-10"}, "therapists have no items of core-10"),
+        ({"measure": "core-10"}, "Rater 'therapist' has no items of core-10"),
     ],
 )
 def test_what_has_no_parallel_form_is_told(options, said):

@@ -1,10 +1,13 @@
 """Cross-lagged models: what may be asked, in which tables, and what is said of what cannot be."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import alliance_stats as al
+from alliance_stats.latent.engine.patterns import copies
 
 EXACT = 1e-8  # the same numbers by another way in
 
@@ -453,3 +456,65 @@ def test_nothing_that_was_given_is_changed():
     before = data.copy()
     al.fit_cross_lagged(data, x="x", y="y")
     pd.testing.assert_frame_equal(data, before)
+
+
+@pytest.mark.parametrize(
+    ("small", "large"),
+    [
+        ({}, {"model": "lcm-sr"}),  # means free, and means of a straight course
+        ({}, {"model": "clpm", "lags": "free"}),
+        ({"reliability": {"x": 0.8}}, {"lags": "free"}),
+        ({"model": "clpm", "covariates": ["v"]}, {"covariates": ["v"]}),
+    ],
+)
+def test_models_that_are_not_nested_are_not_tested(small, large):
+    data = wide(v=np.random.default_rng(1).normal(size=200))
+    one, other = (al.fit_cross_lagged(data, **call(), **more) for more in (small, large))
+    with pytest.raises(al.DesignError, match=rf"special case.* AIC \({one.glance()['aic'][0]:.1f}"):
+        one.compare(other)
+
+
+@pytest.mark.parametrize(
+    ("small", "large", "df"),
+    [
+        ({"model": "clpm"}, {}, 3),
+        ({"model": "clpm"}, {"lags": "free"}, 15),
+        ({"residuals": "equal"}, {"lags": "free"}, 21),
+        ({"reliability": {"x": 0.9}}, {"reliability": {"x": 0.9}, "lags": "free"}, 12),
+    ],
+)
+def test_models_that_are_nested_are_tested(small, large, df):
+    one, other = (al.fit_cross_lagged(wide(), **call(), **more) for more in (small, large))
+    test = one.compare(other)
+    assert (test.df, test.statistic) == (df, pytest.approx(one.chi2 - other.chi2, abs=1e-6))
+
+
+def test_the_larger_model_short_of_its_maximum_is_no_difference_of_zero():
+    one, other = (al.fit_cross_lagged(wide(), lags=lags, **call()) for lags in ("equal", "free"))
+    short = replace(other, estimates=replace(other.estimates, deviance=one.estimates.deviance + 1))
+    with pytest.raises(al.DesignError, match="less likely than its special case"):
+        one.compare(short)
+
+
+def test_a_difference_by_clusters_is_told_to_be_tested_by_f():
+    data = wide(300, v=np.arange(300) % 30)
+    one, other = (
+        al.fit_cross_lagged(data, lags=lags, cluster="v", **call()) for lags in ("equal", "free")
+    )
+    assert one.compare(other).distribution.startswith("F with 12 and 29 df")
+
+
+@pytest.mark.parametrize("waves", [[5, 4, 3, 2, 1], [1, 3, 2, 4], [1, 2, 2, 3], "1,2"])
+def test_waves_that_do_not_rise_are_refused(waves):
+    with pytest.raises(al.DesignError, match="waves must"):
+        al.fit_cross_lagged(long(wide()), x="x", y="y", waves=waves)
+    with pytest.raises(al.DesignError, match="waves must"):
+        al.fit_cross_lagged(wide(), **call(), waves=waves)
+
+
+def test_two_waves_that_two_clients_have_both_are_no_copies():
+    values = np.random.default_rng(1).normal(size=(60, 2))
+    values[:29, 0] = values[31:, 1] = np.nan  # two points lie on a line
+    assert copies(values) is None
+    values[:, 0] = 2 * values[:, 1]
+    assert copies(values) == (0, 1)

@@ -269,3 +269,35 @@ def test_one_row_lacks_and_several_lack(schools):
 def test_bad_input_is_one_sentence(schools, change, arguments, said):
     with pytest.raises(al.AllianceStatsError, match=said):
         al.fit_factor_model(schools.assign(**change), **{"factors": FACTORS, **arguments})
+
+
+def test_two_levels_show_the_residuals_of_both():
+    rng = np.random.default_rng(2)
+    level, of = rng.normal(size=80), np.repeat(np.arange(80), 4)
+    rows = level[of, None] + rng.normal(size=(320, 1)) + rng.normal(size=(320, 4))
+    data = pd.DataFrame(rows, columns=list("abcd")).assign(client_id=of)
+    fit = al.fit_factor_model(data, {"f": list("abcd")}, by="client_id")
+    for said in (fit._repr_html_(), fit.shown()[1]):
+        assert "SRMR (within clients) = " in said
+        assert "SRMR (between clients) = " in said
+
+
+@pytest.mark.parametrize(
+    ("factors", "measure", "said"),
+    [
+        (None, "wai-sr/bondage", "no scale 'bondage'"),
+        ({"b": ["i3", "i5", "i7"]}, "wai-sr", "'i3' is no item of wai-sr: .* 1 to 12"),
+        ({"b": [3, 5, 77]}, "wai-sr", "'77' is no item"),
+    ],
+)
+def test_scales_and_items_that_a_card_does_not_have(factors, measure, said):
+    study = al.load_dataset("demo-trial")
+    with pytest.raises(al.AllianceStatsError, match=said):
+        al.fit_factor_model(study, factors, measure=measure)
+    with pytest.raises(al.AllianceStatsError, match=said):
+        al.measurement_invariance(study, factors=factors, measure=measure)
+
+
+def test_an_item_named_twice_is_told(schools):
+    with pytest.raises(al.DesignError, match="x1 is named twice"):
+        al.fit_factor_model(schools, {"f": ["x1", "x1", "x2"]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -140,6 +141,8 @@ def fit_cross_lagged(
     if same and group is None:
         raise DesignError("equal= says what is the same in all groups; name them in group=.")
     confidence = share(confidence)
+    if waves is not None:
+        waves = _in_order(waves)
     scores = {"x": x, "y": y} | ({} if z is None else {"z": z})
     asked = Asked(
         by=by,
@@ -174,6 +177,20 @@ def fit_cross_lagged(
         messages=(*held.messages, *found.messages, *_told(found, held)),
         title=MODELS[model][2],
     )
+
+
+def _in_order(waves: Any) -> list[float]:
+    """Return waves as numbers that rise: of others a later score would come before an earlier."""
+    if isinstance(waves, str):
+        raise DesignError(f"waves must be numbers of waves, such as [1, 2, 3]; it is '{waves}'.")
+    times = [finite(one, "waves") for one in waves]
+    if any(later <= one for one, later in pairwise(times)):
+        raise DesignError(
+            f"waves must rise, as time does, each named once; they are "
+            f"{listing((f'{one:g}' for one in times), 8)}. Sort them (and columns of scores with "
+            "them)."
+        )
+    return times
 
 
 def _step(step: Any, lags: str, model: str) -> float:

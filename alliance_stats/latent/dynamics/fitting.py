@@ -15,7 +15,7 @@ from ..engine.patterns import Sample, copies
 from ..engine.saturated import Saturated, saturated
 from ..engine.structure import Model
 from .grid import LEFT_OUT
-from .panel_models import EQUAL, MODELS, Panel, of_group
+from .panel_models import MODELS, Panel, of_group
 from .waves import Waves, labels_of
 
 UNSAID = 1 - 1e-9
@@ -33,12 +33,6 @@ class Specification:
     reliability: Mapping[str, float] | None = None
     errors: str = "normal"
     cluster: str = ""
-
-    def restrictions(self, *, grouped: bool) -> frozenset[str]:
-        """Return what is held equal: of a model nested in another, that and more."""
-        over = {kind for kind in ("lags", "residuals") if getattr(self, kind) == "equal"}
-        groups = self.equal if grouped else frozenset((*EQUAL, "all"))
-        return frozenset(over | {f"{one} over groups" for one in groups})
 
 
 def fitted(held: Waves, asked: Specification) -> Estimates:

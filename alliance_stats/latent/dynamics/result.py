@@ -14,7 +14,7 @@ from ...errors import DesignError, listing
 from ...inference.distributions import chi2_upper, half_width
 from ...inference.rows import coefficient_rows
 from ...multilevel import Comparison
-from ..engine.fit import Estimates, difference
+from ..engine.fit import Estimates, difference, is_nested
 from ..result import LatentFit, clustered
 from .fitting import Specification
 from .panel_models import EQUAL, MODELS
@@ -32,6 +32,9 @@ NAME = re.compile(r"^([^\[@]*)(?:\[(\d+|later)\])?(?:@(\d+))?$")
 ORDER = (r"[xyz]_on_[xyz]$", r"._between_on_", r"._slope_on_", r"._on_", r"var_._between",
          r"cov_between", r"var_", r"cov_", r"mean_")  # fmt: skip
 """The order of terms: lagged effects, covariates, levels, what is new at a wave, means."""
+
+BELOW = 1e-4
+"""By so much the likelihood's search may end short of the maximum of the larger model."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,8 +218,10 @@ class CrossLagged(LatentFit):
     def compare(self, other: Any) -> Comparison:
         """Return the likelihood-ratio test of this model and one nested in it (or the reverse).
 
-        Both must be fitted to the same clients, scores and waves; they may differ in what is held
-        equal over waves and groups. Scaled (Satorra & Bentler 2001) where both chi-squares are.
+        Both must be fitted to the same clients, scores and waves, and the larger must be able to
+        have all means and covariances that the smaller one implies (Bentler & Satorra 2010, doi
+        10.1037/a0019625); models of which neither is a case of the other are refused.
+        Scaled (Satorra & Bentler 2001) where both chi-squares are.
         Where the smaller model sets variances of levels to zero (``clpm`` in ``ri-clpm``), they lie
         at the edge of what they may be, and the p value is too large (Stoel et al. 2006, doi
         10.1037/1082-989X.11.4.439).
@@ -228,24 +233,32 @@ class CrossLagged(LatentFit):
             raise DesignError(
                 "Both models must be fitted to the same scores, clients, waves and groups."
             )
+        if not is_nested(small.estimates, large.estimates):
+            criteria = [
+                one.fit_indices()[["aic", "bic"]].round(1).tolist() for one in (self, other)
+            ]
+            aic, bic = zip(*criteria, strict=True)
+            raise DesignError(
+                "Neither of the two models is a special case of the other, so no chi-square tests "
+                f"one against the other; AIC ({aic[0]} and {aic[1]}) and BIC ({bic[0]} and "
+                f"{bic[1]}) compare them, the smaller the better."
+            )
         df = large.estimates.theta.size - small.estimates.theta.size
         edge = small.model != large.model
-        held = [
-            one.specification.restrictions(grouped=one.data.group is not None)
-            for one in (small, large)
-        ]
-        if df == 0 or (edge and "dynamic-panel" in (small.model, large.model)) or (
-            not held[0] >= held[1]
-        ):  # fmt: skip
-            raise DesignError(
-                "Neither of the two models is a special case of the other; compare their .glance()."
-            )
         grouped = [one.data.group is not None for one in (small, large)]
-        scaled = grouped[0] == grouped[1] and np.isfinite(large.estimates.trace)
-        statistic = max(small.estimates.deviance - large.estimates.deviance, 0.0)
+        traces = [small.estimates.trace, large.estimates.trace]
+        scaled = grouped[0] == grouped[1] and bool(np.isfinite(traces).all())
+        statistic = small.estimates.deviance - large.estimates.deviance
+        if statistic < -BELOW:
+            raise DesignError(
+                f"The larger of the two models ({large.model}) is less likely than its special "
+                "case: its maximum was not reached, so the two cannot be compared."
+            )
+        statistic = max(statistic, 0.0)
         p_value = chi2_upper(statistic, df)
         if scaled:
             statistic, df, p_value = difference(small.estimates, large.estimates)
+        by_f = scaled and small.estimates.clusters is not None
         rows = [
             {"model": one.model, "lags": one.lags, "equal": ", ".join(one._equal_in_groups()),
              "n_parameters": len(one.estimates.theta), "llf": one.llf,
@@ -268,7 +281,9 @@ class CrossLagged(LatentFit):
             statistic=statistic,
             df=df,
             p_value=p_value,
-            distribution=f"chi-square with {df} df",
+            distribution=f"F with {df} and {large.estimates.clusters - 1} df (chi-square / {df})"
+            if by_f
+            else f"chi-square with {df} df",
             messages=tuple(notes),
         )
 

@@ -15,9 +15,9 @@ from ...core.disclosure import people_beyond
 from ...errors import ConvergenceWarning, DesignError, listing
 from ...inference.distributions import chi2_upper, f_upper
 from .fit_indices import fit_indices
-from .likelihood import Likelihood
+from .likelihood import Likelihood, by_moments
 from .maximise import maximise
-from .patterns import Sample
+from .patterns import Pattern, Sample
 from .saturated import Saturated, saturated
 from .scaling import meat_of, scaling_factors
 from .structure import Model, Moments, Structure
@@ -27,6 +27,9 @@ STEP = 1e-20
 """Step of complex derivatives: so small that it is no error."""
 UNSETTLED = 1e-9
 """A direction with a smaller share of the information: the data do not say where it is."""
+
+SAME_MOMENTS = 1e-6
+"""A model that misses the moments of another by a smaller chi-square can have them all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,6 +248,29 @@ def estimate(
         model, samples, found.theta, covariance, found.deviance, free, found.converged,
         found.steps, *scaling, n_clusters, trace,
     )  # fmt: skip
+
+
+def is_nested(small: Estimates, large: Estimates) -> bool:
+    """Tell whether a model is a special case of another, of as many groups or of one for all.
+
+    The larger model is fitted to the moments that the smaller one implies; if it can have them all,
+    the smaller is a case of it (Bentler & Satorra 2010, doi 10.1037/a0019625).
+    """
+    implied = small.moments * (len(large.samples) if len(small.moments) == 1 else 1)
+    observed = [list(structure.observed) for structure in large.model.structures]
+    if len(implied) != len(observed) or len(small.theta) >= len(large.theta) or any(
+        {*one.structure.observed} != {*names} for one, names in zip(implied, observed, strict=True)
+    ):  # fmt: skip
+        return False
+    samples, reached = [], 0.0
+    for one, names, sample in zip(implied, observed, large.samples, strict=True):
+        at = [one.structure.observed.index(name) for name in names]
+        mu, sigma = one.mu[at], one.sigma[np.ix_(at, at)]
+        everybody = Pattern(np.arange(len(at)), np.arange(sample.n), mu, sigma)
+        samples.append(Sample(np.zeros((sample.n, len(at))), [everybody]))
+        reached += by_moments(samples[-1], mu, sigma)[0]
+    likelihood = Likelihood(large.model, samples)
+    return maximise(likelihood, large.theta).deviance - reached < SAME_MOMENTS
 
 
 def difference(more: Estimates, less: Estimates) -> tuple[float, int, float]:

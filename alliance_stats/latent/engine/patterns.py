@@ -17,6 +17,8 @@ PER_VARIABLE = 2
 """The fewest people a variable (of those that go together) that carry covariances."""
 FEWEST_CLUSTERS = 10
 """Fewer clusters say too little of how clusters differ for errors that allow for them."""
+FEWEST_PAIRS = 10
+"""Of fewer people with both, two columns go exactly together by chance (of two people, always)."""
 SAME = 1e-9
 """Two columns whose squared correlation is nearer to one say the same."""
 
@@ -43,6 +45,7 @@ def copies(values: Array) -> tuple[int, int] | None:
         z = np.where(seen, values - np.nanmean(values, axis=0), 0.0)
         products = (z**2).T @ seen
         r = (z.T @ z) ** 2 / (products * products.T)
+    r[seen.T.astype(float) @ seen < FEWEST_PAIRS] = 0.0
     found = np.argwhere(np.tril(r > 1 - SAME, -1))
     return (int(found[0][1]), int(found[0][0])) if len(found) else None
 

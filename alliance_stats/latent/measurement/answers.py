@@ -113,12 +113,18 @@ def of_study(
         raise DesignError("measure= must name the measure of the study, such as 'wai-sr'.")
     score = name_of(measure)
     card = items_card(study, str(score.measure))
-    scored = card.scales[score.scale or next(iter(card.scales))].method
+    scored = scale_of(card, score.scale or next(iter(card.scales))).method
     if factors is None:
         names = [score.scale] if score.scale else _parts(card)
         numbered = {name: [int(i) for i in scale_of(card, name).items] for name in names}
     else:
-        numbered = {name: [int(i) for i in items] for name, items in dict(factors).items()}
+        words = factors
+        if isinstance(factors, Mapping):
+            words = {name: [*map(str, np.atleast_1d(items))] for name, items in factors.items()}
+        numbered = {
+            name: [_item_of(card, one) for one in items]
+            for name, items in checked_factors(words).items()
+        }
     chosen = checked_factors(
         {name: [f"item {i}" for i in items] for name, items in numbered.items()}
     )
@@ -131,6 +137,17 @@ def of_study(
     if not {across, cluster or across} <= {*frame} and study.has("clients"):
         frame = frame.merge(study.tables["clients"], on="client_id", how="left")
     return frame, chosen, scored, str(score), said
+
+
+def _item_of(card: Any, item: str) -> int:
+    """Return the number of an item of a card."""
+    last = max(int(i) for scale in card.scales.values() for i in scale.items)
+    if not item.isdecimal() or not 1 <= int(item) <= last:
+        raise DesignError(
+            f"'{item}' is no item of {card.name}: of a study factors hold numbers of items, 1 to "
+            f"{last}, such as {{'bond': [3, 5, 7]}}."
+        )
+    return int(item)
 
 
 def _impossible(rater: str, table: pd.DataFrame, measure: str) -> list[str]:

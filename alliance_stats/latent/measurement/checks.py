@@ -21,6 +21,10 @@ def checked_factors(factors: Any) -> dict[str, list[str]]:
         raise DesignError("factors must be such as {'task': ['i1', 'i2', 'i3']}.")
     chosen = {str(name): names(items, f"factors['{name}']") for name, items in factors.items()}
     for name, items in chosen.items():
+        given = factors.get(name, items)
+        twice = [one for one in items if not isinstance(given, str) and [*given].count(one) > 1]
+        if twice:
+            raise DesignError(f"{twice[0]} is named twice as an item of the factor '{name}'.")
         if len(items) < 2:
             raise DesignError(
                 f"The factor '{name}' has {len(items)} item; what an item measures shows only in "
