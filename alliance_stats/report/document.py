@@ -56,7 +56,10 @@ def _add_figure(document: Any, figure: Figure, number: int, png: bytes) -> None:
 
     document.add_paragraph().add_run(f"Figure {number}").bold = True
     document.add_paragraph().add_run(clean(figure.title)).italic = True
-    document.add_picture(BytesIO(png), width=Inches(WIDTH))
+    picture = document.add_picture(BytesIO(png), width=Inches(WIDTH))
+    picture._inline.docPr.set(
+        "descr", clean(figure.alt or figure.title)
+    )  # what is read to who does not see it
     said = " ".join(part for part in (figure.note, figure.how) if part)
     if said:
         paragraph = document.add_paragraph()

@@ -12,7 +12,7 @@ import pytest
 import alliance_stats as al
 from alliance_stats.study.mapping import answers_guess
 from alliance_stats.study.privacy import identifier_forms
-from alliance_stats.study.reading import cells
+from alliance_stats.study.reading import cells, text_files
 from alliance_stats.study.validating.rules import ids
 
 KINDS = ("3", "NA", "1,5", "word", "true", "007", "")
@@ -172,3 +172,18 @@ def test_columns_scanned_together_are_those_scanned_alone(tmp_path):
     alone = pd.concat([al.scan_identifiers(frame[[name]]) for name in frame], ignore_index=True)
     assert together.equals(alone.astype(together.dtypes))
     assert {"contact", "who", "said", "born", "tel"} <= set(together["column"])
+
+
+def test_a_line_longer_than_the_sample_does_not_hide_what_stands_below(tmp_path, monkeypatch):
+    names = ["client", "session", *(f"answer_{n}" for n in range(20_000))]
+    lines = [",".join(names), *(",".join([f"c{n}", "1", *["3"] * 20_000]) for n in range(3))]
+    file = tmp_path / "wide.csv"
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert len(lines[0]) > text_files.SAMPLE
+    monkeypatch.setattr(text_files, "read_fast", None)  # the parser that costs by the column
+    assert al.read_table(file)["answer_19999"].tolist() == [3, 3, 3]
+
+
+def test_an_endless_line_is_not_all_taken_for_the_sample():
+    endless = b"a" * (text_files.LARGEST_SAMPLE + 1)
+    assert len(text_files._first_records_text(endless)) == text_files.SAMPLE

@@ -5,6 +5,7 @@ import json
 
 import pandas as pd
 import pytest
+from docx import Document
 
 import alliance_stats as al
 from alliance_stats.report import build, place, writing
@@ -27,6 +28,13 @@ def test_the_folder_holds_page_tables_figures_and_account(report):
     drawn = [name.removesuffix(".svg") for name in there if name.endswith(".svg")]
     assert {f"{name}.{kind}" for name in drawn for kind in ("png", "pdf")} <= there
     assert {"figures/flow.svg", "figures/alliance-course.svg", "figures/dropout.svg"} <= there
+
+
+def test_pictures_in_word_say_what_they_show(report):
+    pictures = Document(str(report.folder / "report.docx")).inline_shapes
+    said = [one._inline.docPr.get("descr") for one in pictures]
+    assert len(said) > 3
+    assert all(said)
 
 
 def test_run_json_says_what_went_in_and_how(study, report):

@@ -19,6 +19,8 @@ from .cells import NO_CELLS, Cells
 
 _PLAIN = re.compile(r"-?(?:[1-9]\d{0,14})|0")
 _MOST_DIGITS = 15
+FEW_LINES = 1000
+"""Of fewer the words cost less than asking each column whether all its numbers are plain."""
 _BLOCK, _BLOCK_OF_A_COLUMN, _LARGEST_BLOCK = 1 << 20, 1 << 13, 1 << 28
 _WORDS = pa.dictionary(pa.int32(), pa.string())
 
@@ -40,7 +42,8 @@ def read_fast(
     quotes = data.count(b'"') if b'"' in data else 0
     if quotes % 2 or data[:1] in (b"\r", b"\n"):
         return None
-    guess = _numeric_columns(sample, width) - as_words if not quotes else set()
+    few = data.count(b"\n") < FEW_LINES
+    guess = set() if quotes or few else _numeric_columns(sample, width) - as_words
     table = _parse(data, width, delimiter, n_header, guess, quoted=quotes > 0)
     if guess and (table is None or not _all_plain(table, data, n_header, guess)):
         guess = set()

@@ -105,6 +105,9 @@ def _read_regular(
     return True
 
 
+SAMPLE, SAMPLE_LINES, LARGEST_SAMPLE = 1 << 16, 5, 1 << 23
+"""So many letters or lines, whichever are more, tell how a file is written; endless lines less."""
+
 # -- delimiter and header ---------------------------------------------------------------------
 
 
@@ -115,8 +118,11 @@ def _cut_separator_line(data: bytes) -> tuple[bytes, str]:
 
 
 def _first_records_text(data: bytes) -> str:
-    """Return the beginning of the file, cut at the end of a line."""
-    head = data[:65536]
+    """Return the beginning of the file, cut at the end of a line: some records, however wide."""
+    stop = 0
+    for _ in range(SAMPLE_LINES):
+        stop = data.find(b"\n", stop) + 1 or len(data)
+    head = data[: max(SAMPLE, stop if stop <= LARGEST_SAMPLE else 0)]
     if len(data) > len(head):
         head = head[: max(head.rfind(b"\n"), 0)] or head
     return head.decode("utf-8", "replace")

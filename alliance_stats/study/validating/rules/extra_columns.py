@@ -32,13 +32,13 @@ def number_as_text(view: StudyView) -> Iterator[Finding]:
     # a column may come along with two tables: the fuller one tells of all its rows, once
     for table in sorted(there, key=lambda table: -len(view.frames[table])):
         ours = {field.name for field in table_schema(table).fields}
-        frame = view.frames[table].drop(columns=ours, errors="ignore")
-        texts, stack = stacked_texts(frame)
+        frame = view.frames[table]
+        texts, stack = stacked_texts(frame, leave_out=ours)
         codes = encode(stack)
         hits = codes.where(_is_amount(codes.values)).reshape(len(texts), len(frame))
         without = {name for name, hit in zip(texts, hits, strict=True) if not hit.any()}
         for column, kind in frame.dtypes.items():
-            if kind.kind in "iufbM" or column in without:
+            if kind.kind in "iufbM" or column in without or column in ours:
                 continue
             finding = _amounts(view, table, str(column))
             if finding is not None:
