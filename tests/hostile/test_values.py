@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pyreadstat
 import pytest
+from openpyxl import Workbook
 
 import alliance_stats as al
 
@@ -137,3 +138,17 @@ def test_a_blank_id_is_a_missing_one_in_a_model_too(how):
     fit = al.fit_multilevel(MODEL, rows, **how)
     assert (fit.nobs, fit.glance()["n_client_id"].item()) == (38, 9)
     assert "client_id 2." in str(fit.summary())
+
+
+def test_a_hidden_sheet_beside_one_that_is_read_is_told(tmp_path):
+    book = Workbook()
+    book.active.append(["pid", "sess", "day", *ITEMS])
+    book.active.append(["a", 1, "2024-01-01", *[1] * 9])
+    book.create_sheet("withdrawn").sheet_state = "hidden"
+    book["withdrawn"].append(["pid", "sess"])
+    book["withdrawn"].append(["b", 1])
+    book.save(tmp_path / "e.xlsx")
+    (tmp_path / "study.yaml").write_text(STUDY.replace("e.csv", "e.xlsx"), "utf-8")
+    found = al.validate(tmp_path).issues
+    assert found["rule"].tolist() == ["hidden_sheet"]
+    assert "withdrawn" in found["message"].item()

@@ -241,24 +241,25 @@ def _wrong_sheet(spec: SourceSpec, loaded: Loaded, path: Path) -> Problem | None
 
 
 def _note_reading(spec: SourceSpec, loaded: Loaded, raw: RawStudy, gathered: Gathered) -> None:
-    """Pass on what reading a file found: faults, lost rows, a guessed encoding."""
+    """Pass on what reading a file found: faults, lost rows, hidden sheets, a guessed encoding."""
     raw.problems += loaded.problems(spec.file)
     file = loaded.source(spec.file)
     reason = "a row with more cells than columns"
     gathered.leave_out(spec.table or "sessions", reason, loaded.lost_rows, spec.file)
-    titles = loaded.notes["titles"]
-    if titles:
-        raw.problems.append(
-            Problem(
-                "info",
-                "title_rows",
-                f"Above the names of the columns stands {listing(map(repr, titles))}, which is "
-                "read as a title.",
-                "If that is a row of data, give the columns names in the row above it.",
-                file=file.file,
-                sheet=file.sheet,
-            )
+    told: list[tuple[str, str, str]] = []
+    if titles := loaded.notes["titles"]:
+        sentence = (
+            f"Above the names of the columns stands {listing(map(repr, titles))}, which is read as "
+            "a title."
         )
+        hint = "If that is a row of data, give the columns names in the row above it."
+        told.append(("title_rows", sentence, hint))
+    if loaded.notes["hidden_sheets"] and spec.sheet is None:
+        sentence = (
+            f"Hidden in the workbook, and not read: {listing(loaded.notes['hidden_sheets'])}."
+        )
+        hint = "If a hidden sheet holds data, name it in study.yaml: sheet: <its name>."
+        told.append(("hidden_sheet", sentence, hint))
     written = [
         f"'{word}' in '{column}' ({plural(n, 'cell')})"
         for column, words in loaded.notes["missing_words"].items()
@@ -266,27 +267,16 @@ def _note_reading(spec: SourceSpec, loaded: Loaded, raw: RawStudy, gathered: Gat
         if word.casefold() in WRITTEN_MISSING
     ]
     if written and spec.missing_words is None:
-        raw.problems.append(
-            Problem(
-                "info",
-                "missing_words",
-                f"Read as missing: {listing(written)}.",
-                "If such a word is a value of its own, say in study.yaml which words mean that "
-                "nothing was given: missing_words: [NA].",
-                file=file.file,
-                sheet=file.sheet,
-            )
+        hint = (
+            "If such a word is a value of its own, say in study.yaml which words mean that nothing "
+            "was given: missing_words: [NA]."
         )
+        told.append(("missing_words", f"Read as missing: {listing(written)}.", hint))
     if loaded.notes["encoding_guessed"]:
-        raw.problems.append(
-            Problem(
-                "info",
-                "guessed_encoding",
-                f"The file is not UTF-8 and was read as {loaded.notes['encoding']}.",
-                "If names look wrong, give encoding: in study.yaml, or save the file as UTF-8.",
-                file=file.file,
-            )
-        )
+        sentence = f"The file is not UTF-8 and was read as {loaded.notes['encoding']}."
+        hint = "If names look wrong, give encoding: in study.yaml, or save the file as UTF-8."
+        told.append(("guessed_encoding", sentence, hint))
+    raw.problems += [Problem("info", *each, file=file.file, sheet=file.sheet) for each in told]
     if not len(loaded.frame):
         raw.problems.append(
             Problem(
