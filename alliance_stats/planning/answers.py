@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import checked_choice, flag, is_number, share, shown, whole
+from ..core.arguments import checked_choice, flag, share, whole
 from ..errors import DesignError
 from ..inference.distributions import half_width
 from . import dropout, simulated, variance
-from .chances import chances, smallest_effect, unit_of_effect
+from .chances import chances, check_question, checked_effect, smallest_effect, unit_of_effect
 from .curve import OPERATING, curve, refuse_lists, varied_over
-from .information import certainty
-from .result import ASSUMED, QUESTIONS, StudyPower, StudyPrecision
+from .information import FIXED, certainty
+from .result import ASSUMED, StudyPower, StudyPrecision
 
 if TYPE_CHECKING:
     from .design import StudyDesign
@@ -102,28 +102,29 @@ def power(
     >>> design.power(0.6, of="arm", over=both).table["power"].round(2).tolist()
     [0.88, 0.5, 1.0, 0.82]
     """
-    _check(design, of)
+    check_question(design, of)
     checked_choice("method", method, METHODS)
     share(alpha, "alpha")
-    if not is_number(effect) or effect == 0:
-        raise DesignError(
-            f"effect must be a number other than 0, not {shown(effect)}: with no effect the power "
-            "is alpha, however large the study."
-        )
+    checked_effect(effect)
     unit = unit_of_effect(design, of, standardised)
     points = effect * unit
-    known, likely = chances(design, of, points, alpha)
     varied: Mapping[str, Sequence[float]] = {"effect": (effect * CURVE).tolist()}
     if over is not None:
         varied = varied_over(over, of)
-    table = curve(design, effect, of, alpha, standardised, varied)
-    answer: dict[str, Any] = dict(zip(OPERATING, likely, strict=True))
-    answer |= {"mc_error": 0.0, "replicates": 0, "seed": None}
+    answer: dict[str, Any] = {"mc_error": 0.0, "replicates": 0, "seed": None}
+    simulating = method == "simulation" or formula is not None
+    rough = simulating and of in FIXED and bool(certainty(design, of).rough)
+    if rough:  # no formula is right, so none is shown
+        known, table = certainty(design, of), None
+    else:
+        known, likely = chances(design, of, points, alpha)
+        table = curve(design, effect, of, alpha, standardised, varied)
+        answer |= dict(zip(OPERATING, likely, strict=True))
     said = [f"Degrees of freedom: {known.why}.", *_assumed(design, of)]
     if unit != 1:
         said.insert(0, f"The effect of {effect:g} SD of one session is {points:.3g} points.")
-    if method == "simulation" or formula is not None:
-        asked: dict[str, Any] = {"formula": formula}
+    if simulating:
+        asked: dict[str, Any] = {"formula": formula, "without": rough or formula is not None}
         asked |= {"replicates": whole(replicates, "replicates", 2)}
         asked |= {"seed": whole(seed, "seed", 0), "n_jobs": n_jobs, "alpha": alpha}
         asked |= {"resume": resume, "progress": flag(progress, "progress")}
@@ -133,11 +134,11 @@ def power(
         row = {name: answer[name] for name in (*OPERATING, "mc_error")}
         row |= {"effect": points, "method": "simulation"}
         row |= {name: getattr(design, name) for name in varied if name != "effect"}
-        table = pd.concat([table, pd.DataFrame([row])], ignore_index=True)
+        drawn = pd.DataFrame([row], columns=None if table is None else table.columns)
+        table = drawn if table is None else pd.concat([table, drawn], ignore_index=True)
         answer |= {"method": "simulation", "seed": seed}
     if design.pilot_draws:
-        averaged, told = _assurance(design, effect, of, alpha, standardised)
-        answer["assurance"] = averaged
+        answer["assurance"], told = _assurance(design, effect, of, alpha, standardised)
         said += told
     return StudyPower(
         design, of, float(points), std_error=known.std_error, df=known.df, table=table,
@@ -168,7 +169,7 @@ def precision(
     >>> round(design.precision(of="arm").half_width, 2)
     0.34
     """
-    _check(design, of)
+    check_question(design, of)
     share(confidence)
     detectable = smallest_effect(design, of, 0.8, 1 - confidence)
     if of == "therapists":
@@ -224,7 +225,7 @@ def required(
     checked_choice("what", what, ("n_therapists", "clients_per_therapist", "sessions", "effect"))
     share(power, "power")
     share(alpha, "alpha")
-    _check(design, of)
+    check_question(design, of)
     asked: dict[str, Any] = {"of": of, "alpha": alpha, "standardised": standardised}
     if what == "effect":
         found = smallest_effect(design, of, power, alpha)
@@ -238,8 +239,9 @@ def required(
                 "therapists or clients are needed."
             )
         return design.power(found, **asked | {"standardised": False})
-    if effect is None or not is_number(effect) or effect == 0:
-        raise DesignError(f"required needs effect=, a number other than 0, not {shown(effect)}.")
+    if effect is None:
+        raise DesignError("required needs effect=, a number other than 0.")
+    checked_effect(effect)
     refuse_lists(design, what)
     if of == "dropout" and what == "sessions":
         raise DesignError("Dropout is counted once for each client: sessions decide nothing here.")
@@ -269,6 +271,11 @@ def _assurance(
     for drawn in design.pilot_draws:
         changes: dict[str, Any] = {**drawn, "pilot_draws": ()}
         one = replace(design, **changes)
+        if of in FIXED and certainty(one, of).rough:
+            return float("nan"), [
+                "No assurance: with variances as a study like the pilot might find them, caseloads "
+                "are so unequal that no formula is right."
+            ]
         found.append(chances(one, of, effect * unit_of_effect(one, of, standardised), alpha)[1][0])
     low, high = np.quantile(found, [0.1, 0.9])
     return float(np.mean(found)), [
@@ -316,17 +323,3 @@ def _assumed(design: StudyDesign, of: str) -> list[str]:
 def _of_design(design: StudyDesign, of: str) -> tuple[str, ...]:
     """Return what the design says of itself; little of that bears on dropout."""
     return design.notes if of == "dropout" else design.messages
-
-
-def _check(design: StudyDesign, of: str) -> None:
-    """Refuse a question that the design cannot be asked."""
-    checked_choice("of", of, QUESTIONS)
-    if of in ("arm", "arm_by_time", "dropout") and design.arms < 2:
-        raise DesignError(f"of='{of}' needs arms; the design says randomised='none'.")
-    least = {"arm_by_time": 2, "within": 2, "rupture": 3}.get(of, 1)
-    if design.sessions < least:
-        raise DesignError(f"of='{of}' needs {least} sessions or more, not {design.sessions}.")
-    if of == "therapists":
-        variance.check(design)
-    if of == "gap" and design.nested == "one_arm":
-        raise DesignError("of='gap' needs a therapist for every client; one arm has none.")

@@ -6,15 +6,47 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.arguments import flag
+from ..core.arguments import checked_choice, flag, is_number, shown
 from ..errors import DesignError
 from ..inference.distributions import t_quantile
 from . import dropout, variance
 from .information import Certainty, certainty
-from .result import SHARES
+from .result import QUESTIONS, SHARES
 
 if TYPE_CHECKING:
     from .design import StudyDesign
+
+
+LEAST = {"arm_by_time": 2, "within": 2, "rupture": 3}
+"""Sessions that a question needs."""
+
+
+def check_question(design: StudyDesign, of: str) -> None:
+    """Refuse a question that the design cannot be asked."""
+    checked_choice("of", of, QUESTIONS)
+    if of in ("arm", "arm_by_time", "dropout") and design.arms < 2:
+        raise DesignError(f"of='{of}' needs arms; the design says randomised='none'.")
+    least, layout = LEAST.get(of, 1), design.layout
+    if design.sessions < least:
+        raise DesignError(f"of='{of}' needs {least} sessions or more, not {design.sessions}.")
+    if min(layout.length[layout.arm == arm].max() for arm in range(design.arms)) < least:
+        raise DesignError(
+            f"of='{of}' needs clients who stay for {least} sessions; with this dropout none of an "
+            "arm's clients does."
+        )
+    if of == "therapists":
+        variance.check(design)
+    if of == "gap" and design.nested == "one_arm":
+        raise DesignError("of='gap' needs a therapist for every client; one arm has none.")
+
+
+def checked_effect(effect: object) -> None:
+    """Refuse an effect that is no number, or none at all."""
+    if not is_number(effect) or effect == 0:
+        raise DesignError(
+            f"effect must be a number other than 0, not {shown(effect)}: with no effect the power "
+            "is alpha, however large the study."
+        )
 
 
 def operating(
@@ -54,9 +86,12 @@ def chances(
     design: StudyDesign, of: str, effect: float, alpha: float
 ) -> tuple[Certainty, tuple[float, float, float]]:
     """Return how sure an estimate will be, and power, type S and type M of its test."""
+    check_question(design, of)
     if of == "therapists":
         return variance.certainty(design, effect), variance.operating(design, effect, alpha)
     known = dropout.certainty(design, effect) if of == "dropout" else certainty(design, of)
+    if known.rough:
+        raise DesignError(known.rough)
     return known, operating(effect, known.std_error, known.df, alpha)
 
 
@@ -73,7 +108,7 @@ def smallest_effect(design: StudyDesign, of: str, power: float, alpha: float) ->
         return dropout.smallest(design, power_at, power)
     if of == "therapists":
         return variance.smallest(design, power_at, power)
-    known = certainty(design, of)
+    known, _ = chances(design, of, 1.0, alpha)
 
     def short(shift: float) -> float:
         return operating(shift, 1.0, known.df, alpha)[0] - power

@@ -12,7 +12,7 @@ import pandas as pd
 from ..core.arguments import is_number, shown
 from ..errors import DesignError, did_you_mean, listing
 from . import dropout
-from .chances import chances, unit_of_effect
+from .chances import chances, checked_effect, unit_of_effect
 from .result import AXES, SHARES
 
 if TYPE_CHECKING:
@@ -30,20 +30,27 @@ def varied_over(over: object, of: str) -> dict[str, Sequence[float]]:
             "over must name one or two of a design's numbers with their values, such as "
             f"{{'n_therapists': [20, 40, 80]}}, not {shown(over)}."
         )
+    lists: dict[str, Sequence[float]] = {}
     for name, values in over.items():
         if name not in known:
             raise DesignError(
                 f"over cannot vary {shown(name)}; it may vary {listing(known, 20)}."
                 f"{did_you_mean(str(name), known)}"
             )
-        if isinstance(values, str) or not len(values) or not all(map(is_number, values)):
-            raise DesignError(f"over needs numbers for '{name}', not {shown(values)}.")
+        several = isinstance(values, Iterable) and not isinstance(values, str | Mapping)
+        values = list(values) if several else []
+        if not values or not all(map(is_number, values)):
+            raise DesignError(f"over needs numbers for '{name}', not {shown(over[name])}.")
+        if name == "effect":
+            for value in values:
+                checked_effect(value)
+        lists[name] = values
     if of == "therapists" and "icc_therapist" in over:
         raise DesignError(
             "The effect of of='therapists' is their share of the variance: vary it as "
             "over={'effect': [...]}, not as 'icc_therapist'."
         )
-    return dict(over)
+    return lists
 
 
 def curve(

@@ -33,9 +33,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from ..core.display.page import Block
+    from .information import Certainty
 
 RANDOMISED = ("therapist", "client", "none")
 NESTED = ("full", "one_arm")
+NUMBERS = (
+    "icc_client", "icc_therapist", "slope_sd_client", "slope_sd_therapist", "residual_sd",
+)  # fmt: skip
 MOST = 1_000_000
 """No study has more clients, and no machine should be asked for them."""
 
@@ -154,6 +158,13 @@ class StudyDesign(Result):
             object.__setattr__(self, name, value)
 
         put("notes", tuple(names(self.notes, "notes")))
+        draws = self.pilot_draws
+        if not isinstance(draws, list | tuple) or not all(isinstance(d, Mapping) for d in draws):
+            raise DesignError(
+                "pilot_draws must be a list of variances by name, as StudyDesign.from_study makes "
+                f"it, not {shown(draws)}."
+            )
+        put("pilot_draws", tuple(draws))
         for name, most in (("n_therapists", MOST), ("sessions", 1000), ("arms", 100)):
             put(name, whole(getattr(self, name), name, 1, most))
         if not is_number(self.clients_per_therapist) or self.clients_per_therapist < 1:
@@ -168,6 +179,8 @@ class StudyDesign(Result):
             put("arms", 1)
         self._check_arms()
         self._check_variances()
+        for name in NUMBERS:
+            put(name, float(getattr(self, name)))
         within(self.rupture_rate, "rupture_rate")
         if not is_number(self.dropout_odds_ratio) or not 0 < self.dropout_odds_ratio < np.inf:
             raise DesignError(
@@ -240,6 +253,16 @@ class StudyDesign(Result):
     def rupture_variance(self) -> float:
         """Variance of whether a session has a rupture."""
         return self.rupture_rate * (1 - self.rupture_rate)
+
+    @property
+    def middle(self) -> float:
+        """The middle of the sessions planned, in sessions after the first."""
+        return (self.sessions - 1) / 2
+
+    @cached_property
+    def known(self) -> dict[str, Certainty]:
+        """What was found of each question already, for a curve asks the same again and again."""
+        return {}
 
     @cached_property
     def gone(self) -> np.ndarray:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import DesignError
+from .satterthwaite import MANY, coding_of, own_df
 
 if TYPE_CHECKING:
     from .design import StudyDesign
@@ -25,30 +26,59 @@ FIXED = ("arm", "arm_by_time", "gap")
 """Questions about columns that are the same in every study; of others only the SD is known."""
 
 
+EQUAL = 0.9
+"""From this part of the df counted on, caseloads are equal enough for the count."""
+SURE = 5
+"""With fewer df than these, and caseloads that are not equal enough, no t has the right tails."""
+
+
 @dataclass(frozen=True)
 class Certainty:
-    """The standard error of an estimate, its degrees of freedom, and where they come from."""
+    """The standard error of an estimate, its degrees of freedom, and where they come from.
+
+    `rough` says why the formula's power would be wrong; it is empty where that is right.
+    """
 
     std_error: float
     df: float
     why: str
+    rough: str = ""
 
 
 def certainty(design: StudyDesign, of: str) -> Certainty:
     """Return the standard error and df of the coefficient that answers a question."""
-    layout = design.layout
-    if of in FIXED:
-        matrix, place = _fixed_information(design, layout, of)
-        variance = float(np.linalg.inv(matrix)[place, place])
-    else:
-        variance = 1 / _random_information(design, layout, of)
+    if of not in design.known:
+        design.known[of] = _certainty(design, of)
+    return design.known[of]
+
+
+def _certainty(design: StudyDesign, of: str) -> Certainty:
+    layout, rough = design.layout, ""
     df, why = degrees_of_freedom(design, of)
     if df < 1:
         raise DesignError(
             f"The design leaves no degrees of freedom for of='{of}' ({why}); plan more therapists, "
             "clients or sessions."
         )
-    return Certainty(float(np.sqrt(variance)), float(df), why)
+    if of not in FIXED:
+        return Certainty(1 / np.sqrt(_random_information(design, layout, of)), float(df), why)
+    arms, keep, contrast = question_of(design, of)
+    P, R, K = _sums(design, layout, coding_of(layout.arm, arms))
+    matrix = (P - np.einsum("jab,jbc,jdc->ad", R, K, R))[np.ix_(keep, keep)]
+    error = float(np.sqrt(contrast @ np.linalg.solve(matrix, contrast)))
+    if layout.n_therapists <= MANY:
+        own = own_df(design, arms, keep, contrast)
+        if own < EQUAL * df or design.nested == "one_arm":
+            if design.nested != "one_arm":
+                why = f"Satterthwaite's of this design, of at most {df:.4g} ({why})"
+            if own < min(SURE, EQUAL * df):
+                rough = (
+                    f"Caseloads are so unequal that few therapists decide: {own:.2g} degrees of "
+                    f"freedom by the design's covariance, where {df:.4g} are counted. No formula "
+                    "is right there; ask with method='simulation', or plan caseloads more alike."
+                )
+            df = own
+    return Certainty(error, float(df), why, rough)
 
 
 def degrees_of_freedom(design: StudyDesign, of: str) -> tuple[float, str]:
@@ -66,47 +96,33 @@ def degrees_of_freedom(design: StudyDesign, of: str) -> tuple[float, str]:
     if of == "between":
         return max(n - J - 1, J - 2), "clients minus therapists minus 1"
     if design.nested == "one_arm":
-        return _welch(design, of), "Welch-Satterthwaite: the arm with therapists has them minus 1"
+        return J - 1, "Satterthwaite's of this design: the arm with therapists has them minus 1"
     if design.randomised == "therapist":
         return J - arms, "therapists minus arms"
     return max(n - J - (arms - 1), J - arms), "clients minus therapists minus arms plus 1"
 
 
-def _welch(design: StudyDesign, of: str) -> float:
-    """Return the df of a difference between an arm of therapists and one of single clients."""
-    layout, slope = design.layout, of == "arm_by_time"
-    parts = []
-    for arm in (1, 0):
-        P, R, K = _sums(design, layout, np.ones((layout.n_clients, 1)), layout.arm == arm)
-        matrix = P - np.einsum("jab,jbc,jdc->ad", R, K, R)
-        parts.append(np.linalg.inv(matrix)[1, 1] if slope else 1 / matrix[0, 0])
-    J, single = layout.n_therapists, layout.n_clients - layout.n_therapists - 1
-    return float(sum(parts) ** 2 / (parts[0] ** 2 / (J - 1) + parts[1] ** 2 / single))
-
-
-def _fixed_information(design: StudyDesign, layout: Layout, of: str) -> tuple[Array, int]:
-    """Return the information matrix, and which of its rows answers the question."""
+def question_of(design: StudyDesign, of: str) -> tuple[int, Array, Array]:
+    """Return the arms told apart, which of ``[1, time] x arms`` are fitted, and their contrast."""
     arms = 1 if of == "gap" else design.arms
-    dummies = (layout.arm[:, None] == np.arange(1, arms)).astype(float)
-    coding = np.column_stack([np.ones(layout.n_clients), dummies])
-    P, R, K = _sums(design, layout, coding, np.ones(layout.n_clients, bool))
-    matrix = P - np.einsum("jab,jbc,jdc->ad", R, K, R)
     if of == "arm_by_time":
-        return matrix, 2 * arms - 1
-    trend = design.sessions > 1 and (of == "arm" or design.has_slopes)
-    keep = np.arange(arms + trend)  # levels of the arms, and one course over time
-    return matrix[np.ix_(keep, keep)], arms - 1
+        keep = np.arange(2 * arms)
+    else:  # levels of the arms, and one course over time
+        course = design.layout.length.max() > 1 and (of == "arm" or design.has_slopes)
+        keep = np.arange(arms + course)
+    contrast = np.zeros(len(keep))
+    contrast[2 * arms - 1 if of == "arm_by_time" else arms - 1] = 1
+    if of == "gap" and len(keep) > 1:  # in the middle of the sessions planned
+        contrast[1] = design.middle
+    return arms, keep, contrast
 
 
-def _sums(
-    design: StudyDesign, layout: Layout, coding: Array, which: Array
-) -> tuple[Array, Array, Array]:
+def _sums(design: StudyDesign, layout: Layout, r: Array) -> tuple[Array, Array, Array]:
     """Return ``sum X'WX``, and each therapist's ``R`` and ``K``; columns are [1, time] x coding."""
-    A = _of_lengths(design)["A"][layout.length[which]]
-    r = coding[which]
+    A = _of_lengths(design)["A"][layout.length]
     k = 2 * r.shape[1]
     P = np.einsum("nab,nk,nl->akbl", A, r, r).reshape(k, k)
-    whose = layout.therapist[which]
+    whose = layout.therapist
     has = whose >= 0
     R = np.zeros((layout.n_therapists, k, 2))
     np.add.at(R, whose[has], np.einsum("nab,nk->nakb", A, r)[has].reshape(-1, k, 2))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import whole
+from ..core.arguments import shown, whole
 from ..errors import DesignError
 from ..multilevel.after_fit.prediction import simulate
 from ..multilevel.fit import Asked, fitted, fitted_outcome
@@ -54,7 +54,8 @@ def from_study(
     Returns
     -------
     StudyDesign
-        With the pilot's therapists, caseloads (sizes and their shares), sessions that half of the
+        With the pilot's therapists, caseloads (sizes and their shares; equal ones where
+        ``clients_per_therapist`` is given), sessions that half of the
         clients or more have reached at their end, share of clients gone before each, and variances.
 
     Notes
@@ -71,16 +72,40 @@ def from_study(
     >>> 0 < design.icc_therapist < design.icc_client
     True
     """
+    if not isinstance(study, Study):
+        raise DesignError(f"from_study needs a study as the pilot, not {shown(study)}.")
+    if "sessions" in changes:
+        whole(changes["sessions"], "sessions", 1)
     rows = along(study, time).select(score)
     if "session" not in rows or "therapist_id" not in rows:
         raise DesignError(f"A plan needs '{score}' at sessions, and who the therapists are.")
     rows = rows.dropna(subset=["score", "therapist_id", "session"])
-    rows = rows.assign(time=rows["session"].astype(float) - float(rows["session"].min()))
+    at, told = np.sort(rows["session"].unique().astype(float)), []
+    if len(at) <= at[-1] - at[0]:
+        told.append(
+            f"The pilot was measured at {len(at)} of {at[-1] - at[0] + 1:g} sessions; these "
+            "measurements count as the plan's sessions, and a change a session is one from a "
+            "measurement to the next."
+        )
+    rows = rows.assign(time=np.searchsorted(at, rows["session"].astype(float)).astype(float))
     part = " + time" if slopes else ""
     fit = fitted(f"score ~ time + (1{part} | client_id) + (1{part} | therapist_id)", rows)
     rng = np.random.default_rng(whole(seed, "seed", 0))
-    again = [fit.refit(simulate(fit, rng)) for _ in range(whole(draws, "draws", 0))]
-    likely = [_variances(one) for one in again if one.converged]
+    found, n = _variances(fit), whole(draws, "draws", 0)
+    asked = [name for name in found if name.startswith("icc") or (slopes and "slope" in name)]
+    zero = [name for name in asked if found[name] == 0 and name not in changes]
+    if zero:
+        n = 0  # what is drawn from a variance of zero takes it as known
+        told.append(
+            f"The pilot's {' and '.join(zero)} was estimated as zero, as happens with few people "
+            "whatever it is: give what is usual in your field. Until then there is no assurance."
+        )
+    again = [fit.refit(simulate(fit, rng)) for _ in range(n)]
+    likely = [
+        {name: value for name, value in _variances(one).items() if name not in changes}
+        for one in again
+        if one.converged
+    ]
     left, drawn, why = _dropout(study, rows, len(likely), rng)
     last = rows.groupby("client_id")["time"].max().to_numpy() + 1
     sessions = int(changes.get("sessions", np.median(last)))
@@ -92,7 +117,7 @@ def from_study(
         "clients_per_therapist": float(loads.mean()),
         "sessions": sessions,
         "randomised": "none",
-        **_variances(fit),
+        **found,
         **left,
         "pilot_draws": tuple(one | more for one, more in zip(likely, drawn, strict=True)),
         "caseloads": loads.value_counts(normalize=True).to_dict(),
@@ -100,9 +125,12 @@ def from_study(
         "notes": (
             f"Variances, caseloads and lengths are those of '{study.name}' ({name}; {len(loads)} "
             f"therapists, {len(last)} clients): estimates, so vary them.",
+            *told,
             *why,
         ),
     }
+    if "clients_per_therapist" in changes:  # the pilot's own sizes have another mean
+        del given["caseloads"]
     return cls(**given | changes)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.arguments import shown
 from ..errors import DesignError
 
 
@@ -23,6 +24,8 @@ class Record:
     """
 
     def __init__(self, path: str | PathLike[str], asked: Mapping[str, Any]) -> None:
+        if not isinstance(path, str | PathLike):
+            raise DesignError(f"resume must be the name of a file, not {shown(path)}.")
         self.path = Path(path)
         self.kept: dict[int, np.ndarray] = {}
         asked = json.loads(json.dumps(asked, default=str))

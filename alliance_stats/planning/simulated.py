@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Piece = tuple[int, np.random.SeedSequence]
 
 BATCH = 50
-"""Studies that share the values of a predictor (of which the sums of squares are as expected)."""
+"""Studies that are drawn, kept and counted together."""
 LEAST = 4
 """Batches before a simulation may end early: an error of so few studies is itself a guess."""
 TERMS = {"arm": "arm", "arm_by_time": "arm_time", "gap": "Intercept"}
@@ -114,16 +114,18 @@ def analysis(design: StudyDesign, of: str) -> str:
                 "of='therapists' is simulated with several sessions; of one, method='analytic' is "
                 "the F test itself."
             )
-    if of != "arm_by_time" and design.sessions > 1 and (of != "gap" or design.has_slopes):
+    if of == "gap" and design.has_slopes and several:  # the gap in the middle of the sessions
+        fixed += " + centred"
+    elif of not in ("arm_by_time", "gap") and several:
         fixed += " + time"
     parts = [fixed]
     if several and both:
-        parts.append(f"(1{' + time' * (design.slope_sd_client > 0)} | client_id)")
+        parts.append(f"(1{' + time ||' if design.slope_sd_client else ' |'} client_id)")
     slope = design.slope_sd_therapist > 0
     if design.nested == "one_arm":
-        parts.append(f"(0 + treated{' + treated_time' * slope} | therapist_id)")
+        parts.append(f"(0 + treated{' + treated_time ||' if slope else ' |'} therapist_id)")
     elif both or several:
-        parts.append(f"(1{' + time' * slope} | therapist_id)")
+        parts.append(f"(1{' + time ||' if slope else ' |'} therapist_id)")
     if len(parts) == 1:
         raise DesignError(
             "With one client a therapist and one session nothing is nested; the formula's answer "
@@ -138,6 +140,7 @@ def simulated_power(
     of: str,
     *,
     formula: str | None,
+    without: bool,
     replicates: int,
     seed: int,
     n_jobs: int | None,
@@ -150,7 +153,7 @@ def simulated_power(
     if of == "therapists" and formula is not None:
         raise DesignError("of='therapists' tests the plan's own model; leave out formula=.")
     text = analysis(design, of) if formula is None else formula
-    work = partial(WORK.get(of, _batch), _Asked(design, effect, of, text, formula is not None))
+    work = partial(WORK.get(of, _batch), _Asked(design, effect, of, text, without))
     record = None
     if resume is not None:
         asked = {"effect": effect, "of": of, "formula": text, "seed": seed}
@@ -182,7 +185,7 @@ def simulated_power(
         told.append(f"{len(found) - len(good)} of {len(found)} studies could not be fitted.")
     if len(found) < replicates:
         told.append(f"It ended after {len(found)} studies, with a Monte Carlo error of {enough:g}.")
-    if formula is not None:
+    if without:
         answer["false_positives"] = float((p_without < alpha).mean())
         told.append(
             f"With this model {answer['false_positives']:.1%} of studies without any effect are "
@@ -246,7 +249,8 @@ def _studies(
 class _Asked(NamedTuple):
     """What is simulated: a question to a design, and the model that answers it.
 
-    `without` asks for studies without the effect too, which a model of one's own needs.
+    `without` asks for studies without the effect too, which a model of one's own needs, and a test
+    whose df are few.
     """
 
     design: StudyDesign
@@ -260,15 +264,18 @@ def _batch(asked: _Asked, piece: Piece) -> np.ndarray:
     """Return estimate, p value, whether singular, and p without effect, a row a study."""
     design, effect, of, formula, without = asked
     n, rng = piece[0], np.random.default_rng(piece[1])
-    rows, x = _with_predictor(design, planned_rows(design), of, rng)
-    shift = np.ones(len(rows)) if x is None else x
+    planned = planned_rows(design)
+    rows, shift = _with_predictor(design, planned, of, rng)
     found = np.full((n, 4), np.nan)
+    drawn = of in ("within", "between", "rupture")
     first = None  # of the same rows every study is a refit; where scores decide, rows differ
     for study in range(n):
+        if drawn and study:  # values shared by studies would make them alike
+            rows, shift = _with_predictor(design, planned, of, rng)
         score = draw(design, rows, rng)
         for column, change in ((1, effect * shift), (3, 0.0))[: 1 + without]:
             outcome = score + change
-            if first is None or leaves_by_scores(design):
+            if first is None or drawn or leaves_by_scores(design):
                 decides = shift * design.total_sd if of in ("within", "between") else outcome
                 there = still_there(design, rows, decides, rng)
                 fit = first = fitted(formula, rows[there].assign(score=outcome[there]))
@@ -333,7 +340,7 @@ def _tested(fit: MultilevelFit, term: str) -> tuple[float, float, bool]:
 
 def _with_predictor(
     design: StudyDesign, rows: pd.DataFrame, of: str, rng: np.random.Generator
-) -> tuple[pd.DataFrame, np.ndarray | None]:
+) -> tuple[pd.DataFrame, np.ndarray]:
     """Return the rows with the columns of the question, and the column whose effect it is."""
     last = (rows["arm"] == design.arms - 1).to_numpy(dtype=float)
     treated = (rows["therapist_id"] >= 0).to_numpy(dtype=float)
@@ -344,7 +351,7 @@ def _with_predictor(
         rows = rows.assign(arm=last, arm_time=last * rows["time"])
         return rows, last if of == "arm" else rows["arm_time"].to_numpy()
     if of == "gap":
-        return rows, None
+        return rows.assign(centred=rows["time"] - design.middle), np.ones(len(rows))
     if of == "between":
         level = rng.standard_normal(design.layout.n_clients)
         level = (level - level.mean()) / level.std()

@@ -3,6 +3,7 @@
     python tests/benchmarks/planning.py
     python tests/benchmarks/planning.py --replicates 2000 --only within
     python tests/benchmarks/planning.py --peers
+    python tests/benchmarks/planning.py --speed --replicates 10000 --jobs 2
 
 Each design is simulated and fitted with the analysis it plans; the difference should lie within
 three Monte Carlo errors. `--peers` sets our formulas beside what powerlmm's readme prints, mcpower
@@ -37,6 +38,10 @@ DESIGNS = {
     "growth, clients randomised": (
         (20, 6, 6), {**SHARES, **GROWTH, "randomised": "client"}, "arm_by_time", 0.11,
     ),
+    "growth, most have one client": (
+        (16, 8.25, 5), {**SHARES, "slope_sd_client": 0.2, "slope_sd_therapist": 0.15,
+                        "caseloads": [1, 1, 1, 1, 1, 1, 30, 30] * 2}, "arm_by_time", 0.4,
+    ),
     "within": ((20, 4, 6), {**SHARES, "randomised": "none", "dropout": 0.3}, "within", 0.14),
     "between": ((20, 5, 5), {**SHARES, "randomised": "none"}, "between", 0.3),
     "rupture": ((20, 5, 6), {**SHARES, "randomised": "none"}, "rupture", 0.55),
@@ -51,7 +56,6 @@ LMM = {"icc_client": 0.5, "icc_therapist": 0, "slope_sd_client": np.sqrt(0.02 * 
 GONE = [0, 0, 0.01, 0.025, 0.05, 0.07, 0.10, 0.13, 0.165, 0.21, 0.25]
 POWERLMM = {
     "10 therapists with ten, dropout": ((10, 10, 11), {"dropout": GONE}, 0.68),
-    "caseloads 2, 3, 5, 20": ((8, 7.5, 11), {"caseloads": [2, 2, 3, 3, 5, 5, 20, 20]}, 0.44),
 }
 MCPOWER = {(40, 6, 0.1): 0.4, (60, 10, 0.1): 0.25, (20, 10, 0.2): 0.5, (8, 10, 0.1): 0.7}
 """Therapists, clients of each, ICC; the effect in residual SDs. mcpower takes no smaller ICC."""
@@ -107,13 +111,27 @@ def by_mcpower(J: int, each: int, icc: float, effect: float, replicates: int) ->
     return float(line.split()[1].rstrip("%")) / 100
 
 
+def speed(replicates: int, jobs: int) -> None:
+    """Print how long simulated studies of 3,000 sessions take."""
+    design = al.StudyDesign(60, 5, 10, **SHARES)
+    start = time.perf_counter()
+    design.power(0.3, method="simulation", replicates=replicates, n_jobs=jobs)
+    took = time.perf_counter() - start
+    print(f"{replicates:,} studies of 3,000 sessions, {jobs} processes: {took:.1f} s"
+          f" ({1000 * took / replicates:.2f} ms each)")  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--replicates", type=int, default=1000)
     parser.add_argument("--only", default="")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--speed", action="store_true", help="time 10,000 studies, say")
     asked = parser.parse_args()
+    if asked.speed:
+        speed(asked.replicates, asked.jobs)
+        return
     if asked.peers:
         peers(asked.replicates)
         return

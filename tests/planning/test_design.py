@@ -6,6 +6,7 @@ from scipy import stats
 
 import alliance_stats as al
 from alliance_stats.errors import DesignError
+from alliance_stats.planning import simulated
 
 SHARES = {"icc_client": 0.4, "icc_therapist": 0.1}
 
@@ -37,6 +38,7 @@ def plan(n=12, each=4, sessions=5, **more):
         ({"randomised": "clients"}, "Did you mean 'client'"),
         ({"nested": "one_arm", "arms": 3}, "needs two arms"),
         ({"arms": 1}, "arms=2 or more"),
+        ({"pilot_draws": 5}, "pilot_draws must be a list of variances"),
         ({"randomised": "none", "nested": "one_arm"}, "needs two arms"),
     ],
 )
@@ -52,6 +54,10 @@ def test_an_impossible_plan_is_one_sentence(more, said):
         ({"effect": 1, "of": "dropout"}, "shares between 0 and 1; dropout is 0"),
         ({"effect": 1, "of": "rapture"}, "Did you mean 'rupture'"),
         ({"effect": 1, "alpha": 5}, "alpha must be a number between 0 and 1"),
+        ({"effect": 1, "over": {"effect": [0, 0.1]}}, "effect must be a number other than 0"),
+        ({"effect": 1, "over": {"n_therapists": 20}}, "over needs numbers for 'n_therapists'"),
+        ({"effect": 1, "over": {"sessions": [1, 2]}, "of": "arm_by_time"}, "2 sessions or more"),
+        ({"effect": 1, "method": "simulation", "resume": 5}, "resume must be the name of a file"),
         ({"effect": 1, "method": "simulated"}, "method must be one of"),
         ({"effect": 1, "formula": "score ~ time + (1 | client_id)"}, "must hold the term 'arm'"),
     ],
@@ -68,6 +74,22 @@ def test_questions_need_the_sessions_and_arms_that_they_are_about():
         plan(randomised="none").precision(of="arm")
     with pytest.raises(DesignError, match="needs a therapist for every client"):
         plan(nested="one_arm").precision(of="gap")
+
+
+@pytest.mark.parametrize("of", ["arm_by_time", "within", "rupture"])
+def test_sessions_are_searched_from_the_fewest_that_the_question_has(of):
+    assert plan(randomised="client").required("sessions", effect=2, of=of).design.sessions >= 2
+    nobody = plan(n=20, each=3, sessions=8, dropout=[0] + [0.9999] * 7)
+    with pytest.raises(DesignError, match=r"none of an arm's clients does"):
+        nobody.power(1, of=of)
+    assert nobody.power(1).power > 0  # in the first session
+
+
+def test_numbers_of_numpy_are_numbers():
+    given = {"slope_sd_client": np.float64(0.2), "slope_sd_therapist": np.float64(0.1)}
+    design = plan(**given)
+    assert design == plan(slope_sd_client=0.2, slope_sd_therapist=0.1)
+    assert "(1 + time || client_id)" in simulated.analysis(design, "arm_by_time")
 
 
 def test_of_each_length_there_are_as_many_as_the_curve_says_in_every_arm():
@@ -219,7 +241,7 @@ def test_simulated_power_for_dropout_agrees(who):
 
 def test_a_pilots_uncertainty_is_carried_into_the_power():
     truth = plan(n=10, each=5, sessions=4, randomised="none")
-    pilot = truth.simulate(seed=8)
+    pilot = truth.simulate(seed=10)
     found = al.StudyDesign.from_study(pilot, "outcome", randomised="therapist", draws=30)
     assert len(found.pilot_draws) == 30
     shares = np.array([one["icc_therapist"] for one in found.pilot_draws])
@@ -235,6 +257,39 @@ def test_a_pilots_uncertainty_is_carried_into_the_power():
     assert "assurance" in set(answer.tidy()["term"])
     known = al.StudyDesign.from_study(pilot, "outcome", randomised="therapist", draws=0)
     assert np.isnan(known.power(0.8).assurance)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ((5, "outcome"), "needs a study as the pilot, not 5"),
+        (("demo-trial", "core-10", {"sessions": "x"}), "sessions must be a whole number"),
+    ],
+)
+def test_what_is_no_pilot_is_one_sentence(given, said):
+    study, score, *more = given
+    study = al.load_dataset(study) if isinstance(study, str) else study
+    with pytest.raises(DesignError, match=said):
+        al.StudyDesign.from_study(study, score, **(more[0] if more else {}))
+
+
+def test_a_pilots_variance_of_zero_gives_no_assurance_and_the_remedy():
+    pilot = plan(n=10, each=5, sessions=4, randomised="none").simulate(seed=8)
+    found = al.StudyDesign.from_study(pilot, "outcome", randomised="therapist", draws=3)
+    assert (found.icc_therapist, found.pilot_draws) == (0, ())
+    assert "icc_therapist was estimated as zero" in " ".join(found.notes)
+    given = al.StudyDesign.from_study(pilot, "outcome", draws=3, icc_therapist=0.05)
+    assert [sorted(draw)[:1] for draw in given.pilot_draws] == [["icc_client"]] * 3
+    assert all("icc_therapist" not in draw for draw in given.pilot_draws)
+
+
+def test_a_pilot_measured_at_some_sessions_plans_these_measurements():
+    pilot = plan(n=10, each=5, sessions=9, randomised="none").simulate(seed=3)
+    scores = pilot.table("scores")
+    some = pilot.with_tables(scores=scores[scores["session"].isin([1, 5, 9])])
+    found = al.StudyDesign.from_study(some, "outcome", draws=0, clients_per_therapist=20)
+    assert (found.sessions, found.caseloads, found.layout.n_clients) == (3, "equal", 200)
+    assert "measured at 3 of 9 sessions" in " ".join(found.notes)
 
 
 def test_the_smallest_fall_in_dropout_has_the_power_asked_for():

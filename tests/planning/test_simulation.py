@@ -7,6 +7,7 @@ from scipy.special import expit
 
 import alliance_stats as al
 from alliance_stats.errors import DesignError
+from alliance_stats.planning import simulated as simulated_room
 from alliance_stats.planning.leaving import planned_rows, still_there
 
 SHARES = {"icc_client": 0.4, "icc_therapist": 0.1}
@@ -40,10 +41,10 @@ def test_a_stopped_simulation_goes_on_where_it_was(tmp_path, monkeypatch):
     lines = file.read_bytes().splitlines()
     file.write_bytes(b"\n".join(lines[:3]) + b"\n" + lines[3][:40])  # killed while it wrote
     drawn = []
-    from alliance_stats.planning import simulated as rooms
-
-    once = rooms._batch
-    monkeypatch.setattr(rooms, "_batch", lambda *given: drawn.append(given[-1][0]) or once(*given))
+    once = simulated_room._batch
+    monkeypatch.setattr(
+        simulated_room, "_batch", lambda *given: drawn.append(given[-1][0]) or once(*given)
+    )
     again = simulated(plan(), replicates=250, resume=file)
     assert again.power == whole.power
     assert drawn == [50] * 3  # two of the five were there
@@ -55,6 +56,20 @@ def test_a_stopped_simulation_goes_on_where_it_was(tmp_path, monkeypatch):
     file.write_text("[" * 100_000)
     with pytest.raises(DesignError, match="does not hold the studies of this simulation"):
         simulated(plan(), resume=file)
+
+
+@pytest.mark.parametrize("of", ["within", "between", "rupture"])
+def test_every_study_has_values_of_its_own(of, monkeypatch):
+    # studies of the same values share what these tell, and their errors would be told too small
+    drawn, once = [], simulated_room._with_predictor
+
+    def kept(*given):
+        drawn.append(once(*given))
+        return drawn[-1]
+
+    monkeypatch.setattr(simulated_room, "_with_predictor", kept)
+    simulated(plan(randomised="none", n_therapists=20), of=of, replicates=4)
+    assert len({tuple(values) for _, values in drawn}) == 4
 
 
 def test_who_leaves_follows_the_scores_and_how_many_the_plan():
