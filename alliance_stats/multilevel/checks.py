@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from pandas.api import types
 
 from ..core.people import CLIENT, ID_COLUMNS, SESSION, THERAPIST, reused_ids
 from ..errors import ColumnError, DesignError, listing
@@ -31,6 +32,32 @@ def check_rows_left(missing: Mapping[str, int], left: int, rows: int) -> None:
             f"No row has a value in every variable of the model ({_counts(missing)} missing of "
             f"{rows} rows)."
         )
+
+
+def check_categories_left(
+    formula: Formula, data: pd.DataFrame, used: pd.DataFrame, missing: Mapping[str, int]
+) -> None:
+    """Refuse a predictor of whose categories incomplete rows took all but one away."""
+    if len(used) == len(data) or formula.fixed is None:
+        return
+    groups = [name for term in formula.random for name in term.group if name in missing]
+    for name in formula.fixed.columns:
+        if name not in data or types.is_numeric_dtype(data[name].dtype):
+            continue
+        left, held = (pd.unique(cells[name].dropna()) for cells in (used, data))
+        if len(left) == 1 < len(held):
+            remedy = "Fill those in, or leave the variable out."
+            if groups:
+                remedy = (
+                    f"Where those have no '{groups[0]}' by design, write (0 + given | {groups[0]}) "
+                    f"with given=data['{groups[0]}'].notna().astype(int): they then stay. "
+                    f"For another family= than gaussian also fill '{groups[0]}' with one word, "
+                    "such as 'none'."
+                )
+            raise DesignError(
+                f"Of the categories of '{name}' ({listing(held)}) only {left[0]} is left: the rows "
+                f"of the others lack a value ({_counts(missing)} of {len(data)} rows). {remedy}"
+            )
 
 
 def missing_note(missing: Mapping[str, int], dropped: int, rows: int) -> list[str]:

@@ -110,9 +110,10 @@ def compare_arms(
 
     Notes
     -----
-    Mallinckrodt et al. (2008), doi 10.1177/009286150804200402,
-    for repeated measures as the primary analysis; with a baseline, mean and covariate are
-    estimated at each time. Therapists are in the model, those of each measurement where clients
+    ANCOVA: Vickers & Altman (2001), doi 10.1136/bmj.323.7321.1123. Repeated measures as the
+    primary analysis: Mallinckrodt et al. (2008), doi 10.1177/009286150804200402; with a baseline,
+    mean and covariate are estimated at each time. Growth: Laird & Ware (1982), doi
+    10.2307/2529876. Therapists are in the model, those of each measurement where clients
     changed. At one time each arm has a residual variance of its own where one has no therapists
     (Roberts & Roberts 2005, doi 10.1191/1740774505cn076oa; Candlish et al. 2018, doi
     10.1186/s12874-018-0559-x); over several times they differ in level and in change: where a

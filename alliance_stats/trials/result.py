@@ -32,6 +32,14 @@ WORDS = {
 }
 
 
+SOURCES = {
+    "ancova": "Vickers & Altman 2001, doi 10.1136/bmj.323.7321.1123",
+    "mmrm": "Mallinckrodt et al. 2008, doi 10.1177/009286150804200402",
+    "growth": "Laird & Ware 1982, doi 10.2307/2529876",
+}
+"""Where each way of comparing is from."""
+
+
 def _as_list(given: Any) -> list[Any]:
     """Return one value as a list of one, and several as they are."""
     one = isinstance(given, str) or not isinstance(given, Iterable)
@@ -339,6 +347,7 @@ class ArmComparison(Result):
             if self.data.has_baseline
             else "without a baseline",
             "errors": errors,
+            "source": SOURCES[self.method],
             "adjustment": f"; adjustment for several comparisons: {self.adjust}" * self.several,
             "analysed": len(self.analysed),
         }

@@ -540,9 +540,12 @@ def test_methods_tell_therapists_errors_and_baseline(trial, repeated):
     plain = repeated.methods()
     assert "no term of therapists" in plain
     assert "the model's standard errors and Satterthwaite's degrees" in plain
+    assert "Mallinckrodt" in plain
     options = {"outcome": "distress", "time": "occasion", "df": "kenward-roger"}
     last = al.compare_arms(trial, **options).methods()
     assert "without a baseline" in last
+    assert "Mallinckrodt" not in last
+    assert "Vickers & Altman" in last
     assert "; Kenward-Roger's standard errors and degrees of freedom;" in last
 
 

@@ -19,12 +19,16 @@ Function = Callable[[Array], Array]
 
 @dataclass(frozen=True)
 class Change:
-    """A term whose coefficient changes, what that is called, and the function of time."""
+    """A term whose coefficient changes, what that is called, and the function of time.
+
+    The term's own coefficient is that of the times named in `start`, where the function is zero.
+    """
 
     term: str
     name: str
     function: Function
     spread: float
+    start: str
 
 
 def changes_over_time(
@@ -49,7 +53,7 @@ def changes_over_time(
                 f"varying= names '{variable}', which is no term of the formula; the terms are "
                 f"{listing(x.columns)}.{did_you_mean(variable, x.columns)}"
             )
-        function, name = _function(how, clock)
+        function, name, start = _function(how, clock)
         values = np.asarray(function(times), dtype=float)
         spread = float(values.std())
         if values.shape != times.shape or not np.isfinite(values).all() or not spread > 0:
@@ -57,7 +61,7 @@ def changes_over_time(
                 f"The function of time for '{variable}' must be finite at the times of events "
                 f"({times[0]:g} to {times[-1]:g}), and not the same at all of them."
             )
-        changes += [Change(c, f"{c}:{name}", function, spread) for c in own]
+        changes += [Change(c, f"{c}:{name}", function, spread, start) for c in own]
     return changes
 
 
@@ -73,15 +77,17 @@ def value_at(time: float, term: str, function: Function) -> float:
     return value
 
 
-def _function(how: Any, clock: str) -> tuple[Function, str]:
+def _function(how: Any, clock: str) -> tuple[Function, str, str]:
     if how == "linear":
-        return np.asarray, clock
+        return np.asarray, clock, f"at {clock} = 0"
     if how == "log":
-        return np.log, f"log({clock})"
+        return np.log, f"log({clock})", f"at {clock} = 1"
     if is_number(how):
-        return (lambda times: (np.asarray(times) > how).astype(float)), f"({clock} > {how:g})"
+        after = f"({clock} > {how:g})"
+        return (lambda times: (np.asarray(times) > how).astype(float)), after, f"until {how:g}"
     if callable(how):
-        return how, f"{getattr(how, '__name__', 'f').replace('<lambda>', 'f')}({clock})"
+        name = f"{getattr(how, '__name__', 'f').replace('<lambda>', 'f')}({clock})"
+        return how, name, f"where {name} = 0"
     raise DesignError(
         f"varying= takes 'linear', 'log', a number or a function of time, not {how!r}."
     )

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.arguments import checked_choice, checked_table, names, numbers, share
+from ...core.display.labels import label_of
 from ...core.people import SESSION, refuse_ids
 from ...core.results import Result
 from ...errors import ColumnError, DesignError, listing, require_columns
@@ -22,12 +23,15 @@ from .durations import refuse_rows_after_the_event, start_and_stop
 from .fit import complete_rows, fewest_clients, outcome_and_predictors, parsed_hazard
 from .fit_checks import (
     INTERCEPT,
+    OWN_CLUSTER,
+    about_clients_without_group,
     few_events,
     few_groups,
     refuse_one_group,
     runaways,
     standardised,
     told,
+    with_groups_of_their_own,
 )
 from .links import ratio_rows
 from .partial_likelihood import Maximum, Observed, fit_partial_likelihood
@@ -51,6 +55,8 @@ class DropoutCox(Result):
         The columns within whose groups alone clients are compared.
     varying
         Term → the term that its coefficient changes by, and the function of time.
+    starts
+        Term → at which times its own coefficient holds (``at weeks = 1`` under a logarithm).
     """
 
     formula: str
@@ -71,12 +77,17 @@ class DropoutCox(Result):
     cov: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
     strata: tuple[str, ...] = ()
     varying: Mapping[str, tuple[str, Function]] = field(default_factory=dict)
+    starts: Mapping[str, str] = field(default_factory=dict)
 
     _ratio = "HR"
 
     def tidy(self, *, exponentiate: bool = False) -> pd.DataFrame:
         """Return one row a term; `exponentiate` gives hazard ratios."""
         return ratio_rows(self, exponentiate)
+
+    def term_labels(self) -> dict[str, str]:
+        """Return the terms that change, with the time that their own coefficient is of."""
+        return {term: f"{label_of(term)} ({start})" for term, start in self.starts.items()}
 
     def ratios_at(self, times: Sequence[float]) -> pd.DataFrame:
         """Return the hazard ratios of the terms that change over time, at some times.
@@ -86,10 +97,20 @@ class DropoutCox(Result):
         Returns
         -------
         pandas.DataFrame
-            ``term, time, estimate, std_error`` (of its log), ``conf_low, conf_high, p_value``.
+            ``term, time, estimate, std_error`` (of its log), ``conf_low, conf_high, p_value``; with
+            an interaction also ``where``: what the ratio is of, such as ``age = 0``.
         """
         rows = []
         for term, (product, function) in self.varying.items():
+            changes = {name for name, _ in self.varying.values()}
+            beside = [
+                other
+                for name in self.params.index
+                if term in name.split(":") and name not in changes
+                for other in name.split(":")
+                if other != term
+            ]
+            where = ", ".join(f"{other} = 0" for other in dict.fromkeys(beside))
             for time in times:
                 weight = np.array([1.0, value_at(float(time), term, function)])
                 own = [term, product]
@@ -97,13 +118,14 @@ class DropoutCox(Result):
                 row = coefficient_rows(
                     [term], [weight @ self.params[own]], [error], confidence=self.confidence
                 )
-                rows.append(row.assign(time=time))
+                rows.append(row.assign(time=time, where=where))
         if not rows:
             raise DesignError("No term changes over time; name one with varying=.")
         found = pd.concat(rows, ignore_index=True)
         ends = ["estimate", "conf_low", "conf_high"]
         found[ends] = np.exp(found[ends])
-        return found[["term", "time", "estimate", "std_error", "conf_low", "conf_high", "p_value"]]
+        shown = ["term", "time", "estimate", "std_error", "conf_low", "conf_high", "p_value"]
+        return found[[*shown, *(["where"] if found["where"].any() else [])]]
 
     def glance(self) -> pd.DataFrame:
         """Return one row: size and partial log-likelihood."""
@@ -153,7 +175,8 @@ def fit_dropout_cox(
         Without it person-period rows with ``session``: a row spans the time from session - 1 to
         session.
     cluster
-        A column whose groups make the standard errors robust; None for independent rows.
+        A column whose groups make the standard errors robust; None for independent rows. Clients
+        without one (an arm without therapists) are each a cluster of their own.
     ties
         ``efron`` or ``breslow``. Sessions are whole numbers and so are full of ties, which is why
         for them the discrete-time hazard with ``link="cloglog"`` is the better model of the two.
@@ -216,12 +239,14 @@ def fit_dropout_cox(
     if cluster == THERAPIST and duration is not None and cluster not in data.columns:
         cluster = None
         messages.append(f"There is no column '{THERAPIST}': rows count as independent.")
+    data, alone = with_groups_of_their_own(data, cluster)
     clock = [SESSION] if duration is None else [duration, *([entry] if entry else [])]
     require_columns(data.columns, clock, what="the person-period rows")
     used, said = complete_rows(
         parsed, data, cluster, *by, *clock[: 2 * bool(duration)], repeats=duration is not None
     )
-    messages += said
+    alone = alone[used.index]
+    messages += [*said, *about_clients_without_group(used, alone, OWN_CLUSTER.format(cluster))]
     fixed = parsed.fixed.columns if parsed.fixed else ()
     refuse_outcome(fixed, parsed.response.columns)
     refuse_ids(data, parsed.fixed.bare_columns() if parsed.fixed else ())
@@ -235,6 +260,7 @@ def fit_dropout_cox(
         )
     start, stop = _at_risk(used, y, duration, entry)
     stratum = used.groupby(by, sort=False).ngroup().to_numpy() if by else np.zeros(len(y))
+    _refuse_what_strata_hold(others, stratum, by)
     changes = changes_over_time(varying, others, terms.main, clock[0], np.unique(stop[y == 1]))
     found, size = _maximum((start, stop, y, stratum), others, changes, ties)
     every = others.assign(**{c.name: others[c.term] * c.spread for c in changes})
@@ -250,14 +276,28 @@ def fit_dropout_cox(
     messages += told(runaway)
     messages += few_events(int(y.sum()), every.shape[1])
     if n_groups:
-        messages += few_groups(n_groups, "take a random intercept (fit_dropout_hazard) instead")
+        named = int(used.loc[~alone, cluster].nunique()) or n_groups
+        messages += few_groups(named, "take a random intercept (fit_dropout_hazard) instead")
     return DropoutCox(
         formula, params, bse, naive_bse, ties, cluster or "",
         n_groups, len(y), int(y.sum()), found.llf, confidence, tuple(messages),
         tuple(runaway), fewest=fewest_clients(others, y, used),
         cov=pd.DataFrame(covariance / np.outer(size, size), every.columns, every.columns),
         strata=tuple(by), varying={c.term: (c.name, c.function) for c in changes},
+        starts={c.term: c.start for c in changes},
     )  # fmt: skip
+
+
+def _refuse_what_strata_hold(x: pd.DataFrame, stratum: Array, by: Sequence[str]) -> None:
+    """Refuse predictors that are the same for all of each stratum: there is nothing to compare."""
+    within = x.groupby(stratum)
+    same = ((within.max() - within.min()) == 0).all()
+    if by and same.any():
+        raise DesignError(
+            f"Within each stratum of {listing(by)} all rows have the same "
+            f"{listing(x.columns[same])}, and only they are compared: leave it out of the formula, "
+            "or out of strata=."
+        )
 
 
 def _at_risk(

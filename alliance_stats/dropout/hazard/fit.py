@@ -23,6 +23,9 @@ from ...multilevel.outcomes.result import OutcomeFit
 from ..leakage.lookahead import refuse_late_predictors, refuse_outcome
 from .durations import by_whole_times
 from .fit_checks import (
+    NO_EFFECT,
+    OWN_CLUSTER,
+    about_clients_without_group,
     few_events,
     few_groups,
     refuse_one_group,
@@ -30,10 +33,12 @@ from .fit_checks import (
     standardised,
     told,
     turned,
+    with_groups_of_their_own,
 )
 from .result import DropoutHazard
 
 LINKS = ("logit", "cloglog")
+ALONE = "(without a group)"
 NO_THERAPISTS = pd.DataFrame(columns=["n", "events", "effect", "sd"])
 FRAILTY = (
     "Clients differ in their hazard beyond the predictors by an SD of {sd:.2f} on the link's "
@@ -71,7 +76,9 @@ def fit_dropout_hazard(
         ``logit`` (odds ratios) or ``cloglog`` (hazard ratios of a proportional-hazards model in
         continuous time).
     cluster
-        Without a random intercept: a column whose groups make the standard errors robust.
+        Without a random intercept: a column whose groups make the standard errors robust; clients
+        without one are each a cluster of their own. (Under a random intercept of therapists they
+        have no effect of one.)
     nodes
         Points of the adaptive Gauss-Hermite quadrature; if left out they grow until neither the
         likelihood nor the estimates move.
@@ -122,6 +129,8 @@ def fit_dropout_hazard(
     if duration is None and entry is not None:
         raise DesignError("entry= goes with duration=, the column of when each row ends.")
     lacking: list[str] = []
+    data, alone = with_groups_of_their_own(data, cluster or group)
+    data = data.assign(**{ALONE: alone})
     if duration is not None:
         data, lacking = _repeated(parsed, data, cluster, duration, entry)
     if (group or own) and cluster:
@@ -130,7 +139,9 @@ def fit_dropout_hazard(
             "both."
         )
     used, messages = complete_rows(parsed, data, cluster)
-    messages = [*lacking, *messages]
+    alone = used[ALONE]
+    what = (OWN_CLUSTER if cluster else NO_EFFECT).format(cluster or group)
+    messages = [*lacking, *messages, *about_clients_without_group(used, alone, what)]
     fixed = parsed.fixed.columns if parsed.fixed else ()
     refuse_outcome(fixed, parsed.response.columns)
     refuse_ids(data, parsed.fixed.bare_columns() if parsed.fixed else ())
@@ -141,7 +152,7 @@ def fit_dropout_hazard(
     groups = [*([CLIENT] if own else []), *([group] if group else [])]
     if groups:
         outcome = pd.Series(y, name=parsed.response.columns[0])
-        parts = _fit_with_intercepts(outcome, x, used[groups], link, nodes, confidence)
+        parts = _fit_with_intercepts(outcome, x, used[groups], alone, link, nodes, confidence)
     else:
         parts = _fit_without(y, x, used[cluster] if cluster else None, link)
     runaway = runaways(x, parts["params"], parts.pop("naive_bse"))
@@ -149,11 +160,12 @@ def fit_dropout_hazard(
     messages += _warnings_in_words(parts, group)
     messages += few_events(int(y.sum()), x.shape[1])
     if cluster:
-        messages += few_groups(parts["n_groups"])
+        messages += few_groups(int(used.loc[~alone, cluster].nunique()) or parts["n_groups"])
     return DropoutHazard(
         formula=formula, link=link, group=group, nobs=len(y), n_events=int(y.sum()),
         confidence=confidence, terms=terms, runaway=tuple(runaway), messages=tuple(messages),
-        fewest=fewest_clients(x, y, used), clock=duration or SESSION, **parts,
+        fewest=fewest_clients(x, y, used), clock=duration or SESSION,
+        cluster=cluster or "", **parts,
     )  # fmt: skip
 
 
@@ -280,27 +292,34 @@ def _fit_with_intercepts(
     y: pd.Series,
     x: pd.DataFrame,
     groups: pd.DataFrame,
+    alone: pd.Series,
     link: str,
     nodes: int | None,
     confidence: float,
 ) -> dict[str, Any]:
-    """Fit with random intercepts of the groups: clients, of whatever they lie in, or both."""
+    """Fit with random intercepts of the groups: clients, of whatever they lie in, or both.
+
+    Rows that stand `alone` have no effect of what clients lie in.
+    """
     names = [str(name) for name in groups.columns]
+    held = {name: groups[name] if name == CLIENT else groups.loc[~alone, name] for name in names}
     for name in names:
-        if groups[name].nunique() < 2:
+        if held[name].nunique() < 2:
             raise DesignError(
                 f"A random intercept of '{name}' needs at least two groups; there is "
-                f"{groups[name].nunique()}."
+                f"{held[name].nunique()}."
             )
     scaled, back = standardised(x)
     # a predictor may have the name of a group
     known = {name: name if name not in x.columns else f"({name})" for name in names}
     columns = {known[name]: groups[name].to_numpy() for name in names}
     rows = pd.DataFrame(scaled, columns=x.columns).assign(**{str(y.name): y.to_numpy()}, **columns)
+    rows["(given)"] = (~alone).to_numpy(dtype=float)
+    effect = {name: "1" if name == CLIENT or not alone.any() else "0 + `(given)`" for name in names}
     terms = f"`{y.name}` ~ 0 + {' + '.join(f'`{term}`' for term in x.columns)}"
 
     def fitted(kept: Iterable[str]) -> OutcomeFit:
-        random = "".join(f" + (1 | `{known[name]}`)" for name in kept)
+        random = "".join(f" + ({effect[name]} | `{known[name]}`)" for name in kept)
         return fitted_outcome(terms + random, rows, Asked("binomial", link), nodes=nodes)
 
     fit = fitted(names)
@@ -323,7 +342,7 @@ def _fit_with_intercepts(
         "bse": bse,
         "naive_bse": bse,
         "cov": pd.DataFrame(cov, index=x.columns, columns=x.columns),
-        "therapists": _therapists(groups[group], known[group], y, fit, confidence)
+        "therapists": _therapists(held[group], known[group], y[~alone.to_numpy()], fit, confidence)
         if group
         else NO_THERAPISTS,
         "variance": variance,
@@ -331,7 +350,8 @@ def _fit_with_intercepts(
         "icc": variance / (sum(variances.values()) + LATENT[link]),
         "frailty": frailty,
         "frailty_p_value": p_value(CLIENT) if CLIENT in variances else float("nan"),
-        "n_groups": groups[group].nunique() if group else 0,
+        "n_groups": held[group].nunique() if group else 0,
+        "n_alone": int(alone.sum()) if group else 0,
         "llf": fit.llf,
         "aic": fit.aic,
         "converged": fit.converged,
@@ -343,8 +363,8 @@ def _therapists(
 ) -> pd.DataFrame:
     """Return rows at risk, events and the conditional mode of each therapist."""
     own = y.groupby(groups.to_numpy(), sort=False).agg(["size", "sum"])
-    effect = fit.random_effects[column]["Intercept"].loc[own.index].to_numpy()
-    spread = fit.random_effects_sd[column]["Intercept"].loc[own.index].to_numpy()
+    effect = fit.random_effects[column].iloc[:, 0].loc[own.index].to_numpy()
+    spread = fit.random_effects_sd[column].iloc[:, 0].loc[own.index].to_numpy()
     half = half_width(spread, confidence=confidence)
     return pd.DataFrame(
         {

@@ -6,10 +6,13 @@ import numpy as np
 import pandas as pd
 
 from ...core.arguments import LARGEST
-from ...errors import ColumnError, DesignError, listing
+from ...core.people import CLIENT, trimmed
+from ...errors import ColumnError, DesignError, listing, plural
 from ..checks import number_of
 
 INTERCEPT = "Intercept"
+OWN_CLUSTER = "'{}' stay: each is a cluster of its own."
+NO_EFFECT = "'{}' stay, and have no effect of one."
 FEW_GROUPS = 30
 _RUNAWAY = 5.0
 """Per standard deviation of a predictor: a coefficient beyond it multiplies odds by 150, and the
@@ -94,6 +97,34 @@ def few_groups(n: int, advice: str = "take a random intercept instead") -> list[
     if n >= FEW_GROUPS:
         return []
     return [f"Robust standard errors from {n} groups are too small; {advice}."]
+
+
+def with_groups_of_their_own(
+    data: pd.DataFrame, column: str | None
+) -> tuple[pd.DataFrame, pd.Series]:
+    """Return the data with a group for rows that have none, and which rows those are.
+
+    An arm without therapists would else be gone. Rows of one client stay together.
+    """
+    if column is None or column not in data.columns:
+        return data, pd.Series(data=False, index=data.index)
+    none = trimmed(data[column]).isna()
+    if not none.any():
+        return data, none
+    rows = pd.Series(np.arange(len(data)), data.index).astype(object)
+    who = data[CLIENT].where(data[CLIENT].notna(), rows) if CLIENT in data.columns else rows
+    own = f"no {column}: " + who.astype(str)
+    return data.assign(**{column: data[column].astype(object).where(~none, own)}), none
+
+
+def about_clients_without_group(used: pd.DataFrame, none: pd.Series, what: str) -> list[str]:
+    """Tell of clients (or rows, where these are not known) that lack a group and stay."""
+    if not none.any():
+        return []
+    rows = used[none]
+    known = CLIENT in rows.columns
+    n = plural(int(rows[CLIENT].nunique()), "client") if known else plural(len(rows), "row")
+    return [f"{n} without {what}"]
 
 
 def refuse_one_group(groups: pd.Series) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from ...core.arguments import checked_choice, checked_table
-from ...core.people import CLIENT, SESSION
+from ...core.people import CLIENT, SESSION, trimmed
 from ...core.results import Result
 from ...errors import require_columns
 from ...inference.distributions import half_width
@@ -40,6 +40,10 @@ class DropoutHazard(Result):
         cloglog.
     frailty, frailty_p_value
         Variance of the clients' own intercept, and the likelihood-ratio test of it; NaN without.
+    n_alone
+        Rows without a group of the random intercept: they have no effect of one.
+    cluster
+        The column whose groups standard errors are robust to; empty without.
     clock
         The column that counts sessions (or weeks, ...).
     converged
@@ -76,6 +80,25 @@ class DropoutHazard(Result):
     frailty: float = float("nan")
     frailty_p_value: float = float("nan")
     clock: str = SESSION
+    n_alone: int = 0
+    cluster: str = ""
+
+    def facts(self) -> dict[str, Any]:
+        """Return what sentences are filled from: what is counted, and whose errors it is."""
+        own = [
+            name for name, sd in ((CLIENT, self.frailty), (self.group, self.variance)) if sd >= 0
+        ]
+        errors = "standard errors are the model's"
+        if own:
+            errors = f"random intercepts of {' and '.join(own)} stand in the model"
+        elif self.n_groups:
+            errors = f"standard errors are robust to {self.n_groups} groups of {self.cluster}"
+        sessions = self.clock == SESSION
+        return super().facts() | {
+            "rows": "sessions" if sessions else f"rows ({self.clock})",
+            "events": "dropouts" if sessions else "events",
+            "errors": errors,
+        }
 
     def conf_int(self) -> pd.DataFrame:
         """Return Wald intervals of the coefficients, columns ``low`` and ``high``."""
@@ -158,6 +181,8 @@ class DropoutHazard(Result):
         if not self.group or therapists == "average" or self.variance == 0:
             return none, none, clients
         sd = np.full(len(data), np.sqrt(self.variance + own))
+        if self.n_alone and self.group in data.columns:
+            sd = np.where(trimmed(data[self.group]).isna(), clients, sd)
         if therapists == "new":
             return none, none, sd
         require_columns(data.columns, [self.group], what="the new data")

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.arguments import checked_choice, share
+from ...core.display.formatting import p_sentence
 from ...core.people import in_words
 from ...core.results import Result
 from ...errors import ColumnError, DesignError, listing, require_columns
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from ...study import Study
 
 OWN = ("time", "watched")
+GRAY = "Gray 1988, doi 10.1214/aos/1176350951"
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,15 @@ class DropoutIncidence(Result):
             last_session=self.table["time"].max(),
             gray_p_value=float(tests["p_value"].iloc[0]) if len(tests) else float("nan"),
         )
+
+    def facts(self) -> dict[str, Any]:
+        """Return what sentences are filled from: Gray's tests of the groups too."""
+        each = [
+            f"{row.event} χ²({row.df:.0f}) = {row.statistic:.2f}, {p_sentence(row.p_value)}"
+            for row in self.tests.itertuples()
+        ]
+        tested = f"; groups by {self.by} were compared by Gray's test ({GRAY}): {', '.join(each)}"
+        return super().facts() | {"tested": tested if each else ""}
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the incidence of dropout with its interval, beside 1 - Kaplan-Meier."""
@@ -157,7 +168,8 @@ def dropout_incidence(
     time = time_of_endings(study, time)
     given, study = study, along_time(study, time, whole=False)
     table, messages = _timed(study, by, clock, entry, measure, rater, whole=time == SESSION)
-    messages += said_of(given, time)
+    lost_only = said_of(given, time)  # who was measured to the last completed nothing
+    messages += lost_only
     table, open_ = _watched(table, last_open or last_open_of(study), clock)
     groups = [("all", table)]
     if by is not None:
@@ -167,6 +179,8 @@ def dropout_incidence(
     if time == OCCASION:
         found = named(found.assign(session=found["time"]), given, time)
     tests, why = gray_tests(table, by, entry)
+    if lost_only:
+        found, tests = (part[part["event"] == DROPOUT] for part in (found, tests))
     messages += [*open_, *thin_start(found), *why, *_alike(table)]
     return DropoutIncidence(
         found, by, confidence, tuple(messages), tests=tests, clock=clock, n_clients=len(table)

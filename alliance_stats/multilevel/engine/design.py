@@ -18,6 +18,7 @@ from ..checks import (
     about_few_values,
     about_reused_ids,
     about_saturation,
+    check_categories_left,
     check_effects,
     check_frame,
     check_numbers,
@@ -298,6 +299,7 @@ def _complete_rows(
     if prior is not None and keep is not None:
         prior = prior[keep]
     check_rows_left(missing, len(table), len(data))
+    check_categories_left(formula, data, table.frame, missing)
     return _Rows(table, prior, missing, len(data) - len(table))
 
 
