@@ -36,7 +36,9 @@ def misfit(
     try:
         given = signature.bind_partial(*args, **kwargs).arguments
     except TypeError:
-        return f"{name}: {error}; its arguments are {', '.join(known)}."
+        return f"{name}: {error}; " + (
+            f"its arguments are {', '.join(known)}." if known else "it has no arguments."
+        )
     needed = [
         f"'{one.name}'"
         for one in signature.parameters.values()

@@ -62,6 +62,7 @@ def test_no_call_ends_in_a_bare_error(capsys):
         (lambda: al.StudyDesign(120, 2), "needs 'sessions', 'icc_client', 'icc_therapist' too"),
         (lambda: matrix.design().power(), "power needs 'effect' too"),
         (lambda: matrix.study().select(), "select needs "),
+        (lambda: matrix.study().codebook("a.html"), r"too many .*; it has no arguments\."),
         (lambda: matrix.fit().contrasts(), "contrasts needs "),
         (lambda: al.decompose(pd.DataFrame({"a": [1j]}), "a"), "holds complex numbers"),
         (lambda: al.fit_multilevel("y ~ 1 + (1 | g)", matrix.dyads(), reml="no"), "True or False"),
