@@ -6,17 +6,22 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from ..core.display import formatting as fmt
 from ..core.results import Result
 from ..inference.cluster_bootstrap import FEW_CLUSTERS
 from ..inference.rows import glance_row
+from .engine.fit_indices import TELLING, TRUSTED, small_sample_factor
 
 if TYPE_CHECKING:
     from .engine.fit import Estimates
 
 _SRMR = {"srmr": "SRMR"} | {f"srmr_{n}": f"SRMR ({n} clients)" for n in ("within", "between")}
+
+PER_PARAMETER = 5
+"""Fewer people a parameter are few (Bentler & Chou 1987, doi 10.1177/0049124187016001004)."""
 
 
 class Latent(Result):
@@ -80,6 +85,9 @@ class LatentFit(Latent):
     def fit_indices(self) -> pd.Series:
         """Return ``chi2, df, p_value, cfi, tli, rmsea`` (with 90 % limits), ``srmr, aic, bic``.
 
+        ``chi2_corrected`` and ``p_value_corrected`` allow for few people (a correction like
+        Swain's; NaN where they are too few for it).
+
         Where errors are robust or by cluster, ``chi2_scaled``, ``scaling`` and ``p_value_scaled``
         follow (Yuan & Bentler 2000), and ``cfi_scaled, tli_scaled, rmsea_scaled`` (with limits),
         which are made of them as in Mplus and lavaan; the indices without that word are those of
@@ -107,7 +115,9 @@ class LatentFit(Latent):
     def _glance(self, *fields: str, **size: Any) -> pd.DataFrame:
         """Return fields, sizes, log-likelihood and fit in one row."""
         row = glance_row(self, *fields, **size, llf=self.llf)
-        fit = self._indices.rename({"p_value_scaled": "p_scaled"})
+        fit = self._indices.rename(
+            {"p_value_scaled": "p_scaled", "p_value_corrected": "p_corrected"}
+        )
         return pd.concat([row, fit.to_frame().T.set_axis([0])], axis=1)
 
 
@@ -120,14 +130,54 @@ def _tested(row: pd.Series) -> list[str]:
     behind, kind, p = ("_scaled", "scaled χ²", "p_scaled") if scaled else ("", "χ²", "p_value")
     kind = f"normal-theory {kind}" if robust and not scaled else kind
     test = f"{kind}({fmt.degrees(row['df'])}) = {fmt.number(row['chi2' + behind], 2)}"
+    p_told = fmt.p_sentence(row[p])
+    if not scaled and "chi2_corrected" in row and np.isfinite(row["chi2"]):
+        by = row["chi2"] / row["chi2_corrected"]
+        if np.isnan(by):
+            p_told = "no p value (too few people)"
+        elif _too_large(by, row["df"]):
+            p_told = (
+                f"corrected for few people {fmt.number(row['chi2_corrected'], 2)}, "
+                f"{fmt.p_sentence(row['p_corrected'])}"
+            )
     low, high = (row[f"rmsea{behind}_{end}"] for end in ("low", "high"))
     limits = f", 90% CI {fmt.interval(low, high, 3, bounded=True)}"
     indices = [
         f"{n.upper()} = {fmt.number(row[n + behind], 3, bounded=True)}"
         for n in ("cfi", "tli", "rmsea")
     ]
-    return [f"{test}, {fmt.p_sentence(row[p])}".replace("\u00a0", " "), *indices[:2],
+    return [f"{test}, {p_told}".replace("\u00a0", " "), *indices[:2],
             f"{indices[2]}{limits}"]  # fmt: skip
+
+
+def _too_large(factor: float, df: float) -> bool:
+    return bool((factor - 1.0) * np.sqrt(df / 2.0) > TELLING)
+
+
+def few_people(found: Estimates, people: str = "people", *, tested: bool = True) -> list[str]:
+    """Return in sentences what of a fit rests on more people than there are."""
+    n, q, df = sum(sample.n for sample in found.samples), len(found.theta), found.chi2_df
+    said = []
+    if n < PER_PARAMETER * q:
+        said.append(
+            f"{n} {people} are few for {q} parameters (fewer than {PER_PARAMETER} for each): "
+            "standard errors, intervals and tests hold for many, and may be too sure of themselves."
+        )
+    factor = small_sample_factor(found.samples, q)
+    if df > 0 and np.isfinite(found.chi2) and _too_large(factor, df):
+        p = max(sample.p for sample in found.samples)
+        fewest = int(min(sample.counts.min() for sample in found.samples))
+        why = f"{fewest} {people} have the variable that fewest have, few for {p} variables: "
+        bad = "CFI, TLI and RMSEA are not corrected and may look too bad"
+        if np.isfinite(found.trace):
+            how = f"the chi-square comes out too large, scaled, too; {bad}."
+        elif factor < TRUSTED:
+            corrected = ", for which its p is corrected" if tested else ""
+            how = f"the chi-square is too large by about {factor - 1:.1%}{corrected}; {bad}."
+        else:
+            how = f"the chi-square is too large by so much that no p value is shown with it; {bad}."
+        said.append(why + how)
+    return said
 
 
 def few_clusters(found: Estimates) -> list[str]:

@@ -94,7 +94,7 @@ def test_where_there_is_no_scaled_chi_square_that_of_normal_theory_is_shown(clus
     fit = clustered.fit_indices()
     assert np.isnan(fit["chi2_scaled"])  # 12 clusters, 44 moments
     said = clustered.summary().replace("\n", " ")
-    assert f"normal-theory χ²(17) = {fit['chi2']:.2f}, p" in said
+    assert f"normal-theory χ²(17) = {fit['chi2']:.2f}, " in said
     assert f"CFI = {fit['cfi']:.3f}".replace("0.", ".") in said
     assert "There is no scaled chi-square" in said
     assert "There is no scaled chi-square" in clustered.text()
@@ -416,10 +416,32 @@ def test_a_model_that_leaves_x_free_takes_waves_that_more_clients_reached():
     assert "fewer than 5 clients a variable" in free.messages[0]
 
 
-def test_clients_too_few_for_a_chi_square_are_told():
-    few, many = (al.fit_cross_lagged(wide(n), **call()) for n in (60, 200))
-    assert any("60 clients are few" in one for one in few.messages)
-    assert not any("are few" in one for one in many.messages)
+def test_clients_too_few_for_errors_and_chi_square_are_told():
+    none, few, many = (al.fit_cross_lagged(wide(n), **call()) for n in (20, 60, 500))
+    for fit, n in ((none, 20), (few, 60)):
+        assert any(f"{n} clients are few for 32 parameters" in one for one in fit.messages)
+    assert any("no p value is shown" in one for one in none.messages)
+    assert "no p value (too few people); CFI" in none.shown()[1]
+    said, row = few.shown()[1].replace("\u00a0", " "), few.fit_indices()
+    assert f"corrected for few people {row['chi2_corrected']:.2f}, p = " in said
+    assert any("for which its p is corrected" in one for one in few.messages)
+    assert not any("few" in one for one in many.messages)
+    assert "corrected" not in many.shown()[1]
+
+
+def test_the_corrected_chi_square_is_as_large_as_its_degrees_of_freedom_where_clients_drop_out():
+    rng, ratios = np.random.default_rng(8), []
+    for seed in range(20):
+        data = wide(80, 7, seed=seed)
+        left = rng.geometric(0.06, 80)  # the wave before which a client left
+        for t in range(2, 8):
+            data.loc[left < t, [f"x{t}", f"y{t}"]] = np.nan
+        row = al.fit_cross_lagged(data, **call(7)).fit_indices()
+        ratios.append(row[["chi2", "chi2_corrected"]] / row["df"])
+    plain, corrected = np.mean(ratios, axis=0)
+    error = np.sqrt(2 / row["df"] / len(ratios))  # of a mean of chi-squares over their df
+    assert abs(corrected - 1) < 2.5 * error
+    assert plain > 1 + 2.5 * error
 
 
 @pytest.mark.parametrize(("n", "settled"), [(110, False), (300, True)])

@@ -14,7 +14,7 @@ from ...core.arguments import names as list_of_names
 from ...errors import DesignError, listing
 from ..engine.fit import Estimates
 from ..engine.patterns import PER_VARIABLE, coarse
-from ..result import few_clusters
+from ..result import few_clusters, few_people
 from .fitting import Specification, fitted, refuse_too_few
 from .panel_models import EQUAL, MODELS
 from .result import CrossLagged, terms_table
@@ -23,8 +23,6 @@ from .waves import Asked, Waves, waves_of
 if TYPE_CHECKING:
     from ...study import Study
 
-FEW_CLIENTS = 10
-"""Below so many clients a variable the chi-square is too large by a tenth and more."""
 FREE_PER_VARIABLE = 5
 """A wave counts unless said where so many clients a variable reached it, of whom x is left free."""
 Words = Literal["ri-clpm", "clpm", "lcm-sr", "dynamic-panel"]
@@ -217,18 +215,12 @@ def _refuse_unfitting(covariates: Sequence[str], scores: Mapping[str, Any], mode
 
 def _told(found: Estimates, held: Waves) -> list[str]:
     """Return what stands behind errors and chi-square that is too little for them."""
-    said = few_clusters(found)
+    said = [*few_clusters(found), *few_people(found, "clients")]
     stacked = np.column_stack([own.ravel() for own in held.scores.values()])
     two = [[*held.names.values()][i] for i in coarse(stacked, 2)]
     if two:
         said.append(
             f"{listing(two)} has two values only, and scores are taken as continuous: read effects "
             "as differences of shares, with errors='robust'."
-        )
-    n, p = len(held.clients), held.values.shape[1]
-    if n < FEW_CLIENTS * p and np.isfinite(found.chi2):
-        said.append(
-            f"{n} clients are few for the chi-square of {p} variables (waves times scores): it "
-            "comes out too large, and CFI and RMSEA of it too bad."
         )
     return said

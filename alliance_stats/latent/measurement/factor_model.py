@@ -15,7 +15,7 @@ from ...errors import DesignError, listing, plural, require_columns
 from ...inference.rows import coefficient_rows
 from ..engine.fit import Estimates, estimate
 from ..engine.patterns import Sample
-from ..result import LatentFit, clustered, few_clusters
+from ..result import LatentFit, clustered, few_clusters, few_people
 from .answers import clusters_by_group, rows_to_fit
 from .checks import coarse_items, refuse_thin, signs
 from .factor_structure import Factors
@@ -337,7 +337,7 @@ def fit_factor_model(
         subgroups=tuple(samples),
         n_people=len(values),
         estimates=fitted,
-        messages=(*said, *few_clusters(fitted), *fitted.messages),
+        messages=(*said, *few_clusters(fitted), *few_people(fitted), *fitted.messages),
         **more,
     )
 

@@ -12,7 +12,7 @@ from ...core.arguments import checked_choice, share
 from ...errors import listing
 from ...inference.rows import glance_row, tidy_rows
 from ..engine.fit import Estimates
-from ..result import Latent, clustered, few_clusters
+from ..result import Latent, clustered, few_clusters, few_people
 from .answers import USUAL_RATERS, Answers, answers_of
 from .checks import coarse_items, refuse_thin
 from .in_points import in_points
@@ -276,7 +276,7 @@ def _wrong(fits: Mapping[str, Estimates], partial: Estimates) -> Iterator[str]:
 
 
 def _told(steps: pd.DataFrame, freed: Freed, partial: Estimates) -> list[str]:
-    said = few_clusters(partial)
+    said = [*few_clusters(partial), *few_people(partial, tested=False)]
     if steps["verdict"][0] == "fits badly":
         said.append(
             f"The factors fit badly to begin with (CFI {steps['cfi'][0]:.3f}, RMSEA "
