@@ -60,8 +60,9 @@ def share(value: Any, name: str = "confidence") -> float:
     """Return a number strictly between 0 and 1, such as a level of confidence."""
     if not is_number(value) or not 0 < value < 1:
         hint = f" Write {value / 100:g}." if is_number(value) and 1 < value < 100 else ""
+        such = 0.05 if name == "alpha" else 0.95
         raise DesignError(
-            f"{name} must be a number between 0 and 1, such as 0.95, not {shown(value)}.{hint}"
+            f"{name} must be a number between 0 and 1, such as {such}, not {shown(value)}.{hint}"
         )
     return float(value)
 

@@ -142,7 +142,8 @@ def power(
         said += told
     return StudyPower(
         design, of, float(points), std_error=known.std_error, df=known.df, table=table,
-        varied=tuple(varied), alpha=alpha, messages=(*said, *_of_design(design, of)), **answer,
+        varied=tuple(varied), alpha=alpha,
+        messages=(*said, *_of_design(of_effect(design, of, points), of)), **answer,
     )  # fmt: skip
 
 
@@ -318,6 +319,11 @@ def _assumed(design: StudyDesign, of: str) -> list[str]:
             "Therapists' clients all change alike: the best case, so try some SD of slopes."
         )
     return said
+
+
+def of_effect(design: StudyDesign, of: str, effect: float) -> StudyDesign:
+    """Return a design with the effect in it, where that is one of its variances."""
+    return replace(design, icc_therapist=effect) if of == "therapists" else design
 
 
 def _of_design(design: StudyDesign, of: str) -> tuple[str, ...]:

@@ -16,13 +16,16 @@ from ..inference.rows import tidy_rows
 from ..multilevel.formula.model_formula import Formula, Part, parse_formula
 from ..multilevel.nested_fit import NestedFit
 from ..study import Study
-from .plan_file import PlanFile, read_plan
+from .plan_file import GROUPS, PlanFile, lacks, read_plan
 
 if TYPE_CHECKING:
     from ..core.display.page import Block
 
 
-GROUPS = {"therapist_id": "therapists", "client_id": "clients"}
+UNCOMPARED = (
+    "What a fit does not know is not compared: the outcome as it was measured, who was excluded, "
+    "and the alpha that was meant."
+)
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,8 @@ def check_plan(plan: str | PathLike[str], done: NestedFit | Study) -> PlanCheck:
     -------
     PlanCheck
         The model is compared as written in the file's ``model`` (with the columns of the data, in
-        any order of terms); without it, only its groups and their slopes are.
+        any order of terms); without it, whether it has the effect asked for, and the plan's groups
+        with their slopes.
 
     Raises
     ------
@@ -134,7 +138,8 @@ def check_plan(plan: str | PathLike[str], done: NestedFit | Study) -> PlanCheck:
             f"check_plan compares what fit_multilevel returned, or a study, not {shown(done)}."
         )
     table = pd.DataFrame(rows, columns=["choice", "planned", "done", "as_planned"])
-    return PlanCheck(read.path.name, read.fingerprint, table.astype({"as_planned": bool}))
+    table = table.astype({"as_planned": bool})
+    return PlanCheck(read.path.name, read.fingerprint, table, (UNCOMPARED,))
 
 
 Row = tuple[str, str, str, bool]
@@ -142,13 +147,26 @@ Row = tuple[str, str, str, bool]
 
 def _model(read: PlanFile, done: NestedFit) -> list[Row]:
     """Compare the model, and how its coefficient is tested."""
-    planned, fitted = parse_formula(read.model), done.design.formula
+    fitted, of = done.design.formula, read.asked["of"]
     if "model" in read.words:
-        rows = [("model", read.model, done.formula, _meaning(planned) == _meaning(fitted))]
+        same = _meaning(parse_formula(read.model)) == _meaning(fitted)
+        rows = [("model", read.model, done.formula, same)]
     else:
-        groups = [_groups(formula) for formula in (planned, fitted)]
-        wanted, came = (", ".join(f"{g} ({n})" for g, n in sorted(one.items())) for one in groups)
-        rows = [("groups (random effects of each)", wanted, came, groups[0] == groups[1])]
+        rows = [("model", read.model, done.formula, not lacks(read, fitted))]
+    if of == "dropout":
+        rows.append(
+            (
+                "family",
+                "binomial",
+                family := getattr(done, "family", "gaussian"),
+                family == "binomial",
+            )
+        )
+    else:
+        way = {True: "REML", False: "ML"}.get(getattr(done, "reml", None), "no REML")
+        rows.append(("estimation", "REML", way, way == "REML"))
+    if of == "therapists":
+        return rows  # a variance has no df
     return [*rows, ("degrees of freedom", read.df, done.df_method, read.df == done.df_method)]
 
 
@@ -163,15 +181,6 @@ def _meaning(formula: Formula) -> tuple[Any, ...]:
 
     random = {(one.group[0], terms(one.part), one.correlated) for one in formula.random}
     return formula.response.text, terms(formula.fixed), frozenset(random)
-
-
-def _groups(formula: Formula) -> dict[str, int]:
-    """Return how many effects vary over each grouping."""
-    found: dict[str, int] = {}
-    for one in formula.random:
-        effects = len(one.part.expansion.terms) + one.part.expansion.intercept
-        found[one.group[0]] = found.get(one.group[0], 0) + effects
-    return found
 
 
 def _sizes(read: PlanFile, groups: Mapping[str, int], sessions: int) -> list[Row]:

@@ -303,7 +303,7 @@ class StudyDesign(Result):
             )
         if self.gone[-1] > 0:
             said.append(
-                f"{self.gone[-1]:.0%} leave before the last session, alike in all arms, "
+                f"{100 * self.gone[-1]:.4g}% leave before the last session, alike in all arms, "
                 "and what they would have said can be told from what they did (missing at random)."
             )
             if self.dropout_odds_ratio != 1:
@@ -312,11 +312,16 @@ class StudyDesign(Result):
                     "SD in the session before: in simulations; the formula takes the same curve "
                     "with leaving by chance."
                 )
+        if self.nested == "one_arm":
+            said.append(
+                "The arm without therapists has no variance between them; shares and SDs are those "
+                "of the arm with therapists."
+            )
         if self.randomised == "client" and self.nested == "full":
             said.append("Therapists do not differ in how much better one arm is than the other.")
         mean = float((self.layout.therapist >= 0).sum() / self.n_therapists)
         if not np.isclose(mean, self.clients_per_therapist, rtol=0.02):
-            said.append(f"The caseloads given count; they hold {mean:.3g} clients on average.")
+            said.append(f"The caseloads count; they hold {mean:.3g} clients on average.")
         return said
 
     def tidy(self) -> pd.DataFrame:

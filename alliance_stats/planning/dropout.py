@@ -29,7 +29,7 @@ def shares(design: StudyDesign, effect: float = 0.0) -> tuple[float, float]:
     """Return the share who drop out in the first arm, and in the last."""
     share = design.dropout_share
     base = float(design.gone[-1]) if share is None else share
-    for what, value in (("dropout", base), ("dropout plus the effect", base + effect)):
+    for what, value in (("dropout", base), ("dropout plus the effect", round(base + effect, 9))):
         if not 0 < value < 1:
             raise DesignError(
                 f"of='dropout' needs shares between 0 and 1; {what} is {value:.3g}. Give the "

@@ -10,19 +10,27 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from ..core.arguments import within
 from ..core.display.figures import picture_of
 from ..core.display.page import Block, whole
 from ..core.display.word import result_document
 from ..core.outputs import write_whole
 from ..core.yaml_reading import read_yaml
 from ..errors import DesignError, did_you_mean, listing
-from ..multilevel.formula.model_formula import parse_formula
+from ..multilevel.formula.model_formula import Formula, parse_formula
+from .answers import of_effect
+from .chances import check_question
 from .design import StudyDesign
 from .result import QUESTIONS, StudyPower
 from .simulated import analysis
 
-ASKED = ("effect", "of", "alpha")
+DESIGN = "design.yaml"
+"""The name of a registered design in a study's folder."""
+ASKED = ("effect", "of", "alpha", "method", "replicates", "seed")
+GROUPS = {"client_id": "clients", "therapist_id": "therapists"}
 WORDS = ("title", "hypotheses", "outcome", "exclusions", "model")
+TIMES = ("session", "time", "occasion", "week", "day")
+"""Columns whose effect nobody plans for."""
 MISSING = "[to be written]"
 
 
@@ -62,7 +70,7 @@ class PlanFile:
         for itself.
         """
         design, n = self.design, self.design.n_therapists
-        if isinstance(design.caseloads, tuple) or self.asked["of"] == "therapists":
+        if not self.varies or self.asked["of"] == "therapists":
             return None
         each, least = design.arms, 2 * design.arms
         sizes = sorted(
@@ -71,6 +79,16 @@ class PlanFile:
         alike = sorted({0.0, design.icc_therapist, 2 * design.icc_therapist})
         shares = [one for one in alike if one + design.icc_client < 1]
         return design.power(**self.asked, over={"n_therapists": sizes, "icc_therapist": shares})
+
+    @property
+    def varies(self) -> bool:
+        """Whether there are formulas for more and fewer therapists."""
+        return not isinstance(self.design.caseloads, tuple) and not self.power.replicates
+
+    @property
+    def planned(self) -> StudyDesign:
+        """The design, with the therapists' share that is asked about."""
+        return of_effect(self.design, self.asked["of"], self.asked["effect"])
 
     @property
     def model(self) -> str:
@@ -84,20 +102,23 @@ class PlanFile:
 
     @property
     def needed(self) -> str:
-        """How many therapists the power wanted takes, in a sentence."""
+        """How many therapists the power wanted takes, in a sentence; empty where none is found."""
+        if not self.varies:
+            return ""
         try:
             found = self.design.required("n_therapists", power=self.wanted, **self.asked).design
-        except DesignError as error:
+        except DesignError as error:  # no number is enough, which is an answer
             return str(error)
         return f"A power of {self.wanted:g} needs {found.n_therapists} therapists like these."
 
     def write_page(self, path: str | PathLike[str]) -> None:
         """Write the page: the sentences for the proposal, the tables, pictures and assumptions."""
         heading = self.words.get("title", "Plan of a study")
-        precision = self.design.precision(of=self.asked["of"])
         said = f"<p>{escape(self.power.sentence())} {escape(self.needed)}</p>"
         said += f"<p>{escape(self.power.methods())}</p>"
-        parts = [one.to_html() for one in (self.design, self.power, precision)]
+        parts = [one.to_html() for one in (self.planned, self.power)]
+        if not self.power.replicates:
+            parts.append(self.planned.precision(of=self.asked["of"]).to_html())
         if self.curves is not None:
             told = "Power with more or fewer therapists, less or more alike"
             parts.append(f"<h2>{told}</h2>{picture_of(self.curves, 'plot')}")
@@ -107,11 +128,17 @@ class PlanFile:
 
     def write_registration(self, path: str | PathLike[str]) -> None:
         """Write the form as a Word document, in the sections registrations usually have."""
-        design, of = self.design, self.asked["of"]
+        design, of = self.planned, self.asked["of"]
         who = {"therapist": "Therapists", "client": "Clients"}.get(design.randomised)
         how = f"{who} are randomised to {design.arms} arms." if who else "Nobody is randomised."
+        if design.nested == "one_arm":
+            how = "Clients are randomised to an arm with therapists or to one without."
         way = "family='binomial'" if of == "dropout" else "REML"
         model = f"{self.model} (fit_multilevel, {way}, df='{self.df}')"
+        test = "two-sided"
+        if of == "therapists":
+            test = "one-sided, F of the therapists over their clients"
+            model = f"{self.model} (fit_multilevel, {way})"
         sections: dict[str, dict[str, str]] = {
             "Study information": {
                 "Title": self.words.get("title", MISSING),
@@ -126,7 +153,7 @@ class PlanFile:
             "Variables": {"Outcome": self.words.get("outcome", MISSING), "Manipulated": how},
             "Analysis plan": {
                 "Model": model,
-                "Test": f"{QUESTIONS[of].capitalize()}: two-sided, alpha {self.power.alpha:g}.",
+                "Test": f"{QUESTIONS[of].capitalize()}: {test}, alpha {self.power.alpha:g}.",
                 "Exclusions": self.words.get("exclusions", MISSING),
                 "Missing data": "Sessions that were not held are left out (missing at random).",
             },
@@ -156,7 +183,8 @@ def read_plan(path: str | PathLike[str]) -> PlanFile:
         A file with the arguments of `StudyDesign` by name, ``effect``, and, where it is not a
         difference of arms, ``of``; further ``alpha``, ``power`` (wanted; .8), ``title``,
         ``hypotheses``, ``outcome``, ``exclusions``, and ``model``, the formula that will be fitted,
-        with the columns of the data.
+        with the columns of the data; ``method: simulation`` (``replicates``, ``seed``) where no
+        formula is right. Or a folder that holds such a file as ``design.yaml``.
 
     Raises
     ------
@@ -164,10 +192,15 @@ def read_plan(path: str | PathLike[str]) -> PlanFile:
         Where it is no YAML, a key is unknown or missing, or the design is impossible.
     """
     path = Path(path)
-    given = read_yaml(path).value
+    if path.is_dir():
+        path = path / DESIGN
+    tree = read_yaml(path)
+    given = tree.value
     if not isinstance(given, dict):
         raise DesignError(f"'{path.name}' must hold names and values, such as 'n_therapists: 40'.")
     arguments = [one.name for one in fields(StudyDesign) if one.name != "pilot_draws"]
+    for place, line in tree.repeated:
+        raise DesignError(f"'{path.name}' says '{place[-1]}' twice (line {line}); keep one.")
     known = [*arguments, *ASKED, "power", *WORDS]
     for name in given:
         if name not in known:
@@ -178,13 +211,45 @@ def read_plan(path: str | PathLike[str]) -> PlanFile:
     missing = [name for name in (*needed, "effect") if name not in given]
     if missing:
         raise DesignError(f"'{path.name}' must also say {listing(missing, 9)}.")
-    if "model" in given:
-        parse_formula(str(given["model"]))
-    return PlanFile(
+    plan = PlanFile(
         path,
         StudyDesign(**{name: given[name] for name in arguments if name in given}),
         {"of": "arm"} | {name: given[name] for name in ASKED if name in given},
-        given.get("power", 0.8),
+        within(given.get("power", 0.8), "power", given.get("alpha", 0.05), why=" (above alpha)"),
         {name: str(given[name]) for name in WORDS if name in given},
         hashlib.sha256(path.read_bytes()).hexdigest(),
     )
+    check_question(plan.design, plan.asked["of"])
+    if "model" in given and (lacking := lacks(plan, parse_formula(plan.model))):
+        raise DesignError(f"The model in '{path.name}' lacks {lacking}, which the power is for.")
+    return plan
+
+
+def lacks(plan: PlanFile, model: Formula) -> str:
+    """Return what a plan's question and its variances need and a model has not; mostly nothing."""
+    of, fixed = plan.asked["of"], () if model.fixed is None else model.fixed.expansion.terms
+    if of == "arm_by_time" and not any(len(term) > 1 for term in fixed):
+        return "the arms' interaction with time"
+    predictors = [term for term in fixed if not all(node.code in TIMES for node in term)]
+    if of not in ("gap", "therapists") and not predictors:
+        return "the predictor whose effect is asked for"
+    try:
+        planned = groups_of(parse_formula(analysis(plan.design, of)))
+    except DesignError:  # nothing is nested, or no such model
+        return ""
+    missing = [
+        f"{'random slopes' if n > 1 else 'a random intercept'} of {GROUPS[group]}"
+        for group, n in planned.items()
+        if groups_of(model).get(group, 0) < n
+    ]
+    return " and ".join(missing)
+
+
+def groups_of(formula: Formula) -> dict[str, int]:
+    """Return how many effects vary over each grouping, named by the people in it."""
+    found: dict[str, int] = {}
+    for one in formula.random:
+        effects = len(one.part.expansion.terms) + one.part.expansion.intercept
+        name = next((name for name in GROUPS if name in one.group[0]), one.group[0])
+        found[name] = found.get(name, 0) + effects
+    return found

@@ -51,6 +51,8 @@ ASSUMED = {
     "rupture": "The effect is the same for every client; where it differs, the power is lower.",
     "between": "The predictor is known without error, and clients of one therapist are not alike "
     "in it.",
+    "gap": "Shares and SDs are those of the gap itself (therapist minus client), not of a rating; "
+    "the mean gap is that in the middle of the sessions.",
     "dropout": "Who drops out is compared once, at the end, over all who began; the effect is a "
     "difference of shares.",
     "therapists": "The test is one-sided, as no variance is below zero (F of the therapists over "
@@ -230,10 +232,12 @@ class StudyPrecision(Result):
 
     def term_labels(self) -> dict[str, str]:
         """Return the words for the rows."""
+        sds = f" ({self.detectable / self.design.total_sd:.3g} SD)"
+        sds = "" if self.of in SHARES else sds
         return {
             "half_width": f"Half the width of the {100 * self.confidence:g}% interval",
             "std_error": "Standard error",
-            "detectable": "Effect found with a power of 80 %",
+            "detectable": f"Effect found with a power of 80 %{sds}",
         }
 
     def glance(self) -> pd.DataFrame:

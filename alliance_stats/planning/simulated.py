@@ -109,11 +109,6 @@ def analysis(design: StudyDesign, of: str) -> str:
     fixed = {"arm": "arm", "arm_by_time": "arm + time + arm_time", "gap": "1"}.get(of, "predictor")
     if of == "therapists":
         fixed = "arm" if design.arms > 1 else "1"
-        if not several:
-            raise DesignError(
-                "of='therapists' is simulated with several sessions; of one, method='analytic' is "
-                "the F test itself."
-            )
     if of == "gap" and design.has_slopes and several:  # the gap in the middle of the sessions
         fixed += " + centred"
     elif of not in ("arm_by_time", "gap") and several:
@@ -152,6 +147,11 @@ def simulated_power(
     """Return power, type S and type M of simulated studies, and what is to be told of them."""
     if of == "therapists" and formula is not None:
         raise DesignError("of='therapists' tests the plan's own model; leave out formula=.")
+    if of == "therapists" and design.layout.length.max() < 2:
+        raise DesignError(
+            "of='therapists' is simulated with several sessions; of one, method='analytic' is the "
+            "F test itself."
+        )
     text = analysis(design, of) if formula is None else formula
     work = partial(WORK.get(of, _batch), _Asked(design, effect, of, text, without))
     record = None

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..core.yaml_reading import read_yaml
 from ..errors import AllianceStatsError, DesignError, ReadError
-from ..planning.plan_file import PlanFile, read_plan
+from ..planning.plan_file import DESIGN, PlanFile, read_plan
 from ..ruptures.multiverse.plan import AnalysisPlan, read_analysis_plan
 from ..study import Study
 from ..study.mapping.paths import inside
@@ -16,8 +16,6 @@ FIXED_PLAN = "analysis-plan-fixed.yaml"
 """What a new study calls its plan once it bears its day and fingerprint."""
 PLAN_NAMES = (FIXED_PLAN, "analysis_plan.yaml", "analysis-plan.yaml", "plan.yaml")
 """Names of a plan in a study's folder; the first that is there counts."""
-DESIGN = "design.yaml"
-"""The name of a registered design (`al.StudyDesign` in a file) in a study's folder."""
 
 
 def design_of(study: Study) -> PlanFile | None:

@@ -63,9 +63,19 @@ def test_another_model_or_test_is_told(rows, plan, formula, df):
 
 def test_without_a_model_in_the_file_the_groups_are_compared(rows, plan):
     without = al.fit_multilevel("score ~ condition + (1 | client_id)", rows)
-    assert choices(al.check_plan(plan(PLAN), without))[0] == "groups (random effects of each)"
+    assert choices(al.check_plan(plan(PLAN), without))[0] == "model"
+    no_arm = al.fit_multilevel("score ~ session + (1 | therapist_id/client_id)", rows)
+    assert choices(al.check_plan(plan(PLAN), no_arm))[0] == "model"
     with_both = al.fit_multilevel("score ~ condition + (1 | therapist_id/client_id)", rows)
     assert choices(al.check_plan(plan(PLAN), with_both)) == ["clients", "sessions held"]
+
+
+def test_another_likelihood_is_told_and_what_is_not_compared_is_said(rows, plan):
+    fit = al.fit_multilevel(MODEL.removeprefix("model: ").strip(), rows, reml=False)
+    check = al.check_plan(plan(PLAN + MODEL), fit)
+    assert choices(check)[0] == "estimation"
+    assert check.deviations.iloc[0].tolist() == ["estimation", "REML", "ML"]
+    assert "who was excluded" in check.messages[0]
 
 
 def test_of_a_study_sizes_are_compared_and_the_fingerprint_is_the_files(plan):

@@ -24,6 +24,9 @@ standardised: true
 """
 
 
+MODEL = "model: score ~ condition + session + (1 | client_id) + (1 | therapist_id)"
+
+
 @pytest.fixture
 def plan(tmp_path):
     path = tmp_path / "design.yaml"
@@ -68,6 +71,14 @@ def test_the_form_has_the_sections_the_model_and_what_is_to_be_written(plan, tmp
         (("n_therapists: 40", "n_therapists: many"), "n_therapists must be a whole number"),
         ((PLAN, "- 1"), "must hold names and values"),
         (("effect: 0.35", "effect: 0"), "with no effect the power is alpha"),
+        (("effect: 0.35", "effect: 0.35\npower: 80"), "power must be a number between 0.05 and 1"),
+        (("effect: 0.35", "effect: 0.35\neffect: 0.5"), "says 'effect' twice"),
+        (("effect: 0.35", f"effect: 0.1\nof: arm_by_time\n{MODEL}"), "lacks the arms' interaction"),
+        (("effect: 0.35", "effect: 0.35\nmodel: y ~ arm + (1 | client_id)"), "intercept of therap"),
+        (
+            ("effect: 0.35", "effect: 0.35\nmodel: y ~ session + (1 | client_id)"),
+            "the predictor who",
+        ),
     ],
 )
 def test_a_faulty_plan_is_one_line(plan, tmp_path, capsys, change, said):
@@ -75,6 +86,43 @@ def test_a_faulty_plan_is_one_line(plan, tmp_path, capsys, change, said):
     assert command("plan", plan, "--out", tmp_path / "plan.html") == 1
     assert re.match(r"Error: .*\n\Z", error := capsys.readouterr().err)
     assert said in error
+
+
+def form_of(path):
+    out = path.with_suffix(".docx")
+    read_plan(path).write_registration(out)
+    return "\n".join(line.text for line in Document(str(out)).paragraphs)
+
+
+def test_a_plan_for_therapists_has_their_test_and_the_share_asked_about(plan):
+    text = PLAN.replace("sessions: 8", "sessions: 1").replace("dropout: 0.25", "of: therapists")
+    plan.write_text(text.replace("effect: 0.35", "effect: 0.2"))
+    form = form_of(plan)
+    assert "one-sided, F of the therapists" in form
+    assert "two-sided" not in form
+    assert "therapists 0.2, and" in form
+    assert "df=" not in form
+
+
+def test_a_plan_with_therapists_in_one_arm_says_who_is_randomised_and_whose_sds(plan):
+    plan.write_text(f"{PLAN}nested: one_arm\n")
+    form = form_of(plan)
+    assert "Clients are randomised to an arm with therapists or to one without." in form
+    assert "shares and SDs are those of the arm with therapists" in form
+
+
+def test_a_plan_with_listed_caseloads_has_a_page_without_a_search(plan, tmp_path):
+    text = PLAN.replace("n_therapists: 40", "n_therapists: 8").replace("sessions: 8", "sessions: 2")
+    more = "method: simulation\nreplicates: 10\ncaseloads: [1, 1, 2, 2, 3, 3, 25, 25]\n"
+    plan.write_text(text + more)
+    read = read_plan(plan)
+    read.write_page(tmp_path / "plan.html")
+    assert "cannot vary" not in (tmp_path / "plan.html").read_text()
+    assert (read.power.replicates, read.needed, read.curves) == (10, "", None)
+
+
+def test_a_folder_has_its_plan_in_design_yaml(plan):
+    assert read_plan(plan.parent).path == plan
 
 
 def test_the_plan_itself_is_never_written_over(plan):
