@@ -21,6 +21,7 @@ LONGEST = (
     "docs/test_pages.py",
     "hostile/test_report_disclosure.py",
     "test_docstrings.py",
+    "test_results.py",
     "dropout/test_prediction.py",
     "evidence/test_ledger.py",
     "report/test_rupture_multiverse.py",
@@ -79,6 +80,21 @@ def small_grid():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rupture_multiverse, "GRID", small)
         yield
+
+
+@pytest.fixture
+def only(monkeypatch):
+    """Return a function that leaves these sections in reports, for what others take no part in."""
+    from alliance_stats.report import build
+
+    whole = build.sections_of
+
+    def left(*keys):
+        monkeypatch.setattr(
+            build, "sections_of", lambda context: [one for one in whole(context) if one.key in keys]
+        )
+
+    return left
 
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")

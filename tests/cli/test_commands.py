@@ -66,7 +66,8 @@ def test_a_word_that_is_not_understood_is_told(call, words, said):
     assert said in one_line(err)
 
 
-def test_report_writes_a_page_and_says_where(call, saved, tmp_path):
+def test_report_writes_a_page_and_says_where(call, saved, tmp_path, only):
+    only("data")
     code, out, err = call("report", saved, "--out", tmp_path / "out", "--seed", "5")
     assert code == 0
     assert f"The report is in {tmp_path / 'out' / 'index.html'}" in out

@@ -303,34 +303,6 @@ def test_no_mean_is_so_exact_that_its_denominator_is_told(stolen):
                 assert len(text.strip("-").replace(".", "").strip("0")) <= 4, f"{path}: {text}"
 
 
-IDS = ("Ann Bee", "Bee, C.", "dee@ward", "ward/4", "Ann")
-
-
-def test_no_id_stands_in_any_file_whatever_it_is_made_of(tmp_path):
-    study = al.simulate_study(n_therapists=6, n_clients=30, seed=2)
-    clients, therapists = study.clients["client_id"].unique(), study.therapists["therapist_id"]
-    new = dict(zip(clients[:4], IDS[:4], strict=True)) | {therapists.iloc[0]: "Dr. Who, jun."}
-    new |= {clients[4]: IDS[4]}
-    tables = {
-        name: table.assign(
-            **{
-                column: table[column].astype(object).replace(new)
-                for column in ("client_id", "therapist_id")
-                if column in table
-            }
-        )
-        for name, table in study.tables.items()
-        if name != "scores"
-    }
-    tables["terminations"] = tables["terminations"].assign(definition="as Ann Bee and ward/4 said")
-    renamed = study.with_tables(**tables)
-    folder = tmp_path / "report"
-    al.write_report(renamed, folder, replicates=5)
-    for name, text in texts(folder).items():
-        for one in (*IDS, "Dr. Who"):
-            assert not re.search(rf"(?<!\w){re.escape(one)}(?!\w)", text), f"{name}: {one}"
-
-
 def sizes_from_uncertainty(row, sd):
     """Return how many people a row's estimate, SE, interval, p value and an SD beside it give."""
     half, found = (row["conf_high"] - row["conf_low"]) / 2, set()
@@ -545,15 +517,33 @@ def test_a_flow_says_of_ends_put_together_no_more_than_that():
     assert all(one.endswith(OTHERS.lower()) for one in OTHERWISE)
 
 
+IDS = ("Ann Bee", "Bee, C.", "dee@ward", "ward/4", "Ann", "Dr. Who, jun.")
+
+
+def named(study):
+    """Return the study with five clients and a therapist under ids that are made of words."""
+    those = [*study.clients["client_id"].unique()[:5], study.therapists["therapist_id"].iloc[0]]
+    new = dict(zip(those, IDS, strict=True))
+    changed = {
+        name: table.assign(**{
+            column: table[column].astype(object).replace(new)
+            for column in ("client_id", "therapist_id") if column in table
+        })
+        for name, table in study.tables.items()
+    }  # fmt: skip
+    return study.with_tables(**changed)
+
+
 @pytest.fixture(scope="module")
 def written_of_people(tmp_path_factory):
     """Return a study with names and single persons' words in columns, its codebook and report."""
-    study = al.simulate_study(n_clients=60, n_therapists=12, seed=5, planned_sessions=6)
+    study = named(al.simulate_study(n_clients=60, n_therapists=12, seed=5, planned_sessions=6))
     ends = study.tables["terminations"]
     few, some = np.arange(len(ends)) < 3, np.arange(len(ends)) < 15
     judged = np.where(few, "Dr. Huber", np.where(some, "team", "therapist"))
+    said = np.where(some, "other", "as Ann Bee and ward/4 said")
     ends = ends.assign(
-        definition=np.where(few, "suicide attempt", np.where(some, "other", "simulated")),
+        definition=np.where(few, "suicide attempt", said),
         judged_by=judged,
         reason=np.where(np.arange(len(ends)) < 20, "dropout", "completed"),
         supervisor_id=[f"S{n % 7}" for n in range(len(ends))],
@@ -562,6 +552,12 @@ def written_of_people(tmp_path_factory):
     folder = tmp_path_factory.mktemp("words") / "report"
     al.write_report(study, folder, replicates=2)
     return study, folder
+
+
+def test_no_id_stands_in_any_file_whatever_it_is_made_of(written_of_people):
+    for name, text in texts(written_of_people[1]).items():
+        for one in (*IDS, "Dr. Who"):
+            assert not re.search(rf"(?<!\w){re.escape(one)}(?!\w)", text), f"{name}: {one}"
 
 
 def test_no_word_of_few_stands_in_any_file(written_of_people):

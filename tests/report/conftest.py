@@ -6,7 +6,6 @@ from importlib import import_module
 import pytest
 
 import alliance_stats as al
-from alliance_stats.report import build
 
 REPLICATES = 30  # enough to exercise the shuffles; no number of theirs is tested
 COSTLY = {
@@ -51,19 +50,6 @@ def report(write, worked_on, tmp_path_factory):
         for step, (module, name) in COSTLY.items():
             patch.setattr(import_module(module), name, noting(module, name, worked_on[step]))
         return write(folder, progress=lambda *step: worked_on["progress"].append(step))
-
-
-@pytest.fixture
-def only(monkeypatch):
-    """Return a function that leaves these sections in reports, for what others take no part in."""
-    whole = build.sections_of
-
-    def left(*keys):
-        monkeypatch.setattr(
-            build, "sections_of", lambda context: [one for one in whole(context) if one.key in keys]
-        )
-
-    return left
 
 
 def noting(module, name, given):
