@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ..errors import listing
 from ..preparation.components import by_anova, summarise
 from .after_fit import neighbours, omitted_slopes
 from .engine.batches import Array, Indices
@@ -67,7 +68,7 @@ def messages(fit: MultilevelFit) -> list[str]:
     """Collect everything a reader of the result should know."""
     return [
         *about_search(fit),
-        *_residual(fit),
+        *about_residuals(fit),
         *about_data(fit),
         *omitted_slopes.message(fit.omitted_slopes()),
         *neighbours.message(neighbours.lag_one(fit, neighbours.CLEAR)),
@@ -90,8 +91,15 @@ def about_data(fit: NestedFit) -> list[str]:
     return [said for ask in asks for said in ask(fit)]
 
 
-def _residual(fit: MultilevelFit) -> list[str]:
-    """Say where the residuals' correlation ended on its boundary."""
+def about_residuals(fit: MultilevelFit) -> list[str]:
+    """Say where the residuals' correlation ended on its boundary, or no data are about it."""
+    if fit.structured is not None and fit.structured.where.apart:
+        labels = fit.structured.where.labels
+        pairs = [f"{labels[b]} and {labels[a]}" for a, b in sorted(fit.structured.where.apart)]
+        return [
+            f"Nobody was measured at both {listing(pairs)}: the data say nothing of that "
+            "covariance, which is left empty. Estimates rest on what the others imply for it."
+        ]
     ar1 = fit.autocorrelation
     if ar1 is None or not ar1.on_boundary:
         return []
@@ -132,6 +140,14 @@ def convergence_note(fit: MultilevelFit) -> str:
 
 
 def singular_note(fit: MultilevelFit) -> str:
+    """Which random effects are on the boundary, what that means, and whose df that gives."""
+    return (
+        f"{on_the_boundary(fit)} Degrees of freedom are computed with it held on the boundary, as "
+        "lmerTest does."
+    )
+
+
+def on_the_boundary(fit: MultilevelFit) -> str:
     """Which random effects are on the boundary, and what that means."""
     design, parts = fit.design, []
     for number, effect, variance in _on_boundary(design, fit.optimum):
@@ -144,8 +160,7 @@ def singular_note(fit: MultilevelFit) -> str:
         )
     return (
         f"The fit is singular: {'; '.join(parts)}. The model asks for more than these data can "
-        "tell; report this, and consider leaving that term out. Degrees of freedom are "
-        "computed with it held on the boundary, as lmerTest does."
+        "tell; report this, and consider leaving that term out."
     )
 
 

@@ -27,9 +27,10 @@ FLAT = 1e-10  # share of variance within groups below which a column does not va
 
 def check_rows_left(missing: Mapping[str, int], left: int, rows: int) -> None:
     """Refuse data in which every row lacks something."""
-    if not left:
+    if not left or (left == 1 < rows and missing):
+        who = "Only one row has" if left else "No row has"
         raise DesignError(
-            f"No row has a value in every variable of the model ({_counts(missing)} missing of "
+            f"{who} a value in every variable of the model ({_counts(missing)} missing of "
             f"{rows} rows)."
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -37,7 +37,7 @@ from .engine.deviance import Profile, covariances, profile_at
 from .engine.optimise import Optimum, minimise
 from .engine.structured import Places, ResidualCovariance, fit_structured
 from .nested_fit import NestedFit
-from .summary import residual_lines
+from .summary import particulars, residual_lines
 
 if TYPE_CHECKING:
     from .engine.design import Design
@@ -300,6 +300,10 @@ class MultilevelFit(NestedFit):
         """
         *said, done = super().text(labels).splitlines()
         return "\n".join([*said, *standardising.in_words(self, dict(labels or {})), done])
+
+    def facts(self) -> dict[str, Any]:
+        """Return what sentences are filled from: also penalty, residuals and shared groups."""
+        return super().facts() | {"further": particulars(self)}
 
     def refit(
         self, outcome: Sequence[float] | Array | pd.Series, *, reml: bool | None = None

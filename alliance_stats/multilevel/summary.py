@@ -63,6 +63,29 @@ def residual_lines(fit: MultilevelFit) -> list[str]:
     return [f"Residuals: AR(1) over '{ar1.neighbours.time}', phi {ar1.phi:.4f}{ends}"]
 
 
+def particulars(fit: MultilevelFit) -> str:
+    """Return what a methods section must say of variances, residuals and groups beside the rest."""
+    said = []
+    if fit.prior is not None:
+        said.append("variances kept off zero by a boundary penalty (Chung, Rabe-Hesketh, Dorie, "
+                    "Gelman & Liu 2013, doi 10.1007/s11336-013-9328-2)")  # fmt: skip
+    if fit.autocorrelation is not None:
+        said.append(f"AR(1) residuals over {fit.autocorrelation.neighbours.time}")
+    if fit.structured is not None:
+        groups = fit.structured.where.level.blocks
+        if fit.structured.where.whole_units:
+            said.append("an unstructured covariance of each client's residuals"
+                        + " in each group" * (len(groups) > 1))  # fmt: skip
+        else:
+            said.append(f"a residual variance for each of {len(groups)} groups")
+    if fit.grouping == "membership":
+        said.append("rows of several groups by weights (Browne, Goldstein & Rasbash 2001, doi "
+                    "10.1177/1471082X0100100202)")  # fmt: skip
+    if fit.design.saturated:
+        said.append("as many random effects as rows or more, which was allowed")
+    return "".join(f", {each}" for each in said)
+
+
 def preparation(fit: NestedFit) -> list[str]:
     """Return what was done to the data before, as the preparing functions wrote it down."""
     done = fit.design.frame.attrs.get("preparation", [])

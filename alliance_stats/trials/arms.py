@@ -13,6 +13,7 @@ from ..core.arguments import checked_choice, level_of
 from ..core.people import CLIENT, THERAPIST
 from ..errors import ConvergenceWarning, DesignError, SingularFitWarning, listing
 from ..inference.multiplicity import ADJUST, Adjust
+from ..multilevel.advice import about_residuals, on_the_boundary
 from ..multilevel.checks import about_few_values
 from ..multilevel.engine.structured import MOST_OCCASIONS
 from ..multilevel.fit import fit_multilevel
@@ -21,14 +22,15 @@ from .lines import within_reach
 from .result import ArmComparison
 from .rows import ARM, BASELINE, SCORE, TIME, TrialRows, standardiser, trial_rows
 from .therapists import (
+    CHANGE,
     CLUSTER,
     GIVEN,
     changes_therapist,
     clustered,
-    lone_arms,
     of_therapists,
     slopes_of_therapists,
     therapists,
+    why_not_robust,
 )
 
 if TYPE_CHECKING:
@@ -161,15 +163,13 @@ def compare_arms(
     first = None if reference is None else data.arms[0]
     _refuse_times_without_comparison(rows, method, first)
     rows, level, note = therapists(rows)
-    robust = errors == "robust" or (
-        errors is None
-        and method != "ancova"
-        and bool(level)
-        and not changes_therapist(rows)
-        and not lone_arms(rows)
-    )
+    why = why_not_robust(rows)
+    meant = errors is None and method != "ancova" and bool(level)
+    robust = errors == "robust" or (meant and not why)
     if robust:
         rows, note = clustered(rows, note)
+    elif meant:
+        note += f" Errors are the model's, and not robust to therapists as they are else: {why}."
     rows = rows.assign(**{ARM: pd.Categorical(rows[ARM], data.arms)})
     with warnings.catch_warnings():  # the messages tell it; nobody wrote those terms
         warnings.simplefilter("ignore", SingularFitWarning)
@@ -188,7 +188,7 @@ def compare_arms(
         means, contrasts, seen = within_reach(means, contrasts, data, adjust)
     else:
         seen = _of_means(means, data, times)
-    change = of_therapists(fit, robust) if level and method != "ancova" else ""
+    change = of_therapists(fit, robust, why) if level and method != "ancova" else ""
     said = (
         *data.notes, *_of_outcome(data), *_of_spread(rows), *seen, note, change,
         *_of_fit(fit, robust),
@@ -295,8 +295,11 @@ def _of_fit(fit: MultilevelFit, robust: bool) -> list[str]:
     if not fit.converged:
         said.append(fit.convergence_note)
     if _at_a_bound(fit):
-        said.append(fit.singular_note)
-    return said
+        note = on_the_boundary(fit) if robust else fit.singular_note
+        for name, words in ((GIVEN, "level"), (CHANGE, "change over time")):
+            note = note.replace(f"'{name}' for", f"'{words}' for")
+        said.append(note)
+    return [*said, *about_residuals(fit)]
 
 
 def _of_outcome(data: TrialRows) -> list[str]:

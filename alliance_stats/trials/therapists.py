@@ -17,10 +17,7 @@ GIVEN, NOBODY, CHANGE = "by_therapist", "nobody", "time_since_middle"
 CLUSTER = "cluster"
 FEW = 10  # therapists below which robust errors are told to be rough
 NO_CHANGE = "Whether they differ in how their clients change could not be told from zero."
-TOO_NARROW = (
-    "If they do, intervals over several times are too narrow: errors='robust' and method='ancova' "
-    "are not touched by that."
-)
+TOO_NARROW = "If they do, intervals over several times are too narrow: {} not touched by that."
 
 
 def therapists(rows: pd.DataFrame) -> tuple[pd.DataFrame, str, str]:
@@ -132,7 +129,7 @@ def clustered(rows: pd.DataFrame, note: str) -> tuple[pd.DataFrame, str]:
     if alone:
         raise DesignError(
             "errors='robust' needs two therapists or more in each arm (or clients without one), "
-            f"and {listing(alone)} has one: how they differ cannot be seen there. Take "
+            f"and {why_not_robust(rows)}: how they differ cannot be seen there. Take "
             "errors='model', which leaves it out."
         )
     own = _of_client(rows)
@@ -187,10 +184,23 @@ def terms_of_therapists(fit: MultilevelFit) -> str:
     )
 
 
-def of_therapists(fit: MultilevelFit, robust: bool) -> str:
-    """Return what is said of therapists in a model over several times."""
+def why_not_robust(rows: pd.DataFrame) -> str:
+    """Return why errors cannot be robust to therapists in such rows; empty where they can."""
+    several, alone = changes_therapist(rows), lone_arms(rows)
+    if several:
+        return f"{plural(several, 'client')} had several therapists"
+    verb = "has" if len(alone) == 1 else "have"
+    return f"{listing(alone)} {verb} one therapist alone" if alone else ""
+
+
+def of_therapists(fit: MultilevelFit, robust: bool, why: str) -> str:
+    """Return what is said of therapists in a model over several times.
+
+    `why` says why errors could not be robust.
+    """
     ways = terms_of_therapists(fit)
     said = f"The model lets therapists differ {ways}."
     if "how their clients change" in ways:
         return said
-    return f"{said} {NO_CHANGE}" + f" {TOO_NARROW}" * (not robust)
+    ways_out = "method='ancova' is" if why else "errors='robust' and method='ancova' are"
+    return f"{said} {NO_CHANGE}" + f" {TOO_NARROW.format(ways_out)}" * (not robust)

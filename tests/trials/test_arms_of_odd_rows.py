@@ -298,3 +298,26 @@ def test_a_time_without_end_is_refused(alone):
     endless = alone.assign(week=alone["week"].replace(12.0, np.inf))
     with pytest.raises(al.ColumnError, match=r"'week' .* must hold finite numbers; 60 rows do not"):
         al.compare_arms(endless, **ASKED)
+
+
+def test_errors_that_could_not_be_robust_say_why(rows):
+    changed = rows["therapist_id"].where((rows["client_id"] > 5) | (rows["week"] < 8), "t11")
+    lone = rows["therapist_id"].where(rows["condition"] == "cbt", "t99")
+    for data, why in ((changed, "6 clients had several therapists"),
+                      (lone, "wait has one therapist alone")):  # fmt: skip
+        found = al.compare_arms(rows.assign(therapist_id=data), **ASKED, method="growth")
+        assert f"Errors are the model's, and not robust to therapists as they are else: {why}" in (
+            said(found)
+        )
+        assert "errors='robust' and" not in said(found)
+    assert "as they are else" not in said(al.compare_arms(rows, **ASKED, method="growth"))
+
+
+def test_a_bound_is_told_in_words_and_of_the_errors_there_are(some):
+    drawn = some.assign(score=np.random.default_rng(11).normal(size=len(some)))
+    for errors in ("robust", "model"):
+        told = said(al.compare_arms(drawn, **ASKED, method="growth", errors=errors))
+        assert "The fit is singular" in told
+        assert ("lmerTest" in told) == (errors == "model")
+        assert "by_therapist" not in told
+        assert "time_since_middle" not in told

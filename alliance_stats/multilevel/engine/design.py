@@ -76,6 +76,7 @@ class Design:
     missing: dict[str, int]
     rows_dropped: int
     notes: tuple[str, ...]
+    saturated: bool = False
 
     @property
     def n(self) -> int:
@@ -255,6 +256,7 @@ def make_design(
         missing=rows.missing,
         rows_dropped=rows.dropped,
         notes=tuple(notes),
+        saturated=bool(crowded),
     )
 
 

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from ...errors import DesignError, listing
 from .batches import Array, Indices, Packing
 from .elimination import State
 from .likelihood import Level
+
+ENOUGH = 5  # units beyond the places whose dependence is no accident
+EXACT = 1e-7  # a singular value that is none beside one
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,37 @@ class Places:
     labels: tuple[str, ...]
     level: Level
     whole_units: bool
+
+    @cached_property
+    def apart(self) -> frozenset[tuple[int, int]]:
+        """Free elements of C whose two places no unit has both of: no data are about them."""
+        seen = np.zeros((int(self.unit.max()) + 1, len(self.labels)), dtype=int)
+        seen[self.unit, self.place] = 1
+        both = seen.T @ seen
+        return frozenset((a, b) for a, b in self.level.pairs if a != b and not both[a, b])
+
+    def refuse_dependent(self, rest: Array, known: Array) -> None:
+        """Refuse places of which one's residuals are a combination of the others': C is singular.
+
+        `rest` are least squares' residuals, a row a unit, and `known` which there are.
+        """
+        spans = [list(span) for span in self.level.spans if len(span) > 1]
+        pairs = [sorted(pair) for pair in self.level.pairs if pair[0] != pair[1]]
+        for places in (*pairs, *spans):
+            R = rest[(known[:, places] > 0).all(axis=1)][:, places]
+            if len(R) < len(places) + ENOUGH:
+                continue
+            _, values, axes = np.linalg.svd(R / np.maximum(np.linalg.norm(R, axis=0), 1e-300))
+            if values[-1] < EXACT:
+                which = [
+                    self.labels[p] for p, w in zip(places, axes[-1], strict=True) if abs(w) > 0.1
+                ]
+                raise DesignError(
+                    f"What the predictors leave at {listing(which)} is linearly dependent (of "
+                    f"{len(R)} units, all): was a value carried forward or computed from another? "
+                    "Leave such rows out, or take a model with fewer covariances: residual='ar1', "
+                    "(1 | client_id), or of arms method='growth'."
+                )
 
 
 @dataclass(frozen=True)

@@ -195,11 +195,11 @@ class ResidualCovariance:
 
     def elements(self, scale: float) -> list[tuple[str, object, object, float, float]]:
         """Return variances and covariances as rows of ``varcomp``; `scale` is the outcome's."""
-        sd = np.sqrt(np.diag(self.scaled))
+        sd, apart = np.sqrt(np.diag(self.scaled)), self.where.apart
         rows: list[tuple[str, object, object, float, float]] = []
         pairs = sorted(self.where.level.pairs, key=lambda pair: (pair[0] != pair[1], pair))
         for a, b in pairs:
-            value, size = self.scaled[a, b], sd[a] * sd[b]
+            value, size = np.nan if (a, b) in apart else self.scaled[a, b], sd[a] * sd[b]
             label = self.where.labels[b]
             if a == b:
                 rows.append(("Residual", label, None, value * scale**2, sd[a] * scale))
@@ -271,6 +271,7 @@ def near_the_residuals(design: Design, where: Places, sums: Sums) -> Array:
     wide = np.zeros((int(where.unit.max()) + 1, len(where.labels)))
     known = np.zeros_like(wide)
     wide[where.unit, where.place], known[where.unit, where.place] = rest, 1.0
+    where.refuse_dependent(wide, known)
     free = np.zeros((len(where.labels),) * 2)
     for row, column in where.level.pairs:
         free[row, column] = free[column, row] = 1.0 if row == column else TOGETHER
@@ -365,6 +366,13 @@ def _for_groups_that_cross(design: Design, time: str | None, by: str | None) -> 
         f"cross ({listing(design.grouping.names)}) need the rows themselves: it needs groups that "
         "are nested, and that each row has."
     )
+    if design.grouping.kind == "nested":
+        names = [one.name for one in design.grouping.factors if (one.codes < 0).any()]
+        return (
+            f"Residuals with a covariance of their own need a '{listing(names)}' in each row, also "
+            "where its effects are zero: write one word, such as 'none', where there is none. The "
+            "model is the same."
+        )
     if time is None or by is not None:
         return f"{why} Name those without a group, or take one group for each client."
     return (
