@@ -360,7 +360,7 @@ def bad(**more):
          "'t' has 9 values, and errors that allow for clusters need 10 or more"),
         (bad(x=lambda d: d["x"].where(d.index != 0, np.inf)), {}, r"\(first value inf; rows 0\)"),
         (bad(g=lambda d: np.where(d["client_id"].isin(["c1", "c2", "c3", "c4", "c5"]), "A", "B")),
-         {"group": "g"}, "as waves from 2 on .* in the group 'A', which .* keep them.$"),
+         {"group": "g"}, "as waves from 1 on .* in the group 'A', which .* keep them.$"),
         (bad(x=lambda d: d["x"].astype(str) + "a"), {}, "must hold finite numbers"),
         (pd.concat([bad(), bad().head(2)]), {}, "one row for each client_id and session"),
         (bad(), {"y": "x"}, "x and y are both 'x'"),
@@ -404,16 +404,16 @@ def test_a_client_with_nothing_is_counted():
     assert "1 client without any value of x and y left out: c3." in fit.messages
 
 
-def test_a_model_that_leaves_x_free_takes_waves_that_more_clients_reached():
-    study = al.simulate_study(n_therapists=20, n_clients=160, seed=3)
-    free, parted = (
-        al.fit_cross_lagged(study, x="wai-sr", y="core-10", model=model)
-        for model in ("dynamic-panel", "clpm")
-    )
-    assert len(free.waves) < len(parted.waves)
-    n = int(np.isfinite(free.data.scores["x"][:, -1]).sum())
-    assert n >= 5 * 2 * len(free.waves)
-    assert "fewer than 5 clients a variable" in free.messages[0]
+def test_unless_said_waves_count_that_five_clients_a_variable_reached():
+    data = long(wide(100, 7), 7)
+    left = data["client_id"].str[1:].astype(int) > 62
+    data = data[
+        ~left | (data["session"] < 5)
+    ]  # 63 clients have wave 5 and later: six waves need 60
+    fit = al.fit_cross_lagged(data, x="x", y="y")
+    assert fit.waves == (1, 2, 3, 4, 5, 6)
+    assert "Waves from 7 on are left out: fewer than 5 clients a variable" in fit.messages[0]
+    assert np.isfinite(fit.chi2)
 
 
 def test_clients_too_few_for_errors_and_chi_square_are_told():
@@ -540,3 +540,50 @@ def test_two_waves_that_two_clients_have_both_are_no_copies():
     assert copies(values) is None
     values[:, 0] = 2 * values[:, 1]
     assert copies(values) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"model": "lcm-sr"}, "A latent curve model with structured residuals (lagged effects"),
+        ({"reliability": {"x": 0.8}}, "Reliabilities were taken as known: x 0.8."),
+        ({"residuals": "equal"}, "were equal from the second wave on."),
+        ({"covariates": ["v"]}, "Covariates: v."),
+        ({"step": 7, "waves": [7, 14, 21, 28, 42]}, "steps are 7 (session) long."),
+        ({"errors": "robust"}, "Standard errors are robust."),
+    ],
+)
+def test_the_methods_tell_what_was_assumed(more, said):
+    data = wide(v=np.random.default_rng(1).normal(size=200))
+    assert said in al.fit_cross_lagged(data, **call(), **more).methods()
+
+
+def test_terms_are_called_what_they_are_in_each_model():
+    data = wide(v=np.random.default_rng(1).normal(size=200))
+    said = {
+        model: al.fit_cross_lagged(data, model=model, covariates=["v"], **call()).text()
+        for model in ("clpm", "lcm-sr")
+    }
+    assert "within clients" not in said["clpm"]  # nothing is parted there
+    assert "(Residual) variance of x (wave 1)" in said["clpm"]
+    for words in ("Trend of x on v", "Variance of the trend of y"):
+        assert words in said["lcm-sr"]
+
+
+def test_readings_do_not_claim_lasting_differences_that_are_not_there():
+    rng, columns = np.random.default_rng(7), {}
+    within = rng.normal(size=(300, 2))
+    for t in range(1, 6):
+        within = 0.4 * within + 0.9 * rng.normal(size=(300, 2))
+        columns |= {f"x{t}": within[:, 0], f"y{t}": within[:, 1]}
+    none = " ".join(al.fit_cross_lagged(pd.DataFrame(columns), **call()).readings().messages)
+    assert "would pass for it, but that there are any is not shown (χ²(3) = " in none
+    known = al.fit_cross_lagged(wide(), reliability={"x": 0.8}, **call()).readings().messages
+    assert "lasting differences pass for it (χ²(3) = " in known[1]
+    assert "and of its error, which the known reliabilities take out" in known[0]
+
+
+def test_values_after_the_last_step_named_are_counted():
+    data = long(wide(100, 6), 6).assign(day=lambda d: 7 * d["session"])
+    fit = al.fit_cross_lagged(data, x="x", y="y", time="day", step=7, waves=[28])
+    assert "400 values after 28 left out, where waves= ends." in fit.messages

@@ -301,3 +301,20 @@ def test_scales_and_items_that_a_card_does_not_have(factors, measure, said):
 def test_an_item_named_twice_is_told(schools):
     with pytest.raises(al.DesignError, match="x1 is named twice"):
         al.fit_factor_model(schools, {"f": ["x1", "x1", "x2"]})
+
+
+def test_several_rows_of_a_client_are_not_taken_as_independent(schools):
+    twice = pd.concat([schools, schools]).assign(client_id=[*range(len(schools))] * 2)
+    with pytest.raises(al.DesignError, match="several rows, which are not independent"):
+        al.fit_factor_model(twice, FACTORS)
+    assert al.fit_factor_model(twice, FACTORS, cluster="client_id").estimates.clusters == 301
+
+
+def test_the_first_session_is_the_first_that_was_answered():
+    study = al.load_dataset("demo-trial")
+    fit = al.fit_factor_model(study, measure="wai-sr/bond/client")
+    arms = al.measurement_invariance(study, measure="wai-sr/bond/client", across="condition")
+    assert fit.n_people == arms.n_people
+    said = "The first session that a client answered counts"
+    for messages in (fit.messages, arms.messages):
+        assert any(one.startswith(said) for one in messages)

@@ -369,3 +369,31 @@ def on_another_range(answers, rate=lambda v: (v * 7 / 5).round()):
 def test_bad_input_is_one_sentence(answers, data, arguments, said):
     with pytest.raises(al.AllianceStatsError, match=said):
         al.measurement_invariance(data(answers), **{"factors": answers.FACTORS, **arguments})
+
+
+def answered_on(most, n=250, seed=1, client=3.4):
+    """Return answers of 1 to 5 by clients around a middle, and of 1 to so many by therapists."""
+    rng = np.random.default_rng(seed)
+    parts = []
+    for rater, middle, end in (("client", client, 5), ("therapist", 3.6, most)):
+        felt = middle + rng.normal(size=(n, 1)) + 0.7 * rng.normal(size=(n, 4))
+        rows = pd.DataFrame(np.clip(felt.round(), 1, end), columns=list("abcd"))
+        parts.append(rows.assign(rater=rater, client_id=range(n)))
+    return pd.concat(parts)
+
+
+def test_raters_whose_answers_end_differently_are_refused_or_told():
+    factors = {"f": list("abcd")}
+    with pytest.raises(al.DesignError, match="different ranges: client 1 to 5, therapist 1 to 7"):
+        al.measurement_invariance(answered_on(7), factors=factors)
+    # of clients so low 6 is not to be expected, whether or not they could have answered it
+    said = al.measurement_invariance(answered_on(7, client=2.2), factors=factors).messages
+    assert any("answers end at different values" in one for one in said)
+    same = al.measurement_invariance(answered_on(5), factors=factors).messages
+    assert not any("end at different" in one for one in same)
+
+
+def test_few_dyads_for_many_items_are_told():
+    data = answered_on(5, n=60)
+    said = al.measurement_invariance(data, factors={"f": list("abcd")}).messages
+    assert any("60 people are few for" in one for one in said)

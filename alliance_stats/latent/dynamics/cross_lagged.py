@@ -13,7 +13,7 @@ from ...core.arguments import checked_choice, finite, share
 from ...core.arguments import names as list_of_names
 from ...errors import DesignError, listing
 from ..engine.fit import Estimates
-from ..engine.patterns import PER_VARIABLE, coarse
+from ..engine.patterns import coarse
 from ..result import few_clusters, few_people
 from .fitting import Specification, fitted, refuse_too_few
 from .panel_models import EQUAL, MODELS
@@ -23,8 +23,6 @@ from .waves import Asked, Waves, waves_of
 if TYPE_CHECKING:
     from ...study import Study
 
-FREE_PER_VARIABLE = 5
-"""A wave counts unless said where so many clients a variable reached it, of whom x is left free."""
 Words = Literal["ri-clpm", "clpm", "lcm-sr", "dynamic-panel"]
 
 
@@ -150,13 +148,14 @@ def fit_cross_lagged(
         cluster=cluster,
         group=group,
         step=None if step is None else _step(step, lags, model),
-        per_variable=FREE_PER_VARIABLE if model == "dynamic-panel" else PER_VARIABLE,
     )
     _refuse_unfitting(asked.covariates, scores, model)
     held = waves_of(data, scores, asked)
     refuse_too_few(held, model)
     residuals = "equal" if step is not None else residuals
-    specification = Specification(model, lags, residuals, same, reliability, errors, cluster or "")
+    specification = Specification(
+        model, lags, residuals, same, reliability, errors, cluster or "", step, time
+    )
     found = fitted(held, specification)
     return CrossLagged(
         table=terms_table(found, held, confidence),

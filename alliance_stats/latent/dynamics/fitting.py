@@ -33,6 +33,8 @@ class Specification:
     reliability: Mapping[str, float] | None = None
     errors: str = "normal"
     cluster: str = ""
+    step: float | None = None
+    time: str = ""
 
 
 def fitted(held: Waves, asked: Specification) -> Estimates:

@@ -15,6 +15,9 @@ FLAT = 1e-9
 """Scores whose spread is this share of their size do not vary."""
 OFF = 1e-6
 """The share of a step by which a wave's time may miss the grid."""
+REACHED = 5
+"""Unless said, a wave counts where so many clients a variable (up to it) reached it: with fewer the
+model without structure often has no maximum, and no chi-square is near its distribution."""
 VARYING = 3
 """The fewest values of a score at a point of a grid."""
 LEFT_OUT = "Waves from"
@@ -121,31 +124,30 @@ def reached(
     group: np.ndarray | None,
     others: int,
     said: list[str],
-    per_variable: int,
 ) -> dict[str, pd.DataFrame]:
     """Return the waves in a row that enough clients (of each group) reached."""
     time = columns["x"].columns.to_numpy(dtype=float)
     of = np.zeros(len(columns["x"]), dtype=int) if group is None else group
     kept, least = len(time), None
     for one in np.unique(of):
-        own = _reached({v: frame[of == one] for v, frame in columns.items()}, others, per_variable)
+        own = _reached({v: frame[of == one] for v, frame in columns.items()}, others)
         kept, least = (own, one) if own < kept else (kept, least)
     if kept < len(time):
         where = "" if group is None else f" in the group '{least}'"
         said.append(
-            f"{LEFT_OUT} {time[kept]:g} on are left out: fewer than {per_variable} clients a "
-            f"variable reached that far{where}, which cannot "
-            "carry covariances; name them in waves= to keep them."
+            f"{LEFT_OUT} {time[kept]:g} on are left out: fewer than {REACHED} clients a "
+            f"variable reached that far{where}, which is "
+            "little for covariances; name them in waves= to keep them."
         )
     return {v: frame.iloc[:, :kept] for v, frame in columns.items()}
 
 
-def _reached(columns: Mapping[str, pd.DataFrame], others: int, per_variable: int) -> int:
+def _reached(columns: Mapping[str, pd.DataFrame], others: int) -> int:
     """Return how many waves in a row enough clients reached to carry their covariances."""
     width = len(next(iter(columns.values())).columns)
     for k in range(1, width + 1):
         n = min(int(frame.iloc[:, k - 1].notna().sum()) for frame in columns.values())
-        if 0 < n < per_variable * (len(columns) * k + others):
+        if 0 < n < REACHED * (len(columns) * k + others):
             return k - 1
     return width
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ...core.display.formatting import number, p_sentence
 from ...core.display.labels import renamed
 from ...errors import DesignError
 from ...inference.rows import coefficient_rows, glance_row
-from ..engine.fit import Estimates
+from ..engine.fit import Estimates, difference, is_nested
 from ..result import Latent
 from .fitting import fitted
 from .waves import labels_of
@@ -101,7 +102,7 @@ def readings(fit: CrossLagged) -> Readings:
         z=fit.z,
         n_clients=fit.n_clients,
         confidence=fit.confidence,
-        messages=(*_in_words(fit, table), *wrong),
+        messages=(*_in_words(fit, table, _lasting(fit, without)), *wrong),
         wrong=wrong,
         behind=fit.fewest,
     )
@@ -171,7 +172,19 @@ def _at_once(fit: CrossLagged) -> Iterator[pd.DataFrame]:
         yield fit._rows(terms, moved).assign(reading=f"{by} at once")
 
 
-def _in_words(fit: CrossLagged, table: pd.DataFrame) -> Iterator[str]:
+def _lasting(fit: CrossLagged, without: Estimates) -> str:
+    """Return what may be said of lasting differences by a test against the model without them."""
+    passes = "pass for it"
+    if not is_nested(without, fit.estimates):
+        return f"lasting differences, as far as there are any, {passes}."
+    statistic, df, p_value = difference(without, fit.estimates)
+    test = f"χ²({df}) = {number(statistic, 2)}, {p_sentence(p_value)}".replace("\u00a0", " ")
+    if p_value < 0.05:
+        return f"lasting differences {passes} ({test})."
+    return f"lasting differences would {passes}, but that there are any is not shown ({test})."
+
+
+def _in_words(fit: CrossLagged, table: pd.DataFrame, lasting: str) -> Iterator[str]:
     """Yield what sets the readings apart."""
     values = table.pivot_table(index="term", columns="reading", values="estimate")
     labels, carried = fit.name_labels(), [f"{v}_on_{v}" for v in fit.data.names]
@@ -180,17 +193,20 @@ def _in_words(fit: CrossLagged, table: pd.DataFrame) -> Iterator[str]:
         there = np.isfinite(np.stack([*fit.data.scores.values()])).any(axis=0).sum(axis=1)
         off = values[MEANS] - values[LATENT]
         words = " and ".join(f"{off[term]:+.2f} ({name[term[0]]})" for term in carried)
+        error = ""
+        if fit.specification.reliability:
+            error = ", and of its error, which the known reliabilities take out of the model"
         yield (
             f"With {np.median(there):g} sessions a client (median), a client's observed mean holds "
-            f"part of each session's own deviation, so that carry-over comes out lower: by {words} "
+            f"part of each session's own deviation{error}, so that carry-over comes out "
+            f"otherwise: by {words} "
             "here; effects on the other score move along with it (Nickell 1981, doi "
             "10.2307/1911408)."
         )
     off = values[NOTHING] - values[LATENT]
     words = " and ".join(f"{off[term]:+.2f} ({name[term[0]]})" for term in carried)
     yield (
-        f"If nothing lasting differed between clients, carry-over would be {words} off: lasting "
-        "differences pass for it. fit.compare tests whether there are any."
+        f"If nothing lasting differed between clients, carry-over would be {words} off: {lasting}"
     )
     if "x at once" in values:
         yield (

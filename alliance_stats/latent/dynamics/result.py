@@ -22,6 +22,7 @@ from .plots import plot_course, plot_paths
 from .readings import Readings, readings
 from .standard import correlations, in_groups, standardised_effects
 from .waves import Waves, labels_of
+from .words import assumed, words_of_terms
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,24 +108,18 @@ class CrossLagged(LatentFit):
             errors = " Standard errors are robust."
         else:
             errors = ""
-        told = {"groups_told": of, "errors_told": errors, "source": MODELS[self.model][3]}
+        title = MODELS[self.model][2]
+        told = {
+            "kind": f"{title[:1].lower()}{title[1:]}",
+            "groups_told": of,
+            "errors_told": f"{assumed(self.specification, self.data)}{errors}",
+            "source": MODELS[self.model][3],
+        }
         return super().facts() | told
 
     def term_labels(self) -> dict[str, str]:
         """Return the terms with the names of the scores."""
-        name = self.data.names
-        words = {f"{a}_on_{b}": f"{name[a]} on {name[b]} before" for a in name for b in name}
-        words |= {f"mean_{a}": f"Mean of {name[a]}" for a in name}
-        for level in ("within", "between"):
-            at = f"({level} clients)"
-            words |= {f"var_{a}_{level}": f"Variance of {name[a]} {at}" for a in name}
-            words[f"cov_{level}"] = f"Covariance of both {at}"
-            words |= {
-                f"cov_{level}_{a}_{b}": f"Covariance of {name[a]} and {name[b]} {at}"
-                for a in name
-                for b in name
-            }
-        return words
+        return words_of_terms(self.model, self.data)
 
     def name_labels(self) -> dict[str, str]:
         """Return what scores of a study are called."""

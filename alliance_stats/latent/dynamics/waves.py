@@ -16,7 +16,7 @@ from ...core.people import SESSION, refuse_repeats
 from ...errors import DesignError, listing, plural, require_columns
 from ...study.select import ScoreName, is_study
 from ...study.times import along
-from ..engine.patterns import PER_VARIABLE, cluster_codes
+from ..engine.patterns import cluster_codes
 from .grid import on_grid, reached, refuse_unusable, thinned, without_sparse
 
 Given = str | Sequence[str]
@@ -100,7 +100,6 @@ class Asked:
     cluster: str | None
     group: str | None
     step: float | None
-    per_variable: int = PER_VARIABLE
 
     @property
     def more(self) -> list[str]:
@@ -240,7 +239,13 @@ def _spread(
         long = thinned(long, asked.step, names, said)
         there = np.sort(long["time"].unique())
         times = there[0] + asked.step * np.arange(round((there[-1] - there[0]) / asked.step) + 1)
-        times = times[: len(times) if asked.waves is None else np.sum(times <= max(asked.waves))]
+        if asked.waves is not None:
+            times = times[times <= max(asked.waves)]
+            late = int(long.loc[long["time"] > times[-1], scores].notna().sum().sum())
+            if late:
+                said.append(
+                    f"{plural(late, 'value')} after {times[-1]:g} left out, where waves= ends."
+                )
     elif asked.waves is None and len(there) > 1 and bool((there == np.round(there)).all()):
         times = np.arange(there[0], there[-1] + 1)
     keyed = long.set_index(["client", "time"])
@@ -289,7 +294,7 @@ def _checked(
             "compare."
         )
     if not chosen and asked.step is None:
-        columns = reached(columns, group, len(asked.covariates), said, asked.per_variable)
+        columns = reached(columns, group, len(asked.covariates), said)
     if asked.step is not None:
         columns = without_sparse(columns, group, said)
     for of in sorted(set(group)) if group is not None else [None]:

@@ -18,11 +18,13 @@ from ..engine.patterns import cluster_codes
 from .checks import checked_factors
 
 USUAL_RATERS = ("client", "therapist")
-BEYOND, AT_END = 0.02, 0.1
-"""A scale ends where a rater gives this share of the answers, and nobody more, while of the other's
-answers that share lies beyond."""
+BEYOND, EXPECTED = 0.005, 10.0
+"""A scale ends where a rater gives no answer beyond, so many are to be expected of such a mean and
+spread, and of the other's answers this share lies beyond."""
+MOST_ANSWERS = 15
+"""Scores of more different values have no range that shows in them."""
 FAR_BEYOND = 0.2
-"""Or where this share of the other's answers lies beyond, however few are at the end."""
+"""Or where this share of the other's answers lies beyond, whatever is to be expected."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +77,7 @@ def answers_of(
     if across == "rater":
         tables = _by_rater(frame, items, raters, sessions, said)
         if not is_study(data):  # a card has one range for all raters, and answers were held to it
-            _refuse_other_range(tables)
+            _refuse_other_range(tables, said)
     elif across == "session":
         tables = _by_session(frame, items, sessions, said)
     else:
@@ -270,10 +272,9 @@ def _by_group(
             raise DesignError(
                 "The data must have one row a client: rows of one client are not independent."
             )
-        first = frame.groupby("client_id")["session"].transform("min")
-        frame = frame[frame["session"] == first]
+        frame = _first_sessions(frame)
         refuse_repeats(frame, ["client_id"], "The first sessions")
-        said.append("The first session of each client counts.")
+        said.append("The first session that a client answered counts.")
     names = sorted(frame[across].unique(), key=str)
     if len(names) < 2:
         raise DesignError(
@@ -283,20 +284,38 @@ def _by_group(
     return {str(name): frame.loc[frame[across] == name, items] for name in names}
 
 
-def _refuse_other_range(tables: Mapping[str, pd.DataFrame]) -> None:
-    """Refuse answers of which one rater's go on where the other's end."""
+def _first_sessions(frame: pd.DataFrame) -> pd.DataFrame:
+    first = frame.groupby("client_id")["session"].transform("min")
+    return frame[frame["session"] == first]
+
+
+def _refuse_other_range(tables: Mapping[str, pd.DataFrame], said: list[str]) -> None:
+    """Refuse answers of which one rater's go on where the other's end; tell it where they may."""
+    from scipy.stats import norm
+
     held = {name: _flat(table) for name, table in tables.items()}
     (one, first), (other, second) = held.items()
+    ranges = (
+        f"{one} {first.min():g} to {first.max():g}, {other} {second.min():g} to {second.max():g}"
+    )
+    may = False
     for sign in (1, -1):
         for own, beside in ((sign * first, sign * second), (sign * second, sign * first)):
-            end = own.max()
+            end, kinds = own.max(), np.unique(own)
             beyond = (beside > end).mean()
-            if beyond > FAR_BEYOND or (beyond > BEYOND and (own == end).mean() > AT_END):
+            step = np.diff(kinds).min(initial=np.inf)  # an answer stands for half a step more
+            expected = len(own) * float(norm.sf(end + step / 2, own.mean(), own.std()))
+            if beyond > FAR_BEYOND or (beyond > BEYOND and expected > EXPECTED):
                 raise DesignError(
-                    f"The raters' answers are on different ranges: {one} {first.min():g} to "
-                    f"{first.max():g}, {other} {second.min():g} to {second.max():g}. Put both on "
-                    "one range first; loadings and means can be compared only there."
+                    f"The raters' answers are on different ranges: {ranges}. Put both on one "
+                    "range first; loadings and means can be compared only there."
                 )
+            may |= beyond > BEYOND and len(kinds) <= MOST_ANSWERS
+    if may:
+        said.append(
+            f"The raters' answers end at different values ({ranges}): if that is how their forms "
+            "end, put both on one range first; loadings and means can be compared only there."
+        )
 
 
 def _flat(table: pd.DataFrame) -> np.ndarray:
@@ -315,10 +334,16 @@ def rows_to_fit(
 ) -> tuple[pd.DataFrame, dict[str, list[str]], str, list[str]]:
     """Return answers, factors, the score they are of, and what was left out of them."""
     if not is_study(data):
-        return checked_table(data, "the data"), checked_factors(factors), "", []
+        table = checked_table(data, "the data")
+        if by is None and cluster != "client_id" and "client_id" in table and _several(table):
+            raise DesignError(
+                "Some clients (client_id) have several rows, which are not independent: keep one "
+                "row each, or name by='client_id', which models what varies within clients, too."
+            )
+        return table, checked_factors(factors), "", []
     frame, chosen, _, score, said = of_study(data, measure, factors, "", (), cluster)
     if by is not None:
         return frame, chosen, score, said
-    first = frame.groupby("client_id")["session"].transform("min")
-    said.append("The first session of each client counts; by='client_id' takes all.")
-    return frame[frame["session"] == first], chosen, score, said
+    said.append("The first session that a client answered counts; by='client_id' takes all.")
+    items = list(dict.fromkeys(item for own in chosen.values() for item in own))
+    return _first_sessions(frame[frame[items].notna().any(axis=1)]), chosen, score, said
