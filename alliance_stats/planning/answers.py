@@ -247,10 +247,11 @@ def required(
     if of == "dropout" and what == "sessions":
         raise DesignError("Dropout is counted once for each client: sessions decide nothing here.")
     points = effect * unit_of_effect(design, of, standardised)
-    each = design.arms if what == "n_therapists" and design.nested == "full" else 1
+    full = what == "n_therapists" and design.nested == "full"
+    each = sum(design.allocation or [1] * design.arms) if full else 1
 
     def changed(step: int) -> StudyDesign:
-        values: dict[str, Any] = {what: step * each}  # arms of equal size
+        values: dict[str, Any] = {what: step * each}  # arms of the sizes asked for
         return replace(design, **values)
 
     def reached(step: int) -> float:

@@ -27,7 +27,14 @@ from ..core.signatures import answers_when_made
 from ..errors import DesignError
 from ..inference.rows import tidy_rows
 from . import answers, pilot, simulated
-from .layout import Layout, checked_caseloads, checked_dropout, lay_out
+from .layout import (
+    Layout,
+    check_arms,
+    checked_allocation,
+    checked_caseloads,
+    checked_dropout,
+    lay_out,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,6 +46,7 @@ RANDOMISED = ("therapist", "client", "none")
 NESTED = ("full", "one_arm")
 NUMBERS = (
     "icc_client", "icc_therapist", "slope_sd_client", "slope_sd_therapist", "residual_sd",
+    "reliability",
 )  # fmt: skip
 MOST = 1_000_000
 """No study has more clients, and no machine should be asked for them."""
@@ -62,8 +70,12 @@ class StudyDesign(Result):
     sessions
         The sessions at which the outcome is measured; 1 for a single measurement.
     arms, randomised
-        How many arms of equal size, and who is assigned to them: each ``"therapist"`` with all
-        clients, each ``"client"`` (therapists then work in every arm), or ``"none"`` (no arms).
+        How many arms (of equal size without ``allocation``), and who is assigned to them: each
+        ``"therapist"`` with all clients, each ``"client"`` (therapists then work in every arm), or
+        ``"none"`` (no arms).
+    allocation
+        The arms' sizes where they are not equal, in whole numbers: ``[1, 2]`` has twice as many in
+        the last, ``[3, 50]`` of 53 therapists three in the first.
     nested
         ``"full"``: every arm has therapists; ``"one_arm"``: one of two arms has.
     icc_client, icc_therapist
@@ -75,6 +87,10 @@ class StudyDesign(Result):
     residual_sd
         SD of a client's single sessions around the own course, measurement error included; the
         unit of ``effect``.
+    reliability
+        Of the score of one session. Below 1, all variances and SDs (also of a standardised effect)
+        are those of the true score, and error is added: ``1 / reliability - 1`` of its variance. 1
+        where they are those of the score itself, as a pilot's are.
     caseloads
         ``"equal"``; ``"poisson"`` (one client and a Poisson number more) or ``"geometric"`` around
         the mean; a list with the clients of each therapist (who alternate between the arms); sizes
@@ -135,6 +151,8 @@ class StudyDesign(Result):
     slope_sd_client: float = field(default=0.0, kw_only=True)
     slope_sd_therapist: float = field(default=0.0, kw_only=True)
     residual_sd: float = field(default=1.0, kw_only=True)
+    reliability: float = field(default=1.0, kw_only=True)
+    allocation: tuple[int, ...] | None = field(default=None, kw_only=True)
     caseloads: Any = field(default="equal", kw_only=True)
     dropout: Any = field(default=None, kw_only=True)
     dropout_odds_ratio: float = field(default=1.0, kw_only=True)
@@ -158,13 +176,7 @@ class StudyDesign(Result):
             object.__setattr__(self, name, value)
 
         put("notes", tuple(names(self.notes, "notes")))
-        draws = self.pilot_draws
-        if not isinstance(draws, list | tuple) or not all(isinstance(d, Mapping) for d in draws):
-            raise DesignError(
-                "pilot_draws must be a list of variances by name, as StudyDesign.from_study makes "
-                f"it, not {shown(draws)}."
-            )
-        put("pilot_draws", tuple(draws))
+        put("pilot_draws", pilot.checked_draws(self.pilot_draws))
         for name, most in (("n_therapists", MOST), ("sessions", 1000), ("arms", 100)):
             put(name, whole(getattr(self, name), name, 1, most))
         if not is_number(self.clients_per_therapist) or self.clients_per_therapist < 1:
@@ -177,7 +189,9 @@ class StudyDesign(Result):
         flag(self.standardised, "standardised")
         if self.randomised == "none":
             put("arms", 1)
-        self._check_arms()
+        if self.allocation is not None:
+            put("allocation", checked_allocation(self.allocation, self.arms, self.nested))
+        check_arms(self)
         self._check_variances()
         for name in NUMBERS:
             put(name, float(getattr(self, name)))
@@ -191,19 +205,6 @@ class StudyDesign(Result):
             share(self.dropout_share, "dropout_share")
         put("caseloads", checked_caseloads(self.caseloads, self.n_therapists))
         checked_dropout(self.dropout, self.sessions)
-
-    def _check_arms(self) -> None:
-        if self.nested == "one_arm" and self.arms != 2:
-            raise DesignError("nested='one_arm' needs two arms, one of them without therapists.")
-        if self.randomised != "none" and self.arms < 2:
-            raise DesignError("A comparison needs arms=2 or more; or write randomised='none'.")
-        full = self.randomised == "therapist" and self.nested == "full"
-        least = 2 * self.arms if full else 2
-        if self.n_therapists < least:
-            raise DesignError(
-                f"n_therapists must be {least} or more, not {self.n_therapists}: with one therapist"
-                f"{' in an arm' if full else ''}, nobody can tell the therapist from the treatment."
-            )
 
     def _check_variances(self) -> None:
         for name in ("icc_client", "icc_therapist", "icc_dropout"):
@@ -226,13 +227,19 @@ class StudyDesign(Result):
             if not is_number(value) or value < 0:
                 raise DesignError(f"{name} must be 0 or more, for it is an SD, not {shown(value)}.")
         finite(self.residual_sd, "residual_sd", 0)
+        within(self.reliability, "reliability", 0, np.nextafter(1, 2), " (1 without error)")
 
     # -- what follows from it ------------------------------------------------------------------
 
     @property
     def total_sd(self) -> float:
-        """SD of the outcome in the first session."""
+        """SD of the outcome in the first session, without error where `reliability` adds it."""
         return float(self.residual_sd / np.sqrt(1 - self.icc_client - self.icc_therapist))
+
+    @property
+    def noise_variance(self) -> float:
+        """Variance of a client's single sessions, with the measurement error that is added."""
+        return self.residual_sd**2 + (1 / self.reliability - 1) * self.total_sd**2
 
     @property
     def client_variance(self) -> float:
@@ -253,11 +260,6 @@ class StudyDesign(Result):
     def rupture_variance(self) -> float:
         """Variance of whether a session has a rupture."""
         return self.rupture_rate * (1 - self.rupture_rate)
-
-    @property
-    def middle(self) -> float:
-        """The middle of the sessions planned, in sessions after the first."""
-        return (self.sessions - 1) / 2
 
     @cached_property
     def known(self) -> dict[str, Certainty]:
@@ -287,11 +289,18 @@ class StudyDesign(Result):
 
     def assumptions(self) -> list[str]:
         """Return what the plan takes for granted, in sentences."""
+        error = ", measurement error included," if self.reliability == 1 else ""
+        rest = 1 - self.icc_client - self.icc_therapist
         said = [
             f"Of the variance in one session (SD {self.total_sd:.3g}), clients of one therapist "
             f"carry {self.icc_client:.3g}, therapists {self.icc_therapist:.3g}, and single sessions"
-            f", measurement error included, {1 - self.icc_client - self.icc_therapist:.3g}.",
+            f"{error} {rest:.3g}.",
         ]
+        if self.reliability < 1:
+            said.append(
+                f"This is the true score's variance; with a reliability of {self.reliability:g} a "
+                f"score has an SD of {self.total_sd / np.sqrt(self.reliability):.3g}."
+            )
         if self.sessions > 1:
             change = (
                 f"differ in change a session with SDs of {self.slope_sd_client:.3g} and "

@@ -102,6 +102,11 @@ def degrees_of_freedom(design: StudyDesign, of: str) -> tuple[float, str]:
     return max(n - J - (arms - 1), J - arms), "clients minus therapists minus arms plus 1"
 
 
+def middle_of(design: StudyDesign) -> float:
+    """Return the middle of the sessions planned, in sessions after the first."""
+    return (design.sessions - 1) / 2
+
+
 def question_of(design: StudyDesign, of: str) -> tuple[int, Array, Array]:
     """Return the arms told apart, which of ``[1, time] x arms`` are fitted, and their contrast."""
     arms = 1 if of == "gap" else design.arms
@@ -113,7 +118,7 @@ def question_of(design: StudyDesign, of: str) -> tuple[int, Array, Array]:
     contrast = np.zeros(len(keep))
     contrast[2 * arms - 1 if of == "arm_by_time" else arms - 1] = 1
     if of == "gap" and len(keep) > 1:  # in the middle of the sessions planned
-        contrast[1] = design.middle
+        contrast[1] = middle_of(design)
     return arms, keep, contrast
 
 
@@ -167,7 +172,7 @@ def _of_lengths(design: StudyDesign, first: int = 0) -> dict[str, Array]:
     for length in range(first + 1, n):
         time = np.arange(first, length, dtype=float)
         Z = np.column_stack([np.ones(len(time)), time])
-        W = np.linalg.inv(design.residual_sd**2 * np.eye(len(time)) + Z @ C @ Z.T)
+        W = np.linalg.inv(design.noise_variance * np.eye(len(time)) + Z @ C @ Z.T)
         own = np.eye(len(time)) - 1 / len(time)
         A, inner = Z.T @ W @ Z, Z.T @ W @ own
         found["A"][length], found["B_within"][length] = A, inner @ inner.T

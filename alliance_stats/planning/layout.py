@@ -67,12 +67,13 @@ def lay_out(design: StudyDesign) -> Layout:
     alone = design.nested == "one_arm"
     whose_arm = np.ones(design.n_therapists, int) if alone else None
     if whose_arm is None:
-        whose_arm = np.arange(design.n_therapists) % design.arms
+        whose_arm = dealt(design, design.n_therapists)
     sizes = caseload_sizes(design, whose_arm)
     therapist = np.repeat(np.arange(design.n_therapists), sizes)
     if design.randomised == "client" and not alone:
         place = np.arange(len(therapist)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        arm = (place + therapist) % design.arms
+        pattern = dealt(design, sum(design.allocation or [1] * design.arms))
+        arm = pattern[(place + therapist) % len(pattern)]
     else:
         arm = whose_arm[therapist]
     if alone:  # as many clients without a therapist
@@ -83,6 +84,51 @@ def lay_out(design: StudyDesign) -> Layout:
         mine = np.flatnonzero(arm == one)
         length[mine] = _lengths(len(mine), design.gone)
     return Layout(therapist, arm, length)
+
+
+def dealt(design: StudyDesign, n: int) -> Array:
+    """Return the arm of each of `n`: always the one that is furthest below its part."""
+    if design.allocation is None:
+        return np.arange(n) % design.arms
+    part, count = np.array(design.allocation) / sum(design.allocation), np.zeros(design.arms)
+    arm = np.empty(n, int)
+    for one in range(n):
+        arm[one] = np.argmax(part * (one + 1) - count)
+        count[arm[one]] += 1
+    return arm
+
+
+def check_arms(design: StudyDesign) -> None:
+    """Refuse arms that are none, or that have too few therapists to be compared."""
+    if design.nested == "one_arm" and design.arms != 2:
+        raise DesignError("nested='one_arm' needs two arms, one of them without therapists.")
+    if design.randomised != "none" and design.arms < 2:
+        raise DesignError("A comparison needs arms=2 or more; or write randomised='none'.")
+    full = design.randomised == "therapist" and design.nested == "full"
+    least = 2 * design.arms if full else 2
+    each = np.bincount(dealt(design, design.n_therapists), minlength=design.arms)
+    if design.n_therapists < least:
+        raise DesignError(
+            f"n_therapists must be {least} or more, not {design.n_therapists}: with one therapist"
+            f"{' in an arm' if full else ''}, nobody can tell the therapist from the treatment."
+        )
+    if full and each.min() < 2:
+        raise DesignError(
+            f"Of {design.n_therapists} therapists allocation leaves an arm fewer than two."
+        )
+
+
+def checked_allocation(given: Any, arms: int, nested: str) -> tuple[int, ...]:
+    """Return the parts of the arms as whole numbers."""
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise DesignError(f"allocation must list a part for each arm, not {shown(given)}.")
+    parts = tuple(whole(part, "A part of allocation", 1, 1000) for part in given)
+    if len(parts) != arms or nested == "one_arm":
+        raise DesignError(
+            f"allocation lists {len(parts)} parts and must have one for each of {arms} arms "
+            "(and has no place with nested='one_arm', whose arms are of equal size)."
+        )
+    return parts
 
 
 def _lengths(n: int, gone: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -132,6 +133,16 @@ def from_study(
     if "clients_per_therapist" in changes:  # the pilot's own sizes have another mean
         del given["caseloads"]
     return cls(**given | changes)
+
+
+def checked_draws(given: Any) -> tuple[Mapping[str, float], ...]:
+    """Return the variances that a pilot might have found as well."""
+    if not isinstance(given, list | tuple) or not all(isinstance(one, Mapping) for one in given):
+        raise DesignError(
+            "pilot_draws must be a list of variances by name, as StudyDesign.from_study makes it, "
+            f"not {shown(given)}."
+        )
+    return tuple(given)
 
 
 def _dropout(

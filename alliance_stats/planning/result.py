@@ -39,6 +39,7 @@ AXES = {
     "slope_sd_client": "SD of clients' change a session",
     "slope_sd_therapist": "SD of therapists' change a session",
     "residual_sd": "Residual SD",
+    "reliability": "Reliability of one session's score",
     "dropout": "Share that leaves",
     "dropout_odds_ratio": "Odds ratio of leaving",
     "rupture_rate": "Share of sessions with a rupture",

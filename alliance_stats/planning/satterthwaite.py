@@ -39,7 +39,7 @@ def own_df(design: StudyDesign, arms: int, keep: Array, contrast: Array) -> floa
     alike, alone = _therapists(design)
     information: Array = np.zeros((5, 5))
     left = int((design.layout.length - np.minimum(design.layout.length, 2)).sum())
-    information[0, 0] = left / design.residual_sd**4
+    information[0, 0] = left / design.noise_variance**2
     n = len(keep)
     deviations: Counter[int] = Counter()
     within, Q, R = np.zeros((n, n)), np.zeros((5, n, n)), np.zeros((5, 5, n, n))
@@ -124,7 +124,7 @@ def _covariance(design: StudyDesign, parts: Array) -> Array:
     """Return the covariance that the planned variances make of their matrices."""
     return np.tensordot(
         [
-            design.residual_sd**2, design.client_variance, design.slope_sd_client**2,
+            design.noise_variance, design.client_variance, design.slope_sd_client**2,
             design.therapist_variance, design.slope_sd_therapist**2,
         ],
         parts, axes=1,

@@ -19,6 +19,7 @@ from ..multilevel.fit import fitted
 from ..study import Study
 from ..study.truth import Truth
 from . import dropout
+from .information import middle_of
 from .leaving import leaves_by_scores, planned_rows, still_there
 from .record import Record
 
@@ -86,7 +87,7 @@ def draw(design: StudyDesign, rows: pd.DataFrame, rng: np.random.Generator) -> n
     """Draw scores of one study in which nothing has an effect."""
     client, therapist = rows["client_id"].to_numpy(), rows["therapist_id"].to_numpy()
     time = rows["time"].to_numpy()
-    score = design.residual_sd * rng.standard_normal(len(rows))
+    score = np.sqrt(design.noise_variance) * rng.standard_normal(len(rows))
     for whose, variance, slope_sd in (
         (client, design.client_variance, design.slope_sd_client),
         (therapist, design.therapist_variance, design.slope_sd_therapist),
@@ -311,7 +312,8 @@ def _therapists(asked: _Asked, piece: Piece) -> np.ndarray:
         if full.converged and less.converged:
             variances = full.varcomp.set_index("group")["vcov"]
             p = chi2_upper(2 * (full.llf - less.llf), 1) / 2  # half of the chance lies at zero
-            found[study, :3] = variances["therapist_id"] / variances.sum(), p, full.singular
+            own = variances["therapist_id"] / variances.sum() / one.reliability
+            found[study, :3] = own, p, full.singular
     return found
 
 
@@ -351,7 +353,7 @@ def _with_predictor(
         rows = rows.assign(arm=last, arm_time=last * rows["time"])
         return rows, last if of == "arm" else rows["arm_time"].to_numpy()
     if of == "gap":
-        return rows.assign(centred=rows["time"] - design.middle), np.ones(len(rows))
+        return rows.assign(centred=rows["time"] - middle_of(design)), np.ones(len(rows))
     if of == "between":
         level = rng.standard_normal(design.layout.n_clients)
         level = (level - level.mean()) / level.std()

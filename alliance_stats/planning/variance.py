@@ -70,7 +70,7 @@ def _squares(design: StudyDesign, effect: float) -> _Squares:
             "of='therapists' needs therapists with two clients or more: with one each nobody can "
             "tell the therapist from the client."
         )
-    of_mean = one.client_variance + one.residual_sd**2 * float((1 / layout.length).mean())
+    of_mean = one.client_variance + one.noise_variance * float((1 / layout.length).mean())
     return _Squares(
         size, (between, within), of_mean, one.therapist_variance / of_mean,
         one.client_variance + one.residual_sd**2,

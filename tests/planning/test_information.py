@@ -100,6 +100,45 @@ def test_randomised_therapists_leave_therapists_minus_arms(n, df):
         assert degrees_of_freedom(design, of)[0] == df
 
 
+def test_arms_of_unequal_size_are_dealt_so_and_have_powerlmms_count():
+    design = al.StudyDesign(53, 3, 4, slope_sd_therapist=0.1, **SHARES, allocation=[3, 50])
+    whose = design.layout.therapist[design.layout.arm == 0]
+    assert len(np.unique(whose)) == 3
+    assert certainty(design, "arm_by_time").df == 51
+    once = al.StudyDesign(12, 4, 1, icc_client=0, icc_therapist=0.2, residual_sd=np.sqrt(0.8),
+                          allocation=[1, 2])  # fmt: skip
+    mean = (0.2 + 0.8 / 4) * (1 / 4 + 1 / 8)  # of four therapists, and of eight
+    assert certainty(once, "arm").std_error == pytest.approx(np.sqrt(mean))
+    clients = al.StudyDesign(6, 9, 1, icc_client=0, icc_therapist=0.2, allocation=[1, 2],
+                             randomised="client")  # fmt: skip
+    assert np.bincount(clients.layout.arm).tolist() == [18, 36]
+
+
+def test_a_measure_with_error_attenuates_what_is_true():
+    true = {"icc_client": 0.4, "icc_therapist": 0.1, "standardised": True}
+    design = al.StudyDesign(40, 6, 1, reliability=0.8, **true)
+    seen = al.StudyDesign(40, 6, 1, icc_client=0.32, icc_therapist=0.08, standardised=True)
+    # what is seen: shares times the reliability, and an effect in SDs times its root
+    assert design.power(0.5).power == pytest.approx(seen.power(0.5 * np.sqrt(0.8)).power)
+    assert design.power(0.1, of="therapists").power == pytest.approx(
+        seen.power(0.08, of="therapists").power
+    )
+    score = design.simulate(1).table("scores")["score"]
+    # 240 scores of an SD of 1.41 / sqrt(.8) = 1.58; its error is about .08
+    assert score.std() == pytest.approx(np.sqrt(2 / 0.8), abs=0.25)
+
+
+def test_the_sizes_of_a_protocol_have_the_effect_that_their_icc_gives():
+    """Gumz et al. 2025, doi 10.1136/bmjopen-2024-098343: 120 therapists with two patients each.
+
+    R 4: power.t.test(n = 60, power = .8, strict = TRUE)$delta is 0.51570249, on therapists' means
+    whose SD is that of two patients with an ICC of .05; R's search ends at about 1e-5 of it.
+    """
+    design = al.StudyDesign(120, 2, 1, icc_client=0, icc_therapist=0.05)
+    expected = 0.51570249 * np.sqrt((1 + 0.05) / 2)
+    assert design.precision().detectable / design.total_sd == pytest.approx(expected, abs=1e-5)
+
+
 def test_other_questions_have_the_df_of_their_own_level():
     design = al.StudyDesign(10, 4, 5, randomised="none", **SHARES)
     found = {of: degrees_of_freedom(design, of)[0] for of in ("gap", "between", "within")}
