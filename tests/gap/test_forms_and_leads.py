@@ -87,6 +87,8 @@ def test_forms_of_a_study_are_checked_with_intervals():
     assert len(found.items) == 12
     assert "Hatcher" in found.known
     assert "independent" in found.messages[0]
+    assert found.invariance.verdict()[0] in found.text()
+    assert "use the items alike was asked of one session of each dyad" in found.methods()
 
 
 def test_the_same_sessions_give_the_correlation_of_the_description():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -67,6 +67,22 @@ class ParallelForms(AboutDyads):
         meaning = self._table(explained("parallel_forms"), labels, MEANINGS)
         tested = [] if self.invariance is None else self.invariance.shown(labels)[:2]
         return [*super().shown(labels), meaning, *tested, self.known]
+
+    def facts(self) -> dict[str, Any]:
+        """Return what sentences are filled from: the glance, and whether invariance was tested."""
+        told = (
+            ""
+            if self.invariance is None
+            else " Whether both use the items alike was asked of one session of each dyad by "
+            "nested factor models (equal loadings, intercepts, residual variances)."
+        )
+        return super().facts() | {"invariance_told": told}
+
+    def text(self, labels: Mapping[str, str] | None = None) -> str:
+        """Return the terms, whether items are used alike, and what was done, in sentences."""
+        heading, *rest = super().text(labels).splitlines()
+        verdict = [] if self.invariance is None else self.invariance.verdict()
+        return "\n".join([heading, *rest[:-1], *verdict, *rest[-1:]])
 
 
 def check_parallel_forms(

@@ -193,13 +193,14 @@ def _in_words(fit: CrossLagged, table: pd.DataFrame, lasting: str) -> Iterator[s
         there = np.isfinite(np.stack([*fit.data.scores.values()])).any(axis=0).sum(axis=1)
         off = values[MEANS] - values[LATENT]
         words = " and ".join(f"{off[term]:+.2f} ({name[term[0]]})" for term in carried)
+        how = "lower" if (off[carried] < 0).all() else "otherwise"
         error = ""
         if fit.specification.reliability:
             error = ", and of its error, which the known reliabilities take out of the model"
         yield (
             f"With {np.median(there):g} sessions a client (median), a client's observed mean holds "
-            f"part of each session's own deviation{error}, so that carry-over comes out "
-            f"otherwise: by {words} "
+            f"part of each session's own deviation{error}, so that carry-over comes out {how}: by "
+            f"{words} "
             "here; effects on the other score move along with it (Nickell 1981, doi "
             "10.2307/1911408)."
         )

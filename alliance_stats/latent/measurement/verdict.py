@@ -65,7 +65,8 @@ def _step(found: MeasurementInvariance, step: str, row: pd.Series) -> list[str]:
     if row["verdict"] == OPEN:
         return []
     failed, falls = row["verdict"] == NOT, row["delta_cfi"] < FALLS
-    by = number(abs(row["delta_cfi"]), 3)
+    by = abs(row["delta_cfi"])
+    by = number(by, 3 if abs(by - abs(FALLS)) >= 5e-4 else 5)
     p = p_sentence(row["p_value"]).replace("\u00a0", " ")
     test = f"chi2({row['delta_df']:.0f}) = {number(row['delta_chi2'], 2)}, {p}"
     if not failed:
