@@ -101,7 +101,7 @@ def load_registry(extra_folder: str | PathLike[str] | None = None) -> Registry:
         raise MeasureError(
             f"The cards in '{where}' cannot be read: {error.strerror or error}."
         ) from None
-    files = [path for path in there if path.suffix in (".yaml", ".yml")]
+    files = [path for path in there if path.suffix.lower() in (".yaml", ".yml")]
     own: dict[str, Measure] = {}
     for path in files:
         card = from_dict(read_card(path), origin=str(path))

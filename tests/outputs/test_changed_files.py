@@ -62,6 +62,13 @@ def test_cards_that_cannot_be_read_are_an_error(folder, monkeypatch):
         al.load_registry(folder / "measures")
 
 
+@pytest.mark.parametrize("name", ["b.yml", "B.YAML"])
+def test_no_card_is_passed_over_for_its_ending(folder, name):
+    (folder / "measures").mkdir()
+    (folder / "measures" / name).write_text("id: [", "utf-8")
+    assert set(al.validate(folder).issues["rule"]) >= {"faulty_card"}
+
+
 def test_sigterm_leaves_nothing_half_and_ends_as_a_shell_expects(tmp_path):
     code = "from alliance_stats.cli import main; main(['demo', '--out', 'report'])"
     run = subprocess.Popen(

@@ -101,8 +101,8 @@ def _with_rows(path, numbers):
         parts = {name: archive.read(name) for name in archive.namelist()}
     sheet = parts["xl/worksheets/sheet1.xml"].decode()
     for row, number in reversed(list(enumerate(numbers, start=1))):
-        sheet = sheet.replace(f'<row r="{row}"', f'<row r="_{number}"')
-        sheet = sheet.replace(f'r="A{row}"', f'r="A_{number}"')
+        sheet = sheet.replace(f'<row r="{row}"', f'<row r="_{number}"' if number else "<row")
+        sheet = sheet.replace(f' r="A{row}"', "")
     parts["xl/worksheets/sheet1.xml"] = sheet.replace("_", "").encode()
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in parts.items():
@@ -115,6 +115,21 @@ def test_rows_out_of_order_or_numbered_twice_are_refused(tmp_path, numbers):
     path = _with_rows(tmp_path / "t.xlsx", numbers)
     with pytest.raises(al.AllianceStatsError, match="numbered twice or out of order"):
         al.read_table(path)
+
+
+@pytest.mark.parametrize("number", ["-2", "+2", "2.0", "zwei"])
+def test_a_row_whose_number_is_none_is_refused_and_not_dropped(tmp_path, number):
+    path = _with_rows(tmp_path / "t.xlsx", [1, number])
+    with pytest.raises(al.AllianceStatsError, match="damaged"):
+        al.read_table(path)
+
+
+def test_rows_without_numbers_count_on_and_meet_no_number_twice(tmp_path):
+    path = _with_rows(tmp_path / "t.xlsx", [1, 3, "", 4])
+    with pytest.raises(al.AllianceStatsError, match="row 4 stands after row 4"):
+        al.read_table(path)
+    path = _with_rows(tmp_path / "t.xlsx", [1, "", ""])
+    assert al.read_table(path)["pid"].tolist() == ["c1", "c2"]
 
 
 def test_rows_with_holes_between_are_read(tmp_path):

@@ -95,7 +95,7 @@ def rows_of(sheet: Any, path: Path) -> list[list[Any]]:
     return rows
 
 
-_ROW = re.compile(rb"<(?:\w+:)?row\b[^>]*?\sr=[\"'](\d+)[\"']")
+_ROW = re.compile(rb"<(?:\w+:)?row\b(?:[^>]*?\sr\s*=\s*[\"']([^\"']*)[\"'])?")
 _MERGED = re.compile(rb"<(?:\w+:)?mergeCell\b[^>]*?\sref=[\"']([A-Z]+\d+:[A-Z]+\d+)[\"']")
 _CHUNK = 1 << 22
 
@@ -104,7 +104,12 @@ def _check_order(sheet: Any, path: Path) -> None:
     """Refuse a sheet whose rows are numbered twice or out of order: the reader drops such rows."""
     last = 0
     for text in _texts(sheet, path):
-        for number in map(int, _ROW.findall(text)):
+        if b"\0" in text:  # two bytes a sign, in which no row would be found
+            raise damaged(path)
+        for told in _ROW.findall(text):
+            if told and not told.isdigit():
+                raise damaged(path)
+            number = int(told) if told else last + 1  # a row without a number is the next one
             if number <= last:
                 raise ReadError(
                     f"In the sheet '{sheet.title}' of '{path.name}' row {number} stands after "
