@@ -587,3 +587,15 @@ def test_values_after_the_last_step_named_are_counted():
     data = long(wide(100, 6), 6).assign(day=lambda d: 7 * d["session"])
     fit = al.fit_cross_lagged(data, x="x", y="y", time="day", step=7, waves=[28])
     assert "400 values after 28 left out, where waves= ends." in fit.messages
+
+
+def test_a_score_as_covariate_and_a_number_as_group_are_refused():
+    data = wide(v=np.random.default_rng(1).normal(size=200))
+    with pytest.raises(al.DesignError, match="'x1' is a score and a covariate"):
+        al.fit_cross_lagged(data, covariates=["x1"], **call())
+    with pytest.raises(al.DesignError, match="'v' has 200 values of 200 clients: groups need"):
+        al.fit_cross_lagged(data, group="v", **call())
+
+
+def test_a_result_is_short_where_it_is_typed():
+    assert len(repr(al.fit_cross_lagged(armed(), group="arm", **call(4)))) < 8000

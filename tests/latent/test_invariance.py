@@ -397,3 +397,10 @@ def test_few_dyads_for_many_items_are_told():
     data = answered_on(5, n=60)
     said = al.measurement_invariance(data, factors={"f": list("abcd")}).messages
     assert any("60 people are few for" in one for one in said)
+
+
+def test_a_fall_of_cfi_near_the_rule_is_told_with_more_digits():
+    found = al.measurement_invariance(answered_on(5), factors={"f": list("abcd")})
+    steps = found.steps.assign(delta_cfi=[np.nan, -0.01023, 0.0, 0.0])
+    said = " ".join(replace(found, steps=steps).verdict())
+    assert "CFI falls by 0.01023, more than 0.01" in said

@@ -204,6 +204,13 @@ def _step(step: Any, lags: str, model: str) -> float:
 def _refuse_unfitting(covariates: Sequence[str], scores: Mapping[str, Any], model: str) -> None:
     if "z" in scores and model == "dynamic-panel":
         raise DesignError("dynamic-panel explains y by x alone; three scores go into ri-clpm.")
+    columns = {one for of in scores.values() for one in list_of_names(of, "x, y and z")}
+    both = [one for one in covariates if one in columns]
+    if both:
+        raise DesignError(
+            f"'{both[0]}' is a score and a covariate; a covariate explains scores, so it must "
+            "be another column."
+        )
     taken = [one for one in covariates if one in scores] if len(scores) > 2 else []
     if taken:
         raise DesignError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,8 +76,8 @@ class CrossLagged(LatentFit):
     y: str
     waves: tuple[float, ...]
     n_clients: int
-    estimates: Estimates
-    data: Waves
+    estimates: Estimates = field(repr=False)
+    data: Waves = field(repr=False)
     specification: Specification
     z: str = ""
     subgroups: tuple[str, ...] = ("",)

@@ -20,6 +20,8 @@ from ..engine.patterns import cluster_codes
 from .grid import on_grid, reached, refuse_unusable, thinned, without_sparse
 
 Given = str | Sequence[str]
+FEWEST_OF_GROUP = 5
+"""The fewest clients that groups have on average; a column of more values holds no groups."""
 DAYS = "days"
 """The time of a study that is counted from the dates of its sessions."""
 
@@ -292,6 +294,11 @@ def _checked(
         raise DesignError(
             f"'{asked.group}' has one value ({listing(sorted(set(group)))}); there is nothing to "
             "compare."
+        )
+    if group is not None and len(set(group)) * FEWEST_OF_GROUP > len(group):
+        raise DesignError(
+            f"'{asked.group}' has {len(set(group))} values of {plural(len(group), 'client')}: "
+            f"groups need {FEWEST_OF_GROUP} clients each and more; make a few groups of it first."
         )
     if not chosen and asked.step is None:
         columns = reached(columns, group, len(asked.covariates), said)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -54,7 +54,7 @@ class FactorModel(LatentFit):
     factors: dict[str, list[str]]
     subgroups: tuple[str, ...]
     n_people: int
-    estimates: Estimates
+    estimates: Estimates = field(repr=False)
     confidence: float = 0.95
     messages: tuple[str, ...] = ()
     title: str = "Factor model"

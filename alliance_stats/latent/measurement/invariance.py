@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
@@ -61,7 +61,7 @@ class MeasurementInvariance(Latent):
     across: str
     conditions: tuple[str, ...]
     n_people: int
-    partial: Estimates
+    partial: Estimates = field(repr=False)
     messages: tuple[str, ...] = ()
     title: str = "Measurement invariance"
     score: str = ""

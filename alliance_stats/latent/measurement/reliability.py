@@ -25,7 +25,7 @@ def reliabilities(model: FactorModel) -> pd.DataFrame:
                 return L[own, f].sum() ** 2 * phi[f] / sigma[np.ix_(own, own)].sum()
 
             value, covariance = model.estimates.delta(share_of)
-            omega, error = float(value[0]), float(np.sqrt(covariance[0, 0]))
+            omega, error = float(value[0]), float(np.sqrt(max(covariance[0, 0], 0.0)))
             low, high = _limits(omega, error, model.estimates.df, model.confidence)
             rows.append(
                 {"factor": factor, model.parts: name, "n_items": len(items), "omega": omega,
