@@ -145,9 +145,10 @@ def numbers(data: pd.DataFrame, column: Any, what: str) -> np.ndarray:
     if values is not None:
         bad |= np.abs(values.to_numpy(dtype=float, na_value=np.nan)) > LARGEST
         bad |= _truth(cells)
-    if bad.any():
+    if n := int(bad.sum()):
         raise ColumnError(
-            f"Column '{column}' of {what} must hold finite numbers; {int(bad.sum())} rows do not "
+            f"Column '{column}' of {what} must hold finite numbers; {n} "
+            f"row{'s' * (n > 1)} do{'es' * (n == 1)} not "
             f"(first value {shown(cells[bad].iloc[0])}; rows {listing(data.index[bad])}). Correct "
             "them or set them missing."
         )

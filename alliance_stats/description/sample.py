@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import pandas as pd
 
 from ..core.arguments import names
 from ..core.people import CLIENT, THERAPIST, same_ids
-from ..errors import DesignError, listing, require_columns
+from ..errors import AllianceStatsWarning, DesignError, listing, plural, require_columns
 from ..study.labels import labelled
 from ..study.select import KEYS
 from ..study.splitting import groups_of
@@ -69,7 +70,8 @@ def sample_table(
         ``therapists`` and ``clients`` (numbers alone), each of `columns` (mean and SD of numbers;
         a row a `level` of categories, with its share of those known), and each total score at the
         first occasion, or at the first session. ``n_missing`` counts the clients without a value.
-        Clients without a value of `by` are left out; ``.attrs["messages"]`` counts them.
+        Clients without a value of `by` are left out, with a warning that counts them (also in
+        ``.attrs["messages"]``).
 
     Notes
     -----
@@ -84,8 +86,8 @@ def sample_table(
     >>> found.loc[found.variable == "clients", ["condition", "n"]].values.tolist()
     [['alliance-focused', 14], ['standard', 16]]
     """
-    group, messages = client_groups(study, by)
-    rows = []
+    group, lost = client_groups(study, by)
+    messages, rows = list(lost), []
     for name, members in group.groupby(group, observed=True, sort=True):
         rows += [{"group": name, **row} for row in _heads(study, members.index)]
         for one in characteristics(study, columns, messages):
@@ -94,6 +96,8 @@ def sample_table(
     if by is None:
         found = found.drop(columns="group")
     found.attrs["messages"] = tuple(dict.fromkeys(messages))
+    for message in lost:
+        warnings.warn(message, AllianceStatsWarning, stacklevel=3)
     return found
 
 
@@ -104,7 +108,8 @@ def client_groups(study: Study, by: str | None) -> tuple[pd.Series, list[str]]:
         return pd.Series(EVERYBODY, clients.index), []
     group = groups_of(study, by)
     lost = len(clients) - len(group)
-    return group, [f"{lost} clients have no '{by}' and are left out."][: lost > 0]
+    verbs = "has no '{}' and is" if lost == 1 else "have no '{}' and are"
+    return group, [f"{plural(lost, 'client')} {verbs.format(by)} left out."][: lost > 0]
 
 
 def _heads(study: Study, members: pd.Index) -> Iterator[dict[str, Any]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..core.people import CLIENT
-from ..errors import DesignError, listing
+from ..core.people import CLIENT, same_ids
+from ..errors import AllianceStatsWarning, DesignError, listing, plural
 from ..study.select import ScoreName
 from ..study.times import OCCASION, in_order
 from .flow import ArmStage, attended_sessions
@@ -48,7 +49,8 @@ def trial_flow(
         The score whose measurements are counted, as `Study.select` takes it; without it whether
         anything was measured.
     arm
-        The column of the clients that holds the arms.
+        The column of the clients that holds the arms; clients without one are left out, with a
+        warning that counts them.
     times
         Occasions (or sessions) at which measurements are counted; all occasions if left out.
     analysed
@@ -69,11 +71,13 @@ def trial_flow(
     >>> stages[["group", "label", "clients"]].head(2).values.tolist()
     [['alliance-focused', 'allocated', 14], ['alliance-focused', 'came to a session', 14]]
     """
-    group, _ = client_groups(study, arm)
+    group, lost = client_groups(study, arm)
+    for message in lost:
+        warnings.warn(message, AllianceStatsWarning, stacklevel=3)
     measured = _measured(study, outcome, times)
     ends = _ends(study)
     came = attended_sessions(study)
-    inside = None if analysed is None else frozenset(analysed)
+    inside = None if analysed is None else _known(study, analysed)
     stages = []
     for name, members in group.groupby(group, sort=True):
         own = frozenset(members.index)
@@ -90,6 +94,21 @@ def trial_flow(
             for key, label, people in parts
         ]
     return stages
+
+
+def _known(study: Study, analysed: Iterable[Any]) -> frozenset[Any]:
+    """Return the ids of those analysed, who must be clients of the study."""
+    if isinstance(analysed, str):
+        raise DesignError(f"analysed must be ids, such as ['{analysed}'], not one text.")
+    everybody = study.table("clients")[CLIENT]
+    inside = frozenset(same_ids(pd.DataFrame({CLIENT: list(analysed)}), everybody)[CLIENT])
+    strange = inside - set(everybody)
+    if strange:
+        raise DesignError(
+            f"analysed names {plural(len(strange), 'id')} that no client of the study has (first: "
+            f"{listing(sorted(strange, key=str))})."
+        )
+    return inside
 
 
 def _measured(

@@ -47,12 +47,21 @@ def groups_of(source: Study | pd.DataFrame, by: str) -> pd.Series:
     else:
         rows, what = source, "the data"
     require_columns(rows.columns, [CLIENT, by], what=what)
+    _refuse_clients(by)
     known = pd.DataFrame({CLIENT: rows[CLIENT], by: in_words(labelled(source, rows[by]))}).dropna()
     refuse_two_groups(known, by)
     group = known.drop_duplicates(CLIENT).set_index(CLIENT)[by]
     if group.empty:
         raise DesignError(f"No client has a value of '{by}'.")
     return group
+
+
+def _refuse_clients(by: str) -> None:
+    if by == CLIENT:
+        raise DesignError(
+            f"'{CLIENT}' makes each client a group of its own: name a column that groups clients, "
+            "such as 'condition'."
+        )
 
 
 def refuse_two_groups(rows: pd.DataFrame, by: str) -> None:
@@ -72,6 +81,7 @@ def with_group(table: pd.DataFrame, source: Study | pd.DataFrame, by: str) -> pd
 
     A table that was given with its groups keeps them.
     """
+    _refuse_clients(by)
     if not is_study(source) and by in table.columns:
         own = in_words(table[by])
         if own.isna().all():

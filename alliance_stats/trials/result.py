@@ -202,6 +202,8 @@ class ArmComparison(Result):
         moved = self.data.arms[1:]
         if arms is not None:
             moved = tuple(arm_called(name, self.data.arms) for name in _as_list(arms))
+        if not moved:
+            raise DesignError("arms must name one arm or more in which delta is added.")
         times = list(self.means[TIME])
         when = self.data.last_common_time() if time is None else time
         if when not in times:

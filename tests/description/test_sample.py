@@ -49,7 +49,8 @@ def cell(found, arm, variable, column, level=""):
 
 
 def test_the_sample_is_what_a_pencil_gives(study):
-    found = al.sample_table(study, by="condition")
+    with pytest.warns(al.AllianceStatsWarning, match="1 client has no 'condition'"):
+        found = al.sample_table(study, by="condition")
     assert cell(found, "cbt", "therapists", "n") == 3
     assert cell(found, "wait", "therapists", "n") == 0
     assert cell(found, "cbt", "clients", "n") == 6
@@ -62,7 +63,7 @@ def test_the_sample_is_what_a_pencil_gives(study):
     assert cell(found, "wait", "gender", "n_missing", "m") == 1
     assert cell(found, "cbt", "phq-9/total/client", "mean") == np.mean([10, 11, 12, 14, 15])
     assert cell(found, "cbt", "phq-9/total/client", "n_missing") == 1
-    assert "1 clients have no 'condition'" in found.attrs["messages"][0]
+    assert "1 client has no 'condition'" in found.attrs["messages"][0]
     assert "diagnosis" not in set(found["variable"])
 
 
@@ -76,6 +77,7 @@ def test_without_arms_the_sample_is_one_group(study):
         al.sample_table(study, columns="height")
 
 
+@pytest.mark.filterwarnings("ignore:1 client has no 'condition'")
 def test_the_flow_counts_each_arm(study):
     found = pd.DataFrame(al.trial_flow(study, outcome="phq-9", analysed=["c1", "c2", "c7"]))
     n = found.set_index(["group", "label"])["clients"]
@@ -101,3 +103,40 @@ def test_those_never_measured_count_as_randomised(study):
     left = found.left_out
     assert set().union(*left.values()) | found.analysed == {f"c{i}" for i in range(11)}
     assert "c3" in left[f"not measured at {found.means['time'].iloc[-1]}"]
+
+
+@pytest.fixture(scope="module")
+def some_without_an_arm():
+    study = al.simulate_study(n_therapists=6, n_clients=30, seed=1)
+    clients = study.table("clients")
+    arm = clients["condition"].astype(object).where(clients.index > 0, None)
+    return study.with_tables(clients=clients.assign(condition=arm))
+
+
+def test_clients_without_an_arm_are_counted_where_they_are_left_out(some_without_an_arm):
+    for describe in (lambda study: al.sample_table(study, by="condition"), al.trial_flow):
+        with pytest.warns(al.AllianceStatsWarning, match="1 client has no 'condition' and is left"):
+            describe(some_without_an_arm)
+
+
+def test_a_group_of_one_client_is_no_group(some_without_an_arm):
+    for ask in (
+        lambda by: al.sample_table(some_without_an_arm, by=by),
+        lambda by: al.mean_course(some_without_an_arm, measure="wai-sr", by=by),
+        lambda by: al.compare_dropout_definitions(some_without_an_arm, by=by),
+        lambda by: al.missing_by_session(some_without_an_arm, by=by),
+        some_without_an_arm.split,
+    ):
+        with pytest.raises(al.DesignError, match="makes each client a group of its own"):
+            ask("client_id")
+
+
+def test_those_analysed_are_clients_of_the_study():
+    study = al.simulate_study(n_therapists=6, n_clients=30, seed=1)
+    clients = study.table("clients")["client_id"]
+    stages = al.trial_flow(study, analysed=clients[:9])
+    assert sum(stage.clients for stage in stages if stage.key == "analysed") == 9
+    with pytest.raises(al.DesignError, match=r"2 ids that no client of the study has \(first: yy"):
+        al.trial_flow(study, analysed=["zz", "yy", clients[0]])
+    with pytest.raises(al.DesignError, match="analysed must be ids"):
+        al.trial_flow(study, analysed=clients[0])

@@ -98,6 +98,17 @@ def test_the_trial_comes_first_with_its_sample_flow_and_comparison(sections):
     assert trial_section.headline.startswith(f"PHQ-9 at {last}: therapy less waiting")
 
 
+def test_methods_of_the_trial_say_what_is_assumed_and_how_many_were_analysed(sections):
+    _, study, made = sections
+    (means,) = (b for b in blocks(made["trial"], "arms-means") if hasattr(b, "frame"))
+    assert "missing at random" in means.methods
+    assert "clients are in the model" not in means.methods  # it would tell of fewer than ten
+    only = next(entry for entry in SECTIONS if entry.key == "trial")
+    own = make_section(only, Context(study, Options(individual_courses=True)), strict=True)
+    (means,) = (b for b in blocks(own, "arms-means") if hasattr(b, "frame"))
+    assert "of 120 clients are in the model" in means.methods
+
+
 def test_a_trial_of_few_withholds_what_tells_of_fewer(tmp_path):
     study = trial(alliance=False)
     kept = study.clients["client_id"] < 48

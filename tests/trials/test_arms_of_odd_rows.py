@@ -192,6 +192,8 @@ def test_deltas_are_one_or_several_and_stand_with_their_time(alone):
     one, several = found.sensitivity(2, arms="cbt"), found.sensitivity([2.0], arms=["cbt"])
     pd.testing.assert_frame_equal(one, several)
     assert one["time"].tolist() == [12]
+    with pytest.raises(al.DesignError, match="arms must name one arm or more"):
+        found.sensitivity(2, arms=[])
     for deltas in ([], "much", [np.nan]):
         with pytest.raises(al.DesignError, match="deltas must"):
             found.sensitivity(deltas)
@@ -298,6 +300,9 @@ def test_a_time_without_end_is_refused(alone):
     endless = alone.assign(week=alone["week"].replace(12.0, np.inf))
     with pytest.raises(al.ColumnError, match=r"'week' .* must hold finite numbers; 60 rows do not"):
         al.compare_arms(endless, **ASKED)
+    once = alone.assign(week=alone["week"].where(alone.index > 0, np.inf))
+    with pytest.raises(al.ColumnError, match="1 row does not"):
+        al.compare_arms(once, **ASKED)
 
 
 def test_errors_that_could_not_be_robust_say_why(rows):

@@ -26,7 +26,7 @@ def start_and_stop(data: pd.DataFrame, duration: str, entry: str | None) -> tupl
     start = numbers(data, entry, WHERE) if entry else np.zeros(len(stop))
     wrong = ~(stop > start)
     if wrong.any():
-        what = f"above '{entry}'" if entry else "numbers above 0"
+        what = f"times above '{entry}'" if entry else "numbers above 0"
         raise ColumnError(
             f"Column '{duration}' must hold {what}; {int(wrong.sum())} of {len(stop)} rows hold "
             f"{listing(pd.unique(data.loc[wrong, duration]))}."
