@@ -114,8 +114,9 @@ def power(
     answer: dict[str, Any] = {"mc_error": 0.0, "replicates": 0, "seed": None}
     simulating = method == "simulation" or formula is not None
     rough = simulating and of in FIXED and bool(certainty(design, of).rough)
+    table = pd.DataFrame()
     if rough:  # no formula is right, so none is shown
-        known, table = certainty(design, of), None
+        known = certainty(design, of)
     else:
         known, likely = chances(design, of, points, alpha)
         table = curve(design, effect, of, alpha, standardised, varied)
@@ -134,8 +135,8 @@ def power(
         row = {name: answer[name] for name in (*OPERATING, "mc_error")}
         row |= {"effect": points, "method": "simulation"}
         row |= {name: getattr(design, name) for name in varied if name != "effect"}
-        drawn = pd.DataFrame([row], columns=None if table is None else table.columns)
-        table = drawn if table is None else pd.concat([table, drawn], ignore_index=True)
+        drawn = pd.DataFrame([row])
+        table = drawn if rough else pd.concat([table, drawn], ignore_index=True)
         answer |= {"method": "simulation", "seed": seed}
     if design.pilot_draws:
         answer["assurance"], told = _assurance(design, effect, of, alpha, standardised)

@@ -163,7 +163,7 @@ def _model(read: PlanFile, done: NestedFit) -> list[Row]:
             )
         )
     else:
-        way = {True: "REML", False: "ML"}.get(getattr(done, "reml", None), "no REML")
+        way = "REML" if getattr(done, "reml", False) else "ML"
         rows.append(("estimation", "REML", way, way == "REML"))
     if of == "therapists":
         return rows  # a variance has no df

@@ -83,7 +83,7 @@ def _therapists(design: StudyDesign) -> tuple[Counter[tuple[Cell, ...]], set[tup
     clients: dict[int, list[Cell]] = {}
     for (therapist, arm, length), m in zip(kinds.tolist(), sizes.tolist(), strict=True):
         clients.setdefault(therapist, []).append((arm, length, m))
-    alone = {(cell,) for cell in clients.pop(-1, [])}
+    alone: set[tuple[Cell, ...]] = {(cell,) for cell in clients.pop(-1, [])}
     return Counter(tuple(cells) for cells in clients.values()), alone
 
 
