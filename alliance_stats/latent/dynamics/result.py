@@ -253,7 +253,10 @@ class CrossLagged(LatentFit):
         p_value = chi2_upper(statistic, df)
         if scaled:
             statistic, df, p_value = difference(small.estimates, large.estimates)
-        by_f = scaled and small.estimates.clusters is not None
+        clusters = small.estimates.clusters if scaled else None
+        distribution = f"chi-square with {df} df"
+        if clusters is not None:
+            distribution = f"F with {df} and {clusters - 1} df (chi-square / {df})"
         rows = [
             {"model": one.model, "lags": one.lags, "equal": ", ".join(one._equal_in_groups()),
              "n_parameters": len(one.estimates.theta), "llf": one.llf,
@@ -276,9 +279,7 @@ class CrossLagged(LatentFit):
             statistic=statistic,
             df=df,
             p_value=p_value,
-            distribution=f"F with {df} and {large.estimates.clusters - 1} df (chi-square / {df})"
-            if by_f
-            else f"chi-square with {df} df",
+            distribution=distribution,
             messages=tuple(notes),
         )
 
