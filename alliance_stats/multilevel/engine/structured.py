@@ -366,7 +366,7 @@ def _for_groups_that_cross(design: Design, time: str | None, by: str | None) -> 
         f"cross ({listing(design.grouping.names)}) need the rows themselves: it needs groups that "
         "are nested, and that each row has."
     )
-    if design.grouping.kind == "nested":
+    if design.grouping.kind == "nested" and isinstance(design.grouping, CrossedGrouping):
         names = [one.name for one in design.grouping.factors if (one.codes < 0).any()]
         return (
             f"Residuals with a covariance of their own need a '{listing(names)}' in each row, also "
