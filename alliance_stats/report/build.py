@@ -22,9 +22,9 @@ from ..errors import (
 from ..instruments.criteria import CRITERIA
 from ..ruptures import rupture_rules
 from ..study import Study, open_study
+from ..study.reading.table import changed_since
 from .content import Section
 from .context import Context, Options
-from .manifest import changed_since
 from .place import account_place, check_place, move_into_place
 from .sections import FIRST_TOLD, Entry, sections_of
 from .sections.draft import Draft

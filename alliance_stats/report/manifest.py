@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.display.formatting import significant
+from ..study.reading.table import fingerprint
 from .content import Section
 
 TOOL = "alliance_stats"
@@ -41,23 +42,9 @@ def file_hashes(folder: Path, read: Mapping[str, str]) -> list[dict[str, Any]]:
         The data files, relative to it, with the hash taken while each was read.
     """
     said = {path for pattern in MAPPINGS for path in folder.glob(pattern) if path.is_file()}
-    now = {path.relative_to(folder).as_posix(): _sha256(path) for path in said}
+    now = {path.relative_to(folder).as_posix(): fingerprint(path) for path in said}
     found = {**now, **{name: sha256 for name, sha256 in read.items() if sha256}}
     return [{"file": name, "sha256": sha256} for name, sha256 in sorted(found.items())]
-
-
-def changed_since(folder: Path, read: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the files that no longer hold what was read from them."""
-    return tuple(
-        name
-        for name, sha256 in read.items()
-        if sha256 and not ((folder / name).is_file() and _sha256(folder / name) == sha256)
-    )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def table_hashes(tables: Mapping[str, Any]) -> list[dict[str, Any]]:

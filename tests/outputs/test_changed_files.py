@@ -62,6 +62,14 @@ def test_cards_that_cannot_be_read_are_an_error(folder, monkeypatch):
         al.load_registry(folder / "measures")
 
 
+def test_the_page_of_a_validation_says_which_file_changed_since(folder):
+    report = al.validate(folder)
+    assert "Changed since" not in report.to_html(folder / "p.html").read_text("utf-8")
+    (folder / "d.csv").write_text("pid,sess,phq\nc0,1,3\nc1,1,99\nc1,2,4\n", "utf-8")
+    page = report.to_html(folder / "p.html").read_text("utf-8")
+    assert "Changed since they were read: d.csv. Validate again." in page
+
+
 @pytest.mark.parametrize("name", ["b.yml", "B.YAML"])
 def test_no_card_is_passed_over_for_its_ending(folder, name):
     (folder / "measures").mkdir()

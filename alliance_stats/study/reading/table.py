@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -175,6 +176,15 @@ def fingerprint(file: Path) -> str:
     """Return the SHA-256 of a file's bytes."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def changed_since(folder: Path, read: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the files that no longer hold what was read from them."""
+    return tuple(
+        name
+        for name, sha256 in read.items()
+        if sha256 and not ((folder / name).is_file() and fingerprint(folder / name) == sha256)
+    )
 
 
 def _state(file: Path) -> tuple[int, int]:

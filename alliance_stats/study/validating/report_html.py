@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...core.outputs import keep_inputs, write_whole
 from ..origin import LEVELS, Problem
+from ..reading.table import changed_since
 from .problem_words import all_rows, in_counts, place_in_words
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ def report_page(report: ValidationReport) -> str:
 
     body = Markup(_render("validation_body.html.j2", **_content(report)))
     verdict = _verdict(report)
+    if changed := changed_since(report.folder, {one.file: one.sha256 for one in report.files}):
+        verdict += f" Changed since they were read: {', '.join(changed)}. Validate again."
     return _render(
         "validation.html.j2", name=report.name, verdict=verdict, body=body, version=__version__
     )
