@@ -219,6 +219,29 @@ def test_scores_at_the_ends_of_the_scale_are_told():
     assert any("lowest or highest the scale has" in said for said in table.attrs["messages"])
 
 
+def test_ends_at_which_scores_pile_up_are_told_without_a_range():
+    x = np.minimum(drawn(np.random.default_rng(1), 30, 8), 1.0)
+    said = al.expected_by_chance(frame(x), rule="drop_points", replicates=9).messages
+    assert any("highest there are (range= names the scale's ends)" in one for one in said)
+
+
+@pytest.mark.parametrize(
+    ("steps", "word"),
+    [
+        (lambda rng: rng.normal(size=(60, 12)), ""),
+        (lambda rng: -rng.exponential(size=(60, 12)), "skewed"),
+        (lambda rng: rng.standard_t(3, size=(60, 12)), "long-tailed"),
+    ],
+    ids=["normal", "skewed", "long-tailed"],
+)
+def test_drift_that_is_not_normal_is_told(steps, word):
+    x = steps(np.random.default_rng(3))
+    said = al.expected_by_chance(frame(x), rule="drop_stricter_sd", replicates=99).messages
+    told = [one for one in said if one.startswith("From session to session")]
+    assert len(told) == bool(word)
+    assert all(word in one and "does not tell the two apart" in one for one in told)
+
+
 def planted_dips(seed=6):
     x = drawn(np.random.default_rng(seed), 40, 12)
     x[:, 6] -= 6

@@ -165,6 +165,22 @@ def project(courses: Courses, values: Floats, first: Floats, second: Floats) -> 
     return rest - second * courses.spread(courses.sums(second * rest))
 
 
+def shape(courses: Courses, drift: Drift) -> Floats:
+    """Return skewness and kurtosis of what is new in each session, a row a replicate.
+
+    Each client's own spread is taken out first. Under the model both have the distribution that
+    its replicates show.
+    """
+    n = courses.replicates
+    new = whiten(courses.value - courses.spread(courses.mean), np.tile(drift.tie, n))
+    rest = project(courses, new, np.tile(drift.first, n), np.tile(drift.second, n))
+    spread = courses.spread(np.sqrt(courses.sums(rest**2) / courses.length))
+    z = np.divide(rest, spread, out=np.zeros_like(rest), where=spread > 0)
+    moments = [courses.pooled(courses.sums(z**power)) for power in (2, 3, 4)]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.column_stack([moments[1] / moments[0], moments[2] / moments[0]])
+
+
 def colour(courses: Courses, shock: Floats, tie: Floats) -> Floats:
     """Tie independent values together session by session: the inverse of `whiten`."""
     fresh = shock * np.sqrt(1 - tie**2)
