@@ -71,7 +71,8 @@ def stacked_texts(
         return [], pd.Series([], dtype=object)
     # arrays, not Series: of many columns and few rows pandas' bookkeeping is most of the work
     # (frame.iloc[:, place].array gives the same in a hundred times the time)
-    arrays: list[Any] = [frame._get_column_array(place) for place in places]
+    inner: Any = frame
+    arrays = [inner._get_column_array(place) for place in places]
     stack = pd.Series(type(arrays[0])._concat_same_type(arrays))
     return [str(frame.columns[place]) for place in places], stack
 

@@ -372,7 +372,8 @@ def standardiser(data: TrialRows) -> tuple[float, str]:
     that of the outcome at the first time.
     """
     if data.has_baseline:
-        values, arms, what = data.befores, data.befores.index.map(data.allocated), "baseline"
+        values, what = data.befores, "baseline"
+        arms = data.allocated.reindex(values.index)
     else:
         first = data.rows[data.rows[TIME] == data.times[0]]
         values, arms, what = first[SCORE], first[ARM], "first occasion"
