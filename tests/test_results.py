@@ -113,7 +113,8 @@ def design_file() -> Path:
     path = Path(tempfile.mkdtemp()) / "design.yaml"
     path.write_text(
         "n_therapists: 8\nclients_per_therapist: 3\nsessions: 4\nicc_client: .4\n"
-        "icc_therapist: .05\neffect: 1\nmodel: score ~ session + (1 | client_id)\n"
+        "icc_therapist: .05\neffect: 1\nof: within\n"
+        "model: score ~ alliance_within + (1 | client_id) + (1 | therapist_id)\n"
     )
     return path
 
