@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import settings
 
@@ -95,6 +96,14 @@ def only(monkeypatch):
         )
 
     return left
+
+
+@pytest.fixture(autouse=True)
+def plain_numbers():
+    """Let no test see how a template's first cell makes numbers look, in the whole process."""
+    looks = ("display.max_rows", 60, "display.max_colwidth", 50, "display.float_format", None)
+    with pd.option_context(*looks):
+        yield
 
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
