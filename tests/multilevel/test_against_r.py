@@ -129,6 +129,8 @@ def test_likelihood_and_sizes(name):
     assert fit.bic == pytest.approx(reference["bic"], abs=4 * LOG_LIKELIHOOD)
     assert fit.nobs == reference["nobs"]
     sizes = {group_name(group): size for group, size in reference["n_groups"].items()}
+    if name == "partly":
+        sizes["therapist_id"] -= 1  # lme4 counts the word for clients without a therapist
     assert fit.n_groups == sizes
 
 
