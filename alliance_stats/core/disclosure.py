@@ -18,9 +18,9 @@ times, comes down to fewer than ten people. `Disclosure.shows` asks so of the nu
 `Disclosure.states` of a statistic, whose sum over some, beside that over others, would be a sum
 over those left. Where a statistic may stand and its number not, it is as exact as leaves the number
 open (`core.precision`). Empty groups are shown: that nobody dropped out is no number of somebody.
-Rows (sessions, answers) are counted in tens of what
-comes together. Rare categories are put together (`Disclosure.parts`)
-before anything is computed of them. Persons are drawn only where the user asks for it.
+Rows (sessions, answers) are counted in tens of what comes together. Rare categories are put
+together (`Disclosure.parts`) before anything is computed of them. Persons are drawn only where the
+user asks for it.
 
 What this does not cover: two reports of different states of one study, given to one reader, tell
 what changed between them; attackers who know the people behind most of a group know the rest; and

@@ -30,8 +30,6 @@ WORDS = {
     "mmrm": "a linear model of all times with an unstructured residual covariance",
     "growth": "straight lines that differ between clients",
 }
-
-
 SOURCES = {
     "ancova": "Vickers & Altman 2001, doi 10.1136/bmj.323.7321.1123",
     "mmrm": "Mallinckrodt et al. 2008, doi 10.1177/009286150804200402",

@@ -2,6 +2,8 @@
 
 import re
 
+import dask
+import dask.dataframe as frames
 import joblib
 import numpy as np
 import pandas as pd
@@ -81,7 +83,6 @@ def test_a_folder_of_parquet_files_gives_the_fit_in_memory(rows, folder, name):
 
 
 def test_a_dask_dataframe_gives_the_fit_in_memory(rows):
-    dask, frames = pytest.importorskip("dask"), pytest.importorskip("dask.dataframe")
     with dask.config.set(scheduler="synchronous"):
         parts = frames.from_pandas(rows, npartitions=4, sort=False)
         other = al.fit_multilevel(FORMULAS["categories"], parts, df="kenward-roger")

@@ -21,10 +21,10 @@ USUAL_RATERS = ("client", "therapist")
 BEYOND, EXPECTED = 0.005, 10.0
 """A scale ends where a rater gives no answer beyond, so many are to be expected of such a mean and
 spread, and of the other's answers this share lies beyond."""
-MOST_ANSWERS = 15
-"""Scores of more different values have no range that shows in them."""
 FAR_BEYOND = 0.2
 """Or where this share of the other's answers lies beyond, whatever is to be expected."""
+MOST_ANSWERS = 15
+"""Scores of more different values have no range that shows in them."""
 
 
 @dataclass(frozen=True, eq=False)
