@@ -143,6 +143,12 @@ def prediction_high(rows: pd.DataFrame) -> float:
     return pool_counts(rows).prediction_high
 
 
+COMPUTED = (
+    "belief_minus_rate", "excess_over_chance", "d_of_r", "variance_explained", "p_of_interval",
+    "pooled_share", "prediction_low", "prediction_high",
+)  # fmt: skip
+"""Analyses that make a number no table has; the others give a cell again, or count rows."""
+
 ANALYSES: dict[str, Callable[[pd.DataFrame], float]] = {
     function.__name__: function
     for function in (

@@ -20,16 +20,15 @@ import pandas as pd
 from ..core.arguments import checked_choice
 from ..core.yaml_reading import read_yaml
 from ..errors import AllianceStatsError, DesignError, ReadError, did_you_mean, listing
-from .analyses import ANALYSES
-from .published import pick_rows, published_folder, rows_digest
+from .analyses import ANALYSES, BESIDE
+from .published import READ, UNREAD, pick_rows, published_folder, rows_digest
 
 CHECK_COLUMNS = (
     "claim", "topic", "tables", "expected", "tolerance", "recomputed", "holds", "verdict", "why",
-    "statement", "words", "because", "number", "sources", "n_rows", "n_verified",
+    "statement", "words", "because", "number", "sources", "n_rows", "n_verified", "read_in",
+    "analysis",
 )  # fmt: skip
 _STATEMENT = ("statement", "topic", "words", "verdict", "because", "would_change", "seal")
-NO_EVIDENCE = ("none", "control")
-"""Kinds of rows that are no evidence on a sentence: a search without result, no therapy."""
 _NUMBER = ("claim", "number", "rows", "analysis", "expected", "tolerance", "digest")
 
 
@@ -211,13 +210,14 @@ def claims(folder: str | Path | None = None, *, by: str = "number") -> pd.DataFr
         belongs to; a sentence has one verdict and one or several numbers), ``number`` (what is
         computed, in words), ``tables``, ``analysis``, ``expected``, ``tolerance``, ``verdict``,
         ``because``, ``would_change``, ``sources`` (DOI or address of every row), ``n_rows``,
-        ``n_verified`` (rows that somebody read in the source; ``where`` in the tables says
-        whether in the full text, the abstract or a data set).
+        ``n_verified`` (rows that somebody read in the source), ``read_in`` (how many of them in
+        the full text, in the abstract alone, in a data set, second hand).
 
         By sentence: ``statement, topic, words, verdict, meaning`` (of the verdict), ``k`` (rows
-        its numbers rest on, each counted once; a search without result is none, and neither is
-        an arm without therapy, which a sentence on therapy is not about), ``n_read`` (of them,
-        read in the source), ``n_numbers, because, would_change, sources``.
+        its numbers rest on, each counted once; what stands beside the sentence, a search without
+        result and an arm without therapy are none), ``n_read`` (of them, read in the source; the
+        columns ``full text``, ``abstract`` and ``data set`` say where), ``n_numbers, because,
+        would_change, sources``.
 
     Examples
     --------
@@ -241,7 +241,7 @@ def claims(folder: str | Path | None = None, *, by: str = "number") -> pd.DataFr
                 "analysis": one.analysis, "expected": one.expected, "tolerance": one.tolerance,
                 "verdict": one.about.verdict, "because": one.about.because,
                 "would_change": one.about.would_change, "sources": _sources(rows),
-                "n_rows": len(rows), "n_verified": int(rows["verified"].sum()),
+                **_reading(rows),
             }
             for one, rows in found
         ]
@@ -256,17 +256,30 @@ def _sentences(found: list[tuple[Claim, pd.DataFrame]], verdicts: dict[str, str]
     entries = []
     for about, parts in resting.items():
         rows = pd.concat(parts).drop_duplicates(["table", "study_id"])
-        rows = rows[~rows["kind"].isin(NO_EVIDENCE)]
+        # An arm without therapy is compared in another sentence; this one is about therapy.
+        rows = rows[~rows["kind"].isin((*BESIDE, "control"))]
         entries.append(
             {
                 "statement": about.statement, "topic": about.topic, "words": about.words,
                 "verdict": about.verdict, "meaning": verdicts[about.verdict], "k": len(rows),
-                "n_read": int(rows["verified"].sum()), "n_numbers": len(parts),
+                "n_read": int(rows["verified"].sum()),
+                **{way: int(rows["read_in"].eq(way).sum()) for way in READ.values()},
+                "n_numbers": len(parts),
                 "because": about.because, "would_change": about.would_change,
                 "sources": _sources(rows),
             }
         )  # fmt: skip
     return pd.DataFrame(entries)
+
+
+def _reading(rows: pd.DataFrame) -> dict[str, Any]:
+    """Return how many rows there are, how many were read in their source, and how each was."""
+    ways = rows["read_in"].value_counts()
+    ordered = [way for way in (*READ.values(), *UNREAD.values(), "elsewhere") if way in ways]
+    return {
+        "n_rows": len(rows), "n_verified": int(rows["verified"].sum()),
+        "read_in": ", ".join(f"{ways[way]} {way}" for way in ordered),
+    }  # fmt: skip
 
 
 def _sources(rows: pd.DataFrame) -> str:
@@ -287,7 +300,8 @@ def check_claims(folder: str | Path | None = None, *, topic: str | None = None) 
     -------
     DataFrame
         One row a number: ``claim, topic, tables, expected, tolerance, recomputed, holds, verdict,
-        why, statement, words, because, number, sources`` (short names), ``n_rows, n_verified``.
+        why, statement, words, because, number, sources`` (short names), ``n_rows, n_verified,
+        read_in, analysis``.
         ``holds`` is false where the number is off by more than the tolerance, where a row it
         rests on has changed, come or gone, or where sentence or verdict are not those it was
         sealed with; ``why`` says which. That a number holds means that it is reproduced; whether
@@ -307,12 +321,13 @@ def check_claims(folder: str | Path | None = None, *, topic: str | None = None) 
 
 
 def _check(claim: Claim, folder: str | Path | None) -> dict[str, Any]:
-    recomputed, sources, n_rows, n_verified = np.nan, "", 0, 0
+    recomputed, sources = np.nan, ""
+    reading: dict[str, Any] = {"n_rows": 0, "n_verified": 0, "read_in": ""}
     try:
         rows = claim_rows(claim, folder)
-        n_rows, n_verified = len(rows), int(rows["verified"].sum())
+        reading = _reading(rows)
         names = rows["label"].fillna(rows["study_id"]).astype(str)
-        if n_verified:
+        if reading["n_verified"]:
             names += np.where(rows["verified"].astype(bool), "", " (not read)")
         sources = "; ".join(dict.fromkeys(names))
         with np.errstate(all="ignore"):
@@ -327,7 +342,7 @@ def _check(claim: Claim, folder: str | Path | None) -> dict[str, Any]:
         "holds": not why, "verdict": claim.about.verdict, "why": why,
         "statement": claim.about.statement, "words": claim.about.words,
         "because": claim.about.because, "number": claim.number, "sources": sources,
-        "n_rows": n_rows, "n_verified": n_verified,
+        **reading, "analysis": claim.analysis,
     }  # fmt: skip
 
 

@@ -23,6 +23,9 @@ NUMBERS = ("estimate", "se", "ci_low", "ci_high", "k", "n", "events")
 # Words that change what a number means; label, where and note may be mended freely.
 MEANING = ("year", "doi", "kind", "measured", "definition", "denominator", "metric")
 REQUIRED = ("study_id", "claim", "label", *MEANING, *NUMBERS, "where", "note", "verified")
+READ = {"full text": "full text", "abstract": "abstract", "columns": "data set"}
+"""How a row was read in its own source: what ``where`` begins with, and the word for it."""
+UNREAD = {"secondary source": "second hand", "not read": "not read", "not found": "not found"}
 _TRUTH = {"true": True, "false": False}
 
 
@@ -75,7 +78,11 @@ def read_published(name: str, folder: str | Path | None = None) -> pd.DataFrame:
 
 
 def as_numbers(cells: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Return the rows with numbers as numbers and ``verified`` as true or false."""
+    """Return the rows with numbers as numbers, ``verified`` as true or false, and ``read_in``.
+
+    ``read_in`` is the word for how ``where`` begins (``abstract``, ``second hand``, ...), or
+    ``elsewhere``; a row that says it was read second hand cannot be verified.
+    """
     table = cells.copy()
     for column in (*NUMBERS, "year"):
         numbers = pd.to_numeric(table[column], errors="coerce").astype(float)
@@ -93,7 +100,15 @@ def as_numbers(cells: pd.DataFrame, name: str) -> pd.DataFrame:
             f"Table '{name}', column 'verified', {table.loc[odd[0], 'study_id']}: expected True or "
             f"False, not {table.loc[odd[0], 'verified']!r}."
         )
-    return table.assign(verified=verified.astype(bool))
+    words = {**READ, **UNREAD}
+    begins = table["where"].str.extract(f"^({'|'.join(words)})", expand=False)
+    read_in = begins.map(words).fillna("elsewhere")
+    for odd in table.index[verified.astype(bool) & read_in.isin(UNREAD.values())]:
+        raise DesignError(
+            f"Table '{name}', {table.loc[odd, 'study_id']}: 'verified' is true, but 'where' says "
+            f"{read_in[odd]}; a row is verified where somebody read it in its own source."
+        )
+    return table.assign(verified=verified.astype(bool), read_in=read_in)
 
 
 def pick_rows(

@@ -9,6 +9,9 @@ from typing import Any
 
 import pandas as pd
 
+from ..evidence.analyses import COMPUTED
+from ..evidence.published import READ
+
 WIDTH = 100
 UNTESTED = ("not tested as worded", "no evidence found")
 """Verdicts on a sentence that no row tests; the rows beside it are only near to it."""
@@ -121,32 +124,48 @@ def claims_in_words(table: pd.DataFrame) -> Iterator[str]:
         yield from _beneath(row.get("why"))
         yield from _beneath(_rests_on(row))
     red = int((~table["holds"].fillna(True).astype(bool)).sum())
+    made = int(table["analysis"].isin(COMPUTED).sum()) if "analysis" in table else 0
     yield ""
-    yield f"{len(table)} numbers recomputed, {red} do not hold. al.claims() has words and sources."
+    yield from textwrap.wrap(
+        f"{len(table)} numbers recomputed, {red} do not hold. {made} are computed from the rows; "
+        f"{len(table) - made} are a cell of a table or a count of rows, and hold as long as "
+        "nobody changes the table. al.claims() has words and sources.",
+        WIDTH,
+    )
 
 
 def sentences_in_words(sentences: pd.DataFrame) -> Iterator[str]:
-    """Give a row a sentence: the verdict, the rows it rests on, how many were read."""
+    """Give a row a sentence: the verdict, the rows it rests on, where they were read."""
     width = max(len(word) for word in sentences["verdict"])
-    yield f"{'verdict':{width}}  {'rows':>5}  {'read':>5}  sentence"
+    ways = list(READ.values())
+    heads = "".join(f"  {head:>{max(len(head), 5)}}" for head in ("rows", *ways))
+    yield f"{'verdict':{width}}{heads}  sentence"
     for row in sentences.to_dict("records"):
         tests = row["verdict"] not in UNTESTED
-        k, n_read = (str(n) if tests else f"({n})" for n in (row["k"], row["n_read"]))
-        yield f"{safe(row['verdict']):{width}}  {k:>5}  {n_read:>5}  {safe(row['words'])}"
-    yield "In brackets: rows near to the sentence, none of which tests it."
+        counts = ""
+        for head, column in zip(("rows", *ways), ("k", *ways), strict=True):
+            told = str(row[column]) if tests else f"({row[column]})"
+            counts += f"  {told:>{max(len(head), 5)}}"
+        yield f"{safe(row['verdict']):{width}}{counts}  {safe(row['words'])}"
+    yield from textwrap.wrap(
+        "Rows that were read in the full text, in the abstract alone, in an open data set; the "
+        "others are second hand or could not be read. In brackets: rows near to the sentence, "
+        "none of which tests it.",
+        WIDTH,
+    )
     yield ""
 
 
 def _rests_on(row: Mapping[Any, Any]) -> str:
-    """Say whose numbers these are and how many of them somebody read in their source."""
-    n_rows, n_verified = row.get("n_rows"), row.get("n_verified")
-    if not n_rows:
+    """Say whose numbers these are and where somebody read them."""
+    if not row.get("n_rows"):
         return ""
     names = str(row["sources"]).split("; ")
     shown = "; ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-    if n_verified == 0:
+    if row["n_verified"] == 0:
         return f"UNVERIFIED, not read in its own source: {shown}"
-    return f"{n_verified} of {n_rows} rows verified: {shown}"
+    rows = "row" if row["n_rows"] == 1 else "rows"
+    return f"{row['n_rows']} {rows} ({row['read_in']}): {shown}"
 
 
 def _beneath(text: object) -> list[str]:

@@ -15,16 +15,21 @@ def test_the_ledger_is_printed(call):
         assert out.count(f'"{words}"') == 1  # a sentence and its one verdict
     assert out.count("verdict on the claim:") == al.claims()["words"].nunique()
     rows = out.splitlines()
+    sentences = al.claims(by="sentence").set_index("words")
     for row in al.claims(by="sentence").itertuples(index=False):  # a row a sentence, on top
         (line,) = [line for line in rows if line.endswith(f"  {row.words}")]
         assert line.startswith(row.verdict)
-        told = line.split()[-len(row.words.split()) - 2 :][:2]
+        told = line.split()[-len(row.words.split()) - 4 :][:4]
         near = row.verdict in ("not tested as worded", "no evidence found")
-        assert told == [f"({n})" if near else f"{n}" for n in (row.k, row.n_read)]
+        counts = (row.k, *sentences.loc[row.words, ["full text", "abstract", "data set"]])
+        assert told == [f"({n})" if near else f"{n}" for n in counts]
     assert "All forms are more than those that somebody pooled." in " ".join(out.split())
-    assert "1 of 1 rows verified: Swift & Greenberg 2012" in out
+    assert "1 row (1 abstract): Swift & Greenberg 2012" in out
+    assert "196 rows (196 data set): Aagaard, 2017" in out
     assert "UNVERIFIED, not read in its own source: Hannan et al. 2005" in out
-    assert out.rstrip().splitlines()[-1].startswith(f"{len(al.claims())} numbers recomputed, 0 do")
+    # Of 74 numbers, those that a formula makes are told apart from cells given again and counts.
+    last = " ".join(out.rstrip().split("\n\n")[-1].split())
+    assert last.startswith(f"{len(al.claims())} numbers recomputed, 0 do not hold. 12 are computed")
     assert call("claims", "--quiet") == (0, "", "")
 
 

@@ -143,11 +143,26 @@ def test_an_upper_bound_below_our_own_maximum_is_not_supported():
     assert ledger.loc["deterioration-highest", "verdict"] == "not supported"
 
 
+def test_where_a_row_was_read_is_told_apart_and_second_hand_is_not_verified(copy):
+    sentences = al.claims(by="sentence").set_index("statement")
+    told = sentences.loc["nonbenefit-third", ["full text", "abstract", "data set"]]
+    assert told.tolist() == [0, 7, 196]
+    read = sentences[["full text", "abstract", "data set"]].sum(axis=1)
+    assert read.tolist() == sentences["n_read"].tolist()
+    ledger = al.claims().set_index("claim")
+    assert ledger.loc["deterioration-hannan", "read_in"] == "1 second hand"
+    assert ledger.loc["deterioration-lowest", "read_in"] == "3 abstract, 2 second hand"
+    change(copy, "deterioration", "hannan-2005", "verified", "True")
+    found = al.check_claims(copy).set_index("claim").loc["deterioration-hannan"]
+    assert not found["holds"]
+    assert "second hand" in found["why"]
+
+
 def test_a_sentence_counts_each_row_once():
     sentences = al.claims(by="sentence").set_index("statement")
     rows: dict[str, set[tuple[str, str]]] = {}
     for one in read_ledger():
-        found = claim_rows(one).query("kind not in ['none', 'control']")
+        found = claim_rows(one).query("kind not in ['none', 'control', 'related', 'conflict']")
         rows.setdefault(one.about.statement, set()).update(
             zip(found["table"], found["study_id"], strict=True)
         )
@@ -157,6 +172,10 @@ def test_a_sentence_counts_each_row_once():
     assert sentences.loc["repair-outcome", ["k", "n_read", "n_numbers"]].tolist() == [8, 7, 5]
     # Ten shares and 196 arms in therapy; the 160 arms without it say nothing of the sentence.
     assert sentences.loc["nonbenefit-third", ["k", "n_read"]].tolist() == [206, 203]
+    # Who read the list of sentences and who reads its numbers is told the same count.
+    for statement, number in (("principle-02", 2), ("principle-10", 0), ("principle-12", 1)):
+        told = al.claims().query("statement == @statement and analysis == 'count_tests'")
+        assert sentences.loc[statement, "k"] == number == told["expected"].item()
     assert sentences["meaning"].str.len().gt(20).all()
     with pytest.raises(al.DesignError, match="Did you mean 'sentence'"):
         al.claims(by="sentense")
@@ -238,6 +257,7 @@ def test_any_change_of_a_row_is_seen_by_exactly_its_claims(copy, table):
         study, old = cells.loc[at % len(cells), ["study_id", column]]
         if column == "verified":
             new = str(old != "True")
+            change(copy, table, study, "where", "abstract")  # which no digest counts
         elif column in (*NUMBERS, "year"):
             new = "0.5" if old == "" else str(float(old) + 1)
         else:
