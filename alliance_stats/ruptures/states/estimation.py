@@ -182,7 +182,8 @@ def expected(theta: npt.NDArray[Any], sums: Mapping[str, Floats], gaps: Integers
         square = two - 2 * mean * one + sums["clients"] * mean**2
         value = value - 0.5 * square / sd**2 - sums["clients"] * np.log(sd)
     value = value - 0.5 * sums["log_sd"] / s.sd_sd**2 - sums["clients"] * np.log(s.sd_sd)
-    powers = np.array([1.0, s.fall, s.fall**2])
+    fall = s.fall
+    powers = np.array([1.0, fall, fall**2])
     for g, gap in enumerate(gaps):
         tie = s.phi ** int(gap)
         now, cross, then = sums["squares"][g] @ powers

@@ -178,22 +178,26 @@ class _Run:
         """Return transition times density by pair (from, to, point, client), and a common log."""
         gap = self.block.gap[t, : rest.shape[1]]
         variance = self.moves.variance[gap]
-        change = self.moves.change[:, :, gap]
+        change = np.take(self.moves.change, gap, axis=2)  # in an order of memory that is fast
         r = rest - self.moves.tie[gap] * before
         common = -0.5 * (np.square(r) / variance + np.log(2 * np.pi * variance))
-        exponent = r * (-change / variance)[:, :, None, :]
-        exponent -= (0.5 * np.square(change) / variance)[:, :, None, :]
+        slope, square = change / variance, 0.5 * np.square(change) / variance
+        who = self.who[: gap.size] if self.who.size > 1 else 0
+        chain = np.ascontiguousarray(self.moves.chain[:, :, gap, who])
         cut = np.flatnonzero(self.block.end[t, : rest.shape[1]])
+        if not cut.size and np.abs(slope).max() * np.abs(r).max() + square.max() < self.largest:
+            # what changes is a fall less one before, so that four exponentials make all pairs
+            factor = (chain * np.exp(-square))[:, :, None] * np.exp(-r * slope[0][:, None])
+            factor[1:] *= np.exp(-r * slope[1:, 0][:, None])[:, None]
+            return factor, common
+        exponent = -r * slope[:, :, None] - square[:, :, None]
         if cut.size:
             z = self.tail(t, cut, r)[0]
             log_tail = log_ndtr(-z)
             common[:, cut] = log_tail[0, 0]
             exponent[..., cut] = log_tail - log_tail[0, 0]
         np.clip(exponent, -LARGEST, self.largest, out=exponent)
-        factor = np.exp(exponent, out=exponent)
-        who = self.who[: gap.size] if self.who.size > 1 else 0
-        factor *= self.moves.chain[:, :, None, gap, who]
-        return factor, common
+        return np.exp(exponent, out=exponent) * chain[:, :, None], common
 
     def tail(self, t: int, cut: Integers, r: Floats) -> tuple[Floats, Floats, Floats]:
         """Return, for scores at an end, the standardised score, the end, and the SD."""
@@ -221,13 +225,14 @@ class _Run:
             then = since * earlier[:, :, :n]
             before = self.off(t - 1)
             cut = np.flatnonzero(self.block.end[t, :n])
-            pairs = since[:, None, :, cut] * self.factors[t][..., cut] * come[None, :, :, cut]
-            parts = self.products(before[:, :n], rest, now, then, node[:, :n], share)
+            m_now, m_then = (np.tensordot(STEPS, part, 1) for part in (now, then))
+            parts = self.products(before[:, :n], rest, m_now, m_then, node[:, :n], share)
             gap = self.block.gap[t, :n]
             tie, variance = self.moves.tie[gap], self.moves.variance[gap]
-            fallen = [self.states.fall * np.tensordot(STEPS, part, 1) for part in (now, then)]
+            fallen = [self.states.fall * part for part in (m_now, m_then)]
             r = node[:, :n] * (rest - tie * before[:, :n]) + fallen[0] - tie * fallen[1]
             if cut.size:
+                pairs = since[:, None, :, cut] * self.factors[t][..., cut] * come[None, :, :, cut]
                 r[:, cut] += self.add_tails(t, cut, before[:, :n], rest, pairs, parts)
             r = (r / self.unit[:, :n]).sum(axis=0)
             push[t, :n] -= r / variance
@@ -257,14 +262,15 @@ class _Run:
         return top + np.log(total), weight / total
 
     def products(
-        self, before: Floats, rest: Floats, now: Floats, then: Floats, node: Floats, share: Floats
-    ) -> Floats:
+        self, before: Floats, rest: Floats, m_now: Floats, m_then: Floats, node: Floats,
+        share: Floats,
+    ) -> Floats:  # fmt: skip
         """Return each client's expected squares and product of what two scores are off.
 
         With d the score less level and trend, and m the step of the state: (d_t + depth m_t)^2,
-        (d_t + depth m_t)(d_s + depth m_s) and (d_s + depth m_s)^2, by powers of depth.
+        (d_t + depth m_t)(d_s + depth m_s) and (d_s + depth m_s)^2, by powers of depth; `m_now` and
+        `m_then` are the expected steps at the points.
         """
-        m_now, m_then = np.tensordot(STEPS, now, 1), np.tensordot(STEPS, then, 1)
         d, e = rest * node, before * node
         square, even = np.square(STEPS), np.einsum
         return np.array([
