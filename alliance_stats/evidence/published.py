@@ -149,15 +149,9 @@ def rows_digest(rows: pd.DataFrame) -> str:
 
     The order of rows and columns does not enter it.
     """
-    needed = rows[["table", "study_id", "verified", *NUMBERS, *MEANING]]
-    lines = [
-        "|".join(
-            [str(row["table"]), str(row["study_id"]), str(row["verified"])]
-            + ["" if pd.isna(row[column]) else f"{row[column]:.10g}" for column in NUMBERS]
-            + ["" if pd.isna(row[column]) else str(row[column]).strip() for column in MEANING]
-        )
-        for row in sorted(
-            needed.to_dict("records"), key=lambda row: (row["table"], row["study_id"])
-        )
-    ]
+    columns = [rows[name].astype(str).tolist() for name in ("table", "study_id", "verified")]
+    for name in (*NUMBERS, *MEANING):
+        form = "{:.10g}".format if name in NUMBERS else lambda cell: str(cell).strip()
+        columns.append(["" if pd.isna(cell) else form(cell) for cell in rows[name].tolist()])
+    lines = ["|".join(line) for line in sorted(zip(*columns, strict=True), key=lambda one: one[:2])]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
