@@ -100,6 +100,10 @@ def test_forward_and_backward_sum_over_all_paths_missing_sessions_included(sessi
     expected = np.average(shares, axis=0, weights=weights)
     assert found.inside[:, 0] == pytest.approx(expected, abs=ROUNDING)
     assert found.sums["moved"].sum() == pytest.approx(4.0)
+    # with so small a bound, which nothing here reaches, each pair's exponential is its own
+    singly = run(one_client(x, session), POINTS, STATES, largest=9.0)
+    assert singly.inside == pytest.approx(found.inside, abs=ROUNDING)
+    assert singly.log_likelihood == pytest.approx(found.log_likelihood, abs=ROUNDING)
 
 
 def test_a_score_at_the_end_of_the_scale_is_that_or_anything_beyond():
