@@ -52,7 +52,7 @@ def fit_with_slopes(
     messages: list[str],
     confidence: float = 0.95,
 ) -> Linear:
-    """Fit with all slopes varying; a slope whose variance is zero goes, which changes no estimate.
+    """Fit with all slopes varying; a slope without variance goes, which hardly changes an estimate.
 
     `core` are the effects that vary together at every level; each of `slopes` varies by itself. An
     effect that differs between dyads but is fitted as one and the same for all has too small a

@@ -10,7 +10,7 @@ them, as far as the data carry it. What is given up, and in which order, is fixe
    is a yes or no, where they can: it should be centred too;
 2. where therapists are in the model, such a predictor's effect may vary between them too,
    ``(0 + x | therapist)``, if there are five or more;
-3. a slope whose variance is estimated as zero goes, which changes no estimate;
+3. a slope whose variance is estimated as zero goes, which hardly changes an estimate;
 4. while the data cannot carry a model, or it does not converge, the last slope goes, and the result
    says so.
 """
@@ -204,7 +204,8 @@ class _Search:
             if none:
                 notes.append(
                     f"No variance {where} is found in the effect of {_named(none)}: fitted as "
-                    "the same for all, which changes no estimate and does not show that it is."
+                    "the same for all, which hardly changes an estimate and does not show that it "
+                    "is."
                 )
             if gone:
                 notes.append(

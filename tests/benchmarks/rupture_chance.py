@@ -27,9 +27,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "rupture-models.md"
 CLIENTS, REPLICATES, NOMINAL = 60, 99, 0.05
 TREND_SD = 0.05
 RULES: dict[str, dict[str, Any]] = {
-    "drop_within_sd": {},
+    "drop_within_sd": {"k": 1.0},
     "drop_pooled_sd": {"k": 2.0},
-    "drop_sample_sd": {},
+    "drop_sample_sd": {"k": 1.0},
     "drop_stricter_sd": {"k": 1.5},
     "drop_reliable_change": {},
     "drop_running_mean": {"k": 1.5},

@@ -110,7 +110,8 @@ def test_the_old_name_of_a_choice_gives_the_new_one():
 def test_the_weights_give_the_within_client_least_squares_slope(data, many):
     row = many.specifications.query("rule == 'drop_within_sd' and k == 1.0 and levels == 2").iloc[0]
     assert not row["lagged_outcome"]
-    rows = al.fit_rupture_repair(data, **BOTH, rule="drop_within_sd", levels=2, reverse=False).rows
+    falls = {"rule": "drop_within_sd", "k": 1.0}
+    rows = al.fit_rupture_repair(data, **BOTH, **falls, levels=2, reverse=False).rows
     used = rows.dropna(subset=["outcome", "rupture_lag1", "repair_lag1"])
     dummies = pd.get_dummies(used["client_id"].astype(str), dtype=float).to_numpy()
     x = np.column_stack([used[["rupture_lag1", "repair_lag1", "session"]].to_numpy(float), dummies])
@@ -126,7 +127,8 @@ def test_the_weights_hold_the_alliance_score_beside_the_rupture(data):
     grid = {"rule": "drop_within_sd", "k": 1.0, "levels": 2}
     row = al.rupture_multiverse(data, **BOTH, grid=grid, permutations=0).specifications.iloc[0]
     assert row["adjust_for_alliance"]
-    rows = al.fit_rupture_repair(data, **BOTH, rule="drop_within_sd", levels=2, reverse=False).rows
+    falls = {"rule": "drop_within_sd", "k": 1.0}
+    rows = al.fit_rupture_repair(data, **BOTH, **falls, levels=2, reverse=False).rows
     columns = ["rupture_lag1", "repair_lag1", "alliance_lag1", "session"]
     used = rows.dropna(subset=["outcome", *columns])
     dummies = pd.get_dummies(used["client_id"].astype(str), dtype=float).to_numpy()
@@ -138,7 +140,8 @@ def test_the_weights_hold_the_alliance_score_beside_the_rupture(data):
 def test_with_the_outcome_before_the_weights_hold_its_slope(data, many):
     row = many.specifications.query("rule == 'drop_within_sd' and k == 1.0 and levels == 2").iloc[1]
     assert row["lagged_outcome"]
-    rows = al.fit_rupture_repair(data, **BOTH, rule="drop_within_sd", levels=2, reverse=False).rows
+    falls = {"rule": "drop_within_sd", "k": 1.0}
+    rows = al.fit_rupture_repair(data, **BOTH, **falls, levels=2, reverse=False).rows
     columns = ["rupture_lag1", "repair_lag1", "session", "outcome_lag1"]
     used = rows.dropna(subset=["outcome", *columns])
     dummies = pd.get_dummies(used["client_id"].astype(str), dtype=float).to_numpy()

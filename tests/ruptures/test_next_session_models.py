@@ -100,6 +100,15 @@ def test_two_and_three_levels_and_the_reverse_stand_beside_each_other():
     assert abs(back["estimate"]) < FOUR_ERRORS * back["std_error"]
 
 
+def test_what_a_rule_of_scores_finds_in_these_scores_is_no_test():
+    table = al.fit_rupture_repair(planted(), **BOTH, levels=2).table
+    event = table["term"].str.contains(r"^(?:rupture|repair|outcome)_lag1")
+    course = table["model"].eq("alliance, 2 levels") & event
+    assert course.sum() == 2
+    assert table.loc[course, ["statistic", "p_value"]].isna().all(axis=None)
+    assert table.loc[event & ~course, "p_value"].notna().all()
+
+
 def test_without_an_effect_the_test_rejects_about_one_in_twenty():
     rejected = 0
     for seed in range(30):

@@ -92,6 +92,8 @@ def test_the_design_is_read_from_the_scores():
     assert advice.design["depth_points"] == 2 * advice.design["sd"]
     assert advice.design["median_sessions"] == 12
     assert "no agreed rule" in advice.messages[0]
+    assert "order is that of f1" in advice.messages[1]
+    assert "state_model, which takes longer, was not tried" in advice.messages[2]
 
 
 def test_deeper_and_longer_ruptures_are_found_more_often_and_rare_ones_trusted_less():

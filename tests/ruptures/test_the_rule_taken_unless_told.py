@@ -1,6 +1,7 @@
 """One rule and one cut-off are taken unless told: functions, report, templates, README, page."""
 
 import inspect
+import re
 from pathlib import Path
 
 import nbformat
@@ -19,6 +20,21 @@ CUT = 2.0
 
 def test_the_rule_asks_for_a_fall_of_two_sd():
     assert REGISTRY[RUPTURE_RULE].parameters["k"] == CUT
+
+
+def test_no_rule_of_falls_takes_a_cut_off_another_of_its_cut_offs_is_better_than():
+    page = (ROOT / "docs" / "rupture-rules.md").read_text(encoding="utf-8")
+    typical = page.split("### The typical design")[1].split("###")[0]
+    found: dict[str, dict[float, float]] = {}
+    for label, sensitivity, ppv in re.findall(r"\| (\w+, k=[\d.]+) \| (\d+) \| (\d+) \|", typical):
+        rule, k = label.split(", k=")
+        f1 = 2 * int(sensitivity) * int(ppv) / (int(sensitivity) + int(ppv))
+        found.setdefault(rule, {})[float(k)] = f1
+    for rule in ("within_sd", "pooled_sd", "sample_sd", "stricter_sd"):
+        by_k = found[f"drop_{rule}"]
+        assert REGISTRY[f"drop_{rule}"].parameters["k"] == max(by_k, key=by_k.get)
+    assert REGISTRY["drop_running_mean"].parameters["k"] == 1.5
+    assert REGISTRY["drop"].parameters["k"] == CUT
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from ...core.arguments import is_number, shown
@@ -52,7 +53,7 @@ class RuptureRepair(Result):
         levels"``, ``"reverse: rupture, 2 levels"``, ...
     table
         One row a model and coefficient: ``model, direction, response, levels`` and the columns
-        of ``tidy()``.
+        of ``tidy()``; no test of what ruptures of a rule of scores do to these scores.
     ruptures
         What the rule found.
     rows
@@ -257,6 +258,10 @@ def fit_rupture_repair(
     )
     together = lagged(rows, [*predictors, "outcome", "alliance"], lag)
     fits, estimates, notes = _fit_all(together, c, _levels(together, levels), reverse, df)
+    if find_rule(table.found.rule).needs == "scores":
+        course = estimates["direction"].eq("forward") & estimates["response"].eq("alliance")
+        course &= estimates["term"].str.contains("^(?:rupture|repair)", regex=True)
+        estimates.loc[course, ["statistic", "p_value"]] = np.nan
     return RuptureRepair(
         fits, estimates, table.found, together, c, (*_start(table, c, fits), *notes),
         score=table.score,
@@ -347,7 +352,7 @@ def _start(table: SessionTable, c: Choices, fits: Mapping[str, Any]) -> list[str
         found.append(RUPTURE_AS_RESPONSE[isinstance(reverse[0], OutcomeFit)])
     if find_rule(table.found.rule).needs == "scores":
         found.append(
-            "The alliance as a response is the series the rule reads, so its coefficients "
-            "describe the course and test nothing."
+            "Forward, the alliance as a response is the series the rule reads: its coefficients of "
+            "rupture and repair describe the course and test nothing, so no p value is with them."
         )
     return found

@@ -22,6 +22,7 @@ CANDIDATES: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("drop_pooled_sd, k=1", "drop_pooled_sd", {"k": 1.0}),
     ("drop_pooled_sd, k=2", "drop_pooled_sd", {"k": 2.0}),
     ("drop_sample_sd, k=1", "drop_sample_sd", {"k": 1.0}),
+    ("drop_sample_sd, k=1.5", "drop_sample_sd", {"k": 1.5}),
     ("drop_stricter_sd, k=1", "drop_stricter_sd", {"k": 1.0}),
     ("drop_stricter_sd, k=2", "drop_stricter_sd", {"k": 2.0}),
     ("drop_reliable_change", "drop_reliable_change", {}),

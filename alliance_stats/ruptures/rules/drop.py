@@ -50,7 +50,7 @@ def _notes(courses: Courses, p: Mapping[str, Any]) -> tuple[str, ...]:
 OWN: dict[str, Any] = {
     "reference": "previous",
     "scale": "within_sd",
-    "k": 1.0,
+    "k": 2.0,
     "points": 1.0,
     "n_reference": 3,
     "reliability": None,
@@ -63,7 +63,8 @@ FAMILY = (
 )
 UNREAD = (
     "The two papers use cut-offs of 1 and of 2 SD (read in Gumz et al. 2012); their exact "
-    "formulas were not read, so no preset bears their names. Run k=1 and k=2."
+    "formulas were not read, so no preset bears their names. Run both: at 1 most clients without a "
+    "rupture get one, so the default is the larger cut-off (docs/rupture-rules.md)."
 )
 
 
@@ -128,6 +129,7 @@ RULES = (
         "Fall from the session before, against the SD of the sample",
         "x_i,t-1 - x_it >= k * SD of all scores",
         scale="sample_sd",
+        k=1.5,  # this SD is of clients, too, and so larger: 2 of it find one rupture in six
         keep=("k", "sd"),
         unit="sample SD",
     ),
@@ -136,13 +138,11 @@ RULES = (
         "Fall from the session before, against the larger of own and pooled SD",
         "x_i,t-1 - x_it >= k * max(s_i, pooled within-client SD)",
         scale="stricter_sd",
-        k=2.0,
         keep=("k",),
         unit="larger of own and pooled within-client SD",
         source="Gumz et al. 2012, doi 10.1186/1471-2288-12-10",
         note="That the stricter of intra- and interindividual variability is taken, at 1 and at "
-        "2 SD, was read in the paper; which SD stands for the latter there was not. At 1 most "
-        "clients without a rupture get one, so 2 is the default.",
+        "2 SD, was read in the paper; which SD stands for the latter there was not.",
     ),
     _variant(
         "drop_reliable_change",
@@ -174,6 +174,7 @@ RULES = (
         "Fall below the mean of the sessions before",
         "mean(x_i,t-n .. x_i,t-1) - x_it >= k * s_i, n = n_reference",
         reference="running_mean",
+        k=1.5,
         repair_level=0.6,
         keep=("k", "n_reference"),
         min_sessions=4,
@@ -187,7 +188,6 @@ RULES = (
         "a_i + b_i t - x_it >= k * residual SD_i",
         reference="trend",
         scale="residual_sd",
-        k=2.0,
         repair_level=0.8,
         keep=("k",),
         min_sessions=5,
