@@ -241,6 +241,12 @@ def about_few_values(formula: str, outcome: str, values: Array, n: Array) -> lis
     if len(values) <= FEW_VALUES:
         told = listing((f"{value:g}" for value in values), FEW_VALUES)
         held, use = f"only the {len(values)} values {told}", "ordinal"
+        if len(values) == 2:
+            return [
+                f"The model is for measurements; '{outcome}' holds {held}, as a yes or no does. "
+                "Intervals and p of a linear model are approximate then, and predictions can leave "
+                f'both. Make it 0 and 1 and use {call}"binomial").'
+            ]
     else:
         held, use = f"whole numbers from 0 on, {zeros:.0%} of them 0", "negative_binomial"
     return [

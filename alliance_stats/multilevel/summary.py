@@ -66,6 +66,8 @@ def residual_lines(fit: MultilevelFit) -> list[str]:
 def particulars(fit: MultilevelFit) -> str:
     """Return what a methods section must say of variances, residuals and groups beside the rest."""
     said = []
+    if fit.design.weights is not None:
+        said.append("prior weights of the rows")
     if fit.prior is not None:
         said.append("variances kept off zero by a boundary penalty (Chung, Rabe-Hesketh, Dorie, "
                     "Gelman & Liu 2013, doi 10.1007/s11336-013-9328-2)")  # fmt: skip

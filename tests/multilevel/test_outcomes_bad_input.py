@@ -28,6 +28,37 @@ OUTCOMES = {
         {"n": lambda d: d.n - 0.5},
         {"family": "binomial", "trials": "n"},
     ),
+    "data[data['n'] > 0]), and 'n' is 0 in 6 rows": (
+        "k ~ x",
+        {"n": lambda d: d.n.where(d.index > 5, 0), "k": lambda d: d.k.where(d.index > 5, 0)},
+        {"family": "binomial", "trials": "n"},
+    ),
+    "of shares, give the numbers they are shares of in trials=": (
+        "k ~ x",
+        {"k": lambda d: d.k / d.n},
+        {"family": "binomial"},
+    ),
+    "is above 1,000,000,000 in 1 row": (
+        "count ~ x",
+        {"count": lambda d: d["count"].where(d.index > 0, 2e9)},
+        {"family": "poisson"},
+    ),
+    "'count' is 1 in all 401 of 548 rows in which it is above zero": (
+        "count ~ x",
+        {"count": lambda d: d["count"].clip(upper=1)},
+        {"family": "poisson", "zero": "hurdle"},
+    ),
+    "has neither an intercept nor a predictor": ("yes ~ 0", {}, {"family": "binomial"}),
+    "'rating' has 548 different answers": (
+        "rating ~ x",
+        {"rating": lambda d: np.arange(len(d))},
+        {"family": "ordinal"},
+    ),
+    "is as good as never or always": (
+        "count ~ x",
+        {},
+        {"family": "poisson", "offset": [1e6] * 548},
+    ),
     "is negative in 147 rows": ("y ~ x", {"y": lambda d: d["count"] - 1}, {"family": "poisson"}),
     "holds no whole numbers in 548 rows": (
         "y ~ x",
@@ -117,6 +148,41 @@ def test_an_outcome_that_is_none_of_its_family_is_named_and_counted(said):
     assert "\n" not in sentence
 
 
+@pytest.mark.parametrize("kind", ["words", "categories", "numbers as text"])
+def test_the_remedy_for_words_can_be_run_and_keeps_what_is_missing(kind):
+    data = sessions()
+    yes = data["yes"].astype(float).where(data.index > 2)
+    words = {"words": ["no", "yes"], "categories": ["no", "yes"], "numbers as text": ["0", "1"]}
+    data["yes"] = yes.map(dict(enumerate(words[kind]))).astype(object)
+    if kind == "categories":
+        data["yes"] = data["yes"].astype("category")
+    with pytest.raises(al.ColumnError, match="Say which is the yes") as error:
+        fitted("yes ~ x", data, family="binomial")
+    exec(str(error.value).partition("such as ")[2].rstrip("."), {"data": data})
+    fit = fitted("yes ~ x", data, family="binomial")
+    assert fit.rows_dropped == 3
+    assert fit.fittedvalues.mean() == pytest.approx(yes.mean(), abs=0.01)
+
+
+OBJECTS = {
+    "yes": ("binomial", lambda d: (d.yes == 1).astype(object)),
+    "k": ("binomial", lambda d: d.k.astype(object)),
+    "count": ("poisson", lambda d: d["count"].astype(object)),
+    "rating": ("ordinal", lambda d: d.rating.astype(object)),
+}
+
+
+@pytest.mark.parametrize("outcome", OBJECTS)
+def test_columns_of_objects_are_what_they_hold(outcome):
+    family, column = OBJECTS[outcome]
+    data, trials = sessions(), {"trials": "n"} if outcome == "k" else {}
+    objects = data.assign(**{outcome: column(data).where(data.index > 2, None)})
+    fit = fitted(f"{outcome} ~ x", objects.assign(n=data.n.astype(object)), family=family, **trials)
+    plain = fitted(f"{outcome} ~ x", data[data.index > 2], family=family, **trials)
+    assert fit.rows_dropped == 3
+    assert fit.llf == pytest.approx(plain.llf, abs=1e-9)
+
+
 CALLS = {
     "family must be one of": {"family": "binom"},
     "has the link logit or probit or cloglog": {"family": "binomial", "link": "log"},
@@ -141,6 +207,7 @@ GROUPS = {
     "need an intercept of their own": "yes ~ x + (0 + x | client_id) + (1 | therapist_id)",
     "one yes or no": "yes ~ x + (1 | row)",
     "two levels of groups": "yes ~ x + (1 | client_id) + (1 | therapist_id) + (1 | site)",
+    r"Centre it: \(1 \+ center\(year\) \| client_id\)": "yes ~ x + (1 + year | client_id)",
     "up to 3 random effects": "yes ~ x + (1 + x + session + minutes | client_id)",
 }
 
@@ -150,6 +217,7 @@ def test_groups_beyond_the_engine_are_refused(said):
     data = sessions()
     data["row"] = np.arange(len(data))
     data["site"] = data["therapist_id"].str[1:].astype(int) % 3
+    data["year"] = 2020 + data["session"]
     with pytest.raises(al.DesignError, match=said):
         al.fit_multilevel(GROUPS[said], data, family="binomial")
 
@@ -227,6 +295,14 @@ def test_a_fit_as_if_it_were_a_measurement_names_the_call(outcome):
     assert isinstance(fit, al.MultilevelFit)
     call = f'fit_multilevel("{outcome} ~ x{G}", data, family="{CALLED[outcome]}")'
     assert any(call in message for message in fit.messages)
+
+
+def test_two_values_fitted_as_if_they_were_a_measurement_are_a_yes_or_no():
+    data = sessions()
+    fit = fitted("yes ~ x", data.assign(yes=2 - data["yes"]))
+    told = [message for message in fit.messages if "as a yes or no does" in message]
+    assert "the 2 values 1, 2" in told[0]
+    assert 'family="binomial"' in told[0]
 
 
 def test_an_offset_of_numbers_has_none_for_new_rows():

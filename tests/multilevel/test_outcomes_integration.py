@@ -6,6 +6,7 @@ import pytest
 from scipy import special, stats
 
 import alliance_stats as al
+from alliance_stats.multilevel.formula.model_formula import parse_formula
 from alliance_stats.multilevel.outcomes.families import (
     Binomial,
     ExtraZeros,
@@ -13,7 +14,9 @@ from alliance_stats.multilevel.outcomes.families import (
     Outcome,
     Poisson,
 )
+from alliance_stats.multilevel.outcomes.nodes import Points
 from alliance_stats.multilevel.outcomes.ordinal import Ordinal
+from alliance_stats.multilevel.outcomes.reading import Asked, read_model
 
 from .outcomes import few, over_a_line, sessions
 
@@ -118,6 +121,40 @@ def test_three_levels_equal_brute_force(name):
     fit = al.fit_multilevel(f"{formula} + {BOTH}", data, **options)
     assert fit.converged
     assert fit.llf == pytest.approx(by_brute_force(fit, data, fit.params), abs=EXACT)
+
+
+def test_nodes_follow_the_therapist_in_the_narrow_direction_of_correlated_effects():
+    """Where a slope is a multiple of the intercept, nodes that stay put lie off the effects."""
+    data = few(3)
+    formula = "yes ~ x + (1 + x | client_id) + (1 | therapist_id)"
+    model = read_model(parse_formula(formula).over(data.columns), data, Asked("binomial"))
+    a, b, d, top = 1.2, -0.27, 1e-3, 0.8
+    at = np.array([-0.2, 0.4, a, b, d, top])
+    found = model.problem.evaluate(at, Points(27, 27)).value
+    eta = pd.Series(model.eta(at), index=data.index)
+    lower = model.shape.factor(at) / model.effect_scale[:, None]
+
+    def of_client(rows: pd.DataFrame, v: np.ndarray) -> np.ndarray:
+        x = rows["x"].to_numpy()[:, None]
+        yes = rows["yes"].to_numpy()[:, None] == 1
+        fixed = eta[rows.index].to_numpy()[:, None]
+
+        def inner(z: np.ndarray) -> np.ndarray:
+            each = lower[0, 0] * z[:, None] + v
+            slope = np.broadcast_to(lower[1, 0] * z[:, None], each.shape)
+            p = special.expit(fixed + each.ravel() + x * slope.ravel())
+            return np.log(np.where(yes, p, 1 - p)).sum(axis=0).reshape(each.shape)
+
+        return over_a_line(inner, 1.0)
+
+    def of_therapist(rows: pd.DataFrame) -> float:
+        clients = [client for _, client in rows.groupby("client_id")]
+        return over_a_line(
+            lambda v: sum(of_client(c, v) for c in clients)[:, None], top, points=61
+        )[0]
+
+    right = sum(of_therapist(rows) for _, rows in data.groupby("therapist_id"))
+    assert found == pytest.approx(right, abs=1e-5)  # the SD of 1e-3 beside the line is left out
 
 
 OUTCOME = Outcome(np.array([0.0, 1.0, 2.0, 3.0, 1.0]), np.array([3.0, 4.0, 2.0, 5.0, 1.0]))

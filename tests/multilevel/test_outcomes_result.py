@@ -37,6 +37,8 @@ def test_the_ladder_is_shown_and_ends_where_nothing_moves():
 def test_a_number_of_nodes_is_one_step_to_the_maximum_of_that_approximation():
     fit = yes(nodes=5)
     assert list(fit.nodes["nodes"]) == [5]
+    assert any("nodes=5 was asked for" in message for message in fit.messages)
+    assert not any("asked for" in message for message in yes().messages)
     assert fit.llf == pytest.approx(yes().llf, abs=0.5)
     assert fit.llf != pytest.approx(yes().llf, abs=1e-3)
     value = fit.model.problem.evaluate(fit.best.point, fit.ladder.points, 1e-9).value
@@ -328,7 +330,19 @@ def test_counts_no_more_varied_than_a_poisson_say_so():
     assert negative.converged
     assert negative.llf == pytest.approx(poisson.llf, abs=1e-3)
     assert any("no more than a Poisson" in message for message in negative.messages)
+    size = negative.tidy().set_index("term").loc["size"]
+    assert np.isinf(negative.dispersion)  # as large as can be, and no number the search ended at
+    assert size[["std_error", "conf_low", "conf_high"]].isna().all()
     assert negative.compare(poisson).p_value > 0.9
+    draws = negative.bootstrap(3, seed=1).tidy().set_index("term")
+    assert draws.loc["size", "conf_high"] == np.inf
+    assert np.isfinite(draws.loc["x", ["std_error", "conf_low", "conf_high"]].astype(float)).all()
+    mean = float(np.exp(negative.params["Intercept"]))
+    ends = negative.profile_ci("random").iloc[0]
+    assert ends["conf_low"] == 0
+    assert 0.05 < ends["conf_high"] < 0.5
+    # what was asked before, at other variances, leaves no trace in the effects
+    assert negative.fittedvalues.to_numpy() == pytest.approx(mean, rel=0.01)
 
 
 def test_extra_zeros_that_are_none_have_no_standard_error():
@@ -337,6 +351,40 @@ def test_extra_zeros_that_are_none_have_no_standard_error():
     with pytest.warns(al.SingularFitWarning):
         fit = al.fit_multilevel("y ~ x + (1 | client_id)", data, family="poisson", zero="inflated")
     assert fit.converged
+    assert fit.params["zero:Intercept"] == -np.inf
     assert np.isnan(fit.bse["zero:Intercept"])
     assert np.isfinite(fit.bse[["Intercept", "x"]]).all()
     assert any("no more zeros" in message for message in fit.messages)
+    assert fit.test("x").p_value == pytest.approx(fit.pvalues["x"])
+    with pytest.raises(al.DesignError, match="zero:Intercept grows without end"):
+        fit.test("zero:Intercept")
+    assert fit.profile_ci("zero:Intercept")["note"].item() == "It grows without end."
+
+
+def test_trials_offset_and_weights_stand_in_summary_and_methods():
+    data = sessions()
+    k = al.fit_multilevel("k ~ x + (1 | client_id)", data, family="binomial", trials="n")
+    assert ", successes among 'n' trials" in k.methods()
+    assert ", successes among 'n' trials" in str(k.summary())
+    formula, offset = "count ~ x + (1 | client_id)", "log(minutes)"
+    count = al.fit_multilevel(formula, data, family="poisson", offset=offset, weights="n")
+    said = ", with the offset log(minutes), with prior weights: count ~ x"
+    assert said in count.methods()
+    assert "fitted by maximum likelihood" in count.text()
+    assert "with prior weights" not in yes().methods()
+
+
+def test_thresholds_are_no_odds_ratios():
+    lines = rating().text().splitlines()
+    assert not any("OR =" in line for line in lines if line.startswith("Threshold"))
+    assert any("OR =" in line for line in lines if line.startswith("x:"))
+
+
+def test_a_predictor_far_from_zero_changes_nothing_but_the_intercept():
+    data = sessions()
+    far = al.fit_multilevel(YES, data.assign(x=data["x"] + 1e5), family="binomial")
+    assert far.converged
+    assert far.llf == pytest.approx(yes().llf, abs=1e-6)
+    assert far.params["x"] == pytest.approx(yes().params["x"], rel=1e-6)
+    assert far.bse["x"] == pytest.approx(yes().bse["x"], rel=1e-4)  # of 1e5 squared, digits go
+    assert far.laplace.llf == pytest.approx(yes().laplace.llf, abs=1e-5)

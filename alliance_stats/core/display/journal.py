@@ -193,11 +193,12 @@ def _estimate(row: pd.Series, there: list[str], digits: int) -> str:
 
 
 def _ratio(name: str, confidence: float) -> Column:
-    """Return coefficients as ratios with their intervals; an intercept is none."""
+    """Return coefficients as ratios with their intervals; intercepts and thresholds are none."""
 
     def write(row: pd.Series) -> str:
         ends = [row["estimate"], row["conf_low"], row["conf_high"]]
-        other = str(row["term"]).endswith(INTERCEPT) or "|" in str(row["term"])
+        term = str(row["term"])
+        other = term.endswith(INTERCEPT) or "|" in term or term.startswith("threshold[")
         if other or fmt.is_missing(row.get("statistic")) or any(map(fmt.is_missing, ends)):
             return ""
         at, low, high = (_size(value) for value in ends)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Fit: TypeAlias = MultilevelFit | OutcomeFit
 
 BATCH = 25  # replicates a task: long enough to be worth sending, short enough for a bar
+ENDLESS = 1e300  # stands for infinity, between two of which nothing lies
 FEW = 1000  # fewer draws than this leave the ends of a 95 % interval rough
 
 
@@ -52,7 +53,9 @@ class Bootstrap(Result):
     def conf_int(self, alpha: float | None = None, *, confidence: float = 0.95) -> pd.DataFrame:
         """Return percentile intervals, columns 0 (low) and 1 (high)."""
         tail = (1.0 - level_of(confidence, alpha=alpha)) / 2.0
-        ends = self.draws.quantile([tail, 1.0 - tail]).to_numpy()
+        finite = self.draws.clip(-ENDLESS, ENDLESS)  # a negative binomial's size can be infinite
+        ends = finite.quantile([tail, 1.0 - tail]).to_numpy()
+        ends = np.where(np.abs(ends) > np.sqrt(ENDLESS), np.copysign(np.inf, ends), ends)
         return pd.DataFrame({0: ends[0], 1: ends[1]}, index=self.draws.columns)
 
     @property
@@ -64,7 +67,8 @@ class Bootstrap(Result):
         """Return one row a parameter: estimate, spread of the draws, percentile interval."""
         interval = self.conf_int()
         own = self.terms.assign(conf_low=interval[0].array, conf_high=interval[1].array)
-        return tidy_rows(**own.assign(std_error=self.draws.std().array))
+        spread = self.draws.where(np.isfinite(self.draws)).std(skipna=False)
+        return tidy_rows(**own.assign(std_error=spread.array))
 
     def glance(self) -> pd.DataFrame:
         """Return the numbers of replicates in one row."""

@@ -82,9 +82,17 @@ def contrast_test(fit: MultilevelFit, contrast: Any) -> ContrastTest:
     L, labels = _rows(names, contrast)
     scaled = L @ fit.to_user_scale
     # Estimates as the user sees them, in the units in which the covariance is kept.
-    beta = np.linalg.solve(fit.to_user_scale, fit.params.to_numpy())
+    params = fit.params.to_numpy()
+    unknown = ~np.isfinite(params)
+    if L[:, unknown].any():
+        raise DesignError(
+            f"{listing(fit.params.index[unknown])} grows without end and has no standard error, so "
+            "it cannot be tested; see .messages."
+        )
+    params = np.where(unknown, 0.0, params)
+    beta = np.linalg.solve(fit.to_user_scale, params)
     joint = fit.inference.joint(scaled, beta)
-    estimate = L @ fit.params.to_numpy()
+    estimate = L @ params
     error = np.sqrt(np.einsum("ia,ab,ib->i", scaled, fit.inference.covariance, scaled))
     df = fit.inference.df(scaled)
     rows = coefficient_rows(labels, estimate, error, df)

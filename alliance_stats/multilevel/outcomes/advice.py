@@ -25,7 +25,7 @@ def messages(fit: OutcomeFit) -> list[str]:
         if isinstance(fit.model.family, Ordinal)
         else []
     )
-    return [*about_search(fit), *_size(fit), *_laplace(fit), *gaps, *about_data(fit)]
+    return [*about_search(fit), *_nodes(fit), *_size(fit), *_laplace(fit), *gaps, *about_data(fit)]
 
 
 def singular_note(fit: OutcomeFit) -> str:
@@ -81,6 +81,16 @@ def few_groups_note(fit: OutcomeFit) -> str:
         "between-within": "Between-within degrees of freedom are used, as advised.",
     }
     return f"There are only {size} groups of '{name}'. {way_out[fit.df_method]}"
+
+
+def _nodes(fit: OutcomeFit) -> list[str]:
+    """Say that a number of nodes was asked for, so that no more were tried."""
+    if fit.method == "laplace" or not fit.ladder.asked:
+        return []
+    return [
+        f"nodes={fit.ladder.points.inner} was asked for, so whether more nodes would move the "
+        "estimates was not looked at; leave nodes= out to have it done."
+    ]
 
 
 def _size(fit: OutcomeFit) -> list[str]:
@@ -140,10 +150,11 @@ def laplace_is_far(fit: OutcomeFit) -> bool:
     best, problem = fit.best, fit.model.problem
     free, covariance = best.free(), best.covariance()
     errors = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
+    alone = 1.0 / np.sqrt(np.maximum(np.abs(np.diag(best.hessian)), 1e-300))
     slope = np.zeros(len(best.point))
     for place in free:
         step = np.zeros(len(best.point))
-        step[place] = 0.05 * errors[place]
+        step[place] = 0.05 * alone[place]
         values = [problem.modes(best.point + side * step)[1] for side in (1.0, -1.0)]
         slope[place] = (values[0] - values[1]) / (2.0 * step[place])
     problem.modes(best.point)

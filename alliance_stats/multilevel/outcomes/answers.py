@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from .reading import Asked
 
 
+MOST = 10**9  # of a count or of trials, beyond which numbers lose their digits in a likelihood
+MOST_CATEGORIES = 100
+
+
 def categories_of(formula: Formula, data: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Number the categories of an ordered outcome from 1 on."""
     tree = formula.response.tree
@@ -55,6 +59,12 @@ def categories_of(formula: Formula, data: pd.DataFrame) -> tuple[pd.DataFrame, l
             f"The order of the answers in '{name}' (text) is not known; make it an ordered "
             f"category: pd.Categorical(data['{name}'], categories=[...], ordered=True)."
         )
+    if len(known) > MOST_CATEGORIES:
+        raise ColumnError(
+            f"'{name}' has {len(known)} different answers, and an ordinal model a threshold "
+            f"between each two; at most {MOST_CATEGORIES} can be. For measurements use "
+            "family='gaussian'; otherwise join answers (pandas.cut)."
+        )
     if len(set(codes[~np.isnan(codes)])) == 1:
         only = known[int(codes[~np.isnan(codes)][0])]
         rows = int((~np.isnan(codes)).sum())
@@ -62,15 +72,34 @@ def categories_of(formula: Formula, data: pd.DataFrame) -> tuple[pd.DataFrame, l
     return data.assign(**{name: codes + 1.0}), [str(value) for value in known]
 
 
+def plain(data: pd.DataFrame, name: str, family: str) -> pd.DataFrame:
+    """Return the data with numbers and True or False in a column of objects as what they are.
+
+    A join that leaves some rows without an answer makes such a column of a column of True and
+    False. Categories of numbers are numbers too, but where the order of categories
+    is what is asked of.
+    """
+    column = data[name]
+    if isinstance(column.dtype, pd.CategoricalDtype) and family != "ordinal":
+        column = column.astype(object)
+    if column.dtype != object:
+        return data
+    found = column.convert_dtypes()
+    return data.assign(**{name: found}) if pd.api.types.is_numeric_dtype(found.dtype) else data
+
+
 def refuse_words(formula: Formula, data: pd.DataFrame) -> None:
     """Refuse a yes and no in words, of which nobody but the user knows which is the yes."""
     tree = formula.response.tree
     if isinstance(tree, Name) and not pd.api.types.is_numeric_dtype(data[tree.column].dtype):
-        words = data[tree.column].dropna().unique()
-        one, name = words[0] if len(words) else "yes", tree.column
+        name = tree.column
+        words = sorted(data[name].dropna().unique(), key=str)
+        last = len(words) - 1
+        numbers = ", ".join(f"{word!r}: {int(n == last)}" for n, word in enumerate(words[:4]))
+        more = ", ..." if last > 3 else ""
         raise ColumnError(
             f"'{name}' must hold yes and no as 1 and 0; it holds {listing(words)}. Say which is "
-            f"the yes: data['{name}'] = (data['{name}'] == {str(one)!r}).astype(int)."
+            f"the yes, such as data['{name}'] = data['{name}'].map({{{numbers}{more}}})."
         )
 
 
@@ -108,12 +137,27 @@ def outcome_of(design: Design, asked: Asked) -> Outcome:
             )
         trials = column.to_numpy(dtype=float)
         refuse(
-            (trials < 1) | (trials != np.round(trials)) | ~np.isfinite(trials),
+            trials == 0,
+            design,
+            f"trials= needs whole numbers of 1 or more (a row without trials says nothing: leave "
+            f"it out, data[data['{asked.trials}'] > 0]), and '{asked.trials}' is 0",
+        )
+        refuse(
+            (trials < 1) | (trials != np.round(trials)),
             design,
             f"trials= needs whole numbers of 1 or more, and '{asked.trials}' holds others",
         )
+        refuse(trials > MOST, design, f"trials='{asked.trials}' is above {MOST:,}")
     refuse(y < 0, design, f"'{name}' must hold {what}, and is negative")
-    refuse(y != np.round(y), design, f"'{name}' must hold {what}, and holds no whole numbers")
+    shares = ""
+    if asked.family == "binomial" and ((y >= 0) & (y <= 1)).all():
+        shares = (
+            " (of shares, give the numbers they are shares of in trials=, and multiply by them)"
+        )
+    refuse(
+        y != np.round(y), design, f"'{name}' must hold {what}{shares}, and holds no whole numbers"
+    )
+    refuse(y > MOST, design, f"'{name}' must hold {what}, and is above {MOST:,}")
     if asked.family == "binomial":
         above = y > trials
         if asked.trials is None:
@@ -173,6 +217,7 @@ def refuse_flat_above_zero(
     """Refuse predictors of a hurdle's counts of which the rows above zero say nothing."""
     if asked.zero != "hurdle":
         return
+    refuse_one_count(design, outcome)
     above = X[outcome.y > 0]
     rank = np.linalg.matrix_rank(above)
     if rank == X.shape[1]:
@@ -188,6 +233,17 @@ def refuse_flat_above_zero(
         f"is above zero speak of the predictors, and there {columns} cannot be told from the "
         "others or from the intercept. Leave one out, or use zero='inflated'."
     )
+
+
+def refuse_one_count(design: Design, outcome: Outcome) -> None:
+    """Refuse a hurdle whose counts above zero are all the same."""
+    above = np.unique(outcome.y[outcome.y > 0])
+    if len(above) == 1:
+        raise DesignError(
+            f"'{design.outcome}' is {above[0]:g} in all {int((outcome.y > 0).sum())} of "
+            f"{design.n} rows in which it is above zero, so zero='hurdle' has no counts to "
+            "explain. Fit whether it is above zero: family='binomial'."
+        )
 
 
 def told_gaps(categories: Sequence[str], outcome: str) -> list[str]:

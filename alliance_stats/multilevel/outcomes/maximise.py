@@ -39,6 +39,9 @@ CLOSE = 3e-4  # distance to the maximum, in standard errors, from which one step
 NEARLY = 2e-3  # the same where more nodes follow, since the estimates moved by more than `STILL`
 STILL = 1e-4  # change of an estimate, in its standard errors, between steps of the ladder
 STILL_DEVIANCE = 1e-4
+FLAT = (
+    1e-13  # curvature of a direction, of the largest, below which it is rounding: dates have some
+)
 SMALLEST = 1e-4  # standard deviation, in units of the linear predictor, that stands for zero
 ZERO = 1e-3
 FOLLOWS = 0.6  # nodes move with the top's where those shift a unit's by more than this, in its SDs
@@ -101,8 +104,12 @@ class Problem:
 
     @staticmethod
     def _shift(piece: Piece, nodes: Nodes) -> float:
-        """Return how far a unit's nodes would follow one SD of the top's, in its own SDs."""
-        along = np.abs(nodes.slope[:, piece.above]) / nodes.root[:, piece.above, piece.above]
+        """Return how far a unit's nodes would follow one SD of the top's, in its own SDs.
+
+        In all directions: correlated effects can leave a narrow one, far from which the top moves.
+        """
+        own = np.linalg.solve(nodes.root, nodes.slope[:, :, None])[:, :, 0]
+        along = np.linalg.norm(own, axis=1)
         return float((along * np.repeat(nodes.top_spread, piece.children)).max(initial=0.0))
 
 
@@ -132,7 +139,9 @@ class Maximum:
     def covariance(self) -> Array:
         """Return the inverse of the negative Hessian; zero where a parameter is held."""
         free, found = self.free(), np.zeros_like(self.hessian)
-        found[np.ix_(free, free)] = np.linalg.pinv(-self.hessian[np.ix_(free, free)])
+        bends = -self.hessian[np.ix_(free, free)]
+        size = np.outer(*[np.sqrt(np.maximum(np.abs(np.diag(bends)), 1e-300))] * 2)
+        found[np.ix_(free, free)] = np.linalg.pinv(bends / size, rcond=FLAT) / size
         return found
 
 
@@ -186,6 +195,7 @@ def climb(
             if new.value > found.value - allowed * 0.5**halvings:
                 break
         at, found = beside, new
+    held += [i for i in bounded if at[i] < ZERO and i not in held]
     return Maximum(at, found.value + rise, found.hessian, tuple(held), tuple(distances), arrived)
 
 
@@ -194,9 +204,10 @@ def _newton(gradient: Array, hessian: Array) -> tuple[Array, float, bool]:
     size = np.sqrt(np.maximum(np.abs(np.diag(hessian)), 1e-12))
     values, vectors = np.linalg.eigh(-hessian / np.outer(size, size))
     along = vectors.T @ (gradient / size)
-    bent = np.maximum(np.abs(values), 1e-6 * np.abs(values).max())
+    is_maximum = bool(values[0] > FLAT * values[-1])
+    bent = np.maximum(np.abs(values), (FLAT if is_maximum else 1e-6) * np.abs(values).max())
     step = (vectors @ (along / bent)) / size
-    return step, float(np.sqrt((along**2 / bent).sum())), bool(values[0] > 1e-10)
+    return step, float(np.sqrt((along**2 / bent).sum())), is_maximum
 
 
 def _standard_deviations(shape: Shape) -> Array:
@@ -214,6 +225,8 @@ class Ladder:
     points: Points
     table: pd.DataFrame
     still: bool
+    asked: bool = False
+    """Whether the number of nodes was asked for, and no other was tried."""
 
     @property
     def converged(self) -> bool:
@@ -282,7 +295,8 @@ def climb_ladder(problem: Problem, start: Array, nodes: int | None = None) -> La
         may = not still and nodes is None and not even and size == 1
         if far and may and not problem.moves(problem.modes(at)[0]):
             rungs, even = list(EVEN), True
-    return Ladder(best, points, pd.DataFrame(rows), still or nodes is not None)
+    asked = nodes is not None
+    return Ladder(best, points, pd.DataFrame(rows), still or asked, asked)
 
 
 def laplace(problem: Problem, start: Maximum) -> Maximum:
@@ -299,8 +313,11 @@ def by_differences(problem: Problem, start: Maximum, value: Callable[[Array], fl
     from scipy import optimize
 
     free = start.free()
-    values, vectors = np.linalg.eigh(-start.hessian[np.ix_(free, free)])
-    turn = vectors / np.sqrt(np.maximum(values, 1e-6 * values.max()))
+    bends = -start.hessian[np.ix_(free, free)]
+    size = np.sqrt(np.maximum(np.abs(np.diag(bends)), 1e-300))
+    values, vectors = np.linalg.eigh(bends / np.outer(size, size))
+    least = FLAT if values[0] > FLAT * values[-1] else 1e-6
+    turn = vectors / size[:, None] / np.sqrt(np.maximum(values, least * values[-1]))
     bounded = _standard_deviations(problem.shape)
 
     def place(z: Array) -> Array:

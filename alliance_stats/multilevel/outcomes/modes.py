@@ -18,6 +18,7 @@ from .pieces import Piece
 
 STEPS = 60
 LONGEST = 4.0  # prior SDs that one step may go
+TOO_FAR = 50.0  # prior SDs: where these are much smaller than at the last search, it starts anew
 CLOSE = 1e-7  # prior SDs: Newton ends at the square
 NEAR = 1e-3  # of modes that nodes are to stand around
 
@@ -45,9 +46,13 @@ def find_modes(
     precision = inverse.T @ inverse
     xb = piece.X @ at[: shape.coefficients] + piece.offset
     e = piece.above
-    c = np.zeros((units, q)) if start is None else start.centre.copy()
-    v = np.zeros(groups) if start is None else start.top_centre.copy()
     parent, sizes = piece.parent_of, piece.sizes
+    c, v = np.zeros((units, q)), np.zeros(groups)
+    if start is not None:
+        away = start.centre.copy()
+        away[:, e] -= start.top_centre[parent]
+        if np.abs(away @ inverse.T).max(initial=0.0) < TOO_FAR:
+            c, v = start.centre.copy(), start.top_centre.copy()
     squares = (piece.Z[:, :, None] * piece.Z[:, None, :]).reshape(-1, q * q)
     old = np.full(groups, -np.inf)
     step_c, step_v = np.zeros_like(c), np.zeros_like(v)

@@ -66,7 +66,10 @@ def _coefficients(fit: OutcomeFit) -> list[Parameter]:
             name,
             float(fit.params.iloc[i]),
             float(errors[i]),
-            _held(fit, fit.model.problem, fit.best.point, int(place), float(fit.to_user[i])),
+            _held(fit, fit.model.problem, fit.best.point, int(place), float(fit.to_user[i]))
+            if np.isfinite(errors[i])
+            else None,
+            note="" if np.isfinite(errors[i]) else "It grows without end.",
         )
         for i, (name, place) in enumerate(zip(fit.names, fit.places, strict=True))
     ]
@@ -92,7 +95,7 @@ def _of_random_effects(fit: OutcomeFit) -> list[Parameter]:
             place = _place(fit, first, first)
             size = 1.0 / float(fit.model.effect_scale[effect])
         step = max(0.25 * estimate, 0.1 * size)
-        held = _held(fit, problem, at, place, size)
+        held = _held(fit, problem, at, place, size, SMALLEST)
         found.append(Parameter("random", group, term, estimate, step, held, lowest=SMALLEST * size))
     return found
 
@@ -139,14 +142,16 @@ class _Tied(Problem):
         return Evaluation(found.value, turn.T @ found.gradient, turn.T @ found.hessian @ turn)
 
 
-def _held(fit: OutcomeFit, problem: Problem, at: Array, place: int, size: float) -> Deviance:
+def _held(
+    fit: OutcomeFit, problem: Problem, at: Array, place: int, size: float, lowest: float = -np.inf
+) -> Deviance:
     """Return the least deviance with a parameter held; each search starts where the last ended."""
     last = at.copy()
 
     def deviance(value: float) -> float:
         nonlocal last
         start = last.copy()
-        start[place] = value / size
+        start[place] = max(value / size, lowest)
         best = climb(problem, start, fit.ladder.points, fixed=(place,))
         last = best.point
         return -2.0 * best.value

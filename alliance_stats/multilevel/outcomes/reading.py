@@ -17,10 +17,12 @@ from ..formula.factors import learn_outcome
 from ..formula.model_formula import Formula, Part, parse_formula
 from ..formula.table import Table
 from ..formula.terms import INTERCEPT
+from ..formula.tree import Name
 from .answers import (
     categories_of,
     check_one_row_groups,
     outcome_of,
+    plain,
     refuse,
     refuse_empty_categories,
     refuse_flat_above_zero,
@@ -44,6 +46,8 @@ COUNTS = ("poisson", "negative_binomial")
 ZEROS = ("none", "inflated", "hurdle")
 MOST_EFFECTS = 3  # correlated effects of a client; the nodes are a power of their number
 OFFSET = "(offset)"
+FAR_SLOPE = 15.0  # SDs: intercepts and slopes are correlated by .998 there
+FARTHEST = 50.0  # an offset: a factor of 10^21
 LARGEST_SPAN = 20.0  # of logs of exposures: a second and fifteen years
 
 
@@ -138,6 +142,12 @@ def read_model(
     """
     asked = asked.checked()
     formula.check_columns(data.columns)
+    if asked.trials is not None:
+        _refuse_missing_column(asked.trials, data, "trials")
+    tree = formula.response.tree
+    for name in (tree.column if isinstance(tree, Name) else None, asked.trials):
+        if name is not None:
+            data = plain(data, name, asked.family)
     frame, categories = data, None
     if asked.family == "ordinal":
         frame, categories = categories_of(formula, data)
@@ -146,7 +156,6 @@ def read_model(
     frame, offset = _offset_of(asked.offset, frame)
     further = list(offset.columns) if offset is not None else []
     if asked.trials is not None:
-        _refuse_missing_column(asked.trials, frame, "trials")
         further.append(asked.trials)
     design = make_design(formula, frame, weights, measured=False, further=further)
     outcome = outcome_of(design, asked)
@@ -219,6 +228,12 @@ def _offset_values(offset: Part, design: Design, asked: Asked) -> Array:
         "exposure out)",
     )
     low, high = float(values.min()), float(values.max())
+    if max(-low, high) > FARTHEST:
+        raise DesignError(
+            f"{named} reaches from {low:g} to {high:g}, and is added to the linear predictor, in "
+            f"which {FARTHEST:g} is as good as never or always. Give the log of an exposure, such "
+            "as offset='log(minutes)'."
+        )
     if asked.family in COUNTS and high - low > LARGEST_SPAN:
         raise DesignError(
             f"{named} reaches from {low:g} to {high:g}, and stands on the scale of the logarithm: "
@@ -241,6 +256,11 @@ def _fixed(design: Design, asked: Asked) -> tuple[tuple[str, ...], Array]:
                 "The thresholds of an ordinal model are its intercepts; leave '0 +' out."
             )
         names = tuple(name for name in names if name != INTERCEPT)
+    if not names and asked.family != "ordinal":
+        raise DesignError(
+            f"The fixed part of '{design.formula.text}' has neither an intercept nor a predictor, "
+            "so there is nothing to estimate but variances; leave '0 +' out."
+        )
     columns = [kept[name] for name in names]
     return names, np.stack(columns, axis=1) if columns else np.empty((design.n, 0))
 
@@ -279,10 +299,24 @@ def _random(
         )
     columns = [array for term in design.effects[0].terms for array in term.arrays]
     Z = np.stack(columns, axis=1)
+    if INTERCEPT in names:
+        _refuse_far_slopes(Z, names, grouping.names[0])
     scale = _root_mean_squares(Z)
     pairs = design.levels[0].pairs
     shape = Shape(coefficients, own, len(names), pairs, len(grouping.names) == 2)
     return Z, scale, shape
+
+
+def _refuse_far_slopes(Z: Array, names: Sequence[str], group: str) -> None:
+    """Refuse slopes of a column far from zero, where intercepts say nothing but the slopes."""
+    for name, column in zip(names, Z.T, strict=True):
+        mean, sd = float(column.mean()), float(column.std())
+        if name != INTERCEPT and np.abs(column).min() > 0 and abs(mean) > FAR_SLOPE * sd:
+            raise DesignError(
+                f"'{name}' lies far from zero (mean {mean:.6g}, SD {sd:.3g}), where the intercepts "
+                f"of '{group}' are, so they cannot be told from its slopes. Centre it: "
+                f"(1 + center({name}) | {group})."
+            )
 
 
 def _above(design: Design) -> int:

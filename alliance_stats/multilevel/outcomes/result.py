@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -130,7 +130,10 @@ class OutcomeFit(NestedFit):
 
     @property
     def converged(self) -> bool:
-        """Whether a maximum was reached and more nodes moved neither deviance nor estimates."""
+        """Whether a maximum was reached and more nodes moved neither deviance nor estimates.
+
+        Where `nodes` were asked for no others are tried, which is told; then it says the first.
+        """
         return self.ladder.converged
 
     @property
@@ -192,7 +195,9 @@ class OutcomeFit(NestedFit):
         if self.df_method == "between-within":
             own = len(places) - len(self.model.coefficients)
             df = between_within(self.design, self.model.X, own, thresholds=self.family == "ordinal")
-        return Wald(self.best.point[places] * size, covariance, df)
+        values = np.where(unknown & (places >= self.model.shape.coefficients), -np.inf, 1.0)
+        values = np.where(unknown, values, self.best.point[places] * size)
+        return Wald(values, covariance, df)
 
     @property
     def df(self) -> pd.Series:
@@ -201,8 +206,8 @@ class OutcomeFit(NestedFit):
 
     @property
     def inference(self) -> Wald:
-        """The method of inference."""
-        return self.coefficients
+        """The method of inference, in which what grows without end counts as known."""
+        return replace(self.coefficients, covariance=np.nan_to_num(self.coefficients.covariance))
 
     @property
     def to_user_scale(self) -> Array:
@@ -225,7 +230,9 @@ class OutcomeFit(NestedFit):
     def dispersion(self) -> float:
         """The size of a negative binomial (variance ``mu + mu^2 / size``); NaN for the others."""
         place = self._size_place
-        return float(np.exp(self.best.point[place])) if place is not None else float("nan")
+        if place is None:
+            return float("nan")
+        return np.inf if place in self.best.held else float(np.exp(self.best.point[place]))
 
     @property
     def _size_place(self) -> int | None:
@@ -322,7 +329,8 @@ class OutcomeFit(NestedFit):
         ]
         if self._size_place is not None:
             place = self._size_place
-            error = float(np.sqrt(self.best.covariance()[place, place]))
+            known = place not in self.best.held
+            error = float(np.sqrt(self.best.covariance()[place, place])) if known else np.nan
             half = float(half_width(error))
             found.append(
                 tidy_rows(
@@ -358,6 +366,11 @@ class OutcomeFit(NestedFit):
         found = self.design.frame.assign(**{".fitted": self.fittedvalues, ".resid": self.resid})
         average = self.predict(average=True)
         return found if isinstance(average, pd.DataFrame) else found.assign(**{".average": average})
+
+    def facts(self) -> dict[str, Any]:
+        """Return what sentences are filled from: also trials, offset and weights."""
+        how = {"estimator": self.estimator[0].lower() + self.estimator[1:]}
+        return super().facts() | how | {"further": summary.particulars(self)}
 
     estimator = property(summary.estimator)
     spread_lines = summary.spread_lines

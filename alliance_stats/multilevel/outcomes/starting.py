@@ -15,6 +15,7 @@ from ...errors import DesignError, listing
 from ..engine.batches import Array
 from ..formula.terms import INTERCEPT
 from .families import Outcome
+from .maximise import FLAT
 
 if TYPE_CHECKING:
     from .reading import Model
@@ -42,7 +43,8 @@ def first_guess(model: Model) -> Array:
     for _ in range(STEPS):
         size = np.sqrt(np.maximum(np.abs(np.diag(hessian)), 1e-10))
         values, vectors = np.linalg.eigh(-hessian / np.outer(size, size))
-        bent = np.maximum(np.abs(values), 1e-7 * np.abs(values).max())
+        least = FLAT if values[0] > FLAT * values[-1] else 1e-7
+        bent = np.maximum(np.abs(values), least * np.abs(values).max())
         step = (vectors @ (vectors.T @ (gradient / size) / bent)) / size
         if float(gradient @ step) < CLOSE**2:
             break

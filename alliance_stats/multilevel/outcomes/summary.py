@@ -30,9 +30,22 @@ def estimator(fit: OutcomeFit) -> str:
     return f"Maximum likelihood (adaptive quadrature, {last['nodes']:.0f} nodes{within})"
 
 
+def particulars(fit: OutcomeFit) -> str:
+    """Return what a reader must know of trials, offset and weights, which no formula shows."""
+    asked, said = fit.model.asked, []
+    if asked.trials is not None:
+        said.append(f"successes among '{asked.trials}' trials")
+    if asked.offset is not None:
+        of = f" {asked.offset}" if isinstance(asked.offset, str) else ""
+        said.append(f"with the offset{of}" if of else "with an offset")
+    if fit.design.weights is not None:
+        said.append("with prior weights")
+    return "".join(f", {each}" for each in said)
+
+
 def spread_lines(fit: OutcomeFit) -> list[str]:
     """Return the scale of the numbers, and the size of a negative binomial."""
-    lines = [f"All effects on the scale of the {fit.link}"]
+    lines = [f"All effects on the scale of the {fit.link}{particulars(fit)}"]
     if fit.dispersion == fit.dispersion:
         lines.append(f"Size of the negative binomial: {fit.dispersion:.5g}")
     return lines
