@@ -117,6 +117,25 @@ def test_rows_out_of_order_or_numbered_twice_are_refused(tmp_path, numbers):
         al.read_table(path)
 
 
+@pytest.mark.parametrize(("cell", "name"), [("B2", "A2"), ("A2", "A3"), ("A2", "2")])
+def test_a_cell_named_twice_or_as_one_of_another_row_is_refused(tmp_path, cell, name):
+    book = openpyxl.Workbook()
+    for row in (["pid", "score"], ["c1", 3], ["c2", 4]):
+        book.active.append(row)
+    book.save(tmp_path / "t.xlsx")
+    with zipfile.ZipFile(tmp_path / "t.xlsx") as archive:
+        parts = {part: archive.read(part) for part in archive.namelist()}
+    sheet = parts["xl/worksheets/sheet1.xml"]
+    parts["xl/worksheets/sheet1.xml"] = sheet.replace(
+        f'r="{cell}"'.encode(), f'r="{name}"'.encode()
+    )
+    with zipfile.ZipFile(tmp_path / "t.xlsx", "w") as archive:
+        for part, content in parts.items():
+            archive.writestr(part, content)
+    with pytest.raises(al.AllianceStatsError, match=f"cell {name} stands in row 2, or twice"):
+        al.read_table(tmp_path / "t.xlsx")
+
+
 @pytest.mark.parametrize("number", ["-2", "+2", "2.0", "zwei"])
 def test_a_row_whose_number_is_none_is_refused_and_not_dropped(tmp_path, number):
     path = _with_rows(tmp_path / "t.xlsx", [1, number])

@@ -32,7 +32,7 @@ _RUNS = (
 _COMMON = re.compile(
     "password|passwort|passw0rd|secret|geheim|letmein|welcome|willkommen|admin|iloveyou|monkey|"
     "dragon|football|master|changeme|default|pseudonym|alliance|therapy|therapie|study|studie|"
-    "clinic|klinik|project|projekt|test|key|schluessel|hallo|hello|sunshine|princess|spring|summer|autumn|winter|"
+    "stats?|statisti[ck]s?|data|daten|research|forschung|clinic|klinik|project|projekt|test|key|schluessel|hallo|hello|sunshine|princess|spring|summer|autumn|winter|"
     "fruehling|sommer|herbst|(19|20)[0-9]{2}([-./]?[0-9]{2}){0,2}"
 )
 
@@ -64,8 +64,11 @@ def secret_from(key: str | bytes) -> bytes:
 
 
 def _parts(text: str) -> int:
-    """Count what has to be guessed: a common word, a run or a repetition is one part."""
-    text = _COMMON.sub("\x00", text)
+    """Count what has to be guessed: a common word, a run or a repetition is one part.
+
+    What only parts words (a dash, a blank, an underscore) is none.
+    """
+    text = re.sub(r"[\s_.-]", "", _COMMON.sub("\x00", text))
     text = re.sub(r"^(.+?)\1+$", r"\1", re.sub(r"(.)\1+", r"\1", text))
     count, place = 0, 0
     while place < len(text):

@@ -95,32 +95,50 @@ def rows_of(sheet: Any, path: Path) -> list[list[Any]]:
     return rows
 
 
-_ROW = re.compile(rb"<(?:\w+:)?row\b(?:[^>]*?\sr\s*=\s*[\"']([^\"']*)[\"'])?")
+_PLACED = re.compile(rb"<(?:\w+:)?(row|c)\b(?:[^>]*?\sr\s*=\s*[\"']([^\"']*)[\"'])?")
 _MERGED = re.compile(rb"<(?:\w+:)?mergeCell\b[^>]*?\sref=[\"']([A-Z]+\d+:[A-Z]+\d+)[\"']")
 _CHUNK = 1 << 22
 
 
 def _check_order(sheet: Any, path: Path) -> None:
-    """Refuse a sheet whose rows are numbered twice or out of order: the reader drops such rows."""
-    last = 0
+    """Refuse a sheet whose rows, or cells of a row, are numbered twice, or rows out of order.
+
+    The reader keeps the last of them, or drops the row.
+    """
+    last, taken = 0, set[bytes]()
     for text in _texts(sheet, path):
         if b"\0" in text:  # two bytes a sign, in which no row would be found
             raise damaged(path)
-        for told in _ROW.findall(text):
+        for kind, told in _PLACED.findall(text):
+            if kind == b"c":
+                # A cell without a name is the next one of its row.
+                if not told:
+                    continue
+                column = told.rstrip(b"0123456789")
+                if told in taken or not column.isalpha() or told[len(column) :] != b"%d" % last:
+                    cell = f"the cell {told.decode('latin-1')} stands in row {last}, or twice"
+                    raise _misplaced(sheet, path, last, cell)
+                taken.add(told)
+                continue
             if told and not told.isdigit():
                 raise damaged(path)
             number = int(told) if told else last + 1  # a row without a number is the next one
+            if number > MOST_ROWS:
+                raise too_large(sheet.title, path)
             if number <= last:
-                raise ReadError(
-                    f"In the sheet '{sheet.title}' of '{path.name}' row {number} stands after "
-                    f"row {last}: rows are numbered twice or out of order, so that it is not "
-                    "sure which is which.",
-                    rule="unreadable_file",
-                    sheet=sheet.title,
-                    row=number,
-                    hint="Open it in its program and save it again as .xlsx, or as CSV.",
-                )
-            last = number
+                raise _misplaced(sheet, path, number, f"row {number} stands after row {last}")
+            last, taken = number, set()
+
+
+def _misplaced(sheet: Any, path: Path, row: int, what: str) -> ReadError:
+    return ReadError(
+        f"In the sheet '{sheet.title}' of '{path.name}' {what}: rows or cells are numbered "
+        "twice or out of order, so that it is not sure which is which.",
+        rule="unreadable_file",
+        sheet=sheet.title,
+        row=row,
+        hint="Open it in its program and save it again as .xlsx, or as CSV.",
+    )
 
 
 def merged_cells(sheet: Any, path: Path) -> list[str]:
