@@ -34,6 +34,7 @@ from .engine.batches import Array
 from .engine.boundary import penalised, refuse_endless
 from .engine.coefficients import Coefficients
 from .engine.deviance import Profile, covariances, profile_at
+from .engine.moments import by_moments
 from .engine.optimise import Optimum, minimise
 from .engine.structured import Places, ResidualCovariance, fit_structured
 from .nested_fit import NestedFit
@@ -334,12 +335,18 @@ class MultilevelFit(NestedFit):
             design,
             reml=reml,
             df="normal" if not reml and self.df_method == "kenward-roger" else self.df_method,
-            theta=self.optimum.theta if known is None else known.theta,
+            theta=self._near(design) if known is None else known.theta,
             neighbours=None if ar1 is None else ar1.neighbours,
             rho=None if ar1 is None else ar1.rho,
             where=None if known is None else known.where,
             prior=self.prior,
         )
+
+    def _near(self, design: Design) -> Array:
+        """Return where a search starts: this theta, or what another outcome's mean squares say."""
+        other = design is not self.design and self.autocorrelation is None and self.prior is None
+        found = by_moments(design.partition, design.levels, design.fixed) if other else None
+        return self.optimum.theta if found is None else found
 
     def of_alike(self, design: Design) -> MultilevelFit:
         """Return the fit with a design of the same numbers."""

@@ -120,9 +120,8 @@ def _bounded_step(
 def _newton(
     evaluate: Evaluate, levels: Sequence[Level], theta: Array, profile: Profile
 ) -> tuple[Array, Profile]:
-    radius = 1.0
+    radius, way = 1.0, _Way.down(levels, theta, profile)
     for _ in range(MAX_STEPS):
-        way = _Way.down(levels, theta, profile)
         step = way.step
         if way.decrement < DECREMENT:
             break
@@ -140,9 +139,10 @@ def _newton(
             radius *= 3.0
         elif expected > NOISE and gain < 0.25 * expected:
             radius = 0.5 * min(length, radius)
-        if abs(gain) <= NOISE and _Way.down(levels, there, trial).decrement >= way.decrement:
+        onward = _Way.down(levels, there, trial)
+        if abs(gain) <= NOISE and onward.decrement >= way.decrement:
             break  # rounding decides from here on
-        theta, profile = there, trial
+        theta, profile, way = there, trial, onward
     return theta, profile
 
 
