@@ -316,6 +316,14 @@ def _assumed(design: StudyDesign, of: str) -> list[str]:
             f"variance of dropout therapists carry {icc:.3g}"
             f"{', as of the outcome' if design.icc_dropout is None else ''} (icc_dropout=)."
         )
+    if of in ("within", "between"):
+        error = design.predictor_reliability
+        said.append(
+            "The predictor is known without error."
+            if error == 1
+            else f"The predictor's reliability is {error:g}: the effect is that of its true score; "
+            f"where it is not corrected for the error, the estimate is {error:g} of it."
+        )
     if of == "arm_by_time" and design.slope_sd_therapist == 0:
         said.append(
             "Therapists' clients all change alike: the best case, so try some SD of slopes."

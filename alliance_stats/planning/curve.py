@@ -85,7 +85,10 @@ def refuse_lists(design: StudyDesign, what: str) -> None:
     fixed = {
         "n_therapists": lists[0] and "caseloads",
         "clients_per_therapist": lists[1] and "caseloads",
-        "sessions": isinstance(design.dropout, Iterable) and "dropout",
+        "sessions": next(
+            (name for name in ("dropout", "missing") if isinstance(getattr(design, name), Iterable)),
+            None,
+        ),
     }.get(what)
     if fixed:
         raise DesignError(

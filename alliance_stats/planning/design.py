@@ -33,6 +33,7 @@ from .layout import (
     checked_allocation,
     checked_caseloads,
     checked_dropout,
+    checked_missing,
     lay_out,
 )
 
@@ -104,6 +105,13 @@ class StudyDesign(Result):
         How many times as likely (odds) a client is to leave after a session who is one SD higher in
         it: in the predictor, for ``"within"`` and ``"between"`` (the alliance, where it is one),
         in the outcome else. Counts in simulations; below 1, the low ones leave.
+    missing
+        The share of sessions without a score among those before a client leaves, at random and
+        beside ``dropout``; or a list with the share in each session.
+    predictor_reliability
+        Of a predictor with measurement error: of the sessions around the client's mean for
+        ``"within"``, of clients' means for ``"between"``. The effect is that of the true score,
+        and its estimate is corrected for the error.
     rupture_rate
         The share of sessions with a rupture, for ``of="rupture"``.
     dropout_share
@@ -156,6 +164,8 @@ class StudyDesign(Result):
     caseloads: Any = field(default="equal", kw_only=True)
     dropout: Any = field(default=None, kw_only=True)
     dropout_odds_ratio: float = field(default=1.0, kw_only=True)
+    missing: Any = field(default=0.0, kw_only=True)
+    predictor_reliability: float = field(default=1.0, kw_only=True)
     rupture_rate: float = field(default=0.06, kw_only=True)
     dropout_share: float | None = field(default=None, kw_only=True)
     icc_dropout: float | None = field(default=None, kw_only=True)
@@ -203,8 +213,11 @@ class StudyDesign(Result):
             )
         if self.dropout_share is not None:
             share(self.dropout_share, "dropout_share")
+        within(self.predictor_reliability, "predictor_reliability", 0, np.nextafter(1, 2),
+               " (1 without error)")  # fmt: skip
         put("caseloads", checked_caseloads(self.caseloads, self.n_therapists))
         checked_dropout(self.dropout, self.sessions)
+        checked_missing(self.missing, self.sessions)
 
     def _check_variances(self) -> None:
         for name in ("icc_client", "icc_therapist", "icc_dropout"):
@@ -272,6 +285,16 @@ class StudyDesign(Result):
         return np.array(checked_dropout(self.dropout, self.sessions))
 
     @cached_property
+    def missed(self) -> np.ndarray:
+        """The share of clients still there who have no score, in each session."""
+        return np.array(checked_missing(self.missing, self.sessions))
+
+    @property
+    def scores(self) -> np.ndarray:
+        """How many scores are expected of each client."""
+        return np.append(0, np.cumsum(1 - self.missed))[self.layout.length]
+
+    @cached_property
     def layout(self) -> Layout:
         """Who is with whom, in which arm, for how long."""
         return lay_out(self)
@@ -312,7 +335,7 @@ class StudyDesign(Result):
             )
         if self.gone[-1] > 0:
             said.append(
-                f"{100 * self.gone[-1]:.4g}% leave before the last session, alike in all arms, "
+                f"{100 * self.gone[-1]:.3g}% leave before the last session, alike in all arms, "
                 "and what they would have said can be told from what they did (missing at random)."
             )
             if self.dropout_odds_ratio != 1:
@@ -321,6 +344,13 @@ class StudyDesign(Result):
                     "SD in the session before: in simulations; the formula takes the same curve "
                     "with leaving by chance."
                 )
+        if self.missed.any():
+            said.append(
+                f"Of the sessions before that, {100 * self.missed.mean():.3g}% have no score, by "
+                "chance."
+                if self.gone[-1] > 0
+                else f"{100 * self.missed.mean():.3g}% of sessions have no score, by chance."
+            )
         if self.nested == "one_arm":
             said.append(
                 "The arm without therapists has no variance between them; shares and SDs are those "
@@ -335,7 +365,7 @@ class StudyDesign(Result):
 
     def tidy(self) -> pd.DataFrame:
         """Return the sizes of the plan, and the SDs it takes for granted."""
-        sizes = [self.n_therapists, self.layout.n_clients, int(self.layout.length.sum())]
+        sizes = [self.n_therapists, self.layout.n_clients, round(self.scores.sum())]
         spread = {
             ("therapist_id", "sd Intercept"): np.sqrt(self.therapist_variance),
             ("therapist_id", "sd session"): self.slope_sd_therapist,
@@ -368,7 +398,7 @@ class StudyDesign(Result):
             ends = sorted({int(sizes.min()), int(sizes.max())}) if len(sizes) else ["none"]
             each = " to ".join(map(str, ends))
             row = {"arm": name, "therapists": len(sizes), "clients_each": each}
-            row |= {"clients": int(mine.sum()), "sessions": int(layout.length[mine].sum())}
+            row |= {"clients": int(mine.sum()), "sessions": round(self.scores[mine].sum())}
             rows.append(row)
         return [
             self._table(pd.DataFrame(rows), labels, "Who is planned"),

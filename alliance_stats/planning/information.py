@@ -25,7 +25,8 @@ Array = np.ndarray
 FIXED = ("arm", "arm_by_time", "gap")
 """Questions about columns that are the same in every study; of others only the SD is known."""
 
-
+PATTERNS = 200
+"""Patterns of missing scores that are averaged over."""
 EQUAL = 0.9
 """From this part of the df counted on, caseloads are equal enough for the count."""
 SURE = 5
@@ -87,9 +88,11 @@ def degrees_of_freedom(design: StudyDesign, of: str) -> tuple[float, str]:
     n, J, arms = layout.n_clients, layout.n_therapists, design.arms
     slopes = design.slope_sd_client > 0
     if of in ("within", "rupture"):
-        rows = np.maximum(layout.length - (of == "rupture"), 0)
-        used = int((rows > 0).sum())
-        count = int(rows.sum()) - used * (1 + slopes) - 2
+        there = 1 - design.missed
+        there[: of == "rupture"] = 0
+        rows = np.append(0, np.cumsum(there))[layout.length].sum()
+        used = (1 - np.append(1, np.cumprod(1 - there)))[layout.length].sum()
+        count = round(rows - used * (1 + slopes)) - 2
         return count, f"sessions minus clients{' and their slopes' if slopes else ''} minus 2"
     if of == "gap":
         return J - 1, "therapists minus 1"
@@ -124,7 +127,7 @@ def question_of(design: StudyDesign, of: str) -> tuple[int, Array, Array]:
 
 def _sums(design: StudyDesign, layout: Layout, r: Array) -> tuple[Array, Array, Array]:
     """Return ``sum X'WX``, and each therapist's ``R`` and ``K``; columns are [1, time] x coding."""
-    A = _of_lengths(design)["A"][layout.length]
+    A = of_lengths(design)["A"][layout.length]
     k = 2 * r.shape[1]
     P = np.einsum("nab,nk,nl->akbl", A, r, r).reshape(k, k)
     whose = layout.therapist
@@ -148,7 +151,7 @@ def _random_information(design: StudyDesign, layout: Layout, of: str) -> float:
     For a predictor drawn anew for each session (or client), the expectation of ``x'V^-1 x`` is the
     trace of ``V^-1`` over what the predictor can differ in.
     """
-    parts = _of_lengths(design, first=1 if of == "rupture" else 0)
+    parts = of_lengths(design, first=1 if of == "rupture" else 0)
     kind = "between" if of == "between" else "within"
     a, B, A = (parts[name][layout.length] for name in (f"a_{kind}", f"B_{kind}", "A"))
     has = layout.therapist >= 0
@@ -156,26 +159,49 @@ def _random_information(design: StudyDesign, layout: Layout, of: str) -> float:
     information = a.sum() - np.einsum("nab,nba->", K[layout.therapist[has]], B[has])
     if of == "between":  # one mean is estimated too
         information *= 1 - 1 / layout.n_clients
-    return float(information * (design.rupture_variance if of == "rupture" else 1.0))
+    return float(
+        information * (design.rupture_variance if of == "rupture" else design.predictor_reliability)
+    )
 
 
-def _of_lengths(design: StudyDesign, first: int = 0) -> dict[str, Array]:
+def patterns(design: StudyDesign) -> Array:
+    """Return which sessions have a score (1) for clients who stay, one pattern a row.
+
+    In each session as many patterns lack it as the plan says, in each session other ones.
+    """
+    if not design.missed.any():
+        return np.ones((1, design.sessions))
+    rng = np.random.default_rng(0)
+    rank = rng.permuted(np.tile(np.arange(PATTERNS), (design.sessions, 1)), axis=1).T
+    return ((rank + 0.5) / PATTERNS >= design.missed).astype(float)
+
+
+def of_lengths(design: StudyDesign, first: int = 0) -> dict[str, Array]:
     """Return what a client contributes who stays for 0, 1, 2 ... sessions.
 
     ``A = Z'WZ``; for a predictor that varies within (or between) clients the trace of ``W`` over
-    it, and ``B``, its part that the therapist's covariance takes away.
+    it, and ``B``, its part that the therapist's covariance takes away; the mean of one over the
+    number of scores. With ``G = Z'Z`` over the residual variance, ``Z'W`` is ``F Z'`` over it,
+    where ``F = (1 + G C)^-1``. Where scores are missing, all are means over `patterns`.
     """
-    n = design.sessions + 1
-    found: dict[str, Array] = {name: np.zeros((n, 2, 2)) for name in ("A", "B_within", "B_between")}
-    found |= {"a_within": np.zeros(n), "a_between": np.zeros(n)}
+    there = patterns(design)
+    there[:, :first] = 0
+    time, noise = np.arange(design.sessions), design.noise_variance
+    n, once, twice = (np.cumsum(there * time**power, axis=1) for power in range(3))
+    G = np.moveaxis(np.array([[n, once], [once, twice]]), (0, 1), (2, 3)) / noise
     C = np.diag([design.client_variance, design.slope_sd_client**2])
-    for length in range(first + 1, n):
-        time = np.arange(first, length, dtype=float)
-        Z = np.column_stack([np.ones(len(time)), time])
-        W = np.linalg.inv(design.noise_variance * np.eye(len(time)) + Z @ C @ Z.T)
-        own = np.eye(len(time)) - 1 / len(time)
-        A, inner = Z.T @ W @ Z, Z.T @ W @ own
-        found["A"][length], found["B_within"][length] = A, inner @ inner.T
-        found["a_within"][length] = np.trace(own @ W @ own)
-        found["a_between"][length], found["B_between"][length] = A[0, 0], np.outer(A[0], A[0])
-    return found
+    F = np.linalg.inv(np.eye(2) + G @ C)
+    A = F @ G
+    spread = twice - once**2 / np.maximum(n, 1)  # of time around its mean
+    trace = np.maximum(n - 1, 0) / noise - (C @ F)[..., 1, 1] * spread / noise**2
+    slope = np.sqrt(spread)[..., None] * F[..., 1] / noise
+    each = {
+        "A": A,
+        "a_within": trace,
+        "B_within": slope[..., None] * slope[..., None, :],
+        "a_between": A[..., 0, 0],
+        "B_between": A[..., 0, :, None] * A[..., 0, None, :],
+        "one_over": 1 / np.maximum(n, 1),
+    }
+    found = {name: one.mean(axis=0) for name, one in each.items()}
+    return {name: np.concatenate([np.zeros_like(one[:1]), one]) for name, one in found.items()}

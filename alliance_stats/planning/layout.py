@@ -143,6 +143,16 @@ def caseload_sizes(design: StudyDesign, arm: Array) -> Array:
     if isinstance(given, tuple):
         return np.array(given)
     sizes = np.empty(len(arm), int)
+    if isinstance(given, Mapping):  # of all therapists the shares asked for, dealt to the arms
+        place = np.empty(len(arm))
+        turn = np.empty(len(arm))
+        for one in np.unique(arm):
+            mine = np.flatnonzero(arm == one)
+            place[mine] = (np.arange(len(mine)) + 0.5) / len(mine)
+            turn[mine] = one * (-1.0) ** np.arange(len(mine))
+        at = (np.arange(len(arm)) + 0.5) / len(arm)
+        sizes[np.lexsort((turn, place))] = _quantiles(given, design.clients_per_therapist, at)
+        return sizes
     for one in np.unique(arm):
         mine = np.flatnonzero(arm == one)
         at = (np.arange(len(mine)) + 0.5) / len(mine)
@@ -235,3 +245,23 @@ def checked_dropout(given: Any, sessions: int) -> tuple[float, ...]:
     if curve[-1] >= 1:
         raise DesignError(f"dropout leaves nobody in session {curve.index(1) + 1}.")
     return tuple(float(one) for one in curve)
+
+
+def checked_missing(given: Any, sessions: int) -> tuple[float, ...]:
+    """Return the share of clients without a score in each session.
+
+    Raises
+    ------
+    DesignError
+        Where it is no share, or nobody has a score.
+    """
+    several = isinstance(given, Iterable) and not isinstance(given, str | Mapping)
+    each = list(given) if several else [given] * sessions
+    if len(each) != sessions or not all(is_number(one) and 0 <= one < 1 for one in each):
+        raise DesignError(
+            "missing must be the share of sessions without a score, from 0 to below 1, or a list "
+            f"with that of each of the {sessions} sessions, not {shown(given)}."
+        )
+    if sessions == 1 and any(each):
+        raise DesignError("missing has no place in a plan of one session; plan fewer clients.")
+    return tuple(float(one) for one in each)

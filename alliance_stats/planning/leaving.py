@@ -52,6 +52,13 @@ def still_there(
     return held.ravel()
 
 
+def scored(design: StudyDesign, rows: pd.DataFrame, rng: np.random.Generator) -> Array:
+    """Return which sessions have a score, of those that clients come to."""
+    if not design.missed.any():
+        return np.ones(len(rows), bool)
+    return rng.random(len(rows)) >= design.missed[rows["session"].to_numpy() - 1]
+
+
 def _level(logit: Array, wanted: float) -> float:
     """Return what is added to logits so that their mean probability is the one wanted."""
     low, high = -40.0 - logit.max(), 40.0 - logit.min()

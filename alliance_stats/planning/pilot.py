@@ -57,7 +57,7 @@ def from_study(
     StudyDesign
         With the pilot's therapists, caseloads (sizes and their shares; equal ones where
         ``clients_per_therapist`` is given), sessions that half of the
-        clients or more have reached at their end, share of clients gone before each, and variances.
+        clients or more have reached at their end, share of clients gone before each, share of sessions before that without a score, and variances.
 
     Notes
     -----
@@ -93,8 +93,8 @@ def from_study(
     fit = fitted(f"score ~ time + (1{part} | client_id) + (1{part} | therapist_id)", rows)
     rng = np.random.default_rng(whole(seed, "seed", 0))
     found, n = _variances(fit), whole(draws, "draws", 0)
-    asked = [name for name in found if name.startswith("icc") or (slopes and "slope" in name)]
-    zero = [name for name in asked if found[name] == 0 and name not in changes]
+    needed = [name for name in found if name.startswith("icc") or (slopes and "slope" in name)]
+    zero = [name for name in needed if found[name] == 0 and name not in changes]
     if zero:
         n = 0  # what is drawn from a variance of zero takes it as known
         told.append(
@@ -108,9 +108,12 @@ def from_study(
         if one.converged
     ]
     left, drawn, why = _dropout(study, rows, len(likely), rng)
-    last = rows.groupby("client_id")["time"].max().to_numpy() + 1
+    last = rows.groupby("client_id")["time"].max() + 1
     sessions = int(changes.get("sessions", np.median(last)))
-    gone = (last[:, None] < np.arange(1, sessions + 1)).mean(axis=0)
+    gone = (last.to_numpy()[:, None] < np.arange(1, sessions + 1)).mean(axis=0)
+    asked = last.clip(upper=sessions).where(last > sessions, last - 1)  # the last one has a score
+    held = rows["time"] < rows["client_id"].map(asked)
+    missing = 1 - float(held.sum() / asked.sum()) if asked.sum() else 0.0
     loads = rows.groupby("therapist_id")["client_id"].nunique()
     name = ScoreName(rows.attrs.get("score", score))
     given: dict[str, Any] = {
@@ -123,6 +126,7 @@ def from_study(
         "pilot_draws": tuple(one | more for one, more in zip(likely, drawn, strict=True)),
         "caseloads": loads.value_counts(normalize=True).to_dict(),
         "dropout": gone.tolist(),
+        "missing": missing if sessions > 1 else 0.0,
         "notes": (
             f"Variances, caseloads and lengths are those of '{study.name}' ({name}; {len(loads)} "
             f"therapists, {len(last)} clients): estimates, so vary them.",

@@ -41,6 +41,8 @@ AXES = {
     "residual_sd": "Residual SD",
     "reliability": "Reliability of one session's score",
     "dropout": "Share that leaves",
+    "missing": "Share of sessions without a score",
+    "predictor_reliability": "Reliability of the predictor",
     "dropout_odds_ratio": "Odds ratio of leaving",
     "rupture_rate": "Share of sessions with a rupture",
     "dropout_share": "Share that drops out",
@@ -50,8 +52,7 @@ ASSUMED = {
     "arm": "The difference between arms is the same in every session.",
     "within": "The effect is the same for every client; where it differs, the power is lower.",
     "rupture": "The effect is the same for every client; where it differs, the power is lower.",
-    "between": "The predictor is known without error, and clients of one therapist are not alike "
-    "in it.",
+    "between": "Clients of one therapist are not alike in the predictor.",
     "gap": "Shares and SDs are those of the gap itself (therapist minus client), not of a rating; "
     "the mean gap is that in the middle of the sessions.",
     "dropout": "Who drops out is compared once, at the end, over all who began; the effect is a "

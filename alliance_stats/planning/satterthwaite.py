@@ -38,13 +38,15 @@ def own_df(design: StudyDesign, arms: int, keep: Array, contrast: Array) -> floa
     """Return Satterthwaite's df of a contrast of the columns kept of ``[1, time] x arms``."""
     alike, alone = _therapists(design)
     information: Array = np.zeros((5, 5))
-    left = int((design.layout.length - np.minimum(design.layout.length, 2)).sum())
+    part = 1 - design.missed.mean()  # of sessions; the rest is thinned out evenly
+    length = design.layout.length
+    left = float(np.maximum(part * length - np.minimum(length, 2), 0).sum())
     information[0, 0] = left / design.noise_variance**2
     n = len(keep)
     deviations: Counter[int] = Counter()
     within, Q, R = np.zeros((n, n)), np.zeros((5, n, n)), np.zeros((5, 5, n, n))
     for cells, count in [*alike.items(), *((cell, 1) for cell in alone)]:
-        parts = _variances(cells, of_therapist=cells not in alone)
+        parts = _variances(cells, part, of_therapist=cells not in alone)
         X = np.concatenate([_columns(cell, arms) for cell in cells])[:, keep]
         W = np.linalg.inv(_covariance(design, parts))
         products = W @ parts
@@ -54,10 +56,10 @@ def own_df(design: StudyDesign, arms: int, keep: Array, contrast: Array) -> floa
         within += count * X.T @ WX
         Q += count * WX.T @ moved
         R += count * np.einsum("iak,ab,jbl->ijkl", moved, W, moved)
-        for _, length, m in cells:
-            deviations[length] += count * (m - 1)
-    for length, m in deviations.items():
-        one = _variances(((0, length, 1),), of_therapist=False)
+        for _, stay, m in cells:
+            deviations[stay] += count * (m - 1)
+    for stay, m in deviations.items():
+        one = _variances(((0, stay, 1),), part, of_therapist=False)
         products = np.linalg.inv(_covariance(design, one)) @ one
         information += m * np.einsum("iab,jba->ij", products, products)
     C = np.linalg.inv(within)
@@ -100,16 +102,17 @@ def _of_line(length: int) -> Array:
     return np.linalg.inv(Z.T @ Z)
 
 
-def _variances(cells: tuple[Cell, ...], *, of_therapist: bool) -> Array:
+def _variances(cells: tuple[Cell, ...], part: float, *, of_therapist: bool) -> Array:
     """Return what residuals, clients' and therapists' levels and slopes add to the covariance.
 
-    The matrices are in the order of `_covariance`, each that of a variance of one.
+    The matrices are in the order of `_covariance`, each that of a variance of one; `part` of the
+    sessions have a score.
     """
     sizes = [min(length, 2) for _, length, _ in cells]
     found, first = np.zeros((5, sum(sizes), sum(sizes))), 0
     for (_, length, m), size in zip(cells, sizes, strict=True):
         at = slice(first, first + size)
-        found[0, at, at] = _of_line(length) / m
+        found[0, at, at] = _of_line(length) / m / part
         for slope in range(size):
             found[1 + slope, first + slope, first + slope] = 1 / m
         first += size

@@ -20,7 +20,7 @@ from ..study import Study
 from ..study.truth import Truth
 from . import dropout
 from .information import middle_of
-from .leaving import leaves_by_scores, planned_rows, still_there
+from .leaving import leaves_by_scores, planned_rows, scored, still_there
 from .record import Record
 
 if TYPE_CHECKING:
@@ -77,7 +77,9 @@ def simulate(design: StudyDesign, seed: int = 0, *, effect: float = 0.0) -> Stud
         "therapists": clients[["therapist_id"]].dropna().drop_duplicates().reset_index(drop=True),
         "clients": clients if design.arms > 1 else clients.drop(columns="condition"),
         "sessions": keys.assign(therapist_id=therapist),
-        "scores": keys.assign(**form, score=score, n_answered=1, n_items=1),
+        "scores": keys.assign(**form, score=score, n_answered=1, n_items=1)[
+            scored(design, rows, rng)
+        ].reset_index(drop=True),
     }
     truth = Truth(parameters={"seed": seed, "effect": effect, **design.parameters()})
     return Study(f"planned-{seed}", tables, truth=truth, synthetic=True)
@@ -266,6 +268,8 @@ def _batch(asked: _Asked, piece: Piece) -> np.ndarray:
     design, effect, of, formula, without = asked
     n, rng = piece[0], np.random.default_rng(piece[1])
     planned = planned_rows(design)
+    if not leaves_by_scores(design):
+        planned = planned[scored(design, planned, rng)].reset_index(drop=True)
     rows, shift = _with_predictor(design, planned, of, rng)
     found = np.full((n, 4), np.nan)
     drawn = of in ("within", "between", "rupture")
@@ -277,8 +281,12 @@ def _batch(asked: _Asked, piece: Piece) -> np.ndarray:
         for column, change in ((1, effect * shift), (3, 0.0))[: 1 + without]:
             outcome = score + change
             if first is None or drawn or leaves_by_scores(design):
-                decides = shift * design.total_sd if of in ("within", "between") else outcome
+                decides = outcome
+                if of in ("within", "between"):
+                    decides = shift * design.total_sd / np.sqrt(design.predictor_reliability)
                 there = still_there(design, rows, decides, rng)
+                if leaves_by_scores(design):
+                    there &= scored(design, rows, rng)
                 fit = first = fitted(formula, rows[there].assign(score=outcome[there]))
             else:
                 fit = first.refit(outcome)
@@ -302,7 +310,9 @@ def _therapists(asked: _Asked, piece: Piece) -> np.ndarray:
     """Return the therapists' share, p of the likelihood ratio to a model without, as `_batch`."""
     n, rng = piece[0], np.random.default_rng(piece[1])
     one = replace(asked.design, icc_therapist=asked.effect)
-    rows, _ = _with_predictor(one, one.layout.rows(), "arm" if one.arms > 1 else "gap", rng)
+    planned = one.layout.rows()
+    planned = planned[scored(one, planned, rng)].reset_index(drop=True)
+    rows, _ = _with_predictor(one, planned, "arm" if one.arms > 1 else "gap", rng)
     drawn = rows.assign(score=draw(one, rows, rng))
     fit, null = fitted(asked.formula, drawn), fitted(asked.formula.rsplit(" + (", 1)[0], drawn)
     found = np.full((n, 4), np.nan)
@@ -356,7 +366,8 @@ def _with_predictor(
         return rows.assign(centred=rows["time"] - middle_of(design)), np.ones(len(rows))
     if of == "between":
         level = rng.standard_normal(design.layout.n_clients)
-        level = (level - level.mean()) / level.std()
+        level -= level.mean()
+        level *= np.sqrt(design.predictor_reliability) / level.std()
         return rows.assign(predictor=level[rows["client_id"]]), level[rows["client_id"]]
     if of == "rupture":
         rows = rows[rows["session"] > 1].reset_index(drop=True)
@@ -367,5 +378,6 @@ def _with_predictor(
     count = np.bincount(client)
     x = drawn - (np.bincount(client, drawn) / np.maximum(count, 1))[client]
     if of == "within":
-        x *= np.sqrt((len(rows) - (count > 0).sum()) / (x @ x))
+        wanted = design.predictor_reliability * (len(rows) - (count > 0).sum())
+        x *= np.sqrt(wanted / (x @ x))
     return rows.assign(predictor=x), x

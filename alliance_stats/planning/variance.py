@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import DesignError
-from .information import Certainty
+from .information import Certainty, of_lengths
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +70,8 @@ def _squares(design: StudyDesign, effect: float) -> _Squares:
             "of='therapists' needs therapists with two clients or more: with one each nobody can "
             "tell the therapist from the client."
         )
-    of_mean = one.client_variance + one.noise_variance * float((1 / layout.length).mean())
+    one_over = of_lengths(design)["one_over"][layout.length]
+    of_mean = one.client_variance + one.noise_variance * float(one_over.mean())
     return _Squares(
         size, (between, within), of_mean, one.therapist_variance / of_mean,
         one.client_variance + one.residual_sd**2,
