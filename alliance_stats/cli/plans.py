@@ -10,7 +10,11 @@ import typer
 from .common import Debug, Quiet, Study, app, located
 
 Design = Annotated[
-    Path, typer.Argument(help="A plan: a YAML file (see the how-to).", show_default=False)
+    Path,
+    typer.Argument(
+        help="A plan: a YAML file (see the how-to), or a study's folder with a design.yaml.",
+        show_default=False,
+    ),
 ]
 
 

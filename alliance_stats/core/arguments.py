@@ -60,7 +60,7 @@ def share(value: Any, name: str = "confidence") -> float:
     """Return a number strictly between 0 and 1, such as a level of confidence."""
     if not is_number(value) or not 0 < value < 1:
         hint = f" Write {value / 100:g}." if is_number(value) and 1 < value < 100 else ""
-        such = 0.05 if name == "alpha" else 0.95
+        such = {"alpha": 0.05, "mc_error": 0.01, "dropout": 0.25, "power": 0.8}.get(name, 0.95)
         raise DesignError(
             f"{name} must be a number between 0 and 1, such as {such}, not {shown(value)}.{hint}"
         )

@@ -292,10 +292,12 @@ def _smallest(reached: Callable[[int], float], wanted: float, what: str) -> int:
     while reached(high) < wanted:
         high *= 2
         if high > MOST[what]:
+            why = "What is too small elsewhere stays too small: usually more therapists are needed."
+            if what == "n_therapists":
+                why = "The effect is too small for any study; look whether its unit is right."
             raise DesignError(
                 f"No number of {what} gives a power of {wanted:g}; the most tried gives "
-                f"{reached(high // 2):.2f}. What is too small elsewhere stays too small: usually "
-                "more therapists are needed."
+                f"{reached(high // 2):.2f}. {why}"
             )
     low = high // 2
     while high - low > 1:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..core.arguments import shown
+from ..core.arguments import share, shown
 from ..core.results import Result
 from ..errors import DesignError, plural
 from ..inference.rows import tidy_rows
 from ..multilevel.formula.model_formula import Formula, Part, parse_formula
 from ..multilevel.nested_fit import NestedFit
+from ..ruptures.multiverse.result import Multiverse
 from ..study import Study
 from .plan_file import GROUPS, PlanFile, lacks, read_plan
 
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
     from ..core.display.page import Block
 
 
-UNCOMPARED = (
-    "What a fit does not know is not compared: the outcome as it was measured, who was excluded, "
-    "and the alpha that was meant."
-)
+UNCOMPARED = {
+    "outcome": "the outcome as it was measured",
+    "exclusions": "who was excluded",
+    "alpha": "the alpha that was meant",
+}
+"""What a fit does not know, in words."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,14 @@ class PlanCheck(Result):
         return super().facts() | {"sentence": self.sentence()}
 
 
-def check_plan(plan: str | PathLike[str], done: NestedFit | Study) -> PlanCheck:
+def check_plan(
+    plan: str | PathLike[str],
+    done: NestedFit | Study | Multiverse,
+    *,
+    outcome: str | None = None,
+    exclusions: str | None = None,
+    alpha: float | None = None,
+) -> PlanCheck:
     """Was a study done, and its model fitted, as the registered design file says?
 
     Parameters
@@ -90,7 +100,13 @@ def check_plan(plan: str | PathLike[str], done: NestedFit | Study) -> PlanCheck:
         the registration.
     done
         What `fit_multilevel` returned: its model, test and sizes are compared. Or a `Study`, of
-        which only sizes can be.
+        which only sizes can be; or what `rupture_multiverse` returned with the file as its
+        ``plan``, of which the choices are.
+    outcome, exclusions, alpha
+        What you analysed, whom you left out, and the alpha you tested at, which a fit does not
+        know; compared with the file's where given, words as they are written there. Of rows from
+        `Study.select` the outcome is known, and compared with a file that names a score
+        (``core-10/total/client``).
 
     Returns
     -------
@@ -129,20 +145,63 @@ def check_plan(plan: str | PathLike[str], done: NestedFit | Study) -> PlanCheck:
     read = read_plan(plan)
     if isinstance(done, NestedFit):
         rows = [*_model(read, done), *_sizes(read, done.n_groups, done.nobs)]
+    elif isinstance(done, Multiverse):
+        rows = _choices(read, done)
     elif isinstance(done, Study):
         held = done.table("sessions")
         counted = {group: held[group].nunique() for group in GROUPS if group in held}
         rows = _sizes(read, counted, len(held))
     else:
         raise DesignError(
-            f"check_plan compares what fit_multilevel returned, or a study, not {shown(done)}."
+            "check_plan compares what fit_multilevel or rupture_multiverse returned, or a study, "
+            f"not {shown(done)}."
         )
+    asked = {"outcome": outcome or _score_of(read, done), "exclusions": exclusions, "alpha": alpha}
+    told = {name: value for name, value in asked.items() if value is not None}
+    rows += [_said(read, name, value) for name, value in told.items()]
+    left = [f"{words} ({name}=)" for name, words in UNCOMPARED.items() if name not in told]
+    notes = [f"Not compared, until you say it: {', '.join(left)}."] if left else []
+    if dropped := getattr(done, "rows_dropped", 0):
+        notes.append(f"The model left out {plural(dropped, 'row')} with a missing value.")
     table = pd.DataFrame(rows, columns=["choice", "planned", "done", "as_planned"])
     table = table.astype({"as_planned": bool})
-    return PlanCheck(read.path.name, read.fingerprint, table, (UNCOMPARED,))
+    return PlanCheck(read.path.name, read.fingerprint, table, tuple(notes))
 
 
 Row = tuple[str, str, str, bool]
+
+
+def _said(read: PlanFile, name: str, value: object) -> Row:
+    """Compare what the file and the caller say, whatever their capitals and spaces."""
+    planned = f"{read.power.alpha:g}" if name == "alpha" else read.words.get(name, "not planned")
+    done = f"{share(value, name):g}" if name == "alpha" else str(value)
+    return name, planned, done, planned.lower().split() == done.lower().split()
+
+
+def _score_of(read: PlanFile, done: object) -> str | None:
+    """Return the score a model is of, where the plan names one in the same way."""
+    if not isinstance(done, NestedFit) or "/" not in read.words.get("outcome", ""):
+        return None
+    return done.design.frame.attrs.get("score")
+
+
+def _choices(read: PlanFile, done: Multiverse) -> list[Row]:
+    """Compare the choices of a multiverse with those under ``multiverse`` in the file."""
+    planned = read.multiverse
+    if planned is None or done.plan != planned:
+        raise DesignError(
+            f"The multiverse was not made with plan='{read.path.name}'"
+            f"{'' if planned else ', which has no multiverse:'}; make it so, and departures are "
+            "known."
+        )
+    asked = planned.as_dict() | planned.specification.as_row()
+    names = ("alliance", "outcome", "effect", "response", "grid", *planned.specification.as_row())
+    differ = done.differences.set_index("choice")["done"].to_dict()
+    return [
+        (name, str(asked[name]), str(differ.get(name, asked[name])), name not in differ)
+        for name in dict.fromkeys((*names, *differ))
+        if name in asked
+    ]
 
 
 def _model(read: PlanFile, done: NestedFit) -> list[Row]:
@@ -193,5 +252,5 @@ def _sizes(read: PlanFile, groups: Mapping[str, int], sessions: int) -> list[Row
         for name, word in GROUPS.items()
         if name == label.split(":")[0]
     ]
-    rows.append(("sessions held", int(layout.length.sum()), sessions))
+    rows.append(("sessions held", round(read.design.scores.sum()), sessions))
     return [(word, f"{wanted:,}", f"{count:,}", wanted == count) for word, wanted, count in rows]

@@ -81,14 +81,12 @@ def _share_after(design: StudyDesign, of: str, effect: float) -> float:
 
 def refuse_lists(design: StudyDesign, what: str) -> None:
     """What is listed one by one has one size."""
+    curves = {"dropout": design.dropout, "missing": design.missing}
     lists = isinstance(design.caseloads, tuple), not isinstance(design.caseloads, str)
     fixed = {
         "n_therapists": lists[0] and "caseloads",
         "clients_per_therapist": lists[1] and "caseloads",
-        "sessions": next(
-            (name for name in ("dropout", "missing") if isinstance(getattr(design, name), Iterable)),
-            None,
-        ),
+        "sessions": next((name for name in curves if isinstance(curves[name], Iterable)), None),
     }.get(what)
     if fixed:
         raise DesignError(

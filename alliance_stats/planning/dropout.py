@@ -48,7 +48,8 @@ def in_one_session(design: StudyDesign, effect: float = 0.0) -> StudyDesign:
     icc, variance = icc_of(design), np.mean([p * (1 - p) for p in shares(design, effect)])
     return replace(
         design, sessions=1, dropout=None, icc_client=0.0, icc_therapist=icc, slope_sd_client=0.0,
-        slope_sd_therapist=0.0, residual_sd=float(np.sqrt(variance * (1 - icc))), reliability=1.0, missing=0.0,
+        slope_sd_therapist=0.0, residual_sd=float(np.sqrt(variance * (1 - icc))), reliability=1.0,
+        missing=0.0,
     )  # fmt: skip
 
 

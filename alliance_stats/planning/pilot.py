@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from ..core.arguments import shown, whole
-from ..errors import DesignError
+from ..core.shown_groups import SMALLEST_SHOWN
+from ..errors import DesignError, listing
 from ..multilevel.after_fit.prediction import simulate
 from ..multilevel.fit import Asked, fitted, fitted_outcome
 from ..study import Study
@@ -56,8 +57,9 @@ def from_study(
     -------
     StudyDesign
         With the pilot's therapists, caseloads (sizes and their shares; equal ones where
-        ``clients_per_therapist`` is given), sessions that half of the
-        clients or more have reached at their end, share of clients gone before each, share of sessions before that without a score, and variances.
+        ``clients_per_therapist`` is given), sessions that half of the clients or more have reached
+        at their end, share of clients gone before each, share of the sessions before that without
+        a score, and variances.
 
     Notes
     -----
@@ -88,6 +90,11 @@ def from_study(
             "measurements count as the plan's sessions, and a change a session is one from a "
             "measurement to the next."
         )
+    if rows["client_id"].nunique() < SMALLEST_SHOWN:
+        told.append(
+            "The pilot has fewer than ten clients: its numbers tell of single persons, and a plan "
+            "that travels should be made with your own (round) ones."
+        )
     rows = rows.assign(time=np.searchsorted(at, rows["session"].astype(float)).astype(float))
     part = " + time" if slopes else ""
     fit = fitted(f"score ~ time + (1{part} | client_id) + (1{part} | therapist_id)", rows)
@@ -111,9 +118,9 @@ def from_study(
     last = rows.groupby("client_id")["time"].max() + 1
     sessions = int(changes.get("sessions", np.median(last)))
     gone = (last.to_numpy()[:, None] < np.arange(1, sessions + 1)).mean(axis=0)
-    asked = last.clip(upper=sessions).where(last > sessions, last - 1)  # the last one has a score
-    held = rows["time"] < rows["client_id"].map(asked)
-    missing = 1 - float(held.sum() / asked.sum()) if asked.sum() else 0.0
+    # as many scores as the pilot had; a client's last session has one, for it is known by that
+    until = last.clip(upper=sessions)
+    missing = 1 - float((rows["time"] < sessions).sum() / until.sum())
     loads = rows.groupby("therapist_id")["client_id"].nunique()
     name = ScoreName(rows.attrs.get("score", score))
     given: dict[str, Any] = {
@@ -125,8 +132,8 @@ def from_study(
         **left,
         "pilot_draws": tuple(one | more for one, more in zip(likely, drawn, strict=True)),
         "caseloads": loads.value_counts(normalize=True).to_dict(),
-        "dropout": gone.tolist(),
-        "missing": missing if sessions > 1 else 0.0,
+        "dropout": gone.round(2).tolist(),
+        "missing": round(missing, 2) if sessions > 1 else 0.0,
         "notes": (
             f"Variances, caseloads and lengths are those of '{study.name}' ({name}; {len(loads)} "
             f"therapists, {len(last)} clients): estimates, so vary them.",
@@ -146,6 +153,13 @@ def checked_draws(given: Any) -> tuple[Mapping[str, float], ...]:
             "pilot_draws must be a list of variances by name, as StudyDesign.from_study makes it, "
             f"not {shown(given)}."
         )
+    known = ("icc_client", "icc_therapist", "slope_sd_client", "slope_sd_therapist", "residual_sd",
+             "dropout_share", "icc_dropout")  # fmt: skip
+    for name in {name for one in given for name in one}:
+        if name not in known:
+            raise DesignError(
+                f"pilot_draws holds {shown(name)}; each draw may hold {listing(known, 9)}."
+            )
     return tuple(given)
 
 

@@ -18,6 +18,7 @@ from ..core.outputs import write_whole
 from ..core.yaml_reading import read_yaml
 from ..errors import DesignError, did_you_mean, listing
 from ..multilevel.formula.model_formula import Formula, parse_formula
+from ..ruptures.multiverse.plan import AnalysisPlan, read_analysis_plan
 from .answers import of_effect
 from .chances import check_question
 from .design import StudyDesign
@@ -29,6 +30,8 @@ DESIGN = "design.yaml"
 ASKED = ("effect", "of", "alpha", "method", "replicates", "seed")
 GROUPS = {"client_id": "clients", "therapist_id": "therapists"}
 WORDS = ("title", "hypotheses", "outcome", "exclusions", "model")
+MULTIVERSE = "multiverse"
+"""The key of the grid of specifications, if one is planned."""
 TIMES = ("session", "time", "occasion", "week", "day")
 """Columns whose effect nobody plans for."""
 MISSING = "[to be written]"
@@ -46,6 +49,8 @@ class PlanFile:
         The power that is to be reached.
     words
         ``title, hypotheses, outcome, exclusions, model``, as far as the file has them.
+    multiverse
+        The `AnalysisPlan` of the file, where it has one.
     path, fingerprint
         The file, and its SHA-256, which shows later that it is the one registered.
     """
@@ -56,6 +61,7 @@ class PlanFile:
     wanted: float
     words: dict[str, str]
     fingerprint: str
+    multiverse: AnalysisPlan | None = None
 
     @cached_property
     def power(self) -> StudyPower:
@@ -112,7 +118,7 @@ class PlanFile:
         return f"A power of {self.wanted:g} needs {found.n_therapists} therapists like these."
 
     def write_page(self, path: str | PathLike[str]) -> None:
-        """Write the page: the sentences for the proposal, the tables, pictures and assumptions."""
+        """Write the page: sentences for the proposal, tables, pictures and assumptions."""
         heading = self.words.get("title", "Plan of a study")
         said = f"<p>{escape(self.power.sentence())} {escape(self.needed)}</p>"
         said += f"<p>{escape(self.power.methods())}</p>"
@@ -124,7 +130,7 @@ class PlanFile:
             parts.append(f"<h2>{told}</h2>{picture_of(self.curves, 'plot')}")
         notes = "".join(f"<li>{escape(note)}</li>" for note in self.power.messages)
         markup = f"<h1>{escape(heading)}</h1>{said}{''.join(parts)}<h2>Assumptions</h2>"
-        self._write(path, whole(heading, f"{markup}<ul>{notes}</ul>").encode(), "the page")
+        self._write(path, whole(heading, f"{markup}<ul>{notes}</ul>").encode(), "the page", ".html")
 
     def write_registration(self, path: str | PathLike[str]) -> None:
         """Write the form as a Word document, in the sections registrations usually have."""
@@ -159,6 +165,8 @@ class PlanFile:
             },
             "Other": {"Fingerprint of the design file (SHA-256)": self.fingerprint},
         }
+        if self.multiverse is not None:
+            sections["Analysis plan"]["Multiverse"] = self.multiverse.sentence()
         blocks: list[Block] = []
         for section, answers in sections.items():
             blocks.append(section.upper())
@@ -166,11 +174,13 @@ class PlanFile:
         blocks += [*design.shown(), "ASSUMPTIONS"]
         heading = f"Registration: {self.words.get('title', 'a planned study')}"
         document = result_document(heading, blocks, self.power.messages)
-        self._write(path, document, "the Word document")
+        self._write(path, document, "the Word document", ".docx")
 
-    def _write(self, path: str | PathLike[str], content: bytes, what: str) -> None:
+    def _write(self, path: str | PathLike[str], content: bytes, what: str, kind: str) -> None:
         if Path(path).exists() and self.path.samefile(path):
             raise DesignError(f"'{path}' is the plan itself; write {what} to another file.")
+        if Path(path).suffix.lower() != kind:
+            raise DesignError(f"'{Path(path).name}' would hold {what}: let its name end in {kind}.")
         write_whole(path, content, what=what)
 
 
@@ -184,7 +194,8 @@ def read_plan(path: str | PathLike[str]) -> PlanFile:
         difference of arms, ``of``; further ``alpha``, ``power`` (wanted; .8), ``title``,
         ``hypotheses``, ``outcome``, ``exclusions``, and ``model``, the formula that will be fitted,
         with the columns of the data; ``method: simulation`` (``replicates``, ``seed``) where no
-        formula is right. Or a folder that holds such a file as ``design.yaml``.
+        formula is right; ``multiverse`` with what an `AnalysisPlan` has. Or a folder that holds
+        such a file as ``design.yaml``.
 
     Raises
     ------
@@ -193,7 +204,12 @@ def read_plan(path: str | PathLike[str]) -> PlanFile:
     """
     path = Path(path)
     if path.is_dir():
-        path = path / DESIGN
+        folder, path = path, path / DESIGN
+        if not path.is_file():
+            raise DesignError(
+                f"The folder '{folder}' holds no '{DESIGN}', in which a study's plan stands; name "
+                "the plan's own file, or write one (see the how-to)."
+            )
     tree = read_yaml(path)
     given = tree.value
     if not isinstance(given, dict):
@@ -201,7 +217,7 @@ def read_plan(path: str | PathLike[str]) -> PlanFile:
     arguments = [one.name for one in fields(StudyDesign) if one.name != "pilot_draws"]
     for place, line in tree.repeated:
         raise DesignError(f"'{path.name}' says '{place[-1]}' twice (line {line}); keep one.")
-    known = [*arguments, *ASKED, "power", *WORDS]
+    known = [*arguments, *ASKED, "power", *WORDS, MULTIVERSE]
     for name in given:
         if name not in known:
             raise DesignError(
@@ -218,6 +234,7 @@ def read_plan(path: str | PathLike[str]) -> PlanFile:
         within(given.get("power", 0.8), "power", given.get("alpha", 0.05), why=" (above alpha)"),
         {name: str(given[name]) for name in WORDS if name in given},
         hashlib.sha256(path.read_bytes()).hexdigest(),
+        read_analysis_plan(path) if MULTIVERSE in given else None,
     )
     check_question(plan.design, plan.asked["of"])
     if "model" in given and (lacking := lacks(plan, parse_formula(plan.model))):

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..core.yaml_reading import read_yaml
 from ..errors import AllianceStatsError, DesignError, ReadError
-from ..planning.plan_file import DESIGN, PlanFile, read_plan
+from ..planning.plan_file import DESIGN, MULTIVERSE, PlanFile, read_plan
 from ..ruptures.multiverse.plan import AnalysisPlan, read_analysis_plan
 from ..study import Study
 from ..study.mapping.paths import inside
@@ -66,6 +66,13 @@ def planned_outcome(study: Study) -> str | None:
 def _path(study: Study) -> Path | None:
     folder = getattr(study, "folder", None)
     paths = [Path(folder) / name for name in PLAN_NAMES] if folder else []
+    design = Path(folder) / DESIGN if folder else None
+    if (
+        design is not None
+        and design.is_file()
+        and "n_therapists" not in (_content(design) or ["n_therapists"])
+    ):
+        paths.append(design)
     return next((path for path in paths if path.is_file()), None)
 
 
@@ -75,4 +82,6 @@ def _content(path: Path) -> dict[str, Any] | None:
         content = read_yaml(path).value
     except ReadError:
         return None  # reading it as a plan says what is wrong
+    if isinstance(content, dict):  # a design file may hold a plan
+        content = content.get(MULTIVERSE, content)
     return content if isinstance(content, dict) else None

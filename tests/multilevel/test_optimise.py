@@ -6,6 +6,7 @@ from alliance_stats.errors import SingularFitWarning
 from alliance_stats.multilevel import fit_multilevel
 from alliance_stats.multilevel.engine.deviance import profile_at, start
 from alliance_stats.multilevel.engine.likelihood import Level
+from alliance_stats.multilevel.engine.moments import by_moments
 from alliance_stats.multilevel.engine.optimise import minimise, semidefinite_factor
 from alliance_stats.multilevel.fit import fitted
 
@@ -88,3 +89,42 @@ def test_factor_of_a_singular_covariance():
 
 def test_pairs_follow_lme4():
     assert Level((0, 1, 2), (2, 1)).pairs == ((0, 0), (1, 0), (1, 1), (2, 2))
+
+
+def groups_of(*sizes, clients=8):
+    rng = np.random.default_rng(5)
+    rows = [
+        {"therapist": t, "client": f"{t}/{c}", "time": s, "arm": t % 2}
+        for t in range(clients)
+        for c in range(4)
+        for s in range(sizes[(t + c) % len(sizes)])
+    ]
+    table = pd.DataFrame(rows)
+    level = rng.standard_normal(clients)[table["therapist"]]
+    own = dict(zip(table["client"].unique(), rng.standard_normal(4 * clients), strict=True))
+    return table.assign(y=level + table["client"].map(own) + rng.standard_normal(len(table)))
+
+
+def test_mean_squares_of_equal_groups_are_the_estimates_and_a_refit_takes_one_look():
+    rows = groups_of(5)
+    fit = fitted("y ~ arm + time + (1 | therapist/client)", rows)
+    design = fit.design
+    theta = by_moments(design.partition, design.levels, design.fixed)
+    np.testing.assert_allclose(theta, fit.optimum.theta, rtol=1e-6)  # the search's own end
+    again = fit.refit(rows["y"] + np.tile([0.0, 1.0, 0.5, -1.0, 0.2], len(rows) // 5))
+    assert again.optimum.evaluations == 1
+    assert again.converged
+
+
+def test_refits_of_unequal_groups_end_where_fits_do():
+    rows = groups_of(1, 3, 6)
+    formula = "y ~ arm + time + (1 | therapist/client)"
+    other = rows.assign(y=rows["y"][::-1].to_numpy())
+    again, anew = fitted(formula, rows).refit(other["y"]), fitted(formula, other)
+    assert again.llf == pytest.approx(anew.llf, abs=SAME_DEVIANCE)
+    np.testing.assert_allclose(again.params, anew.params, rtol=1e-6)
+
+
+def test_with_random_slopes_there_are_no_mean_squares():
+    design = fitted("y ~ time + (time | client)", groups_of(4)).design
+    assert by_moments(design.partition, design.levels, design.fixed) is None

@@ -3,9 +3,12 @@
 import hashlib
 
 import pytest
+from docx import Document
 
 import alliance_stats as al
 from alliance_stats.errors import AllianceStatsError
+from alliance_stats.planning.plan_file import read_plan
+from alliance_stats.report.plan import plan_of, planned_outcome
 
 PLAN = """
 n_therapists: 40
@@ -99,9 +102,71 @@ def test_a_plan_that_was_followed_is_said_to_be(plan):
 
 
 def test_what_is_no_plan_or_no_model_is_one_sentence(rows, plan):
-    with pytest.raises(AllianceStatsError, match="compares what fit_multilevel returned"):
+    with pytest.raises(
+        AllianceStatsError, match="compares what fit_multilevel or rupture_multiverse returned"
+    ):
         al.check_plan(plan(PLAN), rows)
     with pytest.raises(AllianceStatsError, match="is not there"):
         al.check_plan("no-such.yaml", al.load_dataset("demo-trial"))
     with pytest.raises(AllianceStatsError, match="formula"):
         al.check_plan(plan(PLAN + "model: score\n"), al.load_dataset("demo-trial"))
+
+
+def test_what_a_fit_does_not_know_is_compared_where_it_is_said(rows, plan):
+    words = "outcome: core-10/total/client\nexclusions: None.\nalpha: 0.05\n"
+    path = plan(PLAN + words)
+    fit = al.fit_multilevel("score ~ condition + (1 | therapist_id/client_id)", rows)
+    check = al.check_plan(path, fit)
+    assert check.table["choice"].tolist()[-1] == "outcome"  # known of rows that were selected
+    assert choices(check) == ["clients", "sessions held"]
+    assert "who was excluded" in check.messages[0]
+    assert "outcome" not in check.messages[0]
+    said = {"outcome": "wai-sr", "exclusions": "Clients of one session.", "alpha": 0.01}
+    check = al.check_plan(path, fit, **said)
+    assert choices(check)[2:] == ["outcome", "exclusions", "alpha"]
+    assert check.deviations.iloc[-1].tolist() == ["alpha", "0.05", "0.01"]
+    assert not check.messages
+    assert choices(al.check_plan(path, fit, exclusions="none.", alpha=0.05))[2:] == []
+
+
+MULTIVERSE = """
+multiverse:
+  alliance: wai-sr
+  outcome: core-10
+  primary: {rule: drop_pooled_sd, k: 1, levels: 2}
+  grid: {rule: [drop_pooled_sd], k: [1, 2], levels: [2]}
+"""
+
+
+def test_a_multiverse_is_made_from_the_design_file_and_checked_against_it(plan):
+    study = al.simulate_study(n_therapists=8, n_clients=60, seed=2)
+    path = plan(PLAN + MULTIVERSE)
+    many = al.rupture_multiverse(study, plan=path, permutations=9, n_jobs=1)
+    check = al.check_plan(path, many)
+    assert check.table["as_planned"].all()
+    assert {"alliance", "grid", "k"} <= set(check.table["choice"])
+    other = al.rupture_multiverse(study, plan=path, effect="repair", permutations=9, n_jobs=1)
+    check = al.check_plan(path, other)
+    assert check.deviations.to_numpy().tolist() == [["effect", "rupture", "repair"]]
+    with pytest.raises(AllianceStatsError, match="plans no multiverse"):
+        al.rupture_multiverse(study, plan=plan(PLAN), permutations=9)
+    with pytest.raises(AllianceStatsError, match="was not made with plan="):
+        al.check_plan(plan(PLAN), many)
+
+
+def test_a_registration_and_a_report_know_the_planned_multiverse(plan):
+    path = plan(PLAN + MULTIVERSE)
+    out = path.with_suffix(".docx")
+    read_plan(path).write_registration(out)
+    text = "\n".join(line.text for line in Document(str(out)).paragraphs)
+    assert "Multiverse: Rupture of wai-sr on outcome (core-10) in 2 specifications" in text
+
+    class Folder:
+        folder = path.parent
+
+    assert plan_of(Folder()).primary["k"] == 1
+    assert planned_outcome(Folder()) == "core-10"
+    path.write_text(PLAN)
+    assert plan_of(Folder()) is None
+    with pytest.raises(AllianceStatsError, match="primary"):
+        read_plan(plan(PLAN + "multiverse: {alliance: wai-sr, outcome: core-10}\n"))

@@ -290,3 +290,65 @@ def test_a_protocols_powers_come_out_from_its_iccs(villages, question, percent):
                                 nested="one_arm", dropout_share=base)  # fmt: skip
     found = design.power(effect, of=of, standardised=True).power
     assert 100 * found == pytest.approx(percent, abs=2)
+
+
+@pytest.mark.parametrize("of", ["arm", "arm_by_time", "within", "between", "rupture"])
+def test_scores_missing_between_sessions_are_averaged_over_the_dense_matrix(of):
+    slopes = {"slope_sd_client": 0.3, "slope_sd_therapist": 0.2}
+    missing = {"missing": [0, 0.3, 0.3, 0.5, 0, 0.3], "dropout": [0, 0, 0.2, 0.2, 0.4, 0.4]}
+    design = al.StudyDesign(8, 5, 6, **missing, **SHARES, **slopes)
+    rows = design.layout.rows()
+    rng, total = np.random.default_rng(2), 0.0
+    for _ in range(300):
+        kept = rows[rng.random(len(rows)) >= design.missed[rows["session"] - 1]]
+        kept = kept[kept["session"] > 1] if of == "rupture" else kept
+        V, arm, time = dense_covariance(design, kept), kept["arm"], kept["time"]
+        client = kept["client_id"].to_numpy()
+        same = client[:, None] == client
+        inside = np.eye(len(kept)) - same / same.sum(axis=0)
+        if of.startswith("arm"):
+            X = np.column_stack([np.ones(len(kept)), arm, time, arm * time])
+            X = X if of == "arm_by_time" else X[:, :3]
+            total = total + X.T @ np.linalg.solve(V, X)
+        elif of == "between":
+            total += (np.linalg.inv(V) * same).sum() * (1 - 1 / 40)
+        else:
+            part = design.rupture_variance if of == "rupture" else 1
+            total += part * np.trace(inside @ np.linalg.solve(V, inside))
+    known = total / 300
+    if of.startswith("arm"):
+        place = {"arm": 1, "arm_by_time": 3}[of]
+        known = 1 / np.linalg.inv(known)[place, place]
+    # 300 patterns against 200 others; therapists' own inverse is taken of a mean
+    assert certainty(design, of).std_error ** -2 == pytest.approx(known, rel=0.03)
+
+
+def test_a_predictor_with_error_tells_as_much_less_as_its_reliability():
+    sure = al.StudyDesign(20, 5, 6, randomised="none", **SHARES)
+    less = al.StudyDesign(20, 5, 6, randomised="none", predictor_reliability=0.64, **SHARES)
+    for of in ("within", "between"):
+        assert less.power(0.2, of=of).power == pytest.approx(sure.power(0.16, of=of).power)
+        assert "0.64 of it" in str(less.power(0.2, of=of))
+    rng, rows = np.random.default_rng(0), less.layout.rows()
+    x = simulated._with_predictor(less, rows, "within", rng)[1]
+    assert x @ x / (len(rows) - 100) == pytest.approx(0.64)
+
+
+def test_caseloads_in_shares_are_those_of_all_therapists():
+    loads = {3: 0.1, 5: 0.3, 6: 0.5, 13: 0.1}  # ten therapists, an odd number of each kind
+    design = al.StudyDesign(10, 6.1, 2, caseloads=loads, **SHARES)
+    layout = design.layout
+    assert sorted(np.bincount(layout.therapist)) == [3, 5, 5, 5, 6, 6, 6, 6, 6, 13]
+    assert len(np.unique(layout.therapist[layout.arm == 0])) == 5
+
+
+def test_a_pilots_missing_scores_and_clients_are_all_in_its_plan():
+    pilot = al.StudyDesign(9, 4, 5, missing=0.3, dropout=0.3, **SHARES).simulate(3)
+    plan = al.StudyDesign.from_study(pilot, "outcome", draws=0)
+    rows = pilot.select("outcome").dropna(subset=["score"])
+    assert plan.layout.n_clients == rows["client_id"].nunique()
+    assert plan.missing > 0.1
+    within = (rows["session"] <= plan.sessions).sum()
+    assert plan.scores.sum() == pytest.approx(within, rel=0.03)  # lengths are dealt
+    few = al.StudyDesign(3, 2, 5, randomised="none", **SHARES).simulate(3)
+    assert "fewer than ten clients" in str(al.StudyDesign.from_study(few, "outcome", draws=0))

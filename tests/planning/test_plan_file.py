@@ -129,3 +129,13 @@ def test_the_plan_itself_is_never_written_over(plan):
     with pytest.raises(AllianceStatsError, match="is the plan itself"):
         read_plan(plan).write_page(plan)
     assert plan.read_text() == PLAN
+
+
+def test_a_file_is_named_as_what_it_holds_and_a_folder_without_plan_says_so(plan, tmp_path):
+    with pytest.raises(AllianceStatsError, match=r"end in \.docx"):
+        read_plan(plan).write_registration(tmp_path / "form.html")
+    with pytest.raises(AllianceStatsError, match=r"end in \.html"):
+        read_plan(plan).write_page(tmp_path / "page.docx")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(AllianceStatsError, match=r"holds no 'design\.yaml'"):
+        read_plan(tmp_path / "empty")

@@ -158,3 +158,34 @@ def test_a_plan_from_a_pilot_with_occasions():
     there = occasions.groupby("client_id", observed=True)["occasion"].agg(set)
     last = there.map(lambda one: 3 if "followup" in one else 2 if "post" in one else 1)
     assert design.gone == pytest.approx([(last < s).mean() for s in (1, 2, 3)])
+
+
+def test_scores_are_missing_beside_dropout_and_depend_on_nothing():
+    design = plan(sessions=6, n_therapists=200, missing=[0, 0.5, 0, 0, 0, 0.5], dropout=0.3)
+    study = design.simulate(1)
+    held = study.tables["sessions"].groupby("session").size()
+    share = study.tables["scores"].groupby("session").size() / held
+    assert share[[1, 3, 4, 5]].tolist() == [1] * 4
+    assert share[[2, 6]].tolist() == pytest.approx([0.5, 0.5], abs=0.07)  # of 550 and 420: 3 errors
+    assert held[6] == pytest.approx(420, abs=2)
+    assert "have no score" in str(design)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"missing": 1}, "from 0 to below 1"),
+        ({"missing": [0.1]}, "each of the 3 sessions"),
+        ({"missing": 0.1, "sessions": 1}, "plan fewer clients"),
+        ({"predictor_reliability": 0}, "between 0 and 1"),
+        ({"pilot_draws": ({"icc": 0.1},)}, "each draw may hold"),
+    ],
+)
+def test_what_cannot_be_missing_or_measured_is_one_sentence(more, said):
+    with pytest.raises(DesignError, match=said):
+        plan(**more)
+
+
+def test_no_number_of_therapists_is_told_to_look_at_the_effect():
+    with pytest.raises(DesignError, match="whether its unit is right"):
+        plan().required("n_therapists", effect=1e-6)

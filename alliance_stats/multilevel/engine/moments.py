@@ -9,6 +9,7 @@ many outcomes (a power study, a bootstrap) take few steps.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -47,7 +48,7 @@ def by_moments(partition: Partition, levels: Sequence[Level], fixed: Sequence[in
             squares = [sum_children(one, starts) for one in squares]
     layers.append((0, np.zeros_like(total), np.zeros(len(levels))))
     variances: list[float] = []  # the residual's, then each level's
-    for (n, inside, adds), (above, outside, more) in zip(layers, layers[1:], strict=False):
+    for (n, inside, adds), (above, outside, more) in pairwise(layers):
         here, count = inside - outside, n - above
         free = count - np.linalg.matrix_rank(here[:-1, :-1], tol=ALMOST * rows)
         if free <= 0:

@@ -83,6 +83,19 @@ class AnalysisPlan:
         text = json.dumps(self.as_dict(), sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    def sentence(self) -> str:
+        """Say what is planned: the question, the grid, and the specification that answers."""
+        options = [
+            f"{name} ({', '.join(map(str, _plain(values)))})" for name, values in self.grid.items()
+        ]
+        primary = ", ".join(f"{name} {value}" for name, value in self.primary.items())
+        return (
+            f"{self.effect.replace('_', ' ').capitalize()} of {self.alliance} on {self.response} "
+            f"({self.outcome}) in {len(expand(self.grid))} specifications of "
+            f"{', '.join(options)}, judged by one permutation test; the primary "
+            f"specification is {primary}."
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """Return the plan as plain values."""
         return {one.name: _plain(getattr(self, one.name)) for one in fields(self)}
@@ -141,7 +154,8 @@ def read_analysis_plan(path: str | os.PathLike[str]) -> AnalysisPlan:
     path
         A file with ``alliance``, ``outcome``, ``primary`` and, if wanted, ``effect``,
         ``response``, ``grid``, ``name``, ``created``, ``note``. `AnalysisPlan.save` writes a
-        ``fingerprint`` too; where it is there it must fit the rest.
+        ``fingerprint`` too; where it is there it must fit the rest. Or a design file (of
+        `StudyDesign`) that has all this under ``multiverse``.
 
     Returns
     -------
@@ -164,7 +178,15 @@ def read_analysis_plan(path: str | os.PathLike[str]) -> AnalysisPlan:
         raise DesignError(
             f"'{source}', line {line}: the key '{place[-1]}' is given twice; a plan says one thing."
         )
-    return _from_dict(tree.value, source)
+    content = tree.value
+    if isinstance(content, dict) and "n_therapists" in content:  # a design file
+        if not isinstance(content.get("multiverse"), dict):
+            raise DesignError(
+                f"'{source}' plans no multiverse; write alliance, outcome, primary and grid under "
+                "multiverse:."
+            )
+        content = {"created": "the design file", **content["multiverse"]}
+    return _from_dict(content, source)
 
 
 def _path(path: object) -> Path:
