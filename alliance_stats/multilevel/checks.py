@@ -10,7 +10,7 @@ import pandas as pd
 from pandas.api import types
 
 from ..core.people import CLIENT, ID_COLUMNS, SESSION, THERAPIST, reused_ids
-from ..errors import ColumnError, DesignError, listing
+from ..errors import ColumnError, DesignError, listing, plural
 from .engine.batches import Array
 from .engine.grouping import Grouping
 from .engine.likelihood import Level, Partition
@@ -95,7 +95,7 @@ def check_numbers(names: Sequence[str], columns: Sequence[Array], index: pd.Inde
         rows = np.flatnonzero(~np.isfinite(column))
         if len(rows):
             raise DesignError(
-                f"'{name}' is infinite or undefined in {len(rows)} rows (index "
+                f"'{name}' is infinite or undefined in {plural(len(rows), 'row')} (index "
                 f"{listing(index[rows])}). Set such values to missing or correct them."
             )
         raise DesignError(

@@ -48,6 +48,11 @@ OUTCOMES = {
         {"count": lambda d: d["count"].clip(upper=1)},
         {"family": "poisson", "zero": "hurdle"},
     ),
+    "'x' is infinite or undefined in 1 row (index 0)": (
+        "yes ~ x",
+        {"x": lambda d: d.x.where(d.index > 0, np.inf)},
+        {"family": "binomial"},
+    ),
     "has neither an intercept nor a predictor": ("yes ~ 0", {}, {"family": "binomial"}),
     "'rating' has 548 different answers": (
         "rating ~ x",
