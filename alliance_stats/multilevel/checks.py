@@ -51,9 +51,7 @@ def check_categories_left(
             if groups:
                 remedy = (
                     f"Where those have no '{groups[0]}' by design, write (0 + given | {groups[0]}) "
-                    f"with given=data['{groups[0]}'].notna().astype(int): they then stay. "
-                    f"For another family= than gaussian also fill '{groups[0]}' with one word, "
-                    "such as 'none'."
+                    f"with given=data['{groups[0]}'].notna().astype(int): they then stay."
                 )
             raise DesignError(
                 f"Of the categories of '{name}' ({listing(held)}) only {left[0]} is left: the rows "

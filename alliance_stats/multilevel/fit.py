@@ -313,7 +313,9 @@ def _fit_structured(
             f"(… | {units}) out."
         )
     further = [name for name in structure if name is not None]
-    design = make_design(parsed, data, options["weights"], shared, further=further, units=units)
+    design = make_design(
+        parsed, data, options["weights"], shared, further=further, units=units, fill=True
+    )
     where = places_of(design, design.frame, time=time, by=group)
     return MultilevelFit.of_design(design, reml=options["reml"], df=options["df"], where=where)
 

@@ -15,6 +15,7 @@ from ..errors import ConvergenceWarning, DesignError, SingularFitWarning, listin
 from ..inference.multiplicity import ADJUST, Adjust
 from ..multilevel.advice import about_residuals, on_the_boundary
 from ..multilevel.checks import about_few_values
+from ..multilevel.engine.patterns import refuse_singular
 from ..multilevel.engine.structured import MOST_OCCASIONS
 from ..multilevel.fit import fit_multilevel
 from ..multilevel.result import MultilevelFit
@@ -267,7 +268,11 @@ def _fit(data: TrialRows, rows: pd.DataFrame, method: str, term: str, df: Any) -
         formula = f"{SCORE} ~ {ARM} * C({TIME}){each}"
         if term and changes_therapist(rows):  # the same model where groups cross
             formula += f" + (0 + C({TIME}) | {CLIENT}){term}"
-            return fit_multilevel(formula, rows, allow_saturated=True, df=df)
+            fit = fit_multilevel(formula, rows, allow_saturated=True, df=df)
+            C = fit.random_covariances[CLIENT].to_numpy()
+            named = [str(time).removesuffix(".0") for time in data.times]
+            refuse_singular(C + fit.scale * np.eye(len(C)), named)
+            return fit
         formula += term
     else:
         formula = f"{SCORE} ~ {ARM}{before}{term}"

@@ -87,12 +87,78 @@ def test_times_that_nobody_has_both_of_have_no_covariance(rows):
     assert told not in " ".join(al.fit_multilevel(MEANS, rows, **UNSTRUCTURED).messages)
 
 
-def test_rows_without_a_group_cross_nothing(rows):
+def test_occasions_that_depend_beside_what_was_not_measured_are_refused(rows):
+    """Missing outcomes hide the dependence from least squares; the search then runs to the end."""
+    wide = rows.pivot_table(index="client_id", columns="week", values="score")
+    middle = np.repeat((wide[4.0] + wide[8.0]) / 2, 4).to_numpy()
+    data = rows.assign(score=rows["score"].where(rows["week"] != 12, middle))
+    data = data[~((data["week"] == 12) & (data["client_id"] % 5 == 0))]
+    moved = np.where(
+        (data["week"] > 4) & (data["client_id"] < 20) & (data["given"] == 1),
+        "t0", data["therapist_id"],
+    )  # fmt: skip
+    asked = {"outcome": "score", "time": "week", "method": "mmrm", "baseline": 0}
+    for one in (data.drop(columns="therapist_id"), data.assign(therapist_id=moved)):
+        with pytest.raises(al.DesignError, match="leave at 4, 8, 12 is linearly dependent"):
+            al.compare_arms(one, **asked)
+    few = rows[rows["client_id"] < 5].drop(columns="therapist_id")
+    with pytest.raises(al.DesignError, match="too few for so many covariances"):
+        al.compare_arms(few, **asked)
+    few = rows[(rows["client_id"] < 8) & ((rows["week"] < 12) | (rows["client_id"] < 3))]
+    with pytest.raises(al.DesignError, match=r"no more rows than coefficients.*is 12\."):
+        al.compare_arms(few, **asked)
+
+
+@pytest.mark.parametrize("options", [UNSTRUCTURED, {"residual": "ar1", "time": "week"}])
+def test_rows_without_a_group_need_no_word_for_none(rows, options):
     formula = f"{MEANS} + (0 + given | therapist_id)"
-    with pytest.raises(al.DesignError, match=r"'therapist_id' in each row.*such as 'none'"):
-        al.fit_multilevel(formula, rows, **UNSTRUCTURED)
-    named = rows.fillna({"therapist_id": "none"})
-    assert al.fit_multilevel(formula, named, **UNSTRUCTURED).nobs == 240
+    if options["residual"] == "ar1":
+        formula += " + (1 | client_id)"
+    later = rows.assign(given=rows["given"] * (rows["week"] > 0))  # treated from week 4 on
+    once = later.assign(therapist_id=later["therapist_id"].where(later["week"] > 0))
+    for data, same, n in ((rows, rows, 120), (once, later, 90)):
+        fit = al.fit_multilevel(formula, data, **options)
+        named = al.fit_multilevel(formula, same.fillna({"therapist_id": "none"}), **options)
+        np.testing.assert_allclose(fit.llf, named.llf, rtol=1e-10)
+        assert fit.nobs == 240
+        assert fit.n_groups["therapist_id"] == 10
+        assert f"{n} have one." in " ".join(fit.messages)
+    assert not any("need none" in said for said in named.messages)
+    fit = al.fit_multilevel(formula, rows, **options)
+    np.testing.assert_allclose(fit.predict(rows.head(9), new_groups="error"), fit.fittedvalues[:9])
+
+
+def test_sites_without_a_name_are_apart_from_those_with_one(rows):
+    """Nobody's therapists make a group in each site, so that groups stay nested."""
+    far = rows["client_id"] % 4 < 2
+    data = rows.assign(site_id=np.where(far, "a", "b"), score=rows["score"] + 2.0 * far)
+    data["therapist_id"] += data["site_id"]
+    formula = f"{MEANS} + (0 + given | therapist_id) + (1 | site_id)"
+    named = data.fillna({"therapist_id": "none " + data["site_id"]})
+    fit, same = (al.fit_multilevel(formula, one, **UNSTRUCTURED) for one in (data, named))
+    np.testing.assert_allclose(fit.llf, same.llf, rtol=1e-10)
+    assert fit.n_groups == same.n_groups
+
+
+def test_a_yes_or_no_needs_no_word_for_none_either(rows):
+    data = rows.assign(yes=(rows["score"] > 0).astype(int), session=rows["week"].astype(int))
+    formula = "yes ~ given + (0 + given | therapist_id)"
+    fit, named = (
+        al.fit_multilevel(formula, one, family="binomial", df="between-within")
+        for one in (data, data.fillna({"therapist_id": "none"}))
+    )
+    assert fit.llf == pytest.approx(named.llf, abs=1e-9)
+    assert fit.nobs == 240
+    assert fit.n_groups == named.n_groups == {"therapist_id": 10}
+    whole, part = (
+        al.fit_dropout_hazard(f"yes ~ given + ({term} | therapist_id)", data)
+        for term in ("1", "0 + given")
+    )
+    assert part.llf == whole.llf
+    with pytest.raises(al.FormulaError, match="x is 1 in those with one"):
+        al.fit_dropout_hazard("yes ~ given + (0 + session | therapist_id)", data)
+    with pytest.raises(al.DesignError, match=r"each row needs a 'therapist_id', and 120 have none"):
+        al.fit_dropout_hazard("yes ~ given + (1 | client_id) + (1 | therapist_id)", data)
 
 
 def test_one_row_that_is_left_is_counted_as_one(rows):

@@ -11,11 +11,11 @@ from scipy.stats import chi2
 
 from ...core.arguments import checked_choice, checked_table, share, whole
 from ...core.disclosure import fewest_of_model
-from ...core.people import CLIENT, SESSION, refuse_ids, refuse_repeats
+from ...core.people import CLIENT, SESSION, refuse_ids, refuse_repeats, trimmed
 from ...errors import ColumnError, DesignError, FormulaError, require_columns
 from ...inference.distributions import half_width
 from ...multilevel.fit import MOST_NODES, fitted_outcome
-from ...multilevel.formula.model_formula import Formula, parse_formula
+from ...multilevel.formula.model_formula import Formula, RandomTerm, parse_formula
 from ...multilevel.formula.terms import Columns, Table, build, response
 from ...multilevel.outcomes.meaning import LATENT
 from ...multilevel.outcomes.reading import Asked
@@ -68,7 +68,7 @@ def fit_dropout_hazard(
         ``event ~ session + alliance_within + alliance_between + (1 | therapist_id)``. The
         left-hand side is 0/1; the right one may use ``C(...)``, interactions and ``bs(session,
         df=4)``. Random intercepts: of one group, such as therapists, and of clients themselves,
-        ``(1 | client_id)``.
+        ``(1 | client_id)``. Rows without a therapist stay and have no effect of one.
     data
         One row a client and session at risk, from `person_period`; with `duration` one row a
         client, with how long and whether it happened.
@@ -150,6 +150,11 @@ def fit_dropout_hazard(
     y, x, terms = outcome_and_predictors(parsed, used)
     messages += list(data.attrs.get("messages", ()))
     groups = [*([CLIENT] if own else []), *([group] if group else [])]
+    if len(groups) > 1 and alone.any():
+        raise DesignError(
+            f"Beside (1 | {CLIENT}) each row needs a '{group}', and {int(alone.sum())} have none: "
+            f"leave (1 | {CLIENT}) or (1 | {group}) out, or rows without one."
+        )
     if groups:
         outcome = pd.Series(y, name=parsed.response.columns[0])
         parts = _fit_with_intercepts(outcome, x, used[groups], alone, link, nodes, confidence)
@@ -184,16 +189,29 @@ def parsed_hazard(formula: str, data: pd.DataFrame) -> tuple[Formula, str, bool]
     """Return the formula, the group of its random intercept ("" without), and clients' own."""
     if not isinstance(formula, str):
         raise FormulaError(f"formula must be a text such as 'event ~ session', not {formula!r}.")
-    parsed = parse_formula(formula)
-    plain = [t.group[0] for t in parsed.random if t.part.is_intercept and len(t.group) == 1]
-    own, groups = CLIENT in plain, [name for name in plain if name != CLIENT]
+    checked_table(data, "data")
+    parsed = parse_formula(formula).over(data.columns)
+    held = [t.group[0] for t in parsed.random if len(t.group) == 1 and _of_those_with(t, data)]
+    own, groups = CLIENT in held, [name for name in held if name != CLIENT]
     if len(groups) > 1 or len(groups) + own < len(parsed.random):
         raise FormulaError(
             "A hazard formula may hold one random intercept of a group, such as (1 | "
-            f"therapist_id), and one of clients, (1 | {CLIENT}); got\n  {formula}"
+            f"therapist_id), and one of clients, (1 | {CLIENT}); rows without a therapist stay, "
+            "and (0 + x | therapist_id) is the same where x is 1 in those with one and 0 in the "
+            f"others. Got\n  {formula}"
         )
-    checked_table(data, "data")
-    return parsed.over(data.columns), groups[0] if groups else "", own
+    return parsed, groups[0] if groups else "", own
+
+
+def _of_those_with(term: RandomTerm, data: pd.DataFrame) -> bool:
+    """Return whether a random term is an intercept, or one of those alone who have the group."""
+    if term.part.is_intercept:
+        return True
+    name = term.part.columns[0] if len(term.part.columns) == 1 else ""
+    if term.part.text.replace(" ", "") != f"0+{name}" or term.group[0] not in data.columns:
+        return False
+    known = trimmed(data[term.group[0]]).notna()
+    return bool((pd.to_numeric(data[name], errors="coerce") == known).all())
 
 
 def complete_rows(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ...core.arguments import checked_choice
 from ...errors import ColumnError, DesignError, listing
 from ..engine.batches import Array, Indices
+from ..engine.grouping import NOBODY
 from ..engine.membership import Memberships, members_of
 from ..formula.terms import Table
 from .effects import draw_effects, effects_of_rows, unit_effects
@@ -168,7 +169,11 @@ def units_of(fit: MultilevelFit, table: Table, number: int) -> Indices:
     """Return each row's unit at a nested level, -1 where the model was not fitted on it."""
     keys = table.frame[list(fit.design.grouping.columns[number])]
     index = pd.MultiIndex.from_frame(keys) if keys.shape[1] > 1 else pd.Index(keys.iloc[:, 0])
-    return fit.design.grouping.labels[number].get_indexer(index)
+    labels = fit.design.grouping.labels[number]
+    units = labels.get_indexer(index)
+    if NOBODY in labels:
+        units[keys.isna().any(axis=1).to_numpy()] = labels.get_loc(NOBODY)
+    return units
 
 
 @dataclass(frozen=True)

@@ -175,11 +175,12 @@ def make_design(
     further: Sequence[str] = (),
     units: str | None = None,
     saturated: bool = False,
+    fill: bool = False,
 ) -> Design:
     """Read the data into a design.
 
     Where the outcome is not `measured` (a yes or no, a count), there is no residual that groups
-    of one row could be mistaken for. `further` columns must be complete too.
+    of one row could be mistaken for. `further` columns must be complete too. `fill` is `arrange`'s.
 
     Raises
     ------
@@ -193,7 +194,7 @@ def make_design(
     outcome, y = response(formula, table, measured=measured)
     check_numbers((outcome,), (y,), table.frame.index)
     fixed_terms = build(formula.fixed, table)
-    grouping, terms = _levels(formula, table, membership or {}, units)
+    grouping, terms = _levels(formula, table, membership or {}, units, fill=fill)
     pool = Pool(len(table))
     levels, effects = random_columns(terms, table, pool)
     fixed = [pool.place(*column) for column in fixed_terms.named_arrays()]
@@ -326,7 +327,7 @@ def _prior_weights(data: pd.DataFrame, weights: str | Sequence[float] | None) ->
 
 
 def _levels(
-    formula: Formula, table: Table, membership: Memberships, units: str | None
+    formula: Formula, table: Table, membership: Memberships, units: str | None, *, fill: bool
 ) -> tuple[Grouping, list[list[RandomTerm]]]:
     """Return the groups and the random terms of each level, the lowest first.
 
@@ -338,7 +339,7 @@ def _levels(
     factors = {name: factor_of(found[0], table, membership) for name, found in terms.items()}
     if units is not None:
         factors[units], terms[units] = factorise(table, (units,)), []
-    grouping = arrange(list(factors.values()), table.frame)
+    grouping = arrange(list(factors.values()), table.frame, fill=fill)
     found = {factor.name: terms[name] for name, factor in factors.items()}
     return grouping, [found[name] for name in grouping.names]
 

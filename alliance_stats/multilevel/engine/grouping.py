@@ -7,7 +7,7 @@ the next level they are nested; else they cross, or a row belongs to several gro
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 from typing import Any
@@ -25,6 +25,8 @@ from .crossed import LARGEST, CrossedPartition
 
 REUSED = 0.5  # share of ids in several groups above which ids that start anew are the likely reason
 HELD = 0.9  # share of ids under one group above that speaks for the same, where no time is known
+NOBODY = "(none)"
+"""What the group is called of those who have none."""
 LEVELS = (
     ("client", "klient", "patient", "person", "participant", "subject", "dyad", "couple"),
     ("therapist", "therapeut", "counsel", "clinician", "provider", "practitioner"),
@@ -74,6 +76,8 @@ class Grouping:
     """The lowest units (by appearance) in their nested order."""
     kind: str = "nested"
     """``nested``, ``crossed`` or ``membership``."""
+    lacking: tuple[str, ...] = ()
+    """What is said of rows without a group, which have one of their own here."""
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -106,7 +110,7 @@ class Grouping:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a result says of how the groups lie to each other."""
-        return ()
+        return self.lacking
 
     def to_rows(self, level: int, values: Array) -> Array:
         """Return for each row what its groups of a level have; `values` are (q, groups)."""
@@ -138,17 +142,7 @@ class CrossedGrouping(Grouping):
     @property
     def notes(self) -> tuple[str, ...]:
         """Which groups cross, and how many rows have none."""
-        lacking = [(factor.name, int((factor.codes < 0).sum())) for factor in self.factors]
-        return (
-            *self.met,
-            *(
-                f"{count} of {len(self.appearance)} rows have no '{name}' and need none: all "
-                f"columns of its random effects are zero there. {len(self.appearance) - count} "
-                "have one."
-                for name, count in lacking
-                if count
-            ),
-        )
+        return (*self.met, *_lacking(self.factors))
 
     @cached_property
     def weights(self) -> tuple[Any, ...]:
@@ -242,8 +236,11 @@ def _factorise_column(table: Table, name: str) -> tuple[Indices, pd.Index]:
     return codes, pd.Index(labels, name=name)
 
 
-def arrange(factors: Sequence[Factor], data: pd.DataFrame) -> Grouping:
+def arrange(factors: Sequence[Factor], data: pd.DataFrame, *, fill: bool = False) -> Grouping:
     """Order the groupings from the lowest to the top, nested if they are.
+
+    With `fill`, for engines that need nested groups, rows without a group (whose effects are all
+    zero) make groups of their own: the model is the same.
 
     Raises
     ------
@@ -257,6 +254,8 @@ def arrange(factors: Sequence[Factor], data: pd.DataFrame) -> Grouping:
     crossing = [contact for contact in contacts if len(contact.several)]
     if whole and not crossing:
         return nest(ordered)
+    if fill and not whole and not crossing and not shared:
+        return replace(arrange(_filled(ordered), data), lacking=_lacking(ordered))
     for contact in crossing:
         contact.refuse_ids_that_start_anew(data)
     lowest = next((i for i, factor in enumerate(ordered) if factor.members is None), None)
@@ -277,9 +276,40 @@ def arrange(factors: Sequence[Factor], data: pd.DataFrame) -> Grouping:
         np.where(units < 0, len(ordered[0].labels), units),
         np.arange(len(ordered[0].labels) + int((units < 0).any())),
         kind,
-        tuple(ordered),
-        tuple(notes),
+        factors=tuple(ordered),
+        met=tuple(notes),
     )
+
+
+def _lacking(factors: Sequence[Factor]) -> tuple[str, ...]:
+    """Say how many rows have no group."""
+    rows = {factor.name: (len(factor.codes), int((factor.codes < 0).sum())) for factor in factors}
+    return tuple(
+        f"{none} of {n} rows have no '{name}' and need none: all columns of its random effects are "
+        f"zero there. {n - none} have one."
+        for name, (n, none) in rows.items()
+        if none
+    )
+
+
+def _filled(ordered: Sequence[Factor]) -> list[Factor]:
+    """Return factors in which rows without a group have that of their client's other rows.
+
+    Where no row of the client has one, a group more is made: one in each group of the level above.
+    """
+    lowest, above = ordered[0].codes, np.zeros(len(ordered[0].codes), dtype=np.intp)
+    client, found = pd.Series(lowest).where(lowest >= 0), []
+    for factor in reversed(ordered):
+        known = pd.Series(factor.codes, dtype=float).where(factor.codes >= 0)
+        codes = known.groupby(client).transform("first").to_numpy(copy=True)
+        none = np.isnan(codes)
+        new, places = pd.factorize(above[none])
+        codes[none] = len(factor.labels) + new
+        more = [NOBODY, *(f"{NOBODY} {place + 2}" for place in range(len(places) - 1))]
+        labels = factor.labels.astype(object).append(pd.Index(more[: len(places)], dtype=object))
+        above = codes.astype(np.intp)
+        found.append(replace(factor, codes=above, labels=labels.rename(factor.labels.name)))
+    return found
 
 
 def nest(ordered: Sequence[Factor]) -> Grouping:

@@ -20,6 +20,7 @@ from .likelihood import Level
 
 ENOUGH = 5  # units beyond the places whose dependence is no accident
 EXACT = 1e-7  # a singular value that is none beside one
+SINGULAR = 1e-5  # an eigenvalue of correlations below which the search ran towards none
 
 
 @dataclass(frozen=True)
@@ -67,15 +68,31 @@ class Places:
                 continue
             _, values, axes = np.linalg.svd(R / np.maximum(np.linalg.norm(R, axis=0), 1e-300))
             if values[-1] < EXACT:
-                which = [
-                    self.labels[p] for p, w in zip(places, axes[-1], strict=True) if abs(w) > 0.1
-                ]
-                raise DesignError(
-                    f"What the predictors leave at {listing(which)} is linearly dependent (of "
-                    f"{len(R)} units, all): was a value carried forward or computed from another? "
-                    "Leave such rows out, or take a model with fewer covariances: residual='ar1', "
-                    "(1 | client_id), or of arms method='growth'."
-                )
+                raise _dependent([self.labels[p] for p in places], axes[-1])
+
+    def refuse_singular(self, C: Array) -> None:
+        """Refuse an estimate that ran towards a singular C: the likelihood has no bound there."""
+        for span in self.level.spans:
+            places = list(span)
+            refuse_singular(C[np.ix_(places, places)], [self.labels[p] for p in places])
+
+
+def refuse_singular(C: Array, labels: Sequence[object]) -> None:
+    """Refuse a covariance of residuals of which one is a combination of the others."""
+    sd = np.sqrt(np.diag(C))
+    values, axes = np.linalg.eigh(C / np.outer(sd, sd))
+    if len(C) > 1 and values[0] < SINGULAR:
+        raise _dependent(labels, axes[:, 0])
+
+
+def _dependent(labels: Sequence[object], weights: Array) -> DesignError:
+    which = [label for label, weight in zip(labels, weights, strict=True) if abs(weight) > 0.1]
+    return DesignError(
+        f"What the predictors leave at {listing(which)} is linearly dependent: was a value carried "
+        "forward or computed from another, or are those measured too few for so many covariances? "
+        "Leave such rows out, or take a model with fewer covariances: residual='ar1', "
+        "(1 | client_id), or of arms method='growth'."
+    )
 
 
 @dataclass(frozen=True)

@@ -192,9 +192,8 @@ def design_in_time(
         notes = [
             f"{int((~known).sum())} of {len(data)} rows were left out because '{time}' is missing."
         ]
-    design = make_design(formula, kept, weights)
-    used = kept[list(formula.columns)].notna().all(axis=1).to_numpy()
-    near = find_neighbours(design, time, kept[time].to_numpy(dtype=float)[used])
+    design = make_design(formula, kept, weights, further=[time], fill=True)
+    near = find_neighbours(design, time, design.frame[time].to_numpy(dtype=float))
     if notes:
         lacking = int((~known).sum())
         design = replace(

@@ -26,6 +26,7 @@ from .optimise import Optimum, free_elements, minimise
 from .patterns import Moments, Places, moments, state, whitened
 
 TOGETHER, LEAST = 0.9, 0.05  # where a search begins: covariances shrunken, nothing near zero
+NOTHING_LEFT = 1e-6  # residual degrees of freedom of a place that are none
 MOST_OCCASIONS = 20  # 210 variances and covariances, more than any trial can tell
 
 
@@ -251,6 +252,7 @@ def fit_structured(
         lambda at: sums.scored(at, design.fixed, design.n, reml), sums.everything, theta
     )
     C = covariances([where.level], best.theta)[0]
+    where.refuse_singular(C)
     white = whitened(scaled_columns(design), where, C, design.grouping.units)
     design = replace(design, partition=Partition(white, design.partition.starts))
     own = best.theta[len(where.level.pairs) :]
@@ -350,13 +352,18 @@ def places_of(
 def _refuse_places_without_variance(design: Design, where: Places, what: str) -> None:
     """Refuse places whose rows are one, or all alike: their residuals have no variance to find."""
     values = pd.Series(design.columns[-1]).groupby(where.place)
-    flat = [where.labels[place] for place in np.flatnonzero(values.nunique() < 2)]
-    if flat:
-        raise DesignError(
-            f"Each {what} has a residual variance of its own, and '{design.outcome}' has one value "
-            f"only where that is {listing(flat)}. Leave those rows out, or give them no variance "
-            "of their own."
-        )
+    Q = np.linalg.qr(np.stack(design.columns)[list(design.fixed)].T)[0]
+    left = np.bincount(where.place, 1.0 - (Q**2).sum(axis=1), len(where.labels))
+    for bare, why in (
+        (values.nunique().to_numpy() < 2, f"'{design.outcome}' has one value only"),
+        (left < NOTHING_LEFT, "there are no more rows than coefficients that they alone tell"),
+    ):
+        flat = [where.labels[place] for place in np.flatnonzero(bare)]
+        if flat:
+            raise DesignError(
+                f"Each {what} has a residual variance of its own, and {why} where that is "
+                f"{listing(flat)}. Leave those rows out, or give them no variance of their own."
+            )
 
 
 def _for_groups_that_cross(design: Design, time: str | None, by: str | None) -> str:
@@ -366,13 +373,6 @@ def _for_groups_that_cross(design: Design, time: str | None, by: str | None) -> 
         f"cross ({listing(design.grouping.names)}) need the rows themselves: it needs groups that "
         "are nested, and that each row has."
     )
-    if design.grouping.kind == "nested" and isinstance(design.grouping, CrossedGrouping):
-        names = [one.name for one in design.grouping.factors if (one.codes < 0).any()]
-        return (
-            f"Residuals with a covariance of their own need a '{listing(names)}' in each row, also "
-            "where its effects are zero: write one word, such as 'none', where there is none. The "
-            "model is the same."
-        )
     if time is None or by is not None:
         return f"{why} Name those without a group, or take one group for each client."
     return (

@@ -157,7 +157,7 @@ def read_model(
     further = list(offset.columns) if offset is not None else []
     if asked.trials is not None:
         further.append(asked.trials)
-    design = make_design(formula, frame, weights, measured=False, further=further)
+    design = make_design(formula, frame, weights, measured=False, further=further, fill=True)
     outcome = outcome_of(design, asked)
     refuse_empty_categories(outcome, categories, design)
     family = family_of(asked, categories)
