@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import ColumnError, DesignError, did_you_mean, listing
+from ..errors import ColumnError, DesignError, did_you_mean, listing, plural
 
 LARGEST = 1e100
 """No measurement is larger; beyond it squares and cubes are no numbers any more."""
@@ -147,14 +147,18 @@ def numbers(data: pd.DataFrame, column: Any, what: str) -> np.ndarray:
         bad |= _truth(cells)
     if n := int(bad.sum()):
         raise ColumnError(
-            f"Column '{column}' of {what} must hold finite numbers; {n} "
-            f"row{'s' * (n > 1)} do{'es' * (n == 1)} not "
+            f"Column '{column}' of {what} must hold finite numbers; {rows_that_do_not(n)} "
             f"(first value {shown(cells[bad].iloc[0])}; rows {listing(data.index[bad])}). Correct "
             "them or set them missing."
         )
     if values is None:
         return np.full(len(cells), np.nan)
     return values.to_numpy(dtype=float, na_value=np.nan)
+
+
+def rows_that_do_not(n: int) -> str:
+    """Return ``1 row does not`` or ``3 rows do not``."""
+    return f"{plural(n, 'row')} do{'es' * (n == 1)} not"
 
 
 def refuse_truth(cells: pd.Series, what: str, remedy: str = "") -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import checked_choice, checked_table, refuse_truth
+from ..core.arguments import checked_choice, checked_table, refuse_truth, rows_that_do_not
 from ..core.people import reuse_hint
 from ..errors import ColumnError, DesignError, listing, require_columns
 from .about_dyads import clients_of_several, dyads_of
@@ -84,9 +84,9 @@ def numeric(data: pd.DataFrame, column: str) -> pd.Series:
     bad = (values.isna() & data[column].notna()) | np.isinf(values)
     if bad.any():
         raise ColumnError(
-            f"The column '{column}' must hold finite numbers; {int(bad.sum())} rows do not (first "
-            f"value {data[column][bad].iloc[0]!r}, rows {listing(data.index[bad])}). Correct them, "
-            "or set them missing; categories must be coded as numbers first."
+            f"The column '{column}' must hold finite numbers; {rows_that_do_not(int(bad.sum()))} "
+            f"(first value {data[column][bad].iloc[0]!r}, rows {listing(data.index[bad])}). "
+            "Correct them, or set them missing; categories must be coded as numbers first."
         )
     return values
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import names
+from ..core.arguments import names, rows_that_do_not
 from ..core.people import reuse_hint
 from ..errors import ColumnError, DesignError, listing, plural, require_columns
 from ..study import Study
@@ -138,9 +138,9 @@ def _known_keys(scores: pd.DataFrame, messages: list[str], whole: bool) -> pd.Da
     wrong = (number < 0) | (number != np.floor(number))
     if wrong.any():
         raise ColumnError(
-            f"The column 'session' must hold whole numbers from 0; {int(wrong.sum())} rows do not "
-            f"(first {scores['session'][wrong].iloc[0]}, client "
-            f"{scores['client_id'][wrong].iloc[0]})."
+            "The column 'session' must hold whole numbers from 0; "
+            f"{rows_that_do_not(int(wrong.sum()))} (first {scores['session'][wrong].iloc[0]}, "
+            f"client {scores['client_id'][wrong].iloc[0]})."
         )
     return scores.assign(session=number.astype(int))
 

@@ -42,6 +42,29 @@ def clustered(
     return wilson(min(max(share, 0.0), 1.0) * effective, effective, confidence)
 
 
+def difference(
+    first: tuple[float, float, float], second: tuple[float, float, float]
+) -> tuple[float, float, float]:
+    """Return the difference of two independent shares with its interval.
+
+    Each is given with its own interval, from which that of the difference is made (Zou & Donner
+    2008, doi 10.1002/sim.3095): of Wilson's intervals, it is Newcombe's (1998, method 10).
+
+    Examples
+    --------
+    >>> one, other = (56 / 70, *wilson(56, 70)), (48 / 80, *wilson(48, 80))
+    >>> [round(end, 4) for end in difference(one, other)]
+    [0.2, 0.0524, 0.3339]
+    """
+    (p, low, high), (q, q_low, q_high) = first, second
+    apart = p - q
+    below, above = (
+        sqrt((p - low) ** 2 + (q_high - q) ** 2),
+        sqrt((high - p) ** 2 + (q - q_low) ** 2),
+    )
+    return apart, apart - below, apart + above
+
+
 def share_rows(counts: Mapping[str, int], of: int, confidence: float = 0.95) -> pd.DataFrame:
     """Return a row of `tidy` for each count: its share of `of`."""
     import pandas as pd

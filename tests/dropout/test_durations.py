@@ -193,3 +193,24 @@ def test_the_methods_say_strata_what_changes_and_robust_errors(veteran):
     assert "robust to 4 groups of celltype (Lin & Wei 1989" in told
     plain = al.fit_dropout_cox("status ~ karno", veteran, duration="time", cluster=None).methods()
     assert "events; standard errors take rows as independent." in plain
+
+
+def test_an_effect_of_the_hazard_changes_as_a_product_in_the_formula_does(veteran):
+    rows = veteran.assign(months=np.ceil(veteran["time"] / 60).astype(int))
+    formula, asked = "status ~ months + trt + karno", {"duration": "months"}
+    by_hand = al.fit_dropout_hazard(f"{formula} + karno:log(months)", rows, **asked)
+    fit = al.fit_dropout_hazard(formula, rows, varying={"karno": "log"}, **asked)
+    assert fit.params.index[-1] == "karno:log(months)"
+    np.testing.assert_allclose(fit.params, by_hand.params, rtol=1e-8)
+    np.testing.assert_allclose(fit.bse, by_hand.bse, rtol=1e-8)
+    np.testing.assert_allclose(fit.predict(rows), by_hand.predict(rows), rtol=1e-8)
+    ratios = fit.ratios_at([1, 3])["estimate"]
+    slope = by_hand.params["karno"] + np.log(3) * by_hand.params["karno:log(months)"]
+    np.testing.assert_allclose(ratios, np.exp([by_hand.params["karno"], slope]), rtol=1e-8)
+    assert "change over time (karno:log(months))" in fit.methods()
+    assert "(at months = 1)" in fit.summary()
+    with pytest.raises(al.DesignError, match=r"formula has karno:months already"):
+        al.fit_dropout_hazard(f"{formula} + karno:months", rows, varying={"karno": "linear"},
+                              **asked)  # fmt: skip
+    with pytest.raises(al.DesignError, match="which is no term of the formula"):
+        al.fit_dropout_hazard(formula, rows, varying={"age": "log"}, **asked)

@@ -216,3 +216,32 @@ def test_entry_is_by_the_measure_and_rater_asked_for():
     assert f"{(first > 1).sum()} client" in " ".join(found.messages)
     with pytest.raises(al.DesignError, match="no scores of oq-45"):
         al.dropout_incidence(study, entry="first_rating", measure="oq-45")
+
+
+def test_shares_differ_with_an_interval_made_of_theirs():
+    """Without censoring each share is a binomial's; a share of none has Wilson's interval."""
+    rows = [("a", 10, 40), ("b", 0, 30), ("c", 5, 10)]
+    ends = pd.DataFrame(
+        [
+            (f"{arm}{i}", arm, 1 + (i >= left), "dropout" if i < left else "completed")
+            for arm, left, n in rows
+            for i in range(n)
+        ],
+        columns=["client_id", "condition", "last_session", "reason"],
+    )
+    found = al.dropout_incidence(ends, by="condition")
+    apart = found.differences().set_index("term")
+    assert apart.index.tolist() == ["b - a", "c - a", "c - b"]
+    a = found.table.query("by == 'a' and event == 'dropout'").iloc[-1]
+    assert apart.loc["b - a", "estimate"] == pytest.approx(-0.25)
+    top = 1.959964**2 / (30 + 1.959964**2)  # Wilson's upper end of 0 of 30
+    low = -0.25 - (a["conf_high"] - 0.25)
+    high = -0.25 + np.hypot(top, 0.25 - a["conf_low"])
+    np.testing.assert_allclose(
+        apart.loc["b - a", ["conf_low", "conf_high"]], [low, high], rtol=1e-6
+    )
+    with pytest.raises(al.DesignError, match="by="):
+        al.dropout_incidence(ends).differences()
+    for alone in ("client_id", "code"):
+        with pytest.raises(al.DesignError, match="a group of each client"):
+            al.dropout_incidence(ends.assign(code=ends["client_id"]), by=alone)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 
 from ...core.arguments import is_number
 from ...errors import DesignError, did_you_mean, listing
+from ...inference.rows import coefficient_rows
 from ...multilevel.engine.batches import Array
 
 Function = Callable[[Array], Array]
@@ -63,6 +64,88 @@ def changes_over_time(
             )
         changes += [Change(c, f"{c}:{name}", function, spread, start) for c in own]
     return changes
+
+
+def with_changes(
+    x: pd.DataFrame, changes: Sequence[Change], rows: pd.DataFrame, clock: str
+) -> pd.DataFrame:
+    """Return the columns with those of the changes behind them, each times its function of time."""
+    twice = [change.name for change in changes if change.name in x.columns]
+    if twice:
+        raise DesignError(f"The formula has {listing(twice)} already: leave it out of varying=.")
+    return x.assign(
+        **{
+            c.name: x[c.term].to_numpy() * c.function(rows[clock].to_numpy(dtype=float))
+            for c in changes
+        }
+    )
+
+
+class Changing(Protocol):
+    """A fit whose coefficients may change over time."""
+
+    @property
+    def params(self) -> pd.Series:
+        """The coefficients."""
+
+    @property
+    def cov(self) -> pd.DataFrame:
+        """Their covariance."""
+
+    @property
+    def confidence(self) -> float:
+        """The level of intervals."""
+
+    @property
+    def varying(self) -> Mapping[str, tuple[str, Function]]:
+        """Term → the term that its coefficient changes by, and the function of time."""
+
+
+def ratios_at(fit: Changing, times: Sequence[float]) -> pd.DataFrame:
+    """Return the hazard ratios of the terms that change over time, at some times.
+
+    Times at which the function of time is not finite (0 with a logarithm) are refused.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``term, time, estimate, std_error`` (of its log), ``conf_low, conf_high, p_value``; with
+        an interaction also ``where``: what the ratio is of, such as ``age = 0``.
+    """
+    rows = []
+    for term, (product, function) in fit.varying.items():
+        changes = {name for name, _ in fit.varying.values()}
+        beside = [
+            other
+            for name in fit.params.index
+            if term in name.split(":") and name not in changes
+            for other in name.split(":")
+            if other != term
+        ]
+        where = ", ".join(f"{other} = 0" for other in dict.fromkeys(beside))
+        for time in times:
+            weight = np.array([1.0, value_at(float(time), term, function)])
+            own = [term, product]
+            error = np.sqrt(weight @ fit.cov.loc[own, own].to_numpy() @ weight)
+            row = coefficient_rows(
+                [term], [weight @ fit.params[own]], [error], confidence=fit.confidence
+            )
+            rows.append(row.assign(time=time, where=where))
+    if not rows:
+        raise DesignError("No term changes over time; name one with varying=.")
+    found = pd.concat(rows, ignore_index=True)
+    ends = ["estimate", "conf_low", "conf_high"]
+    found[ends] = np.exp(found[ends])
+    shown = ["term", "time", "estimate", "std_error", "conf_low", "conf_high", "p_value"]
+    return found[[*shown, *(["where"] if found["where"].any() else [])]]
+
+
+def told_of_changes(varying: Mapping[str, tuple[str, Function]]) -> str:
+    """Return what a methods section says of coefficients that change; else nothing."""
+    if not varying:
+        return ""
+    names = ", ".join(name for name, _ in varying.values())
+    return f", with coefficients that change over time ({names})"
 
 
 def value_at(time: float, term: str, function: Function) -> float:

@@ -14,11 +14,11 @@ from ...core.display.labels import label_of
 from ...core.people import SESSION, refuse_ids
 from ...core.results import Result
 from ...errors import ColumnError, DesignError, listing, require_columns
-from ...inference.rows import coefficient_rows, glance_row
+from ...inference.rows import glance_row
 from ...multilevel.engine.batches import Array
 from ...study.times import along
 from ..leakage.lookahead import refuse_late_predictors, refuse_outcome
-from .changing import Change, Function, changes_over_time, value_at
+from .changing import Change, Function, changes_over_time, ratios_at, told_of_changes
 from .durations import refuse_rows_after_the_event, start_and_stop
 from .fit import complete_rows, fewest_clients, outcome_and_predictors, parsed_hazard
 from .fit_checks import (
@@ -89,43 +89,7 @@ class DropoutCox(Result):
         """Return the terms that change, with the time that their own coefficient is of."""
         return {term: f"{label_of(term)} ({start})" for term, start in self.starts.items()}
 
-    def ratios_at(self, times: Sequence[float]) -> pd.DataFrame:
-        """Return the hazard ratios of the terms that change over time, at some times.
-
-        Times at which the function of time is not finite (0 with a logarithm) are refused.
-
-        Returns
-        -------
-        pandas.DataFrame
-            ``term, time, estimate, std_error`` (of its log), ``conf_low, conf_high, p_value``; with
-            an interaction also ``where``: what the ratio is of, such as ``age = 0``.
-        """
-        rows = []
-        for term, (product, function) in self.varying.items():
-            changes = {name for name, _ in self.varying.values()}
-            beside = [
-                other
-                for name in self.params.index
-                if term in name.split(":") and name not in changes
-                for other in name.split(":")
-                if other != term
-            ]
-            where = ", ".join(f"{other} = 0" for other in dict.fromkeys(beside))
-            for time in times:
-                weight = np.array([1.0, value_at(float(time), term, function)])
-                own = [term, product]
-                error = np.sqrt(weight @ self.cov.loc[own, own].to_numpy() @ weight)
-                row = coefficient_rows(
-                    [term], [weight @ self.params[own]], [error], confidence=self.confidence
-                )
-                rows.append(row.assign(time=time, where=where))
-        if not rows:
-            raise DesignError("No term changes over time; name one with varying=.")
-        found = pd.concat(rows, ignore_index=True)
-        ends = ["estimate", "conf_low", "conf_high"]
-        found[ends] = np.exp(found[ends])
-        shown = ["term", "time", "estimate", "std_error", "conf_low", "conf_high", "p_value"]
-        return found[[*shown, *(["where"] if found["where"].any() else [])]]
+    ratios_at = ratios_at
 
     def glance(self) -> pd.DataFrame:
         """Return one row: size and partial log-likelihood."""
@@ -133,19 +97,14 @@ class DropoutCox(Result):
 
     def facts(self) -> dict[str, Any]:
         """Return what sentences are filled from: strata, what changes and robust errors too."""
-        further = []
-        if self.strata:
-            further.append(f"stratified by {' and '.join(self.strata)}")
-        if self.varying:
-            changes = [product for product, _ in self.varying.values()]
-            further.append(f"with coefficients that change over time ({', '.join(changes)})")
+        further = f", stratified by {' and '.join(self.strata)}" if self.strata else ""
+        further += told_of_changes(self.varying)
         errors = (
             f"are robust to {self.n_clusters} groups of {self.cluster} ({LIN_AND_WEI})"
             if self.cluster
             else "take rows as independent"
         )
-        told = "".join(f", {each}" for each in further)
-        return super().facts() | {"further": told, "errors": errors}
+        return super().facts() | {"further": further, "errors": errors}
 
 
 def fit_dropout_cox(

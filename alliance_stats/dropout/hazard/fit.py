@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import chi2
 
-from ...core.arguments import checked_choice, checked_table, share, whole
+from ...core.arguments import checked_choice, checked_table, numbers, share, whole
 from ...core.disclosure import fewest_of_model
 from ...core.people import CLIENT, SESSION, refuse_ids, refuse_repeats, trimmed
 from ...errors import ColumnError, DesignError, FormulaError, require_columns
 from ...inference.distributions import half_width
 from ...multilevel.fit import MOST_NODES, fitted_outcome
 from ...multilevel.formula.model_formula import Formula, RandomTerm, parse_formula
-from ...multilevel.formula.terms import Columns, Table, build, response
+from ...multilevel.formula.terms import INTERCEPT, Columns, Table, build, response
 from ...multilevel.outcomes.meaning import LATENT
 from ...multilevel.outcomes.reading import Asked
 from ...multilevel.outcomes.result import OutcomeFit
 from ..leakage.lookahead import refuse_late_predictors, refuse_outcome
+from .changing import Change, Function, changes_over_time, with_changes
 from .durations import by_whole_times
 from .fit_checks import (
     NO_EFFECT,
@@ -59,6 +60,7 @@ def fit_dropout_hazard(
     confidence: float = 0.95,
     duration: str | None = None,
     entry: str | None = None,
+    varying: Mapping[str, str | float | Function] | None = None,
 ) -> DropoutHazard:
     """What raises or lowers the chance that a client does not come back after a session?
 
@@ -92,10 +94,15 @@ def fit_dropout_hazard(
         times at risk, and in the formula the column counts them.
     entry
         With `duration`: the column of the time after which a row is at risk; 0 if left out.
+    varying
+        Predictors whose coefficient changes over time, and how, as `fit_dropout_cox` takes it:
+        ``{"condition": "log"}``, ``"linear"``, a number or a function. The baseline stays that of
+        the formula.
 
     Returns
     -------
     DropoutHazard
+        ``.ratios_at([1, 6, 12])`` has the ratios of what changes over time.
 
     Notes
     -----
@@ -148,6 +155,9 @@ def fit_dropout_hazard(
     if guard and duration is None:
         refuse_late_predictors(data, fixed, parsed.response.columns[0])
     y, x, terms = outcome_and_predictors(parsed, used)
+    clock = duration or SESSION
+    changes = _changes(varying, x, terms, used, clock)
+    x = with_changes(x, changes, used, clock)
     messages += list(data.attrs.get("messages", ()))
     groups = [*([CLIENT] if own else []), *([group] if group else [])]
     if len(groups) > 1 and alone.any():
@@ -169,9 +179,26 @@ def fit_dropout_hazard(
     return DropoutHazard(
         formula=formula, link=link, group=group, nobs=len(y), n_events=int(y.sum()),
         confidence=confidence, terms=terms, runaway=tuple(runaway), messages=tuple(messages),
-        fewest=fewest_clients(x, y, used), clock=duration or SESSION,
-        cluster=cluster or "", **parts,
+        fewest=fewest_clients(x, y, used), clock=clock,
+        cluster=cluster or "", varying={c.term: (c.name, c.function) for c in changes},
+        starts={c.term: c.start for c in changes}, **parts,
     )  # fmt: skip
+
+
+def _changes(
+    varying: Mapping[str, Any] | None,
+    x: pd.DataFrame,
+    terms: Columns,
+    used: pd.DataFrame,
+    clock: str,
+) -> list[Change]:
+    """Return the coefficients that change over time."""
+    if not varying:
+        return []
+    require_columns(used.columns, [clock], what="the data")
+    times = np.unique(numbers(used, clock, "the rows at risk"))
+    others = x.drop(columns=[c for c in (INTERCEPT,) if c in x.columns])
+    return changes_over_time(varying, others, terms.main, clock, times)
 
 
 def _repeated(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.arguments import checked_choice, checked_table
+from ...core.display.labels import label_of
 from ...core.people import CLIENT, SESSION, trimmed
 from ...core.results import Result
 from ...errors import require_columns
@@ -16,6 +18,7 @@ from ...inference.distributions import half_width
 from ...inference.rows import glance_row, tidy_rows
 from ...multilevel.formula.terms import Columns, Table
 from .accumulation import hazard_of_those_there
+from .changing import Function, ratios_at, told_of_changes
 from .links import over_therapists, ratio_rows
 
 if TYPE_CHECKING:
@@ -46,6 +49,10 @@ class DropoutHazard(Result):
         The column whose groups standard errors are robust to; empty without.
     clock
         The column that counts sessions (or weeks, ...).
+    varying
+        Term → the term that its coefficient changes by, and the function of time.
+    starts
+        Term → at which times its own coefficient holds (``at session = 1`` under a logarithm).
     converged
         Whether the gradient vanished at the end.
     therapists
@@ -82,6 +89,14 @@ class DropoutHazard(Result):
     clock: str = SESSION
     n_alone: int = 0
     cluster: str = ""
+    varying: Mapping[str, tuple[str, Function]] = field(default_factory=dict, repr=False)
+    starts: Mapping[str, str] = field(default_factory=dict)
+
+    ratios_at = ratios_at
+
+    def term_labels(self) -> dict[str, str]:
+        """Return the terms that change, with the time that their own coefficient is of."""
+        return {term: f"{label_of(term)} ({start})" for term, start in self.starts.items()}
 
     def facts(self) -> dict[str, Any]:
         """Return what sentences are filled from: what is counted, and whose errors it is."""
@@ -98,6 +113,7 @@ class DropoutHazard(Result):
             "rows": "sessions" if sessions else f"rows ({self.clock})",
             "events": "dropouts" if sessions else "events",
             "errors": errors,
+            "further": told_of_changes(self.varying),
         }
 
     def conf_int(self) -> pd.DataFrame:
@@ -152,16 +168,20 @@ class DropoutHazard(Result):
 
     def design(self, data: pd.DataFrame) -> pd.DataFrame:
         """Return the model's columns for these rows; rows with a missing value are all NaN."""
-        names = list(self.terms.columns)
+        names = [*self.terms.columns, *([self.clock] if self.varying else [])]
+        names = list(dict.fromkeys(names))
         checked_table(data, "data")
         require_columns(data.columns, names, what="the new data")
         out = np.full((len(data), len(self.params)), np.nan)
         # A missing category would else be read as the reference category.
         whole = data[names].notna().all(axis=1).to_numpy()
         if whole.any():
-            columns = self.terms.rebuild(Table(data[whole]))
-            chosen = [columns[self.terms.names.index(name)] for name in self.params.index]
-            out[whole] = np.stack(chosen, axis=1)
+            own = self.terms.rebuild(Table(data[whole]))
+            columns = dict(zip(self.terms.names, own, strict=True))
+            for term, (product, function) in self.varying.items():
+                times = data.loc[whole, self.clock].to_numpy(dtype=float)
+                columns[product] = columns[term] * function(times)
+            out[whole] = np.stack([columns[name] for name in self.params.index], axis=1)
         return pd.DataFrame(out, index=data.index, columns=self.params.index)
 
     def linear_predictor(self, data: pd.DataFrame) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,10 +11,11 @@ import pandas as pd
 
 from ...core.arguments import checked_choice, share
 from ...core.display.formatting import p_sentence
-from ...core.people import in_words
+from ...core.people import CLIENT, in_words
 from ...core.results import Result
 from ...errors import ColumnError, DesignError, listing, require_columns
 from ...inference.rows import glance_row, tidy_rows
+from ...inference.shares import difference, wilson
 from ...study.labels import by_code, labelled
 from ...study.times import OCCASION, SESSION, named
 from ..checks import number_of
@@ -83,6 +85,37 @@ class DropoutIncidence(Result):
         ]
         tested = f"; groups by {self.by} were compared by Gray's test ({GRAY}): {', '.join(each)}"
         return super().facts() | {"tested": tested if each else ""}
+
+    def differences(self) -> pd.DataFrame:
+        """Return how the share who dropped out differs between groups, at the last common time.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a pair of groups: ``term`` (``b - a``), ``group, versus, time, estimate, conf_low,
+            conf_high``. Clients count as independent; the intervals, each by itself, are made of
+            those of the two shares (Zou & Donner 2008, doi 10.1002/sim.3095), and a share of none
+            or all has Wilson's.
+        """
+        if self.by is None:
+            raise DesignError("Shares are compared between groups: name their column with by=.")
+        drop = self.table[self.table["event"] == DROPOUT]
+        curves = dict(list(drop.groupby("by", sort=False)))
+        at = min(curve["time"].max() for curve in curves.values())
+        shares = {str(name): self._share(curve, at) for name, curve in curves.items()}
+        rows = [
+            (f"{one} - {other}", one, other, at, *difference(shares[one], shares[other]))
+            for other, one in combinations(shares, 2)
+        ]
+        names = ["term", "group", "versus", "time", "estimate", "conf_low", "conf_high"]
+        return pd.DataFrame(rows, columns=names)
+
+    def _share(self, curve: pd.DataFrame, at: float) -> tuple[float, float, float]:
+        """Return one group's share at a time, with its interval."""
+        row, n = curve[curve["time"] <= at].iloc[-1], int(curve["n_at_risk"].max())
+        if 0 < row["incidence"] < 1:
+            return row["incidence"], row["conf_low"], row["conf_high"]
+        return row["incidence"], *wilson(row["incidence"] * n, n, self.confidence)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the incidence of dropout with its interval, beside 1 - Kaplan-Meier."""
@@ -253,6 +286,11 @@ def _check_groups(table: pd.DataFrame, by: Any) -> None:
     if not isinstance(by, str):
         raise DesignError(f"by must be the name of one column, not {by!r}.")
     require_columns(table.columns, [by], what="the clients' table")
+    if by == CLIENT or (len(table) > 1 and table[by].dropna().is_unique):
+        raise DesignError(
+            f"by='{by}' makes a group of each client, and a share of one is no incidence: name a "
+            "column whose groups hold several, such as 'condition'."
+        )
     values = pd.Series(table[by].dropna().astype(object).unique(), dtype=object)
     same = values[values.map(str).duplicated(keep=False)]
     if len(same):

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from ...core.arguments import numbers
 from ...errors import ColumnError, DesignError, listing, require_columns
 from ..formula.model_formula import Formula, RandomTerm
 from ..formula.terms import Table, build
@@ -149,7 +150,7 @@ def check_memberships(membership: object, formula: Formula, data: pd.DataFrame) 
             )
         if frame[name].isna().any():
             raise DesignError(f"{what} has no '{name}' in {int(frame[name].isna().sum())} rows.")
-        _check_weights(frame["weight"].to_numpy(dtype=float), what, "weight")
+        _check_weights(numbers(frame, "weight", what), what, "weight")
     return membership
 
 

@@ -107,6 +107,13 @@ def lost_blocks(context: Context, draft: Draft) -> list[Block]:
     named = occasion_in_words(end)
     named = f"'{end}'" if named == end else named
     draft.headline = f"Not measured any more by {named}: {said}."
+    if by is not None and told[last.index].all():  # made of what is told, it tells no more
+        apart = "; ".join(
+            f"{row.group} less {row.versus} {percent(row.estimate)} "
+            f"{percent_interval(row.conf_low, row.conf_high)}"
+            for row in rounded(found.differences(), 3).itertuples()
+        )
+        draft.headline += f" Difference, in percentage points: {apart}."
     tests = found.tests[found.tests["event"] == "dropout"] if len(found.tests) else found.tests
     hidden = not told.all()  # a p value of few events tells how many
     test = ""
