@@ -179,6 +179,13 @@ class Context:
         """The outcome score the report is about; raises where the study has none."""
         return self._score(OUTCOME, self.options.outcome or self._planned, "client")
 
+    @property
+    def compared_by_arm(self) -> Score:
+        """What arms are compared on: the outcome, or the alliance where no measure is one."""
+        asked = self.options.outcome or self._planned
+        known = asked or measures_of(self.study, OUTCOME, rater="client")
+        return self.outcome if known else self.alliance
+
     @cached_property
     def other_outcomes(self) -> tuple[Score, ...]:
         """The scores of the study's other outcome measures, those with most forms first."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,7 +57,8 @@ def plot_course(
     if time != SESSION and not is_numeric_dtype(course[time]):
         kept = course[~(course["n"] < smallest_n)].assign(group=course["rater"].astype(str))
         order = list(pd.unique(course[time]))
-        return plot_occasions(kept.rename(columns={time: OCCASION}), ax, order=order, label=label)
+        kept = kept.rename(columns={time: OCCASION})
+        return plot_occasions(kept, ax, order=order, label=label, groups=kept["group"])
     course = course.rename(columns={time: SESSION})
     require_columns(course.columns, ["rater", "session", "n", *drawn], what="the course")
     smallest_n = finite(smallest_n, "smallest_n")
@@ -109,7 +110,9 @@ def _time_in(course: pd.DataFrame) -> str:
     return names[names.index("rater") + 1]
 
 
-def plot_occasions(course: pd.DataFrame, ax: Axes, *, order: Sequence[str], label: str) -> Axes:
+def plot_occasions(
+    course: pd.DataFrame, ax: Axes, *, order: Sequence[str], label: str, groups: Iterable[Any]
+) -> Axes:
     """Draw means with intervals at each occasion, a line a group.
 
     Parameters
@@ -118,12 +121,14 @@ def plot_occasions(course: pd.DataFrame, ax: Axes, *, order: Sequence[str], labe
         ``group, occasion, mean, conf_low, conf_high``.
     order
         The occasions from left to right, the same distance apart whatever the time between them.
+    groups
+        All groups of the study, drawn or not: each has the look that it has in other figures.
     """
-    groups = list(dict.fromkeys(course["group"]))
-    for position, group in enumerate(groups):
-        part, style = course[course["group"] == group], looks(map(str, groups))[str(group)]
+    styles, drawn = looks(map(str, groups)), list(dict.fromkeys(course["group"]))
+    for position, group in enumerate(drawn):
+        part, style = course[course["group"] == group], styles[str(group)]
         # beside one another, or the intervals of one hide those of another
-        x = part["occasion"].map(list(order).index) + 0.08 * (position - (len(groups) - 1) / 2)
+        x = part["occasion"].map(list(order).index) + 0.08 * (position - (len(drawn) - 1) / 2)
         reach = [part["mean"] - part["conf_low"], part["conf_high"] - part["mean"]]
         ax.errorbar(
             x, part["mean"], yerr=reach, color=style.color, linestyle=style.linestyle,

@@ -194,6 +194,11 @@ def facts(context: Context) -> list[tuple[str, str]]:
     return shown
 
 
+FEW_NOT_SHOWN = (
+    "Numbers about fewer than ten people, or from which one could be computed, are not shown. "
+)
+
+
 def _footer(made: str, context: Context) -> list[str]:
     versions = manifest.versions()
     libraries = ", ".join(f"{name} {versions[name]}" for name in LIBRARIES)
@@ -203,8 +208,8 @@ def _footer(made: str, context: Context) -> list[str]:
         "stand in run.json beside this page; inputs with hashes and every row set aside in the "
         "private account, which stays with the study.",
         *filter(None, [left_out(context)]),
-        "Numbers about fewer than ten people, or from which one could be computed, are not shown. "
-        "Intervals are 95% intervals. Estimates of associations are not proofs of cause.",
+        ("" if context.disclosure.everything else FEW_NOT_SHOWN)
+        + "Intervals are 95% intervals. Estimates of associations are not proofs of cause.",
     ]
 
 

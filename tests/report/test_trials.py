@@ -5,9 +5,11 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
+from alliance_stats.core.display.formatting import percent, percent_interval
 from alliance_stats.core.display.rendering import cells
 from alliance_stats.report.build import make_section
 from alliance_stats.report.context import Context, Options
+from alliance_stats.report.drawings import plot_occasions
 from alliance_stats.report.sections import SECTIONS, left_out, sections_of
 from alliance_stats.study.times import occasion_in_words
 
@@ -181,6 +183,12 @@ def test_who_was_lost_is_told_by_arm(sections):
     found = blocks(made["dropout"], "lost")[0].frame
     found = found[found["occasion"] == "post"].set_index("by")["incidence"]
     np.testing.assert_allclose(found, here[found.index], atol=0.001)
+    (apart,) = al.dropout_incidence(study, by="condition").differences().itertuples()
+    told = made["dropout"].headline.endswith(
+        f"Difference, in percentage points: waiting less therapy {percent(apart.estimate)} "
+        f"{percent_interval(apart.conf_low, apart.conf_high)}."
+    )
+    assert told == ("withheld" not in made["dropout"].headline)
 
 
 def test_the_headline_is_about_the_end_or_says_withheld(only, tmp_path):
@@ -296,7 +304,7 @@ def test_the_share_that_changed_has_its_denominator(sections):
 
 
 def test_arms_of_few_are_compared_for_the_owner_alone(only, tmp_path):
-    only("trial", "data", "measured")
+    only("trial", "data", "measured", "dropout", "change")
     study = trial(alliance=False)
     few = {name: table[table["client_id"] < 8] for name, table in study.tables.items()}
     few = study.with_tables(**few)
@@ -305,3 +313,34 @@ def test_arms_of_few_are_compared_for_the_owner_alone(only, tmp_path):
     own = al.write_report(few, tmp_path / "own", replicates=5, individual_courses=True)
     assert own.sections[0].key == "trial"
     assert blocks(own.sections[0], "sample")[0].frame["therapy n"].tolist()[1] == 4
+    assert blocks(own.sections[0], "arms")
+    assert "withheld" not in " ".join(section.headline for section in own.sections).lower()
+    course = blocks({s.key: s for s in own.sections}["change"], "outcome-occasions")
+    assert course[-1].frame["n"].min() < 5
+    pages = [(tmp_path / name / "index.html").read_text("utf-8") for name in ("public", "own")]
+    assert ["Numbers about fewer than ten" in page for page in pages] == [True, False]
+
+
+def test_arms_are_compared_on_the_alliance_where_no_measure_is_an_outcome(only, tmp_path):
+    only("trial")
+    study = trial()
+    rows = study.assessments.query("rater == 'client'").assign(
+        measure="wai-sr", score=lambda t: 1 + t["score"] / 7
+    )
+    study = study.with_tables(assessments=rows.drop_duplicates(["client_id", "occasion"]))
+    (section,) = al.write_report(study, tmp_path / "r", replicates=5).sections
+    assert section.headline.startswith("WAI-SR at post: therapy less waiting")
+
+
+def test_an_arm_keeps_its_look_where_another_is_withheld():
+    from matplotlib.figure import Figure
+
+    course = pd.DataFrame({"group": "b", "occasion": ["pre", "post"], "mean": [3.0, 2.0],
+                           "conf_low": [2.0, 1.0], "conf_high": [4.0, 3.0]})  # fmt: skip
+    colors = []
+    for drawn in (course, pd.concat([course.assign(group="a"), course])):
+        ax = plot_occasions(drawn, Figure().add_subplot(), order=["pre", "post"], label="PHQ-9",
+                            groups=["a", "b"])  # fmt: skip
+        handles, labels = ax.get_legend_handles_labels()
+        colors.append(handles[labels.index("b")][0].get_color())
+    assert colors[0] == colors[1]

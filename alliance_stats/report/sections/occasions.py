@@ -49,7 +49,8 @@ def score_blocks(context: Context, score: Score, key: str) -> list[Block]:
     if by == ARM:
         course[ARM] = pd.Categorical(course[ARM], by_code(context.study, rows[ARM]), ordered=True)
         course = course.sort_values(ARM, kind="stable")
-    course = course[course["n"] >= SMALLEST_SHOWN].reset_index(drop=True)
+    if not context.disclosure.everything:
+        course = course[course["n"] >= SMALLEST_SHOWN].reset_index(drop=True)
     if course.empty:
         raise WithheldError("Fewer than ten clients were measured at any occasion.")
     keep, told = [], []
@@ -62,8 +63,11 @@ def score_blocks(context: Context, score: Score, key: str) -> list[Block]:
     if shown.empty:
         raise WithheldError("Beside others no mean of an occasion can be shown.")
     order = [one for one in in_order(rows) if one in set(shown[OCCASION])]
+    groups = course[by] if context.arms is None or by != ARM else context.arms
     with house_style():
-        ax = plot_occasions(shown, new_axes(6.4, 3.4), order=order, label=score.label)
+        ax = plot_occasions(
+            shown, new_axes(6.4, 3.4), order=order, label=score.label, groups=groups
+        )
     facts = {"score": score.title, "by": "rater" if by == "rater" else "arm"}
     hidden = shown["n"].isna().any()
     return [
@@ -91,6 +95,9 @@ def lost_blocks(context: Context, draft: Draft) -> list[Block]:
     ]
     told = pd.Series([context.disclosure.shows(one) for one in gone], back.index)[drop.index]
     shown = rounded(drop.loc[told, LOST].reset_index(drop=True), 3)
+    if context.disclosure.everything and left.empty:
+        draft.headline = "Nobody was lost to assessment: all were measured at the last occasion."
+        return [Paragraph(draft.headline)]
     if shown.empty:
         raise WithheldError("After any occasion fewer than ten clients were lost.")
     last = rounded(drop, 3).groupby("by", sort=False).tail(1)
@@ -107,7 +114,8 @@ def lost_blocks(context: Context, draft: Draft) -> list[Block]:
     named = occasion_in_words(end)
     named = f"'{end}'" if named == end else named
     draft.headline = f"Not measured any more by {named}: {said}."
-    if by is not None and told[last.index].all():  # made of what is told, it tells no more
+    if by is not None and told[last.index].all() and len(last) == found.table["by"].nunique():
+        # made of what is told, it tells no more
         apart = "; ".join(
             f"{row.group} less {row.versus} {percent(row.estimate)} "
             f"{percent_interval(row.conf_low, row.conf_high)}"

@@ -17,7 +17,7 @@ from ...core.display.table import Column, Table
 from ...core.drawing import house_style, new_axes
 from ...core.precision import coarse, rounded
 from ...errors import AllianceStatsError, DesignError
-from ...study.select import ScoreName
+from ...study.select import ALLIANCE, ScoreName, measures_of
 from ...study.stages import stage_of
 from ...study.times import OCCASION, in_order, occasion_in_words
 from ...trials.plots import plot_means
@@ -50,7 +50,7 @@ MODELS = {
 def build(context: Context, draft: Draft) -> Section:
     """Return the section."""
     draft.attempt("The sample", lambda: [sample_block(context, draft)])
-    score = context.outcome
+    score = context.compared_by_arm
     found: list[Any] = []
 
     def compared() -> list[Block | None]:
@@ -78,13 +78,17 @@ def compare(context: Context, score: Score, draft: Draft) -> Any:
     """Return the arms compared by the richest model that the data carry.
 
     All occasions where they are few enough, straight lines over sessions, else the last time alone.
+    The alliance has no baseline: its first session is one of treatment.
     """
     name = str(ScoreName.of(score.measure, score.scale, score.rater))
     rows = context.study.select(name)
     rows = rows[rows["score"].notna()]
     occasions = OCCASION in rows.columns
     times = list(in_order(rows)) if occasions else sorted(rows["session"].unique())
-    before = not occasions or stage_of(str(times[0])) in BEFORE_TREATMENT
+    if occasions:
+        before = stage_of(str(times[0])) in BEFORE_TREATMENT
+    else:
+        before = score.measure not in measures_of(context.study, ALLIANCE)
     baseline = times[0] if before and len(times) > 1 else None
     left = len(times) - (baseline is not None)
     methods: list[Literal["mmrm", "growth", "ancova"]] = ["ancova"]
