@@ -59,7 +59,8 @@ class ArmComparison(Result):
         share_measured, estimate, std_error, df, conf_low, conf_high``.
     contrasts
         A row a pair and time: ``term, arm, versus, estimate, std_error, statistic, df, p_value,
-        conf_low, conf_high, p_adjusted, time``; ``arm`` less ``versus``.
+        conf_low, conf_high, p_adjusted, time``; ``arm`` less ``versus``. Under ``"holm"`` each
+        interval holds by itself, under ``"bonferroni"`` and ``"tukey"`` all of a time together.
     errors
         ``model``, or ``robust`` to therapists (to clients, where there are none).
     sd, standardiser
@@ -93,6 +94,11 @@ class ArmComparison(Result):
     def several(self) -> bool:
         """Whether there are several comparisons at one time, so that p values are adjusted."""
         return len(self.data.arms) > 2
+
+    @property
+    def apart(self) -> str:
+        """What is said of intervals where p values are adjusted and they are not; else nothing."""
+        return " (of p values; each interval holds by itself)" if self.adjust == "holm" else ""
 
     @property
     def analysed(self) -> frozenset[Any]:
@@ -348,7 +354,8 @@ class ArmComparison(Result):
             else "without a baseline",
             "errors": errors,
             "source": SOURCES[self.method],
-            "adjustment": f"; adjustment for several comparisons: {self.adjust}" * self.several,
+            "adjustment": f"; adjustment for several comparisons: {self.adjust}{self.apart}"
+            * self.several,
             "analysed": len(self.analysed),
         }
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..study import Study
 
 SCORE, ARM, TIME, BASELINE = "outcome", "arm", "time", "baseline"
+GROUP = "group_id"
 SHOWN = 5  # times at which lines are compared where each client has times of their own
 
 
@@ -164,7 +165,7 @@ def trial_rows(
         asked = in_order(data.assign(**{time: rows[TIME]}), time)  # where anybody has a score
         there = rows[TIME].where(rows[TIME].isin(asked))
         rows[TIME] = pd.Categorical(there, asked, ordered=True)
-    notes: list[str] = []
+    notes = _about_groups(data)
     lacking = rows[ARM].isna() | rows[CLIENT].isna()
     if lacking.any():
         notes.append(
@@ -230,6 +231,18 @@ def trial_rows(
         time is not None,
         tuple(notes),
     )
+
+
+def _about_groups(data: pd.DataFrame) -> list[str]:
+    """Say that therapy groups, where rows name them, are not in the model."""
+    n = trimmed(data[GROUP]).nunique() if GROUP in data.columns else 0
+    if not n:
+        return []
+    return [
+        f"'{GROUP}' ({plural(n, 'therapy group')}) is not in the model: what clients of one group "
+        f"have in common is left out. Where groups are what clients share, name them "
+        f"'{THERAPIST}'; for both, fit_multilevel with (0 + given | {GROUP})."
+    ]
 
 
 def _with_arms(data: pd.DataFrame, study: Study, arm: str) -> tuple[pd.DataFrame, pd.Series | None]:

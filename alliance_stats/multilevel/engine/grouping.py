@@ -7,7 +7,7 @@ the next level they are nested; else they cross, or a row belongs to several gro
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
 from typing import Any
@@ -76,7 +76,7 @@ class Grouping:
     """The lowest units (by appearance) in their nested order."""
     kind: str = "nested"
     """``nested``, ``crossed`` or ``membership``."""
-    lacking: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = field(default=(), kw_only=True)
     """What is said of rows without a group, which have one of their own here."""
 
     @property
@@ -276,8 +276,8 @@ def arrange(factors: Sequence[Factor], data: pd.DataFrame, *, fill: bool = False
         np.where(units < 0, len(ordered[0].labels), units),
         np.arange(len(ordered[0].labels) + int((units < 0).any())),
         kind,
-        factors=tuple(ordered),
-        met=tuple(notes),
+        tuple(ordered),
+        tuple(notes),
     )
 
 

@@ -168,7 +168,7 @@ def comparison_blocks(
         table(
             "arms", differences, _columns(differences, told, found.several),
             group="time" if several else "", withheld=not told, score=score.title,
-            adjusted=f"; p adjusted within a time by {ADJUSTED[found.adjust]}"
+            adjusted=f"; p adjusted within a time by {ADJUSTED[found.adjust]}{found.apart}"
             if told and found.several
             else "",
             sizes=f"SMD: the difference divided by the {found.standardiser}." if told else "",
