@@ -8,7 +8,8 @@ intervals cover it in 95 %; so too where clients differ in the effect, a mean of
 Where repairs act as well, a fall dates some wrong: is the state model the correction?
 Where the outcome follows the alliance point by point and nothing ruptures, there is no effect of
 ruptures to find, though flagged sessions are low ones (``worlds``).
-``--write`` puts the tables into docs/rupture-models.md; with ``--only NAME`` that table alone.
+``--write`` puts the tables into docs/rupture-models.md (that of repairs into
+docs/coverage.md, too); with ``--only NAME`` that table alone.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ import pandas as pd
 
 import alliance_stats as al
 
-PAGE = Path(__file__).parents[2] / "docs" / "rupture-models.md"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = (DOCS / "rupture-models.md", DOCS / "coverage.md")
 CLIENTS, SESSIONS, THERAPISTS = 120, 12, 24
 EFFECT = 2.0
 """Points of outcome, at the session after a planted rupture."""
@@ -435,10 +437,11 @@ def main(*arguments: str) -> int:
         text = markdown(make(replicates), _shown)
         print(text, end="\n\n")
         if "--write" in arguments:
-            page = PAGE.read_text(encoding="utf-8")
             block = f"<!-- {name} -->\n{text}\n<!-- end -->"
-            page = re.sub(rf"<!-- {name} -->.*?<!-- end -->", block, page, flags=re.DOTALL)
-            PAGE.write_text(page, encoding="utf-8")
+            for path in PAGES:
+                page = path.read_text(encoding="utf-8")
+                page = re.sub(rf"<!-- {name} -->.*?<!-- end -->", block, page, flags=re.DOTALL)
+                path.write_text(page, encoding="utf-8")
     return 0
 
 
