@@ -99,6 +99,17 @@ class LatentFit(Latent):
         """Return one row a term (and wave, and group)."""
         return self.table.copy()
 
+    def text(self, labels: Mapping[str, str] | None = None) -> str:
+        """Return the fit and the result in sentences, what was done, and what is wrong."""
+        heading, *rest = super().text(labels).splitlines()
+        return "\n".join([heading, f"Fit: {'; '.join(self._fit())}.", *rest])
+
+    def _fit(self) -> list[str]:
+        """Return the test of the fit and its indices, in words."""
+        row = self.glance().iloc[0]
+        srmr = (f"{_SRMR[n]} = {fmt.number(row[n], 3, bounded=True)}" for n in _SRMR if n in row)
+        return [*_tested(row), *srmr]
+
     def _fit_in_words(self, *sizes: str) -> str:
         """Return the fit as a paper has it; first how much was fitted, by columns of the glance."""
         row = self.glance().iloc[0]
@@ -106,11 +117,10 @@ class LatentFit(Latent):
         told = [n for n in sizes if n in row and not (one_group and n == "n_groups")]
         size = ", ".join(f"{fmt.count(row[n])} {n.removeprefix('n_')}" for n in told)
         said = [
-            *(f"{_SRMR[n]} = {fmt.number(row[n], 3, bounded=True)}" for n in _SRMR if n in row),
             *(f"{n.upper()} = {fmt.number(row[n], 1)}" for n in ("aic", "bic")),
             f"log-likelihood {fmt.number(row['llf'], 1)}",
         ]
-        return f"{size}. {'; '.join([*_tested(row), *said])}."
+        return f"{size}. {'; '.join([*self._fit(), *said])}."
 
     def _glance(self, *fields: str, **size: Any) -> pd.DataFrame:
         """Return fields, sizes, log-likelihood and fit in one row."""

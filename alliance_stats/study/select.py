@@ -230,9 +230,14 @@ def _unknown(rows: pd.DataFrame, column: str, value: str, there: list[str], of: 
     held = f"there are {listing(there, 8)}" if there else "there are none"
     hint = did_you_mean(value, there)
     if column == "scale" and "rater" in rows.columns and (rows["rater"] == value).any():
-        usual = "total" if "total" in there else there[0]
-        hint = f" '{value}' is a rater, the third part: write '{of}/{usual}/{value}'."
+        hint = _rater_as_scale(of, value, there)
     return f"There are no scores {asked}; {held}.{hint}"
+
+
+def _rater_as_scale(measure: str, rater: str, scales: list[str]) -> str:
+    """Return what to write where a rater stands in place of a scale."""
+    usual = "total" if "total" in scales else scales[0]
+    return f" '{rater}' is a rater, the third part: write '{measure}/{usual}/{rater}'."
 
 
 def direction_of(given: Any, score: ScoreName) -> str | None:
@@ -248,9 +253,11 @@ def direction_of(given: Any, score: ScoreName) -> str | None:
 def scale_of(card: Measure, scale: str) -> Scale:
     """Return a scale of a card, or say which it has."""
     if scale not in card.scales:
+        hint = did_you_mean(scale, card.scales)
+        if scale in card.raters:
+            hint = _rater_as_scale(card.name, scale, [*card.scales])
         raise ScoreError(
-            f"{card.name} has no scale '{scale}'; it has {listing(card.scales)}."
-            f"{did_you_mean(scale, card.scales)}"
+            f"{card.name} has no scale '{scale}'; it has {listing(card.scales)}.{hint}"
         )
     return card.scales[scale]
 

@@ -171,7 +171,12 @@ def fit_cross_lagged(
         data=held,
         specification=specification,
         confidence=confidence,
-        messages=(*held.messages, *found.messages, *_told(found, held)),
+        messages=(
+            *held.messages,
+            *found.messages,
+            *_too_unreliable(found, reliability),
+            *_told(found, held),
+        ),
         title=MODELS[model][2],
     )
 
@@ -217,6 +222,18 @@ def _refuse_unfitting(covariates: Sequence[str], scores: Mapping[str, Any], mode
             f"A covariate is called '{taken[0]}', as one of three scores is in the result's terms; "
             "rename that column."
         )
+
+
+def _too_unreliable(found: Estimates, reliability: Mapping[str, float] | None) -> list[str]:
+    """Return that reliabilities leave less than nothing within clients, where they do."""
+    within = found.params.filter(regex="^var_._within")
+    if not reliability or not (within < 0).any():
+        return []
+    given = ", ".join(f"{v} {value:g}" for v, value in reliability.items())
+    return [
+        f"With these reliabilities ({given}) scores' errors are more than all that varies within "
+        "clients: they are too low for these data, or of another scale or sample."
+    ]
 
 
 def _told(found: Estimates, held: Waves) -> list[str]:

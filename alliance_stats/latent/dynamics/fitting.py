@@ -18,6 +18,8 @@ from .grid import LEFT_OUT
 from .panel_models import MODELS, Panel, of_group
 from .waves import Waves, labels_of
 
+OTHER_UNIT = 100.0
+"""A score that varies so many times as much at one wave as at another is not the same score."""
 UNSAID = 1 - 1e-9
 """The reliability of a score of which nothing is said."""
 
@@ -93,6 +95,15 @@ def refuse_too_few(held: Waves, model: str) -> None:
                 f"{waves} waves of {scores} scores are {variables} variables, but only "
                 f"{plural(n, 'client')}{of} have any: there must be more clients than variables. "
                 f"Name fewer waves in waves=[...]{', or join groups' if group else ''}."
+            )
+    for v, own in held.scores.items():
+        sd = np.nanstd(own[:, held.measured[v]], axis=0)
+        least, most = int(sd.argmin()), int(sd.argmax())
+        if sd[most] > OTHER_UNIT * sd[least]:
+            at = [f"{held.time[held.measured[v]][k]:g}" for k in (most, least)]
+            raise DesignError(
+                f"{held.names[v]} varies {sd[most] / sd[least]:,.0f} times as much at wave {at[0]} "
+                f"as at wave {at[1]}; is it in another unit there? Put all waves in one."
             )
     twins = copies(held.values)
     if twins is not None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...core.display.formatting import interval, number
 from ...core.display.labels import renamed
 from ...core.drawing import GREY, INK, SERIES, house_style, new_axes
 
@@ -27,7 +28,9 @@ def plot_paths(result: CrossLagged, ax: Axes | None = None) -> Axes:
     lines = len(result.subgroups)
     if ax is None:
         with house_style():
-            return plot_paths(result, new_axes(6.3, 1.4 + (1.3 + 0.25 * lines) * rows))
+            longest = max(len(name) for name in result.subgroups) + 2 if lines > 1 else 0
+            wide, tall = 6.3 + 0.17 * longest, 1.4 + (1.3 + 0.25 * lines) * rows
+            return plot_paths(result, new_axes(wide, tall))
     place = {v: float(rows - i) for i, v in enumerate(names)}
     table = result.standardised()
     table = table[table["wave"].isna()]
@@ -52,7 +55,7 @@ def plot_paths(result: CrossLagged, ax: Axes | None = None) -> Axes:
         passed = int(abs(place[to] - place[before]))
         along = {0: 0.5, 1: 0.36 if rows == 1 else 0.3, 2: 0.74}[passed]
         height = place[before] + along * (place[to] - place[before])
-        patch = {"fc": "white", "ec": "none", "alpha": 0.85, "pad": 1.0}
+        patch = {"fc": "white", "ec": "none", "pad": 1.0}
         words = "\n".join(_number(row, lines > 1) for _, row in own.iterrows())
         ax.text(along, height, words, ha="center", va="center", fontsize=8, bbox=patch, zorder=4)
     if rows == 1:
@@ -87,8 +90,8 @@ def _correlations(result: CrossLagged, ax: Axes, grouped: bool) -> None:
 def _number(row: Any, grouped: bool, *, limits: bool = True) -> str:
     of = f"{row['subgroup']}: " if grouped else ""
     if not limits:
-        return f"{of}r = {row['estimate']:.2f}"
-    return f"{of}{row['estimate']:.2f} [{row['conf_low']:.2f}, {row['conf_high']:.2f}]"
+        return f"{of}r = {number(row['estimate'])}"
+    return f"{of}{number(row['estimate'])} {interval(row['conf_low'], row['conf_high'])}"
 
 
 def plot_course(result: CrossLagged, ax: Axes | None = None) -> Axes:

@@ -372,8 +372,8 @@ def terms_table(estimates: Estimates, held: Waves, confidence: float) -> pd.Data
     names = estimates.model.names
     kept = [i for i, name in enumerate(names) if "(" not in name]
     first = {_term(name): i for i, name in reversed([*enumerate(names)])}
-    rank = {term: next(k for k, of in enumerate(ORDER) if re.match(of, term)) for term in
-            (_term(names[i]) for i in kept)}  # fmt: skip
+    terms = {_term(names[i]) for i in kept}
+    rank = {term: next(k for k, of in enumerate(ORDER) if re.match(of, term)) for term in terms}
     kept.sort(key=lambda i: (rank[_term(names[i])], first[_term(names[i])]))
     parted = [_parted(names[i], held.time) for i in kept]
     table = coefficient_rows(

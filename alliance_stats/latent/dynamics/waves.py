@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from .grid import on_grid, reached, refuse_unusable, thinned, without_sparse
 Given = str | Sequence[str]
 FEWEST_OF_GROUP = 5
 """The fewest clients that groups have on average; a column of more values holds no groups."""
+SEVERAL = "Some clients have several values of"
 DAYS = "days"
 """The time of a study that is counted from the dates of its sessions."""
 
@@ -60,7 +62,7 @@ class Waves:
         """Of each score, at which waves anybody has it."""
         return {v: np.isfinite(own).any(axis=0) for v, own in self.scores.items()}
 
-    @property
+    @cached_property
     def columns(self) -> list[str]:
         """The columns of `values` by their names in the models: ``x1``, ``x2``, ..."""
         of_scores = [
@@ -173,12 +175,10 @@ def _long(
     else:
         table = checked_table(data, "the data")
     require_columns(table.columns, [by, time, *scores.values(), *asked.more], what="the data")
-    for i, v in enumerate(scores):
-        for other in list(scores)[:i]:
-            if scores[v] == scores[other]:
-                raise DesignError(
-                    f"{other} and {v} are both '{scores[v]}'; name two different columns."
-                )
+    for (other, one), (v, same) in combinations(names.items(), 2):
+        if one == same:
+            kind = "scores" if is_study(data) else "columns"
+            raise DesignError(f"{other} and {v} are both '{one}'; name two different {kind}.")
     keyed = table[table[by].notna() & table[time].notna()]
     refuse_repeats(keyed, [by, time], "The data")
     out = pd.DataFrame({"client": keyed[by], "time": numbers(keyed, time, "the data")})
@@ -255,10 +255,7 @@ def _spread(
     counts = rest.groupby("client").nunique()
     several = counts.columns[(counts > 1).any()]
     if len(several):
-        said.append(
-            f"Some clients have several values of {listing(map(str.strip, several))}; the first of "
-            "each counts."
-        )
+        said.append(f"{SEVERAL} {listing(map(str.strip, several))}; the first of each counts.")
     people = rest.groupby("client", sort=True).first()
     return columns, people.rename(columns=str.strip)
 
@@ -291,9 +288,9 @@ def _checked(
     known = people[keep]
     group = None if asked.group is None else known[asked.group].astype(str).to_numpy()
     if group is not None and len(set(group)) < 2:
+        name, only = str(asked.group), listing(sorted(set(group)))
         raise DesignError(
-            f"'{asked.group}' has one value ({listing(sorted(set(group)))}); there is nothing to "
-            "compare."
+            f"'{name}' has one value ({only}){_by_first(name, said)}; there is nothing to compare."
         )
     if group is not None and len(set(group)) * FEWEST_OF_GROUP > len(group):
         raise DesignError(
@@ -318,7 +315,7 @@ def _checked(
         scores={v: frame.to_numpy() for v, frame in columns.items()},
         time=time,
         clients=known.index,
-        covariates=_covariates(known, asked.covariates),
+        covariates=_covariates(known, asked.covariates, said),
         cluster=None
         if asked.cluster is None
         else cluster_codes(known[asked.cluster], asked.cluster),
@@ -328,9 +325,21 @@ def _checked(
     )
 
 
-def _covariates(known: pd.DataFrame, wanted: Sequence[str]) -> pd.DataFrame:
+def _covariates(known: pd.DataFrame, wanted: Sequence[str], said: list[str]) -> pd.DataFrame:
     Z = pd.DataFrame({one: numbers(known, one, "the data") for one in wanted}, index=known.index)
     for one in wanted:
         if not np.nanstd(Z[one]) > 0:
-            raise DesignError(f"The covariate '{one}' does not vary over clients; leave it out.")
+            raise DesignError(
+                f"The covariate '{one}' does not vary over clients{_by_first(one, said)}; leave it "
+                "out."
+            )
     return Z
+
+
+def _by_first(column: str, said: Sequence[str]) -> str:
+    """Return that clients' first values are meant, where what changes within clients was given."""
+    changes = any(
+        one.startswith(SEVERAL) and column in one.removeprefix(SEVERAL).split(";")[0]
+        for one in said
+    )
+    return " where each client's first counts (it must be known once a client)" if changes else ""

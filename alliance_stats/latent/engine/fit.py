@@ -21,6 +21,7 @@ from .patterns import Pattern, Sample
 from .saturated import Saturated, saturated
 from .scaling import meat_of, scaling_factors
 from .structure import Model, Moments, Structure
+from .threads import one_thread
 
 Array = npt.NDArray[np.float64]
 STEP = 1e-20
@@ -189,6 +190,7 @@ def improper(structure: Structure, implied: Moments) -> list[str]:
     return said
 
 
+@one_thread
 def estimate(
     model: Model,
     samples: Sequence[Sample],
@@ -243,13 +245,14 @@ def estimate(
         scaling = scaling_factors(model, samples, free, trace, clusters)
     if not found.converged:
         text = "The likelihood's maximum was not reached; see .messages."
-        warnings.warn(text, ConvergenceWarning, stacklevel=4)
+        warnings.warn(text, ConvergenceWarning, stacklevel=5)
     return Estimates(
         model, samples, found.theta, covariance, found.deviance, free, found.converged,
         found.steps, *scaling, n_clusters, trace,
     )  # fmt: skip
 
 
+@one_thread
 def is_nested(small: Estimates, large: Estimates) -> bool:
     """Tell whether a model is a special case of another, of as many groups or of one for all.
 

@@ -13,7 +13,10 @@ from .patterns import Pattern, Sample
 from .structure import Model, Moments
 
 Array = npt.NDArray[np.float64]
+Places = npt.NDArray[np.int64]
 LOG_2PI = float(np.log(2.0 * np.pi))
+NEARLY_ALL = 0.8
+"""Of whom at least this share of the cells move something, all count: sorting costs more."""
 
 
 class Part(NamedTuple):
@@ -70,22 +73,24 @@ def _summed(of: Iterable[Part], p: int) -> tuple[float, Array, Array]:
     return total, G, g
 
 
-class Curvature(NamedTuple):
-    """Second derivatives of the cells that move Sigma, of those that move mu, and of both."""
+class Pairs(NamedTuple):
+    """Cells that move Sigma, their pairs (half of them), and where these stand in products."""
 
-    moves: npt.NDArray[np.int64]
-    levels: npt.NDArray[np.int64]
-    of_moves: Array
-    of_levels: Array
-    cross: Array | None
+    moves: Places
+    i: Places
+    j: Places
+    uu: Places
+    vv: Places
+    uv: Places
+    vu: Places
 
-    def add_to(self, H: Array, n: int) -> None:
-        """Add those of `n` people."""
-        H[np.ix_(self.moves, self.moves)] += n * self.of_moves
-        H[np.ix_(self.levels, self.levels)] += n * self.of_levels
-        if self.cross is not None:
-            H[np.ix_(self.levels, self.moves)] += n * self.cross
-            H[np.ix_(self.moves, self.levels)] += n * self.cross.T
+    @classmethod
+    def of(cls, moves: Places, m: Moments) -> Pairs:
+        """Return the pairs of some cells."""
+        i, j = np.tril_indices(len(moves))
+        (ui, vi), (uj, vj) = ((m.u[moves][k], m.v[moves][k]) for k in (i, j))
+        b = m.X.shape[1]
+        return cls(moves, i, j, ui * b + uj, vi * b + vj, ui * b + vj, vi * b + uj)
 
 
 class Likelihood:
@@ -126,27 +131,15 @@ class Likelihood:
         """Return the expected second derivatives of the deviance (positive where identified)."""
         H = np.zeros((len(theta), len(theta)))
         for (m, found), C in zip(self._at(theta), self.model.combine, strict=True):
-            of_cells = np.zeros((len(m.u), len(m.u)))
-            for part in found:
-                X = m.X[part.pattern.observed]
-                K = X.T @ part.W @ X
-                _curvature(m, X, K, K).add_to(of_cells, part.pattern.n)
-            H += C.T @ of_cells @ C
+            H += C.T @ _curvature(m, found, observed=False) @ C
         return H
 
     def hessian(self, theta: Array) -> Array:
         """Return the second derivatives of the deviance as observed."""
         H = np.zeros((len(theta), len(theta)))
         for (m, found), C in zip(self._at(theta), self.model.combine, strict=True):
-            of_cells = np.zeros((len(m.u), len(m.u)))
             _, G, g = _summed(found, len(m.mu))
-            for part in found:
-                X = m.X[part.pattern.observed]
-                K = X.T @ part.W @ X
-                M = 2.0 * X.T @ part.WTW @ X - K
-                y = X.T @ (part.W @ part.d)
-                _curvature(m, X, K, M, y).add_to(of_cells, part.pattern.n)
-            H += C.T @ (of_cells + m.bending(G, g)) @ C
+            H += C.T @ (_curvature(m, found, observed=True) + m.bending(G, g)) @ C
         return (H + H.T) / 2.0
 
     def scores(self, theta: Array, group: int) -> Array:
@@ -163,30 +156,52 @@ class Likelihood:
         return out @ C
 
 
-def _curvature(m: Moments, X: Array, K: Array, M: Array, y: Array | None = None) -> Curvature:
-    """Return the second derivatives by cells of one person's deviance, moments taken as straight.
+def _curvature(m: Moments, found: Sequence[Part], *, observed: bool) -> Array:
+    """Return the second derivatives by cells of the deviance, moments taken as straight.
 
-    X holds the rows of the basis that the person has; K and M are its products with the inverse of
-    Sigma, and with that weighted by the data; y is the basis times the weighted deviation of the
-    mean. Cells that move nothing the person has are left out.
+    K and M are the products of the basis with the inverse of Sigma, and with that weighted by the
+    data (in expectation K itself); y is the basis times the weighted deviation of the mean. People
+    of whom the same cells move something share their places; half a symmetric matrix will do.
     """
-    there = np.asarray(X != 0).any(axis=0).reshape(-1)
-    moves = np.flatnonzero((m.half > 0) & there[m.u] & there[m.v])
-    levels = np.flatnonzero((m.mean != 0) & there[m.u])
-    u, v, half = m.u[moves], m.v[moves], m.half[moves]
-    uu, uv, vv = (a[:, None] * len(K) + b for a, b in ((u, u), (u, v), (v, v)))
-    Kf, Mf = K.reshape(-1), M.reshape(-1)
-    Kuv, Muv = Kf.take(uv), Mf.take(uv)
-    own = Mf.take(vv) * Kf.take(uu)
-    own += Mf.take(uu) * Kf.take(vv)
-    own += Muv.T * Kuv
-    own += Muv * Kuv.T
-    own *= half[:, None]
-    own *= half
+    H = np.zeros((len(m.u), len(m.u)))
+    b, cells = m.X.shape[1], m.half > 0
+    alike: dict[bytes, list[Part]] = {}
+    for part in found:
+        there = np.asarray(m.X[part.pattern.observed] != 0).any(axis=0).reshape(-1)
+        moved = cells & there[m.u] & there[m.v]
+        counted = moved if moved.sum() < NEARLY_ALL * cells.sum() else cells
+        alike.setdefault(counted.tobytes(), []).append(part)
+    levels = np.flatnonzero(m.mean)
     at, mean = m.u[levels], m.mean[levels]
-    of_levels = 2.0 * np.outer(mean, mean) * K[np.ix_(at, at)]
-    cross = None
-    if y is not None:
-        cross = K[np.ix_(at, u)] * y[v] + K[np.ix_(at, v)] * y[u]
+    total = np.zeros((b, b))
+    for key, own in alike.items():
+        if key not in m.structure.pairs:
+            m.structure.pairs[key] = Pairs.of(np.flatnonzero(np.frombuffer(key, bool)), m)
+        moves, i, j, uu, vv, uv, vu = m.structure.pairs[key]
+        u, v, half = m.u[moves], m.v[moves], m.half[moves]
+        bent, cross = np.zeros(len(i)), np.zeros((len(levels), len(moves)))
+        for part in own:
+            n, X = part.pattern.n, m.X[part.pattern.observed]
+            K = X.T @ part.W @ X
+            total += n * K
+            K_ = K.reshape(-1)
+            if not observed:
+                bent += (2.0 * n) * (K_.take(vv) * K_.take(uu) + K_.take(uv) * K_.take(vu))
+                continue
+            M_ = (2.0 * X.T @ part.WTW @ X - K).reshape(-1)
+            one = M_.take(vv) * K_.take(uu)
+            one += M_.take(uu) * K_.take(vv)
+            one += M_.take(uv) * K_.take(vu)
+            one += M_.take(vu) * K_.take(uv)
+            bent += n * one
+            y = X.T @ (part.W @ part.d)
+            of_levels = K[at]
+            cross += n * (of_levels[:, u] * y[v] + of_levels[:, v] * y[u])
+        square = np.empty((len(moves), len(moves)))
+        square[i, j] = square[j, i] = bent
+        H[np.ix_(moves, moves)] += square * np.outer(half, half)
         cross *= 2.0 * np.outer(mean, half)
-    return Curvature(moves, levels, own, of_levels, cross)
+        H[np.ix_(levels, moves)] += cross
+        H[np.ix_(moves, levels)] += cross.T
+    H[np.ix_(levels, levels)] += 2.0 * np.outer(mean, mean) * total[np.ix_(at, at)]
+    return H

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from .likelihood import by_moments
 from .patterns import Sample
+from .threads import one_thread
 
 Array = npt.NDArray[np.float64]
 GAIN = 1e-9
@@ -37,6 +38,7 @@ class Saturated:
     converged: bool
 
 
+@one_thread
 def saturated(sample: Sample) -> Saturated:
     """Return the saturated model of a sample; not converged where the data do not settle it.
 

@@ -11,6 +11,8 @@ from ...core.arguments import names
 from ...errors import DesignError, listing, plural
 from ..engine.patterns import PER_VARIABLE, coarse, copies
 
+TURNED = 3.0
+"""Standard errors of a correlation by which an item goes against another beyond chance."""
 FEW_ANSWERS = 3
 """Items with no more different answers are far from continuous."""
 
@@ -43,6 +45,23 @@ def signs(factors: Mapping[str, Sequence[str]], values: pd.DataFrame) -> dict[st
     }
 
 
+def turned_items(factors: Mapping[str, Sequence[str]], values: pd.DataFrame) -> list[str]:
+    """Return what is said of items that go against the first of their factor beyond chance."""
+    against = [
+        f"{item} against {items[0]} (r = {r:.2f})"
+        for items in factors.values()
+        for item in items[1:]
+        for r in [values[item].corr(values[items[0]])]
+        if r * values[[item, items[0]]].notna().all(axis=1).sum() ** 0.5 < -TURNED
+    ]
+    if not against:
+        return []
+    return [
+        f"Items go against each other: {listing(against)}. If an item is keyed the other way, turn "
+        "its answers first: a sum, its reliability and mean gaps take them as they are."
+    ]
+
+
 def coarse_items(values: pd.DataFrame) -> list[str]:
     """Return what is said of items with so few different answers that they are not continuous."""
     few = values.columns[coarse(values.to_numpy(dtype=float), FEW_ANSWERS)]
@@ -72,7 +91,15 @@ def refuse_thin(samples: Mapping[str, pd.DataFrame], n_variables: int) -> None:
                 f"{listing(flat)} does not vary{where} (or nobody answered), so nothing can go "
                 "with it; leave it out."
             )
-        twins = copies(own.to_numpy(dtype=float))
-        if twins is not None:
-            one, other = (own.columns[i] for i in twins)
-            raise DesignError(f"{one} and {other} move exactly together; is one a copy?")
+        refuse_copies(own)
+
+
+def refuse_copies(table: pd.DataFrame) -> None:
+    """Refuse answers that say the same twice; columns may be of items, or of conditions' items."""
+    twins = copies(table.to_numpy(dtype=float))
+    if twins is not None:
+        one, other = (
+            name if isinstance(name, str) else f"{name[1]} ({name[0]})"
+            for name in (table.columns[i] for i in twins)
+        )
+        raise DesignError(f"{one} and {other} move exactly together; is one a copy?")

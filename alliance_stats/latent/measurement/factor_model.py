@@ -17,10 +17,11 @@ from ..engine.fit import Estimates, estimate
 from ..engine.patterns import Sample
 from ..result import LatentFit, clustered, few_clusters, few_people
 from .answers import clusters_by_group, rows_to_fit
-from .checks import coarse_items, refuse_thin, signs
+from .checks import coarse_items, refuse_thin, signs, turned_items
 from .factor_structure import Factors
 from .plots import plot_loadings
 from .reliability import reliabilities
+from .terms import factor_terms, term_in_words
 from .two_levels import LevelEstimates, fit_levels
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class FactorModel(LatentFit):
 
     def term_labels(self) -> dict[str, str]:
         """Return the terms in words; items and factors keep their names."""
-        return {term: _in_words(term, self.factors) for term in self.table["term"]}
+        return {term: term_in_words(term, self.factors) for term in self.table["term"]}
 
     def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
         """Return the parameters, and the fit."""
@@ -276,6 +277,8 @@ def fit_factor_model(
     checked_choice("errors", errors, ("normal", "robust"))
     checked_choice("identify", identify, ("marker", "variance"))
     held = frozenset(checked_choice("equal", one, EQUAL) for one in names(equal, "equal"))
+    if held and group is None and by is None:
+        raise DesignError("equal= says what is the same in all groups; name them in group=.")
     table, chosen, of_score, said = rows_to_fit(data, factors, measure, by, cluster)
     items = list(dict.fromkeys(item for own in chosen.values() for item in own))
     extra = [one for one in (group, by) if one is not None]
@@ -302,7 +305,7 @@ def fit_factor_model(
     values = values[keep]
     if values.empty:
         raise DesignError(f"No row of the data holds answers to {listing(items)}.")
-    said += coarse_items(values)
+    said += [*coarse_items(values), *turned_items(chosen, values)]
     more: dict[str, Any] = {
         "confidence": share(confidence),
         "score": of_score,
@@ -332,7 +335,7 @@ def fit_factor_model(
         clusters=None if cluster is None else clusters_by_group(table.loc[keep, cluster], of),
     )
     return FactorModel(
-        table=_table(fitted, list(samples), confidence=more["confidence"]),
+        table=factor_terms(fitted, list(samples), confidence=more["confidence"]),
         factors=chosen,
         subgroups=tuple(samples),
         n_people=len(values),
@@ -352,7 +355,7 @@ def _of_levels(
     """Return the model of two levels, within and between clients."""
     fitted = fit_levels(values, clients, chosen, more["errors"])
     levels = ["within", "between"]
-    table = _table(fitted, levels, confidence=more["confidence"])
+    table = factor_terms(fitted, levels, confidence=more["confidence"])
     return FactorModel(
         table=table.rename(columns={"subgroup": "level"}),
         factors=chosen,
@@ -364,39 +367,3 @@ def _of_levels(
         levels=True,
         **more,
     )
-
-
-def _in_words(term: str, factors: Mapping[str, Sequence[str]]) -> str:
-    """Return a term of lavaan's language in words.
-
-    Examples
-    --------
-    >>> [_in_words(t, {"f": ["a"]}) for t in ("f=~a", "f~~f", "a~~a", "a~~b", "a~1")]
-    ['f → a', 'Variance of f', 'Residual variance of a', 'Covariance of a and b', 'Intercept of a']
-    """
-    if "=~" in term:
-        return term.replace("=~", " → ")
-    one, _, other = term.partition("~~")
-    if other and one != other:
-        return f"Covariance of {one} and {other}"
-    if other:
-        return f"Variance of {one}" if one in factors else f"Residual variance of {one}"
-    name = term.removesuffix("~1")
-    return f"Mean of {name}" if name in factors else f"Intercept of {name}"
-
-
-def _table(fit: Estimates, subgroups: list[str], confidence: float) -> pd.DataFrame:
-    parted = [name.partition("@") for name in fit.model.names]
-    table = coefficient_rows(
-        [term for term, _, _ in parted],
-        fit.theta,
-        fit.bse.to_numpy(),
-        fit.df,
-        confidence=confidence,
-    )
-    which = [subgroups[int(k)] if k else "" for _, _, k in parted]
-    table = table.assign(subgroup=which)
-    variance = ["~~" in term and len({*term.split("~~")}) == 1 for term in table["term"]]
-    table.loc[variance, ["statistic", "p_value"]] = np.nan
-    kind = [0 if "=~" in term else 1 if "~~" in term else 2 for term in table["term"]]
-    return table.iloc[np.argsort(kind, kind="stable")].reset_index(drop=True)

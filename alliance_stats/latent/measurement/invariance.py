@@ -14,7 +14,7 @@ from ...inference.rows import glance_row, tidy_rows
 from ..engine.fit import Estimates
 from ..result import Latent, clustered, few_clusters, few_people
 from .answers import USUAL_RATERS, Answers, answers_of
-from .checks import coarse_items, refuse_thin
+from .checks import coarse_items, refuse_copies, refuse_thin, turned_items
 from .in_points import in_points
 from .plots import plot_shifts
 from .steps import NOT, STEPS, Compared, Freed, partial_model, table_of
@@ -110,6 +110,13 @@ class MeasurementInvariance(Latent):
         return glance_row(
             self, "across", "n_people", "holds", gap=scale["gap"], gap_from_items=scale["estimate"]
         )
+
+    def term_labels(self) -> dict[str, str]:
+        """Return the terms in words; items keep their names, whatever they are called."""
+        return {
+            term: term.replace("gap_from_items", "Gap from items", 1)
+            for term in self.tidy()["term"]
+        }
 
     def facts(self) -> dict[str, Any]:
         """Return what sentences are filled from: the glance, and what errors rest on."""
@@ -250,6 +257,7 @@ def measurement_invariance(
         messages=(
             *held.messages,
             *coarse_items(pd.concat(held.tables)),
+            *turned_items(held.factors, pd.concat(list(held.tables.values()), ignore_index=True)),
             *_told(steps, found, partial),
             *wrong,
         ),
@@ -265,6 +273,8 @@ def _refuse_unusable(held: Answers) -> None:
     if held.repeated:
         refuse_thin({"": next(iter(held.tables.values()))}, n * len(held.tables))
     refuse_thin(held.tables, n)
+    if held.repeated:
+        refuse_copies(pd.concat(held.tables, axis=1))
 
 
 def _wrong(fits: Mapping[str, Estimates], partial: Estimates) -> Iterator[str]:

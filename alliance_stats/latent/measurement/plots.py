@@ -62,5 +62,5 @@ def plot_shifts(result: MeasurementInvariance, ax: Axes | None = None) -> Axes:
     ax.set_yticks(-np.arange(len(items)), items)
     ax.axvline(0, color=GREY, lw=0.6)
     ax.set_xlabel("points" if len(compared) > 1 else f"points: {compared[0]}")
-    ax.legend(loc="best")
+    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)  # off the intervals
     return ax

@@ -77,18 +77,25 @@ class LevelEstimates(Estimates):
         return pd.Series(values, dtype=float, name="fit")
 
     def _srmr(self, level: int) -> float:
-        """Return the root mean squared residual of a level's correlations, as lavaan has it."""
+        """Return the root mean squared difference of a level's correlations.
+
+        Observed and implied covariances are each standardised by their own variances, as lavaan has
+        it for two levels (for one it divides both by the observed).
+        """
         assert self.free is not None
         mine, theirs = self.moments[-level], self.free.moments[-level]
         p = len(mine.mu)
         observed, implied = (
             (theirs.omega[-p:, -p:], mine.omega[-p:, -p:]) if level else (theirs.sigma, mine.sigma)
         )
-        variance = np.diag(observed)
-        if np.isnan(self.saturated_deviance) or not (variance > 0).all():
+        variances = np.diag(observed), np.diag(implied)
+        if np.isnan(self.saturated_deviance) or not all((own > 0).all() for own in variances):
             return np.nan
-        sd = np.sqrt(variance)
-        off = ((observed - implied) / np.outer(sd, sd))[np.tril_indices(p)]
+        r_observed, r_implied = (
+            moments / np.sqrt(np.outer(own, own))
+            for moments, own in zip((observed, implied), variances, strict=True)
+        )
+        off = (r_observed - r_implied)[np.tril_indices(p)]
         return float(np.sqrt((off**2).mean()))
 
     @cached_property

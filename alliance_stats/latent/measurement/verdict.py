@@ -68,7 +68,10 @@ def _step(found: MeasurementInvariance, step: str, row: pd.Series) -> list[str]:
     by = abs(row["delta_cfi"])
     by = number(by, 3 if abs(by - abs(FALLS)) >= 5e-4 else 5)
     p = p_sentence(row["p_value"]).replace("\u00a0", " ")
-    test = f"chi2({row['delta_df']:.0f}) = {number(row['delta_chi2'], 2)}, {p}"
+    df, clusters = row["delta_df"], found.partial.clusters
+    test = f"chi2({df:.0f}) = {number(row['delta_chi2'], 2)}, {p}"
+    if clusters is not None:  # which p is of
+        test = f"F({df:.0f}, {clusters - 1}) = {number(row['delta_chi2'] / df, 2)}, {p}"
     if not failed:
         rule = (
             f"By the other usual rule the {HELD[step]} differ: CFI falls by {by}, more than 0.01 "
