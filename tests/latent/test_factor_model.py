@@ -108,8 +108,9 @@ def test_two_levels_are_those_of_lavaan(answers, name, missing):
         assert fit.chi2 == pytest.approx(chi2, abs=1e-3)
         assert there["chisq"] < fit.chi2 < there["chisq"] + 0.01
         indices_there += ["cfi", "tli", "rmsea", "srmr_within", "srmr_between"]
-    for index in indices_there:
-        assert indices[index] == pytest.approx(there[index], abs=1e-3), index
+    for index in indices_there:  # lavaan's free model is short of its maximum
+        near = 1e-3 if index in ("aic", "bic") else 2e-4
+        assert indices[index] == pytest.approx(there[index], abs=near), index
     table = fit.tidy().set_index(["term", "level"])
     for row in reference["loadings"]:
         if row["se"] > 0:
