@@ -1,10 +1,14 @@
 """What holds for every test: which go first, a property may take its time, how a page is driven."""
 
+import gc
 import json
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # two workers of two threads wait for one another
 
 import pandas as pd
 import pytest
@@ -33,6 +37,10 @@ LONGEST = (
 def pytest_collection_modifyitems(items):
     first = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: first.get(item.path.relative_to(HERE).as_posix(), len(first)))
+
+
+def pytest_collection_finish():
+    gc.freeze()  # modules and tests stay to the end: no use in looking through them for garbage
 
 
 @pytest.fixture(scope="session")
