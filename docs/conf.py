@@ -2,7 +2,10 @@
 
 import re
 import sys
+from functools import cache
 from pathlib import Path
+
+from sphinx.search.en import SearchEnglish
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
@@ -86,6 +89,13 @@ def _plain_numbers(app, what, name, obj, options, signature, returned):
     return re.sub(r"np\.\w+\(([-\d.e]+)\)", r"\1", signature), returned
 
 
+class _English(SearchEnglish):
+    """English for the search; the stem of a word is found once, not once a page."""
+
+    stem = cache(SearchEnglish.stem)
+
+
 def setup(app):
     """Register what is too small for an extension of its own."""
+    app.add_search_language(_English)
     app.connect("autodoc-process-signature", _plain_numbers)
