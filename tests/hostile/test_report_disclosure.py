@@ -11,6 +11,7 @@ import json
 import re
 import zipfile
 import zlib
+from functools import cache
 from html import unescape
 from types import SimpleNamespace
 
@@ -43,6 +44,7 @@ def stolen(study, tmp_path_factory):
     return study, folder
 
 
+@cache
 def texts(folder):
     """Return everything readable in the folder, by file: markup without tags, Word, JSON, CSV."""
     found = {}
