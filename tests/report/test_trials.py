@@ -1,5 +1,7 @@
 """The report of a trial: arms and occasions, no sessions; what needs sessions says so."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +13,7 @@ from alliance_stats.report.build import make_section
 from alliance_stats.report.context import Context, Options
 from alliance_stats.report.drawings import plot_occasions
 from alliance_stats.report.sections import SECTIONS, left_out, sections_of
+from alliance_stats.report.sections.trial_flow import trial_boxes
 from alliance_stats.study.times import occasion_in_words
 
 WEEKS = {"pre": 0, "mid": 6, "post": 12, "followup": 24}
@@ -344,3 +347,12 @@ def test_an_arm_keeps_its_look_where_another_is_withheld():
         handles, labels = ax.get_legend_handles_labels()
         colors.append(handles[labels.index("b")][0].get_color())
     assert colors[0] == colors[1]
+
+
+def test_no_count_of_a_flow_is_torn_from_its_n():
+    frame = pd.DataFrame(
+        {"key": "completed", "label": [f"{'x' * width} y" for width in range(5, 60)],
+         "a": 21.0, "b": 26.0}
+    )  # fmt: skip
+    text = "\n".join(trial_boxes(frame, ["a", "b"])["text"])
+    assert len(re.findall(r"n = 2[16]$", text, re.MULTILINE)) == 2 * len(frame)

@@ -22,6 +22,8 @@ from ..drawings import plot_flow
 from ..wording import figure, table
 from .sample import arms_of
 
+KEPT = "\xa0"
+"""A blank at which no line of a box breaks."""
 PARTS = (*ENDS, "left_out")
 MOST_DRAWN = 4
 LETTERS = 110
@@ -118,10 +120,12 @@ def trial_boxes(frame: pd.DataFrame, arms: list[str]) -> pd.DataFrame:
             if part.empty:
                 continue
             lines = [
-                wrapped
+                wrapped.replace(KEPT, " ")
                 for key, label, n in zip(part["key"], part["label"], part[arm], strict=True)
                 if (n == n or key not in PARTS) and not (n == 0 and label in OTHERWISE)
-                for wrapped in wrap(f"{label.removeprefix('measured: ')}: {_n(n)}", wide)
+                for wrapped in wrap(
+                    f"{label.removeprefix('measured: ')}: {_n(n).replace(' ', KEPT)}", wide
+                )
             ]
             text = "\n".join([arm if head == "Allocated" else head, *lines])
             boxes.append(
