@@ -293,6 +293,7 @@ def test_wrong_memberships_are_told(shared):
     formula = "y ~ session + (1 | client) + (1 | therapist)"
     for wrong, said in (
         ({"therapist": frame.assign(weight=-1.0)}, "must be zero or more"),
+        ({"therapist": frame.assign(weight="half")}, "must hold finite numbers"),
         ({"therapist": frame.assign(row=frame["row"] + 5000)}, "that the data do not have"),
         ({"coach": frame}, "names no group of the formula"),
         ({"therapist": frame.drop(columns="row")}, "row"),
