@@ -1,5 +1,6 @@
 """Settings of the documentation site; `python -m sphinx -W -b html docs docs/_build/html`."""
 
+import gc
 import re
 import sys
 from functools import cache
@@ -15,6 +16,7 @@ import _pages  # noqa: E402
 
 import alliance_stats  # noqa: E402
 
+gc.set_threshold(100_000, 50, 100)  # a site is millions of small things, and most of them stay
 _pages.write(HERE)  # the reference and the notebooks, before Sphinx looks for pages
 
 project = "alliance_stats"
