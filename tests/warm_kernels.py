@@ -7,6 +7,7 @@ own with nothing in its namespace.
 """
 
 import gc
+import importlib
 import json
 import os
 import signal
@@ -14,6 +15,9 @@ import socket
 import sys
 import threading
 from contextlib import suppress
+
+LAZILY = ("openpyxl", "pingouin", "pyreadstat", "matplotlib_inline.backend_inline")
+"""What is loaded where it is needed, as it is in nearly every notebook."""
 
 
 def start(address, arguments):
@@ -30,12 +34,17 @@ def serve(address):
     """Load everything, then split off a kernel whenever one is asked for."""
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     import matplotlib.pyplot  # noqa: F401
+    import pandas as pd
     from ipykernel.kernelapp import launch_new_instance
+    from pandera.pandas import Column, DataFrameSchema
 
     import alliance_stats as al
 
     for name in al.__all__:
         getattr(al, name)
+    for name in LAZILY:
+        importlib.import_module(name)
+    DataFrameSchema({"a": Column(int)}).validate(pd.DataFrame({"a": [1]}))  # loads what it needs
     gc.freeze()
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(address)
