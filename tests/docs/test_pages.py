@@ -129,12 +129,3 @@ def test_the_equivalents_for_users_of_r_and_spss_exist():
     assert called
     kinds = (al.MultilevelFit, al.OutcomeFit)
     assert sorted(w for w in called if not any(hasattr(kind, w) for kind in kinds)) == []
-
-
-def test_the_ledger_on_the_page_of_evidence_holds():
-    names = {}
-    text = (DOCS / "evidence.md").read_text(encoding="utf-8")
-    code = [block.body for block in run_pages.blocks(text) if block.language == "python"]
-    assert len(code) >= 3
-    exec(code[-1], {"al": al}, names)
-    assert names["checked"]["holds"].all()
