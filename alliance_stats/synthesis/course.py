@@ -144,11 +144,11 @@ def learn_course(
     target, near = _told(model, scores, names, {})
     best, closest = replace(model, told=target), np.inf
     noise, wanted = _Noise.draw(drawn, len(forms), seed), target
-    for _ in range(ROUNDS):
+    for number in range(ROUNDS):
         trial = replace(model, told=_possible(wanted))
         made = draw_scores(trial, forms, drawn, noise)
         seen = {name: made[name].where(drawn.sessions[SCORED + name]) for name in names}
-        found, near = _told(model, made.assign(**seen), names, near)
+        found, near = _told(model, made.assign(**seen), names, near, same_rows=number > 0)
         apart = target.plus(found, -1.0)
         if apart.size < closest:
             best, closest = trial, apart.size
@@ -259,9 +259,16 @@ def _within(told: Told, noise: Array, client: Array) -> Array:
 
 
 def _told(
-    course: Course, scores: pd.DataFrame, names: Sequence[str], near: dict[str, MultilevelFit]
+    course: Course,
+    scores: pd.DataFrame,
+    names: Sequence[str],
+    near: dict[str, MultilevelFit],
+    same_rows: bool = False,
 ) -> tuple[Told, dict[str, MultilevelFit]]:
-    """Fit the models that a reader would fit."""
+    """Fit the models that a reader would fit, starting from those `near`.
+
+    With `same_rows` only the outcomes are others, and the columns need not be made again.
+    """
     k = len(names)
     if len(course.conditions) > 1:
         kind = pd.CategoricalDtype(list(course.conditions))
@@ -271,12 +278,16 @@ def _told(
     fits: dict[str, MultilevelFit] = {}
 
     def parts(key: str, values: Array) -> tuple[MultilevelFit, Array, float, float]:
-        rows = scores.assign(outcome=values)[np.isfinite(values)]
+        there = np.isfinite(values)
+        rows = None if same_rows else scores.assign(outcome=values)[there]
         found = []
         for slope in (False, True)[: 1 + course.slopes]:
-            asked = course.formula(slope=slope, therapists=therapists)
             name = f"{key} {slope}"
-            fits[name] = fitted(asked, rows, df="normal", near=near.get(name))
+            if rows is None:
+                fits[name] = near[name].refit(values[there])
+            else:
+                asked = course.formula(slope=slope, therapists=therapists)
+                fits[name] = fitted(asked, rows, df="normal", near=near.get(name))
             found.append(fits[name])
         level, last = found[0].random_covariances, found[-1].random_covariances["client"]
         client = np.pad(last.to_numpy(), (0, 2 - len(last)))
