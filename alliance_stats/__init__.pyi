@@ -170,6 +170,7 @@ from .ruptures import rupture_rules as rupture_rules
 from .ruptures import summarise_codes as summarise_codes
 from .sharing import ClinicFile as ClinicFile
 from .sharing import CombinedFit as CombinedFit
+from .sharing import CombinedOutcome as CombinedOutcome
 from .sharing import clinic_file as clinic_file
 from .sharing import combine_clinics as combine_clinics
 from .simulation import simulate_study as simulate_study

@@ -6,6 +6,7 @@ import pickle
 import pkgutil
 import re
 import tempfile
+import warnings
 from functools import cache
 from pathlib import Path
 
@@ -120,10 +121,19 @@ def design_file() -> Path:
 
 
 @cache
-def mail() -> Path:
+def mail(**options) -> Path:
     path = Path(tempfile.mkdtemp()) / "clinic.json"
-    al.clinic_file("score ~ session + (1 | client_id)", sessions(), path)
+    data = sessions()
+    data["high"] = (data["score"] > data["score"].median()).astype(int)
+    outcome = "high" if options else "score"
+    al.clinic_file(f"{outcome} ~ session + (1 | client_id)", data, path, **options)
     return path
+
+
+def combined_outcome() -> al.CombinedOutcome:
+    with warnings.catch_warnings():  # one round is no search
+        warnings.simplefilter("ignore", al.ConvergenceWarning)
+        return al.combine_clinics([mail(family="binomial", most_told=1, digits=8, reviewed=True)])
 
 
 def change_of_therapists() -> al.ChangeByTherapist:
@@ -204,6 +214,7 @@ RESULTS = {
     ),
     "CoderReliability": lambda: al.coder_reliability(study()),
     "CombinedFit": lambda: al.combine_clinics([mail()]),
+    "CombinedOutcome": lambda: combined_outcome(),
     "Comparison": lambda: fit().compare(al.fit_multilevel("score ~ 1 + (1 | client_id)", nested())),
     "CompetingHazards": lambda: al.fit_competing_hazards("event ~ session", at_risk()),
     "Congruence": lambda: surface().congruence(),

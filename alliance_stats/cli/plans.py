@@ -77,6 +77,10 @@ def share(
     digits: Annotated[
         int | None, typer.Option(help="Decimals of a curve; as many as may be told.")
     ] = None,
+    at: Annotated[
+        Path | None,
+        typer.Option(help="From the second round of a search by mail: the coordinator's file."),
+    ] = None,
     reviewed: Annotated[
         bool,
         typer.Option("--reviewed", help="Whoever answers for the data lets a looser file go."),
@@ -95,6 +99,7 @@ def share(
         min_clients=min_clients,
         most_told=most_told,
         digits=digits,
+        at=at,
         reviewed=reviewed,
     )
     if not quiet:
@@ -112,6 +117,16 @@ def combine(
     df: Annotated[
         str, typer.Option(help="satterthwaite, kenward-roger or normal.")
     ] = "satterthwaite",
+    following: Annotated[
+        Path | None,
+        typer.Option(
+            "--next",
+            help="In a search by mail: write where the next round looks (.yaml), for the clinics.",
+        ),
+    ] = None,
+    ml: Annotated[
+        bool, typer.Option("--ml", help="Maximum likelihood, not the restricted one.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(help="Write the result as a page (.html) or Word (.docx).")
     ] = None,
@@ -125,11 +140,15 @@ def combine(
 
     if out is not None and out.suffix.lower() not in (".html", ".docx"):
         raise AllianceStatsError(f"A result is written as .html or .docx, not '{out.name}'.")
-    fit = al.combine_clinics(files, clinic=clinic, df=df)  # type: ignore[arg-type]
+    fit = al.combine_clinics(files, clinic=clinic, df=df, reml=not ml)  # type: ignore[arg-type]
+    if following is not None and not fit.converged:
+        fit.next_round(following)
     if out is not None:
         (fit.to_word if out.suffix.lower() == ".docx" else fit.to_html)(out)
     if not quiet:
         typer.echo(fit.summary())
+        if following is not None and not fit.converged:
+            typer.echo(f"The point of round {fit.rounds + 1} is in {following}")
 
 
 @app.command()

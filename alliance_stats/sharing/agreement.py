@@ -16,7 +16,7 @@ from ..multilevel.formula.model_formula import parse_formula
 from ..preparation import decompose
 from ..study import Study
 
-SETTINGS = ("min_clients", "digits", "ratios", "kind")
+SETTINGS = ("min_clients", "digits", "ratios", "kind", "family", "link")
 WORDS = ("categories", "units", "scores")
 PARTS = ("_within", "_between")
 BESIDE = ("therapist_id", "site_id", "condition", "session")
@@ -37,7 +37,7 @@ class Agreement:
         As `clinic_file` takes them.
     settings
         Further arguments of `clinic_file` that all clinics use: ``min_clients, digits, ratios,
-        kind``.
+        kind, family, link``.
     """
 
     formula: str

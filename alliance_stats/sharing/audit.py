@@ -63,6 +63,10 @@ def about_columns(columns: ClinicColumns, standard: Standard) -> Iterator[str]:
     for name, count in clients_behind(columns).items():
         if 0 < count < least:
             yield f"'{name}', or a value of it, is carried by {count} of {everybody} clients only."
+    if columns.answers is not None:
+        count = fewest_behind([columns.values], people)
+        if count < least:
+            yield f"An answer of '{columns.outcome}' is carried by {count} clients only."
     yield from _small_cells(columns, people, least)
     for name, column in zip(
         (*columns.names[1:], columns.outcome), (*columns.arrays[1:], columns.values), strict=True
@@ -162,6 +166,15 @@ def about_noise(budget: Budget, spent: float, cost: Mapping[str, float]) -> dict
     ]
     known = {"epsilon": budget.epsilon, "delta": budget.delta, "epsilon spent before": spent}
     return {"in words": said, "clients behind each term": {}, "privacy budget": known}
+
+
+def about_round(number: int, before: int) -> str:
+    """Say what a round of a search by mail is, and that those before it are counted in."""
+    return (
+        f"It answers round {number} of a search by mail: the clinic's part of the likelihood at a "
+        "point that the coordinator named, and how that changes nearby. What could be computed was "
+        f"asked of this answer together with the {before} that were written before."
+    )
 
 
 def enough_sessions(sizes: Sequence[int] | Array, least: int, rank: int) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
@@ -15,96 +15,28 @@ import pandas as pd
 from ..core import resources
 from ..core.arguments import checked_choice, checked_table, flag, is_number, share, shown, whole
 from ..core.disclosure import WithheldError
-from ..core.display.page import Block
 from ..core.outputs import keep_inputs, write_whole
-from ..core.results import Result
 from ..errors import DesignError
-from ..inference.rows import tidy_rows
 from ..study import Study
 from . import audit
 from .agreement import Agreement, is_file_of_agreement, read_agreement, table_of, whole_score
+from .answers import Answers
 from .audit import MIN_CLIENTS, USUAL, Standard
 from .columns import ClinicColumns, read_columns
-from .curve import Curve
+from .expansion import Expansion
 from .exposure import USUAL_ABOVE, USUAL_RATIO, Exposure
-from .form import Kind, axes_of, choose_form
+from .form import Body, Kind, answer, axes_of, choose_form
 from .ledger import Entry, Ledger, fingerprint, today
 from .noise import Budget, bounded
 from .rounding import moved_by
+from .rounds import Point
 from .shared_file import SharedFile
 from .sums import Sums
+from .written import ClinicFile
 
 USUAL_RATIOS = (USUAL_RATIO, USUAL_ABOVE)
 MOST_DIGITS = 12
 COARSE = 2  # digits so few that a more exact way is named
-
-
-@dataclass(frozen=True)
-class ClinicFile(Result):
-    """What a clinic sends for a joint model, and what it tells.
-
-    Attributes
-    ----------
-    path
-        Where the file is; None where only the audit was asked for.
-    file
-        What it holds.
-    findings
-        What the file tells beyond the default standard; empty under the defaults.
-    """
-
-    path: Path | None
-    file: SharedFile
-    findings: tuple[str, ...] = ()
-
-    advice: tuple[str, ...] = ()
-    """What would make the file more exact."""
-
-    title = "What this file tells"
-
-    @property
-    def messages(self) -> tuple[str, ...]:  # type: ignore[override]
-        """The audit in sentences, and what goes beyond the default standard."""
-        return (*self.file.tells["in words"], *self.findings, *self.advice)
-
-    @property
-    def kind(self) -> str:
-        """``sums``, exact, or ``curve``, rounded to `digits`."""
-        return self.file.kind
-
-    @property
-    def digits(self) -> int | None:
-        """To which decimal the most rounded column of a curve goes."""
-        return self.file.digits
-
-    def tidy(self) -> pd.DataFrame:
-        """Return a row a number of the audit: clients behind each term, shares of a person's mean.
-
-        The rows' names begin with ``clients behind`` or ``share of a mean told``; for a group the
-        mean is that of the outcome, for a term that of the term. With noise the privacy budget.
-        """
-        tells = self.file.tells
-        rows = {f"clients behind {k}": v for k, v in tells["clients behind each term"].items()}
-        most = tells.get("share of a person's mean that could be computed, at most", {})
-        rows |= {f"share of a mean told at most: {name}": v for name, v in most.items()}
-        rows |= tells.get("privacy budget", {})
-        return tidy_rows(list(rows), np.array(list(rows.values()), dtype=float))
-
-    def glance(self) -> pd.DataFrame:
-        """Return one row: clinic, kind, digits, rows and groups."""
-        numbers = {
-            f"n_{k}": v for k, v in self.file.numbers.items() if k in self.file.model["groups"]
-        }
-        row = {"clinic": self.file.clinic, "kind": self.kind, "digits": self.digits}
-        return pd.DataFrame([row | {"nobs": self.file.numbers["rows"]} | numbers])
-
-    def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
-        """Return what was written, and the numbers of the audit."""
-        where = "Nothing was written." if self.path is None else f"Written to {self.path}."
-        how = "exact sums" if self.digits is None else "a rounded curve"
-        if getattr(self.file.body, "noise", 0.0):
-            how = "sums with noise"
-        return [f"{where} {self.file.model['formula']}: {how}.", *super().shown(labels)]
 
 
 def clinic_file(
@@ -124,6 +56,9 @@ def clinic_file(
     bounds: Mapping[str, tuple[float, float]] | None = None,
     reviewed: bool = False,
     ledger: str | PathLike[str] | None = None,
+    family: str | None = None,
+    link: str | None = None,
+    at: str | PathLike[str] | None = None,
 ) -> ClinicFile:
     """Write what a clinic may send for a joint multilevel model: sums, no rows; or say why not.
 
@@ -133,9 +68,10 @@ def clinic_file(
     Parameters
     ----------
     formula
-        The model all clinics agreed on, with an intercept and with one or two random terms without
-        correlations: ``(1 | client_id)``, ``(1 | client_id) + (1 | therapist_id)``,
-        ``(1 + x || client_id)``. Functions that learn from rows (``scale``, ``poly``) are refused.
+        The model all clinics agreed on, with an intercept and with random terms. One mail holds
+        one or two of them without correlations: ``(1 | client_id)``, ``(1 | client_id) +
+        (1 | therapist_id)``, ``(1 + x || client_id)``. Correlated slopes, ``(1 + x | client_id)``,
+        take rounds of mail. Functions that learn from rows (``scale``, ``poly``) are refused.
         Or the path of a YAML file with ``formula``, ``scores``, ``categories``, ``units`` and
         settings, which the coordinator sends to all clinics.
     data
@@ -155,7 +91,8 @@ def clinic_file(
     kind
         ``"sums"``: for two levels, sums by number of sessions, exact; needs many clients with
         equally many sessions. ``"curve"``: the likelihood over a range of variance ratios,
-        rounded. ``"auto"`` (the default): sums where they may be sent, else a curve.
+        rounded. ``"round"``: numbers at one point, in a search of several mails. ``"auto"`` (the
+        default): sums where they may be sent, else a curve, else rounds.
     digits
         To which decimal a curve is rounded (in units near each column's SD); by default for each
         column as many, up to 8, as the audit allows. Eight give the deviance to about 1e-6.
@@ -179,6 +116,13 @@ def clinic_file(
     ledger
         The folder beside whose data the ledger of sent files lies; by default the study's, or that
         of `path`.
+    family, link
+        What kind of outcome it is, as in `fit_multilevel`: ``"gaussian"`` (the default),
+        ``"binomial"`` (1 and 0), ``"poisson"``, ``"negative_binomial"`` or ``"ordinal"`` (its
+        answers in `categories`, the lowest first). All but the first take rounds of mail.
+    at
+        From the second round of mail on: the file that the coordinator sent
+        (`CombinedFit.next_round`), which says where the round looks.
 
     Returns
     -------
@@ -219,36 +163,56 @@ def clinic_file(
     data = checked_table(data, "data")
     least = whole(min_clients, "min_clients", 1)
     standard = Standard(least, 1.0 / least if most_told is None else _told_share(most_told))
-    checked_choice("kind", kind, ("auto", "sums", "curve"))
+    checked_choice("kind", kind, ("auto", "sums", "curve", "round"))
     if digits is not None:
         digits = whole(digits, "digits", 0, MOST_DIGITS)
     words = _mapping(categories, "categories", "a column's words", ["CBT", "PDT"])
-    columns = read_columns(agreed.formula, data, {**agreed.categories, **words})
+    words = {**agreed.categories, **words}
+    asked = [_either(one, agreed, n, u) for one, n, u in ((family, "family", "gaussian"),
+                                                         (link, "link", None))]  # fmt: skip
+    outcome = agreed.formula.split("~")[0].strip()
+    kind_of = Answers.of(asked[0], asked[1], words.get(outcome))
+    columns = read_columns(agreed.formula, data, words, kind_of)
     named = {**agreed.units, **_mapping(units, "units", "what a column is measured in", "points")}
     _check_units(columns, named)
     budget = None if noise is None else Budget.of(noise)
     if budget is not None:
         columns = bounded(columns, _mapping(bounds, "bounds", "the ends of a scale", (0, 40)))
-    axes = axes_of(columns, _mapping(ratios, "ratios", "a group's range", (0.1, 3)))
     book = _book(path, ledger)
     people = book.people(columns)
-    body, exposure, chosen, why = choose_form(columns, axes, kind, digits, standard, budget)
-    usual = [
-        max(axis.low, min(at, axis.high)) for axis, at in zip(axes, USUAL_RATIOS, strict=False)
-    ]
+    model, name = _model(columns, named), _name(clinic, path)
+    body: Body
+    exposure: Exposure | None
+    chosen: dict[str, int] | None
+    if kind == "round" or (kind == "auto" and not columns.one_mail) or at is not None:
+        if budget is not None:
+            raise DesignError("noise= is for sums of two levels, which go by one mail.")
+        point = Point() if at is None else Point.read(at, columns.formula.text)
+        if clinic is None:  # Bern-2.json is Bern's second
+            name = name.removesuffix(f"-{point.number}")
+        before = book.rounds(columns.outcome, people)
+        body, exposure, chosen, why = answer(columns, model, point, name, digits, standard, before)
+        usual: Sequence[float] = body.centre.tolist()
+    else:
+        if not columns.one_mail:
+            raise DesignError(f"kind='{kind}' cannot hold this model, which takes rounds of mail.")
+        axes = axes_of(columns, _mapping(ratios, "ratios", "a group's range", (0.1, 3)))
+        body, exposure, chosen, why = choose_form(columns, axes, kind, digits, standard, budget)
+        usual = [
+            max(axis.low, min(d, axis.high)) for axis, d in zip(axes, USUAL_RATIOS, strict=False)
+        ]
     numbers = _numbers(columns, body)
-    cross = body.contribution(usual, 0).cross
-    every = np.eye(len(cross))
-    unsure = [(body.variances(usual), every)]
-    cost = moved_by(unsure, cross, numbers["rows"] - len(columns.names))
+    cost = _cost(columns, body, usual)
     earlier = book.earlier(people)
     if budget is None:
         tells = audit.told(columns, exposure, chosen, standard, earlier, cost)
+        if isinstance(body, Expansion):
+            tells["in words"].append(audit.about_round(body.point.number, len(before)))
     else:
         tells = audit.about_noise(budget, book.spent(people), cost)
     file = SharedFile(
-        clinic=_name(clinic, path),
-        model=_model(columns, named),
+        clinic=name,
+        model=model,
         numbers=numbers,
         tells=tells,
         shift=columns.shift,
@@ -258,6 +222,8 @@ def clinic_file(
     )
     print_of = fingerprint(file.content()[file.kind])
     entry = Entry(today(), columns.formula.text, columns.outcome, print_of, str(path), people)
+    if isinstance(body, Expansion):
+        entry = replace(entry, at=dict(body.point.at), digits=dict(chosen or {}))
     if budget is not None:
         entry = replace(entry, epsilon=budget.epsilon)
     against = [
@@ -289,7 +255,16 @@ def _either(given: Any, agreed: Agreement, name: str, usual: Any) -> Any:
     return given if given is not None else agreed.settings.get(name, usual)
 
 
-def _numbers(columns: ClinicColumns, body: Sums | Curve) -> dict[str, int]:
+def _cost(columns: ClinicColumns, body: Body, at: Sequence[float]) -> dict[str, float]:
+    """Return how far rounding or noise moves the clinic's own fit (see `moved_by`)."""
+    if isinstance(body, Expansion) and columns.answers is not None:
+        return body.cost
+    cross = body.contribution(at, 0).cross
+    unsure = [(body.variances(at), np.eye(len(cross)))]
+    return moved_by(unsure, cross, columns.n - len(columns.names))
+
+
+def _numbers(columns: ClinicColumns, body: Body) -> dict[str, int]:
     """Return how many rows and groups there are; with noise as far as the noisy sums tell it.
 
     The likelihood holds the rows; those left out may be one person's form, and are told in tens.
@@ -331,7 +306,7 @@ def _advice(columns: ClinicColumns, file: SharedFile, standard: Standard) -> tup
 
 def _beyond(
     columns: ClinicColumns,
-    body: Sums | Curve,
+    body: Body,
     exposure: Exposure | None,
     digits: Mapping[str, int] | None,
 ) -> list[str]:
@@ -369,12 +344,16 @@ def _check_units(columns: ClinicColumns, units: Mapping[str, str]) -> None:
 
 
 def _model(columns: ClinicColumns, units: Mapping[str, str]) -> dict[str, object]:
+    asked = None if columns.answers is None else columns.answers.asked
     return {
         "formula": columns.formula.text,
         "outcome": columns.outcome,
+        "family": "gaussian" if asked is None else asked.family,
+        "link": "identity" if asked is None else str(asked.link),
         "terms": list(columns.names),
         "groups": list(columns.groups),
         "effects": [list(of) for of in columns.effects],
+        "blocks": [list(level.blocks) for level in columns.levels],
         "categories": columns.categories,
         "units": {name: str(word) for name, word in units.items()},
     }

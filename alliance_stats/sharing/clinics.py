@@ -17,6 +17,7 @@ from ..multilevel.engine.batches import WHOLE, Array
 from ..multilevel.engine.elimination import State, eliminate
 from ..multilevel.engine.likelihood import Contribution, Level
 from .curve import Curve
+from .expansion import Expansion, elements
 from .rounding import Uncertain
 from .sums import Sums
 
@@ -27,10 +28,10 @@ ONE = ((0, 0),)
 class Clinic:
     """What one clinic sent, and the matrix that makes the joint model's columns of its own."""
 
-    body: Sums | Curve
+    body: Sums | Curve | Expansion
     turn: Array
 
-    def contribution(self, ratios: Sequence[float], order: int) -> Contribution:
+    def contribution(self, ratios: Sequence[float] | Array, order: int) -> Contribution:
         """Return the clinic's contribution, in the joint model's columns."""
         found, T = self.body.contribution(ratios, order), self.turn
         return replace(
@@ -61,8 +62,7 @@ class Clinics:
         self, levels: Sequence[Level], covariances: Sequence[Array], order: int = 0
     ) -> Contribution:
         """Return what all clinics add to the likelihood."""
-        below = covariances[:-1] if self.random else covariances
-        ratios = [float(d) for D in below for d in np.diag(D)]
+        ratios = self.ratios(levels, covariances)
         each = [clinic.contribution(ratios, order) for clinic in self.clinics]
         if not self.random:
             return self._turned(sum(each[1:], start=each[0]))
@@ -86,13 +86,17 @@ class Clinics:
             )
         )
 
-    def uncertain(self, covariances: Sequence[Array]) -> list[Uncertain]:
+    def ratios(self, levels: Sequence[Level], covariances: Sequence[Array]) -> Array:
+        """Return the free elements of relative covariances that files know of."""
+        below = slice(None, -1) if self.random else slice(None)
+        return elements(levels[below], covariances[below])
+
+    def uncertain(self, levels: Sequence[Level], covariances: Sequence[Array]) -> list[Uncertain]:
         """Return how uncertain each file's cross-products are, and how they enter the joint ones.
 
         Where clinics are a level, what an error does goes through its elimination.
         """
-        below = covariances[:-1] if self.random else covariances
-        ratios, found = [float(d) for D in below for d in np.diag(D)], []
+        ratios, found = self.ratios(levels, covariances), []
         for clinic in self.clinics:
             T = clinic.turn
             if self.random:
@@ -106,7 +110,7 @@ class Clinics:
         """Return the clinics with what rounding may have been made of."""
         each = [
             replace(clinic, body=clinic.body.redrawn(rng))
-            if isinstance(clinic.body, Curve)
+            if isinstance(clinic.body, Curve | Expansion)
             else clinic
             for clinic in self.clinics
         ]
@@ -130,12 +134,12 @@ class Clinics:
     @cached_property
     def totals(self) -> Array:
         """Cross-products of all columns at the least ratios that every file knows."""
+        bodies = [clinic.body for clinic in self.clinics]
         ratios = [
-            max(
-                getattr(clinic.body, "axes", ())[i].low if isinstance(clinic.body, Curve) else 0.0
-                for clinic in self.clinics
-            )
-            for i in range(self.clinics[0].body.ratios)
+            max(body.axes[i].low if isinstance(body, Curve) else 0.0 for body in bodies)
+            for i in range(bodies[0].ratios)
         ]
+        if isinstance(bodies[0], Expansion):  # known at one point
+            ratios = bodies[0].centre.tolist()
         each = [clinic.contribution(ratios, 0).cross for clinic in self.clinics]
         return np.asarray(sum(each[1:], start=each[0]))

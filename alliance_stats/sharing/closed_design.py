@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -21,9 +21,10 @@ from ..multilevel.formula.terms import INTERCEPT, Columns
 from ..multilevel.partitions.absent import AbsentRows, SummedDesign
 from .clinics import Clinic, Clinics
 from .curve import Curve
+from .expansion import Expansion
+from .rounds import CLINIC, Point
 from .shared_file import SharedFile
 
-CLINIC = "clinic"
 Between = Literal["shared", "fixed", "random"]
 EDGE = 1.02  # how near to the end of a range a search that wants to go on may stop
 
@@ -39,6 +40,13 @@ class ClosedDesign(SummedDesign):
     """
 
     files: tuple[SharedFile, ...] = ()
+    between: Between = "shared"
+
+    @property
+    def point(self) -> Point | None:
+        """Where the round of a search looks that the files answer; None where one mail suffices."""
+        body = self.files[0].body
+        return body.point if isinstance(body, Expansion) else None
 
 
 def noisy(files: Sequence[SharedFile]) -> bool:
@@ -75,7 +83,7 @@ def closed_design(files: Sequence[SharedFile], clinic: Between) -> ClosedDesign:
             "model cannot be estimated. More clients or a larger epsilon are needed."
         )
     p, k = len(fixed_names), len(fixed_names) + len(further) + 1
-    levels, effects = _levels(model["effects"], p)
+    levels, effects = _levels(model, p)
     groups = list(model["groups"])
     if clinic == "random":
         levels, effects = (
@@ -109,6 +117,38 @@ def closed_design(files: Sequence[SharedFile], clinic: Between) -> ClosedDesign:
         notes=_notes(files, [fixed_names[i] for i in dropped]),
         rows=int(rows.sum()),
         files=tuple(files),
+        between=clinic,
+    )
+
+
+def outline(files: Sequence[SharedFile], clinic: Between, names: Sequence[str]) -> ClosedDesign:
+    """Return formula, groups and notes of a joint model whose likelihood is known by itself."""
+    model, p = files[0].model, len(names)
+    levels, effects = _levels(model, p)
+    return ClosedDesign(
+        formula=parse_formula(_formula(model["formula"], clinic)),
+        outcome=model["outcome"],
+        columns=AbsentRows("the files of clinics", p),  # type: ignore[arg-type]
+        fixed=tuple(range(p)),
+        fixed_names=tuple(names),
+        fixed_terms=Columns((), (), _no_columns),
+        fixed_basis=np.eye(p),
+        outcome_shift=0.0,
+        dropped=(),
+        levels=tuple(levels),
+        effects=tuple(effects),
+        grouping=_grouping(list(model["groups"]), files, clinic),
+        terms=(),
+        weights=None,
+        scale=np.ones(p + 1),
+        partition=None,  # type: ignore[arg-type]
+        frame=pd.DataFrame(),
+        missing={},
+        rows_dropped=sum(file.numbers["rows left out"] for file in files),
+        notes=_notes(files, ()),
+        rows=sum(file.numbers["rows"] for file in files),
+        files=tuple(files),
+        between=clinic,
     )
 
 
@@ -122,9 +162,13 @@ def _further(effects: Sequence[Sequence[str]]) -> list[str]:
     return list(dict.fromkeys(e for of in effects for e in of if e != INTERCEPT))
 
 
-def _levels(effects: Sequence[Sequence[str]], p: int) -> tuple[list[Level], list[Effects]]:
+def _levels(model: Mapping[str, Any], p: int) -> tuple[list[Level], list[Effects]]:
+    effects = model["effects"]
     places = {INTERCEPT: 0} | {name: p + i for i, name in enumerate(_further(effects))}
-    levels = [Level(tuple(places[e] for e in of), (1,) * len(of)) for of in effects]
+    levels = [
+        Level(tuple(places[e] for e in of), tuple(blocks))
+        for of, blocks in zip(effects, model["blocks"], strict=True)
+    ]
     return levels, [Effects(tuple(of), (), np.eye(len(of))) for of in effects]
 
 

@@ -26,6 +26,7 @@ from ..multilevel.formula.model_formula import Formula, RandomTerm, parse_formul
 from ..multilevel.formula.table import Table
 from ..multilevel.formula.terms import INTERCEPT, build, complete_rows, response
 from ..multilevel.formula.tree import Call
+from .answers import Answers
 
 ROW_BY_ROW = {
     "I", "log", "log2", "log10", "log1p", "exp", "expm1", "sqrt", "abs", "sign", "sin", "cos",
@@ -33,11 +34,9 @@ ROW_BY_ROW = {
 }  # fmt: skip
 """Functions whose value in a row follows from that row alone."""
 MOST_RATIOS = 2
-ROUNDS = (
-    "A file can hold the likelihood for every value of one or two variance ratios. Correlated "
-    "random slopes, more random terms and outcomes that are no measurements would take several "
-    "rounds of mail, which are not built: keep to random terms such as (1 | client_id) + "
-    "(1 | therapist_id), or (1 + x || client_id)."
+MOST_EFFECTS = 3
+GROUPS = (
+    "Keep to nested groups such as (1 | client_id) + (1 | therapist_id), each row in one of each."
 )
 
 
@@ -57,6 +56,8 @@ class ClinicColumns:
         The levels of the random terms, the lowest first, and the effects of each.
     further
         Columns of random slopes in their own units, which come between X and the outcome.
+    answers
+        What kind of outcome it is, if it is no measurement; its values are then left as they are.
     """
 
     formula: Formula
@@ -73,6 +74,27 @@ class ClinicColumns:
     categories: dict[str, list[str]]
     frame: pd.DataFrame
     left_out: int
+    answers: Answers | None = None
+
+    @property
+    def one_mail(self) -> bool:
+        """Whether one file holds the likelihood for every value of its parameters."""
+        sizes = [size for level in self.levels for size in level.blocks]
+        return self.answers is None and max(sizes) == 1 and len(sizes) <= MOST_RATIOS
+
+    @property
+    def used(self) -> list[int]:
+        """Places of X and the outcome among the columns of the cross-products."""
+        return [*range(len(self.names)), len(self.names) + len(self.further)]
+
+    @property
+    def sizes(self) -> tuple[Array, ...]:
+        """Of each level a round number near the root mean square of each effect's column."""
+        of = {0: 1.0} | {
+            len(self.names) + i: _round_unit(float(np.sqrt((column**2).mean())))
+            for i, column in enumerate(self.further)
+        }
+        return tuple(np.array([of[place] for place in level.columns]) for level in self.levels)
 
     @property
     def n(self) -> int:
@@ -104,7 +126,10 @@ class ClinicColumns:
 
 
 def read_columns(
-    formula: str, data: pd.DataFrame, categories: Mapping[str, Sequence[str]]
+    formula: str,
+    data: pd.DataFrame,
+    categories: Mapping[str, Sequence[str]],
+    answers: Answers | None = None,
 ) -> ClinicColumns:
     """Read the columns of a model from a clinic's rows.
 
@@ -121,16 +146,18 @@ def read_columns(
     table, _, missing = complete_rows(parsed.columns, data)
     check_rows_left(missing, len(table), len(data))
     known = _categories(parsed, table.frame)
-    outcome, y = response(parsed, table)
+    if answers is not None:
+        table = Table(answers.numbered(parsed, table.frame))
+    outcome, y = response(parsed, table, measured=answers is None)
     names, arrays = _fixed(parsed, table, known)
     grouping, terms = _groups(parsed, table)
     pool = Pool(len(table))
     pool.place(INTERCEPT, np.ones(len(table)))
     levels, effects = random_columns(terms, table, pool)
-    _check_levels(grouping, levels)
+    _check_levels(grouping, levels, answers)
     check_numbers((*names, *pool.names, outcome), (*arrays, *pool.arrays, y), table.frame.index)
     ends = float(y.min()), float(y.max())
-    check_sizes(len(names), len(y), ends, outcome, grouping, levels, measured=True)
+    check_sizes(len(names), len(y), ends, outcome, grouping, levels, measured=answers is None)
     further = tuple(pool.arrays[1:])
     places = {0: 0} | {i: len(names) + i - 1 for i in range(1, len(pool.arrays))}
     levels = tuple(Level(tuple(places[c] for c in lv.columns), lv.blocks) for lv in levels)
@@ -141,15 +168,16 @@ def read_columns(
         arrays,
         outcome,
         y,
-        np.array([0.0, *shift[1:]]),
-        np.array([1.0, *unit[1:]]),
+        np.array([0.0, *shift[1:-1], 0.0 if answers else shift[-1]]),
+        np.array([1.0, *unit[1:-1], 1.0 if answers else unit[-1]]),
         grouping,
         levels,
         tuple(of.names for of in effects),
         further,
-        known,
+        known | (answers.categories(parsed) if answers else {}),
         table.frame,
         len(data) - len(table),
+        answers,
     )
 
 
@@ -170,18 +198,21 @@ def _check_formula(parsed: Formula) -> None:
                 "I((x - 20) / 5); name the categories of a column by categories=."
             )
     if any(term.multiple for term in parsed.random):
-        raise DesignError(f"Groups that share a row cannot be shared between clinics. {ROUNDS}")
+        raise DesignError(f"Groups that share a row cannot be shared between clinics. {GROUPS}")
 
 
-def _check_levels(grouping: Grouping, levels: Sequence[Level]) -> None:
+def _check_levels(grouping: Grouping, levels: Sequence[Level], answers: Answers | None) -> None:
     if grouping.kind != "nested":
         raise DesignError(
             f"The groups {listing(grouping.names)} cross in these rows, and a file holds nested "
             "groups only: keep each client under one therapist, or leave a term out."
         )
-    sizes = [size for level in levels for size in level.blocks]
-    if max(sizes) > 1 or len(sizes) > MOST_RATIOS:
-        raise DesignError(ROUNDS)
+    if len(levels) > 2 or (len(levels) == 2 and levels[1].columns != (0,)):
+        raise DesignError(f"One group above clients may be shared, with intercepts. {GROUPS}")
+    if len(levels[0].columns) > MOST_EFFECTS:
+        raise DesignError(f"Up to {MOST_EFFECTS} random effects of the lowest groups are shared.")
+    if 0 not in levels[0].columns and (answers or len(levels) > 1):
+        raise DesignError("Random slopes are shared beside an intercept: (1 + x | client_id).")
 
 
 def _with_categories(
@@ -271,6 +302,10 @@ def _place(column: Array) -> tuple[float, float]:
     spread = float(column.std())
     if not spread > 0.0:
         return 0.0, 1.0
-    unit = 10.0 ** float(np.round(np.log10(spread) * 2.0) / 2.0)
-    unit = float(f"{unit:.1g}")
+    unit = _round_unit(spread)
     return float(np.round(column.mean() / unit) * unit), unit
+
+
+def _round_unit(size: float) -> float:
+    """Return 1 or 3 times a power of ten that is near a size; one for a size of nothing."""
+    return float(f"{10.0 ** float(np.round(np.log10(size) * 2.0) / 2.0):.1g}") if size > 0 else 1.0

@@ -17,7 +17,10 @@ from ..multilevel.fit import warn_of
 from .agreement import whole_score
 from .closed_design import CLINIC, Between, check_ratios, closed_design, start_in
 from .combined_fit import CombinedFit
-from .shared_file import SharedFile, read_file
+from .combined_outcome import CombinedOutcome
+from .reading import read_file
+from .search import point_of
+from .shared_file import SharedFile
 
 FAR = 8.0
 """Units (about SDs) apart, or as many times as wide, as the same measure hardly is elsewhere."""
@@ -29,7 +32,7 @@ def combine_clinics(
     clinic: Between = "shared",
     reml: bool = True,
     df: Method = "satterthwaite",
-) -> CombinedFit:
+) -> CombinedFit | CombinedOutcome:
     """Fit one multilevel model to the files that clinics sent, as if their rows lay together.
 
     Each clinic writes its file by `clinic_file`. Estimates, standard errors, degrees of freedom,
@@ -107,10 +110,21 @@ def combine_clinics(
         raise DesignError(f"clinic='{clinic}' needs the files of two clinics or more.")
     if clinic != "shared" and CLINIC in (*files[0].model["terms"], *files[0].model["groups"]):
         raise DesignError(f"The model has a column '{CLINIC}' of its own; use clinic='shared'.")
+    rounds = any(file.kind == "round" for file in files)
+    if rounds and point_of(files).between not in ("", clinic):
+        raise DesignError(
+            f"The search began with clinic='{point_of(files).between}': it is one model all along."
+        )
+    if files[0].model["family"] != "gaussian":
+        outcome = CombinedOutcome.of_files(files, clinic)
+        warn_of(outcome, stacklevel=3)
+        return outcome
     design = closed_design(files, clinic)
-    fit = CombinedFit.of_design(design, reml=reml, df=df, theta=start_in(design))
-    relative = [float(d) for D in covariances(design.levels, fit.optimum.theta) for d in np.diag(D)]
-    check_ratios(design, relative)
+    theta = None if rounds else start_in(design)
+    fit = CombinedFit.of_design(design, reml=reml, df=df, theta=theta)
+    if not rounds:
+        D = covariances(design.levels, fit.optimum.theta)
+        check_ratios(design, [float(d) for of in D for d in np.diag(of)])
     warn_of(fit, stacklevel=3)
     assert isinstance(fit, CombinedFit)
     return fit
@@ -163,7 +177,7 @@ def _check_pair(one: SharedFile, other: SharedFile) -> None:
                 f"its file with the same categories={{'{name}': [...]}}, those it has nobody in "
                 "included."
             )
-    for what in ("outcome", "terms", "groups", "effects"):
+    for what in ("outcome", "family", "link", "terms", "groups", "effects", "blocks"):
         if a[what] != b[what]:
             raise DesignError(f"{both} differ in their {what}: {a[what]} and {b[what]}.")
     for name in sorted({*a["units"], *b["units"]}):

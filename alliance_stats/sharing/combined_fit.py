@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -12,27 +13,53 @@ import pandas as pd
 from ..errors import DesignError
 from ..multilevel import advice
 from ..multilevel.after_fit.compare import Comparison, compare
-from ..multilevel.engine.deviance import covariances
+from ..multilevel.engine.deviance import covariances, profile_at
+from ..multilevel.engine.optimise import one_step, optimum_at
 from ..multilevel.engine.variances import RESIDUAL
 from ..multilevel.formula.terms import INTERCEPT
+from ..multilevel.outcomes.maximise import CLOSE
 from ..multilevel.result import MultilevelFit
 from .closed_design import CLINIC, ClosedDesign, noisy
 from .curve import Curve
+from .expansion import LEAST_SD, Expansion, free_pairs
 from .rounding import LIMIT, Drowned, WithNoise, moved_by, moved_together
+from .rounds import variance_names
+from .search import ENDED, about_rounds, following_round, search_beside
 
 if TYPE_CHECKING:
-    from ..multilevel.after_fit.inference import Inference
+    from os import PathLike
+    from pathlib import Path
+
+    from ..multilevel.after_fit.inference import Inference, Method
     from ..multilevel.engine.batches import Array
     from ..multilevel.engine.design import Design
     from ..multilevel.outcomes.result import OutcomeFit
     from .rounding import Uncertain
+    from .rounds import Point
     from .shared_file import SharedFile
 
 REDRAWN = 20  # draws; their root mean square is known to a sixth of itself
+BLURRED = 3.0  # times what rounding moves coefficients by, from which a search by mail has ended
+LONGEST = 0.7  # step of a search by mail, over the effect's own SD
+FIRST_OF_CLINICS = 0.1  # SD of clinics as a level, over the residual one, where a search begins
 TELLING = 1e-3  # an error of the deviance by rounding that is worth a sentence
 
 
 NOISE_MAY = " The noise in the files can be the cause, whatever the model."
+
+
+def _longest(design: ClosedDesign, theta: Array) -> Array:
+    """Return how far each element of the factors may move in one round."""
+    body, levels = design.files[0].body, design.levels
+    assert isinstance(body, Expansion)
+    squares = dict(zip(free_pairs(levels), body.steps, strict=False))
+    return np.array(
+        [
+            LONGEST * np.sqrt(squares.get((number, a, a), max(D[a, a], LEAST_SD**2)))
+            for number, D in enumerate(covariances(levels, theta))
+            for a, _ in levels[number].pairs
+        ]
+    )
 
 
 def _far(errors: float) -> str:
@@ -42,10 +69,10 @@ def _far(errors: float) -> str:
     return f"about {errors:.2g} of their standard errors"
 
 
-def _asks(what: str) -> Any:
+def asks(what: str) -> Any:
     """Return a method that says why it cannot answer."""
 
-    def refuse(self: CombinedFit, *arguments: object, **options: object) -> NoReturn:
+    def refuse(self: object, *arguments: object, **options: object) -> NoReturn:
         raise DesignError(
             f"{what} would need the rows, and those stayed in the clinics. Each clinic can compute "
             "it with its own fit."
@@ -53,6 +80,27 @@ def _asks(what: str) -> Any:
 
     refuse.__doc__ = f"Refuse: {what[0].lower()}{what[1:]} would need the rows."
     return refuse
+
+
+def clinics_of(files: Sequence[SharedFile]) -> pd.DataFrame:
+    """Return a row a clinic: ``clinic, kind, digits, rows`` and the number of groups by level."""
+    return pd.DataFrame(
+        [
+            {"clinic": f.clinic, "kind": f.kind, "digits": f.digits}
+            | {name: size for name, size in f.numbers.items() if name != "rows left out"}
+            for f in files
+        ]
+    )
+
+
+def fewest_of(files: Sequence[SharedFile], names: Sequence[str]) -> int:
+    """Return how many clients the fewest are that a coefficient is about, in all clinics."""
+    each = [file.tells.get("clients behind each term", {}) for file in files]
+    whole = [int(of.get(INTERCEPT, 0)) for of in each]
+    sums = [sum(int(of.get(name, 0)) for of in each) for name in files[0].model["terms"]]
+    own = any(f"{CLINIC}[T.{file.clinic}]" in names for file in files)
+    found = [total for total in sums if total]
+    return min([*whole, *found]) if own else min(found, default=0)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -70,6 +118,10 @@ class CombinedFit(MultilevelFit):
     """
 
     design: Design
+    step: Mapping[str, float] = field(default_factory=dict)
+    """In a search by mail where the next round looks, by name."""
+    distance: float = 0.0
+    """How far the maximum was from the point of the round, in standard errors."""
 
     title = "Linear multilevel model of several clinics"
 
@@ -83,6 +135,8 @@ class CombinedFit(MultilevelFit):
             Where no residual variance is left.
         """
         try:
+            if isinstance(design, ClosedDesign) and design.point is not None:
+                return cls._of_round(design, design.point, **how)
             return super().of_design(design, **how)
         except (DesignError, np.linalg.LinAlgError) as error:
             if not (isinstance(design, ClosedDesign) and noisy(design.files)):
@@ -93,6 +147,45 @@ class CombinedFit(MultilevelFit):
                 "are needed."
             ) from error
 
+    @classmethod
+    def _of_round(
+        cls, design: ClosedDesign, point: Point, *, reml: bool, df: Method, **how: Any
+    ) -> CombinedFit:
+        """Take one step from the point of a round: the last one, where it is short."""
+        names = [*variance_names(design.files[0].model), *search_beside(design)]
+        theta = np.array([point.at.get(name, FIRST_OF_CLINICS) for name in names])
+        profile = profile_at(design, theta, reml)
+        if not np.isfinite(profile.deviance):
+            raise DesignError(
+                f"At the point of round {point.number} the files leave no residual variance: the "
+                "search went too far. Begin it again nearer, by a file for at= of your own."
+            )
+        there, distance = one_step(design.levels, theta, profile, _longest(design, theta))
+        blurred = cls(design, optimum_at(design.levels, theta, profile, 0, False), reml, df)
+        still = distance < max(CLOSE, BLURRED * blurred.rounding["standard_errors"])
+        if still:
+            theta, profile = there, profile_at(design, there, reml)
+        best = optimum_at(design.levels, theta, profile, point.number, still)
+        after = dict(zip(names, map(float, there), strict=True))
+        return cls(design, best, reml, df, step=after, distance=distance)
+
+    def next_round(self, path: str | PathLike[str]) -> Path:
+        """Write where the next round of a search by mail looks; clinics answer with ``at=`` it.
+
+        Raises
+        ------
+        DesignError
+            Where the search has ended, or one mail holds the model.
+        """
+        between = self.design.between  # type: ignore[attr-defined]
+        if self.converged:
+            raise DesignError(ENDED)
+        return following_round(self.files, self.step, self._deviance, between, path)
+
+    @property
+    def _deviance(self) -> float:
+        return float(self.optimum.profile.deviance)
+
     @property
     def files(self) -> tuple[SharedFile, ...]:
         """What the clinics sent."""
@@ -100,20 +193,21 @@ class CombinedFit(MultilevelFit):
         return self.design.files
 
     @property
+    def rounds(self) -> int:
+        """How many rounds of mail the search took so far; one where one mail suffices."""
+        body = self.files[0].body
+        return body.point.number if isinstance(body, Expansion) else 1
+
+    @property
     def clinics(self) -> pd.DataFrame:
         """A row a clinic: ``clinic, kind, digits, rows`` and the number of groups by level."""
-        return pd.DataFrame(
-            [
-                {"clinic": f.clinic, "kind": f.kind, "digits": f.digits}
-                | {name: size for name, size in f.numbers.items() if name != "rows left out"}
-                for f in self.files
-            ]
-        )
+        return clinics_of(self.files)
 
     @cached_property
     def messages(self) -> tuple[str, ...]:  # type: ignore[override]
         """What a reader should know: which clinics, boundary, few groups, rounding."""
-        found = advice.about_search(self)
+        found = about_rounds(self.files, self.distance, self.converged)
+        found += [n for n in advice.about_search(self) if self.converged or n not in found]
         off, errors = self.rounding["deviance"], self.rounding["standard_errors"]
         if self.drowned:
             found.append(
@@ -152,7 +246,7 @@ class CombinedFit(MultilevelFit):
         mean square is given (infinity where such a fit fails; of df on the scale of logarithms).
         Empty where no file holds a curve.
         """
-        if not any(isinstance(file.body, Curve) for file in self.files):
+        if not any(isinstance(file.body, Curve | Expansion) for file in self.files):
             return {}
         rng = np.random.default_rng(0)
         apart = np.array([self._apart(rng) for _ in range(REDRAWN)])
@@ -205,6 +299,8 @@ class CombinedFit(MultilevelFit):
     @property
     def convergence_note(self) -> str:  # type: ignore[override]
         """How far from a minimum the search ended."""
+        if self.files[0].kind == "round":
+            return about_rounds(self.files, self.distance, self.converged)[0]
         return advice.convergence_note(self) + (NOISE_MAY if self.noisy else "")
 
     @property
@@ -218,7 +314,7 @@ class CombinedFit(MultilevelFit):
         p, levels = self.optimum.profile, self.design.levels
         places = [*p.fixed, -1]
         files = self.design.partition.uncertain(  # type: ignore[attr-defined]
-            covariances(levels, self.optimum.theta)
+            levels, covariances(levels, self.optimum.theta)
         )
         own = [(variances, turn[:, places]) for variances, turn in files]
         return own, p.contribution.cross[np.ix_(places, places)], p.denominator
@@ -226,15 +322,7 @@ class CombinedFit(MultilevelFit):
     @property
     def fewest(self) -> int:  # type: ignore[override]
         """How many clients the fewest are that a coefficient is about, in all clinics together."""
-        each = [file.tells.get("clients behind each term", {}) for file in self.files]
-        whole = [int(of.get(INTERCEPT, 0)) for of in each]
-        sums = [sum(int(of.get(name, 0)) for of in each) for name in self.files[0].model["terms"]]
-        own = [f"{CLINIC}[T.{file.clinic}]" in self.design.fixed_names for file in self.files]
-        return (
-            min([total for total in sums if total], default=0)
-            if not any(own)
-            else min(*whole, *(total for total in sums if total))
-        )
+        return fewest_of(self.files, self.design.fixed_names)
 
     def icc(self) -> pd.DataFrame:
         """Return the share of the variance at each level; for random intercepts only."""
@@ -258,7 +346,22 @@ class CombinedFit(MultilevelFit):
                 "The likelihood of files with noise does not know of the noise, so its profile "
                 "gives intervals that are too short; use .conf_int()."
             )
+        if self.files[0].kind == "round":
+            raise DesignError(
+                "The files know the likelihood near its maximum only; use .conf_int(). A profile "
+                "would need a search by mail for each of its points."
+            )
         return super().profile_ci(*arguments, **options)
+
+    def by_maximum_likelihood(self) -> MultilevelFit:
+        """Return this model fitted by maximum likelihood; a search by mail has to look for it."""
+        if self.reml and self.files[0].kind == "round":
+            raise DesignError(
+                "Models whose fixed parts differ are compared by maximum likelihood, and the files "
+                "know the likelihood near the maximum of the restricted one only: search with "
+                "reml=False (alliance-stats combine --ml) for both."
+            )
+        return super().by_maximum_likelihood()
 
     def compare(self, other: MultilevelFit | OutcomeFit) -> Comparison:
         """Test a model against a smaller one, both from files of the same clinics and rows."""
@@ -278,24 +381,24 @@ class CombinedFit(MultilevelFit):
         """Return what sentences are filled from."""
         return super().facts() | {"n_clinics": len(self.files)}
 
-    fittedvalues = property(_asks("Fitted values"))  # type: ignore[assignment]
-    resid = property(_asks("Residuals"))  # type: ignore[assignment]
-    random_effects = property(_asks("Predicted random effects"))  # type: ignore[assignment]
-    random_effects_sd = property(_asks("Predicted random effects"))  # type: ignore[assignment]
-    unit_effects = property(_asks("Predicted random effects"))  # type: ignore[assignment]
-    structure = property(_asks("How many sessions each client has"))  # type: ignore[assignment]
-    augment = _asks("Values for each row")
-    predict = _asks("A prediction for rows")
-    predict_interval = _asks("A prediction for rows")
-    simulate = _asks("New outcomes for the rows")
-    refit = _asks("A fit to another outcome")
-    bootstrap = _asks("A bootstrap")
-    robust = _asks("Cluster-robust standard errors")
-    r_squared = _asks("R-squared")
-    omitted_slopes = _asks("The search for slopes that were left out")
-    marginal_means = _asks("Marginal means (.test() takes any contrast of coefficients)")
-    contrasts = _asks("Contrasts of marginal means (.test() takes any contrast of coefficients)")
-    plot = _asks("A plot of groups or rows")
+    fittedvalues = property(asks("Fitted values"))  # type: ignore[assignment]
+    resid = property(asks("Residuals"))  # type: ignore[assignment]
+    random_effects = property(asks("Predicted random effects"))  # type: ignore[assignment]
+    random_effects_sd = property(asks("Predicted random effects"))  # type: ignore[assignment]
+    unit_effects = property(asks("Predicted random effects"))  # type: ignore[assignment]
+    structure = property(asks("How many sessions each client has"))  # type: ignore[assignment]
+    augment = asks("Values for each row")
+    predict = asks("A prediction for rows")
+    predict_interval = asks("A prediction for rows")
+    simulate = asks("New outcomes for the rows")
+    refit = asks("A fit to another outcome")
+    bootstrap = asks("A bootstrap")
+    robust = asks("Cluster-robust standard errors")
+    r_squared = asks("R-squared")
+    omitted_slopes = asks("The search for slopes that were left out")
+    marginal_means = asks("Marginal means (.test() takes any contrast of coefficients)")
+    contrasts = asks("Contrasts of marginal means (.test() takes any contrast of coefficients)")
+    plot = asks("A plot of groups or rows")
 
     def __repr__(self) -> str:
         return (

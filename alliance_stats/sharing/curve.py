@@ -101,14 +101,14 @@ class Curve:
         """Number of variance ratios."""
         return len(self.axes)
 
-    def holds(self, ratios: Sequence[float]) -> bool:
+    def holds(self, ratios: Sequence[float] | Array) -> bool:
         """Say whether the curve was made for these ratios."""
         return all(
             a.low * (1.0 - EDGE) - 1e-15 <= d <= a.high * (1.0 + EDGE)
             for a, d in zip(self.axes, ratios, strict=True)
         )
 
-    def contribution(self, ratios: Sequence[float], order: int) -> Contribution:
+    def contribution(self, ratios: Sequence[float] | Array, order: int) -> Contribution:
         """Return the clinic's contribution; beyond the curve its log-determinant is infinite."""
         sides = [
             axis.values(float(d), count)
@@ -157,7 +157,7 @@ class Curve:
         moved = rng.uniform(-0.5, 0.5, self.coefficients.shape) * last
         return replace(self, coefficients=self.coefficients + moved)
 
-    def variances(self, ratios: Sequence[float]) -> Array:
+    def variances(self, ratios: Sequence[float] | Array) -> Array:
         """Return how uncertain rounding makes each cross-product: variances, (size, size)."""
         degrees = np.maximum(np.array(self.coefficients.shape[1:]) / 2.0, 1.0)
         fewer = np.minimum.outer(self.digits, self.digits).astype(float)

@@ -1,8 +1,9 @@
-"""In which form a clinic's likelihood may go: exact sums, or a curve of so many digits."""
+"""In which form a clinic's likelihood may go: exact sums, a curve of so many digits, or rounds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -11,16 +12,31 @@ import numpy as np
 from ..core.arguments import is_number, shown
 from ..errors import DesignError
 from ..multilevel.engine.batches import WHOLE, Array
+from ..multilevel.engine.deviance import covariances
 from ..multilevel.engine.elimination import State, eliminate
 from . import audit
 from .audit import SEARCHED, Standard
 from .columns import ClinicColumns
 from .curve import Axis, Curve, Evaluate, fit_curve
+from .expansion import (
+    Expansion,
+    expand_measurement,
+    expand_outcome,
+    own_units,
+    problem_of,
+    weight_of_rows,
+)
 from .exposure import Exposure
 from .noise import Budget, noisy
+from .round_exposure import RoundExposure
+from .rounds import Point, begin, levels_of, parameters, shape_of, theta_at, to_file
 from .sums import Sums, sums_of
 
-Kind = Literal["auto", "sums", "curve"]
+Kind = Literal["auto", "sums", "curve", "round"]
+Body = Sums | Curve | Expansion
+PLANNED = 8  # rounds that a search by mail takes, mostly
+FIRST_DIGITS = 2
+"""One digit more a round: first steps are rough, and nothing is gained by exact answers."""
 RATIOS = ((0.1, 3.0), (0.0, 1.0))
 """From where to where a curve knows the variance of the lowest groups over that of residuals (an
 ICC of .09 to .75), and that of groups above them."""
@@ -49,22 +65,90 @@ def choose_form(
             return sums, None, None, few
     exposure = Exposure.of(columns, axes)
     names = (*columns.names, columns.outcome)
-    chosen = dict.fromkeys(names, SEARCHED[0] if digits is None else digits)
+    chosen, why = _digits(exposure, names, digits, standard)
+    curve = fit_curve(_likelihood(columns), axes, max(chosen.values()))
+    return curve.rounded([chosen[name] for name in names]), exposure, chosen, why
+
+
+def _digits(
+    exposure: Exposure,
+    names: Sequence[str],
+    digits: int | None,
+    standard: Standard,
+    most: int = SEARCHED[0],
+    alike: bool = False,
+) -> tuple[dict[str, int], list[str]]:
+    """Return to how many decimals each column may go, at most `most`, and what is against it."""
+    chosen = dict.fromkeys(names, most if digits is None else digits)
     against = audit.about_curve(exposure, chosen, standard)
-    for fewer in SEARCHED[1:] if digits is None else ():
+    for fewer in range(most - 1, -1, -1) if digits is None else ():
         if not against:
             break
-        chosen |= dict.fromkeys(against, fewer)
+        chosen |= dict.fromkeys(chosen if alike else against, fewer)
         against = audit.about_curve(exposure, chosen, standard)
-    curve = fit_curve(_likelihood(columns), axes, max(chosen.values()))
-    why = [said for of in against.values() for said in of]
-    return curve.rounded([chosen[name] for name in names]), exposure, chosen, why
+    return chosen, [said for of in against.values() for said in of]
+
+
+def answer(
+    columns: ClinicColumns,
+    model: Mapping[str, Any],
+    point: Point,
+    clinic: str,
+    digits: int | None,
+    standard: Standard,
+    earlier: Sequence[tuple[Mapping[str, float], Mapping[str, int]]] = (),
+) -> tuple[Expansion, Exposure, dict[str, int], list[str]]:
+    """Return what a clinic answers at a point of a search, audited with all it answered before.
+
+    Parameters
+    ----------
+    earlier
+        The points and digits of the answers before.
+    """
+    answers = columns.answers
+    usual = begin(model, answers)
+    at = point.complete(model, usual)
+    point = replace(point, at=at)
+    names, levels = (*columns.names, columns.outcome), levels_of(model)
+    shown = [covariances(levels, theta_at(model, {**usual, **old})) for old, _ in earlier]
+    shown.append(covariances(levels, theta_at(model, at)))
+    row_sd = None
+    if answers is None:
+        size = len(names)
+        centre, steps, numbers = expand_measurement(columns, shown[-1])
+        found = Expansion(point, centre, steps, numbers, size)
+    else:
+        own = answers.family.own_names
+        joint = parameters(model, own, at)
+        place = np.array([at[name] for name in joint])
+        centre = to_file(model, own, columns.shift, columns.unit, joint, clinic) @ place
+        shape, steps = shape_of(model, len(own)), np.ones(len(centre))
+        own_sds = own_units(shown[-1], columns.sizes)
+        steps[shape.of_factor] = [own_sds[0][a] for a, _ in shape.pairs]
+        if shape.top:
+            steps[-1] = own_sds[1][0]
+        problem = problem_of(columns, answers.family, shape)
+        numbers, nodes = expand_outcome(problem, centre, steps)
+        found = Expansion(point, centre, steps, numbers, 1, nodes=nodes)
+        weight = weight_of_rows(problem, centre)
+        row_sd, shown = weight**0.5, [[D * weight for D in of] for of in shown]
+    # so that something is left to tell in the rounds that will follow, near this point
+    following = max(PLANNED - point.number, 1)
+    imagined = [[D * 0.8 ** (1 + i // 2 * (-1) ** i) for D in shown[-1]] for i in range(following)]
+    history = [*(of for _, of in earlier), *[None] * (1 + following)]
+    shown += imagined
+    exposure = RoundExposure.at_points(columns, shown, history, row_sd)
+    most = min(FIRST_DIGITS + point.number, SEARCHED[0])
+    alike = answers is not None
+    chosen, why = _digits(exposure, names, digits, standard, most, alike)
+    rounded = [min(chosen.values())] if answers else [chosen[name] for name in names]
+    return found.rounded(rounded), exposure, chosen, why
 
 
 def _likelihood(columns: ClinicColumns) -> Evaluate:
     """Return the likelihood of a clinic's rows at values of the variance ratios."""
     cross, levels = columns.partition().cross, columns.levels
-    used = [*range(len(columns.names)), len(columns.names) + len(columns.further)]
+    used = columns.used
     starts = (*columns.grouping.starts, WHOLE)
     lowest = len(levels[0].columns)
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from os import PathLike
 from pathlib import Path
@@ -47,6 +47,10 @@ class Entry:
     """Fingerprints of each client and of the client's values of the outcome."""
     epsilon: float = 0.0
     """The privacy budget it spent, where it holds noise."""
+    at: Mapping[str, float] = field(default_factory=dict)
+    """The point of a round of a search by mail, by name."""
+    digits: Mapping[str, int] = field(default_factory=dict)
+    """To how many decimals the answer went out there, by column."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,17 @@ class Ledger:
         ids = {one for one, _ in people}
         return sum(e.epsilon for e in self.entries if ids & {one for one, _ in e.people})
 
+    def rounds(
+        self, outcome: str, people: frozenset[tuple[str, str]]
+    ) -> list[tuple[Mapping[str, float], Mapping[str, int]]]:
+        """Return points and digits of what rounds were told of an outcome of these people."""
+        ids = {one for one, _ in people}
+        return [
+            (one.at, one.digits)
+            for one in self.entries
+            if one.at and one.outcome == outcome and ids & {who for who, _ in one.people}
+        ]
+
     def repeats(self, entry: Entry) -> list[str]:
         """Return where the same question was answered before with other settings."""
         return [
@@ -118,6 +133,7 @@ class Ledger:
             if (one.formula, one.people) == (entry.formula, entry.people)
             and one.body != entry.body
             and not (one.epsilon and entry.epsilon)
+            and (one.at == entry.at or not (one.at and entry.at))
         ]
 
     def forbids(self, outcome: str, people: frozenset[tuple[str, str]], least: int) -> list[str]:

@@ -43,7 +43,7 @@ class Sums:
 
     ratios = 1
 
-    def variances(self, ratios: Sequence[float]) -> Array:
+    def variances(self, ratios: Sequence[float] | Array) -> Array:
         """Return how uncertain noise makes each cross-product left: variances, (size, size).
 
         Sums of a number n of sessions hold noise of n times its SD, those with the intercept (the
@@ -62,11 +62,11 @@ class Sums:
         """Number of columns of [X | y]."""
         return len(self.total)
 
-    def holds(self, ratios: Sequence[float]) -> bool:
+    def holds(self, ratios: Sequence[float] | Array) -> bool:
         """Say whether the likelihood is known at these ratios: it is at all."""
         return True
 
-    def contribution(self, ratios: Sequence[float], order: int) -> Contribution:
+    def contribution(self, ratios: Sequence[float] | Array, order: int) -> Contribution:
         """Return the clinic's contribution at a variance ratio."""
         d, n, m = float(ratios[0]), self.sessions, self.clients
         grown = 1.0 + n * d

@@ -185,3 +185,13 @@ def test_pieces_come_in_order_wherever_they_are_worked_on():
     with joblib.parallel_config("threading", n_jobs=2):
         assert workers(None) == 2
         assert list(in_pieces(abs, [-3, 1, -2])) == [3, 1, 2]
+
+
+def test_ids_are_not_turned_into_floats_to_look_for_missing_ones():
+    from alliance_stats.multilevel.formula.terms import complete_rows
+
+    frame = pd.DataFrame({"client_id": np.arange(4), "x": [1.0, 2.0, 3.0, 4.0]})
+    table, keep, missing = complete_rows(["x", "client_id"], frame)
+    assert list(table.known) == ["x"]
+    assert keep is None
+    assert missing == {}

@@ -12,7 +12,8 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, lsq_linear, milp
 
 from alliance_stats.sharing.curve import Curve
-from alliance_stats.sharing.shared_file import SharedFile, read_file
+from alliance_stats.sharing.reading import read_file
+from alliance_stats.sharing.shared_file import SharedFile
 
 POINTS = 60
 
@@ -120,6 +121,52 @@ def means_of_clients(
     alike = np.equal.outer(therapists, therapists)
     root = np.linalg.cholesky(np.diag(0.6 + 1.0 / sizes) + 0.1 * alike)
     return best_guess(np.array(M), np.array(found), root, noise)
+
+
+def means_by_rounds(paths: Sequence[Path], squares: np.ndarray, noise: float) -> np.ndarray:
+    """Solve all rounds of a search for every client's mean: intercepts and slopes correlated.
+
+    `squares` are clients' cross-products of ones and the slope's column, (clients, 2, 2). What a
+    round tells of the outcome is linear in each client's sum and sum weighted by that column.
+    """
+    n, M, found = len(squares), [], []
+    for path in paths:
+        file = read_file(path)
+        body, terms = file.body, [*file.model["terms"], file.model["outcome"]]
+        slope = terms.index(file.model["effects"][0][1])
+        pairs = list(zip(*np.triu_indices(body.size), strict=True))
+        left = _known_weights(body.centre, body.steps, squares)
+        value, first, second = body.near(body.centre)
+        rows = np.triu_indices(len(first))
+        first, second = (
+            first * body.steps[:, None],
+            second[rows] * np.outer(*[body.steps] * 2)[rows].reshape(-1, 1),
+        )
+        told = np.vstack([value, first, second])  # (numbers of derivatives, pairs)
+        plain = told[:, 1 + pairs.index((0, body.size - 1))]
+        scaled = told[:, 1 + pairs.index((slope, body.size - 1))]
+        whole = scaled * file.unit[slope] + plain * file.shift[slope]
+        M += [*left[0].reshape(-1, 2 * n), *left[1].reshape(-1, 2 * n)]
+        found += [*plain, *whole]
+    spread = squares @ np.diag([0.6, 0.01]) @ squares + squares
+    values, vectors = np.linalg.eigh(spread)
+    roots = vectors * np.sqrt(np.maximum(values, 0.0))[:, None]
+    whole = (np.array(M).reshape(-1, n, 1, 2) @ roots).reshape(-1, 2 * n)
+    U, s, V = np.linalg.svd(whole, full_matrices=False)
+    solved = V.T @ (s / (s**2 + noise**2) * (U.T @ np.array(found)))
+    return np.asarray((roots @ solved.reshape(n, 2, 1))[:, 0, 0] / squares[:, 0, 0])
+
+
+def _known_weights(centre: np.ndarray, steps: np.ndarray, squares: np.ndarray) -> np.ndarray:
+    """Return what is left of clients' two sums, and how that changes: known from the sessions."""
+    D = np.array([[centre[0], centre[1]], [centre[1], centre[2]]])
+    U = np.linalg.inv(np.eye(2) + D @ squares)
+    moves = [steps[0] * np.diag([1.0, 0.0]), steps[1] * np.eye(2)[::-1], steps[2] * np.diag([0, 1])]
+    by = [move @ squares @ U for move in moves]
+    found = [U, *(-U @ one for one in by)]
+    for i in range(3):
+        found += [U @ (by[i] @ by[j] + by[j] @ by[i]) for j in range(i, 3)]
+    return np.moveaxis(np.array(found), 3, 0)  # column, derivatives, clients, sums
 
 
 def difference(paths: Sequence[Path]) -> tuple[int, float]:

@@ -15,7 +15,7 @@ CHANCE = 0.1
 """Share of people's means that a guess may have in common with them: the audit allows a fifth for
 the most exposed person, which is 0.03 to 0.1 over all."""
 LOOSE = {"most_told": 1, "digits": 8, "kind": "curve"}
-SECONDS = {"loose": 5.0, "default": 0.3}
+SECONDS = {"loose": 30.0, "default": 0.3}
 """Where the curve tells the whole table it is found in less; else a search would have no end."""
 MODEL = "distress ~ session + (1 | client_id)"
 ARMS = "distress ~ session + condition + (1 | client_id)"

@@ -13,7 +13,7 @@ from alliance_stats.sharing.closed_design import closed_design, start_in
 from alliance_stats.sharing.columns import read_columns
 from alliance_stats.sharing.combined_fit import CombinedFit
 from alliance_stats.sharing.noise import Budget, bounded, noisy
-from alliance_stats.sharing.shared_file import read_file
+from alliance_stats.sharing.reading import read_file
 from alliance_stats.sharing.sums import sums_of
 
 MODEL = "distress ~ session + (1 | client_id)"

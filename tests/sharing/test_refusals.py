@@ -65,8 +65,8 @@ def test_stricter_settings_refuse_more(three):
 @pytest.mark.parametrize(
     ("formula", "why"),
     {
-        "distress ~ session + (1 + session | client_id)": "several rounds of mail",
-        "distress ~ 1 + (1 + session || client_id) + (1 | therapist_id)": "several rounds of mail",
+        "distress ~ 1 + (1 | client_id) + (1 + session | therapist_id)": "above clients may be sh",
+        "distress ~ 1 + (0 + session | client_id) + (1 | therapist_id)": "beside an intercept",
         "distress ~ scale(session) + (1 | client_id)": r"scale\(\) may be computed from the rows",
         "distress ~ 0 + session + (1 | client_id)": "needs an intercept",
         "distress ~ . + (1 | client_id)": "Name each predictor",

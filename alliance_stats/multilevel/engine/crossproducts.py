@@ -38,7 +38,7 @@ def summing(codes: Indices, order: Indices) -> Callable[[Array], Array]:
 
     `codes` are the rows' units as they appear, `order` where each appears in nested order.
     """
-    starts = np.flatnonzero(np.diff(codes, prepend=-1))
+    starts = np.flatnonzero(np.append(True, codes[1:] != codes[:-1])) if len(codes) else codes
     in_order = bool((order == np.arange(len(order))).all())
     if len(starts) == len(order):  # every unit's rows are neighbours
         if in_order:

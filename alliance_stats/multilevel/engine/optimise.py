@@ -68,6 +68,29 @@ def minimise(evaluate: Evaluate, levels: Sequence[Level], near: Array | None = N
     return Optimum(theta, profile, slope < KKT, slope, counted.number, tuple(_zeros(levels, theta)))
 
 
+def one_step(
+    levels: Sequence[Level], theta: Array, profile: Profile, longest: Array
+) -> tuple[Array, float]:
+    """Return where one step of Newton's leads, and how far off the minimum was, in standard errors.
+
+    For searches whose evaluations are not to be had in a row. No element moves by more than
+    `longest` says for it.
+    """
+    way = _Way.down(levels, theta, profile)
+    over = float((np.abs(way.theta(way.step) - theta) / longest).max())
+    step = way.step / max(over, 1.0)
+    lower = [_canonical(factor) for factor in factors(levels, way.theta(step))]
+    return free_elements(levels, lower), float(np.sqrt(way.decrement))
+
+
+def optimum_at(
+    levels: Sequence[Level], theta: Array, profile: Profile, evaluations: int, still: bool
+) -> Optimum:
+    """Return what is known of where a search was left; it is a minimum if it stood still."""
+    slope, _ = _kkt(levels, theta, profile)
+    return Optimum(theta, profile, still, slope, evaluations, tuple(_zeros(levels, theta)))
+
+
 class _Counter:
     def __init__(self, evaluate: Evaluate) -> None:
         self.evaluate, self.number = evaluate, 0

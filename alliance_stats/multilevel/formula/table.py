@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,16 +31,18 @@ class Table:
         """Return a numeric column as floats, missing values as NaN."""
         if name not in self.known:
             column = self.frame[name]
-            if types.is_extension_array_dtype(column.dtype):
-                values = column.to_numpy(dtype=float, na_value=np.nan)
-            else:
-                values = column.to_numpy(dtype=float)
             # A copy: a fit must not change when its data frame is written to later.
-            self.known[name] = np.array(values)
+            how: dict[str, Any] = {"dtype": float, "copy": True}
+            if types.is_extension_array_dtype(column.dtype):
+                how["na_value"] = np.nan
+            self.known[name] = column.to_numpy(**how)
         return self.known[name]
 
     def missing(self, name: str) -> NDArray[np.bool_] | None:
         """Return a mask of missing values, or None where there are none."""
+        dtype = self.frame[name].dtype
+        if isinstance(dtype, np.dtype) and dtype.kind in "iub":
+            return None  # none can be missing, and ids as floats would only be in the way
         if self.is_number(name):
             values = self.numbers(name)
             # A sum is finite only where all are: one pass instead of a mask and a count.

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import sparse
 
 from ..engine.batches import Array, Indices
-from ..engine.design import Design
+from ..engine.grouping import Grouping
 from .families import Family, Outcome
 
 PIECE = 7_500  # rows worked on together
@@ -96,7 +96,8 @@ class Piece:
 
 
 def pieces_of(
-    design: Design,
+    grouping: Grouping,
+    weights: Array | None,
     family: Family,
     outcome: Outcome,
     offset: Array,
@@ -105,9 +106,8 @@ def pieces_of(
     above: int,
 ) -> list[Piece]:
     """Sort the rows by unit, count equal ones, and cut between top-level groups."""
-    grouping = design.grouping
     units = grouping.units
-    weights = np.ones(design.n) if design.weights is None else design.weights
+    weights = np.ones(len(X)) if weights is None else weights
     constants = weights * family.constant(outcome)
     order = np.argsort(units, kind="stable")
     kept, counts = _counted(order, units, (outcome.y, outcome.trials, offset, *X.T, *Z.T))

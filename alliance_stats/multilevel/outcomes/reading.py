@@ -117,9 +117,9 @@ class Model:
     def with_outcome(self, values: Array) -> Model:
         """Return the same model of another outcome."""
         outcome = replace(self.outcome, y=values)
-        pieces = pieces_of(
-            self.design, self.family, outcome, self.offset, self.X, self.Z, _above(self.design)
-        )
+        design, X, Z = self.design, self.X, self.Z
+        groups, prior, above = design.grouping, design.weights, _above(design)
+        pieces = pieces_of(groups, prior, self.family, outcome, self.offset, X, Z, above)
         return replace(self, outcome=outcome, problem=Problem(self.family, self.shape, pieces))
 
     def eta(self, at: Array) -> Array:
@@ -169,7 +169,8 @@ def read_model(
     check_one_row_groups(design, asked)
     refuse_groups_alike(design, asked, outcome)
     refuse_flat_above_zero(design, asked, outcome, names, X)
-    pieces = pieces_of(design, family, outcome, shift, X, Z, _above(design))
+    groups, prior = design.grouping, design.weights
+    pieces = pieces_of(groups, prior, family, outcome, shift, X, Z, _above(design))
     problem = Problem(family, shape, pieces)
     return Model(asked, design, family, outcome, shift, X, Z, scale, effect_scale, names, problem)
 
