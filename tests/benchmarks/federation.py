@@ -1,15 +1,18 @@
 """What files of clinics cost and what they tell: pooled against combined, and attacks, measured.
 
-    python tests/benchmarks/federation.py            prints both tables
+    python tests/benchmarks/federation.py [--rounds]       prints the tables, or the third alone
 
 The first table has twelve designs: how far a model combined from files lies from that of the pooled
 rows. The second has attacks on clinics of different sizes, under the defaults and on loose files:
-the share of people's means (or of a table of counts) that an attacker reads out of them.
+the share of people's means (or of a table of counts) that an attacker reads out of them. The third
+has searches by mail of two clinics of 240 clients, under the defaults where these allow it, and the
+last what of clients' means an attacker solves all rounds of a clinic for.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import sys
 import tempfile
 import time
 import warnings
@@ -32,6 +35,29 @@ def load(name: str):
 
 
 made, attackers, designs = load("conftest"), load("attackers"), load("test_against_pooled")
+searching = load("test_rounds")
+SEARCHES = {
+    "correlated slopes": (searching.SLOPES, "fixed", {}),
+    "correlated slopes, ML, clinics shared": (searching.SLOPES, "shared", {"reml": False}),
+    "two slopes": (
+        "distress ~ session + alliance_within + (1 + session + alliance_within | client_id)",
+        "fixed",
+        {},
+    ),
+    "yes or no": ("late ~ session + (1 | client_id)", "fixed", {"family": "binomial"}),
+    "yes or no, a slope": (
+        "late ~ session + (1 + session | client_id)",
+        "fixed",
+        {"family": "binomial"},
+    ),
+    "counts": ("calls ~ session + (1 | client_id)", "fixed", {"family": "poisson"}),
+    "counts, overdispersed": (
+        "calls ~ session + (1 | client_id)",
+        "fixed",
+        {"family": "negative_binomial"},
+    ),
+    "ordered answers": ("grade ~ session + (1 | client_id)", "fixed", {"family": "ordinal"}),
+}
 
 
 def mail(formula: str, clinics: dict[str, pd.DataFrame], **options: object) -> list[Path]:
@@ -68,6 +94,59 @@ def against_pooled() -> pd.DataFrame:
                 "s to combine": ended - sent,
             }
         )
+    return pd.DataFrame(rows)
+
+
+def searches() -> pd.DataFrame:
+    clinics = searching.outcomes(made.clinic, 240)
+    rows = []
+    for name, (formula, clinic, how) in SEARCHES.items():
+        more = {"categories": {"grade": ["low", "mid", "high"]}} if "grade" in formula else {}
+        folder, started = Path(tempfile.mkdtemp()), time.process_time()
+        how = how | more
+        try:
+            fit, rounds = searching.search(formula, clinics, folder, clinic=clinic, **how)
+        except al.DesignError:
+            name, folder = f"{name} (loose)", Path(tempfile.mkdtemp())
+            how = how | searching.LOOSE
+            fit, rounds = searching.search(formula, clinics, folder, clinic=clinic, **how)
+        took = time.process_time() - started
+        fitted = {key: how[key] for key in ("family", "reml") if key in how}
+        reference = searching.pooled(clinics, formula, clinic, **fitted)
+        order = fit.params.index
+        df = (fit.df / reference.df[order] - 1).abs().max() if not how.get("family") else np.nan
+        rows.append(
+            {
+                "search": name,
+                "rounds": len(rounds),
+                "estimates (SE)": ((fit.params - reference.params[order]) / fit.bse).abs().max(),
+                "errors": (fit.bse / reference.bse[order] - 1).abs().max(),
+                "deviance": abs(2 * (fit.llf - reference.llf)),
+                "df": df,
+                "KB a file": rounds[-1][0].stat().st_size / 1000,
+                "s in all": took,
+                "told of a mean at most": max(
+                    file.tells["share of a person's mean that could be computed, at most"][
+                        "client_id"
+                    ]
+                    for file in fit.files
+                ),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def solved() -> pd.DataFrame:
+    """Solve all rounds of searches for clients' means, loose and under the defaults."""
+    rows = []
+    for clients in (50, 100, 160, 240):
+        for how in ("default", "loose"):
+            options = searching.LOOSE if how == "loose" else {}
+            try:
+                common, told = searching.solved(made.clinic, attackers, clients, options)
+            except al.DesignError:
+                common, told = np.nan, "refused"
+            rows.append({"clients": clients, "file": how, "in common": common, "told": told})
     return pd.DataFrame(rows)
 
 
@@ -129,9 +208,15 @@ def attacked(therapists: int, each: int, options: dict[str, object]) -> dict[str
 def main() -> None:
     warnings.simplefilter("ignore")
     with pd.option_context("display.width", 200, "display.max_columns", 20):
+        if "--rounds" in sys.argv:
+            print(searches().to_string(index=False, float_format=lambda v: f"{v:.2g}"))
+            print(solved().to_string(index=False, float_format=lambda v: f"{v:.2f}"))
+            return
         print(against_pooled().to_string(index=False, float_format=lambda v: f"{v:.2g}"))
         print()
         print(attacks().to_string(index=False, float_format=lambda v: f"{v:.2f}", na_rep=""))
+        print(searches().to_string(index=False, float_format=lambda v: f"{v:.2g}"))
+        print(solved().to_string(index=False, float_format=lambda v: f"{v:.2f}"))
 
 
 if __name__ == "__main__":

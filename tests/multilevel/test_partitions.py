@@ -12,6 +12,7 @@ import pytest
 import alliance_stats as al
 from alliance_stats.core.parallel import in_pieces, workers
 from alliance_stats.errors import ColumnError, DesignError, FormulaError, ReadError
+from alliance_stats.multilevel.formula.terms import complete_rows
 from alliance_stats.multilevel.partitions.design import start_of
 
 SAME = 1e-8  # the same likelihood from other sums; what a search leaves open is far below
@@ -188,8 +189,6 @@ def test_pieces_come_in_order_wherever_they_are_worked_on():
 
 
 def test_ids_are_not_turned_into_floats_to_look_for_missing_ones():
-    from alliance_stats.multilevel.formula.terms import complete_rows
-
     frame = pd.DataFrame({"client_id": np.arange(4), "x": [1.0, 2.0, 3.0, 4.0]})
     table, keep, missing = complete_rows(["x", "client_id"], frame)
     assert list(table.known) == ["x"]
