@@ -181,6 +181,7 @@ from .study import open_study as open_study
 from .study import pseudonymise as pseudonymise
 from .study import read_table as read_table
 from .study import scan_identifiers as scan_identifiers
+from .study import score_partitions as score_partitions
 from .study import suggest_mapping as suggest_mapping
 from .study import validate as validate
 from .synthesis import SyntheticCheck as SyntheticCheck

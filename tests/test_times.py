@@ -32,6 +32,7 @@ REASONS = {
     "scan_identifiers": "looks at columns, not at courses",
     "change_by_therapist": "takes two columns, pre and post",
     "simulate_study": "makes sessions",
+    "score_partitions": "scores each form by itself, whatever its time",
     "clinic_file": "the formula names the time",
     "combine_clinics": "the files name the time",
     "synthetic_study": "draws sessions",

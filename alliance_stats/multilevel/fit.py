@@ -10,6 +10,7 @@ from typing import Any, Literal, overload
 import pandas as pd
 
 from ..core.arguments import checked_choice, flag, whole
+from ..core.partitions import source_of
 from ..core.people import CLIENT
 from ..errors import (
     ColumnError,
@@ -36,7 +37,6 @@ from .outcomes.reading import FAMILIES, Asked, read_model
 from .outcomes.result import METHODS as APPROXIMATIONS
 from .outcomes.result import OutcomeFit
 from .partitions.design import start_of, summed_design
-from .partitions.sources import source_of
 from .random_slopes import check_slopes, fit_varying, start_near
 from .result import MultilevelFit, Prior
 

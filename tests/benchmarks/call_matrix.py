@@ -318,6 +318,8 @@ CALLS: dict[str, Callable[[], dict[str, Any]]] = {
     "pseudonymise": lambda: {"study": study(), "key": "correct horse battery staple"},
     "read_table": lambda: {"path": file()},
     "scan_identifiers": lambda: {"study": alliance()},
+    "score_partitions": lambda: {
+        "ratings": ratings_folder(), "folder": str(Path(tempfile.mkdtemp()) / "scores")},
     "suggest_mapping": lambda: {"frame_or_path": alliance()},
     "validate": lambda: {"path_or_study": study()},
     "choose_measure": lambda: {"study": study(), "wanted": "", "constructs": ["alliance"]},
@@ -351,6 +353,14 @@ def design_file() -> str:
     numbers = "n_therapists: 12\nclients_per_therapist: 4\nsessions: 3\neffect: 1\n"
     path.write_text(f"{numbers}icc_client: 0.4\nicc_therapist: 0.05\n", encoding="utf-8")
     return str(path)
+
+
+@cache
+def ratings_folder() -> str:
+    """Return a folder of answers as Parquet."""
+    place = Path(tempfile.mkdtemp())
+    study().tables["ratings"].to_parquet(place / "ratings.parquet")
+    return str(place)
 
 
 @cache

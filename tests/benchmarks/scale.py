@@ -9,7 +9,8 @@ of its own: in memory (the files read into one DataFrame), and from the folder. 
 seconds of that process, reading included; memory is its peak resident size. ``--workers`` fits
 the largest folder that fits in memory on a cluster of one and of two Dask workers (wall time), and
 once more while one of two workers is killed; ``--pieces`` sends a bootstrap, a power study, a
-multiverse and a cross-validation to a cluster through joblib. The numbers of
+multiverse and a cross-validation to a cluster through joblib; ``--scoring`` validates and scores so
+many million answers by `score_partitions`, a process of its own each time. The numbers of
 docs/how-to/larger-than-memory.md are made here.
 """
 
@@ -122,6 +123,54 @@ def scale_table(root: Path, sizes: list[int]) -> None:
             print(f"<!-- relative difference of the two: {gap:.1e} -->")
 
 
+def answers(folder: Path, rows: int) -> None:
+    """Draw answers to the 12 items of a form, ten forms a client."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(-(-rows // FILE)):
+        path = folder / f"{number:03d}.parquet"
+        if path.exists():
+            continue
+        forms = min(FILE, rows - number * FILE) // 12
+        rng = np.random.default_rng(number)
+        client = (np.arange(forms) // 10 + number * FILE // 120).astype("int32")
+        frame = pd.DataFrame(
+            {
+                "client_id": np.repeat(client, 12),
+                "session": np.repeat(np.arange(forms, dtype="int16") % 10 + 1, 12),
+                "rater": pd.Categorical(["client"]).repeat(12 * forms),
+                "measure": pd.Categorical(["wai-sr"]).repeat(12 * forms),
+                "item": np.tile(np.arange(1, 13, dtype="int16"), forms),
+                "value": rng.integers(1, 6, 12 * forms).astype(float),
+            }
+        )
+        frame.to_parquet(path, row_group_size=MILLION)
+
+
+def score_once(folder: str) -> dict[str, float]:
+    """Score once, in this process."""
+    import alliance_stats as al
+
+    begun = time.process_time()
+    with tempfile.TemporaryDirectory(dir=Path(folder).parent) as place:
+        found = al.score_partitions(folder, Path(place) / "scores")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+    seconds = time.process_time() - begun
+    return {"seconds": seconds, "peak_gb": peak, "forms": int(found["forms"].max())}
+
+
+def scoring_table(root: Path, sizes: list[int]) -> None:
+    """Print a row a number of answers."""
+    print("| answers | forms | CPU s | CPU s a million | peak memory GB |\n|---|---|---|---|---|")
+    for millions in sizes:
+        answers(root / f"answers{millions}M", millions * MILLION)
+        row = apart(root / f"answers{millions}M", "scoring")
+        print(
+            f"| {millions * MILLION:,} | {row['forms']:,.0f} | {row['seconds']:.1f} "
+            f"| {row['seconds'] / millions:.2f} | {row['peak_gb']:.2f} |",
+            flush=True,
+        )
+
+
 def workers_table(folder: Path) -> None:
     """Fit on one and two workers, and on two of which one is killed."""
     import dask.dataframe as frames
@@ -200,11 +249,16 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "scale")
     parser.add_argument("--workers", action="store_true")
     parser.add_argument("--pieces", action="store_true")
+    parser.add_argument("--scoring", nargs="*", type=int, help="millions of answers")
     parser.add_argument("--one", nargs=2)
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
     if asked.one:
-        print(json.dumps(measure(*asked.one)))
+        where, way = asked.one
+        print(json.dumps(score_once(where) if way == "scoring" else measure(where, way)))
+        return
+    if asked.scoring:
+        scoring_table(asked.folder, asked.scoring)
         return
     scale_table(asked.folder, asked.rows)
     if asked.workers:

@@ -105,7 +105,10 @@ class Grouping:
 
     def rows_in(self, level: int, among: Indices | slice = slice(None)) -> Indices:
         """Return the number of rows (of some) in each group of a level."""
-        return np.bincount(self.of_rows(level)[among], minlength=self.sizes[level])
+        rows = np.bincount(self.appearance[among], minlength=len(self.order))[self.order]
+        for starts in self.starts[:level]:
+            rows = np.add.reduceat(rows, starts)
+        return rows
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,17 @@ class Table:
                 how["na_value"] = np.nan
             self.known[name] = column.to_numpy(**how)
         return self.known[name]
+
+    @cached_property
+    def ones(self) -> Array:
+        """The column of an intercept: one for all terms that have one."""
+        return np.ones(len(self))
+
+    def kept(self, name: str) -> Any:
+        """Return a column that nobody writes to: the floats that are there, or a copy."""
+        column = self.frame[name]
+        there = name in self.known and column.dtype == np.dtype(float)
+        return self.known[name] if there else column.array.copy()
 
     def missing(self, name: str) -> NDArray[np.bool_] | None:
         """Return a mask of missing values, or None where there are none."""

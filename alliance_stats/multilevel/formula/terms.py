@@ -70,8 +70,8 @@ def build(part: Part | None, table: Table) -> Columns:
     if twice is not None:
         raise DesignError(f"Two different columns of the model are called '{twice}'; rename one.")
 
-    def arrays(values: Mapping[str, Array], rows: int) -> tuple[Array, ...]:
-        made = [np.ones(rows)] * expansion.intercept
+    def arrays(values: Mapping[str, Array], rows: Table) -> tuple[Array, ...]:
+        made = [rows.ones] * expansion.intercept
         for term, full in zip(expansion.terms, codings, strict=True):
             each = {
                 node.code: learned[node.code].matrix(values[node.code], full.get(node.code, True))
@@ -85,12 +85,12 @@ def build(part: Part | None, table: Table) -> Columns:
         return tuple(made)
 
     def rebuild(new: Table) -> tuple[Array, ...]:
-        return arrays({code: factor.again(new) for code, factor in learned.items()}, len(new))
+        return arrays({code: factor.again(new) for code, factor in learned.items()}, new)
 
     values = {code: factor.values for code, factor in learned.items()}
     needed = () if part is None else part.columns
-    again = _Again(rebuild, part, {name: table.frame[name].array.copy() for name in needed})
-    return Columns(tuple(names), arrays(values, len(table)), again, needed, frozenset(main))
+    again = _Again(rebuild, part, {name: table.kept(name) for name in needed})
+    return Columns(tuple(names), arrays(values, table), again, needed, frozenset(main))
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +99,7 @@ class _Again:
 
     rebuild: Callable[[Table], tuple[Array, ...]]
     part: Part | None
-    rows: Mapping[str, pd.api.extensions.ExtensionArray]
+    rows: Mapping[str, Any]
 
     def __call__(self, new: Table) -> tuple[Array, ...]:
         return self.rebuild(new)

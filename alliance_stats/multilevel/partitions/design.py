@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import pandas as pd
 
+from ...core.partitions import Source
 from ...core.people import refuse_ids
 from ...errors import DesignError
 from ..checks import (
@@ -30,7 +31,6 @@ from ..formula.terms import INTERCEPT, Columns, Table, build, response
 from ..formula.tree import Call, Name, Node
 from .absent import AbsentFrame, AbsentRows, SummedDesign, SummedGrouping
 from .pool import PackedPartition, SummedPool
-from .sources import Source
 from .sums import Joined, Summing, complete, join
 
 SAMPLE = 5000  # rows from which it is read what a column holds, and about where it lies

@@ -15,8 +15,8 @@ from typing import Any, Protocol, TypeVar
 
 import pandas as pd
 
-from ...core.parallel import in_pieces, shown_while
-from ...errors import ColumnError, ReadError
+from ..errors import ColumnError, ReadError
+from .parallel import in_pieces, shown_while
 
 Found = TypeVar("Found")
 Work = Callable[[pd.DataFrame], Found]
