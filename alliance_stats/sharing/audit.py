@@ -23,6 +23,8 @@ MOST_TOLD = 1.0 / MIN_CLIENTS
 """The share of a person's mean that is told where it is hidden in a sum over `MIN_CLIENTS`."""
 MOST_OF_SPREAD = 0.5
 """The share of a column's spread that one client may make up (a dominance rule)."""
+FEWEST_COUNT = 0.2
+"""Share of clients who must count at a point, as the number of equal ones that weigh the same."""
 BITS = 0.5
 """Share of what there is to know of whole numbers that a file may tell, in bits."""
 SEARCHED = (8, 7, 6, 5, 4, 3, 2, 1, 0)
@@ -166,6 +168,21 @@ def about_noise(budget: Budget, spent: float, cost: Mapping[str, float]) -> dict
     ]
     known = {"epsilon": budget.epsilon, "delta": budget.delta, "epsilon spent before": spent}
     return {"in words": said, "clients behind each term": {}, "privacy budget": known}
+
+
+def about_point(weights: Array) -> list[str]:
+    """Return what is wrong with a point of an outcome that is no measurement, if anything.
+
+    Far out, where nearly everybody's answer is certain, the likelihood bends for the few only who
+    lie between; a point that is aimed there asks about them.
+    """
+    count = float(weights.sum() ** 2 / max((weights**2).sum(), 1e-300))
+    if count >= FEWEST_COUNT * len(weights):
+        return []
+    return [
+        f"At the point that is asked about only {count:.0f} of {len(weights)} clients would count: "
+        "it lies far from where a search would look, and aims at few."
+    ]
 
 
 def about_round(number: int, before: int) -> str:

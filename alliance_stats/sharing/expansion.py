@@ -246,12 +246,11 @@ def expand_outcome(problem: Problem, at: Array, steps: Array) -> tuple[Array, in
     return packed(np.array([found.value]), gradient, hessian), inner
 
 
-def weight_of_rows(problem: Problem, at: Array) -> float:
-    """Return how much a row tells of its linear predictor on average, where effects are zero."""
-    shape, weights = problem.shape, []
+def weights_of_units(problem: Problem, at: Array) -> Array:
+    """Return how much each unit's rows tell of their linear predictors where effects are zero."""
+    shape, found = problem.shape, []
     for piece in problem.pieces:
         eta = piece.X @ at[: shape.coefficients] + piece.offset
         second = problem.family.density(piece.outcome, eta, at[shape.of_own]).second
-        weights.append((float(-(second * piece.weights).sum()), float(piece.weights.sum())))
-    total, rows = np.sum(weights, axis=0)
-    return max(float(total / rows), 1e-3)
+        found.append(np.maximum(piece.adding @ -second, 0.0))
+    return np.concatenate(found)

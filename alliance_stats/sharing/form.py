@@ -24,7 +24,7 @@ from .expansion import (
     expand_outcome,
     own_units,
     problem_of,
-    weight_of_rows,
+    weights_of_units,
 )
 from .exposure import Exposure
 from .noise import Budget, noisy
@@ -34,6 +34,7 @@ from .sums import Sums, sums_of
 
 Kind = Literal["auto", "sums", "curve", "round"]
 Body = Sums | Curve | Expansion
+SATURATED = 1e-3  # weight of a row at a point where it tells nothing
 PLANNED = 8  # rounds that a search by mail takes, mostly
 FIRST_DIGITS = 2
 """One digit more a round: first steps are rough, and nothing is gained by exact answers."""
@@ -112,7 +113,7 @@ def answer(
     names, levels = (*columns.names, columns.outcome), levels_of(model)
     shown = [covariances(levels, theta_at(model, {**usual, **old})) for old, _ in earlier]
     shown.append(covariances(levels, theta_at(model, at)))
-    row_sd = None
+    row_sd, against = None, []
     if answers is None:
         size = len(names)
         centre, steps, numbers = expand_measurement(columns, shown[-1])
@@ -130,7 +131,9 @@ def answer(
         problem = problem_of(columns, answers.family, shape)
         numbers, nodes = expand_outcome(problem, centre, steps)
         found = Expansion(point, centre, steps, numbers, 1, nodes=nodes)
-        weight = weight_of_rows(problem, centre)
+        each = weights_of_units(problem, centre)
+        against = audit.about_point(each)
+        weight = max(float(each.sum()) / columns.n, SATURATED)
         row_sd, shown = weight**0.5, [[D * weight for D in of] for of in shown]
     # so that something is left to tell in the rounds that will follow, near this point
     following = max(PLANNED - point.number, 1)
@@ -142,7 +145,7 @@ def answer(
     alike = answers is not None
     chosen, why = _digits(exposure, names, digits, standard, most, alike)
     rounded = [min(chosen.values())] if answers else [chosen[name] for name in names]
-    return found.rounded(rounded), exposure, chosen, why
+    return found.rounded(rounded), exposure, chosen, [*against, *why]
 
 
 def _likelihood(columns: ClinicColumns) -> Evaluate:

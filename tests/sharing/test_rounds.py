@@ -164,6 +164,18 @@ def test_rounds_that_would_tell_too_much_are_refused(make_clinic, tmp_path):
         al.clinic_file("late ~ session + (1 | client_id)", rare, None, family="binomial")
 
 
+def test_a_point_that_aims_at_few_is_refused(clinics, tmp_path):
+    data = clinics["Bern"]
+    formula = "late ~ alliance_between + (1 | client_id)"
+    middle = data["alliance_between"].median()
+    text = f"formula: {formula}\nbetween clinics: fixed\nround: 2\nbefore: {{}}\nat:\n"
+    text += f"  Intercept: {-400.0 * middle}\n  alliance_between: 400.0\n"
+    text += '  "client_id: Intercept": 0.01\n'
+    (tmp_path / "round.yaml").write_text(text)
+    with pytest.raises(WithheldError, match=r"only \d+ of 160 clients would count"):
+        al.clinic_file(formula, data, None, family="binomial", at=tmp_path / "round.yaml")
+
+
 @pytest.fixture(scope="module")
 def answered(clinics, tmp_path_factory):
     """Return a folder with the first round of a search and the point of the second."""
