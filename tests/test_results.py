@@ -123,8 +123,7 @@ def design_file() -> Path:
 @cache
 def mail(**options) -> Path:
     path = Path(tempfile.mkdtemp()) / "clinic.json"
-    data = sessions()
-    data["high"] = (data["score"] > data["score"].median()).astype(int)
+    data = sessions().assign(high=lambda d: (d["score"] > d["score"].median()).astype(int))
     outcome = "high" if options else "score"
     al.clinic_file(f"{outcome} ~ session + (1 | client_id)", data, path, **options)
     return path

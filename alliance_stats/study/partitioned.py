@@ -99,16 +99,28 @@ def score_partitions(
         )
     columns = [name for name in COLUMNS if name in source.columns]
     count = max(len(source), 1) if pieces is None else whole(pieces, "pieces", 1)
-    target = Path(folder)
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise DesignError(f"'{target}' is there and not empty: name a new folder for the scores.")
-    target.mkdir(parents=True, exist_ok=True)
+    target = _new_folder(Path(folder))
     known = load_registry() if registry is None else registry
     with tempfile.TemporaryDirectory(prefix=".dealt-", dir=target.parent) as scratch:
         places = _dealt(source, columns, Path(scratch), count, progress)
         work = _Scoring(target, already_reversed, known)
         found = list(in_pieces(work, places, progress="Scoring" if progress else ""))
     return _together(found)
+
+
+def _new_folder(target: Path) -> Path:
+    """Make the folder for the scores; one that holds something is not written into."""
+    try:
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            raise DesignError(
+                f"'{target}' is there and not empty: name a new folder for the scores."
+            )
+        target.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        if isinstance(error, DesignError):
+            raise
+        raise DesignError(f"The folder {str(target)!r} cannot be made: {error}.") from None
+    return target
 
 
 def _dealt(
