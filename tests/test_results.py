@@ -308,6 +308,12 @@ def inputs() -> dict[str, pd.DataFrame]:
     return tables | {frame.__name__: frame() for frame in FRAMES}
 
 
+def same(one: pd.DataFrame, other: pd.DataFrame) -> bool:
+    """Return at once what pandas' own test of equality takes twenty times as long to say."""
+    pairs = zip(one.axes, other.axes, strict=True)
+    return one.equals(other) and all(mine.identical(theirs) for mine, theirs in pairs)
+
+
 @pytest.mark.parametrize("kind", result_classes(), ids=lambda kind: kind.__name__)
 def test_every_result_says_what_was_done(kind):
     assert has_words(kind.__name__), f"core/display/methods.yaml lacks {kind.__name__}"
@@ -355,7 +361,8 @@ def test_one_of_each_speaks_the_common_language(name):
     result = RESULTS[name]()
     assert type(result).__name__ == name
     for table, frame in inputs().items():  # nothing that was given is changed
-        pd.testing.assert_frame_equal(frame, given[table])
+        if not same(frame, given[table]):
+            pd.testing.assert_frame_equal(frame, given[table])
     tidy, glance = result.tidy(), result.glance()
     elsewhere = pickle.loads(pickle.dumps(result))  # as processes and joblib hand it over
     pd.testing.assert_frame_equal(elsewhere.tidy(), tidy)
