@@ -19,6 +19,8 @@ from pandas.api import types
 from ..errors import DesignError, listing, plural
 
 CLIENT, THERAPIST, SESSION = "client_id", "therapist_id", "session"
+GROUP = "group_id"
+"""The therapy group a client is in, where treatment is given to several at once."""
 ID_COLUMNS = (CLIENT, THERAPIST, "site_id", "coder_id")
 """The columns of a study's tables that name a person or a place."""
 OTHERS = frozenset({"synthetic"})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ..core.arguments import checked_choice, shown
-from ..core.people import refuse_repeats, same_ids
+from ..core.people import GROUP, refuse_repeats, same_ids
 from ..errors import ArgumentError, DesignError, ScoreError, did_you_mean, listing
 from ..instruments import load_registry
 from .frames import once_a_study
@@ -324,7 +324,7 @@ def select(
     keys = ["client_id", time]
     refuse_repeats(rows, keys, f"The scores of {name.words}")
     out = _with_people(rows.sort_values(keys, kind="stable", ignore_index=True), study)
-    front = ["client_id", "therapist_id", "site_id", "condition", time, "week", "date"]
+    front = ["client_id", "therapist_id", GROUP, "site_id", "condition", time, "week", "date"]
     order = [one for one in (*front, *KEYS, "score") if one in out.columns]
     out = out[[*order, *(one for one in out.columns if one not in order)]]
     out.attrs = {"score": str(name)}
@@ -351,8 +351,8 @@ def _first_that_has(
 def _with_people(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Add the session's therapist and date, and what the clients' and therapists' tables say."""
     for table, keys, wanted in (
-        ("sessions", ["client_id", "session"], ("therapist_id", "date")),
-        ("clients", ["client_id"], ("therapist_id", "site_id", "condition", *COURSE)),
+        ("sessions", ["client_id", "session"], ("therapist_id", GROUP, "date")),
+        ("clients", ["client_id"], ("therapist_id", GROUP, "site_id", "condition", *COURSE)),
         ("therapists", ["therapist_id"], ("site_id",)),
     ):
         source = study.tables.get(table)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import warnings
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from ..core.arguments import checked_choice, level_of
-from ..core.people import CLIENT, THERAPIST
+from ..core.people import CLIENT
 from ..errors import ConvergenceWarning, DesignError, SingularFitWarning, listing
 from ..inference.multiplicity import ADJUST, Adjust
 from ..multilevel.advice import about_residuals, on_the_boundary
@@ -22,15 +23,15 @@ from ..multilevel.result import MultilevelFit
 from .lines import within_reach
 from .result import ArmComparison
 from .rows import ARM, BASELINE, SCORE, TIME, TrialRows, standardiser, trial_rows
-from .therapists import (
-    CHANGE,
+from .shared import (
     CLUSTER,
-    GIVEN,
-    changes_therapist,
+    KINDS,
+    Kind,
     clustered,
-    of_therapists,
-    slopes_of_therapists,
-    therapists,
+    crossing,
+    named,
+    of_shared,
+    shared,
     why_not_robust,
 )
 
@@ -60,14 +61,14 @@ def compare_arms(
     """Compare the arms of a trial on one outcome.
 
     *Do clients of one arm end better than those of another?* Clients count in the arm they were
-    randomised to. Therapists are in the model where the rows name three or more, also where only
-    some arms have them.
+    randomised to. Therapists, and therapy groups, are in the model where the rows name three or
+    more, also where only some arms have them.
 
     Parameters
     ----------
     study_or_data
         A study, or a table with a row a client and time: ``client_id``, the arm, the outcome, and
-        ``therapist_id`` where it is known.
+        ``therapist_id`` and ``group_id`` (of a therapy group) where they are known.
     outcome
         The score (``"phq-9"``), or the column of a table.
     arm
@@ -93,9 +94,10 @@ def compare_arms(
     df
         As `fit_multilevel` takes it; ``"kenward-roger"`` is advised with few therapists.
     errors
-        ``"robust"``: standard errors hold whatever clients of one therapist have in common (CR2,
-        with Satterthwaite's df), as ``fit.robust``; ``"model"``: as the model's own terms of
-        therapists have it. Robust, if left out, over several times and with therapists.
+        ``"robust"``: standard errors hold whatever clients of one therapist have in common (of one
+        group, where there is no therapist; CR2, with Satterthwaite's df), as ``fit.robust``;
+        ``"model"``: as the model's own terms of therapists and groups have it. Robust, if left
+        out, over several times and with therapists or groups.
     confidence
         Level of the intervals.
 
@@ -117,13 +119,13 @@ def compare_arms(
     primary analysis: Mallinckrodt et al. (2008), doi 10.1177/009286150804200402; with a baseline,
     mean and covariate are estimated at each time. Growth: Laird & Ware (1982), doi
     10.2307/2529876. Therapists are in the model, those of each measurement where clients
-    changed. At one time each arm has a residual variance of its own where one has no therapists
-    (Roberts & Roberts 2005, doi 10.1191/1740774505cn076oa; Candlish et al. 2018, doi
-    10.1186/s12874-018-0559-x); over several times they differ in level and in change: where a
-    variance or correlation runs to its bound, the likeliest of fewer terms is kept (``.messages``
-    says which), level alone at last.
-    What that misses is why errors are then robust to therapists: the documentation's page on
-    coverage has how often arms that do not differ are told apart.
+    changed; therapy groups just so, beside them or alone. At one time each arm has a residual
+    variance of its own where one has none (Roberts & Roberts 2005, doi
+    10.1191/1740774505cn076oa; Candlish et al. 2018, doi 10.1186/s12874-018-0559-x); over several
+    times they differ in level and in change: where a variance or correlation runs to its bound,
+    the likeliest of fewer terms is kept (``.messages`` says which), level alone at last. What that
+    misses is why errors are then robust: the documentation's page on coverage has how often arms
+    that do not differ are told apart.
 
     Examples
     --------
@@ -163,19 +165,19 @@ def compare_arms(
     rows = data.rows if method != "ancova" else data.rows[data.rows[TIME] == last]
     first = None if reference is None else data.arms[0]
     _refuse_times_without_comparison(rows, method, first)
-    rows, level, note = therapists(rows)
+    rows, levels, note = shared(rows)
     why = why_not_robust(rows)
-    meant = errors is None and method != "ancova" and bool(level)
+    meant = errors is None and method != "ancova" and bool(levels)
     robust = errors == "robust" or (meant and not why)
     if robust:
         rows, note = clustered(rows, note)
     elif meant:
-        note += f" Errors are the model's, and not robust to therapists as they are else: {why}."
+        note += f" Errors are the model's, and not robust to {named(rows)} as they are else: {why}."
     rows = rows.assign(**{ARM: pd.Categorical(rows[ARM], data.arms)})
     with warnings.catch_warnings():  # the messages tell it; nobody wrote those terms
         warnings.simplefilter("ignore", SingularFitWarning)
         warnings.simplefilter("ignore", ConvergenceWarning)
-        fit = _with_therapists(data, rows, method, level, df)
+        fit = _with_shared(data, rows, method, levels, df)
     times = (last,) if method == "ancova" else data.shown_times
     asked: dict[str, Any] = {"confidence": confidence, **_places(method, times)}
     asked["cluster"] = CLUSTER if robust else None
@@ -189,7 +191,7 @@ def compare_arms(
         means, contrasts, seen = within_reach(means, contrasts, data, adjust)
     else:
         seen = _of_means(means, data, times)
-    change = of_therapists(fit, robust, why) if level and method != "ancova" else ""
+    change = of_shared(fit, robust, why) if levels and method != "ancova" else ""
     said = (
         *data.notes, *_of_outcome(data), *_of_spread(rows), *seen, note, change,
         *_of_fit(fit, robust),
@@ -228,35 +230,41 @@ def _refuse_times_without_comparison(
         )
 
 
-def _with_therapists(
-    data: TrialRows, rows: pd.DataFrame, method: str, level: str, df: Any
+def _with_shared(
+    data: TrialRows, rows: pd.DataFrame, method: str, levels: tuple[Kind, ...], df: Any
 ) -> MultilevelFit:
-    """Return the fit with the therapists' terms that the rows carry.
+    """Return the fit with the terms of therapists and groups that the rows carry.
 
-    Over several times therapists differ in level and in change, correlated, where no variance or
-    correlation runs to its bound; else in that of level and change, uncorrelated, level alone and
-    change alone whose likelihood is highest of those that have no bound; else in level alone.
+    Over several times they differ in level and in change, correlated, where no variance or
+    correlation of theirs runs to its bound; else in that of level and change, uncorrelated, level
+    alone and change alone whose likelihood is highest of those that have no bound; else in level
+    alone. Of two kinds the second is chosen beside the first.
     """
-    if not level or method == "ancova":
-        return _fit(data, rows, method, level, df)
-    rows, terms = slopes_of_therapists(rows, data.times, level)
-    found = []
-    for term in terms:
-        try:
-            fit = _fit(data, rows, method, term, df)
-        except DesignError:  # more variances than so few therapists can tell
-            if term == terms[-1]:
-                raise
-            continue
-        if fit.converged and not _at_a_bound(fit):
-            found.append(fit)
-            if term == terms[0]:
-                break
-    return max(found, key=lambda one: one.llf) if found else fit
+    terms = {kind.column: kind.level(rows) for kind in levels}
+    if not levels or method == "ancova":
+        return _fit(data, rows, method, "".join(terms.values()), df)
+    for kind in levels:
+        rows, ladder = kind.slopes(rows, data.times)
+        others, found = set(terms) - {kind.column}, []
+        for term in ladder:
+            terms[kind.column] = term
+            try:
+                fit = _fit(data, rows, method, "".join(terms.values()), df)
+            except DesignError:  # more variances than so few therapists can tell
+                if term == ladder[-1]:
+                    raise
+                continue
+            if fit.converged and not _at_a_bound(fit, others):
+                found.append((fit, term))
+                if term == ladder[0]:
+                    break
+        if found:
+            fit, terms[kind.column] = max(found, key=lambda one: one[0].llf)
+    return fit
 
 
 def _fit(data: TrialRows, rows: pd.DataFrame, method: str, term: str, df: Any) -> MultilevelFit:
-    """Fit the model of a method; `term` is the random term of therapists."""
+    """Fit the model of a method; `term` holds the random terms of therapists and groups."""
     before = f" + {BASELINE}" if data.has_baseline else ""
     if method == "growth":
         if not pd.api.types.is_numeric_dtype(rows[TIME].dtype):
@@ -266,7 +274,7 @@ def _fit(data: TrialRows, rows: pd.DataFrame, method: str, term: str, df: Any) -
     if method == "mmrm":
         each = f" + {BASELINE} * C({TIME})" if data.has_baseline else ""
         formula = f"{SCORE} ~ {ARM} * C({TIME}){each}"
-        if term and changes_therapist(rows):  # the same model where groups cross
+        if term and crossing(rows):  # the same model where groups cross
             formula += f" + (0 + C({TIME}) | {CLIENT}){term}"
             fit = fit_multilevel(formula, rows, allow_saturated=True, df=df)
             C = fit.random_covariances[CLIENT].to_numpy()
@@ -277,32 +285,40 @@ def _fit(data: TrialRows, rows: pd.DataFrame, method: str, term: str, df: Any) -
     else:
         formula = f"{SCORE} ~ {ARM}{before}{term}"
         if term:  # clients without a therapist differ as they do, not as others beside theirs
-            apart = GIVEN in rows and not _alike(rows)
+            apart = any(kind.given in rows for kind in KINDS) and not _alike(rows)
+            if apart and crossing(rows):
+                raise DesignError(
+                    f"{crossing(rows)}, and method='ancova' gives each arm a residual variance of "
+                    "its own where some clients have no therapist or group, for which each group "
+                    "must lie under one: take method='mmrm' or 'growth', or leave the therapists "
+                    "or the groups out of the rows."
+                )
             return fit_multilevel(formula, rows, residual_by=ARM if apart else None, df=df)
     return fit_multilevel(formula, rows, residual="unstructured", time=TIME, df=df)
 
 
-def _at_a_bound(fit: MultilevelFit) -> bool:
-    """Return whether a variance ran to zero, or a correlation to one.
+def _at_a_bound(fit: MultilevelFit, but: Collection[str] = ()) -> bool:
+    """Return whether a variance ran to zero, or a correlation to one, `but` those of some groups.
 
     Effects of clients as many as their rows share the residual's variance, so that it says nothing
     where theirs is zero.
     """
     shared = {CLIENT} if "C(" in "".join(fit.design.effects[0].names) else set()
     names = fit.design.grouping.names
-    return bool({names[level] for level, _ in fit.optimum.on_boundary} - shared)
+    return bool({names[level] for level, _ in fit.optimum.on_boundary} - shared - {*but})
 
 
 def _of_fit(fit: MultilevelFit, robust: bool) -> list[str]:
     """Return what must be known of the model itself; robust errors have df of their own."""
-    few = fit.design.grouping.names[-1] == THERAPIST and not robust
+    few = fit.design.grouping.names[-1] in {kind.column for kind in KINDS} and not robust
     said = [fit.few_groups_note if few else ""]
     if not fit.converged:
         said.append(fit.convergence_note)
     if _at_a_bound(fit):
         note = on_the_boundary(fit) if robust else fit.singular_note
-        for name, words in ((GIVEN, "level"), (CHANGE, "change over time")):
-            note = note.replace(f"'{name}' for", f"'{words}' for")
+        for kind in KINDS:
+            note = note.replace(f"'{kind.given}' for", "'level' for")
+            note = note.replace(f"'{kind.change}' for", "'change over time' for")
         said.append(note)
     return [*said, *about_residuals(fit)]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.arguments import checked_choice, finite, is_number, within
-from ..core.people import CLIENT, THERAPIST
+from ..core.people import CLIENT
 from ..core.results import Result
 from ..errors import DesignError, listing
 from ..inference.distributions import half_width, t_two_sided, t_upper
@@ -20,7 +20,7 @@ from ..multilevel.result import MultilevelFit
 from ..multilevel.summary import DF_NOTES
 from .plots import plot_means
 from .rows import ARM, TIME, TrialRows, arm_called
-from .therapists import terms_of_therapists
+from .shared import let_differ, named
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,7 +62,7 @@ class ArmComparison(Result):
         conf_low, conf_high, p_adjusted, time``; ``arm`` less ``versus``. Under ``"holm"`` each
         interval holds by itself, under ``"bonferroni"`` and ``"tukey"`` all of a time together.
     errors
-        ``model``, or ``robust`` to therapists (to clients, where there are none).
+        ``model``, or ``robust`` to therapists, to groups, or to clients where there are neither.
     sd, standardiser
         What `effect_sizes` divides by, and what that is.
     """
@@ -333,22 +333,18 @@ class ArmComparison(Result):
 
     def facts(self) -> dict[str, Any]:
         """Return what sentences are filled from: also therapists, baseline, errors and df."""
-        ways = terms_of_therapists(self.fit)
         each = " at each time" if self.method == "mmrm" else ""
         errors = DF_NOTES[self.fit.df_method]
         if self.errors == "robust":
-            who = "therapists" if THERAPIST in self.data.rows else "clients"
             errors = (
-                f"standard errors robust to {who} (CR2) with Satterthwaite's degrees of freedom "
-                "(Tipton 2015, doi 10.1037/met0000011)"
+                f"standard errors robust to {named(self.fit.design.frame)} (CR2) with "
+                "Satterthwaite's degrees of freedom (Tipton 2015, doi 10.1037/met0000011)"
             )
         elif self.fit.df_method != "kenward-roger":
             errors = f"the model's standard errors and {errors}"
         return super().facts() | {
             "method": WORDS[self.method].format(self.at) + self.variances,
-            "therapists": f"the model lets therapists differ {ways}"
-            if ways
-            else "no term of therapists",
+            "therapists": let_differ(self.fit) or "no term of therapists",
             "baseline": f"adjusted for the baseline{each}"
             if self.data.has_baseline
             else "without a baseline",

@@ -13,7 +13,7 @@ import pandas as pd
 from pandas.api import types
 
 from ..core.arguments import checked_table, is_number, numbers, shown
-from ..core.people import CLIENT, THERAPIST, in_words, same_ids, trimmed
+from ..core.people import CLIENT, GROUP, THERAPIST, in_words, same_ids, trimmed
 from ..errors import ColumnError, DesignError, did_you_mean, listing, plural
 from ..study.labels import by_code
 from ..study.select import is_study
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from ..study import Study
 
 SCORE, ARM, TIME, BASELINE = "outcome", "arm", "time", "baseline"
-GROUP = "group_id"
 SHOWN = 5  # times at which lines are compared where each client has times of their own
 
 
@@ -34,7 +33,8 @@ class TrialRows:
     Attributes
     ----------
     rows
-        ``client_id, arm, time, outcome``, ``baseline`` and ``therapist_id`` where they are known.
+        ``client_id, arm, time, outcome``, and ``baseline``, ``therapist_id`` and ``group_id`` where
+        they are known.
     arms, times
         In order; ``arms``, those with an outcome, begin with the reference, where one was named.
     outcomes
@@ -156,8 +156,9 @@ def trial_rows(
             SCORE: numbers(data, outcome, "the rows of a trial"),
         }
     )
-    if THERAPIST in data.columns and trimmed(data[THERAPIST]).notna().any():
-        rows[THERAPIST] = trimmed(data[THERAPIST])
+    for name in (THERAPIST, GROUP):
+        if name in data.columns and trimmed(data[name]).notna().any():
+            rows[name] = trimmed(data[name])
     timeless = rows[TIME].isna()
     if time and types.is_numeric_dtype(rows[TIME].dtype):
         numbers(data, time, "the rows of a trial")  # refuses a time without end
@@ -165,7 +166,7 @@ def trial_rows(
         asked = in_order(data.assign(**{time: rows[TIME]}), time)  # where anybody has a score
         there = rows[TIME].where(rows[TIME].isin(asked))
         rows[TIME] = pd.Categorical(there, asked, ordered=True)
-    notes = _about_groups(data)
+    notes = []
     lacking = rows[ARM].isna() | rows[CLIENT].isna()
     if lacking.any():
         notes.append(
@@ -231,18 +232,6 @@ def trial_rows(
         time is not None,
         tuple(notes),
     )
-
-
-def _about_groups(data: pd.DataFrame) -> list[str]:
-    """Say that therapy groups, where rows name them, are not in the model."""
-    n = trimmed(data[GROUP]).nunique() if GROUP in data.columns else 0
-    if not n:
-        return []
-    return [
-        f"'{GROUP}' ({plural(n, 'therapy group')}) is not in the model: what clients of one group "
-        f"have in common is left out. Where groups are what clients share, name them "
-        f"'{THERAPIST}'; for both, fit_multilevel with (0 + given | {GROUP})."
-    ]
 
 
 def _with_arms(data: pd.DataFrame, study: Study, arm: str) -> tuple[pd.DataFrame, pd.Series | None]:

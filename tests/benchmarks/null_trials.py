@@ -75,11 +75,14 @@ def _level_alone(data: pd.DataFrame, method: str, options: dict[str, Any]) -> pd
     """Return the contrasts where therapists may differ in level only."""
     from alliance_stats.trials import arms
 
-    rule, arms._with_therapists = arms._with_therapists, arms._fit
+    rule = arms._with_shared
+    arms._with_shared = lambda data, rows, method, levels, df: arms._fit(
+        data, rows, method, "".join(kind.level(rows) for kind in levels), df
+    )
     try:
         return al.compare_arms(data, method=method, errors="model", **options).contrasts
     finally:
-        arms._with_therapists = rule
+        arms._with_shared = rule
 
 
 def false_differences(studies: int, seed: int) -> str:

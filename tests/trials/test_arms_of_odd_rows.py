@@ -328,7 +328,7 @@ def test_a_bound_is_told_in_words_and_of_the_errors_there_are(some):
         assert "time_since_middle" not in told
 
 
-def test_therapy_groups_are_told_to_be_left_out_and_intervals_to_stand_alone():
+def test_intervals_beside_holms_method_are_told_to_stand_alone():
     rng = np.random.default_rng(5)
     data = pd.DataFrame({"client_id": range(60), "condition": ["a", "b", "c"] * 20,
                          "post": rng.normal(10, 3, 60)})  # fmt: skip
@@ -336,8 +336,3 @@ def test_therapy_groups_are_told_to_be_left_out_and_intervals_to_stand_alone():
     assert not found.messages
     assert "holm (of p values; each interval holds by itself)" in found.text()
     assert "by itself" not in al.compare_arms(data, outcome="post", adjust="tukey").text()
-    grouped = data.assign(
-        group_id=np.where(data["condition"] == "a", data["client_id"] % 4, np.nan)
-    )
-    (told,) = al.compare_arms(grouped, outcome="post").messages
-    assert told.startswith("'group_id' (4 therapy groups) is not in the model")
