@@ -172,7 +172,7 @@ def units_of(fit: MultilevelFit, table: Table, number: int) -> Indices:
     labels = fit.design.grouping.labels[number]
     units = labels.get_indexer(index)
     if NOBODY in labels:
-        units[keys.isna().any(axis=1).to_numpy()] = labels.get_loc(NOBODY)
+        units[keys.isna().any(axis=1).to_numpy()] = labels.get_indexer(pd.Index([NOBODY]))[0]
     return units
 
 
