@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,9 @@ class NestedFit(Result):
         @property
         def design(self) -> Design:
             """Rows, groups and formula."""
+
+        def of_alike(self, design: Design) -> Self:
+            """Return the fit with a design of the same numbers."""
 
         @property
         def names(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -41,12 +41,16 @@ class PlanCheck(Result):
         A row a choice: ``choice, planned, done, as_planned``.
     plan, fingerprint
         The file's name and the SHA-256 of what it holds now: compare it with the registration.
+    fit
+        The model, if one was checked, with what this says among its ``.messages``, and departures
+        in its ``.text()``.
     """
 
     plan: str
     fingerprint: str
     table: pd.DataFrame
     messages: tuple[str, ...] = ()
+    fit: NestedFit | None = field(default=None, repr=False)
 
     title = "Was the plan followed?"
 
@@ -141,6 +145,8 @@ def check_plan(
     >>> check = al.check_plan(file, fit)
     >>> check.deviations["choice"].tolist()
     ['model', 'clients', 'sessions held']
+    >>> check.sentence() in check.fit.text()
+    True
     """
     read = read_plan(plan)
     if isinstance(done, NestedFit):
@@ -161,11 +167,15 @@ def check_plan(
     rows += [_said(read, name, value) for name, value in told.items()]
     left = [f"{words} ({name}=)" for name, words in UNCOMPARED.items() if name not in told]
     notes = [f"Not compared, until you say it: {', '.join(left)}."] if left else []
-    if dropped := getattr(done, "rows_dropped", 0):
-        notes.append(f"The model left out {plural(dropped, 'row')} with a missing value.")
     table = pd.DataFrame(rows, columns=["choice", "planned", "done", "as_planned"])
     table = table.astype({"as_planned": bool})
-    return PlanCheck(read.path.name, read.fingerprint, table, tuple(notes))
+    check = PlanCheck(read.path.name, read.fingerprint, table, tuple(notes))
+    if not isinstance(done, NestedFit):
+        return check
+    design = replace(done.design, notes=(*done.design.notes, check.sentence(), *notes))
+    if done.rows_dropped:
+        notes.append(f"The model left out {plural(done.rows_dropped, 'row')} with a missing value.")
+    return replace(check, messages=tuple(notes), fit=done.of_alike(design))
 
 
 Row = tuple[str, str, str, bool]

@@ -112,6 +112,26 @@ def test_what_is_no_plan_or_no_model_is_one_sentence(rows, plan):
         al.check_plan(plan(PLAN + "model: score\n"), al.load_dataset("demo-trial"))
 
 
+def test_a_checked_fit_tells_of_the_plan_itself(rows, plan):
+    path = plan(PLAN + MODEL)
+    formula = MODEL.removeprefix("model: ").strip().replace("*", "+")
+    fit = al.fit_multilevel(formula, rows)
+    check = al.check_plan(path, fit, exclusions="None.")
+    assert "in 4 choices: model, clients, sessions held, exclusions" in check.sentence()
+    assert check.sentence() in check.fit.messages
+    assert check.sentence() in check.fit.text()
+    assert check.sentence() not in fit.text()
+    assert check.fit.llf == fit.llf
+    assert set(check.messages) <= set(check.fit.messages)
+    gaps = rows.assign(score=rows["score"].where(rows.index > rows.index[9]))
+    told = al.check_plan(path, al.fit_multilevel(formula, gaps)).fit.messages
+    assert sum("left out" in note for note in told) == 1
+    yes = rows[rows["session"] <= 3].assign(high=lambda one: (one["score"] > 20).astype(int))
+    fit = al.fit_multilevel("high ~ condition + (1 | client_id)", yes, family="binomial")
+    assert any("departed from in" in note for note in al.check_plan(path, fit).fit.messages)
+    assert al.check_plan(path, al.load_dataset("demo-trial")).fit is None
+
+
 def test_what_a_fit_does_not_know_is_compared_where_it_is_said(rows, plan):
     words = "outcome: core-10/total/client\nexclusions: None.\nalpha: 0.05\n"
     path = plan(PLAN + words)

@@ -17,7 +17,8 @@ MEANINGS = "What the terms mean"
 """The title of a table that a page folds."""
 
 UNFIT = re.compile(
-    r"do not report|not to be trusted|improper solution|likelihood was not reached|did not settle",
+    r"do not report|not to be trusted|improper solution|likelihood was not reached|did not settle|"
+    r"was departed from in",
     re.IGNORECASE,
 )
 """Words of messages after which numbers must not stand alone, not even in sentences."""
