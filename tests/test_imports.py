@@ -18,7 +18,7 @@ import alliance_stats
 PACKAGE = Path(alliance_stats.__file__).parent
 ROOT = PACKAGE.name
 TOPICS = {
-    "change", "description", "dropout", "evidence", "gap", "planning", "ruptures", "trials",
+    "change", "description", "dropout", "evidence", "gap", "ruptures", "trials",
 }  # fmt: skip
 LEANING: set[tuple[str, str]] = set()
 """Imports of one topic by another that are still to be dissolved; none may be added."""
