@@ -75,8 +75,10 @@ def curve(
 
 
 def _share_after(design: StudyDesign, of: str, effect: float) -> float:
-    """Return the share that an effect on a share leads to."""
-    return effect if of == "therapists" else dropout.shares(design)[0] + effect
+    """Return the share that an effect on a share leads to; therapists', of what clients leave."""
+    if of == "therapists":
+        return effect / (1 - design.icc_client)
+    return dropout.shares(design)[0] + effect
 
 
 def refuse_lists(design: StudyDesign, what: str) -> None:

@@ -180,9 +180,9 @@ def of_lengths(design: StudyDesign, first: int = 0) -> dict[str, Array]:
     """Return what a client contributes who stays for 0, 1, 2 ... sessions.
 
     ``A = Z'WZ``; for a predictor that varies within (or between) clients the trace of ``W`` over
-    it, and ``B``, its part that the therapist's covariance takes away; the mean of one over the
-    number of scores. With ``G = Z'Z`` over the residual variance, ``Z'W`` is ``F Z'`` over it,
-    where ``F = (1 + G C)^-1``. Where scores are missing, all are means over `patterns`.
+    it, and ``B``, its part that the therapist's covariance takes away; the chance of ``some``
+    score. With ``G = Z'Z`` over the residual variance, ``Z'W`` is ``F Z'`` over it, where
+    ``F = (1 + G C)^-1``. Where scores are missing, all are means over `patterns`.
     """
     there = patterns(design)
     there[:, :first] = 0
@@ -201,7 +201,7 @@ def of_lengths(design: StudyDesign, first: int = 0) -> dict[str, Array]:
         "B_within": slope[..., None] * slope[..., None, :],
         "a_between": A[..., 0, 0],
         "B_between": A[..., 0, :, None] * A[..., 0, None, :],
-        "one_over": 1 / np.maximum(n, 1),
+        "some": np.minimum(n, 1),
     }
     found = {name: one.mean(axis=0) for name, one in each.items()}
     return {name: np.concatenate([np.zeros_like(one[:1]), one]) for name, one in found.items()}

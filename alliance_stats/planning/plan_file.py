@@ -143,7 +143,9 @@ class PlanFile:
         model = f"{self.model} (fit_multilevel, {way}, df='{self.df}')"
         test = "two-sided"
         if of == "therapists":
-            test = "one-sided, F of the therapists over their clients"
+            test = "one-sided, likelihood ratio to the model without therapists"
+            if design.layout.length.max() < 2:
+                test = "one-sided, F of the therapists over their clients"
             model = f"{self.model} (fit_multilevel, {way})"
         sections: dict[str, dict[str, str]] = {
             "Study information": {

@@ -57,10 +57,16 @@ ASSUMED = {
     "the mean gap is that in the middle of the sessions.",
     "dropout": "Who drops out is compared once, at the end, over all who began; the effect is a "
     "difference of shares.",
-    "therapists": "The test is one-sided, as no variance is below zero (F of the therapists over "
-    "their clients; with unequal caseloads or lengths nearly F).",
+    "therapists": "The test is one-sided, as no variance is below zero: the likelihood ratio "
+    "(REML) to the model without therapists, with half its chance at zero, and F where there is "
+    "one session; where caseloads or numbers of scores are unequal the power is nearly right.",
 }
 """What a question takes for granted besides its design."""
+RESTS = {
+    "dropout": "the standard error of a difference of shares",
+    "therapists": "the mean squares expected of therapists, clients and sessions",
+}
+"""What a power is computed from, where it is no standard error of generalised least squares."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +171,8 @@ class StudyPower(Result):
     def facts(self) -> dict[str, Any]:
         """Return what sentences are filled from."""
         by = f"simulation ({self.replicates} studies, seed {self.seed})"
-        return super().facts() | {"by": by if self.replicates else "formula"}
+        rests = RESTS.get(self.of, "the standard error of generalised least squares")
+        return super().facts() | {"by": by if self.replicates else "formula", "rests": rests}
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
         """Draw power over the effect, or over what was varied: the second as a line a value."""

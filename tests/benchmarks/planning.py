@@ -46,6 +46,13 @@ DESIGNS = {
     "between": ((20, 5, 5), {**SHARES, "randomised": "none"}, "between", 0.3),
     "rupture": ((20, 5, 6), {**SHARES, "randomised": "none"}, "rupture", 0.55),
     "gap": ((15, 5, 6), {**SHARES, "randomised": "none", "icc_therapist": 0.2}, "gap", 0.45),
+    "therapists, 30 % missing": ((40, 6, 8), {**SHARES, "missing": 0.3}, "therapists", 0.05),
+    "therapists, dropout of 60 %": (
+        (20, 6, 6), {**SHARES, "icc_client": 0.1, "dropout": 0.6}, "therapists", 0.06,
+    ),
+    "therapists, one or eleven each": (
+        (20, 6, 4), {**SHARES, "caseloads": [1, 1, 11, 11] * 5}, "therapists", 0.1,
+    ),
 }  # fmt: skip
 
 

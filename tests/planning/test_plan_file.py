@@ -101,6 +101,8 @@ def test_a_plan_for_therapists_has_their_test_and_the_share_asked_about(plan):
     assert "one-sided, F of the therapists" in form
     assert "two-sided" not in form
     assert "therapists 0.2, and" in form
+    plan.write_text(plan.read_text().replace("sessions: 1", "sessions: 2"))
+    assert "one-sided, likelihood ratio to the model without therapists" in form_of(plan)
     assert "df=" not in form
 
 
