@@ -85,6 +85,8 @@ class Result:
     """
     picture: str = ""
     """The method that draws the result, where a picture is the result."""
+    intervals: str = ""
+    """What the header of intervals says of them beside their level."""
     _ratio: str = ""
     """What the exponential of a coefficient is (``OR``, ``HR``, ``RR``), where it is shown."""
     _letter: str = ""
@@ -194,6 +196,7 @@ class Result:
             confidence=self._level,
             ratio=self._ratio,
             letter=self._letter,
+            intervals=self.intervals,
         )
 
     @property

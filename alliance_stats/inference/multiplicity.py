@@ -50,9 +50,10 @@ def half_widths(
     """Return half the widths of intervals that hold together under ``bonferroni`` and ``tukey``.
 
     Holm's method has no intervals of its own: there, as without adjustment, each holds by itself.
+    Errors that are missing do not count, as in `adjusted_p`.
     """
     if adjust == "bonferroni":
-        confidence = 1.0 - (1.0 - confidence) / len(std_error)
+        confidence = 1.0 - (1.0 - confidence) / max(int((~np.isnan(std_error)).sum()), 1)
     elif adjust == "tukey" and n_means > 2:
         from scipy.stats import studentized_range
 

@@ -188,7 +188,7 @@ def compare_arms(
     size, what = standardiser(data)
     means, contrasts = _told(means, data), _with_pairs(contrasts, means, first)
     if method == "growth":
-        means, contrasts, seen = within_reach(means, contrasts, data, adjust)
+        means, contrasts, seen = within_reach(means, contrasts, data, adjust, confidence)
     else:
         seen = _of_means(means, data, times)
     change = of_shared(fit, robust, why) if levels and method != "ancova" else ""

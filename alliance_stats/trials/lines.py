@@ -6,19 +6,24 @@ import numpy as np
 import pandas as pd
 
 from ..core.people import CLIENT
-from ..inference.multiplicity import Adjust, adjusted_p
+from ..inference.multiplicity import Adjust, adjusted_p, half_widths
 from .rows import ARM, TIME, TrialRows
 
 ENOUGH = 5  # clients of an arm; or half of it, where that is fewer
 
 
 def within_reach(
-    means: pd.DataFrame, contrasts: pd.DataFrame, data: TrialRows, adjust: Adjust
+    means: pd.DataFrame,
+    contrasts: pd.DataFrame,
+    data: TrialRows,
+    adjust: Adjust,
+    confidence: float,
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
     """Empty means, and their differences, beyond the measurements of their arm; say where.
 
     A line has a value at every time. It is shown from where `ENOUGH` clients of its arm (or half)
-    have been measured to the last time at which as many still are.
+    have been measured to the last time at which as many still are. What is left of comparisons is
+    adjusted for its own number.
     """
     ends = data.rows.groupby(CLIENT).agg({ARM: "first", TIME: ["min", "max"]})
     ends.columns = [ARM, "first", "last"]
@@ -49,6 +54,9 @@ def within_reach(
     for _, rows in contrasts.groupby(TIME):
         p, ratio, df = (rows[name].to_numpy() for name in ("p_value", "statistic", "df"))
         contrasts.loc[rows.index, "p_adjusted"] = adjusted_p(p, adjust, ratio, df, len(reach))
+        half = half_widths(rows["std_error"].to_numpy(), df, confidence, adjust, len(reach))
+        contrasts.loc[rows.index, "conf_low"] = rows["estimate"] - half
+        contrasts.loc[rows.index, "conf_high"] = rows["estimate"] + half
     return means, contrasts, said
 
 

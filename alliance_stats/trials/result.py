@@ -101,6 +101,13 @@ class ArmComparison(Result):
         return " (of p values; each interval holds by itself)" if self.adjust == "holm" else ""
 
     @property
+    def intervals(self) -> str:  # type: ignore[override]
+        """What the header of intervals says: whether they hold together, as p does."""
+        if not self.several or self.adjust == "none":
+            return ""
+        return " (unadjusted)" if self.adjust == "holm" else " (simultaneous)"
+
+    @property
     def analysed(self) -> frozenset[Any]:
         """The ids of the clients in the model."""
         return frozenset(self.fit.design.frame[CLIENT])

@@ -245,3 +245,20 @@ def test_shares_differ_with_an_interval_made_of_theirs():
     for alone in ("client_id", "code"):
         with pytest.raises(al.DesignError, match="a group of each client"):
             al.dropout_incidence(ends.assign(code=ends["client_id"]), by=alone)
+
+
+def test_a_share_of_none_or_all_has_wilsons_interval_of_those_who_are_known():
+    """By hand: of six, one is lost from sight after 1, one completes at 2, nobody drops out."""
+    last = [1, 2, 3, 3, 3, 3]
+    reason = ["ongoing", "completed", *["ongoing"] * 4]
+    ends = pd.DataFrame({"client_id": range(6), "last_session": last, "reason": reason})
+    rows = dropouts(al.dropout_incidence(ends, last_open="survived"))
+    assert (rows["conf_low"] == 0).all()
+    z2 = 1.959964**2
+    known = np.array([6, 5, 5])  # at risk, and who completed before: of five it is known at 3
+    np.testing.assert_allclose(rows["conf_high"], z2 / (known + z2), rtol=1e-6)
+    gone = dropouts(al.dropout_incidence(ends.assign(reason="dropout", last_session=1)))
+    assert (gone["conf_low"].iloc[0], gone["conf_high"].iloc[0]) == (
+        pytest.approx(6 / (6 + z2), rel=1e-6),
+        pytest.approx(1.0),
+    )

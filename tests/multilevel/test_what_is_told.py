@@ -166,3 +166,26 @@ def test_one_row_that_is_left_is_counted_as_one(rows):
     formula = "score ~ week + (1 | client_id) + (1 | group)"
     with pytest.raises(al.DesignError, match=r"Only one row has .*\(group 239 missing of 240"):
         al.fit_multilevel(formula, rows.assign(group="a"), membership={"group": one})
+
+
+def test_what_groups_that_cross_or_lack_cannot_have_is_told_with_the_remedy(rows):
+    data = rows.assign(yes=(rows["score"] > 0).astype(int), session=rows["week"].astype(int))
+    crossed = data.assign(therapist_id=(data["client_id"] + data["session"]) % 7)
+    both = f"{MEANS} + (1 | client_id) + (1 | therapist_id)"
+    lacking = "given + (1 | client_id) + (0 + given | therapist_id)"
+    for words, ask in {
+        r"Take one group for each client \(the last.*leave residual_by='given' out": lambda: (
+            al.fit_multilevel(both, crossed, residual_by="given")
+        ),
+        "or take one therapist for each client": lambda: al.fit_multilevel(
+            both, crossed, residual="ar1", time="week"
+        ),
+        r"lets rows have no 'therapist_id' only where .* leave \(… \| client_id\) or": lambda: (
+            al.fit_multilevel(f"yes ~ {lacking}", data, family="binomial")
+        ),
+        r"Beside \(1 \| client_id\) each row needs a 'therapist_id', and 120": lambda: (
+            al.fit_dropout_hazard(f"yes ~ {lacking}", data)
+        ),
+    }.items():
+        with pytest.raises(al.DesignError, match=words):
+            ask()

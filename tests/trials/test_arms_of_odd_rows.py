@@ -336,3 +336,31 @@ def test_intervals_beside_holms_method_are_told_to_stand_alone():
     assert not found.messages
     assert "holm (of p values; each interval holds by itself)" in found.text()
     assert "by itself" not in al.compare_arms(data, outcome="post", adjust="tukey").text()
+
+
+def test_the_header_of_intervals_says_whether_they_hold_together():
+    """Tukey's and Bonferroni's ends are those of R's emmeans, `confint(pairs(...))`."""
+    data = pd.DataFrame({"client_id": range(12), "condition": ["a", "b", "c"] * 4,
+                         "post": [1.0, 3, 2, 4, 6, 9, 5, 3, 7, 2, 8, 8]})  # fmt: skip
+    ends = {}
+    for adjust in ("holm", "tukey", "bonferroni", "none"):
+        found = al.compare_arms(data, outcome="post", adjust=adjust)
+        ends[adjust] = found.contrasts.loc[0, ["conf_low", "conf_high"]].tolist()
+        header = {"holm": " (unadjusted)", "none": ""}.get(adjust, " (simultaneous)")
+        assert f" 95% CI{header} t df p " in " ".join(str(found).split())
+        assert f"95% CI{header} [" in found.text()
+    assert ends["holm"] == ends["none"]
+    printed = 1e-6  # of emmeans 1.8.4, by R: seven decimals were read
+    np.testing.assert_allclose(ends["tukey"], [-2.9684104, 6.9684104], atol=printed)
+    np.testing.assert_allclose(ends["bonferroni"], [-3.2198885, 7.2198885], atol=printed)
+
+
+def test_intervals_and_p_count_the_same_comparisons(alone):
+    third = alone.assign(condition=alone["condition"].where(alone["client_id"] % 3 > 0, "act"))
+    gone = (third["condition"] == "act") & (third["week"] > 4)
+    for method in ("mmrm", "growth"):
+        last = al.compare_arms(third[~gone], **ASKED, method=method, adjust="bonferroni").contrasts
+        row = last[last["estimate"].notna()].iloc[-1]
+        assert row["p_adjusted"] == row["p_value"]  # one comparison is left
+        half = (row["conf_high"] - row["conf_low"]) / 2 / row["std_error"]
+        assert half < 2.05

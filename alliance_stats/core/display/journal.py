@@ -36,6 +36,7 @@ def journal_table(
     confidence: float = 0.95,
     ratio: str = "",
     letter: str = "",
+    intervals: str = "",
 ) -> Table:
     """Return a table of a result as it is read.
 
@@ -53,6 +54,8 @@ def journal_table(
         What the exponential of a coefficient is, to be shown beside it; empty for none.
     letter
         The letter of the statistic, where it is neither t nor z.
+    intervals
+        What the header of intervals says of them beside their level.
     """
     note = ""
     if len(frame) > ROWS:
@@ -67,7 +70,7 @@ def journal_table(
     others = [name for name in _others(rows) if name not in ("part", "label")]
     columns = (
         col.text("label", ""),
-        *_numbers(rows, confidence, ratio, letter),
+        *_numbers(rows, confidence, ratio, letter, intervals),
         *_any_columns(rows[others], labels, confidence),
     )
     group = "part" if len(order) > 1 or next(iter(order), "") else ""
@@ -120,7 +123,9 @@ def _in_order(parts: list[str]) -> list[str]:
     return sorted(found, key=lambda part: (first[model[part]], part.endswith("Random effects")))
 
 
-def _numbers(rows: pd.DataFrame, confidence: float, ratio: str, letter: str) -> list[Column]:
+def _numbers(
+    rows: pd.DataFrame, confidence: float, ratio: str, letter: str, intervals: str
+) -> list[Column]:
     """Return the columns that all results share, those without any value left out."""
     there = [name for name in SHOWN if name in rows and rows[name].notna().any()]
     digits = fmt.decimals_for(rows["std_error"]) if "std_error" in there else 2
@@ -134,7 +139,7 @@ def _numbers(rows: pd.DataFrame, confidence: float, ratio: str, letter: str) -> 
             )
         )
     if "conf_low" in there or "conf_high" in there:
-        kept.append(_interval(confidence, digits))
+        kept.append(_interval(f"{100 * confidence:g}% CI{intervals}", digits))
     if ratio and "conf_low" in there:
         kept.append(_ratio(ratio, confidence))
     if "statistic" in there:
@@ -174,12 +179,12 @@ def _digits(row: pd.Series, digits: int) -> int:
     return digits if abs(value) >= 0.1 else min(digits + 2, 6)
 
 
-def _interval(confidence: float, digits: int) -> Column:
+def _interval(label: str, digits: int) -> Column:
     def write(row: pd.Series) -> str:
         ends = fmt.interval(row.get("conf_low"), row.get("conf_high"), _digits(row, digits))
         return "" if ends == fmt.MISSING else ends
 
-    return Column(f"{100 * confidence:g}% CI", write)
+    return Column(label, write)
 
 
 def _estimate(row: pd.Series, there: list[str], digits: int) -> str:

@@ -57,6 +57,7 @@ def _estimate(cell: Mapping[str, str], row: pd.Series, confidence: float) -> lis
     if cell.get("SE"):
         numbers.append(f"SE = {cell['SE']}")
     level = f"{100 * confidence:g}% CI"
+    level = next((label for label in cell if label.startswith(level)), level)
     if cell.get(level):
         numbers.append(f"{level} {cell[level]}")
     for label, written_as in cell.items():

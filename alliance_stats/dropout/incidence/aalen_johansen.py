@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...inference.distributions import half_width
+from ...inference.shares import wilson
 
 
 def aalen_johansen(
@@ -47,13 +48,19 @@ def _delta_variance(
 
 
 def log_log_interval(
-    incidence: np.ndarray, variance: np.ndarray, confidence: float
+    incidence: np.ndarray, variance: np.ndarray, known: np.ndarray, confidence: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return pointwise limits on the log(-log) scale; where nothing happened yet, both are 0."""
+    """Return pointwise limits on the log(-log) scale, Wilson's of a share of none or all.
+
+    There the variance is zero, which says nothing: `known` is of how many clients it is known, at
+    each time, whether they have ended.
+    """
     inside = (incidence > 0) & (incidence < 1)
     safe = np.where(inside, incidence, 0.5)
     spread = half_width(np.sqrt(variance), confidence=confidence) / np.abs(safe * np.log(safe))
     with np.errstate(over="ignore"):  # where nearly everybody has ended, the limit is 0
         low = np.where(inside, safe ** np.exp(spread), incidence)
     high = np.where(inside, safe ** np.exp(-spread), incidence)
+    for at in np.flatnonzero(~inside):
+        low[at], high[at] = wilson(incidence[at] * known[at], known[at], confidence)
     return low, high

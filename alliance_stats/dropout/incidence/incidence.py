@@ -15,7 +15,7 @@ from ...core.people import CLIENT, in_words
 from ...core.results import Result
 from ...errors import ColumnError, DesignError, listing, require_columns
 from ...inference.rows import glance_row, tidy_rows
-from ...inference.shares import difference, wilson
+from ...inference.shares import difference
 from ...study.labels import by_code, labelled
 from ...study.times import OCCASION, SESSION, named
 from ..checks import number_of
@@ -94,28 +94,22 @@ class DropoutIncidence(Result):
         pandas.DataFrame
             A row a pair of groups: ``term`` (``b - a``), ``group, versus, time, estimate, conf_low,
             conf_high``. Clients count as independent; the intervals, each by itself, are made of
-            those of the two shares (Zou & Donner 2008, doi 10.1002/sim.3095), and a share of none
-            or all has Wilson's.
+            those of the two shares (Zou & Donner 2008, doi 10.1002/sim.3095).
         """
         if self.by is None:
             raise DesignError("Shares are compared between groups: name their column with by=.")
         drop = self.table[self.table["event"] == DROPOUT]
         curves = dict(list(drop.groupby("by", sort=False)))
         at = min(curve["time"].max() for curve in curves.values())
-        shares = {str(name): self._share(curve, at) for name, curve in curves.items()}
+        then = {str(name): curve[curve["time"] <= at].iloc[-1] for name, curve in curves.items()}
+        ends = ["incidence", "conf_low", "conf_high"]
+        shares = {name: tuple(row[ends]) for name, row in then.items()}
         rows = [
             (f"{one} - {other}", one, other, at, *difference(shares[one], shares[other]))
             for other, one in combinations(shares, 2)
         ]
         names = ["term", "group", "versus", "time", "estimate", "conf_low", "conf_high"]
         return pd.DataFrame(rows, columns=names)
-
-    def _share(self, curve: pd.DataFrame, at: float) -> tuple[float, float, float]:
-        """Return one group's share at a time, with its interval."""
-        row, n = curve[curve["time"] <= at].iloc[-1], int(curve["n_at_risk"].max())
-        if 0 < row["incidence"] < 1:
-            return row["incidence"], row["conf_low"], row["conf_high"]
-        return row["incidence"], *wilson(row["incidence"] * n, n, self.confidence)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the incidence of dropout with its interval, beside 1 - Kaplan-Meier."""
@@ -178,7 +172,8 @@ def dropout_incidence(
     Intervals and Gray's test take clients as independent of one another: where clients of one
     therapist are alike, they are too narrow and p too small.
     Standard errors by the delta method, which without censoring is the binomial's; intervals on
-    the log(-log) scale. Marubini & Valsecchi (1995, ISBN 978-0-471-93987-0) give the variance.
+    the log(-log) scale, and Wilson's of a share of none or all, among those of whom it is known
+    by then. Marubini & Valsecchi (1995, ISBN 978-0-471-93987-0) give the variance.
     Clients enter at their first session: those who never came are not in the denominator unless
     the table holds them with ``last_session`` 0. Groups are compared by Gray's (1988, doi
     10.1214/aos/1176350951) test of the cumulative incidence.

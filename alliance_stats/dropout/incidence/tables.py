@@ -67,10 +67,12 @@ def group_table(name: str, part: pd.DataFrame, confidence: float) -> pd.DataFram
     kinds = [DROPOUT, *[kind for kind in COMPETING if (reason == kind).any()]]
     places = np.searchsorted(grid, time)
     counts = np.stack([np.bincount(places[reason == k], minlength=len(grid)) for k in kinds])
+    ended_before = np.cumsum(counts.sum(axis=0)) - counts.sum(axis=0)
+    known = np.minimum.accumulate(at_risk + ended_before)  # who came late tells of no time before
     parts: list[pd.DataFrame] = []
     for kind, ended in zip(kinds, counts, strict=True):
         incidence, variance = aalen_johansen(at_risk, counts, len(parts))
-        low, high = log_log_interval(incidence, variance, confidence)
+        low, high = log_log_interval(incidence, variance, known, confidence)
         columns = {
             "by": name,
             "time": grid if (grid % 1).any() else grid.astype(np.int64),

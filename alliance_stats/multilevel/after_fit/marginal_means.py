@@ -124,7 +124,7 @@ def contrasts(
         table = coefficient_rows(
             terms, L @ fit.params.to_numpy(), error, df, group=grid.groups[rows[0]]
         )
-        half = half_widths(error, df, level, adjust, len(rows))
+        half = half_widths(np.where(unknown, np.nan, error), df, level, adjust, len(rows))
         table["conf_low"], table["conf_high"] = table["estimate"] - half, table["estimate"] + half
         p, t, df = table["p_value"].to_numpy(), table["statistic"].to_numpy(), np.asarray(df)
         p = np.where(unknown, np.nan, p)

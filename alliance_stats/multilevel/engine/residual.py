@@ -231,7 +231,7 @@ def find_neighbours(design: Design, time: str, values: Array) -> Neighbours:
     """
     if isinstance(design.grouping, CrossedGrouping):
         raise DesignError(
-            "residual='ar1' needs groups that are nested, and that each row has: neighbouring "
+            "residual='ar1' needs groups that are nested: neighbouring "
             "sessions are told in sums over each client's rows, and groups that cross "
             f"({listing(design.grouping.names)}) need the rows themselves. Let clients differ in "
             "their course instead, (1 + session | client_id) with residual='independent', or take "

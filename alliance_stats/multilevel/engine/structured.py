@@ -371,10 +371,13 @@ def _for_groups_that_cross(design: Design, time: str | None, by: str | None) -> 
     why = (
         "A covariance of the residuals goes into sums over each client's rows, and groups that "
         f"cross ({listing(design.grouping.names)}) need the rows themselves: it needs groups that "
-        "are nested, and that each row has."
+        "are nested."
     )
     if time is None or by is not None:
-        return f"{why} Name those without a group, or take one group for each client."
+        return (
+            f"{why} Take one group for each client (the last, or that of most rows), or leave "
+            f"residual_by='{by}' out."
+        )
     return (
         f"{why} The same model, exactly, is (0 + C({time}) | {design.grouping.names[0]}) in place "
         "of residual='unstructured', with allow_saturated=True: the covariance of the residuals is "

@@ -289,6 +289,13 @@ def _random(
             f"'{grouping.names[0]}'; the formula has {listing(names)}."
         )
     if len(grouping.names) == 2 and design.effects[1].names != (INTERCEPT,):
+        if grouping.lacking:
+            lower, group = grouping.names
+            raise DesignError(
+                f"family='{asked.family}' lets rows have no '{group}' only where no random effects "
+                f"of '{lower}' stand beside: leave (… | {lower}) or (… | {group}) out, or the rows "
+                f"without a '{group}'."
+            )
         raise DesignError(
             f"family='{asked.family}' takes slopes at the lowest level only; write (1 | "
             f"{grouping.names[1]}) instead of the effects of {listing(design.effects[1].names)}."

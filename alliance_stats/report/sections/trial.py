@@ -166,7 +166,7 @@ def comparison_blocks(
         ),
         drawn,
         table(
-            "arms", differences, _columns(differences, told, found.several),
+            "arms", differences, _columns(differences, told, found),
             group="time" if several else "", withheld=not told, score=score.title,
             adjusted=f"; p adjusted within a time by {ADJUSTED[found.adjust]}{found.apart}"
             if told and found.several
@@ -258,12 +258,12 @@ def _mean_columns(told: bool) -> tuple[Column, ...]:
     )
 
 
-def _columns(differences: pd.DataFrame, told: bool, several: bool) -> tuple[Column, ...]:
+def _columns(differences: pd.DataFrame, told: bool, found: Any) -> tuple[Column, ...]:
     digits = fmt.decimals_for(differences["std_error"]) if told else 2
     first = (
         col.text("term", "Arms"),
         col.number("estimate", "Difference", digits, about=not told),
-        col.interval(digits=digits, about=not told),
+        col.interval(label=f"95% CI{found.intervals}", digits=digits, about=not told),
     )
     if not told:
         return first
@@ -273,7 +273,7 @@ def _columns(differences: pd.DataFrame, told: bool, several: bool) -> tuple[Colu
         col.interval("smd_conf_low", "smd_conf_high", label="95% CI of SMD"),
         col.degrees(),
         col.p_value(),
-        *([col.p_value("p_adjusted", "p adjusted")] if several else []),
+        *([col.p_value("p_adjusted", "p adjusted")] if found.several else []),
     )
 
 
