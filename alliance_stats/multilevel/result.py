@@ -235,6 +235,16 @@ class MultilevelFit(NestedFit):
         return () if self.autocorrelation is None else ("phi",)
 
     @property
+    def likelihood(self) -> comparison.Likelihood:
+        """What the log-likelihood is of, for comparisons."""
+        by = ""
+        if self.structured is not None:
+            by = f" by {', '.join(map(str, self.structured.where.labels))}"
+        elif self.autocorrelation is not None:
+            by = f" over {self.autocorrelation.neighbours.time}"
+        return comparison.Likelihood(self.residual + by, penalised=self.prior is not None)
+
+    @property
     def phi(self) -> float:
         """The correlation of residuals one unit of time apart; zero for independent ones."""
         return 0.0 if self.autocorrelation is None else self.autocorrelation.phi

@@ -27,6 +27,8 @@ def findings(
 ) -> list[str]:
     """Return one sentence a term: its estimate, interval, test and p value, where there are any."""
     told = tidy[tidy["effect"].ne("random") & tidy["estimate"].notna()]
+    if told.empty:
+        return []
     table = as_table(told.head(SENTENCES))
     said = [_sentence(table, row, confidence) for _, row in table.frame.iterrows()]
     if len(told) > SENTENCES:
@@ -111,9 +113,9 @@ def methods_paragraph(kind: str, facts: Mapping[str, Any], confidence: float) ->
         f"Computed with alliance_stats {version('alliance_stats')} (Python "
         f"{platform.python_version()}; {versions})."
     )
-    sources = _entries()[kind].get("sources", [])
-    if sources:
-        told = "; ".join(one.format_map(facts) for one in sources)
+    sources = [one.format_map(facts) for one in _entries()[kind].get("sources", [])]
+    told = "; ".join(filter(None, sources))
+    if told:
         said.append(f"Sources of the method: {told}.")
     return " ".join(said)
 

@@ -28,6 +28,7 @@ from .starting import first_guess
 Method = Literal["quadrature", "laplace"]
 METHODS = ("quadrature", "laplace")
 SIZE = "log size"
+ZERO = "zero:Intercept"
 UNITS = {"logit": "log odds", "probit": "probits", "cloglog": "log hazard", "log": "log rate"}
 
 
@@ -109,8 +110,25 @@ class OutcomeFit(NestedFit):
 
     @property
     def residual_parameters(self) -> tuple[str, ...]:
-        """What is estimated of the rows' own spread."""
-        return () if self._size_place is None else ("size",)
+        """What is estimated of the rows' own spread, beside it zeros that the counts lack."""
+        size = () if self._size_place is None else ("size",)
+        return (*size, ZERO) if self.zero == "inflated" else size
+
+    @property
+    def likelihood(self) -> comparison.Likelihood:
+        """What the log-likelihood is of, for comparisons."""
+        first, own = self.model.shape.coefficients, len(self.model.family.own_names)
+        nodes = f" with nodes={self.ladder.points.inner}" if self.ladder.asked else ""
+        return comparison.Likelihood(
+            integral="Laplace's approximation"
+            if self.method == "laplace"
+            else f"quadrature{nodes}",
+            at_bound=any(first <= place < first + own for place in self.best.held),
+            trials=self.model.outcome.trials,
+            offset=self.model.offset,
+            link=self.link,
+            zero=self.zero,
+        )
 
     @property
     def best(self) -> Maximum:
