@@ -52,6 +52,9 @@ class FormulaFunction:
 FORMULA_FUNCTIONS: dict[str, FormulaFunction] = {}
 LEARNING = frozenset({"center", "scale", "standardize", "poly", "bs", "ns"})
 """Functions that learn something of all rows."""
+STEPPED = frozenset({"sign", "floor", "ceiling", "round"})
+"""Functions that jump: between the jumps they say nothing of what goes with their column."""
+OWN = "a function of your own"
 INSTEAD = {
     "offset": "Subtract the offset from the outcome instead, in a column of its own.",
     "lag": "Make the column first, by al.lag, which keeps to each client's own sessions.",
@@ -108,9 +111,9 @@ def register_formula_function(name: str, function: Callable[..., Any]) -> None:
     if not callable(function):
         raise DesignError(f"'{name}' must be a function, not {type(function).__name__}.")
     known = FORMULA_FUNCTIONS.get(name)
-    if known is not None and known.says != _OWN:
+    if known is not None and known.says != OWN:
         raise DesignError(f"Formulas know '{name}' already ({known.says}); take another name.")
-    _add(name, _plain(function), _OWN, f"{name}(x)", like=function)
+    _add(name, _plain(function), OWN, f"{name}(x)", like=function)
     _editions.append(name)
 
 
@@ -141,7 +144,6 @@ def list_formula_functions() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-_OWN = "a function of your own"
 _editions: list[str] = []
 
 

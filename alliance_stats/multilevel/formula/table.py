@@ -16,10 +16,14 @@ from ..engine.batches import Array
 
 @dataclass
 class Table:
-    """A data frame whose numeric columns are turned into floats once."""
+    """A data frame whose numeric columns are turned into floats once.
+
+    `given` are values of factors, by their code, that count in place of what the columns make.
+    """
 
     frame: pd.DataFrame
     known: dict[str, Array] = field(default_factory=dict)
+    given: dict[str, Array] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.frame)

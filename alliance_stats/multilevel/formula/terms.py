@@ -18,10 +18,10 @@ from ...core.arguments import refuse_truth
 from ...errors import ColumnError, DesignError
 from ..engine.batches import Array
 from .expansion import Expansion
-from .factors import categories_among, learn_factor, learn_outcome
+from .factors import Learned, categories_among, learn_factor, learn_outcome
 from .model_formula import Formula, Part
 from .table import Table
-from .tree import Name
+from .tree import Name, Node
 
 INTERCEPT = "Intercept"
 YES_NO = "Of a yes or no, model the probability: family='binomial'."
@@ -39,6 +39,11 @@ class Columns:
     rebuild: Callable[[Table], tuple[Array, ...]]
     columns: tuple[str, ...] = ()
     main: frozenset[str] = frozenset()
+
+    @property
+    def factors(self) -> Mapping[str, tuple[Node, Learned]]:
+        """Every factor by its code: where it stands in the formula, and what it learned."""
+        return self.rebuild.factors if isinstance(self.rebuild, Again) else {}
 
     def named_arrays(self) -> Iterator[tuple[str, Array]]:
         """Go through the columns with their names."""
@@ -85,23 +90,30 @@ def build(part: Part | None, table: Table) -> Columns:
         return tuple(made)
 
     def rebuild(new: Table) -> tuple[Array, ...]:
-        return arrays({code: factor.again(new) for code, factor in learned.items()}, new)
+        made = {
+            code: new.given[code] if code in new.given else factor.again(new)
+            for code, factor in learned.items()
+        }
+        return arrays(made, new)
 
     values = {code: factor.values for code, factor in learned.items()}
     needed = () if part is None else part.columns
-    again = _Again(rebuild, part, {name: table.kept(name) for name in needed})
+    factors = {code: (used[code], factor) for code, factor in learned.items()}
+    again = Again(rebuild, part, {name: table.kept(name) for name in needed}, factors)
     return Columns(tuple(names), arrays(values, table), again, needed, frozenset(main))
 
 
 @dataclass(frozen=True, eq=False)
-class _Again:
+class Again:
     """Columns of new data; in another process what was learned of the rows is learned again."""
 
     rebuild: Callable[[Table], tuple[Array, ...]]
     part: Part | None
     rows: Mapping[str, Any]
+    factors: Mapping[str, tuple[Node, Learned]]
 
     def __call__(self, new: Table) -> tuple[Array, ...]:
+        """Make the columns of new data."""
         return self.rebuild(new)
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Part | None, pd.DataFrame]]:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from ...core.arguments import checked_choice, names, share
-from ...errors import DesignError, did_you_mean, listing
+from ...core.arguments import checked_choice, share
+from ...errors import DesignError
 from ...inference.distributions import half_width
-from ...inference.rows import coefficient_rows
 from ..engine.batches import Array
-from ..formula.terms import INTERCEPT, Table
+from ..formula.terms import INTERCEPT
 from . import rows
-from .ordinal import Ordinal
 
 if TYPE_CHECKING:
     from .result import OutcomeFit
@@ -174,8 +170,7 @@ def _latent(fit: OutcomeFit, own: list[float], eta: float) -> Array:
 
 def _observed(fit: OutcomeFit, own: list[float], eta: float) -> Array:
     """Return the variances of the outcome at each level, by two integrals in each other."""
-    x, w = np.polynomial.hermite_e.hermegauss(rows.DENSE)
-    w = w / w.sum()
+    x, w = rows.normal_rule(rows.DENSE)
     lower, upper = np.sqrt(own[0]), np.sqrt(own[1]) if len(own) > 1 else 0.0
     points = eta + upper * x[:, None] + lower * x
     parameters, one = rows.own_values(fit), np.ones(points.shape)
@@ -185,134 +180,3 @@ def _observed(fit: OutcomeFit, own: list[float], eta: float) -> Array:
     within = float(w @ ((mean - of_upper[:, None]) ** 2 @ w))
     between = float(w @ (of_upper - w @ of_upper) ** 2)
     return np.array([within, *([between] if len(own) > 1 else []), residual])
-
-
-def average_effects(
-    fit: OutcomeFit,
-    variables: str | Sequence[str] | None = None,
-    at: Mapping[str, Any] | None = None,
-    *,
-    confidence: float = 0.95,
-) -> pd.DataFrame:
-    """Return how much the outcome changes with a predictor, averaged over clients and therapists.
-
-    The random effects are integrated out, so this is what changes in the population, in
-    probability (of one trial), count or probability of a category, averaged over the rows.
-
-    Parameters
-    ----------
-    variables
-        Columns of the data; all predictors if left out.
-    at
-        Values that columns take in all rows, such as ``{"session": 1}``.
-    confidence
-        Level of the intervals.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As ``tidy()``. For a column of 0 and 1 the estimate is the difference between them, for
-        categories that to the first (``arm[T.b]``), for other numbers the change by one unit at
-        the margin (the mean derivative). Ordered outcomes have a row a category, named in
-        ``category``. Standard errors by the delta method, the uncertainty of the variances
-        included; z.
-
-    Raises
-    ------
-    DesignError
-        Where a column is no predictor of the model.
-    """
-    level, frame = share(confidence), fit.design.frame
-    known = list(fit.design.formula.fixed.columns) if fit.design.formula.fixed else []
-    wanted = known if variables is None else names(variables, "variables")
-    given = dict(at or {})
-    for name in [*wanted, *given]:
-        if name not in known:
-            raise DesignError(
-                f"'{name}' is no predictor of the model.{did_you_mean(name, known)} There are "
-                f"{listing(known, 12)}."
-            )
-    for name, value in given.items():
-        frame = frame.assign(**{name: _like(frame[name], value)})
-    covariance, found = fit.best.covariance(), []
-    for name in wanted:
-        for term, high, low, size in _contrasts(fit, frame, name):
-            columns = [_columns(fit, one) for one in (high, low)]
-
-            def change(
-                vector: Array, columns: list[_Columns] = columns, size: float = size
-            ) -> Array:
-                moved = replace(
-                    fit, ladder=replace(fit.ladder, best=replace(fit.best, point=vector))
-                )
-                one, other = (_mean(moved, each) for each in columns)
-                return (one - other) / size
-
-            estimate, slope = change(fit.best.point), _slopes(change, fit.best.point)
-            error = np.sqrt(np.einsum("ip,pq,iq->i", slope, covariance, slope))
-            table = coefficient_rows([term] * len(estimate), estimate, error, confidence=level)
-            if isinstance(fit.model.family, Ordinal):
-                table["category"] = list(fit.model.family.categories)
-            found.append(table)
-    return pd.concat(found, ignore_index=True)
-
-
-_Columns = tuple[Array, Array, Array]
-
-
-def _columns(fit: OutcomeFit, frame: pd.DataFrame) -> _Columns:
-    """Return fixed columns, effects' columns and offset of a frame."""
-    arrays = dict(
-        zip(fit.design.fixed_terms.names, fit.design.fixed_terms.rebuild(Table(frame)), strict=True)
-    )
-    kept = [arrays[name] for name in fit.model.coefficients]
-    X = np.stack(kept, axis=1) if kept else np.zeros((len(frame), 0))
-    offset = fit.model.offset
-    return X / fit.model.scale, rows.effect_columns(fit, frame), offset
-
-
-def _mean(fit: OutcomeFit, columns: _Columns) -> Array:
-    """Return the mean outcome of rows over random effects and rows."""
-    X, Z, offset = columns
-    eta = X @ fit.best.point[: X.shape[1]] + offset
-    values = rows.averaged(fit, eta, rows.random_sd(fit, Z), rows.own_values(fit))
-    return np.atleast_1d(values.mean(axis=0))
-
-
-def _slopes(function: Any, at: Array) -> Array:
-    steps = STEP * np.eye(len(at))
-    return np.stack([(function(at + s) - function(at - s)) / (2.0 * STEP) for s in steps], axis=1)
-
-
-def _contrasts(
-    fit: OutcomeFit, frame: pd.DataFrame, name: str
-) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame, float]]:
-    """Yield, for a column, the two frames to compare and what their difference is divided by."""
-    column = frame[name]
-    if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype):
-        values = column.to_numpy(dtype=float)
-        if set(np.unique(fit.design.frame[name].to_numpy(dtype=float))) <= {0.0, 1.0}:
-            yield (name, frame.assign(**{name: 1.0}), frame.assign(**{name: 0.0}), 1.0)
-            return
-        step = 1e-3 * float(fit.design.frame[name].std() or 1.0)
-        yield (
-            name,
-            frame.assign(**{name: values + step}),
-            frame.assign(**{name: values - step}),
-            2.0 * step,
-        )
-        return
-    whole = fit.design.frame[name]
-    if isinstance(whole.dtype, pd.CategoricalDtype):
-        levels = list(whole.cat.remove_unused_categories().cat.categories)
-    else:
-        levels = sorted(whole.unique())
-    first = frame.assign(**{name: _like(whole, levels[0])})
-    for level in levels[1:]:
-        yield (f"{name}[T.{level}]", frame.assign(**{name: _like(whole, level)}), first, 1.0)
-
-
-def _like(column: pd.Series, value: Any) -> pd.Series:
-    """Return a column of one value, of the same kind."""
-    kind = column.dtype if isinstance(column.dtype, pd.CategoricalDtype) else None
-    return pd.Series([value] * len(column), index=column.index, dtype=kind)

@@ -19,7 +19,7 @@ from ..engine import variances
 from ..engine.batches import Array
 from ..engine.design import Design
 from ..nested_fit import NestedFit
-from . import advice, meaning, pictures, profiling, rows, summary
+from . import advice, averages, meaning, pictures, profiling, rows, summary
 from .inference import Wald, between_within
 from .maximise import Ladder, Maximum, climb, climb_ladder, laplace, one_step
 from .reading import Model
@@ -292,7 +292,7 @@ class OutcomeFit(NestedFit):
     rate_ratios = meaning.rate_ratios
     median_odds_ratio = meaning.median_odds_ratio
     icc = meaning.icc
-    average_effects = meaning.average_effects
+    average_effects = averages.average_effects
     profile_ci = profiling.profile_ci
     bootstrap = bootstrapping.bootstrap
     compare = comparison.compare

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -195,7 +196,11 @@ def predict(
     sd = np.zeros(len(frame))
     if average:
         known = np.isfinite(eta)
-        Z = user_effect_columns(fit) if newdata is None else effect_columns(fit, newdata[known])
+        Z = (
+            user_effect_columns(fit)
+            if newdata is None
+            else effect_columns(fit, Table(newdata[known]))
+        )
         sd[known] = random_sd(fit, Z)
     values = averaged(fit, eta, sd, own)
     if isinstance(fit.model.family, Ordinal):
@@ -216,13 +221,19 @@ def over_effects(function: Callable[[Array], Array], eta: Array, sd: Array) -> A
     """Return the mean of a function of the linear predictor over a normal part with this SD."""
     if not sd.any():
         return np.asarray(function(eta))
-    x, w = np.polynomial.hermite_e.hermegauss(DENSE if sd.max() > WIDE else NODES)
-    return np.asarray(sum(b * function(eta + a * sd) for a, b in zip(x, w / w.sum(), strict=True)))
+    x, w = normal_rule(DENSE if sd.max() > WIDE else NODES)
+    return np.asarray(sum(b * function(eta + a * sd) for a, b in zip(x, w, strict=True)))
 
 
-def effect_columns(fit: OutcomeFit, newdata: pd.DataFrame) -> Array:
+@cache
+def normal_rule(points: int) -> tuple[Array, Array]:
+    """Return places and weights for the mean of a function of a standard normal variable."""
+    x, w = np.polynomial.hermite_e.hermegauss(points)
+    return x, w / w.sum()
+
+
+def effect_columns(fit: OutcomeFit, table: Table) -> Array:
     """Return the lowest level's columns for new rows."""
-    table = Table(newdata)
     built = [array for term in fit.design.effects[0].terms for array in term.rebuild(table)]
     return np.stack(built, axis=1)
 
