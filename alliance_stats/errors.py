@@ -7,9 +7,14 @@ to do. The helpers here build the parts that recur, so that messages read alike 
 from __future__ import annotations
 
 import difflib
+import os
+import sys
 import unicodedata
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
+
+PACKAGE = os.path.join(os.path.dirname(__file__), "")
 
 
 def printable(text: str) -> str:
@@ -115,6 +120,14 @@ class SingularFitWarning(AllianceStatsWarning):
 
 class FewClustersWarning(AllianceStatsWarning):
     """So few therapists (or clients) that usual intervals are too narrow."""
+
+
+def warn(message: str, kind: type[Warning]) -> None:
+    """Warn at the line outside the package that led here, however many of ours lie between."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, kind, stacklevel=level)
 
 
 def nearest(name: object, allowed: Iterable[object]) -> str | None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..errors import ColumnError, DesignError, did_you_mean, listing, plural
+from ..errors import ColumnError, DesignError, did_you_mean, listing, plural, warn
 
 LARGEST = 1e100
 """No measurement is larger; beyond it squares and cubes are no numbers any more."""
@@ -74,7 +73,7 @@ def level_of(confidence: float, *, alpha: float | None = None, level: float | No
             continue
         confidence = 1 - share(value, name) if name == "alpha" else share(value, name)
         text = f"{name}={value:g} is an old name; write confidence={confidence:.10g}."
-        warnings.warn(text, DeprecationWarning, stacklevel=3)
+        warn(text, DeprecationWarning)
     return share(confidence)
 
 

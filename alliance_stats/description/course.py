@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +9,7 @@ import pandas as pd
 
 from ..core.arguments import numbers, share
 from ..core.people import refuse_repeats
-from ..errors import AllianceStatsWarning, require_columns
+from ..errors import AllianceStatsWarning, require_columns, warn
 from ..inference.distributions import half_width
 from ..study.select import KEYS, choose
 from ..study.splitting import with_group
@@ -86,7 +85,7 @@ def mean_course(
     out = named(out, scores, time)
     out.attrs |= {"messages": messages, "score": str(name)}
     for message in messages:
-        warnings.warn(message, AllianceStatsWarning, stacklevel=3)
+        warn(message, AllianceStatsWarning)
     return out
 
 

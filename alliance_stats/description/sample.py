@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ import pandas as pd
 
 from ..core.arguments import names
 from ..core.people import CLIENT, THERAPIST, same_ids
-from ..errors import AllianceStatsWarning, DesignError, listing, plural, require_columns
+from ..errors import AllianceStatsWarning, DesignError, listing, plural, require_columns, warn
 from ..study.labels import labelled
 from ..study.select import KEYS
 from ..study.splitting import groups_of
@@ -97,7 +96,7 @@ def sample_table(
         found = found.drop(columns="group")
     found.attrs["messages"] = tuple(dict.fromkeys(messages))
     for message in lost:
-        warnings.warn(message, AllianceStatsWarning, stacklevel=3)
+        warn(message, AllianceStatsWarning)
     return found
 
 

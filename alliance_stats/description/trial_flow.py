@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from ..core.people import CLIENT, same_ids
-from ..errors import AllianceStatsWarning, DesignError, listing, plural
+from ..errors import AllianceStatsWarning, DesignError, listing, plural, warn
 from ..study.select import ScoreName
 from ..study.times import OCCASION, in_order
 from .flow import ArmStage, attended_sessions
@@ -73,7 +72,7 @@ def trial_flow(
     """
     group, lost = client_groups(study, arm)
     for message in lost:
-        warnings.warn(message, AllianceStatsWarning, stacklevel=3)
+        warn(message, AllianceStatsWarning)
     measured = _measured(study, outcome, times)
     ends = _ends(study)
     came = attended_sessions(study)

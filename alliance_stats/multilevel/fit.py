@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, overload
 
@@ -19,6 +18,7 @@ from ..errors import (
     FewClustersWarning,
     SingularFitWarning,
     did_you_mean,
+    warn,
 )
 from .after_fit.inference import METHODS, Method
 from .engine.design import make_design
@@ -256,7 +256,7 @@ def fit_multilevel(  # type: ignore[misc]  # what is asked of a family is asked 
         asked = Asked(family, link, trials, offset, zero)
         of: dict[str, Any] = {"weights": weights, "df": df, "method": method, "nodes": nodes}
         outcome = fitted_outcome(formula, rows, asked, **of)
-        warn_of(outcome, stacklevel=3)
+        warn_of(outcome)
         return outcome
     refuse_for_outcomes(link=link, trials=trials, offset=offset, nodes=nodes, zero=zero != "none")
     tests: Method = checked_choice("df", "satterthwaite" if df is None else df, METHODS)
@@ -287,7 +287,7 @@ def fit_multilevel(  # type: ignore[misc]  # what is asked of a family is asked 
     else:
         options |= {"slopes": slopes, "time": time, "prior": prior, "saturated": saturated}
         fit = fitted(formula, rows, **options)
-    warn_of(fit, stacklevel=3)
+    warn_of(fit)
     return fit
 
 
@@ -380,11 +380,11 @@ def fitted_outcome(
     return OutcomeFit.of_model(model, df=df, method=method, nodes=nodes)
 
 
-def warn_of(fit: MultilevelFit | OutcomeFit, stacklevel: int) -> None:
+def warn_of(fit: MultilevelFit | OutcomeFit) -> None:
     """Warn of what a user must not overlook."""
     if not fit.converged:
-        warnings.warn(fit.convergence_note, ConvergenceWarning, stacklevel=stacklevel)
+        warn(fit.convergence_note, ConvergenceWarning)
     if fit.df_method == "normal" and fit.few_groups_note:
-        warnings.warn(fit.few_groups_note, FewClustersWarning, stacklevel=stacklevel)
+        warn(fit.few_groups_note, FewClustersWarning)
     if fit.singular:
-        warnings.warn(fit.singular_note, SingularFitWarning, stacklevel=stacklevel)
+        warn(fit.singular_note, SingularFitWarning)

@@ -117,7 +117,7 @@ def combine_clinics(
         )
     if files[0].model["family"] != "gaussian":
         outcome = CombinedOutcome.of_files(files, clinic)
-        warn_of(outcome, stacklevel=3)
+        warn_of(outcome)
         return outcome
     design = closed_design(files, clinic)
     theta = None if rounds else start_in(design)
@@ -125,7 +125,7 @@ def combine_clinics(
     if not rounds:
         D = covariances(design.levels, fit.optimum.theta)
         check_ratios(design, [float(d) for of in D for d in np.diag(of)])
-    warn_of(fit, stacklevel=3)
+    warn_of(fit)
     assert isinstance(fit, CombinedFit)
     return fit
 

@@ -7,7 +7,6 @@ its place, once, for a study and for a table; `named` gives what was made of it 
 from __future__ import annotations
 
 import re
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from pandas.api import types
 
 from ..core.arguments import shown
 from ..core.people import SESSION, same_ids
-from ..errors import AllianceStatsWarning, ColumnError, DesignError, listing, require_columns
+from ..errors import AllianceStatsWarning, ColumnError, DesignError, listing, require_columns, warn
 from .select import is_study
 from .stages import NAMES, is_relative, place_of, words_in
 
@@ -233,10 +232,9 @@ def _study_along(study: Study, time: str, whole: bool) -> Study:
         raise DesignError(_without(study, time))
     lost = int((~known & scores["score"].notna()).sum())
     if lost:
-        warnings.warn(
+        warn(
             f"{lost} of {scores['score'].notna().sum()} scores have no '{time}' and are left out.",
             AllianceStatsWarning,
-            stacklevel=4,
         )
     scores = scores[known & (scores["score"].notna() if time == OCCASION else known)]
     scores = scores.assign(**{SESSION: _numbers(scores, time, whole)})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -19,6 +18,7 @@ from ...errors import (
     did_you_mean,
     listing,
     require_columns,
+    warn,
 )
 from ...instruments.criteria import CriterionTable
 from ...study import Study
@@ -113,7 +113,7 @@ def define_dropout(
     """
     table, message = ends_under(along_time(study, time), definition, parameters)
     if message:
-        warnings.warn(message, AllianceStatsWarning, stacklevel=2)
+        warn(message, AllianceStatsWarning)
     return table
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ...core.disclosure import people_beyond
-from ...errors import ConvergenceWarning, DesignError, listing
+from ...errors import ConvergenceWarning, DesignError, listing, warn
 from ...inference.distributions import chi2_upper, f_upper
 from .fit_indices import fit_indices
 from .likelihood import Likelihood, by_moments
@@ -245,7 +244,7 @@ def estimate(
         scaling = scaling_factors(model, samples, free, trace, clusters)
     if not found.converged:
         text = "The likelihood's maximum was not reached; see .messages."
-        warnings.warn(text, ConvergenceWarning, stacklevel=5)
+        warn(text, ConvergenceWarning)
     return Estimates(
         model, samples, found.theta, covariance, found.deviance, free, found.converged,
         found.steps, *scaling, n_clusters, trace,
