@@ -26,7 +26,7 @@ from ..core.results import Result
 from ..core.signatures import answers_when_made
 from ..errors import DesignError
 from ..inference.rows import tidy_rows
-from . import answers, pilot, simulated
+from . import answers, granted, pilot, simulated
 from .layout import (
     Layout,
     check_arms,
@@ -179,6 +179,7 @@ class StudyDesign(Result):
     precision = answers.precision
     required = answers.required
     simulate = simulated.simulate
+    assumptions = granted.assumptions
     from_study = classmethod(pilot.from_study)
 
     def __post_init__(self) -> None:
@@ -309,59 +310,6 @@ class StudyDesign(Result):
     def messages(self) -> tuple[str, ...]:  # type: ignore[override]
         """What the plan takes for granted."""
         return (*self.notes, *self.assumptions())
-
-    def assumptions(self) -> list[str]:
-        """Return what the plan takes for granted, in sentences."""
-        error = ", measurement error included," if self.reliability == 1 else ""
-        rest = 1 - self.icc_client - self.icc_therapist
-        said = [
-            f"Of the variance in one session (SD {self.total_sd:.3g}), clients of one therapist "
-            f"carry {self.icc_client:.3g}, therapists {self.icc_therapist:.3g}, and single sessions"
-            f"{error} {rest:.3g}.",
-        ]
-        if self.reliability < 1:
-            said.append(
-                f"This is the true score's variance; with a reliability of {self.reliability:g} a "
-                f"score has an SD of {self.total_sd / np.sqrt(self.reliability):.3g}."
-            )
-        if self.sessions > 1:
-            change = (
-                f"differ in change a session with SDs of {self.slope_sd_client:.3g} and "
-                f"{self.slope_sd_therapist:.3g}, independent of their levels"
-            )
-            said.append(
-                f"Clients and therapists {change if self.has_slopes else 'all change alike'}; "
-                "residuals of neighbouring sessions are independent."
-            )
-        if self.gone[-1] > 0:
-            said.append(
-                f"{100 * self.gone[-1]:.3g}% leave before the last session, alike in all arms, "
-                "and what they would have said can be told from what they did (missing at random)."
-            )
-            if self.dropout_odds_ratio != 1:
-                said.append(
-                    f"The odds of leaving are multiplied by {self.dropout_odds_ratio:g} for each "
-                    "SD in the session before: in simulations; the formula takes the same curve "
-                    "with leaving by chance."
-                )
-        if self.missed.any():
-            said.append(
-                f"Of the sessions before that, {100 * self.missed.mean():.3g}% have no score, by "
-                "chance."
-                if self.gone[-1] > 0
-                else f"{100 * self.missed.mean():.3g}% of sessions have no score, by chance."
-            )
-        if self.nested == "one_arm":
-            said.append(
-                "The arm without therapists has no variance between them; shares and SDs are those "
-                "of the arm with therapists."
-            )
-        if self.randomised == "client" and self.nested == "full":
-            said.append("Therapists do not differ in how much better one arm is than the other.")
-        mean = float((self.layout.therapist >= 0).sum() / self.n_therapists)
-        if not np.isclose(mean, self.clients_per_therapist, rtol=0.02):
-            said.append(f"The caseloads count; they hold {mean:.3g} clients on average.")
-        return said
 
     def tidy(self) -> pd.DataFrame:
         """Return the sizes of the plan, and the SDs it takes for granted."""
