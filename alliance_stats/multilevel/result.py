@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,6 +20,7 @@ from .after_fit import (
     plots,
     prediction,
     profiling,
+    refitting,
     uncertainty,
 )
 from .after_fit import compare as comparison
@@ -34,7 +35,6 @@ from .engine.batches import Array
 from .engine.boundary import penalised, refuse_endless
 from .engine.coefficients import Coefficients
 from .engine.deviance import Profile, covariances, profile_at
-from .engine.moments import by_moments
 from .engine.optimise import Optimum, minimise
 from .engine.structured import Places, ResidualCovariance, fit_structured
 from .nested_fit import NestedFit
@@ -299,6 +299,8 @@ class MultilevelFit(NestedFit):
     r_squared = explained.explain
     standardised = standardising.standardised
     omitted_slopes = slopes.omitted_slopes
+    refit = refitting.refit
+    by_maximum_likelihood = refitting.by_maximum_likelihood
     plot = plots.plot
 
     def text(self, labels: Mapping[str, str] | None = None) -> str:
@@ -315,48 +317,6 @@ class MultilevelFit(NestedFit):
     def facts(self) -> dict[str, Any]:
         """Return what sentences are filled from: also penalty, residuals and shared groups."""
         return super().facts() | {"further": particulars(self)}
-
-    def refit(
-        self, outcome: Sequence[float] | Array | pd.Series, *, reml: bool | None = None
-    ) -> MultilevelFit:
-        """Fit the same design to another outcome (or by the other likelihood).
-
-        Only what depends on the outcome is computed anew and the search starts from this fit's
-        variances, so a thousand refits (a bootstrap, a power study) cost little. Nothing is
-        warned of; look at ``.converged`` and ``.singular``.
-        """
-        values = np.asarray(outcome, dtype=float)
-        if isinstance(outcome, pd.Series) and not outcome.index.equals(self.design.frame.index):
-            raise DesignError(
-                "The new outcome's index differs from the rows used by the fit; align it with "
-                "fit.fittedvalues.index, or pass an array."
-            )
-        how = self.reml if reml is None else reml
-        return self._fitted_alike(self.design.with_outcome(values), reml=how)
-
-    def by_maximum_likelihood(self) -> MultilevelFit:
-        """Return this model fitted by maximum likelihood; itself where it is already."""
-        return self._fitted_alike(self.design, reml=False) if self.reml else self
-
-    def _fitted_alike(self, design: Design, *, reml: bool) -> MultilevelFit:
-        """Fit a design as this one was fitted, starting from its estimates."""
-        ar1, known = self.autocorrelation, self.structured
-        return self.of_design(
-            design,
-            reml=reml,
-            df="normal" if not reml and self.df_method == "kenward-roger" else self.df_method,
-            theta=self._near(design) if known is None else known.theta,
-            neighbours=None if ar1 is None else ar1.neighbours,
-            rho=None if ar1 is None else ar1.rho,
-            where=None if known is None else known.where,
-            prior=self.prior,
-        )
-
-    def _near(self, design: Design) -> Array:
-        """Return where a search starts: this theta, or what another outcome's mean squares say."""
-        other = design is not self.design and self.autocorrelation is None and self.prior is None
-        found = by_moments(design.partition, design.levels, design.fixed) if other else None
-        return self.optimum.theta if found is None else found
 
     def of_alike(self, design: Design) -> MultilevelFit:
         """Return the fit with a design of the same numbers."""

@@ -13,6 +13,7 @@ import pandas as pd
 from ..errors import DesignError
 from ..multilevel import advice
 from ..multilevel.after_fit.compare import Comparison, compare
+from ..multilevel.after_fit.refitting import fitted_alike
 from ..multilevel.engine.deviance import covariances, profile_at
 from ..multilevel.engine.optimise import one_step, optimum_at
 from ..multilevel.engine.variances import RESIDUAL
@@ -263,7 +264,7 @@ class CombinedFit(MultilevelFit):
         found = np.zeros((3, max(len(sds), len(errors))))
         moved = self.design.partition.redrawn(rng)  # type: ignore[attr-defined]
         try:
-            again = self._fitted_alike(replace(self.design, partition=moved), reml=self.reml)
+            again = fitted_alike(self, replace(self.design, partition=moved), reml=self.reml)
             changed = again.varcomp["sdcor"].to_numpy() - sds
             found[0, : len(sds)] = changed / np.where(sds > 0.0, sds, sds[-1])
             found[1, : len(errors)] = again.coefficients.bse / errors - 1.0
