@@ -155,6 +155,25 @@ def numbers(data: pd.DataFrame, column: Any, what: str) -> np.ndarray:
     return values.to_numpy(dtype=float, na_value=np.nan)
 
 
+def of_rows(given: Any, data: pd.DataFrame, name: str) -> np.ndarray:
+    """Return one number a row of the data; a Series goes to its rows by the index."""
+    if isinstance(given, pd.Series) and not given.index.equals(data.index):
+        unique = given.index.is_unique and data.index.is_unique
+        if not unique or not data.index.isin(given.index).all():
+            raise DesignError(
+                f"{name}= is a Series whose index is not that of the data, so which number "
+                f"belongs to which row is not known: make it a column of the data, or give "
+                f"{name}=series.to_numpy() if it is in the order of the rows."
+            )
+        given = given.reindex(data.index)
+    if isinstance(given, pd.Series):
+        given = given.to_numpy(dtype=float, na_value=np.nan)
+    values = np.asarray(given, dtype=float)
+    if values.shape != (len(data),):
+        raise DesignError(f"The {name} must be one number a row: {len(data)}, not {values.shape}.")
+    return values
+
+
 def rows_that_do_not(n: int) -> str:
     """Return ``1 row does not`` or ``3 rows do not``."""
     return f"{plural(n, 'row')} do{'es' * (n == 1)} not"

@@ -375,6 +375,11 @@ def fitted_outcome(
     checked_choice("method", method, APPROXIMATIONS)
     if nodes is not None:
         nodes = whole(nodes, "nodes", 2, MOST_NODES)
+        if method == "laplace":
+            raise DesignError(
+                "method='laplace' is one node at the mode; leave nodes= out, or leave method= out "
+                f"for quadrature with {nodes} nodes."
+            )
     parsed = parse_formula(formula).over(data.columns)
     model = read_model(parsed, data, asked, weights)
     return OutcomeFit.of_model(model, df=df, method=method, nodes=nodes)

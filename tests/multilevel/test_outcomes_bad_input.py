@@ -6,7 +6,7 @@ import pytest
 
 import alliance_stats as al
 
-from .outcomes import sessions
+from .outcomes import few, sessions
 
 G = " + (1 | client_id)"
 
@@ -319,3 +319,38 @@ def test_an_offset_of_numbers_has_none_for_new_rows():
     )
     with pytest.raises(al.DesignError, match="given as numbers"):
         fit.predict(data)
+
+
+def test_nodes_of_laplace_are_refused():
+    with pytest.raises(al.DesignError, match="is one node at the mode; leave nodes= out"):
+        fitted("yes ~ x", sessions(), family="binomial", method="laplace", nodes=9)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "options", "wrong", "sentence"),
+    [
+        ("k", {"family": "binomial", "trials": "n"}, 99, "'k' is above its number of trials, 'n',"),
+        ("yes", {"family": "binomial"}, 2, "'yes' must hold yes and no as 1 and 0"),
+        ("count", {"family": "poisson"}, -1, "'count' must hold counts, and is negative"),
+        ("rating", {"family": "ordinal"}, 5, "'rating' must hold categories, numbered from 1 to 4"),
+    ],
+)
+def test_a_refit_takes_only_what_the_family_takes(outcome, options, wrong, sentence):
+    fit = fitted(f"{outcome} ~ x", few(), df="between-within", **options)
+    new = fit.augment()[outcome].astype(float)
+    new.iloc[3] = wrong
+    with pytest.raises(al.ColumnError, match=sentence):
+        fit.refit(new)
+
+
+@pytest.mark.parametrize("family", ["poisson", "gaussian"])
+def test_series_go_to_their_rows_by_the_index(family):
+    data = few()
+    minutes = np.log(data["minutes"]) if family == "poisson" else data["minutes"]
+    name = "offset" if family == "poisson" else "weights"
+    how = {"family": family, "df": "between-within" if family == "poisson" else "satterthwaite"}
+    expected = fitted("count ~ x", data, **how, **{name: minutes.to_numpy()})
+    turned = fitted("count ~ x", data, **how, **{name: minutes.iloc[::-1]})
+    np.testing.assert_allclose(turned.params, expected.params)
+    with pytest.raises(al.DesignError, match=f"{name}= is a Series whose index is not that"):
+        fitted("count ~ x", data, **how, **{name: minutes.set_axis(minutes.index + 10_000)})

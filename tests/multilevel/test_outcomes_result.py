@@ -9,7 +9,7 @@ from scipy import optimize, special, stats
 
 import alliance_stats as al
 
-from .outcomes import sessions
+from .outcomes import few, sessions
 
 YES = "yes ~ x + arm + session + (1 | client_id)"
 
@@ -92,6 +92,20 @@ def test_median_odds_ratio_is_the_median_of_two_units():
     expected = np.median(np.exp(np.abs(u[0] - u[1])))
     assert table["estimate"].iloc[0] == pytest.approx(expected, rel=0.01)  # 400,000 pairs
     assert table["conf_low"].iloc[0] < expected < table["conf_high"].iloc[0]
+
+
+def test_a_median_odds_ratio_reaches_one_where_the_sd_may_be_zero():
+    data = few(6)
+    two = "yes ~ 1 + (1 | client_id) + (1 | therapist_id)"
+    fit = al.fit_multilevel(two, data, family="binomial", df="between-within")
+    sds = fit.profile_ci("random").set_index("group")
+    table = fit.median_odds_ratio().set_index("group")
+    assert sds.loc["therapist_id", "conf_low"] == 0 < sds.loc["client_id", "conf_low"]
+    assert table.loc["therapist_id", "conf_low"] == 1.0
+    for end in ("estimate", "conf_low", "conf_high"):
+        np.testing.assert_allclose(  # 0.954: the median of |u1 - u2| in SDs of u (Larsen & Merlo)
+            np.log(table[end]), np.sqrt(2) * stats.norm.ppf(0.75) * sds.loc[table.index, end]
+        )
 
 
 def test_latent_icc_has_the_logistic_variance():
@@ -302,6 +316,44 @@ def test_profiles_do_not_hang_on_the_order_of_effects():
     first = one.profile_ci(["cor Intercept x", "sd x"]).set_index("term")[ends]
     second = other.profile_ci(["cor x i", "sd x"]).set_index("term")[ends]
     np.testing.assert_allclose(first, second.loc[["sd x", "cor x i"]], atol=2e-4)
+
+
+def test_the_size_of_a_negative_binomial_has_a_profile():
+    fit = al.fit_multilevel("count ~ 1 + (1 | client_id)", few(), family="negative_binomial")
+    (row,) = fit.profile_ci("size").to_dict("records")
+    assert row["estimate"] == pytest.approx(fit.dispersion)
+    problem, points, place = fit.model.problem, fit.ladder.points, 1
+
+    def least(size: float) -> float:  # over the intercept and the SD, by differences
+        def deviance(z):
+            return -2 * problem.evaluate(np.array([z[0], np.log(size), z[1]]), points).value
+
+        start = np.delete(fit.best.point, place)
+        return optimize.minimize(deviance, start, method="BFGS", options={"gtol": 1e-4}).fun
+
+    for end in ("conf_low", "conf_high"):
+        if np.isfinite(row[end]):
+            assert least(row[end]) + 2 * fit.llf == pytest.approx(3.8415, abs=2e-3)
+    assert row["conf_low"] < fit.dispersion < row["conf_high"]
+
+
+@pytest.mark.parametrize(
+    ("formula", "options"),
+    [
+        ("k ~ x + (1 | client_id)", {"family": "binomial", "trials": "n"}),
+        ("rating ~ x + (1 | client_id)", {"family": "ordinal"}),
+    ],
+)
+def test_averages_beside_fitted_values_are_in_the_outcomes_unit(formula, options):
+    fit = al.fit_multilevel(formula, few(), **options, df="between-within")
+    rows, average = fit.augment(), fit.predict(average=True)
+    expected = average.to_numpy() @ [1, 2, 3, 4] if fit.family == "ordinal" else average * rows["n"]
+    np.testing.assert_allclose(rows[".average"], expected)
+    np.testing.assert_allclose(rows[".fitted"] + rows[".resid"], rows[fit.design.outcome])
+    ax = fit.plot("curve", variable="x")
+    unit = {"ordinal": "mean category of rating, from 1", "binomial": "k per trial of n"}
+    assert ax.get_ylabel() == unit[fit.family]
+    ax.figure.clear()
 
 
 def test_pictures_are_drawn():

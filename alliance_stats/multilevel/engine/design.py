@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from ...core.arguments import of_rows
 from ...core.people import refuse_ids
 from ...errors import ColumnError, DesignError, listing
 from ..checks import (
@@ -312,11 +313,8 @@ def _prior_weights(data: pd.DataFrame, weights: str | Sequence[float] | None) ->
     if isinstance(weights, str):
         if weights not in data.columns:
             raise ColumnError(f"The weights name the column '{weights}', which the data lack.")
-        values = data[weights].to_numpy(dtype=float)
-    else:
-        values = np.asarray(weights, dtype=float)
-    if values.shape != (len(data),):
-        raise DesignError(f"The weights must be one number a row: {len(data)}, not {values.shape}.")
+        weights = data[weights]
+    values = of_rows(weights, data, "weights")
     wrong = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
     if len(wrong):
         rows = listing(data.index[wrong])

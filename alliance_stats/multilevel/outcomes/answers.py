@@ -127,9 +127,8 @@ def outcome_of(design: Design, asked: Asked) -> Outcome:
     trials = np.ones(design.n)
     if asked.family == "ordinal":
         return Outcome(y - 1.0, trials)
-    what = "yes and no as 1 and 0" if asked.family == "binomial" else "counts"
     if asked.trials is not None:
-        column, what = design.frame[asked.trials], "numbers of successes"
+        column = design.frame[asked.trials]
         if not pd.api.types.is_numeric_dtype(column.dtype):
             raise ColumnError(
                 f"trials= needs whole numbers of 1 or more; '{asked.trials}' is of type "
@@ -148,9 +147,23 @@ def outcome_of(design: Design, asked: Asked) -> Outcome:
             f"trials= needs whole numbers of 1 or more, and '{asked.trials}' holds others",
         )
         refuse(trials > MOST, design, f"trials='{asked.trials}' is above {MOST:,}")
+    refuse_impossible(y, trials, design, asked)
+    if asked.family == "binomial" and ((y == 0).all() or (y == trials).all()):
+        which = "none" if (y == 0).all() else "all"
+        raise DesignError(
+            f"'{name}' says {which} in every one of {design.n} rows; there is nothing to explain."
+        )
+    return Outcome(y, trials)
+
+
+def refuse_impossible(y: Array, trials: Array, design: Design, asked: Asked) -> None:
+    """Refuse values that no yes and no, number of successes or count has."""
+    name, binomial = design.outcome, asked.family == "binomial"
+    what = "yes and no as 1 and 0" if binomial else "counts"
+    what = what if asked.trials is None else "numbers of successes"
     refuse(y < 0, design, f"'{name}' must hold {what}, and is negative")
     shares = ""
-    if asked.family == "binomial" and ((y >= 0) & (y <= 1)).all():
+    if binomial and (y <= 1).all():
         shares = (
             " (of shares, give the numbers they are shares of in trials=, and multiply by them)"
         )
@@ -158,23 +171,15 @@ def outcome_of(design: Design, asked: Asked) -> Outcome:
         y != np.round(y), design, f"'{name}' must hold {what}{shares}, and holds no whole numbers"
     )
     refuse(y > MOST, design, f"'{name}' must hold {what}, and is above {MOST:,}")
-    if asked.family == "binomial":
-        above = y > trials
-        if asked.trials is None:
-            refuse(
-                above,
-                design,
-                f"'{name}' must hold {what} (for k of n name the column of n in trials=), and is "
-                "above 1",
-            )
-        refuse(above, design, f"'{name}' is above its number of trials, '{asked.trials}',")
-        if (y == 0).all() or (y == trials).all():
-            which = "none" if (y == 0).all() else "all"
-            raise DesignError(
-                f"'{name}' says {which} in every one of {design.n} rows; there is nothing to "
-                "explain."
-            )
-    return Outcome(y, trials)
+    if binomial and asked.trials is None:
+        refuse(
+            y > trials,
+            design,
+            f"'{name}' must hold {what} (for k of n name the column of n in trials=), and is "
+            "above 1",
+        )
+    if binomial:
+        refuse(y > trials, design, f"'{name}' is above its number of trials, '{asked.trials}',")
 
 
 def check_one_row_groups(design: Design, asked: Asked) -> None:

@@ -9,10 +9,9 @@ import pandas as pd
 
 from ...core.arguments import checked_choice, share
 from ...errors import DesignError
-from ...inference.distributions import half_width
 from ..engine.batches import Array
 from ..formula.terms import INTERCEPT
-from . import rows
+from . import profiling, rows
 
 if TYPE_CHECKING:
     from .result import OutcomeFit
@@ -89,38 +88,22 @@ def median_odds_ratio(fit: OutcomeFit, *, confidence: float = 0.95) -> pd.DataFr
     Returns
     -------
     pandas.DataFrame
-        A row a group: ``group, estimate, conf_low, conf_high`` (from the log of the SD; NaN where
-        the SD is estimated as zero).
+        A row a group: ``group, estimate, conf_low, conf_high``, the interval that of the SD by
+        its profile likelihood (`profile_ci`), so that it reaches one where the SD may be zero; NaN
+        where the profile has no end.
     """
     if fit.link not in ("logit", "log"):
         raise DesignError(
             f"A median odds ratio belongs to the logit link (or the log link of counts), not to "
             f"'{fit.link}'."
         )
-    level, found = share(confidence), []
-    for number, (group, frame) in enumerate(fit.random_covariances.items()):
-        if INTERCEPT not in frame.index:
-            continue
-        place = list(frame.index).index(INTERCEPT)
-        sd = float(np.sqrt(frame.to_numpy()[place, place]))
-        error = error_of_sd(fit, number, place, sd)
-        width = float(half_width(error / sd, confidence=level)) if sd > 0 else np.nan
-        ends = [np.exp(MEDIAN * sd * np.exp(side * width)) for side in (-1.0, 1.0)]
-        found.append((group, float(np.exp(MEDIAN * sd)), *ends))
-    return pd.DataFrame(found, columns=["group", "estimate", "conf_low", "conf_high"])
-
-
-def error_of_sd(fit: OutcomeFit, number: int, effect: int, sd: float) -> float:
-    """Return the standard error of a random effect's SD, by the delta method."""
-    shape, covariance = fit.model.shape, fit.best.covariance()
-    if number == 1:
-        return float(np.sqrt(covariance[-1, -1]))
-    L, slope = shape.factor(fit.best.point), np.zeros(shape.total)
-    for place, (row, column) in enumerate(shape.pairs):
-        if row == effect and sd > 0:
-            size = fit.model.effect_scale[effect]
-            slope[shape.of_factor.start + place] = L[row, column] / size**2 / sd
-    return float(np.sqrt(slope @ covariance @ slope))
+    level = share(confidence)
+    if not any(INTERCEPT in frame.index for frame in fit.random_covariances.values()):
+        raise DesignError("A median odds ratio is one of random intercepts; this model has none.")
+    sds = profiling.profile_ci(fit, [f"sd {INTERCEPT}"], confidence=level)
+    sds.loc[sds["note"] != "", ["conf_low", "conf_high"]] = np.nan
+    values = ["estimate", "conf_low", "conf_high"]
+    return sds[["group"]].join(np.exp(MEDIAN * sds[values]))
 
 
 def icc(fit: OutcomeFit, scale: str = "latent") -> pd.DataFrame:

@@ -97,6 +97,15 @@ def plot_curve(fit: OutcomeFit, *, variable: str, ax: Axes | None = None) -> Axe
     ax.plot(data["value"], data["typical"], color=INK, label="typical client (effects of zero)")
     ax.plot(data["value"], data["average"], color=BLUE, linestyle="--", label="average of all")
     ax.set_xlabel(variable)
-    ax.set_ylabel(f"expected {fit.design.outcome}")
+    ax.set_ylabel(_expected(fit))
     ax.legend(loc="best", frameon=False, fontsize="small")
     return ax
+
+
+def _expected(fit: OutcomeFit) -> str:
+    """Return what a prediction is, with its unit."""
+    name = fit.design.outcome
+    if fit.family == "binomial":
+        trials = fit.model.asked.trials
+        return f"probability of {name}" if trials is None else f"{name} per trial of {trials}"
+    return f"expected {name}" if fit.family != "ordinal" else f"mean category of {name}, from 1"

@@ -14,6 +14,7 @@ from ...inference.distributions import half_width
 from ..after_fit.profiling import Deviance, Parameter, chosen, profile_row
 from ..engine.batches import Array
 from ..engine.variances import variance_rows
+from .families import MOST_SIZE
 from .integral import Evaluation
 from .maximise import SMALLEST, Problem, climb
 from .modes import NEAR
@@ -46,15 +47,33 @@ def profile_ci(
     pandas.DataFrame
         ``effect, group, term, estimate, conf_low, conf_high, note``. A standard deviation whose
         interval reaches zero has ``conf_low`` 0. A correlation on its boundary has none (NaN, and
-        the reason in ``note``).
+        the reason in ``note``). The ``size`` of a negative binomial has ``conf_high`` infinite
+        where the counts may be a Poisson's.
     """
     critical = float(half_width(1.0, confidence=share(confidence)))
-    found = chosen([*_of_random_effects(fit), *_coefficients(fit)], parameters)
+    size = _size(fit)
+    found = chosen([*_of_random_effects(fit), *_coefficients(fit), *size], parameters)
     rows = [profile_row(one, -2.0 * fit.llf, critical) for one in found]
-    for row in rows:
+    for one, row in zip(found, rows, strict=True):
         if row["effect"] == "random" and float(row["conf_low"]) < NOTHING:  # type: ignore[arg-type]
             row["conf_low"] = 0.0
+        if one in size:  # profiled by its logarithm
+            ends = np.array([row["estimate"], row["conf_low"], row["conf_high"]], dtype=float)
+            values = np.where(ends >= one.highest, np.inf, np.exp(ends))
+            row |= dict(zip(("estimate", "conf_low", "conf_high"), values.tolist(), strict=True))
     return pd.DataFrame(rows)
+
+
+def _size(fit: OutcomeFit) -> list[Parameter]:
+    """Return the log of a negative binomial's size; at `highest` and beyond it is a Poisson."""
+    place = fit.size_place
+    if place is None:
+        return []
+    highest = MOST_SIZE - 1.0  # from where the search holds it
+    log_size = min(float(fit.best.point[place]), highest)
+    error = float(np.sqrt(fit.best.covariance()[place, place])) or 1.0
+    held = _held(fit, fit.model.problem, fit.best.point, place, 1.0)
+    return [Parameter("fixed", "", "size", log_size, error, held, highest=highest)]
 
 
 def _coefficients(fit: OutcomeFit) -> list[Parameter]:

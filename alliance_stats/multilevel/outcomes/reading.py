@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from ...core.arguments import checked_choice
+from ...core.arguments import checked_choice, of_rows
 from ...errors import ColumnError, DesignError, did_you_mean, listing
 from ..engine.batches import Array
 from ..engine.design import Design, make_design
@@ -27,6 +27,7 @@ from .answers import (
     refuse_empty_categories,
     refuse_flat_above_zero,
     refuse_groups_alike,
+    refuse_impossible,
     refuse_words,
 )
 from .families import Binomial, ExtraZeros, Family, NegativeBinomial, Outcome, Poisson
@@ -115,7 +116,21 @@ class Model:
         return self.problem.shape
 
     def with_outcome(self, values: Array) -> Model:
-        """Return the same model of another outcome."""
+        """Return the same model of another outcome, categories counted from 1.
+
+        Raises
+        ------
+        ColumnError
+            Where the outcome cannot have such a value.
+        """
+        if isinstance(self.family, Ordinal):
+            most = len(self.family.categories)
+            wrong = (values != np.round(values)) | (values < 1) | (values > most)
+            sentence = f"'{self.design.outcome}' must hold categories, numbered from 1 to {most}"
+            refuse(wrong, self.design, f"{sentence}, and does not")
+            values = values - 1.0
+        else:
+            refuse_impossible(values, self.outcome.trials, self.design, self.asked)
         outcome = replace(self.outcome, y=values)
         design, X, Z = self.design, self.X, self.Z
         groups, prior, above = design.grouping, design.weights, _above(design)
@@ -204,11 +219,7 @@ def _offset_of(
     if offset is None:
         return data, None
     if not isinstance(offset, str):
-        values = np.asarray(offset, dtype=float)
-        if values.shape != (len(data),):
-            raise DesignError(
-                f"The offset must be one number a row: {len(data)}, not {values.shape}."
-            )
+        values = of_rows(offset, data, "offset")
         data, offset = data.assign(**{OFFSET: values}), f"`{OFFSET}`"
     elif offset in data.columns:
         offset = f"`{offset}`"

@@ -111,7 +111,7 @@ class OutcomeFit(NestedFit):
     @property
     def residual_parameters(self) -> tuple[str, ...]:
         """What is estimated of the rows' own spread, beside it zeros that the counts lack."""
-        size = () if self._size_place is None else ("size",)
+        size = () if self.size_place is None else ("size",)
         return (*size, ZERO) if self.zero == "inflated" else size
 
     @property
@@ -247,13 +247,14 @@ class OutcomeFit(NestedFit):
     @property
     def dispersion(self) -> float:
         """The size of a negative binomial (variance ``mu + mu^2 / size``); NaN for the others."""
-        place = self._size_place
+        place = self.size_place
         if place is None:
             return float("nan")
         return np.inf if place in self.best.held else float(np.exp(self.best.point[place]))
 
     @property
-    def _size_place(self) -> int | None:
+    def size_place(self) -> int | None:
+        """The place of the log size of a negative binomial in the vector of the search."""
         own = self.model.family.own_names
         return self.model.shape.coefficients + own.index(SIZE) if SIZE in own else None
 
@@ -318,7 +319,7 @@ class OutcomeFit(NestedFit):
                 f"The new outcome must be {self.nobs} finite numbers, one for each row the model "
                 f"uses; it has {len(values)} values, {int(np.isfinite(values).sum())} finite."
             )
-        model = self.model.with_outcome(values - (self.family == "ordinal"))
+        model = self.model.with_outcome(values)
         best = climb(model.problem, self.best.point, self.ladder.points)
         again = replace(self, model=model, ladder=replace(self.ladder, best=best))
         return again if self.method == "quadrature" else replace(again, method="quadrature").laplace
@@ -329,7 +330,7 @@ class OutcomeFit(NestedFit):
 
     def estimates(self) -> Array:
         """Return coefficients, sds, correlations and the size, as `tidy` has them."""
-        size = [] if self._size_place is None else [self.dispersion]
+        size = [] if self.size_place is None else [self.dispersion]
         return np.concatenate([self.params, self.varcomp["sdcor"], size])
 
     # -- the three verbs ---------------------------------------------------------------------
@@ -345,8 +346,8 @@ class OutcomeFit(NestedFit):
             coefficient_rows(self.params.index, self.params, self.bse, self.df),
             variances.variance_rows(self.varcomp),
         ]
-        if self._size_place is not None:
-            place = self._size_place
+        if self.size_place is not None:
+            place = self.size_place
             known = place not in self.best.held
             error = float(np.sqrt(self.best.covariance()[place, place])) if known else np.nan
             half = float(half_width(error))
@@ -380,10 +381,13 @@ class OutcomeFit(NestedFit):
         return pd.DataFrame([row])
 
     def augment(self) -> pd.DataFrame:
-        """Return the rows used with ``.fitted``, ``.resid``, and ``.average`` over all clients."""
-        found = self.design.frame.assign(**{".fitted": self.fittedvalues, ".resid": self.resid})
-        average = self.predict(average=True)
-        return found if isinstance(average, pd.DataFrame) else found.assign(**{".average": average})
+        """Return the rows used with ``.fitted``, ``.resid``, and ``.average`` over all clients.
+
+        All are in the outcome's unit: numbers of successes where it counts them (``trials=``, by
+        which to divide for probabilities), the number of the category where answers are ordered.
+        """
+        own = {".fitted": self.fittedvalues, ".resid": self.resid, ".average": rows.averages(self)}
+        return self.design.frame.assign(**own)
 
     def facts(self) -> dict[str, Any]:
         """Return what sentences are filled from: also trials, offset and weights."""

@@ -101,6 +101,14 @@ def fitted_values(fit: OutcomeFit) -> pd.Series:
     return pd.Series(mean, index=fit.design.frame.index, name="fitted")
 
 
+def averages(fit: OutcomeFit) -> pd.Series:
+    """Expected outcomes of the rows over all clients and therapists, in the unit of `fitted`."""
+    model, own, sd = fit.model, own_values(fit), random_sd(fit, user_effect_columns(fit))
+    eta, trials = model.eta(fit.best.point), model.outcome.trials
+    mean = over_effects(lambda at: model.family.mean(at, own, trials), eta, sd)
+    return pd.Series(mean, index=fit.design.frame.index, name="average")
+
+
 def observed(fit: OutcomeFit) -> pd.Series:
     """Return the outcome; categories count from 1."""
     y = fit.model.outcome.y + (fit.family == "ordinal")
