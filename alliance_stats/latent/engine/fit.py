@@ -16,7 +16,7 @@ from ...inference.distributions import chi2_upper, f_upper
 from .fit_indices import fit_indices
 from .likelihood import Likelihood, by_moments
 from .maximise import maximise
-from .patterns import Pattern, Sample
+from .patterns import Sample
 from .saturated import Saturated, saturated
 from .scaling import meat_of, scaling_factors
 from .structure import Model, Moments, Structure
@@ -230,11 +230,17 @@ def estimate(
             "The model has no likelihood at its start; does a variable hardly vary, or do two say "
             "the same?"
         )
-    found = maximise(likelihood, model.start)
-    inverse = _inverse(found.hessian / 2.0, model)
     free = tuple(saturated(sample) for sample in samples) if without_structure is None else (
         without_structure
     )  # fmt: skip
+    start = model.start
+    settled = make is Likelihood and all(one.converged for one in free)
+    if settled and any(len(sample.chains) > 1 for sample in samples):
+        # moments as if nothing lacked lead near the maximum, at the cost of one pattern
+        alike = [Sample.of_moments(f.mu, f.sigma, s.n) for f, s in zip(free, samples, strict=True)]
+        start = maximise(Likelihood(model, alike), start).theta
+    found = maximise(likelihood, start)
+    inverse = _inverse(found.hessian / 2.0, model)
     covariance, scaling, n_clusters, trace = inverse, (1.0, 1.0), None, np.nan
     if errors == "robust" or clusters is not None:
         of_people = [likelihood.scores(found.theta, g) for g in range(len(samples))]
@@ -268,8 +274,7 @@ def is_nested(small: Estimates, large: Estimates) -> bool:
     for one, names, sample in zip(implied, observed, large.samples, strict=True):
         at = [one.structure.observed.index(name) for name in names]
         mu, sigma = one.mu[at], one.sigma[np.ix_(at, at)]
-        everybody = Pattern(np.arange(len(at)), np.arange(sample.n), mu, sigma)
-        samples.append(Sample(np.zeros((sample.n, len(at))), [everybody]))
+        samples.append(Sample.of_moments(mu, sigma, sample.n))
         reached += by_moments(samples[-1], mu, sigma)[0]
     likelihood = Likelihood(large.model, samples)
     return maximise(likelihood, large.theta).deviance - reached < SAME_MOMENTS

@@ -1,4 +1,9 @@
-"""Full information likelihood: minus twice its logarithm, with first and second derivatives."""
+"""Full information likelihood: minus twice its logarithm, with first and second derivatives.
+
+Everything is said in coordinates in which the implied covariance is that of independent variables:
+``R = L^-1`` of its Cholesky factor. Patterns of which each holds all variables of the one before
+(as where people drop out) have leading blocks of one R.
+"""
 
 from __future__ import annotations
 
@@ -7,51 +12,47 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 from scipy.linalg import lapack
 
-from .patterns import Pattern, Sample
+from .patterns import Chain, Sample
 from .structure import Model, Moments
 
 Array = npt.NDArray[np.float64]
-Places = npt.NDArray[np.int64]
 LOG_2PI = float(np.log(2.0 * np.pi))
-NEARLY_ALL = 0.8
-"""Of whom at least this share of the cells move something, all count: sorting costs more."""
+ROWS = 8
+"""How many rows are taken at once: as many as stay near the processor."""
 
 
 class Part(NamedTuple):
-    """One pattern under a model: inverse of Sigma, deviation of the mean, weighted data."""
+    """One chain of patterns under a model: R, and each pattern's deviations in its coordinates.
 
-    pattern: Pattern
-    W: Array
+    `d` is that of the mean, and `S` the products of people's own about it (None where everyone is
+    alone); both are zero beyond the pattern.
+    """
+
+    chain: Chain
+    R: Array
     d: Array
-    WTW: Array
+    S: Array | None
     deviance: float
 
 
 def parts(sample: Sample, mu: Array, sigma: Array) -> Iterator[Part]:
-    """Yield each pattern; raise `LinAlgError` where Sigma is not positive definite."""
-    for one in sample.patterns:
-        o = one.observed
+    """Yield each chain; raise `LinAlgError` where Sigma is not positive definite."""
+    for one in sample.chains:
+        o = one.order
         L, failed = lapack.dpotrf(sigma[o[:, None], o], lower=1, clean=1)
         if failed:
             raise np.linalg.LinAlgError("Sigma is not positive definite")
-        W = _both_halves(lapack.dpotri(L, lower=1)[0])
-        d = one.mean - mu[o]
-        Wd = W @ d
-        distance, WTW = float(d @ Wd), Wd[:, None] * Wd
-        if one.n > 1:  # one person alone has no products
-            distance += float(np.vdot(W, one.products))
-            WTW += W @ one.products @ W
-        logdet = 2.0 * float(np.log(L.diagonal()).sum())
-        yield Part(one, W, d, WTW, one.n * (len(o) * LOG_2PI + logdet + distance))
-
-
-def _both_halves(lower: Array) -> Array:
-    """Return the symmetric matrix of which the lower half is filled."""
-    whole = lower + lower.T
-    whole[np.diag_indices(len(lower))] /= 2.0
-    return whole
+        R = lapack.dtrtri(L, lower=1)[0]
+        d = ((one.means - mu[o]) * one.seen) @ R.T * one.seen
+        S = None if one.products is None else R @ one.products @ R.T * one.both
+        distance = (d * d).sum(axis=1)
+        if S is not None:
+            distance += np.einsum("kii->k", S)
+        logdet = np.cumsum(LOG_2PI + 2.0 * np.log(L.diagonal()))[one.sizes - 1]
+        yield Part(one, R, d, S, float(one.n @ (logdet + distance)))
 
 
 def by_moments(sample: Sample, mu: Array, sigma: Array) -> tuple[float, Array, Array]:
@@ -60,37 +61,17 @@ def by_moments(sample: Sample, mu: Array, sigma: Array) -> tuple[float, Array, A
 
 
 def _summed(of: Iterable[Part], p: int) -> tuple[float, Array, Array]:
-    """Return the deviance of patterns with its gradients by Sigma and mu."""
+    """Return the deviance of chains with its gradients by Sigma and mu."""
     G, g, total = np.zeros((p, p)), np.zeros(p), 0.0
     for part in of:
-        o, n = part.pattern.observed, part.pattern.n
-        if len(o) == p:
-            G += n * (part.W - part.WTW)
-        else:
-            G[o[:, None], o] += n * (part.W - part.WTW)
-        g[o] -= 2.0 * n * (part.W @ part.d)
+        o, n, R = part.chain.order, part.chain.n, part.R
+        left = np.diag(n @ part.chain.seen) - (part.d.T * n) @ part.d
+        if part.S is not None:
+            left -= np.tensordot(n, part.S, 1)
+        G[o[:, None], o] += R.T @ left @ R
+        g[o] -= 2.0 * (n @ part.d) @ R
         total += part.deviance
     return total, G, g
-
-
-class Pairs(NamedTuple):
-    """Cells that move Sigma, their pairs (half of them), and where these stand in products."""
-
-    moves: Places
-    i: Places
-    j: Places
-    uu: Places
-    vv: Places
-    uv: Places
-    vu: Places
-
-    @classmethod
-    def of(cls, moves: Places, m: Moments) -> Pairs:
-        """Return the pairs of some cells."""
-        i, j = np.tril_indices(len(moves))
-        (ui, vi), (uj, vj) = ((m.u[moves][k], m.v[moves][k]) for k in (i, j))
-        b = m.X.shape[1]
-        return cls(moves, i, j, ui * b + uj, vi * b + vj, ui * b + vj, vi * b + uj)
 
 
 class Likelihood:
@@ -131,7 +112,7 @@ class Likelihood:
         """Return the expected second derivatives of the deviance (positive where identified)."""
         H = np.zeros((len(theta), len(theta)))
         for (m, found), C in zip(self._at(theta), self.model.combine, strict=True):
-            H += C.T @ _curvature(m, found, observed=False) @ C
+            H += _curvature(m, found, C, observed=False)
         return H
 
     def hessian(self, theta: Array) -> Array:
@@ -139,7 +120,7 @@ class Likelihood:
         H = np.zeros((len(theta), len(theta)))
         for (m, found), C in zip(self._at(theta), self.model.combine, strict=True):
             _, G, g = _summed(found, len(m.mu))
-            H += C.T @ (_curvature(m, found, observed=True) + m.bending(G, g)) @ C
+            H += _curvature(m, found, C, observed=True) + C.T @ m.bending(G, g) @ C
         return (H + H.T) / 2.0
 
     def scores(self, theta: Array, group: int) -> Array:
@@ -148,60 +129,52 @@ class Likelihood:
         m, found = self._at(theta)[group]
         out = np.zeros((sample.n, len(m.u)))
         for part in found:
-            o, rows = part.pattern.observed, part.pattern.rows
-            X = m.X[o]
-            z = (sample.values[np.ix_(rows, o)] - m.mu[o]) @ part.W @ X
-            K = np.einsum("ij,ij->j", X[:, m.u], part.W @ X[:, m.v])
-            out[rows] = m.half * (z[:, m.u] * z[:, m.v] - K) + m.mean * z[:, m.u]
+            for k, rows in zip(part.chain.sizes, part.chain.rows, strict=True):
+                o, R = part.chain.order[:k], part.R[:k, :k]
+                x = R @ m.X[o]
+                z = (sample.values[np.ix_(rows, o)] - m.mu[o]) @ R.T @ x
+                K = np.einsum("ij,ij->j", x[:, m.u], x[:, m.v])
+                out[rows] = m.half * (z[:, m.u] * z[:, m.v] - K) + m.mean * z[:, m.u]
         return out @ C
 
 
-def _curvature(m: Moments, found: Sequence[Part], *, observed: bool) -> Array:
-    """Return the second derivatives by cells of the deviance, moments taken as straight.
+def _curvature(m: Moments, found: Sequence[Part], C: Array, *, observed: bool) -> Array:
+    """Return the second derivatives by parameters of the deviance, moments taken as straight.
 
-    K and M are the products of the basis with the inverse of Sigma, and with that weighted by the
-    data (in expectation K itself); y is the basis times the weighted deviation of the mean. People
-    of whom the same cells move something share their places; half a symmetric matrix will do.
+    U is how each parameter moves Sigma in the coordinates of R. A pattern's share is
+    ``tr(U_a U_b (2 S - I))``, in expectation ``tr(U_a U_b)``, over its leading block: so rows of U
+    meet the sum over the patterns that have these variables.
     """
-    H = np.zeros((len(m.u), len(m.u)))
-    b, cells = m.X.shape[1], m.half > 0
-    alike: dict[bytes, list[Part]] = {}
+    H = np.zeros((C.shape[1], C.shape[1]))
+    cells = np.flatnonzero(m.half)
+    moves = np.flatnonzero(C[cells].any(axis=0))
+    combine = sparse.csr_array((C[np.ix_(cells, moves)] * m.half[cells, None]).T)
+    of_means = (m.mean[:, None] * C).T
+    square = np.zeros((len(moves), len(moves)))
     for part in found:
-        there = np.asarray(m.X[part.pattern.observed] != 0).any(axis=0).reshape(-1)
-        moved = cells & there[m.u] & there[m.v]
-        counted = moved if moved.sum() < NEARLY_ALL * cells.sum() else cells
-        alike.setdefault(counted.tobytes(), []).append(part)
-    levels = np.flatnonzero(m.mean)
-    at, mean = m.u[levels], m.mean[levels]
-    total = np.zeros((b, b))
-    for key, own in alike.items():
-        if key not in m.structure.pairs:
-            m.structure.pairs[key] = Pairs.of(np.flatnonzero(np.frombuffer(key, bool)), m)
-        moves, i, j, uu, vv, uv, vu = m.structure.pairs[key]
-        u, v, half = m.u[moves], m.v[moves], m.half[moves]
-        bent, cross = np.zeros(len(i)), np.zeros((len(levels), len(moves)))
-        for part in own:
-            n, X = part.pattern.n, m.X[part.pattern.observed]
-            K = X.T @ part.W @ X
-            total += n * K
-            K_ = K.reshape(-1)
-            if not observed:
-                bent += (2.0 * n) * (K_.take(vv) * K_.take(uu) + K_.take(uv) * K_.take(vu))
-                continue
-            M_ = (2.0 * X.T @ part.WTW @ X - K).reshape(-1)
-            one = M_.take(vv) * K_.take(uu)
-            one += M_.take(uu) * K_.take(vv)
-            one += M_.take(uv) * K_.take(vu)
-            one += M_.take(vu) * K_.take(uv)
-            bent += n * one
-            y = X.T @ (part.W @ part.d)
-            of_levels = K[at]
-            cross += n * (of_levels[:, u] * y[v] + of_levels[:, v] * y[u])
-        square = np.empty((len(moves), len(moves)))
-        square[i, j] = square[j, i] = bent
-        H[np.ix_(moves, moves)] += square * np.outer(half, half)
-        cross *= 2.0 * np.outer(mean, half)
-        H[np.ix_(levels, moves)] += cross
-        H[np.ix_(moves, levels)] += cross.T
-    H[np.ix_(levels, levels)] += 2.0 * np.outer(mean, mean) * total[np.ix_(at, at)]
+        chain = part.chain
+        x = (part.R @ m.X[chain.order]).T
+        u, v, means = x[m.u[cells]], x[m.v[cells]], of_means @ x[m.u]
+        weight, d = np.zeros(part.R.shape), np.zeros(len(part.R))
+        for k in reversed(range(len(chain.n))):
+            own = np.arange(chain.sizes[k])
+            weight[own, own] += -chain.n[k] if observed else chain.n[k]
+            if observed:
+                weight += np.outer(2.0 * chain.n[k] * part.d[k], part.d[k])
+                if part.S is not None:
+                    weight += 2.0 * chain.n[k] * part.S[k]
+                d += chain.n[k] * part.d[k]
+            for a in range(chain.starts[k], chain.sizes[k], ROWS):
+                rows = slice(a, min(a + ROWS, chain.sizes[k]))
+                moved = np.einsum("ci,cj->cij", u[:, rows], v)
+                moved += np.einsum("ci,cj->cij", v[:, rows], u)
+                U = combine @ moved.reshape(len(cells), -1)
+                flat = U.reshape(-1, len(d))
+                square += U @ (flat @ weight).reshape(U.shape).T
+                if observed:
+                    cross = 2.0 * means[:, rows] @ (flat @ d).reshape(len(moves), -1).T
+                    H[:, moves] += cross
+                    H[moves] += cross.T
+        H += 2.0 * (means * (chain.n @ chain.seen)) @ means.T
+    H[np.ix_(moves, moves)] += square
     return H

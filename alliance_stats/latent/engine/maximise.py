@@ -13,6 +13,8 @@ from .likelihood import Likelihood
 Array = npt.NDArray[np.float64]
 NEAR = 0.5
 """Expected gain (in deviance) of a step below which second derivatives as observed are taken."""
+SAME = 0.1
+"""Expected gain of a step so short that second derivatives do for the next one, too."""
 DONE = 1e-10
 """Expected gain below which the maximum is reached."""
 STEPS = 200
@@ -34,12 +36,14 @@ def maximise(likelihood: Likelihood, start: Array) -> Maximum:
     """Return the maximum from a start at which the likelihood is finite."""
     theta = np.asarray(start, dtype=float)
     value, gradient = likelihood.deviance(theta)
-    near, gain, steps = False, np.inf, 0
+    near, fresh, gain, steps = False, True, np.inf, 0
     for steps in range(1, STEPS + 1):
-        H = likelihood.hessian(theta) if near else likelihood.information(theta)
+        if fresh:
+            H = likelihood.hessian(theta) if near else likelihood.information(theta)
         direction, gain, positive = _direction(H, gradient)
-        if near and positive and gain < DONE:
+        if near and fresh and positive and gain < DONE:
             return Maximum(theta, value, H, True, steps)
+        fresh = not (near and fresh and positive and gain < SAME)
         if not likelihood.newton and gain < DONE:
             break
         if near and not positive:  # a saddle: scoring leads on

@@ -32,10 +32,33 @@ class Pattern:
     mean: Array
     products: Array
 
-    @property
-    def n(self) -> int:
-        """How many people."""
-        return len(self.rows)
+
+class Chain:
+    """Patterns of which each holds all variables of the one before.
+
+    In `order` each has the first of its `sizes`, new ones from its `starts` on; moments are zero
+    beyond (`seen` of a variable, `both` of two). `products` is None where everyone is alone.
+    """
+
+    def __init__(self, patterns: Sequence[Pattern]) -> None:
+        self.order = np.array(list(dict.fromkeys(np.concatenate([p.observed for p in patterns]))))
+        place = np.argsort(self.order)
+        self.rows = [one.rows for one in patterns]
+        self.n = np.array([float(len(rows)) for rows in self.rows])
+        self.sizes = np.array([len(one.observed) for one in patterns])
+        self.starts = np.concatenate([[0], self.sizes[:-1]])
+        K = len(self.order)
+        self.seen = (np.arange(K) < self.sizes[:, None]).astype(float)
+        self.both = self.seen[:, :, None] * self.seen[:, None, :]
+        self.means = np.zeros((len(patterns), K))
+        self.products = np.zeros((len(patterns), K, K)) if self.n.max() > 1 else None
+        rank = np.empty(int(self.order.max()) + 1, dtype=int)
+        rank[self.order[place]] = place
+        for k, one in enumerate(patterns):
+            at = rank[one.observed]
+            self.means[k, at] = one.mean
+            if self.products is not None:
+                self.products[k][np.ix_(at, at)] = one.products
 
 
 def copies(values: Array) -> tuple[int, int] | None:
@@ -97,6 +120,29 @@ class Sample:
             deviation = own - mean
             patterns.append(Pattern(observed, rows, mean, deviation.T @ deviation / len(rows)))
         return cls(values, patterns)
+
+    @classmethod
+    def of_moments(cls, mu: Array, sigma: Array, n: int) -> Sample:
+        """Return a sample of people with all variables and these moments, without their values."""
+        everybody = Pattern(np.arange(len(mu)), np.arange(n), mu, sigma)
+        return cls(np.zeros((n, len(mu))), [everybody])
+
+    @cached_property
+    def chains(self) -> list[Chain]:
+        """The patterns in chains, as few as taking the nearest that holds the last one finds."""
+        order = sorted(self.patterns, key=lambda one: -len(one.observed))
+        seen = np.zeros((len(order), self.p))
+        for k, one in enumerate(order):
+            seen[k, one.observed] = 1.0
+        holds = (1.0 - seen) @ seen.T == 0
+        chains: list[list[int]] = []
+        for k in range(len(order)):
+            fitting = [chain for chain in chains if holds[chain[-1], k]]
+            if fitting:
+                max(fitting, key=lambda chain: chain[-1]).append(k)
+            else:
+                chains.append([k])
+        return [Chain([order[k] for k in reversed(chain)]) for chain in chains]
 
     @property
     def n(self) -> int:

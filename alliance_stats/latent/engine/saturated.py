@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .likelihood import by_moments
-from .patterns import Sample
+from .patterns import Chain, Sample
 from .threads import one_thread
 
 Array = npt.NDArray[np.float64]
@@ -45,40 +45,38 @@ def saturated(sample: Sample) -> Saturated:
     They do not where nobody has both of two variables: any covariance of these does as well; nor
     where so few have some that the likelihood is largest where Sigma is singular.
     """
-    ordered = np.argsort(-sample.counts, kind="stable")
-    seen = np.isfinite(sample.values)[:, ordered]
-    nested = bool((seen[:, 1:] <= seen[:, :-1]).all())
-    if nested and sample.counts.min() > sample.p:
-        mu, sigma = _by_regressions(sample.values[:, ordered], seen)
-        back = np.argsort(ordered)
-        mu, sigma = mu[back], sigma[np.ix_(back, back)]
-    else:
-        mu, sigma = _by_pairs(sample.values)
-    together = seen.T.astype(float) @ seen
-    if not together.all():
-        return Saturated(mu, sigma, np.nan, False)
+    seen = np.isfinite(sample.values).astype(float)
+    together = bool((seen.T @ seen).all())
     try:
-        if nested and sample.counts.min() > sample.p:
+        if together and len(sample.chains) == 1 and sample.counts.min() > sample.p:
+            mu, sigma = _by_regressions(sample.chains[0])
             return Saturated(mu, sigma, by_moments(sample, mu, sigma)[0], True)
-        return _by_em(sample, mu, sigma)
+        mu, sigma = _by_pairs(sample.values)
+        if together:
+            return _by_em(sample, mu, sigma)
     except np.linalg.LinAlgError:
-        return Saturated(mu, sigma, np.nan, False)
+        mu, sigma = _by_pairs(sample.values)
+    return Saturated(mu, sigma, np.nan, False)
 
 
-def _by_regressions(values: Array, seen: npt.NDArray[np.bool_]) -> tuple[Array, Array]:
-    """Return moments from each variable's regression on those before it."""
-    p = values.shape[1]
-    mu, sigma = np.zeros(p), np.zeros((p, p))
-    for j in range(p):
-        own = values[seen[:, j], : j + 1]
-        middle = own.mean(axis=0)
-        before, y = own[:, :j] - middle[:j], own[:, j] - middle[j]
-        b = np.linalg.lstsq(before, y, rcond=None)[0]
-        left = y - before @ b
-        mu[j] = middle[j] + b @ (mu[:j] - middle[:j])
-        sigma[j, :j] = sigma[:j, j] = sigma[:j, :j] @ b
-        sigma[j, j] = left @ left / len(y) + b @ sigma[:j, j]
-    return mu, sigma
+def _by_regressions(chain: Chain) -> tuple[Array, Array]:
+    """Return moments from regressions of what each pattern adds on what was there before."""
+    K = len(chain.order)
+    mu, sigma = np.zeros(K), np.zeros((K, K))
+    for k, (a, b) in enumerate(zip(chain.starts, chain.sizes, strict=True)):
+        n = chain.n[k:]
+        middle = n @ chain.means[k:, :b] / n.sum()
+        d = chain.means[k:, :b] - middle
+        P = (d.T * n) @ d / n.sum()
+        if chain.products is not None:
+            P += np.tensordot(n / n.sum(), chain.products[k:, :b, :b], 1)
+        B = np.linalg.solve(P[:a, :a], P[:a, a:])
+        mu[a:b] = middle[a:] + (mu[:a] - middle[:a]) @ B
+        sigma[:a, a:b] = sigma[:a, :a] @ B
+        sigma[a:b, :a] = sigma[:a, a:b].T
+        sigma[a:b, a:b] = P[a:, a:] - P[a:, :a] @ B + B.T @ sigma[:a, a:b]
+    back = np.argsort(chain.order)
+    return mu[back], sigma[np.ix_(back, back)]
 
 
 def _by_pairs(values: Array) -> tuple[Array, Array]:

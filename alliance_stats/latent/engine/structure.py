@@ -60,11 +60,6 @@ class Structure:
         return dict(zip(MATRICES, sizes, strict=True))
 
     @cached_property
-    def pairs(self) -> dict[bytes, Any]:
-        """Places of pairs of cells, kept by what the likelihood's curvature found them for."""
-        return {}
-
-    @cached_property
     def free(self) -> list[Cell]:
         """The cells that are estimated."""
         return [cell for cell in self.cells if cell.label]
