@@ -1,5 +1,7 @@
 """What a reader of a result sees: ratios, letters, dashes, intervals, minus signs."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -51,6 +53,26 @@ def test_a_test_of_several_at_once_has_its_letter_and_is_no_estimate():
 def test_a_row_of_which_nothing_could_be_computed_has_a_dash():
     rows = tidy_rows(["a", "b"], [0.5, np.nan], [0.1, np.nan])
     assert shown(rows)["Estimate"].tolist() == ["0.50", "–"]
+
+
+def test_a_number_too_small_to_be_seen_is_a_bound_and_no_equation():
+    small = tidy_rows("slope", 2e-9, 1e-9, statistic=2.0, p_value=0.05, df=9.0)
+    assert findings(small, journal_table, 0.95) == [
+        "Slope: b < 0.000001, SE < 0.000001, t(9) = 2.00, p = .050."
+    ]
+    tiny = coefficient_rows(["slope"], [-9.0], [1.0])
+    assert "OR < 0.01, 95% CI [" in findings(tiny, partial(journal_table, ratio="OR"), 0.95)[0]
+
+
+def test_a_column_of_data_named_as_a_statistic_keeps_its_name():
+    names = ["i2", "tau2", "h2", "chi2", "llf", "i2:tau2", "I2"]
+    rows = tidy_rows(names, [0.5] * 7, [0.1] * 7)
+    assert shown(rows)[""].tolist() == ["i2", "Tau2", "h2", "Chi2", "Llf", "i2 × tau2", "I2"]
+    spread = tidy_rows("sd i2", 0.5, effect="random", group="client_id")
+    assert shown(spread)[""].tolist() == ["Client: SD of i2"]
+    assert shown(pd.DataFrame([{"i2": 0.5, "I2": 0.5, "tau2": 0.25}])).columns.tolist() == [
+        "i2", "I²", "τ²",
+    ]  # fmt: skip
 
 
 def test_two_limits_are_one_interval_and_those_of_rmsea_are_at_90_percent():

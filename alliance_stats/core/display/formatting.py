@@ -98,11 +98,20 @@ def p_value(p: Any) -> str:
     return number(p, 3, bounded=True)
 
 
+def equation(name: str, text: str) -> str:
+    """Return a quantity and its number as text; one too small or large to be written is a bound.
+
+    Examples
+    --------
+    >>> equation("b", "0.21"), equation("b", "< 0.001")
+    ('b = 0.21', 'b < 0.001')
+    """
+    return f"{name} {text}" if text[:1] in ("<", ">") else f"{name} = {text}"
+
+
 def p_sentence(p: Any) -> str:
     """Return ``p = .042`` or ``p < .001``, for running text."""
-    text = p_value(p)
-    words = f"p {text}" if text[:1] in "<>" else f"p = {text}"
-    return words.replace(" ", "\u00a0")  # never broken over a line
+    return equation("p", p_value(p)).replace(" ", "\u00a0")  # never broken over a line
 
 
 def p_after_comma(p: Any) -> str:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from . import columns as col
 from . import formatting as fmt
-from .labels import label_of, level_of, random_label
+from .labels import heading_of, label_of, level_of, random_label
 from .table import Column, Table
 
 SHOWN = ("estimate", "std_error", "conf_low", "conf_high", "statistic", "df", "p_value")
@@ -134,9 +134,7 @@ def _numbers(
         kept = []  # a test of several at once: its statistic stands in its own column
     if "std_error" in there:
         kept.append(
-            col.cell(
-                "std_error", "SE", lambda row: fmt.number(row["std_error"], _digits(row, digits))
-            )
+            col.cell("std_error", "SE", lambda row: _seen(row["std_error"], _digits(row, digits)))
         )
     if "conf_low" in there or "conf_high" in there:
         kept.append(_interval(f"{100 * confidence:g}% CI{intervals}", digits))
@@ -190,11 +188,16 @@ def _interval(label: str, digits: int) -> Column:
 def _estimate(row: pd.Series, there: list[str], digits: int) -> str:
     """Return the estimate; a dash where nothing of the row could be computed."""
     if not fmt.is_missing(value := row["estimate"]):
-        text = fmt.number(value, few := _digits(row, digits))
-        if value > 1e-12 and not text.strip("0."):  # too small to be seen, and not nothing
-            return f"< {10.0**-few:.{few}f}"
-        return text
+        return _seen(value, _digits(row, digits))
     return fmt.MISSING if row[there].isna().all() else ""
+
+
+def _seen(value: Any, digits: int) -> str:
+    """Return a number; one too small to be seen, and not nothing, as what it is below."""
+    text = fmt.number(value, digits)
+    if value > 1e-12 and not text.strip("0."):
+        return f"< {10.0**-digits:.{digits}f}"
+    return text
 
 
 def _ratio(name: str, confidence: float) -> Column:
@@ -246,7 +249,7 @@ def _any_columns(
         pair = stem != name and {f"{stem}_low", f"{stem}_high"} <= set(frame.columns)
         if values.isna().all() or (pair and name.endswith("_high")):
             continue
-        label = (labels or {}).get(name, label_of(name))
+        label = (labels or {}).get(name, heading_of(name))
         if name == "conf_low" and "conf_high" in frame:
             columns.append(
                 col.cell(name, f"{100 * confidence:g}% CI", lambda row: fmt.interval(
@@ -255,7 +258,7 @@ def _any_columns(
         elif pair:
             level = 90 if stem in NINETY else 100 * confidence
             own = f"{level:g}% CI" if stem in frame else f"{level:g}%"
-            label = (labels or {}).get(stem, label_of(stem))
+            label = (labels or {}).get(stem, heading_of(stem))
             columns.append(Column(f"{label} {own}", partial(_limits, stem)))
         elif pd.api.types.is_bool_dtype(values):
             columns.append(col.value(name, label, lambda value: "yes" if value else "no"))
@@ -263,7 +266,7 @@ def _any_columns(
             columns.append(col.text(name, label))
         elif name in ("p", "p_value") or name.startswith("p_") or name.endswith("_p"):
             of = name.removeprefix("p_").removesuffix("_p")
-            rest = "" if of in ("p", "value") else f" ({label_of(of)})"
+            rest = "" if of in ("p", "value") else f" ({heading_of(of)})"
             columns.append(col.value(name, f"p{rest}", fmt.p_value))
         else:
             columns.append(col.value(name, label, written))

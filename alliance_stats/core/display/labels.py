@@ -32,15 +32,9 @@ _SHORT = {
         "r",
     )
 }
-_SHORT |= {
-    "brier": "Brier",
-    "llf": "log-likelihood",
-    "tau2": "τ²",
-    "i2": "I²",
-    "chi2": "χ²",
-    "I2": "I²",
-    "df": "df",
-}
+_SHORT |= {"brier": "Brier", "df": "df"}
+_SIGNS = {"llf": "log-likelihood", "tau2": "τ²", "I2": "I²", "chi2": "χ²"}
+"""Signs of statistics, in headings alone: as a term such a name is a column of somebody's data."""
 _OF_ID = re.compile(r"_id(?![A-Za-z])")
 _LAG = re.compile(r"_lag(\d+)(?=_|$)")
 _LEVEL = re.compile(r"^C?\(?([^\[\]]+?)\)?\[(?:T\.)?(.+)\]$")
@@ -103,6 +97,17 @@ def label_of(term: str, labels: Mapping[str, str] | None = None, *, level: bool 
     return f"{words} ({inside(about)})" if about and level else words
 
 
+def heading_of(column: str) -> str:
+    """Return what a column of a result is called: a statistic by its sign.
+
+    Examples
+    --------
+    >>> heading_of("I2"), heading_of("chi2_scaled"), label_of("I2"), heading_of("i2")
+    ('I²', 'χ² scaled', 'I2', 'i2')
+    """
+    return label_of("_".join(_SIGNS.get(word, word) for word in column.split("_")))
+
+
 def random_label(term: str, group: str, labels: Mapping[str, str] | None = None) -> str:
     """Return how a random effect spreads, in words.
 
@@ -129,7 +134,7 @@ def _plain(name: str) -> str:
     """Return a name as words: an underscore is a blank, and the first letter is large."""
     known = [_SHORT.get(word, word) for word in _OF_ID.sub("", name).split("_")]
     words = " ".join(known).strip()
-    symbol = not re.search(r"[a-z]{3}", name) or known[0] in _SHORT.values()
+    symbol = not re.search(r"[a-z]{3}", name) or known[0] in (*_SHORT.values(), *_SIGNS.values())
     return words if symbol else words[:1].upper() + words[1:]
 
 

@@ -55,9 +55,9 @@ def _estimate(cell: Mapping[str, str], row: pd.Series, confidence: float) -> lis
     coefficient = cell.get("SE") and cell.get("p")
     numbers = []
     if cell.get("Estimate"):
-        numbers.append(f"{'b' if coefficient else 'estimate'} = {cell['Estimate']}")
+        numbers.append(fmt.equation("b" if coefficient else "estimate", cell["Estimate"]))
     if cell.get("SE"):
-        numbers.append(f"SE = {cell['SE']}")
+        numbers.append(fmt.equation("SE", cell["SE"]))
     level = f"{100 * confidence:g}% CI"
     level = next((label for label in cell if label.startswith(level)), level)
     if cell.get(level):
@@ -65,7 +65,7 @@ def _estimate(cell: Mapping[str, str], row: pd.Series, confidence: float) -> lis
     for label, written_as in cell.items():
         ratio, _, rest = label.partition(" [")
         if rest and written_as:
-            numbers.append(f"{ratio} = {written_as.replace(' [', f', {level} [')}")
+            numbers.append(fmt.equation(ratio, written_as.replace(" [", f", {level} [")))
     return numbers
 
 
@@ -79,7 +79,8 @@ def _test(cell: Mapping[str, str], row: pd.Series) -> list[str]:
         own = letter if letter not in ("t", "z", "Statistic") else "t" if finite else "z"
         if letter == "Statistic" and not cell.get("SE"):
             own = "statistic"
-        numbers.append(f"{own}{f'({fmt.degrees(df)})' if finite else ''} = {cell[letter]}")
+        sign = f"{own}({fmt.degrees(df)})" if finite else own
+        numbers.append(fmt.equation(sign, cell[letter]))
     if cell.get("p"):
         numbers.append(fmt.p_sentence(row["p_value"]).replace("\u00a0", " "))
     if not fmt.is_missing(row.get("p_adjusted")):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ...core.display.formatting import p_sentence
 from ..plots import GREY, INK, REPAIR, RUPTURE, new_axes
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def plot_asymmetric(result: Any, *, ax: Axes | None = None) -> Axes:
     )
     ax.set_xlabel("Change of the outcome (points), 95 % interval")
     ax.set_title(
-        f"n = {result.n_clients} clients; equality p = {result.equality['p_value']:.3f}",
+        f"n = {result.n_clients} clients; equality {p_sentence(result.equality['p_value'])}",
         fontsize=10,
         loc="left",
     )
