@@ -356,6 +356,13 @@ def test_rows_at_risk_are_counted_in_whole_numbers(name, study):
 def test_a_study_says_what_has_no_such_time():
     with pytest.raises(al.DesignError, match=r"Nothing in the study 'trial' has the time 'month'"):
         al.mean_course(trial(), measure="phq-9", time="month")
+    sessions = pd.DataFrame({"client_id": ["a", "b"], "session": 1, "rater": "client",
+                             "measure": "core-10", "scale": "total", "score": 1.0})  # fmt: skip
+    only = trial().with_tables(assessments=None, scores=sessions)
+    with pytest.raises(al.DesignError, match=r"no scores at occasions.*at sessions it has core-10"):
+        al.mean_course(only, measure="core-10", time="occasion")
+    with pytest.raises(al.ColumnError, match="no scores of core-10 at occasions; there are phq-9"):
+        al.mean_course(trial(), measure="core-10", time="occasion")
     some = trial().assessments
     some = some.assign(week=some["occasion"].map({"pre": 0.0, "mid": 6.0}))
     with pytest.warns(al.AllianceStatsWarning, match=r"scores have no 'week' and are left out"):

@@ -231,7 +231,8 @@ def _unknown(rows: pd.DataFrame, column: str, value: str, there: list[str], of: 
     hint = did_you_mean(value, there)
     if column == "scale" and "rater" in rows.columns and (rows["rater"] == value).any():
         hint = _rater_as_scale(of, value, there)
-    return f"There are no scores {asked}; {held}.{hint}"
+    at = " at occasions" if rows.attrs.get("along") == "occasion" else ""
+    return f"There are no scores {asked}{at}; {held}.{hint}"
 
 
 def _rater_as_scale(measure: str, rater: str, scales: list[str]) -> str:

@@ -238,6 +238,7 @@ def _study_along(study: Study, time: str, whole: bool) -> Study:
         )
     scores = scores[known & (scores["score"].notna() if time == OCCASION else known)]
     scores = scores.assign(**{SESSION: _numbers(scores, time, whole)})
+    scores.attrs["along"] = time  # for sentences on what is not there
     tables: dict[str, Any] = dict.fromkeys(study.tables)
     tables |= {name: study.tables.get(name) for name in ("clients", "therapists")}
     tables["scores"] = scores
@@ -284,6 +285,14 @@ def _timed(frame: pd.DataFrame, study: Study, time: str) -> pd.DataFrame:
 
 def _without(study: Study, time: str) -> str:
     """Return what to say of a study in which nothing has this time."""
+    scores = study.scores
+    if time == OCCASION and len(scores):
+        there = scores.loc[scores["score"].notna(), "measure"].unique()
+        return (
+            f"The study '{study.name}' has no scores at occasions, which stand in the table "
+            f"assessments (column 'occasion'); at sessions it has {listing(there, 8)}. "
+            "time='session' walks along these."
+        )
     held = [
         f"'{name}' ({', '.join(map(str, table.columns))})"
         for name, table in study.tables.items()

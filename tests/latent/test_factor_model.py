@@ -206,11 +206,15 @@ def test_the_methods_name_levels_rows_and_losses(answers, schools):
     clients = data.loc[complete, "client_id"].nunique()
     whole = al.fit_factor_model(data, answers.FACTORS, by="client_id").methods()
     assert f"fitted to {len(data)} rows of 150 clients by full information maximum" in whole
+    assert "Sources of the method: Jöreskog 1969, doi 10.1007/BF02289343; Enders" in whole
+    assert "Geldhof, Preacher & Zyphur 2014" in whole
     fit = al.fit_factor_model(
         data, answers.FACTORS, by="client_id", errors="robust", missing="listwise"
     )
     said = fit.methods()
     assert "of two levels" in said
+    assert "Yuan & Bentler 2000" in said
+    assert "Enders" not in said  # complete rows lack nothing
     assert f"fitted to {n} complete rows of {clients} clients ({lost} rows left out)" in said
     assert "by maximum likelihood. Standard errors are robust by client." in said
     assert "group" not in said

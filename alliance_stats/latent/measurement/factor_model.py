@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from ...core.display.page import Block
     from ...study import Study
 
+FACTORS = "Jöreskog 1969, doi 10.1007/BF02289343"
+MISSING = "Enders & Bandalos 2001, doi 10.1207/S15328007SEM0803_5"
+ROBUST = "Yuan & Bentler 2000, doi 10.1111/0081-1750.00078"
+LEVELS = "Geldhof, Preacher & Zyphur 2014, doi 10.1037/a0032138"
 EQUAL = ("loadings", "intercepts", "residuals", "means")
 
 
@@ -99,7 +103,9 @@ class FactorModel(LatentFit):
         if not self.levels and self.estimates.clusters:
             robust = clustered(self.cluster, self.estimates.clusters)
         done = f"{kind} was fitted to {rows}{lost} by {how}maximum likelihood.{robust}"
-        return super().facts() | {"done": done}
+        named = {FACTORS: True, MISSING: not self.listwise, ROBUST: robust, LEVELS: self.levels}
+        sources = "; ".join(source for source, holds in named.items() if holds)
+        return super().facts() | {"done": done, "source": sources}
 
     def term_labels(self) -> dict[str, str]:
         """Return the terms in words; items and factors keep their names."""
