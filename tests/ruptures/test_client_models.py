@@ -140,7 +140,7 @@ def test_the_counts_equal_a_plain_poisson_likelihood():
         predictors="group",
         rule="drop_points",
         points=1,
-        family="negative-binomial",
+        family="negative_binomial",
     )
     assert spread.alpha >= 0
     assert len(spread.tidy()) == 2

@@ -55,12 +55,17 @@ def test_counts_of_clients_who_differ_as_log_normal():
     data = panel().drop(columns="therapist_id")
     found = al.fit_rupture_count(data, predictors="group", **HOW)
     assert found.clusters == "client_id"
+    said = found.methods()
+    for words in ("multilevel Poisson model", "random intercepts (", "quadrature", "t tests with"):
+        assert words in said
     close(found.fit, REFERENCE["poisson"])
     np.testing.assert_allclose(found.table["std_error"], REFERENCE["poisson"]["se"], rtol=NODES)
 
 
 def test_counts_of_clients_who_differ_as_gamma_within_therapists():
     found = al.fit_rupture_count(panel(), predictors="group", family="negative-binomial", **HOW)
+    assert found.family == "negative_binomial"  # the spelling of fit_multilevel; both are taken
+    assert "multilevel negative binomial model" in found.methods()
     assert found.clusters == "therapist_id"
     assert found.alpha == pytest.approx(1 / found.fit.dispersion)
     reference = REFERENCE["negative_binomial"]
@@ -72,7 +77,7 @@ def test_counts_of_clients_who_differ_as_gamma_within_therapists():
 def test_counts_that_vary_less_than_a_poissons_are_told():
     study = al.simulate_study(n_therapists=8, n_clients=90, seed=2)
     found = al.fit_rupture_count(
-        study, alliance="wai-sr", predictors="condition", family="negative-binomial", k=1.0
+        study, alliance="wai-sr", predictors="condition", family="negative_binomial", k=1.0
     )
     assert found.alpha == 0
     assert any("extra variance is zero" in message for message in found.messages)

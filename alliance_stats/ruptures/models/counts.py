@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from ...study import Study
 
-FAMILIES = ("poisson", "negative-binomial")
+FAMILIES = ("poisson", "negative_binomial")
 LEAST_CLIENTS = 20
 LEAST_THERAPISTS = 5
 NO_EXTRA = 1e-3  # alpha below which a negative binomial is a Poisson
@@ -46,7 +46,7 @@ class RuptureCount(Result):
     table
         The columns of ``tidy()``: log rate ratios; ``exp`` of them are rate ratios.
     family
-        ``poisson`` or ``negative-binomial``.
+        ``poisson`` or ``negative_binomial``.
     dispersion
         Pearson chi-square over its degrees of freedom (1 where counts are Poisson).
     alpha
@@ -84,6 +84,20 @@ class RuptureCount(Result):
         counts = ("n_clients", "n_ruptures", "exposure")
         return glance_row(self, "family", *counts, "dispersion", "alpha", "clusters")
 
+    def facts(self) -> dict[str, Any]:
+        """Return what sentences are filled from: also the model, its integrals and its tests."""
+        model = (
+            "a negative binomial regression by maximum likelihood, with robust standard errors "
+            "(HC1) and z tests"
+        )
+        if self.fit is not None:
+            of = self.fit.facts()
+            model = (
+                f"a {of['title']} with random intercepts ({of['groups']}), by {of['estimator']} "
+                f"and {of['tests']}"
+            )
+        return super().facts() | {"model": model}
+
     def plot(self, *, ax: Axes | None = None) -> Axes:
         """Draw the rate ratios."""
         return plot_rates(self, ax=ax)
@@ -119,7 +133,7 @@ def fit_rupture_count(
     clients
         One row a client with `client_id` and the predictors; a study's own table where left out.
     family
-        ``"poisson"`` or ``"negative-binomial"``.
+        ``"poisson"`` or ``"negative_binomial"``.
     events, codes
         Tables for the rules that read reports or codes.
     time
@@ -134,7 +148,7 @@ def fit_rupture_count(
     Notes
     -----
     By `fit_multilevel`: a random intercept of the therapist where five or more are known; beside it
-    clients differ as log-normal (``"poisson"``) or as gamma (``"negative-binomial"``), so counts
+    clients differ as log-normal (``"poisson"``) or as gamma (``"negative_binomial"``), so counts
     that vary more than Poisson's widen the intervals. Degrees of freedom are between-within. A
     negative binomial without therapists has nothing to integrate and is fitted by statsmodels with
     robust standard errors (z). A fall cannot be found in a client's first session, so judged
@@ -149,6 +163,8 @@ def fit_rupture_count(
     True
     """
     data, events, codes = (along(one, time, whole=True) for one in (data, events, codes))
+    if family == "negative-binomial":  # its name here before it was that of `fit_multilevel`
+        family = "negative_binomial"
     checked_choice("family", family, FAMILIES)
     table = session_table(
         data, (alliance, subscale, rater), None, rule, parameters, events=events, codes=codes
@@ -210,7 +226,7 @@ def _count_fit(
     y, exposure = rows["n_ruptures"], rows["n_judged"]
     therapists = _with_therapists(rows)
     dispersion, fit, alpha = _dispersion(y, x, exposure), None, 0.0
-    if family == "negative-binomial" and not therapists:
+    if family == "negative_binomial" and not therapists:
         table, alpha = _without_groups(y, x, exposure)
     else:
         fit = _multilevel(rows, x, family, therapists)
@@ -225,7 +241,7 @@ def _count_fit(
         f"Pearson dispersion {dispersion:.2f}.",
         _spread(fit),
     ]
-    if family == "negative-binomial" and alpha < NO_EXTRA:
+    if family == "negative_binomial" and alpha < NO_EXTRA:
         said.append("The counts vary no more than Poisson's: the extra variance is zero.")
     if fit is not None and dispersion < UNDER:
         said.append(
@@ -253,7 +269,7 @@ def _multilevel(rows: pd.DataFrame, x: pd.DataFrame, family: str, therapists: bo
         ("client_id", family == "poisson"), ("therapist_id", therapists)) if there]  # fmt: skip
     data = rows[["n_ruptures", "n_judged", *groups]].join(x.drop(columns="Intercept"))
     parts = [f"`{name}`" for name in x.columns[1:]] + [f"(1 | {name})" for name in groups]
-    asked = Asked(family.replace("-", "_"), offset="log(n_judged)")
+    asked = Asked(family, offset="log(n_judged)")
     return fitted_outcome(f"n_ruptures ~ {' + '.join(parts)}", data, asked, df="between-within")
 
 
