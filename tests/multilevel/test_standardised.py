@@ -33,6 +33,15 @@ def test_two_levels_are_as_in_r(sessions):
         assert half.tolist() == pytest.approx(expected.tolist(), rel=DEGREES)
 
 
+def test_groups_numbered_within_groups_are_those_numbered_once(sessions):
+    fixed = "distress ~ alliance_within + alliance_between"
+    within = al.fit_multilevel(f"{fixed} + (1 | therapist_id/client_id)", sessions)
+    once = al.fit_multilevel(f"{fixed} + (1 | client_id) + (1 | therapist_id)", sessions)
+    found, known = (fit.standardised()["estimate"].tolist() for fit in (within, once))
+    assert found == pytest.approx(known, rel=1e-6)
+    assert "In standard deviations" in within.text()
+
+
 def test_each_predictor_is_counted_at_its_level(sessions):
     formula = (
         "distress ~ session + alliance_within + alliance_between + alliance_therapist"

@@ -103,6 +103,10 @@ def _outcome_sds(fit: MultilevelFit) -> dict[str, float]:
     terms = " + ".join(f"(1 | `{name}`)" for name in names)
     outcome = np.asarray(fit.fittedvalues) + np.asarray(fit.resid)
     frame = fit.design.frame.assign(**{OUTCOME: outcome})
+    for number, name in enumerate(names):
+        if name not in frame:  # of (1 | a/b), whose b is numbered anew within each a
+            units = pd.Series(fit.design.grouping.of_rows(number), index=frame.index)
+            frame[name] = units.where(units >= 0)
     null = fit.of_design(
         make_design(parse_formula(f"{OUTCOME} ~ 1 + {terms}"), frame), reml=fit.reml, df="normal"
     )
