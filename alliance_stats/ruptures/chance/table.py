@@ -45,6 +45,7 @@ class ChanceTable(KnowingTable):
     term_labels, name_labels, summary = Result.term_labels, Result.name_labels, Result.summary
     methods, to_word = Result.methods, Result.to_word
     facts, _done, _table, _notes = Result.facts, Result._done, Result._table, Result._notes
+    intervals = ""
     _level, picture, _ratio, _letter = Result._level, "", "", ""
     title = "Ruptures and repairs found, and expected of courses without ruptures"
 
