@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -52,6 +52,7 @@ def compare_arms(
     baseline: Any = None,
     method: Method = "ancova",
     time: str | None = None,
+    times: Sequence[Any] | None = None,
     reference: Any = None,
     adjust: Adjust = "holm",
     df: Literal["satterthwaite", "kenward-roger"] = "satterthwaite",
@@ -85,6 +86,8 @@ def compare_arms(
     time
         The column of the occasions; of a study its sessions, or occasions where it has none.
         Without it each client has one row.
+    times
+        Of several, those that are compared, such as six of fourteen; all if left out.
     reference
         The arm that all others are compared with; all pairs if left out, with the arm first whose
         name says that it is a control (waiting list, usual treatment, placebo).
@@ -147,10 +150,12 @@ def compare_arms(
     data = trial_rows(
         study_or_data, outcome=outcome, arm=arm, baseline=baseline, time=time, reference=reference
     )
+    if times is not None:
+        data = data.at(times)
     if method == "mmrm" and len(data.times) > MOST_OCCASIONS:
         raise DesignError(
             f"method='mmrm' takes at most {MOST_OCCASIONS} times, and there are {len(data.times)}: "
-            "take method='growth', or rows of fewer times."
+            "name those to compare with times=, or take method='growth'."
         )
     if method != "ancova" and len(data.times) < 2:
         raise DesignError(
@@ -178,19 +183,19 @@ def compare_arms(
         warnings.simplefilter("ignore", SingularFitWarning)
         warnings.simplefilter("ignore", ConvergenceWarning)
         fit = _with_shared(data, rows, method, levels, df)
-    times = (last,) if method == "ancova" else data.shown_times
-    asked: dict[str, Any] = {"confidence": confidence, **_places(method, times)}
+    shown = (last,) if method == "ancova" else data.shown_times
+    asked: dict[str, Any] = {"confidence": confidence, **_places(method, shown)}
     asked["cluster"] = CLUSTER if robust else None
     means = fit.marginal_means(ARM, **asked)
     contrasts = fit.contrasts(ARM, **asked, adjust=adjust, reference=first)
     if TIME not in means:
-        means, contrasts = means.assign(**{TIME: times[0]}), contrasts.assign(**{TIME: times[0]})
+        means, contrasts = means.assign(**{TIME: shown[0]}), contrasts.assign(**{TIME: shown[0]})
     size, what = standardiser(data)
     means, contrasts = _told(means, data), _with_pairs(contrasts, means, first)
     if method == "growth":
         means, contrasts, seen = within_reach(means, contrasts, data, adjust, confidence)
     else:
-        seen = _of_means(means, data, times)
+        seen = _of_means(means, data, shown)
     change = of_shared(fit, robust, why) if levels and method != "ancova" else ""
     said = (
         *data.notes, *_of_outcome(data), *_of_spread(rows), *seen, note, change,

@@ -119,6 +119,8 @@ class ArmComparison(Result):
         others = frozenset(self.data.allocated.index) - self.analysed - gone
         after = " after the baseline" if self.data.has_baseline else ""
         why = f"not measured{self.at}" if self.method == "ancova" else f"never measured{after}"
+        if self.data.chosen and self.method != "ancova":
+            why = "not measured at the times compared"
         return {why: who for why, who in (("no baseline", gone), (why, others)) if who}
 
     @property

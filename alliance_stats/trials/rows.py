@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +63,30 @@ class TrialRows:
     score: str
     timed: bool
     notes: tuple[str, ...]
+    chosen: bool = False
+    """Whether `rows` are those of some of the times."""
+
+    def at(self, times: Sequence[Any]) -> TrialRows:
+        """Return the same with the rows of some times; `outcomes` keeps all."""
+        unknown = [time for time in times if time not in self.times]
+        if unknown or not len(times):
+            raise DesignError(
+                f"times must be of those after the baseline, {listing(self.times)}"
+                + f"; there is no {listing(unknown)}." * bool(unknown)
+                + " They are none." * (not unknown)
+            )
+        kept = tuple(time for time in self.times if time in set(times))
+        rows = self.rows[self.rows[TIME].isin(kept)].reset_index(drop=True)
+        if isinstance(rows[TIME].dtype, pd.CategoricalDtype):
+            rows[TIME] = rows[TIME].cat.remove_unused_categories()
+        gone = self.rows[CLIENT].nunique() - rows[CLIENT].nunique()
+        notes = [*self.notes, f"Of {len(self.times)} times {len(kept)} are compared, as asked."]
+        if gone:
+            notes.append(
+                f"{plural(gone, 'client')} measured at others alone are in no mean; they are "
+                "counted as randomised."
+            )
+        return replace(self, rows=rows, times=kept, notes=tuple(notes), chosen=True)
 
     @property
     def randomised(self) -> dict[str, int]:

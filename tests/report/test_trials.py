@@ -13,6 +13,8 @@ from alliance_stats.report.build import make_section
 from alliance_stats.report.context import Context, Options
 from alliance_stats.report.drawings import plot_occasions
 from alliance_stats.report.sections import SECTIONS, left_out, sections_of
+from alliance_stats.report.sections import trial as trial_section
+from alliance_stats.report.sections.draft import Draft
 from alliance_stats.report.sections.trial_flow import trial_boxes
 from alliance_stats.study.times import occasion_in_words
 
@@ -356,3 +358,13 @@ def test_no_count_of_a_flow_is_torn_from_its_n():
     )  # fmt: skip
     text = "\n".join(trial_boxes(frame, ["a", "b"])["text"])
     assert len(re.findall(r"n = 2[16]$", text, re.MULTILINE)) == 2 * len(frame)
+
+
+def test_of_many_occasions_a_few_are_compared_and_nobody_for_the_last_alone(monkeypatch):
+    monkeypatch.setattr(trial_section, "MOST_REPEATED", 2)
+    context = Context(trial(alliance=False), Options())
+    found = trial_section.compare(context, context.compared_by_arm, Draft("trial", ""))
+    assert (found.method, found.data.times) == ("mmrm", ("mid", "post"))
+    last = al.compare_arms(context.study, outcome="phq-9", baseline="pre").analysed
+    assert last < found.analysed
+    assert trial_section._few_of(tuple(range(14)), 12) == [0, 12]

@@ -364,3 +364,17 @@ def test_intervals_and_p_count_the_same_comparisons(alone):
         assert row["p_adjusted"] == row["p_value"]  # one comparison is left
         half = (row["conf_high"] - row["conf_low"]) / 2 / row["std_error"]
         assert half < 2.05
+
+
+def test_some_of_many_times_are_compared_and_who_is_left_out_is_told(alone):
+    late = alone["client_id"].isin([3, 4]) & (alone["week"].isin([4, 12]))
+    data = alone[~late]
+    options = {**ASKED, "method": "mmrm"}
+    found = al.compare_arms(data, **options, times=[12, 4])
+    same = al.compare_arms(data[data["week"] != 8], **options)
+    pd.testing.assert_frame_equal(found.contrasts, same.contrasts)
+    assert "2 clients measured at others alone are in no mean" in said(found)
+    assert "never measured" not in said(found)  # as it is of the rows without week 8
+    assert found.left_out == {"not measured at the times compared": frozenset({3, 4})}
+    with pytest.raises(al.DesignError, match=r"after the baseline, 4.0, 8.0, 12.0; there is no 5"):
+        al.compare_arms(data, **options, times=[5])

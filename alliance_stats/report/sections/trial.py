@@ -31,7 +31,7 @@ from .trial_flow import flow_blocks
 MOST_OTHERS = 4
 """Other outcomes that are compared too; the rest is named."""
 MOST_REPEATED = 6
-"""Times after the baseline up to which a covariance of each two is estimated."""
+"""Times after the baseline of which a covariance of each two is estimated; of more, so many."""
 BEFORE_TREATMENT = (None, "screening", "intake", "pre")
 NOT_RANDOMISED = (
     "A difference between arms is one of their treatments where clients were randomised; where "
@@ -77,8 +77,9 @@ def _held(make: Callable[[], list[Block | None]], parts: list[Block | None]) -> 
 def compare(context: Context, score: Score, draft: Draft) -> Any:
     """Return the arms compared by the richest model that the data carry.
 
-    All occasions where they are few enough, straight lines over sessions, else the last time alone.
-    The alliance has no baseline: its first session is one of treatment.
+    All occasions or, of many, a few (all who were measured at any count, not only those who were at
+    the last), straight lines over sessions, else the last time alone. The alliance has no baseline:
+    its first session is one of treatment.
     """
     name = str(ScoreName.of(score.measure, score.scale, score.rater))
     rows = context.study.select(name)
@@ -92,14 +93,16 @@ def compare(context: Context, score: Score, draft: Draft) -> Any:
     baseline = times[0] if before and len(times) > 1 else None
     left = len(times) - (baseline is not None)
     methods: list[Literal["mmrm", "growth", "ancova"]] = ["ancova"]
-    if left > 1 and (not occasions or left <= MOST_REPEATED):
+    if left > 1:
         methods.insert(0, "mmrm" if occasions else "growth")
     refusals = []
     for method in methods:
+        asked: dict[str, Any] = {"outcome": name, "arm": ARM, "baseline": baseline}
         try:
-            found = al.compare_arms(
-                context.study, outcome=name, arm=ARM, baseline=baseline, method=method
-            )
+            if method == "mmrm" and left > MOST_REPEATED:
+                data = al.compare_arms(context.study, **asked, method="ancova").data
+                asked["times"] = _few_of(data.times, data.last_common_time())
+            found = al.compare_arms(context.study, **asked, method=method)
         except DesignError as error:
             refusals.append(error)
             continue
@@ -108,6 +111,16 @@ def compare(context: Context, score: Score, draft: Draft) -> Any:
             draft.used.update(method=method, formula=found.fit.formula, adjust=found.adjust)
             return found
     raise refusals[-1]
+
+
+def _few_of(times: tuple[Any, ...], last: Any) -> list[Any]:
+    """Return `MOST_REPEATED` times from the first to `last`, spread evenly over their order.
+
+    The first has nearly everybody, and those between carry what is known of who left.
+    """
+    common = times[: times.index(last) + 1]
+    places = np.linspace(0, len(common) - 1, MOST_REPEATED).round().astype(int)
+    return [common[place] for place in dict.fromkeys(places)]
 
 
 def _others(context: Context) -> Block | None:
