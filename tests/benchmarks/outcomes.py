@@ -5,8 +5,8 @@
     python tests/benchmarks/outcomes.py coverage [--replicates 400] [--write docs/coverage.md]
 
 `answers` needs R with lme4, ordinal, glmmTMB, mlmRev, MASS, geepack and HSAUR3 (whose data it
-reads there; none of them is kept here) and takes some minutes; data whose package is missing are
-left out.
+reads there; none of them is kept here) and takes some minutes; of data whose package is missing
+this is said, and their rows on the page stay as they are.
 """
 
 from __future__ import annotations
@@ -153,20 +153,36 @@ def ours(name: str, data: pd.DataFrame) -> al.OutcomeFit:
         return al.fit_multilevel(formula, data, **options)
 
 
-def answers() -> str:
-    """Compare every case with R; return the table."""
-    lines = [
-        "| data | Laplace: log-likelihood; SDs | maximum likelihood: log-likelihood; SDs |"
-        " Laplace's largest error in a coefficient (SE) | ours from R's exact fit (SE) |",
-        "|---|---|---|---|---|",
-    ]
+HEAD = (
+    "| data | Laplace in R: log-likelihood; SDs |"
+    " ours, by maximum likelihood: log-likelihood; SDs |"
+    " Laplace's largest error in a coefficient (SE) |"
+    " ours from R's exact fit: coefficients (SE); SDs (relative) |"
+)
+
+
+def answers(page: Path | None) -> str:
+    """Compare every case with R; return the table. Cases R has no data of keep the page's rows."""
+    lines = [HEAD, "|---|---|---|---|---|"]
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        for name, found in in_r(folder).items():
-            lines.append(
-                row(name, found["laplace"], found["exact"], ours(name, data_of(name, folder)))
-            )
+        found = in_r(folder)
+        for name, case in CASES.items():
+            if name in found:
+                fit = ours(name, data_of(name, folder))
+                lines.append(row(name, found[name]["laplace"], found[name]["exact"], fit))
+            else:
+                lines += kept(name, case[0], page)
     return "\n".join(lines)
+
+
+def kept(name: str, package: str, page: Path | None) -> list[str]:
+    """Say that a case could not be fitted, and return its row on the page, where there is one."""
+    old = [] if page is None else page.read_text(encoding="utf-8").splitlines()
+    there = [line for line in old if line.startswith(f"| {name} |")][:1]
+    stays = "its row stays as it is" if there else "it has no row"
+    print(f"{name}: R lacks the package {package}; {stays}.", file=sys.stderr)
+    return there
 
 
 def row(name: str, approximate: dict | str, exact: dict | str, fit: al.OutcomeFit) -> str:
@@ -177,7 +193,9 @@ def row(name: str, approximate: dict | str, exact: dict | str, fit: al.OutcomeFi
     known = PUBLISHED[name] if name in PUBLISHED else exact["params"] if exact != "fails" else {}
     apart = [abs(known[term] - mine[i]) / error[i] for i, term in enumerate(terms) if term in known]
     right = f"{fit.llf:.4f}; {_list(fit.varcomp['sdcor'])} | "
-    ours = f"{max(apart):.0e} |" if apart else "R's fails |"
+    sds = fit.varcomp["sdcor"].to_numpy()
+    of_sds = "–" if exact == "fails" else f"{np.abs(np.array(exact['sd']) / sds - 1).max():.0e}"
+    ours = f"{max(apart):.0e}; {of_sds} |" if apart else "R's fails |"
     if isinstance(approximate, str):
         return f"| {name} | fails | {right}– | {ours}"
     other = np.array([approximate["params"][term] for term in terms])
@@ -386,7 +404,7 @@ def main() -> None:
             options.replicates, options.booted, options.draws, options.seed, options.jobs
         )
     else:
-        text = {"answers": answers, "speed": speed}[options.part]()
+        text = answers(options.write) if options.part == "answers" else speed()
     put(options.write, f"outcomes {options.part}", text)
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
+from alliance_stats.multilevel.outcomes.pictures import curve_data
 
 from .outcomes import few
 
@@ -112,3 +113,13 @@ def test_slopes_stand_at_bends_and_at_the_end_of_splines():
 def test_a_model_without_predictors_says_that_there_is_no_effect():
     with pytest.raises(al.DesignError, match="has no predictors, so there is no effect"):
         fit("1").average_effects()
+
+
+def test_a_curve_goes_along_categories_of_numbers():
+    model = fit("C(session) + x")
+    curve = curve_data(model, "session")
+    assert curve["value"].tolist() == sorted(data()["session"].unique())
+    new = data().iloc[:1].assign(session=2, x=data()["x"].mean())
+    typical = model.predict(new, random_effects=False).iloc[0]
+    assert curve["typical"].iloc[1] == pytest.approx(typical)
+    assert len(curve_data(model, "x")) > 10

@@ -354,3 +354,12 @@ def test_series_go_to_their_rows_by_the_index(family):
     np.testing.assert_allclose(turned.params, expected.params)
     with pytest.raises(al.DesignError, match=f"{name}= is a Series whose index is not that"):
         fitted("count ~ x", data, **how, **{name: minutes.set_axis(minutes.index + 10_000)})
+
+
+def test_weights_as_a_series_go_to_their_rows_where_times_are_missing():
+    data = few()
+    data["when"] = data["session"].astype(float).where(np.arange(len(data)) > 3)
+    how = {"residual": "ar1", "time": "when"}
+    expected = fitted("count ~ x", data, **how, weights="minutes")
+    turned = fitted("count ~ x", data, **how, weights=data["minutes"].iloc[::-1])
+    np.testing.assert_allclose(turned.params, expected.params)

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from ...core.arguments import of_rows
 from ...errors import ColumnError, DesignError, did_you_mean, listing
 from ..formula.model_formula import Formula
 from .batches import Array, Indices
@@ -188,7 +189,7 @@ def design_in_time(
     if not known.all():
         kept = data.loc[known]
         if weights is not None and not isinstance(weights, str):
-            weights = list(np.asarray(weights, dtype=float)[known])
+            weights = list(of_rows(weights, data, "weights")[known])
         notes = [
             f"{int((~known).sum())} of {len(data)} rows were left out because '{time}' is missing."
         ]

@@ -157,7 +157,7 @@ def _expected(fit: OutcomeFit, columns: tuple[Array, Array]) -> Array:
 def _moves(fit: OutcomeFit, frame: pd.DataFrame, name: str) -> Iterator[_Move]:
     """Yield what to compare for a column: categories, 0 and 1, a slope, or terms by themselves."""
     whole, factors = fit.design.frame[name], _factors_with(fit, name)
-    levels = _levels(whole, factors)
+    levels = levels_of(fit, name)
     if _is_yes_no(whole):
         yield _Move(name, frame, name, 1.0, 0.0)
     elif levels is not None:
@@ -185,12 +185,13 @@ def _is_yes_no(column: pd.Series) -> bool:
     return bool(numeric and column.dtype != bool and set(column.unique()) <= {0, 1})
 
 
-def _levels(column: pd.Series, factors: Factors) -> list[object] | None:
+def levels_of(fit: OutcomeFit, name: str) -> list[object] | None:
     """Return a column's categories, the reference first; None for numbers that are no categories.
 
     Numbers are categories where a term such as ``C(session)`` takes them so.
     """
-    for node, learned in factors.values():
+    column = fit.design.frame[name]
+    for node, learned in _factors_with(fit, name).values():
         bare = isinstance(node, Name) or isinstance(node.parts[0], Name)
         if isinstance(learned, Categories) and bare and column.dtype != bool:
             return _reference_first(learned)

@@ -12,6 +12,7 @@ from ...core.arguments import checked_choice
 from ...core.drawing import new_axes
 from ...errors import DesignError, listing
 from ..after_fit.plots import BLUE, GREY, INK, WIDTH, plot_caterpillar, plot_estimates
+from .averages import levels_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,8 +58,9 @@ def plot_residuals(fit: OutcomeFit, *, ax: Axes | None = None, seed: int = 0) ->
 def curve_data(fit: OutcomeFit, variable: str) -> pd.DataFrame:
     """Return what is expected along a predictor: ``value, typical, average``.
 
-    Other numbers are at their means, categories at the first; an ordered outcome is shown by its
-    mean category, counted from 1.
+    Other numbers are at their means, categories at the first; along a predictor that is one of
+    categories, as by ``C(session)``, the values are these. An ordered outcome is shown by its mean
+    category, counted from 1.
     """
     frame = fit.design.frame
     known = list(fit.design.formula.fixed.columns) if fit.design.formula.fixed else []
@@ -68,15 +70,17 @@ def curve_data(fit: OutcomeFit, variable: str) -> pd.DataFrame:
             f"{listing([name for name in known if pd.api.types.is_numeric_dtype(frame[name])])}."
         )
     values = np.linspace(frame[variable].min(), frame[variable].max(), POINTS)
+    if levels_of(fit, variable) is not None:
+        values = np.unique(frame[variable])
     new = pd.DataFrame({variable: values})
     wanted = [*known, *(c for term in fit.design.formula.random for c in term.part.columns)]
     for name in dict.fromkeys(wanted):
         if name == variable:
             continue
-        column = frame[name]
-        number = pd.api.types.is_numeric_dtype(column.dtype)
-        level = column.mean() if number else sorted(column.unique())[0]
-        new[name] = pd.Series([level] * POINTS, dtype=None if number else column.dtype)
+        column, levels = frame[name], levels_of(fit, name)
+        kind = column.dtype if isinstance(column.dtype, pd.CategoricalDtype) else None
+        level = column.mean() if levels is None else levels[0]
+        new[name] = pd.Series([level] * len(values), dtype=kind)
     offset = fit.model.asked.offset
     for name in frame.columns:
         if isinstance(offset, str) and name in offset and name not in new:
