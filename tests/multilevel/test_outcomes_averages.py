@@ -17,6 +17,7 @@ COLUMNS = ["estimate", "std_error"]
 @cache
 def data() -> pd.DataFrame:
     return few().assign(
+        b=lambda d: (d.arm == "b").astype(int),
         late=lambda d: (d.session > 2).astype(int),
         first=lambda d: (d.session == 1).astype(int),
         above=lambda d: (d.x > 0).astype(int),
@@ -51,6 +52,7 @@ def jump(x, limit=0.0):
         ("sqrt(over)", "root", "over"),  # no slope at zero
         ("jump(x)", "above", "x"),  # a function of one's own, whose jump must be seen
         ("C(I(x > 0))", "above", "x"),
+        ("I(arm == 'b')", "b", "arm"),
     ],
 )
 def test_a_term_that_jumps_has_the_effect_of_a_column_of_it(term, column, of):

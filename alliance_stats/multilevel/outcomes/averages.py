@@ -158,8 +158,12 @@ def _moves(fit: OutcomeFit, frame: pd.DataFrame, name: str) -> Iterator[_Move]:
     """Yield what to compare for a column: categories, 0 and 1, a slope, or terms by themselves."""
     whole, factors = fit.design.frame[name], _factors_with(fit, name)
     levels = levels_of(fit, name)
+    as_categories = any(isinstance(learned, Categories) for _, learned in factors.values())
     if _is_yes_no(whole):
         yield _Move(name, frame, name, 1.0, 0.0)
+    elif not as_categories and not pd.api.types.is_numeric_dtype(whole.dtype):
+        for code, (_, learned) in factors.items():  # texts that are compared, I(arm == 'a')
+            yield from _of_factor(code, learned, frame, name)
     elif levels is not None:
         first, *others = levels
         for level in others:
