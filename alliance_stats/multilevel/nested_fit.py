@@ -17,7 +17,7 @@ from ..inference.distributions import half_width
 from . import advice
 from .after_fit import contrasts
 from .formula.terms import INTERCEPT
-from .summary import TESTS, groups, head, preparation
+from .summary import TESTS, groups, head, preparation, spread_in_words
 
 if TYPE_CHECKING:
     from ..core.display.page import Block
@@ -55,6 +55,14 @@ class NestedFit(Result):
         @property
         def df_method(self) -> str:
             """How degrees of freedom are found."""
+
+        @property
+        def singular(self) -> bool:
+            """Whether a variance or correlation is on its boundary."""
+
+        @property
+        def singular_note(self) -> str:
+            """Which ones are, and what that means."""
 
     @property
     def formula(self) -> str:
@@ -176,10 +184,23 @@ class NestedFit(Result):
         """Return what was fitted, and its coefficients and variances."""
         return [head(self), *super().shown(labels)]
 
+    def text(self, labels: Mapping[str, str] | None = None) -> str:
+        """Return the result in sentences, with how random effects spread.
+
+        Parameters
+        ----------
+        labels
+            As in `summary`.
+        """
+        *said, done = super().text(labels).splitlines()
+        return "\n".join([*said, *spread_in_words(self, labels), done])
+
     def facts(self) -> dict[str, Any]:
-        """Return what sentences are filled from."""
+        """Return what sentences are filled from: also whether a variance is on its boundary."""
         how = {"estimator": self.estimator, "tests": TESTS[self.df_method]}
-        return super().facts() | how | {"formula": self.formula, "groups": groups(self)}
+        note = self.singular_note.partition(" The model asks")[0] if self.singular else ""
+        how |= {"formula": self.formula, "groups": groups(self), "boundary": f" {note}".rstrip()}
+        return super().facts() | how
 
     def _notes(self) -> list[str]:
         return [*preparation(self), *super()._notes()]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from ..core.display.journal import written
+from ..core.display.labels import inside, random_label
 from ..core.results import Z95
 from ..errors import plural
 
@@ -20,6 +23,7 @@ DF_NOTES = {
 TESTS = DF_NOTES | {
     name: f"t tests with {words}" for name, words in DF_NOTES.items() if name != "normal"
 }
+MOST_TOLD = 12  # SDs and correlations in a sentence
 _GROUPING = {"crossed": "crossed", "membership": "several in a row"}
 
 
@@ -39,6 +43,19 @@ def groups(fit: NestedFit) -> str:
     """Return the groups of each level with their numbers, and how they lie to each other."""
     sizes = ", ".join(_counted(name, size) for name, size in fit.n_groups.items())
     return sizes if fit.grouping == "nested" else f"{sizes} ({_GROUPING[fit.grouping]})"
+
+
+def spread_in_words(fit: NestedFit, labels: Mapping[str, str] | None) -> list[str]:
+    """Return the SDs and correlations of random effects and residuals as a sentence."""
+    rows = fit.tidy()
+    rows = rows[rows["effect"].eq("random") & rows["estimate"].notna()]
+    said = [
+        f"{inside(random_label(str(row.term), str(row.group), labels))} = {written(row.estimate)}"
+        for row in rows.itertuples()
+    ]
+    if len(said) > MOST_TOLD:
+        said = [f"{len(said)} variances and covariances stand in the table"]
+    return [f"Random effects: {'; '.join(said)}."] if said else []
 
 
 def _counted(name: str, size: int) -> str:

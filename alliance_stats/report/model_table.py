@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..core.arguments import shown
 from ..core.display import formatting as fmt
-from ..core.display.labels import label_of
+from ..core.display.labels import inside, label_of
 from ..core.display.page import as_latex
 from ..core.display.rendering import to_html, to_text
 from ..core.display.table import Column, Table
@@ -164,7 +164,14 @@ def model_table(
         for value in VALUES:
             frame[f"{label}: {value}"] = found[value].to_numpy()
     places = digits if digits is not None else _digits(parts)
-    fixed = {term: label_of(term, labels) for part, term in keys if part == FIXED}
+    own: dict[str, str] = {}
+    for fit in fits:  # one row has one name, which is plain where models call it otherwise
+        own |= {
+            term: said if own.get(term, said) == said else label_of(term)
+            for term, said in fit.term_labels().items()
+        }
+    words = own | dict(labels or {})
+    fixed = {term: label_of(term, words) for part, term in keys if part == FIXED}
 
     def term(row: pd.Series) -> str:
         return fixed.get(row["term"], str(row["term"])) if row["part"] == FIXED else row["term"]
@@ -280,7 +287,9 @@ def _note(fits: Sequence[Any], labels: Sequence[str]) -> str:
         how = f"{next(iter(said))}."
     else:
         how = " ".join(f"{listing(names, 12)}: {text}." for text, names in said.items())
-    return f"CI = 95% confidence interval. {how} SD = standard deviation. R² after Nakagawa et al."
+    explained = any(hasattr(fit, "r_squared") for fit in fits)
+    after = " R² after Nakagawa et al." if explained else ""
+    return f"CI = 95% confidence interval. {how} SD = standard deviation.{after}"
 
 
 def _how(fit: Any) -> str:
@@ -288,5 +297,7 @@ def _how(fit: Any) -> str:
         return f"cluster-robust (CR2) tests by {fit.cluster} with Satterthwaite's df"
     if not hasattr(fit, "reml"):
         return type(fit).__name__
+    if hasattr(fit, "family"):
+        return f"{fit.title}, {inside(fit.estimator)}; {DF_NOTES[fit.df_method]}"
     kind = "Restricted maximum likelihood" if fit.reml else "Maximum likelihood"
     return f"{kind}; {DF_NOTES[fit.df_method]}"

@@ -335,3 +335,17 @@ def test_no_fixed_effects_at_all(sessions):
     assert fit.converged
     assert len(fit.params) == 0
     assert len(fit.tidy()) == 2
+
+
+def test_text_and_methods_tell_spread_formula_and_boundary(sessions):
+    tight = "y~between+(1|client)+(1|therapist)"
+    fit = al.fit_multilevel(tight, sessions)
+    (line,) = [line for line in fit.text().splitlines() if line.startswith("Random effects")]
+    assert f"residual SD = {np.sqrt(fit.scale):.2f}." in line
+    assert f": {tight}." in fit.methods()
+    rng = np.random.default_rng(1)
+    flat = sessions.assign(y=rng.permutation(sessions["y"].to_numpy()))
+    with pytest.warns(al.SingularFitWarning):
+        fit = al.fit_multilevel(tight, flat)
+    for told in (fit.text(), fit.methods()):
+        assert "The fit is singular: the variance of 'Intercept' for" in told

@@ -363,3 +363,47 @@ def test_weights_as_a_series_go_to_their_rows_where_times_are_missing():
     expected = fitted("count ~ x", data, **how, weights="minutes")
     turned = fitted("count ~ x", data, **how, weights=data["minutes"].iloc[::-1])
     np.testing.assert_allclose(turned.params, expected.params)
+
+
+@pytest.mark.parametrize("words", ["censored repaired unrepaired", "a b c d e"])
+def test_of_more_than_two_words_none_is_proposed_as_a_yes_or_a_no(words):
+    data = sessions()
+    names = np.array(words.split())
+    data["yes"] = names[np.arange(len(data)) % len(names)]
+    with pytest.raises(al.ColumnError, match=f"the {len(names)} values") as error:
+        fitted("yes ~ x", data, family="binomial")
+    assert not any(f"'{name}':" in str(error.value) for name in names)
+    assert "which leaves the others missing" in str(error.value)
+
+
+WITHOUT_GROUPS = {
+    "formula.api.logit": ("yes", {"family": "binomial"}),
+    "formula.api.probit": ("yes", {"family": "binomial", "link": "probit"}),
+    "formula.api.glm with its family Binomial": ("k", {"family": "binomial", "trials": "n"}),
+    "formula.api.poisson": ("count", {"family": "poisson"}),
+    "OrderedModel": ("rating", {"family": "ordinal"}),
+}
+
+
+@pytest.mark.parametrize("said", WITHOUT_GROUPS)
+def test_without_groups_the_model_of_this_outcome_is_named(said):
+    outcome, options = WITHOUT_GROUPS[said]
+    with pytest.raises(al.DesignError, match="random term") as error:
+        al.fit_multilevel(f"{outcome} ~ x", sessions(), **options)
+    assert said in str(error.value)
+
+
+def test_successes_and_failures_are_given_by_trials():
+    with pytest.raises(al.FormulaError, match="trials='n'"):
+        fitted("cbind(k, n - k) ~ x", sessions(), family="binomial")
+
+
+def test_ids_that_every_therapist_uses_anew_are_told():
+    data = sessions()
+    data["number"] = data.groupby("therapist_id")["client_id"].rank(method="dense").astype(int)
+    formula = "yes ~ x + (1 | number) + (1 | therapist_id)"
+    with pytest.raises(al.DesignError, match=r"write \(1 \| therapist_id/number\)"):
+        al.fit_multilevel(formula, data, family="binomial")
+    moved = data.assign(number=data["client_id"].where(data.index != 0, data["client_id"].iloc[-1]))
+    with pytest.raises(al.DesignError, match="one therapist a client"):
+        al.fit_multilevel(formula, moved, family="binomial")

@@ -440,3 +440,69 @@ def test_a_predictor_far_from_zero_changes_nothing_but_the_intercept():
     assert far.params["x"] == pytest.approx(yes().params["x"], rel=1e-6)
     assert far.bse["x"] == pytest.approx(yes().bse["x"], rel=1e-4)  # of 1e5 squared, digits go
     assert far.laplace.llf == pytest.approx(yes().laplace.llf, abs=1e-5)
+
+
+def test_a_hurdle_says_what_its_predictors_are_about():
+    formula = "count ~ x + (1 | client_id)"
+    fit = al.fit_multilevel(formula, sessions(), family="poisson", zero="hurdle")
+    (told,) = [message for message in fit.messages if "any at all" in message]
+    assert "(data['count'] > 0)" in told
+    assert "RR before truncation [95% CI]" in str(fit.summary())
+    for words in (str(fit.summary()), fit.methods()):
+        assert "one probability of a zero for all rows" in words
+    row = fit.tidy().set_index("term").loc["zero:Intercept"]
+    assert row[["statistic", "p_value"]].isna().all()
+    assert np.isfinite(row["conf_low"])
+    assert "Any zero (logit)" in str(fit.summary())
+    assert "Any zero (logit)" in str(al.model_table([fit]))
+
+
+def test_a_hurdle_without_zeros_is_a_truncated_model():
+    data = sessions().assign(count=lambda rows: rows["count"] + 1)
+    fit = al.fit_multilevel("count ~ x + (1 | client_id)", data, family="poisson", zero="hurdle")
+    assert any("zero-truncated" in message for message in fit.messages)
+    assert not any("no more zeros" in message for message in fit.messages)
+    assert not any("any at all" in message for message in fit.messages)
+
+
+def test_thresholds_are_called_by_the_answers_they_part():
+    words = ["none", "little", "some", "much"]
+    data = sessions()
+    data["rating"] = pd.Categorical.from_codes(data["rating"] - 1, words, ordered=True)
+    fit = al.fit_multilevel("rating ~ x + (1 | client_id)", data, family="ordinal")
+    assert "Threshold none | little" in str(fit.summary())
+    assert "Answers in their order: none, little, some, much" in str(fit.summary())
+    assert fit.text().count("Threshold ") == 3
+    assert "Threshold some | much" in str(al.model_table([fit]))
+    assert "Threshold: 3" in str(al.model_table([fit, rating()], names=["a", "b"]))
+
+
+def test_tables_of_outcomes_name_family_and_link_and_no_explained_variance():
+    note = al.model_table([yes(), rating()], names=["a", "b"]).table.note
+    assert "a: Multilevel binomial model (logit)" in note
+    assert "b: Multilevel cumulative model of ordered answers (logit)" in note
+    assert "Nakagawa" not in note
+
+
+def test_formulas_are_told_as_they_were_written():
+    data = sessions().assign(day_of_week=lambda rows: rows["session"])
+    tight = "yes~day_of_week+(1|client_id)"
+    fit = al.fit_multilevel(tight, data, family="binomial")
+    assert f": {tight}." in fit.text()
+    assert f": {tight}." in fit.methods()
+
+
+def test_text_and_methods_tell_how_random_effects_spread():
+    sd = yes().varcomp["sdcor"].iloc[0]
+    assert f"Random effects: client: SD of intercept = {sd:.2f}." in yes().text().splitlines()
+    assert "singular" not in yes().methods()
+
+
+def test_laplace_is_told_only_where_it_matters(monkeypatch):
+    many = sessions().groupby("therapist_id").filter(lambda group: len(group) > 20)
+    calm = al.fit_multilevel(
+        "k ~ x + (1 | therapist_id)", many, family="binomial", trials="n", df="between-within"
+    )
+    monkeypatch.setattr("alliance_stats.multilevel.outcomes.advice.laplace_is_far", lambda _: True)
+    assert calm.laplace.llf != calm.llf
+    assert not any("Laplace" in message for message in calm.messages)

@@ -123,7 +123,7 @@ def methods_paragraph(kind: str, facts: Mapping[str, Any], confidence: float) ->
 
 def _fact(name: str, value: Any) -> str:
     if isinstance(value, str):
-        return value if name == "rule" or " " in value else value.replace("_", " ")
+        return value if name in ("rule", "formula") or " " in value else value.replace("_", " ")
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return written(value)
     return "none" if value is None else str(value)

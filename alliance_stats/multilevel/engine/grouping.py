@@ -407,13 +407,13 @@ class Contact:
 
 def _lies_lower(one: Factor, other: Factor) -> bool:
     """Say whether `one` is the lower of two groupings that cross, though it has fewer groups."""
-    ranks = [_rank(factor.columns[0]) for factor in (one, other)]
+    ranks = [level_of_column(factor.columns[0]) for factor in (one, other)]
     if None not in ranks and ranks[0] != ranks[1]:
         return bool(ranks[0] < ranks[1])  # type: ignore[operator]
     return False
 
 
-def _rank(column: str) -> int | None:
+def level_of_column(column: str) -> int | None:
     """Return how high a level stands by its column's name, None where the name does not say."""
     found = [rank for rank, words in enumerate(LEVELS) if any(w in column.lower() for w in words)]
     return found[0] if len(found) == 1 else None

@@ -56,7 +56,8 @@ STEPPED = frozenset({"sign", "floor", "ceiling", "round"})
 """Functions that jump: between the jumps they say nothing of what goes with their column."""
 OWN = "a function of your own"
 INSTEAD = {
-    "offset": "Subtract the offset from the outcome instead, in a column of its own.",
+    "offset": "Of a count give it beside the formula, such as offset='log(minutes)'. Subtract the "
+    "offset of a measurement from the outcome, in a column of its own.",
     "lag": "Make the column first, by al.lag, which keeps to each client's own sessions.",
     "cr": "Write ns(x, df=4), a natural cubic spline.",
     "cs": "Write ns(x, df=4), a natural cubic spline.",
@@ -64,7 +65,9 @@ INSTEAD = {
     "s": "Write ns(x, df=4), a spline of fixed stiffness.",
     "te": "Write ns(x, df=3):ns(z, df=3).",
     "as.numeric": "Make the column numeric first, by pandas.to_numeric.",
-    "cbind": "Fit each outcome in a model of its own.",
+    "cbind": "Of successes and failures, model the successes (k ~ ...) and name the column of how "
+    "many there could be: family='binomial', trials='n'. Fit each of several outcomes in a model "
+    "of its own.",
     "np.where": "Write I(x > 1), which is 1 where it holds and else 0.",
     "where": "Write I(x > 1), which is 1 where it holds and else 0.",
     "ifelse": "Write I(x > 1), which is 1 where it holds and else 0.",

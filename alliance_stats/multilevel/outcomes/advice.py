@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from .result import OutcomeFit
 
 FAR_FROM_LAPLACE = 0.1  # standard errors
-TOLD = 0.005  # share of a standard deviation by which Laplace's must differ to be told
+FAR_LIKELIHOOD = 0.5  # one unit of AIC
+TOLD = 0.02  # share of a standard deviation by which Laplace's must differ to be told
 
 
 def messages(fit: OutcomeFit) -> list[str]:
@@ -25,7 +26,8 @@ def messages(fit: OutcomeFit) -> list[str]:
         if isinstance(fit.model.family, Ordinal)
         else []
     )
-    return [*about_search(fit), *_nodes(fit), *_size(fit), *_laplace(fit), *gaps, *about_data(fit)]
+    asks = (about_search, _nodes, _size, _zeros, _laplace)
+    return [*(said for ask in asks for said in ask(fit)), *gaps, *about_data(fit)]
 
 
 def singular_note(fit: OutcomeFit) -> str:
@@ -93,22 +95,46 @@ def _nodes(fit: OutcomeFit) -> list[str]:
     ]
 
 
+def _held(fit: OutcomeFit) -> list[str]:
+    """Return the family's parameters that have gone as far as they may."""
+    own, first = fit.model.family.own_names, fit.model.shape.coefficients
+    return [own[i - first] for i in fit.best.held if first <= i < first + len(own)]
+
+
 def _size(fit: OutcomeFit) -> list[str]:
     """Say where a parameter of the family has gone as far as it may."""
-    own, first = fit.model.family.own_names, fit.model.shape.coefficients
-    held = [own[i - first] for i in fit.best.held if i < first + len(own)]
-    said = []
+    held, said = _held(fit), []
     if "log size" in held:
         said.append(
             "The counts vary no more than a Poisson's: the size of the negative binomial grows "
             "without end. Use family='poisson'."
         )
-    if "zero:Intercept" in held:
+    if fit.zero == "hurdle" and "zero:Intercept" in held:
+        said.append(
+            f"'{fit.design.outcome}' has no zeros, fewer than the counts would have by themselves: "
+            "with zero='hurdle' this is the zero-truncated model of counts from 1 on. Their "
+            "probability is zero, and has no standard error."
+        )
+    elif "zero:Intercept" in held:
         said.append(
             f"There are no more zeros than the counts have by themselves (zero='{fit.zero}'): the "
             "probability of others is zero, and has no standard error. Use zero='none'."
         )
     return said
+
+
+def _zeros(fit: OutcomeFit) -> list[str]:
+    """Say what a hurdle leaves out: predictors of whether there are any at all."""
+    if fit.zero != "hurdle" or "zero:Intercept" in _held(fit):
+        return []
+    y = fit.design.outcome
+    return [
+        "With zero='hurdle' all rows have one probability of a zero, and predictors act on the "
+        "counts above zero only: average_effects() holds no change in whether there are any at "
+        "all, and RR is a ratio of rates before zeros are cut off, not of expected counts. For "
+        f"any at all, fit data['any'] = (data['{y}'] > 0).astype(int) beside it, with "
+        "family='binomial'."
+    ]
 
 
 def _laplace(fit: OutcomeFit) -> list[str]:
@@ -124,7 +150,9 @@ def _laplace(fit: OutcomeFit) -> list[str]:
     errors = np.where(np.isfinite(fit.bse), fit.bse, np.inf)
     moved = np.abs(other.params.to_numpy() - fit.params.to_numpy()) / errors
     worst = int(moved.argmax())
-    told = [f"log-likelihood {other.llf:.2f} instead of {fit.llf:.2f}"]
+    told = []
+    if abs(other.llf - fit.llf) > FAR_LIKELIHOOD:
+        told.append(f"log-likelihood {other.llf:.2f} instead of {fit.llf:.2f}")
     told += [
         f"SD of '{row['term1']}' for '{row['group']}' {theirs:.3f} instead of {row['sdcor']:.3f}"
         for row, theirs in zip(fit.varcomp.to_dict("records"), other.varcomp["sdcor"], strict=True)
@@ -135,6 +163,8 @@ def _laplace(fit: OutcomeFit) -> list[str]:
             f"'{fit.names[worst]}' {other.params.iloc[worst]:.4g} instead of "
             f"{fit.params.iloc[worst]:.4g} ({moved[worst]:.1f} standard errors)"
         )
+    if not told:
+        return []
     return [
         "Laplace's approximation, on which most software rests, would be off here: "
         f"{listing(told, 6)}. See .laplace."

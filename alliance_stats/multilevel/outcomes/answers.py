@@ -94,12 +94,18 @@ def refuse_words(formula: Formula, data: pd.DataFrame) -> None:
     if isinstance(tree, Name) and not pd.api.types.is_numeric_dtype(data[tree.column].dtype):
         name = tree.column
         words = sorted(data[name].dropna().unique(), key=str)
-        last = len(words) - 1
-        numbers = ", ".join(f"{word!r}: {int(n == last)}" for n, word in enumerate(words[:4]))
-        more = ", ..." if last > 3 else ""
+        held = f"'{name}' must hold yes and no as 1 and 0; it holds"
+        if len(words) > 2:  # of these nobody but the user knows which are neither
+            raise ColumnError(
+                f"{held} the {len(words)} values {listing(words)}. Choose which is the yes, which "
+                f"the no and which are missing: data['{name}'] = data['{name}'].map({{<the yes>: "
+                "1, <the no>: 0}), which leaves the others missing. For answers in an order use "
+                "family='ordinal'."
+            )
+        numbers = ", ".join(f"{word!r}: {n}" for n, word in enumerate(words, 2 - len(words)))
         raise ColumnError(
-            f"'{name}' must hold yes and no as 1 and 0; it holds {listing(words)}. Say which is "
-            f"the yes, such as data['{name}'] = data['{name}'].map({{{numbers}{more}}})."
+            f"{held} {listing(words)}. Say which is the yes, such as data['{name}'] = "
+            f"data['{name}'].map({{{numbers}}})."
         )
 
 

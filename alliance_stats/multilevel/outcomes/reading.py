@@ -12,7 +12,7 @@ from ...core.arguments import checked_choice, of_rows
 from ...errors import ColumnError, DesignError, did_you_mean, listing
 from ..engine.batches import Array
 from ..engine.design import Design, make_design
-from ..engine.grouping import CrossedGrouping
+from ..engine.grouping import CrossedGrouping, level_of_column
 from ..formula.factors import learn_outcome
 from ..formula.model_formula import Formula, Part, parse_formula
 from ..formula.table import Table
@@ -47,6 +47,7 @@ COUNTS = ("poisson", "negative_binomial")
 ZEROS = ("none", "inflated", "hurdle")
 MOST_EFFECTS = 3  # correlated effects of a client; the nodes are a power of their number
 OFFSET = "(offset)"
+NEARLY_ALL = 0.8  # share of the pairs of two groupings that occur: ids that begin anew, or items
 FAR_SLOPE = 15.0  # SDs: intercepts and slopes are correlated by .998 there
 FARTHEST = 50.0  # an offset: a factor of 10^21
 LARGEST_SPAN = 20.0  # of logs of exposures: a second and fifteen years
@@ -157,6 +158,11 @@ def read_model(
     """
     asked = asked.checked()
     formula.check_columns(data.columns)
+    if not formula.random:
+        raise DesignError(
+            "A multilevel model needs a random term such as (1 | client_id); without one use "
+            f"{_single_level(asked)}."
+        )
     if asked.trials is not None:
         _refuse_missing_column(asked.trials, data, "trials")
     tree = formula.response.tree
@@ -199,6 +205,21 @@ def family_of(asked: Asked, categories: Sequence[str] | None = None) -> Family:
         return Ordinal(tuple(categories or ()), asked.link)
     counts = Poisson() if asked.family == "poisson" else NegativeBinomial()
     return counts if asked.zero == "none" else ExtraZeros(counts, asked.zero)
+
+
+def _single_level(asked: Asked) -> str:
+    """Return what of statsmodels fits this outcome without groups."""
+    if asked.zero != "none":
+        return "statsmodels.discrete (its count models with extra zeros or a hurdle)"
+    if asked.trials is not None or asked.link == "cloglog":
+        return "statsmodels.formula.api.glm with its family Binomial"
+    known = {
+        "binomial": f"formula.api.{asked.link}",
+        "poisson": "formula.api.poisson",
+        "negative_binomial": "formula.api.negativebinomial",
+        "ordinal": "miscmodels.ordinal_model.OrderedModel",
+    }
+    return f"statsmodels.{known[asked.family]}"
 
 
 # -- trials and offset ---------------------------------------------------------------------------
@@ -285,8 +306,7 @@ def _random(
     if isinstance(grouping, CrossedGrouping):
         raise DesignError(
             f"family='{asked.family}' needs nested groups, one of each level in every row; "
-            f"{' '.join(grouping.notes) or listing(grouping.names)} Leave one of them out, or use "
-            "one therapist a client."
+            f"{' '.join(grouping.notes) or listing(grouping.names)} {_way_out(grouping)}"
         )
     if len(grouping.names) > 2:
         raise DesignError(
@@ -324,6 +344,21 @@ def _random(
     pairs = design.levels[0].pairs
     shape = Shape(coefficients, own, len(names), pairs, len(grouping.names) == 2)
     return Z, scale, shape
+
+
+def _way_out(grouping: CrossedGrouping) -> str:
+    """Return what to do about groups that are not nested: ids may begin anew, or groups cross."""
+    if len(grouping.names) == 2 and grouping.kind == "crossed":
+        met = [len(pd.unique(factor.codes)) for factor in grouping.factors]
+        pairs = len(np.unique(np.stack([factor.codes for factor in grouping.factors]), axis=1).T)
+        lower, upper = sorted(grouping.names, key=lambda name: level_of_column(name) or 0)
+        if pairs > NEARLY_ALL * met[0] * met[1]:
+            return (
+                f"Every '{lower}' occurs with nearly every '{upper}': where its ids begin anew "
+                f"under each, they stand for different people; write (1 | {upper}/{lower}), or "
+                "make the ids unique. Otherwise leave one of the two out."
+            )
+    return "Leave one of them out, or use one therapist a client."
 
 
 def _refuse_far_slopes(Z: Array, names: Sequence[str], group: str) -> None:

@@ -28,7 +28,6 @@ from .starting import first_guess
 Method = Literal["quadrature", "laplace"]
 METHODS = ("quadrature", "laplace")
 SIZE = "log size"
-ZERO = "zero:Intercept"
 UNITS = {"logit": "log odds", "probit": "probits", "cloglog": "log hazard", "log": "log rate"}
 
 
@@ -112,7 +111,7 @@ class OutcomeFit(NestedFit):
     def residual_parameters(self) -> tuple[str, ...]:
         """What is estimated of the rows' own spread, beside it zeros that the counts lack."""
         size = () if self.size_place is None else ("size",)
-        return (*size, ZERO) if self.zero == "inflated" else size
+        return (*size, summary.ZERO) if self.zero == "inflated" else size
 
     @property
     def likelihood(self) -> comparison.Likelihood:
@@ -338,12 +337,18 @@ class OutcomeFit(NestedFit):
     @property
     def _ratio(self) -> str:  # type: ignore[override]
         """An odds ratio under the logit link, a rate ratio of counts; else none."""
-        return {"logit": "OR", "log": "RR"}.get(self.link, "")
+        ratio = {"logit": "OR", "log": "RR"}.get(self.link, "")
+        return f"{ratio} before truncation" if self.zero == "hurdle" else ratio
+
+    term_labels = summary.term_labels
 
     def tidy(self) -> pd.DataFrame:
         """Return one row a term: coefficients, then sds and correlations, then the size."""
+        fixed = coefficient_rows(self.params.index, self.params, self.bse, self.df)
+        # that half of the rows are zeros is no hypothesis of anyone
+        fixed.loc[fixed["term"] == summary.ZERO, ["statistic", "p_value"]] = np.nan
         found = [
-            coefficient_rows(self.params.index, self.params, self.bse, self.df),
+            fixed,
             variances.variance_rows(self.varcomp),
         ]
         if self.size_place is not None:
