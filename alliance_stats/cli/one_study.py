@@ -182,6 +182,12 @@ def new(
     written = new_study(folder, messy=messy)
     if not quiet:
         typer.echo(f"Made {folder} with {len(written)} files. Read {folder / 'README.md'} first.")
+    if messy and not quiet:
+        typer.echo(
+            "study.yaml there is the example and does not fit the two made-up files yet: "
+            "'alliance-stats validate' says so. The tutorial writes one for them, from what "
+            "alliance_stats.suggest_mapping drafts."
+        )
 
 
 @app.command()

@@ -163,6 +163,16 @@ def test_new_makes_a_study_to_fill_in(call, tmp_path):
     assert held == {"sessions.csv", "clients.csv", "endings.csv", ".gitignore"}
     assert (folder / "notebooks" / "first-analysis.ipynb").is_file()
     assert str(folder) in out
+    assert "validate" not in out
+
+
+def test_a_study_with_made_up_files_says_that_its_description_does_not_fit_them(call, tmp_path):
+    code, out, _ = call("new", tmp_path / "study", "--messy")
+    assert code == 0
+    assert "'alliance-stats validate' says so" in out
+    assert "alliance_stats.suggest_mapping" in out
+    code, told, _ = call("validate", tmp_path / "study")
+    assert (code, "which study.yaml gives as client_id" in told) == (1, True)
 
 
 def test_a_new_study_that_is_still_empty_is_told_of_in_words(call, tmp_path):
