@@ -133,7 +133,8 @@ def fit_multilevel(  # type: ignore[misc]  # what is asked of a family is asked 
         therapists) or ``"normal"`` (z tests). For other outcomes ``"normal"`` (the default) or
         ``"between-within"``: what each covers stands on the page "Do intervals cover?".
     weights
-        Prior weights: a column or one number a row. The residual variance of a row is
+        Prior weights: a column or one number a row (a Series by its index, as `offset`). The
+        residual variance of a row is
         ``scale / weight``, as in lme4; of other outcomes a row counts `weight` times.
     residual
         ``"independent"``, or ``"ar1"``: residuals of one client (of the lowest group) that lie a
