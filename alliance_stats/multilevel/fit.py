@@ -134,8 +134,8 @@ def fit_multilevel(  # type: ignore[misc]  # what is asked of a family is asked 
         ``"between-within"``: what each covers stands on the page "Do intervals cover?".
     weights
         Prior weights: a column or one number a row (a Series by its index, as `offset`). The
-        residual variance of a row is
-        ``scale / weight``, as in lme4; of other outcomes a row counts `weight` times.
+        residual variance of a row is ``scale / weight``, as in lme4; of other outcomes a row counts
+        `weight` times.
     residual
         ``"independent"``, or ``"ar1"``: residuals of one client (of the lowest group) that lie a
         time ``d`` apart have the correlation ``phi ** d``, with phi in [0, 1), as nlme's
