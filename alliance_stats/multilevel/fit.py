@@ -170,8 +170,8 @@ def fit_multilevel(  # type: ignore[misc]  # what is asked of a family is asked 
         such as ``"log(minutes)"``, or one number a row.
     zero
         Of counts: ``"inflated"``, some rows are zero whatever their rate; ``"hurdle"``, zeros have
-        a probability of their own and the counts are above zero. Its logit is the coefficient
-        ``zero:Intercept``.
+        a probability of their own and the counts are above zero. Either probability is one for
+        all rows; its logit is ``zero:Intercept``.
     method
         ``"quadrature"``, or ``"laplace"``: one node at the mode, fast, and with few rows a client
         wrong; ``fit.laplace`` holds it beside the answer.

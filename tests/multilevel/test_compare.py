@@ -135,3 +135,11 @@ def test_residuals_of_another_structure_are_no_special_case():
         "x ~ arm + session + (1 | client_id)", data, residual="ar1", time="session"
     )
     assert "the residuals' structure differs" in untested(by_arm, ar1)
+
+
+def test_extra_zeros_that_are_none_add_nothing():
+    data = sessions().assign(count=lambda rows: rows["count"] + 1)
+    plain = al.fit_multilevel("count ~ x + (1 | client_id)", data, family="poisson")
+    more = al.fit_multilevel("count ~ x + (1 | client_id)", data, family="poisson", zero="inflated")
+    found = more.compare(plain)
+    assert (found.statistic, found.p_value) == (0.0, 1.0)

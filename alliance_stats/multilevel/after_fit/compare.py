@@ -158,7 +158,9 @@ def compare(one: Fit, other: Fit) -> Comparison:
         statistic = float("nan")
         messages.append(reason)
     else:
-        statistic = max(statistic, 0.0)
+        bounded = large.singular or large.likelihood.at_bound
+        # on the boundary both have the same maximum, and a mixture halves the p of any rest of it
+        statistic = 0.0 if bounded and statistic < ROUNDING else max(statistic, 0.0)
         p_value, distribution = _p_value(small, large, statistic, df, same_fixed)
     models = pd.DataFrame(
         [
@@ -359,7 +361,10 @@ def _p_value(
         mixed = 0.5 * chi2_upper(statistic, df - 1) + 0.5 * plain
         return mixed, f"an equal mixture of chi-square on {df - 1} and {df} df"
     if variances > 1:
-        return plain, f"chi-square on {df} df (conservative: several variances are zero under H0)"
+        return plain, (
+            f"chi-square on {df} df (conservative: several parameters are on their boundary "
+            "under H0)"
+        )
     return plain, f"chi-square on {df} df"
 
 

@@ -50,6 +50,9 @@ def odds_ratios(fit: OutcomeFit, *, confidence: float = 0.95) -> pd.DataFrame:
 def rate_ratios(fit: OutcomeFit, *, confidence: float = 0.95) -> pd.DataFrame:
     """Return rate ratios of one unit more of each predictor; columns as `odds_ratios`.
 
+    With ``zero="hurdle"`` they are ratios of the rate before zeros are cut off, not of expected
+    counts.
+
     Raises
     ------
     DesignError
