@@ -15,6 +15,11 @@ from .rules import Flags, Rule
 
 LITTLE = 0.05
 """Share of the range below which a fall is called small."""
+NO_PREVALENCE = (
+    "Clients with a rupture are those whom the rule flags: some falls are chance, and some "
+    "ruptures no rule of scores finds, so their share is no prevalence. al.expected_by_chance says "
+    "how much chance gives, al.recommend_rule how much the rule misses."
+)
 LASTING = {
     **{(f"drop_{unit}_sd", 0.5): 50 for unit in ("within", "pooled", "stricter")},
     ("drop_reliable_change", 0.5): 48,
@@ -67,6 +72,8 @@ def messages(
                 f"{lonely} sessions follow a gap of more than {p['max_gap']} session number(s); "
                 "nothing is compared or followed across it."
             )
+    if rule.needs == "scores" and flags.flag.any():
+        found.append(NO_PREVALENCE)
     found += _depth(courses, flags, episodes, rule, p)
     found += _followed(courses, episodes, rule, p)
     if said := LASTING.get((rule.name, p["repair_level"])):

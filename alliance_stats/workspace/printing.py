@@ -162,6 +162,8 @@ def _rests_on(row: Mapping[Any, Any]) -> str:
         return ""
     names = str(row["sources"]).split("; ")
     shown = "; ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    if row["read_in"].endswith("not found") and row["n_rows"] == 1:
+        return f"Searched for, and not found: {shown.removesuffix(' (not read)')}"
     if row["n_verified"] == 0:
         return f"UNVERIFIED, not read in its own source: {shown}"
     rows = "row" if row["n_rows"] == 1 else "rows"

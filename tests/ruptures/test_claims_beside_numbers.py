@@ -183,3 +183,8 @@ def test_only_ruptures_read_from_the_series_make_it_circular():
             study, grid=grid, response="alliance", permutations=9, n_jobs=1, **ask
         )
         assert says(many, "test nothing") == circular
+
+
+def test_a_share_of_clients_with_a_rupture_is_told_to_be_no_prevalence():
+    told = al.detect_ruptures(drifting(n=30), rule="drop_points").messages
+    assert any("no prevalence" in message for message in told)

@@ -93,6 +93,7 @@ def test_the_design_is_read_from_the_scores():
     assert advice.design["median_sessions"] == 12
     assert "no agreed rule" in advice.messages[0]
     assert "order is that of f1" in advice.messages[1]
+    assert "not told apart" in advice.messages[1]
     assert "state_model, which takes longer, was not tried" in advice.messages[2]
 
 

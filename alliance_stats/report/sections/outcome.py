@@ -17,7 +17,9 @@ from .draft import Draft
 from .models import model_table, shown_terms, therapist_term, with_therapist
 
 DF: Literal["satterthwaite"] = "satterthwaite"
-WITHIN, BETWEEN = "alliance_lag1_within", "alliance_lag1_between"
+WITHIN, BETWEEN, HELD = "alliance_lag1_within", "alliance_lag1_between", "outcome_lag1_within"
+KNOWN = 0.5
+"""Share of the sessions whose outcome before must be known for it to be held equal."""
 
 
 def build(context: Context, draft: Draft) -> Section:
@@ -35,7 +37,9 @@ def model_blocks(context: Context, draft: Draft) -> list[Block]:
             "sessions; this study has occasions."
         )
     rows = session_pairs(context)
-    formula = f"outcome ~ session + {WITHIN} + {BETWEEN} + (1 | client_id){therapist_term(rows)}"
+    held = f" + {HELD}" if HELD in rows else ""
+    random = f"(1 | client_id){therapist_term(rows)}"
+    formula = f"outcome ~ session + {WITHIN} + {BETWEEN}{held} + {random}"
     fit = al.fit_multilevel(formula, rows, df=DF, slopes="all")
     draft.say(fit.messages)
     draft.used.update(alliance=alliance.measure, outcome=outcome.measure, formula=fit.formula)
@@ -45,6 +49,7 @@ def model_blocks(context: Context, draft: Draft) -> list[Block]:
         "session": "Session",
         WITHIN: f"{before}: the client's own ups and downs",
         BETWEEN: f"{before}: the client's usual level",
+        HELD: f"{outcome.title} at the session before: the client's own ups and downs",
     }
     shown = model_table(
         fit, "outcome-model", words=words, disclosure=context.disclosure,
@@ -56,27 +61,44 @@ def model_blocks(context: Context, draft: Draft) -> list[Block]:
         f"With an alliance one point higher than the client's usual, {outcome.title} at the next "
         f"session differs by {own}."
     )
+    carried = (
+        f"{outcome.title} of the session before is held equal"
+        if held
+        else f"{outcome.title} of the session before is mostly not known and not held equal, so "
+        "what it shared with the alliance of that session is in the first number"
+    )
     text = (
         f"{draft.headline} Between clients whose usual alliance differs by a point it differs by "
-        f"{usual}. Ratings of the alliance are the {alliance.rater}'s; each client has a level "
-        "and effects of its own. Neither number shows what the alliance does: whatever changes "
-        "with it may be behind the first, whatever differs between clients behind the second."
+        f"{usual}. Ratings of the alliance are the {alliance.rater}'s; {carried}; each client has "
+        "a level and effects of its own. Neither number shows what the alliance does: whatever "
+        "changes with it may be behind the first, whatever differs between clients behind the "
+        "second."
     )
     return [Paragraph(text), shown]
 
 
 def session_pairs(context: Context) -> pd.DataFrame:
-    """Return sessions with the outcome, and the alliance of the session before in its two parts."""
+    """Return sessions with the outcome, and the session before: the alliance in its two parts.
+
+    And the outcome before, held equal where it is known for most: what alliance and outcome of one
+    session share, and the outcome carries over, is no effect of the alliance.
+    """
     keys = ["client_id", "session"]
     alliance = context.rows(context.alliance).rename(columns={"score": "alliance"})
     outcome = context.rows(context.outcome).rename(columns={"score": "outcome"})
     both = alliance[[*keys, "alliance"]].merge(outcome[[*keys, "outcome"]], on=keys, how="outer")
-    before = al.lag(both, ["alliance"]).dropna(subset=["outcome", "alliance_lag1"])
+    lagged = al.lag(both, ["alliance", "outcome"])
+    before = lagged.dropna(subset=["outcome", "alliance_lag1"])
     if before.empty:
         raise DesignError(
             "No session has an outcome whose session before has an alliance; the model needs both."
         )
-    return with_therapist(context.study, al.decompose(before, ["alliance_lag1"]))
+    known = before.dropna(subset=["outcome_lag1"])
+    if len(known) >= KNOWN * len(before):
+        parts = al.decompose(known, ["alliance_lag1", "outcome_lag1"])
+    else:
+        parts = al.decompose(before, ["alliance_lag1"])
+    return with_therapist(context.study, parts)
 
 
 def _effect(row: pd.Series) -> str:

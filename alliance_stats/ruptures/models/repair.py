@@ -259,13 +259,21 @@ def fit_rupture_repair(
     together = lagged(rows, [*predictors, "outcome", "alliance"], lag)
     fits, estimates, notes = _fit_all(together, c, _levels(together, levels), reverse, df)
     if find_rule(table.found.rule).needs == "scores":
-        course = estimates["direction"].eq("forward") & estimates["response"].eq("alliance")
-        course &= estimates["term"].str.contains("^(?:rupture|repair)", regex=True)
-        estimates.loc[course, ["statistic", "p_value"]] = np.nan
+        estimates.loc[_of_the_rule(estimates), ["statistic", "p_value"]] = np.nan
     return RuptureRepair(
         fits, estimates, table.found, together, c, (*_start(table, c, fits), *notes),
         score=table.score,
     )  # fmt: skip
+
+
+def _of_the_rule(estimates: pd.DataFrame) -> pd.Series:
+    """Return which coefficients a rule of scores makes by itself, from the scores it reads."""
+    forward = estimates["direction"].eq("forward") & estimates["response"].eq("alliance")
+    back = estimates["direction"].eq("reverse") & estimates["response"].eq("rupture")
+    term = estimates["term"]
+    return (forward & term.str.contains("^(?:rupture|repair)", regex=True)) | (
+        back & term.str.startswith("outcome")
+    )
 
 
 def centre_sizes(rows: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -353,6 +361,8 @@ def _start(table: SessionTable, c: Choices, fits: Mapping[str, Any]) -> list[str
     if find_rule(table.found.rule).needs == "scores":
         found.append(
             "Forward, the alliance as a response is the series the rule reads: its coefficients of "
-            "rupture and repair describe the course and test nothing, so no p value is with them."
+            "rupture and repair describe the course and test nothing. In reverse, a fall needs a "
+            "high score at the session before, and that goes with a good outcome there: the rule "
+            "makes the coefficient of rupture after outcome. So no p value is with either."
         )
     return found

@@ -83,7 +83,7 @@ class RuleAdvice(Result):
 
     def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
         """Return the design, and the table of rules."""
-        shown = ["label", *SHARES, "flagged_outside", "delay", "judged"]
+        shown = ["label", *SHARES, "f1", "flagged_outside", "delay", "judged"]
         design = ", ".join(f"{label_of(n)} {value:.3g}" for n, value in self.design.items())
         return [f"{design}.", self._table(self.table[shown], labels)]
 
@@ -224,7 +224,7 @@ def recommend_rule(
         "replicates": copies,
         "seed": seed,
     }
-    said = _messages(design, with_states=table["rule"].eq("state_model").any())
+    said = _messages(design, table)
     return RuleAdvice(table, design, (*said, *refused), score=series.score_name)
 
 
@@ -271,16 +271,21 @@ def _rows(
     return table.sort_values("f1", ascending=False, kind="stable", ignore_index=True), refused
 
 
-def _messages(design: Mapping[str, Any], *, with_states: bool) -> list[str]:
+def _messages(design: Mapping[str, Any], table: pd.DataFrame) -> list[str]:
+    found = table["sensitivity"].dropna()
+    planted = table["n_planted"].max()
+    error = 100 * float(np.sqrt((found * (1 - found)).max() / planted)) if len(found) else np.nan
     said = [
         "There is no agreed rule for ruptures. These are error rates for ruptures of "
         f"{design['depth']:g} SDs ({design['depth_points']:.2f} points) that last "
         f"{design['duration']} sessions in {100 * design['base_rate']:g} % of clients; others give "
         "another order. State the rule before the analysis, and never choose it by its effects.",
         "The order is that of f1, the harmonic mean of sensitivity and positive predictive value; "
-        "where a false alarm costs more than a rupture missed, or less, another order is right.",
+        "where a false alarm costs more than a rupture missed, or less, another order is right. "
+        f"Shares of ruptures found have standard errors of up to {error:.1f} points: rules that "
+        "lie nearer than two of them are not told apart, and another seed may turn them round.",
     ]
-    if not with_states:
+    if not table["rule"].eq("state_model").any():
         said.append(
             "state_model, which takes longer, was not tried: rules=['state_model', ...] does."
         )

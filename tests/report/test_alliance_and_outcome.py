@@ -1,0 +1,68 @@
+"""The report's answer on alliance and outcome holds the outcome of the session before equal."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import alliance_stats as al
+from alliance_stats.report.build import make_section
+from alliance_stats.report.content import Paragraph
+from alliance_stats.report.context import Context, Options
+from alliance_stats.report.sections import SECTIONS
+from alliance_stats.report.sections.outcome import HELD, session_pairs
+
+
+@pytest.fixture(scope="module")
+def study():
+    """Both carry over, and share what is new in a session; no session acts on a later one."""
+    rng = np.random.default_rng(5)
+    clients, sessions = 200, 8
+    alliance, outcome = np.zeros((2, clients, sessions))
+    root = np.linalg.cholesky([[1.0, -0.5], [-0.5, 1.0]])
+    for t in range(sessions):
+        new = rng.normal(size=(clients, 2)) @ root.T * (np.sqrt(1 - 0.5**2) if t else 1.0)
+        alliance[:, t] = 0.5 * alliance[:, t - 1] * (t > 0) + new[:, 0]
+        outcome[:, t] = 0.5 * outcome[:, t - 1] * (t > 0) + new[:, 1]
+    level = rng.normal(size=(clients, 1))
+    who = {
+        "client_id": np.repeat([f"c{i:03d}" for i in range(clients)], sessions),
+        "session": np.tile(np.arange(1, sessions + 1), clients),
+        "rater": "client", "scale": "total",
+    }  # fmt: skip
+    scores = pd.concat(
+        [
+            pd.DataFrame(
+                {**who, "measure": "wai-sr", "score": 3.0 + 0.3 * (alliance + level).ravel()}
+            ),
+            pd.DataFrame(
+                {**who, "measure": "core-10", "score": 15 + 3 * (outcome - level).ravel()}
+            ),
+        ]
+    )
+    people = pd.DataFrame({"client_id": pd.unique(scores["client_id"])})
+    return al.Study("carried over", {"clients": people, "scores": scores})
+
+
+def words(study):
+    """Return the sentences of the section."""
+    (entry,) = (one for one in SECTIONS if one.key == "outcome")
+    blocks = make_section(entry, Context(study, Options()), strict=True).blocks
+    return " ".join(block.text for block in blocks if isinstance(block, Paragraph))
+
+
+def test_what_a_session_shares_and_carries_over_is_no_effect_of_the_session_before(study):
+    rows = session_pairs(Context(study, Options()))
+    random = " + (1 | client_id)"
+    plain = "outcome ~ session + alliance_lag1_within + alliance_lag1_between"
+    carried = al.fit_multilevel(plain + random, rows).tvalues["alliance_lag1_within"]
+    held = al.fit_multilevel(f"{plain} + {HELD}{random}", rows).tvalues["alliance_lag1_within"]
+    assert abs(held) < 3 < abs(carried)
+    assert "CORE-10 of the session before is held equal" in words(study)
+
+
+def test_an_outcome_that_is_mostly_unknown_before_is_not_held_equal_and_that_is_said(study):
+    scores = study.scores
+    rare = (scores["measure"] == "core-10") & ~scores["session"].isin((2, 5, 8))
+    few = study.with_tables(scores=scores[~rare])
+    assert HELD not in session_pairs(Context(few, Options()))
+    assert "mostly not known and not held equal" in words(few)
