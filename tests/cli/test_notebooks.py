@@ -44,7 +44,7 @@ def test_the_first_analysis_runs_on_a_study(call, tmp_path):
 
 def test_templates_that_fit_one_model_fit_it_to_the_same_rows(names_after, capsys):
     first = names_after("first-analysis", "fit")["fit"]
-    other = names_after("alliance-outcome", "main")["three"]
+    other = names_after("alliance-outcome", "before")["before"]
     assert first.nobs == other.nobs
     pd.testing.assert_series_equal(first.params, other.params)
 
