@@ -16,7 +16,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import AllianceStatsError
@@ -94,6 +94,19 @@ def write_whole(
             "elsewhere first."
         ) from None
     return given
+
+
+def owner_only(path: Path) -> None:
+    """Let nobody but the owner read a file or folder, where the system knows owners (POSIX).
+
+    A file that is not there is made, so that what is written to it was never open to others.
+    """
+    if os.name != "posix":
+        return
+    with suppress(PermissionError):  # it is somebody else's, who decides who reads it
+        if not path.exists():
+            path.touch(0o600)
+        path.chmod(0o700 if path.is_dir() else 0o600)
 
 
 def keep_inputs(path: str | os.PathLike[str], folder: Path | None) -> None:

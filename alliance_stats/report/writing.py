@@ -14,7 +14,7 @@ from ..core.display.figures import for_print, mark_synthetic, mask_texts, settle
 from ..core.display.formatting import count
 from ..core.display.rendering import to_csv, write_frame
 from ..core.display.table import Table
-from ..core.outputs import keep_inputs
+from ..core.outputs import keep_inputs, owner_only
 from ..errors import AllianceStatsError
 from . import manifest
 from .content import Figure, Section
@@ -160,9 +160,12 @@ def write_account(
     }
     keep_inputs(place, source if is_folder else None)
     place.parent.mkdir(parents=True, exist_ok=True)
-    ignore = place.parent / ".gitignore"
-    if place.parent.name == ACCOUNTS and not ignore.exists():
-        ignore.write_text("*\n", encoding="utf-8")
+    if place.parent.name == ACCOUNTS:
+        owner_only(place.parent)
+        ignore = place.parent / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n", encoding="utf-8")
+    owner_only(place)
     manifest.write_json(content, place)
     return place
 

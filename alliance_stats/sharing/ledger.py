@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.disclosure import RARE
-from ..core.outputs import write_whole
+from ..core.outputs import owner_only, write_whole
 from ..core.people import CLIENT
 from ..core.shown_groups import Ledger as Groups
 from ..errors import ReadError
@@ -169,7 +169,11 @@ class Ledger:
             {**vars(one), "people": sorted(map(list, one.people))} for one in (*self.entries, entry)
         ]
         content = json.dumps(held, indent=1).encode()
+        if self.path.parent.is_dir():
+            owner_only(self.path.parent)
         write_whole(self.path, content, what="the ledger of shared files", make_folder=True)
+        owner_only(self.path.parent)
+        owner_only(self.path)
 
 
 def today() -> str:

@@ -113,6 +113,14 @@ def test_a_key_that_can_be_found_by_trying_is_refused(study, key, why):
         al.pseudonymise(study, key=key)
 
 
+@pytest.mark.parametrize("key", ["sixty-study", "Oak Clinic 2024", "oakclinic_sixty", "sixty1234"])
+def test_the_name_of_the_study_is_no_key(study, key):
+    named = al.Study("Oak-Clinic sixty", study.tables)
+    with pytest.raises(AllianceStatsError, match="the study's name"):
+        al.pseudonymise(named, key=key)
+    keys.secret_from("oak tree over 7 hills", "Oak-Clinic sixty")
+
+
 def test_trying_a_key_costs_what_scrypt_costs_and_the_hash_is_keyed():
     assert keys.SCRYPT["n"] * keys.SCRYPT["r"] * 128 >= 2**25
     secret = keys.secret_from(KEY)

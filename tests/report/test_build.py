@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 import shutil
 
 import numpy as np
@@ -67,6 +68,9 @@ def test_the_private_account_has_hashes_and_rows_set_aside_and_the_report_has_no
     assert written.account == folder / ".alliance-stats" / "out.json"
     shared = json.loads((written.folder / "run.json").read_text(encoding="utf-8"))
     assert not {"inputs", "tables", "rows_set_aside"} & set(shared)
+    if os.name == "posix":
+        modes = [path.stat().st_mode & 0o777 for path in (written.account.parent, written.account)]
+        assert modes == [0o700, 0o600]
     run = json.loads(written.account.read_text(encoding="utf-8"))
     clients = next(t for t in run["tables"] if t["table"] == "clients")
     assert clients["rows"] == len(study.tables["clients"])

@@ -18,6 +18,9 @@ FEWEST_PARTS = 5
 FEWEST_CHARACTERS = 5
 """Different characters a key must have."""
 
+SHORTEST_WORD = 3
+"""Of the name of a study; shorter ones are in many keys by chance."""
+
 SHORTEST_HASH = 10
 """Hexadecimal digits of a pseudonym; more are taken where two ids would share one."""
 
@@ -37,8 +40,10 @@ _COMMON = re.compile(
 )
 
 
-def secret_from(key: str | bytes) -> bytes:
+def secret_from(key: str | bytes, name: str = "") -> bytes:
     """Return the stretched secret of a key; refuse a key that can be found by trying.
+
+    The `name` of the study stands on what is made of it, so it counts as a common word.
 
     The same key gives the same secret everywhere, so that next year's data get the same
     pseudonyms; whoever tries keys pays scrypt's cost for each (Percival & Josefsson 2016, RFC
@@ -53,8 +58,8 @@ def secret_from(key: str | bytes) -> bytes:
         why = f"must have at least {SHORTEST_KEY} characters, and has {len(stripped)}"
     elif len(set(stripped)) < FEWEST_CHARACTERS:
         why = f"must have at least {FEWEST_CHARACTERS} different characters"
-    elif _parts(stripped.decode("latin-1").lower()) < FEWEST_PARTS:
-        why = "is made of common words, years or runs such as 1234"
+    elif _parts(_plain(stripped), name) < FEWEST_PARTS:
+        why = "is made of common words, the study's name, years or runs such as 1234"
     if why:
         raise AllianceStatsError(
             f"key {why}: such a key can be found by trying. Take a long random one, for example "
@@ -63,11 +68,23 @@ def secret_from(key: str | bytes) -> bytes:
     return _stretched(secret)
 
 
-def _parts(text: str) -> int:
+def _plain(text: bytes) -> str:
+    try:
+        return text.decode("utf-8").lower()
+    except UnicodeDecodeError:  # random bytes
+        return text.decode("latin-1").lower()
+
+
+def _parts(text: str, name: str = "") -> int:
     """Count what has to be guessed: a common word, a run or a repetition is one part.
 
-    What only parts words (a dash, a blank, an underscore) is none.
+    So is the name of the study, or a word of it. What only parts words (a dash, a blank, an
+    underscore) is none.
     """
+    name = name.lower()
+    known = {name, re.sub(r"[\W_]", "", name), *re.split(r"[\W_]+", name)}
+    for word in sorted(known, key=len, reverse=True):
+        text = text.replace(word, "\x00") if len(word) >= SHORTEST_WORD else text
     text = re.sub(r"[\s_.-]", "", _COMMON.sub("\x00", text))
     text = re.sub(r"^(.+?)\1+$", r"\1", re.sub(r"(.)\1+", r"\1", text))
     count, place = 0, 0

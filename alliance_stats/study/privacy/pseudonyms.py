@@ -62,7 +62,8 @@ def pseudonymise(
     study
         The study; it is not changed.
     key
-        A secret of at least 8 characters (better 20 or more), not a word, a year or a run of keys.
+        A secret of at least 8 characters (better 20 or more), not a word, the study's
+        name, a year or a run of keys.
     max_shift
         Largest shift in days; 0 leaves dates as they are.
     drop
@@ -89,7 +90,7 @@ def pseudonymise(
     >>> shared.clients["client_id"].iloc[0] == study.clients["client_id"].iloc[0]
     False
     """
-    secret = secret_from(key)
+    secret = secret_from(key, str(getattr(study, "name", "")))
     limit = _shift_limit(max_shift)
     if not isinstance(getattr(study, "tables", None), dict):
         raise AllianceStatsError(
