@@ -258,6 +258,13 @@ class Disclosure:
             self._withholds()
             raise WithheldError(f"Few {what}, or none: numbers about so few people are not shown.")
 
+    def enough(self, people: pd.Series) -> pd.Series:
+        """Return which of some statistics ten people or more inform; each row is one's number."""
+        kept = (people >= SMALLEST_SHOWN) | self.everything
+        if not kept.all():
+            self._withholds()
+        return kept
+
     def parts(
         self, groups: Mapping[str, Iterable[Hashable]], *, last: str = "", whole: bool = False
     ) -> dict[str, frozenset[Hashable]]:
@@ -365,6 +372,17 @@ def fewest_of_model(
     each = [*columns] if outcome is None else [*columns, outcome]
     left = people_beyond(len(pd.unique(np.asarray(people))), len(columns))
     return min(fewest_behind(each, people), left)
+
+
+def with_several(people: Any) -> int:
+    """Return how many people have two rows or more: all who tell what moves within one.
+
+    Examples
+    --------
+    >>> with_several(["a", "b", "b", "c"])
+    1
+    """
+    return int((pd.Series(people).value_counts() > 1).sum())
 
 
 def people_beyond(people: int, coefficients: int, outcomes: int = 1) -> int:

@@ -110,6 +110,13 @@ class Result:
         """Return one row that describes the whole result."""
         raise NotImplementedError(f"{type(self).__name__} must define glance()")
 
+    def informed(self, tidy: pd.DataFrame) -> pd.Series:
+        """Return how few people inform each row of ``tidy()``: at most `fewest`.
+
+        What moves within people is told by those alone who have several rows.
+        """
+        return tidy["term"].map(lambda _: self.fewest or 0).astype(int)
+
     def term_labels(self) -> dict[str, str]:
         """Return what terms are called, where their names do not say it."""
         return {}

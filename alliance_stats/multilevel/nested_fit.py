@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.arguments import level_of
-from ..core.disclosure import fewest_of_model
+from ..core.disclosure import fewest_of_model, with_several
 from ..core.people import CLIENT
 from ..core.results import Result
 from ..inference.distributions import half_width
@@ -112,6 +112,17 @@ class NestedFit(Result):
         known = CLIENT in design.frame.columns
         people = design.frame[CLIENT] if known else design.grouping.of_rows(0)
         return fewest_of_model((fixed @ design.fixed_basis).T, people)
+
+    def informed(self, tidy: pd.DataFrame) -> pd.Series:
+        """Return how few people inform each row: variances rest on those with several rows.
+
+        That between clients too, since what moves within them is taken off.
+        """
+        found = super().informed(tidy)
+        if not self.design.has_rows or CLIENT not in self.n_groups:
+            return found
+        several = with_several(self.design.frame[CLIENT])
+        return found.where(tidy["effect"] == "fixed", found.clip(upper=several))
 
     few_groups_note = property(advice.few_groups_note)
     structure = cached_property(advice.structure)

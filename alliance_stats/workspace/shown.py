@@ -85,6 +85,7 @@ class Terms:
         if fewest < SMALLEST_SHOWN:
             return ""
         tidy = self.result.tidy(**self.options)
+        tidy = tidy[self.result.informed(tidy) >= SMALLEST_SHOWN]
         table = for_page(tidy, type(self.result).__name__, fewest)
         told = table[table["estimate"].notna()]
         if told.empty:

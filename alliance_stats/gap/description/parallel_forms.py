@@ -45,6 +45,8 @@ class ParallelForms(AboutDyads):
         What is known of the forms' invariance.
     invariance
         What `measurement_invariance` says of these data; None where they are too few for it.
+    n_with_several
+        Dyads with two sessions or more: all terms rest on what moves within these.
     """
 
     table: pd.DataFrame
@@ -52,10 +54,16 @@ class ParallelForms(AboutDyads):
     known: str
     n_dyads: int
     n_sessions: int
+    n_with_several: int
     invariance: MeasurementInvariance | None = None
     messages: tuple[str, ...] = ()
     title: str = "Do both forms measure the same?"
     score: str = ""
+
+    @property
+    def fewest(self) -> int:  # type: ignore[override]
+        """How many dyads the terms are about: those that move, where any does."""
+        return min(self.n_dyads, self.n_with_several or self.n_dyads)
 
     def glance(self) -> pd.DataFrame:
         """Return numbers of dyads, sessions and items, and how far invariance holds, in one row."""
@@ -176,6 +184,7 @@ def check_parallel_forms(
         items=_items(sums),
         known=known,
         n_dyads=len(sums.n),
+        n_with_several=int((np.asarray(sums.n) > 1).sum()),
         n_sessions=sums.n_sessions,
         invariance=invariance,
         messages=tuple(messages),

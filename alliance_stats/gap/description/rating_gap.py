@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from ...study import Study
 
 TERMS = meanings("rating_gap")
+REST_ON_SEVERAL = (
+    "change_per_session", "sd_between_dyads", "standardised_gap_of_differences", "loa_low",
+    "loa_high",
+)  # fmt: skip
+"""Terms that rest on what moves within dyads, where any has two sessions or more."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,21 @@ class RatingGap(AboutDyads):
         tested = table["term"].isin(["mean_gap", "change_per_session"]) & table["p_value"].notna()
         ratio = table["estimate"] / table["std_error"]
         return tidy_rows(**table, statistic=ratio.where(tested))
+
+    def informed(self, tidy: pd.DataFrame) -> pd.Series:
+        """Return how few people inform each row: what moves within dyads rests on few at times.
+
+        So do the spreads, from which what moves is taken off: dyads with one session say nothing
+        of it. Where all have one there is nothing to take off.
+        """
+        dyads = self.pairs.groupby(dyads_of(self.pairs), observed=True)
+        moving = (dyads[["client", "therapist"]].nunique() > 1).any(axis=1)
+        clients = dyads["client_id"].first()
+        several = clients[dyads.size() > 1].nunique()
+        known = {"r_within": clients[moving].nunique()}
+        known |= dict.fromkeys(REST_ON_SEVERAL, several) if several else {}
+        found = super().informed(tidy)
+        return tidy["term"].map(known).fillna(found).clip(upper=found).astype(int)
 
     def term_labels(self) -> dict[str, str]:
         """Return what the terms are called."""

@@ -10,7 +10,7 @@ import pandas as pd
 
 import alliance_stats as al
 
-from ...core.disclosure import SMALLEST_SHOWN, WithheldError
+from ...core.disclosure import SMALLEST_SHOWN, WithheldError, with_several
 from ...core.display import columns as col
 from ...core.display.formatting import interval, number
 from ...core.display.table import Table
@@ -212,6 +212,8 @@ def _level(context: Context, rows: pd.DataFrame, name: str, draft: Draft) -> dic
         spreads["icc_therapist"] = np.nan
     if not told and people.nunique() < SPREAD_TELLS_BELOW:
         spreads |= dict.fromkeys(TELLING, np.nan)
+    if not disclosure.enough(pd.Series([with_several(people)])).all():
+        spreads |= dict.fromkeys(SPREADS[1:], np.nan)  # what moves within clients is of few
     return {**counts, **spreads, "reason": ""}
 
 
@@ -251,9 +253,11 @@ def _headline(score: Score, row: pd.Series) -> str:
         return ""
     text = (
         f"{score.rater.capitalize()} rating ({score.title} {score.scale}): mean "
-        f"{number(row['mean'])}; {number(100 * row['icc_client'], 0)}% of the variance of single "
-        "ratings lies between clients"
+        f"{number(row['mean'])}"
     )
+    if row["icc_client"] == row["icc_client"]:
+        share = number(100 * row["icc_client"], 0)
+        text += f"; {share}% of the variance of single ratings lies between clients"
     if row["alpha"] == row["alpha"]:
         text += f"; α = {number(row['alpha'], bounded=True)}"
     if row["alpha_low"] == row["alpha_low"]:

@@ -65,7 +65,10 @@ def gap_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
             "Beside the means of all who rated, the gap of those whom both rated would tell of few."
         )
     told = disclosure.shows_rows(found.pairs)
-    shown = found.tidy() if told else for_page(found.tidy(), "RatingGap", clients.nunique())
+    tidy = found.tidy()
+    enough = disclosure.enough(found.informed(tidy))
+    tidy = tidy[enough].reset_index(drop=True)
+    shown = tidy if told else for_page(tidy, "RatingGap", clients.nunique())
     values = shown.set_index("term")
     one = "dyad" if found.n_dyads == clients.nunique() else "client"
     people = disclosure.people(clients, one)
@@ -81,7 +84,7 @@ def gap_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
             score,
             context.time,
             pair,
-            withheld=not told,
+            withheld=not (told and enough.all()),
             **_how(found, told, disclosure, context.time),
         ),
     ]

@@ -33,9 +33,10 @@ def form_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
         context.study, measure=score.measure, scale=score.scale, seed=context.options.seed
     )
     draft.say(found.messages)
-    if found.n_dyads < SMALLEST_SHOWN and not context.disclosure.everything:
+    if found.fewest < SMALLEST_SHOWN and not context.disclosure.everything:
         raise WithheldError(
-            "Fewer than ten dyads answered every item: numbers about so few people are not shown."
+            "Fewer than ten dyads answered every item, or did so at two sessions: numbers about so "
+            "few people are not shown."
         )
     tidy = _as_shown(found, context.disclosure)
     frame = tidy[tidy["term"].isin(FORM_TERMS)]

@@ -36,6 +36,8 @@ def model_table(
     tidy, told = shown_terms(fit, disclosure)
     fixed = tidy[tidy["effect"] == "fixed"]
     random = _variances(fit.varcomp, words)
+    if not disclosure.enough(fit.informed(tidy)[tidy["effect"] == "random"]).all():
+        random = random[:0]
     if not told and fit.fewest < SPREAD_TELLS_BELOW:
         random = random[:0]
     if not disclosure.everything and fit.n_groups.get("therapist_id", 0) < SMALLEST_SHOWN:
