@@ -15,6 +15,8 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from .disclosure import in_tens
+
 SPREAD_TELLS_BELOW = 30
 TELL_SIZES = ("n", "nobs", "df", "statistic", "sd", "std_error", "p_value")
 """Columns from which the number of people follows, beside an estimate and its interval."""
@@ -69,6 +71,29 @@ def coarse(
     kept = frame.assign(**near.where(hidden, numbers, axis="index"))
     blank = [name for name in TELL_SIZES if name in frame.columns]
     return kept.assign(**{name: frame[name].where(~hidden).astype(float) for name in blank})
+
+
+def without_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return estimates as they travel: of degrees of freedom the number of rows does not follow.
+
+    Those of a model without a variance between clients are its rows less its coefficients, and
+    those of therapists drawn anew are their number less one. So they are told as rows are, in
+    tens, none below ten, and p values, which give them back, to three decimals.
+
+    Examples
+    --------
+    >>> tested = pd.DataFrame({"estimate": -0.3, "df": [381.0, 7.0], "p_value": [9.8e-87, 0.03141]})
+    >>> without_rows(tested)[["df", "p_value"]].to_numpy().tolist()
+    [[380.0, 0.0], [nan, 0.031]]
+    """
+    if not {"estimate", "df"} <= set(frame.columns):
+        return frame
+    given = frame["df"].astype(float)
+    told = {"df": given.where(np.isinf(given), given.replace(np.inf, np.nan).map(in_tens))}
+    if "p_value" in frame.columns:
+        exact = frame["p_value"].astype(float)
+        told["p_value"] = exact.round(3).where(np.isfinite(given), exact)
+    return frame.assign(**told)
 
 
 SLOPES = re.compile(

@@ -19,6 +19,7 @@ from typing import Any
 
 from ..core.display.table import Column
 from ..core.people import ID_COLUMNS, ids_in
+from ..core.precision import without_rows
 from ..study import Study
 from ..study.tables import TABLES, table_schema
 from .content import Block, Caution, Figure, Paragraph, Section
@@ -64,7 +65,7 @@ def _any_of(texts: list[str]) -> re.Pattern[str]:
 def shareable(section: Section, names: Names, *, whole: bool = False) -> Section:
     """Return the section as it may be shown: ids masked, messages without data only.
 
-    With `whole` messages keep their numbers; ids are masked all the same.
+    With `whole` messages and degrees of freedom keep their numbers; ids are masked all the same.
     """
     if whole:
         kept = tuple(dict.fromkeys(names.mask(message) for message in section.messages))
@@ -75,14 +76,14 @@ def shareable(section: Section, names: Names, *, whole: bool = False) -> Section
             kept += ("What else was reported is for the owner of the data (--show-persons).",)
     return replace(
         section,
-        blocks=tuple(_masked(block, names) for block in section.blocks),
+        blocks=tuple(_masked(block, names, whole=whole) for block in section.blocks),
         headline=names.mask(section.headline),
         reason=names.mask(section.reason),
         messages=kept,
     )
 
 
-def _masked(block: Block, names: Names) -> Block:
+def _masked(block: Block, names: Names, *, whole: bool) -> Block:
     mask = names.mask
     if isinstance(block, Caution | Paragraph):
         return replace(block, text=mask(block.text))
@@ -93,7 +94,8 @@ def _masked(block: Block, names: Names) -> Block:
         data = None if block.data is None else _masked_frame(block.data, mask)
         return replace(block, alt=mask(block.alt), data=data)
     columns = tuple(replace(c, write=_masking(c, mask)) for c in block.columns)
-    return replace(block, frame=_masked_frame(block.frame, mask), columns=columns)
+    frame = block.frame if whole else without_rows(block.frame)
+    return replace(block, frame=_masked_frame(frame, mask), columns=columns)
 
 
 def _masked_frame(frame: Any, mask: Callable[[str], str]) -> Any:

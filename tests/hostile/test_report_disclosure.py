@@ -228,6 +228,20 @@ def test_no_column_that_counts_people_holds_one_to_nine(stolen):
             assert not ((values > 0) & (values < FEW)).any(), f"{path.name}: {column}"
 
 
+def test_degrees_of_freedom_give_no_number_of_rows(stolen):
+    """df 381 of a mean beside two coefficients less are 382 rows, told as about 380."""
+    found = []
+    for path in sorted(stolen[1].rglob("*.csv")):
+        table = csv(stolen[1], path.relative_to(stolen[1]).with_suffix(""))
+        if {"estimate", "df"} <= set(table):
+            found += list(table["df"][np.isfinite(table["df"])])
+            p = table["p_value"][np.isfinite(table["df"])]
+            assert (p == p.round(3)).all(), path.name
+    assert all(df >= FEW and df % 10 == 0 for df in found)
+    assert found or len(stolen[0].clients) < 30
+    assert "log-likelihood" not in " ".join(texts(stolen[1]).values())
+
+
 def test_steps_of_the_curve_times_those_at_risk_are_no_few_dropouts(stolen):
     study, folder = stolen
     curve = csv(folder, "figures/dropout")
@@ -504,6 +518,14 @@ def test_nothing_withheld_stands_beside_a_printed_zero_of_another_criterion(stol
     counted = csv(folder, "tables/change-criteria")
     for column in {"n_improved", "n_deteriorated", "share_improved"} & set(counted):
         assert counted[column].isna().all() or counted[column].notna().all()
+
+
+def test_no_limit_of_change_gives_a_spread_that_is_called_withheld(stolen):
+    """Points less 1.96 x sqrt(2(1 - reliability)), which stands beside them, are the SD."""
+    said = " ".join(texts(stolen[1])["index.html"].split())
+    counted = csv(stolen[1], "tables/change-criteria")
+    if "SD of the first scores here, which is withheld" in said and len(counted):
+        assert counted.loc[~counted["counts_at"].astype(bool), "points"].isna().all()
 
 
 def test_a_withheld_count_blanks_its_column_alone():

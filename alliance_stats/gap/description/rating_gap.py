@@ -84,7 +84,8 @@ class RatingGap(AboutDyads):
         of it. Where all have one there is nothing to take off.
         """
         dyads = self.pairs.groupby(dyads_of(self.pairs), observed=True)
-        moving = (dyads[["client", "therapist"]].nunique() > 1).any(axis=1)
+        both = dyads[["client", "therapist"]]
+        moving = (both.max() > both.min()).any(axis=1)
         clients = dyads["client_id"].first()
         several = clients[dyads.size() > 1].nunique()
         known = {"r_within": clients[moving].nunique()}

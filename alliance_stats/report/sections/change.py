@@ -105,7 +105,7 @@ def change_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
         else Caution(f"How many clients changed, and how, is withheld. {NOTE}"),
         _by_arm(found, score, context, when),
         _figure(found, score, criterion, when) if context.options.individual_courses else None,
-        other_criteria(context, score, pairs, criterion),
+        other_criteria(context, score, pairs, criterion, told=told),
     ]
     return [block for block in blocks if block is not None]
 

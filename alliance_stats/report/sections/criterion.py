@@ -86,12 +86,13 @@ def cutoff_of(context: Context, score: Score) -> tuple[float | None, str]:
 
 
 def other_criteria(
-    context: Context, score: Score, pairs: pd.DataFrame, used: Criterion
+    context: Context, score: Score, pairs: pd.DataFrame, used: Criterion, *, told: bool
 ) -> Table | None:
     """Return how many would have changed by other reliabilities and published points.
 
     The error of measurement is SD x sqrt(1 - reliability), and both belong to one population: so
-    alpha in these data stands beside what was published of other people.
+    alpha in these data stands beside what was published of other people. Points that follow from
+    the SD of these clients are told where it is.
     """
     card = Card(context.card(score.measure), score.scale)
     sd = pairs.loc[pairs[["pre", "post"]].notna().all(axis=1), "pre"].std()
@@ -119,6 +120,8 @@ def other_criteria(
     better = (sign * (pairs["post"] - pairs["pre"])).set_axis(pairs["client_id"]).dropna()
     counted = [{**row, **_counts(better, row, context.disclosure)} for row in rows]
     frame = _whole_columns(pd.DataFrame(counted))
+    own = [used.method != "points", *[True] * (len(rows) - 1)]
+    frame.loc[pd.Series(own) & ~frame["counts_at"] & (not told), "points"] = np.nan
     if frame[["n_improved", "n_deteriorated"]].isna().all(axis=None):
         return None
     return _table(frame, score)
@@ -165,7 +168,10 @@ def _whole_columns(frame: pd.DataFrame) -> pd.DataFrame:
 def _table(frame: pd.DataFrame, score: Score) -> Table:
     shown = frame.assign(
         limit=[
-            f"{'≥' if row.counts_at else '>'} {number(row.points)}" for row in frame.itertuples()
+            f"{'≥' if row.counts_at else '>'} {number(row.points)}"
+            if row.points == row.points
+            else "withheld"
+            for row in frame.itertuples()
         ]
     )
     columns = (
@@ -179,7 +185,7 @@ def _table(frame: pd.DataFrame, score: Score) -> Table:
         "change-criteria",
         shown,
         columns,
-        withheld=frame[["n_improved", "n_deteriorated"]].isna().any(axis=None),
+        withheld=frame[["points", "n_improved", "n_deteriorated"]].isna().any(axis=None),
         score=score.title,
         sources="; ".join(dict.fromkeys(frame.loc[frame["source"] != "", "source"])),
     )

@@ -14,8 +14,8 @@ from ...core.display import columns as col
 from ...core.display.formatting import count, number, percent, percent_interval
 from ...core.display.table import Table
 from ...core.drawing import house_style, new_axes
-from ...core.precision import ENDS, for_page, rounded
-from ...dropout.endings import endings
+from ...core.precision import ENDS, coarse, for_page, rounded
+from ...dropout.endings import CENSORED, COMPETING, endings
 from ...study.times import OCCASION
 from ..content import Block, Caution, Paragraph, Section
 from ..context import Context
@@ -162,7 +162,26 @@ def incidence_shown(context: Context, table: pd.DataFrame) -> pd.DataFrame:
     steps = drop[told].drop_duplicates("incidence")
     if steps.empty:
         raise WithheldError("Between any two sessions fewer than ten clients left.")
-    return rounded(steps.reset_index(drop=True), 3)
+    return _as_exact_as_ends(context.disclosure, rounded(steps.reset_index(drop=True), 3), ends)
+
+
+def _as_exact_as_ends(
+    disclosure: Disclosure, curve: pd.DataFrame, ends: pd.DataFrame
+) -> pd.DataFrame:
+    """Return a curve coarse where it would tell how many few were censored or ended otherwise.
+
+    With nobody censored by then it is a share, 17 of 60, and each censored client raises it;
+    1 - Kaplan-Meier rises with each who ended otherwise.
+    """
+
+    def told(*reasons: str) -> pd.Series:
+        of = ends[ends["reason"].isin(reasons)]
+        by_then = [of.loc[of["last_session"] <= time, "client_id"] for time in curve["time"]]
+        return pd.Series([disclosure.shows(group) for group in by_then], index=curve.index)
+
+    shares = coarse(curve, ~told(CENSORED), also=["incidence"])
+    km = coarse(curve, ~(told(CENSORED) & told(*COMPETING)), also=["one_minus_km"])
+    return shares.assign(one_minus_km=km["one_minus_km"])
 
 
 def _headline(kept: pd.DataFrame) -> str:

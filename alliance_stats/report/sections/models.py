@@ -48,7 +48,7 @@ def model_table(
     model = model_in_words(fit, told=told, rows=disclosure.rows(fit.design.frame))
     how = (
         f"al.fit_multilevel: {model}; log-likelihood {number(fit.llf, 1)}."
-        if told
+        if disclosure.everything  # it gives the number of rows, beside the variances
         else (f"al.fit_multilevel: {model}.")
     )
     facts |= {"how": how, "model": model, "note": _boundary(fit)}
