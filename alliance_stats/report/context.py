@@ -14,7 +14,15 @@ from ..errors import DesignError, listing
 from ..ruptures.rules import RUPTURE_RULE
 from ..study import Study
 from ..study.codebook import Codebook, make_codebook
-from ..study.select import ALLIANCE, KEYS, OUTCOME, choose, measures_of
+from ..study.select import (
+    ALLIANCE,
+    KEYS,
+    OUTCOME,
+    ScoreName,
+    choose,
+    measures_named,
+    measures_of,
+)
 from ..study.times import OCCASION, along, time_of
 from .plan import planned_outcome
 
@@ -197,6 +205,8 @@ class Context:
     @property
     def outcome_choice(self) -> str:
         """How the outcome was chosen, in a sentence or two, and which others there are."""
+        if self.disclosure.tells_nothing:
+            return self._outcome_of_few
         chosen, others = self.outcome.title, [score.title for score in self.other_outcomes]
         beside = f"; the study also has {listing(others, 8)}" if others else ""
         if self.options.outcome is not None:
@@ -211,6 +221,39 @@ class Context:
             "is no reason of substance: name the outcome that was meant beforehand in the study's "
             "analysis plan, or by --outcome (outcome= in Python)."
         )
+
+    def named(self, what: str) -> ScoreName | None:
+        """Return the alliance or outcome as options, plan or cards alone name it.
+
+        Where several cards would do, what people answered decides, and this is None.
+        """
+        asked = getattr(self.options, what) or (
+            planned_outcome(self.study) if what == "outcome" else None
+        )
+        there = self._of_kind(what)
+        return ScoreName(asked or there[0]) if asked or len(there) == 1 else None
+
+    def _of_kind(self, what: str) -> list[str]:
+        kinds = {"alliance": ALLIANCE, "outcome": OUTCOME}[what]
+        names = measures_named(self.study)
+        return [one for one in names if getattr(self.card(one), "construct", None) in kinds]
+
+    @property
+    def _outcome_of_few(self) -> str:
+        """How the outcome is chosen, where no word may depend on what people answered."""
+        named, there = self.named("outcome"), self._of_kind("outcome")
+        if named is None and not there:
+            raise DesignError("The study has no measure whose card says 'outcome'.")
+        if named is None:
+            return (
+                f"The study has several outcome measures ({listing(map(str.upper, there), 8)}), "
+                "and no plan in the study names the one that was meant beforehand."
+            )
+        if self.options.outcome is not None:
+            return f"The outcome, {named.label}, was asked for by the one who made the report."
+        if planned_outcome(self.study):
+            return f"The outcome, {named.label}, is that of the analysis plan in the study."
+        return f"The outcome is the {named.label}, the only outcome measure of the study."
 
     @property
     def counted_of(self) -> int:

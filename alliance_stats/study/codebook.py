@@ -24,6 +24,7 @@ from ..core.precision import coarse
 from ..inference.rows import mean_row
 from .labels import Labels
 from .privacy.identifier_forms import are_free, are_names
+from .select import measures_named
 from .tables import TableSchema, table_schema
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ class Codebook:
         Everything as plain values: ``name, synthetic, notes, description, tables, measures``.
         Ids, dates of single sessions, lowest and highest values and free text are not in it, nor
         a number of people from one to nine, nor what would tell one (None: withheld). Levels
-        count people.
+        count people. The type of a further column is that of ten people's values or more: some may
+        have other ones.
     """
 
     content: dict[str, Any]
@@ -102,7 +104,8 @@ def make_codebook(study: Study, disclosure: Disclosure | None = None) -> Codeboo
     """
     tables = study.tables
     disclosure = disclosure or Disclosure.of(study.tables)
-    used = _forms(tables, disclosure)
+    nobody: dict[str, list[dict[str, Any]]] = {name: [] for name in measures_named(study)}
+    used = nobody if disclosure.tells_nothing else _forms(tables, disclosure)
     known = [name for name in used if name in study.measures]
     return Codebook(
         {
@@ -153,6 +156,10 @@ class _People:
     def of_rows(self, rows: pd.Index) -> frozenset[Any]:
         return frozenset(self._ids[rows].dropna().unique())
 
+    def enough(self, rows: pd.Index) -> bool:
+        """Return whether ten people or more, of a study that tells anything, have some rows."""
+        return not self._disclosure.tells_nothing and len(self.of_rows(rows)) >= SMALLEST_SHOWN
+
     def counted(self, rows: pd.Index) -> bool:
         """Return whether it may be shown how many people have some rows."""
         if self._disclosure.tells_nothing:
@@ -163,7 +170,7 @@ class _People:
         """Return the number of some rows as it may be shown: of people, else in tens; or None."""
         if self.one_each:
             return len(rows) if self.counted(rows) else None
-        if self._disclosure.tells_nothing or len(self.of_rows(rows)) < SMALLEST_SHOWN:
+        if not self.enough(rows):
             return None
         told, own = self.counted(rows), self._frame.loc[rows]
         tens = in_tens(len(rows), most_together(own, told, f"{self.of}_id"))
@@ -200,7 +207,7 @@ def _column(
     return {
         "name": name,
         "description": ours.description if ours else labels.title or FURTHER,
-        "type": ours.type if ours else _kind(column),
+        "type": ours.type if ours else _kind(column, people),
         "allowed": list(ours.enum) if ours and ours.enum else (ours.limits if ours else ""),
         "filled": held if told else None,
         "missing": lack if exact else None,
@@ -261,10 +268,21 @@ def _levels(column: pd.Series) -> list[tuple[Any, pd.Index]]:
     return [(value, column.index[column == value]) for value in column.value_counts().index]
 
 
-def _kind(column: pd.Series) -> str:
+def _kind(column: pd.Series, people: _People) -> str:
+    """Return the type of a further column that the values of ten people or more have.
+
+    One client's 34.5 makes whole numbers decimal, one client's word makes numbers text: so all
+    numbers are called numbers, and are text where ten people or more have no number.
+    """
     from .saving import _type_of
 
-    return _type_of(column)
+    if not people.enough(column.index[column.notna()]):
+        return ""
+    kind = _type_of(column)
+    if kind == "string":
+        no_number = pd.to_numeric(column.astype(str), errors="coerce").isna() & column.notna()
+        return "string" if people.enough(column.index[no_number]) else "number"
+    return "number" if kind == "integer" else kind
 
 
 def _forms(

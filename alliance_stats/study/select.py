@@ -293,6 +293,13 @@ def forms_of(given: Any) -> pd.DataFrame:
     return held.groupby(list(KEYS), sort=False, dropna=False).size().rename("n").reset_index()
 
 
+def measures_named(study: Study) -> list[str]:
+    """Return the measures that the study's tables name, answered or not, by alphabet."""
+    held = [study.tables.get(name) for name in ("ratings", "scores", "assessments")]
+    names = [one["measure"].dropna().astype(str) for one in held if one is not None]
+    return sorted(set(pd.concat(names))) if names else []
+
+
 def alliance_of(study: Study) -> str:
     """Return the study's alliance measure (that with most scores of the client), or refuse."""
     return _most_used(study, ALLIANCE, "an alliance measure")

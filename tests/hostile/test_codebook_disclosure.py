@@ -115,3 +115,19 @@ def test_moments_do_not_count_the_rows_that_are_told_in_tens(forty):
     content = forty.with_tables(**tables).codebook().content
     (table,) = [one for one in content["tables"] if one["name"] == "ratings"]
     assert [one["distinct"] for one in table["columns"] if one["name"] == "filled_at"] == [None]
+
+
+def test_one_clients_value_turns_no_type_of_a_column(forty):
+    """Among whole ages one of 34.5, or one "unknown", would call the column another."""
+    found = []
+    for odd in (34, 34.5, "unknown", None):
+        ages = [*range(20, 19 + PEOPLE), odd]
+        clients = forty.clients.assign(
+            age=pd.Series(ages, dtype=object if odd == "unknown" else None)
+        )
+        content = al.Study("asked", {"clients": clients}).codebook().content
+        found += [c["type"] for c in content["tables"][0]["columns"] if c["name"] == "age"]
+    assert found == ["number"] * 4
+    words = forty.clients.assign(job=["at sea"] * 12 + [1] * (PEOPLE - 12))
+    content = al.Study("asked", {"clients": words}).codebook().content
+    assert [c["type"] for c in content["tables"][0]["columns"] if c["name"] == "job"] == ["string"]

@@ -9,7 +9,7 @@ from alliance_stats.core.disclosure import Disclosure
 from alliance_stats.gap.description.rating_gap import REST_ON_SEVERAL
 from alliance_stats.report.build import make_section
 from alliance_stats.report.context import Context, Options
-from alliance_stats.report.naming import Names
+from alliance_stats.report.naming import Names, shareable
 from alliance_stats.report.sections import SECTIONS
 from alliance_stats.report.sections.dropout import _as_exact_as_ends
 from alliance_stats.workspace.shown import Terms
@@ -36,6 +36,8 @@ def tables(study, **options):
     """Return the tables of the sections on gap and alliance, by key."""
     context = Context(study, Options(replicates=5, **options))
     made = [make_section(one, context) for one in SECTIONS if one.key in ("gap", "alliance")]
+    whole = context.disclosure.everything
+    made = [shareable(section, Names([]), whole=whole) for section in made]
     return {b.key: b.frame for section in made for b in section.blocks if hasattr(b, "frame")}
 
 
@@ -64,6 +66,17 @@ def test_a_page_tells_no_term_that_few_inform_and_the_owner_sees_all():
     assert dict(zip(tidy["effect"], fit.informed(tidy), strict=True))["random"] == 5
     assert "Intercept" in (page := Terms(fit).shared(Names([])))
     assert "sd" not in page
+
+
+def test_degrees_of_freedom_are_told_in_tens_and_to_the_owner_as_they_are():
+    study = rated_once(20)
+    exact = al.rating_gap(study, replicates=5).tidy().set_index("term")["df"].dropna()
+    assert (exact % 10 != 0).any()
+    told = tables(study)["gap"].set_index("term")[["df", "p_value"]].dropna()
+    assert told["df"].tolist() == (exact / 10).round().mul(10).reindex(told.index).tolist()
+    assert (told["p_value"] == told["p_value"].round(3)).all()
+    own = tables(study, individual_courses=True)["gap"].set_index("term")["df"].dropna()
+    assert own.tolist() == exact.tolist()
 
 
 def ended(ongoing, completed):

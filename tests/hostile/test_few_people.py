@@ -8,6 +8,7 @@ import re
 
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 
 import alliance_stats as al
@@ -18,16 +19,30 @@ MADE = "1767225600"
 
 
 def few(n, seed):
-    """Return a study of few people: half without a therapist's ratings, one without an end."""
+    """Return a study of few people: without a therapist's ratings of some, and one's end.
+
+    Which of two outcomes has more scores, and what kind of values a column has, is theirs too.
+    """
     study = al.simulate_study(n_therapists=3, n_clients=n, seed=seed)
     rng, ids = np.random.default_rng(seed), list(study.clients["client_id"])
     ratings, ends = study.tables["ratings"], study.tables["terminations"]
-    lost = (ratings["rater"] == "therapist") & ratings["client_id"].isin(ids[: n // 2])
+    lost = ratings["rater"] == "therapist"
+    if seed < 3:
+        lost &= ratings["client_id"].isin(ids[: n // 2])
     clients = study.clients.assign(
-        age=rng.integers(18, 70, n), sex=rng.choice(["f", "m"], n), ward=rng.choice(["a", "b"], n)
+        age=[18, *rng.integers(18, 70, n - 2), (34, 34.5, "unknown")[seed - 1]],
+        sex=rng.choice(["f", "m"], n),
+        ward=rng.choice(["a", "b"], n),
     )
+    posts = study.tables["assessments"]
+    other = posts.assign(measure="phq-9", score=rng.integers(0, 20, len(posts)))
+    rare, often = (posts, other) if seed == 2 else (other, posts)
+    both = pd.concat([rare.assign(score=rare["score"].where(rare.index < 1)), often])
     changed = study.with_tables(
-        ratings=ratings[~lost], terminations=ends.iloc[seed % 2 :], clients=clients
+        assessments=both.reset_index(drop=True),
+        ratings=ratings[~lost],
+        terminations=ends.iloc[seed % 2 :],
+        clients=clients,
     )
     return changed._with(name="few", notes=())
 

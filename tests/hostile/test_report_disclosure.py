@@ -238,7 +238,6 @@ def test_degrees_of_freedom_give_no_number_of_rows(stolen):
             p = table["p_value"][np.isfinite(table["df"])]
             assert (p == p.round(3)).all(), path.name
     assert all(df >= FEW and df % 10 == 0 for df in found)
-    assert found or len(stolen[0].clients) < 30
     assert "log-likelihood" not in " ".join(texts(stolen[1]).values())
 
 
