@@ -166,14 +166,11 @@ def _whole_columns(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _table(frame: pd.DataFrame, score: Score) -> Table:
-    shown = frame.assign(
-        limit=[
-            f"{'≥' if row.counts_at else '>'} {number(row.points)}"
-            if row.points == row.points
-            else "withheld"
-            for row in frame.itertuples()
-        ]
-    )
+    limits = [
+        f"{'≥' if at else '>'} {number(points)}" if points == points else "withheld"
+        for at, points in zip(frame["counts_at"], frame["points"].to_numpy(float), strict=True)
+    ]
+    shown = frame.assign(limit=limits)
     columns = (
         col.text("criterion", "Criterion"),
         col.text("limit", "Points"),
