@@ -43,11 +43,13 @@ class AboutDyads(Result):
 
     table: pd.DataFrame
     n_dyads: int
+    n_with_several: int = 0
+    """Dyads with two sessions or more, where all terms rest on what moves within these."""
 
     @property
     def fewest(self) -> int:  # type: ignore[override]
-        """How many dyads the terms are about."""
-        return self.n_dyads
+        """How many dyads the terms are about: those that move, where all terms need that."""
+        return min(self.n_dyads, self.n_with_several or self.n_dyads)
 
     def tidy(self) -> pd.DataFrame:
         """Return one row a term."""

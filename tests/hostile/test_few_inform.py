@@ -68,6 +68,15 @@ def test_a_page_tells_no_term_that_few_inform_and_the_owner_sees_all():
     assert "sd" not in page
 
 
+@pytest.mark.parametrize("several", [5, 20])
+def test_parts_of_variance_are_about_those_with_several_sessions(several):
+    rows = rated_once(several).scores
+    rows = rows.assign(therapist_id=[f"t{int(one[1:]) % 8}" for one in rows["client_id"]])
+    found = al.one_with_many(rows, replicates=10)
+    assert (found.n_dyads, found.fewest) == (40, several)
+    assert bool(Terms(found).shared(Names([]))) == (several >= 10)
+
+
 def test_degrees_of_freedom_are_told_in_tens_and_to_the_owner_as_they_are():
     study = rated_once(20)
     exact = al.rating_gap(study, replicates=5).tidy().set_index("term")["df"].dropna()

@@ -54,16 +54,11 @@ class ParallelForms(AboutDyads):
     known: str
     n_dyads: int
     n_sessions: int
-    n_with_several: int
+    n_with_several: int = 0
     invariance: MeasurementInvariance | None = None
     messages: tuple[str, ...] = ()
     title: str = "Do both forms measure the same?"
     score: str = ""
-
-    @property
-    def fewest(self) -> int:  # type: ignore[override]
-        """How many dyads the terms are about: those that move, where any does."""
-        return min(self.n_dyads, self.n_with_several or self.n_dyads)
 
     def glance(self) -> pd.DataFrame:
         """Return numbers of dyads, sessions and items, and how far invariance holds, in one row."""

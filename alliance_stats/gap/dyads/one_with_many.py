@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ...core.disclosure import with_several
 from ...errors import DesignError
 from ...inference.cluster_bootstrap import ENOUGH_DRAWS, percentiles, times_drawn
 from ...inference.rows import glance_row, tidy_rows
@@ -47,6 +48,7 @@ class OneWithMany(AboutDyads):
     n_sessions: int
     n_dyads: int
     n_therapists: int
+    n_with_several: int = 0
     messages: tuple[str, ...] = ()
     title: str = "One with many"
     score: str = ""
@@ -142,6 +144,7 @@ def one_with_many(
         n_sessions=len(pairs),
         n_dyads=int(sums["dyads"].sum()),
         n_therapists=n,
+        n_with_several=with_several(pairs["client_id"]),
         messages=tuple(messages),
         score=pairs.attrs.get("score", ""),
     )
