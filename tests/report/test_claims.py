@@ -62,7 +62,7 @@ def test_other_criteria_are_counted_beside_the_one_used(study, context):
         row.pre - row.post for row in pairs.itertuples() if row.pre - row.post == row.pre - row.post
     ]
     sd = pd.Series([row.pre for row in pairs.dropna().itertuples()]).std()
-    frame = other_criteria(context, score, pairs, used).frame
+    frame = other_criteria(context, score, pairs, used, told=True).frame
     own = 1.96 * sd * math.sqrt(2 * (1 - used.reliability))
     published = frame[frame["counts_at"]].iloc[0]
     assert published["points"] == 6
@@ -75,10 +75,12 @@ def test_other_criteria_are_counted_beside_the_one_used(study, context):
     assert any(0 < abs(n - more) < 5 for n in counts for more in counts)  # tells fewer than five
     assert frame["n_improved"].isna().all()
     whole = Context(study, Options(individual_courses=True))  # the owner's: nothing is withheld
-    owned = other_criteria(whole, score, pairs, used).frame
+    owned = other_criteria(whole, score, pairs, used, told=True).frame
     assert owned["n_improved"].tolist() == counts
     assert owned["points"].iloc[0] == pytest.approx(own, rel=EXACT)
     assert counts[0] == sum(x > own for x in better)
+    withheld = other_criteria(context, score, pairs, used, told=False).frame
+    assert withheld.loc[withheld["points"].notna(), "points"].tolist() == [6]  # it is published
 
 
 def test_who_lacks_a_last_score_is_told_with_how_many_dropped_out(study, context):
