@@ -17,8 +17,8 @@ LITTLE = 0.05
 """Share of the range below which a fall is called small."""
 NO_PREVALENCE = (
     "Clients with a rupture are those whom the rule flags: some falls are chance, and some "
-    "ruptures no rule of scores finds, so their share is no prevalence. al.expected_by_chance says "
-    "how much chance gives, al.recommend_rule how much the rule misses."
+    "ruptures no rule of scores finds, so their share is no prevalence; what chance gives, and how "
+    "much the rule misses, are questions of their own."
 )
 LASTING = {
     **{(f"drop_{unit}_sd", 0.5): 50 for unit in ("within", "pooled", "stricter")},
