@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..core.arguments import checked_choice, flag, is_number, shown
-from ..errors import DesignError
+from ..errors import DesignError, plural
 from ..inference.distributions import t_quantile
 from . import dropout, variance
 from .information import Certainty, certainty
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .design import StudyDesign
 
 
-LEAST = {"arm_by_time": 2, "within": 2, "rupture": 3}
+LEAST = {"arm_by_time": 2, "within": 2, "rupture": 3, "dropout": 0}
 """Sessions that a question needs."""
 
 
@@ -31,8 +31,8 @@ def check_question(design: StudyDesign, of: str) -> None:
         raise DesignError(f"of='{of}' needs {least} sessions or more, not {design.sessions}.")
     if min(layout.length[layout.arm == arm].max() for arm in range(design.arms)) < least:
         raise DesignError(
-            f"of='{of}' needs clients who stay for {least} sessions; with this dropout none of an "
-            "arm's clients does."
+            f"of='{of}' needs clients who stay for {plural(least, 'session')}; with this "
+            "dropout none of an arm's clients does."
         )
     if of == "therapists":
         variance.check(design)

@@ -97,7 +97,8 @@ class StudyDesign(Result):
         the mean; a list with the clients of each therapist (who alternate between the arms); sizes
         with their shares of the therapists, ``{2: .5, 6: .5}``; or a distribution of `scipy.stats`.
     dropout
-        The share of clients who leave before the last session, at a constant rate; or a list with
+        The share of clients who leave before the last session, at a constant rate (of one session:
+        who have no score); or a list with
         the share that has left before each session, ``[0, .1, .2, .25]``, or is still there,
         ``[1, .9, .8, .75]``. Who leaves does not depend on what nobody measured (missing at
         random).

@@ -34,11 +34,14 @@ def assumptions(design: StudyDesign) -> list[str]:
             "residuals of neighbouring sessions are independent."
         )
     if design.gone[-1] > 0:
+        left = f"{100 * design.gone[-1]:.3g}% leave before"
         said.append(
-            f"{100 * design.gone[-1]:.3g}% leave before the last session, alike in all arms, "
-            "and what they would have said can be told from what they did (missing at random)."
+            f"{left} the last session, alike in all arms, and what they would have said can be "
+            "told from what they did (missing at random)."
+            if design.sessions > 1
+            else f"{left} the one measurement and have no score, by chance and alike in all arms."
         )
-        if design.dropout_odds_ratio != 1:
+        if design.dropout_odds_ratio != 1 and design.sessions > 1:
             said.append(
                 f"The odds of leaving are multiplied by {design.dropout_odds_ratio:g} for each "
                 "SD in the session before: in simulations; the formula takes the same curve "

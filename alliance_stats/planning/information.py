@@ -54,7 +54,7 @@ def certainty(design: StudyDesign, of: str) -> Certainty:
 
 
 def _certainty(design: StudyDesign, of: str) -> Certainty:
-    layout, rough = design.layout, ""
+    layout, rough = design.layout.measured, ""
     df, why = degrees_of_freedom(design, of)
     if df < 1:
         raise DesignError(
@@ -84,7 +84,7 @@ def _certainty(design: StudyDesign, of: str) -> Certainty:
 
 def degrees_of_freedom(design: StudyDesign, of: str) -> tuple[float, str]:
     """Return the df of the analysis that will be run, and in words how they are counted."""
-    layout = design.layout
+    layout = design.layout.measured
     n, J, arms = layout.n_clients, layout.n_therapists, design.arms
     slopes = design.slope_sd_client > 0
     if of in ("within", "rupture"):

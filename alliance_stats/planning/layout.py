@@ -53,6 +53,16 @@ class Layout:
         """Clients of all arms."""
         return len(self.arm)
 
+    @cached_property
+    def measured(self) -> Layout:
+        """Those with a score, and their therapists: all of them but where one session is lost."""
+        some = self.length > 0
+        if some.all():
+            return self
+        treated = self.therapist[some]
+        numbered = np.searchsorted(np.unique(treated[treated >= 0]), treated)
+        return Layout(np.where(treated < 0, -1, numbered), self.arm[some], self.length[some])
+
     def rows(self) -> pd.DataFrame:
         """Return one row a session: ``client_id, therapist_id, arm, session, time``."""
         client = np.repeat(np.arange(self.n_clients), self.length)
@@ -224,8 +234,10 @@ def checked_dropout(given: Any, sessions: int) -> tuple[float, ...]:
     if is_number(given):
         if given >= 1:
             raise DesignError(f"dropout={given:g} leaves nobody; it is the share that leaves.")
-        if given == 0 or sessions == 1:
+        if given == 0:
             return (0.0,) * sessions
+        if sessions == 1:  # who has left before the one measurement has no score
+            return (share(given, "dropout"),)
         stay = (1 - share(given, "dropout")) ** (1 / (sessions - 1))
         return tuple(1 - stay**before for before in range(sessions))
     if isinstance(given, str) or not isinstance(given, Iterable):

@@ -17,7 +17,7 @@ Array = np.ndarray
 
 def leaves_by_scores(design: StudyDesign) -> bool:
     """Return whether leaving depends on scores, so that lengths differ from study to study."""
-    return design.dropout_odds_ratio != 1 and design.gone[-1] > 0
+    return design.dropout_odds_ratio != 1 and design.gone[-1] > design.gone[0]
 
 
 def planned_rows(design: StudyDesign) -> pd.DataFrame:

@@ -39,7 +39,7 @@ def own_df(design: StudyDesign, arms: int, keep: Array, contrast: Array) -> floa
     alike, alone = _therapists(design)
     information: Array = np.zeros((5, 5))
     part = 1 - design.missed.mean()  # of sessions; the rest is thinned out evenly
-    length = design.layout.length
+    length = design.layout.measured.length
     left = float(np.maximum(part * length - np.minimum(length, 2), 0).sum())
     information[0, 0] = left / design.noise_variance**2
     n = len(keep)
@@ -79,7 +79,7 @@ def own_df(design: StudyDesign, arms: int, keep: Array, contrast: Array) -> floa
 
 def _therapists(design: StudyDesign) -> tuple[Counter[tuple[Cell, ...]], set[tuple[Cell, ...]]]:
     """Return how many therapists have the same clients, and the clients without a therapist."""
-    layout = design.layout
+    layout = design.layout.measured
     rows = np.column_stack([layout.therapist, layout.arm, layout.length])
     kinds, sizes = np.unique(rows, axis=0, return_counts=True)
     clients: dict[int, list[Cell]] = {}

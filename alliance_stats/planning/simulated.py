@@ -64,19 +64,21 @@ def simulate(design: StudyDesign, seed: int = 0, *, effect: float = 0.0) -> Stud
     score = draw(design, rows, rng) + effect * (rows["arm"] == design.arms - 1).to_numpy()
     there = still_there(design, rows, score, rng)
     rows, score = rows[there].reset_index(drop=True), score[there]
-    client = "C" + (rows["client_id"] + 1).astype(str).str.zfill(5)
-    therapist = ("T" + (rows["therapist_id"] + 1).astype(str).str.zfill(4)).where(
-        rows["therapist_id"] >= 0
+    number = pd.Series(design.layout.therapist)  # also of who leaves before a first session
+    clients = pd.DataFrame(
+        {
+            "client_id": "C" + (number.index.to_series() + 1).astype(str).str.zfill(5),
+            "therapist_id": ("T" + (number + 1).astype(str).str.zfill(4)).where(number >= 0),
+            "condition": np.array(design.arm_names)[design.layout.arm],
+        }
     )
-    keys = pd.DataFrame({"client_id": client, "session": rows["session"]})
-    arms = np.array(design.arm_names)[rows["arm"]]
-    people = keys.assign(therapist_id=therapist, condition=arms).drop_duplicates("client_id")
+    own = clients.iloc[rows["client_id"]].reset_index(drop=True)
+    keys = own[["client_id"]].assign(session=rows["session"])
     form = {"rater": "client", "measure": "outcome", "scale": "total"}
-    clients = people[["client_id", "therapist_id", "condition"]].reset_index(drop=True)
     tables = {
         "therapists": clients[["therapist_id"]].dropna().drop_duplicates().reset_index(drop=True),
         "clients": clients if design.arms > 1 else clients.drop(columns="condition"),
-        "sessions": keys.assign(therapist_id=therapist),
+        "sessions": keys.assign(therapist_id=own["therapist_id"]),
         "scores": keys.assign(**form, score=score, n_answered=1, n_items=1)[
             scored(design, rows, rng)
         ].reset_index(drop=True),
@@ -104,7 +106,7 @@ def analysis(design: StudyDesign, of: str) -> str:
     """Return the formula of the analysis that is planned for."""
     if of == "dropout":
         return dropout.formula_of(design)
-    layout = design.layout
+    layout = design.layout.measured
     both = np.bincount(layout.therapist[layout.therapist >= 0]).max() > 1 or (
         design.nested == "one_arm"
     )

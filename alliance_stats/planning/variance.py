@@ -70,7 +70,7 @@ def _squares(design: StudyDesign, effect: float) -> _Squares:
             "of='therapists' needs their share of the variance as the effect, between 0 and "
             f"{1 - design.icc_client:.3g} (what the clients leave), not {effect:g}."
         )
-    one, layout = replace(design, icc_therapist=effect), design.layout
+    one, layout = replace(design, icc_therapist=effect), design.layout.measured
     each = of_lengths(one)
     weight, some = each["a_between"][layout.length], each["some"][layout.length]
     treated, full = layout.therapist >= 0, design.nested == "full"
@@ -139,7 +139,7 @@ def certainty(design: StudyDesign, effect: float) -> Certainty:
     spread = at.ratio**2 / at.df[0] + 1 / at.df[1]
     error = at.within * np.sqrt(2 * spread) / at.size / (at.theta * at.within + at.session)
     arms = design.arms if design.randomised == "therapist" and design.nested == "full" else 1
-    counted = design.layout.n_therapists - arms
+    counted = design.layout.measured.n_therapists - arms
     why = "therapists minus arms, of their mean square; within them clients minus therapists"
     if at.df[0] < 0.99 * counted:
         why = f"as many as equal therapists would have who tell as much, of {counted} ({why})"

@@ -347,3 +347,23 @@ def test_a_pilots_dropout_is_that_of_its_terminations():
     answer = found.power(-0.15, of="dropout")
     assert 0 < answer.assurance < 1
     assert any("25." in message and "drop out" in message for message in answer.messages)
+
+
+def test_who_leaves_before_the_one_measurement_has_no_score():
+    alike = {"icc_client": 0, "icc_therapist": 0.05}
+    design = al.StudyDesign(40, 6, 1, dropout=0.25, **alike)
+    fewer = al.StudyDesign(40, 4.5, 1, **alike)
+    for of, effect in (("arm", 0.4), ("therapists", 0.15)):
+        lost, planned = design.power(effect, of=of), fewer.power(effect, of=of)
+        assert (lost.power, lost.df) == pytest.approx((planned.power, planned.df), rel=1e-9)
+    assert design.tidy()["estimate"].tolist()[:3] == [40, 240, 180]
+    tables = design.simulate(1).tables
+    assert (len(tables["clients"]), len(tables["scores"])) == (240, 180)
+    assert any("25% leave before the one measurement" in note for note in design.messages)
+    share = al.StudyDesign(40, 6, 1, dropout_share=0.25, **alike).power(-0.15, of="dropout")
+    assert design.power(-0.15, of="dropout").power == share.power
+    # therapists whose clients all left are no therapists of the comparison
+    short = al.StudyDesign(40, 2, 1, dropout=0.6, randomised="none", **alike)
+    left = len(np.unique(short.layout.therapist[short.layout.length > 0]))
+    assert left < 40
+    assert short.power(0.2, of="gap").df == left - 1
