@@ -29,6 +29,7 @@ from .shared import (
     Kind,
     clustered,
     crossing,
+    in_several_arms,
     named,
     of_shared,
     shared,
@@ -100,7 +101,8 @@ def compare_arms(
         ``"robust"``: standard errors hold whatever clients of one therapist have in common (of one
         group, where there is no therapist; CR2, with Satterthwaite's df), as ``fit.robust``;
         ``"model"``: as the model's own terms of therapists and groups have it. Robust, if left
-        out, over several times and with therapists or groups.
+        out, over several times and with therapists or groups; at one time where some of them have
+        clients in several arms, since one term each leaves out that they differ by arm.
     confidence
         Level of the intervals.
 
@@ -172,7 +174,9 @@ def compare_arms(
     _refuse_times_without_comparison(rows, method, first)
     rows, levels, note = shared(rows)
     why = why_not_robust(rows)
-    meant = errors is None and method != "ancova" and bool(levels)
+    across = in_several_arms(rows, levels)
+    note = f"{note} {across}".strip()
+    meant = errors is None and (bool(across) if method == "ancova" else bool(levels))
     robust = errors == "robust" or (meant and not why)
     if robust:
         rows, note = clustered(rows, note)

@@ -178,6 +178,24 @@ def _about_arms(rows: pd.DataFrame, own: pd.Series, kind: Kind) -> list[str]:
     return said
 
 
+def in_several_arms(rows: pd.DataFrame, levels: tuple[Kind, ...]) -> str:
+    """Say how many of each kind have clients in several arms; empty where nobody has.
+
+    What they do may differ by arm, and one term each leaves that out; or numbers are no ids.
+    """
+    said = []
+    for kind in levels:
+        arms = rows.groupby(kind.column)[ARM].nunique()
+        n, which = int((arms > 1).sum()), "both" if rows[ARM].nunique() == 2 else "several"
+        if n:
+            have = "has" if n == 1 else "have"
+            said.append(
+                f"{n} of {plural(len(arms), kind.word)} {have} clients in {which} arms. If numbers "
+                "start anew in each arm, make them distinct."
+            )
+    return " ".join(said)
+
+
 def _changed(rows: pd.DataFrame, kind: Kind) -> int:
     """Return how many clients had several of a kind."""
     known = rows[[CLIENT, kind.column]].dropna().drop_duplicates()

@@ -378,3 +378,14 @@ def test_some_of_many_times_are_compared_and_who_is_left_out_is_told(alone):
     assert found.left_out == {"not measured at the times compared": frozenset({3, 4})}
     with pytest.raises(al.DesignError, match=r"after the baseline, 4.0, 8.0, 12.0; there is no 5"):
         al.compare_arms(data, **options, times=[5])
+
+
+def test_therapists_of_several_arms_are_told_and_errors_hold_what_differs_by_arm(rows):
+    apart = al.compare_arms(rows, **ASKED)  # even numbers treat in one arm, odd ones in the other
+    assert apart.errors == "model"
+    assert "clients in both arms" not in said(apart)
+    both = rows.assign(therapist_id=rows["client_id"] // 2 % 6)
+    found = al.compare_arms(both, **ASKED)
+    assert found.errors == "robust"
+    assert "6 of 6 therapists have clients in both arms. If numbers start anew" in said(found)
+    assert al.compare_arms(both, **ASKED, errors="model").errors == "model"
