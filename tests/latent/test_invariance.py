@@ -129,6 +129,34 @@ def few_in_three_groups(seed=1, n=150, shift=0.4):
     return data.assign(i2=data["i2"] + shift * (group == "c"))
 
 
+def of_two_groups(*shifts, n=300, seed=5):
+    """Return answers of two groups, of which the second answers each item so much higher."""
+    rng = np.random.default_rng(seed)
+    factor, second = rng.normal(size=n), np.arange(n) % 2 == 1
+    items = {
+        f"i{k}": 3 + factor + rng.normal(0, 0.7, n) + shift * second
+        for k, shift in enumerate(shifts, start=1)
+    }
+    return pd.DataFrame({**items, "clinic": np.where(second, "b", "a")})
+
+
+def test_points_are_not_given_where_the_last_two_items_still_differ():
+    factors = {"bond": ["i1", "i2", "i3", "i4"]}
+    data = of_two_groups(1, -1, 0.5, -0.5)
+    found = al.measurement_invariance(data, factors=factors, across="clinic")
+    ((kind, *items),) = found.stuck
+    assert kind == "intercept"
+    assert len(items) == 2
+    said = " ".join(found.verdict())
+    assert f"Freeing items stopped at {items[0]} and {items[1]}" in said
+    assert "tests still reject" in said
+    assert "from how the items are used" not in said
+    assert "do not say otherwise" not in said
+    assert found.in_points["gap"].notna().all()
+    hidden = ["estimate", "conf_low", "conf_high", "from_people"]
+    assert found.in_points[hidden].isna().all(axis=None)
+
+
 def test_what_was_not_found_is_not_said_to_be_absent():
     found = al.measurement_invariance(
         few_in_three_groups(), factors={"bond": [f"i{k}" for k in range(1, 5)]}, across="clinic"

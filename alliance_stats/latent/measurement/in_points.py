@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -14,20 +15,28 @@ from ..engine.fit import Estimates
 from .factor_structure import Factors
 from .steps import STEPS, Compared, Freed
 
+PARTS = ["estimate", "std_error", "conf_low", "conf_high", "from_people"]
+
 
 def in_points(
-    compared: Compared, partial: Estimates, freed: Freed, confidence: float
+    compared: Compared,
+    partial: Estimates,
+    freed: Freed,
+    confidence: float,
+    untold: Collection[str] = (),
 ) -> pd.DataFrame:
     """Return for each condition beyond the first, by item and for the scale, gap and its parts.
 
     Items that the partial model holds equal are set free one at a time, as far as another item of
-    their factor stays equal.
+    their factor stays equal. Of the factors `untold`, and of a scale with one, only gaps are given.
     """
     scored, equal = compared.held.scored, STEPS["scalar"]
     table = _parts(compared.shape(equal, freed), partial, scored, confidence)
     own = {item for _, item in freed}
     for item in compared.shape(equal).items:
         of = [items for items in compared.held.factors.values() if item in items]
+        if untold and any(item in compared.held.factors[name] for name in untold):
+            continue
         if item in own or not all({*items} - own - {item} for items in of):
             continue
         more = freed | {("intercept", item)}
@@ -37,6 +46,9 @@ def in_points(
         alone = _parts(compared.shape(equal, more), fit, scored, confidence)
         table = table.where(table["item"] != item, alone)
     is_own = table["item"].isin(own) | ((table["item"] == "scale") & bool(own))
+    if untold:
+        hidden = {"scale", *(item for name in untold for item in compared.held.factors[name])}
+        table.loc[table["item"].isin(hidden), PARTS] = np.nan
     return table.assign(freed=is_own)
 
 

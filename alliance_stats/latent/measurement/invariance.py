@@ -50,9 +50,13 @@ class MeasurementInvariance(Latent):
         ``std_error, conf_low, conf_high``, and ``from_people``, the rest. ``freed``: whether the
         item is free in the partial model; any other is set free alone beside those, so that its
         interval tells what may have been missed. The scale's row adds up what is free in the
-        partial model, and is empty where nothing is.
+        partial model, and is empty where nothing is. Empty, too, are the rows of a factor of which
+        the last two items still differ, and the scale's with them.
     partial
         The model in which only the items found are free; `in_points` rests on it.
+    stuck
+        Where freeing stopped though the tests reject the model still: ``"loading"`` or
+        ``"intercept"``, and the two items of a factor that must stay equal.
     """
 
     steps: pd.DataFrame
@@ -68,6 +72,7 @@ class MeasurementInvariance(Latent):
     cluster: str = ""
     wrong: tuple[str, ...] = ()
     confidence: float = 0.95
+    stuck: tuple[tuple[str, ...], ...] = ()
 
     @property
     def fewest(self) -> int:  # type: ignore[override]
@@ -210,8 +215,9 @@ def measurement_invariance(
     of the opposite, least with few people. ``delta_cfi`` below -.01 is the other usual rule
     (Cheung & Rensvold 2002, doi 10.1207/S15328007SEM0902_5); `verdict` says where both disagree.
     Where a step fails, items are freed one by one, most telling first, as long as the next gains
-    more than chance among all would (Bonferroni), and two of each factor stay equal. Which items
-    differ is known only against the rest: most are taken to be alike.
+    more than chance among all would (Bonferroni), and two of each factor stay equal; if these are
+    still told apart, no points are given. Which items differ is known only against the rest: most
+    are taken to be alike.
 
     An item's part is its difference of intercepts, and that of loadings at the second condition's
     mean: what its mean would move by if that side used the item as the first does. Intervals take
@@ -242,10 +248,10 @@ def measurement_invariance(
     compared = Compared(held, errors)
     fits = {step: compared.fit(equal) for step, equal in STEPS.items()}
     steps = table_of(fits)
-    found, rows = partial_model(compared, steps)
+    found, rows, stuck = partial_model(compared, steps)
     partial = compared.fit(STEPS["scalar"], found) if found else fits["scalar"]
     wrong = (*partial.messages, *_wrong(fits, partial))
-    points = in_points(compared, partial, found, confidence)
+    points = in_points(compared, partial, found, confidence, {name for _, name in stuck})
     return MeasurementInvariance(
         steps=steps,
         items=rows,
@@ -258,8 +264,12 @@ def measurement_invariance(
             *held.messages,
             *coarse_items(pd.concat(held.tables)),
             *turned_items(held.factors, pd.concat(list(held.tables.values()), ignore_index=True)),
-            *_told(steps, found, partial),
+            *_told(steps, found, partial, stuck),
             *wrong,
+        ),
+        stuck=tuple(
+            (kind, *(one for one in held.factors[name] if (kind, one) not in found))
+            for kind, name in stuck
         ),
         wrong=wrong,
         confidence=confidence,
@@ -285,7 +295,9 @@ def _wrong(fits: Mapping[str, Estimates], partial: Estimates) -> Iterator[str]:
             yield from (f"In the step {step}: {one}" for one in more)
 
 
-def _told(steps: pd.DataFrame, freed: Freed, partial: Estimates) -> list[str]:
+def _told(
+    steps: pd.DataFrame, freed: Freed, partial: Estimates, stuck: list[tuple[str, str]]
+) -> list[str]:
     said = [*few_clusters(partial), *few_people(partial, tested=False)]
     if steps["verdict"][0] == "fits badly":
         said.append(
@@ -295,8 +307,9 @@ def _told(steps: pd.DataFrame, freed: Freed, partial: Estimates) -> list[str]:
     items = list(dict.fromkeys(item for _, item in sorted(freed)))
     failed = steps.loc[steps["verdict"] == NOT, "step"].tolist()
     if items:
-        said.append(f"Used differently: {listing(items, 12)}; the rest is held equal.")
-    elif {"metric", "scalar"} & {*failed}:
+        still = ", though the tests still reject that (see the verdict)" if stuck else ""
+        said.append(f"Used differently: {listing(items, 12)}; the rest is held equal{still}.")
+    elif not stuck and {"metric", "scalar"} & {*failed}:
         said.append(
             "The forms differ, but no single item stands out; what comes from the items cannot be "
             "told from what comes from the people."

@@ -116,11 +116,16 @@ def below(p: np.ndarray) -> list[bool]:
     return out
 
 
-def partial_model(compared: Compared, steps: pd.DataFrame) -> tuple[Freed, pd.DataFrame]:
-    """Return what is to be freed, found item by item, and the table of the search."""
+def partial_model(
+    compared: Compared, steps: pd.DataFrame
+) -> tuple[Freed, pd.DataFrame, list[tuple[str, str]]]:
+    """Return what is to be freed, found item by item, the table of the search, where it is stuck.
+
+    It is stuck, in a kind of parameter and a factor, where the last two items differ, too.
+    """
     freed: Freed = frozenset()
     failed = dict(zip([*STEPS][1:], below(steps["p_value"].to_numpy()[1:]), strict=True))
-    tables = []
+    tables, stuck = [], []
     for step, kind in (("metric", "loading"), ("scalar", "intercept")):
         if not failed[step]:
             continue
@@ -128,12 +133,13 @@ def partial_model(compared: Compared, steps: pd.DataFrame) -> tuple[Freed, pd.Da
         freed |= {("intercept", item) for _, item in freed} if step == "scalar" else set()
         table, freed = _search(compared, STEPS[step], kind, freed)
         tables.append(table.assign(step=step))
+        stuck += _stuck(compared, STEPS[step], kind, freed)
     if not failed["scalar"]:
         freed |= {("intercept", item) for _, item in freed}
     columns = ["step", "item", "delta_chi2", "delta_df", "p_value", "freed"]
     if not tables:
-        return freed, pd.DataFrame(columns=columns)
-    return freed, pd.concat(tables, ignore_index=True)[columns]
+        return freed, pd.DataFrame(columns=columns), stuck
+    return freed, pd.concat(tables, ignore_index=True).reindex(columns=columns), stuck
 
 
 def _search(
@@ -156,15 +162,7 @@ def _search(
             for item in items
             if (kind, item) not in freed
         ]
-        rows = []
-        for item in open_:
-            more = freed | {(kind, item)}
-            fit = compared.fit(equal, more)
-            if np.isfinite(fit.trace):
-                test = sameness(fit, compared.shape(equal, more).labels(kind, item))
-            else:
-                test = difference(base, fit)
-            rows.append({"item": item, **dict(zip(TEST, test, strict=True))})
+        rows = [{"item": one, **_gain(compared, base, equal, kind, freed, one)} for one in open_]
         if not rows:
             break
         table = pd.DataFrame(rows)
@@ -176,3 +174,35 @@ def _search(
         base = compared.fit(equal, freed)
     shown = pd.DataFrame() if first is None else first
     return shown.assign(freed=[(kind, item) in freed for item in shown.get("item", ())]), freed
+
+
+def _gain(
+    compared: Compared, base: Estimates, equal: frozenset[str], kind: str, freed: Freed, item: str
+) -> dict[str, float]:
+    """Return the test of an item held equal, the others of the model as they are."""
+    more = freed | {(kind, item)}
+    fit = compared.fit(equal, more)
+    if np.isfinite(fit.trace):
+        test = sameness(fit, compared.shape(equal, more).labels(kind, item))
+    else:
+        test = difference(base, fit)
+    return dict(zip(TEST, test, strict=True))
+
+
+def _stuck(
+    compared: Compared, equal: frozenset[str], kind: str, freed: Freed
+) -> list[tuple[str, str]]:
+    """Return in which factors the two items that must stay equal are still told apart."""
+    last = {
+        name: held
+        for name, items in compared.held.factors.items()
+        if len(held := [one for one in items if (kind, one) not in freed]) == 2
+    }
+    if not last:
+        return []
+    base = compared.fit(equal, freed)
+    p = {
+        name: _gain(compared, base, equal, kind, freed, items[1])["p_value"]
+        for name, items in last.items()
+    }
+    return [(kind, name) for name in last if p[name] < 0.05 / len(last)]

@@ -53,6 +53,13 @@ def verdict(found: MeasurementInvariance, *, sizes: bool = True) -> list[str]:
     )
     for step, row in steps.iloc[1:].iterrows():
         said += _step(found, str(step), row)
+    for kind, *items in found.stuck:
+        said.append(
+            f"Freeing items stopped at {_and(items)}: two items of a factor must stay equal, but "
+            f"the tests still reject that the {kind}s of these two are. Which two of the factor "
+            "are alike these answers do not tell, so neither points of its items nor a share of "
+            "the scale's gap are given."
+        )
     said += [*_missed(found.in_points), *_at_odds(found)]
     scales = found.in_points[found.in_points["item"] == "scale"]
     for _, row in scales[scales["std_error"].notna()].iterrows():
