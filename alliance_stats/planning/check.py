@@ -38,7 +38,7 @@ class PlanCheck(Result):
     Attributes
     ----------
     table
-        A row a choice: ``choice, planned, done, as_planned``.
+        A row a choice: ``choice, planned, done, as_planned`` (missing where nothing was compared).
     plan, fingerprint
         The file's name and the SHA-256 of what it holds now: compare it with the registration.
     fit
@@ -57,19 +57,27 @@ class PlanCheck(Result):
     @property
     def deviations(self) -> pd.DataFrame:
         """The choices that differ: ``choice, planned, done``."""
-        return self.table.loc[~self.table["as_planned"], ["choice", "planned", "done"]]
+        differ = ~self.table["as_planned"].fillna(True).astype(bool)
+        return self.table.loc[differ, ["choice", "planned", "done"]]
+
+    @property
+    def uncompared(self) -> list[str]:
+        """The choices without a verdict."""
+        return self.table.loc[self.table["as_planned"].isna(), "choice"].tolist()
 
     def sentence(self) -> str:
         """Say whether the plan was followed, and what its fingerprint is."""
         differ = self.deviations["choice"].tolist()
         name = f"The plan '{self.plan}' (SHA-256 {self.fingerprint[:16]}...)"
+        but = f" (not compared: {', '.join(self.uncompared)})" if self.uncompared else ""
         if not differ:
-            return f"{name} was followed."
-        return f"{name} was departed from in {plural(len(differ), 'choice')}: {', '.join(differ)}."
+            return f"{name} was followed{' in what was compared' if but else ''}{but}."
+        choices = f"{plural(len(differ), 'choice')}: {', '.join(differ)}"
+        return f"{name} was departed from in {choices}{but}."
 
     def tidy(self) -> pd.DataFrame:
-        """Return a row a choice, 1 where it was made as planned."""
-        kept = self.table["as_planned"].astype(float)
+        """Return a row a choice, 1 where it was made as planned, missing where not compared."""
+        kept = self.table["as_planned"].astype("Float64").to_numpy(float, na_value=float("nan"))
         return tidy_rows(self.table["choice"].tolist(), kept.tolist())
 
     def glance(self) -> pd.DataFrame:
@@ -79,7 +87,7 @@ class PlanCheck(Result):
 
     def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
         """Return the answer and the table of all choices."""
-        words = self.table["as_planned"].map({True: "yes", False: "no"})
+        words = self.table["as_planned"].map({True: "yes", False: "no"}).fillna("not compared")
         return [self.sentence(), self._table(self.table.assign(as_planned=words), labels)]
 
     def facts(self) -> dict[str, Any]:
@@ -116,8 +124,9 @@ def check_plan(
     -------
     PlanCheck
         The model is compared as written in the file's ``model`` (with the columns of the data, in
-        any order of terms); without it, whether it has the effect asked for, and the plan's groups
-        with their slopes.
+        any order of terms); without it, only what it lacks of the effect asked for and the plan's
+        groups with their slopes is told. With dropout or missing scores, how many sessions were
+        expected and came stands there without a verdict.
 
     Raises
     ------
@@ -156,6 +165,8 @@ def check_plan(
     elif isinstance(done, Study):
         held = done.table("sessions")
         counted = {group: held[group].nunique() for group in GROUPS if group in held}
+        if "/" in (score := read.words.get("outcome", "")):
+            held = done.select(score).dropna(subset=["score"])
         rows = _sizes(read, counted, len(held))
     else:
         raise DesignError(
@@ -168,7 +179,7 @@ def check_plan(
     left = [f"{words} ({name}=)" for name, words in UNCOMPARED.items() if name not in told]
     notes = [f"Not compared, until you say it: {', '.join(left)}."] if left else []
     table = pd.DataFrame(rows, columns=["choice", "planned", "done", "as_planned"])
-    table = table.astype({"as_planned": bool})
+    table = table.astype({"as_planned": "boolean"})
     check = PlanCheck(read.path.name, read.fingerprint, table, tuple(notes))
     if not isinstance(done, NestedFit):
         return check
@@ -178,7 +189,7 @@ def check_plan(
     return replace(check, messages=tuple(notes), fit=done.of_alike(design))
 
 
-Row = tuple[str, str, str, bool]
+Row = tuple[str, str, str, bool | None]
 
 
 def _said(read: PlanFile, name: str, value: object) -> Row:
@@ -219,9 +230,11 @@ def _model(read: PlanFile, done: NestedFit) -> list[Row]:
     fitted, of = done.design.formula, read.asked["of"]
     if "model" in read.words:
         same = _meaning(parse_formula(read.model)) == _meaning(fitted)
-        rows = [("model", read.model, done.formula, same)]
+        rows: list[Row] = [("model", read.model, done.formula, same)]
     else:
-        rows = [("model", read.model, done.formula, not lacks(read, fitted))]
+        lacking, none = lacks(read, fitted), "not compared: the file names no model"
+        planned = f"one with {lacking}" if lacking else none
+        rows = [("model", planned, done.formula, False if lacking else None)]
     if of == "dropout":
         rows.append(
             (
@@ -262,5 +275,10 @@ def _sizes(read: PlanFile, groups: Mapping[str, int], sessions: int) -> list[Row
         for name, word in GROUPS.items()
         if name == label.split(":")[0]
     ]
-    rows.append(("sessions held", round(read.design.scores.sum()), sessions))
-    return [(word, f"{wanted:,}", f"{count:,}", wanted == count) for word, wanted, count in rows]
+    sizes: list[Row] = [
+        (word, f"{wanted:,}", f"{count:,}", wanted == count) for word, wanted, count in rows
+    ]
+    wanted, chance = round(read.design.scores.sum()), read.design.gone[-1] > 0
+    if chance or read.design.missed.any():  # nobody plans how many exactly
+        return [*sizes, ("sessions held", f"{wanted:,} expected", f"{sessions:,}", None)]
+    return [*sizes, ("sessions held", f"{wanted:,}", f"{sessions:,}", wanted == sessions)]

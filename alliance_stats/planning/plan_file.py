@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, fields
 from functools import cached_property
 from html import escape
@@ -34,6 +35,9 @@ MULTIVERSE = "multiverse"
 """The key of the grid of specifications, if one is planned."""
 TIMES = ("session", "time", "occasion", "week", "day")
 """Columns whose effect nobody plans for."""
+ARM = re.compile(r"(?<![a-z])(arm|condition|group|treat|trt|tx|alloc|random|interven)", re.I)
+"""What the column of the arms is called, in part."""
+TIME = re.compile(rf"(?<![a-z])({'|'.join(TIMES)})s?(?![a-z])", re.I)
 MISSING = "[to be written]"
 
 
@@ -247,8 +251,12 @@ def read_plan(path: str | PathLike[str]) -> PlanFile:
 def lacks(plan: PlanFile, model: Formula) -> str:
     """Return what a plan's question and its variances need and a model has not; mostly nothing."""
     of, fixed = plan.asked["of"], () if model.fixed is None else model.fixed.expansion.terms
-    if of == "arm_by_time" and not any(len(term) > 1 for term in fixed):
-        return "the arms' interaction with time"
+    written = [" ".join(node.code for node in term) for term in fixed]
+    if of == "arm_by_time" and not any(ARM.search(one) and TIME.search(one) for one in written):
+        return "the arms' interaction with time (such as condition:session)"
+    alone = [one for one, term in zip(written, fixed, strict=True) if len(term) == 1]
+    if of in ("arm", "dropout") and not any(map(ARM.search, alone)):
+        return "the arms (a column called condition, arm, group or treatment)"
     predictors = [term for term in fixed if not all(node.code in TIMES for node in term)]
     if of not in ("gap", "therapists") and not predictors:
         return "the predictor whose effect is asked for"

@@ -2,6 +2,7 @@
 
 import hashlib
 
+import pandas as pd
 import pytest
 from docx import Document
 
@@ -70,7 +71,14 @@ def test_without_a_model_in_the_file_the_groups_are_compared(rows, plan):
     no_arm = al.fit_multilevel("score ~ session + (1 | therapist_id/client_id)", rows)
     assert choices(al.check_plan(plan(PLAN), no_arm))[0] == "model"
     with_both = al.fit_multilevel("score ~ condition + (1 | therapist_id/client_id)", rows)
-    assert choices(al.check_plan(plan(PLAN), with_both)) == ["clients", "sessions held"]
+    check = al.check_plan(plan(PLAN), with_both)
+    assert choices(check) == ["clients", "sessions held"]
+    assert check.uncompared == ["model"]
+    assert "the file names no model" in check.table.loc[0, "planned"]
+    no_predictor = al.fit_multilevel(
+        "score ~ score_id + (1 | therapist_id/client_id)", rows.assign(score_id=rows.index % 2)
+    )
+    assert choices(al.check_plan(plan(PLAN), no_predictor))[0] == "model"
 
 
 def test_another_likelihood_is_told_and_what_is_not_compared_is_said(rows, plan):
@@ -98,7 +106,14 @@ def test_a_plan_that_was_followed_is_said_to_be(plan):
     formula = "score ~ condition + session + (1 | client_id) + (1 | therapist_id)"
     check = al.check_plan(path, al.fit_multilevel(formula, drawn))
     assert check.table["as_planned"].all()
+    assert check.sentence().endswith("was followed in what was compared (not compared: model).")
+    path.write_text(path.read_text() + f"model: {formula}\n")
+    check = al.check_plan(path, check.fit)
     assert check.sentence().endswith("was followed.")
+    gaps = plan(path.read_text() + "dropout: 0.2\n")
+    held = al.check_plan(gaps, check.fit).table.set_index("choice").loc["sessions held"]
+    assert held["planned"].endswith("expected")
+    assert held["as_planned"] is pd.NA
 
 
 def test_what_is_no_plan_or_no_model_is_one_sentence(rows, plan):
@@ -190,3 +205,30 @@ def test_a_registration_and_a_report_know_the_planned_multiverse(plan):
     assert plan_of(Folder()) is None
     with pytest.raises(AllianceStatsError, match="primary"):
         read_plan(plan(PLAN + "multiverse: {alliance: wai-sr, outcome: core-10}\n"))
+
+
+@pytest.mark.parametrize(
+    ("of", "fixed", "said"),
+    [
+        ("arm_by_time", "condition * gender + session", "lacks the arms' interaction with time"),
+        ("arm", "alliance + session", "lacks the arms"),
+        ("arm", "session", "lacks the arms"),
+        ("arm_by_time", "C(condition) * session", None),
+        ("arm", "treatment_arm + session", None),
+    ],
+)  # fmt: skip
+def test_a_planned_model_has_the_arms_and_their_course(plan, of, fixed, said):
+    model = f"of: {of}\nmodel: score ~ {fixed} + (1 | client_id) + (1 | therapist_id)\n"
+    path = plan(PLAN + model)
+    if said is None:
+        assert read_plan(path).model
+        return
+    with pytest.raises(AllianceStatsError, match=said):
+        read_plan(path)
+
+
+def test_of_a_study_the_scores_of_the_planned_outcome_are_counted(plan):
+    study = al.load_dataset("demo-trial")
+    told = al.check_plan(plan(PLAN + "outcome: core-10/total/client\n"), study).table
+    scores = study.select("core-10")["score"].notna().sum()
+    assert told.set_index("choice").loc["sessions held", "done"] == f"{scores:,}"
