@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import alliance_stats as al
 from alliance_stats.gap.description.items import ItemSums
@@ -89,6 +90,15 @@ def test_forms_of_a_study_are_checked_with_intervals():
     assert "independent" in found.messages[0]
     assert found.invariance.verdict()[0] in found.text()
     assert "use the items alike was asked of one session of each dyad" in found.methods()
+
+
+def test_the_test_of_equal_gaps_is_shown_as_the_f_that_it_is():
+    found = al.check_parallel_forms(STUDY, measure="wai-sr", scale="bond", replicates=2)
+    test = found.tidy().set_index("term").loc["sd_item_gaps"]
+    assert (test["df_num"], test["df"]) == (3, 7)  # 4 items, 10 therapists: k - 1, G - k + 1
+    assert test["p_value"] == pytest.approx(stats.f.sf(test["statistic"], 3, 7))
+    assert f"F(3, 7) = {test['statistic']:.2f}" in found.text()
+    assert "3, 7" in found.summary()
 
 
 def test_the_same_sessions_give_the_correlation_of_the_description():

@@ -7,7 +7,11 @@ and aligns with a plus. Nothing is rounded before it comes here.
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MISSING = "–"
 ABOUT = "\N{ALMOST EQUAL TO}"
@@ -142,6 +146,12 @@ def degrees(df: Any) -> str:
     if math.isinf(df) or df >= 1e5:
         return "∞"
     return number(df, 0 if df.is_integer() else 1)
+
+
+def degrees_of(row: Mapping[str, Any] | pd.Series) -> str:
+    """Return the degrees of freedom of a row; of an F both, those of its numerator first."""
+    told = [degrees(row[name]) for name in ("df_num", "df") if not is_missing(row.get(name))]
+    return ", ".join(told) or MISSING
 
 
 def decimals_for(std_errors: Any) -> int:

@@ -147,7 +147,7 @@ def _numbers(
             )
         )
     if "df" in there and rows["df"].map(math.isfinite).any():
-        kept.append(col.cell("df", "df", lambda row: fmt.degrees(row["df"])))
+        kept.append(col.cell("df", "df", fmt.degrees_of))
     if "p_value" in there:
         kept.append(col.cell("p_value", "p", lambda row: fmt.p_value(row["p_value"])))
     return kept
@@ -224,7 +224,7 @@ def _size(log: float) -> str:
 
 def _others(rows: pd.DataFrame) -> list[str]:
     """Return the columns beyond the glossary that tell rows apart inside their groups."""
-    known = {"effect", "group", "term", *SHOWN}
+    known = {"effect", "group", "term", "df_num", *SHOWN}
     further = [name for name in rows.columns if name not in known]
     return [
         name

@@ -79,7 +79,7 @@ def _test(cell: Mapping[str, str], row: pd.Series) -> list[str]:
         own = letter if letter not in ("t", "z", "Statistic") else "t" if finite else "z"
         if letter == "Statistic" and not cell.get("SE"):
             own = "statistic"
-        sign = f"{own}({fmt.degrees(df)})" if finite else own
+        sign = f"{own}({fmt.degrees_of(row)})" if finite else own
         numbers.append(fmt.equation(sign, cell[letter]))
     if cell.get("p"):
         numbers.append(fmt.p_sentence(row["p_value"]).replace("\u00a0", " "))

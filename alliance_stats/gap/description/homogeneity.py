@@ -16,6 +16,7 @@ class SameGaps:
 
     sd: float
     statistic: float
+    df_num: float
     df: float
     p_value: float
 
@@ -39,11 +40,12 @@ def same_gaps(gaps: Array, codes: Array) -> SameGaps:
     free = G - k + 1
     scale = np.abs(np.diag(V)).max()
     if free < 2 or not scale > 0:
-        return SameGaps(sd, np.nan, np.nan, np.nan)
+        return SameGaps(sd, np.nan, np.nan, np.nan, np.nan)
     contrasts = np.eye(k)[1:] - np.eye(k)[:1]
     difference, C = contrasts @ mean, contrasts @ V @ contrasts.T
     if np.linalg.matrix_rank(C, tol=1e-10 * np.abs(C).max()) < k - 1:
-        return SameGaps(sd, np.nan, np.nan, np.nan)
+        return SameGaps(sd, np.nan, np.nan, np.nan, np.nan)
     t2 = float(difference @ np.linalg.solve(C, difference))
     statistic = t2 * free / ((k - 1) * (G - 1))
-    return SameGaps(sd, statistic, float(free), float(f_distribution.sf(statistic, k - 1, free)))
+    p = float(f_distribution.sf(statistic, k - 1, free))
+    return SameGaps(sd, statistic, k - 1.0, float(free), p)

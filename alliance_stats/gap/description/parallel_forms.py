@@ -38,7 +38,8 @@ class ParallelForms(AboutDyads):
     Attributes
     ----------
     table
-        A row each of `TERMS`, with bootstrap intervals.
+        A row each of `TERMS`, with bootstrap intervals; the ``statistic`` of ``sd_item_gaps`` is an
+        F with ``df_num`` and ``df`` degrees of freedom.
     items
         A row an item: ``item, client, therapist, gap, r_within, r_between``.
     known
@@ -59,6 +60,7 @@ class ParallelForms(AboutDyads):
     messages: tuple[str, ...] = ()
     title: str = "Do both forms measure the same?"
     score: str = ""
+    _letter = "F"
 
     def glance(self) -> pd.DataFrame:
         """Return numbers of dyads, sessions and items, and how far invariance holds, in one row."""
@@ -246,7 +248,7 @@ def _gaps_row(sums: ItemSums, messages: list[str]) -> pd.DataFrame:
         "show the same gap."
     )
     test = {"statistic": found.statistic, "df": found.df, "p_value": found.p_value}
-    return tidy_rows("sd_item_gaps", found.sd, **test)
+    return tidy_rows("sd_item_gaps", found.sd, **test, df_num=found.df_num)
 
 
 def _alpha(C: Array) -> Array:
