@@ -77,7 +77,7 @@ def compare_arms(
         The column of the arms.
     baseline
         What outcomes are adjusted for: a column with one value a client (in one row or in all),
-        or the time at which it was measured (``"pre"``, 0); rows of that time are then no outcomes.
+        or the first time, at which it was measured (``"pre"``, 0), whose rows are no outcomes then.
     method
         ``"ancova"``: one time alone, the last at which half of each arm were measured.
         ``"mmrm"``: all times, a mean for each arm and time, and an unstructured covariance of each
@@ -116,7 +116,8 @@ def compare_arms(
     ------
     ColumnError, DesignError
         Where the rows are no trial's: a column is missing, a client is in two arms, there is one
-        arm, a client has two outcomes at one time, or the baseline is the same for all of an arm.
+        arm, a client has two outcomes at one time, or the baseline lies after an outcome or is the
+        same for all of an arm.
 
     Notes
     -----

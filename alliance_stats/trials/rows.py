@@ -17,6 +17,7 @@ from ..core.people import CLIENT, GROUP, THERAPIST, in_words, same_ids, trimmed
 from ..errors import ColumnError, DesignError, did_you_mean, listing, plural
 from ..study.labels import by_code
 from ..study.select import is_study
+from ..study.stages import stage_of
 from ..study.times import OCCASION, SESSION, in_order
 
 if TYPE_CHECKING:
@@ -237,6 +238,13 @@ def trial_rows(
             "it that outcomes could be adjusted for. Leave baseline= out, or name the score from "
             "before treatment."
         )
+    times = tuple(pd.unique(rows[TIME].sort_values(kind="stable")))
+    most = 2 * int((rows[TIME] == times[0]).sum()) >= rows[CLIENT].nunique() if times else False
+    if baseline is None and len(times) > 1 and most and _is_before_treatment(times[0]):
+        notes.append(
+            f"The first time, {times[0]}, may be the baseline, and counts as an outcome: "
+            f"baseline={shown(times[0])} adjusts for it."
+        )
     twice = rows.duplicated([CLIENT, TIME])
     if twice.any():
         raise DesignError(
@@ -249,13 +257,18 @@ def trial_rows(
         outcomes,
         befores,
         _arms(by_code(study_or_data, allocated.rename(arm)), rows, reference, notes),
-        tuple(pd.unique(rows[TIME].sort_values(kind="stable"))),
+        times,
         allocated,
         gone,
         score,
         time is not None,
         tuple(notes),
     )
+
+
+def _is_before_treatment(time: Any) -> bool:
+    """Tell whether a time is one before treatment, by its name or its number."""
+    return time <= 0 if is_number(time) else stage_of(str(time)) in ("screening", "intake", "pre")
 
 
 def _with_arms(data: pd.DataFrame, study: Study, arm: str) -> tuple[pd.DataFrame, pd.Series | None]:
@@ -315,6 +328,13 @@ def _with_baseline(
         raise ColumnError(
             f"baseline={shown(baseline)} is neither a column nor a time of the data; the times are "
             f"{listing(times)}.{did_you_mean(baseline, [*times, *data.columns])}"
+        )
+    early = pd.unique(rows.loc[rows[SCORE].notna() & (rows[TIME] < before[TIME].iloc[0]), TIME])
+    if len(early):
+        raise DesignError(
+            f"A baseline is measured before the outcomes, and {listing(early)} "
+            f"{'comes' if len(early) == 1 else 'come'} before {baseline!r}: name the first time as "
+            "the baseline, or leave the earlier rows out."
         )
     if before[CLIENT].duplicated().any():
         raise DesignError(f"Clients have several outcomes at the baseline {baseline!r}.")

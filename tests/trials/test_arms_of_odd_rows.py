@@ -389,3 +389,16 @@ def test_therapists_of_several_arms_are_told_and_errors_hold_what_differs_by_arm
     assert found.errors == "robust"
     assert "6 of 6 therapists have clients in both arms. If numbers start anew" in said(found)
     assert al.compare_arms(both, **ASKED, errors="model").errors == "model"
+
+
+def test_a_baseline_comes_before_the_outcomes(alone):
+    names = alone.assign(when=alone["week"].map({0: "pre", 4: "mid", 8: "post", 12: "followup"}))
+    for time, last in (("week", 12), ("when", "followup")):
+        with pytest.raises(al.DesignError, match="name the first time as the baseline"):
+            al.compare_arms(names, outcome="score", time=time, baseline=last)
+        first = names[time].iloc[0]
+        words = f"The first time, {first}, may be the baseline"
+        assert words in said(al.compare_arms(names, outcome="score", time=time))
+        assert words not in said(al.compare_arms(names, outcome="score", time=time, baseline=first))
+    later = names[names["week"] > 0]
+    assert "may be the baseline" not in said(al.compare_arms(later, outcome="score", time="when"))
