@@ -121,7 +121,8 @@ def power(
         known, likely = chances(design, of, points, alpha)
         table = curve(design, effect, of, alpha, standardised, varied)
         answer |= dict(zip(OPERATING, likely, strict=True))
-    said = [f"Degrees of freedom: {known.why}.", *_assumed(design, of)]
+    said = [] if simulating else [f"Degrees of freedom: {known.why}."]
+    said += _assumed(design, of)
     if unit != 1:
         said.insert(0, f"The effect of {effect:g} SD of one session is {points:.3g} points.")
     if simulating:

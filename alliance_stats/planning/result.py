@@ -91,6 +91,8 @@ class StudyPower(Result):
         What the table goes over: the effect, or what ``over=`` named.
     false_positives
         Where a model of one's own was simulated: the share significant without any effect.
+    formula
+        Of the model that simulated studies were fitted with.
     assurance
         Where the variances are a pilot's: the power averaged over what they may be.
     """
@@ -113,6 +115,7 @@ class StudyPower(Result):
     false_positives: float = float("nan")
     assurance: float = float("nan")
     messages: tuple[str, ...] = ()
+    formula: str = ""
     picture = "plot"
 
     @property
@@ -161,18 +164,25 @@ class StudyPower(Result):
         said = f"With {sizes['n_therapists']} therapists and {sizes['n_clients']} clients"
         said += f" in {self.design.sessions} session{'s' * (self.design.sessions > 1)}"
         how = f" ± {self.mc_error:.3f} (Monte Carlo)" if self.replicates else ""
+        by = f"standard error {self.std_error:.3g}, {self.df:.4g} degrees of freedom"
+        by = f"by {self._simulation}" if self.replicates else by
         sided = "one" if self.of == "therapists" else "two"
         return (
             f"{said}, {QUESTIONS[self.of]}, if it is {self.size}, is found with a power of "
-            f"{self.power:.3f}{how} ({sided}-sided, alpha {self.alpha:g}; standard error "
-            f"{self.std_error:.3g}, {self.df:.4g} degrees of freedom)."
+            f"{self.power:.3f}{how} ({sided}-sided, alpha {self.alpha:g}; {by})."
         )
+
+    @property
+    def _simulation(self) -> str:
+        """How the power was simulated."""
+        fitted = f"{self.replicates} studies fitted with {self.formula}"
+        return f"simulation ({fitted}, seed {self.seed})"
 
     def facts(self) -> dict[str, Any]:
         """Return what sentences are filled from."""
-        by = f"simulation ({self.replicates} studies, seed {self.seed})"
         rests = RESTS.get(self.of, "the standard error of generalised least squares")
-        return super().facts() | {"by": by if self.replicates else "formula", "rests": rests}
+        by = f"formula, from {rests} and {self.df:.4g} degrees of freedom"
+        return super().facts() | {"by": self._simulation if self.replicates else by}
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
         """Draw power over the effect, or over what was varied: the second as a line a value."""

@@ -179,7 +179,13 @@ def simulated_power(
     if of == "therapists":
         wrong = np.nan  # a variance has no sign
     size = float(np.abs(estimate[hit]).mean() / abs(effect)) if hit.any() else np.nan
-    answer = {"power": power, "type_s": wrong, "type_m": size, "replicates": len(good)}
+    answer: dict[str, Any] = {
+        "power": power,
+        "type_s": wrong,
+        "type_m": size,
+        "replicates": len(good),
+    }
+    answer["formula"] = text
     answer["mc_error"] = _mc_error(good, alpha)
     told = [f"Each simulated study was fitted with {text}{HOW.get(of, '')}."]
     if singular.any():

@@ -189,3 +189,14 @@ def test_what_cannot_be_missing_or_measured_is_one_sentence(more, said):
 def test_no_number_of_therapists_is_told_to_look_at_the_effect():
     with pytest.raises(DesignError, match="whether its unit is right"):
         plan().required("n_therapists", effect=1e-6)
+
+
+def test_a_simulation_is_told_by_its_studies_and_not_by_the_formula():
+    wrong = "score ~ arm + time + (1 | client_id)"
+    found = simulated(plan(), replicates=10, formula=wrong)
+    by = f"by simulation ({found.replicates} studies fitted with {wrong}, seed 4)"
+    assert by in found.sentence()
+    assert by in found.methods()
+    told = " ".join((found.sentence(), found.methods(), *found.messages))
+    assert "egrees of freedom" not in told
+    assert "standard error" not in told
