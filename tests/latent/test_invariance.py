@@ -11,6 +11,7 @@ from scipy import stats
 
 import alliance_stats as al
 from alliance_stats.core.display.page import typeset
+from alliance_stats.latent.measurement import invariance, steps
 
 HERE = Path(__file__).parents[1] / "reference" / "latent"
 REFERENCES = json.loads((HERE / "factor_references.json").read_text())
@@ -155,6 +156,27 @@ def test_points_are_not_given_where_the_last_two_items_still_differ():
     assert found.in_points["gap"].notna().all()
     hidden = ["estimate", "conf_low", "conf_high", "from_people"]
     assert found.in_points[hidden].isna().all(axis=None)
+
+
+def test_a_search_without_a_maximum_is_named_and_nothing_rests_on_it(monkeypatch):
+    fit = invariance.Compared.fit
+
+    def no_maximum(self, equal, freed=frozenset()):
+        found = fit(self, equal, freed)
+        if equal == steps.STEPS["scalar"] and not freed:
+            self.failed[steps._said(equal, freed)] = None
+            return replace(found, converged=False)
+        return found
+
+    monkeypatch.setattr(invariance.Compared, "fit", no_maximum)
+    found = al.measurement_invariance(
+        of_two_groups(1, 0, 0, 0), factors={"bond": ["i1", "i2", "i3", "i4"]}, across="clinic"
+    )
+    assert found.holds == "metric"
+    assert found.steps["verdict"].tolist()[2:] == ["not judged", "not judged"]
+    assert found.in_points[["gap", "estimate", "conf_low"]].isna().all(axis=None)
+    assert any("not reached in scalar;" in one for one in found.messages)
+    assert "Whether the intercepts of the items differ is not judged" in " ".join(found.verdict())
 
 
 def test_what_was_not_found_is_not_said_to_be_absent():

@@ -28,6 +28,11 @@ STEP = 1e-20
 UNSETTLED = 1e-9
 """A direction with a smaller share of the information: the data do not say where it is."""
 
+UNREACHED = (
+    "The maximum of the likelihood was not reached; estimates and standard errors are not to be "
+    "trusted. The model may be too rich for these data."
+)
+
 SAME_MOMENTS = 1e-6
 """A model that misses the moments of another by a smaller chi-square can have them all."""
 
@@ -143,10 +148,7 @@ class Estimates:
         """What is wrong with the solution, in sentences."""
         said = []
         if not self.converged:
-            said.append(
-                "The maximum of the likelihood was not reached; estimates and standard errors are "
-                "not to be trusted. The model may be too rich for these data."
-            )
+            said.append(UNREACHED)
         if not all(one.converged for one in self.saturated):
             said.append(
                 "The model without structure cannot be estimated from these data (too few people "

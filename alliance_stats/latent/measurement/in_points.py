@@ -33,6 +33,9 @@ def in_points(
     scored, equal = compared.held.scored, STEPS["scalar"]
     table = _parts(compared.shape(equal, freed), partial, scored, confidence)
     own = {item for _, item in freed}
+    if not partial.converged:
+        table[["gap", *PARTS]] = np.nan
+        return table.assign(freed=table["item"].isin(own))
     for item in compared.shape(equal).items:
         of = [items for items in compared.held.factors.values() if item in items]
         if untold and any(item in compared.held.factors[name] for name in untold):

@@ -11,13 +11,13 @@ import pandas as pd
 from ...core.arguments import checked_choice, share
 from ...errors import listing
 from ...inference.rows import glance_row, tidy_rows
-from ..engine.fit import Estimates
+from ..engine.fit import UNREACHED, Estimates
 from ..result import Latent, clustered, few_clusters, few_people
 from .answers import USUAL_RATERS, Answers, answers_of
 from .checks import coarse_items, refuse_copies, refuse_thin, turned_items
 from .in_points import in_points
 from .plots import plot_shifts
-from .steps import NOT, STEPS, Compared, Freed, partial_model, table_of
+from .steps import NOT, OPEN, STEPS, Compared, Freed, partial_model, table_of
 from .verdict import verdict
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class MeasurementInvariance(Latent):
         """The last step at which no difference was found; that there is none it does not show."""
         held = ""
         for step, said in self.steps[["step", "verdict"]].itertuples(index=False):
-            if said == NOT:
+            if said in (NOT, OPEN):
                 break
             held = step
         return held
@@ -250,8 +250,8 @@ def measurement_invariance(
     steps = table_of(fits)
     found, rows, stuck = partial_model(compared, steps)
     partial = compared.fit(STEPS["scalar"], found) if found else fits["scalar"]
-    wrong = (*partial.messages, *_wrong(fits, partial))
     points = in_points(compared, partial, found, confidence, {name for _, name in stuck})
+    wrong = (*_wrong(fits, partial), *_failed(compared))
     return MeasurementInvariance(
         steps=steps,
         items=rows,
@@ -288,11 +288,29 @@ def _refuse_unusable(held: Answers) -> None:
 
 
 def _wrong(fits: Mapping[str, Estimates], partial: Estimates) -> Iterator[str]:
-    """Yield what is wrong with the solutions of the steps beside the model that points rest on."""
-    for step, fit in fits.items():
-        if fit is not partial:
-            more = [one for one in fit.messages if one not in partial.messages]
-            yield from (f"In the step {step}: {one}" for one in more)
+    """Yield what is wrong with all solutions, then a line for each that has more."""
+    own = {f"the step {step}": fit for step, fit in fits.items()} | {"the partial model": partial}
+    said = {
+        name: [one for one in fit.messages if one != UNREACHED]
+        for name, fit in own.items()
+        if name.startswith("the step") or fit not in fits.values()
+    }
+    common = [one for one in partial.messages if all(one in more for more in said.values())]
+    yield from common
+    for name, messages in said.items():
+        more = [one for one in messages if one not in common]
+        if more:
+            yield f"In {name}: {' '.join(more)}"
+
+
+def _failed(compared: Compared) -> list[str]:
+    """Return where a search found no maximum."""
+    if not compared.failed:
+        return []
+    return [
+        f"The maximum of the likelihood was not reached in {listing([*compared.failed], 12)}; "
+        "what rests on it is not judged, and no points are taken from it."
+    ]
 
 
 def _told(

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from ...errors import listing
 from ..engine.fit import Estimates, difference, estimate, sameness
 from ..engine.likelihood import Likelihood
 from ..engine.patterns import Sample
@@ -51,6 +52,7 @@ class Compared:
         self.sd = np.stack([table.std(ddof=0).to_numpy(dtype=float) for table in tables])
         self.sign = signs(held.factors, pd.concat(tables))
         self.known: dict[str, float] = {}
+        self.failed: dict[str, None] = {}
 
     def shape(self, equal: frozenset[str], freed: Freed = frozenset()) -> Factors:
         """Return the factors with what is held equal."""
@@ -74,9 +76,18 @@ class Compared:
             clusters=self.clusters,
             without_structure=self.free,
         )
-        if fitted.converged:
+        if not fitted.converged:
+            self.failed[_said(equal, freed)] = None
+        else:
             self.known = dict(zip(fitted.model.names, fitted.theta, strict=True))
         return fitted
+
+
+def _said(equal: frozenset[str], freed: Freed) -> str:
+    """Return a model by its step, and what is free in it."""
+    step = next(name for name, held in STEPS.items() if held == equal)
+    free = [f"the {kind} of {item}" for kind, item in sorted(freed)]
+    return f"{step} with {listing(free, 12)} free" if free else step
 
 
 def table_of(fits: Mapping[str, Estimates]) -> pd.DataFrame:
@@ -90,7 +101,7 @@ def table_of(fits: Mapping[str, Estimates]) -> pd.DataFrame:
         if "cfi_scaled" in own:
             row |= {name: own[name] for name in SCALED}
         if before is not None:
-            test = difference(fit, fits[before])
+            test = _tested(fit, fits[before])
             row |= dict(zip(TEST, test, strict=True))
             row["delta_cfi"] = own["cfi"] - rows[-1]["cfi"]
         rows.append(row)
@@ -102,8 +113,22 @@ def table_of(fits: Mapping[str, Estimates]) -> pd.DataFrame:
     fits_well = form["cfi"] >= CFI and form["rmsea_low"] <= CLOSE
     first = "cannot fail" if form["df"] == 0 else "fits" if fits_well else "fits badly"
     failed = below(table["p_value"].to_numpy()[1:])
-    words = [OPEN if any(failed[:k]) else NOT if bad else ALIKE for k, bad in enumerate(failed)]
+    untold = table["p_value"].isna().to_numpy()[1:]
+    words = [
+        OPEN if any(failed[:k]) or untold[k] else NOT if bad else ALIKE
+        for k, bad in enumerate(failed)
+    ]
+    if not fits["configural"].converged:
+        first = OPEN
     return table.assign(verdict=[first, *words])
+
+
+def _tested(more: Estimates, less: Estimates) -> tuple[float, int, float]:
+    """Return the test of what a model holds equal beyond another; none where a search failed."""
+    statistic, df, p = difference(more, less)
+    if more.converged and less.converged:
+        return statistic, df, p
+    return np.nan, df, np.nan
 
 
 def below(p: np.ndarray) -> list[bool]:
@@ -167,7 +192,7 @@ def _search(
             break
         table = pd.DataFrame(rows)
         first = table if first is None else first
-        best = table.iloc[int(table["p_value"].argmin())]
+        best = table.iloc[int(table["p_value"].fillna(1.0).argmin())]
         if not best["p_value"] < 0.05 / len(table):
             break
         freed |= {(kind, best["item"])}
@@ -182,10 +207,9 @@ def _gain(
     """Return the test of an item held equal, the others of the model as they are."""
     more = freed | {(kind, item)}
     fit = compared.fit(equal, more)
-    if np.isfinite(fit.trace):
+    test = _tested(base, fit)
+    if np.isfinite(fit.trace) and fit.converged:
         test = sameness(fit, compared.shape(equal, more).labels(kind, item))
-    else:
-        test = difference(base, fit)
     return dict(zip(TEST, test, strict=True))
 
 

@@ -40,17 +40,19 @@ def verdict(found: MeasurementInvariance, *, sizes: bool = True) -> list[str]:
             f"{number(steps.loc['configural', 'cfi'], 3)}{rmsea}), so what is compared is not "
             "clear."
         )
-    n = f", n = {_and([str(n) for n in found.sizes])}" if sizes else ""
     held = found.holds or "configural"
+    if found.steps["verdict"][0] == OPEN:
+        return ["The factors could not be fitted to the items, so nothing is said of the steps."]
     same = _and([HELD[step] for step in list(HELD)[: list(steps.index).index(held)]])
-    said.append(
-        f"No difference between {who} was found in the {same} of the items ({held} invariance not "
-        f"rejected{n}); that they are alike is assumed, "
-        f"not shown, where {ASSUMED[held]}."
-        if same
-        else f"{who[:1].upper()}{who[1:]} do not use the items alike (configural invariance): "
-        "neither how items go with their factor nor their means may be compared."
-    )
+    untold = [step for step in HELD if steps.loc[step, "verdict"] == OPEN]
+    first = untold[0] if untold and NOT not in {*steps["verdict"]} else ""
+    if first != "metric":
+        said.append(_held(found, who, held, same, sizes=sizes))
+    if first:
+        said.append(
+            f"Whether the {HELD[first]} of the items differ is not judged: there is no test of the "
+            f"step {first} from these data."
+        )
     for step, row in steps.iloc[1:].iterrows():
         said += _step(found, str(step), row)
     for kind, *items in found.stuck:
@@ -65,6 +67,20 @@ def verdict(found: MeasurementInvariance, *, sizes: bool = True) -> list[str]:
     for _, row in scales[scales["std_error"].notna()].iterrows():
         said.append(_in_points(row))
     return said
+
+
+def _held(found: MeasurementInvariance, who: str, held: str, same: str, *, sizes: bool) -> str:
+    """Return how far no difference was found."""
+    n = f", n = {_and([str(n) for n in found.sizes])}" if sizes else ""
+    if not same:
+        return (
+            f"{who[:1].upper()}{who[1:]} do not use the items alike (configural invariance): "
+            "neither how items go with their factor nor their means may be compared."
+        )
+    return (
+        f"No difference between {who} was found in the {same} of the items ({held} invariance not "
+        f"rejected{n}); that they are alike is assumed, not shown, where {ASSUMED[held]}."
+    )
 
 
 def _step(found: MeasurementInvariance, step: str, row: pd.Series) -> list[str]:
