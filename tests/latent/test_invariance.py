@@ -179,6 +179,28 @@ def test_a_search_without_a_maximum_is_named_and_nothing_rests_on_it(monkeypatch
     assert "Whether the intercepts of the items differ is not judged" in " ".join(found.verdict())
 
 
+def test_an_item_keyed_the_other_way_on_one_side_is_named_with_the_side():
+    data, factors = of_two_groups(0, 0, 0, 0), {"bond": ["i1", "i2", "i3", "i4"]}
+    data = data.assign(i4=data["i4"].where(data["clinic"] == "a", 6 - data["i4"]))
+    for ask in (
+        lambda: al.measurement_invariance(data, factors=factors, across="clinic"),
+        lambda: al.fit_factor_model(data, factors, group="clinic"),
+    ):
+        (said,) = [one for one in ask().messages if "against each other" in one]
+        assert "against each other: i4 against i1 (b, r = -0." in said
+
+
+def test_rows_without_group_or_answers_are_counted_where_they_are_left_out():
+    data, factors = of_two_groups(0, 0, 0, 0), {"bond": ["i1", "i2", "i3", "i4"]}
+    data.loc[:9, "clinic"] = np.nan
+    data.loc[20:24, ["i1", "i2", "i3", "i4"]] = np.nan
+    found = al.measurement_invariance(data, factors=factors, across="clinic")
+    fit = al.fit_factor_model(data, factors, group="clinic")
+    said = "15 rows lack every answer or the group and are left out."
+    assert said in found.messages
+    assert said in fit.messages
+
+
 def test_what_was_not_found_is_not_said_to_be_absent():
     found = al.measurement_invariance(
         few_in_three_groups(), factors={"bond": [f"i{k}" for k in range(1, 5)]}, across="clinic"

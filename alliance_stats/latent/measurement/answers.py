@@ -71,7 +71,11 @@ def answers_of(
     further = [across] if cluster is None else [across, cluster]
     require_columns(frame.columns, [*further, *items], what="the data")
     frame = frame.assign(**{item: numbers(frame, item, "the data") for item in items})
-    frame = frame[frame[items].notna().any(axis=1) & frame[across].notna()]
+    keep = frame[items].notna().any(axis=1) & frame[across].notna()
+    if not is_study(data) or across not in ("rater", "session"):
+        group = across if across in ("rater", "session") else "group"
+        said += left_out(keep, "every answer", f"the {group}")
+    frame = frame[keep]
     if "session" in frame and (across in ("rater", "session") or _several(frame)):
         frame = frame.assign(session=numbers(frame, "session", "the data"))
     if across == "rater":
@@ -85,6 +89,14 @@ def answers_of(
     repeated = across in ("rater", "session")
     of_rows = None if cluster is None else _clusters(frame, tables, cluster, repeated=repeated)
     return Answers(chosen, tables, repeated, scored, of, tuple(said), of_rows)
+
+
+def left_out(keep: pd.Series, *lacking: str) -> list[str]:
+    """Return in a sentence how many rows are not kept, and what they lack."""
+    n = int((~keep).sum())
+    verb, are = ("lacks", "is") if n == 1 else ("lack", "are")
+    rows = f"{plural(n, 'row')} {verb} {' or '.join(lacking)} and {are} left out."
+    return [rows] if n else []
 
 
 def _clusters(

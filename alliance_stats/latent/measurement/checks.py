@@ -45,12 +45,19 @@ def signs(factors: Mapping[str, Sequence[str]], values: pd.DataFrame) -> dict[st
     }
 
 
-def turned_items(factors: Mapping[str, Sequence[str]], values: pd.DataFrame) -> list[str]:
-    """Return what is said of items that go against the first of their factor beyond chance."""
+def turned_items(
+    factors: Mapping[str, Sequence[str]], conditions: Mapping[str, pd.DataFrame]
+) -> list[str]:
+    """Return what is said of items that go against the first of their factor beyond chance.
+
+    Asked in each condition by itself: an item keyed the other way on one side alone is hidden
+    where both are thrown together.
+    """
     against = [
-        f"{item} against {items[0]} (r = {r:.2f})"
+        f"{item} against {items[0]} ({f'{side}, ' if len(conditions) > 1 else ''}r = {r:.2f})"
         for items in factors.values()
         for item in items[1:]
+        for side, values in conditions.items()
         for r in [values[item].corr(values[items[0]])]
         if r * values[[item, items[0]]].notna().all(axis=1).sum() ** 0.5 < -TURNED
     ]

@@ -16,7 +16,7 @@ from ...inference.rows import coefficient_rows
 from ..engine.fit import Estimates, estimate
 from ..engine.patterns import Sample
 from ..result import LatentFit, clustered, few_clusters, few_people
-from .answers import clusters_by_group, rows_to_fit
+from .answers import clusters_by_group, left_out, rows_to_fit
 from .checks import coarse_items, refuse_thin, signs, turned_items
 from .factor_structure import Factors
 from .plots import plot_loadings
@@ -301,17 +301,13 @@ def fit_factor_model(
     listwise = missing == "listwise"
     keep = values.notna().all(axis=1) if listwise else values.notna().any(axis=1)
     keep &= table[extra].notna().all(axis=1)
-    if not keep.all():
-        why = "an answer" if listwise else "every answer"
-        why += "" if group is None else " or the group"
-        why += "" if by is None else f" or '{by}'"
-        n = int((~keep).sum())
-        verb, are = ("lacks", "is") if n == 1 else ("lack", "are")
-        said.append(f"{plural(n, 'row')} {verb} {why} and {are} left out.")
+    lacking = ["an answer" if listwise else "every answer"]
+    lacking += ([] if group is None else ["the group"]) + ([] if by is None else [f"'{by}'"])
+    said += left_out(keep, *lacking)
     values = values[keep]
     if values.empty:
         raise DesignError(f"No row of the data holds answers to {listing(items)}.")
-    said += [*coarse_items(values), *turned_items(chosen, values)]
+    said += coarse_items(values)
     more: dict[str, Any] = {
         "confidence": share(confidence),
         "score": of_score,
@@ -321,10 +317,12 @@ def fit_factor_model(
         "listwise": listwise,
     }
     if by is not None:
+        said += turned_items(chosen, {"": values})
         return _of_levels(values, table.loc[keep, by], chosen, said, more)
     of = pd.Series("", index=values.index) if group is None else table.loc[keep, group]
     samples = {str(name): values[of == name] for name in sorted(of.unique(), key=str)}
     refuse_thin(samples, len(items))
+    said += turned_items(chosen, samples)
     shape = Factors(
         factors=chosen,
         conditions=list(samples),

@@ -263,7 +263,7 @@ def measurement_invariance(
         messages=(
             *held.messages,
             *coarse_items(pd.concat(held.tables)),
-            *turned_items(held.factors, pd.concat(list(held.tables.values()), ignore_index=True)),
+            *turned_items(held.factors, held.tables),
             *_told(steps, found, partial, stuck),
             *wrong,
         ),
