@@ -106,9 +106,9 @@ def test_what_is_counted_and_whose_errors_is_told(clients):
     assert " rows (weeks) at risk" in plain.text()
     assert "sessions" not in plain.text() + plain.methods()
     robust = al.fit_dropout_hazard("event ~ arm", named, duration="weeks", cluster="therapist_id")
-    assert "robust to 180 groups of therapist_id" in robust.methods()
+    assert "robust to 30 groups of therapist_id and 150 clients without one" in robust.methods()
     own = al.fit_dropout_hazard("event ~ arm + (1 | therapist_id)", named, duration="weeks")
-    assert "random intercepts of therapist_id" in own.methods()
+    assert f"random intercepts of therapist_id (SD {np.sqrt(own.variance):.3f})" in own.text()
 
 
 def test_grays_test_is_told_in_words(clients):
@@ -130,3 +130,30 @@ def test_who_was_measured_to_the_last_is_nobody_who_completed():
     found = al.dropout_incidence(study, by="condition")
     assert set(found.table["event"]) == set(found.tests["event"]) == {"dropout"}
     assert "ompleted" not in str(found)
+
+
+def test_the_index_says_nothing_and_rows_of_clients_are_told_from_rows_of_sessions(clients):
+    again = clients.set_index(pd.Index(np.arange(300) % 150))
+    for fit, cluster in ((al.fit_dropout_cox, None), (al.fit_dropout_cox, "therapist_id"),
+                         (al.fit_dropout_hazard, "therapist_id")):  # fmt: skip
+        asked = {"duration": "time", "cluster": cluster}
+        found = fit("event ~ arm", again, **asked)
+        pd.testing.assert_frame_equal(found.tidy(), fit("event ~ arm", clients, **asked).tidy())
+        if cluster:
+            told = "robust to 30 groups of therapist_id and 150 clients without one"
+            assert told in found.methods()
+        with pytest.raises(al.DesignError, match="duration="):
+            fit("event ~ arm", clients.assign(session=clients["time"]))
+    with pytest.raises(al.DesignError, match="duration="):
+        al.fit_dropout_hazard("event ~ arm", clients)
+
+
+def test_everybody_may_have_left():
+    """Without ties the score of four clients can be written down."""
+    data = pd.DataFrame({"weeks": [1.0, 2, 3, 4], "left": 1, "x": [1, 0, 1, 0]})
+    found = al.fit_dropout_cox("left ~ x", data, duration="weeks", cluster=None)
+    ratio = np.exp(found.params["x"])  # the score: 2 = 2r/(2r + 2) + r/(r + 2) + r/(r + 1)
+    expected = 2 * ratio / (2 * ratio + 2) + ratio / (ratio + 2) + ratio / (ratio + 1)
+    assert expected == pytest.approx(2, rel=1e-6)
+    with pytest.raises(al.DesignError, match="duration="):
+        al.fit_dropout_cox("left ~ x", data.assign(session=data["weeks"]), cluster=None)

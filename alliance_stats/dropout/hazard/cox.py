@@ -25,6 +25,7 @@ from .fit_checks import (
     INTERCEPT,
     OWN_CLUSTER,
     about_clients_without_group,
+    clusters_in_words,
     few_events,
     few_groups,
     refuse_one_group,
@@ -51,6 +52,8 @@ class DropoutCox(Result):
         therapist as independent.
     cov
         Covariance of `params`, that of `bse`.
+    clusters_alone
+        How many of `n_clusters` are clients without a group, each a cluster of its own.
     strata
         The columns within whose groups alone clients are compared.
     varying
@@ -78,6 +81,7 @@ class DropoutCox(Result):
     strata: tuple[str, ...] = ()
     varying: Mapping[str, tuple[str, Function]] = field(default_factory=dict)
     starts: Mapping[str, str] = field(default_factory=dict)
+    clusters_alone: int = 0
 
     _ratio = "HR"
 
@@ -100,7 +104,9 @@ class DropoutCox(Result):
         further = f", stratified by {' and '.join(self.strata)}" if self.strata else ""
         further += told_of_changes(self.varying)
         errors = (
-            f"are robust to {self.n_clusters} groups of {self.cluster} ({LIN_AND_WEI})"
+            "are robust to "
+            f"{clusters_in_words(self.cluster, self.n_clusters, self.clusters_alone)} "
+            f"({LIN_AND_WEI})"
             if self.cluster
             else "take rows as independent"
         )
@@ -211,7 +217,7 @@ def fit_dropout_cox(
     refuse_ids(data, parsed.fixed.bare_columns() if parsed.fixed else ())
     if duration is None:
         refuse_late_predictors(data, fixed, parsed.response.columns[0])
-    y, x, terms = outcome_and_predictors(parsed, used)
+    y, x, terms = outcome_and_predictors(parsed, used, all_may_end=duration is not None)
     others = x.drop(columns=[c for c in (INTERCEPT,) if c in x.columns])
     if others.shape[1] == 0 or set(clock) & set(fixed):
         raise DesignError(
@@ -244,6 +250,7 @@ def fit_dropout_cox(
         cov=pd.DataFrame(covariance / np.outer(size, size), every.columns, every.columns),
         strata=tuple(by), varying={c.term: (c.name, c.function) for c in changes},
         starts={c.term: c.start for c in changes},
+        clusters_alone=int(used.loc[alone, cluster].nunique()) if n_groups else 0,
     )  # fmt: skip
 
 

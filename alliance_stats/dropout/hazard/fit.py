@@ -29,6 +29,7 @@ from .fit_checks import (
     about_clients_without_group,
     few_events,
     few_groups,
+    refuse_a_row_a_client,
     refuse_one_group,
     runaways,
     standardised,
@@ -145,7 +146,7 @@ def fit_dropout_hazard(
             f"Give either a random intercept, (1 | {group or CLIENT}), or cluster='{cluster}', not "
             "both."
         )
-    used, messages = complete_rows(parsed, data, cluster)
+    used, messages = complete_rows(parsed, data, cluster, repeats=duration is not None)
     alone = used[ALONE]
     what = (OWN_CLUSTER if cluster else NO_EFFECT).format(cluster or group)
     messages = [*lacking, *messages, *about_clients_without_group(used, alone, what)]
@@ -180,7 +181,9 @@ def fit_dropout_hazard(
         formula=formula, link=link, group=group, nobs=len(y), n_events=int(y.sum()),
         confidence=confidence, terms=terms, runaway=tuple(runaway), messages=tuple(messages),
         fewest=fewest_clients(x, y, used), clock=clock,
-        cluster=cluster or "", varying={c.term: (c.name, c.function) for c in changes},
+        cluster=cluster or "",
+        clusters_alone=int(used.loc[alone, cluster].nunique()) if cluster else 0,
+        varying={c.term: (c.name, c.function) for c in changes},
         starts={c.term: c.start for c in changes}, **parts,
     )  # fmt: skip
 
@@ -250,6 +253,7 @@ def complete_rows(
     have several.
     """
     if not repeats:
+        refuse_a_row_a_client(data)
         refuse_repeats(data, ["client_id", "session"], "Person-period rows")
     if cluster is not None:
         require_columns(data.columns, [cluster], what="the data")
@@ -264,18 +268,25 @@ def complete_rows(
 
 
 def outcome_and_predictors(
-    parsed: Formula, used: pd.DataFrame
+    parsed: Formula, used: pd.DataFrame, *, all_may_end: bool = False
 ) -> tuple[np.ndarray, pd.DataFrame, Columns]:
-    """Return the outcome of 0 and 1, the columns of the predictors, and how they were made."""
+    """Return the outcome of 0 and 1, the columns of the predictors, and how they were made.
+
+    With `all_may_end` each row may hold the event: how long it took differs.
+    """
     if used.empty:
         raise DesignError("No row has a value of every variable in the formula.")
     table = Table(used)
     name, y = response(parsed, table)
     if not np.isin(y, (0.0, 1.0)).all():
         raise ColumnError(f"The left-hand side '{name}' of the formula must hold 0 and 1 only.")
-    if y.min() == y.max():
-        what = "no" if y.max() == 0 else "nothing but"
-        raise DesignError(f"There is {what} event among {len(y)} rows, so no hazard to model.")
+    if y.max() == 0:
+        raise DesignError(f"There is no event among {len(y)} rows, so no hazard to model.")
+    if y.min() == 1 and not all_may_end:
+        raise DesignError(
+            f"There is nothing but event among {len(y)} rows, so no hazard to model. If a row is a "
+            "client who left, name the column of how long it took with duration=."
+        )
     terms = build(parsed.fixed, table)
     return y, pd.DataFrame(dict(terms.named_arrays())), terms
 

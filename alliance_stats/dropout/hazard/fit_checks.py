@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.arguments import LARGEST
-from ...core.people import CLIENT, trimmed
+from ...core.people import CLIENT, SESSION, trimmed
 from ...errors import ColumnError, DesignError, listing, plural
 from ..checks import number_of
 
@@ -104,8 +104,11 @@ def with_groups_of_their_own(
 ) -> tuple[pd.DataFrame, pd.Series]:
     """Return the data with a group for rows that have none, and which rows those are.
 
-    An arm without therapists would else be gone. Rows of one client stay together.
+    An arm without therapists would else be gone. Rows of one client stay together. An index that
+    repeats, as of tables put below one another, is numbered anew.
     """
+    if not data.index.is_unique:
+        data = data.reset_index(drop=True)
     if column is None or column not in data.columns:
         return data, pd.Series(data=False, index=data.index)
     none = trimmed(data[column]).isna()
@@ -117,6 +120,12 @@ def with_groups_of_their_own(
     return data.assign(**{column: data[column].astype(object).where(~none, own)}), none
 
 
+def clusters_in_words(column: str, n: int, alone: int) -> str:
+    """Return what errors are robust to; `alone` of `n` clusters are clients without a group."""
+    without = f" and {plural(alone, 'client')} without one" if alone else ""
+    return f"{n - alone} groups of {column}{without}"
+
+
 def about_clients_without_group(used: pd.DataFrame, none: pd.Series, what: str) -> list[str]:
     """Tell of clients (or rows, where these are not known) that lack a group and stay."""
     if not none.any():
@@ -125,6 +134,17 @@ def about_clients_without_group(used: pd.DataFrame, none: pd.Series, what: str) 
     known = CLIENT in rows.columns
     n = plural(int(rows[CLIENT].nunique()), "client") if known else plural(len(rows), "row")
     return [f"{n} without {what}"]
+
+
+def refuse_a_row_a_client(data: pd.DataFrame) -> None:
+    """Refuse rows of clients where those of sessions are meant: nobody would be at risk before."""
+    if CLIENT not in data.columns or len(data) < 2 or data[CLIENT].duplicated().any():
+        return
+    if SESSION not in data.columns or (data[SESSION] != data[SESSION].iloc[0]).any():
+        raise DesignError(
+            "Each client has one row, and rows of sessions at risk are meant: name the column of "
+            "how long clients stayed with duration=, or make rows with al.person_period."
+        )
 
 
 def refuse_one_group(groups: pd.Series) -> None:

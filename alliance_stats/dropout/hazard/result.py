@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.arguments import checked_choice, checked_table
+from ...core.display.journal import written
 from ...core.display.labels import label_of
 from ...core.people import CLIENT, SESSION, trimmed
 from ...core.results import Result
@@ -19,6 +20,7 @@ from ...inference.rows import glance_row, tidy_rows
 from ...multilevel.formula.terms import Columns, Table
 from .accumulation import hazard_of_those_there
 from .changing import Function, ratios_at, told_of_changes
+from .fit_checks import clusters_in_words
 from .links import over_therapists, ratio_rows
 
 if TYPE_CHECKING:
@@ -47,6 +49,8 @@ class DropoutHazard(Result):
         Rows without a group of the random intercept: they have no effect of one.
     cluster
         The column whose groups standard errors are robust to; empty without.
+    clusters_alone
+        How many of these are clients without one, each a cluster of its own.
     clock
         The column that counts sessions (or weeks, ...).
     varying
@@ -89,6 +93,7 @@ class DropoutHazard(Result):
     clock: str = SESSION
     n_alone: int = 0
     cluster: str = ""
+    clusters_alone: int = 0
     varying: Mapping[str, tuple[str, Function]] = field(default_factory=dict, repr=False)
     starts: Mapping[str, str] = field(default_factory=dict)
 
@@ -101,13 +106,16 @@ class DropoutHazard(Result):
     def facts(self) -> dict[str, Any]:
         """Return what sentences are filled from: what is counted, and whose errors it is."""
         own = [
-            name for name, sd in ((CLIENT, self.frailty), (self.group, self.variance)) if sd >= 0
+            f"{name} (SD {written(np.sqrt(variance))})"
+            for name, variance in ((CLIENT, self.frailty), (self.group, self.variance))
+            if variance >= 0
         ]
         errors = "standard errors are the model's"
         if own:
             errors = f"random intercepts of {' and '.join(own)} stand in the model"
         elif self.n_groups:
-            errors = f"standard errors are robust to {self.n_groups} groups of {self.cluster}"
+            who = clusters_in_words(self.cluster, self.n_groups, self.clusters_alone)
+            errors = f"standard errors are robust to {who}"
         sessions = self.clock == SESSION
         return super().facts() | {
             "rows": "sessions" if sessions else f"rows ({self.clock})",
