@@ -260,9 +260,9 @@ def required(
         try:
             return chances(changed(step), of, points, alpha)[1][0]
         except DesignError:
-            if step * each >= getattr(design, what):
+            if step > MOST[what] // 2:  # no more are tried
                 raise
-            return 0.0  # too few to be a study
+            return 0.0  # too few to be a study, or for the formula
 
     return changed(_smallest(reached, power, what)).power(effect, **asked)
 
@@ -310,6 +310,11 @@ def _smallest(reached: Callable[[int], float], wanted: float, what: str) -> int:
 def _assumed(design: StudyDesign, of: str) -> list[str]:
     """Return what the question takes for granted, in sentences."""
     said = [ASSUMED[of]] if of in ASSUMED else []
+    if design.arms > 2 and of in ("arm", "arm_by_time", "dropout"):
+        said.append(
+            f"Of {design.arms} arms the last is compared with the first, in one test; alpha is not "
+            "shared among several comparisons."
+        )
     if of == "rupture":
         said.append(f"A rupture comes in {design.rupture_rate:.1%} of sessions, by chance.")
     if of == "dropout":

@@ -91,7 +91,8 @@ def refuse_lists(design: StudyDesign, what: str) -> None:
         "sessions": next((name for name in curves if isinstance(curves[name], Iterable)), None),
     }.get(what)
     if fixed:
+        are = "are" if fixed == "caseloads" else "is"
         raise DesignError(
-            f"{what} cannot vary while {fixed} are listed; give {fixed} in a form that fits any "
-            "number ('equal', shares of sizes; one share that leaves)."
+            f"{what} cannot vary while {fixed} {are} given as a list; give {fixed} in a "
+            "form that fits any number ('equal', shares of sizes; one share that leaves)."
         )

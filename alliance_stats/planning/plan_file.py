@@ -11,7 +11,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from ..core.arguments import within
+from ..core.arguments import share, within
 from ..core.display.figures import picture_of
 from ..core.display.page import Block, whole
 from ..core.display.word import result_document
@@ -151,6 +151,8 @@ class PlanFile:
             if design.layout.length.max() < 2:
                 test = "one-sided, F of the therapists over their clients"
             model = f"{self.model} (fit_multilevel, {way})"
+        if design.arms > 2 and of in ("arm", "arm_by_time", "dropout"):
+            test += ", the last arm minus the first (alpha is not shared among comparisons)"
         sections: dict[str, dict[str, str]] = {
             "Study information": {
                 "Title": self.words.get("title", MISSING),
@@ -233,17 +235,19 @@ def read_plan(path: str | PathLike[str]) -> PlanFile:
     missing = [name for name in (*needed, "effect") if name not in given]
     if missing:
         raise DesignError(f"'{path.name}' must also say {listing(missing, 9)}.")
+    alpha = share(given.get("alpha", 0.05), "alpha")
+    words = {name: str(given[name]) for name in WORDS if given.get(name) is not None}
     plan = PlanFile(
         path,
         StudyDesign(**{name: given[name] for name in arguments if name in given}),
         {"of": "arm"} | {name: given[name] for name in ASKED if name in given},
-        within(given.get("power", 0.8), "power", given.get("alpha", 0.05), why=" (above alpha)"),
-        {name: str(given[name]) for name in WORDS if name in given},
+        within(given.get("power", 0.8), "power", alpha, why=" (above alpha)"),
+        {name: said for name, said in words.items() if said.strip()},
         hashlib.sha256(path.read_bytes()).hexdigest(),
-        read_analysis_plan(path) if MULTIVERSE in given else None,
+        read_analysis_plan(path) if given.get(MULTIVERSE) is not None else None,
     )
     check_question(plan.design, plan.asked["of"])
-    if "model" in given and (lacking := lacks(plan, parse_formula(plan.model))):
+    if "model" in plan.words and (lacking := lacks(plan, parse_formula(plan.model))):
         raise DesignError(f"The model in '{path.name}' lacks {lacking}, which the power is for.")
     return plan
 

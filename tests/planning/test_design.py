@@ -161,7 +161,7 @@ def test_an_answer_says_what_its_question_takes_for_granted():
 def test_more_clients_of_few_therapists_do_not_suffice_and_that_is_said():
     with pytest.raises(DesignError, match="more therapists are needed"):
         plan(n=6, icc_therapist=0.2).required("clients_per_therapist", effect=0.5)
-    with pytest.raises(DesignError, match="cannot vary while caseloads are listed"):
+    with pytest.raises(DesignError, match="cannot vary while caseloads are given as a list"):
         plan(caseloads=[4] * 12).required("n_therapists", effect=0.5)
     with pytest.raises(DesignError, match="needs effect="):
         plan().required("n_therapists")
@@ -367,3 +367,19 @@ def test_who_leaves_before_the_one_measurement_has_no_score():
     left = len(np.unique(short.layout.therapist[short.layout.length > 0]))
     assert left < 40
     assert short.power(0.2, of="gap").df == left - 1
+
+
+def test_the_therapists_required_do_not_depend_on_how_many_are_there():
+    # with few therapists no formula is right for these caseloads
+    needed = {
+        plan(n, 6, 2, caseloads="geometric")
+        .required("n_therapists", effect=1.0)
+        .design.n_therapists
+        for n in (4, 40)
+    }
+    assert len(needed) == 1
+
+
+def test_a_list_of_dropout_is_told_in_the_singular():
+    with pytest.raises(DesignError, match="sessions cannot vary while dropout is given as a list"):
+        plan(dropout=[0, 0.1, 0.1, 0.2, 0.2]).required("sessions", effect=0.5)

@@ -2,6 +2,8 @@
 
 import hashlib
 import re
+import runpy
+import sys
 
 import pytest
 from docx import Document
@@ -71,6 +73,7 @@ def test_the_form_has_the_sections_the_model_and_what_is_to_be_written(plan, tmp
         (("n_therapists: 40", "n_therapists: many"), "n_therapists must be a whole number"),
         ((PLAN, "- 1"), "must hold names and values"),
         (("effect: 0.35", "effect: 0"), "with no effect the power is alpha"),
+        (("effect: 0.35", "effect: 0.35\nalpha: 5"), "alpha must be"),
         (("effect: 0.35", "effect: 0.35\npower: 80"), "power must be a number between 0.05 and 1"),
         (("effect: 0.35", "effect: 0.35\neffect: 0.5"), "says 'effect' twice"),
         (("effect: 0.35", f"effect: 0.1\nof: arm_by_time\n{MODEL}"), "lacks the arms' interaction"),
@@ -141,3 +144,24 @@ def test_a_file_is_named_as_what_it_holds_and_a_folder_without_plan_says_so(plan
     (tmp_path / "empty").mkdir()
     with pytest.raises(AllianceStatsError, match=r"holds no 'design\.yaml'"):
         read_plan(tmp_path / "empty")
+
+
+def test_empty_words_are_to_be_written_and_three_arms_say_what_is_compared(plan):
+    text = PLAN.replace("n_therapists: 40", "n_therapists: 12")
+    text = re.sub("(title|hypotheses):.*", r"\1:", text)
+    plan.write_text(f"{text}arms: 3\noutcome: ' '\nmodel:\nmultiverse:\n")
+    form = form_of(plan)
+    assert "None" not in form
+    for question in ("Title", "Hypotheses", "Outcome"):
+        assert f"{question}: [to be written]" in form
+    assert "the last arm minus the first (alpha is not shared among comparisons)" in form
+    assert "Of 3 arms the last is compared with the first" in form
+
+
+def test_the_package_runs_as_the_command_line(plan, monkeypatch, capsys):
+    out = str(plan.with_suffix(".docx"))
+    monkeypatch.setattr(sys, "argv", ["alliance_stats", "preregister", str(plan), "--out", out])
+    with pytest.raises(SystemExit) as left:
+        runpy.run_module("alliance_stats", run_name="__main__")
+    assert left.value.code == 0
+    assert "The form is in" in capsys.readouterr().out
