@@ -101,6 +101,24 @@ def test_the_test_of_equal_gaps_is_shown_as_the_f_that_it_is():
     assert "3, 7" in found.summary()
 
 
+def test_dyads_with_one_session_have_no_reliability_at_either_level():
+    ratings = STUDY.ratings[STUDY.ratings["session"] == 1]
+    clients = STUDY.clients.copy()
+    clients.loc[clients.index[0], "therapist_id"] = None
+    one = STUDY.with_tables(ratings=ratings, clients=clients)
+    found = al.check_parallel_forms(one, measure="wai-sr", scale="bond", replicates=2)
+    table = found.tidy().set_index("term")
+    assert table["estimate"].notna().sum() == 1
+    assert np.isfinite(table.loc["sd_item_gaps", "estimate"])
+    assert found.items[["r_within", "r_between"]].isna().all(axis=None)
+    (said,) = [one for one in found.messages if "cannot be" in one]
+    assert said.startswith("Each dyad has one session, so within and between")
+    # a dyad without therapist: tested without them, and no advice that nobody can follow
+    assert found.invariance is not None
+    assert "cluster=" not in " ".join(found.messages)
+    assert any("one known for each dyad" in one for one in found.messages)
+
+
 def test_the_same_sessions_give_the_correlation_of_the_description():
     gap = al.rating_gap(STUDY, measure="wai-sr", scale="total", replicates=2)
     found = al.check_parallel_forms(STUDY, measure="wai-sr", replicates=2).tidy()

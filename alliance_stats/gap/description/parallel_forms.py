@@ -161,9 +161,17 @@ def check_parallel_forms(
             f"{sums.incomplete} sessions lack an item of one of the raters and are left out; "
             f"{sums.n_sessions} count."
         )
+    several = int((np.asarray(sums.n) > 1).sum())
+    if not several:
+        messages.append(
+            "Each dyad has one session, so within and between dyads cannot be told apart: "
+            "reliabilities and correlations at either level are not given."
+        )
     rows = [
         _gaps_row(sums, messages)
         if term == "sd_item_gaps"
+        else tidy_rows(term, np.nan)
+        if not several
         else _row(
             term,
             value := float(observed[term][0]),
@@ -181,7 +189,7 @@ def check_parallel_forms(
         items=_items(sums),
         known=known,
         n_dyads=len(sums.n),
-        n_with_several=int((np.asarray(sums.n) > 1).sum()),
+        n_with_several=several,
         n_sessions=sums.n_sessions,
         invariance=invariance,
         messages=tuple(messages),
@@ -197,18 +205,27 @@ def _invariance(
     clients = study.tables.get("clients", pd.DataFrame())
     therapists = clients[THERAPIST].nunique() if THERAPIST in clients.columns else 0
     # a therapist has a way of using the items, with all clients alike; of few, clusters tell little
-    cluster = THERAPIST if FEWEST_CLUSTERS <= therapists < len(clients) else None
-    try:
-        found = measurement_invariance(study, measure="/".join(parts), cluster=cluster)
-    except DesignError as error:
-        messages.append(f"Whether both use the items alike could not be tested. {error}")
-        return None
+    enough = FEWEST_CLUSTERS <= therapists < len(clients)
+    for cluster in (THERAPIST, None) if enough else (None,):
+        try:
+            found = measurement_invariance(study, measure="/".join(parts), cluster=cluster)
+            break
+        except DesignError as error:
+            if cluster is None:
+                messages.append(f"Whether both use the items alike could not be tested. {error}")
+                return None
     messages += [*few_clusters(found.partial), *found.wrong]
     if cluster is None and therapists < len(clients):
+        why = (
+            f"errors by therapist need {FEWEST_CLUSTERS} therapists of the dyads compared, and one "
+            "known for each dyad"
+            if enough
+            else f"{plural(therapists, 'therapist')} are fewer than the {FEWEST_CLUSTERS} that "
+            "errors by therapist need"
+        )
         messages.append(
-            f"The test of items takes dyads as independent: {plural(therapists, 'therapist')} are "
-            f"fewer than the {FEWEST_CLUSTERS} that errors by therapist need, so that what one "
-            "therapist does with an item can pass for a difference between the forms."
+            f"The test of items takes dyads as independent: {why}, so that what one therapist does "
+            "with an item can pass for a difference between the forms."
         )
     return found
 
@@ -314,6 +331,6 @@ def _items(sums: ItemSums) -> pd.DataFrame:
             "therapist": mean[k:],
             "gap": mean[k:] - mean[:k],
             "r_within": correlation(within),
-            "r_between": correlation(between),
+            "r_between": correlation(between) if (np.asarray(sums.n) > 1).any() else np.nan,
         }
     )
