@@ -37,7 +37,7 @@ _SIGNS = {"llf": "log-likelihood", "tau2": "τ²", "I2": "I²", "chi2": "χ²"}
 """Signs of statistics, in headings alone: as a term such a name is a column of somebody's data."""
 _OF_ID = re.compile(r"_id(?![A-Za-z])")
 _LAG = re.compile(r"_lag(\d+)(?=_|$)")
-_LEVEL = re.compile(r"^C?\(?([^\[\]]+?)\)?\[(?:T\.)?(.+)\]$")
+_LEVEL = re.compile(r"^(C\()?([^\[\]]+?)(?(1)\))\[(?:T\.)?(.+)\]$")
 
 
 def level_of(term: str) -> str:
@@ -72,6 +72,8 @@ def label_of(term: str, labels: Mapping[str, str] | None = None, *, level: bool 
     'Working alliance, session before'
     >>> label_of("condition[CBT]:session")
     'Condition: CBT × session'
+    >>> label_of("C(site)[T.2]"), label_of("bs(wk, df=4)[1]")
+    ('Site: 2', 'bs(wk, df=4): 1')
     """
     given = dict(labels or {})
     if term in given:
@@ -83,7 +85,7 @@ def label_of(term: str, labels: Mapping[str, str] | None = None, *, level: bool 
         return " × ".join([first, *rest])
     found = _LEVEL.match(term)
     if found:
-        return f"{label_of(found[1], given, level=level)}: {found[2]}"
+        return f"{label_of(found[2], given, level=level)}: {found[3]}"
     stem, about = term, level_of(term)
     for end in PARTS:
         if term.endswith(end):
