@@ -123,7 +123,8 @@ def power(
         answer |= dict(zip(OPERATING, likely, strict=True))
     said = [] if simulating else [f"Degrees of freedom: {known.why}."]
     said += _assumed(design, of)
-    if unit != 1:
+    use = design.standardised if standardised is None else standardised
+    if unit != 1 and design.residual_sd != 1:  # else nothing says what a point is
         said.insert(0, f"The effect of {effect:g} SD of one session is {points:.3g} points.")
     if simulating:
         asked: dict[str, Any] = {"formula": formula, "without": rough or formula is not None}
@@ -144,7 +145,7 @@ def power(
         said += told
     return StudyPower(
         design, of, float(points), std_error=known.std_error, df=known.df, table=table,
-        varied=tuple(varied), alpha=alpha,
+        standardised=use, varied=tuple(varied), alpha=alpha,
         messages=(*said, *_of_design(of_effect(design, of, points), of)), **answer,
     )  # fmt: skip
 
@@ -241,7 +242,7 @@ def required(
                 f"No {none[0]} is found with a power of {power:g}, not even {none[1]}; more "
                 "therapists or clients are needed."
             )
-        return design.power(found, **asked | {"standardised": False})
+        return design.power(found / unit_of_effect(design, of, standardised), **asked)
     if effect is None:
         raise DesignError("required needs effect=, a number other than 0.")
     checked_effect(effect)

@@ -93,6 +93,8 @@ class StudyPower(Result):
         Where a model of one's own was simulated: the share significant without any effect.
     formula
         Of the model that simulated studies were fitted with.
+    standardised
+        Whether the effect was asked for in SDs of one session.
     assurance
         Where the variances are a pilot's: the power averaged over what they may be.
     """
@@ -116,6 +118,7 @@ class StudyPower(Result):
     assurance: float = float("nan")
     messages: tuple[str, ...] = ()
     formula: str = ""
+    standardised: bool = False
     picture = "plot"
 
     @property
@@ -129,7 +132,15 @@ class StudyPower(Result):
         if self.of in SHARES:
             of = "a share" if self.of == "dropout" else "one session's variance"
             return f"{self.effect:.3g} (of {of})"
-        return f"{self.effect:.3g} points ({self.effect / self.design.total_sd:.3g} SD)"
+        points, sds = f"{self.effect:.3g} points", f"{self.effect / self.design.total_sd:.3g} SD"
+        if self._in_sds:
+            return sds
+        return f"{sds} ({points})" if self.standardised else f"{points} ({sds})"
+
+    @property
+    def _in_sds(self) -> bool:
+        """Whether nothing says what a point is: SDs are asked for, and no residual SD is given."""
+        return self.standardised and self.design.residual_sd == 1 and self.of not in SHARES
 
     def tidy(self) -> pd.DataFrame:
         """Return power, and what significant results will be like."""
@@ -164,7 +175,10 @@ class StudyPower(Result):
         said = f"With {sizes['n_therapists']} therapists and {sizes['n_clients']} clients"
         said += f" in {self.design.sessions} session{'s' * (self.design.sessions > 1)}"
         how = f" ± {self.mc_error:.3f} (Monte Carlo)" if self.replicates else ""
-        by = f"standard error {self.std_error:.3g}, {self.df:.4g} degrees of freedom"
+        error = f"{self.std_error:.3g}"
+        if self._in_sds:
+            error = f"{self.std_error / self.design.total_sd:.3g} SD"
+        by = f"standard error {error}, {self.df:.4g} degrees of freedom"
         by = f"by {self._simulation}" if self.replicates else by
         sided = "one" if self.of == "therapists" else "two"
         return (
@@ -182,7 +196,8 @@ class StudyPower(Result):
         """Return what sentences are filled from."""
         rests = RESTS.get(self.of, "the standard error of generalised least squares")
         by = f"formula, from {rests} and {self.df:.4g} degrees of freedom"
-        return super().facts() | {"by": self._simulation if self.replicates else by}
+        told = {"by": self._simulation if self.replicates else by, "effect": self.size}
+        return super().facts() | told
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
         """Draw power over the effect, or over what was varied: the second as a line a value."""
@@ -210,7 +225,8 @@ class StudyPower(Result):
         if beside or self.replicates:
             ax.legend(loc="best")
         effect = {"dropout": "difference of shares", "therapists": "share of the variance"}
-        label = f"Effect ({effect.get(self.of, 'points')})"
+        unit = "residual SDs" if self._in_sds else "points"
+        label = f"Effect ({effect.get(self.of, unit)})"
         ax.set(xlabel=AXES.get(along, label), ylabel="Power", ylim=(0, 1.02))
         in_percent(ax.yaxis)
         return ax

@@ -165,3 +165,18 @@ def test_the_package_runs_as_the_command_line(plan, monkeypatch, capsys):
         runpy.run_module("alliance_stats", run_name="__main__")
     assert left.value.code == 0
     assert "The form is in" in capsys.readouterr().out
+
+
+def test_an_effect_in_sds_has_no_points_unless_a_residual_sd_says_what_they_are(plan, tmp_path):
+    def told():
+        read_plan(plan).write_page(tmp_path / "plan.html")
+        methods = read_plan(plan).power.methods()
+        return [(tmp_path / "plan.html").read_text(), form_of(plan), methods]
+
+    for one in told():
+        assert "0.35 SD" in one
+        assert "points" not in one
+        assert "0.495" not in one
+    plan.write_text(f"{PLAN}residual_sd: 5\n")
+    for one in told():
+        assert "0.35 SD (2.47 points)" in one
