@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 _SRMR = {"srmr": "SRMR"} | {f"srmr_{n}": f"SRMR ({n} clients)" for n in ("within", "between")}
 
+ROBUST = "Yuan & Bentler 2000, doi 10.1111/0081-1750.00078"
+"""What robust errors, by person or by cluster, and the scaled chi-square are taken from."""
+SCALED_DIFFERENCE = "Satorra & Bentler 2001, doi 10.1007/BF02296192"
+
 PER_PARAMETER = 5
 """Fewer people a parameter are few (Bentler & Chou 1987, doi 10.1177/0049124187016001004)."""
 
@@ -180,7 +184,8 @@ def few_people(found: Estimates, people: str = "people", *, tested: bool = True)
         why = f"{fewest} {people} have the variable that fewest have, few for {p} variables: "
         bad = "CFI, TLI and RMSEA are not corrected and may look too bad"
         if np.isfinite(found.trace):
-            how = f"the chi-square comes out too large, scaled, too; {bad}."
+            also = ", scaled, too" if np.isfinite(found.scaling) else ""
+            how = f"the chi-square comes out too large{also}; {bad}."
         elif factor < TRUSTED:
             corrected = ", for which its p is corrected" if tested else ""
             how = f"the chi-square is too large by about {factor - 1:.1%}{corrected}; {bad}."

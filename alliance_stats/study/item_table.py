@@ -40,8 +40,9 @@ def item_table(study: Study, measure: str, rater: str, items: list[int]) -> pd.D
     if part.empty:
         there = pd.unique(ratings.loc[ratings["rater"] == rater, "measure"])
         raise DesignError(
-            f"Rater '{rater}' has no items of {measure} in this study, only of "
-            f"{listing(there) or 'nothing'}.{did_you_mean(measure, there)}"
+            f"Rater '{rater}' has no items of {measure} in this study"
+            f"{f', only of {listing(there)}' if len(there) else ', nor of any other measure'}."
+            f"{did_you_mean(measure, there)}"
         )
     key = ["client_id", "session", "item"]
     part = part[part[key].notna().all(axis=1)]  # an answer of nobody belongs to no dyad

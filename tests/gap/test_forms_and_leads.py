@@ -90,6 +90,8 @@ def test_forms_of_a_study_are_checked_with_intervals():
     assert "independent" in found.messages[0]
     assert found.invariance.verdict()[0] in found.text()
     assert "use the items alike was asked of one session of each dyad" in found.methods()
+    assert "clients of one therapist_id being alike" in found.methods()
+    assert "Geldhof, Preacher & Zyphur 2014" in found.methods()
 
 
 def test_the_test_of_equal_gaps_is_shown_as_the_f_that_it_is():

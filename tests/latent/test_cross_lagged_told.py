@@ -46,6 +46,7 @@ def test_the_methods_name_clusters_and_groups():
     said = fit.methods()
     assert "200 clients in 2 groups (the same in all: lags) by full" in said
     assert "clients of one team being alike (40 clusters, t with 39 degrees of freedom)" in said
+    assert "Yuan & Bentler 2000" in said
 
 
 def test_improper_solutions_name_scores_and_waves():

@@ -12,6 +12,7 @@ from scipy import stats
 import alliance_stats as al
 from alliance_stats.core.display.page import typeset
 from alliance_stats.latent.measurement import invariance, steps
+from alliance_stats.latent.result import few_people
 
 HERE = Path(__file__).parents[1] / "reference" / "latent"
 REFERENCES = json.loads((HERE / "factor_references.json").read_text())
@@ -199,6 +200,36 @@ def test_rows_without_group_or_answers_are_counted_where_they_are_left_out():
     said = "15 rows lack every answer or the group and are left out."
     assert said in found.messages
     assert said in fit.messages
+
+
+def test_the_methods_name_how_items_were_freed_and_what_tests_rest_on(answers):
+    plain = of_two_groups(1, 0, 0, 0)
+    factors = {"bond": ["i1", "i2", "i3", "i4"]}
+    said = al.measurement_invariance(plain, factors=factors, across="clinic").methods()
+    assert "full information maximum likelihood" in said
+    assert "Enders & Bandalos 2001" in said
+    assert "items were freed one by one" in said
+    assert "scaled" not in said
+    assert "Residuals" not in said
+    robust = al.measurement_invariance(answers.dyads(3), factors=factors, errors="robust")
+    for one in ("scaled for answers", "Satorra & Bentler 2001", "Yuan & Bentler 2000",
+                "the same item were free to go together across raters"):  # fmt: skip
+        assert one in robust.methods()
+
+
+def test_a_rater_without_any_item_is_told_without_a_list_of_nothing():
+    study = al.simulate_study(n_therapists=4, n_clients=20, seed=2)
+    with pytest.raises(al.DesignError, match="in this study, nor of any other measure"):
+        al.measurement_invariance(study, measure="wai-sr/bond", raters=("client", "nurse"))
+
+
+def test_no_scaled_chi_square_is_spoken_of_where_there_is_none(answers):
+    data = answers.groups(2).head(40)
+    fit = al.fit_factor_model(data, answers.FACTORS, errors="robust").estimates
+    (there,) = [one for one in few_people(replace(fit, scaling=1.0)) if "chi-square" in one]
+    assert "too large, scaled, too" in there
+    (not_there,) = [one for one in few_people(replace(fit, scaling=np.nan)) if "chi-square" in one]
+    assert "scaled" not in not_there
 
 
 def test_what_was_not_found_is_not_said_to_be_absent():

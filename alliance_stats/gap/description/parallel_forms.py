@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 TERMS = meanings("parallel_forms")
 SMALLEST = 10
+LEVELS = "Geldhof, Preacher & Zyphur 2014, doi 10.1037/a0032138"
+LATENT = "Cheung 2009, doi 10.1177/1094428107308914"
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +83,12 @@ class ParallelForms(AboutDyads):
             else " Whether both use the items alike was asked of one session of each dyad by "
             "nested factor models (equal loadings, intercepts, residual variances)."
         )
-        return super().facts() | {"invariance_told": told}
+        sources = [LEVELS, LATENT]
+        if self.invariance is not None:
+            known = self.invariance.facts()
+            told += known["errors_told"]
+            sources.append(known["source"])
+        return super().facts() | {"invariance_told": told, "source": "; ".join(sources)}
 
     def text(self, labels: Mapping[str, str] | None = None) -> str:
         """Return the terms, whether items are used alike, and what was done, in sentences."""

@@ -15,7 +15,7 @@ from ...inference.distributions import chi2_upper, half_width
 from ...inference.rows import coefficient_rows
 from ...multilevel import Comparison
 from ..engine.fit import Estimates, difference, is_nested
-from ..result import LatentFit, clustered
+from ..result import ROBUST, LatentFit, clustered
 from .fitting import Specification
 from .panel_models import EQUAL, MODELS
 from .plots import plot_course, plot_paths
@@ -113,7 +113,7 @@ class CrossLagged(LatentFit):
             "kind": f"{title[:1].lower()}{title[1:]}",
             "groups_told": of,
             "errors_told": f"{assumed(self.specification, self.data)}{errors}",
-            "source": MODELS[self.model][3],
+            "source": "; ".join([MODELS[self.model][3], *([ROBUST] if errors else [])]),
         }
         return super().facts() | told
 

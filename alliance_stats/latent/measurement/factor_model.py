@@ -15,7 +15,7 @@ from ...errors import DesignError, listing, plural, require_columns
 from ...inference.rows import coefficient_rows
 from ..engine.fit import Estimates, estimate
 from ..engine.patterns import Sample
-from ..result import LatentFit, clustered, few_clusters, few_people
+from ..result import ROBUST, LatentFit, clustered, few_clusters, few_people
 from .answers import clusters_by_group, left_out, rows_to_fit
 from .checks import coarse_items, refuse_thin, signs, turned_items
 from .factor_structure import Factors
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 FACTORS = "Jöreskog 1969, doi 10.1007/BF02289343"
 MISSING = "Enders & Bandalos 2001, doi 10.1207/S15328007SEM0803_5"
-ROBUST = "Yuan & Bentler 2000, doi 10.1111/0081-1750.00078"
 LEVELS = "Geldhof, Preacher & Zyphur 2014, doi 10.1037/a0032138"
 EQUAL = ("loadings", "intercepts", "residuals", "means")
 

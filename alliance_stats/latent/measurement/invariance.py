@@ -6,15 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from ...core.arguments import checked_choice, share
 from ...errors import listing
 from ...inference.rows import glance_row, tidy_rows
 from ..engine.fit import UNREACHED, Estimates
-from ..result import Latent, clustered, few_clusters, few_people
+from ..result import ROBUST, SCALED_DIFFERENCE, Latent, clustered, few_clusters, few_people
 from .answers import USUAL_RATERS, Answers, answers_of
 from .checks import coarse_items, refuse_copies, refuse_thin, turned_items
+from .factor_model import MISSING
 from .in_points import in_points
 from .plots import plot_shifts
 from .steps import NOT, OPEN, STEPS, Compared, Freed, partial_model, table_of
@@ -126,8 +128,23 @@ class MeasurementInvariance(Latent):
     def facts(self) -> dict[str, Any]:
         """Return what sentences are filled from: the glance, and what errors rest on."""
         clusters = self.partial.clusters
-        told = clustered(self.cluster, clusters) if self.cluster and clusters else ""
-        return super().facts() | {"errors_told": told}
+        scaled = bool(np.isfinite(self.partial.trace))
+        told = ""
+        if self.across in ("rater", "session"):
+            told += f" Residuals of the same item were free to go together across {self.across}s."
+        if len(self.items):
+            told += (
+                " Where a step failed, items were freed one by one, most telling first, as long as "
+                "the next was beyond chance by Bonferroni's rule; two of each factor stayed equal."
+            )
+        if scaled:
+            told += " Tests are scaled for answers that are not normal."
+        if self.cluster and clusters:
+            told += clustered(self.cluster, clusters)
+        elif scaled:
+            told += " Standard errors are robust."
+        source = "; ".join([MISSING, *([ROBUST, SCALED_DIFFERENCE] if scaled else [])])
+        return super().facts() | {"errors_told": told, "source": source}
 
     def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
         """Return the verdict, the steps, the items of those that failed, and what they add."""
