@@ -313,8 +313,9 @@ def _prior_weights(data: pd.DataFrame, weights: str | Sequence[float] | None) ->
     if isinstance(weights, str):
         if weights not in data.columns:
             raise ColumnError(f"The weights name the column '{weights}', which the data lack.")
-        weights = data[weights]
-    values = of_rows(weights, data, "weights")
+        values = of_rows(data[weights], data, "weights")
+    else:
+        values = of_rows(weights, data, "weights")
     wrong = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
     if len(wrong):
         rows = listing(data.index[wrong])
