@@ -173,6 +173,7 @@ def compare_arms(
     rows = data.rows if method != "ancova" else data.rows[data.rows[TIME] == last]
     first = None if reference is None else data.arms[0]
     _refuse_times_without_comparison(rows, method, first)
+    _refuse_what_the_baseline_tells(rows, method)
     rows, levels, note = shared(rows)
     why = why_not_robust(rows)
     across = in_several_arms(rows, levels)
@@ -238,6 +239,25 @@ def _refuse_times_without_comparison(
             "method='mmrm' gives the outcomes of each time a variance, and they are all alike (or "
             f"one) at {listing(alike)}: leave those rows out, or take method='growth'."
         )
+
+
+def _refuse_what_the_baseline_tells(rows: pd.DataFrame, method: str) -> None:
+    """Refuse outcomes of a time (of all, for lines) that follow from arm and baseline alone."""
+    if BASELINE not in rows:
+        return
+    for time, part in rows.groupby(TIME, observed=True) if method != "growth" else [("", rows)]:
+        within = part[[BASELINE, SCORE]] - part.groupby(ARM)[[BASELINE, SCORE]].transform("mean")
+        x, y = within[BASELINE].to_numpy(), within[SCORE].to_numpy()
+        spread, rounding = float(np.abs(y).max()), 1e-10 * float(np.abs(part[SCORE]).max())
+        if len(part) < part[ARM].nunique() + 3 or not (x @ x > 0 and spread > rounding):
+            continue
+        if np.abs(y - x * (x @ y) / (x @ x)).max() <= rounding:
+            at = f" at {time}" if len(set(rows[TIME])) > 1 and method != "growth" else ""
+            raise DesignError(
+                f"The outcome{at} follows from the baseline without error: one is made of the "
+                "other, or both are one column. Name the score from before treatment as the "
+                "baseline."
+            )
 
 
 def _with_shared(

@@ -402,3 +402,16 @@ def test_a_baseline_comes_before_the_outcomes(alone):
         assert words not in said(al.compare_arms(names, outcome="score", time=time, baseline=first))
     later = names[names["week"] > 0]
     assert "may be the baseline" not in said(al.compare_arms(later, outcome="score", time="when"))
+
+
+@pytest.mark.parametrize("made", [lambda score: score, lambda score: 2 * score + 1])
+def test_an_outcome_made_of_its_baseline_is_refused(rows, made):
+    last = rows[rows["week"] == 12]
+    data = last.assign(pre=made(last["score"]))
+    with pytest.raises(al.DesignError, match="follows from the baseline without error"):
+        al.compare_arms(data, outcome="score", baseline="pre")
+    with pytest.raises(al.DesignError, match="follows from the baseline without error"):
+        al.compare_arms(data, outcome="score", baseline="score")
+    late = rows[rows["week"] > 0].assign(pre=rows["client_id"].map(data.set_index("client_id").pre))
+    with pytest.raises(al.DesignError, match=r"outcome at 12\.0 follows"):
+        al.compare_arms(late, outcome="score", baseline="pre", time="week", method="mmrm")
