@@ -98,6 +98,8 @@ def from_study(
     rows = rows.assign(time=np.searchsorted(at, rows["session"].astype(float)).astype(float))
     part = " + time" if slopes else ""
     fit = fitted(f"score ~ time + (1{part} | client_id) + (1{part} | therapist_id)", rows)
+    # slopes that differ, or residuals that are alike, are against what the plan assumes
+    told += [f"The pilot's own model: {message}" for message in fit.messages]
     rng = np.random.default_rng(whole(seed, "seed", 0))
     found, n = _variances(fit), whole(draws, "draws", 0)
     needed = [name for name in found if name.startswith("icc") or (slopes and "slope" in name)]

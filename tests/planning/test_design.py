@@ -383,3 +383,10 @@ def test_the_therapists_required_do_not_depend_on_how_many_are_there():
 def test_a_list_of_dropout_is_told_in_the_singular():
     with pytest.raises(DesignError, match="sessions cannot vary while dropout is given as a list"):
         plan(dropout=[0, 0.1, 0.1, 0.2, 0.2]).required("sessions", effect=0.5)
+
+
+def test_what_the_pilots_model_says_against_the_plan_is_passed_on():
+    pilot = al.load_dataset("demo-trial")
+    notes = " ".join(al.StudyDesign.from_study(pilot, "core-10", draws=0).notes)
+    assert "The pilot's own model: Effects differ that the model takes to be one" in notes
+    assert "Residuals of neighbouring sessions resemble each other" in notes
