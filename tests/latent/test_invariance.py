@@ -306,6 +306,8 @@ def test_a_study_goes_in_directly_across_raters_sessions_and_sites():
     assert raters.conditions == ("client", "therapist")
     assert "Session" in raters.messages[0]
     sessions = al.measurement_invariance(study, measure="wai-sr/bond", across="session")
+    assert sessions.heading == "Measurement invariance: wai-sr/bond/client"
+    assert sessions.messages[0].startswith("Answers of the client;")
     assert sessions.conditions[0] == "session 1"
     sites = al.measurement_invariance(study, measure="wai-sr/bond", across="site_id")
     assert len(sites.conditions) == 3

@@ -13,7 +13,7 @@ from ...core.arguments import checked_table, numbers
 from ...core.people import refuse_repeats
 from ...errors import DesignError, listing, plural, require_columns
 from ...study.item_table import item_table, items_card
-from ...study.select import is_study, name_of, scale_of
+from ...study.select import ScoreName, is_study, name_of, scale_of
 from ..engine.patterns import cluster_codes
 from .checks import checked_factors
 
@@ -150,6 +150,13 @@ def of_study(
     frame = pd.concat(frames, ignore_index=True).rename(columns={i: f"item {i}" for i in items})
     if not {across, cluster or across} <= {*frame} and study.has("clients"):
         frame = frame.merge(study.tables["clients"], on="client_id", how="left")
+    if across != "rater":
+        if not score.rater:
+            said.append(
+                f"Answers of the {whose[0]}; another rater is named behind the scale: measure="
+                f"'{score.measure}/{score.scale or 'SCALE'}/RATER'."
+            )
+        score = ScoreName.of(score.measure, score.scale, whose[0]) if score.scale else score
     return frame, chosen, scored, str(score), said
 
 
