@@ -88,7 +88,9 @@ def compare_arms(
         The column of the occasions; of a study its sessions, or occasions where it has none.
         Without it each client has one row.
     times
-        Of several, those that are compared, such as six of fourteen; all if left out.
+        Of several, those that are compared, such as six of fourteen; all if left out. Outcomes at
+        other times are left out of the model; ``"ancova"`` compares the last of them alone, and
+        ``"growth"``, whose lines need all, refuses it.
     reference
         The arm that all others are compared with; all pairs if left out, with the arm first whose
         name says that it is a control (waiting list, usual treatment, placebo).
@@ -150,6 +152,11 @@ def compare_arms(
     checked_choice("df", df, DF)
     checked_choice("errors", errors, (None, *ERRORS))
     level_of(confidence)
+    if times is not None and method == "growth":
+        raise DesignError(
+            "method='growth' draws lines through all times: leave times= out, or take "
+            "method='mmrm'."
+        )
     data = trial_rows(
         study_or_data, outcome=outcome, arm=arm, baseline=baseline, time=time, reference=reference
     )

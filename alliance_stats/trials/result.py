@@ -344,6 +344,10 @@ class ArmComparison(Result):
         """Return what sentences are filled from: also therapists, baseline, errors and df."""
         each = " at each time" if self.method == "mmrm" else ""
         errors = DF_NOTES[self.fit.df_method]
+        chosen = ""
+        if self.data.chosen and self.method != "ancova":
+            kept = listing(self.data.times, len(self.data.times))
+            chosen = f" (at {kept}; outcomes at other times are left out of the model)"
         if self.errors == "robust":
             errors = (
                 f"standard errors robust to {named(self.fit.design.frame)} (CR2) with "
@@ -352,7 +356,7 @@ class ArmComparison(Result):
         elif self.fit.df_method != "kenward-roger":
             errors = f"the model's standard errors and {errors}"
         return super().facts() | {
-            "method": WORDS[self.method].format(self.at) + self.variances,
+            "method": WORDS[self.method].format(self.at) + self.variances + chosen,
             "therapists": let_differ(self.fit) or "no term of therapists",
             "baseline": f"adjusted for the baseline{each}"
             if self.data.has_baseline

@@ -81,7 +81,11 @@ class TrialRows:
         if isinstance(rows[TIME].dtype, pd.CategoricalDtype):
             rows[TIME] = rows[TIME].cat.remove_unused_categories()
         gone = self.rows[CLIENT].nunique() - rows[CLIENT].nunique()
-        notes = [*self.notes, f"Of {len(self.times)} times {len(kept)} are compared, as asked."]
+        notes = [
+            *self.notes,
+            f"Of {len(self.times)} times {len(kept)} are compared, as asked: "
+            f"{listing(kept, len(kept))}. Outcomes at other times are left out of the model.",
+        ]
         if gone:
             notes.append(
                 f"{plural(gone, 'client')} measured at others alone are in no mean; they are "

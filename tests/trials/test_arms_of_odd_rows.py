@@ -415,3 +415,11 @@ def test_an_outcome_made_of_its_baseline_is_refused(rows, made):
     late = rows[rows["week"] > 0].assign(pre=rows["client_id"].map(data.set_index("client_id").pre))
     with pytest.raises(al.DesignError, match=r"outcome at 12\.0 follows"):
         al.compare_arms(late, outcome="score", baseline="pre", time="week", method="mmrm")
+
+
+def test_what_times_leaves_out_is_told(alone):
+    found = al.compare_arms(alone, **ASKED, method="mmrm", times=[4, 12])
+    assert "Outcomes at other times are left out of the model" in said(found)
+    assert "outcomes at other times are left out of the model" in found.methods()
+    with pytest.raises(al.DesignError, match="lines through all times"):
+        al.compare_arms(alone, **ASKED, method="growth", times=[4, 12])
