@@ -407,6 +407,7 @@ def test_improper_solutions_stand_in_the_text_of_whatever_step_they_are(answers)
     found = al.measurement_invariance(data, factors={"bond": ["i1", "i2", "i3", "i4"]})
     (improper,) = [one for one in found.messages if "Improper" in one]
     assert improper.startswith("In the step configural: ")
+    assert " of client" in improper or " of therapist" in improper
     assert improper in found.text()
 
 

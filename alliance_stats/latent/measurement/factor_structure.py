@@ -77,13 +77,29 @@ class Factors:
             everything = [cell for own in cells for cell in own] + list(self._across())
             names = [self.named(i, k) for k in range(len(cells)) for i in self.items]
             latent = [self.named(f, k) for k in range(len(cells)) for f in self.factors]
-            model = Model.of(Structure(names, latent, everything))
+            words = {n: said for k in range(len(cells)) for n, said in self._words(k).items()}
+            model = Model.of(Structure(names, latent, everything, words=words))
         else:
-            model = Model.of(*(Structure(self.items, list(self.factors), own) for own in cells))
+            factors = list(self.factors)
+            model = Model.of(
+                *(
+                    Structure(self.items, factors, own, words=self._words(k))
+                    for k, own in enumerate(cells)
+                )
+            )
         start = [
             self._known(name, first) for name, first in zip(model.names, model.start, strict=True)
         ]
         return replace(model, start=np.array(start))
+
+    def _words(self, k: int) -> dict[str, str]:
+        """Return what items and factors of a condition are called where there are several."""
+        if len(self.conditions) < 2:
+            return {}
+        return {
+            self.named(one, k): f"{one} of {self.conditions[k]}"
+            for one in (*self.items, *self.factors)
+        }
 
     def _known(self, name: str, first: float) -> float:
         plain, _, k = name.partition("@")
