@@ -106,7 +106,8 @@ def median_odds_ratio(fit: OutcomeFit, *, confidence: float = 0.95) -> pd.DataFr
     sds = profiling.profile_ci(fit, [f"sd {INTERCEPT}"], confidence=level)
     sds.loc[sds["note"] != "", ["conf_low", "conf_high"]] = np.nan
     values = ["estimate", "conf_low", "conf_high"]
-    return sds[["group"]].join(np.exp(MEDIAN * sds[values]))
+    sds[values] = np.exp(MEDIAN * sds[values])
+    return sds[["group", *values]]
 
 
 def icc(fit: OutcomeFit, scale: str = "latent") -> pd.DataFrame:
