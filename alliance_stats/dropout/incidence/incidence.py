@@ -281,12 +281,13 @@ def _check_groups(table: pd.DataFrame, by: Any) -> None:
     if not isinstance(by, str):
         raise DesignError(f"by must be the name of one column, not {by!r}.")
     require_columns(table.columns, [by], what="the clients' table")
-    if by == CLIENT or (len(table) > 1 and table[by].dropna().is_unique):
+    known = table[by].dropna()
+    if by == CLIENT or (len(known) > 1 and known.is_unique):
         raise DesignError(
             f"by='{by}' makes a group of each client, and a share of one is no incidence: name a "
             "column whose groups hold several, such as 'condition'."
         )
-    values = pd.Series(table[by].dropna().astype(object).unique(), dtype=object)
+    values = pd.Series(known.astype(object).unique(), dtype=object)
     same = values[values.map(str).duplicated(keep=False)]
     if len(same):
         raise ColumnError(
