@@ -35,8 +35,13 @@ MULTIVERSE = "multiverse"
 """The key of the grid of specifications, if one is planned."""
 TIMES = ("session", "time", "occasion", "week", "day")
 """Columns whose effect nobody plans for."""
-ARM = re.compile(r"(?<![a-z])(arm|condition|group|treat|trt|tx|alloc|random|interven)", re.I)
-"""What the column of the arms is called, in part."""
+ARM = re.compile(
+    r"(?<![a-z])(arm|condition|group|gruppe|groe?p|grupo|treat|trt|tx|alloc|random|interven|"
+    r"therap(?:y|ie)(?![a-z])|bedingung|behandlung|behandeling|conditie|traitement|bras|tratamiento|"
+    r"brazo|condici|condizion)",
+    re.I,
+)
+"""What the column of the arms is called, in part: English, German, Dutch, French, Spanish."""
 TIME = re.compile(rf"(?<![a-z])({'|'.join(TIMES)})s?(?![a-z])", re.I)
 MISSING = "[to be written]"
 

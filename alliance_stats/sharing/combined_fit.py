@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -20,17 +20,15 @@ from ..multilevel.engine.variances import RESIDUAL
 from ..multilevel.formula.terms import INTERCEPT
 from ..multilevel.outcomes.maximise import CLOSE
 from ..multilevel.result import MultilevelFit
-from .closed_design import CLINIC, ClosedDesign, noisy
+from .closed_design import Between, ClosedDesign, noisy
 from .curve import Curve
 from .expansion import LEAST_SD, Expansion, free_pairs
+from .joint_result import JointResult, asks
 from .rounding import LIMIT, Drowned, WithNoise, moved_by, moved_together
 from .rounds import variance_names
-from .search import ENDED, about_rounds, following_round, search_beside
+from .search import about_rounds, search_beside
 
 if TYPE_CHECKING:
-    from os import PathLike
-    from pathlib import Path
-
     from ..multilevel.after_fit.inference import Inference, Method
     from ..multilevel.engine.batches import Array
     from ..multilevel.engine.design import Design
@@ -70,42 +68,8 @@ def _far(errors: float) -> str:
     return f"about {errors:.2g} of their standard errors"
 
 
-def asks(what: str) -> Any:
-    """Return a method that says why it cannot answer."""
-
-    def refuse(self: object, *arguments: object, **options: object) -> NoReturn:
-        raise DesignError(
-            f"{what} would need the rows, and those stayed in the clinics. Each clinic can compute "
-            "it with its own fit."
-        )
-
-    refuse.__doc__ = f"Refuse: {what[0].lower()}{what[1:]} would need the rows."
-    return refuse
-
-
-def clinics_of(files: Sequence[SharedFile]) -> pd.DataFrame:
-    """Return a row a clinic: ``clinic, kind, digits, rows`` and the number of groups by level."""
-    return pd.DataFrame(
-        [
-            {"clinic": f.clinic, "kind": f.kind, "digits": f.digits}
-            | {name: size for name, size in f.numbers.items() if name != "rows left out"}
-            for f in files
-        ]
-    )
-
-
-def fewest_of(files: Sequence[SharedFile], names: Sequence[str]) -> int:
-    """Return how many clients the fewest are that a coefficient is about, in all clinics."""
-    each = [file.tells.get("clients behind each term", {}) for file in files]
-    whole = [int(of.get(INTERCEPT, 0)) for of in each]
-    sums = [sum(int(of.get(name, 0)) for of in each) for name in files[0].model["terms"]]
-    own = any(f"{CLINIC}[T.{file.clinic}]" in names for file in files)
-    found = [total for total in sums if total]
-    return min([*whole, *found]) if own else min(found, default=0)
-
-
 @dataclass(frozen=True, eq=False, repr=False)
-class CombinedFit(MultilevelFit):
+class CombinedFit(JointResult, MultilevelFit):
     """The joint multilevel model of several clinics, from one file each.
 
     Estimates, standard errors, tests, intervals, variances and comparisons are those of
@@ -170,39 +134,20 @@ class CombinedFit(MultilevelFit):
         after = dict(zip(names, map(float, there), strict=True))
         return cls(design, best, reml, df, step=after, distance=distance)
 
-    def next_round(self, path: str | PathLike[str]) -> Path:
-        """Write where the next round of a search by mail looks; clinics answer with ``at=`` it.
-
-        Raises
-        ------
-        DesignError
-            Where the search has ended, or one mail holds the model.
-        """
-        between = self.design.between  # type: ignore[attr-defined]
-        if self.converged:
-            raise DesignError(ENDED)
-        return following_round(self.files, self.step, self._deviance, between, path)
+    @property
+    def between(self) -> Between:  # type: ignore[override]
+        """How clinics may differ, as `combine_clinics` takes it."""
+        return self.design.between  # type: ignore[attr-defined, no-any-return]
 
     @property
-    def _deviance(self) -> float:
+    def _deviance(self) -> float:  # type: ignore[override]
         return float(self.optimum.profile.deviance)
 
     @property
-    def files(self) -> tuple[SharedFile, ...]:
+    def files(self) -> tuple[SharedFile, ...]:  # type: ignore[override]
         """What the clinics sent."""
         assert isinstance(self.design, ClosedDesign)
         return self.design.files
-
-    @property
-    def rounds(self) -> int:
-        """How many rounds of mail the search took so far; one where one mail suffices."""
-        body = self.files[0].body
-        return body.point.number if isinstance(body, Expansion) else 1
-
-    @property
-    def clinics(self) -> pd.DataFrame:
-        """A row a clinic: ``clinic, kind, digits, rows`` and the number of groups by level."""
-        return clinics_of(self.files)
 
     @cached_property
     def messages(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -320,11 +265,6 @@ class CombinedFit(MultilevelFit):
         own = [(variances, turn[:, places]) for variances, turn in files]
         return own, p.contribution.cross[np.ix_(places, places)], p.denominator
 
-    @property
-    def fewest(self) -> int:  # type: ignore[override]
-        """How many clients the fewest are that a coefficient is about, in all clinics together."""
-        return fewest_of(self.files, self.design.fixed_names)
-
     def icc(self) -> pd.DataFrame:
         """Return the share of the variance at each level; for random intercepts only."""
         if any(set(of.names) != {INTERCEPT} for of in self.design.effects):
@@ -378,28 +318,13 @@ class CombinedFit(MultilevelFit):
             note, p_value = f"{note[:-1]}, so no p value is given.", float("nan")
         return replace(found, p_value=p_value, messages=(*found.messages, note))
 
-    def facts(self) -> dict[str, Any]:
-        """Return what sentences are filled from."""
-        return super().facts() | {"n_clinics": len(self.files)}
-
-    fittedvalues = property(asks("Fitted values"))  # type: ignore[assignment]
-    resid = property(asks("Residuals"))  # type: ignore[assignment]
-    random_effects = property(asks("Predicted random effects"))  # type: ignore[assignment]
-    random_effects_sd = property(asks("Predicted random effects"))  # type: ignore[assignment]
     unit_effects = property(asks("Predicted random effects"))  # type: ignore[assignment]
-    structure = property(asks("How many sessions each client has"))  # type: ignore[assignment]
-    augment = asks("Values for each row")
-    predict = asks("A prediction for rows")
     predict_interval = asks("A prediction for rows")
-    simulate = asks("New outcomes for the rows")
-    refit = asks("A fit to another outcome")
-    bootstrap = asks("A bootstrap")
     robust = asks("Cluster-robust standard errors")
     r_squared = asks("R-squared")
     omitted_slopes = asks("The search for slopes that were left out")
     marginal_means = asks("Marginal means (.test() takes any contrast of coefficients)")
     contrasts = asks("Contrasts of marginal means (.test() takes any contrast of coefficients)")
-    plot = asks("A plot of groups or rows")
 
     def __repr__(self) -> str:
         return (

@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from operator import add
-from os import PathLike
-from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -24,10 +22,11 @@ from ..multilevel.outcomes.reading import Model
 from ..multilevel.outcomes.result import OutcomeFit
 from .answers import Answers
 from .closed_design import Between, outline
-from .combined_fit import BLURRED, TELLING, asks, clinics_of, fewest_of
+from .combined_fit import BLURRED, TELLING
 from .expansion import Expansion
+from .joint_result import JointResult, asks
 from .rounds import CLINIC, begin, coefficients_of, parameters, shape_of, to_file
-from .search import ENDED, about_rounds, following_round, point_of
+from .search import about_rounds, point_of
 from .shared_file import SharedFile
 
 NONE = 1e-10  # curvature, over the largest, of a coefficient that no clinic tells of
@@ -60,7 +59,7 @@ class MailedProblem(Problem):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CombinedOutcome(OutcomeFit):
+class CombinedOutcome(JointResult, OutcomeFit):
     """The joint model of several clinics whose outcome is no measurement.
 
     Estimates, standard errors, z tests, intervals, variances and likelihood are those of
@@ -137,33 +136,14 @@ class CombinedOutcome(OutcomeFit):
         return cls(held, ladder, "normal", files=tuple(files), between=between, step=step,
                    distance=distance)  # fmt: skip
 
-    def next_round(self, path: str | PathLike[str]) -> Path:
-        """Write where the next round of a search by mail looks; clinics answer with ``at=`` it.
-
-        Raises
-        ------
-        DesignError
-            Where the search has ended.
-        """
-        if self.ladder.still:
-            raise DesignError(ENDED)
-        return following_round(self.files, self.step, -2.0 * self.llf, self.between, path)
+    @property
+    def _deviance(self) -> float:  # type: ignore[override]
+        return -2.0 * self.llf
 
     @property
     def converged(self) -> bool:
         """Whether the search has ended: nearer than rounding can tell."""
         return self.ladder.still
-
-    @property
-    def rounds(self) -> int:
-        """How many rounds of mail the search took so far; one where one mail suffices."""
-        body = self.files[0].body
-        return body.point.number if isinstance(body, Expansion) else 1
-
-    @property
-    def clinics(self) -> pd.DataFrame:
-        """A row a clinic: ``clinic, kind, digits, rows`` and the number of groups by level."""
-        return clinics_of(self.files)
 
     @cached_property
     def messages(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -192,31 +172,11 @@ class CombinedOutcome(OutcomeFit):
         """What the model is called."""
         return f"{super().title} of several clinics"
 
-    @property
-    def fewest(self) -> int:  # type: ignore[override]
-        """How many clients the fewest are that a coefficient is about."""
-        return fewest_of(self.files, self.names)
-
-    def facts(self) -> dict[str, Any]:
-        """Return what sentences are filled from."""
-        return super().facts() | {"n_clinics": len(self.files)}
-
     laplace = property(asks("Laplace's approximation"))  # type: ignore[assignment]
-    fittedvalues = property(asks("Fitted values"))  # type: ignore[assignment]
-    resid = property(asks("Residuals"))  # type: ignore[assignment]
-    random_effects = property(asks("Predicted random effects"))  # type: ignore[assignment]
-    random_effects_sd = property(asks("Predicted random effects"))  # type: ignore[assignment]
-    structure = property(asks("How many sessions each client has"))  # type: ignore[assignment]
     residuals = asks("Residuals")
-    augment = asks("Values for each row")
-    predict = asks("A prediction for rows")
-    simulate = asks("New outcomes for the rows")
-    refit = asks("A fit to another outcome")
-    bootstrap = asks("A bootstrap")
     average_effects = asks("Effects averaged over rows")
     icc = asks("A share of the variance (that in a row depends on predictors)")
     profile_ci = asks("A profile (a search by mail for each of its points)")
-    plot = asks("A plot of groups or rows")
 
     def __repr__(self) -> str:
         return (
