@@ -4,25 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from ..core.display import formatting as fmt
 from ..core.results import Result
+from ..errors import ConvergenceWarning, warn
 from ..inference.cluster_bootstrap import FEW_CLUSTERS
 from ..inference.rows import glance_row
+from .engine.fit import NO_MAXIMUM
 from .engine.fit_indices import TELLING, TRUSTED, small_sample_factor
 
 if TYPE_CHECKING:
     from .engine.fit import Estimates
+
+Said = TypeVar("Said", bound="Latent")
 
 _SRMR = {"srmr": "SRMR"} | {f"srmr_{n}": f"SRMR ({n} clients)" for n in ("within", "between")}
 
 ROBUST = "Yuan & Bentler 2000, doi 10.1111/0081-1750.00078"
 """What robust errors, by person or by cluster, and the scaled chi-square are taken from."""
 SCALED_DIFFERENCE = "Satorra & Bentler 2001, doi 10.1007/BF02296192"
+CORRECTION = "Herzog, Boomsma & Reinecke 2007, doi 10.1080/10705510701301602"
+"""Where Swain's correction of the chi-square is told, which ours follows."""
 
 PER_PARAMETER = 5
 """Fewer people a parameter are few (Bentler & Chou 1987, doi 10.1177/0049124187016001004)."""
@@ -89,8 +95,10 @@ class LatentFit(Latent):
     def fit_indices(self) -> pd.Series:
         """Return ``chi2, df, p_value, cfi, tli, rmsea`` (with 90 % limits), ``srmr, aic, bic``.
 
-        ``chi2_corrected`` and ``p_value_corrected`` allow for few people (a correction like
-        Swain's; NaN where they are too few for it).
+        ``chi2_corrected``, ``p_value_corrected`` and ``cfi_corrected, tli_corrected,
+        rmsea_corrected`` (with limits) allow for few people (a correction like Swain's; misfit is
+        what lies above the chi-square that so few would have of a true model; NaN where they are
+        too few for it).
 
         Where errors are robust or by cluster, ``chi2_scaled``, ``scaling`` and ``p_value_scaled``
         follow (Yuan & Bentler 2000), and ``cfi_scaled, tli_scaled, rmsea_scaled`` (with limits),
@@ -126,6 +134,17 @@ class LatentFit(Latent):
         ]
         return f"{size}. {'; '.join([*self._fit(), *said])}."
 
+    @property
+    def _corrected(self) -> str:
+        """Tell in a sentence that the test was corrected for few people, where it was."""
+        row = self.glance().iloc[0]
+        if not row["df"] > 0 or _kind(row)[0] != "_corrected":
+            return ""
+        return (
+            " The test of the fit, CFI, TLI and RMSEA were corrected for few people, as Swain's "
+            "correction does, with values missing, too."
+        )
+
     def _glance(self, *fields: str, **size: Any) -> pd.DataFrame:
         """Return fields, sizes, log-likelihood and fit in one row."""
         row = glance_row(self, *fields, **size, llf=self.llf)
@@ -139,23 +158,19 @@ def _tested(row: pd.Series) -> list[str]:
     """Return the test of the fit and the indices made of it; none where nothing can fail."""
     if not row["df"] > 0:
         return ["χ²(0) = 0 (the model cannot fail)"]
-    robust = "chi2_scaled" in row
-    scaled = robust and not fmt.is_missing(row["chi2_scaled"])
-    behind, kind, p = ("_scaled", "scaled χ²", "p_scaled") if scaled else ("", "χ²", "p_value")
-    kind = f"normal-theory {kind}" if robust and not scaled else kind
-    test = f"{kind}({fmt.degrees(row['df'])}) = {fmt.number(row['chi2' + behind], 2)}"
-    p_told = fmt.p_sentence(row[p])
-    if not scaled and "chi2_corrected" in row and np.isfinite(row["chi2"]):
-        by = row["chi2"] / row["chi2_corrected"]
-        if np.isnan(by):
-            p_told = "no p value (too few people)"
-        elif _too_large(by, row["df"]):
-            p_told = (
-                f"corrected for few people {fmt.number(row['chi2_corrected'], 2)}, "
-                f"{fmt.p_sentence(row['p_corrected'])}"
-            )
+    behind, kind = _kind(row)
+    scaled = behind == "_scaled"
+    test = f"{kind}({fmt.degrees(row['df'])}) = {fmt.number(row['chi2' + behind * scaled], 2)}"
+    p_told = fmt.p_sentence(row[("p" if behind else "p_value") + behind])
+    of = "" if kind == "χ²" else f" (indices of the {kind})"
+    if behind == "_corrected":
+        p_told = f"corrected for few people {fmt.number(row['chi2_corrected'], 2)}, {p_told}"
+        of = " (indices of the corrected χ²)"
+    elif not behind and np.isfinite(row["chi2"]) and np.isnan(row.get("chi2_corrected", 0.0)):
+        p_told = "no p value (too few people)"
+        of = " (indices of a χ² that is too large)"
     low, high = (row[f"rmsea{behind}_{end}"] for end in ("low", "high"))
-    limits = f", 90% CI {fmt.interval(low, high, 3, bounded=True)}"
+    limits = f", 90% CI {fmt.interval(low, high, 3, bounded=True)}{of}"
     indices = [
         f"{n.upper()} = {fmt.number(row[n + behind], 3, bounded=True)}"
         for n in ("cfi", "tli", "rmsea")
@@ -164,8 +179,35 @@ def _tested(row: pd.Series) -> list[str]:
             f"{indices[2]}{limits}"]  # fmt: skip
 
 
+def _kind(row: pd.Series) -> tuple[str, str]:
+    """Return what stands behind the names of the test and indices that are told, and its word."""
+    if not fmt.is_missing(row.get("chi2_scaled")):
+        return "_scaled", "scaled χ²"
+    by = row["chi2"] / row.get("chi2_corrected", np.nan)
+    corrected = np.isfinite(by) and _too_large(by, row["df"])
+    return "_corrected" if corrected else "", "normal-theory χ²" if "chi2_scaled" in row else "χ²"
+
+
 def _too_large(factor: float, df: float) -> bool:
     return bool((factor - 1.0) * np.sqrt(df / 2.0) > TELLING)
+
+
+def with_warning(found: Said) -> Said:
+    """Return a result, and warn in the sentence of its messages where it has no maximum."""
+    for one in found.wrong:
+        if NO_MAXIMUM in one:
+            warn(one, ConvergenceWarning)
+    return found
+
+
+def difference_in_words(statistic: float, df: float, p: float, found: Estimates) -> str:
+    """Return the test of two nested models in the words of the distribution that p is of."""
+    test = f"chi2({df:.0f}) = {fmt.number(statistic, 2)}"
+    if found.clusters is not None:
+        test = f"F({df:.0f}, {found.clusters - 1}) = {fmt.number(statistic / df, 2)}"
+    elif np.isfinite(found.trace):
+        test = f"scaled {test}"
+    return f"{test}, {fmt.p_sentence(p)}".replace("\u00a0", " ")
 
 
 def few_people(found: Estimates, people: str = "people", *, tested: bool = True) -> list[str]:
@@ -183,12 +225,11 @@ def few_people(found: Estimates, people: str = "people", *, tested: bool = True)
         fewest = int(min(sample.counts.min() for sample in found.samples))
         why = f"{fewest} {people} have the variable that fewest have, few for {p} variables: "
         bad = "CFI, TLI and RMSEA are not corrected and may look too bad"
-        if np.isfinite(found.trace):
-            also = ", scaled, too" if np.isfinite(found.scaling) else ""
-            how = f"the chi-square comes out too large{also}; {bad}."
+        if np.isfinite(found.scaling) and np.isfinite(found.trace):
+            how = f"the chi-square comes out too large, scaled, too; {bad}."
         elif factor < TRUSTED:
-            corrected = ", for which its p is corrected" if tested else ""
-            how = f"the chi-square is too large by about {factor - 1:.1%}{corrected}; {bad}."
+            corrected = "; its p, CFI, TLI and RMSEA are told corrected" if tested else f"; {bad}"
+            how = f"the chi-square is too large by about {factor - 1:.1%}{corrected}."
         else:
             how = f"the chi-square is too large by so much that no p value is shown with it; {bad}."
         said.append(why + how)

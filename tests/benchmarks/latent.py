@@ -5,14 +5,15 @@
     python tests/benchmarks/latent.py alarms [--replicates 1000]
     python tests/benchmarks/latent.py planted [--replicates 250]
     python tests/benchmarks/latent.py few [--replicates 200]
+    python tests/benchmarks/latent.py indices [--replicates 150]
     python tests/benchmarks/latent.py clusters [--replicates 100]
 
 `speed` fits the random intercept cross-lagged panel model to 600 clients over 16 sessions with
 dropout, here and in lavaan (model written by hand, its defaults, `missing = "ml"`), and to 5,000
 clients over 30 sessions here; processor time, the best of three runs, lavaan's of two. `coverage`,
-`alarms`, `planted`, `few` (how large the chi-square is where clients are few) and `clusters` (what
-cluster= does where therapists are few) draw studies whose truth is known. What was measured stands
-in docs/methods/latent-benchmark.md and latent.md.
+`alarms`, `planted`, `few` (how large the chi-square is where clients are few), `indices` (what CFI,
+TLI and RMSEA are then) and `clusters` (what cluster= does where therapists are few) draw studies
+whose truth is known. What was measured stands in docs/methods/latent-benchmark.md and latent.md.
 """
 
 from __future__ import annotations
@@ -207,6 +208,30 @@ def few(replicates: int) -> dict:
     return found
 
 
+def indices(replicates: int) -> dict:
+    """Return indices of few clients beside those of 30,000, of a true and of a wrong model."""
+    found = {}
+    for model in ("ri-clpm", "clpm"):
+        many = panel(999, 30_000, 8, dropout=0.08)
+        true = al.fit_cross_lagged(many, model=model, **columns(8)).fit_indices()
+        for n in (110, 160):
+            draws = (panel(seed, n, 8, dropout=0.08) for seed in range(replicates))
+            fits = [al.fit_cross_lagged(one, model=model, **columns(8)) for one in draws]
+            table = pd.DataFrame([fit.fit_indices() for fit in fits])
+            table = table.dropna(subset=["chi2_corrected"])
+            own = {}
+            for name in ("cfi", "tli", "rmsea"):
+                means = (table[f"{name}{kind}"].mean() for kind in ("", "_corrected"))
+                own[name] = [float(true[name]), *map(float, means)]
+            for kind in ("", "_corrected"):
+                low, high = (table[f"rmsea{kind}_{end}"] for end in ("low", "high"))
+                held = (low <= true["rmsea"]) & (high >= true["rmsea"])
+                own[f"interval{kind}"] = float(held.mean())
+            found[f"{model}, {n}"] = own
+            print(model, n, own, flush=True)
+    return found
+
+
 def clusters(replicates: int) -> dict:
     """Return what tests say where each therapist has a way of using items, by number of them.
 
@@ -255,7 +280,7 @@ def main() -> None:
     print(json.dumps(found, indent=1))
 
 
-COMMANDS = {run.__name__: run for run in (speed, coverage, alarms, planted, few, clusters)}
+COMMANDS = {run.__name__: run for run in (speed, coverage, alarms, planted, few, indices, clusters)}
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ def test_where_there_is_no_scaled_chi_square_that_of_normal_theory_is_shown(clus
     assert np.isnan(fit["chi2_scaled"])  # 12 clusters, 44 moments
     said = clustered.summary().replace("\n", " ")
     assert f"normal-theory χ²(17) = {fit['chi2']:.2f}, " in said
-    assert f"CFI = {fit['cfi']:.3f}".replace("0.", ".") in said
+    assert f"CFI = {fit['cfi_corrected']:.3f}".replace("0.", ".") in said
     assert "There is no scaled chi-square" in said
     assert "There is no scaled chi-square" in clustered.text()
 
@@ -28,7 +28,9 @@ def test_where_there_is_no_scaled_chi_square_that_of_normal_theory_is_shown(clus
 def test_scores_of_a_study_are_called_as_elsewhere_or_as_asked(clustered):
     assert "WAI-SR (client) on CORE-10 (client) before" in clustered.text()
     labels = {"wai-sr/total/client": "Alliance"}
-    for result in (clustered, clustered.readings()):
+    readings = clustered.readings()
+    assert any("pass for it (F(3, 11) = " in one for one in readings.messages)  # p is of F
+    for result in (clustered, readings):
         said = result.text(labels=labels)
         assert "Alliance on CORE-10 (client) before" in said
         assert "WAI-SR" not in said
@@ -108,7 +110,13 @@ def test_clients_too_few_for_errors_and_chi_square_are_told():
     assert "no p value (too few people); CFI" in none.shown()[1]
     said, row = few.shown()[1].replace("\u00a0", " "), few.fit_indices()
     assert f"corrected for few people {row['chi2_corrected']:.2f}, p = " in said
-    assert any("for which its p is corrected" in one for one in few.messages)
+    assert f"CFI = {row['cfi_corrected']:.3f}".replace("0.", ".") in said.replace("0.", ".")
+    assert said.count("(indices of the corrected χ²)") == 1
+    assert "(indices of a χ² that is too large)" in none.shown()[1]
+    assert any("its p, CFI, TLI and RMSEA are told corrected" in one for one in few.messages)
+    for fit, there in ((few, True), (none, False), (many, False)):
+        assert ("corrected for few people, as Swain's" in fit.methods()) is there
+        assert ("10.1080/10705510701301602" in fit.methods()) is there
     assert not any("few" in one for one in many.messages)
     assert "corrected" not in many.shown()[1]
 

@@ -6,6 +6,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 import alliance_stats as al
+from alliance_stats.latent.engine import maximise
 from alliance_stats.latent.engine.threads import one_thread
 
 FACTOR = {"A": ["i1", "i2", "i3", "i4"]}
@@ -122,3 +123,20 @@ def test_words_in_pictures_stand_clear_of_boxes_and_intervals(panel, items):
     draw = axes.figure.canvas.get_renderer()
     legend = axes.get_legend().get_window_extent(draw)
     assert not legend.overlaps(axes.get_window_extent(draw))
+
+
+def test_a_maximum_that_was_not_reached_is_warned_of_once_in_the_words_of_the_messages(
+    panel, items, monkeypatch
+):
+    monkeypatch.setattr(maximise, "STEPS", 2)
+    arms = items.assign(arm=np.where(np.arange(200) % 2, "a", "b"))
+    for ask in (
+        lambda: al.fit_cross_lagged(panel, **columns(4)),
+        lambda: al.fit_factor_model(items, FACTOR),
+        lambda: al.measurement_invariance(arms, factors=FACTOR, across="arm"),
+    ):
+        with pytest.warns(al.ConvergenceWarning) as warned:
+            found = ask()
+        (said,) = [str(one.message) for one in warned]
+        assert said in found.messages
+        assert warned[0].filename == __file__

@@ -81,12 +81,15 @@ class ParallelForms(AboutDyads):
             ""
             if self.invariance is None
             else " Whether both use the items alike was asked of one session of each dyad by "
-            "nested factor models (equal loadings, intercepts, residual variances)."
+            "nested factor models (equal loadings, intercepts, residual variances)"
         )
         sources = [LEVELS, LATENT]
         if self.invariance is not None:
             known = self.invariance.facts()
-            told += known["errors_told"]
+            told += (
+                f", each against the one before by {known['tested_by']}, with Holm's correction "
+                f"over the three tests.{known['errors_told']}"
+            )
             sources.append(known["source"])
         return super().facts() | {"invariance_told": told, "source": "; ".join(sources)}
 

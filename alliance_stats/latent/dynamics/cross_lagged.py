@@ -14,7 +14,7 @@ from ...core.arguments import names as list_of_names
 from ...errors import DesignError, listing
 from ..engine.fit import Estimates
 from ..engine.patterns import coarse
-from ..result import few_clusters, few_people
+from ..result import few_clusters, few_people, with_warning
 from .fitting import Specification, fitted, refuse_too_few
 from .panel_models import EQUAL, MODELS
 from .result import CrossLagged, terms_table
@@ -157,7 +157,7 @@ def fit_cross_lagged(
         model, lags, residuals, same, reliability, errors, cluster or "", step, time
     )
     found = fitted(held, specification)
-    return CrossLagged(
+    result = CrossLagged(
         table=terms_table(found, held, confidence),
         model=model,
         lags=lags,
@@ -179,6 +179,7 @@ def fit_cross_lagged(
         ),
         title=MODELS[model][2],
     )
+    return with_warning(result)
 
 
 def _in_order(waves: Any) -> list[float]:

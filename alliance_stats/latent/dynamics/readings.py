@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ...core.display.formatting import number, p_sentence
 from ...core.display.labels import renamed
 from ...errors import DesignError
 from ...inference.rows import coefficient_rows, glance_row
 from ..engine.fit import Estimates, difference, is_nested
-from ..result import Latent
+from ..result import Latent, difference_in_words
 from .fitting import fitted
 from .waves import labels_of
 
@@ -178,7 +177,7 @@ def _lasting(fit: CrossLagged, without: Estimates) -> str:
     if not is_nested(without, fit.estimates):
         return f"lasting differences, as far as there are any, {passes}."
     statistic, df, p_value = difference(without, fit.estimates)
-    test = f"χ²({df}) = {number(statistic, 2)}, {p_sentence(p_value)}".replace("\u00a0", " ")
+    test = difference_in_words(statistic, df, p_value, without).replace("chi2", "χ²")
     if p_value < 0.05:
         return f"lasting differences {passes} ({test})."
     return f"lasting differences would {passes}, but that there are any is not shown ({test})."

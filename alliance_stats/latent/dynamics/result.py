@@ -15,7 +15,7 @@ from ...inference.distributions import chi2_upper, half_width
 from ...inference.rows import coefficient_rows
 from ...multilevel import Comparison
 from ..engine.fit import Estimates, difference, is_nested
-from ..result import ROBUST, LatentFit, clustered
+from ..result import CORRECTION, ROBUST, LatentFit, clustered
 from .fitting import Specification
 from .panel_models import EQUAL, MODELS
 from .plots import plot_course, plot_paths
@@ -109,11 +109,12 @@ class CrossLagged(LatentFit):
         else:
             errors = ""
         title = MODELS[self.model][2]
+        sources = [MODELS[self.model][3], errors and ROBUST, self._corrected and CORRECTION]
         told = {
             "kind": f"{title[:1].lower()}{title[1:]}",
             "groups_told": of,
-            "errors_told": f"{assumed(self.specification, self.data)}{errors}",
-            "source": "; ".join([MODELS[self.model][3], *([ROBUST] if errors else [])]),
+            "errors_told": f"{assumed(self.specification, self.data)}{errors}{self._corrected}",
+            "source": "; ".join(filter(None, sources)),
         }
         return super().facts() | told
 

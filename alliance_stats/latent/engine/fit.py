@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ...core.disclosure import people_beyond
-from ...errors import ConvergenceWarning, DesignError, listing, warn
+from ...errors import DesignError, listing
 from ...inference.distributions import chi2_upper, f_upper
 from .fit_indices import fit_indices
 from .likelihood import Likelihood, by_moments
@@ -28,9 +28,10 @@ STEP = 1e-20
 UNSETTLED = 1e-9
 """A direction with a smaller share of the information: the data do not say where it is."""
 
+NO_MAXIMUM = "The maximum of the likelihood was not reached"
 UNREACHED = (
-    "The maximum of the likelihood was not reached; estimates and standard errors are not to be "
-    "trusted. The model may be too rich for these data."
+    f"{NO_MAXIMUM}; estimates and standard errors are not to be trusted. The model may be too rich "
+    "for these data."
 )
 
 SAME_MOMENTS = 1e-6
@@ -250,9 +251,6 @@ def estimate(
         covariance = inverse @ meat @ inverse
         trace = float(np.trace(inverse @ meat))
         scaling = scaling_factors(model, samples, free, trace, clusters)
-    if not found.converged:
-        text = "The likelihood's maximum was not reached; see .messages."
-        warn(text, ConvergenceWarning)
     return Estimates(
         model, samples, found.theta, covariance, found.deviance, free, found.converged,
         found.steps, *scaling, n_clusters, trace,

@@ -59,6 +59,11 @@ def fit_indices(fit: Estimates) -> pd.Series:
     corrected = chi2 / size_factor if size_factor < TRUSTED else np.nan
     p_corrected = chi2_upper(corrected, df) if df > 0 and np.isfinite(corrected) else np.nan
     values |= {"chi2_corrected": corrected, "p_value_corrected": p_corrected}
+    # misfit is what lies above the factor times df; independent variables' misfit is large anyway
+    told = np.isfinite(corrected)
+    more = made_of(chi2 if told else np.nan, df, base_chi2, base_df, size, size_factor)
+    values |= {f"{name}_corrected": more[name] for name in ("cfi", "tli", "rmsea")}
+    values |= {f"rmsea_corrected_{end}": more[f"rmsea_{end}"] for end in ("low", "high")}
     if fit.scaling != 1.0:
         scaled = chi2 / fit.scaling
         values |= {"chi2_scaled": scaled, "scaling": fit.scaling}
@@ -103,18 +108,25 @@ def _above_truth(n: np.ndarray) -> float:
     return float(-(n * (digamma(left / 2.0) + np.log(2.0 / n))).sum())
 
 
-def made_of(chi2: float, df: int, base_chi2: float, base_df: int, size: float) -> dict[str, float]:
-    """Return CFI, TLI, RMSEA and its limits from chi-squares of the model and of independence."""
+def made_of(
+    chi2: float, df: int, base_chi2: float, base_df: int, size: float, expected: float = 1.0
+) -> dict[str, float]:
+    """Return CFI, TLI, RMSEA and its limits from chi-squares of the model and of independence.
+
+    `expected` is what a true model's chi-square is per df: what lies above that is misfit.
+    """
     if not np.isfinite(chi2) or not np.isfinite(base_chi2):
         return dict.fromkeys(("cfi", "tli", "rmsea", "rmsea_low", "rmsea_high"), np.nan)
-    excess, base_excess = max(chi2 - df, 0.0), max(base_chi2 - base_df, chi2 - df, 0.0)
+    above = chi2 - expected * df
+    excess, base_excess = max(above, 0.0), max(base_chi2 - base_df, above, 0.0)
     known = df > 0
     unit = 1.0 / np.sqrt(size * df) if known else np.nan
-    low, high = rmsea_limits(chi2, df) if known else (np.nan, np.nan)
+    ends = rmsea_limits(chi2 / expected, df) if known else (np.nan, np.nan)
+    low, high = (expected * end for end in ends)
     ratio = base_chi2 / base_df - 1.0 if base_df else np.nan
     return {
         "cfi": 1.0 - excess / base_excess if base_excess > 0 else 1.0,
-        "tli": (base_chi2 / base_df - chi2 / df) / ratio if known and ratio > 0 else np.nan,
+        "tli": (ratio - above / df) / ratio if known and ratio > 0 else np.nan,
         "rmsea": np.sqrt(excess) * unit,
         "rmsea_low": np.sqrt(low) * unit,
         "rmsea_high": np.sqrt(high) * unit,

@@ -15,7 +15,15 @@ from ...errors import DesignError, listing, plural, require_columns
 from ...inference.rows import coefficient_rows
 from ..engine.fit import Estimates, estimate
 from ..engine.patterns import Sample
-from ..result import ROBUST, LatentFit, clustered, few_clusters, few_people
+from ..result import (
+    CORRECTION,
+    ROBUST,
+    LatentFit,
+    clustered,
+    few_clusters,
+    few_people,
+    with_warning,
+)
 from .answers import clusters_by_group, left_out, rows_to_fit
 from .checks import coarse_items, refuse_thin, signs, turned_items
 from .factor_structure import Factors
@@ -102,7 +110,9 @@ class FactorModel(LatentFit):
         if not self.levels and self.estimates.clusters:
             robust = clustered(self.cluster, self.estimates.clusters)
         done = f"{kind} was fitted to {rows}{lost} by {how}maximum likelihood.{robust}"
+        done += self._corrected
         named = {FACTORS: True, MISSING: not self.listwise, ROBUST: robust, LEVELS: self.levels}
+        named |= {CORRECTION: self._corrected}
         sources = "; ".join(source for source, holds in named.items() if holds)
         return super().facts() | {"done": done, "source": sources}
 
@@ -317,7 +327,7 @@ def fit_factor_model(
     }
     if by is not None:
         said += turned_items(chosen, {"": values})
-        return _of_levels(values, table.loc[keep, by], chosen, said, more)
+        return with_warning(_of_levels(values, table.loc[keep, by], chosen, said, more))
     of = pd.Series("", index=values.index) if group is None else table.loc[keep, group]
     samples = {str(name): values[of == name] for name in sorted(of.unique(), key=str)}
     refuse_thin(samples, len(items))
@@ -337,7 +347,7 @@ def fit_factor_model(
         errors=errors,
         clusters=None if cluster is None else clusters_by_group(table.loc[keep, cluster], of),
     )
-    return FactorModel(
+    result = FactorModel(
         table=factor_terms(fitted, list(samples), confidence=more["confidence"]),
         factors=chosen,
         subgroups=tuple(samples),
@@ -346,6 +356,7 @@ def fit_factor_model(
         messages=(*said, *few_clusters(fitted), *few_people(fitted), *fitted.messages),
         **more,
     )
+    return with_warning(result)
 
 
 def _of_levels(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ...errors import ConvergenceWarning, DesignError
+from ...errors import DesignError
 from ...inference.distributions import half_width
 from ..engine.fit import Estimates
 from .factor_structure import Factors
@@ -57,12 +56,10 @@ def in_points(
 
 def _settled(compared: Compared, freed: Freed) -> Estimates | None:
     """Return the fit in which an item more is free, where the data settle it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        try:
-            fit = compared.fit(STEPS["scalar"], freed)
-        except DesignError:
-            return None
+    try:
+        fit = compared.fit(STEPS["scalar"], freed)
+    except DesignError:
+        return None
     return fit if fit.converged else None
 
 

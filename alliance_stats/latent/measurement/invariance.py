@@ -12,8 +12,16 @@ import pandas as pd
 from ...core.arguments import checked_choice, share
 from ...errors import listing
 from ...inference.rows import glance_row, tidy_rows
-from ..engine.fit import UNREACHED, Estimates
-from ..result import ROBUST, SCALED_DIFFERENCE, Latent, clustered, few_clusters, few_people
+from ..engine.fit import NO_MAXIMUM, UNREACHED, Estimates
+from ..result import (
+    ROBUST,
+    SCALED_DIFFERENCE,
+    Latent,
+    clustered,
+    few_clusters,
+    few_people,
+    with_warning,
+)
 from .answers import USUAL_RATERS, Answers, answers_of
 from .checks import coarse_items, refuse_copies, refuse_thin, turned_items
 from .factor_model import MISSING
@@ -127,24 +135,37 @@ class MeasurementInvariance(Latent):
 
     def facts(self) -> dict[str, Any]:
         """Return what sentences are filled from: the glance, and what errors rest on."""
-        clusters = self.partial.clusters
-        scaled = bool(np.isfinite(self.partial.trace))
+        tested_by, item_by = self._tested_by()
         told = ""
         if self.across in ("rater", "session"):
             told += f" Residuals of the same item were free to go together across {self.across}s."
         if len(self.items):
             told += (
-                " Where a step failed, items were freed one by one, most telling first, as long as "
-                "the next was beyond chance by Bonferroni's rule; two of each factor stayed equal."
+                f" Where a step failed, items were freed one by one, most telling first (by "
+                f"{item_by}), as long as the next was beyond chance by Bonferroni's rule; two of "
+                "each factor stayed equal."
             )
-        if scaled:
-            told += " Tests are scaled for answers that are not normal."
+        clusters, scaled = self.partial.clusters, bool(np.isfinite(self.partial.trace))
         if self.cluster and clusters:
             told += clustered(self.cluster, clusters)
         elif scaled:
             told += " Standard errors are robust."
         source = "; ".join([MISSING, *([ROBUST, SCALED_DIFFERENCE] if scaled else [])])
-        return super().facts() | {"errors_told": told, "source": source}
+        return super().facts() | {"tested_by": tested_by, "errors_told": told, "source": source}
+
+    def _tested_by(self) -> tuple[str, str]:
+        """Return in words by what steps were tested, and by what single items."""
+        clusters = self.partial.clusters
+        if clusters:
+            df = f"{clusters - 1} degrees of freedom"
+            return (
+                f"F (the scaled difference of chi-squares by its df; {df} below)",
+                f"the t of the item's own difference, or Hotelling's T² of several, with {df}",
+            )
+        plain = "difference of chi-squares"
+        if np.isfinite(self.partial.trace):
+            return f"the scaled {plain}", "Wald's test of the item's own difference"
+        return f"the {plain}", f"the {plain}"
 
     def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
         """Return the verdict, the steps, the items of those that failed, and what they add."""
@@ -269,7 +290,7 @@ def measurement_invariance(
     partial = compared.fit(STEPS["scalar"], found) if found else fits["scalar"]
     points = in_points(compared, partial, found, confidence, {name for _, name in stuck})
     wrong = (*_wrong(fits, partial), *_failed(compared))
-    return MeasurementInvariance(
+    result = MeasurementInvariance(
         steps=steps,
         items=rows,
         in_points=points,
@@ -293,6 +314,7 @@ def measurement_invariance(
         score=held.of,
         cluster=cluster or "",
     )
+    return with_warning(result)
 
 
 def _refuse_unusable(held: Answers) -> None:
@@ -325,7 +347,7 @@ def _failed(compared: Compared) -> list[str]:
     if not compared.failed:
         return []
     return [
-        f"The maximum of the likelihood was not reached in {listing([*compared.failed], 12)}; "
+        f"{NO_MAXIMUM} in {listing([*compared.failed], 12)}; "
         "what rests on it is not judged, and no points are taken from it."
     ]
 

@@ -17,7 +17,7 @@ import pandas as pd
 
 from ...errors import DesignError, plural
 from ...inference.distributions import chi2_upper
-from ..engine.fit import Estimates, estimate, improper
+from ..engine.fit import UNREACHED, Estimates, estimate, improper
 from ..engine.fit_indices import made_of
 from ..engine.likelihood import Likelihood
 from ..engine.patterns import Sample
@@ -101,7 +101,7 @@ class LevelEstimates(Estimates):
     @cached_property
     def messages(self) -> tuple[str, ...]:
         """What is wrong with the solution, in sentences."""
-        said = [] if self.converged else ["The maximum of the likelihood was not reached."]
+        said = [] if self.converged else [UNREACHED]
         if np.isnan(self.saturated_deviance):
             said.append("Without structure the two levels cannot be told apart: no chi-square.")
         # the means' structure holds both levels

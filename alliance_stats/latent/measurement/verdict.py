@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ...core.display.formatting import interval, number, p_sentence
+from ...core.display.formatting import interval, number
 from ...errors import listing
-from .steps import NOT, OPEN
+from ..result import difference_in_words
+from .steps import NOT, OPEN, TEST
 
 if TYPE_CHECKING:
     from .invariance import MeasurementInvariance
@@ -90,11 +91,7 @@ def _step(found: MeasurementInvariance, step: str, row: pd.Series) -> list[str]:
     failed, falls = row["verdict"] == NOT, row["delta_cfi"] < FALLS
     by = abs(row["delta_cfi"])
     by = number(by, 3 if abs(by - abs(FALLS)) >= 5e-4 else 5)
-    p = p_sentence(row["p_value"]).replace("\u00a0", " ")
-    df, clusters = row["delta_df"], found.partial.clusters
-    test = f"chi2({df:.0f}) = {number(row['delta_chi2'], 2)}, {p}"
-    if clusters is not None:  # which p is of
-        test = f"F({df:.0f}, {clusters - 1}) = {number(row['delta_chi2'] / df, 2)}, {p}"
+    test = difference_in_words(row[TEST[0]], row[TEST[1]], row[TEST[2]], found.partial)
     if not failed:
         rule = (
             f"By the other usual rule the {HELD[step]} differ: CFI falls by {by}, more than 0.01 "
