@@ -87,6 +87,11 @@ def on_another_range(answers, rate=lambda v: (v * 7 / 5).round()):
         (on_another_range, {}, "answers are on different ranges: client 1 to 5, therapist 1 to 7"),
         (lambda a: small(a), {"factors": {"bond": ["i5"]}}, "has 1 item"),
         (lambda a: small(a), {"factors": None}, "factors must be such as"),
+        (
+            lambda a: small(a),
+            {"factors": {"all": ["i1", "i2", "i3", "i4"], "task": ["i1", "i2"]}},
+            "All items of the factor 'task' are items of 'all', too: .*Bifactor",
+        ),
         (lambda a: small(a), {"across": "site"}, "must have the column site"),
         (lambda a: small(a).assign(i3=2.0), {}, "i3 .*does not vary"),
         (lambda a: small(a), {"raters": ["client"]}, "two different raters"),

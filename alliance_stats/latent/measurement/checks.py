@@ -33,6 +33,14 @@ def checked_factors(factors: Any) -> dict[str, list[str]]:
                 "what it shares with others, so a factor needs two or more, three where it stands "
                 "alone."
             )
+    for name, items in chosen.items():
+        within = [other for other, more in chosen.items() if other != name and {*items} <= {*more}]
+        if within:
+            raise DesignError(
+                f"All items of the factor '{name}' are items of '{within[0]}', too: as factors may "
+                "go together here, the two cannot be told apart. Bifactor models, which hold them "
+                "apart, are not built; lavaan and Mplus fit them."
+            )
     return chosen
 
 
