@@ -185,3 +185,14 @@ def test_a_score_as_covariate_and_a_number_as_group_are_refused():
         al.fit_cross_lagged(data, covariates=["x1"], **call())
     with pytest.raises(al.DesignError, match="'v' has 200 values of 200 clients: groups need"):
         al.fit_cross_lagged(data, group="v", **call())
+
+
+def test_scores_of_no_client_or_wave_are_left_out_and_counted():
+    data = long(wide())
+    lost = data.assign(
+        client_id=data["client_id"].where(data.index != 0),
+        session=data["session"].where(data.index != 5),
+    )
+    for given in (lost, lost.set_axis([0] * len(lost))):
+        said = al.fit_cross_lagged(given, x="x", y="y").messages
+        assert "2 rows of scores without a value of 'client_id' or 'session' left out." in said

@@ -55,6 +55,19 @@ def test_rows_without_group_or_answers_are_counted_where_they_are_left_out():
     assert said in fit.messages
 
 
+def test_answers_of_no_client_or_session_are_left_out_and_counted(answers):
+    data = answers.dyads(3, n=99).assign(session=1.0)
+    data.loc[data.index[:2], "client_id"] = np.nan
+    data.loc[data.index[4:6], "session"] = np.nan
+    for across in ("rater", "session"):
+        rows = data if across == "rater" else data.assign(session=data["session"].where(
+            data["rater"] == "client", 2.0))  # fmt: skip
+        of = rows if across == "rater" else rows.drop(columns="rater")
+        found = al.measurement_invariance(of, factors=answers.FACTORS, across=across)
+        (said,) = [one for one in found.messages if "left out" in one]
+        assert "'client_id'" in said
+
+
 def test_the_methods_name_how_items_were_freed_and_what_tests_rest_on(answers):
     plain = of_two_groups(1, 0, 0, 0)
     factors = {"bond": ["i1", "i2", "i3", "i4"]}

@@ -29,7 +29,7 @@ def plot_paths(result: CrossLagged, ax: Axes | None = None) -> Axes:
     if ax is None:
         with house_style():
             longest = max(len(name) for name in result.subgroups) + 2 if lines > 1 else 0
-            wide, tall = 6.3 + 0.17 * longest, 1.4 + (1.3 + 0.25 * lines) * rows
+            wide, tall = 6.3 + 0.17 * longest, 1.4 + (1.1 + 0.45 * lines) * rows
             return plot_paths(result, new_axes(wide, tall))
     place = {v: float(rows - i) for i, v in enumerate(names)}
     table = result.standardised()
@@ -98,7 +98,7 @@ def plot_course(result: CrossLagged, ax: Axes | None = None) -> Axes:
     """Draw means by wave: points of those who were there, lines as implied for everybody.
 
     Where they part, those who left differ from those who stayed. Bands are the intervals of what is
-    implied.
+    implied; of more than two courses bars beside each other, as bands would hide one another.
     """
     if ax is None:
         with house_style():
@@ -106,7 +106,11 @@ def plot_course(result: CrossLagged, ax: Axes | None = None) -> Axes:
     course, labels = result.course(), result.name_labels()
     keys = ["score", "subgroup"] if "subgroup" in course else ["score"]
     spread = course.groupby("score")[["observed", "sd_observed"]].mean()
-    for k, (name, own) in enumerate(course.groupby(keys, sort=False)):
+    parts = [*course.groupby(keys, sort=False)]
+    bands = len(parts) <= 2
+    step = float(np.diff(result.waves).min()) * (0.0 if bands else 0.5 / len(parts))
+    for k, (name, own) in enumerate(parts):
+        at = own["wave"] + step * (k - (len(parts) - 1) / 2)
         score, *group = map(str, name)
         middle, sd = spread.loc[score].to_numpy(dtype=float)
         look = SERIES[k % len(SERIES)]
@@ -114,9 +118,12 @@ def plot_course(result: CrossLagged, ax: Axes | None = None) -> Axes:
         line, seen, low, high = (
             (own[name] - middle) / sd for name in ("implied", "observed", "conf_low", "conf_high")
         )
-        ax.fill_between(own["wave"], low, high, color=look.color, alpha=0.15, lw=0)
-        ax.plot(own["wave"], line, color=look.color, ls=look.linestyle)
-        ax.plot(own["wave"], seen, look.marker, color=look.color, label=words)
+        if bands:
+            ax.fill_between(at, low, high, color=look.color, alpha=0.15, lw=0)
+        else:
+            ax.vlines(at, low, high, color=look.color, alpha=0.5, lw=1.0)
+        ax.plot(at, line, color=look.color, ls=look.linestyle)
+        ax.plot(at, seen, look.marker, color=look.color, label=words)
     ax.axhline(0, color=GREY, lw=0.6)
     ax.set_xlabel("wave")
     ax.set_ylabel("mean, in SDs of a wave")

@@ -121,7 +121,7 @@ def waves_of(data: Any, scores: Mapping[str, Given], asked: Asked) -> Waves:
         )
     said: list[str] = []
     if isinstance(scores["x"], str):
-        long, names = _long(data, {v: str(one) for v, one in scores.items()}, asked)
+        long, names = _long(data, {v: str(one) for v, one in scores.items()}, asked, said)
         columns, people = _spread(long, names, asked, said)
     else:
         wide = {v: [str(one) for one in given] for v, given in scores.items()}
@@ -162,7 +162,7 @@ def _wide(
 
 
 def _long(
-    data: Any, scores: Mapping[str, str], asked: Asked
+    data: Any, scores: Mapping[str, str], asked: Asked, said: list[str]
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """Return long rows with the columns of the scores, client, time, and what is known once."""
     by, names = asked.by, dict(scores)
@@ -179,7 +179,12 @@ def _long(
         if one == same:
             kind = "scores" if is_study(data) else "columns"
             raise DesignError(f"{other} and {v} are both '{one}'; name two different {kind}.")
-    keyed = table[table[by].notna() & table[time].notna()]
+    placed = table[[by, time]].notna().all(axis=1)
+    keyed = table[placed]
+    lost = int((~placed & table[[*scores.values()]].notna().any(axis=1)).sum())
+    if lost:
+        where = f"'{by}' or '{asked.time}'"
+        said.append(f"{plural(lost, 'row')} of scores without a value of {where} left out.")
     refuse_repeats(keyed, [by, time], "The data")
     out = pd.DataFrame({"client": keyed[by], "time": numbers(keyed, time, "the data")})
     out = out.assign(**{v: numbers(keyed, one, "the data") for v, one in scores.items()})

@@ -71,12 +71,16 @@ def answers_of(
     further = [across] if cluster is None else [across, cluster]
     require_columns(frame.columns, [*further, *items], what="the data")
     frame = frame.assign(**{item: numbers(frame, item, "the data") for item in items})
-    keep = frame[items].notna().any(axis=1) & frame[across].notna()
+    by_session = across in ("rater", "session") or _several(frame)
+    placed = [one for one in ("client_id", "session") if one in frame and (
+        one == "client_id" or by_session)]  # fmt: skip
+    keep = frame[items].notna().any(axis=1) & frame[[*placed, across]].notna().all(axis=1)
     if not is_study(data) or across not in ("rater", "session"):
         group = across if across in ("rater", "session") else "group"
-        said += left_out(keep, "every answer", f"the {group}")
+        more = [f"'{one}'" for one in placed if one != across and frame[one].isna().any()]
+        said += left_out(keep, "every answer", f"the {group}", *more)
     frame = frame[keep]
-    if "session" in frame and (across in ("rater", "session") or _several(frame)):
+    if "session" in frame and by_session:
         frame = frame.assign(session=numbers(frame, "session", "the data"))
     if across == "rater":
         tables = _by_rater(frame, items, raters, sessions, said)

@@ -327,7 +327,7 @@ def _refuse_unusable(held: Answers) -> None:
 
 
 def _wrong(fits: Mapping[str, Estimates], partial: Estimates) -> Iterator[str]:
-    """Yield what is wrong with all solutions, then a line for each that has more."""
+    """Yield what is wrong with all solutions, then a line for those that have the same more."""
     own = {f"the step {step}": fit for step, fit in fits.items()} | {"the partial model": partial}
     said = {
         name: [one for one in fit.messages if one != UNREACHED]
@@ -336,10 +336,12 @@ def _wrong(fits: Mapping[str, Estimates], partial: Estimates) -> Iterator[str]:
     }
     common = [one for one in partial.messages if all(one in more for more in said.values())]
     yield from common
+    where: dict[str, list[str]] = {}
     for name, messages in said.items():
-        more = [one for one in messages if one not in common]
+        where.setdefault(" ".join(one for one in messages if one not in common), []).append(name)
+    for more, names in where.items():
         if more:
-            yield f"In {name}: {' '.join(more)}"
+            yield f"In {listing(names)}: {more}"
 
 
 def _failed(compared: Compared) -> list[str]:

@@ -48,7 +48,7 @@ def plot_shifts(result: MeasurementInvariance, ax: Axes | None = None) -> Axes:
     if ax is None:
         with house_style():
             tall = 0.3 * len(items) * max(1.0, 0.7 * len(compared))
-            return plot_shifts(result, new_axes(6.3, 0.9 + tall))
+            return plot_shifts(result, new_axes(6.3, 0.5 + 0.4 * len(compared) + tall))
     for k, (name, one) in enumerate(table.groupby("compared", sort=False)):
         look, of = SERIES[k % len(SERIES)], "" if len(compared) == 1 else f"{name}: "
         height = -np.arange(len(items)) - 0.7 * k / len(compared)
@@ -62,5 +62,8 @@ def plot_shifts(result: MeasurementInvariance, ax: Axes | None = None) -> Axes:
     ax.set_yticks(-np.arange(len(items)), items)
     ax.axvline(0, color=GREY, lw=0.6)
     ax.set_xlabel("points" if len(compared) > 1 else f"points: {compared[0]}")
-    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)  # off the intervals
+    columns = (
+        2 if len(compared) == 1 else 1
+    )  # long names side by side would press the axes together
+    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns)  # off the intervals
     return ax
