@@ -2,39 +2,33 @@
 
 from __future__ import annotations
 
-import itertools
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from ..core.arguments import checked_choice, level_of
-from ..core.people import CLIENT
 from ..errors import ConvergenceWarning, DesignError, SingularFitWarning, listing
 from ..inference.multiplicity import ADJUST, Adjust
-from ..multilevel.advice import about_residuals, on_the_boundary
-from ..multilevel.checks import about_few_values
-from ..multilevel.engine.patterns import refuse_singular
 from ..multilevel.engine.structured import MOST_OCCASIONS
-from ..multilevel.fit import fit_multilevel
-from ..multilevel.result import MultilevelFit
 from .lines import within_reach
+from .messages import of_fit, of_means, of_outcome, of_spread
+from .model import fit_with_shared
+from .reading import trial_rows
 from .result import ArmComparison
-from .rows import ARM, BASELINE, SCORE, TIME, TrialRows, standardiser, trial_rows
+from .rows import ARM, BASELINE, SCORE, TIME, standardiser
 from .shared import (
     CLUSTER,
-    KINDS,
-    Kind,
     clustered,
-    crossing,
     in_several_arms,
     named,
     of_shared,
     shared,
     why_not_robust,
 )
+from .tables import with_numbers, with_pairs
 
 if TYPE_CHECKING:
     from ..study import Study
@@ -195,7 +189,7 @@ def compare_arms(
     with warnings.catch_warnings():  # the messages tell it; nobody wrote those terms
         warnings.simplefilter("ignore", SingularFitWarning)
         warnings.simplefilter("ignore", ConvergenceWarning)
-        fit = _with_shared(data, rows, method, levels, df)
+        fit = fit_with_shared(data, rows, method, levels, df)
     shown = (last,) if method == "ancova" else data.shown_times
     asked: dict[str, Any] = {"confidence": confidence, **_places(method, shown)}
     asked["cluster"] = CLUSTER if robust else None
@@ -204,15 +198,15 @@ def compare_arms(
     if TIME not in means:
         means, contrasts = means.assign(**{TIME: shown[0]}), contrasts.assign(**{TIME: shown[0]})
     size, what = standardiser(data)
-    means, contrasts = _told(means, data), _with_pairs(contrasts, means, first)
+    means, contrasts = with_numbers(means, data), with_pairs(contrasts, means, first)
     if method == "growth":
         means, contrasts, seen = within_reach(means, contrasts, data, adjust, confidence)
     else:
-        seen = _of_means(means, data, shown)
+        seen = of_means(means, data, shown)
     change = of_shared(fit, robust, why) if levels and method != "ancova" else ""
     said = (
-        *data.notes, *_of_outcome(data), *_of_spread(rows), *seen, note, change,
-        *_of_fit(fit, robust),
+        *data.notes, *of_outcome(data), *of_spread(rows), *seen, note, change,
+        *of_fit(fit, robust),
     )  # fmt: skip
     return ArmComparison(
         method=method,
@@ -267,150 +261,6 @@ def _refuse_what_the_baseline_tells(rows: pd.DataFrame, method: str) -> None:
             )
 
 
-def _with_shared(
-    data: TrialRows, rows: pd.DataFrame, method: str, levels: tuple[Kind, ...], df: Any
-) -> MultilevelFit:
-    """Return the fit with the terms of therapists and groups that the rows carry.
-
-    Over several times they differ in level and in change, correlated, where no variance or
-    correlation of theirs runs to its bound; else in that of level and change, uncorrelated, level
-    alone and change alone whose likelihood is highest of those that have no bound; else in level
-    alone. Of two kinds the second is chosen beside the first.
-    """
-    terms = {kind.column: kind.level(rows) for kind in levels}
-    if not levels or method == "ancova":
-        return _fit(data, rows, method, "".join(terms.values()), df)
-    for kind in levels:
-        rows, ladder = kind.slopes(rows, data.times)
-        others, found = set(terms) - {kind.column}, []
-        for term in ladder:
-            terms[kind.column] = term
-            try:
-                fit = _fit(data, rows, method, "".join(terms.values()), df)
-            except DesignError:  # more variances than so few therapists can tell
-                if term == ladder[-1]:
-                    raise
-                continue
-            if fit.converged and not _at_a_bound(fit, others):
-                found.append((fit, term))
-                if term == ladder[0]:
-                    break
-        if found:
-            fit, terms[kind.column] = max(found, key=lambda one: one[0].llf)
-    return fit
-
-
-def _fit(data: TrialRows, rows: pd.DataFrame, method: str, term: str, df: Any) -> MultilevelFit:
-    """Fit the model of a method; `term` holds the random terms of therapists and groups."""
-    before = f" + {BASELINE}" if data.has_baseline else ""
-    if method == "growth":
-        if not pd.api.types.is_numeric_dtype(rows[TIME].dtype):
-            raise DesignError("method='growth' needs times that are numbers, such as weeks.")
-        formula = f"{SCORE} ~ {ARM} * {TIME}{before} + (1 + {TIME} | {CLIENT}){term}"
-        return fit_multilevel(formula, rows, df=df)
-    if method == "mmrm":
-        each = f" + {BASELINE} * C({TIME})" if data.has_baseline else ""
-        formula = f"{SCORE} ~ {ARM} * C({TIME}){each}"
-        if term and crossing(rows):  # the same model where groups cross
-            formula += f" + (0 + C({TIME}) | {CLIENT}){term}"
-            fit = fit_multilevel(formula, rows, allow_saturated=True, df=df)
-            C = fit.random_covariances[CLIENT].to_numpy()
-            named = [str(time).removesuffix(".0") for time in data.times]
-            refuse_singular(C + fit.scale * np.eye(len(C)), named)
-            return fit
-        formula += term
-    else:
-        formula = f"{SCORE} ~ {ARM}{before}{term}"
-        if term:  # clients without a therapist differ as they do, not as others beside theirs
-            apart = any(kind.given in rows for kind in KINDS) and not _alike(rows)
-            if apart and crossing(rows):
-                raise DesignError(
-                    f"{crossing(rows)}, and method='ancova' gives each arm a residual variance of "
-                    "its own where some clients have no therapist or group, for which each group "
-                    "must lie under one: take method='mmrm' or 'growth', or leave the therapists "
-                    "or the groups out of the rows."
-                )
-            return fit_multilevel(formula, rows, residual_by=ARM if apart else None, df=df)
-    return fit_multilevel(formula, rows, residual="unstructured", time=TIME, df=df)
-
-
-def _at_a_bound(fit: MultilevelFit, but: Collection[str] = ()) -> bool:
-    """Return whether a variance ran to zero, or a correlation to one, `but` those of some groups.
-
-    Effects of clients as many as their rows share the residual's variance, so that it says nothing
-    where theirs is zero.
-    """
-    shared = {CLIENT} if "C(" in "".join(fit.design.effects[0].names) else set()
-    names = fit.design.grouping.names
-    return bool({names[level] for level, _ in fit.optimum.on_boundary} - shared - {*but})
-
-
-def _of_fit(fit: MultilevelFit, robust: bool) -> list[str]:
-    """Return what must be known of the model itself; robust errors have df of their own."""
-    few = fit.design.grouping.names[-1] in {kind.column for kind in KINDS} and not robust
-    said = [fit.few_groups_note if few else ""]
-    if not fit.converged:
-        said.append(fit.convergence_note)
-    if _at_a_bound(fit):
-        note = on_the_boundary(fit) if robust else fit.singular_note
-        for kind in KINDS:
-            note = note.replace(f"'{kind.given}' for", "'level' for")
-            note = note.replace(f"'{kind.change}' for", "'change over time' for")
-        said.append(note)
-    return [*said, *about_residuals(fit)]
-
-
-def _of_outcome(data: TrialRows) -> list[str]:
-    """Say what is compared where the outcome is a yes or no, or has few steps."""
-    values, n = np.unique(data.rows[SCORE].dropna().to_numpy(dtype=float), return_counts=True)
-    if set(values) <= {0.0, 1.0}:
-        return [
-            f"'{data.score}' holds only 0 and 1: means are shares, contrasts differences of "
-            "shares, by a linear model. For odds ratios, or differences of shares by a logistic "
-            f'one: fit_multilevel("{data.score} ~ arm + (1 | therapist_id)", data, '
-            'family="binomial"), .odds_ratios() and .average_effects().'
-        ]
-    return about_few_values(f"{data.score} ~ arm + (1 | therapist_id)", data.score, values, n)
-
-
-def _of_means(means: pd.DataFrame, data: TrialRows, times: tuple[Any, ...]) -> list[str]:
-    """Say which time was taken where it is not the last, and where nobody was measured."""
-    said = []
-    if times[-1] != data.times[-1]:
-        said.append(
-            f"Arms are compared at {times[-1]}, the last time at which half of each arm were "
-            f"measured; times go on to {data.times[-1]}."
-        )
-    said += [
-        f"Nobody of the arm '{arm}' was measured at {times[-1]}: it is in no comparison."
-        for arm in data.arms
-        if arm not in set(means[ARM].astype(str))
-    ]
-    left_empty = "that mean and its comparisons cannot be estimated and are left empty."
-    return said + [
-        f"The rows of the arm '{row[ARM]}' at {row[TIME]} cannot be told from others: {left_empty}"
-        if row["n"]
-        else f"Nobody of the arm '{row[ARM]}' was measured at {row[TIME]}: {left_empty}"
-        for row in means[means["estimate"].isna()].to_dict("records")
-    ]
-
-
-def _alike(rows: pd.DataFrame) -> dict[str, float]:
-    """Return the arms whose clients all have one outcome, and that outcome."""
-    ends = rows.groupby(rows[ARM].astype(str))[SCORE].agg(["min", "max"])
-    same = ends.loc[ends["min"] == ends["max"], "min"]
-    return {str(arm): float(value) for arm, value in same.items()}
-
-
-def _of_spread(rows: pd.DataFrame) -> list[str]:
-    """Say which arms have no spread of their own: the model has one for all."""
-    return [
-        f"All outcomes of the arm '{arm}' are {value:g}: they have no spread, and the model gives "
-        "them that of the others."
-        for arm, value in _alike(rows).items()
-    ]
-
-
 def _places(method: str, times: tuple[Any, ...]) -> dict[str, Any]:
     """Return at which times means are wanted."""
     if method == "ancova":
@@ -418,34 +268,3 @@ def _places(method: str, times: tuple[Any, ...]) -> dict[str, Any]:
     if method == "growth":
         return {"by": TIME, "at": {TIME: [float(time) for time in times]}}
     return {"by": TIME}
-
-
-def _told(means: pd.DataFrame, data: TrialRows) -> pd.DataFrame:
-    """Return the means with the number of participants behind them."""
-    found = means.drop(columns=["effect", "group", "term", "statistic", "p_value"])
-    found[ARM] = found[ARM].astype(str)
-    counts = data.measured().set_index([ARM, TIME])["n"]
-    keys = list(zip(found[ARM], found[TIME], strict=True))
-    found["n"] = [int(counts.get(key, 0)) for key in keys]
-    found["randomised"] = [data.randomised.get(arm, 0) for arm, _ in keys]
-    found["share_measured"] = found["n"] / np.maximum(found["randomised"], 1)
-    first = [ARM, TIME, "n", "randomised", "share_measured"]
-    return found[[*first, *(name for name in found.columns if name not in first)]]
-
-
-def _with_pairs(
-    contrasts: pd.DataFrame, means: pd.DataFrame, reference: str | None
-) -> pd.DataFrame:
-    """Return the differences with the two arms of each, in the order of `MultilevelFit.contrasts`.
-
-    Arms are not read from the terms: their names may hold " - " themselves.
-    """
-    arms = list(dict.fromkeys(means[ARM]))
-    pairs = [(late, early) for early, late in itertools.combinations(arms, 2)]
-    if reference is not None:
-        pairs = [(arm, reference) for arm in arms if arm != reference]
-    found = contrasts.drop(columns=["effect", "group"])
-    each = pairs * (len(found) // len(pairs))
-    found.insert(1, ARM, [arm for arm, _ in each])
-    found.insert(2, "versus", [other for _, other in each])
-    return found

@@ -18,6 +18,7 @@ from scipy import stats
 from sections import put
 
 import alliance_stats as al
+from alliance_stats.trials import arms, model
 
 PER_THERAPIST, CHECKED = 8, 5  # clients of each; studies held against the package's own fits
 ARMS = ((False, 8, 0.4), (True, 8, 0.4), (False, 8, 0.0))
@@ -73,16 +74,14 @@ def _last(contrasts: pd.DataFrame) -> tuple[float, float, float]:
 
 def _level_alone(data: pd.DataFrame, method: str, options: dict[str, Any]) -> pd.DataFrame:
     """Return the contrasts where therapists may differ in level only."""
-    from alliance_stats.trials import arms
-
-    rule = arms._with_shared
-    arms._with_shared = lambda data, rows, method, levels, df: arms._fit(
+    rule = arms.fit_with_shared
+    arms.fit_with_shared = lambda data, rows, method, levels, df: model._fit(
         data, rows, method, "".join(kind.level(rows) for kind in levels), df
     )
     try:
         return al.compare_arms(data, method=method, errors="model", **options).contrasts
     finally:
-        arms._with_shared = rule
+        arms.fit_with_shared = rule
 
 
 def false_differences(studies: int, seed: int) -> str:

@@ -8,7 +8,7 @@ import pytest
 import statsmodels.formula.api as smf
 
 import alliance_stats as al
-from alliance_stats.trials import arms
+from alliance_stats.trials import model
 
 DATA = Path(__file__).parents[1] / "reference" / "multilevel" / "data" / "trial.csv.gz"
 SAME = 1e-6  # relative: a search ends where least squares has a closed form
@@ -339,7 +339,7 @@ def test_repeated_measures_where_groups_cross_are_the_same_model(monkeypatch):
     rows = changing(0.4)
     options = {"outcome": "score", "baseline": 0, "time": "week", "method": "mmrm"}
     nested = al.compare_arms(rows, errors="model", **options)
-    monkeypatch.setattr(arms, "crossing", lambda rows: "they cross")
+    monkeypatch.setattr(model, "crossing", lambda rows: "they cross")
     crossed = al.compare_arms(rows, errors="model", **options)
     assert "(0 + C(time) | client_id)" in crossed.fit.formula
     assert crossed.fit.llf == pytest.approx(nested.fit.llf, abs=1e-6)

@@ -20,7 +20,6 @@ from ...study.times import along
 from ..leakage.lookahead import refuse_late_predictors, refuse_outcome
 from .changing import Change, Function, changes_over_time, ratios_at, told_of_changes
 from .durations import refuse_rows_after_the_event, start_and_stop
-from .fit import complete_rows, fewest_clients, outcome_and_predictors, parsed_hazard
 from .fit_checks import (
     INTERCEPT,
     OWN_CLUSTER,
@@ -36,6 +35,7 @@ from .fit_checks import (
 )
 from .links import ratio_rows
 from .partial_likelihood import Maximum, Observed, fit_partial_likelihood
+from .reading import complete_rows, fewest_clients, outcome_and_predictors, parsed_hazard
 
 THERAPIST = "therapist_id"
 LIN_AND_WEI = "Lin & Wei 1989, doi 10.1080/01621459.1989.10478874"

@@ -2,46 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2
 
-from ...core.arguments import checked_choice, checked_table, numbers, share, whole
-from ...core.disclosure import fewest_of_model
-from ...core.people import CLIENT, SESSION, refuse_ids, refuse_repeats, trimmed
-from ...errors import ColumnError, DesignError, FormulaError, require_columns
-from ...inference.distributions import half_width
-from ...multilevel.fit import MOST_NODES, fitted_outcome
-from ...multilevel.formula.model_formula import Formula, RandomTerm, parse_formula
-from ...multilevel.formula.terms import INTERCEPT, Columns, Table, build, response
-from ...multilevel.outcomes.meaning import LATENT
-from ...multilevel.outcomes.reading import Asked
-from ...multilevel.outcomes.result import OutcomeFit
+from ...core.arguments import checked_choice, numbers, share, whole
+from ...core.people import CLIENT, SESSION, refuse_ids
+from ...errors import DesignError, require_columns
+from ...multilevel.fit import MOST_NODES
+from ...multilevel.formula.model_formula import Formula
+from ...multilevel.formula.terms import INTERCEPT, Columns
 from ..leakage.lookahead import refuse_late_predictors, refuse_outcome
 from .changing import Change, Function, changes_over_time, with_changes
 from .durations import by_whole_times
+from .estimation import fit_with_intercepts, fit_without
 from .fit_checks import (
     NO_EFFECT,
     OWN_CLUSTER,
     about_clients_without_group,
     few_events,
     few_groups,
-    refuse_a_row_a_client,
-    refuse_one_group,
     runaways,
-    standardised,
     told,
-    turned,
     with_groups_of_their_own,
 )
+from .reading import complete_rows, fewest_clients, outcome_and_predictors, parsed_hazard
 from .result import DropoutHazard
 
 LINKS = ("logit", "cloglog")
 ALONE = "(without a group)"
-NO_THERAPISTS = pd.DataFrame(columns=["n", "events", "effect", "sd"])
 FRAILTY = (
     "Clients differ in their hazard beyond the predictors by an SD of {sd:.2f} on the link's "
     "scale. A client leaves once, so this is read from the course of the hazard alone, and hangs "
@@ -168,9 +159,9 @@ def fit_dropout_hazard(
         )
     if groups:
         outcome = pd.Series(y, name=parsed.response.columns[0])
-        parts = _fit_with_intercepts(outcome, x, used[groups], alone, link, nodes, confidence)
+        parts = fit_with_intercepts(outcome, x, used[groups], alone, link, nodes, confidence)
     else:
-        parts = _fit_without(y, x, used[cluster] if cluster else None, link)
+        parts = fit_without(y, x, used[cluster] if cluster else None, link)
     runaway = runaways(x, parts["params"], parts.pop("naive_bse"))
     messages += told(runaway)
     messages += _warnings_in_words(parts, group)
@@ -213,226 +204,6 @@ def _repeated(
     event = parsed.response.columns[0]
     used, said = complete_rows(parsed, data, cluster, *clock, repeats=True)
     return by_whole_times(used, duration, entry, event), said
-
-
-def parsed_hazard(formula: str, data: pd.DataFrame) -> tuple[Formula, str, bool]:
-    """Return the formula, the group of its random intercept ("" without), and clients' own."""
-    if not isinstance(formula, str):
-        raise FormulaError(f"formula must be a text such as 'event ~ session', not {formula!r}.")
-    checked_table(data, "data")
-    parsed = parse_formula(formula).over(data.columns)
-    held = [t.group[0] for t in parsed.random if len(t.group) == 1 and _of_those_with(t, data)]
-    own, groups = CLIENT in held, [name for name in held if name != CLIENT]
-    if len(groups) > 1 or len(groups) + own < len(parsed.random):
-        raise FormulaError(
-            "A hazard formula may hold one random intercept of a group, such as (1 | "
-            f"therapist_id), and one of clients, (1 | {CLIENT}); rows without a therapist stay, "
-            "and (0 + x | therapist_id) is the same where x is 1 in those with one and 0 in the "
-            f"others. Got\n  {formula}"
-        )
-    return parsed, groups[0] if groups else "", own
-
-
-def _of_those_with(term: RandomTerm, data: pd.DataFrame) -> bool:
-    """Return whether a random term is an intercept, or one of those alone who have the group."""
-    if term.part.is_intercept:
-        return True
-    name = term.part.columns[0] if len(term.part.columns) == 1 else ""
-    if term.part.text.replace(" ", "") != f"0+{name}" or term.group[0] not in data.columns:
-        return False
-    known = trimmed(data[term.group[0]]).notna()
-    return bool((pd.to_numeric(data[name], errors="coerce") == known).all())
-
-
-def complete_rows(
-    parsed: Formula, data: pd.DataFrame, cluster: str | None, *more: str, repeats: bool = False
-) -> tuple[pd.DataFrame, list[str]]:
-    """Return the rows without missing values in any variable used, and what was left out.
-
-    `more` are further columns that are used; with `repeats` rows are no sessions, and a client may
-    have several.
-    """
-    if not repeats:
-        refuse_a_row_a_client(data)
-        refuse_repeats(data, ["client_id", "session"], "Person-period rows")
-    if cluster is not None:
-        require_columns(data.columns, [cluster], what="the data")
-    columns = list(dict.fromkeys([*parsed.columns, *([cluster] if cluster else []), *more]))
-    gaps = data[columns].isna()
-    keep = ~gaps.any(axis=1)
-    messages = []
-    if not keep.all():
-        counts = ", ".join(f"{name} {n}" for name, n in gaps.sum().items() if n)
-        messages.append(f"{int((~keep).sum())} of {len(data)} rows lack a value ({counts}).")
-    return data.loc[keep], messages
-
-
-def outcome_and_predictors(
-    parsed: Formula, used: pd.DataFrame, *, all_may_end: bool = False
-) -> tuple[np.ndarray, pd.DataFrame, Columns]:
-    """Return the outcome of 0 and 1, the columns of the predictors, and how they were made.
-
-    With `all_may_end` each row may hold the event: how long it took differs.
-    """
-    if used.empty:
-        raise DesignError("No row has a value of every variable in the formula.")
-    table = Table(used)
-    name, y = response(parsed, table)
-    if not np.isin(y, (0.0, 1.0)).all():
-        raise ColumnError(f"The left-hand side '{name}' of the formula must hold 0 and 1 only.")
-    if y.max() == 0:
-        raise DesignError(f"There is no event among {len(y)} rows, so no hazard to model.")
-    if y.min() == 1 and not all_may_end:
-        raise DesignError(
-            f"There is nothing but event among {len(y)} rows, so no hazard to model. If a row is a "
-            "client who left, name the column of how long it took with duration=."
-        )
-    terms = build(parsed.fixed, table)
-    return y, pd.DataFrame(dict(terms.named_arrays())), terms
-
-
-def fewest_clients(x: pd.DataFrame, y: np.ndarray, used: pd.DataFrame) -> int | None:
-    """Return how few clients a coefficient is about, and how few left; None where not known."""
-    if "client_id" not in used.columns:
-        return None
-    return fewest_of_model(x.to_numpy(dtype=float).T, used["client_id"], y)
-
-
-def _fit_without(
-    y: np.ndarray, x: pd.DataFrame, cluster: pd.Series | None, link: str
-) -> dict[str, Any]:
-    scaled, back = standardised(x)
-    codes = None
-    if cluster is not None:
-        refuse_one_group(cluster)
-        codes = pd.factorize(cluster)[0]
-    plain, fitted = _glm(y, scaled, link, codes)
-    cov = turned(np.asarray(fitted.cov_params()), back)
-    naive = turned(np.asarray(plain.cov_params()), back)
-    return {
-        "params": pd.Series(back @ np.asarray(fitted.params), index=x.columns),
-        "bse": pd.Series(np.sqrt(np.diag(cov)), index=x.columns),
-        "naive_bse": pd.Series(np.sqrt(np.diag(naive)), index=x.columns),
-        "cov": pd.DataFrame(cov, index=x.columns, columns=x.columns),
-        "therapists": NO_THERAPISTS,
-        "variance": float("nan"),
-        "variance_p_value": float("nan"),
-        "icc": float("nan"),
-        "n_groups": int(cluster.nunique()) if cluster is not None else 0,
-        "llf": float(fitted.llf),
-        "aic": float(-2 * fitted.llf + 2 * x.shape[1]),
-        "converged": bool(fitted.converged),
-    }
-
-
-def _glm(
-    y: np.ndarray, x: np.ndarray, link: str, codes: np.ndarray | None = None
-) -> tuple[Any, Any]:
-    """Return the fit with the model's own errors, and the one robust to clusters (or the same)."""
-    import warnings
-
-    from statsmodels.genmod.families import Binomial, links
-    from statsmodels.genmod.generalized_linear_model import GLM
-
-    known = {"logit": links.Logit, "cloglog": links.CLogLog}
-    model = GLM(y, x, family=Binomial(link=known[link]()))
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")  # separation is told in our own words
-        plain = model.fit()
-        if codes is None:
-            return plain, plain
-        return plain, model.fit(cov_type="cluster", cov_kwds={"groups": codes})
-
-
-def _fit_with_intercepts(
-    y: pd.Series,
-    x: pd.DataFrame,
-    groups: pd.DataFrame,
-    alone: pd.Series,
-    link: str,
-    nodes: int | None,
-    confidence: float,
-) -> dict[str, Any]:
-    """Fit with random intercepts of the groups: clients, of whatever they lie in, or both.
-
-    Rows that stand `alone` have no effect of what clients lie in.
-    """
-    names = [str(name) for name in groups.columns]
-    held = {name: groups[name] if name == CLIENT else groups.loc[~alone, name] for name in names}
-    for name in names:
-        if held[name].nunique() < 2:
-            raise DesignError(
-                f"A random intercept of '{name}' needs at least two groups; there is "
-                f"{held[name].nunique()}."
-            )
-    scaled, back = standardised(x)
-    # a predictor may have the name of a group
-    known = {name: name if name not in x.columns else f"({name})" for name in names}
-    columns = {known[name]: groups[name].to_numpy() for name in names}
-    rows = pd.DataFrame(scaled, columns=x.columns).assign(**{str(y.name): y.to_numpy()}, **columns)
-    rows["(given)"] = (~alone).to_numpy(dtype=float)
-    effect = {name: "1" if name == CLIENT or not alone.any() else "0 + `(given)`" for name in names}
-    terms = f"`{y.name}` ~ 0 + {' + '.join(f'`{term}`' for term in x.columns)}"
-
-    def fitted(kept: Iterable[str]) -> OutcomeFit:
-        random = "".join(f" + ({effect[name]} | `{known[name]}`)" for name in kept)
-        return fitted_outcome(terms + random, rows, Asked("binomial", link), nodes=nodes)
-
-    fit = fitted(names)
-    found = fit.varcomp.set_index("group")["vcov"]
-    variances = {name: float(found[known[name]]) for name in names}
-
-    def p_value(name: str) -> float:
-        if not variances[name] > 0:  # both likelihoods are the same but for rounding
-            return 1.0
-        others = [other for other in names if other != name]
-        without = fitted(others).llf if others else _glm(y.to_numpy(), scaled, link)[0].llf
-        return 0.5 * float(chi2.sf(max(2 * (fit.llf - without), 0.0), 1))
-
-    group = next((name for name in names if name != CLIENT), "")
-    variance, frailty = (variances.get(name, float("nan")) for name in (group, CLIENT))
-    cov = turned(fit.cov_params().to_numpy(), back)
-    bse = pd.Series(np.sqrt(np.diag(cov)), index=x.columns)
-    return {
-        "params": pd.Series(back @ fit.params.to_numpy(), index=x.columns),
-        "bse": bse,
-        "naive_bse": bse,
-        "cov": pd.DataFrame(cov, index=x.columns, columns=x.columns),
-        "therapists": _therapists(held[group], known[group], y[~alone.to_numpy()], fit, confidence)
-        if group
-        else NO_THERAPISTS,
-        "variance": variance,
-        "variance_p_value": p_value(group) if group else float("nan"),
-        "icc": variance / (sum(variances.values()) + LATENT[link]),
-        "frailty": frailty,
-        "frailty_p_value": p_value(CLIENT) if CLIENT in variances else float("nan"),
-        "n_groups": held[group].nunique() if group else 0,
-        "n_alone": int(alone.sum()) if group else 0,
-        "llf": fit.llf,
-        "aic": fit.aic,
-        "converged": fit.converged,
-    }
-
-
-def _therapists(
-    groups: pd.Series, column: str, y: pd.Series, fit: OutcomeFit, confidence: float
-) -> pd.DataFrame:
-    """Return rows at risk, events and the conditional mode of each therapist."""
-    own = y.groupby(groups.to_numpy(), sort=False).agg(["size", "sum"])
-    effect = fit.random_effects[column].iloc[:, 0].loc[own.index].to_numpy()
-    spread = fit.random_effects_sd[column].iloc[:, 0].loc[own.index].to_numpy()
-    half = half_width(spread, confidence=confidence)
-    return pd.DataFrame(
-        {
-            groups.name: own.index.to_numpy(),
-            "n": own["size"].to_numpy(),
-            "events": own["sum"].to_numpy().astype(int),
-            "effect": effect,
-            "sd": spread,
-            "conf_low": effect - half,
-            "conf_high": effect + half,
-        }
-    )
 
 
 def _warnings_in_words(parts: dict[str, Any], group: str) -> list[str]:
