@@ -25,6 +25,7 @@ ID_COLUMNS = (CLIENT, THERAPIST, "site_id", "coder_id")
 """The columns of a study's tables that name a person or a place."""
 OTHERS = frozenset({"synthetic"})
 """Arguments that hold other people by design, whose ids need not be those of the first."""
+ANEW = 0.9  # share of therapists whose groups are numbered from the first on, without a gap
 SEVERAL = 10
 """Fewer categories than this may well be one a client, in a small study."""
 
@@ -139,6 +140,41 @@ def reused_ids(
     n_pairs = int(pairs[client].isin(ids).sum())
     rows = data[client].isin(ids).to_numpy(dtype=bool)
     return Reuse(client, therapist, tuple(ids), n_pairs, rows, timed)
+
+
+def refuse_groups_that_start_anew(
+    data: pd.DataFrame, remedy: str, group: str = GROUP, therapist: str = THERAPIST
+) -> None:
+    """Raise `DesignError` where each therapist numbers therapy groups from the first on.
+
+    Groups that really have clients of several therapists seldom lie so that each therapist has the
+    first of them and no gaps; numbers that are given out by each always do.
+    """
+    if not {group, therapist} <= set(map(str, data.columns)):
+        return
+    pairs = data[[group, therapist]].dropna().drop_duplicates()
+    place = _place_in_list(pairs[group].astype(str).str.removesuffix(".0"))
+    of = place.groupby(pairs[therapist]).agg(["min", "max", "size"])
+    first = of["min"] == place.min()
+    anew = first & (of["max"] - of["min"] + 1 == of["size"])
+    if len(of) < 3 or place.nunique() < 2 or anew.mean() < ANEW:
+        return
+    raise DesignError(
+        f"The numbers in '{group}' seem to start anew under each '{therapist}' (the first, "
+        f"{pairs[group][place == place.min()].iloc[0]}, stands under {int(first.sum())} of "
+        f"{len(of)}), so that one number is several groups: {remedy} If one group has clients of "
+        "several therapists, give groups names in place of numbers."
+    )
+
+
+def _place_in_list(words: pd.Series) -> pd.Series:
+    """Return the numbers in ``1``, ``g1`` or ``a``; empty where words are no such list."""
+    stems = words.str.replace(r"\d+", "#", regex=True)
+    if set(stems.str.count("#")) == {1} and len(set(stems)) == 1:
+        return pd.to_numeric(words.str.extract(r"(\d+)")[0])
+    if words.str.fullmatch("[A-Za-z]").all():
+        return words.str.lower().map(ord)
+    return pd.Series(np.nan, words.index)
 
 
 def reuse_hint(data: pd.DataFrame, client: str = CLIENT, *, time: str | None = SESSION) -> str:

@@ -10,6 +10,9 @@ from pandas.api import types
 
 from ..errors import ColumnError, DesignError, listing, plural
 
+MOST_PERIODS = 5_000_000
+"""Rows at risk, a thousand clients' of thirteen years by day; a model of them takes gigabytes."""
+
 
 def study_or_table(given: Any, what: str = "study") -> None:
     """Refuse what is neither a `Study` nor a DataFrame."""
@@ -24,6 +27,17 @@ def study_only(given: Any, why: str) -> None:
     """Refuse what is no `Study`; `why` says what of it is needed."""
     if not hasattr(given, "tables"):
         raise DesignError(f"study must be a Study, not {type(given).__name__}: {why}.")
+
+
+def refuse_too_many_periods(times: np.ndarray, what: str, remedy: str) -> None:
+    """Refuse to make a row a time at risk where a unit far too small makes gigabytes of them."""
+    n = float(np.sum(times, dtype=float))
+    if n > MOST_PERIODS:
+        raise DesignError(
+            f"Counted in the unit of {what} there are {n:,.0f} times at risk (up to "
+            f"{float(np.max(times)):,.0f} of one client), each of which is a row; at most "
+            f"{MOST_PERIODS:,} are made. {remedy}"
+        )
 
 
 def number_of(n: int, noun: str, verb: str = "") -> str:

@@ -13,7 +13,7 @@ from ..errors import ColumnError, DesignError, listing
 from ..study import Study
 from ..study.select import alliance_of, choose
 from ..study.times import SESSION
-from .checks import number_of, study_only
+from .checks import number_of, refuse_too_many_periods, study_only
 from .dated import known_by_session, with_ruptures
 from .endings import CENSORED, COMPETING, DROPOUT, along_time, endings
 
@@ -173,6 +173,11 @@ def _at_risk(ends: pd.DataFrame, event: str) -> tuple[pd.DataFrame, list[str]]:
     open_ = (ends["reason"] == CENSORED).to_numpy()
     # Nobody knows yet whether somebody still in therapy comes back after the last session held.
     n = np.maximum(ends["last_session"].to_numpy() - open_, 0)
+    refuse_too_many_periods(
+        n,
+        "the study's times (last_session)",
+        "Sessions are counted from 1; with time= take a larger unit, such as weeks.",
+    )
     table = ends.loc[ends.index.repeat(n)].reset_index(drop=True)
     first = np.repeat(np.cumsum(n) - n, n)
     table["session"] = np.arange(len(table)) - first + 1

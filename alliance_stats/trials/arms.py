@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.arguments import checked_choice, level_of
+from ..core.people import CLIENT
 from ..errors import ConvergenceWarning, DesignError, SingularFitWarning, listing
 from ..inference.multiplicity import ADJUST, Adjust
 from ..multilevel.engine.structured import MOST_OCCASIONS
@@ -164,6 +165,14 @@ def compare_arms(
     if method != "ancova" and len(data.times) < 2:
         raise DesignError(
             f"method='{method}' needs two or more times after the baseline; name them with time=."
+        )
+    n, outcomes = data.rows[CLIENT].nunique(), len(data.rows)
+    if method == "growth" and outcomes <= 2 * n:
+        ways = "'ancova', at planned times" if data.own_times else "'mmrm', which compares both"
+        raise DesignError(
+            f"method='growth' draws a line through each client's outcomes, and {outcomes} outcomes "
+            f"of {n} clients are two each or fewer: how clients differ from their lines cannot be "
+            f"seen. Take three times or more, or method={ways}."
         )
     if method == "ancova" and data.own_times:
         raise DesignError(

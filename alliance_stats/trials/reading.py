@@ -14,7 +14,7 @@ from ..errors import ColumnError, DesignError, did_you_mean, listing, plural
 from ..study.labels import by_code
 from ..study.select import is_study
 from ..study.stages import stage_of
-from ..study.times import OCCASION, SESSION, in_order
+from ..study.times import OCCASION, SESSION, in_order, refuse_dates
 from .rows import ARM, BASELINE, SCORE, TIME, TrialRows, arm_called
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def trial_rows(
     if time and types.is_numeric_dtype(rows[TIME].dtype):
         numbers(data, time, "the rows of a trial")  # refuses a time without end
     elif time:
+        refuse_dates(rows[TIME], time)
         asked = in_order(data.assign(**{time: rows[TIME]}), time)  # where anybody has a score
         there = rows[TIME].where(rows[TIME].isin(asked))
         rows[TIME] = pd.Categorical(there, asked, ordered=True)
@@ -114,12 +115,7 @@ def trial_rows(
         gone = frozenset(rows.loc[rows[BASELINE].isna(), CLIENT])
         notes.append(f"{plural(len(gone), 'client')} without a baseline were left out.")
         rows = rows[rows[BASELINE].notna()]
-    if BASELINE in rows and len(rows) and (rows.groupby(ARM)[BASELINE].nunique() < 2).all():
-        raise DesignError(
-            f"The baseline {shown(baseline)} has one value for all of an arm: there is nothing in "
-            "it that outcomes could be adjusted for. Leave baseline= out, or name the score from "
-            "before treatment."
-        )
+    _check_baselines(befores, allocated, baseline, notes)
     times = tuple(pd.unique(rows[TIME].sort_values(kind="stable")))
     most = 2 * int((rows[TIME] == times[0]).sum()) >= rows[CLIENT].nunique() if times else False
     if baseline is None and len(times) > 1 and most and _is_before_treatment(times[0]):
@@ -146,6 +142,26 @@ def trial_rows(
         time is not None,
         tuple(notes),
     )
+
+
+def _check_baselines(
+    befores: pd.Series, allocated: pd.Series, baseline: Any, notes: list[str]
+) -> None:
+    """Refuse a baseline that differs in no arm; say in which it does not differ."""
+    of_arm = befores.groupby(allocated.reindex(befores.index)).agg(["nunique", "size", "first"])
+    if len(of_arm) and (of_arm["nunique"] < 2).all():
+        raise DesignError(
+            f"The baseline {shown(baseline)} has one value for all of an arm: there is nothing in "
+            "it that outcomes could be adjusted for. Leave baseline= out, or name the score from "
+            "before treatment."
+        )
+    notes += [
+        f"The baseline of all {size} clients of the arm '{arm}' is {value:g}: what it tells of "
+        "outcomes is taken from the other arms. Check whether it was filled in; if so, leave "
+        "baseline= out."
+        for arm, n, size, value in of_arm.itertuples()
+        if n < 2 < size
+    ]
 
 
 def _is_before_treatment(time: Any) -> bool:

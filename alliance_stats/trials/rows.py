@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     pass
 
 SCORE, ARM, TIME, BASELINE = "outcome", "arm", "time", "baseline"
+MOST_TOLD = 20  # times that a refusal lists
 SHOWN = 5  # times at which lines are compared where each client has times of their own
 
 
@@ -64,11 +65,14 @@ class TrialRows:
     def at(self, times: Sequence[Any]) -> TrialRows:
         """Return the same with the rows of some times; `outcomes` keeps all."""
         unknown = [time for time in times if time not in self.times]
+        if not self.timed:
+            raise DesignError("times= names some of several times: time= names their column.")
         if unknown or not len(times):
+            wrong = f"there is no {listing(map(shown, unknown))}" if unknown else "it is empty"
             raise DesignError(
-                f"times must be of those after the baseline, {listing(self.times)}"
-                + f"; there is no {listing(unknown)}." * bool(unknown)
-                + " They are none." * (not unknown)
+                "times= names those to be compared, of the times at which outcomes stand"
+                f"{' after the baseline' * self.has_baseline} "
+                f"({listing(map(shown, self.times), MOST_TOLD)}); {wrong}."
             )
         kept = tuple(time for time in self.times if time in set(times))
         rows = self.rows[self.rows[TIME].isin(kept)].reset_index(drop=True)

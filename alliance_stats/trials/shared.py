@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.display.journal import written
-from ..core.people import CLIENT, GROUP, THERAPIST
+from ..core.people import CLIENT, GROUP, THERAPIST, refuse_groups_that_start_anew
 from ..errors import DesignError, listing, plural
 from ..multilevel.result import MultilevelFit
 from .rows import ARM, TIME
@@ -92,6 +92,11 @@ def shared(rows: pd.DataFrame) -> tuple[pd.DataFrame, tuple[Kind, ...], str]:
     Arms without therapists or groups stay: their rows have no effect of one. Clients who changed
     have that of each measurement. What is left out beside another goes: it is no cluster either.
     """
+    refuse_groups_that_start_anew(
+        rows,
+        f"make them distinct, data['{GROUP}'] = (data['{THERAPIST}'].astype(str) + '-' + "
+        f"data['{GROUP}'].astype(str)).where(data['{GROUP}'].notna()).",
+    )
     found: list[Kind] = []
     notes = []
     for kind in (kind for kind in KINDS if kind.column in rows):

@@ -1,8 +1,9 @@
 """How often arms that do not differ are told apart.
 
 ``python tests/benchmarks/null_trials.py --one-arm 100000 --write docs/coverage.md`` counts it where
-one arm has no therapists, from mean squares, in seconds; ``--arms 250`` where therapists differ in
-change, by the package's own comparison.
+one arm has no therapists, from mean squares, in seconds; ``--both-arms 100000`` just so where
+therapists treat in both arms; ``--arms 250`` where therapists differ in change, by the package's
+own comparison.
 """
 
 from __future__ import annotations
@@ -185,6 +186,104 @@ def check_alone(seed: int) -> None:
             np.testing.assert_allclose([error, df], expected, rtol=1e-3)
 
 
+BOTH = tuple((therapists, share) for therapists in (4, 8, 16) for share in (0.0, 0.05, 0.1, 0.2))
+"""Therapists who treat in both arms, and the share of variance by which they differ by arm."""
+
+
+def mean_squares(therapists: int, share: float, trials: int, rng: Any) -> np.ndarray:
+    """Draw the mean squares between therapists, of therapist by arm and within, and the difference.
+
+    Eight clients a therapist in each arm; therapists' own share of the variance is a tenth.
+    """
+    k = PER_THERAPIST
+    rest = 0.9 - share
+    expected = np.array([rest + k * share + 2 * k * 0.1, rest + k * share, rest])
+    df = np.array([therapists - 1, therapists - 1, 2 * therapists * (k - 1)])
+    squares = expected[:, None] * rng.chisquare(df[:, None], (3, trials)) / df[:, None]
+    size = np.sqrt(2 * expected[1] / (k * therapists))
+    return np.vstack([squares, size * rng.normal(size=trials)])
+
+
+def errors_in_both(squares: np.ndarray, therapists: int) -> tuple[Any, Any, Any]:
+    """Return the model's variance and df of the difference of arms, and the robust variance.
+
+    The model has one term for each therapist, so that therapist by arm is part of its residual;
+    errors robust to therapists are those of their own differences, with therapists - 1 df.
+    """
+    k, inside = PER_THERAPIST, 2 * therapists * (PER_THERAPIST - 1)
+    between, by_arm, within = squares
+    df = therapists - 1 + inside
+    residual = ((therapists - 1) * by_arm + inside * within) / df
+    zero = between <= residual  # where therapists do not differ there is one variance
+    whole = ((therapists - 1) * between + df * residual) / (therapists - 1 + df)
+    model, free = np.where(zero, whole, residual), np.where(zero, therapists - 1 + df, df)
+    return 2 * model / (k * therapists), free, 2 * by_arm / (k * therapists)
+
+
+def both(trials: int, seed: int) -> str:
+    """Return the table of false differences where therapists have clients in both arms."""
+    lines = ["| therapists | share of variance by arm | model's errors | robust errors |",
+             "|---|---|---|---|"]  # fmt: skip
+    rng = np.random.default_rng(seed)
+    for therapists, share in BOTH:
+        *squares, difference = mean_squares(therapists, share, trials, rng)
+        model, free, robust = errors_in_both(np.array(squares), therapists)
+        told = [
+            f"{100 * (stats.t.sf(np.abs(difference) / np.sqrt(square), df) < 0.025).mean():.1f} %"
+            for square, df in ((model, free), (robust, therapists - 1))
+        ]
+        lines.append(f"| {therapists} | {share:g} | " + " | ".join(told) + " |")
+        print(lines[-1], flush=True)
+    return "\n".join(lines)
+
+
+def check_both(seed: int) -> None:
+    """Hold those errors against the package's comparison of trials drawn row by row."""
+    J, k = 8, PER_THERAPIST
+    for number in range(CHECKED):
+        rng = np.random.default_rng([seed, number])
+        cell = 0.5 * rng.normal(size=(J, 1)) + 0.5 * rng.normal(size=(J, 2))
+        y = cell[:, :, None] + rng.normal(size=(J, 2, k))
+        means, own = y.mean(axis=2), y.mean(axis=(1, 2))
+        apart = means[:, 1] - means[:, 0]
+        squares = np.array(
+            [2 * k * own.var(ddof=1), k * apart.var(ddof=1) / 2,
+             ((y - means[:, :, None]) ** 2).sum() / (2 * J * (k - 1))]
+        )[:, None]  # fmt: skip
+        therapist, arm, _ = np.indices(y.shape)
+        data = pd.DataFrame(
+            {"client_id": range(y.size), "condition": np.where(arm.ravel(), "b", "a"),
+             "therapist_id": [f"t{one}" for one in therapist.ravel()], "y": y.ravel()}
+        )  # fmt: skip
+        model, free, robust = (float(part[0]) for part in errors_in_both(squares, J))
+        for errors, expected in (("model", (model, free)), ("robust", (robust, J - 1))):
+            row = al.compare_arms(data, outcome="y", errors=errors).contrasts.iloc[0]
+            np.testing.assert_allclose([row["std_error"] ** 2, row["df"]], expected, rtol=1e-3)
+        assert al.compare_arms(data, outcome="y").errors == "robust"
+
+
+BOTH_PAGE = """<!-- both arms -->
+## Therapists in both arms
+
+Made by `{command}` ({studies:,} trials a cell: one standard error of a share of
+5 % is {error:.2f} points).
+
+Two arms that do not differ on average, measured once: {per} clients a therapist in each arm.
+Therapists' own share of the variance is a tenth; what one of them does differs by arm by the share
+in the second column. How often p is below .05 with the model's own errors, one term for each
+therapist, and with errors robust to therapists, as `al.compare_arms` has them by itself in such a
+trial. Both are computed from the three mean squares of a balanced trial and held against the
+package's own comparisons.
+
+{table}
+
+- **The model's errors** leave out that therapists differ by arm, and err the more often the more
+  they do, with sixteen therapists as with four.
+- **Robust errors** are here those of the therapists' own differences between arms, and keep their
+  promise with four therapists too. The price is therapists minus one degrees of freedom.
+<!-- end of both arms -->
+"""
+
 ALONE_PAGE = """<!-- one arm -->
 ## Therapists in one arm only
 
@@ -235,6 +334,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--arms", type=int, default=0)
     parser.add_argument("--one-arm", type=int, default=0)
+    parser.add_argument("--both-arms", type=int, default=0)
     parser.add_argument("--seed", type=int, default=20240609)
     parser.add_argument("--write", type=Path)
     asked = parser.parse_args()
@@ -242,6 +342,10 @@ def main() -> None:
     if asked.arms:
         name, option, n, form = "arms", "arms", asked.arms, ARMS_PAGE
         table = false_differences(n, asked.seed)
+    elif asked.both_arms:
+        check_both(asked.seed)
+        name, option, n, form = "both arms", "both-arms", asked.both_arms, BOTH_PAGE
+        table = both(n, asked.seed)
     else:
         check_alone(asked.seed)
         name, option, n, form = "one arm", "one-arm", asked.one_arm, ALONE_PAGE

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
+from alliance_stats.dropout import checks
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "dropout"
 FOUND = json.loads((REFERENCE / "durations.json").read_text())
@@ -214,3 +215,16 @@ def test_an_effect_of_the_hazard_changes_as_a_product_in_the_formula_does(vetera
                               **asked)  # fmt: skip
     with pytest.raises(al.DesignError, match="which is no term of the formula"):
         al.fit_dropout_hazard(formula, rows, varying={"age": "log"}, **asked)
+
+
+def test_a_unit_far_too_small_is_refused_before_it_fills_the_memory(veteran):
+    seconds = veteran.assign(time=veteran["time"] * 86_400.0, client_id=range(len(veteran)))
+    with pytest.raises(al.DesignError, match=r"\d times at risk .*larger unit.*fit_dropout_cox"):
+        al.fit_dropout_hazard("status ~ karno", seconds, duration="time")
+
+
+def test_sessions_in_a_unit_far_too_small_are_refused_too(monkeypatch):
+    monkeypatch.setattr(checks, "MOST_PERIODS", 100)
+    study = al.simulate_study(n_therapists=3, n_clients=12, seed=1)
+    with pytest.raises(al.DesignError, match=r"times at risk .*larger unit"):
+        al.person_period(study)

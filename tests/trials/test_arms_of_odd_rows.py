@@ -376,7 +376,7 @@ def test_some_of_many_times_are_compared_and_who_is_left_out_is_told(alone):
     assert "2 clients measured at others alone are in no mean" in said(found)
     assert "never measured" not in said(found)  # as it is of the rows without week 8
     assert found.left_out == {"not measured at the times compared": frozenset({3, 4})}
-    with pytest.raises(al.DesignError, match=r"after the baseline, 4.0, 8.0, 12.0; there is no 5"):
+    with pytest.raises(al.DesignError, match=r"\(4\.0, 8\.0, 12\.0\); there is no 5"):
         al.compare_arms(data, **options, times=[5])
 
 
@@ -423,3 +423,44 @@ def test_what_times_leaves_out_is_told(alone):
     assert "outcomes at other times are left out of the model" in found.methods()
     with pytest.raises(al.DesignError, match="lines through all times"):
         al.compare_arms(alone, **ASKED, method="growth", times=[4, 12])
+
+
+def test_lines_through_two_times_are_refused_with_what_to_take(alone):
+    two = alone[alone["week"] < 12]
+    with pytest.raises(al.DesignError, match=r"120 outcomes of 60 clients are two each.*'mmrm'"):
+        al.compare_arms(two, **ASKED, method="growth")
+    own = two.assign(week=two["week"] + two["client_id"] * (two["week"] > 0) / 100)
+    with pytest.raises(al.DesignError, match="or method='ancova', at planned times"):
+        al.compare_arms(own, **ASKED, method="growth")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_dates_are_no_times_and_the_remedy_is_told(alone, method):
+    days = pd.to_timedelta(7 * alone["week"] + alone["client_id"] % 5, unit="D")
+    dates = pd.Timestamp("2024-01-29") + days
+    for column in (dates, dates.astype(str), dates.dt.strftime("%d.%m.%Y"), dates.dt.date):
+        with pytest.raises(al.ColumnError, match=r"'week' holds dates; .*data\['days'\]"):
+            al.compare_arms(alone.assign(week=column), outcome="score", time="week", method=method)
+    with pytest.raises(al.ColumnError, match=r"spans of time; .*data\['week'\]\.dt\.days"):
+        al.compare_arms(alone.assign(week=days), outcome="score", time="week", method=method)
+
+
+def test_an_arm_whose_baseline_does_not_differ_is_told(alone):
+    after = alone[alone["week"] > 0].assign(pre=1.0 * alone["client_id"])
+    filled = after.assign(pre=after["pre"].where(after["condition"] == "cbt", 5.0))
+    assert "of all 30 clients of the arm 'wait' is 5: " in said(
+        al.compare_arms(filled, **{**ASKED, "baseline": "pre"})
+    )
+    assert "baseline of all" not in said(al.compare_arms(after, **{**ASKED, "baseline": "pre"}))
+
+
+def test_times_to_compare_are_told_as_they_may_be_given(alone):
+    for asked, more, words in (
+        ({}, ["4"], r"after the baseline \(4\.0, 8\.0, 12\.0\); there is no '4'\."),
+        ({}, [], r"\(4\.0, 8\.0, 12\.0\); it is empty\."),
+        ({"baseline": None}, [3], r"outcomes stand \(0\.0, 4\.0, 8\.0, 12\.0\); there is no 3\."),
+        ({"baseline": None, "time": None}, [4], "time= names their column"),
+    ):
+        data = alone if asked.get("time", 1) else alone[alone["week"] == 4]
+        with pytest.raises(al.DesignError, match=words):
+            al.compare_arms(data, **{**ASKED, **asked}, times=more)

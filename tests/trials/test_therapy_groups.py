@@ -128,7 +128,7 @@ def test_groups_that_say_nothing_of_their_own_are_left_out_with_the_reason(rows)
         (rows["therapist_id"], "Each therapist has one therapy group"),
         (rows["client_id"], "Each therapy group has one client"),
         (rows["condition"].where(rows["client_id"] > 2, "third"), "No arm has two therapy groups"),
-        (rows["client_id"] % 2, "2 therapy groups: too few"),
+        ((rows["client_id"] % 2).map({0: "morning", 1: "evening"}), "2 therapy groups: too few"),
     ):
         data = rows.assign(group_id=column)
         if "third" in set(column):
@@ -159,3 +159,35 @@ def test_a_study_names_its_therapy_groups(rows, tmp_path):
     found = al.compare_arms(study, outcome="phq-9")
     assert "(0 + in_group | group_id)" in found.fit.formula
     assert found.fit.n_groups["group_id"] == 18
+
+
+def test_groups_numbered_anew_by_each_therapist_are_not_read_as_crossing(rows):
+    treated = rows[rows["condition"] == "groups"]
+    for name in ("{}", "group {}", "{:c}"):
+        numbers = [
+            (97 + one % GROUPS if "c" in name else 1 + one % GROUPS)
+            for one in treated["group_id"].str[1:].astype(int)
+        ]
+        anew = rows.assign(group_id=pd.Series([name.format(n) for n in numbers], treated.index))
+        with pytest.raises(
+            al.DesignError, match=r"start anew .*stands under 6 of 6.*make them dis"
+        ):
+            al.compare_arms(anew, outcome="post")
+        with pytest.raises(al.DesignError, match=r"\(1 \| therapist_id/group_id\)"):
+            al.fit_multilevel("post ~ 1 + (1 | therapist_id) + (1 | group_id)", anew.dropna())
+    own = anew["therapist_id"].astype(str) + "-" + anew["group_id"].astype(str)
+    found = al.compare_arms(
+        anew.assign(group_id=own.where(anew["group_id"].notna())), outcome="post"
+    )
+    pd.testing.assert_frame_equal(
+        found.contrasts, al.compare_arms(rows, outcome="post").contrasts, rtol=1e-6
+    )
+
+
+def test_groups_that_share_clients_of_therapists_may_be_numbered(rows):
+    number = rows["group_id"].str[1:].astype(float)
+    shared = rows.assign(group_id=(number + rows["client_id"] % 2) % (GROUPS * THERAPISTS))
+    fit = al.fit_multilevel(
+        "post ~ 1 + (1 | therapist_id) + (1 | group_id)", shared[shared["condition"] == "groups"]
+    )
+    assert fit.grouping == "crossed"

@@ -9,6 +9,7 @@ from ...core.arguments import numbers
 from ...core.people import CLIENT, SESSION
 from ...errors import ColumnError, DesignError, listing, plural, require_columns
 from ...multilevel.engine.batches import Array
+from ..checks import refuse_too_many_periods
 
 WHERE = "the rows of durations"
 
@@ -81,6 +82,12 @@ def by_whole_times(
             f"{stop[parts][0]:g}. Round up (numpy.ceil) to the unit in which leaving is judged, or "
             "take fit_dropout_cox."
         )
+    refuse_too_many_periods(
+        stop - start,
+        f"'{duration}'",
+        "Count in a larger unit, the one in which leaving is judged: from seconds to weeks with "
+        f"numpy.ceil(data['{duration}'] / 604_800). Or take fit_dropout_cox, which needs no rows.",
+    )
     length = (stop - start).astype(int)
     rows = data.loc[data.index.repeat(length)].reset_index(drop=True)
     place = np.arange(len(rows)) - np.repeat(np.cumsum(length) - length, length) + 1

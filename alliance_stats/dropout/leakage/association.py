@@ -12,16 +12,12 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from ...core.dates import dates_of, days, in_days
+
 LEAST = 5  # clients on each side before an area is looked at
 _FEW = 12  # numbers with at most so many values are judged as categories too
 _BINS = 8
 _PRIOR = 2.0  # clients at the overall rate added to each category
-_DATES = (
-    (r"\d{4}-\d{1,2}-\d{1,2}([ T].*)?", "%Y-%m-%d"),
-    (r"\d{1,2}\.\d{1,2}\.\d{4}", "%d.%m.%Y"),
-    (r"\d{1,2}/\d{1,2}/\d{4}", "%m/%d/%Y"),
-    (r"\d{1,2}/\d{1,2}/\d{4}", "%d/%m/%Y"),
-)
 
 
 @dataclass(frozen=True)
@@ -44,33 +40,6 @@ def read(column: pd.Series) -> Judged:
         known = numbers[np.isfinite(numbers)]
         levels = _binned(numbers) if len(np.unique(known)) > _FEW else pd.factorize(numbers)[0]
     return Judged(numbers, levels, missing, dates is not None)
-
-
-def dates_of(column: pd.Series) -> pd.Series | None:
-    """Return a column of dates as dates; None where it holds anything else."""
-    if types.is_datetime64_any_dtype(column.dtype):
-        return column.dt.tz_localize(None) if column.dt.tz is not None else column
-    if types.is_numeric_dtype(column.dtype) or column.notna().sum() == 0:
-        return None
-    text = column.dropna().astype(str).str.strip()
-    for pattern, form in _DATES:
-        if not text.str.fullmatch(pattern).all():
-            continue
-        day = text.str.slice(0, 10).str.replace(r"[ T].*", "", regex=True)
-        found = pd.to_datetime(day, format=form, errors="coerce")
-        if found.notna().all():
-            return found.reindex(column.index)
-    return None
-
-
-def days(dates: pd.Series) -> np.ndarray:
-    """Return dates as numbers of days."""
-    return in_days(dates - pd.Timestamp("2000-01-01"))
-
-
-def in_days(spans: pd.Series) -> np.ndarray:
-    """Return spans of time as numbers of days."""
-    return (spans.dt.total_seconds() / 86_400).to_numpy(dtype=float, na_value=np.nan)
 
 
 def _numbers(column: pd.Series) -> np.ndarray | None:

@@ -32,6 +32,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from ...core.dates import dates_of
 from ...errors import ColumnError, MeasureError, did_you_mean, listing
 from ...instruments import measure
 from ...study import Study
@@ -111,7 +112,7 @@ def _judge(name: str, column: pd.Series, land: Landmark) -> Leak | None:
 def _of_dates(
     name: str, column: pd.Series, judged: association.Judged, land: Landmark
 ) -> Leak | None:
-    dates = association.dates_of(column)
+    dates = dates_of(column)
     if dates is None:
         return None
     both = dates.notna() & land.date.notna()

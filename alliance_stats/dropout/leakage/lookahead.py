@@ -17,8 +17,9 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from ...core.dates import in_days
 from ...errors import DesignError, listing
-from .association import correlation, in_days, rank_correlation
+from .association import correlation, rank_correlation
 
 AFTERWARDS = ("last_session", "reason", "ended_as", "n_sessions", "sessions_attended", "definition")
 CATEGORIES = 10  # a column of numbers with so few values is looked at as categories too

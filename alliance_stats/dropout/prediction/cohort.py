@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from ...core.dates import dates_of
 from ...core.disclosure import OTHERS, RARE
 from ...errors import listing, plural
 from ...study import Study
-from ..leakage.association import dates_of
 from .crossvalidation import Run
 from .landmark import Landmark
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from ...core.dates import dates_of
 from ...errors import ColumnError, DesignError
 from ...study import Study
 from ..checks import flags, number_of
-from ..leakage.association import dates_of
 
 BEFORE = ("intake", "pre", "baseline", "screening")
 IDS = ("client_id", "therapist_id", "site_id")

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from ...core.dates import dates_of, days, in_days
 from ...core.disclosure import RARE
 from ...errors import DesignError, listing, require_columns
 from ...study import Study
 from ..leakage import leaks
-from ..leakage.association import dates_of, days, in_days
 from ..sample_size import DropoutSampleSize, dropout_sample_size
 from .arguments import Asked, asked_of
 from .cohort import describe, few_alike, rare_together

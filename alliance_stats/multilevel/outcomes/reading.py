@@ -11,8 +11,9 @@ import pandas as pd
 from ...core.arguments import checked_choice, of_rows
 from ...errors import ColumnError, DesignError, did_you_mean, listing
 from ..engine.batches import Array
+from ..engine.contact import level_of_column
 from ..engine.design import Design, make_design
-from ..engine.grouping import CrossedGrouping, level_of_column
+from ..engine.grouping import CrossedGrouping
 from ..formula.factors import learn_outcome
 from ..formula.model_formula import Formula, Part, parse_formula
 from ..formula.table import Table
