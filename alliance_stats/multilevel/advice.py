@@ -130,7 +130,9 @@ def _lags(fit: NestedFit) -> list[str]:
 
 
 def convergence_note(fit: MultilevelFit) -> str:
-    """How far from a minimum the search ended."""
+    """How far from a minimum the search ended; empty where it reached one."""
+    if fit.converged:
+        return ""
     return (
         f"The search did not reach a minimum of the deviance: after {fit.optimum.evaluations} "
         f"evaluations a slope of {fit.optimum.slope:.2g} is left. Do not report these estimates; "
@@ -140,7 +142,12 @@ def convergence_note(fit: MultilevelFit) -> str:
 
 
 def singular_note(fit: MultilevelFit) -> str:
-    """Which random effects are on the boundary, what that means, and whose df that gives."""
+    """Which random effects are on the boundary, what that means, and whose df that gives.
+
+    Empty where none is.
+    """
+    if not fit.singular:
+        return ""
     return (
         f"{on_the_boundary(fit)} Degrees of freedom are computed with it held on the boundary, as "
         "lmerTest does."

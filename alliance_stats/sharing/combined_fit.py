@@ -240,14 +240,17 @@ class CombinedFit(JointResult, MultilevelFit):
     @property
     def singular_note(self) -> str:  # type: ignore[override]
         """Which random effects are on the boundary, and what that means."""
-        return advice.singular_note(self) + (NOISE_MAY if self.noisy else "")
+        return self._noise_may(advice.singular_note(self))
 
     @property
     def convergence_note(self) -> str:  # type: ignore[override]
         """How far from a minimum the search ended."""
         if self.files[0].kind == "round":
             return about_rounds(self.files, self.distance, self.converged)[0]
-        return advice.convergence_note(self) + (NOISE_MAY if self.noisy else "")
+        return self._noise_may(advice.convergence_note(self))
+
+    def _noise_may(self, note: str) -> str:
+        return note + NOISE_MAY if note and self.noisy else note
 
     @property
     def rounding(self) -> dict[str, float]:

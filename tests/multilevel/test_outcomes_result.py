@@ -506,3 +506,64 @@ def test_laplace_is_told_only_where_it_matters(monkeypatch):
     monkeypatch.setattr("alliance_stats.multilevel.outcomes.advice.laplace_is_far", lambda _: True)
     assert calm.laplace.llf != calm.llf
     assert not any("Laplace" in message for message in calm.messages)
+
+
+def zeros_beside_a_negative_binomial() -> pd.DataFrame:
+    rng = np.random.default_rng(3)
+    client = np.repeat(np.arange(25), 8)
+    mean = np.exp(0.5 + rng.normal(0.0, 0.9, 25)[client])
+    zero = rng.random(200) < 0.3
+    y = np.where(zero, 0, rng.negative_binomial(2, 2 / (2 + mean)))
+    return pd.DataFrame({"y": y, "client": client})
+
+
+def test_extra_zeros_are_found_beside_a_negative_binomial():
+    # without random effects its size takes all zeros; a search that begins there stayed, 4.6 below
+    fit = al.fit_multilevel(
+        "y ~ 1 + (1 | client)",
+        zeros_beside_a_negative_binomial(),
+        family="negative_binomial",
+        zero="inflated",
+    )
+    # R 4.2.2, glmmTMB(y ~ 1 + (1 | client), family = nbinom2, ziformula = ~1), by Laplace's
+    # approximation: logLik -337.2601, 0.5242, zero -0.8998, size 2.8289, SD 1.0189
+    assert fit.llf > -337.2601
+    assert fit.params["Intercept"] == pytest.approx(0.5242, abs=0.02)
+    assert fit.params["zero:Intercept"] == pytest.approx(-0.8998, abs=0.05)
+    assert fit.dispersion == pytest.approx(2.8289, rel=0.05)
+    assert fit.varcomp["sdcor"].item() == pytest.approx(1.0189, rel=0.05)
+
+
+def test_a_refit_leaves_the_end_that_the_first_fit_lay_at():
+    data = zeros_beside_a_negative_binomial()
+    counts = np.random.default_rng(1).poisson(np.exp(0.5), len(data))
+    asked = {"family": "poisson", "zero": "inflated"}
+    with pytest.warns(al.SingularFitWarning):
+        none = al.fit_multilevel("y ~ 1 + (1 | client)", data.assign(y=counts), **asked)
+    assert none.params["zero:Intercept"] == -np.inf
+    again = none.refit(data["y"].to_numpy())
+    new = al.fit_multilevel("y ~ 1 + (1 | client)", data, **asked)
+    assert again.params.to_numpy() == pytest.approx(new.params.to_numpy(), abs=1e-3)
+
+
+def test_a_correlation_that_may_be_anything_reaches_from_minus_one():
+    with pytest.warns(al.FewClustersWarning):
+        fit = al.fit_multilevel("y ~ x + (1 + x | client)", slopes(12, 4), family="poisson")
+    (row,) = fit.profile_ci("cor Intercept x").to_dict("records")
+    assert (row["conf_low"], row["conf_high"]) == (-1.0, 1.0)  # zero is the least of an SD only
+
+
+def test_a_profile_may_end_at_the_bound_of_a_correlation():
+    # a search from there and one from the estimate end apart by rounding, over the same values
+    fit = al.fit_multilevel("y ~ x + (1 + x | client)", slopes(30, 4), family="poisson")
+    (row,) = fit.profile_ci("cor Intercept x").to_dict("records")
+    assert row["conf_low"] < row["estimate"] < row["conf_high"] <= 1.0
+
+
+def test_notes_of_what_is_not_the_case_are_empty():
+    measured = al.fit_multilevel("x ~ session + (1 | client_id)", sessions())
+    for fit in (yes(), measured):
+        assert fit.converged
+        assert fit.singular == bool(fit.singular_note)
+        assert fit.convergence_note == ""
+    assert yes().singular_note == ""

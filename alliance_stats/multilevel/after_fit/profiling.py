@@ -126,12 +126,15 @@ def _end(one: Parameter, side: float, least: float, critical: float) -> tuple[fl
     assert one.deviance is not None
     deviance = one.deviance
     lower = 0.0
+    known = {one.estimate: -critical}  # a search that starts elsewhere may end a little elsewhere
 
     def excess(value: float) -> float:
         nonlocal lower
-        rise = deviance(value) - least
-        lower = min(lower, rise)
-        return float(np.sqrt(max(rise, 0.0)) - critical)
+        if value not in known:
+            rise = deviance(value) - least
+            lower = min(lower, rise)
+            known[value] = float(np.sqrt(max(rise, 0.0)) - critical)
+        return known[value]
 
     limit = one.lowest if side < 0 else one.highest
     inner, step = one.estimate, one.step * critical

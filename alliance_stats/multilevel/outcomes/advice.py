@@ -31,7 +31,9 @@ def messages(fit: OutcomeFit) -> list[str]:
 
 
 def singular_note(fit: OutcomeFit) -> str:
-    """Which random effects are on the boundary, and what that means."""
+    """Which random effects are on the boundary, and what that means; empty where none is."""
+    if not fit.singular:
+        return ""
     shape, design, parts = fit.model.shape, fit.design, []
     for place in fit.zeros:
         if shape.top and place == shape.total - 1:
@@ -54,7 +56,9 @@ def singular_note(fit: OutcomeFit) -> str:
 
 
 def convergence_note(fit: OutcomeFit) -> str:
-    """What did not stand still."""
+    """What did not stand still; empty where all did."""
+    if fit.converged:
+        return ""
     last = fit.nodes.iloc[-1]
     if not fit.best.converged:
         why = (

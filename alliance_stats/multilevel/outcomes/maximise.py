@@ -30,6 +30,7 @@ EVEN = (49, 97, 193, 385)
 LAST_HERMITE = 37
 FAR = 0.1  # standard errors that estimates still move, which speaks for wide random effects
 STEPS = 60
+LONGEST = 2.0  # step of an own parameter that has a farthest place, which a jump would not leave
 ROUGH, ROUGH_NODES = 15, 25  # steps with few nodes, whose maximum is a start only,
 ROUGHLY = 0.3  # and so are looked for to a third of a standard error
 BEND = 0.03  # standard errors between which second derivatives are taken
@@ -186,6 +187,8 @@ def climb(
             at[bounded] = np.maximum(at[bounded], SMALLEST)
             break
         step *= min(1.0, 10.0 * np.sqrt(len(at)) / distance)
+        jump = float(np.abs(step[np.isfinite(farthest)]).max(initial=0.0))
+        step *= min(1.0, LONGEST / max(jump, LONGEST))
         for halvings in range(12):
             beside = at + 0.5**halvings * step
             beside[bounded] = np.maximum(beside[bounded], np.maximum(at[bounded] / 5.0, SMALLEST))

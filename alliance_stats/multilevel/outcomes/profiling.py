@@ -55,8 +55,8 @@ def profile_ci(
     found = chosen([*_of_random_effects(fit), *_coefficients(fit), *size], parameters)
     rows = [profile_row(one, -2.0 * fit.llf, critical) for one in found]
     for one, row in zip(found, rows, strict=True):
-        if row["effect"] == "random" and float(row["conf_low"]) < NOTHING:  # type: ignore[arg-type]
-            row["conf_low"] = 0.0
+        if one.lowest > 0.0 and float(row["conf_low"]) < NOTHING:  # type: ignore[arg-type]
+            row["conf_low"] = 0.0  # of a standard deviation
         if one in size:  # profiled by its logarithm
             ends = np.array([row["estimate"], row["conf_low"], row["conf_high"]], dtype=float)
             values = np.where(ends >= one.highest, np.inf, np.exp(ends))

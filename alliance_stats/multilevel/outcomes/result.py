@@ -23,7 +23,7 @@ from . import advice, averages, meaning, pictures, profiling, rows, summary
 from .inference import Wald, between_within
 from .maximise import Ladder, Maximum, climb, climb_ladder, laplace, one_step
 from .reading import Model
-from .starting import first_guess
+from .starting import first_guess, own_inside
 
 Method = Literal["quadrature", "laplace"]
 METHODS = ("quadrature", "laplace")
@@ -319,7 +319,8 @@ class OutcomeFit(NestedFit):
                 f"uses; it has {len(values)} values, {int(np.isfinite(values).sum())} finite."
             )
         model = self.model.with_outcome(values)
-        best = climb(model.problem, self.best.point, self.ladder.points)
+        start = own_inside(model, self.best.point)
+        best = climb(model.problem, start, self.ladder.points)
         again = replace(self, model=model, ladder=replace(self.ladder, best=best))
         return again if self.method == "quadrature" else replace(again, method="quadrature").laplace
 

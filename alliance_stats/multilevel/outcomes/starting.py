@@ -24,6 +24,7 @@ STEPS = 40
 CLOSE = 1e-4
 FAR = 12.0  # a linear predictor beyond which separation is asked for
 FIRST_SD = 1.0
+FAR_OUT = 3.0  # a third of its farthest, beyond which an own parameter starts anew: 2 % of zeros
 LONGEST = 5.0  # how far one step may move a linear predictor
 
 
@@ -62,11 +63,25 @@ def first_guess(model: Model) -> Array:
         refuse_separation(model)
     start = np.zeros(shape.total)
     start[: len(at)] = at
+    start = own_inside(model, start)
     diagonal = [shape.of_factor.start + i for i, (r, c) in enumerate(shape.pairs) if r == c]
     start[diagonal] = FIRST_SD
     if shape.top:
         start[-1] = FIRST_SD
     return start
+
+
+def own_inside(model: Model, at: Array) -> Array:
+    """Return a start whose own parameters are not far out, where the likelihood is flat.
+
+    A search that begins there ends there: without random effects a negative binomial takes what
+    they would explain into its size, and leaves no extra zeros, of which there may be many.
+    """
+    far = np.asarray(model.family.farthest) / FAR_OUT
+    own, begin = at[model.shape.of_own], model.family.begin(model.outcome)
+    inside = at.copy()
+    inside[model.shape.of_own] = np.where(np.abs(own) > far, begin, own)
+    return inside
 
 
 def _pooled(model: Model, weights: Array, at: Array) -> tuple[float, Array, Array]:
