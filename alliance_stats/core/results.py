@@ -87,6 +87,8 @@ class Result:
     """The method that draws the result, where a picture is the result."""
     intervals: str = ""
     """What the header of intervals says of them beside their level."""
+    _unit: str = ""
+    """What the estimates are in, where the header is to say it."""
     _ratio: str = ""
     """What the exponential of a coefficient is (``OR``, ``HR``, ``RR``), where it is shown."""
     _letter: str = ""
@@ -191,7 +193,11 @@ class Result:
         return type(self).__name__, self.facts() | {"has_intervals": has}
 
     def _table(
-        self, frame: pd.DataFrame, labels: Mapping[str, str] | None, title: str = ""
+        self,
+        frame: pd.DataFrame,
+        labels: Mapping[str, str] | None,
+        title: str = "",
+        unit: str = "",
     ) -> Table:
         given = dict(labels or {})
         names = self.name_labels() | given
@@ -204,6 +210,7 @@ class Result:
             ratio=self._ratio,
             letter=self._letter,
             intervals=self.intervals,
+            unit=unit or self._unit,
         )
 
     @property

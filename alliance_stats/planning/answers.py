@@ -14,10 +14,11 @@ from ..core.arguments import checked_choice, flag, share, whole
 from ..errors import DesignError
 from ..inference.distributions import half_width
 from . import dropout, simulated, variance
-from .chances import chances, check_question, checked_effect, smallest_effect, unit_of_effect
+from .chances import chances, check_question, checked_effect, smallest_effect
 from .curve import OPERATING, curve, refuse_lists, varied_over
 from .information import FIXED, certainty
 from .result import ASSUMED, StudyPower, StudyPrecision
+from .units import unit_of
 
 if TYPE_CHECKING:
     from .design import StudyDesign
@@ -106,8 +107,8 @@ def power(
     checked_choice("method", method, METHODS)
     share(alpha, "alpha")
     checked_effect(effect)
-    unit = unit_of_effect(design, of, standardised)
-    points = effect * unit
+    unit = unit_of(design, of, standardised)
+    points = effect * unit.points
     varied: Mapping[str, Sequence[float]] = {"effect": (effect * CURVE).tolist()}
     if over is not None:
         varied = varied_over(over, of)
@@ -121,13 +122,13 @@ def power(
         known, likely = chances(design, of, points, alpha)
         table = curve(design, effect, of, alpha, standardised, varied)
         answer |= dict(zip(OPERATING, likely, strict=True))
+        answer |= {"std_error": known.std_error, "df": known.df}
     said = [] if simulating else [f"Degrees of freedom: {known.why}."]
     said += _assumed(design, of)
     use = design.standardised if standardised is None else standardised
-    if unit != 1 and design.residual_sd != 1:  # else nothing says what a point is
-        said.insert(0, f"The effect of {effect:g} SD of one session is {points:.3g} points.")
     if simulating:
-        asked: dict[str, Any] = {"formula": formula, "without": rough or formula is not None}
+        asked: dict[str, Any] = {"formula": formula, "unit": unit}
+        asked |= {"without": rough or formula is not None}
         asked |= {"replicates": whole(replicates, "replicates", 2)}
         asked |= {"seed": whole(seed, "seed", 0), "n_jobs": n_jobs, "alpha": alpha}
         asked |= {"resume": resume, "progress": flag(progress, "progress")}
@@ -135,7 +136,7 @@ def power(
         answer, told = simulated.simulated_power(design, points, of, **asked)
         said += told
         row = {name: answer[name] for name in (*OPERATING, "mc_error")}
-        row |= {"effect": points, "method": "simulation"}
+        row |= {"effect": effect, "method": "simulation"}
         row |= {name: getattr(design, name) for name in varied if name != "effect"}
         drawn = pd.DataFrame([row])
         table = drawn if rough else pd.concat([table, drawn], ignore_index=True)
@@ -143,15 +144,19 @@ def power(
     if design.pilot_draws:
         answer["assurance"], told = _assurance(design, effect, of, alpha, standardised)
         said += told
+    answer["std_error"] /= unit.points
     return StudyPower(
-        design, of, float(points), std_error=known.std_error, df=known.df, table=table,
-        standardised=use, varied=tuple(varied), alpha=alpha,
-        messages=(*said, *_of_design(of_effect(design, of, points), of)), **answer,
+        design, of, float(effect), table=table, standardised=use, varied=tuple(varied), alpha=alpha,
+        messages=(*said, *_of_design(of_effect(design, of, points), of, use)), **answer,
     )  # fmt: skip
 
 
 def precision(
-    design: StudyDesign, *, of: Question = "arm", confidence: float = 0.95
+    design: StudyDesign,
+    *,
+    of: Question = "arm",
+    confidence: float = 0.95,
+    standardised: bool | None = None,
 ) -> StudyPrecision:
     """How wide will the interval be, and which effect can be found at all?
 
@@ -161,6 +166,8 @@ def precision(
         As in `power`.
     confidence
         The level of the interval.
+    standardised
+        Whether it is told in SDs of one session; as the design says unless given.
 
     Returns
     -------
@@ -182,10 +189,13 @@ def precision(
     else:
         known = dropout.certainty(design) if of == "dropout" else certainty(design, of)
         half = float(half_width(known.std_error, known.df, confidence))
-    said = [f"Degrees of freedom: {known.why}.", *_assumed(design, of), *_of_design(design, of)]
+    use = design.standardised if standardised is None else standardised
+    unit = unit_of(design, of, standardised).points
+    said = [f"Degrees of freedom: {known.why}.", *_assumed(design, of)]
     return StudyPrecision(
-        design, of, half, known.std_error, known.df, detectable, confidence, tuple(said)
-    )
+        design, of, half / unit, known.std_error / unit, known.df, detectable / unit, confidence,
+        (*said, *_of_design(design, of, use)), use,
+    )  # fmt: skip
 
 
 def required(
@@ -242,14 +252,14 @@ def required(
                 f"No {none[0]} is found with a power of {power:g}, not even {none[1]}; more "
                 "therapists or clients are needed."
             )
-        return design.power(found / unit_of_effect(design, of, standardised), **asked)
+        return design.power(found / unit_of(design, of, standardised).points, **asked)
     if effect is None:
         raise DesignError("required needs effect=, a number other than 0.")
     checked_effect(effect)
     refuse_lists(design, what)
     if of == "dropout" and what == "sessions":
         raise DesignError("Dropout is counted once for each client: sessions decide nothing here.")
-    points = effect * unit_of_effect(design, of, standardised)
+    points = effect * unit_of(design, of, standardised).points
     full = what == "n_therapists" and design.nested == "full"
     each = sum(design.allocation or [1] * design.arms) if full else 1
 
@@ -281,7 +291,8 @@ def _assurance(
                 "No assurance: with variances as a study like the pilot might find them, caseloads "
                 "are so unequal that no formula is right."
             ]
-        found.append(chances(one, of, effect * unit_of_effect(one, of, standardised), alpha)[1][0])
+        points = effect * unit_of(one, of, standardised).points
+        found.append(chances(one, of, points, alpha)[1][0])
     low, high = np.quantile(found, [0.1, 0.9])
     return float(np.mean(found)), [
         f"The pilot's variances are estimates: over {len(found)} studies like it, power is "
@@ -345,6 +356,6 @@ def of_effect(design: StudyDesign, of: str, effect: float) -> StudyDesign:
     return replace(design, icc_therapist=effect) if of == "therapists" else design
 
 
-def _of_design(design: StudyDesign, of: str) -> tuple[str, ...]:
+def _of_design(design: StudyDesign, of: str, standardised: bool) -> tuple[str, ...]:
     """Return what the design says of itself; little of that bears on dropout."""
-    return design.notes if of == "dropout" else design.messages
+    return design.notes if of == "dropout" else (*design.notes, *design.assumptions(standardised))

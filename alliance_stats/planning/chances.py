@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.arguments import checked_choice, flag, is_number, shown
+from ..core.arguments import checked_choice, is_number, shown
 from ..errors import DesignError, plural
 from ..inference.distributions import t_quantile
 from . import dropout, variance
 from .information import Certainty, certainty
-from .result import QUESTIONS, SHARES
+from .result import QUESTIONS
 
 if TYPE_CHECKING:
     from .design import StudyDesign
@@ -115,11 +115,3 @@ def smallest_effect(design: StudyDesign, of: str, power: float, alpha: float) ->
         return operating(shift, 1.0, known.df, alpha)[0] - power
 
     return float(brentq(short, 1e-6, 1e4)) * known.std_error
-
-
-def unit_of_effect(design: StudyDesign, of: str, standardised: bool | None) -> float:
-    """Return what an effect of one is in points of the outcome; of a share, itself."""
-    if of in SHARES:
-        return 1.0
-    use = design.standardised if standardised is None else flag(standardised, "standardised")
-    return design.total_sd if use else 1.0

@@ -17,7 +17,8 @@ from ..multilevel.formula.model_formula import Formula, Part, parse_formula
 from ..multilevel.nested_fit import NestedFit
 from ..ruptures.multiverse.result import Multiverse
 from ..study import Study
-from .plan_file import GROUPS, PlanFile, lacks, read_plan
+from .plan_file import PlanFile, read_plan
+from .planned_model import GROUPS, OWN, Columns
 
 if TYPE_CHECKING:
     from ..core.display.page import Block
@@ -159,15 +160,17 @@ def check_plan(
     """
     read = read_plan(plan)
     if isinstance(done, NestedFit):
-        rows = [*_model(read, done), *_sizes(read, done.n_groups, done.nobs)]
+        rows = [*_model(read, done), *_sizes(read, read.columns, done.n_groups, done.nobs)]
     elif isinstance(done, Multiverse):
         rows = _choices(read, done)
     elif isinstance(done, Study):
         held = done.table("sessions")
-        counted = {group: held[group].nunique() for group in GROUPS if group in held}
+        counted = {
+            f"{who}_id": held[f"{who}_id"].nunique() for who in GROUPS if f"{who}_id" in held
+        }
         if "/" in (score := read.words.get("outcome", "")):
             held = done.select(score).dropna(subset=["score"])
-        rows = _sizes(read, counted, len(held))
+        rows = _sizes(read, OWN, counted, len(held))
     else:
         raise DesignError(
             "check_plan compares what fit_multilevel or rupture_multiverse returned, or a study, "
@@ -232,7 +235,7 @@ def _model(read: PlanFile, done: NestedFit) -> list[Row]:
         same = _meaning(parse_formula(read.model)) == _meaning(fitted)
         rows: list[Row] = [("model", read.model, done.formula, same)]
     else:
-        lacking, none = lacks(read, fitted), "not compared: the file names no model"
+        lacking, none = read.lacking(fitted), "not compared: the file names no model"
         planned = f"one with {lacking}" if lacking else none
         rows = [("model", planned, done.formula, False if lacking else None)]
     if of == "dropout":
@@ -265,15 +268,15 @@ def _meaning(formula: Formula) -> tuple[Any, ...]:
     return formula.response.text, terms(formula.fixed), frozenset(random)
 
 
-def _sizes(read: PlanFile, groups: Mapping[str, int], sessions: int) -> list[Row]:
+def _sizes(read: PlanFile, columns: Columns, groups: Mapping[str, int], sessions: int) -> list[Row]:
     """Compare how many there were of each."""
     layout = read.design.layout
-    planned = {"therapist_id": read.design.n_therapists, "client_id": layout.n_clients}
+    planned = {"therapist": read.design.n_therapists, "client": layout.n_clients}
     rows = [
-        (word, planned[name], count)
+        (word, planned[who], count)
         for label, count in groups.items()
-        for name, word in GROUPS.items()
-        if name == label.split(":")[0]
+        for who, word in GROUPS.items()
+        if label.split(":")[0] in columns[who]
     ]
     sizes: list[Row] = [
         (word, f"{wanted:,}", f"{count:,}", wanted == count) for word, wanted, count in rows

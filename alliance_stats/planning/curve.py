@@ -12,8 +12,9 @@ import pandas as pd
 from ..core.arguments import is_number, shown
 from ..errors import DesignError, did_you_mean, listing
 from . import dropout
-from .chances import chances, checked_effect, unit_of_effect
-from .result import AXES, SHARES
+from .chances import chances, checked_effect
+from .result import AXES
+from .units import SHARES, unit_of
 
 if TYPE_CHECKING:
     from .design import StudyDesign
@@ -57,7 +58,7 @@ def curve(
     design: StudyDesign, effect: float, of: str, alpha: float, standardised: bool | None,
     varied: Mapping[str, Sequence[float]],
 ) -> pd.DataFrame:  # fmt: skip
-    """Return power by formula for each combination of values."""
+    """Return power by formula for each combination of values; effects as they were asked."""
     rows: list[dict[str, Any]] = []
     for values in product(*varied.values()):
         at = dict(zip(varied, values, strict=True))
@@ -65,11 +66,12 @@ def curve(
         for name in changes:
             refuse_lists(design, name)
         one = replace(design, **changes, pilot_draws=()) if changes else design
-        points = at.get("effect", effect) * unit_of_effect(one, of, standardised)
+        asked = at.get("effect", effect)
+        points = asked * unit_of(one, of, standardised).points
         if of in SHARES and not 0 < _share_after(one, of, points) < 1:
             continue
         found = chances(one, of, points, alpha)[1]
-        rows.append(changes | {"effect": points} | dict(zip(OPERATING, found, strict=True)))
+        rows.append(changes | {"effect": asked} | dict(zip(OPERATING, found, strict=True)))
     table = pd.DataFrame(rows).assign(mc_error=0.0, method="analytic")
     return table[[*(n for n in varied if n != "effect"), "effect", *COLUMNS]]
 

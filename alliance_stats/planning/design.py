@@ -36,6 +36,7 @@ from .layout import (
     checked_missing,
     lay_out,
 )
+from .units import unit_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -313,7 +314,7 @@ class StudyDesign(Result):
         return (*self.notes, *self.assumptions())
 
     def tidy(self) -> pd.DataFrame:
-        """Return the sizes of the plan, and the SDs it takes for granted."""
+        """Return the sizes of the plan, and the SDs it takes for granted, in its unit."""
         sizes = [self.n_therapists, self.layout.n_clients, round(self.scores.sum())]
         spread = {
             ("therapist_id", "sd Intercept"): np.sqrt(self.therapist_variance),
@@ -323,7 +324,8 @@ class StudyDesign(Result):
             ("Residual", "sd"): self.residual_sd,
         }
         groups, terms = zip(*spread, strict=True)
-        values = [float(value) for value in spread.values()]
+        unit = unit_of(self, "arm", None).points
+        values = [float(value) / unit for value in spread.values()]
         parts = [
             tidy_rows(["therapists", "clients", "sessions"], [float(size) for size in sizes]),
             tidy_rows(list(terms), values, effect="random", group=list(groups)),
@@ -351,8 +353,18 @@ class StudyDesign(Result):
             rows.append(row)
         return [
             self._table(pd.DataFrame(rows), labels, "Who is planned"),
-            self._table(self.tidy().iloc[3:], labels, "What is taken for granted"),
+            self._table(
+                self.tidy().iloc[3:],
+                labels,
+                "What is taken for granted",
+                unit_of(self, "arm", None).words,
+            ),
         ]
+
+    def term_labels(self) -> dict[str, str]:
+        """Return the words for the rows and columns."""
+        course = {"Intercept": "level, first session", "session": "change a session"}
+        return course | {"sessions": "Sessions with a score"}
 
     @property
     def arm_names(self) -> list[str]:
@@ -371,7 +383,11 @@ class StudyDesign(Result):
             there = (layout.length[layout.arm == arm][:, None] >= at).sum(axis=0)
             place = at + (arm - (self.arms - 1) / 2) * width
             ax.bar(place, there, width * 0.95, color=look("", arm).color, label=name)
-        ax.set(xlabel="Session", ylabel="Clients", xticks=at if self.sessions <= 20 else at[::5])
+        ax.set(
+            xlabel="Session",
+            ylabel="Clients still there",
+            xticks=at if self.sessions <= 20 else at[::5],
+        )
         if self.arms > 1:
             ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
         return ax

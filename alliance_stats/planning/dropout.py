@@ -13,6 +13,7 @@ from ..errors import DesignError
 from ..multilevel.fit import Asked, fitted_outcome
 from . import information
 from .information import Certainty, degrees_of_freedom
+from .record import COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,10 +134,10 @@ def tested_studies(
     *,
     without: bool,
 ) -> Array:
-    """Return difference of shares, p, whether singular, and p without effect, a row a study."""
+    """Return difference of shares, p, whether singular, p without effect, and df, a row a study."""
     drawn = drawn_studies(design, rows, effect, rng)
     arm = rows["arm"].to_numpy()
-    found = np.full((n, 4), np.nan)
+    found = np.full((n, COLUMNS), np.nan)
     fit_once = partial(fitted_outcome, formula, asked=LOGISTIC, df="between-within")
     for study in range(n):
         for column, shift in ((1, effect), (3, 0.0))[: 1 + without]:
@@ -149,4 +150,5 @@ def tested_studies(
                 continue
             if fit.converged:
                 found[study, column], found[study, 2] = fit.pvalues["arm"], fit.singular
+                found[study, 4] = fit.df["arm"]
     return found

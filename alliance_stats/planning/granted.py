@@ -6,28 +6,37 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .units import conversion
+
 if TYPE_CHECKING:
     from .design import StudyDesign
 
 
-def assumptions(design: StudyDesign) -> list[str]:
-    """Return what the plan takes for granted, in sentences."""
+def assumptions(design: StudyDesign, standardised: bool | None = None) -> list[str]:
+    """Return what the plan takes for granted, in sentences.
+
+    SDs are in those of one session with `standardised`, else in points; as the design says unless
+    given.
+    """
+    use = design.standardised if standardised is None else standardised
+    unit = design.total_sd if use else 1.0
     error = ", measurement error included," if design.reliability == 1 else ""
     rest = 1 - design.icc_client - design.icc_therapist
     said = [
-        f"Of the variance in one session (SD {design.total_sd:.3g}), clients of one therapist "
+        conversion(design, use),
+        f"Of the variance in one session, clients of one therapist "
         f"carry {design.icc_client:.3g}, therapists {design.icc_therapist:.3g}, and single sessions"
         f"{error} {rest:.3g}.",
     ]
     if design.reliability < 1:
         said.append(
             f"This is the true score's variance; with a reliability of {design.reliability:g} a "
-            f"score has an SD of {design.total_sd / np.sqrt(design.reliability):.3g}."
+            f"score has an SD of {design.total_sd / unit / np.sqrt(design.reliability):.3g}."
         )
     if design.sessions > 1:
         change = (
-            f"differ in change a session with SDs of {design.slope_sd_client:.3g} and "
-            f"{design.slope_sd_therapist:.3g}, independent of their levels"
+            f"differ in change a session with SDs of {design.slope_sd_client / unit:.3g} and "
+            f"{design.slope_sd_therapist / unit:.3g}, independent of their levels"
         )
         said.append(
             f"Clients and therapists {change if design.has_slopes else 'all change alike'}; "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass, fields
 from functools import cached_property
 from html import escape
@@ -13,9 +12,10 @@ from typing import Any
 
 from ..core.arguments import share, within
 from ..core.display.figures import picture_of
-from ..core.display.page import Block, whole
+from ..core.display.page import Block, as_html, whole
 from ..core.display.word import result_document
 from ..core.outputs import write_whole
+from ..core.results import Result
 from ..core.yaml_reading import read_yaml
 from ..errors import DesignError, did_you_mean, listing
 from ..multilevel.formula.model_formula import Formula, parse_formula
@@ -23,26 +23,18 @@ from ..ruptures.multiverse.plan import AnalysisPlan, read_analysis_plan
 from .answers import of_effect
 from .chances import check_question
 from .design import StudyDesign
+from .planned_model import Columns, checked_columns, lacks
 from .result import QUESTIONS, StudyPower
 from .simulated import analysis
 
 DESIGN = "design.yaml"
 """The name of a registered design in a study's folder."""
 ASKED = ("effect", "of", "alpha", "method", "replicates", "seed")
-GROUPS = {"client_id": "clients", "therapist_id": "therapists"}
 WORDS = ("title", "hypotheses", "outcome", "exclusions", "model")
+COLUMNS = "columns"
+"""The key of what the data's columns are called."""
 MULTIVERSE = "multiverse"
 """The key of the grid of specifications, if one is planned."""
-TIMES = ("session", "time", "occasion", "week", "day")
-"""Columns whose effect nobody plans for."""
-ARM = re.compile(
-    r"(?<![a-z])(arm|condition|group|gruppe|groe?p|grupo|treat|trt|tx|alloc|random|interven|"
-    r"therap(?:y|ie)(?![a-z])|bedingung|behandlung|behandeling|conditie|traitement|bras|tratamiento|"
-    r"brazo|condici|condizion)",
-    re.I,
-)
-"""What the column of the arms is called, in part: English, German, Dutch, French, Spanish."""
-TIME = re.compile(rf"(?<![a-z])({'|'.join(TIMES)})s?(?![a-z])", re.I)
 MISSING = "[to be written]"
 
 
@@ -58,6 +50,9 @@ class PlanFile:
         The power that is to be reached.
     words
         ``title, hypotheses, outcome, exclusions, model``, as far as the file has them.
+    columns
+        Which of the data's columns is the ``arm``, ``time``, ``predictor``, ``client``,
+        ``therapist``.
     multiverse
         The `AnalysisPlan` of the file, where it has one.
     path, fingerprint
@@ -70,6 +65,7 @@ class PlanFile:
     wanted: float
     words: dict[str, str]
     fingerprint: str
+    columns: Columns
     multiverse: AnalysisPlan | None = None
 
     @cached_property
@@ -111,6 +107,18 @@ class PlanFile:
         return self.words.get("model") or analysis(self.design, self.asked["of"])
 
     @property
+    def analysis(self) -> str:
+        """The model and how it is fitted, in words."""
+        of = self.asked["of"]
+        way = "family='binomial'" if of == "dropout" else "REML"
+        df = "" if of == "therapists" else f", df='{self.df}'"  # a variance has no df
+        return f"{self.model} (fit_multilevel, {way}{df})"
+
+    def lacking(self, model: Formula) -> str:
+        """Return what the plan needs and a model has not; mostly nothing."""
+        return lacks(self.design, self.asked["of"], self.columns, model)
+
+    @property
     def df(self) -> str:
         """How its coefficient will be tested."""
         return "between-within" if self.asked["of"] == "dropout" else "satterthwaite"
@@ -131,9 +139,21 @@ class PlanFile:
         heading = self.words.get("title", "Plan of a study")
         said = f"<p>{escape(self.power.sentence())} {escape(self.needed)}</p>"
         said += f"<p>{escape(self.power.methods())}</p>"
-        parts = [one.to_html() for one in (self.planned, self.power)]
+        said += f"<p>It will be analysed by {escape(self.analysis)}. The plan is "
+        said += f"'{escape(self.path.name)}' (SHA-256 {self.fingerprint}).</p>"
+        results: list[Result] = [self.planned, self.power]
         if not self.power.replicates:
-            parts.append(self.planned.precision(of=self.asked["of"]).to_html())
+            results.append(self.planned.precision(of=self.asked["of"]))
+        # each without its notes, which stand together at the end, and what was said above
+        parts = [
+            as_html(
+                one.heading,
+                [block for block in one.shown() if not isinstance(block, str)],
+                (),
+                picture_of(one, one.picture) if one.picture else "",
+            )
+            for one in results
+        ]
         if self.curves is not None:
             told = "Power with more or fewer therapists, less or more alike"
             parts.append(f"<h2>{told}</h2>{picture_of(self.curves, 'plot')}")
@@ -148,14 +168,11 @@ class PlanFile:
         how = f"{who} are randomised to {design.arms} arms." if who else "Nobody is randomised."
         if design.nested == "one_arm":
             how = "Clients are randomised to an arm with therapists or to one without."
-        way = "family='binomial'" if of == "dropout" else "REML"
-        model = f"{self.model} (fit_multilevel, {way}, df='{self.df}')"
         test = "two-sided"
         if of == "therapists":
             test = "one-sided, likelihood ratio to the model without therapists"
             if design.layout.length.max() < 2:
                 test = "one-sided, F of the therapists over their clients"
-            model = f"{self.model} (fit_multilevel, {way})"
         if design.arms > 2 and of in ("arm", "arm_by_time", "dropout"):
             test += ", the last arm minus the first (alpha is not shared among comparisons)"
         sections: dict[str, dict[str, str]] = {
@@ -171,7 +188,7 @@ class PlanFile:
             },
             "Variables": {"Outcome": self.words.get("outcome", MISSING), "Manipulated": how},
             "Analysis plan": {
-                "Model": model,
+                "Model": self.analysis,
                 "Test": f"{QUESTIONS[of].capitalize()}: {test}, alpha {self.power.alpha:g}.",
                 "Exclusions": self.words.get("exclusions", MISSING),
                 "Missing data": "Sessions that were not held are left out (missing at random).",
@@ -206,7 +223,9 @@ def read_plan(path: str | PathLike[str]) -> PlanFile:
         A file with the arguments of `StudyDesign` by name, ``effect``, and, where it is not a
         difference of arms, ``of``; further ``alpha``, ``power`` (wanted; .8), ``title``,
         ``hypotheses``, ``outcome``, ``exclusions``, and ``model``, the formula that will be fitted,
-        with the columns of the data; ``method: simulation`` (``replicates``, ``seed``) where no
+        with the columns of the data; ``columns``, which of them is which where they are not called
+        as in a study (``{arm: training, time: week, predictor: ..., client: ..., therapist:
+        ...}``); ``method: simulation`` (``replicates``, ``seed``) where no
         formula is right; ``multiverse`` with what an `AnalysisPlan` has. Or a folder that holds
         such a file as ``design.yaml``.
 
@@ -230,7 +249,7 @@ def read_plan(path: str | PathLike[str]) -> PlanFile:
     arguments = [one.name for one in fields(StudyDesign) if one.name != "pilot_draws"]
     for place, line in tree.repeated:
         raise DesignError(f"'{path.name}' says '{place[-1]}' twice (line {line}); keep one.")
-    known = [*arguments, *ASKED, "power", *WORDS, MULTIVERSE]
+    known = [*arguments, *ASKED, "power", *WORDS, COLUMNS, MULTIVERSE]
     for name in given:
         if name not in known:
             raise DesignError(
@@ -249,43 +268,10 @@ def read_plan(path: str | PathLike[str]) -> PlanFile:
         within(given.get("power", 0.8), "power", alpha, why=" (above alpha)"),
         {name: said for name, said in words.items() if said.strip()},
         hashlib.sha256(path.read_bytes()).hexdigest(),
+        checked_columns(given.get(COLUMNS), path.name),
         read_analysis_plan(path) if given.get(MULTIVERSE) is not None else None,
     )
     check_question(plan.design, plan.asked["of"])
-    if "model" in plan.words and (lacking := lacks(plan, parse_formula(plan.model))):
+    if "model" in plan.words and (lacking := plan.lacking(parse_formula(plan.model))):
         raise DesignError(f"The model in '{path.name}' lacks {lacking}, which the power is for.")
     return plan
-
-
-def lacks(plan: PlanFile, model: Formula) -> str:
-    """Return what a plan's question and its variances need and a model has not; mostly nothing."""
-    of, fixed = plan.asked["of"], () if model.fixed is None else model.fixed.expansion.terms
-    written = [" ".join(node.code for node in term) for term in fixed]
-    if of == "arm_by_time" and not any(ARM.search(one) and TIME.search(one) for one in written):
-        return "the arms' interaction with time (such as condition:session)"
-    alone = [one for one, term in zip(written, fixed, strict=True) if len(term) == 1]
-    if of in ("arm", "dropout") and not any(map(ARM.search, alone)):
-        return "the arms (a column called condition, arm, group or treatment)"
-    predictors = [term for term in fixed if not all(node.code in TIMES for node in term)]
-    if of not in ("gap", "therapists") and not predictors:
-        return "the predictor whose effect is asked for"
-    try:
-        planned = groups_of(parse_formula(analysis(plan.design, of)))
-    except DesignError:  # nothing is nested, or no such model
-        return ""
-    missing = [
-        f"{'random slopes' if n > 1 else 'a random intercept'} of {GROUPS[group]}"
-        for group, n in planned.items()
-        if groups_of(model).get(group, 0) < n
-    ]
-    return " and ".join(missing)
-
-
-def groups_of(formula: Formula) -> dict[str, int]:
-    """Return how many effects vary over each grouping, named by the people in it."""
-    found: dict[str, int] = {}
-    for one in formula.random:
-        effects = len(one.part.expansion.terms) + one.part.expansion.intercept
-        name = next((name for name in GROUPS if name in one.group[0]), one.group[0])
-        found[name] = found.get(name, 0) + effects
-    return found

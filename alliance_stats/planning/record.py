@@ -13,6 +13,9 @@ import numpy as np
 from ..core.arguments import shown
 from ..errors import DesignError
 
+COLUMNS = 5
+"""Numbers of each study: estimate, p, whether singular, p without effect, df."""
+
 
 class Record:
     """A file of lines: the first says what was asked, each other holds one piece of studies.
@@ -44,7 +47,7 @@ class Record:
         for line in lines[1:]:
             try:
                 at, studies = json.loads(line)
-                self.kept[int(at)] = np.array(studies, dtype=float).reshape(-1, 4)
+                self.kept[int(at)] = np.array(studies, dtype=float).reshape(-1, COLUMNS)
             except (ValueError, TypeError, RecursionError):
                 continue
 

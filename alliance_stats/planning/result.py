@@ -11,6 +11,7 @@ import pandas as pd
 from ..core.drawing import PALE, in_percent, look, new_axes
 from ..core.results import Result
 from ..inference.rows import glance_row, tidy_rows
+from .units import SHARES, Unit, unit_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,8 +29,6 @@ QUESTIONS = {
     "dropout": "the difference between arms in the share who drop out",
     "therapists": "the therapists' share of the variance",
 }
-SHARES = ("dropout", "therapists")
-"""Questions about a share, which has no points and no SD."""
 AXES = {
     "n_therapists": "Therapists",
     "clients_per_therapist": "Clients of a therapist",
@@ -79,8 +78,12 @@ class StudyPower(Result):
         The probability that the test is significant if the effect is what was said.
     mc_error
         Its Monte Carlo standard error; 0 where it was computed.
+    effect
+        As it was asked: in points, or in SDs of one session where `standardised`.
     std_error, df
-        Of the estimate, by formula; df of the analysis that will be run.
+        Of the estimate, in the effect's unit; df of the analysis that will be run. Simulated: the
+        SD of the studies' estimates, and the median df of their tests (missing for
+        ``"therapists"``, whose test has none).
     type_s, type_m
         Among significant results: the share with the wrong sign, and how many times too large the
         estimate is on average (Gelman & Carlin 2014).
@@ -128,19 +131,19 @@ class StudyPower(Result):
 
     @property
     def size(self) -> str:
-        """The effect with its unit."""
+        """The effect with its unit, and in the other unit where that is known."""
         if self.of in SHARES:
-            of = "a share" if self.of == "dropout" else "one session's variance"
-            return f"{self.effect:.3g} (of {of})"
-        points, sds = f"{self.effect:.3g} points", f"{self.effect / self.design.total_sd:.3g} SD"
-        if self._in_sds:
-            return sds
-        return f"{sds} ({points})" if self.standardised else f"{points} ({sds})"
+            return f"{self.effect:.3g} ({self.unit.short})"
+        told, sd = f"{self.effect:.3g} {self.unit.short}", self.design.total_sd
+        if not self.standardised:
+            return f"{told} ({self.effect / sd:.3g} SD)"
+        # without a residual SD nothing says what a point is
+        return told if self.design.residual_sd == 1 else f"{told} ({self.effect * sd:.3g} points)"
 
     @property
-    def _in_sds(self) -> bool:
-        """Whether nothing says what a point is: SDs are asked for, and no residual SD is given."""
-        return self.standardised and self.design.residual_sd == 1 and self.of not in SHARES
+    def unit(self) -> Unit:
+        """What the effect, its error and the table's effects are told in."""
+        return unit_of(self.design, self.of, self.standardised)
 
     def tidy(self) -> pd.DataFrame:
         """Return power, and what significant results will be like."""
@@ -163,7 +166,8 @@ class StudyPower(Result):
     def glance(self) -> pd.DataFrame:
         """Return one row: the question, its answer, and the sizes it rests on."""
         fields = ("of", "effect", "power", "mc_error", "std_error", "df", "alpha", "method")
-        return glance_row(self, *fields, "replicates", "seed", **_sizes(self.design))
+        sizes = _sizes(self.design) | {"unit": self.unit.words}
+        return glance_row(self, *fields, "replicates", "seed", **sizes)
 
     def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
         """Return the answer in a sentence, and its numbers."""
@@ -175,9 +179,7 @@ class StudyPower(Result):
         said = f"With {sizes['n_therapists']} therapists and {sizes['n_clients']} clients"
         said += f" in {self.design.sessions} session{'s' * (self.design.sessions > 1)}"
         how = f" ± {self.mc_error:.3f} (Monte Carlo)" if self.replicates else ""
-        error = f"{self.std_error:.3g}"
-        if self._in_sds:
-            error = f"{self.std_error / self.design.total_sd:.3g} SD"
+        error = f"{self.std_error:.3g}{'' if self.of in SHARES else f' {self.unit.short}'}"
         by = f"standard error {error}, {self.df:.4g} degrees of freedom"
         by = f"by {self._simulation}" if self.replicates else by
         sided = "one" if self.of == "therapists" else "two"
@@ -194,22 +196,21 @@ class StudyPower(Result):
 
     def facts(self) -> dict[str, Any]:
         """Return what sentences are filled from."""
-        rests = RESTS.get(self.of, "the standard error of generalised least squares")
-        by = f"formula, from {rests} and {self.df:.4g} degrees of freedom"
-        told = {"by": self._simulation if self.replicates else by, "effect": self.size}
-        return super().facts() | told
+        by = self._simulation if self.replicates else f"formula, from {_rests(self)}"
+        return super().facts() | {"of": QUESTIONS[self.of], "by": by, "effect": self.size}
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
         """Draw power over the effect, or over what was varied: the second as a line a value."""
         ax = new_axes() if ax is None else ax
         along, *beside = self.varied
+        axes = AXES | {"effect": f"Effect ({self.unit.words})"}
         curve = self.table[self.table["method"] == "analytic"]
         ax.axhline(0.8, color=PALE, linewidth=0.8)
         lines = curve.groupby(beside[0]) if beside else [("formula", curve)]
         for place, (_, line) in enumerate(lines):
             label = "formula"
             if beside:
-                label = f"{AXES.get(beside[0], beside[0])}: {line[beside[0]].iloc[0]:.4g}"
+                label = f"{axes[beside[0]]}: {line[beside[0]].iloc[0]:.4g}"
             like = look("", place)
             marker = "" if along == "effect" else like.marker
             ax.plot(line[along], line["power"], color=like.color, marker=marker, label=label)
@@ -224,10 +225,7 @@ class StudyPower(Result):
             )
         if beside or self.replicates:
             ax.legend(loc="best")
-        effect = {"dropout": "difference of shares", "therapists": "share of the variance"}
-        unit = "residual SDs" if self._in_sds else "points"
-        label = f"Effect ({effect.get(self.of, unit)})"
-        ax.set(xlabel=AXES.get(along, label), ylabel="Power", ylim=(0, 1.02))
+        ax.set(xlabel=axes[along], ylabel="Power", ylim=(0, 1.02))
         in_percent(ax.yaxis)
         return ax
 
@@ -239,7 +237,8 @@ class StudyPrecision(Result):
     Attributes
     ----------
     half_width
-        Half the width of the interval expected.
+        Half the width of the interval expected; like all here in points, or in SDs of one session
+        where `standardised`.
     std_error, df
         Of the estimate; df of the analysis that will be run.
     detectable
@@ -254,6 +253,7 @@ class StudyPrecision(Result):
     detectable: float
     confidence: float = 0.95
     messages: tuple[str, ...] = ()
+    standardised: bool = False
 
     @property
     def title(self) -> str:  # type: ignore[override]
@@ -267,18 +267,35 @@ class StudyPrecision(Result):
 
     def term_labels(self) -> dict[str, str]:
         """Return the words for the rows."""
-        sds = f" ({self.detectable / self.design.total_sd:.3g} SD)"
-        sds = "" if self.of in SHARES else sds
         return {
             "half_width": f"Half the width of the {100 * self.confidence:g}% interval",
             "std_error": "Standard error",
-            "detectable": f"Effect found with a power of 80 %{sds}",
+            "detectable": "Effect found with a power of 80 %",
         }
+
+    @property
+    def unit(self) -> Unit:
+        """What all three numbers are told in."""
+        return unit_of(self.design, self.of, self.standardised)
+
+    @property
+    def _unit(self) -> str:  # type: ignore[override]
+        return self.unit.words
+
+    def facts(self) -> dict[str, Any]:
+        """Return what sentences are filled from."""
+        return super().facts() | {"of": QUESTIONS[self.of], "by": _rests(self)}
 
     def glance(self) -> pd.DataFrame:
         """Return one row: the question, its answer, and the sizes it rests on."""
         fields = ("of", "half_width", "std_error", "df", "detectable", "confidence")
-        return glance_row(self, *fields, **_sizes(self.design))
+        return glance_row(self, *fields, **_sizes(self.design) | {"unit": self.unit.words})
+
+
+def _rests(answer: StudyPower | StudyPrecision) -> str:
+    """Return what an answer by formula is computed from."""
+    rests = RESTS.get(answer.of, "the standard error of generalised least squares")
+    return f"{rests} and {answer.df:.4g} degrees of freedom"
 
 
 def _sizes(design: StudyDesign) -> dict[str, int]:

@@ -21,7 +21,8 @@ from ..study.truth import Truth
 from . import dropout
 from .information import middle_of
 from .leaving import leaves_by_scores, planned_rows, scored, still_there
-from .record import Record
+from .record import COLUMNS, Record
+from .units import SHARES, Unit
 
 if TYPE_CHECKING:
     from ..multilevel.result import MultilevelFit
@@ -140,6 +141,7 @@ def simulated_power(
     of: str,
     *,
     formula: str | None,
+    unit: Unit,
     without: bool,
     replicates: int,
     seed: int,
@@ -172,7 +174,7 @@ def simulated_power(
     good = found[np.isfinite(found[:, 1])]
     if not len(good):
         raise DesignError("No simulated study could be fitted; look at the formula and the design.")
-    estimate, p_value, singular, p_without = good.T
+    estimate, p_value, singular, p_without, df = good.T
     hit = p_value < alpha
     power = float(hit.mean())
     wrong = float((np.sign(estimate[hit]) != np.sign(effect)).mean()) if hit.any() else np.nan
@@ -191,6 +193,14 @@ def simulated_power(
     if singular.any():
         told.append(
             f"A variance was estimated as zero in {singular.mean():.0%} of the simulated studies."
+        )
+    answer["df"] = float(np.median(df))
+    answer["std_error"] = float(estimate.std(ddof=1)) if len(good) > 1 else np.nan
+    if np.isfinite(answer["std_error"]) and of != "therapists":
+        told.append(
+            f"The estimates of these studies have an SD of {answer['std_error'] / unit.points:.3g}"
+            f"{'' if of in SHARES else f' {unit.short}'}, and their tests {answer['df']:.4g} df "
+            "(median)."
         )
     if len(good) < len(found):
         told.append(f"{len(found) - len(good)} of {len(found)} studies could not be fitted.")
@@ -272,14 +282,14 @@ class _Asked(NamedTuple):
 
 
 def _batch(asked: _Asked, piece: Piece) -> np.ndarray:
-    """Return estimate, p value, whether singular, and p without effect, a row a study."""
+    """Return estimate, p value, whether singular, p without effect, and df, a row a study."""
     design, effect, of, formula, without = asked
     n, rng = piece[0], np.random.default_rng(piece[1])
     planned = planned_rows(design)
     if not leaves_by_scores(design):
         planned = planned[scored(design, planned, rng)].reset_index(drop=True)
     rows, shift = _with_predictor(design, planned, of, rng)
-    found = np.full((n, 4), np.nan)
+    found = np.full((n, COLUMNS), np.nan)
     drawn = of in ("within", "between", "rupture")
     first = None  # of the same rows every study is a refit; where scores decide, rows differ
     for study in range(n):
@@ -300,14 +310,14 @@ def _batch(asked: _Asked, piece: Piece) -> np.ndarray:
                 fit = first.refit(outcome)
             got = _tested(fit, TERMS.get(of, "predictor"))
             if column == 1:
-                found[study, :3] = got
+                found[study, :3], found[study, 4] = got[:3], got[3]
             else:
                 found[study, 3] = got[1]
     return found
 
 
 def _dropouts(asked: _Asked, piece: Piece) -> np.ndarray:
-    """Return difference of shares, p value, whether singular, and p without effect, as `_batch`."""
+    """Return difference of shares, p, whether singular, p without effect, and df, as `_batch`."""
     design, effect, _, formula, without = asked
     n, rng = piece[0], np.random.default_rng(piece[1])
     rows, _ = _with_predictor(design, dropout.in_one_session(design).layout.rows(), "arm", rng)
@@ -323,7 +333,7 @@ def _therapists(asked: _Asked, piece: Piece) -> np.ndarray:
     rows, _ = _with_predictor(one, planned, "arm" if one.arms > 1 else "gap", rng)
     drawn = rows.assign(score=draw(one, rows, rng))
     fit, null = fitted(asked.formula, drawn), fitted(asked.formula.rsplit(" + (", 1)[0], drawn)
-    found = np.full((n, 4), np.nan)
+    found = np.full((n, COLUMNS), np.nan)
     for study in range(n):
         score = draw(one, rows, rng)
         full, less = fit.refit(score), null.refit(score)
@@ -344,8 +354,8 @@ WORK = {"dropout": _dropouts, "therapists": _therapists}
 """How studies are drawn and tested for questions that are not about a coefficient."""
 
 
-def _tested(fit: MultilevelFit, term: str) -> tuple[float, float, bool]:
-    """Return a coefficient, its p value, and whether a variance was estimated as zero."""
+def _tested(fit: MultilevelFit, term: str) -> tuple[float, float, bool, float]:
+    """Return a coefficient, its p value, whether a variance was estimated as zero, and the df."""
     if term not in fit.names:
         raise DesignError(
             f"The formula must hold the term '{term}', whose effect is planned for; it has "
@@ -353,9 +363,9 @@ def _tested(fit: MultilevelFit, term: str) -> tuple[float, float, bool]:
         )
     place, got = list(fit.names).index(term), fit.coefficients
     if not fit.converged:
-        return np.nan, np.nan, False
+        return np.nan, np.nan, False, np.nan
     p = t_two_sided(got.params[place] / got.bse[place], got.df[place])
-    return float(got.params[place]), float(p), fit.singular
+    return float(got.params[place]), float(p), fit.singular, float(got.df[place])
 
 
 def _with_predictor(

@@ -214,7 +214,11 @@ def test_a_registration_and_a_report_know_the_planned_multiverse(plan):
         ("arm", "alliance + session", "lacks the arms"),
         ("arm", "session", "lacks the arms"),
         ("arm_by_time", "C(condition) * session", None),
-        ("arm", "treatment_arm + session", None),
+        ("arm", "treatment_arm + session", "lacks the arms"),
+        ("arm", "arm + session", None),
+        ("arm_by_time", "condition + session + C(condition):log(session)", None),
+        ("within", "session", "lacks the predictor"),
+        ("within", "alliance + session", None),
     ],
 )  # fmt: skip
 def test_a_planned_model_has_the_arms_and_their_course(plan, of, fixed, said):
@@ -225,6 +229,57 @@ def test_a_planned_model_has_the_arms_and_their_course(plan, of, fixed, said):
         return
     with pytest.raises(AllianceStatsError, match=said):
         read_plan(path)
+
+
+@pytest.mark.parametrize(
+    ("of", "model", "columns", "said"),
+    [
+        ("arm", "zweig + (1 | client_id) + (1 | therapist_id)", "arm: zweig", None),
+        ("arm", "age + (1 | client_id) + (1 | therapist_id)", "arm: zweig", "called 'zweig'"),
+        ("arm_by_time", "x * visit + (1 | client_id) + (1 | therapist_id)", "arm: x, time: visit",
+         None),
+        ("arm_by_time", "x * visit + (1 | client_id) + (1 | therapist_id)", "arm: x",
+         "interaction with time"),
+        ("within", "visit + bond + (1 | client_id) + (1 | therapist_id)",
+         "predictor: bond, time: visit", None),
+        ("within", "visit + (1 | client_id) + (1 | therapist_id)", "time: visit", "the predictor"),
+        ("within", "age + (1 | client_id) + (1 | therapist_id)", "predictor: bond",
+         "called 'bond'"),
+        ("arm", "condition + (1 | patient) + (1 | coach)", "client: patient, therapist: coach",
+         None),
+        ("arm", "condition + (1 | patient) + (1 | coach)", "client: patient",
+         "intercept of therapists .called 'therapist_id'"),
+        ("arm", "condition + (1 | client_id) + (1 | therapist_id)", "arms: condition",
+         "Did you mean 'arm'"),
+        ("arm", "condition + (1 | client_id) + (1 | therapist_id)", "arm: 2", "name of one column"),
+    ],
+)  # fmt: skip
+def test_a_plan_says_what_its_columns_are_called(plan, of, model, columns, said):
+    text = f"of: {of}\nmodel: score ~ {model}\ncolumns: {{{columns}}}\n"
+    path = plan(PLAN + text)
+    if said is None:
+        assert read_plan(path).model
+        return
+    with pytest.raises(AllianceStatsError, match=said):
+        read_plan(path)
+
+
+def test_columns_that_are_no_names_are_one_sentence(plan):
+    with pytest.raises(AllianceStatsError, match="must say what columns are called"):
+        read_plan(plan(PLAN + "columns: condition\n"))
+
+
+def test_groups_of_another_name_are_counted_as_planned(rows, plan):
+    other = {"client_id": "patient", "therapist_id": "coach", "condition": "zweig"}
+    named = rows.rename(columns=other)
+    fit = al.fit_multilevel("score ~ zweig * session + (1 | coach/patient)", named)
+    told = "columns: {arm: zweig, client: patient, therapist: coach}\n"
+    model = "model: score ~ zweig*session + (1 | coach/patient)\n"
+    check = al.check_plan(plan(PLAN + model + told), fit)
+    assert check.table["choice"].tolist()[3:5] == ["clients", "therapists"]
+    assert choices(check) == ["clients", "sessions held"]
+    assert choices(al.check_plan(plan(PLAN + told), fit)) == ["clients", "sessions held"]
+    assert choices(al.check_plan(plan(PLAN), fit))[0] == "model"  # whose groups nobody named
 
 
 def test_of_a_study_the_scores_of_the_planned_outcome_are_counted(plan):

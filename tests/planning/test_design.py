@@ -173,8 +173,53 @@ def test_a_standardised_effect_is_in_sds_of_one_session():
     points = design.power(0.5 * design.total_sd).power
     found = design.power(0.5, standardised=True)
     assert found.power == points
-    assert found.messages[0] == "The effect of 0.5 SD of one session is 2.83 points."
+    assert "One SD (of one session, over all clients) is 5.66 points." in found.messages
     assert plan(residual_sd=4, standardised=True).power(0.5).power == points
+
+
+def numbers(answer):
+    """The numbers of an answer that are in its unit: what it holds, and its glance."""
+    row = answer.glance().iloc[0]
+    table = getattr(answer, "table", None)
+    curve = [] if table is None else table["effect"].tolist()
+    names = ("effect", "std_error", "half_width", "detectable")
+    return [row[name] for name in names if name in row] + curve
+
+
+@pytest.mark.parametrize("ask", ["power", "precision", "required"])
+def test_an_answer_has_one_unit_in_every_number_and_its_header_names_it(ask):
+    design = plan(residual_sd=4)
+
+    def asked(standardised):
+        effect = 0.5 if standardised else 0.5 * design.total_sd
+        return {
+            "power": lambda: design.power(effect, standardised=standardised),
+            "precision": lambda: design.precision(standardised=standardised),
+            "required": lambda: design.required("effect", standardised=standardised),
+        }[ask]()
+
+    points, sds = asked(False), asked(True)
+    assert np.array(numbers(points)) == pytest.approx(np.array(numbers(sds)) * design.total_sd)
+    units = {one.glance()["unit"].iloc[0] for one in (points, sds)}
+    assert units == {"points", "SDs of one session"}
+    if ask == "precision":
+        assert "Estimate (points)" in str(points)
+        assert "Estimate (SDs of one session)" in str(sds)
+        assert f"estimate = {sds.half_width:.2f} SDs of one session" in sds.text()
+    else:
+        assert points.plot().get_xlabel() == "Effect (points)"
+        assert sds.plot().get_xlabel() == "Effect (SDs of one session)"
+    for one in (points, sds):  # what one is in the other
+        assert "over all clients) is 5.66 points." in str(one)
+
+
+def test_a_plan_shows_its_sds_in_its_own_unit():
+    assert "Estimate (points)" in str(plan(residual_sd=4))
+    inside = plan(residual_sd=4, standardised=True)
+    assert "Estimate (SDs of one session)" in str(inside)
+    sds = inside.tidy().set_index("term").loc[["sd Intercept", "sd"], "estimate"]
+    assert (sds**2).sum() == pytest.approx(1)  # the shares of one session's variance
+    assert "Therapists: estimate = 12." in inside.text()
 
 
 def test_simulated_power_is_that_of_the_formula_and_of_its_seed():

@@ -49,7 +49,14 @@ def test_the_page_has_power_precision_pictures_and_every_assumption(plan, tmp_pa
     assert "A power of 0.8 needs 38 therapists like these." in page
     assert page.count("<svg") == 3  # who stays, power by effect, power by therapists
     for message in read_plan(plan).power.messages:
-        assert message in page
+        assert page.count(message) == 1
+    assert page.count(read_plan(plan).power.sentence()) == 1
+    assert "Estimate (SDs of one session)" in page
+    assert "residual SDs)" not in page
+    assert (
+        "It will be analysed by score ~ arm + time + (1 | client_id) + (1 | therapist_id)" in page
+    )
+    assert hashlib.sha256(plan.read_bytes()).hexdigest() in page
 
 
 def test_the_form_has_the_sections_the_model_and_what_is_to_be_written(plan, tmp_path):
@@ -80,7 +87,7 @@ def test_the_form_has_the_sections_the_model_and_what_is_to_be_written(plan, tmp
         (("effect: 0.35", "effect: 0.35\nmodel: y ~ arm + (1 | client_id)"), "intercept of therap"),
         (
             ("effect: 0.35", "effect: 0.35\nmodel: y ~ session + (1 | client_id)"),
-            "lacks the arms (a column",
+            "lacks the arms (called 'condition' or 'arm'; else say columns: {arm: NAME})",
         ),
     ],
 )

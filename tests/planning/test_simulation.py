@@ -123,7 +123,7 @@ def test_the_table_goes_over_one_or_two_numbers_of_the_plan():
         f"Therapists' share of the variance: {share:g}" for share in (0, 0.1, 0.2)
     ]
     effects = plan().power(0.8, over={"effect": [0.4, 0.8]}, standardised=True).table
-    assert effects["effect"].tolist() == pytest.approx([0.4 * np.sqrt(2), 0.8 * np.sqrt(2)])
+    assert effects["effect"].tolist() == [0.4, 0.8]  # as they were asked
 
 
 @pytest.mark.parametrize(
@@ -200,3 +200,24 @@ def test_a_simulation_is_told_by_its_studies_and_not_by_the_formula():
     told = " ".join((found.sentence(), found.methods(), *found.messages))
     assert "egrees of freedom" not in told
     assert "standard error" not in told
+
+
+def test_a_simulations_error_and_df_are_those_of_its_studies():
+    design, wrong = plan(randomised="client"), "score ~ arm + (1 | client_id)"
+    found = simulated(design, replicates=60, formula=wrong, standardised=True)
+    drawn = simulated_room._batch(
+        simulated_room._Asked(design, 1.2 * design.total_sd, "arm", wrong, True),
+        (50, np.random.SeedSequence(4).spawn(2)[0]),
+    )
+    formula = design.power(1.2, standardised=True)
+    assert found.df != formula.df
+    assert found.df == pytest.approx(np.median(drawn[:, 4]), abs=1)
+    assert found.std_error == pytest.approx(drawn[:, 0].std() / design.total_sd, rel=0.25)
+    assert found.std_error == pytest.approx(formula.std_error, rel=0.35)  # of 60: 9 %
+    assert found.glance()["df"].iloc[0] == found.df
+    told = " ".join(found.messages)
+    assert f"an SD of {found.std_error:.3g} SD, and their tests {found.df:.4g} df (median)" in told
+    many = plan(randomised="none").power(
+        0.3, of="therapists", method="simulation", replicates=4, seed=1
+    )
+    assert np.isnan(many.df)  # a likelihood ratio has none

@@ -37,6 +37,7 @@ def journal_table(
     ratio: str = "",
     letter: str = "",
     intervals: str = "",
+    unit: str = "",
 ) -> Table:
     """Return a table of a result as it is read.
 
@@ -56,6 +57,8 @@ def journal_table(
         The letter of the statistic, where it is neither t nor z.
     intervals
         What the header of intervals says of them beside their level.
+    unit
+        What the estimates are in, for their header.
     """
     note = ""
     if len(frame) > ROWS:
@@ -70,7 +73,7 @@ def journal_table(
     others = [name for name in _others(rows) if name not in ("part", "label")]
     columns = (
         col.text("label", ""),
-        *_numbers(rows, confidence, ratio, letter, intervals),
+        *_numbers(rows, confidence, ratio, letter, intervals, unit),
         *_any_columns(rows[others], labels, confidence),
     )
     group = "part" if len(order) > 1 or next(iter(order), "") else ""
@@ -124,12 +127,13 @@ def _in_order(parts: list[str]) -> list[str]:
 
 
 def _numbers(
-    rows: pd.DataFrame, confidence: float, ratio: str, letter: str, intervals: str
+    rows: pd.DataFrame, confidence: float, ratio: str, letter: str, intervals: str, unit: str
 ) -> list[Column]:
     """Return the columns that all results share, those without any value left out."""
     there = [name for name in SHOWN if name in rows and rows[name].notna().any()]
     digits = fmt.decimals_for(rows["std_error"]) if "std_error" in there else 2
-    kept = [Column("Estimate", lambda row: _estimate(row, there, digits))]
+    head = f"Estimate ({unit})" if unit else "Estimate"
+    kept = [Column(head, lambda row: _estimate(row, there, digits))]
     if letter and rows["estimate"].equals(rows["statistic"]):
         kept = []  # a test of several at once: its statistic stands in its own column
     if "std_error" in there:

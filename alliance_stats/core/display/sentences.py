@@ -54,8 +54,11 @@ def _estimate(cell: Mapping[str, str], row: pd.Series, confidence: float) -> lis
     """Return the estimate with its error and interval, and as a ratio where it is one."""
     coefficient = cell.get("SE") and cell.get("p")
     numbers = []
-    if cell.get("Estimate"):
-        numbers.append(fmt.equation("b" if coefficient else "estimate", cell["Estimate"]))
+    head = next((label for label in cell if label.startswith("Estimate")), "")
+    if cell.get(head):
+        unit = head.removeprefix("Estimate").strip(" ()")
+        told = fmt.equation("b" if coefficient else "estimate", cell[head])
+        numbers.append(f"{told} {unit}".strip())
     if cell.get("SE"):
         numbers.append(fmt.equation("SE", cell["SE"]))
     level = f"{100 * confidence:g}% CI"
