@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import checked_choice, flag, share, whole
+from ..core.arguments import checked_choice, flag, share, shown, whole
 from ..errors import DesignError
 from ..inference.distributions import half_width
 from . import dropout, simulated, variance
-from .chances import chances, check_question, checked_effect, smallest_effect
+from .chances import chances, check_power, check_question, checked_effect, smallest_effect
 from .curve import OPERATING, curve, refuse_lists, varied_over
 from .information import FIXED, certainty
 from .result import ASSUMED, StudyPower, StudyPrecision
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 Question = Literal[
     "arm", "arm_by_time", "within", "between", "rupture", "dropout", "gap", "therapists"
 ]
+DETECTED = 0.8
+"""The power with which an effect counts as one that a design can find."""
 METHODS = ("analytic", "simulation")
 MOST = {"n_therapists": 20_000, "clients_per_therapist": 2000, "sessions": 200}
 """Where a search for the number required ends."""
@@ -181,8 +183,12 @@ def precision(
     0.34
     """
     check_question(design, of)
-    share(confidence)
-    detectable = smallest_effect(design, of, 0.8, 1 - confidence)
+    if share(confidence) <= 1 - DETECTED:
+        raise DesignError(
+            f"confidence must lie above {1 - DETECTED:.1g}, not {shown(confidence)}: below it no "
+            f"effect is needed for a power of {DETECTED:.0%}."
+        )
+    detectable = smallest_effect(design, of, DETECTED, 1 - confidence)
     if of == "therapists":
         known = variance.certainty(design, design.icc_therapist)
         half = variance.half_width(design, confidence)
@@ -237,8 +243,7 @@ def required(
     38
     """
     checked_choice("what", what, ("n_therapists", "clients_per_therapist", "sessions", "effect"))
-    share(power, "power")
-    share(alpha, "alpha")
+    check_power(share(power, "power"), share(alpha, "alpha"))
     check_question(design, of)
     asked: dict[str, Any] = {"of": of, "alpha": alpha, "standardised": standardised}
     if what == "effect":

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .design import StudyDesign
 
 
+CERTAIN = 1e6
+"""An effect of so many standard errors is found as surely as any larger one."""
 LEAST = {"arm_by_time": 2, "within": 2, "rupture": 3, "dropout": 0}
 """Sessions that a question needs."""
 
@@ -49,6 +51,12 @@ def checked_effect(effect: object) -> None:
         )
 
 
+def check_power(power: float, alpha: float) -> None:
+    """Refuse a power that no effect and no study are needed for."""
+    if power <= alpha:
+        raise DesignError(f"power must lie above alpha ({alpha:g}), not {power:g}.")
+
+
 def operating(
     effect: float, std_error: float, df: float, alpha: float
 ) -> tuple[float, float, float]:
@@ -64,7 +72,7 @@ def operating(
     """
     from scipy import special
 
-    critical, shift = float(t_quantile(1 - alpha / 2, df)), abs(effect) / std_error
+    critical, shift = float(t_quantile(1 - alpha / 2, df)), min(abs(effect) / std_error, CERTAIN)
     if np.isinf(df):
         spread = np.ones(1)
     else:
@@ -98,8 +106,7 @@ def chances(
 
 def smallest_effect(design: StudyDesign, of: str, power: float, alpha: float) -> float:
     """Return the smallest effect that is found with this power (of dropout, a fall)."""
-    if power <= alpha:
-        raise DesignError(f"power must lie above alpha ({alpha:g}), not {power:g}.")
+    check_power(power, alpha)
     from scipy.optimize import brentq
 
     def power_at(effect: float) -> float:

@@ -67,8 +67,9 @@ class _Squares:
 def _squares(design: StudyDesign, effect: float) -> _Squares:
     if not 0 < effect < 1 - design.icc_client:
         raise DesignError(
-            "of='therapists' needs their share of the variance as the effect, between 0 and "
-            f"{1 - design.icc_client:.3g} (what the clients leave), not {effect:g}."
+            "of='therapists' needs their share of the variance (the effect; for precision "
+            f"icc_therapist) between 0 and {1 - design.icc_client:.3g} (what the clients leave), "
+            f"not {effect:g}."
         )
     one, layout = replace(design, icc_therapist=effect), design.layout.measured
     each = of_lengths(one)

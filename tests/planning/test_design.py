@@ -71,6 +71,25 @@ def test_an_impossible_question_is_one_sentence(asked, said):
         plan().power(**asked)
 
 
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda: plan().precision(confidence=0.15), "confidence must lie above 0.2, not 0.15"),
+        (lambda: plan().precision(standardised="yes"), "standardised must be True or False"),
+        (lambda: plan().required("n_therapists", power=0.04, effect=1), "must lie above alpha"),
+        (lambda: plan(icc_therapist=0).precision(of="therapists"), "for precision icc_therapist"),
+    ],
+)
+def test_an_impossible_wish_is_one_sentence(ask, said):
+    with pytest.raises(DesignError, match=said):
+        ask()
+
+
+def test_a_giant_effect_is_found_for_sure():
+    found = plan().power(1e300)
+    assert (found.power, found.type_s, found.type_m) == pytest.approx((1, 0, 1))
+
+
 def test_questions_need_the_sessions_and_arms_that_they_are_about():
     with pytest.raises(DesignError, match="needs 2 sessions"):
         plan(sessions=1).power(1, of="arm_by_time")

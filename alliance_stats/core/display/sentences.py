@@ -55,7 +55,7 @@ def _estimate(cell: Mapping[str, str], row: pd.Series, confidence: float) -> lis
     coefficient = cell.get("SE") and cell.get("p")
     numbers = []
     head = next((label for label in cell if label.startswith("Estimate")), "")
-    if cell.get(head):
+    if head and cell[head]:
         unit = head.removeprefix("Estimate").strip(" ()")
         told = fmt.equation("b" if coefficient else "estimate", cell[head])
         numbers.append(f"{told} {unit}".strip())
