@@ -35,7 +35,7 @@ class ReliableChanges(CriterionTable):
     text, methods, to_word = Result.text, Result.methods, Result.to_word
     facts, _done, _table, _notes = Result.facts, Result._done, Result._table, Result._notes
     _level, title, picture = Result._level, "Reliable change", ""
-    _ratio = _letter = intervals = ""
+    _ratio = _letter = _unit = intervals = ""
 
     @property
     def heading(self) -> str:

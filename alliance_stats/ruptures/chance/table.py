@@ -46,7 +46,7 @@ class ChanceTable(KnowingTable):
     methods, to_word = Result.methods, Result.to_word
     facts, _done, _table, _notes = Result.facts, Result._done, Result._table, Result._notes
     intervals = ""
-    _level, picture, _ratio, _letter = Result._level, "", "", ""
+    _level, picture, _ratio, _letter, _unit = Result._level, "", "", "", ""
     title = "Ruptures and repairs found, and expected of courses without ruptures"
 
     @property
