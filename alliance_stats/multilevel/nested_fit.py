@@ -70,6 +70,11 @@ class NestedFit(Result):
         return self.design.formula.text
 
     @property
+    def intercepts(self) -> tuple[str, ...]:
+        """Parameters among `params` that are no effect of a predictor."""
+        return (INTERCEPT,)
+
+    @property
     def nobs(self) -> int:
         """Number of rows used."""
         return self.design.n

@@ -371,6 +371,65 @@ def test_pictures_are_drawn():
         yes().plot("forest")
 
 
+def test_a_picture_of_estimates_holds_effects_of_predictors_only():
+    assert ticks(rating().plot("estimates"))[0] == "x"
+    assert not [name for name in ticks(rating().plot("estimates")) if "hreshold" in name]
+    answers = ticks(rating().plot("estimates", intercept=True))
+    assert any(name.startswith("Threshold 1 | 2") for name in answers)
+    assert ticks(varied("negative_binomial", zero="hurdle").plot("estimates")) == ["x"]
+
+
+def ticks(ax) -> list[str]:
+    names = [tick.get_text() for tick in ax.get_yticklabels()]
+    ax.figure.clear()
+    return names
+
+
+@cache
+def varied(family: str, **options: object) -> al.OutcomeFit:
+    rng = np.random.default_rng(6)
+    client = np.repeat(np.arange(30), 10)
+    data = pd.DataFrame({"client": client, "x": rng.normal(size=300), "g": "a"})
+    data["log_g"] = rng.uniform(1, 5, 300)
+    data["whole"] = np.arange(300) % 3 + 1
+    mean = data["log_g"] * np.exp(0.3 * data["x"] + rng.normal(0, 0.5, 30)[client])
+    data["y"] = rng.negative_binomial(1.5, 1.5 / (1.5 + mean))
+    options = {"offset": "log(log_g)"} | options
+    return al.fit_multilevel("y ~ x + (1 | client)", data, family=family, **options)
+
+
+def test_a_curve_says_at_which_exposure_it_stands():
+    # 'g', a column of text, stands in the name of the offset's column and is none of it
+    ax = varied("poisson").plot("curve", variable="x")
+    assert ax.get_ylabel() == f"expected y at log_g = {ax_mean():.3g}"
+    ax.figure.clear()
+
+
+def ax_mean() -> float:
+    return float(varied("poisson").design.frame["log_g"].mean())
+
+
+def test_counts_that_vary_more_than_a_poisson_are_told():
+    (said,) = [m for m in varied("poisson").messages if "vary more than a Poisson" in m]
+    better = varied("negative_binomial").llf - varied("poisson").llf
+    higher = float(said.split("at least ")[1].split(" higher")[0])
+    assert 0.9 * better < higher <= better + 0.05
+    assert not any("vary more" in m for m in varied("negative_binomial").messages)
+    plain = al.fit_multilevel("y ~ x + (1 + x | client)", slopes(), family="poisson")
+    assert not any("vary more" in m for m in plain.messages)
+
+
+def test_a_yes_or_no_fitted_as_a_count_is_told():
+    fit = al.fit_multilevel("yes ~ x + (1 | client_id)", sessions(), family="poisson")
+    assert any("'yes' holds only 0 and 1" in message for message in fit.messages)
+
+
+def test_an_exposure_whose_log_was_not_taken_is_told():
+    raw = varied("poisson", offset="whole").messages
+    assert any("give its log: offset='log(whole)'" in message for message in raw)
+    assert not any("give its log" in message for message in varied("poisson").messages)
+
+
 def test_counts_no_more_varied_than_a_poisson_say_so():
     rng = np.random.default_rng(2)
     client = np.repeat(np.arange(60), 6)

@@ -52,10 +52,14 @@ def plot(
 
 
 def estimates_data(fit: MultilevelFit, intercept: bool = False) -> pd.DataFrame:
-    """Return the coefficients' rows of ``tidy()``, in the model's order."""
+    """Return the coefficients' rows of ``tidy()``, in the model's order.
+
+    Thresholds and extra zeros of other outcomes are intercepts, too; a size is no coefficient.
+    """
     tidy = fit.tidy()
-    fixed = tidy[tidy["effect"] == "fixed"].reset_index(drop=True)
-    return fixed if intercept else fixed[fixed["term"] != INTERCEPT].reset_index(drop=True)
+    aside = () if intercept else fit.intercepts
+    wanted = [term for term in fit.params.index if term not in aside]
+    return tidy[(tidy["effect"] == "fixed") & tidy["term"].isin(wanted)].reset_index(drop=True)
 
 
 def plot_estimates(
@@ -75,7 +79,8 @@ def plot_estimates(
     ax.axvline(0.0, color=GREY, linewidth=0.8, linestyle=":")
     ax.hlines(places, data["conf_low"], data["conf_high"], color=INK, linewidth=1.4)
     ax.plot(data["estimate"], places, "o", color=INK, markersize=5)
-    ax.set_yticks(places, [label_of(term, labels) for term in data["term"]])
+    words = {**fit.term_labels(), **(labels or {})}
+    ax.set_yticks(places, [label_of(term, words) for term in data["term"]])
     ax.set_ylim(-0.7, len(data) - 0.3)
     ax.set_xlabel(f"coefficient ({fit.unit}) and 95 % interval")
     ax.set_title(_counts(fit), fontsize="small", color=GREY, loc="left")

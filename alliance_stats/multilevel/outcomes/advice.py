@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,13 +10,17 @@ import numpy as np
 from ...errors import listing
 from ..advice import FEW_GROUPS, about_data, about_search
 from .answers import told_gaps
+from .maximise import Problem
 from .ordinal import Ordinal
+from .reading import family_of
 
 if TYPE_CHECKING:
     from .result import OutcomeFit
 
 FAR_FROM_LAPLACE = 0.1  # standard errors
 FAR_LIKELIHOOD = 0.5  # one unit of AIC
+SIZES = (0.5, 1.0, 2.0, 5.0, 12.0, 30.0)  # of negative binomials that Poissons are compared with
+CLEARLY = 1.92  # half of 3.84: a likelihood ratio with p of .025, as a variance is tested
 TOLD = 0.02  # share of a standard deviation by which Laplace's must differ to be told
 
 
@@ -26,7 +31,7 @@ def messages(fit: OutcomeFit) -> list[str]:
         if isinstance(fit.model.family, Ordinal)
         else []
     )
-    asks = (about_search, _nodes, _size, _zeros, _laplace)
+    asks = (about_search, _nodes, _offset, _size, _yes_no, _dispersion, _zeros, _laplace)
     return [*(said for ask in asks for said in ask(fit)), *gaps, *about_data(fit)]
 
 
@@ -125,6 +130,57 @@ def _size(fit: OutcomeFit) -> list[str]:
             "probability of others is zero, and has no standard error. Use zero='none'."
         )
     return said
+
+
+def _offset(fit: OutcomeFit) -> list[str]:
+    """Say that an offset of whole numbers looks like an exposure whose log was not taken."""
+    offset, frame = fit.model.asked.offset, fit.design.frame
+    if fit.link != "log" or not isinstance(offset, str) or offset not in frame.columns:
+        return []
+    values = frame[offset].to_numpy(dtype=float)
+    if (values != np.round(values)).any() or values.min() < 0 or values.max() <= 1:
+        return []
+    return [
+        f"The offset '{offset}' holds whole numbers up to {values.max():g} and is added to the log "
+        "of the rate as it is: one more multiplies the expected count by 2.7. If it counts an "
+        f"exposure, give its log: offset='log({offset})'."
+    ]
+
+
+def _yes_no(fit: OutcomeFit) -> list[str]:
+    """Say that counts of 0 and 1 are a yes or no, which varies less than a Poisson's."""
+    y = fit.model.outcome.y
+    if fit.link != "log" or y.max() > 1:
+        return []
+    return [
+        f"'{fit.design.outcome}' holds only 0 and 1. As a yes or no it varies less than counts do, "
+        "so standard errors here are too large, and expected counts can be above 1: use "
+        "family='binomial'."
+    ]
+
+
+def _dispersion(fit: OutcomeFit) -> list[str]:
+    """Say where counts vary more than a Poisson's, whose standard errors are then too small.
+
+    All else as it is, the log-likelihood of a negative binomial of some size is no higher than the
+    highest that one reaches.
+    """
+    model, best = fit.model, fit.best
+    if fit.family != "poisson" or fit.method == "laplace" or not fit.converged:
+        return []
+    family = family_of(replace(model.asked, family="negative_binomial"))
+    shape = replace(model.shape, own=model.shape.own + 1)
+    problem = Problem(family, shape, model.problem.pieces)
+    at = [np.insert(best.point, shape.coefficients, np.log(size)) for size in SIZES]
+    values = [problem.evaluate(each, fit.ladder.points).value for each in at]
+    higher = max(values) - fit.llf
+    if higher < CLEARLY:
+        return []
+    return [
+        "The counts vary more than a Poisson's, so its standard errors are too small: a negative "
+        f"binomial has a log-likelihood at least {higher:.1f} higher. Use "
+        "family='negative_binomial'."
+    ]
 
 
 def _zeros(fit: OutcomeFit) -> list[str]:

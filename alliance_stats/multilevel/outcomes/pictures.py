@@ -12,6 +12,7 @@ from ...core.arguments import checked_choice
 from ...core.drawing import new_axes
 from ...errors import DesignError, listing
 from ..after_fit.plots import BLUE, GREY, INK, WIDTH, plot_caterpillar, plot_estimates
+from . import rows
 from .averages import levels_of
 
 if TYPE_CHECKING:
@@ -52,15 +53,17 @@ def plot_residuals(fit: OutcomeFit, *, ax: Axes | None = None, seed: int = 0) ->
     ax.plot(normal, values, "o", color=INK, markersize=2)
     ax.set_xlabel("normal quantile")
     ax.set_ylabel("quantile residual")
+    said = f"n = {len(values):,} rows; on the line where the model holds"
+    ax.set_title(said, fontsize="small", color=GREY, loc="left")
     return ax
 
 
 def curve_data(fit: OutcomeFit, variable: str) -> pd.DataFrame:
     """Return what is expected along a predictor: ``value, typical, average``.
 
-    Other numbers are at their means, categories at the first; along a predictor that is one of
-    categories, as by ``C(session)``, the values are these. An ordered outcome is shown by its mean
-    category, counted from 1.
+    Other numbers, those of an offset among them, are at their means, categories at the first; along
+    a predictor that is one of categories, as by ``C(session)``, the values are these. An ordered
+    outcome is shown by its mean category, counted from 1.
     """
     frame = fit.design.frame
     known = list(fit.design.formula.fixed.columns) if fit.design.formula.fixed else []
@@ -81,10 +84,9 @@ def curve_data(fit: OutcomeFit, variable: str) -> pd.DataFrame:
         kind = column.dtype if isinstance(column.dtype, pd.CategoricalDtype) else None
         level = column.mean() if levels is None else levels[0]
         new[name] = pd.Series([level] * len(values), dtype=kind)
-    offset = fit.model.asked.offset
-    for name in frame.columns:
-        if isinstance(offset, str) and name in offset and name not in new:
-            new[name] = frame[name].mean()
+    for name, value in _exposure(fit).items():
+        if name not in new:
+            new[name] = value
     found = {}
     for name, average in (("typical", False), ("average", True)):
         expected = fit.predict(new, random_effects=False, average=average)
@@ -92,6 +94,12 @@ def curve_data(fit: OutcomeFit, variable: str) -> pd.DataFrame:
             expected = expected @ np.arange(1.0, expected.shape[1] + 1.0)
         found[name] = expected.to_numpy()
     return pd.DataFrame({"value": values, **found})
+
+
+def _exposure(fit: OutcomeFit) -> dict[str, float]:
+    """Return the columns of the offset, each at its mean."""
+    frame = fit.design.frame
+    return {name: float(frame[name].mean()) for name in rows.offset_columns(fit, frame)}
 
 
 def plot_curve(fit: OutcomeFit, *, variable: str, ax: Axes | None = None) -> Axes:
@@ -112,4 +120,7 @@ def _expected(fit: OutcomeFit) -> str:
     if fit.family == "binomial":
         trials = fit.model.asked.trials
         return f"probability of {name}" if trials is None else f"{name} per trial of {trials}"
-    return f"expected {name}" if fit.family != "ordinal" else f"mean category of {name}, from 1"
+    if fit.family == "ordinal":
+        return f"mean category of {name}, from 1"
+    at = ", ".join(f"{column} = {value:.3g}" for column, value in _exposure(fit).items())
+    return f"expected {name}" + (f" at {at}" if at else "")

@@ -18,6 +18,7 @@ from ..after_fit import compare as comparison
 from ..engine import variances
 from ..engine.batches import Array
 from ..engine.design import Design
+from ..formula.terms import INTERCEPT
 from ..nested_fit import NestedFit
 from . import advice, averages, meaning, pictures, profiling, rows, summary
 from .inference import Wald, between_within
@@ -187,6 +188,11 @@ class OutcomeFit(NestedFit):
         """Coefficients, then thresholds and ``zero:Intercept`` where the family has them."""
         own = tuple(name for name in self.model.family.own_names if name != SIZE)
         return (*self.model.coefficients, *own)
+
+    @property
+    def intercepts(self) -> tuple[str, ...]:
+        """Parameters that are no effect of a predictor: also thresholds and extra zeros."""
+        return (INTERCEPT, *self.names[len(self.model.coefficients) :])
 
     @cached_property
     def places(self) -> Array:

@@ -14,7 +14,7 @@ from ...errors import DesignError
 from ..after_fit import prediction
 from ..engine.batches import Array
 from ..formula.factors import learn_outcome
-from ..formula.model_formula import parse_formula
+from ..formula.model_formula import Part, parse_formula
 from ..formula.terms import Table
 from .nodes import Nodes
 from .ordinal import Ordinal
@@ -256,9 +256,19 @@ def offset_of(fit: OutcomeFit, newdata: pd.DataFrame) -> Array:
             "The offset was given as numbers, so that of new rows is not known: fit with "
             "offset= the name of a column, or a formula of one such as 'log(minutes)'."
         )
-    text = f"`{offset}`" if offset in newdata.columns else offset
-    part = parse_formula(f"{text} ~ 1").over(newdata.columns).response
+    part = _offset_part(offset, newdata)
     return np.asarray(learn_outcome(part.tree, part.source, Table(newdata)))
+
+
+def _offset_part(offset: str, frame: pd.DataFrame) -> Part:
+    text = f"`{offset}`" if offset in frame.columns else offset
+    return parse_formula(f"{text} ~ 1").over(frame.columns).response
+
+
+def offset_columns(fit: OutcomeFit, frame: pd.DataFrame) -> tuple[str, ...]:
+    """Return the columns that the offset is made of; none of one given as numbers."""
+    offset = fit.model.asked.offset
+    return tuple(_offset_part(offset, frame).columns) if isinstance(offset, str) else ()
 
 
 def simulate(fit: OutcomeFit, seed: int | np.random.Generator) -> pd.Series:
