@@ -7,9 +7,9 @@ from scipy import special, stats
 
 import alliance_stats as al
 from alliance_stats.multilevel.formula.model_formula import parse_formula
+from alliance_stats.multilevel.outcomes.extra_zeros import ExtraZeros
 from alliance_stats.multilevel.outcomes.families import (
     Binomial,
-    ExtraZeros,
     NegativeBinomial,
     Outcome,
     Poisson,
@@ -218,3 +218,20 @@ def test_draws_have_the_mean_variance_and_distribution(name):
     for y in (0.0, 1.0, 2.0):
         below = family.cdf(np.array([y]), eta[one], own, trials[one])[0]
         assert (drawn <= y).mean() == pytest.approx(below, abs=5 * np.sqrt(0.25 / n))
+
+
+@pytest.mark.parametrize("counts", [Poisson(), NegativeBinomial()])
+def test_counts_above_zero_are_drawn_where_nearly_all_are_zero(counts):
+    # drawing again until a count comes would take a thousand million times
+    eta, own = np.array([-20.0, -1.0, 3.0]).repeat(20_000), np.array([0.4])
+    drawn = counts.draw_above_zero(np.random.default_rng(1), eta, own).reshape(3, -1)
+    one = np.ones(3)
+    points = np.array([-20.0, -1.0, 3.0])
+    zero = counts.cdf(np.zeros(()), points, own, one)
+    assert (drawn[0] == 1).all()
+    assert drawn.min() == 1
+    expected = (counts.mean(points, own, one) / (1.0 - zero))[1:]
+    # four standard errors of a mean of 20,000
+    assert np.abs(drawn.mean(axis=1)[1:] - expected).max() < 4 * drawn.std() / np.sqrt(20_000)
+    share = (counts.cdf(np.ones(()), points, own, one) - zero) / (1.0 - zero)
+    assert (drawn == 1).mean(axis=1)[1:] == pytest.approx(share[1:], abs=4 * 0.5 / np.sqrt(20_000))

@@ -31,7 +31,8 @@ from .answers import (
     refuse_impossible,
     refuse_words,
 )
-from .families import Binomial, ExtraZeros, Family, NegativeBinomial, Outcome, Poisson
+from .extra_zeros import ExtraZeros
+from .families import Binomial, Family, NegativeBinomial, Outcome, Poisson
 from .integral import Shape
 from .maximise import Problem
 from .ordinal import Ordinal
