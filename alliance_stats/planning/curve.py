@@ -77,10 +77,13 @@ def curve(
 
 
 def _share_after(design: StudyDesign, of: str, effect: float) -> float:
-    """Return the share that an effect on a share leads to; therapists', of what clients leave."""
+    """Return the share that an effect on a share leads to; therapists', of what clients leave.
+
+    Rounded, as .3 - .3 of a curve's last effect is not quite zero.
+    """
     if of == "therapists":
-        return effect / (1 - design.icc_client)
-    return dropout.shares(design)[0] + effect
+        return round(effect / (1 - design.icc_client), 9)
+    return round(dropout.shares(design)[0] + effect, 9)
 
 
 def refuse_lists(design: StudyDesign, what: str) -> None:

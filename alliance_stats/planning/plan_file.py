@@ -12,7 +12,7 @@ from typing import Any
 
 from ..core.arguments import share, within
 from ..core.display.figures import picture_of
-from ..core.display.page import Block, as_html, whole
+from ..core.display.page import Block, as_html, typeset, whole
 from ..core.display.word import result_document
 from ..core.outputs import write_whole
 from ..core.results import Result
@@ -137,8 +137,8 @@ class PlanFile:
     def write_page(self, path: str | PathLike[str]) -> None:
         """Write the page: sentences for the proposal, tables, pictures and assumptions."""
         heading = self.words.get("title", "Plan of a study")
-        said = f"<p>{escape(self.power.sentence())} {escape(self.needed)}</p>"
-        said += f"<p>{escape(self.power.methods())}</p>"
+        told = f"{self.power.sentence()} {self.needed}", self.power.methods()
+        said = "".join(f"<p>{escape(typeset(one))}</p>" for one in told)
         said += f"<p>It will be analysed by {escape(self.analysis)}. The plan is "
         said += f"'{escape(self.path.name)}' (SHA-256 {self.fingerprint}).</p>"
         results: list[Result] = [self.planned, self.power]
@@ -155,9 +155,9 @@ class PlanFile:
             for one in results
         ]
         if self.curves is not None:
-            told = "Power with more or fewer therapists, less or more alike"
-            parts.append(f"<h2>{told}</h2>{picture_of(self.curves, 'plot')}")
-        notes = "".join(f"<li>{escape(note)}</li>" for note in self.power.messages)
+            curves = "Power with more or fewer therapists, less or more alike"
+            parts.append(f"<h2>{curves}</h2>{picture_of(self.curves, 'plot')}")
+        notes = "".join(f"<li>{escape(typeset(note))}</li>" for note in self.power.messages)
         markup = f"<h1>{escape(heading)}</h1>{said}{''.join(parts)}<h2>Assumptions</h2>"
         self._write(path, whole(heading, f"{markup}<ul>{notes}</ul>").encode(), "the page", ".html")
 

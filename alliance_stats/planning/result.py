@@ -147,7 +147,7 @@ class StudyPower(Result):
 
     def tidy(self) -> pd.DataFrame:
         """Return power, and what significant results will be like."""
-        names = ("power", "type_s", "type_m", "assurance", "false_positives")
+        names = ("power", "assurance", "type_s", "type_m", "false_positives")
         values = {name: value for name in names if (value := getattr(self, name)) == value}
         errors = [self.mc_error if self.replicates else float("nan")]
         errors += [float("nan")] * (len(values) - 1)
@@ -157,7 +157,7 @@ class StudyPower(Result):
         """Return the words for the rows."""
         return {
             "power": f"Power at an effect of {self.size}",
-            "assurance": "The same, averaged over what the pilot's variances may be",
+            "assurance": "Power averaged over what the pilot's variances may be",
             "type_s": "Wrong sign, of significant results",
             "type_m": "Exaggeration of significant results (times)",
             "false_positives": "Significant without any effect",

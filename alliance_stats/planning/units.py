@@ -10,8 +10,8 @@ from ..core.arguments import flag
 if TYPE_CHECKING:
     from .design import StudyDesign
 
-SHARES = {"dropout": "share of clients", "therapists": "share of the variance"}
-"""Questions about a share, which has no points and no SD, and what it is of."""
+SHARES = {"dropout": "difference of shares", "therapists": "share of the variance"}
+"""Questions about a share, which has no points and no SD, and what it is."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ def unit_of(design: StudyDesign, of: str, standardised: bool | None) -> Unit:
     """Return the unit of a question's effect: as asked, else as the design says."""
     use = design.standardised if standardised is None else flag(standardised, "standardised")
     if of in SHARES:  # itself, whatever the outcome is in
-        return Unit(SHARES[of], f"of {'a share' if of == 'dropout' else 'the variance'}", 1.0)
+        return Unit(SHARES[of], SHARES[of], 1.0)
     return Unit("SDs of one session", "SD", design.total_sd) if use else Unit("points", "points", 1)
 
 

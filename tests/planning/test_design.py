@@ -292,6 +292,11 @@ def test_power_for_dropout_is_that_of_two_shares_with_a_design_effect():
     assert found.std_error == pytest.approx(np.sqrt(variance), rel=1e-9)  # the textbook's formula
     assert found.df == 58
     assert found.table["effect"].between(-0.3, 0.7).all()  # no share below 0
+    half = design.power(-0.15, of="dropout")  # its curve would end where nobody is left to leave
+    assert half.table["effect"].min() > -0.3
+    assert half.size == "-0.15 (difference of shares)"
+    few = plan(icc_client=0.7).power(0.15, of="therapists")
+    assert few.table["effect"].max() < 0.3
     by_default = plan(n=60, each=4, dropout=0.3).power(-0.1, of="dropout")
     assert any("as of the outcome" in message for message in by_default.messages)
     with pytest.raises(DesignError, match="sessions decide nothing"):
@@ -322,7 +327,8 @@ def test_a_pilots_uncertainty_is_carried_into_the_power():
         for one in found.pilot_draws
     ]
     assert answer.assurance == pytest.approx(np.mean(powers))
-    assert "assurance" in set(answer.tidy()["term"])
+    assert answer.tidy()["term"].tolist()[:2] == ["power", "assurance"]
+    assert "Power averaged over what the pilot's variances may be" in str(answer)
     known = al.StudyDesign.from_study(pilot, "outcome", randomised="therapist", draws=0)
     assert np.isnan(known.power(0.8).assurance)
 

@@ -187,3 +187,12 @@ def test_an_effect_in_sds_has_no_points_unless_a_residual_sd_says_what_they_are(
     plan.write_text(f"{PLAN}residual_sd: 5\n")
     for one in told():
         assert "0.35 SD (2.47 points)" in one
+
+
+def test_a_plan_for_dropout_has_a_page_whose_curve_ends_before_nobody_leaves(plan, tmp_path):
+    text = PLAN.replace("effect: 0.35", "effect: -0.15\nof: dropout")
+    plan.write_text(text.replace("dropout: 0.25", "dropout: 0.3"))
+    read_plan(plan).write_page(tmp_path / "plan.html")
+    page = (tmp_path / "plan.html").read_text()
+    assert "if it is −0.15 (difference of shares)" in page
+    assert "Estimate (difference of shares)" in page
