@@ -67,6 +67,8 @@ def trial_rows(
         if name in data.columns and trimmed(data[name]).notna().any():
             rows[name] = trimmed(data[name])
     timeless = rows[TIME].isna()
+    if timeless.all():
+        raise DesignError(f"No row of the trial has a time in '{time}'.")
     if time and types.is_numeric_dtype(rows[TIME].dtype):
         numbers(data, time, "the rows of a trial")  # refuses a time without end
     elif time:

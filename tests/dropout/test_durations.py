@@ -228,3 +228,33 @@ def test_sessions_in_a_unit_far_too_small_are_refused_too(monkeypatch):
     study = al.simulate_study(n_therapists=3, n_clients=12, seed=1)
     with pytest.raises(al.DesignError, match=r"times at risk .*larger unit"):
         al.person_period(study)
+
+
+def test_the_event_may_be_true_and_false_and_words_are_told(veteran):
+    fits = (al.fit_dropout_cox, al.fit_dropout_hazard)
+    yes = veteran["status"] == 1
+    for fit in fits:
+        truth = fit("status ~ karno", veteran.assign(status=yes), duration="time")
+        counted = fit("status ~ karno", veteran, duration="time")
+        pd.testing.assert_series_equal(truth.params, counted.params)
+        words = veteran.assign(status=yes.map({True: "died", False: "alive"}))
+        with pytest.raises(al.ColumnError, match=r"holds words \(died, alive\).*astype\(int\)"):
+            fit("status ~ karno", words, duration="time")
+
+
+@pytest.mark.parametrize("fit", [al.fit_dropout_cox, al.fit_dropout_hazard])
+def test_dates_are_no_durations_and_the_remedy_is_told(veteran, fit):
+    spans = pd.to_timedelta(veteran["time"], unit="D")
+    dates = pd.Timestamp("2024-01-29") + spans
+    for column in (dates, dates.astype(str), dates.dt.date):
+        with pytest.raises(al.ColumnError, match=r"'time' holds dates, .*data\['start'\]"):
+            fit("status ~ karno", veteran.assign(time=column), duration="time")
+    with pytest.raises(al.ColumnError, match=r"spans of time; .*\.dt\.days"):
+        fit("status ~ karno", veteran.assign(time=spans), duration="time")
+
+
+def test_a_row_a_client_without_its_duration_is_told_of_it(veteran):
+    rows = veteran.assign(client_id=range(len(veteran)))
+    for fit in (al.fit_dropout_cox, al.fit_dropout_hazard):
+        with pytest.raises(al.DesignError, match="duration="):
+            fit("status ~ karno", rows)

@@ -201,6 +201,7 @@ def test_wrong_questions_of_means(mixed):
         (lambda: fit.marginal_means("baseline"), "is a number"),
         (lambda: fit.contrasts("condition", adjust="sidak"), "adjust"),
         (lambda: fit.contrasts("condition", reference="act"), "no category"),
+        (lambda: fit.contrasts("condition", by="condition"), "'condition' is named twice"),
         (lambda: fit.contrasts("condition", reference="wait", adjust="tukey"), "all pairs"),
     ):
         with pytest.raises(al.AllianceStatsError, match=said):

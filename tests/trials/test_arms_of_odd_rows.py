@@ -124,6 +124,7 @@ def test_a_table_without_rows_arms_or_outcomes_is_told_as_that(alone):
     for data, words in (
         (alone.head(0), "no rows"),
         (alone.assign(condition=None), "No row of the trial has a client and an arm"),
+        (alone.assign(week=np.nan), "No row of the trial has a time in 'week'"),
         (alone.assign(client_id=" "), "No row of the trial has a client and an arm"),
         (alone.assign(score=np.nan), r"Nobody of the trial has an outcome \(arms: cbt, wait\)"),
         (apart, "At 12.0, the last time, only cbt were measured"),

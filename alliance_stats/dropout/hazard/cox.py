@@ -27,6 +27,7 @@ from .fit_checks import (
     clusters_in_words,
     few_events,
     few_groups,
+    refuse_a_row_a_client,
     refuse_one_group,
     runaways,
     standardised,
@@ -205,6 +206,8 @@ def fit_dropout_cox(
         cluster = None
         messages.append(f"There is no column '{THERAPIST}': rows count as independent.")
     data, alone = with_groups_of_their_own(data, cluster)
+    if duration is None:
+        refuse_a_row_a_client(data)
     clock = [SESSION] if duration is None else [duration, *([entry] if entry else [])]
     require_columns(data.columns, clock, what="the person-period rows")
     used, said = complete_rows(

@@ -8,7 +8,7 @@ import pandas as pd
 from ...core.arguments import checked_table
 from ...core.disclosure import fewest_of_model
 from ...core.people import CLIENT, refuse_repeats, trimmed
-from ...errors import ColumnError, DesignError, FormulaError, require_columns
+from ...errors import ColumnError, DesignError, FormulaError, listing, require_columns
 from ...multilevel.formula.model_formula import Formula, RandomTerm, parse_formula
 from ...multilevel.formula.terms import Columns, Table, build, response
 from .fit_checks import refuse_a_row_a_client
@@ -63,7 +63,24 @@ def complete_rows(
     if not keep.all():
         counts = ", ".join(f"{name} {n}" for name, n in gaps.sum().items() if n)
         messages.append(f"{int((~keep).sum())} of {len(data)} rows lack a value ({counts}).")
-    return data.loc[keep], messages
+    return with_event_as_number(data.loc[keep], parsed), messages
+
+
+def with_event_as_number(rows: pd.DataFrame, parsed: Formula) -> pd.DataFrame:
+    """Return rows whose event, a column of True and False, is 1 and 0; refuse words."""
+    name = parsed.response.columns[0]
+    values = pd.unique(rows[name])
+    if parsed.response.text != name or rows[name].dtype.kind in "iuf" or not len(values):
+        return rows
+    if all(isinstance(value, bool | np.bool_) for value in values):
+        return rows.assign(**{name: rows[name].astype(float)})
+    if all(isinstance(value, str) for value in values):
+        raise ColumnError(
+            f"The left-hand side '{name}' of the formula must hold 0 and 1, and holds words "
+            f"({listing(values)}). Write data['{name}'] = (data['{name}'] == {values[-1]!r})"
+            ".astype(int), with the word that says it happened."
+        )
+    return rows
 
 
 def outcome_and_predictors(

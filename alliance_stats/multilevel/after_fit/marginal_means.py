@@ -176,6 +176,12 @@ class _Grid:
         self, fit: MultilevelFit, factors: list[str], by: list[str], at: Mapping[str, Any] | None
     ) -> None:
         self.by, self.wanted = by, [*by, *factors]
+        twice = [name for name in dict.fromkeys(self.wanted) if self.wanted.count(name) > 1]
+        if twice:
+            raise DesignError(
+                f"{listing(map(repr, twice))} is named twice: by= takes predictors other than "
+                "those whose categories are asked for."
+            )
         values = _values(fit, self.wanted, dict(at or {}))
         names = list(values)
         grid = pd.DataFrame(list(itertools.product(*values.values())), columns=names)
