@@ -30,6 +30,7 @@ def test_scores_of_a_study_are_called_as_elsewhere_or_as_asked(clustered):
     labels = {"wai-sr/total/client": "Alliance"}
     readings = clustered.readings()
     assert any("pass for it (F(3, 11) = " in one for one in readings.messages)  # p is of F
+    assert sum("no scaled chi-square" in one for one in readings.messages) == 1  # of both models
     for result in (clustered, readings):
         said = result.text(labels=labels)
         assert "Alliance on CORE-10 (client) before" in said

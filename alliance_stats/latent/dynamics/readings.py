@@ -93,7 +93,8 @@ def readings(fit: CrossLagged) -> Readings:
     parts.append(_without_levels(fit, without).assign(reading=NOTHING))
     parts += _at_once(fit) if len(fit.data.names) == 2 else []
     table = pd.concat(parts, ignore_index=True)
-    wrong = (*fit.wrong, *(f"{NOTHING.capitalize()}: {one}" for one in without.messages))
+    own = [one for one in without.messages if one not in fit.wrong]
+    wrong = (*fit.wrong, *(f"{NOTHING.capitalize()}: {one}" for one in own))
     return Readings(
         table=table,
         x=fit.x,
