@@ -265,8 +265,11 @@ class ArmComparison(Result):
         ``"tukey"``, which has no one-sided form, by Holm's method. Intervals hold together under
         ``"bonferroni"`` and each by itself else.
         """
-        if not (is_number(low) and is_number(high) and low < high):
-            raise DesignError(f"Bounds must be two numbers, low and high, not {low!r}, {high!r}.")
+        if not (is_number(low) and is_number(high) and low < 0 < high):
+            raise DesignError(
+                "Bounds must be two numbers, low and high, on either side of no difference, such "
+                f"as -2, 2; not {low!r}, {high!r}."
+            )
         t = self._estimated
         df = t["df"].to_numpy()
         p_low = t_upper(((t["estimate"] - low) / t["std_error"]).to_numpy(), df)

@@ -169,6 +169,7 @@ def test_bounds_agree_with_intervals(alone):
             assert worse["non_inferior"].tolist() == (sign * worse[end] < 2.0).tolist()
     for call in (
         lambda: free.equivalence(3, -3),
+        lambda: free.equivalence(1, 3),
         lambda: free.non_inferiority(-1),
         lambda: free.non_inferiority(1, better="less"),
     ):
