@@ -76,9 +76,9 @@ def compare_arms(
     method
         ``"ancova"``: one time alone, the last at which half of each arm were measured.
         ``"mmrm"``: all times, a mean for each arm and time, and an unstructured covariance of each
-        client's residuals. ``"growth"``: straight lines over the times, three or more, as numbers, which differ
-        between clients; shown where five of each arm (or half) were measured, then or beyond, and
-        at five times where each client has times of their own.
+        client's residuals. ``"growth"``: straight lines over the times, three or more, as numbers,
+        which differ between clients; shown where five of each arm (or half) were measured, then or
+        beyond, and at five times where each client has times of their own.
     time
         The column of the occasions; of a study its sessions, or occasions where it has none.
         Without it each client has one row.
@@ -113,9 +113,9 @@ def compare_arms(
     ------
     ColumnError, DesignError
         Where the rows are no trial's: a column is missing, a client is in two arms, there is one
-        arm, a client has two outcomes at one time, times are dates, therapy groups are numbered anew
-        under each therapist, or the baseline lies after an outcome or is the same for all of each
-        arm.
+        arm, a client has two outcomes at one time, times are dates, therapy groups are numbered
+        anew under each therapist, or the baseline lies after an outcome or is the same for all of
+        each arm.
 
     Notes
     -----
