@@ -6,7 +6,7 @@ import math
 import os
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ class Report:
     """
 
     folder: Path
-    sections: tuple[Section, ...]
+    sections: tuple[Section, ...] = field(repr=False)
     account: Path | None = None
     changed: tuple[str, ...] = ()
 

@@ -123,3 +123,20 @@ def test_a_column_of_coefficients_without_any_value_is_left_out():
     assert [column.label for column in col.coefficients(frame)] == ["b", "95% CI"]
     told = frame.assign(std_error=0.2)
     assert [column.label for column in col.coefficients(told)] == ["b", "SE", "95% CI"]
+
+
+def test_effects_whose_errors_are_withheld_are_marked_as_rounded():
+    parts = ["Fixed effects", "Random effects"]
+    frame = pd.DataFrame({"part": parts, "estimate": [1.4, 5.04], "std_error": np.nan})
+    frame = frame.assign(conf_low=[0.8, np.nan], conf_high=[2.0, np.nan])
+    frame[["statistic", "df", "p_value"]] = np.nan
+    assert cells(make(frame, *col.coefficients(frame))).to_numpy().tolist() == [
+        ["\u2248 1.40", "\u2248 [0.80, 2.00]"],
+        ["5.04", ""],
+    ]
+    exact = frame.assign(std_error=[0.3, np.nan])
+    assert cells(make(exact, *col.coefficients(exact))).iloc[0].tolist() == [
+        "1.40",
+        "0.30",
+        "[0.80, 2.00]",
+    ]

@@ -107,19 +107,25 @@ def coefficients(frame: pd.DataFrame, *, bounded: bool | str = False) -> list[Co
     """Return the columns of a table of effects (estimate to p), decimals fitted to them.
 
     Rows of ``part`` "Random effects" have an estimate only; their other cells stay empty. A column
-    without any value, as of a model whose sizes are withheld, is left out.
+    without any value, as of a model whose sizes are withheld, is left out; without errors what
+    stands in the others is rounded, and marked so.
     """
-    digits = fmt.decimals_for(frame["std_error"])
+    digits, about = fmt.decimals_for(frame["std_error"]), bool(frame["std_error"].isna().all())
     rest = {
         "std_error": number("std_error", "SE", digits),
-        "conf_low": interval(digits=digits),
+        "conf_low": interval(digits=digits, about=about),
         "statistic": number("statistic", "t"),
         "df": degrees(),
         "p_value": p_value(),
     }
     there = [column for name, column in rest.items() if frame[name].notna().any()]
-    estimate = number("estimate", "b", digits, bounded=bounded)
-    return [estimate, *(_only_fixed(column) for column in there)]
+    exact = number("estimate", "b", digits, bounded=bounded)
+    fixed = number("estimate", "b", digits, bounded=bounded, about=about)
+
+    def write(row: pd.Series) -> str:
+        return (exact if row.get("part") == "Random effects" else fixed).write(row)
+
+    return [Column("b", write), *(_only_fixed(column) for column in there)]
 
 
 def _only_fixed(column: Column) -> Column:

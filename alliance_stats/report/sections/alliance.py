@@ -26,7 +26,7 @@ from ..drawings import plot_course
 from ..naming import without_data
 from ..wording import figure, table
 from .draft import Draft
-from .models import levels, model_table, shown_terms, therapist_term, with_therapist
+from .models import about, levels, model_table, shown_terms, therapist_term, with_therapist
 from .occasions import score_blocks
 
 DF: Literal["satterthwaite"] = "satterthwaite"
@@ -278,7 +278,7 @@ def model_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     slope = terms.query("effect == 'fixed' and term == 'session_from_1'").iloc[0]
     text = (
         f"From session to session the {score.rater}s' {score.title} changes by "
-        f"{number(slope['estimate'], 3)} points on average "
+        f"{about(slope)}{number(slope['estimate'], 3)} points on average "
         f"{interval(slope['conf_low'], slope['conf_high'], 3)}, each client with an own line."
     )
     shown = model_table(

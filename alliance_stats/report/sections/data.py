@@ -14,7 +14,7 @@ from ...core.people import SESSION
 from ...core.precision import rounded
 from ...description import first_and_last, missing_by_session, missing_ratings, study_flow
 from ...description.flow import Stage, attended_sessions
-from ...errors import AllianceStatsError
+from ...errors import AllianceStatsError, listing
 from ...study import Study
 from ...study.times import OCCASION
 from ..content import Block, Caution, Paragraph, Section
@@ -39,6 +39,7 @@ ACCOUNT = (
     "How many rows were read and set aside, why, and what validation found stands in the private "
     "account, which stays with the study."
 )
+FEWEST_BARS = 4
 PARTS = ("attended", "missed", "not_recorded")
 
 
@@ -215,6 +216,10 @@ def attendance_blocks(context: Context) -> list[Block | None]:
     drawn = attendance_shown(context, known)
     if len(drawn) < 2:
         return [Caution("How many came to each session is withheld.")]
+    if len(drawn) < FEWEST_BARS:
+        still = drawn[["session", "in_therapy"]].itertuples(index=False, name=None)
+        words = listing([f"{count(n)} at session {count(session)}" for session, n in still], 9)
+        return [Paragraph(f"Clients still in therapy: {words}; between these it is withheld.")]
     with house_style():
         ax = plot_attendance(drawn, new_axes(6.3, 3.0))
     return [figure("attendance", ax, data=drawn)]

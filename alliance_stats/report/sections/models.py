@@ -112,6 +112,11 @@ def shown_terms(fit: Any, disclosure: Disclosure) -> tuple[pd.DataFrame, bool]:
     return (fit.tidy() if told else for_page(fit.tidy(), type(fit).__name__, fit.fewest)), told
 
 
+def about(row: pd.Series) -> str:
+    """Return the word before a number that is rounded (its error is withheld), or nothing."""
+    return "about " if np.isnan(row["std_error"]) else ""
+
+
 def model_in_words(fit: Any, *, told: bool = True, rows: str) -> str:
     """Return kind, criterion, df, formula and, where they may be told, sizes, as papers say it.
 

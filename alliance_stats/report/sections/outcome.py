@@ -14,7 +14,7 @@ from ...study.times import OCCASION
 from ..content import Block, Paragraph, Section
 from ..context import Context
 from .draft import Draft
-from .models import model_table, shown_terms, therapist_term, with_therapist
+from .models import about, model_table, shown_terms, therapist_term, with_therapist
 
 DF: Literal["satterthwaite"] = "satterthwaite"
 WITHIN, BETWEEN, HELD = "alliance_lag1_within", "alliance_lag1_between", "outcome_lag1_within"
@@ -103,4 +103,5 @@ def session_pairs(context: Context) -> pd.DataFrame:
 
 def _effect(row: pd.Series) -> str:
     ends = interval(row["conf_low"], row["conf_high"])
-    return f"{number(row['estimate'])} points (95% CI {ends}{p_after_comma(row['p_value'])})"
+    size = f"{about(row)}{number(row['estimate'])} points"
+    return f"{size} (95% CI {ends}{p_after_comma(row['p_value'])})"

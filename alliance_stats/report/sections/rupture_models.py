@@ -19,7 +19,7 @@ from ..content import Block, Paragraph
 from ..context import Context, Score
 from ..wording import labels, table
 from .draft import Draft
-from .models import levels, model_table, shown_terms
+from .models import about, levels, model_table, shown_terms
 
 DF: Literal["satterthwaite"] = "satterthwaite"
 LEAST_THERAPISTS = 5
@@ -114,7 +114,7 @@ def _words(terms: pd.Index) -> dict[str, str]:
 def _in_words(row: pd.Series, outcome: Score) -> str:
     p = p_after_comma(row["p_value"])
     worse = "higher" if row["estimate"] > 0 else "lower"
-    size = f"{number(abs(row['estimate']))} points {worse} than"
+    size = f"{about(row)}{number(abs(row['estimate']))} points {worse} than"
     if row["estimate"] == 0:  # a rounded one
         size = "as high, as far as it is shown, as"
     return (

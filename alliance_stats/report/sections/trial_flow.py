@@ -94,6 +94,9 @@ def flow_shown(context: Context, stages: list[ArmStage]) -> pd.DataFrame:
     order = {key: place for place, (_, keys) in enumerate(BOXES) for key in keys}
     found.sort(key=lambda row: order[row["key"]])
     frame = pd.DataFrame(found)
+    ends = frame["key"].isin(ENDS)
+    if frame.loc[ends, "label"].isin(OTHERWISE).all():  # all of them together are all who began
+        frame = frame[~ends].reset_index(drop=True)
     arms = [name for name in frame.columns if name not in ("key", "label")]
     hidden = frame[arms].isna().any(axis=1)  # beside a 0, what is withheld is one to nine
     frame.loc[hidden, arms] = frame.loc[hidden, arms].replace(0.0, np.nan)
