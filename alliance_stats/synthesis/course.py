@@ -347,8 +347,19 @@ def _possible(told: Told) -> Told:
 
 
 def _positive(matrix: Array) -> Array:
-    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2.0)
-    return np.asarray((vectors * np.maximum(values, 0.0)) @ vectors.T)
+    """Return the nearest covariances that can be: correlations move, variances above zero stay.
+
+    Variances are what a reader compares, and those of a sum of scores may be at odds with them.
+    """
+    sds = np.sqrt(np.maximum(np.diag(matrix), 0.0))
+    there = sds > 0.0
+    own = np.ix_(there, there)
+    values, vectors = np.linalg.eigh((matrix + matrix.T)[own] / 2.0 / np.outer(sds, sds)[own])
+    can_be = (vectors * np.maximum(values, 0.0)) @ vectors.T
+    long = sds[there] / np.sqrt(np.diag(can_be))
+    found = np.zeros_like(matrix)
+    found[own] = can_be * np.outer(long, long)
+    return found
 
 
 def _root(matrix: Array) -> Array:
