@@ -26,7 +26,7 @@ from .columns import ClinicColumns, read_columns
 from .expansion import Expansion
 from .exposure import USUAL_ABOVE, USUAL_RATIO, Exposure
 from .form import Body, Kind, answer, axes_of, choose_form
-from .ledger import Entry, Ledger, fingerprint, today
+from .ledger import Ledger, fingerprint
 from .noise import Budget, bounded
 from .rounding import moved_by
 from .rounds import Point
@@ -179,7 +179,8 @@ def clinic_file(
     if budget is not None:
         columns = bounded(columns, _mapping(bounds, "bounds", "the ends of a scale", (0, 40)))
     book = _book(path, ledger)
-    people = book.people(columns)
+    entry = book.entry(columns, "", str(path))
+    people = entry.people
     model, name = _model(columns, named), _name(clinic, path)
     body: Body
     exposure: Exposure | None
@@ -220,8 +221,7 @@ def clinic_file(
         body=body,
         version=version("alliance-stats"),
     )
-    print_of = fingerprint(file.content()[file.kind])
-    entry = Entry(today(), columns.formula.text, columns.outcome, print_of, str(path), people)
+    entry = replace(entry, body=fingerprint(file.content()[file.kind]))
     if isinstance(body, Expansion):
         entry = replace(entry, at=dict(body.point.at), digits=dict(chosen or {}))
     if budget is not None:
@@ -229,7 +229,7 @@ def clinic_file(
     against = [
         *audit.about_columns(columns, standard),
         *why,
-        *book.forbids(columns.outcome, people, standard.min_clients),
+        *book.forbids(entry, standard.min_clients),
     ]
     if against:
         raise WithheldError(_refusal(against, columns, standard))

@@ -1,9 +1,10 @@
 """What a clinic has sent before: a private file beside the study, and what it forbids.
 
 Two files of one clinic that differ by a few clients give these clients away by subtraction, and so
-do more files by sums and differences. The ledger holds who was in each file as fingerprints with a
-secret of the clinic, so that it is of no use to whoever finds it without the data; it must not be
-sent.
+do more files by sums and differences. Every column that two models have in common is subtracted,
+the intercept (how many rows a client has) among them, so two outcomes are no two worlds. The ledger
+holds who was in each file, and with which values, as fingerprints with a secret of the clinic, so
+that it is of no use to whoever finds it without the data; it must not be sent.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -26,10 +27,13 @@ from ..core.outputs import owner_only, write_whole
 from ..core.people import CLIENT
 from ..core.shown_groups import Ledger as Groups
 from ..errors import ReadError
+from ..multilevel.engine.batches import Array
+from ..multilevel.formula.terms import INTERCEPT
 from .columns import ClinicColumns
 
 NAME = "shared-files.json"
 HOME = ".alliance-stats"
+People: TypeAlias = frozenset[tuple[str, str]]
 MADE_BY = "alliance_stats"  # who may write over it
 WARNING = "Private: who was in which file that was sent. It stays with the study."
 
@@ -43,7 +47,7 @@ class Entry:
     outcome: str
     body: str
     path: str
-    people: frozenset[tuple[str, str]]
+    people: People
     """Fingerprints of each client and of the client's values of the outcome."""
     epsilon: float = 0.0
     """The privacy budget it spent, where it holds noise."""
@@ -51,6 +55,14 @@ class Entry:
     """The point of a round of a search by mail, by name."""
     digits: Mapping[str, int] = field(default_factory=dict)
     """To how many decimals the answer went out there, by column."""
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By term a fingerprint of each client's values, in the order of `people`."""
+
+    def with_values(self) -> dict[str, People]:
+        """Return by column who was in the file, and with which values of it."""
+        ids = [one for one, _ in sorted(self.people)]
+        terms = {k: frozenset(zip(ids, v, strict=True)) for k, v in self.columns.items()}
+        return {self.outcome: self.people} | terms
 
 
 @dataclass(frozen=True)
@@ -86,35 +98,49 @@ class Ledger:
                 "back from a backup. Without it nobody knows what two files tell together."
             ) from None
 
-    def people(self, columns: ClinicColumns) -> frozenset[tuple[str, str]]:
-        """Return the fingerprints of the clients of a model, with their outcomes."""
+    def entry(self, columns: ClinicColumns, body: str, path: str) -> Entry:
+        """Return what is remembered of a file: its model, and who is in it with which values."""
         if CLIENT in columns.frame.columns:
             ids = columns.frame[CLIENT].astype(str).to_numpy()
         else:
             lowest = columns.grouping.columns[0]
             ids = columns.frame[list(lowest)].astype(str).agg("\x1f".join, axis=1).to_numpy()
-        rows = pd.DataFrame({"id": ids, "y": np.round(columns.values, 9)})
-        return frozenset(
-            (self._print(str(name)), self._print(str(name), *map(repr, sorted(of.tolist()))))
-            for name, of in rows.groupby("id")["y"]
+        prints = {name: self._print(name) for name in map(str, pd.unique(ids))}
+
+        def of_column(values: Array) -> dict[str, str]:
+            rows = pd.Series(np.round(values, 9)).groupby(ids)
+            return {
+                prints[str(name)]: self._print(str(name), *map(repr, sorted(of.tolist())))
+                for name, of in rows
+            }
+
+        terms = zip(columns.names, columns.arrays, strict=True)
+        return Entry(
+            today(),
+            columns.formula.text,
+            columns.outcome,
+            body,
+            path,
+            frozenset(of_column(columns.values).items()),
+            columns={k: [v for _, v in sorted(of_column(x).items())] for k, x in terms},
         )
 
     def _print(self, *words: str) -> str:
         text = "\x1f".join((self.secret, *words))
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
-    def earlier(self, people: frozenset[tuple[str, str]]) -> int:
+    def earlier(self, people: People) -> int:
         """Return how many files were written about some of these people."""
         ids = {one for one, _ in people}
         return sum(bool(ids & {one for one, _ in entry.people}) for entry in self.entries)
 
-    def spent(self, people: frozenset[tuple[str, str]]) -> float:
+    def spent(self, people: People) -> float:
         """Return the privacy budget that earlier files about these people spent, by addition."""
         ids = {one for one, _ in people}
         return sum(e.epsilon for e in self.entries if ids & {one for one, _ in e.people})
 
     def rounds(
-        self, outcome: str, people: frozenset[tuple[str, str]]
+        self, outcome: str, people: People
     ) -> list[tuple[Mapping[str, float], Mapping[str, int]]]:
         """Return points and digits of what rounds were told of an outcome of these people."""
         ids = {one for one, _ in people}
@@ -136,29 +162,36 @@ class Ledger:
             and (one.at == entry.at or not (one.at and entry.at))
         ]
 
-    def forbids(self, outcome: str, people: frozenset[tuple[str, str]], least: int) -> list[str]:
+    def forbids(self, entry: Entry, least: int) -> list[str]:
         """Return why a file would tell of few people beside those that were sent."""
-        found = []
-        same = [entry for entry in self.entries if entry.outcome == outcome]
-        for entry in same:
-            apart = {one for one, _ in people ^ entry.people}
-            which = f"'{entry.path}' of {entry.when}"
-            if 0 < len(apart) < least:
-                found.append(
-                    f"The file {which} has the same outcome and other rows of {len(apart)} "
-                    "clients: the difference of the two would tell of them. Send that one, or "
-                    f"wait until {least} clients have changed."
-                )
-        if not found and least >= RARE:
+        found, new = [], entry.with_values()
+        held = [(one, one.with_values()) for one in self.entries]
+        for one, columns in held:
+            for name in [name for name in new if name in columns]:
+                apart = len({who for who, _ in new[name] ^ columns[name]})
+                if 0 < apart < least:
+                    what = f"other values of '{name}'"
+                    if name in (entry.outcome, INTERCEPT):
+                        same = "the same outcome and " * (one.outcome == entry.outcome)
+                        what = f"{same}other rows"
+                    found.append(
+                        f"The file '{one.path}' of {one.when} has {what} of {apart} clients: the "
+                        "difference of the two would tell of them. Send that one, wait until "
+                        f"{least} clients have changed, or keep to rows that both models can use."
+                    )
+                    break
+        if found or least < RARE:
+            return found
+        for name, people in new.items():
             shown = Groups(RARE)
-            for entry in same:
-                shown.admit([entry.people])
+            for _, columns in held:
+                shown.admit([columns.get(name, frozenset())])
             if not shown.admit([people]):
-                found.append(
+                return [
                     "Sums and differences of the files that were written before and of this one "
                     f"come down to fewer than {RARE} clients. Send one of those."
-                )
-        return found
+                ]
+        return []
 
     def write(self, entry: Entry) -> None:
         """Add a file that was written."""

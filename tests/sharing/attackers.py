@@ -169,15 +169,16 @@ def _known_weights(centre: np.ndarray, steps: np.ndarray, squares: np.ndarray) -
     return np.moveaxis(np.array(found), 3, 0)  # column, derivatives, clients, sums
 
 
-def difference(paths: Sequence[Path]) -> tuple[int, float]:
-    """Subtract two files of sums: number of clients between them, and their mean outcome."""
+def difference(paths: Sequence[Path], column: int = -1) -> tuple[int, float]:
+    """Subtract two files of sums: number of clients between them, and their mean of a column.
+
+    Columns are counted as the file has them: the terms, then the outcome.
+    """
     whole, less = (json.loads(Path(path).read_text()) for path in paths)
-    at = [name.split(" x ") for name in whole["sums"]["pairs"]].index(
-        ["Intercept", whole["model"]["outcome"]]
-    )
     rows, sums = [], []
     for held in (whole, less):
-        place = held["columns"][held["model"]["outcome"]]
+        name = list(held["columns"])[column]
+        place, at = held["columns"][name], held["sums"]["pairs"].index(f"Intercept x {name}")
         n = held["numbers"]["rows"]
         rows.append(n)
         total = held["sums"]["sums over all rows"][at]

@@ -87,6 +87,27 @@ def test_membership_by_subtraction(three, attackers, tmp_path):
     np.testing.assert_allclose(mean, true)
 
 
+def test_subtraction_of_two_models(three, attackers, tmp_path):
+    """A predictor is in both files: another outcome, or name of it, is no other data."""
+    whole = three["Bern"].assign(phq=lambda d: (d["distress"] * 7) % 11)
+    gone = whole["client_id"].iloc[0]
+    less = whole[whole["client_id"] != gone]
+    models = [f"{y} ~ alliance + (1 | client_id)" for y in ("distress", "phq")]
+    al.clinic_file(models[0], whole, tmp_path / "first.json")
+    words = said(lambda: al.clinic_file(models[1], less, tmp_path / "second.json"))
+    assert "has other rows of 1 clients: the difference of the two would tell" in words
+    al.clinic_file(models[1], less, tmp_path / "second.json", ledger=tmp_path / "elsewhere")
+    count, mean = attackers.difference([tmp_path / "first.json", tmp_path / "second.json"], 1)
+    assert count == 1
+    np.testing.assert_allclose(mean, whole.loc[whole["client_id"] == gone, "alliance"].mean())
+    # nobody left, and one client's predictor was put right
+    right = whole.assign(alliance=whole["alliance"] + (whole["client_id"] == gone))
+    for model in models:
+        words = said(lambda model=model: al.clinic_file(model, right, tmp_path / "third.json"))
+        assert "other values of 'alliance' of 1 clients" in words
+    al.clinic_file(models[1], whole, tmp_path / "fourth.json")  # of the same rows: nobody's
+
+
 def test_a_therapists_mean(make_clinic, attackers, tmp_path):
     small = make_clinic(30, therapists=10, each=12)
     sizes, by, means = of_clients(small)
