@@ -24,11 +24,16 @@ Said = TypeVar("Said", bound="Latent")
 
 _SRMR = {"srmr": "SRMR"} | {f"srmr_{n}": f"SRMR ({n} clients)" for n in ("within", "between")}
 
+_INDICES = ("cfi", "tli", "rmsea")
+
 ROBUST = "Yuan & Bentler 2000, doi 10.1111/0081-1750.00078"
 """What robust errors, by person or by cluster, and the scaled chi-square are taken from."""
 SCALED_DIFFERENCE = "Satorra & Bentler 2001, doi 10.1007/BF02296192"
-CORRECTION = "Herzog, Boomsma & Reinecke 2007, doi 10.1080/10705510701301602"
-"""Where Swain's correction of the chi-square is told, which ours follows."""
+CORRECTION = (
+    "Herzog, Boomsma & Reinecke 2007, doi 10.1080/10705510701301602; Herzog & Boomsma 2009, "
+    "Structural Equation Modeling 16:1-27"
+)
+"""Where Swain's correction is told, which ours follows: of the chi-square, and of indices."""
 
 PER_PARAMETER = 5
 """Fewer people a parameter are few (Bentler & Chou 1987, doi 10.1177/0049124187016001004)."""
@@ -95,10 +100,11 @@ class LatentFit(Latent):
     def fit_indices(self) -> pd.Series:
         """Return ``chi2, df, p_value, cfi, tli, rmsea`` (with 90 % limits), ``srmr, aic, bic``.
 
+        These are those of lavaan and Mplus, which do not correct for few people.
         ``chi2_corrected``, ``p_value_corrected`` and ``cfi_corrected, tli_corrected,
         rmsea_corrected`` (with limits) allow for few people (a correction like Swain's; misfit is
         what lies above the chi-square that so few would have of a true model; NaN where they are
-        too few for it).
+        too few for it). Texts tell them where they matter, and the others beside them.
 
         Where errors are robust or by cluster, ``chi2_scaled``, ``scaling`` and ``p_value_scaled``
         follow (Yuan & Bentler 2000), and ``cfi_scaled, tli_scaled, rmsea_scaled`` (with limits),
@@ -142,7 +148,7 @@ class LatentFit(Latent):
             return ""
         return (
             " The test of the fit, CFI, TLI and RMSEA were corrected for few people, as Swain's "
-            "correction does, with values missing, too."
+            "correction does, with values missing, too (lavaan and Mplus give them uncorrected)."
         )
 
     def _glance(self, *fields: str, **size: Any) -> pd.DataFrame:
@@ -165,16 +171,17 @@ def _tested(row: pd.Series) -> list[str]:
     of = "" if kind == "χ²" else f" (indices of the {kind})"
     if behind == "_corrected":
         p_told = f"corrected for few people {fmt.number(row['chi2_corrected'], 2)}, {p_told}"
-        of = " (indices of the corrected χ²)"
+        plain = (f"{n.upper()} = {fmt.number(row[n], 3, bounded=True)}" for n in _INDICES)
+        of = (
+            " (indices of the corrected χ²; uncorrected, as in lavaan and Mplus: "
+            f"{', '.join(plain)})"
+        )
     elif not behind and np.isfinite(row["chi2"]) and np.isnan(row.get("chi2_corrected", 0.0)):
         p_told = "no p value (too few people)"
         of = " (indices of a χ² that is too large)"
     low, high = (row[f"rmsea{behind}_{end}"] for end in ("low", "high"))
     limits = f", 90% CI {fmt.interval(low, high, 3, bounded=True)}{of}"
-    indices = [
-        f"{n.upper()} = {fmt.number(row[n + behind], 3, bounded=True)}"
-        for n in ("cfi", "tli", "rmsea")
-    ]
+    indices = [f"{n.upper()} = {fmt.number(row[n + behind], 3, bounded=True)}" for n in _INDICES]
     return [f"{test}, {p_told}".replace("\u00a0", " "), *indices[:2],
             f"{indices[2]}{limits}"]  # fmt: skip
 
@@ -213,12 +220,7 @@ def difference_in_words(statistic: float, df: float, p: float, found: Estimates)
 def few_people(found: Estimates, people: str = "people", *, tested: bool = True) -> list[str]:
     """Return in sentences what of a fit rests on more people than there are."""
     n, q, df = sum(sample.n for sample in found.samples), len(found.theta), found.chi2_df
-    said = []
-    if n < PER_PARAMETER * q:
-        said.append(
-            f"{n} {people} are few for {q} parameters (fewer than {PER_PARAMETER} for each): "
-            "standard errors, intervals and tests hold for many, and may be too sure of themselves."
-        )
+    said = few_for_parameters(n, q, people)
     factor = small_sample_factor(found.samples, q)
     if df > 0 and np.isfinite(found.chi2) and _too_large(factor, df):
         p = max(sample.p for sample in found.samples)
@@ -234,6 +236,16 @@ def few_people(found: Estimates, people: str = "people", *, tested: bool = True)
             how = f"the chi-square is too large by so much that no p value is shown with it; {bad}."
         said.append(why + how)
     return said
+
+
+def few_for_parameters(n: int, q: int, people: str, of: str = "parameters") -> list[str]:
+    """Return in a sentence that people are few for so many parameters, where they are."""
+    if n >= PER_PARAMETER * q:
+        return []
+    return [
+        f"{n} {people} are few for {q} {of} (fewer than {PER_PARAMETER} for each): standard "
+        "errors, intervals and tests hold for many, and may be too sure of themselves."
+    ]
 
 
 def few_clusters(found: Estimates) -> list[str]:

@@ -87,6 +87,8 @@ def test_groups_have_their_own_effects_and_are_tested_against_being_the_same():
     other = al.fit_cross_lagged(data, group="arm", equal=["lags"], lags="free", **given)
     with pytest.raises(al.DesignError, match="special case"):  # each frees what the other holds
         other.compare(free)
+    with pytest.raises(al.DesignError, match="Both are the same model"):
+        together.compare(together)
 
 
 def test_a_third_score_that_goes_with_nothing_changes_no_effect():

@@ -103,6 +103,10 @@ def bad(**more):
         (bad(), {"y": "z"}, "must have the column z"),
         (bad(), {"y": ["x", "y"]}, "must all be one name"),
         (bad(z=1.0), {"covariates": ["z"]}, "does not vary over clients"),
+        (bad(z=np.nan), {"covariates": ["z"]}, "The covariate 'z' has no value; leave it out"),
+        (bad(z="a"), {"covariates": ["z"]}, r"holds words \(a\).* a column of 1 and 0"),
+        (bad(z="2024-03-01"), {"covariates": ["z"]}, "holds dates.* days since one"),
+        (bad(g=None), {"group": "g"}, "'g' has no value, so there are no groups"),
         (bad(), {"model": "riclpm"}, "Did you mean 'ri-clpm'"),
         (bad(), {"reliability": {"x": 1.2}}, "between 0 and 1"),
         (bad(t=None), {"cluster": "t"}, "without a value of 't'"),
@@ -196,3 +200,13 @@ def test_scores_of_no_client_or_wave_are_left_out_and_counted():
     for given in (lost, lost.set_axis([0] * len(lost))):
         said = al.fit_cross_lagged(given, x="x", y="y").messages
         assert "2 rows of scores without a value of 'client_id' or 'session' left out." in said
+
+
+def test_a_covariate_of_true_and_false_counts_as_one_and_zero():
+    data = wide(120, 3, v=np.arange(120) % 3 == 0)
+    asked = {"covariates": ["v"], **call(3)}
+    truth = al.fit_cross_lagged(data, **asked).tidy()
+    for given in (data["v"].astype(float), data["v"].astype("boolean"), data["v"].astype(object)):
+        pd.testing.assert_frame_equal(
+            al.fit_cross_lagged(data.assign(v=given), **asked).tidy(), truth
+        )

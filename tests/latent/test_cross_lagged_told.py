@@ -22,6 +22,7 @@ def test_where_there_is_no_scaled_chi_square_that_of_normal_theory_is_shown(clus
     assert f"normal-theory χ²(17) = {fit['chi2']:.2f}, " in said
     assert f"CFI = {fit['cfi_corrected']:.3f}".replace("0.", ".") in said
     assert "There is no scaled chi-square" in said
+    assert "which takes people as independent: where they are not, the p value may be" in said
     assert "There is no scaled chi-square" in clustered.text()
 
 
@@ -112,12 +113,18 @@ def test_clients_too_few_for_errors_and_chi_square_are_told():
     said, row = few.shown()[1].replace("\u00a0", " "), few.fit_indices()
     assert f"corrected for few people {row['chi2_corrected']:.2f}, p = " in said
     assert f"CFI = {row['cfi_corrected']:.3f}".replace("0.", ".") in said.replace("0.", ".")
-    assert said.count("(indices of the corrected χ²)") == 1
+    plain = [f"{n.upper()} = {row[n]:.3f}".replace("= 0.", "= .") for n in ("cfi", "tli", "rmsea")]
+    assert (
+        f"(indices of the corrected χ²; uncorrected, as in lavaan and Mplus: {', '.join(plain)}"
+        in said
+    )
+    assert "uncorrected" not in none.shown()[1]
     assert "(indices of a χ² that is too large)" in none.shown()[1]
     assert any("its p, CFI, TLI and RMSEA are told corrected" in one for one in few.messages)
     for fit, there in ((few, True), (none, False), (many, False)):
         assert ("corrected for few people, as Swain's" in fit.methods()) is there
         assert ("10.1080/10705510701301602" in fit.methods()) is there
+        assert ("Herzog & Boomsma 2009" in fit.methods()) is there
     assert not any("few" in one for one in many.messages)
     assert "corrected" not in many.shown()[1]
 

@@ -11,6 +11,8 @@ import alliance_stats as al
 from alliance_stats.latent.engine.likelihood import Likelihood
 from alliance_stats.latent.measurement.two_level_likelihood import Answered, LevelLikelihood
 
+from .tables import of_two_groups
+
 HERE = Path(__file__).parents[1] / "reference" / "latent"
 REFERENCES = json.loads((HERE / "factor_references.json").read_text())
 HOLZINGER = REFERENCES["holzinger"]
@@ -323,3 +325,22 @@ def test_the_first_session_is_the_first_that_was_answered():
     said = "The first session that a client answered counts"
     for messages in (fit.messages, arms.messages):
         assert any(one.startswith(said) for one in messages)
+
+
+def test_rows_of_no_client_are_left_out_and_are_not_one_client():
+    data = of_two_groups(0, 0, 0, n=80).assign(client_id=lambda d: [f"c{i}" for i in d.index])
+    factors = {"f": ["i1", "i2", "i3"]}
+    data.loc[:2, "client_id"] = None
+    fit = al.fit_factor_model(data, factors)
+    assert (fit.n_people, fit.n_left_out) == (77, 3)
+    assert "3 rows lack every answer or 'client_id' and are left out." in fit.messages
+    assert al.fit_factor_model(data.assign(client_id=None), factors).n_people == 80
+
+
+@pytest.mark.parametrize(("n", "there"), [(40, True), (80, False)])
+def test_clients_too_few_for_two_levels_are_told(n, there):
+    data = of_two_groups(0, 0, 0, 0, n=2 * n).assign(client_id=lambda d: d.index // 2)
+    fit = al.fit_factor_model(data, {"f": ["i1", "i2", "i3", "i4"]}, by="client_id")
+    told = " ".join(fit.messages)
+    assert (f"{n} clients are few for 12 parameters between clients" in told) is there
+    assert ("of two levels are not corrected for few clients" in told) is there

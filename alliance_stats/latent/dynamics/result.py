@@ -229,6 +229,12 @@ class CrossLagged(LatentFit):
             raise DesignError(
                 "Both models must be fitted to the same scores, clients, waves and groups."
             )
+        alike = abs(small.estimates.deviance - large.estimates.deviance) < BELOW
+        if alike and small.estimates.model.names == large.estimates.model.names:
+            raise DesignError(
+                "Both are the same model, so there is nothing to compare; fit one of them with "
+                "another model=, lags=, residuals=, equal= or reliability=."
+            )
         if not is_nested(small.estimates, large.estimates):
             criteria = [
                 one.fit_indices()[["aic", "bic"]].round(1).tolist() for one in (self, other)

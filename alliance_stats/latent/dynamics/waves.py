@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from ...core.arguments import checked_table, numbers
+from ...core.dates import dates_of
 from ...core.people import SESSION, refuse_repeats
-from ...errors import DesignError, listing, plural, require_columns
+from ...errors import ColumnError, DesignError, listing, plural, require_columns
 from ...study.select import ScoreName, is_study
 from ...study.times import along
 from ..engine.patterns import cluster_codes
@@ -289,6 +290,8 @@ def _checked(
                 f": {listing(people.index[lacking & keep])}."
             )
         keep &= ~lacking
+        if lacking.all():
+            raise DesignError(f"'{asked.group}' has no value, so there are no groups to compare.")
     columns = {v: frame[keep] for v, frame in columns.items()}
     known = people[keep]
     group = None if asked.group is None else known[asked.group].astype(str).to_numpy()
@@ -331,14 +334,37 @@ def _checked(
 
 
 def _covariates(known: pd.DataFrame, wanted: Sequence[str], said: list[str]) -> pd.DataFrame:
-    Z = pd.DataFrame({one: numbers(known, one, "the data") for one in wanted}, index=known.index)
+    Z = pd.DataFrame({one: _covariate(known[one]) for one in wanted}, index=known.index)
     for one in wanted:
+        if Z[one].isna().all():
+            raise DesignError(f"The covariate '{one}' has no value; leave it out.")
         if not np.nanstd(Z[one]) > 0:
             raise DesignError(
                 f"The covariate '{one}' does not vary over clients{_by_first(one, said)}; leave it "
                 "out."
             )
     return Z
+
+
+def _covariate(known: pd.Series) -> np.ndarray:
+    """Return a covariate as numbers, True as 1 and False as 0; refuse words and dates."""
+    values = pd.unique(known.dropna())
+    if len(values) and all(isinstance(value, bool | np.bool_) for value in values):
+        return known.astype("boolean").to_numpy(dtype=float, na_value=np.nan)
+    name, data = str(known.name), f"data['{known.name}']"
+    if dates_of(pd.Series(values)) is not None:
+        raise ColumnError(
+            f"The covariate '{name}' holds dates, and a covariate is a number; give days since one "
+            f"of them, such as (pd.to_datetime({data}) - pd.to_datetime({data}).min()).dt.days."
+        )
+    words = [value for value in values if isinstance(value, str)]
+    if words and pd.to_numeric(pd.Series(words, dtype=object), errors="coerce").isna().all():
+        raise ColumnError(
+            f"The covariate '{name}' holds words ({listing(words)}), and a covariate is a number. "
+            "Make a column of 1 and 0 of each word but one, such as "
+            f"({data} == {words[-1]!r}), or name it in group= where groups are compared."
+        )
+    return numbers(known.to_frame(), name, "the data")
 
 
 def _by_first(column: str, said: Sequence[str]) -> str:

@@ -158,10 +158,12 @@ class Estimates:
             )
         elif np.isnan(self.scaling):
             units = "clusters" if self.clusters else "people"
+            taken = "people as independent" if self.clusters else "the data as normal"
             said.append(
                 f"There is no scaled chi-square: it needs more {units} than the data have means, "
                 "variances and covariances, which fewer waves or items would have. The chi-square "
-                "and the indices given are those of normal theory."
+                f"and the indices given are those of normal theory, which takes {taken}: where "
+                "they are not, the p value may be too small."
             )
         for structure, implied in zip(self.model.structures, self.moments, strict=True):
             said += improper(structure, implied)

@@ -283,8 +283,8 @@ def _by_session(
 
 
 def _several(frame: pd.DataFrame) -> bool:
-    """Return whether clients have several rows."""
-    return bool(frame["client_id"].duplicated().any())
+    """Return whether clients have several rows; rows without a client are nobody's."""
+    return bool(frame["client_id"].dropna().duplicated().any())
 
 
 def _by_group(

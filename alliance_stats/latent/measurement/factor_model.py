@@ -21,6 +21,7 @@ from ..result import (
     LatentFit,
     clustered,
     few_clusters,
+    few_for_parameters,
     few_people,
     with_warning,
 )
@@ -296,7 +297,9 @@ def fit_factor_model(
         raise DesignError("equal= says what is the same in all groups; name them in group=.")
     table, chosen, of_score, said = rows_to_fit(data, factors, measure, by, cluster)
     items = list(dict.fromkeys(item for own in chosen.values() for item in own))
-    extra = [one for one in (group, by) if one is not None]
+    named = "client_id" in table and table["client_id"].notna().any()
+    client = by or ("client_id" if named else None)
+    extra = [one for one in (group, client) if one is not None]
     require_columns(table.columns, [*items, *extra, *([cluster] if cluster else [])],
                     what="the data")  # fmt: skip
     if by is not None and (group or cluster or held or identify == "variance"):
@@ -311,7 +314,8 @@ def fit_factor_model(
     keep = values.notna().all(axis=1) if listwise else values.notna().any(axis=1)
     keep &= table[extra].notna().all(axis=1)
     lacking = ["an answer" if listwise else "every answer"]
-    lacking += ([] if group is None else ["the group"]) + ([] if by is None else [f"'{by}'"])
+    lacking += [] if group is None else ["the group"]
+    lacking += [f"'{client}'"] if client and table[client].isna().any() else []
     said += left_out(keep, *lacking)
     values = values[keep]
     if values.empty:
@@ -369,6 +373,13 @@ def _of_levels(
     """Return the model of two levels, within and between clients."""
     fitted = fit_levels(values, clients, chosen, more["errors"])
     levels = ["within", "between"]
+    q = sum(not name.endswith("@0") for name in fitted.model.names)  # means are of clients, too
+    few = few_for_parameters(clients.nunique(), q, "clients", "parameters between clients")
+    if few:
+        few.append(
+            "The chi-square and CFI, TLI and RMSEA of two levels are not corrected for few "
+            "clients, and may look too bad."
+        )
     table = factor_terms(fitted, levels, confidence=more["confidence"])
     return FactorModel(
         table=table.rename(columns={"subgroup": "level"}),
@@ -376,7 +387,7 @@ def _of_levels(
         subgroups=tuple(levels),
         n_people=clients.nunique(),
         estimates=fitted,
-        messages=(*said, *fitted.messages),
+        messages=(*said, *few, *fitted.messages),
         title="Factor model within and between clients",
         levels=True,
         **more,
