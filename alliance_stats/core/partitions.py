@@ -7,7 +7,7 @@ those of a lost worker again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -71,6 +71,8 @@ class ParquetFolder:
     columns: tuple[str, ...]
     groups: tuple[Any, ...]
     schema: Any
+    clashes: Mapping[str, str]
+    """By column why it is not one thing in all files; asked only of columns that are used."""
 
     @classmethod
     def at(cls, path: Path) -> ParquetFolder:
@@ -92,14 +94,21 @@ class ParquetFolder:
                 partitioning="hive",
                 partition_base_dir=base,
             )
-            groups = [g for part in found.get_fragments() for g in part.split_by_row_group()]
+            parts = [*found.get_fragments()]
+            groups = [g for part in parts for g in part.split_by_row_group()]
+            schema, clashes = _joint(found.schema, parts)
+            rows = found.count_rows()
         except (pa.ArrowException, OSError) as error:
             raise ReadError(
                 f"The Parquet files of '{path}' cannot be read: {error}.",
                 hint="Write the one that is named again.",
             ) from None
+        if not rows:
+            raise ReadError(
+                f"The Parquet files of '{path}' hold no row.", hint="Name the folder that does."
+            )
         where = f"'{path.resolve().name}'"
-        return cls(where, tuple(found.schema.names), tuple(groups), found.schema)
+        return cls(where, tuple(schema.names), tuple(groups), schema, clashes)
 
     def __len__(self) -> int:
         return len(self.groups)
@@ -114,7 +123,68 @@ class ParquetFolder:
         yield from in_pieces(_Chained(loader, work), self.groups, progress=progress)
 
     def _loader(self, columns: Sequence[str], rows: int | None = None) -> _Loader:
+        for name in columns:
+            if name in self.clashes:
+                raise ColumnError(self.clashes[name])
         return _Loader(tuple(columns), self.schema, rows)
+
+
+def _joint(schema: Any, files: Sequence[Any]) -> tuple[Any, dict[str, str]]:
+    """Return the columns of all files with types that hold each file's, and those that clash.
+
+    What is cast to the first file's type is another thing where that holds numbers and a later one
+    words: '001' and '1' would be one client.
+    """
+    import pyarrow as pa
+
+    fields, clashes = [], {}
+    for field in schema:
+        types: dict[Any, str] = {}
+        for part in files:
+            place = part.physical_schema.get_field_index(field.name)
+            if place >= 0:
+                types.setdefault(part.physical_schema.types[place], Path(part.path).name)
+        types = {one: file for one, file in types.items() if not pa.types.is_null(one)}
+        kinds: dict[str, str] = {}
+        for one, file in types.items():
+            kinds.setdefault(_kind(one), file)
+        if len(kinds) > 1:
+            (one, here), (other, there), *_ = kinds.items()
+            clashes[field.name] = (
+                f"'{field.name}' holds {one} in '{here}' and {other} in '{there}'. Write the files "
+                "again with one kind: numbers read as words, or words as numbers, may be others."
+            )
+        elif len(types) > 1 or (types and pa.types.is_null(field.type)):
+            field = field.with_type(_wide([*types]))
+        fields.append(field)
+    return pa.schema(fields), clashes
+
+
+def _kind(of: Any) -> str:
+    """Return what a type of Arrow holds, in words."""
+    from pyarrow import types
+
+    if types.is_dictionary(of):
+        return _kind(of.value_type)
+    if types.is_string(of) or types.is_large_string(of):
+        return "words"
+    numbers = types.is_integer, types.is_floating, types.is_decimal, types.is_boolean
+    if any(is_one(of) for is_one in numbers):
+        return "numbers"
+    return "times" if types.is_temporal(of) else str(of)
+
+
+def _wide(of: Sequence[Any]) -> Any:
+    """Return a type that holds several of one kind."""
+    import pyarrow as pa
+
+    kind = _kind(of[0])
+    if len(of) == 1 or kind not in ("words", "numbers"):
+        return of[0]
+    if kind == "words":
+        return pa.string()
+    whole = all(pa.types.is_integer(one) or pa.types.is_boolean(one) for one in of)
+    return pa.int64() if whole else pa.float64()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -23,6 +22,9 @@ LARGEST_FILE = 20_000_000
 MOST_COLUMNS = 200
 MOST_DEGREES = 100
 LONGEST_WORD = 200
+LARGEST = 1e100
+"""Beyond it sums of squares of what was measured come to no end."""
+MOST_ROWS = 1e12
 
 
 def read_file(path: str | PathLike[str]) -> SharedFile:
@@ -92,6 +94,8 @@ class _Reader:
         unit = self.numbers([self.part(places[c], "divided by", float) for c in columns], "columns")
         if not (unit > 0).all():
             self.fail("a column is divided by nothing")
+        if (shift[0], unit[0]) != (0.0, 1.0):
+            self.fail("its intercept is not what the rows are counted by")
         kind = held.get("kind")
         if kind not in ("sums", "curve", "round"):
             self.fail(f"its kind is {kind!r}, and 'sums', 'curve' and 'round' are known")
@@ -111,7 +115,8 @@ class _Reader:
         counts = self.part(held, "numbers", dict)
         wanted = ["rows", "rows left out", *model["groups"]]
         whole = {name: int(self.part(counts, name, float)) for name in wanted}
-        if min(whole.values()) < 0 or whole["rows"] <= len(columns):
+        cannot_be = min(whole.values()) < 0 or max(whole.values()) > MOST_ROWS
+        if cannot_be or whole["rows"] <= len(columns) or not all(map(whole.get, model["groups"])):
             self.fail("its numbers of rows and groups cannot be")
         return SharedFile(
             self.word(self.part(held, "clinic", str), "clinic"),
@@ -133,8 +138,8 @@ class _Reader:
         right = isinstance(value, int | float) if kind is float else isinstance(value, kind)
         if not right or isinstance(value, bool):
             self.fail(f"'{name}' is of a wrong kind")
-        if kind is float and not math.isfinite(value):
-            self.fail(f"'{name}' is no finite number")
+        if kind is float and not abs(value) <= LARGEST:
+            self.fail(f"'{name}' is no finite number, or larger than any that is measured")
         return value
 
     def word(self, value: Any, name: str) -> str:
@@ -181,7 +186,7 @@ class _Reader:
         plain = isinstance(values, list) and all(
             isinstance(v, int | float) and not isinstance(v, bool) for v in values
         )
-        if not plain or not all(math.isfinite(v) for v in values):
+        if not plain or not all(abs(v) <= LARGEST for v in values):
             self.fail(f"'{name}' holds what is no number")
         return np.array(values, dtype=float)
 

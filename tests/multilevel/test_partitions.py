@@ -154,6 +154,21 @@ def test_a_partition_without_complete_rows_tells_nothing_and_is_counted(rows, tm
     assert "40 of" in fit.messages[0]
 
 
+def test_files_that_hold_a_column_in_several_types(rows, tmp_path):
+    """What is cast to the first file's type may be another id: '001' and 1 are two clients."""
+    model, part = "y ~ session + (1 | number)", [rows.iloc[i::3] for i in range(3)]
+    part[0] = part[0].assign(y=part[0]["y"].round().astype(int), x=None)
+    part[1] = part[1].assign(arm=part[1]["arm"].astype("category"))
+    for place, one in enumerate(part):
+        one.to_parquet(tmp_path / f"{place}.parquet")
+    assert_same(al.fit_multilevel(model, pd.concat(part)), al.fit_multilevel(model, tmp_path))
+    words = part[2].assign(number=part[2]["number"].map("{:03d}".format))
+    words.to_parquet(tmp_path / "2.parquet")
+    with pytest.raises(ColumnError, match=r"numbers in '0\.parquet' and words in '2\.parquet'"):
+        al.fit_multilevel(model, tmp_path)
+    al.fit_multilevel("y ~ session + (1 | client_id)", tmp_path)  # who asks for others is let be
+
+
 @pytest.mark.parametrize(
     ("formula", "options", "error", "says"),
     [
@@ -173,6 +188,9 @@ def test_what_partitions_cannot_carry_is_refused(folder, formula, options, error
 
 def test_a_path_without_partitions_is_told(tmp_path, rows):
     with pytest.raises(ReadError, match="holds no file that ends in"):
+        al.fit_multilevel("y ~ x + (1 | client_id)", tmp_path)
+    rows.head(0).to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(ReadError, match="hold no row"):
         al.fit_multilevel("y ~ x + (1 | client_id)", tmp_path)
     (tmp_path / "a.parquet").write_bytes(b"PAR1 and no more")
     with pytest.raises(ReadError, match="cannot be read"):

@@ -82,6 +82,10 @@ CHANGED = {
     "groups without effects": (put([], "model", "effects"), "do not belong together"),
     "a term twice": (put(["Intercept"] * 3, "model", "terms"), "stands twice"),
     "no clients": (put([], "sums", "by number of sessions"), "it holds no clients"),
+    "people without end": (put(1e300, "numbers", "client_id"), "larger than any that is measured"),
+    "nobody": (put(0, "numbers", "client_id"), "numbers of rows and groups cannot be"),
+    "noise without end": (put(1e300, "sums", "sd of the noise"), "larger than any"),
+    "another intercept": (put(2.0, "columns", "Intercept", "divided by"), "its intercept is not"),
     "a long word": (put("x" * 1000, "clinic"), "too long"),
 }
 
