@@ -10,10 +10,11 @@ import pandas as pd
 
 from ..core.arguments import shown, whole
 from ..core.shown_groups import SMALLEST_SHOWN
-from ..errors import DesignError, listing
+from ..errors import DesignError, listing, plural
 from ..multilevel.after_fit.prediction import simulate
 from ..multilevel.fit import Asked, fitted, fitted_outcome
 from ..study import Study
+from ..study.mapping.file_labels import ARM
 from ..study.select import ScoreName
 from ..study.times import along
 
@@ -63,7 +64,8 @@ def from_study(
 
     Notes
     -----
-    A pilot's variances are estimates, and those of few therapists poor ones. Each study drawn gives
+    In a pilot with conditions (a trial) variances are those within them, as means may differ. A
+    pilot's variances are estimates, and those of few therapists poor ones. Each study drawn gives
     variances that a pilot like this might have found (a parametric bootstrap); the assurance is the
     power averaged over them (O'Hagan, Stevens & Campbell 2005, doi 10.1002/pst.175).
 
@@ -97,7 +99,14 @@ def from_study(
         )
     rows = rows.assign(time=np.searchsorted(at, rows["session"].astype(float)).astype(float))
     part = " + time" if slopes else ""
-    fit = fitted(f"score ~ time + (1{part} | client_id) + (1{part} | therapist_id)", rows)
+    rows, arms = _with_arms(rows)
+    if arms:
+        told.append(
+            f"The pilot's {plural(arms, 'condition')} may differ in mean"
+            f"{' and change' if slopes else ''}: variances are those within them."
+        )
+    fixed = f"time{' * ' if slopes else ' + '}{ARM}" if arms else "time"
+    fit = fitted(f"score ~ {fixed} + (1{part} | client_id) + (1{part} | therapist_id)", rows)
     # slopes that differ, or residuals that are alike, are against what the plan assumes
     told += [f"The pilot's own model: {message}" for message in fit.messages]
     rng = np.random.default_rng(whole(seed, "seed", 0))
@@ -116,7 +125,7 @@ def from_study(
         for one in again
         if one.converged
     ]
-    left, drawn, why = _dropout(study, rows, len(likely), rng)
+    left, drawn, why = _dropout(study, rows, ARM if arms else "1", len(likely), rng)
     last = rows.groupby("client_id")["time"].max() + 1
     sessions = int(changes.get("sessions", np.median(last)))
     gone = (last.to_numpy()[:, None] < np.arange(1, sessions + 1)).mean(axis=0)
@@ -148,6 +157,17 @@ def from_study(
     return cls(**given | changes)
 
 
+def _with_arms(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Return rows with a condition for each (one of their own for those unknown), and how many.
+
+    0 where there is one condition. What a pilot's treatments did is no difference of its people.
+    """
+    known = rows[ARM].astype(object).where(rows[ARM].notna(), "not known") if ARM in rows else None
+    if known is None or known.nunique() < 2:
+        return rows, 0
+    return rows.assign(**{ARM: known}), known.nunique()
+
+
 def checked_draws(given: Any) -> tuple[Mapping[str, float], ...]:
     """Return the variances that a pilot might have found as well."""
     if not isinstance(given, list | tuple) or not all(isinstance(one, Mapping) for one in given):
@@ -166,12 +186,12 @@ def checked_draws(given: Any) -> tuple[Mapping[str, float], ...]:
 
 
 def _dropout(
-    study: Study, rows: pd.DataFrame, draws: int, rng: np.random.Generator
+    study: Study, rows: pd.DataFrame, fixed: str, draws: int, rng: np.random.Generator
 ) -> tuple[dict[str, float], list[dict[str, float]], list[str]]:
     """Return the pilot's share of dropout and how alike therapists' clients are in it, and draws.
 
     Both are those of a multilevel logistic model of each client whose therapy is over, on the
-    scale of shares, which the plan is on: averaged over therapists.
+    scale of shares, which the plan is on: averaged over therapists and conditions (`fixed`).
     """
     if not study.has("terminations"):
         return (
@@ -183,18 +203,19 @@ def _dropout(
             ],
         )
     ends = study.table("terminations")[["client_id", "reason"]].drop_duplicates("client_id")
-    ends = ends.merge(rows[["client_id", "therapist_id"]].drop_duplicates("client_id"))
+    own = rows.filter(["client_id", "therapist_id", ARM]).drop_duplicates("client_id")
+    ends = ends.merge(own)
     left = ends.assign(left=(ends["reason"] == "dropout").astype(float))
     if left["left"].nunique() < 2:
         return {}, [{}] * draws, []
     try:
-        fit = fitted_outcome("left ~ 1 + (1 | therapist_id)", left, Asked("binomial"))
+        fit = fitted_outcome(f"left ~ {fixed} + (1 | therapist_id)", left, Asked("binomial"))
     except DesignError as error:
         share = {"dropout_share": float(left["left"].mean())}
         return share, [share] * draws, [f"How alike clients of one therapist leave: {error}"]
 
     def found(one: OutcomeFit) -> dict[str, float]:
-        share = float(np.asarray(one.predict(left.head(1), average=True))[0])
+        share = float(np.mean(one.predict(left, average=True)))
         alike = 0.0 if one.singular else float(one.icc(scale="observed")["icc"].iloc[0])
         return {"dropout_share": float(np.clip(share, 0.01, 0.99)), "icc_dropout": alike}
 

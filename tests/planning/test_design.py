@@ -285,6 +285,31 @@ def test_a_pilot_gives_a_plan_with_its_own_variances():
     assert "planned-3" in found.messages[0]
 
 
+@pytest.mark.parametrize("more", [{}, {"slopes": True}])
+def test_what_a_pilots_treatment_did_is_no_difference_of_its_therapists(more):
+    trial = plan(n=20, each=4)
+    none, large = (
+        al.StudyDesign.from_study(trial.simulate(3, effect=by), "outcome", draws=0, **more)
+        for by in (0, 5.0)
+    )
+    # a shift of an arm leaves all that is within arms as it was
+    assert large.icc_therapist == pytest.approx(none.icc_therapist, abs=1e-6)
+    assert large.icc_client == pytest.approx(none.icc_client, abs=1e-6)
+    assert "2 conditions may differ in mean" in " ".join(large.notes)
+
+
+def test_a_pilots_arms_that_lose_different_shares_make_no_therapists_alike():
+    trial = plan(n=40, each=6, sessions=3).simulate(2)
+    clients = trial.table("clients")
+    each = clients.groupby("therapist_id").cumcount()  # of six: one leaves in one arm, three else
+    left = each < np.where(clients["condition"] == "Arm 1", 1, 3)
+    ends = clients[["client_id"]].assign(last_session=2, reason=np.where(left, "dropout", "mutual"))
+    pilot = trial.with_tables(terminations=ends)
+    found = al.StudyDesign.from_study(pilot, "outcome", draws=0)
+    assert found.icc_dropout == 0  # all therapists of an arm lose as many
+    assert found.dropout_share == pytest.approx(1 / 3, abs=1e-4)
+
+
 def test_power_for_dropout_is_that_of_two_shares_with_a_design_effect():
     design = plan(n=60, each=4, dropout=0.3, icc_dropout=0.05)
     found = design.power(-0.1, of="dropout")
