@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -73,12 +74,7 @@ def operating(
     from scipy import special
 
     critical, shift = float(t_quantile(1 - alpha / 2, df)), min(abs(effect) / std_error, CERTAIN)
-    if np.isinf(df):
-        spread = np.ones(1)
-    else:
-        at = (np.arange(2000) + 0.5) / 2000
-        spread = np.sqrt(special.chdtri(df, 1 - at) / df)
-    bound = critical * spread
+    bound = critical * _spread(df)
     above, below = special.ndtr(shift - bound), special.ndtr(-bound - shift)
     chance = float((above + below).mean())
     densities = np.exp(-((bound - shift) ** 2) / 2) + np.exp(-((bound + shift) ** 2) / 2)
@@ -89,6 +85,16 @@ def operating(
         exact = float(upper + special.nctdtr(df, shift, -critical))
     power = exact if np.isfinite(exact) else chance
     return power, float(below.mean()) / chance, float(size.mean()) / chance / shift
+
+
+@lru_cache(maxsize=64)
+def _spread(df: float) -> np.ndarray:
+    """Return errors estimated, over the true one: 2,000 that are as likely as each other."""
+    from scipy import special
+
+    if np.isinf(df):
+        return np.ones(1)
+    return np.sqrt(special.chdtri(df, 1 - (np.arange(2000) + 0.5) / 2000) / df)
 
 
 def chances(

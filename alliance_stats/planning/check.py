@@ -160,7 +160,11 @@ def check_plan(
     """
     read = read_plan(plan)
     if isinstance(done, NestedFit):
-        rows = [*_model(read, done), *_sizes(read, read.columns, done.n_groups, done.nobs)]
+        rows = [
+            *_model(read, done),
+            *_arms(read, read.columns, done.design.frame),
+            *_sizes(read, read.columns, done.n_groups, done.nobs),
+        ]
     elif isinstance(done, Multiverse):
         rows = _choices(read, done)
     elif isinstance(done, Study):
@@ -170,7 +174,10 @@ def check_plan(
         }
         if "/" in (score := read.words.get("outcome", "")):
             held = done.select(score).dropna(subset=["score"])
-        rows = _sizes(read, OWN, counted, len(held))
+        rows = [
+            *_arms(read, OWN, done.tables.get("clients", held)),
+            *_sizes(read, OWN, counted, len(held)),
+        ]
     else:
         raise DesignError(
             "check_plan compares what fit_multilevel or rupture_multiverse returned, or a study, "
@@ -266,6 +273,15 @@ def _meaning(formula: Formula) -> tuple[Any, ...]:
 
     random = {(one.group[0], terms(one.part), one.correlated) for one in formula.random}
     return formula.response.text, terms(formula.fixed), frozenset(random)
+
+
+def _arms(read: PlanFile, columns: Columns, rows: pd.DataFrame) -> list[Row]:
+    """Compare how many arms there were, where a column tells."""
+    named = next((name for name in columns["arm"] if name in rows), None)
+    if named is None or read.design.arms < 2:
+        return []
+    planned, came = read.design.arms, rows[named].nunique()
+    return [("arms", f"{planned}", f"{came}", planned == came)]
 
 
 def _sizes(read: PlanFile, columns: Columns, groups: Mapping[str, int], sessions: int) -> list[Row]:

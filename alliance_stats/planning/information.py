@@ -29,6 +29,8 @@ PATTERNS = 200
 """Patterns of missing scores that are averaged over."""
 EQUAL = 0.9
 """From this part of the df counted on, caseloads are equal enough for the count."""
+MORE = 1.5
+"""From so many times the df counted on, fits will have clearly more of them."""
 SURE = 5
 """With fewer df than these, and caseloads that are not equal enough, no t has the right tails."""
 
@@ -79,6 +81,11 @@ def _certainty(design: StudyDesign, of: str) -> Certainty:
                     "is right there; ask with method='simulation', or plan caseloads more alike."
                 )
             df = own
+        elif own > MORE * df:
+            why += (
+                f"; Satterthwaite's of this design are {own:.3g}, with which fits find more than "
+                "the formula says"
+            )
     return Certainty(error, float(df), why, rough)
 
 

@@ -10,6 +10,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..core.arguments import share, within
 from ..core.display.figures import picture_of
 from ..core.display.page import Block, as_html, typeset, whole
@@ -23,6 +25,7 @@ from ..ruptures.multiverse.plan import AnalysisPlan, read_analysis_plan
 from .answers import of_effect
 from .chances import check_question
 from .design import StudyDesign
+from .dropout import icc_of
 from .planned_model import Columns, checked_columns, lacks
 from .result import QUESTIONS, StudyPower
 from .simulated import analysis
@@ -36,6 +39,8 @@ COLUMNS = "columns"
 MULTIVERSE = "multiverse"
 """The key of the grid of specifications, if one is planned."""
 MISSING = "[to be written]"
+SAME = 0.005
+"""Powers that differ by no more are one line on the page."""
 
 
 @dataclass(frozen=True)
@@ -75,21 +80,29 @@ class PlanFile:
 
     @cached_property
     def curves(self) -> StudyPower | None:
-        """Power over more and fewer therapists, whose clients are less and more alike.
+        """Power over more and fewer therapists, who are more and less alike where that counts.
 
         None where each therapist's caseload is listed, and where the therapists' share is asked
         for itself.
         """
-        design, n = self.design, self.design.n_therapists
-        if not self.varies or self.asked["of"] == "therapists":
+        design, n, of = self.design, self.design.n_therapists, self.asked["of"]
+        if not self.varies or of == "therapists":
             return None
         each, least = design.arms, 2 * design.arms
         sizes = sorted(
             {max(least, each * round(n * part / each)) for part in (0.5, 0.75, 1, 1.5, 2)}
         )
-        alike = sorted({0.0, design.icc_therapist, 2 * design.icc_therapist})
-        shares = [one for one in alike if one + design.icc_client < 1]
-        return design.power(**self.asked, over={"n_therapists": sizes, "icc_therapist": shares})
+        alike = {"dropout": "icc_dropout", "arm_by_time": "slope_sd_therapist"}
+        beside = alike.get(of, "icc_therapist")
+        own = icc_of(design) if of == "dropout" else getattr(design, beside)
+        if of == "arm_by_time":  # where none is planned: half of what clients differ by, and all
+            own = own or design.slope_sd_client / 2
+        most = np.inf if of == "arm_by_time" else 1 - (of != "dropout") * design.icc_client
+        values = [one for one in sorted({0.0, own, 2 * own}) if one < most]
+        over: dict[str, list[float]] = {"n_therapists": [float(size) for size in sizes]}
+        both = design.power(**self.asked, over=over | {beside: values})
+        apart = both.table.groupby("n_therapists")["power"].agg(np.ptp).max()
+        return both if apart > SAME else design.power(**self.asked, over=over)
 
     @property
     def varies(self) -> bool:
@@ -100,6 +113,11 @@ class PlanFile:
     def planned(self) -> StudyDesign:
         """The design, with the therapists' share that is asked about."""
         return of_effect(self.design, self.asked["of"], self.asked["effect"])
+
+    @property
+    def tables(self) -> list[Block]:
+        """Who is planned, and how alike they are in the outcome where that is asked about."""
+        return self.planned.shown()[: 1 if self.asked["of"] == "dropout" else None]
 
     @property
     def model(self) -> str:
@@ -141,21 +159,26 @@ class PlanFile:
         said = "".join(f"<p>{escape(typeset(one))}</p>" for one in told)
         said += f"<p>It will be analysed by {escape(self.analysis)}. The plan is "
         said += f"'{escape(self.path.name)}' (SHA-256 {self.fingerprint}).</p>"
-        results: list[Result] = [self.planned, self.power]
+        results: list[tuple[Result, list[Block]]] = [
+            (self.planned, self.tables),
+            (self.power, self.power.shown()),
+        ]
         if not self.power.replicates:
-            results.append(self.planned.precision(of=self.asked["of"]))
+            precision = self.planned.precision(of=self.asked["of"])
+            results.append((precision, precision.shown()))
         # each without its notes, which stand together at the end, and what was said above
         parts = [
             as_html(
                 one.heading,
-                [block for block in one.shown() if not isinstance(block, str)],
+                [block for block in blocks if not isinstance(block, str)],
                 (),
                 picture_of(one, one.picture) if one.picture else "",
             )
-            for one in results
+            for one, blocks in results
         ]
         if self.curves is not None:
-            curves = "Power with more or fewer therapists, less or more alike"
+            alike = ", less or more alike" if len(self.curves.varied) > 1 else ""
+            curves = f"Power with more or fewer therapists{alike}"
             parts.append(f"<h2>{curves}</h2>{picture_of(self.curves, 'plot')}")
         notes = "".join(f"<li>{escape(typeset(note))}</li>" for note in self.power.messages)
         markup = f"<h1>{escape(heading)}</h1>{said}{''.join(parts)}<h2>Assumptions</h2>"
@@ -201,7 +224,7 @@ class PlanFile:
         for section, answers in sections.items():
             blocks.append(section.upper())
             blocks += [f"{question}: {answer}" for question, answer in answers.items()]
-        blocks += [*design.shown(), "ASSUMPTIONS"]
+        blocks += [*self.tables, "ASSUMPTIONS"]
         heading = f"Registration: {self.words.get('title', 'a planned study')}"
         document = result_document(heading, blocks, self.power.messages)
         self._write(path, document, "the Word document", ".docx")

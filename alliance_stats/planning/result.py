@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..core.drawing import PALE, in_percent, look, new_axes
+from ..core.drawing import PALE, SERIES, in_percent, look, new_axes
 from ..core.results import Result
 from ..inference.rows import glance_row, tidy_rows
 from .units import SHARES, Unit, unit_of
@@ -208,12 +208,15 @@ class StudyPower(Result):
         ax.axhline(0.8, color=PALE, linewidth=0.8)
         lines = curve.groupby(beside[0]) if beside else [("formula", curve)]
         for place, (_, line) in enumerate(lines):
-            label = "formula"
-            if beside:
-                label = f"{axes[beside[0]]}: {line[beside[0]].iloc[0]:.4g}"
-            like = look("", place)
-            marker = "" if along == "effect" else like.marker
-            ax.plot(line[along], line["power"], color=like.color, marker=marker, label=label)
+            like, again = look("", place), place // len(SERIES)
+            ax.plot(
+                line[along],
+                line["power"],
+                color=like.color,
+                marker="" if along == "effect" else like.marker,
+                linestyle=("-", "--", ":", "-.")[again % 4],  # colours begin anew
+                label=f"{line[beside[0]].iloc[0]:.4g}" if beside else "formula",
+            )
         if self.replicates:
             ax.errorbar(
                 [self.effect if along == "effect" else getattr(self.design, along)],
@@ -224,7 +227,9 @@ class StudyPower(Result):
                 label="simulation, ± 3 Monte Carlo errors",
             )
         if beside or self.replicates:
-            ax.legend(loc="best")
+            outside = {"loc": "upper left", "bbox_to_anchor": (1, 1)}  # lines fill the axes
+            where = outside if len(lines) > len(SERIES) else {"loc": "best"}
+            ax.legend(title=axes[beside[0]] if beside else None, **where)
         ax.set(xlabel=axes[along], ylabel="Power", ylim=(0, 1.02))
         in_percent(ax.yaxis)
         return ax

@@ -47,7 +47,7 @@ def own_df(design: StudyDesign, arms: int, keep: Array, contrast: Array) -> floa
     within, Q, R = np.zeros((n, n)), np.zeros((5, n, n)), np.zeros((5, 5, n, n))
     for cells, count in [*alike.items(), *((cell, 1) for cell in alone)]:
         parts = _variances(cells, part, of_therapist=cells not in alone)
-        X = np.concatenate([_columns(cell, arms) for cell in cells])[:, keep]
+        X = np.concatenate([_columns(arm, stay, arms) for arm, stay, _ in cells])[:, keep]
         W = np.linalg.inv(_covariance(design, parts))
         products = W @ parts
         information += count * np.einsum("iab,jba->ij", products, products)
@@ -89,9 +89,9 @@ def _therapists(design: StudyDesign) -> tuple[Counter[tuple[Cell, ...]], set[tup
     return Counter(tuple(cells) for cells in clients.values()), alone
 
 
-def _columns(cell: Cell, arms: int) -> Array:
+@lru_cache(maxsize=1024)
+def _columns(arm: int, length: int, arms: int) -> Array:
     """Return the columns ``[1, time] x arms`` of a level and, from two sessions on, of a slope."""
-    arm, length, _ = cell
     return np.kron(np.eye(2), coding_of(np.array([arm]), arms))[: min(length, 2)]
 
 

@@ -22,7 +22,7 @@ from . import dropout
 from .information import middle_of
 from .leaving import leaves_by_scores, planned_rows, scored, still_there
 from .record import COLUMNS, Record
-from .units import SHARES, Unit
+from .units import SHARES, Unit, unit_of
 
 if TYPE_CHECKING:
     from ..multilevel.result import MultilevelFit
@@ -45,7 +45,8 @@ def simulate(design: StudyDesign, seed: int = 0, *, effect: float = 0.0) -> Stud
     seed
         A whole number; the same design and seed give the same study.
     effect
-        A difference between the last arm and the first, in points, the same in every session.
+        A difference between the last arm and the first, the same in every session; as in `power`
+        in points, or in SDs where the design is ``standardised``. Scores are in points.
 
     Returns
     -------
@@ -62,7 +63,8 @@ def simulate(design: StudyDesign, seed: int = 0, *, effect: float = 0.0) -> Stud
     rng = np.random.default_rng(whole(seed, "seed", 0))
     rows = planned_rows(design)
     finite(effect, "effect")
-    score = draw(design, rows, rng) + effect * (rows["arm"] == design.arms - 1).to_numpy()
+    points = effect * unit_of(design, "arm", None).points
+    score = draw(design, rows, rng) + points * (rows["arm"] == design.arms - 1).to_numpy()
     there = still_there(design, rows, score, rng)
     rows, score = rows[there].reset_index(drop=True), score[there]
     number = pd.Series(design.layout.therapist)  # also of who leaves before a first session

@@ -28,7 +28,10 @@ def unit_of(design: StudyDesign, of: str, standardised: bool | None) -> Unit:
     use = design.standardised if standardised is None else flag(standardised, "standardised")
     if of in SHARES:  # itself, whatever the outcome is in
         return Unit(SHARES[of], SHARES[of], 1.0)
-    return Unit("SDs of one session", "SD", design.total_sd) if use else Unit("points", "points", 1)
+    by = " a session" if of == "arm_by_time" else ""
+    if use:
+        return Unit(f"SDs of one session{by and ', per session'}", f"SD{by}", design.total_sd)
+    return Unit(f"points{by}", f"points{by}", 1)
 
 
 def conversion(design: StudyDesign, standardised: bool) -> str:

@@ -276,7 +276,7 @@ def test_groups_of_another_name_are_counted_as_planned(rows, plan):
     told = "columns: {arm: zweig, client: patient, therapist: coach}\n"
     model = "model: score ~ zweig*session + (1 | coach/patient)\n"
     check = al.check_plan(plan(PLAN + model + told), fit)
-    assert check.table["choice"].tolist()[3:5] == ["clients", "therapists"]
+    assert check.table["choice"].tolist()[3:6] == ["arms", "clients", "therapists"]
     assert choices(check) == ["clients", "sessions held"]
     assert choices(al.check_plan(plan(PLAN + told), fit)) == ["clients", "sessions held"]
     assert choices(al.check_plan(plan(PLAN), fit))[0] == "model"  # whose groups nobody named
@@ -287,3 +287,12 @@ def test_of_a_study_the_scores_of_the_planned_outcome_are_counted(plan):
     told = al.check_plan(plan(PLAN + "outcome: core-10/total/client\n"), study).table
     scores = study.select("core-10")["score"].notna().sum()
     assert told.set_index("choice").loc["sessions held", "done"] == f"{scores:,}"
+
+
+def test_arms_that_are_not_as_many_as_planned_are_told(rows, plan):
+    path = plan(PLAN + "arms: 3\n")
+    fit = al.fit_multilevel("score ~ condition * session + (1 | client_id)", rows)
+    held = al.check_plan(path, fit).table.set_index("choice")
+    assert held.loc["arms", ["planned", "done", "as_planned"]].tolist() == ["3", "2", False]
+    study = al.check_plan(path, al.load_dataset("demo-trial")).table.set_index("choice")
+    assert study.loc["arms", "done"] == "2"

@@ -270,6 +270,30 @@ def test_a_plan_simulates_a_study_that_can_be_analysed(more):
     assert ("condition" in study.tables["clients"]) == (design.arms > 1)
 
 
+def test_a_study_is_simulated_with_the_effect_in_the_designs_unit():
+    arms = plan(n=8, each=3).simulate(seed=4, effect=0.5)
+    same = plan(n=8, each=3, standardised=True)
+    again = same.simulate(seed=4, effect=0.5 / same.total_sd)
+    ours, theirs = (one.select("outcome")["score"].to_numpy() for one in (arms, again))
+    assert ours == pytest.approx(theirs)
+
+
+def test_a_change_is_told_a_session_and_that_fits_have_more_df():
+    found = plan(n=8, each=3).power(0.2, of="arm_by_time")
+    assert "if it is 0.2 points a session (" in found.sentence()
+    assert found.df == 6
+    # without SDs of change the interaction is one of rows: 24 clients in 5 sessions, whose
+    # arm and line take 4 and whose own means 22 more
+    assert "Satterthwaite's of this design are 94" in found.messages[0]
+    assert "Satterthwaite" not in plan(n=8, each=3).power(0.2).messages[0]
+
+
+def test_many_lines_of_a_picture_stay_apart():
+    over = {"icc_therapist": [0.0, 0.1], "n_therapists": [4, 10, 20, 30, 40, 50, 60]}
+    lines = plan(n=8, each=3).power(0.2, over=over).plot().get_lines()[1:]
+    assert len({(one.get_color(), one.get_marker(), one.get_linestyle()) for one in lines}) == 7
+
+
 def test_a_pilot_gives_a_plan_with_its_own_variances():
     truth = al.StudyDesign(
         60, 5, 6, icc_client=0.4, icc_therapist=0.1, residual_sd=3, randomised="none", dropout=0.2

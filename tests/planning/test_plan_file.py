@@ -196,3 +196,36 @@ def test_a_plan_for_dropout_has_a_page_whose_curve_ends_before_nobody_leaves(pla
     page = (tmp_path / "plan.html").read_text()
     assert "if it is −0.15 (difference of shares)" in page
     assert "Estimate (difference of shares)" in page
+
+
+@pytest.mark.parametrize(
+    ("asked", "varied"),
+    [
+        ("of: dropout\neffect: -0.1\ndropout: .25\nicc_dropout: .1", "icc_dropout"),
+        ("of: arm_by_time\neffect: .1\nslope_sd_client: .1", "slope_sd_therapist"),
+        ("effect: .3", "icc_therapist"),
+        ("of: within\neffect: .1\nrandomised: none", None),  # therapists' share counts for nothing
+    ],
+)
+def test_the_pages_curves_vary_what_makes_therapists_alike_in_the_question(tmp_path, asked, varied):
+    path = tmp_path / "design.yaml"
+    sizes = "n_therapists: 40\nclients_per_therapist: 6\nsessions: 4\n"
+    path.write_text(f"{sizes}icc_client: .4\nicc_therapist: .05\n{asked}")
+    curves = read_plan(path).curves
+    assert curves.varied == (("n_therapists", varied) if varied else ("n_therapists",))
+    if varied:
+        lines = curves.table.groupby(varied)["power"].first()
+        assert len(lines) == 3
+        assert lines.is_monotonic_decreasing
+        assert lines.iloc[0] > lines.iloc[-1] + 0.02
+
+
+def test_a_plan_for_dropout_shows_no_sds_of_an_outcome(tmp_path):
+    path = tmp_path / "design.yaml"
+    sizes = "n_therapists: 40\nclients_per_therapist: 6\nsessions: 4\nicc_client: .4\n"
+    path.write_text(f"{sizes}icc_therapist: .05\nof: dropout\neffect: -0.1\ndropout: .25")
+    plan = read_plan(path)
+    plan.write_page(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "Who is planned" in page
+    assert "Residual SD" not in page
