@@ -145,10 +145,12 @@ def numbers(data: pd.DataFrame, column: Any, what: str) -> np.ndarray:
         bad |= np.abs(values.to_numpy(dtype=float, na_value=np.nan)) > LARGEST
         bad |= _truth(cells)
     if n := int(bad.sum()):
+        truth = _truth(cells)[bad].all()
+        remedy = f"Where 1 and 0 are meant: data['{column}'].astype(float)."
         raise ColumnError(
             f"Column '{column}' of {what} must hold finite numbers; {rows_that_do_not(n)} "
-            f"(first value {shown(cells[bad].iloc[0])}; rows {listing(data.index[bad])}). Correct "
-            "them or set them missing."
+            f"(first value {shown(cells[bad].iloc[0])}; rows {listing(data.index[bad])}). "
+            f"{remedy if truth else 'Correct them or set them missing.'}"
         )
     if values is None:
         return np.full(len(cells), np.nan)

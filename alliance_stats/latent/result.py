@@ -233,7 +233,10 @@ def few_people(found: Estimates, people: str = "people", *, tested: bool = True)
             corrected = "; its p, CFI, TLI and RMSEA are told corrected" if tested else f"; {bad}"
             how = f"the chi-square is too large by about {factor - 1:.1%}{corrected}."
         else:
-            how = f"the chi-square is too large by so much that no p value is shown with it; {bad}."
+            shown = (
+                "no p value is shown with it" if tested else "it does not tell how the model fits"
+            )
+            how = f"the chi-square is too large by so much that {shown}; {bad}."
         said.append(why + how)
     return said
 

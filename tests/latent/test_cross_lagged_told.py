@@ -22,7 +22,7 @@ def test_where_there_is_no_scaled_chi_square_that_of_normal_theory_is_shown(clus
     assert f"normal-theory χ²(17) = {fit['chi2']:.2f}, " in said
     assert f"CFI = {fit['cfi_corrected']:.3f}".replace("0.", ".") in said
     assert "There is no scaled chi-square" in said
-    assert "which takes people as independent: where they are not, the p value may be" in said
+    assert "which takes people as independent: where they are not, the chi-square may" in said
     assert "There is no scaled chi-square" in clustered.text()
 
 

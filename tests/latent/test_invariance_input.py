@@ -1,11 +1,12 @@
 """What measurement invariance takes, and what it refuses in one sentence."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import alliance_stats as al
 
-from .tables import answered_on
+from .tables import answered_on, of_two_groups
 
 
 def test_a_rater_without_any_item_is_told_without_a_list_of_nothing():
@@ -124,3 +125,27 @@ def test_raters_whose_answers_end_differently_are_refused_or_told():
     assert any("answers end at different values" in one for one in said)
     same = al.measurement_invariance(answered_on(5), factors=factors).messages
     assert not any("end at different" in one for one in same)
+
+
+@pytest.mark.parametrize("asked", [{}, {"by": "client_id"}])
+def test_rows_of_several_raters_are_refused_with_where_they_are_compared(asked):
+    data = of_two_groups(0, 0, 0, n=80).assign(client_id=lambda d: d.index // 2)
+    data = data.assign(rater=np.where(data.index % 2, "client", "therapist"))
+    with pytest.raises(al.DesignError, match="of several raters; keep the rows of one, or"):
+        al.fit_factor_model(data, {"f": ["i1", "i2", "i3"]}, **asked)
+    with pytest.raises(al.DesignError, match="of several raters; keep the rows of one, or"):
+        al.measurement_invariance(data, factors={"f": ["i1", "i2", "i3"]}, across="clinic")
+
+
+def test_answers_of_true_and_false_are_refused_with_how_they_are_made_numbers():
+    data = of_two_groups(0, 0, 0, n=80).assign(i2=lambda d: d["i2"] > 3)
+    with pytest.raises(al.AllianceStatsError, match=r"data\['i2'\].astype\(float\)"):
+        al.fit_factor_model(data, {"f": ["i1", "i2", "i3"]})
+
+
+def test_too_few_people_for_a_chi_square_are_told_without_words_on_a_p_value():
+    data = of_two_groups(0, 0, 0, 0, n=26)
+    found = al.measurement_invariance(
+        data, factors={"f": ["i1", "i2", "i3", "i4"]}, across="clinic"
+    )
+    assert "that it does not tell how the model fits; " in " ".join(found.messages)

@@ -163,7 +163,7 @@ class Estimates:
                 f"There is no scaled chi-square: it needs more {units} than the data have means, "
                 "variances and covariances, which fewer waves or items would have. The chi-square "
                 f"and the indices given are those of normal theory, which takes {taken}: where "
-                "they are not, the p value may be too small."
+                "they are not, the chi-square may come out too large."
             )
         for structure, implied in zip(self.model.structures, self.moments, strict=True):
             said += improper(structure, implied)

@@ -255,8 +255,7 @@ def _by_session(
     frame: pd.DataFrame, items: list[str], sessions: Sequence[float] | None, said: list[str]
 ) -> dict[str, pd.DataFrame]:
     """Return each client's answers at the sessions asked for; whoever has one of them counts."""
-    if "rater" in frame and len(frame["rater"].unique()) > 1:
-        raise DesignError("The answers are of several raters; keep the rows of one.")
+    _refuse_raters(frame)
     refuse_repeats(frame, ["client_id", "session"], "The answers")
     counts = frame["session"].value_counts().sort_index()
     if sessions is None:
@@ -287,10 +286,20 @@ def _several(frame: pd.DataFrame) -> bool:
     return bool(frame["client_id"].dropna().duplicated().any())
 
 
+def _refuse_raters(frame: pd.DataFrame) -> None:
+    """Refuse rows of clients that several raters answered, where those of one are meant."""
+    if "rater" in frame and len(frame["rater"].unique()) > 1:
+        raise DesignError(
+            "The answers are of several raters; keep the rows of one, or compare them in "
+            "measurement_invariance(across='rater')."
+        )
+
+
 def _by_group(
     frame: pd.DataFrame, items: list[str], across: str, said: list[str]
 ) -> dict[str, pd.DataFrame]:
     if _several(frame):
+        _refuse_raters(frame)
         if "session" not in frame:
             raise DesignError(
                 "The data must have one row a client: rows of one client are not independent."
@@ -358,6 +367,8 @@ def rows_to_fit(
     """Return answers, factors, the score they are of, and what was left out of them."""
     if not is_study(data):
         table = checked_table(data, "the data")
+        if by is not None or ("client_id" in table and _several(table)):
+            _refuse_raters(table)
         if by is None and cluster != "client_id" and "client_id" in table and _several(table):
             raise DesignError(
                 "Some clients (client_id) have several rows, which are not independent: keep one "
