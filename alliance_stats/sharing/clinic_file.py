@@ -23,9 +23,10 @@ from .agreement import Agreement, is_file_of_agreement, read_agreement, table_of
 from .answers import Answers
 from .audit import MIN_CLIENTS, USUAL, Standard
 from .columns import ClinicColumns, read_columns
+from .curve import Curve
 from .expansion import Expansion
 from .exposure import USUAL_ABOVE, USUAL_RATIO, Exposure
-from .form import Body, Kind, answer, axes_of, choose_form
+from .form import Body, Kind, answer, axes_of, beyond_ends, choose_form
 from .ledger import Ledger, fingerprint
 from .noise import Budget, bounded
 from .rounding import moved_by
@@ -157,7 +158,9 @@ def clinic_file(
     min_clients = _either(min_clients, agreed, "min_clients", MIN_CLIENTS)
     kind, digits = _either(kind, agreed, "kind", "auto"), _either(digits, agreed, "digits", None)
     ratios = _either(ratios, agreed, "ratios", None)
+    beside = Path(path).parent if path is not None and ledger is None else None
     if isinstance(data, Study):
+        beside = None
         ledger = ledger if ledger is not None or _shipped(data) else data.folder
         data = table_of(data, agreed.formula, agreed.scores)
     data = checked_table(data, "data")
@@ -236,6 +239,13 @@ def clinic_file(
     beyond = [] if standard.usual else _beyond(columns, body, exposure, chosen)
     findings = (*beyond, *book.repeats(entry))
     advice = _advice(columns, file, standard)
+    if isinstance(body, Curve):
+        advice += tuple(beyond_ends(columns, body))
+    if beside is not None:
+        advice += (
+            f"The rows are a table of no study: what was sent of them is remembered beside "
+            f"'{beside}' alone. Files elsewhere are not compared; name one ledger= always.",
+        )
     if path is None:
         return ClinicFile(None, file, findings, advice)
     if findings and not flag(reviewed, "reviewed"):

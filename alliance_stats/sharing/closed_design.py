@@ -267,6 +267,14 @@ def start_in(design: ClosedDesign) -> Array:
     return np.sqrt([*inside, *([0.1] if own else [])])
 
 
+def wider(group: str, low: float, high: float) -> str:
+    """Say how clinics agree on another range of a variance ratio."""
+    return (
+        f"Agree on ratios: {{{group}: [{low:.3g}, {high:.3g}]}} in the plan (ratios={{'{group}': "
+        f"({low:.3g}, {high:.3g})}} in Python), and let each clinic write its file by that."
+    )
+
+
 def check_ratios(design: ClosedDesign, ratios: Sequence[float]) -> None:
     """Refuse an estimate at the end of what the files know.
 
@@ -283,6 +291,6 @@ def check_ratios(design: ClosedDesign, ratios: Sequence[float]) -> None:
             raise DesignError(
                 f"The variance of '{effect}' for '{group}', over that of the residuals, lies "
                 f"{'below' if below else 'above'} {low if below else high:.3g}, where the files of "
-                f"the clinics end. Ask each clinic for a file with ratios={{'{group}': "
-                f"({ask[0]:.3g}, {ask[1]:.3g})}}."
+                f"the clinics end. {wider(group, *ask)} A second file tells more beside the first, "
+                "so each is asked for a yes (--reviewed, or reviewed=True)."
             )

@@ -16,6 +16,7 @@ from ..multilevel.engine.deviance import covariances
 from ..multilevel.engine.elimination import State, eliminate
 from . import audit
 from .audit import SEARCHED, Standard
+from .closed_design import wider
 from .columns import ClinicColumns
 from .curve import Axis, Curve, Evaluate, fit_curve
 from .expansion import (
@@ -29,6 +30,7 @@ from .expansion import (
 from .exposure import Exposure
 from .noise import Budget, noisy
 from .round_exposure import RoundExposure
+from .rounding import solved
 from .rounds import Point, begin, levels_of, parameters, shape_of, theta_at, to_file
 from .sums import Sums, sums_of
 
@@ -38,6 +40,7 @@ SATURATED = 1e-3  # weight of a row at a point where it tells nothing
 PLANNED = 8  # rounds that a search by mail takes, mostly
 FIRST_DIGITS = 2
 """One digit more a round: first steps are rough, and nothing is gained by exact answers."""
+ENDS = 12  # values of a ratio at which a clinic's own likelihood is looked at
 RATIOS = ((0.1, 3.0), (0.0, 1.0))
 """From where to where a curve knows the variance of the lowest groups over that of residuals (an
 ICC of .09 to .75), and that of groups above them."""
@@ -168,6 +171,33 @@ def _likelihood(columns: ClinicColumns) -> Evaluate:
         return state.logdet, state.cross[np.ix_(used, used)][..., 0]
 
     return evaluate
+
+
+def beyond_ends(columns: ClinicColumns, curve: Curve) -> list[str]:
+    """Say where a clinic's own rows ask for variance ratios that its curve does not know.
+
+    The joint estimate need not lie there; but where it does, every clinic has to send again.
+    """
+    sides = [axis.ratio(np.linspace(-1.0, 1.0, ENDS)) for axis in curve.axes]
+    deviance = np.full([ENDS] * len(sides), np.inf)
+    for place in np.ndindex(*deviance.shape):
+        found = curve.contribution([side[i] for side, i in zip(sides, place, strict=True)], 0)
+        variance = solved(found.cross, columns.n)[2]
+        if variance > 0.0:
+            deviance[place] = found.logdet + columns.n * np.log(variance)
+    best = np.unravel_index(int(deviance.argmin()), deviance.shape)
+    groups = [
+        g for g, level in zip(columns.groups, columns.levels, strict=True) for _ in level.columns
+    ]
+    return [
+        f"In this clinic's own rows a variance of '{group}' over that of the residuals lies "
+        f"{'above' if at else 'below'} {axis.high if at else axis.low:.3g}, where the file ends. "
+        "Should that be so in all clinics, no joint model follows from the files: tell the "
+        "coordinator before one is sent. "
+        + wider(group, axis.low / (1.0 if at else 10.0), axis.high * (10.0 if at else 1.0))
+        for group, axis, at in zip(groups, curve.axes, best, strict=True)
+        if at == ENDS - 1 or (at == 0 and axis.low > 0.0)
+    ]
 
 
 def axes_of(columns: ClinicColumns, ratios: Mapping[str, tuple[float, float]]) -> tuple[Axis, ...]:

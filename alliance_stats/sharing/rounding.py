@@ -30,7 +30,7 @@ def moved_by(files: Sequence[Uncertain], cross: Array, denominator: int) -> dict
     denominator
         What the residual sum of squares is divided by.
     """
-    inverse, weights, variance = _solved(cross, denominator)
+    inverse, weights, variance = solved(cross, denominator)
     if not (variance > 0.0 and np.diag(inverse).min() >= 0.0):  # noise drowned what there was
         return {"deviance": float("inf"), "standard_errors": float("inf")}
     moved = np.sqrt(np.diag(moved_together(files, cross, denominator)))
@@ -53,7 +53,7 @@ def moved_together(files: Sequence[Uncertain], cross: Array, denominator: int) -
     An error E of cross-products moves them by ``(X'V^-1 X)^-1 E w``, with w the outcome less its
     prediction as a combination of columns; E is symmetric, its elements are independent.
     """
-    inverse, weights, _ = _solved(cross, denominator)
+    inverse, weights, _ = solved(cross, denominator)
     found = np.zeros_like(inverse)
     for variances, turn in files:
         by, own = inverse @ turn[:, :-1].T, turn @ weights
@@ -63,7 +63,7 @@ def moved_together(files: Sequence[Uncertain], cross: Array, denominator: int) -
     return found
 
 
-def _solved(cross: Array, denominator: int) -> tuple[Array, Array, float]:
+def solved(cross: Array, denominator: int) -> tuple[Array, Array, float]:
     """Return the inverse for X, what makes the residual of [X | y], and its variance."""
     inverse = np.linalg.pinv(cross[:-1, :-1], hermitian=True)
     beta = inverse @ cross[:-1, -1]

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import alliance_stats as al
@@ -160,3 +161,39 @@ def test_a_file_tells_clients_behind_terms_in_tens_and_says_what_it_tells_exactl
     said = " ".join(file.tells["in words"])
     assert "exactly how many clients had how many sessions" in said
     assert "The rule of ten of reports does not hold for this file" in said
+
+
+def test_a_clinic_is_told_where_its_own_rows_lie_beyond_its_curve(uneven, tmp_path):
+    """Before it is sent, since a second file of the same rows asks for a yes."""
+    inside = {name: data.assign(distress=data["distress"]) for name, data in uneven.items()}
+    beyond = {
+        name: data.assign(distress=data["distress"] + 9 * (pd.factorize(data["client_id"])[0] % 5))
+        for name, data in uneven.items()
+    }
+    said = {
+        how: al.clinic_file(MODEL, of["Bern"], None, kind="curve").messages
+        for how, of in (("inside", inside), ("beyond", beyond))
+    }
+    words = "lies above 3, where the file ends"
+    assert not any(words in one for one in said["inside"])
+    assert any(words in one and "ratios: {client_id: [0.1, 30]}" in one for one in said["beyond"])
+    paths = [tmp_path / name / f"{name}.json" for name in beyond]
+    for path, data in zip(paths, beyond.values(), strict=True):
+        path.parent.mkdir()
+        al.clinic_file(MODEL, data, path, kind="curve")
+    with pytest.raises(al.DesignError, match=r"Agree on ratios: .*asked for a yes \(--reviewed"):
+        al.combine_clinics(paths)
+    wide = {"kind": "curve", "ratios": {"client_id": (0.1, 30)}}
+    assert "two roundings" in refused(MODEL, beyond["Bern"], paths[0], **wide)
+    for path, data in zip(paths, beyond.values(), strict=True):
+        al.clinic_file(MODEL, data, path, **wide, reviewed=True)
+    assert al.combine_clinics(paths).converged
+
+
+def test_rows_of_no_study_are_remembered_where_it_is_said(three, tmp_path):
+    words = "the rows are a table of no study".capitalize()
+    data = three["Bern"]
+    found = al.clinic_file(MODEL, data, tmp_path / "a.json")
+    assert any(one.startswith(words) and str(tmp_path) in one for one in found.messages)
+    found = al.clinic_file(MODEL, data, tmp_path / "a.json", ledger=tmp_path)
+    assert not any(one.startswith(words) for one in found.messages)
