@@ -407,3 +407,16 @@ def test_ids_that_every_therapist_uses_anew_are_told():
     moved = data.assign(number=data["client_id"].where(data.index != 0, data["client_id"].iloc[-1]))
     with pytest.raises(al.DesignError, match="one therapist a client"):
         al.fit_multilevel(formula, moved, family="binomial")
+
+
+def test_groups_that_cross_are_told_in_plain_words_and_of_therapists_where_there_are_any():
+    data = sessions().assign(coder=lambda d: d.index % 2)
+    formula = "yes ~ x + (1 | client_id/session) + (1 | coder)"
+    with pytest.raises(al.DesignError, match=r"Leave one of them out\.$") as error:
+        al.fit_multilevel(formula, pd.concat([data, data.assign(coder=2)]), family="binomial")
+    assert "np.int64" not in str(error.value)
+
+
+def test_what_trials_may_be_is_said():
+    with pytest.raises(al.ColumnError, match=r"data\['n'\] = 5, trials='n'"):
+        fitted("k ~ x", sessions(), family="binomial", trials="five")

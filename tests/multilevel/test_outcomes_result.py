@@ -369,6 +369,42 @@ def test_pictures_are_drawn():
         ax.figure.clear()
     with pytest.raises(al.DesignError, match="kind must be one of"):
         yes().plot("forest")
+    with pytest.raises(al.DesignError, match="variable= must say which; there are x"):
+        yes().plot("curve")
+
+
+def band(fit: al.OutcomeFit) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the residuals drawn, and the ends of the range beside them in the same order."""
+    ax = fit.plot("residuals")
+    points, (cloud,) = ax.lines[-1].get_ydata(), ax.collections
+    ends = cloud.get_paths()[0].vertices[1:, 1]
+    ax.figure.clear()
+    n = len(points)
+    return points, ends[:n], ends[n + 1 : 2 * n + 1][::-1]
+
+
+def test_residuals_lie_in_the_range_of_the_model_and_leave_it_where_it_is_wrong():
+    rng = np.random.default_rng(2)
+    client, x = np.repeat(np.arange(60), 10), rng.uniform(-2.0, 2.0, 600)
+    u = rng.normal(0.0, 0.7, 60)[client]
+    odds = np.exp(1.5 * x**2 - 2.0 + u)
+    data = pd.DataFrame({"client_id": client, "x": x, "square": x**2})
+    data["yes"] = (rng.random(600) < odds / (1.0 + odds)).astype(int)
+    data["count"] = rng.negative_binomial(0.7, 0.7 / (0.7 + np.exp(0.8 + u)))
+    shares = {}
+    for formula, family in (
+        ("yes ~ x + square", "binomial"),
+        ("yes ~ x", "binomial"),
+        ("count ~ x", "negative_binomial"),
+        ("count ~ x", "poisson"),
+    ):
+        fit = al.fit_multilevel(f"{formula} + (1 | client_id)", data, family=family)
+        points, low, high = band(fit)
+        assert (low <= high).all()
+        shares[formula, family] = float(((points < low) | (points > high)).mean())
+    right, straight, size, poisson = shares.values()
+    assert max(right, size) < 0.15  # 0.05 of independent points
+    assert min(straight, poisson) > 0.3
 
 
 def test_a_picture_of_estimates_holds_effects_of_predictors_only():

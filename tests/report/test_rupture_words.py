@@ -9,8 +9,8 @@ import pytest
 
 import alliance_stats as al
 from alliance_stats.core.disclosure import OTHERS, Disclosure
-from alliance_stats.report.context import Options
-from alliance_stats.report.sections import rupture_chance
+from alliance_stats.report.context import Context, Options
+from alliance_stats.report.sections import rupture_chance, rupture_models
 from alliance_stats.report.sections import ruptures as section
 from alliance_stats.report.sections.draft import Draft
 
@@ -95,3 +95,13 @@ def test_where_no_session_is_judged_no_verdict_stands_beside_chance():
     assert found == []
     assert draft.headline == ""
     assert "could judge no session" in draft._messages[0]
+
+
+def test_no_p_stands_with_what_the_rule_makes_by_itself():
+    study = al.simulate_study(n_therapists=4, n_clients=60, seed=4)
+    context = Context(study, Options(individual_courses=True))
+    draft = Draft("ruptures", "Ruptures", strict=True)
+    rule = {"rule": "drop_stricter_sd"}
+    reverse: Any = rupture_models.model_blocks(context, context.alliance, rule, draft)[-1]
+    assert reverse.frame["p_value"].isna().tolist() == [True, False]
+    assert "makes this coefficient by itself" in reverse.note

@@ -183,6 +183,7 @@ def test_the_demo_has_thirteen_principles_with_a_model_each():
     assert len(found.table) == 13
     assert found.table["estimate"].notna().all()
     assert len(found.glance()) == 1
+    assert any("In 13 of 13 models no difference between clients" in m for m in found.messages)
 
 
 def test_refusals_in_words(coded_study):

@@ -49,8 +49,8 @@ class Contact:
         first = upper.labels[pd.unique(upper.codes[rows])]
         return (
             f"{len(several)} of {len(lower.labels)} groups of '{lower.name}' belong to several of "
-            f"'{upper.name}' (first: {listing(lower.labels[several])}; {lower.labels[several[0]]} "
-            f"to {listing(first)})"
+            f"'{upper.name}' (first: {listing(lower.labels[several])}; "
+            f"{listing(lower.labels[several[:1]])} to {listing(first)})"
         )
 
     @property

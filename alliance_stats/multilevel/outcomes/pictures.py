@@ -10,8 +10,9 @@ import pandas as pd
 
 from ...core.arguments import checked_choice
 from ...core.drawing import new_axes
-from ...errors import DesignError, listing
-from ..after_fit.plots import BLUE, GREY, INK, WIDTH, plot_caterpillar, plot_estimates
+from ...errors import DesignError, listing, plural
+from ..after_fit.plots import BLUE, GREY, INK, PALE, WIDTH, plot_caterpillar, plot_estimates
+from ..engine.batches import Array
 from . import rows
 from .averages import levels_of
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from .result import OutcomeFit
 
 POINTS = 60
+DRAWN = 39  # outcomes; a residual of the model lies beyond all of them in 2 of 40 cases
+MOST_GROUPS = 20  # of rows in the picture of a yes or no
 
 
 def plot(
@@ -28,8 +31,9 @@ def plot(
 ) -> Axes:
     """Draw the fit: ``estimates``, ``caterpillar``, ``residuals`` or ``curve``.
 
-    ``residuals`` draws the quantile residuals against normal ones; ``curve`` (with ``variable=``)
-    what is expected along a predictor, for a typical client and for the average of all.
+    ``residuals`` draws the quantile residuals against normal ones, of a yes or no those of groups
+    of rows, beside the range the model itself would give; ``curve`` (with ``variable=``) what is
+    expected along a predictor, for a typical client and for the average of all.
     """
     known: dict[str, Callable[..., Axes]] = {
         "estimates": plot_estimates,
@@ -42,23 +46,56 @@ def plot(
 
 
 def plot_residuals(fit: OutcomeFit, *, ax: Axes | None = None, seed: int = 0) -> Axes:
-    """Draw the quantile residuals against normal quantiles; on the line where the model holds."""
-    from scipy import special
+    """Draw residuals beside those of 39 outcomes drawn from the fit, groups and all.
 
+    Quantile residuals against normal ones; they would lie on the line for a yes or no almost
+    whatever the fit, so of these the mean of what was observed minus what was expected over all
+    clients, in groups of rows by what was expected.
+    """
+    yes_no = fit.family == "binomial" and bool((fit.model.outcome.trials == 1).all())
+    x, values, low, high = (_binned if yes_no else _quantiles)(fit, seed)
     ax = new_axes(WIDTH, 4.2) if ax is None else ax
-    values = np.sort(fit.residuals(kind="quantile", seed=seed).to_numpy())
-    normal = special.ndtri((np.arange(len(values)) + 0.5) / len(values))
-    ends = [min(normal[0], values[0]), max(normal[-1], values[-1])]
-    ax.plot(ends, ends, color=GREY, linewidth=0.8, linestyle=":")
-    ax.plot(normal, values, "o", color=INK, markersize=2)
-    ax.set_xlabel("normal quantile")
-    ax.set_ylabel("quantile residual")
-    said = f"n = {len(values):,} rows; on the line where the model holds"
+    ax.fill_between(x, low, high, color=PALE, linewidth=0, alpha=0.6)
+    ends = [min(x[0], values[0]), max(x[-1], values[-1])]
+    line = (x[[0, -1]], [0.0, 0.0]) if yes_no else (ends, ends)
+    ax.plot(*line, color=GREY, linewidth=0.8, linestyle=":")
+    ax.plot(x, values, "o", color=INK, markersize=4 if yes_no else 2)
+    what = ("mean expected probability", "observed minus expected")
+    ax.set_xlabel(what[0] if yes_no else "normal quantile")
+    ax.set_ylabel(what[1] if yes_no else "quantile residual")
+    cut = f" in {plural(len(x), 'group')}" if yes_no else ""
+    said = f"n = {fit.nobs:,} rows{cut}; grey: the range of {DRAWN} outcomes drawn from the fit"
     ax.set_title(said, fontsize="small", color=GREY, loc="left")
     return ax
 
 
-def curve_data(fit: OutcomeFit, variable: str) -> pd.DataFrame:
+def _quantiles(fit: OutcomeFit, seed: int) -> tuple[Array, Array, Array, Array]:
+    """Return normal quantiles, the sorted residuals, and the range of those of drawn outcomes."""
+    from scipy import special
+
+    rng, first = np.random.default_rng(seed), float(fit.family == "ordinal")
+    normal = special.ndtri((np.arange(fit.nobs) + 0.5) / fit.nobs)
+    low, high = np.full(fit.nobs, np.inf), np.full(fit.nobs, -np.inf)
+    for _ in range(DRAWN):
+        y = rows.simulate(fit, rng).to_numpy() - first
+        drawn = np.sort(rows.quantile_residuals(fit, y, rng))
+        low, high = np.minimum(low, drawn), np.maximum(high, drawn)
+    return normal, np.sort(fit.residuals(kind="quantile", seed=seed)), low, high
+
+
+def _binned(fit: OutcomeFit, seed: int) -> tuple[Array, Array, Array, Array]:
+    """Return expected means of groups of rows, and by how much those observed and drawn differ."""
+    rng, expected = np.random.default_rng(seed), rows.averages(fit)
+    groups = max(2, min(MOST_GROUPS, int(np.sqrt(fit.nobs))))
+    # equal but for rounding are the same, or a predictor of two values would make many groups
+    by = pd.qcut(expected.round(9), groups, labels=False, duplicates="drop").fillna(0)
+    mean = expected.groupby(by).mean().to_numpy()
+    off = [y.groupby(by).mean().to_numpy() - mean for y in (
+        rows.observed(fit), *(rows.simulate(fit, rng) for _ in range(DRAWN)))]  # fmt: skip
+    return mean, off[0], np.min(off[1:], axis=0), np.max(off[1:], axis=0)
+
+
+def curve_data(fit: OutcomeFit, variable: str | None) -> pd.DataFrame:
     """Return what is expected along a predictor: ``value, typical, average``.
 
     Other numbers, those of an offset among them, are at their means, categories at the first; along
@@ -67,10 +104,12 @@ def curve_data(fit: OutcomeFit, variable: str) -> pd.DataFrame:
     """
     frame = fit.design.frame
     known = list(fit.design.formula.fixed.columns) if fit.design.formula.fixed else []
-    if variable not in known or not pd.api.types.is_numeric_dtype(frame[variable].dtype):
+    numbers = [name for name in known if pd.api.types.is_numeric_dtype(frame[name].dtype)]
+    if variable not in numbers:
+        asked = "variable= must say which" if variable is None else f"not '{variable}'"
         raise DesignError(
-            f"A curve goes along a predictor that is a number, not '{variable}'; there are "
-            f"{listing([name for name in known if pd.api.types.is_numeric_dtype(frame[name])])}."
+            f"A curve goes along a predictor that is a number, {asked}; there are "
+            f"{listing(numbers) or 'none'}."
         )
     values = np.linspace(frame[variable].min(), frame[variable].max(), POINTS)
     if levels_of(fit, variable) is not None:
@@ -102,13 +141,13 @@ def _exposure(fit: OutcomeFit) -> dict[str, float]:
     return {name: float(frame[name].mean()) for name in rows.offset_columns(fit, frame)}
 
 
-def plot_curve(fit: OutcomeFit, *, variable: str, ax: Axes | None = None) -> Axes:
+def plot_curve(fit: OutcomeFit, *, variable: str | None = None, ax: Axes | None = None) -> Axes:
     """Draw `curve_data`: the typical client as a line, the average of all broken."""
     data = curve_data(fit, variable)
     ax = new_axes(WIDTH, 4.0) if ax is None else ax
     ax.plot(data["value"], data["typical"], color=INK, label="typical client (effects of zero)")
     ax.plot(data["value"], data["average"], color=BLUE, linestyle="--", label="average of all")
-    ax.set_xlabel(variable)
+    ax.set_xlabel(str(variable))
     ax.set_ylabel(_expected(fit))
     ax.legend(loc="best", frameon=False, fontsize="small")
     return ax

@@ -11,7 +11,7 @@ import pandas as pd
 from ...core.arguments import checked_choice, of_rows
 from ...errors import ColumnError, DesignError, did_you_mean, listing
 from ..engine.batches import Array
-from ..engine.contact import level_of_column
+from ..engine.contact import THERAPIST, level_of_column
 from ..engine.design import Design, make_design
 from ..engine.grouping import CrossedGrouping
 from ..formula.factors import learn_outcome
@@ -50,6 +50,10 @@ ZEROS = ("none", "inflated", "hurdle")
 MOST_EFFECTS = 3  # correlated effects of a client; the nodes are a power of their number
 OFFSET = "(offset)"
 NEARLY_ALL = 0.8  # share of the pairs of two groupings that occur: ids that begin anew, or items
+OF_TRIALS = (
+    " It holds of how many the successes of a row are; where all rows have as many, make one: "
+    "data['n'] = 5, trials='n'."
+)
 FAR_SLOPE = 15.0  # SDs: intercepts and slopes are correlated by .998 there
 FARTHEST = 50.0  # an offset: a factor of 10^21
 LARGEST_SPAN = 20.0  # of logs of exposures: a second and fifteen years
@@ -231,7 +235,7 @@ def _refuse_missing_column(name: str, data: pd.DataFrame, argument: str) -> None
     if name not in data.columns:
         raise ColumnError(
             f"{argument}= names the column '{name}', which the data lack."
-            f"{did_you_mean(name, map(str, data.columns))}"
+            f"{did_you_mean(name, map(str, data.columns))}{OF_TRIALS * (argument == 'trials')}"
         )
 
 
@@ -360,7 +364,8 @@ def _way_out(grouping: CrossedGrouping) -> str:
                 f"under each, they stand for different people; write (1 | {upper}/{lower}), or "
                 "make the ids unique. Otherwise leave one of the two out."
             )
-    return "Leave one of them out, or use one therapist a client."
+    therapists = level_of_column(THERAPIST) in map(level_of_column, grouping.names)
+    return f"Leave one of them out{', or use one therapist a client' if therapists else ''}."
 
 
 def _refuse_far_slopes(Z: Array, names: Sequence[str], group: str) -> None:

@@ -142,13 +142,18 @@ def residuals(fit: OutcomeFit, kind: str = "quantile", *, seed: int = 0) -> pd.S
     if kind == "pearson":
         expected = model.family.variance(eta_of_rows(fit), own, model.outcome.trials)
         return (fit.resid / np.sqrt(expected)).rename("pearson")
+    values = quantile_residuals(fit, model.outcome.y, np.random.default_rng(seed))
+    return pd.Series(values, index=fit.design.frame.index, name="quantile")
+
+
+def quantile_residuals(fit: OutcomeFit, y: Array, rng: np.random.Generator) -> Array:
+    """Return the quantile residuals that an outcome would have, answers counted from 0."""
     from scipy import special
 
-    eta, sd = model.eta(fit.best.point), random_sd(fit, user_effect_columns(fit))
-    upper, lower = (_below(fit, model.outcome.y - less, eta, sd, own) for less in (0.0, 1.0))
-    share = lower + np.random.default_rng(seed).random(fit.nobs) * (upper - lower)
-    values = special.ndtri(np.clip(share, 1e-12, 1.0 - 1e-12))
-    return pd.Series(values, index=fit.design.frame.index, name="quantile")
+    eta, sd = fit.model.eta(fit.best.point), random_sd(fit, user_effect_columns(fit))
+    upper, lower = (_below(fit, y - less, eta, sd, own_values(fit)) for less in (0.0, 1.0))
+    share = lower + rng.random(fit.nobs) * (upper - lower)
+    return np.asarray(special.ndtri(np.clip(share, 1e-12, 1.0 - 1e-12)))
 
 
 def _below(fit: OutcomeFit, y: Array, eta: Array, sd: Array, own: Array) -> Array:

@@ -23,6 +23,10 @@ from .models import about, levels, model_table, shown_terms
 
 DF: Literal["satterthwaite"] = "satterthwaite"
 LEAST_THERAPISTS = 5
+UNTESTED = (
+    "No p is with a rupture: a fall needs a high score before it, which goes with a good outcome "
+    "there, so a rule that reads scores makes this coefficient by itself."
+)
 WITHIN, REVERSE = "rupture_lag1_within", "outcome_lag1_within"
 LEVEL_WORDS = {
     2: "two levels (sessions in clients)",
@@ -159,11 +163,13 @@ def _reverse(
             label: (for_page(fit.tidy(), type(fit).__name__, fit.fewest), False)
             for label, fit in fits.items()
         }
+    tested = found.tidy().query("term == @REVERSE").set_index("model")["p_value"].notna()
+    tests = {label: bool(tested[name]) for name, label in names.items() if label in fits}
     rows = [
         {"response": label,
          "nobs": context.disclosure.tens(fits[label].design.frame) if told else np.nan,
          "digits": _digits(_term(fits[label].tidy(), REVERSE)["std_error"]),
-         **_term(tidy, REVERSE)}
+         **_term(tidy if tests[label] else tidy.assign(p_value=np.nan), REVERSE)}
         for label, (tidy, _) in shown.items()
     ]  # fmt: skip
     frame = pd.DataFrame(rows).drop(columns=["effect", "group"])
@@ -191,6 +197,7 @@ def _reverse(
             ),
             levels=LEVEL_WORDS[n],
             odds=_odds(found, n) if told else "",
+            untested=UNTESTED if told and not all(tests.values()) else "",
             zero=_zero_variances(fits),
         )
     ]
@@ -205,7 +212,7 @@ def _odds(found: Any, n: int) -> str:
     return (
         f"Of a rupture, a yes or no, b is a log odds ratio: the odds are {number(row['estimate'])} "
         f"times as high for each point (95% CI {number(row['conf_low'])} to "
-        f"{number(row['conf_high'])}), in a client with the same therapist."
+        f"{number(row['conf_high'])}), in the same client."
     )
 
 

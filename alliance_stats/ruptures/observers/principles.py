@@ -12,7 +12,7 @@ import pandas as pd
 from ...core.arguments import checked_choice
 from ...core.drawing import new_axes
 from ...core.results import TIDY_COLUMNS, Result
-from ...errors import DesignError
+from ...errors import DesignError, plural
 from ...inference.rows import as_ratios, coefficient_rows, glance_row
 from ...multilevel.fit import fitted, fitted_outcome
 from ...multilevel.outcomes.reading import Asked
@@ -174,6 +174,12 @@ def fit_principles_repair(
     rows, notes = rupture_sessions(found, summarise_codes(extents))
     _require(rows)
     fits = [_one(rows, name, method) for name in names]
+    alike = sum(one.pop("alike", 0) for one in fits)
+    if alike:
+        notes.append(
+            f"In {alike} of {plural(len(fits), 'model')} no difference between clients is found (a "
+            "variance of zero): there the sessions count as independent."
+        )
     table = pd.DataFrame(fits)
     table["p_holm"] = _holm(table["p_value"].to_numpy(dtype=float))
     repeated = int((rows.groupby("client_id").size() > 1).sum())
@@ -269,11 +275,12 @@ def _estimate(use: pd.DataFrame, method: str) -> dict[str, float]:
         return _averages(use) if method == "logistic" else _least_squares(use)
     formula = f"repaired_next ~ {' + '.join(_adjusted(use))} + (1 | client_id)"
     if method == "linear":
-        return _of_extent(fitted(formula, use, slopes="all").tidy())
+        linear = fitted(formula, use, slopes="all")
+        return _of_extent(linear.tidy()) | {"alike": linear.singular}
     fit = fitted_outcome(formula, use, Asked("binomial"))
     if not fit.converged:
         raise ValueError("the search for the maximum did not end at one")
-    return _of_extent(fit.tidy())
+    return _of_extent(fit.tidy()) | {"alike": fit.singular}
 
 
 def _of_extent(table: pd.DataFrame) -> dict[str, float]:
