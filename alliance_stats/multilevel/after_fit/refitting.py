@@ -26,14 +26,24 @@ def refit(
     variances, so a thousand refits (a bootstrap, a power study) cost little. Nothing is
     warned of; look at ``.converged`` and ``.singular``.
     """
+    how = fit.reml if reml is None else reml
+    return fitted_alike(fit, fit.design.with_outcome(of_its_rows(fit.design, outcome)), reml=how)
+
+
+def of_its_rows(design: Design, outcome: Sequence[float] | Array | pd.Series) -> Array:
+    """Return a new outcome's values; refuse those of other rows, or that are no numbers."""
     values = np.asarray(outcome, dtype=float)
-    if isinstance(outcome, pd.Series) and not outcome.index.equals(fit.design.frame.index):
+    if isinstance(outcome, pd.Series) and not outcome.index.equals(design.frame.index):
         raise DesignError(
             "The new outcome's index differs from the rows used by the fit; align it with "
             "fit.fittedvalues.index, or pass an array."
         )
-    how = fit.reml if reml is None else reml
-    return fitted_alike(fit, fit.design.with_outcome(values), reml=how)
+    if len(values) != design.n or not np.isfinite(values).all():
+        raise DesignError(
+            f"The new outcome must be {design.n} finite numbers, one for each row the model "
+            f"uses; it has {len(values)} values, {int(np.isfinite(values).sum())} finite."
+        )
+    return values
 
 
 def by_maximum_likelihood(fit: MultilevelFit) -> MultilevelFit:

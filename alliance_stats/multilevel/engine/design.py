@@ -140,12 +140,6 @@ class Design:
 
     def with_outcome(self, values: Array) -> Design:
         """Return the same design with another outcome, redoing only what depends on it."""
-        if len(values) != self.n or not np.isfinite(values).all():
-            raise DesignError(
-                f"The new outcome must be {self.n} finite numbers, one for each row the model "
-                f"uses; it has {len(values)} values, {int(np.isfinite(values).sum())} of them "
-                "finite."
-            )
         shift = float(values.mean()) if self.outcome_shift or INTERCEPT in self.fixed_names else 0.0
         columns = (*self.columns[:-1], values - shift)
         last = outcome_products(columns, self.weights, self.grouping)

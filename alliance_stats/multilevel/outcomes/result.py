@@ -10,11 +10,11 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from ...errors import DesignError
 from ...inference.distributions import half_width
 from ...inference.rows import coefficient_rows, tidy_rows
 from ..after_fit import bootstrap as bootstrapping
 from ..after_fit import compare as comparison
+from ..after_fit.refitting import of_its_rows
 from ..engine import variances
 from ..engine.batches import Array
 from ..engine.design import Design
@@ -313,18 +313,7 @@ class OutcomeFit(NestedFit):
 
     def refit(self, outcome: Sequence[float] | Array | pd.Series) -> OutcomeFit:
         """Fit the same model to another outcome, from this fit's estimates and nodes."""
-        values = np.asarray(outcome, dtype=float)
-        if isinstance(outcome, pd.Series) and not outcome.index.equals(self.design.frame.index):
-            raise DesignError(
-                "The new outcome's index differs from the rows used by the fit; align it with "
-                "fit.fittedvalues.index, or pass an array."
-            )
-        if len(values) != self.nobs or not np.isfinite(values).all():
-            raise DesignError(
-                f"The new outcome must be {self.nobs} finite numbers, one for each row the model "
-                f"uses; it has {len(values)} values, {int(np.isfinite(values).sum())} finite."
-            )
-        model = self.model.with_outcome(values)
+        model = self.model.with_outcome(of_its_rows(self.design, outcome))
         start = own_inside(model, self.best.point)
         best = climb(model.problem, start, self.ladder.points)
         again = replace(self, model=model, ladder=replace(self.ladder, best=best))
@@ -354,10 +343,7 @@ class OutcomeFit(NestedFit):
         fixed = coefficient_rows(self.params.index, self.params, self.bse, self.df)
         # that half of the rows are zeros is no hypothesis of anyone
         fixed.loc[fixed["term"] == summary.ZERO, ["statistic", "p_value"]] = np.nan
-        found = [
-            fixed,
-            variances.variance_rows(self.varcomp),
-        ]
+        found = [fixed, variances.variance_rows(self.varcomp)]
         if self.size_place is not None:
             place = self.size_place
             known = place not in self.best.held
