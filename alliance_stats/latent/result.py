@@ -141,6 +141,22 @@ class LatentFit(Latent):
         return f"{size}. {'; '.join([*self._fit(), *said])}."
 
     @property
+    def _scaled(self) -> str:
+        """Tell in a sentence whether the test was scaled, where errors need no normal data."""
+        row = self.glance().iloc[0]
+        kind = _kind(row)[1]
+        if not row["df"] > 0 or not np.isfinite(row["chi2"]) or np.isnan(self.estimates.trace):
+            return ""
+        if kind == "χ²":
+            return " The test of the fit is that of normal theory."
+        if kind == "scaled χ²":
+            return " The chi-square, and the CFI, TLI and RMSEA made of it, were scaled."
+        units = "people" if self.estimates.clusters is None else "clusters"
+        return (
+            f" The test of the fit is that of normal theory: there are too few {units} to scale it."
+        )
+
+    @property
     def _corrected(self) -> str:
         """Tell in a sentence that the test was corrected for few people, where it was."""
         row = self.glance().iloc[0]

@@ -24,6 +24,11 @@ def test_where_there_is_no_scaled_chi_square_that_of_normal_theory_is_shown(clus
     assert "There is no scaled chi-square" in said
     assert "which takes people as independent: where they are not, the chi-square may" in said
     assert "There is no scaled chi-square" in clustered.text()
+    assert "normal theory: there are too few clusters to scale it." in clustered.methods()
+    plain = al.fit_cross_lagged(wide(60), **call())
+    assert not any(one in plain.methods() for one in ("normal theory", "scaled"))
+    robust = al.fit_cross_lagged(wide(60, 3), errors="robust", **call(3))
+    assert "TLI and RMSEA made of it, were scaled." in robust.methods()
 
 
 def test_scores_of_a_study_are_called_as_elsewhere_or_as_asked(clustered):

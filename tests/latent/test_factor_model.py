@@ -218,7 +218,8 @@ def test_the_methods_name_levels_rows_and_losses(answers, schools):
     assert "Yuan & Bentler 2000" in said
     assert "Enders" not in said  # complete rows lack nothing
     assert f"fitted to {n} complete rows of {clients} clients ({lost} rows left out)" in said
-    assert "by maximum likelihood. Standard errors are robust by client." in said
+    assert "by maximum likelihood. Standard errors are robust by client. The test of the" in said
+    assert "The test of the fit is that of normal theory." in said
     assert "group" not in said
     assert fit.glance()[["n_rows", "n_groups"]].iloc[0].tolist() == [n, 1]
     two = al.fit_factor_model(schools, FACTORS, group="school").methods()

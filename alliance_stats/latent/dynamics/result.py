@@ -108,12 +108,12 @@ class CrossLagged(LatentFit):
             errors = " Standard errors are robust."
         else:
             errors = ""
-        title = MODELS[self.model][2]
+        title, tested = MODELS[self.model][2], f"{self._scaled}{self._corrected}"
         sources = [MODELS[self.model][3], errors and ROBUST, self._corrected and CORRECTION]
         told = {
             "kind": f"{title[:1].lower()}{title[1:]}",
             "groups_told": of,
-            "errors_told": f"{assumed(self.specification, self.data)}{errors}{self._corrected}",
+            "errors_told": f"{assumed(self.specification, self.data)}{errors}{tested}",
             "source": "; ".join(filter(None, sources)),
         }
         return super().facts() | told

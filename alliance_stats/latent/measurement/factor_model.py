@@ -111,7 +111,7 @@ class FactorModel(LatentFit):
         if not self.levels and self.estimates.clusters:
             robust = clustered(self.cluster, self.estimates.clusters)
         done = f"{kind} was fitted to {rows}{lost} by {how}maximum likelihood.{robust}"
-        done += self._corrected
+        done += f"{self._scaled}{self._corrected}"
         named = {FACTORS: True, MISSING: not self.listwise, ROBUST: robust, LEVELS: self.levels}
         named |= {CORRECTION: self._corrected}
         sources = "; ".join(source for source, holds in named.items() if holds)
