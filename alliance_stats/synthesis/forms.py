@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from ..core.disclosure import RARE
+from ..core.disclosure import RARE, fewest_behind, with_several
 from ..errors import MeasureError
 from ..simulation.answers import Instrument, instrument
 from ..study import Study
@@ -83,11 +83,17 @@ def forms_of(study: Study) -> tuple[list[Form], list[str]]:
         for scale, n in names.items():
             if whole and answers is not None and scale != answers.scale:
                 continue  # what a total holds already
-            if n < FEWEST_SCORES:
-                left.append(f"{measure}/{scale}/{rater} ({n} scores)")
-                continue
             values = scores.query("measure == @measure and rater == @rater and scale == @scale")
-            form = _form((measure, str(scale), rater), answers, values["score"].to_numpy(float))
+            people, score = values["client_id"], values["score"].to_numpy(float)
+            few = f"{n} scores" if n < FEWEST_SCORES else ""
+            if not few and with_several(people) < RARE:
+                few = f"at several sessions for fewer than {RARE} clients"
+            if not few and (np.ptp(score) == 0 or fewest_behind([score], people) < RARE):
+                few = f"one value for all but fewer than {RARE} clients"
+            if few:
+                left.append(f"{measure}/{scale}/{rater} ({few})")
+                continue
+            form = _form((measure, str(scale), rater), answers, score)
             if answers is not None and (measure, rater) in answered:
                 form = _with_items(form, answers, ratings, values)
             found.append((n, form))

@@ -81,7 +81,7 @@ def synthetic_study(study: Study, *, seed: int = 0) -> Study:
     if not forms:
         raise DesignError(
             "A synthetic study is drawn from models of scores at sessions, and the study has none "
-            "that fifty forms or more tell of."
+            f"that fifty forms or more tell of{f': {listing(left, 20)}' if left else ''}."
         )
     structure = learn_structure(original, forms)
     streams = np.random.SeedSequence(seed).spawn(4)

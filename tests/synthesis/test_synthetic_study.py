@@ -6,6 +6,7 @@ import pytest
 
 import alliance_stats as al
 from alliance_stats.errors import DesignError
+from alliance_stats.synthesis.forms import forms_of
 
 NEAR = 0.03  # of variance components of 5 % or more of the variance; rounding leaves 1 %
 LARGE = 0.05
@@ -183,3 +184,19 @@ def test_what_is_too_small_or_has_no_scores_is_refused(original):
         al.synthetic_study(al.Study("empty", tables))
     with pytest.raises(DesignError, match="needs the table 'sessions'"):
         al.synthetic_study(al.Study("people", {"clients": tables["clients"]}))
+
+
+def test_forms_that_no_model_can_be_learned_of_are_left_out_and_named(original):
+    """One value for nearly all, one session a client: their spread would be few people's."""
+    ratings = original.ratings.copy()
+    known = forms_of(original)[0]
+    assert {form.measure for form in known} == {"wai-sr", "core-10"}
+    core = ratings["measure"] == "core-10"
+    few = ratings["client_id"].isin(ratings["client_id"].unique()[:3])
+    alike = ratings.assign(value=ratings["value"].mask(core & ~few, 2.0))
+    found, left = forms_of(original.with_tables(ratings=alike))
+    assert {form.measure for form in found} == {"wai-sr"}
+    assert left == ["core-10/total/client (one value for all but fewer than 5 clients)"]
+    once = original.with_tables(ratings=ratings[ratings["session"] == 1])
+    with pytest.raises(DesignError, match=r"has none .*at several sessions for fewer than 5"):
+        al.synthetic_study(once)
