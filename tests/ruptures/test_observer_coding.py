@@ -72,6 +72,9 @@ def test_a_row_a_segment_holds_what_each_coder_saw_there():
     assert found["resolution"].tolist() == [1, 0, 0, 0, 0, 0, 0, 0, 0]
     assert found["rupture"].tolist() == [1, 0, 1, 0, 0, 1, 0, 0, 0]
     assert "was given" in found.attrs["messages"][0]
+    texts = table.assign(segment=table["segment"].astype(str))
+    again = al.summarise_codes(texts, coded=coded, by="segment", segments=3)
+    pd.testing.assert_frame_equal(again, found)
     with pytest.raises(al.DesignError, match=r"2 codes .* none of 1 to 2: 3"):
         al.summarise_codes(table, by="segment", segments=2)
     with pytest.raises(al.DesignError, match="needs segments="):

@@ -162,12 +162,15 @@ def _by_segment(
             "segments of five are 10."
         )
     n, codes = whole(segments, "segments", 1), codes[codes["family"].notna()]
-    beyond = codes.loc[~codes["segment"].isin(range(1, n + 1)), "segment"]
+    numbers = pd.to_numeric(codes["segment"], errors="coerce")  # texts of numbers are numbers
+    beyond = codes.loc[~numbers.isin(range(1, n + 1)), "segment"]
     if len(beyond):
         raise DesignError(
-            f"{plural(len(beyond), 'code')} of 'observer_codes' stand in a segment that is none of "
-            f"1 to {n}: {listing(beyond.unique())}. Give segments= what a session was cut into."
+            f"{plural(len(beyond), 'code stands', 'codes stand')} in a segment of 'observer_codes' "
+            f"that is none of 1 to {n}: {listing(beyond.unique())}. Give segments= what a session "
+            "was cut into."
         )
+    codes = codes.assign(segment=numbers.astype(int))
     key = [*SESSION, "coder_id", "segment"]
     rows = who.merge(pd.DataFrame({"segment": range(1, n + 1)}), how="cross").sort_values(key)
     seen = pd.crosstab([codes[name] for name in key], codes["family"]) > 0
