@@ -26,6 +26,8 @@ ID_COLUMNS = (CLIENT, THERAPIST, "site_id", "coder_id")
 OTHERS = frozenset({"synthetic"})
 """Arguments that hold other people by design, whose ids need not be those of the first."""
 ANEW = 0.9  # share of therapists whose groups are numbered from the first on, without a gap
+SHARED = "shared"
+"""What begins the names of therapy groups that have clients of several therapists."""
 SEVERAL = 10
 """Fewer categories than this may well be one a client, in a small study."""
 
@@ -148,12 +150,16 @@ def refuse_groups_that_start_anew(
     """Raise `DesignError` where each therapist numbers therapy groups from the first on.
 
     Groups that really have clients of several therapists seldom lie so that each therapist has the
-    first of them and no gaps; numbers that are given out by each always do.
+    first of them and no gaps; numbers that are given out by each always do. A few large groups do
+    too: there the names say it, or clients whose group goes from one therapist to the next.
     """
     if not {group, therapist} <= set(map(str, data.columns)):
         return
     pairs = data[[group, therapist]].dropna().drop_duplicates()
-    place = _place_in_list(pairs[group].astype(str).str.removesuffix(".0"))
+    names = pairs[group].astype(str).str.removesuffix(".0")
+    if names.str.lower().str.startswith(SHARED).all() or _led_in_turn(data, group, therapist):
+        return
+    place = _place_in_list(names)
     of = place.groupby(pairs[therapist]).agg(["min", "max", "size"])
     first = of["min"] == place.min()
     anew = first & (of["max"] - of["min"] + 1 == of["size"])
@@ -162,9 +168,19 @@ def refuse_groups_that_start_anew(
     raise DesignError(
         f"The numbers in '{group}' seem to start anew under each '{therapist}' (the first, "
         f"{pairs[group][place == place.min()].iloc[0]}, stands under {int(first.sum())} of "
-        f"{len(of)}), so that one number is several groups: {remedy} If one group has clients of "
-        "several therapists, give groups names in place of numbers."
+        f"{len(of)}), so that one number is several groups: {remedy} If they are the same groups, "
+        f"with clients of several therapists, write '{SHARED}' before each number, as in "
+        f"'{SHARED} 1'."
     )
+
+
+def _led_in_turn(data: pd.DataFrame, group: str, therapist: str) -> bool:
+    """Say whether most clients stay in their group while its therapist changes."""
+    if CLIENT not in data.columns:
+        return False
+    met = data[[CLIENT, group, therapist]].dropna().drop_duplicates()
+    handed = met.loc[met.duplicated([CLIENT, group]), CLIENT].nunique()
+    return bool(2 * handed > met[CLIENT].nunique())
 
 
 def _place_in_list(words: pd.Series) -> pd.Series:

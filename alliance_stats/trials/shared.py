@@ -130,7 +130,10 @@ def _no_variance(rows: pd.DataFrame, own: pd.Series, kind: Kind) -> str:
     """Return why nothing can be told of how those of a kind differ; empty where it can."""
     n = own.nunique()
     if n < 3:
-        return f"{plural(n, kind.word)}: too few for a variance between them."
+        return (
+            f"{plural(n, kind.word)}: too few for a variance between them. Errors leave out what "
+            f"clients of one have in common, and are too small if {kind.several} differ."
+        )
     pairs = pd.DataFrame({"own": own, CLIENT: rows[CLIENT], ARM: rows[ARM].astype(str)}).dropna()
     if not pairs[["own", CLIENT]].drop_duplicates()["own"].duplicated().any():
         return f"Each {kind.word} has one client: how they differ is how clients do."

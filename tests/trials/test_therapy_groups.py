@@ -191,3 +191,34 @@ def test_groups_that_share_clients_of_therapists_may_be_numbered(rows):
         "post ~ 1 + (1 | therapist_id) + (1 | group_id)", shared[shared["condition"] == "groups"]
     )
     assert fit.grouping == "crossed"
+
+
+def test_groups_that_every_therapist_has_clients_in_are_named_as_shared(rows):
+    """Clients of six therapists in three groups: numbers look as those that start anew do."""
+    treated = rows["condition"] == "groups"
+    number = 1 + rows["client_id"] % GROUPS
+    rows, number = rows.assign(post=rows["post"] + 2 * number), number.astype(str)
+    formula = "post ~ 1 + (1 | therapist_id) + (1 | group_id)"
+    with pytest.raises(al.DesignError, match="write 'shared' before each number"):
+        al.fit_multilevel(formula, rows[treated].assign(group_id=number))
+    found = al.fit_multilevel(formula, rows[treated].assign(group_id="shared " + number))
+    plain = al.fit_multilevel(
+        formula.replace("group_id", "room"), rows[treated].assign(room=number)
+    )
+    assert (found.grouping, found.llf) == ("crossed", pytest.approx(plain.llf))
+
+
+def test_groups_whose_therapists_take_turns_are_no_numbers_that_start_anew(weeks):
+    treated = weeks[weeks["condition"] == "groups"]
+    turns = treated.assign(
+        group_id=1 + treated["client_id"] % GROUPS,
+        therapist_id=(treated["client_id"] + treated["week"]) % GROUPS,
+    )
+    turns["post"] += 2 * turns["group_id"] + 2 * turns["therapist_id"]
+    fit = al.fit_multilevel("post ~ week + (1 | therapist_id) + (1 | group_id)", turns)
+    assert fit.grouping == "crossed"
+
+
+def test_two_therapists_are_no_term_and_what_that_leaves_out_is_told(rows):
+    found = al.compare_arms(rows.assign(therapist_id=rows["client_id"] % 2), outcome="post")
+    assert "Errors leave out what clients of one have in common" in said(found)
