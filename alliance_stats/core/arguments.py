@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,6 +14,7 @@ from ..errors import ColumnError, DesignError, did_you_mean, listing, plural, wa
 
 LARGEST = 1e100
 """No measurement is larger; beyond it squares and cubes are no numbers any more."""
+DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*$")
 
 
 def is_number(value: object) -> bool:
@@ -145,16 +147,25 @@ def numbers(data: pd.DataFrame, column: Any, what: str) -> np.ndarray:
         bad |= np.abs(values.to_numpy(dtype=float, na_value=np.nan)) > LARGEST
         bad |= _truth(cells)
     if n := int(bad.sum()):
-        truth = _truth(cells)[bad].all()
-        remedy = f"Where 1 and 0 are meant: data['{column}'].astype(float)."
         raise ColumnError(
             f"Column '{column}' of {what} must hold finite numbers; {rows_that_do_not(n)} "
             f"(first value {shown(cells[bad].iloc[0])}; rows {listing(data.index[bad])}). "
-            f"{remedy if truth else 'Correct them or set them missing.'}"
+            f"{_remedy(cells[bad])}"
         )
     if values is None:
         return np.full(len(cells), np.nan)
     return values.to_numpy(dtype=float, na_value=np.nan)
+
+
+def _remedy(bad: pd.Series) -> str:
+    """Return what makes numbers of cells that are none."""
+    name = repr(bad.name)
+    if _truth(bad).all():
+        return f"Where 1 and 0 are meant: data[{name}].astype(float)."
+    if bad.map(lambda cell: isinstance(cell, str) and bool(DECIMAL_COMMA.match(cell))).all():
+        dots = f"data[{name}].astype(str).str.replace(',', '.')"
+        return f"If the comma is a decimal one: data[{name}] = pd.to_numeric({dots})."
+    return "Correct them or set them missing."
 
 
 def of_rows(given: Any, data: pd.DataFrame, name: str) -> np.ndarray:

@@ -117,6 +117,11 @@ def trial_rows(
         gone = frozenset(rows.loc[rows[BASELINE].isna(), CLIENT])
         notes.append(f"{plural(len(gone), 'client')} without a baseline were left out.")
         rows = rows[rows[BASELINE].notna()]
+    if len(rows) and rows.groupby(ARM)[CLIENT].nunique().max() < 2 <= rows[ARM].nunique():
+        raise DesignError(
+            f"Each arm has one client with an outcome{' and a baseline' * (BASELINE in rows)}: "
+            "what differs between arms cannot be told from what differs between people."
+        )
     _check_baselines(befores, allocated, baseline, notes)
     times = tuple(pd.unique(rows[TIME].sort_values(kind="stable")))
     most = 2 * int((rows[TIME] == times[0]).sum()) >= rows[CLIENT].nunique() if times else False
@@ -129,8 +134,8 @@ def trial_rows(
     if twice.any():
         raise DesignError(
             f"A client has one outcome at each time; {int(twice.sum())} rows are second ones "
-            f"(first: {listing(pd.unique(rows.loc[twice, CLIENT]))}). Name the occasions with "
-            "time=."
+            f"(first: {listing(pd.unique(rows.loc[twice, CLIENT]))}). "
+            + (f"Leave one of each in '{time}'." if time else "Name the occasions with time=.")
         )
     return TrialRows(
         rows.reset_index(drop=True),

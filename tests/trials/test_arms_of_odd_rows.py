@@ -465,3 +465,30 @@ def test_times_to_compare_are_told_as_they_may_be_given(alone):
         data = alone if asked.get("time", 1) else alone[alone["week"] == 4]
         with pytest.raises(al.DesignError, match=words):
             al.compare_arms(data, **{**ASKED, **asked}, times=more)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("baseline", [None, 0])
+def test_one_client_an_arm_is_no_trial(alone, method, baseline):
+    asked = {**ASKED, "baseline": baseline, "method": method}
+    with pytest.raises(al.DesignError, match="Each arm has one client with an outcome"):
+        al.compare_arms(alone[alone["client_id"] < 2], **asked)
+
+
+def test_what_makes_numbers_of_an_outcome_is_said(alone):
+    for cells, words in (
+        (alone["score"] > 0, r"Where 1 and 0 are meant: data\['score'\]\.astype\(float\)"),
+        (alone["score"].round(1).astype(str).str.replace(".", ","), "If the comma is a decimal"),
+        (alone["score"].astype(str) + "?", "Correct them or set them missing"),
+    ):
+        with pytest.raises(al.ColumnError, match=words):
+            al.compare_arms(alone.assign(score=cells), **ASKED)
+    with pytest.raises(al.DesignError, match="Leave one of each in 'week'"):
+        al.compare_arms(pd.concat([alone, alone.tail(2)]), **ASKED)
+
+
+def test_the_legend_hides_no_interval(alone):
+    axes = al.compare_arms(alone, **ASKED, method="mmrm").plot()
+    axes.figure.draw_without_rendering()
+    legend = axes.get_legend().get_window_extent()
+    assert legend.y0 >= axes.get_window_extent().y1
