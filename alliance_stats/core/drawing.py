@@ -103,6 +103,11 @@ def figure_of(ax: Axes) -> Canvas:
     return canvas  # type: ignore[return-value]
 
 
+def legend_above(ax: Axes) -> None:
+    """Put the legend over the axes: within, its place is chosen without a look at intervals."""
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.3)
+
+
 def in_percent(axis: Axis) -> None:
     """Label the ticks of shares in per cent, with as many digits as the ticks need."""
     from matplotlib.ticker import PercentFormatter

@@ -11,7 +11,18 @@ from pandas.api.types import is_numeric_dtype
 
 from ..core.arguments import finite, numbers
 from ..core.display.formatting import count
-from ..core.drawing import GREY, INK, PALE, SERIES, house_style, in_percent, look, looks, new_axes
+from ..core.drawing import (
+    GREY,
+    INK,
+    PALE,
+    SERIES,
+    house_style,
+    in_percent,
+    legend_above,
+    look,
+    looks,
+    new_axes,
+)
 from ..core.people import SESSION
 from ..errors import DesignError, require_columns
 from ..study.times import OCCASION
@@ -137,7 +148,7 @@ def plot_occasions(
     ax.set_xticks(range(len(order)), list(order))
     ax.set_xlabel("Occasion")
     ax.set_ylabel(label)
-    ax.legend(loc="best")
+    legend_above(ax)
     return ax
 
 

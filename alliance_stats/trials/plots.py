@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.drawing import house_style, looks, new_axes
+from ..core.drawing import house_style, legend_above, looks, new_axes
 from .rows import ARM, TIME
 
 if TYPE_CHECKING:
@@ -51,5 +51,5 @@ def plot_means(
             ax.set_xticks(list(places.values()), [str(time) for time in times])
         ax.set_xlabel("Time")
         ax.set_ylabel(score)
-        ax.legend(loc="best")
+        legend_above(ax)
     return ax
