@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,10 @@ from ..errors import ColumnError, DesignError, did_you_mean, listing
 from ..multilevel.formula.model_formula import parse_formula
 from ..preparation import decompose
 from ..study import Study
+from .shared_file import SharedFile
 
+FAR = 8.0
+"""Units (about SDs) apart, or as many times as wide, as the same measure hardly is elsewhere."""
 SETTINGS = ("min_clients", "digits", "ratios", "kind", "family", "link")
 WORDS = ("categories", "units", "scores")
 PARTS = ("_within", "_between")
@@ -134,3 +137,26 @@ def table_of(study: Study, formula: str, scores: Mapping[str, str]) -> pd.DataFr
 def whole_score(name: str) -> str:
     """Return the score that a name is a part of."""
     return next((name.removesuffix(part) for part in PARTS if name.endswith(part)), name)
+
+
+def names_unit(file: SharedFile, name: str) -> bool:
+    """Say whether a clinic's file says in words what a column is measured in."""
+    return bool({name, whole_score(name)} & set(file.model["units"]))
+
+
+def far_apart(one: SharedFile, other: SharedFile) -> Iterator[tuple[str, str]]:
+    """Yield columns that lie far from themselves in another clinic, each with a sentence.
+
+    The words for a unit stand in the plan that all clinics were sent; no one may have looked.
+    """
+    for i, name in enumerate([*one.model["terms"], one.model["outcome"]]):
+        widest, least = max(one.unit[i], other.unit[i]), min(one.unit[i], other.unit[i])
+        apart = abs(one.shift[i] - other.shift[i])
+        flat = any(file.unit[i] == 1.0 and file.shift[i] == 0.0 for file in (one, other))
+        if i and not flat and (widest / least > FAR or apart > FAR * widest):
+            yield (
+                name,
+                f"'{name}' lies near {one.shift[i]:g} (spread about {one.unit[i]:g}) in "
+                f"'{one.path}' and near {other.shift[i]:g} (spread about {other.unit[i]:g}) in "
+                f"'{other.path}'",
+            )

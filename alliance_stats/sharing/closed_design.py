@@ -19,6 +19,7 @@ from ..multilevel.formula.model_formula import parse_formula
 from ..multilevel.formula.table import Table
 from ..multilevel.formula.terms import INTERCEPT, Columns
 from ..multilevel.partitions.absent import AbsentRows, SummedDesign
+from .agreement import far_apart, names_unit
 from .clinics import Clinic, Clinics
 from .curve import Curve
 from .expansion import Expansion
@@ -231,6 +232,13 @@ def _notes(files: Sequence[SharedFile], dropped: Sequence[str]) -> tuple[str, ..
             f"{listing(dropped)}: a combination of the terms before it in the clinics together, "
             "and left out."
         )
+    for other in files[1:]:
+        found += [
+            f"{said}, though the plan names one unit: ask whether both clinics keep to it. A mean "
+            "of items and their sum are no one outcome."
+            for name, said in far_apart(files[0], other)
+            if names_unit(other, name)
+        ]
     versions = sorted({file.version for file in files})
     if len(versions) > 1:
         found.append(f"The files were written by different releases: {listing(versions)}.")

@@ -14,16 +14,13 @@ from ..errors import ArgumentError, DesignError, listing
 from ..multilevel.after_fit.inference import METHODS, Method
 from ..multilevel.engine.deviance import covariances
 from ..multilevel.fit import warn_of
-from .agreement import whole_score
+from .agreement import far_apart, names_unit
 from .closed_design import CLINIC, Between, check_ratios, closed_design, start_in
 from .combined_fit import CombinedFit
 from .combined_outcome import CombinedOutcome
 from .reading import read_file
 from .search import point_of
 from .shared_file import SharedFile
-
-FAR = 8.0
-"""Units (about SDs) apart, or as many times as wide, as the same measure hardly is elsewhere."""
 
 
 def combine_clinics(
@@ -191,17 +188,9 @@ def _check_pair(one: SharedFile, other: SharedFile) -> None:
 
 def _check_places(one: SharedFile, other: SharedFile) -> None:
     """Refuse a column that lies far from itself in another clinic and whose unit nobody named."""
-    columns = [*one.model["terms"], one.model["outcome"]]
-    for i, name in enumerate(columns):
-        widest, least = max(one.unit[i], other.unit[i]), min(one.unit[i], other.unit[i])
-        apart = abs(one.shift[i] - other.shift[i])
-        flat = any(file.unit[i] == 1.0 and file.shift[i] == 0.0 for file in (one, other))
-        far = widest / least > FAR or apart > FAR * widest
-        named = {name, whole_score(name)} & set(one.model["units"])
-        if i and far and not flat and not named:
+    for name, said in far_apart(one, other):
+        if not names_unit(one, name):
             raise DesignError(
-                f"'{name}' lies near {one.shift[i]:g} (spread about {one.unit[i]:g}) in "
-                f"'{one.path}' and near {other.shift[i]:g} (spread about {other.unit[i]:g}) in "
-                f"'{other.path}': is it in the same unit? If so, let every clinic say "
+                f"{said}: is it in the same unit? If so, let every clinic say "
                 f"units={{'{name}': '...'}}."
             )

@@ -132,6 +132,21 @@ def test_files_of_different_models_are_told_apart(kind, changed):
     assert "Kiel.json" in str(found.value)
 
 
+def test_words_of_the_plan_do_not_hide_another_unit(three, tmp_path):
+    """All clinics have the coordinator's words, whatever their rows are in."""
+    means = three["Kiel"].assign(distress=three["Kiel"]["distress"] / 40)
+    paths = [tmp_path / name / f"{name}.json" for name in ("Bern", "York", "Kiel")]
+    for path, data in zip(paths, (three["Bern"], three["York"], means), strict=True):
+        path.parent.mkdir()
+        al.clinic_file(MODEL, data, path, units={"distress": "sum of 0 to 40"})
+    found = [al.combine_clinics(of, clinic="fixed").messages for of in (paths, paths[:2])]
+    said = [[one for one in of if "though the plan names one unit" in one] for of in found]
+    assert len(said[0]) == 1
+    assert "'distress' lies near" in said[0][0]
+    assert "Kiel.json" in said[0][0]
+    assert not said[1]
+
+
 def test_one_file_under_two_names(paths, changed):
     copy = json.loads(paths[0].read_text()) | {"clinic": "Ulm"}
     with pytest.raises(al.DesignError, match="hold the same numbers: one file under two names"):
