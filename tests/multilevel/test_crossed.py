@@ -288,6 +288,12 @@ def test_shared_groups_are_written_one_way(group):
         al.fit_multilevel(f"y ~ 1 + (1 | a) + (1 | {group})", data)
 
 
+def test_an_id_that_is_a_number_here_and_text_there_is_not_two_groups():
+    data = pd.DataFrame({"y": [1.0, 2, 4, 3], "a": [1, 2, 1, 2], "b": ["2", "1", None, "one"]})
+    with pytest.raises(al.DesignError, match="hold 2, 1 as a number and as text"):
+        al.fit_multilevel("y ~ 1 + (1 | mm(a, b))", data)
+
+
 def test_wrong_memberships_are_told(shared):
     frame = pd.DataFrame({"row": shared.index, "therapist": shared["therapist"], "weight": 1.0})
     formula = "y ~ session + (1 | client) + (1 | therapist)"

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import sparse
 
 from ...core.arguments import numbers
+from ...core.people import in_words
 from ...errors import ColumnError, DesignError, listing, require_columns
 from ..formula.model_formula import Formula, RandomTerm
 from ..formula.terms import Table, build
@@ -95,6 +96,14 @@ def _of_columns(term: RandomTerm, table: Table) -> Factor:
     groups = np.concatenate(
         [c.to_numpy()[there] for c, there in zip(columns, present, strict=True)]
     )
+    held = pd.Series(pd.unique(groups), dtype=object)
+    twice = held[in_words(held).duplicated()]
+    if len(twice):
+        raise DesignError(
+            f"The columns of {term.label} hold {listing(in_words(twice))} as a number and as text, "
+            "which would be two groups: write ids in one way in all of them, such as data[name] = "
+            "pd.to_numeric(data[name])."
+        )
     return _factor(term.group, term.label, rows, groups, values[at, rows], len(table))
 
 
