@@ -8,6 +8,7 @@ import pytest
 from scipy import optimize, special, stats
 
 import alliance_stats as al
+from alliance_stats.multilevel.after_fit.profiling import Parameter, profile_row
 
 from .outcomes import few, sessions
 
@@ -662,3 +663,17 @@ def test_notes_of_what_is_not_the_case_are_empty():
         assert fit.singular == bool(fit.singular_note)
         assert fit.convergence_note == ""
     assert yes().singular_note == ""
+
+
+def test_an_end_that_only_rounding_keeps_from_a_bound_is_the_bound():
+    critical = 1.96
+
+    def end(rise: float) -> object:
+        one = Parameter(
+            "random", "", "cor", 0.5, 0.15, lambda x: ((critical + rise) * (x - 0.5) / 0.5) ** 2,
+            lowest=-1.0, highest=1.0,
+        )  # fmt: skip
+        return profile_row(one, 0.0, critical)["conf_high"]
+
+    assert end(5e-4) == 1.0
+    assert end(0.01) == pytest.approx(0.5 + 0.5 * critical / (critical + 0.01), abs=1e-6)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..result import MultilevelFit
 
 LOWER = 1e-4  # a fall of the deviance below the fit's own by more than this is a better optimum
+AT_BOUND = 1e-3  # of a root of the deviance: a bound refused by less is reached (95 % is 94.99 %)
 FARTHEST = 40  # steps outwards before an end counts as not found
 
 Deviance = Callable[[float], float]
@@ -142,7 +143,7 @@ def _end(one: Parameter, side: float, least: float, critical: float) -> tuple[fl
         outer = inner + side * step
         past = (outer - limit) * side >= 0
         outer = limit if past else outer
-        if excess(outer) > 0:
+        if excess(outer) > (AT_BOUND if past else 0.0):
             if inner == outer:
                 return outer, ""
             return float(
