@@ -206,8 +206,8 @@ def _kind(row: pd.Series) -> tuple[str, str]:
     """Return what stands behind the names of the test and indices that are told, and its word."""
     if not fmt.is_missing(row.get("chi2_scaled")):
         return "_scaled", "scaled χ²"
-    by = row["chi2"] / row.get("chi2_corrected", np.nan)
-    corrected = np.isfinite(by) and _too_large(by, row["df"])
+    less = row.get("chi2_corrected", np.nan)
+    corrected = less > 0.0 and _too_large(row["chi2"] / less, row["df"])  # none without any df
     return "_corrected" if corrected else "", "normal-theory χ²" if "chi2_scaled" in row else "χ²"
 
 
