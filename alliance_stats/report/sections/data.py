@@ -19,7 +19,8 @@ from ...study import Study
 from ...study.times import OCCASION
 from ..content import Block, Caution, Paragraph, Section
 from ..context import Context
-from ..drawings import plot_attendance, plot_flow
+from ..drawings import plot_attendance
+from ..flow_drawing import plot_flow
 from ..wording import figure, labels, table
 from .draft import Draft
 from .planned import planned_blocks

@@ -18,7 +18,7 @@ from ...description.trial_flow import ENDS
 from ...study.select import ScoreName
 from ..content import Block, Caution
 from ..context import ARM, Context, Score
-from ..drawings import plot_flow
+from ..flow_drawing import plot_flow
 from ..wording import figure, table
 from .sample import arms_of
 
